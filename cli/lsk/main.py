@@ -1,0 +1,5 @@
+"""The `lsk` command."""
+
+
+def main() -> None:
+    """Runs `lsk`."""

@@ -1,0 +1,1 @@
+"""Label smoothing for Keras, understood and usable."""

@@ -1,0 +1,36 @@
+"""Telling values that are there from values that are only being traced."""
+
+import keras
+import numpy as np
+
+
+def concrete(value) -> np.ndarray | None:
+    """Returns `value` as a NumPy array, or `None` while a graph is being traced.
+
+    Checks that depend on values (labels out of range, NaN) run where this gives an array:
+    in eager TensorFlow and JAX, and always on PyTorch.
+
+    Args:
+        value: A tensor of the current backend, a NumPy array, or anything that NumPy converts.
+    """
+    if isinstance(value, np.ndarray):
+        return value
+    if isinstance(value, keras.KerasTensor):
+        return None
+    backend = keras.config.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        if tf.is_tensor(value) and not hasattr(value, "numpy"):
+            return None
+    elif backend == "jax":
+        import jax
+
+        if isinstance(value, jax.core.Tracer):
+            return None
+    elif backend == "torch":
+        import torch
+
+        if torch.compiler.is_compiling():
+            return None
+    return np.asarray(keras.ops.convert_to_numpy(value))

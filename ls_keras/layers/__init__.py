@@ -1,1 +1,5 @@
+"""Keras layers."""
 
+from ls_keras.layers.tied_logits import TiedLogits
+
+__all__ = ["TiedLogits"]

@@ -1,0 +1,29 @@
+"""What every test shares: the backend, two logical CPUs for distribution strategies, the seed."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+
+import keras
+import numpy as np
+import pytest
+
+if keras.config.backend() == "tensorflow":
+    import tensorflow as tf
+
+    # Before the first TensorFlow operation: afterwards the devices can't be changed any more.
+    tf.config.set_logical_device_configuration(
+        tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+    )
+
+
+@pytest.fixture(autouse=True)
+def _seed():
+    keras.utils.set_random_seed(0)
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """A seeded generator of test data."""
+    return np.random.default_rng(0)

@@ -1,0 +1,45 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from keras import ops
+
+from ls_keras.decoding import compiled
+from ls_keras.decoding.top_k import first_top_k
+
+# PyTorch's own conversion to NumPy 2.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+
+def check(function, values, k):
+    largest, ids = (ops.convert_to_numpy(part) for part in function(values))
+    expected = np.argsort(-values, axis=-1, kind="stable")[:, :k]
+    np.testing.assert_array_equal(largest, np.take_along_axis(values, expected, axis=-1))
+    possible = np.isfinite(largest)
+    np.testing.assert_array_equal(ids[possible], expected[possible])
+    assert ids.dtype == np.int32
+    assert ((ids >= 0) & (ids < values.shape[1])).all()
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.data())
+def test_equals_a_stable_sort_with_many_ties(data):
+    n = data.draw(st.integers(2, 9))
+    k = data.draw(st.integers(1, n))
+    level = st.sampled_from([-np.inf, -1.0, 0.0, 1.0, 2.0])
+    rows = data.draw(st.lists(st.lists(level, min_size=n, max_size=n), min_size=1, max_size=4))
+    values = np.array(rows, "float32")
+    check(lambda x: first_top_k(ops.convert_to_tensor(x), k), values, k)
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("k", [1, 5])
+def test_ties_in_long_rows_compiled(rng, k, jit_compile):
+    values = rng.integers(0, 40, size=(16, 3000)).astype("float32")
+    check(compiled(lambda x: first_top_k(x, k), jit_compile=jit_compile), values, k)
+
+
+@pytest.mark.parametrize("k", [1, 3])
+def test_nan_gives_ids_in_range(k):
+    ids = ops.convert_to_numpy(first_top_k(ops.full((2, 5), np.nan), k)[1])
+    assert ((ids >= 0) & (ids < 5)).all()

@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+from keras.src.backend.common.symbolic_scope import in_symbolic_scope
 
 
 def concrete(value) -> np.ndarray | None:
@@ -15,13 +16,16 @@ def concrete(value) -> np.ndarray | None:
     """
     if isinstance(value, np.ndarray):
         return value
-    if isinstance(value, keras.KerasTensor):
+    if isinstance(value, keras.KerasTensor) or in_symbolic_scope():
+        # PyTorch builds a model with real tensors of ones (or of no data): no one's values.
         return None
     backend = keras.config.backend()
     if backend == "tensorflow":
         import tensorflow as tf
 
         if tf.is_tensor(value) and not hasattr(value, "numpy"):
+            return None
+        if isinstance(value, (tf.Variable, keras.Variable)) and not tf.executing_eagerly():
             return None
     elif backend == "jax":
         import jax

@@ -1,0 +1,42 @@
+"""Accuracy that counts what the other metrics count."""
+
+import keras
+from keras import ops
+
+from ls_keras.calibration.probabilities import Examples, class_labels
+from ls_keras.calibration.weighted_mean import WeightedMean
+
+
+@keras.saving.register_keras_serializable(package="ls_keras")
+class Accuracy(WeightedMean):
+    """Share of examples whose most probable class is the target's.
+
+        accuracy = (1/N) Σ_i [argmax_k p_ik = argmax_k y_ik]
+
+    As `keras.metrics.SparseCategoricalAccuracy` and `CategoricalAccuracy`, told apart by rank,
+    with `ignore_class`. Of equal classes the first is predicted.
+
+    See `ls_keras.calibration.weighted_mean.WeightedMean` for masks, weights, and the sums.
+
+    Args:
+        from_logits: Whether `y_pred` are logits. The accuracy is the same; only the check of
+            probabilities in eager use asks, which is why the default here is `True`.
+        ignore_class: A label id, or several, whose positions do not count (integer targets).
+        name: Name of the metric in logs.
+        dtype: Dtype of the result. Defaults to Keras's float type.
+
+    Example:
+    >>> import ls_keras
+    >>> accuracy = ls_keras.Accuracy(ignore_class=0)
+    >>> accuracy.update_state([[2, 1, 0, 0]], [[[0.1, 0.2, 0.7]] * 4])
+    >>> float(accuracy.result())
+    0.5
+    """
+
+    def __init__(self, *, from_logits=True, ignore_class=None, name="accuracy", dtype=None):
+        super().__init__(from_logits=from_logits, ignore_class=ignore_class, name=name, dtype=dtype)
+
+    def values(self, examples: Examples):
+        """Returns 1 for each example that is right, else 0."""
+        predicted = ops.cast(ops.argmax(examples.y_pred, axis=-1), "int32")
+        return ops.cast(ops.equal(predicted, class_labels(examples.targets)), "float32")

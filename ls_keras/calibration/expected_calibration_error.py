@@ -1,0 +1,308 @@
+"""Expected calibration error: the metric, the function and the arithmetic on bins."""
+
+import math
+import warnings
+from typing import Any, Literal, get_args
+
+import keras
+import numpy as np
+from keras import ops
+
+from ls_keras.calibration import exact_sum
+from ls_keras.calibration.binning import check_num_bins, equal_width_index, sum_by_index
+from ls_keras.calibration.calibration_error import Bins, Norm, calibration_error
+from ls_keras.calibration.equal_mass import (
+    cell_index,
+    cells_per_octave,
+    merge_cells,
+    num_cells,
+    widest_cell,
+)
+from ls_keras.calibration.probabilities import (
+    class_labels,
+    probabilities,
+    read_examples,
+    top_label,
+)
+from ls_keras.concrete import concrete
+from ls_keras.errors import InputError
+from ls_keras.targets import IgnoreClass, ignored_ids
+
+Binning = Literal["equal_width", "equal_mass"]
+
+# Rows of the state: Σw, Σw·confidence, Σw·correct and, for the debiased estimate, Σw².
+_WEIGHT, _CONFIDENCE, _CORRECT, _SQUARE = range(4)
+
+
+@keras.saving.register_keras_serializable(package="ls_keras")
+class ExpectedCalibrationError(keras.metrics.Metric):
+    """Expected calibration error: how far confidence is from accuracy, over bins of confidence.
+
+        ECE = Σ_b (n_b / N) |accuracy_b − confidence_b|                         norm="l1"
+        root mean square: (Σ_b (n_b / N) (accuracy_b − confidence_b)²)^½        norm="l2"
+        maximum calibration error: max_b |accuracy_b − confidence_b|            norm="max"
+
+    The confidence of an example is its largest probability; it is right when that class is the
+    target's (of dense targets: their largest entry). Every position of `y_pred` but its last
+    axis is an example; positions that a Keras mask or `ignore_class` takes out don't count.
+
+    Bins are left-open and right-closed with float32 edges b/B; confidence 0.0 is in the first
+    bin, 1.0 in the last. (netcal and torchmetrics close bins on the left, and torchmetrics puts
+    1.0 into an extra bin.)
+
+    Equal-mass bins come from a fixed histogram of 5,890 cells, finer towards 0 and 1, merged
+    when the result is read; a cell that an edge falls into is shared in proportion. The `"l1"`
+    result differs from exact equal-mass binning by at most half the mass of the divided cells,
+    ½ Σ_j m_j (1 + cell width), over the B − 1 inner edges: `equal_mass_error_bound()` gives it
+    for the data seen. It is small unless many confidences are equal, where exact equal-mass
+    binning depends on the order of the examples.
+
+    The state is O(bins) (O(bins × K) with `classwise`), of sums that stay exact past 2^24
+    examples (`ls_keras.calibration.exact_sum`), that don't depend on how the data are cut into
+    batches, and that add up over replicas under `tf.distribute`.
+
+    NaN predictions raise `InputError` in eager use. In a compiled graph, where nothing can be
+    raised, they are left out of the bins and counted: `nan_count`; reading the result in eager
+    use (as Keras does at the end of an epoch) then warns. Before the first example that counts,
+    the result is NaN.
+
+    Args:
+        num_bins: Number of bins, B.
+        norm: `"l1"`, `"l2"` or `"max"`, as above.
+        binning: `"equal_width"`, or `"equal_mass"` for bins that hold 1/B of the examples each.
+        classwise: If true, the error of each class is computed on its own, with the probability
+            of the class as confidence and "is the target's class" as correct, and the mean over
+            the K classes is returned.
+        debias: If true (only with `norm="l2"`), subtracts from each bin's squared gap the
+            variance of its accuracy, acc_b (1 − acc_b) / (n_b − 1), which otherwise makes the
+            estimate too large (Kumar et al.); bins of one example add nothing. With sample
+            weights, n_b is the effective number (Σw)² / Σw².
+        from_logits: Whether `y_pred` are logits; `False`, as in Keras: probabilities.
+        ignore_class: A label id, or several, whose positions do not count (integer targets).
+        name: Name of the metric in logs.
+        dtype: Dtype of the result; the arithmetic is float32. Defaults to Keras's float type.
+
+    Raises:
+        InputError: If an argument is not one of these values.
+
+    Example:
+    >>> import ls_keras
+    >>> ece = ls_keras.ExpectedCalibrationError(num_bins=2)
+    >>> ece.update_state([0, 1, 0, 0], [[0.75, 0.25]] * 4)
+    >>> float(ece.result())  # confidence 0.75, and three of four are right
+    0.0
+    >>> ece.update_state([1, 1, 1, 1], [[0.75, 0.25]] * 4)
+    >>> float(ece.result())  # |3/8 − 0.75|
+    0.375
+
+    References:
+        Naeini, Cooper, Hauskrecht, *Obtaining Well Calibrated Probabilities Using Bayesian
+        Binning*, AAAI 2015; Guo et al., *On Calibration of Modern Neural Networks*, ICML 2017;
+        Nixon et al., *Measuring Calibration in Deep Learning*, 2019; Kumar, Liang, Ma, *Verified
+        Uncertainty Calibration*, NeurIPS 2019.
+    """
+
+    def __init__(
+        self,
+        num_bins: int = 15,
+        *,
+        norm: Norm = "l1",
+        binning: Binning = "equal_width",
+        classwise: bool = False,
+        debias: bool = False,
+        from_logits: bool = False,
+        ignore_class: IgnoreClass = None,
+        name="ece",
+        dtype=None,
+    ):
+        super().__init__(name=name, dtype=dtype)
+        ignored_ids(ignore_class)
+        if norm not in get_args(Norm):
+            raise InputError(f'Expected norm "l1", "l2" or "max". Received: {norm!r}')
+        if binning not in get_args(Binning):
+            raise InputError(
+                f'Expected binning "equal_width" or "equal_mass". Received: {binning!r}'
+            )
+        if debias and norm != "l2":
+            raise InputError(f'Expected norm="l2" with debias=True. Received: norm={norm!r}')
+        self.num_bins = check_num_bins(num_bins)
+        self.norm = norm
+        self.binning = binning
+        self.classwise = classwise
+        self.debias = debias
+        self.from_logits = from_logits
+        self.ignore_class = ignore_class
+        self._cells_per_octave = cells_per_octave(classwise)
+        self._bins: Any = None
+        self._nan = self.add_variable((exact_sum.WORDS,), "zeros", dtype="float32", name="nan")
+        if not classwise:
+            self.build(None)
+
+    def build(self, num_classes: int | None):
+        """Creates the state; with `classwise` the first update calls it, since K is known then."""
+        if self._bins is None:
+            rows = 4 if self.debias else 3
+            classes = (num_classes,) if self.classwise else ()
+            shape = (exact_sum.WORDS, rows, *classes, self._size)
+            self._bins = self.add_variable(shape, "zeros", dtype="float32", name="bins")
+
+    @property
+    def _size(self) -> int:
+        if self.binning == "equal_width":
+            return self.num_bins
+        return num_cells(self._cells_per_octave)
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        """Adds a batch.
+
+        Args:
+            y_true: Integers `(...)` or `(..., 1)`, or dense targets `(..., K)`.
+            y_pred: Tensor `(..., K)`, K ≥ 2.
+            sample_weight: Tensor of shape `(...)` or of its leading axes, or `None`.
+
+        Raises:
+            InputError: If the shapes don't belong together or, in eager use, if `y_pred` has
+                NaN, or is no probability distribution with `from_logits=False`.
+        """
+        examples = read_examples(
+            y_true,
+            y_pred,
+            sample_weight=sample_weight,
+            from_logits=self.from_logits,
+            ignore_class=self.ignore_class,
+        )
+        num_classes = examples.y_pred.shape[-1]
+        labels = class_labels(examples.targets)
+        if self.classwise:
+            self.build(num_classes)
+            confidence = probabilities(examples.y_pred, from_logits=self.from_logits)
+            confidence = ops.cast(ops.reshape(confidence, (-1, num_classes)), "float32")
+            correct = ops.equal(
+                ops.reshape(labels, (-1, 1)), ops.arange(num_classes, dtype="int32")
+            )
+        else:
+            predicted, confidence = top_label(examples.y_pred, from_logits=self.from_logits)
+            confidence = ops.reshape(confidence, (-1, 1))
+            correct = ops.reshape(ops.equal(predicted, labels), (-1, 1))
+        if examples.weights is None:
+            weights = ops.ones_like(confidence[:, :1])
+        else:
+            weights = ops.reshape(examples.weights, (-1, 1))
+        self._add(weights, confidence, ops.cast(correct, "float32"))
+
+    def _add(self, weights, confidence, correct):
+        """Adds N examples: weights `(N, 1)`; confidence, correct `(N, 1)` or `(N, K)`."""
+        missing = ops.any(ops.isnan(confidence), axis=-1, keepdims=True)
+        counted = ops.logical_and(missing, weights != 0)
+        self._nan.assign(exact_sum.added(self._nan, ops.sum(ops.cast(counted, "float32"))))
+        weights = ops.where(missing, ops.zeros_like(weights), weights)
+        confidence = ops.where(missing, ops.zeros_like(confidence), confidence)
+
+        if self.binning == "equal_width":
+            index = equal_width_index(confidence, self.num_bins)
+        else:
+            index = cell_index(confidence, self._cells_per_octave)
+        weights = ops.broadcast_to(weights, ops.shape(confidence))
+        rows = [weights, weights * confidence, weights * correct, ops.square(weights)]
+        rows = ops.stack(rows[: 4 if self.debias else 3], axis=-1)
+        shape = self._bins.shape[1:]
+        if self.classwise:
+            index = index + ops.arange(shape[1], dtype="int32") * self._size
+        sums = sum_by_index(
+            ops.reshape(rows, (-1, shape[0])), ops.reshape(index, (-1,)), math.prod(shape[1:])
+        )
+        self._bins.assign(exact_sum.added(self._bins, ops.reshape(sums, shape)))
+
+    def result(self):
+        """Returns the error so far, a scalar; NaN before the first example that counts.
+
+        Warns:
+            UserWarning: In eager use, if NaN predictions were left out.
+        """
+        self._warn_of_nan()
+        if self._bins is None:
+            return ops.cast(float("nan"), self.dtype)
+        bins, _ = self._merged()
+        error = calibration_error(bins, norm=self.norm, debias=self.debias)
+        return ops.cast(ops.mean(error), self.dtype)
+
+    def _merged(self):
+        words = ops.convert_to_tensor(self._bins)
+        sums = exact_sum.value(words)
+        count, correct = sums[_WEIGHT], sums[_CORRECT]
+        gap = exact_sum.difference(words[:, _CORRECT], words[:, _CONFIDENCE])
+        squares = sums[_SQUARE] if self.debias else count
+        split = None
+        if self.binning == "equal_mass":
+            quantities = ops.stack([count, gap, correct, squares])
+            quantities, split = merge_cells(count, quantities, self.num_bins)
+            count, gap, correct, squares = (quantities[i] for i in range(4))
+        return Bins(count, gap, correct, squares), split
+
+    def equal_mass_error_bound(self) -> float:
+        """Returns how far the result can be from exact equal-mass binning, for `norm="l1"`.
+
+        The bound is ½ Σ_j m_j (1 + w) over the B − 1 inner edges, m_j the share of the examples
+        in the cell that edge j divides and w the widest cell; with `classwise`, its mean over
+        the classes. Eager use only. 0 with `binning="equal_width"`.
+        """
+        if self._bins is None or self.binning == "equal_width":
+            return 0.0
+        bins, split = self._merged()
+        total = ops.sum(bins.weight, axis=-1)
+        bound = ops.sum(split, axis=-1) / total * (1 + widest_cell(self._cells_per_octave)) / 2
+        return float(ops.mean(bound))
+
+    @property
+    def nan_count(self) -> int:
+        """Number of examples left out because `y_pred` had NaN there. Eager use only."""
+        return int(exact_sum.value(ops.convert_to_tensor(self._nan)))
+
+    def _warn_of_nan(self):
+        words = concrete(ops.convert_to_tensor(self._nan))
+        if words is not None and words.any():
+            warnings.warn(
+                f"{self.name}: {self.nan_count} examples with NaN predictions were left out",
+                stacklevel=3,
+            )
+
+    def get_config(self):
+        """Returns the arguments of `__init__`."""
+        return {
+            **super().get_config(),
+            "num_bins": self.num_bins,
+            "norm": self.norm,
+            "binning": self.binning,
+            "classwise": self.classwise,
+            "debias": self.debias,
+            "from_logits": self.from_logits,
+            "ignore_class": self.ignore_class,
+        }
+
+
+def expected_calibration_error(y_true, y_pred, *, sample_weight=None, **options) -> float:
+    """Returns the expected calibration error of arrays, in one call.
+
+    Args:
+        y_true: Integers `(...)` or `(..., 1)`, or dense targets `(..., K)`.
+        y_pred: Array `(..., K)`, K ≥ 2: probabilities, or logits with `from_logits=True`.
+        sample_weight: Array of shape `(...)` or of its leading axes, or `None`.
+        **options: The arguments of `ExpectedCalibrationError`.
+
+    Raises:
+        InputError: As `ExpectedCalibrationError` does, and if no example counts.
+
+    Example:
+    >>> import ls_keras
+    >>> ls_keras.expected_calibration_error([1, 1], [[0.25, 0.75], [0.75, 0.25]])
+    0.25
+    """
+    metric = ExpectedCalibrationError(**options)
+    metric.update_state(y_true, y_pred, sample_weight=sample_weight)
+    error = float(metric.result())
+    if error != error:
+        raise InputError(
+            "Expected at least one example that counts. Received: y_pred of shape "
+            f"{tuple(np.shape(y_pred))}, all of it ignored, masked, of weight 0 or empty"
+        )
+    return error

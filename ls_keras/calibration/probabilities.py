@@ -1,0 +1,134 @@
+"""One reading of `y_pred` for every metric of calibration, and the checks of its values."""
+
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+from keras import ops
+
+from ls_keras.concrete import concrete
+from ls_keras.errors import InputError
+from ls_keras.targets import IgnoreClass, Targets, position_weights, read_targets
+
+# How far the sum of K probabilities may stray from 1: rounding of K numbers of the dtype.
+_SUM_TOLERANCE = {"float64": 1e-3, "float32": 1e-3, "float16": 2e-2, "bfloat16": 5e-2}
+
+
+class Examples(NamedTuple):
+    """What a metric reads: one example per position of `y_pred` but its last axis.
+
+    Attributes:
+        targets: `y_true` as `ls_keras.targets.read_targets` reads it.
+        y_pred: Tensor `(..., K)` of float32 (float64 stays): logits or probabilities.
+        weights: float32 tensor `(...)`, 0 at masked and ignored positions; `None` where every
+            position weighs 1.
+    """
+
+    targets: Targets
+    y_pred: Any
+    weights: Any | None
+
+
+def read_examples(
+    y_true,
+    y_pred,
+    *,
+    sample_weight=None,
+    from_logits: bool = False,
+    ignore_class: IgnoreClass = None,
+) -> Examples:
+    """Reads targets, predictions, masks and weights, and checks their values in eager use.
+
+    Args:
+        y_true: Integers `(...)` or `(..., 1)`, or dense targets `(..., K)`.
+        y_pred: Tensor `(..., K)`: logits or probabilities, as `from_logits` says. A Keras mask
+            attached to it is honored.
+        sample_weight: Tensor of shape `(...)` or of its leading axes, or `None`.
+        from_logits: Whether `y_pred` are logits. Nothing is guessed from the values.
+        ignore_class: A label id, or several, whose positions do not count.
+
+    Raises:
+        InputError: If the shapes don't belong together or, in eager use, at positions that
+            count: if `y_pred` has NaN, or is no probability distribution with
+            `from_logits=False`.
+    """
+    y_pred = ops.convert_to_tensor(y_pred)
+    mask = keras.src.backend.get_keras_mask(y_pred)
+    targets = read_targets(y_true, y_pred, ignore_class=ignore_class)
+    dtype = keras.backend.standardize_dtype(y_pred.dtype)
+    if dtype not in ("float32", "float64"):
+        y_pred = ops.cast(y_pred, "float32")
+    weights = None
+    if not (targets.valid is None and mask is None and sample_weight is None):
+        like = ops.cast(y_pred[..., 0], "float32")
+        weights = position_weights(
+            like, valid=targets.valid, mask=mask, sample_weight=sample_weight
+        )
+    _check_values(y_pred, weights, from_logits, _SUM_TOLERANCE.get(dtype, 1e-3))
+    return Examples(targets, y_pred, weights)
+
+
+def class_labels(targets: Targets):
+    """Returns int32 labels `(...)`: those of `y_true`, or the largest entry of dense targets."""
+    if targets.labels is not None:
+        return targets.labels
+    return ops.cast(ops.argmax(targets.dense, axis=-1), "int32")
+
+
+def pick(values, labels):
+    """Returns `values[..., label]`: the entry `(...)` of `(..., K)` that each label names."""
+    return ops.squeeze(
+        ops.take_along_axis(values, ops.expand_dims(labels, axis=-1), axis=-1), axis=-1
+    )
+
+
+def probabilities(y_pred, *, from_logits: bool):
+    """Returns the probabilities `(..., K)` that `y_pred` states."""
+    return ops.softmax(y_pred, axis=-1) if from_logits else y_pred
+
+
+def top_label(y_pred, *, from_logits: bool):
+    """Returns each example's predicted class and its confidence.
+
+    Args:
+        y_pred: Tensor `(..., K)`.
+        from_logits: Whether `y_pred` are logits.
+
+    Returns:
+        `(predicted, confidence)`: int32 and float32 tensors `(...)`. Of equal classes the first
+        is predicted. The confidence is NaN where `y_pred` has NaN.
+    """
+    predicted = ops.cast(ops.argmax(y_pred, axis=-1), "int32")
+    top = pick(y_pred, predicted)
+    if from_logits:
+        # The largest softmax probability without the softmax: 1 / Σ exp(z − max z).
+        top = 1.0 / ops.sum(ops.exp(y_pred - ops.expand_dims(top, axis=-1)), axis=-1)
+    return predicted, ops.cast(top, "float32")
+
+
+def _check_values(y_pred, weights, from_logits: bool, tolerance: float) -> None:
+    # Summed on the device first: one number an example reaches the host, not K.
+    sums = concrete(ops.sum(y_pred, axis=-1))
+    counts = np.True_ if weights is None else concrete(weights)
+    if sums is None or counts is None:
+        return
+    counts = counts != 0
+    # −inf is a logit (a forbidden class); NaN is none, nor is +inf, whose softmax is NaN.
+    wrong = (np.isnan(sums) | (sums == np.inf)) & counts
+    if wrong.any():
+        raise InputError(
+            "Expected y_pred without NaN and without +inf. Received: such values in "
+            f"{int(wrong.sum())} of {wrong.size} examples"
+        )
+    if from_logits:
+        return
+    lowest = ops.convert_to_numpy(ops.min(y_pred, axis=-1))
+    off = (np.abs(sums - 1) > tolerance) | (lowest < -tolerance)
+    off &= counts
+    if off.any():
+        raise InputError(
+            "Expected probabilities in [0, 1] that sum to 1 over the last axis; for logits pass "
+            f"from_logits=True. Received: {int(off.sum())} of {off.size} examples that don't, the "
+            f"first with smallest value {lowest[off].flat[0]:.6g} and sum "
+            f"{sums[off].flat[0]:.6g}"
+        )

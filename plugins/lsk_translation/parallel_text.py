@@ -1,0 +1,125 @@
+"""Own parallel text: a folder with `train.en`, `train.de`, `validation.*` or `val.*`, `test*.*`."""
+
+import gzip
+import zlib
+from pathlib import Path
+
+from ls_keras.errors import InputError
+from lsk_translation.corpus import ParallelText
+
+
+def read_folder(
+    folder: Path, source_language: str, target_language: str
+) -> tuple[dict[str, ParallelText], list[str]]:
+    """Reads the splits of a folder, plain or `.gz`, UTF-8, one sentence a line.
+
+    Training pairs with an empty side are dropped and counted in a note; elsewhere lines stay as
+    they are, so that line numbers hold. The first test set in sorted order (`test.*`, where it
+    exists) is the split "test"; the others are splits under their own names.
+
+    Args:
+        folder: The folder.
+        source_language: Suffix of the source files, such as `en`.
+        target_language: Suffix of the target files.
+
+    Returns:
+        The splits and the notes.
+
+    Raises:
+        InputError: If a split or a language is missing, or if a file is empty, not UTF-8, or not
+            as long as its counterpart.
+    """
+    if not folder.is_dir():
+        raise InputError(f"Expected a folder with parallel text. Received: {folder}")
+    names = {
+        stem
+        for language in (source_language, target_language)
+        for suffix in (f".{language}", f".{language}.gz")
+        for path in folder.glob(f"*{suffix}")
+        if (stem := path.name.removesuffix(suffix))
+    }
+    tests = sorted(name for name in names if name.startswith("test"))
+    found = {
+        "train": "train" if "train" in names else None,
+        "validation": next((name for name in ("validation", "val") if name in names), None),
+        "test": tests[0] if tests else None,
+    }
+    patterns = {"train": "train", "validation": "validation (or val)", "test": "test*"}
+    for split, name in found.items():
+        if name is None:
+            raise InputError(
+                f"Expected {patterns[split]}.{source_language} and .{target_language}, plain or "
+                f".gz, in {folder}. Received: {_listing(folder)}"
+            )
+    notes: list[str] = []
+    if found["test"] != "test":
+        notes.append(f"test: {found['test']}")
+    splits = {}
+    for split, name in (found | {name: name for name in tests[1:]}).items():
+        source, target = (
+            _read_lines(_find(folder, str(name), language))
+            for language in (source_language, target_language)
+        )
+        if len(source) != len(target):
+            raise InputError(
+                f"Expected {name}.{source_language} and {name}.{target_language} in {folder} to "
+                f"have equally many lines. Received: {len(source)} and {len(target)}"
+            )
+        if split == "train":
+            source, target = _without_empty(source, target, notes)
+            if not source:
+                raise InputError(f"Expected training pairs in {folder}. Received: empty lines only")
+        splits[split] = ParallelText(tuple(source), tuple(target))
+    return splits, notes
+
+
+def _find(folder: Path, name: str, language: str) -> Path:
+    plain, packed = folder / f"{name}.{language}", folder / f"{name}.{language}.gz"
+    if plain.exists() and packed.exists():
+        raise InputError(
+            f"Expected one of {plain.name} and {packed.name} in {folder}. Received: both"
+        )
+    for path in (plain, packed):
+        if path.exists():
+            return path
+    raise InputError(f"Expected {plain.name} or {packed.name} in {folder}. Received: neither")
+
+
+def _read_lines(path: Path) -> list[str]:
+    try:
+        content = path.read_bytes()
+        if path.suffix == ".gz":
+            content = gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"Expected a readable file {path}. Received: {error}") from error
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise InputError(
+            f"Expected UTF-8 text. Received: byte 0x{content[error.start]:02x} in line {line} of "
+            f"{path}"
+        ) from error
+    # Not str.splitlines: U+2028 and other separators occur inside sentences.
+    lines = text.split("\n")
+    if not lines[-1]:
+        lines.pop()
+    if not lines:
+        raise InputError(f"Expected lines of text in {path}. Received: an empty file")
+    return [line.strip() for line in lines]
+
+
+def _without_empty(
+    source: list[str], target: list[str], notes: list[str]
+) -> tuple[list[str], list[str]]:
+    kept = [(s, t) for s, t in zip(source, target, strict=True) if s and t]
+    dropped = len(source) - len(kept)
+    if dropped:
+        notes.append(f"train: {dropped} pairs with an empty side dropped")
+    return [s for s, _ in kept], [t for _, t in kept]
+
+
+def _listing(folder: Path) -> str:
+    names = sorted(path.name for path in folder.iterdir())
+    shown = ", ".join(names[:12]) or "an empty folder"
+    return shown + (f" and {len(names) - 12} more" if len(names) > 12 else "")

@@ -1,0 +1,142 @@
+"""Parallel text from TensorFlow Datasets that are prepared on this machine."""
+
+import difflib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from ls_keras.errors import InputError, MissingExtraError
+from lsk_translation.corpus import ParallelText
+
+_SPLITS = {
+    "train": ("train",),
+    "validation": ("validation", "val", "valid", "dev"),
+    "test": ("test",),
+}
+
+
+def read_tfds(
+    name: str,
+    source_language: str,
+    target_language: str,
+    *,
+    data_dir: str | Path | None = None,
+) -> tuple[dict[str, ParallelText], list[str]]:
+    """Reads the splits of a prepared TFDS data set; nothing is ever downloaded.
+
+    array_record files are read without TensorFlow, TFRecord files through `tf.data`. The text is
+    held in memory.
+
+    Args:
+        name: Such as `wmt14_translate/de-en`, or with a version, `wmt14_translate/de-en:1.0.0`.
+        source_language: A language of the data set's `Translation` feature, or a text feature.
+        target_language: Likewise.
+        data_dir: Where the data lie; default `TFDS_DATA_DIR` as it is set now, then TFDS's own.
+
+    Returns:
+        The splits and the notes.
+
+    Raises:
+        InputError: If the data set is unknown, not prepared, or has no such texts or splits.
+    """
+    try:
+        import tensorflow_datasets as tfds
+    except ImportError as error:  # pragma: no cover - the extra is installed where tests run
+        raise MissingExtraError(
+            "Expected the translation extra: pip install 'ls-keras[translation]'. "
+            f"Received: {error}"
+        ) from error
+    # TFDS itself reads the variable only once, when it is imported.
+    folder = data_dir or os.environ.get("TFDS_DATA_DIR")
+    builder = _builder(tfds, name, folder)
+    if not builder.is_prepared():
+        raise InputError(
+            f"Expected the TFDS data set {name!r} prepared in {builder.data_dir}; nothing is "
+            f"downloaded here. Prepare it where there is a network: `tfds build {name}`, then set "
+            "TFDS_DATA_DIR. Received: no such data"
+        )
+    path, names = _text_features(tfds, builder, source_language, target_language)
+    available = list(builder.info.splits)
+    splits = {}
+    for split, candidates in _SPLITS.items():
+        found = next((candidate for candidate in candidates if candidate in available), None)
+        if found is None:
+            raise InputError(
+                f"Expected a {split} split in the TFDS data set {name!r}. "
+                f"Received: {', '.join(available) or 'none'}"
+            )
+        pairs = [
+            (source, target)
+            for source, target in _pairs(builder, found, path, names)
+            if split != "train" or (source and target)
+        ]
+        if not pairs:
+            raise InputError(f"Expected examples in the {found} split of {name!r}. Received: none")
+        sources, targets = zip(*pairs, strict=True)
+        splits[split] = ParallelText(sources, targets)
+    return splits, _notes(builder, splits)
+
+
+def _notes(builder, splits: dict[str, ParallelText]) -> list[str]:
+    notes = [f"TFDS {builder.info.full_name}"]
+    dropped = builder.info.splits["train"].num_examples - len(splits["train"])
+    if dropped:
+        notes.append(f"train: {dropped} pairs with an empty side dropped")
+    return notes
+
+
+def _builder(tfds, name: str, folder: str | Path | None):
+    try:
+        return tfds.builder(name, data_dir=folder)
+    except tfds.core.DatasetNotFoundError as error:
+        dataset = name.partition("/")[0].partition(":")[0]
+        near = difflib.get_close_matches(dataset, tfds.list_builders(), n=3, cutoff=0.6)
+        hint = f", did you mean {' or '.join(near)}?" if near else ""
+        raise InputError(
+            "Expected cldr, the path of a folder, or the name of a TFDS data set. "
+            f"Received: {name!r}{hint}"
+        ) from error
+    except (ValueError, AssertionError, OSError, ImportError) as error:
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise InputError(
+            f"Expected the name of a TFDS data set that can be opened. Received: {name!r}: "
+            f"{lines[0][:200]}"
+        ) from error
+
+
+def _text_features(tfds, builder, source: str, target: str) -> tuple[str | None, tuple[str, str]]:
+    """Returns the key of the feature that holds the texts (`None`: the example) and their keys."""
+    features = builder.info.features
+    candidates = [(None, features), *((key, features[key]) for key in features)]
+    texts: list[str] = []
+    for path, feature in candidates:
+        if not isinstance(feature, tfds.features.FeaturesDict):
+            continue
+        keys = [key for key in feature if isinstance(feature[key], tfds.features.Text)]
+        texts += keys
+        if source in keys and target in keys:
+            return path, (source, target)
+    raise InputError(
+        f"Expected text features {source!r} and {target!r} in the TFDS data set {builder.name!r}. "
+        f"Received: {', '.join(map(repr, texts)) or 'no text features'}"
+    )
+
+
+def _pairs(builder, split: str, path: str | None, names: tuple[str, str]) -> Iterator:
+    for example in _examples(builder, split):
+        texts = example if path is None else example[path]
+        yield tuple(_text(texts[name]) for name in names)
+
+
+def _examples(builder, split: str) -> Iterator:
+    if builder.info.file_format.value == "array_record":
+        source = builder.as_data_source(split)
+        return (source[index] for index in range(len(source)))
+    import tensorflow_datasets as tfds
+
+    return iter(tfds.as_numpy(builder.as_dataset(split, shuffle_files=False)))
+
+
+def _text(value) -> str:
+    text = value.decode("utf-8") if isinstance(value, bytes) else str(value)
+    return " ".join(text.split("\n")).strip()

@@ -1,1 +1,31 @@
+"""Cross-entropy with smoothed targets, and where the smoothing's mass goes."""
 
+from ls_keras.losses.conventions import alpha_from_off_target, off_target_from_alpha
+from ls_keras.losses.cross_entropy import smooth_labels, smoothed_cross_entropy
+from ls_keras.losses.smoothed_ce import SmoothedCE
+from ls_keras.losses.smoothing import (
+    Neighborhood,
+    Prior,
+    Smoothing,
+    Uniform,
+    Unigram,
+    deserialize,
+    get,
+    serialize,
+)
+
+__all__ = [
+    "Neighborhood",
+    "Prior",
+    "SmoothedCE",
+    "Smoothing",
+    "Uniform",
+    "Unigram",
+    "alpha_from_off_target",
+    "deserialize",
+    "get",
+    "off_target_from_alpha",
+    "serialize",
+    "smooth_labels",
+    "smoothed_cross_entropy",
+]

@@ -1,0 +1,230 @@
+"""Smoothed cross-entropy and smoothed targets, as functions."""
+
+import keras
+from keras import ops
+
+from ls_keras.errors import InputError
+from ls_keras.losses import smoothing as smoothings
+from ls_keras.losses.closed_form import Mixture, dense_cross_entropy, label_cross_entropy
+from ls_keras.losses.conventions import check_fraction
+from ls_keras.targets import IgnoreClass, Targets, read_targets
+
+
+def smoothed_cross_entropy(
+    y_true,
+    y_pred,
+    alpha: float = 0.1,
+    *,
+    smoothing="uniform",
+    from_logits: bool = False,
+    ignore_class: IgnoreClass = None,
+    axis: int = -1,
+):
+    """Computes the cross-entropy with smoothed targets, for each example.
+
+    H(y^LS, p) = logsumexp(z) − (1 − α) z_y − α Σ_k q_k z_k
+
+    with q_k = 1/K for uniform smoothing. For dense targets y the logsumexp is weighted by
+    (1 − α) Σ_k y_k + α, so they need not sum to 1. No tensor of smoothed targets is built for
+    integer labels.
+
+    Args:
+        y_true: Integer labels `(...)` or `(..., 1)`, or dense targets `(..., K)`.
+        y_pred: `(..., K)` probabilities, or logits with `from_logits`. Computed in float32 or
+            better, whatever their dtype.
+        alpha: The mass to take off the target, in [0, 1]. With 0 it is plain cross-entropy, and
+            logits of −inf (masked classes) do no harm; above 0, a class that has mass in q and a
+            logit of −inf gives a loss of inf. Default: 0.1.
+        smoothing: `"uniform"`, `"neighborhood"`, or an object: `Uniform`, `Unigram`, `Prior`,
+            `Neighborhood`. Default: `"uniform"`.
+        from_logits: Whether `y_pred` holds logits. Where Keras kept the logits of a softmax
+            output, they are used, as in Keras's own losses; else probabilities are normalized and
+            clipped to [ε, 1 − ε] as Keras does. Default: `False`.
+        ignore_class: A label id, or several, whose positions give 0; integer labels only.
+            Default: `None`.
+        axis: The axis of the classes. Default: −1.
+
+    Returns:
+        Tensor `(...)` of float32, or float64 for such predictions: nats.
+
+    Raises:
+        InputError: If alpha is no number in [0, 1], if shapes don't belong together, or if labels
+            are out of range (in eager use).
+
+    Example:
+    ```python
+    >>> import ls_keras
+    >>> losses = ls_keras.smoothed_cross_entropy(
+    ...     [0, 1], [[2.0, 0.0], [2.0, 0.0]], alpha=0.1, from_logits=True
+    ... )
+    >>> [round(float(loss), 4) for loss in losses]
+    [0.2269, 2.0269]
+
+    ```
+
+    References:
+        [Müller et al., 2019](https://arxiv.org/abs/1906.02629), section 1.1.
+    """
+    losses, _ = losses_and_valid(
+        y_true,
+        y_pred,
+        check_fraction(alpha, "alpha"),
+        smoothings.get(smoothing),
+        from_logits=from_logits,
+        ignore_class=ignore_class,
+        axis=axis,
+    )
+    return losses
+
+
+def losses_and_valid(
+    y_true, y_pred, alpha, smoothing, *, from_logits, ignore_class, axis, mask=None
+):
+    """Returns the losses `(...)` and which of them count, for `SmoothedCE`.
+
+    Args:
+        y_true: See `smoothed_cross_entropy`.
+        y_pred: See `smoothed_cross_entropy`.
+        alpha: A float in [0, 1].
+        smoothing: A `Smoothing`.
+        from_logits: See `smoothed_cross_entropy`.
+        ignore_class: See `smoothed_cross_entropy`.
+        axis: See `smoothed_cross_entropy`.
+        mask: Boolean tensor `(...)` or `None`; a masked position is nobody's neighbor, but still
+            has a loss, as in Keras.
+
+    Returns:
+        Losses, and a Boolean tensor `(...)` or `None`.
+    """
+    y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
+    z, from_logits = _recover_logits(y_pred, from_logits)
+    z = ops.cast(z, keras.backend.result_type(z.dtype, "float32"))
+    y_true, z = _classes_last(y_true, z, axis)
+    targets = read_targets(y_true, z, ignore_class=ignore_class)
+    mixture = _mixture(targets, alpha, smoothing, z, mask)
+    if targets.valid is not None:
+        # Ignored positions may hold anything, NaN too, without a trace in loss or gradient.
+        z = ops.where(targets.valid[..., None], z, 1.0)
+    if not from_logits:
+        epsilon = keras.config.epsilon()
+        z = ops.log(ops.clip(z / ops.sum(z, axis=-1, keepdims=True), epsilon, 1 - epsilon))
+    if targets.dense is None:
+        losses = label_cross_entropy(z, mixture, normalize=from_logits)
+    else:
+        dense = ops.cast(targets.dense, z.dtype)
+        losses = dense_cross_entropy(z, dense, mixture, normalize=from_logits)
+    if targets.valid is not None:
+        losses = ops.where(targets.valid, losses, 0.0)
+    return losses, targets.valid
+
+
+def smooth_labels(
+    y_true,
+    alpha: float = 0.1,
+    num_classes: int | None = None,
+    smoothing="uniform",
+    *,
+    ignore_class: IgnoreClass = None,
+    dtype=None,
+):
+    """Makes dense smoothed targets, for losses that take nothing else.
+
+    y_k^LS = (1 − α) y_k + α q_k
+
+    Args:
+        y_true: Labels of an integer dtype `(...)`, or dense targets of a floating dtype
+            `(..., K)`.
+        alpha: The mass to take off the target, in [0, 1]. Default: 0.1.
+        num_classes: K, at least 2; needed for integer labels.
+        smoothing: See `smoothed_cross_entropy`. Default: `"uniform"`.
+        ignore_class: A label id, or several, whose positions become rows of zeros. Default:
+            `None`.
+        dtype: Of the result. Default: `keras.config.floatx()`.
+
+    Returns:
+        Tensor `(..., K)`.
+
+    Raises:
+        InputError: If alpha is no number in [0, 1], if K is missing or below 2, or if labels are
+            out of range (in eager use).
+
+    Example:
+    ```python
+    >>> import ls_keras
+    >>> [round(float(y), 3) for y in ls_keras.smooth_labels(1, 0.3, num_classes=3)]
+    [0.1, 0.8, 0.1]
+
+    ```
+
+    References:
+        [Müller et al., 2019](https://arxiv.org/abs/1906.02629), section 1.1.
+    """
+    alpha, smoothing = check_fraction(alpha, "alpha"), smoothings.get(smoothing)
+    dtype = keras.backend.standardize_dtype(dtype or keras.config.floatx())
+    y_true = ops.convert_to_tensor(y_true)
+    shape = tuple(y_true.shape)
+    if "int" in keras.backend.standardize_dtype(y_true.dtype):
+        if num_classes is None:
+            raise InputError("Expected num_classes for integer labels. Received: num_classes=None")
+        shape = (*shape, num_classes)
+    elif num_classes not in (None, *shape[-1:]):
+        raise InputError(
+            f"Expected dense targets of {num_classes} classes on the last axis. "
+            f"Received: y_true of shape {shape}"
+        )
+    targets = read_targets(y_true, keras.KerasTensor(shape), ignore_class=ignore_class)
+    mixture = _mixture(targets, alpha, smoothing, keras.KerasTensor(shape, dtype="float32"), None)
+    if targets.dense is not None:
+        smoothed = ops.cast(targets.dense, "float32") * (1 - alpha)
+    else:
+        one_hot = ops.one_hot(mixture.ids, shape[-1], dtype="float32")  # ... × J × K
+        smoothed = ops.sum(one_hot * mixture.weights[..., None], axis=-2)
+    if mixture.prior is not None:
+        smoothed = smoothed + alpha * ops.convert_to_tensor(mixture.prior, dtype="float32")
+    if targets.valid is not None:
+        smoothed = ops.where(targets.valid[..., None], smoothed, 0.0)
+    return ops.cast(smoothed, dtype)
+
+
+def _mixture(targets: Targets, alpha: float, smoothing, z, mask) -> Mixture:
+    """Joins the target and the smoothing into the classes and the prior that get mass."""
+    valid = targets.valid
+    if mask is not None and targets.labels is not None:
+        mask = ops.reshape(ops.cast(mask, "bool"), ops.shape(targets.labels))
+        valid = mask if valid is None else ops.logical_and(valid, mask)
+    num_classes = z.shape[-1]
+    if num_classes is None:
+        raise InputError(
+            "Expected a known number of classes. Received: y_pred of shape (..., None)"
+        )
+    spread = smoothing.spread(targets.labels, valid, num_classes) if alpha else smoothings.Spread()
+    if targets.labels is None:
+        return Mixture(None, None, alpha, spread.prior)
+    ids = targets.labels[..., None]
+    weights = ops.full(ops.shape(ids), 1 - alpha, dtype="float32")
+    if spread.ids is not None:
+        ids = ops.concatenate([ids, spread.ids], axis=-1)
+        weights = ops.concatenate([weights, alpha * spread.weights], axis=-1)
+    return Mixture(ids, weights, alpha, spread.prior)
+
+
+def _recover_logits(y_pred, from_logits: bool):
+    """Finds the logits that a softmax output came from, where Keras or TensorFlow kept them."""
+    logits = getattr(y_pred, "_keras_logits", None)
+    if logits is None and keras.config.backend() == "tensorflow":
+        import tensorflow as tf
+
+        if not isinstance(y_pred, tf.__internal__.EagerTensor) and y_pred.op.type == "Softmax":
+            logits = y_pred.op.inputs[0]
+    return (y_pred, from_logits) if logits is None else (logits, True)
+
+
+def _classes_last(y_true, z, axis: int):
+    rank = len(z.shape)
+    if isinstance(axis, bool) or not isinstance(axis, int) or not -rank <= axis < rank:
+        raise InputError(f"Expected axis in [{-rank}, {rank}). Received: axis={axis!r}")
+    if axis % rank == rank - 1:
+        return y_true, z
+    if len(y_true.shape) == rank:
+        y_true = ops.moveaxis(y_true, axis, -1)
+    return y_true, ops.moveaxis(z, axis, -1)

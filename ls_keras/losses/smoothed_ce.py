@@ -1,0 +1,120 @@
+"""Smoothed cross-entropy as a Keras loss."""
+
+import keras
+from keras import ops
+from keras.src.backend.common.masking import get_keras_mask
+from keras.src.losses.loss import reduce_weighted_values
+
+from ls_keras.losses import smoothing as smoothings
+from ls_keras.losses.conventions import check_fraction
+from ls_keras.losses.cross_entropy import losses_and_valid
+from ls_keras.targets import IgnoreClass, ignored_ids
+
+
+@keras.saving.register_keras_serializable(package="ls_keras")
+class SmoothedCE(keras.losses.Loss):
+    """Cross-entropy with smoothed targets, from integer or dense labels.
+
+    H(y^LS, p) = logsumexp(z) − (1 − α) z_y − α Σ_k q_k z_k
+
+    See `smoothed_cross_entropy`, which it wires to Keras's masks, sample weights and reductions.
+    Ignored positions behave as masked ones, as in Keras's sparse loss; a batch in which everything
+    is ignored gives 0. Sample weights have the shape `(...)` of the losses, or of their leading
+    axes. Labels keep their integer dtype, so that ids survive in 16-bit training.
+
+    Args:
+        alpha: The mass to take off the target, in [0, 1]. Default: 0.1.
+        smoothing: `"uniform"`, `"neighborhood"`, or an object: `Uniform`, `Unigram`, `Prior`,
+            `Neighborhood`. Default: `"uniform"`.
+        from_logits: Whether predictions are logits. Default: `False`, as in Keras.
+        ignore_class: A label id, or several, whose positions do not count. Default: `None`.
+        axis: The axis of the classes. Default: −1.
+        reduction: As in Keras. Default: `"sum_over_batch_size"`.
+        name: Default: `"smoothed_ce"`.
+        dtype: Of the result; the arithmetic is in float32 or better. Default:
+            `keras.config.floatx()`.
+
+    Raises:
+        InputError: If alpha is no number in [0, 1], if the smoothing is unknown, or if
+            `ignore_class` is no integer; when called, see `smoothed_cross_entropy`.
+
+    Example:
+    ```python
+    >>> import ls_keras
+    >>> loss = ls_keras.SmoothedCE(alpha=0.1, from_logits=True, ignore_class=-1)
+    >>> round(float(loss([0, -1], [[2.0, 0.0], [2.0, 0.0]])), 4)
+    0.2269
+
+    ```
+
+    References:
+        [Müller et al., 2019](https://arxiv.org/abs/1906.02629), section 1.1.
+    """
+
+    def __init__(
+        self,
+        alpha: float = 0.1,
+        *,
+        smoothing="uniform",
+        from_logits: bool = False,
+        ignore_class: IgnoreClass = None,
+        axis: int = -1,
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "smoothed_ce",
+        dtype=None,
+    ):
+        super().__init__(name=name, reduction=reduction, dtype=dtype)
+        self.alpha = check_fraction(alpha, "alpha")
+        self.smoothing = smoothings.get(smoothing)
+        self.from_logits = from_logits
+        ignored_ids(ignore_class)
+        self.ignore_class = ignore_class
+        self.axis = axis
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        """Computes the reduced loss; Keras's own would cast labels to the loss's dtype."""
+        mask = get_keras_mask(y_pred)
+        with keras.name_scope(self.name):
+            losses, valid = self._losses(y_true, y_pred, mask)
+            if sample_weight is not None:
+                sample_weight = ops.convert_to_tensor(sample_weight, dtype=self.dtype)
+                while len(sample_weight.shape) < len(losses.shape):
+                    sample_weight = ops.expand_dims(sample_weight, axis=-1)
+            if mask is not None and valid is not None:
+                mask = ops.logical_and(mask, valid)
+            return reduce_weighted_values(
+                losses,
+                sample_weight=sample_weight,
+                mask=valid if mask is None else mask,
+                reduction=self.reduction,
+                dtype=self.dtype,
+            )
+
+    def call(self, y_true, y_pred):
+        """Computes the loss of each example."""
+        return self._losses(y_true, y_pred, None)[0]
+
+    def get_config(self) -> dict:
+        """Returns the arguments of the constructor, as JSON holds them."""
+        ids = self.ignore_class
+        return {
+            **super().get_config(),
+            "alpha": self.alpha,
+            "smoothing": smoothings.serialize(self.smoothing),
+            "from_logits": self.from_logits,
+            "ignore_class": ids if ids is None or isinstance(ids, int) else list(ids),
+            "axis": self.axis,
+            "dtype": self.dtype,
+        }
+
+    def _losses(self, y_true, y_pred, mask):
+        return losses_and_valid(
+            y_true,
+            y_pred,
+            self.alpha,
+            self.smoothing,
+            from_logits=self.from_logits,
+            ignore_class=self.ignore_class,
+            axis=self.axis,
+            mask=mask,
+        )

@@ -9,13 +9,16 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from ls_keras.errors import InputError
+from lsk_translation import cldr_names, cldr_numbers, cldr_times
+from lsk_translation.cldr_draws import Slot, preferred_index
 from lsk_translation.cldr_frames import FRAMES
-from lsk_translation.cldr_slots import SLOTS, preferred_index
 
 HELD_OUT = 1000  # pairs of validation, and of test
 DEFAULT_PAIRS = 40_000
 
 Pair = tuple[str, str]
+# A compiled alternative is a tuple of literals, slots (function, key, form) and groups (link,
+# choices), each choice a tuple of literals and slots.
 _PART = re.compile(r"\{([a-z_]+\d?)(?:\.([a-z]+))?\}")
 _GROUP = re.compile(r"\[(?:(\w):)?([^\]]*)\]")
 
@@ -88,10 +91,10 @@ def _render(alternatives: tuple, language: int, meanings: dict, rng: random.Rand
     for part in parts:
         if isinstance(part, str):
             out.append(part)
-        elif part[0] == "slot":
+        elif len(part) == 3:
             out.append(_fill(part, language, meanings, rng))
         else:
-            _, link, choices = part
+            link, choices = part
             if link.isalpha():
                 if link not in meanings:
                     meanings[link] = rng.random()
@@ -114,9 +117,9 @@ def _render(alternatives: tuple, language: int, meanings: dict, rng: random.Rand
 
 
 def _fill(part: tuple, language: int, meanings: dict, rng: random.Random) -> str:
-    _, key, form = part
+    slot, key, form = part
     if key not in meanings:
-        meanings[key] = SLOTS[key.rstrip("2")](rng)
+        meanings[key] = slot(rng)
     return meanings[key][form][language]
 
 
@@ -135,7 +138,7 @@ def _compile_alternative(text: str) -> tuple:
     for match in _GROUP.finditer(text):
         parts += _literals_and_slots(text[start : match.start()])
         choices = tuple(tuple(_literals_and_slots(c)) for c in match.group(2).split("|"))
-        parts.append(("group", match.group(1) or "", choices))
+        parts.append((match.group(1) or "", choices))
         start = match.end()
     return tuple(parts + _literals_and_slots(text[start:]))
 
@@ -146,8 +149,23 @@ def _literals_and_slots(text: str) -> list:
     for match in _PART.finditer(text):
         if match.start() > start:
             parts.append(text[start : match.start()])
-        parts.append(("slot", match.group(1), match.group(2) or ""))
+        parts.append((_slot(match.group(1)), match.group(1), match.group(2) or ""))
         start = match.end()
     if start < len(text):
         parts.append(text[start:])
     return parts
+
+
+def _slot(key: str) -> Slot:
+    for module in (cldr_names, cldr_numbers, cldr_times):
+        if hasattr(module, key.rstrip("2")):
+            return getattr(module, key.rstrip("2"))
+    raise ValueError(f"Expected the name of a slot. Received: {key!r}")
+
+
+if __name__ == "__main__":
+    import sys
+
+    shown = int(sys.argv[1]) if len(sys.argv) > 1 else 20
+    for english, german in cldr_splits(shown)["train"]:
+        print(english, german, sep="\t")

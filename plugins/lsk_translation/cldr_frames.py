@@ -6,8 +6,8 @@ Notation of a frame:
   probability 1/2, the next with 1/4, and so on, the last taking what is left. Groups that carry
   the same digit, `[1:a|b] … [1:c|d]`, choose together. Groups that carry a letter choose together
   in both languages, each choice as likely as the others: there the choice is the meaning.
-* `{slot}` or `{slot.form}` is filled by `cldr_slots`, with the same meaning on both sides;
-  `{slot2}` is a second, independent draw of the same kind.
+* `{slot}` or `{slot.form}` is filled by the function of that name in `cldr_names`, `cldr_numbers`
+  or `cldr_times`, with the same meaning on both sides; `{slot2}` is a second, independent draw.
 * A frame that ends in `.`, `?` or `!` is a sentence and starts with a capital letter.
 """
 
@@ -54,12 +54,12 @@ FRAMES: tuple[tuple[str, str], ...] = (
         "{event.nom} wurde auf den {date} [verschoben|verlegt].",
     ),
     (
-        "{event.nom} [lasts|takes] {duration}.",
-        "{event.nom} dauert {duration}.",
+        "{event.nom} [lasts|takes] {brief}.",
+        "{event.nom} dauert {brief}.",
     ),
     (
-        "{event.nom} [lasted|took] [more than|over] {duration}.",
-        "{event.nom} [1:dauerte|hat] [mehr als|über] {duration}[1:| gedauert].",
+        "{event.nom} [lasted|took] [more than|over] {brief}.",
+        "{event.nom} [1:dauerte|hat] [mehr als|über] {brief}[1:| gedauert].",
     ),
     (
         "Is {event.nom} {wdate.on}?",
@@ -139,12 +139,12 @@ FRAMES: tuple[tuple[str, str], ...] = (
         "Der Zug aus {city} kommt {time.at} an. || {time.at} kommt der Zug aus {city} an.",
     ),
     (
-        "The [flight|plane] from {city} to {city2} takes {duration}.",
-        "Der Flug von {city} nach {city2} dauert {duration}.",
+        "The [flight|plane] from {city} to {city2} takes {brief}.",
+        "Der Flug von {city} nach {city2} dauert {brief}.",
     ),
     (
-        "The bus to {city} was {duration} late.",
-        "Der Bus nach {city} [1:hatte|kam] {duration} [1:Verspätung|zu spät].",
+        "The bus to {city} was {brief} late.",
+        "Der Bus nach {city} [1:hatte|kam] {brief} [1:Verspätung|zu spät].",
     ),
     (
         "It is {distance} from {city} to {city2}. || The distance from {city} to {city2} is {distance}.",
@@ -199,8 +199,8 @@ FRAMES: tuple[tuple[str, str], ...] = (
         "Das Tempolimit {land.in} [liegt bei|beträgt] {speed}.",
     ),
     (
-        "{person} ran {distance} in {duration.dat}.",
-        "{person} [lief|rannte] {distance} in {duration.dat}. || {person} ist in {duration.dat} {distance} gelaufen.",
+        "{person} ran {distance} in {brief.dat}.",
+        "{person} [lief|rannte] {distance} in {brief.dat}. || {person} ist in {brief.dat} {distance} gelaufen.",
     ),
     (
         "It is {time} {city.in}.",
@@ -439,8 +439,8 @@ FRAMES: tuple[tuple[str, str], ...] = (
         "Die Temperatur stieg {past} auf {temperature}. || {past} stieg die Temperatur auf {temperature}.",
     ),
     (
-        "Bake it for {duration} at {oven}.",
-        "[Backen Sie es|Backe es] {duration}[ lang|] bei {oven}.",
+        "Bake it for {brief} at {oven}.",
+        "[Backen Sie es|Backe es] {brief}[ lang|] bei {oven}.",
     ),
     (
         "The [a:file|film] is {data} in size.",
@@ -492,8 +492,8 @@ FRAMES: tuple[tuple[str, str], ...] = (
         "{person} [a:arbeitete|studierte] von {years} {city.in}. || Von {years} [a:arbeitete|studierte] {person} {city.in}.",
     ),
     (
-        "{person} has been waiting for {duration.dat}.",
-        "{person} wartet seit {duration.dat}. || {person} wartet [schon|bereits] seit {duration.dat}.",
+        "{person} has been waiting for {brief.dat}.",
+        "{person} wartet seit {brief.dat}. || {person} wartet [schon|bereits] seit {brief.dat}.",
     ),
     (
         "The [a:work|repair] will take {duration} and cost {money}.",

@@ -1,0 +1,243 @@
+"""Accuracy against confidence: what a reliability diagram shows, with its uncertainty."""
+
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+from ls_keras.calibration.binning import check_num_bins, equal_width_edges
+from ls_keras.calibration.clustered_error import error_interval
+from ls_keras.calibration.probabilities import class_labels, read_examples, top_label
+from ls_keras.calibration.reliability_curve import ReliabilityCurve, binomial_intervals
+from ls_keras.errors import InputError
+from ls_keras.targets import IgnoreClass
+
+
+def reliability_curve(
+    y_true,
+    y_pred,
+    *,
+    num_bins: int = 15,
+    from_logits: bool = False,
+    ignore_class: IgnoreClass = None,
+    sample_weight=None,
+    groups=None,
+    confidence: float = 0.95,
+    resamples: int = 1000,
+    seed: int = 0,
+    temperature: float | None = None,
+) -> ReliabilityCurve:
+    """Returns accuracy against confidence over bins, with intervals.
+
+    Bins are those of `ls_keras.ExpectedCalibrationError`: left-open, right-closed, equally wide.
+
+    Args:
+        y_true: Integers `(...)` or `(..., 1)`, or dense targets `(..., K)`.
+        y_pred: Array `(..., K)`, K ≥ 2: probabilities, or logits with `from_logits=True`.
+        num_bins: Number of bins.
+        from_logits: Whether `y_pred` are logits.
+        ignore_class: A label id, or several, whose positions do not count (integer targets).
+        sample_weight: Array of shape `(...)` or of its leading axes, or `None`.
+        groups: Integers of shape `(...)` or of its leading axes: examples of one group are not
+            independent of each other, and are resampled together. By default the first axis:
+            each example of `(batch, K)` for itself, and the tokens of each sentence of
+            `(batch, time, K)` together.
+        confidence: Level of the intervals.
+        resamples: Bootstrap resamples behind the interval of the ECE.
+        seed: Seed of the resampling.
+        temperature: Only carried along, for the legend of a diagram: the temperature that
+            `y_pred` were scaled with.
+
+    Raises:
+        InputError: If the shapes don't belong together, if a value is out of range, or if no
+            example counts.
+
+    Example:
+        >>> import ls_keras
+        >>> y_pred = [[0.75, 0.25]] * 8
+        >>> curve = ls_keras.reliability_curve([0, 0, 0, 0, 1, 1, 1, 1], y_pred, num_bins=2)
+        >>> curve.counts, curve.accuracy[1], curve.ece
+        ((0.0, 8.0), 0.5, 0.25)
+    """
+    accumulator = ReliabilityAccumulator(from_logits=from_logits, ignore_class=ignore_class)
+    accumulator.update(y_true, y_pred, sample_weight=sample_weight, groups=groups)
+    return accumulator.curve(
+        num_bins=num_bins,
+        confidence=confidence,
+        resamples=resamples,
+        seed=seed,
+        temperature=temperature,
+    )
+
+
+class ReliabilityAccumulator:
+    """Collects what a reliability curve needs, batch by batch, without keeping predictions.
+
+    Kept are 9 bytes an example (confidence, whether it is right, its group), 13 with weights.
+
+    Args:
+        from_logits: Whether `y_pred` are logits.
+        ignore_class: A label id, or several, whose positions do not count (integer targets).
+
+    Example:
+        >>> import ls_keras
+        >>> accumulator = ls_keras.ReliabilityAccumulator()
+        >>> for _ in range(3):
+        ...     accumulator.update([0, 1], [[0.75, 0.25], [0.75, 0.25]])
+        >>> accumulator.curve(num_bins=4).counts
+        (0.0, 0.0, 6.0, 0.0)
+    """
+
+    def __init__(self, *, from_logits: bool = False, ignore_class: IgnoreClass = None):
+        self.from_logits = from_logits
+        self.ignore_class = ignore_class
+        self._parts: list[tuple[np.ndarray, ...]] = []
+        self._weighted = False
+        self._next_group = 0
+
+    def update(self, y_true, y_pred, *, sample_weight=None, groups=None) -> None:
+        """Adds a batch; the arguments are those of `reliability_curve`.
+
+        Without `groups`, each row of each batch is a group of its own.
+        """
+        examples = read_examples(
+            y_true,
+            y_pred,
+            sample_weight=sample_weight,
+            from_logits=self.from_logits,
+            ignore_class=self.ignore_class,
+        )
+        predicted, confidence = top_label(examples.y_pred, from_logits=self.from_logits)
+        correct = ops.equal(predicted, class_labels(examples.targets))
+        shape = tuple(predicted.shape)
+        if groups is None:
+            rows = shape[0] if shape else 1
+            groups = np.arange(rows) + self._next_group
+            self._next_group += rows
+        groups = _spread(np.asarray(groups, np.int32), shape, "groups")
+        columns = [ops.convert_to_numpy(confidence), ops.convert_to_numpy(correct), groups]
+        if examples.weights is not None:
+            weights = ops.convert_to_numpy(examples.weights)
+            counts = weights != 0
+            columns = [column[counts] for column in columns]
+            weights = weights[counts]
+            self._weighted |= sample_weight is not None
+        else:
+            columns = [column.reshape(-1) for column in columns]
+            weights = np.ones(len(columns[0]), np.float32)
+        self._parts.append((*columns, weights if sample_weight is not None else weights[:0]))
+
+    def curve(self, **options: Any) -> ReliabilityCurve:
+        """Returns the curve of everything added so far; the options of `curve_of_statistics`."""
+        if not self._parts:
+            raise InputError("Expected at least one batch. Received: none")
+        weights = None
+        if self._weighted:
+            weights = np.concatenate(
+                [w if len(w) else np.ones(len(c), np.float32) for c, _, _, w in self._parts]
+            )
+        confidence, correct, groups = (
+            np.concatenate([part[i] for part in self._parts]) for i in range(3)
+        )
+        return curve_of_statistics(
+            confidence, correct, sample_weight=weights, groups=groups, **options
+        )
+
+
+def curve_of_statistics(
+    top_confidence,
+    correct,
+    *,
+    sample_weight=None,
+    groups=None,
+    num_bins: int = 15,
+    confidence: float = 0.95,
+    resamples: int = 1000,
+    seed: int = 0,
+    temperature: float | None = None,
+) -> ReliabilityCurve:
+    """Returns the curve of examples whose confidence and correctness are known.
+
+    Args:
+        top_confidence: Array `(N,)` in [0, 1]: the largest probability of each example.
+        correct: Array `(N,)` of booleans or 0 and 1: whether its class was the target's.
+        sample_weight: Array `(N,)` of non-negative weights, or `None`.
+        groups: Integers `(N,)`, as for `reliability_curve`; `None`: each for itself.
+        num_bins: Number of bins.
+        confidence: Level of the intervals.
+        resamples: Bootstrap resamples behind the interval of the ECE.
+        seed: Seed of the resampling.
+        temperature: Carried along, for the legend of a diagram.
+
+    Raises:
+        InputError: If the arrays have different lengths, if a value is out of range, or if no
+            example counts.
+    """
+    num_bins = check_num_bins(num_bins)
+    values = np.asarray(top_confidence, np.float32)
+    hits = np.asarray(correct, np.float64)
+    weights = np.ones(values.shape) if sample_weight is None else np.asarray(sample_weight, float)
+    groups = np.arange(values.size) if groups is None else np.asarray(groups)
+    if values.ndim != 1 or not values.shape == hits.shape == weights.shape == groups.shape:
+        raise InputError(
+            "Expected arrays of one length N. Received: confidence, correct, weights and groups "
+            f"of shapes {values.shape}, {hits.shape}, {weights.shape} and {groups.shape}"
+        )
+    if not ((values >= 0) & (values <= 1)).all():
+        raise InputError(
+            "Expected confidences in [0, 1]. Received: "
+            f"{values[~((values >= 0) & (values <= 1))][0]}"
+        )
+    if not (weights >= 0).all() or not np.isfinite(weights).all():
+        raise InputError(
+            "Expected finite weights of at least 0. Received: "
+            f"{weights[~((weights >= 0) & np.isfinite(weights))][0]}"
+        )
+    if not weights.sum():
+        raise InputError(
+            "Expected at least one example that counts. Received: "
+            f"{values.size} examples of total weight 0"
+        )
+    if not 0 < confidence < 1:
+        raise InputError(f"Expected a confidence level between 0 and 1. Received: {confidence}")
+
+    edges = equal_width_edges(num_bins)
+    index = np.searchsorted(edges[1:-1], values, side="left")  # right-closed bins
+
+    def over_bins(quantity):
+        return np.bincount(index, quantity, num_bins)
+
+    mass, squares = over_bins(weights), over_bins(weights**2)
+    some = np.where(mass > 0, mass, np.nan)
+    accuracy, mean = over_bins(weights * hits) / some, over_bins(weights * values) / some
+    effective = mass**2 / np.where(mass > 0, squares, 1)
+    lower, upper = binomial_intervals(accuracy, effective, confidence)
+    gaps = weights * (hits - values)
+    corrected, interval = error_interval(
+        gaps, weights, index, groups, num_bins, confidence, resamples, seed
+    )
+    return ReliabilityCurve(
+        edges=tuple(edges.tolist()),
+        counts=tuple(mass.tolist()),
+        confidence=tuple(mean.tolist()),
+        accuracy=tuple(accuracy.tolist()),
+        accuracy_low=tuple(lower.tolist()),
+        accuracy_high=tuple(upper.tolist()),
+        ece=float(np.abs(over_bins(gaps)).sum() / weights.sum()),
+        ece_corrected=corrected,
+        ece_low=interval[0],
+        ece_high=interval[1],
+        level=confidence,
+        examples=int((weights > 0).sum()),
+        groups=len(np.unique(groups[weights > 0])),
+        temperature=temperature,
+    )
+
+
+def _spread(values: np.ndarray, shape: tuple[int, ...], name: str) -> np.ndarray:
+    if values.shape != shape[: values.ndim]:
+        raise InputError(
+            f"Expected {name} of shape {shape} or of its leading axes. "
+            f"Received: {name} of shape {values.shape}"
+        )
+    return np.broadcast_to(values.reshape(values.shape + (1,) * (len(shape) - values.ndim)), shape)

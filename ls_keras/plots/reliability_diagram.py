@@ -1,0 +1,169 @@
+"""The reliability diagram: Figure 2 of the paper, and for next tokens Figure 3."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, cast
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ls_keras.calibration.reliability_curve import ReliabilityCurve
+from ls_keras.errors import InputError
+from ls_keras.plots import style
+
+Curves = ReliabilityCurve | Mapping[str, ReliabilityCurve]
+
+_COLUMNS = (
+    "edge_low",
+    "edge_high",
+    "count",
+    "confidence",
+    "accuracy",
+    "accuracy_low",
+    "accuracy_high",
+)
+
+
+def reliability_diagram(
+    curves: Curves,
+    *,
+    ax: Axes | None = None,
+    counts_ax: Axes | None = None,
+    title: str | None = "Reliability",
+    intervals: bool = True,
+) -> Figure:
+    """Draws accuracy against confidence, with the diagonal of perfect calibration.
+
+    A point stands at each bin's mean confidence and accuracy, with its Clopper–Pearson interval;
+    the bar between the diagonal and the point is the bin's gap, which the ECE averages. Points
+    below the diagonal are overconfident. Below, the share of the examples in each bin. Several
+    curves are drawn over one another. The legend gives each ECE, and T where the curve has one.
+
+    Args:
+        curves: A curve, or a mapping of names to curves (hard, scaled, smoothed).
+        ax: Axes to draw accuracy on; by default a new figure's.
+        counts_ax: Axes to draw shares on. With `ax` and without it, shares are not drawn.
+        title: Title of the diagram; `None` for none.
+        intervals: Whether to draw the intervals of the accuracies.
+
+    Returns:
+        The figure, which no global state knows: save it with `figure.savefig`, or with
+        `ls_keras.plots.save`, which writes the numbers beside it.
+
+    Raises:
+        InputError: If there is no curve, or something that is none.
+
+    Example:
+        >>> import ls_keras
+        >>> curve = ls_keras.reliability_curve([0, 0, 0, 1], [[0.75, 0.25]] * 4)
+        >>> figure = ls_keras.plots.reliability_diagram({"hard targets": curve})
+        >>> [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+        ['perfectly calibrated', 'hard targets: ECE 0.000']
+    """
+    named = _named(curves)
+    if ax is None:
+        ax, counts_ax = style.new_figure(5.2, 6.6).subplots(
+            2, 1, sharex=True, gridspec_kw={"height_ratios": (3.2, 1.0)}
+        )
+    ax.plot([0, 1], [0, 1], label="perfectly calibrated", zorder=2, **style.REFERENCE)
+    for (name, curve), look in zip(named.items(), style.looks(), strict=False):
+        _draw_curve(ax, curve, look, _label(name, curve), intervals)
+        if counts_ax is not None:
+            share = 100 * np.asarray(curve.counts) / sum(curve.counts)
+            counts_ax.stairs(
+                share, curve.edges, color=look.color, linestyle=look.line_style, linewidth=1.4
+            )
+            if len(named) == 1:
+                counts_ax.stairs(share, curve.edges, color=look.color, fill=True, alpha=0.15)
+    ax.set(xlim=(0, 1), ylim=(0, 1), ylabel="Accuracy (share of examples)")
+    style.tidy(ax)
+    ax.legend(loc="upper left", fontsize=8, framealpha=0.9)
+    if title:
+        ax.set_title(title)
+    lowest = ax
+    if counts_ax is not None:
+        counts_ax.set(xlim=(0, 1), ylabel="Examples (%)")
+        counts_ax.set_ylim(bottom=0)
+        style.tidy(counts_ax)
+        lowest = counts_ax
+    lowest.set_xlabel("Confidence (largest probability)")
+    return cast(Figure, ax.get_figure(root=True))
+
+
+def reliability_rows(curves: Curves) -> list[dict[str, Any]]:
+    """Returns the numbers of a diagram, one row a curve and bin, for `ls_keras.plots.save`."""
+    rows = []
+    for name, curve in _named(curves).items():
+        bins = zip(
+            curve.edges[:-1],
+            curve.edges[1:],
+            curve.counts,
+            curve.confidence,
+            curve.accuracy,
+            curve.accuracy_low,
+            curve.accuracy_high,
+            strict=True,
+        )
+        for values in bins:
+            cells = [None if math.isnan(value) else value for value in values]
+            rows.append(
+                {
+                    "curve": name,
+                    **dict(zip(_COLUMNS, cells, strict=True)),
+                    "ece": curve.ece,
+                    "temperature": curve.temperature,
+                }
+            )
+    return rows
+
+
+def _draw_curve(ax: Axes, curve: ReliabilityCurve, look: style.Look, label: str, intervals: bool):
+    some = np.asarray(curve.counts) > 0
+    confidence, accuracy = np.asarray(curve.confidence)[some], np.asarray(curve.accuracy)[some]
+    edges = np.asarray(curve.edges)
+    ax.bar(
+        edges[:-1][some],
+        accuracy - confidence,
+        width=np.diff(edges)[some],
+        bottom=confidence,
+        align="edge",
+        color=look.color,
+        alpha=0.18,
+        linewidth=0,
+        zorder=1,
+    )
+    ax.plot(
+        confidence,
+        accuracy,
+        label=label,
+        color=look.color,
+        marker=look.marker,
+        linestyle=look.line_style,
+        markersize=5,
+        linewidth=1.5,
+        clip_on=False,  # accuracy 0 and 1 are on the frame
+        zorder=4,
+    )
+    if intervals:
+        low, high = np.asarray(curve.accuracy_low)[some], np.asarray(curve.accuracy_high)[some]
+        ax.vlines(confidence, low, high, color=look.color, linewidth=1.0, alpha=0.8, zorder=3)
+
+
+def _label(name: str, curve: ReliabilityCurve) -> str:
+    text = f"{name}: ECE {curve.ece:.3f}" if name else f"ECE {curve.ece:.3f}"
+    return text if curve.temperature is None else f"{text}, T {curve.temperature:.2f}"
+
+
+def _named(curves: Curves) -> dict[str, ReliabilityCurve]:
+    named = {"": curves} if isinstance(curves, ReliabilityCurve) else curves
+    if not isinstance(named, Mapping) or not named:
+        raise InputError(
+            f"Expected a ReliabilityCurve or a mapping of names to them. Received: {curves!r:.80}"
+        )
+    for name, curve in named.items():
+        if not isinstance(curve, ReliabilityCurve):
+            raise InputError(
+                f"Expected a ReliabilityCurve for {name!r}. Received: {type(curve).__name__}"
+            )
+    return dict(named)

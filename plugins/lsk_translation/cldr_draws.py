@@ -25,6 +25,10 @@ Forms = dict[str, tuple[str, str]]
 Slot = Callable[[random.Random], Forms]
 T = TypeVar("T")
 
+# Low enough that probabilities and beams have something to say, high enough that a good model's
+# BLEU stays near 80: with 1/2, knowing all but the free choices would give 75, with 0.75 88.
+_FIRST = 0.7
+
 EN, DE = Locale("en"), Locale("de")
 
 
@@ -34,15 +38,15 @@ def pick(rng: random.Random, choices: Sequence[T]) -> T:
 
 
 def prefer(rng: random.Random, choices: Sequence[T]) -> T:
-    """Draws the first with probability 1/2, the next with 1/4, …; the last takes the rest."""
+    """Draws the first with probability 0.7, the next with 0.7 of the rest, and so on."""
     return choices[preferred_index(rng.random(), len(choices))]
 
 
 def preferred_index(draw: float, count: int) -> int:
     """Returns the index that `prefer` takes of `count` choices for a uniform draw from [0, 1)."""
     index = 0
-    while index < count - 1 and draw >= 0.5:
-        index, draw = index + 1, 2 * draw - 1
+    while index < count - 1 and draw >= _FIRST:
+        index, draw = index + 1, (draw - _FIRST) / (1 - _FIRST)
     return index
 
 

@@ -3,7 +3,7 @@
 Notation of a frame:
 
 * `||` separates whole alternatives, `[a|b]` alternatives inside one; the first is drawn with
-  probability 1/2, the next with 1/4, and so on, the last taking what is left. Groups that carry
+  probability 0.7, the next with 0.7 of the rest, the last taking what is left. Groups that carry
   the same digit, `[1:a|b] … [1:c|d]`, choose together. Groups that carry a letter choose together
   in both languages, each choice as likely as the others: there the choice is the meaning.
 * `{slot}` or `{slot.form}` is filled by the function of that name in `cldr_names`, `cldr_numbers`

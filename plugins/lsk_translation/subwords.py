@@ -2,7 +2,8 @@
 
 The `sentencepiece` package does the work: it is what keras-hub's `compute_sentence_piece_proto`
 calls (which itself insists on TensorFlow), and tensorflow-text's `SentencepieceTokenizer` reads
-the same model and gives the same ids.
+the same model and gives the same ids (where a unigram model finds two orders of the same pieces
+equally likely, rounding may choose the other).
 """
 
 import io
@@ -47,6 +48,8 @@ class SubwordVocabulary:
     def __init__(self, model: bytes):
         self._model = bytes(model)
         try:
+            if not model:  # sentencepiece takes no bytes for no model yet
+                raise RuntimeError("no bytes")
             self._processor = _sentencepiece().SentencePieceProcessor(model_proto=self._model)
             ids = tuple(
                 getattr(self._processor, name)()

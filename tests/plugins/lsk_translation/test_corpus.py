@@ -1,0 +1,87 @@
+import gzip
+
+import pytest
+from lsk_translation.corpus import ParallelText, load_corpus
+
+from ls_keras.errors import InputError
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name, lines in {"train": 6, "val": 2, "test": 2}.items():
+        for language in ("en", "de"):
+            text = "".join(f"{language} {name} {i}\n" for i in range(lines))
+            (tmp_path / f"{name}.{language}.gz").write_bytes(gzip.compress(text.encode()))
+    return tmp_path
+
+
+def test_cldr():
+    corpus = load_corpus("cldr", pairs=300)
+    assert (corpus.name, corpus.source_language, corpus.target_language) == ("cldr", "en", "de")
+    assert {name: len(split) for name, split in corpus.splits.items()} == {
+        "train": 300,
+        "validation": 1000,
+        "test": 1000,
+    }
+    assert corpus.notes[0].startswith("synthetic")
+
+
+def test_cldr_in_the_other_direction():
+    forward = load_corpus("cldr", pairs=20).splits
+    back = load_corpus("cldr", pairs=20, source_language="de", target_language="en").splits
+    for name in forward:
+        assert back[name] == ParallelText(forward[name].target, forward[name].source)
+
+
+def test_folder(folder):
+    corpus = load_corpus(str(folder))
+    assert corpus.splits["train"].source == tuple(f"en train {i}" for i in range(6))
+    assert corpus.splits["validation"].target == ("de val 0", "de val 1")
+    assert len(corpus.splits["test"]) == 2
+
+
+def test_relative_paths_and_names_without_a_separator(folder, monkeypatch):
+    monkeypatch.chdir(folder.parent)
+    assert len(load_corpus(folder.name).splits["train"]) == 6
+    assert len(load_corpus(f"./{folder.name}").splits["train"]) == 6
+
+
+def test_fewer_pairs_of_a_folder_are_drawn_by_seed_in_order(folder):
+    few = load_corpus(str(folder), pairs=3, seed=1)
+    numbers = [int(line.split()[-1]) for line in few.splits["train"].source]
+    assert numbers == sorted(set(numbers))
+    assert len(numbers) == 3
+    assert [line.split()[-1] for line in few.splits["train"].target] == list(map(str, numbers))
+    assert "3 of 6 pairs, drawn with seed 1" in few.notes[-1]
+    draws = {load_corpus(str(folder), pairs=3, seed=s).splits["train"].source for s in range(8)}
+    assert len(draws) > 1
+    assert few.splits["train"].source in draws
+
+
+def test_languages_name_the_sides(folder):
+    corpus = load_corpus(str(folder), source_language="de", target_language="en")
+    assert corpus.splits["train"].source[0] == "de train 0"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"data": "cldr", "target_language": "en"}, "two different languages"),
+        ({"data": "cldr", "target_language": "fr"}, "en and de for cldr. Received: 'en' and 'fr'"),
+        ({"data": "cldr", "pairs": 0}, "at least 1 training pair. Received: pairs=0"),
+        ({"data": "./nowhere"}, "a folder with parallel text. Received: nowhere"),
+    ],
+)
+def test_mistakes(options, message):
+    with pytest.raises(InputError, match=message):
+        load_corpus(**options)
+
+
+def test_more_pairs_than_a_folder_has(folder):
+    with pytest.raises(InputError, match=r"at most 6 training pairs. Received: pairs=7"):
+        load_corpus(str(folder), pairs=7)
+
+
+def test_unequal_sides():
+    with pytest.raises(InputError, match="1 source and 2 target lines"):
+        ParallelText(("a",), ("b", "c"))

@@ -6,25 +6,72 @@ with them loads without `custom_objects`. Only the `lsk` process defers that, to
 
 import importlib
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-# Public name -> module that defines it.
-_EXPORTS = {
-    "InputError": "ls_keras.errors",
-    "LsKerasError": "ls_keras.errors",
-    "TiedLogits": "ls_keras.layers.tied_logits",
-}
-_SUBPACKAGES = ("calibration", "callbacks", "decoding", "layers", "losses", "plots")
+if TYPE_CHECKING:
+    from ls_keras import calibration, callbacks, decoding, layers, losses, plots
+    from ls_keras.calibration import (
+        Accuracy,
+        BrierScore,
+        ExpectedCalibrationError,
+        NegativeLogLikelihood,
+        Perplexity,
+    )
+    from ls_keras.decoding import greedy_search
+    from ls_keras.errors import InputError, LsKerasError
+    from ls_keras.layers import TiedLogits
+    from ls_keras.losses import (
+        Neighborhood,
+        Prior,
+        SmoothedCE,
+        Uniform,
+        Unigram,
+        alpha_from_off_target,
+        off_target_from_alpha,
+        smooth_labels,
+        smoothed_cross_entropy,
+    )
 
 __version__ = "0.1.0"
-__all__ = [*sorted(_EXPORTS), *_SUBPACKAGES]  # noqa: PLE0604
+__all__ = [
+    "Accuracy",
+    "BrierScore",
+    "ExpectedCalibrationError",
+    "InputError",
+    "LsKerasError",
+    "NegativeLogLikelihood",
+    "Neighborhood",
+    "Perplexity",
+    "Prior",
+    "SmoothedCE",
+    "TiedLogits",
+    "Uniform",
+    "Unigram",
+    "alpha_from_off_target",
+    "calibration",
+    "callbacks",
+    "decoding",
+    "greedy_search",
+    "layers",
+    "losses",
+    "off_target_from_alpha",
+    "plots",
+    "smooth_labels",
+    "smoothed_cross_entropy",
+]
+
+# The module or package that each public name comes from; a package stands for all its names.
+_SOURCES = ("errors", "losses", "layers", "calibration", "decoding", "callbacks", "plots")
 
 
-def __getattr__(name: str):
-    if name in _SUBPACKAGES:
+def __getattr__(name: str) -> Any:
+    if name in _SOURCES:
         return importlib.import_module(f"ls_keras.{name}")
-    if name in _EXPORTS:
-        return getattr(importlib.import_module(_EXPORTS[name]), name)
+    if name in __all__:
+        for source in _SOURCES:
+            module = importlib.import_module(f"ls_keras.{source}")
+            if hasattr(module, name):
+                return getattr(module, name)
     raise AttributeError(f"module 'ls_keras' has no attribute {name!r}")
 
 
@@ -32,12 +79,7 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
-if TYPE_CHECKING:
-    from ls_keras import calibration, callbacks, decoding, layers, losses, plots
-    from ls_keras.errors import InputError, LsKerasError
-    from ls_keras.layers.tied_logits import TiedLogits
-
 # The variable is taken out of the environment, so that a child of `lsk` imports everything again.
 if os.environ.pop("LS_KERAS_LAZY", None) is None:
-    for _name in (*_SUBPACKAGES, *_EXPORTS):
+    for _name in __all__:
         globals()[_name] = __getattr__(_name)

@@ -5,7 +5,7 @@ ids above 256 in bfloat16, above 2,048 in float16 and above 2^24 in float32.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 from keras import ops
@@ -27,9 +27,9 @@ class Targets(NamedTuple):
         valid: Boolean tensor `(...)`, false at ignored positions; `None` where nothing is ignored.
     """
 
-    labels: object | None
-    dense: object | None
-    valid: object | None
+    labels: Any
+    dense: Any
+    valid: Any
 
 
 def read_targets(y_true, y_pred, *, ignore_class: IgnoreClass = None) -> Targets:

@@ -1,5 +1,104 @@
-"""The `lsk` command."""
+"""The `lsk` command: its group, where commands come from, and how errors look."""
+
+import os
+import sys
+import warnings
+
+# Before anything of ls_keras is imported: `lsk --help` must not wait for TensorFlow.
+os.environ["LS_KERAS_LAZY"] = "1"
+# TensorFlow's notes on its own start-up concern nobody here; a user's setting wins.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+
+import click
+
+from ls_keras import __version__
+from ls_keras.errors import LsKerasError
+from ls_keras.registry import COMMAND_GROUP, plugins
+from lsk.evaluate import evaluate
+from lsk.show import show
+from lsk.tasks import tasks
+from lsk.train import train
+
+
+class Commands(click.Group):
+    """The commands of this package, and those that plugins contribute.
+
+    A plugin's command is imported when it is called or listed; one that is broken says so in its
+    place and hinders no other.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Returns the names of all commands."""
+        return [*super().list_commands(ctx), *(p.name for p in plugins(COMMAND_GROUP))]
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Returns the command `name`, imported if a plugin brings it."""
+        command = super().get_command(ctx, name)
+        if command is not None:
+            return command
+        for plugin in plugins(COMMAND_GROUP):
+            if plugin.name == name:
+                try:
+                    return plugin.load()
+                except LsKerasError as error:
+                    return _broken(name, error)
+        return None
+
+    def resolve_command(self, ctx: click.Context, args: list[str]):
+        """Adds near matches to the message about an unknown command."""
+        from ls_keras.config import near
+
+        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            raise click.UsageError(
+                f"Expected a command. {near(args[0], self.list_commands(ctx))}", ctx
+            )
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="lsk")
+def cli() -> None:
+    """Label smoothing: train, calibrate, decode and look inside.
+
+    Start with `lsk tasks`, then `lsk train --task translation --alpha 0.1`.
+    """
+
+
+for _command in (train, evaluate, show, tasks):
+    cli.add_command(_command)
 
 
 def main() -> None:
-    """Runs `lsk`."""
+    """Runs `lsk`; a user's mistake is one line and exit code 2."""
+    if "-v" not in sys.argv and "--verbose" not in sys.argv:
+        warnings.simplefilter("ignore")
+    try:
+        cli.main(standalone_mode=False)
+        sys.stdout.flush()
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except LsKerasError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(2)
+    except BrokenPipeError:
+        # The reader has gone (`| head`); nothing is left to be flushed at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("Interrupted", err=True)
+        sys.exit(130)
+
+
+def _broken(name: str, error: LsKerasError) -> click.Command:
+    @click.command(
+        name, short_help="(broken plugin)", context_settings={"ignore_unknown_options": True}
+    )
+    @click.argument("arguments", nargs=-1)
+    def broken(arguments: tuple[str, ...]) -> None:
+        raise error
+
+    return broken

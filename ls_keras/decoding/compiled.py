@@ -10,7 +10,7 @@ from keras import ops
 def compiled(function: Callable, *, variables: Sequence = (), jit_compile: bool = False):
     """Compiles a function of tensors, on the backend that Keras uses.
 
-    TensorFlow: `tf.function(reduce_retracing=True)`, with XLA if `jit_compile`. JAX: `jax.jit`.
+    TensorFlow: `tf.function`, with XLA if `jit_compile`. JAX: `jax.jit`.
     PyTorch: the function itself, without gradients. One graph is traced for each set of shapes
     and dtypes, so pad inputs to few shapes. Numbers become tensors before they get there: a sweep
     over temperatures traces once.
@@ -49,8 +49,8 @@ def compiled(function: Callable, *, variables: Sequence = (), jit_compile: bool 
 def _tensorflow(function: Callable, variables: list, jit_compile: bool) -> Callable:
     import tensorflow as tf
 
-    # None leaves Keras's own default aside: False says "no XLA" also inside an XLA context.
-    return tf.function(function, reduce_retracing=True, jit_compile=jit_compile or None)
+    # None leaves the default aside: False says "no XLA" also inside an XLA context.
+    return tf.function(function, jit_compile=jit_compile or None)
 
 
 def _jax(function: Callable, variables: list, jit_compile: bool) -> Callable:

@@ -1,0 +1,1 @@
+"""The translation task of ls-keras."""

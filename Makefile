@@ -1,0 +1,43 @@
+# Everything runs in .venv, which is made from setup.cfg and constraints.txt and then reused.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
+	&& echo $$p && break; done)
+BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest -q
+# What has no framework of its own in it runs on every backend.
+CORE := $(addprefix tests/ls_keras/,calibration callbacks decoding layers losses)
+
+.PHONY: help demo test test-peers check docs verify clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+demo: .venv/installed-all ## Train the default task with label smoothing, and score it
+	$(BIN)/lsk train --task translation --alpha 0.1
+
+test: .venv/installed-test ## Run the tests on TensorFlow, the core's on JAX as well
+	$(PYTEST) -m "not peers" tests
+	KERAS_BACKEND=jax $(PYTEST) -m "not peers and not tensorflow" $(CORE)
+
+test-peers: .venv/installed-peers ## Compare with PyTorch, torchmetrics and netcal; the core on PyTorch
+	$(PYTEST) -m peers tests
+	KERAS_BACKEND=torch $(PYTEST) -m "not tensorflow" $(CORE)
+
+check: .venv/installed-dev docs ## Lint, check types, build the docs
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+docs: .venv/installed-dev ## Build the documentation into docs/_build/html
+	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
+
+clean: ## Remove what the other targets made, runs excepted
+	rm -rf .venv build dist docs/_build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+
+.venv/installed-%: setup.cfg pyproject.toml constraints.txt | .venv/bin/pip
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$*]'
+	@touch $@
+
+.venv/bin/pip:
+	@test -n "$(PYTHON)" || { echo "Expected Python 3.11, 3.12 or 3.13. Received: none on the PATH" >&2; exit 2; }
+	$(PYTHON) -m venv .venv

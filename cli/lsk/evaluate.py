@@ -1,0 +1,32 @@
+"""`lsk evaluate`."""
+
+from pathlib import Path
+
+import click
+
+from lsk import options
+
+
+@click.command(short_help="Score a trained run again.")
+@click.argument("run", type=click.Path(path_type=Path))
+@options.backend
+@options.as_json
+@options.verbosity
+def evaluate(run: Path, backend: str | None, as_json: bool, verbose: bool, quiet: bool) -> None:
+    """Score the saved model of RUN on its validation and test data."""
+    from ls_keras.backend import load_backend
+    from ls_keras.config import from_dict
+    from ls_keras.registry import load_task, needing_extra
+    from ls_keras.run_directory import RunDirectory
+    from lsk.results import show
+
+    directory = RunDirectory.open(run)
+    stored = directory.read_config()
+    task = load_task(stored["task"])
+    config = from_dict(task, stored)
+    load_backend(backend)
+    with needing_extra(task):
+        from ls_keras.experiment import evaluate as score
+
+        results = score(task, config, directory, options.reporter(verbose, quiet))
+    show(results, as_json)

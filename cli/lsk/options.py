@@ -1,0 +1,35 @@
+"""Options that commands share."""
+
+from collections.abc import Callable
+
+import click
+
+from ls_keras.backend import BACKENDS
+from ls_keras.progress import Reporter
+
+
+def verbosity(command: Callable) -> Callable:
+    """Adds `-v` and `-q`."""
+    command = click.option("-v", "--verbose", is_flag=True, help="Say more.")(command)
+    return click.option("-q", "--quiet", is_flag=True, help="Only warnings, no progress.")(command)
+
+
+def backend(command: Callable) -> Callable:
+    """Adds `--backend`."""
+    return click.option(
+        "--backend",
+        type=click.Choice(BACKENDS),
+        help="Keras backend. [default: KERAS_BACKEND, else tensorflow]",
+    )(command)
+
+
+def as_json(command: Callable) -> Callable:
+    """Adds `--json`."""
+    return click.option(
+        "--json", "as_json", is_flag=True, help="One JSON object on stdout, all else on stderr."
+    )(command)
+
+
+def reporter(verbose: bool, quiet: bool) -> Reporter:
+    """Returns who is told, and how much."""
+    return Reporter(verbosity=int(verbose) - int(quiet))

@@ -1,0 +1,56 @@
+"""Final scores as people read them."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+# The rows that every task has, after those of the task's own scores.
+COMMON = {
+    "perplexity": "perplexity",
+    "nll": "NLL (nats, unsmoothed)",
+    "accuracy": "accuracy",
+    "brier": "Brier score",
+    "loss": "loss as trained",
+}
+
+
+def show(results: Mapping[str, Any], as_json: bool) -> None:
+    """Writes scores to stdout: one JSON object, or a table and where the run lies."""
+    if as_json:
+        click.echo(json.dumps(results, ensure_ascii=False))
+        return
+    click.echo(table(results))
+    for signature in results["signatures"].values():
+        click.echo(f"  {signature}")
+    for note in results["notes"]:
+        click.echo(f"Note: {note}")
+    click.echo(f"Run: {results['run']}")
+
+
+def table(results: Mapping[str, Any]) -> str:
+    """Returns the scores of every split, one column each."""
+    splits = [
+        name for name in results if isinstance(results[name], dict) and "nll" in results[name]
+    ]
+    labels = {**results["labels"], **COMMON}
+    names = [n for n in labels if any(n in results[s] for s in splits)]
+    names += sorted({n for s in splits for n in results[s]} - set(names))
+    width = max(len(labels.get(n, n)) for n in names)
+    head = f"α = {results['alpha']:g}"
+    lines = [f"{head:{width}}" + "".join(f"  {s:>12}" for s in splits)]
+    for name in names:
+        own = name in results["labels"]
+        cells = (_number(results[s].get(name), own) for s in splits)
+        lines.append(f"{labels.get(name, name):{width}}" + "".join(f"  {c:>12}" for c in cells))
+    return "\n".join(lines)
+
+
+def _number(value: float | None, own: bool) -> str:
+    """Formats a task's own score (0 … 100) or another number."""
+    if value is None:
+        return "–"
+    if own:
+        return f"{value:.2f}"
+    return f"{value:.1f}" if 10 <= abs(value) < 1e6 else f"{value:.4g}"

@@ -1,0 +1,38 @@
+"""`lsk show`."""
+
+import json
+from pathlib import Path
+
+import click
+
+from lsk import options
+
+
+@click.command(short_help="Show what a run is and how it went.")
+@click.argument("run", type=click.Path(path_type=Path))
+@options.as_json
+def show(run: Path, as_json: bool) -> None:
+    """Show the configuration, history and scores of RUN; reads files only."""
+    from ls_keras.run_directory import RunDirectory, read_json
+    from lsk.results import show as show_results
+
+    directory = RunDirectory.open(run)
+    config = directory.read_config()
+    history = directory.read_history()
+    metrics = read_json(directory.metrics_file) if directory.metrics_file.exists() else None
+    if as_json:
+        whole = {"config": config, "history": history, "metrics": metrics}
+        click.echo(json.dumps(whole, ensure_ascii=False))
+        return
+    click.echo(f"task {config['task']}, preset {config['preset']}")
+    for part, values in config.items():
+        if isinstance(values, dict):
+            shown = ", ".join(f"{k}={v}" for k, v in values.items() if v is not None)
+            click.echo(f"{part}: {shown}")
+    for entry in history[-5:]:
+        values = ", ".join(f"{k} {v:.4g}" for k, v in entry["validation"].items())
+        click.echo(f"epoch {entry['epoch']}, step {entry['step']:,}: validation {values}")
+    if metrics is None:
+        click.echo(f"unfinished; go on with: lsk train --resume {run}")
+    else:
+        show_results(metrics, as_json=False)

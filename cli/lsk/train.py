@@ -1,0 +1,132 @@
+"""`lsk train`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ls_keras.config import PRECISIONS, SMOOTHINGS, STRATEGIES
+from lsk import options
+
+# Command-line option -> configuration key.
+_KEYS = {
+    "alpha": "training.alpha",
+    "smoothing": "training.smoothing",
+    "data": "data.source",
+    "epochs": "training.epochs",
+    "steps": "training.steps",
+    "batch_size": "training.batch_size",
+    "learning_rate": "optimizer.learning_rate",
+    "precision": "training.precision",
+    "strategy": "training.strategy",
+    "devices": "training.devices",
+    "seed": "training.seed",
+}
+
+
+@click.command(short_help="Train a model, with or without label smoothing, and score it.")
+@click.option("--task", "task_name", help="What to train; `lsk tasks` lists them.")
+@click.option("--preset", help="A recipe of the task. [default: the task's first]")
+@click.option(
+    "--alpha", type=float, help="Label smoothing α, 0 … 1 (α/K off the target). [default: 0]"
+)
+@click.option("--smoothing", type=click.Choice(SMOOTHINGS), help="What the mass α follows.")
+@click.option("--data", help="A data set's name, or a path.")
+@click.option("--epochs", type=int, help="Passes over the training data.")
+@click.option("--steps", type=int, help="Optimizer steps, instead of epochs.")
+@click.option("--batch-size", type=int, help="Examples a step, over all devices.")
+@click.option("--learning-rate", type=float, help="Peak learning rate.")
+@click.option("--precision", type=click.Choice(PRECISIONS), help="Arithmetic.")
+@click.option("--strategy", type=click.Choice(STRATEGIES), help="Distribution strategy.")
+@click.option("--devices", type=int, help="Number of devices. [default: all]")
+@options.backend
+@click.option("--seed", type=int, help="Seed of everything random. [default: 0]")
+@click.option(
+    "--run-dir", type=click.Path(path_type=Path), help="Where the run goes. [default: runs/…]"
+)
+@click.option("--resume", type=click.Path(path_type=Path), help="Go on with an interrupted run.")
+@click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Any other setting.")
+@options.as_json
+@options.verbosity
+def train(
+    task_name: str | None,
+    preset: str | None,
+    backend: str | None,
+    run_dir: Path | None,
+    resume: Path | None,
+    assignments: tuple[str, ...],
+    as_json: bool,
+    verbose: bool,
+    quiet: bool,
+    **chosen: Any,
+) -> None:
+    """Train a model, with or without label smoothing, and score it.
+
+    \b
+    lsk train --task translation --alpha 0.1
+    lsk train --task translation --preset multi30k-tiny --data FOLDER
+    lsk train --task translation --set model.layers=4 --set training.checkpoint_every=100
+    lsk train --resume runs/translation-cldr-small-alpha0.1-seed0
+    """  # noqa: D301 - \b is Click's mark for lines to be left as they are
+    from ls_keras import config as configuration
+    from ls_keras.backend import load_backend
+    from ls_keras.errors import InputError
+    from ls_keras.registry import load_task, needing_extra
+    from ls_keras.run_directory import RunDirectory
+    from lsk.results import show
+
+    overrides = {_KEYS[k]: v for k, v in chosen.items() if v is not None}
+    overrides |= dict(_assignment(text) for text in assignments)
+    if resume:
+        if task_name or preset or run_dir or overrides:
+            raise InputError(
+                "Expected --resume RUN without options that the run has already settled. "
+                "Received: both"
+            )
+        run = RunDirectory.open(resume)
+        stored = run.read_config()
+        task = load_task(stored["task"])
+        config = configuration.from_dict(task, stored)
+    else:
+        if task_name is None:
+            raise InputError(
+                "Expected --task NAME (see `lsk tasks`) or --resume RUN. Received: neither"
+            )
+        task = load_task(task_name)
+        config = configuration.resolve(task, preset, overrides)
+        run = RunDirectory.create(run_dir or _new_directory(config), config.to_dict())
+    load_backend(backend)
+    reporter = options.reporter(verbose, quiet)
+    reporter.log = run.log_file
+    reporter.message(f"Run: {run.path}")
+    with needing_extra(task):
+        from ls_keras.checkpoints import Interrupted
+        from ls_keras.experiment import train as run_training
+
+        try:
+            results = run_training(task, config, run, reporter, resume=bool(resume))
+        except Interrupted as stop:
+            reporter.warning(f"{stop}; go on with: lsk train --resume {run.path}")
+            raise click.exceptions.Exit(130) from None
+    show(results, as_json)
+
+
+def _assignment(text: str) -> tuple[str, str]:
+    from ls_keras.errors import InputError
+
+    key, equals, value = text.partition("=")
+    if not (key and equals):
+        raise InputError(f"Expected --set KEY=VALUE. Received: {text!r}")
+    return key.strip(), value.strip()
+
+
+def _new_directory(config) -> Path:
+    """Returns `runs/TASK-PRESET-alphaA-seedS`, numbered if that is taken."""
+    name = (
+        f"{config.task}-{config.preset}-alpha{config.training.alpha:g}-seed{config.training.seed}"
+    )
+    path, number = Path("runs") / name, 1
+    while path.exists():
+        number += 1
+        path = Path("runs") / f"{name}-{number}"
+    return path

@@ -1,0 +1,134 @@
+"""One streaming pass over a split: what each position's prediction was worth."""
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+import keras
+import numpy as np
+from keras import ops
+
+from ls_keras.batches import BatchSource
+from ls_keras.losses import smoothed_cross_entropy
+from ls_keras.task import Progress
+
+if TYPE_CHECKING:
+    from ls_keras.losses import SmoothedCE
+
+
+class PositionStatistics(keras.layers.Layer):
+    """What is kept of a position's K logits: five numbers.
+
+    Args:
+        loss: The training loss, whose smoothing the column `loss` has.
+
+    Call arguments:
+        logits: Tensor `(..., K)`.
+        labels: Integers `(...)`.
+
+    Returns:
+        A dict of float32 tensors `(...)`: `loss`, `nll` (−log p_y, nats, never smoothed),
+        `brier` (Σ_k (p_k − y_k)²), `confidence` (max_k p_k) and `correct` (0 or 1).
+    """
+
+    def __init__(self, loss: "SmoothedCE", ignore_class: int | None = None, **kwargs):
+        super().__init__(dtype="float32", **kwargs)
+        self.loss, self.ignore_class = loss, ignore_class
+
+    def call(self, logits, labels):
+        """Reduces the logits."""
+        num_classes = logits.shape[-1]
+
+        def cross_entropy(alpha, smoothing):
+            return smoothed_cross_entropy(
+                labels,
+                logits,
+                alpha=alpha,
+                smoothing=smoothing,
+                from_logits=True,
+                ignore_class=self.ignore_class,
+            )
+
+        smoothed = cross_entropy(self.loss.alpha, self.loss.smoothing)
+        nll = cross_entropy(0.0, "uniform")
+        # A padding label may lie outside the classes; its position does not count.
+        labels = ops.clip(labels, 0, num_classes - 1)
+        probabilities = ops.softmax(logits, axis=-1)
+        return {
+            "loss": smoothed,
+            "nll": nll,
+            "brier": ops.sum(ops.square(probabilities), axis=-1) - 2 * ops.exp(-nll) + 1,
+            "confidence": ops.max(probabilities, axis=-1),
+            "correct": ops.cast(ops.argmax(logits, axis=-1) == labels, "float32"),
+        }
+
+
+@dataclasses.dataclass(frozen=True)
+class Predictions:
+    """The statistics of every position that counts, in the order of the split.
+
+    Attributes:
+        columns: The columns of `PositionStatistics`, float32 `(positions,)` each.
+        ids: int64 `(positions,)`: the example that each position belongs to.
+    """
+
+    columns: dict[str, np.ndarray]
+    ids: np.ndarray
+
+    def metrics(self) -> dict[str, float]:
+        """Returns means over the positions, summed in float64.
+
+        `loss` (as trained), `nll` (nats a label), `perplexity` (exp of it), `accuracy`, `brier`.
+        """
+        mean = {name: float(np.mean(v, dtype=np.float64)) for name, v in self.columns.items()}
+        with np.errstate(over="ignore"):
+            perplexity = float(np.exp(mean["nll"]))
+        return {
+            "loss": mean["loss"],
+            "nll": mean["nll"],
+            "perplexity": perplexity,
+            "accuracy": mean["correct"],
+            "brier": mean["brier"],
+        }
+
+
+def predict(
+    model: keras.Model,
+    source: BatchSource,
+    loss: "SmoothedCE",
+    *,
+    jit_compile: bool = False,
+    progress: Progress = lambda done, total: None,
+) -> Predictions:
+    """Runs a model over a split once and keeps five numbers a position.
+
+    Args:
+        model: A model `inputs → logits`, on one device.
+        source: The split's batches, unshuffled.
+        loss: The training loss.
+        jit_compile: Whether TensorFlow compiles the pass with XLA.
+        progress: Called with examples done and in all.
+    """
+    labels_shape = source.batch(0).labels.shape[1:]
+    labels = keras.Input(
+        shape=tuple(None for _ in labels_shape), dtype="int32", name="statistics_labels"
+    )
+    statistics = PositionStatistics(loss, source.ignore_class)(model.output, labels)
+    inputs = {**{x.name: x for x in model.inputs}, "statistics_labels": labels}
+    scorer = keras.Model(inputs, statistics)
+    scorer.compile(jit_compile=jit_compile)
+    columns: dict[str, list[np.ndarray]] = {}
+    ids = []
+    for step in range(source.steps_per_epoch):
+        batch = source.batch(step)
+        counts = batch.sample_weight > 0
+        arguments = {**batch.inputs, "statistics_labels": batch.labels.astype(np.int32)}
+        for name, values in scorer.predict_on_batch(arguments).items():
+            columns.setdefault(name, []).append(np.asarray(values)[counts])
+        spread = batch.ids.reshape(-1, *(1 for _ in labels_shape))
+        ids.append(np.broadcast_to(spread, counts.shape)[counts])
+        progress(min((step + 1) * source.batch_size, len(source.examples)), len(source.examples))
+    rows = np.concatenate(ids)
+    order = np.argsort(rows, kind="stable")  # buckets put the examples out of order
+    return Predictions(
+        {name: np.concatenate(parts)[order] for name, parts in columns.items()}, rows[order]
+    )

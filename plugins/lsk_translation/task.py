@@ -1,0 +1,53 @@
+"""The translation task: its table of contents."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ls_keras.config import Config
+from ls_keras.task import Examples, Progress, Scores, Task, TaskData
+from lsk_translation import config as settings
+
+
+class TranslationTask(Task):
+    """Sentence by sentence from one language into another, with a Transformer."""
+
+    name = "translation"
+    summary = "Translate sentences with a Transformer"
+    extra = "ls-keras[translation]"
+    unit = "tokens"
+    data_config = settings.DataConfig
+    model_config = settings.ModelConfig
+    decoding_config = settings.DecodingConfig
+    presets = settings.PRESETS
+    models = settings.MODELS
+    data_sources = settings.DATA_SOURCES
+
+    def load_data(self, config: Config, artifacts: Mapping[str, bytes] | None = None) -> TaskData:
+        """Loads parallel text and encodes it in sub-words."""
+        from lsk_translation.data import load
+
+        return load(config, artifacts)
+
+    def build_model(self, config: Config, data: TaskData):
+        """Builds the Transformer."""
+        from lsk_translation.model import build_transformer
+
+        return build_transformer(config.model, data.num_classes)
+
+    def import_layers(self) -> None:
+        """Imports keras-hub."""
+        import keras_hub  # noqa: F401
+
+    def decode(
+        self, model, examples: Examples, config: Config, data: TaskData, progress: Progress
+    ) -> list[Any]:
+        """Translates the sources of a split."""
+        from lsk_translation.decoding import translate_examples
+
+        return translate_examples(model, examples, config, data, progress)
+
+    def score(self, examples: Examples, outputs: Sequence[Any]) -> Scores:
+        """Computes BLEU and chrF."""
+        from lsk_translation.scoring import score
+
+        return score(examples.references, outputs)

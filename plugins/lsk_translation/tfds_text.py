@@ -90,7 +90,7 @@ def _builder(tfds, name: str, folder: str | Path | None):
         return tfds.builder(name, data_dir=folder)
     except tfds.core.DatasetNotFoundError as error:
         dataset = name.partition("/")[0].partition(":")[0]
-        near = difflib.get_close_matches(dataset, tfds.list_builders(), n=3, cutoff=0.6)
+        near = difflib.get_close_matches(dataset, _known_names(tfds), n=3, cutoff=0.6)
         hint = f", did you mean {' or '.join(near)}?" if near else ""
         raise InputError(
             "Expected cldr, the path of a folder, or the name of a TFDS data set. "
@@ -102,6 +102,13 @@ def _builder(tfds, name: str, folder: str | Path | None):
             f"Expected the name of a TFDS data set that can be opened. Received: {name!r}: "
             f"{lines[0][:200]}"
         ) from error
+
+
+def _known_names(tfds) -> list[str]:
+    try:
+        return tfds.list_builders()
+    except ImportError:  # it needs TensorFlow
+        return []
 
 
 def _text_features(tfds, builder, source: str, target: str) -> tuple[str | None, tuple[str, str]]:
@@ -132,6 +139,13 @@ def _examples(builder, split: str) -> Iterator:
     if builder.info.file_format.value == "array_record":
         source = builder.as_data_source(split)
         return (source[index] for index in range(len(source)))
+    try:
+        import tensorflow  # noqa: F401
+    except ImportError as error:
+        raise MissingExtraError(
+            f"Expected TensorFlow to read {builder.info.file_format.value} files, or data prepared "
+            f"as array_record. Received: {error}"
+        ) from error
     import tensorflow_datasets as tfds
 
     return iter(tfds.as_numpy(builder.as_dataset(split, shuffle_files=False)))

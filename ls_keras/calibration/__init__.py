@@ -2,6 +2,7 @@
 
 from ls_keras.calibration.accuracy import Accuracy
 from ls_keras.calibration.brier import BrierScore
+from ls_keras.calibration.calibrated import CalibratedModel, calibrated
 from ls_keras.calibration.expected_calibration_error import (
     ExpectedCalibrationError,
     expected_calibration_error,
@@ -13,16 +14,26 @@ from ls_keras.calibration.reliability import (
     reliability_curve,
 )
 from ls_keras.calibration.reliability_curve import ReliabilityCurve
+from ls_keras.calibration.temperature import TemperatureFit, fit_temperature
+from ls_keras.calibration.temperature_dataset import fit_temperature_dataset
+from ls_keras.calibration.vector_scaling import VectorFit, fit_vector_scaling
 
 __all__ = [
     "Accuracy",
     "BrierScore",
+    "CalibratedModel",
     "ExpectedCalibrationError",
     "NegativeLogLikelihood",
     "Perplexity",
     "ReliabilityAccumulator",
     "ReliabilityCurve",
+    "TemperatureFit",
+    "VectorFit",
+    "calibrated",
     "curve_of_statistics",
     "expected_calibration_error",
+    "fit_temperature",
+    "fit_temperature_dataset",
+    "fit_vector_scaling",
     "reliability_curve",
 ]

@@ -1,6 +1,7 @@
 """Temperature scaling: one number that divides the logits, fitted on held-out examples."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -142,24 +143,40 @@ def fit_temperature(
             f"above 0. Received: {len(examples.logits)} examples, of which none counts"
         )
 
+    return fit_examples(examples, objective, bounds, tolerance, num_bins)
+
+
+def fit_examples(
+    examples: HostExamples,
+    objective: Objective = "nll",
+    bounds: tuple[float, float] = (1e-2, 1e2),
+    tolerance: float = 1e-5,
+    num_bins: int = 15,
+) -> TemperatureFit:
+    """Fits examples that have been read already; see `fit_temperature`."""
+
     def evaluate(betas, moments: bool) -> TemperedSums:
         return tempered_sums(examples, betas, moments=moments, num_bins=num_bins)
 
-    return search(evaluate, examples, objective, bounds, tolerance)
+    def start() -> float:
+        stride = len(examples) // _SAMPLE
+        return 1.0 if stride < 2 else warm_start(examples.every(stride), bounds)
+
+    return search(evaluate, start, objective, bounds, tolerance)
 
 
 def search(
     evaluate: Evaluate,
-    sample: HostExamples,
+    start: Callable[[], float],
     objective: Objective,
     bounds: tuple[float, float],
     tolerance: float,
 ) -> TemperatureFit:
-    """Runs a whole fit: T = 1, a start from part of `sample`, the search over all the data.
+    """Runs a whole fit: T = 1, a start, the search over all the data.
 
     Args:
         evaluate: One pass over all the data.
-        sample: HostExamples in memory to start from, all or some.
+        start: Called after the pass at T = 1, for the first β of an NLL search.
         objective: `"nll"` or `"ece"`.
         bounds: Lower and upper bound of T.
         tolerance: Relative error of T.
@@ -168,8 +185,7 @@ def search(
     if before.flat:
         found = Found(min(max(1.0, 1 / bounds[1]), 1 / bounds[0]), before, 0, True, None)
     elif objective == "nll":
-        start = _start(sample, bounds)
-        found = search_nll(evaluate, start=start, bounds=bounds, tolerance=tolerance)
+        found = search_nll(evaluate, start=start(), bounds=bounds, tolerance=tolerance)
     else:
         found = search_ece(evaluate, bounds=bounds)
     return TemperatureFit(
@@ -197,14 +213,12 @@ def check_options(objective, bounds, tolerance: float, num_bins: int) -> None:
     check_num_bins(num_bins)
 
 
-def _start(sample: HostExamples, bounds: tuple[float, float]) -> float:
-    stride = len(sample) // _SAMPLE
-    if stride < 2:
-        return 1.0
-    part = sample.every(stride)
-    return search_nll(
-        lambda betas, moments: tempered_sums(part, betas, moments=moments),
+def warm_start(sample: HostExamples, bounds: tuple[float, float]) -> float:
+    """Returns the β that is best for a sample of the data, to 1e-3."""
+    found = search_nll(
+        lambda betas, moments: tempered_sums(sample, betas, moments=moments),
         start=1.0,
         bounds=bounds,
         tolerance=1e-3,
-    ).beta
+    )
+    return found.beta

@@ -8,12 +8,13 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ls_keras.calibration.tempered_sums import TemperedSums
 from ls_keras.errors import InputError
 
 # Takes inverse temperatures `(B,)` and whether derivatives are wanted; one pass over the data.
-Evaluate = Callable[[np.ndarray, bool], TemperedSums]
+Evaluate = Callable[[ArrayLike, bool], TemperedSums]
 
 GRID = 200
 _REFINED = 21
@@ -121,17 +122,15 @@ def search_ece(evaluate: Evaluate, *, bounds: tuple[float, float], rounds: int =
         rounds: Refinements, each a pass at 21 temperatures and 10 times finer.
     """
     betas = np.geomspace(1 / bounds[1], 1 / bounds[0], GRID)
-    best: tuple[float, float, TemperedSums] | None = None
-    for _ in range(1 + rounds):
-        sums = evaluate(betas, False)
-        at = int(np.argmin(sums.ece))
-        if best is None or sums.ece[at] < best[1]:
-            best = float(betas[at]), float(sums.ece[at]), _single(sums, at)
+    beta, chosen = _best(betas, evaluate(betas, False))
+    for _ in range(rounds):
         ratio = betas[1] / betas[0]
         betas = np.clip(
-            best[0] * np.geomspace(1 / ratio, ratio, _REFINED), 1 / bounds[1], 1 / bounds[0]
+            beta * np.geomspace(1 / ratio, ratio, _REFINED), 1 / bounds[1], 1 / bounds[0]
         )
-    beta, _, chosen = best
+        finer, sums = _best(betas, evaluate(betas, False))
+        if sums.ece[0] < chosen.ece[0]:
+            beta, chosen = finer, sums
     at_bound = None
     if math.isclose(beta, 1 / bounds[0]):
         at_bound = "lower"
@@ -140,9 +139,10 @@ def search_ece(evaluate: Evaluate, *, bounds: tuple[float, float], rounds: int =
     return Found(beta, chosen, 1 + rounds, True, at_bound)
 
 
-def _single(sums: TemperedSums, at: int) -> TemperedSums:
+def _best(betas: np.ndarray, sums: TemperedSums) -> tuple[float, TemperedSums]:
+    at = int(np.argmin(sums.ece))
     pick = slice(at, at + 1)
-    return TemperedSums(
+    return float(betas[at]), TemperedSums(
         sums.count, sums.weight, sums.gap, sums.flat,
         sums.loss[pick], sums.slope[pick], sums.curvature[pick], sums.bins[pick],
     )  # fmt: skip

@@ -38,6 +38,8 @@ class HostExamples:
         correct: Boolean `(n,)`.
         flat: Whether all logits of every example are equal (−inf aside).
         masked: Whether there are logits of −inf.
+        labels: Integers `(n,)`, or `None`.
+        dense: Dense targets `(N, K)`, or `None`.
     """
 
     logits: np.ndarray
@@ -49,6 +51,8 @@ class HostExamples:
     correct: np.ndarray
     flat: bool
     masked: bool
+    labels: np.ndarray | None = None
+    dense: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.weights)
@@ -64,6 +68,7 @@ class HostExamples:
             gap=self.gap[::stride],
             mass=None if self.mass is None else self.mass[::stride],
             correct=self.correct[::stride],
+            labels=None if self.labels is None else self.labels[::stride],
         )
 
 
@@ -121,7 +126,7 @@ def read_host_examples(y_true, logits, *, sample_weight=None, mask=None, ignore_
         InputError: If shapes, labels or weights are not what they should be, or logits that count
             hold NaN, +inf, or −inf where it makes the loss infinite at every temperature.
     """
-    logits = _host(logits)
+    logits = to_host(logits)
     targets = read_targets(y_true, logits, ignore_class=ignore_class)
     weights = position_weights(
         np.broadcast_to(np.float32(1), logits.shape[:-1]),
@@ -134,7 +139,7 @@ def read_host_examples(y_true, logits, *, sample_weight=None, mask=None, ignore_
     if weights is None:
         weights = np.ones(len(logits))
     else:
-        weights = _host(weights).reshape(-1).astype(np.float64)
+        weights = to_host(weights).reshape(-1).astype(np.float64)
         if not np.all((weights >= 0) & np.isfinite(weights)):
             raise InputError(
                 "Expected sample weights that are finite and not negative. Received: "
@@ -144,10 +149,10 @@ def read_host_examples(y_true, logits, *, sample_weight=None, mask=None, ignore_
             rows = np.flatnonzero(weights)
             weights = weights[rows]
     if targets.labels is not None:
-        labels, dense = _host(targets.labels).reshape(-1), None
+        labels, dense = to_host(targets.labels).reshape(-1), None
         labels = labels if rows is None else labels[rows]
     else:
-        labels, dense = None, _host(targets.dense).reshape(-1, logits.shape[-1])
+        labels, dense = None, to_host(targets.dense).reshape(-1, logits.shape[-1])
     return _prepare(logits, rows, weights, labels, dense)
 
 
@@ -167,7 +172,7 @@ def tempered_sums(
         stop = min(start + size, len(examples))
         return _chunk_sums(examples, slice(start, stop), betas, moments, num_bins)
 
-    parts = _in_threads(run, starts)
+    parts = in_threads(run, starts)
     total = parts[0]
     for part in parts[1:]:
         total = total + part
@@ -176,16 +181,16 @@ def tempered_sums(
 
 def _prepare(logits, rows, weights, labels, dense) -> HostExamples:
     n = len(weights)
-    dtype = _compute_dtype(logits)
+    dtype = compute_dtype(logits)
     top, gap = np.empty(n, dtype), np.empty(n, dtype)
     correct = np.empty(n, bool)
-    mass = None if dense is None else np.empty(n, np.float64)
+    mass = np.empty(n if labels is None else 0, np.float64)
     size = max(1, _CHUNK // logits.shape[1])
 
     def run(start: int) -> tuple[bool, bool]:
         flat, masked = True, False
-        for at in _blocks(start, min(start + size, n), logits.shape[1]):
-            block = _read(logits, rows, at).astype(dtype, copy=False)
+        for at in blocks(start, min(start + size, n), logits.shape[1]):
+            block = read_rows(logits, rows, at).astype(dtype, copy=False)
             index = np.arange(len(block))
             guess = block.argmax(-1)  # at a NaN, where there is one
             top[at] = block[index, guess]
@@ -198,7 +203,7 @@ def _prepare(logits, rows, weights, labels, dense) -> HostExamples:
                 gap[at] = block[index, labels[at]] - top[at]
                 correct[at] = guess == labels[at]
             else:
-                y = _read(dense, rows, at)
+                y = read_rows(dense, rows, at)
                 # Where y is 0, a logit of −inf costs nothing.
                 d = np.where(y == 0, 0, block - top[at][:, None])
                 gap[at] = np.einsum("ij,ij->i", y, d, dtype=np.float64)
@@ -207,11 +212,11 @@ def _prepare(logits, rows, weights, labels, dense) -> HostExamples:
         return flat, masked
 
     with np.errstate(invalid="ignore"):
-        found = _in_threads(run, range(0, n, size))
+        found = in_threads(run, range(0, n, size))
     _check(top, gap)
     return HostExamples(
-        logits, rows, weights, top, gap, mass, correct,
-        all(flat for flat, _ in found), any(masked for _, masked in found),
+        logits, rows, weights, top, gap, mass if labels is None else None, correct,
+        all(flat for flat, _ in found), any(masked for _, masked in found), labels, dense,
     )  # fmt: skip
 
 
@@ -234,13 +239,13 @@ def _check(top: np.ndarray, gap: np.ndarray) -> None:
 def _chunk_sums(examples, chunk, betas, moments, num_bins) -> TemperedSums:
     n, num_betas = chunk.stop - chunk.start, len(betas)
     num_classes = examples.logits.shape[1]
-    dtype = _compute_dtype(examples.logits)
+    dtype = compute_dtype(examples.logits)
     total = np.empty((num_betas, n), dtype)
-    first, second = np.empty((2, *total.shape), dtype) if moments else (None, None)
+    first, second = np.empty((2, num_betas, n if moments else 0), dtype)
     rows_a_block = min(n, max(1, _BLOCK // num_classes))
     d_buffer, e_buffer = np.empty((2, rows_a_block, num_classes), dtype)
-    for at in _blocks(chunk.start, chunk.stop, num_classes):
-        block = _read(examples.logits, examples.rows, at)
+    for at in blocks(chunk.start, chunk.stop, num_classes):
+        block = read_rows(examples.logits, examples.rows, at)
         d, e = d_buffer[: len(block)], e_buffer[: len(block)]
         np.subtract(block, examples.top[at][:, None], out=d, dtype=dtype)
         if examples.masked:
@@ -267,11 +272,12 @@ def _chunk_sums(examples, chunk, betas, moments, num_bins) -> TemperedSums:
         curvature = (np.maximum(second / total64 - mean**2, 0) * mass * weights).sum(-1)
     return TemperedSums(
         n, weights.sum(), (weights * gap).sum(), examples.flat, loss, slope, curvature,
-        _bin_sums(1 / total, examples.correct[chunk], weights, num_bins),
+        bin_sums(1 / total, examples.correct[chunk], weights, num_bins),
     )  # fmt: skip
 
 
-def _bin_sums(confidence, correct, weights, num_bins) -> np.ndarray:
+def bin_sums(confidence, correct, weights, num_bins) -> np.ndarray:
+    """Sums weight, confidence and accuracy `(B, 3, num_bins)` of confidences `(B, n)` by bin."""
     edges = equal_width_edges(num_bins)[1:-1]
     sums = np.empty((len(confidence), 3, num_bins))
     hits = weights * correct
@@ -282,7 +288,7 @@ def _bin_sums(confidence, correct, weights, num_bins) -> np.ndarray:
     return sums
 
 
-def _in_threads(function, items) -> list:
+def in_threads(function, items) -> list:
     """Maps in order; NumPy lets go of the interpreter lock while it computes."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     if len(items) < 2 or cores == 1:
@@ -291,21 +297,24 @@ def _in_threads(function, items) -> list:
         return list(pool.map(function, items))
 
 
-def _blocks(start: int, stop: int, num_classes: int):
+def blocks(start: int, stop: int, num_classes: int):
+    """Yields slices of rows that stay in the cache."""
     step = max(1, _BLOCK // num_classes)
     for at in range(start, stop, step):
         yield slice(at, min(at + step, stop))
 
 
-def _read(array: np.ndarray, rows: np.ndarray | None, at: slice) -> np.ndarray:
+def read_rows(array: np.ndarray, rows: np.ndarray | None, at: slice) -> np.ndarray:
+    """Returns the rows of a block, without a copy where they lie together."""
     return array[at] if rows is None else array[rows[at]]
 
 
-def _compute_dtype(array: np.ndarray) -> np.dtype:
+def compute_dtype(array: np.ndarray) -> np.dtype:
+    """Returns float64 for float64, float32 for everything else."""
     return np.dtype(np.float64 if array.dtype == np.float64 else np.float32)
 
 
-def _host(value) -> np.ndarray:
+def to_host(value) -> np.ndarray:
     """Returns an array without a copy where the memory can be shared."""
     if isinstance(value, np.ndarray):
         return value

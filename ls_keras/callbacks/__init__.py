@@ -1,1 +1,5 @@
+"""Keras callbacks."""
 
+from ls_keras.callbacks.temperature_scaling import TemperatureScaling
+
+__all__ = ["TemperatureScaling"]

@@ -1,5 +1,6 @@
 """Keras layers."""
 
+from ls_keras.layers.temperature import Temperature, VectorScaling
 from ls_keras.layers.tied_logits import TiedLogits
 
-__all__ = ["TiedLogits"]
+__all__ = ["Temperature", "TiedLogits", "VectorScaling"]

@@ -1,0 +1,124 @@
+"""A model whose logits are scaled by a fit, to save, load and serve like any other."""
+
+import keras
+
+from ls_keras.calibration.model_logits import logits_tensor
+from ls_keras.calibration.temperature import TemperatureFit
+from ls_keras.calibration.vector_scaling import VectorFit
+from ls_keras.errors import InputError
+from ls_keras.layers.temperature import Temperature, VectorScaling
+
+NAME = "calibrated_logits"
+
+
+@keras.saving.register_keras_serializable(package="ls_keras")
+class CalibratedModel(keras.Model):
+    """A model of any kind followed by a scaling of its logits; `calibrated` makes it.
+
+    Args:
+        model: Emits logits. To be saved, its class must be registered with Keras.
+        scaling: The layer that scales them.
+    """
+
+    def __init__(self, model, scaling, **kwargs):
+        super().__init__(**kwargs)
+        self.model = model
+        self.scaling = scaling
+
+    def call(self, inputs, training=None, mask=None):
+        """Runs the model and scales its logits."""
+        arguments = {}
+        if self.model._call_has_training_arg:
+            arguments["training"] = training
+        if mask is not None and self.model._call_has_mask_arg:
+            arguments["mask"] = mask
+        return self.scaling(self.model(inputs, **arguments))
+
+    def get_config(self):
+        """Returns the configuration, the model's included."""
+        return {
+            **super().get_config(),
+            "model": keras.saving.serialize_keras_object(self.model),
+            "scaling": keras.saving.serialize_keras_object(self.scaling),
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        """Restores both parts."""
+        model = keras.saving.deserialize_keras_object(config.pop("model"))
+        scaling = keras.saving.deserialize_keras_object(config.pop("scaling"))
+        return cls(model, scaling, **config)
+
+
+def calibrated(model: keras.Model, fit: TemperatureFit | VectorFit) -> keras.Model:
+    """Returns a model of the same inputs whose logits are calibrated.
+
+    Its last layer, named `calibrated_logits`, is a `Temperature` or a `VectorScaling`. It emits
+    logits: probabilities are their softmax. Layers are shared with `model`, which stays as it
+    is; `get_layer("logits")` still finds the layer of that name. Of a functional or sequential
+    model that ends in a softmax, the softmax is left out; where it is the `activation` of the
+    last layer, that layer's weights are copied, not shared. Other models must emit logits and
+    become part of a `CalibratedModel`.
+
+    Args:
+        model: A built `keras.Model` with one output.
+        fit: What `fit_temperature`, `fit_temperature_dataset` or `fit_vector_scaling` returned
+            for the model's logits.
+
+    Returns:
+        An uncompiled model. `save` and `keras.models.load_model` need no `custom_objects` where
+        `ls_keras` has been imported.
+
+    Raises:
+        InputError: If the model is not built, has several outputs or ends in an activation that
+            is not a softmax, or if the fit is for another number of classes.
+
+    Example:
+    >>> import keras, numpy as np
+    >>> from ls_keras.calibration.calibrated import calibrated
+    >>> from ls_keras.calibration.temperature import fit_temperature
+    >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2, name="logits")])
+    >>> model.get_layer("logits").set_weights([np.eye(2), np.zeros(2)])
+    >>> x, y = np.array([[4.0, 0.0]] * 10), np.array([0] * 9 + [1])
+    >>> scaled = calibrated(model, fit_temperature(y, model.predict(x, verbose=0)))
+    >>> p = keras.ops.softmax(scaled(x))
+    >>> round(float(p[0, 0]), 4)
+    0.9
+    """
+    if not isinstance(model, keras.Model):
+        raise InputError(f"Expected a keras.Model. Received: {type(model).__name__}")
+    scaling = _scaling_layer(fit)
+    name = f"{model.name}_calibrated"
+    if isinstance(model, keras.Sequential) or _is_functional(model):
+        logits = logits_tensor(model)
+        _check_classes(logits.shape, fit)
+        inputs = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
+        made = keras.Model(inputs, scaling(logits), name=name)
+    else:
+        made = CalibratedModel(model, scaling, name=name)
+    if isinstance(fit, VectorFit):
+        if not scaling.built:
+            scaling.build((None, len(fit.scale)))
+        scaling.set_weights([fit.scale, fit.bias])
+    return made
+
+
+def _scaling_layer(fit) -> keras.layers.Layer:
+    if isinstance(fit, TemperatureFit):
+        return Temperature(fit.temperature, name=NAME)
+    if isinstance(fit, VectorFit):
+        return VectorScaling(name=NAME)
+    raise InputError(f"Expected a TemperatureFit or a VectorFit. Received: {type(fit).__name__}")
+
+
+def _check_classes(shape, fit) -> None:
+    if isinstance(fit, VectorFit) and shape[-1] not in (None, len(fit.scale)):
+        raise InputError(
+            f"Expected a fit for the model's {shape[-1]} classes. "
+            f"Received: one for {len(fit.scale)} classes"
+        )
+
+
+def _is_functional(model: keras.Model) -> bool:
+    # `Functional` is not public; a model with a graph of its own has these.
+    return hasattr(model, "operations") and hasattr(model, "_inputs_struct")

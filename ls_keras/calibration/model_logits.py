@@ -1,0 +1,144 @@
+"""The logits of a model: of its last layer, or of what comes before its softmax."""
+
+import contextlib
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import keras
+import numpy as np
+
+from ls_keras.calibration.tempered_sums import HostExamples, read_host_examples, to_host
+from ls_keras.errors import InputError
+from ls_keras.targets import IgnoreClass
+
+
+def logits_tensor(model: keras.Model):
+    """Returns the symbolic logits of a functional or sequential model, before any softmax.
+
+    The layers are the model's own, except for a last layer with `activation="softmax"`: its
+    weights are copied into a linear one of the same kind, named `logits`.
+
+    Raises:
+        InputError: If the model has several outputs, or ends in another activation than softmax.
+    """
+    if not model.built or len(model.outputs) != 1:
+        raise InputError(
+            "Expected a built model with one output. "
+            f"Received: {model.name!r}, built={model.built}, "
+            f"{len(model.outputs) if model.built else 0} outputs"
+        )
+    output = model.outputs[0]
+    layer, node, _ = output._keras_history
+    activation = getattr(layer, "activation", None)
+    if isinstance(layer, keras.layers.Softmax) or (
+        isinstance(layer, keras.layers.Activation) and activation is keras.activations.softmax
+    ):
+        return layer._inbound_nodes[node].input_tensors[0]
+    if activation is None or activation is keras.activations.linear:
+        return output
+    if activation is not keras.activations.softmax or isinstance(layer, keras.Model):
+        raise InputError(
+            "Expected a model that ends in logits or in a softmax, to scale the logits. "
+            f"Received: {model.name!r}, whose last layer {layer.name!r} has the activation "
+            f"{getattr(activation, '__name__', activation)!r}"
+        )
+    taken = {other.name for other in model.layers}
+    linear = layer.__class__.from_config(
+        {
+            **layer.get_config(),
+            "activation": "linear",
+            "name": "logits" if "logits" not in taken else f"{layer.name}_linear",
+        }
+    )
+    logits = linear(layer._inbound_nodes[node].input_tensors[0])
+    linear.set_weights(layer.get_weights())
+    return logits
+
+
+def batches(dataset) -> Iterator[tuple[Any, Any, Any]]:
+    """Yields `(x, y, sample_weight)` of one pass over a data set that Keras's `evaluate` takes.
+
+    Raises:
+        InputError: If the data set is endless or a batch has no targets.
+    """
+    cardinality = getattr(dataset, "cardinality", None)
+    if cardinality is not None and int(to_host(cardinality())) == -1:
+        raise InputError("Expected a finite data set. Received: one that repeats for ever")
+    source: Iterable = dataset
+    if isinstance(dataset, keras.utils.PyDataset):
+        # Its own iteration need not end.
+        if dataset.num_batches is None:
+            raise InputError("Expected a finite data set. Received: a PyDataset without a length")
+        source = (dataset[i] for i in range(dataset.num_batches))
+    for batch in source:
+        if not isinstance(batch, tuple | list) or not 2 <= len(batch) <= 3 or batch[1] is None:
+            raise InputError(
+                "Expected batches (x, y) or (x, y, sample_weight). "
+                f"Received: {type(batch).__name__}"
+                + (f" of length {len(batch)}" if isinstance(batch, tuple | list) else "")
+            )
+        x, y, *rest = batch
+        yield keras.tree.map_structure(_as_array, x), _as_array(y), _as_array(*(rest or [None]))
+
+
+def check_repeatable(dataset) -> None:
+    """Raises an `InputError` for an iterator, which a second pass would find empty."""
+    if isinstance(dataset, Iterator):
+        raise InputError(
+            "Expected a data set that can be read several times (tf.data, PyDataset, a list of "
+            "batches), or `reservoir=` for one pass. Received: an iterator"
+        )
+
+
+def predicted_batches(model, dataset, *, from_logits: bool = True) -> Iterator[tuple]:
+    """Yields `(y, logits, sample_weight, mask)` of one pass, a batch of logits at a time.
+
+    Args:
+        model: A `keras.Model`, or a function `x → logits`.
+        dataset: What `batches` takes.
+        from_logits: Whether the model emits logits; probabilities become log(p).
+    """
+    masks = None  # not known before the first batch
+    for x, y, sample_weight in batches(dataset):
+        mask = None
+        if not isinstance(model, keras.Model):
+            output = model(x)
+        elif masks is False:
+            output = model.predict_on_batch(x)  # compiled, but without the mask of the output
+        else:
+            with _no_gradients():
+                output = model(x, training=False)
+            mask = keras.src.backend.get_keras_mask(output)
+            masks = mask is not None
+        logits = to_host(output)
+        if not from_logits:
+            # log p is a set of logits; where p underflowed, a finite one.
+            logits = np.log(np.maximum(logits, np.finfo(np.float32).tiny))
+        yield y, logits, sample_weight, None if mask is None else to_host(mask)
+
+
+def host_batches(
+    model, dataset, *, from_logits: bool, ignore_class: IgnoreClass
+) -> Iterator[HostExamples]:
+    """Yields the examples that count, batch by batch; batches without any are left out."""
+    for y, logits, sample_weight, mask in predicted_batches(
+        model, dataset, from_logits=from_logits
+    ):
+        examples = read_host_examples(
+            y, logits, sample_weight=sample_weight, mask=mask, ignore_class=ignore_class
+        )
+        if len(examples):
+            yield examples
+
+
+def _as_array(value):
+    """Makes tensors of any framework arrays, so that a tf.data pipeline feeds a JAX model."""
+    return np.asarray(value) if hasattr(value, "__array__") else value
+
+
+def _no_gradients():
+    if keras.config.backend() == "torch":
+        import torch
+
+        return torch.no_grad()
+    return contextlib.nullcontext()

@@ -1,0 +1,172 @@
+"""Calibration while a model trains: the temperature, and what scaling by it would bring."""
+
+import math
+
+import keras
+import numpy as np
+
+from ls_keras.calibration.binning import check_num_bins
+from ls_keras.calibration.model_logits import check_repeatable, predicted_batches
+from ls_keras.calibration.reservoir import Reservoir
+from ls_keras.calibration.temperature import (
+    Objective,
+    TemperatureFit,
+    check_options,
+    fit_examples,
+)
+from ls_keras.calibration.temperature_dataset import sample_size
+from ls_keras.calibration.tempered_sums import HostExamples, read_host_examples, tempered_sums
+from ls_keras.errors import InputError
+from ls_keras.targets import IgnoreClass
+
+_KEPT_BYTES = 128 << 20
+
+
+class TemperatureScaling(keras.callbacks.Callback):
+    """Fits a temperature at the end of epochs and logs calibration before and after.
+
+    Adds to the `logs` of the epoch:
+
+    - `val_temperature`: T, fitted on one half of the validation data;
+    - `val_ece`: the expected calibration error at T = 1, on the other half;
+    - `val_ece_scaled`, `val_nll_scaled`: ECE and unsmoothed NLL (nats) at T, on the other half.
+
+    Halves are the even and the odd examples (rows: sentences, not tokens), in the order of the
+    data. The model runs once over the data; of each half at most 128 MiB of logits are kept, a
+    uniform sample of its positions where there are more.
+
+    Callbacks see `logs` in the order in which they are passed: put this one before `CSVLogger`,
+    `TensorBoard`, `EarlyStopping(monitor="val_ece_scaled")` and the like. `History` always comes
+    after it. In epochs without a fit the four values are NaN, since `CSVLogger` takes its columns
+    from the first epoch. A metric named `ece` in `compile` would also log `val_ece`: choose
+    another name or another `prefix`, or this callback's value, which belongs to
+    `val_ece_scaled`, replaces it.
+
+    Args:
+        validation_data: `(x, y)` or `(x, y, sample_weight)` arrays, or a data set that can be
+            read once an epoch. The same as is passed to `fit` will do.
+        every: Fit at the end of each `every`-th epoch, and of the last.
+        from_logits: `False` for a model that emits probabilities.
+        ignore_class: A label id, or several, that do not count, such as padding.
+        objective: `"nll"`, or `"ece"`.
+        num_bins: Bins of the ECE.
+        batch_size: Of arrays.
+        prefix: Of the four names.
+
+    Raises:
+        InputError: If the options or the data are not what they should be, or if a half has no
+            example that counts.
+
+    Example:
+    >>> import keras, numpy as np
+    >>> from ls_keras.callbacks import TemperatureScaling
+    >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4, name="logits")])
+    >>> model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    >>> x, y = np.random.rand(64, 3), np.arange(64) % 4
+    >>> history = model.fit(x, y, callbacks=[TemperatureScaling((x, y))], verbose=0)
+    >>> sorted(name for name in history.history if name.startswith("val_"))
+    ['val_ece', 'val_ece_scaled', 'val_nll_scaled', 'val_temperature']
+    """
+
+    def __init__(
+        self,
+        validation_data,
+        every: int = 1,
+        *,
+        from_logits: bool = True,
+        ignore_class: IgnoreClass = None,
+        objective: Objective = "nll",
+        num_bins: int = 15,
+        batch_size: int = 32,
+        prefix: str = "val_",
+    ):
+        super().__init__()
+        check_options(objective, (1e-2, 1e2), 1e-5, num_bins)
+        check_num_bins(num_bins)
+        for name, value in (("every", every), ("batch_size", batch_size)):
+            if int(value) != value or value < 1:
+                raise InputError(f"Expected {name} to be an integer ≥ 1. Received: {value}")
+        self.data = _as_batches(validation_data, batch_size)
+        self.every, self.from_logits, self.ignore_class = every, from_logits, ignore_class
+        self.objective, self.num_bins, self.prefix = objective, num_bins, prefix
+        self.fit: TemperatureFit | None = None  # the latest
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Fits and reports, or logs NaN."""
+        values = dict.fromkeys(("temperature", "ece", "ece_scaled", "nll_scaled"), math.nan)
+        if (epoch + 1) % self.every == 0 or epoch + 1 == (self.params or {}).get("epochs"):
+            values = self._measure()
+        if logs is not None:
+            logs.update({f"{self.prefix}{name}": value for name, value in values.items()})
+
+    def _measure(self) -> dict[str, float]:
+        fitted, reported = self._halves()
+        fit = fit_examples(fitted, self.objective, num_bins=self.num_bins)
+        self.fit = fit
+        betas = [1.0, 1 / fit.temperature]
+        sums = tempered_sums(reported, betas, moments=False, num_bins=self.num_bins)
+        return {
+            "temperature": fit.temperature,
+            "ece": float(sums.ece[0]),
+            "ece_scaled": float(sums.ece[1]),
+            "nll_scaled": float(sums.nll[1]),
+        }
+
+    def _halves(self) -> list[HostExamples]:
+        halves: list[Reservoir | None] = [None, None]
+        seen = 0
+        predictions = predicted_batches(self.model, self.data, from_logits=self.from_logits)
+        for y, logits, sample_weight, mask in predictions:
+            for half in range(2):
+                rows = slice((seen + half) % 2, None, 2)
+                if not len(logits[rows]):
+                    continue
+                examples = read_host_examples(
+                    y[rows],
+                    logits[rows],
+                    sample_weight=None if sample_weight is None else sample_weight[rows],
+                    mask=None if mask is None else mask[rows],
+                    ignore_class=self.ignore_class,
+                )
+                if not len(examples):
+                    continue
+                kept = halves[half] = halves[half] or Reservoir(
+                    sample_size(examples, _KEPT_BYTES, _KEPT_BYTES)
+                )
+                kept.add(examples)
+            seen += len(logits)
+        if halves[0] is None or halves[1] is None:
+            raise InputError(
+                "Expected validation data of which both the even and the odd rows have an example "
+                f"that counts. Received: {seen} rows"
+            )
+        return [half.examples() for half in halves if half is not None]
+
+
+def _as_batches(data, batch_size: int):
+    if not (isinstance(data, tuple) and len(data) in (2, 3)):
+        if not (isinstance(data, keras.utils.PyDataset) or hasattr(data, "__iter__")):
+            raise InputError(
+                "Expected validation_data to be (x, y), (x, y, sample_weight) or a data set. "
+                f"Received: {type(data).__name__}"
+            )
+        check_repeatable(data)
+        return data
+    return _Batches(data, batch_size)
+
+
+class _Batches:
+    """Arrays, cut into batches."""
+
+    def __init__(self, arrays, batch_size: int):
+        self.arrays = keras.tree.map_structure(np.asarray, tuple(a for a in arrays))
+        self.size = batch_size
+        lengths = {len(a) for a in keras.tree.flatten(self.arrays)}
+        if len(lengths) != 1:
+            raise InputError(f"Expected arrays of one length. Received: lengths {sorted(lengths)}")
+        self.length = lengths.pop()
+
+    def __iter__(self):
+        for start in range(0, self.length, self.size):
+            rows = slice(start, start + self.size)
+            yield keras.tree.map_structure(lambda a, rows=rows: a[rows], self.arrays)

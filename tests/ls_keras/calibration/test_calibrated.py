@@ -1,0 +1,167 @@
+import os
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from ls_keras.calibration.calibrated import calibrated
+from ls_keras.calibration.temperature import fit_temperature
+from ls_keras.calibration.vector_scaling import fit_vector_scaling
+from ls_keras.errors import InputError
+
+LOAD = """
+import sys
+import numpy as np
+import keras
+import ls_keras
+x = np.load(sys.argv[1])
+for path in sys.argv[2:]:
+    model = keras.models.load_model(path)
+    assert model.layers[-1].name == "calibrated_logits"
+    np.save(path + ".npy", model.predict(x, verbose=0))
+"""
+
+
+@keras.saving.register_keras_serializable(package="ls_keras_tests")
+class Subclassed(keras.Model):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.hidden = keras.layers.Dense(8, activation="tanh")
+        self.logits = keras.layers.Dense(5, name="logits")
+
+    def call(self, inputs, training=None):
+        return self.logits(self.hidden(inputs))
+
+
+def functional(**last):
+    inputs = keras.Input((3,))
+    x = keras.layers.Dense(8, activation="tanh")(inputs)
+    return keras.Model(inputs, keras.layers.Dense(5, name="logits", **last)(x))
+
+
+def sequential():
+    return keras.Sequential([keras.Input((3,)), keras.layers.Dense(5, name="logits")])
+
+
+def data(n=300):
+    rng = np.random.default_rng(0)
+    return rng.standard_normal((n, 3)).astype(np.float32) * 3, rng.integers(0, 5, n)
+
+
+def fit_of(kind, y, z):
+    return fit_temperature(y, z) if kind == "temperature" else fit_vector_scaling(y, z)
+
+
+def scaled(fit, z):
+    return z / fit.temperature if hasattr(fit, "temperature") else z * fit.scale + fit.bias
+
+
+@pytest.mark.parametrize("kind", ["temperature", "vector"])
+@pytest.mark.parametrize("make", [functional, sequential, Subclassed])
+def test_logits_are_scaled_and_weights_shared(make, kind):
+    model, (x, y) = make(), data()
+    z = ops.convert_to_numpy(model(x))
+    fit = fit_of(kind, y, z)
+    made = calibrated(model, fit)
+    np.testing.assert_allclose(ops.convert_to_numpy(made(x)), scaled(fit, z), atol=1e-5)
+    np.testing.assert_array_equal(ops.convert_to_numpy(model(x)), z)
+    assert made.layers[-1].name == "calibrated_logits"
+    # Weights are shared, both ways.
+    model.set_weights([w * 0 + 1 for w in model.get_weights()])
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(made(x)), scaled(fit, ops.convert_to_numpy(model(x))), atol=1e-4
+    )
+    if make is not Subclassed:
+        assert made.get_layer("logits") is model.get_layer("logits")
+
+
+def test_saved_and_loaded_in_a_fresh_process(tmp_path):
+    x, y = data()
+    np.save(tmp_path / "x.npy", x)
+    expected = {}
+    for make in (functional, sequential):
+        for kind in ("temperature", "vector"):
+            model = make()
+            made = calibrated(model, fit_of(kind, y, ops.convert_to_numpy(model(x))))
+            path = tmp_path / f"{make.__name__}_{kind}.keras"
+            made.save(path)
+            expected[str(path)] = made.predict(x, verbose=0)
+    result = subprocess.run(
+        [sys.executable, "-c", LOAD, str(tmp_path / "x.npy"), *expected],
+        env={**os.environ, "KERAS_BACKEND": keras.config.backend()},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    for path, values in expected.items():
+        np.testing.assert_allclose(np.load(f"{path}.npy"), values, rtol=1e-5, atol=1e-5)
+
+
+def test_subclassed_models_are_saved_and_loaded(tmp_path):
+    model, (x, y) = Subclassed(), data()
+    made = calibrated(model, fit_vector_scaling(y, ops.convert_to_numpy(model(x))))
+    expected = made.predict(x, verbose=0)
+    made.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(loaded.predict(x, verbose=0), expected, atol=1e-5)
+
+
+def softmax_layer():
+    inputs = keras.Input((3,))
+    z = keras.layers.Dense(5, name="logits")(inputs)
+    return keras.Model(inputs, keras.layers.Softmax()(z))
+
+
+def softmax_activation_layer():
+    inputs = keras.Input((3,))
+    z = keras.layers.Dense(5, name="logits")(inputs)
+    return keras.Model(inputs, keras.layers.Activation("softmax")(z))
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: functional(activation="softmax"), softmax_layer, softmax_activation_layer]
+)
+def test_a_last_softmax_is_left_out(make):
+    model, (x, y) = make(), data()
+    p = ops.convert_to_numpy(model(x))
+    fit = fit_temperature(y, np.log(p))
+    q = ops.convert_to_numpy(ops.softmax(calibrated(model, fit)(x)))
+    expected = p ** (1 / fit.temperature)
+    np.testing.assert_allclose(q, expected / expected.sum(-1, keepdims=True), atol=1e-5)
+    np.testing.assert_allclose(ops.convert_to_numpy(model(x)), p, atol=1e-7)
+
+
+def test_dict_inputs_keep_their_names():
+    inputs = {name: keras.Input((2,), name=name) for name in "ab"}
+    z = keras.layers.Dense(3, name="logits")(keras.layers.Concatenate()([inputs["a"], inputs["b"]]))
+    model = keras.Model(inputs, z)
+    x = {"a": np.ones((4, 2)), "b": np.zeros((4, 2))}
+    fit = fit_temperature([0, 1, 2, 0], ops.convert_to_numpy(model(x)))
+    np.testing.assert_allclose(
+        calibrated(model, fit).predict(x, verbose=0),
+        model.predict(x, verbose=0) / fit.temperature,
+        atol=1e-5,
+    )
+
+
+def test_bad_input_is_told():
+    x, y = data()
+    model = functional()
+    fit = fit_temperature(y, ops.convert_to_numpy(model(x)))
+    with pytest.raises(InputError, match="TemperatureFit or a VectorFit"):
+        calibrated(model, 2.0)
+    with pytest.raises(InputError, match=r"keras\.Model"):
+        calibrated(lambda x: x, fit)
+    with pytest.raises(InputError, match="sigmoid"):
+        calibrated(functional(activation="sigmoid"), fit)
+    inputs = keras.Input((3,))
+    two = keras.Model(inputs, [keras.layers.Dense(2)(inputs), keras.layers.Dense(2)(inputs)])
+    with pytest.raises(InputError, match="one output"):
+        calibrated(two, fit)
+    narrow = fit_vector_scaling(y % 2, x[:, :2])
+    with pytest.raises(InputError, match="5 classes"):
+        calibrated(model, narrow)

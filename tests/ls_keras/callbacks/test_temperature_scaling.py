@@ -1,0 +1,139 @@
+import csv
+import math
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from ls_keras.calibration.temperature import fit_temperature
+from ls_keras.callbacks import TemperatureScaling
+from ls_keras.errors import InputError
+
+NAMES = ("val_temperature", "val_ece", "val_ece_scaled", "val_nll_scaled")
+
+
+def make(activation=None):
+    model = keras.Sequential(
+        [keras.Input((3,)), keras.layers.Dense(4, name="logits", activation=activation)]
+    )
+    model.compile(
+        keras.optimizers.SGD(0.5),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=activation is None),
+    )
+    return model
+
+
+def data(n=403, seed=0):
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((n, 3)).astype(np.float32) * 3
+    return x, (x @ rng.standard_normal((3, 4)) + rng.gumbel(size=(n, 4))).argmax(-1)
+
+
+@pytest.mark.parametrize("activation", [None, "softmax"])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_fitted_on_even_rows_and_reported_on_odd_ones(activation, weighted):
+    x, y = data()
+    weight = np.random.default_rng(1).random(len(y)).astype(np.float32)
+    given = (x, y, weight) if weighted else (x, y)
+    model = make(activation)
+    callback = TemperatureScaling(given, from_logits=activation is None, batch_size=33)
+    history = model.fit(x, y, epochs=2, callbacks=[callback], verbose=0).history
+    z = model.predict(x, verbose=0)
+    z = z if activation is None else np.log(z)
+    even, odd = slice(0, None, 2), slice(1, None, 2)
+    w = weight if weighted else np.ones(len(y), np.float32)
+    fit = fit_temperature(y[even], z[even], sample_weight=w[even])
+    assert history["val_temperature"][-1] == pytest.approx(fit.temperature, rel=1e-3)
+    assert callback.fit.temperature == history["val_temperature"][-1]
+    t = history["val_temperature"][-1]
+    before = fit_temperature(y[odd], z[odd], sample_weight=w[odd])
+    after = fit_temperature(y[odd], z[odd] / t, sample_weight=w[odd])
+    assert history["val_ece"][-1] == pytest.approx(before.ece_before, abs=1e-4)
+    assert history["val_ece_scaled"][-1] == pytest.approx(after.ece_before, abs=1e-4)
+    assert history["val_nll_scaled"][-1] == pytest.approx(after.nll_before, rel=1e-4)
+
+
+def test_later_callbacks_see_the_values_and_skipped_epochs_are_nan(tmp_path):
+    x, y = data(100)
+    seen = []
+
+    class After(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            seen.append(logs["val_temperature"])
+
+    history = (
+        make()
+        .fit(
+            x,
+            y,
+            epochs=5,
+            callbacks=[
+                TemperatureScaling((x, y), every=2),
+                After(),
+                keras.callbacks.CSVLogger(str(tmp_path / "log.csv")),
+            ],
+            verbose=0,
+        )
+        .history
+    )
+    assert [math.isnan(v) for v in seen] == [True, False, True, False, False]
+    np.testing.assert_array_equal(history["val_temperature"], seen)
+    with (tmp_path / "log.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert set(NAMES) <= set(rows[0])
+    np.testing.assert_array_equal([float(r["val_temperature"]) for r in rows], seen)
+
+
+def test_training_is_not_disturbed():
+    x, y = data(200)
+    weights = []
+    for callbacks in ([], [TemperatureScaling((x, y))]):
+        keras.utils.set_random_seed(3)
+        model = make()
+        model.fit(x, y, epochs=3, shuffle=False, callbacks=callbacks, verbose=0)
+        weights.append(model.get_weights())
+    for one, other in zip(*weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_data_sets_sequences_and_padding():
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((40, 6, 3)).astype(np.float32)
+    y = rng.integers(0, 4, (40, 6))
+    y[:, 4:] = -1
+    batches = [(x[i : i + 7], y[i : i + 7]) for i in range(0, 40, 7)]
+    inputs = keras.Input((6, 3))
+    model = keras.Model(inputs, keras.layers.Dense(4, name="logits")(inputs))
+    callback = TemperatureScaling(batches, ignore_class=-1, prefix="cal_")
+    callback.set_model(model)
+    logs = {}
+    callback.on_epoch_end(0, logs)
+    assert callback.fit.num_examples == 20 * 4
+    z = ops.convert_to_numpy(model(x))
+    fit = fit_temperature(y[::2], z[::2], ignore_class=-1)
+    assert logs["cal_temperature"] == pytest.approx(fit.temperature, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "message"),
+    [
+        ((np.zeros((4, 3)), np.zeros(5)), {}, "one length"),
+        (3, {}, "validation_data"),
+        (iter([]), {}, "several times"),
+        ((np.zeros((4, 3)), np.zeros(4)), {"every": 0}, "every"),
+        ((np.zeros((4, 3)), np.zeros(4)), {"batch_size": 0}, "batch_size"),
+        ((np.zeros((4, 3)), np.zeros(4)), {"objective": "mse"}, "objective"),
+    ],
+)
+def test_bad_input_is_told(arguments, options, message):
+    with pytest.raises(InputError, match=message):
+        TemperatureScaling(arguments, **options)
+
+
+def test_a_half_without_examples():
+    x, y = data(10)
+    callback = TemperatureScaling((x, np.where(np.arange(10) % 2, -1, y)), ignore_class=-1)
+    callback.set_model(make())
+    with pytest.raises(InputError, match="both the even and the odd"):
+        callback.on_epoch_end(0, {})

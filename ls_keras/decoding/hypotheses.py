@@ -67,6 +67,21 @@ def check_lengths(min_length, max_length) -> tuple[int, int]:
     return min_length, max_length
 
 
+def read_scalar(name: str, value, *, positive: bool):
+    """Returns `value`, whose range is checked unless it is a tensor in a graph."""
+    try:
+        known = concrete(value)
+        number = None if known is None else float(known.item())
+    except (TypeError, ValueError):
+        number = float("nan")
+    if number is not None and not (
+        np.isfinite(number) and (number > 0 if positive else number >= 0)
+    ):
+        sign = "> 0" if positive else "≥ 0"
+        raise InputError(f"Expected {name} to be a finite number {sign}. Received: {value!r}")
+    return value
+
+
 def check_failed(failed) -> None:
     """Raises, in eager use, if the step function gave NaN for some sample."""
     values = concrete(failed)

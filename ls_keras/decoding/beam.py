@@ -1,0 +1,332 @@
+"""Beam search with a pool of finished hypotheses apart from the live beams."""
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+from keras import ops
+
+from ls_keras.decoding.hypotheses import (
+    Hypotheses,
+    check_failed,
+    check_lengths,
+    read_batch_size,
+    read_count,
+    read_scalar,
+    read_tokens,
+)
+from ls_keras.decoding.length_penalty import LengthPenalty, Scorer
+from ls_keras.decoding.logits import Rules, read_logits
+from ls_keras.decoding.state import BeamOrder, read_state
+from ls_keras.decoding.top_k import first_top_k
+from ls_keras.errors import InputError
+
+_NEVER = float("-inf")  # the score of a place that holds no hypothesis
+
+
+def beam_search(
+    step: Callable,
+    initial_state,
+    *,
+    batch_size,
+    beam_size: int = 4,
+    max_length: int,
+    start_token: int,
+    end_token: int,
+    pad_token: int = 0,
+    length_penalty=0.6,
+    scorer: Scorer | None = None,
+    temperature=1.0,
+    num_return: int = 1,
+    stop: str = "bound",
+    unfinished: str = "fallback",
+    min_length: int = 0,
+    forbidden_tokens: Iterable[int] = (),
+) -> Hypotheses:
+    """Decodes a batch by beam search, in one loop of fixed shapes.
+
+    A step ranks the one-token extensions of a sample's live beams by log-probability. Those of
+    the best `beam_size` that end are finished hypotheses and enter the pool of the best
+    `num_return`, ranked by `log p(y) / ((5 + |y|) / 6)^length_penalty`; the best `beam_size` that
+    do not end are the next live beams. So `beam_size=1` with `length_penalty=0` is
+    `greedy_search`. Equal candidates: the earlier beam first, then the lower id.
+
+    A sample is done, and its hypotheses fixed, when
+
+    - `stop="bound"`: no live beam can beat the worst hypothesis kept. Log-probabilities are sums
+      of terms ≤ 0, so they only fall, and the divisor is largest at `max_length`: a beam with
+      `log p` can't end with more than `log p / ((5 + max_length) / 6)^length_penalty`. While
+      fewer than `num_return` have finished there is nothing to beat, and the search goes on. The
+      result is the one of a search that never stops early. The closer `max_length`, the sooner.
+    - `stop="first"`: the first `num_return` hypotheses have finished, better ones might follow.
+
+    The loop ends when all samples are done. Until then the rows of done samples are computed along
+    (shapes are fixed) and not used: batches of similar lengths waste the least.
+
+    Args:
+        step: `step(tokens, state, index) -> (logits, state)`, see `greedy_search`. The rows are
+            batch × beam: all beams of sample 0 first.
+        initial_state: Any pytree of tensors whose leading axis is the *batch*; it is repeated for
+            the beams, and its rows follow the beams as they change places. Leaves that step
+            returns untouched (keys and values of an encoder) are not moved, as the beams of a
+            sample share them.
+        batch_size: Number of samples: an integer, or a scalar tensor in an uncompiled TensorFlow
+            graph.
+        beam_size: Number of live beams; may exceed the vocabulary.
+        max_length: Most tokens in a hypothesis, the end token counted.
+        start_token: Id fed at position 0; it is not part of the result and not of |y|.
+        end_token: Id that ends a hypothesis.
+        pad_token: What fills `tokens` after the end; any integer.
+        length_penalty: Exponent a ≥ 0: a number, or a scalar tensor.
+        scorer: What ranks hypotheses instead, with a bound of its own; `length_penalty` is then
+            not read.
+        temperature: T > 0, a number or a scalar tensor: logits are divided by it before the
+            log-softmax.
+        num_return: Hypotheses to return for each sample, 1 to `beam_size`.
+        stop: `"bound"` or `"first"`.
+        unfinished: What becomes of live beams at `max_length`. `"fallback"`: they are returned
+            for samples without any finished hypothesis, and only for those. `"compete"`: they are
+            ranked with the finished ones (they lack the end token's log-probability, which favors
+            them, endless repetitions above all).
+        min_length: Fewest tokens in a hypothesis, the end token counted.
+        forbidden_tokens: Ids that never come. The others keep their probabilities.
+
+    Returns:
+        `Hypotheses`: `tokens` `(batch, num_return, max_length)`, `scores` and `lengths`
+        `(batch, num_return)`, best first. Where a sample has fewer hypotheses, the places left
+        hold `pad_token`, score −inf and length 0. An unfinished one has length `max_length` and
+        no end token.
+
+    Raises:
+        InputError: For arguments out of range, token ids outside the vocabulary, a state whose
+            rows are not the batch or that step changes in shape, and, in eager use, for NaN or
+            +inf logits. In a compiled graph such a sample scores NaN.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras import ops
+        >>> from ls_keras.decoding import beam_search
+        >>> table = np.log([[1e-9, .6, .4], [1 / 3] * 3, [.1, .8, .1], [.1, .1, .8]])
+        >>> # After the start (row 0): 1 with .6, then all alike; 2 with .4, then 1 with .8.
+        >>> def step(tokens, state, index):
+        ...     row = ops.where(index == 0, 0, tokens)
+        ...     return ops.take(ops.convert_to_tensor(table), row, axis=0), state
+        >>> found = beam_search(
+        ...     step, (), batch_size=1, beam_size=2, max_length=2, start_token=0, end_token=0,
+        ...     length_penalty=0.0, num_return=2,
+        ... )
+        >>> ops.convert_to_numpy(found.tokens).tolist()
+        [[[1, 0], [2, 0]]]
+        >>> ops.convert_to_numpy(ops.exp(found.scores)).round(2).tolist()
+        [[0.2, 0.04]]
+
+    References:
+        Wu et al. 2016, *Google's Neural Machine Translation System* (arXiv 1609.08144).
+        Huang, Zhao and Ma 2017, *When to Finish? Optimal Beam Search for Neural Text
+        Generation* (arXiv 1809.00069), on stopping by bounds.
+    """
+    settings = _read_settings(
+        beam_size, max_length, end_token, num_return, stop, unfinished, min_length,
+        forbidden_tokens, scorer or LengthPenalty(length_penalty), temperature,
+    )  # fmt: skip
+    batch_size = read_batch_size(batch_size)
+    start_token = read_count("start_token", start_token, 0)
+    order = BeamOrder(settings.beam_size)
+    beams = (batch_size, settings.beam_size)
+    kept = (batch_size, settings.num_return)
+    first_beam = ops.arange(settings.beam_size, dtype="int32") == 0
+    start = _Search(
+        index=ops.convert_to_tensor(0, dtype="int32"),
+        last=ops.full((batch_size * settings.beam_size,), start_token, dtype="int32"),
+        # One start, not beam_size equal ones.
+        log_probs=ops.broadcast_to(ops.where(first_beam, 0.0, _NEVER), beams),
+        tokens=ops.full((*beams, max_length), pad_token, dtype="int32"),
+        finished=Hypotheses(
+            ops.full((*kept, max_length), pad_token, dtype="int32"),
+            ops.full(kept, _NEVER, dtype="float32"),
+            ops.zeros(kept, dtype="int32"),
+        ),
+        done=ops.zeros((batch_size,), dtype="bool"),
+        failed=ops.zeros((batch_size,), dtype="bool"),
+        state=order.repeat(read_state(initial_state, batch_size)),
+    )
+    (search,) = ops.while_loop(
+        lambda search: ops.logical_and(
+            search.index < max_length, ops.logical_not(ops.all(search.done))
+        ),
+        lambda search: (_extend(search, step, order, settings),),
+        (start,),
+    )
+    check_failed(search.failed)
+    found = _with_unfinished(search, settings)
+    empty = found.scores == _NEVER
+    return Hypotheses(
+        ops.where(ops.expand_dims(empty, -1), pad_token, found.tokens),
+        ops.where(ops.expand_dims(search.failed, -1), float("nan"), found.scores),
+        ops.where(empty, 0, found.lengths),
+    )
+
+
+class _Settings(NamedTuple):
+    beam_size: int
+    max_length: int
+    num_return: int
+    stop: str
+    unfinished: str
+    rules: Rules
+    scorer: Scorer
+    temperature: Any
+
+
+class _Search(NamedTuple):
+    """What the loop carries: B samples, K beams, at most L tokens."""
+
+    index: Any  # position of the tokens in `last`
+    last: Any  # B·K: what each beam ends with
+    log_probs: Any  # B × K, sorted, −inf for a place without a beam
+    tokens: Any  # B × K × L
+    finished: Hypotheses  # B × num_return, sorted
+    done: Any  # B: the finished hypotheses are final
+    failed: Any  # B: a NaN was met before that
+    state: Any  # leaves with leading axis B·K
+
+
+def _read_settings(
+    beam_size, max_length, end_token, num_return, stop, unfinished, min_length,
+    forbidden_tokens, scorer, temperature,
+) -> _Settings:  # fmt: skip
+    beam_size = read_count("beam_size", beam_size, 1)
+    num_return = read_count("num_return", num_return, 1)
+    if num_return > beam_size:
+        raise InputError(
+            f"Expected num_return ≤ beam_size={beam_size}. Received: num_return={num_return}"
+        )
+    for name, value, names in (
+        ("stop", stop, ("bound", "first")),
+        ("unfinished", unfinished, ("fallback", "compete")),
+    ):
+        if value not in names:
+            raise InputError(f"Expected {name} to be one of {names}. Received: {value!r}")
+    min_length, max_length = check_lengths(min_length, max_length)
+    rules = Rules(
+        read_count("end_token", end_token, 0),
+        min_length,
+        read_tokens("forbidden_tokens", forbidden_tokens),
+    )
+    temperature = read_scalar("temperature", temperature, positive=True)
+    if isinstance(temperature, int | float) and temperature == 1:
+        temperature = None  # saves a pass over rows × vocabulary
+    return _Settings(
+        beam_size, max_length, num_return, stop, unfinished, rules, scorer, temperature
+    )
+
+
+def _extend(search: _Search, step: Callable, order: BeamOrder, settings: _Settings) -> _Search:
+    """Extends every live beam by one token."""
+    beam_size, end_token = settings.beam_size, settings.rules.end_token
+    length = search.index + 1
+    logits, state = order.run(step, search.last, search.state, search.index)
+    read = read_logits(logits, length, rules=settings.rules, temperature=settings.temperature)
+
+    before = ops.reshape(search.log_probs, (-1, 1))  # B·K × 1
+    normalizer = ops.expand_dims(read.normalizer, -1)
+    # Of one beam the best K + 1 will do: K may go on beside its end token.
+    width = min(beam_size + 1, int(logits.shape[-1]))
+    values, ids = first_top_k(read.allowed, width)
+    candidates = ops.reshape(_add(before, values - normalizer), (-1, beam_size * width))
+    log_probs, places = first_top_k(candidates, 2 * beam_size)  # B × 2K: at most K of them end
+    ids = _take(ops.reshape(ids, (-1, beam_size * width)), places)
+    parents = places // width
+    ends = ids == end_token
+
+    # In the parents' order, which is that of the rows of `state`.
+    admitted = ops.any(
+        ops.logical_and(
+            ops.expand_dims(ends[:, :beam_size], -1),
+            ops.expand_dims(parents[:, :beam_size], -1) == ops.arange(beam_size, dtype="int32"),
+        ),
+        axis=1,
+    )
+    end_log_probs = _add(before, read.allowed[:, end_token : end_token + 1] - normalizer)[:, 0]
+    scores = settings.scorer.score(end_log_probs, length, state)
+    scores = ops.reshape(ops.where(end_log_probs > _NEVER, scores, _NEVER), (-1, beam_size))
+    admitted = ops.logical_and(admitted, ops.logical_not(ops.expand_dims(search.done, -1)))
+    at_index = ops.arange(settings.max_length, dtype="int32") == search.index
+    new = Hypotheses(
+        ops.where(at_index, end_token, search.tokens),
+        ops.where(admitted, scores, _NEVER),
+        ops.broadcast_to(length, ops.shape(scores)),
+    )
+    finished = _best([search.finished, new], settings.num_return)
+
+    log_probs, chosen = first_top_k(ops.where(ends, _NEVER, log_probs), beam_size)
+    parents = _take(parents, chosen)
+    last = ops.reshape(_take(ids, chosen), (-1,))
+    rows = _flat_rows(parents, beam_size)
+    state = order.reorder(state, rows)
+    tokens = ops.take(ops.reshape(search.tokens, (-1, settings.max_length)), rows, axis=0)
+    tokens = ops.where(at_index, ops.expand_dims(last, -1), tokens)
+
+    live = ops.logical_and(search.log_probs > _NEVER, ops.logical_not(search.done)[:, None])
+    failed = ops.logical_and(live, ops.reshape(read.failed, (-1, beam_size)))
+    return _Search(
+        index=length,
+        last=last,
+        log_probs=log_probs,
+        tokens=ops.reshape(tokens, (-1, beam_size, settings.max_length)),
+        finished=finished,
+        done=ops.logical_or(search.done, _is_done(finished, log_probs, state, settings)),
+        failed=ops.logical_or(search.failed, ops.any(failed, axis=-1)),
+        state=state,
+    )
+
+
+def _is_done(finished: Hypotheses, log_probs, state, settings: _Settings):
+    worst = finished.scores[:, -1]  # −inf while there are places left
+    none_live = log_probs[:, 0] == _NEVER
+    if settings.stop == "first":
+        return ops.logical_or(worst > _NEVER, none_live)
+    flat = ops.reshape(log_probs, (-1,))
+    bounds = settings.scorer.bound(flat, settings.max_length, state)
+    bounds = ops.where(flat > _NEVER, bounds, _NEVER)
+    best = ops.max(ops.reshape(bounds, (-1, settings.beam_size)), axis=-1)
+    return ops.logical_or(best <= worst, none_live)
+
+
+def _with_unfinished(search: _Search, settings: _Settings) -> Hypotheses:
+    """Ranks the live beams of samples that are not done, all of `max_length` by now."""
+    flat = ops.reshape(search.log_probs, (-1,))
+    scores = settings.scorer.score(flat, settings.max_length, search.state)
+    scores = ops.reshape(ops.where(flat > _NEVER, scores, _NEVER), (-1, settings.beam_size))
+    excluded = search.done
+    if settings.unfinished == "fallback":
+        excluded = ops.logical_or(excluded, search.finished.scores[:, 0] > _NEVER)
+    scores = ops.where(ops.expand_dims(excluded, -1), _NEVER, scores)
+    lengths = ops.full_like(search.tokens[..., 0], settings.max_length)
+    return _best([search.finished, Hypotheses(search.tokens, scores, lengths)], settings.num_return)
+
+
+def _best(groups: list[Hypotheses], count: int) -> Hypotheses:
+    """Returns the `count` best of each sample; of equals, those of the first group."""
+    tokens, scores, lengths = (
+        ops.concatenate(list(parts), axis=1) for parts in zip(*groups, strict=True)
+    )
+    scores, places = first_top_k(scores, count)
+    return Hypotheses(_take(tokens, places), scores, _take(lengths, places))
+
+
+def _add(log_probs, gains):
+    """Adds log-probabilities of tokens; rounding must not lift a hypothesis above its prefix."""
+    return log_probs + ops.minimum(gains, 0.0)
+
+
+def _take(values, places):
+    """Takes `places` (B × k) of axis 1 of `values` (B × n × ...)."""
+    size, rest = values.shape[1], tuple(values.shape[2:])
+    taken = ops.take(ops.reshape(values, (-1, *rest)), _flat_rows(places, size), axis=0)
+    return ops.reshape(taken, (-1, places.shape[1], *rest))
+
+
+def _flat_rows(places, size: int):
+    """Returns `places` (B × k) in `size` rows a sample as rows (B·k,) of all samples."""
+    samples = ops.arange(ops.shape(places)[0], dtype="int32")
+    return ops.reshape(ops.expand_dims(samples * size, -1) + places, (-1,))

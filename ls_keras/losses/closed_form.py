@@ -4,7 +4,7 @@ Time for forward + backward of 4,096 × 32,000 float32 logits on two cores, and 
 beside the logits, in tensors of their size (`benchmarks/losses.py`):
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -23,30 +23,36 @@ class Mixture(NamedTuple):
         prior: float64 array `(K,)`, or `None`.
     """
 
-    ids: object | None
-    weights: object | None
+    ids: Any
+    weights: Any
     alpha: float
     prior: np.ndarray | None
 
 
-def label_cross_entropy(z, mixture: Mixture, *, normalize: bool):
+def label_cross_entropy(z, mixture: Mixture, valid, *, normalize: bool):
     """Computes logsumexp(z) − Σ_j w_j z_j − α Σ_k q_k z_k for integer labels.
 
     Args:
         z: Logits `(..., K)` in float32 or better, or log-probabilities.
         mixture: The smoothed targets.
+        valid: Boolean tensor `(...)` or `None`. Positions that don't count may hold anything, NaN
+            too, without a trace in the gradient; the caller zeroes their loss.
         normalize: Whether to compute the logsumexp: false for log-probabilities.
 
     Returns:
         Tensor `(...)`.
     """
-    if not normalize:
-        return -_expected(z, mixture)
     # The one place where the form is chosen. A custom gradient would take forward-mode derivatives
     # and `jax.checkpoint` from JAX, second derivatives and torch.compile from PyTorch.
-    if keras.config.backend() != "tensorflow":
-        return ops.logsumexp(z, axis=-1) - _expected(z, mixture, gather=not compiled_by_xla())
-    return _with_gradient(z, mixture, _subtract_by_comparison if compiled_by_xla() else _scatter)
+    if normalize and keras.config.backend() == "tensorflow":
+        subtract = _subtract_by_comparison if compiled_by_xla() else _subtract_by_scatter
+        return _with_gradient(z, mixture, valid, subtract)
+    if valid is not None:
+        z = ops.where(valid[..., None], z, 1.0)
+    if normalize:
+        z = _shift(z)
+    expected = _expected(z, mixture, gather=not compiled_by_xla())
+    return ops.logsumexp(z, axis=-1) - expected if normalize else -expected
 
 
 def dense_cross_entropy(z, targets, mixture: Mixture, *, normalize: bool):
@@ -62,6 +68,8 @@ def dense_cross_entropy(z, targets, mixture: Mixture, *, normalize: bool):
         Tensor `(...)`.
     """
     alpha = mixture.alpha
+    if normalize:
+        z = _shift(z)
     # A target of 0 and a logit of −inf: nothing, not NaN.
     absent = ops.logical_and(ops.equal(targets, 0), ops.equal(z, -np.inf))
     expected = (1 - alpha) * ops.sum(targets * ops.where(absent, 0.0, z), axis=-1)
@@ -73,15 +81,18 @@ def dense_cross_entropy(z, targets, mixture: Mixture, *, normalize: bool):
     return total * ops.logsumexp(z, axis=-1) - expected
 
 
-def _expected(z, mixture: Mixture, *, gather: bool = True):
-    """Computes Σ_k y_k^LS z_k without y^LS."""
+def _expected(z, mixture: Mixture, *, gather: bool = True, shift=None):
+    """Computes Σ_k y_k^LS (z_k − shift) without y^LS; shift is 0 or a tensor `(..., 1)`."""
     at = ops.take_along_axis(z, mixture.ids, axis=-1) if gather else _compare(z, mixture.ids)
+    if shift is not None:
+        at = at - shift
     weights = ops.cast(mixture.weights, z.dtype)
     # A weight of 0 and a logit of −inf: nothing, not NaN.
     expected = ops.sum(weights * ops.where(ops.equal(weights, 0), 0.0, at), axis=-1)
     if mixture.prior is None:
         return expected
-    return expected + mixture.alpha * _prior_mean(z, mixture.prior)
+    mean = _prior_mean(z, mixture.prior)
+    return expected + mixture.alpha * (mean if shift is None else mean - shift[..., 0])
 
 
 def _compare(z, ids):
@@ -105,48 +116,61 @@ def _prior_mean(z, prior: np.ndarray):
     return ops.sum(z * q, axis=-1) if compiled_by_xla() else ops.matmul(z, q)
 
 
-def _with_gradient(z, mixture: Mixture, subtract_target):
+def _with_gradient(z, mixture: Mixture, valid, subtract_target):
     """Gives the closed form its gradient dz = (softmax(z) − y^LS) · upstream in one pass."""
+
+    prior = mixture.prior
+    if prior is not None:
+        constant = prior.min() == prior.max()
+        prior = float(prior[0]) if constant else ops.convert_to_tensor(prior, dtype=z.dtype)
 
     @ops.custom_gradient
     def loss(z):
-        lse = ops.logsumexp(z, axis=-1)
+        top = ops.max(z, axis=-1, keepdims=True)
+        total = ops.sum(ops.exp(z - top), axis=-1, keepdims=True)
 
-        def gradient(*args, upstream=None):
-            upstream = args[0] if upstream is None else upstream
-            dz = ops.exp(z - lse[..., None])
-            if mixture.prior is not None:
-                prior = mixture.prior
-                constant = prior.min() == prior.max()
-                q = float(prior[0]) if constant else ops.convert_to_tensor(prior, dtype=z.dtype)
-                dz = dz - mixture.alpha * q
+        def gradient(upstream):
+            dz = ops.exp(z - top) / total
+            if prior is not None:
+                dz = dz - mixture.alpha * prior
+            dz = dz * upstream[..., None]
+            if valid is not None:
+                dz = ops.where(valid[..., None], dz, 0.0)
             return subtract_target(dz, mixture, upstream)
 
-        return lse - _expected(z, mixture), gradient
+        expected = _expected(z, mixture, shift=top)
+        return ops.log(total[..., 0]) - expected, gradient
 
     return loss(z)
 
 
-def _scatter(dz, mixture: Mixture, upstream):
-    """Uncompiled: J numbers a position are touched, in place where TensorFlow can."""
-    dz = dz * upstream[..., None]
+def _shift(z):
+    """Subtracts the largest logit, which changes no loss, and keeps logits of ±1e4 exact."""
+    return z - ops.stop_gradient(ops.max(z, axis=-1, keepdims=True))
+
+
+def _subtract_by_scatter(dz, mixture: Mixture, upstream):
+    """Uncompiled: J numbers a position are touched, in place."""
+    import tensorflow as tf
+
     num_classes, num_ids = dz.shape[-1], mixture.ids.shape[-1]
     weights = ops.cast(mixture.weights, dz.dtype) * upstream[..., None]
     ids = ops.reshape(mixture.ids, (-1,))
     rows = ops.arange(ops.size(ids), dtype="int32") // num_ids
-    flat = ops.scatter_update(
-        ops.reshape(dz, (-1, num_classes)),
-        ops.stack([rows, ids], axis=-1),
-        -ops.reshape(weights, (-1,)),
-        reduction="add",
+    # keras.ops.scatter_update copies; this reuses the buffer, where nobody else holds it.
+    flat = tf.raw_ops.ScatterNdNonAliasingAdd(
+        input=ops.reshape(dz, (-1, num_classes)),
+        indices=ops.stack([rows, ids], axis=-1),
+        updates=-ops.reshape(weights, (-1,)),
     )
     return ops.reshape(flat, ops.shape(dz))
 
 
 def _subtract_by_comparison(dz, mixture: Mixture, upstream):
     """Under XLA: fused into the pass that makes dz."""
+    weights = ops.cast(mixture.weights, dz.dtype) * upstream[..., None]
     classes = ops.arange(dz.shape[-1], dtype="int32")
     for j in range(mixture.ids.shape[-1]):
         here = ops.equal(mixture.ids[..., j : j + 1], classes)
-        dz = dz - ops.where(here, ops.cast(mixture.weights[..., j : j + 1], dz.dtype), 0.0)
-    return dz * upstream[..., None]
+        dz = dz - ops.where(here, weights[..., j : j + 1], 0.0)
+    return dz

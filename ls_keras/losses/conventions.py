@@ -88,9 +88,10 @@ def check_fraction(value, name: str) -> float:
     """
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise InputError(f"Expected {name} to be a number in [0, 1]. Received: {value!r}")
-    if math.isnan(value) or not 0 <= value <= 1:
+    fraction = float(value)
+    if math.isnan(fraction) or not 0 <= fraction <= 1:
         raise InputError(f"Expected 0 ≤ {name} ≤ 1. Received: {name}={value}")
-    return float(value)
+    return fraction
 
 
 def _check_num_classes(num_classes) -> int:

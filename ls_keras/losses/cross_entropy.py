@@ -102,14 +102,11 @@ def losses_and_valid(
     y_true, z = _classes_last(y_true, z, axis)
     targets = read_targets(y_true, z, ignore_class=ignore_class)
     mixture = _mixture(targets, alpha, smoothing, z, mask)
-    if targets.valid is not None:
-        # Ignored positions may hold anything, NaN too, without a trace in loss or gradient.
-        z = ops.where(targets.valid[..., None], z, 1.0)
     if not from_logits:
         epsilon = keras.config.epsilon()
         z = ops.log(ops.clip(z / ops.sum(z, axis=-1, keepdims=True), epsilon, 1 - epsilon))
     if targets.dense is None:
-        losses = label_cross_entropy(z, mixture, normalize=from_logits)
+        losses = label_cross_entropy(z, mixture, targets.valid, normalize=from_logits)
     else:
         dense = ops.cast(targets.dense, z.dtype)
         losses = dense_cross_entropy(z, dense, mixture, normalize=from_logits)

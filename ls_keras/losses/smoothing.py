@@ -1,7 +1,7 @@
 """Where the mass that smoothing takes off the target goes."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -20,8 +20,8 @@ class Spread(NamedTuple):
     """
 
     prior: np.ndarray | None = None
-    ids: object | None = None
-    weights: object | None = None
+    ids: Any = None
+    weights: Any = None
 
 
 class Smoothing:

@@ -8,8 +8,8 @@ def compiled_by_xla() -> bool:
 
     JAX compiles everything that is jitted by XLA, so it counts as XLA also in eager use. In
     TensorFlow, `tf.function(jit_compile=True)` (Keras's `model.jit_compile` is one) and a TPU
-    replica trace inside an XLA control-flow context, which nested functions inherit; auto-clustering
-    by environment flags happens after tracing and cannot be seen from here.
+    replica trace inside an XLA control-flow context, which nested functions inherit. Clustering by
+    environment flags (`TF_XLA_FLAGS`) happens after tracing and cannot be seen from here.
     """
     backend = keras.config.backend()
     if backend != "tensorflow":

@@ -105,19 +105,18 @@ def beam_search(
         >>> import numpy as np
         >>> from keras import ops
         >>> from ls_keras.decoding import beam_search
-        >>> table = np.log([[1e-9, .6, .4], [1 / 3] * 3, [.1, .8, .1], [.1, .1, .8]])
-        >>> # After the start (row 0): 1 with .6, then all alike; 2 with .4, then 1 with .8.
+        >>> no = 1e-9  # row: the token before; 0 starts, 1 ends
+        >>> table = np.log([[no, no, .6, .4], [no, 1, no, no], [no, .4, .3, .3], [no, .9, .1, no]])
         >>> def step(tokens, state, index):
-        ...     row = ops.where(index == 0, 0, tokens)
-        ...     return ops.take(ops.convert_to_tensor(table), row, axis=0), state
+        ...     return ops.take(ops.convert_to_tensor(table), tokens, axis=0), state
         >>> found = beam_search(
-        ...     step, (), batch_size=1, beam_size=2, max_length=2, start_token=0, end_token=0,
+        ...     step, (), batch_size=1, beam_size=2, max_length=3, start_token=0, end_token=1,
         ...     length_penalty=0.0, num_return=2,
         ... )
-        >>> ops.convert_to_numpy(found.tokens).tolist()
-        [[[1, 0], [2, 0]]]
-        >>> ops.convert_to_numpy(ops.exp(found.scores)).round(2).tolist()
-        [[0.2, 0.04]]
+        >>> ops.convert_to_numpy(found.tokens).tolist()  # greedy finds the second
+        [[[3, 1, 0], [2, 1, 0]]]
+        >>> [round(float(p), 2) for p in ops.exp(found.scores[0])]  # .4 × .9, .6 × .4
+        [0.36, 0.24]
 
     References:
         Wu et al. 2016, *Google's Neural Machine Translation System* (arXiv 1609.08144).

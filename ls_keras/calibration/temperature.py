@@ -40,7 +40,7 @@ class TemperatureFit:
         nll_after: The same at `temperature`.
         ece_before: Expected calibration error at T = 1, on the fitted examples.
         ece_after: The same at `temperature`.
-        num_examples: HostExamples that counted (not ignored, not masked, weight above 0).
+        num_examples: Examples that counted (not ignored, not masked, weight above 0).
         iterations: Passes over the data: the one at T = 1 and those of the search.
         converged: Whether the optimum within the bounds was found.
         at_bound: `"lower"` where the optimum lies at or below the lower bound of T (no example is

@@ -24,7 +24,7 @@ _MASKED = -1e30  # in place of −inf, whose product with a probability of 0 wou
 
 @dataclass(frozen=True)
 class HostExamples:
-    """HostExamples on the host, with what every pass needs of them; n count, of N in `logits`.
+    """Examples on the host, with what every pass needs of them; n count, of N in `logits`.
 
     With d = z − max z, the loss at β = 1/T is mass · log Σ_k exp(β d_k) − β · gap.
 
@@ -77,7 +77,7 @@ class TemperedSums:
     """Weighted sums over examples at B inverse temperatures, in float64.
 
     Attributes:
-        count: HostExamples.
+        count: Number of examples.
         weight: Σ w.
         gap: Σ w · gap ≤ 0; zero where every label has the largest logit.
         flat: Whether no logit differs from another.

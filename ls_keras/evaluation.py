@@ -1,14 +1,18 @@
 """One streaming pass over a split: what each position's prediction was worth."""
 
 import dataclasses
-from typing import TYPE_CHECKING
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 from keras import ops
 
 from ls_keras.batches import BatchSource
+from ls_keras.calibration import ReliabilityCurve, curve_of_statistics
 from ls_keras.losses import smoothed_cross_entropy
+from ls_keras.run_directory import write_bytes
 from ls_keras.task import Progress
 
 if TYPE_CHECKING:
@@ -77,8 +81,10 @@ class Predictions:
     def metrics(self) -> dict[str, float]:
         """Returns means over the positions, summed in float64.
 
-        `loss` (as trained), `nll` (nats a label), `perplexity` (exp of it), `accuracy`, `brier`.
+        `loss` (as trained), `nll` (nats a label), `perplexity` (exp of it), `accuracy`, `brier`
+        and `ece` (15 bins), with the ends of its 95 % interval.
         """
+        curve = self.curve()
         mean = {name: float(np.mean(v, dtype=np.float64)) for name, v in self.columns.items()}
         with np.errstate(over="ignore"):
             perplexity = float(np.exp(mean["nll"]))
@@ -88,7 +94,36 @@ class Predictions:
             "perplexity": perplexity,
             "accuracy": mean["correct"],
             "brier": mean["brier"],
+            "ece": curve.ece,
+            "ece_low": curve.ece_low,
+            "ece_high": curve.ece_high,
         }
+
+    def curve(self, **options: Any) -> ReliabilityCurve:
+        """Returns the reliability curve; examples (sentences), not positions, are resampled.
+
+        Args:
+            options: Of `ls_keras.calibration.curve_of_statistics`.
+        """
+        return curve_of_statistics(
+            np.clip(self.columns["confidence"], 0, 1),  # float32 sums of K terms may exceed 1
+            self.columns["correct"],
+            groups=self.ids,
+            **options,
+        )
+
+    def save(self, file: Path) -> None:
+        """Writes the statistics as a compressed `.npz`."""
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, allow_pickle=False, ids=self.ids, **self.columns)
+        write_bytes(file, buffer.getbuffer())
+
+    @classmethod
+    def load(cls, file: Path) -> "Predictions":
+        """Reads what `save` wrote."""
+        with np.load(file, allow_pickle=False) as stored:
+            columns = dict(stored)
+        return cls(ids=columns.pop("ids"), columns=columns)
 
 
 def predict(

@@ -24,8 +24,10 @@ from ls_keras.errors import LsKerasError
 from ls_keras.evaluation import predict
 from ls_keras.losses import SmoothedCE, Unigram, smoothing
 from ls_keras.optimization import build_optimizer
+from ls_keras.plots import reliability_diagram, reliability_rows
+from ls_keras.plots import save as save_figure
 from ls_keras.progress import Reporter, duration
-from ls_keras.run_directory import SCHEMA, RunDirectory, write_json
+from ls_keras.run_directory import SCHEMA, RunDirectory, read_json, write_json
 from ls_keras.task import Examples, Task, TaskData
 from ls_keras.training_log import TrainingLog
 
@@ -128,10 +130,12 @@ def evaluate(
     *,
     data: TaskData | None = None,
     seconds: float = 0.0,
+    calibrated: bool = False,
 ) -> dict[str, Any]:
     """Scores a run's saved model on every split but the training split.
 
-    Writes `metrics.json` and the decoded outputs.
+    Writes `metrics.json`, the decoded outputs and, for each split, the reliability curve, its
+    diagram and the statistics that both are made of.
 
     Args:
         task: The task.
@@ -140,13 +144,14 @@ def evaluate(
         reporter: Who is told.
         data: The run's data, where it is loaded already.
         seconds: What training took, to be reported.
+        calibrated: Whether to score the model that `lsk calibrate` saved instead.
 
     Returns:
         What `metrics.json` holds.
     """
     start = time.monotonic()
     task.import_layers()
-    model = run.load_model()
+    model = run.load_model(calibrated=calibrated)
     data = data or task.load_data(config, run.read_artifacts())
     check_contract(model, data)
     results: dict[str, Any] = {
@@ -157,11 +162,13 @@ def evaluate(
         "alpha": config.training.alpha,
         "smoothing": config.training.smoothing,
         "seed": config.training.seed,
+        "calibrated": calibrated,
         "notes": list(data.notes),
         "labels": {},
         "signatures": {},
     }
     loss = build_loss(config, data)
+    temperature = read_json(run.calibration_file).get("temperature") if calibrated else None
     for split in (name for name in data.splits if name != "train"):
         examples = data.splits[split]
         predictions = predict(
@@ -174,12 +181,19 @@ def evaluate(
         progress = reporter.counter(f"{split}: decoding", "examples")
         outputs = task.decode(model, examples, config, data, progress)
         scores = task.score(examples, outputs)
-        write_json(run.outputs / f"{split}.json", outputs)
+        if not calibrated:
+            write_json(run.outputs / f"{split}.json", outputs)
         results[split] = {**scores.values, **predictions.metrics()}
+        predictions.save(run.statistics_file(split, calibrated=calibrated))
+        curve = predictions.curve(temperature=temperature)
+        title = f"{config.task}, {split}, α = {config.training.alpha:g}"
+        figure = reliability_diagram(curve, title=title)
+        file = run.reliability_file(split, calibrated=calibrated)
+        save_figure(figure, file, reliability_rows(curve))
         results["labels"].update(scores.labels)
         results["signatures"].update(scores.signatures)
     results["seconds"] = round(seconds + time.monotonic() - start, 2)
-    write_json(run.metrics_file, results)
+    write_json(run.calibrated_metrics_file if calibrated else run.metrics_file, results)
     return results
 
 

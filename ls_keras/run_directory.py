@@ -27,6 +27,8 @@ class RunDirectory:
     RUN/history.jsonl     one line an evaluation during training
     RUN/model.keras       the trained model
     RUN/metrics.json      the final scores, one schema for all tasks
+    RUN/model-calibrated.keras, calibration.json, metrics-calibrated.json
+                          what `lsk calibrate` made and found, and the scores with it
     RUN/outputs/          decoded outputs, one JSON list a split
     RUN/evaluation/       what `lsk evaluate` and later stages draw and count
     RUN/log.txt           what was said on the terminal
@@ -44,7 +46,10 @@ class RunDirectory:
         self.checkpoints = self.path / "checkpoints"
         self.history_file = self.path / "history.jsonl"
         self.model_file = self.path / "model.keras"
+        self.calibrated_model_file = self.path / "model-calibrated.keras"
+        self.calibration_file = self.path / "calibration.json"
         self.metrics_file = self.path / "metrics.json"
+        self.calibrated_metrics_file = self.path / "metrics-calibrated.json"
         self.outputs = self.path / "outputs"
         self.evaluation = self.path / "evaluation"
         self.log_file = self.path / "log.txt"
@@ -122,25 +127,40 @@ class RunDirectory:
         kept = [json.dumps(e) + "\n" for e in self.read_history() if e["step"] <= step]
         write_bytes(self.history_file, "".join(kept).encode())
 
-    def save_model(self, model) -> None:
-        """Saves the trained model, atomically."""
-        with writing(self.model_file):
-            temporary = self.model_file.with_name("model.writing.keras")
-            model.save(temporary)
-            temporary.replace(self.model_file)
+    def statistics_file(self, split: str, *, calibrated: bool = False) -> Path:
+        """Returns where a split's statistics, position by position, are."""
+        return self.evaluation / f"statistics-{split}{'-calibrated' * calibrated}.npz"
 
-    def load_model(self):
-        """Loads the trained model, uncompiled."""
+    def reliability_file(self, split: str, *, calibrated: bool = False) -> Path:
+        """Returns where a split's reliability diagram is; its numbers are beside it."""
+        return self.evaluation / f"reliability-{split}{'-calibrated' * calibrated}.png"
+
+    def save_model(self, model, *, calibrated: bool = False) -> None:
+        """Saves the trained, or the calibrated, model, atomically."""
+        file = self.calibrated_model_file if calibrated else self.model_file
+        with writing(file):
+            temporary = file.with_name("model.writing.keras")
+            model.save(temporary)
+            temporary.replace(file)
+
+    def load_model(self, *, calibrated: bool = False):
+        """Loads the trained, or the calibrated, model, uncompiled."""
         import keras
 
         import ls_keras.layers  # noqa: F401 - registers what a saved model may hold
 
+        if calibrated and not self.calibrated_model_file.is_file():
+            raise RunDirectoryError(
+                f"Expected a calibrated run (`lsk calibrate {self.path}`). "
+                f"Received: {self.path} without {self.calibrated_model_file.name}"
+            )
         if not self.model_file.is_file():
             raise RunDirectoryError(
                 "Expected a finished run (`lsk train --resume` finishes one). "
                 f"Received: {self.path} without {self.model_file.name}"
             )
-        return keras.saving.load_model(self.model_file, compile=False)
+        file = self.calibrated_model_file if calibrated else self.model_file
+        return keras.saving.load_model(file, compile=False)
 
 
 @contextlib.contextmanager

@@ -9,11 +9,17 @@ from lsk import options
 
 @click.command(short_help="Score a trained run again.")
 @click.argument("run", type=click.Path(path_type=Path))
+@click.option("--calibrated", is_flag=True, help="Score the model that `lsk calibrate` saved.")
 @options.backend
 @options.as_json
 @options.verbosity
-def evaluate(run: Path, backend: str | None, as_json: bool, verbose: bool, quiet: bool) -> None:
-    """Score the saved model of RUN on its validation and test data."""
+def evaluate(
+    run: Path, calibrated: bool, backend: str | None, as_json: bool, verbose: bool, quiet: bool
+) -> None:
+    """Score the saved model of RUN on its validation and test data.
+
+    Writes scores, decoded outputs, reliability curves and their diagrams into RUN.
+    """
     from ls_keras.backend import load_backend
     from ls_keras.config import from_dict
     from ls_keras.registry import load_task, needing_extra
@@ -28,5 +34,6 @@ def evaluate(run: Path, backend: str | None, as_json: bool, verbose: bool, quiet
     with needing_extra(task):
         from ls_keras.experiment import evaluate as score
 
-        results = score(task, config, directory, options.reporter(verbose, quiet))
+        reporter = options.reporter(verbose, quiet)
+        results = score(task, config, directory, reporter, calibrated=calibrated)
     show(results, as_json)

@@ -15,7 +15,9 @@ import click
 from ls_keras import __version__
 from ls_keras.errors import LsKerasError
 from ls_keras.registry import COMMAND_GROUP, plugins
+from lsk.calibrate import calibrate
 from lsk.evaluate import evaluate
+from lsk.reliability import reliability
 from lsk.show import show
 from lsk.tasks import tasks
 from lsk.train import train
@@ -65,7 +67,7 @@ def cli() -> None:
     """
 
 
-for _command in (train, evaluate, show, tasks):
+for _command in (train, evaluate, calibrate, reliability, show, tasks):
     cli.add_command(_command)
 
 

@@ -11,6 +11,9 @@ COMMON = {
     "perplexity": "perplexity",
     "nll": "NLL (nats, unsmoothed)",
     "accuracy": "accuracy",
+    "ece": "ECE (15 bins)",
+    "ece_low": "  95% interval, from",
+    "ece_high": "  to",
     "brier": "Brier score",
     "loss": "loss as trained",
 }
@@ -36,9 +39,8 @@ def table(results: Mapping[str, Any]) -> str:
     ]
     labels = {**results["labels"], **COMMON}
     names = [n for n in labels if any(n in results[s] for s in splits)]
-    names += sorted({n for s in splits for n in results[s]} - set(names))
     width = max(len(labels.get(n, n)) for n in names)
-    head = f"α = {results['alpha']:g}"
+    head = f"α = {results['alpha']:g}" + ", calibrated" * results["calibrated"]
     lines = [f"{head:{width}}" + "".join(f"  {s:>12}" for s in splits)]
     for name in names:
         own = name in results["labels"]

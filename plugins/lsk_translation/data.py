@@ -53,7 +53,7 @@ class TextPairs(Examples):
         self, rows: np.ndarray, size: int | None
     ) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """Returns the padded inputs and labels of `rows`."""
-        size = int(self.sizes[rows].max()) if size is None else size  # type: ignore[index]
+        size = int(self.sizes[rows].max()) if size is None else size
         labels = self.target.padded(rows, size)
         target = np.concatenate([np.full((len(rows), 1), START_ID, np.int32), labels[:, :-1]], 1)
         target[target == END_ID] = PAD_ID  # nothing is predicted after the end

@@ -32,6 +32,8 @@ class Translator:
         self.decoded = model.get_layer("decoded")
         self.logits = model.get_layer("logits")
         names = [layer.name for layer in model.layers]
+        # What `lsk calibrate` put behind the logits.
+        self.scaling = [model.get_layer(n) for n in names if n == "calibrated_logits"]
         self.decoders = [model.get_layer(n) for n in names if n.startswith("decoder_")]
         source = next(x for x in model.inputs if x.name == "source")
         self.encoder = keras.Model(source, model.get_layer("encoded").output)
@@ -75,7 +77,10 @@ class Translator:
                     training=False,
                 )
                 new_state.append(cache)
-            return self.logits(self.decoded(x))[:, 0], new_state
+            logits = self.logits(self.decoded(x))
+            for layer in self.scaling:
+                logits = layer(logits)
+            return logits[:, 0], new_state
 
         return greedy_search(
             step,

@@ -1,0 +1,69 @@
+"""`lsk calibrate`."""
+
+import json
+from pathlib import Path
+
+import click
+
+from lsk import options
+
+
+@click.command(short_help="Fit a temperature to a run, on its validation data.")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option(
+    "--method",
+    type=click.Choice(["temperature", "vector"]),
+    default="temperature",
+    show_default=True,
+    help="One temperature, or a scale and a bias for each class.",
+)
+@click.option(
+    "--objective",
+    type=click.Choice(["nll", "ece"]),
+    default="nll",
+    show_default=True,
+    help="What the temperature minimizes.",
+)
+@options.backend
+@options.as_json
+@options.verbosity
+def calibrate(
+    run: Path,
+    method: str,
+    objective: str,
+    backend: str | None,
+    as_json: bool,
+    verbose: bool,
+    quiet: bool,
+) -> None:
+    """Fit a scaling of RUN's logits on its validation data and report on its test data.
+
+    The calibrated model is saved beside the original; `lsk evaluate --calibrated` scores it.
+    """
+    from ls_keras.backend import load_backend
+    from ls_keras.config import from_dict
+    from ls_keras.registry import load_task, needing_extra
+    from ls_keras.run_directory import RunDirectory
+
+    directory = RunDirectory.open(run)
+    stored = directory.read_config()
+    task = load_task(stored["task"])
+    config = from_dict(task, stored)
+    load_backend(backend)
+    with needing_extra(task):
+        from ls_keras.recalibration import calibrate as fit
+
+        reporter = options.reporter(verbose, quiet)
+        results = fit(task, config, directory, reporter, method=method, objective=objective)  # type: ignore[arg-type]
+    if as_json:
+        click.echo(json.dumps(results, ensure_ascii=False))
+        return
+    if results["temperature"] is not None:
+        click.echo(f"T = {results['temperature']:.4f}")
+    click.echo(f"{'':18}  {'ECE':>8}  {'NLL':>8}  {'Brier':>8}  {'accuracy':>8}")
+    for split, scores in results.items():
+        if isinstance(scores, dict) and "before" in scores:
+            for when, values in scores.items():
+                cells = "".join(f"  {v:8.4f}" for v in values.values())
+                click.echo(f"{f'{split}, {when}':18}{cells}")
+    click.echo(f"Saved: {directory.calibrated_model_file}")

@@ -1,0 +1,50 @@
+"""`lsk reliability`."""
+
+from pathlib import Path
+
+import click
+
+from lsk import options
+
+
+@click.command(short_help="Draw several runs in one reliability diagram.")
+@click.argument("runs", type=click.Path(path_type=Path), nargs=-1, required=True)
+@click.option("--split", default="test", show_default=True, help="Which split to draw.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("reliability.png"),
+    show_default=True,
+    help="The image; its numbers go beside it as CSV and JSON.",
+)
+@options.as_json
+def reliability(runs: tuple[Path, ...], split: str, output: Path, as_json: bool) -> None:
+    """Draw the reliability curves of evaluated RUNS over one another.
+
+    A run that `lsk evaluate --calibrated` has scored too contributes both of its curves.
+    """
+    import json
+
+    from ls_keras.backend import load_backend
+    from ls_keras.run_directory import RunDirectory
+
+    directories = [RunDirectory.open(run) for run in runs]
+    load_backend()
+    from ls_keras.comparison import compare_reliability
+
+    curves = compare_reliability(directories, split, output)
+    if as_json:
+        summary = {
+            name: {
+                "ece": c.ece,
+                "ece_low": c.ece_low,
+                "ece_high": c.ece_high,
+                "temperature": c.temperature,
+            }
+            for name, c in curves.items()
+        }
+        click.echo(json.dumps({"schema": 1, "split": split, "curves": summary}, ensure_ascii=False))
+        return
+    for name, curve in curves.items():
+        click.echo(f"{name}: ECE {curve.ece:.4f} ({curve.ece_low:.4f} – {curve.ece_high:.4f})")
+    click.echo(f"Saved: {output.with_suffix('.png')}")

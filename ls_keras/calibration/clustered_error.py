@@ -2,9 +2,10 @@
 
 The plug-in ECE = Σ_b |d_b|, d_b the mean of correct − confidence over the examples of bin b,
 is biased up: noise of either sign adds to |d_b|, so a perfectly calibrated model has ECE > 0. A
-plain bootstrap adds the same noise once more. Its interval then lies wholly above the estimate,
-which is itself above the truth; no shift by an estimated bias helps where the truth is near 0,
-since the bootstrap's own estimate of the bias, (√2 − 1) of it, is too small there.
+plain bootstrap adds the same noise once more. Its interval then lies above the estimate (wholly,
+with some tens of bins), which is itself above the truth; no shift by an estimated bias helps
+where the truth is near 0, since the bootstrap's own estimate of the bias, (√2 − 1) of it, is too
+small there.
 
 The interval here inverts a test instead. Resampling gives the noise e* = d* − d of the bins.
 Were the true gaps λ·d, the estimate would be distributed as Σ_b |λ d_b + e*_b|, which grows with

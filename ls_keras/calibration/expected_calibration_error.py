@@ -62,9 +62,9 @@ class ExpectedCalibrationError(keras.metrics.Metric):
     batches, and that add up over replicas under `tf.distribute`.
 
     NaN predictions raise `InputError` in eager use. In a compiled graph, where nothing can be
-    raised, they are left out of the bins and counted: `nan_count`; reading the result in eager
-    use (as Keras does at the end of an epoch) then warns. Before the first example that counts,
-    the result is NaN.
+    raised, they are left out of the bins and counted: `nan_count`; reading or resetting the
+    metric in eager use (as Keras does between epochs) then warns. Before the first example that
+    counts, the result is NaN.
 
     Args:
         num_bins: Number of bins, B.
@@ -225,6 +225,16 @@ class ExpectedCalibrationError(keras.metrics.Metric):
         bins, _ = self._merged()
         error = calibration_error(bins, norm=self.norm, debias=self.debias)
         return ops.cast(ops.mean(error), self.dtype)
+
+    def reset_state(self):
+        """Forgets everything.
+
+        Warns:
+            UserWarning: In eager use, if NaN predictions were left out. On JAX this is the first
+                that `fit` and `evaluate` read the metric outside a graph.
+        """
+        self._warn_of_nan()
+        super().reset_state()
 
     def _merged(self):
         words = ops.convert_to_tensor(self._bins)

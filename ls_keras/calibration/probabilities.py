@@ -103,6 +103,9 @@ def top_label(y_pred, *, from_logits: bool):
     if from_logits:
         # The largest softmax probability without the softmax: 1 / Σ exp(z − max z).
         top = 1.0 / ops.sum(ops.exp(y_pred - ops.expand_dims(top, axis=-1)), axis=-1)
+    elif concrete(top) is None:
+        # A graph: nothing has been checked, and the largest of NaN and a number may be either.
+        top = ops.where(ops.isnan(ops.sum(y_pred, axis=-1)), float("nan"), top)
     return predicted, ops.cast(top, "float32")
 
 
@@ -110,7 +113,7 @@ def _check_values(y_pred, weights, from_logits: bool, tolerance: float) -> None:
     # Summed on the device first: one number an example reaches the host, not K.
     sums = concrete(ops.sum(y_pred, axis=-1))
     counts = np.True_ if weights is None else concrete(weights)
-    if sums is None or counts is None:
+    if sums is None or counts is None or not sums.size:
         return
     counts = counts != 0
     # −inf is a logit (a forbidden class); NaN is none, nor is +inf, whose softmax is NaN.

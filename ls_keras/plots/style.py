@@ -75,7 +75,7 @@ def save(
     """
     path = Path(path).with_suffix(".png")
     image = io.BytesIO()
-    # No version of the software in the file: the same figure gives the same bytes.
+    # No version of the software in the file: the same drawing gives the same bytes.
     figure.savefig(image, format="png", dpi=dpi, metadata={"Software": None})
     files = {path: image.getvalue()}
     text = json.dumps(data, indent=2, ensure_ascii=False) + "\n"

@@ -1,0 +1,25 @@
+import keras
+import numpy as np
+import pytest
+
+from ls_keras.calibration import Accuracy
+
+
+def test_equals_keras_for_integer_and_dense_targets(rng):
+    logits = rng.normal(size=(50, 6)).astype("float32")
+    labels = rng.integers(0, 6, 50)
+    smoothed = 0.9 * np.eye(6, dtype="float32")[labels] + 0.1 / 6
+    for reference, y_true in (
+        (keras.metrics.SparseCategoricalAccuracy(), labels),
+        (keras.metrics.CategoricalAccuracy(), smoothed),
+    ):
+        reference.update_state(y_true, logits)
+        metric = Accuracy()
+        metric.update_state(y_true, logits)
+        assert float(metric.result()) == pytest.approx(float(reference.result()), rel=1e-6)
+
+
+def test_padding_is_neither_right_nor_wrong():
+    metric = Accuracy(ignore_class=0)
+    metric.update_state([[2, 1, 0, 0]], [[[0.1, 0.2, 0.7]] * 4])
+    assert float(metric.result()) == 0.5

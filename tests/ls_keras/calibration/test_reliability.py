@@ -1,0 +1,111 @@
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from ls_keras.calibration import (
+    ReliabilityAccumulator,
+    curve_of_statistics,
+    expected_calibration_error,
+    reliability_curve,
+)
+from ls_keras.errors import InputError
+
+
+def test_by_hand():
+    y_pred = np.float32([[0.75, 0.25]] * 8 + [[0.5, 0.5]] * 2)
+    y_true = [0, 0, 0, 0, 1, 1, 1, 1, 0, 0]
+    curve = reliability_curve(y_true, y_pred, num_bins=4)
+    assert curve.edges == (0, 0.25, 0.5, 0.75, 1)
+    assert curve.counts == (0, 2, 8, 0)
+    assert curve.confidence[1:3] == (0.5, 0.75)
+    assert curve.accuracy[1:3] == (1, 0.5)
+    assert np.isnan([curve.accuracy[0], curve.confidence[3], curve.accuracy_low[0]]).all()
+    assert curve.ece == pytest.approx(0.2 * 0.5 + 0.8 * 0.25)
+    assert (curve.examples, curve.groups) == (10, 10)
+
+
+def test_the_ece_is_that_of_the_metric(rng):
+    logits = rng.normal(size=(7, 9, 5)).astype("float32") * 2
+    labels = rng.integers(0, 5, (7, 9))
+    weight = rng.random((7, 9)).astype("float32")
+    options = {"from_logits": True, "ignore_class": 4, "sample_weight": weight}
+    curve = reliability_curve(labels, logits, **options)
+    assert curve.ece == pytest.approx(
+        expected_calibration_error(labels, logits, **options), abs=1e-6
+    )
+    assert curve.examples == (labels != 4).sum()
+    assert curve.groups == 7
+
+
+def test_scikit_learn_calibration_curve(rng):
+    from sklearn.calibration import calibration_curve
+
+    p = rng.random(500)
+    y = (rng.random(500) < p).astype(int)
+    mean_true, mean_predicted = calibration_curve(y, p, n_bins=10)
+    curve = curve_of_statistics(p, y, num_bins=10)
+    np.testing.assert_allclose(curve.accuracy, mean_true, rtol=1e-6)
+    np.testing.assert_allclose(curve.confidence, mean_predicted, rtol=1e-6)
+
+
+def test_streamed_batches_equal_one_call(rng):
+    logits = rng.normal(size=(30, 4, 5)).astype("float32")
+    labels = rng.integers(0, 5, (30, 4))
+    accumulator = ReliabilityAccumulator(from_logits=True, ignore_class=0)
+    for start in (0, 10, 20):
+        accumulator.update(labels[start : start + 10], logits[start : start + 10])
+    whole = reliability_curve(labels, logits, from_logits=True, ignore_class=0)
+    assert accumulator.curve() == whole
+    assert whole.groups == len([row for row in labels if (row != 0).any()])
+
+
+def test_masks_and_given_groups(rng):
+    logits = rng.normal(size=(4, 3, 5)).astype("float32")
+    labels = rng.integers(0, 5, (4, 3))
+    keep = np.array([[1, 1, 0], [1, 0, 0], [1, 1, 1], [1, 1, 0]], bool)
+    masked = ops.array(logits)
+    keras.src.backend.set_keras_mask(masked, ops.array(keep))
+    curve = reliability_curve(labels, masked, from_logits=True, groups=[5, 5, 6, 6])
+    assert (curve.examples, curve.groups) == (8, 2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (([], np.zeros((0, 2), np.float32)), "at least one example"),
+        (([0, 1], [[2.0, -1.0], [0.5, 0.5]]), "from_logits=True"),
+        (([0, 1], [[np.nan, 0.5], [0.5, 0.5]]), "NaN"),
+        (([0, 1], [[1.0], [1.0]]), "K ≥ 2"),
+    ],
+)
+def test_wrong_examples_are_refused(arguments, message):
+    y_true, y_pred = arguments
+    with pytest.raises(InputError, match=message):
+        reliability_curve(np.int32(y_true), np.float32(y_pred))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"ignore_class": 1}, "at least one example"),
+        ({"sample_weight": [0.0, 0.0]}, "at least one example"),
+        ({"sample_weight": [-1.0, 2.0]}, "weights"),
+        ({"groups": [1, 2, 3]}, "groups"),
+        ({"num_bins": 0}, "num_bins"),
+        ({"confidence": 1.0}, "level"),
+        ({"resamples": 1}, "resamples"),
+    ],
+)
+def test_wrong_options_are_refused(options, message):
+    with pytest.raises(InputError, match=message):
+        reliability_curve([1, 1], np.full((2, 2), 0.5, np.float32), **options)
+
+
+def test_wrong_statistics_are_refused():
+    with pytest.raises(InputError, match="one length"):
+        curve_of_statistics([0.5, 0.5], [1])
+    with pytest.raises(InputError, match=r"confidences in \[0, 1\]"):
+        curve_of_statistics([0.5, 1.5], [1, 0])
+    with pytest.raises(InputError, match="at least one batch"):
+        ReliabilityAccumulator().curve()

@@ -1,0 +1,82 @@
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from ls_keras.calibration import ReliabilityCurve, curve_of_statistics
+from ls_keras.calibration.reliability_curve import binomial_intervals
+from ls_keras.errors import InputError
+
+
+@pytest.fixture
+def curve():
+    return curve_of_statistics([0.55, 0.75, 0.8, 1.0], [1, 0, 1, 1], num_bins=3, temperature=1.5)
+
+
+def test_round_trips(curve, tmp_path):
+    assert ReliabilityCurve.from_json(curve.to_json()) == curve
+    assert ReliabilityCurve.from_csv(curve.to_csv()) == curve
+    for name in ("json", "csv"):
+        path = tmp_path / f"curve.{name}"
+        text = getattr(curve, f"to_{name}")(path)
+        assert path.read_text() == text
+        for source in (path, str(path)):
+            assert getattr(ReliabilityCurve, f"from_{name}")(source) == curve
+
+
+@settings(deadline=None, max_examples=20)
+@given(
+    st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=30),
+    st.integers(1, 8),
+    st.none() | st.floats(0.1, 10),
+)
+def test_every_curve_survives_its_files(examples, num_bins, temperature):
+    curve = curve_of_statistics(
+        *zip(*examples, strict=True), num_bins=num_bins, temperature=temperature, resamples=100
+    )
+    assert ReliabilityCurve.from_json(curve.to_json()) == curve
+    assert ReliabilityCurve.from_csv(curve.to_csv()) == curve
+
+
+def test_json_is_strict_and_csv_is_a_table(curve):
+    content = json.loads(curve.to_json(), parse_constant=pytest.fail)
+    assert content["accuracy"][0] is None
+    rows = [line for line in curve.to_csv().splitlines() if not line.startswith("#")]
+    header = "edge_low,edge_high,counts,confidence,accuracy,accuracy_low,accuracy_high"
+    assert rows[0] == header
+    assert len(rows) == 1 + 3
+    assert rows[1].endswith(",0.0,,,,")
+
+
+def test_frozen_and_compared_by_value(curve):
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        curve.ece = 0
+    same = dataclasses.replace(curve)
+    assert same == curve
+    assert hash(same) == hash(curve)
+    assert dataclasses.replace(curve, ece=0.5) != curve
+
+
+def test_clopper_pearson_is_scipys():
+    hits, number = np.array([0, 3, 17, 20]), np.full(4, 20)
+    low, high = binomial_intervals(hits / number, number, 0.9)
+    for i, k in enumerate(hits):
+        expected = stats.binomtest(int(k), 20).proportion_ci(0.9, "exact")
+        assert (low[i], high[i]) == pytest.approx((expected.low, expected.high), abs=1e-12)
+
+
+@pytest.mark.parametrize("text", ["{}", "{ no", '{"schema": 2}', '{"schema": 1, "edges": [0]}'])
+def test_other_json_is_refused(text):
+    with pytest.raises(InputError, match="JSON of a reliability curve"):
+        ReliabilityCurve.from_json(text)
+
+
+def test_other_csv_and_missing_files_are_refused(tmp_path):
+    with pytest.raises(InputError, match="CSV of a reliability curve"):
+        ReliabilityCurve.from_csv("a,b\n1,2\n")
+    with pytest.raises(InputError, match="readable file"):
+        ReliabilityCurve.from_csv(tmp_path / "missing.csv")

@@ -1,0 +1,32 @@
+"""The examples of the docstrings and of the docs page run."""
+
+import doctest
+import importlib
+from pathlib import Path
+
+import pytest
+
+MODULES = [
+    "calibration.accuracy",
+    "calibration.brier",
+    "calibration.calibration_error",
+    "calibration.exact_sum",
+    "calibration.expected_calibration_error",
+    "calibration.likelihood",
+    "calibration.reliability",
+    "plots.reliability_diagram",
+]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_docstrings(name):
+    result = doctest.testmod(importlib.import_module(f"ls_keras.{name}"))
+    assert result.attempted
+    assert not result.failed
+
+
+def test_docs_page():
+    page = Path(__file__).parents[3] / "docs" / "calibration.md"
+    result = doctest.testfile(str(page), module_relative=False, optionflags=doctest.ELLIPSIS)
+    assert result.attempted >= 15
+    assert not result.failed

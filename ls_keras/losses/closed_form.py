@@ -118,10 +118,9 @@ def _prior_mean(z, prior: np.ndarray):
 
 def _with_gradient(z, mixture: Mixture, valid, subtract_target):
     """Gives the closed form its gradient dz = (softmax(z) − y^LS) · upstream in one pass."""
-
-    prior = mixture.prior
+    prior: Any = mixture.prior
     if prior is not None:
-        constant = prior.min() == prior.max()
+        constant = prior.min() == prior.max()  # One number costs less than a vector.
         prior = float(prior[0]) if constant else ops.convert_to_tensor(prior, dtype=z.dtype)
 
     @ops.custom_gradient

@@ -1,0 +1,307 @@
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+import ls_keras
+from ls_keras.errors import InputError
+from ls_keras.losses import Neighborhood, Prior, Uniform, Unigram, smooth_labels
+from ls_keras.losses import smoothed_cross_entropy as smoothed
+
+
+def gradient(loss, z):
+    """The gradient of sum(loss(z) · fixed weights) on the backend in use."""
+    backend = keras.config.backend()
+    z = ops.convert_to_tensor(z)
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        with tf.GradientTape() as tape:
+            tape.watch(z)
+            value = loss(z)
+        dz = tape.gradient(value, z)
+    elif backend == "jax":
+        import jax
+
+        dz = jax.jit(jax.grad(loss))(z)
+    else:
+        z = z.detach().requires_grad_()
+        loss(z).backward()
+        dz = z.grad
+    return ops.convert_to_numpy(ops.cast(dz, "float32"))
+
+
+def dense_reference(targets, z):
+    """−Σ_k targets_k log softmax(z)_k and its gradient, in float64."""
+    z = np.asarray(z, "float64")
+    shifted = z - z.max(-1, keepdims=True)
+    log_p = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
+    safe = np.where(targets == 0, 0, log_p)
+    return -(targets * safe).sum(-1), np.exp(log_p) * targets.sum(-1, keepdims=True) - targets
+
+
+def neighborhood_loop(labels, num_classes, weights=(5, 2), ignore=None):
+    """Chorowski & Jaitly's smoothing as a plain loop."""
+    q = np.zeros((*labels.shape, num_classes))
+    for b, sequence in enumerate(labels):
+        for t, label in enumerate(sequence):
+            if label == ignore:
+                continue
+            for distance, weight in enumerate(weights, start=1):
+                for s in (t - distance, t + distance):
+                    if 0 <= s < len(sequence) and sequence[s] != ignore:
+                        q[b, t, sequence[s]] += weight
+            if not q[b, t].sum():
+                q[b, t, label] = 1
+            q[b, t] /= q[b, t].sum()
+    return q
+
+
+def random(shape, num_classes, seed=0, scale=3.0):
+    rng = np.random.default_rng(seed)
+    z = (scale * rng.standard_normal((*shape, num_classes))).astype("float32")
+    return rng.integers(0, num_classes, shape), z
+
+
+SEVEN = {
+    "uniform": (Uniform(), np.full(7, 1 / 7)),
+    "exclude": (Uniform(exclude=[0, 2]), np.array([0, 1, 0, 1, 1, 1, 1]) / 5),
+    "unigram": (Unigram(np.arange(7), exclude=[6]), np.array([1, 2, 3, 4, 5, 6, 0]) / 21),
+    "prior": (Prior([0.5, 0.2, 0.1, 0.1, 0.1, 0, 0]), np.array([0.5, 0.2, 0.1, 0.1, 0.1, 0, 0])),
+    "neighborhood": (Neighborhood(), None),
+}
+
+
+@pytest.mark.parametrize("name", SEVEN)
+@pytest.mark.parametrize("alpha", [0.0, 0.1, 1.0])
+def test_equals_dense_targets_in_value_and_gradient(name, alpha):
+    labels, z = random((3, 6), 7)
+    smoothing, q = SEVEN[name]
+    q = neighborhood_loop(labels, 7) if q is None else q
+    targets = (1 - alpha) * np.eye(7)[labels] + alpha * q
+    values, slopes = dense_reference(targets, z)
+    ours = smoothed(labels, z, alpha, smoothing=smoothing, from_logits=True)
+    np.testing.assert_allclose(ops.convert_to_numpy(ours), values, rtol=2e-5)
+    upstream = np.random.default_rng(1).normal(size=labels.shape).astype("float32")
+    weights = ops.convert_to_tensor(upstream)
+    dz = gradient(
+        lambda z: ops.sum(
+            smoothed(labels, z, alpha, smoothing=smoothing, from_logits=True) * weights
+        ),
+        z,
+    )
+    np.testing.assert_allclose(dz, slopes * upstream[..., None], atol=2e-6)
+    built = smooth_labels(labels, alpha, 7, smoothing)
+    np.testing.assert_allclose(ops.convert_to_numpy(built), targets, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+@pytest.mark.parametrize(("num_classes", "scale"), [(2, 3.0), (50_000, 3.0), (10, 1e4)])
+@pytest.mark.parametrize("alpha", [0.0, 0.1])
+def test_equals_keras_on_one_hot(dtype, num_classes, scale, alpha):
+    labels, z = random((4,), num_classes, scale=scale)
+    if scale == 1e4:
+        z = np.where(z > 0, 1e4, -1e4).astype("float32")
+    z = ops.cast(z, dtype)
+    one_hot = (labels[:, None] == np.arange(num_classes)).astype("float32")
+
+    def theirs(z):
+        return ops.sum(
+            keras.losses.categorical_crossentropy(
+                one_hot, ops.cast(z, "float32"), from_logits=True, label_smoothing=alpha
+            )
+        )
+
+    def ours(z):
+        return ops.sum(smoothed(labels, z, alpha, from_logits=True))
+
+    np.testing.assert_allclose(float(ours(z)), float(theirs(z)), rtol=2e-5)
+    np.testing.assert_allclose(
+        gradient(ours, z),
+        gradient(theirs, z),
+        rtol=1e-4,
+        atol=1e-6 if dtype == "float32" else 4e-3,  # The gradient has the logits' dtype.
+    )
+
+
+def test_probabilities_equal_keras():
+    labels, z = random((6,), 5)
+    p = ops.convert_to_numpy(ops.softmax(z)) * 2.0  # Keras normalizes.
+    p[0] = [0, 0, 1, 0, 0]
+    one_hot = np.eye(5, dtype="float32")[labels]
+    theirs = keras.losses.categorical_crossentropy(one_hot, p, label_smoothing=0.2)
+    for y_true in (labels, labels[:, None], one_hot):
+        ours = smoothed(y_true, p, 0.2)
+        np.testing.assert_allclose(
+            ops.convert_to_numpy(ours), ops.convert_to_numpy(theirs), rtol=1e-5
+        )
+    dz = gradient(lambda p: ops.sum(smoothed(labels, p, 0.2)), p)
+    expected = gradient(
+        lambda p: ops.sum(keras.losses.categorical_crossentropy(one_hot, p, label_smoothing=0.2)), p
+    )
+    np.testing.assert_allclose(dz, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.tensorflow
+def test_recovers_the_logits_of_a_softmax():
+    import tensorflow as tf
+
+    z = tf.constant([[200.0, 0.0, -200.0]])
+    expected = float(smoothed([2], z, 0.1, from_logits=True)[0])
+    assert expected > 300
+    assert float(smoothed([2], keras.activations.softmax(z), 0.1)[0]) == expected
+    traced = tf.function(lambda z: smoothed([2], tf.nn.softmax(z), 0.1))
+    assert float(traced(z)[0]) == expected
+
+
+def test_dense_targets_that_do_not_sum_to_one_as_keras():
+    _, z = random((4,), 3)
+    targets = np.array([[1, 1, 0], [0, 0, 0], [0.2, 0.1, 0], [0, 0, 3]], "float32")
+    theirs = keras.losses.categorical_crossentropy(
+        targets, z, from_logits=True, label_smoothing=0.1
+    )
+    ours = smoothed(targets, z, 0.1, from_logits=True)
+    np.testing.assert_allclose(ops.convert_to_numpy(ours), ops.convert_to_numpy(theirs), rtol=1e-5)
+    dz = gradient(lambda z: ops.sum(smoothed(targets, z, 0.1, from_logits=True)), z)
+    np.testing.assert_allclose(dz, dense_reference(targets * 0.9 + 0.1 / 3, z)[1], atol=1e-6)
+
+
+def test_off_target_convention():
+    labels, z = random((5,), 4)
+    epsilon = 0.3
+    targets = np.where(np.eye(4)[labels] == 1, 1 - epsilon, epsilon / 3)
+    alpha = ls_keras.losses.alpha_from_off_target(epsilon, 4)
+    ours = smoothed(labels, z, alpha, from_logits=True)
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(ours), dense_reference(targets, z)[0], rtol=1e-5
+    )
+
+
+def test_padding_convention_through_exclude():
+    # ε/(V − 2) off the target, nothing on the padding class.
+    V, epsilon, pad = 6, 0.2, 5
+    targets = np.full((V - 1, V), epsilon / (V - 2))
+    targets[:, pad] = 0
+    targets[range(V - 1), range(V - 1)] = 1 - epsilon
+    alpha = epsilon * (V - 1) / (V - 2)
+    built = smooth_labels(np.arange(V - 1), alpha, V, Uniform(exclude=[pad]))
+    np.testing.assert_allclose(ops.convert_to_numpy(built), targets, atol=1e-6)
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("alpha", [0.0, 0.1, 0.9])
+def test_equals_pytorch(alpha):
+    import torch
+
+    labels, z = random((8,), 11)
+    labels[[2, 5]] = -100
+    theirs_z = torch.tensor(z, requires_grad=True)
+    theirs = torch.nn.functional.cross_entropy(
+        theirs_z, torch.tensor(labels), label_smoothing=alpha, ignore_index=-100
+    )
+    theirs.backward()
+    loss = ls_keras.losses.SmoothedCE(alpha, from_logits=True, ignore_class=-100)
+    np.testing.assert_allclose(float(loss(labels, z)), float(theirs.detach()), rtol=1e-5)
+    dz = gradient(lambda z: loss(labels, z), z)
+    np.testing.assert_allclose(dz, theirs_z.grad.numpy(), atol=1e-6)
+
+
+def test_neighborhood_with_ignored_positions():
+    labels = np.array([[1, 2, 3, 0, 0], [4, 0, 0, 0, 0], [0, 2, 2, 0, 1]])
+    z = random(labels.shape, 5)[1]
+    q = neighborhood_loop(labels, 5, ignore=0)
+    targets = (0.6 * np.eye(5)[labels] + 0.4 * q) * (labels != 0)[..., None]
+    values, slopes = dense_reference(targets, z)
+    slopes *= (labels != 0)[..., None]
+    loss = {"smoothing": "neighborhood", "from_logits": True, "ignore_class": 0}
+    ours = smoothed(labels, z, 0.4, **loss)
+    np.testing.assert_allclose(ops.convert_to_numpy(ours), values, rtol=1e-5)
+    dz = gradient(lambda z: ops.sum(smoothed(labels, z, 0.4, **loss)), z)
+    np.testing.assert_allclose(dz, slopes, atol=1e-6)
+
+
+def test_neighborhood_by_hand():
+    # a b c: a has b (5) and c (2); b has a and c (5 each); the mass of c goes to b and a.
+    targets = ops.convert_to_numpy(smooth_labels([[0, 1, 2]], 0.7, 3, "neighborhood"))
+    np.testing.assert_allclose(
+        targets[0], [[0.3, 0.5, 0.2], [0.35, 0.3, 0.35], [0.2, 0.5, 0.3]], atol=1e-6
+    )
+
+
+def test_minus_infinity_marks_masked_classes():
+    z = np.array([[1.0, -np.inf, 0.0]], "float32")
+    value = np.log(np.e + 1) - 1
+    for y_true in ([0], [[1.0, 0.0, 0.0]]):
+        plain = smoothed(y_true, z, 0.0, from_logits=True)
+        np.testing.assert_allclose(ops.convert_to_numpy(plain), [value], rtol=1e-6)
+        dz = gradient(lambda z, y=y_true: ops.sum(smoothed(y, z, 0.0, from_logits=True)), z)
+        np.testing.assert_allclose(dz, [[-0.26894, 0, 0.26894]], atol=1e-5)
+        spared = smoothed(y_true, z, 0.2, smoothing=Uniform(exclude=[1]), from_logits=True)
+        np.testing.assert_allclose(ops.convert_to_numpy(spared), [value + 0.1], rtol=1e-6)
+    assert np.isinf(ops.convert_to_numpy(smoothed([0], z, 0.1, from_logits=True))).all()
+
+
+def test_ignored_positions_may_hold_nan():
+    z = np.array([[np.nan, np.nan], [np.inf, 0.0], [1.0, 0.0]], "float32")
+    ours = smoothed([7, 7, 0], z, 0.1, from_logits=True, ignore_class=7)
+    np.testing.assert_allclose(ops.convert_to_numpy(ours), [0, 0, 0.363262], rtol=1e-5)
+    dz = gradient(
+        lambda z: ops.sum(smoothed([7, 7, 0], z, 0.1, from_logits=True, ignore_class=7)), z
+    )
+    np.testing.assert_allclose(dz[:2], 0)
+    np.testing.assert_allclose(dz[2], [-0.21894, 0.21894], atol=1e-5)
+
+
+def test_large_ids_survive_16_bit_logits():
+    z = np.zeros((2, 5000), "float32")
+    z[0, 4099], z[1, 257] = 20, 20
+    ours = smoothed([4099, 257], ops.cast(z, "bfloat16"), 0.0, from_logits=True)
+    assert (ops.convert_to_numpy(ours) < 1e-4).all()
+
+
+def test_axis():
+    labels, z = random((2, 3), 4)
+    last = smoothed(labels, z, 0.1, from_logits=True)
+    for y_true in (labels, labels[:, None], np.moveaxis(np.eye(4, dtype="float32")[labels], -1, 1)):
+        first = smoothed(y_true, np.moveaxis(z, -1, 1), 0.1, from_logits=True, axis=1)
+        np.testing.assert_allclose(
+            ops.convert_to_numpy(first), ops.convert_to_numpy(last), rtol=1e-5
+        )
+
+
+def test_smooth_labels_of_dense_and_ignored():
+    dense = smooth_labels(np.array([[0.5, 0.5, 0.0]], "float32"), 0.3)
+    np.testing.assert_allclose(ops.convert_to_numpy(dense), [[0.45, 0.45, 0.1]], atol=1e-6)
+    rows = ops.convert_to_numpy(smooth_labels([1, 9], 0.3, 3, ignore_class=9))
+    np.testing.assert_allclose(rows, [[0.1, 0.8, 0.1], [0, 0, 0]], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("y_true", "shape", "options", "message"),
+    [
+        ([0], (1, 3), {"alpha": float("nan")}, "0 ≤ alpha ≤ 1"),
+        ([0], (1, 3), {"alpha": "0.1"}, "alpha to be a number"),
+        ([0], (1, 1), {}, "K ≥ 2"),
+        ([3], (1, 3), {}, r"labels in \[0, 3\).*Received: 3"),
+        ([-1], (1, 3), {}, "Received: -1"),
+        ([0, 1], (1, 3), {}, "y_true of shape"),
+        ([[[0]]], (1, 3), {}, "y_true of shape"),
+        ([[0.0, 1.0, 0.0]], (1, 3), {"ignore_class": 0}, "sample_weight"),
+        ([0], (1, 3), {"smoothing": "neighborhood"}, r"\(batch, time\)"),
+        ([[0.0, 1.0, 0.0]], (1, 3), {"smoothing": "neighborhood"}, "dense targets"),
+        ([0], (1, 3), {"smoothing": Prior([0.5, 0.5])}, "Received: 2 probabilities"),
+        ([0], (1, 3), {"smoothing": Uniform(exclude=[3])}, r"exclude in \[0, 3\)"),
+        ([0], (1, 3), {"axis": 2}, "axis"),
+    ],
+)
+def test_mistakes(y_true, shape, options, message):
+    with pytest.raises(InputError, match=message):
+        smoothed(np.array(y_true), np.ones(shape, "float32"), from_logits=True, **options)
+
+
+@pytest.mark.parametrize(
+    "arguments", [([0],), ([0], 0.1, 1), ([3], 0.1, 3), ([[0.5, 0.5]], 0.1, 3)]
+)
+def test_smooth_labels_mistakes(arguments):
+    with pytest.raises(InputError, match="Received"):
+        smooth_labels(np.array(arguments[0]), *arguments[1:])

@@ -1,0 +1,52 @@
+import pytest
+import small_translation
+from lsk_translation.task import TranslationTask
+
+from ls_keras.config import resolve
+from ls_keras.errors import InputError
+from ls_keras.testing import TaskContract
+
+
+class TestTranslation(TaskContract):
+    def task(self):
+        return TranslationTask()
+
+    def settings(self, folder):
+        return small_translation.settings(folder)
+
+
+def test_pairs_beyond_max_length_leave_training_only(tmp_path):
+    task = TranslationTask()
+    settings = {**small_translation.settings(tmp_path), "data.max_length": 6}
+    data = task.load_data(resolve(task, None, settings))
+    assert data.splits["train"].sizes.max() <= 6
+    assert len(data.splits["test"]) == 9
+    assert data.splits["test"].sizes.max() > 6
+    assert any("over 6 pieces unused" in note for note in data.notes)
+
+
+def test_no_pair_left_is_told(tmp_path):
+    task = TranslationTask()
+    (tmp_path / "text").mkdir()
+    settings = {**small_translation.settings(tmp_path), "data.max_length": 2}
+    for side in ("en", "de"):
+        (tmp_path / "text" / f"train.{side}").write_text("abcd abcd abcd\n" * 3)
+    with pytest.raises(InputError, match=r"data.max_length=2 pieces. Received: none"):
+        task.load_data(resolve(task, None, settings))
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"model.heads": 3}, "multiple of model.heads. Received: 16 and 3"),
+        ({"model.dropout": 1.0}, r"model.dropout in \[0, 1\)"),
+        ({"model.layers": 0}, "model.layers of at least 1"),
+        ({"model.name": "rnn"}, "to be transformer. Received: 'rnn'"),
+        ({"data.subwords": "words"}, "unigram or bpe"),
+        ({"data.pairs": 0}, "data.pairs of at least 1"),
+        ({"decoding.batch_size": 0}, "decoding.batch_size"),
+    ],
+)
+def test_bad_settings_are_told(setting, message):
+    with pytest.raises(InputError, match=message):
+        resolve(TranslationTask(), None, {**small_translation.SETTINGS, **setting})

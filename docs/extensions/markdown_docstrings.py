@@ -1,0 +1,90 @@
+"""Docstrings as this code base writes them (as Keras does), for Sphinx's reStructuredText.
+
+What Markdown has in them: fences around code, single backticks for code (`default_role` in
+`conf.py`), indented formulas, links, |x| for an absolute value, and examples right below their
+heading.
+"""
+
+import re
+
+_CODE = re.compile(r"(`+[^`]*`+)")
+_LINK = re.compile(r"\[([^\]\[]+)\]\((https?://[^)\s]+)\)")
+
+
+def convert(lines: list[str]) -> list[str]:
+    """Returns the lines of a docstring with Markdown's forms in reStructuredText's.
+
+    Args:
+        lines: Without the common indentation.
+    """
+    # Links first: they may go over the end of a line.
+    lines = _LINK.sub(_link, "\n".join(lines)).split("\n")
+    converted: list[str] = []
+    fence: str | None = None  # the indentation of the open fence
+    literal: int | None = None  # the indentation of the text that a literal block belongs to
+    before = ""  # the last line that was not blank
+    for number, line in enumerate(lines):
+        text, indent = line.strip(), len(line) - len(line.lstrip())
+        if text.startswith("```"):
+            if fence is None:
+                fence = line[:indent]
+                converted += ["", f"{fence}.. code-block:: {text[3:].strip() or 'text'}", ""]
+            else:
+                fence = None
+                converted.append("")
+            before = line
+            continue
+        if fence is not None:
+            converted.append(f"    {line}" if text else "")
+            continue
+        if text in ("Example:", "Examples:") and not _next_is_indented(lines, number, indent):
+            converted += [f"{line[:indent]}.. rubric:: {text[:-1]}", ""]
+            before = line
+            continue
+        if literal is not None and text and indent <= literal:
+            literal = None
+        if literal is None and text and indent >= 4 and _starts_formula(lines, number, before):
+            converted += ["::", ""]
+            literal = 0
+        if literal is None and not text.startswith((">>>", "...")):
+            parts = _CODE.split(line)
+            parts[::2] = [part.replace("|", r"\|") for part in parts[::2]]
+            line = "".join(parts)
+        if text.endswith("::") and literal is None:
+            literal = indent
+        converted.append(line)
+        before = line if text else before
+    return converted
+
+
+def _link(match: re.Match) -> str:
+    return f"`{' '.join(match[1].split())} <{match[2]}>`__"
+
+
+def _starts_formula(lines: list[str], number: int, before: str) -> bool:
+    """Whether an indented line follows a blank one and unindented prose, as code does."""
+    blank = number > 0 and not lines[number - 1].strip()
+    prose = bool(before) and not before[0].isspace() and not before.startswith(("- ", "* ", "```"))
+    return blank and prose
+
+
+def _next_is_indented(lines: list[str], number: int, indent: int) -> bool:
+    following = next((line for line in lines[number + 1 :] if line.strip()), "")
+    return len(following) - len(following.lstrip()) > indent
+
+
+def _process(app, what, name, obj, options, lines: list[str]) -> None:
+    lines[:] = convert(lines)
+
+
+def _skip(app, what, name, obj, skip, options):
+    # The fields of a named tuple: its docstring says what they are.
+    doc = getattr(obj, "__doc__", None) or ""
+    return True if doc.startswith("Alias for field number") else None
+
+
+def setup(app):
+    """Connects the conversion to autodoc, before Napoleon reads the sections."""
+    app.connect("autodoc-process-docstring", _process, priority=400)
+    app.connect("autodoc-skip-member", _skip)
+    return {"parallel_read_safe": True}

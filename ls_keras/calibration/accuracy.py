@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from ls_keras.calibration.probabilities import Examples, class_labels
+from ls_keras.calibration.probabilities import Examples, class_labels, first_largest
 from ls_keras.calibration.weighted_mean import WeightedMean
 
 
@@ -38,5 +38,5 @@ class Accuracy(WeightedMean):
 
     def values(self, examples: Examples):
         """Returns 1 for each example that is right, else 0."""
-        predicted = ops.cast(ops.argmax(examples.y_pred, axis=-1), "int32")
-        return ops.cast(ops.equal(predicted, class_labels(examples.targets)), "float32")
+        right = ops.equal(first_largest(examples.y_pred), class_labels(examples.targets))
+        return ops.cast(right, "float32")

@@ -23,10 +23,11 @@ from ls_keras.calibration.probabilities import (
     probabilities,
     read_examples,
     top_label,
+    top_label_of_numpy,
 )
 from ls_keras.concrete import concrete
 from ls_keras.errors import InputError
-from ls_keras.targets import IgnoreClass, ignored_ids
+from ls_keras.targets import IgnoreClass, ignored_ids, position_weights, read_targets
 
 Binning = Literal["equal_width", "equal_mass"]
 
@@ -308,7 +309,10 @@ def expected_calibration_error(y_true, y_pred, *, sample_weight=None, **options)
     0.25
     """
     metric = ExpectedCalibrationError(**options)
-    metric.update_state(y_true, y_pred, sample_weight=sample_weight)
+    if isinstance(y_pred, np.ndarray) and y_pred.dtype == np.float32 and not metric.classwise:
+        _update_from_numpy(metric, y_true, y_pred, sample_weight)
+    else:
+        metric.update_state(y_true, y_pred, sample_weight=sample_weight)
     error = float(metric.result())
     if error != error:
         raise InputError(
@@ -316,3 +320,18 @@ def expected_calibration_error(y_true, y_pred, *, sample_weight=None, **options)
             f"{tuple(np.shape(y_pred))}, all of it ignored, masked, of weight 0 or empty"
         )
     return error
+
+
+def _update_from_numpy(metric, y_true, y_pred: np.ndarray, sample_weight) -> None:
+    """Adds NumPy predictions without a copy of them in the backend's memory."""
+    top = top_label_of_numpy(y_pred, from_logits=metric.from_logits)
+    if top is None:  # says what is wrong, or finds that it does not count
+        metric.update_state(y_true, y_pred, sample_weight=sample_weight)
+        return
+    predicted, confidence = (ops.convert_to_tensor(array) for array in top)
+    targets = read_targets(y_true, y_pred, ignore_class=metric.ignore_class)
+    weights = position_weights(confidence, valid=targets.valid, sample_weight=sample_weight)
+    if weights is None:
+        weights = ops.ones_like(confidence)
+    correct = ops.cast(ops.equal(predicted, class_labels(targets)), "float32")
+    metric._add(*(ops.reshape(x, (-1, 1)) for x in (weights, confidence, correct)))

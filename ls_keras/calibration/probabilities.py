@@ -72,7 +72,17 @@ def class_labels(targets: Targets):
     """Returns int32 labels `(...)`: those of `y_true`, or the largest entry of dense targets."""
     if targets.labels is not None:
         return targets.labels
-    return ops.cast(ops.argmax(targets.dense, axis=-1), "int32")
+    return first_largest(targets.dense)
+
+
+def first_largest(values):
+    """Returns the int32 index `(...)` of the largest of `(..., K)`, the first of equal ones."""
+    if keras.config.backend() == "tensorflow":
+        import tensorflow as tf
+
+        # `ops.argmax` first tells −0.0 from 0.0, in five more passes over the values.
+        return tf.argmax(values, axis=-1, output_type="int32")
+    return ops.cast(ops.argmax(values, axis=-1), "int32")
 
 
 def pick(values, labels):
@@ -98,7 +108,7 @@ def top_label(y_pred, *, from_logits: bool):
         `(predicted, confidence)`: int32 and float32 tensors `(...)`. Of equal classes the first
         is predicted. The confidence is NaN where `y_pred` has NaN.
     """
-    predicted = ops.cast(ops.argmax(y_pred, axis=-1), "int32")
+    predicted = first_largest(y_pred)
     top = pick(y_pred, predicted)
     if from_logits:
         # The largest softmax probability without the softmax: 1 / Σ exp(z − max z).
@@ -107,6 +117,43 @@ def top_label(y_pred, *, from_logits: bool):
         # A graph: nothing has been checked, and the largest of NaN and a number may be either.
         top = ops.where(ops.isnan(ops.sum(y_pred, axis=-1)), float("nan"), top)
     return predicted, ops.cast(top, "float32")
+
+
+def top_label_of_numpy(
+    y_pred: np.ndarray, *, from_logits: bool
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Returns `top_label` of a NumPy array, in one pass over it that checks it as well.
+
+    Rows are taken in pieces that stay in the cache, so the array is read from memory once.
+
+    Returns:
+        `(predicted, confidence)`, int32 and float32; `None` if `y_pred` holds what
+        `read_examples` refuses at positions that count, or has no positions or classes.
+    """
+    if not y_pred.ndim or not y_pred.size:
+        return None
+    rows = y_pred.reshape(-1, y_pred.shape[-1])
+    predicted = np.empty(len(rows), np.int32)
+    confidence = np.empty(len(rows), np.float32)
+    step = max(1, 2**17 // rows.shape[1])
+    for start in range(0, len(rows), step):
+        piece = rows[start : start + step]
+        here = slice(start, start + len(piece))
+        largest = piece.argmax(axis=-1)
+        top = np.take_along_axis(piece, largest[:, None], axis=-1)
+        with np.errstate(invalid="ignore", over="ignore"):
+            sums = piece.sum(axis=-1)
+            if from_logits:
+                fine = (sums < np.inf).all()
+                top = 1 / np.exp(piece - top).sum(axis=-1, keepdims=True)
+            else:
+                tolerance = _SUM_TOLERANCE["float32"]
+                fine = (np.abs(sums - 1) <= tolerance).all() and piece.min() >= -tolerance
+        if not fine:
+            return None
+        predicted[here], confidence[here] = largest, top[:, 0]
+    shape = y_pred.shape[:-1]
+    return predicted.reshape(shape), confidence.reshape(shape)
 
 
 def _check_values(y_pred, weights, from_logits: bool, tolerance: float) -> None:

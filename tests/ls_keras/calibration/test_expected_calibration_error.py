@@ -224,6 +224,27 @@ def test_torchmetrics_puts_confidence_one_into_a_bin_of_its_own():
     assert float(measured) == pytest.approx(apart)
 
 
+@pytest.mark.parametrize("from_logits", [False, True])
+def test_numpy_arrays_and_tensors_give_the_same(rng, from_logits):
+    y_true, y_pred = predictions(rng, 3000, 101)
+    y_true, y_pred = y_true.reshape(100, 30), y_pred.reshape(100, 30, 101)
+    if from_logits:
+        y_pred = np.log(y_pred)
+    weight = rng.random(100).astype("float32")
+    options = {"from_logits": from_logits, "sample_weight": weight, "ignore_class": 3}
+    of_tensor = expected_calibration_error(y_true, ops.convert_to_tensor(y_pred), **options)
+    assert expected_calibration_error(y_true, y_pred, **options) == pytest.approx(
+        of_tensor, rel=1e-5
+    )
+    y_pred[y_true == 3] = np.nan  # ignored, so it does not matter
+    assert expected_calibration_error(y_true, y_pred, **options) == pytest.approx(
+        of_tensor, rel=1e-5
+    )
+    y_pred[y_true == 4] = np.nan
+    with pytest.raises(InputError, match="NaN"):
+        expected_calibration_error(y_true, y_pred, **options)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

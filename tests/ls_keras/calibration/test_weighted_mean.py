@@ -52,7 +52,8 @@ def value(metric, *batches):
 def test_independent_of_how_the_data_are_cut(build, rng):
     y_true, y_pred = examples(rng)
     whole = value(build(from_logits=True), (y_true, y_pred))
-    cuts = [(y_true[i:j], y_pred[i:j]) for i, j in ((0, 1), (1, 50), (50, 53), (53, 120))]
+    # Few different shapes: JAX compiles each operation for each of them.
+    cuts = [(y_true[i : i + 40], y_pred[i : i + 40]) for i in (0, 40, 80)]
     assert value(build(from_logits=True), *cuts) == pytest.approx(whole, rel=2e-5)
 
 

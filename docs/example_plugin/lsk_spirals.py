@@ -69,7 +69,7 @@ class SpiralsTask(Task):
         Preset(
             name="small",
             purpose="The default: 2,000 noisy points",
-            expected="seconds on any machine",
+            expected="10 seconds on 2 cores; test error below 2 %",
             settings={"training.epochs": 20, "optimizer.learning_rate": 1e-2},
         ),
     )
@@ -90,6 +90,7 @@ class SpiralsTask(Task):
             ignore_class=None,
             class_names=("first", "second"),
             class_counts=np.bincount(splits["train"].labels, minlength=2),
+            notes=("the points are synthetic",),
         )
 
     def build_model(self, config, data):

@@ -45,7 +45,7 @@ def undocumented(documented: Collection[str]) -> list[str]:
         if name not in documented:
             missing.append(name)
     missing += [short for short, entry in top_level() if entry not in documented]
-    return missing
+    return list(dict.fromkeys(missing))
 
 
 def top_level() -> Iterator[tuple[str, str]]:

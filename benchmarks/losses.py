@@ -34,7 +34,7 @@ CASES = [
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="the smallest size, one round")
+    parser.add_argument("--quick", action="store_true", help="the smallest size only")
     parser.add_argument("--rounds", type=int, default=3, help="processes a measurement (3)")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="for every library")
     parser.add_argument("--out", type=Path, help="write the results here as JSON")
@@ -45,18 +45,18 @@ def main() -> None:
         result = measure(implementation, mode, int(rows), int(classes), args.threads)
         print(json.dumps(result))
         return
-    results = compare(SIZES[:1] if args.quick else SIZES, 1 if args.quick else args.rounds, args)
+    results = compare(SIZES[:1] if args.quick else SIZES, args)
     if args.out:
         report = {"processor": platform.processor(), "threads": args.threads, "results": results}
         args.out.write_text(json.dumps(report, indent=2) + "\n")
 
 
-def compare(sizes: list[tuple[int, int]], rounds: int, args) -> list[dict]:
+def compare(sizes: list[tuple[int, int]], args) -> list[dict]:
     results = []
     print(f"{'N × K':>14}  {'mode':10}  {'implementation':14}  {'ms':>8}  {'peak MiB':>8}  of N×K")
     for rows, classes in sizes:
         runs: dict = {case: [] for case in CASES}
-        for _ in range(rounds):  # Interleaved, so that a slow minute of the machine hits all.
+        for _ in range(args.rounds):  # Interleaved, so that a slow minute of the machine hits all.
             for case in CASES:
                 runs[case].append(run_worker(*case, rows, classes, args.threads))
         for (implementation, mode), measured in runs.items():

@@ -52,8 +52,8 @@ def read_examples(
             count: if `y_pred` has NaN, or is no probability distribution with
             `from_logits=False`.
     """
+    mask = keras.src.backend.get_keras_mask(y_pred)  # before a conversion may lose it
     y_pred = ops.convert_to_tensor(y_pred)
-    mask = keras.src.backend.get_keras_mask(y_pred)
     targets = read_targets(y_true, y_pred, ignore_class=ignore_class)
     dtype = keras.backend.standardize_dtype(y_pred.dtype)
     if dtype not in ("float32", "float64"):

@@ -29,7 +29,7 @@ check: .venv/installed-dev docs ## Lint, check types, build the docs
 	$(BIN)/mypy
 
 docs: .venv/installed-dev ## Build the documentation into docs/_build/html
-	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
+	$(BIN)/sphinx-build -q -E -W --keep-going -b html docs docs/_build/html
 
 clean: ## Remove what the other targets made, runs excepted
 	rm -rf .venv build dist docs/_build *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -13,11 +13,22 @@ if TYPE_CHECKING:
     from ls_keras.calibration import (
         Accuracy,
         BrierScore,
+        CalibratedModel,
         ExpectedCalibrationError,
         NegativeLogLikelihood,
         Perplexity,
+        ReliabilityAccumulator,
+        ReliabilityCurve,
+        TemperatureFit,
+        VectorFit,
+        calibrated,
+        expected_calibration_error,
+        fit_temperature,
+        fit_temperature_dataset,
+        fit_vector_scaling,
+        reliability_curve,
     )
-    from ls_keras.decoding import greedy_search
+    from ls_keras.decoding import beam_search, greedy_search
     from ls_keras.errors import InputError, LsKerasError
     from ls_keras.layers import TiedLogits
     from ls_keras.losses import (
@@ -36,6 +47,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Accuracy",
     "BrierScore",
+    "CalibratedModel",
     "ExpectedCalibrationError",
     "InputError",
     "LsKerasError",
@@ -43,19 +55,30 @@ __all__ = [
     "Neighborhood",
     "Perplexity",
     "Prior",
+    "ReliabilityAccumulator",
+    "ReliabilityCurve",
     "SmoothedCE",
+    "TemperatureFit",
     "TiedLogits",
     "Uniform",
     "Unigram",
+    "VectorFit",
     "alpha_from_off_target",
+    "beam_search",
+    "calibrated",
     "calibration",
     "callbacks",
     "decoding",
+    "expected_calibration_error",
+    "fit_temperature",
+    "fit_temperature_dataset",
+    "fit_vector_scaling",
     "greedy_search",
     "layers",
     "losses",
     "off_target_from_alpha",
     "plots",
+    "reliability_curve",
     "smooth_labels",
     "smoothed_cross_entropy",
 ]

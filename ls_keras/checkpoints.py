@@ -73,7 +73,8 @@ class Checkpoints:
         for name, variable in _variables(model).items():
             if name not in state or state[name].shape != tuple(variable.shape):
                 raise RunDirectoryError(
-                    f"Expected {file} to hold {name} of shape {tuple(variable.shape)}. "
+                    f"Expected {file} to hold {name} ({variable.path}) of shape "
+                    f"{tuple(variable.shape)}. "
                     f"Received: {state[name].shape if name in state else 'nothing'}"
                 )
             variable.assign(state[name])
@@ -160,10 +161,10 @@ class Interrupted(Exception):  # noqa: N818 - it is no error
 
 
 def _variables(model: keras.Model) -> dict[str, keras.Variable]:
-    # Numbered, since paths need not be unique.
+    # By number: paths need not be unique, and hold counters that differ from process to process.
     return {
-        **{f"model/{i}/{v.path}": v for i, v in enumerate(model.variables)},
-        **{f"optimizer/{i}/{v.path}": v for i, v in enumerate(model.optimizer.variables)},
+        **{f"model/{i}": v for i, v in enumerate(model.variables)},
+        **{f"optimizer/{i}": v for i, v in enumerate(model.optimizer.variables)},
     }
 
 

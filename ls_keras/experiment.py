@@ -69,11 +69,12 @@ def train(
         model.compile(
             optimizer=build_optimizer(config.optimizer, total),
             loss=build_loss(config, data, reduction="sum"),  # the weights hold the denominator
-            metrics=[
+            weighted_metrics=[  # by the weights: rows that fill a batch must not count
                 NegativeLogLikelihood(from_logits=True, ignore_class=data.ignore_class, name="nll"),
                 Accuracy(ignore_class=data.ignore_class),
             ],
-            jit_compile=jit_compile(config),
+            # XLA on several replicas fails in TensorFlow: variables of another device.
+            jit_compile=jit_compile(config) if strategy.num_replicas() == 1 else False,
         )
         reporter.message(
             f"{len(source.examples):,} training examples, {data.num_classes:,} classes, "

@@ -4,10 +4,13 @@ import contextlib
 import dataclasses
 import importlib.metadata
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from ls_keras.config import near
 from ls_keras.errors import InputError, LsKerasError, MissingExtraError
-from ls_keras.task import Task
+
+if TYPE_CHECKING:
+    from ls_keras.task import Task
 
 TASK_GROUP = "ls_keras.tasks"
 COMMAND_GROUP = "ls_keras.commands"
@@ -51,13 +54,15 @@ def plugins(group: str) -> list[Plugin]:
     return [found[name] for name in sorted(found)]
 
 
-def load_task(name: str) -> Task:
+def load_task(name: str) -> "Task":
     """Imports and creates the task `name`.
 
     Raises:
         InputError: If there is no such task.
         LsKerasError: If the plugin can't be imported or isn't a task.
     """
+    from ls_keras.task import Task
+
     found = {p.name: p for p in plugins(TASK_GROUP)}
     if name not in found:
         raise InputError(f"Expected an installed task. {near(name, found)}")
@@ -77,7 +82,7 @@ def load_task(name: str) -> Task:
 
 
 @contextlib.contextmanager
-def needing_extra(task: Task) -> Iterator[None]:
+def needing_extra(task: "Task") -> Iterator[None]:
     """Turns the absence of a package that the task needs into advice on what to install."""
     try:
         yield

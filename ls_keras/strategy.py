@@ -44,3 +44,14 @@ def scope(name: str, devices: int | None = None):
     if (devices or 1) > len(found):
         raise InputError(f"Expected at most {len(found)} {kind} devices. Received: {devices}")
     return tf.distribute.MirroredStrategy(found[:devices]).scope()
+
+
+def num_replicas() -> int:
+    """Returns how many replicas the present strategy keeps in step; 1 where there is none."""
+    import keras
+
+    if keras.config.backend() != "tensorflow":
+        return 1
+    import tensorflow as tf
+
+    return tf.distribute.get_strategy().num_replicas_in_sync

@@ -4,8 +4,8 @@ import os
 import sys
 import warnings
 
-# Before anything of ls_keras is imported: `lsk --help` must not wait for TensorFlow.
-os.environ["LS_KERAS_LAZY"] = "1"
+if "ls_keras" not in sys.modules:  # `lsk --help` must not wait for TensorFlow
+    os.environ["LS_KERAS_LAZY"] = "1"
 # TensorFlow's notes on its own start-up concern nobody here; a user's setting wins.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")

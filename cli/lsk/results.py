@@ -40,7 +40,7 @@ def table(results: Mapping[str, Any]) -> str:
     labels = {**results["labels"], **COMMON}
     names = [n for n in labels if any(n in results[s] for s in splits)]
     width = max(len(labels.get(n, n)) for n in names)
-    head = f"α = {results['alpha']:g}" + ", calibrated" * results["calibrated"]
+    head = f"α = {results['alpha']:g}" + ", calibrated" * results.get("calibrated", False)
     lines = [f"{head:{width}}" + "".join(f"  {s:>12}" for s in splits)]
     for name in names:
         own = name in results["labels"]

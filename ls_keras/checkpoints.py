@@ -95,8 +95,8 @@ def restore_metrics(model: keras.Model, state: dict[str, np.ndarray]) -> None:
 class CheckpointEvery(keras.callbacks.Callback):
     """Saves every `every` steps, and at once when `stop_requested()` says so.
 
-    What is due at the end of an epoch is saved after the epoch's validation: put this callback
-    behind the one that writes the history, and no entry can be missing from a resumed run.
+    What is due at the end of an epoch is saved when `end_epoch` is called, after the epoch's
+    history is written, so that no entry can be missing from a resumed run.
 
     Args:
         checkpoints: Where to save.
@@ -137,7 +137,7 @@ class CheckpointEvery(keras.callbacks.Callback):
         if not self._epoch_ended():
             self._save_if_due()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def end_epoch(self) -> None:
         """Saves what was due at the epoch's last step."""
         self._save_if_due()
 

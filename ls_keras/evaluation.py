@@ -11,12 +11,16 @@ from keras import ops
 
 from ls_keras.batches import BatchSource
 from ls_keras.calibration import ReliabilityCurve, curve_of_statistics
+from ls_keras.calibration.probabilities import first_largest
 from ls_keras.losses import smoothed_cross_entropy
 from ls_keras.run_directory import write_bytes
 from ls_keras.task import Progress
 
 if TYPE_CHECKING:
     from ls_keras.losses import SmoothedCE
+
+
+_LABELS = "statistics_labels"
 
 
 class PositionStatistics(keras.layers.Layer):
@@ -62,7 +66,7 @@ class PositionStatistics(keras.layers.Layer):
             "nll": nll,
             "brier": ops.sum(ops.square(probabilities), axis=-1) - 2 * ops.exp(-nll) + 1,
             "confidence": ops.max(probabilities, axis=-1),
-            "correct": ops.cast(ops.argmax(logits, axis=-1) == labels, "float32"),
+            "correct": ops.cast(first_largest(logits) == labels, "float32"),
         }
 
 
@@ -126,44 +130,55 @@ class Predictions:
         return cls(ids=columns.pop("ids"), columns=columns)
 
 
-def predict(
-    model: keras.Model,
-    source: BatchSource,
-    loss: "SmoothedCE",
-    *,
-    jit_compile: bool = False,
-    progress: Progress = lambda done, total: None,
-) -> Predictions:
-    """Runs a model over a split once and keeps five numbers a position.
+class Scorer:
+    """Runs a model over splits and keeps five numbers a position; compiled once.
 
     Args:
         model: A model `inputs → logits`, on one device.
-        source: The split's batches, unshuffled.
         loss: The training loss.
-        jit_compile: Whether TensorFlow compiles the pass with XLA.
-        progress: Called with examples done and in all.
+        ignore_class: The label of padding, or `None`.
+        label_rank: Rank of an example's labels: 0 for one label, 1 for a sequence.
+        jit_compile: What `keras.Model.compile` takes.
     """
-    labels_shape = source.batch(0).labels.shape[1:]
-    labels = keras.Input(
-        shape=tuple(None for _ in labels_shape), dtype="int32", name="statistics_labels"
-    )
-    statistics = PositionStatistics(loss, source.ignore_class)(model.output, labels)
-    inputs = {**{x.name: x for x in model.inputs}, "statistics_labels": labels}
-    scorer = keras.Model(inputs, statistics)
-    scorer.compile(jit_compile=jit_compile)
-    columns: dict[str, list[np.ndarray]] = {}
-    ids = []
-    for step in range(source.steps_per_epoch):
-        batch = source.batch(step)
-        counts = batch.sample_weight > 0
-        arguments = {**batch.inputs, "statistics_labels": batch.labels.astype(np.int32)}
-        for name, values in scorer.predict_on_batch(arguments).items():
-            columns.setdefault(name, []).append(np.asarray(values)[counts])
-        spread = batch.ids.reshape(-1, *(1 for _ in labels_shape))
-        ids.append(np.broadcast_to(spread, counts.shape)[counts])
-        progress(min((step + 1) * source.batch_size, len(source.examples)), len(source.examples))
-    rows = np.concatenate(ids)
-    order = np.argsort(rows, kind="stable")  # buckets put the examples out of order
-    return Predictions(
-        {name: np.concatenate(parts)[order] for name, parts in columns.items()}, rows[order]
-    )
+
+    def __init__(
+        self,
+        model: keras.Model,
+        loss: "SmoothedCE",
+        ignore_class: int | None,
+        *,
+        label_rank: int,
+        jit_compile: bool | str = "auto",
+    ):
+        labels = keras.Input((None,) * label_rank, dtype="int32", name=_LABELS)
+        statistics = PositionStatistics(loss, ignore_class)(model.output, labels)
+        inputs = {**{x.name: x for x in model.inputs}, _LABELS: labels}
+        self._model = keras.Model(inputs, statistics)
+        self._model.compile(jit_compile=jit_compile)
+
+    def predict(
+        self, source: BatchSource, progress: Progress = lambda done, total: None
+    ) -> Predictions:
+        """Returns the statistics of a split.
+
+        Args:
+            source: The split's batches, unshuffled.
+            progress: Called with examples done and in all.
+        """
+        columns: dict[str, list[np.ndarray]] = {}
+        ids = []
+        total = len(source.examples)
+        for step in range(source.steps_per_epoch):
+            batch = source.batch(step)
+            counts = batch.sample_weight > 0
+            inputs = {**batch.inputs, _LABELS: batch.labels.astype(np.int32)}
+            for name, values in self._model.predict_on_batch(inputs).items():
+                columns.setdefault(name, []).append(np.asarray(values)[counts])
+            spread = batch.ids.reshape(-1, *(1 for _ in counts.shape[1:]))
+            ids.append(np.broadcast_to(spread, counts.shape)[counts])
+            progress(min((step + 1) * source.batch_size, total), total)
+        rows = np.concatenate(ids)
+        order = np.argsort(rows, kind="stable")  # buckets put the examples out of order
+        return Predictions(
+            {name: np.concatenate(parts)[order] for name, parts in columns.items()}, rows[order]
+        )

@@ -16,8 +16,8 @@ from ls_keras.calibration import (
 )
 from ls_keras.config import Config
 from ls_keras.errors import InputError
-from ls_keras.evaluation import Predictions, predict
-from ls_keras.experiment import build_loss, check_contract, evaluation_source, jit_compile
+from ls_keras.evaluation import Predictions
+from ls_keras.experiment import build_scorer, check_contract, evaluation_source, jit_compile
 from ls_keras.progress import Reporter
 from ls_keras.run_directory import SCHEMA, RunDirectory, write_json
 from ls_keras.task import Task
@@ -95,20 +95,14 @@ def calibrate(
         "fit": {k: _jsonable(v) for k, v in dataclasses.asdict(fit).items()},
         "temperature": fit.temperature if isinstance(fit, TemperatureFit) else None,
     }
-    loss = build_loss(config, data)
+    scorers = {"before": build_scorer(model, config, data)}
+    scorers["after"] = build_scorer(scaled, config, data)
     for split in (name for name in data.splits if name != "train"):
         source = evaluation_source(config, data, split)
-        before, after = (
-            predict(
-                which,
-                source,
-                loss,
-                jit_compile=jit_compile(config) is True,
-                progress=reporter.counter(f"{split}: scoring", "examples"),
-            )
-            for which in (model, scaled)
-        )
-        results[split] = {"before": _scores(before), "after": _scores(after)}
+        results[split] = {
+            when: _scores(scorer.predict(source, reporter.counter(f"{split}, {when}", "examples")))
+            for when, scorer in scorers.items()
+        }
     write_json(run.calibration_file, results)
     return results
 

@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Mapping
 
 import keras
 
@@ -36,39 +37,50 @@ class TrainingLog(keras.callbacks.Callback):
         self.run, self.reporter, self.unit = run, reporter, unit
         self.step, self.total = step, total
         self.labels_per_step = source.num_labels / source.steps_per_epoch
-        # Rates count from the second step: the first one compiles.
-        self._timed_from: tuple[int, float] | None = None
-        self._pause = 0.0
+        # The clock starts after the first step, which compiles, and runs within `fit` only.
+        self._timed_steps = 0
+        self._seconds = 0.0
+        self._since: float | None = None
+
+    def on_train_begin(self, logs=None):
+        """Starts the clock again, if the first step is done."""
+        if self._timed_steps:
+            self._since = time.monotonic()
+
+    def on_train_end(self, logs=None):
+        """Stops the clock."""
+        self._seconds = self._clock()
+        self._since = None
 
     def on_train_batch_end(self, batch, logs=None):
         """Counts the step and shows where training stands."""
         self.step += 1
-        if self._timed_from is None:
-            self._timed_from = (self.step, time.monotonic())
+        if self._since is None:
+            self._since = time.monotonic()
+        else:
+            self._timed_steps += 1
         self.reporter.status(lambda: self._line(logs or {}))
 
-    def on_test_begin(self, logs=None):
-        """Stops the clock: validation is no training speed."""
-        self._pause = time.monotonic()
+    def end_epoch(self, epoch: int, loss: float, validation: Mapping[str, float]) -> None:
+        """Writes the history.
 
-    def on_test_end(self, logs=None):
-        """Starts the clock again."""
-        if self._timed_from is not None:
-            step, since = self._timed_from
-            self._timed_from = (step, since + time.monotonic() - self._pause)
-
-    def on_epoch_end(self, epoch, logs=None):
-        """Writes the history."""
-        values = {name: float(v) for name, v in (logs or {}).items()}
-        self._check(values["loss"])
-        validation = {n[4:]: v for n, v in values.items() if n.startswith("val_")}
-        training = {n: v for n, v in values.items() if not n.startswith("val_")}
+        Args:
+            epoch: Its number, from 0.
+            loss: Mean training loss of the epoch.
+            validation: Scores by name, `loss` among them.
+        """
+        self._check(loss)
         self.run.append_history(
-            {"step": self.step, "epoch": epoch + 1, "train": training, "validation": validation}
+            {
+                "step": self.step,
+                "epoch": epoch + 1,
+                "train": {"loss": float(loss)},
+                "validation": {name: float(value) for name, value in validation.items()},
+            }
         )
-        shown = (f"{n} {training[n]:.3f}/{v:.3f}" for n, v in validation.items())
+        scores = ", ".join(f"{name} {value:.3f}" for name, value in validation.items())
         self.reporter.message(
-            f"epoch {epoch + 1}, step {self.step:,} (train/validation): {', '.join(shown)}"
+            f"epoch {epoch + 1}, step {self.step:,}: loss {loss:.3f}; validation: {scores}"
         )
         self.reporter.detail(f"{self._rate():,.0f} {self.unit}/s")
 
@@ -83,11 +95,12 @@ class TrainingLog(keras.callbacks.Callback):
         return f"{where}  {rate:,.0f} {self.unit}/s  {left} left"
 
     def _rate(self) -> float:
-        """Labels a second since the clock started."""
-        if self._timed_from is None or self.step == self._timed_from[0]:
-            return 0.0
-        step, since = self._timed_from
-        return (self.step - step) * self.labels_per_step / max(time.monotonic() - since, 1e-9)
+        """Labels a second, while the clock ran."""
+        return self._timed_steps * self.labels_per_step / max(self._clock(), 1e-9)
+
+    def _clock(self) -> float:
+        running = 0.0 if self._since is None else time.monotonic() - self._since
+        return self._seconds + running
 
     def _check(self, loss: float) -> None:
         if not math.isfinite(loss):

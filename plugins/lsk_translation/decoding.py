@@ -1,12 +1,12 @@
 """Translating with a trained Transformer: the encoder once, then the decoder token by token."""
 
 import math
+import weakref
 
 import keras
 import numpy as np
 from keras import ops
 
-from ls_keras.batches import bucket_boundaries
 from ls_keras.config import Config
 from ls_keras.decoding import compiled, greedy_search
 from ls_keras.errors import InputError
@@ -130,24 +130,31 @@ def translate_sentences(
 ) -> list[str]:
     """Translates sentences of any lengths, in batches of similar ones; the order is kept."""
     sizes = sentences.lengths + 1
-    boundaries = np.asarray(bucket_boundaries(sizes, 3))
-    batch_size = min(translator.config.batch_size, len(sizes))
-    bucket = np.searchsorted(boundaries, sizes)
+    order = np.argsort(sizes, kind="stable")
+    batch_size = translator.config.batch_size
     found: list[str] = [""] * len(sizes)
-    done = 0
-    for index, boundary in enumerate(boundaries):
-        members = np.flatnonzero(bucket == index)
-        members = members[np.argsort(sizes[members], kind="stable")]
-        for start in range(0, len(members), batch_size):
-            rows = members[start : start + batch_size]
-            filled = np.concatenate([rows, np.repeat(rows[:1], batch_size - len(rows))])
-            tokens = translator.translate(sentences.padded(filled, int(boundary)))
-            texts = vocabulary.decode([t.tolist() for t in tokens[: len(rows)]])
-            for row, text in zip(rows, texts, strict=True):
-                found[row] = text
-            done += len(rows)
-            progress(done, len(sizes))
+    for start in range(0, len(order), batch_size):
+        rows = order[start : start + batch_size]
+        filled = np.concatenate([rows, np.repeat(rows[:1], batch_size - len(rows))])
+        tokens = translator.translate(sentences.padded(filled, padded_size(int(sizes[rows[-1]]))))
+        texts = vocabulary.decode([t.tolist() for t in tokens[: len(rows)]])
+        for row, text in zip(rows, texts, strict=True):
+            found[row] = text
+        progress(start + len(rows), len(sizes))
     return found
+
+
+def padded_size(size: int) -> int:
+    """Returns the length that sentences up to `size` are padded to: 8, 12, 16, 24, 32 and so on.
+
+    Few different lengths, and the same for any text: a program is compiled for each.
+    """
+    power = 8
+    while power < size:
+        if size <= power * 3 // 2:
+            return power * 3 // 2
+        power *= 2
+    return power
 
 
 def translate_examples(
@@ -157,10 +164,17 @@ def translate_examples(
     if not isinstance(examples, TextPairs):
         raise InputError(f"Expected sentence pairs. Received: {type(examples).__name__}")
     vocabulary = SubwordVocabulary.from_bytes(data.artifacts[VOCABULARY_FILE])
-    translator = Translator(model, config.decoding, jit_compile=uses_xla(config))
+    translator = _TRANSLATORS.get(model)
+    if translator is None or translator.config != config.decoding:
+        translator = Translator(model, config.decoding, jit_compile=uses_xla(config))
+        _TRANSLATORS[model] = translator
     return translate_sentences(translator, examples.source, vocabulary, progress)
 
 
 def uses_xla(config: Config) -> bool:
     """Returns whether TensorFlow is to compile the search with XLA."""
     return config.training.jit_compile is True
+
+
+# One for a model, since the next split finds its programs compiled.
+_TRANSLATORS: weakref.WeakKeyDictionary[keras.Model, Translator] = weakref.WeakKeyDictionary()

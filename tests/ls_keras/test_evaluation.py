@@ -5,7 +5,7 @@ from sklearn.metrics import log_loss
 
 from ls_keras import SmoothedCE
 from ls_keras.batches import BatchSource
-from ls_keras.evaluation import Predictions, predict
+from ls_keras.evaluation import Predictions, Scorer
 from ls_keras.task import Examples
 
 
@@ -41,7 +41,7 @@ def predictions_of(model, boundaries=(3, 6), batch_size=4, alpha=0.1):
         Sequences(), batch_size, ignore_class=-1, boundaries=boundaries, whole_split=True
     )
     loss = SmoothedCE(alpha, from_logits=True, ignore_class=-1)
-    return predict(model, source, loss)
+    return Scorer(model, loss, -1, label_rank=1).predict(source)
 
 
 def flat_reference(model):

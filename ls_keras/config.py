@@ -36,6 +36,7 @@ class TrainingConfig:
         devices: Number of devices to use; `None`: all.
         jit_compile: Whether TensorFlow compiles with XLA; `None`: Keras decides (on CPUs: no).
         seed: Seed of weights, dropout and the order of examples.
+        validate_every: Epochs between validations; the last one always ends with one.
         checkpoint_every: Steps between full-state checkpoints.
         checkpoints_kept: How many of the newest are kept.
         checkpoints_kept_every: Every checkpoint whose step this divides is kept as well; 0: none.
@@ -53,13 +54,15 @@ class TrainingConfig:
     devices: int | None = None
     jit_compile: bool | None = None
     seed: int = 0
+    validate_every: int = 1
     checkpoint_every: int = 500
     checkpoints_kept: int = 2
     checkpoints_kept_every: int = 0
 
     def __post_init__(self):
         _within("training.alpha", self.alpha, 0, 1)
-        for key in ("batch_size", "buckets", "checkpoint_every", "checkpoints_kept"):
+        counts = ("batch_size", "buckets", "validate_every", "checkpoint_every", "checkpoints_kept")
+        for key in counts:
             _within(f"training.{key}", getattr(self, key), 1)
         _within("training.seed", self.seed, 0, 2**32 - 1)
         _within("training.checkpoints_kept_every", self.checkpoints_kept_every, 0)

@@ -107,11 +107,13 @@ def train(
                     verbose=0,
                 )
                 step = end
-                scores = validator.evaluate(
-                    as_dataset(validation, 0, validation.steps_per_epoch),
-                    return_dict=True,
-                    verbose=0,
-                )
+                scores = {}
+                if step == total or (epoch + 1) % options.validate_every == 0:
+                    scores = validator.evaluate(
+                        as_dataset(validation, 0, validation.steps_per_epoch),
+                        return_dict=True,
+                        verbose=0,
+                    )
                 log.end_epoch(epoch, fitted.history["loss"][-1], scores)
                 saver.end_epoch()  # after the history has its entry: neither is lost without both
         if config.optimizer.ema:

@@ -67,7 +67,7 @@ class TrainingLog(keras.callbacks.Callback):
         Args:
             epoch: Its number, from 0.
             loss: Mean training loss of the epoch.
-            validation: Scores by name, `loss` among them.
+            validation: Scores by name, `loss` among them; empty where none was due.
         """
         self._check(loss)
         self.run.append_history(
@@ -78,10 +78,12 @@ class TrainingLog(keras.callbacks.Callback):
                 "validation": {name: float(value) for name, value in validation.items()},
             }
         )
-        scores = ", ".join(f"{name} {value:.3f}" for name, value in validation.items())
-        self.reporter.message(
-            f"epoch {epoch + 1}, step {self.step:,}: loss {loss:.3f}; validation: {scores}"
-        )
+        text = f"epoch {epoch + 1}, step {self.step:,}: loss {loss:.3f}"
+        if validation:
+            scores = ", ".join(f"{name} {value:.3f}" for name, value in validation.items())
+            self.reporter.message(f"{text}; validation: {scores}")
+        else:
+            self.reporter.detail(text)
         self.reporter.detail(f"{self._rate():,.0f} {self.unit}/s")
 
     def _line(self, logs: dict) -> str:

@@ -1,7 +1,9 @@
 """`lsk show`."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -30,9 +32,18 @@ def show(run: Path, as_json: bool) -> None:
             shown = ", ".join(f"{k}={v}" for k, v in values.items() if v is not None)
             click.echo(f"{part}: {shown}")
     for entry in history[-5:]:
-        values = ", ".join(f"{k} {v:.4g}" for k, v in entry["validation"].items())
-        click.echo(f"epoch {entry['epoch']}, step {entry['step']:,}: validation {values}")
+        parts = (f"{name} {values}" for name, values in _shown(entry).items())
+        click.echo(f"epoch {entry['epoch']}, step {entry['step']:,}: {'; '.join(parts)}")
     if metrics is None:
         click.echo(f"unfinished; go on with: lsk train --resume {run}")
     else:
         show_results(metrics, as_json=False)
+
+
+def _shown(entry: Mapping[str, Any]) -> dict[str, str]:
+    """Returns the scores of a history entry by split; an epoch need not have been validated."""
+    return {
+        split: ", ".join(f"{name} {value:.4g}" for name, value in entry[split].items())
+        for split in ("train", "validation")
+        if entry[split]
+    }

@@ -1,6 +1,7 @@
 """Full training states by step, written atomically, from which training goes on exactly."""
 
 import io
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -63,9 +64,10 @@ class Checkpoints:
             )
         file = self._file(steps[-1] if step is None else step)
         try:
-            with np.load(file, allow_pickle=False) as stored:
+            # Opened here, since NumPy leaves a file open that it can't read.
+            with file.open("rb") as content, np.load(content, allow_pickle=False) as stored:
                 state = dict(stored)
-        except (OSError, ValueError, EOFError, KeyError) as error:
+        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
             raise RunDirectoryError(
                 f"Expected a readable checkpoint at {file}. Received: {error}"
             ) from error

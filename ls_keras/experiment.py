@@ -117,8 +117,9 @@ def train(
                 log.end_epoch(epoch, fitted.history["loss"][-1], scores)
                 saver.end_epoch()  # after the history has its entry: neither is lost without both
         if config.optimizer.ema:
-            model.optimizer.finalize_variable_values(model.trainable_variables)
-        run.save_model(model)
+            model.optimizer.average(model.trainable_variables)
+        # Without the optimizer: its state is in the checkpoints, and loading needs none of it.
+        run.save_model(keras.Model(model.inputs, model.outputs[0], name=model.name))
     trained = time.monotonic() - start
     reporter.message(f"Trained in {duration(trained)}")
     return evaluate(task, config, run, reporter, data=data, seconds=trained)

@@ -64,8 +64,25 @@ class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
         }
 
 
+class AveragesLast:
+    """Mixin for a Keras optimizer with `use_ema`: the weights become their average once, at last.
+
+    Keras overwrites them at the end of every `fit`, which a run calls once an epoch.
+    """
+
+    def finalize_variable_values(self, var_list) -> None:
+        """Does nothing: training goes on."""
+
+    def average(self, var_list) -> None:
+        """Sets the variables to their moving averages."""
+        super().finalize_variable_values(var_list)  # type: ignore[misc]
+
+
 def build_optimizer(config: OptimizerConfig, total_steps: int) -> keras.optimizers.Optimizer:
-    """Creates the optimizer that `config` describes, for a run of `total_steps`."""
+    """Creates the optimizer that `config` describes, for a run of `total_steps`.
+
+    With `config.ema` it is an `AveragesLast`.
+    """
     rate = WarmUp(config.learning_rate, config.warmup_steps, config.schedule, total_steps)
     arguments: dict = {"learning_rate": rate, "weight_decay": config.weight_decay or None}
     if config.ema:
@@ -80,4 +97,6 @@ def build_optimizer(config: OptimizerConfig, total_steps: int) -> keras.optimize
         raise InputError(
             f"Expected optimizer.name to be a Keras optimizer. Received: {config.name!r}"
         ) from error
+    if config.ema:
+        kind = type(f"Averaged{kind.__name__}", (AveragesLast, kind), {})
     return kind(**arguments)

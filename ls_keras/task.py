@@ -111,7 +111,7 @@ class Task(abc.ABC):
 
     @abc.abstractmethod
     def build_model(self, config: "Config", data: TaskData) -> "keras.Model":
-        """Builds the model: inputs by name as `Examples.gather` gives them, output `logits`."""
+        """Builds a functional model: inputs named as in `Examples.gather`, output `logits`."""
 
     def import_layers(self) -> None:
         """Imports the modules whose registered classes a saved model of this task holds."""

@@ -1,0 +1,28 @@
+"""Trains the tiny task under a strategy on two logical CPUs: `train_on_replicas.py STRATEGY DIR`.
+
+In a process of its own: TensorFlow numbers its collective operations by process, and a second
+MirroredStrategy may meet what is left of the first.
+"""
+
+import sys
+from pathlib import Path
+
+import tensorflow as tf
+from tiny_task import TinyTask
+
+from ls_keras import config, experiment
+from ls_keras.progress import Reporter
+from ls_keras.run_directory import RunDirectory
+
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+)
+settings = {
+    "training.strategy": sys.argv[1],
+    "model.dropout": 0.0,  # replicas would draw the same masks
+    "optimizer.name": "sgd",
+    "optimizer.learning_rate": 0.5,
+}
+resolved = config.resolve(TinyTask(), None, settings)
+run = RunDirectory.create(Path(sys.argv[2]), resolved.to_dict())
+experiment.train(TinyTask(), resolved, run, Reporter(verbosity=-1))

@@ -31,6 +31,9 @@ check: .venv/installed-dev docs ## Lint, check types, build the docs
 docs: .venv/installed-dev ## Build the documentation into docs/_build/html
 	$(BIN)/sphinx-build -q -E -W --keep-going -b html docs docs/_build/html
 
+verify: .venv/installed-all ## Slow checks; DATA=FOLDER: real data too (FOLDER/multi30k)
+	$(BIN)/python benchmarks/verify.py $(DATA)
+
 clean: ## Remove what the other targets made, runs excepted
 	rm -rf .venv build dist docs/_build *.egg-info .pytest_cache .mypy_cache .ruff_cache
 

@@ -40,16 +40,10 @@ def calibrate(
 
     The calibrated model is saved beside the original; `lsk evaluate --calibrated` scores it.
     """
-    from ls_keras.backend import load_backend
-    from ls_keras.config import from_dict
-    from ls_keras.registry import load_task, needing_extra
-    from ls_keras.run_directory import RunDirectory
+    from ls_keras.registry import needing_extra
+    from ls_keras.stored_run import open_run
 
-    directory = RunDirectory.open(run)
-    stored = directory.read_config()
-    task = load_task(stored["task"])
-    config = from_dict(task, stored)
-    load_backend(backend)
+    directory, task, config = open_run(run, backend)
     with needing_extra(task):
         from ls_keras.recalibration import calibrate as fit
 

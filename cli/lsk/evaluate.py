@@ -20,17 +20,11 @@ def evaluate(
 
     Writes scores, decoded outputs, reliability curves and their diagrams into RUN.
     """
-    from ls_keras.backend import load_backend
-    from ls_keras.config import from_dict
-    from ls_keras.registry import load_task, needing_extra
-    from ls_keras.run_directory import RunDirectory
+    from ls_keras.registry import needing_extra
+    from ls_keras.stored_run import open_run
     from lsk.results import show
 
-    directory = RunDirectory.open(run)
-    stored = directory.read_config()
-    task = load_task(stored["task"])
-    config = from_dict(task, stored)
-    load_backend(backend)
+    directory, task, config = open_run(run, backend)
     with needing_extra(task):
         from ls_keras.experiment import evaluate as score
 

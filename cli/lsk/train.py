@@ -73,6 +73,7 @@ def train(
     from ls_keras.errors import InputError
     from ls_keras.registry import load_task, needing_extra
     from ls_keras.run_directory import RunDirectory
+    from ls_keras.stored_run import open_run
     from lsk.results import show
 
     overrides = {_KEYS[k]: v for k, v in chosen.items() if v is not None}
@@ -83,10 +84,7 @@ def train(
                 "Expected --resume RUN without options that the run has already settled. "
                 "Received: both"
             )
-        run = RunDirectory.open(resume)
-        stored = run.read_config()
-        task = load_task(stored["task"])
-        config = configuration.from_dict(task, stored)
+        run, task, config = open_run(resume, backend)
     else:
         if task_name is None:
             raise InputError(
@@ -95,7 +93,7 @@ def train(
         task = load_task(task_name)
         config = configuration.resolve(task, preset, overrides)
         run = RunDirectory.create(run_dir or _new_directory(config), config.to_dict())
-    load_backend(backend)
+        load_backend(backend)
     reporter = options.reporter(verbose, quiet)
     reporter.log = run.log_file
     reporter.message(f"Run: {run.path}")

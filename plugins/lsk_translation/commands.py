@@ -20,13 +20,11 @@ def translate(run: Path, file: Path | None, quiet: bool) -> None:
     Blank lines stay blank. Lines are translated in batches of similar length and come out in
     their own order.
     """
-    from ls_keras.backend import load_backend
-    from ls_keras.config import from_dict
-    from ls_keras.registry import load_task, needing_extra
+    from ls_keras.registry import needing_extra
     from ls_keras.run_directory import RunDirectory
+    from ls_keras.stored_run import open_run
 
-    directory = RunDirectory.open(run)
-    stored = directory.read_config()
+    stored = RunDirectory.open(run).read_config()
     if stored["task"] != "translation":
         raise InputError(
             f"Expected a run of task 'translation'. Received: one of '{stored['task']}'"
@@ -35,13 +33,11 @@ def translate(run: Path, file: Path | None, quiet: bool) -> None:
     filled = [i for i, line in enumerate(lines) if line.strip()]
     found = [""] * len(lines)
     if filled:
-        task = load_task("translation")
+        directory, task, config = open_run(run)
         reporter = Reporter(verbosity=-1 if quiet else 0)
-        load_backend()
         with needing_extra(task):
             from lsk_translation.translate_lines import translate_lines
 
-            config = from_dict(task, stored)
             texts = translate_lines(directory, config, [lines[i] for i in filled], reporter)
         for i, text in zip(filled, texts, strict=True):
             found[i] = text

@@ -1,20 +1,73 @@
 """The commands that the translation task adds to `lsk`."""
 
+import dataclasses
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from ls_keras.backend import BACKENDS
 from ls_keras.errors import InputError
 from ls_keras.progress import Reporter
+
+if TYPE_CHECKING:
+    from lsk_translation.decoding import Translation
+
+
+class _Temperature(click.ParamType):
+    """A number, or the word `fitted`."""
+
+    name = "T|fitted"
+
+    def convert(self, value, param, ctx):
+        """Returns a float, or `"fitted"`."""
+        if value == "fitted":
+            return value
+        try:
+            return float(value)
+        except ValueError:
+            self.fail(f"Expected a number or 'fitted'. Received: {value!r}", param, ctx)
 
 
 @click.command(short_help="Translate lines with a trained run.")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("file", type=click.Path(path_type=Path), required=False)
+@click.option("--beam", type=int, help="Live beams; 1 is greedy search. [default: the run's, 4]")
+@click.option(
+    "--length-penalty",
+    type=float,
+    help="Exponent a of ((5 + length) / 6)^a, which divides log p. [default: the run's, 0.6]",
+)
+@click.option(
+    "--temperature",
+    type=_Temperature(),
+    help="T that divides the logits, or the one that `lsk calibrate` fitted. [default: 1]",
+)
+@click.option(
+    "--n-best", type=int, metavar="N", help="N translations a line: line number, tab, translation."
+)
+@click.option("--scores", is_flag=True, help="Each translation's score and a tab before it.")
+@click.option("--batch-size", type=int, help="Sentences decoded together. [default: 64]")
+@click.option(
+    "--backend",
+    type=click.Choice(BACKENDS),
+    help="Keras backend. [default: KERAS_BACKEND, else tensorflow]",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Only warnings, no progress.")
-def translate(run: Path, file: Path | None, quiet: bool) -> None:
+def translate(
+    run: Path,
+    file: Path | None,
+    beam: int | None,
+    length_penalty: float | None,
+    temperature: float | str | None,
+    n_best: int | None,
+    scores: bool,
+    batch_size: int | None,
+    backend: str | None,
+    quiet: bool,
+) -> None:
     """Translate the lines of FILE (default: stdin) with the model of RUN; one line out for each.
 
     Blank lines stay blank. Lines are translated in batches of similar length and come out in
@@ -24,6 +77,8 @@ def translate(run: Path, file: Path | None, quiet: bool) -> None:
     from ls_keras.run_directory import RunDirectory
     from ls_keras.stored_run import open_run
 
+    if n_best is not None and n_best < 1:
+        raise InputError(f"Expected --n-best of at least 1. Received: {n_best}")
     stored = RunDirectory.open(run).read_config()
     if stored["task"] != "translation":
         raise InputError(
@@ -31,18 +86,35 @@ def translate(run: Path, file: Path | None, quiet: bool) -> None:
         )
     lines = _read_lines(file)
     filled = [i for i, line in enumerate(lines) if line.strip()]
-    found = [""] * len(lines)
+    found: dict[int, list[Translation]] = {}
     if filled:
-        directory, task, config = open_run(run)
-        reporter = Reporter(verbosity=-1 if quiet else 0)
+        directory, task, config = open_run(run, backend)
         with needing_extra(task):
-            from lsk_translation.translate_lines import translate_lines
+            from lsk_translation.translate_lines import fitted_temperature, translate_lines
 
-            texts = translate_lines(directory, config, [lines[i] for i in filled], reporter)
-        for i, text in zip(filled, texts, strict=True):
-            found[i] = text
-    for line in found:
-        click.echo(line)
+            if temperature == "fitted":
+                temperature = fitted_temperature(directory)
+            given = {
+                "beam_size": beam,
+                "length_penalty": length_penalty,
+                "temperature": temperature,
+                "batch_size": batch_size,
+            }
+            decoding = dataclasses.replace(
+                config.decoding, **{k: v for k, v in given.items() if v is not None}
+            )
+            translations = translate_lines(
+                directory,
+                dataclasses.replace(config, decoding=decoding),
+                [lines[i] for i in filled],
+                Reporter(verbosity=-1 if quiet else 0),
+                num_return=n_best or 1,
+            )
+        found = dict(zip(filled, translations, strict=True))
+    for i in range(len(lines)):
+        for text, score in found.get(i, [("", 0.0)]):
+            columns = [str(i + 1)] * bool(n_best) + [f"{score:.4f}"] * scores
+            click.echo("\t".join([*columns, text]))
 
 
 def _read_lines(file: Path | None) -> list[str]:

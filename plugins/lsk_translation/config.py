@@ -1,6 +1,7 @@
 """Defaults and presets of the translation task."""
 
 import dataclasses
+import math
 
 from ls_keras.config import Preset
 from ls_keras.errors import InputError
@@ -85,20 +86,38 @@ class DecodingConfig:
     """How translations are searched for.
 
     Attributes:
+        beam_size: Live beams of the search; 1 is greedy search.
+        length_penalty: Exponent a of ((5 + |y|) / 6)^a, which divides log p(y).
+        temperature: T: the logits are divided by it before the softmax.
         batch_size: Sentences decoded together.
-        length_ratio: A translation has at most `length_ratio × source pieces + length_margin`.
+        length_ratio: A translation has at most `length_ratio × source pieces + length_margin`
+            pieces, the source padded to one of few lengths.
         length_margin: See `length_ratio`.
     """
 
+    beam_size: int = 4
+    length_penalty: float = 0.6
+    temperature: float = 1.0
     batch_size: int = 64
     length_ratio: float = 1.5
     length_margin: int = 10
 
     def __post_init__(self):
-        if self.batch_size < 1 or self.length_ratio < 0 or self.length_margin < 1:
+        for key, least in (("beam_size", 1), ("batch_size", 1), ("length_margin", 1)):
+            if getattr(self, key) < least:
+                raise InputError(
+                    f"Expected decoding.{key} of at least {least}. Received: {getattr(self, key)}"
+                )
+        for key in ("length_penalty", "length_ratio"):
+            if not 0 <= getattr(self, key) < math.inf:
+                raise InputError(
+                    f"Expected decoding.{key} to be a finite number ≥ 0. "
+                    f"Received: {getattr(self, key)}"
+                )
+        if not 0 < self.temperature < math.inf:
             raise InputError(
-                "Expected decoding.batch_size ≥ 1, length_ratio ≥ 0 and length_margin ≥ 1. "
-                f"Received: {self.batch_size}, {self.length_ratio}, {self.length_margin}"
+                "Expected decoding.temperature to be a finite number > 0. "
+                f"Received: {self.temperature}"
             )
 
 

@@ -5,21 +5,34 @@ from collections.abc import Sequence
 import keras_hub  # noqa: F401 - registers the layers of the saved model
 
 from ls_keras.config import Config
-from ls_keras.errors import LsKerasError
+from ls_keras.errors import LsKerasError, RunDirectoryError
 from ls_keras.progress import Reporter
-from ls_keras.run_directory import RunDirectory
+from ls_keras.run_directory import RunDirectory, read_json
 from lsk_translation.data import VOCABULARY_FILE, Sentences
-from lsk_translation.decoding import Translator, translate_sentences, uses_xla
+from lsk_translation.decoding import Translation, translate_sentences, uses_xla
 from lsk_translation.subwords import SubwordVocabulary
+from lsk_translation.translator import Translator
 
 
 def translate_lines(
-    run: RunDirectory, config: Config, lines: Sequence[str], reporter: Reporter
-) -> list[str]:
-    """Returns the translation of each line; blank ones are not allowed.
+    run: RunDirectory,
+    config: Config,
+    lines: Sequence[str],
+    reporter: Reporter,
+    *,
+    num_return: int = 1,
+) -> list[list[Translation]]:
+    """Returns the translations of each line, best first; blank lines are not allowed.
 
     Lines longer than `data.max_length` pieces are translated with a warning: the model has not
     seen such lengths in training.
+
+    Args:
+        run: A finished run.
+        config: Its configuration; `config.decoding` says how to search.
+        lines: The sources.
+        reporter: Who is told.
+        num_return: Translations a line.
     """
     artifacts = run.read_artifacts()
     if VOCABULARY_FILE not in artifacts:
@@ -37,6 +50,28 @@ def translate_lines(
             f"a line of {sentences.lengths[row]} pieces is longer than any in training "
             f"({config.data.max_length}): {lines[row][:40]!r}"
         )
-    translator = Translator(model, config.decoding, jit_compile=uses_xla(config))
-    progress = reporter.counter("translating", "lines")
-    return translate_sentences(translator, sentences, vocabulary, progress)
+    translator = Translator(
+        model, config.decoding, num_return=num_return, jit_compile=uses_xla(config)
+    )
+    return translate_sentences(
+        translator,
+        sentences,
+        vocabulary,
+        reporter.counter("translating", "lines"),
+        temperature=config.decoding.temperature,
+    )
+
+
+def fitted_temperature(run: RunDirectory) -> float:
+    """Returns the temperature that `lsk calibrate` found for a run.
+
+    Raises:
+        RunDirectoryError: If it has not been there, or fitted something else.
+    """
+    found = read_json(run.calibration_file) if run.calibration_file.is_file() else None
+    if found is None or found["temperature"] is None:
+        what = "no calibration.json" if found is None else f"{found['method']} scaling"
+        raise RunDirectoryError(
+            f"Expected a temperature fitted by `lsk calibrate {run.path}`. Received: {what}"
+        )
+    return float(found["temperature"])

@@ -4,14 +4,16 @@ import pytest
 import small_translation
 from lsk_translation.config import DecodingConfig, ModelConfig
 from lsk_translation.data import Sentences
-from lsk_translation.decoding import Translator, translate_examples, translate_sentences
+from lsk_translation.decoding import padded_size, translate_examples, translate_sentences
 from lsk_translation.model import build_transformer
 from lsk_translation.subwords import END_ID, PAD_ID, START_ID, SubwordVocabulary
 from lsk_translation.task import TranslationTask
+from lsk_translation.translator import Translator
 
 from ls_keras.calibration import TemperatureFit, calibrated
 from ls_keras.config import resolve
 from ls_keras.decoding import compiled
+from ls_keras.errors import InputError, LsKerasError
 
 K = 20
 
@@ -32,24 +34,66 @@ def some_sentences(n=7, seed=0):
     )
 
 
+def log_probabilities(model, source, target, temperature=1.0):
+    """The whole model on the whole prefix, without any cache, in float64."""
+    z = np.float64(keras.ops.convert_to_numpy(model({"source": source, "target": target})))
+    z /= temperature
+    return (
+        z
+        - np.log(np.exp(z - z.max(-1, keepdims=True)).sum(-1, keepdims=True))
+        - z.max(-1, keepdims=True)
+    )
+
+
 def greedy_by_full_passes(model, source, max_length):
-    """Greedy decoding without any cache: the whole model on the whole prefix, every time."""
     target = np.full((len(source), max_length + 1), PAD_ID, np.int32)
     target[:, 0] = START_ID
     for position in range(max_length):
-        z = keras.ops.convert_to_numpy(model({"source": source, "target": target}))[:, position]
+        z = log_probabilities(model, source, target)[:, position]
         z[:, [PAD_ID, START_ID]] = -np.inf
         ended = (target == END_ID).any(1)
         target[:, position + 1] = np.where(ended, END_ID, z.argmax(-1))
     return [row[1:][row[1:] != END_ID] for row in target]
 
 
-def test_cached_steps_equal_full_passes(model):
+def test_one_beam_is_greedy_by_full_passes(model):
     source = some_sentences().padded(np.arange(7), 6)
-    translator = Translator(model, DecodingConfig(length_ratio=1.0, length_margin=4))
+    translator = Translator(model, DecodingConfig(1, length_ratio=1.0, length_margin=4))
     expected = greedy_by_full_passes(model, source, 10)
     for found, wanted in zip(translator.translate(source), expected, strict=True):
-        np.testing.assert_array_equal(found, wanted)
+        np.testing.assert_array_equal(found[0][0], wanted)
+
+
+def test_scores_are_those_of_full_passes(model):
+    config = DecodingConfig(beam_size=3, length_penalty=0.6, length_ratio=0, length_margin=5)
+    translator = Translator(model, config, num_return=3)
+    source = some_sentences().padded(np.arange(7), 6)
+    for row, hypotheses in enumerate(translator.translate(source, temperature=0.4)):
+        scores = [score for _, score in hypotheses]
+        assert scores == sorted(scores, reverse=True)
+        assert len({tuple(tokens) for tokens, _ in hypotheses}) == len(hypotheses)
+        for tokens, score in hypotheses:
+            labels = [*tokens, END_ID][:5]  # an unfinished one has no end token
+            target = np.full((1, 5), PAD_ID, np.int32)
+            target[0, : len(labels)] = [START_ID, *labels][: len(labels)]
+            log_p = log_probabilities(model, source[row : row + 1], target, 0.4)[0]
+            total = sum(log_p[i, label] for i, label in enumerate(labels))
+            assert score == pytest.approx(total / ((5 + len(labels)) / 6) ** 0.6, rel=1e-4)
+
+
+def test_more_translations_than_beams_are_refused():
+    model = build_transformer(ModelConfig(layers=1, width=8, heads=2), K)
+    with pytest.raises(InputError, match="Expected 1 to 4 translations a sentence"):
+        Translator(model, DecodingConfig(), num_return=5)
+
+
+def test_a_model_that_emits_nan_is_reported():
+    model = build_transformer(ModelConfig(layers=1, width=8, heads=2), K)
+    logits = model.get_layer("embedding")
+    logits.set_weights([np.full_like(w, np.nan) for w in logits.get_weights()])
+    translator = Translator(model, DecodingConfig(beam_size=2))
+    with pytest.raises(LsKerasError, match="Expected finite logits from the model"):
+        translator.translate(some_sentences(1).padded(np.arange(1), 6))
 
 
 def test_padding_of_the_source_changes_nothing(model):
@@ -76,14 +120,15 @@ def test_the_future_is_hidden(model):
     assert np.abs(first[:, 3:] - second[:, 3:]).max() > 1e-3
 
 
-def test_order_and_batch_size_make_no_difference(tmp_path, model):
-    text = ["ab cd", "d", "abcd abcd abcd", "bb", "a a a a", "cab", "dd dd"]
+def test_order_and_batch_size_make_no_difference():
+    text = ["ab cd", "d", "abc dab " * 4, "bb", "a a a a", "cab", "dd dd"]
     vocabulary = SubwordVocabulary.train(text * 3, size=12, byte_fallback=False)
     model = build_transformer(ModelConfig(layers=1, width=16, feedforward=32), vocabulary.size)
     sentences = Sentences(*vocabulary.encode(text))
+    assert len({padded_size(int(n) + 1) for n in sentences.lengths}) > 1
     found = []
     for batch_size in (1, 3, 64):
-        config = DecodingConfig(batch_size=batch_size, length_ratio=0, length_margin=6)
+        config = DecodingConfig(beam_size=2, batch_size=batch_size, length_margin=2)
         seen: list[tuple[int, int]] = []
         translator = Translator(model, config)
         found.append(
@@ -92,12 +137,15 @@ def test_order_and_batch_size_make_no_difference(tmp_path, model):
             )
         )
         assert seen[-1] == (len(text), len(text))
-    assert found[0] == found[1] == found[2]
+    for others in found[1:]:
+        for first, second in zip(found[0], others, strict=True):
+            assert [t.text for t in first] == [t.text for t in second]
+            assert [t.score for t in first] == pytest.approx([t.score for t in second], rel=1e-4)
 
 
 def test_a_temperature_behind_the_logits_keeps_greedy_translations(tmp_path):
     task = TranslationTask()
-    config = resolve(task, None, small_translation.settings(tmp_path))
+    config = resolve(task, None, {**small_translation.settings(tmp_path), "decoding.beam_size": 1})
     data = task.load_data(config)
     model = task.build_model(config, data)
     fit = TemperatureFit(2.0, "nll", 1.0, 0.9, 0.1, 0.0, 9, 3, True)
@@ -108,6 +156,17 @@ def test_a_temperature_behind_the_logits_keeps_greedy_translations(tmp_path):
     examples = data.splits["test"]
     arguments = (examples, config, data, lambda done, total: None)
     assert translate_examples(scaled, *arguments) == translate_examples(model, *arguments)
+
+
+def test_dividing_logits_in_the_model_or_in_the_search_is_the_same(model):
+    scaled = calibrated(model, TemperatureFit(1.7, "nll", 1.0, 0.9, 0.1, 0.0, 9, 3, True))
+    source = some_sentences().padded(np.arange(7), 6)
+    config = DecodingConfig(beam_size=3, length_margin=3)
+    inside = Translator(scaled, config).translate(source)
+    outside = Translator(model, config).translate(source, temperature=1.7)
+    for first, second in zip(inside, outside, strict=True):
+        np.testing.assert_array_equal(first[0][0], second[0][0])
+        assert first[0][1] == pytest.approx(second[0][1], rel=1e-4)
 
 
 def test_compiled_search_is_retraced_for_each_source_length():

@@ -2,7 +2,7 @@
 
 import io
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import keras
@@ -23,10 +23,18 @@ class Checkpoints:
         directory: Where the files `step-00000500.npz` are.
         kept: How many of the newest stay.
         kept_every: Checkpoints whose step this divides stay as well; 0: none.
+        kept_steps: Checkpoints of these steps stay as well.
     """
 
-    def __init__(self, directory: Path, kept: int = 2, kept_every: int = 0):
-        self.directory, self.kept, self.kept_every = directory, kept, kept_every
+    def __init__(
+        self,
+        directory: Path,
+        kept: int = 2,
+        kept_every: int = 0,
+        kept_steps: Collection[int] = (),
+    ):
+        self.directory, self.kept = directory, kept
+        self.kept_every, self.kept_steps = kept_every, kept_steps
 
     def steps(self) -> list[int]:
         """Returns the steps of the checkpoints that are there, ascending."""
@@ -40,7 +48,8 @@ class Checkpoints:
         np.savez(buffer, allow_pickle=False, step=np.int64(step), **_state(model))
         write_bytes(self._file(step), buffer.getbuffer())
         for old in self.steps()[: -self.kept]:
-            if not self.kept_every or old % self.kept_every:
+            of_every = self.kept_every and old % self.kept_every == 0
+            if not of_every and old not in self.kept_steps:
                 self._file(old).unlink(missing_ok=True)
 
     def restore(self, model: keras.Model, step: int | None = None) -> dict[str, np.ndarray]:
@@ -57,30 +66,58 @@ class Checkpoints:
         Raises:
             RunDirectoryError: If there is none, or it belongs to another model.
         """
+        step = self._find(step)
+        state = self._read(step)
+        model.optimizer.build(model.trainable_variables)
+        variables = _variables(model)
+        self._check(state, variables, step)
+        for name, variable in variables.items():
+            variable.assign(state[name])
+        return state
+
+    def read_model(self, model: keras.Model, step: int) -> list[np.ndarray]:
+        """Returns what a checkpoint holds for `model.variables`, in their order.
+
+        Raises:
+            RunDirectoryError: If there is none of that step, or it belongs to another model.
+        """
+        variables = _model_variables(model)
+        state = self._read(self._find(step), "model/")
+        self._check(state, variables, step)
+        return [state[name] for name in variables]
+
+    def _find(self, step: int | None) -> int:
+        """Returns `step`, or the newest, if there is a checkpoint of it."""
         steps = self.steps()
         if not steps or (step is not None and step not in steps):
+            wanted = "a checkpoint" if step is None else f"the checkpoint of step {step}"
             raise RunDirectoryError(
-                f"Expected a checkpoint in {self.directory}. Received: steps {steps}"
+                f"Expected {wanted} in {self.directory}. Received: steps {steps}"
             )
-        file = self._file(steps[-1] if step is None else step)
+        return steps[-1] if step is None else step
+
+    def _read(self, step: int, prefix: str = "") -> dict[str, np.ndarray]:
+        """Reads the arrays whose names start with `prefix`."""
+        file = self._file(step)
         try:
             # Opened here, since NumPy leaves a file open that it can't read.
             with file.open("rb") as content, np.load(content, allow_pickle=False) as stored:
-                state = dict(stored)
+                return {name: stored[name] for name in stored.files if name.startswith(prefix)}
         except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
             raise RunDirectoryError(
                 f"Expected a readable checkpoint at {file}. Received: {error}"
             ) from error
-        model.optimizer.build(model.trainable_variables)
-        for name, variable in _variables(model).items():
+
+    def _check(
+        self, state: dict[str, np.ndarray], variables: dict[str, keras.Variable], step: int
+    ) -> None:
+        for name, variable in variables.items():
             if name not in state or state[name].shape != tuple(variable.shape):
                 raise RunDirectoryError(
-                    f"Expected {file} to hold {name} ({variable.path}) of shape "
+                    f"Expected {self._file(step)} to hold {name} ({variable.path}) of shape "
                     f"{tuple(variable.shape)}. "
                     f"Received: {state[name].shape if name in state else 'nothing'}"
                 )
-            variable.assign(state[name])
-        return state
 
     def _file(self, step: int) -> Path:
         return self.directory / f"step-{step:08d}.npz"
@@ -162,10 +199,14 @@ class Interrupted(Exception):  # noqa: N818 - it is no error
         self.step = step
 
 
-def _variables(model: keras.Model) -> dict[str, keras.Variable]:
+def _model_variables(model: keras.Model) -> dict[str, keras.Variable]:
     # By number: paths need not be unique, and hold counters that differ from process to process.
+    return {f"model/{i}": v for i, v in enumerate(model.variables)}
+
+
+def _variables(model: keras.Model) -> dict[str, keras.Variable]:
     return {
-        **{f"model/{i}": v for i, v in enumerate(model.variables)},
+        **_model_variables(model),
         **{f"optimizer/{i}": v for i, v in enumerate(model.optimizer.variables)},
     }
 

@@ -30,6 +30,7 @@ from ls_keras.progress import Reporter, duration
 from ls_keras.run_directory import SCHEMA, RunDirectory, read_json, write_json
 from ls_keras.task import Examples, Task, TaskData
 from ls_keras.training_log import TrainingLog
+from ls_keras.weight_averaging import average_checkpoints, averaged_steps
 
 
 def train(
@@ -58,8 +59,9 @@ def train(
     run.write_artifacts(data.artifacts)
     source = training_source(config, data)
     total = options.steps or (options.epochs or 1) * source.steps_per_epoch
+    averaged = averaged_steps(total, options.checkpoint_every, options.average_last)
     checkpoints = Checkpoints(
-        run.checkpoints, options.checkpoints_kept, options.checkpoints_kept_every
+        run.checkpoints, options.checkpoints_kept, options.checkpoints_kept_every, averaged
     )
     for note in data.notes:
         reporter.message(f"Note: {note}")
@@ -118,6 +120,9 @@ def train(
                 saver.end_epoch()  # after the history has its entry: neither is lost without both
         if config.optimizer.ema:
             model.optimizer.average(model.trainable_variables)
+        if averaged:
+            average_checkpoints(model, checkpoints, averaged)
+            reporter.message(f"Averaged the weights of steps {', '.join(map(str, averaged))}")
         # Without the optimizer: its state is in the checkpoints, and loading needs none of it.
         run.save_model(keras.Model(model.inputs, model.outputs[0], name=model.name))
     trained = time.monotonic() - start

@@ -89,6 +89,10 @@ class RunDirectory:
             )
         return run
 
+    def sweep_file(self, split: str) -> Path:
+        """Returns where the points of a sweep over temperatures are kept."""
+        return self.evaluation / f"{split}-temperature-sweep.json"
+
     def read_config(self) -> dict[str, Any]:
         """Returns the resolved configuration as it was written."""
         config = read_json(self.config_file)

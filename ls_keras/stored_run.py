@@ -1,10 +1,13 @@
 """Opening a run that was trained before, with its task and configuration."""
 
+import dataclasses
 import os
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from ls_keras.backend import load_backend
 from ls_keras.config import Config, from_dict
+from ls_keras.errors import InputError
 from ls_keras.registry import load_task
 from ls_keras.run_directory import RunDirectory
 from ls_keras.task import Task
@@ -18,20 +21,37 @@ class StoredRun(NamedTuple):
     config: Config
 
 
-def open_run(path: str | os.PathLike, backend: str | None = None) -> StoredRun:
+def open_run(
+    path: str | os.PathLike,
+    backend: str | None = None,
+    *,
+    decoding: Mapping[str, Any] | None = None,
+) -> StoredRun:
     """Opens a run, then loads Keras.
 
     Args:
         path: The run directory.
         backend: The Keras backend to use; `None`: what the environment says.
+        decoding: Fields of `config.decoding` that differ from the run's; `None` in one leaves it.
 
     Raises:
         RunDirectoryError: If there is no run at `path`.
-        InputError: If its task is not installed, or the backend is not.
+        InputError: If its task is not installed, or the backend is not, or its decoding has no
+            such field or value.
     """
     directory = RunDirectory.open(path)
     stored = directory.read_config()
     task = load_task(stored["task"])
     config = from_dict(task, stored)
+    changes = {name: value for name, value in (decoding or {}).items() if value is not None}
+    unknown = changes.keys() - {field.name for field in dataclasses.fields(config.decoding)}
+    if unknown:
+        raise InputError(
+            f"Expected a task whose decoding has {', '.join(sorted(unknown))}. "
+            f"Received: a run of task '{task.name}'"
+        )
+    if changes:  # before Keras is loaded: a value out of range is told at once
+        changed = dataclasses.replace(config.decoding, **changes)
+        config = dataclasses.replace(config, decoding=changed)
     load_backend(backend)
     return StoredRun(directory, task, config)

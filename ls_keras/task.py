@@ -9,6 +9,7 @@ distillation exist once: a model emits float32 logits `(..., num_classes)` from 
 import abc
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -78,14 +79,17 @@ class Scores:
     """A task's scores of decoded outputs.
 
     Attributes:
-        values: By name, each a number where the docs say whether more is better.
+        values: By name, each a number where the docs say whether more is better; first the one
+            that curves are drawn of.
         labels: What each is called in a table.
         signatures: How a score was computed, where its field writes that down (sacrebleu).
+        intervals: The ends of the 95 % intervals of those scores that have one.
     """
 
     values: Mapping[str, float]
     labels: Mapping[str, str]
     signatures: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    intervals: Mapping[str, tuple[float, float]] = dataclasses.field(default_factory=dict)
 
 
 class Task(abc.ABC):
@@ -131,6 +135,14 @@ class Task(abc.ABC):
     @abc.abstractmethod
     def score(self, examples: Examples, outputs: Sequence[Any]) -> Scores:
         """Compares decoded outputs with the references."""
+
+    def prepare(self, config: "Config", data: TaskData, directory: Path) -> None:
+        """Writes loaded data into the empty `directory`, if the task offers that.
+
+        `load_data` must then take them from there where `config.data.source` is a prepared data
+        set; `ls_keras.prepared` tells, and keeps settings, notes and checksums.
+        """
+        raise NotImplementedError  # `ls_keras.prepared.prepare` says so to the user
 
     def augment(self, config: "Config") -> "keras.layers.Layer | None":
         """Returns the random augmentation of inputs as a layer, callable by itself."""

@@ -17,8 +17,10 @@ from ls_keras.errors import LsKerasError
 from ls_keras.registry import COMMAND_GROUP, plugins
 from lsk.calibrate import calibrate
 from lsk.evaluate import evaluate
+from lsk.prepare import prepare
 from lsk.reliability import reliability
 from lsk.show import show
+from lsk.sweep_temperature import sweep_temperature
 from lsk.tasks import tasks
 from lsk.train import train
 
@@ -67,7 +69,7 @@ def cli() -> None:
     """
 
 
-for _command in (train, evaluate, calibrate, reliability, show, tasks):
+for _command in (prepare, train, evaluate, calibrate, reliability, sweep_temperature, show, tasks):
     cli.add_command(_command)
 
 

@@ -1,6 +1,6 @@
 """Options that commands share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import click
 
@@ -33,3 +33,16 @@ def as_json(command: Callable) -> Callable:
 def reporter(verbose: bool, quiet: bool) -> Reporter:
     """Returns who is told, and how much."""
     return Reporter(verbosity=int(verbose) - int(quiet))
+
+
+def assignments(texts: Iterable[str]) -> dict[str, str]:
+    """Returns what `--set KEY=VALUE` options say, values as they were typed."""
+    from ls_keras.errors import InputError
+
+    found = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not (key and equals):
+            raise InputError(f"Expected --set KEY=VALUE. Received: {text!r}")
+        found[key.strip()] = value.strip()
+    return found

@@ -6,14 +6,15 @@ from typing import Any
 
 import click
 
+INTERVAL = ("  95% interval, from", "  to")
 # The rows that every task has, after those of the task's own scores.
 COMMON = {
     "perplexity": "perplexity",
     "nll": "NLL (nats, unsmoothed)",
     "accuracy": "accuracy",
     "ece": "ECE (15 bins)",
-    "ece_low": "  95% interval, from",
-    "ece_high": "  to",
+    "ece_low": INTERVAL[0],
+    "ece_high": INTERVAL[1],
     "brier": "Brier score",
     "loss": "loss as trained",
 }
@@ -38,12 +39,15 @@ def table(results: Mapping[str, Any]) -> str:
         name for name in results if isinstance(results[name], dict) and "nll" in results[name]
     ]
     labels = {**results["labels"], **COMMON}
-    names = [n for n in labels if any(n in results[s] for s in splits)]
+    for name in results["labels"]:
+        labels[f"{name}_low"], labels[f"{name}_high"] = INTERVAL
+    rows = [x for n in results["labels"] for x in (n, f"{n}_low", f"{n}_high")] + list(COMMON)
+    names = [n for n in rows if any(n in results[s] for s in splits)]
     width = max(len(labels.get(n, n)) for n in names)
     head = f"α = {results['alpha']:g}" + ", calibrated" * results.get("calibrated", False)
     lines = [f"{head:{width}}" + "".join(f"  {s:>12}" for s in splits)]
     for name in names:
-        own = name in results["labels"]
+        own = name.removesuffix("_low").removesuffix("_high") in results["labels"]
         cells = (_number(results[s].get(name), own) for s in splits)
         lines.append(f"{labels.get(name, name):{width}}" + "".join(f"  {c:>12}" for c in cells))
     return "\n".join(lines)

@@ -77,7 +77,7 @@ def train(
     from lsk.results import show
 
     overrides = {_KEYS[k]: v for k, v in chosen.items() if v is not None}
-    overrides |= dict(_assignment(text) for text in assignments)
+    overrides |= options.assignments(assignments)
     if resume:
         if task_name or preset or run_dir or overrides:
             raise InputError(
@@ -107,15 +107,6 @@ def train(
             reporter.warning(f"{stop}; go on with: lsk train --resume {run.path}")
             raise click.exceptions.Exit(130) from None
     show(results, as_json)
-
-
-def _assignment(text: str) -> tuple[str, str]:
-    from ls_keras.errors import InputError
-
-    key, equals, value = text.partition("=")
-    if not (key and equals):
-        raise InputError(f"Expected --set KEY=VALUE. Received: {text!r}")
-    return key.strip(), value.strip()
 
 
 def _new_directory(config) -> Path:

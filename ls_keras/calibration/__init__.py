@@ -15,6 +15,7 @@ from ls_keras.calibration.reliability import (
 )
 from ls_keras.calibration.reliability_curve import ReliabilityCurve
 from ls_keras.calibration.temperature import TemperatureFit, fit_temperature
+from ls_keras.calibration.temperature_curve import TemperatureCurve, temperature_curve
 from ls_keras.calibration.temperature_dataset import fit_temperature_dataset
 from ls_keras.calibration.vector_scaling import VectorFit, fit_vector_scaling
 
@@ -27,6 +28,7 @@ __all__ = [
     "Perplexity",
     "ReliabilityAccumulator",
     "ReliabilityCurve",
+    "TemperatureCurve",
     "TemperatureFit",
     "VectorFit",
     "calibrated",
@@ -36,4 +38,5 @@ __all__ = [
     "fit_temperature_dataset",
     "fit_vector_scaling",
     "reliability_curve",
+    "temperature_curve",
 ]

@@ -1,6 +1,21 @@
 """Figures, drawn with Matplotlib's object-oriented interface: no pyplot, no global state."""
 
+from ls_keras.plots.information_curve import information_curve, information_rows
+from ls_keras.plots.mean_logits_map import mean_logits_map, mean_logits_rows
+from ls_keras.plots.projection_panels import projection_panels, projection_rows
 from ls_keras.plots.reliability_diagram import reliability_diagram, reliability_rows
 from ls_keras.plots.style import save
+from ls_keras.plots.temperature_panels import temperature_panels
 
-__all__ = ["reliability_diagram", "reliability_rows", "save"]
+__all__ = [
+    "information_curve",
+    "information_rows",
+    "mean_logits_map",
+    "mean_logits_rows",
+    "projection_panels",
+    "projection_rows",
+    "reliability_diagram",
+    "reliability_rows",
+    "save",
+    "temperature_panels",
+]

@@ -1,6 +1,5 @@
 """The commands that the translation task adds to `lsk`."""
 
-import dataclasses
 import os
 import sys
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ls_keras.backend import BACKENDS
-from ls_keras.errors import InputError
+from ls_keras.errors import InputError, RunDirectoryError
 from ls_keras.progress import Reporter
 
 if TYPE_CHECKING:
@@ -88,24 +87,24 @@ def translate(
     filled = [i for i, line in enumerate(lines) if line.strip()]
     found: dict[int, list[Translation]] = {}
     if filled:
-        directory, task, config = open_run(run, backend)
-        with needing_extra(task):
-            from lsk_translation.translate_lines import fitted_temperature, translate_lines
-
-            if temperature == "fitted":
-                temperature = fitted_temperature(directory)
-            given = {
-                "beam_size": beam,
-                "length_penalty": length_penalty,
-                "temperature": temperature,
-                "batch_size": batch_size,
-            }
-            decoding = dataclasses.replace(
-                config.decoding, **{k: v for k, v in given.items() if v is not None}
+        decoding = {
+            "beam_size": beam,
+            "length_penalty": length_penalty,
+            "temperature": _fitted(run) if temperature == "fitted" else temperature,
+            "batch_size": batch_size,
+        }
+        directory, task, config = open_run(run, backend, decoding=decoding)
+        if n_best is not None and n_best > config.decoding.beam_size:
+            raise InputError(
+                f"Expected --n-best of at most the beam's size, {config.decoding.beam_size}. "
+                f"Received: {n_best}"
             )
+        with needing_extra(task):
+            from lsk_translation.translate_lines import translate_lines
+
             translations = translate_lines(
                 directory,
-                dataclasses.replace(config, decoding=decoding),
+                config,
                 [lines[i] for i in filled],
                 Reporter(verbosity=-1 if quiet else 0),
                 num_return=n_best or 1,
@@ -115,6 +114,20 @@ def translate(
         for text, score in found.get(i, [("", 0.0)]):
             columns = [str(i + 1)] * bool(n_best) + [f"{score:.4f}"] * scores
             click.echo("\t".join([*columns, text]))
+
+
+def _fitted(path: Path) -> float:
+    """Returns the temperature that `lsk calibrate` found for a run."""
+    from ls_keras.run_directory import RunDirectory, read_json
+
+    file = RunDirectory.open(path).calibration_file
+    found = read_json(file) if file.is_file() else None
+    if found is None or found["temperature"] is None:
+        what = "no calibration.json" if found is None else f"{found['method']} scaling"
+        raise RunDirectoryError(
+            f"Expected a temperature fitted by `lsk calibrate {path}`. Received: {what}"
+        )
+    return float(found["temperature"])
 
 
 def _read_lines(file: Path | None) -> list[str]:

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import keras_hub  # noqa: F401 - registers the layers of the saved model
 
 from ls_keras.config import Config
-from ls_keras.errors import LsKerasError, RunDirectoryError
+from ls_keras.errors import LsKerasError
 from ls_keras.progress import Reporter
-from ls_keras.run_directory import RunDirectory, read_json
+from ls_keras.run_directory import RunDirectory
 from lsk_translation.data import VOCABULARY_FILE, Sentences
 from lsk_translation.decoding import Translation, translate_sentences, uses_xla
 from lsk_translation.subwords import SubwordVocabulary
@@ -60,18 +60,3 @@ def translate_lines(
         reporter.counter("translating", "lines"),
         temperature=config.decoding.temperature,
     )
-
-
-def fitted_temperature(run: RunDirectory) -> float:
-    """Returns the temperature that `lsk calibrate` found for a run.
-
-    Raises:
-        RunDirectoryError: If it has not been there, or fitted something else.
-    """
-    found = read_json(run.calibration_file) if run.calibration_file.is_file() else None
-    if found is None or found["temperature"] is None:
-        what = "no calibration.json" if found is None else f"{found['method']} scaling"
-        raise RunDirectoryError(
-            f"Expected a temperature fitted by `lsk calibrate {run.path}`. Received: {what}"
-        )
-    return float(found["temperature"])

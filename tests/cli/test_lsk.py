@@ -60,6 +60,55 @@ def test_translate_keeps_lines_and_blank_ones(run):
     assert lines[1] == lines[3] == ""
 
 
+def test_translate_gives_the_best_translations_with_their_scores(run):
+    path, _ = run
+    options = ("--beam", 3, "--n-best", 2, "--scores", "--temperature", 1.5, "-q")
+    done = lsk("translate", path, *options, input="ab cd\n\nabcd\n")
+    assert done.returncode == 0, done.stderr
+    rows = [line.split("\t") for line in done.stdout.splitlines()]
+    assert [int(row[0]) for row in rows] == [1, 1, 2, 3, 3]
+    scores = [float(row[1]) for row in rows]
+    assert scores[0] >= scores[1]
+    assert scores[3] >= scores[4]
+    assert rows[2][2] == ""
+
+
+def test_sweep_temperature_writes_table_and_panels(run, tmp_path):
+    path, _ = run
+    output = tmp_path / "sweep.png"
+    arguments = ("--temperatures", "0.9:1.1:0.1", "--beam", 2, "--output", output, "--json", "-q")
+    done = lsk("sweep-temperature", path, *arguments)
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)["rows"]
+    assert [row["temperature"] for row in rows] == [0.9, 1.0, 1.1]
+    assert rows[1]["nll"] == pytest.approx(json.loads(run[1].stdout)["validation"]["nll"], rel=1e-4)
+    assert {f.suffix for f in tmp_path.iterdir()} == {".png", ".json", ".csv"}
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "message"),
+    [
+        ("translate", ["--beam", "0"], "decoding.beam_size of at least 1. Received: 0"),
+        ("translate", ["--length-penalty", "-1"], "length_penalty to be a finite number ≥ 0"),
+        ("translate", ["--temperature", "0"], "decoding.temperature to be a finite number > 0"),
+        ("translate", ["--temperature", "warm"], "Expected a number or 'fitted'"),
+        ("translate", ["--temperature", "fitted"], "Expected a temperature fitted by"),
+        ("translate", ["--n-best", "5"], "Expected --n-best of at most the beam's size, 4"),
+        ("sweep-temperature", ["--temperatures", "1:0:0.1"], "Expected temperatures > 0"),
+        ("sweep-temperature", ["--temperatures", "1,x"], "Expected temperatures > 0"),
+        ("sweep-temperature", ["--beam", "0"], "decoding.beam_size of at least 1"),
+    ],
+)
+def test_settings_of_a_search_out_of_range_are_told(run, tmp_path, command, arguments, message):
+    path = tmp_path / "run"  # what the run is without what `lsk calibrate` may have added
+    path.mkdir()
+    (path / "config.json").write_bytes((run[0] / "config.json").read_bytes())
+    done = lsk(command, path, *arguments, input="ab\n")
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_translate_stops_quietly_when_nobody_reads(run):
     path, _ = run
     text = "ab\n" * 50

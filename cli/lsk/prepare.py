@@ -1,0 +1,55 @@
+"""`lsk prepare`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lsk import options
+
+
+@click.command(short_help="Write a task's data for training on another machine.")
+@click.option("--task", "task_name", required=True, help="Whose data; `lsk tasks` lists them.")
+@click.option("--preset", help="A recipe of the task. [default: the task's first]")
+@click.option("--data", help="A data set's name, or a path.")
+@click.option("--seed", type=int, help="Seed of what is drawn. [default: 0]")
+@click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Any other setting.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), required=True, help="A new directory to write."
+)
+@options.verbosity
+def prepare(
+    task_name: str,
+    preset: str | None,
+    data: str | None,
+    seed: int | None,
+    assignments: tuple[str, ...],
+    out: Path,
+    verbose: bool,
+    quiet: bool,
+) -> None:
+    """Write the data of a task into a directory that any machine can train from.
+
+    \b
+    lsk prepare --task translation --preset multi30k-tiny --data FOLDER --out DIR
+    lsk train --task translation --preset multi30k-tiny --data DIR
+
+    What reads the source (TensorFlow Datasets, say) is needed here only. DIR holds numbers, text
+    and checksums, and the settings it was made with: training takes them over, and refuses others.
+    """  # noqa: D301 - \b is Click's mark for lines to be left as they are
+    from ls_keras import config as configuration
+    from ls_keras import prepared
+    from ls_keras.registry import load_task, needing_extra
+
+    chosen: dict[str, Any] = {"data.source": data, "training.seed": seed}
+    overrides = {key: value for key, value in chosen.items() if value is not None}
+    task = load_task(task_name)
+    config = configuration.resolve(task, preset, overrides | options.assignments(assignments))
+    reporter = options.reporter(verbose, quiet)
+    with needing_extra(task):
+        written = prepared.prepare(task, config, out)
+    for note in written.notes:
+        reporter.message(f"Note: {note}")
+    for name, examples in written.splits.items():
+        reporter.message(f"{name}: {len(examples):,} examples")
+    reporter.message(f"Prepared: {out}")

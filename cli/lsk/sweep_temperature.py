@@ -1,0 +1,96 @@
+"""`lsk sweep-temperature`."""
+
+import json
+import math
+from pathlib import Path
+
+import click
+
+from lsk import options
+
+
+class Temperatures(click.ParamType):
+    """`FIRST:LAST:STEP`, the last one included, or numbers with commas between them."""
+
+    name = "temperatures"
+
+    def convert(self, value, param, ctx):
+        """Returns a sorted tuple of floats."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            if ":" in value:
+                first, last, step = map(float, value.split(":"))
+                # Rounded: 0.7 + 3 × 0.1 is to be 1.0.
+                count = math.floor((last - first) / step + 1e-6) + 1
+                found = [round(first + i * step, 10) for i in range(count)]
+            else:
+                found = [float(part) for part in value.split(",")]
+        except (ValueError, ZeroDivisionError, OverflowError):
+            found = []
+        if not found or not all(0 < t < math.inf for t in found):
+            self.fail(
+                "Expected temperatures > 0 as FIRST:LAST:STEP or separated by commas. "
+                f"Received: {value!r}",
+                param,
+                ctx,
+            )
+        return tuple(sorted(set(found)))
+
+
+@click.command(name="sweep-temperature", short_help="Score runs at several temperatures.")
+@click.argument("runs", type=click.Path(path_type=Path), nargs=-1, required=True)
+@click.option(
+    "--temperatures",
+    type=Temperatures(),
+    default="0.7:1.6:0.1",
+    show_default=True,
+    help="FIRST:LAST:STEP, or numbers with commas.",
+)
+@click.option("--beam", type=int, help="Live beams; 1 is greedy search. [default: the run's]")
+@click.option("--split", default="validation", show_default=True, help="Which split to score.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("temperature-sweep.png"),
+    show_default=True,
+    help="The image; its numbers go beside it as CSV and JSON.",
+)
+@options.backend
+@options.as_json
+@options.verbosity
+def sweep_temperature(
+    runs: tuple[Path, ...],
+    temperatures: tuple[float, ...],
+    beam: int | None,
+    split: str,
+    output: Path,
+    backend: str | None,
+    as_json: bool,
+    verbose: bool,
+    quiet: bool,
+) -> None:
+    """Decode and score RUNS at several temperatures, with NLL and ECE: the paper's Figure 4.
+
+    lsk sweep-temperature runs/alpha0 runs/alpha0.1 --temperatures 0.7:1.6:0.1
+
+    Finished points are kept in the runs: a sweep that was stopped goes on where it was.
+    """
+    from ls_keras.registry import needing_extra
+    from ls_keras.stored_run import open_run
+
+    stored = [open_run(run, backend, decoding={"beam_size": beam}) for run in runs]
+    with needing_extra(stored[0].task):
+        from ls_keras.temperature_sweep import sweep_temperature as sweep
+
+        rows = sweep(stored, temperatures, output, options.reporter(verbose, quiet), split=split)
+    if as_json:
+        click.echo(json.dumps({"schema": 1, "split": split, "rows": rows}, ensure_ascii=False))
+        return
+    names = [n for n in rows[0] if n != "run" and not n.endswith(("_low", "_high"))]
+    width = max(len(Path(row["run"]).name) for row in rows)
+    click.echo(f"{'run':{width}}" + "".join(f"  {name:>12}" for name in names))
+    for row in rows:
+        cells = "".join(f"  {row[name]:12.4g}" for name in names)
+        click.echo(f"{Path(row['run']).name:{width}}{cells}")
+    click.echo(f"Saved: {output.with_suffix('.png')}")

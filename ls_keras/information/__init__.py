@@ -1,0 +1,9 @@
+"""How much an output tells about the example it came from (paper, section 4)."""
+
+from ls_keras.information.mutual_information import (
+    MutualInformation,
+    estimator_bias,
+    mutual_information,
+)
+
+__all__ = ["MutualInformation", "estimator_bias", "mutual_information"]

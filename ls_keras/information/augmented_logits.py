@@ -1,0 +1,120 @@
+"""The samples of a probe: the difference of two logits under random augmentations."""
+
+import inspect
+from collections.abc import Callable, Sequence
+
+import keras
+import numpy as np
+from keras import ops
+
+from ls_keras.errors import InputError
+
+
+def augmented_differences(
+    predict: Callable,
+    images: np.ndarray,
+    classes: Sequence[int],
+    augment: Callable,
+    *,
+    draws: int = 5,
+    batch_size: int = 256,
+    seed: int = 0,
+) -> np.ndarray:
+    """Runs a model on augmented images and returns the difference of two classes' logits.
+
+    Batches have one shape: the last is filled up, so that one program is compiled.
+
+    Args:
+        predict: The model in inference mode: images `(batch_size, ...)` → logits
+            `(batch_size, K)`, such as `model.predict_on_batch`.
+        images: Array `(N, ...)`.
+        classes: Two classes a, b.
+        augment: Called as `augment(images, training=True)`; see `seeded`.
+        draws: L, at least 2.
+        batch_size: Images at a time.
+        seed: Integer ≥ 0; the same seed gives the same augmentations.
+
+    Returns:
+        float64 `(N, L)`: z_a − z_b.
+
+    Raises:
+        InputError: If the model's outputs are not `(batch_size, K)`, or have no such classes.
+
+    Example:
+    >>> import numpy as np
+    >>> from ls_keras.information.augmented_logits import augmented_differences
+    >>> def shift(images, training, seed):
+    ...     return images + seed
+    >>> def double(images):
+    ...     return 2 * images
+    >>> augmented_differences(double, np.array([[3.0, 1.0]]), (0, 1), shift, draws=3)
+    array([[4., 4., 4.]])
+    """
+    check_draws(draws)
+    size = min(batch_size, len(images))
+    samples = np.empty((len(images), draws))
+    for draw in range(draws):
+        for start in range(0, len(images), size):
+            part = images[start : start + size]
+            filled = np.concatenate([part, np.repeat(part[:1], size - len(part), axis=0)])
+            augmented = seeded(augment, filled, seed, draw, start // size)
+            logits = np.asarray(ops.convert_to_numpy(predict(augmented)), np.float64)
+            _check_logits(logits, size, classes)
+            differences = logits[:, classes[0]] - logits[:, classes[1]]
+            samples[start : start + len(part), draw] = differences[: len(part)]
+    return samples
+
+
+def seeded(augment: Callable, images: np.ndarray, *seeds: int):
+    """Augments images with randomness that depends on `seeds` alone.
+
+    The seed generators of a Keras layer or model are set, and put back as they were; a function
+    that has an argument `seed` gets an integer. Other functions are called as they are.
+
+    Args:
+        augment: A layer, a model or a function of images.
+        images: Array `(n, ...)`.
+        seeds: Integers ≥ 0.
+    """
+    mixed = int(np.random.default_rng(seeds).integers(2**31))
+    if not isinstance(augment, keras.layers.Layer):
+        names = _parameters(augment)
+        arguments = {"training": True, "seed": mixed}
+        return augment(images, **{k: v for k, v in arguments.items() if k in names})
+    if not augment.built:  # makes the generators that a first call would
+        augment(images, training=True)
+    states = [v for v in augment.variables if v.name == "seed_generator_state"]
+    before = [np.array(ops.convert_to_numpy(state)) for state in states]
+    try:
+        for i, state in enumerate(states):
+            state.assign(np.array([(mixed + i) % 2**31, 0], before[i].dtype))
+        arguments = {"training": True} if augment._call_has_training_arg else {}
+        return ops.convert_to_numpy(augment(images, **arguments))
+    finally:
+        for state, value in zip(states, before, strict=True):
+            state.assign(value)
+
+
+def check_draws(draws: int) -> None:
+    """Raises an `InputError` unless `draws` is an integer of at least 2."""
+    if int(draws) != draws or draws < 2:
+        raise InputError(f"Expected at least two draws of each example. Received: {draws}")
+
+
+def _parameters(function: Callable) -> set[str]:
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):  # some built-in functions have none
+        return set()
+    if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters):
+        return {"training", *(p.name for p in parameters)}
+    return {p.name for p in parameters}
+
+
+def _check_logits(logits: np.ndarray, size: int, classes: Sequence[int]) -> None:
+    if logits.ndim != 2 or logits.shape[0] != size:
+        raise InputError(
+            f"Expected one row of logits an image, ({size}, K). Received: shape {logits.shape}"
+        )
+    if not all(0 <= c < logits.shape[1] for c in classes):
+        raise InputError(f"Expected classes in [0, {logits.shape[1]}). Received: {tuple(classes)}")

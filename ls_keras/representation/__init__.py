@@ -1,0 +1,33 @@
+"""Penultimate activations, class templates, and what smoothing does to them (paper, section 2)."""
+
+from ls_keras.representation.cluster_statistics import (
+    ClusterAccumulator,
+    ClusterStatistics,
+    cluster_statistics,
+)
+from ls_keras.representation.confidence_spread import ConfidenceSpread, confidence_spread
+from ls_keras.representation.mean_logits import MeanLogits, mean_logits
+from ls_keras.representation.penultimate import penultimate, templates
+from ls_keras.representation.projection import Projection, ProjectionSampler, project_classes
+from ls_keras.representation.template_distances import nearest_classes, template_distances
+from ls_keras.representation.template_plane import TemplatePlane, project, template_plane
+
+__all__ = [
+    "ClusterAccumulator",
+    "ClusterStatistics",
+    "ConfidenceSpread",
+    "MeanLogits",
+    "Projection",
+    "ProjectionSampler",
+    "TemplatePlane",
+    "cluster_statistics",
+    "confidence_spread",
+    "mean_logits",
+    "nearest_classes",
+    "penultimate",
+    "project",
+    "project_classes",
+    "template_distances",
+    "template_plane",
+    "templates",
+]

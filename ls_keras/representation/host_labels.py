@@ -1,0 +1,52 @@
+"""Labels and what belongs to them as flat NumPy arrays, for statistics by class."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from ls_keras.errors import InputError
+from ls_keras.targets import IgnoreClass, position_weights, read_targets
+
+
+def read_host_labels(
+    y_true, values, num_classes: int, *, mask=None, ignore_class: IgnoreClass = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the labels `(n,)` and values `(n, F)` of the positions that count.
+
+    Args:
+        y_true: Integers `(...)` or `(..., 1)`.
+        values: Tensor `(..., F)`.
+        num_classes: K.
+        mask: Boolean, of the shape of the labels, false where a position does not count.
+        ignore_class: A label id, or several, that do not count.
+
+    Raises:
+        InputError: If labels are not integers in range, shapes don't belong together, or values
+            hold NaN or infinity at a position that counts.
+    """
+    values = np.asarray(ops.convert_to_numpy(values))
+    if not values.ndim:
+        raise InputError("Expected values of shape (..., F). Received: a scalar")
+    # Only the shape is read: K classes stand where the values have F features.
+    classes = keras.KerasTensor((*values.shape[:-1], num_classes), "float32")
+    targets = read_targets(y_true, classes, ignore_class=ignore_class)
+    if targets.labels is None:
+        raise InputError(
+            f"Expected integer labels of shape {values.shape[:-1]}. "
+            f"Received: dense targets of shape {tuple(targets.dense.shape)}"
+        )
+    labels = np.asarray(ops.convert_to_numpy(targets.labels)).ravel()
+    values = values.reshape(len(labels), values.shape[-1])
+    weights = position_weights(
+        ops.ones((len(labels),), "float32"), valid=_flat(targets.valid), mask=_flat(mask)
+    )
+    if weights is not None:
+        counts = np.asarray(ops.convert_to_numpy(weights)) > 0
+        labels, values = labels[counts], values[counts]
+    if not np.isfinite(values).all():
+        raise InputError("Expected finite values. Received: NaN or infinity among them")
+    return labels, values
+
+
+def _flat(keep):
+    return None if keep is None else ops.reshape(ops.convert_to_tensor(keep), (-1,))

@@ -1,0 +1,120 @@
+"""Distances to class templates: what the logits measure."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from ls_keras.concrete import concrete
+from ls_keras.errors import InputError
+from ls_keras.representation.penultimate import with_one
+
+
+def template_distances(activations, templates, *, squared: bool = False):
+    r"""Computes the distances of activations to all class templates.
+
+    $$\lVert x - w_k\rVert^2 = x\cdot x - 2\,x\cdot w_k + w_k\cdot w_k$$
+
+    x·x is the same for all classes and drops out of the softmax, so a logit x·w_k is, up to the
+    norm of its template, a distance: the nearer, the larger (section 2 of the paper).
+
+    Distances don't change when both sides move, so the templates' mean is subtracted from both
+    first; the remaining rounding error of a squared distance is about ε (‖x‖² + ‖w_k‖²) after
+    that. Squares below 0 become 0. Memory is O(N·K); nothing of N × K × D is built.
+
+    Args:
+        activations: Tensor `(..., D)`; with one feature less than the templates, a 1 is appended.
+        templates: Tensor `(D, K)`, features × classes, the bias as last row.
+        squared: Whether to return the squares.
+
+    Returns:
+        Tensor `(..., K)` of the activations' floating dtype, float32 at least.
+
+    Raises:
+        InputError: If the shapes don't belong together.
+
+    Example:
+    >>> import numpy as np
+    >>> from ls_keras.representation import template_distances
+    >>> templates = np.array([[3.0, 0.0], [0.0, 0.0], [1.0, 1.0]])  # the last row: biases
+    >>> [float(d) for d in template_distances(np.array([0.0, 4.0]), templates)]
+    [5.0, 4.0]
+
+    References:
+        Müller et al., When Does Label Smoothing Help?, NeurIPS 2019 (arXiv 1906.02629), section 2
+    """
+    w = as_templates(templates)
+    x = with_one(activations, w.shape[0])
+    x = ops.cast(ops.convert_to_tensor(x), w.dtype)
+    center = ops.mean(w, axis=1)
+    x, w = x - center, w - ops.expand_dims(center, axis=1)
+    squares = (
+        ops.sum(ops.square(x), axis=-1, keepdims=True)
+        - 2.0 * ops.matmul(x, w)
+        + ops.sum(ops.square(w), axis=0)
+    )
+    squares = ops.maximum(squares, 0.0)
+    return squares if squared else ops.sqrt(squares)
+
+
+def nearest_classes(templates, class_id: int, count: int = 2) -> tuple[int, ...]:
+    """Returns the classes whose templates are nearest to a class's own, nearest first.
+
+    Networks put templates of classes that look alike close together: the paper's "toy poodle" and
+    "miniature poodle".
+
+    Args:
+        templates: Tensor `(D, K)`, features × classes.
+        class_id: The class.
+        count: How many, at most K − 1. Equal distances: the lower class first.
+
+    Raises:
+        InputError: If there is no such class, or there are not so many others.
+
+    Example:
+    >>> import numpy as np
+    >>> from ls_keras.representation import nearest_classes
+    >>> nearest_classes(np.array([[0.0, 5.0, 1.0, 2.0]]), 0)
+    (2, 3)
+    """
+    w = np.asarray(concrete(as_templates(templates)), np.float64)
+    num_classes = w.shape[1]
+    check_classes((class_id,), num_classes)
+    if not 1 <= count < num_classes:
+        raise InputError(
+            f"Expected a count in [1, {num_classes}) of other classes. Received: {count}"
+        )
+    squares = np.sum((w - w[:, class_id, None]) ** 2, axis=0)
+    squares[class_id] = np.inf
+    return tuple(int(k) for k in np.argsort(squares, kind="stable")[:count])
+
+
+def as_templates(templates):
+    """Returns templates as a float tensor `(D, K)`, D ≥ 1, K ≥ 2.
+
+    Raises:
+        InputError: If they have another shape or, in eager use, hold NaN or infinity.
+    """
+    w = ops.convert_to_tensor(templates)
+    if len(w.shape) != 2 or w.shape[0] < 1 or w.shape[1] < 2:
+        raise InputError(
+            "Expected templates of shape (features, K), with the bias as last row and K ≥ 2 "
+            f"classes. Received: shape {tuple(w.shape)}"
+        )
+    values = concrete(w)
+    if values is not None and not np.isfinite(values.astype(np.float32)).all():
+        raise InputError("Expected finite templates. Received: templates with NaN or infinity")
+    # float32 at least: 16 bits cannot hold a difference of squares.
+    return w if keras.backend.standardize_dtype(w.dtype) == "float64" else ops.cast(w, "float32")
+
+
+def check_classes(classes, num_classes: int) -> None:
+    """Raises an `InputError` unless all `classes` are different integers in `[0, num_classes)`."""
+    wrong = [
+        c
+        for c in classes
+        if not isinstance(c, int | np.integer) or isinstance(c, bool) or not 0 <= c < num_classes
+    ]
+    if wrong:
+        raise InputError(f"Expected classes in [0, {num_classes}). Received: {wrong[0]!r}")
+    if len(set(classes)) < len(classes):
+        raise InputError(f"Expected different classes. Received: {tuple(classes)}")

@@ -12,7 +12,8 @@ class DataConfig:
     """Which parallel text, and how it is cut into sub-words.
 
     Attributes:
-        source: `cldr` (made on the spot), a folder of parallel files, or a TFDS name.
+        source: `cldr` (made on the spot), a folder of parallel files, a TFDS name, or a directory
+            that `lsk prepare` wrote, whose settings then replace the others here.
         source_language: The language to translate from.
         target_language: The language to translate into.
         pairs: Number of training pairs to use; `None`: all that there are.
@@ -140,6 +141,29 @@ PRESETS = (
         },
     ),
     Preset(
+        name="multi30k-cpu",
+        purpose="The Transformer of multi30k-tiny on 2 cores: 13 passes over Multi30k",
+        expected="about an hour on one core",
+        settings={
+            "data.vocabulary_size": 8000,
+            "data.subwords": "bpe",
+            "data.max_length": 64,
+            "model.layers": 4,
+            "model.feedforward": 256,
+            "model.dropout": 0.2,
+            "training.epochs": None,
+            "training.steps": 3000,
+            # XLA's random numbers for dropout cost a CPU more than its fusions save.
+            "training.jit_compile": False,
+            "training.buckets": 8,
+            "optimizer.learning_rate": 3e-3,
+            "optimizer.schedule": "cosine",
+            "optimizer.warmup_steps": 600,
+            "optimizer.beta_2": 0.98,
+            "optimizer.epsilon": 1e-9,
+        },
+    ),
+    Preset(
         name="multi30k-tiny",
         purpose="A small Transformer for Multi30k (29,000 image captions): --data FOLDER",
         expected="hours on 2 cores, minutes on one GPU",
@@ -192,5 +216,6 @@ MODELS = {"transformer": "encoder–decoder of keras-hub layers, embeddings tied
 DATA_SOURCES = {
     "cldr": "English–German dates, numbers, units and places made by Babel and num2words",
     "FOLDER": "train.en, train.de, val.*, test*.* (plain or .gz), any language pair by suffix",
+    "PREPARED": "a directory that `lsk prepare` wrote",
     "TFDS": "a TensorFlow Datasets name with translations, such as wmt14_translate/de-en",
 }

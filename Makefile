@@ -3,9 +3,11 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
 	&& echo $$p && break; done)
 BIN := .venv/bin
-PYTEST := $(BIN)/python -m pytest -q
+# Two processes: one spends most of its time in Python, on one core.
+PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadscope
 # What has no framework of its own in it runs on every backend.
-CORE := $(addprefix tests/ls_keras/,calibration callbacks decoding layers losses)
+CORE := $(addprefix tests/ls_keras/,calibration callbacks decoding information layers losses \
+	representation)
 
 .PHONY: help demo test test-peers check docs verify clean
 

@@ -9,7 +9,16 @@ import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ls_keras import calibration, callbacks, decoding, layers, losses, plots
+    from ls_keras import (
+        calibration,
+        callbacks,
+        decoding,
+        information,
+        layers,
+        losses,
+        plots,
+        representation,
+    )
     from ls_keras.calibration import (
         Accuracy,
         BrierScore,
@@ -30,6 +39,7 @@ if TYPE_CHECKING:
     )
     from ls_keras.decoding import beam_search, greedy_search
     from ls_keras.errors import InputError, LsKerasError
+    from ls_keras.information import MutualInformation, mutual_information
     from ls_keras.layers import TiedLogits
     from ls_keras.losses import (
         Neighborhood,
@@ -42,6 +52,18 @@ if TYPE_CHECKING:
         smooth_labels,
         smoothed_cross_entropy,
     )
+    from ls_keras.representation import (
+        cluster_statistics,
+        confidence_spread,
+        mean_logits,
+        nearest_classes,
+        penultimate,
+        project,
+        project_classes,
+        template_distances,
+        template_plane,
+        templates,
+    )
 
 __version__ = "0.1.0"
 __all__ = [
@@ -51,6 +73,7 @@ __all__ = [
     "ExpectedCalibrationError",
     "InputError",
     "LsKerasError",
+    "MutualInformation",
     "NegativeLogLikelihood",
     "Neighborhood",
     "Perplexity",
@@ -68,23 +91,46 @@ __all__ = [
     "calibrated",
     "calibration",
     "callbacks",
+    "cluster_statistics",
+    "confidence_spread",
     "decoding",
     "expected_calibration_error",
     "fit_temperature",
     "fit_temperature_dataset",
     "fit_vector_scaling",
     "greedy_search",
+    "information",
     "layers",
     "losses",
+    "mean_logits",
+    "mutual_information",
+    "nearest_classes",
     "off_target_from_alpha",
+    "penultimate",
     "plots",
+    "project",
+    "project_classes",
     "reliability_curve",
+    "representation",
     "smooth_labels",
     "smoothed_cross_entropy",
+    "template_distances",
+    "template_plane",
+    "templates",
 ]
 
 # The module or package that each public name comes from; a package stands for all its names.
-_SOURCES = ("errors", "losses", "layers", "calibration", "decoding", "callbacks", "plots")
+_SOURCES = (
+    "errors",
+    "losses",
+    "layers",
+    "calibration",
+    "decoding",
+    "representation",
+    "information",
+    "callbacks",
+    "plots",
+)
 
 
 def __getattr__(name: str) -> Any:

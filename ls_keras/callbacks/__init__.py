@@ -1,5 +1,7 @@
 """Keras callbacks."""
 
+from ls_keras.callbacks.mutual_information_probe import MutualInformationProbe
+from ls_keras.callbacks.projection_plotter import ProjectionPlotter
 from ls_keras.callbacks.temperature_scaling import TemperatureScaling
 
-__all__ = ["TemperatureScaling"]
+__all__ = ["MutualInformationProbe", "ProjectionPlotter", "TemperatureScaling"]

@@ -1,0 +1,222 @@
+"""Figure 6 while a model trains."""
+
+import csv
+import io
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from ls_keras.callbacks.inference import synced
+from ls_keras.errors import InputError
+from ls_keras.information.augmented_logits import augmented_differences, check_draws
+from ls_keras.information.mutual_information import MutualInformation, Scored, mutual_information
+from ls_keras.run_directory import write_bytes, write_json
+
+
+class MutualInformationProbe(keras.callbacks.Callback):
+    """Estimates, while a model trains, how much its logits tell about single examples.
+
+    Every `every` steps, before the first and after the last one: the examples of two classes are
+    augmented `draws` times, the model runs without dropout, and the mutual information between the
+    example and the difference of its two classes' logits is estimated
+    (`ls_keras.mutual_information`). With smoothing it falls to about log 2, where only the class
+    is left; with hard targets it stays higher.
+
+    The augmentations are the same at every evaluation, and don't touch the random state of
+    training. Evaluations don't change what is trained.
+
+    Adds `mutual_information` (nats), the latest value, to the `logs` of each epoch, and of the
+    steps at which it was evaluated. Put the probe before callbacks that are to see it.
+
+    Args:
+        images: Array `(n, ...)`, inputs of the model before augmentation; of the training set, in
+            the paper.
+        labels: Integers `(n,)`.
+        classes: Two different classes. Only their examples are used; the paper takes 300 of each.
+        augment: The augmentation d(·), called as `augment(images, training=True)`: a Keras layer
+            or model, whose seed generators are set for each draw and put back, or a function. One
+            that has an argument `seed` gets another integer for each draw and batch; any other
+            must see to repeatable draws itself.
+        draws: L, augmentations of each example.
+        every: Steps between evaluations.
+        scored: What `ls_keras.mutual_information` takes.
+        batch_size: Images at a time.
+        seed: Of the augmentations.
+        file: Where the history goes after each evaluation, `.csv` or `.json`; `None`: nowhere.
+
+    Attributes:
+        history: A mapping an evaluation, as `ls_keras.plots.information_curve` draws it: `step`,
+            `mutual_information`, `low`, `high`, `bias`, `sigma`, `num_examples`, `draws`,
+            `scored`.
+
+    Raises:
+        InputError: If the arguments are not what they should be, or the two classes have fewer
+            than two examples.
+
+    Example:
+        >>> import keras, numpy as np
+        >>> from ls_keras.callbacks import MutualInformationProbe
+        >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="logits")])
+        >>> model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        >>> x, y = np.random.rand(24, 4), np.arange(24) % 3
+        >>> noise = keras.layers.GaussianNoise(0.1)
+        >>> probe = MutualInformationProbe(x, y, (0, 2), noise, every=2)
+        >>> history = model.fit(x, y, batch_size=8, epochs=2, callbacks=[probe], verbose=0)
+        >>> [entry["step"] for entry in probe.history], probe.history[0]["num_examples"]
+        ([0, 2, 4, 6], 16)
+
+    References:
+        Müller et al., When Does Label Smoothing Help?, NeurIPS 2019 (arXiv 1906.02629), section 4
+    """
+
+    def __init__(
+        self,
+        images,
+        labels,
+        classes: Sequence[int],
+        augment: Callable,
+        draws: int = 5,
+        every: int = 4000,
+        *,
+        scored: Scored = "held_out",
+        batch_size: int = 256,
+        seed: int = 0,
+        file: str | os.PathLike | None = None,
+    ):
+        super().__init__()
+        for name, value in (("every", every), ("batch_size", batch_size)):
+            if int(value) != value or value < 1:
+                raise InputError(f"Expected {name} to be an integer ≥ 1. Received: {value}")
+        check_draws(draws)
+        if scored not in ("held_out", "reused"):
+            raise InputError(f'Expected scored to be "held_out" or "reused". Received: {scored!r}')
+        if not callable(augment):
+            raise InputError(
+                f"Expected augment to be a layer or a function. Received: {augment!r:.80}"
+            )
+        if file is not None and Path(file).suffix not in (".csv", ".json"):
+            raise InputError(f"Expected a file .csv or .json. Received: {file}")
+        self.images = two_classes(images, labels, classes)
+        self.classes, self.augment, self.draws, self.every = tuple(classes), augment, draws, every
+        self.scored, self.batch_size, self.seed = scored, batch_size, seed
+        self.file = None if file is None else Path(file)
+        self.history: list[dict[str, Any]] = []
+        self._step, self._batches = 0, 0
+
+    def on_train_begin(self, logs=None):
+        """Evaluates at the step that training starts from."""
+        optimizer = getattr(self.model, "optimizer", None)
+        self._step = 0 if optimizer is None else int(ops.convert_to_numpy(optimizer.iterations))
+        self._evaluate()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Starts to count the epoch's batches."""
+        self._batches = 0
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Evaluates where a step is due; with several steps an execution, after the execution."""
+        before, self._step = self._step, self._step + batch + 1 - self._batches
+        self._batches = batch + 1
+        if self._step // self.every > before // self.every:
+            self._evaluate()
+            self._tell(logs)
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Logs the latest value."""
+        self._tell(logs)
+
+    def on_train_end(self, logs=None):
+        """Evaluates at the last step."""
+        self._evaluate()
+
+    def measure(self) -> MutualInformation:
+        """Returns the estimate for the model as it is."""
+        with synced(self.model):
+            samples = augmented_differences(
+                self.model.predict_on_batch,
+                self.images,
+                self.classes,
+                self.augment,
+                draws=self.draws,
+                batch_size=self.batch_size,
+                seed=self.seed,
+            )
+        return mutual_information(samples, scored=self.scored)
+
+    def _evaluate(self) -> None:
+        if self.history and self.history[-1]["step"] == self._step:
+            return
+        self.history.append(history_entry(self._step, self.measure()))
+        if self.file is not None:
+            _write(self.file, self.history)
+
+    def _tell(self, logs) -> None:
+        if logs is not None:
+            value = self.history[-1]["mutual_information"] if self.history else math.nan
+            logs["mutual_information"] = value
+
+
+def _write(file: Path, history: list[dict[str, Any]]) -> None:
+    if file.suffix == ".json":
+        write_json(file, history)
+        return
+    out = io.StringIO()
+    table = csv.DictWriter(out, list(history[0]), lineterminator="\n")
+    table.writeheader()
+    table.writerows(history)
+    write_bytes(file, out.getvalue().encode())
+
+
+def history_entry(step: int, found: MutualInformation) -> dict[str, Any]:
+    """Returns an estimate as a history holds it."""
+    return {
+        "step": step,
+        "mutual_information": found.value,
+        "low": found.low,
+        "high": found.high,
+        "bias": found.bias,
+        "sigma": found.sigma,
+        "num_examples": found.num_examples,
+        "draws": found.draws,
+        "scored": found.scored,
+    }
+
+
+def two_classes(images, labels, classes: Sequence[int]):
+    """Returns the images of two classes.
+
+    Args:
+        images: Array `(n, ...)`.
+        labels: Integers `(n,)` or `(n, 1)`.
+        classes: Two different classes.
+
+    Raises:
+        InputError: If there are not two classes, or fewer than two images.
+    """
+    if len(classes) != 2 or classes[0] == classes[1]:
+        raise InputError(f"Expected two different classes. Received: {tuple(classes)}")
+    if isinstance(images, Mapping):
+        raise InputError("Expected one array of images. Received: a mapping")
+    images, labels = np.asarray(images), np.asarray(labels)
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.ndim != 1 or images.ndim < 2 or len(images) != len(labels):
+        raise InputError(
+            "Expected images of shape (n, ...) and integer labels of shape (n,). "
+            f"Received: images of shape {images.shape}, labels of shape {labels.shape}"
+        )
+    chosen = np.isin(labels, classes)
+    missing = [c for c in classes if not (labels == c).any()]
+    if missing or chosen.sum() < 2:
+        raise InputError(
+            "Expected at least two examples, and some of both classes. "
+            f"Received: {int(chosen.sum())} of classes {tuple(classes)}"
+            + (f", none of {missing[0]}" if missing else "")
+        )
+    return images[chosen]

@@ -1,0 +1,137 @@
+"""Figure 1 while a model trains."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from ls_keras.callbacks.inference import synced
+from ls_keras.errors import InputError
+from ls_keras.plots import projection_panels, projection_rows, save
+from ls_keras.representation import Projection, penultimate, template_plane, templates
+from ls_keras.representation.projection import ProjectionSampler
+from ls_keras.targets import IgnoreClass
+
+
+class ProjectionPlotter(keras.callbacks.Callback):
+    """Draws the penultimate activations of three classes at the end of epochs.
+
+    Writes `projection-EPOCH.png` into the directory, the coordinates beside it as `.csv` and
+    `.json`. The plane is that of the epoch's templates, so its axes turn from epoch to epoch.
+
+    Args:
+        data: `(x, y)` arrays, or several by the title of their panel, such as
+            `{"train": (x, y), "validation": (x_val, y_val)}`. The model runs over all of it;
+            x may be any structure of arrays that the model takes.
+        classes: Three different classes.
+        every: Draw at the end of each `every`-th epoch, and of the last.
+        directory: Where the figures go; made where it is missing.
+        per_class: Examples a class.
+        class_names: Names of all K classes. Default: their numbers.
+        ignore_class: A label id, or several, that do not count, such as padding.
+        batch_size: Rows at a time.
+        seed: Of the choice of the examples, the same at each epoch.
+
+    Attributes:
+        projections: The latest projections by panel.
+        files: The figures written, in order.
+
+    Raises:
+        InputError: If the arguments are not what they should be; in training, if the model has no
+            templates, or a class no example.
+
+    Example:
+        >>> import keras, numpy as np
+        >>> from ls_keras.callbacks import ProjectionPlotter
+        >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="logits")])
+        >>> model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        >>> x, y = np.eye(4)[np.arange(12) % 3], np.arange(12) % 3
+        >>> plotter = ProjectionPlotter((x, y), (0, 1, 2), every=5, directory="figures")
+        >>> history = model.fit(x, y, epochs=2, callbacks=[plotter], verbose=0)
+        >>> [file.name for file in plotter.files]
+        ['projection-0002.png']
+    """
+
+    def __init__(
+        self,
+        data,
+        classes: Sequence[int],
+        every: int = 1,
+        directory: str | os.PathLike = "projections",
+        *,
+        per_class: int = 100,
+        class_names: Sequence[str] | None = None,
+        ignore_class: IgnoreClass = None,
+        batch_size: int = 256,
+        seed: int = 0,
+    ):
+        super().__init__()
+        for name, value in (("every", every), ("batch_size", batch_size), ("per_class", per_class)):
+            if int(value) != value or value < 1:
+                raise InputError(f"Expected {name} to be an integer ≥ 1. Received: {value}")
+        if len(set(classes)) != 3:
+            raise InputError(f"Expected three different classes. Received: {tuple(classes)}")
+        self.panels = {name: _arrays(name, pair) for name, pair in _panels(data).items()}
+        self.classes, self.every, self.directory = tuple(classes), every, Path(directory)
+        self.per_class, self.class_names = per_class, class_names
+        self.ignore_class, self.batch_size, self.seed = ignore_class, batch_size, seed
+        self.projections: dict[str, Projection] = {}
+        self.files: list[Path] = []
+        self._half = None
+
+    def set_model(self, model):
+        """Takes the model whose activations are drawn."""
+        super().set_model(model)
+        self._half = None
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Projects, draws and saves, where the epoch is due."""
+        if (epoch + 1) % self.every and epoch + 1 != (self.params or {}).get("epochs"):
+            return
+        self.projections = self.project()
+        file = self.directory / f"projection-{epoch + 1:04d}.png"
+        figure = projection_panels(self.projections, title=f"Epoch {epoch + 1}")
+        save(figure, file, projection_rows(self.projections))
+        self.files.append(file)
+
+    def project(self) -> dict[str, Projection]:
+        """Returns the projections by panel, of the model as it is."""
+        with synced(self.model):
+            if self._half is None:
+                self._half = penultimate(self.model)
+            w = templates(self.model)
+            plane = template_plane(w, self.classes)
+            found = {}
+            for name, (x, y) in self.panels.items():
+                sampler = ProjectionSampler(
+                    plane, int(w.shape[1]), per_class=self.per_class, seed=self.seed
+                )
+                for start in range(0, len(y), self.batch_size):
+                    rows = slice(start, start + self.batch_size)
+                    part = keras.tree.map_structure(lambda a, rows=rows: a[rows], x)
+                    activations = self._half.predict_on_batch(part)
+                    sampler.update(y[rows], activations, ignore_class=self.ignore_class)
+                found[name] = sampler.result(self.class_names)
+        return found
+
+
+def _panels(data) -> Mapping:
+    panels = data if isinstance(data, Mapping) else {"": data}
+    if not panels:
+        raise InputError("Expected data (x, y), or several by title. Received: none")
+    return panels
+
+
+def _arrays(name: str, pair):
+    if not (isinstance(pair, tuple) and len(pair) == 2):
+        raise InputError(
+            "Expected data (x, y) of arrays, or a mapping of titles to them. "
+            f"Received: {type(pair).__name__}" + (f" for {name!r}" if name else "")
+        )
+    x, y = keras.tree.map_structure(np.asarray, pair)
+    lengths = {len(a) for a in [*keras.tree.flatten(x), y]}
+    if len(lengths) != 1:
+        raise InputError(f"Expected arrays of one length. Received: lengths {sorted(lengths)}")
+    return x, y

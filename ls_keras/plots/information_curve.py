@@ -1,0 +1,115 @@
+"""Mutual information over training: Figure 6 of the paper."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ls_keras.errors import InputError
+from ls_keras.plots import style
+
+History = Sequence[Mapping[str, Any]]
+
+_COLUMNS = ("step", "mutual_information", "low", "high")
+
+
+def information_curve(
+    histories: History | Mapping[str, History],
+    *,
+    num_examples: int | None = None,
+    ax: Axes | None = None,
+    title: str | None = "Mutual information",
+) -> Figure:
+    """Draws mutual information against steps, with lines at log 2 and log N.
+
+    At log 2 only the class is left of an example; log N is the most that N examples can show.
+    Bands are 95 % intervals.
+
+    Args:
+        histories: What `MutualInformationProbe.history` holds: mappings with `step`,
+            `mutual_information`, `low`, `high` (nats) and `num_examples`; or several by name.
+        num_examples: N, where the entries don't have it.
+        ax: Axes to draw on; by default a new figure's.
+        title: Title of the diagram; `None` for none.
+
+    Returns:
+        The figure, which no global state knows: save it with `ls_keras.plots.save`.
+
+    Raises:
+        InputError: If there is no history, or an entry lacks a value.
+
+    Example:
+        >>> from ls_keras.plots import information_curve
+        >>> entry = {"mutual_information": 1.5, "low": 1.4, "high": 1.6, "num_examples": 600}
+        >>> figure = information_curve([{"step": step, **entry} for step in (0, 4000)])
+        >>> [text.get_text() for text in figure.axes[0].texts]
+        ['log 2', 'log N = log 600']
+    """
+    named = _named(histories)
+    if ax is None:
+        ax = style.new_figure(5.6, 4.2).subplots()
+    for (name, history), look in zip(named.items(), style.looks(), strict=False):
+        step, value, low, high = (np.array([e[c] for e in history], float) for c in _COLUMNS)
+        ax.fill_between(step, low, high, color=look.color, alpha=0.18, linewidth=0)
+        ax.plot(
+            step,
+            value,
+            label=name or None,
+            color=look.color,
+            marker=look.marker,
+            linestyle=look.line_style,
+            markersize=4.5,
+            linewidth=1.5,
+        )
+    sizes = {int(e.get("num_examples", num_examples or 0)) for h in named.values() for e in h}
+    lines = {"log 2": math.log(2)}
+    lines |= {f"log N = log {n}": math.log(n) for n in sorted(sizes) if n > 1}
+    for text, height in lines.items():
+        ax.axhline(height, zorder=1, **style.REFERENCE)
+        ax.annotate(
+            text,
+            (1.0, height),
+            xycoords=("axes fraction", "data"),
+            xytext=(-2, 2),
+            textcoords="offset points",
+            ha="right",
+            va="bottom",
+            fontsize=8,
+        )
+    ax.set(xlabel="Training step", ylabel="Mutual information (nats)")
+    low, high = ax.get_ylim()
+    # Room for the text above the highest line.
+    ax.set_ylim(min(low, 0.0), max(high, 1.07 * max(lines.values())))
+    style.tidy(ax)
+    if any(named):
+        ax.legend(fontsize=8, framealpha=0.9)
+    if title:
+        ax.set_title(title)
+    return cast(Figure, ax.get_figure(root=True))
+
+
+def information_rows(histories: History | Mapping[str, History]) -> list[dict[str, Any]]:
+    """Returns the numbers of the curves, one row a curve and step, for `ls_keras.plots.save`."""
+    return [
+        {"curve": name, **entry} for name, history in _named(histories).items() for entry in history
+    ]
+
+
+def _named(histories) -> dict[str, History]:
+    named = dict(histories) if isinstance(histories, Mapping) else {"": histories}
+    for name, history in named.items():
+        try:
+            complete = len(history) and all(c in entry for entry in history for c in _COLUMNS)
+        except TypeError:
+            complete = False
+        if not complete:
+            raise InputError(
+                f"Expected a history {name!r} with entries that have {', '.join(_COLUMNS)}. "
+                f"Received: {history!r:.80}"
+            )
+    if not named:
+        raise InputError("Expected at least one history. Received: none")
+    return named

@@ -1,0 +1,128 @@
+"""The mean logits of each class as a heat map: which classes a network takes for similar."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ls_keras.errors import InputError
+from ls_keras.plots import style
+from ls_keras.representation.mean_logits import MeanLogits
+
+# Up to so many classes are labeled and have their numbers written into the cells.
+_LABELED, _NUMBERED = 40, 12
+
+
+def mean_logits_map(
+    maps: MeanLogits | Mapping[str, MeanLogits],
+    *,
+    class_names: Sequence[str] | None = None,
+    axes: Sequence[Axes] | None = None,
+    title: str | None = "Mean logits",
+) -> Figure:
+    """Draws matrices of mean logits: a row a true class, a column a logit.
+
+    The diagonal is grey: its values are far above the others, which carry the similarities. Colors
+    are on one scale for all matrices, centered at 0.
+
+    Args:
+        maps: What `ls_keras.representation.mean_logits` returned, or several by name.
+        class_names: Names of all K classes. Default: their numbers.
+        axes: Axes to draw on, one a matrix; by default a new figure's.
+        title: Title of the figure; `None` for none.
+
+    Returns:
+        The figure, which no global state knows: save it with `ls_keras.plots.save`.
+
+    Raises:
+        InputError: If there is no matrix, something that is none, or not as many axes.
+
+    Example:
+        >>> from ls_keras.plots import mean_logits_map
+        >>> from ls_keras.representation import mean_logits
+        >>> found = mean_logits([0, 1, 2], [[4.0, 1.0, 0.0], [1.0, 4.0, 0.0], [0.0, 0.0, 3.0]])
+        >>> figure = mean_logits_map({"hard targets": found})
+        >>> figure.axes[0].get_title()
+        'hard targets'
+    """
+    named = _named(maps)
+    if axes is None:
+        axes = style.new_figure(4.3 * len(named) + 0.8, 4.4).subplots(1, len(named), squeeze=False)[
+            0
+        ]
+    axes = list(axes)
+    if len(axes) != len(named):
+        raise InputError(f"Expected {len(named)} axes, one a matrix. Received: {len(axes)}")
+    others = [m.matrix[~np.eye(len(m.classes), dtype=bool)] for m in named.values()]
+    largest = float(np.nanmax(np.abs(np.concatenate([*others, [1e-12]]))))
+    image = None
+    for ax, (name, found) in zip(axes, named.items(), strict=True):
+        image = _draw(ax, found, class_names, largest)
+        ax.set_title(name)
+    figure = cast(Figure, axes[0].get_figure(root=True))
+    figure.colorbar(image, ax=axes, label="mean logit less the mean over the classes", shrink=0.8)
+    if title:
+        figure.suptitle(title)
+    return figure
+
+
+def mean_logits_rows(
+    maps: MeanLogits | Mapping[str, MeanLogits], class_names: Sequence[str] | None = None
+) -> list[dict[str, Any]]:
+    """Returns the numbers of the maps, one row a cell, for `ls_keras.plots.save`."""
+    rows = []
+    for name, found in _named(maps).items():
+        names = _names(found, class_names)
+        for i, true_class in enumerate(names):
+            for k, logit in enumerate(names):
+                value = float(found.matrix[i, k])
+                rows.append(
+                    {
+                        "map": name,
+                        "class": true_class,
+                        "logit": logit,
+                        "mean": None if np.isnan(value) else value,
+                        "count": int(found.counts[i]),
+                    }
+                )
+    return rows
+
+
+def _draw(ax: Axes, found: MeanLogits, class_names, largest: float):
+    size = len(found.classes)
+    shown = np.ma.masked_where(np.eye(size, dtype=bool), found.matrix)
+    image = ax.imshow(shown, cmap="PuOr", vmin=-largest, vmax=largest, interpolation="nearest")
+    ax.set_facecolor("0.8")
+    if size <= _LABELED:
+        names = _names(found, class_names)
+        small = 8 if size <= 15 else 6
+        upright = all(len(name) <= 2 for name in names)
+        ax.set_xticks(range(size), names, rotation=0 if upright else 90, fontsize=small)
+        ax.set_yticks(range(size), names, fontsize=small)
+    if size <= _NUMBERED:
+        for (i, k), value in np.ndenumerate(found.matrix):
+            if not np.isnan(value):
+                dark = i != k and abs(value) > 0.65 * largest
+                color = "white" if dark else "black"
+                ax.text(k, i, f"{value:.1f}", ha="center", va="center", fontsize=6, color=color)
+    ax.set(xlabel="logit", ylabel="true class")
+    return image
+
+
+def _names(found: MeanLogits, class_names: Sequence[str] | None) -> list[str]:
+    return [str(c) if class_names is None else class_names[c] for c in found.classes]
+
+
+def _named(maps) -> dict[str, MeanLogits]:
+    named = {"": maps} if isinstance(maps, MeanLogits) else maps
+    if (
+        not isinstance(named, Mapping)
+        or not named
+        or not all(isinstance(m, MeanLogits) for m in named.values())
+    ):
+        raise InputError(
+            f"Expected MeanLogits, or a mapping of names to them. Received: {maps!r:.80}"
+        )
+    return dict(named)

@@ -1,0 +1,152 @@
+"""Projections of penultimate activations side by side: a row of the paper's Figure 1."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ls_keras.errors import InputError
+from ls_keras.plots import style
+from ls_keras.representation.projection import Projection
+
+
+def projection_panels(
+    panels: Mapping[str, Projection],
+    *,
+    axes: Sequence[Axes] | None = None,
+    title: str | None = None,
+    common_axes: bool = True,
+) -> Figure:
+    """Draws projections in a row: train and validation without smoothing, then with it.
+
+    A dot is an example; the large, outlined marks and the triangle are the class templates. Both
+    coordinates are in the units of the activations, on one scale.
+
+    Args:
+        panels: Projections by the title of their panel, left to right.
+        axes: Axes to draw on, one a panel; by default a new figure's.
+        title: Title of the figure; `None` for none.
+        common_axes: Whether all panels have the same limits. Networks of different scale are
+            easier to compare with limits of their own.
+
+    Returns:
+        The figure, which no global state knows: save it with `ls_keras.plots.save`.
+
+    Raises:
+        InputError: If there is no panel, something that is none, or not as many axes.
+
+    Example:
+        >>> import numpy as np
+        >>> from ls_keras.plots import projection_panels
+        >>> from ls_keras.representation import project_classes, template_plane
+        >>> plane, y_true = template_plane(np.eye(3), (0, 1, 2)), np.arange(30) % 3
+        >>> found = project_classes(y_true, np.eye(3)[y_true], plane, num_classes=3)
+        >>> figure = projection_panels({"train": found, "validation": found})
+        >>> [ax.get_title() for ax in figure.axes]
+        ['train', 'validation']
+    """
+    check_panels(panels)
+    if axes is None:
+        axes = style.new_figure(3.1 * len(panels) + 0.4, 3.7).subplots(
+            1, len(panels), squeeze=False
+        )[0]
+    axes = list(axes)
+    if len(axes) != len(panels):
+        raise InputError(f"Expected {len(panels)} axes, one a panel. Received: {len(axes)}")
+    limits = _limits(list(panels.values()))
+    for ax, (name, projection) in zip(axes, panels.items(), strict=True):
+        _draw(ax, projection)
+        (left, right), (low, high) = limits if common_axes else _limits([projection])
+        ax.set(title=name, aspect="equal", xlim=(left, right), ylim=(low, high))
+        style.tidy(ax)
+    axes[0].set_ylabel("second coordinate")
+    for ax in axes:
+        ax.set_xlabel("first coordinate")
+    figure = cast(Figure, axes[0].get_figure(root=True))
+    handles, labels = axes[0].get_legend_handles_labels()
+    if len({projection.names for projection in panels.values()}) == 1:
+        figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
+    else:
+        for ax in axes:
+            ax.legend(fontsize=8, framealpha=0.9)
+    if title:
+        figure.suptitle(title)
+    return figure
+
+
+def projection_rows(panels: Mapping[str, Projection]) -> list[dict[str, Any]]:
+    """Returns the numbers of the panels, one row a point, for `ls_keras.plots.save`.
+
+    `kind` is `example` or `template`.
+    """
+    check_panels(panels)
+    rows = []
+    for panel, projection in panels.items():
+        names = dict(zip(projection.classes, projection.names, strict=True))
+        for kind, labels, points in (
+            ("template", projection.classes, projection.corners),
+            ("example", projection.labels, projection.coordinates),
+        ):
+            rows += [
+                {
+                    "panel": panel,
+                    "kind": kind,
+                    "class": int(label),
+                    "name": names[int(label)],
+                    "x": float(x),
+                    "y": float(y),
+                }
+                for label, (x, y) in zip(labels, points, strict=True)
+            ]
+    return rows
+
+
+def check_panels(panels) -> None:
+    """Raises an `InputError` unless `panels` maps names to projections."""
+    if (
+        not isinstance(panels, Mapping)
+        or not panels
+        or not all(isinstance(p, Projection) for p in panels.values())
+    ):
+        raise InputError(
+            f"Expected a mapping of titles to Projections, at least one. Received: {panels!r:.80}"
+        )
+
+
+def _draw(ax: Axes, projection: Projection) -> None:
+    corners = projection.corners
+    ax.plot(*corners[[0, 1, 2, 0]].T, zorder=2, **style.REFERENCE)
+    for class_id, name, corner, look in zip(
+        projection.classes, projection.names, corners, style.looks(), strict=False
+    ):
+        points = projection.coordinates[projection.labels == class_id]
+        ax.scatter(
+            *points.T,
+            s=13,
+            color=look.color,
+            marker=look.marker,
+            alpha=0.55,
+            linewidths=0,
+            label=name,
+            zorder=3,
+        )
+        ax.scatter(
+            *corner,
+            s=75,
+            color=look.color,
+            marker=look.marker,
+            edgecolors="black",
+            linewidths=1.3,
+            zorder=4,
+        )
+
+
+def _limits(projections: Sequence[Projection]) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Returns limits of x and y, equally far apart, that hold every point with a margin."""
+    points = np.concatenate([np.concatenate([p.coordinates, p.corners]) for p in projections])
+    low, high = points.min(axis=0), points.max(axis=0)
+    middle, half = (low + high) / 2, 0.55 * float((high - low).max())
+    (x, y) = middle
+    return (x - half, x + half), (y - half, y + half)

@@ -45,6 +45,11 @@ def equal_width_index(confidence, num_bins: int):
     return ops.clip(guess - below + above, 0, num_bins - 1)
 
 
+def equal_width_index_of_array(confidence: np.ndarray, num_bins: int) -> np.ndarray:
+    """Returns `equal_width_index` of float32 confidences `(N,)` without NaN, in NumPy."""
+    return np.searchsorted(equal_width_edges(num_bins)[1:-1], confidence, side="left")
+
+
 def sum_by_index(values, index, size: int):
     """Sums each row of `values` by index.
 

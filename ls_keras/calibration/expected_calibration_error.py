@@ -9,7 +9,12 @@ import numpy as np
 from keras import ops
 
 from ls_keras.calibration import exact_sum
-from ls_keras.calibration.binning import check_num_bins, equal_width_index, sum_by_index
+from ls_keras.calibration.binning import (
+    check_num_bins,
+    equal_width_index,
+    equal_width_index_of_array,
+    sum_by_index,
+)
 from ls_keras.calibration.calibration_error import Bins, Norm, calibration_error
 from ls_keras.calibration.equal_mass import (
     cell_index,
@@ -18,21 +23,22 @@ from ls_keras.calibration.equal_mass import (
     num_cells,
     widest_cell,
 )
+from ls_keras.calibration.host_top_label import TopLabels, read_top_labels
 from ls_keras.calibration.probabilities import (
     class_labels,
     probabilities,
     read_examples,
     top_label,
-    top_label_of_numpy,
 )
 from ls_keras.concrete import concrete
 from ls_keras.errors import InputError
-from ls_keras.targets import IgnoreClass, ignored_ids, position_weights, read_targets
+from ls_keras.targets import IgnoreClass, ignored_ids
 
 Binning = Literal["equal_width", "equal_mass"]
 
 # Rows of the state: Σw, Σw·confidence, Σw·correct and, for the debiased estimate, Σw².
 _WEIGHT, _CONFIDENCE, _CORRECT, _SQUARE = range(4)
+_WHOLE = 1 << 22  # examples whose counts a float32 increment holds exactly
 
 
 @keras.saving.register_keras_serializable(package="ls_keras")
@@ -165,13 +171,18 @@ class ExpectedCalibrationError(keras.metrics.Metric):
             InputError: If the shapes don't belong together or, in eager use, if `y_pred` has
                 NaN, or is no probability distribution with `from_logits=False`.
         """
-        examples = read_examples(
-            y_true,
-            y_pred,
-            sample_weight=sample_weight,
-            from_logits=self.from_logits,
-            ignore_class=self.ignore_class,
-        )
+        options: dict[str, Any] = {
+            "sample_weight": sample_weight,
+            "from_logits": self.from_logits,
+            "ignore_class": self.ignore_class,
+        }
+        if not self.classwise:
+            y_pred = y_pred if isinstance(y_pred, np.ndarray) else ops.convert_to_tensor(y_pred)
+            on_host = read_top_labels(y_true, y_pred, **options)
+            if on_host is not None:
+                self._add_from_host(on_host)
+                return
+        examples = read_examples(y_true, y_pred, **options)
         num_classes = examples.y_pred.shape[-1]
         labels = class_labels(examples.targets)
         if self.classwise:
@@ -213,6 +224,26 @@ class ExpectedCalibrationError(keras.metrics.Metric):
             ops.reshape(rows, (-1, shape[0])), ops.reshape(index, (-1,)), math.prod(shape[1:])
         )
         self._bins.assign(exact_sum.added(self._bins, ops.reshape(sums, shape)))
+
+    def _add_from_host(self, top: TopLabels):
+        """Adds what NumPy has read, as `_add` does: one small tensor reaches the backend."""
+        confidence, correct = top.confidence.reshape(-1), top.correct.reshape(-1)
+        for start in range(0, len(confidence), _WHOLE):
+            at = slice(start, start + _WHOLE)
+            if self.binning == "equal_width":
+                index = equal_width_index_of_array(confidence[at], self.num_bins)
+            else:
+                index = ops.convert_to_numpy(cell_index(confidence[at], self._cells_per_octave))
+            w = None if top.weights is None else top.weights.reshape(-1)[at].astype(np.float64)
+            count = np.bincount(index, w, self._size)
+            rows = [
+                count,
+                np.bincount(index, confidence[at] if w is None else w * confidence[at], self._size),
+                np.bincount(index, correct[at] if w is None else w * correct[at], self._size),
+            ]
+            if self.debias:
+                rows.append(count if w is None else np.bincount(index, w * w, self._size))
+            self._bins.assign(exact_sum.added(self._bins, np.float32(rows)))
 
     def result(self):
         """Returns the error so far, a scalar; NaN before the first example that counts.
@@ -309,10 +340,7 @@ def expected_calibration_error(y_true, y_pred, *, sample_weight=None, **options)
     0.25
     """
     metric = ExpectedCalibrationError(**options)
-    if isinstance(y_pred, np.ndarray) and y_pred.dtype == np.float32 and not metric.classwise:
-        _update_from_numpy(metric, y_true, y_pred, sample_weight)
-    else:
-        metric.update_state(y_true, y_pred, sample_weight=sample_weight)
+    metric.update_state(y_true, y_pred, sample_weight=sample_weight)
     error = float(metric.result())
     if error != error:
         raise InputError(
@@ -320,18 +348,3 @@ def expected_calibration_error(y_true, y_pred, *, sample_weight=None, **options)
             f"{tuple(np.shape(y_pred))}, all of it ignored, masked, of weight 0 or empty"
         )
     return error
-
-
-def _update_from_numpy(metric, y_true, y_pred: np.ndarray, sample_weight) -> None:
-    """Adds NumPy predictions without a copy of them in the backend's memory."""
-    top = top_label_of_numpy(y_pred, from_logits=metric.from_logits)
-    if top is None:  # says what is wrong, or finds that it does not count
-        metric.update_state(y_true, y_pred, sample_weight=sample_weight)
-        return
-    predicted, confidence = (ops.convert_to_tensor(array) for array in top)
-    targets = read_targets(y_true, y_pred, ignore_class=metric.ignore_class)
-    weights = position_weights(confidence, valid=targets.valid, sample_weight=sample_weight)
-    if weights is None:
-        weights = ops.ones_like(confidence)
-    correct = ops.cast(ops.equal(predicted, class_labels(targets)), "float32")
-    metric._add(*(ops.reshape(x, (-1, 1)) for x in (weights, confidence, correct)))

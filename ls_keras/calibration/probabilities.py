@@ -11,7 +11,7 @@ from ls_keras.errors import InputError
 from ls_keras.targets import IgnoreClass, Targets, position_weights, read_targets
 
 # How far the sum of K probabilities may stray from 1: rounding of K numbers of the dtype.
-_SUM_TOLERANCE = {"float64": 1e-3, "float32": 1e-3, "float16": 2e-2, "bfloat16": 5e-2}
+SUM_TOLERANCE = {"float64": 1e-3, "float32": 1e-3, "float16": 2e-2, "bfloat16": 5e-2}
 
 
 class Examples(NamedTuple):
@@ -64,7 +64,7 @@ def read_examples(
         weights = position_weights(
             like, valid=targets.valid, mask=mask, sample_weight=sample_weight
         )
-    _check_values(y_pred, weights, from_logits, _SUM_TOLERANCE.get(dtype, 1e-3))
+    _check_values(y_pred, weights, from_logits, SUM_TOLERANCE.get(dtype, 1e-3))
     return Examples(targets, y_pred, weights)
 
 
@@ -117,43 +117,6 @@ def top_label(y_pred, *, from_logits: bool):
         # A graph: nothing has been checked, and the largest of NaN and a number may be either.
         top = ops.where(ops.isnan(ops.sum(y_pred, axis=-1)), float("nan"), top)
     return predicted, ops.cast(top, "float32")
-
-
-def top_label_of_numpy(
-    y_pred: np.ndarray, *, from_logits: bool
-) -> tuple[np.ndarray, np.ndarray] | None:
-    """Returns `top_label` of a NumPy array, in one pass over it that checks it as well.
-
-    Rows are taken in pieces that stay in the cache, so the array is read from memory once.
-
-    Returns:
-        `(predicted, confidence)`, int32 and float32; `None` if `y_pred` holds what
-        `read_examples` refuses at positions that count, or has no positions or classes.
-    """
-    if not y_pred.ndim or not y_pred.size:
-        return None
-    rows = y_pred.reshape(-1, y_pred.shape[-1])
-    predicted = np.empty(len(rows), np.int32)
-    confidence = np.empty(len(rows), np.float32)
-    step = max(1, 2**17 // rows.shape[1])
-    for start in range(0, len(rows), step):
-        piece = rows[start : start + step]
-        here = slice(start, start + len(piece))
-        largest = piece.argmax(axis=-1)
-        top = np.take_along_axis(piece, largest[:, None], axis=-1)
-        with np.errstate(invalid="ignore", over="ignore"):
-            sums = piece.sum(axis=-1)
-            if from_logits:
-                fine = (sums < np.inf).all()
-                top = 1 / np.exp(piece - top).sum(axis=-1, keepdims=True)
-            else:
-                tolerance = _SUM_TOLERANCE["float32"]
-                fine = (np.abs(sums - 1) <= tolerance).all() and piece.min() >= -tolerance
-        if not fine:
-            return None
-        predicted[here], confidence[here] = largest, top[:, 0]
-    shape = y_pred.shape[:-1]
-    return predicted.reshape(shape), confidence.reshape(shape)
 
 
 def _check_values(y_pred, weights, from_logits: bool, tolerance: float) -> None:

@@ -7,6 +7,7 @@ from keras import ops
 
 from ls_keras.calibration.binning import check_num_bins, equal_width_edges
 from ls_keras.calibration.clustered_error import error_interval
+from ls_keras.calibration.host_top_label import TopLabels, read_top_labels
 from ls_keras.calibration.probabilities import class_labels, read_examples, top_label
 from ls_keras.calibration.reliability_curve import ReliabilityCurve, binomial_intervals
 from ls_keras.errors import InputError
@@ -100,27 +101,29 @@ class ReliabilityAccumulator:
 
         Without `groups`, each row of each batch is a group of its own.
         """
-        examples = read_examples(
-            y_true,
-            y_pred,
-            sample_weight=sample_weight,
-            from_logits=self.from_logits,
-            ignore_class=self.ignore_class,
-        )
-        predicted, confidence = top_label(examples.y_pred, from_logits=self.from_logits)
-        correct = ops.equal(predicted, class_labels(examples.targets))
-        shape = tuple(predicted.shape)
+        options: dict[str, Any] = {
+            "sample_weight": sample_weight,
+            "from_logits": self.from_logits,
+            "ignore_class": self.ignore_class,
+        }
+        top = read_top_labels(y_true, y_pred, **options)
+        if top is None:
+            examples = read_examples(y_true, y_pred, **options)
+            predicted, top_confidence = top_label(examples.y_pred, from_logits=self.from_logits)
+            right = ops.equal(predicted, class_labels(examples.targets))
+            found = (top_confidence, right, examples.weights)
+            top = TopLabels(*(x if x is None else ops.convert_to_numpy(x) for x in found))
+        shape = top.confidence.shape
         if groups is None:
             rows = shape[0] if shape else 1
             groups = np.arange(rows) + self._next_group
             self._next_group += rows
         groups = _spread(np.asarray(groups, np.int32), shape, "groups")
-        columns = [ops.convert_to_numpy(confidence), ops.convert_to_numpy(correct), groups]
-        if examples.weights is not None:
-            weights = ops.convert_to_numpy(examples.weights)
-            counts = weights != 0
+        columns = [top.confidence, top.correct, groups]
+        if top.weights is not None:
+            counts = top.weights != 0
             columns = [column[counts] for column in columns]
-            weights = weights[counts]
+            weights = top.weights[counts]
             self._weighted |= sample_weight is not None
         else:
             columns = [column.reshape(-1) for column in columns]

@@ -1,12 +1,15 @@
 """Optimizers and learning-rate schedules from a configuration."""
 
+import dataclasses
 import math
+from collections.abc import Sequence
 
 import keras
 from keras import ops
 
 from ls_keras.config import OptimizerConfig
 from ls_keras.errors import InputError
+from ls_keras.gradients import GradientTransform, TransformsGradients
 
 
 @keras.saving.register_keras_serializable(package="ls_keras")
@@ -14,8 +17,8 @@ class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
     """A linear rise to the peak rate, then a decay.
 
     With warm-up W ≥ 1, last step S and 1-based step t, the rate is `peak · min(t/W, d(t))`, where
-    d(t) is 1 (`constant`), √(W/t) (`inverse_sqrt`), ½(1 + cos(π(t − W)/(S − W))) (`cosine`) or
-    (S − t)/(S − W) (`linear`).
+    d(t) is 1 (`constant`), √(W/t) (`inverse_sqrt`), ½(1 + cos(π(t − W)/(S − W))) (`cosine`),
+    (S − t)/(S − W) (`linear`) or f^−n (`piecewise`), n the number of boundaries below t.
 
     `inverse_sqrt` is the Transformer's published schedule: its factor · d_model^−½ is
     `peak · W^½`.
@@ -25,6 +28,8 @@ class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
         warmup_steps: W; 0 counts as 1.
         decay: One of the names above.
         total_steps: S; used by `cosine` and `linear`.
+        boundaries: Steps, ascending; used by `piecewise`.
+        decay_factor: f; used by `piecewise`.
 
     Example:
     >>> [round(float(WarmUp(1.0, 4, "inverse_sqrt")(step)), 3) for step in (0, 3, 15)]
@@ -34,10 +39,19 @@ class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
         Vaswani et al. (2017), *Attention Is All You Need*, section 5.3.
     """
 
-    def __init__(self, peak: float, warmup_steps: int, decay: str, total_steps: int = 1):
+    def __init__(
+        self,
+        peak: float,
+        warmup_steps: int,
+        decay: str,
+        total_steps: int = 1,
+        boundaries: Sequence[int] = (),
+        decay_factor: float = 10.0,
+    ):
         super().__init__()
         self.peak, self.warmup_steps = peak, warmup_steps
         self.decay, self.total_steps = decay, total_steps
+        self.boundaries, self.decay_factor = tuple(boundaries), decay_factor
 
     def __call__(self, step):
         """Returns the rate of the 0-based `step`."""
@@ -50,6 +64,9 @@ class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
             factor = 0.5 * (1.0 + ops.cos(math.pi * done))
         elif self.decay == "linear":
             factor = 1.0 - done
+        elif self.decay == "piecewise":
+            passed = [ops.cast(t > boundary, "float32") for boundary in self.boundaries]
+            factor = self.decay_factor ** -ops.cast(sum(passed), "float32")
         else:
             factor = ops.ones_like(t)
         return self.peak * ops.minimum(t / warmup, factor)
@@ -61,6 +78,8 @@ class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
             "warmup_steps": self.warmup_steps,
             "decay": self.decay,
             "total_steps": self.total_steps,
+            "boundaries": list(self.boundaries),
+            "decay_factor": self.decay_factor,
         }
 
 
@@ -81,9 +100,17 @@ class AveragesLast:
 def build_optimizer(config: OptimizerConfig, total_steps: int) -> keras.optimizers.Optimizer:
     """Creates the optimizer that `config` describes, for a run of `total_steps`.
 
-    With `config.ema` it is an `AveragesLast`.
+    With `config.ema` it is an `AveragesLast`, with anything that changes gradients a
+    `TransformsGradients`.
     """
-    rate = WarmUp(config.learning_rate, config.warmup_steps, config.schedule, total_steps)
+    rate = WarmUp(
+        config.learning_rate,
+        config.warmup_steps,
+        config.schedule,
+        total_steps,
+        config.boundaries,
+        config.decay_factor,
+    )
     arguments: dict = {"learning_rate": rate, "weight_decay": config.weight_decay or None}
     if config.ema:
         arguments |= {"use_ema": True, "ema_momentum": config.ema}
@@ -99,4 +126,9 @@ def build_optimizer(config: OptimizerConfig, total_steps: int) -> keras.optimize
         ) from error
     if config.ema:
         kind = type(f"Averaged{kind.__name__}", (AveragesLast, kind), {})
+    transform = GradientTransform(
+        **{f.name: getattr(config, f.name) for f in dataclasses.fields(GradientTransform)}
+    )
+    if transform != GradientTransform():
+        kind = type(kind.__name__, (TransformsGradients, kind), {"transform": transform})
     return kind(**arguments)

@@ -70,6 +70,16 @@ def test_strings_are_read_as_the_type_of_the_field(task, key, text, value):
         ({"training.strategy": "pigeons"}, "mirrored"),
         ({"training.jit_compile": "perhaps"}, "bool or none"),
         ({"optimizer.schedule": "steep"}, "inverse_sqrt"),
+        ({"optimizer.schedule": "piecewise"}, r"boundaries with the schedule piecewise.*\(\)"),
+        ({"optimizer.boundaries": "5"}, r"Received: \(5,\) with"),
+        ({"optimizer.schedule": "piecewise", "optimizer.boundaries": "5,3"}, "ascending"),
+        ({"optimizer.schedule": "piecewise", "optimizer.boundaries": "0,3"}, "above 0"),
+        ({"optimizer.logits_rate": 0.1}, "with sgd only. Received: adam"),
+        (
+            {"optimizer.name": "sgd", "optimizer.nesterov": True, "optimizer.dampening": 0.9},
+            "Received: both",
+        ),
+        ({"optimizer.global_clipnorm": -1}, "global_clipnorm at least 0"),
         ({"optimizer.learning_rate": -1}, "at least 0"),
     ],
 )

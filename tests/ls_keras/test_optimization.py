@@ -32,8 +32,18 @@ def test_constant_stays():
     assert rates(WarmUp(0.5, 0, "constant"), (0, 7, 10**6)) == pytest.approx(0.5)
 
 
-def test_schedule_round_trips():
-    schedule = WarmUp(1.0, 5, "linear", 50)
+def test_piecewise_falls_after_each_boundary():
+    """As in the paper: 0.1, divided by 10 after 32,000 and after 48,000 steps."""
+    schedule = WarmUp(0.1, 0, "piecewise", boundaries=(32_000, 48_000))
+    steps = (0, 31_999, 32_000, 47_999, 48_000, 63_999)
+    assert rates(schedule, steps) == pytest.approx([0.1, 0.1, 0.01, 0.01, 0.001, 0.001])
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [WarmUp(1.0, 5, "linear", 50), WarmUp(1.0, 0, "piecewise", boundaries=(3,), decay_factor=2.0)],
+)
+def test_schedule_round_trips(schedule):
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(schedule))
     assert again.get_config() == schedule.get_config()
 

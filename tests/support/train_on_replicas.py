@@ -22,6 +22,10 @@ settings = {
     "model.dropout": 0.0,  # replicas would draw the same masks
     "optimizer.name": "sgd",
     "optimizer.learning_rate": 0.5,
+    "optimizer.global_clipnorm": 0.3,  # of the whole batch's gradient, not of each replica's
+    "optimizer.l2": 1e-2,
+    "optimizer.loss_weight": 3.0,
+    "optimizer.logits_rate": 0.5,
 }
 resolved = config.resolve(TinyTask(), None, settings)
 run = RunDirectory.create(Path(sys.argv[2]), resolved.to_dict())

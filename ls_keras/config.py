@@ -5,9 +5,10 @@ import difflib
 import math
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+from ls_keras import prepared
 from ls_keras.errors import InputError
 
 if typing.TYPE_CHECKING:
@@ -205,6 +206,8 @@ PARTS = ("training", "optimizer", "data", "model", "decoding")
 def resolve(task: "Task", preset: str | None, overrides: Mapping[str, Any]) -> Config:
     """Composes defaults, a preset and overrides, in rising precedence.
 
+    Where `data.source` is a prepared data set, the other settings of the data are its own.
+
     Args:
         task: The task, which brings its presets and the classes of its parts.
         preset: A preset's name; `None`: the task's first.
@@ -212,7 +215,8 @@ def resolve(task: "Task", preset: str | None, overrides: Mapping[str, Any]) -> C
             field's type.
 
     Raises:
-        InputError: For an unknown preset or key (with near matches) or an unreadable value.
+        InputError: For an unknown preset or key (with near matches), an unreadable value, or a
+            setting that a prepared data set was not made with.
     """
     by_name = {p.name: p for p in task.presets}
     if preset is None:
@@ -228,8 +232,35 @@ def resolve(task: "Task", preset: str | None, overrides: Mapping[str, Any]) -> C
         if part not in parts or field not in typing.get_type_hints(parts[part]):
             raise InputError(f"Expected a configuration key. {near(key, keys(task))}")
         values[part][field] = parse(key, value, typing.get_type_hints(parts[part])[field])
+    if prepared.is_prepared(values["data"].get("source", "")):
+        given = {key.removeprefix("data.") for key in overrides if key.startswith("data.")}
+        values["data"] |= _settings_prepared_with(task, values["data"], given)
     built = {part: cls(**values[part]) for part, cls in parts.items()}
     return Config(task=task.name, preset=preset, **built)
+
+
+def _settings_prepared_with(
+    task: "Task", values: Mapping[str, Any], given: Collection[str]
+) -> dict[str, Any]:
+    """Returns the settings of a prepared data set; those `given` too must be the same."""
+    source = values["source"]
+    hints = typing.get_type_hints(task.data_config)
+    stored = {
+        key: parse(f"data.{key}", value, hints[key])
+        for key, value in prepared.read_settings(source, task.name).items()
+        if key in hints
+    }
+    differing = [key for key in stored if key in given and values[key] != stored[key]]
+    if differing:
+        expected, received = (
+            ", ".join(f"data.{key}={settings[key]}" for key in differing)
+            for settings in (stored, values)
+        )
+        raise InputError(
+            f"Expected the settings that {source} was prepared with ({expected}), or none, or "
+            f"other data (`lsk prepare`). Received: {received}"
+        )
+    return stored
 
 
 def from_dict(task: "Task", values: Mapping[str, Any]) -> Config:

@@ -1,12 +1,13 @@
 """Parallel text as examples: sub-word ids in flat arrays, padded when a batch asks for them."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from ls_keras.config import Config
 from ls_keras.errors import InputError
+from ls_keras.prepared import is_prepared, open_prepared
 from ls_keras.task import Examples, TaskData
 from lsk_translation.corpus import ParallelText, load_corpus
 from lsk_translation.subwords import END_ID, PAD_ID, START_ID, UNKNOWN_ID, SubwordVocabulary
@@ -21,33 +22,28 @@ class TextPairs(Examples):
     are pieces, then end. `sizes` is the longer side, its end counted.
 
     Args:
-        text: The sentences; the targets are the references.
-        vocabulary: The sub-words.
+        source: The source sentences.
+        target: As many target sentences.
+        references: The target sentences as text.
     """
 
-    def __init__(self, text: ParallelText, vocabulary: SubwordVocabulary):
-        self.source = Sentences(*vocabulary.encode(text.source))
-        self.target = Sentences(*vocabulary.encode(text.target))
-        self._set(text)
+    def __init__(self, source: "Sentences", target: "Sentences", references: Sequence[str]):
+        self.source, self.target, self.references = source, target, references
+        self.sizes: np.ndarray = np.maximum(source.lengths, target.lengths) + 1
 
-    def _set(self, text: ParallelText) -> None:
-        self.text = text
-        self.references = text.target
-        self.sizes: np.ndarray = np.maximum(self.source.lengths, self.target.lengths) + 1
+    @classmethod
+    def encoded(cls, text: ParallelText, vocabulary: SubwordVocabulary) -> "TextPairs":
+        """Returns parallel text in sub-words."""
+        source, target = (Sentences(*vocabulary.encode(t)) for t in (text.source, text.target))
+        return cls(source, target, text.target)
 
     def take(self, rows: np.ndarray) -> "TextPairs":
         """Returns the pairs `rows` as a split of their own."""
-        taken = copy.copy(self)
-        taken.source, taken.target = self.source.take(rows), self.target.take(rows)
-        taken._set(
-            ParallelText(
-                tuple(self.text.source[i] for i in rows), tuple(self.text.target[i] for i in rows)
-            )
-        )
-        return taken
+        references = tuple(self.references[i] for i in rows)
+        return TextPairs(self.source.take(rows), self.target.take(rows), references)
 
     def __len__(self) -> int:
-        return len(self.text.source)
+        return len(self.sizes)
 
     def gather(
         self, rows: np.ndarray, size: int | None
@@ -68,7 +64,7 @@ class Sentences:
     """Sub-word ids of many sentences in one flat array.
 
     Args:
-        ids: int32 `(pieces,)`.
+        ids: Integers `(pieces,)`, in memory or memory-mapped.
         offsets: int64 `(n + 1,)`: sentence i is `ids[offsets[i] : offsets[i + 1]]`.
     """
 
@@ -95,6 +91,10 @@ class Sentences:
 def load(config: Config, artifacts: Mapping[str, bytes] | None) -> TaskData:
     """Loads the corpus, trains the sub-words (or takes those of `artifacts`), encodes all."""
     options = config.data
+    if is_prepared(options.source):
+        from lsk_translation.prepared import load_prepared
+
+        return load_prepared(open_prepared(options.source, config.task), artifacts)
     corpus = load_corpus(
         options.source,
         pairs=options.pairs,
@@ -118,9 +118,11 @@ def load(config: Config, artifacts: Mapping[str, bytes] | None) -> TaskData:
     else:
         vocabulary = SubwordVocabulary.from_bytes(artifacts[VOCABULARY_FILE])
     splits: dict[str, Examples] = {
-        name: TextPairs(text, vocabulary) for name, text in corpus.splits.items() if name != "train"
+        name: TextPairs.encoded(text, vocabulary)
+        for name, text in corpus.splits.items()
+        if name != "train"
     }
-    pairs = TextPairs(train, vocabulary)
+    pairs = TextPairs.encoded(train, vocabulary)
     fits = pairs.sizes <= options.max_length
     if not fits.any():
         raise InputError(
@@ -131,15 +133,26 @@ def load(config: Config, artifacts: Mapping[str, bytes] | None) -> TaskData:
     if not fits.all():
         notes.append(f"{int((~fits).sum())} training pairs over {options.max_length} pieces unused")
         splits["train"] = pairs.take(np.flatnonzero(fits))
+    counts = _label_counts(splits["train"], vocabulary.size)
+    return task_data(splits, vocabulary, counts, tuple(notes))
+
+
+def task_data(
+    splits: Mapping[str, Examples],
+    vocabulary: SubwordVocabulary,
+    class_counts: np.ndarray,
+    notes: tuple[str, ...],
+) -> TaskData:
+    """Returns what the core knows of the splits."""
     return TaskData(
         splits=splits,
         num_classes=vocabulary.size,
         ignore_class=PAD_ID,
         class_names=vocabulary.pieces,
-        class_counts=_label_counts(splits["train"], vocabulary.size),
+        class_counts=class_counts,
         unused_classes=(PAD_ID, START_ID, UNKNOWN_ID),
         artifacts={VOCABULARY_FILE: vocabulary.to_bytes()},
-        notes=tuple(notes),
+        notes=notes,
     )
 
 

@@ -1,6 +1,7 @@
 """The translation task: its table of contents."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from ls_keras.config import Config
@@ -27,6 +28,12 @@ class TranslationTask(Task):
         from lsk_translation.data import load
 
         return load(config, artifacts)
+
+    def prepare(self, config: Config, data: TaskData, directory: Path) -> None:
+        """Writes sub-word ids, references and vocabulary."""
+        from lsk_translation.prepared import write_prepared
+
+        write_prepared(data, directory)
 
     def build_model(self, config: Config, data: TaskData):
         """Builds the Transformer."""

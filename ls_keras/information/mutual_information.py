@@ -88,8 +88,9 @@ def mutual_information(
     N and L.
 
     **Interval.** The N terms are resampled (percentile bootstrap) with the inner sums as they are.
-    To resample examples would be wrong: a duplicate doubles a term of the inner sum and lowers Î by
-    up to log 2. What the choice of the N examples does to the inner sums is not in the interval.
+    To resample examples would be wrong: a duplicate doubles a term of the inner sum, and of
+    examples that don't overlap the estimate falls from log N to about log N − 0.57. What the
+    choice of the N examples does to the inner sums is not in the interval.
 
     Computed on the host in float64, in blocks (N numbers, whatever the backend): 50,000 examples
     need megabytes, not the 20 GB of an N × N table.

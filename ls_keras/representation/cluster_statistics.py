@@ -81,6 +81,7 @@ class ClusterAccumulator:
 
     Args:
         templates: Tensor `(D, K)`, features × classes, the bias as last row.
+        in_span: As in `cluster_statistics`.
 
     Example:
     >>> import numpy as np
@@ -92,12 +93,20 @@ class ClusterAccumulator:
     array([1, 1, 1])
     """
 
-    def __init__(self, templates):
+    def __init__(self, templates, *, in_span: bool = False):
         w = np.asarray(concrete(as_templates(templates)))
         self.num_features, self.num_classes = w.shape
         # One vector added to all templates changes no probability, but every distance.
         self._centered = w - w.mean(axis=1, keepdims=True, dtype=np.float64).astype(w.dtype)
-        self._moments = ClassMoments(self.num_classes, self.num_features)
+        self._basis = None
+        if in_span:
+            u, scale, _ = np.linalg.svd(self._centered.astype(np.float64), full_matrices=False)
+            rank = max(
+                int((scale > 1e-6 * scale[0]).sum()), 1
+            )  # float32's rounding is no direction
+            self._basis = u[:, :rank].astype(np.float32)
+            self._centered = self._basis.T @ self._centered
+        self._moments = ClassMoments(self.num_classes, len(self._centered))
         self._sums = {name: np.zeros(self.num_classes) for name in ("own", "other", "equidistance")}
 
     def update(self, y_true, activations, *, mask=None, ignore_class: IgnoreClass = None) -> None:
@@ -108,6 +117,8 @@ class ClusterAccumulator:
         if not len(labels):
             return
         values = with_one(values, self.num_features).astype(np.float32)
+        if self._basis is not None:
+            values = values @ self._basis
         self._moments.add(labels, values)
         rows = max(1, _ELEMENTS // self.num_classes)
         for start in range(0, len(labels), rows):
@@ -134,7 +145,7 @@ class ClusterAccumulator:
     def _add_distances(self, labels: np.ndarray, values: np.ndarray) -> None:
         n = len(labels)
         # Few shapes: XLA compiles each one.
-        padded = np.zeros((1 << (n - 1).bit_length(), self.num_features), np.float32)
+        padded = np.zeros((1 << (n - 1).bit_length(), values.shape[1]), np.float32)
         padded[:n] = values
         distances = np.array(ops.convert_to_numpy(template_distances(padded, self._centered)))[:n]
         rows = np.arange(n)
@@ -152,7 +163,13 @@ class ClusterAccumulator:
 
 
 def cluster_statistics(
-    y_true, activations, templates, *, mask=None, ignore_class: IgnoreClass = None
+    y_true,
+    activations,
+    templates,
+    *,
+    in_span: bool = False,
+    mask=None,
+    ignore_class: IgnoreClass = None,
 ) -> ClusterStatistics:
     r"""Measures what Figure 1 of the paper shows, for all classes and in all dimensions.
 
@@ -164,12 +181,20 @@ def cluster_statistics(
 
     and of a class, the root mean square distance of its examples to their mean. Label smoothing
     is to lower all three. Templates are centered ($\bar w$ is their mean), since one vector added
-    to all of them changes no probability but every distance. Sums are in float64 on the host.
+    to all of them changes no probability but every distance.
+
+    Nor does what an activation has outside the span of the centered templates change any
+    probability; but it adds the same to all squared distances, and where it is large (a ReLU
+    network of few classes) all distances become alike, with or without smoothing. `in_span=True`
+    leaves it out.
+
+    Sums are in float64 on the host.
 
     Args:
         y_true: Integer labels `(...)` or `(..., 1)`.
         activations: Tensor `(..., D)`; with one feature less than the templates, a 1 is appended.
         templates: Tensor `(D, K)`, features × classes, the bias as last row.
+        in_span: Whether to project activations onto the span of the centered templates first.
         mask: Boolean, of the shape of the labels, false where a position does not count.
         ignore_class: A label id, or several, that do not count, such as padding.
 
@@ -194,6 +219,6 @@ def cluster_statistics(
     References:
         Müller et al., When Does Label Smoothing Help?, NeurIPS 2019 (arXiv 1906.02629), section 2
     """
-    clusters = ClusterAccumulator(templates)
+    clusters = ClusterAccumulator(templates, in_span=in_span)
     clusters.update(y_true, activations, mask=mask, ignore_class=ignore_class)
     return clusters.result()

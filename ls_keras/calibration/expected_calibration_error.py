@@ -243,7 +243,7 @@ class ExpectedCalibrationError(keras.metrics.Metric):
             ]
             if self.debias:
                 rows.append(count if w is None else np.bincount(index, w * w, self._size))
-            self._bins.assign(exact_sum.added(self._bins, np.float32(rows)))
+            self._bins.assign(exact_sum.added(self._bins, np.asarray(rows, np.float32)))
 
     def result(self):
         """Returns the error so far, a scalar; NaN before the first example that counts.

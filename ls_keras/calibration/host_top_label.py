@@ -14,7 +14,7 @@ import numpy as np
 from keras import ops
 
 from ls_keras.calibration.probabilities import SUM_TOLERANCE
-from ls_keras.calibration.tempered_sums import in_threads
+from ls_keras.calibration.tempered_sums import in_threads, to_host
 from ls_keras.concrete import concrete
 from ls_keras.targets import IgnoreClass, Targets, position_weights, read_targets
 
@@ -67,7 +67,7 @@ def read_top_labels(
     return TopLabels(
         confidence,
         predicted == _class_labels(targets),
-        None if weights is None else concrete(weights),
+        None if weights is None else to_host(weights),
     )
 
 
@@ -182,6 +182,6 @@ def _blocks(start: int, stop: int, num_classes: int):
 
 def _class_labels(targets: Targets) -> np.ndarray:
     if targets.labels is not None:
-        return concrete(targets.labels)
+        return to_host(targets.labels)
     dense = host_view(targets.dense)
-    return (concrete(targets.dense) if dense is None else dense).argmax(axis=-1)
+    return (to_host(targets.dense) if dense is None else dense).argmax(axis=-1)

@@ -104,7 +104,7 @@ def predicted_batches(model, dataset, *, from_logits: bool = True) -> Iterator[t
         if not isinstance(model, keras.Model):
             output = model(x)
         elif masks is False:
-            output = model.predict_on_batch(x)  # compiled, but without the mask of the output
+            output = _predict(model, x)
         else:
             with _no_gradients():
                 output = model(x, training=False)
@@ -129,6 +129,14 @@ def host_batches(
         )
         if len(examples):
             yield examples
+
+
+def _predict(model: keras.Model, x):
+    output = model.predict_on_batch(x)  # compiled, but without the mask of the output
+    # Under a tf.distribute strategy each replica predicts the whole batch, and what they give
+    # comes one after another.
+    strategy = getattr(model, "distribute_strategy", None)
+    return output[: len(output) // getattr(strategy, "num_replicas_in_sync", 1)]
 
 
 def _as_array(value):

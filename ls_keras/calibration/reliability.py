@@ -111,8 +111,12 @@ class ReliabilityAccumulator:
             examples = read_examples(y_true, y_pred, **options)
             predicted, top_confidence = top_label(examples.y_pred, from_logits=self.from_logits)
             right = ops.equal(predicted, class_labels(examples.targets))
-            found = (top_confidence, right, examples.weights)
-            top = TopLabels(*(x if x is None else ops.convert_to_numpy(x) for x in found))
+            weights = examples.weights
+            top = TopLabels(
+                ops.convert_to_numpy(top_confidence),
+                ops.convert_to_numpy(right),
+                None if weights is None else ops.convert_to_numpy(weights),
+            )
         shape = top.confidence.shape
         if groups is None:
             rows = shape[0] if shape else 1

@@ -80,6 +80,9 @@ class SmoothedCE(keras.losses.Loss):
                 sample_weight = ops.convert_to_tensor(sample_weight, dtype=self.dtype)
                 while len(sample_weight.shape) < len(losses.shape):
                     sample_weight = ops.expand_dims(sample_weight, axis=-1)
+                # Keras multiplies a mask into it in place, which on PyTorch would change the
+                # caller's weights: those that the weighted metrics see next.
+                sample_weight = ops.copy(sample_weight)
             if mask is not None and valid is not None:
                 mask = ops.logical_and(mask, valid)
             return reduce_weighted_values(

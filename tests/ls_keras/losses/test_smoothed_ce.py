@@ -274,3 +274,12 @@ def test_mirrored_equals_single(smoothing):
     mirrored = train(tf.distribute.MirroredStrategy(devices).scope())
     for one, two in zip(single, mirrored, strict=True):
         np.testing.assert_allclose(two, one, atol=1e-6)
+
+
+@pytest.mark.parametrize("as_tensor", [False, True])
+def test_sample_weight_is_the_callers(as_tensor):
+    # On PyTorch, Keras's own losses multiply the mask into it, in the caller's memory.
+    labels, z, weights = batch()
+    given = ops.convert_to_tensor(weights.copy()) if as_tensor else weights.copy()
+    SmoothedCE(0.1, from_logits=True, ignore_class=2)(labels, z, sample_weight=given)
+    np.testing.assert_array_equal(ops.convert_to_numpy(given), weights)

@@ -1,5 +1,9 @@
 import csv
+import json
 import math
+import subprocess
+import sys
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -83,6 +87,40 @@ def test_later_callbacks_see_the_values_and_skipped_epochs_are_nan(tmp_path):
         rows = list(csv.DictReader(file))
     assert set(NAMES) <= set(rows[0])
     np.testing.assert_array_equal([float(r["val_temperature"]) for r in rows], seen)
+
+
+@pytest.mark.tensorflow
+@pytest.mark.peers  # TensorFlow has no TensorBoard any more; netcal brings it
+def test_tensorboard_has_the_values(tmp_path):
+    import tensorflow as tf
+
+    x, y = data(100)
+    board = keras.callbacks.TensorBoard(str(tmp_path))
+    history = make().fit(x, y, epochs=2, callbacks=[TemperatureScaling((x, y)), board], verbose=0)
+    written = {}
+    (file,) = (tmp_path / "validation").glob("events.*")
+    for event in tf.compat.v1.train.summary_iterator(str(file)):
+        for value in event.summary.value:
+            written.setdefault(value.tag, []).append(float(tf.make_ndarray(value.tensor)))
+    for name in NAMES:
+        expected = np.float32(history.history[name]).tolist()
+        assert written[f"epoch_{name.removeprefix('val_')}"] == expected
+
+
+@pytest.mark.tensorflow
+def test_two_replicas_agree_with_one_device():
+    script = Path(__file__).parents[2] / "support" / "scale_on_replicas.py"
+    done = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, check=False, timeout=600
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    mirrored, single = found["mirrored"], found["single"]
+    assert set(mirrored) == {"loss", *NAMES, *(name.replace("val_", "set_") for name in NAMES)}
+    for name, values in mirrored.items():
+        assert values == pytest.approx(single[name], rel=1e-3, abs=1e-5), name
+    assert mirrored["val_temperature"] == pytest.approx(mirrored["set_temperature"], rel=1e-3)
+    assert len(set(mirrored["val_temperature"])) == 3
 
 
 def test_training_is_not_disturbed():

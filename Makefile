@@ -6,8 +6,8 @@ BIN := .venv/bin
 # Two processes: one spends most of its time in Python, on one core.
 PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadscope
 # What has no framework of its own in it runs on every backend.
-CORE := $(addprefix tests/ls_keras/,calibration callbacks decoding information layers losses \
-	representation)
+CORE := $(addprefix tests/ls_keras/,calibration callbacks decoding distillation information layers \
+	losses representation)
 
 .PHONY: help demo test test-peers check docs verify clean
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         calibration,
         callbacks,
         decoding,
+        distillation,
         information,
         layers,
         losses,
@@ -38,6 +39,12 @@ if TYPE_CHECKING:
         reliability_curve,
     )
     from ls_keras.decoding import beam_search, greedy_search
+    from ls_keras.distillation import (
+        Distiller,
+        TeacherLogits,
+        distillation_loss,
+        equivalent_smoothing,
+    )
     from ls_keras.errors import InputError, LsKerasError
     from ls_keras.information import MutualInformation, mutual_information
     from ls_keras.layers import TiedLogits
@@ -70,6 +77,7 @@ __all__ = [
     "Accuracy",
     "BrierScore",
     "CalibratedModel",
+    "Distiller",
     "ExpectedCalibrationError",
     "InputError",
     "LsKerasError",
@@ -81,6 +89,7 @@ __all__ = [
     "ReliabilityAccumulator",
     "ReliabilityCurve",
     "SmoothedCE",
+    "TeacherLogits",
     "TemperatureFit",
     "TiedLogits",
     "Uniform",
@@ -94,6 +103,9 @@ __all__ = [
     "cluster_statistics",
     "confidence_spread",
     "decoding",
+    "distillation",
+    "distillation_loss",
+    "equivalent_smoothing",
     "expected_calibration_error",
     "fit_temperature",
     "fit_temperature_dataset",
@@ -126,6 +138,7 @@ _SOURCES = (
     "layers",
     "calibration",
     "decoding",
+    "distillation",
     "representation",
     "information",
     "callbacks",

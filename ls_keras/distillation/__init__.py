@@ -1,0 +1,19 @@
+"""Students of teachers: the loss, the model that trains them, logits kept on disk, and γ."""
+
+from ls_keras.distillation.distiller import Distiller
+from ls_keras.distillation.equivalent_smoothing import (
+    EquivalentSmoothing,
+    equivalent_smoothing,
+    equivalent_smoothing_dataset,
+)
+from ls_keras.distillation.loss import distillation_loss
+from ls_keras.distillation.teacher_logits import TeacherLogits
+
+__all__ = [
+    "Distiller",
+    "EquivalentSmoothing",
+    "TeacherLogits",
+    "distillation_loss",
+    "equivalent_smoothing",
+    "equivalent_smoothing_dataset",
+]

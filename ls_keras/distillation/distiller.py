@@ -1,0 +1,293 @@
+"""A Keras model that trains a student under a teacher, and is its student afterwards."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+from keras import ops
+from keras.src.backend.common.masking import get_keras_mask
+from keras.src.losses.loss import reduce_weighted_values
+
+from ls_keras.distillation.loss import Objective, losses_and_valid
+from ls_keras.errors import InputError
+from ls_keras.losses import smoothing as smoothings
+from ls_keras.targets import IgnoreClass
+
+TEACHER_LOGITS = "teacher_logits"
+# How layers are called that change images at random in training.
+_RANDOM = ("Random", "Augment", "AugMix", "CutMix", "MixUp")
+
+
+@keras.saving.register_keras_serializable(package="ls_keras")
+class Distiller(keras.Model):
+    """Trains a student on labels and a teacher's logits, with `compile` and `fit`.
+
+    The loss is `distillation_loss`, wired to Keras's masks, sample weights and reductions as in
+    `SmoothedCE`; metrics see the student's logits. The teacher runs in the same graph, in inference
+    mode (no dropout, no update of moving averages) and is frozen: `teacher.trainable` becomes
+    false. Called outside of training, the distiller is its student.
+
+    Without a teacher, its logits come with the inputs: `x` is a pair `(inputs, teacher logits)`, or
+    a dict of inputs with the logits as `"teacher_logits"`; `TeacherLogits` keeps such on disk.
+
+    `save` and `export` write the student alone, so a `ModelCheckpoint` holds a model to be used.
+    `save_weights` writes all that `fit` needs to go on, the teacher included; for the student's
+    weights there is `distiller.student.save_weights`.
+
+    Args:
+        student: A model `x → logits (..., K)`.
+        teacher: A built model of the same inputs and classes; `None`: see above.
+        beta: See `distillation_loss`, as the others. Default: 1.
+        teacher_temperature: T. Default: 1.
+        student_temperature: T_s. Default: 1.
+        alpha: Smoothing of the labels. Default: 0.
+        smoothing: See `SmoothedCE`. Default: `"uniform"`.
+        loss: `"cross-entropy"` or `"squared-logits"`. Default: `"cross-entropy"`.
+        scale_by_temperature: Whether to multiply the teacher's term by T · T_s. Default: `False`.
+        ignore_class: A label id, or several, whose positions do not count. Default: `None`.
+        teacher_view: The name of a layer of the student, such as its augmentation, whose output
+            the teacher gets in training in place of the input: both see the same random view. The
+            student must be functional, with one input. Default: `None`, the input itself.
+        reduction: As in Keras's losses. Default: `"sum_over_batch_size"`.
+
+    Raises:
+        InputError: If an option is out of range, if student and teacher share weights or differ in
+            classes, if one ends in a softmax, if `teacher_view` is no layer of the student or,
+            without a teacher, if the student augments its inputs at random.
+
+    Example:
+    ```python
+    >>> import keras, numpy as np
+    >>> import ls_keras
+    >>> student, teacher = (
+    ...     keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)]) for _ in range(2)
+    ... )
+    >>> distiller = ls_keras.Distiller(student, teacher, beta=0.9, teacher_temperature=2.0)
+    >>> distiller.compile("sgd", metrics=[ls_keras.Accuracy()])
+    >>> history = distiller.fit(np.ones((8, 4)), np.zeros(8, "int32"), verbose=0)
+    >>> sorted(history.history)
+    ['accuracy', 'loss']
+
+    ```
+
+    References:
+        [Müller et al., 2019](https://arxiv.org/abs/1906.02629), section 4;
+        [Hinton et al., 2015](https://arxiv.org/abs/1503.02531).
+    """
+
+    def __init__(
+        self,
+        student: keras.Model,
+        teacher: keras.Model | None = None,
+        *,
+        beta: float = 1.0,
+        teacher_temperature: float = 1.0,
+        student_temperature: float = 1.0,
+        alpha: float = 0.0,
+        smoothing="uniform",
+        loss: str = "cross-entropy",
+        scale_by_temperature: bool = False,
+        ignore_class: IgnoreClass = None,
+        teacher_view: str | None = None,
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "distiller",
+        **kwargs,
+    ):
+        # No autocast: cached logits of 16 bits would lose half of them under another policy.
+        super().__init__(name=name, autocast=False, **kwargs)
+        self.objective = Objective(
+            beta=beta,
+            teacher_temperature=teacher_temperature,
+            student_temperature=student_temperature,
+            alpha=alpha,
+            smoothing=smoothings.get(smoothing),
+            loss=loss,
+            scale_by_temperature=scale_by_temperature,
+            ignore_class=ignore_class,
+        )
+        _check_logits(student, "student")
+        if teacher is None:
+            _check_no_augmentation(student)
+        else:
+            _check_logits(teacher, "teacher")
+            _check_pair(student, teacher)
+            teacher.trainable = False
+        self.student, self.teacher = student, teacher
+        self.teacher_view, self.reduction = teacher_view, reduction
+        self._viewing = None if teacher_view is None else _viewing(student, teacher, teacher_view)
+        self.built = student.built
+
+    def compile(self, optimizer="rmsprop", loss=None, **kwargs):
+        """Configures training; the loss is the distiller's own.
+
+        Args:
+            optimizer: As in Keras.
+            loss: Must be `None`.
+            **kwargs: As in Keras; metrics get the student's logits.
+        """
+        if loss is not None:
+            raise InputError(
+                "Expected compile without a loss: beta, alpha and loss of the Distiller say what "
+                f"it is. Received: loss={loss!r}"
+            )
+        super().compile(optimizer=optimizer, loss=None, **kwargs)
+
+    def call(self, inputs, training=False):
+        """Returns the student's logits; in training the teacher's as well, of the same view."""
+        inputs, z_teacher = self._split(inputs)
+        if not training:
+            return self.student(inputs, training=False)
+        if self._viewing is None:
+            z = self.student(inputs, training=True)
+        else:
+            view, z = self._viewing(inputs, training=True)
+            inputs = keras.tree.map_structure(lambda _: view, inputs)
+        if z_teacher is None:
+            z_teacher = self.teacher(inputs, training=False)
+        return {"logits": z, TEACHER_LOGITS: ops.stop_gradient(z_teacher)}
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """Computes the reduced loss, with the student's own additional losses."""
+        z = _student_logits(y_pred)
+        if isinstance(y_pred, Mapping):
+            z_teacher = y_pred[TEACHER_LOGITS]
+        else:
+            inputs, z_teacher = self._split(x)
+            if z_teacher is None:
+                z_teacher = self.teacher(inputs, training=False)
+        mask = get_keras_mask(z)
+        losses, valid = losses_and_valid(y, z, z_teacher, self.objective, mask)
+        if sample_weight is not None:
+            sample_weight = ops.convert_to_tensor(sample_weight, dtype=losses.dtype)
+            while len(sample_weight.shape) < len(losses.shape):
+                sample_weight = ops.expand_dims(sample_weight, axis=-1)
+        if mask is not None and valid is not None:
+            mask = ops.logical_and(mask, valid)
+        total = reduce_weighted_values(
+            losses,
+            sample_weight=sample_weight,
+            mask=valid if mask is None else mask,
+            reduction=self.reduction,
+        )
+        for loss in self.losses:
+            total = total + self._aggregate_additional_loss(loss)
+        return total
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        """Updates the metrics with the student's logits."""
+        return super().compute_metrics(x, y, _student_logits(y_pred), sample_weight)
+
+    @property
+    def losses(self):
+        """The student's additional losses; the teacher's are nobody's."""
+        return self._losses_override or self.student.losses
+
+    def save(self, filepath, overwrite=True, **kwargs):
+        """Saves the student; see `keras.Model.save`."""
+        self.student.save(filepath, overwrite=overwrite, **kwargs)
+
+    def export(self, filepath, **kwargs):
+        """Exports the student; see `keras.Model.export`."""
+        self.student.export(filepath, **kwargs)
+
+    def get_config(self) -> dict:
+        """Returns the arguments of the constructor, as JSON holds them."""
+        objective = vars(self.objective)
+        ids = self.objective.ignore_class
+        return {
+            "name": self.name,
+            "dtype": keras.saving.serialize_keras_object(self.dtype_policy),
+            "student": keras.saving.serialize_keras_object(self.student),
+            "teacher": keras.saving.serialize_keras_object(self.teacher),
+            **objective,
+            "smoothing": smoothings.serialize(self.objective.smoothing),
+            "ignore_class": ids if ids is None or isinstance(ids, int) else list(ids),
+            "teacher_view": self.teacher_view,
+            "reduction": self.reduction,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict, custom_objects: dict | None = None):
+        """Makes the distiller from `get_config()`; weights are new."""
+        config = dict(config)
+        for key in ("student", "teacher", "dtype"):
+            config[key] = keras.saving.deserialize_keras_object(config[key], custom_objects)
+        return cls(**config)
+
+    def _split(self, x) -> tuple[Any, Any]:
+        """Returns the inputs, and the teacher's logits where they came along."""
+        if self.teacher is not None:
+            return x, None
+        if isinstance(x, Mapping) and TEACHER_LOGITS in x:
+            return {k: v for k, v in x.items() if k != TEACHER_LOGITS}, x[TEACHER_LOGITS]
+        if isinstance(x, tuple | list) and len(x) == 2:
+            return x[0], x[1]
+        raise InputError(
+            "Expected x = (inputs, teacher logits), or a dict with 'teacher_logits', for a "
+            "Distiller without a teacher (to predict, use distiller.student). "
+            f"Received: {sorted(x) if isinstance(x, Mapping) else type(x).__name__}"
+        )
+
+
+def _student_logits(y_pred):
+    return y_pred["logits"] if isinstance(y_pred, Mapping) else y_pred
+
+
+def _check_logits(model: keras.Model, role: str) -> None:
+    """Refuses a model whose last layer can be seen to make probabilities."""
+    outputs = getattr(model, "outputs", None)
+    if not outputs:
+        return
+    layer = outputs[0]._keras_history.operation
+    activation = getattr(layer, "activation", None)
+    linear = activation is None or activation is keras.activations.linear
+    if len(outputs) > 1 or isinstance(layer, keras.layers.Softmax) or not linear:
+        received = f"{len(outputs)} outputs, the first of layer {layer.name!r}"
+        if not linear:
+            received += f" with activation {getattr(activation, '__name__', activation)!r}"
+        raise InputError(
+            f"Expected a {role} with one output, logits: no softmax at its end. "
+            f"Received: {model.name!r} with {received}"
+        )
+
+
+def _check_pair(student: keras.Model, teacher: keras.Model) -> None:
+    if not teacher.built:
+        raise InputError(
+            "Expected a built teacher, with the weights it was trained to. "
+            f"Received: {teacher.name!r}, not built"
+        )
+    if {id(v) for v in student.variables} & {id(v) for v in teacher.variables}:
+        raise InputError(
+            "Expected a teacher that shares no weights with its student: they would be frozen. "
+            f"Received: {teacher.name!r} and {student.name!r}"
+        )
+    shapes = [m.outputs[0].shape for m in (student, teacher) if getattr(m, "outputs", None)]
+    if len(shapes) == 2 and shapes[0][-1] != shapes[1][-1]:
+        raise InputError(
+            "Expected student and teacher of the same classes. "
+            f"Received: {shapes[0][-1]} of the student, {shapes[1][-1]} of the teacher"
+        )
+
+
+def _check_no_augmentation(student: keras.Model) -> None:
+    for layer in student._flatten_layers():
+        if type(layer).__name__.startswith(_RANDOM):
+            raise InputError(
+                "Expected a student without random augmentation: logits that were computed once "
+                "are of other inputs than those it sees. Give the Distiller the teacher itself. "
+                f"Received: {student.name!r} with the layer {layer.name!r}"
+            )
+
+
+def _viewing(student: keras.Model, teacher: keras.Model | None, name: str) -> keras.Model:
+    """Returns the student with the output of the layer `name` before its logits."""
+    layers = {layer.name: layer for layer in student.layers}
+    if teacher is None or name not in layers or len(getattr(student, "inputs", None) or ()) != 1:
+        raise InputError(
+            "Expected teacher_view to be a layer of a functional student with one input, and a "
+            f"teacher. Received: {name!r} with student {student.name!r}, of layers "
+            f"{', '.join(layers)}"
+        )
+    view = layers[name].output
+    return keras.Model(student.input, [view, student.outputs[0]], name="viewing")

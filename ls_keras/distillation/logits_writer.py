@@ -1,0 +1,119 @@
+"""Writing a teacher's logits into files, whole or the largest."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from ls_keras.batches import PADDING_ID, BatchSource, bucket_boundaries
+from ls_keras.errors import InputError
+from ls_keras.task import Examples
+
+LOGITS_FILE = "logits.npy"
+CLASSES_FILE, REST_FILE = "classes.npy", "rest.npy"  # of the k largest
+
+
+class LogitsWriter:
+    """Writes logits by example into memory-mapped files, which it makes at the first batch.
+
+    Args:
+        folder: Where.
+        offsets: Int array `(n + 1,)`: example i has the positions `offsets[i]` to `offsets[i + 1]`.
+        top_k: How many classes to keep; `None`: all.
+        dtype: Of the values.
+    """
+
+    def __init__(self, folder: Path, offsets: np.ndarray, top_k: int | None, dtype: np.dtype):
+        self.folder, self.offsets, self.top_k, self.dtype = folder, offsets, top_k, dtype
+        self.num_classes = 0
+        self.shape: list[int] | None = None
+
+    def write(self, row: int, logits: np.ndarray) -> None:
+        """Writes the logits `(positions, K)` of an example."""
+        if not self.num_classes:
+            self._create(logits.shape[-1])
+        at = slice(self.offsets[row], self.offsets[row + 1])
+        highest = np.finfo(self.dtype).max
+        finite = logits[np.isfinite(logits)]
+        lost = np.isnan(logits).any() or (logits == np.inf).any()
+        if lost or (finite.size and np.abs(finite).max() > highest):
+            raise InputError(
+                f"Expected logits without NaN or +inf, of at most {highest:g} ({self.dtype}). "
+                f"Received: {logits.max() if lost else np.abs(finite).max()} in example {row}"
+            )
+        if self.top_k is None:
+            self.logits[at] = logits
+            return
+        z = logits.astype(np.float64)
+        top = z.max(-1, keepdims=True)
+        log_p = z - top - np.log(np.exp(z - top).sum(-1, keepdims=True))
+        order = np.argpartition(-log_p, self.top_k - 1, axis=-1)
+        kept, rest = order[:, : self.top_k], order[:, self.top_k :]
+        self.classes[at] = kept
+        with np.errstate(divide="ignore", over="ignore"):  # no mass, or none to 16 bits: −inf
+            self.logits[at] = np.take_along_axis(log_p, kept, -1)
+            self.rest[at] = np.log(np.exp(np.take_along_axis(log_p, rest, -1)).sum(-1))
+
+    def flush(self) -> None:
+        """Hands all files to the disk."""
+        names = ("logits",) if self.top_k is None else ("logits", "classes", "rest")
+        for name in names:
+            getattr(self, name).flush()
+
+    def _create(self, num_classes: int) -> None:
+        if self.top_k is not None and not 1 <= self.top_k < num_classes:
+            raise InputError(f"Expected top_k in [1, {num_classes}). Received: {self.top_k}")
+        self.num_classes = num_classes
+        positions = int(self.offsets[-1])
+        width = num_classes if self.top_k is None else self.top_k
+        self.logits = self._map(LOGITS_FILE, self.dtype, (positions, width))
+        if self.top_k is not None:
+            self.classes = self._map(CLASSES_FILE, np.dtype(np.int32), (positions, width))
+            self.rest = self._map(REST_FILE, np.dtype(np.float32), (positions,))
+
+    def _map(self, name: str, dtype: np.dtype, shape: tuple[int, ...]) -> np.memmap:
+        return np.lib.format.open_memmap(self.folder / name, "w+", dtype, shape)
+
+
+def run_teacher(
+    writer: LogitsWriter,
+    teacher,
+    examples: Examples,
+    ignore_class: int | None,
+    batch_size: int,
+    progress: Callable[[int, int], None] | None,
+) -> None:
+    """Writes a teacher's logits of all examples; see `TeacherLogits.compute`."""
+    sizes = examples.sizes
+    source = BatchSource(
+        examples,
+        min(batch_size, len(examples)),
+        ignore_class=ignore_class,
+        boundaries=None if sizes is None else bucket_boundaries(sizes),
+    )
+    done = 0
+    for step in range(source.steps_per_epoch):
+        batch = source.batch(step)
+        logits = np.asarray(teacher.predict_on_batch(batch.inputs), np.float32)
+        if logits.shape[:-1] != batch.labels.shape:
+            raise InputError(
+                f"Expected logits of shape {batch.labels.shape} + (K,), one row a label. "
+                f"Received: {logits.shape} from {teacher.name!r}"
+            )
+        for i, row in enumerate(batch.ids):
+            if row == PADDING_ID:
+                continue
+            labels = batch.labels[i]
+            valid = np.ones(labels.shape, bool)
+            if ignore_class is not None:
+                valid = labels != ignore_class
+            elif sizes is not None:
+                raise InputError(
+                    "Expected ignore_class for examples of different sizes. Received: None"
+                )
+            writer.write(row, logits[i][valid].reshape(-1, logits.shape[-1]))
+            done += 1
+        writer.shape = list(batch.labels.shape[1:]) if ignore_class is None else None
+        if progress is not None:
+            progress(done, len(examples))
+    writer.flush()

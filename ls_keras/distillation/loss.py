@@ -1,0 +1,221 @@
+"""The loss of a student that learns from labels and from a teacher's logits."""
+
+import dataclasses
+import math
+import numbers
+
+import keras
+import numpy as np
+from keras import ops
+
+from ls_keras.errors import InputError
+from ls_keras.losses import Smoothing
+from ls_keras.losses import smoothing as smoothings
+from ls_keras.losses.closed_form import Mixture, dense_cross_entropy
+from ls_keras.losses.conventions import check_fraction
+from ls_keras.losses.cross_entropy import losses_and_valid as label_losses_and_valid
+from ls_keras.targets import IgnoreClass, ignored_ids, read_targets
+
+LOSSES = ("cross-entropy", "squared-logits")
+
+
+def distillation_loss(
+    y_true,
+    student_logits,
+    teacher_logits,
+    *,
+    beta: float = 1.0,
+    teacher_temperature: float = 1.0,
+    student_temperature: float = 1.0,
+    alpha: float = 0.0,
+    smoothing="uniform",
+    loss: str = "cross-entropy",
+    scale_by_temperature: bool = False,
+    ignore_class: IgnoreClass = None,
+):
+    """Computes the loss of a student beside its teacher, for each example.
+
+    (1 − β) H(y^LS, p) + β H(p^t(T), p(T_s)),  p(T) = softmax(z / T)
+
+    with H(q, p) = −Σ_k q_k log p_k: cross-entropy, not KL divergence, and without a factor T². The
+    first term is that of `smoothed_cross_entropy`, at temperature 1. With `"squared-logits"` the
+    second term is β · ½ ‖z − z^t‖². No gradient goes into the teacher.
+
+    Args:
+        y_true: Integer labels `(...)` or `(..., 1)`, or dense targets `(..., K)`; `None` for
+            unlabeled examples, with β = 1 only.
+        student_logits: z, `(..., K)`. Computed in float32 or better, whatever their dtype.
+        teacher_logits: z^t, `(..., K)`; for the cross-entropy, log-probabilities are as good. A
+            class may have a logit of −inf in both models; in the student's alone, the loss is inf
+            where the teacher's p^t_k is above 0 (cross-entropy) or wherever (squared logits).
+        beta: The weight β of the teacher, in [0, 1]. Default: 1.
+        teacher_temperature: T > 0. Default: 1.
+        student_temperature: T_s > 0, of the second term only. The paper's experiments have 1; T
+            for both is the form of Hinton et al. (2015). Default: 1.
+        alpha: Smoothing α of the labels, in [0, 1]. Default: 0.
+        smoothing: See `smoothed_cross_entropy`. Default: `"uniform"`.
+        loss: `"cross-entropy"` or `"squared-logits"`. Default: `"cross-entropy"`.
+        scale_by_temperature: Whether to multiply the second term by T · T_s, which keeps its
+            gradient of one size while both temperatures rise (T² where they are equal). Default:
+            `False`.
+        ignore_class: A label id, or several, whose positions give 0; integer labels only. What the
+            logits hold there leaves no trace. Default: `None`.
+
+    Returns:
+        Tensor `(...)` of float32, or float64 for such student logits: nats, or squared logits.
+
+    Raises:
+        InputError: If β or α is no number in [0, 1], if a temperature is not above 0, if the
+            logits' shapes differ, if there are no labels and β < 1, or temperatures with squared
+            logits; for labels see `smoothed_cross_entropy`.
+
+    Example:
+    ```python
+    >>> import ls_keras
+    >>> losses = ls_keras.distillation_loss(
+    ...     [0, 1], [[2.0, 0.0], [2.0, 0.0]], [[4.0, 0.0], [0.0, 4.0]], teacher_temperature=2.0
+    ... )
+    >>> [round(float(loss), 4) for loss in losses]
+    [0.3653, 1.8885]
+
+    ```
+
+    References:
+        [Müller et al., 2019](https://arxiv.org/abs/1906.02629), section 4;
+        [Hinton et al., 2015](https://arxiv.org/abs/1503.02531), section 2.
+    """
+    objective = Objective(
+        beta=beta,
+        teacher_temperature=teacher_temperature,
+        student_temperature=student_temperature,
+        alpha=alpha,
+        smoothing=smoothings.get(smoothing),
+        loss=loss,
+        scale_by_temperature=scale_by_temperature,
+        ignore_class=ignore_class,
+    )
+    return losses_and_valid(y_true, student_logits, teacher_logits, objective)[0]
+
+
+@dataclasses.dataclass(frozen=True)
+class Objective:
+    """The options of `distillation_loss`, checked."""
+
+    beta: float
+    teacher_temperature: float
+    student_temperature: float
+    alpha: float
+    smoothing: Smoothing
+    loss: str
+    scale_by_temperature: bool
+    ignore_class: IgnoreClass
+
+    def __post_init__(self):
+        check_fraction(self.beta, "beta")
+        check_fraction(self.alpha, "alpha")
+        check_temperature(self.teacher_temperature, "teacher_temperature")
+        check_temperature(self.student_temperature, "student_temperature")
+        ignored_ids(self.ignore_class)
+        if self.loss not in LOSSES:
+            raise InputError(
+                f"Expected loss to be one of {', '.join(LOSSES)}. Received: {self.loss!r}"
+            )
+        temperatures = (self.teacher_temperature, self.student_temperature)
+        if self.loss == "squared-logits" and (temperatures != (1, 1) or self.scale_by_temperature):
+            raise InputError(
+                "Expected temperatures of 1, not scaled by, with squared logits. "
+                f"Received: T = {temperatures[0]}, T_s = {temperatures[1]}, "
+                f"scale_by_temperature={self.scale_by_temperature}"
+            )
+
+
+def check_temperature(value, name: str) -> float:
+    """Returns `value` as a float.
+
+    Args:
+        value: A real number.
+        name: What the error message calls it.
+
+    Raises:
+        InputError: If `value` is no finite number above 0.
+    """
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not is_number or not 0 < float(value) < math.inf:
+        raise InputError(f"Expected {name} to be a finite number above 0. Received: {value!r}")
+    return float(value)
+
+
+def losses_and_valid(y_true, student_logits, teacher_logits, objective: Objective, mask=None):
+    """Returns the losses `(...)` and which of them count, for the `Distiller`.
+
+    Args:
+        y_true: See `distillation_loss`.
+        student_logits: See `distillation_loss`.
+        teacher_logits: See `distillation_loss`.
+        objective: The options.
+        mask: Boolean tensor `(...)` or `None`; see `ls_keras.losses.cross_entropy`.
+
+    Returns:
+        Losses, and a Boolean tensor `(...)` or `None`.
+    """
+    z = ops.convert_to_tensor(student_logits)
+    z = ops.cast(z, keras.backend.result_type(z.dtype, "float32"))
+    z_teacher = ops.stop_gradient(ops.cast(ops.convert_to_tensor(teacher_logits), z.dtype))
+    _check_shapes(tuple(z.shape), tuple(z_teacher.shape))
+    beta = objective.beta
+    losses, valid = 0.0, None
+    if y_true is None:
+        if beta != 1 or objective.ignore_class is not None:
+            raise InputError(
+                "Expected labels, or beta=1 without ignore_class. "
+                f"Received: y_true=None, beta={beta}, ignore_class={objective.ignore_class}"
+            )
+    elif beta == 1:
+        valid = read_targets(y_true, z, ignore_class=objective.ignore_class).valid
+    else:
+        from_labels, valid = label_losses_and_valid(
+            y_true,
+            z,
+            objective.alpha,
+            objective.smoothing,
+            from_logits=True,
+            ignore_class=objective.ignore_class,
+            axis=-1,
+            mask=mask,
+        )
+        losses = (1 - beta) * from_labels
+    if beta:
+        if valid is not None:  # what is there need not be finite
+            z, z_teacher = (ops.where(valid[..., None], x, 0.0) for x in (z, z_teacher))
+        from_teacher = _teacher_losses(z, z_teacher, objective)
+        if valid is not None:
+            from_teacher = ops.where(valid, from_teacher, 0.0)
+        losses = losses + beta * from_teacher
+    return losses, valid
+
+
+def _teacher_losses(z, z_teacher, objective: Objective):
+    if objective.loss == "squared-logits":
+        # A class that both have masked: no distance, and no NaN in the gradient either.
+        masked = ops.logical_and(ops.equal(z, -np.inf), ops.equal(z_teacher, -np.inf))
+        difference = ops.where(masked, 0.0, z) - ops.where(masked, 0.0, z_teacher)
+        return 0.5 * ops.sum(ops.square(difference), axis=-1)
+    targets = ops.softmax(z_teacher / objective.teacher_temperature, axis=-1)
+    no_smoothing = Mixture(None, None, 0.0, None)
+    losses = dense_cross_entropy(
+        z / objective.student_temperature, targets, no_smoothing, normalize=True
+    )
+    if objective.scale_by_temperature:
+        losses = losses * (objective.teacher_temperature * objective.student_temperature)
+    return losses
+
+
+def _check_shapes(student: tuple, teacher: tuple) -> None:
+    same = len(student) == len(teacher) and all(
+        a is None or b is None or a == b for a, b in zip(student, teacher, strict=True)
+    )
+    if not student or not same:
+        raise InputError(
+            "Expected logits of student and teacher of one shape (..., K). "
+            f"Received: {student} from the student, {teacher} from the teacher"
+        )

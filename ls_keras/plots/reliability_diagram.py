@@ -38,7 +38,8 @@ def reliability_diagram(
     A point stands at each bin's mean confidence and accuracy, with its Clopper–Pearson interval;
     the bar between the diagonal and the point is the bin's gap, which the ECE averages. Points
     below the diagonal are overconfident. Below, the share of the examples in each bin. Several
-    curves are drawn over one another. The legend gives each ECE, and T where the curve has one.
+    curves are drawn over one another, their gaps side by side in each bin. The legend gives each
+    ECE, and T where the curve has one.
 
     Args:
         curves: A curve, or a mapping of names to curves (hard, scaled, smoothed).
@@ -67,7 +68,8 @@ def reliability_diagram(
             2, 1, sharex=True, gridspec_kw={"height_ratios": (3.2, 1.0)}
         )
     ax.plot([0, 1], [0, 1], label="perfectly calibrated", zorder=2, **style.REFERENCE)
-    for (name, curve), look in zip(named.items(), style.looks(), strict=False):
+    for i, ((name, curve), look) in enumerate(zip(named.items(), style.looks(), strict=False)):
+        _draw_gaps(ax, curve, look, i, len(named))
         _draw_curve(ax, curve, look, _label(name, curve), intervals)
         if counts_ax is not None:
             share = 100 * np.asarray(curve.counts) / sum(curve.counts)
@@ -78,7 +80,7 @@ def reliability_diagram(
                 counts_ax.stairs(share, curve.edges, color=look.color, fill=True, alpha=0.15)
     ax.set(xlim=(0, 1), ylim=(0, 1), ylabel="Accuracy (share of examples)")
     style.tidy(ax)
-    ax.legend(loc="upper left", fontsize=8, framealpha=0.9)
+    ax.legend(loc="best", fontsize=8, framealpha=0.9)
     if title:
         ax.set_title(title)
     lowest = ax
@@ -118,21 +120,28 @@ def reliability_rows(curves: Curves) -> list[dict[str, Any]]:
     return rows
 
 
-def _draw_curve(ax: Axes, curve: ReliabilityCurve, look: style.Look, label: str, intervals: bool):
+def _draw_gaps(ax: Axes, curve: ReliabilityCurve, look: style.Look, index: int, number: int):
+    """Shades the gap of each bin; `number` curves share a bin's width, or colors would mix."""
     some = np.asarray(curve.counts) > 0
     confidence, accuracy = np.asarray(curve.confidence)[some], np.asarray(curve.accuracy)[some]
     edges = np.asarray(curve.edges)
+    width = np.diff(edges)[some] / number
     ax.bar(
-        edges[:-1][some],
+        edges[:-1][some] + index * width,
         accuracy - confidence,
-        width=np.diff(edges)[some],
+        width=width,
         bottom=confidence,
         align="edge",
         color=look.color,
-        alpha=0.18,
+        alpha=0.18 if number == 1 else 0.3,
         linewidth=0,
         zorder=1,
     )
+
+
+def _draw_curve(ax: Axes, curve: ReliabilityCurve, look: style.Look, label: str, intervals: bool):
+    some = np.asarray(curve.counts) > 0
+    confidence, accuracy = np.asarray(curve.confidence)[some], np.asarray(curve.accuracy)[some]
     ax.plot(
         confidence,
         accuracy,

@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
@@ -86,6 +88,14 @@ def test_draws_what_the_curve_says(curves):
     gaps = sum(abs(b.get_height()) * n for b, n in zip(bars, np.array(curves["hard"].counts)[some],
                                                        strict=True))  # fmt: skip
     assert gaps / 900 == pytest.approx(curves["hard"].ece)
+
+
+def test_gaps_of_several_curves_lie_side_by_side(curves):
+    bars = reliability_diagram(curves).axes[0].patches
+    spans = sorted((bar.get_x(), bar.get_x() + bar.get_width()) for bar in bars)
+    assert len(spans) == sum(np.count_nonzero(curve.counts) for curve in curves.values())
+    for (_, right), (left, _) in itertools.pairwise(spans):
+        assert left >= right - 1e-6
 
 
 def test_draws_on_given_axes(curves):

@@ -1,12 +1,13 @@
 """Figure 3 on a translation task: hard targets, hard targets scaled, smoothed targets.
 
-For each seed it trains with α = 0 and with a smoothing, fits a temperature to the first, scores
-both on held-out next tokens given the correct prefix, draws the three curves in one diagram, and
-ends with a table over the seeds. Runs that are finished are kept: started again, it goes on.
+For each seed it trains with α = 0 and with a smoothing, fits a temperature to both, scores all on
+held-out next tokens given the correct prefix, draws hard, scaled and smoothed in one diagram, and
+ends with a table over the seeds, `figure_3.md`. Runs that are finished are kept: started again, it
+goes on. The second command shows what the paper's figure shows, a model that has overfitted:
 
     python examples/figure_3.py --out runs/figure-3
-    python examples/figure_3.py --out runs/figure-3-few-pairs -- \
-        --set data.pairs=2000 --set training.validate_every=5
+    python examples/figure_3.py --out runs/figure-3-few-pairs -- --steps 240 \
+        --set data.pairs=2000 --set model.dropout=0 --set training.validate_every=5
 
 What follows `--` goes to `lsk train` as it is.
 """
@@ -22,7 +23,7 @@ LSK = [sys.executable, "-c", "from lsk.main import main; main()"]
 
 
 def main() -> None:
-    """Runs the sequence of `lsk` commands and writes `figure_3.json` beside the runs."""
+    """Runs the sequence of `lsk` commands; writes `figure_3.json` and `.md` beside the runs."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, help="folder of runs and results")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
@@ -32,12 +33,9 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     rows = [row_of_seed(options, seed) for seed in options.seeds]
     (options.out / "figure_3.json").write_text(json.dumps(rows, indent=2) + "\n")
-    heads = [*(f"seed {row['seed']}" for row in rows), "mean"]
-    print(f"{'':28}" + "".join(f"{head:>10}" for head in heads))
-    for name in (key for key in rows[0] if key != "seed"):
-        values = [row[name] for row in rows]
-        cells = "".join(f"{value:10.4f}" for value in [*values, statistics.mean(values)])
-        print(f"{name:28}{cells}")
+    table = "\n".join(table_lines(rows)) + "\n"
+    (options.out / "figure_3.md").write_text(table)
+    print(table, end="")
 
 
 def row_of_seed(options: argparse.Namespace, seed: int) -> dict[str, float]:
@@ -46,32 +44,50 @@ def row_of_seed(options: argparse.Namespace, seed: int) -> dict[str, float]:
         trained(options, alpha, seed, options.out / f"alpha{alpha:g}-seed{seed}")
         for alpha in (0.0, options.alpha)
     )
+    for run in (hard, smooth):
+        if not (run / "calibration.json").is_file():
+            lsk("calibrate", str(run))
     if not (hard / "metrics-calibrated.json").is_file():
-        lsk("calibrate", str(hard))
         lsk("evaluate", str(hard), "--calibrated")
     diagram = options.out / f"reliability-seed{seed}.png"
     lsk("reliability", str(hard), str(smooth), "--output", str(diagram))
-    fit = json.loads((hard / "calibration.json").read_text())
-    scores = {
-        name: json.loads((run / file).read_text())["test"]
-        for name, run, file in (
-            ("hard", hard, "metrics.json"),
-            ("scaled", hard, "metrics-calibrated.json"),
-            ("smooth", smooth, "metrics.json"),
-        )
-    }
+    scaled = json.loads((hard / "metrics-calibrated.json").read_text())["test"]
     return {
         "seed": seed,
-        "ECE α=0": scores["hard"]["ece"],
-        "T fitted": fit["temperature"],
-        "ECE α=0 scaled": scores["scaled"]["ece"],
-        f"ECE α={options.alpha:g}": scores["smooth"]["ece"],
-        "NLL α=0": scores["hard"]["nll"],
-        "NLL α=0 scaled": scores["scaled"]["nll"],
-        f"NLL α={options.alpha:g}": scores["smooth"]["nll"],
-        "BLEU α=0": scores["hard"]["bleu"],
-        f"BLEU α={options.alpha:g}": scores["smooth"]["bleu"],
+        **figures(hard, "α=0"),
+        "ECE α=0, scaled": scaled["ece"],
+        "NLL α=0, scaled": scaled["nll"],
+        **figures(smooth, f"α={options.alpha:g}"),
     }
+
+
+def figures(run: Path, name: str) -> dict[str, float]:
+    """Returns what a run's files say about its test split, and its temperature."""
+    scores = json.loads((run / "metrics.json").read_text())["test"]
+    bins = json.loads((run / "evaluation" / "reliability-test.json").read_text())
+    count = sum(b["count"] for b in bins)
+    confidence = sum(b["count"] * b["confidence"] for b in bins if b["count"]) / count
+    return {
+        f"accuracy {name}": scores["accuracy"],
+        f"mean confidence {name}": confidence,
+        f"ECE {name}": scores["ece"],
+        f"T fitted {name}": json.loads((run / "calibration.json").read_text())["temperature"],
+        f"NLL {name}": scores["nll"],
+        f"BLEU {name}": scores["bleu"],
+    }
+
+
+def table_lines(rows: list[dict[str, float]]) -> list[str]:
+    """Returns a Markdown table: mean, least and largest of the seeds, then each."""
+    heads = ["test split", "mean", "min", "max", *(f"seed {row['seed']}" for row in rows)]
+    lines = [f"| {heads[0]:22} |" + "".join(f" {head:>7} |" for head in heads[1:])]
+    lines.append("|" + "-" * 24 + "|" + "-------: |" * (len(heads) - 1))
+    for name in (key for key in rows[0] if key != "seed"):
+        values = [row[name] for row in rows]
+        digits = 1 if name.startswith("BLEU") else 3
+        cells = (statistics.mean(values), min(values), max(values), *values)
+        lines.append(f"| {name:22} |" + "".join(f" {cell:7.{digits}f} |" for cell in cells))
+    return lines
 
 
 def trained(options: argparse.Namespace, alpha: float, seed: int, run: Path) -> Path:

@@ -20,7 +20,12 @@ def test_the_sequence_runs_and_goes_on_where_it_stopped(tmp_path):
     (row,) = json.loads((tmp_path / "out" / "figure_3.json").read_text())
     hard = json.loads((tmp_path / "out" / "alpha0-seed0" / "metrics.json").read_text())
     assert row["ECE α=0"] == hard["test"]["ece"]
-    assert "T fitted" in done.stdout
+    assert "T fitted α=0.1" in done.stdout
+    (points,) = (
+        float(line.split("|")[2]) for line in done.stdout.splitlines() if "ECE α=0 " in line
+    )
+    assert points == pytest.approx(row["ECE α=0"], abs=5e-4)
+    assert 0 < row["mean confidence α=0"] < 1
     assert (tmp_path / "out" / "reliability-seed0.png").is_file()
     (tmp_path / "out" / "figure_3.json").unlink()
     again = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -16,8 +16,11 @@ from ls_keras import __version__
 from ls_keras.errors import LsKerasError
 from ls_keras.registry import COMMAND_GROUP, plugins
 from lsk.calibrate import calibrate
+from lsk.distill import distill
 from lsk.evaluate import evaluate
 from lsk.prepare import prepare
+from lsk.probe import probe
+from lsk.project import project
 from lsk.reliability import reliability
 from lsk.show import show
 from lsk.sweep_temperature import sweep_temperature
@@ -69,7 +72,19 @@ def cli() -> None:
     """
 
 
-for _command in (prepare, train, evaluate, calibrate, reliability, sweep_temperature, show, tasks):
+for _command in (
+    prepare,
+    train,
+    distill,
+    evaluate,
+    calibrate,
+    reliability,
+    project,
+    probe,
+    sweep_temperature,
+    show,
+    tasks,
+):
     cli.add_command(_command)
 
 

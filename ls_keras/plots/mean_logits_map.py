@@ -49,9 +49,9 @@ def mean_logits_map(
     """
     named = _named(maps)
     if axes is None:
-        axes = style.new_figure(4.3 * len(named) + 0.8, 4.4).subplots(1, len(named), squeeze=False)[
-            0
-        ]
+        figure = style.new_figure(4.3 * len(named) + 0.8, 4.6)
+        figure.set_layout_engine("compressed")  # made for axes of a fixed aspect
+        axes = figure.subplots(1, len(named), squeeze=False)[0]
     axes = list(axes)
     if len(axes) != len(named):
         raise InputError(f"Expected {len(named)} axes, one a matrix. Received: {len(axes)}")

@@ -49,9 +49,9 @@ def projection_panels(
     """
     check_panels(panels)
     if axes is None:
-        axes = style.new_figure(3.1 * len(panels) + 0.4, 3.7).subplots(
-            1, len(panels), squeeze=False
-        )[0]
+        figure = style.new_figure(3.1 * len(panels) + 0.4, 4.0)
+        figure.set_layout_engine("compressed")  # made for axes of a fixed aspect
+        axes = figure.subplots(1, len(panels), squeeze=False)[0]
     axes = list(axes)
     if len(axes) != len(panels):
         raise InputError(f"Expected {len(panels)} axes, one a panel. Received: {len(axes)}")
@@ -67,7 +67,9 @@ def projection_panels(
     figure = cast(Figure, axes[0].get_figure(root=True))
     handles, labels = axes[0].get_legend_handles_labels()
     if len({projection.names for projection in panels.values()}) == 1:
-        figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
+        legend = figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
+        for handle in legend.legend_handles:
+            handle.set_alpha(1.0)
     else:
         for ax in axes:
             ax.legend(fontsize=8, framealpha=0.9)

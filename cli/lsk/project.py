@@ -1,0 +1,86 @@
+"""`lsk project`."""
+
+import json
+from pathlib import Path
+
+import click
+
+from lsk import options
+
+
+@click.command(short_help="Project penultimate activations, and measure their clusters.")
+@click.argument("runs", type=click.Path(path_type=Path), nargs=-1, required=True)
+@click.option("--classes", default="", metavar="A,B,C", help="Three classes, by name or number.")
+@click.option(
+    "--nearest", metavar="CLASS", help="Fill up to three with the classes nearest to this one."
+)
+@click.option(
+    "--split", default="validation", show_default=True, help="Which split to show beside training."
+)
+@click.option("--examples", default=100, show_default=True, help="Examples a class to draw.")
+@click.option("--limit", type=int, help="Run at most so many examples a split. [default: all]")
+@click.option("--own-axes", is_flag=True, help="Give each panel limits of its own.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The image. [default: in the run; for several runs projection.png]",
+)
+@options.backend
+@options.as_json
+@options.verbosity
+def project(
+    runs: tuple[Path, ...],
+    classes: str,
+    nearest: str | None,
+    split: str,
+    examples: int,
+    limit: int | None,
+    own_axes: bool,
+    output: Path | None,
+    backend: str | None,
+    as_json: bool,
+    verbose: bool,
+    quiet: bool,
+) -> None:
+    """Project the penultimate activations of RUNS onto the plane of three class templates.
+
+    \b
+    lsk project runs/hard runs/smoothed --classes airplane,automobile,bird
+    lsk project RUN --nearest beaver
+    lsk project RUN --nearest "toy poodle" --classes tench
+
+    Draws training and validation examples of each run; coordinates, statistics of all classes and
+    the mean logits of each class go beside the image. Works for tokens of a translation run too.
+    """  # noqa: D301 - \b is Click's mark for lines to be left as they are
+    from ls_keras.registry import needing_extra
+    from ls_keras.stored_run import open_run
+
+    stored = [open_run(run, backend) for run in runs]
+    with needing_extra(stored[0].task):
+        from ls_keras.projection import project_runs, summary_rows
+
+        if output is None:
+            # Several runs have no directory of their own.
+            alone = stored[0].directory.evaluation / "projection.png"
+            output = alone if len(stored) == 1 else Path("projection.png")
+        results = project_runs(
+            stored,
+            options.reporter(verbose, quiet),
+            output,
+            classes=[name for name in classes.split(",") if name],
+            nearest=nearest,
+            split=split,
+            per_class=examples,
+            limit=limit,
+            common_axes=not own_axes,
+        )
+    if as_json:
+        click.echo(json.dumps(results, ensure_ascii=False))
+        return
+    rows = summary_rows(results)
+    names = list(rows[0])
+    click.echo("".join(f"{name.replace('_', ' '):>19}" for name in names))
+    for row in rows:
+        cells = (v if isinstance(v, str) else f"{v:.4f}" for v in row.values())
+        click.echo("".join(f"{cell:>19}" for cell in cells))
+    click.echo(f"Saved: {output.with_suffix('.png')}")

@@ -1,0 +1,122 @@
+import csv
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from ls_keras.callbacks import MutualInformationProbe
+from ls_keras.errors import InputError
+from ls_keras.information import mutual_information
+from ls_keras.information.augmented_logits import augmented_differences
+
+
+def make():
+    model = keras.Sequential(
+        [keras.Input((4,)), keras.layers.Dropout(0.5, seed=1), keras.layers.Dense(3, name="logits")]
+    )
+    model.compile(
+        keras.optimizers.SGD(0.1), keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    )
+    return model
+
+
+@pytest.fixture
+def data(rng):
+    return rng.normal(size=(24, 4)).astype("float32"), np.arange(24) % 3
+
+
+def noise():
+    return keras.layers.GaussianNoise(0.5, seed=4)
+
+
+def test_evaluations_before_during_and_after_training(data, tmp_path):
+    x, y = data
+    model, seen = make(), []
+
+    class After(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            seen.append(logs["mutual_information"])
+
+    probe = MutualInformationProbe(x, y, (2, 0), noise(), every=2, file=tmp_path / "mi.csv")
+    history = model.fit(x, y, batch_size=8, epochs=3, callbacks=[probe, After()], verbose=0).history
+    assert [entry["step"] for entry in probe.history] == [0, 2, 4, 6, 8, 9]
+    values = [entry["mutual_information"] for entry in probe.history]
+    assert history["mutual_information"] == seen
+    assert seen == [values[1], values[3], values[4]]  # after 3, 6 and 9 steps
+    with (tmp_path / "mi.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [float(row["mutual_information"]) for row in rows] == values
+    assert rows[0]["num_examples"] == "16"
+    # The last one is that of the trained model, without dropout.
+    images = x[(y == 2) | (y == 0)]
+    samples = augmented_differences(model.predict_on_batch, images, (2, 0), noise())
+    assert values[-1] == pytest.approx(mutual_information(samples).value, rel=1e-4)
+    model.fit(x, y, batch_size=8, epochs=1, callbacks=[probe], verbose=0)
+    assert [entry["step"] for entry in probe.history[5:]] == [9, 10, 12]
+
+
+def test_training_is_not_disturbed_and_probes_are_repeatable(data):
+    x, y = data
+    weights, histories = [], []
+    for probed in (False, True, True):
+        keras.utils.set_random_seed(3)
+        # The same layer augments the training data.
+        augment, model = noise(), make()
+        whole = keras.Sequential([keras.Input((4,)), augment, *model.layers])
+        whole.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        probe = MutualInformationProbe(x, y, (0, 1), augment, every=1)
+        callbacks = [probe] if probed else []
+        whole.fit(x, y, batch_size=12, shuffle=False, callbacks=callbacks, verbose=0)
+        weights.append(whole.get_weights())
+        histories.append(probe.history)
+    for one, two, three in zip(*weights, strict=True):
+        np.testing.assert_array_equal(one, two)
+        np.testing.assert_array_equal(one, three)
+    assert len(histories[1]) == 3
+    assert histories[1] == histories[2]
+
+
+def test_json_and_labels_in_a_column(data, tmp_path):
+    probe = MutualInformationProbe(
+        data[0], data[1][:, None], (0, 1), noise(), scored="reused", file=tmp_path / "mi.json"
+    )
+    probe.set_model(make())
+    probe.on_train_begin()
+    assert json.loads((tmp_path / "mi.json").read_text()) == probe.history
+    assert probe.history[0]["scored"] == "reused"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"classes": (0,)}, "two different classes"),
+        ({"classes": (1, 1)}, "two different classes"),
+        ({"classes": (0, 7)}, "none of 7"),
+        ({"labels": np.zeros(5)}, "labels of shape \\(5,\\)"),
+        ({"images": {"a": np.zeros((24, 4))}}, "a mapping"),
+        ({"augment": None}, "augment"),
+        ({"draws": 1}, "two draws"),
+        ({"every": 0}, "every"),
+        ({"batch_size": 0}, "batch_size"),
+        ({"scored": "kept"}, "kept"),
+        ({"file": "mi.txt"}, "mi.txt"),
+    ],
+)
+def test_bad_arguments_are_told(data, change, message):
+    arguments = {"images": data[0], "labels": data[1], "classes": (0, 1), "augment": noise()}
+    with pytest.raises(InputError, match=message):
+        MutualInformationProbe(**{**arguments, **change})
+
+
+@pytest.mark.tensorflow
+def test_several_steps_an_execution(data):
+    model = make()
+    model.compile(
+        "sgd",
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        steps_per_execution=3,
+    )
+    probe = MutualInformationProbe(*data, (0, 1), noise(), every=2)
+    model.fit(*data, batch_size=4, epochs=1, callbacks=[probe], verbose=0)
+    assert [entry["step"] for entry in probe.history] == [0, 3, 6]

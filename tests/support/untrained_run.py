@@ -1,0 +1,26 @@
+"""A run directory as training leaves it, made in a moment: random weights, no evaluation."""
+
+import numpy as np
+
+from ls_keras import config
+from ls_keras.checkpoints import Checkpoints
+from ls_keras.run_directory import RunDirectory
+from ls_keras.stored_run import StoredRun
+
+
+def untrained_run(task, folder, *, steps=(), seed=0, **settings):
+    """Saves checkpoints at `steps`, each with weights of its own, and the last one's model."""
+    resolved = config.resolve(task, None, settings)
+    run = RunDirectory.create(folder, resolved.to_dict())
+    data = task.load_data(resolved)
+    run.write_artifacts(data.artifacts)
+    model = task.build_model(resolved, data)
+    model.compile("adam", "mse")
+    rng = np.random.default_rng(seed)
+    model.optimizer.build(model.trainable_variables)
+    model.set_weights([rng.normal(size=w.shape) for w in model.get_weights()])
+    for step in steps:
+        model.set_weights([rng.normal(size=w.shape) for w in model.get_weights()])
+        Checkpoints(run.checkpoints, kept=len(steps)).save(model, step)
+    run.save_model(model)
+    return StoredRun(run, task, resolved)

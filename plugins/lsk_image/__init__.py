@@ -1,0 +1,1 @@
+"""The image task of ls-keras: image classification with the paper's networks."""

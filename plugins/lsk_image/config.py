@@ -1,0 +1,280 @@
+"""Defaults and presets of the image task."""
+
+import dataclasses
+
+from ls_keras.config import Preset
+from ls_keras.errors import InputError
+
+MODELS = {
+    "mlp": "fully connected, ReLU, dropout: the MNIST networks of the paper",
+    "alexnet": "2 convolutions, 3 dense layers: TensorFlow's CIFAR-10 tutorial network",
+    "resnet56": "pre-activation residual network; resnetN for any depth N = 6n + 2",
+    "inception_v3": "keras.applications.InceptionV3, without its auxiliary head",
+    "inception_v4": "Inception-v4 (Szegedy et al. 2016), 42.7 million weights",
+}
+DATA_SOURCES = {
+    "digits": "1,797 scans of handwritten digits, 8 × 8, from scikit-learn",
+    "FOLDER": "class folders, MNIST's idx files, or train.npz and test.npz",
+    "FILE.npz": "arrays x_train, y_train, x_test, y_test",
+    "TFDS": "a TensorFlow Datasets name with images and labels, such as cifar10",
+}
+NORMALIZATIONS = ("unit", "symmetric", "per_image")
+
+
+@dataclasses.dataclass(frozen=True)
+class DataConfig:
+    """Which images, how they are split, and what is done to them at random.
+
+    Attributes:
+        source: `digits`, a folder or file, or a TFDS name (`tfds:NAME` where a folder of that
+            name exists).
+        validation: Training images held out for validation; `None`: the source's validation
+            split, or one tenth.
+        test: Images held out for testing where the source has no test split; `None`: one sixth.
+        split_seed: Draws what is held out; the same for every `training.seed`.
+        examples: Number of training images to use; `None`: all.
+        size: Height and width that images are brought to (the shorter side scaled, the middle
+            cut out); `None`: images have one size.
+        channels: 1 or 3, converted to; `None`: as the images are, all alike.
+        shift: Random shift in training, up to so many pixels each way; 0: none.
+        flip: Whether to mirror images at random in training.
+        distort: Whether to train on Inception's random crops.
+    """
+
+    source: str = "digits"
+    validation: int | None = None
+    test: int | None = None
+    split_seed: int = 0
+    examples: int | None = None
+    size: int | None = None
+    channels: int | None = None
+    shift: int = 0
+    flip: bool = False
+    distort: bool = False
+
+    def __post_init__(self):
+        for key in ("validation", "test", "examples", "size"):
+            _at_least(f"data.{key}", getattr(self, key), 1)
+        for key in ("split_seed", "shift"):
+            _at_least(f"data.{key}", getattr(self, key), 0)
+        if self.channels not in (None, 1, 3):
+            raise InputError(f"Expected data.channels of 1 or 3. Received: {self.channels}")
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelConfig:
+    """The network.
+
+    Attributes:
+        name: `mlp`, `alexnet`, `resnet56` (or `resnetN` of any depth N = 6n + 2),
+            `inception_v3` or `inception_v4`.
+        layers: Of `mlp`: hidden layers.
+        width: Of `mlp`: units in each.
+        dropout: Of `mlp`: rate on hidden layers; of the Inceptions: before `logits`.
+        input_dropout: Of `mlp`: rate on pixels.
+        normalization: `unit`: x/255; `symmetric`: x/127.5 − 1; `per_image`: mean 0 and
+            standard deviation 1 of each image.
+    """
+
+    name: str = "mlp"
+    layers: int = 2
+    width: int = 1200
+    dropout: float = 0.0
+    input_dropout: float = 0.0
+    normalization: str = "unit"
+
+    def __post_init__(self):
+        if self.name not in MODELS and self.depth is None:
+            raise InputError(
+                f"Expected model.name to be one of {', '.join(MODELS)}, or resnetN with "
+                f"N = 6n + 2, n ≥ 1. Received: {self.name!r}"
+            )
+        if self.normalization not in NORMALIZATIONS:
+            raise InputError(
+                f"Expected model.normalization to be one of {', '.join(NORMALIZATIONS)}. "
+                f"Received: {self.normalization!r}"
+            )
+        for key in ("layers", "width"):
+            _at_least(f"model.{key}", getattr(self, key), 1)
+        for key in ("dropout", "input_dropout"):
+            if not 0 <= getattr(self, key) < 1:
+                raise InputError(f"Expected model.{key} in [0, 1). Received: {getattr(self, key)}")
+
+    @property
+    def depth(self) -> int | None:
+        """The depth of a `resnetN`; `None` for other networks."""
+        digits = self.name.removeprefix("resnet")
+        if digits == self.name or not digits.isdecimal():
+            return None
+        return int(digits) if int(digits) >= 8 and int(digits) % 6 == 2 else None
+
+
+@dataclasses.dataclass(frozen=True)
+class DecodingConfig:
+    """How classes are ranked.
+
+    Attributes:
+        batch_size: Images ranked together.
+    """
+
+    batch_size: int = 500
+
+    def __post_init__(self):
+        _at_least("decoding.batch_size", self.batch_size, 1)
+
+
+def _at_least(key: str, value: int | None, least: int) -> None:
+    if value is not None and value < least:
+        raise InputError(f"Expected {key} of at least {least}. Received: {value}")
+
+
+_MNIST = {
+    "data.source": "mnist",
+    "data.validation": 5000,
+    "training.batch_size": 256,
+    "training.checkpoint_every": 5000,
+    "training.validate_every": 5,
+    "optimizer.name": "sgd",
+    "optimizer.schedule": "linear",
+    "optimizer.logits_rate": 0.1,
+}
+_CIFAR = {
+    "data.validation": 10000,
+    "training.epochs": None,
+    "training.batch_size": 128,
+    "training.validate_every": 5,
+    "training.checkpoint_every": 2000,
+    "optimizer.name": "sgd",
+    "optimizer.learning_rate": 0.1,
+    "optimizer.schedule": "piecewise",
+    "optimizer.loss_weight": 3.0,
+    "model.normalization": "per_image",
+}
+_CIFAR_RESNET = {
+    **_CIFAR,
+    "data.shift": 4,
+    "data.flip": True,
+    "model.name": "resnet56",
+    "training.steps": 64000,
+    "optimizer.boundaries": (32000, 48000),
+    "optimizer.nesterov": True,
+    "optimizer.l2": 1e-4,
+    "optimizer.global_clipnorm": 1.0,
+}
+_IMAGENET = {
+    "data.source": "imagenet2012",
+    "data.validation": 10000,
+    "data.size": 299,
+    "data.channels": 3,
+    "data.distort": True,
+    "data.flip": True,
+    "model.dropout": 0.2,
+    "model.normalization": "symmetric",
+    "training.epochs": 120,
+    "training.precision": "mixed_bfloat16",
+    "training.jit_compile": True,
+    "training.checkpoint_every": 5000,
+    "decoding.batch_size": 100,
+    "optimizer.name": "sgd",
+    "optimizer.schedule": "cosine",
+    "optimizer.nesterov": True,
+    "optimizer.ema": 0.9999,
+}
+
+PRESETS = (
+    Preset(
+        name="digits-mlp",
+        purpose="The default: a small perceptron on scikit-learn's 8 × 8 digits",
+        expected="30 seconds on 2 cores; test error 1 to 3 %",
+        settings={
+            "data.validation": 300,
+            "data.test": 300,
+            "data.shift": 1,
+            "model.width": 256,
+            "training.epochs": 60,
+            "training.batch_size": 64,
+            "training.validate_every": 10,
+            "optimizer.name": "sgd",
+            "optimizer.learning_rate": 0.1,
+            "optimizer.schedule": "linear",
+        },
+    ),
+    Preset(
+        name="mnist-mlp-teacher",
+        purpose="The paper's MNIST teacher, 2 × 1200: --data FOLDER with the idx files, or TFDS",
+        expected="10 minutes on 2 cores; test error 0.8 %",
+        settings={
+            **_MNIST,
+            "data.shift": 2,
+            "model.dropout": 0.2,
+            "training.epochs": 30,
+            "optimizer.learning_rate": 0.3,
+        },
+    ),
+    Preset(
+        name="mnist-mlp-student",
+        purpose="The paper's MNIST student, 2 × 800, alone: no shifts, no dropout",
+        expected="5 minutes on 2 cores; test error 1.5 %",
+        settings={
+            **_MNIST,
+            "model.width": 800,
+            "training.epochs": 30,
+            "optimizer.learning_rate": 0.3,
+        },
+    ),
+    Preset(
+        name="cifar10-alexnet",
+        purpose="The paper's AlexNet on CIFAR-10 (Table 2): 390,000 steps of plain SGD",
+        expected="hours on one GPU; the paper: accuracy 86.8 % on 10,000 validation images",
+        settings={
+            **_CIFAR,
+            "data.source": "cifar10",
+            "data.shift": 4,
+            "data.flip": True,
+            "model.name": "alexnet",
+            "training.steps": 390000,
+            "optimizer.momentum": 0.0,
+            "optimizer.boundaries": (130000, 260000),
+            "optimizer.l2": 0.04,
+            "optimizer.l2_layers": ("dense_384", "dense_192"),
+        },
+    ),
+    Preset(
+        name="cifar10-resnet56",
+        purpose="The paper's ResNet-56 on CIFAR-10: its teacher in distillation, Figure 6",
+        expected="hours on one GPU",
+        settings={**_CIFAR_RESNET, "data.source": "cifar10"},
+    ),
+    Preset(
+        name="cifar100-resnet56",
+        purpose="The paper's ResNet-56 on CIFAR-100 (Tables 2 and 3, Figure 2)",
+        expected="hours on one GPU; the paper: accuracy 72.1 % (α = 0.1: 72.7), ECE 0.150",
+        settings={**_CIFAR_RESNET, "data.source": "cifar100"},
+    ),
+    Preset(
+        name="imagenet-inception-v3",
+        purpose="Inception-v3 on ImageNet; the paper's Table 1 has an earlier form of it",
+        expected="days on several GPUs; not run to the end",
+        settings={
+            **_IMAGENET,
+            "model.name": "inception_v3",
+            "training.batch_size": 1024,
+            "optimizer.learning_rate": 0.4,
+            "optimizer.warmup_steps": 6000,
+            "optimizer.l2": 4e-5,
+        },
+    ),
+    Preset(
+        name="imagenet-inception-v4",
+        purpose="The paper's Inception-v4 on ImageNet (Tables 2 and 3): batch 4096",
+        expected="days on many accelerators; the paper: top-1 80.9 %; not run to the end",
+        settings={
+            **_IMAGENET,
+            "model.name": "inception_v4",
+            "training.batch_size": 4096,
+            "optimizer.learning_rate": 1.6,
+            "optimizer.warmup_steps": 1500,
+            "optimizer.l2": 8e-5,
+        },
+    ),
+)

@@ -1,0 +1,122 @@
+"""Images in NumPy's `.npz` files: arrays, or JPEG bytes one after another with their offsets."""
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from ls_keras.errors import InputError
+from lsk_image.pixels import ArrayPixels, EncodedPixels, Pixels
+from lsk_image.sources import ImageSource, LabeledImages
+
+_SPLITS = ("train", "validation", "test")
+
+
+def read_npz_file(
+    file: Path, *, size: int | None = None, channels: int | None = None
+) -> ImageSource:
+    """Reads one file with `x_train`, `y_train`, `x_test`, `y_test`, as Keras's `mnist.npz` is.
+
+    Args:
+        file: The file.
+        size: See `lsk_image.sources.load_source`.
+        channels: Likewise.
+
+    Raises:
+        InputError: If arrays are missing or have the wrong shape.
+    """
+    arrays = _read(file)
+    if "x_train" not in arrays:
+        raise InputError(
+            f"Expected x_train, y_train, x_test and y_test in {file}. Received: {_listing(arrays)}"
+        )
+    splits = {}
+    for split in (s for s in _SPLITS if f"x_{s}" in arrays):
+        pixels = ArrayPixels(arrays[f"x_{split}"], f"x_{split} of {file}", size, channels)
+        labels = np.squeeze(_array(arrays, f"y_{split}", file))
+        splits[split] = LabeledImages(pixels, labels, f"y_{split} of {file}")
+    return ImageSource(splits, _class_names(arrays))
+
+
+def read_npz_folder(
+    folder: Path, *, size: int | None = None, channels: int | None = None
+) -> ImageSource:
+    """Reads `train*.npz` and, where there are, `validation*.npz` and `test*.npz` of a folder.
+
+    Each holds `labels` and either `images`, uint8 `(n, height, width[, channels])`, or `jpeg`, the
+    bytes of all encoded images together, with `offsets`, n + 1 integers: image i is
+    `jpeg[offsets[i] : offsets[i + 1]]`. `class_names` is optional.
+
+    Args:
+        folder: The folder.
+        size: See `lsk_image.sources.load_source`.
+        channels: Likewise.
+
+    Raises:
+        InputError: If a file is missing, can't be read or doesn't fit together.
+    """
+    splits, names, encoded = {}, None, False
+    for split in _SPLITS:
+        files = sorted(folder.glob(f"{split}*.npz"))
+        if len(files) > 1 or (not files and split == "train"):
+            found = ", ".join(f.name for f in files) or _folder_listing(folder)
+            raise InputError(f"Expected one {split}*.npz in {folder}. Received: {found}")
+        if files:
+            arrays = _read(files[0])
+            encoded |= "jpeg" in arrays
+            pixels = _pixels(arrays, files[0], size, channels)
+            splits[split] = LabeledImages(pixels, _array(arrays, "labels", files[0]), str(files[0]))
+            names = names or _class_names(arrays)
+    note = "images decoded from JPEG, which is lossy: not the pixels of the original data set"
+    return ImageSource(splits, names, (note,) if encoded else ())
+
+
+def _pixels(arrays, file: Path, size: int | None, channels: int | None) -> Pixels:
+    if "images" in arrays:
+        return ArrayPixels(arrays["images"], f"images of {file}", size, channels)
+    jpeg, offsets = (_array(arrays, key, file) for key in ("jpeg", "offsets"))
+    if jpeg.dtype != np.uint8 or jpeg.ndim != 1 or not np.issubdtype(offsets.dtype, np.integer):
+        raise InputError(
+            f"Expected jpeg, bytes (uint8), and integer offsets in {file}. "
+            f"Received: {jpeg.dtype} of shape {jpeg.shape} and {offsets.dtype}"
+        )
+    ends = [int(offsets[0]), int(offsets[-1])] if offsets.size else []
+    if ends != [0, len(jpeg)] or (np.diff(offsets) < 0).any():
+        raise InputError(
+            f"Expected offsets that rise from 0 to {len(jpeg)} in {file}. Received: {ends}"
+        )
+
+    def read(rows: np.ndarray) -> list[bytes]:
+        return [jpeg[offsets[row] : offsets[row + 1]].tobytes() for row in rows]
+
+    def name(row: int) -> str:
+        return f"image {row} of {file}"
+
+    return EncodedPixels(read, len(offsets) - 1, name, size, channels).decoded()
+
+
+def _read(file: Path) -> dict[str, np.ndarray]:
+    try:
+        # Opened here, since NumPy leaves a file open that it can't read.
+        with file.open("rb") as content, np.load(content, allow_pickle=False) as stored:
+            return dict(stored)
+    except (OSError, ValueError, EOFError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise InputError(f"Expected a readable .npz file {file}. Received: {error}") from error
+
+
+def _array(arrays: dict[str, np.ndarray], key: str, file: Path) -> np.ndarray:
+    if key not in arrays:
+        raise InputError(f"Expected an array {key!r} in {file}. Received: {_listing(arrays)}")
+    return arrays[key]
+
+
+def _class_names(arrays: dict[str, np.ndarray]) -> list[str] | None:
+    return [str(name) for name in arrays["class_names"]] if "class_names" in arrays else None
+
+
+def _listing(arrays) -> str:
+    return ", ".join(sorted(arrays)) or "no arrays"
+
+
+def _folder_listing(folder: Path) -> str:
+    return ", ".join(sorted(p.name for p in folder.iterdir())[:12]) or "an empty folder"

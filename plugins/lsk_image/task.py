@@ -1,0 +1,65 @@
+"""The image task: its table of contents."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ls_keras.config import Config
+from ls_keras.task import Examples, Progress, Scores, Task, TaskData
+from lsk_image import config as settings
+
+
+class ImageTask(Task):
+    """Image classification with the networks of the paper."""
+
+    name = "image"
+    summary = "Classify images"
+    extra = "ls-keras[image]"
+    unit = "images"
+    data_config = settings.DataConfig
+    model_config = settings.ModelConfig
+    decoding_config = settings.DecodingConfig
+    presets = settings.PRESETS
+    models = settings.MODELS
+    data_sources = settings.DATA_SOURCES
+
+    def load_data(self, config: Config, artifacts: Mapping[str, bytes] | None = None) -> TaskData:
+        """Loads images, decoded where memory holds them."""
+        from lsk_image.data import load
+
+        return load(config, artifacts)
+
+    def build_model(self, config: Config, data: TaskData):
+        """Builds the network, its augmentation included."""
+        from lsk_image.model import build_classifier
+
+        return build_classifier(config, data)
+
+    def import_layers(self) -> None:
+        """Imports the augmentation and AlexNet's normalization."""
+        import lsk_image.model  # noqa: F401
+
+    def decode(
+        self, model, examples: Examples, config: Config, data: TaskData, progress: Progress
+    ) -> list[Any]:
+        """Ranks the classes of each image."""
+        from lsk_image.decoding import rank_classes
+
+        return rank_classes(model, examples, config, data, progress)
+
+    def score(self, examples: Examples, outputs: Sequence[Any]) -> Scores:
+        """Computes top-1 and top-5 error."""
+        from lsk_image.scoring import score
+
+        return score(examples.references, outputs)
+
+    def augment(self, config: Config):
+        """Returns the random augmentation as a layer: `layer(images, training=True)`."""
+        from lsk_image.augmentation import Augmentation
+
+        options = config.data
+        return Augmentation(
+            shift=options.shift,
+            flip=options.flip,
+            distort=options.distort,
+            seed=config.training.seed,
+        )

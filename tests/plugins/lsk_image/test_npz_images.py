@@ -1,0 +1,106 @@
+import io
+
+import numpy as np
+import pytest
+from lsk_image.sources import load_source
+from PIL import Image
+
+from ls_keras.errors import InputError
+
+
+def jpegs(images):
+    contents = []
+    for image in images:
+        buffer = io.BytesIO()
+        Image.fromarray(image).save(buffer, "jpeg", quality=95)
+        contents.append(buffer.getvalue())
+    return {
+        "jpeg": np.frombuffer(b"".join(contents), np.uint8),
+        "offsets": np.cumsum([0, *map(len, contents)]),
+    }
+
+
+@pytest.fixture
+def images(rng):
+    """Smooth, since JPEG is lossy."""
+    corners = rng.integers(0, 256, (5, 2, 2, 3), dtype=np.uint8)
+    return np.stack([np.asarray(Image.fromarray(c).resize((8, 8))) for c in corners])
+
+
+def test_jpeg_bytes_with_offsets(tmp_path, images):
+    names = np.array(["cat", "dog"])
+    labels = np.array([0, 1, 1, 0, 1])
+    np.savez(tmp_path / "train_jpeg.npz", **jpegs(images), labels=labels, class_names=names)
+    np.savez(tmp_path / "test_jpeg.npz", **jpegs(images[:2]), labels=labels[:2])
+    source = load_source(str(tmp_path))
+    assert list(source.class_names) == ["cat", "dog"]
+    assert "lossy" in source.notes[0]
+    got = source.splits["train"].pixels.gather(np.array([3, 1])).astype(int)
+    assert np.abs(got - images[[3, 1]]).mean() < 6
+    assert source.splits["test"].labels.tolist() == [0, 1]
+
+
+def test_arrays_in_a_folder(tmp_path, images):
+    for split, n in (("train", 5), ("validation", 2), ("test", 3)):
+        np.savez(tmp_path / f"{split}.npz", images=images[:n], labels=np.arange(n))
+    source = load_source(str(tmp_path))
+    assert [len(source.splits[s].pixels) for s in ("train", "validation", "test")] == [5, 2, 3]
+    assert source.notes == ()
+
+
+def test_one_file_as_keras_has_it(tmp_path, images):
+    labels = np.arange(5)[:, None]  # (n, 1), as in Keras's CIFAR
+    file = tmp_path / "all.npz"
+    np.savez(file, x_train=images, y_train=labels, x_test=images[:2], y_test=labels[:2])
+    source = load_source(str(file))
+    assert source.splits["train"].labels.tolist() == [0, 1, 2, 3, 4]
+    np.testing.assert_array_equal(source.splits["test"].pixels.gather(np.arange(2)), images[:2])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"jpeg": None}, "an array 'jpeg' in .*train.npz. Received: labels, offsets"),
+        ({"labels": None}, "an array 'labels'"),
+        ({"offsets": np.array([0, 5])}, r"rise from 0 to \d+ .*Received: \[0, 5\]"),
+        ({"offsets": np.zeros(0, int)}, r"Received: \[\]"),
+        ({"labels": np.arange(4)}, "Received: 4 and 5 in .*train.npz"),
+        ({"labels": np.arange(5.0)}, "integer labels.*float64"),
+        ({"jpeg": np.zeros(5)}, "float64"),
+    ],
+)
+def test_what_does_not_fit_is_told(tmp_path, images, change, message):
+    arrays = {**jpegs(images), "labels": np.arange(5), **change}
+    np.savez(tmp_path / "train.npz", **{k: v for k, v in arrays.items() if v is not None})
+    with pytest.raises(InputError, match=message):
+        load_source(str(tmp_path))
+
+
+def test_a_cut_off_jpeg_is_told_by_file_and_row(tmp_path, images):
+    arrays = jpegs(images)
+    arrays["offsets"][3] -= 150  # the third image ends early
+    np.savez(tmp_path / "train.npz", **arrays, labels=np.arange(5))
+    with pytest.raises(InputError, match=r"image 2 of .*train.npz: .*[Tt]runcated"):
+        load_source(str(tmp_path))
+
+
+def test_a_file_that_is_none_is_told(tmp_path):
+    (tmp_path / "train.npz").write_bytes(b"PK\x03\x04 nothing")
+    with pytest.raises(InputError, match=r"readable .npz file .*train.npz"):
+        load_source(str(tmp_path))
+
+
+def test_missing_and_double_files_are_told(tmp_path):
+    np.savez(tmp_path / "test.npz", labels=np.arange(2))
+    with pytest.raises(InputError, match=r"one train\*.npz in .* Received: test.npz"):
+        load_source(str(tmp_path))
+    for name in ("train_a", "train_b"):
+        np.savez(tmp_path / f"{name}.npz", labels=np.arange(2))
+    with pytest.raises(InputError, match=r"Received: train_a.npz, train_b.npz"):
+        load_source(str(tmp_path))
+
+
+def test_a_file_without_the_arrays_is_told(tmp_path):
+    np.savez(tmp_path / "one.npz", images=np.zeros(3))
+    with pytest.raises(InputError, match="x_train, y_train.*Received: images"):
+        load_source(str(tmp_path / "one.npz"))

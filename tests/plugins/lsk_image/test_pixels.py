@@ -1,0 +1,108 @@
+import io
+
+import numpy as np
+import pytest
+from lsk_image import pixels
+from lsk_image.pixels import ArrayPixels, EncodedPixels, decode_image
+from PIL import Image
+
+from ls_keras.errors import InputError
+
+
+def encoded(array, kind="png", mode=None):
+    buffer = io.BytesIO()
+    image = Image.fromarray(array)
+    (image.convert(mode) if mode else image).save(buffer, kind)
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def colors(rng):
+    return rng.integers(0, 256, (6, 5, 7, 3), dtype=np.uint8)
+
+
+def of(contents, **options):
+    return EncodedPixels(
+        lambda rows: [contents[row] for row in rows], len(contents), "row {}".format, **options
+    )
+
+
+def test_lossless_images_come_back_in_any_order(colors):
+    images = of([encoded(c) for c in colors])
+    rows = np.array([4, 0, 4])
+    assert images.shape == (5, 7, 3)
+    np.testing.assert_array_equal(images.gather(rows), colors[rows])
+    np.testing.assert_array_equal(images.decoded().gather(rows), colors[rows])
+    assert isinstance(images.decoded(), ArrayPixels)
+
+
+def test_what_memory_does_not_hold_is_decoded_for_each_batch(colors, monkeypatch):
+    monkeypatch.setattr(pixels, "IN_MEMORY", colors.nbytes - 1)
+    images = of([encoded(c) for c in colors])
+    assert images.decoded() is images
+
+
+def test_large_images_are_decoded_in_threads(rng):
+    large = rng.integers(0, 256, (3, 120, 110), dtype=np.uint8)
+    images = of([encoded(image) for image in large])
+    np.testing.assert_array_equal(images.gather(np.array([2, 1]))[..., 0], large[[2, 1]])
+
+
+def test_the_shorter_side_is_scaled_and_the_middle_cut_out():
+    image = np.zeros((10, 30), np.uint8)
+    image[:, 8:22] = 200
+    np.testing.assert_array_equal(decode_image(encoded(image), "it", size=5), 200)
+    halves = np.repeat(np.array([[0] * 4 + [200] * 4], np.uint8), 4, axis=0)  # 4 × 8
+    small = decode_image(encoded(halves), "it", size=4)[..., 0]
+    np.testing.assert_array_equal(small, [[0, 0, 200, 200]] * 4)
+
+
+def test_channels_are_converted():
+    gray = encoded(np.full((4, 4), 9, np.uint8))
+    assert decode_image(gray, "it", channels=3).tolist() == [[[9, 9, 9]] * 4] * 4
+    palette = encoded(np.full((4, 4, 3), 255, np.uint8), mode="P")
+    assert decode_image(palette, "it", channels=1).tolist() == [[[255]] * 4] * 4
+
+
+def test_arrays_are_brought_to_size_and_channels(colors):
+    assert ArrayPixels(colors, "it").array is colors
+    assert ArrayPixels(colors[..., 0], "it").shape == (5, 7, 1)
+    assert ArrayPixels(colors, "it", size=4, channels=1).gather(np.arange(2)).shape == (2, 4, 4, 1)
+    assert ArrayPixels(colors[..., 0], "it", channels=3).shape == (5, 7, 3)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (encoded(np.zeros((99, 99, 3), np.uint8), "jpeg")[:-9], "row 1: image file is truncated"),
+        (b"no image", "row 1: cannot identify image"),
+        (b"", "row 1"),
+        (encoded(np.zeros((9, 9), np.uint8)), r"row 1 of shape \(9, 9, 1\)"),
+        (encoded(np.zeros((9, 8, 3), np.uint8)), r"row 1 of shape \(9, 8, 3\)"),
+        (encoded(np.zeros((9, 9, 3), np.uint8), mode="RGBA"), "row 1 of mode RGBA"),
+        (encoded(np.zeros((9, 9, 3), np.uint8), "jpeg", mode="CMYK"), "row 1 of mode CMYK"),
+    ],
+)
+def test_a_damaged_or_different_image_is_told_by_its_row(content, message):
+    images = of([encoded(np.zeros((9, 9, 3), np.uint8)), content])
+    with pytest.raises(InputError, match=message):
+        images.gather(np.array([0, 1]))
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.zeros((3, 4, 4, 2), np.uint8), r"\(3, 4, 4, 2\), uint8"),
+        (np.zeros((3, 4, 4), np.float32), "float32"),
+        (np.zeros((3, 16), np.uint8), r"\(3, 16\)"),
+        (np.zeros((0, 4, 4), np.uint8), "at least one image"),
+    ],
+)
+def test_other_arrays_are_told(array, message):
+    with pytest.raises(InputError, match=message):
+        ArrayPixels(array, "it")
+
+
+def test_no_images_are_told():
+    with pytest.raises(InputError, match="Received: none"):
+        of([])

@@ -1,0 +1,31 @@
+import numpy as np
+import pytest
+from lsk_image.scoring import score
+from sklearn.metrics import top_k_accuracy_score
+
+from ls_keras.errors import InputError
+
+
+def test_errors_are_those_of_scikit_learn(rng):
+    logits, labels = rng.normal(size=(200, 8)), rng.integers(0, 8, 200)
+    ranked = np.argsort(-logits, axis=1)[:, :5].tolist()
+    scores = score(labels.tolist(), ranked)
+    for k in (1, 5):
+        accuracy = top_k_accuracy_score(labels, logits, k=k, labels=range(8))
+        assert scores.values[f"top_{k}_error"] == pytest.approx(100 * (1 - accuracy))
+    assert set(scores.labels) == set(scores.values)
+
+
+def test_by_hand():
+    ranked = [[2, 0, 1, 3, 4], [0, 1, 2, 3, 4], [4, 3, 2, 1, 0], [1, 0, 2, 3, 4]]
+    assert score([2, 4, 5, 1], ranked).values == {"top_1_error": 50.0, "top_5_error": 25.0}
+
+
+def test_one_ranked_class_has_no_top_5_error():
+    assert score([1, 0], [[1], [1]]).values == {"top_1_error": 50.0}
+
+
+@pytest.mark.parametrize(("labels", "ranked"), [([1], []), ([], []), ([1], [[1], [2]])])
+def test_what_does_not_fit_is_told(labels, ranked):
+    with pytest.raises(InputError, match=f"Received: {len(ranked)} and {len(labels)}"):
+        score(labels, ranked)

@@ -1,0 +1,137 @@
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from lsk_image.data import load
+from lsk_image.task import ImageTask
+
+from ls_keras import experiment
+from ls_keras.checkpoints import Interrupted
+from ls_keras.config import resolve
+from ls_keras.errors import InputError
+from ls_keras.progress import Reporter
+from ls_keras.run_directory import RunDirectory
+from ls_keras.testing import TaskContract
+
+SMALL = {"data.examples": 60, "data.test": 30, "data.validation": 20, "training.batch_size": 30}
+
+
+class TestImage(TaskContract):
+    def task(self):
+        return ImageTask()
+
+    def settings(self, folder):
+        return {**SMALL, "model.width": 8, "model.dropout": 0.1, "model.input_dropout": 0.1}
+
+
+class TestAlexNet(TaskContract):
+    def task(self):
+        return ImageTask()
+
+    def settings(self, folder):
+        return {
+            **SMALL,
+            "data.flip": True,
+            "model.name": "alexnet",
+            "model.normalization": "per_image",
+            "optimizer.learning_rate": 0.03,
+        }
+
+
+def test_training_goes_on_after_an_interruption_as_if_there_had_been_none(tmp_path, monkeypatch):
+    """Augmentation and dropout included: their random state is in the checkpoint."""
+    settings = {
+        **SMALL,
+        "data.flip": True,
+        "model.width": 8,
+        "model.dropout": 0.5,
+        "training.epochs": 2,
+        "training.validate_every": 2,
+        "optimizer.logits_rate": 0.1,
+    }
+    monkeypatch.setattr(experiment, "evaluate", lambda *_, **__: {})
+    task, config = ImageTask(), resolve(ImageTask(), None, settings)
+    runs = [RunDirectory.create(tmp_path / name, config.to_dict()) for name in ("whole", "cut")]
+    experiment.train(task, config, runs[0], Reporter(verbosity=-1))
+    with monkeypatch.context() as patch:
+        patch.setattr(experiment, "stop_on_signal", _Stop)
+        with pytest.raises(Interrupted):
+            experiment.train(task, config, runs[1], Reporter(verbosity=-1))
+    experiment.train(task, config, runs[1], Reporter(verbosity=-1), resume=True)
+    first, second = ((run.checkpoints / "step-00000004.npz").read_bytes() for run in runs)
+    assert first == second
+
+
+class _Stop:
+    """Stops training at its first step."""
+
+    def __enter__(self):
+        return lambda: True
+
+    def __exit__(self, *_):
+        return False
+
+
+def test_a_saved_model_does_not_augment(tmp_path):
+    task = ImageTask()
+    config = resolve(task, None, {**SMALL, "data.shift": 2, "model.width": 8})
+    data = load(config)
+    model = task.build_model(config, data)
+    images, _ = data.splits["test"].gather(np.arange(9), None)
+    still = np.asarray(model(images, training=False))
+    np.testing.assert_array_equal(np.asarray(model(images)), still)
+    np.testing.assert_allclose(model.predict_on_batch(images), still, atol=1e-5)
+    assert np.abs(np.asarray(model(images, training=True)) - still).max() > 1e-3
+    augment = task.augment(config)
+    again = np.asarray(model({"image": augment(images["image"], training=True)}, training=False))
+    assert np.abs(again - still).max() > 1e-3
+
+
+def test_the_task_is_listed_without_a_framework(tmp_path):
+    code = (
+        "import json, sys; from ls_keras.registry import load_task; t = load_task('image');"
+        "print(json.dumps([[p.name for p in t.presets], [m for m in ('keras', 'tensorflow',"
+        "'sklearn', 'PIL') if m in sys.modules]]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "LS_KERAS_LAZY": "1"},
+    )
+    assert done.returncode == 0, done.stderr
+    presets, imported = json.loads(done.stdout)
+    assert presets == [
+        "digits-mlp",
+        "mnist-mlp-teacher",
+        "mnist-mlp-student",
+        "cifar10-alexnet",
+        "cifar10-resnet56",
+        "cifar100-resnet56",
+        "imagenet-inception-v3",
+        "imagenet-inception-v4",
+    ]
+    assert imported == []
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"model.name": "vgg"}, "or resnetN .*Received: 'vgg'"),
+        ({"model.name": "resnet57"}, "Received: 'resnet57'"),
+        ({"model.normalization": "z"}, "unit, symmetric, per_image"),
+        ({"model.dropout": 1.0}, r"model.dropout in \[0, 1\)"),
+        ({"model.layers": 0}, "model.layers of at least 1"),
+        ({"data.channels": 2}, "data.channels of 1 or 3. Received: 2"),
+        ({"data.size": 0}, "data.size of at least 1"),
+        ({"data.shift": -1}, "data.shift of at least 0"),
+        ({"decoding.batch_size": 0}, "decoding.batch_size"),
+    ],
+)
+def test_bad_settings_are_told(setting, message):
+    with pytest.raises(InputError, match=message):
+        resolve(ImageTask(), None, setting)

@@ -200,8 +200,10 @@ class Interrupted(Exception):  # noqa: N818 - it is no error
 
 
 def _model_variables(model: keras.Model) -> dict[str, keras.Variable]:
+    # Of a distiller the student: the teacher does not change, and has a run of its own.
+    trained = getattr(model, "student", model)
     # By number: paths need not be unique, and hold counters that differ from process to process.
-    return {f"model/{i}": v for i, v in enumerate(model.variables)}
+    return {f"model/{i}": v for i, v in enumerate(trained.variables)}
 
 
 def _variables(model: keras.Model) -> dict[str, keras.Variable]:

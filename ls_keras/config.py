@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from ls_keras import prepared
+from ls_keras.distillation_config import DistillationConfig
 from ls_keras.errors import InputError
 
 if typing.TYPE_CHECKING:
@@ -187,6 +188,7 @@ class Config:
     data: Any
     model: Any
     decoding: Any
+    distillation: DistillationConfig | None = None
 
     def __post_init__(self):
         if self.training.average_last and self.optimizer.ema:
@@ -197,7 +199,8 @@ class Config:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the configuration as JSON can hold it."""
-        return dataclasses.asdict(self)
+        values = dataclasses.asdict(self)
+        return {part: value for part, value in values.items() if value is not None}
 
 
 PARTS = ("training", "optimizer", "data", "model", "decoding")
@@ -266,7 +269,10 @@ def _settings_prepared_with(
 def from_dict(task: "Task", values: Mapping[str, Any]) -> Config:
     """Rebuilds a configuration that `Config.to_dict` wrote, through JSON or not."""
     overrides = {f"{part}.{key}": v for part in PARTS for key, v in values[part].items()}
-    return resolve(task, values["preset"], overrides)
+    config = resolve(task, values["preset"], overrides)
+    if "distillation" not in values:
+        return config
+    return dataclasses.replace(config, distillation=DistillationConfig(**values["distillation"]))
 
 
 def part_classes(task: "Task") -> dict[str, type]:

@@ -6,6 +6,7 @@ would. All that outlives the process is in the run directory.
 """
 
 import contextlib
+import dataclasses
 import signal
 import threading
 import time
@@ -20,6 +21,7 @@ from ls_keras.batches import BatchSource, as_dataset, bucket_boundaries
 from ls_keras.calibration import Accuracy, NegativeLogLikelihood
 from ls_keras.checkpoints import CheckpointEvery, Checkpoints
 from ls_keras.config import Config
+from ls_keras.distilling import build_learner, teacher_artifacts, with_teacher_logits
 from ls_keras.errors import LsKerasError
 from ls_keras.evaluation import Scorer
 from ls_keras.losses import SmoothedCE, Unigram, smoothing
@@ -36,7 +38,7 @@ from ls_keras.weight_averaging import average_checkpoints, averaged_steps
 def train(
     task: Task, config: Config, run: RunDirectory, reporter: Reporter, *, resume: bool = False
 ) -> dict[str, Any]:
-    """Trains a model and evaluates it.
+    """Trains a model, with `config.distillation` under its teacher, and evaluates it.
 
     Args:
         task: The task.
@@ -55,8 +57,9 @@ def train(
     options = config.training
     start = time.monotonic()
     keras.utils.set_random_seed(options.seed)
-    data = task.load_data(config, run.read_artifacts() if resume else None)
+    data = task.load_data(config, run.read_artifacts() if resume else teacher_artifacts(config))
     run.write_artifacts(data.artifacts)
+    data = with_teacher_logits(task, config, data, reporter)
     source = training_source(config, data)
     total = options.steps or (options.epochs or 1) * source.steps_per_epoch
     averaged = averaged_steps(total, options.checkpoint_every, options.average_last)
@@ -68,9 +71,11 @@ def train(
 
     with precision(options.precision), strategy.scope(options.strategy, options.devices):
         model = task.build_model(config, data)
-        model.compile(
+        loss = build_loss(config, data, reduction="sum")  # the weights hold the denominator
+        learner = build_learner(model, loss, task, config, data)  # the model, or its distiller
+        learner.compile(
             optimizer=build_optimizer(config.optimizer, total),
-            loss=build_loss(config, data, reduction="sum"),  # the weights hold the denominator
+            loss=loss if learner is model else None,
             jit_compile=jit_compile(config),
         )
         validator = build_validator(model, config, data)
@@ -80,7 +85,7 @@ def train(
         )
         step, restored = 0, None
         if resume and checkpoints.steps():
-            restored = checkpoints.restore(model)
+            restored = checkpoints.restore(learner)
             step = int(restored["step"])
             reporter.message(f"Resuming after step {step:,}")
         run.truncate_history(step)
@@ -99,7 +104,7 @@ def train(
             while step < total:
                 epoch = step // source.steps_per_epoch
                 end = min((epoch + 1) * source.steps_per_epoch, total)
-                fitted = model.fit(
+                fitted = learner.fit(
                     as_dataset(source, step, end),
                     initial_epoch=epoch,
                     epochs=epoch + 1,
@@ -119,7 +124,7 @@ def train(
                 log.end_epoch(epoch, fitted.history["loss"][-1], scores)
                 saver.end_epoch()  # after the history has its entry: neither is lost without both
         if config.optimizer.ema:
-            model.optimizer.average(model.trainable_variables)
+            learner.optimizer.average(learner.trainable_variables)
         if averaged:
             average_checkpoints(model, checkpoints, averaged)
             reporter.message(f"Averaged the weights of steps {', '.join(map(str, averaged))}")
@@ -175,6 +180,8 @@ def evaluate(
         "labels": {},
         "signatures": {},
     }
+    if config.distillation:
+        results["distillation"] = dataclasses.asdict(config.distillation)
     scorer = build_scorer(model, config, data)
     temperature = read_json(run.calibration_file).get("temperature") if calibrated else None
     for split in (name for name in data.splits if name != "train"):
@@ -188,7 +195,12 @@ def evaluate(
         scores = task.score(examples, outputs)
         if not calibrated:
             write_json(run.outputs / f"{split}.json", outputs)
-        results[split] = {**scores.values, **predictions.metrics()}
+        intervals = {
+            f"{name}_{end}": value
+            for name, ends in scores.intervals.items()
+            for end, value in zip(("low", "high"), ends, strict=True)
+        }
+        results[split] = {**scores.values, **intervals, **predictions.metrics()}
         predictions.save(run.statistics_file(split, calibrated=calibrated))
         curve = predictions.curve(temperature=temperature)
         title = f"{config.task}, {split}, α = {config.training.alpha:g}"

@@ -1,5 +1,6 @@
 """`lsk train`."""
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -71,13 +72,11 @@ def train(
     from ls_keras import config as configuration
     from ls_keras.backend import load_backend
     from ls_keras.errors import InputError
-    from ls_keras.registry import load_task, needing_extra
+    from ls_keras.registry import load_task
     from ls_keras.run_directory import RunDirectory
     from ls_keras.stored_run import open_run
-    from lsk.results import show
 
-    overrides = {_KEYS[k]: v for k, v in chosen.items() if v is not None}
-    overrides |= options.assignments(assignments)
+    overrides = settings(chosen, assignments)
     if resume:
         if task_name or preset or run_dir or overrides:
             raise InputError(
@@ -92,9 +91,23 @@ def train(
             )
         task = load_task(task_name)
         config = configuration.resolve(task, preset, overrides)
-        run = RunDirectory.create(run_dir or _new_directory(config), config.to_dict())
+        run = RunDirectory.create(run_dir or new_directory(config), config.to_dict())
         load_backend(backend)
     reporter = options.reporter(verbose, quiet)
+    run_to_end(task, config, run, reporter, resume=bool(resume), as_json=as_json)
+
+
+def settings(chosen: Mapping[str, Any], assignments: Iterable[str]) -> dict[str, Any]:
+    """Returns the values by configuration key that options and `--set` give."""
+    overrides = {_KEYS[name]: value for name, value in chosen.items() if value is not None}
+    return overrides | options.assignments(assignments)
+
+
+def run_to_end(task, config, run, reporter, *, resume: bool, as_json: bool) -> None:
+    """Trains, shows the scores, and says how to go on after an interruption."""
+    from ls_keras.registry import needing_extra
+    from lsk.results import show
+
     reporter.log = run.log_file
     reporter.message(f"Run: {run.path}")
     with needing_extra(task):
@@ -102,18 +115,23 @@ def train(
         from ls_keras.experiment import train as run_training
 
         try:
-            results = run_training(task, config, run, reporter, resume=bool(resume))
+            results = run_training(task, config, run, reporter, resume=resume)
         except Interrupted as stop:
             reporter.warning(f"{stop}; go on with: lsk train --resume {run.path}")
             raise click.exceptions.Exit(130) from None
     show(results, as_json)
 
 
-def _new_directory(config) -> Path:
-    """Returns `runs/TASK-PRESET-alphaA-seedS`, numbered if that is taken."""
+def new_directory(config) -> Path:
+    """Returns `runs/TASK-PRESET-alphaA-seedS`, numbered if that is taken.
+
+    A student's has T and β in its name, too.
+    """
     name = (
         f"{config.task}-{config.preset}-alpha{config.training.alpha:g}-seed{config.training.seed}"
     )
+    if config.distillation:
+        name += f"-T{config.distillation.teacher_temperature:g}-beta{config.distillation.beta:g}"
     path, number = Path("runs") / name, 1
     while path.exists():
         number += 1

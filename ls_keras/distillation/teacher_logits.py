@@ -251,6 +251,10 @@ class _WithTeacherLogits(Examples):
         self.examples, self.cache = examples, cache
         self.sizes, self.references = examples.sizes, examples.references
 
+    def __getattr__(self, name: str):
+        # What a task's own examples have besides, such as the shape of images.
+        return getattr(vars(self)["examples"], name)
+
     def __len__(self) -> int:
         return len(self.examples)
 

@@ -1,0 +1,97 @@
+"""`lsk distill`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ls_keras.distillation_config import LOSSES
+from lsk.train import new_directory, run_to_end, settings, train
+
+
+@click.command(short_help="Train a student under a teacher, and score it.")
+@click.option(
+    "--teacher",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="RUN",
+    help="The teacher: a finished run of the same task.",
+)
+@click.option("--beta", type=float, help="Weight β of the teacher in the loss. [default: 1]")
+@click.option("--temperature", type=float, help="T: divides the teacher's logits. [default: 1]")
+@click.option(
+    "--student-temperature",
+    type=float,
+    help="T of the student in the teacher's part of the loss. [default: 1]",
+)
+@click.option(
+    "--loss", type=click.Choice(LOSSES), help="The teacher's part. [default: cross-entropy]"
+)
+@click.option(
+    "--cache",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Compute the teacher's logits once, into FOLDER, or use those there.",
+)
+@click.option("--top-k", type=int, help="Keep only the k largest of each position in the cache.")
+def distill(
+    teacher: Path,
+    beta: float | None,
+    temperature: float | None,
+    student_temperature: float | None,
+    loss: str | None,
+    cache: Path | None,
+    top_k: int | None,
+    task_name: str | None,
+    preset: str | None,
+    backend: str | None,
+    run_dir: Path | None,
+    assignments: tuple[str, ...],
+    as_json: bool,
+    verbose: bool,
+    quiet: bool,
+    **chosen: Any,
+) -> None:
+    """Train a student under a teacher, and score it. Takes the options of `lsk train` as well.
+
+    \b
+    lsk train --task image --preset mnist-mlp-teacher --data FOLDER --run-dir teacher
+    lsk distill --teacher teacher --preset mnist-mlp-student --data FOLDER --temperature 4
+    lsk distill --teacher teacher --preset mnist-mlp-student --data FOLDER --beta 0.6 \\
+        --loss squared-logits
+    lsk train --resume runs/image-mnist-mlp-student-alpha0-seed0-T4-beta1
+
+    The loss is (1 − β) H(labels, p) + β H(teacher at T, p); --alpha smooths the labels. The run
+    names its teacher and is resumed and evaluated like any other.
+    """  # noqa: D301 - \b is Click's mark for lines to be left as they are
+    from ls_keras import config as configuration
+    from ls_keras.backend import load_backend
+    from ls_keras.distillation_config import taught_by
+    from ls_keras.errors import InputError
+    from ls_keras.registry import load_task
+    from ls_keras.run_directory import RunDirectory
+    from lsk import options
+
+    task = load_task(task_name or RunDirectory.open(teacher).read_config()["task"])
+    config = configuration.resolve(task, preset, settings(chosen, assignments))
+    given = {
+        "beta": beta,
+        "teacher_temperature": temperature,
+        "student_temperature": student_temperature,
+        "loss": loss,
+        "cache": None if cache is None else str(cache.absolute()),
+        "top_k": top_k,
+    }
+    config = taught_by(teacher, config, **{k: v for k, v in given.items() if v is not None})
+    if beta in (None, 1) and chosen["alpha"]:
+        raise InputError(
+            "Expected --alpha with --beta below 1: at β = 1 the labels have no part in the loss. "
+            f"Received: --alpha {chosen['alpha']:g} with β = 1"
+        )
+    run = RunDirectory.create(run_dir or new_directory(config), config.to_dict())
+    load_backend(backend)
+    reporter = options.reporter(verbose, quiet)
+    run_to_end(task, config, run, reporter, resume=False, as_json=as_json)
+
+
+distill.params += [option for option in train.params if option.name != "resume"]

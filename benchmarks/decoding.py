@@ -1,21 +1,32 @@
-"""Times greedy and beam search against keras-hub's samplers, on the same Transformer.
+"""Times greedy and beam search against keras-hub, Hugging Face and CTranslate2, on one network.
 
     KERAS_BACKEND=tensorflow python benchmarks/decoding.py [--sizes multi30k-tiny wmt14-base]
 
 Random weights, the end token forbidden and the length fixed, so that every search does the same
-number of steps and finds the same hypotheses (checked). The encoder and the keys and values of the
-source are computed once a sentence, for both. Both get the same decoder layers with the same
-caches; for keras-hub what belongs to the source is repeated for the beams beforehand and kept out
-of the cache that it reorders. The figure is sentences per second of the fastest of several calls,
-tracing and compilation left out.
+number of steps. The encoder and the keys and values of the source are computed once a sentence.
+
+- **ours** and **keras-hub** search the same Keras model through the same decoder layers and caches
+  (and find the same hypotheses, which is checked); for keras-hub what belongs to the source is
+  repeated for the beams beforehand and kept out of the cache that it reorders. On TensorFlow both
+  run as a graph and compiled by XLA.
+- **HF** is `generate` of transformers on a MarianMT of the same dimensions (PyTorch, eager).
+- **CT2** is CTranslate2 with that MarianMT converted, float32: the fastest CPU engine, to show what
+  could be had.
+
+The last two need `pip install 'ls-keras[benchmarks]'`; without it their columns say so. The figure
+is sentences per second of the fastest of several calls, interleaved so that a slow moment hits
+all, tracing and compilation left out.
 """
 
 import argparse
 import dataclasses
+import itertools
 import json
 import math
 import os
+import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -152,63 +163,172 @@ def preset(name: str) -> tuple[ModelConfig, int]:
     return ModelConfig(**model), settings["data.vocabulary_size"]
 
 
+def marian(config: ModelConfig, vocabulary: int):
+    """Returns a MarianMT of the same dimensions, its weights random."""
+    import torch
+    import transformers
+
+    torch.manual_seed(0)
+    sides = {
+        f"{side}_{key}": value
+        for side in ("encoder", "decoder")
+        for key, value in (
+            ("layers", config.layers),
+            ("attention_heads", config.heads),
+            ("ffn_dim", config.feedforward),
+        )
+    }
+    settings = transformers.MarianConfig(
+        vocab_size=vocabulary,
+        d_model=config.width,
+        max_position_embeddings=512,
+        activation_function="relu",
+        scale_embedding=True,
+        pad_token_id=PAD,
+        eos_token_id=END,
+        bos_token_id=None,
+        decoder_start_token_id=START,
+        forced_eos_token_id=None,
+        **sides,
+    )
+    return transformers.MarianMTModel(settings).eval()
+
+
+def hugging_face(model, beam: int, length: int) -> Callable:
+    import torch
+
+    def decode(source):
+        with torch.inference_mode():
+            found = model.generate(
+                input_ids=torch.from_numpy(source).long(),
+                attention_mask=torch.ones(source.shape, dtype=torch.long),
+                num_beams=beam,
+                do_sample=False,
+                length_penalty=0.0,
+                min_new_tokens=length,
+                max_new_tokens=length,
+            )
+        return found[:, 1:].numpy()
+
+    return decode
+
+
+def ctranslate(model, beam: int, length: int, folder: Path) -> Callable:
+    import ctranslate2
+    from ctranslate2.converters.transformers import MarianMTLoader
+
+    class Vocabulary:
+        """What the converter asks of a tokenizer."""
+
+        eos_token, unk_token = f"t{END}", f"t{START}"
+
+        def get_vocab(self):
+            last = model.config.vocab_size - 1  # Marian's padding, which the converter cuts off
+            return {**{f"t{i}": i for i in range(last)}, "<pad>": last}
+
+    if not (folder / "model.bin").exists():
+        spec = MarianMTLoader()(model, Vocabulary())
+        spec.validate()
+        spec.optimize(quantization=None)
+        spec.save(str(folder))
+    translator = ctranslate2.Translator(
+        str(folder), "cpu", compute_type="float32", intra_threads=os.cpu_count() or 1
+    )
+
+    def decode(source):
+        found = translator.translate_batch(
+            [[f"t{i}" for i in row] for row in source.tolist()],
+            beam_size=beam,
+            length_penalty=0.0,
+            min_decoding_length=length,
+            max_decoding_length=length,
+        )
+        return np.asarray([[int(t[1:]) for t in row.hypotheses[0]] for row in found])
+
+    return decode
+
+
+def contenders(
+    model: keras.Model, config: ModelConfig, beam: int, args: argparse.Namespace, folder: Path
+) -> tuple[dict[str, Callable], dict[str, str]]:
+    """Returns what is to be timed by column, and the packages that others lack."""
+    decoder, found, missing = Decoder(model), {}, {}
+    for mode in args.modes:
+        for name, search in (("ours", ours), ("keras-hub", keras_hubs)):
+            found[f"{name} {mode}"] = compiled(
+                search(decoder, beam, args.length),
+                variables=model.variables,
+                jit_compile=mode == "xla",
+            )
+    try:
+        peer = marian(config, model.output.shape[-1])
+        found["HF"] = hugging_face(peer, beam, args.length)
+        found["CT2"] = ctranslate(peer, beam, args.length, folder)
+    except ModuleNotFoundError as error:
+        missing = {n: str(error.name) for n in ("HF", "CT2") if n not in found}
+    return found, missing
+
+
 def main() -> None:
+    backend = keras.config.backend()
+    modes = {"tensorflow": ["graph", "xla"], "jax": ["xla"], "torch": ["eager"]}[backend]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sizes", nargs="+", default=["multi30k-tiny", "wmt14-base"])
     parser.add_argument("--batches", nargs="+", type=int, default=[1, 32])
     parser.add_argument("--beams", nargs="+", type=int, default=[1, 4])
-    parser.add_argument("--modes", nargs="+", choices=["graph", "xla"], default=["graph", "xla"])
+    parser.add_argument("--modes", nargs="+", choices=modes, default=modes)
     parser.add_argument("--length", type=int, default=24, help="of source and target (24)")
-    parser.add_argument("--seconds", type=float, default=4.0, help="spent on a measurement (4)")
+    parser.add_argument("--seconds", type=float, default=4.0, help="for each of a row (4)")
     parser.add_argument("--out", type=Path, help="write the results here as JSON")
     args = parser.parse_args()
-    backend = keras.config.backend()
-    modes = args.modes if backend == "tensorflow" else {"jax": ["xla"], "torch": ["eager"]}[backend]
-    results = []
-    print(
-        f"{'size':14} {'mode':6} {'batch':>5} {'beam':>4} {'ours':>9} {'keras-hub':>9}  sentences/s"
-    )
+    columns = [f"{name} {mode}" for mode in args.modes for name in ("ours", "keras-hub")]
+    columns += ["HF", "CT2"]
+    print(f"{backend}, sentences/s")
+    print("".join([f"{'size':14} {'batch':>5} {'beam':>4}", *(f"{c:>16}" for c in columns)]))
+    results, missing = [], {}
     for size in args.sizes:
         keras.utils.set_random_seed(0)
-        model = build_transformer(*preset(size))
-        decoder, vocabulary = Decoder(model), model.output.shape[-1]
-        for mode in modes:
+        config, vocabulary = preset(size)
+        model = build_transformer(config, vocabulary)
+        with tempfile.TemporaryDirectory() as folder:
             for batch in args.batches:
+                source = np.random.default_rng(0).integers(3, vocabulary, (batch, args.length))
                 for beam in args.beams:
-                    source = np.random.default_rng(0).integers(3, vocabulary, (batch, args.length))
-                    rates = compare(
-                        [f(decoder, beam, args.length) for f in (ours, keras_hubs)],
-                        source.astype("int32"),
-                        variables=model.variables,
-                        jit_compile=mode == "xla",
-                        seconds=args.seconds,
-                    )
-                    print(
-                        f"{size:14} {mode:6} {batch:5} {beam:4} {rates[0]:9.2f} {rates[1]:9.2f}",
-                        flush=True,
-                    )
-                    row = {"size": size, "backend": backend, "mode": mode, "batch": batch}
-                    results.append(row | {"beam": beam, "ours": rates[0], "keras_hub": rates[1]})
+                    found, missing = contenders(model, config, beam, args, Path(folder))
+                    rates = compare(found, source.astype("int32"), args.length, args.seconds)
+                    shown = (f"{rates[c]:16.2f}" if c in rates else f"{'-':>16}" for c in columns)
+                    print("".join([f"{size:14} {batch:5} {beam:4}", *shown]), flush=True)
+                    row = {"size": size, "backend": backend, "batch": batch, "beam": beam}
+                    results.append(row | {"sentences_per_second": rates})
+    for column, package in missing.items():
+        print(
+            f"{column}: not timed, no module named {package!r} (pip install 'ls-keras[benchmarks]')"
+        )
     if args.out:
         args.out.write_text(json.dumps(results, indent=2) + "\n")
 
 
-def compare(functions, source, *, variables, jit_compile, seconds) -> list[float]:
-    """Returns sentences per second of each, calls interleaved: a slow moment hits them all."""
-    runs = [compiled(f, variables=variables, jit_compile=jit_compile) for f in functions]
-    found = [ops.convert_to_numpy(run(source)) for run in runs]
+def compare(
+    found: dict[str, Callable], source: np.ndarray, length: int, seconds: float
+) -> dict[str, float]:
+    """Returns sentences per second of each, calls interleaved."""
+    tokens = {name: ops.convert_to_numpy(decode(source)) for name, decode in found.items()}
+    for name, rows in tokens.items():
+        if rows.shape != (len(source), length):
+            raise SystemExit(f"{name} did other work: tokens of shape {rows.shape}")
+    keras_ones = [rows for name, rows in tokens.items() if " " in name]
     # Sums of log-probabilities differ in the last bit: near ties may fall either way.
-    equal = np.mean([np.array_equal(a, b) for a, b in zip(*found, strict=True)])
-    if equal < 0.9:
-        raise SystemExit(f"the searches disagree: only {equal:.0%} of the sentences are the same")
-    best = [math.inf] * len(runs)
+    equal = [(a == b).all(1).mean() for a, b in itertools.combinations(keras_ones, 2)]
+    if min(equal, default=1) < 0.9:
+        raise SystemExit(f"the searches disagree: only {min(equal):.0%} of the sentences are equal")
+    best = dict.fromkeys(found, math.inf)
     start = time.perf_counter()
-    while time.perf_counter() - start < seconds * len(runs):
-        for i, run in enumerate(runs):
+    while time.perf_counter() - start < seconds * len(found):
+        for name, decode in found.items():
             begin = time.perf_counter()
-            ops.convert_to_numpy(run(source))
-            best[i] = min(best[i], time.perf_counter() - begin)
-    return [len(source) / t for t in best]
+            ops.convert_to_numpy(decode(source))
+            best[name] = min(best[name], time.perf_counter() - begin)
+    return {name: len(source) / t for name, t in best.items()}
 
 
 if __name__ == "__main__":

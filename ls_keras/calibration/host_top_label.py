@@ -121,20 +121,15 @@ def top_label_of_array(
     if not y_pred.ndim or not y_pred.size:
         return None
     rows = y_pred.reshape(-1, y_pred.shape[-1])
-    num_classes = rows.shape[1]
     predicted = np.empty(len(rows), np.intp)
     confidence = np.empty(len(rows), np.float32)
-    size = max(1, _CHUNK // num_classes)
+    size = max(1, _CHUNK // rows.shape[1])
+    of_chunk = _of_logits if from_logits else _of_probabilities
 
     def run(start: int) -> bool:
+        at = slice(start, min(start + size, len(rows)))
         with np.errstate(invalid="ignore", over="ignore"):
-            for at in _blocks(start, min(start + size, len(rows)), num_classes):
-                of_block = _of_logits if from_logits else _of_probabilities
-                top = of_block(rows[at], predicted[at])
-                if top is None:
-                    return False
-                confidence[at] = top
-        return True
+            return of_chunk(rows[at], predicted[at], confidence[at])
 
     if not all(in_threads(run, range(0, len(rows), size))):
         return None
@@ -142,42 +137,51 @@ def top_label_of_array(
     return predicted.reshape(shape), confidence.reshape(shape)
 
 
-def _of_probabilities(block: np.ndarray, predicted: np.ndarray) -> np.ndarray | None:
-    """Sets `predicted`, and returns the confidences if all rows are distributions."""
+def _of_probabilities(rows: np.ndarray, predicted: np.ndarray, confidence: np.ndarray) -> bool:
+    """Sets `predicted` and `confidence`; returns whether all rows are distributions."""
     tolerance = SUM_TOLERANCE["float32"]
-    # einsum sums in an order of its own, less exactly than np.sum and in half the time;
-    # `read_examples` sums again before it refuses anything. Sums of NaN compare as false.
-    if not np.abs(np.einsum("ij->i", block) - 1).max() <= tolerance:
-        return None
-    every = np.arange(len(block))
+    sums = np.empty(len(rows), rows.dtype)
     # Read as unsigned integers, positive floats keep their order and negative ones come last:
     # one pass finds the largest, and whether there is any negative (or −0.0).
-    bits = block.view(f"u{block.itemsize}")
-    bits.argmax(axis=-1, out=predicted)
-    largest = block[every, predicted]
-    if np.signbit(largest).any():
-        if block.min() < -tolerance:
-            return None
-        block.argmax(axis=-1, out=predicted)
-        largest = block[every, predicted]
-    return largest
+    bits = rows.view(f"u{rows.itemsize}")
+    for at in _blocks(rows):
+        bits[at].argmax(axis=-1, out=predicted[at])
+        confidence[at] = _entries(rows[at], predicted[at])
+        # einsum sums in an order of its own, less exactly than np.sum and in half the time;
+        # `read_examples` sums again before it refuses anything.
+        np.einsum("ij->i", rows[at], out=sums[at])
+    if not np.abs(sums - 1).max() <= tolerance:  # a sum of NaN compares as false
+        return False
+    if np.signbit(confidence).any():
+        for at in _blocks(rows):
+            if rows[at].min() < -tolerance:
+                return False
+            rows[at].argmax(axis=-1, out=predicted[at])
+            confidence[at] = _entries(rows[at], predicted[at])
+    return True
 
 
-def _of_logits(block: np.ndarray, predicted: np.ndarray) -> np.ndarray | None:
-    """Sets `predicted`, and returns the confidences if each row has a finite largest logit."""
-    block.argmax(axis=-1, out=predicted)
-    largest = block[np.arange(len(block)), predicted]
-    if not np.isfinite(largest).all():  # argmax stops at a NaN
-        return None
-    # The largest softmax probability without the softmax: 1 / Σ exp(z − max z).
-    e = np.subtract(block, largest[:, None])
-    return 1 / np.exp(e, out=e).sum(axis=-1)
+def _of_logits(rows: np.ndarray, predicted: np.ndarray, confidence: np.ndarray) -> bool:
+    """Sets `predicted` and `confidence`; returns whether each row has a finite largest logit."""
+    for at in _blocks(rows):
+        rows[at].argmax(axis=-1, out=predicted[at])
+        largest = _entries(rows[at], predicted[at])
+        if not np.isfinite(largest).all():  # argmax stops at a NaN
+            return False
+        # The largest softmax probability without the softmax: 1 / Σ exp(z − max z).
+        e = np.subtract(rows[at], largest[:, None])
+        confidence[at] = 1 / np.exp(e, out=e).sum(axis=-1)
+    return True
 
 
-def _blocks(start: int, stop: int, num_classes: int):
-    step = max(1, _BLOCK // num_classes)
-    for at in range(start, stop, step):
-        yield slice(at, min(at + step, stop))
+def _blocks(rows: np.ndarray):
+    step = max(1, _BLOCK // rows.shape[1])
+    for at in range(0, len(rows), step):
+        yield slice(at, min(at + step, len(rows)))
+
+
+def _entries(rows: np.ndarray, index: np.ndarray) -> np.ndarray:
+    return rows[np.arange(len(rows)), index]
 
 
 def _class_labels(targets: Targets) -> np.ndarray:

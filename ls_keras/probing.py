@@ -118,19 +118,20 @@ def probe(
             )
         history.append(history_entry(step, mutual_information(samples, scored=scored)))
         progress(done, len(steps))
+    names = [str(data.class_names[i]) for i in ids]
     results = {
         "schema": SCHEMA,
         "run": str(run.path),
         "task": config.task,
         "alpha": config.training.alpha,
         "classes": list(ids),
-        "names": [str(data.class_names[i]) for i in ids],
+        "names": names,
         "split": split,
         "notes": list(data.notes),
         "history": history,
     }
     curves = {f"α = {config.training.alpha:g}": history}
-    title = f"{config.task}: {' and '.join(results['names'])}, {split}"
+    title = f"{config.task}: {' and '.join(names)}, {split}"
     save_figure(information_curve(curves, title=title), output, information_rows(curves))
     return results
 

@@ -92,10 +92,11 @@ def project_runs(
     maps: dict[str, MeanLogits] = {}
     results: dict[str, Any] = {"schema": SCHEMA, "split": split, "runs": []}
     titles = _titles(runs)
-    chosen, names, shown, first_names = tuple(classes), (), (), None
-    for (task, directory, config), title in zip(
-        ((r.task, r.directory, r.config) for r in runs), titles, strict=True
-    ):
+    names: tuple[str, ...] = ()
+    ids: tuple[int, ...] = ()
+    shown: tuple[int, ...] = ()
+    first_names: list[str] | None = None
+    for (directory, task, config), title in zip(runs, titles, strict=True):
         keras.utils.set_random_seed(config.training.seed)
         task.import_layers()
         model = directory.load_model()
@@ -106,7 +107,7 @@ def project_runs(
             raise InputError(f"Expected a split of {others}. Received: {split!r}")
         half, w = penultimate(model), np.asarray(keras.ops.convert_to_numpy(templates(model)))
         if first_names is None:
-            ids = class_ids(chosen, data)
+            ids = class_ids(tuple(classes), data)
             if nearest is not None:
                 ids = complete_classes(w, data, nearest, ids)
             names = tuple(str(data.class_names[i]) for i in ids)

@@ -139,6 +139,16 @@ class RunDirectory:
         """Returns where a split's reliability diagram is; its numbers are beside it."""
         return self.evaluation / f"reliability-{split}{'-calibrated' * calibrated}.png"
 
+    @property
+    def projection_file(self) -> Path:
+        """Where the projection of the run's activations is; numbers and statistics beside it."""
+        return self.evaluation / "projection.png"
+
+    @property
+    def information_file(self) -> Path:
+        """Where the curve of mutual information is; its numbers are beside it."""
+        return self.evaluation / "mutual-information.png"
+
     def save_model(self, model, *, calibrated: bool = False) -> None:
         """Saves the trained, or the calibrated, model, atomically."""
         file = self.calibrated_model_file if calibrated else self.model_file

@@ -55,7 +55,7 @@ def probe(
     with needing_extra(task):
         from ls_keras.probing import probe as measure
 
-        output = output or directory.evaluation / "mutual-information.png"
+        output = output or directory.information_file
         results = measure(
             task,
             config,

@@ -61,8 +61,8 @@ def project(
 
         if output is None:
             # Several runs have no directory of their own.
-            alone = stored[0].directory.evaluation / "projection.png"
-            output = alone if len(stored) == 1 else Path("projection.png")
+            alone = stored[0].directory.projection_file
+            output = alone if len(stored) == 1 else Path(alone.name)
         results = project_runs(
             stored,
             options.reporter(verbose, quiet),

@@ -79,7 +79,7 @@ class ProjectionPlotter(keras.callbacks.Callback):
         self.ignore_class, self.batch_size, self.seed = ignore_class, batch_size, seed
         self.projections: dict[str, Projection] = {}
         self.files: list[Path] = []
-        self._half = None
+        self._half: keras.Model | None = None
 
     def set_model(self, model):
         """Takes the model whose activations are drawn."""
@@ -99,8 +99,7 @@ class ProjectionPlotter(keras.callbacks.Callback):
     def project(self) -> dict[str, Projection]:
         """Returns the projections by panel, of the model as it is."""
         with synced(self.model):
-            if self._half is None:
-                self._half = penultimate(self.model)
+            half = self._half = self._half or penultimate(self.model)
             w = templates(self.model)
             plane = template_plane(w, self.classes)
             found = {}
@@ -111,7 +110,7 @@ class ProjectionPlotter(keras.callbacks.Callback):
                 for start in range(0, len(y), self.batch_size):
                     rows = slice(start, start + self.batch_size)
                     part = keras.tree.map_structure(lambda a, rows=rows: a[rows], x)
-                    activations = self._half.predict_on_batch(part)
+                    activations = half.predict_on_batch(part)
                     sampler.update(y[rows], activations, ignore_class=self.ignore_class)
                 found[name] = sampler.result(self.class_names)
         return found

@@ -80,9 +80,9 @@ def information_curve(
             fontsize=8,
         )
     ax.set(xlabel="Training step", ylabel="Mutual information (nats)")
-    low, high = ax.get_ylim()
+    bottom, top = ax.get_ylim()
     # Room for the text above the highest line.
-    ax.set_ylim(min(low, 0.0), max(high, 1.07 * max(lines.values())))
+    ax.set_ylim(min(bottom, 0.0), max(top, 1.07 * max(lines.values())))
     style.tidy(ax)
     if any(named):
         ax.legend(fontsize=8, framealpha=0.9)

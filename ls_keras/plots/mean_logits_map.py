@@ -57,7 +57,7 @@ def mean_logits_map(
         raise InputError(f"Expected {len(named)} axes, one a matrix. Received: {len(axes)}")
     others = [m.matrix[~np.eye(len(m.classes), dtype=bool)] for m in named.values()]
     largest = float(np.nanmax(np.abs(np.concatenate([*others, [1e-12]]))))
-    image = None
+    image: Any = None
     for ax, (name, found) in zip(axes, named.items(), strict=True):
         image = _draw(ax, found, class_names, largest)
         ax.set_title(name)

@@ -69,7 +69,8 @@ def projection_panels(
     if len({projection.names for projection in panels.values()}) == 1:
         legend = figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
         for handle in legend.legend_handles:
-            handle.set_alpha(1.0)
+            if handle is not None:
+                handle.set_alpha(1.0)
     else:
         for ax in axes:
             ax.legend(fontsize=8, framealpha=0.9)
@@ -125,7 +126,8 @@ def _draw(ax: Axes, projection: Projection) -> None:
     ):
         points = projection.coordinates[projection.labels == class_id]
         ax.scatter(
-            *points.T,
+            points[:, 0],
+            points[:, 1],
             s=13,
             color=look.color,
             marker=look.marker,
@@ -135,7 +137,8 @@ def _draw(ax: Axes, projection: Projection) -> None:
             zorder=3,
         )
         ax.scatter(
-            *corner,
+            corner[0],
+            corner[1],
             s=75,
             color=look.color,
             marker=look.marker,

@@ -67,12 +67,12 @@ class ClusterStatistics:
         columns = ("spread", "own_distance", "other_distance", "equidistance")
         return [
             {
-                "class": int(k),
+                "class": k,
                 "name": str(k) if class_names is None else class_names[k],
                 "count": int(self.counts[k]),
                 **{name: float(getattr(self, name)[k]) for name in columns},
             }
-            for k in np.flatnonzero(self.counts)
+            for k in map(int, np.flatnonzero(self.counts))
         ]
 
 

@@ -59,7 +59,7 @@ def find_head(model: keras.Model) -> Head:
         )
     if not model.built:
         raise InputError(f"Expected a built model. Received: {model.name!r}, not built")
-    output, tail = _output(model), []
+    output, tail = _output(model), list[keras.layers.Layer]()
     while True:
         layer, node, _ = output._keras_history
         if isinstance(layer, keras.Model):

@@ -1,11 +1,13 @@
 """Temperature fits and ECE: time, peak memory and error, on the same arrays, in one run.
 
-    python benchmarks/calibration.py [--quick] [--out results.json]
+    python benchmarks/calibration.py [--quick] [--only ece] [--out results.json]
 
 Each competitor runs in a process of its own, which loads the arrays, calls the competitor once on
-64 rows, and then times the call alone. `peak` is the highest resident memory during the call,
-above that before it. Logits are known to be calibrated at T = 2; `error` is the relative distance
-from the optimum of T on the sample, which SciPy's root finder takes from float64 derivatives.
+64 rows, and then times the call alone. `peak` is the highest resident memory during the first
+call, above that before it. Logits are known to be calibrated at T = 2; `error` is the relative
+distance from the optimum of T on the sample, which SciPy's root finder takes from float64
+derivatives. `× NumPy` compares the best of all rounds with that of one plain NumPy pass, which
+takes turns with the competitor: what else the machine does meets both.
 Needs scikit-learn, netcal, PyTorch and torchmetrics (`pip install ls-keras[peers]`).
 """
 
@@ -150,11 +152,11 @@ COMPETITORS = {
         "torch LBFGS": (fit_torch_lbfgs, 1),
     },
     "ece": {
-        "numpy": (ece_numpy, 7),
-        "ls_keras": (ece_ls_keras, 7),
-        "ls_keras, batches of 5000": (ece_ls_keras_batches, 7),
-        "netcal": (ece_netcal, 7),
-        "torchmetrics": (ece_torchmetrics, 7),
+        "numpy": (ece_numpy, 15),
+        "ls_keras": (ece_ls_keras, 15),
+        "ls_keras, batches of 5000": (ece_ls_keras_batches, 15),
+        "netcal": (ece_netcal, 15),
+        "torchmetrics": (ece_torchmetrics, 15),
     },
 }
 
@@ -166,11 +168,13 @@ def child(kind: str, name: str, folder: str) -> None:
     function, runs = COMPETITORS[kind][name]
     function(labels[:64], logits[:64])
     Path("/proc/self/clear_refs").write_text("5")  # resets the peak of the resident set
-    before, times = memory("VmRSS"), []
-    for _ in range(runs):
-        start = time.perf_counter()
-        value = function(labels, logits)
-        times.append(time.perf_counter() - start)
+    before, times, plain, peak = memory("VmRSS"), [], [], 0
+    for i in range(runs):
+        value = timed(function, labels, logits, times)
+        if i == 0:
+            peak = memory("VmHWM") - before
+        if kind == "ece":
+            timed(ece_numpy, labels, logits, plain)
     print(
         json.dumps(
             {
@@ -178,11 +182,19 @@ def child(kind: str, name: str, folder: str) -> None:
                 "seconds": min(times),
                 "median": float(np.median(times)),
                 "runs": runs,
-                "peak_mib": (memory("VmHWM") - before) / 1024,
+                "peak_mib": peak / 1024,
+                "plain_numpy": min(plain, default=None),
                 "logits_mib": logits.nbytes / 2**20,
             }
         )
     )
+
+
+def timed(function, labels, logits, times: list[float]) -> float:
+    start = time.perf_counter()
+    value = function(labels, logits)
+    times.append(time.perf_counter() - start)
+    return value
 
 
 def memory(field: str) -> int:
@@ -211,6 +223,7 @@ def run(kind: str, name: str, folder: str) -> dict:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="one small size")
+    parser.add_argument("--only", choices=list(COMPETITORS), help="one kind of competitors")
     parser.add_argument("--out", type=Path, help="write the results as JSON")
     parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -237,18 +250,22 @@ def main() -> None:
             found = results["sizes"][title] = {"optimum": best, "temperature": {}, "ece": {}}
             print(f"\n{title}: best T {best:.6f}")
             for kind, competitors in COMPETITORS.items():
-                print(
-                    f"{kind:28}{'best s':>9}{'median':>9}{'peak MiB':>10}{'value':>11}{'error':>10}"
-                )
+                if options.only not in (None, kind):
+                    continue
+                last = "× NumPy" if kind == "ece" else "error"
+                print(f"{kind:28}{'best s':>9}{'median':>9}{'peak MiB':>10}{'value':>11}{last:>10}")
                 for name in competitors:
                     row = found[kind][name] = run(kind, name, folder)
                     if "error" in row:
                         print(f"  {name:26}{row['error']}")
                         continue
-                    error = f"{abs(row['value'] / best - 1):10.1e}" if kind != "ece" else ""
+                    if kind == "ece":
+                        last = f"{row['seconds'] / row['plain_numpy']:10.2f}"
+                    else:
+                        last = f"{abs(row['value'] / best - 1):10.1e}"
                     print(
                         f"  {name:26}{row['seconds']:9.3f}{row['median']:9.3f}"
-                        f"{row['peak_mib']:10.1f}{row['value']:11.6f}{error}",
+                        f"{row['peak_mib']:10.1f}{row['value']:11.6f}{last}",
                         flush=True,
                     )
     if options.out:

@@ -291,10 +291,22 @@ def bin_sums(confidence, correct, weights, num_bins) -> np.ndarray:
 def in_threads(function, items) -> list:
     """Maps in order; NumPy lets go of the interpreter lock while it computes."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    if len(items) < 2 or cores == 1:
+    helpers = min(cores or 1, len(items)) - 1
+    if helpers < 1:
         return [function(item) for item in items]
-    with ThreadPoolExecutor(min(cores or 1, len(items))) as pool:
-        return list(pool.map(function, items))
+    results: list = [None] * len(items)
+    left = iter(range(len(items)))  # shared: on a busy machine one thread may do it all
+
+    def work() -> None:
+        for i in left:
+            results[i] = function(items[i])
+
+    with ThreadPoolExecutor(helpers) as pool:
+        others = [pool.submit(work) for _ in range(helpers)]
+        work()
+        for other in others:
+            other.result()
+    return results
 
 
 def blocks(start: int, stop: int, num_classes: int):

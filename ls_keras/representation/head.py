@@ -81,6 +81,8 @@ def is_linear_head(layer) -> bool:
     if activation not in (None, keras.activations.linear, keras.activations.softmax):
         return False
     if isinstance(layer, _CONVOLUTIONS):
+        if layer.data_format != "channels_last":
+            return False
         return all(size == 1 for size in (*layer.kernel_size, *layer.strides, layer.groups))
     return isinstance(layer, keras.layers.Dense | TiedLogits)
 

@@ -7,6 +7,7 @@ from ls_keras.calibration import TemperatureFit, calibrated
 from ls_keras.errors import InputError
 from ls_keras.layers import TiedLogits
 from ls_keras.representation import penultimate, templates
+from ls_keras.representation.head import is_linear_head
 from ls_keras.representation.penultimate import with_one
 
 FIT = TemperatureFit(2.0, "nll", 1.0, 1.0, 0.0, 0.0, 1, 1, True)
@@ -155,6 +156,13 @@ def test_a_bias_is_the_last_row():
 def test_models_without_templates_are_told(build, message):
     with pytest.raises(InputError, match=message):
         penultimate(build())
+
+
+def test_classes_that_are_not_on_the_last_axis_make_no_templates():
+    assert is_linear_head(layers.Conv2D(3, 1))
+    assert not is_linear_head(layers.Conv2D(3, 1, data_format="channels_first"))
+    assert not is_linear_head(layers.Conv2D(4, 1, groups=2))
+    assert not is_linear_head(layers.Conv2D(4, 1, strides=2))
 
 
 def test_two_outputs_without_logits():

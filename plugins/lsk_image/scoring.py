@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.stats import binomtest
 
 from ls_keras.errors import InputError
 from ls_keras.task import Scores
@@ -16,7 +17,8 @@ def score(labels: Sequence[int], ranked: Sequence[Sequence[int]]) -> Scores:
         ranked: For each image its likeliest classes, the likeliest first; all equally many.
 
     Returns:
-        `top_1_error` in percent and, where five classes are ranked, `top_5_error`.
+        `top_1_error` in percent and, where five classes are ranked, `top_5_error`, with
+        Clopper–Pearson intervals of 95 %.
     """
     if len(labels) != len(ranked) or not len(labels):
         raise InputError(
@@ -24,9 +26,12 @@ def score(labels: Sequence[int], ranked: Sequence[Sequence[int]]) -> Scores:
             f"Received: {len(ranked)} and {len(labels)}"
         )
     hits = np.asarray(ranked) == np.asarray(labels)[:, None]
-    values = {"top_1_error": 100 * float(1 - hits[:, 0].mean())}
-    names = {"top_1_error": "top-1 error (%)"}
-    if hits.shape[1] >= 5:
-        values["top_5_error"] = 100 * float(1 - hits[:, :5].any(axis=1).mean())
-        names["top_5_error"] = "top-5 error (%)"
-    return Scores(values, names)
+    values, names, intervals = {}, {}, {}
+    for k in (1, 5) if hits.shape[1] >= 5 else (1,):
+        errors = int((~hits[:, :k].any(axis=1)).sum())
+        name = f"top_{k}_error"
+        values[name] = 100 * errors / len(labels)
+        names[name] = f"top-{k} error (%)"
+        interval = binomtest(errors, len(labels)).proportion_ci(method="exact")
+        intervals[name] = (100 * float(interval.low), 100 * float(interval.high))
+    return Scores(values, names, intervals=intervals)

@@ -21,6 +21,15 @@ def test_by_hand():
     assert score([2, 4, 5, 1], ranked).values == {"top_1_error": 50.0, "top_5_error": 25.0}
 
 
+def test_intervals_are_exact():
+    """No error among n: the upper end is 1 − 0.025^(1/n)."""
+    intervals = score([0] * 40, [[0, 1, 2, 3, 4]] * 40).intervals
+    for ends in intervals.values():
+        assert ends == pytest.approx((0.0, 100 * (1 - 0.025 ** (1 / 40))))
+    low, high = score([0, 1] * 30, [[0]] * 60).intervals["top_1_error"]
+    assert low < 50 < high
+
+
 def test_one_ranked_class_has_no_top_5_error():
     assert score([1, 0], [[1], [1]]).values == {"top_1_error": 50.0}
 

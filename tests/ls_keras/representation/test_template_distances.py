@@ -45,6 +45,13 @@ def test_a_template_is_at_distance_zero_of_itself(data):
     np.testing.assert_allclose(np.diag(distances), 0, atol=2e-3)
 
 
+def test_nothing_of_examples_by_classes_by_features_is_built(rng):
+    # 2,000 × 2,000 × 1,000 float32: 16 GB.
+    x, w = rng.random((2000, 1000), "float32"), rng.random((1000, 2000), "float32")
+    found = ops.convert_to_numpy(template_distances(x, w))
+    np.testing.assert_allclose(found[7, :9], np.linalg.norm(x[7] - w.T[:9], axis=1), rtol=1e-4)
+
+
 def test_nearest_templates(data):
     _, w = data
     order = np.argsort(cdist(w.T, w.T), axis=1)[:, 1:]

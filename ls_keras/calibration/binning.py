@@ -47,7 +47,13 @@ def equal_width_index(confidence, num_bins: int):
 
 def equal_width_index_of_array(confidence: np.ndarray, num_bins: int) -> np.ndarray:
     """Returns `equal_width_index` of float32 confidences `(N,)` without NaN, in NumPy."""
-    return np.searchsorted(equal_width_edges(num_bins)[1:-1], confidence, side="left")
+    edges = equal_width_edges(num_bins)
+    # A fourth of the time of a binary search, whose branches no processor foresees.
+    guess = np.ceil(confidence * np.float32(num_bins)).astype(np.intp) - 1
+    np.clip(guess, 0, num_bins - 1, out=guess)
+    guess -= confidence <= edges[guess]
+    guess += confidence > edges[guess + 1]
+    return np.clip(guess, 0, num_bins - 1, out=guess)
 
 
 def sum_by_index(values, index, size: int):

@@ -2,13 +2,13 @@
 
 from typing import Any, Literal, NamedTuple
 
-from keras import ops
+from ls_keras.calibration.exact_sum import namespace
 
 Norm = Literal["l1", "l2", "max"]
 
 
 class Bins(NamedTuple):
-    """Sums over bins: float32 tensors `(..., B)`.
+    """Sums over bins: float32 tensors, or NumPy arrays, `(..., B)`.
 
     Attributes:
         weight: Σw, the examples of each bin.
@@ -42,23 +42,24 @@ def calibration_error(bins: Bins, *, norm: Norm = "l1", debias: bool = False):
     >>> [float(calibration_error(bins, norm=norm)) for norm in ("l1", "max")]
     [0.375, 0.5]
     """
+    xp = namespace(bins.weight)
     some = bins.weight > 0
-    count = ops.where(some, bins.weight, ops.ones_like(bins.weight))
-    gap = ops.where(some, bins.gap / count, ops.zeros_like(count))
+    count = xp.where(some, bins.weight, xp.ones_like(bins.weight))
+    gap = xp.where(some, bins.gap / count, xp.zeros_like(count))
     if norm == "max":
-        error = ops.max(ops.abs(gap), axis=-1)
-        return ops.where(ops.any(some, axis=-1), error, ops.full_like(error, float("nan")))
-    total = ops.sum(bins.weight, axis=-1, keepdims=True)
+        error = xp.max(xp.abs(gap), axis=-1)
+        return xp.where(xp.any(some, axis=-1), error, xp.full_like(error, float("nan")))
+    total = xp.sum(bins.weight, axis=-1, keepdims=True)
     if norm == "l1":
-        return ops.sum(bins.weight / total * ops.abs(gap), axis=-1)
-    square = ops.square(gap)
+        return xp.sum(bins.weight / total * xp.abs(gap), axis=-1)
+    square = xp.square(gap)
     if debias:
         accuracy = bins.correct / count
-        effective = ops.square(count) / ops.where(some, bins.squares, ops.ones_like(count))
+        effective = xp.square(count) / xp.where(some, bins.squares, xp.ones_like(count))
         enough = effective > 1
-        freedom = ops.where(enough, effective - 1, ops.ones_like(count))
+        freedom = xp.where(enough, effective - 1, xp.ones_like(count))
         square = square - accuracy * (1 - accuracy) / freedom
-        square = ops.where(enough, square, ops.zeros_like(square))
+        square = xp.where(enough, square, xp.zeros_like(square))
     # NaN (no example) must survive the maximum, which XLA and TensorFlow treat differently.
-    mean = ops.sum(bins.weight / total * square, axis=-1)
-    return ops.sqrt(ops.where(mean < 0, ops.zeros_like(mean), mean))
+    mean = xp.sum(bins.weight / total * square, axis=-1)
+    return xp.sqrt(xp.where(mean < 0, xp.zeros_like(mean), mean))

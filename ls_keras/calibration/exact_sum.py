@@ -11,6 +11,7 @@ when they are read under `tf.distribute`. A running sum is therefore three float
 rounding, and the words of two replicas may be added one by one.
 """
 
+import numpy as np
 from keras import ops
 
 WORDS = 3
@@ -21,12 +22,13 @@ def added(words, increment):
     """Returns the words of a running sum after `increment`.
 
     Args:
-        words: float32 tensor `(3, ...)`: high, low, rest.
-        increment: Tensor `(...)`; whole numbers below 2^23 are added exactly. Infinite and NaN
-            increments make the sum infinite or NaN.
+        words: float32 tensor `(3, ...)`: high, low, rest. With a NumPy array all of it is
+            done in NumPy, which for a few numbers takes a tenth of the time of eager operations.
+        increment: Tensor `(...)` or, with an array, float32 array; whole numbers below 2^23 are
+            added exactly. Infinite and NaN increments make the sum infinite or NaN.
 
     Returns:
-        float32 tensor `(3, ...)`.
+        float32 tensor or array `(3, ...)`.
 
     Example:
     >>> from keras import ops
@@ -35,19 +37,24 @@ def added(words, increment):
     >>> [float(word) for word in words]  # 2^24 + 1, which no float32 holds
     [16.0, 1.0, 0.0]
     """
-    increment = ops.cast(increment, "float32")
+    xp = namespace(words)
+    if xp is ops:
+        increment = ops.cast(increment, "float32")
     high, low, rest = words[0], words[1], words[2]
     total = low + increment
     # What `total` lost, exactly; branch-free, so that it holds whichever summand is larger.
     part = total - low
     lost = (low - (total - part)) + (increment - part)
-    carries = ops.floor(total / _CARRY)
-    finite = ops.isfinite(total)
-    zero = ops.zeros_like(total)
-    carries = ops.where(finite, carries, zero)
-    return ops.stack(
-        [high + carries, total - carries * _CARRY, rest + ops.where(finite, lost, zero)]
-    )
+    carries = xp.floor(total / _CARRY)
+    finite = xp.isfinite(total)
+    zero = xp.zeros_like(total)
+    carries = xp.where(finite, carries, zero)
+    return xp.stack([high + carries, total - carries * _CARRY, rest + xp.where(finite, lost, zero)])
+
+
+def namespace(value):
+    """Returns NumPy for its arrays and `keras.ops` for everything else."""
+    return np if isinstance(value, np.ndarray) else ops
 
 
 def value(words):

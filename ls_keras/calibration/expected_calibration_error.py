@@ -30,6 +30,7 @@ from ls_keras.calibration.probabilities import (
     read_examples,
     top_label,
 )
+from ls_keras.calibration.tempered_sums import to_host
 from ls_keras.concrete import concrete
 from ls_keras.errors import InputError
 from ls_keras.targets import IgnoreClass, ignored_ids
@@ -230,6 +231,7 @@ class ExpectedCalibrationError(keras.metrics.Metric):
         confidence, correct = top.confidence.reshape(-1), top.correct.reshape(-1)
         for start in range(0, len(confidence), _WHOLE):
             at = slice(start, start + _WHOLE)
+            words = to_host(ops.convert_to_tensor(self._bins))
             if self.binning == "equal_width":
                 index = equal_width_index_of_array(confidence[at], self.num_bins)
             else:
@@ -243,7 +245,9 @@ class ExpectedCalibrationError(keras.metrics.Metric):
             ]
             if self.debias:
                 rows.append(count if w is None else np.bincount(index, w * w, self._size))
-            self._bins.assign(exact_sum.added(self._bins, np.asarray(rows, np.float32)))
+            with np.errstate(invalid="ignore"):  # an infinite weight
+                words = exact_sum.added(words, np.asarray(rows, np.float32))
+            self._bins.assign(words)
 
     def result(self):
         """Returns the error so far, a scalar; NaN before the first example that counts.
@@ -254,8 +258,9 @@ class ExpectedCalibrationError(keras.metrics.Metric):
         self._warn_of_nan()
         if self._bins is None:
             return ops.cast(float("nan"), self.dtype)
-        bins, _ = self._merged()
-        error = calibration_error(bins, norm=self.norm, debias=self.debias)
+        with np.errstate(invalid="ignore"):  # 0 / 0: NaN, before the first example
+            bins, _ = self._merged()
+            error = calibration_error(bins, norm=self.norm, debias=self.debias)
         return ops.cast(ops.mean(error), self.dtype)
 
     def reset_state(self):
@@ -270,6 +275,8 @@ class ExpectedCalibrationError(keras.metrics.Metric):
 
     def _merged(self):
         words = ops.convert_to_tensor(self._bins)
+        on_host = concrete(words)
+        words = words if on_host is None else on_host
         sums = exact_sum.value(words)
         count, correct = sums[_WEIGHT], sums[_CORRECT]
         gap = exact_sum.difference(words[:, _CORRECT], words[:, _CONFIDENCE])

@@ -8,6 +8,7 @@ from ls_keras.calibration.binning import (
     check_num_bins,
     equal_width_edges,
     equal_width_index,
+    equal_width_index_of_array,
     sum_by_index,
 )
 from ls_keras.errors import InputError
@@ -36,6 +37,7 @@ def test_index_is_that_of_a_search_in_the_edges(num_bins, confidences, seed):
     values = np.concatenate([np.float32(confidences), *neighbors])
     expected = np.clip(np.searchsorted(edges, values, side="left") - 1, 0, num_bins - 1)
     assert index_of(values, num_bins) == expected.tolist()
+    assert equal_width_index_of_array(values, num_bins).tolist() == expected.tolist()
 
 
 @pytest.mark.tensorflow

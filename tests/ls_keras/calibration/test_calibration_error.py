@@ -23,6 +23,8 @@ BY_HAND = bins([4, 0, 6, 10], [1, 0, 3, 9], [-1, 0, 0.6, 0.5])  # gaps âˆ’1/4, â
 )
 def test_norms_by_hand(norm, expected):
     assert float(calibration_error(BY_HAND, norm=norm)) == pytest.approx(expected, rel=1e-6)
+    arrays = Bins(*(ops.convert_to_numpy(tensor) for tensor in BY_HAND))
+    assert calibration_error(arrays, norm=norm) == pytest.approx(expected, rel=1e-6)
 
 
 def test_debiased_by_hand():

@@ -31,9 +31,14 @@ def test_single_examples_count_where_a_float32_counter_stands_still(start):
 @given(st.lists(st.integers(0, 2**22), min_size=1, max_size=12), st.integers(0, 2**43))
 def test_whole_numbers_are_exact(increments, start):
     words = words_of(start)
+    array = ops.convert_to_numpy(words)
     for increment in increments:
         words = exact_sum.added(words, ops.array(float(increment)))
+        array = exact_sum.added(array, np.float32(increment))
     assert total(words) == start + sum(increments)
+    assert isinstance(array, np.ndarray)
+    assert array.dtype == np.float32
+    assert total(array) == start + sum(increments)
 
 
 def test_replicas_words_add_up(rng):

@@ -140,7 +140,7 @@ class Distiller(keras.Model):
         if self._viewing is None:
             z = self.student(inputs, training=True)
         else:
-            view, z = self._viewing(inputs, training=True)
+            view, z = self._viewing(keras.tree.flatten(inputs)[0], training=True)
             inputs = keras.tree.map_structure(lambda _: view, inputs)
         if z_teacher is None:
             z_teacher = self.teacher(inputs, training=False)
@@ -290,4 +290,4 @@ def _viewing(student: keras.Model, teacher: keras.Model | None, name: str) -> ke
             f"{', '.join(layers)}"
         )
     view = layers[name].output
-    return keras.Model(student.input, [view, student.outputs[0]], name="viewing")
+    return keras.Model(student.inputs[0], [view, student.outputs[0]], name="viewing")

@@ -1,0 +1,291 @@
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+from scipy.special import log_softmax, softmax
+
+import ls_keras
+from ls_keras import Distiller
+from ls_keras.errors import InputError
+
+N, FEATURES, K = 8, 4, 3
+
+
+def data():
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(N, FEATURES)).astype("float32"), np.arange(N) % K
+
+
+def linear(name="logits", **options):
+    return keras.Sequential([keras.Input((FEATURES,)), layers.Dense(K, name=name, **options)])
+
+
+def noisy():
+    """A teacher that dropout and moving averages would change, if it were in training mode."""
+    x = keras.Input((FEATURES,))
+    h = layers.BatchNormalization()(layers.Dropout(0.9)(x))
+    return keras.Model(x, layers.Dense(K, activity_regularizer="l2")(h))
+
+
+def inferred(teacher, x):
+    """The logits of `noisy()` in inference mode, its moving averages being 0 and 1."""
+    kernel, bias = teacher.layers[-1].get_weights()
+    return x / np.sqrt(1 + 1e-3) @ kernel + bias
+
+
+def host(tensor):
+    return ops.convert_to_numpy(tensor)
+
+
+def test_one_step_is_a_step_down_the_loss():
+    """SGD on a linear student, worked out in NumPy; the frozen teacher stays what it was."""
+    x, y = data()
+    student, teacher = linear(), noisy()
+    weights, bias = student.get_weights()
+    before = teacher.get_weights()
+    distiller = Distiller(student, teacher, beta=0.75, teacher_temperature=2.0, alpha=0.1)
+    distiller.compile(keras.optimizers.SGD(0.5), metrics=[ls_keras.Accuracy()])
+    history = distiller.fit(x, y, batch_size=N, verbose=0).history
+
+    z, z_teacher = x @ weights + bias, inferred(teacher, x)
+    p, p_teacher = softmax(z, -1), softmax(z_teacher / 2, -1)
+    targets = 0.25 * (0.9 * np.eye(K)[y] + 0.1 / K) + 0.75 * p_teacher
+    np.testing.assert_allclose(history["loss"], -(targets * np.log(p)).sum(-1).mean(), rtol=1e-5)
+    np.testing.assert_allclose(history["accuracy"], (z.argmax(-1) == y).mean(), rtol=1e-6)
+    stepped = weights - 0.5 * x.T @ (p - targets) / N
+    np.testing.assert_allclose(student.get_weights()[0], stepped, atol=1e-6)
+    for old, new in zip(before, teacher.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+    ids = {id(v) for v in distiller.trainable_variables}
+    assert ids == {id(v) for v in student.trainable_variables}
+    assert len(distiller.optimizer.variables) == 2  # iterations and learning rate: no slots
+    evaluated = distiller.evaluate(x, y, batch_size=N, verbose=0)
+    log_p = log_softmax(x @ student.get_weights()[0] + student.get_weights()[1], -1)
+    assert evaluated[0] == pytest.approx(-(targets * log_p).sum(-1).mean(), rel=1e-5)
+
+
+def tagger():
+    tokens = keras.Input((None,), dtype="int32", name="tokens")
+    embedded = layers.Embedding(6, FEATURES, mask_zero=True)(tokens)
+    return keras.Model({"tokens": tokens}, layers.Dense(K, name="logits")(embedded))
+
+
+def test_masks_weights_and_ignored_labels_count_as_in_smoothed_ce():
+    """With β = 0 it is the same training, of dict inputs and `(batch, time, K)`."""
+    rng = np.random.default_rng(0)
+    tokens = rng.integers(0, 6, (N, 5)).astype("int32")
+    labels = np.where(rng.random((N, 5)) < 0.2, -1, rng.integers(0, K, (N, 5)))
+    weights = rng.random((N, 5)).astype("float32")
+    plain, student = tagger(), tagger()
+    student.set_weights(plain.get_weights())
+    plain.compile("sgd", loss=ls_keras.SmoothedCE(0.1, from_logits=True, ignore_class=-1))
+    distiller = Distiller(student, tagger(), beta=0.0, alpha=0.1, ignore_class=-1)
+    distiller.compile("sgd")
+    losses = [
+        model.fit({"tokens": tokens}, labels, batch_size=4, epochs=2, sample_weight=weights,
+                  shuffle=False, verbose=0).history["loss"]
+        for model in (plain, distiller)
+    ]  # fmt: skip
+    np.testing.assert_allclose(*losses, rtol=1e-5)
+    for a, b in zip(plain.get_weights(), student.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+def test_word_level_distillation_averages_over_the_positions_that_count():
+    rng = np.random.default_rng(0)
+    tokens = rng.integers(0, 6, (N, 5)).astype("int32")
+    labels = np.where(rng.random((N, 5)) < 0.2, -1, rng.integers(0, K, (N, 5)))
+    student, teacher = tagger(), tagger()
+    distiller = Distiller(student, teacher, ignore_class=-1, reduction="mean_with_sample_weight")
+    distiller.compile("sgd")
+    found = distiller.evaluate({"tokens": tokens}, labels, batch_size=N, verbose=0)
+    z, z_teacher = (
+        embedding[tokens] @ kernel + bias
+        for embedding, kernel, bias in (student.get_weights(), teacher.get_weights())
+    )
+    losses = -(softmax(z_teacher, -1) * log_softmax(z, -1)).sum(-1)
+    assert found == pytest.approx(losses[(labels != -1) & (tokens != 0)].mean(), rel=1e-5)
+
+
+def test_logits_that_come_along_are_as_good_as_the_teacher():
+    rng = np.random.default_rng(0)
+    tokens, labels = rng.integers(0, 6, (N, 5)).astype("int32"), rng.integers(0, K, (N, 5))
+    teacher, students = tagger(), [tagger() for _ in range(3)]
+    embedding, kernel, bias = teacher.get_weights()
+    logits = embedding[tokens] @ kernel + bias
+    inputs = {"tokens": tokens}
+    losses = []
+    for student, given, x in zip(
+        students,
+        (teacher, None, None),
+        (inputs, (inputs, logits), {**inputs, "teacher_logits": logits}),
+        strict=True,
+    ):
+        student.set_weights(students[0].get_weights())
+        distiller = Distiller(student, given, teacher_temperature=2.0)
+        distiller.compile(keras.optimizers.SGD(0.0))
+        losses += distiller.fit(x, labels, batch_size=N, verbose=0).history["loss"]
+    losses.append(distiller.evaluate(x, labels, batch_size=N, verbose=0))
+    np.testing.assert_allclose(losses, losses[0], rtol=1e-5)
+
+
+class RandomNoise(layers.Layer):
+    """Adds noise in training, another in every call."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.seeds = keras.random.SeedGenerator(0)
+
+    def call(self, inputs, training=False):
+        if not training:
+            return inputs
+        return inputs + keras.random.normal(ops.shape(inputs), seed=self.seeds)
+
+
+def test_the_teacher_sees_the_view_of_the_student():
+    """The same weights and the same view: no distance between the logits."""
+    x, y = data()
+    inputs = keras.Input((FEATURES,), name="features")
+    logits = layers.Dense(K, name="logits")(RandomNoise(name="noise")(inputs))
+    student = keras.Model({"features": inputs}, logits)
+    teacher = keras.Model({"features": inputs}, layers.Dense(K)(inputs))
+    student.set_weights([*teacher.get_weights(), *student.get_weights()[2:]])
+    losses = []
+    for view in ("noise", None):
+        distiller = Distiller(student, teacher, loss="squared-logits", teacher_view=view)
+        distiller.compile(keras.optimizers.SGD(0.0))
+        losses += distiller.fit({"features": x}, y, verbose=0).history["loss"]
+        assert distiller.evaluate({"features": x}, y, verbose=0) == pytest.approx(0, abs=1e-10)
+    assert losses[0] == pytest.approx(0, abs=1e-10)
+    assert losses[1] > 0.1
+
+
+def test_the_students_own_losses_count_and_the_teachers_do_not():
+    x, y = data()
+    student = linear(kernel_regularizer=keras.regularizers.L2(0.5))
+    distiller = Distiller(student, noisy())
+    distiller.compile("sgd")
+    kernel, bias = student.get_weights()
+    p_teacher = softmax(inferred(distiller.teacher, x), -1)
+    plain = -(p_teacher * log_softmax(x @ kernel + bias, -1)).sum(-1).mean()
+    expected = plain + 0.5 * (kernel**2).sum()
+    assert distiller.evaluate(x, y, batch_size=N, verbose=0) == pytest.approx(expected, rel=1e-5)
+
+
+def test_what_is_saved_is_the_student(tmp_path):
+    x, _ = data()
+    student = linear()
+    distiller = Distiller(student, noisy())
+    distiller.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert not isinstance(loaded, Distiller)
+    np.testing.assert_array_equal(loaded.get_weights()[0], student.get_weights()[0])
+    kernel, bias = student.get_weights()
+    np.testing.assert_allclose(host(distiller(x)), x @ kernel + bias, atol=1e-6)
+
+
+def test_a_checkpoint_of_fit_is_the_student(tmp_path):
+    x, y = data()
+    distiller = Distiller(linear(), linear())
+    distiller.compile("sgd")
+    saver = keras.callbacks.ModelCheckpoint(tmp_path / "best.keras")
+    distiller.fit(x, y, verbose=0, callbacks=[saver])
+    loaded = keras.saving.load_model(tmp_path / "best.keras")
+    np.testing.assert_array_equal(loaded.get_weights()[0], distiller.student.get_weights()[0])
+
+
+@pytest.mark.parametrize("with_teacher", [True, False])
+def test_its_configuration_makes_it_again(with_teacher):
+    prior = ls_keras.Prior([0.5, 0.25, 0.25])
+    distiller = Distiller(
+        linear(), linear() if with_teacher else None, beta=0.5, teacher_temperature=3.0,
+        student_temperature=2.0, alpha=0.2, smoothing=prior, scale_by_temperature=True,
+        ignore_class=(0, 7), teacher_view="logits" if with_teacher else None, reduction="sum",
+    )  # fmt: skip
+    config = keras.saving.serialize_keras_object(distiller)
+    again = keras.saving.deserialize_keras_object(config)
+    assert isinstance(again, Distiller)
+    assert keras.saving.serialize_keras_object(again) == config
+    assert again.objective.smoothing == prior
+    assert (again.teacher is not None) == with_teacher
+
+
+def test_cached_logits_keep_their_bits_under_another_policy():
+    x, y = data()
+    logits = np.full((N, K), 100.0, "float32") + np.arange(K) / 16  # bfloat16 knows no 100.0625
+    found = []
+    for dtype in ("float32", "mixed_bfloat16"):
+        student = linear(kernel_initializer="zeros")
+        distiller = Distiller(student, loss="squared-logits", dtype=dtype)
+        distiller.compile("sgd")
+        found.append(distiller.evaluate((x, logits), y, batch_size=N, verbose=0))
+    assert found[0] == found[1] == pytest.approx(0.5 * (logits[0] ** 2).sum(), rel=1e-6)
+
+
+@pytest.mark.tensorflow
+def test_two_replicas_learn_what_one_does():
+    import tensorflow as tf
+
+    x, y = data()
+    weights = []
+    for devices in (["CPU:0"], ["CPU:0", "CPU:1"]):
+        keras.utils.set_random_seed(0)
+        with tf.distribute.MirroredStrategy(devices).scope():
+            student, teacher = linear(), noisy()
+            distiller = Distiller(student, teacher, beta=0.5, teacher_temperature=2.0)
+            distiller.compile(keras.optimizers.SGD(0.5), jit_compile=False)
+        history = distiller.fit(x, y, batch_size=4, epochs=2, shuffle=False, verbose=0).history
+        weights.append([*student.get_weights(), history["loss"]])
+    for one, two in zip(*weights, strict=True):
+        np.testing.assert_allclose(one, two, rtol=1e-5, atol=1e-6)
+
+
+def augmenting():
+    return keras.Sequential([keras.Input((FEATURES,)), RandomNoise(), layers.Dense(K)])
+
+
+def softmax_output():
+    return keras.Sequential([keras.Input((FEATURES,)), layers.Dense(K, activation="softmax")])
+
+
+def two_outputs():
+    x = keras.Input((FEATURES,))
+    return keras.Model(x, [layers.Dense(K)(x), layers.Dense(K)(x)])
+
+
+def other_classes():
+    return keras.Sequential([keras.Input((FEATURES,)), layers.Dense(K + 1)])
+
+
+@pytest.mark.parametrize(
+    ("student", "teacher", "options", "message"),
+    [
+        (softmax_output, linear, {}, "student with one output, logits: no softmax"),
+        (linear, softmax_output, {}, "teacher with one output.*activation 'softmax'"),
+        (linear, two_outputs, {}, "teacher with one output.*2 outputs"),
+        (linear, other_classes, {}, "same classes. Received: 3 of the student, 4 of the teacher"),
+        (linear, lambda: keras.Sequential([layers.Dense(K)]), {}, "Expected a built teacher"),
+        (augmenting, lambda: None, {}, "without random augmentation.*'random_noise"),
+        (linear, linear, {"teacher_view": "noise"}, "teacher_view to be a layer"),
+        (linear, lambda: None, {"teacher_view": "logits"}, "and a teacher"),
+        (linear, linear, {"beta": 2}, "0 ≤ beta ≤ 1"),
+        (linear, linear, {"loss": "kl"}, "one of cross-entropy"),
+    ],
+)
+def test_what_cannot_be_distilled_is_told(student, teacher, options, message):
+    with pytest.raises(InputError, match=message):
+        Distiller(student(), teacher(), **options)
+
+
+def test_a_model_cannot_teach_itself():
+    model = linear()
+    with pytest.raises(InputError, match="shares no weights with its student"):
+        Distiller(model, model)
+
+
+def test_a_loss_of_ones_own_and_missing_logits_are_told():
+    x, _ = data()
+    with pytest.raises(InputError, match="compile without a loss.*Received: loss='mse'"):
+        Distiller(linear(), linear()).compile("sgd", loss="mse")
+    with pytest.raises(InputError, match=r"x = \(inputs, teacher logits\).*Received: "):
+        Distiller(linear())(x)

@@ -1,0 +1,222 @@
+import keras
+import numpy as np
+import pytest
+from scipy.special import log_softmax, softmax
+from tiny_task import NUM_CLASSES, PADDING, Letters
+
+from ls_keras import Distiller, TeacherLogits
+from ls_keras.batches import BatchSource
+from ls_keras.errors import InputError, RunDirectoryError
+
+N, K = 10, 6
+
+
+class Teacher:
+    """A model, as far as computing logits goes, that says what it is asked for."""
+
+    name = "teacher"
+
+    def __init__(self, function):
+        self.function, self.batches = function, []
+
+    def predict_on_batch(self, inputs):
+        self.batches.append(keras.tree.map_structure(lambda x: x.shape, inputs))
+        return self.function(inputs)
+
+    def get_weights(self):
+        return [np.zeros(3)]
+
+
+def data():
+    rng = np.random.default_rng(0)
+    return rng.normal(0, 4, (N, K)).astype("float32"), np.arange(N) % K
+
+
+def letters_logits(inputs):
+    """Logits that tell the letter and its place apart."""
+    letters = inputs["letters"]
+    place = np.arange(letters.shape[1])[None, :, None]
+    return letters[..., None] + 0.25 * place + np.arange(NUM_CLASSES)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 0), ("float16", 2**-11)])
+def test_whole_logits_come_back_in_any_order(tmp_path, dtype, tolerance):
+    x, y = data()
+    teacher = Teacher(lambda inputs: inputs)
+    cache = TeacherLogits.compute(tmp_path / "c", teacher, (x, y), dtype=dtype, batch_size=4)
+    assert teacher.batches == [(4, K)] * 3  # one shape, the last filled up
+    assert len(cache) == N
+    assert cache.gather().dtype == np.float32
+    np.testing.assert_allclose(cache.gather(), x, rtol=tolerance)
+    np.testing.assert_allclose(cache.gather([3, 0]), x[[3, 0]], rtol=tolerance)
+    again = TeacherLogits.open(tmp_path / "c", (x, y), teacher)
+    np.testing.assert_array_equal(again.gather(), cache.gather())
+    assert isinstance(again._logits, np.memmap)
+    assert [f.name for f in tmp_path.iterdir()] == ["c"]
+
+
+def test_the_largest_are_kept_and_the_rest_shares_its_mass(tmp_path):
+    x, y = data()
+    cache = TeacherLogits.compute(tmp_path / "c", Teacher(lambda x: x), (x, y), top_k=2)
+    p, kept = softmax(x, -1), softmax(cache.gather(), -1)
+    top = np.argsort(-p, -1)[:, :2]
+    np.testing.assert_allclose(
+        np.take_along_axis(kept, top, -1), np.take_along_axis(p, top, -1), rtol=5e-3
+    )
+    rest = np.argsort(-p, -1)[:, 2:]
+    shared = np.take_along_axis(p, rest, -1).mean(-1, keepdims=True).repeat(K - 2, -1)
+    np.testing.assert_allclose(np.take_along_axis(kept, rest, -1), shared, rtol=5e-3)
+
+
+def test_masked_classes_stay_masked(tmp_path):
+    x, y = data()
+    x[:, 1:] = -np.inf
+    for name, options in (("whole", {}), ("largest", {"top_k": 2})):
+        cache = TeacherLogits.compute(tmp_path / name, Teacher(lambda x: x), (x, y), **options)
+        np.testing.assert_allclose(softmax(cache.gather(), -1), np.eye(K)[[0] * N], atol=1e-6)
+
+
+@pytest.mark.parametrize("top_k", [None, 3])
+def test_sequences_are_kept_without_their_padding(tmp_path, top_k):
+    letters = Letters(20, 0)
+    cache = TeacherLogits.compute(
+        tmp_path / "c", Teacher(letters_logits), letters, ignore_class=PADDING, top_k=top_k,
+        batch_size=8,
+    )  # fmt: skip
+    assert len(cache._logits) == letters.sizes.sum()
+    rows = np.array([7, 2])
+    inputs, labels = letters.gather(rows, 8)
+    logits = cache.gather(rows, labels)
+    assert logits.shape == (2, 8, NUM_CLASSES)
+    counted = labels != PADDING
+    expected = letters_logits(inputs)[counted]
+    if top_k is None:
+        np.testing.assert_allclose(logits[counted], expected, rtol=2**-11)
+    else:
+        top = log_softmax(expected, -1)[:, -top_k:]
+        np.testing.assert_allclose(logits[counted][:, -top_k:], top, rtol=1e-3)
+    assert not logits[~counted].any()
+
+
+def test_a_tasks_examples_bring_their_logits_along(tmp_path):
+    letters = Letters(20, 0)
+    options = {"ignore_class": PADDING, "dtype": "float32"}
+    cache = TeacherLogits.compute(tmp_path / "c", Teacher(letters_logits), letters, **options)
+    examples = cache.attach(letters)
+    source = BatchSource(examples, 6, ignore_class=PADDING, boundaries=(4, 8), shuffle=True, seed=1)
+    plain = BatchSource(letters, 6, ignore_class=PADDING, boundaries=(4, 8), shuffle=True, seed=1)
+    for step in range(source.steps_per_epoch):
+        batch, expected = source.batch(step), plain.batch(step)
+        np.testing.assert_array_equal(batch.inputs["letters"], expected.inputs["letters"])
+        counted = batch.labels != PADDING
+        logits = letters_logits(batch.inputs)
+        np.testing.assert_array_equal(batch.inputs["teacher_logits"][counted], logits[counted])
+    assert examples.inputs is letters.inputs  # what a task's own examples have besides
+
+
+def test_a_student_learns_from_them_as_from_the_teacher(tmp_path):
+    x, y = data()
+    teacher = keras.Sequential([keras.Input((K,)), keras.layers.Dense(4)])
+    y = y % 4
+    cache = TeacherLogits.compute(tmp_path / "c", teacher, (x, y), dtype="float32")
+    student = keras.Sequential([keras.Input((K,)), keras.layers.Dense(4)])
+    losses = []
+    for given, inputs in ((teacher, x), (None, (x, cache.gather()))):
+        distiller = Distiller(student, given, beta=0.5)
+        distiller.compile("sgd")
+        losses.append(distiller.evaluate(inputs, y, batch_size=N, verbose=0))
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+    assert TeacherLogits.open(tmp_path / "c", (x, y), teacher).num_classes == 4
+    teacher.set_weights([w + 1 for w in teacher.get_weights()])
+    with pytest.raises(InputError, match="Expected the teacher that the logits in"):
+        TeacherLogits.open(tmp_path / "c", (x, y), teacher)
+
+
+def test_a_teacher_that_fails_leaves_nothing_behind(tmp_path):
+    calls = []
+
+    def failing(inputs):
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return inputs
+
+    x, y = data()
+    with pytest.raises(KeyboardInterrupt):
+        TeacherLogits.compute(tmp_path / "c", Teacher(failing), (x, y), batch_size=4)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def cached(tmp_path):
+    x, y = data()
+    TeacherLogits.compute(tmp_path / "c", Teacher(lambda x: x), (x, y), teacher_id="run 7")
+    return tmp_path / "c", x, y
+
+
+def test_stale_logits_are_refused(cached):
+    path, x, y = cached
+    TeacherLogits.open(path, (x, y), "run 7")
+    TeacherLogits.open(path, (x, y))
+    with pytest.raises(InputError, match="the teacher that the logits.*Received: another, run 8"):
+        TeacherLogits.open(path, (x, y), "run 8")
+    with pytest.raises(InputError, match="in the order.*Received: the same examples in another"):
+        TeacherLogits.open(path, (x[::-1], y[::-1]))
+    with pytest.raises(InputError, match="the 10 examples.*Received: 10 examples that are not"):
+        TeacherLogits.open(path, (x, (y + 1) % K))
+    with pytest.raises(InputError, match="the 10 examples.*Received: 9 examples that are not"):
+        TeacherLogits.open(path, (x[:9], y[:9]))
+
+
+def test_damaged_folders_are_told(cached, tmp_path):
+    path, x, y = cached
+    with pytest.raises(InputError, match="a folder that TeacherLogits.compute made"):
+        TeacherLogits.open(tmp_path / "nowhere", (x, y))
+    (path / "logits.npy").write_bytes(b"nothing")
+    with pytest.raises(InputError, match="Expected readable teacher's logits"):
+        TeacherLogits.open(path, (x, y))
+    (path / "teacher-logits.json").write_text('{"schema": 0}')
+    with pytest.raises(InputError, match="of schema 1"):
+        TeacherLogits.open(path, (x, y))
+
+
+@pytest.mark.parametrize(
+    ("function", "options", "message"),
+    [
+        (lambda x: x, {"top_k": 0}, r"top_k in \[1, 6\). Received: 0"),
+        (lambda x: x, {"top_k": K}, r"top_k in \[1, 6\). Received: 6"),
+        (lambda x: x, {"dtype": "int8"}, "dtype 'float16' or 'float32'. Received: 'int8'"),
+        (lambda x: x * 1e5, {}, "of at most 65504 .float16."),
+        (lambda x: x * np.nan, {}, "without NaN or [+]inf.*Received: nan in example 0"),
+        (lambda x: np.where(x > 0, np.inf, x), {}, "Received: inf"),
+        (lambda x: x[:, None], {}, r"logits of shape \(10,\) \+ \(K,\), one row a label"),
+        (lambda x: x, {"ignore_class": 0, "y": 0}, "positions that count. Received: none"),
+    ],
+)
+def test_what_cannot_be_kept_is_told(tmp_path, function, options, message):
+    x, y = data()
+    y = y * options.pop("y", 1)
+    with pytest.raises(InputError, match=message):
+        TeacherLogits.compute(tmp_path / "c", Teacher(function), (x, y), **options)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_where_it_cannot_be_written_is_told(cached, tmp_path):
+    path, x, y = cached
+    with pytest.raises(InputError, match="Expected a new folder"):
+        TeacherLogits.compute(path, Teacher(lambda x: x), (x, y))
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunDirectoryError, match="Expected to be able to write"):
+        TeacherLogits.compute(tmp_path / "file" / "c", Teacher(lambda x: x), (x, y))
+    with pytest.raises(InputError, match="examples as .x, y., or a task's Examples"):
+        TeacherLogits.compute(tmp_path / "d", Teacher(lambda x: x), x)
+
+
+def test_labels_that_do_not_fit_the_logits_are_told(tmp_path):
+    letters = Letters(20, 0)
+    options = {"ignore_class": PADDING}
+    cache = TeacherLogits.compute(tmp_path / "c", Teacher(letters_logits), letters, **options)
+    with pytest.raises(InputError, match="Expected labels, which say where padding is"):
+        cache.gather([0, 1])
+    with pytest.raises(InputError, match="positions that count.*Received: 8"):
+        cache.gather([int(np.argmin(letters.sizes))], np.ones((1, 8), int))

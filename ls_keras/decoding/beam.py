@@ -16,6 +16,7 @@ from ls_keras.decoding.hypotheses import (
 )
 from ls_keras.decoding.length_penalty import LengthPenalty, Scorer
 from ls_keras.decoding.logits import Rules, read_logits
+from ls_keras.decoding.rows import flat_rows, take_places, take_rows
 from ls_keras.decoding.state import BeamOrder, read_state
 from ls_keras.decoding.top_k import first_top_k
 from ls_keras.errors import InputError
@@ -233,7 +234,7 @@ def _extend(search: _Search, step: Callable, order: BeamOrder, settings: _Settin
     values, ids = first_top_k(read.allowed, width)
     candidates = ops.reshape(_add(before, values - normalizer), (-1, beam_size * width))
     log_probs, places = first_top_k(candidates, 2 * beam_size)  # B × 2K: at most K of them end
-    ids = _take(ops.reshape(ids, (-1, beam_size * width)), places)
+    ids = take_places(ops.reshape(ids, (-1, beam_size * width)), places)
     parents = places // width
     ends = ids == end_token
 
@@ -258,11 +259,11 @@ def _extend(search: _Search, step: Callable, order: BeamOrder, settings: _Settin
     finished = _best([search.finished, new], settings.num_return)
 
     log_probs, chosen = first_top_k(ops.where(ends, _NEVER, log_probs), beam_size)
-    parents = _take(parents, chosen)
-    last = ops.reshape(_take(ids, chosen), (-1,))
-    rows = _flat_rows(parents, beam_size)
+    parents = take_places(parents, chosen)
+    last = ops.reshape(take_places(ids, chosen), (-1,))
+    rows = flat_rows(parents, beam_size)
     state = order.reorder(state, rows)
-    tokens = ops.take(ops.reshape(search.tokens, (-1, settings.max_length)), rows, axis=0)
+    tokens = take_rows(ops.reshape(search.tokens, (-1, settings.max_length)), rows)
     tokens = ops.where(at_index, ops.expand_dims(last, -1), tokens)
 
     live = ops.logical_and(search.log_probs > _NEVER, ops.logical_not(search.done)[:, None])
@@ -310,22 +311,9 @@ def _best(groups: list[Hypotheses], count: int) -> Hypotheses:
         ops.concatenate(list(parts), axis=1) for parts in zip(*groups, strict=True)
     )
     scores, places = first_top_k(scores, count)
-    return Hypotheses(_take(tokens, places), scores, _take(lengths, places))
+    return Hypotheses(take_places(tokens, places), scores, take_places(lengths, places))
 
 
 def _add(log_probs, gains):
     """Adds log-probabilities of tokens; rounding must not lift a hypothesis above its prefix."""
     return log_probs + ops.minimum(gains, 0.0)
-
-
-def _take(values, places):
-    """Takes `places` (B × k) of axis 1 of `values` (B × n × ...)."""
-    size, rest = values.shape[1], tuple(values.shape[2:])
-    taken = ops.take(ops.reshape(values, (-1, *rest)), _flat_rows(places, size), axis=0)
-    return ops.reshape(taken, (-1, places.shape[1], *rest))
-
-
-def _flat_rows(places, size: int):
-    """Returns `places` (B × k) in `size` rows a sample as rows (B·k,) of all samples."""
-    samples = ops.arange(ops.shape(places)[0], dtype="int32")
-    return ops.reshape(ops.expand_dims(samples * size, -1) + places, (-1,))

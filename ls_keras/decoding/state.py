@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from ls_keras.decoding.rows import take_rows
 from ls_keras.errors import InputError
 
 
@@ -77,7 +78,7 @@ class BeamOrder:
         if self.beam_size == 1:
             return state
         leaves = [
-            ops.take(leaf, rows, axis=0) if i in self._changed else leaf
+            take_rows(leaf, rows) if i in self._changed else leaf
             for i, leaf in enumerate(keras.tree.flatten(state))
         ]
         return keras.tree.pack_sequence_as(state, leaves)

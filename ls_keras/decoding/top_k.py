@@ -3,13 +3,19 @@
 import keras
 from keras import ops
 
+from ls_keras.decoding.rows import take_places
+
+_BLOCK = 64
+_MANY = 1 << 16  # values from which on it pays to look at the blocks' maxima first
+
 
 def first_top_k(values, k: int):
     """Returns the `k` largest values of each row and their int32 indices.
 
-    `keras.ops.top_k` with ties in a fixed order: PyTorch promises none. Measured on 2 cores for
-    128 rows of 8,000: 1.0 to 2.5 ms on the three backends, as fast as one search of the 32 rows of
-    4 × 8,000 and 3 to 8 times as fast as k rounds of argmax.
+    `keras.ops.top_k` with ties in a fixed order (PyTorch promises none), and faster over a
+    vocabulary: the k largest lie in the k blocks of 64 with the largest maxima, so one pass of
+    maxima leaves little to rank. On 2 cores, k = 5 of 128 rows of 32,000, in ms, without blocks
+    and with: TensorFlow 14.0 and 2.0, under XLA 7.2 and 2.2, JAX 6.0 and 1.1, PyTorch 20 and 1.3.
 
     Args:
         values: float32 tensor `(rows, n)`, without NaN (whose rows give some index in range).
@@ -18,6 +24,23 @@ def first_top_k(values, k: int):
     Returns:
         Two tensors `(rows, k)`.
     """
+    rows, n = values.shape
+    if n <= k * _BLOCK or (rows is not None and rows * n < _MANY):
+        return _top_k(values, k)
+    count = -(-n // _BLOCK)
+    if n % _BLOCK:  # what fills up comes last, after any −inf of the row
+        filling = ((0, 0), (0, count * _BLOCK - n))
+        values = ops.pad(values, filling, constant_values=float("-inf"))
+    blocks = ops.reshape(values, (-1, count, _BLOCK))
+    # Outside of the first k blocks no value can be among the first k, ties included.
+    _, chosen = _top_k(ops.max(blocks, axis=-1), k)
+    chosen = ops.sort(chosen, axis=-1)  # so that places are in the order of indices again
+    largest, places = _top_k(ops.reshape(take_places(blocks, chosen), (-1, k * _BLOCK)), k)
+    ids = take_places(chosen, places // _BLOCK) * _BLOCK + places % _BLOCK
+    return largest, ops.minimum(ids, n - 1)  # NaN could be followed into the filling
+
+
+def _top_k(values, k: int):
     backend = keras.config.backend()
     if backend == "torch":
         return _torch(values, k)

@@ -51,7 +51,7 @@ def test_a_torch_state_written_in_place_is_moved(monkeypatch, inference):
     monkeypatch.setattr(keras.config, "backend", lambda: "torch")
     monkeypatch.setattr("ls_keras.decoding.state.check_state", lambda before, after: None)
     monkeypatch.setattr(
-        "ls_keras.decoding.state.ops.take", lambda x, rows, axis: x[torch.as_tensor(rows)]
+        "ls_keras.decoding.state.take_rows", lambda x, rows: x[torch.as_tensor(rows)]
     )
 
     def write(tokens, state, index):

@@ -37,11 +37,17 @@ def test_equals_a_stable_sort_with_many_ties(data):
 @pytest.mark.parametrize("jit_compile", [False, True] if BACKEND == "tensorflow" else [False])
 @pytest.mark.parametrize("k", [1, 5])
 def test_ties_in_long_rows_compiled(rng, k, jit_compile):
-    values = rng.integers(0, 40, size=(16, 3000)).astype("float32")
+    """Long enough to be ranked by blocks, the last of them a partial one."""
+    values = rng.integers(0, 40, size=(16, 4100)).astype("float32")
+    values[0] = 1.0
+    values[1:4] = -np.inf
+    values[2, [4099, 7]] = 2.0
+    values[3, ::100] = np.arange(41)
     check(compiled(lambda x: first_top_k(x, k), jit_compile=jit_compile), values, k)
 
 
 @pytest.mark.parametrize("k", [1, 3])
-def test_nan_gives_ids_in_range(k):
-    ids = ops.convert_to_numpy(first_top_k(ops.full((2, 5), np.nan), k)[1])
-    assert ((ids >= 0) & (ids < 5)).all()
+@pytest.mark.parametrize("shape", [(2, 5), (16, 4100)])
+def test_nan_gives_ids_in_range(k, shape):
+    ids = ops.convert_to_numpy(first_top_k(ops.full(shape, np.nan), k)[1])
+    assert ((ids >= 0) & (ids < shape[1])).all()

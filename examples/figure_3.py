@@ -3,11 +3,12 @@
 For each seed it trains with α = 0 and with a smoothing, fits a temperature to both, scores all on
 held-out next tokens given the correct prefix, draws hard, scaled and smoothed in one diagram, and
 ends with a table over the seeds, `figure_3.md`. Runs that are finished are kept: started again, it
-goes on. The second command shows what the paper's figure shows, a model that has overfitted:
+goes on. The second command overfits, so that hard targets become overconfident:
 
     python examples/figure_3.py --out runs/figure-3
-    python examples/figure_3.py --out runs/figure-3-few-pairs -- --steps 240 \
-        --set data.pairs=2000 --set model.dropout=0 --set training.validate_every=5
+    python examples/figure_3.py --out runs/figure-3-few-pairs -- --steps 400 \
+        --set data.pairs=500 --set model.dropout=0 --set training.batch_size=32 \
+        --set optimizer.learning_rate=2e-3 --set training.validate_every=10
 
 What follows `--` goes to `lsk train` as it is.
 """

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -154,7 +155,7 @@ def _open_teacher(options: DistillationConfig) -> RunDirectory:
 
 def _augmentation(task: Task, config: Config, student: keras.Model) -> str | None:
     """Returns the name of the student's layer that augments its input, if it has one."""
-    kind = type(task.augment(config))
+    kind: Any = type(task.augment(config))
     found = (layer.name for layer in student.layers if type(layer) is kind)
     return next(found, None)
 

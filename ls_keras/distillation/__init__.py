@@ -1,7 +1,7 @@
 """Students of teachers: the loss, the model that trains them, logits kept on disk, and γ."""
 
 from ls_keras.distillation.distiller import Distiller
-from ls_keras.distillation.equivalent_smoothing import (
+from ls_keras.distillation.gamma import (
     EquivalentSmoothing,
     equivalent_smoothing,
     equivalent_smoothing_dataset,

@@ -112,7 +112,8 @@ class Distiller(keras.Model):
             _check_logits(teacher, "teacher")
             _check_pair(student, teacher)
             teacher.trainable = False
-        self.student, self.teacher = student, teacher
+        self.student = student
+        self.teacher: Any = teacher
         self.teacher_view, self.reduction = teacher_view, reduction
         self._viewing = None if teacher_view is None else _viewing(student, teacher, teacher_view)
         self.built = student.built

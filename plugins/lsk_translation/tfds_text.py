@@ -1,11 +1,10 @@
 """Parallel text from TensorFlow Datasets that are prepared on this machine."""
 
-import difflib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from ls_keras.errors import InputError, MissingExtraError
+from ls_keras.errors import InputError
+from ls_keras.tfds_builder import find_split, missing_split, open_builder, read_in_order
 from lsk_translation.corpus import ParallelText
 
 _SPLITS = {
@@ -39,32 +38,18 @@ def read_tfds(
     Raises:
         InputError: If the data set is unknown, not prepared, or has no such texts or splits.
     """
-    try:
-        import tensorflow_datasets as tfds
-    except ImportError as error:  # pragma: no cover - the extra is installed where tests run
-        raise MissingExtraError(
-            "Expected the translation extra: pip install 'ls-keras[translation]'. "
-            f"Received: {error}"
-        ) from error
-    # TFDS itself reads the variable only once, when it is imported.
-    folder = data_dir or os.environ.get("TFDS_DATA_DIR")
-    builder = _builder(tfds, name, folder)
-    if not builder.is_prepared():
-        raise InputError(
-            f"Expected the TFDS data set {name!r} prepared in {builder.data_dir}; nothing is "
-            f"downloaded here. Prepare it where there is a network: `tfds build {name}`, then set "
-            "TFDS_DATA_DIR. Received: no such data"
-        )
-    path, names = _text_features(tfds, builder, source_language, target_language)
-    available = list(builder.info.splits)
+    builder = open_builder(
+        name,
+        extra="translation",
+        expected="cldr, the path of a folder, or the name of a TFDS data set",
+        data_dir=data_dir,
+    )
+    path, names = _text_features(builder, source_language, target_language)
     splits = {}
     for split, candidates in _SPLITS.items():
-        found = next((candidate for candidate in candidates if candidate in available), None)
+        found = find_split(builder, candidates)
         if found is None:
-            raise InputError(
-                f"Expected a {split} split in the TFDS data set {name!r}. "
-                f"Received: {', '.join(available) or 'none'}"
-            )
+            raise missing_split(builder, name, split)
         pairs = [
             (source, target)
             for source, target in _pairs(builder, found, path, names)
@@ -85,34 +70,10 @@ def _notes(builder, splits: dict[str, ParallelText]) -> list[str]:
     return notes
 
 
-def _builder(tfds, name: str, folder: str | Path | None):
-    try:
-        return tfds.builder(name, data_dir=folder)
-    except tfds.core.DatasetNotFoundError as error:
-        dataset = name.partition("/")[0].partition(":")[0]
-        near = difflib.get_close_matches(dataset, _known_names(tfds), n=3, cutoff=0.6)
-        hint = f", did you mean {' or '.join(near)}?" if near else ""
-        raise InputError(
-            "Expected cldr, the path of a folder, or the name of a TFDS data set. "
-            f"Received: {name!r}{hint}"
-        ) from error
-    except (ValueError, AssertionError, OSError, ImportError) as error:
-        lines = str(error).strip().splitlines() or [type(error).__name__]
-        raise InputError(
-            f"Expected the name of a TFDS data set that can be opened. Received: {name!r}: "
-            f"{lines[0][:200]}"
-        ) from error
-
-
-def _known_names(tfds) -> list[str]:
-    try:
-        return tfds.list_builders()
-    except ImportError:  # it needs TensorFlow
-        return []
-
-
-def _text_features(tfds, builder, source: str, target: str) -> tuple[str | None, tuple[str, str]]:
+def _text_features(builder, source: str, target: str) -> tuple[str | None, tuple[str, str]]:
     """Returns the key of the feature that holds the texts (`None`: the example) and their keys."""
+    import tensorflow_datasets as tfds
+
     features = builder.info.features
     candidates = [(None, features), *((key, features[key]) for key in features)]
     texts: list[str] = []
@@ -139,16 +100,7 @@ def _examples(builder, split: str) -> Iterator:
     if builder.info.file_format.value == "array_record":
         source = builder.as_data_source(split)
         return (source[index] for index in range(len(source)))
-    try:
-        import tensorflow  # noqa: F401
-    except ImportError as error:
-        raise MissingExtraError(
-            f"Expected TensorFlow to read {builder.info.file_format.value} files, or data prepared "
-            f"as array_record. Received: {error}"
-        ) from error
-    import tensorflow_datasets as tfds
-
-    return iter(tfds.as_numpy(builder.as_dataset(split, shuffle_files=False)))
+    return read_in_order(builder, split)
 
 
 def _text(value) -> str:

@@ -195,12 +195,7 @@ def evaluate(
         scores = task.score(examples, outputs)
         if not calibrated:
             write_json(run.outputs / f"{split}.json", outputs)
-        intervals = {
-            f"{name}_{end}": value
-            for name, ends in scores.intervals.items()
-            for end, value in zip(("low", "high"), ends, strict=True)
-        }
-        results[split] = {**scores.values, **intervals, **predictions.metrics()}
+        results[split] = {**scores.flat(), **predictions.metrics()}
         predictions.save(run.statistics_file(split, calibrated=calibrated))
         curve = predictions.curve(temperature=temperature)
         title = f"{config.task}, {split}, α = {config.training.alpha:g}"

@@ -91,6 +91,15 @@ class Scores:
     signatures: Mapping[str, str] = dataclasses.field(default_factory=dict)
     intervals: Mapping[str, tuple[float, float]] = dataclasses.field(default_factory=dict)
 
+    def flat(self) -> dict[str, float]:
+        """Returns the values, each with the ends of its interval as `NAME_low`, `NAME_high`."""
+        found = {}
+        for name, value in self.values.items():
+            found[name] = value
+            if name in self.intervals:
+                found[f"{name}_low"], found[f"{name}_high"] = self.intervals[name]
+        return found
+
 
 class Task(abc.ABC):
     """A task plugin, found through the entry-point group `ls_keras.tasks`.

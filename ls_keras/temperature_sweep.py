@@ -108,16 +108,16 @@ def _sweep_run(
             scores = task.score(data.splits[split], outputs)
             points.add(temperature, scores)
         labels.update(scores.labels)
-        row: dict[str, Any] = {
-            "run": str(run.path),
-            "alpha": config.training.alpha,
-            "temperature": temperature,
-        }
-        for name, value in scores.values.items():
-            row[name] = value
-            if name in scores.intervals:
-                row[f"{name}_low"], row[f"{name}_high"] = scores.intervals[name]
-        rows.append({**row, "nll": nll, "ece": ece})
+        rows.append(
+            {
+                "run": str(run.path),
+                "alpha": config.training.alpha,
+                "temperature": temperature,
+                **scores.flat(),
+                "nll": nll,
+                "ece": ece,
+            }
+        )
         shown = "  ".join(f"{scores.labels[n]} {scores.values[n]:.2f}" for n in scores.labels)
         reporter.message(f"  T = {temperature:g}  {shown}  NLL {nll:.4f}  ECE {ece:.4f}")
     return rows

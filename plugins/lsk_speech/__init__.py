@@ -1,0 +1,1 @@
+"""Speech recognition: recurrent networks with attention on spoken utterances."""

@@ -1,0 +1,218 @@
+"""Utterances as examples: samples or features in flat arrays, padded when a batch asks for them."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from ls_keras.config import Config
+from ls_keras.errors import InputError
+from ls_keras.prepared import is_prepared, open_prepared
+from ls_keras.task import Examples, TaskData
+from lsk_speech.config import DataConfig
+from lsk_speech.ragged import Ragged
+from lsk_speech.sources import Speech, SpeechSource, load_source
+from lsk_speech.units import END_ID, PAD_ID, START_ID, UNKNOWN_ID, Units, load_units, make_units
+
+FRAMES_PER_SECOND = 100
+
+
+class Utterances(Examples):
+    """Utterances of one split.
+
+    A batch's inputs are `audio` (float samples in ±1) or `features`, `length` (valid frames, 10 ms
+    apart) and `target` (start, then units); its labels are units, then end. `sizes` are frames.
+    How many units a batch is padded to depends on its size and the split alone, so that there are
+    few shapes.
+
+    Args:
+        speech: The utterances.
+        tokens: The ids of their transcripts.
+        sample_rate: Of samples; `None`: `speech` has feature frames.
+    """
+
+    def __init__(self, speech: Speech, tokens: Ragged, sample_rate: int | None):
+        self.speech, self.tokens, self.sample_rate = speech, tokens, sample_rate
+        self.references, self.speakers = speech.texts, speech.speakers
+        self.hop = 1 if sample_rate is None else sample_rate // FRAMES_PER_SECOND
+        self.sizes: np.ndarray = -(-speech.rows.lengths // self.hop)
+        order = np.argsort(self.sizes, kind="stable")
+        self._sorted_sizes = self.sizes[order]
+        self._longest = np.maximum.accumulate(tokens.lengths[order] + 1)
+
+    @property
+    def feature_size(self) -> int | None:
+        """Features of a frame; `None`: there are samples."""
+        return self.speech.rows.values.shape[1] if self.sample_rate is None else None
+
+    def take(self, rows: np.ndarray) -> "Utterances":
+        """Returns the utterances `rows` as a split of their own."""
+        return Utterances(self.speech.take(rows), self.tokens.take(rows), self.sample_rate)
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+    def gather(
+        self, rows: np.ndarray, size: int | None
+    ) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """Returns the padded inputs and labels of `rows`."""
+        size = int(self.sizes[rows].max()) if size is None else size
+        labels = self._labels(rows, self.target_length(size))
+        target = np.concatenate([np.full((len(rows), 1), START_ID, np.int32), labels[:, :-1]], 1)
+        target[target == END_ID] = PAD_ID  # nothing is predicted after the end
+        return {**self.sound(rows, size), "target": target}, labels
+
+    def sound(self, rows: np.ndarray, size: int) -> dict[str, np.ndarray]:
+        """Returns the inputs of `rows` but `target`."""
+        return padded_sound(self.speech.rows, self.sample_rate, rows, size)
+
+    def target_length(self, size: int) -> int:
+        """Returns the units (end counted) that batches of `size` frames are padded to."""
+        last = np.searchsorted(self._sorted_sizes, size, side="right") - 1
+        return int(self._longest[max(last, 0)])
+
+    def label_counts(self) -> np.ndarray:
+        """Returns the numbers of units, the end token counted."""
+        return self.tokens.lengths + 1
+
+    def _labels(self, rows: np.ndarray, size: int) -> np.ndarray:
+        labels = self.tokens.padded(rows, size)
+        labels[np.arange(len(rows)), self.tokens.lengths[rows]] = END_ID
+        return labels
+
+
+def padded_sound(
+    sound: Ragged, sample_rate: int | None, rows: np.ndarray, size: int
+) -> dict[str, np.ndarray]:
+    """Returns what a model hears of `rows`: `audio` or `features`, and `length`.
+
+    Args:
+        sound: int16 samples, or features.
+        sample_rate: Of samples; `None`: features.
+        rows: Which utterances.
+        size: Frames that they are padded to.
+    """
+    if sample_rate is None:
+        inputs = {"features": sound.padded(rows, size, np.float32)}
+        frames = sound.lengths[rows]
+    else:
+        hop = sample_rate // FRAMES_PER_SECOND
+        audio = sound.padded(rows, size * hop, np.float32)
+        audio /= 32768
+        inputs, frames = {"audio": audio}, -(-sound.lengths[rows] // hop)
+    return {**inputs, "length": frames.astype(np.int32)}
+
+
+def load(config: Config, artifacts: Mapping[str, bytes] | None) -> TaskData:
+    """Loads utterances, makes units (or takes those of `artifacts`), encodes the transcripts."""
+    options = config.data
+    if is_prepared(options.source):
+        from lsk_speech.prepared import load_prepared
+
+        return load_prepared(open_prepared(options.source, config.task), artifacts)
+    source = load_source(options)
+    notes = list(source.notes)
+    splits = dict(source.splits)
+    splits["train"], more = _training_utterances(splits["train"], source.sample_rate, options)
+    notes += more
+    texts = splits["train"].texts
+    if artifacts is None:
+        units = make_units(options.units, texts, options.vocabulary_size)
+        if options.units == "subwords" and units.size != options.vocabulary_size:
+            notes.append(
+                f"the training transcripts yield {units.size} sub-words, "
+                f"not {options.vocabulary_size}"
+            )
+    else:
+        units = load_units(artifacts)
+    source = heard(dataclasses.replace(source, splits=splits), options)
+    examples = {
+        name: Utterances(
+            speech, Ragged.of(units.encode(text) for text in speech.texts), source.sample_rate
+        )
+        for name, speech in sorted(source.splits.items(), key=_place)
+    }
+    for name, split in examples.items():
+        unknown = np.count_nonzero(split.tokens.values == UNKNOWN_ID)
+        if unknown:
+            kind = "characters" if options.units == "subwords" else options.units
+            notes.append(f"{name}: {unknown:,} {kind} that training doesn't have")
+    return task_data(examples, units, tuple(notes))
+
+
+def heard(source: SpeechSource, options: DataConfig) -> SpeechSource:
+    """Turns recordings or ready features into what the model gets, as the options say.
+
+    Raises:
+        InputError: If waveforms are to be normalized by speaker.
+    """
+    deltas, by_speaker = options.deltas, options.normalization == "speaker"
+    splits = dict(source.splits)
+    if source.sample_rate is not None and options.input == "waveform":
+        if by_speaker:
+            raise InputError(
+                "Expected data.input=log-mel with data.normalization=speaker, since a model hears "
+                f"one utterance at a time. Received: data.input={options.input}"
+            )
+        return source
+    if source.sample_rate is not None or deltas or by_speaker:
+        from lsk_speech.features import log_mel, normalized_by_speaker, with_deltas
+
+        for name, speech in splits.items():
+            rows = speech.rows
+            if source.sample_rate is not None:
+                rows = log_mel(rows, source.sample_rate, options.bands, deltas)
+            elif deltas:
+                rows = with_deltas(rows)
+            speech = dataclasses.replace(speech, rows=rows)
+            splits[name] = normalized_by_speaker(speech) if by_speaker else speech
+    return SpeechSource(splits, None, source.notes)
+
+
+def task_data(splits: Mapping[str, Utterances], units: Units, notes: tuple[str, ...]) -> TaskData:
+    """Returns what the core knows of the splits."""
+    train = splits["train"]
+    tokens = np.concatenate([train.tokens[i] for i in range(len(train))])
+    counts = np.bincount(tokens, minlength=units.size)
+    counts[END_ID] += len(train)
+    return TaskData(
+        splits=splits,
+        num_classes=units.size,
+        ignore_class=PAD_ID,
+        class_names=units.names,
+        class_counts=counts,
+        unused_classes=(PAD_ID, START_ID),
+        artifacts=units.artifacts,
+        notes=notes,
+    )
+
+
+def _place(item: tuple[str, Speech]) -> tuple[int, str]:
+    """Returns what brings splits into their order: further test sets last."""
+    names = ("train", "validation", "test")
+    return (names.index(item[0]) if item[0] in names else len(names), item[0])
+
+
+def _training_utterances(
+    train: Speech, sample_rate: int | None, options: DataConfig
+) -> tuple[Speech, Sequence[str]]:
+    """Leaves out what is too long or more than wanted."""
+    rate = FRAMES_PER_SECOND if sample_rate is None else sample_rate
+    seconds = train.rows.lengths / rate
+    kept = np.flatnonzero(seconds <= options.max_seconds)
+    if not len(kept):
+        raise InputError(
+            f"Expected training utterances of at most data.max_seconds={options.max_seconds:g} s. "
+            f"Received: none, the shortest lasts {seconds.min():.1f} s"
+        )
+    notes = []
+    if len(kept) < len(train):
+        notes.append(
+            f"{len(train) - len(kept):,} training utterances over {options.max_seconds:g} s unused"
+        )
+    wanted = options.utterances
+    if wanted is not None and wanted < len(kept):
+        rng = np.random.default_rng(options.split_seed)
+        notes.append(f"train: {wanted:,} of {len(kept):,} utterances, drawn at random")
+        kept = np.sort(rng.permutation(kept)[:wanted])
+    return (train.take(kept) if len(kept) < len(train) else train), notes

@@ -1,0 +1,102 @@
+"""One recording: read from WAV or FLAC, checked, brought to a sample rate."""
+
+import io
+import math
+from pathlib import Path
+
+import numpy as np
+
+from ls_keras.errors import InputError, MissingExtraError
+
+_LARGEST = 2.0  # of float samples: a little over 1 is clipped, more was scaled otherwise
+
+
+def read_recording(file: Path | bytes, sample_rate: int, name: str) -> np.ndarray:
+    """Reads one recording.
+
+    Args:
+        file: A file, or its content: what libsndfile reads, such as WAV and FLAC.
+        sample_rate: Samples a second wanted.
+        name: What it is called in an error: the file, and where it is listed.
+
+    Returns:
+        int16 `(samples,)`.
+
+    Raises:
+        InputError: If it can't be read, is not mono, has 8-bit samples, none, or some that are
+            not finite or far beyond ±1.
+    """
+    soundfile = _soundfile()
+    try:
+        with soundfile.SoundFile(io.BytesIO(file) if isinstance(file, bytes) else file) as sound:
+            if sound.channels != 1:
+                raise InputError(
+                    f"Expected a mono recording. Received: {name}, with {sound.channels} channels"
+                )
+            if sound.subtype in ("PCM_U8", "PCM_S8"):
+                raise InputError(
+                    f"Expected samples of 16 bits or more. Received: {name}, with 8-bit samples"
+                )
+            rate, samples = sound.samplerate, sound.read(dtype="float32")
+    except (soundfile.SoundFileError, OSError) as error:
+        if isinstance(file, Path) and not file.is_file():
+            raise InputError(f"Expected a recording. Received: {name}: no such file") from error
+        reason = getattr(error, "error_string", None) or error
+        raise InputError(f"Expected a WAV or FLAC recording. Received: {name}: {reason}") from error
+    return to_int16(resample(check_samples(samples, name), rate, sample_rate))
+
+
+def check_samples(samples: np.ndarray, name: str) -> np.ndarray:
+    """Returns float samples `(n,)` if there are any and all are usable.
+
+    Raises:
+        InputError: If not; it says `name`.
+    """
+    if not len(samples):
+        raise InputError(f"Expected at least one sample. Received: {name}, with 0 samples")
+    wrong = np.flatnonzero(~np.isfinite(samples))
+    if len(wrong):
+        raise InputError(
+            f"Expected finite samples. Received: {name}, with {samples[wrong[0]]} at sample "
+            f"{wrong[0]} ({len(wrong)} in all)"
+        )
+    largest = np.abs(samples).max()
+    if largest > _LARGEST:
+        raise InputError(
+            f"Expected samples from -1 to 1. Received: {name}, with one of size {largest:g}"
+        )
+    return samples
+
+
+def resample(samples: np.ndarray, rate: int, wanted: int) -> np.ndarray:
+    """Brings samples to another rate by a polyphase filter.
+
+    Args:
+        samples: Float `(n,)`, n ≥ 1.
+        rate: Their samples a second.
+        wanted: Samples a second of the result.
+
+    Returns:
+        Float `(⌈n × wanted / rate⌉,)`.
+    """
+    if rate == wanted:
+        return samples
+    from scipy.signal import resample_poly
+
+    divisor = math.gcd(rate, wanted)
+    return resample_poly(samples, wanted // divisor, rate // divisor)
+
+
+def to_int16(samples: np.ndarray) -> np.ndarray:
+    """Returns samples in ±1 as int16, rounded and clipped."""
+    return np.clip(np.rint(samples * 32768), -32768, 32767).astype(np.int16)
+
+
+def _soundfile():
+    try:
+        import soundfile
+    except ImportError as error:  # pragma: no cover - the extra is installed where tests run
+        raise MissingExtraError(
+            f"Expected the speech extra: pip install 'ls-keras[speech]'. Received: {error}"
+        ) from error
+    return soundfile

@@ -1,0 +1,82 @@
+"""Speech made on the spot, kept in a folder so that it is made once."""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ls_keras.errors import InputError
+from ls_keras.progress import Reporter
+from lsk_speech.sources import Speech
+from lsk_speech.stored_speech import read_speech, write_speech
+
+Splits = Mapping[str, Speech]
+_MAKING = ".making-"
+
+
+def cache_folder(chosen: str | None) -> Path:
+    """Returns the folder `chosen`, or `ls-keras` in the user's cache folder."""
+    if chosen is not None:
+        return Path(chosen).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ls-keras"
+
+
+def cached(folder: Path, name: str, key: Mapping[str, Any], make: Callable[[], Splits]) -> Splits:
+    """Returns splits from the cache, or makes them and puts them there.
+
+    They are written under a temporary name and renamed: in the cache whole or not at all. What
+    processes left that were killed while writing goes away. Where the folder can't be written,
+    that is a warning.
+
+    Args:
+        folder: The cache.
+        name: What it is, as the first part of a folder's name.
+        key: All that the result depends on, as JSON can hold it.
+        make: Makes the splits.
+    """
+    digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
+    path = folder / f"{name}-{digest}"
+    if path.is_dir():
+        try:
+            return {split.name: read_speech(split) for split in sorted(path.iterdir())}
+        except InputError:  # not whole after a power cut, or somebody's hand
+            shutil.rmtree(path, ignore_errors=True)
+    splits = make()
+    temporary = path.with_name(f".{path.name}{_MAKING}{os.getpid()}")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _tidy(folder)
+        temporary.mkdir()
+        for split, speech in splits.items():
+            write_speech(speech, temporary / split)
+        temporary.rename(path)
+    except OSError as error:
+        if not path.is_dir():  # else another process was faster
+            Reporter(verbosity=-1).warning(
+                f"speech is not kept for the next time: {folder}: {error.strerror or error}"
+            )
+            return splits
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return {split: read_speech(path / split) for split in splits}  # memory-mapped from now on
+
+
+def _tidy(folder: Path) -> None:
+    """Removes what dead processes of this machine left."""
+    for left in folder.glob(f".*{_MAKING}*"):
+        process = left.name.rpartition("-")[2]
+        if process.isdigit() and not _runs(int(process)):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

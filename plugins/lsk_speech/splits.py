@@ -1,0 +1,75 @@
+"""The splits of data that name them row by row, or don't."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ls_keras.errors import InputError
+from lsk_speech.held_out import hold_out
+from lsk_speech.transcripts import normalize
+
+_NAMES = {"train": "train", "training": "train"} | dict.fromkeys(
+    ("validation", "val", "valid", "dev"), "validation"
+)
+
+
+def split_rows(
+    names: Sequence[str], rows: Sequence[str], speakers: Sequence[str], seed: int
+) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Returns the rows of each split; what the data have no split for is drawn.
+
+    Args:
+        names: The split of each row: `train`, `validation` (or `val`, `valid`, `dev`), `test` or
+            a further test set `test…`; all empty: none is known.
+        rows: What each row is called in an error.
+        speakers: Who speaks in each.
+        seed: Of the draw.
+
+    Returns:
+        Row numbers by split, and notes on what was drawn.
+
+    Raises:
+        InputError: If a name is none of these, or there is nothing to train on.
+    """
+    if not any(names):
+        names = ["train"] * len(names)
+    members: dict[str, list[int]] = {"train": [], "validation": [], "test": []}
+    for i, name in enumerate(names):
+        known = name if name.startswith("test") else _NAMES.get(name)
+        if known is None:
+            raise InputError(
+                f"Expected a split train, validation or test. Received: {name!r} in {rows[i]}"
+            )
+        members.setdefault(known, []).append(i)
+    if not members["train"]:
+        raise InputError(f"Expected utterances for training. Received: {', '.join(set(names))}")
+    splits = {name: np.array(found) for name, found in members.items() if found}
+    missing = [name for name in members if name not in splits]
+    notes = []
+    if missing:
+        train = splits["train"]
+        drawn = hold_out([speakers[i] for i in train], missing, seed)
+        splits |= {name: train[found] for name, found in drawn.items()}
+        heard = {speakers[i] for i in splits["train"]}
+        for name in missing:
+            who = {speakers[i] for i in splits[name]}
+            told = f" ({len(who)} speakers, not in training)" if not who & heard else ""
+            notes.append(f"{name}: {len(splits[name]):,} utterances{told} held out of training")
+    return {name: splits[name] for name in members}, notes
+
+
+def checked_texts(texts: Sequence[str], rows: Sequence[str]) -> list[str]:
+    """Returns normalized transcripts.
+
+    Args:
+        texts: The transcripts.
+        rows: What each is called in an error.
+
+    Raises:
+        InputError: If one has no word.
+    """
+    normalized = [normalize(text) for text in texts]
+    for text, found, row in zip(texts, normalized, rows, strict=True):
+        if not found:
+            raise InputError(f"Expected a transcript with a word. Received: {text!r} in {row}")
+    return normalized

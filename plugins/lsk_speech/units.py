@@ -1,0 +1,165 @@
+"""What transcripts are cut into: words, characters or sub-words, and their ids."""
+
+import abc
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from ls_keras.errors import InputError, LsKerasError
+
+PAD_ID, START_ID, END_ID, UNKNOWN_ID = range(4)
+SPECIAL = ("<pad>", "<start>", "<end>", "<unknown>")
+UNITS_FILE, SUBWORDS_FILE = "units.json", "subwords.model"
+
+
+class Units(abc.ABC):
+    """Units and their ids: 0 padding, 1 start, 2 end, 3 unknown, then the units.
+
+    Attributes:
+        names: A name for each id, special ones included.
+        artifacts: The files that `load_units` makes the same units of.
+    """
+
+    names: Sequence[str]
+    artifacts: Mapping[str, bytes]
+
+    @property
+    def size(self) -> int:
+        """Number of ids."""
+        return len(self.names)
+
+    @abc.abstractmethod
+    def encode(self, text: str) -> np.ndarray:
+        """Returns the ids of a normalized transcript, int32, without start and end."""
+
+    @abc.abstractmethod
+    def decode(self, ids: Sequence[int] | np.ndarray) -> str:
+        """Returns ids as text; padding, start and end are left out."""
+
+
+class ListedUnits(Units):
+    """Words, or characters: whatever the training transcripts have.
+
+    Args:
+        kind: `words` or `characters`.
+        units: The inventory, in the order of the ids.
+
+    Example:
+        >>> units = ListedUnits("words", ["one", "two"])
+        >>> units.encode("two one three").tolist()
+        [5, 4, 3]
+        >>> units.decode([1, 5, 4, 3, 2, 0])
+        'two one <unknown>'
+    """
+
+    def __init__(self, kind: str, units: Sequence[str]):
+        self._kind, self._ids = kind, {unit: 4 + i for i, unit in enumerate(units)}
+        self._texts = [*SPECIAL, *units]
+        self.names = tuple("▁" if unit == " " else unit for unit in self._texts)
+        listed = json.dumps({"kind": kind, "units": list(units)}, ensure_ascii=False)
+        self.artifacts = {UNITS_FILE: listed.encode()}
+
+    @classmethod
+    def of(cls, kind: str, texts: Iterable[str]) -> "ListedUnits":
+        """Takes the inventory from transcripts, sorted."""
+        found: set[str] = set()
+        for text in texts:
+            found.update(text.split() if kind == "words" else text)
+        return cls(kind, sorted(found))
+
+    def encode(self, text: str) -> np.ndarray:
+        """Returns the ids of a transcript; what the inventory lacks is `UNKNOWN_ID`."""
+        pieces = text.split() if self._kind == "words" else text
+        return np.array([self._ids.get(piece, UNKNOWN_ID) for piece in pieces], np.int32)
+
+    def decode(self, ids: Sequence[int] | np.ndarray) -> str:
+        """Returns ids as text; an unknown character is U+FFFD."""
+        texts = [self._texts[i] for i in ids if i not in (PAD_ID, START_ID, END_ID)]
+        if self._kind == "words":
+            return " ".join(texts)
+        return " ".join(
+            "".join("\N{REPLACEMENT CHARACTER}" if len(t) > 1 else t for t in texts).split()
+        )
+
+
+class Subwords(Units):
+    """SentencePiece's unigram sub-words.
+
+    Args:
+        model: The bytes of a SentencePiece model with the ids above.
+    """
+
+    def __init__(self, model: bytes):
+        import sentencepiece
+
+        self._processor = sentencepiece.SentencePieceProcessor(model_proto=bytes(model))
+        size = self._processor.get_piece_size()
+        self.names = (*SPECIAL, *self._processor.id_to_piece(list(range(size)))[4:])
+        self.artifacts = {SUBWORDS_FILE: bytes(model)}
+
+    @classmethod
+    def of(cls, texts: Iterable[str], size: int) -> "Subwords":
+        """Trains on transcripts: `size` ids, or as many as they give."""
+        import sentencepiece
+
+        model = io.BytesIO()
+        try:
+            sentencepiece.SentencePieceTrainer.train(
+                sentence_iterator=iter(texts),
+                model_writer=model,
+                vocab_size=size,
+                model_type="unigram",
+                character_coverage=1.0,
+                hard_vocab_limit=False,
+                normalization_rule_name="identity",
+                pad_id=PAD_ID,
+                bos_id=START_ID,
+                eos_id=END_ID,
+                unk_id=UNKNOWN_ID,
+                num_threads=1,
+                minloglevel=2,
+            )
+        except (RuntimeError, OSError) as error:
+            raise InputError(
+                "Expected data.vocabulary_size to hold the characters of the training "
+                f"transcripts. Received: {size} ({error})"
+            ) from error
+        return cls(model.getvalue())
+
+    def encode(self, text: str) -> np.ndarray:
+        """Returns the ids of a transcript."""
+        return np.array(self._processor.encode(text), np.int32)
+
+    def decode(self, ids: Sequence[int] | np.ndarray) -> str:
+        """Returns ids as text; an unknown character is U+FFFD."""
+        pieces = [int(i) for i in ids if i not in (PAD_ID, START_ID, END_ID)]
+        return self._processor.decode(pieces).replace(" ⁇ ", "\N{REPLACEMENT CHARACTER}").strip()
+
+
+def make_units(kind: str, texts: Sequence[str], vocabulary_size: int) -> Units:
+    """Makes units of normalized training transcripts.
+
+    Args:
+        kind: `words`, `characters` or `subwords`.
+        texts: The transcripts.
+        vocabulary_size: Ids of `subwords`, special ones included.
+    """
+    return (
+        Subwords.of(texts, vocabulary_size) if kind == "subwords" else ListedUnits.of(kind, texts)
+    )
+
+
+def load_units(artifacts: Mapping[str, bytes]) -> Units:
+    """Makes the units of a run.
+
+    Raises:
+        LsKerasError: If the run has none.
+    """
+    if SUBWORDS_FILE in artifacts:
+        return Subwords(artifacts[SUBWORDS_FILE])
+    if UNITS_FILE not in artifacts:
+        raise LsKerasError(f"Expected {UNITS_FILE} or {SUBWORDS_FILE} of a run. Received: neither")
+    listed = json.loads(artifacts[UNITS_FILE])
+    return ListedUnits(listed["kind"], listed["units"])

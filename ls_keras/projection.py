@@ -121,6 +121,7 @@ def project_runs(
         plane = template_plane(w, ids)
         entry: dict[str, Any] = {
             "run": str(directory.path),
+            "title": title,
             "task": config.task,
             "alpha": config.training.alpha,
             "classes": list(ids),
@@ -221,7 +222,7 @@ def summary_rows(results: Mapping[str, Any]) -> list[dict[str, Any]]:
             values = entry[split]
             rows.append(
                 {
-                    "run": f"α = {entry['alpha']:g}",
+                    "run": entry["title"],
                     "split": split,
                     "relative_spread": values["in_span"]["relative_spread"],
                     "equidistance": values["in_span"]["equidistance"],

@@ -78,9 +78,8 @@ def project(
         click.echo(json.dumps(results, ensure_ascii=False))
         return
     rows = summary_rows(results)
-    names = list(rows[0])
-    click.echo("".join(f"{name.replace('_', ' '):>19}" for name in names))
-    for row in rows:
-        cells = (v if isinstance(v, str) else f"{v:.4f}" for v in row.values())
-        click.echo("".join(f"{cell:>19}" for cell in cells))
+    wide = max(len(row["run"]) for row in rows)  # with a run's name, where α tells too little
+    for run, *values in ([name.replace("_", " ") for name in rows[0]], *(r.values() for r in rows)):
+        cells = (v if isinstance(v, str) else f"{v:.4f}" for v in values)
+        click.echo(f"{run:<{wide}}" + "".join(f"{cell:>19}" for cell in cells))
     click.echo(f"Saved: {output.with_suffix('.png')}")

@@ -1,5 +1,6 @@
 """Projections of penultimate activations side by side: a row of the paper's Figure 1."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
@@ -10,6 +11,8 @@ from matplotlib.figure import Figure
 from ls_keras.errors import InputError
 from ls_keras.plots import style
 from ls_keras.representation.projection import Projection
+
+_TITLE_WIDTH = 28  # letters that fit above a panel
 
 
 def projection_panels(
@@ -59,7 +62,8 @@ def projection_panels(
     for ax, (name, projection) in zip(axes, panels.items(), strict=True):
         _draw(ax, projection)
         (left, right), (low, high) = limits if common_axes else _limits([projection])
-        ax.set(title=name, aspect="equal", xlim=(left, right), ylim=(low, high))
+        ax.set(aspect="equal", xlim=(left, right), ylim=(low, high))
+        ax.set_title(textwrap.fill(name, _TITLE_WIDTH))
         style.tidy(ax)
     axes[0].set_ylabel("second coordinate")
     for ax in axes:

@@ -43,7 +43,8 @@ def test_two_runs_make_the_papers_row(points, tmp_path):
     assert len(rows) == 4 * (3 + 3 * 5)
     assert {row["name"] for row in rows} == {"red", "blue", "green"}
     assert [entry["alpha"] for entry in results["runs"]] == [0.0, 0.1]
-    assert len(summary_rows(results)) == 4
+    names = [row["run"] for row in summary_rows(results)]
+    assert names == ["α = 0", "α = 0", "α = 0.1", "α = 0.1"]
     statistics_are_those_of_the_whole_split(results["runs"][1]["validation"], points[1])
 
 

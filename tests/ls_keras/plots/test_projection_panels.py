@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
@@ -99,3 +101,11 @@ def test_axes_for_each_panel(rng):
         projection_panels(
             {"a": projection(rng), "b": projection(rng)}, axes=[Figure().add_subplot()]
         )
+
+
+def test_long_titles_do_not_meet(rng):
+    panels = {f"α = 0 (image-digits-mlp-seed{i}), validation": projection(rng) for i in range(4)}
+    figure = projection_panels(panels)
+    figure.draw_without_rendering()
+    boxes = [ax.title.get_window_extent() for ax in figure.axes]
+    assert all(left.x1 < right.x0 for left, right in itertools.pairwise(boxes))

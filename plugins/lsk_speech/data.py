@@ -36,8 +36,8 @@ class Utterances(Examples):
         self.references, self.speakers = speech.texts, speech.speakers
         self.hop = 1 if sample_rate is None else sample_rate // FRAMES_PER_SECOND
         self.sizes: np.ndarray = -(-speech.rows.lengths // self.hop)
-        order = np.argsort(self.sizes, kind="stable")
-        self._sorted_sizes = self.sizes[order]
+        order: np.ndarray = np.argsort(self.sizes, kind="stable")
+        self._sorted_sizes: np.ndarray = self.sizes[order]
         self._longest = np.maximum.accumulate(tokens.lengths[order] + 1)
 
     @property
@@ -127,9 +127,7 @@ def load(config: Config, artifacts: Mapping[str, bytes] | None) -> TaskData:
         units = load_units(artifacts)
     source = heard(dataclasses.replace(source, splits=splits), options)
     examples = {
-        name: Utterances(
-            speech, Ragged.of(units.encode(text) for text in speech.texts), source.sample_rate
-        )
+        name: encoded(speech, units, source.sample_rate)
         for name, speech in sorted(source.splits.items(), key=_place)
     }
     for name, split in examples.items():
@@ -138,6 +136,12 @@ def load(config: Config, artifacts: Mapping[str, bytes] | None) -> TaskData:
             kind = "characters" if options.units == "subwords" else options.units
             notes.append(f"{name}: {unknown:,} {kind} that training doesn't have")
     return task_data(examples, units, tuple(notes))
+
+
+def encoded(speech: Speech, units: Units, sample_rate: int | None) -> Utterances:
+    """Returns utterances with their transcripts as ids."""
+    tokens = Ragged.of(units.encode(text) for text in speech.texts)
+    return Utterances(speech, tokens, sample_rate)
 
 
 def heard(source: SpeechSource, options: DataConfig) -> SpeechSource:

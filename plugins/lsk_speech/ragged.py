@@ -21,7 +21,8 @@ class Ragged:
     """
 
     def __init__(self, values: np.ndarray, offsets: np.ndarray):
-        self.values, self.starts, self.lengths = values, offsets[:-1], np.diff(offsets)
+        self.values, self.starts = values, offsets[:-1]
+        self.lengths: np.ndarray = np.diff(offsets)
 
     @classmethod
     def of(cls, rows: Iterable[np.ndarray]) -> "Ragged":

@@ -118,7 +118,8 @@ def draw(
             for variant in VARIANTS[split]
             for accent in ACCENTS
         ]
-        lines, own = [], set()
+        lines: list[Line] = []
+        own: set[str] = set()
         while len(lines) < count:
             words = rng.choice(WORDS, rng.integers(min_words, max_words + 1))
             text, voice = " ".join(words), voices[rng.integers(len(voices))]

@@ -1,0 +1,89 @@
+"""Recordings of one's own, listed in a manifest.
+
+A file of UTF-8 lines with tabs between columns. The first line names the columns: `file` (WAV or
+FLAC, relative to the manifest), `text`, and optionally `speaker` and `split`.
+"""
+
+import concurrent.futures
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ls_keras.errors import InputError
+from lsk_speech.config import DataConfig
+from lsk_speech.ragged import Ragged
+from lsk_speech.recording import read_recording
+from lsk_speech.sources import Speech, SpeechSource
+from lsk_speech.speaking import cores
+from lsk_speech.splits import checked_texts, split_rows
+
+_NEEDED = ("file", "text")
+
+
+def read_manifest(manifest: Path, options: DataConfig) -> SpeechSource:
+    """Reads all recordings of a manifest.
+
+    Args:
+        manifest: See above.
+        options: The sample rate, and the seed of what is held out where no split is named.
+
+    Raises:
+        InputError: If a row can't be used; it is named as `row N of MANIFEST`, the line that names
+            the columns being row 1.
+    """
+    listed, rows = read_rows(manifest)
+    texts = checked_texts([row["text"] for row in listed], rows)
+    speakers = [row.get("speaker", "") for row in listed]
+    # Before recordings are read: what is wrong with the manifest is told at once.
+    splits, notes = split_rows(
+        [row.get("split", "") for row in listed], rows, speakers, options.split_seed
+    )
+    files = [manifest.parent / Path(row["file"]).expanduser() for row in listed]
+    for file, row in zip(files, rows, strict=True):
+        if not file.is_file():
+            raise InputError(f"Expected a recording. Received: {file} ({row}): no such file")
+    with concurrent.futures.ThreadPoolExecutor(cores()) as pool:
+        names = [f"{file} ({row})" for file, row in zip(files, rows, strict=True)]
+        rates = [options.sample_rate] * len(files)
+        try:
+            recordings = list(pool.map(read_recording, files, rates, names))
+        finally:
+            pool.shutdown(cancel_futures=True)
+    speech = Speech(Ragged.of(recordings), texts, speakers)
+    taken = {name: speech.take(members) for name, members in splits.items()}
+    return SpeechSource(taken, options.sample_rate, tuple(notes))
+
+
+def read_rows(manifest: Path) -> tuple[Sequence[Mapping[str, str]], Sequence[str]]:
+    """Returns the rows of a manifest by column, and what each is called in an error."""
+    try:
+        lines = manifest.read_bytes().removeprefix(b"\xef\xbb\xbf").splitlines()
+    except OSError as error:
+        raise InputError(
+            f"Expected a readable manifest. Received: {manifest}: {error.strerror}"
+        ) from error
+    listed, rows = [], []
+    columns: list[str] = []
+    for number, line in enumerate(lines, 1):
+        row = f"row {number} of {manifest}"
+        try:
+            cells = [cell.strip() for cell in line.decode("utf-8").split("\t")]
+        except UnicodeDecodeError as error:
+            raise InputError(f"Expected UTF-8 text. Received: {error.reason} in {row}") from error
+        if not columns:
+            columns = cells
+            missing = [name for name in _NEEDED if name not in columns]
+            if missing or len(set(columns)) < len(columns):
+                raise InputError(
+                    "Expected the columns file, text and optionally speaker and split, named in "
+                    f"the first line, with tabs between. Received: {', '.join(columns)} in {row}"
+                )
+        elif any(cells):
+            if len(cells) != len(columns):
+                raise InputError(
+                    f"Expected {len(columns)} columns. Received: {len(cells)} in {row}"
+                )
+            listed.append(dict(zip(columns, cells, strict=True)))
+            rows.append(row)
+    if not listed:
+        raise InputError(f"Expected recordings in a manifest. Received: {manifest}, with none")
+    return listed, rows

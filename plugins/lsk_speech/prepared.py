@@ -1,0 +1,58 @@
+"""Speech data on disk: sound and transcripts that training reads through memory maps.
+
+```
+DIR/units.json or subwords.model   what transcripts are cut into
+DIR/splits.json                    the names of the splits, in order, and the sample rate
+DIR/SPLIT/                         as `lsk_speech.stored_speech` has it
+```
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from ls_keras.errors import InputError
+from ls_keras.prepared import PreparedData
+from ls_keras.run_directory import read_json, write_json
+from ls_keras.task import TaskData
+from lsk_speech.data import Utterances, encoded, task_data
+from lsk_speech.stored_speech import read_speech, write_speech
+from lsk_speech.units import SUBWORDS_FILE, UNITS_FILE, load_units
+
+_SPLITS_FILE = "splits.json"
+
+
+def write_prepared(data: TaskData, directory: Path) -> None:
+    """Writes what `lsk_speech.data.load` gave."""
+    for name, content in data.artifacts.items():
+        (directory / name).write_bytes(content)
+    rate = None
+    for name, utterances in data.splits.items():
+        if not isinstance(utterances, Utterances):
+            raise InputError(f"Expected utterances. Received: {type(utterances).__name__}")
+        rate = utterances.sample_rate
+        write_speech(utterances.speech, directory / name)
+    write_json(directory / _SPLITS_FILE, {"splits": list(data.splits), "sample_rate": rate})
+
+
+def load_prepared(prepared: PreparedData, artifacts: Mapping[str, bytes] | None) -> TaskData:
+    """Opens what `write_prepared` wrote.
+
+    Args:
+        prepared: Where it is.
+        artifacts: Of the run that the data are for, or `None`: its units must be these.
+    """
+    files = [prepared.path / name for name in (UNITS_FILE, SUBWORDS_FILE)]
+    stored = {file.name: file.read_bytes() for file in files if file.is_file()}
+    units = load_units(stored)
+    if artifacts is not None and dict(artifacts) != dict(units.artifacts):
+        raise InputError(
+            "Expected the data that the run was trained on. Received: "
+            f"{prepared.path}, prepared with other {'/'.join(units.artifacts)}"
+        )
+    listed = read_json(prepared.path / _SPLITS_FILE)
+    splits = {name: read_speech(prepared.path / name) for name in listed["splits"]}
+    return task_data(
+        {name: encoded(speech, units, listed["sample_rate"]) for name, speech in splits.items()},
+        units,
+        prepared.notes,
+    )

@@ -1,0 +1,83 @@
+"""Word and character error rates, by jiwer."""
+
+import importlib.metadata
+from collections.abc import Sequence
+
+import jiwer
+import numpy as np
+
+from ls_keras.errors import InputError
+from ls_keras.task import Scores
+
+_RESAMPLINGS = 1000
+
+
+def score(references: Sequence[str], hypotheses: Sequence[str]) -> Scores:
+    """Scores transcripts of one split; less is better.
+
+    Both sides are in the form of `lsk_speech.transcripts.normalize`: references are brought into
+    it when they are loaded, hypotheses are made of units of it. In percent:
+
+    WER = (substitutions + insertions + deletions) / words of the references
+
+    over all utterances together, the three parts by themselves, CER (the same of characters,
+    spaces counted), and the share of utterances that are not right as a whole.
+
+    Args:
+        references: One an utterance, each with a word at least.
+        hypotheses: As many transcripts.
+
+    Returns:
+        `wer`, `cer`, `substitutions`, `insertions`, `deletions` and `ser`; WER with a 95 %
+        interval (percentiles) from 1,000 resamplings of the utterances.
+
+    Raises:
+        InputError: If there are not as many of both.
+
+    Example:
+        >>> found = score(["one two three", "four"], ["one too", "four"])
+        >>> found.values["wer"], found.values["substitutions"], found.values["deletions"]
+        (50.0, 25.0, 25.0)
+    """
+    if len(references) != len(hypotheses) or not references:
+        raise InputError(
+            "Expected as many hypotheses as references, at least one. "
+            f"Received: {len(hypotheses)} and {len(references)}"
+        )
+    wanted, found = list(references), list(hypotheses)
+    words = jiwer.process_words(wanted, found)
+    characters = jiwer.process_characters(wanted, found)
+    counts = np.array([len(text.split()) for text in wanted])
+    total = counts.sum()
+    errors = np.array(
+        [
+            sum(
+                max(c.ref_end_idx - c.ref_start_idx, c.hyp_end_idx - c.hyp_start_idx) for c in wrong
+            )
+            for wrong in ([c for c in row if c.type != "equal"] for row in words.alignments)
+        ]
+    )
+    parts = ("substitutions", "insertions", "deletions")
+    values = {
+        "wer": 100 * words.wer,
+        "cer": 100 * characters.cer,
+        **{part: 100 * getattr(words, part) / total for part in parts},
+        "ser": 100 * float(np.mean([a != b for a, b in zip(wanted, found, strict=True)])),
+    }
+    labels = {
+        "wer": "WER %",
+        "cer": "CER %",
+        **{part: f"{part} %" for part in parts},
+        "ser": "sentence errors %",
+    }
+    rng = np.random.default_rng(0)
+    drawn = rng.integers(len(counts), size=(_RESAMPLINGS, len(counts)))
+    rates = 100 * errors[drawn].sum(1) / counts[drawn].sum(1)
+    low, high = np.percentile(rates, (2.5, 97.5))
+    version = f"jiwer {importlib.metadata.version('jiwer')}"
+    return Scores(
+        {name: float(value) for name, value in values.items()},
+        labels,
+        {"wer": version, "cer": version},
+        {"wer": (float(low), float(high))},
+    )

@@ -1,0 +1,123 @@
+"""Utterances from TensorFlow Datasets that are prepared on this machine."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from ls_keras.errors import InputError
+from ls_keras.tfds_builder import find_split, missing_split, open_builder, read_in_order
+from lsk_speech.config import DataConfig
+from lsk_speech.ragged import Ragged
+from lsk_speech.recording import check_samples, resample, to_int16
+from lsk_speech.sources import Speech, SpeechSource
+from lsk_speech.splits import checked_texts
+
+# Of each split, the candidates; those of `train` that there are make it together. The second are
+# the names of LibriSpeech.
+_TRAIN = ("train", "train_clean100", "train_clean360", "train_other500")
+_HELD_OUT = {
+    "validation": ("validation", "val", "valid", "dev", "dev_clean"),
+    "test": ("test", "test_clean"),
+}
+_FURTHER = ("test_other",)
+_SOUND, _TEXT, _SPEAKER = ("speech", "audio"), ("text", "label"), ("speaker_id", "speaker")
+
+
+def read_tfds(
+    name: str, options: DataConfig, *, data_dir: str | Path | None = None
+) -> SpeechSource:
+    """Reads the splits of a prepared TFDS data set; nothing is ever downloaded.
+
+    Samples are held in memory, 16 bits each.
+
+    Args:
+        name: Such as `librispeech` or `speech_commands`, or with a version.
+        options: The sample rate.
+        data_dir: Where the data lie; default `TFDS_DATA_DIR` as it is set now, then TFDS's own.
+
+    Raises:
+        InputError: If the data set is unknown, not prepared, has no such features or splits, or a
+            recording can't be used; the example is named.
+    """
+    builder = open_builder(
+        name,
+        extra="speech",
+        expected="spoken-words, the path of a manifest, folder or .npz file, or the name of a "
+        "TFDS data set",
+        data_dir=data_dir,
+    )
+    keys = _keys(builder)
+    found = {"train": [split for split in _TRAIN if split in builder.info.splits]}
+    for split, candidates in _HELD_OUT.items():
+        held_out = find_split(builder, candidates)
+        found[split] = [held_out] if held_out else []
+    for split, names in found.items():
+        if not names:
+            raise missing_split(builder, name, split)
+    found |= {split: [split] for split in _FURTHER if split in builder.info.splits}
+    splits = {
+        split: _read(builder, names, keys, options.sample_rate) for split, names in found.items()
+    }
+    return SpeechSource(splits, options.sample_rate, (f"TFDS {builder.info.full_name}",))
+
+
+def _keys(builder) -> tuple[str, str, str | None]:
+    """Returns the keys of sound, text and, if there is one, speaker."""
+    features = builder.info.features
+    sound, text, speaker = (
+        next((key for key in keys if key in features), None) for keys in (_SOUND, _TEXT, _SPEAKER)
+    )
+    if sound is None or text is None or not hasattr(features[sound], "sample_rate"):
+        raise InputError(
+            "Expected features speech or audio (with a sample rate) and text or label in the TFDS "
+            f"data set {builder.name!r}. Received: {', '.join(features)}"
+        )
+    return sound, text, speaker
+
+
+def _read(builder, names: list[str], keys: tuple[str, str, str | None], wanted: int) -> Speech:
+    sound, text, speaker = keys
+    rate = builder.info.features[sound].sample_rate
+    if rate is None:
+        raise InputError(
+            f"Expected a sample rate of {sound!r} in the TFDS data set {builder.name!r}. "
+            "Received: none"
+        )
+    samples, texts, speakers, rows = [], [], [], []
+    for name in names:
+        for i, example in enumerate(_examples(builder, name)):
+            row = f"example {i} of {name} in {builder.info.full_name}"
+            checked = check_samples(_in_range(np.asarray(example[sound]), row), row)
+            samples.append(to_int16(resample(checked, rate, wanted)))
+            texts.append(_as_text(example[text], builder.info.features[text]))
+            speakers.append(str(example[speaker]) if speaker else "")
+            rows.append(row)
+    if not samples:
+        raise InputError(
+            f"Expected examples in {', '.join(names)} of {builder.name!r}. Received: none"
+        )
+    return Speech(Ragged.of(samples), checked_texts(texts, rows), speakers)
+
+
+def _in_range(samples: np.ndarray, row: str) -> np.ndarray:
+    """Returns samples in ±1: integers are 16 bits, whatever array they come in."""
+    if samples.ndim != 1:
+        raise InputError(f"Expected mono samples. Received: shape {samples.shape} in {row}")
+    if np.issubdtype(samples.dtype, np.integer):
+        return samples.astype(np.float32) / 32768
+    return samples.astype(np.float32)
+
+
+def _as_text(value, feature) -> str:
+    names = getattr(feature, "names", None)
+    if names:  # a class label
+        return names[int(value)]
+    return value.decode("utf-8") if isinstance(value, bytes) else str(value)
+
+
+def _examples(builder, split: str) -> Iterator:
+    if builder.info.file_format.value == "array_record":
+        source = builder.as_data_source(split)
+        return (source[index] for index in range(len(source)))
+    return read_in_order(builder, split)

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 from ls_keras.backend import load_backend
 from ls_keras.config import Config, from_dict
-from ls_keras.errors import InputError
+from ls_keras.errors import InputError, RunDirectoryError
 from ls_keras.registry import load_task
-from ls_keras.run_directory import RunDirectory
+from ls_keras.run_directory import RunDirectory, read_json
 from ls_keras.task import Task
 
 
@@ -55,3 +55,22 @@ def open_run(
         config = dataclasses.replace(config, decoding=changed)
     load_backend(backend)
     return StoredRun(directory, task, config)
+
+
+def fitted_temperature(path: str | os.PathLike) -> float:
+    """Returns the temperature that `lsk calibrate` found for a run.
+
+    Args:
+        path: The run directory.
+
+    Raises:
+        RunDirectoryError: If there is no run at `path`, or it has no such temperature.
+    """
+    file = RunDirectory.open(path).calibration_file
+    found = read_json(file) if file.is_file() else None
+    if found is None or found["temperature"] is None:
+        what = "no calibration.json" if found is None else f"{found['method']} scaling"
+        raise RunDirectoryError(
+            f"Expected a temperature fitted by `lsk calibrate {path}`. Received: {what}"
+        )
+    return float(found["temperature"])

@@ -1,6 +1,5 @@
 """Utterances as examples: samples or features in flat arrays, padded when a batch asks for them."""
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -11,7 +10,8 @@ from ls_keras.prepared import is_prepared, open_prepared
 from ls_keras.task import Examples, TaskData
 from lsk_speech.config import DataConfig
 from lsk_speech.ragged import Ragged
-from lsk_speech.sources import Speech, SpeechSource, load_source
+from lsk_speech.sound import Sound
+from lsk_speech.sources import Speech, load_source
 from lsk_speech.units import END_ID, PAD_ID, START_ID, UNKNOWN_ID, Units, load_units, make_units
 
 FRAMES_PER_SECOND = 100
@@ -34,8 +34,7 @@ class Utterances(Examples):
     def __init__(self, speech: Speech, tokens: Ragged, sample_rate: int | None):
         self.speech, self.tokens, self.sample_rate = speech, tokens, sample_rate
         self.references, self.speakers = speech.texts, speech.speakers
-        self.hop = 1 if sample_rate is None else sample_rate // FRAMES_PER_SECOND
-        self.sizes: np.ndarray = -(-speech.rows.lengths // self.hop)
+        self.sizes: np.ndarray = frames_of(speech.rows, sample_rate)
         order: np.ndarray = np.argsort(self.sizes, kind="stable")
         self._sorted_sizes: np.ndarray = self.sizes[order]
         self._longest = np.maximum.accumulate(tokens.lengths[order] + 1)
@@ -68,7 +67,7 @@ class Utterances(Examples):
 
     def target_length(self, size: int) -> int:
         """Returns the units (end counted) that batches of `size` frames are padded to."""
-        last = np.searchsorted(self._sorted_sizes, size, side="right") - 1
+        last = int(np.searchsorted(self._sorted_sizes, size, side="right")) - 1
         return int(self._longest[max(last, 0)])
 
     def label_counts(self) -> np.ndarray:
@@ -92,15 +91,21 @@ def padded_sound(
         rows: Which utterances.
         size: Frames that they are padded to.
     """
+    length = frames_of(sound, sample_rate)[rows].astype(np.int32)
     if sample_rate is None:
-        inputs = {"features": sound.padded(rows, size, np.float32)}
-        frames = sound.lengths[rows]
-    else:
-        hop = sample_rate // FRAMES_PER_SECOND
-        audio = sound.padded(rows, size * hop, np.float32)
-        audio /= 32768
-        inputs, frames = {"audio": audio}, -(-sound.lengths[rows] // hop)
-    return {**inputs, "length": frames.astype(np.int32)}
+        return {"features": sound.padded(rows, size, np.float32), "length": length}
+    audio = sound.padded(rows, size * _hop(sample_rate), np.float32)
+    audio /= 32768
+    return {"audio": audio, "length": length}
+
+
+def frames_of(sound: Ragged, sample_rate: int | None) -> np.ndarray:
+    """Returns how many frames each utterance has, the last one filled up."""
+    return -(-sound.lengths // _hop(sample_rate))
+
+
+def _hop(sample_rate: int | None) -> int:
+    return 1 if sample_rate is None else sample_rate // FRAMES_PER_SECOND
 
 
 def load(config: Config, artifacts: Mapping[str, bytes] | None) -> TaskData:
@@ -125,17 +130,17 @@ def load(config: Config, artifacts: Mapping[str, bytes] | None) -> TaskData:
             )
     else:
         units = load_units(artifacts)
-    source = heard(dataclasses.replace(source, splits=splits), options)
+    sound = Sound.of(options, source.sample_rate)
     examples = {
-        name: encoded(speech, units, source.sample_rate)
-        for name, speech in sorted(source.splits.items(), key=_place)
+        name: encoded(sound.hear(speech), units, sound.heard_rate)
+        for name, speech in sorted(splits.items(), key=_place)
     }
     for name, split in examples.items():
         unknown = np.count_nonzero(split.tokens.values == UNKNOWN_ID)
         if unknown:
             kind = "characters" if options.units == "subwords" else options.units
             notes.append(f"{name}: {unknown:,} {kind} that training doesn't have")
-    return task_data(examples, units, tuple(notes))
+    return task_data(examples, units, sound, tuple(notes))
 
 
 def encoded(speech: Speech, units: Units, sample_rate: int | None) -> Utterances:
@@ -144,36 +149,9 @@ def encoded(speech: Speech, units: Units, sample_rate: int | None) -> Utterances
     return Utterances(speech, tokens, sample_rate)
 
 
-def heard(source: SpeechSource, options: DataConfig) -> SpeechSource:
-    """Turns recordings or ready features into what the model gets, as the options say.
-
-    Raises:
-        InputError: If waveforms are to be normalized by speaker.
-    """
-    deltas, by_speaker = options.deltas, options.normalization == "speaker"
-    splits = dict(source.splits)
-    if source.sample_rate is not None and options.input == "waveform":
-        if by_speaker:
-            raise InputError(
-                "Expected data.input=log-mel with data.normalization=speaker, since a model hears "
-                f"one utterance at a time. Received: data.input={options.input}"
-            )
-        return source
-    if source.sample_rate is not None or deltas or by_speaker:
-        from lsk_speech.features import log_mel, normalized_by_speaker, with_deltas
-
-        for name, speech in splits.items():
-            rows = speech.rows
-            if source.sample_rate is not None:
-                rows = log_mel(rows, source.sample_rate, options.bands, deltas)
-            elif deltas:
-                rows = with_deltas(rows)
-            speech = dataclasses.replace(speech, rows=rows)
-            splits[name] = normalized_by_speaker(speech) if by_speaker else speech
-    return SpeechSource(splits, None, source.notes)
-
-
-def task_data(splits: Mapping[str, Utterances], units: Units, notes: tuple[str, ...]) -> TaskData:
+def task_data(
+    splits: Mapping[str, Utterances], units: Units, sound: Sound, notes: tuple[str, ...]
+) -> TaskData:
     """Returns what the core knows of the splits."""
     train = splits["train"]
     tokens = np.concatenate([train.tokens[i] for i in range(len(train))])
@@ -186,7 +164,7 @@ def task_data(splits: Mapping[str, Utterances], units: Units, notes: tuple[str, 
         class_names=units.names,
         class_counts=counts,
         unused_classes=(PAD_ID, START_ID),
-        artifacts=units.artifacts,
+        artifacts={**units.artifacts, **sound.artifacts},
         notes=notes,
     )
 

@@ -2,7 +2,8 @@
 
 ```
 DIR/units.json or subwords.model   what transcripts are cut into
-DIR/splits.json                    the names of the splits, in order, and the sample rate
+DIR/sound.json                     what a model hears
+DIR/splits.json                    the names of the splits, in order
 DIR/SPLIT/                         as `lsk_speech.stored_speech` has it
 ```
 """
@@ -15,6 +16,7 @@ from ls_keras.prepared import PreparedData
 from ls_keras.run_directory import read_json, write_json
 from ls_keras.task import TaskData
 from lsk_speech.data import Utterances, encoded, task_data
+from lsk_speech.sound import SOUND_FILE, Sound
 from lsk_speech.stored_speech import read_speech, write_speech
 from lsk_speech.units import SUBWORDS_FILE, UNITS_FILE, load_units
 
@@ -25,13 +27,11 @@ def write_prepared(data: TaskData, directory: Path) -> None:
     """Writes what `lsk_speech.data.load` gave."""
     for name, content in data.artifacts.items():
         (directory / name).write_bytes(content)
-    rate = None
     for name, utterances in data.splits.items():
         if not isinstance(utterances, Utterances):
             raise InputError(f"Expected utterances. Received: {type(utterances).__name__}")
-        rate = utterances.sample_rate
         write_speech(utterances.speech, directory / name)
-    write_json(directory / _SPLITS_FILE, {"splits": list(data.splits), "sample_rate": rate})
+    write_json(directory / _SPLITS_FILE, list(data.splits))
 
 
 def load_prepared(prepared: PreparedData, artifacts: Mapping[str, bytes] | None) -> TaskData:
@@ -39,20 +39,19 @@ def load_prepared(prepared: PreparedData, artifacts: Mapping[str, bytes] | None)
 
     Args:
         prepared: Where it is.
-        artifacts: Of the run that the data are for, or `None`: its units must be these.
+        artifacts: Of the run that the data are for, or `None`: its units and features must be
+            these.
     """
-    files = [prepared.path / name for name in (UNITS_FILE, SUBWORDS_FILE)]
+    files = [prepared.path / name for name in (UNITS_FILE, SUBWORDS_FILE, SOUND_FILE)]
     stored = {file.name: file.read_bytes() for file in files if file.is_file()}
-    units = load_units(stored)
-    if artifacts is not None and dict(artifacts) != dict(units.artifacts):
+    if artifacts is not None and dict(artifacts) != stored:
         raise InputError(
             "Expected the data that the run was trained on. Received: "
-            f"{prepared.path}, prepared with other {'/'.join(units.artifacts)}"
+            f"{prepared.path}, prepared with other units or features"
         )
-    listed = read_json(prepared.path / _SPLITS_FILE)
-    splits = {name: read_speech(prepared.path / name) for name in listed["splits"]}
-    return task_data(
-        {name: encoded(speech, units, listed["sample_rate"]) for name, speech in splits.items()},
-        units,
-        prepared.notes,
-    )
+    units, sound = load_units(stored), Sound.from_artifacts(stored)
+    splits = {
+        name: encoded(read_speech(prepared.path / name), units, sound.heard_rate)
+        for name in read_json(prepared.path / _SPLITS_FILE)
+    }
+    return task_data(splits, units, sound, prepared.notes)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ls_keras.backend import BACKENDS
-from ls_keras.errors import InputError, RunDirectoryError
+from ls_keras.errors import InputError
 from ls_keras.progress import Reporter
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def translate(
     """
     from ls_keras.registry import needing_extra
     from ls_keras.run_directory import RunDirectory
-    from ls_keras.stored_run import open_run
+    from ls_keras.stored_run import fitted_temperature, open_run
 
     if n_best is not None and n_best < 1:
         raise InputError(f"Expected --n-best of at least 1. Received: {n_best}")
@@ -90,7 +90,7 @@ def translate(
         decoding = {
             "beam_size": beam,
             "length_penalty": length_penalty,
-            "temperature": _fitted(run) if temperature == "fitted" else temperature,
+            "temperature": fitted_temperature(run) if temperature == "fitted" else temperature,
             "batch_size": batch_size,
         }
         directory, task, config = open_run(run, backend, decoding=decoding)
@@ -114,20 +114,6 @@ def translate(
         for text, score in found.get(i, [("", 0.0)]):
             columns = [str(i + 1)] * bool(n_best) + [f"{score:.4f}"] * scores
             click.echo("\t".join([*columns, text]))
-
-
-def _fitted(path: Path) -> float:
-    """Returns the temperature that `lsk calibrate` found for a run."""
-    from ls_keras.run_directory import RunDirectory, read_json
-
-    file = RunDirectory.open(path).calibration_file
-    found = read_json(file) if file.is_file() else None
-    if found is None or found["temperature"] is None:
-        what = "no calibration.json" if found is None else f"{found['method']} scaling"
-        raise RunDirectoryError(
-            f"Expected a temperature fitted by `lsk calibrate {path}`. Received: {what}"
-        )
-    return float(found["temperature"])
 
 
 def _read_lines(file: Path | None) -> list[str]:

@@ -1,0 +1,87 @@
+"""Transcribing recordings with a run's model."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import lsk_speech.model  # noqa: F401 - registers the layers of the saved model
+from ls_keras.config import Config
+from ls_keras.errors import InputError, LsKerasError
+from ls_keras.progress import Reporter
+from ls_keras.run_directory import RunDirectory
+from lsk_speech.data import frames_of, padded_sound
+from lsk_speech.decoding import recognize_utterances, uses_xla
+from lsk_speech.ragged import Ragged
+from lsk_speech.recognizer import Recognizer
+from lsk_speech.recording import read_recording
+from lsk_speech.sound import Sound
+from lsk_speech.sources import Speech
+from lsk_speech.units import load_units
+
+
+class Transcript(NamedTuple):
+    """What was understood, and the score that it was found with."""
+
+    text: str
+    score: float
+
+
+def transcribe_files(
+    run: RunDirectory,
+    config: Config,
+    files: Sequence[Path],
+    reporter: Reporter,
+    *,
+    num_return: int = 1,
+) -> list[list[Transcript]]:
+    """Returns the transcripts of each recording, best first.
+
+    Recordings longer than `data.max_seconds` are transcribed with a warning: the model has not
+    heard such lengths in training. A model whose features are normalized by speaker hears all of
+    the files as one speaker's.
+
+    Args:
+        run: A finished run.
+        config: Its configuration; `config.decoding` says how to search.
+        files: WAV or FLAC, mono.
+        reporter: Who is told.
+        num_return: Transcripts a recording.
+
+    Raises:
+        InputError: If a recording can't be used, or the run's model hears no recordings.
+        LsKerasError: If the run's model and units don't fit.
+    """
+    artifacts = run.read_artifacts()
+    units, sound = load_units(artifacts), Sound.from_artifacts(artifacts)
+    if sound.sample_rate is None:
+        raise InputError(
+            "Expected a run on recordings. Received: one on ready features, which says nothing of "
+            "how to compute them"
+        )
+    rate = sound.sample_rate
+    audio = Ragged.of(read_recording(file, rate, str(file)) for file in files)
+    for file, length in zip(files, audio.lengths, strict=True):
+        if length > config.data.max_seconds * rate:
+            reporter.warning(
+                f"a recording of {length / rate:.1f} s is longer than any in training "
+                f"({config.data.max_seconds:g} s): {file}"
+            )
+    model = run.load_model()
+    if model.output_shape[-1] != units.size:
+        raise LsKerasError(
+            f"Expected a model over the {units.size} units of its run. "
+            f"Received: one over {model.output_shape[-1]} classes"
+        )
+    unknown = [""] * len(files)
+    rows = sound.hear(Speech(audio, unknown, unknown)).rows
+    recognizer = Recognizer(
+        model, config.decoding, num_return=num_return, jit_compile=uses_xla(config)
+    )
+    found = recognize_utterances(
+        recognizer,
+        frames_of(rows, sound.heard_rate),
+        lambda chosen, size: padded_sound(rows, sound.heard_rate, chosen, size),
+        reporter.counter("transcribing", "recordings"),
+        temperature=config.decoding.temperature,
+    )
+    return [[Transcript(units.decode(ids), score) for ids, score in one] for one in found]

@@ -149,9 +149,21 @@ class RunDirectory:
         """Where the curve of mutual information is; its numbers are beside it."""
         return self.evaluation / "mutual-information.png"
 
+    @property
+    def gamma_file(self) -> Path:
+        """Where the equivalent smoothing of the run, as a teacher, is kept."""
+        return self.evaluation / "equivalent-smoothing.json"
+
     def save_model(self, model, *, calibrated: bool = False) -> None:
-        """Saves the trained, or the calibrated, model, atomically."""
+        """Saves the trained, or the calibrated, model, atomically.
+
+        Scores of an earlier calibrated model are removed: they are not this one's.
+        """
         file = self.calibrated_model_file if calibrated else self.model_file
+        if calibrated:
+            for stale in (self.calibrated_metrics_file, *self.evaluation.glob("*-calibrated.*")):
+                with writing(stale):
+                    stale.unlink(missing_ok=True)
         with writing(file):
             temporary = file.with_name("model.writing.keras")
             model.save(temporary)

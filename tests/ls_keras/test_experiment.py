@@ -158,6 +158,11 @@ def test_calibration_lowers_the_nll_where_it_was_fitted(finished, method):
     for split in ("validation", "test"):
         assert scored[split]["nll"] == pytest.approx(found[split]["after"]["nll"], rel=1e-5)
         assert scored[split]["ece"] == pytest.approx(found[split]["after"]["ece"], abs=1e-5)
+    assert run.statistics_file("test", calibrated=True).is_file()
+    calibrate(task, resolved, run, silent(), objective="ece")
+    assert not run.calibrated_metrics_file.exists()  # it was another model's
+    assert not run.statistics_file("test", calibrated=True).exists()
+    assert run.statistics_file("test").is_file()
 
 
 def test_ema_weights_are_what_is_saved(tmp_path):

@@ -1,7 +1,10 @@
 """Defaults and presets of the speech task."""
 
 import dataclasses
+import math
+from collections.abc import Iterable
 
+from ls_keras.config import Preset
 from ls_keras.errors import InputError
 
 
@@ -83,6 +86,150 @@ class DataConfig:
             )
 
 
+@dataclasses.dataclass(frozen=True)
+class ModelConfig:
+    """The dimensions of listener and speller.
+
+    Attributes:
+        name: The network; `las` (listen, attend and spell) is the one there is.
+        convolutions: Convolutions over three frames in front of the encoder, each with a stride of
+            2.
+        convolution_width: Their features.
+        encoder_layers: LSTMs in both directions.
+        encoder_width: Units of each direction.
+        reductions: Behind how many of these LSTMs, from the first on, pairs of frames are joined.
+        decoder_width: Units of the decoder's LSTM.
+        embedding_width: Features of a token.
+        attention: `location`, `content` (without the convolution over what has been attended to)
+            or `uniform` (all frames alike: to see what attention is worth).
+        attention_width: Units that queries and frames are compared in.
+        location_filters: Filters of the convolution over what has been attended to.
+        location_kernel: Its size, encoded frames; odd.
+        guided_attention: Weight of a loss that pulls attention to the diagonal; 0: none.
+        guided_spread: How far from the diagonal it lets attention be, as a share of the utterance.
+        dropout: Rate before each LSTM of the encoder and before `logits`.
+        weight_noise: Standard deviation of noise on the weights of all LSTMs and of attention in
+            training.
+        time_masks: SpecAugment: runs of frames that are hidden in training.
+        time_share: Longest of them, as a share of the utterance.
+        band_masks: SpecAugment: runs of bands that are hidden in training.
+        band_share: Widest of them, as a share of all bands.
+    """
+
+    name: str = "las"
+    convolutions: int = 2
+    convolution_width: int = 64
+    encoder_layers: int = 2
+    encoder_width: int = 128
+    reductions: int = 1
+    decoder_width: int = 128
+    embedding_width: int = 64
+    attention: str = "location"
+    attention_width: int = 128
+    location_filters: int = 10
+    location_kernel: int = 15
+    guided_attention: float = 0.0
+    guided_spread: float = 0.2
+    dropout: float = 0.1
+    weight_noise: float = 0.0
+    time_masks: int = 0
+    time_share: float = 0.1
+    band_masks: int = 0
+    band_share: float = 0.2
+
+    def __post_init__(self):
+        _one_of("model.name", self.name, MODELS)
+        _one_of("model.attention", self.attention, ("location", "content", "uniform"))
+        widths = ("convolution_width", "encoder_width", "decoder_width", "embedding_width")
+        sizes = ("encoder_layers", "attention_width", "location_filters", "location_kernel")
+        for key in (*widths, *sizes):
+            _at_least(f"model.{key}", getattr(self, key), 1)
+        counts = ("convolutions", "reductions", "time_masks", "band_masks")
+        for key in (*counts, "guided_attention", "weight_noise"):
+            _at_least(f"model.{key}", getattr(self, key), 0)
+        if self.reductions > self.encoder_layers:
+            raise InputError(
+                f"Expected model.reductions of at most model.encoder_layers={self.encoder_layers}. "
+                f"Received: {self.reductions}"
+            )
+        if self.location_kernel % 2 != 1:
+            raise InputError(
+                f"Expected model.location_kernel to be odd. Received: {self.location_kernel}"
+            )
+        if not self.guided_spread > 0:
+            raise InputError(
+                f"Expected model.guided_spread above 0. Received: {self.guided_spread}"
+            )
+        if not 0 <= self.dropout < 1:
+            raise InputError(f"Expected model.dropout in [0, 1). Received: {self.dropout}")
+        for key in ("time_share", "band_share"):
+            if not 0 <= getattr(self, key) <= 1:
+                raise InputError(f"Expected model.{key} in [0, 1]. Received: {getattr(self, key)}")
+
+
+@dataclasses.dataclass(frozen=True)
+class DecodingConfig:
+    """How transcripts are searched for.
+
+    Attributes:
+        beam_size: Live beams of the search; 1 is greedy search.
+        length_penalty: Exponent a of ((5 + |y|) / 6)^a, which divides log p(y).
+        coverage: What each encoded frame that got more than `coverage_threshold` of attention adds
+            to the score of a transcript.
+        coverage_threshold: See `coverage`.
+        temperature: T: the logits are divided by it before the softmax.
+        batch_size: Utterances decoded together.
+        tokens_per_second: A transcript has at most `tokens_per_second × seconds + token_margin`
+            tokens, the utterance padded to one of few lengths.
+        token_margin: See `tokens_per_second`.
+    """
+
+    beam_size: int = 4
+    length_penalty: float = 0.0
+    coverage: float = 0.0
+    coverage_threshold: float = 0.5
+    temperature: float = 1.0
+    batch_size: int = 32
+    tokens_per_second: float = 8.0
+    token_margin: int = 10
+
+    def __post_init__(self):
+        for key in ("beam_size", "batch_size", "token_margin"):
+            _at_least(f"decoding.{key}", getattr(self, key), 1)
+        for key in ("length_penalty", "coverage", "tokens_per_second"):
+            if not 0 <= getattr(self, key) < math.inf:
+                raise InputError(
+                    f"Expected decoding.{key} to be a finite number ≥ 0. "
+                    f"Received: {getattr(self, key)}"
+                )
+        for key in ("temperature", "coverage_threshold"):
+            if not 0 < getattr(self, key) < math.inf:
+                raise InputError(
+                    f"Expected decoding.{key} to be a finite number > 0. "
+                    f"Received: {getattr(self, key)}"
+                )
+
+
+def _at_least(key: str, value: float, least: float) -> None:
+    if not value >= least:
+        raise InputError(f"Expected {key} of at least {least}. Received: {value}")
+
+
+def _one_of(key: str, value: str, choices: Iterable[str]) -> None:
+    if value not in choices:
+        raise InputError(f"Expected {key} to be one of {', '.join(choices)}. Received: {value!r}")
+
+
+PRESETS = (
+    Preset(
+        name="spoken-words",
+        purpose="The default: random words, spoken on the spot by many voices",
+        expected="being tuned",
+        settings={},
+    ),
+)
+
+MODELS = {"las": "LSTMs in both directions, and an LSTM decoder with location-aware attention"}
 DATA_SOURCES = {
     "spoken-words": "random strings of about 130 words, spoken by eSpeak NG in many voices",
     "MANIFEST": "a .tsv file (file, text, optional speaker and split) over WAV or FLAC files",

@@ -1,0 +1,66 @@
+"""The speech task: its table of contents."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ls_keras.config import Config
+from ls_keras.task import Examples, Progress, Scores, Task, TaskData
+from lsk_speech import config as settings
+
+
+class SpeechTask(Task):
+    """Utterances to text, with recurrent networks and attention."""
+
+    name = "speech"
+    summary = "Recognize speech with recurrent networks and attention"
+    extra = "ls-keras[speech]"
+    unit = "tokens"
+    data_config = settings.DataConfig
+    model_config = settings.ModelConfig
+    decoding_config = settings.DecodingConfig
+    presets = settings.PRESETS
+    models = settings.MODELS
+    data_sources = settings.DATA_SOURCES
+
+    def load_data(self, config: Config, artifacts: Mapping[str, bytes] | None = None) -> TaskData:
+        """Loads utterances and encodes their transcripts."""
+        from lsk_speech.data import load
+
+        return load(config, artifacts)
+
+    def prepare(self, config: Config, data: TaskData, directory: Path) -> None:
+        """Writes samples or features, transcripts and units."""
+        from lsk_speech.prepared import write_prepared
+
+        write_prepared(data, directory)
+
+    def build_model(self, config: Config, data: TaskData):
+        """Builds the recognizer."""
+        from lsk_speech.model import build_recognizer
+
+        return build_recognizer(config, data)
+
+    def import_layers(self) -> None:
+        """Imports front end, augmentation, encoder and decoder."""
+        import lsk_speech.model  # noqa: F401
+
+    def decode(
+        self, model, examples: Examples, config: Config, data: TaskData, progress: Progress
+    ) -> list[Any]:
+        """Recognizes the utterances of a split."""
+        from lsk_speech.decoding import recognize_examples
+
+        return recognize_examples(model, examples, config, data, progress)
+
+    def score(self, examples: Examples, outputs: Sequence[Any]) -> Scores:
+        """Computes word and character error rates."""
+        from lsk_speech.scoring import score
+
+        return score(examples.references, outputs)
+
+    def augment(self, config: Config):
+        """Returns SpecAugment as a layer: `layer(features, training=True)`."""
+        from lsk_speech.model import spec_augment
+
+        return spec_augment(config)

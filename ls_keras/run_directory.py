@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import sys
+import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -186,6 +187,10 @@ class RunDirectory:
                 f"Received: {self.path} without {self.model_file.name}"
             )
         file = self.calibrated_model_file if calibrated else self.model_file
+        if not zipfile.is_zipfile(file):
+            raise RunDirectoryError(
+                f"Expected a model that Keras saved. Received: {file}, which is damaged"
+            )
         return keras.saving.load_model(file, compile=False)
 
 

@@ -67,6 +67,13 @@ def test_a_run_without_a_model_is_told(tmp_path):
         run.load_model()
 
 
+def test_a_model_that_was_cut_off_is_told(tmp_path):
+    run = RunDirectory.create(tmp_path, {})
+    run.model_file.write_bytes(b"PK\x03\x04 and no end")
+    with pytest.raises(RunDirectoryError, match=r"Received: .*model\.keras, which is damaged"):
+        run.load_model()
+
+
 def test_another_schema_is_refused(tmp_path):
     run = RunDirectory.create(tmp_path / "run", {})
     run_directory.write_json(run.config_file, {"schema": 99})

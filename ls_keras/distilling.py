@@ -11,6 +11,7 @@ from ls_keras.config import Config
 from ls_keras.distillation import Distiller, TeacherLogits
 from ls_keras.distillation_config import DistillationConfig, model_sha256
 from ls_keras.errors import InputError
+from ls_keras.file_lock import locked
 from ls_keras.losses import SmoothedCE
 from ls_keras.progress import Reporter
 from ls_keras.run_directory import RunDirectory
@@ -52,19 +53,21 @@ def with_teacher_logits(task: Task, config: Config, data: TaskData, reporter: Re
             f"sees. Received: the layer {view!r}"
         )
     path, examples = Path(options.cache), data.splits["train"]
-    if path.exists():
-        cache = TeacherLogits.open(path, examples, options.teacher_sha256)
-    else:
-        cache = TeacherLogits.compute(
-            path,
-            load_teacher(task, options, data),
-            examples,
-            ignore_class=data.ignore_class,
-            top_k=options.top_k,
-            batch_size=config.training.batch_size,
-            teacher_id=options.teacher_sha256,
-            progress=reporter.counter("teacher's logits", "examples"),
-        )
+    # Of several students that start together, the first computes and the others wait.
+    with locked(path.with_name(f".{path.name}.lock"), wait=True):
+        if path.exists():
+            cache = TeacherLogits.open(path, examples, options.teacher_sha256)
+        else:
+            cache = TeacherLogits.compute(
+                path,
+                load_teacher(task, options, data),
+                examples,
+                ignore_class=data.ignore_class,
+                top_k=options.top_k,
+                batch_size=config.training.batch_size,
+                teacher_id=options.teacher_sha256,
+                progress=reporter.counter("teacher's logits", "examples"),
+            )
     if (cache.num_classes, cache.top_k) != (data.num_classes, options.top_k):
         raise InputError(
             f"Expected logits over {data.num_classes} classes with top_k={options.top_k}. "

@@ -140,6 +140,10 @@ class RunDirectory:
         """Returns where a split's reliability diagram is; its numbers are beside it."""
         return self.evaluation / f"reliability-{split}{'-calibrated' * calibrated}.png"
 
+    def picture_file(self, name: str, split: str) -> Path:
+        """Returns where a picture that the task drew of a split is; its numbers are beside it."""
+        return self.evaluation / f"{name}-{split}.png"
+
     @property
     def projection_file(self) -> Path:
         """Where the projection of the run's activations is; numbers and statistics beside it."""

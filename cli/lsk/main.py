@@ -23,6 +23,7 @@ from lsk.probe import probe
 from lsk.project import project
 from lsk.reliability import reliability
 from lsk.show import show
+from lsk.sweep_distillation import sweep_distillation
 from lsk.sweep_temperature import sweep_temperature
 from lsk.tasks import tasks
 from lsk.train import train
@@ -82,6 +83,7 @@ for _command in (
     project,
     probe,
     sweep_temperature,
+    sweep_distillation,
     show,
     tasks,
 ):

@@ -1,5 +1,7 @@
 """Figures, drawn with Matplotlib's object-oriented interface: no pyplot, no global state."""
 
+from ls_keras.plots.attention_map import AttentionMap, attention_map, attention_rows
+from ls_keras.plots.distillation_curves import distillation_curves, distillation_points
 from ls_keras.plots.information_curve import information_curve, information_rows
 from ls_keras.plots.mean_logits_map import mean_logits_map, mean_logits_rows
 from ls_keras.plots.projection_panels import projection_panels, projection_rows
@@ -8,6 +10,11 @@ from ls_keras.plots.style import save
 from ls_keras.plots.temperature_panels import temperature_panels
 
 __all__ = [
+    "AttentionMap",
+    "attention_map",
+    "attention_rows",
+    "distillation_curves",
+    "distillation_points",
     "information_curve",
     "information_rows",
     "mean_logits_map",

@@ -11,8 +11,10 @@ from tiny_task import NUM_CLASSES, Letters, TinyTask
 
 from ls_keras import config, experiment
 from ls_keras.checkpoints import Interrupted
+from ls_keras.distillation import TeacherLogits
 from ls_keras.distillation_config import taught_by
 from ls_keras.errors import InputError
+from ls_keras.file_lock import locked
 from ls_keras.progress import Reporter
 from ls_keras.run_directory import RunDirectory
 
@@ -197,6 +199,23 @@ def test_a_teacher_that_changed_or_has_no_logits_is_refused(student, tmp_path):
     other.model_file.write_bytes(other.model_file.read_bytes() + b" ")
     with pytest.raises(InputError, match="the teacher that the student began with"):
         experiment.train(task, resolved, student_run, silent())
+
+
+def test_of_students_that_start_together_one_computes_the_logits(teacher, tmp_path, monkeypatch):
+    """The others wait for the lock, which it holds meanwhile."""
+    task, resolved, _ = start(teacher, tmp_path / "run", cache=str(tmp_path / "logits"))
+    compute, held = TeacherLogits.compute, []
+
+    def computing(*arguments, **options):
+        with pytest.raises(BlockingIOError), locked(tmp_path / ".logits.lock", wait=False):
+            pass
+        held.append(True)
+        return compute(*arguments, **options)
+
+    monkeypatch.setattr(TeacherLogits, "compute", computing)
+    for _ in range(2):
+        experiment.with_teacher_logits(task, resolved, task.load_data(resolved), silent())
+    assert held == [True]
 
 
 def test_a_cache_of_other_classes_kept_is_refused(teacher, tmp_path):

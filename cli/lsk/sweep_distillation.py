@@ -1,0 +1,164 @@
+"""`lsk sweep-distillation`."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from ls_keras.distillation_grid import ALPHAS, SEEDS, TEMPERATURES
+from lsk import options
+
+# Settings that the sweep varies.
+_VARIED = ("training.alpha", "training.seed")
+
+
+class Numbers(click.ParamType):
+    """Numbers with commas between them."""
+
+    name = "numbers"
+
+    def convert(self, value, param, ctx):
+        """Returns a sorted tuple of floats."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            return tuple(sorted({float(part) for part in value.split(",")}))
+        except ValueError:
+            self.fail(f"Expected numbers separated by commas. Received: {value!r}", param, ctx)
+
+
+@click.command(name="sweep-distillation", short_help="Train teachers and students: Figure 5.")
+@click.option("--task", "task_name", default="image", show_default=True, help="Of all runs.")
+@click.option("--preset", help="The students' recipe. [default: the task's first]")
+@click.option("--teacher-preset", help="The teachers' recipe. [default: the task's first]")
+@click.option(
+    "--alphas",
+    type=Numbers(),
+    default=",".join(f"{alpha:g}" for alpha in ALPHAS),
+    show_default=True,
+    help="Label smoothing of teachers and of students alone; 0 among them.",
+)
+@click.option(
+    "--temperatures",
+    type=Numbers(),
+    default=",".join(f"{temperature:g}" for temperature in TEMPERATURES),
+    show_default=True,
+    help="Of the students of the teacher with α = 0.",
+)
+@click.option("--seeds", type=int, default=SEEDS, show_default=True, help="Runs of each point.")
+@click.option("--data", help="A data set's name, or a path, for all runs.")
+@click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Of the students.")
+@click.option(
+    "--teacher-set", "teacher_assignments", multiple=True, metavar="KEY=VALUE", help="Of teachers."
+)
+@click.option("--cache", is_flag=True, help="Compute a teacher's logits once, not every step.")
+@click.option("--split", default="validation", show_default=True, help="Which split errors are of.")
+@click.option("--jobs", type=int, default=1, show_default=True, help="Trainings at a time.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of runs and results. [default: runs/sweep-…]",
+)
+@options.backend
+@options.as_json
+@options.verbosity
+def sweep_distillation(
+    task_name: str,
+    preset: str | None,
+    teacher_preset: str | None,
+    alphas: tuple[float, ...],
+    temperatures: tuple[float, ...],
+    seeds: int,
+    data: str | None,
+    assignments: tuple[str, ...],
+    teacher_assignments: tuple[str, ...],
+    cache: bool,
+    split: str,
+    jobs: int,
+    out: Path | None,
+    backend: str | None,
+    as_json: bool,
+    verbose: bool,
+    quiet: bool,
+) -> None:
+    """Train teachers and students, and draw their errors against γ: the paper's Figure 5.
+
+    \b
+    lsk sweep-distillation --preset cifar10-alexnet --teacher-preset cifar10-resnet56 \\
+        --data FOLDER --alphas 0,.15,.3,.45,.6,.75 --temperatures 1,2,3,4,8,12,16 --seeds 5
+
+    Four curves: teachers with α; students with α alone; students of the teacher without smoothing
+    at rising T; students of smoothed teachers. Every point is a run below --out. Finished ones are
+    kept: after Ctrl-C the same command goes on, and more seeds or points take what is there.
+    Random augmentation of a student is its teacher's view, too; --cache is for students without.
+    """  # noqa: D301 - \b is Click's mark for lines to be left as they are
+    from ls_keras import config as configuration
+    from ls_keras.distillation_grid import Grid
+    from ls_keras.distillation_sweep import FIGURE_FILE
+    from ls_keras.distillation_sweep import sweep_distillation as sweep
+    from ls_keras.registry import load_task, needing_extra
+
+    grid = Grid(alphas, temperatures, seeds)
+    task = load_task(task_name)
+    student, teacher = (
+        configuration.resolve(task, name, _settings(data, texts))
+        for name, texts in ((preset, assignments), (teacher_preset, teacher_assignments))
+    )
+    out = out or Path("runs") / f"sweep-{task.name}-{student.preset}-of-{teacher.preset}"
+    if backend is not None:
+        os.environ["KERAS_BACKEND"] = backend  # for the trainings as for this process
+    reporter = options.reporter(verbose, quiet)
+    train = [sys.executable, "-c", "from lsk.main import main; main()", "train", "-q", "--resume"]
+    try:
+        with needing_extra(task):
+            score, rows = sweep(
+                task,
+                student,
+                teacher,
+                grid,
+                out,
+                reporter,
+                command=train,
+                split=split,
+                jobs=jobs,
+                cached=cache,
+            )
+    except KeyboardInterrupt:
+        reporter.warning("Interrupted; the same command goes on, with what is finished kept")
+        raise click.exceptions.Exit(130) from None
+    from ls_keras.plots import distillation_points
+
+    points = distillation_points(rows, score=score)
+    if as_json:
+        found = {"schema": 1, "split": split, "score": score, "points": points, "rows": rows}
+        click.echo(json.dumps(found, ensure_ascii=False))
+        return
+    click.echo(table(points, score))
+    click.echo(f"Saved: {out / FIGURE_FILE}, and the numbers beside it")
+
+
+def table(points, score: str) -> str:
+    """Returns a line for each point of each curve."""
+    lines = [f"{score:28}{'α':>6}{'T':>6}{'γ':>8}{'mean':>8}{'min':>8}{'max':>8}  seeds"]
+    for point in points:
+        numbers = "".join(f"{point[name]:8.2f}" for name in ("mean", "min", "max"))
+        lines.append(
+            f"{point['curve']:28}{point['alpha']:6g}{point['temperature']:6g}"
+            f"{point['gamma']:8.3f}{numbers}  {point['seeds']:5}"
+        )
+    return "\n".join(lines)
+
+
+def _settings(data: str | None, texts: tuple[str, ...]) -> dict[str, str]:
+    from ls_keras.errors import InputError
+
+    found = options.assignments(texts)
+    for key in _VARIED:
+        if key in found:
+            raise InputError(
+                f"Expected settings that the sweep does not vary (--alphas, --seeds). "
+                f"Received: {key}={found[key]}"
+            )
+    return {**({} if data is None else {"data.source": data}), **found}

@@ -67,6 +67,7 @@ class Synthesizer:
                 f"Received: error {self.sample_rate}"
             )
         self._library.espeak_SetSynthCallback(self._callback)
+        self._library.espeak_ng_SetRandSeed(ctypes.c_long(1))  # of breath; else the time is it
 
     def speak(self, text: str, voice: Voice) -> np.ndarray:
         """Returns `text`, spoken.

@@ -74,7 +74,7 @@ def _load(file: Path) -> dict[str, np.ndarray]:
     try:
         with np.load(file, allow_pickle=False) as archive:
             arrays = {key: archive[key] for key in archive.files}
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
         raise InputError(f"Expected an .npz file of features. Received: {file}: {error}") from error
     missing = [key for key in _NEEDED if key not in arrays]
     if missing:

@@ -10,6 +10,7 @@ from ls_keras.errors import InputError
 from ls_keras.task import Scores
 
 _RESAMPLINGS = 1000
+_NORMALIZATION = "NFKC, lower case, no punctuation but apostrophes in words"
 
 
 def score(references: Sequence[str], hypotheses: Sequence[str]) -> Scores:
@@ -74,10 +75,10 @@ def score(references: Sequence[str], hypotheses: Sequence[str]) -> Scores:
     drawn = rng.integers(len(counts), size=(_RESAMPLINGS, len(counts)))
     rates = 100 * errors[drawn].sum(1) / counts[drawn].sum(1)
     low, high = np.percentile(rates, (2.5, 97.5))
-    version = f"jiwer {importlib.metadata.version('jiwer')}"
+    signature = f"jiwer {importlib.metadata.version('jiwer')}, {_NORMALIZATION}"
     return Scores(
         {name: float(value) for name, value in values.items()},
         labels,
-        {"wer": version, "cer": version},
+        {"wer": signature},
         {"wer": (float(low), float(high))},
     )

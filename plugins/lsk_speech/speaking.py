@@ -108,7 +108,11 @@ def _start() -> subprocess.Popen:
         "LS_KERAS_LAZY": "1",  # no Keras there
         "OMP_NUM_THREADS": "1",
     }
-    return subprocess.Popen([sys.executable, "-m", __name__], env=environment, **pipes)
+    return subprocess.Popen(_command(), env=environment, **pipes)
+
+
+def _command() -> list[str]:
+    return [sys.executable, "-m", __name__]
 
 
 def _exchange(process: subprocess.Popen, lines: Sequence[Line], sample_rate: int):

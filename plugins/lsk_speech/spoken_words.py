@@ -20,7 +20,7 @@ from lsk_speech.speaking import Line, speak
 from lsk_speech.speech_cache import cache_folder, cached
 
 DEFAULT_UTTERANCES, HELD_OUT = 8000, 500
-_VERSION = 1  # of the words and draws: another one makes cached speech anew
+_VERSION = 2  # of the words and draws: another one makes cached speech anew
 
 # A letter is a word; "a" is not there: alone, it is read as the article.
 _WORDS = """

@@ -55,7 +55,7 @@ def read_speech(folder: Path) -> Speech:
         ends = np.load(folder / _OFFSETS)
         lines = (folder / _UTTERANCES).read_text(encoding="utf-8").splitlines()
         speakers, texts = zip(*(line.split("\t") for line in lines), strict=True)
-    except (OSError, ValueError) as error:
+    except (OSError, EOFError, ValueError) as error:
         raise InputError(
             f"Expected a split of utterances in {folder}. Received: {error}"
         ) from error

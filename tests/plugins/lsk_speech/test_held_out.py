@@ -1,0 +1,28 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lsk_speech.held_out import hold_out
+
+from ls_keras.errors import InputError
+
+
+@given(st.lists(st.sampled_from("abcdefghij"), min_size=20, max_size=60), st.integers(0, 5))
+def test_every_utterance_is_in_one_split(speakers, seed):
+    found = hold_out(speakers, ["validation", "test"], seed)
+    rows = np.sort(np.concatenate(list(found.values())))
+    assert rows.tolist() == list(range(len(speakers)))
+    assert all(len(found[split]) >= 0.1 * len(speakers) for split in ("validation", "test"))
+    if len(set(speakers)) >= 6:
+        heard = [{speakers[i] for i in found[split]} for split in found]
+        assert sum(map(len, heard)) == len(set(speakers))
+
+
+def test_few_speakers_are_in_all_splits():
+    found = hold_out(["a", "b"] * 50, ["test"], 0)
+    assert len(found["test"]) == 10
+
+
+def test_nothing_left_is_told():
+    with pytest.raises(InputError, match="at least 6 utterances to draw test from. Received: 5"):
+        hold_out(list("abcde"), ["test"], 0)

@@ -1,0 +1,125 @@
+import numpy as np
+import pytest
+import soundfile
+import speech_files
+from lsk_speech.config import DataConfig
+from lsk_speech.manifest import read_manifest
+from lsk_speech.sources import load_source
+
+from ls_keras.errors import InputError
+
+
+def options(manifest, **more):
+    return DataConfig(**{"source": str(manifest), "sample_rate": 8000, **more})
+
+
+def test_recordings_come_in_their_splits_with_normalized_text(tmp_path):
+    manifest = speech_files.write_manifest(tmp_path)
+    source = load_source(options(manifest))
+    assert {name: len(split) for name, split in source.splits.items()} == {
+        "train": 12,
+        "validation": 4,
+        "test": 5,
+    }
+    lines = [line.split("\t") for line in manifest.read_text().splitlines()[1:]]
+    train = source.splits["train"]
+    assert train.texts == [line[1].lower().rstrip("!") for line in lines[:12]]
+    assert train.speakers == [line[2] for line in lines[:12]]
+    samples, _ = soundfile.read(tmp_path / "3.wav", dtype="int16")
+    np.testing.assert_array_equal(train.rows[3], samples)
+    assert source.notes == ()
+
+
+def test_a_folder_with_a_manifest_will_do_and_rates_are_changed(tmp_path):
+    speech_files.write_manifest(tmp_path, rate=8000)
+    source = load_source(options(tmp_path, sample_rate=16000))
+    samples, _ = soundfile.read(tmp_path / "0.wav")
+    assert len(source.splits["train"].rows[0]) == 2 * len(samples)
+    assert source.sample_rate == 16000
+
+
+def test_without_splits_speakers_are_held_out(tmp_path):
+    rows = []
+    for i in range(40):
+        soundfile.write(tmp_path / f"{i}.wav", np.zeros(800), 8000)
+        rows.append(f"{i}.wav\tword\tspeaker{i % 10}")
+    manifest = tmp_path / "own.tsv"
+    manifest.write_text("\n".join(["file\ttext\tspeaker", *rows, ""]))
+    source = read_manifest(manifest, options(manifest))
+    heard = {name: set(split.speakers) for name, split in source.splits.items()}
+    assert [len(source.splits[name]) for name in ("train", "validation", "test")] == [32, 4, 4]
+    assert not heard["train"] & (heard["validation"] | heard["test"])
+    assert not heard["validation"] & heard["test"]
+    assert source.notes[0] == (
+        "validation: 4 utterances (1 speakers, not in training) held out of training"
+    )
+    again = read_manifest(manifest, options(manifest, split_seed=1))
+    assert {name: set(split.speakers) for name, split in again.splits.items()} != heard
+
+
+def test_without_speakers_utterances_are_held_out(tmp_path):
+    rows = [[f"{i}.wav", "word"] for i in range(20)]
+    for name, _ in rows:
+        soundfile.write(tmp_path / name, np.zeros(800), 8000)
+    source = load_source(options(speech_files.write_manifest(tmp_path, rows=rows)))
+    assert [len(source.splits[name]) for name in ("train", "validation", "test")] == [16, 2, 2]
+
+
+STEREO, TEXT = np.zeros((9, 2)), b"hello there"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, r"Expected a recording. Received: .*6\.wav \(row 7 of .*manifest.tsv\): no such"),
+        (STEREO, r"mono recording. Received: .*6\.wav \(row 7 of .*\), with 2 channels"),
+        (TEXT, r"WAV or FLAC recording. Received: .*6\.wav \(row 7 of .*\): Format not"),
+        (np.zeros(0), r"at least one sample. Received: .*6\.wav \(row 7 of .*, with 0 samples"),
+        (np.full(9, np.nan), r"finite samples. Received: .*6\.wav \(row 7 of .*, with nan"),
+    ],
+    ids=["missing", "stereo", "text", "0 samples", "NaN"],
+)
+def test_unusable_recordings_are_told_with_their_row(content, message, tmp_path):
+    rows = [[f"{i}.wav", "word"] for i in range(1, 21)]  # 1.wav in row 2
+    for name, _ in rows:
+        soundfile.write(tmp_path / name, np.zeros(80), 8000)
+    file = tmp_path / "6.wav"
+    file.unlink()
+    if isinstance(content, bytes):
+        file.write_bytes(content)
+    elif content is not None:
+        soundfile.write(file, content, 8000, subtype="FLOAT")
+    with pytest.raises(InputError, match=message):
+        load_source(options(speech_files.write_manifest(tmp_path, rows=rows)))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "Expected recordings in a manifest"),
+        ("file\ttext\n", "Expected recordings in a manifest"),
+        ("path\ttext\na.wav\tone\n", r"columns file, text .* Received: path, text in row 1"),
+        ("file,text\na.wav,one\n", r"columns file, text .* Received: file,text in row 1"),
+        ("file\ttext\na.wav\tone\nb.wav\n", "Expected 2 columns. Received: 1 in row 3"),
+        ("file\ttext\na.wav\t…!\n", "a transcript with a word. Received: '…!' in row 2"),
+        ("file\ttext\tsplit\na.wav\tone\tdemo\n", "Received: 'demo' in row 2"),
+        ("file\ttext\tsplit\na.wav\tone\ttest\n", "utterances for training. Received: test"),
+        ("file\ttext\na.wav\tone\n", "at least 9 utterances to draw validation, test from"),
+    ],
+)
+def test_unusable_manifests_are_told(text, message, tmp_path):
+    (tmp_path / "manifest.tsv").write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=message):
+        load_source(options(tmp_path))
+
+
+def test_bytes_that_are_no_text_are_told(tmp_path):
+    (tmp_path / "manifest.tsv").write_bytes(b"\xef\xbb\xbffile\ttext\r\na.wav\tone\r\nb\t\xff\r\n")
+    with pytest.raises(InputError, match=r"UTF-8 text. Received: .* in row 3 of"):
+        load_source(options(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["none.tsv", "."])
+def test_a_path_with_no_data_is_told(name, tmp_path):
+    with pytest.raises(InputError, match=r"Expected a manifest \(.tsv\), a folder with"):
+        load_source(options(tmp_path / name))

@@ -48,7 +48,10 @@ class _Temperature(click.ParamType):
     help="T that divides the logits, or the one that `lsk calibrate` fitted. [default: 1]",
 )
 @click.option(
-    "--n-best", type=int, metavar="N", help="N transcripts a file: file, tab, transcript."
+    "--n-best",
+    type=int,
+    metavar="N",
+    help="The best N transcripts that came to an end: file, tab, transcript.",
 )
 @click.option("--scores", is_flag=True, help="Each transcript's score and a tab before it.")
 @click.option("--batch-size", type=int, help="Recordings decoded together. [default: 32]")

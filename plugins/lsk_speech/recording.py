@@ -40,7 +40,8 @@ def read_recording(file: Path | bytes, sample_rate: int, name: str) -> np.ndarra
             rate, samples = sound.samplerate, sound.read(dtype="float32")
     except (soundfile.SoundFileError, OSError) as error:
         if isinstance(file, Path) and not file.is_file():
-            raise InputError(f"Expected a recording. Received: {name}: no such file") from error
+            what = "not a file" if file.exists() else "no such file"
+            raise InputError(f"Expected a recording. Received: {name}: {what}") from error
         reason = getattr(error, "error_string", None) or error
         raise InputError(f"Expected a WAV or FLAC recording. Received: {name}: {reason}") from error
     return to_int16(resample(check_samples(samples, name), rate, sample_rate))

@@ -14,7 +14,7 @@ FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 def modules() -> list[str]:
     """Returns every module that is shipped."""
     found = []
-    for name in ("ls_keras", "lsk", "lsk_translation"):
+    for name in ("ls_keras", "lsk", "lsk_speech", "lsk_translation"):
         package = importlib.import_module(name)
         found += [name, *(m.name for m in pkgutil.walk_packages(package.__path__, f"{name}."))]
     return found

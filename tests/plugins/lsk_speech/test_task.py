@@ -1,0 +1,37 @@
+import pytest
+import small_speech
+from lsk_speech.task import SpeechTask
+
+from ls_keras.config import resolve
+from ls_keras.errors import InputError
+from ls_keras.testing import TaskContract
+
+
+class TestSpeech(TaskContract):
+    def task(self):
+        return SpeechTask()
+
+    def settings(self, folder):
+        return small_speech.settings(folder)
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"model.name": "ctc"}, "one of las. Received: 'ctc'"),
+        ({"model.attention": "hard"}, "location, content, uniform. Received: 'hard'"),
+        ({"model.dropout": 1.0}, r"model.dropout in \[0, 1\)"),
+        ({"model.encoder_layers": 0}, "model.encoder_layers of at least 1"),
+        ({"model.convolutions": -1}, "model.convolutions of at least 0"),
+        ({"model.reductions": 3}, "at most model.encoder_layers=2. Received: 3"),
+        ({"model.location_kernel": 4}, "model.location_kernel to be odd. Received: 4"),
+        ({"model.guided_spread": 0}, "model.guided_spread above 0"),
+        ({"model.time_share": 1.5}, r"model.time_share in \[0, 1\]"),
+        ({"decoding.beam_size": 0}, "decoding.beam_size of at least 1"),
+        ({"decoding.coverage": -1}, "decoding.coverage to be a finite number ≥ 0"),
+        ({"decoding.temperature": 0}, "decoding.temperature to be a finite number > 0"),
+    ],
+)
+def test_bad_settings_are_told(setting, message):
+    with pytest.raises(InputError, match=message):
+        resolve(SpeechTask(), None, {**small_speech.SETTINGS, **setting})

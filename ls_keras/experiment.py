@@ -148,7 +148,7 @@ def evaluate(
     """Scores a run's saved model on every split but the training split.
 
     Writes `metrics.json`, the decoded outputs and, for each split, the reliability curve, its
-    diagram and the statistics that both are made of.
+    diagram, the statistics that both are made of, and what pictures the task draws.
 
     Args:
         task: The task.
@@ -195,6 +195,9 @@ def evaluate(
         scores = task.score(examples, outputs)
         if not calibrated:
             write_json(run.outputs / f"{split}.json", outputs)
+            pictures = task.illustrate(model, examples, outputs, config, data)
+            for name, (figure, rows) in pictures.items():
+                save_figure(figure, run.picture_file(name, split), rows)
         results[split] = {**scores.flat(), **predictions.metrics()}
         predictions.save(run.statistics_file(split, calibrated=calibrated))
         curve = predictions.curve(temperature=temperature)

@@ -16,6 +16,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     import keras
+    from matplotlib.figure import Figure
 
     from ls_keras.config import Config, Preset
 
@@ -144,6 +145,20 @@ class Task(abc.ABC):
     @abc.abstractmethod
     def score(self, examples: Examples, outputs: Sequence[Any]) -> Scores:
         """Compares decoded outputs with the references."""
+
+    def illustrate(
+        self,
+        model: "keras.Model",
+        examples: Examples,
+        outputs: Sequence[Any],
+        config: "Config",
+        data: TaskData,
+    ) -> Mapping[str, tuple["Figure", Sequence[Mapping[str, Any]]]]:
+        """Returns pictures of a split's outputs by name, each a figure and its numbers as rows.
+
+        `outputs` are what `decode` returned. They are saved beside the evaluation.
+        """
+        return {}
 
     def prepare(self, config: "Config", data: TaskData, directory: Path) -> None:
         """Writes loaded data into the empty `directory`, if the task offers that.

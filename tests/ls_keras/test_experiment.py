@@ -9,6 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from tiny_task import TinyTask
 
 from ls_keras import config, experiment
@@ -78,6 +79,25 @@ def test_evaluating_again_gives_the_same_scores(finished):
     assert {k: v for k, v in again.items() if k != "seconds"} == {
         k: v for k, v in before.items() if k != "seconds"
     }
+
+
+def test_pictures_of_a_task_are_saved_beside_the_evaluation(finished, monkeypatch):
+    task, resolved, run = finished
+    seen = []
+
+    def illustrate(self, model, examples, outputs, config, data):
+        seen.append((len(examples), len(outputs)))
+        return {"first-outputs": (Figure(), [{"output": str(o)} for o in outputs[:2]])}
+
+    monkeypatch.setattr(TinyTask, "illustrate", illustrate)
+    experiment.evaluate(task, resolved, run, silent())
+    assert seen == [(10, 10), (9, 9)]
+    for split in ("validation", "test"):
+        picture = run.evaluation / f"first-outputs-{split}.png"
+        assert picture.read_bytes()[:4] == b"\x89PNG"
+        outputs = json.loads((run.outputs / f"{split}.json").read_text())
+        numbers = json.loads(picture.with_suffix(".json").read_text())
+        assert [row["output"] for row in numbers] == [str(o) for o in outputs[:2]]
 
 
 def test_the_same_seed_gives_the_same_bytes(finished, tmp_path):

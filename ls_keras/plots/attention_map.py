@@ -1,0 +1,142 @@
+"""Attention as heat maps: when a decoder looked where, token by token."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ls_keras.errors import InputError
+from ls_keras.plots import style
+
+_COLUMNS = 2
+_LABELED = 80  # tokens up to which each is written beside its row
+
+
+@dataclasses.dataclass(frozen=True)
+class AttentionMap:
+    """The weights of attention while one example was decoded.
+
+    Attributes:
+        weights: Float array `(tokens, frames)`.
+        tokens: The tokens, one a row.
+        seconds: Duration of a frame.
+    """
+
+    weights: np.ndarray
+    tokens: Sequence[str]
+    seconds: float
+
+    def __post_init__(self):
+        weights = np.asarray(self.weights)
+        if weights.ndim != 2 or not weights.size or len(self.tokens) != len(weights):
+            raise InputError(
+                "Expected weights (tokens, frames), and a token for each row. "
+                f"Received: shape {weights.shape} and {len(self.tokens)} tokens"
+            )
+        if not self.seconds > 0:
+            raise InputError(f"Expected a duration of frames above 0. Received: {self.seconds}")
+
+
+Maps = AttentionMap | Mapping[str, AttentionMap]
+
+
+def attention_map(
+    maps: Maps, *, axes: Sequence[Axes] | None = None, title: str | None = "Attention"
+) -> Figure:
+    """Draws which frames were attended to at each token: time to the right, tokens downwards.
+
+    Where attention aligns, dark cells go down from the left to the right. Colors are on one scale
+    for all maps, 0 to 1.
+
+    Args:
+        maps: A map, or several by name.
+        axes: Axes to draw on, one a map; by default a new figure's.
+        title: Title of the figure; `None` for none.
+
+    Returns:
+        The figure, which no global state knows: save it with `ls_keras.plots.save`.
+
+    Raises:
+        InputError: If there is no map, something that is none, or not as many axes.
+
+    Example:
+        >>> import numpy as np
+        >>> from ls_keras.plots import AttentionMap, attention_map
+        >>> weights = np.array([[0.9, 0.1, 0.0], [0.0, 0.2, 0.8]])
+        >>> figure = attention_map({"yes": AttentionMap(weights, ["yes", "<end>"], 0.08)})
+        >>> figure.axes[0].get_xlabel(), figure.axes[0].get_title()
+        ('time (s)', 'yes')
+    """
+    named = _named(maps)
+    if axes is None:
+        columns = min(_COLUMNS, len(named))
+        rows = -(-len(named) // columns)
+        most = max(len(found.tokens) for found in named.values())
+        height = min(max(2.4, 0.6 + 0.17 * most), 9.0)
+        figure = style.new_figure(5.0 * columns + 0.6, height * rows + 0.3)
+        grid = figure.subplots(rows, columns, squeeze=False).ravel()
+        for unused in grid[len(named) :]:
+            unused.set_axis_off()
+        axes = list(grid[: len(named)])
+    axes = list(axes)
+    if len(axes) != len(named):
+        raise InputError(f"Expected {len(named)} axes, one a map. Received: {len(axes)}")
+    image: Any = None
+    for ax, (name, found) in zip(axes, named.items(), strict=True):
+        image = _draw(ax, found)
+        ax.set_title(name, fontsize=9)
+    figure = cast(Figure, axes[0].get_figure(root=True))
+    figure.colorbar(image, ax=axes, label="weight of attention", shrink=0.8)
+    if title:
+        figure.suptitle(title)
+    return figure
+
+
+def attention_rows(maps: Maps) -> list[dict[str, Any]]:
+    """Returns the numbers of the maps, one row a cell, for `ls_keras.plots.save`."""
+    return [
+        {
+            "map": name,
+            "position": n,
+            "token": str(token),
+            "start": round(i * found.seconds, 6),
+            "weight": float(weight),
+        }
+        for name, found in _named(maps).items()
+        for n, (token, row) in enumerate(zip(found.tokens, found.weights, strict=True))
+        for i, weight in enumerate(row)
+    ]
+
+
+def _draw(ax: Axes, found: AttentionMap):
+    tokens, frames = np.asarray(found.weights).shape
+    image = ax.imshow(
+        found.weights,
+        cmap="Blues",
+        vmin=0,
+        vmax=1,
+        aspect="auto",
+        interpolation="nearest",
+        extent=(0, frames * found.seconds, tokens - 0.5, -0.5),
+    )
+    if tokens <= _LABELED:
+        size = 8 if tokens <= 20 else 5
+        ax.set_yticks(range(tokens), [str(token) for token in found.tokens], fontsize=size)
+    ax.set(xlabel="time (s)", ylabel="token")
+    return image
+
+
+def _named(maps) -> dict[str, AttentionMap]:
+    named = {"": maps} if isinstance(maps, AttentionMap) else maps
+    if (
+        not isinstance(named, Mapping)
+        or not named
+        or not all(isinstance(found, AttentionMap) for found in named.values())
+    ):
+        raise InputError(
+            f"Expected an AttentionMap, or a mapping of names to them. Received: {maps!r:.80}"
+        )
+    return dict(named)

@@ -59,6 +59,14 @@ class SpeechTask(Task):
 
         return score(examples.references, outputs)
 
+    def illustrate(
+        self, model, examples: Examples, outputs: Sequence[Any], config: Config, data: TaskData
+    ):
+        """Draws the attention to some utterances."""
+        from lsk_speech.illustration import draw_attention
+
+        return {"attention": draw_attention(model, examples, outputs, config, data)}
+
     def augment(self, config: Config):
         """Returns SpecAugment as a layer: `layer(features, training=True)`."""
         from lsk_speech.model import spec_augment

@@ -25,7 +25,7 @@ def runs(row):
 def test_runs_of_frames_are_shares_of_each_utterance():
     frames = hidden(SpecAugment(time_masks=1, time_share=0.4, seed=0))
     assert (frames == frames[:, :, :1]).all()  # all features of a frame
-    lengths = {n: [runs(f[:n, 0]) for f in frames[LENGTH == n]] for n in (10, 25, 40)}
+    lengths = {n: [runs(f[:n, 0]) for f in frames[n == LENGTH]] for n in (10, 25, 40)}
     for n, of_length in lengths.items():
         assert all(len(r) <= 1 for r in of_length)
         longest = max(r.max(initial=0) for r in of_length)

@@ -67,7 +67,7 @@ class DataConfig:
             ("bands", 1),
             ("sample_rate", 1000),
             ("utterances", 1),
-            ("max_seconds", 0.1),
+            ("max_seconds", 0.01),
             ("min_words", 1),
             ("split_seed", 0),
         ):

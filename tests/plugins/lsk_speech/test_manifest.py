@@ -73,11 +73,12 @@ STEREO, TEXT = np.zeros((9, 2)), b"hello there"
     [
         (None, r"Expected a recording. Received: .*6\.wav \(row 7 of .*manifest.tsv\): no such"),
         (STEREO, r"mono recording. Received: .*6\.wav \(row 7 of .*\), with 2 channels"),
+        ("PCM_U8", r"16 bits or more. Received: .*6\.wav \(row 7 of .*\), with 8-bit samples"),
         (TEXT, r"WAV or FLAC recording. Received: .*6\.wav \(row 7 of .*\): Format not"),
         (np.zeros(0), r"at least one sample. Received: .*6\.wav \(row 7 of .*, with 0 samples"),
         (np.full(9, np.nan), r"finite samples. Received: .*6\.wav \(row 7 of .*, with nan"),
     ],
-    ids=["missing", "stereo", "text", "0 samples", "NaN"],
+    ids=["missing", "stereo", "8 bits", "text", "0 samples", "NaN"],
 )
 def test_unusable_recordings_are_told_with_their_row(content, message, tmp_path):
     rows = [[f"{i}.wav", "word"] for i in range(1, 21)]  # 1.wav in row 2
@@ -87,6 +88,8 @@ def test_unusable_recordings_are_told_with_their_row(content, message, tmp_path)
     file.unlink()
     if isinstance(content, bytes):
         file.write_bytes(content)
+    elif isinstance(content, str):
+        soundfile.write(file, np.zeros(80), 8000, subtype=content)
     elif content is not None:
         soundfile.write(file, content, 8000, subtype="FLOAT")
     with pytest.raises(InputError, match=message):

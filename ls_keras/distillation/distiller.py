@@ -46,8 +46,10 @@ class Distiller(keras.Model):
         scale_by_temperature: Whether to multiply the teacher's term by T · T_s. Default: `False`.
         ignore_class: A label id, or several, whose positions do not count. Default: `None`.
         teacher_view: The name of a layer of the student, such as its augmentation, whose output
-            the teacher gets in training in place of the input: both see the same random view. The
-            student must be functional, with one input. Default: `None`, the input itself.
+            the teacher gets in training: both see the same random view. It takes the place of the
+            teacher's input where there is one input; of several, that of the output of the
+            teacher's layer of this name. The student must be functional. Default: `None`, the
+            input itself.
         reduction: As in Keras's losses. Default: `"sum_over_batch_size"`.
 
     Raises:
@@ -115,7 +117,12 @@ class Distiller(keras.Model):
         self.student = student
         self.teacher: Any = teacher
         self.teacher_view, self.reduction = teacher_view, reduction
-        self._viewing = None if teacher_view is None else _viewing(student, teacher, teacher_view)
+        self._viewing: Any = None
+        self._teacher_of_view: Any = None
+        if teacher_view is not None:
+            self._viewing = _viewing(student, teacher, teacher_view)
+            if len(student.inputs) > 1:
+                self._teacher_of_view = _from_layer(teacher, teacher_view)
         self.built = student.built
 
     def compile(self, optimizer="rmsprop", loss=None, **kwargs):
@@ -141,7 +148,10 @@ class Distiller(keras.Model):
         if self._viewing is None:
             z = self.student(inputs, training=True)
         else:
-            view, z = self._viewing(keras.tree.flatten(inputs)[0], training=True)
+            flat = keras.tree.flatten(inputs)
+            view, z = self._viewing(flat, training=True)
+            if self._teacher_of_view is not None:
+                z_teacher = self._teacher_of_view([view, *flat], training=False)
             inputs = keras.tree.map_structure(lambda _: view, inputs)
         if z_teacher is None:
             z_teacher = self.teacher(inputs, training=False)
@@ -284,11 +294,21 @@ def _check_no_augmentation(student: keras.Model) -> None:
 def _viewing(student: keras.Model, teacher: keras.Model | None, name: str) -> keras.Model:
     """Returns the student with the output of the layer `name` before its logits."""
     layers = {layer.name: layer for layer in student.layers}
-    if teacher is None or name not in layers or len(getattr(student, "inputs", None) or ()) != 1:
+    if teacher is None or name not in layers or not getattr(student, "inputs", None):
         raise InputError(
-            "Expected teacher_view to be a layer of a functional student with one input, and a "
-            f"teacher. Received: {name!r} with student {student.name!r}, of layers "
+            "Expected teacher_view to be a layer of a functional student, and a teacher. "
+            f"Received: {name!r} with student {student.name!r}, of layers {', '.join(layers)}"
+        )
+    return keras.Model(student.inputs, [layers[name].output, student.outputs[0]], name="viewing")
+
+
+def _from_layer(teacher: keras.Model, name: str) -> keras.Model:
+    """Returns the teacher with the output of the layer `name` as an input, before the others."""
+    layers = {layer.name: layer for layer in teacher.layers}
+    if name not in layers or not getattr(teacher, "inputs", None):
+        raise InputError(
+            "Expected a functional teacher with the layer that teacher_view names, as there are "
+            f"several inputs. Received: {name!r} with teacher {teacher.name!r}, of layers "
             f"{', '.join(layers)}"
         )
-    view = layers[name].output
-    return keras.Model(student.inputs[0], [view, student.outputs[0]], name="viewing")
+    return keras.Model([layers[name].output, *teacher.inputs], teacher.outputs[0])

@@ -165,6 +165,27 @@ def test_the_teacher_sees_the_view_of_the_student():
     assert losses[1] > 0.1
 
 
+def two_inputs(kind):
+    """Noise on one of two inputs, then a layer on their sum."""
+    first, second = (keras.Input((FEATURES,), name=name) for name in ("first", "second"))
+    noisy = kind(name="noise")(first * 2.0)
+    logits = layers.Dense(K, name="logits")(noisy + second)
+    return keras.Model({"first": first, "second": second}, logits)
+
+
+def test_of_several_inputs_the_teacher_goes_on_from_the_view():
+    x, y = data()
+    student, teacher = two_inputs(RandomNoise), two_inputs(layers.Identity)
+    student.set_weights([*teacher.get_weights(), *student.get_weights()[2:]])
+    losses = []
+    for view in ("noise", None):
+        distiller = Distiller(student, teacher, loss="squared-logits", teacher_view=view)
+        distiller.compile(keras.optimizers.SGD(0.0))
+        losses += distiller.fit({"first": x, "second": x[::-1]}, y, verbose=0).history["loss"]
+    assert losses[0] == pytest.approx(0, abs=1e-10)
+    assert losses[1] > 0.1
+
+
 def test_the_students_own_losses_count_and_the_teachers_do_not():
     x, y = data()
     student = linear(kernel_regularizer=keras.regularizers.L2(0.5))
@@ -269,6 +290,12 @@ def other_classes():
         (augmenting, lambda: None, {}, "without random augmentation.*'random_noise"),
         (linear, linear, {"teacher_view": "noise"}, "teacher_view to be a layer"),
         (linear, lambda: None, {"teacher_view": "logits"}, "and a teacher"),
+        (
+            lambda: two_inputs(RandomNoise),
+            linear,
+            {"teacher_view": "noise"},
+            "functional teacher with the layer .* Received: 'noise'",
+        ),
         (linear, linear, {"beta": 2}, "0 ≤ beta ≤ 1"),
         (linear, linear, {"loss": "kl"}, "one of cross-entropy"),
     ],

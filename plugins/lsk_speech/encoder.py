@@ -41,6 +41,8 @@ def encode(features, length, config: ModelConfig, seed: int):
         name = f"encoder_{i}"
         x = keras.layers.Dropout(config.dropout, seed=seed + i, name=f"{name}_dropout")(x)
         x = _both_directions(x, length, config, seed + i, name)
+        # What an LSTM gives is small; attention to it would stay flat for long.
+        x = keras.layers.LayerNormalization(name=f"{name}_normalized")(x)
         last = i == config.encoder_layers - 1
         x = WithoutPadding(name="encoded" if last else f"{name}_masked")(x, length)
         if i < config.reductions:

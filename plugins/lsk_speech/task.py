@@ -68,7 +68,7 @@ class SpeechTask(Task):
         return {"attention": draw_attention(model, examples, outputs, config, data)}
 
     def augment(self, config: Config):
-        """Returns SpecAugment as a layer: `layer(features, training=True)`."""
+        """Returns SpecAugment, `layer(features, training=True)`, if anything is to be hidden."""
         from lsk_speech.model import spec_augment
 
-        return spec_augment(config)
+        return spec_augment(config) if config.model.time_masks or config.model.band_masks else None

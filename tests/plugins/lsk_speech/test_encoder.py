@@ -42,14 +42,14 @@ def test_what_follows_the_end_changes_nothing(features, options):
     for more in (1, 2, 13):
         wide, _ = model([np.pad(features, ((0, 0), (0, more), (0, 0))), LENGTH])
         wide = numpy(wide)
-        np.testing.assert_allclose(wide[:, : frames[0]], narrow, atol=1e-6)
+        np.testing.assert_allclose(wide[:, : frames[0]], narrow, atol=1e-5)
         assert not wide[:, frames[0] :].any()
     for row, n in enumerate(frames):
         assert not narrow[row, n:].any()
         assert narrow[row, :n].any()
         # Alone, an utterance is what it is among others.
         alone, _ = model([features[row : row + 1, : LENGTH[row]], LENGTH[row : row + 1]])
-        np.testing.assert_allclose(numpy(alone)[0, :n], narrow[row, :n], atol=1e-6)
+        np.testing.assert_allclose(numpy(alone)[0, :n], narrow[row, :n], atol=1e-5)
 
 
 def test_every_frame_sees_the_whole_utterance(features):

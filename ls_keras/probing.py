@@ -68,9 +68,8 @@ def probe(
         RunDirectoryError: If the run has no checkpoint.
     """
     if len(classes) != 2:
-        raise InputError(
-            f"Expected two classes. Received: {len(classes)}, {', '.join(classes) or 'none'}"
-        )
+        given = f"{len(classes)} ({', '.join(classes)})" if classes else "none"
+        raise InputError(f"Expected two classes. Received: {given}")
     check_draws(draws)
     if per_class < 1 or batch_size < 1:
         raise InputError(

@@ -85,9 +85,10 @@ def project_runs(
             f"Received: {[str(run.directory.path) for run in runs]}"
         )
     if nearest is None and len(classes) != 3:
-        raise InputError(
-            f"Expected three classes, or nearest. Received: {len(classes)}, {', '.join(classes)}"
-        )
+        given = f"{len(classes)} ({', '.join(classes)})" if classes else "none"
+        raise InputError(f"Expected three classes, or nearest. Received: {given}")
+    if limit is not None and limit < 1:
+        raise InputError(f"Expected a limit of at least 1. Received: {limit}")
     panels: dict[str, Projection] = {}
     maps: dict[str, MeanLogits] = {}
     results: dict[str, Any] = {"schema": SCHEMA, "split": split, "runs": []}

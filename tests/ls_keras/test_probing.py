@@ -79,7 +79,7 @@ def test_some_examples_of_each_class(run):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"classes": ("red",)}, "two classes. Received: 1, red"),
+        ({"classes": ("red",)}, r"two classes\. Received: 1 \(red\)"),
         ({"classes": ("red", "pink")}, "'pink'"),
         ({"draws": 1}, "two draws"),
         ({"per_class": 0}, "per_class=0"),

@@ -105,7 +105,8 @@ def test_nearest_fills_up_to_three(points):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"classes": ("red", "blue")}, "Received: 2"),
+        ({"classes": ("red", "blue")}, r"Received: 2 \(red, blue\)"),
+        ({"nearest": "red", "limit": 0}, "limit of at least 1"),
         ({}, "three classes, or nearest"),
         ({"classes": ("red", "blue", "pink")}, "'pink'"),
         ({"classes": ("red", "blue", "0")}, "different classes"),

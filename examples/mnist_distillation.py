@@ -23,8 +23,7 @@ TEACHER = ("--preset", "mnist-mlp-teacher")
 STUDENT = ("--preset", "mnist-mlp-student")
 DISTILLED = (*STUDENT, "--loss", "squared-logits", "--beta", "0.6", "--learning-rate", "0.03")
 # Dropout and the students' rate: the best of three on validation, for each teacher by itself.
-HARD = ("--alpha", "0", "--set", "model.dropout=0.2")
-SMOOTHED = ("--alpha", "0.1", "--set", "model.dropout=0")
+HARD, SMOOTHED = ("--alpha", "0"), ("--alpha", "0.1")
 PAPER = {
     "teacher, hard": 0.67,
     "teacher, smoothed": 0.59,

@@ -206,8 +206,8 @@ PRESETS = (
         settings={
             **_MNIST,
             "data.shift": 2,
-            "model.dropout": 0.2,
-            "training.epochs": 30,
+            "model.dropout": 0.1,
+            "training.epochs": 25,
             "optimizer.learning_rate": 0.3,
         },
     ),
@@ -218,7 +218,7 @@ PRESETS = (
         settings={
             **_MNIST,
             "model.width": 800,
-            "training.epochs": 30,
+            "training.epochs": 15,
             "optimizer.learning_rate": 0.3,
         },
     ),

@@ -166,7 +166,7 @@ PRESETS = (
     Preset(
         name="multi30k-tiny",
         purpose="A small Transformer for Multi30k (29,000 image captions): --data FOLDER",
-        expected="hours on 2 cores, minutes on one GPU",
+        expected="hours on 2 cores, minutes on one GPU; not run to the end",
         settings={
             "data.vocabulary_size": 8000,
             "data.subwords": "bpe",

@@ -1,10 +1,10 @@
 """Slow checks of what the documentation states: `python benchmarks/verify.py [FOLDER]`.
 
 Trains the default translation task and holds its test BLEU to 60, the default image task, its test
-error to 3 %, and the default speech task, its test WER to 12 %, and above 50 % with attention forced
-to be uniform. Trains both ImageNet presets for a step at 299 × 299, on generated images in a TFDS
-folder. With a FOLDER that holds `multi30k/` (`train.en`, `train.de`, `val.*`, `test*.*`, plain
-or .gz) it also trains an epoch of the preset `multi30k-tiny` and translates with it.
+error to 3 %, and the default speech task, its test WER to 12 % (above 50 % with attention forced to
+be uniform). Trains both ImageNet presets for a step at 299 × 299, on generated images in a TFDS
+folder. With a FOLDER that holds `multi30k/` (`train.en`, `train.de`, `val.*`, `test*.*`, plain or
+.gz) it also trains an epoch of the preset `multi30k-tiny` and translates with it.
 """
 
 import json

@@ -114,6 +114,8 @@ class ModelConfig:
         time_share: Longest of them, as a share of the utterance.
         band_masks: SpecAugment: runs of bands that are hidden in training.
         band_share: Widest of them, as a share of all bands.
+        band_warp: How far bands are shifted in training, at most, as a share of all bands, so that
+            each utterance gets a voice of its own; not for cepstra.
     """
 
     name: str = "las"
@@ -136,6 +138,7 @@ class ModelConfig:
     time_share: float = 0.1
     band_masks: int = 0
     band_share: float = 0.2
+    band_warp: float = 0.0
 
     def __post_init__(self):
         _one_of("model.name", self.name, MODELS)
@@ -162,7 +165,7 @@ class ModelConfig:
             )
         if not 0 <= self.dropout < 1:
             raise InputError(f"Expected model.dropout in [0, 1). Received: {self.dropout}")
-        for key in ("time_share", "band_share"):
+        for key in ("time_share", "band_share", "band_warp"):
             if not 0 <= getattr(self, key) <= 1:
                 raise InputError(f"Expected model.{key} in [0, 1]. Received: {getattr(self, key)}")
 

@@ -50,6 +50,7 @@ def spec_augment(config: Config) -> SpecAugment:
         time_share=options.time_share,
         band_masks=options.band_masks,
         band_share=options.band_share,
+        band_warp=options.band_warp,
         groups=3 if config.data.deltas else 1,
         seed=config.training.seed,
         name="spec_augment",

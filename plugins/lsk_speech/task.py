@@ -68,7 +68,9 @@ class SpeechTask(Task):
         return {"attention": draw_attention(model, examples, outputs, config, data)}
 
     def augment(self, config: Config):
-        """Returns SpecAugment, `layer(features, training=True)`, if anything is to be hidden."""
+        """Returns SpecAugment, `layer(features, training=True)`, if it does anything."""
         from lsk_speech.model import spec_augment
 
-        return spec_augment(config) if config.model.time_masks or config.model.band_masks else None
+        options = config.model
+        acts = options.time_masks or options.band_masks or options.band_warp
+        return spec_augment(config) if acts else None

@@ -47,6 +47,21 @@ def test_bands_are_hidden_in_all_groups_alike():
     assert max(runs(b[:4]).max(initial=0) for b in bands) <= 4
 
 
+def test_bands_come_from_not_too_far_away_and_in_order():
+    """Each band holds its number, so its value says where it comes from."""
+    numbers = np.broadcast_to(np.tile(np.arange(20.0, dtype=np.float32), 2), (50, 3, 40))
+    layer = SpecAugment(band_warp=0.15, groups=2, seed=0)
+    found = keras.ops.convert_to_numpy(layer(numbers, training=True))
+    np.testing.assert_allclose(found[:, :, :20], found[:, :, 20:], rtol=1e-5)
+    np.testing.assert_allclose(found, np.broadcast_to(found[:, :1], found.shape), rtol=1e-5)
+    shifts = found[:, 0, :20] - np.arange(20)
+    assert 2 < np.abs(shifts).max() <= 3
+    assert (np.diff(found[:, 0, :20]) > -0.5).all()
+    inner = np.diff(shifts, 2)[:, 3:5]  # linear between the anchors 0, 6⅓, 12⅔ and 19
+    np.testing.assert_allclose(inner, 0, atol=1e-4)
+    assert len(np.unique(shifts[:, 10])) == 50
+
+
 def test_it_acts_in_training_only_and_anew_each_time():
     layer = SpecAugment(time_masks=2, band_masks=1, seed=0)
     np.testing.assert_array_equal(keras.ops.convert_to_numpy(layer(ONES)), ONES)
@@ -62,13 +77,13 @@ def test_a_seed_and_its_state_give_the_same_again():
 
 
 def test_the_configuration_gives_the_same_layer():
-    layer = SpecAugment(time_masks=2, time_share=0.3, band_masks=1, groups=2, seed=4)
+    layer = SpecAugment(time_masks=2, time_share=0.3, band_masks=1, band_warp=0.1, groups=2, seed=4)
     again = SpecAugment.from_config(layer.get_config())
     np.testing.assert_array_equal(hidden(layer), hidden(again))
 
 
 def test_bad_options_are_told():
-    with pytest.raises(InputError, match=r"shares in \[0, 1\]. Received: 0 and 0, 1.5 and 0.2"):
+    with pytest.raises(InputError, match=r"shares in \[0, 1\]. Received: 0 and 0, 1.5, 0.2, 0.0"):
         SpecAugment(time_share=1.5)
     with pytest.raises(InputError, match="5 equal groups. Received: 12"):
         SpecAugment(groups=5)(ONES)

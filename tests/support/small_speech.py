@@ -14,6 +14,7 @@ SETTINGS = {
     "data.normalization": "none",  # an utterance of one word would become noise
     "data.bands": 8,
     "model.convolution_width": 8,
+    "model.encoder_layers": 1,
     "model.encoder_width": 6,
     "model.decoder_width": 10,
     "model.embedding_width": 5,
@@ -23,7 +24,7 @@ SETTINGS = {
     "training.epochs": None,
     "training.steps": 4,
     "training.batch_size": 8,
-    "training.buckets": 2,
+    "training.buckets": 1,
     "training.jit_compile": False,
     "decoding.batch_size": 5,
 }

@@ -71,7 +71,6 @@ def test_greedy_and_beam_agree_on_a_model_that_is_certain(tmp_path):
             **small,
             "data.utterances": 8,
             "model.dropout": 0,
-            "training.buckets": 1,
             "optimizer.learning_rate": 0.03,
         },
     )

@@ -23,7 +23,7 @@ class TestSpeech(TaskContract):
         ({"model.dropout": 1.0}, r"model.dropout in \[0, 1\)"),
         ({"model.encoder_layers": 0}, "model.encoder_layers of at least 1"),
         ({"model.convolutions": -1}, "model.convolutions of at least 0"),
-        ({"model.reductions": 3}, "at most model.encoder_layers=2. Received: 3"),
+        ({"model.reductions": 3}, "at most model.encoder_layers=1. Received: 3"),
         ({"model.location_kernel": 4}, "model.location_kernel to be odd. Received: 4"),
         ({"model.guided_spread": 0}, "model.guided_spread above 0"),
         ({"model.time_share": 1.5}, r"model.time_share in \[0, 1\]"),

@@ -2,7 +2,7 @@
 
 For each seed it trains a teacher of hard targets, with dropout, and one of smoothed targets; a
 student of each, by 0.4 · cross-entropy + 0.6 · ½ ‖z − z^t‖²; and a student alone. It ends with a
-table, `mnist.md`: errors, and differences with standard errors that are paired by test image and by
+table, `mnist-test.md`: errors, and differences with standard errors that are paired by image and by
 seed. Runs that are finished are kept: started again, it goes on.
 
     python examples/mnist_distillation.py --data FOLDER --out runs/mnist
@@ -53,23 +53,25 @@ DIFFERENCES = (  # each with its weights on the networks' errors
 
 
 def main() -> None:
-    """Runs the sequence of `lsk` commands; writes `mnist.json` and `.md` beside the runs."""
+    """Runs the sequence of `lsk` commands; writes `mnist-SPLIT.json` and `.md` beside the runs."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", required=True, help="folder with the idx files, or a TFDS name")
     parser.add_argument("--out", type=Path, required=True, help="folder of runs and results")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    parser.add_argument("--split", choices=["test", "validation"], default="test")
     parser.add_argument("more", nargs="*", help="options of every training")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     wrong: dict[str, list[np.ndarray]] = {}
     for seed in options.seeds:
         for network, run in runs_of_seed(options, seed).items():
-            wrong.setdefault(network, []).append(mistakes(run))
+            wrong.setdefault(network, []).append(mistakes(run, options.split))
     errors = {name: np.stack(of_seeds) for name, of_seeds in wrong.items()}  # seeds × images
     rows = [*error_rows(errors), *difference_rows(errors)]
-    (options.out / "mnist.json").write_text(json.dumps(rows, indent=2) + "\n")
-    table = "\n".join(table_lines(rows)) + "\n"
-    (options.out / "mnist.md").write_text(table)
+    file = options.out / f"mnist-{options.split}.json"
+    file.write_text(json.dumps(rows, indent=2) + "\n")
+    table = "\n".join(table_lines(rows, f"{options.split} error, %")) + "\n"
+    file.with_suffix(".md").write_text(table)
     print(table, end="")
 
 
@@ -107,9 +109,10 @@ def lsk(*arguments: str) -> None:
         raise SystemExit(done.returncode)
 
 
-def mistakes(run: Path) -> np.ndarray:
-    """Returns whether each test image was named wrongly, float64 `(images,)`."""
-    with np.load(run / "evaluation" / "statistics-test.npz", allow_pickle=False) as statistics:
+def mistakes(run: Path, split: str) -> np.ndarray:
+    """Returns whether each image of a split was named wrongly, float64 `(images,)`."""
+    file = run / "evaluation" / f"statistics-{split}.npz"
+    with np.load(file, allow_pickle=False) as statistics:
         return 1.0 - statistics["correct"].astype(np.float64)
 
 
@@ -158,9 +161,9 @@ def standard_error(values: np.ndarray) -> float:
     return float(np.sqrt(variance / values.size))
 
 
-def table_lines(rows: list[dict]) -> list[str]:
+def table_lines(rows: list[dict], head: str) -> list[str]:
     """Returns a Markdown table."""
-    heads = ["test error, %", "mean", "± s.e.", "min", "max", "the paper"]
+    heads = [head, "mean", "± s.e.", "min", "max", "the paper"]
     lines = [f"| {heads[0]:33} |" + "".join(f" {head:>9} |" for head in heads[1:])]
     lines.append("|" + "-" * 35 + "|" + "---------: |" * (len(heads) - 1))
     for row in rows:

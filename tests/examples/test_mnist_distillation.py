@@ -1,6 +1,7 @@
 import importlib.util
 import json
 import struct
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -59,11 +60,11 @@ def test_the_sequence_runs_and_its_table_is_the_runs(
     monkeypatch.setattr("sys.argv", [str(part) for part in command])
     example.main()
     assert len(called) == len(NETWORKS)
-    assert capsys.readouterr().out.endswith((out / "mnist.md").read_text())
+    assert capsys.readouterr().out.endswith((out / "mnist-test.md").read_text())
     metrics = {
         name: json.loads((out / f"{name}-seed0" / "metrics.json").read_text()) for name in NETWORKS
     }
-    rows = {row["what"]: row for row in json.loads((out / "mnist.json").read_text())}
+    rows = {row["what"]: row for row in json.loads((out / "mnist-test.json").read_text())}
     error = {name: metrics[name]["test"]["top_1_error"] for name in NETWORKS}
     assert rows["teacher, hard"]["mean"] == pytest.approx(error["hard"])
     assert rows["student alone"]["mean"] == pytest.approx(error["student-alone"])
@@ -77,7 +78,12 @@ def test_the_sequence_runs_and_its_table_is_the_runs(
     (out / "student-alone-seed0" / "metrics.json").unlink()
     example.main()
     assert called[len(NETWORKS) :] == [("train", "--resume", str(out / "student-alone-seed0"))]
-    assert {row["what"]: row for row in json.loads((out / "mnist.json").read_text())} == rows
+    assert {row["what"]: row for row in json.loads((out / "mnist-test.json").read_text())} == rows
+    monkeypatch.setattr("sys.argv", [*sys.argv[:1], "--split", "validation", *sys.argv[1:]])
+    example.main()
+    of_validation = json.loads((out / "mnist-validation.json").read_text())
+    error = metrics["hard"]["validation"]["top_1_error"]
+    assert of_validation[0]["mean"] == pytest.approx(error)
 
 
 def test_the_standard_error_is_of_seeds_and_of_images(example):

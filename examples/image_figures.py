@@ -122,7 +122,9 @@ def train(options: argparse.Namespace, alpha: float, run: Path) -> None:
 def lsk(*arguments: str | Path) -> None:
     """Runs a command; its tables go to standard error, so that the last table stands alone."""
     with contextlib.redirect_stdout(sys.stderr):
-        cli.main([*map(str, arguments)], standalone_mode=False)
+        code = cli.main([*map(str, arguments)], standalone_mode=False)
+    if code:  # an interruption, which the command has told
+        sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,12 @@
 import json
 import runpy
+import signal
 import sys
 from pathlib import Path
 
 import pytest
+
+from ls_keras.training_log import TrainingLog
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "image_figures.py"
 TRAIN = {
@@ -18,12 +21,21 @@ TRAIN = {
 }
 
 
+def stop(log, batch, logs=None):
+    signal.raise_signal(signal.SIGTERM)
+
+
 @pytest.mark.tensorflow
 def test_the_sequence_runs_and_goes_on_where_it_stopped(tmp_path, monkeypatch, capsys):
     out = tmp_path / "out"
     settings = [f"--set={key}={value}" for key, value in TRAIN.items()]
     command = ["--out", str(out), "--classes", "3,8,5", "--pair", "3,8", "--", *settings]
     monkeypatch.setattr(sys, "argv", [str(EXAMPLE), *command])
+    with monkeypatch.context() as patch:
+        patch.setattr(TrainingLog, "on_train_batch_end", stop)
+        with pytest.raises(SystemExit, match="130"):
+            runpy.run_path(str(EXAMPLE), run_name="__main__")
+    assert "go on with: lsk train --resume" in capsys.readouterr().err
     runpy.run_path(str(EXAMPLE), run_name="__main__")
     table = capsys.readouterr().out
     rows = json.loads((out / "figures.json").read_text())

@@ -143,6 +143,6 @@ class SpecAugment(keras.layers.Layer):
 
     def get_config(self) -> dict:
         """Returns the arguments of the constructor."""
-        names = ("time_masks", "time_share", "band_masks", "band_share", "band_warp")
-        names = (*names, "groups", "seed")
+        masks = ("time_masks", "time_share", "band_masks", "band_share")
+        names = (*masks, "band_warp", "groups", "seed")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}

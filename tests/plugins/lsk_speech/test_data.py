@@ -120,7 +120,7 @@ def test_units_unknown_in_training_are_counted(units, count, tmp_path):
 
 def test_normalization_by_speaker_needs_features(tmp_path):
     with pytest.raises(InputError, match=r"data.input=log-mel with .*Received: data.input=wave"):
-        load(tmp_path, normalization="speaker")
+        load(tmp_path, normalization="speaker", input="waveform")
     data = load(tmp_path, normalization="speaker", input="log-mel")
     train = data.splits["train"]
     assert train.feature_size == 24

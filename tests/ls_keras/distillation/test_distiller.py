@@ -168,7 +168,7 @@ def test_the_teacher_sees_the_view_of_the_student():
 def two_inputs(kind):
     """Noise on one of two inputs, then a layer on their sum."""
     first, second = (keras.Input((FEATURES,), name=name) for name in ("first", "second"))
-    noisy = kind(name="noise")(first * 2.0)
+    noisy = kind(name="noise")(layers.Activation("tanh")(first))
     logits = layers.Dense(K, name="logits")(noisy + second)
     return keras.Model({"first": first, "second": second}, logits)
 

@@ -8,12 +8,14 @@ import keras
 import numpy as np
 
 from ls_keras.config import Config
+from ls_keras.decoding.padded_batches import padded_batches
 from ls_keras.errors import InputError
 from ls_keras.task import Examples, Progress, TaskData
 from lsk_speech.data import Utterances
 from lsk_speech.recognizer import Recognizer
 from lsk_speech.units import load_units
 
+SHORTEST = 64  # frames that utterances are padded to, at least
 Sound = Callable[[np.ndarray, int], Mapping[str, np.ndarray]]  # rows and frames → inputs
 
 
@@ -40,35 +42,17 @@ def recognize_utterances(
     Returns:
         For each utterance, token ids and score of its transcripts, best first.
     """
-    padded = np.array([padded_size(int(size)) for size in sizes])
-    batch_size = min(recognizer.config.batch_size, max(len(padded), 1))
-    found: list[list[tuple[np.ndarray, float]]] = [[] for _ in padded]
+    found: list[list[tuple[np.ndarray, float]]] = [[] for _ in sizes]
     done = 0
-    for size in np.unique(padded):
-        rows_of_size = np.flatnonzero(padded == size)
-        for start in range(0, len(rows_of_size), batch_size):
-            rows = rows_of_size[start : start + batch_size]
-            # Filled up: each number of rows would be a program of its own.
-            filled = np.concatenate([rows, np.repeat(rows[:1], batch_size - len(rows))])
-            of_rows = recognizer.recognize(sound(filled, int(size)), temperature)
-            for row, transcripts in zip(rows, of_rows, strict=False):
-                found[row] = transcripts
-            done += len(rows)
-            progress(done, len(padded))
+    for size, rows, filled in padded_batches(
+        sizes, recognizer.config.batch_size, shortest=SHORTEST
+    ):
+        of_rows = recognizer.recognize(sound(filled, size), temperature)
+        for row, transcripts in zip(rows, of_rows, strict=False):
+            found[row] = transcripts
+        done += len(rows)
+        progress(done, len(sizes))
     return found
-
-
-def padded_size(size: int) -> int:
-    """Returns the frames that utterances of `size` are padded to: 64, 96, 128, 192, 256 and so on.
-
-    Few different lengths, and the same for any utterances: a program is compiled for each.
-    """
-    power = 64
-    while power < size:
-        if size <= power * 3 // 2:
-            return power * 3 // 2
-        power *= 2
-    return power
 
 
 def recognize_examples(

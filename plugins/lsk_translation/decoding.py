@@ -5,14 +5,16 @@ import weakref
 from typing import NamedTuple
 
 import keras
-import numpy as np
 
 from ls_keras.config import Config
+from ls_keras.decoding.padded_batches import padded_batches
 from ls_keras.errors import InputError
 from ls_keras.task import Examples, Progress, TaskData
 from lsk_translation.data import VOCABULARY_FILE, Sentences, TextPairs
 from lsk_translation.subwords import SubwordVocabulary
 from lsk_translation.translator import Translator
+
+SHORTEST = 8  # pieces that sentences are padded to, at least
 
 
 class Translation(NamedTuple):
@@ -50,37 +52,20 @@ def translate_sentences(
     Returns:
         For each sentence, its translations, best first.
     """
-    sizes = np.array([padded_size(int(length) + 1) for length in sentences.lengths])
-    batch_size = min(translator.config.batch_size, max(len(sizes), 1))
+    sizes = sentences.lengths + 1
     found: list[list[Translation]] = [[] for _ in sizes]
     done = 0
-    for size in np.unique(sizes):
-        rows_of_size = np.flatnonzero(sizes == size)
-        for start in range(0, len(rows_of_size), batch_size):
-            rows = rows_of_size[start : start + batch_size]
-            # Filled up: each number of rows would be a program of its own.
-            filled = np.concatenate([rows, np.repeat(rows[:1], batch_size - len(rows))])
-            of_rows = translator.translate(sentences.padded(filled, int(size)), temperature)
-            for row, hypotheses in zip(rows, of_rows, strict=False):
-                texts = vocabulary.decode([tokens.tolist() for tokens, _ in hypotheses])
-                scores = (score for _, score in hypotheses)
-                found[row] = [Translation(*pair) for pair in zip(texts, scores, strict=True)]
-            done += len(rows)
-            progress(done, len(sizes))
+    for size, rows, filled in padded_batches(
+        sizes, translator.config.batch_size, shortest=SHORTEST
+    ):
+        of_rows = translator.translate(sentences.padded(filled, size), temperature)
+        for row, hypotheses in zip(rows, of_rows, strict=False):
+            texts = vocabulary.decode([tokens.tolist() for tokens, _ in hypotheses])
+            scores = (score for _, score in hypotheses)
+            found[row] = [Translation(*pair) for pair in zip(texts, scores, strict=True)]
+        done += len(rows)
+        progress(done, len(sizes))
     return found
-
-
-def padded_size(size: int) -> int:
-    """Returns the length that sentences of `size` are padded to: 8, 12, 16, 24, 32 and so on.
-
-    Few different lengths, and the same for any text: a program is compiled for each.
-    """
-    power = 8
-    while power < size:
-        if size <= power * 3 // 2:
-            return power * 3 // 2
-        power *= 2
-    return power
 
 
 def translate_examples(

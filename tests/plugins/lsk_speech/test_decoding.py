@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import small_speech
 from lsk_speech.decoding import (
-    padded_size,
+    SHORTEST,
     recognize_examples,
     recognize_utterances,
     utterances_of,
@@ -15,6 +15,7 @@ from tiny_task import Letters
 
 from ls_keras.calibration import TemperatureFit, calibrated
 from ls_keras.config import resolve
+from ls_keras.decoding.padded_batches import padded_size
 from ls_keras.errors import InputError
 from ls_keras.experiment import build_loss, training_source
 from ls_keras.optimization import build_optimizer
@@ -36,7 +37,7 @@ def test_order_and_batch_size_make_no_difference(loaded):
     config, data, model = loaded
     sizes, sound = utterances_of(data.splits["train"])
     sizes = np.where(np.arange(len(sizes)) % 3 == 0, 70, sizes)  # two padded lengths
-    assert len({padded_size(int(n)) for n in sizes}) > 1
+    assert len({padded_size(int(n), SHORTEST) for n in sizes}) > 1
     found = []
     for batch_size in (3, 64):
         decoding = dataclasses.replace(config.decoding, batch_size=batch_size)
@@ -95,7 +96,7 @@ def test_greedy_and_beam_agree_on_a_model_that_is_certain(tmp_path):
 
 @pytest.mark.parametrize(("size", "padded"), [(1, 64), (64, 64), (65, 96), (97, 128), (300, 384)])
 def test_lengths_are_few(size, padded):
-    assert padded_size(size) == padded
+    assert padded_size(size, SHORTEST) == padded
 
 
 def test_other_examples_are_refused():

@@ -4,7 +4,7 @@ import pytest
 import small_translation
 from lsk_translation.config import DecodingConfig, ModelConfig
 from lsk_translation.data import Sentences
-from lsk_translation.decoding import padded_size, translate_examples, translate_sentences
+from lsk_translation.decoding import SHORTEST, translate_examples, translate_sentences
 from lsk_translation.model import build_transformer
 from lsk_translation.subwords import END_ID, PAD_ID, START_ID, SubwordVocabulary
 from lsk_translation.task import TranslationTask
@@ -13,6 +13,7 @@ from lsk_translation.translator import Translator
 from ls_keras.calibration import TemperatureFit, calibrated
 from ls_keras.config import resolve
 from ls_keras.decoding import compiled
+from ls_keras.decoding.padded_batches import padded_size
 from ls_keras.errors import InputError, LsKerasError
 
 K = 20
@@ -125,7 +126,7 @@ def test_order_and_batch_size_make_no_difference():
     vocabulary = SubwordVocabulary.train(text * 3, size=12, byte_fallback=False)
     model = build_transformer(ModelConfig(layers=1, width=16, feedforward=32), vocabulary.size)
     sentences = Sentences(*vocabulary.encode(text))
-    assert len({padded_size(int(n) + 1) for n in sentences.lengths}) > 1
+    assert len({padded_size(int(n) + 1, SHORTEST) for n in sentences.lengths}) > 1
     found = []
     for batch_size in (1, 3, 64):
         config = DecodingConfig(beam_size=2, batch_size=batch_size, length_margin=2)

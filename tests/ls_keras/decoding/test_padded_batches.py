@@ -1,0 +1,25 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ls_keras.decoding.padded_batches import padded_batches, padded_size
+
+
+@pytest.mark.parametrize(
+    ("size", "padded"), [(0, 8), (8, 8), (9, 12), (12, 12), (13, 16), (17, 24), (25, 32)]
+)
+def test_lengths_are_few(size, padded):
+    assert padded_size(size, 8) == padded
+
+
+@given(st.lists(st.integers(0, 200), max_size=40), st.integers(1, 9))
+def test_every_example_is_in_one_batch_that_holds_it(sizes, batch_size):
+    batches = list(padded_batches(sizes, batch_size, shortest=8))
+    seen = np.concatenate([batch.rows for batch in batches]) if batches else np.array([])
+    assert sorted(seen.tolist()) == list(range(len(sizes)))
+    for size, rows, filled in batches:
+        assert {padded_size(sizes[row], 8) for row in rows} == {size}
+        assert len(filled) == min(batch_size, len(sizes))
+        assert filled[: len(rows)].tolist() == rows.tolist()
+        assert set(filled[len(rows) :].tolist()) <= {rows[0]}

@@ -98,7 +98,10 @@ def test_one_that_ends_without_scores_has_failed(tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interruption_lets_every_run_save_its_state(tmp_path, number):
+def test_an_interruption_lets_every_run_save_its_state(tmp_path, request, number):
+    # A shell's background job starts with Ctrl-C ignored; these tests may be one.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     quick, slow = job(tmp_path, "quick"), job(tmp_path, "slow")
     code = f"import sys\nexec({QUICK!r} if sys.argv[1].endswith('quick') else {UNTIL_STOPPED!r})"
 

@@ -16,11 +16,9 @@ What follows `--` goes to `lsk train` as it is.
 import argparse
 import json
 import statistics
-import subprocess
-import sys
 from pathlib import Path
 
-LSK = [sys.executable, "-c", "from lsk.main import main; main()"]
+from finished_runs import lsk, trained
 
 
 def main() -> None:
@@ -41,8 +39,9 @@ def main() -> None:
 
 def row_of_seed(options: argparse.Namespace, seed: int) -> dict[str, float]:
     """Trains, calibrates and compares with one seed; returns the test split's figures."""
+    command = ("train", "--task", "translation", "--seed", str(seed), *options.train)
     hard, smooth = (
-        trained(options, alpha, seed, options.out / f"alpha{alpha:g}-seed{seed}")
+        trained(options.out / f"alpha{alpha:g}-seed{seed}", *command, "--alpha", str(alpha))
         for alpha in (0.0, options.alpha)
     )
     for run in (hard, smooth):
@@ -89,23 +88,6 @@ def table_lines(rows: list[dict[str, float]]) -> list[str]:
         cells = (statistics.mean(values), min(values), max(values), *values)
         lines.append(f"| {name:22} |" + "".join(f" {cell:7.{digits}f} |" for cell in cells))
     return lines
-
-
-def trained(options: argparse.Namespace, alpha: float, seed: int, run: Path) -> Path:
-    """Returns a finished run; one that was interrupted is resumed."""
-    if (run / "metrics.json").is_file():
-        return run
-    if (run / "config.json").is_file():
-        lsk("train", "--resume", str(run))
-        return run
-    arguments = ["--alpha", str(alpha), "--seed", str(seed), "--run-dir", str(run)]
-    lsk("train", "--task", "translation", *arguments, *options.train)
-    return run
-
-
-def lsk(*arguments: str) -> None:
-    """Runs a command; its tables go to standard error, so that the last table stands alone."""
-    subprocess.run([*LSK, *arguments], check=True, stdout=sys.stderr)
 
 
 if __name__ == "__main__":

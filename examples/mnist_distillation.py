@@ -12,13 +12,11 @@ FOLDER has MNIST's four idx files. What follows `--` goes to every `lsk train` a
 
 import argparse
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
+from finished_runs import trained
 
-LSK = [sys.executable, "-c", "from lsk.main import main; main()"]
 TEACHER = ("--preset", "mnist-mlp-teacher")
 STUDENT = ("--preset", "mnist-mlp-student")
 DISTILLED = (*STUDENT, "--loss", "squared-logits", "--beta", "0.6")
@@ -78,35 +76,18 @@ def main() -> None:
 def runs_of_seed(options: argparse.Namespace, seed: int) -> dict[str, Path]:
     """Trains what is not there yet; returns the runs of one seed by network."""
     runs = {}
+    common = ("--data", options.data, "--seed", str(seed), *options.more)
     for name, (of_teacher, of_student) in SETTINGS.items():
         teacher = options.out / f"{name}-seed{seed}"
-        trained(options, teacher, seed, "train", "--task", "image", *TEACHER, *of_teacher)
+        trained(teacher, "train", "--task", "image", *TEACHER, *of_teacher, *common)
         student = options.out / f"student-of-{name}-seed{seed}"
         # The student sees each image as it is, so the teacher's logits are computed once.
         cached = ("--teacher", str(teacher), "--cache", str(teacher / "logits"))
-        trained(options, student, seed, "distill", *cached, *DISTILLED, *of_student)
+        trained(student, "distill", *cached, *DISTILLED, *of_student, *common)
         runs |= {f"teacher, {name}": teacher, f"student of {name}": student}
     alone = options.out / f"student-alone-seed{seed}"
-    trained(options, alone, seed, "train", "--task", "image", *STUDENT)
+    trained(alone, "train", "--task", "image", *STUDENT, *common)
     return {**runs, "student alone": alone}
-
-
-def trained(options: argparse.Namespace, run: Path, seed: int, *command: str) -> None:
-    """Finishes a run; one that was interrupted is resumed."""
-    if (run / "metrics.json").is_file():
-        return
-    if (run / "config.json").is_file():
-        lsk("train", "--resume", str(run))
-        return
-    where = ("--data", options.data, "--seed", str(seed), "--run-dir", str(run))
-    lsk(*command, *where, *options.more)
-
-
-def lsk(*arguments: str) -> None:
-    """Runs a command; its tables go to standard error, so that the last table stands alone."""
-    done = subprocess.run([*LSK, *arguments], check=False, stdout=sys.stderr)
-    if done.returncode:
-        raise SystemExit(done.returncode)
 
 
 def mistakes(run: Path, split: str) -> np.ndarray:

@@ -5,7 +5,9 @@ this package; they are loaded where the `speech` extra has put them.
 """
 
 import ctypes
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -29,12 +31,14 @@ class Voice:
         variant: A variant of its, such as `f3`, or none.
         words_per_minute: 80 … 450.
         pitch: 0 … 100.
+        settings: What the variant is, as the text of a variant file; empty: the library has it.
     """
 
     accent: str
     variant: str
     words_per_minute: int
     pitch: int
+    settings: str = ""
 
 
 class Synthesizer:
@@ -59,12 +63,14 @@ class Synthesizer:
             raise LsKerasError(
                 f"Expected a usable eSpeak NG library in espeakng-loader. Received: {error}"
             ) from error
-        data = espeakng_loader.get_data_path().encode()
-        self.sample_rate = self._library.espeak_Initialize(_AUDIO_OUTPUT_SYNCHRONOUS, 0, data, 0)
+        data = Path(espeakng_loader.get_data_path())
+        self._folder = tempfile.TemporaryDirectory(prefix="ls-keras-voices-")
+        self._variants = _with_own_variants(data, Path(self._folder.name))
+        path = self._folder.name.encode()
+        self.sample_rate = self._library.espeak_Initialize(_AUDIO_OUTPUT_SYNCHRONOUS, 0, path, 0)
         if self.sample_rate <= 0:
             raise LsKerasError(
-                f"Expected eSpeak NG to start with {data.decode()}. "
-                f"Received: error {self.sample_rate}"
+                f"Expected eSpeak NG to start with {data}. Received: error {self.sample_rate}"
             )
         self._library.espeak_SetSynthCallback(self._callback)
         self._library.espeak_ng_SetRandSeed(ctypes.c_long(1))  # of breath; else the time is it
@@ -82,6 +88,9 @@ class Synthesizer:
         Raises:
             InputError: If there is no such voice, or nothing comes out.
         """
+        if voice.settings:
+            file = self._variants / voice.variant
+            file.write_text(f"language variant\nname {voice.variant}\n{voice.settings}")
         name = f"{voice.accent}+{voice.variant}" if voice.variant else voice.accent
         # Of an unknown variant, eSpeak NG says nothing.
         if self._library.espeak_SetVoiceByName(name.encode()):
@@ -103,3 +112,14 @@ class Synthesizer:
         if samples and count > 0:
             self._chunks.append(np.ctypeslib.as_array(samples, (count,)).copy())
         return 0
+
+
+def _with_own_variants(data: Path, folder: Path) -> Path:
+    """Links the library's data into `folder`; returns its folder of variants, a real one."""
+    voices = folder / "voices"
+    for place, inside in ((folder, "voices"), (voices, "!v"), (voices / "!v", None)):
+        place.mkdir(exist_ok=True)
+        for entry in (data / place.relative_to(folder)).iterdir():
+            if entry.name != inside:
+                (place / entry.name).symlink_to(entry)
+    return voices / "!v"

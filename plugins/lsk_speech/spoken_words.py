@@ -1,7 +1,8 @@
 """Strings of random words, spoken by eSpeak NG: speech that needs no download.
 
 Each word is drawn by itself, so that nothing but the sound tells what comes next. The speakers
-are accents with variants (voices); those of one split have variants that no other split has.
+are accents with variants (voices); those of one split have variants that no other split has. The
+held-out splits take the library's own; training takes others of these and many made ones.
 """
 
 import importlib.metadata
@@ -14,13 +15,15 @@ from ls_keras.errors import InputError
 from ls_keras.progress import Reporter
 from lsk_speech.config import DataConfig
 from lsk_speech.espeak import Voice
+from lsk_speech.made_voices import made_variant
 from lsk_speech.ragged import Ragged
 from lsk_speech.sources import Speech, SpeechSource
 from lsk_speech.speaking import Line, speak
 from lsk_speech.speech_cache import cache_folder, cached
 
 DEFAULT_UTTERANCES, HELD_OUT = 8000, 500
-_VERSION = 2  # of the words and draws: another one makes cached speech anew
+MADE_SPEAKERS = 1500  # of training, beside 320 with the library's variants
+_VERSION = 3  # of the words and draws: another one makes cached speech anew
 
 # A letter is a word; "a" is not there: alone, it is read as the article.
 _WORDS = """
@@ -114,10 +117,17 @@ def draw(
     for split, count in counts.items():
         rng = np.random.default_rng([seed, list(VARIANTS).index(split)])
         voices = [
-            Voice(accent, variant, int(rng.integers(130, 221)), int(rng.integers(30, 71)))
+            Voice(accent, variant, *_speed_and_pitch(rng))
             for variant in VARIANTS[split]
             for accent in ACCENTS
         ]
+        if split == "train":
+            voices += [
+                Voice(
+                    str(rng.choice(ACCENTS)), f"made{n}", *_speed_and_pitch(rng), made_variant(rng)
+                )
+                for n in range(MADE_SPEAKERS)
+            ]
         lines: list[Line] = []
         own: set[str] = set()
         while len(lines) < count:
@@ -129,6 +139,10 @@ def draw(
         taken |= own
         splits[split] = lines
     return splits
+
+
+def _speed_and_pitch(rng: np.random.Generator) -> tuple[int, int]:
+    return int(rng.integers(130, 221)), int(rng.integers(30, 71))
 
 
 def _splits(drawn: dict[str, list[Line]], spoken: Ragged) -> dict[str, Speech]:

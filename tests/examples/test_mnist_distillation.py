@@ -4,6 +4,7 @@ import struct
 import sys
 from pathlib import Path
 
+import finished_runs
 import numpy as np
 import pytest
 from lsk.main import cli
@@ -53,7 +54,7 @@ def test_the_sequence_runs_and_its_table_is_the_runs(
         called.append(arguments)
         cli.main([*arguments, "-q", "--json"], standalone_mode=False)
 
-    monkeypatch.setattr(example, "lsk", lsk)
+    monkeypatch.setattr(finished_runs, "lsk", lsk)
     out = tmp_path / "out"
     small = ("--steps=3", "--set=model.width=8", "--set=data.validation=10", "--set=data.shift=0")
     command = [EXAMPLE, "--data", images, "--out", out, "--seeds", 0, "--", *small]

@@ -19,7 +19,10 @@ import json
 import sys
 from pathlib import Path
 
+from click import ClickException
 from lsk.main import cli
+
+from ls_keras.errors import LsKerasError
 
 
 def main() -> None:
@@ -122,7 +125,10 @@ def train(options: argparse.Namespace, alpha: float, run: Path) -> None:
 def lsk(*arguments: str | Path) -> None:
     """Runs a command; its tables go to standard error, so that the last table stands alone."""
     with contextlib.redirect_stdout(sys.stderr):
-        code = cli.main([*map(str, arguments)], standalone_mode=False)
+        try:
+            code = cli.main([*map(str, arguments)], standalone_mode=False)
+        except (LsKerasError, ClickException) as error:
+            sys.exit(f"Error: {error}")
     if code:  # an interruption, which the command has told
         sys.exit(code)
 

@@ -1,5 +1,6 @@
 """The `lsk` command: its group, where commands come from, and how errors look."""
 
+import logging
 import os
 import sys
 import warnings
@@ -94,6 +95,8 @@ def main() -> None:
     """Runs `lsk`; a user's mistake is one line and exit code 2."""
     if "-v" not in sys.argv and "--verbose" not in sys.argv:
         warnings.simplefilter("ignore")
+        # Searches are compiled for each length that comes, and TensorFlow advises against it.
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)
     try:
         cli.main(standalone_mode=False)
         sys.stdout.flush()

@@ -49,6 +49,15 @@ def test_a_speaker_has_one_speed_and_one_pitch():
     assert max(speeds) > 210
 
 
+def test_only_training_has_made_voices():
+    """The held-out splits measure voices that the library brings, not those of our own ranges."""
+    splits = draw(COUNTS, 2, 5, seed=0)
+    made = {name: [bool(x.voice.settings) for x in lines] for name, lines in splits.items()}
+    assert not any(made["test"] + made["validation"])
+    library = len(ACCENTS) * len(VARIANTS["train"])
+    assert np.mean(made["train"]) == pytest.approx(1 - library / (library + 1500), abs=0.05)
+
+
 def test_held_out_strings_do_not_depend_on_how_many_are_for_training():
     few, many = draw({**COUNTS, "train": 9}, 2, 5, seed=0), draw(COUNTS, 2, 5, seed=0)
     assert few["test"] == many["test"]

@@ -57,6 +57,44 @@ def open_run(
     return StoredRun(directory, task, config)
 
 
+def open_for_search(
+    path: str | os.PathLike,
+    task: str,
+    backend: str | None = None,
+    *,
+    num_return: int | None = None,
+    decoding: Mapping[str, Any],
+) -> StoredRun:
+    """Opens a run of one task to decode with it, as the commands of plugins do.
+
+    Args:
+        path: The run directory.
+        task: The task that it has to be of.
+        backend: As for `open_run`.
+        num_return: Hypotheses an example, if more than one may be wanted.
+        decoding: As for `open_run`; a temperature may be `"fitted"`: that of `fitted_temperature`.
+
+    Raises:
+        RunDirectoryError: As `open_run` and `fitted_temperature`.
+        InputError: As `open_run`, if the run is of another task, or if there are fewer beams than
+            hypotheses wanted.
+    """
+    if num_return is not None and num_return < 1:
+        raise InputError(f"Expected --n-best of at least 1. Received: {num_return}")
+    found = RunDirectory.open(path).read_config()["task"]
+    if found != task:
+        raise InputError(f"Expected a run of task '{task}'. Received: one of '{found}'")
+    if decoding.get("temperature") == "fitted":
+        decoding = {**decoding, "temperature": fitted_temperature(path)}
+    opened = open_run(path, backend, decoding=decoding)
+    beam_size = opened.config.decoding.beam_size
+    if num_return is not None and num_return > beam_size:
+        raise InputError(
+            f"Expected --n-best of at most the beam's size, {beam_size}. Received: {num_return}"
+        )
+    return opened
+
+
 def fitted_temperature(path: str | os.PathLike) -> float:
     """Returns the temperature that `lsk calibrate` found for a run.
 

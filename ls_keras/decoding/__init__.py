@@ -5,10 +5,12 @@ from ls_keras.decoding.compiled import compiled
 from ls_keras.decoding.greedy import greedy_search
 from ls_keras.decoding.hypotheses import Hypotheses
 from ls_keras.decoding.length_penalty import LengthPenalty, Scorer
+from ls_keras.decoding.model_search import ModelSearch
 
 __all__ = [
     "Hypotheses",
     "LengthPenalty",
+    "ModelSearch",
     "Scorer",
     "beam_search",
     "compiled",

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 import click
 
 from ls_keras.backend import BACKENDS
-from ls_keras.errors import InputError
 from ls_keras.progress import Reporter
 
 if TYPE_CHECKING:
@@ -79,27 +78,18 @@ def transcribe(
     One line a file, in their order; with several files, the file's name and a tab come first.
     """
     from ls_keras.registry import needing_extra
-    from ls_keras.run_directory import RunDirectory
-    from ls_keras.stored_run import fitted_temperature, open_run
+    from ls_keras.stored_run import open_for_search
 
-    if n_best is not None and n_best < 1:
-        raise InputError(f"Expected --n-best of at least 1. Received: {n_best}")
-    stored = RunDirectory.open(run).read_config()
-    if stored["task"] != "speech":
-        raise InputError(f"Expected a run of task 'speech'. Received: one of '{stored['task']}'")
     decoding = {
         "beam_size": beam,
         "length_penalty": length_penalty,
         "coverage": coverage,
-        "temperature": fitted_temperature(run) if temperature == "fitted" else temperature,
+        "temperature": temperature,
         "batch_size": batch_size,
     }
-    directory, task, config = open_run(run, backend, decoding=decoding)
-    if n_best is not None and n_best > config.decoding.beam_size:
-        raise InputError(
-            f"Expected --n-best of at most the beam's size, {config.decoding.beam_size}. "
-            f"Received: {n_best}"
-        )
+    directory, task, config = open_for_search(
+        run, "speech", backend, num_return=n_best, decoding=decoding
+    )
     found: list[list[Transcript]]
     with needing_extra(task):
         from lsk_speech.transcribe_files import transcribe_files

@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-from ls_keras.decoding import LengthPenalty, beam_search, compiled
-from ls_keras.errors import InputError, LsKerasError
+from ls_keras.decoding import LengthPenalty, ModelSearch
+from ls_keras.decoding.model_search import Found
 from lsk_speech.config import DecodingConfig
 from lsk_speech.units import END_ID, PAD_ID, START_ID
 
@@ -49,11 +50,8 @@ class CoverageScorer(LengthPenalty):
         return super().bound(log_probs, max_length) + self.weight * covered
 
 
-class Recognizer:
-    """Recognizes batches of utterances; one compiled program for each padded length.
-
-    Beams and penalties are fixed; the temperature is an argument of the program, so that a sweep
-    compiles once.
+class Recognizer(ModelSearch):
+    """Recognizes batches of utterances.
 
     Args:
         model: A model that `build_recognizer` built.
@@ -66,34 +64,19 @@ class Recognizer:
         hop: How much of it makes a frame: samples, or 1.
     """
 
-    def __init__(
-        self,
-        model: keras.Model,
-        config: DecodingConfig,
-        *,
-        num_return: int = 1,
-        jit_compile: bool = False,
-    ):
-        if not 1 <= num_return <= config.beam_size:
-            raise InputError(
-                f"Expected 1 to {config.beam_size} transcripts an utterance, the size of the beam. "
-                f"Received: {num_return}"
-            )
-        self.config, self.num_return = config, num_return
+    shortest = 64  # frames
+    pad_token, start_token, end_token = PAD_ID, START_ID, END_ID
+
+    def __init__(self, model: keras.Model, config: DecodingConfig, **kwargs):
+        super().__init__(model, config, **kwargs)
         self.decoder = model.get_layer("decoder")
-        self.logits = model.get_layer("logits")
-        # What `lsk calibrate` put behind the logits.
-        self.scaling = [layer for layer in model.layers if layer.name == "calibrated_logits"]
         inputs = {x.name: x for x in model.inputs if x.name != "target"}
         (self.sound,) = set(inputs) - {"length"}
         self.hop = model.get_layer("log_mel").hop if self.sound == "audio" else 1
         _, encoded, frames = self.decoder.input
         self.encoder = keras.Model(inputs, [encoded, frames])
-        self._search = compiled(self._beams, variables=model.variables, jit_compile=jit_compile)
 
-    def recognize(
-        self, inputs: Mapping[str, np.ndarray], temperature: float = 1.0
-    ) -> list[list[tuple[np.ndarray, float]]]:
+    def recognize(self, inputs: Mapping[str, np.ndarray], temperature: float = 1.0) -> list[Found]:
         """Returns the token ids, the end token left out, and the score of each transcript.
 
         Args:
@@ -107,57 +90,34 @@ class Recognizer:
         Raises:
             LsKerasError: If the model emits NaN.
         """
-        found = self._search(inputs[self.sound], inputs["length"], np.float32(temperature))
-        tokens, scores, lengths = (ops.convert_to_numpy(x) for x in found)
-        if np.isnan(scores).any():
-            raise LsKerasError("Expected finite logits from the model. Received: NaN or infinity")
-        return [
-            [
-                (hypothesis[:length][hypothesis[:length] != END_ID], float(score))
-                for hypothesis, score, length in zip(*of_utterance, strict=True)
-                if length
-            ]
-            for of_utterance in zip(tokens, scores, lengths, strict=True)
-        ]
+        return self.search(*self.arguments(inputs), temperature=temperature)
+
+    def arguments(self, inputs: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Returns what `begin` takes of the inputs of a batch."""
+        return inputs[self.sound], inputs["length"]
 
     def max_length(self, frames: int) -> int:
         """Returns the most tokens that a transcript of an utterance of so many frames may have."""
         seconds = frames / FRAMES_PER_SECOND
         return math.ceil(self.config.tokens_per_second * seconds) + self.config.token_margin
 
-    def _beams(self, sound, length, temperature):
+    def begin(self, sound, length) -> tuple[Any, int]:
+        """Encodes utterances."""
         encoded, frames = self.encoder({self.sound: sound, "length": length}, training=False)
         state = {
             "memory": self.decoder.attention.memory(encoded, frames),
             "decoder": self.decoder.initial_state(encoded),
         }
-        config = self.config
-        scorer = None
-        if config.coverage:
-            scorer = CoverageScorer(
-                config.length_penalty, config.coverage, config.coverage_threshold
-            )
-        return beam_search(
-            self._step,
-            state,
-            batch_size=sound.shape[0],
-            beam_size=config.beam_size,
-            num_return=self.num_return,
-            max_length=self.max_length(-(-sound.shape[1] // self.hop)),
-            start_token=START_ID,
-            end_token=END_ID,
-            pad_token=PAD_ID,
-            length_penalty=config.length_penalty,
-            scorer=scorer,
-            temperature=temperature,
-            # A single beam that searched on after its end would not be greedy.
-            stop="first" if config.beam_size == 1 else "bound",
-            forbidden_tokens=(PAD_ID, START_ID),
-        )
+        return state, self.max_length(-(-sound.shape[1] // self.hop))
 
-    def _step(self, tokens, state, index):
+    def step(self, tokens, state, index):
+        """Attends once."""
         decoded, decoder = self.decoder.step(tokens, state["memory"], state["decoder"])
-        logits = self.logits(decoded)
-        for layer in self.scaling:
-            logits = layer(logits)
-        return logits, {**state, "decoder": decoder}
+        return decoded, {**state, "decoder": decoder}
+
+    def scorer(self):
+        """Returns the coverage term, if it has a weight."""
+        config = self.config
+        if not config.coverage:
+            return None
+        return CoverageScorer(config.length_penalty, config.coverage, config.coverage_threshold)

@@ -10,7 +10,6 @@ from ls_keras.errors import InputError, LsKerasError
 from ls_keras.progress import Reporter
 from ls_keras.run_directory import RunDirectory
 from lsk_speech.data import frames_of, padded_sound
-from lsk_speech.decoding import recognize_utterances, uses_xla
 from lsk_speech.ragged import Ragged
 from lsk_speech.recognizer import Recognizer
 from lsk_speech.recording import read_recording
@@ -74,13 +73,12 @@ def transcribe_files(
         )
     unknown = [""] * len(files)
     rows = sound.hear(Speech(audio, unknown, unknown)).rows
-    recognizer = Recognizer(
-        model, config.decoding, num_return=num_return, jit_compile=uses_xla(config)
-    )
-    found = recognize_utterances(
-        recognizer,
+    recognizer = Recognizer.of(model, config, num_return=num_return)
+    found = recognizer.search_all(
         frames_of(rows, sound.heard_rate),
-        lambda chosen, size: padded_sound(rows, sound.heard_rate, chosen, size),
+        lambda chosen, size: recognizer.arguments(
+            padded_sound(rows, sound.heard_rate, chosen, size)
+        ),
         reporter.counter("transcribing", "recordings"),
         temperature=config.decoding.temperature,
     )

@@ -73,32 +73,21 @@ def translate(
     their own order.
     """
     from ls_keras.registry import needing_extra
-    from ls_keras.run_directory import RunDirectory
-    from ls_keras.stored_run import fitted_temperature, open_run
+    from ls_keras.stored_run import open_for_search
 
-    if n_best is not None and n_best < 1:
-        raise InputError(f"Expected --n-best of at least 1. Received: {n_best}")
-    stored = RunDirectory.open(run).read_config()
-    if stored["task"] != "translation":
-        raise InputError(
-            f"Expected a run of task 'translation'. Received: one of '{stored['task']}'"
-        )
+    decoding = {
+        "beam_size": beam,
+        "length_penalty": length_penalty,
+        "temperature": temperature,
+        "batch_size": batch_size,
+    }
+    directory, task, config = open_for_search(
+        run, "translation", backend, num_return=n_best, decoding=decoding
+    )
     lines = _read_lines(file)
     filled = [i for i, line in enumerate(lines) if line.strip()]
     found: dict[int, list[Translation]] = {}
     if filled:
-        decoding = {
-            "beam_size": beam,
-            "length_penalty": length_penalty,
-            "temperature": fitted_temperature(run) if temperature == "fitted" else temperature,
-            "batch_size": batch_size,
-        }
-        directory, task, config = open_run(run, backend, decoding=decoding)
-        if n_best is not None and n_best > config.decoding.beam_size:
-            raise InputError(
-                f"Expected --n-best of at most the beam's size, {config.decoding.beam_size}. "
-                f"Received: {n_best}"
-            )
         with needing_extra(task):
             from lsk_translation.translate_lines import translate_lines
 

@@ -1,20 +1,15 @@
 """Translating sentences of any lengths, and the splits of a data set."""
 
-import dataclasses
-import weakref
 from typing import NamedTuple
 
 import keras
 
 from ls_keras.config import Config
-from ls_keras.decoding.padded_batches import padded_batches
 from ls_keras.errors import InputError
 from ls_keras.task import Examples, Progress, TaskData
 from lsk_translation.data import VOCABULARY_FILE, Sentences, TextPairs
 from lsk_translation.subwords import SubwordVocabulary
 from lsk_translation.translator import Translator
-
-SHORTEST = 8  # pieces that sentences are padded to, at least
 
 
 class Translation(NamedTuple):
@@ -39,9 +34,6 @@ def translate_sentences(
 ) -> list[list[Translation]]:
     """Translates sentences of any lengths; the order is kept.
 
-    A batch holds sentences of one padded length, which depends on the sentence alone: what else
-    is translated changes no result.
-
     Args:
         translator: Who translates.
         sentences: The sources.
@@ -52,20 +44,15 @@ def translate_sentences(
     Returns:
         For each sentence, its translations, best first.
     """
-    sizes = sentences.lengths + 1
-    found: list[list[Translation]] = [[] for _ in sizes]
-    done = 0
-    for size, rows, filled in padded_batches(
-        sizes, translator.config.batch_size, shortest=SHORTEST
-    ):
-        of_rows = translator.translate(sentences.padded(filled, size), temperature)
-        for row, hypotheses in zip(rows, of_rows, strict=False):
-            texts = vocabulary.decode([tokens.tolist() for tokens, _ in hypotheses])
-            scores = (score for _, score in hypotheses)
-            found[row] = [Translation(*pair) for pair in zip(texts, scores, strict=True)]
-        done += len(rows)
-        progress(done, len(sizes))
-    return found
+    found = translator.search_all(
+        sentences.lengths + 1,
+        lambda rows, size: (sentences.padded(rows, size),),
+        progress,
+        temperature=temperature,
+    )
+    texts = vocabulary.decode([tokens.tolist() for one in found for tokens, _ in one])
+    text = iter(texts)
+    return [[Translation(next(text), score) for _, score in one] for one in found]
 
 
 def translate_examples(
@@ -76,28 +63,10 @@ def translate_examples(
         raise InputError(f"Expected sentence pairs. Received: {type(examples).__name__}")
     vocabulary = SubwordVocabulary.from_bytes(data.artifacts[VOCABULARY_FILE])
     found = translate_sentences(
-        _translator(model, config),
+        Translator.of(model, config),
         examples.source,
         vocabulary,
         progress,
         temperature=config.decoding.temperature,
     )
     return [translations[0].text for translations in found]
-
-
-def uses_xla(config: Config) -> bool:
-    """Returns whether TensorFlow is to compile the search with XLA."""
-    return config.training.jit_compile is True
-
-
-# One for a model, since the next split and the next temperature find its programs compiled.
-_TRANSLATORS: weakref.WeakKeyDictionary[keras.Model, Translator] = weakref.WeakKeyDictionary()
-
-
-def _translator(model: keras.Model, config: Config) -> Translator:
-    known = _TRANSLATORS.get(model)
-    fixed = dataclasses.replace(config.decoding, temperature=1.0)
-    if known is None or known.config != fixed:
-        known = Translator(model, fixed, jit_compile=uses_xla(config))
-        _TRANSLATORS[model] = known
-    return known

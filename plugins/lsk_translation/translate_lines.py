@@ -9,7 +9,7 @@ from ls_keras.errors import LsKerasError
 from ls_keras.progress import Reporter
 from ls_keras.run_directory import RunDirectory
 from lsk_translation.data import VOCABULARY_FILE, Sentences
-from lsk_translation.decoding import Translation, translate_sentences, uses_xla
+from lsk_translation.decoding import Translation, translate_sentences
 from lsk_translation.subwords import SubwordVocabulary
 from lsk_translation.translator import Translator
 
@@ -50,11 +50,8 @@ def translate_lines(
             f"a line of {sentences.lengths[row]} pieces is longer than any in training "
             f"({config.data.max_length}): {lines[row][:40]!r}"
         )
-    translator = Translator(
-        model, config.decoding, num_return=num_return, jit_compile=uses_xla(config)
-    )
     return translate_sentences(
-        translator,
+        Translator.of(model, config, num_return=num_return),
         sentences,
         vocabulary,
         reporter.counter("translating", "lines"),

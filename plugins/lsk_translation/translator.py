@@ -1,22 +1,20 @@
 """The Transformer as a translator: the encoder once, then a beam search token by token."""
 
 import math
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-from ls_keras.decoding import beam_search, compiled
-from ls_keras.errors import InputError, LsKerasError
+from ls_keras.decoding import ModelSearch
+from ls_keras.decoding.model_search import Found
 from lsk_translation.config import DecodingConfig
 from lsk_translation.subwords import END_ID, PAD_ID, START_ID
 
 
-class Translator:
-    """Translates batches of sentences; one compiled program for each source length.
-
-    Beams and penalty are fixed; the temperature is an argument of the program, so that a sweep
-    compiles once.
+class Translator(ModelSearch):
+    """Translates batches of sentences.
 
     Args:
         model: A model that `build_transformer` built.
@@ -25,35 +23,20 @@ class Translator:
         jit_compile: Whether TensorFlow compiles with XLA.
     """
 
-    def __init__(
-        self,
-        model: keras.Model,
-        config: DecodingConfig,
-        *,
-        num_return: int = 1,
-        jit_compile: bool = False,
-    ):
-        if not 1 <= num_return <= config.beam_size:
-            raise InputError(
-                f"Expected 1 to {config.beam_size} translations a sentence, the size of the beam. "
-                f"Received: {num_return}"
-            )
-        self.config, self.num_return = config, num_return
+    shortest = 8  # pieces
+    pad_token, start_token, end_token = PAD_ID, START_ID, END_ID
+
+    def __init__(self, model: keras.Model, config: DecodingConfig, **kwargs):
+        super().__init__(model, config, **kwargs)
         self.embedding = model.get_layer("embedding")
         self.positions = model.get_layer("positions")
         self.decoded = model.get_layer("decoded")
-        self.logits = model.get_layer("logits")
         names = [layer.name for layer in model.layers]
-        # What `lsk calibrate` put behind the logits.
-        self.scaling = [model.get_layer(n) for n in names if n == "calibrated_logits"]
         self.decoders = [model.get_layer(n) for n in names if n.startswith("decoder_")]
         source = next(x for x in model.inputs if x.name == "source")
         self.encoder = keras.Model(source, model.get_layer("encoded").output)
-        self._search = compiled(self._beams, variables=model.variables, jit_compile=jit_compile)
 
-    def translate(
-        self, source: np.ndarray, temperature: float = 1.0
-    ) -> list[list[tuple[np.ndarray, float]]]:
+    def translate(self, source: np.ndarray, temperature: float = 1.0) -> list[Found]:
         """Returns the token ids, the end token left out, and the score of each translation.
 
         Args:
@@ -66,57 +49,28 @@ class Translator:
         Raises:
             LsKerasError: If the model emits NaN.
         """
-        found = self._search(source, np.float32(temperature))
-        tokens, scores, lengths = (ops.convert_to_numpy(x) for x in found)
-        if np.isnan(scores).any():
-            raise LsKerasError("Expected finite logits from the model. Received: NaN or infinity")
-        return [
-            [
-                (hypothesis[:length][hypothesis[:length] != END_ID], float(score))
-                for hypothesis, score, length in zip(*of_sentence, strict=True)
-                if length
-            ]
-            for of_sentence in zip(tokens, scores, lengths, strict=True)
-        ]
+        return self.search(source, temperature=temperature)
 
     def max_length(self, source_length: int) -> int:
         """Returns the most tokens that a translation of `source_length` pieces may have."""
         return math.ceil(self.config.length_ratio * source_length) + self.config.length_margin
 
-    def _beams(self, source, temperature):
+    def begin(self, source) -> tuple[Any, int]:
+        """Encodes the source; all that a step needs of a sentence is in the state."""
         batch, length = source.shape
         max_length = self.max_length(length)
-        greedy = self.config.beam_size == 1
-        return beam_search(
-            self._step,
-            self._initial_state(source, max_length),
-            batch_size=batch,
-            beam_size=self.config.beam_size,
-            num_return=self.num_return,
-            max_length=max_length,
-            start_token=START_ID,
-            end_token=END_ID,
-            pad_token=PAD_ID,
-            length_penalty=self.config.length_penalty,
-            temperature=temperature,
-            # A single beam that searched on after its end would not be greedy.
-            stop="first" if greedy else "bound",
-            forbidden_tokens=(PAD_ID, START_ID),
-        )
-
-    def _initial_state(self, source, max_length: int):
-        """Encodes the source; all that a step needs of a sentence is in the state."""
-        batch, _ = source.shape
         mask = ops.not_equal(source, PAD_ID)
         encoded = self.encoder(source, training=False)
-        return {
+        state = {
             "encoded": encoded,
             "mask": mask,
             "cross": self._cross_caches(encoded, mask),
             "own": [self._empty_cache(batch, max_length, encoded.dtype) for _ in self.decoders],
         }
+        return state, max_length
 
-    def _step(self, tokens, state, index):
+    def step(self, tokens, state, index):
+        """Runs the decoder for one position."""
         x = self._embed(tokens, index)
         own = []
         for layer, cache, cross in zip(self.decoders, state["own"], state["cross"], strict=True):
@@ -131,10 +85,7 @@ class Translator:
                 training=False,
             )
             own.append(cache)
-        logits = self.logits(self.decoded(x))
-        for layer in self.scaling:
-            logits = layer(logits)
-        return logits[:, 0], {**state, "own": own}
+        return self.decoded(x)[:, 0], {**state, "own": own}
 
     def _embed(self, tokens, index):
         x = self.embedding(ops.expand_dims(tokens, -1)) * math.sqrt(self.embedding.output_dim)

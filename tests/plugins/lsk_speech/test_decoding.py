@@ -3,12 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 import small_speech
-from lsk_speech.decoding import (
-    SHORTEST,
-    recognize_examples,
-    recognize_utterances,
-    utterances_of,
-)
+from lsk_speech.decoding import recognize_examples, utterances_of
 from lsk_speech.recognizer import Recognizer
 from lsk_speech.task import SpeechTask
 from tiny_task import Letters
@@ -37,14 +32,17 @@ def test_order_and_batch_size_make_no_difference(loaded):
     config, data, model = loaded
     sizes, sound = utterances_of(data.splits["train"])
     sizes = np.where(np.arange(len(sizes)) % 3 == 0, 70, sizes)  # two padded lengths
-    assert len({padded_size(int(n), SHORTEST) for n in sizes}) > 1
+    assert len({padded_size(int(n), Recognizer.shortest) for n in sizes}) > 1
     found = []
     for batch_size in (3, 64):
         decoding = dataclasses.replace(config.decoding, batch_size=batch_size)
         seen: list[tuple[int, int]] = []
+        recognizer = Recognizer(model, decoding)
         found.append(
-            recognize_utterances(
-                Recognizer(model, decoding), sizes, sound, lambda *at, seen=seen: seen.append(at)
+            recognizer.search_all(
+                sizes,
+                lambda rows, size, to=recognizer: to.arguments(sound(rows, size)),
+                lambda *at, seen=seen: seen.append(at),
             )
         )
         assert seen[-1] == (len(sizes), len(sizes))
@@ -96,7 +94,7 @@ def test_greedy_and_beam_agree_on_a_model_that_is_certain(tmp_path):
 
 @pytest.mark.parametrize(("size", "padded"), [(1, 64), (64, 64), (65, 96), (97, 128), (300, 384)])
 def test_lengths_are_few(size, padded):
-    assert padded_size(size, SHORTEST) == padded
+    assert padded_size(size, Recognizer.shortest) == padded
 
 
 def test_other_examples_are_refused():

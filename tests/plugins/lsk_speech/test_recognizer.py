@@ -133,7 +133,7 @@ def test_a_temperature_in_the_model_or_in_the_search_is_the_same(inputs):
 
 
 def test_more_transcripts_than_beams_are_refused():
-    with pytest.raises(InputError, match="Expected 1 to 3 transcripts an utterance"):
+    with pytest.raises(InputError, match="Expected 1 to 3 hypotheses"):
         Recognizer(build(), CONFIG, num_return=4)
 
 

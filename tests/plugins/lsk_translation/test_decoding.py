@@ -4,7 +4,7 @@ import pytest
 import small_translation
 from lsk_translation.config import DecodingConfig, ModelConfig
 from lsk_translation.data import Sentences
-from lsk_translation.decoding import SHORTEST, translate_examples, translate_sentences
+from lsk_translation.decoding import translate_examples, translate_sentences
 from lsk_translation.model import build_transformer
 from lsk_translation.subwords import END_ID, PAD_ID, START_ID, SubwordVocabulary
 from lsk_translation.task import TranslationTask
@@ -84,7 +84,7 @@ def test_scores_are_those_of_full_passes(model):
 
 def test_more_translations_than_beams_are_refused():
     model = build_transformer(ModelConfig(layers=1, width=8, heads=2), K)
-    with pytest.raises(InputError, match="Expected 1 to 4 translations a sentence"):
+    with pytest.raises(InputError, match="Expected 1 to 4 hypotheses"):
         Translator(model, DecodingConfig(), num_return=5)
 
 
@@ -126,7 +126,7 @@ def test_order_and_batch_size_make_no_difference():
     vocabulary = SubwordVocabulary.train(text * 3, size=12, byte_fallback=False)
     model = build_transformer(ModelConfig(layers=1, width=16, feedforward=32), vocabulary.size)
     sentences = Sentences(*vocabulary.encode(text))
-    assert len({padded_size(int(n) + 1, SHORTEST) for n in sentences.lengths}) > 1
+    assert len({padded_size(int(n) + 1, Translator.shortest) for n in sentences.lengths}) > 1
     found = []
     for batch_size in (1, 3, 64):
         config = DecodingConfig(beam_size=2, batch_size=batch_size, length_margin=2)

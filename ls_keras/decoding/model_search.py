@@ -1,0 +1,219 @@
+"""What every task's decoder does alike: a trained model, compiled, over inputs of many lengths."""
+
+import abc
+import dataclasses
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, Protocol, Self
+
+import keras
+import numpy as np
+from keras import ops
+
+from ls_keras.config import Config
+from ls_keras.decoding.beam import beam_search
+from ls_keras.decoding.compiled import compiled
+from ls_keras.decoding.length_penalty import Scorer
+from ls_keras.decoding.padded_batches import padded_batches
+from ls_keras.errors import InputError, LsKerasError
+from ls_keras.task import Progress
+
+Found = list[tuple[np.ndarray, float]]  # of an example, best first: token ids, score
+
+
+class SearchConfig(Protocol):
+    """What a task's decoding configuration says to a search, beside its own settings.
+
+    Attributes:
+        beam_size: Live beams; 1 is greedy search.
+        length_penalty: Exponent a of ((5 + |y|) / 6)^a.
+        batch_size: Examples decoded together.
+    """
+
+    @property
+    def beam_size(self) -> int: ...  # noqa: D102
+
+    @property
+    def length_penalty(self) -> float: ...  # noqa: D102
+
+    @property
+    def batch_size(self) -> int: ...  # noqa: D102
+
+
+class ModelSearch(abc.ABC):
+    """A trained model as a decoder of batches; one compiled program for each padded length.
+
+    A subclass says how a search begins (`begin`) and what a step is (`step`), with the layers that
+    it took from the model in its constructor. Beams and penalty are fixed; the temperature is an
+    argument of the program, so that a sweep compiles once.
+
+    Args:
+        model: The model, whose last layer is named `logits` (what `lsk calibrate` put behind it is
+            searched with).
+        config: How to search; its temperature is not read.
+        num_return: Hypotheses an example, 1 to `config.beam_size`.
+        jit_compile: Whether TensorFlow compiles with XLA.
+
+    Attributes:
+        shortest: The length that examples are padded to, at least; an even number.
+        pad_token: Stands behind the end; is never found.
+        start_token: Stands before the first token; is never found.
+        end_token: Ends a hypothesis.
+
+    Raises:
+        InputError: If there are fewer beams than hypotheses wanted.
+    """
+
+    shortest: ClassVar[int]
+    pad_token: ClassVar[int]
+    start_token: ClassVar[int]
+    end_token: ClassVar[int]
+
+    def __init__(
+        self,
+        model: keras.Model,
+        config: SearchConfig,
+        *,
+        num_return: int = 1,
+        jit_compile: bool = False,
+    ):
+        if not 1 <= num_return <= config.beam_size:
+            raise InputError(
+                f"Expected 1 to {config.beam_size} hypotheses, the size of the beam. "
+                f"Received: {num_return}"
+            )
+        self.config: Any = config
+        self.num_return = num_return
+        self.logits = model.get_layer("logits")
+        # What `lsk calibrate` put behind the logits.
+        self.scaling = [layer for layer in model.layers if layer.name == "calibrated_logits"]
+        self._search = compiled(self._beams, variables=model.variables, jit_compile=jit_compile)
+
+    @classmethod
+    def of(cls, model: keras.Model, config: Config, *, num_return: int = 1) -> Self:
+        """Returns the search of a model as a run's configuration has it.
+
+        There is one for a model: the next split and the next temperature find its programs
+        compiled.
+
+        Args:
+            model: The model.
+            config: The run's configuration; XLA is used where training does.
+            num_return: Hypotheses an example.
+        """
+        fixed = dataclasses.replace(config.decoding, temperature=1.0)
+        known = _SEARCHES.get(model)
+        if type(known) is cls and known.config == fixed and known.num_return == num_return:
+            return known
+        xla = config.training.jit_compile is True
+        made = _SEARCHES[model] = cls(model, fixed, num_return=num_return, jit_compile=xla)
+        return made
+
+    @abc.abstractmethod
+    def begin(self, *inputs) -> tuple[Any, int]:
+        """Returns the state before the first token, a row an example, and the most tokens."""
+
+    @abc.abstractmethod
+    def step(self, tokens, state, index) -> tuple[Any, Any]:
+        """Returns what enters the layer `logits` after a token for each row, and the next state.
+
+        Args:
+            tokens: int32 tensor `(rows,)`.
+            state: As `begin` or the step before returned it.
+            index: int32 scalar: how many tokens stand before these.
+        """
+
+    def scorer(self) -> Scorer | None:
+        """Returns what ranks hypotheses in place of the length penalty, if anything does."""
+        return None
+
+    def search(self, *inputs: np.ndarray, temperature: float = 1.0) -> list[Found]:
+        """Decodes a batch.
+
+        Args:
+            *inputs: The arguments of `begin`, a row an example.
+            temperature: T, which divides the logits.
+
+        Returns:
+            For each example at most `num_return` hypotheses, best first: token ids without the end
+            token, and the score.
+
+        Raises:
+            LsKerasError: If the model emits NaN.
+        """
+        found = self._search(*inputs, np.float32(temperature))
+        tokens, scores, lengths = (ops.convert_to_numpy(x) for x in found)
+        if np.isnan(scores).any():
+            raise LsKerasError("Expected finite logits from the model. Received: NaN or infinity")
+        return [
+            [
+                (hypothesis[:length][hypothesis[:length] != self.end_token], float(score))
+                for hypothesis, score, length in zip(*of_example, strict=True)
+                if length
+            ]
+            for of_example in zip(tokens, scores, lengths, strict=True)
+        ]
+
+    def search_all(
+        self,
+        sizes: Sequence[int] | np.ndarray,
+        inputs: Callable[[np.ndarray, int], Sequence[np.ndarray]],
+        progress: Progress,
+        *,
+        temperature: float = 1.0,
+    ) -> list[Found]:
+        """Decodes examples of any lengths; the order is kept.
+
+        A batch holds examples of one padded length, which depends on the example alone: what else
+        is decoded changes no result.
+
+        Args:
+            sizes: Ints `(n,)`: how long each example is.
+            inputs: Gives the arguments of `begin` for rows, padded to a length.
+            progress: Called with examples done and in all.
+            temperature: T.
+
+        Returns:
+            As `search`, for each example.
+        """
+        found: list[Found] = [[] for _ in sizes]
+        done = 0
+        for size, rows, filled in padded_batches(
+            sizes, self.config.batch_size, shortest=self.shortest
+        ):
+            of_rows = self.search(*inputs(filled, size), temperature=temperature)
+            for row, hypotheses in zip(rows, of_rows, strict=False):
+                found[row] = hypotheses
+            done += len(rows)
+            progress(done, len(sizes))
+        return found
+
+    def _beams(self, *arguments):
+        *inputs, temperature = arguments
+        state, max_length = self.begin(*inputs)
+        return beam_search(
+            self._logits_after,
+            state,
+            batch_size=inputs[0].shape[0],
+            beam_size=self.config.beam_size,
+            num_return=self.num_return,
+            max_length=max_length,
+            start_token=self.start_token,
+            end_token=self.end_token,
+            pad_token=self.pad_token,
+            length_penalty=self.config.length_penalty,
+            scorer=self.scorer(),
+            temperature=temperature,
+            # A single beam that searched on after its end would not be greedy.
+            stop="first" if self.config.beam_size == 1 else "bound",
+            forbidden_tokens=(self.pad_token, self.start_token),
+        )
+
+    def _logits_after(self, tokens, state, index):
+        x, state = self.step(tokens, state, index)
+        for layer in (self.logits, *self.scaling):
+            x = layer(x)
+        return x, state
+
+
+_SEARCHES: weakref.WeakKeyDictionary[keras.Model, ModelSearch] = weakref.WeakKeyDictionary()

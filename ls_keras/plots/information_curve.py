@@ -13,6 +13,7 @@ from ls_keras.plots import style
 
 History = Sequence[Mapping[str, Any]]
 
+_FAR = 2.5  # times the highest curve
 _COLUMNS = ("step", "mutual_information", "low", "high")
 
 
@@ -25,8 +26,9 @@ def information_curve(
 ) -> Figure:
     """Draws mutual information against steps, with lines at log 2 and log N.
 
-    At log 2 only the class is left of an example; log N is the most that N examples can show.
-    Bands are 95 % intervals.
+    At log 2 only the class is left of an example; log N is the most that N examples can show. A
+    log N far above the curves would flatten them: it is said at the top, without its line. Bands
+    are 95 % intervals.
 
     Args:
         histories: What `MutualInformationProbe.history` holds: mappings with `step`,
@@ -46,7 +48,7 @@ def information_curve(
         >>> entry = {"mutual_information": 1.5, "low": 1.4, "high": 1.6, "num_examples": 600}
         >>> figure = information_curve([{"step": step, **entry} for step in (0, 4000)])
         >>> [text.get_text() for text in figure.axes[0].texts]
-        ['log 2', 'log N = log 600']
+        ['log 2', '↑ log N = log 600 = 6.40']
     """
     named = _named(histories)
     if ax is None:
@@ -67,28 +69,39 @@ def information_curve(
     sizes = {int(e.get("num_examples", num_examples or 0)) for h in named.values() for e in h}
     lines = {"log 2": math.log(2)}
     lines |= {f"log N = log {n}": math.log(n) for n in sorted(sizes) if n > 1}
-    for text, height in lines.items():
+    curves = max(float(e["high"]) for h in named.values() for e in h)
+    far = {t: y for t, y in lines.items() if y > _FAR * max(curves, math.log(2))}
+    near = {t: y for t, y in lines.items() if t not in far}
+    for text, height in near.items():
         ax.axhline(height, zorder=1, **style.REFERENCE)
-        ax.annotate(
-            text,
-            (1.0, height),
-            xycoords=("axes fraction", "data"),
-            xytext=(-2, 2),
-            textcoords="offset points",
-            ha="right",
-            va="bottom",
-            fontsize=8,
+        _note(ax, text, height, "data", "bottom")
+    if far:
+        _note(
+            ax, ", ".join(f"↑ {t} = {y:.2f}" for t, y in far.items()), 1.0, "axes fraction", "top"
         )
     ax.set(xlabel="Training step", ylabel="Mutual information (nats)")
     bottom, top = ax.get_ylim()
-    # Room for the text above the highest line.
-    ax.set_ylim(min(bottom, 0.0), max(top, 1.07 * max(lines.values())))
+    # Room for the text above the highest line, and for that at the top.
+    ax.set_ylim(min(bottom, 0.0), max(top, 1.07 * max(near.values()), 1.1 * curves))
     style.tidy(ax)
     if any(named):
         ax.legend(fontsize=8, framealpha=0.9)
     if title:
         ax.set_title(title)
     return cast(Figure, ax.get_figure(root=True))
+
+
+def _note(ax: Axes, text: str, height: float, coordinates: str, side: str) -> None:
+    ax.annotate(
+        text,
+        (1.0, height),
+        xycoords=("axes fraction", coordinates),
+        xytext=(-2, 2 if side == "bottom" else -2),
+        textcoords="offset points",
+        ha="right",
+        va=side,
+        fontsize=8,
+    )
 
 
 def information_rows(histories: History | Mapping[str, History]) -> list[dict[str, Any]]:

@@ -23,20 +23,30 @@ def history(values, num_examples=600):
 
 
 def test_curves_bands_and_lines():
-    hard, smoothed = history([0.1, 2.0, 1.5]), history([0.1, 1.0, 0.7])
+    hard, smoothed = history([0.1, 2.0, 1.5], 60), history([0.1, 1.0, 0.7], 60)
     figure = information_curve({"α = 0": hard, "α = 0.1": smoothed})
     (ax,) = figure.axes
     np.testing.assert_allclose(ax.lines[0].get_xydata(), [[0, 0.1], [10, 2.0], [20, 1.5]])
     np.testing.assert_allclose(ax.lines[1].get_ydata(), [0.1, 1.0, 0.7])
     levels = [line.get_ydata()[0] for line in ax.lines[2:]]
-    np.testing.assert_allclose(levels, [math.log(2), math.log(600)])
-    assert [text.get_text() for text in ax.texts] == ["log 2", "log N = log 600"]
+    np.testing.assert_allclose(levels, [math.log(2), math.log(60)])
+    assert [text.get_text() for text in ax.texts] == ["log 2", "log N = log 60"]
     assert [t.get_text() for t in ax.get_legend().get_texts()] == ["α = 0", "α = 0.1"]
     band = ax.collections[0].get_paths()[0].vertices
     assert band[:, 1].max() == pytest.approx(2.1)
-    assert ax.get_ylim()[1] > math.log(600)
+    assert ax.get_ylim()[1] > math.log(60)
     assert ax.get_ylabel() == "Mutual information (nats)"
     assert ax.lines[0].get_color() != ax.lines[1].get_color()
+
+
+def test_curves_are_not_flattened_by_a_distant_bound():
+    (ax,) = information_curve({"a": history([0.1, 1.0]), "b": history([0.2, 1.2], 50)}).axes
+    assert [t.get_text() for t in ax.texts] == [
+        "log 2",
+        "↑ log N = log 50 = 3.91, ↑ log N = log 600 = 6.40",
+    ]
+    assert 1.3 < ax.get_ylim()[1] < 1.6
+    assert len(ax.lines) == 3
 
 
 def test_small_negative_values_are_drawn_and_one_curve_has_no_legend():
@@ -44,7 +54,7 @@ def test_small_negative_values_are_drawn_and_one_curve_has_no_legend():
     (ax,) = information_curve(entries, num_examples=20, title=None).axes
     assert ax.get_ylim()[0] < -0.3
     assert ax.get_legend() is None
-    assert ax.texts[1].get_text() == "log N = log 20"
+    assert ax.texts[1].get_text() == "↑ log N = log 20 = 3.00"
 
 
 def test_draws_on_given_axes_and_leaves_global_state_alone():

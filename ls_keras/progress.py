@@ -61,7 +61,7 @@ class Reporter:
             left = duration((total - done) / max(rate, 1e-9))
 
             def text() -> str:
-                return f"{what} {done:,}/{total:,} {unit}  {rate:,.0f} {unit}/s  {left} left"
+                return f"{what} {done:,}/{total:,} {unit}  {per_second(rate)} {unit}/s  {left} left"
 
             if done < total:
                 self.status(text)
@@ -99,3 +99,13 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s"
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def per_second(rate: float) -> str:
+    """Returns a rate as people write it: whole, or with two digits where it is small.
+
+    Example:
+    >>> per_second(12345.6), per_second(3.21), per_second(0.0912)
+    ('12,346', '3.2', '0.091')
+    """
+    return f"{rate:,.0f}" if rate >= 10 else f"{rate:.2g}"

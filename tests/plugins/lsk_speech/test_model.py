@@ -61,14 +61,10 @@ def test_the_step_of_decoding_gives_the_logits_of_training(model_and_inputs):
     model, inputs = model_and_inputs
     expected = numpy(model(inputs))
     recognizer = Recognizer(model, resolve(SpeechTask(), None, {}).decoding)
-    encoded, frames = recognizer.encoder({k: v for k, v in inputs.items() if k != "target"})
-    decoder = recognizer.decoder
-    state = {
-        "memory": decoder.attention.memory(encoded, frames),
-        "decoder": decoder.initial_state(encoded),
-    }
+    state, _ = recognizer.begin(*recognizer.arguments(inputs))
     for n in range(expected.shape[1]):
-        logits, state = recognizer._step(inputs["target"][:, n], state, n)
+        decoded, state = recognizer.step(inputs["target"][:, n], state, n)
+        logits = recognizer.logits(decoded)
         np.testing.assert_allclose(numpy(logits), expected[:, n], atol=2e-5)
 
 

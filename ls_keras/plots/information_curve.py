@@ -7,13 +7,14 @@ from typing import Any, cast
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from ls_keras.errors import InputError
 from ls_keras.plots import style
 
 History = Sequence[Mapping[str, Any]]
 
-_FAR = 2.5  # times the highest curve
+_FAR = 2.5  # times the highest curve: from there on, the axis is compressed
 _COLUMNS = ("step", "mutual_information", "low", "high")
 
 
@@ -27,8 +28,8 @@ def information_curve(
     """Draws mutual information against steps, with lines at log 2 and log N.
 
     At log 2 only the class is left of an example; log N is the most that N examples can show. A
-    log N far above the curves would flatten them: it is said at the top, without its line. Bands
-    are 95 % intervals.
+    log N far above the curves would flatten them: then the axis is compressed above them, where it
+    is gray. Bands are 95 % intervals.
 
     Args:
         histories: What `MutualInformationProbe.history` holds: mappings with `step`,
@@ -48,7 +49,7 @@ def information_curve(
         >>> entry = {"mutual_information": 1.5, "low": 1.4, "high": 1.6, "num_examples": 600}
         >>> figure = information_curve([{"step": step, **entry} for step in (0, 4000)])
         >>> [text.get_text() for text in figure.axes[0].texts]
-        ['log 2', '↑ log N = log 600 = 6.40']
+        ['log 2', 'log N = log 600']
     """
     named = _named(histories)
     if ax is None:
@@ -69,20 +70,31 @@ def information_curve(
     sizes = {int(e.get("num_examples", num_examples or 0)) for h in named.values() for e in h}
     lines = {"log 2": math.log(2)}
     lines |= {f"log N = log {n}": math.log(n) for n in sorted(sizes) if n > 1}
-    curves = max(float(e["high"]) for h in named.values() for e in h)
-    far = {t: y for t, y in lines.items() if y > _FAR * max(curves, math.log(2))}
-    near = {t: y for t, y in lines.items() if t not in far}
-    for text, height in near.items():
+    highest = max(math.log(2), *(float(e["high"]) for h in named.values() for e in h))
+    compressed = max(lines.values()) > _FAR * highest
+    for text, height in lines.items():
         ax.axhline(height, zorder=1, **style.REFERENCE)
-        _note(ax, text, height, "data", "bottom")
-    if far:
-        _note(
-            ax, ", ".join(f"↑ {t} = {y:.2f}" for t, y in far.items()), 1.0, "axes fraction", "top"
+        below = compressed and height > highest
+        ax.annotate(
+            text,
+            (1.0, height),
+            xycoords=("axes fraction", "data"),
+            xytext=(-2, -3 if below else 2),
+            textcoords="offset points",
+            ha="right",
+            va="top" if below else "bottom",
+            fontsize=8,
         )
     ax.set(xlabel="Training step", ylabel="Mutual information (nats)")
     bottom, top = ax.get_ylim()
-    # Room for the text above the highest line, and for that at the top.
-    ax.set_ylim(min(bottom, 0.0), max(top, 1.07 * max(near.values()), 1.1 * curves))
+    # Room for the text above the highest line.
+    bottom, top = min(bottom, 0.0), max(top, 1.07 * max(lines.values()))
+    if compressed:
+        lowest = min(float(e["low"]) for h in named.values() for e in h)
+        bottom = min(0.0, lowest - 0.05 * (highest - lowest))  # not a share of log N
+        far = [height for height in lines.values() if height > highest]
+        _compress(ax, 1.1 * highest, bottom, top, far)
+    ax.set_ylim(bottom, top)
     style.tidy(ax)
     if any(named):
         ax.legend(fontsize=8, framealpha=0.9)
@@ -91,17 +103,23 @@ def information_curve(
     return cast(Figure, ax.get_figure(root=True))
 
 
-def _note(ax: Axes, text: str, height: float, coordinates: str, side: str) -> None:
-    ax.annotate(
-        text,
-        (1.0, height),
-        xycoords=("axes fraction", coordinates),
-        xytext=(-2, 2 if side == "bottom" else -2),
-        textcoords="offset points",
-        ha="right",
-        va=side,
-        fontsize=8,
-    )
+def _compress(
+    ax: Axes, start: float, bottom: float, top: float, more_ticks: Sequence[float]
+) -> None:
+    """Gives what lies above `start` a sixth of the axis's height below it."""
+    factor = (start - bottom) / 6 / (top - start)
+
+    def forward(y):
+        return np.where(y <= start, y, start + (y - start) * factor)
+
+    def inverse(z):
+        return np.where(z <= start, z, start + (z - start) / factor)
+
+    ax.set_yscale("function", functions=(forward, inverse))
+    regular = MaxNLocator(7).tick_values(bottom, start)
+    ticks = [*(float(t) for t in regular if bottom <= t <= start), *more_ticks]
+    ax.set_yticks(ticks, [f"{t:.3g}" for t in ticks])
+    ax.axhspan(start, top, color="0.93", zorder=0)
 
 
 def information_rows(histories: History | Mapping[str, History]) -> list[dict[str, Any]]:

@@ -32,12 +32,27 @@ def open_run(
     Args:
         path: The run directory.
         backend: The Keras backend to use; `None`: what the environment says.
+        decoding: As for `read_run`.
+
+    Raises:
+        RunDirectoryError: If there is no run at `path`.
+        InputError: As `read_run`, or if the backend is not installed.
+    """
+    stored = read_run(path, decoding=decoding)
+    load_backend(backend)
+    return stored
+
+
+def read_run(path: str | os.PathLike, *, decoding: Mapping[str, Any] | None = None) -> StoredRun:
+    """Opens a run and leaves Keras alone: a value out of range is told at once.
+
+    Args:
+        path: The run directory.
         decoding: Fields of `config.decoding` that differ from the run's; `None` in one leaves it.
 
     Raises:
         RunDirectoryError: If there is no run at `path`.
-        InputError: If its task is not installed, or the backend is not, or its decoding has no
-            such field or value.
+        InputError: If its task is not installed, or its decoding has no such field or value.
     """
     directory = RunDirectory.open(path)
     stored = directory.read_config()
@@ -50,33 +65,32 @@ def open_run(
             f"Expected a task whose decoding has {', '.join(sorted(unknown))}. "
             f"Received: a run of task '{task.name}'"
         )
-    if changes:  # before Keras is loaded: a value out of range is told at once
+    if changes:
         changed = dataclasses.replace(config.decoding, **changes)
         config = dataclasses.replace(config, decoding=changed)
-    load_backend(backend)
     return StoredRun(directory, task, config)
 
 
 def open_for_search(
     path: str | os.PathLike,
     task: str,
-    backend: str | None = None,
     *,
     num_return: int | None = None,
     decoding: Mapping[str, Any],
 ) -> StoredRun:
     """Opens a run of one task to decode with it, as the commands of plugins do.
 
+    Keras is not loaded yet: the command reads its input first, and may have nothing to decode.
+
     Args:
         path: The run directory.
         task: The task that it has to be of.
-        backend: As for `open_run`.
         num_return: Hypotheses an example, if more than one may be wanted.
-        decoding: As for `open_run`; a temperature may be `"fitted"`: that of `fitted_temperature`.
+        decoding: As for `read_run`; a temperature may be `"fitted"`: that of `fitted_temperature`.
 
     Raises:
-        RunDirectoryError: As `open_run` and `fitted_temperature`.
-        InputError: As `open_run`, if the run is of another task, or if there are fewer beams than
+        RunDirectoryError: As `read_run` and `fitted_temperature`.
+        InputError: As `read_run`, if the run is of another task, or if there are fewer beams than
             hypotheses wanted.
     """
     if num_return is not None and num_return < 1:
@@ -86,7 +100,7 @@ def open_for_search(
         raise InputError(f"Expected a run of task '{task}'. Received: one of '{found}'")
     if decoding.get("temperature") == "fitted":
         decoding = {**decoding, "temperature": fitted_temperature(path)}
-    opened = open_run(path, backend, decoding=decoding)
+    opened = read_run(path, decoding=decoding)
     beam_size = opened.config.decoding.beam_size
     if num_return is not None and num_return > beam_size:
         raise InputError(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ls_keras.backend import BACKENDS
+from ls_keras.backend import BACKENDS, load_backend
 from ls_keras.progress import Reporter
 
 if TYPE_CHECKING:
@@ -87,9 +87,8 @@ def transcribe(
         "temperature": temperature,
         "batch_size": batch_size,
     }
-    directory, task, config = open_for_search(
-        run, "speech", backend, num_return=n_best, decoding=decoding
-    )
+    directory, task, config = open_for_search(run, "speech", num_return=n_best, decoding=decoding)
+    load_backend(backend)
     found: list[list[Transcript]]
     with needing_extra(task):
         from lsk_speech.transcribe_files import transcribe_files

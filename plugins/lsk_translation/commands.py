@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ls_keras.backend import BACKENDS
+from ls_keras.backend import BACKENDS, load_backend
 from ls_keras.errors import InputError
 from ls_keras.progress import Reporter
 
@@ -82,12 +82,13 @@ def translate(
         "batch_size": batch_size,
     }
     directory, task, config = open_for_search(
-        run, "translation", backend, num_return=n_best, decoding=decoding
+        run, "translation", num_return=n_best, decoding=decoding
     )
     lines = _read_lines(file)
     filled = [i for i, line in enumerate(lines) if line.strip()]
     found: dict[int, list[Translation]] = {}
     if filled:
+        load_backend(backend)
         with needing_extra(task):
             from lsk_translation.translate_lines import translate_lines
 

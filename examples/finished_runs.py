@@ -2,24 +2,27 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 LSK = [sys.executable, "-c", "from lsk.main import main; main()"]
 
 
-def trained(run: Path, *command: str) -> Path:
+def trained(run: Path, *command: str, call: Callable[..., None] | None = None) -> Path:
     """Returns a finished run; one that is not there is made, one that was interrupted, resumed.
 
     Args:
         run: Where it is.
         command: What makes it: an `lsk` command, without `--run-dir`.
+        call: Runs a command; `None`: `lsk`, in a process of its own.
     """
+    call = call or lsk
     if (run / "metrics.json").is_file():
         return run
     if (run / "config.json").is_file():
-        lsk("train", "--resume", str(run))
+        call("train", "--resume", str(run))
     else:
-        lsk(*command, "--run-dir", str(run))
+        call(*command, "--run-dir", str(run))
     return run
 
 

@@ -20,6 +20,7 @@ import sys
 from pathlib import Path
 
 from click import ClickException
+from finished_runs import trained
 from lsk.main import cli
 
 from ls_keras.errors import LsKerasError
@@ -39,7 +40,8 @@ def main() -> None:
     out.mkdir(parents=True, exist_ok=True)
     runs = {f"α = {a:g}": out / f"alpha{a:g}" for a in (0.0, options.alpha)}
     for run, alpha in zip(runs.values(), (0.0, options.alpha), strict=True):
-        train(options, alpha, run)
+        smoothed = ("--alpha", str(alpha), "--seed", str(options.seed))
+        trained(run, "train", "--task", "image", *smoothed, *options.train, call=lsk)
         if not (run / "metrics-calibrated.json").is_file():
             lsk("calibrate", run)
             lsk("evaluate", run, "--calibrated")
@@ -109,17 +111,6 @@ def draw_information(runs: dict[str, Path], pair: str, file: Path) -> None:
 def information(run: Path) -> list[dict[str, float]]:
     """Returns the mutual information at each checkpoint."""
     return json.loads((run / "evaluation" / "mutual-information.json").read_text())
-
-
-def train(options: argparse.Namespace, alpha: float, run: Path) -> None:
-    """Trains a run unless it is finished; one that was interrupted is resumed."""
-    if (run / "metrics.json").is_file():
-        return
-    if (run / "config.json").is_file():
-        lsk("train", "--resume", run)
-        return
-    arguments = ["--alpha", str(alpha), "--seed", str(options.seed), "--run-dir", run]
-    lsk("train", "--task", "image", *arguments, *options.train)
 
 
 def lsk(*arguments: str | Path) -> None:

@@ -35,10 +35,10 @@ import keras
 import keras_hub
 import numpy as np
 from keras import ops
-from lsk_translation.config import PRESETS, ModelConfig
-from lsk_translation.model import build_transformer
 
 from ls_keras.decoding import beam_search, compiled, greedy_search
+from lsk_translation.config import PRESETS, ModelConfig
+from lsk_translation.model import build_transformer
 
 PAD, START, END = 0, 1, 2
 

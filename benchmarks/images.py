@@ -3,7 +3,7 @@
     python benchmarks/images.py [--preset mnist-mlp-teacher] [--set model.width=400] [--rounds 4]
 
 **bare** is `model.fit(images, labels, batch_size=…)` on arrays in memory, with Keras's own
-cross-entropy. **lsk** is an epoch as `ls_keras.experiment.train` runs it: batches as a function of
+cross-entropy. **lsk** is an epoch as `lsk_engine.training.train` runs it: batches as a function of
 the step, weights, the smoothed loss, progress, checkpoints. Random images, whole batches only, the
 first epoch of each left out. The two take turns; the figures are the fastest epoch of each, and the
 median of the ratios of neighboring epochs, by the clock and by processor time (which other
@@ -23,20 +23,24 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import numpy as np
+
+from lsk_engine.assembly.loss import build_loss
+from lsk_engine.assembly.sources import training_source
+from lsk_engine.data.configuration import resolve
+from lsk_engine.data.datasets import as_dataset
+from lsk_engine.devices.xla import jit_compile
+from lsk_engine.progress import Reporter
+from lsk_engine.runs.checkpoints import Checkpoints
+from lsk_engine.runs.run_directory import RunDirectory
+from lsk_engine.settings.config import Config
+from lsk_engine.tasks.contract import TaskData
+from lsk_engine.training.checkpointing import CheckpointEvery
+from lsk_engine.training.optimizers import build_optimizer
+from lsk_engine.training.training_log import TrainingLog
 from lsk_image.data import Images
 from lsk_image.pixels import ArrayPixels
 from lsk_image.sources import LabeledImages
 from lsk_image.task import ImageTask
-
-from ls_keras import experiment
-from ls_keras.batches import as_dataset
-from ls_keras.checkpoints import CheckpointEvery, Checkpoints
-from ls_keras.config import Config, resolve
-from ls_keras.optimization import build_optimizer
-from ls_keras.progress import Reporter
-from ls_keras.run_directory import RunDirectory
-from ls_keras.task import TaskData
-from ls_keras.training_log import TrainingLog
 
 SHAPES = {"mnist": (28, 28, 1), "cifar": (32, 32, 3), "digits": (8, 8, 1)}
 
@@ -94,7 +98,7 @@ def bare(config: Config, data: TaskData) -> Callable[[], object]:
     model.compile(
         build_optimizer(config.optimizer, 10**6),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        jit_compile=experiment.jit_compile(config),
+        jit_compile=jit_compile(config),
     )
     inputs, labels = data.splits["train"].gather(np.arange(len(data.splits["train"])), None)
     return lambda: model.fit(
@@ -106,10 +110,10 @@ def lsk(config: Config, data: TaskData, epochs: int, folder: Path) -> Callable[[
     model = ImageTask().build_model(config, data)
     model.compile(
         build_optimizer(config.optimizer, 10**6),
-        experiment.build_loss(config, data, reduction="sum"),
-        jit_compile=experiment.jit_compile(config),
+        build_loss(config, data, reduction="sum"),
+        jit_compile=jit_compile(config),
     )
-    source = experiment.training_source(config, data)
+    source = training_source(config, data)
     total = epochs * source.steps_per_epoch
     run = RunDirectory.create(folder, config.to_dict())
     log = TrainingLog(run, Reporter(verbosity=0), source, 0, total, "images")

@@ -28,6 +28,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 from keras import ops
+
 from lsk_speech.config import PRESETS, DecodingConfig, ModelConfig
 from lsk_speech.encoder import halvings
 from lsk_speech.frontend import LogMel, UtteranceNormalization

@@ -21,9 +21,9 @@ from pathlib import Path
 
 from click import ClickException
 from finished_runs import trained
-from lsk.main import cli
 
-from ls_keras.errors import LsKerasError
+from ls_base.errors import LsKerasError
+from lsk.main import cli
 
 
 def main() -> None:

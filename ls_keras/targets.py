@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
+from ls_base.errors import InputError
 from ls_keras.concrete import concrete
-from ls_keras.errors import InputError
 
 IgnoreClass = int | Sequence[int] | None
 

@@ -11,7 +11,8 @@ import keras
 import pytest
 
 import ls_keras
-from ls_keras.run_directory import RunDirectory, write_json
+from ls_base.files import write_json
+from lsk_engine.runs.run_directory import RunDirectory
 
 ROOT = Path(__file__).parents[1]
 PLUGINS = sorted(p.name for p in (ROOT / "plugins").iterdir() if (p / "__init__.py").exists())
@@ -128,7 +129,10 @@ def test_importing_the_package_is_all_that_loading_a_model_needs(order, tmp_path
 
 def run_python(code: str, folder: Path) -> subprocess.CompletedProcess:
     """Runs code in a fresh process, as a user's shell would."""
-    environment = {k: v for k, v in os.environ.items() if k != "LS_KERAS_LAZY"}
     return subprocess.run(
-        [sys.executable, "-c", code], cwd=folder, env=environment, capture_output=True, text=True
+        [sys.executable, "-c", code],
+        cwd=folder,
+        env=dict(os.environ),
+        capture_output=True,
+        text=True,
     )

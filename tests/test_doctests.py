@@ -39,7 +39,6 @@ def examples(name: str) -> list[doctest.DocTest]:
 @pytest.mark.parametrize("name", modules())
 def test_the_examples_of_a_module_run(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("LS_KERAS_LAZY", "1")  # as importing `lsk.main` does; undone afterwards
     report: list[str] = []
     for test in examples(name):
         runner = doctest.DocTestRunner(optionflags=FLAGS, verbose=False)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ls_keras.task import Task
-from ls_keras.testing import TaskContract
+from lsk_engine.conformance import TaskContract
+from lsk_engine.tasks.contract import Task
 
 PLUGIN = Path(__file__).parents[1] / "docs" / "example_plugin"
 SMALL = {"data.points": 60, "training.steps": 4, "training.batch_size": 16, "model.width": 8}
@@ -51,11 +51,10 @@ def installed(tmp_path_factory) -> Path:
 
 
 def lsk(*arguments: str, plugins: Path, folder: Path) -> subprocess.CompletedProcess:
-    environment = {k: v for k, v in os.environ.items() if k != "LS_KERAS_LAZY"}
     return subprocess.run(
         [sys.executable, "-c", "from lsk.main import main; main()", *arguments],
         cwd=folder,
-        env={**environment, "PYTHONPATH": str(plugins)},
+        env={**os.environ, "PYTHONPATH": str(plugins)},
         capture_output=True,
         text=True,
     )

@@ -154,11 +154,10 @@ def pip(command: str, *arguments) -> None:
 
 def run(command: list, installed: Path, folder: Path) -> subprocess.CompletedProcess:
     """Runs a command that finds what is installed before the checkout."""
-    environment = {k: v for k, v in os.environ.items() if k != "LS_KERAS_LAZY"}
     return subprocess.run(
         [str(part) for part in command],
         cwd=folder,
-        env={**environment, "PYTHONPATH": str(installed)},
+        env={**os.environ, "PYTHONPATH": str(installed)},
         capture_output=True,
         text=True,
     )

@@ -40,12 +40,12 @@ def calibrate(
 
     The calibrated model is saved beside the original; `lsk evaluate --calibrated` scores it.
     """
-    from ls_keras.registry import needing_extra
-    from ls_keras.stored_run import open_run
+    from lsk_engine.runs.stored_run import open_run
+    from lsk_engine.tasks.registry import needing_extra
 
     directory, task, config = open_run(run, backend)
     with needing_extra(task):
-        from ls_keras.recalibration import calibrate as fit
+        from lsk_engine.scoring.calibrate import calibrate as fit
 
         reporter = options.reporter(verbose, quiet)
         results = fit(task, config, directory, reporter, method=method, objective=objective)  # type: ignore[arg-type]

@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
-from ls_keras.distillation_config import LOSSES
 from lsk.train import new_directory, run_to_end, settings, train
+from lsk_engine.settings.distillation import LOSSES
 
 
 @click.command(short_help="Train a student under a teacher, and score it.")
@@ -64,13 +64,13 @@ def distill(
     The loss is (1 − β) H(labels, p) + β H(teacher at T, p); --alpha smooths the labels. The run
     names its teacher and is resumed and evaluated like any other.
     """  # noqa: D301 - \b is Click's mark for lines to be left as they are
-    from ls_keras import config as configuration
-    from ls_keras.backend import load_backend
-    from ls_keras.distillation_config import taught_by
-    from ls_keras.errors import InputError
-    from ls_keras.registry import load_task
-    from ls_keras.run_directory import RunDirectory
+    from ls_base.errors import InputError
     from lsk import options
+    from lsk_engine.data import configuration
+    from lsk_engine.devices.backend import load_backend
+    from lsk_engine.runs.run_directory import RunDirectory
+    from lsk_engine.runs.teacher import taught_by
+    from lsk_engine.tasks.registry import load_task
 
     task = load_task(task_name or RunDirectory.open(teacher).read_config()["task"])
     config = configuration.resolve(task, preset, settings(chosen, assignments))

@@ -20,13 +20,13 @@ def evaluate(
 
     Writes scores, decoded outputs, reliability curves and their diagrams into RUN.
     """
-    from ls_keras.registry import needing_extra
-    from ls_keras.stored_run import open_run
     from lsk.results import show
+    from lsk_engine.runs.stored_run import open_run
+    from lsk_engine.tasks.registry import needing_extra
 
     directory, task, config = open_run(run, backend)
     with needing_extra(task):
-        from ls_keras.experiment import evaluate as score
+        from lsk_engine.scoring.evaluate import evaluate as score
 
         reporter = options.reporter(verbose, quiet)
         results = score(task, config, directory, reporter, calibrated=calibrated)

@@ -5,17 +5,14 @@ import os
 import sys
 import warnings
 
-if "ls_keras" not in sys.modules:  # `lsk --help` must not wait for TensorFlow
-    os.environ["LS_KERAS_LAZY"] = "1"
 # TensorFlow's notes on its own start-up concern nobody here; a user's setting wins.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
 import click
 
-from ls_keras import __version__
-from ls_keras.errors import LsKerasError
-from ls_keras.registry import COMMAND_GROUP, plugins
+from ls_base import __version__
+from ls_base.errors import LsKerasError
 from lsk.calibrate import calibrate
 from lsk.distill import distill
 from lsk.evaluate import evaluate
@@ -28,6 +25,7 @@ from lsk.sweep_distillation import sweep_distillation
 from lsk.sweep_temperature import sweep_temperature
 from lsk.tasks import tasks
 from lsk.train import train
+from lsk_engine.tasks.registry import COMMAND_GROUP, plugins
 
 
 class Commands(click.Group):
@@ -56,7 +54,7 @@ class Commands(click.Group):
 
     def resolve_command(self, ctx: click.Context, args: list[str]):
         """Adds near matches to the message about an unknown command."""
-        from ls_keras.config import near
+        from ls_base.errors import near
 
         if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
             raise click.UsageError(

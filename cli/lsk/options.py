@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable
 
 import click
 
-from ls_keras.backend import BACKENDS
-from ls_keras.progress import Reporter
+from lsk_engine.devices.backend import BACKENDS
+from lsk_engine.progress import Reporter
 
 
 def verbosity(command: Callable) -> Callable:
@@ -37,7 +37,7 @@ def reporter(verbose: bool, quiet: bool) -> Reporter:
 
 def assignments(texts: Iterable[str]) -> dict[str, str]:
     """Returns what `--set KEY=VALUE` options say, values as they were typed."""
-    from ls_keras.errors import InputError
+    from ls_base.errors import InputError
 
     found = {}
     for text in texts:

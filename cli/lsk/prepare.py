@@ -37,9 +37,8 @@ def prepare(
     What reads the source (TensorFlow Datasets, say) is needed here only. DIR holds numbers, text
     and checksums, and the settings it was made with: training takes them over, and refuses others.
     """  # noqa: D301 - \b is Click's mark for lines to be left as they are
-    from ls_keras import config as configuration
-    from ls_keras import prepared
-    from ls_keras.registry import load_task, needing_extra
+    from lsk_engine.data import configuration, prepared
+    from lsk_engine.tasks.registry import load_task, needing_extra
 
     chosen: dict[str, Any] = {"data.source": data, "training.seed": seed}
     overrides = {key: value for key, value in chosen.items() if value is not None}

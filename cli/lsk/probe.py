@@ -48,12 +48,12 @@ def probe(
 
     Train with `--set training.checkpoints_kept_every=STEPS`, so that checkpoints stay.
     """
-    from ls_keras.registry import needing_extra
-    from ls_keras.stored_run import open_run
+    from lsk_engine.runs.stored_run import open_run
+    from lsk_engine.tasks.registry import needing_extra
 
     directory, task, config = open_run(run, backend)
     with needing_extra(task):
-        from ls_keras.probing import probe as measure
+        from lsk_engine.scoring.probe import probe as measure
 
         output = output or directory.information_file
         results = measure(

@@ -52,12 +52,12 @@ def project(
     Draws training and validation examples of each run; coordinates, statistics of all classes and
     the mean logits of each class go beside the image. Works for tokens of a translation run too.
     """  # noqa: D301 - \b is Click's mark for lines to be left as they are
-    from ls_keras.registry import needing_extra
-    from ls_keras.stored_run import open_run
+    from lsk_engine.runs.stored_run import open_run
+    from lsk_engine.tasks.registry import needing_extra
 
     stored = [open_run(run, backend) for run in runs]
     with needing_extra(stored[0].task):
-        from ls_keras.projection import project_runs, summary_rows
+        from lsk_engine.scoring.project import project_runs, summary_rows
 
         if output is None:
             # Several runs have no directory of their own.

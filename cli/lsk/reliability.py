@@ -25,12 +25,12 @@ def reliability(runs: tuple[Path, ...], split: str, output: Path, as_json: bool)
     """
     import json
 
-    from ls_keras.backend import load_backend
-    from ls_keras.run_directory import RunDirectory
+    from lsk_engine.devices.backend import load_backend
+    from lsk_engine.runs.run_directory import RunDirectory
 
     directories = [RunDirectory.open(run) for run in runs]
     load_backend()
-    from ls_keras.comparison import compare_reliability
+    from lsk_engine.scoring.compare import compare_reliability
 
     curves = compare_reliability(directories, split, output)
     if as_json:

@@ -15,8 +15,9 @@ from lsk import options
 @options.as_json
 def show(run: Path, as_json: bool) -> None:
     """Show the configuration, history and scores of RUN; reads files only."""
-    from ls_keras.run_directory import RunDirectory, read_json
+    from ls_base.files import read_json
     from lsk.results import show as show_results
+    from lsk_engine.runs.run_directory import RunDirectory
 
     directory = RunDirectory.open(run)
     config = directory.read_config()

@@ -76,12 +76,12 @@ def sweep_temperature(
 
     Finished points are kept in the runs: a sweep that was stopped goes on where it was.
     """
-    from ls_keras.registry import needing_extra
-    from ls_keras.stored_run import open_run
+    from lsk_engine.runs.stored_run import open_run
+    from lsk_engine.tasks.registry import needing_extra
 
     stored = [open_run(run, backend, decoding={"beam_size": beam}) for run in runs]
     with needing_extra(stored[0].task):
-        from ls_keras.temperature_sweep import sweep_temperature as sweep
+        from lsk_engine.scoring.temperature_sweep import sweep_temperature as sweep
 
         rows = sweep(stored, temperatures, output, options.reporter(verbose, quiet), split=split)
     if as_json:

@@ -12,8 +12,8 @@ from lsk import options
 @options.as_json
 def tasks(as_json: bool) -> None:
     """List the installed tasks with their presets, models and data sets."""
-    from ls_keras.errors import LsKerasError
-    from ls_keras.registry import TASK_GROUP, load_task, plugins
+    from ls_base.errors import LsKerasError
+    from lsk_engine.tasks.registry import TASK_GROUP, load_task, plugins
 
     found: list[dict[str, Any]] = []
     for plugin in plugins(TASK_GROUP):

@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from ls_keras.config import PRECISIONS, SMOOTHINGS, STRATEGIES
 from lsk import options
+from lsk_engine.settings.training import PRECISIONS, SMOOTHINGS, STRATEGIES
 
 # Command-line option -> configuration key.
 _KEYS = {
@@ -69,12 +69,12 @@ def train(
     lsk train --task translation --set model.layers=4 --set training.checkpoint_every=100
     lsk train --resume runs/translation-cldr-small-alpha0.1-seed0
     """  # noqa: D301 - \b is Click's mark for lines to be left as they are
-    from ls_keras import config as configuration
-    from ls_keras.backend import load_backend
-    from ls_keras.errors import InputError
-    from ls_keras.registry import load_task
-    from ls_keras.run_directory import RunDirectory
-    from ls_keras.stored_run import open_run
+    from ls_base.errors import InputError
+    from lsk_engine.data import configuration
+    from lsk_engine.devices.backend import load_backend
+    from lsk_engine.runs.run_directory import RunDirectory
+    from lsk_engine.runs.stored_run import open_run
+    from lsk_engine.tasks.registry import load_task
 
     overrides = settings(chosen, assignments)
     if resume:
@@ -105,17 +105,17 @@ def settings(chosen: Mapping[str, Any], assignments: Iterable[str]) -> dict[str,
 
 def run_to_end(task, config, run, reporter, *, resume: bool, as_json: bool) -> None:
     """Trains, shows the scores, and says how to go on after an interruption."""
-    from ls_keras.registry import needing_extra
     from lsk.results import show
+    from lsk_engine.tasks.registry import needing_extra
 
     reporter.log = run.log_file
     reporter.message(f"Run: {run.path}")
     with needing_extra(task):
-        from ls_keras.checkpoints import Interrupted
-        from ls_keras.experiment import train as run_training
+        from lsk_engine.experiment import run_experiment
+        from lsk_engine.training.checkpointing import Interrupted
 
         try:
-            results = run_training(task, config, run, reporter, resume=resume)
+            results = run_experiment(task, config, run, reporter, resume=resume)
         except Interrupted as stop:
             reporter.warning(f"{stop}; go on with: lsk train --resume {run.path}")
             raise click.exceptions.Exit(130) from None

@@ -5,9 +5,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from ls_keras.config import Preset
-from ls_keras.errors import InputError
-from ls_keras.task import Examples, Scores, Task, TaskData
+from ls_base.errors import InputError
+from lsk_engine.settings.config import Preset
+from lsk_engine.tasks.contract import Examples, Scores, Task, TaskData
 
 
 @dataclasses.dataclass(frozen=True)

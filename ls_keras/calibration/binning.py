@@ -9,7 +9,7 @@ its own; Guo et al. (2017) and scikit-learn's `calibration_curve` close them on 
 import numpy as np
 from keras import ops
 
-from ls_keras.errors import InputError
+from ls_base.errors import InputError
 
 # Lanes into which one batch's sums are dealt, so that no float32 sum grows long.
 _LANES = 256

@@ -2,10 +2,10 @@
 
 import keras
 
+from ls_base.errors import InputError
 from ls_keras.calibration.model_logits import logits_tensor
 from ls_keras.calibration.temperature import TemperatureFit
 from ls_keras.calibration.vector_scaling import VectorFit
-from ls_keras.errors import InputError
 from ls_keras.layers.temperature import Temperature, VectorScaling
 
 NAME = "calibrated_logits"

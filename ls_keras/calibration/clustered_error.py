@@ -18,7 +18,7 @@ cancels and the interval becomes the plain one.
 
 import numpy as np
 
-from ls_keras.errors import InputError
+from ls_base.errors import InputError
 
 # More independent units than this add time, but nothing to the variance that is estimated.
 _MAX_UNITS = 1024

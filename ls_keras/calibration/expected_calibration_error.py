@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from ls_base.errors import InputError
 from ls_keras.calibration import exact_sum
 from ls_keras.calibration.binning import (
     check_num_bins,
@@ -32,7 +33,6 @@ from ls_keras.calibration.probabilities import (
 )
 from ls_keras.calibration.tempered_sums import to_host
 from ls_keras.concrete import concrete
-from ls_keras.errors import InputError
 from ls_keras.targets import IgnoreClass, ignored_ids
 
 Binning = Literal["equal_width", "equal_mass"]

@@ -7,8 +7,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from ls_base.errors import InputError
 from ls_keras.calibration.tempered_sums import HostExamples, read_host_examples, to_host
-from ls_keras.errors import InputError
 from ls_keras.targets import IgnoreClass
 
 

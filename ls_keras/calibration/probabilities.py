@@ -6,8 +6,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from ls_base.errors import InputError
 from ls_keras.concrete import concrete
-from ls_keras.errors import InputError
 from ls_keras.targets import IgnoreClass, Targets, position_weights, read_targets
 
 # How far the sum of K probabilities may stray from 1: rounding of K numbers of the dtype.

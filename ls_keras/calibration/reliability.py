@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from ls_base.errors import InputError
 from ls_keras.calibration.binning import check_num_bins, equal_width_edges
 from ls_keras.calibration.clustered_error import error_interval
 from ls_keras.calibration.host_top_label import TopLabels, read_top_labels
 from ls_keras.calibration.probabilities import class_labels, read_examples, top_label
 from ls_keras.calibration.reliability_curve import ReliabilityCurve, binomial_intervals
-from ls_keras.errors import InputError
 from ls_keras.targets import IgnoreClass
 
 

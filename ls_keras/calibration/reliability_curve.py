@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from ls_keras.errors import InputError
+from ls_base.errors import InputError
 
 _SCHEMA = 1
 _BINS = ("counts", "confidence", "accuracy", "accuracy_low", "accuracy_high")

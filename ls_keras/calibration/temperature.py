@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from ls_base.errors import InputError
 from ls_keras.calibration.binning import check_num_bins
 from ls_keras.calibration.temperature_search import (
     Evaluate,
@@ -19,7 +20,6 @@ from ls_keras.calibration.tempered_sums import (
     read_host_examples,
     tempered_sums,
 )
-from ls_keras.errors import InputError
 from ls_keras.targets import IgnoreClass
 
 Objective = Literal["nll", "ece"]

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ls_base.errors import InputError
 from ls_keras.calibration.model_logits import host_batches
 from ls_keras.calibration.tempered_sums import TemperedSums, tempered_sums
-from ls_keras.errors import InputError
 from ls_keras.targets import IgnoreClass
 
 

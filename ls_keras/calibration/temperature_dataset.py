@@ -1,5 +1,6 @@
 """Temperature scaling of a model on a data set, one batch of logits at a time."""
 
+from ls_base.errors import InputError
 from ls_keras.calibration.model_logits import check_repeatable, host_batches
 from ls_keras.calibration.reservoir import Reservoir
 from ls_keras.calibration.temperature import (
@@ -11,7 +12,6 @@ from ls_keras.calibration.temperature import (
     warm_start,
 )
 from ls_keras.calibration.tempered_sums import HostExamples, TemperedSums, tempered_sums
-from ls_keras.errors import InputError
 from ls_keras.targets import IgnoreClass
 
 # Logits kept of the first pass, to start the search from: 512 tokens of 32,000 classes.

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ls_base.errors import InputError
 from ls_keras.calibration.tempered_sums import TemperedSums
-from ls_keras.errors import InputError
 
 # Takes inverse temperatures `(B,)` and whether derivatives are wanted; one pass over the data.
 Evaluate = Callable[[ArrayLike, bool], TemperedSums]

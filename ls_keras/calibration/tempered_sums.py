@@ -13,8 +13,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from ls_base.errors import InputError
 from ls_keras.calibration.binning import equal_width_edges
-from ls_keras.errors import InputError
 from ls_keras.targets import position_weights, read_targets
 
 _BLOCK = 1 << 17  # elements: two float32 blocks are 1 MiB, inside a core's second-level cache

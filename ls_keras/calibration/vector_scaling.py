@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import minimize
 
+from ls_base.errors import InputError
 from ls_keras.calibration.binning import check_num_bins
 from ls_keras.calibration.temperature import fit_examples
 from ls_keras.calibration.tempered_sums import (
@@ -16,7 +17,6 @@ from ls_keras.calibration.tempered_sums import (
     read_rows,
     tempered_sums,
 )
-from ls_keras.errors import InputError
 from ls_keras.targets import IgnoreClass
 
 _CHUNK = 1 << 19  # elements of float64 that one thread takes at a time

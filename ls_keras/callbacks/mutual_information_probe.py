@@ -12,11 +12,11 @@ import keras
 import numpy as np
 from keras import ops
 
+from ls_base.errors import InputError
+from ls_base.files import write_bytes, write_json
 from ls_keras.callbacks.inference import synced
-from ls_keras.errors import InputError
 from ls_keras.information.augmented_logits import augmented_differences, check_draws
 from ls_keras.information.mutual_information import MutualInformation, Scored, mutual_information
-from ls_keras.run_directory import write_bytes, write_json
 
 
 class MutualInformationProbe(keras.callbacks.Callback):

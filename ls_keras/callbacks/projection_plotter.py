@@ -7,8 +7,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from ls_base.errors import InputError
 from ls_keras.callbacks.inference import synced
-from ls_keras.errors import InputError
 from ls_keras.plots import projection_panels, projection_rows, save
 from ls_keras.representation import Projection, penultimate, template_plane, templates
 from ls_keras.representation.projection import ProjectionSampler

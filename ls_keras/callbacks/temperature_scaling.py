@@ -5,6 +5,7 @@ import math
 import keras
 import numpy as np
 
+from ls_base.errors import InputError
 from ls_keras.calibration.binning import check_num_bins
 from ls_keras.calibration.model_logits import check_repeatable, predicted_batches
 from ls_keras.calibration.reservoir import Reservoir
@@ -16,7 +17,6 @@ from ls_keras.calibration.temperature import (
 )
 from ls_keras.calibration.temperature_dataset import sample_size
 from ls_keras.calibration.tempered_sums import HostExamples, read_host_examples, tempered_sums
-from ls_keras.errors import InputError
 from ls_keras.targets import IgnoreClass
 
 _KEPT_BYTES = 128 << 20

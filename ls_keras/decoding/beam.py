@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
+from ls_base.errors import InputError
 from ls_keras.decoding.hypotheses import (
     Hypotheses,
     check_failed,
@@ -19,7 +20,6 @@ from ls_keras.decoding.logits import Rules, read_logits
 from ls_keras.decoding.rows import flat_rows, take_places, take_rows
 from ls_keras.decoding.state import BeamOrder, read_state
 from ls_keras.decoding.top_k import first_top_k
-from ls_keras.errors import InputError
 
 _NEVER = float("-inf")  # the score of a place that holds no hypothesis
 

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ls_base.errors import InputError
 from ls_keras.concrete import concrete
-from ls_keras.errors import InputError
 
 
 class Hypotheses(NamedTuple):

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
-from ls_keras.errors import InputError
+from ls_base.errors import InputError
 
 
 class Rules(NamedTuple):

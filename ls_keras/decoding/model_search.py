@@ -10,13 +10,11 @@ import keras
 import numpy as np
 from keras import ops
 
-from ls_keras.config import Config
+from ls_base.errors import InputError, LsKerasError
 from ls_keras.decoding.beam import beam_search
 from ls_keras.decoding.compiled import compiled
 from ls_keras.decoding.length_penalty import Scorer
 from ls_keras.decoding.padded_batches import padded_batches
-from ls_keras.errors import InputError, LsKerasError
-from ls_keras.task import Progress
 
 Found = list[tuple[np.ndarray, float]]  # of an example, best first: token ids, score
 
@@ -90,23 +88,26 @@ class ModelSearch(abc.ABC):
         self._search = compiled(self._beams, variables=model.variables, jit_compile=jit_compile)
 
     @classmethod
-    def of(cls, model: keras.Model, config: Config, *, num_return: int = 1) -> Self:
-        """Returns the search of a model as a run's configuration has it.
+    def of(
+        cls, model: keras.Model, config: Any, *, num_return: int = 1, jit_compile: bool = False
+    ) -> Self:
+        """Returns the search of a model, made before or new.
 
         There is one for a model: the next split and the next temperature find its programs
         compiled.
 
         Args:
             model: The model.
-            config: The run's configuration; XLA is used where training does.
+            config: A dataclass, as the constructor takes it, with a field `temperature` besides.
             num_return: Hypotheses an example.
+            jit_compile: Whether TensorFlow compiles with XLA.
         """
-        fixed = dataclasses.replace(config.decoding, temperature=1.0)
+        fixed = dataclasses.replace(config, temperature=1.0)
         known = _SEARCHES.get(model)
         if type(known) is cls and known.config == fixed and known.num_return == num_return:
             return known
-        xla = config.training.jit_compile is True
-        made = _SEARCHES[model] = cls(model, fixed, num_return=num_return, jit_compile=xla)
+        made = cls(model, fixed, num_return=num_return, jit_compile=jit_compile)
+        _SEARCHES[model] = made
         return made
 
     @abc.abstractmethod
@@ -158,7 +159,7 @@ class ModelSearch(abc.ABC):
         self,
         sizes: Sequence[int] | np.ndarray,
         inputs: Callable[[np.ndarray, int], Sequence[np.ndarray]],
-        progress: Progress,
+        progress: Callable[[int, int], None],
         *,
         temperature: float = 1.0,
     ) -> list[Found]:

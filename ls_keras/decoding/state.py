@@ -3,8 +3,8 @@
 import keras
 from keras import ops
 
+from ls_base.errors import InputError
 from ls_keras.decoding.rows import take_rows
-from ls_keras.errors import InputError
 
 
 def read_state(state, batch_size):

@@ -8,8 +8,8 @@ from keras import ops
 from keras.src.backend.common.masking import get_keras_mask
 from keras.src.losses.loss import reduce_weighted_values
 
+from ls_base.errors import InputError
 from ls_keras.distillation.loss import Objective, losses_and_valid
-from ls_keras.errors import InputError
 from ls_keras.losses import smoothing as smoothings
 from ls_keras.targets import IgnoreClass
 

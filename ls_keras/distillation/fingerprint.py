@@ -2,13 +2,12 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ls_keras.errors import InputError
-from ls_keras.task import Examples
+from ls_base.errors import InputError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,8 +25,20 @@ class DataFingerprint:
     order: str
 
 
-class ArrayExamples(Examples):
-    """Arrays as examples, to be read like a task's.
+class KnownExamples(NamedTuple):
+    """What is known of examples that were read once.
+
+    Attributes:
+        data: What they are.
+        counts: int64 `(n,)`: how many labels of each count.
+    """
+
+    data: DataFingerprint
+    counts: np.ndarray
+
+
+class ArrayExamples:
+    """Arrays as examples: one by one, or in batches.
 
     Args:
         inputs: An array, or arrays by name, of one leading axis.
@@ -52,36 +63,49 @@ class ArrayExamples(Examples):
     def __len__(self) -> int:
         return len(self.labels)
 
-    def gather(self, rows: np.ndarray, size: int | None):
-        """Returns `(inputs, labels)` of `rows`; all have one shape."""
+    def __iter__(self) -> Iterator[tuple[Any, np.ndarray]]:
+        return (self._take(row) for row in range(len(self)))
+
+    def batches(self, batch_size: int) -> Iterator[tuple[np.ndarray, Any, np.ndarray]]:
+        """Yields `(rows, inputs, labels)`, each of as many rows.
+
+        The last batch is filled up with its first example, under the row −1.
+        """
+        batch_size = min(batch_size, len(self))
+        for start in range(0, len(self), batch_size):
+            rows = np.arange(start, min(start + batch_size, len(self)))
+            filling = batch_size - len(rows)
+            inputs, labels = self._take(np.concatenate([rows, np.repeat(rows[:1], filling)]))
+            yield np.concatenate([rows, np.full(filling, -1)]), inputs, labels
+
+    def _take(self, rows) -> tuple[Any, Any]:
         if isinstance(self.inputs, dict):
             return {name: array[rows] for name, array in self.inputs.items()}, self.labels[rows]
         return self.inputs[rows], self.labels[rows]
 
 
-def fingerprint_examples(examples: Examples, ignore_class: int | None = None):
-    """Reads examples once, each padded to its own size.
+def fingerprint_examples(
+    examples: Iterable[tuple[Any, np.ndarray]], ignore_class: int | None = None
+) -> KnownExamples:
+    """Reads examples once.
 
     Args:
-        examples: The examples, in order.
+        examples: `(inputs, labels)` of each example, in order, without padding that comes from a
+            batch; inputs are an array, or arrays by name.
         ignore_class: The label of padding, or `None`.
-
-    Returns:
-        A `DataFingerprint`, and how many labels of each example count, int64 `(n,)`.
     """
     content, order = 0, hashlib.sha256()
-    counts = np.empty(len(examples), np.int64)
-    for row in range(len(examples)):
-        size = None if examples.sizes is None else int(examples.sizes[row])
-        inputs, labels = examples.gather(np.array([row]), size)
-        counts[row] = np.sum(labels != ignore_class) if ignore_class is not None else labels.size
+    counts = []
+    for inputs, labels in examples:
+        counts.append(np.size(labels) if ignore_class is None else np.sum(labels != ignore_class))
         named = inputs if isinstance(inputs, Mapping) else {"": inputs}
         one = hashlib.sha256()
         for name, array in (*sorted(named.items()), ("labels", labels)):
-            _add(one, name, array[0])
+            _add(one, name, array)
         order.update(one.digest())
         content = (content + int.from_bytes(one.digest())) % 2**256
-    return DataFingerprint(len(examples), f"{content:064x}", order.hexdigest()), counts
+    data = DataFingerprint(len(counts), f"{content:064x}", order.hexdigest())
+    return KnownExamples(data, np.array(counts, np.int64))
 
 
 def fingerprint_model(model) -> str:

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ls_base.errors import InputError
 from ls_keras.calibration.model_logits import predicted_batches
 from ls_keras.calibration.tempered_sums import to_host
 from ls_keras.distillation.loss import check_temperature
-from ls_keras.errors import InputError
 from ls_keras.targets import IgnoreClass, position_weights, read_targets
 
 _BLOCK = 1 << 18  # elements: two blocks of float64 are 4 MiB

@@ -1,13 +1,12 @@
 """Writing a teacher's logits into files, whole or the largest."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from ls_keras.batches import PADDING_ID, BatchSource, bucket_boundaries
-from ls_keras.errors import InputError
-from ls_keras.task import Examples
+from ls_base.errors import InputError
 
 LOGITS_FILE = "logits.npy"
 CLASSES_FILE, REST_FILE = "classes.npy", "rest.npy"  # of the k largest
@@ -78,42 +77,26 @@ class LogitsWriter:
 def run_teacher(
     writer: LogitsWriter,
     teacher,
-    examples: Examples,
+    batches: Iterable[tuple[np.ndarray, Any, np.ndarray]],
     ignore_class: int | None,
-    batch_size: int,
     progress: Callable[[int, int], None] | None,
 ) -> None:
-    """Writes a teacher's logits of all examples; see `TeacherLogits.compute`."""
-    sizes = examples.sizes
-    source = BatchSource(
-        examples,
-        min(batch_size, len(examples)),
-        ignore_class=ignore_class,
-        boundaries=None if sizes is None else bucket_boundaries(sizes),
-    )
-    done = 0
-    for step in range(source.steps_per_epoch):
-        batch = source.batch(step)
-        logits = np.asarray(teacher.predict_on_batch(batch.inputs), np.float32)
-        if logits.shape[:-1] != batch.labels.shape:
+    """Writes a teacher's logits of all examples; see `TeacherLogits.compute_batches`."""
+    done, total = 0, len(writer.offsets) - 1
+    for rows, inputs, labels in batches:
+        logits = np.asarray(teacher.predict_on_batch(inputs), np.float32)
+        if logits.shape[:-1] != labels.shape:
             raise InputError(
-                f"Expected logits of shape {batch.labels.shape} + (K,), one row a label. "
+                f"Expected logits of shape {labels.shape} + (K,), one row a label. "
                 f"Received: {logits.shape} from {teacher.name!r}"
             )
-        for i, row in enumerate(batch.ids):
-            if row == PADDING_ID:
+        for row, of_row, z in zip(rows, labels, logits, strict=True):
+            if row < 0:  # it only fills a batch
                 continue
-            labels = batch.labels[i]
-            valid = np.ones(labels.shape, bool)
-            if ignore_class is not None:
-                valid = labels != ignore_class
-            elif sizes is not None:
-                raise InputError(
-                    "Expected ignore_class for examples of different sizes. Received: None"
-                )
-            writer.write(row, logits[i][valid].reshape(-1, logits.shape[-1]))
+            valid = np.ones(of_row.shape, bool) if ignore_class is None else of_row != ignore_class
+            writer.write(row, z[valid].reshape(-1, z.shape[-1]))
             done += 1
-        writer.shape = list(batch.labels.shape[1:]) if ignore_class is None else None
+        writer.shape = list(labels.shape[1:]) if ignore_class is None else None
         if progress is not None:
-            progress(done, len(examples))
+            progress(done, total)
     writer.flush()

@@ -8,14 +8,15 @@ import keras
 import numpy as np
 from keras import ops
 
-from ls_keras.distillation_config import LOSSES
-from ls_keras.errors import InputError
+from ls_base.errors import InputError
 from ls_keras.losses import Smoothing
 from ls_keras.losses import smoothing as smoothings
 from ls_keras.losses.closed_form import Mixture, dense_cross_entropy
 from ls_keras.losses.conventions import check_fraction
 from ls_keras.losses.cross_entropy import losses_and_valid as label_losses_and_valid
 from ls_keras.targets import IgnoreClass, ignored_ids, read_targets
+
+LOSSES = ("cross-entropy", "squared-logits")
 
 
 def distillation_loss(

@@ -1,19 +1,19 @@
 """A teacher's logits over a data set, computed once and kept on disk."""
 
-import contextlib
 import dataclasses
 import os
-import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ls_keras.distillation.distiller import TEACHER_LOGITS
+from ls_base.errors import InputError
+from ls_base.files import new_folder, read_json, write_json, writing
 from ls_keras.distillation.fingerprint import (
     ArrayExamples,
     DataFingerprint,
+    KnownExamples,
     fingerprint_examples,
     fingerprint_model,
 )
@@ -24,9 +24,6 @@ from ls_keras.distillation.logits_writer import (
     LogitsWriter,
     run_teacher,
 )
-from ls_keras.errors import InputError
-from ls_keras.run_directory import read_json, write_json, writing
-from ls_keras.task import Examples
 
 SCHEMA = 1
 MANIFEST_FILE, COUNTS_FILE = "teacher-logits.json", "counts.npy"
@@ -66,7 +63,7 @@ class TeacherLogits:
     >>> ls_keras.TeacherLogits.open(folder, (x[::-1], y[::-1]))
     Traceback (most recent call last):
         ...
-    ls_keras.errors.InputError: Expected the examples in the order ...
+    ls_base.errors.InputError: Expected the examples in the order ...
 
     ```
     """
@@ -93,7 +90,7 @@ class TeacherLogits:
         cls,
         directory: str | os.PathLike,
         teacher,
-        examples: Examples | tuple[Any, Any],
+        examples: tuple[Any, Any],
         *,
         ignore_class: int | None = None,
         top_k: int | None = None,
@@ -109,8 +106,7 @@ class TeacherLogits:
         Args:
             directory: A folder that does not exist yet.
             teacher: A model that emits logits `(n, ..., K)`.
-            examples: `(x, y)`, arrays of one leading axis (x may be a dict of them); or a task's
-                `Examples`.
+            examples: `(x, y)`, arrays of one leading axis (x may be a dict of them).
             ignore_class: The label of padding, whose positions are left out. Default: `None`.
             top_k: How many classes to keep at each position, fewer than K; not for squared
                 logits. Default: all.
@@ -122,46 +118,91 @@ class TeacherLogits:
         Raises:
             InputError: If the folder exists, if `top_k` is not in [1, K), if there are no
                 positions, or if logits are NaN, +inf or beyond what the dtype holds.
-            RunDirectoryError: If the folder can't be written.
+            FileError: If the folder can't be written.
+        """
+        arrays = _as_arrays(examples)
+        return cls.compute_batches(
+            directory,
+            teacher,
+            arrays.batches(batch_size),
+            fingerprint_examples(arrays, ignore_class),
+            ignore_class=ignore_class,
+            top_k=top_k,
+            dtype=dtype,
+            teacher_id=teacher_id,
+            progress=progress,
+        )
+
+    @classmethod
+    def compute_batches(
+        cls,
+        directory: str | os.PathLike,
+        teacher,
+        batches: Iterable[tuple[np.ndarray, Any, np.ndarray]],
+        examples: KnownExamples,
+        *,
+        ignore_class: int | None = None,
+        top_k: int | None = None,
+        dtype: str = "float16",
+        teacher_id: str | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> "TeacherLogits":
+        """Does what `compute` does with data that come in batches of their own.
+
+        Args:
+            directory: As for `compute`.
+            teacher: As for `compute`.
+            batches: `(rows, inputs, labels)`: the numbers of the examples in a batch, −1 for one
+                that only fills it up, what the teacher takes, and integers `(rows, ...)`.
+            examples: What `fingerprint_examples` found, reading them once in their order.
+            ignore_class: As for `compute`, and the other arguments too.
+            top_k: See above.
+            dtype: See above.
+            teacher_id: See above.
+            progress: See above.
+
+        Raises:
+            InputError: As `compute`.
+            FileError: As `compute`.
         """
         path = Path(directory)
-        examples = _as_examples(examples)
         if path.exists():
             raise InputError(f"Expected a new folder for the teacher's logits. Received: {path}")
         if dtype not in ("float16", "float32"):
             raise InputError(f"Expected dtype 'float16' or 'float32'. Received: {dtype!r}")
-        data, counts = fingerprint_examples(examples, ignore_class)
-        if not counts.sum():
+        if not examples.counts.sum():
             raise InputError("Expected positions that count. Received: none")
-        temporary = path.absolute().with_name(f".{path.absolute().name}.writing-{os.getpid()}")
-        with _whole_or_nothing(temporary, path):
-            writer = LogitsWriter(temporary, _offsets(counts), top_k, np.dtype(dtype))
-            run_teacher(writer, teacher, examples, ignore_class, batch_size, progress)
+        with new_folder(path) as folder, writing(path):
+            offsets = _offsets(examples.counts)
+            writer = LogitsWriter(folder, offsets, top_k, np.dtype(dtype))
+            run_teacher(writer, teacher, batches, ignore_class, progress)
+            alike = (examples.counts == examples.counts[0]).all()
             manifest = {
                 "schema": SCHEMA,
-                "data": dataclasses.asdict(data),
+                "data": dataclasses.asdict(examples.data),
                 "teacher": teacher_id or fingerprint_model(teacher),
                 "num_classes": writer.num_classes,
                 "top_k": top_k,
                 "ignore_class": ignore_class,
-                "shape": writer.shape if (counts == counts[0]).all() else None,
+                "shape": writer.shape if alike else None,
             }
-            np.save(temporary / COUNTS_FILE, counts)
-            write_json(temporary / MANIFEST_FILE, manifest)
-        return cls(path, manifest, counts)
+            np.save(folder / COUNTS_FILE, examples.counts)
+            write_json(folder / MANIFEST_FILE, manifest)
+        return cls(path, manifest, examples.counts)
 
     @classmethod
     def open(
         cls,
         directory: str | os.PathLike,
-        examples: Examples | tuple[Any, Any],
+        examples: tuple[Any, Any] | Callable[[int | None], KnownExamples],
         teacher: Any = None,
     ) -> "TeacherLogits":
         """Opens what `compute` wrote, if it is of these examples and this teacher.
 
         Args:
             directory: The folder.
-            examples: The examples, as for `compute`.
+            examples: The examples, as for `compute`; of others, a function that reads them by
+                `fingerprint_examples` with the label of padding that it is given.
             teacher: The model, or what it was called by (`teacher_id`); `None`: any.
 
         Raises:
@@ -184,9 +225,13 @@ class TeacherLogits:
                     f"Expected the teacher that the logits in {path} are of, "
                     f"{manifest['teacher'][:12]}…. Received: another, {identity[:12]}…"
                 )
-        found, counts = fingerprint_examples(_as_examples(examples), manifest["ignore_class"])
-        _check_data(DataFingerprint(**manifest["data"]), found, path)
-        return cls(path, manifest, counts)
+        ignore_class = manifest["ignore_class"]
+        if callable(examples):
+            known = examples(ignore_class)
+        else:
+            known = fingerprint_examples(_as_arrays(examples), ignore_class)
+        _check_data(DataFingerprint(**manifest["data"]), known.data, path)
+        return cls(path, manifest, known.counts)
 
     def __len__(self) -> int:
         return len(self._offsets) - 1
@@ -227,14 +272,6 @@ class TeacherLogits:
         logits[valid] = self._dense(at)
         return logits
 
-    def attach(self, examples: Examples) -> Examples:
-        """Returns the examples with their logits as the input `teacher_logits`.
-
-        Args:
-            examples: Those the logits are of, of a task whose inputs are a dict.
-        """
-        return _WithTeacherLogits(examples, self)
-
     def _dense(self, at: np.ndarray) -> np.ndarray:
         if self.top_k is None:
             return self._logits[at].astype(np.float32)
@@ -246,48 +283,10 @@ class TeacherLogits:
         return logits.astype(np.float32, copy=False)
 
 
-class _WithTeacherLogits(Examples):
-    def __init__(self, examples: Examples, cache: TeacherLogits):
-        self.examples, self.cache = examples, cache
-        self.sizes, self.references = examples.sizes, examples.references
-
-    def __getattr__(self, name: str):
-        # What a task's own examples have besides, such as the shape of images.
-        return getattr(vars(self)["examples"], name)
-
-    def __len__(self) -> int:
-        return len(self.examples)
-
-    def gather(self, rows: np.ndarray, size: int | None):
-        inputs, labels = self.examples.gather(rows, size)
-        return {**inputs, TEACHER_LOGITS: self.cache.gather(rows, labels)}, labels
-
-    def label_counts(self) -> np.ndarray:
-        return self.examples.label_counts()
-
-
-@contextlib.contextmanager
-def _whole_or_nothing(temporary: Path, path: Path):
-    """Makes the folder `temporary`, which becomes `path` if all goes well, and is gone if not."""
-    with writing(path):
-        temporary.mkdir(parents=True)
-    try:
-        with writing(path):
-            yield
-            temporary.rename(path)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
-
-
-def _as_examples(examples: Examples | tuple[Any, Any]) -> Examples:
-    if isinstance(examples, Examples):
-        return examples
+def _as_arrays(examples: tuple[Any, Any]) -> ArrayExamples:
     if isinstance(examples, tuple | list) and len(examples) == 2:
         return ArrayExamples(*examples)
-    raise InputError(
-        f"Expected examples as (x, y), or a task's Examples. Received: {type(examples).__name__}"
-    )
+    raise InputError(f"Expected examples as (x, y). Received: {type(examples).__name__}")
 
 
 def _offsets(counts: np.ndarray) -> np.ndarray:

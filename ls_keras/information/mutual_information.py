@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from ls_keras.errors import InputError
+from ls_base.errors import InputError
 from ls_keras.information.kernel_sum import log_kernel_sum
 
 Scored = Literal["held_out", "reused"]

@@ -5,7 +5,7 @@ import math
 import keras
 from keras import ops
 
-from ls_keras.errors import InputError
+from ls_base.errors import InputError
 
 
 @keras.saving.register_keras_serializable(package="ls_keras")

@@ -3,7 +3,7 @@
 import math
 import numbers
 
-from ls_keras.errors import InputError
+from ls_base.errors import InputError
 
 
 def alpha_from_off_target(epsilon: float, num_classes: int) -> float:

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from ls_keras.errors import InputError
+from ls_base.errors import InputError
 from ls_keras.losses import smoothing as smoothings
 from ls_keras.losses.closed_form import Mixture, dense_cross_entropy, label_cross_entropy
 from ls_keras.losses.conventions import check_fraction

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from ls_keras.errors import InputError
+from ls_base.errors import InputError
 
 
 class Spread(NamedTuple):

@@ -6,7 +6,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from ls_keras.errors import InputError
+from ls_base.errors import InputError
 from ls_keras.plots import style
 
 CURVES = ("teacher", "student alone", "student of hard teacher", "student of smoothed teacher")

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from ls_keras.errors import InputError
+from ls_base.errors import InputError
 from ls_keras.plots import style
 
 History = Sequence[Mapping[str, Any]]

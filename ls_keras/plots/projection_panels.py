@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ls_keras.errors import InputError
+from ls_base.errors import InputError
 from ls_keras.plots import style
 from ls_keras.representation.projection import Projection
 

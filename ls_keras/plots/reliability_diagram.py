@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ls_base.errors import InputError
 from ls_keras.calibration.reliability_curve import ReliabilityCurve
-from ls_keras.errors import InputError
 from ls_keras.plots import style
 
 Curves = ReliabilityCurve | Mapping[str, ReliabilityCurve]

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 
 from matplotlib.figure import Figure
 
-from ls_keras.errors import InputError
-from ls_keras.run_directory import write_bytes
+from ls_base.errors import InputError
+from ls_base.files import write_bytes
 
 # Okabe and Ito's colors, told apart with any color vision; black is kept for references.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")

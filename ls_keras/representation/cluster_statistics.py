@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from ls_base.errors import InputError
 from ls_keras.concrete import concrete
-from ls_keras.errors import InputError
 from ls_keras.representation.class_moments import ClassMoments, divide
 from ls_keras.representation.host_labels import read_host_labels
 from ls_keras.representation.penultimate import with_one

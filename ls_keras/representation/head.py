@@ -4,8 +4,8 @@ from typing import Any, NamedTuple
 
 import keras
 
+from ls_base.errors import InputError
 from ls_keras.calibration.calibrated import CalibratedModel
-from ls_keras.errors import InputError
 from ls_keras.layers import Temperature, TiedLogits, VectorScaling
 
 _POOLING = (

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from ls_base.errors import InputError
 from ls_keras.concrete import concrete
-from ls_keras.errors import InputError
 from ls_keras.representation.penultimate import with_one
 
 

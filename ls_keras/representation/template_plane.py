@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from keras import ops
 
+from ls_base.errors import InputError
 from ls_keras.concrete import concrete
-from ls_keras.errors import InputError
 from ls_keras.representation.penultimate import with_one
 from ls_keras.representation.template_distances import as_templates, check_classes
 

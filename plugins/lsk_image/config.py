@@ -2,8 +2,8 @@
 
 import dataclasses
 
-from ls_keras.config import Preset
-from ls_keras.errors import InputError
+from ls_base.errors import InputError
+from lsk_engine.settings.config import Preset
 
 MODELS = {
     "mlp": "fully connected, ReLU, dropout: the MNIST networks of the paper",

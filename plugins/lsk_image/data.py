@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ls_keras.config import Config
-from ls_keras.errors import InputError
-from ls_keras.task import Examples, TaskData
+from ls_base.errors import InputError
+from lsk_engine.settings.config import Config
+from lsk_engine.tasks.contract import Examples, TaskData
 from lsk_image.config import DataConfig
 from lsk_image.sources import ImageSource, LabeledImages, load_source
 

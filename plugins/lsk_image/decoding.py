@@ -3,8 +3,9 @@
 import keras
 import numpy as np
 
-from ls_keras.config import Config
-from ls_keras.task import Examples, Progress, TaskData
+from lsk_engine.progress import Progress
+from lsk_engine.settings.config import Config
+from lsk_engine.tasks.contract import Examples, TaskData
 
 RANKED = 5
 

@@ -3,9 +3,9 @@
 import keras
 from keras import ops
 
-from ls_keras.config import Config
-from ls_keras.errors import InputError
-from ls_keras.task import TaskData
+from ls_base.errors import InputError
+from lsk_engine.settings.config import Config
+from lsk_engine.tasks.contract import TaskData
 from lsk_image.alexnet import alexnet
 from lsk_image.augmentation import Augmentation, per_image_standardization
 from lsk_image.config import ModelConfig

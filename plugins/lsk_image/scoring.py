@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.stats import binomtest
 
-from ls_keras.errors import InputError
-from ls_keras.task import Scores
+from ls_base.errors import InputError
+from lsk_engine.tasks.contract import Scores
 
 
 def score(labels: Sequence[int], ranked: Sequence[Sequence[int]]) -> Scores:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ls_keras.errors import InputError
+from ls_base.errors import InputError
 from lsk_image.pixels import ArrayPixels, Pixels
 
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ls_keras.backend import BACKENDS, load_backend
-from ls_keras.progress import Reporter
+from lsk_engine.devices.backend import BACKENDS, load_backend
+from lsk_engine.progress import Reporter
 
 if TYPE_CHECKING:
     from lsk_speech.transcribe_files import Transcript
@@ -77,8 +77,8 @@ def transcribe(
 
     One line a file, in their order; with several files, the file's name and a tab come first.
     """
-    from ls_keras.registry import needing_extra
-    from ls_keras.stored_run import open_for_search
+    from lsk_engine.runs.stored_run import open_for_search
+    from lsk_engine.tasks.registry import needing_extra
 
     decoding = {
         "beam_size": beam,

@@ -4,8 +4,8 @@ import dataclasses
 import math
 from collections.abc import Iterable
 
-from ls_keras.config import Preset
-from ls_keras.errors import InputError
+from ls_base.errors import InputError
+from lsk_engine.settings.config import Preset
 
 
 @dataclasses.dataclass(frozen=True)

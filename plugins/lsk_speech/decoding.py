@@ -5,9 +5,10 @@ from collections.abc import Callable, Mapping
 import keras
 import numpy as np
 
-from ls_keras.config import Config
-from ls_keras.errors import InputError
-from ls_keras.task import Examples, Progress, TaskData
+from ls_base.errors import InputError
+from lsk_engine.progress import Progress
+from lsk_engine.settings.config import Config
+from lsk_engine.tasks.contract import Examples, TaskData
 from lsk_speech.data import Utterances
 from lsk_speech.recognizer import Recognizer
 from lsk_speech.units import load_units
@@ -19,7 +20,9 @@ def recognize_examples(
     model: keras.Model, examples: Examples, config: Config, data: TaskData, progress: Progress
 ) -> list[str]:
     """Recognizes the utterances of a split, which `lsk_speech.data` has loaded."""
-    recognizer = Recognizer.of(model, config)
+    recognizer = Recognizer.of(
+        model, config.decoding, jit_compile=config.training.jit_compile is True
+    )
     sizes, sound = utterances_of(examples)
     found = recognizer.search_all(
         sizes,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ls_keras.errors import InputError, LsKerasError, MissingExtraError
+from ls_base.errors import InputError, LsKerasError, MissingExtraError
 
 _AUDIO_OUTPUT_SYNCHRONOUS = 2
 _CHARACTERS = 1  # a position in the text counts characters

@@ -8,7 +8,7 @@ import concurrent.futures
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ls_keras.errors import InputError
+from ls_base.errors import InputError
 from lsk_speech.config import DataConfig
 from lsk_speech.ragged import Ragged
 from lsk_speech.recording import read_recording

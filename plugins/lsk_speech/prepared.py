@@ -11,10 +11,10 @@ DIR/SPLIT/                         as `lsk_speech.stored_speech` has it
 from collections.abc import Mapping
 from pathlib import Path
 
-from ls_keras.errors import InputError
-from ls_keras.prepared import PreparedData
-from ls_keras.run_directory import read_json, write_json
-from ls_keras.task import TaskData
+from ls_base.errors import InputError
+from ls_base.files import read_json, write_json
+from lsk_engine.data.prepared import PreparedData
+from lsk_engine.tasks.contract import TaskData
 from lsk_speech.data import Utterances, encoded, task_data
 from lsk_speech.sound import SOUND_FILE, Sound
 from lsk_speech.stored_speech import read_speech, write_speech

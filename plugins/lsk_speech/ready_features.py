@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ls_keras.errors import InputError
+from ls_base.errors import InputError
 from lsk_speech.config import DataConfig
 from lsk_speech.ragged import Ragged
 from lsk_speech.sources import Speech, SpeechSource

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ls_keras.errors import InputError, MissingExtraError
+from ls_base.errors import InputError, MissingExtraError
 
 _LARGEST = 2.0  # of float samples: a little over 1 is clipped, more was scaled otherwise
 

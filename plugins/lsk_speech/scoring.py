@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import jiwer
 import numpy as np
 
-from ls_keras.errors import InputError
-from ls_keras.task import Scores
+from ls_base.errors import InputError
+from lsk_engine.tasks.contract import Scores
 
 _RESAMPLINGS = 1000
 _NORMALIZATION = "NFKC, lower case, no punctuation but apostrophes in words"

@@ -4,7 +4,7 @@ import dataclasses
 import json
 from collections.abc import Mapping
 
-from ls_keras.errors import InputError, LsKerasError
+from ls_base.errors import InputError, LsKerasError
 from lsk_speech.config import DataConfig
 from lsk_speech.sources import Speech
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from ls_keras.errors import LsKerasError, MissingExtraError
+from ls_base.errors import LsKerasError, MissingExtraError
 from lsk_speech.espeak import Synthesizer, Voice
 from lsk_speech.ragged import Ragged
 from lsk_speech.recording import resample, to_int16
@@ -105,7 +105,6 @@ def _start() -> subprocess.Popen:
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
-        "LS_KERAS_LAZY": "1",  # no Keras there
         "OMP_NUM_THREADS": "1",
     }
     return subprocess.Popen(_command(), env=environment, **pipes)

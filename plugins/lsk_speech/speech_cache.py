@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ls_keras.errors import InputError
-from ls_keras.progress import Reporter
+from ls_base.errors import InputError
+from lsk_engine.progress import Reporter
 from lsk_speech.sources import Speech
 from lsk_speech.stored_speech import read_speech, write_speech
 

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ls_keras.errors import InputError
-from ls_keras.progress import Reporter
+from ls_base.errors import InputError
+from lsk_engine.progress import Reporter
 from lsk_speech.config import DataConfig
 from lsk_speech.espeak import Voice
 from lsk_speech.made_voices import made_variant

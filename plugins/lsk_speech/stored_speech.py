@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ls_keras.errors import InputError
+from ls_base.errors import InputError
 from lsk_speech.ragged import Ragged, offsets
 from lsk_speech.sources import Speech
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ls_keras.errors import InputError
-from ls_keras.tfds_builder import find_split, missing_split, open_builder, read_in_order
+from ls_base.errors import InputError
+from lsk_engine.data.tfds_builder import find_split, missing_split, open_builder, read_in_order
 from lsk_speech.config import DataConfig
 from lsk_speech.ragged import Ragged
 from lsk_speech.recording import check_samples, resample, to_int16

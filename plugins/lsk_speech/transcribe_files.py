@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import lsk_speech.model  # noqa: F401 - registers the layers of the saved model
-from ls_keras.config import Config
-from ls_keras.errors import InputError, LsKerasError
-from ls_keras.progress import Reporter
-from ls_keras.run_directory import RunDirectory
+from ls_base.errors import InputError, LsKerasError
+from lsk_engine.progress import Reporter
+from lsk_engine.runs.run_directory import RunDirectory
+from lsk_engine.settings.config import Config
 from lsk_speech.data import frames_of, padded_sound
 from lsk_speech.ragged import Ragged
 from lsk_speech.recognizer import Recognizer
@@ -73,7 +73,12 @@ def transcribe_files(
         )
     unknown = [""] * len(files)
     rows = sound.hear(Speech(audio, unknown, unknown)).rows
-    recognizer = Recognizer.of(model, config, num_return=num_return)
+    recognizer = Recognizer.of(
+        model,
+        config.decoding,
+        num_return=num_return,
+        jit_compile=config.training.jit_compile is True,
+    )
     found = recognizer.search_all(
         frames_of(rows, sound.heard_rate),
         lambda chosen, size: recognizer.arguments(

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import TypeVar
 
-from ls_keras.errors import MissingExtraError
+from ls_base.errors import MissingExtraError
 
 try:
     from babel import Locale

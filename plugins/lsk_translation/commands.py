@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ls_keras.backend import BACKENDS, load_backend
-from ls_keras.errors import InputError
-from ls_keras.progress import Reporter
+from ls_base.errors import InputError
+from lsk_engine.devices.backend import BACKENDS, load_backend
+from lsk_engine.progress import Reporter
 
 if TYPE_CHECKING:
     from lsk_translation.decoding import Translation
@@ -72,8 +72,8 @@ def translate(
     Blank lines stay blank. Lines are translated in batches of similar length and come out in
     their own order.
     """
-    from ls_keras.registry import needing_extra
-    from ls_keras.stored_run import open_for_search
+    from lsk_engine.runs.stored_run import open_for_search
+    from lsk_engine.tasks.registry import needing_extra
 
     decoding = {
         "beam_size": beam,

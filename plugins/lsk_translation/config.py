@@ -3,8 +3,8 @@
 import dataclasses
 import math
 
-from ls_keras.config import Preset
-from ls_keras.errors import InputError
+from ls_base.errors import InputError
+from lsk_engine.settings.config import Preset
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ls_keras.config import Config
-from ls_keras.errors import InputError
-from ls_keras.prepared import is_prepared, open_prepared
-from ls_keras.task import Examples, TaskData
+from ls_base.errors import InputError
+from lsk_engine.data.prepared import is_prepared, open_prepared
+from lsk_engine.settings.config import Config
+from lsk_engine.tasks.contract import Examples, TaskData
 from lsk_translation.corpus import ParallelText, load_corpus
 from lsk_translation.subwords import END_ID, PAD_ID, START_ID, UNKNOWN_ID, SubwordVocabulary
 

@@ -4,9 +4,10 @@ from typing import NamedTuple
 
 import keras
 
-from ls_keras.config import Config
-from ls_keras.errors import InputError
-from ls_keras.task import Examples, Progress, TaskData
+from ls_base.errors import InputError
+from lsk_engine.progress import Progress
+from lsk_engine.settings.config import Config
+from lsk_engine.tasks.contract import Examples, TaskData
 from lsk_translation.data import VOCABULARY_FILE, Sentences, TextPairs
 from lsk_translation.subwords import SubwordVocabulary
 from lsk_translation.translator import Translator
@@ -63,7 +64,7 @@ def translate_examples(
         raise InputError(f"Expected sentence pairs. Received: {type(examples).__name__}")
     vocabulary = SubwordVocabulary.from_bytes(data.artifacts[VOCABULARY_FILE])
     found = translate_sentences(
-        Translator.of(model, config),
+        Translator.of(model, config.decoding, jit_compile=config.training.jit_compile is True),
         examples.source,
         vocabulary,
         progress,

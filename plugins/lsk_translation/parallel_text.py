@@ -4,7 +4,7 @@ import gzip
 import zlib
 from pathlib import Path
 
-from ls_keras.errors import InputError
+from ls_base.errors import InputError
 from lsk_translation.corpus import ParallelText
 
 

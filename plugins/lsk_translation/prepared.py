@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ls_keras.errors import InputError
-from ls_keras.prepared import PreparedData
-from ls_keras.run_directory import read_json, write_json
-from ls_keras.task import Examples, TaskData
+from ls_base.errors import InputError
+from ls_base.files import read_json, write_json
+from lsk_engine.data.prepared import PreparedData
+from lsk_engine.tasks.contract import Examples, TaskData
 from lsk_translation.data import VOCABULARY_FILE, Sentences, TextPairs, task_data
 from lsk_translation.subwords import SubwordVocabulary
 

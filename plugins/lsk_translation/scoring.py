@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from sacrebleu.metrics import BLEU, CHRF
 
-from ls_keras.errors import InputError
-from ls_keras.task import Scores
+from ls_base.errors import InputError
+from lsk_engine.tasks.contract import Scores
 
 
 def score(references: Sequence[str], hypotheses: Sequence[str]) -> Scores:

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from ls_keras.errors import InputError
-from ls_keras.tfds_builder import find_split, missing_split, open_builder, read_in_order
+from ls_base.errors import InputError
+from lsk_engine.data.tfds_builder import find_split, missing_split, open_builder, read_in_order
 from lsk_translation.corpus import ParallelText
 
 _SPLITS = {

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import keras_hub  # noqa: F401 - registers the layers of the saved model
 
-from ls_keras.config import Config
-from ls_keras.errors import LsKerasError
-from ls_keras.progress import Reporter
-from ls_keras.run_directory import RunDirectory
+from ls_base.errors import LsKerasError
+from lsk_engine.progress import Reporter
+from lsk_engine.runs.run_directory import RunDirectory
+from lsk_engine.settings.config import Config
 from lsk_translation.data import VOCABULARY_FILE, Sentences
 from lsk_translation.decoding import Translation, translate_sentences
 from lsk_translation.subwords import SubwordVocabulary
@@ -51,7 +51,12 @@ def translate_lines(
             f"({config.data.max_length}): {lines[row][:40]!r}"
         )
     return translate_sentences(
-        Translator.of(model, config, num_return=num_return),
+        Translator.of(
+            model,
+            config.decoding,
+            num_return=num_return,
+            jit_compile=config.training.jit_compile is True,
+        ),
         sentences,
         vocabulary,
         reporter.counter("translating", "lines"),

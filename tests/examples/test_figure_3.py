@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 import small_translation
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "figure_3.py"

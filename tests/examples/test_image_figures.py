@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ls_keras.training_log import TrainingLog
+from lsk_engine.training.training_log import TrainingLog
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "image_figures.py"
 TRAIN = {

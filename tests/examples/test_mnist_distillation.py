@@ -7,6 +7,7 @@ from pathlib import Path
 import finished_runs
 import numpy as np
 import pytest
+
 from lsk.main import cli
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "mnist_distillation.py"

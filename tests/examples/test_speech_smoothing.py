@@ -4,6 +4,7 @@ from pathlib import Path
 
 import finished_runs
 import pytest
+
 import small_speech
 from lsk.main import cli
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from ls_keras.errors import InputError
+from ls_base.errors import InputError
 from ls_keras.targets import ignored_ids, position_weights, read_targets
 
 P23 = np.zeros((2, 3), "float32")

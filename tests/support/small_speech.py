@@ -1,6 +1,7 @@
 """A speech task so small that training takes seconds, on features and sounds made here."""
 
 import numpy as np
+
 from lsk_speech.data import Utterances, task_data
 from lsk_speech.ragged import Ragged
 from lsk_speech.sound import Sound

@@ -4,8 +4,8 @@ import dataclasses
 
 import numpy as np
 
-from ls_keras.config import Preset
-from ls_keras.task import Examples, Scores, Task, TaskData
+from lsk_engine.settings.config import Preset
+from lsk_engine.tasks.contract import Examples, Scores, Task, TaskData
 
 NAMES = ("red", "green", "blue", "grey")
 

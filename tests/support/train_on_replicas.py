@@ -8,11 +8,12 @@ import sys
 from pathlib import Path
 
 import tensorflow as tf
-from tiny_task import TinyTask
 
-from ls_keras import config, experiment
-from ls_keras.progress import Reporter
-from ls_keras.run_directory import RunDirectory
+from lsk_engine.data import configuration
+from lsk_engine.experiment import run_experiment
+from lsk_engine.progress import Reporter
+from lsk_engine.runs.run_directory import RunDirectory
+from tiny_task import TinyTask
 
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
@@ -27,6 +28,6 @@ settings = {
     "optimizer.loss_weight": 3.0,
     "optimizer.logits_rate": 0.5,
 }
-resolved = config.resolve(TinyTask(), None, settings)
+resolved = configuration.resolve(TinyTask(), None, settings)
 run = RunDirectory.create(Path(sys.argv[2]), resolved.to_dict())
-experiment.train(TinyTask(), resolved, run, Reporter(verbosity=-1))
+run_experiment(TinyTask(), resolved, run, Reporter(verbosity=-1))

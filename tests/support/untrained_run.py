@@ -2,15 +2,15 @@
 
 import numpy as np
 
-from ls_keras import config
-from ls_keras.checkpoints import Checkpoints
-from ls_keras.run_directory import RunDirectory
-from ls_keras.stored_run import StoredRun
+from lsk_engine.data import configuration
+from lsk_engine.runs.checkpoints import Checkpoints
+from lsk_engine.runs.run_directory import RunDirectory
+from lsk_engine.runs.stored_run import StoredRun
 
 
 def untrained_run(task, folder, *, steps=(), seed=0, **settings):
     """Saves checkpoints at `steps`, each with weights of its own, and the last one's model."""
-    resolved = config.resolve(task, None, settings)
+    resolved = configuration.resolve(task, None, settings)
     run = RunDirectory.create(folder, resolved.to_dict())
     data = task.load_data(resolved)
     run.write_artifacts(data.artifacts)

@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
 
+from ls_base.errors import InputError
 from ls_keras.calibration.binning import (
     check_num_bins,
     equal_width_edges,
@@ -11,7 +12,6 @@ from ls_keras.calibration.binning import (
     equal_width_index_of_array,
     sum_by_index,
 )
-from ls_keras.errors import InputError
 
 
 def index_of(confidences, num_bins):

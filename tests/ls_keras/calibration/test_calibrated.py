@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from keras import ops
 
+from ls_base.errors import InputError
 from ls_keras.calibration.calibrated import calibrated
 from ls_keras.calibration.temperature import fit_temperature
 from ls_keras.calibration.vector_scaling import fit_vector_scaling
-from ls_keras.errors import InputError
 
 LOAD = """
 import sys

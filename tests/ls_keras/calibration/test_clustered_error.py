@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from ls_base.errors import InputError
 from ls_keras.calibration import curve_of_statistics
 from ls_keras.calibration.clustered_error import bin_noise, error_interval
-from ls_keras.errors import InputError
 
 NUM_BINS = 10
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from keras import ops
 
+from ls_base.errors import InputError
 from ls_keras.calibration import ExpectedCalibrationError, expected_calibration_error
-from ls_keras.errors import InputError
 
 
 def softmax(logits):

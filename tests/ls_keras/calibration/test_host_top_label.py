@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from keras import ops
 
+from ls_base.errors import InputError
 from ls_keras.calibration import ExpectedCalibrationError, host_top_label
 from ls_keras.calibration.host_top_label import host_view, read_top_labels, top_label_of_array
 from ls_keras.calibration.probabilities import read_examples, top_label
-from ls_keras.errors import InputError
 
 
 def softmax(logits):

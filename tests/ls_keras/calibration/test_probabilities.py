@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from keras import ops
 
+from ls_base.errors import InputError
 from ls_keras.calibration.probabilities import class_labels, read_examples, top_label
-from ls_keras.errors import InputError
 
 GOOD = np.float32([[0.25, 0.75], [0.5, 0.5]])
 

@@ -3,13 +3,13 @@ import numpy as np
 import pytest
 from keras import ops
 
+from ls_base.errors import InputError
 from ls_keras.calibration import (
     ReliabilityAccumulator,
     curve_of_statistics,
     expected_calibration_error,
     reliability_curve,
 )
-from ls_keras.errors import InputError
 
 
 def test_by_hand():

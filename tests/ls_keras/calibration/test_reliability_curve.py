@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from ls_base.errors import InputError
 from ls_keras.calibration import ReliabilityCurve, curve_of_statistics
 from ls_keras.calibration.reliability_curve import binomial_intervals
-from ls_keras.errors import InputError
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from keras import ops
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
+from ls_base.errors import InputError
 from ls_keras.calibration.temperature import fit_temperature
-from ls_keras.errors import InputError
 
 
 def sample(n, num_classes, temperature=2.0, seed=0):

@@ -4,8 +4,8 @@ import pytest
 from scipy.special import log_softmax, softmax
 from sklearn.metrics import log_loss
 
+from ls_base.errors import InputError
 from ls_keras.calibration import expected_calibration_error, temperature_curve
-from ls_keras.errors import InputError
 
 TEMPERATURES = (0.5, 1.0, 3.0)
 

@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import pytest
 
+from ls_base.errors import InputError
 from ls_keras.calibration.temperature import fit_temperature
 from ls_keras.calibration.temperature_dataset import fit_temperature_dataset
-from ls_keras.errors import InputError
 
 
 def arrays(n=3_000, num_classes=6, temperature=2.0, seed=0):

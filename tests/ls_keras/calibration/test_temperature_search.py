@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ls_base.errors import InputError
 from ls_keras.calibration.temperature_search import check_bounds, search_nll
 from ls_keras.calibration.tempered_sums import TemperedSums
-from ls_keras.errors import InputError
 
 
 def sums(slope, curvature):

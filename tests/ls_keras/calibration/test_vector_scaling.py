@@ -3,11 +3,11 @@ import pytest
 from scipy.optimize import approx_fprime
 from scipy.special import log_softmax
 
+from ls_base.errors import InputError
 from ls_keras.calibration import vector_scaling
 from ls_keras.calibration.temperature import fit_temperature
 from ls_keras.calibration.tempered_sums import read_host_examples
 from ls_keras.calibration.vector_scaling import fit_vector_scaling
-from ls_keras.errors import InputError
 
 
 def sample(n=6_000, seed=0):

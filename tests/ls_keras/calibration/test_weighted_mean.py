@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+from ls_base.errors import InputError
 from ls_keras.calibration import (
     Accuracy,
     BrierScore,
@@ -15,7 +16,6 @@ from ls_keras.calibration import (
     Perplexity,
     exact_sum,
 )
-from ls_keras.errors import InputError
 from ls_keras.losses import SmoothedCE
 
 METRICS = {

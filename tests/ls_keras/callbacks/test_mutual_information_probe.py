@@ -5,8 +5,8 @@ import keras
 import numpy as np
 import pytest
 
+from ls_base.errors import InputError
 from ls_keras.callbacks import MutualInformationProbe
-from ls_keras.errors import InputError
 from ls_keras.information import mutual_information
 from ls_keras.information.augmented_logits import augmented_differences
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from keras import ops
 
+from ls_base.errors import InputError
 from ls_keras.callbacks import ProjectionPlotter
-from ls_keras.errors import InputError
 from ls_keras.representation import penultimate, project, template_plane, templates
 
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from keras import ops
 
+from ls_base.errors import InputError
 from ls_keras.calibration.temperature import fit_temperature
 from ls_keras.callbacks import TemperatureScaling
-from ls_keras.errors import InputError
 
 NAMES = ("val_temperature", "val_ece", "val_ece_scaled", "val_nll_scaled")
 

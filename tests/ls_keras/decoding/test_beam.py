@@ -7,8 +7,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from keras import ops
 
+from ls_base.errors import InputError
 from ls_keras.decoding import LengthPenalty, beam_search, compiled, greedy_search
-from ls_keras.errors import InputError
 
 BACKEND = keras.config.backend()
 START, END, PAD = 0, 1, -1

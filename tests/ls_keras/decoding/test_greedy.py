@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from keras import ops
 
+from ls_base.errors import InputError
 from ls_keras.decoding import compiled, greedy_search
-from ls_keras.errors import InputError
 
 START, END = 0, 1
 # PyTorch's own conversion to NumPy 2.

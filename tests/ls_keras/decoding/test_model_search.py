@@ -1,16 +1,15 @@
 """A Markov chain as the trained model: a token's logits are a row of a matrix, plus a bias."""
 
 import dataclasses
-from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
 from keras import ops
 
+from ls_base.errors import InputError, LsKerasError
 from ls_keras.decoding import LengthPenalty, beam_search
 from ls_keras.decoding.model_search import ModelSearch
-from ls_keras.errors import InputError, LsKerasError
 
 K, PAD, START, END = 7, 0, 1, 2
 
@@ -24,8 +23,7 @@ class Config:
 
 
 def config(**changes):
-    training = SimpleNamespace(jit_compile=False)
-    return SimpleNamespace(decoding=Config(**changes), training=training)
+    return Config(**changes)
 
 
 def chain(seed=0):

@@ -10,8 +10,8 @@ from keras import layers, ops
 from scipy.special import log_softmax, softmax
 
 import ls_keras
+from ls_base.errors import InputError
 from ls_keras import Distiller
-from ls_keras.errors import InputError
 
 N, FEATURES, K = 8, 4, 3
 

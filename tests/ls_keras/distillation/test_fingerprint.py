@@ -1,14 +1,13 @@
 import keras
 import numpy as np
 import pytest
-from tiny_task import Letters
 
+from ls_base.errors import InputError
 from ls_keras.distillation.fingerprint import (
     ArrayExamples,
     fingerprint_examples,
     fingerprint_model,
 )
-from ls_keras.errors import InputError
 
 
 def fingerprint(inputs, labels):
@@ -30,12 +29,6 @@ def test_names_of_inputs_count_and_their_order_does_not():
     one, two = {"a": x, "b": 2 * x}, {"b": 2 * x, "a": x}
     assert fingerprint(one, y) == fingerprint(two, y)
     assert fingerprint({"a": 2 * x, "b": x}, y) != fingerprint(one, y)
-
-
-def test_examples_of_unequal_length_are_hashed_without_their_padding():
-    letters = Letters(20, 0)
-    _, counts = fingerprint_examples(letters, ignore_class=0)
-    np.testing.assert_array_equal(counts, letters.sizes)
 
 
 def test_a_model_is_its_weights():

@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.special import log_softmax, softmax
 
+from ls_base.errors import InputError
 from ls_keras import equivalent_smoothing
 from ls_keras.distillation import EquivalentSmoothing, equivalent_smoothing_dataset
-from ls_keras.errors import InputError
 
 
 def random(n=50, num_classes=4, scale=3.0):

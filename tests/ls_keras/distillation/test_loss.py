@@ -7,8 +7,8 @@ from keras import ops
 from scipy.special import log_softmax, softmax
 
 import ls_keras
+from ls_base.errors import InputError
 from ls_keras import distillation_loss
-from ls_keras.errors import InputError
 
 N, K = 4, 5
 

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from ls_keras.errors import InputError
+from ls_base.errors import InputError
 from ls_keras.information.augmented_logits import augmented_differences, seeded
 
 IMAGES = np.random.default_rng(0).normal(size=(7, 4)).astype("float32")

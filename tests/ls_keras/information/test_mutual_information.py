@@ -8,7 +8,7 @@ from scipy.integrate import quad
 from scipy.special import logsumexp
 from scipy.stats import norm
 
-from ls_keras.errors import InputError
+from ls_base.errors import InputError
 from ls_keras.information import MutualInformation, estimator_bias, mutual_information
 
 BOTH = pytest.mark.parametrize("scored", ["held_out", "reused"])

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 from keras import ops
 
+from ls_base.errors import InputError
 from ls_keras import TiedLogits
-from ls_keras.errors import InputError
 
 
 def tied_model(use_bias=False):

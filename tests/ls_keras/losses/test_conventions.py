@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ls_keras.errors import InputError
+from ls_base.errors import InputError
 from ls_keras.losses import alpha_from_off_target, off_target_from_alpha
 
 

@@ -4,7 +4,7 @@ import pytest
 from keras import ops
 
 import ls_keras
-from ls_keras.errors import InputError
+from ls_base.errors import InputError
 from ls_keras.losses import Neighborhood, Prior, Uniform, Unigram, smooth_labels
 from ls_keras.losses import smoothed_cross_entropy as smoothed
 

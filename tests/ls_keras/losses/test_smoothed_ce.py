@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from ls_keras.errors import InputError
+from ls_base.errors import InputError
 from ls_keras.losses import Neighborhood, Prior, SmoothedCE, Uniform, Unigram
 
 B, T, K = 4, 5, 6

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from keras import ops
 
-from ls_keras.errors import InputError
+from ls_base.errors import InputError
 from ls_keras.losses import (
     Neighborhood,
     Prior,

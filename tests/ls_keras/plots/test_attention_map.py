@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from ls_keras.errors import InputError
+from ls_base.errors import InputError
 from ls_keras.plots import AttentionMap, attention_map, attention_rows
 
 WEIGHTS = np.array([[0.7, 0.3, 0.0, 0.0], [0.0, 0.25, 0.75, 0.0], [0.0, 0.0, 0.0, 1.0]])

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from ls_keras.errors import InputError
+from ls_base.errors import InputError
 from ls_keras.plots import information_curve, information_rows
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from ls_keras.errors import InputError
+from ls_base.errors import InputError
 from ls_keras.plots import mean_logits_map, mean_logits_rows
 from ls_keras.representation import MeanLogits
 

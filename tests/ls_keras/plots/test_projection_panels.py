@@ -5,7 +5,7 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.testing.compare import compare_images
 
-from ls_keras.errors import InputError
+from ls_base.errors import InputError
 from ls_keras.plots import projection_panels, projection_rows
 from ls_keras.representation import Projection
 

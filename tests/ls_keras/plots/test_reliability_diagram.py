@@ -5,8 +5,8 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.testing.compare import compare_images
 
+from ls_base.errors import InputError
 from ls_keras.calibration import curve_of_statistics
-from ls_keras.errors import InputError
 from ls_keras.plots import reliability_diagram, reliability_rows
 
 

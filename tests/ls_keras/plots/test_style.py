@@ -4,8 +4,8 @@ import json
 import matplotlib
 import pytest
 
+from ls_base.errors import InputError
 from ls_keras.calibration import curve_of_statistics
-from ls_keras.errors import InputError
 from ls_keras.plots import reliability_diagram, save, style
 
 ROWS = [{"x": 1, "y": 0.5}, {"x": 2, "y": None}]

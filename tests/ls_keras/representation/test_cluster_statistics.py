@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from ls_keras.errors import InputError
+from ls_base.errors import InputError
 from ls_keras.representation import ClusterAccumulator, cluster_statistics
 
 ARRAYS = ("counts", "spread", "own_distance", "other_distance", "equidistance")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from ls_keras.errors import InputError
+from ls_base.errors import InputError
 from ls_keras.representation import confidence_spread
 
 

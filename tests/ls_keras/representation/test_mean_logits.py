@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from ls_keras.errors import InputError
+from ls_base.errors import InputError
 from ls_keras.representation import mean_logits
 
 

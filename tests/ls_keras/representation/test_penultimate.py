@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
+from ls_base.errors import InputError
 from ls_keras.calibration import TemperatureFit, calibrated
-from ls_keras.errors import InputError
 from ls_keras.layers import TiedLogits
 from ls_keras.representation import penultimate, templates
 from ls_keras.representation.head import is_linear_head

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from ls_keras.errors import InputError
+from ls_base.errors import InputError
 from ls_keras.representation import (
     ProjectionSampler,
     project,

@@ -3,7 +3,7 @@ import pytest
 from keras import ops
 from scipy.spatial.distance import cdist
 
-from ls_keras.errors import InputError
+from ls_base.errors import InputError
 from ls_keras.representation import nearest_classes, template_distances
 
 

@@ -6,7 +6,7 @@ from hypothesis.extra.numpy import arrays
 from keras import ops
 from scipy.spatial.distance import pdist
 
-from ls_keras.errors import InputError
+from ls_base.errors import InputError
 from ls_keras.representation import project, template_plane
 
 

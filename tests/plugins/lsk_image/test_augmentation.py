@@ -2,6 +2,8 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+
+from ls_base.errors import InputError
 from lsk_image.augmentation import (
     Augmentation,
     RandomFlip,
@@ -9,8 +11,6 @@ from lsk_image.augmentation import (
     RandomShift,
     per_image_standardization,
 )
-
-from ls_keras.errors import InputError
 
 SHAPE = (64, 6, 5, 3)
 LAYERS = {

@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
+
+from ls_base.errors import InputError
+from lsk_engine.data.configuration import resolve
 from lsk_image.config import DataConfig
 from lsk_image.data import load, split_images
 from lsk_image.pixels import ArrayPixels
 from lsk_image.sources import ImageSource, LabeledImages, load_source
 from lsk_image.task import ImageTask
-
-from ls_keras.config import resolve
-from ls_keras.errors import InputError
 
 
 def source(labels, *, names=None, **others):

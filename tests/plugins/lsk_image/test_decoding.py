@@ -3,11 +3,11 @@ import dataclasses
 import keras
 import numpy as np
 import pytest
+
+from lsk_engine.data.configuration import resolve
 from lsk_image.data import load
 from lsk_image.decoding import rank_classes
 from lsk_image.task import ImageTask
-
-from ls_keras.config import resolve
 
 
 @pytest.fixture

@@ -2,10 +2,10 @@ import gzip
 
 import numpy as np
 import pytest
+
+from ls_base.errors import InputError
 from lsk_image.idx_images import read_idx
 from lsk_image.sources import load_source
-
-from ls_keras.errors import InputError
 
 
 def idx(array):

@@ -1,5 +1,6 @@
 import keras
 import pytest
+
 from lsk_image.inception_v4 import inception_v4
 
 

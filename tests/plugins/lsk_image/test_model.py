@@ -3,13 +3,13 @@ import dataclasses
 import keras
 import numpy as np
 import pytest
+
+from ls_base.errors import InputError
+from lsk_engine.data.configuration import resolve
+from lsk_engine.training.optimizers import build_optimizer
 from lsk_image.data import load
 from lsk_image.model import build_classifier, normalized
 from lsk_image.task import ImageTask
-
-from ls_keras.config import resolve
-from ls_keras.errors import InputError
-from ls_keras.optimization import build_optimizer
 
 
 def test_normalizations():

@@ -2,10 +2,10 @@ import io
 
 import numpy as np
 import pytest
-from lsk_image.sources import load_source
 from PIL import Image
 
-from ls_keras.errors import InputError
+from ls_base.errors import InputError
+from lsk_image.sources import load_source
 
 
 def jpegs(images):

@@ -2,11 +2,11 @@ import io
 
 import numpy as np
 import pytest
-from lsk_image import pixels
-from lsk_image.pixels import ArrayPixels, EncodedPixels, decode_image
 from PIL import Image
 
-from ls_keras.errors import InputError
+from ls_base.errors import InputError
+from lsk_image import pixels
+from lsk_image.pixels import ArrayPixels, EncodedPixels, decode_image
 
 
 def encoded(array, kind="png", mode=None):

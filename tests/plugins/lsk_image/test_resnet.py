@@ -1,5 +1,6 @@
 import keras
 import pytest
+
 from lsk_image.resnet import resnet
 
 

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from lsk_image.scoring import score
 from sklearn.metrics import top_k_accuracy_score
 
-from ls_keras.errors import InputError
+from ls_base.errors import InputError
+from lsk_image.scoring import score
 
 
 def test_errors_are_those_of_scikit_learn(rng):

@@ -5,16 +5,16 @@ import sys
 
 import numpy as np
 import pytest
+
+from ls_base.errors import InputError
+from lsk_engine.conformance import TaskContract
+from lsk_engine.data.configuration import resolve
+from lsk_engine.experiment import run_experiment
+from lsk_engine.progress import Reporter
+from lsk_engine.runs.run_directory import RunDirectory
+from lsk_engine.training.checkpointing import Interrupted
 from lsk_image.data import load
 from lsk_image.task import ImageTask
-
-from ls_keras import experiment
-from ls_keras.checkpoints import Interrupted
-from ls_keras.config import resolve
-from ls_keras.errors import InputError
-from ls_keras.progress import Reporter
-from ls_keras.run_directory import RunDirectory
-from ls_keras.testing import TaskContract
 
 SMALL = {"data.examples": 60, "data.test": 30, "data.validation": 20, "training.batch_size": 30}
 
@@ -52,15 +52,15 @@ def test_training_goes_on_after_an_interruption_as_if_there_had_been_none(tmp_pa
         "training.validate_every": 2,
         "optimizer.logits_rate": 0.1,
     }
-    monkeypatch.setattr(experiment, "evaluate", lambda *_, **__: {})
+    monkeypatch.setattr("lsk_engine.experiment.evaluate", lambda *_, **__: {})
     task, config = ImageTask(), resolve(ImageTask(), None, settings)
     runs = [RunDirectory.create(tmp_path / name, config.to_dict()) for name in ("whole", "cut")]
-    experiment.train(task, config, runs[0], Reporter(verbosity=-1))
+    run_experiment(task, config, runs[0], Reporter(verbosity=-1))
     with monkeypatch.context() as patch:
-        patch.setattr(experiment, "stop_on_signal", _Stop)
+        patch.setattr("lsk_engine.training.train.stop_on_signal", _Stop)
         with pytest.raises(Interrupted):
-            experiment.train(task, config, runs[1], Reporter(verbosity=-1))
-    experiment.train(task, config, runs[1], Reporter(verbosity=-1), resume=True)
+            run_experiment(task, config, runs[1], Reporter(verbosity=-1))
+    run_experiment(task, config, runs[1], Reporter(verbosity=-1), resume=True)
     first, second = ((run.checkpoints / "step-00000004.npz").read_bytes() for run in runs)
     assert first == second
 
@@ -92,7 +92,7 @@ def test_a_saved_model_does_not_augment(tmp_path):
 
 def test_the_task_is_listed_without_a_framework(tmp_path):
     code = (
-        "import json, sys; from ls_keras.registry import load_task; t = load_task('image');"
+        "import json, sys; from lsk_engine.tasks.registry import load_task; t = load_task('image');"
         "print(json.dumps([[p.name for p in t.presets], [m for m in ('keras', 'tensorflow',"
         "'sklearn', 'PIL') if m in sys.modules]]))"
     )

@@ -2,13 +2,13 @@ import time
 
 import numpy as np
 import pytest
+
+from ls_base.errors import InputError
+from lsk_engine.data.configuration import resolve
 from lsk_image import pixels, tfds_images
 from lsk_image.data import load
 from lsk_image.sources import load_source
 from lsk_image.task import ImageTask
-
-from ls_keras.config import resolve
-from ls_keras.errors import InputError
 
 pytestmark = pytest.mark.tensorflow  # writing TFDS data needs TensorFlow
 

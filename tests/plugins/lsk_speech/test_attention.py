@@ -1,9 +1,9 @@
 import keras
 import numpy as np
 import pytest
-from lsk_speech.attention import LocationAttention, guided_penalty, masked_softmax
 
-from ls_keras.errors import InputError
+from ls_base.errors import InputError
+from lsk_speech.attention import LocationAttention, guided_penalty, masked_softmax
 
 
 def numpy(x):

@@ -1,15 +1,16 @@
 import numpy as np
 import pytest
-import small_speech
 import soundfile
-import speech_files
 from click.testing import CliRunner
+
+import small_speech
+import speech_files
+from ls_base.errors import FileError, InputError
+from ls_base.files import write_json
+from lsk_engine.runs.run_directory import RunDirectory
 from lsk_speech.commands import transcribe
 from lsk_speech.task import SpeechTask
 from untrained_run import untrained_run
-
-from ls_keras.errors import InputError, RunDirectoryError
-from ls_keras.run_directory import RunDirectory, write_json
 
 TASK = SpeechTask()
 SETTINGS = {
@@ -97,7 +98,7 @@ def test_n_best_come_with_their_scores_and_the_fitted_temperature_is_read(made):
 
 def test_a_run_without_a_fitted_temperature_is_told(made, tmp_path):
     RunDirectory.create(tmp_path / "run", {"task": "speech"})
-    with pytest.raises(RunDirectoryError, match=r"fitted by `lsk calibrate .*no calibration.json"):
+    with pytest.raises(FileError, match=r"fitted by `lsk calibrate .*no calibration.json"):
         invoke(tmp_path / "run", made[1][0], "--temperature", "fitted")
 
 

@@ -1,14 +1,14 @@
 import numpy as np
 import pytest
+
 import speech_files
+from ls_base.errors import InputError
+from lsk_engine.data.configuration import resolve
 from lsk_speech.data import Utterances, encoded
 from lsk_speech.ragged import Ragged
 from lsk_speech.sources import Speech
 from lsk_speech.task import SpeechTask
 from lsk_speech.units import END_ID, PAD_ID, START_ID, UNKNOWN_ID, make_units
-
-from ls_keras.config import resolve
-from ls_keras.errors import InputError
 
 TEXTS = ["one", "two one", "one two one", "two"]
 

@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+
 from lsk_speech.decoder import AttentionDecoder, attention_of
 
 TARGET = np.array([[1, 4, 6, 5], [1, 7, 0, 0], [1, 4, 4, 0]], np.int32)

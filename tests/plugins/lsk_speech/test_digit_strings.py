@@ -3,10 +3,10 @@ import zipfile
 import numpy as np
 import pytest
 import soundfile
+
+from ls_base.errors import InputError
 from lsk_speech.config import DataConfig
 from lsk_speech.sources import load_source
-
-from ls_keras.errors import InputError
 
 SPEAKERS, NUMBERS, RATE = ("ann", "bo"), range(12), 8000
 

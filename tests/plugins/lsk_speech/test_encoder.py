@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+
 from lsk_speech.config import ModelConfig
 from lsk_speech.encoder import JoinPairs, ReverseUtterances, encode
 

@@ -2,9 +2,9 @@ import keras
 import numpy as np
 import pytest
 import scipy.signal
-from lsk_speech.frontend import LogMel, UtteranceNormalization, differences, mel_filters
 
-from ls_keras.errors import InputError
+from ls_base.errors import InputError
+from lsk_speech.frontend import LogMel, UtteranceNormalization, differences, mel_filters
 
 
 def some_audio(rng, samples=(1234, 801, 240)):

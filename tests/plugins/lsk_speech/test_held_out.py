@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from lsk_speech.held_out import hold_out
 
-from ls_keras.errors import InputError
+from ls_base.errors import InputError
+from lsk_speech.held_out import hold_out
 
 
 @given(st.lists(st.sampled_from("abcdefghij"), min_size=20, max_size=60), st.integers(0, 5))

@@ -1,8 +1,8 @@
 import numpy as np
-import small_speech
-from lsk_speech.task import SpeechTask
 
-from ls_keras.config import resolve
+import small_speech
+from lsk_engine.data.configuration import resolve
+from lsk_speech.task import SpeechTask
 
 
 def test_attention_is_drawn_for_a_few_utterances(tmp_path):

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import numpy as np
+
 from lsk_speech.espeak import Voice
 from lsk_speech.made_voices import made_variant
 from lsk_speech.speaking import Line, speak

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 import soundfile
+
 import speech_files
+from ls_base.errors import InputError
 from lsk_speech.config import DataConfig
 from lsk_speech.manifest import read_manifest
 from lsk_speech.sources import load_source
-
-from ls_keras.errors import InputError
 
 
 def options(manifest, **more):

@@ -1,12 +1,12 @@
 import keras
 import numpy as np
 import pytest
+
 import small_speech
+from lsk_engine.data.configuration import resolve
 from lsk_speech.model import build_recognizer
 from lsk_speech.recognizer import Recognizer
 from lsk_speech.task import SpeechTask
-
-from ls_keras.config import resolve
 
 SOUNDS = {"data.sample_rate": 1000, "data.normalization": "utterance"}
 

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
-import speech_files
-from lsk_speech.task import SpeechTask
 
-from ls_keras.config import resolve
-from ls_keras.errors import InputError
-from ls_keras.prepared import prepare
+import speech_files
+from ls_base.errors import InputError
+from lsk_engine.data.configuration import resolve
+from lsk_engine.data.prepared import prepare
+from lsk_speech.task import SpeechTask
 
 TASK = SpeechTask()
 

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
+
+from ls_base.errors import InputError
 from lsk_speech.config import DataConfig
 from lsk_speech.sources import load_source
-
-from ls_keras.errors import InputError
 
 
 def arrays(**changed):

@@ -3,14 +3,14 @@ import dataclasses
 import keras
 import numpy as np
 import pytest
+
 import small_speech
+from ls_base.errors import InputError, LsKerasError
+from ls_keras.calibration import TemperatureFit, calibrated
 from lsk_speech.config import DecodingConfig, ModelConfig
 from lsk_speech.model import listen
 from lsk_speech.recognizer import CoverageScorer, Recognizer
 from lsk_speech.units import END_ID, PAD_ID, START_ID
-
-from ls_keras.calibration import TemperatureFit, calibrated
-from ls_keras.errors import InputError, LsKerasError
 
 K, LENGTH = 9, np.array([30, 17, 5, 24], np.int32)
 SMALL = {

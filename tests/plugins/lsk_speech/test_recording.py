@@ -3,9 +3,9 @@ import io
 import numpy as np
 import pytest
 import soundfile
-from lsk_speech.recording import read_recording, resample, to_int16
 
-from ls_keras.errors import InputError
+from ls_base.errors import InputError
+from lsk_speech.recording import read_recording, resample, to_int16
 
 
 def test_wav_and_flac_give_their_samples(tmp_path, rng):

@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lsk_speech.scoring import score
 
-from ls_keras.errors import InputError
+from ls_base.errors import InputError
+from lsk_speech.scoring import score
 
 WORD = st.sampled_from(["a", "b", "cd", "e"])
 REFERENCE = st.lists(WORD, min_size=1, max_size=6).map(" ".join)

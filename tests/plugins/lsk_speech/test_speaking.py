@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
+
+from ls_base.errors import LsKerasError
 from lsk_speech import speaking
 from lsk_speech.espeak import Voice
 from lsk_speech.speaking import Line, speak
-
-from ls_keras.errors import LsKerasError
 
 VOICE = Voice("en-us", "f3", 160, 50)
 

@@ -1,9 +1,9 @@
 import keras
 import numpy as np
 import pytest
-from lsk_speech.spec_augment import SpecAugment
 
-from ls_keras.errors import InputError
+from ls_base.errors import InputError
+from lsk_speech.spec_augment import SpecAugment
 
 LENGTH = np.array([40, 10, 25] * 40, np.int32)
 ONES = np.ones((120, 40, 12), "float32")

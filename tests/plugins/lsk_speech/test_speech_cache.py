@@ -2,6 +2,7 @@ import os
 
 import numpy as np
 import pytest
+
 from lsk_speech import speech_cache
 from lsk_speech.ragged import Ragged
 from lsk_speech.sources import Speech

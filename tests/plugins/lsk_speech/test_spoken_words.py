@@ -3,12 +3,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+from ls_base.errors import InputError
 from lsk_speech import spoken_words
 from lsk_speech.config import DataConfig
 from lsk_speech.sources import load_source
 from lsk_speech.spoken_words import ACCENTS, VARIANTS, WORDS, draw
-
-from ls_keras.errors import InputError
 
 COUNTS = {"test": 300, "validation": 200, "train": 900}
 

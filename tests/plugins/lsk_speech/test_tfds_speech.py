@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
+
+from ls_base.errors import InputError
 from lsk_speech.config import DataConfig
 from lsk_speech.sources import load_source
 from lsk_speech.tfds_speech import read_tfds
-
-from ls_keras.errors import InputError
 
 pytestmark = pytest.mark.tensorflow  # writing TFDS data needs TensorFlow
 

@@ -7,21 +7,25 @@ import json
 import keras
 import numpy as np
 import pytest
+
 import small_speech
+from lsk_engine.assembly.loss import build_loss
+from lsk_engine.assembly.sources import training_source
+from lsk_engine.data.configuration import resolve
+from lsk_engine.data.datasets import as_dataset
+from lsk_engine.experiment import run_experiment
+from lsk_engine.progress import Reporter
+from lsk_engine.runs.checkpoints import Checkpoints
+from lsk_engine.runs.run_directory import RunDirectory
+from lsk_engine.runs.stored_run import StoredRun
+from lsk_engine.runs.teacher import model_sha256
+from lsk_engine.scoring.calibrate import calibrate
+from lsk_engine.scoring.evaluate import evaluate
+from lsk_engine.scoring.project import project_runs
+from lsk_engine.settings.distillation import DistillationConfig
+from lsk_engine.training.optimizers import build_optimizer
 from lsk_speech.task import SpeechTask
 from lsk_speech.units import END_ID, PAD_ID, START_ID
-
-from ls_keras import experiment
-from ls_keras.batches import as_dataset
-from ls_keras.checkpoints import Checkpoints
-from ls_keras.config import resolve
-from ls_keras.distillation_config import DistillationConfig, model_sha256
-from ls_keras.optimization import build_optimizer
-from ls_keras.progress import Reporter
-from ls_keras.projection import project_runs
-from ls_keras.recalibration import calibrate
-from ls_keras.run_directory import RunDirectory
-from ls_keras.stored_run import StoredRun
 
 NOISE = {"model.dropout": 0.3, "model.weight_noise": 0.05, "model.time_masks": 1}
 
@@ -42,7 +46,7 @@ def finished(folder):
     smoothed = {"training.alpha": 0.1, "training.smoothing": "neighborhood"}
     config = resolve(task, None, {**small_speech.settings(folder), **NOISE, **smoothed})
     run = RunDirectory.create(folder / "run", config.to_dict())
-    experiment.train(task, config, run, silent())
+    run_experiment(task, config, run, silent())
     return StoredRun(run, task, config)
 
 
@@ -65,7 +69,7 @@ def test_start_and_padding_get_none_of_the_smoothing(folder, smoothing):
     config = resolve(task, None, {**small_speech.settings(folder / "data"), **settings})
     data = task.load_data(config)
     labels = np.array([[5, 7, END_ID, PAD_ID], [6, END_ID, PAD_ID, PAD_ID]], np.int32)
-    found = smoothed_targets(experiment.build_loss(config, data, "sum"), labels, data.num_classes)
+    found = smoothed_targets(build_loss(config, data, "sum"), labels, data.num_classes)
     counts = labels != PAD_ID
     np.testing.assert_allclose(found[counts][:, [PAD_ID, START_ID]], 0, atol=1e-6)
     own = np.take_along_axis(found, labels[..., None], axis=-1)[..., 0]
@@ -87,12 +91,12 @@ def test_a_checkpoint_goes_on_to_the_same_bits(folder, tmp_path):
     task = SpeechTask()
     config = resolve(task, None, {**small_speech.settings(folder / "data"), **NOISE})
     data = task.load_data(config)
-    source = experiment.training_source(config, data)
+    source = training_source(config, data)
 
     def run(*stretches, restore=False):
         keras.utils.set_random_seed(config.training.seed)
         model = task.build_model(config, data)
-        loss = experiment.build_loss(config, data, "sum")
+        loss = build_loss(config, data, "sum")
         model.compile(build_optimizer(config.optimizer, 4), loss, jit_compile=False)
         if restore:
             Checkpoints(tmp_path).restore(model)
@@ -122,7 +126,7 @@ def test_a_run_is_calibrated(finished):
     directory, task, config = finished
     found = calibrate(task, config, directory, silent())
     assert found["validation"]["after"]["nll"] <= found["validation"]["before"]["nll"]
-    scored = experiment.evaluate(task, config, directory, silent(), calibrated=True)
+    scored = evaluate(task, config, directory, silent(), calibrated=True)
     assert np.isfinite(scored["test"]["wer"])
 
 
@@ -144,4 +148,4 @@ def test_a_run_teaches_a_student(finished, tmp_path, cached):
     model = dataclasses.replace(config.model, time_masks=0 if cached else 2)
     config = dataclasses.replace(config, model=model, distillation=teaching)
     run = RunDirectory.create(tmp_path / "student", config.to_dict())
-    assert np.isfinite(experiment.train(task, config, run, silent())["test"]["nll"])
+    assert np.isfinite(run_experiment(task, config, run, silent())["test"]["nll"])

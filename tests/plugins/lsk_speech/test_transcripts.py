@@ -2,6 +2,7 @@ import jiwer
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from lsk_speech.transcripts import normalize
 
 

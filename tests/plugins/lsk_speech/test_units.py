@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+
+from ls_base.errors import InputError, LsKerasError
 from lsk_speech.units import (
     END_ID,
     PAD_ID,
@@ -8,8 +10,6 @@ from lsk_speech.units import (
     load_units,
     make_units,
 )
-
-from ls_keras.errors import InputError, LsKerasError
 
 TEXTS = ["one two", "two three", "it's three"]
 

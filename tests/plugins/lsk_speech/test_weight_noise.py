@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+
 from lsk_speech.weight_noise import NoisyLSTM, noisy_weights
 
 

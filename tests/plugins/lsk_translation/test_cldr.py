@@ -6,11 +6,11 @@ import subprocess
 import sys
 
 import pytest
+
+from ls_base.errors import InputError
 from lsk_translation import cldr
 from lsk_translation.cldr import cldr_splits, normalized
 from lsk_translation.cldr_frames import FRAMES
-
-from ls_keras.errors import InputError
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@ import random
 import re
 
 import pytest
+
 from lsk_translation import cldr_numbers
 
 

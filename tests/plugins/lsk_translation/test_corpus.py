@@ -1,9 +1,9 @@
 import gzip
 
 import pytest
-from lsk_translation.corpus import ParallelText, load_corpus
 
-from ls_keras.errors import InputError
+from ls_base.errors import InputError
+from lsk_translation.corpus import ParallelText, load_corpus
 
 
 @pytest.fixture

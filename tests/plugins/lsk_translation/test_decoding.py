@@ -1,7 +1,13 @@
 import keras
 import numpy as np
 import pytest
+
 import small_translation
+from ls_base.errors import InputError, LsKerasError
+from ls_keras.calibration import TemperatureFit, calibrated
+from ls_keras.decoding import compiled
+from ls_keras.decoding.padded_batches import padded_size
+from lsk_engine.data.configuration import resolve
 from lsk_translation.config import DecodingConfig, ModelConfig
 from lsk_translation.data import Sentences
 from lsk_translation.decoding import translate_examples, translate_sentences
@@ -9,12 +15,6 @@ from lsk_translation.model import build_transformer
 from lsk_translation.subwords import END_ID, PAD_ID, START_ID, SubwordVocabulary
 from lsk_translation.task import TranslationTask
 from lsk_translation.translator import Translator
-
-from ls_keras.calibration import TemperatureFit, calibrated
-from ls_keras.config import resolve
-from ls_keras.decoding import compiled
-from ls_keras.decoding.padded_batches import padded_size
-from ls_keras.errors import InputError, LsKerasError
 
 K = 20
 

@@ -1,9 +1,9 @@
 import gzip
 
 import pytest
-from lsk_translation.parallel_text import read_folder
 
-from ls_keras.errors import InputError
+from ls_base.errors import InputError
+from lsk_translation.parallel_text import read_folder
 
 
 def write(folder, **texts):

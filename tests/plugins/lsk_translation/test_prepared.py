@@ -6,15 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import small_translation
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+import small_translation
+from ls_base.errors import InputError
+from lsk_engine.data.configuration import resolve
+from lsk_engine.data.prepared import prepare
 from lsk_translation.prepared import Lines
 from lsk_translation.task import TranslationTask
-
-from ls_keras.config import resolve
-from ls_keras.errors import InputError
-from ls_keras.prepared import prepare
 
 LENGTHS = {"data.max_length": 6}  # leaves out some of the training pairs
 MODEL = {k: v for k, v in small_translation.SETTINGS.items() if not k.startswith("data.")}
@@ -97,7 +97,7 @@ import os, signal, sys
 for name in ("tensorflow", "tensorflow_text", "tensorflow_datasets"):
     sys.modules[name] = None  # as where it is not installed
 from lsk.main import cli
-from ls_keras.batches import BatchSource
+from lsk_engine.data.batches import BatchSource
 
 batch, signaled = BatchSource.batch, []
 

@@ -1,8 +1,8 @@
 import pytest
 import sacrebleu
-from lsk_translation.scoring import score
 
-from ls_keras.errors import InputError
+from ls_base.errors import InputError
+from lsk_translation.scoring import score
 
 REFERENCES = ["Am 3. Mai regnet es .", "Drei Hunde und ein Vogel .", "Nein ."]
 HYPOTHESES = ["Am 3. Mai regnet es .", "drei Hunde und der Vogel .", "Nein ."]

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from ls_base.errors import InputError
 from lsk_translation.cldr import cldr_splits
 from lsk_translation.subwords import END_ID, PAD_ID, START_ID, UNKNOWN_ID, SubwordVocabulary
-
-from ls_keras.errors import InputError
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,10 @@
 import pytest
-import small_translation
-from lsk_translation.task import TranslationTask
 
-from ls_keras.config import resolve
-from ls_keras.errors import InputError
-from ls_keras.testing import TaskContract
+import small_translation
+from ls_base.errors import InputError
+from lsk_engine.conformance import TaskContract
+from lsk_engine.data.configuration import resolve
+from lsk_translation.task import TranslationTask
 
 
 class TestTranslation(TaskContract):

@@ -2,10 +2,10 @@ import time
 
 import numpy as np
 import pytest
+
+from ls_base.errors import InputError
 from lsk_translation.corpus import load_corpus
 from lsk_translation.tfds_text import read_tfds
-
-from ls_keras.errors import InputError
 
 PAIRS = {
     "train": [("one", "eins"), ("two ", "zwei"), ("", "leer"), ("Bär\nü", "bear")],

@@ -1,0 +1,1 @@
+"""What training and scoring share: loss, sources of batches, the logits contract."""

@@ -1,0 +1,42 @@
+"""Which batches a split is read in."""
+
+import numpy as np
+
+from lsk_engine.data.batches import BatchSource, bucket_boundaries
+from lsk_engine.settings.config import Config
+from lsk_engine.tasks.contract import Examples, TaskData
+
+
+def training_source(config: Config, data: TaskData) -> BatchSource:
+    """Returns the shuffled batches of the training split."""
+    examples = data.splits["train"]
+    return BatchSource(
+        examples,
+        config.training.batch_size,
+        ignore_class=data.ignore_class,
+        boundaries=_boundaries(config, data, examples),
+        shuffle=True,
+        seed=config.training.seed,
+    )
+
+
+def evaluation_source(config: Config, data: TaskData, split: str) -> BatchSource:
+    """Returns the batches of a split in its order, weighted over the whole split."""
+    examples = data.splits[split]
+    return BatchSource(
+        examples,
+        min(config.training.batch_size, len(examples)),
+        ignore_class=data.ignore_class,
+        boundaries=_boundaries(config, data, examples),
+        whole_split=True,
+    )
+
+
+def _boundaries(config: Config, data: TaskData, examples: Examples) -> tuple[int, ...] | None:
+    """The training split's buckets, and one more where a split has longer examples."""
+    sizes = data.splits["train"].sizes
+    if sizes is None or examples.sizes is None:
+        return None
+    boundaries = bucket_boundaries(sizes, config.training.buckets)
+    longest = int(np.max(examples.sizes))
+    return boundaries if longest <= boundaries[-1] else (*boundaries, longest)

@@ -1,0 +1,181 @@
+"""Batches as a function of the global step, so that a resumed run sees what it would have seen.
+
+The source is NumPy and knows no framework; `lsk_engine.data.datasets` wraps it for the backend.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from ls_base.errors import InputError
+from lsk_engine.tasks.contract import Examples
+
+PADDING_ID = -1  # the id of rows that only fill up a batch
+
+
+class Batch(NamedTuple):
+    """One batch of a fixed number of rows.
+
+    Attributes:
+        inputs: Arrays by input name, each with leading axis `batch_size`.
+        labels: Integers `(batch_size, ...)`.
+        sample_weight: float32 in the shape of `labels`; 0 where a position does not count.
+        ids: int64 `(batch_size,)`: the examples' rows in their split; `PADDING_ID` for filling.
+    """
+
+    inputs: dict[str, np.ndarray]
+    labels: np.ndarray
+    sample_weight: np.ndarray
+    ids: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class BatchSource:
+    """`batch(step)` for any step, in O(1) within an epoch and O(n) once an epoch.
+
+    Every batch has `batch_size` rows and one of at most `len(boundaries)` sizes. A last, partial
+    batch is filled up with rows of weight 0.
+
+    The weights carry the loss's denominator, so that summing `weight × loss` gives the mean over
+    the positions that count, whichever way a batch is spread over replicas. In training each
+    batch has weights of sum 1. With `whole_split`, weights are equal over all batches and make
+    the mean over batches the mean over the split's positions.
+
+    Args:
+        examples: The split.
+        batch_size: Rows in each batch, over all replicas.
+        ignore_class: The label of padding, or `None`.
+        boundaries: Ascending sizes that batches are padded to; `None` for one common shape.
+        shuffle: Whether each epoch has its own order, drawn from `seed` and the epoch's number.
+        seed: Any integer ≥ 0.
+        whole_split: See above; default: the batch.
+    """
+
+    examples: Examples
+    batch_size: int
+    ignore_class: int | None = None
+    boundaries: Sequence[int] | None = None
+    shuffle: bool = False
+    seed: int = 0
+    whole_split: bool = False
+
+    def __post_init__(self):
+        if self.batch_size < 1:
+            raise InputError(f"Expected a batch size of at least 1. Received: {self.batch_size}")
+        if not len(self.examples):
+            raise InputError("Expected at least one example. Received: an empty split")
+        sizes = self.examples.sizes
+        if (sizes is None) != (self.boundaries is None):
+            raise InputError(
+                "Expected `boundaries` for examples with sizes, and for no others. "
+                f"Received: boundaries={self.boundaries}"
+            )
+        if sizes is not None and sizes.max() > max(self.boundaries or ()):
+            raise InputError(
+                f"Expected examples of size at most {max(self.boundaries or ())}. "
+                f"Received: one of size {sizes.max()}"
+            )
+
+    @functools.cached_property
+    def _members(self) -> list[np.ndarray]:
+        """Rows by bucket, empty buckets left out."""
+        if self.examples.sizes is None:
+            return [np.arange(len(self.examples))]
+        bucket = np.searchsorted(np.asarray(self.boundaries), self.examples.sizes)
+        groups = (np.flatnonzero(bucket == b) for b in range(len(self.boundaries or ())))
+        return [rows for rows in groups if len(rows)]
+
+    @functools.cached_property
+    def steps_per_epoch(self) -> int:
+        """Number of batches that hold every example once."""
+        return sum(-(-len(rows) // self.batch_size) for rows in self._members)
+
+    @functools.cached_property
+    def num_labels(self) -> int:
+        """Number of positions that count in the split."""
+        return int(self.examples.label_counts().sum())
+
+    def batch(self, step: int) -> Batch:
+        """Returns the batch of the global step `step` ≥ 0."""
+        epoch, position = divmod(step, self.steps_per_epoch)
+        rows = self._plan(epoch)[position]
+        size = None
+        if self.examples.sizes is not None:
+            fitting = np.searchsorted(np.asarray(self.boundaries), self.examples.sizes[rows].max())
+            size = int(self.boundaries[fitting])  # type: ignore[index]
+        filling = self.batch_size - len(rows)
+        padded = np.concatenate([rows, np.repeat(rows[:1], filling)])
+        inputs, labels = self.examples.gather(padded, size)
+        counts = np.ones(labels.shape, bool)
+        if self.ignore_class is not None:
+            counts &= labels != self.ignore_class
+        counts[len(rows) :] = False
+        if self.whole_split:
+            scale = self.steps_per_epoch / max(self.num_labels, 1)
+        else:
+            scale = 1.0 / max(int(counts.sum()), 1)
+        ids = np.concatenate([rows, np.full(filling, PADDING_ID)]).astype(np.int64)
+        return Batch(inputs, labels, counts.astype(np.float32) * np.float32(scale), ids)
+
+    def _plan(self, epoch: int) -> list[np.ndarray]:
+        """Returns the rows of each batch of an epoch."""
+        return self._plans(epoch if self.shuffle else 0)
+
+    @functools.cached_property
+    def _plans(self):
+        # Two epochs: prefetching reads ahead over the boundary while evaluation looks back.
+        @functools.lru_cache(maxsize=2)
+        def plan(epoch: int) -> list[np.ndarray]:
+            rng = np.random.default_rng([self.seed, epoch])
+            batches = []
+            for rows in self._members:
+                order = rng.permutation(rows) if self.shuffle else rows
+                batches += [
+                    order[i : i + self.batch_size] for i in range(0, len(order), self.batch_size)
+                ]
+            if self.shuffle:
+                batches = [batches[i] for i in rng.permutation(len(batches))]
+            return batches
+
+        return plan
+
+
+def bucket_boundaries(sizes: np.ndarray, max_buckets: int = 3) -> tuple[int, ...]:
+    """Returns the at most `max_buckets` sizes that waste the least padding.
+
+    Minimizes Σ_i (boundary(i) − size(i)) exactly, by dynamic programming over the distinct sizes.
+    Few buckets, because XLA compiles a program for each shape.
+
+    Args:
+        sizes: Int array `(n,)`, n ≥ 1.
+        max_buckets: At least 1.
+
+    Example:
+    >>> bucket_boundaries(np.array([3, 3, 4, 9, 10, 30]), max_buckets=3)
+    (4, 10, 30)
+    """
+    if max_buckets < 1 or not len(sizes):
+        raise InputError(
+            "Expected sizes and at least one bucket. "
+            f"Received: {len(sizes)} sizes, max_buckets={max_buckets}"
+        )
+    values, counts = np.unique(sizes, return_counts=True)
+    below = np.concatenate([[0], np.cumsum(counts)])  # examples smaller than values[i]
+    best = values * below[1:]  # cost of one bucket over values[: i + 1]
+    cuts: list[np.ndarray] = []
+    for _ in range(min(max_buckets, len(values)) - 1):
+        # cost[j, i]: what came before ends at j, the new bucket holds values[j + 1 : i + 1].
+        cost = best[:, None] + values[None, :] * (below[None, 1:] - below[1:, None])
+        cost = np.where(np.arange(len(values))[:, None] < np.arange(len(values)), cost, 2**62)
+        cut = cost.argmin(axis=0)
+        cuts.append(cut)
+        best = cost[cut, np.arange(len(values))]
+    boundaries, end = [], len(values) - 1
+    for cut in [*reversed(cuts), None]:
+        boundaries.append(int(values[end]))
+        if cut is not None:
+            end = int(cut[end])
+    return tuple(reversed(boundaries))

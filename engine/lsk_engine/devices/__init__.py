@@ -1,0 +1,1 @@
+"""Devices: backend, strategies, precision, XLA, and what differs between replicas."""

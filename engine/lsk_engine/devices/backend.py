@@ -1,0 +1,63 @@
+"""Loading Keras with a chosen backend, without the noise of its start-up."""
+
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+
+from ls_base.errors import InputError
+
+BACKENDS = ("tensorflow", "jax", "torch")
+
+
+def load_backend(name: str | None = None) -> None:
+    """Imports Keras; TensorFlow's start-up messages are shown only if the import fails.
+
+    Args:
+        name: A Keras backend; `None`: what `KERAS_BACKEND` or Keras's configuration says.
+
+    Raises:
+        InputError: If Keras was imported with another backend already, or the backend is not
+            installed.
+    """
+    if name is not None:
+        if name not in BACKENDS:
+            raise InputError(f"Expected a backend of {', '.join(BACKENDS)}. Received: {name!r}")
+        os.environ["KERAS_BACKEND"] = name
+    with _stderr_kept_back():
+        try:
+            import keras
+        except ModuleNotFoundError as error:
+            raise InputError(
+                f"Expected the backend {os.environ.get('KERAS_BACKEND', 'tensorflow')!r} to be "
+                f"installed. Received: no module named {error.name!r}"
+            ) from error
+    if name not in (None, keras.config.backend()):
+        raise InputError(
+            f"Expected the backend to be chosen before Keras is imported. Received: {name!r} "
+            f"while Keras runs on {keras.config.backend()!r}"
+        )
+
+
+@contextlib.contextmanager
+def _stderr_kept_back() -> Iterator[None]:
+    """Holds what is written to file descriptor 2, where C++ code writes past `sys.stderr`."""
+    try:
+        saved = os.dup(2)
+    except OSError:  # no standard error at all
+        yield
+        return
+    with tempfile.TemporaryFile() as held:
+        sys.stderr.flush()
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(saved, held.read())
+            raise
+        finally:
+            sys.stderr.flush()
+            os.dup2(saved, 2)
+            os.close(saved)

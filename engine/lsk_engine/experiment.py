@@ -1,0 +1,67 @@
+"""The story of an experiment, to be read first: load → train → evaluate.
+
+Data move forward, and nothing is set later on an object that was built earlier. All that outlives
+the process is in the run directory, which is the interface between the stages: each can be done
+again alone, in another process (`lsk train --resume`, `lsk evaluate`).
+
+| stage | where it is told | what it leaves in the run directory |
+|---|---|---|
+| settings | `lsk_engine.data.configuration.resolve` | `config.json`, `environment.json` |
+| load | `Task.load_data`, of the plugin | `artifacts/` |
+| train | `lsk_engine.training.train` | `checkpoints/`, `history.jsonl`, `model.keras` |
+| evaluate | `lsk_engine.scoring.evaluate` | `metrics.json`, `outputs/`, `evaluation/` |
+"""
+
+import time
+from typing import Any
+
+from lsk_engine.progress import Reporter, duration
+from lsk_engine.runs.lock import at_work_in
+from lsk_engine.runs.run_directory import RunDirectory
+from lsk_engine.scoring.evaluate import evaluate
+from lsk_engine.settings.config import Config
+from lsk_engine.tasks.contract import Task, TaskData
+from lsk_engine.training.student import teacher_artifacts
+from lsk_engine.training.train import train
+
+
+def run_experiment(
+    task: Task, config: Config, run: RunDirectory, reporter: Reporter, *, resume: bool = False
+) -> dict[str, Any]:
+    """Trains a model, with `config.distillation` under its teacher, and evaluates it.
+
+    Args:
+        task: The task.
+        config: What to do; `resume` needs the configuration that the run was started with.
+        run: Where everything goes.
+        reporter: Who is told.
+        resume: Whether to go on from the run's newest checkpoint.
+
+    Returns:
+        The final scores, as in the run's `metrics.json`.
+
+    Raises:
+        Interrupted: After Ctrl-C or SIGTERM; the run can be resumed.
+        InputError: If another process is at work in the run.
+        LsKerasError: If something that the user passed can't be used, or training diverges.
+    """
+    start = time.monotonic()
+    with at_work_in(run):
+        data = load(task, config, run, resume=resume)
+        for note in data.notes:
+            reporter.message(f"Note: {note}")
+        train(task, config, data, run, reporter, resume=resume)
+        seconds = time.monotonic() - start
+        reporter.message(f"Trained in {duration(seconds)}")
+        return evaluate(task, config, run, reporter, data=data, seconds=seconds)
+
+
+def load(task: Task, config: Config, run: RunDirectory, *, resume: bool) -> TaskData:
+    """Loads the data and saves what of them belongs to the model, such as its vocabulary.
+
+    A resumed run has its vocabulary already; a student takes its teacher's.
+    """
+    artifacts = run.read_artifacts() if resume else teacher_artifacts(config)
+    data = task.load_data(config, artifacts)
+    run.write_artifacts(data.artifacts)
+    return data

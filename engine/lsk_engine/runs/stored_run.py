@@ -1,0 +1,130 @@
+"""Opening a run that was trained before, with its task and configuration."""
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from lsk_engine.devices.backend import load_backend
+from lsk_engine.settings.config import Config
+from lsk_engine.data.configuration import from_dict
+from ls_base.errors import InputError, FileError
+from lsk_engine.tasks.registry import load_task
+from lsk_engine.runs.run_directory import RunDirectory
+from ls_base.files import read_json
+from lsk_engine.tasks.contract import Task
+
+
+class StoredRun(NamedTuple):
+    """A run directory and what it was made with."""
+
+    directory: RunDirectory
+    task: Task
+    config: Config
+
+
+def open_run(
+    path: str | os.PathLike,
+    backend: str | None = None,
+    *,
+    decoding: Mapping[str, Any] | None = None,
+) -> StoredRun:
+    """Opens a run, then loads Keras.
+
+    Args:
+        path: The run directory.
+        backend: The Keras backend to use; `None`: what the environment says.
+        decoding: As for `read_run`.
+
+    Raises:
+        FileError: If there is no run at `path`.
+        InputError: As `read_run`, or if the backend is not installed.
+    """
+    stored = read_run(path, decoding=decoding)
+    load_backend(backend)
+    return stored
+
+
+def read_run(path: str | os.PathLike, *, decoding: Mapping[str, Any] | None = None) -> StoredRun:
+    """Opens a run and leaves Keras alone: a value out of range is told at once.
+
+    Args:
+        path: The run directory.
+        decoding: Fields of `config.decoding` that differ from the run's; `None` in one leaves it.
+
+    Raises:
+        FileError: If there is no run at `path`.
+        InputError: If its task is not installed, or its decoding has no such field or value.
+    """
+    directory = RunDirectory.open(path)
+    stored = directory.read_config()
+    task = load_task(stored["task"])
+    config = from_dict(task, stored)
+    changes = {name: value for name, value in (decoding or {}).items() if value is not None}
+    unknown = changes.keys() - {field.name for field in dataclasses.fields(config.decoding)}
+    if unknown:
+        raise InputError(
+            f"Expected a task whose decoding has {', '.join(sorted(unknown))}. "
+            f"Received: a run of task '{task.name}'"
+        )
+    if changes:
+        changed = dataclasses.replace(config.decoding, **changes)
+        config = dataclasses.replace(config, decoding=changed)
+    return StoredRun(directory, task, config)
+
+
+def open_for_search(
+    path: str | os.PathLike,
+    task: str,
+    *,
+    num_return: int | None = None,
+    decoding: Mapping[str, Any],
+) -> StoredRun:
+    """Opens a run of one task to decode with it, as the commands of plugins do.
+
+    Keras is not loaded yet: the command reads its input first, and may have nothing to decode.
+
+    Args:
+        path: The run directory.
+        task: The task that it has to be of.
+        num_return: Hypotheses an example, if more than one may be wanted.
+        decoding: As for `read_run`; a temperature may be `"fitted"`: that of `fitted_temperature`.
+
+    Raises:
+        FileError: As `read_run` and `fitted_temperature`.
+        InputError: As `read_run`, if the run is of another task, or if there are fewer beams than
+            hypotheses wanted.
+    """
+    if num_return is not None and num_return < 1:
+        raise InputError(f"Expected --n-best of at least 1. Received: {num_return}")
+    found = RunDirectory.open(path).read_config()["task"]
+    if found != task:
+        raise InputError(f"Expected a run of task '{task}'. Received: one of '{found}'")
+    if decoding.get("temperature") == "fitted":
+        decoding = {**decoding, "temperature": fitted_temperature(path)}
+    opened = read_run(path, decoding=decoding)
+    beam_size = opened.config.decoding.beam_size
+    if num_return is not None and num_return > beam_size:
+        raise InputError(
+            f"Expected --n-best of at most the beam's size, {beam_size}. Received: {num_return}"
+        )
+    return opened
+
+
+def fitted_temperature(path: str | os.PathLike) -> float:
+    """Returns the temperature that `lsk calibrate` found for a run.
+
+    Args:
+        path: The run directory.
+
+    Raises:
+        FileError: If there is no run at `path`, or it has no such temperature.
+    """
+    file = RunDirectory.open(path).calibration_file
+    found = read_json(file) if file.is_file() else None
+    if found is None or found["temperature"] is None:
+        what = "no calibration.json" if found is None else f"{found['method']} scaling"
+        raise FileError(
+            f"Expected a temperature fitted by `lsk calibrate {path}`. Received: {what}"
+        )
+    return float(found["temperature"])

@@ -1,0 +1,131 @@
+"""Calibrating a finished run: fit on its validation split, report on its test splits."""
+
+import dataclasses
+from typing import Any, Literal
+
+import keras
+import numpy as np
+
+from ls_base.errors import InputError
+from ls_base.files import write_json
+from ls_keras.calibration import (
+    TemperatureFit,
+    VectorFit,
+    calibrated,
+    fit_temperature_dataset,
+    fit_vector_scaling,
+)
+from lsk_engine.assembly.sources import evaluation_source
+from lsk_engine.assembly.trained_model import load_trained
+from lsk_engine.data.batches import BatchSource
+from lsk_engine.data.datasets import as_dataset
+from lsk_engine.progress import Reporter
+from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
+from lsk_engine.scoring.predictions import Predictions, build_scorer
+from lsk_engine.settings.config import Config
+from lsk_engine.tasks.contract import Task
+
+METHODS = ("temperature", "vector")
+OBJECTIVES = ("nll", "ece")
+
+# Vector scaling keeps the logits of the validation split in memory.
+_MOST_LOGITS = 2**30
+
+
+def calibrate(
+    task: Task,
+    config: Config,
+    run: RunDirectory,
+    reporter: Reporter,
+    *,
+    method: Literal["temperature", "vector"] = "temperature",
+    objective: Literal["nll", "ece"] = "nll",
+) -> dict[str, Any]:
+    """Fits a scaling of the logits on validation, and saves the calibrated model.
+
+    Args:
+        task: The run's task.
+        config: The run's configuration.
+        run: A finished run.
+        reporter: Who is told.
+        method: One temperature, or vector scaling (2K numbers).
+        objective: What the temperature minimizes on validation; vector scaling knows the NLL.
+
+    Returns:
+        What the run's `calibration.json` holds: what was fitted and, for every split, `nll` and
+        `ece` before and after. Those of validation are in-sample.
+
+    Raises:
+        InputError: For an unknown method, or one that can't have the objective.
+    """
+    if method not in METHODS or objective not in OBJECTIVES:
+        raise InputError(
+            f"Expected a method of {', '.join(METHODS)} and an objective of "
+            f"{', '.join(OBJECTIVES)}. Received: {method!r}, {objective!r}"
+        )
+    if method == "vector" and objective != "nll":
+        raise InputError(f"Expected objective 'nll' for vector scaling. Received: {objective!r}")
+    model, data = load_trained(task, config, run)
+    validation = evaluation_source(config, data, "validation")
+    reporter.message(f"Fitting {method} scaling on {len(validation.examples):,} examples")
+    fit: TemperatureFit | VectorFit
+    if method == "temperature":
+        fit = fit_temperature_dataset(
+            model,
+            as_dataset(validation, 0, validation.steps_per_epoch),
+            ignore_class=data.ignore_class,
+            objective=objective,
+        )
+    else:
+        fit = fit_vector_scaling(*_logits(model, validation), ignore_class=data.ignore_class)
+    if not fit.converged:
+        reporter.warning(f"the fit did not converge after {fit.iterations} iterations")
+    if isinstance(fit, TemperatureFit) and fit.at_bound:
+        reporter.warning(f"the best temperature lies beyond {fit.temperature:g}")
+    scaled = calibrated(model, fit)
+    run.save_model(scaled, calibrated=True)
+    results: dict[str, Any] = {
+        "schema": SCHEMA,
+        "run": str(run.path),
+        "alpha": config.training.alpha,
+        "method": method,
+        "objective": objective,
+        "fit": {k: _jsonable(v) for k, v in dataclasses.asdict(fit).items()},
+        "temperature": fit.temperature if isinstance(fit, TemperatureFit) else None,
+    }
+    scorers = {"before": build_scorer(model, config, data)}
+    scorers["after"] = build_scorer(scaled, config, data)
+    for split in (name for name in data.splits if name != "train"):
+        source = evaluation_source(config, data, split)
+        results[split] = {
+            when: _scores(scorer.predict(source, reporter.counter(f"{split}, {when}", "examples")))
+            for when, scorer in scorers.items()
+        }
+    write_json(run.calibration_file, results)
+    return results
+
+
+def _scores(predictions: Predictions) -> dict[str, float]:
+    metrics = predictions.metrics()
+    return {name: metrics[name] for name in ("ece", "nll", "brier", "accuracy")}
+
+
+def _logits(model: keras.Model, source: BatchSource) -> tuple[np.ndarray, np.ndarray]:
+    """Returns `(labels, logits)` of the positions that count."""
+    size = source.num_labels * model.output_shape[-1]
+    if size > _MOST_LOGITS:
+        raise InputError(
+            f"Expected at most {_MOST_LOGITS:,} logits for vector scaling (positions × classes); "
+            f"a temperature has no such limit. Received: {size:,}"
+        )
+    labels, logits = [], []
+    for step in range(source.steps_per_epoch):
+        batch = source.batch(step)
+        counts = batch.sample_weight > 0
+        labels.append(batch.labels[counts])
+        logits.append(np.asarray(model.predict_on_batch(batch.inputs))[counts])
+    return np.concatenate(labels), np.concatenate(logits)
+
+
+def _jsonable(value: Any) -> Any:
+    return value.tolist() if isinstance(value, np.ndarray) else value

@@ -1,0 +1,61 @@
+"""Several runs in one reliability diagram: Figures 2 and 3 of the paper."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ls_base.errors import FileError, InputError
+from ls_base.files import read_json
+from ls_keras.calibration import ReliabilityCurve
+from ls_keras.plots import reliability_diagram, reliability_rows
+from ls_keras.plots import save as save_figure
+from lsk_engine.runs.run_directory import RunDirectory
+from lsk_engine.scoring.predictions import Predictions
+
+
+def compare_reliability(
+    runs: Sequence[RunDirectory], split: str, output: Path
+) -> dict[str, ReliabilityCurve]:
+    """Draws the curves of evaluated runs over one another.
+
+    A run contributes its curve and, if `lsk evaluate --calibrated` has been there, the curve of
+    its calibrated model.
+
+    Args:
+        runs: Evaluated runs.
+        split: Which split.
+        output: The PNG to write; the numbers go beside it as CSV and JSON.
+
+    Returns:
+        The curves by name.
+
+    Raises:
+        InputError: If there is no run, or one is given twice.
+        FileError: If a run has not been evaluated on `split`.
+    """
+    if not runs or len({run.path.resolve() for run in runs}) < len(runs):
+        raise InputError(
+            f"Expected one or more different runs. Received: {[str(r.path) for r in runs]}"
+        )
+    alphas = [read_json(run.config_file)["training"]["alpha"] for run in runs]
+    tasks = {read_json(run.config_file)["task"] for run in runs}
+    curves: dict[str, ReliabilityCurve] = {}
+    for run, alpha in zip(runs, alphas, strict=True):
+        name = f"α = {alpha:g}"
+        if alphas.count(alpha) > 1:
+            name += f" ({run.path.name})"
+        file = run.statistics_file(split)
+        if not file.is_file():
+            raise FileError(
+                f"Expected a run evaluated on split '{split}' (`lsk evaluate {run.path}`). "
+                f"Received: {run.path} without {file.name}"
+            )
+        curves[name] = Predictions.load(file).curve()
+        scaled = run.statistics_file(split, calibrated=True)
+        if scaled.is_file():
+            calibration = read_json(run.calibration_file)
+            curves[f"{name}, {calibration['method']} scaling"] = Predictions.load(scaled).curve(
+                temperature=calibration["temperature"]
+            )
+    title = f"Reliability: {', '.join(sorted(tasks))}, {split}"
+    save_figure(reliability_diagram(curves, title=title), output, reliability_rows(curves))
+    return curves

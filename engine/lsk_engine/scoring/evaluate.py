@@ -1,0 +1,90 @@
+"""Scoring a run's saved model: what `lsk train` ends with, and `lsk evaluate` does again."""
+
+import dataclasses
+import time
+from typing import Any
+
+from ls_base.files import read_json, write_json
+from ls_keras.plots import reliability_diagram, reliability_rows
+from ls_keras.plots import save as save_figure
+from lsk_engine.assembly.sources import evaluation_source
+from lsk_engine.assembly.trained_model import load_trained
+from lsk_engine.progress import Reporter
+from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
+from lsk_engine.scoring.predictions import build_scorer
+from lsk_engine.settings.config import Config
+from lsk_engine.tasks.contract import Task, TaskData
+
+
+def evaluate(
+    task: Task,
+    config: Config,
+    run: RunDirectory,
+    reporter: Reporter,
+    *,
+    data: TaskData | None = None,
+    seconds: float = 0.0,
+    calibrated: bool = False,
+) -> dict[str, Any]:
+    """Scores a run's saved model on every split but the training split.
+
+    Writes `metrics.json`, the decoded outputs and, for each split, the reliability curve, its
+    diagram, the statistics that both are made of, and what pictures the task draws.
+
+    Args:
+        task: The task.
+        config: The run's configuration.
+        run: The run.
+        reporter: Who is told.
+        data: The run's data, where it is loaded already.
+        seconds: What training took, to be reported.
+        calibrated: Whether to score the model that `lsk calibrate` saved instead.
+
+    Returns:
+        What `metrics.json` holds.
+    """
+    start = time.monotonic()
+    model, data = load_trained(task, config, run, data=data, calibrated=calibrated)
+    results: dict[str, Any] = {
+        "schema": SCHEMA,
+        "run": str(run.path),
+        "task": config.task,
+        "preset": config.preset,
+        "alpha": config.training.alpha,
+        "smoothing": config.training.smoothing,
+        "seed": config.training.seed,
+        "calibrated": calibrated,
+        "notes": list(data.notes),
+        "labels": {},
+        "signatures": {},
+    }
+    if config.distillation:
+        results["distillation"] = dataclasses.asdict(config.distillation)
+    scorer = build_scorer(model, config, data)
+    temperature = read_json(run.calibration_file).get("temperature") if calibrated else None
+    for split in (name for name in data.splits if name != "train"):
+        examples = data.splits[split]
+        predictions = scorer.predict(
+            evaluation_source(config, data, split),
+            reporter.counter(f"{split}: scoring", "examples"),
+        )
+        progress = reporter.counter(f"{split}: decoding", "examples")
+        outputs = task.decode(model, examples, config, data, progress)
+        scores = task.score(examples, outputs)
+        if not calibrated:
+            write_json(run.outputs / f"{split}.json", outputs)
+            pictures = task.illustrate(model, examples, outputs, config, data)
+            for name, (figure, rows) in pictures.items():
+                save_figure(figure, run.picture_file(name, split), rows)
+        results[split] = {**scores.flat(), **predictions.metrics()}
+        predictions.save(run.statistics_file(split, calibrated=calibrated))
+        curve = predictions.curve(temperature=temperature)
+        title = f"{config.task}, {split}, α = {config.training.alpha:g}"
+        figure = reliability_diagram(curve, title=title)
+        file = run.reliability_file(split, calibrated=calibrated)
+        save_figure(figure, file, reliability_rows(curve))
+        results["labels"].update(scores.labels)
+        results["signatures"].update(scores.signatures)
+    results["seconds"] = round(seconds + time.monotonic() - start, 2)
+    write_json(run.calibrated_metrics_file if calibrated else run.metrics_file, results)
+    return results

@@ -1,0 +1,196 @@
+"""One streaming pass over a split: what each position's prediction was worth."""
+
+import dataclasses
+import io
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from ls_base.files import write_bytes
+from ls_keras.calibration import ReliabilityCurve, curve_of_statistics
+from ls_keras.calibration.probabilities import first_largest
+from ls_keras.losses import SmoothedCE, smoothed_cross_entropy
+from lsk_engine.assembly.loss import build_loss
+from lsk_engine.data.batches import BatchSource
+from lsk_engine.devices.xla import jit_compile
+from lsk_engine.progress import Progress
+from lsk_engine.settings.config import Config
+from lsk_engine.tasks.contract import TaskData
+
+_LABELS = "statistics_labels"
+
+
+class PositionStatistics(keras.layers.Layer):
+    """What is kept of a position's K logits: five numbers.
+
+    Args:
+        loss: The training loss, whose smoothing the column `loss` has.
+
+    Call arguments:
+        logits: Tensor `(..., K)`.
+        labels: Integers `(...)`.
+
+    Returns:
+        A dict of float32 tensors `(...)`: `loss`, `nll` (−log p_y, nats, never smoothed),
+        `brier` (Σ_k (p_k − y_k)²), `confidence` (max_k p_k) and `correct` (0 or 1).
+    """
+
+    def __init__(self, loss: SmoothedCE, ignore_class: int | None = None, **kwargs):
+        super().__init__(dtype="float32", **kwargs)
+        self.loss, self.ignore_class = loss, ignore_class
+
+    def call(self, logits, labels):
+        """Reduces the logits."""
+        num_classes = logits.shape[-1]
+
+        def cross_entropy(alpha, smoothing):
+            return smoothed_cross_entropy(
+                labels,
+                logits,
+                alpha=alpha,
+                smoothing=smoothing,
+                from_logits=True,
+                ignore_class=self.ignore_class,
+            )
+
+        smoothed = cross_entropy(self.loss.alpha, self.loss.smoothing)
+        nll = cross_entropy(0.0, "uniform")
+        # A padding label may lie outside the classes; its position does not count.
+        labels = ops.clip(labels, 0, num_classes - 1)
+        probabilities = ops.softmax(logits, axis=-1)
+        return {
+            "loss": smoothed,
+            "nll": nll,
+            "brier": ops.sum(ops.square(probabilities), axis=-1) - 2 * ops.exp(-nll) + 1,
+            "confidence": ops.max(probabilities, axis=-1),
+            "correct": ops.cast(first_largest(logits) == labels, "float32"),
+        }
+
+
+@dataclasses.dataclass(frozen=True)
+class Predictions:
+    """The statistics of every position that counts, in the order of the split.
+
+    Attributes:
+        columns: The columns of `PositionStatistics`, float32 `(positions,)` each.
+        ids: int64 `(positions,)`: the example that each position belongs to.
+    """
+
+    columns: dict[str, np.ndarray]
+    ids: np.ndarray
+
+    def metrics(self) -> dict[str, float]:
+        """Returns means over the positions, summed in float64.
+
+        `loss` (as trained), `nll` (nats a label), `perplexity` (exp of it), `accuracy`, `brier`
+        and `ece` (15 bins), with the ends of its 95 % interval.
+        """
+        curve = self.curve()
+        mean = {name: float(np.mean(v, dtype=np.float64)) for name, v in self.columns.items()}
+        with np.errstate(over="ignore"):
+            perplexity = float(np.exp(mean["nll"]))
+        return {
+            "loss": mean["loss"],
+            "nll": mean["nll"],
+            "perplexity": perplexity,
+            "accuracy": mean["correct"],
+            "brier": mean["brier"],
+            "ece": curve.ece,
+            "ece_low": curve.ece_low,
+            "ece_high": curve.ece_high,
+        }
+
+    def curve(self, **options: Any) -> ReliabilityCurve:
+        """Returns the reliability curve; examples (sentences), not positions, are resampled.
+
+        Args:
+            options: Of `ls_keras.calibration.curve_of_statistics`.
+        """
+        return curve_of_statistics(
+            np.clip(self.columns["confidence"], 0, 1),  # float32 sums of K terms may exceed 1
+            self.columns["correct"],
+            groups=self.ids,
+            **options,
+        )
+
+    def save(self, file: Path) -> None:
+        """Writes the statistics as a compressed `.npz`."""
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, allow_pickle=False, ids=self.ids, **self.columns)
+        write_bytes(file, buffer.getbuffer())
+
+    @classmethod
+    def load(cls, file: Path) -> "Predictions":
+        """Reads what `save` wrote."""
+        with np.load(file, allow_pickle=False) as stored:
+            columns = dict(stored)
+        return cls(ids=columns.pop("ids"), columns=columns)
+
+
+class Scorer:
+    """Runs a model over splits and keeps five numbers a position; compiled once.
+
+    Args:
+        model: A model `inputs → logits`, on one device.
+        loss: The training loss.
+        ignore_class: The label of padding, or `None`.
+        label_rank: Rank of an example's labels: 0 for one label, 1 for a sequence.
+        jit_compile: What `keras.Model.compile` takes.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        loss: SmoothedCE,
+        ignore_class: int | None,
+        *,
+        label_rank: int,
+        jit_compile: bool | str = "auto",
+    ):
+        labels = keras.Input((None,) * label_rank, dtype="int32", name=_LABELS)
+        statistics = PositionStatistics(loss, ignore_class)(model.output, labels)
+        inputs = {**{x.name: x for x in model.inputs}, _LABELS: labels}
+        self._model = keras.Model(inputs, statistics)
+        self._model.compile(jit_compile=jit_compile)
+
+    def predict(
+        self, source: BatchSource, progress: Progress = lambda done, total: None
+    ) -> Predictions:
+        """Returns the statistics of a split.
+
+        Args:
+            source: The split's batches, unshuffled.
+            progress: Called with examples done and in all.
+        """
+        columns: dict[str, list[np.ndarray]] = {}
+        ids = []
+        total = len(source.examples)
+        for step in range(source.steps_per_epoch):
+            batch = source.batch(step)
+            counts = batch.sample_weight > 0
+            inputs = {**batch.inputs, _LABELS: batch.labels.astype(np.int32)}
+            for name, values in self._model.predict_on_batch(inputs).items():
+                columns.setdefault(name, []).append(np.asarray(values)[counts])
+            spread = batch.ids.reshape(-1, *(1 for _ in counts.shape[1:]))
+            ids.append(np.broadcast_to(spread, counts.shape)[counts])
+            progress(min((step + 1) * source.batch_size, total), total)
+        rows = np.concatenate(ids)
+        order = np.argsort(rows, kind="stable")  # buckets put the examples out of order
+        return Predictions(
+            {name: np.concatenate(parts)[order] for name, parts in columns.items()}, rows[order]
+        )
+
+
+def build_scorer(model: keras.Model, config: Config, data: TaskData) -> Scorer:
+    """Returns what runs a model over splits, with the loss that `config` asks for."""
+    _, labels = data.splits["train"].gather(np.arange(1), None)
+    return Scorer(
+        model,
+        build_loss(config, data),
+        data.ignore_class,
+        label_rank=labels.ndim - 1,
+        jit_compile=jit_compile(config),
+    )

@@ -1,0 +1,85 @@
+"""The γ of finished teachers, computed over their training split and kept in their runs."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import keras
+
+from ls_base.files import read_json, write_json
+from ls_keras.distillation import equivalent_smoothing_dataset
+from lsk_engine.assembly.sources import evaluation_source
+from lsk_engine.assembly.trained_model import load_trained
+from lsk_engine.data.configuration import from_dict
+from lsk_engine.progress import Progress, Reporter
+from lsk_engine.runs.run_directory import RunDirectory
+from lsk_engine.runs.teacher import model_sha256
+from lsk_engine.settings.config import Config
+from lsk_engine.tasks.contract import Task, TaskData
+
+
+def teacher_gammas(
+    task: Task,
+    runs: Sequence[RunDirectory],
+    temperatures: Sequence[Sequence[float]],
+    reporter: Reporter,
+) -> list[list[float]]:
+    """Returns the equivalent smoothing of each teacher at each of its temperatures.
+
+    One pass over the training split, without augmentation, a batch of logits at a time; of a
+    teacher whose γ is kept in its run, none.
+
+    Args:
+        task: The task.
+        runs: Finished runs that differ in their weights only: one model, the same data.
+        temperatures: T > 0 of each run.
+        reporter: Who is told.
+
+    Returns:
+        γ by run and temperature.
+    """
+    found: list[list[float]] = []
+    data: TaskData | None = None
+    model: Any = None  # one for all, which is compiled once
+    for run, of_run in zip(runs, temperatures, strict=True):
+        kept, sha256 = _read(run), model_sha256(run)
+        if kept.get("model_sha256") != sha256:
+            kept = {"model_sha256": sha256, "gamma": {}}
+        missing = [t for t in of_run if f"{t:g}" not in kept["gamma"]]
+        if missing:
+            config = from_dict(task, run.read_config())
+            if model is None or data is None:
+                model, data = load_trained(task, config, run)
+            else:
+                model.set_weights(run.load_model().get_weights())
+            progress = reporter.counter(f"γ of {run.path.name}:", "examples")
+            gammas = _compute(model, config, data, missing, progress)
+            kept["gamma"] |= {f"{t:g}": gamma for t, gamma in zip(missing, gammas, strict=True)}
+            write_json(run.gamma_file, kept)
+        found.append([kept["gamma"][f"{t:g}"] for t in of_run])
+    return found
+
+
+def _read(run: RunDirectory) -> dict:
+    return read_json(run.gamma_file) if run.gamma_file.is_file() else {}
+
+
+def _compute(
+    model: keras.Model,
+    config: Config,
+    data: TaskData,
+    temperatures: Sequence[float],
+    progress: Progress,
+) -> list[float]:
+    source = evaluation_source(config, data, "train")
+
+    def batches() -> Iterator[tuple]:
+        for step in range(source.steps_per_epoch):
+            batch = source.batch(step)
+            yield batch.inputs, batch.labels, batch.sample_weight
+            done = (step + 1) * source.batch_size
+            progress(min(done, len(source.examples)), len(source.examples))
+
+    gammas = equivalent_smoothing_dataset(
+        model, batches(), temperatures, ignore_class=data.ignore_class
+    )
+    return gammas.tolist()

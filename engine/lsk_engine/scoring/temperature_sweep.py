@@ -1,0 +1,153 @@
+"""Sweeping the temperature of finished runs: decoded scores, NLL and ECE. Figure 4 of the paper."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ls_base.errors import InputError
+from ls_base.files import read_json, write_json
+from ls_keras.calibration import temperature_curve
+from ls_keras.plots import save as save_figure
+from ls_keras.plots import temperature_panels
+from lsk_engine.assembly.sources import evaluation_source
+from lsk_engine.assembly.trained_model import load_trained
+from lsk_engine.data.datasets import as_dataset
+from lsk_engine.progress import Reporter
+from lsk_engine.runs.stored_run import StoredRun
+from lsk_engine.settings.parts import searches
+from lsk_engine.tasks.contract import Scores
+
+
+def sweep_temperature(
+    runs: Sequence[StoredRun],
+    temperatures: Sequence[float],
+    output: Path,
+    reporter: Reporter,
+    *,
+    split: str = "validation",
+) -> list[dict[str, Any]]:
+    """Scores runs at each temperature and draws the curves.
+
+    NLL and ECE of a run come from one teacher-forced pass for all temperatures. Each temperature
+    is decoded on its own; a point that is finished is kept in its run, so that a sweep that was
+    stopped goes on where it was.
+
+    Args:
+        runs: Finished runs of one task. Their `config.decoding` says how to search.
+        temperatures: T > 0.
+        output: The PNG to write; the numbers go beside it as CSV and JSON.
+        reporter: Who is told.
+        split: The split to decode.
+
+    Returns:
+        A row a run and temperature: `run`, `alpha`, `temperature`, the task's scores with the
+        ends of their 95 % intervals, `nll` (nats a label) and `ece`.
+
+    Raises:
+        InputError: If there is no run, the runs' tasks differ, or a run has no such split.
+    """
+    names = sorted({stored.task.name for stored in runs})
+    if len(names) != 1 or len({s.directory.path.resolve() for s in runs}) < len(runs):
+        raise InputError(
+            "Expected one or more different runs of one task. "
+            f"Received: {[str(s.directory.path) for s in runs]} ({', '.join(names) or 'none'})"
+        )
+    labels: dict[str, str] = {}
+    rows = []
+    for stored in runs:
+        rows += _sweep_run(stored, temperatures, split, reporter, labels)
+    figure = temperature_panels(rows, score=next(iter(labels)), labels=labels)
+    save_figure(figure, output, rows)
+    return rows
+
+
+def _sweep_run(
+    stored: StoredRun,
+    temperatures: Sequence[float],
+    split: str,
+    reporter: Reporter,
+    labels: dict[str, str],
+) -> list[dict[str, Any]]:
+    run, task, config = stored
+    model, data = load_trained(task, config, run)
+    if split not in data.splits:
+        raise InputError(f"Expected a split of {', '.join(data.splits)}. Received: {split!r}")
+    source = evaluation_source(config, data, split)
+    reporter.message(f"{run.path}: NLL and ECE on {len(source.examples):,} examples")
+    curve = temperature_curve(
+        model,
+        as_dataset(source, 0, source.steps_per_epoch),
+        temperatures,
+        ignore_class=data.ignore_class,
+    )
+    points = _Points(run.sweep_file(split), run.model_file, config.decoding)
+    rows = []
+    for temperature, nll, ece in zip(curve.temperatures, curve.nll, curve.ece, strict=True):
+        scores = points.find(temperature)
+        if scores is None:
+            decoding = config.decoding
+            # A task whose outputs do not depend on T (the largest logit) has no such setting.
+            if searches(decoding):
+                decoding = dataclasses.replace(decoding, temperature=temperature)
+            progress = reporter.counter(f"{run.path.name}, T = {temperature:g}:", "examples")
+            outputs = task.decode(
+                model,
+                data.splits[split],
+                dataclasses.replace(config, decoding=decoding),
+                data,
+                progress,
+            )
+            scores = task.score(data.splits[split], outputs)
+            points.add(temperature, scores)
+        labels.update(scores.labels)
+        rows.append(
+            {
+                "run": str(run.path),
+                "alpha": config.training.alpha,
+                "temperature": temperature,
+                **scores.flat(),
+                "nll": nll,
+                "ece": ece,
+            }
+        )
+        shown = "  ".join(f"{scores.labels[n]} {scores.values[n]:.2f}" for n in scores.labels)
+        reporter.message(f"  T = {temperature:g}  {shown}  NLL {nll:.4f}  ECE {ece:.4f}")
+    return rows
+
+
+class _Points:
+    """The finished points of a run, in a file that only grows.
+
+    A point belongs to a model and to a way of searching; points of others stay where they are.
+    """
+
+    def __init__(self, file: Path, model: Path, decoding):
+        settings = json.dumps({**dataclasses.asdict(decoding), "temperature": None}, sort_keys=True)
+        content = model.read_bytes() if model.is_file() else b""
+        self.settings = hashlib.sha256(content + settings.encode()).hexdigest()
+        self.file = file
+
+    def _all(self) -> list[dict[str, Any]]:
+        return read_json(self.file)["points"] if self.file.is_file() else []
+
+    def find(self, temperature: float) -> Scores | None:
+        """Returns the scores at a temperature, if they are there."""
+        for point in self._all():
+            if point["settings"] == self.settings and point["temperature"] == temperature:
+                intervals = {k: (low, high) for k, (low, high) in point["intervals"].items()}
+                return Scores(point["values"], point["labels"], intervals=intervals)
+        return None
+
+    def add(self, temperature: float, scores: Scores) -> None:
+        """Keeps the scores at a temperature."""
+        point = {
+            "settings": self.settings,
+            "temperature": temperature,
+            "values": dict(scores.values),
+            "labels": dict(scores.labels),
+            "intervals": dict(scores.intervals),
+        }
+        write_json(self.file, {"points": [*self._all(), point]})

@@ -1,0 +1,1 @@
+"""What an experiment is told: frozen dataclasses with their defaults, and how they are read."""

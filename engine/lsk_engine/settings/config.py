@@ -1,0 +1,55 @@
+"""One experiment's configuration, and the presets that it starts from."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from ls_base.errors import InputError
+from lsk_engine.settings.distillation import DistillationConfig
+from lsk_engine.settings.optimizer import OptimizerConfig
+from lsk_engine.settings.training import TrainingConfig
+
+PARTS = ("training", "optimizer", "data", "model", "decoding")
+
+
+@dataclasses.dataclass(frozen=True)
+class Preset:
+    """A named recipe.
+
+    Attributes:
+        name: Its name.
+        purpose: What it is for, in a line.
+        expected: Time and result to expect, and on what machine.
+        settings: Values by dotted key that differ from the defaults.
+    """
+
+    name: str
+    purpose: str
+    expected: str
+    settings: Mapping[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """One experiment, resolved: nothing is decided later."""
+
+    task: str
+    preset: str
+    training: TrainingConfig
+    optimizer: OptimizerConfig
+    data: Any
+    model: Any
+    decoding: Any
+    distillation: DistillationConfig | None = None
+
+    def __post_init__(self):
+        if self.training.average_last and self.optimizer.ema:
+            raise InputError(
+                "Expected training.average_last or optimizer.ema, not both. "
+                f"Received: {self.training.average_last} and {self.optimizer.ema}"
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the configuration as JSON can hold it."""
+        values = dataclasses.asdict(self)
+        return {part: value for part, value in values.items() if value is not None}

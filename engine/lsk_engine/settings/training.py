@@ -1,0 +1,71 @@
+"""The part `training` of a configuration."""
+
+import dataclasses
+
+from ls_base.errors import InputError
+from lsk_engine.settings.values import one_of, within
+
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+SMOOTHINGS = ("uniform", "unigram", "neighborhood")
+STRATEGIES = ("auto", "one-device", "mirrored", "tpu")
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingConfig:
+    """How long, on what, and with which loss a model is trained.
+
+    Attributes:
+        alpha: Smoothing α of the loss, 0 … 1, in the paper's convention (α/K off the target).
+        smoothing: Which distribution the mass α follows.
+        smooth_unused: Whether classes that never are labels (padding, start) get mass too.
+        epochs: Passes over the training split; exclusive with `steps`.
+        steps: Optimizer steps; takes precedence over `epochs` where both are set.
+        batch_size: Examples a step, over all replicas.
+        buckets: Number of sequence lengths that batches are padded to, at most.
+        precision: A Keras dtype policy.
+        strategy: A distribution strategy.
+        devices: Number of devices to use; `None`: all.
+        jit_compile: Whether TensorFlow compiles with XLA; `None`: Keras decides (on CPUs: no).
+        seed: Seed of weights, dropout and the order of examples.
+        validate_every: Epochs between validations; the last one always ends with one.
+        checkpoint_every: Steps between full-state checkpoints.
+        checkpoints_kept: How many of the newest are kept.
+        checkpoints_kept_every: Every checkpoint whose step this divides is kept as well; 0: none.
+        average_last: The saved model has the mean weights of so many checkpoints, the last ones,
+            which are kept for it; 0: the last step's weights. Excludes `optimizer.ema`.
+    """
+
+    alpha: float = 0.0
+    smoothing: str = "uniform"
+    smooth_unused: bool = True
+    epochs: int | None = 10
+    steps: int | None = None
+    batch_size: int = 128
+    buckets: int = 3
+    precision: str = "float32"
+    strategy: str = "auto"
+    devices: int | None = None
+    jit_compile: bool | None = None
+    seed: int = 0
+    validate_every: int = 1
+    checkpoint_every: int = 500
+    checkpoints_kept: int = 2
+    checkpoints_kept_every: int = 0
+    average_last: int = 0
+
+    def __post_init__(self):
+        within("training.alpha", self.alpha, 0, 1)
+        counts = ("batch_size", "buckets", "validate_every", "checkpoint_every", "checkpoints_kept")
+        for key in counts:
+            within(f"training.{key}", getattr(self, key), 1)
+        within("training.seed", self.seed, 0, 2**32 - 1)
+        within("training.checkpoints_kept_every", self.checkpoints_kept_every, 0)
+        within("training.average_last", self.average_last, 0)
+        for key in ("epochs", "steps", "devices"):
+            if getattr(self, key) is not None:
+                within(f"training.{key}", getattr(self, key), 1)
+        if self.epochs is None and self.steps is None:
+            raise InputError("Expected training.epochs or training.steps. Received: neither")
+        one_of("training.smoothing", self.smoothing, SMOOTHINGS)
+        one_of("training.precision", self.precision, PRECISIONS)
+        one_of("training.strategy", self.strategy, STRATEGIES)

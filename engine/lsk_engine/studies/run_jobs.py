@@ -1,0 +1,217 @@
+"""Training many runs in processes of their own, several at a time."""
+
+import contextlib
+import dataclasses
+import os
+import signal
+import statistics
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import IO
+
+from ls_base.errors import LsKerasError
+from ls_base.files import read_json
+from lsk_engine.progress import Reporter, duration
+from lsk_engine.runs.run_directory import RunDirectory
+
+_POLL = 0.1  # seconds
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Job:
+    """A run to be trained.
+
+    Attributes:
+        name: What people call it.
+        kind: Jobs of a kind take about as long as one another.
+        run: Where it goes.
+        create: Makes the run directory; called when `after` is finished.
+        after: A run that has to be finished first; `None`: none.
+    """
+
+    name: str
+    kind: str
+    run: RunDirectory
+    create: Callable[[], object]
+    after: RunDirectory | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run has its final scores."""
+        return self.run.metrics_file.is_file()
+
+    @property
+    def ready(self) -> bool:
+        """Whether it can start."""
+        return self.after is None or self.after.metrics_file.is_file()
+
+
+def run_jobs(
+    jobs: Sequence[Job],
+    command: Sequence[str],
+    reporter: Reporter,
+    *,
+    workers: int = 1,
+    ended: Callable[[Job], str] = lambda job: "",
+) -> None:
+    """Trains those jobs that are not finished, and resumes those that were interrupted.
+
+    The cores are divided among the workers. Ctrl-C and SIGTERM are handed on: each run saves its
+    state before it ends; a second one kills them.
+
+    Args:
+        jobs: What to train; where several can start, the first does.
+        command: What trains a run: the run's path goes behind it.
+        reporter: Who is told.
+        workers: How many run at a time.
+        ended: Returns what to say of a run that ended, and may refuse it.
+
+    Raises:
+        LsKerasError: If a training fails; the others are stopped, and can go on later.
+        KeyboardInterrupt: After Ctrl-C or SIGTERM.
+    """
+    board = _Board(jobs, workers, reporter)
+    waiting = [job for job in jobs if not job.finished]
+    running: dict[Job, tuple[subprocess.Popen, IO[bytes]]] = {}
+    environment = worker_environment(workers)
+    with _sigterm_as_interrupt(), contextlib.ExitStack() as files:
+        try:
+            while waiting or running:
+                for job in [job for job in waiting if job.ready][: workers - len(running)]:
+                    waiting.remove(job)
+                    errors: IO[bytes] = files.enter_context(tempfile.TemporaryFile())
+                    running[job] = (_start(job, command, environment, errors), errors)
+                    board.started(job)
+                board.show()
+                time.sleep(_POLL)
+                for job, (process, errors) in list(running.items()):
+                    if process.poll() is not None:
+                        del running[job]
+                        if process.returncode or not job.finished:
+                            raise _failure(job, process.returncode, errors)
+                        board.ended(job, ended(job))
+        except BaseException:
+            _stop([process for process, _ in running.values()])
+            raise
+
+
+def worker_environment(workers: int) -> dict[str, str]:
+    """Returns the environment of one of so many processes; what the user has set stays.
+
+    Each gets its part of the cores and, on a GPU, only the memory that it uses.
+    """
+    affinity = getattr(os, "sched_getaffinity", None)
+    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    threads = str(max(1, cores // workers))
+    divided: Mapping[str, str] = {
+        "TF_NUM_INTRAOP_THREADS": threads,
+        "TF_NUM_INTEROP_THREADS": threads,
+        "OMP_NUM_THREADS": threads,
+        "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+    }
+    return {**(divided if workers > 1 else {}), **os.environ}
+
+
+def _start(job: Job, command, environment, errors) -> subprocess.Popen:
+    if not job.run.config_file.is_file():
+        job.create()
+    return subprocess.Popen(
+        [*command, str(job.run.path)],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=errors,
+        # Ctrl-C is for this process, which hands it on once: a second one would not let them save.
+        start_new_session=True,
+    )
+
+
+def _failure(job: Job, code: int, errors: IO[bytes]) -> LsKerasError:
+    errors.seek(0)
+    lines = [line for line in errors.read().decode(errors="replace").splitlines() if line.strip()]
+    said = next((line for line in lines if line.startswith("Error: ")), (lines or ["nothing"])[-1])
+    return LsKerasError(
+        f"Expected every training to end well; the same command goes on. Received: {job.name} "
+        f"({job.run.path}), exit code {code}: {said.removeprefix('Error: ')}"
+    )
+
+
+def _stop(processes: Sequence[subprocess.Popen]) -> None:
+    """Lets every process save its state; a second Ctrl-C does not."""
+    try:
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            process.wait()
+    except KeyboardInterrupt:
+        for process in processes:
+            process.kill()
+            process.wait()
+        raise
+
+
+@contextlib.contextmanager
+def _sigterm_as_interrupt() -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may handle signals
+        return
+
+    def interrupt(signum, frame):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+class _Board:
+    """Tells how far the jobs are, at which rate, and how long the rest will take."""
+
+    def __init__(self, jobs: Sequence[Job], workers: int, reporter: Reporter):
+        self.jobs, self.workers, self.reporter = jobs, workers, reporter
+        self.since: dict[Job, float] = {}
+        self.start = time.monotonic()
+        self.done = [job for job in jobs if job.finished]
+        self.before = len(self.done)
+        self.seconds: dict[str, list[float]] = {}
+        for job in self.done:
+            took = float(read_json(job.run.metrics_file).get("seconds", 0.0))
+            self.seconds.setdefault(job.kind, []).append(took)
+        if self.before:
+            reporter.message(f"{self.before} of {len(jobs)} runs are finished already")
+
+    def started(self, job: Job) -> None:
+        self.since[job] = time.monotonic()
+
+    def ended(self, job: Job, said: str) -> None:
+        took = time.monotonic() - self.since.pop(job)
+        self.seconds.setdefault(job.kind, []).append(took)
+        self.done.append(job)
+        text = f"{len(self.done)}/{len(self.jobs)}  {job.name}{': ' * bool(said)}{said}"
+        self.reporter.message(f"{text}  ({duration(took)})")
+
+    def show(self) -> None:
+        self.reporter.status(self._line)
+
+    def _line(self) -> str:
+        text = f"{len(self.done)}/{len(self.jobs)} runs, {len(self.since)} running"
+        now = time.monotonic()
+        if len(self.done) > self.before:
+            rate = 60 * (len(self.done) - self.before) / (now - self.start)
+            text += f"  {rate:.1f} runs/min"
+        if not self.seconds:
+            return text
+        every = statistics.mean(s for of_kind in self.seconds.values() for s in of_kind)
+        means = {kind: statistics.mean(of_kind) for kind, of_kind in self.seconds.items()}
+        left = sum(
+            max(0.0, means.get(job.kind, every) - (now - self.since.get(job, now)))
+            for job in self.jobs
+            if job not in self.done
+        )
+        return f"{text}  {duration(left / self.workers)} left"

@@ -1,0 +1,44 @@
+"""Classes as people name them."""
+
+from collections.abc import Sequence
+
+from ls_base.errors import InputError, near
+from lsk_engine.tasks.contract import TaskData
+
+
+def class_ids(names: Sequence[str], data: TaskData) -> tuple[int, ...]:
+    """Returns the ids of classes given by name or, where no class has that name, by number.
+
+    Args:
+        names: Names, such as `airplane` or a sub-word, or numbers in `[0, K)`.
+        data: What the classes are of.
+
+    Raises:
+        InputError: If there is no such class (with near matches), several have the name, or one
+            is given twice.
+    """
+    found: list[int] = []
+    for name in names:
+        ids = [i for i, known in enumerate(data.class_names) if str(known) == name]
+        if not ids and name.isdecimal() and int(name) < data.num_classes:
+            ids = [int(name)]
+        if not ids:
+            known = [str(n) for n in data.class_names if str(n)]
+            shown = near(name, known) if len(known) <= 100 else near_of_many(name, known)
+            raise InputError(f"Expected a class of the run. {shown}")
+        if len(ids) > 1:
+            raise InputError(
+                f"Expected one class {name!r}; give its number. Received: one of {ids}"
+            )
+        found.append(ids[0])
+    if len(set(found)) < len(found):
+        raise InputError(f"Expected different classes. Received: {', '.join(names)}")
+    return tuple(found)
+
+
+def near_of_many(received: str, known: Sequence[str]) -> str:
+    """Returns the end of an error message like `near`, without listing a whole vocabulary."""
+    text = near(received, known)
+    if text.startswith("Known"):
+        return f"Known: numbers below {len(known)}, and names. Received: {received!r}"
+    return text

@@ -1,0 +1,1 @@
+"""Training: the loop, its log, the optimizer, gradients, averaging, a student's part."""

@@ -1,0 +1,134 @@
+"""Optimizers and learning-rate schedules from a configuration."""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+
+import keras
+from keras import ops
+
+from ls_base.errors import InputError
+from lsk_engine.settings.optimizer import OptimizerConfig
+from lsk_engine.training.gradients import GradientTransform, TransformsGradients
+
+
+@keras.saving.register_keras_serializable(package="ls_keras")
+class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
+    """A linear rise to the peak rate, then a decay.
+
+    With warm-up W ≥ 1, last step S and 1-based step t, the rate is `peak · min(t/W, d(t))`, where
+    d(t) is 1 (`constant`), √(W/t) (`inverse_sqrt`), ½(1 + cos(π(t − W)/(S − W))) (`cosine`),
+    (S − t)/(S − W) (`linear`) or f^−n (`piecewise`), n the number of boundaries below t.
+
+    `inverse_sqrt` is the Transformer's published schedule: its factor · d_model^−½ is
+    `peak · W^½`.
+
+    Args:
+        peak: The rate at step W.
+        warmup_steps: W; 0 counts as 1.
+        decay: One of the names above.
+        total_steps: S; used by `cosine` and `linear`.
+        boundaries: Steps, ascending; used by `piecewise`.
+        decay_factor: f; used by `piecewise`.
+
+    Example:
+    >>> [round(float(WarmUp(1.0, 4, "inverse_sqrt")(step)), 3) for step in (0, 3, 15)]
+    [0.25, 1.0, 0.5]
+
+    References:
+        Vaswani et al. (2017), *Attention Is All You Need*, section 5.3.
+    """
+
+    def __init__(
+        self,
+        peak: float,
+        warmup_steps: int,
+        decay: str,
+        total_steps: int = 1,
+        boundaries: Sequence[int] = (),
+        decay_factor: float = 10.0,
+    ):
+        super().__init__()
+        self.peak, self.warmup_steps = peak, warmup_steps
+        self.decay, self.total_steps = decay, total_steps
+        self.boundaries, self.decay_factor = tuple(boundaries), decay_factor
+
+    def __call__(self, step):
+        """Returns the rate of the 0-based `step`."""
+        t = ops.cast(step, "float32") + 1.0
+        warmup = float(max(self.warmup_steps, 1))
+        done = ops.clip((t - warmup) / max(self.total_steps - warmup, 1.0), 0.0, 1.0)
+        if self.decay == "inverse_sqrt":
+            factor = ops.sqrt(warmup / t)
+        elif self.decay == "cosine":
+            factor = 0.5 * (1.0 + ops.cos(math.pi * done))
+        elif self.decay == "linear":
+            factor = 1.0 - done
+        elif self.decay == "piecewise":
+            passed = [ops.cast(t > boundary, "float32") for boundary in self.boundaries]
+            factor = self.decay_factor ** -ops.cast(sum(passed), "float32")
+        else:
+            factor = ops.ones_like(t)
+        return self.peak * ops.minimum(t / warmup, factor)
+
+    def get_config(self):
+        """Returns the arguments."""
+        return {
+            "peak": self.peak,
+            "warmup_steps": self.warmup_steps,
+            "decay": self.decay,
+            "total_steps": self.total_steps,
+            "boundaries": list(self.boundaries),
+            "decay_factor": self.decay_factor,
+        }
+
+
+class AveragesLast:
+    """Mixin for a Keras optimizer with `use_ema`: the weights become their average once, at last.
+
+    Keras overwrites them at the end of every `fit`, which a run calls once an epoch.
+    """
+
+    def finalize_variable_values(self, var_list) -> None:
+        """Does nothing: training goes on."""
+
+    def average(self, var_list) -> None:
+        """Sets the variables to their moving averages."""
+        super().finalize_variable_values(var_list)  # type: ignore[misc]
+
+
+def build_optimizer(config: OptimizerConfig, total_steps: int) -> keras.optimizers.Optimizer:
+    """Creates the optimizer that `config` describes, for a run of `total_steps`.
+
+    With `config.ema` it is an `AveragesLast`, with anything that changes gradients a
+    `TransformsGradients`.
+    """
+    rate = WarmUp(
+        config.learning_rate,
+        config.warmup_steps,
+        config.schedule,
+        total_steps,
+        config.boundaries,
+        config.decay_factor,
+    )
+    arguments: dict = {"learning_rate": rate, "weight_decay": config.weight_decay or None}
+    if config.ema:
+        arguments |= {"use_ema": True, "ema_momentum": config.ema}
+    if config.name == "sgd":
+        arguments |= {"momentum": config.momentum, "nesterov": config.nesterov}
+    elif config.name in ("adam", "adamw"):
+        arguments |= {"beta_2": config.beta_2, "epsilon": config.epsilon}
+    try:
+        kind = type(keras.optimizers.get(config.name))
+    except ValueError as error:
+        raise InputError(
+            f"Expected optimizer.name to be a Keras optimizer. Received: {config.name!r}"
+        ) from error
+    if config.ema:
+        kind = type(f"Averaged{kind.__name__}", (AveragesLast, kind), {})
+    transform = GradientTransform(
+        **{f.name: getattr(config, f.name) for f in dataclasses.fields(GradientTransform)}
+    )
+    if transform != GradientTransform():
+        kind = type(kind.__name__, (TransformsGradients, kind), {"transform": transform})
+    return kind(**arguments)

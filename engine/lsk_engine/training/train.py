@@ -1,0 +1,130 @@
+"""Training: `fit`, epoch by epoch, with checkpoints, up to the saved model."""
+
+import keras
+
+from lsk_engine.assembly.loss import build_loss
+from lsk_engine.assembly.sources import evaluation_source, training_source
+from lsk_engine.data.batches import BatchSource
+from lsk_engine.data.datasets import as_dataset
+from lsk_engine.devices import strategy
+from lsk_engine.devices.precision import precision
+from lsk_engine.devices.xla import jit_compile
+from lsk_engine.progress import Reporter
+from lsk_engine.runs.checkpoints import Checkpoints
+from lsk_engine.runs.run_directory import RunDirectory
+from lsk_engine.settings.config import Config
+from lsk_engine.tasks.contract import Task, TaskData
+from lsk_engine.training.checkpointing import CheckpointEvery
+from lsk_engine.training.optimizers import build_optimizer
+from lsk_engine.training.signals import stop_on_signal
+from lsk_engine.training.student import build_learner, with_teacher_logits
+from lsk_engine.training.training_log import TrainingLog
+from lsk_engine.training.validator import build_validator
+from lsk_engine.training.weight_averaging import average_checkpoints, averaged_steps
+
+
+def train(
+    task: Task,
+    config: Config,
+    data: TaskData,
+    run: RunDirectory,
+    reporter: Reporter,
+    *,
+    resume: bool = False,
+) -> None:
+    """Trains a model, with `config.distillation` under its teacher, and saves it in the run.
+
+    Args:
+        task: The task.
+        config: What to do.
+        data: The task's data; their artifacts are in the run already.
+        run: Where checkpoints, history and model go.
+        reporter: Who is told.
+        resume: Whether to go on from the run's newest checkpoint.
+
+    Raises:
+        Interrupted: After Ctrl-C or SIGTERM; the run can be resumed.
+        LsKerasError: If something that the user passed can't be used, or training diverges.
+    """
+    options = config.training
+    keras.utils.set_random_seed(options.seed)
+    data = with_teacher_logits(task, config, data, reporter)
+    source = training_source(config, data)
+    total = options.steps or (options.epochs or 1) * source.steps_per_epoch
+    averaged = averaged_steps(total, options.checkpoint_every, options.average_last)
+    checkpoints = Checkpoints(
+        run.checkpoints, options.checkpoints_kept, options.checkpoints_kept_every, averaged
+    )
+    with precision(options.precision), strategy.scope(options.strategy, options.devices):
+        model = task.build_model(config, data)
+        loss = build_loss(config, data, reduction="sum")  # the weights hold the denominator
+        learner = build_learner(model, loss, task, config, data)  # the model, or its distiller
+        learner.compile(
+            optimizer=build_optimizer(config.optimizer, total),
+            loss=loss if learner is model else None,
+            jit_compile=jit_compile(config),
+        )
+        validator = build_validator(model, config, data)
+        reporter.message(
+            f"{len(source.examples):,} training examples, {data.num_classes:,} classes, "
+            f"{model.count_params():,} parameters, {total:,} steps"
+        )
+        step, restored = 0, None
+        if resume and checkpoints.steps():
+            restored = checkpoints.restore(learner)
+            step = int(restored["step"])
+            reporter.message(f"Resuming after step {step:,}")
+        run.truncate_history(step)
+        validation = evaluation_source(config, data, "validation")
+        log = TrainingLog(run, reporter, source, step, total, task.unit)
+        with stop_on_signal() as stop_requested:
+            saver = CheckpointEvery(
+                checkpoints,
+                options.checkpoint_every,
+                step=step,
+                total=total,
+                steps_per_epoch=source.steps_per_epoch,
+                stop_requested=stop_requested,
+                restored=restored,
+            )
+            while step < total:
+                epoch = step // source.steps_per_epoch
+                end = min((epoch + 1) * source.steps_per_epoch, total)
+                loss_of_epoch = _fit(learner, source, step, end, [log, saver])
+                step, scores = end, {}
+                if step == total or (epoch + 1) % options.validate_every == 0:
+                    scores = validator.evaluate(
+                        as_dataset(validation, 0, validation.steps_per_epoch),
+                        return_dict=True,
+                        verbose=0,
+                    )
+                log.end_epoch(epoch, loss_of_epoch, scores)
+                saver.end_epoch()  # after the history has its entry: neither is lost without both
+        if config.optimizer.ema:
+            learner.optimizer.average(learner.trainable_variables)
+        if averaged:
+            average_checkpoints(model, checkpoints, averaged)
+            reporter.message(f"Averaged the weights of steps {', '.join(map(str, averaged))}")
+        # Without the optimizer: its state is in the checkpoints, and loading needs none of it.
+        run.save_model(keras.Model(model.inputs, model.outputs[0], name=model.name))
+
+
+def _fit(
+    learner: keras.Model,
+    source: BatchSource,
+    start: int,
+    end: int,
+    callbacks: list[keras.callbacks.Callback],
+) -> float:
+    """Trains for the steps `start` … `end − 1`, of one epoch; returns the epoch's mean loss."""
+    epoch = start // source.steps_per_epoch
+    fitted = learner.fit(
+        as_dataset(source, start, end),
+        initial_epoch=epoch,
+        epochs=epoch + 1,
+        steps_per_epoch=end - start,
+        callbacks=callbacks,
+        shuffle=False,  # the source has shuffled
+        verbose=0,
+    )
+    return fitted.history["loss"][-1]

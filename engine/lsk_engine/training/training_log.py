@@ -1,0 +1,112 @@
+"""The callback that tells how training goes, and writes its history."""
+
+import math
+import time
+from collections.abc import Mapping
+
+import keras
+
+from ls_base.errors import LsKerasError
+from lsk_engine.data.batches import BatchSource
+from lsk_engine.progress import Reporter, duration
+from lsk_engine.runs.run_directory import RunDirectory
+
+
+class TrainingLog(keras.callbacks.Callback):
+    """Shows loss, rate and time left while training; a history line and a message an epoch.
+
+    Args:
+        run: Where the history goes.
+        reporter: Who is told.
+        source: The training batches: how many labels a step has, on average.
+        step: The step that training starts from.
+        total: The step that it ends at.
+        unit: What a label is called in "…/s".
+    """
+
+    def __init__(
+        self,
+        run: RunDirectory,
+        reporter: Reporter,
+        source: BatchSource,
+        step: int,
+        total: int,
+        unit: str,
+    ):
+        super().__init__()
+        self.run, self.reporter, self.unit = run, reporter, unit
+        self.step, self.total = step, total
+        self.labels_per_step = source.num_labels / source.steps_per_epoch
+        # The clock starts after the first step, which compiles, and runs within `fit` only.
+        self._timed_steps = 0
+        self._seconds = 0.0
+        self._since: float | None = None
+
+    def on_train_begin(self, logs=None):
+        """Starts the clock again, if the first step is done."""
+        if self._timed_steps:
+            self._since = time.monotonic()
+
+    def on_train_end(self, logs=None):
+        """Stops the clock."""
+        self._seconds = self._clock()
+        self._since = None
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Counts the step and shows where training stands."""
+        self.step += 1
+        if self._since is None:
+            self._since = time.monotonic()
+        else:
+            self._timed_steps += 1
+        self.reporter.status(lambda: self._line(logs or {}))
+
+    def end_epoch(self, epoch: int, loss: float, validation: Mapping[str, float]) -> None:
+        """Writes the history.
+
+        Args:
+            epoch: Its number, from 0.
+            loss: Mean training loss of the epoch.
+            validation: Scores by name, `loss` among them; empty where none was due.
+        """
+        self._check(loss)
+        self.run.append_history(
+            {
+                "step": self.step,
+                "epoch": epoch + 1,
+                "train": {"loss": float(loss)},
+                "validation": {name: float(value) for name, value in validation.items()},
+            }
+        )
+        text = f"epoch {epoch + 1}, step {self.step:,}: loss {loss:.3f}"
+        if validation:
+            scores = ", ".join(f"{name} {value:.3f}" for name, value in validation.items())
+            self.reporter.message(f"{text}; validation: {scores}")
+        else:
+            self.reporter.detail(text)
+        self.reporter.detail(f"{self._rate():,.0f} {self.unit}/s")
+
+    def _line(self, logs: dict) -> str:
+        loss = float(logs.get("loss", math.nan))
+        self._check(loss)
+        where = f"step {self.step:,}/{self.total:,}  loss {loss:.3f}"
+        rate = self._rate()
+        if not rate:
+            return where
+        left = duration((self.total - self.step) * self.labels_per_step / rate)
+        return f"{where}  {rate:,.0f} {self.unit}/s  {left} left"
+
+    def _rate(self) -> float:
+        """Labels a second, while the clock ran."""
+        return self._timed_steps * self.labels_per_step / max(self._clock(), 1e-9)
+
+    def _clock(self) -> float:
+        running = 0.0 if self._since is None else time.monotonic() - self._since
+        return self._seconds + running
+
+    def _check(self, loss: float) -> None:
+        if not math.isfinite(loss):
+            raise LsKerasError(
+                "Expected a finite loss; a lower --learning-rate may help, or float32. "
+                f"Received: {loss} by step {self.step}"
+            )

@@ -1,0 +1,62 @@
+"""The mean of the weights at the last checkpoints: what a run saves with `average_last`."""
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+
+from ls_base.errors import InputError
+from lsk_engine.runs.checkpoints import Checkpoints
+
+
+def averaged_steps(total: int, checkpoint_every: int, count: int) -> tuple[int, ...]:
+    """Returns the last `count` steps at which a run of `total` steps saves its state.
+
+    These are the multiples of `checkpoint_every` below `total`, and `total`. They depend on the
+    configuration alone: a checkpoint that an interruption left elsewhere is not among them, so
+    that a resumed run averages what the run would have averaged.
+
+    Args:
+        total: Steps of the run, at least 1.
+        checkpoint_every: Steps between checkpoints.
+        count: How many; 0: none.
+
+    Raises:
+        InputError: If the run has fewer.
+
+    Example:
+    >>> averaged_steps(total=13, checkpoint_every=4, count=3)
+    (8, 12, 13)
+    """
+    steps = [*range(checkpoint_every, total, checkpoint_every), total]
+    if count > len(steps):
+        raise InputError(
+            f"Expected at least training.average_last={count} checkpoints in the {total} steps of "
+            f"the run. Received: {len(steps)}, with training.checkpoint_every={checkpoint_every}"
+        )
+    return tuple(steps[len(steps) - count :])
+
+
+def average_checkpoints(model: keras.Model, checkpoints: Checkpoints, steps: Sequence[int]) -> None:
+    """Sets the variables of `model` to their means over checkpoints.
+
+    Of floating-point variables, that is weights and the moving statistics of BatchNormalization;
+    integers (the states of seed generators) are taken from the last. The statistics are means of
+    those of the single models, not measured anew with the mean weights. The optimizer is left as
+    it is. Sums are taken in float64.
+
+    Args:
+        model: The model that the checkpoints are of.
+        checkpoints: Where they are.
+        steps: Which, ascending, at least one.
+
+    Raises:
+        FileError: If one is missing, unreadable, or of another model.
+    """
+    means: list[np.ndarray] = [np.zeros(tuple(v.shape), np.float64) for v in model.variables]
+    for step in steps:
+        for i, value in enumerate(checkpoints.read_model(model, step)):
+            is_float = value.dtype.kind == "f"
+            means[i] = means[i] + value.astype(np.float64) / len(steps) if is_float else value
+    for variable, mean in zip(model.variables, means, strict=True):
+        variable.assign(mean.astype(variable.dtype))

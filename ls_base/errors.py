@@ -1,0 +1,47 @@
+"""The exceptions that ls-keras raises itself, and how their messages end."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class LsKerasError(Exception):
+    """Base of all exceptions of ls-keras; `lsk` shows it as one line and exits with code 2."""
+
+
+class InputError(LsKerasError, ValueError):
+    """A value, shape or file that a user passed is not what was expected.
+
+    The message says what was expected, then `Received: ...`.
+    """
+
+
+class MissingExtraError(LsKerasError, ImportError):
+    """A task needs an optional dependency that is not installed."""
+
+
+class FileError(LsKerasError, OSError):
+    """A file or folder (a run directory, say) can't be read or written, or isn't what it should be.
+
+    The message names the path.
+    """
+
+
+def near(received: str, known: Iterable[str]) -> str:
+    """Returns the end of an error message: near matches, all that is known, what was received.
+
+    Args:
+        received: An unknown name, dotted or not.
+        known: The names that there are.
+
+    Example:
+    >>> near("aplha", ["training.alpha", "training.seed"])
+    "Near matches: training.alpha. Received: 'aplha'"
+    """
+    known = list(known)
+    by_end = {k.rpartition(".")[2]: k for k in known}
+    end = received.rpartition(".")[2]
+    matches = difflib.get_close_matches(received, known, n=3)
+    matches += [by_end[m] for m in difflib.get_close_matches(end, by_end, n=3)]
+    shown = list(dict.fromkeys(matches)) or known
+    label = "Near matches" if matches else "Known"
+    return f"{label}: {', '.join(shown)}. Received: {received!r}"

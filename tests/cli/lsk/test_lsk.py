@@ -1,0 +1,230 @@
+"""The command line as a person uses it: in processes of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+import small_translation
+
+pytestmark = pytest.mark.tensorflow
+
+LSK = [sys.executable, "-c", "from lsk.main import main; main()"]
+
+
+def lsk(*arguments, **options):
+    options = {"capture_output": True, "text": True, "timeout": 300, **options}
+    return subprocess.run([*LSK, *map(str, arguments)], check=False, **options)
+
+
+def training_arguments(folder, *more):
+    settings = small_translation.settings(folder)
+    data = settings.pop("data.source")
+    assignments = [f"--set={key}={value}" for key, value in settings.items()]
+    return ["train", "--task", "translation", "--data", data, *assignments, *more]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A finished run, and what training it printed."""
+    folder = tmp_path_factory.mktemp("cli")
+    arguments = training_arguments(folder, "--alpha", "0.1", "--steps", "6", "--json")
+    done = lsk(*arguments, "--run-dir", folder / "run")
+    assert done.returncode == 0, done.stderr
+    return folder / "run", done
+
+
+def test_train_prints_one_json_object_on_stdout_and_the_rest_on_stderr(run):
+    path, done = run
+    results = json.loads(done.stdout)
+    assert results["schema"] == 1
+    assert results["run"] == str(path)
+    assert results["task"] == "translation"
+    assert results["alpha"] == 0.1
+    assert results["seconds"] > 0
+    assert {"bleu", "nll", "perplexity", "accuracy", "loss"} <= set(results["test"])
+    assert "training examples" in done.stderr
+    noise = ("cudart", "oneDNN", "InitializeLog", "Traceback")
+    assert not any(word in done.stderr for word in noise)
+
+
+def test_translate_keeps_lines_and_blank_ones(run):
+    path, _ = run
+    done = lsk("translate", path, input="ab cd\n\nabcd\n")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.split("\n")
+    assert len(lines) == 4
+    assert lines[1] == lines[3] == ""
+
+
+def test_translate_gives_the_best_translations_with_their_scores(run):
+    path, _ = run
+    options = ("--beam", 3, "--n-best", 2, "--scores", "--temperature", 1.5, "-q")
+    done = lsk("translate", path, *options, input="ab cd\n\nabcd\n")
+    assert done.returncode == 0, done.stderr
+    rows = [line.split("\t") for line in done.stdout.splitlines()]
+    assert [int(row[0]) for row in rows] == [1, 1, 2, 3, 3]
+    scores = [float(row[1]) for row in rows]
+    assert scores[0] >= scores[1]
+    assert scores[3] >= scores[4]
+    assert rows[2][2] == ""
+
+
+def test_sweep_temperature_writes_table_and_panels(run, tmp_path):
+    path, _ = run
+    output = tmp_path / "sweep.png"
+    arguments = ("--temperatures", "0.9:1.1:0.1", "--beam", 2, "--output", output, "--json", "-q")
+    done = lsk("sweep-temperature", path, *arguments)
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)["rows"]
+    assert [row["temperature"] for row in rows] == [0.9, 1.0, 1.1]
+    assert rows[1]["nll"] == pytest.approx(json.loads(run[1].stdout)["validation"]["nll"], rel=1e-4)
+    assert {f.suffix for f in tmp_path.iterdir()} == {".png", ".json", ".csv"}
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "message"),
+    [
+        ("translate", ["--beam", "0"], "decoding.beam_size of at least 1. Received: 0"),
+        ("translate", ["--length-penalty", "-1"], "length_penalty to be a finite number ≥ 0"),
+        ("translate", ["--temperature", "0"], "decoding.temperature to be a finite number > 0"),
+        ("translate", ["--temperature", "warm"], "Expected a number or 'fitted'"),
+        ("translate", ["--temperature", "fitted"], "Expected a temperature fitted by"),
+        ("translate", ["--n-best", "5"], "Expected --n-best of at most the beam's size, 4"),
+        ("sweep-temperature", ["--temperatures", "1:0:0.1"], "Expected temperatures > 0"),
+        ("sweep-temperature", ["--temperatures", "1,x"], "Expected temperatures > 0"),
+        ("sweep-temperature", ["--beam", "0"], "decoding.beam_size of at least 1"),
+    ],
+)
+def test_settings_of_a_search_out_of_range_are_told(run, tmp_path, command, arguments, message):
+    path = tmp_path / "run"  # what the run is without what `lsk calibrate` may have added
+    path.mkdir()
+    (path / "config.json").write_bytes((run[0] / "config.json").read_bytes())
+    done = lsk(command, path, *arguments, input="ab\n")
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_translate_stops_quietly_when_nobody_reads(run):
+    path, _ = run
+    text = "ab\n" * 50
+    reader = subprocess.Popen(
+        [*LSK, "translate", str(path), "-q"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    reader.stdout.close()
+    reader.stdin.write(text)
+    reader.stdin.close()
+    reader.wait(timeout=120)
+    assert reader.stderr.read() == ""
+    reader.stderr.close()
+
+
+def test_calibrate_evaluate_and_compare(run, tmp_path):
+    path, _ = run
+    found = json.loads(lsk("calibrate", path, "--json", "-q").stdout)
+    assert found["temperature"] > 0
+    scored = json.loads(lsk("evaluate", path, "--calibrated", "--json", "-q").stdout)
+    assert scored["calibrated"]
+    assert scored["test"]["nll"] == pytest.approx(found["test"]["after"]["nll"], rel=1e-5)
+    output = tmp_path / "curves.png"
+    compared = lsk("reliability", path, "--output", output, "--json")
+    assert set(json.loads(compared.stdout)["curves"]) == {
+        "α = 0.1",
+        "α = 0.1, temperature scaling",
+    }
+    assert {f.suffix for f in tmp_path.iterdir()} >= {".png", ".json", ".csv"}
+
+
+def test_show_reads_files_only(run):
+    path, _ = run
+    done = lsk("show", path)
+    assert done.returncode == 0
+    assert "task translation, preset cldr-small" in done.stdout
+    assert "BLEU" in done.stdout
+
+
+def test_killed_and_resumed_ends_with_the_same_bytes(tmp_path):
+    more = ("--steps", "30", "--set", "training.checkpoint_every=5", "-q", "--run-dir")
+    whole = lsk(*training_arguments(tmp_path, *more, tmp_path / "whole"))
+    assert whole.returncode == 0, whole.stderr
+    killed = subprocess.Popen(
+        [*LSK, *map(str, training_arguments(tmp_path, *more, tmp_path / "cut"))],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 120
+    while not list((tmp_path / "cut").glob("checkpoints/step-*.npz")):
+        assert killed.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    os.kill(killed.pid, signal.SIGKILL)
+    killed.wait()
+    assert not (tmp_path / "cut" / "model.keras").exists()
+    resumed = lsk("train", "--resume", tmp_path / "cut", "-q")
+    assert resumed.returncode == 0, resumed.stderr
+    for name in ("checkpoints/step-00000030.npz", "history.jsonl", "outputs/test.json"):
+        assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "cut" / name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train"], "Expected --task NAME"),
+        (["train", "--task", "translatoin"], "Near matches: translation"),
+        (["train", "--task", "translation", "--preset", "tiny"], "Received: 'tiny'"),
+        (["train", "--task", "translation", "--alpha", "1.5"], "Received: 1.5"),
+        (["train", "--task", "translation", "--alpha", "nan"], "Received: nan"),
+        (["train", "--task", "translation", "--set", "training.alhpa=1"], "training.alpha"),
+        (["train", "--task", "translation", "--set", "training.alpha"], "KEY=VALUE"),
+        (["train", "--task", "translation", "--run-dir", "/proc/run"], "/proc/run"),
+        (["train", "--resume", "."], "Expected a run directory"),
+        (["evaluate", "nowhere"], "Expected a run directory"),
+        (["show", "nowhere"], "Expected a run directory"),
+        (["calibrate", "nowhere"], "Expected a run directory"),
+        (["reliability", "nowhere"], "Expected a run directory"),
+        (["translate", "nowhere"], "Expected a run directory"),
+        (["trian"], "Near matches: train"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(arguments, message, tmp_path):
+    done = lsk(*arguments, cwd=tmp_path, stdin=subprocess.DEVNULL)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len([line for line in done.stderr.splitlines() if line.startswith("Error")]) == 1
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("break_it", "message"),
+    [
+        (lambda d: (d / "train.de").write_text("one\n"), "40"),
+        (lambda d: (d / "train.en").write_text(""), "train"),
+        (lambda d: (d / "val.en").unlink(), "val"),
+        (lambda d: (d / "train.en").write_bytes(b"ab\n\xff\n"), "2"),
+    ],
+    ids=["unequal", "empty", "missing", "not UTF-8"],
+)
+def test_unusable_data_are_told(tmp_path, break_it, message):
+    arguments = training_arguments(tmp_path, "--run-dir", tmp_path / "run")
+    break_it(tmp_path / "text")
+    done = lsk(*arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_bytes_that_are_no_text_are_told_with_their_line(run):
+    path, _ = run
+    done = lsk("translate", path, input=b"fine\n\xff\xfe\n", text=False)
+    assert done.returncode == 2
+    assert b"stdin, line 2" in done.stderr

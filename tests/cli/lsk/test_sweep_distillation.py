@@ -1,0 +1,74 @@
+"""`lsk sweep-distillation`: in this process, the trainings in their own."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from ls_base.errors import InputError
+from lsk.main import cli
+
+pytestmark = pytest.mark.tensorflow
+
+
+def sweep(*arguments):
+    arguments = ["sweep-distillation", *map(str, arguments)]
+    return CliRunner().invoke(cli, arguments, catch_exceptions=False)
+
+
+def test_the_trainings_are_runs_and_their_scores_a_table(tmp_path):
+    steps = ("--set", "training.steps=2", "--teacher-set", "training.steps=3")
+    arguments = ("--alphas", "0", "--temperatures", "2", "--seeds", 1, "--jobs", 2, *steps)
+    done = sweep(*arguments, "--set", "model.width=8", "--out", tmp_path / "out", "--json", "-q")
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    assert found["score"] == "top_1_error"
+    assert [p["curve"] for p in found["points"]] == [
+        "teacher",
+        "student alone",
+        "student of hard teacher",
+    ]
+    student = tmp_path / "out" / found["rows"][2]["run"]
+    config = json.loads((student / "config.json").read_text())
+    assert config["distillation"]["teacher_temperature"] == 2
+    assert (config["training"]["steps"], config["model"]["width"]) == (2, 8)
+    again = sweep(*arguments, "--set", "model.width=8", "--out", tmp_path / "out")
+    assert again.exit_code == 0, again.output
+    lines = again.stdout.splitlines()
+    for point, line in zip(found["points"], lines[1:4], strict=True):
+        assert line.startswith(point["curve"])
+        assert f"{point['gamma']:.3f}" in line
+    assert "3 of 3 runs are finished already" in again.stderr
+    with pytest.raises(InputError, match=r"the settings of the sweep in .*student.model.width=8"):
+        sweep(*arguments, "--out", tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--alphas", "0,1.5"], r"all in \[0, 1\]"),
+        (["--alphas", "0.1"], "α = 0 among the alphas"),
+        (["--temperatures", "0,1"], "all finite and above 0"),
+        (["--seeds", "0"], "at least one seed"),
+        (["--jobs", "0"], "at least one job"),
+        (["--preset", "digit-mlp"], "Near matches: digits-mlp"),
+        (["--teacher-preset", "resnet"], "a preset of task 'image'"),
+        (["--task", "images"], "Near matches: image"),
+        (["--set", "training.alpha=0.1"], "--alphas, --seeds.*training.alpha=0.1"),
+        (["--teacher-set", "training.seed=3"], "--alphas, --seeds.*training.seed=3"),
+        (["--teacher-set", "data.source=cifar10"], "of the same data"),
+        (["--set", "model.width"], "KEY=VALUE"),
+    ],
+)
+def test_options_that_cannot_be_are_told_before_anything_is_made(tmp_path, arguments, message):
+    with pytest.raises(InputError, match=message):
+        sweep(*arguments, "--out", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("numbers", ["", "0,,1", "0;1", "small"])
+def test_lists_that_are_none_are_told(tmp_path, numbers):
+    for name in ("--alphas", "--temperatures"):
+        done = sweep(name, numbers, "--out", tmp_path / "out")
+        assert done.exit_code == 2
+        assert "Expected numbers separated by commas" in done.output

@@ -1,0 +1,147 @@
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from ls_base.errors import FileError, InputError
+from lsk_engine.data import configuration, prepared
+from tiny_task import Letters, TinyTask
+
+pytestmark = pytest.mark.tensorflow
+
+
+@dataclasses.dataclass(frozen=True)
+class DataConfig:
+    source: str = "letters"
+    letters: tuple[str, ...] = ("a", "b")
+    length: int = 7
+
+
+class PreparableTask(TinyTask):
+    """Writes one array, and a file in a folder."""
+
+    data_config = DataConfig
+
+    def load_data(self, config, artifacts=None):
+        if prepared.is_prepared(config.data.source):
+            found = prepared.open_prepared(config.data.source, config.task)
+            inputs = np.load(found.path / "letters.npy")
+            data = super().load_data(config)
+            np.testing.assert_array_equal(inputs, data.splits["train"].inputs)
+            return dataclasses.replace(data, notes=found.notes)
+        return dataclasses.replace(super().load_data(config), notes=("letters: made",))
+
+    def prepare(self, config, data, directory):
+        np.save(directory / "letters.npy", data.splits["train"].inputs)
+        (directory / "more").mkdir()
+        (directory / "more" / "text.txt").write_text("ä\n")
+
+
+def resolve(**data):
+    return configuration.resolve(PreparableTask(), None, {f"data.{k}": v for k, v in data.items()})
+
+
+@pytest.fixture
+def directory(tmp_path):
+    prepared.prepare(PreparableTask(), resolve(length=5, letters="x,y"), tmp_path / "data")
+    return tmp_path / "data"
+
+
+def test_what_was_written_is_read(directory):
+    data = PreparableTask().load_data(resolve(source=str(directory)))
+    assert isinstance(data.splits["train"], Letters)
+    assert data.notes == ("letters: made",)
+    assert [path.name for path in directory.parent.iterdir()] == ["data"]
+
+
+def test_the_manifest_can_be_checked_by_other_tools(directory):
+    manifest = json.loads((directory / "prepared.json").read_text())
+    assert sorted(manifest["files"]) == ["letters.npy", "more/text.txt"]
+    assert manifest["files"]["more/text.txt"] == {
+        "bytes": 3,
+        # printf 'ä\n' | sha256sum
+        "sha256": "ac6f010e65c9ea739dbdaa21427edd5ef60c6d461ef4d619c003e3ab62453a56",
+    }
+    assert manifest["settings"] == {"letters": ["x", "y"], "length": 5}
+
+
+def test_settings_come_from_the_data(directory):
+    resolved = resolve(source=str(directory), letters="x,y")
+    assert resolved.data == DataConfig(str(directory), ("x", "y"), 5)
+    again = configuration.from_dict(PreparableTask(), json.loads(json.dumps(resolved.to_dict())))
+    assert again == resolved
+
+
+def test_settings_that_differ_are_told_in_one_message(directory):
+    message = r"data.letters=\('x', 'y'\), data.length=5\).*Received: data.letters=.*data.length=6"
+    with pytest.raises(InputError, match=message):
+        resolve(source=str(directory), letters="z", length=6)
+
+
+def spoil(file, change):
+    content = bytearray(file.read_bytes())
+    change(content)
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda file: spoil(file, lambda c: c.pop()), r"letters.npy .*\(bytes \d+\).*Received: \d"),
+        (lambda file: spoil(file, lambda c: c.__setitem__(-1, 99)), "letters.npy .*sha256"),
+        (lambda file: file.unlink(), "letters.npy .*Received: no file"),
+    ],
+)
+def test_spoiled_files_are_told(directory, change, message):
+    change(directory / "letters.npy")
+    with pytest.raises(InputError, match=message):
+        PreparableTask().load_data(resolve(source=str(directory)))
+
+
+@pytest.mark.parametrize(
+    ("manifest", "message"),
+    [
+        ("{", "Expected a JSON file"),
+        ("[]", "Expected the manifest of a prepared data set"),
+        ({"schema": 2}, "task 'tiny', schema 1. Received: .*'tiny', schema 2"),
+        ({"task": "other"}, "prepared for 'other'"),
+    ],
+)
+def test_spoiled_manifests_are_told(directory, manifest, message):
+    file = directory / "prepared.json"
+    if isinstance(manifest, dict):
+        manifest = json.dumps(json.loads(file.read_text()) | manifest)
+    file.write_text(manifest)
+    with pytest.raises((InputError, FileError), match=message):
+        resolve(source=str(directory))
+
+
+def test_nothing_is_overwritten(directory):
+    before = (directory / "prepared.json").read_bytes()
+    with pytest.raises(InputError, match="Expected a new or empty directory .*Received: .*data"):
+        prepared.prepare(PreparableTask(), resolve(), directory)
+    assert (directory / "prepared.json").read_bytes() == before
+
+
+def test_a_failure_leaves_nothing_behind(tmp_path, monkeypatch):
+    def fail(self, config, data, directory):
+        (directory / "half").write_text("half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(PreparableTask, "prepare", fail)
+    with pytest.raises(KeyboardInterrupt):
+        prepared.prepare(PreparableTask(), resolve(), tmp_path / "new" / "data")
+    assert list((tmp_path / "new").iterdir()) == []
+
+
+def test_a_directory_that_cannot_be_written_is_told(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(FileError, match="Expected to be able to write .*file/data"):
+        prepared.prepare(PreparableTask(), resolve(), tmp_path / "file" / "data")
+
+
+def test_a_task_that_does_not_offer_it_says_so(tmp_path):
+    with pytest.raises(InputError, match="Received: task 'tiny', which does not offer it"):
+        prepared.prepare(TinyTask(), configuration.resolve(TinyTask(), None, {}), tmp_path / "data")
+    assert list(tmp_path.iterdir()) == []

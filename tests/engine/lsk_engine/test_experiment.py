@@ -1,0 +1,245 @@
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from ls_base.errors import FileError, LsKerasError
+from lsk_engine.data import configuration
+from lsk_engine.data.batches import BatchSource
+from lsk_engine.experiment import run_experiment
+from lsk_engine.progress import Reporter
+from lsk_engine.runs.checkpoints import Checkpoints
+from lsk_engine.runs.run_directory import RunDirectory
+from lsk_engine.scoring.calibrate import calibrate
+from lsk_engine.scoring.evaluate import evaluate
+from lsk_engine.training.checkpointing import Interrupted
+from lsk_engine.training.optimizers import build_optimizer
+from tiny_task import TinyTask
+
+STEPS = 13  # of 6 an epoch (41 examples, two buckets, batches of 8), so that the last is partial
+
+pytestmark = pytest.mark.tensorflow
+
+
+def start(folder, **overrides):
+    task = TinyTask()
+    settings = {key.replace("__", "."): value for key, value in overrides.items()}
+    resolved = configuration.resolve(task, None, settings)
+    return task, resolved, RunDirectory.create(folder / "run", resolved.to_dict())
+
+
+def silent():
+    return Reporter(verbosity=-1, stream=io.StringIO())
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A finished run, its task and configuration."""
+    task, resolved, run = start(tmp_path_factory.mktemp("finished"))
+    run_experiment(task, resolved, run, silent())
+    return task, resolved, run
+
+
+def test_a_run_leaves_everything_behind(finished):
+    _, resolved, run = finished
+    metrics = json.loads(run.metrics_file.read_text())
+    assert metrics["schema"] == 1
+    assert metrics["alpha"] == 0.1
+    for split in ("validation", "test"):
+        assert {"exact", "nll", "perplexity", "accuracy", "loss", "ece", "brier"} <= set(
+            metrics[split]
+        )
+        assert metrics[split]["perplexity"] == pytest.approx(np.exp(metrics[split]["nll"]))
+        assert json.loads((run.outputs / f"{split}.json").read_text())
+        assert run.reliability_file(split).read_bytes()[:4] == b"\x89PNG"
+        curve = run.reliability_file(split).with_suffix(".json").read_text()
+        assert json.loads(curve)
+    assert [e["step"] for e in run.read_history()][-1] == STEPS
+    assert run.model_file.is_file()
+    assert Checkpoints(run.checkpoints).steps() == [12, 13]
+    assert run.read_config() == json.loads(json.dumps(resolved.to_dict()))
+
+
+def test_validation_loss_and_final_loss_are_the_same_number(finished):
+    _, _, run = finished
+    last = run.read_history()[-1]["validation"]
+    metrics = json.loads(run.metrics_file.read_text())["validation"]
+    assert last["loss"] == pytest.approx(metrics["loss"], rel=1e-5)
+    assert last["nll"] == pytest.approx(metrics["nll"], rel=1e-5)
+    assert last["accuracy"] == pytest.approx(metrics["accuracy"], rel=1e-6)
+
+
+def test_evaluating_again_gives_the_same_scores(finished):
+    task, resolved, run = finished
+    before = json.loads(run.metrics_file.read_text())
+    again = evaluate(task, resolved, run, silent())
+    assert {k: v for k, v in again.items() if k != "seconds"} == {
+        k: v for k, v in before.items() if k != "seconds"
+    }
+
+
+def test_pictures_of_a_task_are_saved_beside_the_evaluation(finished, monkeypatch):
+    task, resolved, run = finished
+    seen = []
+
+    def illustrate(self, model, examples, outputs, config, data):
+        seen.append((len(examples), len(outputs)))
+        return {"first-outputs": (Figure(), [{"output": str(o)} for o in outputs[:2]])}
+
+    monkeypatch.setattr(TinyTask, "illustrate", illustrate)
+    evaluate(task, resolved, run, silent())
+    assert seen == [(10, 10), (9, 9)]
+    for split in ("validation", "test"):
+        picture = run.evaluation / f"first-outputs-{split}.png"
+        assert picture.read_bytes()[:4] == b"\x89PNG"
+        outputs = json.loads((run.outputs / f"{split}.json").read_text())
+        numbers = json.loads(picture.with_suffix(".json").read_text())
+        assert [row["output"] for row in numbers] == [str(o) for o in outputs[:2]]
+
+
+def test_the_same_seed_gives_the_same_bytes(finished, tmp_path):
+    _, _, first = finished
+    task, resolved, run = start(tmp_path)
+    run_experiment(task, resolved, run, silent())
+    assert_same_end(first, run)
+
+
+def test_another_seed_gives_another_model(finished, tmp_path):
+    _, _, first = finished
+    task, resolved, run = start(tmp_path, training__seed=1)
+    run_experiment(task, resolved, run, silent())
+    assert run.read_history() != first.read_history()
+
+
+@pytest.mark.parametrize("stop_at", [2, 5, 8])
+def test_an_interrupted_run_goes_on_to_the_same_end(finished, tmp_path, stop_at, monkeypatch):
+    """In the middle of an epoch, at its end, and again right after a resume."""
+    _, _, whole = finished
+    task, resolved, run = start(tmp_path)
+    batch, seen = BatchSource.batch, []
+
+    def interrupting(self, step):
+        if self.shuffle and step == stop_at + 3 and not seen:  # prefetching reads steps ahead
+            seen.append(step)
+            os.kill(os.getpid(), signal.SIGINT)
+        return batch(self, step)
+
+    monkeypatch.setattr(BatchSource, "batch", interrupting)
+    with pytest.raises(Interrupted) as stop:
+        run_experiment(task, resolved, run, silent())
+    monkeypatch.undo()
+    assert Checkpoints(run.checkpoints).steps()[-1] == stop.value.step < STEPS
+    run_experiment(task, resolved, run, silent(), resume=True)
+    assert_same_end(whole, run)
+
+
+def assert_same_end(first, second):
+    name = f"step-{STEPS:08d}.npz"
+    assert (first.checkpoints / name).read_bytes() == (second.checkpoints / name).read_bytes()
+    assert first.read_history() == second.read_history()
+    test = "test.json"
+    assert (first.outputs / test).read_bytes() == (second.outputs / test).read_bytes()
+
+
+def test_a_diverging_run_says_so(tmp_path):
+    task, resolved, run = start(tmp_path, optimizer__learning_rate=1e30)
+    with pytest.raises(LsKerasError, match=r"Expected a finite loss.*Received: (nan|inf)"):
+        run_experiment(task, resolved, run, silent())
+
+
+def test_two_replicas_learn_what_one_does(tmp_path):
+    """Ragged batches included: the weights carry the global denominator."""
+    script = Path(__file__).parents[2] / "support" / "train_on_replicas.py"
+    for strategy in ("one-device", "mirrored"):
+        command = [sys.executable, str(script), strategy, str(tmp_path / strategy)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    one, two = (RunDirectory.open(tmp_path / name) for name in ("one-device", "mirrored"))
+    for a, b in zip(one.load_model().get_weights(), two.load_model().get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, atol=2e-6)
+    for a, b in zip(one.read_history(), two.read_history(), strict=True):
+        for split in ("train", "validation"):
+            for name in a[split]:
+                assert a[split][name] == pytest.approx(b[split][name], rel=1e-5), (split, name)
+
+
+@pytest.mark.parametrize("method", ["temperature", "vector"])
+def test_calibration_lowers_the_nll_where_it_was_fitted(finished, method):
+    task, resolved, run = finished
+    found = calibrate(task, resolved, run, silent(), method=method)
+    assert found["validation"]["after"]["nll"] < found["validation"]["before"]["nll"]
+    assert found["validation"]["before"]["nll"] == pytest.approx(
+        json.loads(run.metrics_file.read_text())["validation"]["nll"], rel=1e-5
+    )
+    scored = evaluate(task, resolved, run, silent(), calibrated=True)
+    for split in ("validation", "test"):
+        assert scored[split]["nll"] == pytest.approx(found[split]["after"]["nll"], rel=1e-5)
+        assert scored[split]["ece"] == pytest.approx(found[split]["after"]["ece"], abs=1e-5)
+    assert run.statistics_file("test", calibrated=True).is_file()
+    calibrate(task, resolved, run, silent(), objective="ece")
+    assert not run.calibrated_metrics_file.exists()  # it was another model's
+    assert not run.statistics_file("test", calibrated=True).exists()
+    assert run.statistics_file("test").is_file()
+
+
+def test_ema_weights_are_what_is_saved(tmp_path):
+    task, resolved, run = start(tmp_path, optimizer__ema=0.9)
+    run_experiment(task, resolved, run, silent())
+    with np.load(run.checkpoints / f"step-{STEPS:08d}.npz") as state:
+        trained = next(state[k] for k in state.files if k == "model/0")
+        slots = [state[k] for k in state.files if k.startswith("optimizer/")]
+    saved = run.load_model().get_weights()[0]
+    assert any(slot.shape == saved.shape and np.array_equal(slot, saved) for slot in slots)
+    assert not np.array_equal(saved, trained)
+
+
+def test_mixed_precision_trains_and_restores_the_policy(tmp_path):
+    task, resolved, run = start(tmp_path, training__precision="mixed_bfloat16", training__steps=2)
+    metrics = run_experiment(task, resolved, run, silent())
+    assert np.isfinite(metrics["test"]["nll"])
+    assert keras.config.dtype_policy().name == "float32"
+
+
+def test_a_checkpoint_of_another_model_is_refused(finished, tmp_path):
+    task, _, run = finished
+    resolved = configuration.resolve(task, None, {"model.width": 32})
+    data = task.load_data(resolved)
+    model = task.build_model(resolved, data)
+    model.compile(build_optimizer(resolved.optimizer, 10), "mse")
+    with pytest.raises(FileError, match=r"to hold model/0 .*of shape \(.*32\)"):
+        Checkpoints(run.checkpoints).restore(model)
+
+
+def test_a_cut_off_checkpoint_is_told(finished, tmp_path):
+    task, resolved, run = finished
+    whole = (run.checkpoints / f"step-{STEPS:08d}.npz").read_bytes()
+    (tmp_path / "step-00000007.npz").write_bytes(whole[: len(whole) // 2])
+    data = task.load_data(resolved, run.read_artifacts())
+    model = task.build_model(resolved, data)
+    model.compile(build_optimizer(resolved.optimizer, 10), "mse")
+    with pytest.raises(FileError, match="Expected a readable checkpoint"):
+        Checkpoints(tmp_path).restore(model)
+
+
+@pytest.mark.parametrize(
+    ("smoothing", "smooth_unused"),
+    [("uniform", True), ("uniform", False), ("unigram", False), ("neighborhood", True)],
+)
+def test_every_smoothing_trains(finished, tmp_path, smoothing, smooth_unused):
+    task, resolved, run = start(
+        tmp_path,
+        training__smoothing=smoothing,
+        training__smooth_unused=smooth_unused,
+        training__steps=2,
+    )
+    metrics = run_experiment(task, resolved, run, silent())
+    assert metrics["smoothing"] == smoothing
+    assert metrics["test"]["loss"] != pytest.approx(metrics["test"]["nll"], abs=1e-4)

@@ -1,0 +1,117 @@
+"""Who imports whom, read from the sources: every import, wherever in a file it stands."""
+
+import ast
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+Graph = dict[str, set[str]]
+
+
+def modules_below(roots: Mapping[str, Path]) -> dict[str, Path]:
+    """Returns every module's file by its dotted name.
+
+    Args:
+        roots: The folder of each import package.
+    """
+    found = {}
+    for package, folder in roots.items():
+        for file in sorted(folder.rglob("*.py")):
+            parts = (package, *file.relative_to(folder).with_suffix("").parts)
+            found[".".join(parts).removesuffix(".__init__")] = file
+    return found
+
+
+def import_graph(modules: Mapping[str, Path]) -> Graph:
+    """Returns the modules that each module imports.
+
+    Imports under `TYPE_CHECKING` and inside functions count. `from package import name` is an
+    import of the module that defines the name, whichever packages hand it on.
+
+    Args:
+        modules: Files by dotted name.
+    """
+    trees = {name: ast.parse(file.read_text()) for name, file in modules.items()}
+    packages = {name for name, file in modules.items() if file.name == "__init__.py"}
+    handed_on: dict[str, dict[str, tuple[str, str]]] = {}
+    for name in modules:
+        handed_on[name] = {
+            alias.asname or alias.name: (module, alias.name)
+            for module, alias in _from_imports(trees[name], name, name in packages)
+        }
+
+    def definer(module: str, name: str) -> str:
+        """Follows a name from package to package to the module that defines it."""
+        seen = set()
+        while (module, name) not in seen:
+            seen.add((module, name))
+            if f"{module}.{name}" in modules:
+                return f"{module}.{name}"
+            if module not in packages or name not in handed_on[module]:
+                break
+            module, name = handed_on[module][name]
+        return module
+
+    graph: Graph = {}
+    for name, tree in trees.items():
+        found = {
+            definer(module, alias.name)
+            for module, alias in _from_imports(tree, name, name in packages)
+        }
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                found |= {alias.name for alias in node.names}
+        graph[name] = {module for module in found if module in modules} - {name}
+    return graph
+
+
+def foreign_imports(file: Path) -> set[str]:
+    """Returns the top-level packages that a file imports, anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            found.add((node.module or "").partition(".")[0])
+    return found
+
+
+def cycles(graph: Mapping[str, Iterable[str]]) -> list[list[str]]:
+    """Returns groups of modules each of which imports, by way of others, all of its group."""
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    found = []
+
+    def visit(name: str) -> None:
+        index[name] = low[name] = len(index)
+        stack.append(name)
+        for other in sorted(graph[name]):
+            if other not in index:
+                visit(other)
+                low[name] = min(low[name], low[other])
+            elif other in stack:
+                low[name] = min(low[name], index[other])
+        if low[name] == index[name]:
+            group = [stack.pop()]
+            while group[-1] != name:
+                group.append(stack.pop())
+            if len(group) > 1:
+                found.append(sorted(group))
+
+    for name in sorted(graph):
+        if name not in index:
+            visit(name)
+    return found
+
+
+def _from_imports(tree: ast.AST, name: str, is_package: bool):
+    """Yields `(module, alias)` of every `from module import alias`, relative ones resolved."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            module = node.module or ""
+            if node.level:
+                parents = name.split(".")
+                parents = parents[: len(parents) - node.level + is_package]
+                module = ".".join([*parents, *([module] if module else [])])
+            for alias in node.names:
+                yield module, alias

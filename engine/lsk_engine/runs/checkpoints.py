@@ -92,9 +92,7 @@ class Checkpoints:
         steps = self.steps()
         if not steps or (step is not None and step not in steps):
             wanted = "a checkpoint" if step is None else f"the checkpoint of step {step}"
-            raise FileError(
-                f"Expected {wanted} in {self.directory}. Received: steps {steps}"
-            )
+            raise FileError(f"Expected {wanted} in {self.directory}. Received: steps {steps}")
         return steps[-1] if step is None else step
 
     def _read(self, step: int, prefix: str = "") -> dict[str, np.ndarray]:

@@ -5,14 +5,14 @@ import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from lsk_engine.devices.backend import load_backend
-from lsk_engine.settings.config import Config
-from lsk_engine.data.configuration import from_dict
-from ls_base.errors import InputError, FileError
-from lsk_engine.tasks.registry import load_task
-from lsk_engine.runs.run_directory import RunDirectory
+from ls_base.errors import FileError, InputError
 from ls_base.files import read_json
+from lsk_engine.data.configuration import from_dict
+from lsk_engine.devices.backend import load_backend
+from lsk_engine.runs.run_directory import RunDirectory
+from lsk_engine.settings.config import Config
 from lsk_engine.tasks.contract import Task
+from lsk_engine.tasks.registry import load_task
 
 
 class StoredRun(NamedTuple):

@@ -61,9 +61,11 @@ def test_a_run_that_another_process_is_at_work_in_is_refused(tmp_path):
     process = held_by_another_process(run.lock_file)
     try:
         assert in_use(run)
-        with pytest.raises(InputError, match="no other process is at work in.*Received: .*run"):
-            with at_work_in(run):
-                pass
+        with (
+            pytest.raises(InputError, match="no other process is at work in.*Received: .*run"),
+            at_work_in(run),
+        ):
+            pass
     finally:
         process.kill()
         process.communicate()

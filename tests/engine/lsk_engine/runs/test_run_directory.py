@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from lsk_engine.runs import run_directory
 from ls_base.errors import FileError
+from lsk_engine.runs import run_directory
 from lsk_engine.runs.run_directory import RunDirectory
 
 

@@ -1,0 +1,51 @@
+"""A finished run as somebody's teacher."""
+
+import dataclasses
+import hashlib
+import os
+from typing import Any
+
+from ls_base.errors import InputError
+from lsk_engine.runs.run_directory import RunDirectory
+from lsk_engine.settings.config import Config
+from lsk_engine.settings.distillation import DistillationConfig
+
+
+def taught_by(teacher: str | os.PathLike, config: Config, **options: Any) -> Config:
+    """Returns the configuration of a student of a finished run.
+
+    Args:
+        teacher: The run directory.
+        config: The student's configuration, as `lsk train` would have it.
+        **options: Fields of `DistillationConfig`, without those that say who the teacher is.
+
+    Raises:
+        FileError: If there is no run.
+        InputError: If the run isn't finished, is of another task, or an option is out of range.
+    """
+    run = RunDirectory.open(teacher)
+    task = run.read_config()["task"]
+    if task != config.task:
+        raise InputError(
+            f"Expected a teacher of the student's task, '{config.task}'. "
+            f"Received: {run.path}, of task '{task}'"
+        )
+    distillation = DistillationConfig(
+        teacher=str(run.path.absolute()), teacher_sha256=model_sha256(run), **options
+    )
+    return dataclasses.replace(config, distillation=distillation)
+
+
+def model_sha256(run: RunDirectory) -> str:
+    """Returns the SHA-256 of a run's saved model.
+
+    Raises:
+        InputError: If the run has none yet.
+    """
+    if not run.model_file.is_file():
+        raise InputError(
+            "Expected a finished teacher (`lsk train --resume` finishes a run). "
+            f"Received: {run.path} without {run.model_file.name}"
+        )
+    with run.model_file.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

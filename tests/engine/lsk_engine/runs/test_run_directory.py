@@ -3,7 +3,7 @@ import json
 import pytest
 
 from ls_base.errors import FileError
-from lsk_engine.runs import run_directory
+from ls_base.files import write_json
 from lsk_engine.runs.run_directory import RunDirectory
 
 
@@ -36,20 +36,6 @@ def test_a_path_that_cannot_be_a_directory_is_told(tmp_path):
         RunDirectory.create(tmp_path / "file" / "run", {})
 
 
-def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
-    file = tmp_path / "metrics.json"
-    run_directory.write_json(file, {"bleu": 1})
-
-    def full(descriptor):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(run_directory.os, "fsync", full)
-    with pytest.raises(FileError, match=r"metrics.json. Received: No space left"):
-        run_directory.write_json(file, {"bleu": 2})
-    assert json.loads(file.read_text()) == {"bleu": 1}
-    assert [f.name for f in tmp_path.iterdir()] == ["metrics.json"]
-
-
 def test_history_is_cut_to_the_step_that_a_run_resumes_from(tmp_path):
     run = RunDirectory.create(tmp_path / "run", {})
     for step in (10, 20, 30):
@@ -76,6 +62,6 @@ def test_a_model_that_was_cut_off_is_told(tmp_path):
 
 def test_another_schema_is_refused(tmp_path):
     run = RunDirectory.create(tmp_path / "run", {})
-    run_directory.write_json(run.config_file, {"schema": 99})
+    write_json(run.config_file, {"schema": 99})
     with pytest.raises(FileError, match="schema 1"):
         run.read_config()

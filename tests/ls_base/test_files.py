@@ -1,0 +1,83 @@
+import json
+
+import pytest
+
+from ls_base import files
+from ls_base.errors import FileError
+from ls_base.files import new_folder, read_json, write_bytes, write_json, writing
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
+    file = tmp_path / "metrics.json"
+    write_json(file, {"bleu": 1})
+
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(files.os, "fsync", full)
+    with pytest.raises(FileError, match=r"metrics.json. Received: No space left"):
+        write_json(file, {"bleu": 2})
+    assert json.loads(file.read_text()) == {"bleu": 1}
+    assert [f.name for f in tmp_path.iterdir()] == ["metrics.json"]
+
+
+def test_a_file_is_read_as_it_was_written(tmp_path):
+    file = tmp_path / "new" / "values.json"
+    write_json(file, {"α": [0.1, None]})
+    assert read_json(file) == {"α": [0.1, None]}
+    assert file.read_text().endswith("}\n")
+    write_bytes(file, memoryview(b"[1]"))
+    assert read_json(file) == [1]
+
+
+@pytest.mark.parametrize("content", [None, b"{", b"\xff"])
+def test_what_is_no_json_is_told_by_its_path(tmp_path, content):
+    file = tmp_path / "values.json"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(FileError, match="Expected a JSON file at .*values.json. Received"):
+        read_json(file)
+
+
+def test_a_refusal_of_the_system_names_the_path_and_is_told_once(tmp_path):
+    message = "able to write outer. Received: No space"
+    with pytest.raises(FileError, match=message), writing(files.Path("outer")):
+        raise OSError(28, "No space left on device")
+    with pytest.raises(FileError, match="^inner$"), writing(files.Path("outer")):
+        raise FileError("inner")
+
+
+def test_a_folder_is_there_whole(tmp_path):
+    with new_folder(tmp_path / "deep" / "folder") as folder:
+        (folder / "file").write_text("text")
+        assert not (tmp_path / "deep" / "folder").exists()
+        assert folder.name.startswith(".folder.writing-")
+    assert (tmp_path / "deep" / "folder" / "file").read_text() == "text"
+    assert [p.name for p in (tmp_path / "deep").iterdir()] == ["folder"]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError, OSError])
+def test_or_it_is_not_there_at_all(tmp_path, error):
+    def fill(folder):
+        (folder / "file").write_text("half")
+        raise error
+
+    with pytest.raises(error), new_folder(tmp_path / "folder") as folder:
+        fill(folder)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_somebody_else_has_made_meanwhile_is_kept(tmp_path):
+    def write_theirs():
+        (tmp_path / "folder").mkdir()
+        (tmp_path / "folder" / "theirs").touch()
+
+    with pytest.raises(FileError, match="able to write .*folder"), new_folder(tmp_path / "folder"):
+        write_theirs()
+    assert [p.name for p in tmp_path.rglob("*")] == ["folder", "theirs"]
+
+
+def test_a_place_that_cannot_be_written_is_told(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(FileError, match="able to write"), new_folder(tmp_path / "file" / "folder"):
+        pass

@@ -1,24 +1,15 @@
 """The command line as a person uses it: in processes of its own."""
 
 import json
-import os
 import signal
 import subprocess
-import sys
-import time
 
 import pytest
 
 import small_translation
+from lsk_processes import ANEW, Lsk, lsk
 
 pytestmark = pytest.mark.tensorflow
-
-LSK = [sys.executable, "-c", "from lsk.main import main; main()"]
-
-
-def lsk(*arguments, **options):
-    options = {"capture_output": True, "text": True, "timeout": 300, **options}
-    return subprocess.run([*LSK, *map(str, arguments)], check=False, **options)
 
 
 def training_arguments(folder, *more):
@@ -48,6 +39,15 @@ def test_train_prints_one_json_object_on_stdout_and_the_rest_on_stderr(run):
     assert results["seconds"] > 0
     assert {"bleu", "nll", "perplexity", "accuracy", "loss"} <= set(results["test"])
     assert "training examples" in done.stderr
+
+
+def test_what_tensorflow_says_at_its_start_is_not_shown(run):
+    """In a Python of its own: the others are forked from one that has started."""
+    path, _ = run
+    command = [*ANEW, "evaluate", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "BLEU" in done.stdout
     noise = ("cudart", "oneDNN", "InitializeLog", "Traceback")
     assert not any(word in done.stderr for word in noise)
 
@@ -114,7 +114,7 @@ def test_translate_stops_quietly_when_nobody_reads(run):
     path, _ = run
     text = "ab\n" * 50
     reader = subprocess.Popen(
-        [*LSK, "translate", str(path), "-q"],
+        [*ANEW, "translate", str(path), "-q"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -156,18 +156,10 @@ def test_killed_and_resumed_ends_with_the_same_bytes(tmp_path):
     more = ("--steps", "30", "--set", "training.checkpoint_every=5", "-q", "--run-dir")
     whole = lsk(*training_arguments(tmp_path, *more, tmp_path / "whole"))
     assert whole.returncode == 0, whole.stderr
-    killed = subprocess.Popen(
-        [*LSK, *map(str, training_arguments(tmp_path, *more, tmp_path / "cut"))],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    deadline = time.monotonic() + 120
-    while not list((tmp_path / "cut").glob("checkpoints/step-*.npz")):
-        assert killed.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    os.kill(killed.pid, signal.SIGKILL)
-    killed.wait()
+    killed = Lsk(*training_arguments(tmp_path, *more, tmp_path / "cut"))
+    killed.wait_for(lambda: list((tmp_path / "cut").glob("checkpoints/step-*.npz")))
+    killed.signal(signal.SIGKILL)
+    assert killed.wait() == -signal.SIGKILL
     assert not (tmp_path / "cut" / "model.keras").exists()
     resumed = lsk("train", "--resume", tmp_path / "cut", "-q")
     assert resumed.returncode == 0, resumed.stderr
@@ -196,7 +188,7 @@ def test_killed_and_resumed_ends_with_the_same_bytes(tmp_path):
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(arguments, message, tmp_path):
-    done = lsk(*arguments, cwd=tmp_path, stdin=subprocess.DEVNULL)
+    done = lsk(*arguments, cwd=tmp_path)
     assert done.returncode == 2
     assert message in done.stderr
     assert "Traceback" not in done.stderr

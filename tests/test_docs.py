@@ -286,9 +286,13 @@ def test_a_command_that_does_not_load_fails_the_build(extension):
         ("Example:\n>>> 1\n1", ".. rubric:: Example\n\n>>> 1\n1"),
         ("Example:\n    >>> 1\n    1", "Example:\n    >>> 1\n    1"),
         ("A sum.\n\n    s = |x|\n\nMore |y|.", "A sum.\n\n::\n\n    s = |x|\n\nMore \\|y\\|."),
+        (
+            "Returns:\n    A row: `x`, y.\n    More: z.",
+            "Returns:\n    : A row: `x`, y.\n    More: z.",
+        ),
         ("Args:\n    x: Of |x|.\n\n        More.", "Args:\n    x: Of \\|x\\|.\n\n        More."),
     ],
-    ids=["bars", "link", "fence", "example", "indented example", "formula", "argument"],
+    ids=["bars", "link", "fence", "example", "indented example", "formula", "returned", "argument"],
 )
 def test_docstrings_become_restructured_text(extension, markdown, restructured):
     convert = extension("markdown_docstrings").convert

@@ -23,7 +23,7 @@ ROLE = re.compile(r"\{py:\w+\}`(?:[^`<]*<)?~?([\w.]+)>?`")
 DOTTED = re.compile(r"`((?:ls_base|ls_keras|lsk_engine|lsk)(?:\.\w+)+)(?:\(.*?\))?`")
 GROUPS = {TASK_GROUP, COMMAND_GROUP}  # of entry points, named like modules
 FOLDERS = "benchmarks|cli|docs|engine|examples|ls_base|ls_keras|plugins|tests"
-FILE = re.compile(rf"[`(]((?:{FOLDERS})/[a-z\d_/.]*)[`)]")
+FILE = re.compile(rf"[`(]((?:{FOLDERS})/(?!_build)[a-z\d_/.]*)[`)]")  # not what is made of them
 # A file, and the names that follow it: `folder/file.py`, `name`, `Class.method`
 FILE_AND_NAMES = re.compile(r"`(\w+/[\w/]+\.py)`((?:,\s+`[\w.]+`)*)")
 

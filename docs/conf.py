@@ -6,10 +6,11 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-# First, so that everything is registered: `lsk.main` asks for lazy exports where it comes first.
 import ls_keras
 
-sys.path.insert(0, str(Path(__file__).parent / "extensions"))
+ROOT = Path(__file__).parents[1]
+# The list of the floors is where the tests have it.
+sys.path[:0] = [str(ROOT / "docs" / "extensions"), str(ROOT / "tests" / "support")]
 
 project = "ls-keras"
 project_copyright = "the ls-keras authors, Apache-2.0"
@@ -20,6 +21,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "myst_parser",
     "cli_reference",
+    "floors_picture",
     "markdown_docstrings",
     "public_symbols",
 ]
@@ -27,6 +29,8 @@ exclude_patterns = ["_build", "generated", "example_plugin"]
 html_theme = "furo"
 html_title = "ls-keras"
 html_copy_source = False
+html_static_path = ["_static"]
+html_css_files = ["pages.css"]
 
 # In docstrings as in Markdown, `x` is code.
 default_role = "code"

@@ -1,19 +1,31 @@
-"""The examples of README and docs run, and every public symbol has an entry in the API pages."""
+"""The examples of README and docs run, what they name is there, and the API pages are whole."""
 
+import ast
 import doctest
 import importlib
 import re
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import click
 import pytest
+
+from floors import FLOORS, Floor, Room
+from lsk_engine.tasks.registry import COMMAND_GROUP, TASK_GROUP
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
 PAGES = [page for page in PAGES if "_build" not in page.parts]
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 FENCE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+ROLE = re.compile(r"\{py:\w+\}`(?:[^`<]*<)?~?([\w.]+)>?`")
+DOTTED = re.compile(r"`((?:ls_base|ls_keras|lsk_engine|lsk)(?:\.\w+)+)(?:\(.*?\))?`")
+GROUPS = {TASK_GROUP, COMMAND_GROUP}  # of entry points, named like modules
+FOLDERS = "benchmarks|cli|docs|engine|examples|ls_base|ls_keras|plugins|tests"
+FILE = re.compile(rf"[`(]((?:{FOLDERS})/(?!_build)[a-z\d_/.]*)[`)]")  # not what is made of them
+# A file, and the names that follow it: `folder/file.py`, `name`, `Class.method`
+FILE_AND_NAMES = re.compile(r"`(\w+/[\w/]+\.py)`((?:,\s+`[\w.]+`)*)")
 
 
 def examples(page: Path) -> doctest.DocTest:
@@ -74,10 +86,12 @@ def public_symbols(extension):
 
 
 def entries(public_symbols) -> set[str]:
-    """Returns what the `automodule` directives of the API pages document."""
+    """Returns what the `automodule` and `autodata` directives of the API pages document."""
     found = set()
-    for page in (ROOT / "docs" / "api").glob("*.md"):
-        for name in re.findall(r"^\.\. automodule:: (\S+)$", page.read_text(), re.MULTILINE):
+    for page in (ROOT / "docs" / "api").rglob("*.md"):
+        text = page.read_text()
+        found |= set(re.findall(r"^\.\. autodata:: (\S+)$", text, re.MULTILINE))
+        for name in re.findall(r"^\.\. automodule:: (\S+)$", text, re.MULTILINE):
             module = importlib.import_module(name)
             found |= {name, *(f"{name}.{n}" for n in public_symbols.public_names(module))}
     return found
@@ -88,22 +102,154 @@ def test_every_public_symbol_is_documented(public_symbols):
 
 
 @pytest.mark.parametrize(
-    "symbol", ["ls_keras.losses.SmoothedCE", "ls_keras.layers", "ls_base.errors.InputError"]
+    "symbol",
+    [
+        "ls_keras.losses.SmoothedCE",
+        "ls_keras.layers",
+        "ls_base.errors.InputError",
+        "ls_base.files.write_json",
+        "lsk_engine.data.batches.BatchSource",
+        "lsk_engine.assembly.loss",
+        "lsk_engine.scoring",
+    ],
 )
 def test_a_missing_entry_is_reported(public_symbols, symbol):
     assert symbol in public_symbols.undocumented(entries(public_symbols) - {symbol})
 
 
-def test_every_api_page_and_every_guide_is_in_a_table_of_contents():
-    for folder in ("docs", "docs/api"):
-        index = (ROOT / folder / "index.md").read_text()
-        listed = {
-            line.strip()
-            for block in re.findall(r"```\{toctree\}\n(.*?)```", index, re.DOTALL)
-            for line in block.splitlines()
-        }
-        pages = {page.stem for page in (ROOT / folder).glob("*.md")} - {"index"}
-        assert pages <= listed, folder
+def test_names_of_a_package_lead_to_where_they_are_documented(public_symbols):
+    names = dict(public_symbols.offered("ls_keras"))
+    assert names["ls_keras.SmoothedCE"] == "ls_keras.losses.SmoothedCE"
+    assert names["ls_keras.losses"] == "ls_keras.losses"
+    assert names["ls_keras.InputError"] == "ls_base.errors.InputError"
+    assert not {"ls_keras.targets", "ls_keras.errors", "ls_keras.__version__"} & set(names)
+    names = dict(public_symbols.offered("lsk_engine"))
+    assert names["lsk_engine.Task"] == "lsk_engine.tasks.contract.Task"
+    assert names["lsk_engine.Progress"] == "lsk_engine.progress.Progress"
+
+
+def test_the_engine_offers_what_it_says(public_symbols):
+    import lsk_engine
+
+    names = {name.rpartition(".")[2] for name, _ in public_symbols.offered("lsk_engine")}
+    assert names == set(lsk_engine.__all__)
+
+
+def test_every_page_can_be_reached_from_the_first():
+    def pages_from(index: Path) -> set[Path]:
+        found = {index}
+        for block in re.findall(r"```\{toctree\}\n(.*?)```", index.read_text(), re.DOTALL):
+            for name in re.findall(r"^[\w/]+$", block, re.MULTILINE):
+                found |= pages_from(index.parent / f"{name}.md")
+        return found
+
+    assert pages_from(ROOT / "docs" / "index.md") == set(PAGES) - {ROOT / "README.md"}
+
+
+def by_page(pattern: re.Pattern) -> list[tuple[str, str]]:
+    """Returns `(page, what the pattern's first group found)`, guides for contributors included."""
+    pages = [*PAGES, ROOT / "CONTRIBUTING.md"]
+    return [
+        (str(page.relative_to(ROOT)), found[1])
+        for page in pages
+        for found in pattern.finditer(page.read_text())
+    ]
+
+
+def is_there(dotted: str) -> bool:
+    """Returns whether a dotted name is that of a module, or of something in one."""
+    parts = dotted.split(".")
+    for end in range(len(parts), 0, -1):
+        try:
+            value = importlib.import_module(".".join(parts[:end]))
+        except ModuleNotFoundError:
+            continue
+        for part in parts[end:]:
+            if not hasattr(value, part):
+                return False
+            value = getattr(value, part)
+        return True
+    return False
+
+
+def test_every_name_in_a_page_is_that_of_something():
+    named = {*by_page(ROLE), *by_page(DOTTED)}
+    assert {"lsk_engine.tasks.contract.Task", "ls_keras.SmoothedCE"} <= {name for _, name in named}
+    assert [(p, n) for p, n in sorted(named) if n not in GROUPS and not is_there(n)] == []
+    assert not is_there("ls_keras.experiment")
+    assert not is_there("ls_keras.losses.Smoothed")
+
+
+def test_every_file_that_a_page_names_is_there():
+    named = by_page(FILE)
+    assert ("CONTRIBUTING.md", "ls_keras/losses/smoothing.py") in named
+    # Of links too, which are relative to the page.
+    assert [
+        (page, file)
+        for page, file in named
+        if not ((ROOT / file).exists() or (ROOT / page).parent.joinpath(file).exists())
+    ] == []
+
+
+def defined_in(file: Path) -> set[str]:
+    """Returns the functions, classes, methods and constants that a file defines."""
+    found = set()
+    for node in ast.parse(file.read_text()).body:
+        if isinstance(node, ast.Assign):
+            found |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            found.add(node.name)
+        if isinstance(node, ast.ClassDef):
+            methods = (inner for inner in node.body if isinstance(inner, ast.FunctionDef))
+            found |= {f"{node.name}.{method.name}" for method in methods}
+    return found
+
+
+def test_the_way_through_the_house_leads_to_what_is_there():
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    steps = [(m[1], re.findall(r"`([\w.]+)`", m[2])) for m in FILE_AND_NAMES.finditer(page)]
+    assert ("ls_keras/losses/smoothed_ce.py", ["SmoothedCE"]) in steps
+    assert len(steps) > 30
+    missing = [(file, set(names) - defined_in(ROOT / file)) for file, names in steps]
+    assert [(file, names) for file, names in missing if names] == []
+
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def pictures(floors_picture, *arguments) -> list[ElementTree.Element]:
+    return list(ElementTree.fromstring(floors_picture.figure(*arguments)))
+
+
+def test_the_picture_shows_and_says_every_floor_and_room(extension):
+    wide, narrow = pictures(extension("floors_picture"))
+    for picture in (wide, narrow):
+        drawn = {text for node in picture.iter() for text in [node.text] if text}
+        said = picture.find(f"{SVG}desc").text
+        for floor in FLOORS:
+            assert {floor.name, f"{floor.folder}/", *(room.name for room in floor.rooms)} <= drawn
+            assert all(text in said for text in (floor.what, *(room.what for room in floor.rooms)))
+        label = picture.get("aria-labelledby").split()
+        assert label == [picture.find(f"{SVG}{tag}").get("id") for tag in ("title", "desc")]
+    assert wide.get("aria-labelledby") != narrow.get("aria-labelledby")
+
+
+def test_the_first_floor_is_drawn_lowest_and_those_beside_one_another_at_one_height(extension):
+    floors = (
+        Floor("a", "a", "A"),
+        Floor("b", "b", "B & more", (Room("c", "C"), Room("d", "D", beside="c"), Room("e", "E"))),
+        Floor("f", "f", "F", beside="b"),
+    )
+    for picture in pictures(extension("floors_picture"), floors):
+        at = {}
+        for box in picture.iter(f"{SVG}g"):
+            name = next(box.itertext()).strip()
+            if name not in at:  # the rooms of a floor are in a box, too
+                x, y = re.findall(r"\d+", box.get("transform"))
+                at[name] = (int(x), int(y))
+        assert at["b"][1] == at["f"][1] < at["a"][1]
+        assert at["c"][1] == at["d"][1] > at["e"][1]
+        assert at["b"][0] < at["f"][0]
 
 
 def test_the_command_line_page_has_every_command(extension, monkeypatch):
@@ -140,9 +286,13 @@ def test_a_command_that_does_not_load_fails_the_build(extension):
         ("Example:\n>>> 1\n1", ".. rubric:: Example\n\n>>> 1\n1"),
         ("Example:\n    >>> 1\n    1", "Example:\n    >>> 1\n    1"),
         ("A sum.\n\n    s = |x|\n\nMore |y|.", "A sum.\n\n::\n\n    s = |x|\n\nMore \\|y\\|."),
+        (
+            "Returns:\n    A row: `x`, y.\n    More: z.",
+            "Returns:\n    : A row: `x`, y.\n    More: z.",
+        ),
         ("Args:\n    x: Of |x|.\n\n        More.", "Args:\n    x: Of \\|x\\|.\n\n        More."),
     ],
-    ids=["bars", "link", "fence", "example", "indented example", "formula", "argument"],
+    ids=["bars", "link", "fence", "example", "indented example", "formula", "returned", "argument"],
 )
 def test_docstrings_become_restructured_text(extension, markdown, restructured):
     convert = extension("markdown_docstrings").convert

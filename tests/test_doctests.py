@@ -8,13 +8,17 @@ import pytest
 
 import ls_keras
 
+PACKAGES = (
+    *("ls_base", "ls_keras", "lsk_engine", "lsk"),
+    *("lsk_image", "lsk_speech", "lsk_translation"),
+)
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 
 
 def modules() -> list[str]:
     """Returns every module that is shipped."""
     found = []
-    for name in ("ls_keras", "lsk", "lsk_speech", "lsk_translation"):
+    for name in PACKAGES:
         package = importlib.import_module(name)
         found += [name, *(m.name for m in pkgutil.walk_packages(package.__path__, f"{name}."))]
     return found

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from lsk_engine import Task
 from lsk_engine.conformance import TaskContract
-from lsk_engine.tasks.contract import Task
 
 PLUGIN = Path(__file__).parents[1] / "docs" / "example_plugin"
 SMALL = {"data.points": 60, "training.steps": 4, "training.batch_size": 16, "model.width": 8}
@@ -51,10 +51,11 @@ def installed(tmp_path_factory) -> Path:
 
 
 def lsk(*arguments: str, plugins: Path, folder: Path) -> subprocess.CompletedProcess:
+    path = os.pathsep.join([str(plugins), *filter(None, [os.environ.get("PYTHONPATH")])])
     return subprocess.run(
         [sys.executable, "-c", "from lsk.main import main; main()", *arguments],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(plugins)},
+        env={**os.environ, "PYTHONPATH": path},
         capture_output=True,
         text=True,
     )

@@ -5,9 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from ls_base.errors import InputError
-from lsk_engine.settings.config import Preset
-from lsk_engine.tasks.contract import Examples, Scores, Task, TaskData
+from lsk_engine import Examples, InputError, Preset, Scores, Task, TaskData
 
 
 @dataclasses.dataclass(frozen=True)

@@ -37,6 +37,9 @@ def convert(lines: list[str]) -> list[str]:
         if fence is not None:
             converted.append(f"    {line}" if text else "")
             continue
+        if before.strip() in ("Returns:", "Yields:") and ":" in text:
+            # What stands before a colon would be taken for the type; signatures have that.
+            line = f"{line[:indent]}: {text}"
         if text in ("Example:", "Examples:") and not _next_is_indented(lines, number, indent):
             converted += [f"{line[:indent]}.. rubric:: {text[:-1]}", ""]
             before = line

@@ -1,22 +1,31 @@
 """Every public symbol has an entry in the API pages, or the build fails.
 
-Public are the names in the `__all__` of `ls_keras` and of each of its subpackages, and the modules
-of `ls_keras` itself.
+Public are the names that `ls_keras` and `lsk_engine` offer, those in the `__all__` of each
+subpackage of the library, and what each module of the engine and of the ground defines.
 """
 
+import ast
 import importlib
+import inspect
 import pkgutil
 from collections.abc import Collection, Iterator
 from types import ModuleType
 
-PACKAGE = "ls_keras"
-INDEX = "api/index"
+GROUND, LIBRARY, ENGINE = "ls_base", "ls_keras", "lsk_engine"
+# The page of each that lists what it offers.
+INDEXES = {LIBRARY: "api/library/index", ENGINE: "api/engine/index"}
 
 
 def modules() -> list[str]:
-    """Returns the dotted names of the subpackages and modules right below the package."""
-    package = importlib.import_module(PACKAGE)
-    return [f"{PACKAGE}.{module.name}" for module in pkgutil.iter_modules(package.__path__)]
+    """Returns the dotted names of what has an entry as a module.
+
+    Modules of the library itself are internal: its subpackages say what they offer.
+    """
+    ground = pkgutil.iter_modules(importlib.import_module(GROUND).__path__, f"{GROUND}.")
+    library = pkgutil.iter_modules(importlib.import_module(LIBRARY).__path__, f"{LIBRARY}.")
+    engine = pkgutil.walk_packages(importlib.import_module(ENGINE).__path__, f"{ENGINE}.")
+    packages = (module for module in library if module.ispkg)
+    return [module.name for module in (*ground, *packages, *engine)]
 
 
 def public_names(module: ModuleType) -> list[str]:
@@ -41,45 +50,60 @@ def undocumented(documented: Collection[str]) -> list[str]:
     for name in modules():
         module = importlib.import_module(name)
         entries = [f"{name}.{n}" for n in public_names(module) if _has_entry(getattr(module, n))]
-        missing += [entry for entry in entries if entry not in documented]
-        if name not in documented:
-            missing.append(name)
-    missing += [short for short, entry in top_level() if entry not in documented]
+        missing += [entry for entry in (name, *entries) if entry not in documented]
+    for package in INDEXES:
+        missing += [short for short, entry in offered(package) if entry not in documented]
     return list(dict.fromkeys(missing))
 
 
-def top_level() -> Iterator[tuple[str, str]]:
-    """Yields `(ls_keras.X, where X has its entry)` for each exported name."""
-    package = importlib.import_module(PACKAGE)
-    for name in package.__all__:
-        value = getattr(package, name)
-        if isinstance(value, ModuleType):
-            yield f"{PACKAGE}.{name}", value.__name__
-            continue
-        homes = (f"{PACKAGE}.{part}" for part in value.__module__.split(".")[1:2])
-        yield f"{PACKAGE}.{name}", f"{next(homes)}.{name}"
+def offered(package: str) -> Iterator[tuple[str, str]]:
+    """Yields `(PACKAGE.X, where X has its entry)` for each name that a package imports to offer it.
+
+    Those are the names in its `import` statements; modules of its own that are attributes only
+    because somebody imported them are not among them.
+
+    Args:
+        package: `ls_keras` or `lsk_engine`.
+    """
+    module, known = importlib.import_module(package), modules()
+    for node in ast.parse(inspect.getsource(module)).body:
+        for alias in node.names if isinstance(node, ast.ImportFrom) else ():
+            name = alias.asname or alias.name
+            if name.startswith("_"):
+                continue
+            # Where it is defined or, where that is a module of the library's, its subpackage.
+            defined = getattr(getattr(module, name), "__module__", None)
+            home = defined if defined in known else node.module
+            yield f"{package}.{name}", f"{home}.{alias.name}"
 
 
-def table() -> str:
-    """Returns the exported names in Markdown, each with a link to its entry and its summary."""
+def table(package: str) -> str:
+    """Returns what a package offers in Markdown, each with a link to its entry and its summary."""
     rows = ["| name | what it is |", "|---|---|"]
-    package = importlib.import_module(PACKAGE)
-    for short, entry in top_level():
-        value = getattr(package, short.rpartition(".")[2])
+    module = importlib.import_module(package)
+    for short, entry in offered(package):
+        name = short.rpartition(".")[2]
+        value = getattr(module, name)
         role = "mod" if isinstance(value, ModuleType) else "obj"
-        summary = (value.__doc__ or "").strip().partition("\n")[0].replace("|", r"\|")
-        rows.append(f"| {{py:{role}}}`{short} <{entry}>` | {summary} |")
+        rows.append(f"| {{py:{role}}}`{name} <{entry}>` | {_summary(value)} |")
     return "\n".join(rows) + "\n"
+
+
+def _summary(value: object) -> str:
+    if not (isinstance(value, ModuleType) or _has_entry(value)):
+        return f"`{value}`".replace("collections.abc.", "").replace("|", r"\|")
+    return (value.__doc__ or "").strip().partition("\n")[0].replace("|", r"\|")
 
 
 def _has_entry(value: object) -> bool:
     # Constants and type aliases have no docstring that autodoc could show.
-    return isinstance(value, type) or callable(value)
+    return inspect.isclass(value) or inspect.isroutine(value)
 
 
 def _append(app, docname: str, source: list[str]) -> None:
-    if docname == INDEX:
-        source[0] = source[0].replace("<!-- exported names -->", table())
+    for package, page in INDEXES.items():
+        if docname == page:
+            source[0] = source[0].replace(f"<!-- names of {package} -->", table(package))
 
 
 def _check(app, env) -> None:
@@ -91,8 +115,8 @@ def _check(app, env) -> None:
 
 
 def setup(app):
-    """Connects table and check to Sphinx."""
+    """Connects tables and check to Sphinx."""
     app.connect("source-read", _append)
     app.connect("env-check-consistency", _check)
-    app.connect("env-get-outdated", lambda app, env, added, changed, removed: [INDEX])
+    app.connect("env-get-outdated", lambda app, env, added, changed, removed: [*INDEXES.values()])
     return {"parallel_read_safe": True}

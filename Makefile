@@ -4,12 +4,11 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	&& echo $$p && break; done)
 BIN := .venv/bin
 # Two processes: one spends most of its time in Python, on one core.
-PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadscope
-# What has no framework of its own in it runs on every backend.
-CORE := $(addprefix tests/ls_keras/,calibration callbacks decoding distillation information layers \
-	losses representation)
+PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadscope --durations 10
+# The library and the ground have no framework of their own: their tests pass on every backend.
+LIBRARY := tests/ls_base tests/ls_keras
 
-.PHONY: help demo test test-peers check docs verify clean
+.PHONY: help demo test test-slow test-wheel test-peers check docs verify clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -17,13 +16,19 @@ help: ## List the targets
 demo: .venv/installed-all ## Train the default task with label smoothing, and score it
 	$(BIN)/lsk train --task translation --alpha 0.1
 
-test: .venv/installed-test ## Run the tests on TensorFlow, the core's on JAX as well
-	$(PYTEST) -m "not peers" tests
-	KERAS_BACKEND=jax $(PYTEST) -m "not peers and not tensorflow" $(CORE)
+test: .venv/installed-test ## Run the tests on TensorFlow, the library's on JAX as well
+	$(PYTEST) -m "not peers and not slow" tests
+	KERAS_BACKEND=jax $(PYTEST) -m "not peers and not slow and not tensorflow" $(LIBRARY)
 
-test-peers: .venv/installed-peers ## Compare with PyTorch, torchmetrics and netcal; the core on PyTorch
+test-slow: .venv/installed-test ## Run the tests that take long: examples, kills, packaging
+	$(PYTEST) -m "slow and not peers" tests
+
+test-wheel: .venv/installed-test ## Run the library's tests against the built wheel, elsewhere
+	.ci/wheel
+
+test-peers: .venv/installed-peers ## Compare with PyTorch and its metrics; the library on PyTorch
 	$(PYTEST) -m peers tests
-	KERAS_BACKEND=torch $(PYTEST) -m "not tensorflow" $(CORE)
+	KERAS_BACKEND=torch $(PYTEST) -m "not slow and not tensorflow" $(LIBRARY)
 
 check: .venv/installed-dev docs ## Lint, check types, build the docs
 	$(BIN)/ruff check

@@ -1,71 +1,187 @@
 """Who imports whom, how long files are, and what the command line waits for."""
 
-import ast
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import keras
 import pytest
 
 import ls_keras
+from floors import COMMAND_LINE, ENGINE, FLOORS, LIBRARY, PLUGINS, Floor
+from import_graph import Graph, cycles, foreign_imports, import_graph, modules_below
 from ls_base.files import write_json
 from lsk_engine.runs.run_directory import RunDirectory
 
 ROOT = Path(__file__).parents[1]
-PLUGINS = sorted(p.name for p in (ROOT / "plugins").iterdir() if (p / "__init__.py").exists())
 HEAVY = ("tensorflow", "keras", "keras_hub", "jax", "torch", "scipy", "matplotlib", "pandas")
-# Longer than 400 lines on purpose: tables, of which each line is one entry.
+# Long on purpose: tables, of which each line is one entry.
 TABLES = {"plugins/lsk_translation/cldr_frames.py"}
+MOST_LINES = 350
 
 
-def sources(folder: str) -> list[Path]:
-    """Returns the Python files below a folder."""
-    return sorted((ROOT / folder).rglob("*.py"))
+def packages(floor: Floor) -> dict[str, Path]:
+    """Returns the folder of each import package of a floor."""
+    folder = ROOT / floor.folder
+    if (folder / "__init__.py").exists():
+        return {folder.name: folder}
+    return {p.name: p for p in sorted(folder.iterdir()) if (p / "__init__.py").exists()}
 
 
-def imports(file: Path) -> set[str]:
-    """Returns the top-level packages that a file imports, anywhere in it."""
-    found = set()
-    for node in ast.walk(ast.parse(file.read_text())):
-        if isinstance(node, ast.Import):
-            found |= {alias.name.partition(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and not node.level:
-            found.add((node.module or "").partition(".")[0])
-    return found
+FLOOR_OF = {package: floor for floor in FLOORS for package in packages(floor)}
+MODULES = modules_below({k: v for floor in FLOORS for k, v in packages(floor).items()})
 
 
-def importers(folder: str, forbidden: set[str]) -> dict[str, set[str]]:
-    """Returns the files below a folder that import something forbidden."""
-    found = {str(f.relative_to(ROOT)): imports(f) & forbidden for f in sources(folder)}
-    return {file: names for file, names in found.items() if names}
+def room_of(module: str) -> int | None:
+    """Returns the height of a module's room on its floor; `None`: it is in none."""
+    package, _, rest = module.partition(".")
+    names = [room.name for room in FLOOR_OF[package].rooms]
+    room = rest.partition(".")[0]
+    return names.index(room) if room in names else None
 
 
-def test_the_core_knows_no_task_and_no_command_line():
-    assert importers("ls_keras", {"lsk", "click", *PLUGINS}) == {}
+def may_import(importer: str, imported: str) -> bool:
+    """Returns whether the list of floors lets one module import another."""
+    (here, _, path), there = importer.partition("."), imported.partition(".")[0]
+    floor, other = FLOOR_OF[here], FLOOR_OF[there]
+    if floor is not other:
+        if floor.beside == other.name or other.beside == floor.name:
+            # What a plugin adds to the command line stands on it.
+            return floor is PLUGINS and other is COMMAND_LINE and path == "commands"
+        return FLOORS.index(floor) > FLOORS.index(other)
+    if here != there:
+        return False  # two plugins
+    height, of_other = room_of(importer), room_of(imported)
+    if height is None or of_other is None or height == of_other:
+        return True  # the package itself, whose `__init__` hands names on; the same room
+    room, lower = floor.rooms[height], floor.rooms[of_other]
+    return height > of_other and room.beside != lower.name
 
 
-def test_the_command_line_knows_no_task():
-    assert importers("cli", set(PLUGINS)) == {}
+def wrong_imports(graph: Graph) -> list[str]:
+    """Returns each import that the list of floors doesn't let be."""
+    return [
+        f"{importer} imports {imported}"
+        for importer in sorted(graph)
+        for imported in sorted(graph[importer])
+        if not may_import(importer, imported)
+    ]
 
 
-@pytest.mark.parametrize("plugin", PLUGINS)
-def test_a_plugin_knows_neither_the_command_line_nor_other_plugins(plugin):
-    assert importers(f"plugins/{plugin}", {"lsk", *PLUGINS} - {plugin}) == {}
+@pytest.fixture(scope="module")
+def graph() -> Graph:
+    return import_graph(MODULES)
 
 
-def test_imports_are_found_wherever_they_stand(tmp_path):
-    file = tmp_path / "module.py"
-    file.write_text("import a.b\nfrom c.d import e\ndef f():\n    import g\n    from .h import i\n")
-    assert imports(file) == {"a", "c", "g"}
+def test_imports_go_down_only(graph):
+    assert wrong_imports(graph) == []
+
+
+def test_no_module_imports_itself_by_way_of_others(graph):
+    assert cycles(graph) == []
+
+
+@pytest.mark.parametrize("floor", [LIBRARY, ENGINE], ids=lambda floor: floor.name)
+def test_every_room_is_in_the_list(floor):
+    found = {p.stem for p in (ROOT / floor.folder).iterdir() if p.suffix == ".py" or p.is_dir()}
+    assert found - {"__init__", "__pycache__"} == {room.name for room in floor.rooms}
+
+
+@pytest.mark.parametrize(
+    ("module", "planted", "found"),
+    [
+        ("ls_keras.targets", "from ls_keras import SmoothedCE", "ls_keras.losses.smoothed_ce"),
+        ("ls_keras.losses.xla", "import lsk_engine.progress", "lsk_engine.progress"),
+        ("ls_base.errors", "def f():\n    import ls_keras.errors", "ls_keras.errors"),
+        (
+            "lsk_engine.settings.training",
+            "if TYPE_CHECKING:\n    from lsk_engine import Task",
+            "lsk_engine.tasks.contract",
+        ),
+        (
+            "lsk_engine.data.batches",
+            "def f():\n    from ..devices import replicas",
+            "lsk_engine.devices.replicas",
+        ),
+        (
+            "lsk_engine.scoring.evaluate",
+            "from lsk_engine.training.signals import stop_on_signal",
+            "lsk_engine.training.signals",
+        ),
+        ("lsk_image.task", "from lsk_speech.units import load_units", "lsk_speech.units"),
+        ("lsk_image.task", "from lsk import options", "lsk.options"),
+        ("lsk.train", "from lsk_image.task import ImageTask", "lsk_image.task"),
+    ],
+)
+def test_a_planted_import_is_found(tmp_path, module, planted, found):
+    file = tmp_path / "planted.py"
+    file.write_text(f"{MODULES[module].read_text()}\n{planted}\n")
+    modules: Mapping[str, Path] = {**MODULES, module: file}
+    assert f"{module} imports {found}" in wrong_imports(import_graph(modules))
+
+
+def test_a_planted_circle_is_found(tmp_path):
+    files = {"a": "import p.b", "b": "def f():\n    from p import c", "c": "from p.a import x"}
+    for name, text in files.items():
+        (tmp_path / f"{name}.py").write_text(text)
+    (tmp_path / "__init__.py").write_text("")
+    assert cycles(import_graph(modules_below({"p": tmp_path}))) == [["p.a", "p.b", "p.c"]]
+
+
+def test_a_name_counts_for_the_module_that_defines_it(tmp_path):
+    files = {
+        "__init__": "from .a import x as y",
+        "a": "x = 1",
+        "b": "from p import y\nfrom . import c",
+        "c": "import os.path, p.a",
+    }
+    for name, text in files.items():
+        (tmp_path / f"{name}.py").write_text(text)
+    graph = import_graph(modules_below({"p": tmp_path}))
+    assert graph == {"p": {"p.a"}, "p.a": set(), "p.b": {"p.a", "p.c"}, "p.c": {"p.a"}}
+
+
+def importers(name: str) -> set[str]:
+    """Returns the files that import a package of somebody else's."""
+    return {
+        file.relative_to(ROOT).as_posix()
+        for file in MODULES.values()
+        if name in foreign_imports(file)
+    }
+
+
+def test_click_lives_in_commands_only():
+    commands = {f"plugins/{package}/commands.py" for package in packages(PLUGINS)}
+    assert {f for f in importers("click") if not f.startswith("cli/lsk/")} <= commands
+
+
+def test_nothing_needs_a_system_with_fcntl():
+    assert importers("fcntl") == set()
 
 
 def test_files_are_short():
-    files = [*sources("ls_keras"), *sources("cli"), *sources("plugins")]
-    lengths = {str(f.relative_to(ROOT)): len(f.read_text().splitlines()) for f in files}
-    assert {name: n for name, n in lengths.items() if n > 400 and name not in TABLES} == {}
+    lengths = {
+        file.relative_to(ROOT).as_posix(): len(file.read_text().splitlines())
+        for file in MODULES.values()
+    }
+    long = {name: n for name, n in lengths.items() if n > MOST_LINES and name not in TABLES}
+    assert long == {}
+
+
+def test_contract_settings_and_registry_do_not_wait_for_a_framework(tmp_path):
+    code = (
+        "import sys, lsk_engine, lsk_engine.tasks.registry, lsk_engine.data.configuration\n"
+        "import lsk_engine.runs.stored_run, lsk_engine.runs.lock, lsk_engine.runs.teacher\n"
+        "print(*sys.modules)\n"
+    )
+    done = run_python(code, tmp_path)
+    assert done.returncode == 0, done.stderr
+    imported = {name.partition(".")[0] for name in done.stdout.split()}
+    assert "lsk_engine" in imported
+    assert imported & {*HEAVY, "ls_keras"} == set()
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +212,7 @@ def test_commands_that_only_read_do_not_wait_for_a_framework(arguments, finished
     assert done.stdout
     assert done.stderr == ""
     imported = json.loads((tmp_path / "modules").read_text())
-    assert "ls_keras" in imported
+    assert "lsk.main" in imported
     assert {name.partition(".")[0] for name in imported} & set(HEAVY) == set()
 
 

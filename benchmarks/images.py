@@ -35,6 +35,7 @@ from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.settings.config import Config
 from lsk_engine.tasks.contract import TaskData
 from lsk_engine.training.checkpointing import CheckpointEvery
+from lsk_engine.training.divergence import FiniteWatch
 from lsk_engine.training.optimizers import build_optimizer
 from lsk_engine.training.training_log import TrainingLog
 from lsk_image.data import Images
@@ -116,14 +117,17 @@ def lsk(config: Config, data: TaskData, epochs: int, folder: Path) -> Callable[[
     source = training_source(config, data)
     total = epochs * source.steps_per_epoch
     run = RunDirectory.create(folder, config.to_dict())
-    log = TrainingLog(run, Reporter(verbosity=0), source, 0, total, "images")
+    checkpoints = Checkpoints(run.checkpoints)
+    watch = FiniteWatch(run, checkpoints)
+    log = TrainingLog(run, Reporter(verbosity=0), source, 0, total, "images", watch)
     saver = CheckpointEvery(
-        Checkpoints(run.checkpoints),
+        checkpoints,
         config.training.checkpoint_every,
         step=0,
         total=total + 1,
         steps_per_epoch=source.steps_per_epoch,
         stop_requested=lambda: False,
+        watch=watch,
     )
 
     def epoch() -> None:

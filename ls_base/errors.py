@@ -5,7 +5,13 @@ from collections.abc import Iterable
 
 
 class LsKerasError(Exception):
-    """Base of all exceptions of ls-keras; `lsk` shows it as one line and exits with code 2."""
+    """Base of all exceptions of ls-keras; `lsk` shows it as one line and exits with its code.
+
+    Attributes:
+        exit_code: 2, if a subclass says nothing else.
+    """
+
+    exit_code = 2
 
 
 class InputError(LsKerasError, ValueError):

@@ -16,6 +16,7 @@ import time
 from typing import Any
 
 from lsk_engine.progress import Reporter, duration
+from lsk_engine.runs.checkpoints import Checkpoints
 from lsk_engine.runs.lock import at_work_in
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.scoring.evaluate import evaluate
@@ -43,7 +44,8 @@ def run_experiment(
     Raises:
         Interrupted: After Ctrl-C or SIGTERM; the run can be resumed.
         InputError: If another process is at work in the run.
-        LsKerasError: If something that the user passed can't be used, or training diverges.
+        DivergenceError: If the loss or the state is not finite; no checkpoint has such a state.
+        LsKerasError: If something that the user passed can't be used.
     """
     start = time.monotonic()
     with at_work_in(run):
@@ -59,9 +61,11 @@ def run_experiment(
 def load(task: Task, config: Config, run: RunDirectory, *, resume: bool) -> TaskData:
     """Loads the data and saves what of them belongs to the model, such as its vocabulary.
 
-    A resumed run has its vocabulary already; a student takes its teacher's.
+    A run that has a checkpoint has its vocabulary already; one that was killed before may have
+    half of it, and starts anew. A student takes its teacher's.
     """
-    artifacts = run.read_artifacts() if resume else teacher_artifacts(config)
+    begun = resume and bool(Checkpoints(run.checkpoints).steps())
+    artifacts = run.read_artifacts() if begun else teacher_artifacts(config)
     data = task.load_data(config, artifacts)
     run.write_artifacts(data.artifacts)
     return data

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from ls_base.errors import InputError
 from lsk_engine.settings.config import Preset
 from lsk_engine.tasks.contract import Examples, Scores, Task, TaskData
 
@@ -76,6 +77,8 @@ class TinyTask(Task):
     data_sources = {"letters": "made on the spot"}  # noqa: RUF012
 
     def load_data(self, config, artifacts=None):
+        if artifacts is not None and artifacts["letters"] != b"abcde":
+            raise InputError(f"Expected the letters abcde. Received: {artifacts}")
         splits = {
             "train": Letters(41, 0),
             "validation": Letters(10, 1),

@@ -2,7 +2,7 @@
 
 import io
 import zipfile
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 import keras
@@ -41,12 +41,26 @@ class Checkpoints:
         """Returns the steps of the checkpoints that are there, ascending."""
         return sorted(int(f.stem.partition("-")[2]) for f in self.directory.glob("step-*.npz"))
 
-    def save(self, model: keras.Model, step: int) -> None:
-        """Writes the state after `step` steps, then removes what need not be kept."""
+    def save(
+        self,
+        model: keras.Model,
+        step: int,
+        check: Callable[[int, Mapping[str, np.ndarray]], None] = lambda step, state: None,
+    ) -> None:
+        """Writes the state after `step` steps, then removes what need not be kept.
+
+        Args:
+            model: A built, compiled model.
+            step: How many steps it was trained for.
+            check: Called with the step and the state before it is written; may refuse it.
+        """
         if hasattr(model, "jax_state_sync"):  # within fit, JAX holds the state outside the model
             model.jax_state_sync()
+        state = _numbers(_variables(model))
+        check(step, state)
+        state |= _numbers({f"metric/{i}": v for i, v in enumerate(model.metrics_variables)})
         buffer = io.BytesIO()
-        np.savez(buffer, allow_pickle=False, step=np.int64(step), **_state(model))
+        np.savez(buffer, allow_pickle=False, step=np.int64(step), **state)
         write_bytes(self._file(step), buffer.getbuffer())
         for old in self.steps()[: -self.kept]:
             of_every = self.kept_every and old % self.kept_every == 0
@@ -144,7 +158,5 @@ def _variables(model: keras.Model) -> dict[str, keras.Variable]:
     }
 
 
-def _state(model: keras.Model) -> dict[str, np.ndarray]:
-    metrics = {f"metric/{i}": v for i, v in enumerate(model.metrics_variables)}
-    both = {**_variables(model), **metrics}
-    return {name: keras.ops.convert_to_numpy(v) for name, v in both.items()}
+def _numbers(variables: Mapping[str, keras.Variable]) -> dict[str, np.ndarray]:
+    return {name: keras.ops.convert_to_numpy(v) for name, v in variables.items()}

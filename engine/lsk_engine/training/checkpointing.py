@@ -1,11 +1,13 @@
 """Saving the state of training while `fit` runs, and stopping on request."""
 
+import math
 from collections.abc import Callable
 
 import keras
 import numpy as np
 
 from lsk_engine.runs.checkpoints import Checkpoints, restore_metrics
+from lsk_engine.training.divergence import FiniteWatch
 
 
 class CheckpointEvery(keras.callbacks.Callback):
@@ -22,6 +24,7 @@ class CheckpointEvery(keras.callbacks.Callback):
         steps_per_epoch: Steps in an epoch.
         stop_requested: Asked after each step; if true, the state is saved and training ends with
             `Interrupted`.
+        watch: Asked before a state is saved.
         restored: The arrays of the checkpoint that training goes on from, if it does.
     """
 
@@ -34,12 +37,14 @@ class CheckpointEvery(keras.callbacks.Callback):
         total: int,
         steps_per_epoch: int,
         stop_requested: Callable[[], bool],
+        watch: FiniteWatch,
         restored: dict[str, np.ndarray] | None = None,
     ):
         super().__init__()
         self.checkpoints, self.every = checkpoints, every
         self.step, self.total, self.steps_per_epoch = step, total, steps_per_epoch
-        self.stop_requested, self.restored = stop_requested, restored
+        self.stop_requested, self.watch, self.restored = stop_requested, watch, restored
+        self._loss = math.nan
 
     def on_epoch_begin(self, epoch, logs=None):
         """Gives the metrics of a resumed epoch their means back: `fit` has just reset them."""
@@ -50,6 +55,7 @@ class CheckpointEvery(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         """Counts the step and saves."""
         self.step += 1
+        self._loss = (logs or {}).get("loss", math.nan)
         if not self._epoch_ended():
             self._save_if_due()
 
@@ -63,7 +69,8 @@ class CheckpointEvery(keras.callbacks.Callback):
     def _save_if_due(self) -> None:
         stop = self.stop_requested() and self.step < self.total
         if stop or self.step % self.every == 0 or self.step == self.total:
-            self.checkpoints.save(self.model, self.step)
+            self.watch.check_loss(self.step, float(self._loss))
+            self.checkpoints.save(self.model, self.step, self.watch.check_state)
         if stop:
             raise Interrupted(self.step)
 

@@ -97,6 +97,14 @@ class AveragesLast:
         super().finalize_variable_values(var_list)  # type: ignore[misc]
 
 
+def average_last(model: keras.Model) -> None:
+    """Sets the weights of a model whose optimizer is an `AveragesLast` to their moving averages."""
+    optimizer = model.optimizer
+    # In 16 bits, `compile` wraps the optimizer in one that scales the loss.
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    optimizer.average(model.trainable_variables)
+
+
 def build_optimizer(config: OptimizerConfig, total_steps: int) -> keras.optimizers.Optimizer:
     """Creates the optimizer that `config` describes, for a run of `total_steps`.
 

@@ -15,7 +15,8 @@ from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.settings.config import Config
 from lsk_engine.tasks.contract import Task, TaskData
 from lsk_engine.training.checkpointing import CheckpointEvery
-from lsk_engine.training.optimizers import build_optimizer
+from lsk_engine.training.divergence import FiniteWatch
+from lsk_engine.training.optimizers import average_last, build_optimizer
 from lsk_engine.training.signals import stop_on_signal
 from lsk_engine.training.student import build_learner, with_teacher_logits
 from lsk_engine.training.training_log import TrainingLog
@@ -44,7 +45,8 @@ def train(
 
     Raises:
         Interrupted: After Ctrl-C or SIGTERM; the run can be resumed.
-        LsKerasError: If something that the user passed can't be used, or training diverges.
+        DivergenceError: If the loss or the state is not finite; no checkpoint has such a state.
+        LsKerasError: If something that the user passed can't be used.
     """
     options = config.training
     keras.utils.set_random_seed(options.seed)
@@ -76,7 +78,8 @@ def train(
             reporter.message(f"Resuming after step {step:,}")
         run.truncate_history(step)
         validation = evaluation_source(config, data, "validation")
-        log = TrainingLog(run, reporter, source, step, total, task.unit)
+        watch = FiniteWatch(run, checkpoints)
+        log = TrainingLog(run, reporter, source, step, total, task.unit, watch)
         with stop_on_signal() as stop_requested:
             saver = CheckpointEvery(
                 checkpoints,
@@ -85,6 +88,7 @@ def train(
                 total=total,
                 steps_per_epoch=source.steps_per_epoch,
                 stop_requested=stop_requested,
+                watch=watch,
                 restored=restored,
             )
             while step < total:
@@ -101,7 +105,7 @@ def train(
                 log.end_epoch(epoch, loss_of_epoch, scores)
                 saver.end_epoch()  # after the history has its entry: neither is lost without both
         if config.optimizer.ema:
-            learner.optimizer.average(learner.trainable_variables)
+            average_last(learner)
         if averaged:
             average_checkpoints(model, checkpoints, averaged)
             reporter.message(f"Averaged the weights of steps {', '.join(map(str, averaged))}")

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 import keras
 
-from ls_base.errors import LsKerasError
 from lsk_engine.data.batches import BatchSource
 from lsk_engine.progress import Reporter, duration
 from lsk_engine.runs.run_directory import RunDirectory
+from lsk_engine.training.divergence import FiniteWatch
 
 
 class TrainingLog(keras.callbacks.Callback):
@@ -22,6 +22,7 @@ class TrainingLog(keras.callbacks.Callback):
         step: The step that training starts from.
         total: The step that it ends at.
         unit: What a label is called in "…/s".
+        watch: Asked about each loss that is shown.
     """
 
     def __init__(
@@ -32,9 +33,10 @@ class TrainingLog(keras.callbacks.Callback):
         step: int,
         total: int,
         unit: str,
+        watch: FiniteWatch,
     ):
         super().__init__()
-        self.run, self.reporter, self.unit = run, reporter, unit
+        self.run, self.reporter, self.unit, self.watch = run, reporter, unit, watch
         self.step, self.total = step, total
         self.labels_per_step = source.num_labels / source.steps_per_epoch
         # The clock starts after the first step, which compiles, and runs within `fit` only.
@@ -69,7 +71,7 @@ class TrainingLog(keras.callbacks.Callback):
             loss: Mean training loss of the epoch.
             validation: Scores by name, `loss` among them; empty where none was due.
         """
-        self._check(loss)
+        self.watch.check_loss(self.step, loss)
         self.run.append_history(
             {
                 "step": self.step,
@@ -88,7 +90,7 @@ class TrainingLog(keras.callbacks.Callback):
 
     def _line(self, logs: dict) -> str:
         loss = float(logs.get("loss", math.nan))
-        self._check(loss)
+        self.watch.check_loss(self.step, loss)
         where = f"step {self.step:,}/{self.total:,}  loss {loss:.3f}"
         rate = self._rate()
         if not rate:
@@ -103,10 +105,3 @@ class TrainingLog(keras.callbacks.Callback):
     def _clock(self) -> float:
         running = 0.0 if self._since is None else time.monotonic() - self._since
         return self._seconds + running
-
-    def _check(self, loss: float) -> None:
-        if not math.isfinite(loss):
-            raise LsKerasError(
-                "Expected a finite loss; a lower --learning-rate may help, or float32. "
-                f"Received: {loss} by step {self.step}"
-            )

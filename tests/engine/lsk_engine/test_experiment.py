@@ -20,7 +20,8 @@ from lsk_engine.runs.checkpoints import Checkpoints
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.scoring.calibrate import calibrate
 from lsk_engine.scoring.evaluate import evaluate
-from lsk_engine.training.checkpointing import Interrupted
+from lsk_engine.training.checkpointing import CheckpointEvery, Interrupted
+from lsk_engine.training.divergence import DivergenceError
 from lsk_engine.training.optimizers import build_optimizer
 from tiny_task import TinyTask
 
@@ -155,6 +156,54 @@ def test_a_diverging_run_says_so(tmp_path):
         run_experiment(task, resolved, run, silent())
 
 
+def spoil_bias(monkeypatch, value, at):
+    """Makes training set one bias of the layer `logits` to `value` after step `at`."""
+    count_step = CheckpointEvery.on_train_batch_end
+
+    def spoiling(self, batch, logs=None):
+        if self.step + 1 == at:
+            bias = self.model.get_layer("logits").bias
+            bias.assign(np.where(np.arange(6) == 0, value, bias))
+        count_step(self, batch, logs)
+
+    monkeypatch.setattr(CheckpointEvery, "on_train_batch_end", spoiling)
+
+
+def test_a_state_that_is_no_number_never_replaces_a_good_one(finished, tmp_path, monkeypatch):
+    """Told nothing meanwhile: no line on a terminal looks at the loss."""
+    task, resolved, run = start(tmp_path)
+    spoil_bias(monkeypatch, np.nan, at=5)
+    with pytest.raises(DivergenceError) as told:
+        run_experiment(task, resolved, run, silent())
+    assert Checkpoints(run.checkpoints).steps() == [4]
+    assert not run.model_file.exists()
+    message = str(told.value)
+    assert "Expected a finite loss. Received: nan by step 6 (loss " in message
+    assert " at step 4); step 4 is kept: lsk train --resume " in message
+    assert "\n" not in message
+    monkeypatch.undo()
+    run_experiment(task, resolved, run, silent(), resume=True)
+    assert_same_end(finished[2], run)
+
+
+def test_a_state_is_looked_at_even_where_the_loss_is_finite(tmp_path, monkeypatch):
+    """Infinite weights that the loss of this step has not seen."""
+    task, resolved, run = start(tmp_path)
+    spoil_bias(monkeypatch, -np.inf, at=8)
+    with pytest.raises(DivergenceError, match="state of model and optimizer. Received: NaN or inf"):
+        run_experiment(task, resolved, run, silent())
+    assert Checkpoints(run.checkpoints).steps() == [4]
+
+
+@pytest.mark.parametrize("left", [{}, {"letters": b"ab"}], ids=["nothing", "half"])
+def test_a_run_killed_before_its_first_checkpoint_starts_anew(finished, tmp_path, left):
+    task, resolved, run = start(tmp_path)
+    run.write_artifacts(left)
+    run_experiment(task, resolved, run, silent(), resume=True)
+    assert run.read_artifacts() == finished[2].read_artifacts() == {"letters": b"abcde"}
+    assert_same_end(finished[2], run)
+
+
 def test_two_replicas_learn_what_one_does(tmp_path):
     """Ragged batches included: the weights carry the global denominator."""
     script = Path(__file__).parents[2] / "support" / "train_on_replicas.py"
@@ -199,6 +248,16 @@ def test_ema_weights_are_what_is_saved(tmp_path):
     saved = run.load_model().get_weights()[0]
     assert any(slot.shape == saved.shape and np.array_equal(slot, saved) for slot in slots)
     assert not np.array_equal(saved, trained)
+
+
+def test_ema_and_loss_scaling_go_together(tmp_path):
+    settings = {"optimizer__ema": 0.9, "training__precision": "mixed_float16"}
+    task, resolved, run = start(tmp_path, training__steps=3, **settings)
+    run_experiment(task, resolved, run, silent())
+    model, plain = run.load_model(), task.build_model(resolved, task.load_data(resolved))
+    plain.compile(build_optimizer(resolved.optimizer, 3), "mse")
+    stored = Checkpoints(run.checkpoints).read_model(plain, 3)
+    assert any(np.abs(a - b).max() > 0 for a, b in zip(model.get_weights(), stored, strict=False))
 
 
 def test_mixed_precision_trains_and_restores_the_policy(tmp_path):

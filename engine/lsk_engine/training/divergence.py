@@ -1,0 +1,70 @@
+"""Stopping a training whose loss or state is no number any more, before it replaces a good one."""
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from ls_base.errors import LsKerasError
+from lsk_engine.runs.checkpoints import Checkpoints
+from lsk_engine.runs.run_directory import RunDirectory
+
+
+class DivergenceError(LsKerasError):
+    """The loss or the state of a training is not finite; the checkpoints before are kept."""
+
+    exit_code = 3
+
+
+class FiniteWatch:
+    """Looks at losses and states as they come, and remembers the last good ones.
+
+    Args:
+        run: The run, for the message.
+        checkpoints: Where the good states are.
+    """
+
+    def __init__(self, run: RunDirectory, checkpoints: Checkpoints):
+        self.run, self.checkpoints = run, checkpoints
+        self._good: tuple[int, float] | None = None
+
+    def check_loss(self, step: int, loss: float) -> None:
+        """Takes note of the mean loss of the epoch up to a step.
+
+        Raises:
+            DivergenceError: If it is not finite.
+        """
+        if math.isfinite(loss):
+            self._good = (step, loss)
+        else:
+            raise self._diverged("loss", f"{loss} by step {step:,}")
+
+    def check_state(self, step: int, state: Mapping[str, np.ndarray]) -> None:
+        """Looks at what is about to be saved.
+
+        Args:
+            step: After which step.
+            state: Arrays by name, of the model and of its optimizer.
+
+        Raises:
+            DivergenceError: If a number in it is not finite.
+        """
+        for name, values in state.items():
+            if values.dtype.kind not in "iub" and not np.isfinite(values.astype("float32")).all():
+                raise self._diverged("state of model and optimizer", f"NaN or infinity in {name}")
+
+    def _diverged(self, what: str, received: str) -> DivergenceError:
+        before = "none before"
+        if self._good is not None:
+            before = f"{self._good[1]:.4g} at step {self._good[0]:,}"
+        steps = self.checkpoints.steps()
+        advice = "start again with a lower --learning-rate"
+        if steps:
+            advice = (
+                f"step {steps[-1]:,} is kept: lsk train --resume {self.run.path} "
+                "--set optimizer.learning_rate=… goes on from there with a lower rate"
+            )
+        return DivergenceError(
+            f"Expected a finite {what}. Received: {received} (loss {before}); {advice}; "
+            "optimizer.global_clipnorm or float32 may help as well"
+        )

@@ -2,8 +2,7 @@
 
 import dataclasses
 
-from ls_base.errors import InputError
-from lsk_engine.settings.config import Preset
+from lsk_engine import InputError, Preset
 
 MODELS = {
     "mlp": "fully connected, ReLU, dropout: the MNIST networks of the paper",

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ls_base.errors import InputError
+from lsk_engine import InputError
 from lsk_image.pixels import ArrayPixels
-from lsk_image.sources import ImageSource, LabeledImages
+from lsk_image.source_data import ImageSource, LabeledImages
 
 _PREFIXES = {"train": "train", "test": "t10k"}
 _KINDS = {"images": 3, "labels": 1}  # rank

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ls_base.errors import InputError
+from lsk_engine import InputError
+from lsk_engine.data.ragged import Ragged
 from lsk_image.pixels import ArrayPixels, EncodedPixels, Pixels
-from lsk_image.sources import ImageSource, LabeledImages
+from lsk_image.source_data import ImageSource, LabeledImages
 
 _SPLITS = ("train", "validation", "test")
 
@@ -86,13 +87,15 @@ def _pixels(arrays, file: Path, size: int | None, channels: int | None) -> Pixel
             f"Expected offsets that rise from 0 to {len(jpeg)} in {file}. Received: {ends}"
         )
 
+    encoded = Ragged(jpeg, offsets)
+
     def read(rows: np.ndarray) -> list[bytes]:
-        return [jpeg[offsets[row] : offsets[row + 1]].tobytes() for row in rows]
+        return [encoded[row].tobytes() for row in rows]
 
     def name(row: int) -> str:
         return f"image {row} of {file}"
 
-    return EncodedPixels(read, len(offsets) - 1, name, size, channels).decoded()
+    return EncodedPixels(read, len(encoded), name, size, channels).decoded()
 
 
 def _read(file: Path) -> dict[str, np.ndarray]:

@@ -4,8 +4,7 @@ import dataclasses
 import math
 from collections.abc import Iterable
 
-from ls_base.errors import InputError
-from lsk_engine.settings.config import Preset
+from lsk_engine import InputError, Preset
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ls_base.errors import InputError
+from lsk_engine import InputError
+from lsk_engine.data.ragged import Ragged
 from lsk_engine.data.tfds_builder import find_split, missing_split, open_builder, read_in_order
 from lsk_speech.config import DataConfig
-from lsk_speech.ragged import Ragged
 from lsk_speech.recording import check_samples, resample, to_int16
-from lsk_speech.sources import Speech, SpeechSource
+from lsk_speech.source_data import Speech, SpeechSource
 from lsk_speech.splits import checked_texts
 
 # Of each split, the candidates; those of `train` that there are make it together. The second are

@@ -4,8 +4,8 @@ import gzip
 import zlib
 from pathlib import Path
 
-from ls_base.errors import InputError
-from lsk_translation.corpus import ParallelText
+from lsk_engine import InputError
+from lsk_translation.source_data import ParallelText
 
 
 def read_folder(

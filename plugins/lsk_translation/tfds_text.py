@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from ls_base.errors import InputError
+from lsk_engine import InputError
 from lsk_engine.data.tfds_builder import find_split, missing_split, open_builder, read_in_order
-from lsk_translation.corpus import ParallelText
+from lsk_translation.source_data import ParallelText
 
 _SPLITS = {
     "train": ("train",),

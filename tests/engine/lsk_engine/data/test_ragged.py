@@ -56,7 +56,9 @@ def test_rows_of_frames():
 def test_a_row_that_does_not_fit_is_refused(end, needed):
     ragged = Ragged.of([np.array([4]), np.array([5, 6, 7])])
     ragged.padded(np.array([0, 1]), needed, end=end)
-    with pytest.raises(InputError, match=f"at least {needed} for these rows. Received: {needed - 1}"):
+    with pytest.raises(
+        InputError, match=f"at least {needed} for these rows. Received: {needed - 1}"
+    ):
         ragged.padded(np.array([0, 1]), needed - 1, end=end)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from lsk_engine import InputError
+from lsk_engine.data.own_files import listing
 from lsk_engine.data.ragged import Ragged
 from lsk_image.pixels import ArrayPixels, EncodedPixels, Pixels
 from lsk_image.source_data import ImageSource, LabeledImages
@@ -60,7 +61,7 @@ def read_npz_folder(
     for split in _SPLITS:
         files = sorted(folder.glob(f"{split}*.npz"))
         if len(files) > 1 or (not files and split == "train"):
-            found = ", ".join(f.name for f in files) or _folder_listing(folder)
+            found = ", ".join(f.name for f in files) or listing(folder)
             raise InputError(f"Expected one {split}*.npz in {folder}. Received: {found}")
         if files:
             arrays = _read(files[0])
@@ -119,7 +120,3 @@ def _class_names(arrays: dict[str, np.ndarray]) -> list[str] | None:
 
 def _listing(arrays) -> str:
     return ", ".join(sorted(arrays)) or "no arrays"
-
-
-def _folder_listing(folder: Path) -> str:
-    return ", ".join(sorted(p.name for p in folder.iterdir())[:12]) or "an empty folder"

@@ -3,12 +3,17 @@
 import contextlib
 import json
 import os
+import platform
+import re
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from ls_base.errors import FileError
+
+_ABANDONED = 24 * 3600  # seconds after which an unfinished folder is nobody's, wherever it is from
 
 
 @contextlib.contextmanager
@@ -77,9 +82,11 @@ def read_json(path: Path) -> Any:
 def new_folder(path: Path, *, mark: str = "writing") -> Iterator[Path]:
     """Makes a folder that is there whole once the block has ended well, and not at all if not.
 
+    A process that is killed leaves the temporary folder: see `remove_unfinished`.
+
     Args:
         path: Where it will be: nothing yet, or an empty folder. Its parents are made.
-        mark: Stands in the name that it has until then, `.NAME.MARK-PID`.
+        mark: Stands in the name that it has until then, `.NAME.MARK-HOST-PID`.
 
     Yields:
         The temporary folder beside `path`, to be filled.
@@ -95,7 +102,8 @@ def new_folder(path: Path, *, mark: str = "writing") -> Iterator[Path]:
     >>> [file.name for file in path.iterdir()]
     ['file']
     """
-    temporary = path.absolute().with_name(f".{path.absolute().name}.{mark}-{os.getpid()}")
+    name = f".{path.absolute().name}.{mark}-{_host()}-{os.getpid()}"
+    temporary = path.absolute().with_name(name)
     with writing(path):
         temporary.mkdir(parents=True)
     try:
@@ -105,3 +113,48 @@ def new_folder(path: Path, *, mark: str = "writing") -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
+
+
+def remove_unfinished(folder: Path, mark: str) -> None:
+    """Removes what processes left in a folder that were killed inside `new_folder`.
+
+    That is what ended processes of this host left, and, since the folder may be on a file system
+    that hosts share, what nobody has written to for a day, wherever it is from.
+
+    Args:
+        folder: An existing folder.
+        mark: As given to `new_folder`.
+    """
+    for left in folder.glob(f".*.{mark}-*"):
+        origin, _, process = left.name.rpartition("-")
+        if process.isdecimal():
+            ended = origin.endswith(f".{mark}-{_host()}") and not _runs(int(process))
+            if ended or time.time() - _written(left) > _ABANDONED:
+                shutil.rmtree(left, ignore_errors=True)
+
+
+def _host() -> str:
+    """Returns this machine's name as part of a file's."""
+    return re.sub(r"[^\w.-]", "_", platform.node())
+
+
+def _runs(process: int) -> bool:
+    """Returns whether a process of this host runs, or may run where nobody can ask."""
+    if os.name == "nt":  # there, `os.kill` would end it
+        return True
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _written(folder: Path) -> float:
+    """Returns when a folder, or what is in it, was written to last; 0: it is gone."""
+    times = [0.0]
+    for path in (folder, *folder.rglob("*")):
+        with contextlib.suppress(OSError):  # its process is finishing
+            times.append(path.stat().st_mtime)
+    return max(times)

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from lsk import options
+from lsk_engine.tasks.registry import needing_extra
 
 
 @click.command(short_help="Fit a temperature to a run, on its validation data.")
@@ -41,7 +42,6 @@ def calibrate(
     The calibrated model is saved beside the original; `lsk evaluate --calibrated` scores it.
     """
     from lsk_engine.runs.stored_run import open_run
-    from lsk_engine.tasks.registry import needing_extra
 
     directory, task, config = open_run(run, backend)
     with needing_extra(task):

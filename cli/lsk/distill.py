@@ -5,8 +5,12 @@ from typing import Any
 
 import click
 
+from ls_base.errors import InputError
+from lsk import options
 from lsk.train import new_directory, run_to_end, settings, train
+from lsk_engine.devices.backend import load_backend
 from lsk_engine.settings.distillation import LOSSES
+from lsk_engine.tasks.registry import load_task
 
 
 @click.command(short_help="Train a student under a teacher, and score it.")
@@ -64,13 +68,9 @@ def distill(
     The loss is (1 − β) H(labels, p) + β H(teacher at T, p); --alpha smooths the labels. The run
     names its teacher and is resumed and evaluated like any other.
     """  # noqa: D301 - \b is Click's mark for lines to be left as they are
-    from ls_base.errors import InputError
-    from lsk import options
     from lsk_engine.data import configuration
-    from lsk_engine.devices.backend import load_backend
     from lsk_engine.runs.run_directory import RunDirectory
     from lsk_engine.runs.teacher import taught_by
-    from lsk_engine.tasks.registry import load_task
 
     task = load_task(task_name or RunDirectory.open(teacher).read_config()["task"])
     config = configuration.resolve(task, preset, settings(chosen, assignments))

@@ -5,6 +5,8 @@ from pathlib import Path
 import click
 
 from lsk import options
+from lsk.results import show
+from lsk_engine.tasks.registry import needing_extra
 
 
 @click.command(short_help="Score a trained run again.")
@@ -20,9 +22,7 @@ def evaluate(
 
     Writes scores, decoded outputs, reliability curves and their diagrams into RUN.
     """
-    from lsk.results import show
     from lsk_engine.runs.stored_run import open_run
-    from lsk_engine.tasks.registry import needing_extra
 
     directory, task, config = open_run(run, backend)
     with needing_extra(task):

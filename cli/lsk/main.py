@@ -1,6 +1,5 @@
 """The `lsk` command: its group, where commands come from, and how errors look."""
 
-import logging
 import os
 import sys
 import warnings
@@ -12,7 +11,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 import click
 
 from ls_base import __version__
-from ls_base.errors import LsKerasError
+from ls_base.errors import LsKerasError, near
 from lsk.calibrate import calibrate
 from lsk.distill import distill
 from lsk.evaluate import evaluate
@@ -25,7 +24,7 @@ from lsk.sweep_distillation import sweep_distillation
 from lsk.sweep_temperature import sweep_temperature
 from lsk.tasks import tasks
 from lsk.train import train
-from lsk_engine.tasks.registry import COMMAND_GROUP, plugins
+from lsk_engine.tasks.registry import COMMAND_GROUP, Plugin, plugins
 
 
 class Commands(click.Group):
@@ -37,30 +36,34 @@ class Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Returns the names of all commands."""
-        return [*super().list_commands(ctx), *(p.name for p in plugins(COMMAND_GROUP))]
+        return [*super().list_commands(ctx), *_contributed(ctx)]
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """Returns the command `name`, imported if a plugin brings it."""
         command = super().get_command(ctx, name)
-        if command is not None:
+        if command is not None or name not in _contributed(ctx):
             return command
-        for plugin in plugins(COMMAND_GROUP):
-            if plugin.name == name:
-                try:
-                    return plugin.load()
-                except LsKerasError as error:
-                    return _broken(name, error)
-        return None
+        try:
+            return _contributed(ctx)[name].load()
+        except LsKerasError as error:
+            return _broken(name, error)
 
     def resolve_command(self, ctx: click.Context, args: list[str]):
         """Adds near matches to the message about an unknown command."""
-        from ls_base.errors import near
-
         if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
             raise click.UsageError(
                 f"Expected a command. {near(args[0], self.list_commands(ctx))}", ctx
             )
         return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context):
+        """Runs a command; what TensorFlow advises is for those who asked for more."""
+        import logging  # help and version come without
+
+        if not _verbose():
+            # Searches are compiled for each length that comes, and TensorFlow advises against it.
+            logging.getLogger("tensorflow").setLevel(logging.ERROR)
+        return super().invoke(ctx)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -91,10 +94,8 @@ for _command in (
 
 def main() -> None:
     """Runs `lsk`; a user's mistake is one line and exit code 2."""
-    if "-v" not in sys.argv and "--verbose" not in sys.argv:
+    if not _verbose():
         warnings.simplefilter("ignore")
-        # Searches are compiled for each length that comes, and TensorFlow advises against it.
-        logging.getLogger("tensorflow").setLevel(logging.ERROR)
     try:
         cli.main(standalone_mode=False)
         sys.stdout.flush()
@@ -113,6 +114,17 @@ def main() -> None:
     except (KeyboardInterrupt, click.Abort):
         click.echo("Interrupted", err=True)
         sys.exit(130)
+
+
+def _verbose() -> bool:
+    return "-v" in sys.argv or "--verbose" in sys.argv
+
+
+def _contributed(ctx: click.Context) -> dict[str, Plugin]:
+    """Returns the commands of plugins by name; they are looked for once a call."""
+    if COMMAND_GROUP not in ctx.meta:
+        ctx.meta[COMMAND_GROUP] = {plugin.name: plugin for plugin in plugins(COMMAND_GROUP)}
+    return ctx.meta[COMMAND_GROUP]
 
 
 def _broken(name: str, error: LsKerasError) -> click.Command:

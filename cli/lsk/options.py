@@ -1,33 +1,123 @@
-"""Options that commands share."""
+"""Options that commands share, those of plugins too."""
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 import click
 
+from ls_base.errors import InputError
 from lsk_engine.devices.backend import BACKENDS
 from lsk_engine.progress import Reporter
+
+Option = Callable[[Callable], Callable]
+
+quiet = click.option("-q", "--quiet", is_flag=True, help="Only warnings, no progress.")
+backend = click.option(
+    "--backend",
+    type=click.Choice(BACKENDS),
+    help="Keras backend. [default: KERAS_BACKEND, else tensorflow]",
+)
+as_json = click.option(
+    "--json", "as_json", is_flag=True, help="One JSON object on stdout, all else on stderr."
+)
 
 
 def verbosity(command: Callable) -> Callable:
     """Adds `-v` and `-q`."""
-    command = click.option("-v", "--verbose", is_flag=True, help="Say more.")(command)
-    return click.option("-q", "--quiet", is_flag=True, help="Only warnings, no progress.")(command)
+    return quiet(click.option("-v", "--verbose", is_flag=True, help="Say more.")(command))
 
 
-def backend(command: Callable) -> Callable:
-    """Adds `--backend`."""
+def image(default: str) -> Option:
+    """Adds `--output`, an image's file.
+
+    Args:
+        default: The file's name.
+    """
     return click.option(
-        "--backend",
-        type=click.Choice(BACKENDS),
-        help="Keras backend. [default: KERAS_BACKEND, else tensorflow]",
-    )(command)
+        "--output",
+        type=click.Path(path_type=Path, dir_okay=False),
+        default=Path(default),
+        show_default=True,
+        help="The image; its numbers go beside it as CSV and JSON.",
+    )
 
 
-def as_json(command: Callable) -> Callable:
-    """Adds `--json`."""
+class Temperature(click.ParamType):
+    """A number, or the word `fitted`."""
+
+    name = "T|fitted"
+
+    def convert(self, value, param, ctx):
+        """Returns a float, or `"fitted"`."""
+        if value == "fitted":
+            return value
+        try:
+            return float(value)
+        except ValueError:
+            self.fail(f"Expected a number or 'fitted'. Received: {value!r}", param, ctx)
+
+
+temperature = click.option(
+    "--temperature",
+    type=Temperature(),
+    help="T that divides the logits, or the one that `lsk calibrate` fitted. [default: 1]",
+)
+
+
+def beam(default: int | None = None) -> Option:
+    """Adds `--beam`.
+
+    Args:
+        default: What a run has, if it says nothing else; `None`: tasks differ.
+    """
+    otherwise = "the run's" if default is None else f"the run's, {default}"
+    text = f"Live beams; 1 is greedy search. [default: {otherwise}]"
+    return click.option("--beam", type=int, help=text)
+
+
+def length_penalty(default: float) -> Option:
+    """Adds `--length-penalty`.
+
+    Args:
+        default: What a run has, if it says nothing else.
+    """
     return click.option(
-        "--json", "as_json", is_flag=True, help="One JSON object on stdout, all else on stderr."
-    )(command)
+        "--length-penalty",
+        type=float,
+        help="Exponent a of ((5 + length) / 6)^a, which divides log p. "
+        f"[default: the run's, {default:g}]",
+    )
+
+
+def n_best(text: str) -> Option:
+    """Adds `--n-best`.
+
+    Args:
+        text: What comes out.
+    """
+    return click.option("--n-best", type=int, metavar="N", help=text)
+
+
+def scores(output: str) -> Option:
+    """Adds `--scores`.
+
+    Args:
+        output: What has a score.
+    """
+    return click.option(
+        "--scores", is_flag=True, help=f"Each {output}'s score and a tab before it."
+    )
+
+
+def batch_size(examples: str, default: int) -> Option:
+    """Adds `--batch-size`.
+
+    Args:
+        examples: What is decoded, as the first word of the help.
+        default: How many together.
+    """
+    text = f"{examples} decoded together. [default: {default}]"
+    return click.option("--batch-size", type=int, help=text)
 
 
 def reporter(verbose: bool, quiet: bool) -> Reporter:
@@ -37,8 +127,6 @@ def reporter(verbose: bool, quiet: bool) -> Reporter:
 
 def assignments(texts: Iterable[str]) -> dict[str, str]:
     """Returns what `--set KEY=VALUE` options say, values as they were typed."""
-    from ls_base.errors import InputError
-
     found = {}
     for text in texts:
         key, equals, value = text.partition("=")

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from lsk import options
+from lsk_engine.tasks.registry import load_task, needing_extra
 
 
 @click.command(short_help="Write a task's data for training on another machine.")
@@ -38,7 +39,6 @@ def prepare(
     and checksums, and the settings it was made with: training takes them over, and refuses others.
     """  # noqa: D301 - \b is Click's mark for lines to be left as they are
     from lsk_engine.data import configuration, prepared
-    from lsk_engine.tasks.registry import load_task, needing_extra
 
     chosen: dict[str, Any] = {"data.source": data, "training.seed": seed}
     overrides = {key: value for key, value in chosen.items() if value is not None}

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from lsk import options
+from lsk_engine.tasks.registry import needing_extra
 
 
 @click.command(short_help="Measure what logits tell about single examples, over checkpoints.")
@@ -49,7 +50,6 @@ def probe(
     Train with `--set training.checkpoints_kept_every=STEPS`, so that checkpoints stay.
     """
     from lsk_engine.runs.stored_run import open_run
-    from lsk_engine.tasks.registry import needing_extra
 
     directory, task, config = open_run(run, backend)
     with needing_extra(task):

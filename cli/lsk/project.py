@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from lsk import options
+from lsk_engine.tasks.registry import needing_extra
 
 
 @click.command(short_help="Project penultimate activations, and measure their clusters.")
@@ -53,7 +54,6 @@ def project(
     the mean logits of each class go beside the image. Works for tokens of a translation run too.
     """  # noqa: D301 - \b is Click's mark for lines to be left as they are
     from lsk_engine.runs.stored_run import open_run
-    from lsk_engine.tasks.registry import needing_extra
 
     stored = [open_run(run, backend) for run in runs]
     with needing_extra(stored[0].task):

@@ -1,31 +1,24 @@
 """`lsk reliability`."""
 
+import json
 from pathlib import Path
 
 import click
 
 from lsk import options
+from lsk_engine.devices.backend import load_backend
 
 
 @click.command(short_help="Draw several runs in one reliability diagram.")
 @click.argument("runs", type=click.Path(path_type=Path), nargs=-1, required=True)
 @click.option("--split", default="test", show_default=True, help="Which split to draw.")
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
-    default=Path("reliability.png"),
-    show_default=True,
-    help="The image; its numbers go beside it as CSV and JSON.",
-)
+@options.image("reliability.png")
 @options.as_json
 def reliability(runs: tuple[Path, ...], split: str, output: Path, as_json: bool) -> None:
     """Draw the reliability curves of evaluated RUNS over one another.
 
     A run that `lsk evaluate --calibrated` has scored too contributes both of its curves.
     """
-    import json
-
-    from lsk_engine.devices.backend import load_backend
     from lsk_engine.runs.run_directory import RunDirectory
 
     directories = [RunDirectory.open(run) for run in runs]

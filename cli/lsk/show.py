@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from lsk import options
+from lsk.results import show as show_results
 
 
 @click.command(short_help="Show what a run is and how it went.")
@@ -16,7 +17,6 @@ from lsk import options
 def show(run: Path, as_json: bool) -> None:
     """Show the configuration, history and scores of RUN; reads files only."""
     from ls_base.files import read_json
-    from lsk.results import show as show_results
     from lsk_engine.runs.run_directory import RunDirectory
 
     directory = RunDirectory.open(run)

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import click
 
+from ls_base.errors import InputError
 from lsk import options
-from lsk_engine.studies.distillation_grid import ALPHAS, SEEDS, TEMPERATURES
+from lsk_engine.studies.distillation_grid import ALPHAS, SEEDS, TEMPERATURES, Grid
+from lsk_engine.tasks.registry import load_task, needing_extra
 
 # Settings that the sweep varies.
 _VARIED = ("training.alpha", "training.seed")
@@ -95,10 +97,8 @@ def sweep_distillation(
     Random augmentation of a student is its teacher's view, too; --cache is for students without.
     """  # noqa: D301 - \b is Click's mark for lines to be left as they are
     from lsk_engine.data import configuration
-    from lsk_engine.studies.distillation_grid import Grid
     from lsk_engine.studies.distillation_sweep import FIGURE_FILE
     from lsk_engine.studies.distillation_sweep import sweep_distillation as sweep
-    from lsk_engine.tasks.registry import load_task, needing_extra
 
     grid = Grid(alphas, temperatures, seeds)
     task = load_task(task_name)
@@ -152,7 +152,6 @@ def table(points, score: str) -> str:
 
 
 def _settings(data: str | None, texts: tuple[str, ...]) -> dict[str, str]:
-    from ls_base.errors import InputError
 
     found = options.assignments(texts)
     for key in _VARIED:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from lsk import options
+from lsk_engine.tasks.registry import needing_extra
 
 
 class Temperatures(click.ParamType):
@@ -47,15 +48,9 @@ class Temperatures(click.ParamType):
     show_default=True,
     help="FIRST:LAST:STEP, or numbers with commas.",
 )
-@click.option("--beam", type=int, help="Live beams; 1 is greedy search. [default: the run's]")
+@options.beam()
 @click.option("--split", default="validation", show_default=True, help="Which split to score.")
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
-    default=Path("temperature-sweep.png"),
-    show_default=True,
-    help="The image; its numbers go beside it as CSV and JSON.",
-)
+@options.image("temperature-sweep.png")
 @options.backend
 @options.as_json
 @options.verbosity
@@ -77,7 +72,6 @@ def sweep_temperature(
     Finished points are kept in the runs: a sweep that was stopped goes on where it was.
     """
     from lsk_engine.runs.stored_run import open_run
-    from lsk_engine.tasks.registry import needing_extra
 
     stored = [open_run(run, backend, decoding={"beam_size": beam}) for run in runs]
     with needing_extra(stored[0].task):

@@ -5,16 +5,15 @@ from typing import Any
 
 import click
 
+from ls_base.errors import LsKerasError
 from lsk import options
+from lsk_engine.tasks.registry import TASK_GROUP, load_task, plugins
 
 
 @click.command(short_help="List tasks, presets, models and data sets.")
 @options.as_json
 def tasks(as_json: bool) -> None:
     """List the installed tasks with their presets, models and data sets."""
-    from ls_base.errors import LsKerasError
-    from lsk_engine.tasks.registry import TASK_GROUP, load_task, plugins
-
     found: list[dict[str, Any]] = []
     for plugin in plugins(TASK_GROUP):
         entry: dict[str, Any] = {"name": plugin.name, "distribution": plugin.distribution}

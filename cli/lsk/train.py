@@ -6,8 +6,12 @@ from typing import Any
 
 import click
 
+from ls_base.errors import InputError
 from lsk import options
+from lsk.results import show
+from lsk_engine.devices.backend import load_backend
 from lsk_engine.settings.training import PRECISIONS, SMOOTHINGS, STRATEGIES
+from lsk_engine.tasks.registry import load_task, needing_extra
 
 # Command-line option -> configuration key.
 _KEYS = {
@@ -69,12 +73,9 @@ def train(
     lsk train --task translation --set model.layers=4 --set training.checkpoint_every=100
     lsk train --resume runs/translation-cldr-small-alpha0.1-seed0
     """  # noqa: D301 - \b is Click's mark for lines to be left as they are
-    from ls_base.errors import InputError
     from lsk_engine.data import configuration
-    from lsk_engine.devices.backend import load_backend
     from lsk_engine.runs.run_directory import RunDirectory
     from lsk_engine.runs.stored_run import open_run
-    from lsk_engine.tasks.registry import load_task
 
     overrides = settings(chosen, assignments)
     if resume:
@@ -105,9 +106,6 @@ def settings(chosen: Mapping[str, Any], assignments: Iterable[str]) -> dict[str,
 
 def run_to_end(task, config, run, reporter, *, resume: bool, as_json: bool) -> None:
     """Trains, shows the scores, and says how to go on after an interruption."""
-    from lsk.results import show
-    from lsk_engine.tasks.registry import needing_extra
-
     reporter.log = run.log_file
     reporter.message(f"Run: {run.path}")
     with needing_extra(task):

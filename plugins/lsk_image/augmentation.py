@@ -11,7 +11,7 @@ import math
 import keras
 from keras import ops
 
-from ls_base.errors import InputError
+from lsk_engine import InputError
 
 
 class InTraining(keras.layers.Layer):

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ls_base.errors import InputError
+from lsk_engine import InputError
 from lsk_image.pixels import EncodedPixels
-from lsk_image.sources import ImageSource, LabeledImages
+from lsk_image.source_data import ImageSource, LabeledImages
 
 _SPLITS = {"train": ("train",), "validation": ("validation", "val"), "test": ("test",)}
 

@@ -2,8 +2,8 @@
 
 import dataclasses
 
-from ls_base.errors import InputError
-from lsk_engine.settings.config import Preset
+from lsk_engine import InputError, Preset
+from lsk_engine.settings.values import one_of
 
 MODELS = {
     "mlp": "fully connected, ReLU, dropout: the MNIST networks of the paper",
@@ -89,11 +89,7 @@ class ModelConfig:
                 f"Expected model.name to be one of {', '.join(MODELS)}, or resnetN with "
                 f"N = 6n + 2, n ≥ 1. Received: {self.name!r}"
             )
-        if self.normalization not in NORMALIZATIONS:
-            raise InputError(
-                f"Expected model.normalization to be one of {', '.join(NORMALIZATIONS)}. "
-                f"Received: {self.normalization!r}"
-            )
+        one_of("model.normalization", self.normalization, NORMALIZATIONS)
         for key in ("layers", "width"):
             _at_least(f"model.{key}", getattr(self, key), 1)
         for key in ("dropout", "input_dropout"):

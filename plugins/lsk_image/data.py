@@ -4,11 +4,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ls_base.errors import InputError
-from lsk_engine.settings.config import Config
-from lsk_engine.tasks.contract import Examples, TaskData
+from lsk_engine import Config, Examples, InputError, TaskData
 from lsk_image.config import DataConfig
-from lsk_image.sources import ImageSource, LabeledImages, load_source
+from lsk_image.source_data import ImageSource, LabeledImages
+from lsk_image.sources import load_source
 
 
 class Images(Examples):

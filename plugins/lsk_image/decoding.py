@@ -3,9 +3,7 @@
 import keras
 import numpy as np
 
-from lsk_engine.progress import Progress
-from lsk_engine.settings.config import Config
-from lsk_engine.tasks.contract import Examples, TaskData
+from lsk_engine import Config, Examples, Progress, TaskData
 
 RANKED = 5
 

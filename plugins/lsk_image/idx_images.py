@@ -1,14 +1,13 @@
 """MNIST's own files: images and labels in the idx format, plain or `.gz`."""
 
-import gzip
-import zlib
 from pathlib import Path
 
 import numpy as np
 
-from ls_base.errors import InputError
+from lsk_engine import InputError
+from lsk_engine.data.own_files import listing, read_file
 from lsk_image.pixels import ArrayPixels
-from lsk_image.sources import ImageSource, LabeledImages
+from lsk_image.source_data import ImageSource, LabeledImages
 
 _PREFIXES = {"train": "train", "test": "t10k"}
 _KINDS = {"images": 3, "labels": 1}  # rank
@@ -49,12 +48,7 @@ def read_idx(file: Path, rank: int) -> np.ndarray:
     Returns:
         A uint8 array of that rank.
     """
-    try:
-        content = file.read_bytes()
-        if file.suffix == ".gz":
-            content = gzip.decompress(content)
-    except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"Expected a readable file {file}. Received: {error}") from error
+    content = read_file(file)
     start = 4 + 4 * rank
     if len(content) < start or content[:4] != bytes([0, 0, 8, rank]):
         raise InputError(
@@ -77,5 +71,4 @@ def _find(folder: Path, prefix: str, kind: str, rank: int) -> Path:
             file = folder / f"{candidate}{suffix}"
             if file.exists():
                 return file
-    found = ", ".join(sorted(p.name for p in folder.iterdir())[:12])
-    raise InputError(f"Expected {name}, plain or .gz, in {folder}. Received: {found}")
+    raise InputError(f"Expected {name}, plain or .gz, in {folder}. Received: {listing(folder)}")

@@ -3,9 +3,7 @@
 import keras
 from keras import ops
 
-from ls_base.errors import InputError
-from lsk_engine.settings.config import Config
-from lsk_engine.tasks.contract import TaskData
+from lsk_engine import Config, InputError, TaskData
 from lsk_image.alexnet import alexnet
 from lsk_image.augmentation import Augmentation, per_image_standardization
 from lsk_image.config import ModelConfig

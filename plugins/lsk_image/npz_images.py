@@ -5,9 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ls_base.errors import InputError
+from lsk_engine import InputError
+from lsk_engine.data.own_files import listing
+from lsk_engine.data.ragged import Ragged
 from lsk_image.pixels import ArrayPixels, EncodedPixels, Pixels
-from lsk_image.sources import ImageSource, LabeledImages
+from lsk_image.source_data import ImageSource, LabeledImages
 
 _SPLITS = ("train", "validation", "test")
 
@@ -59,7 +61,7 @@ def read_npz_folder(
     for split in _SPLITS:
         files = sorted(folder.glob(f"{split}*.npz"))
         if len(files) > 1 or (not files and split == "train"):
-            found = ", ".join(f.name for f in files) or _folder_listing(folder)
+            found = ", ".join(f.name for f in files) or listing(folder)
             raise InputError(f"Expected one {split}*.npz in {folder}. Received: {found}")
         if files:
             arrays = _read(files[0])
@@ -86,13 +88,15 @@ def _pixels(arrays, file: Path, size: int | None, channels: int | None) -> Pixel
             f"Expected offsets that rise from 0 to {len(jpeg)} in {file}. Received: {ends}"
         )
 
+    encoded = Ragged(jpeg, offsets)
+
     def read(rows: np.ndarray) -> list[bytes]:
-        return [jpeg[offsets[row] : offsets[row + 1]].tobytes() for row in rows]
+        return [encoded[row].tobytes() for row in rows]
 
     def name(row: int) -> str:
         return f"image {row} of {file}"
 
-    return EncodedPixels(read, len(offsets) - 1, name, size, channels).decoded()
+    return EncodedPixels(read, len(encoded), name, size, channels).decoded()
 
 
 def _read(file: Path) -> dict[str, np.ndarray]:
@@ -116,7 +120,3 @@ def _class_names(arrays: dict[str, np.ndarray]) -> list[str] | None:
 
 def _listing(arrays) -> str:
     return ", ".join(sorted(arrays)) or "no arrays"
-
-
-def _folder_listing(folder: Path) -> str:
-    return ", ".join(sorted(p.name for p in folder.iterdir())[:12]) or "an empty folder"

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from PIL import Image
 
-from ls_base.errors import InputError
+from lsk_engine import InputError
 
 IN_MEMORY = 2**30  # bytes of decoded pixels that are kept, rather than decoded for each batch
 _MODES = {1: "L", 3: "RGB"}

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.stats import binomtest
 
-from ls_base.errors import InputError
-from lsk_engine.tasks.contract import Scores
+from lsk_engine import InputError, Scores
 
 
 def score(labels: Sequence[int], ranked: Sequence[Sequence[int]]) -> Scores:

@@ -3,9 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lsk_engine.progress import Progress
-from lsk_engine.settings.config import Config
-from lsk_engine.tasks.contract import Examples, Scores, Task, TaskData
+from lsk_engine import Config, Examples, Progress, Scores, Task, TaskData
 from lsk_image import config as settings
 
 

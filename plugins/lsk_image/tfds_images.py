@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ls_base.errors import InputError
+from lsk_engine import InputError
 from lsk_engine.data.tfds_builder import find_split, missing_split, open_builder, read_in_order
 from lsk_image.pixels import EncodedPixels
-from lsk_image.sources import ImageSource, LabeledImages
+from lsk_image.source_data import ImageSource, LabeledImages
 
 _SPLITS = {"train": ("train",), "validation": ("validation", "val", "valid"), "test": ("test",)}
 READ_AT_ONCE = 2**31  # bytes of a data set without random access that memory is filled with

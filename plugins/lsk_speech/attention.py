@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from ls_base.errors import InputError
+from lsk_engine import InputError
 from lsk_speech.frontend import is_valid
 
 KINDS = ("location", "content", "uniform")

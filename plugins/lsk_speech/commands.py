@@ -5,61 +5,30 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lsk_engine.devices.backend import BACKENDS, load_backend
-from lsk_engine.progress import Reporter
+from lsk import options
+from lsk_engine.devices.backend import load_backend
+from lsk_engine.tasks.registry import needing_extra
 
 if TYPE_CHECKING:
     from lsk_speech.transcribe_files import Transcript
 
 
-class _Temperature(click.ParamType):
-    """A number, or the word `fitted`."""
-
-    name = "T|fitted"
-
-    def convert(self, value, param, ctx):
-        """Returns a float, or `"fitted"`."""
-        if value == "fitted":
-            return value
-        try:
-            return float(value)
-        except ValueError:
-            self.fail(f"Expected a number or 'fitted'. Received: {value!r}", param, ctx)
-
-
 @click.command(short_help="Transcribe recordings with a trained run.")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("files", type=click.Path(path_type=Path), nargs=-1, required=True, metavar="FILE…")
-@click.option("--beam", type=int, help="Live beams; 1 is greedy search. [default: the run's, 4]")
-@click.option(
-    "--length-penalty",
-    type=float,
-    help="Exponent a of ((5 + length) / 6)^a, which divides log p. [default: the run's, 0]",
-)
+@options.beam(4)
+@options.length_penalty(0)
 @click.option(
     "--coverage",
     type=float,
     help="What each frame that was attended to adds to the score. [default: the run's, 0]",
 )
-@click.option(
-    "--temperature",
-    type=_Temperature(),
-    help="T that divides the logits, or the one that `lsk calibrate` fitted. [default: 1]",
-)
-@click.option(
-    "--n-best",
-    type=int,
-    metavar="N",
-    help="The best N transcripts that came to an end: file, tab, transcript.",
-)
-@click.option("--scores", is_flag=True, help="Each transcript's score and a tab before it.")
-@click.option("--batch-size", type=int, help="Recordings decoded together. [default: 32]")
-@click.option(
-    "--backend",
-    type=click.Choice(BACKENDS),
-    help="Keras backend. [default: KERAS_BACKEND, else tensorflow]",
-)
-@click.option("-q", "--quiet", is_flag=True, help="Only warnings, no progress.")
+@options.temperature
+@options.n_best("The best N transcripts that came to an end: file, tab, transcript.")
+@options.scores("transcript")
+@options.batch_size("Recordings", 32)
+@options.backend
+@options.quiet
 def transcribe(
     run: Path,
     files: tuple[Path, ...],
@@ -78,7 +47,6 @@ def transcribe(
     One line a file, in their order; with several files, the file's name and a tab come first.
     """
     from lsk_engine.runs.stored_run import open_for_search
-    from lsk_engine.tasks.registry import needing_extra
 
     decoding = {
         "beam_size": beam,
@@ -97,7 +65,7 @@ def transcribe(
             directory,
             config,
             files,
-            Reporter(verbosity=-1 if quiet else 0),
+            options.reporter(False, quiet),
             num_return=n_best or 1,
         )
     named = bool(n_best) or len(files) > 1

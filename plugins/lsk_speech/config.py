@@ -2,10 +2,9 @@
 
 import dataclasses
 import math
-from collections.abc import Iterable
 
-from ls_base.errors import InputError
-from lsk_engine.settings.config import Preset
+from lsk_engine import InputError, Preset
+from lsk_engine.settings.values import one_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,11 +56,7 @@ class DataConfig:
             ("input", ("waveform", "log-mel")),
             ("normalization", ("utterance", "speaker", "none")),
         ):
-            if getattr(self, key) not in choices:
-                raise InputError(
-                    f"Expected data.{key} to be one of {', '.join(choices)}. "
-                    f"Received: {getattr(self, key)!r}"
-                )
+            one_of(f"data.{key}", getattr(self, key), choices)
         for key, least in (
             ("vocabulary_size", 8),
             ("bands", 1),
@@ -141,8 +136,8 @@ class ModelConfig:
     band_warp: float = 0.0
 
     def __post_init__(self):
-        _one_of("model.name", self.name, MODELS)
-        _one_of("model.attention", self.attention, ("location", "content", "uniform"))
+        one_of("model.name", self.name, MODELS)
+        one_of("model.attention", self.attention, ("location", "content", "uniform"))
         widths = ("convolution_width", "encoder_width", "decoder_width", "embedding_width")
         sizes = ("encoder_layers", "attention_width", "location_filters", "location_kernel")
         for key in (*widths, *sizes):
@@ -216,11 +211,6 @@ class DecodingConfig:
 def _at_least(key: str, value: float, least: float) -> None:
     if not value >= least:
         raise InputError(f"Expected {key} of at least {least}. Received: {value}")
-
-
-def _one_of(key: str, value: str, choices: Iterable[str]) -> None:
-    if value not in choices:
-        raise InputError(f"Expected {key} to be one of {', '.join(choices)}. Received: {value!r}")
 
 
 # Attention settles within a few hundred steps at this rate; at 2e-3 it takes three times as many.

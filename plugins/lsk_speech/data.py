@@ -4,14 +4,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ls_base.errors import InputError
-from lsk_engine.data.prepared import is_prepared, open_prepared
-from lsk_engine.settings.config import Config
-from lsk_engine.tasks.contract import Examples, TaskData
+from lsk_engine import Config, Examples, InputError, TaskData
+from lsk_engine.data.ragged import Ragged
 from lsk_speech.config import DataConfig
-from lsk_speech.ragged import Ragged
 from lsk_speech.sound import Sound
-from lsk_speech.sources import Speech, load_source
+from lsk_speech.source_data import Speech
+from lsk_speech.sources import load_source
 from lsk_speech.units import END_ID, PAD_ID, START_ID, UNKNOWN_ID, Units, load_units, make_units
 
 FRAMES_PER_SECOND = 100
@@ -56,7 +54,7 @@ class Utterances(Examples):
     ) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """Returns the padded inputs and labels of `rows`."""
         size = int(self.sizes[rows].max()) if size is None else size
-        labels = self._labels(rows, self.target_length(size))
+        labels = self.tokens.padded(rows, self.target_length(size), np.int32, end=END_ID)
         target = np.concatenate([np.full((len(rows), 1), START_ID, np.int32), labels[:, :-1]], 1)
         target[target == END_ID] = PAD_ID  # nothing is predicted after the end
         return {**self.sound(rows, size), "target": target}, labels
@@ -73,11 +71,6 @@ class Utterances(Examples):
     def label_counts(self) -> np.ndarray:
         """Returns the numbers of units, the end token counted."""
         return self.tokens.lengths + 1
-
-    def _labels(self, rows: np.ndarray, size: int) -> np.ndarray:
-        labels = self.tokens.padded(rows, size)
-        labels[np.arange(len(rows)), self.tokens.lengths[rows]] = END_ID
-        return labels
 
 
 def padded_sound(
@@ -109,12 +102,8 @@ def _hop(sample_rate: int | None) -> int:
 
 
 def load(config: Config, artifacts: Mapping[str, bytes] | None) -> TaskData:
-    """Loads utterances, makes units (or takes those of `artifacts`), encodes the transcripts."""
+    """Reads utterances, makes units (or takes those of `artifacts`), encodes the transcripts."""
     options = config.data
-    if is_prepared(options.source):
-        from lsk_speech.prepared import load_prepared
-
-        return load_prepared(open_prepared(options.source, config.task), artifacts)
     source = load_source(options)
     notes = list(source.notes)
     splits = dict(source.splits)
@@ -154,7 +143,7 @@ def task_data(
 ) -> TaskData:
     """Returns what the core knows of the splits."""
     train = splits["train"]
-    tokens = np.concatenate([train.tokens[i] for i in range(len(train))])
+    tokens, _ = train.tokens.flattened()
     counts = np.bincount(tokens, minlength=units.size)
     counts[END_ID] += len(train)
     return TaskData(

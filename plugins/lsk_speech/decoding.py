@@ -5,10 +5,7 @@ from collections.abc import Callable, Mapping
 import keras
 import numpy as np
 
-from ls_base.errors import InputError
-from lsk_engine.progress import Progress
-from lsk_engine.settings.config import Config
-from lsk_engine.tasks.contract import Examples, TaskData
+from lsk_engine import Config, Examples, InputError, Progress, TaskData
 from lsk_speech.data import Utterances
 from lsk_speech.recognizer import Recognizer
 from lsk_speech.units import load_units

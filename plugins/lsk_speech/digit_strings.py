@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ls_base.errors import InputError
+from lsk_engine import InputError
+from lsk_engine.data.ragged import Ragged
 from lsk_speech.config import DataConfig
-from lsk_speech.ragged import Ragged
 from lsk_speech.recording import read_recording
-from lsk_speech.sources import Speech, SpeechSource
+from lsk_speech.source_data import Speech, SpeechSource
 
 DEFAULT_STRINGS, HELD_OUT = 4000, 300
 DIGITS = "zero one two three four five six seven eight nine".split()  # noqa: SIM905

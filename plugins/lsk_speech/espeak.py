@@ -5,13 +5,15 @@ this package; they are loaded where the `speech` extra has put them.
 """
 
 import ctypes
+import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from ls_base.errors import InputError, LsKerasError, MissingExtraError
+from ls_base.errors import LsKerasError, MissingExtraError
+from lsk_engine import InputError
 
 _AUDIO_OUTPUT_SYNCHRONOUS = 2
 _CHARACTERS = 1  # a position in the text counts characters
@@ -115,11 +117,22 @@ class Synthesizer:
 
 
 def _with_own_variants(data: Path, folder: Path) -> Path:
-    """Links the library's data into `folder`; returns its folder of variants, a real one."""
+    """Brings the library's data into `folder`; returns its folder of variants, a real one."""
     voices = folder / "voices"
     for place, inside in ((folder, "voices"), (voices, "!v"), (voices / "!v", None)):
         place.mkdir(exist_ok=True)
         for entry in (data / place.relative_to(folder)).iterdir():
             if entry.name != inside:
-                (place / entry.name).symlink_to(entry)
+                _bring(entry, place / entry.name)
     return voices / "!v"
+
+
+def _bring(entry: Path, place: Path) -> None:
+    """Links a file or folder, or copies it where links can't be made."""
+    try:
+        place.symlink_to(entry, target_is_directory=entry.is_dir())
+    except OSError:  # Windows refuses most users, some file systems everybody
+        if entry.is_dir():
+            shutil.copytree(entry, place)
+        else:
+            shutil.copyfile(entry, place)

@@ -6,9 +6,9 @@ from collections.abc import Callable
 import numpy as np
 from keras import ops
 
+from lsk_engine.data.ragged import Ragged, offsets
 from lsk_speech.frontend import LogMel, differences
-from lsk_speech.ragged import Ragged, offsets
-from lsk_speech.sources import Speech
+from lsk_speech.source_data import Speech
 
 _BATCH = 64  # utterances, and
 _STEP = 100  # frames that lengths are rounded up to: some backends compile for each shape

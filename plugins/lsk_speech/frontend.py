@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from ls_base.errors import InputError
+from lsk_engine import InputError
 
 # Of the power of a frame: somewhat above what the rounding to 16 bits leaves of silence.
 FLOOR = 1e-6

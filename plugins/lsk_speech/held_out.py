@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ls_base.errors import InputError
+from lsk_engine import InputError
 
 SHARE = 0.1  # of the utterances, for each split that is missing
 

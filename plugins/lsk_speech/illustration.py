@@ -8,8 +8,7 @@ import numpy as np
 from keras import ops
 
 from ls_keras.plots import AttentionMap, attention_map, attention_rows
-from lsk_engine.settings.config import Config
-from lsk_engine.tasks.contract import Examples, TaskData
+from lsk_engine import Config, Examples, TaskData
 from lsk_speech.config import DecodingConfig
 from lsk_speech.decoder import attention_of
 from lsk_speech.decoding import utterances_of

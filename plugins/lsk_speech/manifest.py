@@ -8,11 +8,11 @@ import concurrent.futures
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ls_base.errors import InputError
+from lsk_engine import InputError
+from lsk_engine.data.ragged import Ragged
 from lsk_speech.config import DataConfig
-from lsk_speech.ragged import Ragged
 from lsk_speech.recording import read_recording
-from lsk_speech.sources import Speech, SpeechSource
+from lsk_speech.source_data import Speech, SpeechSource
 from lsk_speech.speaking import cores
 from lsk_speech.splits import checked_texts, split_rows
 

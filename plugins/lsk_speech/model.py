@@ -2,8 +2,7 @@
 
 import keras
 
-from lsk_engine.settings.config import Config
-from lsk_engine.tasks.contract import TaskData
+from lsk_engine import Config, TaskData
 from lsk_speech.config import ModelConfig
 from lsk_speech.decoder import AttentionDecoder
 from lsk_speech.encoder import encode

@@ -11,27 +11,18 @@ DIR/SPLIT/                         as `lsk_speech.stored_speech` has it
 from collections.abc import Mapping
 from pathlib import Path
 
-from ls_base.errors import InputError
-from ls_base.files import read_json, write_json
+from lsk_engine import Examples, InputError, TaskData
 from lsk_engine.data.prepared import PreparedData
-from lsk_engine.tasks.contract import TaskData
+from lsk_engine.data.prepared_splits import read_artifacts, read_splits, write_splits
 from lsk_speech.data import Utterances, encoded, task_data
 from lsk_speech.sound import SOUND_FILE, Sound
 from lsk_speech.stored_speech import read_speech, write_speech
 from lsk_speech.units import SUBWORDS_FILE, UNITS_FILE, load_units
 
-_SPLITS_FILE = "splits.json"
-
 
 def write_prepared(data: TaskData, directory: Path) -> None:
     """Writes what `lsk_speech.data.load` gave."""
-    for name, content in data.artifacts.items():
-        (directory / name).write_bytes(content)
-    for name, utterances in data.splits.items():
-        if not isinstance(utterances, Utterances):
-            raise InputError(f"Expected utterances. Received: {type(utterances).__name__}")
-        write_speech(utterances.speech, directory / name)
-    write_json(directory / _SPLITS_FILE, list(data.splits))
+    write_splits(data, directory, _write_utterances)
 
 
 def load_prepared(prepared: PreparedData, artifacts: Mapping[str, bytes] | None) -> TaskData:
@@ -42,16 +33,16 @@ def load_prepared(prepared: PreparedData, artifacts: Mapping[str, bytes] | None)
         artifacts: Of the run that the data are for, or `None`: its units and features must be
             these.
     """
-    files = [prepared.path / name for name in (UNITS_FILE, SUBWORDS_FILE, SOUND_FILE)]
-    stored = {file.name: file.read_bytes() for file in files if file.is_file()}
-    if artifacts is not None and dict(artifacts) != stored:
-        raise InputError(
-            "Expected the data that the run was trained on. Received: "
-            f"{prepared.path}, prepared with other units or features"
-        )
+    names = (UNITS_FILE, SUBWORDS_FILE, SOUND_FILE)
+    stored = read_artifacts(prepared, names, artifacts, what="other units or features")
     units, sound = load_units(stored), Sound.from_artifacts(stored)
-    splits = {
-        name: encoded(read_speech(prepared.path / name), units, sound.heard_rate)
-        for name in read_json(prepared.path / _SPLITS_FILE)
-    }
+    splits = read_splits(
+        prepared, lambda folder: encoded(read_speech(folder), units, sound.heard_rate)
+    )
     return task_data(splits, units, sound, prepared.notes)
+
+
+def _write_utterances(examples: Examples, folder: Path) -> None:
+    if not isinstance(examples, Utterances):
+        raise InputError(f"Expected utterances. Received: {type(examples).__name__}")
+    write_speech(examples.speech, folder)

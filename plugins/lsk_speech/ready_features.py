@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ls_base.errors import InputError
+from lsk_engine import InputError
+from lsk_engine.data.ragged import Ragged
 from lsk_speech.config import DataConfig
-from lsk_speech.ragged import Ragged
-from lsk_speech.sources import Speech, SpeechSource
+from lsk_speech.source_data import Speech, SpeechSource
 from lsk_speech.splits import checked_texts, split_rows
 
 _NEEDED = ("feats", "offsets", "text", "split")

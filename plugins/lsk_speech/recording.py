@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ls_base.errors import InputError, MissingExtraError
+from ls_base.errors import MissingExtraError
+from lsk_engine import InputError
 
 _LARGEST = 2.0  # of float samples: a little over 1 is clipped, more was scaled otherwise
 

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 import jiwer
 import numpy as np
 
-from ls_base.errors import InputError
-from lsk_engine.tasks.contract import Scores
+from lsk_engine import InputError, Scores
 
 _RESAMPLINGS = 1000
 _NORMALIZATION = "NFKC, lower case, no punctuation but apostrophes in words"

@@ -4,9 +4,10 @@ import dataclasses
 import json
 from collections.abc import Mapping
 
-from ls_base.errors import InputError, LsKerasError
+from ls_base.errors import LsKerasError
+from lsk_engine import InputError
 from lsk_speech.config import DataConfig
-from lsk_speech.sources import Speech
+from lsk_speech.source_data import Speech
 
 SOUND_FILE = "sound.json"
 

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 
 from ls_base.errors import LsKerasError, MissingExtraError
+from lsk_engine.data.ragged import Ragged
 from lsk_speech.espeak import Synthesizer, Voice
-from lsk_speech.ragged import Ragged
 from lsk_speech.recording import resample, to_int16
 
 _CHUNK = 2000  # lines a process; starting one takes as long as speaking 300

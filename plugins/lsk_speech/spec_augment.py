@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from ls_base.errors import InputError
+from lsk_engine import InputError
 from lsk_speech.frontend import is_valid
 
 _ANCHORS = 4  # bands, evenly spaced, whose shifts are drawn

@@ -8,13 +8,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ls_base.errors import InputError
+from ls_base.errors import FileError
+from ls_base.files import new_folder, remove_unfinished, writing
+from lsk_engine import InputError
 from lsk_engine.progress import Reporter
-from lsk_speech.sources import Speech
+from lsk_speech.source_data import Speech
 from lsk_speech.stored_speech import read_speech, write_speech
 
 Splits = Mapping[str, Speech]
-_MAKING = ".making-"
+_MAKING = "making"
 
 
 def cache_folder(chosen: str | None) -> Path:
@@ -27,9 +29,8 @@ def cache_folder(chosen: str | None) -> Path:
 def cached(folder: Path, name: str, key: Mapping[str, Any], make: Callable[[], Splits]) -> Splits:
     """Returns splits from the cache, or makes them and puts them there.
 
-    They are written under a temporary name and renamed: in the cache whole or not at all. What
-    processes left that were killed while writing goes away. Where the folder can't be written,
-    that is a warning.
+    They are in the cache whole or not at all. What processes left that were killed while writing
+    goes away. Where the folder can't be written, that is a warning.
 
     Args:
         folder: The cache.
@@ -45,38 +46,15 @@ def cached(folder: Path, name: str, key: Mapping[str, Any], make: Callable[[], S
         except InputError:  # not whole after a power cut, or somebody's hand
             shutil.rmtree(path, ignore_errors=True)
     splits = make()
-    temporary = path.with_name(f".{path.name}{_MAKING}{os.getpid()}")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        _tidy(folder)
-        temporary.mkdir()
-        for split, speech in splits.items():
-            write_speech(speech, temporary / split)
-        temporary.rename(path)
-    except OSError as error:
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            remove_unfinished(folder, _MAKING)
+            with new_folder(path, mark=_MAKING) as made:
+                for split, speech in splits.items():
+                    write_speech(speech, made / split)
+    except FileError as error:
         if not path.is_dir():  # else another process was faster
-            Reporter(verbosity=-1).warning(
-                f"speech is not kept for the next time: {folder}: {error.strerror or error}"
-            )
+            Reporter(verbosity=-1).warning(f"speech is not kept for the next time. {error}")
             return splits
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return {split: read_speech(path / split) for split in splits}  # memory-mapped from now on
-
-
-def _tidy(folder: Path) -> None:
-    """Removes what dead processes of this machine left."""
-    for left in folder.glob(f".*{_MAKING}*"):
-        process = left.name.rpartition("-")[2]
-        if process.isdigit() and not _runs(int(process)):
-            shutil.rmtree(left, ignore_errors=True)
-
-
-def _runs(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ls_base.errors import InputError
+from lsk_engine import InputError
 from lsk_speech.held_out import hold_out
 from lsk_speech.transcripts import normalize
 

@@ -11,13 +11,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ls_base.errors import InputError
+from lsk_engine import InputError
+from lsk_engine.data.ragged import Ragged
 from lsk_engine.progress import Reporter
 from lsk_speech.config import DataConfig
 from lsk_speech.espeak import Voice
 from lsk_speech.made_voices import made_variant
-from lsk_speech.ragged import Ragged
-from lsk_speech.sources import Speech, SpeechSource
+from lsk_speech.source_data import Speech, SpeechSource
 from lsk_speech.speaking import Line, speak
 from lsk_speech.speech_cache import cache_folder, cached
 

@@ -7,14 +7,12 @@ DIR/utterances.tsv  speaker, tab, transcript: a line an utterance
 ```
 """
 
-import os
 from pathlib import Path
 
-import numpy as np
-
-from ls_base.errors import InputError
-from lsk_speech.ragged import Ragged, offsets
-from lsk_speech.sources import Speech
+from ls_base.files import write_bytes
+from lsk_engine import InputError
+from lsk_engine.data.ragged import Ragged
+from lsk_speech.source_data import Speech
 
 _ROWS, _OFFSETS, _UTTERANCES = "rows.npy", "offsets.npy", "utterances.tsv"
 
@@ -22,26 +20,10 @@ _ROWS, _OFFSETS, _UTTERANCES = "rows.npy", "offsets.npy", "utterances.tsv"
 def write_speech(speech: Speech, folder: Path) -> None:
     """Writes a split into the new folder `folder`, and flushes it to the disk."""
     folder.mkdir()
-    rows = speech.rows
-    ends = offsets(rows.lengths)
-    shape = (int(ends[-1]), *rows.values.shape[1:])
-    with (folder / _ROWS).open("wb") as file:
-        header = {
-            "descr": np.lib.format.dtype_to_descr(rows.values.dtype),
-            "fortran_order": False,
-            "shape": shape,
-        }
-        np.lib.format.write_array_header_2_0(file, header)
-        for i in range(len(rows)):  # a memory map would end a full disk with a bus error
-            file.write(np.ascontiguousarray(rows[i]).data)
-        _flush(file)
-    with (folder / _OFFSETS).open("wb") as file:
-        np.save(file, ends)
-        _flush(file)
+    speech.rows.save(folder / _ROWS, folder / _OFFSETS, version=(2, 0))
     lines = zip(speech.speakers, speech.texts, strict=True)
-    with (folder / _UTTERANCES).open("wb") as file:
-        file.write("".join(f"{speaker}\t{text}\n" for speaker, text in lines).encode())
-        _flush(file)
+    content = "".join(f"{speaker}\t{text}\n" for speaker, text in lines)
+    write_bytes(folder / _UTTERANCES, content.encode())
 
 
 def read_speech(folder: Path) -> Speech:
@@ -51,22 +33,17 @@ def read_speech(folder: Path) -> Speech:
         InputError: If it is not whole.
     """
     try:
-        rows = np.load(folder / _ROWS, mmap_mode="r")
-        ends = np.load(folder / _OFFSETS)
+        rows = Ragged.open(folder / _ROWS, folder / _OFFSETS)
         lines = (folder / _UTTERANCES).read_text(encoding="utf-8").splitlines()
         speakers, texts = zip(*(line.split("\t") for line in lines), strict=True)
     except (OSError, EOFError, ValueError) as error:
         raise InputError(
             f"Expected a split of utterances in {folder}. Received: {error}"
         ) from error
-    if len(ends) != len(texts) + 1 or ends[-1] != len(rows):
+    total = int(rows.lengths.sum())
+    if len(rows) != len(texts) or total != len(rows.values):
         raise InputError(
             f"Expected a whole split of utterances in {folder}. Received: {len(texts)} "
-            f"transcripts, {len(ends) - 1} utterances of {ends[-1]} rows in all, {len(rows)} rows"
+            f"transcripts, {len(rows)} utterances of {total} rows in all, {len(rows.values)} rows"
         )
-    return Speech(Ragged(rows, ends), texts, speakers)
-
-
-def _flush(file) -> None:
-    file.flush()
-    os.fsync(file.fileno())
+    return Speech(rows, texts, speakers)

@@ -1,16 +1,15 @@
 """Utterances from TensorFlow Datasets that are prepared on this machine."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from ls_base.errors import InputError
-from lsk_engine.data.tfds_builder import find_split, missing_split, open_builder, read_in_order
+from lsk_engine import InputError
+from lsk_engine.data.ragged import Ragged
+from lsk_engine.data.tfds_builder import find_split, missing_split, open_builder, read_split
 from lsk_speech.config import DataConfig
-from lsk_speech.ragged import Ragged
 from lsk_speech.recording import check_samples, resample, to_int16
-from lsk_speech.sources import Speech, SpeechSource
+from lsk_speech.source_data import Speech, SpeechSource
 from lsk_speech.splits import checked_texts
 
 # Of each split, the candidates; those of `train` that there are make it together. The second are
@@ -86,7 +85,7 @@ def _read(builder, names: list[str], keys: tuple[str, str, str | None], wanted: 
         )
     samples, texts, speakers, rows = [], [], [], []
     for name in names:
-        for i, example in enumerate(_examples(builder, name)):
+        for i, example in enumerate(read_split(builder, name)):
             row = f"example {i} of {name} in {builder.info.full_name}"
             checked = check_samples(_in_range(np.asarray(example[sound]), row), row)
             samples.append(to_int16(resample(checked, rate, wanted)))
@@ -114,10 +113,3 @@ def _as_text(value, feature) -> str:
     if names:  # a class label
         return names[int(value)]
     return value.decode("utf-8") if isinstance(value, bytes) else str(value)
-
-
-def _examples(builder, split: str) -> Iterator:
-    if builder.info.file_format.value == "array_record":
-        source = builder.as_data_source(split)
-        return (source[index] for index in range(len(source)))
-    return read_in_order(builder, split)

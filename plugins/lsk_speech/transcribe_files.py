@@ -5,16 +5,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 import lsk_speech.model  # noqa: F401 - registers the layers of the saved model
-from ls_base.errors import InputError, LsKerasError
+from ls_base.errors import LsKerasError
+from lsk_engine import Config, InputError
+from lsk_engine.data.ragged import Ragged
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.run_directory import RunDirectory
-from lsk_engine.settings.config import Config
 from lsk_speech.data import frames_of, padded_sound
-from lsk_speech.ragged import Ragged
 from lsk_speech.recognizer import Recognizer
 from lsk_speech.recording import read_recording
 from lsk_speech.sound import Sound
-from lsk_speech.sources import Speech
+from lsk_speech.source_data import Speech
 from lsk_speech.units import load_units
 
 

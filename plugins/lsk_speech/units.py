@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from ls_base.errors import InputError, LsKerasError
+from ls_base.errors import LsKerasError
+from lsk_engine import InputError
 
 PAD_ID, START_ID, END_ID, UNKNOWN_ID = range(4)
 SPECIAL = ("<pad>", "<start>", "<end>", "<unknown>")

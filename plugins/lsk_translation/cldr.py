@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from ls_base.errors import InputError
+from lsk_engine import InputError
 from lsk_translation import cldr_names, cldr_numbers, cldr_times
 from lsk_translation.cldr_draws import Slot, preferred_index
 from lsk_translation.cldr_frames import FRAMES

@@ -8,53 +8,25 @@ from typing import TYPE_CHECKING
 import click
 
 from ls_base.errors import InputError
-from lsk_engine.devices.backend import BACKENDS, load_backend
-from lsk_engine.progress import Reporter
+from lsk import options
+from lsk_engine.devices.backend import load_backend
+from lsk_engine.tasks.registry import needing_extra
 
 if TYPE_CHECKING:
     from lsk_translation.decoding import Translation
 
 
-class _Temperature(click.ParamType):
-    """A number, or the word `fitted`."""
-
-    name = "T|fitted"
-
-    def convert(self, value, param, ctx):
-        """Returns a float, or `"fitted"`."""
-        if value == "fitted":
-            return value
-        try:
-            return float(value)
-        except ValueError:
-            self.fail(f"Expected a number or 'fitted'. Received: {value!r}", param, ctx)
-
-
 @click.command(short_help="Translate lines with a trained run.")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("file", type=click.Path(path_type=Path), required=False)
-@click.option("--beam", type=int, help="Live beams; 1 is greedy search. [default: the run's, 4]")
-@click.option(
-    "--length-penalty",
-    type=float,
-    help="Exponent a of ((5 + length) / 6)^a, which divides log p. [default: the run's, 0.6]",
-)
-@click.option(
-    "--temperature",
-    type=_Temperature(),
-    help="T that divides the logits, or the one that `lsk calibrate` fitted. [default: 1]",
-)
-@click.option(
-    "--n-best", type=int, metavar="N", help="N translations a line: line number, tab, translation."
-)
-@click.option("--scores", is_flag=True, help="Each translation's score and a tab before it.")
-@click.option("--batch-size", type=int, help="Sentences decoded together. [default: 64]")
-@click.option(
-    "--backend",
-    type=click.Choice(BACKENDS),
-    help="Keras backend. [default: KERAS_BACKEND, else tensorflow]",
-)
-@click.option("-q", "--quiet", is_flag=True, help="Only warnings, no progress.")
+@options.beam(4)
+@options.length_penalty(0.6)
+@options.temperature
+@options.n_best("N translations a line: line number, tab, translation.")
+@options.scores("translation")
+@options.batch_size("Sentences", 64)
+@options.backend
+@options.quiet
 def translate(
     run: Path,
     file: Path | None,
@@ -73,7 +45,6 @@ def translate(
     their own order.
     """
     from lsk_engine.runs.stored_run import open_for_search
-    from lsk_engine.tasks.registry import needing_extra
 
     decoding = {
         "beam_size": beam,
@@ -96,7 +67,7 @@ def translate(
                 directory,
                 config,
                 [lines[i] for i in filled],
-                Reporter(verbosity=-1 if quiet else 0),
+                options.reporter(False, quiet),
                 num_return=n_best or 1,
             )
         found = dict(zip(filled, translations, strict=True))

@@ -3,8 +3,7 @@
 import dataclasses
 import math
 
-from ls_base.errors import InputError
-from lsk_engine.settings.config import Preset
+from lsk_engine import InputError, Preset
 
 
 @dataclasses.dataclass(frozen=True)

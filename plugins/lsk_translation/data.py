@@ -1,15 +1,13 @@
 """Parallel text as examples: sub-word ids in flat arrays, padded when a batch asks for them."""
 
-import copy
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ls_base.errors import InputError
-from lsk_engine.data.prepared import is_prepared, open_prepared
-from lsk_engine.settings.config import Config
-from lsk_engine.tasks.contract import Examples, TaskData
-from lsk_translation.corpus import ParallelText, load_corpus
+from lsk_engine import Config, Examples, InputError, TaskData
+from lsk_engine.data.ragged import Ragged
+from lsk_translation.source_data import ParallelText
+from lsk_translation.sources import load_source
 from lsk_translation.subwords import END_ID, PAD_ID, START_ID, UNKNOWN_ID, SubwordVocabulary
 
 VOCABULARY_FILE = "subwords.model"
@@ -22,19 +20,19 @@ class TextPairs(Examples):
     are pieces, then end. `sizes` is the longer side, its end counted.
 
     Args:
-        source: The source sentences.
+        source: The sub-word ids of the source sentences.
         target: As many target sentences.
         references: The target sentences as text.
     """
 
-    def __init__(self, source: "Sentences", target: "Sentences", references: Sequence[str]):
+    def __init__(self, source: Ragged, target: Ragged, references: Sequence[str]):
         self.source, self.target, self.references = source, target, references
         self.sizes: np.ndarray = np.maximum(source.lengths, target.lengths) + 1
 
     @classmethod
     def encoded(cls, text: ParallelText, vocabulary: SubwordVocabulary) -> "TextPairs":
         """Returns parallel text in sub-words."""
-        source, target = (Sentences(*vocabulary.encode(t)) for t in (text.source, text.target))
+        source, target = (Ragged(*vocabulary.encode(t)) for t in (text.source, text.target))
         return cls(source, target, text.target)
 
     def take(self, rows: np.ndarray) -> "TextPairs":
@@ -50,52 +48,25 @@ class TextPairs(Examples):
     ) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """Returns the padded inputs and labels of `rows`."""
         size = int(self.sizes[rows].max()) if size is None else size
-        labels = self.target.padded(rows, size)
+        labels = with_ends(self.target, rows, size)
         target = np.concatenate([np.full((len(rows), 1), START_ID, np.int32), labels[:, :-1]], 1)
         target[target == END_ID] = PAD_ID  # nothing is predicted after the end
-        return {"source": self.source.padded(rows, size), "target": target}, labels
+        return {"source": with_ends(self.source, rows, size), "target": target}, labels
 
     def label_counts(self) -> np.ndarray:
         """Returns the target lengths, the end token counted."""
         return self.target.lengths + 1
 
 
-class Sentences:
-    """Sub-word ids of many sentences in one flat array.
-
-    Args:
-        ids: Integers `(pieces,)`, in memory or memory-mapped.
-        offsets: int64 `(n + 1,)`: sentence i is `ids[offsets[i] : offsets[i + 1]]`.
-    """
-
-    def __init__(self, ids: np.ndarray, offsets: np.ndarray):
-        self.ids, self.starts, self.lengths = ids, offsets[:-1], np.diff(offsets)
-
-    def take(self, rows: np.ndarray) -> "Sentences":
-        """Returns the sentences `rows`; the ids are shared."""
-        taken = copy.copy(self)
-        taken.starts, taken.lengths = self.starts[rows], self.lengths[rows]
-        return taken
-
-    def padded(self, rows: np.ndarray, size: int) -> np.ndarray:
-        """Returns int32 `(len(rows), size)`: each sentence's ids, `END_ID`, then `PAD_ID`."""
-        lengths = self.lengths[rows][:, None]
-        positions = np.arange(size)[None, :]
-        inside = positions < lengths
-        out = np.full((len(rows), size), PAD_ID, np.int32)
-        out[inside] = self.ids[(self.starts[rows][:, None] + positions)[inside]]
-        out[positions == lengths] = END_ID
-        return out
+def with_ends(sentences: Ragged, rows: np.ndarray, size: int) -> np.ndarray:
+    """Returns int32 `(len(rows), size)`: each sentence's ids, `END_ID`, then `PAD_ID`."""
+    return sentences.padded(rows, size, np.int32, end=END_ID)
 
 
 def load(config: Config, artifacts: Mapping[str, bytes] | None) -> TaskData:
-    """Loads the corpus, trains the sub-words (or takes those of `artifacts`), encodes all."""
+    """Reads the corpus, trains the sub-words (or takes those of `artifacts`), encodes all."""
     options = config.data
-    if is_prepared(options.source):
-        from lsk_translation.prepared import load_prepared
-
-        return load_prepared(open_prepared(options.source, config.task), artifacts)
-    corpus = load_corpus(
+    corpus = load_source(
         options.source,
         pairs=options.pairs,
         seed=config.training.seed,

@@ -4,11 +4,9 @@ from typing import NamedTuple
 
 import keras
 
-from ls_base.errors import InputError
-from lsk_engine.progress import Progress
-from lsk_engine.settings.config import Config
-from lsk_engine.tasks.contract import Examples, TaskData
-from lsk_translation.data import VOCABULARY_FILE, Sentences, TextPairs
+from lsk_engine import Config, Examples, InputError, Progress, TaskData
+from lsk_engine.data.ragged import Ragged
+from lsk_translation.data import VOCABULARY_FILE, TextPairs, with_ends
 from lsk_translation.subwords import SubwordVocabulary
 from lsk_translation.translator import Translator
 
@@ -27,7 +25,7 @@ class Translation(NamedTuple):
 
 def translate_sentences(
     translator: Translator,
-    sentences: Sentences,
+    sentences: Ragged,
     vocabulary: SubwordVocabulary,
     progress: Progress,
     *,
@@ -37,7 +35,7 @@ def translate_sentences(
 
     Args:
         translator: Who translates.
-        sentences: The sources.
+        sentences: The sub-word ids of the sources.
         vocabulary: The sub-words of both sides.
         progress: Called with sentences done and in all.
         temperature: T.
@@ -47,7 +45,7 @@ def translate_sentences(
     """
     found = translator.search_all(
         sentences.lengths + 1,
-        lambda rows, size: (sentences.padded(rows, size),),
+        lambda rows, size: (with_ends(sentences, rows, size),),
         progress,
         temperature=temperature,
     )

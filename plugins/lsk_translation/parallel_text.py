@@ -1,11 +1,10 @@
 """Own parallel text: a folder with `train.en`, `train.de`, `validation.*` or `val.*`, `test*.*`."""
 
-import gzip
-import zlib
 from pathlib import Path
 
-from ls_base.errors import InputError
-from lsk_translation.corpus import ParallelText
+from lsk_engine import InputError
+from lsk_engine.data.own_files import listing, read_file
+from lsk_translation.source_data import ParallelText
 
 
 def read_folder(
@@ -49,7 +48,7 @@ def read_folder(
         if name is None:
             raise InputError(
                 f"Expected {patterns[split]}.{source_language} and .{target_language}, plain or "
-                f".gz, in {folder}. Received: {_listing(folder)}"
+                f".gz, in {folder}. Received: {listing(folder)}"
             )
     notes: list[str] = []
     if found["test"] != "test":
@@ -86,12 +85,7 @@ def _find(folder: Path, name: str, language: str) -> Path:
 
 
 def _read_lines(path: Path) -> list[str]:
-    try:
-        content = path.read_bytes()
-        if path.suffix == ".gz":
-            content = gzip.decompress(content)
-    except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"Expected a readable file {path}. Received: {error}") from error
+    content = read_file(path)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -117,9 +111,3 @@ def _without_empty(
     if dropped:
         notes.append(f"train: {dropped} pairs with an empty side dropped")
     return [s for s, _ in kept], [t for _, t in kept]
-
-
-def _listing(folder: Path) -> str:
-    names = sorted(path.name for path in folder.iterdir())
-    shown = ", ".join(names[:12]) or "an empty folder"
-    return shown + (f" and {len(names) - 12} more" if len(names) > 12 else "")

@@ -8,20 +8,21 @@ DIR/SPLIT/references.txt, reference_offsets.npy   the target text, UTF-8, and wh
 ```
 """
 
+import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from ls_base.errors import InputError
-from ls_base.files import read_json, write_json
+from lsk_engine import Examples, InputError, TaskData
 from lsk_engine.data.prepared import PreparedData
-from lsk_engine.tasks.contract import Examples, TaskData
-from lsk_translation.data import VOCABULARY_FILE, Sentences, TextPairs, task_data
+from lsk_engine.data.prepared_splits import read_artifacts, read_splits, write_splits
+from lsk_engine.data.ragged import Ragged, offsets
+from lsk_translation.data import VOCABULARY_FILE, TextPairs, task_data
 from lsk_translation.subwords import SubwordVocabulary
 
-_COUNTS_FILE, _SPLITS_FILE = "class_counts.npy", "splits.json"
-_CHUNK = 1 << 16  # sentences; bounds the memory that writing takes
+_COUNTS_FILE = "class_counts.npy"
+_SIDES = ("source", "target")
 
 
 class Lines(Sequence[str]):
@@ -33,37 +34,23 @@ class Lines(Sequence[str]):
     """
 
     def __init__(self, file: Path, offsets: np.ndarray):
-        self._bytes, self._offsets = np.memmap(file, np.uint8, "r"), offsets
+        self._lines = Ragged(np.memmap(file, np.uint8, "r"), offsets)
 
     def __len__(self) -> int:
-        return len(self._offsets) - 1
+        return len(self._lines)
 
     def __getitem__(self, index):
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
-        row = range(len(self))[index]
-        line = self._bytes[self._offsets[row] : self._offsets[row + 1] - 1]
-        return line.tobytes().decode("utf-8")
+        line = self._lines[range(len(self))[index]]
+        return line[:-1].tobytes().decode("utf-8")
 
 
 def write_prepared(data: TaskData, directory: Path) -> None:
     """Writes what `lsk_translation.data.load` gave."""
-    (directory / VOCABULARY_FILE).write_bytes(data.artifacts[VOCABULARY_FILE])
     np.save(directory / _COUNTS_FILE, data.class_counts)
-    write_json(directory / _SPLITS_FILE, list(data.splits))
     dtype = np.min_scalar_type(data.num_classes - 1)  # two bytes an id for most vocabularies
-    for name, pairs in data.splits.items():
-        if not isinstance(pairs, TextPairs):
-            raise InputError(f"Expected sentence pairs. Received: {type(pairs).__name__}")
-        folder = directory / name
-        folder.mkdir()
-        _write_sentences(folder, "source", pairs.source, dtype)
-        _write_sentences(folder, "target", pairs.target, dtype)
-        lengths = []
-        with (folder / "references.txt").open("wb") as file:
-            for line in pairs.references:
-                lengths.append(file.write(f"{line}\n".encode()))
-        np.save(folder / "reference_offsets.npy", np.cumsum([0, *lengths], dtype=np.int64))
+    write_splits(data, directory, functools.partial(_write_pairs, dtype=dtype))
 
 
 def load_prepared(prepared: PreparedData, artifacts: Mapping[str, bytes] | None) -> TaskData:
@@ -73,43 +60,27 @@ def load_prepared(prepared: PreparedData, artifacts: Mapping[str, bytes] | None)
         prepared: Where it is.
         artifacts: Of the run that the data are for, or `None`: its vocabulary must be this one.
     """
-    model = (prepared.path / VOCABULARY_FILE).read_bytes()
-    if artifacts is not None and artifacts.get(VOCABULARY_FILE) != model:
-        raise InputError(
-            "Expected the data that the run was trained on. Received: "
-            f"{prepared.path}, prepared with another vocabulary"
-        )
-    splits: dict[str, Examples] = {
-        name: _read_pairs(prepared.path / name) for name in read_json(prepared.path / _SPLITS_FILE)
-    }
+    stored = read_artifacts(prepared, [VOCABULARY_FILE], artifacts, what="another vocabulary")
+    splits = read_splits(prepared, _read_pairs)
     counts = np.load(prepared.path / _COUNTS_FILE)
-    return task_data(splits, SubwordVocabulary.from_bytes(model), counts, prepared.notes)
+    vocabulary = SubwordVocabulary.from_bytes(stored[VOCABULARY_FILE])
+    return task_data(splits, vocabulary, counts, prepared.notes)
+
+
+def _write_pairs(pairs: Examples, folder: Path, dtype: np.dtype) -> None:
+    if not isinstance(pairs, TextPairs):
+        raise InputError(f"Expected sentence pairs. Received: {type(pairs).__name__}")
+    folder.mkdir()
+    for side, sentences in zip(_SIDES, (pairs.source, pairs.target), strict=True):
+        sentences.save(folder / f"{side}_ids.npy", folder / f"{side}_offsets.npy", dtype)
+    with (folder / "references.txt").open("wb") as file:
+        lengths = [file.write(f"{line}\n".encode()) for line in pairs.references]
+    np.save(folder / "reference_offsets.npy", offsets(lengths))
 
 
 def _read_pairs(folder: Path) -> TextPairs:
     source, target = (
-        Sentences(
-            np.load(folder / f"{side}_ids.npy", mmap_mode="r"),
-            np.load(folder / f"{side}_offsets.npy"),
-        )
-        for side in ("source", "target")
+        Ragged.open(folder / f"{side}_ids.npy", folder / f"{side}_offsets.npy") for side in _SIDES
     )
     lines = Lines(folder / "references.txt", np.load(folder / "reference_offsets.npy"))
     return TextPairs(source, target, lines)
-
-
-def _write_sentences(folder: Path, side: str, sentences: Sentences, dtype: np.dtype) -> None:
-    """Writes the sentences one after another, whatever lies between them in their array."""
-    offsets = np.cumsum([0, *sentences.lengths], dtype=np.int64)
-    np.save(folder / f"{side}_offsets.npy", offsets)
-    ids = np.lib.format.open_memmap(
-        folder / f"{side}_ids.npy", "w+", dtype, shape=(int(offsets[-1]),)
-    )
-    for start in range(0, len(offsets) - 1, _CHUNK):
-        lengths = sentences.lengths[start : start + _CHUNK]
-        stop = start + len(lengths)
-        begin, end = offsets[start], offsets[stop]
-        # Where a sentence's piece lies, less where it goes.
-        shifts = np.repeat(sentences.starts[start:stop] - offsets[start:stop], lengths)
-        ids[begin:end] = sentences.ids[np.arange(begin, end) + shifts]
-    ids.flush()

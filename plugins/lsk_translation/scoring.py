@@ -5,8 +5,7 @@ from collections.abc import Sequence
 
 from sacrebleu.metrics import BLEU, CHRF
 
-from ls_base.errors import InputError
-from lsk_engine.tasks.contract import Scores
+from lsk_engine import InputError, Scores
 
 
 def score(references: Sequence[str], hypotheses: Sequence[str]) -> Scores:

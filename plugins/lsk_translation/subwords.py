@@ -15,7 +15,8 @@ from typing import Literal
 
 import numpy as np
 
-from ls_base.errors import InputError, MissingExtraError
+from ls_base.errors import MissingExtraError
+from lsk_engine import InputError
 
 PAD_ID, UNKNOWN_ID, START_ID, END_ID = 0, 1, 2, 3
 _MOST_LINES = 1_000_000  # of a larger text, evenly spaced lines are trained on

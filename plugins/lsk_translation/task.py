@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lsk_engine.progress import Progress
-from lsk_engine.settings.config import Config
-from lsk_engine.tasks.contract import Examples, Scores, Task, TaskData
+from lsk_engine import Config, Examples, Progress, Scores, Task, TaskData
+from lsk_engine.data.prepared import is_prepared, open_prepared
 from lsk_translation import config as settings
 
 
@@ -26,9 +25,12 @@ class TranslationTask(Task):
 
     def load_data(self, config: Config, artifacts: Mapping[str, bytes] | None = None) -> TaskData:
         """Loads parallel text and encodes it in sub-words."""
-        from lsk_translation.data import load
+        from lsk_translation import data, prepared
 
-        return load(config, artifacts)
+        if is_prepared(config.data.source):
+            found = open_prepared(config.data.source, config.task)
+            return prepared.load_prepared(found, artifacts)
+        return data.load(config, artifacts)
 
     def prepare(self, config: Config, data: TaskData, directory: Path) -> None:
         """Writes sub-word ids, references and vocabulary."""

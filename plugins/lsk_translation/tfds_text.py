@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from ls_base.errors import InputError
-from lsk_engine.data.tfds_builder import find_split, missing_split, open_builder, read_in_order
-from lsk_translation.corpus import ParallelText
+from lsk_engine import InputError
+from lsk_engine.data.tfds_builder import find_split, missing_split, open_builder, read_split
+from lsk_translation.source_data import ParallelText
 
 _SPLITS = {
     "train": ("train",),
@@ -91,16 +91,9 @@ def _text_features(builder, source: str, target: str) -> tuple[str | None, tuple
 
 
 def _pairs(builder, split: str, path: str | None, names: tuple[str, str]) -> Iterator:
-    for example in _examples(builder, split):
+    for example in read_split(builder, split):
         texts = example if path is None else example[path]
         yield tuple(_text(texts[name]) for name in names)
-
-
-def _examples(builder, split: str) -> Iterator:
-    if builder.info.file_format.value == "array_record":
-        source = builder.as_data_source(split)
-        return (source[index] for index in range(len(source)))
-    return read_in_order(builder, split)
 
 
 def _text(value) -> str:

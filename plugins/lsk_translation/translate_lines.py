@@ -5,10 +5,11 @@ from collections.abc import Sequence
 import keras_hub  # noqa: F401 - registers the layers of the saved model
 
 from ls_base.errors import LsKerasError
+from lsk_engine import Config
+from lsk_engine.data.ragged import Ragged
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.run_directory import RunDirectory
-from lsk_engine.settings.config import Config
-from lsk_translation.data import VOCABULARY_FILE, Sentences
+from lsk_translation.data import VOCABULARY_FILE
 from lsk_translation.decoding import Translation, translate_sentences
 from lsk_translation.subwords import SubwordVocabulary
 from lsk_translation.translator import Translator
@@ -44,7 +45,7 @@ def translate_lines(
             f"Expected a model over the {vocabulary.size} sub-words of its vocabulary. "
             f"Received: one over {model.output_shape[-1]} classes"
         )
-    sentences = Sentences(*vocabulary.encode(lines))
+    sentences = Ragged(*vocabulary.encode(lines))
     for row in (sentences.lengths >= config.data.max_length).nonzero()[0]:
         reporter.warning(
             f"a line of {sentences.lengths[row]} pieces is longer than any in training "

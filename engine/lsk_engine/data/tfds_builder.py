@@ -2,7 +2,7 @@
 
 import difflib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ls_base.errors import InputError, MissingExtraError
@@ -74,6 +74,22 @@ def missing_split(builder, name: str, split: str) -> InputError:
     return InputError(
         f"Expected a {split} split in the TFDS data set {name!r}. Received: {available}"
     )
+
+
+def read_split(builder, split: str) -> Iterator:
+    """Yields the examples of a split in order; TensorFlow is needed for TFRecord files only.
+
+    Args:
+        builder: The data set.
+        split: One of its splits.
+
+    Raises:
+        MissingExtraError: If TensorFlow is needed and not installed.
+    """
+    if builder.info.file_format.value == "array_record":
+        source = builder.as_data_source(split)
+        return (source[index] for index in range(len(source)))
+    return read_in_order(builder, split)
 
 
 def read_in_order(builder, split: str, **options):

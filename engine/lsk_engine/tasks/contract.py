@@ -12,13 +12,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
-
 from lsk_engine.progress import Progress
 from lsk_engine.settings.config import Config, Preset
 
 if TYPE_CHECKING:
     import keras
+    import numpy as np
     from matplotlib.figure import Figure
 
 
@@ -31,7 +30,7 @@ class Examples(abc.ABC):
         references: What `Task.score` compares outputs with, one an example.
     """
 
-    sizes: np.ndarray | None = None
+    sizes: "np.ndarray | None" = None
     references: Sequence[Any] = ()
 
     @abc.abstractmethod
@@ -40,12 +39,14 @@ class Examples(abc.ABC):
 
     @abc.abstractmethod
     def gather(
-        self, rows: np.ndarray, size: int | None
-    ) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        self, rows: "np.ndarray", size: int | None
+    ) -> "tuple[dict[str, np.ndarray], np.ndarray]":
         """Returns `(inputs, labels)` of the examples `rows`, padded to `size`."""
 
-    def label_counts(self) -> np.ndarray:
+    def label_counts(self) -> "np.ndarray":
         """Returns how many labels that count each example has, int array `(n,)`; default: one."""
+        import numpy as np  # `lsk --help` waits for this module, and not for NumPy
+
         return np.ones(len(self), np.int64)
 
 
@@ -68,7 +69,7 @@ class TaskData:
     num_classes: int
     ignore_class: int | None
     class_names: Sequence[str]
-    class_counts: np.ndarray
+    class_counts: "np.ndarray"
     unused_classes: tuple[int, ...] = ()
     artifacts: Mapping[str, bytes] = dataclasses.field(default_factory=dict)
     notes: tuple[str, ...] = ()

@@ -51,6 +51,7 @@ def test_a_missing_file_is_told(folder):
         (idx(np.zeros(2)), "starts with 00 00 08 01"),
         (b"", "rank 3"),
     ],
+    ids=["cut off", "labels", "empty"],
 )
 def test_a_damaged_file_is_told(folder, content, message):
     (folder / "t10k-images.idx3-ubyte").write_bytes(content)

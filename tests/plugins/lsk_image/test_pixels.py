@@ -82,6 +82,7 @@ def test_arrays_are_brought_to_size_and_channels(colors):
         (encoded(np.zeros((9, 9, 3), np.uint8), mode="RGBA"), "row 1 of mode RGBA"),
         (encoded(np.zeros((9, 9, 3), np.uint8), "jpeg", mode="CMYK"), "row 1 of mode CMYK"),
     ],
+    ids=["cut off", "no image", "empty", "gray", "narrower", "transparent", "for print"],
 )
 def test_a_damaged_or_different_image_is_told_by_its_row(content, message):
     images = of([encoded(np.zeros((9, 9, 3), np.uint8)), content])

@@ -4,9 +4,9 @@ import pytest
 import speech_files
 from ls_base.errors import InputError
 from lsk_engine.data.configuration import resolve
+from lsk_engine.data.ragged import Ragged
 from lsk_speech.data import Utterances, encoded
-from lsk_speech.ragged import Ragged
-from lsk_speech.sources import Speech
+from lsk_speech.source_data import Speech
 from lsk_speech.task import SpeechTask
 from lsk_speech.units import END_ID, PAD_ID, START_ID, UNKNOWN_ID, make_units
 

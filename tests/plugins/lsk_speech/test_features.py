@@ -2,10 +2,10 @@ import keras
 import numpy as np
 from scipy.signal import savgol_coeffs
 
+from lsk_engine.data.ragged import Ragged
 from lsk_speech.features import log_mel, normalized_by_speaker, with_deltas
 from lsk_speech.frontend import LogMel
-from lsk_speech.ragged import Ragged
-from lsk_speech.sources import Speech
+from lsk_speech.source_data import Speech
 
 
 def test_log_mels_are_the_layers_whatever_stands_beside_them(rng):

@@ -1,11 +1,12 @@
 import os
+import platform
 
 import numpy as np
 import pytest
 
+from lsk_engine.data.ragged import Ragged
 from lsk_speech import speech_cache
-from lsk_speech.ragged import Ragged
-from lsk_speech.sources import Speech
+from lsk_speech.source_data import Speech
 from lsk_speech.speech_cache import cache_folder, cached
 
 
@@ -49,8 +50,8 @@ def test_what_could_not_be_finished_leaves_nothing(tmp_path):
 
 
 def test_what_a_killed_process_left_goes_away(tmp_path):
-    dead = tmp_path / ".words-0.making-99999999"
-    alive = tmp_path / f".words-0.making-{os.getppid()}"
+    dead = tmp_path / f".words-0.making-{platform.node()}-99999999"
+    alive = tmp_path / f".words-0.making-{platform.node()}-{os.getppid()}"
     for folder in (dead, alive):
         (folder / "test").mkdir(parents=True)
     check(cached(tmp_path, "words", {}, Maker()))
@@ -75,7 +76,8 @@ def test_a_full_disk_is_a_warning(tmp_path, monkeypatch, capsys):
     check(cached(tmp_path, "words", {}, Maker()))
     assert list(tmp_path.iterdir()) == []
     assert capsys.readouterr().err == (
-        f"Warning: speech is not kept for the next time: {tmp_path}: No space left on device\n"
+        "Warning: speech is not kept for the next time. "
+        f"Expected to be able to write {tmp_path}. Received: No space left on device\n"
     )
 
 

@@ -8,8 +8,9 @@ from ls_keras.calibration import TemperatureFit, calibrated
 from ls_keras.decoding import compiled
 from ls_keras.decoding.padded_batches import padded_size
 from lsk_engine.data.configuration import resolve
+from lsk_engine.data.ragged import Ragged
 from lsk_translation.config import DecodingConfig, ModelConfig
-from lsk_translation.data import Sentences
+from lsk_translation.data import with_ends
 from lsk_translation.decoding import translate_examples, translate_sentences
 from lsk_translation.model import build_transformer
 from lsk_translation.subwords import END_ID, PAD_ID, START_ID, SubwordVocabulary
@@ -30,7 +31,7 @@ def model(request):
 def some_sentences(n=7, seed=0):
     rng = np.random.default_rng(seed)
     lengths = rng.integers(1, 6, n)
-    return Sentences(
+    return Ragged(
         rng.integers(4, K, lengths.sum()).astype(np.int32), np.concatenate([[0], lengths.cumsum()])
     )
 
@@ -58,7 +59,7 @@ def greedy_by_full_passes(model, source, max_length):
 
 
 def test_one_beam_is_greedy_by_full_passes(model):
-    source = some_sentences().padded(np.arange(7), 6)
+    source = with_ends(some_sentences(), np.arange(7), 6)
     translator = Translator(model, DecodingConfig(1, length_ratio=1.0, length_margin=4))
     expected = greedy_by_full_passes(model, source, 10)
     for found, wanted in zip(translator.translate(source), expected, strict=True):
@@ -68,7 +69,7 @@ def test_one_beam_is_greedy_by_full_passes(model):
 def test_scores_are_those_of_full_passes(model):
     config = DecodingConfig(beam_size=3, length_penalty=0.6, length_ratio=0, length_margin=5)
     translator = Translator(model, config, num_return=3)
-    source = some_sentences().padded(np.arange(7), 6)
+    source = with_ends(some_sentences(), np.arange(7), 6)
     for row, hypotheses in enumerate(translator.translate(source, temperature=0.4)):
         scores = [score for _, score in hypotheses]
         assert scores == sorted(scores, reverse=True)
@@ -94,22 +95,22 @@ def test_a_model_that_emits_nan_is_reported():
     logits.set_weights([np.full_like(w, np.nan) for w in logits.get_weights()])
     translator = Translator(model, DecodingConfig(beam_size=2))
     with pytest.raises(LsKerasError, match="Expected finite logits from the model"):
-        translator.translate(some_sentences(1).padded(np.arange(1), 6))
+        translator.translate(with_ends(some_sentences(1), np.arange(1), 6))
 
 
 def test_padding_of_the_source_changes_nothing(model):
     sentences = some_sentences()
     rows = np.arange(7)
     target = np.full((7, 3), START_ID, np.int32)
-    narrow = model({"source": sentences.padded(rows, 6), "target": target})
-    wide = model({"source": sentences.padded(rows, 11), "target": target})
+    narrow = model({"source": with_ends(sentences, rows, 6), "target": target})
+    wide = model({"source": with_ends(sentences, rows, 11), "target": target})
     np.testing.assert_allclose(
         keras.ops.convert_to_numpy(narrow), keras.ops.convert_to_numpy(wide), atol=1e-5
     )
 
 
 def test_the_future_is_hidden(model):
-    source = some_sentences().padded(np.arange(7), 6)
+    source = with_ends(some_sentences(), np.arange(7), 6)
     target = np.full((7, 5), 5, np.int32)
     changed = target.copy()
     changed[:, 3:] = 9
@@ -125,7 +126,7 @@ def test_order_and_batch_size_make_no_difference():
     text = ["ab cd", "d", "abc dab " * 4, "bb", "a a a a", "cab", "dd dd"]
     vocabulary = SubwordVocabulary.train(text * 3, size=12, byte_fallback=False)
     model = build_transformer(ModelConfig(layers=1, width=16, feedforward=32), vocabulary.size)
-    sentences = Sentences(*vocabulary.encode(text))
+    sentences = Ragged(*vocabulary.encode(text))
     assert len({padded_size(int(n) + 1, Translator.shortest) for n in sentences.lengths}) > 1
     found = []
     for batch_size in (1, 3, 64):
@@ -161,7 +162,7 @@ def test_a_temperature_behind_the_logits_keeps_greedy_translations(tmp_path):
 
 def test_dividing_logits_in_the_model_or_in_the_search_is_the_same(model):
     scaled = calibrated(model, TemperatureFit(1.7, "nll", 1.0, 0.9, 0.1, 0.0, 9, 3, True))
-    source = some_sentences().padded(np.arange(7), 6)
+    source = with_ends(some_sentences(), np.arange(7), 6)
     config = DecodingConfig(beam_size=3, length_margin=3)
     inside = Translator(scaled, config).translate(source)
     outside = Translator(model, config).translate(source, temperature=1.7)

@@ -121,7 +121,9 @@ def test_empty_lines_only(tmp_path):
         read(write(tmp_path, **COMPLETE | {"train__en": "\n\n"}))
 
 
-@pytest.mark.parametrize("damage", [b"not gzip", gzip.compress(b"a\nb\n")[:-9]])
+@pytest.mark.parametrize(
+    "damage", [b"not gzip", gzip.compress(b"a\nb\n")[:-9]], ids=["not gzip", "cut off"]
+)
 def test_damaged_archive(tmp_path, damage):
     texts = COMPLETE | {"train__de__gz": damage}
     del texts["train__de"]

@@ -60,9 +60,9 @@ def test_prepared_data_are_the_data(written):
 def test_ids_stay_on_the_disk(written):
     _, data, directory = written
     train = TranslationTask().load_data(resolved(directory)).splits["train"]
-    assert isinstance(train.source.ids, np.memmap)
-    assert train.source.ids.dtype == np.uint16
-    assert len(train.target.ids) == data.splits["train"].target.lengths.sum()  # none left over
+    assert isinstance(train.source.values, np.memmap)
+    assert train.source.values.dtype == np.uint16
+    assert len(train.target.values) == data.splits["train"].target.lengths.sum()  # none left over
 
 
 def test_settings_given_again_must_be_the_same(written):

@@ -152,7 +152,7 @@ def test_ids_outside_the_vocabulary(vocabulary, wrong):
         vocabulary.decode([[5, wrong]])
 
 
-@pytest.mark.parametrize("model", [b"", b"nonsense", bytes(100)])
+@pytest.mark.parametrize("model", [b"", b"nonsense", bytes(100)], ids=["empty", "text", "zeros"])
 def test_bytes_that_are_no_model(model):
     with pytest.raises(InputError, match="bytes of a SentencePiece model"):
         SubwordVocabulary.from_bytes(model)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ls_base.errors import InputError
-from lsk_translation.corpus import load_corpus
+from lsk_translation.sources import load_source
 from lsk_translation.tfds_text import read_tfds
 
 PAIRS = {
@@ -49,9 +49,9 @@ def test_prepared_data(tmp_path, file_format):
 def test_environment_variable_is_read_at_the_call(tmp_path, monkeypatch):
     prepare(tmp_path, "own_pairs")
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
-    corpus = load_corpus("tfds:own_pairs", source_language="de", target_language="en")
+    corpus = load_source("tfds:own_pairs", source_language="de", target_language="en")
     assert corpus.splits["validation"].source == ("drei",)
-    assert len(load_corpus("own_pairs").splits["test"]) == 2
+    assert len(load_source("own_pairs").splits["test"]) == 2
 
 
 def test_official_name_over_own_data(tmp_path):
@@ -72,7 +72,7 @@ def test_official_name_over_own_data(tmp_path):
         },
         file_format="array_record",
     )
-    corpus = load_corpus("tfds:wmt14_translate/de-en", data_dir=tmp_path)
+    corpus = load_source("tfds:wmt14_translate/de-en", data_dir=tmp_path)
     assert sorted(corpus.splits["test"].source) == ["five", "four"]
 
 

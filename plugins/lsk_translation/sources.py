@@ -1,52 +1,17 @@
 """Parallel text by name: the generated `cldr`, a folder of one's own, or a TFDS data set."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from ls_base.errors import InputError
+from lsk_engine import InputError
+from lsk_engine.data.named_source import path_or_name
+from lsk_translation.parallel_text import read_folder
+from lsk_translation.source_data import Corpus, ParallelText
+from lsk_translation.tfds_text import read_tfds
 
 
-@dataclass(frozen=True)
-class ParallelText:
-    """One split: line `i` of `target` translates line `i` of `source`."""
-
-    source: tuple[str, ...]
-    target: tuple[str, ...]
-
-    def __post_init__(self):
-        if len(self.source) != len(self.target):
-            raise InputError(
-                "Expected as many target as source lines. "
-                f"Received: {len(self.source)} source and {len(self.target)} target lines"
-            )
-
-    def __len__(self) -> int:
-        return len(self.source)
-
-
-@dataclass(frozen=True)
-class Corpus:
-    """Parallel text in splits.
-
-    Attributes:
-        name: As the user called it.
-        source_language: Language code.
-        target_language: Language code.
-        splits: "train", "validation" and "test"; further test sets under their own names.
-        notes: What a report should say about the data.
-    """
-
-    name: str
-    source_language: str
-    target_language: str
-    splits: Mapping[str, ParallelText]
-    notes: tuple[str, ...] = ()
-
-
-def load_corpus(
+def load_source(
     data: str,
     *,
     pairs: int | None = None,
@@ -58,8 +23,7 @@ def load_corpus(
     """Loads parallel text.
 
     Args:
-        data: "cldr", the path of a folder (with a separator, or existing), or "tfds:NAME/CONFIG";
-            any other name is looked for in TFDS too.
+        data: "cldr", or a path or name as `lsk_engine.data.named_source.path_or_name` has it.
         pairs: Number of training pairs. `None`: 40,000 of cldr, all of other data. Of other data,
             as many are drawn at random by the seed; their order stays.
         seed: Of the generated text or the draw.
@@ -79,23 +43,14 @@ def load_corpus(
         raise InputError(f"Expected at least 1 training pair. Received: pairs={pairs}")
     if data == "cldr":
         return _cldr(pairs, seed, source_language, target_language)
-    if not data.startswith("tfds:") and _is_path(data):
-        from lsk_translation.parallel_text import read_folder
-
-        splits, notes = read_folder(Path(data).expanduser(), source_language, target_language)
+    found = path_or_name(data)
+    if isinstance(found, Path):
+        splits, notes = read_folder(found, source_language, target_language)
     else:
-        from lsk_translation.tfds_text import read_tfds
-
-        name = data.removeprefix("tfds:")
-        splits, notes = read_tfds(name, source_language, target_language, data_dir=data_dir)
+        splits, notes = read_tfds(found, source_language, target_language, data_dir=data_dir)
     if pairs is not None:
         splits["train"], notes = _draw(splits["train"], pairs, seed, notes)
     return Corpus(data, source_language, target_language, splits, tuple(notes))
-
-
-def _is_path(data: str) -> bool:
-    path = Path(data).expanduser()
-    return path.exists() or path.is_absolute() or data.startswith((".", "~"))
 
 
 def _cldr(pairs: int | None, seed: int, source: str, target: str) -> Corpus:

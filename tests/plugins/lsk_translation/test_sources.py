@@ -3,7 +3,8 @@ import gzip
 import pytest
 
 from ls_base.errors import InputError
-from lsk_translation.corpus import ParallelText, load_corpus
+from lsk_translation.source_data import ParallelText
+from lsk_translation.sources import load_source
 
 
 @pytest.fixture
@@ -16,7 +17,7 @@ def folder(tmp_path):
 
 
 def test_cldr():
-    corpus = load_corpus("cldr", pairs=300)
+    corpus = load_source("cldr", pairs=300)
     assert (corpus.name, corpus.source_language, corpus.target_language) == ("cldr", "en", "de")
     assert {name: len(split) for name, split in corpus.splits.items()} == {
         "train": 300,
@@ -27,14 +28,14 @@ def test_cldr():
 
 
 def test_cldr_in_the_other_direction():
-    forward = load_corpus("cldr", pairs=20).splits
-    back = load_corpus("cldr", pairs=20, source_language="de", target_language="en").splits
+    forward = load_source("cldr", pairs=20).splits
+    back = load_source("cldr", pairs=20, source_language="de", target_language="en").splits
     for name in forward:
         assert back[name] == ParallelText(forward[name].target, forward[name].source)
 
 
 def test_folder(folder):
-    corpus = load_corpus(str(folder))
+    corpus = load_source(str(folder))
     assert corpus.splits["train"].source == tuple(f"en train {i}" for i in range(6))
     assert corpus.splits["validation"].target == ("de val 0", "de val 1")
     assert len(corpus.splits["test"]) == 2
@@ -42,24 +43,24 @@ def test_folder(folder):
 
 def test_relative_paths_and_names_without_a_separator(folder, monkeypatch):
     monkeypatch.chdir(folder.parent)
-    assert len(load_corpus(folder.name).splits["train"]) == 6
-    assert len(load_corpus(f"./{folder.name}").splits["train"]) == 6
+    assert len(load_source(folder.name).splits["train"]) == 6
+    assert len(load_source(f"./{folder.name}").splits["train"]) == 6
 
 
 def test_fewer_pairs_of_a_folder_are_drawn_by_seed_in_order(folder):
-    few = load_corpus(str(folder), pairs=3, seed=1)
+    few = load_source(str(folder), pairs=3, seed=1)
     numbers = [int(line.split()[-1]) for line in few.splits["train"].source]
     assert numbers == sorted(set(numbers))
     assert len(numbers) == 3
     assert [line.split()[-1] for line in few.splits["train"].target] == list(map(str, numbers))
     assert "3 of 6 pairs, drawn with seed 1" in few.notes[-1]
-    draws = {load_corpus(str(folder), pairs=3, seed=s).splits["train"].source for s in range(8)}
+    draws = {load_source(str(folder), pairs=3, seed=s).splits["train"].source for s in range(8)}
     assert len(draws) > 1
     assert few.splits["train"].source in draws
 
 
 def test_languages_name_the_sides(folder):
-    corpus = load_corpus(str(folder), source_language="de", target_language="en")
+    corpus = load_source(str(folder), source_language="de", target_language="en")
     assert corpus.splits["train"].source[0] == "de train 0"
 
 
@@ -74,12 +75,12 @@ def test_languages_name_the_sides(folder):
 )
 def test_mistakes(options, message):
     with pytest.raises(InputError, match=message):
-        load_corpus(**options)
+        load_source(**options)
 
 
 def test_more_pairs_than_a_folder_has(folder):
     with pytest.raises(InputError, match=r"at most 6 training pairs. Received: pairs=7"):
-        load_corpus(str(folder), pairs=7)
+        load_source(str(folder), pairs=7)
 
 
 def test_unequal_sides():

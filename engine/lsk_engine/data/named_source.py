@@ -1,0 +1,29 @@
+"""What a task's `data.source` says besides names of its own: a path, or a TFDS data set."""
+
+from pathlib import Path
+
+_PREFIX = "tfds:"
+
+
+def path_or_name(source: str) -> Path | str:
+    """Returns the path that `source` is, or the name of a data set of TensorFlow Datasets.
+
+    A path exists, is absolute, or begins with `.` or `~`: names have separators too
+    (`wmt14_translate/de-en`). After `tfds:` comes a name, whatever exists.
+
+    Args:
+        source: As the user wrote it.
+
+    Returns:
+        A `Path`, a leading `~` expanded; or a `str`, `tfds:` taken away.
+
+    Example:
+        >>> path_or_name("cifar10"), path_or_name("tfds:mnist:3.0.1")
+        ('cifar10', 'mnist:3.0.1')
+        >>> path_or_name("./photos").name
+        'photos'
+    """
+    if source.startswith(_PREFIX):
+        return source.removeprefix(_PREFIX)
+    path = Path(source).expanduser()
+    return path if path.exists() or path.is_absolute() or source.startswith((".", "~")) else source

@@ -1,0 +1,73 @@
+"""The files of prepared data that are the same for any task: artifacts, and the splits' names.
+
+```
+DIR/ARTIFACT     each file of `TaskData.artifacts`
+DIR/splits.json  the names of the splits, in order
+DIR/SPLIT/       what the task writes of each
+```
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from ls_base.errors import InputError
+from ls_base.files import read_json, write_json
+from lsk_engine.data.prepared import PreparedData
+from lsk_engine.tasks.contract import Examples, TaskData
+
+_SPLITS_FILE = "splits.json"
+Split = TypeVar("Split", bound=Examples)
+
+
+def write_splits(data: TaskData, directory: Path, write: Callable[[Examples, Path], None]) -> None:
+    """Writes artifacts and splits, as a task's `prepare` has to.
+
+    Args:
+        data: The data as they were loaded.
+        directory: An empty directory.
+        write: Writes a split into a folder, which it makes.
+    """
+    for name, content in data.artifacts.items():
+        (directory / name).write_bytes(content)
+    for name, examples in data.splits.items():
+        write(examples, directory / name)
+    write_json(directory / _SPLITS_FILE, list(data.splits))
+
+
+def read_splits(prepared: PreparedData, read: Callable[[Path], Split]) -> dict[str, Split]:
+    """Reads the splits in their order.
+
+    Args:
+        prepared: What `write_splits` wrote.
+        read: Reads the split in a folder.
+    """
+    return {name: read(prepared.path / name) for name in read_json(prepared.path / _SPLITS_FILE)}
+
+
+def read_artifacts(
+    prepared: PreparedData,
+    names: Iterable[str],
+    artifacts: Mapping[str, bytes] | None,
+    *,
+    what: str,
+) -> dict[str, bytes]:
+    """Reads the artifacts, which must be those of the run that the data are for.
+
+    Args:
+        prepared: What `write_splits` wrote.
+        names: The artifacts that a task may have.
+        artifacts: Of the run; `None`: there is none yet.
+        what: What they hold, for the error.
+
+    Raises:
+        InputError: If the run's artifacts are others.
+    """
+    files = [prepared.path / name for name in names]
+    stored = {file.name: file.read_bytes() for file in files if file.is_file()}
+    if artifacts is not None and dict(artifacts) != stored:
+        raise InputError(
+            "Expected the data that the run was trained on. Received: "
+            f"{prepared.path}, prepared with {what}"
+        )
+    return stored

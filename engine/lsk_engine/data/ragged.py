@@ -1,0 +1,152 @@
+"""Rows of unequal length in one flat array: samples, feature frames, tokens, lines of text."""
+
+import copy
+import itertools
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from ls_base.errors import InputError
+
+_SHORT = 256  # up to which one gather of all values is faster than a copy a row
+_AT_ONCE = 1 << 24  # bounds the memory that writing as another dtype takes
+
+
+class Ragged:
+    """Rows one after another, padded when somebody asks for some.
+
+    Args:
+        values: `(total, ...)`, in memory or memory-mapped.
+        offsets: int64 `(n + 1,)`: row i is `values[offsets[i] : offsets[i + 1]]`.
+
+    Example:
+        >>> rows = Ragged.of([np.array([1, 2, 3]), np.array([4])])
+        >>> rows.padded(np.array([1, 0]), 5, end=9).tolist()
+        [[4, 9, 0, 0, 0], [1, 2, 3, 9, 0]]
+    """
+
+    def __init__(self, values: np.ndarray, offsets: np.ndarray):
+        self.values, self.starts = values, offsets[:-1]
+        self.lengths: np.ndarray = np.diff(offsets)
+
+    @classmethod
+    def of(cls, rows: Iterable[np.ndarray]) -> "Ragged":
+        """Joins arrays that agree in all axes but the first; at least one."""
+        arrays = list(rows)
+        return cls(np.concatenate(arrays), offsets([len(array) for array in arrays]))
+
+    @classmethod
+    def open(cls, values_file: Path, offsets_file: Path) -> "Ragged":
+        """Opens what `save` wrote; the values stay on the disk."""
+        return cls(np.load(values_file, mmap_mode="r"), np.load(offsets_file))
+
+    def save(
+        self,
+        values_file: Path,
+        offsets_file: Path,
+        dtype: np.dtype | None = None,
+        *,
+        version: tuple[int, int] = (1, 0),
+    ) -> None:
+        """Writes these rows alone, one after another, and flushes them to the disk.
+
+        Args:
+            values_file: A new `.npy` file for the values.
+            offsets_file: Another for where rows begin, and the end of the last.
+            dtype: Of the values in the file; `None`: as they are.
+            version: Of the `.npy` format of the values, (1, 0) or (2, 0).
+        """
+        dtype = self.values.dtype if dtype is None else np.dtype(dtype)
+        ends = offsets(self.lengths)
+        header = {
+            "descr": np.lib.format.dtype_to_descr(dtype),
+            "fortran_order": False,
+            "shape": (int(ends[-1]), *self.values.shape[1:]),
+        }
+        begin = {
+            (1, 0): np.lib.format.write_array_header_1_0,
+            (2, 0): np.lib.format.write_array_header_2_0,
+        }[version]
+        # Not through a memory map: that would end a full disk with a bus error.
+        with values_file.open("wb") as file:
+            begin(file, header)
+            for run in self._runs():
+                for start in range(0, len(run), _AT_ONCE):
+                    file.write(np.ascontiguousarray(run[start : start + _AT_ONCE], dtype).data)
+            _flush(file)
+        with offsets_file.open("wb") as file:
+            np.save(file, ends)
+            _flush(file)
+
+    def take(self, rows: np.ndarray) -> "Ragged":
+        """Returns the rows `rows`; the values are shared."""
+        taken = copy.copy(self)
+        taken.starts, taken.lengths = self.starts[rows], self.lengths[rows]
+        return taken
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def __getitem__(self, row: int) -> np.ndarray:
+        return self.values[self.starts[row] : self.starts[row] + self.lengths[row]]
+
+    def padded(self, rows: np.ndarray, size: int, dtype=None, *, end=None) -> np.ndarray:
+        """Returns `(len(rows), size, ...)`: rows as `dtype`, then zeros.
+
+        Args:
+            rows: Which, at least one.
+            size: What they are padded to.
+            dtype: Of the result; `None`: as the values.
+            end: What is put behind each row; `None`: nothing.
+
+        Raises:
+            InputError: If a row does not fit.
+        """
+        starts, lengths = self.starts[rows], self.lengths[rows]
+        needed = int(lengths.max()) + (end is not None)
+        if needed > size:
+            raise InputError(
+                f"Expected a size of at least {needed} for these rows. Received: {size}"
+            )
+        shape = (len(rows), size, *self.values.shape[1:])
+        out = np.zeros(shape, self.values.dtype if dtype is None else dtype)
+        if size <= _SHORT:
+            positions = np.arange(size)
+            inside = positions < lengths[:, None]
+            out[inside] = self.values[(starts[:, None] + positions)[inside]]
+        else:
+            for target, row, length in zip(out, rows, lengths, strict=True):
+                target[:length] = self[row]
+        if end is not None:
+            out[np.arange(len(rows)), lengths] = end
+        return out
+
+    def flattened(self) -> tuple[np.ndarray, np.ndarray]:
+        """Returns values and offsets of these rows alone, in order."""
+        return np.concatenate([self.values[:0], *self._runs()]), offsets(self.lengths)
+
+    def _runs(self) -> Iterator[np.ndarray]:
+        """Yields the values of these rows in order, those that lie side by side at once."""
+        ends = self.starts + self.lengths
+        apart = np.flatnonzero(self.starts[1:] != ends[:-1]) + 1
+        for first, last in itertools.pairwise([0, *apart.tolist(), len(self)]):
+            if first < last:
+                yield self.values[self.starts[first] : ends[last - 1]]
+
+
+def offsets(lengths: Sequence[int] | np.ndarray) -> np.ndarray:
+    """Returns where rows of these lengths begin, and where the last one ends.
+
+    Example:
+        >>> offsets([3, 0, 1]).tolist()
+        [0, 3, 3, 4]
+    """
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths, dtype=np.int64)])
+
+
+def _flush(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())

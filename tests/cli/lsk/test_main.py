@@ -1,0 +1,60 @@
+"""What `lsk` waits for before it answers."""
+
+import importlib.metadata
+import json
+import subprocess
+import sys
+
+import click
+import pytest
+
+from ls_base.files import write_json
+from lsk.main import cli
+from lsk_engine.runs.run_directory import RunDirectory
+
+CODE = """
+import atexit, json, sys
+atexit.register(lambda: open("modules.json", "w").write(json.dumps(list(sys.modules))))
+from lsk.main import main
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["--version"], ["tasks"], ["show", "run"], ["train", "--help"]],
+    ids=" ".join,
+)
+def test_what_only_reads_waits_for_no_array(arguments, tmp_path):
+    run = RunDirectory.create(tmp_path / "run", {"task": "translation", "preset": "cldr-small"})
+    scores = {"nll": 1.0, "accuracy": 0.5, "loss": 1.0}
+    results = {"run": "run", "alpha": 0.1, "labels": {}, "signatures": {}, "notes": []}
+    write_json(run.metrics_file, {**results, "test": scores})
+    done = subprocess.run(
+        [sys.executable, "-c", CODE, *arguments], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout
+    imported = {
+        name.partition(".")[0] for name in json.loads((tmp_path / "modules.json").read_text())
+    }
+    assert {"lsk", "lsk_engine"} <= imported
+    assert not imported & {"numpy", "keras", "tensorflow", "jax", "torch", "scipy", "matplotlib"}
+
+
+def test_plugins_are_looked_for_once_a_call(monkeypatch):
+    calls = []
+    found = importlib.metadata.entry_points
+
+    def counted(**chosen):
+        calls.append(chosen)
+        return found(**chosen)
+
+    monkeypatch.setattr(importlib.metadata, "entry_points", counted)
+    for _ in range(2):
+        calls.clear()
+        context = click.Context(cli)
+        names = cli.list_commands(context)
+        assert "translate" in names
+        assert all(cli.get_command(context, name) for name in names)
+        assert len(calls) == 1

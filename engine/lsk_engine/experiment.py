@@ -42,7 +42,7 @@ def run_experiment(
         The final scores, as in the run's `metrics.json`.
 
     Raises:
-        Interrupted: After Ctrl-C or SIGTERM; the run can be resumed.
+        Interrupted: After Ctrl-C or another signal to stop; the run can be resumed.
         InputError: If another process is at work in the run.
         DivergenceError: If the loss or the state is not finite; no checkpoint has such a state.
         LsKerasError: If something that the user passed can't be used.

@@ -116,7 +116,7 @@ def run_to_end(task, config, run, reporter, *, resume: bool, as_json: bool) -> N
             results = run_experiment(task, config, run, reporter, resume=resume)
         except Interrupted as stop:
             reporter.warning(f"{stop}; go on with: lsk train --resume {run.path}")
-            raise click.exceptions.Exit(130) from None
+            raise click.exceptions.Exit(stop.exit_code) from None
     show(results, as_json)
 
 

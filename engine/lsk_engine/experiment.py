@@ -17,7 +17,6 @@ from typing import Any
 
 from lsk_engine.progress import Reporter, duration
 from lsk_engine.runs.checkpoints import Checkpoints
-from lsk_engine.runs.lock import at_work_in
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.scoring.evaluate import evaluate
 from lsk_engine.settings.config import Config
@@ -42,13 +41,13 @@ def run_experiment(
         The final scores, as in the run's `metrics.json`.
 
     Raises:
-        Interrupted: After Ctrl-C or SIGTERM; the run can be resumed.
+        Interrupted: After Ctrl-C or another signal to stop; the run can be resumed.
         InputError: If another process is at work in the run.
         DivergenceError: If the loss or the state is not finite; no checkpoint has such a state.
         LsKerasError: If something that the user passed can't be used.
     """
     start = time.monotonic()
-    with at_work_in(run):
+    with run.at_work():
         data = load(task, config, run, resume=resume)
         for note in data.notes:
             reporter.message(f"Note: {note}")

@@ -46,6 +46,7 @@ class Checkpoints:
         model: keras.Model,
         step: int,
         check: Callable[[int, Mapping[str, np.ndarray]], None] = lambda step, state: None,
+        more: Mapping[str, np.ndarray] | None = None,
     ) -> None:
         """Writes the state after `step` steps, then removes what need not be kept.
 
@@ -53,6 +54,8 @@ class Checkpoints:
             model: A built, compiled model.
             step: How many steps it was trained for.
             check: Called with the step and the state before it is written; may refuse it.
+            more: Further arrays to be kept with it, by names that begin with none of `model/`,
+                `optimizer/` and `metric/`.
         """
         if hasattr(model, "jax_state_sync"):  # within fit, JAX holds the state outside the model
             model.jax_state_sync()
@@ -60,7 +63,7 @@ class Checkpoints:
         check(step, state)
         state |= _numbers({f"metric/{i}": v for i, v in enumerate(model.metrics_variables)})
         buffer = io.BytesIO()
-        np.savez(buffer, allow_pickle=False, step=np.int64(step), **state)
+        np.savez(buffer, allow_pickle=False, step=np.int64(step), **state, **(more or {}))
         write_bytes(self._file(step), buffer.getbuffer())
         for old in self.steps()[: -self.kept]:
             of_every = self.kept_every and old % self.kept_every == 0

@@ -10,11 +10,11 @@ from lsk_engine.devices import strategy
 from lsk_engine.devices.precision import precision
 from lsk_engine.devices.xla import jit_compile
 from lsk_engine.progress import Reporter
-from lsk_engine.runs.checkpoints import Checkpoints
+from lsk_engine.runs.checkpoints import Checkpoints, restore_metrics
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.settings.config import Config
 from lsk_engine.tasks.contract import Task, TaskData
-from lsk_engine.training.checkpointing import CheckpointEvery
+from lsk_engine.training.checkpointing import CheckpointEvery, StopsValidation
 from lsk_engine.training.divergence import FiniteWatch
 from lsk_engine.training.optimizers import average_last, build_optimizer
 from lsk_engine.training.signals import stop_on_signal
@@ -44,7 +44,7 @@ def train(
         resume: Whether to go on from the run's newest checkpoint.
 
     Raises:
-        Interrupted: After Ctrl-C or SIGTERM; the run can be resumed.
+        Interrupted: After Ctrl-C or another signal to stop; the run can be resumed.
         DivergenceError: If the loss or the state is not finite; no checkpoint has such a state.
         LsKerasError: If something that the user passed can't be used.
     """
@@ -91,19 +91,30 @@ def train(
                 watch=watch,
                 restored=restored,
             )
-            while step < total:
-                epoch = step // source.steps_per_epoch
-                end = min((epoch + 1) * source.steps_per_epoch, total)
-                loss_of_epoch = _fit(learner, source, step, end, [log, saver])
-                step, scores = end, {}
+
+            def end_epoch(loss_of_epoch: float) -> None:
+                saver.stop_before_validation(loss_of_epoch)
+                epoch, scores = (step - 1) // source.steps_per_epoch, {}
                 if step == total or (epoch + 1) % options.validate_every == 0:
                     scores = validator.evaluate(
                         as_dataset(validation, 0, validation.steps_per_epoch),
+                        callbacks=[StopsValidation(saver, loss_of_epoch)],
                         return_dict=True,
                         verbose=0,
                     )
                 log.end_epoch(epoch, loss_of_epoch, scores)
-                saver.end_epoch()  # after the history has its entry: neither is lost without both
+                # After the history has its entry: neither is lost without both.
+                saver.end_epoch(loss_of_epoch)
+
+            owed = saver.owed_loss()
+            if owed is not None:
+                saver.set_model(learner)
+                restore_metrics(learner, restored or {})
+                end_epoch(owed)
+            while step < total:
+                start = step
+                step = min((start // source.steps_per_epoch + 1) * source.steps_per_epoch, total)
+                end_epoch(_fit(learner, source, start, step, [log, saver]))
         if config.optimizer.ema:
             average_last(learner)
         if averaged:

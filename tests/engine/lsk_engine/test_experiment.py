@@ -20,7 +20,7 @@ from lsk_engine.runs.checkpoints import Checkpoints
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.scoring.calibrate import calibrate
 from lsk_engine.scoring.evaluate import evaluate
-from lsk_engine.training.checkpointing import CheckpointEvery, Interrupted
+from lsk_engine.training.checkpointing import CheckpointEvery, Interrupted, StopsValidation
 from lsk_engine.training.divergence import DivergenceError
 from lsk_engine.training.optimizers import build_optimizer
 from tiny_task import TinyTask
@@ -140,6 +140,41 @@ def test_an_interrupted_run_goes_on_to_the_same_end(finished, tmp_path, stop_at,
     assert Checkpoints(run.checkpoints).steps()[-1] == stop.value.step < STEPS
     run_experiment(task, resolved, run, silent(), resume=True)
     assert_same_end(whole, run)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1])
+@pytest.mark.parametrize("during", ["the last step", "validation"])
+def test_a_signal_at_the_end_of_an_epoch_is_heard(finished, tmp_path, during, number, monkeypatch):
+    """Neither waits for the validation; the history of the epoch is made up for on resuming."""
+    _, _, whole = finished
+    task, resolved, run = start(tmp_path)
+    end = STEPS if during == "the last step" else STEPS // 2
+    with monkeypatch.context() as patch:
+        if during == "the last step":
+            _signal_at(patch, CheckpointEvery, "on_train_batch_end", number, STEPS)
+        else:
+            _signal_at(patch, StopsValidation, "on_test_batch_end", number, 1)
+        with pytest.raises(Interrupted) as stop:
+            run_experiment(task, resolved, run, silent())
+    assert stop.value.exit_code == 128 + number
+    assert Checkpoints(run.checkpoints).steps()[-1] == stop.value.step == end
+    assert not run.model_file.exists()
+    assert all(entry["step"] < end for entry in run.read_history())
+    run_experiment(task, resolved, run, silent(), resume=True)
+    assert_same_end(whole, run)
+
+
+def _signal_at(patch, owner, method, number, at):
+    """Sends this process a signal at the `at`-th call of a callback's method."""
+    original, calls = getattr(owner, method), []
+
+    def signaling(self, *args, **kwargs):
+        calls.append(method)
+        if len(calls) == at:
+            os.kill(os.getpid(), number)
+        return original(self, *args, **kwargs)
+
+    patch.setattr(owner, method, signaling)
 
 
 def assert_same_end(first, second):

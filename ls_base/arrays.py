@@ -141,7 +141,7 @@ def open_npy(
         dtype, shape, fortran = _header(file, str(path), expected, error)
         start, size = file.tell(), os.fstat(file.fileno()).st_size
         _check_size(str(path), size - start, dtype, shape, error)
-        if not mapped or 0 in shape:
+        if not mapped:
             values = _filled(file, dtype, shape, fortran)
             _check_finite(values, str(path), expected, error)
             return values
@@ -216,13 +216,13 @@ def _check_size(
 def _filled(file, dtype: np.dtype, shape: tuple[int, ...], fortran: bool) -> np.ndarray:
     values = np.empty(math.prod(shape), dtype)
     if values.nbytes:
-        into = memoryview(values.view(np.uint8))
+        into = values.view(np.uint8)
         done = 0
         while done < len(into):
             part = file.read(min(_AT_ONCE, len(into) - done))
             if not part:
                 raise EOFError("the file ends within an array")
-            into[done : done + len(part)] = part
+            into[done : done + len(part)] = np.frombuffer(part, np.uint8)
             done += len(part)
     return values.reshape(shape, order="F" if fortran else "C")
 

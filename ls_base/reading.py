@@ -1,18 +1,20 @@
 """Opening files that somebody else may have made: regular ones, of a size that memory holds."""
 
 import errno
+import io
 import os
+import re
 import stat
 import zlib
 from pathlib import Path
-from typing import BinaryIO
 
-from ls_base.errors import FileError, LsKerasError
+from ls_base.errors import FileError, InputError, LsKerasError
 
 FREE = 1 << 28  # bytes that may be unpacked from however few
 RATIO = 100  # and beyond: so many times the packed bytes; deflate's most is about 1,000
 _AT_ONCE = 1 << 20
 _SHOWN = 80
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
 
 
 def shown(value: object) -> str:
@@ -29,7 +31,41 @@ def shown(value: object) -> str:
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(text):,} characters)"
 
 
-def open_regular(path: Path, *, error: type[LsKerasError] = FileError) -> BinaryIO:
+def is_text(value: str) -> bool:
+    """Returns whether a string can be a path and be printed: without NUL and half characters."""
+    return _NO_TEXT.search(value) is None
+
+
+def is_regular(path: Path) -> bool:
+    """Returns whether there is a regular file; of a path that can't be one, false.
+
+    Args:
+        path: Any path, also one that is too long for the system.
+    """
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def expanded(path: str) -> Path:
+    """Returns a path that a user wrote, `~` expanded.
+
+    Args:
+        path: The path.
+
+    Raises:
+        InputError: If it has a NUL, or `~` names nobody.
+    """
+    if not is_text(path):
+        raise InputError(f"Expected a path. Received: {shown(path)}")
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise InputError(f"Expected a path whose ~ is known. Received: {shown(path)}") from error
+
+
+def open_regular(path: Path, *, error: type[LsKerasError] = FileError) -> io.BufferedReader:
     """Opens a regular file to be read, and never waits for one that is none.
 
     Args:
@@ -50,7 +86,7 @@ def open_regular(path: Path, *, error: type[LsKerasError] = FileError) -> Binary
         os.close(descriptor)
         what = "a folder" if path.is_dir() else "a named pipe, a device or the like"
         raise error(f"Expected a regular file {path}. Received: {what}")
-    return open(descriptor, "rb")  # noqa: SIM115 - the caller closes it
+    return io.BufferedReader(io.FileIO(descriptor))
 
 
 def read_bytes(
@@ -78,9 +114,7 @@ def read_bytes(
             ) from refused
 
 
-def read_unpacked(
-    path: Path, *, free: int = FREE, error: type[LsKerasError] = FileError
-) -> bytes:
+def read_unpacked(path: Path, *, free: int = FREE, error: type[LsKerasError] = FileError) -> bytes:
     """Reads a regular file whole, unpacked if its name ends in `.gz`.
 
     Args:
@@ -163,7 +197,7 @@ def inside(folder: Path, name: str, *, error: type[LsKerasError] = FileError) ->
     """
     path = folder / name
     try:
-        within = bool(name) and "\0" not in name and not Path(name).is_absolute()
+        within = bool(name) and is_text(name) and not Path(name).is_absolute()
         within = within and ".." not in Path(name).parts
         within = within and path.resolve().is_relative_to(folder.resolve())
     except (OSError, RuntimeError, ValueError):  # a circle of links, a name too long

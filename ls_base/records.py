@@ -12,7 +12,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 
 from ls_base.errors import FileError, LsKerasError
-from ls_base.reading import read_bytes, shown
+from ls_base.reading import is_text, read_bytes, shown
 
 T = TypeVar("T")
 _LARGEST = 1.7976931348623157e308  # a bound that NaN and infinity do not keep
@@ -21,14 +21,13 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 _MOST_BYTES = 1 << 26
 _DEEPEST = 50
-_NO_TEXT = re.compile("[\0\ud800-\udfff]")
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """Base of what a JSON file holds; keys that it does not name are left out.
 
     Example:
-    >>> class Point(Record):
+    >>> class Point(Record, frozen=True):
     ...     x: Finite
     >>> decode_record(b'{"x": 1, "color": "red"}', Point, "point.json")
     Point(x=1.0)
@@ -37,6 +36,10 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         ...
     ls_base.errors.FileError: Expected x in point.json to be a finite number. Received: nan
     """
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns what `write_json` writes, and a reader reads."""
+        return msgspec.to_builtins(self)
 
 
 def read_record(
@@ -141,7 +144,7 @@ def _check(value: Any, name: str, error: type[LsKerasError]) -> None:
                 inner += item.values()
             elif isinstance(item, list):
                 inner += item
-            elif isinstance(item, str) and not _is_text(item):
+            elif isinstance(item, str) and not is_text(item):
                 raise error(
                     f"Expected text without NUL and half characters in {name}. "
                     f"Received: {shown(item)}"
@@ -149,10 +152,6 @@ def _check(value: Any, name: str, error: type[LsKerasError]) -> None:
         level = inner
     if level:
         raise error(_TOO_DEEP.format(name))
-
-
-def _is_text(value: str) -> bool:
-    return _NO_TEXT.search(value) is None
 
 
 def _explained(message: str, value: Any, name: str) -> str:

@@ -12,6 +12,7 @@ from ls_base.errors import FileError
 from ls_base.files import new_folder, remove_unfinished, writing
 from lsk_engine import InputError
 from lsk_engine.progress import Reporter
+from lsk_engine.settings.written_folders import mark
 from lsk_speech.source_data import Speech
 from lsk_speech.stored_speech import read_speech, write_speech
 
@@ -49,6 +50,7 @@ def cached(folder: Path, name: str, key: Mapping[str, Any], make: Callable[[], S
     try:
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
+            mark(folder)
             remove_unfinished(folder, _MAKING)
             with new_folder(path, mark=_MAKING) as made:
                 for split, speech in splits.items():

@@ -50,7 +50,7 @@ def train(
     """
     options = config.training
     keras.utils.set_random_seed(options.seed)
-    data = with_teacher_logits(task, config, data, reporter)
+    data = with_teacher_logits(task, config, data, reporter, stored=resume)
     source = training_source(config, data)
     total = options.steps or (options.epochs or 1) * source.steps_per_epoch
     averaged = averaged_steps(total, options.checkpoint_every, options.average_last)

@@ -103,9 +103,9 @@ def test_spoiled_files_are_told(directory, change, message):
     ("manifest", "message"),
     [
         ("{", "Expected a JSON file"),
-        ("[]", "Expected the manifest of a prepared data set"),
-        ({"schema": 2}, "task 'tiny', schema 1. Received: .*'tiny', schema 2"),
-        ({"task": "other"}, "prepared for 'other'"),
+        ("[]", "Expected schema 1 in .*prepared.json. Received: none"),
+        ({"schema": 2}, "Expected schema 1 in .*prepared.json. Received: 2"),
+        ({"task": "other"}, "Expected .*prepared.json as it was written"),
     ],
 )
 def test_spoiled_manifests_are_told(directory, manifest, message):

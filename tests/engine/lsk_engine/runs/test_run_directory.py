@@ -9,13 +9,14 @@ from lock_holder import held_by_another_process
 from ls_base.errors import FileError, InputError
 from ls_base.files import write_json
 from lsk_engine.runs.run_directory import RunDirectory
+from stored_files import CONFIG, history
 
 
 def test_create_then_open(tmp_path):
-    run = RunDirectory.create(tmp_path / "run", {"task": "translation"})
+    run = RunDirectory.create(tmp_path / "run", CONFIG)
     run.write_artifacts({"words": b"\x00\xff"})
     again = RunDirectory.open(tmp_path / "run")
-    assert again.read_config() == {"task": "translation"}
+    assert again.read_config() == CONFIG
     assert again.read_artifacts() == {"words": b"\x00\xff"}
     (start,) = again.read_starts()
     assert start["packages"]["keras"]
@@ -44,7 +45,7 @@ def test_a_path_that_cannot_be_a_directory_is_told(tmp_path):
 def test_history_is_cut_to_the_step_that_a_run_resumes_from(tmp_path):
     run = RunDirectory.create(tmp_path / "run", {})
     for step in (10, 20, 30):
-        run.append_history({"step": step})
+        run.append_history(history(step))
     with run.history_file.open("a") as file:
         file.write('{"step": 4')  # what a crash leaves
     assert [e["step"] for e in run.read_history()] == [10, 20, 30]
@@ -67,7 +68,7 @@ def test_a_model_that_was_cut_off_is_told(tmp_path):
 
 def test_another_schema_is_refused(tmp_path):
     run = RunDirectory.create(tmp_path / "run", {})
-    write_json(run.config_file, {"schema": 99})
+    run.write_json(run.config_file, {"schema": 99})
     with pytest.raises(FileError, match="schema 1"):
         run.read_config()
 
@@ -95,7 +96,7 @@ def create(path, number, queue, barrier):
     """Is one of two processes that make the same run directory."""
     barrier.wait()
     try:
-        RunDirectory.create(path, {"number": number})
+        RunDirectory.create(path, {**CONFIG, "task": str(number)})
         queue.put(number)
     except FileError:
         queue.put(None)
@@ -113,7 +114,7 @@ def test_of_two_that_create_a_run_one_does(tmp_path):
         for process in both:
             process.join(30)
         assert len(made) == 1
-        assert {RunDirectory.open(path).read_config()["number"]} == made
+        assert {int(RunDirectory.open(path).read_config()["task"])} == made
 
 
 @pytest.mark.parametrize("left", [[], [".lock"], [".lock", "environment.json"], ["artifacts/"]])
@@ -126,8 +127,8 @@ def test_what_was_killed_before_it_was_a_run_is_made_anew(tmp_path, left):
         write_json(tmp_path / "run" / "environment.json", {"schema": 2, "starts": [{"first": 1}]})
     with pytest.raises(FileError, match=r"without config.json, which `lsk train --run-dir` can"):
         RunDirectory.open(tmp_path / "run")
-    run = RunDirectory.create(tmp_path / "run", {"task": "tiny"})
-    assert run.read_config() == {"task": "tiny"}
+    run = RunDirectory.create(tmp_path / "run", CONFIG)
+    assert run.read_config() == CONFIG
 
 
 def test_each_start_is_recorded(tmp_path):
@@ -136,7 +137,7 @@ def test_each_start_is_recorded(tmp_path):
     first, second = run.read_starts()
     assert "step" not in first
     assert second["step"] == 20
-    write_json(run.environment_file, {"schema": 1, "python": "3.11"})  # of an older run
+    run.write_json(run.environment_file, {"schema": 1, "python": "3.11"})  # of an older run
     run.record_start(step=30)
     assert run.read_starts()[0] == {"python": "3.11"}
 
@@ -170,8 +171,9 @@ def test_a_saved_model_is_on_the_disk_when_it_is_told(tmp_path, monkeypatch):
     synced = note_syncs(monkeypatch)
     run.save_model(_Model())
     run.save_model(_Model(), calibrated=True)
+    noted = ("/.checksums.writing.json", "")
     assert [name.removeprefix(f"{run.path}") for name in synced] == [
-        *("/.model.writing.keras", ""),
-        *("/.model-calibrated.writing.keras", ""),
+        *(*noted, "/.model.writing.keras", ""),
+        *(*noted, "/.model-calibrated.writing.keras", ""),
     ]
     assert run.model_file.read_bytes() == run.calibrated_model_file.read_bytes() == b"model"

@@ -2,6 +2,7 @@
 
 import keras
 
+from ls_base.errors import FileError
 from lsk_engine.assembly.loss import build_loss
 from lsk_engine.assembly.sources import evaluation_source, training_source
 from lsk_engine.data.batches import BatchSource
@@ -73,8 +74,13 @@ def train(
         )
         step, restored = 0, None
         if resume and checkpoints.steps():
-            restored = checkpoints.restore(learner)
+            restored = checkpoints.restore(learner, damaged=reporter.warning)
             step = int(restored["step"])
+            if step > total:
+                raise FileError(
+                    f"Expected checkpoints of the run's {total:,} steps in {run.checkpoints}. "
+                    f"Received: one of step {step:,}"
+                )
             reporter.message(f"Resuming after step {step:,}")
         run.truncate_history(step)
         validation = evaluation_source(config, data, "validation")

@@ -52,13 +52,13 @@ def train(
     options = config.training
     keras.utils.set_random_seed(options.seed)
     data = with_teacher_logits(task, config, data, reporter)
-    source = training_source(config, data)
-    total = options.steps or (options.epochs or 1) * source.steps_per_epoch
-    averaged = averaged_steps(total, options.checkpoint_every, options.average_last)
-    checkpoints = Checkpoints(
-        run.checkpoints, options.checkpoints_kept, options.checkpoints_kept_every, averaged
-    )
     with precision(options.precision), strategy.scope(options.strategy, options.devices):
+        source = training_source(config, data)
+        total = options.steps or (options.epochs or 1) * source.steps_per_epoch
+        averaged = averaged_steps(total, options.checkpoint_every, options.average_last)
+        checkpoints = Checkpoints(
+            run.checkpoints, options.checkpoints_kept, options.checkpoints_kept_every, averaged
+        )
         model = task.build_model(config, data)
         loss = build_loss(config, data, reduction="sum")  # the weights hold the denominator
         learner = build_learner(model, loss, task, config, data)  # the model, or its distiller

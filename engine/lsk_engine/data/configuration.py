@@ -1,9 +1,11 @@
 """A task's configuration, new or as a run has written it."""
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from lsk_engine.data import prepared
+from lsk_engine.data.named_source import path_or_name
 from lsk_engine.settings.config import Config
 from lsk_engine.settings.resolving import compose, restore
 from lsk_engine.tasks.contract import Task
@@ -12,7 +14,8 @@ from lsk_engine.tasks.contract import Task
 def resolve(task: Task, preset: str | None, overrides: Mapping[str, Any]) -> Config:
     """Composes a task's defaults, a preset and overrides, in rising precedence.
 
-    Where `data.source` is a prepared data set, the other settings of the data are its own.
+    Where `data.source` is a prepared data set, the other settings of the data are its own. A
+    path becomes an absolute one, so that a run finds its data from anywhere.
 
     Args:
         task: The task.
@@ -24,7 +27,14 @@ def resolve(task: Task, preset: str | None, overrides: Mapping[str, Any]) -> Con
         InputError: As `lsk_engine.settings.resolving.compose`, or if `data.source` was prepared
             for another task.
     """
-    return compose(task, preset, overrides, _prepared_with(task))
+    config = compose(task, preset, overrides, _prepared_with(task))
+    if config.data.source in task.data_sources:
+        return config
+    found = path_or_name(config.data.source)
+    if isinstance(found, str):
+        return config
+    data = dataclasses.replace(config.data, source=str(found.absolute()))
+    return dataclasses.replace(config, data=data)
 
 
 def from_dict(task: Task, values: Mapping[str, Any]) -> Config:

@@ -59,7 +59,8 @@ def sweep_temperature(
     labels: dict[str, str] = {}
     rows = []
     for stored in runs:
-        rows += _sweep_run(stored, temperatures, split, reporter, labels)
+        with stored.directory.at_work():
+            rows += _sweep_run(stored, temperatures, split, reporter, labels)
     figure = temperature_panels(rows, score=next(iter(labels)), labels=labels)
     save_figure(figure, output, rows)
     return rows

@@ -11,7 +11,7 @@ from lsk_engine.settings.distillation import DistillationConfig
 from lsk_engine.settings.optimizer import OptimizerConfig
 from lsk_engine.settings.parts import TaskParts
 from lsk_engine.settings.training import TrainingConfig
-from lsk_engine.settings.values import is_added, parse
+from lsk_engine.settings.values import parse, value_before
 from lsk_engine.settings.written_folders import is_written, may_write
 
 
@@ -78,19 +78,20 @@ def restore(
             prepared data set was not made with.
     """
     classes = part_classes(task)
-    parts = {part: _complete(part, classes[part], values.get(part)) for part in PARTS}
+    parts = {part: _complete(part, classes[part], values) for part in PARTS}
     stored = prepared_with(parts["data"]["source"])
     if stored is not None:
         parts["data"] |= _of_prepared(task, stored, parts["data"], parts["data"])
     built: dict[str, Any] = {part: cls(**parts[part]) for part, cls in classes.items()}
     if values.get("distillation") is not None:
-        found = _complete("distillation", DistillationConfig, values["distillation"])
+        found = _complete("distillation", DistillationConfig, values)
         built["distillation"] = DistillationConfig(**found)
     return Config(task=task.name, preset=values["preset"], **built)
 
 
-def _complete(part: str, cls: type, values: Any) -> dict[str, Any]:
+def _complete(part: str, cls: type, config: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the values of a part, read as the types of its fields, none of which is missing."""
+    values = config.get(part)
     if not isinstance(values, Mapping):
         raise InputError(f"Expected the part {part} of a configuration. Received: none")
     fields = {field.name: field for field in dataclasses.fields(cls)}
@@ -98,16 +99,17 @@ def _complete(part: str, cls: type, values: Any) -> dict[str, Any]:
         if key not in fields:
             known = [f"{part}.{name}" for name in fields]
             raise InputError(f"Expected a configuration key. {near(f'{part}.{key}', known)}")
+    found, hints = {}, typing.get_type_hints(cls)
     for name, field in fields.items():
-        if name not in values and not is_added(field):
+        try:
+            value = values[name] if name in values else value_before(field, config)
+        except (KeyError, TypeError):
             raise InputError(
                 f"Expected {part}.{name} in a stored configuration, which has every key. "
                 "Received: none; take config.json from a copy of the run"
-            )
-    hints = typing.get_type_hints(cls)
-    found = {key: parse(f"{part}.{key}", value, hints[key]) for key, value in values.items()}
-    for name, field in fields.items():
-        if is_written(field) and found.get(name) is not None and not may_write(found[name]):
+            ) from None
+        found[name] = parse(f"{part}.{name}", value, hints[name])
+        if is_written(field) and found[name] is not None and not may_write(found[name]):
             found[name] = field.default
     return found
 

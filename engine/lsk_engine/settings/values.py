@@ -4,7 +4,7 @@ import dataclasses
 import math
 import types
 import typing
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ls_base.errors import InputError
@@ -14,21 +14,34 @@ _ADDED = "added"
 _LARGEST = 2**53  # of an integer: what JSON's other readers keep, and more than anything counts
 
 
-def added(default: Any) -> Any:
+def added(default: Any, *, then: str | None = None) -> Any:
     """Returns the field of a settings' dataclass that came after runs had been kept without it.
 
-    A stored configuration has to be complete; of one from before, such a setting is the default,
-    which therefore has to be what was done then.
+    A stored configuration has to be complete; of one from before, such a setting is what was done
+    then.
 
     Args:
         default: The default.
+        then: The dotted key of the setting that had its part; `None`: the default was done.
     """
-    return dataclasses.field(default=default, metadata={_ADDED: True})
+    return dataclasses.field(default=default, metadata={_ADDED: (then,)})
 
 
-def is_added(field: dataclasses.Field) -> bool:
-    """Returns whether a stored configuration may lack a field: see `added`."""
-    return bool(field.metadata.get(_ADDED))
+def value_before(field: dataclasses.Field, values: Mapping[str, Any]) -> Any:
+    """Returns what was done before there was a field that a stored configuration lacks.
+
+    Args:
+        field: Of a settings' dataclass.
+        values: The configuration, by part and key.
+
+    Raises:
+        KeyError: If the field was always there: see `added`.
+    """
+    (then,) = field.metadata[_ADDED]
+    if then is None:
+        return field.default
+    part, _, key = then.partition(".")
+    return values[part][key]
 
 
 def parse(key: str, value: Any, kind: Any) -> Any:

@@ -89,7 +89,7 @@ class CheckpointEvery(keras.callbacks.Callback):
 
     def _save(self, loss: float, epoch_loss: float | None = None) -> None:
         self.watch.check_loss(self.step, float(loss))
-        more = {} if epoch_loss is None else {_EPOCH_LOSS: np.float64(epoch_loss)}
+        more = {} if epoch_loss is None else {_EPOCH_LOSS: np.asarray(epoch_loss, np.float64)}
         self.checkpoints.save(self.model, self.step, self.watch.check_state, more)
 
 

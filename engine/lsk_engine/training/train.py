@@ -2,6 +2,7 @@
 
 import keras
 
+from ls_base.errors import FileError
 from lsk_engine.assembly.loss import build_loss
 from lsk_engine.assembly.sources import evaluation_source, training_source
 from lsk_engine.data.batches import BatchSource
@@ -51,13 +52,13 @@ def train(
     options = config.training
     keras.utils.set_random_seed(options.seed)
     data = with_teacher_logits(task, config, data, reporter, stored=resume)
-    source = training_source(config, data)
-    total = options.steps or (options.epochs or 1) * source.steps_per_epoch
-    averaged = averaged_steps(total, options.checkpoint_every, options.average_last)
-    checkpoints = Checkpoints(
-        run.checkpoints, options.checkpoints_kept, options.checkpoints_kept_every, averaged
-    )
     with precision(options.precision), strategy.scope(options.strategy, options.devices):
+        source = training_source(config, data)
+        total = options.steps or (options.epochs or 1) * source.steps_per_epoch
+        averaged = averaged_steps(total, options.checkpoint_every, options.average_last)
+        checkpoints = Checkpoints(
+            run.checkpoints, options.checkpoints_kept, options.checkpoints_kept_every, averaged
+        )
         model = task.build_model(config, data)
         loss = build_loss(config, data, reduction="sum")  # the weights hold the denominator
         learner = build_learner(model, loss, task, config, data)  # the model, or its distiller
@@ -73,8 +74,13 @@ def train(
         )
         step, restored = 0, None
         if resume and checkpoints.steps():
-            restored = checkpoints.restore(learner)
+            restored = checkpoints.restore(learner, damaged=reporter.warning)
             step = int(restored["step"])
+            if step > total:
+                raise FileError(
+                    f"Expected checkpoints of the run's {total:,} steps in {run.checkpoints}. "
+                    f"Received: one of step {step:,}"
+                )
             reporter.message(f"Resuming after step {step:,}")
         run.truncate_history(step)
         validation = evaluation_source(config, data, "validation")

@@ -50,11 +50,11 @@ def cached(folder: Path, name: str, key: Mapping[str, Any], make: Callable[[], S
     try:
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            mark(folder)
             remove_unfinished(folder, _MAKING)
             with new_folder(path, mark=_MAKING) as made:
                 for split, speech in splits.items():
                     write_speech(speech, made / split)
+            mark(folder)
     except FileError as error:
         if not path.is_dir():  # else another process was faster
             Reporter(verbosity=-1).warning(f"speech is not kept for the next time. {error}")

@@ -1,10 +1,9 @@
 """A run's data, held against what they were when the run began."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from ls_base.errors import InputError
-from lsk_engine.data.fingerprint import differences, fingerprint
+from lsk_engine.data.fingerprint import Fingerprint, differences, fingerprint
 from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
 from lsk_engine.settings.config import Config
 from lsk_engine.tasks.contract import Task, TaskData
@@ -38,7 +37,7 @@ def reload_data(task: Task, config: Config, run: RunDirectory) -> TaskData:
     """
     data = task.load_data(config, run.read_artifacts())
     if run.data_file.is_file():
-        stored = run.read(run.data_file, dict[str, Any], schema=SCHEMA)
+        stored = run.read(run.data_file, Fingerprint, schema=SCHEMA)
         changed = differences(stored, fingerprint(data))
         if changed:
             raise InputError(

@@ -56,7 +56,7 @@ def spoiled():
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"text": None}, "Expected feats, offsets, text, split in .*Received: feats, offsets, ids"),
+        ({"text": None}, "Expected an array 'text' in .*Received: feats, offsets, ids"),
         ({"offsets": np.arange(31)}, r"offsets \(n \+ 1,\).* with feats float32 \(90, 3\)"),
         ({"split": np.array(["train"])}, r"n of text and split.* split <U5 \(1,\)"),
         ({"feats": spoiled()}, r"of finite numbers. Received: utterance u4 \(row 4\) of "),
@@ -75,5 +75,7 @@ def test_unusable_features_are_told(changed, message, tmp_path):
 
 def test_another_file_is_told(tmp_path):
     (tmp_path / "features.npz").write_text("text")
-    with pytest.raises(InputError, match=r"an .npz file of features. Received: .*features.npz"):
+    with pytest.raises(
+        InputError, match=r"a readable .npz file .*features.npz. Received: File is not a zip"
+    ):
         load_source(DataConfig(source=str(tmp_path / "features.npz")))

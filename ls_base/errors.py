@@ -3,6 +3,8 @@
 import difflib
 from collections.abc import Iterable
 
+_SHOWN = 80  # characters
+
 
 class LsKerasError(Exception):
     """Base of all exceptions of ls-keras; `lsk` shows it as one line and exits with its code.
@@ -32,6 +34,20 @@ class FileError(LsKerasError, OSError):
     """
 
 
+def shown(value: object) -> str:
+    """Returns a value as the end of an error shows it: its `repr` on one line, cut if it is long.
+
+    Args:
+        value: What was received.
+
+    Example:
+    >>> shown("a" * 1000)[-24:]
+    'aaaa… (1,002 characters)'
+    """
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(text):,} characters)"
+
+
 def near(received: str, known: Iterable[str]) -> str:
     """Returns the end of an error message: near matches, all that is known, what was received.
 
@@ -48,6 +64,6 @@ def near(received: str, known: Iterable[str]) -> str:
     end = received.rpartition(".")[2]
     matches = difflib.get_close_matches(received, known, n=3)
     matches += [by_end[m] for m in difflib.get_close_matches(end, by_end, n=3)]
-    shown = list(dict.fromkeys(matches)) or known
+    names = list(dict.fromkeys(matches)) or known
     label = "Near matches" if matches else "Known"
-    return f"{label}: {', '.join(shown)}. Received: {received!r}"
+    return f"{label}: {', '.join(names)}. Received: {shown(received)}"

@@ -8,27 +8,12 @@ import stat
 import zlib
 from pathlib import Path
 
-from ls_base.errors import FileError, InputError, LsKerasError
+from ls_base.errors import FileError, InputError, LsKerasError, shown
 
 FREE = 1 << 28  # bytes that may be unpacked from however few
 RATIO = 100  # and beyond: so many times the packed bytes; deflate's most is about 1,000
 _AT_ONCE = 1 << 20
-_SHOWN = 80
 _NO_TEXT = re.compile("[\0\ud800-\udfff]")
-
-
-def shown(value: object) -> str:
-    """Returns a value as the end of an error shows it: its `repr` on one line, cut if it is long.
-
-    Args:
-        value: What was received.
-
-    Example:
-    >>> shown("a" * 1000)[-24:]
-    'aaaa… (1,002 characters)'
-    """
-    text = repr(value)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(text):,} characters)"
 
 
 def is_text(value: str) -> bool:
@@ -46,6 +31,17 @@ def is_regular(path: Path) -> bool:
         return stat.S_ISREG(path.stat().st_mode)
     except (OSError, ValueError):
         return False
+
+
+def is_there(path: Path) -> bool:
+    """Returns whether there is anything of that name, a link that leads nowhere included.
+
+    What is there and can't be read is refused; it isn't taken for nothing.
+
+    Args:
+        path: Any path.
+    """
+    return os.path.lexists(path)
 
 
 def expanded(path: str) -> Path:

@@ -11,8 +11,8 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
-from ls_base.errors import FileError, LsKerasError
-from ls_base.reading import is_text, read_bytes, shown
+from ls_base.errors import FileError, LsKerasError, shown
+from ls_base.reading import is_text, read_bytes
 
 T = TypeVar("T")
 _LARGEST = 1.7976931348623157e308  # a bound that NaN and infinity do not keep
@@ -165,7 +165,8 @@ def _explained(message: str, value: Any, name: str) -> str:
     received = _received(value, path) or got.strip("`") or "another value"
     what = f"{path} in {name}" if path else name
     if not expected.startswith("Expected "):
-        return f"Expected a valid {what} ({body.replace('`', '')}). Received: {received}"
+        reason = body.partition(" value ")[0].replace("`", "").lower()  # the value is told below
+        return f"Expected a valid {what} ({reason[:200]}). Received: {received}"
     kind = expected.removeprefix("Expected ").replace("`", "")
     if str(_LARGEST) in kind or (kind == "float"):
         kind = "a finite number"

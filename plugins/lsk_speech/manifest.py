@@ -8,6 +8,7 @@ import concurrent.futures
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ls_base.errors import shown
 from ls_base.reading import inside, is_regular, read_bytes
 from lsk_engine import InputError
 from lsk_engine.data.ragged import Ragged
@@ -82,7 +83,7 @@ def read_rows(manifest: Path) -> tuple[Sequence[Mapping[str, str]], Sequence[str
             if missing or len(set(columns)) < len(columns):
                 raise InputError(
                     "Expected the columns file, text and optionally speaker and split, named in "
-                    f"the first line, with tabs between. Received: {', '.join(columns)} in {row}"
+                    f"the first line, with tabs between. Received: {shown(', '.join(columns))} in {row}"
                 )
         elif any(cells):
             if len(cells) != len(columns):

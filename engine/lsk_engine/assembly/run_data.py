@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from ls_base.errors import InputError
+from ls_base.reading import is_there
 from lsk_engine.data.fingerprint import Fingerprint, differences, fingerprint
 from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
 from lsk_engine.settings.config import Config
@@ -36,7 +37,7 @@ def reload_data(task: Task, config: Config, run: RunDirectory) -> TaskData:
             what they were.
     """
     data = task.load_data(config, run.read_artifacts())
-    if run.data_file.is_file():
+    if is_there(run.data_file):
         stored = run.read(run.data_file, Fingerprint, schema=SCHEMA)
         changed = differences(stored, fingerprint(data))
         if changed:

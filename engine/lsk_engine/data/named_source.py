@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from ls_base.errors import InputError
-from ls_base.reading import expanded, shown
+from ls_base.errors import InputError, shown
+from ls_base.reading import expanded
 
 _PREFIX = "tfds:"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ls_base.errors import FileError
 from ls_base.files import write_json
-from ls_base.reading import open_regular
+from ls_base.reading import is_there, open_regular
 from ls_base.records import Record, read_record
 
 FILE = "checksums.json"
@@ -80,7 +80,7 @@ class Checksums:
         return file.relative_to(self.folder).as_posix()
 
     def _read(self) -> dict[str, tuple[str, ...]]:
-        if not self.file.exists():
+        if not is_there(self.file):
             return {}
         return dict(read_record(self.file, _Stored, schema=_SCHEMA).files)
 

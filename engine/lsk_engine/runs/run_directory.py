@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from ls_base.errors import FileError, InputError
 from ls_base.files import append_line, json_bytes, replacing, write_bytes, writing
-from ls_base.reading import inside, is_regular, open_regular, read_bytes
+from ls_base.reading import inside, is_regular, is_there, open_regular, read_bytes
 from ls_base.records import decode_record
 from lsk_engine.environment import environment
 from lsk_engine.runs.checksums import Checksums
@@ -160,7 +160,7 @@ class RunDirectory:
 
     def read_starts(self) -> list[dict[str, Any]]:
         """Returns the entries of `environment.json`, the oldest first."""
-        if not self.environment_file.is_file():
+        if not is_there(self.environment_file):
             return []
         found = self.read(self.environment_file, dict[str, Any])
         if found.get("schema") == 1:  # one start, before there were more
@@ -204,7 +204,7 @@ class RunDirectory:
 
     def read_calibration(self) -> Calibration | None:
         """Returns what `lsk calibrate` found; `None`: it hasn't been there."""
-        if not self.calibration_file.exists():
+        if not is_there(self.calibration_file):
             return None
         return self.read(self.calibration_file, Calibration)
 
@@ -233,7 +233,7 @@ class RunDirectory:
         Raises:
             FileError: If another line is damaged.
         """
-        if not self.history_file.exists():
+        if not is_there(self.history_file):
             return []
         *lines, last = read_bytes(self.history_file, most=_MOST_BYTES).split(b"\n")
         name = str(self.history_file)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ls_base.errors import FileError, InputError
+from ls_base.reading import is_there
 from ls_keras.calibration import ReliabilityCurve
 from ls_keras.plots import reliability_diagram, reliability_rows
 from ls_keras.plots import save as save_figure
@@ -45,14 +46,14 @@ def compare_reliability(
         if alphas.count(alpha) > 1:
             name += f" ({run.path.name})"
         file = run.statistics_file(split)
-        if not file.is_file():
+        if not is_there(file):
             raise FileError(
                 f"Expected a run evaluated on split '{split}' (`lsk evaluate {run.path}`). "
                 f"Received: {run.path} without {file.name}"
             )
         curves[name] = _load(run, file).curve()
         scaled = run.statistics_file(split, calibrated=True)
-        if scaled.is_file():
+        if is_there(scaled):
             calibration = run.read_calibration()
             if calibration is None:
                 raise FileError(

@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 
+from ls_base.reading import is_there
 from ls_keras.distillation import equivalent_smoothing_dataset
 from lsk_engine.assembly.sources import evaluation_source
 from lsk_engine.assembly.trained_model import load_trained
@@ -61,7 +62,7 @@ def teacher_gammas(
 
 def _read(run: RunDirectory, sha256: str) -> dict[str, float]:
     """Returns γ by temperature, as far as it is kept for this model."""
-    if not run.gamma_file.exists():
+    if not is_there(run.gamma_file):
         return {}
     kept = run.read(run.gamma_file, Gammas)
     return dict(kept.gamma) if kept.model_sha256 == sha256 else {}

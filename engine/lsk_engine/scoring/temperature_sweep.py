@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ls_base.errors import InputError
+from ls_base.reading import is_there
 from ls_keras.calibration import temperature_curve
 from ls_keras.plots import save as save_figure
 from ls_keras.plots import temperature_panels
@@ -133,7 +134,7 @@ class _Points:
         self.run, self.file = run, run.sweep_file(split)
 
     def _all(self) -> list[SweepPoint]:
-        return self.run.read(self.file, SweepPoints).points if self.file.exists() else []
+        return self.run.read(self.file, SweepPoints).points if is_there(self.file) else []
 
     def find(self, temperature: float) -> Scores | None:
         """Returns the scores at a temperature, if they are there."""

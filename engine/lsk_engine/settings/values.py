@@ -7,8 +7,8 @@ import typing
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ls_base.errors import InputError
-from ls_base.reading import is_text, shown
+from ls_base.errors import InputError, shown
+from ls_base.reading import is_text
 
 _ADDED = "added"
 _LARGEST = 2**53  # of an integer: what JSON's other readers keep, and more than anything counts

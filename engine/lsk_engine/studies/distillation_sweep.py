@@ -10,6 +10,7 @@ from typing import Any
 
 from ls_base.errors import InputError
 from ls_base.files import write_json
+from ls_base.reading import is_there
 from ls_base.records import read_record
 from lsk_engine.devices.backend import load_backend
 from lsk_engine.progress import Reporter
@@ -124,7 +125,7 @@ def _settings(student: Config, teacher: Config) -> dict[str, Any]:
 def _check_settings(directory: Path, settings: Mapping[str, Any]) -> None:
     """Refuses a folder that holds something else."""
     file = directory / _SWEEP_FILE
-    if not file.is_file():
+    if not is_there(file):
         if directory.exists() and (
             not directory.is_dir() or {p.name for p in directory.iterdir()} - {_LOCK_FILE}
         ):

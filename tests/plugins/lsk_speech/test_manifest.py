@@ -101,8 +101,8 @@ def test_unusable_recordings_are_told_with_their_row(content, message, tmp_path)
     [
         ("", "Expected recordings in a manifest"),
         ("file\ttext\n", "Expected recordings in a manifest"),
-        ("path\ttext\na.wav\tone\n", r"columns file, text .* Received: path, text in row 1"),
-        ("file,text\na.wav,one\n", r"columns file, text .* Received: file,text in row 1"),
+        ("path\ttext\na.wav\tone\n", r"columns file, text .* Received: 'path, text' in row 1"),
+        ("file,text\na.wav,one\n", r"columns file, text .* Received: 'file,text' in row 1"),
         ("file\ttext\na.wav\tone\nb.wav\n", "Expected 2 columns. Received: 1 in row 3"),
         ("file\ttext\na.wav\t…!\n", "a transcript with a word. Received: '…!' in row 2"),
         ("file\ttext\tsplit\na.wav\tone\tdemo\n", "Received: 'demo' in row 2"),

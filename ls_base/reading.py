@@ -195,6 +195,7 @@ def inside(folder: Path, name: str, *, error: type[LsKerasError] = FileError) ->
     try:
         within = bool(name) and is_text(name) and not Path(name).is_absolute()
         within = within and ".." not in Path(name).parts
+        within = within and all(len(os.fsencode(part)) < 256 for part in Path(name).parts)
         within = within and path.resolve().is_relative_to(folder.resolve())
     except (OSError, RuntimeError, ValueError):  # a circle of links, a name too long
         within = False

@@ -83,7 +83,8 @@ def read_rows(manifest: Path) -> tuple[Sequence[Mapping[str, str]], Sequence[str
             if missing or len(set(columns)) < len(columns):
                 raise InputError(
                     "Expected the columns file, text and optionally speaker and split, named in "
-                    f"the first line, with tabs between. Received: {shown(', '.join(columns))} in {row}"
+                    f"the first line, with tabs between. Received: {shown(', '.join(columns))} "
+                    f"in {row}"
                 )
         elif any(cells):
             if len(cells) != len(columns):

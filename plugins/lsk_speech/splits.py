@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ls_base.errors import shown
 from lsk_engine import InputError
 from lsk_speech.held_out import hold_out
 from lsk_speech.transcripts import normalize
@@ -38,7 +39,7 @@ def split_rows(
         known = name if name.startswith("test") else _NAMES.get(name)
         if known is None:
             raise InputError(
-                f"Expected a split train, validation or test. Received: {name!r} in {rows[i]}"
+                f"Expected a split train, validation or test. Received: {shown(name)} in {rows[i]}"
             )
         members.setdefault(known, []).append(i)
     if not members["train"]:
@@ -71,5 +72,5 @@ def checked_texts(texts: Sequence[str], rows: Sequence[str]) -> list[str]:
     normalized = [normalize(text) for text in texts]
     for text, found, row in zip(texts, normalized, rows, strict=True):
         if not found:
-            raise InputError(f"Expected a transcript with a word. Received: {text!r} in {row}")
+            raise InputError(f"Expected a transcript with a word. Received: {shown(text)} in {row}")
     return normalized

@@ -120,7 +120,7 @@ def open_prepared(source: str, task: str) -> PreparedData:
     manifest = _read_manifest(path, task)
     for name, stored in manifest.files.items():
         file = inside(path, name, error=InputError)
-        found = _describe(file) if file.exists() else {"bytes": "no file", "sha256": ""}
+        found = _describe(file) if is_regular(file) else {"bytes": "no file", "sha256": ""}
         for what, expected in (("bytes", stored.bytes), ("sha256", stored.sha256)):
             if found[what] != expected:
                 raise InputError(

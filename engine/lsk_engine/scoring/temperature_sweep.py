@@ -14,7 +14,7 @@ from ls_keras.plots import save as save_figure
 from ls_keras.plots import temperature_panels
 from lsk_engine.assembly.sources import evaluation_source
 from lsk_engine.assembly.trained_model import load_trained
-from lsk_engine.data.datasets import as_dataset
+from lsk_engine.data.datasets import as_dataset, reading
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.stored_run import StoredRun
 from lsk_engine.settings.parts import searches
@@ -78,12 +78,13 @@ def _sweep_run(
         raise InputError(f"Expected a split of {', '.join(data.splits)}. Received: {split!r}")
     source = evaluation_source(config, data, split)
     reporter.message(f"{run.path}: NLL and ECE on {len(source.examples):,} examples")
-    curve = temperature_curve(
-        model,
-        as_dataset(source, 0, source.steps_per_epoch),
-        temperatures,
-        ignore_class=data.ignore_class,
-    )
+    with reading(source):
+        curve = temperature_curve(
+            model,
+            as_dataset(source, 0, source.steps_per_epoch),
+            temperatures,
+            ignore_class=data.ignore_class,
+        )
     points = _Points(run.sweep_file(split), run.model_file, config.decoding)
     rows = []
     for temperature, nll, ece in zip(curve.temperatures, curve.nll, curve.ece, strict=True):

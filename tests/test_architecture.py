@@ -12,7 +12,14 @@ import pytest
 
 import ls_keras
 from floors import COMMAND_LINE, ENGINE, FLOORS, LIBRARY, PLUGINS, Floor
-from import_graph import Graph, cycles, foreign_imports, import_graph, modules_below
+from import_graph import (
+    Graph,
+    cycles,
+    foreign_imports,
+    import_graph,
+    modules_below,
+    private_names,
+)
 from ls_base.files import write_json
 from lsk_engine.runs.run_directory import RunDirectory
 
@@ -160,6 +167,39 @@ def test_click_lives_in_commands_only():
 
 def test_nothing_needs_a_system_with_fcntl():
     assert importers("fcntl") == set()
+
+
+# PyTorch's count of writes in place has no public name; named tuples' methods are public.
+NOT_OF_KERAS = {"_version", "_replace", "_asdict", "_fields"}
+
+
+def test_what_keras_keeps_private_is_read_in_one_module():
+    read = {
+        file.relative_to(ROOT).as_posix(): names
+        for file in MODULES.values()
+        if (names := private_names(file) - NOT_OF_KERAS)
+    }
+    assert set(read) == {"ls_keras/keras_internals.py"}, read
+    tests = (ROOT / "tests").rglob("*.py")
+    assert [f for f in tests if any(n.startswith("keras.src") for n in private_names(f))] == []
+
+
+@pytest.mark.parametrize(
+    ("planted", "found"),
+    [
+        ("from keras.src.losses.loss import Loss", "keras.src.losses.loss.Loss"),
+        ("def f():\n    import keras.src.backend", "keras.src.backend"),
+        ("mask = keras.src.backend.get_keras_mask(1)", "keras.src"),
+        ("from sklearn.calibration import _fit", "sklearn.calibration._fit"),
+        ("mask = y._keras_mask", "_keras_mask"),
+        ("mask = getattr(y, '_keras_mask', None)", "_keras_mask"),
+        ("class M(keras.Model):\n    def f(self):\n        return self._losses", "_losses"),
+    ],
+)
+def test_a_planted_private_name_is_found(tmp_path, planted, found):
+    file = tmp_path / "planted.py"
+    file.write_text(f"class A:\n    def f(self):\n        self._own = 1\n{planted}\n")
+    assert private_names(file) == {found}
 
 
 def test_files_are_short():

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from ls_base.errors import InputError
+from ls_keras.keras_internals import logits_before_softmax
 from ls_keras.losses import smoothing as smoothings
 from ls_keras.losses.closed_form import Mixture, dense_cross_entropy, label_cross_entropy
 from ls_keras.losses.conventions import check_fraction
@@ -207,7 +208,7 @@ def _mixture(targets: Targets, alpha: float, smoothing, z, mask) -> Mixture:
 
 def _recover_logits(y_pred, from_logits: bool):
     """Finds the logits that a softmax output came from, where Keras or TensorFlow kept them."""
-    logits = getattr(y_pred, "_keras_logits", None)
+    logits = logits_before_softmax(y_pred)
     if logits is None and keras.config.backend() == "tensorflow":
         import tensorflow as tf
 

@@ -9,7 +9,7 @@ from keras import ops
 from ls_base.errors import InputError
 from ls_keras import keras_internals
 from ls_keras.distillation.loss import Objective, losses_and_valid
-from ls_keras.losses import smoothing as smoothings
+from ls_keras.losses import identifiers as smoothings
 from ls_keras.targets import IgnoreClass
 
 TEACHER_LOGITS = "teacher_logits"

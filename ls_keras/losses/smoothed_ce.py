@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from ls_keras import keras_internals
-from ls_keras.losses import smoothing as smoothings
+from ls_keras.losses import identifiers as smoothings
 from ls_keras.losses.conventions import check_fraction
 from ls_keras.losses.cross_entropy import losses_and_valid
 from ls_keras.targets import IgnoreClass, ignored_ids

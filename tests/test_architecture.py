@@ -1,5 +1,6 @@
 """Who imports whom, how long files are, and what the command line waits for."""
 
+import ast
 import json
 import os
 import subprocess
@@ -11,7 +12,7 @@ import keras
 import pytest
 
 import ls_keras
-from floors import COMMAND_LINE, ENGINE, FLOORS, LIBRARY, PLUGINS, Floor
+from floors import COMMAND_LINE, ENGINE, FLOORS, GROUND, LIBRARY, PLUGINS, Floor
 from import_graph import (
     Graph,
     cycles,
@@ -163,6 +164,48 @@ def importers(name: str) -> set[str]:
 def test_click_lives_in_commands_only():
     commands = {f"plugins/{package}/commands.py" for package in packages(PLUGINS)}
     assert {f for f in importers("click") if not f.startswith("cli/lsk/")} <= commands
+
+
+SUPPORT = {file.name: file for file in (ROOT / "tests" / "support").glob("*.py")}
+
+
+def above_the_library(test: Path) -> set[str]:
+    """Returns the packages above the library that a test needs, by way of its support included.
+
+    Support is imported by its name, or run as the script of its file's name.
+    """
+    found, seen, left = set(), set(), [test]
+    while left:
+        file = left.pop()
+        seen.add(file)
+        nodes = ast.walk(ast.parse(file.read_text()))
+        scripts = {str(node.value) for node in nodes if isinstance(node, ast.Constant)}
+        packages = foreign_imports(file)
+        found |= {name for name in packages if FLOOR_OF.get(name, LIBRARY) not in (GROUND, LIBRARY)}
+        names = scripts | {f"{name}.py" for name in packages}
+        left += {SUPPORT[name] for name in names & set(SUPPORT)} - seen
+    return found
+
+
+def test_tests_of_the_library_need_nothing_above_it():
+    folders = [ROOT / "tests" / floor.folder for floor in (GROUND, LIBRARY)]
+    tests = [file for folder in folders for file in folder.rglob("*.py")]
+    assert len(tests) > 70
+    assert {f.name: above_the_library(f) for f in tests if above_the_library(f)} == {}
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        "def test():\n    from lsk_engine.progress import Reporter",
+        "from tiny_task import TinyTask",
+        "script = Path(__file__).parents[2] / 'support' / 'train_on_replicas.py'",
+    ],
+)
+def test_a_planted_need_of_the_engine_is_found(tmp_path, planted):
+    file = tmp_path / "test_planted.py"
+    file.write_text(planted)
+    assert above_the_library(file) == {"lsk_engine"}
 
 
 def test_nothing_needs_a_system_with_fcntl():

@@ -37,6 +37,7 @@ from lsk_engine.tasks.contract import TaskData
 from lsk_engine.training.checkpointing import CheckpointEvery
 from lsk_engine.training.divergence import FiniteWatch
 from lsk_engine.training.optimizers import build_optimizer
+from lsk_engine.training.signals import StopRequest
 from lsk_engine.training.training_log import TrainingLog
 from lsk_image.data import Images
 from lsk_image.pixels import ArrayPixels
@@ -126,7 +127,7 @@ def lsk(config: Config, data: TaskData, epochs: int, folder: Path) -> Callable[[
         step=0,
         total=total + 1,
         steps_per_epoch=source.steps_per_epoch,
-        stop_requested=lambda: False,
+        stop_requested=StopRequest(),
         watch=watch,
     )
 

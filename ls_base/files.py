@@ -1,6 +1,7 @@
 """Files and folders that are there whole or not at all, and the system's refusals in one line."""
 
 import contextlib
+import errno
 import json
 import os
 import platform
@@ -46,18 +47,72 @@ def write_bytes(path: Path, content: bytes | memoryview) -> None:
     Raises:
         FileError: If it can't be written.
     """
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Makes a file that takes the place of another once the block has ended well, and is on disk.
+
+    Args:
+        path: The file; its folder is made.
+
+    Yields:
+        A file beside it, of the same suffix, to be written.
+
+    Raises:
+        FileError: If it can't be written.
+    """
+    temporary = path.with_name(f".{path.stem}.writing{path.suffix}")
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.writing")
         try:
-            with temporary.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
+            yield temporary
+            sync(temporary)
             temporary.replace(path)
+            sync(path.parent)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
+
+
+def append_line(path: Path, line: str) -> None:
+    """Adds a line to a file, and returns when it is on disk.
+
+    Args:
+        path: The file; made if it isn't there, its folder is.
+        line: Without its end.
+
+    Raises:
+        FileError: If it can't be written.
+    """
+    with writing(path):
+        with path.open("a", encoding="utf-8") as file:
+            file.write(f"{line}\n")
+            file.flush()
+            os.fsync(file.fileno())
+        sync(path.parent)
+
+
+def sync(path: Path) -> None:
+    """Waits until a file, or the names in a folder, are on disk.
+
+    Raises:
+        OSError: If the system can't promise it.
+    """
+    folder = path.is_dir()
+    if folder and os.name == "nt":  # there folders can't be opened; their names go to disk at once
+        return
+    descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # Some file systems keep no promise about folders, and say so.
+        if not (folder and error.errno in (errno.EINVAL, errno.ENOTSUP)):
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -109,7 +164,12 @@ def new_folder(path: Path, *, mark: str = "writing") -> Iterator[Path]:
     try:
         yield temporary
         with writing(path):
+            for file in sorted(temporary.rglob("*"), reverse=True):
+                if not file.is_symlink():
+                    sync(file)
+            sync(temporary)
             temporary.rename(path)
+            sync(path.absolute().parent)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise

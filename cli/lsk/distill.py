@@ -7,7 +7,7 @@ import click
 
 from ls_base.errors import InputError
 from lsk import options
-from lsk.train import new_directory, run_to_end, settings, train
+from lsk.train import new_run, run_to_end, settings, train
 from lsk_engine.devices.backend import load_backend
 from lsk_engine.settings.distillation import LOSSES
 from lsk_engine.tasks.registry import load_task
@@ -88,7 +88,7 @@ def distill(
             "Expected --alpha with --beta below 1: at β = 1 the labels have no part in the loss. "
             f"Received: --alpha {chosen['alpha']:g} with β = 1"
         )
-    run = RunDirectory.create(run_dir or new_directory(config), config.to_dict())
+    run = new_run(config, run_dir)
     load_backend(backend)
     reporter = options.reporter(verbose, quiet)
     run_to_end(task, config, run, reporter, resume=False, as_json=as_json)

@@ -93,20 +93,19 @@ for _command in (
 
 
 def main() -> None:
-    """Runs `lsk`; a user's mistake is one line and exit code 2."""
+    """Runs `lsk`; a user's mistake is one line and exit code 2, which `docs/cli.md` lists."""
     if not _verbose():
         warnings.simplefilter("ignore")
     try:
-        cli.main(standalone_mode=False)
+        code = cli.main(standalone_mode=False)  # the code of `click.exceptions.Exit` is returned
         sys.stdout.flush()
-    except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
+        sys.exit(code if isinstance(code, int) else 0)
     except click.ClickException as error:
         error.show()
         sys.exit(2)
     except LsKerasError as error:
         click.echo(f"Error: {error}", err=True)
-        sys.exit(2)
+        sys.exit(error.exit_code)
     except BrokenPipeError:
         # The reader has gone (`| head`); nothing is left to be flushed at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

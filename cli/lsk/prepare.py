@@ -40,7 +40,7 @@ def prepare(
     """  # noqa: D301 - \b is Click's mark for lines to be left as they are
     from lsk_engine.data import configuration, prepared
 
-    chosen: dict[str, Any] = {"data.source": data, "training.seed": seed}
+    chosen: dict[str, Any] = {"data.source": data, "data.split_seed": seed}
     overrides = {key: value for key, value in chosen.items() if value is not None}
     task = load_task(task_name)
     config = configuration.resolve(task, preset, overrides | options.assignments(assignments))

@@ -1,5 +1,6 @@
 """`lsk probe`."""
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -52,10 +53,12 @@ def probe(
     from lsk_engine.runs.stored_run import open_run
 
     directory, task, config = open_run(run, backend)
-    with needing_extra(task):
+    with needing_extra(task), contextlib.ExitStack() as held:
         from lsk_engine.scoring.probe import probe as measure
 
-        output = output or directory.information_file
+        if output is None:
+            held.enter_context(directory.at_work())
+            output = directory.information_file
         results = measure(
             task,
             config,

@@ -1,5 +1,6 @@
 """`lsk project`."""
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -56,13 +57,17 @@ def project(
     from lsk_engine.runs.stored_run import open_run
 
     stored = [open_run(run, backend) for run in runs]
-    with needing_extra(stored[0].task):
+    with needing_extra(stored[0].task), contextlib.ExitStack() as held:
         from lsk_engine.scoring.project import project_runs, summary_rows
 
         if output is None:
             # Several runs have no directory of their own.
-            alone = stored[0].directory.projection_file
-            output = alone if len(stored) == 1 else Path(alone.name)
+            alone = stored[0].directory
+            if len(stored) == 1:
+                held.enter_context(alone.at_work())
+                output = alone.projection_file
+            else:
+                output = Path(alone.projection_file.name)
         results = project_runs(
             stored,
             options.reporter(verbose, quiet),

@@ -125,9 +125,9 @@ def sweep_distillation(
                 jobs=jobs,
                 cached=cache,
             )
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         reporter.warning("Interrupted; the same command goes on, with what is finished kept")
-        raise click.exceptions.Exit(130) from None
+        raise click.exceptions.Exit(getattr(stop, "exit_code", 130)) from None
     from ls_keras.plots import distillation_points
 
     points = distillation_points(rows, score=score)

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from ls_base.errors import InputError
+from ls_base.errors import FileError, InputError
 from lsk import options
 from lsk.results import show
 from lsk_engine.devices.backend import load_backend
@@ -74,17 +74,18 @@ def train(
     lsk train --resume runs/translation-cldr-small-alpha0.1-seed0
     """  # noqa: D301 - \b is Click's mark for lines to be left as they are
     from lsk_engine.data import configuration
-    from lsk_engine.runs.run_directory import RunDirectory
+    from lsk_engine.runs.resuming import changed
     from lsk_engine.runs.stored_run import open_run
 
     overrides = settings(chosen, assignments)
     if resume:
-        if task_name or preset or run_dir or overrides:
+        if task_name or preset or run_dir:
             raise InputError(
                 "Expected --resume RUN without options that the run has already settled. "
-                "Received: both"
+                "Received: --task, --preset or --run-dir"
             )
         run, task, config = open_run(resume, backend)
+        config = changed(config, overrides)
     else:
         if task_name is None:
             raise InputError(
@@ -92,7 +93,7 @@ def train(
             )
         task = load_task(task_name)
         config = configuration.resolve(task, preset, overrides)
-        run = RunDirectory.create(run_dir or new_directory(config), config.to_dict())
+        run = new_run(config, run_dir)
         load_backend(backend)
     reporter = options.reporter(verbose, quiet)
     run_to_end(task, config, run, reporter, resume=bool(resume), as_json=as_json)
@@ -116,22 +117,31 @@ def run_to_end(task, config, run, reporter, *, resume: bool, as_json: bool) -> N
             results = run_experiment(task, config, run, reporter, resume=resume)
         except Interrupted as stop:
             reporter.warning(f"{stop}; go on with: lsk train --resume {run.path}")
-            raise click.exceptions.Exit(130) from None
+            raise click.exceptions.Exit(stop.exit_code) from None
     show(results, as_json)
 
 
-def new_directory(config) -> Path:
-    """Returns `runs/TASK-PRESET-alphaA-seedS`, numbered if that is taken.
+def new_run(config, path: Path | None):
+    """Makes the directory of a new run: `path`, or `runs/TASK-PRESET-alphaA-seedS`.
 
-    A student's has T and β in its name, too.
+    A student's has T and β in its name, too. If the name is taken, the run gets a number.
     """
+    from lsk_engine.runs.run_directory import RunDirectory
+
+    if path is not None:
+        return RunDirectory.create(path, config.to_dict())
     name = (
         f"{config.task}-{config.preset}-alpha{config.training.alpha:g}-seed{config.training.seed}"
     )
     if config.distillation:
         name += f"-T{config.distillation.teacher_temperature:g}-beta{config.distillation.beta:g}"
     path, number = Path("runs") / name, 1
-    while path.exists():
+    while True:
+        if not path.exists():
+            try:
+                return RunDirectory.create(path, config.to_dict())
+            except FileError:
+                if not (path / "config.json").exists():  # refused, and not taken by another
+                    raise
         number += 1
         path = Path("runs") / f"{name}-{number}"
-    return path

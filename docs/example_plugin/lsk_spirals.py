@@ -16,6 +16,7 @@ class DataConfig:
     points: int = 2000
     turns: float = 1.5
     noise: float = 0.05
+    split_seed: int = 0
 
     def __post_init__(self):
         if self.source != "spirals":
@@ -76,10 +77,10 @@ class SpiralsTask(Task):
 
     def load_data(self, config, artifacts=None):
         """Draws the three splits."""
-        options, seed = config.data, config.training.seed
+        options = config.data
         sizes = {"train": options.points, "validation": 500, "test": 500}
         splits = {
-            name: Points(options, count, [seed, number])
+            name: Points(options, count, [options.split_seed, number])
             for number, (name, count) in enumerate(sizes.items())
         }
         return TaskData(

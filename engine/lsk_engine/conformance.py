@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from lsk_engine.data.configuration import from_dict, resolve
+from lsk_engine.data.fingerprint import differences, fingerprint
 from lsk_engine.settings.config import Config
 from lsk_engine.tasks.contract import Task, TaskData
 
@@ -87,6 +88,12 @@ class TaskContract:
             rows = np.arange(len(examples))[::-1]
             first, second = examples.gather(rows, size), again.splits[name].gather(rows, size)
             np.testing.assert_array_equal(first[1], second[1])
+
+    def test_the_seed_of_training_draws_no_data(self, tmp_path):
+        """Runs of several seeds are compared on the same data; `data.split_seed` draws others."""
+        task, _, data = self.loaded(tmp_path)
+        config = resolve(task, None, {**self.settings(tmp_path), "training.seed": 1})
+        assert differences(fingerprint(data), fingerprint(task.load_data(config))) == []
 
     def test_model_emits_float32_logits(self, tmp_path):
         """From a last layer `logits` with kernel and bias, `(..., num_classes)`."""

@@ -8,8 +8,6 @@ import platform
 import sys
 from typing import Any
 
-SCHEMA = 1
-
 
 def environment() -> dict[str, Any]:
     """Returns versions, machine, command and time."""
@@ -19,7 +17,6 @@ def environment() -> dict[str, Any]:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             versions[package] = importlib.metadata.version(package)
     return {
-        "schema": SCHEMA,
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "command": sys.argv,
         "python": platform.python_version(),

@@ -7,7 +7,7 @@ again alone, in another process (`lsk train --resume`, `lsk evaluate`).
 | stage | where it is told | what it leaves in the run directory |
 |---|---|---|
 | settings | `lsk_engine.data.configuration.resolve` | `config.json`, `environment.json` |
-| load | `Task.load_data`, of the plugin | `artifacts/` |
+| load | `Task.load_data`, of the plugin | `artifacts/`, `data.json` |
 | train | `lsk_engine.training.train` | `checkpoints/`, `history.jsonl`, `model.keras` |
 | evaluate | `lsk_engine.scoring.evaluate` | `metrics.json`, `outputs/`, `evaluation/` |
 """
@@ -15,9 +15,11 @@ again alone, in another process (`lsk train --resume`, `lsk evaluate`).
 import time
 from typing import Any
 
+from lsk_engine.assembly.run_data import begin_data, reload_data
 from lsk_engine.progress import Reporter, duration
 from lsk_engine.runs.checkpoints import Checkpoints
-from lsk_engine.runs.lock import at_work_in
+from lsk_engine.runs.holding import writes_run
+from lsk_engine.runs.resuming import record_resumption
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.scoring.evaluate import evaluate
 from lsk_engine.settings.config import Config
@@ -26,6 +28,7 @@ from lsk_engine.training.student import teacher_artifacts
 from lsk_engine.training.train import train
 
 
+@writes_run
 def run_experiment(
     task: Task, config: Config, run: RunDirectory, reporter: Reporter, *, resume: bool = False
 ) -> dict[str, Any]:
@@ -33,7 +36,7 @@ def run_experiment(
 
     Args:
         task: The task.
-        config: What to do; `resume` needs the configuration that the run was started with.
+        config: What to do; with `resume` as the run was started, `runs.resuming.CHANGEABLE` apart.
         run: Where everything goes.
         reporter: Who is told.
         resume: Whether to go on from the run's newest checkpoint.
@@ -42,20 +45,21 @@ def run_experiment(
         The final scores, as in the run's `metrics.json`.
 
     Raises:
-        Interrupted: After Ctrl-C or SIGTERM; the run can be resumed.
+        Interrupted: After Ctrl-C or another signal to stop; the run can be resumed.
         InputError: If another process is at work in the run.
         DivergenceError: If the loss or the state is not finite; no checkpoint has such a state.
         LsKerasError: If something that the user passed can't be used.
     """
     start = time.monotonic()
-    with at_work_in(run):
-        data = load(task, config, run, resume=resume)
-        for note in data.notes:
-            reporter.message(f"Note: {note}")
-        train(task, config, data, run, reporter, resume=resume)
-        seconds = time.monotonic() - start
-        reporter.message(f"Trained in {duration(seconds)}")
-        return evaluate(task, config, run, reporter, data=data, seconds=seconds)
+    if resume:
+        record_resumption(task, config, run)
+    data = load(task, config, run, resume=resume)
+    for note in data.notes:
+        reporter.message(f"Note: {note}")
+    train(task, config, data, run, reporter, resume=resume)
+    seconds = time.monotonic() - start
+    reporter.message(f"Trained in {duration(seconds)}")
+    return evaluate(task, config, run, reporter, data=data, seconds=seconds)
 
 
 def load(task: Task, config: Config, run: RunDirectory, *, resume: bool) -> TaskData:
@@ -64,8 +68,6 @@ def load(task: Task, config: Config, run: RunDirectory, *, resume: bool) -> Task
     A run that has a checkpoint has its vocabulary already; one that was killed before may have
     half of it, and starts anew. A student takes its teacher's.
     """
-    begun = resume and bool(Checkpoints(run.checkpoints).steps())
-    artifacts = run.read_artifacts() if begun else teacher_artifacts(config)
-    data = task.load_data(config, artifacts)
-    run.write_artifacts(data.artifacts)
-    return data
+    if resume and Checkpoints(run.checkpoints).steps():
+        return reload_data(task, config, run)
+    return begin_data(task, config, run, teacher_artifacts(config))

@@ -16,6 +16,8 @@ class DataConfig:
         source_language: The language to translate from.
         target_language: The language to translate into.
         pairs: Number of training pairs to use; `None`: all that there are.
+        split_seed: Seed of what is drawn: the text of `cldr`, the training pairs of other sources;
+            the same for every `training.seed`.
         vocabulary_size: Sub-words of the joint vocabulary.
         subwords: `unigram` or `bpe`.
         max_length: Training pairs with more pieces on a side (end token counted) are left out;
@@ -26,6 +28,7 @@ class DataConfig:
     source_language: str = "en"
     target_language: str = "de"
     pairs: int | None = None
+    split_seed: int = 0
     vocabulary_size: int = 4000
     subwords: str = "unigram"
     max_length: int = 128
@@ -35,7 +38,12 @@ class DataConfig:
             raise InputError(
                 f"Expected data.subwords to be unigram or bpe. Received: {self.subwords!r}"
             )
-        for key, least in (("pairs", 1), ("vocabulary_size", 8), ("max_length", 2)):
+        for key, least in (
+            ("pairs", 1),
+            ("split_seed", 0),
+            ("vocabulary_size", 8),
+            ("max_length", 2),
+        ):
             value = getattr(self, key)
             if value is not None and value < least:
                 raise InputError(f"Expected data.{key} of at least {least}. Received: {value}")

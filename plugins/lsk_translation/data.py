@@ -69,7 +69,7 @@ def load(config: Config, artifacts: Mapping[str, bytes] | None) -> TaskData:
     corpus = load_source(
         options.source,
         pairs=options.pairs,
-        seed=config.training.seed,
+        seed=options.split_seed,
         source_language=options.source_language,
         target_language=options.target_language,
     )

@@ -3,12 +3,13 @@
 import numpy as np
 
 from lsk_engine.data.batches import BatchSource, bucket_boundaries
+from lsk_engine.devices.replicas import num_replicas
 from lsk_engine.settings.config import Config
 from lsk_engine.tasks.contract import Examples, TaskData
 
 
 def training_source(config: Config, data: TaskData) -> BatchSource:
-    """Returns the shuffled batches of the training split."""
+    """Returns the shuffled batches of the training split, for the present strategy's replicas."""
     examples = data.splits["train"]
     return BatchSource(
         examples,
@@ -17,6 +18,8 @@ def training_source(config: Config, data: TaskData) -> BatchSource:
         boundaries=_boundaries(config, data, examples),
         shuffle=True,
         seed=config.training.seed,
+        drop_remainder=config.training.drop_remainder,
+        replicas=num_replicas(),
     )
 
 
@@ -29,6 +32,7 @@ def evaluation_source(config: Config, data: TaskData, split: str) -> BatchSource
         ignore_class=data.ignore_class,
         boundaries=_boundaries(config, data, examples),
         whole_split=True,
+        replicas=num_replicas(),
     )
 
 

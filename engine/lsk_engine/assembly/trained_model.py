@@ -3,6 +3,7 @@
 import keras
 
 from lsk_engine.assembly.logits_contract import check_contract
+from lsk_engine.assembly.run_data import reload_data
 from lsk_engine.devices.xla import jit_compile
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.settings.config import Config
@@ -31,13 +32,14 @@ def load_trained(
 
     Raises:
         FileError: If the run has no such model, or it is damaged.
+        InputError: If the data are not what they were when the run began.
         LsKerasError: If the model breaks the contract, or belongs to another vocabulary.
     """
     keras.utils.set_random_seed(config.training.seed)
     task.import_layers()
     model = run.load_model(calibrated=calibrated)
     if data is None:
-        data = task.load_data(config, run.read_artifacts())
+        data = reload_data(task, config, run)
     check_contract(model, data)
     model.compile(jit_compile=jit_compile(config))
     return model, data

@@ -24,6 +24,8 @@ class Batch(NamedTuple):
         labels: Integers `(batch_size, ...)`.
         sample_weight: float32 in the shape of `labels`; 0 where a position does not count.
         ids: int64 `(batch_size,)`: the examples' rows in their split; `PADDING_ID` for filling.
+
+    `batch_size` is the source's, rounded up to a multiple of its `replicas`.
     """
 
     inputs: dict[str, np.ndarray]
@@ -37,7 +39,8 @@ class BatchSource:
     """`batch(step)` for any step, in O(1) within an epoch and O(n) once an epoch.
 
     Every batch has `batch_size` rows and one of at most `len(boundaries)` sizes. A last, partial
-    batch is filled up with rows of weight 0.
+    batch is filled up with rows of weight 0. They are other examples of the split: what looks at
+    all rows of a batch, as BatchNormalization does, would take copies of a few for the data.
 
     The weights carry the loss's denominator, so that summing `weight × loss` gives the mean over
     the positions that count, whichever way a batch is spread over replicas. In training each
@@ -52,6 +55,8 @@ class BatchSource:
         shuffle: Whether each epoch has its own order, drawn from `seed` and the epoch's number.
         seed: Any integer ≥ 0.
         whole_split: See above; default: the batch.
+        drop_remainder: Whether partial batches are left out instead of filled up.
+        replicas: Among how many a batch is split; it is filled up to a multiple of them.
     """
 
     examples: Examples
@@ -61,6 +66,8 @@ class BatchSource:
     shuffle: bool = False
     seed: int = 0
     whole_split: bool = False
+    drop_remainder: bool = False
+    replicas: int = 1
 
     def __post_init__(self):
         if self.batch_size < 1:
@@ -78,6 +85,12 @@ class BatchSource:
                 f"Expected examples of size at most {max(self.boundaries or ())}. "
                 f"Received: one of size {sizes.max()}"
             )
+        if not self.steps_per_epoch:
+            raise InputError(
+                "Expected at least one whole batch, without training.drop_remainder or with a "
+                f"smaller training.batch_size. Received: {len(self.examples)} examples, "
+                f"batch_size={self.batch_size}"
+            )
 
     @functools.cached_property
     def _members(self) -> list[np.ndarray]:
@@ -90,8 +103,9 @@ class BatchSource:
 
     @functools.cached_property
     def steps_per_epoch(self) -> int:
-        """Number of batches that hold every example once."""
-        return sum(-(-len(rows) // self.batch_size) for rows in self._members)
+        """Number of batches that hold every example once, partial ones left out on request."""
+        up = 0 if self.drop_remainder else self.batch_size - 1
+        return sum((len(rows) + up) // self.batch_size for rows in self._members)
 
     @functools.cached_property
     def num_labels(self) -> int:
@@ -101,13 +115,13 @@ class BatchSource:
     def batch(self, step: int) -> Batch:
         """Returns the batch of the global step `step` ≥ 0."""
         epoch, position = divmod(step, self.steps_per_epoch)
-        rows = self._plan(epoch)[position]
+        rows, others = self._plan(epoch)[position]
         size = None
         if self.examples.sizes is not None:
             fitting = np.searchsorted(np.asarray(self.boundaries), self.examples.sizes[rows].max())
             size = int(self.boundaries[fitting])  # type: ignore[index]
-        filling = self.batch_size - len(rows)
-        padded = np.concatenate([rows, np.repeat(rows[:1], filling)])
+        filling = -(-self.batch_size // self.replicas) * self.replicas - len(rows)
+        padded = np.concatenate([rows, np.resize(others, filling)])
         inputs, labels = self.examples.gather(padded, size)
         counts = np.ones(labels.shape, bool)
         if self.ignore_class is not None:
@@ -120,21 +134,24 @@ class BatchSource:
         ids = np.concatenate([rows, np.full(filling, PADDING_ID)]).astype(np.int64)
         return Batch(inputs, labels, counts.astype(np.float32) * np.float32(scale), ids)
 
-    def _plan(self, epoch: int) -> list[np.ndarray]:
-        """Returns the rows of each batch of an epoch."""
+    def _plan(self, epoch: int) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Returns the rows of each batch of an epoch, and of its bucket, to fill it up with."""
         return self._plans(epoch if self.shuffle else 0)
 
     @functools.cached_property
     def _plans(self):
         # Two epochs: prefetching reads ahead over the boundary while evaluation looks back.
         @functools.lru_cache(maxsize=2)
-        def plan(epoch: int) -> list[np.ndarray]:
+        def plan(epoch: int) -> list[tuple[np.ndarray, np.ndarray]]:
             rng = np.random.default_rng([self.seed, epoch])
             batches = []
             for rows in self._members:
                 order = rng.permutation(rows) if self.shuffle else rows
+                end = len(order)
+                if self.drop_remainder:
+                    end -= end % self.batch_size
                 batches += [
-                    order[i : i + self.batch_size] for i in range(0, len(order), self.batch_size)
+                    (order[i : i + self.batch_size], order) for i in range(0, end, self.batch_size)
                 ]
             if self.shuffle:
                 batches = [batches[i] for i in rng.permutation(len(batches))]

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lsk_engine.data import prepared
+from lsk_engine.data.named_source import path_or_name
 from lsk_engine.settings.config import PARTS, Config
 from lsk_engine.settings.distillation import DistillationConfig
 from lsk_engine.settings.resolving import compose
@@ -14,7 +15,8 @@ from lsk_engine.tasks.contract import Task
 def resolve(task: Task, preset: str | None, overrides: Mapping[str, Any]) -> Config:
     """Composes a task's defaults, a preset and overrides, in rising precedence.
 
-    Where `data.source` is a prepared data set, the other settings of the data are its own.
+    Where `data.source` is a prepared data set, the other settings of the data are its own. A
+    path becomes an absolute one, so that a run finds its data from anywhere.
 
     Args:
         task: The task.
@@ -31,7 +33,14 @@ def resolve(task: Task, preset: str | None, overrides: Mapping[str, Any]) -> Con
         found = prepared.is_prepared(source)
         return prepared.read_settings(source, task.name) if found else None
 
-    return compose(task, preset, overrides, prepared_with)
+    config = compose(task, preset, overrides, prepared_with)
+    if config.data.source in task.data_sources:
+        return config
+    found = path_or_name(config.data.source)
+    if isinstance(found, str):
+        return config
+    data = dataclasses.replace(config.data, source=str(found.absolute()))
+    return dataclasses.replace(config, data=data)
 
 
 def from_dict(task: Task, values: Mapping[str, Any]) -> Config:

@@ -41,7 +41,7 @@ def prepare(task: Task, config: Config, directory: str | os.PathLike) -> TaskDat
 
     Args:
         task: A task that offers it.
-        config: Which data: `config.data`, and `config.training.seed` where they are drawn.
+        config: Which data: `config.data`.
         directory: A new or empty directory.
 
     Returns:
@@ -118,7 +118,6 @@ def _manifest(config: Config, data: TaskData, folder: Path) -> dict[str, Any]:
         "schema": SCHEMA,
         "task": config.task,
         "source": settings.pop("source", None),
-        "seed": config.training.seed,
         "settings": settings,
         "notes": list(data.notes),
         "files": {f.relative_to(folder).as_posix(): _describe(f, flush=True) for f in files},

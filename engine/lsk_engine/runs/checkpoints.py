@@ -1,6 +1,8 @@
 """Full training states by step, written atomically, from which training goes on exactly."""
 
+import hashlib
 import io
+import re
 import zipfile
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
@@ -39,13 +41,17 @@ class Checkpoints:
 
     def steps(self) -> list[int]:
         """Returns the steps of the checkpoints that are there, ascending."""
-        return sorted(int(f.stem.partition("-")[2]) for f in self.directory.glob("step-*.npz"))
+        if not self.directory.is_dir():
+            return []
+        found = (_NAME.fullmatch(file.name) for file in self.directory.iterdir())
+        return sorted(int(match[1]) for match in found if match)
 
     def save(
         self,
         model: keras.Model,
         step: int,
         check: Callable[[int, Mapping[str, np.ndarray]], None] = lambda step, state: None,
+        more: Mapping[str, np.ndarray] | None = None,
     ) -> None:
         """Writes the state after `step` steps, then removes what need not be kept.
 
@@ -53,42 +59,65 @@ class Checkpoints:
             model: A built, compiled model.
             step: How many steps it was trained for.
             check: Called with the step and the state before it is written; may refuse it.
+            more: Further arrays to be kept with it, by names with a prefix of their own.
         """
         if hasattr(model, "jax_state_sync"):  # within fit, JAX holds the state outside the model
             model.jax_state_sync()
         state = _numbers(_variables(model))
         check(step, state)
         state |= _numbers({f"metric/{i}": v for i, v in enumerate(model.metrics_variables)})
+        state |= {"step": np.asarray(step, np.int64), **(more or {})}
         buffer = io.BytesIO()
-        np.savez(buffer, allow_pickle=False, step=np.int64(step), **state)
+        np.savez(buffer, allow_pickle=False, **{_SHA256: _sha256(state)}, **state)
         write_bytes(self._file(step), buffer.getbuffer())
         for old in self.steps()[: -self.kept]:
             of_every = self.kept_every and old % self.kept_every == 0
             if not of_every and old not in self.kept_steps:
                 self._file(old).unlink(missing_ok=True)
 
-    def restore(self, model: keras.Model, step: int | None = None) -> dict[str, np.ndarray]:
+    def restore(
+        self,
+        model: keras.Model,
+        step: int | None = None,
+        *,
+        damaged: Callable[[str], None] = lambda message: None,
+    ) -> dict[str, np.ndarray]:
         """Sets weights and optimizer of a built, compiled model to a checkpoint.
 
         Args:
             model: A model of the same configuration.
-            step: Which checkpoint; `None`: the newest.
+            step: Which checkpoint; `None`: the newest that is whole.
+            damaged: Told of each newer one that is not.
 
         Returns:
             The arrays of the checkpoint by name, `step` among them; `restore_metrics` takes the
             metrics' part, once `fit` has built and reset them.
 
         Raises:
-            FileError: If there is none, or it belongs to another model.
+            FileError: If there is none, none is whole, or it belongs to another model.
         """
-        step = self._find(step)
-        state = self._read(step)
+        step, state = self._newest(damaged) if step is None else (step, self._read(step))
         model.optimizer.build(model.trainable_variables)
         variables = _variables(model)
         self._check(state, variables, step)
         for name, variable in variables.items():
             variable.assign(state[name])
         return state
+
+    def _newest(self, damaged: Callable[[str], None]) -> tuple[int, dict[str, np.ndarray]]:
+        """Returns the newest checkpoint that is whole, and its step."""
+        steps = self.steps()
+        for step in reversed(steps):
+            try:
+                return step, self._read(step)
+            except FileError as error:
+                if step == steps[0]:
+                    raise FileError(
+                        f"{error}; none in {self.directory} is whole: remove that folder's files, "
+                        "and `lsk train --resume` starts anew"
+                    ) from error
+                damaged(f"{error}; going back to the one before")
+        raise FileError(f"Expected a checkpoint in {self.directory}. Received: none")
 
     def read_model(self, model: keras.Model, step: int) -> list[np.ndarray]:
         """Returns what a checkpoint holds for `model.variables`, in their order.
@@ -97,39 +126,42 @@ class Checkpoints:
             FileError: If there is none of that step, or it belongs to another model.
         """
         variables = _model_variables(model)
-        state = self._read(self._find(step), "model/")
+        state = self._read(step, "model/")
         self._check(state, variables, step)
         return [state[name] for name in variables]
 
-    def _find(self, step: int | None) -> int:
-        """Returns `step`, or the newest, if there is a checkpoint of it."""
-        steps = self.steps()
-        if not steps or (step is not None and step not in steps):
-            wanted = "a checkpoint" if step is None else f"the checkpoint of step {step}"
-            raise FileError(f"Expected {wanted} in {self.directory}. Received: steps {steps}")
-        return steps[-1] if step is None else step
-
     def _read(self, step: int, prefix: str = "") -> dict[str, np.ndarray]:
-        """Reads the arrays whose names start with `prefix`."""
+        """Reads a whole checkpoint, and returns the arrays whose names start with `prefix`."""
+        if step not in self.steps():
+            raise FileError(
+                f"Expected the checkpoint of step {step} in {self.directory}. "
+                f"Received: steps {self.steps()}"
+            )
         file = self._file(step)
+        expected = f"Expected a whole checkpoint of step {step} at {file}. Received:"
         try:
             # Opened here, since NumPy leaves a file open that it can't read.
             with file.open("rb") as content, np.load(content, allow_pickle=False) as stored:
-                return {name: stored[name] for name in stored.files if name.startswith(prefix)}
+                state = {name: stored[name] for name in stored.files}
         except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-            raise FileError(
-                f"Expected a readable checkpoint at {file}. Received: {error}"
-            ) from error
+            raise FileError(f"{expected} {error}") from error
+        written = state.pop(_SHA256, None)  # older checkpoints have none
+        if written is not None and written.tobytes() != _sha256(state).tobytes():
+            raise FileError(f"{expected} other numbers than were written")
+        if not np.array_equal(state.get("step", -1), step):
+            raise FileError(f"{expected} one of step {state.get('step', 'unknown')}")
+        return {name: array for name, array in state.items() if name.startswith(prefix)}
 
     def _check(
         self, state: dict[str, np.ndarray], variables: dict[str, keras.Variable], step: int
     ) -> None:
         for name, variable in variables.items():
-            if name not in state or state[name].shape != tuple(variable.shape):
+            expected = _kind(keras.ops.convert_to_numpy(variable))
+            received = _kind(state[name]) if name in state else "nothing"
+            if received != expected:
                 raise FileError(
-                    f"Expected {self._file(step)} to hold {name} ({variable.path}) of shape "
-                    f"{tuple(variable.shape)}. "
-                    f"Received: {state[name].shape if name in state else 'nothing'}"
+                    f"Expected {self._file(step)} to hold {name} ({variable.path}), {expected}. "
+                    f"Received: {received}"
                 )
 
     def _file(self, step: int) -> Path:
@@ -160,3 +192,22 @@ def _variables(model: keras.Model) -> dict[str, keras.Variable]:
 
 def _numbers(variables: Mapping[str, keras.Variable]) -> dict[str, np.ndarray]:
     return {name: keras.ops.convert_to_numpy(v) for name, v in variables.items()}
+
+
+def _kind(array: np.ndarray) -> str:
+    """Returns what an array is, in words."""
+    return f"{array.dtype} of shape {array.shape}"
+
+
+def _sha256(state: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Returns the digest of names, types, shapes and numbers: ZIP's own sum is for accidents."""
+    digest = hashlib.sha256()
+    for name in sorted(state):
+        array = np.asarray(state[name])
+        digest.update(f"{name} {_kind(array)}\n".encode())
+        digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+    return np.frombuffer(digest.digest(), np.uint8)
+
+
+_NAME = re.compile(r"step-(\d{8,})\.npz")
+_SHA256 = "sha256"

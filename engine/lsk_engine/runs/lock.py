@@ -6,18 +6,18 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from ls_base.errors import FileError, InputError
+from ls_base.errors import FileError
 from ls_base.files import writing
-from lsk_engine.runs.run_directory import RunDirectory
 
 
 @contextlib.contextmanager
-def locked(file: Path, *, wait: bool) -> Iterator[None]:
+def locked(file: Path, *, wait: bool, again: bool = False) -> Iterator[None]:
     """Holds the lock of a file while the block runs.
 
     Args:
         file: A file of its own, made if it isn't there; it stays.
         wait: Whether to wait while another process has the lock.
+        again: Whether a thread that holds it by `again` already may come in once more.
 
     Raises:
         BlockingIOError: If another process has it, and `wait` is false.
@@ -34,7 +34,7 @@ def locked(file: Path, *, wait: bool) -> Iterator[None]:
     """
     with writing(file):
         file.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(file)
+    lock = FileLock(file.absolute(), is_singleton=again)
     try:
         lock.acquire(timeout=-1 if wait else 0)
     except Timeout:
@@ -47,36 +47,3 @@ def locked(file: Path, *, wait: bool) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-@contextlib.contextmanager
-def at_work_in(run: RunDirectory) -> Iterator[None]:
-    """Keeps other processes from writing a run while the block runs.
-
-    Args:
-        run: An existing run directory.
-
-    Raises:
-        InputError: If another process is at work in it.
-        FileError: If it can't be written.
-    """
-    with contextlib.ExitStack() as held:
-        try:
-            held.enter_context(locked(run.lock_file, wait=False))
-        except BlockingIOError:
-            raise InputError(
-                "Expected a run that no other process is at work in (wait for it, or stop it). "
-                f"Received: {run.path}"
-            ) from None
-        yield
-
-
-def in_use(run: RunDirectory) -> bool:
-    """Returns whether another process is at work in a run, which need not exist."""
-    if not run.lock_file.exists():
-        return False
-    try:
-        with locked(run.lock_file, wait=False):
-            return False
-    except BlockingIOError:
-        return True

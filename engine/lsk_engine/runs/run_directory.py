@@ -4,13 +4,14 @@ import contextlib
 import json
 import os
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ls_base.errors import FileError
-from ls_base.files import read_json, write_bytes, write_json, writing
+from ls_base.errors import FileError, InputError
+from ls_base.files import append_line, read_json, replacing, write_bytes, write_json, writing
 from lsk_engine.environment import environment
+from lsk_engine.runs.lock import locked
 
 SCHEMA = 1
 
@@ -20,7 +21,8 @@ class RunDirectory:
 
     ```
     RUN/config.json       the resolved configuration
-    RUN/environment.json  versions, machine, command, start
+    RUN/environment.json  versions, machine, command and time of each start
+    RUN/data.json         what the data are known by
     RUN/artifacts/        files that belong to the model (vocabulary)
     RUN/checkpoints/      full training states, by step
     RUN/history.jsonl     one line an evaluation during training
@@ -42,6 +44,7 @@ class RunDirectory:
         self.path = Path(path)
         self.config_file = self.path / "config.json"
         self.environment_file = self.path / "environment.json"
+        self.data_file = self.path / "data.json"
         self.artifacts = self.path / "artifacts"
         self.checkpoints = self.path / "checkpoints"
         self.history_file = self.path / "history.jsonl"
@@ -59,21 +62,37 @@ class RunDirectory:
     def create(cls, path: str | os.PathLike, config: Mapping[str, Any]) -> "RunDirectory":
         """Makes a new run directory and writes what is known at the start.
 
+        Of several processes that make the same one at the same time, one does; what a process
+        left that was killed meanwhile counts as nothing.
+
         Raises:
             FileError: If it holds files already, or can't be written.
         """
         run = cls(path)
-        with writing(run.path):
-            if run.path.exists() and (not run.path.is_dir() or any(run.path.iterdir())):
-                raise FileError(
-                    "Expected a new or empty run directory (or `--resume` to go on). "
-                    f"Received: {run.path}"
-                )
-            for folder in (run.path, run.artifacts, run.checkpoints, run.outputs):
-                folder.mkdir(parents=True, exist_ok=True)
+        if run.path.exists() and not run._unused():
+            raise run._taken()
+        with locked(run.lock_file, wait=True), writing(run.path):
+            if not run._unused():  # another was quicker
+                raise run._taken()
+            for folder in (run.artifacts, run.checkpoints, run.outputs):
+                folder.mkdir(exist_ok=True)
+            run.record_start()
             write_json(run.config_file, {"schema": SCHEMA, **config})
-            write_json(run.environment_file, environment())
         return run
+
+    def _unused(self) -> bool:
+        """Returns whether nothing is in the way of a new run: no file that says anything."""
+        if not self.path.is_dir():
+            return False
+        started = {self.lock_file, self.environment_file}
+        files = (file for file in self.path.rglob("*") if not file.is_dir())
+        left = [f for f in files if f not in started and not f.name.startswith(".config.writing")]
+        return not left
+
+    def _taken(self) -> FileError:
+        return FileError(
+            f"Expected a new or empty run directory (or `--resume` to go on). Received: {self.path}"
+        )
 
     @classmethod
     def open(cls, path: str | os.PathLike) -> "RunDirectory":
@@ -84,11 +103,61 @@ class RunDirectory:
         """
         run = cls(path)
         if not run.config_file.is_file():
-            what = "a directory without config.json" if run.path.is_dir() else "no directory"
+            what = "no directory"
+            if run.path.is_dir():
+                what = "a directory without config.json"
+                if run._unused():
+                    what += ", which `lsk train --run-dir` can make anew"
             raise FileError(
                 f"Expected a run directory that `lsk train` made. Received: {run.path} ({what})"
             )
         return run
+
+    @contextlib.contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Keeps other processes from writing the run while the block runs.
+
+        The system frees the lock of a process that ends, however it ends.
+
+        Raises:
+            InputError: If another process is at work in it.
+            FileError: If it can't be written.
+        """
+        with contextlib.ExitStack() as held:
+            try:
+                held.enter_context(locked(self.lock_file, wait=False, again=True))
+            except BlockingIOError:
+                raise InputError(
+                    "Expected a run that no other process is at work in (wait for it, or stop "
+                    f"it). Received: {self.path}"
+                ) from None
+            yield
+
+    def in_use(self) -> bool:
+        """Returns whether somebody is at work in the run, which need not exist."""
+        if not self.lock_file.exists():
+            return False
+        try:
+            with locked(self.lock_file, wait=False):
+                return False
+        except BlockingIOError:
+            return True
+
+    def record_start(self, **more: Any) -> None:
+        """Adds an entry to `environment.json`: versions, machine, command, time, and `more`."""
+        starts = self.read_starts()
+        write_json(
+            self.environment_file, {"schema": 2, "starts": [*starts, {**environment(), **more}]}
+        )
+
+    def read_starts(self) -> list[dict[str, Any]]:
+        """Returns the entries of `environment.json`, the oldest first."""
+        if not self.environment_file.is_file():
+            return []
+        found = read_json(self.environment_file)
+        if found.get("schema") == 1:  # one start, before there were more
+            return [{name: value for name, value in found.items() if name != "schema"}]
+        return found["starts"]
 
     def sweep_file(self, split: str) -> Path:
         """Returns where the points of a sweep over temperatures are kept."""
@@ -115,8 +184,7 @@ class RunDirectory:
 
     def append_history(self, entry: Mapping[str, Any]) -> None:
         """Adds one line to the history."""
-        with writing(self.history_file), self.history_file.open("a") as file:
-            file.write(json.dumps(entry) + "\n")
+        append_line(self.history_file, json.dumps(entry))
 
     def read_history(self) -> list[dict[str, Any]]:
         """Returns the history; a last line that a crash cut off is left out."""
@@ -169,10 +237,8 @@ class RunDirectory:
             for stale in (self.calibrated_metrics_file, *self.evaluation.glob("*-calibrated.*")):
                 with writing(stale):
                     stale.unlink(missing_ok=True)
-        with writing(file):
-            temporary = file.with_name("model.writing.keras")
+        with replacing(file) as temporary:
             model.save(temporary)
-            temporary.replace(file)
 
     def load_model(self, *, calibrated: bool = False):
         """Loads the trained, or the calibrated, model, uncompiled."""

@@ -20,6 +20,7 @@ from lsk_engine.assembly.trained_model import load_trained
 from lsk_engine.data.batches import BatchSource
 from lsk_engine.data.datasets import as_dataset
 from lsk_engine.progress import Reporter
+from lsk_engine.runs.holding import writes_run
 from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
 from lsk_engine.scoring.predictions import Predictions, build_scorer
 from lsk_engine.settings.config import Config
@@ -32,6 +33,7 @@ OBJECTIVES = ("nll", "ece")
 _MOST_LOGITS = 2**30
 
 
+@writes_run
 def calibrate(
     task: Task,
     config: Config,

@@ -10,12 +10,14 @@ from ls_keras.plots import save as save_figure
 from lsk_engine.assembly.sources import evaluation_source
 from lsk_engine.assembly.trained_model import load_trained
 from lsk_engine.progress import Reporter
+from lsk_engine.runs.holding import writes_run
 from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
 from lsk_engine.scoring.predictions import build_scorer
 from lsk_engine.settings.config import Config
 from lsk_engine.tasks.contract import Task, TaskData
 
 
+@writes_run
 def evaluate(
     task: Task,
     config: Config,

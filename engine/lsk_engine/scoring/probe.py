@@ -12,6 +12,7 @@ from ls_keras.callbacks.mutual_information_probe import history_entry
 from ls_keras.information.augmented_logits import augmented_differences, check_draws
 from ls_keras.information.mutual_information import Scored, mutual_information
 from ls_keras.plots import information_curve, save_plot
+from lsk_engine.assembly.run_data import reload_data
 from lsk_engine.devices.precision import precision
 from lsk_engine.devices.xla import jit_compile
 from lsk_engine.progress import Reporter
@@ -88,7 +89,7 @@ def probe(
             "Expected a task with a random augmentation, without which each example has one "
             f"output. Received: task '{task.name}'"
         )
-    data = task.load_data(config, run.read_artifacts())
+    data = reload_data(task, config, run)
     if split not in data.splits:
         raise InputError(f"Expected a split of {', '.join(data.splits)}. Received: {split!r}")
     ids = class_ids(classes, data)

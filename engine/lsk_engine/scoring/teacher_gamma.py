@@ -41,21 +41,22 @@ def teacher_gammas(
     data: TaskData | None = None
     model: Any = None  # one for all, which is compiled once
     for run, of_run in zip(runs, temperatures, strict=True):
-        kept, sha256 = _read(run), model_sha256(run)
-        if kept.get("model_sha256") != sha256:
-            kept = {"model_sha256": sha256, "gamma": {}}
-        missing = [t for t in of_run if f"{t:g}" not in kept["gamma"]]
-        if missing:
-            config = from_dict(task, run.read_config())
-            if model is None or data is None:
-                model, data = load_trained(task, config, run)
-            else:
-                model.set_weights(run.load_model().get_weights())
-            progress = reporter.counter(f"γ of {run.path.name}:", "examples")
-            gammas = _compute(model, config, data, missing, progress)
-            kept["gamma"] |= {f"{t:g}": gamma for t, gamma in zip(missing, gammas, strict=True)}
-            write_json(run.gamma_file, kept)
-        found.append([kept["gamma"][f"{t:g}"] for t in of_run])
+        with run.at_work():  # a value that another process adds meanwhile would be lost
+            kept, sha256 = _read(run), model_sha256(run)
+            if kept.get("model_sha256") != sha256:
+                kept = {"model_sha256": sha256, "gamma": {}}
+            missing = [t for t in of_run if f"{t:g}" not in kept["gamma"]]
+            if missing:
+                config = from_dict(task, run.read_config())
+                if model is None or data is None:
+                    model, data = load_trained(task, config, run)
+                else:
+                    model.set_weights(run.load_model().get_weights())
+                progress = reporter.counter(f"γ of {run.path.name}:", "examples")
+                gammas = _compute(model, config, data, missing, progress)
+                kept["gamma"] |= {f"{t:g}": gamma for t, gamma in zip(missing, gammas, strict=True)}
+                write_json(run.gamma_file, kept)
+            found.append([kept["gamma"][f"{t:g}"] for t in of_run])
     return found
 
 

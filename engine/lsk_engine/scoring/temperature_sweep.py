@@ -57,7 +57,8 @@ def sweep_temperature(
     labels: dict[str, str] = {}
     rows = []
     for stored in runs:
-        rows += _sweep_run(stored, temperatures, split, reporter, labels)
+        with stored.directory.at_work():
+            rows += _sweep_run(stored, temperatures, split, reporter, labels)
     save_plot(temperature_panels, rows, output, score=next(iter(labels)), labels=labels)
     return rows
 

@@ -21,6 +21,8 @@ class TrainingConfig:
         epochs: Passes over the training split; exclusive with `steps`.
         steps: Optimizer steps; takes precedence over `epochs` where both are set.
         batch_size: Examples a step, over all replicas.
+        drop_remainder: Whether each epoch leaves out the examples that fill no whole batch; else
+            they come with others of weight 0, which BatchNormalization sees as well.
         buckets: Number of sequence lengths that batches are padded to, at most.
         precision: A Keras dtype policy.
         strategy: A distribution strategy.
@@ -41,6 +43,7 @@ class TrainingConfig:
     epochs: int | None = 10
     steps: int | None = None
     batch_size: int = 128
+    drop_remainder: bool = False
     buckets: int = 3
     precision: str = "float32"
     strategy: str = "auto"

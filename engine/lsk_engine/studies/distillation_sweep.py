@@ -12,7 +12,7 @@ from ls_base.errors import InputError
 from ls_base.files import read_json, write_json
 from lsk_engine.devices.backend import load_backend
 from lsk_engine.progress import Reporter
-from lsk_engine.runs.lock import in_use, locked
+from lsk_engine.runs.lock import locked
 from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
 from lsk_engine.runs.teacher import taught_by
 from lsk_engine.settings.config import Config
@@ -105,7 +105,7 @@ def sweep_distillation(
 def _refuse_left_trainings(runs: Iterable[RunDirectory]) -> None:
     """Refuses runs that trainings of a sweep that was killed are still at work in."""
     for run in runs:
-        if in_use(run):
+        if run.in_use():
             raise InputError(
                 "Expected runs that no other process is at work in: a sweep that was killed has "
                 "left its trainings running; wait for them, or stop them. "

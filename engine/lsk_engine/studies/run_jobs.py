@@ -49,6 +49,18 @@ class Job:
         return self.after is None or self.after.metrics_file.is_file()
 
 
+class Terminated(KeyboardInterrupt):
+    """Work on many runs was stopped by another signal than Ctrl-C's.
+
+    Attributes:
+        exit_code: Of a process that ends for it: 128 + the signal's number.
+    """
+
+    def __init__(self, number: int):
+        super().__init__(f"stopped by signal {number}")
+        self.exit_code = 128 + number
+
+
 def run_jobs(
     jobs: Sequence[Job],
     command: Sequence[str],
@@ -59,8 +71,8 @@ def run_jobs(
 ) -> None:
     """Trains those jobs that are not finished, and resumes those that were interrupted.
 
-    The cores are divided among the workers. Ctrl-C and SIGTERM are handed on: each run saves its
-    state before it ends; a second one kills them.
+    The cores are divided among the workers. Ctrl-C, SIGTERM and SIGHUP are handed on: each run
+    saves its state before it ends; a second Ctrl-C kills them.
 
     Args:
         jobs: What to train; where several can start, the first does.
@@ -71,13 +83,13 @@ def run_jobs(
 
     Raises:
         LsKerasError: If a training fails; the others are stopped, and can go on later.
-        KeyboardInterrupt: After Ctrl-C or SIGTERM.
+        KeyboardInterrupt: After Ctrl-C; `Terminated`, which is one, after another signal.
     """
     board = _Board(jobs, workers, reporter)
     waiting = [job for job in jobs if not job.finished]
     running: dict[Job, tuple[subprocess.Popen, IO[bytes]]] = {}
     environment = worker_environment(workers)
-    with _sigterm_as_interrupt(), contextlib.ExitStack() as files:
+    with _signals_as_interrupts(), contextlib.ExitStack() as files:
         try:
             while waiting or running:
                 for job in [job for job in waiting if job.ready][: workers - len(running)]:
@@ -155,19 +167,24 @@ def _stop(processes: Sequence[subprocess.Popen]) -> None:
 
 
 @contextlib.contextmanager
-def _sigterm_as_interrupt() -> Iterator[None]:
+def _signals_as_interrupts() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread may handle signals
         return
 
-    def interrupt(signum, frame):
-        raise KeyboardInterrupt
+    def interrupt(number, frame):
+        raise Terminated(number)
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    numbers = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+    before = {n: signal.getsignal(n) for n in numbers}
+    before = {n: handler for n, handler in before.items() if handler is not signal.SIG_IGN}
+    for number in before:
+        signal.signal(number, interrupt)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class _Board:

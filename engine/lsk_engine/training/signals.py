@@ -1,28 +1,50 @@
-"""Stopping on request: Ctrl-C and SIGTERM."""
+"""Stopping on request: Ctrl-C, and what schedulers send before they end a job."""
 
 import contextlib
 import signal
 import threading
 from collections.abc import Iterator
-from typing import Any
+
+# Ctrl-C, `kill`, a terminal that closes, a scheduler's warning; not every system has all.
+_NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1")
+
+
+class StopRequest:
+    """Whether a signal has asked training to stop, and which.
+
+    Attributes:
+        number: Of the signal; `None`: none came.
+    """
+
+    def __init__(self) -> None:
+        self.number: int | None = None
+
+    def __call__(self) -> bool:
+        """Returns whether one came."""
+        return self.number is not None
 
 
 @contextlib.contextmanager
-def stop_on_signal() -> Iterator[Any]:
-    """Yields a function that tells whether Ctrl-C or SIGTERM came; the second one acts at once."""
-    requested = threading.Event()
+def stop_on_signal() -> Iterator[StopRequest]:
+    """Yields what tells whether a signal came; a second one acts at once."""
+    request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
-        yield requested.is_set  # only the main thread may handle signals
+        yield request  # only the main thread may handle signals
         return
 
-    def request(signum, frame):
-        requested.set()
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    def note(number, frame):
+        request.number = number
+        for other, handler in before.items():
+            signal.signal(other, handler)
 
-    before = {n: signal.signal(n, request) for n in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
+    before = {n: signal.getsignal(n) for n in numbers}
+    # One that is ignored (`nohup`, a shell's background job) stays ignored.
+    before = {n: handler for n, handler in before.items() if handler is not signal.SIG_IGN}
+    for number in before:
+        signal.signal(number, note)
     try:
-        yield requested.is_set
+        yield request
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

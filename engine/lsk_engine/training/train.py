@@ -2,6 +2,7 @@
 
 import keras
 
+from ls_base.errors import FileError
 from lsk_engine.assembly.loss import build_loss
 from lsk_engine.assembly.sources import evaluation_source, training_source
 from lsk_engine.data.batches import BatchSource
@@ -10,11 +11,11 @@ from lsk_engine.devices import strategy
 from lsk_engine.devices.precision import precision
 from lsk_engine.devices.xla import jit_compile
 from lsk_engine.progress import Reporter
-from lsk_engine.runs.checkpoints import Checkpoints
+from lsk_engine.runs.checkpoints import Checkpoints, restore_metrics
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.settings.config import Config
 from lsk_engine.tasks.contract import Task, TaskData
-from lsk_engine.training.checkpointing import CheckpointEvery
+from lsk_engine.training.checkpointing import CheckpointEvery, StopsValidation
 from lsk_engine.training.divergence import FiniteWatch
 from lsk_engine.training.optimizers import average_last, build_optimizer
 from lsk_engine.training.signals import stop_on_signal
@@ -44,20 +45,20 @@ def train(
         resume: Whether to go on from the run's newest checkpoint.
 
     Raises:
-        Interrupted: After Ctrl-C or SIGTERM; the run can be resumed.
+        Interrupted: After Ctrl-C or another signal to stop; the run can be resumed.
         DivergenceError: If the loss or the state is not finite; no checkpoint has such a state.
         LsKerasError: If something that the user passed can't be used.
     """
     options = config.training
     keras.utils.set_random_seed(options.seed)
     data = with_teacher_logits(task, config, data, reporter)
-    source = training_source(config, data)
-    total = options.steps or (options.epochs or 1) * source.steps_per_epoch
-    averaged = averaged_steps(total, options.checkpoint_every, options.average_last)
-    checkpoints = Checkpoints(
-        run.checkpoints, options.checkpoints_kept, options.checkpoints_kept_every, averaged
-    )
     with precision(options.precision), strategy.scope(options.strategy, options.devices):
+        source = training_source(config, data)
+        total = options.steps or (options.epochs or 1) * source.steps_per_epoch
+        averaged = averaged_steps(total, options.checkpoint_every, options.average_last)
+        checkpoints = Checkpoints(
+            run.checkpoints, options.checkpoints_kept, options.checkpoints_kept_every, averaged
+        )
         model = task.build_model(config, data)
         loss = build_loss(config, data, reduction="sum")  # the weights hold the denominator
         learner = build_learner(model, loss, task, config, data)  # the model, or its distiller
@@ -73,8 +74,13 @@ def train(
         )
         step, restored = 0, None
         if resume and checkpoints.steps():
-            restored = checkpoints.restore(learner)
+            restored = checkpoints.restore(learner, damaged=reporter.warning)
             step = int(restored["step"])
+            if step > total:
+                raise FileError(
+                    f"Expected checkpoints of the run's {total:,} steps in {run.checkpoints}. "
+                    f"Received: one of step {step:,}"
+                )
             reporter.message(f"Resuming after step {step:,}")
         run.truncate_history(step)
         validation = evaluation_source(config, data, "validation")
@@ -91,19 +97,30 @@ def train(
                 watch=watch,
                 restored=restored,
             )
-            while step < total:
-                epoch = step // source.steps_per_epoch
-                end = min((epoch + 1) * source.steps_per_epoch, total)
-                loss_of_epoch = _fit(learner, source, step, end, [log, saver])
-                step, scores = end, {}
+
+            def end_epoch(loss_of_epoch: float) -> None:
+                saver.stop_before_validation(loss_of_epoch)
+                epoch, scores = (step - 1) // source.steps_per_epoch, {}
                 if step == total or (epoch + 1) % options.validate_every == 0:
                     scores = validator.evaluate(
                         as_dataset(validation, 0, validation.steps_per_epoch),
+                        callbacks=[StopsValidation(saver, loss_of_epoch)],
                         return_dict=True,
                         verbose=0,
                     )
                 log.end_epoch(epoch, loss_of_epoch, scores)
-                saver.end_epoch()  # after the history has its entry: neither is lost without both
+                # After the history has its entry: neither is lost without both.
+                saver.end_epoch(loss_of_epoch)
+
+            owed = saver.owed_loss()
+            if owed is not None:
+                saver.set_model(learner)
+                restore_metrics(learner, restored or {})
+                end_epoch(owed)
+            while step < total:
+                start = step
+                step = min((start // source.steps_per_epoch + 1) * source.steps_per_epoch, total)
+                end_epoch(_fit(learner, source, start, step, [log, saver]))
         if config.optimizer.ema:
             average_last(learner)
         if averaged:

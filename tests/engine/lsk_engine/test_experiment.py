@@ -1,3 +1,4 @@
+import dataclasses
 import io
 import json
 import os
@@ -11,19 +12,22 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from ls_base.errors import FileError, LsKerasError
+from lock_holder import held_by_another_process
+from ls_base.errors import FileError, InputError, LsKerasError
+from lsk_engine.assembly.run_data import begin_data
 from lsk_engine.data import configuration
 from lsk_engine.data.batches import BatchSource
 from lsk_engine.experiment import run_experiment
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.checkpoints import Checkpoints
+from lsk_engine.runs.resuming import changed
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.scoring.calibrate import calibrate
 from lsk_engine.scoring.evaluate import evaluate
-from lsk_engine.training.checkpointing import CheckpointEvery, Interrupted
+from lsk_engine.training.checkpointing import CheckpointEvery, Interrupted, StopsValidation
 from lsk_engine.training.divergence import DivergenceError
 from lsk_engine.training.optimizers import build_optimizer
-from tiny_task import TinyTask
+from tiny_task import Letters, TinyTask
 
 STEPS = 13  # of 6 an epoch (41 examples, two buckets, batches of 8), so that the last is partial
 
@@ -140,6 +144,41 @@ def test_an_interrupted_run_goes_on_to_the_same_end(finished, tmp_path, stop_at,
     assert Checkpoints(run.checkpoints).steps()[-1] == stop.value.step < STEPS
     run_experiment(task, resolved, run, silent(), resume=True)
     assert_same_end(whole, run)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1])
+@pytest.mark.parametrize("during", ["the last step", "validation"])
+def test_a_signal_at_the_end_of_an_epoch_is_heard(finished, tmp_path, during, number, monkeypatch):
+    """Neither waits for the validation; the history of the epoch is made up for on resuming."""
+    _, _, whole = finished
+    task, resolved, run = start(tmp_path)
+    end = STEPS if during == "the last step" else STEPS // 2
+    with monkeypatch.context() as patch:
+        if during == "the last step":
+            _signal_at(patch, CheckpointEvery, "on_train_batch_end", number, STEPS)
+        else:
+            _signal_at(patch, StopsValidation, "on_test_batch_end", number, 1)
+        with pytest.raises(Interrupted) as stop:
+            run_experiment(task, resolved, run, silent())
+    assert stop.value.exit_code == 128 + number
+    assert Checkpoints(run.checkpoints).steps()[-1] == stop.value.step == end
+    assert not run.model_file.exists()
+    assert all(entry["step"] < end for entry in run.read_history())
+    run_experiment(task, resolved, run, silent(), resume=True)
+    assert_same_end(whole, run)
+
+
+def _signal_at(patch, owner, method, number, at):
+    """Sends this process a signal at the `at`-th call of a callback's method."""
+    original, calls = getattr(owner, method), []
+
+    def signaling(self, *args, **kwargs):
+        calls.append(method)
+        if len(calls) == at:
+            os.kill(os.getpid(), number)
+        return original(self, *args, **kwargs)
+
+    patch.setattr(owner, method, signaling)
 
 
 def assert_same_end(first, second):
@@ -267,25 +306,91 @@ def test_mixed_precision_trains_and_restores_the_policy(tmp_path):
     assert keras.config.dtype_policy().name == "float32"
 
 
-def test_a_checkpoint_of_another_model_is_refused(finished, tmp_path):
-    task, _, run = finished
-    resolved = configuration.resolve(task, None, {"model.width": 32})
-    data = task.load_data(resolved)
-    model = task.build_model(resolved, data)
-    model.compile(build_optimizer(resolved.optimizer, 10), "mse")
-    with pytest.raises(FileError, match=r"to hold model/0 .*of shape \(.*32\)"):
-        Checkpoints(run.checkpoints).restore(model)
+def more_letters(monkeypatch):
+    """Makes the task load more training examples than it did."""
+    load_data = TinyTask.load_data
+
+    def load_more(self, config, artifacts=None):
+        data = load_data(self, config, artifacts)
+        return dataclasses.replace(data, splits={**data.splits, "train": Letters(123, 0)})
+
+    monkeypatch.setattr(TinyTask, "load_data", load_more)
 
 
-def test_a_cut_off_checkpoint_is_told(finished, tmp_path):
-    task, resolved, run = finished
-    whole = (run.checkpoints / f"step-{STEPS:08d}.npz").read_bytes()
-    (tmp_path / "step-00000007.npz").write_bytes(whole[: len(whole) // 2])
-    data = task.load_data(resolved, run.read_artifacts())
-    model = task.build_model(resolved, data)
-    model.compile(build_optimizer(resolved.optimizer, 10), "mse")
-    with pytest.raises(FileError, match="Expected a readable checkpoint"):
-        Checkpoints(tmp_path).restore(model)
+CHANGED_DATA = r"that .*run began with, from letters.*Received: train: 41 examples, now 123, "
+
+
+@pytest.fixture
+def stopped(tmp_path, monkeypatch):
+    """A run that was stopped after its fourth step, its task and configuration."""
+    task, resolved, run = start(tmp_path)
+    with monkeypatch.context() as patch:
+        _signal_at(patch, CheckpointEvery, "on_train_batch_end", signal.SIGTERM, 4)
+        with pytest.raises(Interrupted):
+            run_experiment(task, resolved, run, silent())
+    return task, resolved, run
+
+
+def test_data_that_changed_are_refused(stopped, monkeypatch):
+    task, resolved, run = stopped
+    more_letters(monkeypatch)
+    with pytest.raises(InputError, match=CHANGED_DATA):
+        run_experiment(task, resolved, run, silent(), resume=True)
+
+
+@pytest.mark.parametrize("stage", [evaluate, calibrate])
+def test_no_stage_scores_on_other_data(finished, monkeypatch, stage):
+    more_letters(monkeypatch)
+    with pytest.raises(InputError, match=CHANGED_DATA):
+        stage(*finished, silent())
+
+
+def test_before_the_first_checkpoint_the_data_may_still_change(tmp_path, monkeypatch):
+    task, resolved, run = start(tmp_path)
+    begin_data(task, resolved, run, None)
+    more_letters(monkeypatch)
+    run_experiment(task, resolved, run, silent(), resume=True)
+    assert json.loads(run.data_file.read_text())["splits"]["train"]["examples"] == 123
+
+
+def test_a_damaged_checkpoint_costs_the_steps_since_the_one_before(finished, stopped):
+    task, resolved, run = stopped
+    run_experiment(task, resolved, run, silent(), resume=True)
+    newest = run.checkpoints / f"step-{STEPS:08d}.npz"
+    newest.write_bytes(newest.read_bytes()[:-100])
+    stream = io.StringIO()
+    run_experiment(task, resolved, run, Reporter(verbosity=0, stream=stream), resume=True)
+    assert "Expected a whole checkpoint of step 13" in stream.getvalue()
+    assert_same_end(finished[2], run)
+
+
+def test_a_checkpoint_of_a_longer_run_is_refused(stopped):
+    task, resolved, run = stopped
+    state = dict(np.load(run.checkpoints / "step-00000004.npz"))
+    del state["sha256"]
+    np.savez(run.checkpoints / "step-00000099.npz", **{**state, "step": np.int64(99)})
+    with pytest.raises(FileError, match="of the run's 13 steps in .*Received: one of step 99"):
+        run_experiment(task, resolved, run, silent(), resume=True)
+
+
+def test_another_learning_rate_is_taken_and_recorded(finished, stopped):
+    task, resolved, run = stopped
+    other = changed(resolved, {"optimizer.learning_rate": 0.02})
+    run_experiment(task, other, run, silent(), resume=True)
+    assert run.read_history() != finished[2].read_history()
+    assert run.read_config()["optimizer"]["learning_rate"] == 0.02
+    assert run.read_starts()[1]["changed"] == {"optimizer.learning_rate": [0.01, 0.02]}
+
+
+@pytest.mark.parametrize("stage", [run_experiment, evaluate, calibrate])
+def test_two_are_never_at_work_in_a_run(finished, stage):
+    process = held_by_another_process(finished[2].lock_file)
+    try:
+        with pytest.raises(InputError, match="that no other process is at work in"):
+            stage(*finished, silent())
+    finally:
+        process.kill()
+        process.communicate()
 
 
 @pytest.mark.parametrize(

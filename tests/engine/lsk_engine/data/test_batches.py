@@ -58,6 +58,49 @@ def test_an_epoch_holds_every_example_once(sizes, seed, shuffle):
         assert sorted(ids[ids != PADDING_ID]) == list(range(len(sizes)))
 
 
+@given(sizes=sizes_lists, seed=st.integers(0, 5), shuffle=st.booleans())
+def test_on_request_partial_batches_are_left_out(sizes, seed, shuffle):
+    options = {"seed": seed, "shuffle": shuffle, "drop_remainder": True}
+    boundaries = np.asarray(bucket_boundaries(np.asarray(sizes)))
+    whole = sum(np.bincount(np.searchsorted(boundaries, sizes)) // 4)
+    if not whole:
+        with pytest.raises(InputError, match="at least one whole batch"):
+            source_of(sizes, **options)
+        return
+    source = source_of(sizes, **options)
+    assert source.steps_per_epoch == whole
+    ids = np.concatenate([source.batch(step).ids for step in range(whole)])
+    assert len(set(ids)) == len(ids) == 4 * whole
+    assert PADDING_ID not in ids
+
+
+@pytest.mark.parametrize(("replicas", "rows"), [(1, 7), (2, 8), (3, 9), (8, 8)])
+def test_a_batch_divides_among_replicas(replicas, rows):
+    one = BatchSource(Points(24), 7, shuffle=True)
+    source = BatchSource(Points(24), 7, shuffle=True, replicas=replicas)
+    assert source.steps_per_epoch == 4
+    for step in range(8):
+        batch = source.batch(step)
+        assert len(batch.labels) == len(batch.inputs["x"]) == rows
+        assert np.array_equal(batch.ids[:7], one.batch(step).ids)
+        assert batch.sample_weight.sum() == pytest.approx(1)
+        assert not batch.sample_weight[batch.ids == PADDING_ID].any()
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_a_batch_is_filled_up_with_other_examples(shuffle):
+    """Copies of its own few would stand for the data in BatchNormalization's statistics."""
+    source = BatchSource(Points(154), 149, shuffle=shuffle)
+    seen = set()
+    for step in range(1, 8, 2):
+        rows = source.batch(step).inputs["x"][:, 0]
+        assert len(set(rows)) == 149
+        seen.add(tuple(rows[:5]))
+    assert len(seen) == (4 if shuffle else 1)
+    few = BatchSource(Points(3), 8).batch(0)
+    assert np.bincount(few.inputs["x"][:, 0].astype(int)).tolist() == [3, 3, 2]
+
+
 @given(sizes=sizes_lists)
 def test_batches_have_the_bucket_sizes_only(sizes):
     source = source_of(sizes)

@@ -1,13 +1,10 @@
-import subprocess
-import sys
 import threading
-from pathlib import Path
 
 import pytest
 
-from ls_base.errors import FileError, InputError
-from lsk_engine.runs.lock import at_work_in, in_use, locked
-from lsk_engine.runs.run_directory import RunDirectory
+from lock_holder import held_by_another_process
+from ls_base.errors import FileError
+from lsk_engine.runs.lock import locked
 
 
 def test_one_waits_for_the_other(tmp_path):
@@ -27,22 +24,6 @@ def test_one_waits_for_the_other(tmp_path):
     assert order == ["first", "second"]
 
 
-def held_by_another_process(file: Path) -> subprocess.Popen:
-    """Starts a process that holds a lock until it is killed."""
-    code = (
-        "import sys, time\n"
-        "from pathlib import Path\n"
-        "from lsk_engine.runs.lock import locked\n"
-        "with locked(Path(sys.argv[1]), wait=False):\n"
-        "    print('held', flush=True)\n"
-        "    time.sleep(600)\n"
-    )
-    process = subprocess.Popen([sys.executable, "-c", code, file], stdout=subprocess.PIPE)
-    assert process.stdout is not None
-    assert process.stdout.readline() == b"held\n"
-    return process
-
-
 def test_it_ends_with_its_process_however_that_ends(tmp_path):
     process = held_by_another_process(tmp_path / "lock")
     try:
@@ -55,22 +36,27 @@ def test_it_ends_with_its_process_however_that_ends(tmp_path):
         pass
 
 
-def test_a_run_that_another_process_is_at_work_in_is_refused(tmp_path):
-    run = RunDirectory.create(tmp_path / "run", {"task": "tiny"})
-    assert not in_use(run)
-    process = held_by_another_process(run.lock_file)
-    try:
-        assert in_use(run)
-        with (
-            pytest.raises(InputError, match="no other process is at work in.*Received: .*run"),
-            at_work_in(run),
-        ):
+def test_only_who_holds_it_again_comes_in_again(tmp_path):
+    file = tmp_path / "lock"
+    with locked(file, wait=False, again=True):
+        with locked(file, wait=False, again=True):
             pass
-    finally:
-        process.kill()
-        process.communicate()
-    assert not in_use(run)
-    with at_work_in(run):
+        with pytest.raises(BlockingIOError), locked(file, wait=False):
+            pass
+        refused = []
+
+        def another():
+            try:
+                with locked(file, wait=False, again=True):
+                    pass
+            except BlockingIOError:
+                refused.append(True)
+
+        thread = threading.Thread(target=another)
+        thread.start()
+        thread.join(10)
+        assert refused
+    with locked(file, wait=False):
         pass
 
 

@@ -1,8 +1,12 @@
-import json
+import multiprocessing
+import os
+import sys
+from pathlib import Path
 
 import pytest
 
-from ls_base.errors import FileError
+from lock_holder import held_by_another_process
+from ls_base.errors import FileError, InputError
 from ls_base.files import write_json
 from lsk_engine.runs.run_directory import RunDirectory
 
@@ -13,8 +17,9 @@ def test_create_then_open(tmp_path):
     again = RunDirectory.open(tmp_path / "run")
     assert again.read_config() == {"task": "translation"}
     assert again.read_artifacts() == {"words": b"\x00\xff"}
-    environment = json.loads(again.environment_file.read_text())
-    assert environment["packages"]["keras"]
+    (start,) = again.read_starts()
+    assert start["packages"]["keras"]
+    assert start["command"] == sys.argv
 
 
 def test_a_directory_with_files_is_not_overwritten(tmp_path):
@@ -65,3 +70,108 @@ def test_another_schema_is_refused(tmp_path):
     write_json(run.config_file, {"schema": 99})
     with pytest.raises(FileError, match="schema 1"):
         run.read_config()
+
+
+def test_a_run_that_another_process_is_at_work_in_is_refused(tmp_path):
+    run = RunDirectory.create(tmp_path / "run", {"task": "tiny"})
+    assert not run.in_use()
+    process = held_by_another_process(run.lock_file)
+    try:
+        assert run.in_use()
+        with (
+            pytest.raises(InputError, match="no other process is at work in.*Received: .*run"),
+            run.at_work(),
+        ):
+            pass
+    finally:
+        process.kill()
+        process.communicate()
+    assert not run.in_use()
+    with run.at_work():
+        pass
+
+
+def create(path, number, queue, barrier):
+    """Is one of two processes that make the same run directory."""
+    barrier.wait()
+    try:
+        RunDirectory.create(path, {"number": number})
+        queue.put(number)
+    except FileError:
+        queue.put(None)
+
+
+def test_of_two_that_create_a_run_one_does(tmp_path):
+    context = multiprocessing.get_context("forkserver")
+    for attempt in range(20):
+        queue, barrier = context.Queue(), context.Barrier(2)
+        path = tmp_path / f"run-{attempt}"
+        both = [context.Process(target=create, args=(path, n, queue, barrier)) for n in (1, 2)]
+        for process in both:
+            process.start()
+        made = {queue.get(timeout=30), queue.get(timeout=30)} - {None}
+        for process in both:
+            process.join(30)
+        assert len(made) == 1
+        assert {RunDirectory.open(path).read_config()["number"]} == made
+
+
+@pytest.mark.parametrize("left", [[], [".lock"], [".lock", "environment.json"], ["artifacts/"]])
+def test_what_was_killed_before_it_was_a_run_is_made_anew(tmp_path, left):
+    (tmp_path / "run").mkdir()
+    for name in left:
+        path = tmp_path / "run" / name
+        path.mkdir() if name.endswith("/") else path.touch()
+    if "environment.json" in left:
+        write_json(tmp_path / "run" / "environment.json", {"schema": 2, "starts": [{"first": 1}]})
+    with pytest.raises(FileError, match=r"without config.json, which `lsk train --run-dir` can"):
+        RunDirectory.open(tmp_path / "run")
+    run = RunDirectory.create(tmp_path / "run", {"task": "tiny"})
+    assert run.read_config() == {"task": "tiny"}
+
+
+def test_each_start_is_recorded(tmp_path):
+    run = RunDirectory.create(tmp_path / "run", {})
+    run.record_start(step=20)
+    first, second = run.read_starts()
+    assert "step" not in first
+    assert second["step"] == 20
+    write_json(run.environment_file, {"schema": 1, "python": "3.11"})  # of an older run
+    run.record_start(step=30)
+    assert run.read_starts()[0] == {"python": "3.11"}
+
+
+def note_syncs(monkeypatch) -> list[str]:
+    """Returns a list that gets the name of each file whose content is waited for."""
+    synced, fsync = [], os.fsync
+
+    def noting(descriptor):
+        synced.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+        fsync(descriptor)
+
+    monkeypatch.setattr("ls_base.files.os.fsync", noting)
+    return synced
+
+
+def test_a_line_of_history_is_on_the_disk_when_it_is_told(tmp_path, monkeypatch):
+    run = RunDirectory.create(tmp_path / "run", {})
+    synced = note_syncs(monkeypatch)
+    run.append_history({"step": 1})
+    assert synced == [str(run.history_file), str(run.path)]
+
+
+class _Model:
+    def save(self, path):
+        path.write_bytes(b"model")
+
+
+def test_a_saved_model_is_on_the_disk_when_it_is_told(tmp_path, monkeypatch):
+    run = RunDirectory.create(tmp_path / "run", {})
+    synced = note_syncs(monkeypatch)
+    run.save_model(_Model())
+    run.save_model(_Model(), calibrated=True)
+    assert [name.removeprefix(f"{run.path}") for name in synced] == [
+        *("/.model.writing.keras", ""),
+        *("/.model-calibrated.writing.keras", ""),
+    ]
+    assert run.model_file.read_bytes() == run.calibrated_model_file.read_bytes() == b"model"

@@ -1,0 +1,76 @@
+"""Going on with a run: what may change, and what is written down about it."""
+
+import dataclasses
+import typing
+from collections.abc import Mapping
+from typing import Any
+
+from ls_base.errors import FileError, InputError
+from ls_base.files import write_json
+from lsk_engine.data.configuration import from_dict
+from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
+from lsk_engine.settings.config import PARTS, Config
+from lsk_engine.settings.values import parse
+from lsk_engine.tasks.contract import Task
+
+# What a checkpoint knows nothing of, and what helps a training that diverged.
+CHANGEABLE = ("optimizer.learning_rate", "optimizer.global_clipnorm")
+
+
+def changed(config: Config, overrides: Mapping[str, Any]) -> Config:
+    """Returns a run's configuration with the settings that it is to go on with.
+
+    Args:
+        config: As the run has it.
+        overrides: Values by dotted key, as the command line has them.
+
+    Raises:
+        InputError: If one is not in `CHANGEABLE`, or out of range.
+    """
+    settled = sorted(overrides.keys() - set(CHANGEABLE))
+    if settled:
+        raise InputError(
+            f"Expected --resume RUN with no other settings than {' and '.join(CHANGEABLE)}: the "
+            f"run has settled all others. Received: {', '.join(settled)}"
+        )
+    hints = typing.get_type_hints(type(config.optimizer))
+    fields = {key.partition(".")[2]: (key, value) for key, value in overrides.items()}
+    values = {name: parse(key, value, hints[name]) for name, (key, value) in fields.items()}
+    return dataclasses.replace(config, optimizer=dataclasses.replace(config.optimizer, **values))
+
+
+def record_resumption(task: Task, config: Config, run: RunDirectory) -> None:
+    """Writes down that a run is gone on with and, if settings have changed, from what to what.
+
+    Args:
+        task: The task.
+        config: What the run goes on with.
+        run: The run; nobody else is at work in it.
+
+    Raises:
+        InputError: If a setting differs that is not in `CHANGEABLE`.
+        FileError: If the run is finished and its checkpoints were removed.
+    """
+    if run.model_file.is_file() and not any(run.checkpoints.glob("step-*.npz")):
+        raise FileError(
+            "Expected an unfinished run, or one with its checkpoints (`lsk evaluate` scores a "
+            "finished one again; to train anew, start another run). "
+            f"Received: {run.path}, finished, without checkpoints"
+        )
+    before, now = (_by_key(values) for values in (from_dict(task, run.read_config()), config))
+    differing = {key: [before[key], now[key]] for key in before if before[key] != now[key]}
+    settled = sorted(differing.keys() - set(CHANGEABLE))
+    if settled:
+        raise InputError(
+            f"Expected the settings of {run.path}. Received: "
+            + ", ".join(f"{k}={differing[k][1]!r} for {differing[k][0]!r}" for k in settled)
+        )
+    run.record_start(resumed=True, **({"changed": differing} if differing else {}))
+    if differing:
+        write_json(run.config_file, {"schema": SCHEMA, **config.to_dict()})
+
+
+def _by_key(config: Config) -> dict[str, Any]:
+    values = config.to_dict()
+    parts = [part for part in (*PARTS, "distillation") if part in values]
+    return {f"{part}.{key}": value for part in parts for key, value in values[part].items()}

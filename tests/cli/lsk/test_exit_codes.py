@@ -1,0 +1,81 @@
+"""What `lsk` ends with, so that `lsk train … && lsk evaluate …` goes on after success only."""
+
+import signal
+import sys
+
+import pytest
+
+from lsk.main import main
+from lsk_engine.studies.run_jobs import Terminated
+from lsk_engine.training.checkpointing import Interrupted
+from lsk_engine.training.divergence import DivergenceError
+
+TRAIN = ["train", "--task", "image", "--set", "data.examples=60", "--run-dir", "run"]
+SWEEP = ["sweep-distillation", "--task", "image", "--preset", "digits-mlp"]
+SWEEP += ["--teacher-preset", "digits-mlp", "--out", "sweep"]
+
+
+@pytest.fixture
+def exit_code(monkeypatch, tmp_path):
+    """Returns the exit code of a command line."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["lsk", *arguments])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        return stop.value.code
+
+    return run
+
+
+def raising(error):
+    def raise_it(*_, **__):
+        raise error
+
+    return raise_it
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+def test_interrupted_training(number, code, exit_code, monkeypatch, capsys):
+    stop = raising(Interrupted(3, number))
+    monkeypatch.setattr("lsk_engine.experiment.run_experiment", stop)
+    assert exit_code(*TRAIN) == code
+    assert "stopped after step 3; go on with: lsk train --resume run" in capsys.readouterr().err
+
+
+def test_diverged_training(exit_code, monkeypatch, capsys):
+    stop = raising(DivergenceError("Expected a finite loss. Received: nan"))
+    monkeypatch.setattr("lsk_engine.experiment.run_experiment", stop)
+    assert exit_code(*TRAIN) == 3
+    assert capsys.readouterr().err.splitlines()[-1].startswith("Error: Expected a finite loss.")
+
+
+def test_success(exit_code, monkeypatch):
+    monkeypatch.setattr("lsk_engine.experiment.run_experiment", lambda *_, **__: {})
+    monkeypatch.setattr("lsk.train.show", lambda *_: None)
+    assert exit_code(*TRAIN) == 0
+
+
+def test_usage(exit_code):
+    assert exit_code("train", "--task", "image", "--alpha", "2", "--run-dir", "run") == 2
+    assert exit_code("train", "--no-such-option") == 2
+    assert exit_code("evaluate", "nowhere") == 2
+
+
+def test_our_own_fault(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["lsk", *TRAIN])
+    monkeypatch.setattr("lsk_engine.experiment.run_experiment", raising(ZeroDivisionError()))
+    with pytest.raises(ZeroDivisionError):  # Python shows the traceback, and ends with 1
+        main()
+
+
+@pytest.mark.parametrize(
+    ("stop", "code"), [(KeyboardInterrupt(), 130), (Terminated(signal.SIGTERM), 143)]
+)
+def test_interrupted_sweep(stop, code, exit_code, monkeypatch):
+    monkeypatch.setattr("lsk_engine.studies.distillation_sweep.sweep_distillation", raising(stop))
+    assert exit_code(*SWEEP) == code

@@ -1,0 +1,132 @@
+import io
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+
+from ls_base.errors import FileError
+from lsk_engine.runs.checkpoints import Checkpoints
+
+pytestmark = pytest.mark.tensorflow
+
+
+def build_model(width=3, dtype="float32"):
+    inputs = keras.Input((2,))
+    model = keras.Model(inputs, keras.layers.Dense(width, dtype=dtype, name="logits")(inputs))
+    model.compile(keras.optimizers.SGD(0.1, momentum=0.9), "mse")
+    return model
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """Checkpoints of steps 2 and 4, whose weights are 2 and 4."""
+    model, checkpoints = build_model(), Checkpoints(tmp_path)
+    model.optimizer.build(model.trainable_variables)
+    for step in (2, 4):
+        model.set_weights([np.full(w.shape, step, w.dtype) for w in model.get_weights()])
+        checkpoints.save(model, step)
+    return checkpoints
+
+
+def file_of(checkpoints, step):
+    return checkpoints.directory / f"step-{step:08d}.npz"
+
+
+def rewrite(file, **changed):
+    """Changes arrays of a checkpoint; the ZIP file's own sums fit."""
+    with np.load(file) as stored:
+        arrays = {name: stored[name] for name in stored.files}
+    buffer = io.BytesIO()
+    np.savez(buffer, **{**arrays, **changed})
+    file.write_bytes(buffer.getvalue())
+
+
+def cut_off(file):
+    file.write_bytes(file.read_bytes()[:400])
+
+
+def flip_a_bit(file):
+    with np.load(file) as stored:
+        weights = stored["model/0"].copy()
+    weights.view(np.uint8)[0, 0] ^= 1
+    rewrite(file, **{"model/0": weights})
+
+
+def say_another_step(file):
+    rewrite(file, step=np.int64(5))
+
+
+DAMAGES = [
+    cut_off,
+    flip_a_bit,
+    say_another_step,
+    lambda file: file.write_bytes(b""),
+    lambda file: file.write_bytes(b"\x93NUMPY\x01\x00"),
+    lambda file: zipfile.ZipFile(file, "w").close(),
+]
+IDS = ["cut off", "flipped bit", "another step", "empty", "array", "empty archive"]
+
+
+@pytest.mark.parametrize("damage", DAMAGES, ids=IDS)
+def test_the_newest_whole_one_is_taken(saved, damage):
+    damage(file_of(saved, 4))
+    model, told = build_model(), []
+    restored = saved.restore(model, damaged=told.append)
+    assert int(restored["step"]) == 2
+    assert all((w == 2).all() for w in model.get_weights())
+    (message,) = told
+    assert message.startswith("Expected a whole checkpoint of step 4 at ")
+    assert message.endswith("; going back to the one before")
+    assert "\n" not in message
+
+
+def test_where_none_is_whole_the_way_out_is_told(saved):
+    for step in (2, 4):
+        cut_off(file_of(saved, step))
+    with pytest.raises(FileError, match="none in .* is whole: remove that folder's files"):
+        saved.restore(build_model())
+
+
+@pytest.mark.parametrize("damage", DAMAGES, ids=IDS)
+def test_one_that_is_asked_for_is_not_replaced(saved, damage):
+    damage(file_of(saved, 4))
+    with pytest.raises(FileError, match="Expected a whole checkpoint of step 4"):
+        saved.restore(build_model(), 4)
+    with pytest.raises(FileError, match="Expected a whole checkpoint of step 4"):
+        saved.read_model(build_model(), 4)
+
+
+@pytest.mark.parametrize("name", ["step-best.npz", "step-4.npz", "step-00000009.npz.bak", "notes"])
+def test_other_files_are_left_alone(saved, name):
+    (saved.directory / name).touch()
+    assert saved.steps() == [2, 4]
+    saved.save(build_model(), 6)
+    assert saved.steps() == [4, 6]
+    assert (saved.directory / name).exists()
+
+
+@pytest.mark.parametrize(
+    ("model", "told"),
+    [
+        ({"width": 4}, r"model/0 \(.*\), float32 of shape \(2, 4\). Received: float32 of .*2, 3"),
+        ({"dtype": "float16"}, r"model/0 .*, float16 of shape \(2, 3\). Received: float32 of"),
+    ],
+)
+def test_another_model_is_told(saved, model, told):
+    with pytest.raises(FileError, match=told):
+        saved.restore(build_model(**model))
+
+
+def test_checkpoints_of_before_there_were_digests_are_read(saved):
+    with np.load(file_of(saved, 4)) as stored:
+        arrays = {name: stored[name] for name in stored.files if name != "sha256"}
+    np.savez(file_of(saved, 4), **arrays)
+    model = build_model()
+    assert int(saved.restore(model)["step"]) == 4
+
+
+def test_no_checkpoint_is_told(tmp_path):
+    for folder in (tmp_path, tmp_path / "nowhere"):
+        with pytest.raises(FileError, match="Expected a checkpoint in .*Received: none"):
+            Checkpoints(folder).restore(build_model())

@@ -1,0 +1,79 @@
+import dataclasses
+
+import pytest
+
+from ls_base.errors import FileError, InputError
+from lsk_engine.data import configuration
+from lsk_engine.runs.resuming import changed, record_resumption
+from lsk_engine.runs.run_directory import RunDirectory
+from tiny_task import DataConfig, TinyTask
+
+
+@pytest.fixture
+def run(tmp_path):
+    config = configuration.resolve(TinyTask(), None, {})
+    return RunDirectory.create(tmp_path / "run", config.to_dict())
+
+
+def config_of(run):
+    return configuration.from_dict(TinyTask(), run.read_config())
+
+
+def test_another_learning_rate_is_recorded(run):
+    config = changed(config_of(run), {"optimizer.learning_rate": "0.003"})
+    assert config.optimizer.learning_rate == 0.003
+    record_resumption(TinyTask(), config, run)
+    assert config_of(run) == config
+    first, second = run.read_starts()
+    assert "resumed" not in first
+    assert second["resumed"] is True
+    assert second["changed"] == {"optimizer.learning_rate": [0.01, 0.003]}
+
+
+def test_nothing_changed_is_recorded_as_nothing(run):
+    record_resumption(TinyTask(), config_of(run), run)
+    assert "changed" not in run.read_starts()[1]
+
+
+@pytest.mark.parametrize("key", ["training.alpha", "optimizer.name", "model.width", "data.source"])
+def test_settled_settings_are_refused(run, key):
+    with pytest.raises(InputError, match=f"optimizer.learning_rate and .* Received: {key}"):
+        changed(config_of(run), {key: "0.5"})
+
+
+def test_a_value_out_of_range_is_refused(run):
+    with pytest.raises(InputError, match="optimizer.learning_rate at least 0. Received: -1"):
+        changed(config_of(run), {"optimizer.learning_rate": -1})
+
+
+def test_another_configuration_is_refused(run):
+    config = config_of(run)
+    other = dataclasses.replace(config, training=dataclasses.replace(config.training, alpha=0.2))
+    before = run.config_file.read_bytes()
+    with pytest.raises(InputError, match="Received: training.alpha=0.2 for 0.1"):
+        record_resumption(TinyTask(), other, run)
+    assert run.config_file.read_bytes() == before
+    assert len(run.read_starts()) == 1
+
+
+def test_a_finished_run_without_checkpoints_is_not_trained_again(run):
+    run.model_file.write_bytes(b"model")
+    with pytest.raises(FileError, match="finished, without checkpoints"):
+        record_resumption(TinyTask(), config_of(run), run)
+
+
+def test_a_path_of_data_is_found_from_another_folder(tmp_path, monkeypatch):
+    (tmp_path / "letters-here").mkdir()
+    monkeypatch.chdir(tmp_path)
+    config = configuration.resolve(TinyTask(), None, {"data.source": "letters-here"})
+    assert config.data == DataConfig(str(tmp_path / "letters-here"))
+    again = configuration.resolve(TinyTask(), None, {"data.source": "./nothing-yet"})
+    assert again.data.source == str(tmp_path / "nothing-yet")
+
+
+def test_names_of_data_stay_names(tmp_path, monkeypatch):
+    (tmp_path / "letters").mkdir()  # the task's own name comes first
+    monkeypatch.chdir(tmp_path)
+    for name in ("letters", "mnist", "tfds:letters"):
+        config = configuration.resolve(TinyTask(), None, {"data.source": name})
+        assert config.data.source == name

@@ -6,8 +6,7 @@ from pathlib import Path
 from ls_base.errors import FileError, InputError
 from ls_base.files import read_json
 from ls_keras.calibration import ReliabilityCurve
-from ls_keras.plots import reliability_diagram, reliability_rows
-from ls_keras.plots import save as save_figure
+from ls_keras.plots import reliability_diagram, save_plot
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.scoring.predictions import Predictions
 
@@ -57,5 +56,5 @@ def compare_reliability(
                 temperature=calibration["temperature"]
             )
     title = f"Reliability: {', '.join(sorted(tasks))}, {split}"
-    save_figure(reliability_diagram(curves, title=title), output, reliability_rows(curves))
+    save_plot(reliability_diagram, curves, output, title=title)
     return curves

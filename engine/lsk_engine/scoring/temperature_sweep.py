@@ -10,8 +10,7 @@ from typing import Any
 from ls_base.errors import InputError
 from ls_base.files import read_json, write_json
 from ls_keras.calibration import temperature_curve
-from ls_keras.plots import save as save_figure
-from ls_keras.plots import temperature_panels
+from ls_keras.plots import save_plot, temperature_panels
 from lsk_engine.assembly.sources import evaluation_source
 from lsk_engine.assembly.trained_model import load_trained
 from lsk_engine.data.datasets import as_dataset, reading
@@ -60,8 +59,7 @@ def sweep_temperature(
     for stored in runs:
         with stored.directory.at_work():
             rows += _sweep_run(stored, temperatures, split, reporter, labels)
-    figure = temperature_panels(rows, score=next(iter(labels)), labels=labels)
-    save_figure(figure, output, rows)
+    save_plot(temperature_panels, rows, output, score=next(iter(labels)), labels=labels)
     return rows
 
 

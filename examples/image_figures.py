@@ -104,8 +104,7 @@ def draw_information(runs: dict[str, Path], pair: str, file: Path) -> None:
 
     histories = {name: information(run) for name, run in runs.items()}
     title = f"Mutual information: {pair.replace(',', ' and ')}"
-    figure = plots.information_curve(histories, title=title)
-    plots.save(figure, file, plots.information_rows(histories))
+    plots.save_plot(plots.information_curve, histories, file, title=title)
 
 
 def information(run: Path) -> list[dict[str, float]]:

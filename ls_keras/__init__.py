@@ -34,6 +34,7 @@ from ls_keras.calibration import (
     fit_vector_scaling,
     reliability_curve,
 )
+from ls_keras.callbacks import MutualInformationProbe, ProjectionPlotter, TemperatureScaling
 from ls_keras.decoding import beam_search, greedy_search
 from ls_keras.distillation import (
     Distiller,
@@ -55,6 +56,7 @@ from ls_keras.losses import (
     smooth_labels,
     smoothed_cross_entropy,
 )
+from ls_keras.plots import reliability_diagram
 from ls_keras.representation import (
     cluster_statistics,
     confidence_spread,

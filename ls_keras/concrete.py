@@ -2,7 +2,8 @@
 
 import keras
 import numpy as np
-from keras.src.backend.common.symbolic_scope import in_symbolic_scope
+
+from ls_keras.keras_internals import only_shapes
 
 
 def concrete(value) -> np.ndarray | None:
@@ -16,7 +17,7 @@ def concrete(value) -> np.ndarray | None:
     """
     if isinstance(value, np.ndarray):
         return value
-    if isinstance(value, keras.KerasTensor) or in_symbolic_scope():
+    if isinstance(value, keras.KerasTensor) or only_shapes():
         # PyTorch builds a model with real tensors of ones (or of no data): no one's values.
         return None
     backend = keras.config.backend()

@@ -1,5 +1,6 @@
 """Who imports whom, how long files are, and what the command line waits for."""
 
+import ast
 import json
 import os
 import subprocess
@@ -11,8 +12,15 @@ import keras
 import pytest
 
 import ls_keras
-from floors import COMMAND_LINE, ENGINE, FLOORS, LIBRARY, PLUGINS, Floor
-from import_graph import Graph, cycles, foreign_imports, import_graph, modules_below
+from floors import COMMAND_LINE, ENGINE, FLOORS, GROUND, LIBRARY, PLUGINS, Floor
+from import_graph import (
+    Graph,
+    cycles,
+    foreign_imports,
+    import_graph,
+    modules_below,
+    private_names,
+)
 from lsk_engine.runs.run_directory import RunDirectory
 from stored_files import CONFIG, history, metrics
 
@@ -158,8 +166,83 @@ def test_click_lives_in_commands_only():
     assert {f for f in importers("click") if not f.startswith("cli/lsk/")} <= commands
 
 
+SUPPORT = {file.name: file for file in (ROOT / "tests" / "support").glob("*.py")}
+
+
+def above_the_library(test: Path) -> set[str]:
+    """Returns the packages above the library that a test needs, by way of its support included.
+
+    Support is imported by its name, or run as the script of its file's name.
+    """
+    found, seen, left = set(), set(), [test]
+    while left:
+        file = left.pop()
+        seen.add(file)
+        nodes = ast.walk(ast.parse(file.read_text()))
+        scripts = {str(node.value) for node in nodes if isinstance(node, ast.Constant)}
+        packages = foreign_imports(file)
+        found |= {name for name in packages if FLOOR_OF.get(name, LIBRARY) not in (GROUND, LIBRARY)}
+        names = scripts | {f"{name}.py" for name in packages}
+        left += {SUPPORT[name] for name in names & set(SUPPORT)} - seen
+    return found
+
+
+def test_tests_of_the_library_need_nothing_above_it():
+    folders = [ROOT / "tests" / floor.folder for floor in (GROUND, LIBRARY)]
+    tests = [file for folder in folders for file in folder.rglob("*.py")]
+    assert len(tests) > 70
+    assert {f.name: above_the_library(f) for f in tests if above_the_library(f)} == {}
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        "def test():\n    from lsk_engine.progress import Reporter",
+        "from tiny_task import TinyTask",
+        "script = Path(__file__).parents[2] / 'support' / 'train_on_replicas.py'",
+    ],
+)
+def test_a_planted_need_of_the_engine_is_found(tmp_path, planted):
+    file = tmp_path / "test_planted.py"
+    file.write_text(planted)
+    assert above_the_library(file) == {"lsk_engine"}
+
+
 def test_nothing_needs_a_system_with_fcntl():
     assert importers("fcntl") == set()
+
+
+# PyTorch's count of writes in place has no public name; named tuples' methods are public.
+NOT_OF_KERAS = {"_version", "_replace", "_asdict", "_fields"}
+
+
+def test_what_keras_keeps_private_is_read_in_one_module():
+    read = {
+        file.relative_to(ROOT).as_posix(): names
+        for file in MODULES.values()
+        if (names := private_names(file) - NOT_OF_KERAS)
+    }
+    assert set(read) == {"ls_keras/keras_internals.py"}, read
+    tests = (ROOT / "tests").rglob("*.py")
+    assert [f for f in tests if any(n.startswith("keras.src") for n in private_names(f))] == []
+
+
+@pytest.mark.parametrize(
+    ("planted", "found"),
+    [
+        ("from keras.src.losses.loss import Loss", "keras.src.losses.loss.Loss"),
+        ("def f():\n    import keras.src.backend", "keras.src.backend"),
+        ("mask = keras.src.backend.get_keras_mask(1)", "keras.src"),
+        ("from sklearn.calibration import _fit", "sklearn.calibration._fit"),
+        ("mask = y._keras_mask", "_keras_mask"),
+        ("mask = getattr(y, '_keras_mask', None)", "_keras_mask"),
+        ("class M(keras.Model):\n    def f(self):\n        return self._losses", "_losses"),
+    ],
+)
+def test_a_planted_private_name_is_found(tmp_path, planted, found):
+    file = tmp_path / "planted.py"
+    file.write_text(f"class A:\n    def f(self):\n        self._own = 1\n{planted}\n")
+    assert private_names(file) == {found}
 
 
 def test_files_are_short():

@@ -85,10 +85,10 @@ def public_symbols(extension):
     return extension("public_symbols")
 
 
-def entries(public_symbols) -> set[str]:
+def entries(public_symbols, folder: str = "") -> set[str]:
     """Returns what the `automodule` and `autodata` directives of the API pages document."""
     found = set()
-    for page in (ROOT / "docs" / "api").rglob("*.md"):
+    for page in (ROOT / "docs" / "api" / folder).rglob("*.md"):
         text = page.read_text()
         found |= set(re.findall(r"^\.\. autodata:: (\S+)$", text, re.MULTILINE))
         for name in re.findall(r"^\.\. automodule:: (\S+)$", text, re.MULTILINE):
@@ -99,6 +99,15 @@ def entries(public_symbols) -> set[str]:
 
 def test_every_public_symbol_is_documented(public_symbols):
     assert public_symbols.undocumented(entries(public_symbols)) == []
+
+
+def test_what_the_library_offers_has_an_entry_on_its_pages(public_symbols):
+    ground = {name for name in entries(public_symbols) if name.startswith("ls_base.")}
+    pages = entries(public_symbols, "library") | ground
+    offered = dict(public_symbols.offered("ls_keras"))
+    assert len(offered) > 50
+    assert {name: entry for name, entry in offered.items() if entry not in pages} == {}
+    assert [n for n in public_symbols.undocumented(pages) if n.startswith("ls_keras")] == []
 
 
 @pytest.mark.parametrize(

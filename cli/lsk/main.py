@@ -6,7 +6,6 @@ import warnings
 
 # TensorFlow's notes on its own start-up concern nobody here; a user's setting wins.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
 import click
 
@@ -98,7 +97,8 @@ def main() -> None:
         warnings.simplefilter("ignore")
     try:
         code = cli.main(standalone_mode=False)  # the code of `click.exceptions.Exit` is returned
-        sys.stdout.flush()
+        if sys.stdout is not None:  # as `>&-` has it
+            sys.stdout.flush()
         sys.exit(code if isinstance(code, int) else 0)
     except click.ClickException as error:
         error.show()
@@ -107,12 +107,24 @@ def main() -> None:
         click.echo(f"Error: {error}", err=True)
         sys.exit(error.exit_code)
     except BrokenPipeError:
-        # The reader has gone (`| head`); nothing is left to be flushed at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         sys.exit(141)
+    except OSError as error:
+        # What is ours to explain is an `LsKerasError` by now.
+        if _verbose():
+            raise
+        _drop_output()
+        click.echo(f"Error: Expected the system to do as asked. Received: {error}", err=True)
+        sys.exit(2)
     except (KeyboardInterrupt, click.Abort):
         click.echo("Interrupted", err=True)
         sys.exit(130)
+
+
+def _drop_output() -> None:
+    """Leaves nothing to be flushed at exit: its reader has gone (`| head`), or its disk is full."""
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _verbose() -> bool:

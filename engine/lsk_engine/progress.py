@@ -1,10 +1,13 @@
 """What a person sees of long work: one line that stays up to date, and a log that stays."""
 
+import io
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
+
+from ls_base.files import writing
 
 Progress = Callable[[int, int], None]  # done, total
 
@@ -21,7 +24,9 @@ class Reporter:
     """
 
     def __init__(self, verbosity: int = 0, stream: TextIO | None = None, log: Path | None = None):
-        self.verbosity, self.stream, self.log = verbosity, stream or sys.stderr, log
+        # A process may be started without a standard error.
+        self.stream: TextIO = stream or sys.stderr or io.StringIO()
+        self.verbosity, self.log = verbosity, log
         self._line = ""
         self._shown = 0.0
 
@@ -75,7 +80,7 @@ class Reporter:
     def _say(self, text: str, level: int) -> None:
         if self.log is not None:
             stamp = time.strftime("%Y-%m-%dT%H:%M:%S")
-            with self.log.open("a") as file:
+            with writing(self.log), self.log.open("a", encoding="utf-8") as file:
                 file.write(f"{stamp} {text}\n")
         if self.verbosity >= level:
             self._end_line()

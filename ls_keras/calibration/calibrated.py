@@ -1,5 +1,7 @@
 """A model whose logits are scaled by a fit, to save, load and serve like any other."""
 
+import inspect
+
 import keras
 
 from ls_base.errors import InputError
@@ -27,10 +29,10 @@ class CalibratedModel(keras.Model):
 
     def call(self, inputs, training=None, mask=None):
         """Runs the model and scales its logits."""
-        arguments = {}
-        if self.model._call_has_training_arg:
+        takes, arguments = inspect.signature(self.model.call).parameters, {}
+        if "training" in takes:
             arguments["training"] = training
-        if mask is not None and self.model._call_has_mask_arg:
+        if mask is not None and "mask" in takes:
             arguments["mask"] = mask
         return self.scaling(self.model(inputs, **arguments))
 
@@ -89,7 +91,7 @@ def calibrated(model: keras.Model, fit: TemperatureFit | VectorFit) -> keras.Mod
         raise InputError(f"Expected a keras.Model. Received: {type(model).__name__}")
     scaling = _scaling_layer(fit)
     name = f"{model.name}_calibrated"
-    if isinstance(model, keras.Sequential) or _is_functional(model):
+    if isinstance(model, keras.Sequential | keras.Function):
         logits = logits_tensor(model)
         _check_classes(logits.shape, fit)
         inputs = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
@@ -117,8 +119,3 @@ def _check_classes(shape, fit) -> None:
             f"Expected a fit for the model's {shape[-1]} classes. "
             f"Received: one for {len(fit.scale)} classes"
         )
-
-
-def _is_functional(model: keras.Model) -> bool:
-    # `Functional` is not public; a model with a graph of its own has these.
-    return hasattr(model, "operations") and hasattr(model, "_inputs_struct")

@@ -1,8 +1,7 @@
-"""Expected calibration error: the metric, the function and the arithmetic on bins."""
+"""Expected calibration error: the metric and the function."""
 
-import math
 import warnings
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import keras
 import numpy as np
@@ -10,40 +9,21 @@ from keras import ops
 
 from ls_base.errors import InputError
 from ls_keras.calibration import exact_sum
-from ls_keras.calibration.binning import (
-    check_num_bins,
-    equal_width_index,
-    equal_width_index_of_array,
-    sum_by_index,
-)
-from ls_keras.calibration.calibration_error import Bins, Norm, calibration_error
-from ls_keras.calibration.equal_mass import (
-    cell_index,
-    cells_per_octave,
-    merge_cells,
-    num_cells,
-    widest_cell,
-)
+from ls_keras.calibration.binning import check_num_bins
+from ls_keras.calibration.calibration_error import Norm, calibration_error
+from ls_keras.calibration.confidence_histogram import Binning, ConfidenceHistogram
 from ls_keras.calibration.host_top_label import TopLabels, read_top_labels
-from ls_keras.calibration.probabilities import (
-    class_labels,
-    probabilities,
-    read_examples,
-    top_label,
-)
+from ls_keras.calibration.metric import CalibrationMetric
+from ls_keras.calibration.probabilities import Examples, class_labels, probabilities, top_label
 from ls_keras.calibration.tempered_sums import to_host
 from ls_keras.concrete import concrete
-from ls_keras.targets import IgnoreClass, ignored_ids
+from ls_keras.targets import IgnoreClass
 
-Binning = Literal["equal_width", "equal_mass"]
-
-# Rows of the state: Σw, Σw·confidence, Σw·correct and, for the debiased estimate, Σw².
-_WEIGHT, _CONFIDENCE, _CORRECT, _SQUARE = range(4)
 _WHOLE = 1 << 22  # examples whose counts a float32 increment holds exactly
 
 
 @keras.saving.register_keras_serializable(package="ls_keras")
-class ExpectedCalibrationError(keras.metrics.Metric):
+class ExpectedCalibrationError(CalibrationMetric):
     """Expected calibration error: how far confidence is from accuracy, over bins of confidence.
 
         ECE = Σ_b (n_b / N) |accuracy_b − confidence_b|                         norm="l1"
@@ -123,8 +103,7 @@ class ExpectedCalibrationError(keras.metrics.Metric):
         name="ece",
         dtype=None,
     ):
-        super().__init__(name=name, dtype=dtype)
-        ignored_ids(ignore_class)
+        super().__init__(from_logits=from_logits, ignore_class=ignore_class, name=name, dtype=dtype)
         if norm not in get_args(Norm):
             raise InputError(f'Expected norm "l1", "l2" or "max". Received: {norm!r}')
         if binning not in get_args(Binning):
@@ -138,9 +117,7 @@ class ExpectedCalibrationError(keras.metrics.Metric):
         self.binning = binning
         self.classwise = classwise
         self.debias = debias
-        self.from_logits = from_logits
-        self.ignore_class = ignore_class
-        self._cells_per_octave = cells_per_octave(classwise)
+        self._histogram = ConfidenceHistogram(num_bins, binning, classwise, squares=debias)
         self._bins: Any = None
         self._nan = self.add_variable((exact_sum.WORDS,), "zeros", dtype="float32", name="nan")
         if not classwise:
@@ -149,41 +126,21 @@ class ExpectedCalibrationError(keras.metrics.Metric):
     def build(self, num_classes: int | None):
         """Creates the state; with `classwise` the first update calls it, since K is known then."""
         if self._bins is None:
-            rows = 4 if self.debias else 3
-            classes = (num_classes,) if self.classwise else ()
-            shape = (exact_sum.WORDS, rows, *classes, self._size)
+            shape = (exact_sum.WORDS, *self._histogram.shape(num_classes))
             self._bins = self.add_variable(shape, "zeros", dtype="float32", name="bins")
 
-    @property
-    def _size(self) -> int:
-        if self.binning == "equal_width":
-            return self.num_bins
-        return num_cells(self._cells_per_octave)
+    def add_on_host(self, y_true, y_pred, **options) -> bool:
+        """Adds a batch with NumPy, where it can; see `CalibrationMetric.add_on_host`."""
+        if self.classwise:
+            return False
+        y_pred = y_pred if isinstance(y_pred, np.ndarray) else ops.convert_to_tensor(y_pred)
+        top = read_top_labels(y_true, y_pred, **options)
+        if top is not None:
+            self._add_top_labels(top)
+        return top is not None
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
-        """Adds a batch.
-
-        Args:
-            y_true: Integers `(...)` or `(..., 1)`, or dense targets `(..., K)`.
-            y_pred: Tensor `(..., K)`, K ≥ 2.
-            sample_weight: Tensor of shape `(...)` or of its leading axes, or `None`.
-
-        Raises:
-            InputError: If the shapes don't belong together or, in eager use, if `y_pred` has
-                NaN, or is no probability distribution with `from_logits=False`.
-        """
-        options: dict[str, Any] = {
-            "sample_weight": sample_weight,
-            "from_logits": self.from_logits,
-            "ignore_class": self.ignore_class,
-        }
-        if not self.classwise:
-            y_pred = y_pred if isinstance(y_pred, np.ndarray) else ops.convert_to_tensor(y_pred)
-            on_host = read_top_labels(y_true, y_pred, **options)
-            if on_host is not None:
-                self._add_from_host(on_host)
-                return
-        examples = read_examples(y_true, y_pred, **options)
+    def add(self, examples: Examples) -> None:
+        """Adds a batch with the backend's operations."""
         num_classes = examples.y_pred.shape[-1]
         labels = class_labels(examples.targets)
         if self.classwise:
@@ -210,43 +167,20 @@ class ExpectedCalibrationError(keras.metrics.Metric):
         self._nan.assign(exact_sum.added(self._nan, ops.sum(ops.cast(counted, "float32"))))
         weights = ops.where(missing, ops.zeros_like(weights), weights)
         confidence = ops.where(missing, ops.zeros_like(confidence), confidence)
+        sums = self._histogram.sums(weights, confidence, correct)
+        self._bins.assign(exact_sum.added(self._bins, sums))
 
-        if self.binning == "equal_width":
-            index = equal_width_index(confidence, self.num_bins)
-        else:
-            index = cell_index(confidence, self._cells_per_octave)
-        weights = ops.broadcast_to(weights, ops.shape(confidence))
-        rows = [weights, weights * confidence, weights * correct, ops.square(weights)]
-        rows = ops.stack(rows[: 4 if self.debias else 3], axis=-1)
-        shape = self._bins.shape[1:]
-        if self.classwise:
-            index = index + ops.arange(shape[1], dtype="int32") * self._size
-        sums = sum_by_index(
-            ops.reshape(rows, (-1, shape[0])), ops.reshape(index, (-1,)), math.prod(shape[1:])
-        )
-        self._bins.assign(exact_sum.added(self._bins, ops.reshape(sums, shape)))
-
-    def _add_from_host(self, top: TopLabels):
+    def _add_top_labels(self, top: TopLabels):
         """Adds what NumPy has read, as `_add` does: one small tensor reaches the backend."""
         confidence, correct = top.confidence.reshape(-1), top.correct.reshape(-1)
+        weights = None if top.weights is None else top.weights.reshape(-1)
         for start in range(0, len(confidence), _WHOLE):
             at = slice(start, start + _WHOLE)
             words = to_host(ops.convert_to_tensor(self._bins))
-            if self.binning == "equal_width":
-                index = equal_width_index_of_array(confidence[at], self.num_bins)
-            else:
-                index = ops.convert_to_numpy(cell_index(confidence[at], self._cells_per_octave))
-            w = None if top.weights is None else top.weights.reshape(-1)[at].astype(np.float64)
-            count = np.bincount(index, w, self._size)
-            rows = [
-                count,
-                np.bincount(index, confidence[at] if w is None else w * confidence[at], self._size),
-                np.bincount(index, correct[at] if w is None else w * correct[at], self._size),
-            ]
-            if self.debias:
-                rows.append(count if w is None else np.bincount(index, w * w, self._size))
+            of_part = None if weights is None else weights[at]
+            sums = self._histogram.sums_of_arrays(confidence[at], correct[at], of_part)
             with np.errstate(invalid="ignore"):  # an infinite weight
-                words = exact_sum.added(words, np.asarray(rows, np.float32))
+                words = exact_sum.added(words, sums)
             self._bins.assign(words)
 
     def result(self):
@@ -259,7 +193,7 @@ class ExpectedCalibrationError(keras.metrics.Metric):
         if self._bins is None:
             return ops.cast(float("nan"), self.dtype)
         with np.errstate(invalid="ignore"):  # 0 / 0: NaN, before the first example
-            bins, _ = self._merged()
+            bins, _ = self._histogram.bins(self._bins)
             error = calibration_error(bins, norm=self.norm, debias=self.debias)
         return ops.cast(ops.mean(error), self.dtype)
 
@@ -273,21 +207,6 @@ class ExpectedCalibrationError(keras.metrics.Metric):
         self._warn_of_nan()
         super().reset_state()
 
-    def _merged(self):
-        words = ops.convert_to_tensor(self._bins)
-        on_host = concrete(words)
-        words = words if on_host is None else on_host
-        sums = exact_sum.value(words)
-        count, correct = sums[_WEIGHT], sums[_CORRECT]
-        gap = exact_sum.difference(words[:, _CORRECT], words[:, _CONFIDENCE])
-        squares = sums[_SQUARE] if self.debias else count
-        split = None
-        if self.binning == "equal_mass":
-            quantities = ops.stack([count, gap, correct, squares])
-            quantities, split = merge_cells(count, quantities, self.num_bins)
-            count, gap, correct, squares = (quantities[i] for i in range(4))
-        return Bins(count, gap, correct, squares), split
-
     def equal_mass_error_bound(self) -> float:
         """Returns how far the result can be from exact equal-mass binning, for `norm="l1"`.
 
@@ -297,9 +216,9 @@ class ExpectedCalibrationError(keras.metrics.Metric):
         """
         if self._bins is None or self.binning == "equal_width":
             return 0.0
-        bins, split = self._merged()
+        bins, split = self._histogram.bins(self._bins)
         total = ops.sum(bins.weight, axis=-1)
-        bound = ops.sum(split, axis=-1) / total * (1 + widest_cell(self._cells_per_octave)) / 2
+        bound = ops.sum(split, axis=-1) / total * (1 + self._histogram.widest_cell) / 2
         return float(ops.mean(bound))
 
     @property
@@ -324,8 +243,6 @@ class ExpectedCalibrationError(keras.metrics.Metric):
             "binning": self.binning,
             "classwise": self.classwise,
             "debias": self.debias,
-            "from_logits": self.from_logits,
-            "ignore_class": self.ignore_class,
         }
 
 

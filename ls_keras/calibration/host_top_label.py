@@ -16,6 +16,7 @@ from keras import ops
 from ls_keras.calibration.probabilities import SUM_TOLERANCE
 from ls_keras.calibration.tempered_sums import in_threads, to_host
 from ls_keras.concrete import concrete
+from ls_keras.keras_internals import mask_of
 from ls_keras.targets import IgnoreClass, Targets, position_weights, read_targets
 
 # Elements: 4 MiB of float32 stay in the last cache, and keep a thread busy for longer than it
@@ -56,7 +57,7 @@ def read_top_labels(
     Raises:
         InputError: If the shapes don't belong together, or a label is out of range.
     """
-    mask = keras.src.backend.get_keras_mask(y_pred)
+    mask = mask_of(y_pred)
     array = host_view(y_pred)
     top = None if array is None else top_label_of_array(array, from_logits=from_logits)
     if array is None or top is None:

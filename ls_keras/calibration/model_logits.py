@@ -9,6 +9,7 @@ import numpy as np
 
 from ls_base.errors import InputError
 from ls_keras.calibration.tempered_sums import HostExamples, read_host_examples, to_host
+from ls_keras.keras_internals import call_that_made, mask_of
 from ls_keras.targets import IgnoreClass
 
 
@@ -28,12 +29,12 @@ def logits_tensor(model: keras.Model):
             f"{len(model.outputs) if model.built else 0} outputs"
         )
     output = model.outputs[0]
-    layer, node, _ = output._keras_history
+    layer, inputs = call_that_made(output)
     activation = getattr(layer, "activation", None)
     if isinstance(layer, keras.layers.Softmax) or (
         isinstance(layer, keras.layers.Activation) and activation is keras.activations.softmax
     ):
-        return layer._inbound_nodes[node].input_tensors[0]
+        return inputs[0]
     if activation is None or activation is keras.activations.linear:
         return output
     if activation is not keras.activations.softmax or isinstance(layer, keras.Model):
@@ -50,7 +51,7 @@ def logits_tensor(model: keras.Model):
             "name": "logits" if "logits" not in taken else f"{layer.name}_linear",
         }
     )
-    logits = linear(layer._inbound_nodes[node].input_tensors[0])
+    logits = linear(inputs[0])
     linear.set_weights(layer.get_weights())
     return logits
 
@@ -108,7 +109,7 @@ def predicted_batches(model, dataset, *, from_logits: bool = True) -> Iterator[t
         else:
             with _no_gradients():
                 output = model(x, training=False)
-            mask = keras.src.backend.get_keras_mask(output)
+            mask = mask_of(output)
             masks = mask is not None
         logits = to_host(output)
         if not from_logits:

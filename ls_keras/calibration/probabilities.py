@@ -8,6 +8,7 @@ from keras import ops
 
 from ls_base.errors import InputError
 from ls_keras.concrete import concrete
+from ls_keras.keras_internals import mask_of
 from ls_keras.targets import IgnoreClass, Targets, position_weights, read_targets
 
 # How far the sum of K probabilities may stray from 1: rounding of K numbers of the dtype.
@@ -52,7 +53,7 @@ def read_examples(
             count: if `y_pred` has NaN, or is no probability distribution with
             `from_logits=False`.
     """
-    mask = keras.src.backend.get_keras_mask(y_pred)  # before a conversion may lose it
+    mask = mask_of(y_pred)  # before a conversion may lose it
     y_pred = ops.convert_to_tensor(y_pred)
     targets = read_targets(y_true, y_pred, ignore_class=ignore_class)
     dtype = keras.backend.standardize_dtype(y_pred.dtype)

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import special
 
 from ls_base.errors import InputError
 
@@ -146,6 +145,8 @@ def binomial_intervals(
         Clopper, Pearson, *The use of confidence or fiducial limits illustrated in the case of
         the binomial*, Biometrika 26 (1934).
     """
+    from scipy import special  # only who computes a curve waits for it
+
     tail = (1 - level) / 2
     hits, misses = rate * number, (1 - rate) * number
     with np.errstate(invalid="ignore"):

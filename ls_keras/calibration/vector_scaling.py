@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize
 
 from ls_base.errors import InputError
 from ls_keras.calibration.binning import check_num_bins
@@ -99,6 +98,8 @@ def fit_vector_scaling(
     References:
         Guo et al., On Calibration of Modern Neural Networks, ICML 2017 (arXiv 1706.04599)
     """
+    from scipy.optimize import minimize  # heavy: only who fits waits for it
+
     check_num_bins(num_bins)
     if max_iterations < 1 or not tolerance > 0:
         raise InputError(

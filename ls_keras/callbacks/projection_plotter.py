@@ -9,7 +9,7 @@ import numpy as np
 
 from ls_base.errors import InputError
 from ls_keras.callbacks.inference import synced
-from ls_keras.plots import projection_panels, projection_rows, save
+from ls_keras.plots import projection_panels, save_plot
 from ls_keras.representation import Projection, penultimate, template_plane, templates
 from ls_keras.representation.projection import ProjectionSampler
 from ls_keras.targets import IgnoreClass
@@ -92,8 +92,7 @@ class ProjectionPlotter(keras.callbacks.Callback):
             return
         self.projections = self.project()
         file = self.directory / f"projection-{epoch + 1:04d}.png"
-        figure = projection_panels(self.projections, title=f"Epoch {epoch + 1}")
-        save(figure, file, projection_rows(self.projections))
+        save_plot(projection_panels, self.projections, file, title=f"Epoch {epoch + 1}")
         self.files.append(file)
 
     def project(self) -> dict[str, Projection]:

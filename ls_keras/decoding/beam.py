@@ -6,15 +6,8 @@ from typing import Any, NamedTuple
 from keras import ops
 
 from ls_base.errors import InputError
-from ls_keras.decoding.hypotheses import (
-    Hypotheses,
-    check_failed,
-    check_lengths,
-    read_batch_size,
-    read_count,
-    read_scalar,
-    read_tokens,
-)
+from ls_keras.decoding.arguments import read_arguments, read_count, read_scalar
+from ls_keras.decoding.hypotheses import Hypotheses, check_failed
 from ls_keras.decoding.length_penalty import LengthPenalty, Scorer
 from ls_keras.decoding.logits import Rules, read_logits
 from ls_keras.decoding.rows import flat_rows, take_places, take_rows
@@ -64,19 +57,17 @@ def beam_search(
     (shapes are fixed) and not used: batches of similar lengths waste the least.
 
     Args:
-        step: `step(tokens, state, index) -> (logits, state)`, see `greedy_search`. The rows are
-            batch × beam: all beams of sample 0 first.
-        initial_state: Any pytree of tensors whose leading axis is the *batch*; it is repeated for
+        step: As in `greedy_search`. The rows are batch × beam: all beams of sample 0 first.
+        initial_state: As in `greedy_search`, with the batch for leading axis; it is repeated for
             the beams, and its rows follow the beams as they change places. Leaves that step
             returns untouched (keys and values of an encoder) are not moved, as the beams of a
             sample share them.
-        batch_size: Number of samples: an integer, or a scalar tensor in an uncompiled TensorFlow
-            graph.
+        batch_size: As in `greedy_search`.
         beam_size: Number of live beams; may exceed the vocabulary.
-        max_length: Most tokens in a hypothesis, the end token counted.
-        start_token: Id fed at position 0; it is not part of the result and not of |y|.
-        end_token: Id that ends a hypothesis.
-        pad_token: What fills `tokens` after the end; any integer.
+        max_length: As in `greedy_search`.
+        start_token: As in `greedy_search`.
+        end_token: As in `greedy_search`.
+        pad_token: As in `greedy_search`.
         length_penalty: Exponent a ≥ 0: a number, or a scalar tensor.
         scorer: What ranks hypotheses instead, with a bound of its own; `length_penalty` is then
             not read.
@@ -88,8 +79,8 @@ def beam_search(
             for samples without any finished hypothesis, and only for those. `"compete"`: they are
             ranked with the finished ones (they lack the end token's log-probability, which favors
             them, endless repetitions above all).
-        min_length: Fewest tokens in a hypothesis, the end token counted.
-        forbidden_tokens: Ids that never come. The others keep their probabilities.
+        min_length: As in `greedy_search`.
+        forbidden_tokens: As in `greedy_search`.
 
     Returns:
         `Hypotheses`: `tokens` `(batch, num_return, max_length)`, `scores` and `lengths`
@@ -98,9 +89,7 @@ def beam_search(
         no end token.
 
     Raises:
-        InputError: For arguments out of range, token ids outside the vocabulary, a state whose
-            rows are not the batch or that step changes in shape, and, in eager use, for NaN or
-            +inf logits. In a compiled graph such a sample scores NaN.
+        InputError: As in `greedy_search`.
 
     Example:
         >>> import numpy as np
@@ -124,12 +113,18 @@ def beam_search(
         Huang, Zhao and Ma 2017, *When to Finish? Optimal Beam Search for Neural Text
         Generation* (arXiv 1809.00069), on stopping by bounds.
     """
+    batch_size, max_length, start_token, rules = read_arguments(
+        batch_size=batch_size,
+        max_length=max_length,
+        start_token=start_token,
+        end_token=end_token,
+        min_length=min_length,
+        forbidden_tokens=forbidden_tokens,
+    )
+    scorer = scorer or LengthPenalty(length_penalty)
     settings = _read_settings(
-        beam_size, max_length, end_token, num_return, stop, unfinished, min_length,
-        forbidden_tokens, scorer or LengthPenalty(length_penalty), temperature,
-    )  # fmt: skip
-    batch_size = read_batch_size(batch_size)
-    start_token = read_count("start_token", start_token, 0)
+        beam_size, max_length, num_return, stop, unfinished, rules, scorer, temperature
+    )
     order = BeamOrder(settings.beam_size)
     beams = (batch_size, settings.beam_size)
     kept = (batch_size, settings.num_return)
@@ -191,9 +186,8 @@ class _Search(NamedTuple):
 
 
 def _read_settings(
-    beam_size, max_length, end_token, num_return, stop, unfinished, min_length,
-    forbidden_tokens, scorer, temperature,
-) -> _Settings:  # fmt: skip
+    beam_size, max_length, num_return, stop, unfinished, rules, scorer, temperature
+) -> _Settings:
     beam_size = read_count("beam_size", beam_size, 1)
     num_return = read_count("num_return", num_return, 1)
     if num_return > beam_size:
@@ -206,12 +200,6 @@ def _read_settings(
     ):
         if value not in names:
             raise InputError(f"Expected {name} to be one of {names}. Received: {value!r}")
-    min_length, max_length = check_lengths(min_length, max_length)
-    rules = Rules(
-        read_count("end_token", end_token, 0),
-        min_length,
-        read_tokens("forbidden_tokens", forbidden_tokens),
-    )
     temperature = read_scalar("temperature", temperature, positive=True)
     if isinstance(temperature, int | float) and temperature == 1:
         temperature = None  # saves a pass over rows × vocabulary

@@ -4,15 +4,9 @@ from collections.abc import Callable, Iterable
 
 from keras import ops
 
-from ls_keras.decoding.hypotheses import (
-    Hypotheses,
-    check_failed,
-    check_lengths,
-    read_batch_size,
-    read_count,
-    read_tokens,
-)
-from ls_keras.decoding.logits import Rules, read_logits
+from ls_keras.decoding.arguments import read_arguments
+from ls_keras.decoding.hypotheses import Hypotheses, check_failed
+from ls_keras.decoding.logits import read_logits
 from ls_keras.decoding.state import check_state, read_state
 from ls_keras.decoding.top_k import first_top_k
 
@@ -45,7 +39,7 @@ def greedy_search(
         batch_size: Number of samples: an integer, or a scalar tensor in an uncompiled TensorFlow
             graph.
         max_length: Most tokens in a hypothesis, the end token counted.
-        start_token: Id fed at position 0; it is not part of the result.
+        start_token: Id fed at position 0; it is not part of the result, nor of its length.
         end_token: Id that ends a hypothesis.
         pad_token: What fills `tokens` after the end; any integer.
         min_length: Fewest tokens in a hypothesis, the end token counted.
@@ -76,11 +70,15 @@ def greedy_search(
         >>> int(found.lengths[0]), round(float(ops.exp(found.scores[0])), 3)  # .8 × .6
         (2, 0.48)
     """
-    batch_size = read_batch_size(batch_size)
-    min_length, max_length = check_lengths(min_length, max_length)
-    start_token = read_count("start_token", start_token, 0)
-    end_token = read_count("end_token", end_token, 0)
-    rules = Rules(end_token, min_length, read_tokens("forbidden_tokens", forbidden_tokens))
+    batch_size, max_length, start_token, rules = read_arguments(
+        batch_size=batch_size,
+        max_length=max_length,
+        start_token=start_token,
+        end_token=end_token,
+        min_length=min_length,
+        forbidden_tokens=forbidden_tokens,
+    )
+    end_token = rules.end_token
     positions = ops.arange(max_length, dtype="int32")
 
     def unfinished(index, last, tokens, scores, lengths, failed, state):

@@ -4,7 +4,7 @@ from typing import Any, Protocol
 
 from keras import ops
 
-from ls_keras.decoding.hypotheses import read_scalar
+from ls_keras.decoding.arguments import read_scalar
 
 
 class Scorer(Protocol):

@@ -5,12 +5,11 @@ from typing import Any
 
 import keras
 from keras import ops
-from keras.src.backend.common.masking import get_keras_mask
-from keras.src.losses.loss import reduce_weighted_values
 
 from ls_base.errors import InputError
+from ls_keras import keras_internals
 from ls_keras.distillation.loss import Objective, losses_and_valid
-from ls_keras.losses import smoothing as smoothings
+from ls_keras.losses import identifiers as smoothings
 from ls_keras.targets import IgnoreClass
 
 TEACHER_LOGITS = "teacher_logits"
@@ -166,7 +165,7 @@ class Distiller(keras.Model):
             inputs, z_teacher = self._split(x)
             if z_teacher is None:
                 z_teacher = self.teacher(inputs, training=False)
-        mask = get_keras_mask(z)
+        mask = keras_internals.mask_of(z)
         losses, valid = losses_and_valid(y, z, z_teacher, self.objective, mask)
         if sample_weight is not None:
             sample_weight = ops.convert_to_tensor(sample_weight, dtype=losses.dtype)
@@ -174,14 +173,14 @@ class Distiller(keras.Model):
                 sample_weight = ops.expand_dims(sample_weight, axis=-1)
         if mask is not None and valid is not None:
             mask = ops.logical_and(mask, valid)
-        total = reduce_weighted_values(
+        total = keras_internals.reduced(
             losses,
             sample_weight=sample_weight,
             mask=valid if mask is None else mask,
             reduction=self.reduction,
         )
-        for loss in self.losses:
-            total = total + self._aggregate_additional_loss(loss)
+        if self.losses:  # Keras's own sum, of these alone: the model was compiled without a loss
+            total = total + super().compute_loss(x, y, z, None, training)
         return total
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
@@ -191,7 +190,7 @@ class Distiller(keras.Model):
     @property
     def losses(self):
         """The student's additional losses; the teacher's are nobody's."""
-        return self._losses_override or self.student.losses
+        return keras_internals.collected_losses(self) or self.student.losses
 
     def save(self, filepath, overwrite=True, **kwargs):
         """Saves the student; see `keras.Model.save`."""
@@ -249,7 +248,7 @@ def _check_logits(model: keras.Model, role: str) -> None:
     outputs = getattr(model, "outputs", None)
     if not outputs:
         return
-    layer = outputs[0]._keras_history.operation
+    layer = keras_internals.call_that_made(outputs[0]).layer
     activation = getattr(layer, "activation", None)
     linear = activation is None or activation is keras.activations.linear
     if len(outputs) > 1 or isinstance(layer, keras.layers.Softmax) or not linear:
@@ -282,7 +281,7 @@ def _check_pair(student: keras.Model, teacher: keras.Model) -> None:
 
 
 def _check_no_augmentation(student: keras.Model) -> None:
-    for layer in student._flatten_layers():
+    for layer in keras_internals.layers_within(student):
         if type(layer).__name__.startswith(_RANDOM):
             raise InputError(
                 "Expected a student without random augmentation: logits that were computed once "

@@ -10,7 +10,7 @@ from keras import ops
 
 from ls_base.errors import InputError
 from ls_keras.losses import Smoothing
-from ls_keras.losses import smoothing as smoothings
+from ls_keras.losses import identifiers as smoothings
 from ls_keras.losses.closed_form import Mixture, dense_cross_entropy
 from ls_keras.losses.conventions import check_fraction
 from ls_keras.losses.cross_entropy import losses_and_valid as label_losses_and_valid

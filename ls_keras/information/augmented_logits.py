@@ -88,7 +88,8 @@ def seeded(augment: Callable, images: np.ndarray, *seeds: int):
     try:
         for i, state in enumerate(states):
             state.assign(np.array([(mixed + i) % 2**31, 0], before[i].dtype))
-        arguments = {"training": True} if augment._call_has_training_arg else {}
+        has_training = "training" in inspect.signature(augment.call).parameters
+        arguments = {"training": True} if has_training else {}
         return ops.convert_to_numpy(augment(images, **arguments))
     finally:
         for state, value in zip(states, before, strict=True):

@@ -2,17 +2,11 @@
 
 from ls_keras.losses.conventions import alpha_from_off_target, off_target_from_alpha
 from ls_keras.losses.cross_entropy import smooth_labels, smoothed_cross_entropy
+from ls_keras.losses.identifiers import deserialize, get, serialize
+from ls_keras.losses.neighborhood import Neighborhood
+from ls_keras.losses.priors import Prior, Uniform, Unigram
 from ls_keras.losses.smoothed_ce import SmoothedCE
-from ls_keras.losses.smoothing import (
-    Neighborhood,
-    Prior,
-    Smoothing,
-    Uniform,
-    Unigram,
-    deserialize,
-    get,
-    serialize,
-)
+from ls_keras.losses.smoothing import Smoothing
 
 __all__ = [
     "Neighborhood",

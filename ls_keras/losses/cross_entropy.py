@@ -4,9 +4,11 @@ import keras
 from keras import ops
 
 from ls_base.errors import InputError
-from ls_keras.losses import smoothing as smoothings
+from ls_keras.keras_internals import logits_before_softmax
+from ls_keras.losses import identifiers as smoothings
 from ls_keras.losses.closed_form import Mixture, dense_cross_entropy, label_cross_entropy
 from ls_keras.losses.conventions import check_fraction
+from ls_keras.losses.smoothing import Spread
 from ls_keras.targets import IgnoreClass, Targets, read_targets
 
 
@@ -194,7 +196,7 @@ def _mixture(targets: Targets, alpha: float, smoothing, z, mask) -> Mixture:
         raise InputError(
             "Expected a known number of classes. Received: y_pred of shape (..., None)"
         )
-    spread = smoothing.spread(targets.labels, valid, num_classes) if alpha else smoothings.Spread()
+    spread = smoothing.spread(targets.labels, valid, num_classes) if alpha else Spread()
     if targets.labels is None:
         return Mixture(None, None, alpha, spread.prior)
     ids = targets.labels[..., None]
@@ -207,7 +209,7 @@ def _mixture(targets: Targets, alpha: float, smoothing, z, mask) -> Mixture:
 
 def _recover_logits(y_pred, from_logits: bool):
     """Finds the logits that a softmax output came from, where Keras or TensorFlow kept them."""
-    logits = getattr(y_pred, "_keras_logits", None)
+    logits = logits_before_softmax(y_pred)
     if logits is None and keras.config.backend() == "tensorflow":
         import tensorflow as tf
 

@@ -2,10 +2,9 @@
 
 import keras
 from keras import ops
-from keras.src.backend.common.masking import get_keras_mask
-from keras.src.losses.loss import reduce_weighted_values
 
-from ls_keras.losses import smoothing as smoothings
+from ls_keras import keras_internals
+from ls_keras.losses import identifiers as smoothings
 from ls_keras.losses.conventions import check_fraction
 from ls_keras.losses.cross_entropy import losses_and_valid
 from ls_keras.targets import IgnoreClass, ignored_ids
@@ -73,7 +72,7 @@ class SmoothedCE(keras.losses.Loss):
 
     def __call__(self, y_true, y_pred, sample_weight=None):
         """Computes the reduced loss; Keras's own would cast labels to the loss's dtype."""
-        mask = get_keras_mask(y_pred)
+        mask = keras_internals.mask_of(y_pred)
         with keras.name_scope(self.name):
             losses, valid = self._losses(y_true, y_pred, mask)
             if sample_weight is not None:
@@ -85,7 +84,7 @@ class SmoothedCE(keras.losses.Loss):
                 sample_weight = ops.copy(sample_weight)
             if mask is not None and valid is not None:
                 mask = ops.logical_and(mask, valid)
-            return reduce_weighted_values(
+            return keras_internals.reduced(
                 losses,
                 sample_weight=sample_weight,
                 mask=valid if mask is None else mask,

@@ -2,14 +2,17 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from ls_base.errors import InputError
 from ls_keras.plots import style
+from ls_keras.plots.arguments import by_name, check_axes, figure_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _COLUMNS = 2
 _LABELED = 80  # tokens up to which each is written beside its row
@@ -44,8 +47,8 @@ Maps = AttentionMap | Mapping[str, AttentionMap]
 
 
 def attention_map(
-    maps: Maps, *, axes: Sequence[Axes] | None = None, title: str | None = "Attention"
-) -> Figure:
+    maps: Maps, *, axes: "Sequence[Axes] | None" = None, title: str | None = "Attention"
+) -> "Figure":
     """Draws which frames were attended to at each token: time to the right, tokens downwards.
 
     Where attention aligns, dark cells go down from the left to the right. Colors are on one scale
@@ -70,7 +73,7 @@ def attention_map(
         >>> figure.axes[0].get_xlabel(), figure.axes[0].get_title()
         ('time (s)', 'yes')
     """
-    named = _named(maps)
+    named = by_name(maps, AttentionMap)
     if axes is None:
         columns = min(_COLUMNS, len(named))
         rows = -(-len(named) // columns)
@@ -81,14 +84,12 @@ def attention_map(
         for unused in grid[len(named) :]:
             unused.set_axis_off()
         axes = list(grid[: len(named)])
-    axes = list(axes)
-    if len(axes) != len(named):
-        raise InputError(f"Expected {len(named)} axes, one a map. Received: {len(axes)}")
+    axes = check_axes(axes, len(named), "a map")
     image: Any = None
     for ax, (name, found) in zip(axes, named.items(), strict=True):
         image = _draw(ax, found)
         ax.set_title(name, fontsize=9)
-    figure = cast(Figure, axes[0].get_figure(root=True))
+    figure = figure_of(axes[0])
     figure.colorbar(image, ax=axes, label="weight of attention", shrink=0.8)
     if title:
         figure.suptitle(title)
@@ -105,13 +106,13 @@ def attention_rows(maps: Maps) -> list[dict[str, Any]]:
             "start": round(i * found.seconds, 6),
             "weight": float(weight),
         }
-        for name, found in _named(maps).items()
+        for name, found in by_name(maps, AttentionMap).items()
         for n, (token, row) in enumerate(zip(found.tokens, found.weights, strict=True))
         for i, weight in enumerate(row)
     ]
 
 
-def _draw(ax: Axes, found: AttentionMap):
+def _draw(ax: "Axes", found: AttentionMap):
     tokens, frames = np.asarray(found.weights).shape
     image = ax.imshow(
         found.weights,
@@ -127,16 +128,3 @@ def _draw(ax: Axes, found: AttentionMap):
         ax.set_yticks(range(tokens), [str(token) for token in found.tokens], fontsize=size)
     ax.set(xlabel="time (s)", ylabel="token")
     return image
-
-
-def _named(maps) -> dict[str, AttentionMap]:
-    named = {"": maps} if isinstance(maps, AttentionMap) else maps
-    if (
-        not isinstance(named, Mapping)
-        or not named
-        or not all(isinstance(found, AttentionMap) for found in named.values())
-    ):
-        raise InputError(
-            f"Expected an AttentionMap, or a mapping of names to them. Received: {maps!r:.80}"
-        )
-    return dict(named)

@@ -2,12 +2,14 @@
 
 import statistics
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING, Any
 
 from ls_base.errors import InputError
 from ls_keras.plots import style
+from ls_keras.plots.arguments import check_rows
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 CURVES = ("teacher", "student alone", "student of hard teacher", "student of smoothed teacher")
 
@@ -34,13 +36,7 @@ def distillation_points(rows: Sequence[Mapping[str, Any]], *, score: str) -> lis
         >>> point["seeds"], point["mean"], point["min"], point["max"]
         (2, 2.5, 2, 3)
     """
-    keys = ("curve", "alpha", "temperature", "gamma", score)
-    missing = set(keys) - set(rows[0] if rows else ())
-    if missing:
-        raise InputError(
-            f"Expected rows with the keys {', '.join(sorted(missing))}. "
-            f"Received: {', '.join(rows[0]) if rows else 'no rows'}"
-        )
+    check_rows(rows, ("curve", "alpha", "temperature", "gamma", score))
     unknown = {row["curve"] for row in rows} - set(CURVES)
     if unknown:
         raise InputError(f"Expected curves of {', '.join(CURVES)}. Received: {min(unknown)!r}")
@@ -71,7 +67,7 @@ def distillation_curves(
     score: str,
     label: str | None = None,
     title: str | None = None,
-) -> Figure:
+) -> "Figure":
     """Draws each curve's mean over the seeds against γ, with a bar from the least to the most.
 
     Args:

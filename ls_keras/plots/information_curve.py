@@ -2,15 +2,17 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from ls_base.errors import InputError
 from ls_keras.plots import style
+from ls_keras.plots.arguments import figure_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 History = Sequence[Mapping[str, Any]]
 
@@ -22,9 +24,9 @@ def information_curve(
     histories: History | Mapping[str, History],
     *,
     num_examples: int | None = None,
-    ax: Axes | None = None,
+    ax: "Axes | None" = None,
     title: str | None = "Mutual information",
-) -> Figure:
+) -> "Figure":
     """Draws mutual information against steps, with lines at log 2 and log N.
 
     At log 2 only the class is left of an example; log N is the most that N examples can show. A
@@ -100,13 +102,15 @@ def information_curve(
         ax.legend(fontsize=8, framealpha=0.9)
     if title:
         ax.set_title(title)
-    return cast(Figure, ax.get_figure(root=True))
+    return figure_of(ax)
 
 
 def _compress(
-    ax: Axes, start: float, bottom: float, top: float, more_ticks: Sequence[float]
+    ax: "Axes", start: float, bottom: float, top: float, more_ticks: Sequence[float]
 ) -> None:
     """Gives what lies above `start` a sixth of the axis's height below it."""
+    from matplotlib.ticker import MaxNLocator
+
     factor = (start - bottom) / 6 / (top - start)
 
     def forward(y):

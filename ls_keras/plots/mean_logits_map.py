@@ -1,15 +1,17 @@
 """The mean logits of each class as a heat map: which classes a network takes for similar."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from ls_base.errors import InputError
 from ls_keras.plots import style
+from ls_keras.plots.arguments import by_name, check_axes, figure_of
 from ls_keras.representation.mean_logits import MeanLogits
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # Up to so many classes are labeled and have their numbers written into the cells.
 _LABELED, _NUMBERED = 40, 12
@@ -19,9 +21,9 @@ def mean_logits_map(
     maps: MeanLogits | Mapping[str, MeanLogits],
     *,
     class_names: Sequence[str] | None = None,
-    axes: Sequence[Axes] | None = None,
+    axes: "Sequence[Axes] | None" = None,
     title: str | None = "Mean logits",
-) -> Figure:
+) -> "Figure":
     """Draws matrices of mean logits: a row a true class, a column a logit.
 
     The diagonal is grey: its values are far above the others, which carry the similarities. Colors
@@ -47,21 +49,19 @@ def mean_logits_map(
         >>> figure.axes[0].get_title()
         'hard targets'
     """
-    named = _named(maps)
+    named = by_name(maps, MeanLogits)
     if axes is None:
         figure = style.new_figure(4.3 * len(named) + 0.8, 4.6)
         figure.set_layout_engine("compressed")  # made for axes of a fixed aspect
         axes = figure.subplots(1, len(named), squeeze=False)[0]
-    axes = list(axes)
-    if len(axes) != len(named):
-        raise InputError(f"Expected {len(named)} axes, one a matrix. Received: {len(axes)}")
+    axes = check_axes(axes, len(named), "a matrix")
     others = [m.matrix[~np.eye(len(m.classes), dtype=bool)] for m in named.values()]
     largest = float(np.nanmax(np.abs(np.concatenate([*others, [1e-12]]))))
     image: Any = None
     for ax, (name, found) in zip(axes, named.items(), strict=True):
         image = _draw(ax, found, class_names, largest)
         ax.set_title(name)
-    figure = cast(Figure, axes[0].get_figure(root=True))
+    figure = figure_of(axes[0])
     figure.colorbar(image, ax=axes, label="mean logit less the mean over the classes", shrink=0.8)
     if title:
         figure.suptitle(title)
@@ -73,7 +73,7 @@ def mean_logits_rows(
 ) -> list[dict[str, Any]]:
     """Returns the numbers of the maps, one row a cell, for `ls_keras.plots.save`."""
     rows = []
-    for name, found in _named(maps).items():
+    for name, found in by_name(maps, MeanLogits).items():
         names = _names(found, class_names)
         for i, true_class in enumerate(names):
             for k, logit in enumerate(names):
@@ -90,7 +90,7 @@ def mean_logits_rows(
     return rows
 
 
-def _draw(ax: Axes, found: MeanLogits, class_names, largest: float):
+def _draw(ax: "Axes", found: MeanLogits, class_names, largest: float):
     size = len(found.classes)
     shown = np.ma.masked_where(np.eye(size, dtype=bool), found.matrix)
     image = ax.imshow(shown, cmap="PuOr", vmin=-largest, vmax=largest, interpolation="nearest")
@@ -113,16 +113,3 @@ def _draw(ax: Axes, found: MeanLogits, class_names, largest: float):
 
 def _names(found: MeanLogits, class_names: Sequence[str] | None) -> list[str]:
     return [str(c) if class_names is None else class_names[c] for c in found.classes]
-
-
-def _named(maps) -> dict[str, MeanLogits]:
-    named = {"": maps} if isinstance(maps, MeanLogits) else maps
-    if (
-        not isinstance(named, Mapping)
-        or not named
-        or not all(isinstance(m, MeanLogits) for m in named.values())
-    ):
-        raise InputError(
-            f"Expected MeanLogits, or a mapping of names to them. Received: {maps!r:.80}"
-        )
-    return dict(named)

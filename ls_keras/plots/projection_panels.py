@@ -2,15 +2,18 @@
 
 import textwrap
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from ls_base.errors import InputError
 from ls_keras.plots import style
+from ls_keras.plots.arguments import check_axes, figure_of
 from ls_keras.representation.projection import Projection
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _TITLE_WIDTH = 28  # letters that fit above a panel
 
@@ -18,10 +21,10 @@ _TITLE_WIDTH = 28  # letters that fit above a panel
 def projection_panels(
     panels: Mapping[str, Projection],
     *,
-    axes: Sequence[Axes] | None = None,
+    axes: "Sequence[Axes] | None" = None,
     title: str | None = None,
     common_axes: bool = True,
-) -> Figure:
+) -> "Figure":
     """Draws projections in a row: train and validation without smoothing, then with it.
 
     A dot is an example; the large, outlined marks and the triangle are the class templates. Both
@@ -55,9 +58,7 @@ def projection_panels(
         figure = style.new_figure(3.1 * len(panels) + 0.4, 4.0)
         figure.set_layout_engine("compressed")  # made for axes of a fixed aspect
         axes = figure.subplots(1, len(panels), squeeze=False)[0]
-    axes = list(axes)
-    if len(axes) != len(panels):
-        raise InputError(f"Expected {len(panels)} axes, one a panel. Received: {len(axes)}")
+    axes = check_axes(axes, len(panels), "a panel")
     limits = _limits(list(panels.values()))
     for ax, (name, projection) in zip(axes, panels.items(), strict=True):
         _draw(ax, projection)
@@ -68,7 +69,7 @@ def projection_panels(
     axes[0].set_ylabel("second coordinate")
     for ax in axes:
         ax.set_xlabel("first coordinate")
-    figure = cast(Figure, axes[0].get_figure(root=True))
+    figure = figure_of(axes[0])
     handles, labels = axes[0].get_legend_handles_labels()
     if len({projection.names for projection in panels.values()}) == 1:
         legend = figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
@@ -122,7 +123,7 @@ def check_panels(panels) -> None:
         )
 
 
-def _draw(ax: Axes, projection: Projection) -> None:
+def _draw(ax: "Axes", projection: Projection) -> None:
     corners = projection.corners
     ax.plot(*corners[[0, 1, 2, 0]].T, zorder=2, **style.REFERENCE)
     for class_id, name, corner, look in zip(

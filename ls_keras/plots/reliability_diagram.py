@@ -2,15 +2,17 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from ls_base.errors import InputError
 from ls_keras.calibration.reliability_curve import ReliabilityCurve
 from ls_keras.plots import style
+from ls_keras.plots.arguments import by_name, figure_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 Curves = ReliabilityCurve | Mapping[str, ReliabilityCurve]
 
@@ -28,11 +30,11 @@ _COLUMNS = (
 def reliability_diagram(
     curves: Curves,
     *,
-    ax: Axes | None = None,
-    counts_ax: Axes | None = None,
+    ax: "Axes | None" = None,
+    counts_ax: "Axes | None" = None,
     title: str | None = "Reliability",
     intervals: bool = True,
-) -> Figure:
+) -> "Figure":
     """Draws accuracy against confidence, with the diagonal of perfect calibration.
 
     A point stands at each bin's mean confidence and accuracy, with its Clopper–Pearson interval;
@@ -62,7 +64,7 @@ def reliability_diagram(
         >>> [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
         ['perfectly calibrated', 'hard targets: ECE 0.000']
     """
-    named = _named(curves)
+    named = by_name(curves, ReliabilityCurve)
     if ax is None:
         ax, counts_ax = style.new_figure(5.2, 6.6).subplots(
             2, 1, sharex=True, gridspec_kw={"height_ratios": (3.2, 1.0)}
@@ -90,13 +92,13 @@ def reliability_diagram(
         style.tidy(counts_ax)
         lowest = counts_ax
     lowest.set_xlabel("Confidence (largest probability)")
-    return cast(Figure, ax.get_figure(root=True))
+    return figure_of(ax)
 
 
 def reliability_rows(curves: Curves) -> list[dict[str, Any]]:
     """Returns the numbers of a diagram, one row a curve and bin, for `ls_keras.plots.save`."""
     rows = []
-    for name, curve in _named(curves).items():
+    for name, curve in by_name(curves, ReliabilityCurve).items():
         bins = zip(
             curve.edges[:-1],
             curve.edges[1:],
@@ -120,7 +122,7 @@ def reliability_rows(curves: Curves) -> list[dict[str, Any]]:
     return rows
 
 
-def _draw_gaps(ax: Axes, curve: ReliabilityCurve, look: style.Look, index: int, number: int):
+def _draw_gaps(ax: "Axes", curve: ReliabilityCurve, look: style.Look, index: int, number: int):
     """Shades the gap of each bin; `number` curves share a bin's width, or colors would mix."""
     some = np.asarray(curve.counts) > 0
     confidence, accuracy = np.asarray(curve.confidence)[some], np.asarray(curve.accuracy)[some]
@@ -139,7 +141,7 @@ def _draw_gaps(ax: Axes, curve: ReliabilityCurve, look: style.Look, index: int, 
     )
 
 
-def _draw_curve(ax: Axes, curve: ReliabilityCurve, look: style.Look, label: str, intervals: bool):
+def _draw_curve(ax: "Axes", curve: ReliabilityCurve, look: style.Look, label: str, intervals: bool):
     some = np.asarray(curve.counts) > 0
     confidence, accuracy = np.asarray(curve.confidence)[some], np.asarray(curve.accuracy)[some]
     ax.plot(
@@ -162,17 +164,3 @@ def _draw_curve(ax: Axes, curve: ReliabilityCurve, look: style.Look, label: str,
 def _label(name: str, curve: ReliabilityCurve) -> str:
     text = f"{name}: ECE {curve.ece:.3f}" if name else f"ECE {curve.ece:.3f}"
     return text if curve.temperature is None else f"{text}, T {curve.temperature:.2f}"
-
-
-def _named(curves: Curves) -> dict[str, ReliabilityCurve]:
-    named = {"": curves} if isinstance(curves, ReliabilityCurve) else curves
-    if not isinstance(named, Mapping) or not named:
-        raise InputError(
-            f"Expected a ReliabilityCurve or a mapping of names to them. Received: {curves!r:.80}"
-        )
-    for name, curve in named.items():
-        if not isinstance(curve, ReliabilityCurve):
-            raise InputError(
-                f"Expected a ReliabilityCurve for {name!r}. Received: {type(curve).__name__}"
-            )
-    return dict(named)

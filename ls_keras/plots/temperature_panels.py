@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from matplotlib.figure import Figure
-
-from ls_base.errors import InputError
 from ls_keras.plots import style
+from ls_keras.plots.arguments import check_rows
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def temperature_panels(
@@ -16,7 +17,7 @@ def temperature_panels(
     score: str,
     labels: Mapping[str, str] | None = None,
     title: str | None = None,
-) -> Figure:
+) -> "Figure":
     """Draws a panel a run, score and ECE against T, and a last one with the NLL of all.
 
     Args:
@@ -42,12 +43,7 @@ def temperature_panels(
         >>> len(temperature_panels(rows, score="bleu").axes)  # two panels, one with two scales
         3
     """
-    missing = {"run", "alpha", "temperature", "nll", "ece", score} - set(rows[0] if rows else ())
-    if missing:
-        raise InputError(
-            f"Expected rows with the keys {', '.join(sorted(missing))}. "
-            f"Received: {', '.join(rows[0]) if rows else 'no rows'}"
-        )
+    check_rows(rows, ("run", "alpha", "temperature", "nll", "ece", score))
     runs: dict[str, list[Mapping[str, Any]]] = {}
     for row in sorted(rows, key=lambda row: row["temperature"]):
         runs.setdefault(row["run"], []).append(row)

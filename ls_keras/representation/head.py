@@ -6,6 +6,7 @@ import keras
 
 from ls_base.errors import InputError
 from ls_keras.calibration.calibrated import CalibratedModel
+from ls_keras.keras_internals import Call, call_that_made
 from ls_keras.layers import Temperature, TiedLogits, VectorScaling
 
 _POOLING = (
@@ -53,7 +54,7 @@ def find_head(model: keras.Model) -> Head:
         return find_head(model.model)
     if not isinstance(model, keras.Model):
         raise InputError(f"Expected a keras.Model. Received: {type(model).__name__}")
-    if not (isinstance(model, keras.Sequential) or hasattr(model, "_inputs_struct")):
+    if not (isinstance(model, keras.Sequential | keras.Function)):
         raise InputError(
             f"{_EXPECTED}Received: {type(model).__name__}, a subclass without a graph of layers"
         )
@@ -61,18 +62,19 @@ def find_head(model: keras.Model) -> Head:
         raise InputError(f"Expected a built model. Received: {model.name!r}, not built")
     output, tail = _output(model), list[keras.layers.Layer]()
     while True:
-        layer, node, _ = output._keras_history
+        call = call_that_made(output)
+        layer = call.layer
         if isinstance(layer, keras.Model):
-            return _inside(model, layer, _input(layer, node), tail)
+            return _inside(model, layer, _input(call), tail)
         if is_linear_head(layer):
-            return Head(model, layer, _follow(_input(layer, node), tail, layer))
+            return Head(model, layer, _follow(_input(call), tail, layer))
         if not _keeps_templates(layer):
             raise InputError(
                 f"{_EXPECTED}Received: {model.name!r} with the layer {layer.name!r} "
                 f"({type(layer).__name__}) at its end"
             )
         tail.insert(0, layer)
-        output = _input(layer, node)
+        output = _input(call)
 
 
 def is_linear_head(layer) -> bool:
@@ -91,7 +93,7 @@ def _output(model: keras.Model):
     if len(model.outputs) == 1:
         return model.outputs[0]
     for output in model.outputs:
-        if output._keras_history.operation.name == "logits":
+        if call_that_made(output).layer.name == "logits":
             return output
     raise InputError(
         "Expected a model with one output, or one of them from a layer named 'logits'. "
@@ -99,13 +101,13 @@ def _output(model: keras.Model):
     )
 
 
-def _input(layer, node: int):
-    tensors = layer._inbound_nodes[node].input_tensors
-    if len(tensors) != 1:
+def _input(call: Call):
+    if len(call.inputs) != 1:
         raise InputError(
-            f"{_EXPECTED}Received: the layer {layer.name!r} with {len(tensors)} inputs at the end"
+            f"{_EXPECTED}Received: the layer {call.layer.name!r} with {len(call.inputs)} inputs at "
+            "the end"
         )
-    return tensors[0]
+    return call.inputs[0]
 
 
 def _keeps_templates(layer) -> bool:

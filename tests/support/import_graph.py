@@ -75,6 +75,39 @@ def foreign_imports(file: Path) -> set[str]:
     return found
 
 
+def private_names(file: Path) -> set[str]:
+    """Returns the private names of others that a file reads.
+
+    Those are `keras.src` and what is below it, imported or not; imported names that begin with an
+    underscore; and attributes that do, unless the file itself defines them, of whatever object.
+    """
+    tree = ast.parse(file.read_text())
+    own, found = set(), set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            own.add(node.name)
+        elif isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Store):
+            own.add(node.id if isinstance(node, ast.Name) else node.attr)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute):
+            found |= {node.attr} if _is_private(node.attr) and node.attr not in own else set()
+            found |= {"keras.src"} if ast.unparse(node) == "keras.src" else set()
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            module = getattr(node, "module", None)
+            for alias in node.names:
+                name = f"{module}.{alias.name}" if module else alias.name
+                if name.startswith("keras.src") or any(map(_is_private, name.split("."))):
+                    found.add(name)
+        elif isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("getattr", "hasattr"):
+            name = getattr(node.args[1], "value", None)
+            found |= {name} if isinstance(name, str) and _is_private(name) else set()
+    return found
+
+
+def _is_private(name: str) -> bool:
+    return name.startswith("_") and not name.startswith("__")
+
+
 def cycles(graph: Mapping[str, Iterable[str]]) -> list[list[str]]:
     """Returns groups of modules each of which imports, by way of others, all of its group."""
     index: dict[str, int] = {}

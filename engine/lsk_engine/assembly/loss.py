@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ls_keras.losses import SmoothedCE, Unigram, smoothing
+from ls_keras.losses import SmoothedCE, Uniform, Unigram
 from lsk_engine.settings.config import Config
 from lsk_engine.tasks.contract import TaskData
 
@@ -14,7 +14,7 @@ def build_loss(config: Config, data: TaskData, reduction: str = "sum_over_batch_
     if options.smoothing == "unigram":
         distribution: Any = Unigram(data.class_counts, exclude=exclude)
     elif options.smoothing == "uniform":
-        distribution = smoothing.Uniform(exclude=exclude)
+        distribution = Uniform(exclude=exclude)
     else:
         distribution = options.smoothing
     return SmoothedCE(

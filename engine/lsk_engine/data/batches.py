@@ -57,6 +57,9 @@ class BatchSource:
         whole_split: See above; default: the batch.
         drop_remainder: Whether partial batches are left out instead of filled up.
         replicas: Among how many a batch is split; it is filled up to a multiple of them.
+
+    Attributes:
+        failures: Why batches could not be read.
     """
 
     examples: Examples
@@ -68,6 +71,7 @@ class BatchSource:
     whole_split: bool = False
     drop_remainder: bool = False
     replicas: int = 1
+    failures: list[Exception] = dataclasses.field(default_factory=list, init=False)
 
     def __post_init__(self):
         if self.batch_size < 1:
@@ -122,7 +126,11 @@ class BatchSource:
             size = int(self.boundaries[fitting])  # type: ignore[index]
         filling = -(-self.batch_size // self.replicas) * self.replicas - len(rows)
         padded = np.concatenate([rows, np.resize(others, filling)])
-        inputs, labels = self.examples.gather(padded, size)
+        try:
+            inputs, labels = self.examples.gather(padded, size)
+        except Exception as error:
+            self.failures.append(error)
+            raise
         counts = np.ones(labels.shape, bool)
         if self.ignore_class is not None:
             counts &= labels != self.ignore_class

@@ -1,6 +1,32 @@
 """Batches as the data set that `fit`, `evaluate` and `predict` take on the current backend."""
 
+import contextlib
+from collections.abc import Iterator
+
+from ls_base.errors import FileError, LsKerasError
 from lsk_engine.data.batches import BatchSource
+
+
+@contextlib.contextmanager
+def reading(source: BatchSource) -> Iterator[None]:
+    """Tells why a batch could not be read: a framework that reads ahead hides it in its own error.
+
+    Raises:
+        FileError: If the system could not read what a batch needs.
+        LsKerasError: What the task said.
+    """
+    source.failures.clear()
+    try:
+        yield
+    except Exception:
+        for failure in source.failures:
+            if isinstance(failure, LsKerasError):
+                raise failure from None
+            if isinstance(failure, OSError):
+                raise FileError(
+                    f"Expected to be able to read the data. Received: {failure}"
+                ) from failure
+        raise
 
 
 def as_dataset(source: BatchSource, start: int, stop: int):

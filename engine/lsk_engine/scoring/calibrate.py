@@ -17,7 +17,7 @@ from ls_keras.calibration import (
 from lsk_engine.assembly.sources import evaluation_source
 from lsk_engine.assembly.trained_model import load_trained
 from lsk_engine.data.batches import BatchSource
-from lsk_engine.data.datasets import as_dataset
+from lsk_engine.data.datasets import as_dataset, reading
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.holding import writes_run
 from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
@@ -71,12 +71,13 @@ def calibrate(
     reporter.message(f"Fitting {method} scaling on {len(validation.examples):,} examples")
     fit: TemperatureFit | VectorFit
     if method == "temperature":
-        fit = fit_temperature_dataset(
-            model,
-            as_dataset(validation, 0, validation.steps_per_epoch),
-            ignore_class=data.ignore_class,
-            objective=objective,
-        )
+        with reading(validation):
+            fit = fit_temperature_dataset(
+                model,
+                as_dataset(validation, 0, validation.steps_per_epoch),
+                ignore_class=data.ignore_class,
+                objective=objective,
+            )
     else:
         fit = fit_vector_scaling(*_logits(model, validation), ignore_class=data.ignore_class)
     if not fit.converged:

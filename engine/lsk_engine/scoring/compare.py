@@ -6,8 +6,7 @@ from pathlib import Path
 from ls_base.errors import FileError, InputError
 from ls_base.reading import is_there
 from ls_keras.calibration import ReliabilityCurve
-from ls_keras.plots import reliability_diagram, reliability_rows
-from ls_keras.plots import save as save_figure
+from ls_keras.plots import reliability_diagram, save_plot
 from lsk_engine.runs.records import Compared
 from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
 from lsk_engine.scoring.predictions import Predictions
@@ -64,7 +63,7 @@ def compare_reliability(
                 temperature=calibration.temperature
             )
     title = f"Reliability: {', '.join(sorted(tasks))}, {split}"
-    save_figure(reliability_diagram(curves, title=title), output, reliability_rows(curves))
+    save_plot(reliability_diagram, curves, output, title=title)
     return curves
 
 

@@ -4,7 +4,7 @@ import dataclasses
 import time
 from typing import Any
 
-from ls_keras.plots import reliability_diagram, reliability_rows
+from ls_keras.plots import reliability_diagram, save_plot
 from ls_keras.plots import save as save_figure
 from lsk_engine.assembly.sources import evaluation_source
 from lsk_engine.assembly.trained_model import load_trained
@@ -83,9 +83,8 @@ def evaluate(
         run.write(file, predictions.to_bytes())
         curve = predictions.curve(temperature=temperature)
         title = f"{config.task}, {split}, α = {config.training.alpha:g}"
-        figure = reliability_diagram(curve, title=title)
         file = run.reliability_file(split, calibrated=calibrated)
-        save_figure(figure, file, reliability_rows(curve))
+        save_plot(reliability_diagram, curve, file, title=title)
         results["labels"].update(scores.labels)
         results["signatures"].update(scores.signatures)
     results["seconds"] = round(seconds + time.monotonic() - start, 2)

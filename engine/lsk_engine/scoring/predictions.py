@@ -16,6 +16,8 @@ from ls_keras.calibration.probabilities import first_largest
 from ls_keras.losses import SmoothedCE, smoothed_cross_entropy
 from lsk_engine.assembly.loss import build_loss
 from lsk_engine.data.batches import BatchSource
+from lsk_engine.data.datasets import reading
+from lsk_engine.devices.memory import memory_for
 from lsk_engine.devices.xla import jit_compile
 from lsk_engine.progress import Progress
 from lsk_engine.settings.config import Config
@@ -186,10 +188,13 @@ class Scorer:
         ids = []
         total = len(source.examples)
         for step in range(source.steps_per_epoch):
-            batch = source.batch(step)
+            with reading(source):
+                batch = source.batch(step)
             counts = batch.sample_weight > 0
             inputs = {**batch.inputs, _LABELS: batch.labels.astype(np.int32)}
-            for name, values in self._model.predict_on_batch(inputs).items():
+            with memory_for(source.batch_size):
+                statistics = self._model.predict_on_batch(inputs)
+            for name, values in statistics.items():
                 columns.setdefault(name, []).append(np.asarray(values)[counts])
             spread = batch.ids.reshape(-1, *(1 for _ in counts.shape[1:]))
             ids.append(np.broadcast_to(spread, counts.shape)[counts])

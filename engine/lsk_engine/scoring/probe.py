@@ -11,8 +11,7 @@ from ls_base.errors import FileError, InputError
 from ls_keras.callbacks.mutual_information_probe import history_entry
 from ls_keras.information.augmented_logits import augmented_differences, check_draws
 from ls_keras.information.mutual_information import Scored, mutual_information
-from ls_keras.plots import information_curve, information_rows
-from ls_keras.plots import save as save_figure
+from ls_keras.plots import information_curve, save_plot
 from lsk_engine.assembly.run_data import reload_data
 from lsk_engine.devices.precision import precision
 from lsk_engine.devices.xla import jit_compile
@@ -134,7 +133,7 @@ def probe(
     }
     curves = {f"α = {config.training.alpha:g}": history}
     title = f"{config.task}: {' and '.join(names)}, {split}"
-    save_figure(information_curve(curves, title=title), output, information_rows(curves))
+    save_plot(information_curve, curves, output, title=title)
     return results
 
 

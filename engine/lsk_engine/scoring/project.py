@@ -10,13 +10,7 @@ import numpy as np
 
 from ls_base.errors import InputError
 from ls_base.files import write_json
-from ls_keras.plots import (
-    mean_logits_map,
-    mean_logits_rows,
-    projection_panels,
-    projection_rows,
-)
-from ls_keras.plots import save as save_figure
+from ls_keras.plots import mean_logits_map, projection_panels, save_plot
 from ls_keras.representation import (
     MeanLogits,
     Projection,
@@ -140,11 +134,10 @@ def project_runs(
                 maps[title] = statistics.mean_logits()
         results["runs"].append(entry)
     label = f"{results['runs'][0]['task']}: {', '.join(names)}"
-    figure = projection_panels(panels, title=label, common_axes=common_axes)
-    save_figure(figure, output, projection_rows(panels))
-    figure = mean_logits_map(maps, class_names=first_names, title=f"Mean logits, {split}")
+    save_plot(projection_panels, panels, output, title=label, common_axes=common_axes)
     logits_file = output.with_name(f"{output.stem}-logits.png")
-    save_figure(figure, logits_file, mean_logits_rows(maps, first_names))
+    title = f"Mean logits, {split}"
+    save_plot(mean_logits_map, maps, logits_file, class_names=first_names, title=title)
     write_json(output.with_name(f"{output.stem}-statistics.json"), results)
     return results
 

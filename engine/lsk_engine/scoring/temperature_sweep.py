@@ -10,11 +10,10 @@ from typing import Any
 from ls_base.errors import InputError
 from ls_base.reading import is_there
 from ls_keras.calibration import temperature_curve
-from ls_keras.plots import save as save_figure
-from ls_keras.plots import temperature_panels
+from ls_keras.plots import save_plot, temperature_panels
 from lsk_engine.assembly.sources import evaluation_source
 from lsk_engine.assembly.trained_model import load_trained
-from lsk_engine.data.datasets import as_dataset
+from lsk_engine.data.datasets import as_dataset, reading
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.records import SweepPoint, SweepPoints
 from lsk_engine.runs.run_directory import RunDirectory
@@ -62,8 +61,7 @@ def sweep_temperature(
     for stored in runs:
         with stored.directory.at_work():
             rows += _sweep_run(stored, temperatures, split, reporter, labels)
-    figure = temperature_panels(rows, score=next(iter(labels)), labels=labels)
-    save_figure(figure, output, rows)
+    save_plot(temperature_panels, rows, output, score=next(iter(labels)), labels=labels)
     return rows
 
 
@@ -80,12 +78,13 @@ def _sweep_run(
         raise InputError(f"Expected a split of {', '.join(data.splits)}. Received: {split!r}")
     source = evaluation_source(config, data, split)
     reporter.message(f"{run.path}: NLL and ECE on {len(source.examples):,} examples")
-    curve = temperature_curve(
-        model,
-        as_dataset(source, 0, source.steps_per_epoch),
-        temperatures,
-        ignore_class=data.ignore_class,
-    )
+    with reading(source):
+        curve = temperature_curve(
+            model,
+            as_dataset(source, 0, source.steps_per_epoch),
+            temperatures,
+            ignore_class=data.ignore_class,
+        )
     points = _Points(run, split, config.decoding)
     rows = []
     for temperature, nll, ece in zip(curve.temperatures, curve.nll, curve.ece, strict=True):

@@ -96,11 +96,11 @@ def sweep_distillation(
             ended=lambda job: _said(job.run, split),
         )
         score, label, rows = _rows(task, runs, split, directory, reporter)
-        from ls_keras.plots import distillation_curves, save  # Matplotlib: seconds
+        from ls_keras.plots import distillation_curves, save_plot  # Keras: seconds
 
         title = f"{student.preset} taught by {teacher.preset}, {split}"
-        figure = distillation_curves(rows, score=score, label=label, title=title)
-        save(figure, directory / FIGURE_FILE, rows)
+        file = directory / FIGURE_FILE
+        save_plot(distillation_curves, rows, file, score=score, label=label, title=title)
     return score, rows
 
 

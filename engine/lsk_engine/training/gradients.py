@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from ls_base.errors import InputError
+from ls_keras.keras_internals import variables_of
 from lsk_engine.devices.replicas import num_replicas, sum_over_replicas
 
 
@@ -129,7 +130,7 @@ class TransformsGradients:
         """Transforms the gradients, then updates the variables."""
         variables = trainable_variables
         if variables is None:
-            variables = self._trainable_variables  # type: ignore[attr-defined]
+            variables = variables_of(self)
         super().apply(  # type: ignore[misc]
             self.transform(list(grads), list(variables)), trainable_variables
         )

@@ -6,8 +6,9 @@ from ls_base.errors import FileError
 from lsk_engine.assembly.loss import build_loss
 from lsk_engine.assembly.sources import evaluation_source, training_source
 from lsk_engine.data.batches import BatchSource
-from lsk_engine.data.datasets import as_dataset
+from lsk_engine.data.datasets import as_dataset, reading
 from lsk_engine.devices import strategy
+from lsk_engine.devices.memory import memory_for
 from lsk_engine.devices.precision import precision
 from lsk_engine.devices.xla import jit_compile
 from lsk_engine.progress import Reporter
@@ -102,12 +103,13 @@ def train(
                 saver.stop_before_validation(loss_of_epoch)
                 epoch, scores = (step - 1) // source.steps_per_epoch, {}
                 if step == total or (epoch + 1) % options.validate_every == 0:
-                    scores = validator.evaluate(
-                        as_dataset(validation, 0, validation.steps_per_epoch),
-                        callbacks=[StopsValidation(saver, loss_of_epoch)],
-                        return_dict=True,
-                        verbose=0,
-                    )
+                    with reading(validation), memory_for(options.batch_size):
+                        scores = validator.evaluate(
+                            as_dataset(validation, 0, validation.steps_per_epoch),
+                            callbacks=[StopsValidation(saver, loss_of_epoch)],
+                            return_dict=True,
+                            verbose=0,
+                        )
                 log.end_epoch(epoch, loss_of_epoch, scores)
                 # After the history has its entry: neither is lost without both.
                 saver.end_epoch(loss_of_epoch)
@@ -139,13 +141,14 @@ def _fit(
 ) -> float:
     """Trains for the steps `start` … `end − 1`, of one epoch; returns the epoch's mean loss."""
     epoch = start // source.steps_per_epoch
-    fitted = learner.fit(
-        as_dataset(source, start, end),
-        initial_epoch=epoch,
-        epochs=epoch + 1,
-        steps_per_epoch=end - start,
-        callbacks=callbacks,
-        shuffle=False,  # the source has shuffled
-        verbose=0,
-    )
+    with reading(source), memory_for(source.batch_size):
+        fitted = learner.fit(
+            as_dataset(source, start, end),
+            initial_epoch=epoch,
+            epochs=epoch + 1,
+            steps_per_epoch=end - start,
+            callbacks=callbacks,
+            shuffle=False,  # the source has shuffled
+            verbose=0,
+        )
     return fitted.history["loss"][-1]

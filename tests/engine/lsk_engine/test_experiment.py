@@ -382,6 +382,36 @@ def test_another_learning_rate_is_taken_and_recorded(finished, stopped):
     assert run.read_starts()[1]["changed"] == {"optimizer.learning_rate": [0.01, 0.02]}
 
 
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (
+            FileNotFoundError(2, "No such file", "7.png"),
+            "able to read the data.*No such file.*7.png",
+        ),
+        (InputError("Expected an image. Received: 7.png"), "^Expected an image. Received: 7.png$"),
+    ],
+    ids=["gone", "not usable"],
+)
+@pytest.mark.parametrize("at", ["first batch", "training", "scoring"])
+def test_data_that_vanish_are_told_in_one_line(tmp_path, monkeypatch, error, told, at):
+    gather, calls = Letters.gather, []
+
+    def gone(self, rows, size):
+        calls.append(rows)
+        due = {"first batch": True, "training": len(calls) > 9, "scoring": len(self) == 9}
+        if due[at]:
+            raise error
+        return gather(self, rows, size)
+
+    task, resolved, run = start(tmp_path)
+    begin_data(task, resolved, run, None)
+    monkeypatch.setattr(Letters, "gather", gone)
+    monkeypatch.setattr("lsk_engine.assembly.run_data.fingerprint", lambda data: {})
+    with pytest.raises(LsKerasError, match=told):
+        run_experiment(task, resolved, run, silent(), resume=True)
+
+
 @pytest.mark.parametrize("stage", [run_experiment, evaluate, calibrate])
 def test_two_are_never_at_work_in_a_run(finished, stage):
     process = held_by_another_process(finished[2].lock_file)

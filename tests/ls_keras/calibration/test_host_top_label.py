@@ -10,6 +10,7 @@ from ls_base.errors import InputError
 from ls_keras.calibration import ExpectedCalibrationError, host_top_label
 from ls_keras.calibration.host_top_label import host_view, read_top_labels, top_label_of_array
 from ls_keras.calibration.probabilities import read_examples, top_label
+from masked import masked
 
 
 def softmax(logits):
@@ -99,8 +100,8 @@ def test_host_and_backend_add_the_same(rng, monkeypatch, binning):
 
 
 def test_masks_and_dense_targets_are_read(rng):
-    y_pred = ops.convert_to_tensor(softmax(rng.normal(size=(2, 3, 4))).astype("float32"))
-    keras.src.backend.set_keras_mask(y_pred, ops.convert_to_tensor([[True, True, False]] * 2))
+    values = softmax(rng.normal(size=(2, 3, 4))).astype("float32")
+    y_pred = masked(values, [[True, True, False]] * 2)
     dense = rng.dirichlet(np.ones(4), (2, 3)).astype("float32")
     top = read_top_labels(dense, y_pred)
     right = ops.convert_to_numpy(y_pred).argmax(-1) == dense.argmax(-1)

@@ -1,7 +1,5 @@
-import keras
 import numpy as np
 import pytest
-from keras import ops
 
 from ls_base.errors import InputError
 from ls_keras.calibration import (
@@ -10,6 +8,7 @@ from ls_keras.calibration import (
     expected_calibration_error,
     reliability_curve,
 )
+from masked import masked
 
 
 def test_by_hand():
@@ -64,9 +63,7 @@ def test_masks_and_given_groups(rng):
     logits = rng.normal(size=(4, 3, 5)).astype("float32")
     labels = rng.integers(0, 5, (4, 3))
     keep = np.array([[1, 1, 0], [1, 0, 0], [1, 1, 1], [1, 1, 0]], bool)
-    masked = ops.array(logits)
-    keras.src.backend.set_keras_mask(masked, ops.array(keep))
-    curve = reliability_curve(labels, masked, from_logits=True, groups=[5, 5, 6, 6])
+    curve = reliability_curve(labels, masked(logits, keep), from_logits=True, groups=[5, 5, 6, 6])
     assert (curve.examples, curve.groups) == (8, 2)
 
 

@@ -17,6 +17,7 @@ from ls_keras.calibration import (
     exact_sum,
 )
 from ls_keras.losses import SmoothedCE
+from masked import masked
 
 METRICS = {
     "nll": lambda **options: NegativeLogLikelihood(**options),
@@ -83,9 +84,8 @@ def test_ignored_masked_and_weightless_positions_do_not_count(build, rng):
     ignored = np.where(keep, y_true, np.where(np.arange(8) % 2 == 0, -1, 77))
     metric = build(from_logits=True, ignore_class=(-1, 77))
     assert value(metric, (ignored, dirty)) == pytest.approx(expected, rel=2e-5)
-    masked = ops.array(dirty)
-    keras.src.backend.set_keras_mask(masked, ops.array(keep))
-    assert value(build(from_logits=True), (y_true, masked)) == pytest.approx(expected, rel=2e-5)
+    batch = (y_true, masked(dirty, keep))
+    assert value(build(from_logits=True), batch) == pytest.approx(expected, rel=2e-5)
 
 
 # Not the debiased estimate: copies are no new evidence, it counts effective examples.

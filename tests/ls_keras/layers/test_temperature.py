@@ -4,6 +4,7 @@ import pytest
 from keras import ops
 
 from ls_base.errors import InputError
+from ls_keras.keras_internals import mask_of
 from ls_keras.layers.temperature import Temperature, VectorScaling
 
 
@@ -46,5 +47,5 @@ def test_masks_pass_through():
     x = keras.layers.Embedding(5, 3, mask_zero=True)(inputs)
     model = keras.Model(inputs, VectorScaling()(Temperature(2.0)(x)))
     output = model(np.array([[1, 0, 2]]))
-    mask = ops.convert_to_numpy(keras.src.backend.get_keras_mask(output))
+    mask = ops.convert_to_numpy(mask_of(output))
     np.testing.assert_array_equal(mask, [[True, False, True]])

@@ -1,7 +1,5 @@
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from keras import ops
 
 from ls_base.errors import InputError
@@ -45,36 +43,6 @@ def test_is_a_distribution_at_every_position(smoothing):
     mass = np.asarray(prior) if ids is None else ops.convert_to_numpy(weights)
     np.testing.assert_allclose(mass.sum(-1), 1, rtol=1e-6)
     assert (mass >= 0).all()
-
-
-def test_priors_by_hand():
-    np.testing.assert_allclose(Uniform(exclude=[0]).spread(None, None, 3).prior, [0, 0.5, 0.5])
-    np.testing.assert_allclose(Unigram([2, 0]).spread(None, None, 2).prior, [0.75, 0.25])
-    unsmoothed = Unigram([6, 2, 2], pseudo_count=0, exclude=[1]).spread(None, None, 3).prior
-    np.testing.assert_allclose(unsmoothed, [0.75, 0, 0.25])
-
-
-@given(st.lists(st.integers(0, 10**6), min_size=2, max_size=20))
-def test_unigram_without_counts_is_uniform_and_keeps_order(counts):
-    prior = Unigram(counts).spread(None, None, len(counts)).prior
-    assert prior.sum() == pytest.approx(1)
-    assert (prior > 0).all()
-    assert (np.argsort(prior, kind="stable") == np.argsort(counts, kind="stable")).all()
-
-
-def test_names():
-    assert get("uniform") == Uniform()
-    assert get("neighborhood") == Neighborhood()
-    for name, wanted in [
-        ("unigram", r"Unigram\(counts\)"),
-        ("prior", "Prior"),
-        ("no", "'uniform'"),
-    ]:
-        with pytest.raises(InputError, match=wanted):
-            get(name)
-    for wrong in (None, 3, Uniform):
-        with pytest.raises(InputError, match="Expected smoothing"):
-            get(wrong)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,75 @@
+"""The base of every metric here: how a batch is read, and what all are told."""
+
+from typing import Any
+
+import keras
+
+from ls_keras.calibration.probabilities import Examples, read_examples
+from ls_keras.targets import IgnoreClass, ignored_ids
+
+
+class CalibrationMetric(keras.metrics.Metric):
+    """A metric of predictions; a subclass says what it adds up of them (`add`), and its result.
+
+    Every position of `y_pred` but its last axis is an example. Positions that a Keras mask or
+    `ignore_class` takes out don't count, whatever the predictions hold there.
+
+    Args:
+        from_logits: Whether `y_pred` are logits; `False`, as in Keras: probabilities.
+        ignore_class: A label id, or several, whose positions do not count (integer targets).
+        name: Name of the metric in logs.
+        dtype: Dtype of the result; the arithmetic is float32. Defaults to Keras's float type.
+
+    Raises:
+        InputError: If `ignore_class` is no integer.
+    """
+
+    def __init__(
+        self, *, from_logits: bool = False, ignore_class: IgnoreClass = None, name=None, dtype=None
+    ):
+        super().__init__(name=name, dtype=dtype)
+        ignored_ids(ignore_class)
+        self.from_logits = from_logits
+        self.ignore_class = ignore_class
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        """Adds a batch.
+
+        Args:
+            y_true: Integers `(...)` or `(..., 1)`, or dense targets `(..., K)`.
+            y_pred: Tensor `(..., K)`, K ≥ 2.
+            sample_weight: Tensor of shape `(...)` or of its leading axes, or `None`.
+
+        Raises:
+            InputError: If the shapes don't belong together or, in eager use, if `y_pred` has
+                NaN, or is no probability distribution with `from_logits=False`.
+        """
+        options: dict[str, Any] = {
+            "sample_weight": sample_weight,
+            "from_logits": self.from_logits,
+            "ignore_class": self.ignore_class,
+        }
+        if not self.add_on_host(y_true, y_pred, **options):
+            self.add(read_examples(y_true, y_pred, **options))
+
+    def add_on_host(self, y_true, y_pred, **options) -> bool:
+        """Adds a batch with NumPy and returns true, where that can be and is faster.
+
+        Args:
+            y_true: As `update_state` got it.
+            y_pred: The same.
+            **options: The other arguments of `read_examples`.
+        """
+        return False
+
+    def add(self, examples: Examples) -> None:
+        """Adds a batch that has been read."""
+        raise NotImplementedError
+
+    def get_config(self):
+        """Returns the arguments of `__init__`."""
+        return {
+            **super().get_config(),
+            "from_logits": self.from_logits,
+            "ignore_class": self.ignore_class,
+        }

@@ -1,0 +1,121 @@
+"""Figures in files, each with the numbers that it shows beside it."""
+
+import csv
+import inspect
+import io
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ls_base.errors import InputError
+from ls_base.files import write_bytes
+from ls_keras.plots.attention_map import attention_map, attention_rows
+from ls_keras.plots.distillation_curves import distillation_curves
+from ls_keras.plots.information_curve import information_curve, information_rows
+from ls_keras.plots.mean_logits_map import mean_logits_map, mean_logits_rows
+from ls_keras.plots.projection_panels import projection_panels, projection_rows
+from ls_keras.plots.reliability_diagram import reliability_diagram, reliability_rows
+from ls_keras.plots.temperature_panels import temperature_panels
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# What draws, and what gives the numbers of the same; `list`: rows are what is drawn.
+NUMBERS: dict[Callable[..., "Figure"], Callable[..., list]] = {
+    attention_map: attention_rows,
+    distillation_curves: list,
+    information_curve: information_rows,
+    mean_logits_map: mean_logits_rows,
+    projection_panels: projection_rows,
+    reliability_diagram: reliability_rows,
+    temperature_panels: list,
+}
+
+
+def save_plot(
+    draw: Callable[..., "Figure"], data: Any, path: str | os.PathLike, **options: Any
+) -> list[Path]:
+    """Draws, and writes the figure with its numbers beside it; see `save`.
+
+    Args:
+        draw: A function of `ls_keras.plots` that draws, such as `reliability_diagram`.
+        data: What it draws.
+        path: The image's path; its suffix is or becomes `.png`.
+        **options: Arguments of `draw`.
+
+    Returns:
+        The paths written.
+
+    Raises:
+        InputError: If `draw` is none of these functions, or as it raises.
+
+    Example:
+        >>> import ls_keras
+        >>> from ls_keras.plots import reliability_diagram, save_plot
+        >>> curve = ls_keras.reliability_curve([0, 0, 0, 1], [[0.75, 0.25]] * 4)
+        >>> paths = save_plot(reliability_diagram, curve, "reliability", title="Test")
+        >>> [path.name for path in paths]
+        ['reliability.png', 'reliability.json', 'reliability.csv']
+    """
+    numbers = NUMBERS.get(draw)
+    if numbers is None:
+        raise InputError(
+            f"Expected one of {', '.join(sorted(known.__name__ for known in NUMBERS))}. "
+            f"Received: {getattr(draw, '__name__', draw)!r}"
+        )
+    # Names of classes, for instance, are in figure and numbers alike.
+    shared = {} if numbers is list else inspect.signature(numbers).parameters
+    rows = numbers(data, **{name: value for name, value in options.items() if name in shared})
+    return save(draw(data, **options), path, rows)
+
+
+def save(
+    figure: "Figure",
+    path: str | os.PathLike,
+    data: Mapping[str, Any] | Sequence[Mapping[str, Any]],
+    *,
+    dpi: int = 150,
+) -> list[Path]:
+    """Writes a figure as PNG and its numbers beside it, each file whole or not at all.
+
+    Args:
+        figure: The figure.
+        path: The image's path; its suffix is or becomes `.png`.
+        data: The numbers that are drawn: a mapping, written as `.json`; or rows with the same
+            keys, written as `.json` and `.csv`.
+        dpi: Dots per inch.
+
+    Returns:
+        The paths written.
+
+    Raises:
+        InputError: If rows have different keys.
+    """
+    path = Path(path).with_suffix(".png")
+    image = io.BytesIO()
+    # No version of the software in the file: the same drawing gives the same bytes.
+    figure.savefig(image, format="png", dpi=dpi, metadata={"Software": None})
+    files = {path: image.getvalue()}
+    text = json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+    files[path.with_suffix(".json")] = text.encode()
+    if not isinstance(data, Mapping):
+        files[path.with_suffix(".csv")] = _table(data).encode()
+    for file, content in files.items():
+        write_bytes(file, content)
+    return list(files)
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> str:
+    names = list(rows[0]) if rows else []
+    for row in rows:
+        if list(row) != names:
+            raise InputError(
+                f"Expected rows with the keys {', '.join(names)}. Received: {', '.join(row)}"
+            )
+    out = io.StringIO()
+    table = csv.DictWriter(out, names, lineterminator="\n")
+    table.writeheader()
+    table.writerows(rows)
+    return out.getvalue()

@@ -1,0 +1,50 @@
+"""Streams that are closed or full: a line, not a traceback."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ls_base.errors import FileError
+from lsk_engine.progress import Reporter
+
+LSK = f"{sys.executable} -c 'from lsk.main import main; main()'"
+
+
+def shell(command, folder):
+    return subprocess.run(command, shell=True, cwd=folder, capture_output=True, text=True)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
+@pytest.mark.parametrize("arguments", ["tasks", "--help"])
+def test_a_full_disk_under_the_output_is_told(arguments, tmp_path):
+    done = shell(f"{LSK} {arguments} > /dev/full", tmp_path)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert "No space left on device" in line
+
+
+def test_a_closed_output_hinders_nothing(tmp_path):
+    done = shell(f"{LSK} tasks >&-", tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_closed_output_for_errors_hinders_nothing(tmp_path):
+    done = shell(f"{LSK} tasks 2>&-", tmp_path)
+    assert done.returncode == 0
+    assert "translation" in done.stdout
+    assert shell(f"{LSK} train --task nothing 2>&-", tmp_path).returncode == 2
+
+
+def test_who_has_no_standard_error_is_told_nothing(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", None)
+    reporter = Reporter()
+    reporter.message("text")
+    reporter.status(lambda: "status")
+
+
+def test_a_log_that_cannot_be_written_is_told(tmp_path):
+    reporter = Reporter(log=tmp_path)  # a folder
+    with pytest.raises(FileError, match="Expected to be able to write"):
+        reporter.message("text")

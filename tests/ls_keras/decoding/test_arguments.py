@@ -1,0 +1,56 @@
+import inspect
+import re
+
+import pytest
+
+from ls_base.errors import InputError
+from ls_keras.decoding import beam_search, greedy_search
+from ls_keras.decoding.arguments import read_arguments
+from ls_keras.decoding.logits import Rules
+
+GOOD = {
+    "batch_size": 2,
+    "max_length": 5,
+    "start_token": 1,
+    "end_token": 2,
+    "min_length": 3,
+    "forbidden_tokens": (4, 0, 4),
+}
+
+
+def documented(function) -> dict[str, str]:
+    """Returns the texts of a function's arguments by name."""
+    text = inspect.getdoc(function).partition("Args:\n")[2].partition("\n\n")[0]
+    return dict(re.findall(r"^    (\w+): (.*(?:\n {5,}.*)*)", text, re.MULTILINE))
+
+
+def test_what_all_searches_have_is_read_at_once():
+    read = read_arguments(**GOOD)
+    assert read == (2, 5, 1, Rules(end_token=2, min_length=3, forbidden_tokens=(0, 4)))
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"),
+    [
+        ("batch_size", 0),
+        ("max_length", 0),
+        ("max_length", 2),  # below min_length
+        ("start_token", -1),
+        ("end_token", 1.5),
+        ("min_length", -1),
+        ("forbidden_tokens", (-1,)),
+        ("forbidden_tokens", 3),
+    ],
+)
+def test_each_is_checked(argument, value):
+    with pytest.raises(InputError, match=r"Expected .*Received"):
+        read_arguments(**{**GOOD, argument: value})
+
+
+def test_what_both_searches_have_is_documented_with_one_of_them():
+    greedy, beam = documented(greedy_search), documented(beam_search)
+    assert set(greedy) == set(inspect.signature(greedy_search).parameters)
+    assert set(beam) == set(inspect.signature(beam_search).parameters)
+    assert set(GOOD) <= set(greedy) & set(beam)
+    for name in set(greedy) & set(beam):
+        assert beam[name].startswith("As in `greedy_search`"), name

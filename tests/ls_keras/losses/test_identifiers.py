@@ -1,0 +1,26 @@
+import pytest
+
+from ls_base.errors import InputError
+from ls_keras.losses import Neighborhood, Uniform, deserialize, get, serialize
+
+
+def test_names():
+    assert get("uniform") == Uniform()
+    assert get("neighborhood") == Neighborhood()
+    for name, wanted in [
+        ("unigram", r"Unigram\(counts\)"),
+        ("prior", "Prior"),
+        ("no", "'uniform'"),
+    ]:
+        with pytest.raises(InputError, match=wanted):
+            get(name)
+    for wrong in (None, 3, Uniform):
+        with pytest.raises(InputError, match="Expected smoothing"):
+            get(wrong)
+
+
+def test_a_configuration_tells_by_the_registered_name_not_by_the_module():
+    config = serialize(Uniform(exclude=[1]))
+    assert config["registered_name"] == "ls_keras>Uniform"
+    moved = config | {"module": "ls_keras.losses.smoothing"}  # where models saved before have it
+    assert deserialize(moved) == Uniform(exclude=[1])

@@ -1,0 +1,124 @@
+import csv
+import json
+
+import matplotlib
+import numpy as np
+import pytest
+
+from ls_base.errors import InputError
+from ls_keras.calibration import curve_of_statistics
+from ls_keras.plots import (
+    AttentionMap,
+    attention_map,
+    attention_rows,
+    distillation_curves,
+    information_curve,
+    information_rows,
+    mean_logits_map,
+    mean_logits_rows,
+    projection_panels,
+    projection_rows,
+    reliability_diagram,
+    reliability_rows,
+    save,
+    save_plot,
+    saving,
+    style,
+    temperature_panels,
+)
+from ls_keras.representation import mean_logits, project_classes, template_plane
+
+ROWS = [{"x": 1, "y": 0.5}, {"x": 2, "y": None}]
+
+
+def draw():
+    figure = style.new_figure(2, 2)
+    figure.subplots().plot([0, 1], [0, 1])
+    return figure
+
+
+@pytest.fixture
+def figure():
+    return draw()
+
+
+def test_rows_are_saved_as_image_json_and_table(figure, tmp_path):
+    paths = save(figure, tmp_path / "deep" / "figure", ROWS)
+    assert sorted(p.name for p in paths) == ["figure.csv", "figure.json", "figure.png"]
+    assert sorted(p.name for p in (tmp_path / "deep").iterdir()) == [p.name for p in sorted(paths)]
+    assert (tmp_path / "deep/figure.png").read_bytes().startswith(b"\x89PNG")
+    assert json.loads((tmp_path / "deep/figure.json").read_text()) == ROWS
+    table = list(csv.DictReader((tmp_path / "deep/figure.csv").read_text().splitlines()))
+    assert table == [{"x": "1", "y": "0.5"}, {"x": "2", "y": ""}]
+
+
+def test_a_mapping_is_saved_without_a_table(figure, tmp_path):
+    paths = save(figure, tmp_path / "figure.png", {"a": [1, 2]})
+    assert sorted(p.name for p in paths) == ["figure.json", "figure.png"]
+
+
+def test_the_same_drawing_gives_the_same_bytes(tmp_path):
+    save(draw(), tmp_path / "a.png", {})
+    save(draw(), tmp_path / "b.png", {})
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+def test_ragged_rows_are_refused_before_anything_is_written(figure, tmp_path):
+    with pytest.raises(InputError, match="keys x, y"):
+        save(figure, tmp_path / "figure.png", [*ROWS, {"x": 3}])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_drawing_leaves_global_state_alone(tmp_path):
+    from matplotlib import pyplot
+
+    def state():
+        return pyplot.get_fignums(), matplotlib.get_backend(), dict(matplotlib.rcParams)
+
+    before = state()
+    figure = reliability_diagram(curve_of_statistics([0.6, 0.8], [1, 0]))
+    save(figure, tmp_path / "figure.png", {})
+    assert state() == before
+
+
+CURVE = curve_of_statistics([0.6, 0.8], [1, 0])
+MEANS = mean_logits([0, 1], [[1.0, 0.0], [0.0, 2.0]])
+LABELS = np.arange(6) % 3
+PLANE = project_classes(
+    LABELS, np.eye(3)[LABELS], template_plane(np.eye(3), (0, 1, 2)), num_classes=3
+)
+HISTORY = [{"step": 0, "mutual_information": 1.0, "low": 0.9, "high": 1.1, "num_examples": 9}]
+SWEEP = [{"run": "a", "alpha": 0.1, "temperature": 1.0, "nll": 1.0, "ece": 0.1, "wer": 5.0}]
+TAUGHT = [{"curve": "teacher", "alpha": 0.1, "temperature": 1.0, "gamma": 0.1, "error": 2.0}]
+PLOTS = {
+    attention_map: (
+        AttentionMap(np.eye(2), ["a", "b"], 0.1),
+        {},
+        attention_rows,
+    ),
+    distillation_curves: (TAUGHT, {"score": "error"}, list),
+    information_curve: ({"a": HISTORY}, {}, information_rows),
+    mean_logits_map: (
+        MEANS,
+        {"class_names": ["cat", "dog"]},
+        lambda data: mean_logits_rows(data, ["cat", "dog"]),
+    ),
+    projection_panels: ({"train": PLANE}, {"common_axes": False}, projection_rows),
+    reliability_diagram: (CURVE, {"intervals": False}, reliability_rows),
+    temperature_panels: (SWEEP, {"score": "wer", "labels": {"wer": "WER"}}, list),
+}
+
+
+@pytest.mark.parametrize("draw", saving.NUMBERS, ids=lambda draw: draw.__name__)
+def test_every_plot_is_saved_with_its_own_numbers(draw, tmp_path):
+    data, options, rows = PLOTS[draw]
+    paths = save_plot(draw, data, tmp_path / "a.png", title="Title", **options)
+    expected = save(draw(data, title="Title", **options), tmp_path / "b.png", rows(data))
+    assert len(paths) == 3
+    assert [p.read_bytes() for p in paths] == [p.read_bytes() for p in expected]
+
+
+def test_what_draws_nothing_known_is_refused(tmp_path):
+    with pytest.raises(InputError, match="Expected one of attention_map, .* Received: 'draw'"):
+        save_plot(draw, [], tmp_path / "a.png")
+    assert list(tmp_path.iterdir()) == []

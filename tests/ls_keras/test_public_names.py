@@ -1,0 +1,116 @@
+"""What the library offers: a name that goes away, or is hidden, breaks somebody's program."""
+
+import ast
+import importlib
+import inspect
+import pkgutil
+import types
+
+import pytest
+
+import ls_keras
+
+OFFERED = {
+    "ls_keras": """
+        Accuracy BrierScore CalibratedModel Distiller ExpectedCalibrationError InputError
+        LsKerasError MutualInformation MutualInformationProbe NegativeLogLikelihood Neighborhood
+        Perplexity Prior ProjectionPlotter ReliabilityAccumulator ReliabilityCurve SmoothedCE
+        TeacherLogits TemperatureFit TemperatureScaling TiedLogits Uniform Unigram VectorFit
+        alpha_from_off_target beam_search calibrated calibration callbacks cluster_statistics
+        confidence_spread decoding distillation distillation_loss equivalent_smoothing
+        expected_calibration_error fit_temperature fit_temperature_dataset fit_vector_scaling
+        greedy_search information layers losses mean_logits mutual_information nearest_classes
+        off_target_from_alpha penultimate plots project project_classes reliability_curve
+        reliability_diagram representation smooth_labels smoothed_cross_entropy
+        template_distances template_plane templates
+    """,
+    "ls_keras.calibration": """
+        Accuracy BrierScore CalibratedModel ExpectedCalibrationError NegativeLogLikelihood
+        Perplexity ReliabilityAccumulator ReliabilityCurve TemperatureCurve TemperatureFit
+        VectorFit calibrated curve_of_statistics expected_calibration_error fit_temperature
+        fit_temperature_dataset fit_vector_scaling reliability_curve temperature_curve
+    """,
+    "ls_keras.callbacks": "MutualInformationProbe ProjectionPlotter TemperatureScaling",
+    "ls_keras.decoding": """
+        Hypotheses LengthPenalty ModelSearch Scorer beam_search compiled greedy_search
+    """,
+    "ls_keras.distillation": """
+        Distiller EquivalentSmoothing TeacherLogits distillation_loss equivalent_smoothing
+        equivalent_smoothing_dataset
+    """,
+    "ls_keras.information": "MutualInformation estimator_bias mutual_information",
+    "ls_keras.layers": "Temperature TiedLogits VectorScaling",
+    "ls_keras.losses": """
+        Neighborhood Prior SmoothedCE Smoothing Uniform Unigram alpha_from_off_target deserialize
+        get off_target_from_alpha serialize smooth_labels smoothed_cross_entropy
+    """,
+    "ls_keras.plots": """
+        AttentionMap attention_map attention_rows distillation_curves distillation_points
+        information_curve information_rows mean_logits_map mean_logits_rows projection_panels
+        projection_rows reliability_diagram reliability_rows save save_plot temperature_panels
+    """,
+    "ls_keras.representation": """
+        ClusterAccumulator ClusterStatistics ConfidenceSpread MeanLogits Projection
+        ProjectionSampler TemplatePlane cluster_statistics confidence_spread mean_logits
+        nearest_classes penultimate project project_classes template_distances template_plane
+        templates
+    """,
+}
+PAIRS = [(package, name) for package, names in OFFERED.items() for name in names.split()]
+
+
+def imported(package: types.ModuleType) -> set[str]:
+    """Returns the names that a package's `__init__` imports, those with two underscores apart."""
+    return {
+        alias.asname or alias.name
+        for node in ast.parse(inspect.getsource(package)).body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        if not alias.name.startswith("__")
+    }
+
+
+def test_every_package_is_in_the_table():
+    packages = pkgutil.walk_packages(ls_keras.__path__, "ls_keras.")
+    assert {"ls_keras", *(found.name for found in packages if found.ispkg)} == set(OFFERED)
+
+
+@pytest.mark.parametrize("package", OFFERED)
+def test_a_package_offers_what_the_table_says(package):
+    module = importlib.import_module(package)
+    names = OFFERED[package].split()
+    assert imported(module) == set(names)
+    assert len(names) == len(set(names))
+    if package != "ls_keras":  # which offers what it imports, and has no list beside
+        assert sorted(module.__all__) == sorted(names)
+
+
+@pytest.mark.parametrize("package", OFFERED)
+def test_nothing_else_leaks(package):
+    module = importlib.import_module(package)
+    others = set(vars(module)) - set(OFFERED[package].split())
+    leaked = {
+        name
+        for name in others
+        if not (name.startswith("__") and name.endswith("__"))
+        # A module inside, once somebody has imported it.
+        and getattr(vars(module)[name], "__name__", "") != f"{package}.{name}"
+    }
+    assert leaked == set()
+
+
+@pytest.mark.parametrize(("package", "name"), PAIRS)
+def test_a_name_is_ours_public_and_documented(package, name):
+    value = getattr(importlib.import_module(package), name)
+    assert not name.startswith("_")
+    home = value.__name__ if isinstance(value, types.ModuleType) else value.__module__
+    assert home.partition(".")[0] in ("ls_base", "ls_keras")
+    assert vars(value)["__doc__"] if isinstance(value, type) else value.__doc__
+
+
+def test_a_name_at_the_top_is_that_of_the_package_below():
+    top = set(OFFERED["ls_keras"].split())
+    both = [(package, name) for package, name in PAIRS if package != "ls_keras" and name in top]
+    assert len(both) > 40
+    for package, name in both:
+        assert getattr(ls_keras, name) is getattr(importlib.import_module(package), name), name

@@ -126,3 +126,17 @@ def test_bytes_that_are_no_text_are_told(tmp_path):
 def test_a_path_with_no_data_is_told(name, tmp_path):
     with pytest.raises(InputError, match=r"Expected a manifest \(.tsv\), a folder with"):
         load_source(options(tmp_path / name))
+
+
+@pytest.mark.parametrize("name", ["../1.wav", "/etc/passwd", "~/1.wav", "link/1.wav", "circle"])
+def test_recordings_lie_in_the_manifests_folder(tmp_path, name):
+    (tmp_path / "data").mkdir()
+    soundfile.write(tmp_path / "1.wav", np.zeros(80), 8000)
+    (tmp_path / "data" / "link").symlink_to(tmp_path)
+    (tmp_path / "data" / "circle").symlink_to("circle")
+    rows = [["0.wav", "word"]] * 19 + [[name, "word"]]
+    soundfile.write(tmp_path / "data" / "0.wav", np.zeros(80), 8000)
+    manifest = speech_files.write_manifest(tmp_path / "data", rows=rows)
+    expected = "a file inside|a recording" if name == "~/1.wav" else "a file inside"
+    with pytest.raises(InputError, match=f"Expected (the name of )?({expected}).*row 21 of"):
+        load_source(options(manifest))

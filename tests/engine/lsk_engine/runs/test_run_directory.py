@@ -1,3 +1,4 @@
+import json
 import multiprocessing
 import os
 import sys
@@ -51,6 +52,49 @@ def test_history_is_cut_to_the_step_that_a_run_resumes_from(tmp_path):
     assert [e["step"] for e in run.read_history()] == [10, 20, 30]
     run.truncate_history(20)
     assert [e["step"] for e in run.read_history()] == [10, 20]
+
+
+def test_a_line_of_history_that_is_damaged_within_is_told(tmp_path):
+    run = RunDirectory.create(tmp_path / "run", {})
+    for step in (10, 20):
+        run.append_history(history(step))
+    run.history_file.write_text(run.history_file.read_text().replace('"step": 10', '"step": "x"'))
+    with pytest.raises(FileError, match="step in line 1 of .*history.jsonl to be int.*'x'"):
+        run.read_history()
+
+
+def test_a_part_less_in_the_configuration_is_told(tmp_path):
+    run = RunDirectory.create(tmp_path / "run", {k: v for k, v in CONFIG.items() if k != "data"})
+    with pytest.raises(FileError, match="Expected data in .*config.json. Received: a file without"):
+        run.read_config()
+
+
+def test_a_changed_configuration_is_told_unless_it_is_meant(tmp_path):
+    run = RunDirectory.create(tmp_path / "run", CONFIG)
+    write_json(run.config_file, {"schema": 1, **CONFIG, "preset": "other"})
+    with pytest.raises(FileError, match=r"config.json as the run wrote it.*checksums.json"):
+        run.read_config()
+    files = json.loads(run.checksums.file.read_text())
+    del files["files"]["config.json"]
+    write_json(run.checksums.file, files)
+    assert run.read_config()["preset"] == "other"
+
+
+def test_what_is_no_regular_file_is_not_taken_for_nothing(tmp_path):
+    run = RunDirectory.create(tmp_path / "run", CONFIG)
+    for file in (run.history_file, run.calibration_file, run.artifacts / "units.json"):
+        os.mkfifo(file)
+    for read in (run.read_history, run.read_calibration, run.read_artifacts):
+        with pytest.raises(FileError, match="Expected a regular file"):
+            read()
+
+
+@pytest.mark.parametrize("name", ["../config.json", "/etc/passwd", ""])
+def test_artifacts_stay_in_their_folder(tmp_path, name):
+    run = RunDirectory.create(tmp_path / "run", CONFIG)
+    with pytest.raises(FileError, match="the name of a file inside .*artifacts"):
+        run.write_artifacts({name: b""})
+    assert run.read_config() == CONFIG
 
 
 def test_a_run_without_a_model_is_told(tmp_path):

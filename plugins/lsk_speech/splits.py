@@ -1,5 +1,6 @@
 """The splits of data that name them row by row, or don't."""
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,6 +13,8 @@ from lsk_speech.transcripts import normalize
 _NAMES = {"train": "train", "training": "train"} | dict.fromkeys(
     ("validation", "val", "valid", "dev"), "validation"
 )
+
+_TEST = re.compile(r"test[\w.+-]{0,60}")
 
 
 def split_rows(
@@ -36,7 +39,7 @@ def split_rows(
         names = ["train"] * len(names)
     members: dict[str, list[int]] = {"train": [], "validation": [], "test": []}
     for i, name in enumerate(names):
-        known = name if name.startswith("test") else _NAMES.get(name)
+        known = name if _TEST.fullmatch(name) else _NAMES.get(name)
         if known is None:
             raise InputError(
                 f"Expected a split train, validation or test. Received: {shown(name)} in {rows[i]}"

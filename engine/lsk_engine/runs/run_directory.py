@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ls_base.errors import FileError, InputError
+from ls_base.errors import FileError, InputError, shown
 from ls_base.files import append_line, json_bytes, replacing, write_bytes, writing
 from ls_base.reading import inside, is_regular, is_there, open_regular, read_bytes
 from ls_base.records import decode_record
@@ -169,7 +169,7 @@ class RunDirectory:
 
     def sweep_file(self, split: str) -> Path:
         """Returns where the points of a sweep over temperatures are kept."""
-        return self.evaluation / f"{split}-temperature-sweep.json"
+        return self.evaluation / f"{_name(split)}-temperature-sweep.json"
 
     def write(self, file: Path, content: bytes | memoryview) -> None:
         """Writes a file of the run, and notes its checksum."""
@@ -250,17 +250,21 @@ class RunDirectory:
         kept = [json.dumps(e) + "\n" for e in self.read_history() if e["step"] <= step]
         write_bytes(self.history_file, "".join(kept).encode())
 
+    def outputs_file(self, split: str) -> Path:
+        """Returns where a split's decoded outputs are."""
+        return self.outputs / f"{_name(split)}.json"
+
     def statistics_file(self, split: str, *, calibrated: bool = False) -> Path:
         """Returns where a split's statistics, position by position, are."""
-        return self.evaluation / f"statistics-{split}{'-calibrated' * calibrated}.npz"
+        return self.evaluation / f"statistics-{_name(split)}{'-calibrated' * calibrated}.npz"
 
     def reliability_file(self, split: str, *, calibrated: bool = False) -> Path:
         """Returns where a split's reliability diagram is; its numbers are beside it."""
-        return self.evaluation / f"reliability-{split}{'-calibrated' * calibrated}.png"
+        return self.evaluation / f"reliability-{_name(split)}{'-calibrated' * calibrated}.png"
 
     def picture_file(self, name: str, split: str) -> Path:
         """Returns where a picture that the task drew of a split is; its numbers are beside it."""
-        return self.evaluation / f"{name}-{split}.png"
+        return self.evaluation / f"{_name(name)}-{_name(split)}.png"
 
     @property
     def projection_file(self) -> Path:
@@ -309,3 +313,12 @@ class RunDirectory:
         file = self.calibrated_model_file if calibrated else self.model_file
         self.checksums.check(file)
         return load_model(file)
+
+
+def _name(split: str) -> str:
+    """Returns the name of a split, which data may choose, as part of a file's."""
+    if not split or any(letter in split for letter in "/\\\0") or len(split) > 100:
+        raise InputError(
+            f"Expected the name of a split that can be part of a file's. Received: {shown(split)}"
+        )
+    return split

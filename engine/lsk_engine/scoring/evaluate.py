@@ -74,7 +74,7 @@ def evaluate(
         outputs = task.decode(model, examples, config, data, progress)
         scores = task.score(examples, outputs)
         if not calibrated:
-            run.write_json(run.outputs / f"{split}.json", outputs)
+            run.write_json(run.outputs_file(split), outputs)
             pictures = task.illustrate(model, examples, outputs, config, data)
             for name, (figure, rows) in pictures.items():
                 save_figure(figure, run.picture_file(name, split), rows)

@@ -106,6 +106,7 @@ def test_unusable_recordings_are_told_with_their_row(content, message, tmp_path)
         ("file\ttext\na.wav\tone\nb.wav\n", "Expected 2 columns. Received: 1 in row 3"),
         ("file\ttext\na.wav\t…!\n", "a transcript with a word. Received: '…!' in row 2"),
         ("file\ttext\tsplit\na.wav\tone\tdemo\n", "Received: 'demo' in row 2"),
+        ("file\ttext\tsplit\na.wav\tone\ttest/../../x\n", "'test/../../x' in row 2"),
         ("file\ttext\tsplit\na.wav\tone\ttest\n", "utterances for training. Received: test"),
         ("file\ttext\na.wav\tone\n", "at least 9 utterances to draw validation, test from"),
     ],

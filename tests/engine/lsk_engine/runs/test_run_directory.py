@@ -97,6 +97,18 @@ def test_artifacts_stay_in_their_folder(tmp_path, name):
     assert run.read_config() == CONFIG
 
 
+@pytest.mark.parametrize("split", ["../config", "test/x", "", "a\0", "a" * 300])
+def test_splits_name_files_of_the_run(tmp_path, split):
+    run = RunDirectory(tmp_path)
+    for file_of in (
+        *(run.sweep_file, run.outputs_file, run.statistics_file, run.reliability_file),
+        lambda split: run.picture_file("attention", split),
+    ):
+        assert file_of("test-clean").parent.parent == tmp_path
+        with pytest.raises(InputError, match="Expected the name of a split"):
+            file_of(split)
+
+
 def test_a_run_without_a_model_is_told(tmp_path):
     run = RunDirectory.create(tmp_path / "run", {})
     with pytest.raises(FileError, match=r"Expected a finished run"):

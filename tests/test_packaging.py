@@ -14,7 +14,13 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 # Where the import packages of each folder are.
-FOLDERS = {"ls_keras": ROOT, "cli": ROOT / "cli", "plugins": ROOT / "plugins"}
+FOLDERS = {
+    "ls_base": ROOT,
+    "ls_keras": ROOT,
+    "engine": ROOT / "engine",
+    "plugins": ROOT / "plugins",
+    "cli": ROOT / "cli",
+}
 WORDS = {"red": "rot", "green": "grün", "old": "alt", "new": "neu", "big": "groß"}
 THINGS = {"house": "Haus", "horse": "Pferd", "book": "Buch", "car": "Auto", "ship": "Schiff"}
 
@@ -41,7 +47,7 @@ def test_every_package_of_the_tree_is_listed(options):
         for name in files_of_the_tree()
         if Path(name).name == "__init__.py"
     }
-    assert "ls_keras.losses" in packages
+    assert {"ls_base", "ls_keras.losses", "lsk_engine.devices", "lsk_image"} <= packages
     assert "lsk" in packages
     assert sorted(options["options"]["packages"].split()) == sorted(packages)
 

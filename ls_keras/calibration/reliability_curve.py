@@ -120,7 +120,7 @@ class ReliabilityCurve:
             columns["edges"].append(float(rows[-1]["edge_high"]))
             columns.update({name: json.loads(value) for name, value in scalars.items()})
             return cls(**{name: _nan(name, value) for name, value in columns.items()})
-        except (ValueError, TypeError, KeyError, IndexError) as error:
+        except (ValueError, TypeError, KeyError, IndexError, RecursionError, csv.Error) as error:
             raise InputError(
                 f"Expected the CSV of a reliability curve. Received: {text[:60]!r} ({error})"
             ) from error

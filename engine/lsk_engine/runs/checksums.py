@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ls_base.errors import FileError
 from ls_base.files import write_json
-from ls_base.reading import is_there, open_regular
+from ls_base.reading import is_regular, is_there, open_regular
 from ls_base.records import Record, read_record
 
 FILE = "checksums.json"
@@ -15,7 +15,7 @@ _SCHEMA = 1
 class Checksums:
     """The SHA-256 of each file that a run wrote, in `checksums.json`.
 
-    A file's checksum is noted before the file is put in place, and the one before stays beside it:
+    A file's checksum is noted before the file is put in place, beside that of the one that is there:
     whenever a process is killed, the file is one of the two. Files without a checksum, such as
     those of a run that was made before there were any, are taken as they are.
 
@@ -38,8 +38,10 @@ class Checksums:
         """
         files = self._read()
         name = self._name(file)
-        before = [found for found in files.get(name, ()) if found != digest]
-        files[name] = (digest, *before[:1])
+        known = files.get(name)
+        before = _sha256(file) if is_regular(file) else digest
+        kept = before != digest and (known is None or before in known)
+        files[name] = (digest, before) if kept else (digest,)
         write_json(self.file, {"schema": _SCHEMA, "files": dict(sorted(files.items()))})
 
     def check(self, file: Path) -> None:
@@ -52,8 +54,7 @@ class Checksums:
             FileError: If it is another, or can't be read.
         """
         if known := self._read().get(self._name(file)):
-            with open_regular(file) as content:
-                self._compare(file, hashlib.file_digest(content, "sha256").hexdigest(), known)
+            self._compare(file, _sha256(file), known)
 
     def check_content(self, file: Path, content: bytes) -> None:
         """Does what `check` does with a file that was read already.
@@ -83,6 +84,11 @@ class Checksums:
         if not is_there(self.file):
             return {}
         return dict(read_record(self.file, _Stored, schema=_SCHEMA).files)
+
+
+def _sha256(file: Path) -> str:
+    with open_regular(file) as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 class _Stored(Record, frozen=True):

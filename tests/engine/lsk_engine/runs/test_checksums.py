@@ -33,6 +33,18 @@ def test_a_file_is_what_was_noted_last_or_before(tmp_path):
     assert json.loads(checksums.file.read_text())["files"] == {"folder/x": [C, B]}
 
 
+def test_a_file_survives_that_was_about_to_be_replaced_twice(tmp_path):
+    checksums = Checksums(tmp_path)
+    (tmp_path / "x").write_text("a")  # of a run from before there were checksums
+    for digest in (B, C):
+        checksums.note(tmp_path / "x", digest)  # and the process is killed
+        checksums.check(tmp_path / "x")
+    (tmp_path / "x").write_text("d")  # damaged, and then written anew
+    checksums.note(tmp_path / "x", B)
+    with pytest.raises(FileError):
+        checksums.check(tmp_path / "x")
+
+
 def test_files_without_a_checksum_are_taken_as_they_are(tmp_path):
     (tmp_path / "x").write_text("a")
     Checksums(tmp_path).check(tmp_path / "x")

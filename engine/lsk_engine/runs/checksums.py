@@ -15,9 +15,9 @@ _SCHEMA = 1
 class Checksums:
     """The SHA-256 of each file that a run wrote, in `checksums.json`.
 
-    A file's checksum is noted before the file is put in place, beside that of the one that is there:
-    whenever a process is killed, the file is one of the two. Files without a checksum, such as
-    those of a run that was made before there were any, are taken as they are.
+    A file's checksum is noted before the file is put in place, beside that of the one that is
+    there: whenever a process is killed, the file is one of the two. Files without a checksum, such
+    as those of a run that was made before there were any, are taken as they are.
 
     Args:
         folder: The run's folder.

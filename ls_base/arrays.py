@@ -14,10 +14,11 @@ from typing import BinaryIO
 
 import numpy as np
 
-from ls_base.errors import FileError, LsKerasError
+from ls_base.errors import FileError, LsKerasError, reason
 from ls_base.reading import check_unpacked, open_regular
 
 _AT_ONCE = 1 << 20
+_LAST_CHARACTER = 0x10FFFF
 _READ = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 _KINDS = {"b": "booleans", "i": "integers", "u": "unsigned integers", "f": "floats", "U": "text"}
 
@@ -99,8 +100,7 @@ def read_npz(
             OverflowError,
         ) as refused:
             raise error(
-                f"Expected a readable .npz file {path}. "
-                f"Received: {str(refused) or type(refused).__name__}"
+                f"Expected a readable .npz file {path}. Received: {reason(refused)}"
             ) from refused
 
 
@@ -119,7 +119,9 @@ def names_of_npz(path: Path, *, error: type[LsKerasError] = FileError) -> list[s
             with zipfile.ZipFile(file) as archive:
                 return [name.removesuffix(".npy") for name in archive.namelist()]
         except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError) as refused:
-            raise error(f"Expected a readable .npz file {path}. Received: {refused}") from refused
+            raise error(
+                f"Expected a readable .npz file {path}. Received: {reason(refused)}"
+            ) from refused
 
 
 def open_npy(
@@ -143,7 +145,7 @@ def open_npy(
         _check_size(str(path), size - start, dtype, shape, error)
         if not mapped:
             values = _filled(file, dtype, shape, fortran)
-            _check_finite(values, str(path), expected, error)
+            _check_values(values, str(path), expected, error)
             return values
     order = "F" if fortran else "C"
     return np.memmap(path, dtype, "r", start, shape, order)  # type: ignore[call-overload]
@@ -179,7 +181,7 @@ def _read_members(
             _check_size(what, member.file_size - content.tell(), dtype, shape, error)
             arrays[name] = _filled(content, dtype, shape, fortran)
             content.read(1)  # the end, where zipfile compares the checksum
-        _check_finite(arrays[name], what, expected[name], error)
+        _check_values(arrays[name], what, expected[name], error)
     return arrays
 
 
@@ -192,8 +194,7 @@ def _header(
         shape, fortran, dtype = _READ[version](file)
     except Exception as refused:  # NumPy evaluates text: its parser raises whatever it likes
         raise error(
-            f"Expected {what} to be an array that NumPy saved. "
-            f"Received: {str(refused).partition(chr(10))[0] or type(refused).__name__}"
+            f"Expected {what} to be an array that NumPy saved. Received: {reason(refused)}"
         ) from refused
     received = f"{dtype} of shape {shape}"
     if dtype.hasobject:
@@ -227,9 +228,13 @@ def _filled(file, dtype: np.dtype, shape: tuple[int, ...], fortran: bool) -> np.
     return values.reshape(shape, order="F" if fortran else "C")
 
 
-def _check_finite(
+def _check_values(
     values: np.ndarray, what: str, expected: Array, error: type[LsKerasError]
 ) -> None:
     if expected.finite and values.dtype.kind == "f" and not np.isfinite(values).all():
         wrong = values[~np.isfinite(values)][0]
         raise error(f"Expected finite numbers in {what}. Received: {wrong}")
+    if values.dtype.kind == "U" and values.size:
+        codes = values.reshape(-1).view(np.dtype(np.uint32).newbyteorder(values.dtype.byteorder))
+        if (codes > _LAST_CHARACTER).any() or ((codes >= 0xD800) & (codes < 0xE000)).any():
+            raise error(f"Expected text in {what}. Received: codes that are no characters")

@@ -1,9 +1,10 @@
 """The exceptions that ls-keras raises itself, and how their messages end."""
 
 import difflib
+import errno
 from collections.abc import Iterable
 
-_SHOWN = 80  # characters
+_SHOWN, _REASON = 80, 200  # characters
 
 
 class LsKerasError(Exception):
@@ -46,6 +47,25 @@ def shown(value: object) -> str:
     """
     text = repr(value)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(text):,} characters)"
+
+
+def reason(error: BaseException) -> str:
+    """Returns what somebody else's exception says, as the end of an error: one short line.
+
+    Args:
+        error: Of the system, without the path, which our message names; or of any library.
+
+    Example:
+    >>> reason(OSError(28, "No space left on device", "a.json"))
+    'No space left on device'
+    >>> reason(KeyError())
+    'KeyError'
+    """
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror + (" (a circle of links)" if error.errno == errno.ELOOP else "")
+    line = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    text = "".join(letter if letter.isprintable() else "?" for letter in line)
+    return (text if len(text) <= _REASON else f"{text[:_REASON]}…") or type(error).__name__
 
 
 def near(received: str, known: Iterable[str]) -> str:

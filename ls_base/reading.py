@@ -1,6 +1,5 @@
 """Opening files that somebody else may have made: regular ones, of a size that memory holds."""
 
-import errno
 import io
 import os
 import re
@@ -8,7 +7,7 @@ import stat
 import zlib
 from pathlib import Path
 
-from ls_base.errors import FileError, InputError, LsKerasError, shown
+from ls_base.errors import FileError, InputError, LsKerasError, reason, shown
 
 FREE = 1 << 28  # bytes that may be unpacked from however few
 RATIO = 100  # and beyond: so many times the packed bytes; deflate's most is about 1,000
@@ -77,7 +76,7 @@ def open_regular(path: Path, *, error: type[LsKerasError] = FileError) -> io.Buf
     try:
         descriptor = os.open(path, flags)
     except (OSError, ValueError) as refused:  # ValueError: NUL in the name
-        raise error(f"Expected a readable file {path}. Received: {_reason(refused)}") from refused
+        raise error(f"Expected a readable file {path}. Received: {reason(refused)}") from refused
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         what = "a folder" if path.is_dir() else "a named pipe, a device or the like"
@@ -106,7 +105,7 @@ def read_bytes(
             return file.read()
         except (OSError, MemoryError) as refused:
             raise error(
-                f"Expected a readable file {path}. Received: {_reason(refused)}"
+                f"Expected a readable file {path}. Received: {reason(refused)}"
             ) from refused
 
 
@@ -137,7 +136,7 @@ def read_unpacked(path: Path, *, free: int = FREE, error: type[LsKerasError] = F
             if isinstance(refused, LsKerasError):
                 raise
             raise error(
-                f"Expected a readable file {path}. Received: {_reason(refused)}"
+                f"Expected a readable file {path}. Received: {reason(refused)}"
             ) from refused
     return bytes(content)
 
@@ -202,11 +201,3 @@ def inside(folder: Path, name: str, *, error: type[LsKerasError] = FileError) ->
     if not within:
         raise error(f"Expected the name of a file inside {folder}. Received: {shown(name)}")
     return path
-
-
-def _reason(refused: BaseException) -> str:
-    """Returns what the system said, without the path, which the message names already."""
-    if isinstance(refused, OSError) and refused.strerror:
-        circle = refused.errno == errno.ELOOP
-        return f"{refused.strerror}{' (a circle of links)' * circle}"
-    return str(refused) or type(refused).__name__

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from PIL import Image
 
+from ls_base.errors import reason
 from lsk_engine import InputError
 
 IN_MEMORY = 2**30  # bytes of decoded pixels that are kept, rather than decoded for each batch
@@ -182,8 +183,7 @@ def decode_image(
         raise
     except Exception as error:  # Pillow's decoders raise whatever they stumble over
         raise InputError(
-            f"Expected an image that can be decoded. Received: {what}: "
-            f"{str(error) or type(error).__name__}"
+            f"Expected an image that can be decoded. Received: {what}: {reason(error)}"
         ) from error
 
 

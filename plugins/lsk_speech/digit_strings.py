@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ls_base.errors import LsKerasError
+from ls_base.errors import LsKerasError, reason
 from ls_base.reading import check_unpacked, open_regular
 from lsk_engine import InputError
 from lsk_engine.data.ragged import Ragged
@@ -122,7 +122,9 @@ def _readable(file: Path) -> Iterator[None]:
     except LsKerasError:
         raise
     except (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError) as error:
-        raise InputError(f"Expected a .zip of recordings. Received: {file}: {error}") from error
+        raise InputError(
+            f"Expected a .zip of recordings. Received: {file}: {reason(error)}"
+        ) from error
 
 
 def _parts(match: re.Match) -> tuple[int, str, int]:

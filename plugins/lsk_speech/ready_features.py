@@ -11,7 +11,7 @@ import numpy as np
 
 from ls_base.arrays import Array, read_npz
 from lsk_engine import InputError
-from lsk_engine.data.ragged import Ragged
+from lsk_engine.data.ragged import Ragged, check_offsets
 from lsk_speech.config import DataConfig
 from lsk_speech.source_data import Speech, SpeechSource
 from lsk_speech.splits import checked_texts, split_rows
@@ -42,12 +42,13 @@ def read_features(file: Path, options: DataConfig) -> SpeechSource:
     rows = [f"utterance {name} (row {i}) of {file}" for i, name in enumerate(names)]
     ends = ends.astype(np.int64)
     of_rows = {len(array) for key, array in arrays.items() if key not in ("feats", "offsets")}
-    if of_rows != {len(ends) - 1} or ends[0] != 0 or ends[-1] != len(feats) or not feats.size:
+    if of_rows != {len(ends) - 1} or not feats.size or ends[-1] != len(feats):
         raise InputError(
             "Expected float feats (frames, features), offsets (n + 1,) from 0 to the frames, and "
             f"n of text and split. Received: {file} with "
             f"{', '.join(f'{key} {value.dtype} {value.shape}' for key, value in arrays.items())}"
         )
+    check_offsets(ends, feats, f"offsets of {file}")
     for what, wrong in (
         ("with at least one frame", np.diff(ends) <= 0),
         ("of finite numbers", ~_finite(feats, ends)),

@@ -161,3 +161,13 @@ def test_numbers_that_are_read_are_finite_where_it_is_promised(tmp_path):
     np.save(tmp_path / "x.npy", np.array([1, np.nan]))
     with pytest.raises(FileError, match="finite numbers in .*x.npy. Received: nan"):
         open_npy(tmp_path / "x.npy", Array("f", finite=True), mapped=False)
+
+
+@pytest.mark.parametrize("code", [0x110000, 0xD800, 2**32 - 1])
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_codes_that_are_no_characters_are_told(file, code, order):
+    """Python itself ends with a SystemError when somebody changes the case of such text."""
+    codes = np.array([0x62, code], np.dtype(np.uint32).newbyteorder(order))
+    rewritten(file, "t", header((2,), f"{order}U1") + codes.tobytes())
+    with pytest.raises(FileError, match="text in t in .*x.npz. Received: codes that are no char"):
+        read_npz(file, KNOWN)

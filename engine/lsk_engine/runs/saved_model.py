@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 import ls_keras.layers  # noqa: F401 - registers what a saved model may hold
-from ls_base.errors import FileError, LsKerasError
+from ls_base.errors import FileError, LsKerasError, reason
 from ls_base.reading import check_unpacked, open_regular
 
 _MEMBERS = {"metadata.json", "config.json", "model.weights.h5"}
@@ -30,10 +30,9 @@ def load_model(file: Path) -> keras.Model:
     except LsKerasError:
         raise
     except Exception as error:  # Keras and HDF5 raise whatever they stumble over
-        reason = next((line for line in str(error).splitlines() if line.strip()), "")
         raise FileError(
             f"Expected a model that can be loaded from {file}; train it again, or take the file "
-            f"from a copy. Received: {reason.strip()[:200] or type(error).__name__}"
+            f"from a copy. Received: {reason(error)}"
         ) from error
     if not isinstance(model, keras.Model):
         raise FileError(f"Expected a model in {file}. Received: {type(model).__name__}")
@@ -70,7 +69,8 @@ def _check_archive(file: Path) -> None:
             RuntimeError,
         ) as error:
             raise FileError(
-                f"Expected a model that Keras saved. Received: {file}, which is damaged ({error})"
+                f"Expected a model that Keras saved. Received: {file}, which is damaged: "
+                f"{reason(error)}"
             ) from error
     if broken is not None:
         raise FileError(f"Expected a whole {broken} in {file}. Received: another checksum")

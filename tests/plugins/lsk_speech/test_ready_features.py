@@ -59,6 +59,7 @@ def spoiled():
         ({"text": None}, "Expected an array 'text' in .*Received: feats, offsets, ids"),
         ({"offsets": np.arange(31)}, r"offsets \(n \+ 1,\).* with feats float32 \(90, 3\)"),
         ({"split": np.array(["train"])}, r"n of text and split.* split <U5 \(1,\)"),
+        ({"offsets": np.array([0, 10**9, *range(6, 91, 3)])}, "rise from 0 to 90 in offsets of"),
         ({"feats": spoiled()}, r"of finite numbers. Received: utterance u4 \(row 4\) of "),
         ({"text": np.array(["yes"] * 29 + ["!"])}, r"with a word. .*'!' in utterance u29 \(row 29"),
         ({"split": np.array(["train"] * 29 + ["x"])}, "'x' in utterance u29"),

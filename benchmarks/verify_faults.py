@@ -2,12 +2,11 @@
 
     make verify-faults [FAULTS="--kills 10 --files 250 --only kills"]
 
-- **kills**: trainings of each task are killed (SIGKILL, SIGTERM, SIGINT) at random times, while data
-  are loaded, while a checkpoint is written, while they are scored, and resumed; the end is compared
-  with an undisturbed run's, byte for byte. Hundred kills a task on TensorFlow, 30 on JAX.
-- **disk**: a run on a file system that fills up (a small tmpfs; needs root on Linux), in a folder that
-  may not be written (not as root), with 64 file handles, and with data that vanish: one line each, and
-  the run goes on afterwards.
+- **kills**: trainings of each task are killed (SIGKILL, SIGTERM, SIGINT) at random times, while
+  data are loaded, while a checkpoint is written, while they are scored, and resumed; the end is
+  compared with an undisturbed run's, byte for byte. 100 kills a task on TensorFlow, 30 on JAX.
+- **disk**: a run on a file system that fills up (a small tmpfs: needs root on Linux), in a folder
+  that is read-only, with 64 file handles: one line each, and the run goes on afterwards.
 - **files**: damaged and hostile files of every kind against their readers.
 
 Prints the counts, and ends with 1 if anything was lost.

@@ -113,6 +113,7 @@ print(cli.main(["train", "--resume", "run", "--json"], standalone_mode=False))
 """
 
 
+@pytest.mark.slow
 def test_training_and_scoring_need_no_tensorflow(written, tmp_path):
     """Train, stop, resume, decode and score on JAX, from prepared data."""
     _, _, directory = written

@@ -162,7 +162,11 @@ def lsk(*command, expect: int | None = None, limit: int | None = None) -> tuple[
 
 
 def hostile_files(count: int, seed: int) -> int:
-    raise NotImplementedError
+    """Tries hostile files; returns how many were neither refused in one line nor read rightly."""
+    from hostile_files import FAULTS, try_cases
+
+    outcomes = try_cases(count, seed=seed, said=lambda text: print(text, flush=True))
+    return sum(outcome.result in FAULTS for outcome in outcomes)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from lsk.probe import probe
 from lsk.project import project
 from lsk.reliability import reliability
 from lsk.show import show
+from lsk.study import study
 from lsk.sweep_distillation import sweep_distillation
 from lsk.sweep_temperature import sweep_temperature
 from lsk.tasks import tasks
@@ -85,6 +86,7 @@ for _command in (
     probe,
     sweep_temperature,
     sweep_distillation,
+    study,
     show,
     tasks,
 ):

@@ -18,6 +18,7 @@ from lsk.prepare import prepare
 from lsk.probe import probe
 from lsk.project import project
 from lsk.reliability import reliability
+from lsk.runs import runs
 from lsk.show import show
 from lsk.study import study
 from lsk.sweep_distillation import sweep_distillation
@@ -87,6 +88,7 @@ for _command in (
     sweep_temperature,
     sweep_distillation,
     study,
+    runs,
     show,
     tasks,
 ):

@@ -162,6 +162,8 @@ def evidence_text(decided: Decided, label: str) -> str:
     if not math.isnan(decision.low):
         text += f", 95 % interval {_signed(decision.low)} … {_signed(decision.high)}"
     text += f", {n} seed{'s' * (n != 1)}"
+    if decided.claim.paper is not None:
+        text += f"; the paper: {_signed(decided.claim.paper)}"
     if decision.verdict == "can't tell":
         text += f"; {decision.reason}"
         if decision.seeds is not None:

@@ -86,7 +86,8 @@ def test_runs_become_numbers_decisions_and_sentences(tmp_path, task):
     assert advised.startswith("Take α 0.1")
     stored = json.loads((tmp_path / "out" / RESULTS_FILE).read_text())
     assert stored == json.loads(json.dumps(result.to_dict()))
-    assert stored["decided"][0]["paper"] == 0.6
+    assert stored["decided"][-1]["paper"] == 0.052
+    assert likelihood.endswith("3 seeds; the paper: +0.052).")
 
 
 def test_a_table_fits_a_terminal(tmp_path, task):

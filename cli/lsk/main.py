@@ -12,6 +12,7 @@ import click
 from ls_base import __version__
 from ls_base.errors import LsKerasError, near
 from lsk.calibrate import calibrate
+from lsk.compare import compare
 from lsk.distill import distill
 from lsk.evaluate import evaluate
 from lsk.prepare import prepare
@@ -89,6 +90,7 @@ for _command in (
     sweep_distillation,
     study,
     runs,
+    compare,
     show,
     tasks,
 ):

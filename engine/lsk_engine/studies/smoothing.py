@@ -6,7 +6,8 @@ from typing import Any
 from lsk_engine.studies.claims import Claim
 from lsk_engine.studies.measurements import BEST_SCORE, SCORE, Number
 from lsk_engine.studies.study import ALPHA, SMOOTHING, Study
-from lsk_engine.studies.study_result import Decided, evidence_text, heading
+from lsk_engine.studies.study_result import Decided, evidence_text
+from lsk_engine.studies.tables import heading
 
 QUESTION = "Does label smoothing help?"
 # The first five that are decided make the sentences.

@@ -13,6 +13,7 @@ from ls_base.reading import read_bytes
 from lsk_engine.data import configuration
 from lsk_engine.settings.config import Config
 from lsk_engine.settings.resolving import keys
+from lsk_engine.settings.values import flat
 from lsk_engine.studies.claims import Claim
 from lsk_engine.tasks.contract import Task
 
@@ -176,12 +177,12 @@ def read_study(file: Path) -> Study:
             raise InputError(
                 f"Expected {name} in {file} to be {_WORDS[kind]}. Received: {shown(found[key])}"
             )
-    axes = _flat(found["axes"])
+    axes = flat(found["axes"])  # unquoted dotted keys nest in TOML
     for key, value in axes.items():
         if not isinstance(value, list):
             raise InputError(f"Expected a list of values of {key} in {file}. Received: {value!r}")
     found["axes"] = {key: tuple(value) for key, value in axes.items()}
-    found["settings"] = _flat(found.get("settings", {}))
+    found["settings"] = flat(found.get("settings", {}))
     if "measures" in found:
         found["measures"] = tuple(map(str, found["measures"]))
     if "claims" in found:
@@ -252,12 +253,3 @@ def _name(values: Mapping[str, Any]) -> str:
         text = f"{label}{value:g}" if number else f"{label}-{value}"
         parts.append(re.sub(r"[^\w.+-]+", "_", text))
     return "-".join(parts)
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Returns nested tables as dotted keys, as unquoted ones nest in TOML."""
-    found: dict[str, Any] = {}
-    for key, value in values.items():
-        nested = isinstance(value, dict)
-        found |= _flat(value, f"{prefix}{key}.") if nested else {f"{prefix}{key}": value}
-    return found

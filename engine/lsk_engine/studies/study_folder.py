@@ -12,6 +12,7 @@ from ls_base.reading import is_there
 from ls_base.records import read_record
 from lsk_engine.runs.lock import locked
 from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
+from lsk_engine.settings.values import flat
 
 _LOCK_FILE = ".lock"
 
@@ -76,7 +77,7 @@ def _check(directory: Path, file: Path, settings: Mapping[str, Any], what: str) 
                 f"Expected a new or empty folder, or one that a {what} made. Received: {directory}"
             )
         return
-    there, here = _flat(read_record(file, dict[str, Any], schema=SCHEMA)), _flat(settings)
+    there, here = flat(read_record(file, dict[str, Any], schema=SCHEMA)), flat(settings)
     differing = [k for k in {**there, **here} if there.get(k) != here.get(k)]
     if differing:
         expected, received = (
@@ -87,11 +88,3 @@ def _check(directory: Path, file: Path, settings: Mapping[str, Any], what: str) 
             f"Expected the settings of the {what} in {directory} ({expected}), or another folder. "
             f"Received: {received}"
         )
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in values.items():
-        nested = isinstance(value, Mapping)
-        found |= _flat(value, f"{prefix}{key}.") if nested else {f"{prefix}{key}": value}
-    return found

@@ -8,9 +8,7 @@ from typing import Any
 
 from lsk_engine.studies.claims import Claim, Decision
 from lsk_engine.studies.measurements import Number
-
-_LABEL, _COLUMN = 24, 8
-_WIDTH = 80
+from lsk_engine.studies.tables import columns, difference_line, heading, plain, signed, span
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,54 +92,22 @@ class StudyResult:
 
     def table(self) -> str:
         """Returns the means of each arm, then the decisions about the shown arm."""
-        lines: list[str] = []
-        names = list(self.arms)
-        longest = max(len(heading(settings)) for settings in self.arms.values())
-        column = min(max(_COLUMN, longest + 2), _WIDTH - _LABEL)
-        at_once = (_WIDTH - _LABEL) // column
-        head = f"{self.split}, {self.seeds} seed{'s' * (self.seeds != 1)}"
-        for start in range(0, len(names), at_once):
-            some = names[start : start + at_once]
-            heads = (_cut(heading(self.arms[name]), column - 1) for name in some)
-            lines.append(f"{head:{_LABEL}}" + "".join(f"{text:>{column}}" for text in heads))
-            for name, number in self.numbers.items():
-                cells = "".join(f"{_text(self.mean(name, arm)):>{column}}" for arm in some)
-                lines.append(f"{_cut(number.label, _LABEL - 1):{_LABEL}}{cells}")
-            lines.append("")
+        seeds = f"{self.split}, {self.seeds} seed{'s' * (self.seeds != 1)}"
+        rows = [
+            (number.label, [plain(self.mean(name, arm)) for arm in self.arms])
+            for name, number in self.numbers.items()
+        ]
+        lines = list(columns(seeds, [heading(settings) for settings in self.arms.values()], rows))
         about = [one for one in self.decided if one.arm == self.shown]
         if about:
             against = heading(self.arms[about[0].baseline])
             head = f"{heading(self.arms[self.shown])} − {against}"
-            lines.append(_decision_line(head, "mean", "95 % interval", "verdict"))
+            lines += ["", difference_line(head, "mean", "95 % interval", "verdict")]
         for one in about:
-            decision = one.decision
-            mean, interval = _signed(decision.mean), _interval(decision)
-            lines.append(_decision_line(one.claim.name, mean, interval, decision.verdict))
-        return "\n".join(lines).rstrip()
-
-
-def heading(settings: Mapping[str, Any]) -> str:
-    """Returns what an arm is called in a table: the values of its axes.
-
-    Args:
-        settings: By dotted key.
-
-    Example:
-    >>> heading({"training.alpha": 0.1}), heading({"training.alpha": 0.0, "data.examples": 100})
-    ('α 0.1', 'hard, examples 100')
-    """
-    parts = []
-    for key, value in settings.items():
-        end = key.rpartition(".")[2]
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        text = f"{value:g}" if number else str(value)
-        if key == "training.alpha":
-            parts.append("hard" if value == 0 else f"α {text}")
-        elif key == "training.smoothing":
-            parts.append(text)
-        else:
-            parts.append(f"{end} {text}")
-    return ", ".join(parts)
+            found = one.decision
+            mean, interval = signed(found.mean), span(found.low, found.high)
+            lines.append(difference_line(one.claim.name, mean, interval, found.verdict))
+        return "\n".join(lines)
 
 
 def evidence_text(decided: Decided, label: str) -> str:
@@ -158,22 +124,17 @@ def evidence_text(decided: Decided, label: str) -> str:
     'ECE -0.1, 95 % interval -0.12 … -0.08, 2 seeds'
     """
     decision, n = decided.decision, len(decided.differences)
-    text = f"{label} {_signed(decision.mean)}"
+    text = f"{label} {signed(decision.mean)}"
     if not math.isnan(decision.low):
-        text += f", 95 % interval {_signed(decision.low)} … {_signed(decision.high)}"
+        text += f", 95 % interval {signed(decision.low)} … {signed(decision.high)}"
     text += f", {n} seed{'s' * (n != 1)}"
     if decided.claim.paper is not None:
-        text += f"; the paper: {_signed(decided.claim.paper)}"
+        text += f"; the paper: {signed(decided.claim.paper)}"
     if decision.verdict == "can't tell":
         text += f"; {decision.reason}"
         if decision.seeds is not None:
             text += f"; about {decision.seeds} seeds would tell"
     return text
-
-
-def _decision_line(about: str, mean: str, interval: str, verdict: str) -> str:
-    """Returns a line of at most 80 letters: the longest verdict has 26."""
-    return f"{_cut(about, 21):21} {mean:>9} {interval:21} {verdict}"
 
 
 def _finite(value: Any) -> Any:
@@ -182,21 +143,3 @@ def _finite(value: Any) -> Any:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return [_finite(inner) for inner in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _text(value: float) -> str:
-    return "–" if math.isnan(value) else f"{value:.4g}"
-
-
-def _signed(value: float) -> str:
-    return "–" if math.isnan(value) else f"{value:+.3g}"
-
-
-def _interval(decision: Decision) -> str:
-    if math.isnan(decision.low):
-        return "–"
-    return f"{_signed(decision.low)} … {_signed(decision.high)}"
-
-
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else f"{text[: width - 1]}…"

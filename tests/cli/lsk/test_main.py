@@ -24,7 +24,7 @@ main()
     "arguments",
     [
         *(["--help"], ["--version"], ["tasks"], ["show", "run"], ["runs", "."]),
-        *(["train", "--help"], ["study", "--help"]),
+        *(["train", "--help"], ["study", "--help"], ["compare", "--help"]),
     ],
     ids=" ".join,
 )

@@ -79,11 +79,6 @@ def train(
             step = int(restored["step"])
             if step > total:
                 raise FileError(
-                    f"Expected a checkpoint of one of the run's {total:,} steps in "
-                    f"{run.checkpoints}. Received: step {step:,}"
-                )
-            if step > total:
-                raise FileError(
                     f"Expected checkpoints of the run's {total:,} steps in {run.checkpoints}. "
                     f"Received: one of step {step:,}"
                 )

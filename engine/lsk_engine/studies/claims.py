@@ -121,8 +121,9 @@ def decide(evidence: Sequence[Evidence]) -> list[Decision]:
     Each is tested at a level that Holm's correction gives it among all that can be tested. A claim
     with the direction `better` or `worse` *holds* if the interval of that level lies beyond 0, it
     *does not hold* if the interval lies on the other side, and there is *no difference that
-    matters* if it lies within the margin, wherever 0 is. At most one of the three can be false
-    with a probability above its level, whatever the truth. `no worse` is decided about −margin.
+    matters* if it lies within the margin, wherever 0 is. Whatever the
+    truth, what is false is said with a probability of that level at most. `no worse` is decided
+    about −margin.
 
     Args:
         evidence: The claims.

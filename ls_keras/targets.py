@@ -4,14 +4,16 @@ Labels stay integers from end to end. Keras casts `y_true` to the dtype of a los
 ids above 256 in bfloat16, above 2,048 in float16 and above 2^24 in float32.
 """
 
+import numbers
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import keras
+import numpy as np
 from keras import ops
 
 from ls_base.errors import InputError
-from ls_keras.concrete import concrete
+from ls_keras.concrete import as_tensor, concrete
 
 IgnoreClass = int | Sequence[int] | None
 
@@ -45,7 +47,7 @@ def read_targets(y_true, y_pred, *, ignore_class: IgnoreClass = None) -> Targets
         InputError: If the shapes don't belong together, if K < 2, if `ignore_class` comes with
             dense targets or, in eager use, if a label lies outside `[0, K)`.
     """
-    y_true = ops.convert_to_tensor(y_true)
+    y_true = as_tensor(y_true)
     pred_shape, true_shape = tuple(y_pred.shape), tuple(y_true.shape)
     if not pred_shape or (pred_shape[-1] is not None and pred_shape[-1] < 2):
         raise InputError(
@@ -116,12 +118,27 @@ def ignored_ids(ignore_class: IgnoreClass) -> tuple[int, ...]:
     """Returns `ignore_class` as a tuple of ids, empty for `None`."""
     if ignore_class is None:
         return ()
-    ids = tuple(ignore_class) if isinstance(ignore_class, Sequence) else (ignore_class,)
-    if not all(isinstance(i, int) and not isinstance(i, bool) for i in ids):
+    several = isinstance(ignore_class, Sequence) or np.ndim(ignore_class) == 1
+    ids: tuple[Any, ...] = tuple(ignore_class) if several else (ignore_class,)  # type: ignore[arg-type]
+    if not all(isinstance(i, numbers.Integral) and not isinstance(i, bool) for i in ids):
         raise InputError(
             f"Expected ignore_class to be an integer, several, or None. Received: {ignore_class!r}"
         )
-    return ids
+    return tuple(int(i) for i in ids)
+
+
+def plain_ignore_class(ignore_class: IgnoreClass) -> int | list[int] | tuple[int, ...] | None:
+    """Returns `ignore_class` with Python's integers in place of NumPy's, which JSON doesn't hold.
+
+    Raises:
+        InputError: If it holds anything but integers.
+    """
+    ids = ignored_ids(ignore_class)
+    if ignore_class is None:
+        return None
+    if isinstance(ignore_class, numbers.Integral):
+        return ids[0]
+    return list(ids) if isinstance(ignore_class, list) else ids
 
 
 def _not_in(labels, ignore_class: IgnoreClass):

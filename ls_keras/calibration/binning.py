@@ -6,6 +6,8 @@ torchmetrics close bins on the left, [(b − 1)/B, b/B), and torchmetrics puts 1
 its own; Guo et al. (2017) and scikit-learn's `calibration_curve` close them on the right.
 """
 
+import numbers
+
 import numpy as np
 from keras import ops
 
@@ -18,11 +20,12 @@ _MAX_SEGMENTS = 8192
 
 def check_num_bins(num_bins: int) -> int:
     """Returns `num_bins`, or raises InputError unless it is a whole number from 1 to 2^20."""
-    if isinstance(num_bins, bool) or not isinstance(num_bins, int) or not 1 <= num_bins <= 2**20:
+    whole = isinstance(num_bins, numbers.Integral) and not isinstance(num_bins, bool)
+    if not whole or not 1 <= num_bins <= 2**20:
         raise InputError(
             f"Expected num_bins to be an integer from 1 to 2^20. Received: {num_bins!r}"
         )
-    return num_bins
+    return int(num_bins)
 
 
 def equal_width_edges(num_bins: int) -> np.ndarray:

@@ -117,7 +117,7 @@ class ExpectedCalibrationError(CalibrationMetric):
         self.binning = binning
         self.classwise = classwise
         self.debias = debias
-        self._histogram = ConfidenceHistogram(num_bins, binning, classwise, squares=debias)
+        self._histogram = ConfidenceHistogram(self.num_bins, binning, classwise, squares=debias)
         self._bins: Any = None
         self._nan = self.add_variable((exact_sum.WORDS,), "zeros", dtype="float32", name="nan")
         if not classwise:

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 
 from ls_keras.calibration.probabilities import Examples, read_examples
-from ls_keras.targets import IgnoreClass, ignored_ids
+from ls_keras.targets import IgnoreClass, plain_ignore_class
 
 
 class CalibrationMetric(keras.metrics.Metric):
@@ -28,9 +28,8 @@ class CalibrationMetric(keras.metrics.Metric):
         self, *, from_logits: bool = False, ignore_class: IgnoreClass = None, name=None, dtype=None
     ):
         super().__init__(name=name, dtype=dtype)
-        ignored_ids(ignore_class)
         self.from_logits = from_logits
-        self.ignore_class = ignore_class
+        self.ignore_class = plain_ignore_class(ignore_class)
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         """Adds a batch.

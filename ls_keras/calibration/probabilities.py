@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from ls_base.errors import InputError
-from ls_keras.concrete import concrete
+from ls_keras.concrete import as_tensor, concrete
 from ls_keras.keras_internals import mask_of
 from ls_keras.targets import IgnoreClass, Targets, position_weights, read_targets
 
@@ -54,7 +54,7 @@ def read_examples(
             `from_logits=False`.
     """
     mask = mask_of(y_pred)  # before a conversion may lose it
-    y_pred = ops.convert_to_tensor(y_pred)
+    y_pred = as_tensor(y_pred)
     targets = read_targets(y_true, y_pred, ignore_class=ignore_class)
     dtype = keras.backend.standardize_dtype(y_pred.dtype)
     if dtype not in ("float32", "float64"):

@@ -1,9 +1,12 @@
 """Smoothed cross-entropy and smoothed targets, as functions."""
 
+import numbers
+
 import keras
 from keras import ops
 
 from ls_base.errors import InputError
+from ls_keras.concrete import as_tensor
 from ls_keras.keras_internals import logits_before_softmax
 from ls_keras.losses import identifiers as smoothings
 from ls_keras.losses.closed_form import Mixture, dense_cross_entropy, label_cross_entropy
@@ -12,6 +15,7 @@ from ls_keras.losses.smoothing import Spread
 from ls_keras.targets import IgnoreClass, Targets, read_targets
 
 
+@keras.saving.register_keras_serializable(package="ls_keras")
 def smoothed_cross_entropy(
     y_true,
     y_pred,
@@ -80,7 +84,16 @@ def smoothed_cross_entropy(
 
 
 def losses_and_valid(
-    y_true, y_pred, alpha, smoothing, *, from_logits, ignore_class, axis, mask=None
+    y_true,
+    y_pred,
+    alpha,
+    smoothing,
+    *,
+    from_logits,
+    ignore_class,
+    axis,
+    mask=None,
+    sample_weight=None,
 ):
     """Returns the losses `(...)` and which of them count, for `SmoothedCE`.
 
@@ -94,16 +107,18 @@ def losses_and_valid(
         axis: See `smoothed_cross_entropy`.
         mask: Boolean tensor `(...)` or `None`; a masked position is nobody's neighbor, but still
             has a loss, as in Keras.
+        sample_weight: Tensor of the shape of the losses, or of its leading axes, or `None`; a
+            position of weight 0 is nobody's neighbor either.
 
     Returns:
         Losses, and a Boolean tensor `(...)` or `None`.
     """
-    y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
-    z, from_logits = _recover_logits(y_pred, from_logits)
+    y_true, y_pred = as_tensor(y_true), as_tensor(y_pred)
+    z, from_logits = _recover_logits(y_pred, from_logits, axis)
     z = ops.cast(z, keras.backend.result_type(z.dtype, "float32"))
     y_true, z = _classes_last(y_true, z, axis)
     targets = read_targets(y_true, z, ignore_class=ignore_class)
-    mixture = _mixture(targets, alpha, smoothing, z, mask)
+    mixture = _mixture(targets, alpha, smoothing, z, mask, sample_weight)
     if not from_logits:
         epsilon = keras.config.epsilon()
         z = ops.log(ops.clip(z / ops.sum(z, axis=-1, keepdims=True), epsilon, 1 - epsilon))
@@ -172,7 +187,7 @@ def smooth_labels(
             f"Received: y_true of shape {shape}"
         )
     targets = read_targets(y_true, keras.KerasTensor(shape), ignore_class=ignore_class)
-    mixture = _mixture(targets, alpha, smoothing, keras.KerasTensor(shape, dtype="float32"), None)
+    mixture = _mixture(targets, alpha, smoothing, keras.KerasTensor(shape, dtype="float32"))
     if targets.dense is not None:
         smoothed = ops.cast(targets.dense, "float32") * (1 - alpha)
     else:
@@ -185,12 +200,16 @@ def smooth_labels(
     return ops.cast(smoothed, dtype)
 
 
-def _mixture(targets: Targets, alpha: float, smoothing, z, mask) -> Mixture:
+def _mixture(
+    targets: Targets, alpha: float, smoothing, z, mask=None, sample_weight=None
+) -> Mixture:
     """Joins the target and the smoothing into the classes and the prior that get mass."""
     valid = targets.valid
-    if mask is not None and targets.labels is not None:
-        mask = ops.reshape(ops.cast(mask, "bool"), ops.shape(targets.labels))
-        valid = mask if valid is None else ops.logical_and(valid, mask)
+    if targets.labels is not None:
+        for keep in (mask, sample_weight):
+            if keep is not None:
+                keep = _on_positions(ops.not_equal(keep, 0), targets.labels)
+                valid = keep if valid is None else ops.logical_and(valid, keep)
     num_classes = z.shape[-1]
     if num_classes is None:
         raise InputError(
@@ -207,23 +226,33 @@ def _mixture(targets: Targets, alpha: float, smoothing, z, mask) -> Mixture:
     return Mixture(ids, weights, alpha, spread.prior)
 
 
-def _recover_logits(y_pred, from_logits: bool):
-    """Finds the logits that a softmax output came from, where Keras or TensorFlow kept them."""
-    logits = logits_before_softmax(y_pred)
-    if logits is None and keras.config.backend() == "tensorflow":
-        import tensorflow as tf
+def _on_positions(keep, labels):
+    """Gives Booleans `(...)`, of leading axes or with a last axis of 1, the shape of the labels."""
+    rank = len(labels.shape)
+    if len(keep.shape) == rank + 1 and keep.shape[-1] == 1:
+        keep = ops.squeeze(keep, axis=-1)
+    while len(keep.shape) < rank:
+        keep = ops.expand_dims(keep, axis=-1)
+    return ops.broadcast_to(keep, ops.shape(labels))
 
-        if not isinstance(y_pred, tf.__internal__.EagerTensor) and y_pred.op.type == "Softmax":
-            logits = y_pred.op.inputs[0]
+
+def _recover_logits(y_pred, from_logits: bool, axis: int):
+    """Finds the logits that a softmax output came from, where Keras or the backend kept them."""
+    _check_axis(axis, len(y_pred.shape))
+    logits = logits_before_softmax(y_pred, axis)
     return (y_pred, from_logits) if logits is None else (logits, True)
 
 
 def _classes_last(y_true, z, axis: int):
     rank = len(z.shape)
-    if isinstance(axis, bool) or not isinstance(axis, int) or not -rank <= axis < rank:
-        raise InputError(f"Expected axis in [{-rank}, {rank}). Received: axis={axis!r}")
     if axis % rank == rank - 1:
         return y_true, z
     if len(y_true.shape) == rank:
         y_true = ops.moveaxis(y_true, axis, -1)
     return y_true, ops.moveaxis(z, axis, -1)
+
+
+def _check_axis(axis: int, rank: int) -> None:
+    whole = isinstance(axis, numbers.Integral) and not isinstance(axis, bool)
+    if not whole or not -rank <= axis < rank:
+        raise InputError(f"Expected axis in [{-rank}, {rank}). Received: axis={axis!r}")

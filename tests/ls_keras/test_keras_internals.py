@@ -189,3 +189,26 @@ def test_an_optimizers_variables_are_those_it_was_built_for(internals):
     found = internals.variables_of(optimizer)
     what = changed("Optimizer._trainable_variables")
     assert [id(v) for v in found] == [id(v) for v in variables], what
+
+
+@pytest.mark.parametrize("axis", [0, 1, -1])
+def test_logits_are_those_of_a_softmax_over_the_same_axis(internals, axis):
+    if keras.config.backend() == "jax":
+        return  # no notes, see above
+    z = ops.convert_to_tensor([[1.0, 2.0, 0.5], [0.0, -1.0, 3.0]])
+    assert internals.logits_before_softmax(keras.activations.softmax(z, axis=axis), axis) is z
+    assert (
+        internals.logits_before_softmax(keras.activations.softmax(z, axis=axis), axis - 1) is None
+    )
+    assert internals.logits_before_softmax(keras.activations.sigmoid(z), axis) is None
+    equal = ops.zeros((3, 2))
+    assert internals.logits_before_softmax(keras.activations.sigmoid(equal), -1) is None
+
+
+def test_weights_are_reduced_without_being_changed(internals):
+    losses = ops.ones((2, 3))
+    given = ops.convert_to_tensor(np.array([1.0, 3.0], "float32"))
+    mask = ops.convert_to_tensor([[True, True, False], [True, False, False]])
+    total = internals.reduced(losses, sample_weight=given, mask=mask, reduction="sum")
+    assert float(total) == 5
+    assert ops.convert_to_numpy(given).tolist() == [1, 3]

@@ -4,6 +4,7 @@ Keras may move or change these in any release. Everything else that this project
 public. `tests/ls_keras/test_keras_internals.py` says which of them a new Keras has changed.
 """
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import keras
@@ -33,6 +34,22 @@ def call_that_made(tensor: keras.KerasTensor) -> Call:
     """
     operation, node, _ = tensor._keras_history
     return Call(operation, operation._inbound_nodes[node].input_tensors)
+
+
+def layers_before(tensor: keras.KerasTensor) -> Iterator[keras.Layer]:
+    """Yields every layer whose calls a symbolic tensor depends on, and all those inside them.
+
+    Private, as `call_that_made` is. The nearest come first.
+    """
+    left, seen = [tensor], {id(tensor)}
+    while left:
+        call = call_that_made(left.pop(0))
+        if isinstance(call.layer, keras.Layer):
+            yield from layers_within(call.layer)
+        for origin in call.inputs:
+            if id(origin) not in seen:
+                seen.add(id(origin))
+                left.append(origin)
 
 
 def mask_of(tensor) -> Any | None:
@@ -92,6 +109,21 @@ def layers_within(layer: keras.Layer) -> list[keras.Layer]:
     Private, as `Model.layers` ends at the first layer that is no model.
     """
     return list(layer._flatten_layers())
+
+
+def replace_part(layer: keras.Layer, name: str, part: keras.Layer) -> None:
+    """Sets a layer's attribute to another layer than it was, which is then no part of it any more.
+
+    Private, as Keras keeps track of what is assigned, and not of what is replaced, and lets
+    nobody assign layers to one that is built.
+    """
+    tracker = layer._tracker
+    locked = tracker.locked
+    tracker.unlock()
+    tracker.untrack(getattr(layer, name))
+    setattr(layer, name, part)
+    if locked:
+        tracker.lock(tracker._lock_violation_msg)
 
 
 def logits_before_softmax(probabilities, axis: int = -1) -> Any | None:

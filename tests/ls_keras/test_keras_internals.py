@@ -212,3 +212,33 @@ def test_weights_are_reduced_without_being_changed(internals):
     total = internals.reduced(losses, sample_weight=given, mask=mask, reduction="sum")
     assert float(total) == 5
     assert ops.convert_to_numpy(given).tolist() == [1, 3]
+
+
+def test_layers_before_a_tensor_are_found_nearest_first(internals):
+    x = keras.Input((3,))
+    part = keras.Sequential([keras.Input((3,)), keras.layers.Dense(3, name="inner")], name="part")
+    left, right = part(x), keras.layers.Dense(3, name="right")(x)
+    joined = keras.layers.Add(name="joined")([left, ops.exp(right)])
+    keras.layers.Dense(1, name="after")(joined)
+    names = [layer.name for layer in internals.layers_before(joined)]
+    assert names[0] == "joined"
+    assert {"part", "inner", "right"} < set(names)
+    assert "after" not in names
+
+
+def test_a_replaced_part_is_forgotten(internals):
+    class Holder(keras.layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.part = keras.layers.Dense(1, name="old")
+
+        def build(self, input_shape):
+            self.part.build(input_shape)
+
+    holder = Holder()
+    holder.build((None, 1))
+    internals.replace_part(holder, "part", keras.layers.Dense(1, name="new"))
+    with pytest.raises(ValueError, match="add new elements of state"):
+        holder.other = keras.layers.Dense(1)
+    found = [layer.name for layer in internals.layers_within(holder)]
+    assert found == [holder.name, "new"], changed("Layer._tracker")

@@ -13,8 +13,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from ls_keras.calibration.host_examples import in_threads, to_host
 from ls_keras.calibration.probabilities import SUM_TOLERANCE
-from ls_keras.calibration.tempered_sums import in_threads, to_host
 from ls_keras.concrete import concrete
 from ls_keras.keras_internals import mask_of
 from ls_keras.targets import IgnoreClass, Targets, position_weights, read_targets

@@ -7,7 +7,7 @@ from keras import ops
 from ls_keras.keras_internals import only_shapes
 
 
-def as_tensor(value):
+def tensor_of(value):
     """Returns a tensor of the current backend; of a variable, the value that it has now.
 
     `ops.convert_to_tensor` hands variables on, which have neither a place in a graph nor, in

@@ -5,10 +5,11 @@ import inspect
 import keras
 
 from ls_base.errors import InputError
+from ls_keras.arguments import as_flag
 from ls_keras.calibration.model_logits import logits_tensor
 from ls_keras.calibration.temperature import TemperatureFit
 from ls_keras.calibration.vector_scaling import VectorFit
-from ls_keras.layers.temperature import Temperature, VectorScaling
+from ls_keras.layers import LogProbabilities, Temperature, VectorScaling
 
 NAME = "calibrated_logits"
 
@@ -18,13 +19,16 @@ class CalibratedModel(keras.Model):
     """A model of any kind followed by a scaling of its logits; `calibrated` makes it.
 
     Args:
-        model: Emits logits. To be saved, its class must be registered with Keras.
+        model: Emits logits, or probabilities. To be saved, its class must be registered with Keras.
         scaling: The layer that scales them.
+        from_logits: Whether the model emits logits; of probabilities the logarithms are scaled.
     """
 
-    def __init__(self, model, scaling, **kwargs):
+    def __init__(self, model, scaling, *, from_logits: bool = False, **kwargs):
         super().__init__(**kwargs)
+        self.from_logits = as_flag(from_logits, "from_logits")
         self.model = model
+        self.logarithm = None if from_logits else LogProbabilities(name="log_probabilities")
         self.scaling = scaling
 
     def call(self, inputs, training=None, mask=None):
@@ -34,12 +38,14 @@ class CalibratedModel(keras.Model):
             arguments["training"] = training
         if mask is not None and "mask" in takes:
             arguments["mask"] = mask
-        return self.scaling(self.model(inputs, **arguments))
+        z = self.model(inputs, **arguments)
+        return self.scaling(z if self.logarithm is None else self.logarithm(z))
 
     def get_config(self):
         """Returns the configuration, the model's included."""
         return {
             **super().get_config(),
+            "from_logits": self.from_logits,
             "model": keras.saving.serialize_keras_object(self.model),
             "scaling": keras.saving.serialize_keras_object(self.scaling),
         }
@@ -52,20 +58,27 @@ class CalibratedModel(keras.Model):
         return cls(model, scaling, **config)
 
 
-def calibrated(model: keras.Model, fit: TemperatureFit | VectorFit) -> keras.Model:
+def calibrated(
+    model: keras.Model, fit: TemperatureFit | VectorFit, *, from_logits: bool = False
+) -> keras.Model:
     """Returns a model of the same inputs whose logits are calibrated.
 
     Its last layer, named `calibrated_logits`, is a `Temperature` or a `VectorScaling`. It emits
     logits: probabilities are their softmax. Layers are shared with `model`, which stays as it
     is; `get_layer("logits")` still finds the layer of that name. Of a functional or sequential
-    model that ends in a softmax, the softmax is left out; where it is the `activation` of the
-    last layer, that layer's weights are copied, not shared. Other models must emit logits and
-    become part of a `CalibratedModel`.
+    model that ends in a softmax (a layer, an activation, `keras.ops.softmax`, also inside a nested
+    model, a `TimeDistributed` or a `Lambda`), the softmax is left out; where it is the `activation`
+    of the last layer, that layer's weights are copied, not shared. Where the graph of layers
+    doesn't tell what the output is, `from_logits` says it. Models without a graph become part of a
+    `CalibratedModel`.
 
     Args:
         model: A built `keras.Model` with one output.
         fit: What `fit_temperature`, `fit_temperature_dataset` or `fit_vector_scaling` returned
             for the model's logits.
+        from_logits: Whether the model emits logits, where its graph doesn't tell: subclasses,
+            custom layers, a `Lambda` of the backend's operations. Of probabilities, the default as
+            in Keras, the logarithms are scaled.
 
     Returns:
         An uncompiled model. `save` and `keras.models.load_model` need no `custom_objects` where
@@ -73,7 +86,11 @@ def calibrated(model: keras.Model, fit: TemperatureFit | VectorFit) -> keras.Mod
 
     Raises:
         InputError: If the model is not built, has several outputs or ends in an activation that
-            is not a softmax, or if the fit is for another number of classes.
+            is not a softmax (without `from_logits=True`), or if the fit is for another number of
+            classes.
+
+    Warns:
+        UserWarning: If the model ends in a softmax, and `from_logits` is true.
 
     Example:
     >>> import keras, numpy as np
@@ -82,22 +99,24 @@ def calibrated(model: keras.Model, fit: TemperatureFit | VectorFit) -> keras.Mod
     >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2, name="logits")])
     >>> model.get_layer("logits").set_weights([np.eye(2), np.zeros(2)])
     >>> x, y = np.array([[4.0, 0.0]] * 10), np.array([0] * 9 + [1])
-    >>> scaled = calibrated(model, fit_temperature(y, model.predict(x, verbose=0)))
+    >>> fit = fit_temperature(y, model.predict(x, verbose=0), from_logits=True)
+    >>> scaled = calibrated(model, fit)
     >>> p = keras.ops.softmax(scaled(x))
     >>> round(float(p[0, 0]), 4)
     0.9
     """
     if not isinstance(model, keras.Model):
         raise InputError(f"Expected a keras.Model. Received: {type(model).__name__}")
+    as_flag(from_logits, "from_logits")
     scaling = _scaling_layer(fit)
     name = f"{model.name}_calibrated"
     if isinstance(model, keras.Sequential | keras.Function):
-        logits = logits_tensor(model)
+        logits = logits_tensor(model, from_logits=from_logits)
         _check_classes(logits.shape, fit)
         inputs = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
         made = keras.Model(inputs, scaling(logits), name=name)
     else:
-        made = CalibratedModel(model, scaling, name=name)
+        made = CalibratedModel(model, scaling, from_logits=from_logits, name=name)
     if isinstance(fit, VectorFit):
         if not scaling.built:
             scaling.build((None, len(fit.scale)))

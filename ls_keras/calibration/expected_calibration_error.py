@@ -12,10 +12,10 @@ from ls_keras.calibration import exact_sum
 from ls_keras.calibration.binning import check_num_bins
 from ls_keras.calibration.calibration_error import Norm, calibration_error
 from ls_keras.calibration.confidence_histogram import Binning, ConfidenceHistogram
+from ls_keras.calibration.host_examples import to_host
 from ls_keras.calibration.host_top_label import TopLabels, read_top_labels
 from ls_keras.calibration.metric import CalibrationMetric
 from ls_keras.calibration.probabilities import Examples, class_labels, probabilities, top_label
-from ls_keras.calibration.tempered_sums import to_host
 from ls_keras.concrete import concrete
 from ls_keras.targets import IgnoreClass
 
@@ -158,6 +158,10 @@ class ExpectedCalibrationError(CalibrationMetric):
             weights = ops.ones_like(confidence[:, :1])
         else:
             weights = ops.reshape(examples.weights, (-1, 1))
+        if examples.wrong is not None:
+            # Of weight 0, it does not count: 0 · NaN would be NaN.
+            wrong = ops.logical_and(ops.reshape(examples.wrong, (-1, 1)), weights != 0)
+            weights = ops.where(wrong, float("nan"), weights)
         self._add(weights, confidence, ops.cast(correct, "float32"))
 
     def _add(self, weights, confidence, correct):
@@ -166,7 +170,9 @@ class ExpectedCalibrationError(CalibrationMetric):
         counted = ops.logical_and(missing, weights != 0)
         self._nan.assign(exact_sum.added(self._nan, ops.sum(ops.cast(counted, "float32"))))
         weights = ops.where(missing, ops.zeros_like(weights), weights)
-        confidence = ops.where(missing, ops.zeros_like(confidence), confidence)
+        # What does not count may be infinite, and 0 · ∞ is NaN.
+        absent = ops.logical_or(missing, weights == 0)
+        confidence = ops.where(absent, ops.zeros_like(confidence), confidence)
         sums = self._histogram.sums(weights, confidence, correct)
         self._bins.assign(exact_sum.added(self._bins, sums))
 
@@ -187,7 +193,8 @@ class ExpectedCalibrationError(CalibrationMetric):
         """Returns the error so far, a scalar; NaN before the first example that counts.
 
         Warns:
-            UserWarning: In eager use, if NaN predictions were left out.
+            UserWarning: In eager use, if NaN predictions were left out, or a compiled step met
+                what it should not have.
         """
         self._warn_of_nan()
         if self._bins is None:
@@ -195,7 +202,9 @@ class ExpectedCalibrationError(CalibrationMetric):
         with np.errstate(invalid="ignore"):  # 0 / 0: NaN, before the first example
             bins, _ = self._histogram.bins(self._bins)
             error = calibration_error(bins, norm=self.norm, debias=self.debias)
-        return ops.cast(ops.mean(error), self.dtype)
+        # A comparison with NaN may have lost it.
+        wrong = ops.any(ops.isnan(ops.convert_to_tensor(self._bins)))
+        return ops.cast(ops.where(wrong, float("nan"), ops.mean(error)), self.dtype)
 
     def reset_state(self):
         """Forgets everything.
@@ -233,6 +242,8 @@ class ExpectedCalibrationError(CalibrationMetric):
                 f"{self.name}: {self.nan_count} examples with NaN predictions were left out",
                 stacklevel=3,
             )
+        if self._bins is not None:
+            self.tell_if_wrong(self._bins)
 
     def get_config(self):
         """Returns the arguments of `__init__`."""

@@ -8,19 +8,29 @@ import keras
 import numpy as np
 
 from ls_base.errors import InputError
-from ls_keras.calibration.tempered_sums import HostExamples, read_host_examples, to_host
-from ls_keras.keras_internals import call_that_made, mask_of
+from ls_keras.arguments import as_flag
+from ls_keras.calibration.host_examples import HostExamples, read_host_examples, to_host
+from ls_keras.keras_internals import mask_of
+from ls_keras.layers.log_probabilities import LogProbabilities
+from ls_keras.model_output import LOGITS, OTHER, model_output, warn_of_softmax
 from ls_keras.targets import IgnoreClass
 
 
-def logits_tensor(model: keras.Model):
+def logits_tensor(model: keras.Model, *, from_logits: bool = False):
     """Returns the symbolic logits of a functional or sequential model, before any softmax.
 
     The layers are the model's own, except for a last layer with `activation="softmax"`: its
     weights are copied into a linear one of the same kind, named `logits`.
 
+    Args:
+        model: A built model of one output.
+        from_logits: What its output is, where the graph of layers doesn't tell.
+
     Raises:
         InputError: If the model has several outputs, or ends in another activation than softmax.
+
+    Warns:
+        UserWarning: If it ends in a softmax, and `from_logits` is true.
     """
     if not model.built or len(model.outputs) != 1:
         raise InputError(
@@ -28,32 +38,18 @@ def logits_tensor(model: keras.Model):
             f"Received: {model.name!r}, built={model.built}, "
             f"{len(model.outputs) if model.built else 0} outputs"
         )
-    output = model.outputs[0]
-    layer, inputs = call_that_made(output)
-    activation = getattr(layer, "activation", None)
-    if isinstance(layer, keras.layers.Softmax) or (
-        isinstance(layer, keras.layers.Activation) and activation is keras.activations.softmax
-    ):
-        return inputs[0]
-    if activation is None or activation is keras.activations.linear:
-        return output
-    if activation is not keras.activations.softmax or isinstance(layer, keras.Model):
+    warn_of_softmax(model, from_logits)
+    found = model_output(model)
+    if found.logits is not None:
+        return found.logits({layer.name for layer in model.layers})
+    if from_logits or found.kind == LOGITS:
+        return model.outputs[0]
+    if found.kind == OTHER:
         raise InputError(
             "Expected a model that ends in logits or in a softmax, to scale the logits. "
-            f"Received: {model.name!r}, whose last layer {layer.name!r} has the activation "
-            f"{getattr(activation, '__name__', activation)!r}"
+            f"Received: {model.name!r}, whose output is made by {found.made_by}"
         )
-    taken = {other.name for other in model.layers}
-    linear = layer.__class__.from_config(
-        {
-            **layer.get_config(),
-            "activation": "linear",
-            "name": "logits" if "logits" not in taken else f"{layer.name}_linear",
-        }
-    )
-    logits = linear(inputs[0])
-    linear.set_weights(layer.get_weights())
-    return logits
+    return LogProbabilities(name="log_probabilities")(model.outputs[0])
 
 
 def batches(dataset) -> Iterator[tuple[Any, Any, Any]]:
@@ -91,14 +87,16 @@ def check_repeatable(dataset) -> None:
         )
 
 
-def predicted_batches(model, dataset, *, from_logits: bool = True) -> Iterator[tuple]:
-    """Yields `(y, logits, sample_weight, mask)` of one pass, a batch of logits at a time.
+def predicted_batches(model, dataset, *, from_logits: bool) -> Iterator[tuple]:
+    """Yields `(y, y_pred, sample_weight, mask)` of one pass, a batch of predictions at a time.
 
     Args:
-        model: A `keras.Model`, or a function `x → logits`.
+        model: A `keras.Model`, or a function of x.
         dataset: What `batches` takes.
-        from_logits: Whether the model emits logits; probabilities become log(p).
+        from_logits: Whether the model is said to emit logits; a softmax that can be seen at its
+            end is warned of.
     """
+    warn_of_softmax(model, as_flag(from_logits, "from_logits"))
     masks = None  # not known before the first batch
     for x, y, sample_weight in batches(dataset):
         mask = None
@@ -111,22 +109,23 @@ def predicted_batches(model, dataset, *, from_logits: bool = True) -> Iterator[t
                 output = model(x, training=False)
             mask = mask_of(output)
             masks = mask is not None
-        logits = to_host(output)
-        if not from_logits:
-            # log p is a set of logits; where p underflowed, a finite one.
-            logits = np.log(np.maximum(logits, np.finfo(np.float32).tiny))
-        yield y, logits, sample_weight, None if mask is None else to_host(mask)
+        yield y, to_host(output), sample_weight, None if mask is None else to_host(mask)
 
 
 def host_batches(
     model, dataset, *, from_logits: bool, ignore_class: IgnoreClass
 ) -> Iterator[HostExamples]:
     """Yields the examples that count, batch by batch; batches without any are left out."""
-    for y, logits, sample_weight, mask in predicted_batches(
+    for y, y_pred, sample_weight, mask in predicted_batches(
         model, dataset, from_logits=from_logits
     ):
         examples = read_host_examples(
-            y, logits, sample_weight=sample_weight, mask=mask, ignore_class=ignore_class
+            y,
+            y_pred,
+            from_logits=from_logits,
+            sample_weight=sample_weight,
+            mask=mask,
+            ignore_class=ignore_class,
         )
         if len(examples):
             yield examples

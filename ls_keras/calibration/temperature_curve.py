@@ -33,7 +33,7 @@ def temperature_curve(
     dataset,
     temperatures: Sequence[float],
     *,
-    from_logits: bool = True,
+    from_logits: bool = False,
     ignore_class: IgnoreClass = None,
     num_bins: int = 15,
 ) -> TemperatureCurve:
@@ -44,10 +44,11 @@ def temperature_curve(
     memory at a time.
 
     Args:
-        model: A `keras.Model` that emits logits `(batch, ..., K)`, or any function of `x`.
+        model: A `keras.Model`, or any function of `x`, that emits `(batch, ..., K)`.
         dataset: Batches `(x, y)` or `(x, y, sample_weight)`, read once.
         temperatures: T > 0, any number of them.
-        from_logits: `False` for a model that emits probabilities.
+        from_logits: Whether the model emits logits. Of probabilities, the default as in Keras, the
+            logarithms are taken.
         ignore_class: A label id, or several, that do not count, such as padding.
         num_bins: Bins of the ECE.
 
@@ -62,7 +63,7 @@ def temperature_curve(
         >>> from ls_keras.calibration import temperature_curve
         >>> x = np.array([[4.0, 0.0]] * 10)
         >>> y = np.array([0] * 9 + [1])
-        >>> curve = temperature_curve(lambda x: x, [(x, y)], [1.0, 2.0])
+        >>> curve = temperature_curve(lambda x: x, [(x, y)], [1.0, 2.0], from_logits=True)
         >>> [round(e, 3) for e in curve.ece]  # confidence 0.982 and 0.881, accuracy 0.9
         [0.082, 0.019]
     """

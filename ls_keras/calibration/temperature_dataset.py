@@ -1,6 +1,7 @@
 """Temperature scaling of a model on a data set, one batch of logits at a time."""
 
 from ls_base.errors import InputError
+from ls_keras.calibration.host_examples import HostExamples
 from ls_keras.calibration.model_logits import check_repeatable, host_batches
 from ls_keras.calibration.reservoir import Reservoir
 from ls_keras.calibration.temperature import (
@@ -11,7 +12,7 @@ from ls_keras.calibration.temperature import (
     search,
     warm_start,
 )
-from ls_keras.calibration.tempered_sums import HostExamples, TemperedSums, tempered_sums
+from ls_keras.calibration.tempered_sums import TemperedSums, tempered_sums
 from ls_keras.targets import IgnoreClass
 
 # Logits kept of the first pass, to start the search from: 512 tokens of 32,000 classes.
@@ -28,7 +29,7 @@ def fit_temperature_dataset(
     model,
     dataset,
     *,
-    from_logits: bool = True,
+    from_logits: bool = False,
     ignore_class: IgnoreClass = None,
     objective: Objective = "nll",
     reservoir: int | None = None,
@@ -48,11 +49,12 @@ def fit_temperature_dataset(
     The keras mask of the model's output, `ignore_class` and the sample weights all count.
 
     Args:
-        model: A `keras.Model` that emits logits `(batch, ..., K)`, or any function of `x`.
+        model: A `keras.Model`, or any function of `x`, that emits `(batch, ..., K)`.
         dataset: Batches `(x, y)` or `(x, y, sample_weight)` that can be read several times:
             `tf.data.Dataset`, `keras.utils.PyDataset`, a list of batches. With `reservoir` an
             iterator will do. The model must answer the same each time.
-        from_logits: `False` for a model that emits probabilities.
+        from_logits: Whether the model emits logits. Of probabilities, the default as in Keras, the
+            logarithms are taken.
         ignore_class: A label id, or several, that do not count, such as padding.
         objective: `"nll"`, or `"ece"`.
         reservoir: Number of examples (positions) to keep, or `None` for the exact fit.
@@ -73,7 +75,8 @@ def fit_temperature_dataset(
         >>> from ls_keras.calibration.temperature_dataset import fit_temperature_dataset
         >>> x = np.array([[4.0, 0.0]] * 10)
         >>> y = np.array([0] * 9 + [1])
-        >>> fit = fit_temperature_dataset(lambda x: x, [(x[:5], y[:5]), (x[5:], y[5:])])
+        >>> batches = [(x[:5], y[:5]), (x[5:], y[5:])]
+        >>> fit = fit_temperature_dataset(lambda x: x, batches, from_logits=True)
         >>> round(fit.temperature, 4), fit.num_examples
         (1.8205, 10)
     """

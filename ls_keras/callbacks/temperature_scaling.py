@@ -7,6 +7,7 @@ import numpy as np
 
 from ls_base.errors import InputError
 from ls_keras.calibration.binning import check_num_bins
+from ls_keras.calibration.host_examples import HostExamples, read_host_examples
 from ls_keras.calibration.model_logits import check_repeatable, predicted_batches
 from ls_keras.calibration.reservoir import Reservoir
 from ls_keras.calibration.temperature import (
@@ -16,7 +17,7 @@ from ls_keras.calibration.temperature import (
     fit_examples,
 )
 from ls_keras.calibration.temperature_dataset import sample_size
-from ls_keras.calibration.tempered_sums import HostExamples, read_host_examples, tempered_sums
+from ls_keras.calibration.tempered_sums import tempered_sums
 from ls_keras.targets import IgnoreClass
 
 _KEPT_BYTES = 128 << 20
@@ -46,7 +47,8 @@ class TemperatureScaling(keras.callbacks.Callback):
         validation_data: `(x, y)` or `(x, y, sample_weight)` arrays, or a data set that can be
             read once an epoch. The same as is passed to `fit` will do.
         every: Fit at the end of each `every`-th epoch, and of the last.
-        from_logits: `False` for a model that emits probabilities.
+        from_logits: Whether the model emits logits. Of probabilities, the default as in Keras, the
+            logarithms are taken.
         ignore_class: A label id, or several, that do not count, such as padding.
         objective: `"nll"`, or `"ece"`.
         num_bins: Bins of the ECE.
@@ -63,7 +65,8 @@ class TemperatureScaling(keras.callbacks.Callback):
     >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4, name="logits")])
     >>> model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     >>> x, y = np.random.rand(64, 3), np.arange(64) % 4
-    >>> history = model.fit(x, y, callbacks=[TemperatureScaling((x, y))], verbose=0)
+    >>> scaling = TemperatureScaling((x, y), from_logits=True)
+    >>> history = model.fit(x, y, callbacks=[scaling], verbose=0)
     >>> sorted(name for name in history.history if name.startswith("val_"))
     ['val_ece', 'val_ece_scaled', 'val_nll_scaled', 'val_temperature']
     """
@@ -73,7 +76,7 @@ class TemperatureScaling(keras.callbacks.Callback):
         validation_data,
         every: int = 1,
         *,
-        from_logits: bool = True,
+        from_logits: bool = False,
         ignore_class: IgnoreClass = None,
         objective: Objective = "nll",
         num_bins: int = 15,
@@ -124,6 +127,7 @@ class TemperatureScaling(keras.callbacks.Callback):
                 examples = read_host_examples(
                     y[rows],
                     logits[rows],
+                    from_logits=self.from_logits,
                     sample_weight=None if sample_weight is None else sample_weight[rows],
                     mask=None if mask is None else mask[rows],
                     ignore_class=self.ignore_class,

@@ -8,8 +8,10 @@ from keras import ops
 
 from ls_base.errors import InputError
 from ls_keras import keras_internals
+from ls_keras.arguments import as_flag, shown
 from ls_keras.distillation.loss import Objective, losses_and_valid
 from ls_keras.losses import identifiers as smoothings
+from ls_keras.model_output import OTHER, SOFTMAX, UNKNOWN, model_output
 from ls_keras.targets import IgnoreClass, plain_ignore_class
 
 TEACHER_LOGITS = "teacher_logits"
@@ -44,6 +46,9 @@ class Distiller(keras.Model):
         loss: `"cross-entropy"` or `"squared-logits"`. Default: `"cross-entropy"`.
         scale_by_temperature: Whether to multiply the teacher's term by T · T_s. Default: `False`.
         ignore_class: A label id, or several, whose positions do not count. Default: `None`.
+        from_logits: Whether student and teacher emit logits, where their graphs of layers don't
+            tell: subclasses of `Model`, layers of one's own, a `Lambda`. Default: `False`, as in
+            Keras; such models are refused then, as those are whose graph shows a softmax.
         teacher_view: The name of a layer of the student, such as its augmentation, whose output
             the teacher gets in training: both see the same random view. It takes the place of the
             teacher's input where there is one input; of several, that of the output of the
@@ -53,8 +58,8 @@ class Distiller(keras.Model):
 
     Raises:
         InputError: If an option is out of range, if student and teacher share weights or differ in
-            classes, if one ends in a softmax, if `teacher_view` is no layer of the student or,
-            without a teacher, if the student augments its inputs at random.
+            classes, if one ends in a softmax or may do so, if `teacher_view` is no layer of the
+            student or, without a teacher, if the student augments its inputs at random.
 
     Example:
     ```python
@@ -89,6 +94,7 @@ class Distiller(keras.Model):
         loss: str = "cross-entropy",
         scale_by_temperature: bool = False,
         ignore_class: IgnoreClass = None,
+        from_logits: bool = False,
         teacher_view: str | None = None,
         reduction: str | None = "sum_over_batch_size",
         name: str = "distiller",
@@ -106,12 +112,13 @@ class Distiller(keras.Model):
             scale_by_temperature=scale_by_temperature,
             ignore_class=ignore_class,
         )
-        _check_logits(student, "student")
+        self.from_logits = as_flag(from_logits, "from_logits")
+        _check_logits(student, "student", self.from_logits)
         if teacher is None:
             _check_no_augmentation(student)
         else:
-            _check_logits(teacher, "teacher")
             _check_pair(student, teacher)
+            _check_logits(teacher, "teacher", self.from_logits)
             teacher.trainable = False
         self.student = student
         self.teacher: Any = teacher
@@ -215,6 +222,7 @@ class Distiller(keras.Model):
             **objective,
             "smoothing": smoothings.serialize(self.objective.smoothing),
             "ignore_class": list(ids) if isinstance(ids, tuple) else ids,
+            "from_logits": self.from_logits,
             "teacher_view": self.teacher_view,
             "reduction": self.reduction,
         }
@@ -246,25 +254,27 @@ def _student_logits(y_pred):
     return y_pred["logits"] if isinstance(y_pred, Mapping) else y_pred
 
 
-def _check_logits(model: keras.Model, role: str) -> None:
-    """Refuses a model whose last layer can be seen to make probabilities."""
-    outputs = getattr(model, "outputs", None)
-    if not outputs:
-        return
-    layer = keras_internals.call_that_made(outputs[0]).layer
-    activation = getattr(layer, "activation", None)
-    linear = activation is None or activation is keras.activations.linear
-    if len(outputs) > 1 or isinstance(layer, keras.layers.Softmax) or not linear:
-        received = f"{len(outputs)} outputs, the first of layer {layer.name!r}"
-        if not linear:
-            received += f" with activation {getattr(activation, '__name__', activation)!r}"
+def _check_logits(model: keras.Model, role: str, from_logits: bool) -> None:
+    """Refuses a model that can be seen to make probabilities, or to make no one knows what."""
+    if not isinstance(model, keras.Model):
+        raise InputError(f"Expected a {role} that is a keras.Model. Received: {shown(model)}")
+    number, found = len(getattr(model, "outputs", None) or [None]), model_output(model)
+    if number > 1 or found.kind in (SOFTMAX, OTHER):
+        received = f"{number} outputs, the first" if number > 1 else "an output"
         raise InputError(
             f"Expected a {role} with one output, logits: no softmax at its end. "
-            f"Received: {model.name!r} with {received}"
+            f"Received: {model.name!r} with {received} of {found.made_by}"
+        )
+    if found.kind == UNKNOWN and not from_logits:
+        raise InputError(
+            f"Expected a {role} whose layers show that it emits logits, or from_logits=True, which "
+            f"says so. Received: {model.name!r} with an output of {found.made_by}"
         )
 
 
 def _check_pair(student: keras.Model, teacher: keras.Model) -> None:
+    if not isinstance(teacher, keras.Model):
+        raise InputError(f"Expected a teacher that is a keras.Model. Received: {shown(teacher)}")
     if not teacher.built:
         raise InputError(
             "Expected a built teacher, with the weights it was trained to. "

@@ -42,6 +42,8 @@ class TiedLogits(keras.layers.Layer):
         Press and Wolf (2017), *Using the Output Embedding to Improve Language Models*.
     """
 
+    gives_logits = True
+
     def __init__(self, embedding: keras.layers.Embedding, *, use_bias: bool = False, **kwargs):
         super().__init__(**kwargs)
         if not isinstance(embedding, keras.layers.Embedding):

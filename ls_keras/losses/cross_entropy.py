@@ -3,16 +3,21 @@
 import numbers
 
 import keras
+import numpy as np
 from keras import ops
 
 from ls_base.errors import InputError
-from ls_keras.concrete import as_tensor
-from ls_keras.keras_internals import logits_before_softmax
+from ls_keras.arguments import MAX_CLASSES, as_count, as_flag, as_tensor, shown
+from ls_keras.concrete import concrete
 from ls_keras.losses import identifiers as smoothings
 from ls_keras.losses.closed_form import Mixture, dense_cross_entropy, label_cross_entropy
 from ls_keras.losses.conventions import check_fraction
 from ls_keras.losses.smoothing import Spread
-from ls_keras.targets import IgnoreClass, Targets, read_targets
+from ls_keras.model_output import recovered_logits
+from ls_keras.targets import IgnoreClass, Targets, poisoned, read_targets
+
+# How far below 0 a probability may lie: rounding.
+_BELOW = -1e-3
 
 
 @keras.saving.register_keras_serializable(package="ls_keras")
@@ -113,13 +118,15 @@ def losses_and_valid(
     Returns:
         Losses, and a Boolean tensor `(...)` or `None`.
     """
-    y_true, y_pred = as_tensor(y_true), as_tensor(y_pred)
-    z, from_logits = _recover_logits(y_pred, from_logits, axis)
+    y_pred = as_tensor(y_pred, "y_pred")
+    _check_axis(axis, len(y_pred.shape))
+    z, from_logits = recovered_logits(y_pred, as_flag(from_logits, "from_logits"), axis)
     z = ops.cast(z, keras.backend.result_type(z.dtype, "float32"))
     y_true, z = _classes_last(y_true, z, axis)
     targets = read_targets(y_true, z, ignore_class=ignore_class)
     mixture = _mixture(targets, alpha, smoothing, z, mask, sample_weight)
     if not from_logits:
+        z = _checked_probabilities(z, targets.valid, mask)
         epsilon = keras.config.epsilon()
         z = ops.log(ops.clip(z / ops.sum(z, axis=-1, keepdims=True), epsilon, 1 - epsilon))
     if targets.dense is None:
@@ -127,6 +134,7 @@ def losses_and_valid(
     else:
         dense = ops.cast(targets.dense, z.dtype)
         losses = dense_cross_entropy(z, dense, mixture, normalize=from_logits)
+    losses = poisoned(losses, targets)
     if targets.valid is not None:
         losses = ops.where(targets.valid, losses, 0.0)
     return losses, targets.valid
@@ -175,9 +183,12 @@ def smooth_labels(
     """
     alpha, smoothing = check_fraction(alpha, "alpha"), smoothings.get(smoothing)
     dtype = keras.backend.standardize_dtype(dtype or keras.config.floatx())
-    y_true = ops.convert_to_tensor(y_true)
-    shape = tuple(y_true.shape)
-    if "int" in keras.backend.standardize_dtype(y_true.dtype):
+    tensor = as_tensor(y_true, "y_true")
+    y_true = y_true if isinstance(y_true, np.ndarray) else tensor
+    shape = tuple(tensor.shape)
+    if num_classes is not None:
+        num_classes = as_count(num_classes, "num_classes", 2, MAX_CLASSES)
+    if "int" in keras.backend.standardize_dtype(tensor.dtype):
         if num_classes is None:
             raise InputError("Expected num_classes for integer labels. Received: num_classes=None")
         shape = (*shape, num_classes)
@@ -186,7 +197,9 @@ def smooth_labels(
             f"Expected dense targets of {num_classes} classes on the last axis. "
             f"Received: y_true of shape {shape}"
         )
-    targets = read_targets(y_true, keras.KerasTensor(shape), ignore_class=ignore_class)
+    targets = read_targets(
+        y_true, keras.KerasTensor(shape), ignore_class=ignore_class, one_example=True
+    )
     mixture = _mixture(targets, alpha, smoothing, keras.KerasTensor(shape, dtype="float32"))
     if targets.dense is not None:
         smoothed = ops.cast(targets.dense, "float32") * (1 - alpha)
@@ -195,6 +208,8 @@ def smooth_labels(
         smoothed = ops.sum(one_hot * mixture.weights[..., None], axis=-2)
     if mixture.prior is not None:
         smoothed = smoothed + alpha * ops.convert_to_tensor(mixture.prior, dtype="float32")
+    if targets.wrong is not None:
+        smoothed = ops.where(targets.wrong[..., None], float("nan"), smoothed)
     if targets.valid is not None:
         smoothed = ops.where(targets.valid[..., None], smoothed, 0.0)
     return ops.cast(smoothed, dtype)
@@ -236,17 +251,33 @@ def _on_positions(keep, labels):
     return ops.broadcast_to(keep, ops.shape(labels))
 
 
-def _recover_logits(y_pred, from_logits: bool, axis: int):
-    """Finds the logits that a softmax output came from, where Keras or the backend kept them."""
-    _check_axis(axis, len(y_pred.shape))
-    logits = logits_before_softmax(y_pred, axis)
-    return (y_pred, from_logits) if logits is None else (logits, True)
+def _checked_probabilities(p, valid, mask):
+    """Returns what can be probabilities: told in eager use, in a graph NaN where it can't.
+
+    They are normalized afterwards, as Keras does, so their sum may be anything above 0; below 0
+    are logits only.
+    """
+    wrong = ops.logical_or(ops.min(p, axis=-1) < _BELOW, ops.sum(p, axis=-1) <= 0)
+    for keep in (valid, mask):
+        if keep is not None:
+            wrong = ops.logical_and(wrong, ops.cast(ops.reshape(keep, ops.shape(wrong)), "bool"))
+    known = concrete(wrong)
+    if known is None:
+        return ops.where(wrong[..., None], float("nan"), p)
+    if known.any():
+        raise InputError(
+            "Expected probabilities of at least 0, with a sum above 0; for logits pass "
+            f"from_logits=True. Received: y_pred with {int(known.sum())} of {known.size} examples "
+            "that are none"
+        )
+    return p
 
 
 def _classes_last(y_true, z, axis: int):
     rank = len(z.shape)
     if axis % rank == rank - 1:
         return y_true, z
+    y_true = as_tensor(y_true, "y_true")
     if len(y_true.shape) == rank:
         y_true = ops.moveaxis(y_true, axis, -1)
     return y_true, ops.moveaxis(z, axis, -1)
@@ -255,4 +286,4 @@ def _classes_last(y_true, z, axis: int):
 def _check_axis(axis: int, rank: int) -> None:
     whole = isinstance(axis, numbers.Integral) and not isinstance(axis, bool)
     if not whole or not -rank <= axis < rank:
-        raise InputError(f"Expected axis in [{-rank}, {rank}). Received: axis={axis!r}")
+        raise InputError(f"Expected axis in [{-rank}, {rank}). Received: axis={shown(axis)}")

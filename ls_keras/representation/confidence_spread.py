@@ -75,7 +75,7 @@ def confidence_spread(
 
 
 def true_probabilities(
-    labels: np.ndarray, values: np.ndarray, *, from_logits: bool = True
+    labels: np.ndarray, values: np.ndarray, *, from_logits: bool = False
 ) -> np.ndarray:
     """Returns the probability of each label, float64 `(n,)`, of logits or probabilities `(n, K)`.
 

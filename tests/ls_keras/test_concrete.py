@@ -4,7 +4,7 @@ import pytest
 from keras import ops
 
 import ls_keras
-from ls_keras.concrete import as_tensor
+from ls_keras.concrete import tensor_of
 from ls_keras.distillation import equivalent_smoothing
 
 RNG = np.random.default_rng(0)
@@ -49,9 +49,13 @@ TAKERS = {
     "curve": lambda y, z, w: (
         ls_keras.reliability_curve(y, z, from_logits=True, sample_weight=w).ece
     ),
-    "temperature": lambda y, z, w: ls_keras.fit_temperature(y, z, sample_weight=w).temperature,
-    "vector": lambda y, z, w: ls_keras.fit_vector_scaling(y, z, sample_weight=w).nll_after,
-    "gamma": lambda y, z, w: equivalent_smoothing(y, z, sample_weight=w),
+    "temperature": lambda y, z, w: (
+        ls_keras.fit_temperature(y, z, from_logits=True, sample_weight=w).temperature
+    ),
+    "vector": lambda y, z, w: (
+        ls_keras.fit_vector_scaling(y, z, from_logits=True, sample_weight=w).nll_after
+    ),
+    "gamma": lambda y, z, w: equivalent_smoothing(y, z, from_logits=True, sample_weight=w),
 }
 
 
@@ -69,10 +73,10 @@ def test_variables_are_what_they_hold(name, make):
 
 def test_a_variable_becomes_a_tensor_of_what_it_holds_now():
     variable = keras.Variable([1.0, 2.0])
-    tensor = as_tensor(variable)
+    tensor = tensor_of(variable)
     variable.assign([3.0, 4.0])
     assert not isinstance(tensor, keras.Variable)
-    assert ops.convert_to_numpy(as_tensor(variable)).tolist() == [3, 4]
+    assert ops.convert_to_numpy(tensor_of(variable)).tolist() == [3, 4]
 
 
 @pytest.mark.tensorflow

@@ -39,7 +39,7 @@ OFFERED = {
         equivalent_smoothing_dataset
     """,
     "ls_keras.information": "MutualInformation estimator_bias mutual_information",
-    "ls_keras.layers": "Temperature TiedLogits VectorScaling",
+    "ls_keras.layers": "LogProbabilities Temperature TiedLogits VectorScaling",
     "ls_keras.losses": """
         Neighborhood Prior SmoothedCE Smoothing Uniform Unigram alpha_from_off_target deserialize
         get off_target_from_alpha serialize smooth_labels smoothed_cross_entropy

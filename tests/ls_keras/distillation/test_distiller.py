@@ -50,7 +50,7 @@ def test_one_step_is_a_step_down_the_loss():
     weights, bias = student.get_weights()
     before = teacher.get_weights()
     distiller = Distiller(student, teacher, beta=0.75, teacher_temperature=2.0, alpha=0.1)
-    distiller.compile(keras.optimizers.SGD(0.5), metrics=[ls_keras.Accuracy()])
+    distiller.compile(keras.optimizers.SGD(0.5), metrics=[ls_keras.Accuracy(from_logits=True)])
     history = distiller.fit(x, y, batch_size=N, verbose=0).history
 
     z, z_teacher = x @ weights + bias, inferred(teacher, x)
@@ -271,6 +271,21 @@ def softmax_output():
     return keras.Sequential([keras.Input((FEATURES,)), layers.Dense(K, activation="softmax")])
 
 
+def nested_softmax():
+    x = keras.Input((FEATURES,))
+    return keras.Model(x, softmax_output()(x))
+
+
+def unseen_softmax():
+    x = keras.Input((FEATURES,))
+    return keras.Model(x, Unseen()(layers.Dense(K)(x)))
+
+
+class Unseen(layers.Layer):
+    def call(self, inputs):
+        return ops.softmax(inputs)
+
+
 def two_outputs():
     x = keras.Input((FEATURES,))
     return keras.Model(x, [layers.Dense(K)(x), layers.Dense(K)(x)])
@@ -285,6 +300,9 @@ def other_classes():
     [
         (softmax_output, linear, {}, "student with one output, logits: no softmax"),
         (linear, softmax_output, {}, "teacher with one output.*activation 'softmax'"),
+        (nested_softmax, linear, {}, "student with one output.*activation 'softmax'"),
+        (linear, unseen_softmax, {}, "teacher whose layers show.*from_logits=True.*layer 'unseen"),
+        (linear, linear, {"from_logits": 1}, "from_logits to be True or False"),
         (linear, two_outputs, {}, "teacher with one output.*2 outputs"),
         (linear, other_classes, {}, "same classes. Received: 3 of the student, 4 of the teacher"),
         (linear, lambda: keras.Sequential([layers.Dense(K)]), {}, "Expected a built teacher"),
@@ -304,6 +322,14 @@ def other_classes():
 def test_what_cannot_be_distilled_is_told(student, teacher, options, message):
     with pytest.raises(InputError, match=message):
         Distiller(student(), teacher(), **options)
+
+
+def test_where_the_layers_are_silent_from_logits_says_it():
+    x, _ = data()
+    student = linear()
+    distiller = Distiller(student, unseen_softmax(), from_logits=True)
+    np.testing.assert_array_equal(distiller.predict(x, verbose=0), student.predict(x, verbose=0))
+    assert distiller.get_config()["from_logits"] is True
 
 
 def test_a_model_cannot_teach_itself():
@@ -346,7 +372,7 @@ def test_weights_of_leading_axes_count_and_stay_the_callers(shape):
 def test_a_compiled_distiller_is_loaded_compiled(tmp_path):
     x, y = data()
     distiller = Distiller(linear(), noisy(), beta=0.5)
-    distiller.compile(keras.optimizers.Adam(0.1), metrics=[ls_keras.Accuracy()])
+    distiller.compile(keras.optimizers.Adam(0.1), metrics=[ls_keras.Accuracy(from_logits=True)])
     distiller.fit(x, y, batch_size=N, verbose=0)
     keras.saving.save_model(distiller, tmp_path / "distiller.keras")
     copies = (

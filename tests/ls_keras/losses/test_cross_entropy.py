@@ -363,3 +363,46 @@ def test_a_model_compiled_with_the_function_is_loaded(tmp_path):
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     assert loaded.evaluate(x, y, verbose=0) == pytest.approx(expected, rel=1e-6)
     assert keras.losses.get(keras.losses.serialize(smoothed)) is smoothed
+
+
+def test_labels_out_of_range_poison_a_compiled_loss_alone(traced):
+    z = np.float32([[2, 0, 0, 0]] * 4)
+    y = np.array([0, 7, -1, -100])
+
+    def losses(y_true, y_pred):
+        return smoothed(y_true, y_pred, from_logits=True, ignore_class=-100)
+
+    found = traced(losses, y, z)
+    assert np.isnan(found).tolist() == [False, True, True, False]
+    assert found[3] == 0
+    with pytest.raises(InputError, match="2 labels out of range"):
+        losses(y, z)
+
+
+def test_labels_out_of_range_poison_compiled_targets(traced):
+    made = traced(lambda y: smooth_labels(y, 0.1, 4), np.array([1, 4]))
+    assert np.isnan(made).all(axis=-1).tolist() == [False, True]
+
+
+def test_logits_without_from_logits_are_told(traced):
+    z = np.float32([[2, -1, 0], [0.5, 0.5, 0]])
+    with pytest.raises(InputError, match="from_logits=True. Received: y_pred with 1 of 2"):
+        smoothed([0, 0], z)
+    found = traced(smoothed, np.array([0, 0]), z)
+    assert np.isnan(found).tolist() == [True, False]
+    # Where nothing counts there may be anything.
+    assert float(smoothed([9, 0], z, ignore_class=9)[0]) == 0
+
+
+def test_a_softmax_said_to_be_logits_is_warned_of():
+    p = keras.activations.softmax(ops.convert_to_tensor(np.float32([[2, 0, 1]])))
+    if not hasattr(p, "_keras_logits"):
+        pytest.skip("the backend's tensors keep no notes")
+    with pytest.warns(UserWarning, match="output of a softmax"):
+        loss = smoothed([0], p, 0.0, from_logits=True)
+    assert float(loss[0]) == pytest.approx(float(np.log(np.exp([2, 0, 1]).sum()) - 2), rel=1e-5)
+
+
+def test_one_prediction_a_row_is_refused():
+    with pytest.raises(InputError, match=r"a row of K classes.*y_pred of shape \(3,\)"):
+        smoothed(np.float32([0, 1, 1]), np.float32([0.1, 0.9, 0.8]))

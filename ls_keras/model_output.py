@@ -54,12 +54,15 @@ class Output(NamedTuple):
     logits: Callable[[Collection[str]], Any] | None = None
 
 
-def model_output(model) -> Output:
-    """Returns what is known of a model's (first) output.
+def model_output(model, tensor: keras.KerasTensor | None = None) -> Output:
+    """Returns what is known of a model's output.
 
     Args:
         model: A `keras.Model`; of anything else nothing is known.
+        tensor: Which of its symbolic outputs. Default: the first.
     """
+    if tensor is not None:
+        return _of_tensor(tensor)
     outputs = getattr(model, "outputs", None) if isinstance(model, keras.Model) else None
     if outputs:
         return _of_tensor(outputs[0])
@@ -68,10 +71,10 @@ def model_output(model) -> Output:
     return Output(UNKNOWN, f"{getattr(model, 'name', type(model).__name__)!r}")
 
 
-def warn_of_softmax(model, from_logits: bool) -> None:
+def warn_of_softmax(model, from_logits: bool, tensor: keras.KerasTensor | None = None) -> None:
     """Warns, as Keras's losses do, if a softmax makes what is said to be logits."""
     if from_logits:
-        found = model_output(model)
+        found = model_output(model, tensor)
         if found.kind == SOFTMAX:
             _warn(found.made_by)
 

@@ -1,6 +1,5 @@
 """The logits of a model: of its last layer, or of what comes before its softmax."""
 
-import contextlib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -9,47 +8,47 @@ import numpy as np
 
 from ls_base.errors import InputError
 from ls_keras.arguments import as_flag
+from ls_keras.calibration.forward import Forward
+from ls_keras.calibration.heads import Output, of_head, symbolic
 from ls_keras.calibration.host_examples import HostExamples, read_host_examples, to_host
-from ls_keras.keras_internals import mask_of
 from ls_keras.layers.log_probabilities import LogProbabilities
 from ls_keras.model_output import LOGITS, OTHER, model_output, warn_of_softmax
 from ls_keras.targets import IgnoreClass
 
 
-def logits_tensor(model: keras.Model, *, from_logits: bool = False):
+def logits_tensor(model: keras.Model, *, from_logits: bool = False, output: Output = None):
     """Returns the symbolic logits of a functional or sequential model, before any softmax.
 
     The layers are the model's own, except for a last layer with `activation="softmax"`: its
     weights are copied into a linear one of the same kind, named `logits`.
 
     Args:
-        model: A built model of one output.
+        model: A built model.
         from_logits: What its output is, where the graph of layers doesn't tell.
+        output: Which of several outputs.
 
     Raises:
-        InputError: If the model has several outputs, or ends in another activation than softmax.
+        InputError: If the model has several outputs and none is chosen, or if it ends in another
+            activation than softmax.
 
     Warns:
         UserWarning: If it ends in a softmax, and `from_logits` is true.
     """
-    if not model.built or len(model.outputs) != 1:
-        raise InputError(
-            "Expected a built model with one output. "
-            f"Received: {model.name!r}, built={model.built}, "
-            f"{len(model.outputs) if model.built else 0} outputs"
-        )
-    warn_of_softmax(model, from_logits)
-    found = model_output(model)
+    if not model.built:
+        raise InputError(f"Expected a built model. Received: {model.name!r}, not built")
+    tensor = symbolic(model, output)
+    warn_of_softmax(model, from_logits, tensor)
+    found = model_output(model, tensor)
     if found.logits is not None:
         return found.logits({layer.name for layer in model.layers})
     if from_logits or found.kind == LOGITS:
-        return model.outputs[0]
+        return tensor
     if found.kind == OTHER:
         raise InputError(
             "Expected a model that ends in logits or in a softmax, to scale the logits. "
             f"Received: {model.name!r}, whose output is made by {found.made_by}"
         )
-    return LogProbabilities(name="log_probabilities")(model.outputs[0])
+    return LogProbabilities(name="log_probabilities")(tensor)
 
 
 def batches(dataset) -> Iterator[tuple[Any, Any, Any]]:
@@ -75,7 +74,8 @@ def batches(dataset) -> Iterator[tuple[Any, Any, Any]]:
                 + (f" of length {len(batch)}" if isinstance(batch, tuple | list) else "")
             )
         x, y, *rest = batch
-        yield keras.tree.map_structure(_as_array, x), _as_array(y), _as_array(*(rest or [None]))
+        weights = rest[0] if rest else None
+        yield tuple(keras.tree.map_structure(_as_array, part) for part in (x, y, weights))
 
 
 def check_repeatable(dataset) -> None:
@@ -91,25 +91,18 @@ def predicted_batches(model, dataset, *, from_logits: bool) -> Iterator[tuple]:
     """Yields `(y, y_pred, sample_weight, mask)` of one pass, a batch of predictions at a time.
 
     Args:
-        model: A `keras.Model`, or a function of x.
+        model: A `Forward`, to be compiled once for several passes; or what it takes.
         dataset: What `batches` takes.
         from_logits: Whether the model is said to emit logits; a softmax that can be seen at its
             end is warned of.
     """
-    warn_of_softmax(model, as_flag(from_logits, "from_logits"))
-    masks = None  # not known before the first batch
+    forward = model if isinstance(model, Forward) else Forward(model)
+    tensor = symbolic(forward.model, forward.output)
+    warn_of_softmax(forward.model, as_flag(from_logits, "from_logits"), tensor)
     for x, y, sample_weight in batches(dataset):
-        mask = None
-        if not isinstance(model, keras.Model):
-            output = model(x)
-        elif masks is False:
-            output = _predict(model, x)
-        else:
-            with _no_gradients():
-                output = model(x, training=False)
-            mask = mask_of(output)
-            masks = mask is not None
-        yield y, to_host(output), sample_weight, None if mask is None else to_host(mask)
+        y_pred, mask = forward(x)
+        y, sample_weight = (of_head(v, forward.output, forward.names) for v in (y, sample_weight))
+        yield y, to_host(y_pred), sample_weight, None if mask is None else to_host(mask)
 
 
 def host_batches(
@@ -131,22 +124,6 @@ def host_batches(
             yield examples
 
 
-def _predict(model: keras.Model, x):
-    output = model.predict_on_batch(x)  # compiled, but without the mask of the output
-    # Under a tf.distribute strategy each replica predicts the whole batch, and what they give
-    # comes one after another.
-    strategy = getattr(model, "distribute_strategy", None)
-    return output[: len(output) // getattr(strategy, "num_replicas_in_sync", 1)]
-
-
 def _as_array(value):
     """Makes tensors of any framework arrays, so that a tf.data pipeline feeds a JAX model."""
     return np.asarray(value) if hasattr(value, "__array__") else value
-
-
-def _no_gradients():
-    if keras.config.backend() == "torch":
-        import torch
-
-        return torch.no_grad()
-    return contextlib.nullcontext()

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ls_base.errors import InputError
+from ls_keras.calibration.forward import Forward
+from ls_keras.calibration.heads import Output
 from ls_keras.calibration.model_logits import host_batches
 from ls_keras.calibration.tempered_sums import TemperedSums, tempered_sums
 from ls_keras.targets import IgnoreClass
@@ -34,6 +36,7 @@ def temperature_curve(
     temperatures: Sequence[float],
     *,
     from_logits: bool = False,
+    output: Output = None,
     ignore_class: IgnoreClass = None,
     num_bins: int = 15,
 ) -> TemperatureCurve:
@@ -49,6 +52,8 @@ def temperature_curve(
         temperatures: T > 0, any number of them.
         from_logits: Whether the model emits logits. Of probabilities, the default as in Keras, the
             logarithms are taken.
+        output: Of a model with several outputs, the one to be read: its name, its key or its
+            place. Labels and weights may be given for each output, or for this one alone.
         ignore_class: A label id, or several, that do not count, such as padding.
         num_bins: Bins of the ECE.
 
@@ -74,7 +79,9 @@ def temperature_curve(
             f"Received: {np.array2string(chosen, threshold=8)}"
         )
     total: TemperedSums | None = None
-    for batch in host_batches(model, dataset, from_logits=from_logits, ignore_class=ignore_class):
+    for batch in host_batches(
+        Forward(model, output), dataset, from_logits=from_logits, ignore_class=ignore_class
+    ):
         sums = tempered_sums(batch, 1 / chosen, moments=False, num_bins=num_bins)
         total = sums if total is None else total + sums
     if total is None:

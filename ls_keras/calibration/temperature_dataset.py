@@ -1,6 +1,8 @@
 """Temperature scaling of a model on a data set, one batch of logits at a time."""
 
 from ls_base.errors import InputError
+from ls_keras.calibration.forward import Forward
+from ls_keras.calibration.heads import Output
 from ls_keras.calibration.host_examples import HostExamples
 from ls_keras.calibration.model_logits import check_repeatable, host_batches
 from ls_keras.calibration.reservoir import Reservoir
@@ -30,6 +32,7 @@ def fit_temperature_dataset(
     dataset,
     *,
     from_logits: bool = False,
+    output: Output = None,
     ignore_class: IgnoreClass = None,
     objective: Objective = "nll",
     reservoir: int | None = None,
@@ -55,6 +58,8 @@ def fit_temperature_dataset(
             iterator will do. The model must answer the same each time.
         from_logits: Whether the model emits logits. Of probabilities, the default as in Keras, the
             logarithms are taken.
+        output: Of a model with several outputs, the one to be scaled: its name, its key or its
+            place. Labels and weights may be given for each output, or for this one alone.
         ignore_class: A label id, or several, that do not count, such as padding.
         objective: `"nll"`, or `"ece"`.
         reservoir: Number of examples (positions) to keep, or `None` for the exact fit.
@@ -81,9 +86,10 @@ def fit_temperature_dataset(
         (1.8205, 10)
     """
     check_options(objective, bounds, tolerance, num_bins)
+    forward = Forward(model, output)
 
     def examples():
-        return host_batches(model, dataset, from_logits=from_logits, ignore_class=ignore_class)
+        return host_batches(forward, dataset, from_logits=from_logits, ignore_class=ignore_class)
 
     if reservoir is not None:
         if reservoir < 1:

@@ -14,6 +14,8 @@ from keras import ops
 
 from ls_base.errors import InputError
 from ls_base.files import write_bytes, write_json
+from ls_keras.calibration.forward import Forward
+from ls_keras.calibration.heads import Output
 from ls_keras.callbacks.inference import synced
 from ls_keras.information.augmented_logits import augmented_differences, check_draws
 from ls_keras.information.mutual_information import MutualInformation, Scored, mutual_information
@@ -49,6 +51,8 @@ class MutualInformationProbe(keras.callbacks.Callback):
         batch_size: Images at a time.
         seed: Of the augmentations.
         file: Where the history goes after each evaluation, `.csv` or `.json`; `None`: nowhere.
+        output: Of a model with several outputs, the one that gives the logits: its name, its key
+            or its place.
 
     Attributes:
         history: A mapping an evaluation, as `ls_keras.plots.information_curve` draws it: `step`,
@@ -88,6 +92,7 @@ class MutualInformationProbe(keras.callbacks.Callback):
         batch_size: int = 256,
         seed: int = 0,
         file: str | os.PathLike | None = None,
+        output: Output = None,
     ):
         super().__init__()
         for name, value in (("every", every), ("batch_size", batch_size)):
@@ -108,6 +113,13 @@ class MutualInformationProbe(keras.callbacks.Callback):
         self.file = None if file is None else Path(file)
         self.history: list[dict[str, Any]] = []
         self._step, self._batches = 0, 0
+        self.output = output
+        self._forward: Forward | None = None
+
+    def set_model(self, model):
+        """Takes the model whose logits are read."""
+        super().set_model(model)
+        self._forward = Forward(model, self.output)
 
     def on_train_begin(self, logs=None):
         """Evaluates at the step that training starts from."""
@@ -139,7 +151,7 @@ class MutualInformationProbe(keras.callbacks.Callback):
         """Returns the estimate for the model as it is."""
         with synced(self.model):
             samples = augmented_differences(
-                self.model.predict_on_batch,
+                self._logits,
                 self.images,
                 self.classes,
                 self.augment,
@@ -148,6 +160,9 @@ class MutualInformationProbe(keras.callbacks.Callback):
                 seed=self.seed,
             )
         return mutual_information(samples, scored=self.scored)
+
+    def _logits(self, x):
+        return ops.convert_to_numpy(self._forward(x)[0])  # type: ignore[misc]
 
     def _evaluate(self) -> None:
         if self.history and self.history[-1]["step"] == self._step:

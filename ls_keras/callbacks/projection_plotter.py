@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from ls_base.errors import InputError
+from ls_keras.calibration.heads import Output
 from ls_keras.callbacks.inference import synced
 from ls_keras.plots import projection_panels, save_plot
 from ls_keras.representation import Projection, penultimate, template_plane, templates
@@ -33,6 +34,7 @@ class ProjectionPlotter(keras.callbacks.Callback):
         ignore_class: A label id, or several, that do not count, such as padding.
         batch_size: Rows at a time.
         seed: Of the choice of the examples, the same at each epoch.
+        output: Of a model with several outputs, the one whose head is drawn; see `penultimate`.
 
     Attributes:
         projections: The latest projections by panel.
@@ -66,6 +68,7 @@ class ProjectionPlotter(keras.callbacks.Callback):
         ignore_class: IgnoreClass = None,
         batch_size: int = 256,
         seed: int = 0,
+        output: Output = None,
     ):
         super().__init__()
         for name, value in (("every", every), ("batch_size", batch_size), ("per_class", per_class)):
@@ -79,6 +82,7 @@ class ProjectionPlotter(keras.callbacks.Callback):
         self.ignore_class, self.batch_size, self.seed = ignore_class, batch_size, seed
         self.projections: dict[str, Projection] = {}
         self.files: list[Path] = []
+        self.output = output
         self._half: keras.Model | None = None
 
     def set_model(self, model):
@@ -98,8 +102,8 @@ class ProjectionPlotter(keras.callbacks.Callback):
     def project(self) -> dict[str, Projection]:
         """Returns the projections by panel, of the model as it is."""
         with synced(self.model):
-            half = self._half = self._half or penultimate(self.model)
-            w = templates(self.model)
+            half = self._half = self._half or penultimate(self.model, output=self.output)
+            w = templates(self.model, output=self.output)
             plane = template_plane(w, self.classes)
             found = {}
             for name, (x, y) in self.panels.items():

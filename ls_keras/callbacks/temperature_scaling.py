@@ -7,6 +7,8 @@ import numpy as np
 
 from ls_base.errors import InputError
 from ls_keras.calibration.binning import check_num_bins
+from ls_keras.calibration.forward import Forward
+from ls_keras.calibration.heads import Output
 from ls_keras.calibration.host_examples import HostExamples, read_host_examples
 from ls_keras.calibration.model_logits import check_repeatable, predicted_batches
 from ls_keras.calibration.reservoir import Reservoir
@@ -49,6 +51,8 @@ class TemperatureScaling(keras.callbacks.Callback):
         every: Fit at the end of each `every`-th epoch, and of the last.
         from_logits: Whether the model emits logits. Of probabilities, the default as in Keras, the
             logarithms are taken.
+        output: Of a model with several outputs, the one to be scaled: its name, its key or its
+            place. Labels and weights may be given for each output, or for this one alone.
         ignore_class: A label id, or several, that do not count, such as padding.
         objective: `"nll"`, or `"ece"`.
         num_bins: Bins of the ECE.
@@ -77,6 +81,7 @@ class TemperatureScaling(keras.callbacks.Callback):
         every: int = 1,
         *,
         from_logits: bool = False,
+        output: Output = None,
         ignore_class: IgnoreClass = None,
         objective: Objective = "nll",
         num_bins: int = 15,
@@ -93,6 +98,13 @@ class TemperatureScaling(keras.callbacks.Callback):
         self.every, self.from_logits, self.ignore_class = every, from_logits, ignore_class
         self.objective, self.num_bins, self.prefix = objective, num_bins, prefix
         self.fit: TemperatureFit | None = None  # the latest
+        self.output = output
+        self._forward: Forward | None = None
+
+    def set_model(self, model):
+        """Takes the model whose logits are scaled."""
+        super().set_model(model)
+        self._forward = Forward(model, self.output)
 
     def on_epoch_end(self, epoch, logs=None):
         """Fits and reports, or logs NaN."""
@@ -118,7 +130,7 @@ class TemperatureScaling(keras.callbacks.Callback):
     def _halves(self) -> list[HostExamples]:
         halves: list[Reservoir | None] = [None, None]
         seen = 0
-        predictions = predicted_batches(self.model, self.data, from_logits=self.from_logits)
+        predictions = predicted_batches(self._forward, self.data, from_logits=self.from_logits)
         for y, logits, sample_weight, mask in predictions:
             for half in range(2):
                 rows = slice((seen + half) % 2, None, 2)

@@ -10,6 +10,8 @@ import numpy as np
 
 from ls_base.errors import InputError
 from ls_keras.arguments import as_array, as_flag
+from ls_keras.calibration.forward import Forward
+from ls_keras.calibration.heads import Output
 from ls_keras.calibration.host_examples import blocks, read_host_examples, read_rows
 from ls_keras.calibration.model_logits import predicted_batches
 from ls_keras.distillation.loss import check_temperature
@@ -75,6 +77,7 @@ def equivalent_smoothing_dataset(
     temperature: float | Sequence[float] = 1.0,
     *,
     from_logits: bool = False,
+    output: Output = None,
     ignore_class: IgnoreClass = None,
 ):
     """Computes `equivalent_smoothing` over a data set, holding one batch of logits at a time.
@@ -85,6 +88,8 @@ def equivalent_smoothing_dataset(
             or an iterable.
         temperature: T > 0, or several. Default: 1.
         from_logits: Whether the teacher emits logits. Default: `False`, as in Keras.
+        output: Of a model with several outputs, the one to be read: its name, its key or its
+            place. Labels and weights may be given for each output, or for this one alone.
         ignore_class: See `equivalent_smoothing`.
 
     Returns:
@@ -108,7 +113,7 @@ def equivalent_smoothing_dataset(
     """
     total = EquivalentSmoothing(temperature, from_logits=from_logits, ignore_class=ignore_class)
     for y, y_pred, sample_weight, mask in predicted_batches(
-        teacher, dataset, from_logits=from_logits
+        Forward(teacher, output), dataset, from_logits=from_logits
     ):
         total.update(y, y_pred, sample_weight=sample_weight, mask=mask)
     return total.result()

@@ -16,6 +16,7 @@ from ls_keras.calibration.host_examples import to_host
 from ls_keras.calibration.host_top_label import TopLabels, read_top_labels
 from ls_keras.calibration.metric import CalibrationMetric
 from ls_keras.calibration.probabilities import Examples, class_labels, probabilities, top_label
+from ls_keras.calibration.row_chunks import sum_over_rows
 from ls_keras.concrete import concrete
 from ls_keras.targets import IgnoreClass
 
@@ -143,38 +144,48 @@ class ExpectedCalibrationError(CalibrationMetric):
         """Adds a batch with the backend's operations."""
         num_classes = examples.y_pred.shape[-1]
         labels = class_labels(examples.targets)
-        if self.classwise:
-            self.build(num_classes)
-            confidence = probabilities(examples.y_pred, from_logits=self.from_logits)
-            confidence = ops.cast(ops.reshape(confidence, (-1, num_classes)), "float32")
-            correct = ops.equal(
-                ops.reshape(labels, (-1, 1)), ops.arange(num_classes, dtype="int32")
-            )
-        else:
-            predicted, confidence = top_label(examples.y_pred, from_logits=self.from_logits)
-            confidence = ops.reshape(confidence, (-1, 1))
-            correct = ops.reshape(ops.equal(predicted, labels), (-1, 1))
+        labels = ops.reshape(labels, (-1, 1))
         if examples.weights is None:
-            weights = ops.ones_like(confidence[:, :1])
+            weights = ops.ones_like(labels, dtype="float32")
         else:
             weights = ops.reshape(examples.weights, (-1, 1))
         if examples.wrong is not None:
             # Of weight 0, it does not count: 0 · NaN would be NaN.
             wrong = ops.logical_and(ops.reshape(examples.wrong, (-1, 1)), weights != 0)
             weights = ops.where(wrong, float("nan"), weights)
-        self._add(weights, confidence, ops.cast(correct, "float32"))
+        y_pred = ops.reshape(examples.y_pred, (-1, num_classes))
+        if self.classwise:
+            self.build(num_classes)
+            # A dozen tensors of examples × classes, of a few examples at a time.
+            rows = (weights, y_pred, labels)
+            missing, sums = sum_over_rows(self._classwise_sums, rows, num_classes)
+        else:
+            predicted, confidence = top_label(y_pred, from_logits=self.from_logits)
+            correct = ops.equal(predicted[:, None], labels)
+            missing, sums = self._sums(weights, confidence[:, None], correct)
+        self._nan.assign(exact_sum.added(self._nan, missing))
+        self._bins.assign(exact_sum.added(self._bins, sums))
 
-    def _add(self, weights, confidence, correct):
-        """Adds N examples: weights `(N, 1)`; confidence, correct `(N, 1)` or `(N, K)`."""
+    def _classwise_sums(self, weights, y_pred, labels):
+        """Returns `_sums` of N examples: weights, labels `(N, 1)`; y_pred `(N, K)`."""
+        confidence = ops.cast(probabilities(y_pred, from_logits=self.from_logits), "float32")
+        classes = ops.arange(y_pred.shape[-1], dtype="int32")
+        return self._sums(weights, confidence, ops.equal(labels, classes))
+
+    def _sums(self, weights, confidence, correct):
+        """Sums N examples: weights `(N, 1)`; confidence, correct `(N, 1)` or `(N, K)`.
+
+        Returns:
+            How many count and have NaN, and the sums of the others.
+        """
         missing = ops.any(ops.isnan(confidence), axis=-1, keepdims=True)
         counted = ops.logical_and(missing, weights != 0)
-        self._nan.assign(exact_sum.added(self._nan, ops.sum(ops.cast(counted, "float32"))))
         weights = ops.where(missing, ops.zeros_like(weights), weights)
         # What does not count may be infinite, and 0 · ∞ is NaN.
         absent = ops.logical_or(missing, weights == 0)
         confidence = ops.where(absent, ops.zeros_like(confidence), confidence)
-        sums = self._histogram.sums(weights, confidence, correct)
-        self._bins.assign(exact_sum.added(self._bins, sums))
+        sums = self._histogram.sums(weights, confidence, ops.cast(correct, "float32"))
+        return ops.sum(ops.cast(counted, "float32")), sums
 
     def _add_top_labels(self, top: TopLabels):
         """Adds what NumPy has read, as `_add` does: one small tensor reaches the backend."""

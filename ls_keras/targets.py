@@ -185,6 +185,10 @@ def position_weights(values, *, valid=None, mask=None, sample_weight=None):
 
     Returns:
         A tensor of the shape of `values`, or `None` where every position weighs 1.
+
+    Raises:
+        InputError: If the shapes don't belong together or, in eager use, if a weight of a position
+            that counts is negative; in a graph it becomes NaN.
     """
     weights = None
     if sample_weight is not None:
@@ -208,6 +212,19 @@ def position_weights(values, *, valid=None, mask=None, sample_weight=None):
         if keep is not None:
             factor = ops.cast(_reshaped(as_tensor(keep, name), values, name), values.dtype)
             weights = factor if weights is None else weights * factor
+    return weights if sample_weight is None else _not_negative(weights)
+
+
+def _not_negative(weights):
+    """Returns weights that are: told in eager use, in a graph NaN where they are negative."""
+    known = concrete(weights)
+    if known is None:
+        return ops.where(weights < 0, float("nan"), weights)
+    if (known < 0).any():
+        raise InputError(
+            "Expected sample weights that are finite and not negative. "
+            f"Received: {known[known < 0].flat[0]}"
+        )
     return weights
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+import ls_keras
 from ls_base.errors import InputError
 from ls_keras.calibration import (
     Accuracy,
@@ -255,3 +256,40 @@ def test_labels_out_of_range_give_nan_where_they_count(build, traced, rng):
     assert np.isnan(traced(score, y_true, y_pred, weight))
     weight[2] = 0
     assert np.isfinite(traced(score, y_true, y_pred, weight))
+
+
+NEGATIVE = np.float32([1.0, -0.5])
+OF_TWO = {
+    "ece": lambda: ls_keras.ExpectedCalibrationError(),
+    "classwise": lambda: ls_keras.ExpectedCalibrationError(classwise=True),
+    "brier": ls_keras.BrierScore,
+    "nll": ls_keras.NegativeLogLikelihood,
+    "accuracy": ls_keras.Accuracy,
+}
+
+
+@pytest.mark.parametrize("name", list(OF_TWO))
+def test_negative_weights_are_refused(name):
+    metric, p = OF_TWO[name](), np.float32([[0.75, 0.25], [0.5, 0.5]])
+    message = "Expected sample weights that are finite and not negative. Received: -0.5"
+    for y_pred in (p, keras.ops.convert_to_tensor(p)):
+        with pytest.raises(InputError, match=message):
+            metric.update_state([0, 1], y_pred, sample_weight=NEGATIVE)
+    with pytest.raises(InputError, match=message):
+        ls_keras.reliability_curve([0, 1], p, sample_weight=NEGATIVE)
+    with pytest.raises(InputError, match=message):
+        ls_keras.equivalent_smoothing([0, 1], p, sample_weight=NEGATIVE)
+
+
+@pytest.mark.parametrize("name", list(OF_TWO))
+def test_negative_weights_poison_a_compiled_metric(name):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Identity()])
+    model.compile(loss=ls_keras.SmoothedCE(), weighted_metrics=[OF_TWO[name]()])
+    p = np.float32([[0.75, 0.25], [0.5, 0.5]])
+    if keras.config.backend() == "torch":  # never compiled
+        with pytest.raises(InputError, match="not negative"):
+            model.evaluate(p, np.array([0, 1]), sample_weight=NEGATIVE, verbose=0)
+        return
+    with pytest.warns(UserWarning, match="NaN"):
+        found = model.evaluate(p, np.array([0, 1]), sample_weight=NEGATIVE, verbose=0)
+    assert np.isnan(found[-1])

@@ -154,10 +154,11 @@ def smooth_labels(
     y_k^LS = (1 − α) y_k + α q_k
 
     Args:
-        y_true: Labels of an integer dtype `(...)`, or dense targets of a floating dtype
-            `(..., K)`.
+        y_true: With `num_classes`, labels `(...)` of any dtype; without, dense targets `(..., K)`
+            of any dtype. Of a floating dtype and K entries in the last axis, they are dense with
+            `num_classes` too. (The losses tell by the rank of the predictions.)
         alpha: The mass to take off the target, in [0, 1]. Default: 0.1.
-        num_classes: K, at least 2; needed for integer labels.
+        num_classes: K, at least 2; needed for labels.
         smoothing: See `smoothed_cross_entropy`. Default: `"uniform"`.
         ignore_class: A label id, or several, whose positions become rows of zeros. Default:
             `None`.
@@ -188,15 +189,15 @@ def smooth_labels(
     shape = tuple(tensor.shape)
     if num_classes is not None:
         num_classes = as_count(num_classes, "num_classes", 2, MAX_CLASSES)
-    if "int" in keras.backend.standardize_dtype(tensor.dtype):
-        if num_classes is None:
-            raise InputError("Expected num_classes for integer labels. Received: num_classes=None")
+    whole = "int" in keras.backend.standardize_dtype(tensor.dtype)
+    if num_classes is None:
+        if whole and not _may_be_dense(tensor):
+            raise InputError(
+                "Expected num_classes for labels, or dense targets that sum to 1 over the last "
+                f"axis. Received: num_classes=None, y_true of shape {shape}"
+            )
+    elif whole or shape[-1:] != (num_classes,):
         shape = (*shape, num_classes)
-    elif num_classes not in (None, *shape[-1:]):
-        raise InputError(
-            f"Expected dense targets of {num_classes} classes on the last axis. "
-            f"Received: y_true of shape {shape}"
-        )
     targets = read_targets(
         y_true, keras.KerasTensor(shape), ignore_class=ignore_class, one_example=True
     )
@@ -213,6 +214,12 @@ def smooth_labels(
     if targets.valid is not None:
         smoothed = ops.where(targets.valid[..., None], smoothed, 0.0)
     return ops.cast(smoothed, dtype)
+
+
+def _may_be_dense(whole) -> bool:
+    """Returns whether integers `(..., K)` are rows of probabilities, as one-hot targets are."""
+    known = concrete(whole) if len(whole.shape) else np.zeros(1)
+    return known is not None and bool((known >= 0).all() and (known.sum(-1) == 1).all())
 
 
 def _mixture(

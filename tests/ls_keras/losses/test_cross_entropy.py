@@ -406,3 +406,14 @@ def test_a_softmax_said_to_be_logits_is_warned_of():
 def test_one_prediction_a_row_is_refused():
     with pytest.raises(InputError, match=r"a row of K classes.*y_pred of shape \(3,\)"):
         smoothed(np.float32([0, 1, 1]), np.float32([0.1, 0.9, 0.8]))
+
+
+def test_smooth_labels_reads_what_the_loss_reads():
+    one_hot = np.eye(3, dtype=int)[[0, 2]]
+    expected = ops.convert_to_numpy(smooth_labels([0, 2], 0.3, 3))
+    for y_true, num_classes in ((one_hot, None), (one_hot * 1.0, None), ([0.0, 2.0], 3)):
+        made = smooth_labels(np.array(y_true), 0.3, num_classes)
+        np.testing.assert_allclose(ops.convert_to_numpy(made), expected, atol=1e-6)
+    for wrong in ([0, 2], [[1, 1, 0]], 1):
+        with pytest.raises(InputError, match="Expected num_classes for labels"):
+            smooth_labels(np.array(wrong), 0.3)

@@ -18,8 +18,8 @@ cancels and the interval becomes the plain one.
 
 import numpy as np
 
-from ls_base.errors import InputError
-
+# Their sums over units and bins are arrays.
+MAX_RESAMPLES = 10_000
 # More independent units than this add time, but nothing to the variance that is estimated.
 _MAX_UNITS = 1024
 
@@ -50,8 +50,6 @@ def error_interval(
         `(corrected, (low, high))`. With a single group there is nothing to resample: the ECE
         itself and (NaN, NaN).
     """
-    if resamples < 100:
-        raise InputError(f"Expected at least 100 resamples. Received: {resamples}")
     rng = np.random.default_rng(seed)
     total = weights.sum()
     mean_gap = np.bincount(index, gaps, num_bins) / total

@@ -1,14 +1,14 @@
 """The logits of a model: of its last layer, or of what comes before its softmax."""
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import keras
 import numpy as np
 
 from ls_base.errors import InputError
-from ls_keras.arguments import as_flag
+from ls_keras.arguments import as_flag, as_function, shown
 from ls_keras.calibration.host_examples import HostExamples, read_host_examples, to_host
 from ls_keras.keras_internals import mask_of
 from ls_keras.layers.log_probabilities import LogProbabilities
@@ -58,6 +58,12 @@ def batches(dataset) -> Iterator[tuple[Any, Any, Any]]:
     Raises:
         InputError: If the data set is endless or a batch has no targets.
     """
+    if not isinstance(dataset, keras.utils.PyDataset) and (
+        not hasattr(dataset, "__iter__") or isinstance(dataset, str | bytes | Mapping)
+    ):
+        raise InputError(
+            f"Expected a data set of batches (x, y). Received: dataset={shown(dataset)}"
+        )
     cardinality = getattr(dataset, "cardinality", None)
     if cardinality is not None and int(to_host(cardinality())) == -1:
         raise InputError("Expected a finite data set. Received: one that repeats for ever")
@@ -96,6 +102,7 @@ def predicted_batches(model, dataset, *, from_logits: bool) -> Iterator[tuple]:
         from_logits: Whether the model is said to emit logits; a softmax that can be seen at its
             end is warned of.
     """
+    as_function(model, "model")
     warn_of_softmax(model, as_flag(from_logits, "from_logits"))
     masks = None  # not known before the first batch
     for x, y, sample_weight in batches(dataset):

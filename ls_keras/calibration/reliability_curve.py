@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ls_base.errors import InputError
+from ls_keras.arguments import as_path, shown
 
 _SCHEMA = 1
 _BINS = ("counts", "confidence", "accuracy", "accuracy_low", "accuracy_high")
@@ -177,9 +178,10 @@ def _written(text: str, path: str | os.PathLike | None) -> str:
 def _read(source: str | os.PathLike, is_text) -> str:
     if isinstance(source, str) and is_text(source):
         return source
+    path = as_path(source, "source")
     try:
-        return Path(source).read_text()
+        return path.read_text()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
-            f"Expected the path of a readable file. Received: {source} ({error})"
+            f"Expected the path of a readable file. Received: {shown(str(source))} ({error})"
         ) from error

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 
 from keras import ops
 
+from ls_keras.arguments import as_function
 from ls_keras.decoding.arguments import read_arguments
 from ls_keras.decoding.hypotheses import Hypotheses, check_failed
 from ls_keras.decoding.logits import read_logits
@@ -70,11 +71,13 @@ def greedy_search(
         >>> int(found.lengths[0]), round(float(ops.exp(found.scores[0])), 3)  # .8 × .6
         (2, 0.48)
     """
+    as_function(step, "step")
     batch_size, max_length, start_token, rules = read_arguments(
         batch_size=batch_size,
         max_length=max_length,
         start_token=start_token,
         end_token=end_token,
+        pad_token=pad_token,
         min_length=min_length,
         forbidden_tokens=forbidden_tokens,
     )

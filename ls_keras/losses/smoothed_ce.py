@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from ls_keras import keras_internals
+from ls_keras.arguments import as_count, as_flag, as_tensor
 from ls_keras.losses import identifiers as smoothings
 from ls_keras.losses.conventions import check_fraction
 from ls_keras.losses.cross_entropy import losses_and_valid
@@ -65,10 +66,10 @@ class SmoothedCE(keras.losses.Loss):
         super().__init__(name=name, reduction=reduction, dtype=dtype)
         self.alpha = check_fraction(alpha, "alpha")
         self.smoothing = smoothings.get(smoothing)
-        self.from_logits = from_logits
+        self.from_logits = as_flag(from_logits, "from_logits")
         ignored_ids(ignore_class)
         self.ignore_class = ignore_class
-        self.axis = axis
+        self.axis = as_count(axis, "axis", -(2**31))
 
     def __call__(self, y_true, y_pred, sample_weight=None):
         """Computes the reduced loss; Keras's own would cast labels to the loss's dtype."""
@@ -76,7 +77,7 @@ class SmoothedCE(keras.losses.Loss):
         with keras.name_scope(self.name):
             losses, valid = self._losses(y_true, y_pred, mask)
             if sample_weight is not None:
-                sample_weight = ops.convert_to_tensor(sample_weight, dtype=self.dtype)
+                sample_weight = ops.cast(as_tensor(sample_weight, "sample_weight"), self.dtype)
                 while len(sample_weight.shape) < len(losses.shape):
                     sample_weight = ops.expand_dims(sample_weight, axis=-1)
                 # Keras multiplies a mask into it in place, which on PyTorch would change the

@@ -1,7 +1,10 @@
 """The exceptions that ls-keras raises itself, and how their messages end."""
 
 import difflib
+import errno
 from collections.abc import Iterable
+
+_SHOWN, _REASON = 80, 200  # characters
 
 
 class LsKerasError(Exception):
@@ -32,6 +35,39 @@ class FileError(LsKerasError, OSError):
     """
 
 
+def shown(value: object) -> str:
+    """Returns a value as the end of an error shows it: its `repr` on one line, cut if it is long.
+
+    Args:
+        value: What was received.
+
+    Example:
+    >>> shown("a" * 1000)[-24:]
+    'aaaa… (1,002 characters)'
+    """
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(text):,} characters)"
+
+
+def reason(error: BaseException) -> str:
+    """Returns what somebody else's exception says, as the end of an error: one short line.
+
+    Args:
+        error: Of the system, without the path, which our message names; or of any library.
+
+    Example:
+    >>> reason(OSError(28, "No space left on device", "a.json"))
+    'No space left on device'
+    >>> reason(KeyError())
+    'KeyError'
+    """
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror + (" (a circle of links)" if error.errno == errno.ELOOP else "")
+    line = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    text = "".join(letter if letter.isprintable() else "?" for letter in line)
+    return (text if len(text) <= _REASON else f"{text[:_REASON]}…") or type(error).__name__
+
+
 def near(received: str, known: Iterable[str]) -> str:
     """Returns the end of an error message: near matches, all that is known, what was received.
 
@@ -48,6 +84,6 @@ def near(received: str, known: Iterable[str]) -> str:
     end = received.rpartition(".")[2]
     matches = difflib.get_close_matches(received, known, n=3)
     matches += [by_end[m] for m in difflib.get_close_matches(end, by_end, n=3)]
-    shown = list(dict.fromkeys(matches)) or known
+    names = list(dict.fromkeys(matches)) or known
     label = "Near matches" if matches else "Known"
-    return f"{label}: {', '.join(shown)}. Received: {received!r}"
+    return f"{label}: {', '.join(names)}. Received: {shown(received)}"

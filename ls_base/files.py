@@ -117,20 +117,13 @@ def sync(path: Path) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Writes JSON with a final newline, whole or not at all."""
+    write_bytes(path, json_bytes(value))
+
+
+def json_bytes(value: Any) -> bytes:
+    """Returns a value as the JSON that `write_json` writes."""
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=True)
-    write_bytes(path, (text + "\n").encode())
-
-
-def read_json(path: Path) -> Any:
-    """Reads JSON.
-
-    Raises:
-        FileError: If the file is missing or not JSON.
-    """
-    try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise FileError(f"Expected a JSON file at {path}. Received: {error}") from error
+    return (text + "\n").encode()
 
 
 @contextlib.contextmanager

@@ -17,6 +17,7 @@ import numpy as np
 from keras import ops
 
 from ls_base.errors import InputError
+from ls_keras.concrete import tensor_of
 
 _SHOWN = 80  # characters of a value in a message
 INT32 = 2**31 - 1  # what sizes and ids of tensors can be, at most
@@ -63,7 +64,7 @@ def as_tensor(value, name: str):
                 array = array.astype(keras.config.floatx())  # as Keras reads Python's numbers
             return ops.convert_to_tensor(array)
     try:
-        tensor = ops.convert_to_tensor(value)
+        tensor = tensor_of(value)
         dtype = keras.backend.standardize_dtype(tensor.dtype)
     except Exception as error:  # each backend has its own for what it can't convert
         raise _no_numbers(value, name) from error

@@ -76,12 +76,13 @@ def warn_of_softmax(model, from_logits: bool) -> None:
             _warn(found.made_by)
 
 
-def recovered_logits(y_pred, from_logits: bool) -> tuple[Any, bool]:
-    """Finds the logits that a softmax output came from, where Keras or TensorFlow kept them.
+def recovered_logits(y_pred, from_logits: bool, axis: int = -1) -> tuple[Any, bool]:
+    """Finds the logits that a softmax output came from, where Keras or the backend kept them.
 
     Args:
         y_pred: A tensor.
         from_logits: What it is said to be.
+        axis: Of the classes.
 
     Returns:
         Logits, and true; or what came in.
@@ -89,13 +90,7 @@ def recovered_logits(y_pred, from_logits: bool) -> tuple[Any, bool]:
     Warns:
         UserWarning: If it is said to be logits, and isn't.
     """
-    logits = logits_before_softmax(y_pred)
-    if logits is None and keras.config.backend() == "tensorflow":
-        import tensorflow as tf
-
-        is_traced = tf.is_tensor(y_pred) and not isinstance(y_pred, tf.__internal__.EagerTensor)
-        if is_traced and y_pred.op.type == "Softmax":
-            logits = y_pred.op.inputs[0]
+    logits = None if isinstance(y_pred, keras.KerasTensor) else logits_before_softmax(y_pred, axis)
     if logits is None:
         return y_pred, from_logits
     if from_logits:

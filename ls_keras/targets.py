@@ -8,6 +8,7 @@ there, what is wrong makes the result NaN, on every backend alike.
 """
 
 import math
+import numbers
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -187,26 +188,39 @@ def position_weights(values, *, valid=None, mask=None, sample_weight=None):
     """
     weights = None
     if sample_weight is not None:
-        weights = ops.cast(as_tensor(sample_weight, "sample_weight"), values.dtype)
-        if len(weights.shape) == len(values.shape) + 1 and weights.shape[-1] == 1:
-            weights = ops.squeeze(weights, axis=-1)
-        shape = tuple(values.shape)
-        while len(weights.shape) < len(shape):
-            weights = ops.expand_dims(weights, axis=-1)
-        fits = len(weights.shape) == len(shape) and all(
-            w is None or w == 1 or v is None or w == v
-            for w, v in zip(weights.shape, shape, strict=True)
-        )
-        if not fits:
-            raise InputError(
-                f"Expected sample_weight of shape {shape} or of its leading axes. "
-                f"Received: sample_weight of shape {tuple(weights.shape)}"
-            )
+        weights = ops.cast(read_weights(sample_weight, tuple(values.shape)), values.dtype)
         weights = ops.broadcast_to(weights, ops.shape(values))
     for name, keep in (("valid", valid), ("mask", mask)):
         if keep is not None:
             factor = ops.cast(_reshaped(as_tensor(keep, name), values, name), values.dtype)
             weights = factor if weights is None else weights * factor
+    return weights
+
+
+def read_weights(sample_weight, shape: tuple):
+    """Returns sample weights as a tensor of as many axes as `shape`, of 1 where they are fewer.
+
+    Args:
+        sample_weight: Numbers of that shape or of its leading axes; a last axis of 1 more will do.
+        shape: What is weighted.
+
+    Raises:
+        InputError: If they don't fit.
+    """
+    weights = as_tensor(sample_weight, "sample_weight")
+    if len(weights.shape) == len(shape) + 1 and weights.shape[-1] == 1:
+        weights = ops.squeeze(weights, axis=-1)
+    while len(weights.shape) < len(shape):
+        weights = ops.expand_dims(weights, axis=-1)
+    fits = len(weights.shape) == len(shape) and all(
+        w is None or w == 1 or n is None or w == n
+        for w, n in zip(weights.shape, shape, strict=True)
+    )
+    if not fits:
+        raise InputError(
+            f"Expected sample_weight of shape {shape} or of its leading axes. "
+            f"Received: sample_weight of shape {tuple(weights.shape)}"
+        )
     return weights
 
 
@@ -221,20 +235,30 @@ def ignored_ids(ignore_class: IgnoreClass) -> tuple[int, ...]:
     """Returns `ignore_class` as a tuple of ids, empty for `None`."""
     if ignore_class is None:
         return ()
-    several = isinstance(ignore_class, Sequence | np.ndarray) and not isinstance(ignore_class, str)
-    ids = tuple(
-        np.ravel(ignore_class)
-        if isinstance(ignore_class, np.ndarray)
-        else ignore_class
-        if several
-        else (ignore_class,)
-    )
+    if isinstance(ignore_class, np.ndarray):
+        ignore_class = ignore_class.ravel().tolist()
+    several = isinstance(ignore_class, Sequence) and not isinstance(ignore_class, str)
+    ids = tuple(ignore_class) if several else (ignore_class,)
     if not all(isinstance(i, int | np.integer) and not isinstance(i, bool) for i in ids):
         raise InputError(
             "Expected ignore_class to be an integer, several, or None. "
             f"Received: {shown(ignore_class)}"
         )
-    return tuple(int(i) for i in ids)
+    return tuple(int(i) for i in ids)  # type: ignore[arg-type]
+
+
+def plain_ignore_class(ignore_class: IgnoreClass) -> int | list[int] | tuple[int, ...] | None:
+    """Returns `ignore_class` with Python's integers in place of NumPy's, which JSON doesn't hold.
+
+    Raises:
+        InputError: If it holds anything but integers.
+    """
+    ids = ignored_ids(ignore_class)
+    if ignore_class is None:
+        return None
+    if isinstance(ignore_class, numbers.Integral):
+        return ids[0]
+    return list(ids) if isinstance(ignore_class, list) else ids
 
 
 def _check_dense(dense) -> None:

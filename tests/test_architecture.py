@@ -21,8 +21,8 @@ from import_graph import (
     modules_below,
     private_names,
 )
-from ls_base.files import write_json
 from lsk_engine.runs.run_directory import RunDirectory
+from stored_files import CONFIG, history, metrics
 
 ROOT = Path(__file__).parents[1]
 HEAVY = ("tensorflow", "keras", "keras_hub", "jax", "torch", "scipy", "matplotlib", "pandas")
@@ -271,12 +271,10 @@ def test_contract_settings_and_registry_do_not_wait_for_a_framework(tmp_path):
 def finished_run(tmp_path_factory) -> Path:
     """A run directory as a finished training leaves it, weights excepted."""
     path = tmp_path_factory.mktemp("runs") / "run"
-    run = RunDirectory.create(path, {"task": "translation", "preset": "cldr-small"})
-    run.append_history({"step": 1, "epoch": 1, "train": {"loss": 1.0}, "validation": {"nll": 1.0}})
+    run = RunDirectory.create(path, CONFIG)
+    run.append_history(history(1))
     scores = {"nll": 1.0, "perplexity": 2.7, "accuracy": 0.5, "loss": 1.0}
-    results = {"schema": 1, "run": str(path), "task": "translation", "alpha": 0.1, "seconds": 1.0}
-    results |= {"calibrated": False, "labels": {}, "signatures": {}, "notes": [], "test": scores}
-    write_json(run.metrics_file, results)
+    run.write_json(run.metrics_file, metrics(test=scores))
     return path
 
 

@@ -98,12 +98,14 @@ def installed(wheel) -> Path:
     return target
 
 
+@pytest.mark.slow
 def test_the_wheel_holds_every_module(wheel):
     with zipfile.ZipFile(wheel) as archive:
         modules = {name for name in archive.namelist() if name.endswith(".py")}
     assert modules == set(files_of_the_tree())
 
 
+@pytest.mark.slow
 def test_the_wheel_is_what_runs(installed, tmp_path):
     code = (
         "import ls_keras, lsk, lsk_translation\n"
@@ -114,6 +116,7 @@ def test_the_wheel_is_what_runs(installed, tmp_path):
     assert [Path(file).parents[1] for file in done.stdout.split()] == [installed] * 3
 
 
+@pytest.mark.slow
 def test_the_wheel_trains_outside_the_checkout(installed, tmp_path):
     pairs = [
         (f"the {w} {t} and the {v} {s}", f"{W} {T} und {V} {S}")

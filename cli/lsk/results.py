@@ -43,7 +43,7 @@ def table(results: Mapping[str, Any]) -> str:
         labels[f"{name}_low"], labels[f"{name}_high"] = INTERVAL
     rows = [x for n in results["labels"] for x in (n, f"{n}_low", f"{n}_high")] + list(COMMON)
     names = [n for n in rows if any(n in results[s] for s in splits)]
-    width = max(len(labels.get(n, n)) for n in names)
+    width = max((len(labels.get(n, n)) for n in names), default=0)
     head = f"α = {results['alpha']:g}" + ", calibrated" * results.get("calibrated", False)
     lines = [f"{head:{width}}" + "".join(f"  {s:>12}" for s in splits)]
     for name in names:

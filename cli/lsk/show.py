@@ -16,13 +16,13 @@ from lsk.results import show as show_results
 @options.as_json
 def show(run: Path, as_json: bool) -> None:
     """Show the configuration, history and scores of RUN; reads files only."""
-    from ls_base.files import read_json
+    from ls_base.reading import is_there
     from lsk_engine.runs.run_directory import RunDirectory
 
     directory = RunDirectory.open(run)
     config = directory.read_config()
     history = directory.read_history()
-    metrics = read_json(directory.metrics_file) if directory.metrics_file.exists() else None
+    metrics = directory.read_metrics().to_dict() if is_there(directory.metrics_file) else None
     if as_json:
         whole = {"config": config, "history": history, "metrics": metrics}
         click.echo(json.dumps(whole, ensure_ascii=False))

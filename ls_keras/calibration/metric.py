@@ -6,7 +6,7 @@ import keras
 
 from ls_keras.arguments import as_flag
 from ls_keras.calibration.probabilities import Examples, read_examples, warn_of_wrong
-from ls_keras.targets import IgnoreClass, ignored_ids
+from ls_keras.targets import IgnoreClass, plain_ignore_class
 
 
 class CalibrationMetric(keras.metrics.Metric):
@@ -35,9 +35,8 @@ class CalibrationMetric(keras.metrics.Metric):
         self, *, from_logits: bool = False, ignore_class: IgnoreClass = None, name=None, dtype=None
     ):
         super().__init__(name=name, dtype=dtype)
-        ignored_ids(ignore_class)
         self.from_logits = as_flag(from_logits, "from_logits")
-        self.ignore_class = ignore_class
+        self.ignore_class = plain_ignore_class(ignore_class)
         self._told = False
 
     def update_state(self, y_true, y_pred, sample_weight=None):

@@ -12,9 +12,12 @@ from typing import Any
 import numpy as np
 
 from ls_base.errors import InputError
+from ls_base.reading import read_bytes
+from ls_base.records import decode_record
 from ls_keras.arguments import as_path, shown
 
 _SCHEMA = 1
+_MOST_BYTES = 1 << 26
 _BINS = ("counts", "confidence", "accuracy", "accuracy_low", "accuracy_high")
 
 
@@ -73,11 +76,10 @@ class ReliabilityCurve:
         """
         text = _read(source, is_text=lambda text: text.lstrip().startswith("{"))
         try:
-            content = json.loads(text)
-            if content.pop("schema") != _SCHEMA:
-                raise ValueError("another schema")
+            content = decode_record(text.encode(), dict[str, Any], "the text", schema=_SCHEMA)
+            del content["schema"]
             return cls(**{name: _nan(name, value) for name, value in content.items()})
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (OSError, ValueError, TypeError, KeyError) as error:
             raise InputError(
                 f"Expected the JSON of a reliability curve. Received: {text[:60]!r} ({error})"
             ) from error
@@ -119,7 +121,7 @@ class ReliabilityCurve:
             columns["edges"].append(float(rows[-1]["edge_high"]))
             columns.update({name: json.loads(value) for name, value in scalars.items()})
             return cls(**{name: _nan(name, value) for name, value in columns.items()})
-        except (ValueError, TypeError, KeyError, IndexError) as error:
+        except (ValueError, TypeError, KeyError, IndexError, RecursionError, csv.Error) as error:
             raise InputError(
                 f"Expected the CSV of a reliability curve. Received: {text[:60]!r} ({error})"
             ) from error
@@ -180,7 +182,7 @@ def _read(source: str | os.PathLike, is_text) -> str:
         return source
     path = as_path(source, "source")
     try:
-        return path.read_text()
+        return read_bytes(path, most=_MOST_BYTES).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
             f"Expected the path of a readable file. Received: {shown(str(source))} ({error})"

@@ -154,8 +154,7 @@ def fit_vector_scaling(
         ece_after=float(np.abs(bins[1] - bins[2]).sum() / bins[0].sum()),
         num_examples=len(examples),
         iterations=int(best.nit),
-        # L-BFGS may stop where float64 shows no descent any more, which is an end as well.
-        converged=bool(np.abs(best.jac).max() <= 10 * tolerance),
+        converged=bool(np.abs(best.jac).max() <= tolerance),
     )
 
 

@@ -42,6 +42,10 @@ class WeightedMean(CalibrationMetric):
         self._total.assign(exact_sum.added(self._total, ops.sum(values)))
         self._weight.assign(exact_sum.added(self._weight, ops.sum(weights)))
 
+    def mean(self):
+        """Returns the weighted mean so far, a float32 scalar; NaN before the first example."""
+        return exact_sum.value(self._total) / exact_sum.value(self._weight)
+
     def result(self):
         """Returns the weighted mean so far, a scalar; NaN before the first example.
 
@@ -49,8 +53,7 @@ class WeightedMean(CalibrationMetric):
             UserWarning: In eager use, if a compiled step met what it should not have.
         """
         self.tell_if_wrong(self._total)
-        mean = exact_sum.value(self._total) / exact_sum.value(self._weight)
-        return ops.cast(mean, self.dtype)
+        return ops.cast(self.mean(), self.dtype)
 
     def reset_state(self):
         """Forgets everything.

@@ -54,6 +54,7 @@ class ModelSearch(abc.ABC):
 
     Attributes:
         shortest: The length that examples are padded to, at least; an even number.
+        most_positions: Rows times padded length of a batch, at most; `None`: any number.
         pad_token: Stands behind the end; is never found.
         start_token: Stands before the first token; is never found.
         end_token: Ends a hypothesis.
@@ -63,6 +64,7 @@ class ModelSearch(abc.ABC):
     """
 
     shortest: ClassVar[int]
+    most_positions: ClassVar[int | None] = None
     pad_token: ClassVar[int]
     start_token: ClassVar[int]
     end_token: ClassVar[int]
@@ -180,7 +182,10 @@ class ModelSearch(abc.ABC):
         found: list[Found] = [[] for _ in sizes]
         done = 0
         for size, rows, filled in padded_batches(
-            sizes, self.config.batch_size, shortest=self.shortest
+            sizes,
+            self.config.batch_size,
+            shortest=self.shortest,
+            most_positions=self.most_positions,
         ):
             of_rows = self.search(*inputs(filled, size), temperature=temperature)
             for row, hypotheses in zip(rows, of_rows, strict=False):

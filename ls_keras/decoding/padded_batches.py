@@ -13,7 +13,7 @@ class PaddedBatch(NamedTuple):
         size: What they are padded to.
         rows: Their numbers.
         filled: The same, filled up with the first of them to the number of rows that all batches
-            have: each number would be a program of its own.
+            of this size have: each number would be a program of its own.
     """
 
     size: int
@@ -22,7 +22,11 @@ class PaddedBatch(NamedTuple):
 
 
 def padded_batches(
-    sizes: Sequence[int] | np.ndarray, batch_size: int, *, shortest: int
+    sizes: Sequence[int] | np.ndarray,
+    batch_size: int,
+    *,
+    shortest: int,
+    most_positions: int | None = None,
 ) -> Iterator[PaddedBatch]:
     """Yields batches of examples of one padded length each, the shortest first.
 
@@ -32,6 +36,8 @@ def padded_batches(
         sizes: Ints `(n,)`: how long each example is.
         batch_size: Rows of a batch, at most; n, if that is less.
         shortest: See `padded_size`.
+        most_positions: Rows times padded length of a batch, at most, as far as one row has fewer;
+            `None`: any number.
 
     Example:
         >>> from ls_keras.decoding.padded_batches import padded_batches
@@ -44,9 +50,12 @@ def padded_batches(
     batch_size = min(batch_size, max(len(padded), 1))
     for size in np.unique(padded):
         rows_of_size = np.flatnonzero(padded == size)
-        for start in range(0, len(rows_of_size), batch_size):
-            rows = rows_of_size[start : start + batch_size]
-            filling = np.repeat(rows[:1], batch_size - len(rows))
+        count = batch_size
+        if most_positions is not None:
+            count = min(batch_size, max(1, most_positions // int(size)))
+        for start in range(0, len(rows_of_size), count):
+            rows = rows_of_size[start : start + count]
+            filling = np.repeat(rows[:1], count - len(rows))
             yield PaddedBatch(int(size), rows, np.concatenate([rows, filling]))
 
 

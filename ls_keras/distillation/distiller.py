@@ -12,7 +12,7 @@ from ls_keras.arguments import as_flag, shown
 from ls_keras.distillation.loss import Objective, losses_and_valid
 from ls_keras.losses import identifiers as smoothings
 from ls_keras.model_output import OTHER, SOFTMAX, UNKNOWN, model_output
-from ls_keras.targets import IgnoreClass
+from ls_keras.targets import IgnoreClass, plain_ignore_class
 
 TEACHER_LOGITS = "teacher_logits"
 # How layers are called that change images at random in training.
@@ -146,6 +146,13 @@ class Distiller(keras.Model):
             )
         super().compile(optimizer=optimizer, loss=None, **kwargs)
 
+    def compile_from_config(self, config: dict):
+        """Compiles as `compile` was called before saving; see `keras.Model.compile_from_config`."""
+        # Keras's own does nothing where compile is overridden.
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        if self.built:
+            self.optimizer.build(self.trainable_variables)
+
     def call(self, inputs, training=False):
         """Returns the student's logits; in training the teacher's as well, of the same view."""
         inputs, z_teacher = self._split(inputs)
@@ -173,11 +180,7 @@ class Distiller(keras.Model):
             if z_teacher is None:
                 z_teacher = self.teacher(inputs, training=False)
         mask = keras_internals.mask_of(z)
-        losses, valid = losses_and_valid(y, z, z_teacher, self.objective, mask)
-        if sample_weight is not None:
-            sample_weight = ops.convert_to_tensor(sample_weight, dtype=losses.dtype)
-            while len(sample_weight.shape) < len(losses.shape):
-                sample_weight = ops.expand_dims(sample_weight, axis=-1)
+        losses, valid = losses_and_valid(y, z, z_teacher, self.objective, mask, sample_weight)
         if mask is not None and valid is not None:
             mask = ops.logical_and(mask, valid)
         total = keras_internals.reduced(
@@ -210,7 +213,7 @@ class Distiller(keras.Model):
     def get_config(self) -> dict:
         """Returns the arguments of the constructor, as JSON holds them."""
         objective = vars(self.objective)
-        ids = self.objective.ignore_class
+        ids = plain_ignore_class(self.objective.ignore_class)
         return {
             "name": self.name,
             "dtype": keras.saving.serialize_keras_object(self.dtype_policy),
@@ -218,7 +221,7 @@ class Distiller(keras.Model):
             "teacher": keras.saving.serialize_keras_object(self.teacher),
             **objective,
             "smoothing": smoothings.serialize(self.objective.smoothing),
-            "ignore_class": ids if ids is None or isinstance(ids, int) else list(ids),
+            "ignore_class": list(ids) if isinstance(ids, tuple) else ids,
             "from_logits": self.from_logits,
             "teacher_view": self.teacher_view,
             "reduction": self.reduction,

@@ -140,7 +140,9 @@ def check_temperature(value, name: str) -> float:
     return as_number(value, name, low=0, above=True)
 
 
-def losses_and_valid(y_true, student_logits, teacher_logits, objective: Objective, mask=None):
+def losses_and_valid(
+    y_true, student_logits, teacher_logits, objective: Objective, mask=None, sample_weight=None
+):
     """Returns the losses `(...)` and which of them count, for the `Distiller`.
 
     Args:
@@ -149,6 +151,8 @@ def losses_and_valid(y_true, student_logits, teacher_logits, objective: Objectiv
         teacher_logits: See `distillation_loss`.
         objective: The options.
         mask: Boolean tensor `(...)` or `None`; see `ls_keras.losses.cross_entropy`.
+        sample_weight: Tensor of the shape of the losses, or of its leading axes, or `None`; see
+            there.
 
     Returns:
         Losses, and a Boolean tensor `(...)` or `None`.
@@ -180,6 +184,7 @@ def losses_and_valid(y_true, student_logits, teacher_logits, objective: Objectiv
             ignore_class=objective.ignore_class,
             axis=-1,
             mask=mask,
+            sample_weight=sample_weight,
         )
         losses = (1 - beta) * from_labels
     if beta:

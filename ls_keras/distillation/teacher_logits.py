@@ -1,16 +1,20 @@
 """A teacher's logits over a data set, computed once and kept on disk."""
 
-import dataclasses
+import hashlib
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import keras
+import msgspec
 import numpy as np
 
+from ls_base.arrays import Array, open_npy
 from ls_base.errors import InputError
-from ls_base.files import new_folder, read_json, write_json, writing
+from ls_base.files import new_folder, write_json, writing
+from ls_base.reading import is_regular, open_regular
+from ls_base.records import Count, Record, read_record
 from ls_keras.arguments import as_array, as_choice, as_count, as_function, as_path, shown
 from ls_keras.distillation.fingerprint import (
     ArrayExamples,
@@ -29,6 +33,7 @@ from ls_keras.distillation.logits_writer import (
 
 SCHEMA = 1
 MANIFEST_FILE, COUNTS_FILE = "teacher-logits.json", "counts.npy"
+_FILES = (LOGITS_FILE, CLASSES_FILE, REST_FILE, COUNTS_FILE)
 
 
 class TeacherLogits:
@@ -70,22 +75,20 @@ class TeacherLogits:
     ```
     """
 
-    def __init__(self, directory: Path, manifest: Mapping[str, Any], counts: np.ndarray):
+    def __init__(self, directory: Path, manifest: "_Manifest", counts: np.ndarray):
         self.directory = directory
-        self.num_classes: int = manifest["num_classes"]
-        self.top_k: int | None = manifest["top_k"]
-        self.ignore_class: int | None = manifest["ignore_class"]
-        self._shape = tuple(manifest["shape"]) if manifest["shape"] is not None else None
+        self.num_classes, self.top_k = manifest.num_classes, manifest.top_k
+        self.ignore_class, self._shape = manifest.ignore_class, manifest.shape
         self._offsets = _offsets(counts)
-        try:
-            self._logits = np.load(directory / LOGITS_FILE, mmap_mode="r", allow_pickle=False)
-            if self.top_k is not None:
-                self._classes = np.load(directory / CLASSES_FILE, mmap_mode="r")
-                self._rest = np.load(directory / REST_FILE, mmap_mode="r")
-        except (OSError, ValueError) as error:
-            raise InputError(
-                f"Expected readable teacher's logits in {directory}. Received: {error}"
-            ) from error
+        positions, width = int(self._offsets[-1]), self.top_k or self.num_classes
+
+        def stored(name: str, kinds: str, *shape: int) -> np.ndarray:
+            return open_npy(directory / name, Array(kinds, shape), error=InputError)
+
+        self._logits = stored(LOGITS_FILE, "f", positions, width)
+        if self.top_k is not None:
+            self._classes = stored(CLASSES_FILE, "i", positions, width)
+            self._rest = stored(REST_FILE, "f", positions)
 
     @classmethod
     def compute(
@@ -189,17 +192,17 @@ class TeacherLogits:
             writer = LogitsWriter(folder, offsets, top_k, np.dtype(dtype))
             run_teacher(writer, teacher, batches, ignore_class, progress)
             alike = (examples.counts == examples.counts[0]).all()
-            manifest = {
-                "schema": SCHEMA,
-                "data": dataclasses.asdict(examples.data),
-                "teacher": teacher_id or fingerprint_model(teacher),
-                "num_classes": writer.num_classes,
-                "top_k": top_k,
-                "ignore_class": ignore_class,
-                "shape": writer.shape if alike else None,
-            }
             np.save(folder / COUNTS_FILE, examples.counts)
-            write_json(folder / MANIFEST_FILE, manifest)
+            manifest = _Manifest(
+                data=examples.data,
+                teacher=teacher_id or fingerprint_model(teacher),
+                num_classes=writer.num_classes,
+                top_k=top_k,
+                ignore_class=ignore_class,
+                shape=tuple(writer.shape) if alike and writer.shape is not None else None,
+                sha256={file.name: _sha256(file) for file in sorted(folder.iterdir())},
+            )
+            write_json(folder / MANIFEST_FILE, {"schema": SCHEMA, **manifest.to_dict()})
         return cls(path, manifest, examples.counts)
 
     @classmethod
@@ -226,27 +229,30 @@ class TeacherLogits:
             raise InputError(
                 f"Expected a teacher that is a Keras model, or its name. Received: {shown(teacher)}"
             )
-        if not (path / MANIFEST_FILE).is_file():
+        if not is_regular(path / MANIFEST_FILE):
             raise InputError(
                 f"Expected a folder that TeacherLogits.compute made. Received: {path}, without "
                 f"{MANIFEST_FILE}"
             )
-        manifest = read_json(path / MANIFEST_FILE)
-        if manifest.get("schema") != SCHEMA:
-            raise InputError(f"Expected teacher's logits of schema {SCHEMA}. Received: {path}")
+        manifest = read_record(path / MANIFEST_FILE, _Manifest, schema=SCHEMA, error=InputError)
         if teacher is not None:
             identity = teacher if isinstance(teacher, str) else fingerprint_model(teacher)
-            if identity != manifest["teacher"]:
+            if identity != manifest.teacher:
                 raise InputError(
                     f"Expected the teacher that the logits in {path} are of, "
-                    f"{manifest['teacher'][:12]}…. Received: another, {identity[:12]}…"
+                    f"{manifest.teacher[:12]}…. Received: another, {identity[:12]}…"
                 )
-        ignore_class = manifest["ignore_class"]
+        for name, sha256 in (manifest.sha256 or {}).items():
+            if name in _FILES and _sha256(path / name) != sha256:
+                raise InputError(
+                    f"Expected {path / name} as it was computed; remove the folder, and compute "
+                    "the logits again. Received: another"
+                )
         if callable(examples):
-            known = examples(ignore_class)
+            known = examples(manifest.ignore_class)
         else:
-            known = fingerprint_examples(_as_arrays(examples), ignore_class)
-        _check_data(DataFingerprint(**manifest["data"]), known.data, path)
+            known = fingerprint_examples(_as_arrays(examples), manifest.ignore_class)
+        _check_data(manifest.data, known.data, path)
         return cls(path, manifest, known.counts)
 
     def __len__(self) -> int:
@@ -305,6 +311,23 @@ class TeacherLogits:
             logits, self._classes[at].astype(np.int64), self._logits[at].astype(np.float32), -1
         )
         return logits.astype(np.float32, copy=False)
+
+
+class _Manifest(Record, frozen=True):
+    """`teacher-logits.json`."""
+
+    data: DataFingerprint
+    teacher: str
+    num_classes: Annotated[int, msgspec.Meta(ge=2, le=2**31)]
+    top_k: Annotated[int, msgspec.Meta(ge=1, le=2**31)] | None
+    ignore_class: int | None
+    shape: tuple[Count, ...] | None
+    sha256: dict[str, str] | None = None  # of the other files; there was none at first
+
+
+def _sha256(file: Path) -> str:
+    with open_regular(file, error=InputError) as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def _as_arrays(examples: tuple[Any, Any]) -> ArrayExamples:

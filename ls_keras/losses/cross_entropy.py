@@ -1,5 +1,7 @@
 """Smoothed cross-entropy and smoothed targets, as functions."""
 
+import numbers
+
 import keras
 import numpy as np
 from keras import ops
@@ -12,12 +14,13 @@ from ls_keras.losses.closed_form import Mixture, dense_cross_entropy, label_cros
 from ls_keras.losses.conventions import check_fraction
 from ls_keras.losses.smoothing import Spread
 from ls_keras.model_output import recovered_logits
-from ls_keras.targets import IgnoreClass, Targets, poisoned, read_targets
+from ls_keras.targets import IgnoreClass, Targets, poisoned, read_targets, read_weights
 
 # How far below 0 a probability may lie: rounding.
 _BELOW = -1e-3
 
 
+@keras.saving.register_keras_serializable(package="ls_keras")
 def smoothed_cross_entropy(
     y_true,
     y_pred,
@@ -86,7 +89,16 @@ def smoothed_cross_entropy(
 
 
 def losses_and_valid(
-    y_true, y_pred, alpha, smoothing, *, from_logits, ignore_class, axis, mask=None
+    y_true,
+    y_pred,
+    alpha,
+    smoothing,
+    *,
+    from_logits,
+    ignore_class,
+    axis,
+    mask=None,
+    sample_weight=None,
 ):
     """Returns the losses `(...)` and which of them count, for `SmoothedCE`.
 
@@ -100,16 +112,21 @@ def losses_and_valid(
         axis: See `smoothed_cross_entropy`.
         mask: Boolean tensor `(...)` or `None`; a masked position is nobody's neighbor, but still
             has a loss, as in Keras.
+        sample_weight: Tensor of the shape of the losses, or of its leading axes, or `None`; a
+            position of weight 0 is nobody's neighbor either.
 
     Returns:
         Losses, and a Boolean tensor `(...)` or `None`.
     """
     y_pred = as_tensor(y_pred, "y_pred")
-    z, from_logits = recovered_logits(y_pred, as_flag(from_logits, "from_logits"))
+    _check_axis(axis, len(y_pred.shape))
+    z, from_logits = recovered_logits(y_pred, as_flag(from_logits, "from_logits"), axis)
     z = ops.cast(z, keras.backend.result_type(z.dtype, "float32"))
     y_true, z = _classes_last(y_true, z, axis)
     targets = read_targets(y_true, z, ignore_class=ignore_class)
-    mixture = _mixture(targets, alpha, smoothing, z, mask)
+    if sample_weight is not None:
+        sample_weight = read_weights(sample_weight, tuple(z.shape[:-1]))
+    mixture = _mixture(targets, alpha, smoothing, z, mask, sample_weight)
     if not from_logits:
         z = _checked_probabilities(z, targets.valid, mask)
         epsilon = keras.config.epsilon()
@@ -185,7 +202,7 @@ def smooth_labels(
     targets = read_targets(
         y_true, keras.KerasTensor(shape), ignore_class=ignore_class, one_example=True
     )
-    mixture = _mixture(targets, alpha, smoothing, keras.KerasTensor(shape, dtype="float32"), None)
+    mixture = _mixture(targets, alpha, smoothing, keras.KerasTensor(shape, dtype="float32"))
     if targets.dense is not None:
         smoothed = ops.cast(targets.dense, "float32") * (1 - alpha)
     else:
@@ -200,12 +217,16 @@ def smooth_labels(
     return ops.cast(smoothed, dtype)
 
 
-def _mixture(targets: Targets, alpha: float, smoothing, z, mask) -> Mixture:
+def _mixture(
+    targets: Targets, alpha: float, smoothing, z, mask=None, sample_weight=None
+) -> Mixture:
     """Joins the target and the smoothing into the classes and the prior that get mass."""
     valid = targets.valid
-    if mask is not None and targets.labels is not None:
-        mask = ops.reshape(ops.cast(mask, "bool"), ops.shape(targets.labels))
-        valid = mask if valid is None else ops.logical_and(valid, mask)
+    if targets.labels is not None:
+        for keep in (mask, sample_weight):
+            if keep is not None:
+                keep = _on_positions(ops.not_equal(keep, 0), targets.labels)
+                valid = keep if valid is None else ops.logical_and(valid, keep)
     num_classes = z.shape[-1]
     if num_classes is None:
         raise InputError(
@@ -220,6 +241,16 @@ def _mixture(targets: Targets, alpha: float, smoothing, z, mask) -> Mixture:
         ids = ops.concatenate([ids, spread.ids], axis=-1)
         weights = ops.concatenate([weights, alpha * spread.weights], axis=-1)
     return Mixture(ids, weights, alpha, spread.prior)
+
+
+def _on_positions(keep, labels):
+    """Gives Booleans `(...)`, of leading axes or with a last axis of 1, the shape of the labels."""
+    rank = len(labels.shape)
+    if len(keep.shape) == rank + 1 and keep.shape[-1] == 1:
+        keep = ops.squeeze(keep, axis=-1)
+    while len(keep.shape) < rank:
+        keep = ops.expand_dims(keep, axis=-1)
+    return ops.broadcast_to(keep, ops.shape(labels))
 
 
 def _checked_probabilities(p, valid, mask):
@@ -246,11 +277,15 @@ def _checked_probabilities(p, valid, mask):
 
 def _classes_last(y_true, z, axis: int):
     rank = len(z.shape)
-    if isinstance(axis, bool) or not isinstance(axis, int) or not -rank <= axis < rank:
-        raise InputError(f"Expected axis in [{-rank}, {rank}). Received: axis={shown(axis)}")
     if axis % rank == rank - 1:
         return y_true, z
     y_true = as_tensor(y_true, "y_true")
     if len(y_true.shape) == rank:
         y_true = ops.moveaxis(y_true, axis, -1)
     return y_true, ops.moveaxis(z, axis, -1)
+
+
+def _check_axis(axis: int, rank: int) -> None:
+    whole = isinstance(axis, numbers.Integral) and not isinstance(axis, bool)
+    if not whole or not -rank <= axis < rank:
+        raise InputError(f"Expected axis in [{-rank}, {rank}). Received: axis={shown(axis)}")

@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from ls_base.reading import read_bytes
 from lsk_engine import InputError
-from lsk_image.pixels import EncodedPixels
+from lsk_image.pixels import FORMATS, EncodedPixels
 from lsk_image.source_data import ImageSource, LabeledImages
 
 _SPLITS = {"train": ("train",), "validation": ("validation", "val"), "test": ("test",)}
@@ -18,7 +19,7 @@ def read_class_folders(
     """Reads images by class.
 
     The classes are the folders in sorted order (those of `train`, where there are splits). Hidden
-    files, and files whose suffix Pillow does not know, are left out.
+    files, and files whose suffix is that of no image, are left out.
 
     Args:
         folder: The folder.
@@ -56,7 +57,7 @@ def _read(
             f"Expected the classes of the training images: {', '.join(classes)}. "
             f"Received: {folder / unknown[0]}"
         )
-    suffixes = Image.registered_extensions()
+    suffixes = {s for s, known in Image.registered_extensions().items() if known in FORMATS}
     files: list[Path] = []
     labels: list[int] = []
     for label, name in enumerate(classes):
@@ -70,7 +71,7 @@ def _read(
         labels += [label] * len(images)
 
     def read(rows: np.ndarray) -> list[bytes]:
-        return [files[row].read_bytes() for row in rows]
+        return [read_bytes(files[row], error=InputError) for row in rows]
 
     pixels = EncodedPixels(read, len(files), lambda row: str(files[row]), size, channels)
     return LabeledImages(pixels.decoded(), np.array(labels), str(folder))

@@ -1,5 +1,6 @@
 """MNIST's own files: images and labels in the idx format, plain or `.gz`."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -56,9 +57,9 @@ def read_idx(file: Path, rank: int) -> np.ndarray:
             f"Received: {file}, which starts with {content[:4].hex(' ')}"
         )
     shape = tuple(int(n) for n in np.frombuffer(content, ">u4", rank, offset=4))
-    if len(content) - start != np.prod(shape):
+    if len(content) - start != math.prod(shape):
         raise InputError(
-            f"Expected {np.prod(shape)} values of shape {shape} in {file}. "
+            f"Expected {math.prod(shape)} values of shape {shape} in {file}. "
             f"Received: {len(content) - start}"
         )
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape)

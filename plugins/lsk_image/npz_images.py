@@ -1,17 +1,23 @@
 """Images in NumPy's `.npz` files: arrays, or JPEG bytes one after another with their offsets."""
 
-import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
+from ls_base.arrays import Array, names_of_npz, read_npz
 from lsk_engine import InputError
 from lsk_engine.data.own_files import listing
-from lsk_engine.data.ragged import Ragged
+from lsk_engine.data.ragged import Ragged, check_offsets
 from lsk_image.pixels import ArrayPixels, EncodedPixels, Pixels
 from lsk_image.source_data import ImageSource, LabeledImages
 
 _SPLITS = ("train", "validation", "test")
+_NAMES = Array("U", (None,))
+_KNOWN = {
+    **dict.fromkeys(("images", "jpeg", "offsets", "labels"), Array()),
+    "class_names": _NAMES,
+}
 
 
 def read_npz_file(
@@ -27,10 +33,12 @@ def read_npz_file(
     Raises:
         InputError: If arrays are missing or have the wrong shape.
     """
-    arrays = _read(file)
+    wanted = {f"{axis}_{split}": Array() for axis in "xy" for split in _SPLITS}
+    arrays = _read(file, {**wanted, "class_names": _NAMES})
     if "x_train" not in arrays:
         raise InputError(
-            f"Expected x_train, y_train, x_test and y_test in {file}. Received: {_listing(arrays)}"
+            f"Expected x_train, y_train, x_test and y_test in {file}. "
+            f"Received: {', '.join(sorted(names_of_npz(file, error=InputError))) or 'no arrays'}"
         )
     splits = {}
     for split in (s for s in _SPLITS if f"x_{s}" in arrays):
@@ -64,7 +72,7 @@ def read_npz_folder(
             found = ", ".join(f.name for f in files) or listing(folder)
             raise InputError(f"Expected one {split}*.npz in {folder}. Received: {found}")
         if files:
-            arrays = _read(files[0])
+            arrays = _read(files[0], _KNOWN)
             encoded |= "jpeg" in arrays
             pixels = _pixels(arrays, files[0], size, channels)
             splits[split] = LabeledImages(pixels, _array(arrays, "labels", files[0]), str(files[0]))
@@ -82,13 +90,9 @@ def _pixels(arrays, file: Path, size: int | None, channels: int | None) -> Pixel
             f"Expected jpeg, bytes (uint8), and integer offsets in {file}. "
             f"Received: {jpeg.dtype} of shape {jpeg.shape} and {offsets.dtype}"
         )
-    ends = [int(offsets[0]), int(offsets[-1])] if offsets.size else []
-    if ends != [0, len(jpeg)] or (np.diff(offsets) < 0).any():
-        raise InputError(
-            f"Expected offsets that rise from 0 to {len(jpeg)} in {file}. Received: {ends}"
-        )
-
-    encoded = Ragged(jpeg, offsets)
+    ends = offsets.reshape(-1).astype(np.int64)
+    check_offsets(ends, jpeg, str(file))
+    encoded = Ragged(jpeg, ends)
 
     def read(rows: np.ndarray) -> list[bytes]:
         return [encoded[row].tobytes() for row in rows]
@@ -99,13 +103,8 @@ def _pixels(arrays, file: Path, size: int | None, channels: int | None) -> Pixel
     return EncodedPixels(read, len(encoded), name, size, channels).decoded()
 
 
-def _read(file: Path) -> dict[str, np.ndarray]:
-    try:
-        # Opened here, since NumPy leaves a file open that it can't read.
-        with file.open("rb") as content, np.load(content, allow_pickle=False) as stored:
-            return dict(stored)
-    except (OSError, ValueError, EOFError, KeyError, TypeError, zipfile.BadZipFile) as error:
-        raise InputError(f"Expected a readable .npz file {file}. Received: {error}") from error
+def _read(file: Path, wanted: Mapping[str, Array]) -> dict[str, np.ndarray]:
+    return read_npz(file, wanted, optional=wanted, error=InputError)
 
 
 def _array(arrays: dict[str, np.ndarray], key: str, file: Path) -> np.ndarray:

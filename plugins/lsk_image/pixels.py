@@ -9,10 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from PIL import Image
 
+from ls_base.errors import reason
 from lsk_engine import InputError
 
 IN_MEMORY = 2**30  # bytes of decoded pixels that are kept, rather than decoded for each batch
 _MODES = {1: "L", 3: "RGB"}
+# What Pillow decodes by itself: for EPS, say, it would start another program.
+FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
+_MOST_PIXELS = 1 << 26  # of one image; a small file may claim any number
 _THREADED = 100 * 100  # pixels an image above which threads pay: Pillow decodes without the GIL
 
 
@@ -82,7 +86,7 @@ class EncodedPixels(Pixels):
     """Images that are decoded when they are asked for.
 
     Args:
-        read: Gives the encoded images (JPEG, PNG and whatever else Pillow knows) of some rows.
+        read: Gives the encoded images (JPEG, PNG and others of `FORMATS`) of some rows.
         count: Number of images.
         name: Gives what a row is called in an error.
         size: Height and width to bring images to; `None`: all have the first one's.
@@ -162,7 +166,12 @@ def decode_image(
         InputError: If it is cut off or no image, or has other channels.
     """
     try:
-        with Image.open(io.BytesIO(content)) as image:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+            if image.width * image.height > _MOST_PIXELS:
+                raise InputError(
+                    f"Expected an image of at most {_MOST_PIXELS:,} pixels. "
+                    f"Received: {what} of {image.width} × {image.height}"
+                )
             image.load()
             if channels is None and image.mode not in _MODES.values():
                 raise InputError(
@@ -170,11 +179,11 @@ def decode_image(
                     f"Received: {what} of mode {image.mode}"
                 )
             return _as_array(image, size, channels)
-    except (OSError, SyntaxError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
+    except InputError:
+        raise
+    except Exception as error:  # Pillow's decoders raise whatever they stumble over
         raise InputError(
-            f"Expected an image that can be decoded. Received: {what}: {error}"
+            f"Expected an image that can be decoded. Received: {what}: {reason(error)}"
         ) from error
 
 

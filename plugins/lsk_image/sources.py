@@ -43,7 +43,7 @@ def load_source(
 def _read_path(path: Path, size: int | None, channels: int | None) -> ImageSource:
     if not path.exists():
         raise InputError(f"Expected a folder or an .npz file with images. Received: {path}")
-    if path.is_file():
+    if not path.is_dir():
         return read_npz_file(path, size=size, channels=channels)
     names = [p.name for p in path.iterdir()]
     if any(n.startswith("train") and "ubyte" in n for n in names):

@@ -5,6 +5,7 @@ import math
 
 from lsk_engine import InputError, Preset
 from lsk_engine.settings.values import one_of
+from lsk_engine.settings.written_folders import written
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +49,7 @@ class DataConfig:
     min_words: int = 2
     max_words: int = 5
     split_seed: int = 0
-    cache: str | None = None
+    cache: str | None = written()
 
     def __post_init__(self):
         for key, choices in (

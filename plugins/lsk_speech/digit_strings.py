@@ -3,14 +3,19 @@
 A folder of files `DIGIT_SPEAKER_NUMBER.wav`, or with a `.zip` of them, or with `recordings/`.
 """
 
+import contextlib
+import functools
 import re
 import zipfile
+import zlib
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
+from ls_base.errors import LsKerasError, reason
+from ls_base.reading import check_unpacked, open_regular
 from lsk_engine import InputError
 from lsk_engine.data.ragged import Ragged
 from lsk_speech.config import DataConfig
@@ -94,14 +99,32 @@ def _recordings(folder: Path) -> Iterator:
             if match := _NAME.fullmatch(file.name):
                 yield str(file), *_parts(match), lambda file=file: file
     for file in sorted(folder.glob("*.zip")):
-        try:
-            with zipfile.ZipFile(file) as archive:
-                for name in sorted(archive.namelist()):
-                    if match := _NAME.fullmatch(name):
-                        read = lambda name=name: archive.read(name)  # noqa: E731
-                        yield f"{file}/{name}", *_parts(match), read
-        except zipfile.BadZipFile as error:
-            raise InputError(f"Expected a .zip of recordings. Received: {file}: {error}") from error
+        with open_regular(file, error=InputError) as opened, _readable(file):
+            archive = zipfile.ZipFile(opened)
+            for name in sorted(archive.namelist()):
+                if match := _NAME.fullmatch(name):
+                    read = functools.partial(_unpacked, archive, name, file)
+                    yield f"{file}/{name}", *_parts(match), read
+
+
+def _unpacked(archive: zipfile.ZipFile, name: str, file: Path) -> bytes:
+    with _readable(file):
+        size = archive.getinfo(name).file_size
+        check_unpacked(f"{file}/{name}", file.stat().st_size, size, error=InputError)
+        return archive.read(name)
+
+
+@contextlib.contextmanager
+def _readable(file: Path) -> Iterator[None]:
+    """Turns what reading a damaged archive raises into one line."""
+    try:
+        yield
+    except LsKerasError:
+        raise
+    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError) as error:
+        raise InputError(
+            f"Expected a .zip of recordings. Received: {file}: {reason(error)}"
+        ) from error
 
 
 def _parts(match: re.Match) -> tuple[int, str, int]:

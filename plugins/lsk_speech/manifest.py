@@ -1,13 +1,15 @@
 """Recordings of one's own, listed in a manifest.
 
 A file of UTF-8 lines with tabs between columns. The first line names the columns: `file` (WAV or
-FLAC, relative to the manifest), `text`, and optionally `speaker` and `split`.
+FLAC, in the manifest's folder or below), `text`, and optionally `speaker` and `split`.
 """
 
 import concurrent.futures
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ls_base.errors import shown
+from ls_base.reading import inside, is_regular, read_bytes
 from lsk_engine import InputError
 from lsk_engine.data.ragged import Ragged
 from lsk_speech.config import DataConfig
@@ -37,10 +39,10 @@ def read_manifest(manifest: Path, options: DataConfig) -> SpeechSource:
     splits, notes = split_rows(
         [row.get("split", "") for row in listed], rows, speakers, options.split_seed
     )
-    files = [manifest.parent / Path(row["file"]).expanduser() for row in listed]
-    for file, row in zip(files, rows, strict=True):
-        if not file.is_file():
-            raise InputError(f"Expected a recording. Received: {file} ({row}): no such file")
+    files = [
+        _recording(manifest.parent, found["file"], row)
+        for found, row in zip(listed, rows, strict=True)
+    ]
     with concurrent.futures.ThreadPoolExecutor(cores()) as pool:
         names = [f"{file} ({row})" for file, row in zip(files, rows, strict=True)]
         rates = [options.sample_rate] * len(files)
@@ -53,14 +55,20 @@ def read_manifest(manifest: Path, options: DataConfig) -> SpeechSource:
     return SpeechSource(taken, options.sample_rate, tuple(notes))
 
 
+def _recording(folder: Path, name: str, row: str) -> Path:
+    try:
+        file = inside(folder, name, error=InputError)
+    except InputError as error:
+        raise InputError(f"{error} in {row}") from error
+    if not is_regular(file):
+        what = "not a file" if file.exists() else "no such file"
+        raise InputError(f"Expected a recording. Received: {file} ({row}): {what}")
+    return file
+
+
 def read_rows(manifest: Path) -> tuple[Sequence[Mapping[str, str]], Sequence[str]]:
     """Returns the rows of a manifest by column, and what each is called in an error."""
-    try:
-        lines = manifest.read_bytes().removeprefix(b"\xef\xbb\xbf").splitlines()
-    except OSError as error:
-        raise InputError(
-            f"Expected a readable manifest. Received: {manifest}: {error.strerror}"
-        ) from error
+    lines = read_bytes(manifest, error=InputError).removeprefix(b"\xef\xbb\xbf").splitlines()
     listed, rows = [], []
     columns: list[str] = []
     for number, line in enumerate(lines, 1):
@@ -75,7 +83,8 @@ def read_rows(manifest: Path) -> tuple[Sequence[Mapping[str, str]], Sequence[str
             if missing or len(set(columns)) < len(columns):
                 raise InputError(
                     "Expected the columns file, text and optionally speaker and split, named in "
-                    f"the first line, with tabs between. Received: {', '.join(columns)} in {row}"
+                    f"the first line, with tabs between. Received: {shown(', '.join(columns))} "
+                    f"in {row}"
                 )
         elif any(cells):
             if len(cells) != len(columns):

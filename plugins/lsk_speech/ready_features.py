@@ -5,18 +5,25 @@ is `feats[offsets[i] : offsets[i + 1]]`), `text` and `split` `(n,)` and, if know
 `ids`.
 """
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
+from ls_base.arrays import Array, read_npz
 from lsk_engine import InputError
-from lsk_engine.data.ragged import Ragged
+from lsk_engine.data.ragged import Ragged, check_offsets
 from lsk_speech.config import DataConfig
 from lsk_speech.source_data import Speech, SpeechSource
 from lsk_speech.splits import checked_texts, split_rows
 
-_NEEDED = ("feats", "offsets", "text", "split")
+_ARRAYS = {
+    "feats": Array("f", (None, None)),
+    "offsets": Array("iu", (None,)),
+    "text": Array("U", (None,)),
+    "split": Array("U", (None,)),
+    "speaker": Array("U", (None,)),
+    "ids": Array("iuU", (None,)),
+}
 
 
 def read_features(file: Path, options: DataConfig) -> SpeechSource:
@@ -33,20 +40,15 @@ def read_features(file: Path, options: DataConfig) -> SpeechSource:
     feats, ends = arrays["feats"], arrays["offsets"]
     names = arrays.get("ids", np.arange(len(arrays["text"])))
     rows = [f"utterance {name} (row {i}) of {file}" for i, name in enumerate(names)]
-    if not (
-        feats.ndim == 2
-        and np.issubdtype(feats.dtype, np.floating)
-        and ends.ndim == 1
-        and np.issubdtype(ends.dtype, np.integer)
-        and len(ends) == len(rows) + 1 == len(arrays["split"]) + 1
-        and ends[0] == 0
-        and ends[-1] == len(feats)
-    ):
+    ends = ends.astype(np.int64)
+    of_rows = {len(array) for key, array in arrays.items() if key not in ("feats", "offsets")}
+    if of_rows != {len(ends) - 1} or not feats.size or ends[-1] != len(feats):
         raise InputError(
             "Expected float feats (frames, features), offsets (n + 1,) from 0 to the frames, and "
             f"n of text and split. Received: {file} with "
             f"{', '.join(f'{key} {value.dtype} {value.shape}' for key, value in arrays.items())}"
         )
+    check_offsets(ends, feats, f"offsets of {file}")
     for what, wrong in (
         ("with at least one frame", np.diff(ends) <= 0),
         ("of finite numbers", ~_finite(feats, ends)),
@@ -71,14 +73,4 @@ def _finite(feats: np.ndarray, ends: np.ndarray) -> np.ndarray:
 
 
 def _load(file: Path) -> dict[str, np.ndarray]:
-    try:
-        with np.load(file, allow_pickle=False) as archive:
-            arrays = {key: archive[key] for key in archive.files}
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
-        raise InputError(f"Expected an .npz file of features. Received: {file}: {error}") from error
-    missing = [key for key in _NEEDED if key not in arrays]
-    if missing:
-        raise InputError(
-            f"Expected {', '.join(_NEEDED)} in {file}. Received: {', '.join(arrays) or 'nothing'}"
-        )
-    return arrays
+    return read_npz(file, _ARRAYS, optional=("speaker", "ids"), error=InputError)

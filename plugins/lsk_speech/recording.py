@@ -7,8 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from ls_base.errors import MissingExtraError
+from ls_base.reading import check_unpacked, is_regular, open_regular
 from lsk_engine import InputError
 
+_RATES = 1_000, 400_000  # samples a second; others would ask for filters of any length
+_STREAMED = 0x7FFFFF00  # bytes; who writes a header before the samples may claim any more
 _LARGEST = 2.0  # of float samples: a little over 1 is clipped, more was scaled otherwise
 
 
@@ -25,11 +28,23 @@ def read_recording(file: Path | bytes, sample_rate: int, name: str) -> np.ndarra
 
     Raises:
         InputError: If it can't be read, is not mono, has 8-bit samples, none, or some that are
-            not finite or far beyond ±1.
+            not finite or far beyond ±1, or claims more samples or a rate than can be.
     """
     soundfile = _soundfile()
+    if isinstance(file, Path) and not is_regular(file):
+        what = "not a file" if file.exists() else "no such file"
+        raise InputError(f"Expected a recording. Received: {name}: {what}")
+    size = len(file) if isinstance(file, bytes) else file.stat().st_size
+    _check_whole(file, size, name)
     try:
         with soundfile.SoundFile(io.BytesIO(file) if isinstance(file, bytes) else file) as sound:
+            if not _RATES[0] <= sound.samplerate <= _RATES[1]:
+                raise InputError(
+                    f"Expected {_RATES[0]:,} to {_RATES[1]:,} samples a second. "
+                    f"Received: {name}, with {sound.samplerate:,}"
+                )
+            # A header may claim any number; as float32, 4 bytes a sample.
+            check_unpacked(name, size, 4 * sound.frames * sound.channels, error=InputError)
             if sound.channels != 1:
                 raise InputError(
                     f"Expected a mono recording. Received: {name}, with {sound.channels} channels"
@@ -39,13 +54,31 @@ def read_recording(file: Path | bytes, sample_rate: int, name: str) -> np.ndarra
                     f"Expected samples of 16 bits or more. Received: {name}, with 8-bit samples"
                 )
             rate, samples = sound.samplerate, sound.read(dtype="float32")
+            if len(samples) != sound.frames:
+                raise InputError(
+                    f"Expected {sound.frames:,} samples, as the file's header says. "
+                    f"Received: {name}, with {len(samples):,}"
+                )
     except (soundfile.SoundFileError, OSError) as error:
-        if isinstance(file, Path) and not file.is_file():
-            what = "not a file" if file.exists() else "no such file"
-            raise InputError(f"Expected a recording. Received: {name}: {what}") from error
         reason = getattr(error, "error_string", None) or error
         raise InputError(f"Expected a WAV or FLAC recording. Received: {name}: {reason}") from error
     return to_int16(resample(check_samples(samples, name), rate, sample_rate))
+
+
+def _check_whole(file: Path | bytes, size: int, name: str) -> None:
+    """Refuses a WAV file that was cut off: libsndfile would read what is left."""
+    if isinstance(file, bytes):
+        start = file[:8]
+    else:
+        with open_regular(file, error=InputError) as content:
+            start = content.read(8)
+    if start[:4] == b"RIFF" and len(start) == 8:
+        claimed = 8 + int.from_bytes(start[4:], "little")
+        if size + 1 < claimed < _STREAMED:  # one byte of padding may be missing
+            raise InputError(
+                f"Expected {claimed:,} bytes of a WAV recording, as its header says. "
+                f"Received: {name}, with {size:,}"
+            )
 
 
 def check_samples(samples: np.ndarray, name: str) -> np.ndarray:

@@ -3,8 +3,12 @@
 import dataclasses
 import json
 from collections.abc import Mapping
+from typing import Annotated, Literal
+
+import msgspec
 
 from ls_base.errors import LsKerasError
+from ls_base.records import Record, decode_record
 from lsk_engine import InputError
 from lsk_speech.config import DataConfig
 from lsk_speech.source_data import Speech
@@ -51,11 +55,17 @@ class Sound:
         """Returns what the model of a run hears.
 
         Raises:
-            LsKerasError: If the run doesn't say.
+            LsKerasError: If the run doesn't say, or not what can be.
         """
         if SOUND_FILE not in artifacts:
             raise LsKerasError(f"Expected {SOUND_FILE} of a run. Received: none")
-        return cls(**json.loads(artifacts[SOUND_FILE]))
+        stored = decode_record(artifacts[SOUND_FILE], _Stored, SOUND_FILE, error=InputError)
+        if (stored.input == "features") != (stored.sample_rate is None):
+            raise InputError(
+                f"Expected a sample_rate in {SOUND_FILE}, but none of ready features. "
+                f"Received: {stored.sample_rate} with input {stored.input!r}"
+            )
+        return cls(**stored.to_dict())
 
     @property
     def artifacts(self) -> dict[str, bytes]:
@@ -80,3 +90,11 @@ class Sound:
             rows = with_deltas(rows)
         speech = dataclasses.replace(speech, rows=rows)
         return normalized_by_speaker(speech) if self.by_speaker else speech
+
+
+class _Stored(Record, frozen=True):
+    input: Literal["waveform", "log-mel", "features"]
+    sample_rate: Annotated[int, msgspec.Meta(ge=1000, le=400_000)] | None
+    bands: Annotated[int, msgspec.Meta(ge=1, le=4096)]
+    deltas: bool
+    by_speaker: bool

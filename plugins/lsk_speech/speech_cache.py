@@ -12,6 +12,7 @@ from ls_base.errors import FileError
 from ls_base.files import new_folder, remove_unfinished, writing
 from lsk_engine import InputError
 from lsk_engine.progress import Reporter
+from lsk_engine.settings.written_folders import mark
 from lsk_speech.source_data import Speech
 from lsk_speech.stored_speech import read_speech, write_speech
 
@@ -53,6 +54,7 @@ def cached(folder: Path, name: str, key: Mapping[str, Any], make: Callable[[], S
             with new_folder(path, mark=_MAKING) as made:
                 for split, speech in splits.items():
                     write_speech(speech, made / split)
+            mark(folder)
     except FileError as error:
         if not path.is_dir():  # else another process was faster
             Reporter(verbosity=-1).warning(f"speech is not kept for the next time. {error}")

@@ -1,9 +1,11 @@
 """The splits of data that name them row by row, or don't."""
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
 
+from ls_base.errors import shown
 from lsk_engine import InputError
 from lsk_speech.held_out import hold_out
 from lsk_speech.transcripts import normalize
@@ -11,6 +13,8 @@ from lsk_speech.transcripts import normalize
 _NAMES = {"train": "train", "training": "train"} | dict.fromkeys(
     ("validation", "val", "valid", "dev"), "validation"
 )
+
+_TEST = re.compile(r"test[\w.+-]{0,60}")
 
 
 def split_rows(
@@ -35,10 +39,10 @@ def split_rows(
         names = ["train"] * len(names)
     members: dict[str, list[int]] = {"train": [], "validation": [], "test": []}
     for i, name in enumerate(names):
-        known = name if name.startswith("test") else _NAMES.get(name)
+        known = name if _TEST.fullmatch(name) else _NAMES.get(name)
         if known is None:
             raise InputError(
-                f"Expected a split train, validation or test. Received: {name!r} in {rows[i]}"
+                f"Expected a split train, validation or test. Received: {shown(name)} in {rows[i]}"
             )
         members.setdefault(known, []).append(i)
     if not members["train"]:
@@ -71,5 +75,5 @@ def checked_texts(texts: Sequence[str], rows: Sequence[str]) -> list[str]:
     normalized = [normalize(text) for text in texts]
     for text, found, row in zip(texts, normalized, rows, strict=True):
         if not found:
-            raise InputError(f"Expected a transcript with a word. Received: {text!r} in {row}")
+            raise InputError(f"Expected a transcript with a word. Received: {shown(text)} in {row}")
     return normalized

@@ -9,7 +9,10 @@ DIR/utterances.tsv  speaker, tab, transcript: a line an utterance
 
 from pathlib import Path
 
+import numpy as np
+
 from ls_base.files import write_bytes
+from ls_base.reading import read_bytes
 from lsk_engine import InputError
 from lsk_engine.data.ragged import Ragged
 from lsk_speech.source_data import Speech
@@ -32,11 +35,12 @@ def read_speech(folder: Path) -> Speech:
     Raises:
         InputError: If it is not whole.
     """
+    rows = Ragged.open(folder / _ROWS, folder / _OFFSETS)
+    content = read_bytes(folder / _UTTERANCES, error=InputError)
     try:
-        rows = Ragged.open(folder / _ROWS, folder / _OFFSETS)
-        lines = (folder / _UTTERANCES).read_text(encoding="utf-8").splitlines()
+        lines = content.decode("utf-8").splitlines()
         speakers, texts = zip(*(line.split("\t") for line in lines), strict=True)
-    except (OSError, EOFError, ValueError) as error:
+    except ValueError as error:
         raise InputError(
             f"Expected a split of utterances in {folder}. Received: {error}"
         ) from error
@@ -45,5 +49,12 @@ def read_speech(folder: Path) -> Speech:
         raise InputError(
             f"Expected a whole split of utterances in {folder}. Received: {len(texts)} "
             f"transcripts, {len(rows)} utterances of {total} rows in all, {len(rows.values)} rows"
+        )
+    values = rows.values
+    sound = values.dtype == np.int16 and values.ndim == 1
+    if not (sound or (values.dtype.kind == "f" and values.ndim == 2)):
+        raise InputError(
+            f"Expected int16 samples, or float frames, in {folder}. "
+            f"Received: {values.dtype} of shape {values.shape}"
         )
     return Speech(rows, texts, speakers)

@@ -17,6 +17,8 @@ from lsk_speech.sound import Sound
 from lsk_speech.source_data import Speech
 from lsk_speech.units import load_units
 
+LONGEST = 600.0  # seconds; a model has heard 20 of them at most
+
 
 class Transcript(NamedTuple):
     """What was understood, and the score that it was found with."""
@@ -60,6 +62,11 @@ def transcribe_files(
     rate = sound.sample_rate
     audio = Ragged.of(read_recording(file, rate, str(file)) for file in files)
     for file, length in zip(files, audio.lengths, strict=True):
+        if length > LONGEST * rate:
+            raise InputError(
+                f"Expected recordings of at most {LONGEST:g} s (cut it at pauses). "
+                f"Received: {file} of {length / rate:.0f} s"
+            )
         if length > config.data.max_seconds * rate:
             reporter.warning(
                 f"a recording of {length / rate:.1f} s is longer than any in training "

@@ -4,10 +4,12 @@ import abc
 import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 
 from ls_base.errors import LsKerasError
+from ls_base.records import Record, decode_record
 from lsk_engine import InputError
 
 PAD_ID, START_ID, END_ID, UNKNOWN_ID = range(4)
@@ -90,12 +92,34 @@ class Subwords(Units):
 
     Args:
         model: The bytes of a SentencePiece model with the ids above.
+
+    Raises:
+        InputError: If the bytes are no such model.
     """
 
     def __init__(self, model: bytes):
         import sentencepiece
 
-        self._processor = sentencepiece.SentencePieceProcessor(model_proto=bytes(model))
+        try:
+            if not model:  # sentencepiece takes no bytes for no model yet
+                raise RuntimeError("no bytes")
+            self._processor = sentencepiece.SentencePieceProcessor(model_proto=bytes(model))
+        except RuntimeError as error:
+            raise InputError(
+                f"Expected the bytes of a SentencePiece model. Received: {len(model)} bytes that "
+                "are none"
+            ) from error
+        found = (
+            self._processor.pad_id(),
+            self._processor.bos_id(),
+            self._processor.eos_id(),
+            self._processor.unk_id(),
+        )
+        if found != (PAD_ID, START_ID, END_ID, UNKNOWN_ID):
+            raise InputError(
+                "Expected a SentencePiece model with the ids 0 padding, 1 start, 2 end, 3 unknown. "
+                f"Received: {found}"
+            )
         size = self._processor.get_piece_size()
         self.names = (*SPECIAL, *self._processor.id_to_piece(list(range(size)))[4:])
         self.artifacts = {SUBWORDS_FILE: bytes(model)}
@@ -156,11 +180,20 @@ def load_units(artifacts: Mapping[str, bytes]) -> Units:
     """Makes the units of a run.
 
     Raises:
-        LsKerasError: If the run has none.
+        LsKerasError: If the run has none, or they can't be used.
     """
     if SUBWORDS_FILE in artifacts:
         return Subwords(artifacts[SUBWORDS_FILE])
     if UNITS_FILE not in artifacts:
         raise LsKerasError(f"Expected {UNITS_FILE} or {SUBWORDS_FILE} of a run. Received: neither")
-    listed = json.loads(artifacts[UNITS_FILE])
-    return ListedUnits(listed["kind"], listed["units"])
+    listed = decode_record(artifacts[UNITS_FILE], _Listed, UNITS_FILE, error=InputError)
+    if len(set(listed.units)) < len(listed.units) or not all(listed.units):
+        raise InputError(f"Expected different units in {UNITS_FILE}, none empty. Received: others")
+    if listed.kind == "characters" and any(len(unit) > 1 for unit in listed.units):
+        raise InputError(f"Expected characters in {UNITS_FILE}. Received: longer units")
+    return ListedUnits(listed.kind, listed.units)
+
+
+class _Listed(Record, frozen=True):
+    kind: Literal["words", "characters"]
+    units: list[str]

@@ -1,6 +1,5 @@
 """The commands that the translation task adds to `lsk`."""
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,12 +7,16 @@ from typing import TYPE_CHECKING
 import click
 
 from ls_base.errors import InputError
+from ls_base.reading import read_bytes
 from lsk import options
+from lsk_engine.data.own_files import LONGEST_LINE
 from lsk_engine.devices.backend import load_backend
 from lsk_engine.tasks.registry import needing_extra
 
 if TYPE_CHECKING:
     from lsk_translation.decoding import Translation
+
+_MOST_BYTES = 1 << 28  # read before the first line is translated
 
 
 @click.command(short_help="Translate lines with a trained run.")
@@ -79,21 +82,28 @@ def translate(
 
 def _read_lines(file: Path | None) -> list[str]:
     """Reads UTF-8 lines; the number of a line that is none is told."""
-    try:
-        content = sys.stdin.buffer.read() if file is None else file.read_bytes()
-    except OSError as error:
-        raise InputError(
-            f"Expected a readable file. Received: {file} ({error.strerror})"
-        ) from error
+    name = str(file) if file else "stdin"
+    if file is None:
+        content = sys.stdin.buffer.read(_MOST_BYTES + 1)
+        if len(content) > _MOST_BYTES:
+            raise InputError(
+                f"Expected at most {_MOST_BYTES:,} bytes of text at once. Received: more on {name}"
+            )
+    else:
+        content = read_bytes(file, most=_MOST_BYTES, error=InputError)
     lines = content.split(b"\n")
     if lines[-1] == b"":
         lines.pop()
     texts = []
     for number, line in enumerate(lines, 1):
+        if len(line) > LONGEST_LINE:
+            raise InputError(
+                f"Expected lines of at most {LONGEST_LINE:,} bytes, a sentence each. "
+                f"Received: {len(line):,} bytes in line {number} of {name}"
+            )
         try:
             texts.append(line.decode("utf-8").rstrip("\r"))
         except UnicodeDecodeError as error:
-            name = os.fspath(file) if file else "stdin"
             raise InputError(
                 f"Expected UTF-8 text. Received: {name}, line {number}: {error.reason}"
             ) from error

@@ -4,6 +4,7 @@ import dataclasses
 import math
 
 from lsk_engine import InputError, Preset
+from lsk_engine.settings.values import added
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,7 +29,7 @@ class DataConfig:
     source_language: str = "en"
     target_language: str = "de"
     pairs: int | None = None
-    split_seed: int = 0
+    split_seed: int = added(0, then="training.seed")
     vocabulary_size: int = 4000
     subwords: str = "unigram"
     max_length: int = 128

@@ -87,6 +87,11 @@ def load(config: Config, artifacts: Mapping[str, bytes] | None) -> TaskData:
                 f"not {options.vocabulary_size}"
             )
     else:
+        if VOCABULARY_FILE not in artifacts:
+            raise InputError(
+                f"Expected {VOCABULARY_FILE} among the run's artifacts. "
+                f"Received: {', '.join(artifacts) or 'none'}"
+            )
         vocabulary = SubwordVocabulary.from_bytes(artifacts[VOCABULARY_FILE])
     splits: dict[str, Examples] = {
         name: TextPairs.encoded(text, vocabulary)

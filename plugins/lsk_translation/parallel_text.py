@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from lsk_engine import InputError
-from lsk_engine.data.own_files import listing, read_file
+from lsk_engine.data.own_files import listing, read_lines
 from lsk_translation.source_data import ParallelText
 
 
@@ -25,8 +25,8 @@ def read_folder(
         The splits and the notes.
 
     Raises:
-        InputError: If a split or a language is missing, or if a file is empty, not UTF-8, or not
-            as long as its counterpart.
+        InputError: If a split or a language is missing, or if a file is empty, not UTF-8, not as
+            long as its counterpart, or has a line of more than 65,536 bytes.
     """
     if not folder.is_dir():
         raise InputError(f"Expected a folder with parallel text. Received: {folder}")
@@ -85,22 +85,10 @@ def _find(folder: Path, name: str, language: str) -> Path:
 
 
 def _read_lines(path: Path) -> list[str]:
-    content = read_file(path)
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise InputError(
-            f"Expected UTF-8 text. Received: byte 0x{content[error.start]:02x} in line {line} of "
-            f"{path}"
-        ) from error
-    # Not str.splitlines: U+2028 and other separators occur inside sentences.
-    lines = text.split("\n")
-    if not lines[-1]:
-        lines.pop()
+    lines = read_lines(path)
     if not lines:
         raise InputError(f"Expected lines of text in {path}. Received: an empty file")
-    return [line.strip() for line in lines]
+    return lines
 
 
 def _without_empty(

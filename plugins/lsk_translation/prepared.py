@@ -14,10 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
+from ls_base.arrays import Array, open_npy
 from lsk_engine import Examples, InputError, TaskData
 from lsk_engine.data.prepared import PreparedData
 from lsk_engine.data.prepared_splits import read_artifacts, read_splits, write_splits
-from lsk_engine.data.ragged import Ragged, offsets
+from lsk_engine.data.ragged import Ragged, check_offsets, offsets
 from lsk_translation.data import VOCABULARY_FILE, TextPairs, task_data
 from lsk_translation.subwords import SubwordVocabulary
 
@@ -31,10 +32,17 @@ class Lines(Sequence[str]):
     Args:
         file: The file; each line has an end.
         offsets: int64 `(n + 1,)`: the bytes where lines begin, and the length of the file.
+
+    Raises:
+        InputError: If the offsets are not those of the file.
     """
 
     def __init__(self, file: Path, offsets: np.ndarray):
-        self._lines = Ragged(np.memmap(file, np.uint8, "r"), offsets)
+        content = np.zeros(0, np.uint8)
+        if file.stat().st_size:  # there is no map of nothing
+            content = np.memmap(file, np.uint8, "r")
+        check_offsets(offsets, content, str(file))
+        self._lines = Ragged(content, offsets)
 
     def __len__(self) -> int:
         return len(self._lines)
@@ -61,9 +69,13 @@ def load_prepared(prepared: PreparedData, artifacts: Mapping[str, bytes] | None)
         artifacts: Of the run that the data are for, or `None`: its vocabulary must be this one.
     """
     stored = read_artifacts(prepared, [VOCABULARY_FILE], artifacts, what="another vocabulary")
-    splits = read_splits(prepared, _read_pairs)
-    counts = np.load(prepared.path / _COUNTS_FILE)
+    if VOCABULARY_FILE not in stored:
+        raise InputError(f"Expected {VOCABULARY_FILE} in {prepared.path}. Received: none")
     vocabulary = SubwordVocabulary.from_bytes(stored[VOCABULARY_FILE])
+    counts = open_npy(
+        prepared.file(_COUNTS_FILE), Array("iu", (vocabulary.size,)), mapped=False, error=InputError
+    )
+    splits = read_splits(prepared, functools.partial(_read_pairs, num_classes=vocabulary.size))
     return task_data(splits, vocabulary, counts, prepared.notes)
 
 
@@ -78,9 +90,26 @@ def _write_pairs(pairs: Examples, folder: Path, dtype: np.dtype) -> None:
     np.save(folder / "reference_offsets.npy", offsets(lengths))
 
 
-def _read_pairs(folder: Path) -> TextPairs:
+def _read_pairs(folder: Path, num_classes: int) -> TextPairs:
     source, target = (
         Ragged.open(folder / f"{side}_ids.npy", folder / f"{side}_offsets.npy") for side in _SIDES
     )
-    lines = Lines(folder / "references.txt", np.load(folder / "reference_offsets.npy"))
+    for side, sentences in zip(_SIDES, (source, target), strict=True):
+        ids = sentences.values
+        if ids.ndim != 1 or ids.dtype.kind not in "iu":
+            raise InputError(f"Expected ids in {folder}. Received: {ids.dtype} of {ids.shape}")
+        if len(ids) and not 0 <= ids.min() <= ids.max() < num_classes:
+            raise InputError(
+                f"Expected ids from 0 to {num_classes - 1} in {folder / f'{side}_ids.npy'}. "
+                f"Received: {ids.min()} to {ids.max()}"
+            )
+    ends = open_npy(
+        folder / "reference_offsets.npy", Array("i", (None,)), mapped=False, error=InputError
+    )
+    lines = Lines(folder / "references.txt", ends)
+    if not len(source) == len(target) == len(lines):
+        raise InputError(
+            f"Expected as many sources, targets and references in {folder}. "
+            f"Received: {len(source)}, {len(target)} and {len(lines)}"
+        )
     return TextPairs(source, target, lines)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import keras_hub  # noqa: F401 - registers the layers of the saved model
 
-from ls_base.errors import LsKerasError
+from ls_base.errors import InputError, LsKerasError
 from lsk_engine import Config
 from lsk_engine.data.ragged import Ragged
 from lsk_engine.progress import Reporter
@@ -13,6 +13,8 @@ from lsk_translation.data import VOCABULARY_FILE
 from lsk_translation.decoding import Translation, translate_sentences
 from lsk_translation.subwords import SubwordVocabulary
 from lsk_translation.translator import Translator
+
+LONGEST = 2048  # pieces of a line
 
 
 def translate_lines(
@@ -34,6 +36,10 @@ def translate_lines(
         lines: The sources.
         reporter: Who is told.
         num_return: Translations a line.
+
+    Raises:
+        InputError: If a line has more than `LONGEST` pieces.
+        LsKerasError: If the run's model and vocabulary don't fit.
     """
     artifacts = run.read_artifacts()
     if VOCABULARY_FILE not in artifacts:
@@ -46,6 +52,12 @@ def translate_lines(
             f"Received: one over {model.output_shape[-1]} classes"
         )
     sentences = Ragged(*vocabulary.encode(lines))
+    longest = int(sentences.lengths.argmax())
+    if sentences.lengths[longest] > LONGEST:
+        raise InputError(
+            f"Expected lines of at most {LONGEST:,} pieces, a sentence each: memory grows with the "
+            f"square. Received: {sentences.lengths[longest]:,} pieces, {lines[longest][:40]!r}…"
+        )
     for row in (sentences.lengths >= config.data.max_length).nonzero()[0]:
         reporter.warning(
             f"a line of {sentences.lengths[row]} pieces is longer than any in training "

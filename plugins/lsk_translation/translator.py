@@ -24,6 +24,7 @@ class Translator(ModelSearch):
     """
 
     shortest = 8  # pieces
+    most_positions = 1 << 14  # attention needs rows × pieces² numbers a head
     pad_token, start_token, end_token = PAD_ID, START_ID, END_ID
 
     def __init__(self, model: keras.Model, config: DecodingConfig, **kwargs):

@@ -11,6 +11,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "figure_3.py"
 
 
 @pytest.mark.tensorflow
+@pytest.mark.slow
 def test_the_sequence_runs_and_goes_on_where_it_stopped(tmp_path):
     settings = small_translation.settings(tmp_path)
     more = [f"--set={key}={value}" for key, value in settings.items()]

@@ -26,6 +26,7 @@ def stop(log, batch, logs=None):
 
 
 @pytest.mark.tensorflow
+@pytest.mark.slow
 def test_the_sequence_runs_and_goes_on_where_it_stopped(tmp_path, monkeypatch, capsys):
     out = tmp_path / "out"
     settings = [f"--set={key}={value}" for key, value in TRAIN.items()]
@@ -33,7 +34,7 @@ def test_the_sequence_runs_and_goes_on_where_it_stopped(tmp_path, monkeypatch, c
     monkeypatch.setattr(sys, "argv", [str(EXAMPLE), *command])
     with monkeypatch.context() as patch:
         patch.setattr(TrainingLog, "on_train_batch_end", stop)
-        with pytest.raises(SystemExit, match="130"):
+        with pytest.raises(SystemExit, match="143"):
             runpy.run_path(str(EXAMPLE), run_name="__main__")
     assert "go on with: lsk train --resume" in capsys.readouterr().err
     runpy.run_path(str(EXAMPLE), run_name="__main__")

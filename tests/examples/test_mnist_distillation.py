@@ -45,6 +45,7 @@ def images(tmp_path):
 
 
 @pytest.mark.tensorflow
+@pytest.mark.slow
 def test_the_sequence_runs_and_its_table_is_the_runs(
     example, tmp_path, images, monkeypatch, capsys
 ):

@@ -12,6 +12,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "speech_smoothing.py"
 
 
 @pytest.mark.tensorflow
+@pytest.mark.slow
 def test_the_sequence_runs_and_its_table_is_the_runs(tmp_path, monkeypatch, capsys):
     """In this process: four of their own would take half a minute to start."""
     called = []

@@ -1,3 +1,4 @@
+import errno
 import importlib
 import subprocess
 import sys
@@ -6,7 +7,7 @@ import pytest
 
 import ls_base
 from ls_base import errors
-from ls_base.errors import FileError, InputError, LsKerasError, MissingExtraError, near
+from ls_base.errors import FileError, InputError, LsKerasError, MissingExtraError, near, reason
 
 
 @pytest.mark.parametrize(
@@ -50,3 +51,11 @@ def test_the_ground_needs_no_other_package():
 
 def test_the_version_is_a_version():
     assert ls_base.__version__.count(".") == 2
+
+
+def test_what_others_say_becomes_one_short_line():
+    error = ValueError("\n  first\x00 line " + "x" * 1000 + "\nsecond\n")
+    assert reason(error).startswith("first? line xxx")
+    assert len(reason(error)) == 201
+    assert reason(OSError(errno.ELOOP, "Too many levels", "a")).endswith("(a circle of links)")
+    assert reason(MemoryError()) == "MemoryError"

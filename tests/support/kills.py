@@ -8,6 +8,7 @@ import dataclasses
 import io
 import json
 import random
+import re
 import signal
 import time
 import zipfile
@@ -173,11 +174,21 @@ def _same(name: str, first: Path, second: Path) -> bool:
 
 
 def _of_model(file: Path) -> dict[str, bytes]:
-    """Returns a saved model's configuration and weights; its metadata hold the date."""
+    """Returns a saved model's configuration and weights; its metadata hold the date.
+
+    Objects that layers share are numbered by their addresses in memory: here by their order.
+    """
     import h5py
 
+    numbers: dict[str, str] = {}
+
+    def number(match: re.Match) -> str:
+        return f'"shared_object_id": {numbers.setdefault(match[1], str(len(numbers)))}'
+
     with zipfile.ZipFile(file) as archive:
-        found = {"config": archive.read("config.json")}
+        config = archive.read("config.json").decode()
+        config = re.sub(r'"shared_object_id": (\d+)', number, config)
+        found = {"config": config.encode()}
         with h5py.File(io.BytesIO(archive.read("model.weights.h5"))) as weights:
             weights.visititems(
                 lambda name, item: (

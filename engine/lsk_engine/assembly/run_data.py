@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from ls_base.errors import InputError
-from ls_base.files import read_json, write_json
-from lsk_engine.data.fingerprint import differences, fingerprint
+from ls_base.reading import is_there
+from lsk_engine.data.fingerprint import Fingerprint, differences, fingerprint
 from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
 from lsk_engine.settings.config import Config
 from lsk_engine.tasks.contract import Task, TaskData
@@ -25,7 +25,7 @@ def begin_data(
     """
     data = task.load_data(config, artifacts)
     run.write_artifacts(data.artifacts)
-    write_json(run.data_file, {"schema": SCHEMA, **fingerprint(data)})
+    run.write_json(run.data_file, {"schema": SCHEMA, **fingerprint(data)})
     return data
 
 
@@ -37,8 +37,9 @@ def reload_data(task: Task, config: Config, run: RunDirectory) -> TaskData:
             what they were.
     """
     data = task.load_data(config, run.read_artifacts())
-    if run.data_file.is_file():
-        changed = differences(read_json(run.data_file), fingerprint(data))
+    if is_there(run.data_file):
+        stored = run.read(run.data_file, Fingerprint, schema=SCHEMA)
+        changed = differences(stored, fingerprint(data))
         if changed:
             raise InputError(
                 f"Expected the data that {run.path} began with, from {config.data.source} (a new "

@@ -1,14 +1,13 @@
 """A task's configuration, new or as a run has written it."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from lsk_engine.data import prepared
 from lsk_engine.data.named_source import path_or_name
-from lsk_engine.settings.config import PARTS, Config
-from lsk_engine.settings.distillation import DistillationConfig
-from lsk_engine.settings.resolving import compose
+from lsk_engine.settings.config import Config
+from lsk_engine.settings.resolving import compose, restore
 from lsk_engine.tasks.contract import Task
 
 
@@ -28,12 +27,7 @@ def resolve(task: Task, preset: str | None, overrides: Mapping[str, Any]) -> Con
         InputError: As `lsk_engine.settings.resolving.compose`, or if `data.source` was prepared
             for another task.
     """
-
-    def prepared_with(source: str) -> Mapping[str, Any] | None:
-        found = prepared.is_prepared(source)
-        return prepared.read_settings(source, task.name) if found else None
-
-    config = compose(task, preset, overrides, prepared_with)
+    config = compose(task, preset, overrides, _prepared_with(task))
     if config.data.source in task.data_sources:
         return config
     found = path_or_name(config.data.source)
@@ -44,9 +38,20 @@ def resolve(task: Task, preset: str | None, overrides: Mapping[str, Any]) -> Con
 
 
 def from_dict(task: Task, values: Mapping[str, Any]) -> Config:
-    """Rebuilds a configuration that `Config.to_dict` wrote, through JSON or not."""
-    overrides = {f"{part}.{key}": v for part in PARTS for key, v in values[part].items()}
-    config = resolve(task, values["preset"], overrides)
-    if "distillation" not in values:
-        return config
-    return dataclasses.replace(config, distillation=DistillationConfig(**values["distillation"]))
+    """Rebuilds a configuration that `Config.to_dict` wrote, through JSON or not.
+
+    Args:
+        task: The task.
+        values: The configuration, complete: it doesn't depend on what presets are today.
+
+    Raises:
+        InputError: As `lsk_engine.settings.resolving.restore`.
+    """
+    return restore(task, values, _prepared_with(task))
+
+
+def _prepared_with(task: Task) -> Callable[[str], Mapping[str, Any] | None]:
+    def settings(source: str) -> Mapping[str, Any] | None:
+        return prepared.read_settings(source, task.name) if prepared.is_prepared(source) else None
+
+    return settings

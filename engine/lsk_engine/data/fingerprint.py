@@ -1,7 +1,7 @@
 """What the data of a run are known by, so that other data are noticed when it goes on."""
 
 import hashlib
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
@@ -12,8 +12,24 @@ from lsk_engine.tasks.contract import Examples, TaskData
 _MOST_EXAMPLES = 1024
 
 
-def fingerprint(data: TaskData) -> dict[str, Any]:
-    """Returns what a task's data are known by, as JSON can hold it.
+class SplitFingerprint(TypedDict):
+    """What a split is known by."""
+
+    examples: int
+    labels: int
+    sha256: str
+
+
+class Fingerprint(TypedDict):
+    """What data are known by, as JSON holds it."""
+
+    classes: int
+    class_counts: str
+    splits: dict[str, SplitFingerprint]
+
+
+def fingerprint(data: TaskData) -> Fingerprint:
+    """Returns what a task's data are known by.
 
     For each split the numbers of examples and of labels that count, and the SHA-256 over the sizes
     and label counts of all its examples and over the content of at most 1,024, evenly spaced.
@@ -26,7 +42,7 @@ def fingerprint(data: TaskData) -> dict[str, Any]:
     }
 
 
-def differences(expected: dict[str, Any], received: dict[str, Any]) -> list[str]:
+def differences(expected: Fingerprint, received: Fingerprint) -> list[str]:
     """Returns in words what is not the same of two fingerprints, first as it was."""
     found = []
     for split in sorted(expected["splits"].keys() | received["splits"].keys()):
@@ -49,7 +65,7 @@ def differences(expected: dict[str, Any], received: dict[str, Any]) -> list[str]
     return found
 
 
-def _of_split(examples: Examples) -> dict[str, Any]:
+def _of_split(examples: Examples) -> SplitFingerprint:
     counts = examples.label_counts()
     digest = hashlib.sha256(_bytes(counts, np.int64))
     if examples.sizes is not None:

@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+from ls_base.errors import InputError, shown
+from ls_base.reading import expanded
+
 _PREFIX = "tfds:"
 
 
@@ -14,6 +17,9 @@ def path_or_name(source: str) -> Path | str:
     Args:
         source: As the user wrote it.
 
+    Raises:
+        InputError: If it can be neither.
+
     Returns:
         A `Path`, a leading `~` expanded; or a `str`, `tfds:` taken away.
 
@@ -25,5 +31,12 @@ def path_or_name(source: str) -> Path | str:
     """
     if source.startswith(_PREFIX):
         return source.removeprefix(_PREFIX)
-    path = Path(source).expanduser()
-    return path if path.exists() or path.is_absolute() or source.startswith((".", "~")) else source
+    path = expanded(source)
+    try:
+        there = path.exists()
+    except OSError as error:  # too long
+        raise InputError(
+            f"Expected a path or the name of a data set. Received: {shown(source)}: "
+            f"{error.strerror}"
+        ) from error
+    return path if there or path.is_absolute() or source.startswith((".", "~")) else source

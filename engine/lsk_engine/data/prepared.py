@@ -6,12 +6,16 @@ manifest `prepared.json`: the settings that the data were made with, and a check
 
 import dataclasses
 import hashlib
+import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ls_base.errors import InputError
-from ls_base.files import new_folder, read_json, write_json, writing
+from ls_base.files import new_folder, write_json, writing
+from ls_base.reading import expanded, inside, is_regular, open_regular
+from ls_base.records import Count, Record, convert_record, read_record
 from lsk_engine.environment import environment
 from lsk_engine.settings.config import Config
 from lsk_engine.tasks.contract import Task, TaskData
@@ -27,10 +31,25 @@ class PreparedData:
     Attributes:
         path: Where they are.
         notes: What every report on this data must say.
+        files: The names of the files below `path` that were compared with their checksums.
     """
 
     path: Path
     notes: tuple[str, ...]
+    files: frozenset[str]
+
+    def file(self, name: str) -> Path:
+        """Returns the path of one of the files, by its name below `path`.
+
+        Raises:
+            InputError: If the manifest does not list it: nobody knows what it should hold.
+        """
+        if name not in self.files:
+            raise InputError(
+                f"Expected {name} in {self.path / MANIFEST_FILE}; prepare the data set again. "
+                "Received: a list without it"
+            )
+        return self.path / name
 
 
 def prepare(task: Task, config: Config, directory: str | os.PathLike) -> TaskData:
@@ -69,7 +88,7 @@ def prepare(task: Task, config: Config, directory: str | os.PathLike) -> TaskDat
 
 def is_prepared(source: str) -> bool:
     """Returns whether `source` is the path of a prepared data set."""
-    return bool(source) and (Path(source).expanduser() / MANIFEST_FILE).is_file()
+    return bool(source) and is_regular(expanded(source) / MANIFEST_FILE)
 
 
 def read_settings(source: str, task: str) -> dict[str, Any]:
@@ -82,7 +101,7 @@ def read_settings(source: str, task: str) -> dict[str, Any]:
     Raises:
         InputError: If it is of another task, or of another schema.
     """
-    return _read_manifest(Path(source).expanduser(), task)["settings"]
+    return _read_manifest(expanded(source), task).settings
 
 
 def open_prepared(source: str, task: str) -> PreparedData:
@@ -97,24 +116,24 @@ def open_prepared(source: str, task: str) -> PreparedData:
     Raises:
         InputError: If it is of another task or schema, or a file is missing or was changed.
     """
-    path = Path(source).expanduser()
+    path = expanded(source)
     manifest = _read_manifest(path, task)
-    for name, stored in manifest["files"].items():
-        file = path / name
-        found = _describe(file) if file.is_file() else {"bytes": "no file", "sha256": ""}
-        for what in ("bytes", "sha256"):
-            if found[what] != stored[what]:
+    for name, stored in manifest.files.items():
+        file = inside(path, name, error=InputError)
+        found = _describe(file) if is_regular(file) else {"bytes": "no file", "sha256": ""}
+        for what, expected in (("bytes", stored.bytes), ("sha256", stored.sha256)):
+            if found[what] != expected:
                 raise InputError(
-                    f"Expected {file} as it was prepared ({what} {stored[what]}); prepare the data "
+                    f"Expected {file} as it was prepared ({what} {expected}); prepare the data "
                     f"set again, or copy it again. Received: {found[what]}"
                 )
-    return PreparedData(path, tuple(manifest["notes"]))
+    return PreparedData(path, tuple(manifest.notes), frozenset(manifest.files))
 
 
 def _manifest(config: Config, data: TaskData, folder: Path) -> dict[str, Any]:
     settings = dataclasses.asdict(config.data)
     files = sorted(file for file in folder.rglob("*") if file.is_file())
-    return {
+    content = {
         "schema": SCHEMA,
         "task": config.task,
         "source": settings.pop("source", None),
@@ -123,26 +142,48 @@ def _manifest(config: Config, data: TaskData, folder: Path) -> dict[str, Any]:
         "files": {f.relative_to(folder).as_posix(): _describe(f, flush=True) for f in files},
         "environment": environment(),
     }
+    return {**content, "sha256": _digest(content)}
+
+
+def _digest(content: Mapping[str, Any]) -> str:
+    """Returns the SHA-256 of what a manifest says, its own left out, as JSON holds it."""
+    told = {name: value for name, value in content.items() if name != "sha256"}
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
 def _describe(file: Path, *, flush: bool = False) -> dict[str, Any]:
-    with file.open("rb") as content:
+    with open_regular(file, error=InputError) as content:
         digest = hashlib.file_digest(content, "sha256").hexdigest()
         if flush:
             os.fsync(content.fileno())
         return {"bytes": content.tell(), "sha256": digest}
 
 
-def _read_manifest(path: Path, task: str) -> dict[str, Any]:
-    manifest = read_json(path / MANIFEST_FILE)
-    if not isinstance(manifest, dict) or not {"settings", "notes", "files"} <= set(manifest):
+class _File(Record, frozen=True):
+    bytes: Count
+    sha256: str
+
+
+class _Manifest(Record, frozen=True):
+    task: str
+    settings: dict[str, Any]
+    notes: list[str]
+    files: dict[str, _File]
+    sha256: str | None = None  # manifests had none at first
+
+
+def _read_manifest(path: Path, task: str) -> _Manifest:
+    file = path / MANIFEST_FILE
+    content = read_record(file, dict[str, Any], schema=SCHEMA, error=InputError)
+    manifest = convert_record(content, _Manifest, str(file), error=InputError)
+    if manifest.sha256 is not None and manifest.sha256 != _digest(content):
         raise InputError(
-            f"Expected the manifest of a prepared data set. Received: {path / MANIFEST_FILE}, "
-            "which is none"
+            f"Expected {file} as it was written; prepare the data set again, or copy it again. "
+            "Received: another"
         )
-    if manifest.get("schema") != SCHEMA or manifest.get("task") != task:
+    if manifest.task != task:
         raise InputError(
-            f"Expected a data set prepared for task {task!r}, schema {SCHEMA}. Received: {path}, "
-            f"prepared for {manifest.get('task')!r}, schema {manifest.get('schema')}"
+            f"Expected a data set prepared for task {task!r}. Received: {path}, prepared for "
+            f"{manifest.task!r}"
         )
     return manifest

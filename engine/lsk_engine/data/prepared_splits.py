@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from ls_base.errors import InputError
-from ls_base.files import read_json, write_json
+from ls_base.files import write_json
+from ls_base.reading import inside, read_bytes
+from ls_base.records import read_record
 from lsk_engine.data.prepared import PreparedData
 from lsk_engine.tasks.contract import Examples, TaskData
 
@@ -29,7 +31,7 @@ def write_splits(data: TaskData, directory: Path, write: Callable[[Examples, Pat
         write: Writes a split into a folder, which it makes.
     """
     for name, content in data.artifacts.items():
-        (directory / name).write_bytes(content)
+        inside(directory, name, error=InputError).write_bytes(content)
     for name, examples in data.splits.items():
         write(examples, directory / name)
     write_json(directory / _SPLITS_FILE, list(data.splits))
@@ -41,8 +43,18 @@ def read_splits(prepared: PreparedData, read: Callable[[Path], Split]) -> dict[s
     Args:
         prepared: What `write_splits` wrote.
         read: Reads the split in a folder.
+
+    Raises:
+        InputError: If a split is missing, or a name leads out of the folder.
     """
-    return {name: read(prepared.path / name) for name in read_json(prepared.path / _SPLITS_FILE)}
+    names = read_record(prepared.file(_SPLITS_FILE), list[str], error=InputError)
+    needed = {"train", "validation", "test"}
+    if not needed <= set(names) or len(set(names)) < len(names):
+        raise InputError(
+            f"Expected the splits train, validation and test in {prepared.path / _SPLITS_FILE}, "
+            f"each once. Received: {', '.join(names) or 'none'}"
+        )
+    return {name: read(inside(prepared.path, name, error=InputError)) for name in names}
 
 
 def read_artifacts(
@@ -63,8 +75,11 @@ def read_artifacts(
     Raises:
         InputError: If the run's artifacts are others.
     """
-    files = [prepared.path / name for name in names]
-    stored = {file.name: file.read_bytes() for file in files if file.is_file()}
+    stored = {
+        name: read_bytes(prepared.file(name), error=InputError)
+        for name in names
+        if name in prepared.files
+    }
     if artifacts is not None and dict(artifacts) != stored:
         raise InputError(
             "Expected the data that the run was trained on. Received: "

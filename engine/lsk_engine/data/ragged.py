@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from ls_base.arrays import Array, open_npy
 from ls_base.errors import InputError
 
 _SHORT = 256  # up to which one gather of all values is faster than a copy a row
@@ -40,8 +41,15 @@ class Ragged:
 
     @classmethod
     def open(cls, values_file: Path, offsets_file: Path) -> "Ragged":
-        """Opens what `save` wrote; the values stay on the disk."""
-        return cls(np.load(values_file, mmap_mode="r"), np.load(offsets_file))
+        """Opens what `save` wrote; the values stay on the disk.
+
+        Raises:
+            InputError: If one is damaged, or offsets do not rise from 0 to the end of the values.
+        """
+        values = open_npy(values_file, Array("iuf"), error=InputError)
+        ends = open_npy(offsets_file, Array("i", (None,)), mapped=False, error=InputError)
+        check_offsets(ends, values, str(offsets_file))
+        return cls(values, ends)
 
     def save(
         self,
@@ -145,6 +153,25 @@ def offsets(lengths: Sequence[int] | np.ndarray) -> np.ndarray:
         [0, 3, 3, 4]
     """
     return np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths, dtype=np.int64)])
+
+
+def check_offsets(ends: np.ndarray, values: np.ndarray, what: str) -> None:
+    """Refuses offsets that do not cut all the values into rows.
+
+    Args:
+        ends: Integers `(n + 1,)`.
+        values: `(total, ...)`.
+        what: What the offsets are called in an error.
+
+    Raises:
+        InputError: If they don't rise from 0 to the number of values.
+    """
+    total = len(values) if values.ndim else 0
+    if not len(ends) or ends[0] != 0 or ends[-1] != total or (np.diff(ends) < 0).any():
+        found = f"{ends[0]} … {ends[-1]}" if len(ends) else "none"
+        raise InputError(
+            f"Expected offsets that rise from 0 to {total} in {what}. Received: {found}"
+        )
 
 
 def _flush(file: BinaryIO) -> None:

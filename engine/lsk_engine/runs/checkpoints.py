@@ -3,13 +3,13 @@
 import hashlib
 import io
 import re
-import zipfile
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 import keras
 import numpy as np
 
+from ls_base.arrays import Array, names_of_npz, read_npz
 from ls_base.errors import FileError
 from ls_base.files import write_bytes
 from lsk_engine.devices.replicas import assign_sum
@@ -140,11 +140,9 @@ class Checkpoints:
         file = self._file(step)
         expected = f"Expected a whole checkpoint of step {step} at {file}. Received:"
         try:
-            # Opened here, since NumPy leaves a file open that it can't read.
-            with file.open("rb") as content, np.load(content, allow_pickle=False) as stored:
-                state = {name: stored[name] for name in stored.files}
-        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-            raise FileError(f"{expected} {error}") from error
+            state = read_npz(file, dict.fromkeys(names_of_npz(file), Array()))
+        except FileError as error:
+            raise FileError(f"{expected} {str(error).partition('Received: ')[2]}") from error
         written = state.pop(_SHA256, None)  # older checkpoints have none
         if written is not None and written.tobytes() != _sha256(state).tobytes():
             raise FileError(f"{expected} other numbers than were written")

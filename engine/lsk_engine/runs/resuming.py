@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from ls_base.errors import FileError, InputError
-from ls_base.files import write_json
 from lsk_engine.data.configuration import from_dict
 from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
 from lsk_engine.settings.config import PARTS, Config
@@ -67,7 +66,7 @@ def record_resumption(task: Task, config: Config, run: RunDirectory) -> None:
         )
     run.record_start(resumed=True, **({"changed": differing} if differing else {}))
     if differing:
-        write_json(run.config_file, {"schema": SCHEMA, **config.to_dict()})
+        run.write_json(run.config_file, {"schema": SCHEMA, **config.to_dict()})
 
 
 def _by_key(config: Config) -> dict[str, Any]:

@@ -1,19 +1,25 @@
 """The run directory: the interface between stages. Only this module knows its file names."""
 
 import contextlib
+import hashlib
 import json
 import os
-import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from ls_base.errors import FileError, InputError
-from ls_base.files import append_line, read_json, replacing, write_bytes, write_json, writing
+from ls_base.errors import FileError, InputError, shown
+from ls_base.files import append_line, json_bytes, replacing, write_bytes, writing
+from ls_base.reading import inside, is_regular, is_there, open_regular, read_bytes
+from ls_base.records import decode_record
 from lsk_engine.environment import environment
+from lsk_engine.runs.checksums import Checksums
 from lsk_engine.runs.lock import locked
+from lsk_engine.runs.records import Calibration, HistoryEntry, Metrics, Starts, StoredConfig
 
 SCHEMA = 1
+_MOST_BYTES = 1 << 28  # of a file that is read whole
+T = TypeVar("T")
 
 
 class RunDirectory:
@@ -33,6 +39,7 @@ class RunDirectory:
     RUN/outputs/          decoded outputs, one JSON list a split
     RUN/evaluation/       what `lsk evaluate` and later stages draw and count
     RUN/log.txt           what was said on the terminal
+    RUN/checksums.json    the SHA-256 of what the run wrote, log and history left out
     RUN/.lock             held while a process is at work in the run; empty
     ```
 
@@ -57,6 +64,7 @@ class RunDirectory:
         self.evaluation = self.path / "evaluation"
         self.log_file = self.path / "log.txt"
         self.lock_file = self.path / ".lock"
+        self.checksums = Checksums(self.path)
 
     @classmethod
     def create(cls, path: str | os.PathLike, config: Mapping[str, Any]) -> "RunDirectory":
@@ -77,17 +85,17 @@ class RunDirectory:
             for folder in (run.artifacts, run.checkpoints, run.outputs):
                 folder.mkdir(exist_ok=True)
             run.record_start()
-            write_json(run.config_file, {"schema": SCHEMA, **config})
+            run.write_json(run.config_file, {"schema": SCHEMA, **config})
         return run
 
     def _unused(self) -> bool:
         """Returns whether nothing is in the way of a new run: no file that says anything."""
         if not self.path.is_dir():
             return False
-        started = {self.lock_file, self.environment_file}
+        started = {self.lock_file, self.environment_file, self.checksums.file}
         files = (file for file in self.path.rglob("*") if not file.is_dir())
-        left = [f for f in files if f not in started and not f.name.startswith(".config.writing")]
-        return not left
+        writing = (".config.writing", ".environment.writing", ".checksums.writing")
+        return not [f for f in files if f not in started and not f.name.startswith(writing)]
 
     def _taken(self) -> FileError:
         return FileError(
@@ -102,7 +110,7 @@ class RunDirectory:
             FileError: If there is none at `path`.
         """
         run = cls(path)
-        if not run.config_file.is_file():
+        if not is_regular(run.config_file):
             what = "no directory"
             if run.path.is_dir():
                 what = "a directory without config.json"
@@ -146,53 +154,95 @@ class RunDirectory:
     def record_start(self, **more: Any) -> None:
         """Adds an entry to `environment.json`: versions, machine, command, time, and `more`."""
         starts = self.read_starts()
-        write_json(
+        self.write_json(
             self.environment_file, {"schema": 2, "starts": [*starts, {**environment(), **more}]}
         )
 
     def read_starts(self) -> list[dict[str, Any]]:
         """Returns the entries of `environment.json`, the oldest first."""
-        if not self.environment_file.is_file():
+        if not is_there(self.environment_file):
             return []
-        found = read_json(self.environment_file)
+        found = self.read(self.environment_file, dict[str, Any])
         if found.get("schema") == 1:  # one start, before there were more
             return [{name: value for name, value in found.items() if name != "schema"}]
-        return found["starts"]
+        return self.read(self.environment_file, Starts, schema=2).starts
 
     def sweep_file(self, split: str) -> Path:
         """Returns where the points of a sweep over temperatures are kept."""
-        return self.evaluation / f"{split}-temperature-sweep.json"
+        return self.evaluation / f"{_name(split)}-temperature-sweep.json"
 
-    def read_config(self) -> dict[str, Any]:
+    def write(self, file: Path, content: bytes | memoryview) -> None:
+        """Writes a file of the run, and notes its checksum."""
+        self.checksums.note(file, hashlib.sha256(content).hexdigest())
+        write_bytes(file, content)
+
+    def write_json(self, file: Path, value: Any) -> None:
+        """Writes a JSON file of the run, and notes its checksum."""
+        self.write(file, json_bytes(value))
+
+    def read(self, file: Path, kind: type[T], *, schema: int | None = None) -> T:
+        """Reads a JSON file of the run.
+
+        Args:
+            file: One of the run's.
+            kind: A type of `lsk_engine.runs.records`, say.
+            schema: What its key `schema` must be; `None`: it need have none.
+
+        Raises:
+            FileError: If it isn't what the run wrote, or not of that type.
+        """
+        return decode_record(self._checked(file), kind, str(file), schema=schema)
+
+    def read_config(self) -> StoredConfig:
         """Returns the resolved configuration as it was written."""
-        config = read_json(self.config_file)
-        if config.pop("schema", None) != SCHEMA:
-            raise FileError(
-                f"Expected a configuration of schema {SCHEMA}. Received: {self.config_file}"
-            )
-        return config
+        return self.read(self.config_file, StoredConfig, schema=SCHEMA)
+
+    def read_metrics(self) -> Metrics:
+        """Returns the final scores."""
+        content = self.read(self.metrics_file, dict[str, Any], schema=SCHEMA)
+        return Metrics.of(content, str(self.metrics_file))
+
+    def read_calibration(self) -> Calibration | None:
+        """Returns what `lsk calibrate` found; `None`: it hasn't been there."""
+        if not is_there(self.calibration_file):
+            return None
+        return self.read(self.calibration_file, Calibration)
 
     def write_artifacts(self, artifacts: Mapping[str, bytes]) -> None:
         """Saves the files that belong to the model."""
         for name, content in artifacts.items():
-            write_bytes(self.artifacts / name, content)
+            self.write(inside(self.artifacts, name), content)
 
     def read_artifacts(self) -> dict[str, bytes]:
         """Returns the files that belong to the model, by name."""
         files = sorted(self.artifacts.iterdir()) if self.artifacts.is_dir() else []
-        return {file.name: file.read_bytes() for file in files}
+        return {file.name: self._checked(file) for file in files}
+
+    def _checked(self, file: Path) -> bytes:
+        content = read_bytes(file, most=_MOST_BYTES)
+        self.checksums.check_content(file, content)
+        return content
 
     def append_history(self, entry: Mapping[str, Any]) -> None:
         """Adds one line to the history."""
         append_line(self.history_file, json.dumps(entry))
 
-    def read_history(self) -> list[dict[str, Any]]:
-        """Returns the history; a last line that a crash cut off is left out."""
-        entries = []
-        if self.history_file.is_file():
-            for line in self.history_file.read_text().splitlines():
-                with contextlib.suppress(json.JSONDecodeError):
-                    entries.append(json.loads(line))
+    def read_history(self) -> list[HistoryEntry]:
+        """Returns the history; a last line that a crash cut off is left out.
+
+        Raises:
+            FileError: If another line is damaged.
+        """
+        if not is_there(self.history_file):
+            return []
+        *lines, last = read_bytes(self.history_file, most=_MOST_BYTES).split(b"\n")
+        name = str(self.history_file)
+        entries = [
+            decode_record(line, HistoryEntry, f"line {number} of {name}")
+            for number, line in enumerate(lines, 1)
+        ]
+        with contextlib.suppress(FileError):
+            entries.append(decode_record(last, HistoryEntry, name))
         return entries
 
     def truncate_history(self, step: int) -> None:
@@ -200,17 +250,21 @@ class RunDirectory:
         kept = [json.dumps(e) + "\n" for e in self.read_history() if e["step"] <= step]
         write_bytes(self.history_file, "".join(kept).encode())
 
+    def outputs_file(self, split: str) -> Path:
+        """Returns where a split's decoded outputs are."""
+        return self.outputs / f"{_name(split)}.json"
+
     def statistics_file(self, split: str, *, calibrated: bool = False) -> Path:
         """Returns where a split's statistics, position by position, are."""
-        return self.evaluation / f"statistics-{split}{'-calibrated' * calibrated}.npz"
+        return self.evaluation / f"statistics-{_name(split)}{'-calibrated' * calibrated}.npz"
 
     def reliability_file(self, split: str, *, calibrated: bool = False) -> Path:
         """Returns where a split's reliability diagram is; its numbers are beside it."""
-        return self.evaluation / f"reliability-{split}{'-calibrated' * calibrated}.png"
+        return self.evaluation / f"reliability-{_name(split)}{'-calibrated' * calibrated}.png"
 
     def picture_file(self, name: str, split: str) -> Path:
         """Returns where a picture that the task drew of a split is; its numbers are beside it."""
-        return self.evaluation / f"{name}-{split}.png"
+        return self.evaluation / f"{_name(name)}-{_name(split)}.png"
 
     @property
     def projection_file(self) -> Path:
@@ -239,12 +293,12 @@ class RunDirectory:
                     stale.unlink(missing_ok=True)
         with replacing(file) as temporary:
             model.save(temporary)
+            with open_regular(temporary) as saved:
+                self.checksums.note(file, hashlib.file_digest(saved, "sha256").hexdigest())
 
     def load_model(self, *, calibrated: bool = False):
         """Loads the trained, or the calibrated, model, uncompiled."""
-        import keras
-
-        import ls_keras.layers  # noqa: F401 - registers what a saved model may hold
+        from lsk_engine.runs.saved_model import load_model  # Keras
 
         if calibrated and not self.calibrated_model_file.is_file():
             raise FileError(
@@ -257,8 +311,14 @@ class RunDirectory:
                 f"Received: {self.path} without {self.model_file.name}"
             )
         file = self.calibrated_model_file if calibrated else self.model_file
-        if not zipfile.is_zipfile(file):
-            raise FileError(
-                f"Expected a model that Keras saved. Received: {file}, which is damaged"
-            )
-        return keras.saving.load_model(file, compile=False)
+        self.checksums.check(file)
+        return load_model(file)
+
+
+def _name(split: str) -> str:
+    """Returns the name of a split, which data may choose, as part of a file's."""
+    if not split or any(letter in split for letter in "/\\\0") or len(split) > 100:
+        raise InputError(
+            f"Expected the name of a split that can be part of a file's. Received: {shown(split)}"
+        )
+    return split

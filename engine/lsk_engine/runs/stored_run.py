@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ls_base.errors import FileError, InputError
-from ls_base.files import read_json
 from lsk_engine.data.configuration import from_dict
 from lsk_engine.devices.backend import load_backend
 from lsk_engine.runs.run_directory import RunDirectory
@@ -120,11 +119,10 @@ def fitted_temperature(path: str | os.PathLike) -> float:
     Raises:
         FileError: If there is no run at `path`, or it has no such temperature.
     """
-    file = RunDirectory.open(path).calibration_file
-    found = read_json(file) if file.is_file() else None
-    if found is None or found["temperature"] is None:
-        what = "no calibration.json" if found is None else f"{found['method']} scaling"
+    found = RunDirectory.open(path).read_calibration()
+    if found is None or found.temperature is None:
+        what = "no calibration.json" if found is None else f"{found.method} scaling"
         raise FileError(
             f"Expected a temperature fitted by `lsk calibrate {path}`. Received: {what}"
         )
-    return float(found["temperature"])
+    return found.temperature

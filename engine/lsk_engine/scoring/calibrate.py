@@ -7,7 +7,6 @@ import keras
 import numpy as np
 
 from ls_base.errors import InputError
-from ls_base.files import write_json
 from ls_keras.calibration import (
     TemperatureFit,
     VectorFit,
@@ -107,7 +106,7 @@ def calibrate(
             when: _scores(scorer.predict(source, reporter.counter(f"{split}, {when}", "examples")))
             for when, scorer in scorers.items()
         }
-    write_json(run.calibration_file, results)
+    run.write_json(run.calibration_file, results)
     return results
 
 

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ls_base.errors import FileError, InputError
-from ls_base.files import read_json
+from ls_base.reading import is_there
 from ls_keras.calibration import ReliabilityCurve
 from ls_keras.plots import reliability_diagram, save_plot
-from lsk_engine.runs.run_directory import RunDirectory
+from lsk_engine.runs.records import Compared
+from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
 from lsk_engine.scoring.predictions import Predictions
 
 
@@ -35,26 +36,37 @@ def compare_reliability(
         raise InputError(
             f"Expected one or more different runs. Received: {[str(r.path) for r in runs]}"
         )
-    alphas = [read_json(run.config_file)["training"]["alpha"] for run in runs]
-    tasks = {read_json(run.config_file)["task"] for run in runs}
+    configs = [run.read(run.config_file, Compared, schema=SCHEMA) for run in runs]
+    alphas = [config.training.alpha for config in configs]
+    tasks = {config.task for config in configs}
     curves: dict[str, ReliabilityCurve] = {}
     for run, alpha in zip(runs, alphas, strict=True):
         name = f"α = {alpha:g}"
         if alphas.count(alpha) > 1:
             name += f" ({run.path.name})"
         file = run.statistics_file(split)
-        if not file.is_file():
+        if not is_there(file):
             raise FileError(
                 f"Expected a run evaluated on split '{split}' (`lsk evaluate {run.path}`). "
                 f"Received: {run.path} without {file.name}"
             )
-        curves[name] = Predictions.load(file).curve()
+        curves[name] = _load(run, file).curve()
         scaled = run.statistics_file(split, calibrated=True)
-        if scaled.is_file():
-            calibration = read_json(run.calibration_file)
-            curves[f"{name}, {calibration['method']} scaling"] = Predictions.load(scaled).curve(
-                temperature=calibration["temperature"]
+        if is_there(scaled):
+            calibration = run.read_calibration()
+            if calibration is None:
+                raise FileError(
+                    f"Expected a calibrated run (`lsk calibrate {run.path}`). "
+                    f"Received: {run.path} without {run.calibration_file.name}"
+                )
+            curves[f"{name}, {calibration.method} scaling"] = _load(run, scaled).curve(
+                temperature=calibration.temperature
             )
     title = f"Reliability: {', '.join(sorted(tasks))}, {split}"
     save_plot(reliability_diagram, curves, output, title=title)
     return curves
+
+
+def _load(run: RunDirectory, file: Path) -> Predictions:
+    run.checksums.check(file)
+    return Predictions.load(file)

@@ -4,7 +4,6 @@ import dataclasses
 import time
 from typing import Any
 
-from ls_base.files import read_json, write_json
 from ls_keras.plots import reliability_diagram, save_plot
 from ls_keras.plots import save as save_figure
 from lsk_engine.assembly.sources import evaluation_source
@@ -63,7 +62,8 @@ def evaluate(
     if config.distillation:
         results["distillation"] = dataclasses.asdict(config.distillation)
     scorer = build_scorer(model, config, data)
-    temperature = read_json(run.calibration_file).get("temperature") if calibrated else None
+    calibration = run.read_calibration() if calibrated else None
+    temperature = None if calibration is None else calibration.temperature
     for split in (name for name in data.splits if name != "train"):
         examples = data.splits[split]
         predictions = scorer.predict(
@@ -74,12 +74,13 @@ def evaluate(
         outputs = task.decode(model, examples, config, data, progress)
         scores = task.score(examples, outputs)
         if not calibrated:
-            write_json(run.outputs / f"{split}.json", outputs)
+            run.write_json(run.outputs_file(split), outputs)
             pictures = task.illustrate(model, examples, outputs, config, data)
             for name, (figure, rows) in pictures.items():
                 save_figure(figure, run.picture_file(name, split), rows)
         results[split] = {**scores.flat(), **predictions.metrics()}
-        predictions.save(run.statistics_file(split, calibrated=calibrated))
+        file = run.statistics_file(split, calibrated=calibrated)
+        run.write(file, predictions.to_bytes())
         curve = predictions.curve(temperature=temperature)
         title = f"{config.task}, {split}, α = {config.training.alpha:g}"
         file = run.reliability_file(split, calibrated=calibrated)
@@ -87,5 +88,5 @@ def evaluate(
         results["labels"].update(scores.labels)
         results["signatures"].update(scores.signatures)
     results["seconds"] = round(seconds + time.monotonic() - start, 2)
-    write_json(run.calibrated_metrics_file if calibrated else run.metrics_file, results)
+    run.write_json(run.calibrated_metrics_file if calibrated else run.metrics_file, results)
     return results

@@ -9,7 +9,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from ls_base.files import write_bytes
+from ls_base.arrays import Array, read_npz
+from ls_base.errors import FileError
 from ls_keras.calibration import ReliabilityCurve, curve_of_statistics
 from ls_keras.calibration.probabilities import first_largest
 from ls_keras.losses import SmoothedCE, smoothed_cross_entropy
@@ -22,6 +23,7 @@ from lsk_engine.progress import Progress
 from lsk_engine.settings.config import Config
 from lsk_engine.tasks.contract import TaskData
 
+COLUMNS = ("loss", "nll", "brier", "confidence", "correct")
 _LABELS = "statistics_labels"
 
 
@@ -118,18 +120,33 @@ class Predictions:
             **options,
         )
 
-    def save(self, file: Path) -> None:
-        """Writes the statistics as a compressed `.npz`."""
+    def to_bytes(self) -> memoryview:
+        """Returns the statistics as a compressed `.npz`."""
         buffer = io.BytesIO()
         np.savez_compressed(buffer, allow_pickle=False, ids=self.ids, **self.columns)
-        write_bytes(file, buffer.getbuffer())
+        return buffer.getbuffer()
 
     @classmethod
     def load(cls, file: Path) -> "Predictions":
-        """Reads what `save` wrote."""
-        with np.load(file, allow_pickle=False) as stored:
-            columns = dict(stored)
-        return cls(ids=columns.pop("ids"), columns=columns)
+        """Reads a file of what `to_bytes` returned.
+
+        Raises:
+            FileError: If it is no such file.
+        """
+        column = Array("f", (None,))
+        columns = read_npz(file, {"ids": Array("iu", (None,)), **dict.fromkeys(COLUMNS, column)})
+        ids = columns.pop("ids")
+        lengths = {len(array) for array in (ids, *columns.values())}
+        inside = all(
+            ((columns[name] >= 0) & (columns[name] <= 1 + 1e-3)).all()
+            for name in ("confidence", "correct")
+        )
+        if len(lengths) > 1 or not len(ids) or not inside:
+            raise FileError(
+                f"Expected statistics of as many positions each, with confidences from 0 to 1, in "
+                f"{file}. Received: others"
+            )
+        return cls(ids=ids, columns=columns)
 
 
 class Scorer:

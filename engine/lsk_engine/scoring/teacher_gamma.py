@@ -5,12 +5,13 @@ from typing import Any
 
 import keras
 
-from ls_base.files import read_json, write_json
+from ls_base.reading import is_there
 from ls_keras.distillation import equivalent_smoothing_dataset
 from lsk_engine.assembly.sources import evaluation_source
 from lsk_engine.assembly.trained_model import load_trained
 from lsk_engine.data.configuration import from_dict
 from lsk_engine.progress import Progress, Reporter
+from lsk_engine.runs.records import Gammas
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.runs.teacher import model_sha256
 from lsk_engine.settings.config import Config
@@ -42,10 +43,9 @@ def teacher_gammas(
     model: Any = None  # one for all, which is compiled once
     for run, of_run in zip(runs, temperatures, strict=True):
         with run.at_work():  # a value that another process adds meanwhile would be lost
-            kept, sha256 = _read(run), model_sha256(run)
-            if kept.get("model_sha256") != sha256:
-                kept = {"model_sha256": sha256, "gamma": {}}
-            missing = [t for t in of_run if f"{t:g}" not in kept["gamma"]]
+            sha256 = model_sha256(run)
+            kept = _read(run, sha256)
+            missing = [t for t in of_run if f"{t:g}" not in kept]
             if missing:
                 config = from_dict(task, run.read_config())
                 if model is None or data is None:
@@ -54,14 +54,18 @@ def teacher_gammas(
                     model.set_weights(run.load_model().get_weights())
                 progress = reporter.counter(f"γ of {run.path.name}:", "examples")
                 gammas = _compute(model, config, data, missing, progress)
-                kept["gamma"] |= {f"{t:g}": gamma for t, gamma in zip(missing, gammas, strict=True)}
-                write_json(run.gamma_file, kept)
-            found.append([kept["gamma"][f"{t:g}"] for t in of_run])
+                kept |= {f"{t:g}": gamma for t, gamma in zip(missing, gammas, strict=True)}
+                run.write_json(run.gamma_file, {"model_sha256": sha256, "gamma": kept})
+            found.append([kept[f"{t:g}"] for t in of_run])
     return found
 
 
-def _read(run: RunDirectory) -> dict:
-    return read_json(run.gamma_file) if run.gamma_file.is_file() else {}
+def _read(run: RunDirectory, sha256: str) -> dict[str, float]:
+    """Returns γ by temperature, as far as it is kept for this model."""
+    if not is_there(run.gamma_file):
+        return {}
+    kept = run.read(run.gamma_file, Gammas)
+    return dict(kept.gamma) if kept.model_sha256 == sha256 else {}
 
 
 def _compute(

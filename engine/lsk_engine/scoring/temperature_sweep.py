@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from ls_base.errors import InputError
-from ls_base.files import read_json, write_json
+from ls_base.reading import is_there
 from ls_keras.calibration import temperature_curve
 from ls_keras.plots import save_plot, temperature_panels
 from lsk_engine.assembly.sources import evaluation_source
 from lsk_engine.assembly.trained_model import load_trained
 from lsk_engine.data.datasets import as_dataset, reading
 from lsk_engine.progress import Reporter
+from lsk_engine.runs.records import SweepPoint, SweepPoints
+from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.runs.stored_run import StoredRun
 from lsk_engine.settings.parts import searches
 from lsk_engine.tasks.contract import Scores
@@ -84,7 +86,7 @@ def _sweep_run(
             from_logits=True,
             ignore_class=data.ignore_class,
         )
-    points = _Points(run.sweep_file(split), run.model_file, config.decoding)
+    points = _Points(run, split, config.decoding)
     rows = []
     for temperature, nll, ece in zip(curve.temperatures, curve.nll, curve.ece, strict=True):
         scores = points.find(temperature)
@@ -125,30 +127,29 @@ class _Points:
     A point belongs to a model and to a way of searching; points of others stay where they are.
     """
 
-    def __init__(self, file: Path, model: Path, decoding):
+    def __init__(self, run: RunDirectory, split: str, decoding):
         settings = json.dumps({**dataclasses.asdict(decoding), "temperature": None}, sort_keys=True)
-        content = model.read_bytes() if model.is_file() else b""
+        content = run.model_file.read_bytes()
         self.settings = hashlib.sha256(content + settings.encode()).hexdigest()
-        self.file = file
+        self.run, self.file = run, run.sweep_file(split)
 
-    def _all(self) -> list[dict[str, Any]]:
-        return read_json(self.file)["points"] if self.file.is_file() else []
+    def _all(self) -> list[SweepPoint]:
+        return self.run.read(self.file, SweepPoints).points if is_there(self.file) else []
 
     def find(self, temperature: float) -> Scores | None:
         """Returns the scores at a temperature, if they are there."""
         for point in self._all():
-            if point["settings"] == self.settings and point["temperature"] == temperature:
-                intervals = {k: (low, high) for k, (low, high) in point["intervals"].items()}
-                return Scores(point["values"], point["labels"], intervals=intervals)
+            if point.settings == self.settings and point.temperature == temperature:
+                return Scores(point.values, point.labels, intervals=point.intervals)
         return None
 
     def add(self, temperature: float, scores: Scores) -> None:
         """Keeps the scores at a temperature."""
-        point = {
-            "settings": self.settings,
-            "temperature": temperature,
-            "values": dict(scores.values),
-            "labels": dict(scores.labels),
-            "intervals": dict(scores.intervals),
-        }
-        write_json(self.file, {"points": [*self._all(), point]})
+        point = SweepPoint(
+            settings=self.settings,
+            temperature=temperature,
+            values=dict(scores.values),
+            labels=dict(scores.labels),
+            intervals=dict(scores.intervals),
+        )
+        self.run.write_json(self.file, SweepPoints(points=[*self._all(), point]).to_dict())

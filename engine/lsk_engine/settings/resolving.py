@@ -6,11 +6,13 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from ls_base.errors import InputError, near
-from lsk_engine.settings.config import Config
+from lsk_engine.settings.config import PARTS, Config
+from lsk_engine.settings.distillation import DistillationConfig
 from lsk_engine.settings.optimizer import OptimizerConfig
 from lsk_engine.settings.parts import TaskParts
 from lsk_engine.settings.training import TrainingConfig
-from lsk_engine.settings.values import parse
+from lsk_engine.settings.values import parse, value_before
+from lsk_engine.settings.written_folders import is_written, may_write
 
 
 def compose(
@@ -55,6 +57,61 @@ def compose(
         values["data"] |= _of_prepared(task, stored, values["data"], given)
     built = {part: cls(**values[part]) for part, cls in parts.items()}
     return Config(task=task.name, preset=preset, **built)
+
+
+def restore(
+    task: TaskParts,
+    values: Mapping[str, Any],
+    prepared_with: Callable[[str], Mapping[str, Any] | None],
+) -> Config:
+    """Rebuilds a complete configuration: nothing is taken from presets or defaults.
+
+    Of folders that are written to, see `lsk_engine.settings.written_folders`.
+
+    Args:
+        task: The task.
+        values: What `Config.to_dict` returned, through JSON or not.
+        prepared_with: As for `compose`.
+
+    Raises:
+        InputError: For a missing or unknown key, an unreadable value, or a setting that the
+            prepared data set was not made with.
+    """
+    classes = part_classes(task)
+    parts = {part: _complete(part, classes[part], values) for part in PARTS}
+    stored = prepared_with(parts["data"]["source"])
+    if stored is not None:
+        parts["data"] |= _of_prepared(task, stored, parts["data"], parts["data"])
+    built: dict[str, Any] = {part: cls(**parts[part]) for part, cls in classes.items()}
+    if values.get("distillation") is not None:
+        found = _complete("distillation", DistillationConfig, values)
+        built["distillation"] = DistillationConfig(**found)
+    return Config(task=task.name, preset=values["preset"], **built)
+
+
+def _complete(part: str, cls: type, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the values of a part, read as the types of its fields, none of which is missing."""
+    values = config.get(part)
+    if not isinstance(values, Mapping):
+        raise InputError(f"Expected the part {part} of a configuration. Received: none")
+    fields = {field.name: field for field in dataclasses.fields(cls)}
+    for key in values:
+        if key not in fields:
+            known = [f"{part}.{name}" for name in fields]
+            raise InputError(f"Expected a configuration key. {near(f'{part}.{key}', known)}")
+    found, hints = {}, typing.get_type_hints(cls)
+    for name, field in fields.items():
+        try:
+            value = values[name] if name in values else value_before(field, config)
+        except (KeyError, TypeError):
+            raise InputError(
+                f"Expected {part}.{name} in a stored configuration, which has every key. "
+                "Received: none; take config.json from a copy of the run"
+            ) from None
+        found[name] = parse(f"{part}.{name}", value, hints[name])
+        if is_written(field) and found[name] is not None and not may_write(found[name]):
+            found[name] = field.default
+    return found
 
 
 def part_classes(task: TaskParts) -> dict[str, type]:

@@ -3,7 +3,7 @@
 import dataclasses
 
 from ls_base.errors import InputError
-from lsk_engine.settings.values import one_of, within
+from lsk_engine.settings.values import added, one_of, within
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 SMOOTHINGS = ("uniform", "unigram", "neighborhood")
@@ -43,7 +43,7 @@ class TrainingConfig:
     epochs: int | None = 10
     steps: int | None = None
     batch_size: int = 128
-    drop_remainder: bool = False
+    drop_remainder: bool = added(False)
     buckets: int = 3
     precision: str = "float32"
     strategy: str = "auto"

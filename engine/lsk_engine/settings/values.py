@@ -1,12 +1,47 @@
 """Reading values of settings as the types of their fields, and keeping them within bounds."""
 
+import dataclasses
 import math
 import types
 import typing
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ls_base.errors import InputError
+from ls_base.errors import InputError, shown
+from ls_base.reading import is_text
+
+_ADDED = "added"
+_LARGEST = 2**53  # of an integer: what JSON's other readers keep, and more than anything counts
+
+
+def added(default: Any, *, then: str | None = None) -> Any:
+    """Returns the field of a settings' dataclass that came after runs had been kept without it.
+
+    A stored configuration has to be complete; of one from before, such a setting is what was done
+    then.
+
+    Args:
+        default: The default.
+        then: The dotted key of the setting that had its part; `None`: the default was done.
+    """
+    return dataclasses.field(default=default, metadata={_ADDED: (then,)})
+
+
+def value_before(field: dataclasses.Field, values: Mapping[str, Any]) -> Any:
+    """Returns what was done before there was a field that a stored configuration lacks.
+
+    Args:
+        field: Of a settings' dataclass.
+        values: The configuration, by part and key.
+
+    Raises:
+        KeyError: If the field was always there: see `added`.
+    """
+    (then,) = field.metadata[_ADDED]
+    if then is None:
+        return field.default
+    part, _, key = then.partition(".")
+    return values[part][key]
 
 
 def parse(key: str, value: Any, kind: Any) -> Any:
@@ -18,11 +53,11 @@ def parse(key: str, value: Any, kind: Any) -> Any:
         if option is not type(None):
             try:
                 return _read(value, option)
-            except (TypeError, ValueError):
+            except (TypeError, ValueError, OverflowError):
                 continue
     names = " or ".join(getattr(o, "__name__", str(o)) for o in options)
     raise InputError(
-        f"Expected {key} to be {names.replace('NoneType', 'none')}. Received: {value!r}"
+        f"Expected {key} to be {names.replace('NoneType', 'none')}. Received: {shown(value)}"
     )
 
 
@@ -30,18 +65,22 @@ def within(key: str, value: float, low: float, high: float = math.inf) -> None:
     """Refuses a number outside `[low, high]`."""
     if not low <= value <= high:
         bounds = f"in [{low}, {high}]" if high < math.inf else f"at least {low}"
-        raise InputError(f"Expected {key} {bounds}. Received: {value}")
+        raise InputError(f"Expected {key} {bounds}. Received: {shown(value)}")
 
 
 def one_of(key: str, value: str, options: Iterable[str]) -> None:
     """Refuses a word that is none of `options`."""
     if value not in options:
-        raise InputError(f"Expected {key} to be one of {', '.join(options)}. Received: {value!r}")
+        raise InputError(
+            f"Expected {key} to be one of {', '.join(options)}. Received: {shown(value)}"
+        )
 
 
 def _read(value: Any, kind: Any) -> Any:
     if typing.get_origin(kind) is tuple:
-        items = [i for i in value.split(",") if i] if isinstance(value, str) else list(value)
+        if not isinstance(value, str | list | tuple):
+            raise TypeError(value)
+        items = [i for i in value.split(",") if i] if isinstance(value, str) else value
         return tuple(_read(item, typing.get_args(kind)[0]) for item in items)
     if kind is bool:
         words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
@@ -53,12 +92,29 @@ def _read(value: Any, kind: Any) -> Any:
     if kind is str:
         if not isinstance(value, str):
             raise TypeError(value)
-        return value
-    number = float(value)
-    if isinstance(value, bool) or not math.isfinite(number):
-        raise ValueError(value)
-    if kind is int:
-        if number != int(number):
+        if not is_text(value):
             raise ValueError(value)
-        return int(number)
+        return value
+    if isinstance(value, bool):
+        raise TypeError(value)
+    if kind is int:
+        whole = _whole(value)
+        if abs(whole) > _LARGEST:
+            raise ValueError(value)
+        return whole
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(value)
     return number
+
+
+def _whole(value: Any) -> int:
+    """Returns an integer that may be written as `2e5`, and no digit of a large one is lost."""
+    if isinstance(value, int):
+        return value
+    if isinstance(value, str) and value.strip().lstrip("+-").isdecimal():
+        return int(value)
+    number = float(value)
+    if not number.is_integer():
+        raise ValueError(value)
+    return int(number)

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from ls_base.errors import InputError
-from ls_base.files import read_json, write_json
+from ls_base.files import write_json
+from ls_base.reading import is_there
+from ls_base.records import read_record
 from lsk_engine.devices.backend import load_backend
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.lock import locked
@@ -123,7 +125,7 @@ def _settings(student: Config, teacher: Config) -> dict[str, Any]:
 def _check_settings(directory: Path, settings: Mapping[str, Any]) -> None:
     """Refuses a folder that holds something else."""
     file = directory / _SWEEP_FILE
-    if not file.is_file():
+    if not is_there(file):
         if directory.exists() and (
             not directory.is_dir() or {p.name for p in directory.iterdir()} - {_LOCK_FILE}
         ):
@@ -131,7 +133,7 @@ def _check_settings(directory: Path, settings: Mapping[str, Any]) -> None:
                 f"Expected a new or empty folder, or one that a sweep made. Received: {directory}"
             )
         return
-    there, here = _flat(read_json(file)), _flat(settings)
+    there, here = _flat(read_record(file, dict[str, Any], schema=SCHEMA)), _flat(settings)
     differing = [k for k in {**there, **here} if there.get(k) != here.get(k)]
     if differing:
         expected, received = (
@@ -190,18 +192,8 @@ def _jobs(
 
 
 def _said(run: RunDirectory, split: str) -> str:
-    _, label, value = _score(run, split)
+    _, label, value = run.read_metrics().first_score(split)
     return f"{label} {value:.2f} ({split})"
-
-
-def _score(run: RunDirectory, split: str) -> tuple[str, str, float]:
-    """Returns name, label and value of the task's first score."""
-    metrics = read_json(run.metrics_file)
-    splits = [name for name, value in metrics.items() if isinstance(value, dict) and "nll" in value]
-    if split not in splits:
-        raise InputError(f"Expected a split of {', '.join(splits)}. Received: {split!r}")
-    score, label = next(iter(metrics["labels"].items()))
-    return score, label, metrics[split][score]
 
 
 def _rows(
@@ -233,7 +225,7 @@ def _rows(
     }
     rows = []
     for point, run in runs.items():
-        score, label, value = _score(run, split)
+        score, label, value = run.read_metrics().first_score(split)
         gamma = point.alpha
         if point.teacher is not None:
             gamma = found[point.teacher, point.temperature]

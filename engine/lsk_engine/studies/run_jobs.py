@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import IO
 
 from ls_base.errors import LsKerasError
-from ls_base.files import read_json
 from lsk_engine.progress import Reporter, duration
 from lsk_engine.runs.run_directory import RunDirectory
 
@@ -198,7 +197,7 @@ class _Board:
         self.before = len(self.done)
         self.seconds: dict[str, list[float]] = {}
         for job in self.done:
-            took = float(read_json(job.run.metrics_file).get("seconds", 0.0))
+            took = job.run.read_metrics().seconds
             self.seconds.setdefault(job.kind, []).append(took)
         if self.before:
             reporter.message(f"{self.before} of {len(jobs)} runs are finished already")

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from ls_base.errors import InputError
-from ls_keras.distillation import Distiller
+from ls_keras.distillation import Distiller, TeacherLogits
 from ls_keras.losses import SmoothedCE
 from lsk_engine.assembly.logits_contract import check_contract
 from lsk_engine.data.teacher_logits import (
@@ -22,6 +22,7 @@ from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.runs.teacher import model_sha256
 from lsk_engine.settings.config import Config
 from lsk_engine.settings.distillation import DistillationConfig
+from lsk_engine.settings.written_folders import may_write
 from lsk_engine.tasks.contract import Task, TaskData
 
 
@@ -32,7 +33,9 @@ def teacher_artifacts(config: Config) -> Mapping[str, bytes] | None:
     return _open_teacher(config.distillation).read_artifacts()
 
 
-def with_teacher_logits(task: Task, config: Config, data: TaskData, reporter: Reporter) -> TaskData:
+def with_teacher_logits(
+    task: Task, config: Config, data: TaskData, reporter: Reporter, *, stored: bool = False
+) -> TaskData:
     """Returns the data with the teacher's logits as an input of the training split.
 
     Without `config.distillation.cache` they are the data as they are. A cache that isn't there is
@@ -43,6 +46,9 @@ def with_teacher_logits(task: Task, config: Config, data: TaskData, reporter: Re
         config: The student's configuration.
         data: The student's data.
         reporter: Who is told.
+        stored: Whether the configuration is a run's, and not what a command was told just now:
+            then a cache is made only where `lsk_engine.settings.written_folders.may_write`, or in
+            the teacher's run.
 
     Raises:
         InputError: If the student augments its inputs at random, or the cache is of other
@@ -59,30 +65,45 @@ def with_teacher_logits(task: Task, config: Config, data: TaskData, reporter: Re
             "without a cache): logits that were computed once are of other inputs than the student "
             f"sees. Received: the layer {view!r}"
         )
-    path, examples = Path(options.cache), data.splits["train"]
-    # Of several students that start together, the first computes and the others wait.
-    with locked(path.with_name(f".{path.name}.lock"), wait=True):
-        if path.exists():
-            cache = open_teacher_logits(path, examples, options.teacher_sha256)
-        else:
-            cache = compute_teacher_logits(
-                path,
-                load_teacher(task, options, data),
-                examples,
-                ignore_class=data.ignore_class,
-                top_k=options.top_k,
-                batch_size=config.training.batch_size,
-                teacher_id=options.teacher_sha256,
-                progress=reporter.counter("teacher's logits", "examples"),
-            )
+    cache = _cached_logits(task, config, data, reporter, stored=stored)
     if (cache.num_classes, cache.top_k) != (data.num_classes, options.top_k):
         raise InputError(
             f"Expected logits over {data.num_classes} classes with top_k={options.top_k}. "
-            f"Received: {cache.num_classes} with top_k={cache.top_k} in {path}"
+            f"Received: {cache.num_classes} with top_k={cache.top_k} in {cache.directory}"
         )
     keras.utils.set_random_seed(config.training.seed)  # as if no model had been built
-    taught = WithTeacherLogits(examples, cache)
+    taught = WithTeacherLogits(data.splits["train"], cache)
     return dataclasses.replace(data, splits={**data.splits, "train": taught})
+
+
+def _cached_logits(
+    task: Task, config: Config, data: TaskData, reporter: Reporter, *, stored: bool
+) -> TeacherLogits:
+    """Opens the cache, or makes it where that is allowed."""
+    options: Any = config.distillation
+    path, examples = Path(options.cache), data.splits["train"]
+    if stored and not may_write(options.cache, inside=[Path(options.teacher)]):
+        if path.exists():
+            return open_teacher_logits(path, examples, options.teacher_sha256)
+        raise InputError(
+            "Expected a cache for the teacher's logits inside the present folder, since the run's "
+            "config.json names it, which may be somebody else's (where it is meant, go to a folder "
+            f"above it and resume there). Received: {path}"
+        )
+    # Of several students that start together, the first computes and the others wait.
+    with locked(path.with_name(f".{path.name}.lock"), wait=True):
+        if path.exists():
+            return open_teacher_logits(path, examples, options.teacher_sha256)
+        return compute_teacher_logits(
+            path,
+            load_teacher(task, options, data),
+            examples,
+            ignore_class=data.ignore_class,
+            top_k=options.top_k,
+            batch_size=config.training.batch_size,
+            teacher_id=options.teacher_sha256,
+            progress=reporter.counter("teacher's logits", "examples"),
+        )
 
 
 def build_learner(

@@ -52,7 +52,7 @@ def train(
     """
     options = config.training
     keras.utils.set_random_seed(options.seed)
-    data = with_teacher_logits(task, config, data, reporter)
+    data = with_teacher_logits(task, config, data, reporter, stored=resume)
     with precision(options.precision), strategy.scope(options.strategy, options.devices):
         source = training_source(config, data)
         total = options.steps or (options.epochs or 1) * source.steps_per_epoch
@@ -77,6 +77,11 @@ def train(
         if resume and checkpoints.steps():
             restored = checkpoints.restore(learner, damaged=reporter.warning)
             step = int(restored["step"])
+            if step > total:
+                raise FileError(
+                    f"Expected a checkpoint of one of the run's {total:,} steps in "
+                    f"{run.checkpoints}. Received: step {step:,}"
+                )
             if step > total:
                 raise FileError(
                     f"Expected checkpoints of the run's {total:,} steps in {run.checkpoints}. "

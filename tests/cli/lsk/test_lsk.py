@@ -152,6 +152,7 @@ def test_show_reads_files_only(run):
     assert "BLEU" in done.stdout
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_ends_with_the_same_bytes(tmp_path):
     more = ("--steps", "30", "--set", "training.checkpoint_every=5", "-q", "--run-dir")
     whole = lsk(*training_arguments(tmp_path, *more, tmp_path / "whole"))

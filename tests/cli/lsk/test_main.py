@@ -8,9 +8,9 @@ import sys
 import click
 import pytest
 
-from ls_base.files import write_json
 from lsk.main import cli
 from lsk_engine.runs.run_directory import RunDirectory
+from stored_files import CONFIG, metrics
 
 CODE = """
 import atexit, json, sys
@@ -26,10 +26,8 @@ main()
     ids=" ".join,
 )
 def test_what_only_reads_waits_for_no_array(arguments, tmp_path):
-    run = RunDirectory.create(tmp_path / "run", {"task": "translation", "preset": "cldr-small"})
-    scores = {"nll": 1.0, "accuracy": 0.5, "loss": 1.0}
-    results = {"run": "run", "alpha": 0.1, "labels": {}, "signatures": {}, "notes": []}
-    write_json(run.metrics_file, {**results, "test": scores})
+    run = RunDirectory.create(tmp_path / "run", CONFIG)
+    run.write_json(run.metrics_file, metrics(test={"nll": 1.0, "accuracy": 0.5, "loss": 1.0}))
     done = subprocess.run(
         [sys.executable, "-c", CODE, *arguments], cwd=tmp_path, capture_output=True, text=True
     )

@@ -5,6 +5,8 @@ import json
 import pytest
 from click.testing import CliRunner
 
+import small_speech
+import small_translation
 from ls_base.errors import InputError
 from lsk.main import cli
 
@@ -41,6 +43,26 @@ def test_the_trainings_are_runs_and_their_scores_a_table(tmp_path):
     assert "3 of 3 runs are finished already" in again.stderr
     with pytest.raises(InputError, match=r"the settings of the sweep in .*student.model.width=8"):
         sweep(*arguments, "--out", tmp_path / "out")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("small", [small_translation, small_speech], ids=["translation", "speech"])
+def test_tasks_with_a_vocabulary_are_swept(small, tmp_path):
+    """Every training begins with `--resume`; a student has its teacher's vocabulary."""
+    task = "translation" if small is small_translation else "speech"
+    settings = small.settings(tmp_path) | {"training.epochs": None, "training.steps": 2}
+    given = [f"{key}={value}" for key, value in settings.items()]
+    done = sweep(
+        *("--task", task, "--alphas", "0", "--temperatures", "2", "--seeds", 1, "-q", "--json"),
+        *(f"--set={text}" for text in given),
+        *(f"--teacher-set={text}" for text in given),
+        *("--out", tmp_path / "out"),
+    )
+    assert done.exit_code == 0, done.output
+    rows = json.loads(done.stdout)["rows"]
+    teacher, _, student = ([*(tmp_path / "out" / r["run"] / "artifacts").iterdir()] for r in rows)
+    assert [f.name for f in teacher] == [f.name for f in student]
+    assert [f.read_bytes() for f in teacher] == [f.read_bytes() for f in student]
 
 
 @pytest.mark.parametrize(

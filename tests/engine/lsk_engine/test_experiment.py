@@ -369,7 +369,7 @@ def test_a_checkpoint_of_a_longer_run_is_refused(stopped):
     state = dict(np.load(run.checkpoints / "step-00000004.npz"))
     del state["sha256"]
     np.savez(run.checkpoints / "step-00000099.npz", **{**state, "step": np.int64(99)})
-    with pytest.raises(FileError, match="of the run's 13 steps in .*Received: one of step 99"):
+    with pytest.raises(FileError, match="of one of the run's 13 steps in .*Received: step 99"):
         run_experiment(task, resolved, run, silent(), resume=True)
 
 

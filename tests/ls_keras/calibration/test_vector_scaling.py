@@ -96,3 +96,18 @@ def test_bad_input_is_told(options, message):
     y, z, *_ = sample(10)
     with pytest.raises(InputError, match=message):
         fit_vector_scaling(y, z, from_logits=True, **options)
+
+
+def test_converged_says_what_the_tolerance_says():
+    y, z, *_ = sample(300)
+    examples = read_host_examples(y, z, from_logits=True)
+    unit = 1 / vector_scaling._root_mean_square(examples)
+    said, slopes = [], []
+    for iterations in range(1, 25):
+        fit = fit_vector_scaling(y, z, from_logits=True, max_iterations=iterations, tolerance=1e-4)
+        gradient = vector_scaling._sums(examples, fit.scale, fit.bias, 0)[1]
+        gradient[:4] *= unit
+        slopes.append(np.abs(gradient).max())
+        said.append(fit.converged)
+    assert any(1e-4 < slope < 1e-3 for slope in slopes)
+    assert said == [slope <= 1e-4 for slope in slopes]

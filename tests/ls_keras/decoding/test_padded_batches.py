@@ -23,3 +23,13 @@ def test_every_example_is_in_one_batch_that_holds_it(sizes, batch_size):
         assert len(filled) == min(batch_size, len(sizes))
         assert filled[: len(rows)].tolist() == rows.tolist()
         assert set(filled[len(rows) :].tolist()) <= {rows[0]}
+
+
+@given(st.lists(st.integers(0, 200), max_size=40), st.integers(1, 200))
+def test_a_batch_has_no_more_positions_than_it_may(sizes, most):
+    batches = list(padded_batches(sizes, 9, shortest=8, most_positions=most))
+    seen = np.concatenate([batch.rows for batch in batches]) if batches else np.array([])
+    assert sorted(seen.tolist()) == list(range(len(sizes)))
+    for size, _, filled in batches:
+        assert len(filled) == 1 or len(filled) * size <= most
+        assert len(filled) == min(9, len(sizes), max(1, most // size))

@@ -1,4 +1,5 @@
 import json
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -343,3 +344,45 @@ def test_a_loss_of_ones_own_and_missing_logits_are_told():
         Distiller(linear(), linear()).compile("sgd", loss="mse")
     with pytest.raises(InputError, match=r"x = \(inputs, teacher logits\).*Received: "):
         Distiller(linear())(x)
+
+
+@pytest.mark.parametrize("shape", [(N,), (N, 1), (N, 5)])
+def test_weights_of_leading_axes_count_and_stay_the_callers(shape):
+    rng = np.random.default_rng(0)
+    tokens = rng.integers(0, 6, (N, 5)).astype("int32")
+    labels = np.where(rng.random((N, 5)) < 0.2, -1, rng.integers(0, K, (N, 5)))
+    weights = rng.random(shape).astype("float32")
+    plain, student = tagger(), tagger()
+    student.set_weights(plain.get_weights())
+    plain.compile("sgd", loss=ls_keras.SmoothedCE(0.1, from_logits=True, ignore_class=-1))
+    distiller = Distiller(student, tagger(), beta=0.0, alpha=0.1, ignore_class=-1)
+    distiller.compile("sgd")
+    losses = [
+        model.fit({"tokens": tokens}, labels, batch_size=4, sample_weight=weights,
+                  shuffle=False, verbose=0).history["loss"]
+        for model in (plain, distiller)
+    ]  # fmt: skip
+    np.testing.assert_allclose(*losses, rtol=1e-5)
+    z = student({"tokens": ops.convert_to_tensor(tokens)})
+    given = ops.convert_to_tensor(weights)
+    distiller.compute_loss({"tokens": tokens}, labels, z, given)
+    np.testing.assert_array_equal(host(given), weights)
+
+
+def test_a_compiled_distiller_is_loaded_compiled(tmp_path):
+    x, y = data()
+    distiller = Distiller(linear(), noisy(), beta=0.5)
+    distiller.compile(keras.optimizers.Adam(0.1), metrics=[ls_keras.Accuracy(from_logits=True)])
+    distiller.fit(x, y, batch_size=N, verbose=0)
+    keras.saving.save_model(distiller, tmp_path / "distiller.keras")
+    copies = (
+        keras.saving.load_model(tmp_path / "distiller.keras"),
+        pickle.loads(pickle.dumps(distiller)),
+    )
+    expected = distiller.fit(x, y, batch_size=N, epochs=2, verbose=0).history
+    for copy in copies:
+        assert copy.compiled
+        assert int(copy.optimizer.iterations) == 1
+        found = copy.fit(x, y, batch_size=N, epochs=2, verbose=0).history
+        np.testing.assert_allclose(found["loss"], expected["loss"], rtol=1e-5)
+        np.testing.assert_allclose(found["accuracy"], expected["accuracy"])

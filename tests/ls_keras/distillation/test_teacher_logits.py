@@ -1,3 +1,5 @@
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -140,10 +142,18 @@ def test_damaged_folders_are_told(cached, tmp_path):
     with pytest.raises(InputError, match="a folder that TeacherLogits.compute made"):
         TeacherLogits.open(tmp_path / "nowhere", (x, y))
     (path / "logits.npy").write_bytes(b"nothing")
-    with pytest.raises(InputError, match="Expected readable teacher's logits"):
+    with pytest.raises(InputError, match=r"Expected .*logits.npy as it was computed"):
+        TeacherLogits.open(path, (x, y))
+    manifest = json.loads((path / "teacher-logits.json").read_text())
+    del manifest["sha256"]  # of an older version
+    (path / "teacher-logits.json").write_text(json.dumps(manifest))
+    with pytest.raises(InputError, match=r"logits.npy to be an array that NumPy saved"):
+        TeacherLogits.open(path, (x, y))
+    np.save(path / "logits.npy", np.zeros((9, K), np.float16))
+    with pytest.raises(InputError, match=r"to be floats of shape .*Received: float16 of shape"):
         TeacherLogits.open(path, (x, y))
     (path / "teacher-logits.json").write_text('{"schema": 0}')
-    with pytest.raises(InputError, match="of schema 1"):
+    with pytest.raises(InputError, match="Expected schema 1"):
         TeacherLogits.open(path, (x, y))
 
 

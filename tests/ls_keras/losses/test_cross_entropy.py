@@ -307,6 +307,64 @@ def test_smooth_labels_mistakes(arguments):
         smooth_labels(np.array(arguments[0]), *arguments[1:])
 
 
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("axis", [-1, 1])
+def test_recovers_the_logits_of_a_softmax_over_any_axis(axis):
+    import tensorflow as tf
+
+    z = np.array([[200.0, 0.0, -200.0], [0.0, 1.0, 2.0]], "float32")
+    z = tf.constant(np.moveaxis(z[:, None], -1, axis))
+    labels = [[2], [0]]
+    expected = np.ravel(smoothed(labels, z, 0.1, axis=axis, from_logits=True))
+    assert expected[0] > 300
+
+    def ours(z):
+        return smoothed(labels, keras.activations.softmax(z, axis=axis), 0.1, axis=axis)
+
+    for function in (ours, tf.function(ours)):
+        np.testing.assert_allclose(np.ravel(function(z)), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("activation", ["sigmoid", "softmax"])
+def test_outputs_mean_the_same_whatever_made_them(activation, compiled):
+    """Probabilities are normalized; notes that Keras left on them change no meaning."""
+    labels, z = random((4,), 3)
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Activation(activation)])
+    model.compile(loss=ls_keras.SmoothedCE(0.2), run_eagerly=not compiled)
+    p = 1 / (1 + np.exp(-z.astype(float))) if activation == "sigmoid" else np.exp(z.astype(float))
+    log_p = np.log(p / p.sum(-1, keepdims=True))
+    expected = -(0.8 * log_p[range(4), labels] + 0.2 * log_p.mean(-1)).mean()
+    assert model.evaluate(z, labels, verbose=0) == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_gradient_of_sigmoid_outputs_is_that_of_their_shares():
+    z = np.zeros((2, 2), "float32")  # where a softmax would give the same numbers
+    dz = gradient(lambda z: ops.sum(smoothed([0, 1], keras.activations.sigmoid(z), 0.0)), z)
+    np.testing.assert_allclose(dz, [[-0.25, 0.25], [0.25, -0.25]], atol=1e-6)
+
+
+def test_logits_far_from_zero_lose_no_digits():
+    labels, z = random((8,), 100)
+    z = np.round(z * 64) / 64  # exact also beside 1e4 in float32
+    for smoothing in ("uniform", Uniform([3]), Prior(np.arange(100) / 4950), Unigram(range(100))):
+        options = {"smoothing": smoothing, "from_logits": True}
+        near = ops.convert_to_numpy(smoothed(labels, z, 0.1, **options))
+        far = ops.convert_to_numpy(smoothed(labels, z + np.float32(1e4), 0.1, **options))
+        np.testing.assert_allclose(far, near, rtol=1e-6)
+
+
+def test_a_model_compiled_with_the_function_is_loaded(tmp_path):
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4, activation="softmax")])
+    model.compile("sgd", loss=smoothed)
+    x, y = np.eye(3, dtype="float32"), np.arange(3)
+    expected = model.evaluate(x, y, verbose=0)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert loaded.evaluate(x, y, verbose=0) == pytest.approx(expected, rel=1e-6)
+    assert keras.losses.get(keras.losses.serialize(smoothed)) is smoothed
+
+
 def test_labels_out_of_range_poison_a_compiled_loss_alone(traced):
     z = np.float32([[2, 0, 0, 0]] * 4)
     y = np.array([0, 7, -1, -100])

@@ -1,4 +1,6 @@
 import io
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -107,3 +109,17 @@ def test_other_arrays_are_told(array, message):
 def test_no_images_are_told():
     with pytest.raises(InputError, match="Received: none"):
         of([])
+
+
+def test_a_picture_that_claims_any_size_is_told_before_it_is_decoded():
+    content = bytearray(encoded(np.zeros((4, 4), np.uint8)))
+    content[16:24] = struct.pack(">II", 9_000, 9_000)
+    content[29:33] = struct.pack(">I", zlib.crc32(bytes(content[12:29])))
+    with pytest.raises(InputError, match="at most 67,108,864 pixels. Received: x of 9000 × 9000"):
+        decode_image(bytes(content), "x")
+
+
+def test_pictures_that_are_programs_are_not_run():
+    content = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\nshowpage\n"
+    with pytest.raises(InputError, match="an image that can be decoded. Received: x: cannot"):
+        decode_image(content, "x")

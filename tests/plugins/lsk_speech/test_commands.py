@@ -10,6 +10,7 @@ from ls_base.files import write_json
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_speech.commands import transcribe
 from lsk_speech.task import SpeechTask
+from stored_files import CONFIG
 from untrained_run import untrained_run
 
 TASK = SpeechTask()
@@ -97,7 +98,7 @@ def test_n_best_come_with_their_scores_and_the_fitted_temperature_is_read(made):
 
 
 def test_a_run_without_a_fitted_temperature_is_told(made, tmp_path):
-    RunDirectory.create(tmp_path / "run", {"task": "speech"})
+    RunDirectory.create(tmp_path / "run", {**CONFIG, "task": "speech"})
     with pytest.raises(FileError, match=r"fitted by `lsk calibrate .*no calibration.json"):
         invoke(tmp_path / "run", made[1][0], "--temperature", "fitted")
 
@@ -144,7 +145,7 @@ def test_bad_options_are_told(options, message, made):
 
 
 def test_a_run_of_another_task_is_told(made, tmp_path):
-    RunDirectory.create(tmp_path / "run", {"task": "translation"})
+    RunDirectory.create(tmp_path / "run", {**CONFIG, "task": "translation"})
     with pytest.raises(InputError, match="task 'speech'. Received: one of 'translation'"):
         invoke(tmp_path / "run", made[1][0])
 

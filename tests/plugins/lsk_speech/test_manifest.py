@@ -101,11 +101,12 @@ def test_unusable_recordings_are_told_with_their_row(content, message, tmp_path)
     [
         ("", "Expected recordings in a manifest"),
         ("file\ttext\n", "Expected recordings in a manifest"),
-        ("path\ttext\na.wav\tone\n", r"columns file, text .* Received: path, text in row 1"),
-        ("file,text\na.wav,one\n", r"columns file, text .* Received: file,text in row 1"),
+        ("path\ttext\na.wav\tone\n", r"columns file, text .* Received: 'path, text' in row 1"),
+        ("file,text\na.wav,one\n", r"columns file, text .* Received: 'file,text' in row 1"),
         ("file\ttext\na.wav\tone\nb.wav\n", "Expected 2 columns. Received: 1 in row 3"),
         ("file\ttext\na.wav\t…!\n", "a transcript with a word. Received: '…!' in row 2"),
         ("file\ttext\tsplit\na.wav\tone\tdemo\n", "Received: 'demo' in row 2"),
+        ("file\ttext\tsplit\na.wav\tone\ttest/../../x\n", "'test/../../x' in row 2"),
         ("file\ttext\tsplit\na.wav\tone\ttest\n", "utterances for training. Received: test"),
         ("file\ttext\na.wav\tone\n", "at least 9 utterances to draw validation, test from"),
     ],
@@ -126,3 +127,17 @@ def test_bytes_that_are_no_text_are_told(tmp_path):
 def test_a_path_with_no_data_is_told(name, tmp_path):
     with pytest.raises(InputError, match=r"Expected a manifest \(.tsv\), a folder with"):
         load_source(options(tmp_path / name))
+
+
+@pytest.mark.parametrize("name", ["../1.wav", "/etc/passwd", "~/1.wav", "link/1.wav", "circle"])
+def test_recordings_lie_in_the_manifests_folder(tmp_path, name):
+    (tmp_path / "data").mkdir()
+    soundfile.write(tmp_path / "1.wav", np.zeros(80), 8000)
+    (tmp_path / "data" / "link").symlink_to(tmp_path)
+    (tmp_path / "data" / "circle").symlink_to("circle")
+    rows = [["0.wav", "word"]] * 19 + [[name, "word"]]
+    soundfile.write(tmp_path / "data" / "0.wav", np.zeros(80), 8000)
+    manifest = speech_files.write_manifest(tmp_path / "data", rows=rows)
+    expected = "a file inside|a recording" if name == "~/1.wav" else "a file inside"
+    with pytest.raises(InputError, match=f"Expected (the name of )?({expected}).*row 21 of"):
+        load_source(options(manifest))

@@ -56,9 +56,10 @@ def spoiled():
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"text": None}, "Expected feats, offsets, text, split in .*Received: feats, offsets, ids"),
+        ({"text": None}, "Expected an array 'text' in .*Received: feats, offsets, ids"),
         ({"offsets": np.arange(31)}, r"offsets \(n \+ 1,\).* with feats float32 \(90, 3\)"),
         ({"split": np.array(["train"])}, r"n of text and split.* split <U5 \(1,\)"),
+        ({"offsets": np.array([0, 10**9, *range(6, 91, 3)])}, "rise from 0 to 90 in offsets of"),
         ({"feats": spoiled()}, r"of finite numbers. Received: utterance u4 \(row 4\) of "),
         ({"text": np.array(["yes"] * 29 + ["!"])}, r"with a word. .*'!' in utterance u29 \(row 29"),
         ({"split": np.array(["train"] * 29 + ["x"])}, "'x' in utterance u29"),
@@ -75,5 +76,7 @@ def test_unusable_features_are_told(changed, message, tmp_path):
 
 def test_another_file_is_told(tmp_path):
     (tmp_path / "features.npz").write_text("text")
-    with pytest.raises(InputError, match=r"an .npz file of features. Received: .*features.npz"):
+    with pytest.raises(
+        InputError, match=r"a readable .npz file .*features.npz. Received: File is not a zip"
+    ):
         load_source(DataConfig(source=str(tmp_path / "features.npz")))

@@ -1,4 +1,6 @@
 import io
+import os
+import struct
 
 import numpy as np
 import pytest
@@ -65,3 +67,48 @@ def test_unusable_recordings_are_told(content, message, tmp_path):
 def test_a_missing_file_is_told(tmp_path):
     with pytest.raises(InputError, match=r"Received: a \(row 7\): no such file"):
         read_recording(tmp_path / "none.wav", 8000, "a (row 7)")
+
+
+def with_header(content, at, kind, value):
+    content = bytearray(content)
+    struct.pack_into(kind, content, at, value)
+    return bytes(content)
+
+
+def ogg_with_a_flipped_bit():
+    noise = 0.1 * np.random.default_rng(0).normal(size=40_000)
+    content = io.BytesIO()
+    soundfile.write(content, noise, 8000, format="OGG")
+    damaged = bytearray(content.getvalue())
+    damaged[len(damaged) // 2] ^= 4
+    return bytes(damaged)
+
+
+def flac(total):
+    """Returns 4,000 samples under a header that claims `total`, in the last of 64 bits from 18."""
+    content = io.BytesIO()
+    soundfile.write(content, 0.1 * np.sin(np.arange(4000)), 8000, format="FLAC")
+    (packed,) = struct.unpack_from(">Q", content.getvalue(), 18)
+    return with_header(content.getvalue(), 18, ">Q", packed & ~(2**36 - 1) | total)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (flac(2**36 - 1), "to hold at most .* bytes unpacked"),
+        (ogg_with_a_flipped_bit(), "Expected 40,000 samples, as the file's header says.* x, with"),
+        (wav(np.zeros(99))[:-2], "Expected 242 bytes of a WAV recording.* Received: x, with 240"),
+        (with_header(wav(np.zeros(99)), 24, "<I", 1), "1,000 to 400,000 samples a second.* with 1"),
+        (with_header(wav(np.zeros(99)), 24, "<I", 2**31 - 1), "with 2,147,483,647"),
+    ],
+    ids=["a claim of samples", "too few samples", "cut off", "a rate of 1", "a rate without end"],
+)
+def test_claims_that_cannot_be_are_told(content, message):
+    with pytest.raises(InputError, match=message):
+        read_recording(content, 16000, "x")
+
+
+def test_a_named_pipe_is_told_at_once(tmp_path):
+    os.mkfifo(tmp_path / "x.wav")
+    with pytest.raises(InputError, match="Expected a recording. Received: x: not a file"):
+        read_recording(tmp_path / "x.wav", 8000, "x")

@@ -1,5 +1,8 @@
+import io
+
 import numpy as np
 import pytest
+import sentencepiece
 
 from ls_base.errors import InputError, LsKerasError
 from lsk_speech.units import (
@@ -58,3 +61,49 @@ def test_too_few_subwords_are_told():
 def test_a_run_without_units_is_told():
     with pytest.raises(LsKerasError, match="units.json or subwords.model"):
         load_units({"other": b""})
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"{", "Expected a JSON file at units.json"),
+        (b'{"kind": "words"}', "Expected units in units.json. Received: a file without it"),
+        (b'{"kind": "syllables", "units": []}', "valid kind in units.json .*'syllables'"),
+        (b'{"kind": "words", "units": ["a", 1]}', r"units\[1\] in units.json to be str"),
+        (b'{"kind": "words", "units": ["a", "a"]}', "different units in units.json, none empty"),
+        (b'{"kind": "words", "units": [""]}', "different units in units.json, none empty"),
+        (b'{"kind": "characters", "units": ["ab"]}', "characters in units.json"),
+    ],
+)
+def test_units_that_are_none_are_told(content, message):
+    with pytest.raises(InputError, match=message):
+        load_units({"units.json": content})
+
+
+@pytest.mark.parametrize("content", [b"", b"no model", bytes(99)])
+def test_subwords_that_are_none_are_told(content):
+    with pytest.raises(InputError, match="the bytes of a SentencePiece model. Received: "):
+        load_units({"subwords.model": content})
+
+
+def test_subwords_of_another_task_are_told():
+    texts = ["the cat sat", "der Hund saß"] * 9
+    with pytest.raises(InputError, match=r"0 padding, 1 start.* Received: \(0, 2, 3, 1\)"):
+        load_units({"subwords.model": translations_model(texts)})
+
+
+def translations_model(texts):
+    """A model with the ids of the translation task: 1 unknown, 2 start, 3 end."""
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(texts),
+        model_writer=model,
+        vocab_size=20,
+        hard_vocab_limit=False,
+        pad_id=0,
+        unk_id=1,
+        bos_id=2,
+        eos_id=3,
+        minloglevel=2,
+    )
+    return model.getvalue()

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 import small_translation
 from ls_base.errors import InputError
 from lsk_engine.data.configuration import resolve
-from lsk_engine.data.prepared import prepare
-from lsk_translation.prepared import Lines
+from lsk_engine.data.prepared import PreparedData, prepare
+from lsk_translation.prepared import Lines, load_prepared
 from lsk_translation.task import TranslationTask
 
 LENGTHS = {"data.max_length": 6}  # leaves out some of the training pairs
@@ -113,6 +113,7 @@ print(cli.main(["train", "--resume", "run", "--json"], standalone_mode=False))
 """
 
 
+@pytest.mark.slow
 def test_training_and_scoring_need_no_tensorflow(written, tmp_path):
     """Train, stop, resume, decode and score on JAX, from prepared data."""
     _, _, directory = written
@@ -141,3 +142,27 @@ def test_training_and_scoring_need_no_tensorflow(written, tmp_path):
     scores = json.loads(rest.partition("\n")[0])
     assert {"bleu", "nll", "ece"} <= set(scores["test"])
     assert len(json.loads((tmp_path / "run" / "outputs" / "test.json").read_text())) == 9
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "message"),
+    [
+        ("train/source_ids.npy", lambda a: np.full_like(a, 9999), "source_ids.npy. Received: 9999"),
+        ("train/source_ids.npy", lambda a: a.astype(np.float32), "Expected ids in .*float32"),
+        ("train/source_ids.npy", lambda a: a[:-1], "rise from 0 to"),
+        ("class_counts.npy", lambda a: a[1:], "class_counts.npy to be "),
+        ("test/reference_offsets.npy", lambda a: a[:-1], "rise from 0 to .*references.txt"),
+        ("test/target_offsets.npy", lambda a: a[[0, -1]], "as many sources, targets and ref"),
+    ],
+)
+def test_arrays_that_do_not_fit_are_told(tmp_path, file, change, message):
+    """Whatever their checksums: the manifest may be somebody's who meant it."""
+    task = TranslationTask()
+    settings = small_translation.settings(tmp_path)
+    prepare(task, resolve(task, None, settings), tmp_path / "data")
+    files = frozenset(
+        path.relative_to(tmp_path / "data").as_posix() for path in (tmp_path / "data").rglob("*")
+    )
+    np.save(tmp_path / "data" / file, change(np.load(tmp_path / "data" / file)))
+    with pytest.raises(InputError, match=message):
+        load_prepared(PreparedData(tmp_path / "data", (), files), None)

@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 
 from ls_base.errors import FileError, InputError
+from ls_base.files import write_json
 from lsk_engine.data import configuration, prepared
+from lsk_engine.data.prepared_splits import read_splits
 from tiny_task import Letters, TinyTask
 
 pytestmark = pytest.mark.tensorflow
@@ -103,9 +105,9 @@ def test_spoiled_files_are_told(directory, change, message):
     ("manifest", "message"),
     [
         ("{", "Expected a JSON file"),
-        ("[]", "Expected the manifest of a prepared data set"),
-        ({"schema": 2}, "task 'tiny', schema 1. Received: .*'tiny', schema 2"),
-        ({"task": "other"}, "prepared for 'other'"),
+        ("[]", "Expected schema 1 in .*prepared.json. Received: none"),
+        ({"schema": 2}, "Expected schema 1 in .*prepared.json. Received: 2"),
+        ({"task": "other"}, "Expected .*prepared.json as it was written"),
     ],
 )
 def test_spoiled_manifests_are_told(directory, manifest, message):
@@ -115,6 +117,49 @@ def test_spoiled_manifests_are_told(directory, manifest, message):
     file.write_text(manifest)
     with pytest.raises((InputError, FileError), match=message):
         resolve(source=str(directory))
+
+
+@pytest.mark.parametrize("name", ["../outside", "/etc/passwd", "link/x"])
+def test_names_in_the_manifest_stay_inside(directory, name):
+    """Of an older manifest, which has no checksum of its own."""
+    (directory / "link").symlink_to(directory.parent)
+    manifest = json.loads((directory / "prepared.json").read_text())
+    del manifest["sha256"]
+    manifest["files"][name] = {"bytes": 0, "sha256": ""}
+    (directory / "prepared.json").write_text(json.dumps(manifest))
+    with pytest.raises(InputError, match="the name of a file inside .*data. Received: "):
+        PreparableTask().load_data(resolve(source=str(directory)))
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["train", "validation", "../test"], "splits train, validation and test"),
+        (["train", "validation", "test", "../more"], "the name of a file inside .*'../more'"),
+        (["train", "train", "validation", "test"], "each once. Received: train, train"),
+        ([1], r"Expected \[0\] in .*splits.json to be str"),
+        ({}, "splits.json to be array"),
+    ],
+)
+def test_names_of_splits_stay_inside(tmp_path, names, message):
+    write_json(tmp_path / "splits.json", names)
+    data = prepared.PreparedData(tmp_path, (), frozenset(["splits.json"]))
+    with pytest.raises(InputError, match=message):
+        read_splits(data, lambda folder: Letters(3, 0))
+
+
+def test_a_file_that_the_manifest_does_not_list_is_not_read(tmp_path):
+    write_json(tmp_path / "splits.json", ["train", "validation", "test"])
+    data = prepared.PreparedData(tmp_path, (), frozenset())
+    with pytest.raises(InputError, match="Expected splits.json in .*prepared.json"):
+        read_splits(data, lambda folder: Letters(3, 0))
+
+
+def test_a_manifest_that_was_changed_is_told(directory):
+    text = (directory / "prepared.json").read_text()
+    (directory / "prepared.json").write_text(text.replace('"length": 5', '"length": 6'))
+    with pytest.raises(InputError, match="Expected .*prepared.json as it was written"):
+        PreparableTask().load_data(resolve(source=str(directory)))
 
 
 def test_nothing_is_overwritten(directory):

@@ -96,3 +96,11 @@ def test_offsets(lengths):
     found = offsets(lengths)
     assert found.dtype == np.int64
     assert found.tolist() == [sum(lengths[:i]) for i in range(len(lengths) + 1)]
+
+
+@pytest.mark.parametrize("ends", [[], [1, 4], [0, 3], [0, 5], [0, 3, 2, 4], [0, -1, 4]], ids=str)
+def test_offsets_that_cut_nothing_are_told(tmp_path, ends):
+    np.save(tmp_path / "values.npy", np.arange(4))
+    np.save(tmp_path / "offsets.npy", np.array(ends, np.int64))
+    with pytest.raises(InputError, match=r"rise from 0 to 4 in .*offsets.npy. Received: "):
+        Ragged.open(tmp_path / "values.npy", tmp_path / "offsets.npy")

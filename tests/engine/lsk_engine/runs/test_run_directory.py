@@ -1,3 +1,4 @@
+import json
 import multiprocessing
 import os
 import sys
@@ -9,13 +10,14 @@ from lock_holder import held_by_another_process
 from ls_base.errors import FileError, InputError
 from ls_base.files import write_json
 from lsk_engine.runs.run_directory import RunDirectory
+from stored_files import CONFIG, history
 
 
 def test_create_then_open(tmp_path):
-    run = RunDirectory.create(tmp_path / "run", {"task": "translation"})
+    run = RunDirectory.create(tmp_path / "run", CONFIG)
     run.write_artifacts({"words": b"\x00\xff"})
     again = RunDirectory.open(tmp_path / "run")
-    assert again.read_config() == {"task": "translation"}
+    assert again.read_config() == CONFIG
     assert again.read_artifacts() == {"words": b"\x00\xff"}
     (start,) = again.read_starts()
     assert start["packages"]["keras"]
@@ -44,12 +46,67 @@ def test_a_path_that_cannot_be_a_directory_is_told(tmp_path):
 def test_history_is_cut_to_the_step_that_a_run_resumes_from(tmp_path):
     run = RunDirectory.create(tmp_path / "run", {})
     for step in (10, 20, 30):
-        run.append_history({"step": step})
+        run.append_history(history(step))
     with run.history_file.open("a") as file:
         file.write('{"step": 4')  # what a crash leaves
     assert [e["step"] for e in run.read_history()] == [10, 20, 30]
     run.truncate_history(20)
     assert [e["step"] for e in run.read_history()] == [10, 20]
+
+
+def test_a_line_of_history_that_is_damaged_within_is_told(tmp_path):
+    run = RunDirectory.create(tmp_path / "run", {})
+    for step in (10, 20):
+        run.append_history(history(step))
+    run.history_file.write_text(run.history_file.read_text().replace('"step": 10', '"step": "x"'))
+    with pytest.raises(FileError, match="step in line 1 of .*history.jsonl to be int.*'x'"):
+        run.read_history()
+
+
+def test_a_part_less_in_the_configuration_is_told(tmp_path):
+    run = RunDirectory.create(tmp_path / "run", {k: v for k, v in CONFIG.items() if k != "data"})
+    with pytest.raises(FileError, match="Expected data in .*config.json. Received: a file without"):
+        run.read_config()
+
+
+def test_a_changed_configuration_is_told_unless_it_is_meant(tmp_path):
+    run = RunDirectory.create(tmp_path / "run", CONFIG)
+    write_json(run.config_file, {"schema": 1, **CONFIG, "preset": "other"})
+    with pytest.raises(FileError, match=r"config.json as the run wrote it.*checksums.json"):
+        run.read_config()
+    files = json.loads(run.checksums.file.read_text())
+    del files["files"]["config.json"]
+    write_json(run.checksums.file, files)
+    assert run.read_config()["preset"] == "other"
+
+
+def test_what_is_no_regular_file_is_not_taken_for_nothing(tmp_path):
+    run = RunDirectory.create(tmp_path / "run", CONFIG)
+    for file in (run.history_file, run.calibration_file, run.artifacts / "units.json"):
+        os.mkfifo(file)
+    for read in (run.read_history, run.read_calibration, run.read_artifacts):
+        with pytest.raises(FileError, match="Expected a regular file"):
+            read()
+
+
+@pytest.mark.parametrize("name", ["../config.json", "/etc/passwd", ""])
+def test_artifacts_stay_in_their_folder(tmp_path, name):
+    run = RunDirectory.create(tmp_path / "run", CONFIG)
+    with pytest.raises(FileError, match="the name of a file inside .*artifacts"):
+        run.write_artifacts({name: b""})
+    assert run.read_config() == CONFIG
+
+
+@pytest.mark.parametrize("split", ["../config", "test/x", "", "a\0", "a" * 300])
+def test_splits_name_files_of_the_run(tmp_path, split):
+    run = RunDirectory(tmp_path)
+    for file_of in (
+        *(run.sweep_file, run.outputs_file, run.statistics_file, run.reliability_file),
+        lambda split: run.picture_file("attention", split),
+    ):
+        assert file_of("test-clean").parent.parent == tmp_path
+        with pytest.raises(InputError, match="Expected the name of a split"):
+            file_of(split)
 
 
 def test_a_run_without_a_model_is_told(tmp_path):
@@ -67,7 +124,7 @@ def test_a_model_that_was_cut_off_is_told(tmp_path):
 
 def test_another_schema_is_refused(tmp_path):
     run = RunDirectory.create(tmp_path / "run", {})
-    write_json(run.config_file, {"schema": 99})
+    run.write_json(run.config_file, {"schema": 99})
     with pytest.raises(FileError, match="schema 1"):
         run.read_config()
 
@@ -95,7 +152,7 @@ def create(path, number, queue, barrier):
     """Is one of two processes that make the same run directory."""
     barrier.wait()
     try:
-        RunDirectory.create(path, {"number": number})
+        RunDirectory.create(path, {**CONFIG, "task": str(number)})
         queue.put(number)
     except FileError:
         queue.put(None)
@@ -113,7 +170,7 @@ def test_of_two_that_create_a_run_one_does(tmp_path):
         for process in both:
             process.join(30)
         assert len(made) == 1
-        assert {RunDirectory.open(path).read_config()["number"]} == made
+        assert {int(RunDirectory.open(path).read_config()["task"])} == made
 
 
 @pytest.mark.parametrize("left", [[], [".lock"], [".lock", "environment.json"], ["artifacts/"]])
@@ -126,8 +183,8 @@ def test_what_was_killed_before_it_was_a_run_is_made_anew(tmp_path, left):
         write_json(tmp_path / "run" / "environment.json", {"schema": 2, "starts": [{"first": 1}]})
     with pytest.raises(FileError, match=r"without config.json, which `lsk train --run-dir` can"):
         RunDirectory.open(tmp_path / "run")
-    run = RunDirectory.create(tmp_path / "run", {"task": "tiny"})
-    assert run.read_config() == {"task": "tiny"}
+    run = RunDirectory.create(tmp_path / "run", CONFIG)
+    assert run.read_config() == CONFIG
 
 
 def test_each_start_is_recorded(tmp_path):
@@ -136,7 +193,7 @@ def test_each_start_is_recorded(tmp_path):
     first, second = run.read_starts()
     assert "step" not in first
     assert second["step"] == 20
-    write_json(run.environment_file, {"schema": 1, "python": "3.11"})  # of an older run
+    run.write_json(run.environment_file, {"schema": 1, "python": "3.11"})  # of an older run
     run.record_start(step=30)
     assert run.read_starts()[0] == {"python": "3.11"}
 
@@ -170,8 +227,9 @@ def test_a_saved_model_is_on_the_disk_when_it_is_told(tmp_path, monkeypatch):
     synced = note_syncs(monkeypatch)
     run.save_model(_Model())
     run.save_model(_Model(), calibrated=True)
+    noted = ("/.checksums.writing.json", "")
     assert [name.removeprefix(f"{run.path}") for name in synced] == [
-        *("/.model.writing.keras", ""),
-        *("/.model-calibrated.writing.keras", ""),
+        *(*noted, "/.model.writing.keras", ""),
+        *(*noted, "/.model-calibrated.writing.keras", ""),
     ]
     assert run.model_file.read_bytes() == run.calibrated_model_file.read_bytes() == b"model"

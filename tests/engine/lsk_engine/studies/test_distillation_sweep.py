@@ -16,6 +16,7 @@ from lsk_engine.runs.lock import locked
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.studies import distillation_sweep
 from lsk_engine.studies.distillation_grid import Grid
+from stored_files import metrics
 from tiny_points import TinyPoints
 
 pytestmark = pytest.mark.tensorflow
@@ -39,7 +40,7 @@ def trained(monkeypatch):
             keras.utils.set_random_seed(len(names))
             job.run.save_model(task.build_model(resolved, data))
             scores = {s: {"accuracy": n + len(names), "nll": 1.0} for s, n in SPLITS.items()}
-            write_json(job.run.metrics_file, {"labels": {"accuracy": "accuracy"}, **scores})
+            write_json(job.run.metrics_file, metrics({"accuracy": "accuracy"}, **scores))
             ended(job)
             names.append(job.name)
 

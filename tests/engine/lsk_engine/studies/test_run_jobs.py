@@ -13,10 +13,11 @@ from ls_base.errors import LsKerasError
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.studies.run_jobs import Job, run_jobs, worker_environment
+from stored_files import metrics
 
-QUICK = """
+QUICK = f"""
 import pathlib, sys
-(pathlib.Path(sys.argv[1]) / "metrics.json").write_text("{}")
+(pathlib.Path(sys.argv[1]) / "metrics.json").write_text({json.dumps(metrics())!r})
 """
 UNTIL_STOPPED = """
 import pathlib, signal, sys, time
@@ -137,7 +138,7 @@ def test_time_left_counts_each_kind_by_what_it_took(tmp_path):
     students = [job(tmp_path, f"student{i}", after=teacher) for i in range(3)]
     for done, seconds in ((teacher, 100), (students[0], 10)):
         done.create()
-        done.run.metrics_file.write_text(json.dumps({"seconds": seconds}))
+        done.run.metrics_file.write_text(json.dumps(metrics(seconds=seconds)))
     told = reporter()
     run_jobs([teacher, *students], command(QUICK), told, workers=2)
     lines = told.stream.getvalue().splitlines()

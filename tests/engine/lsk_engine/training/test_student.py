@@ -222,6 +222,21 @@ def test_of_students_that_start_together_one_computes_the_logits(teacher, tmp_pa
     assert held == [True]
 
 
+def test_a_strangers_configuration_makes_no_cache_elsewhere(teacher, tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    cache = tmp_path / "elsewhere" / "logits"
+    task, resolved, _ = start(teacher, tmp_path / "run", cache=str(cache))
+    data = task.load_data(resolved)
+    with pytest.raises(InputError, match="inside the present folder.*Received: .*elsewhere/logits"):
+        with_teacher_logits(task, resolved, data, silent(), stored=True)
+    assert not cache.parent.exists()
+    monkeypatch.chdir(tmp_path)
+    with_teacher_logits(task, resolved, data, silent(), stored=True)
+    monkeypatch.chdir(tmp_path / "here")
+    with_teacher_logits(task, resolved, data, silent(), stored=True)  # it is there, and only read
+
+
 def test_a_cache_of_other_classes_kept_is_refused(teacher, tmp_path):
     options = {"cache": str(tmp_path / "logits")}
     task, resolved, run = start(teacher, tmp_path / "one", **options, top_k=2)

@@ -1,0 +1,154 @@
+"""What the JSON files of a run hold: one class a file, which its reader gets or refuses."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypedDict
+
+import msgspec
+
+from ls_base.errors import InputError, LsKerasError
+from ls_base.records import Count, Finite, Record, convert_record
+
+Temperature = Annotated[float, msgspec.Meta(gt=0, le=1e308)]
+
+
+class _Parts(TypedDict):
+    task: str
+    preset: str
+    training: dict[str, Any]
+    optimizer: dict[str, Any]
+    data: dict[str, Any]
+    model: dict[str, Any]
+    decoding: dict[str, Any]
+
+
+class StoredConfig(_Parts, total=False):
+    """`config.json`: the parts of a configuration, whose keys the task's classes hold to."""
+
+    distillation: dict[str, Any]
+
+
+class Starts(Record, frozen=True):
+    """`environment.json`: what is known of each start of the run, the oldest first."""
+
+    starts: list[dict[str, Any]]
+
+
+class _Alpha(Record, frozen=True):
+    alpha: Finite
+
+
+class Compared(Record, frozen=True):
+    """What of `config.json` is told where runs of any task are compared."""
+
+    task: str
+    training: _Alpha
+
+
+class HistoryEntry(TypedDict):
+    """A line of `history.jsonl`."""
+
+    step: Count
+    epoch: Count
+    train: dict[str, float]
+    validation: dict[str, float]
+
+
+class Calibration(Record, frozen=True):
+    """What others read of `calibration.json`."""
+
+    method: Literal["temperature", "vector"]
+    temperature: Temperature | None
+
+
+class SweepPoint(Record, frozen=True):
+    """A point of a sweep over temperatures: which model and search, and the scores."""
+
+    settings: str
+    temperature: Temperature
+    values: dict[str, float]
+    labels: dict[str, str]
+    intervals: dict[str, tuple[float, float]]
+
+
+class SweepPoints(Record, frozen=True):
+    """The file of a sweep over temperatures."""
+
+    points: list[SweepPoint]
+
+
+class Gammas(Record, frozen=True):
+    """`equivalent-smoothing.json`: a teacher's γ by its temperature."""
+
+    model_sha256: str
+    gamma: dict[str, Finite]
+
+
+class Metrics(Record, frozen=True):
+    """`metrics.json`: the final scores; the splits are keys beside the others in the file."""
+
+    schema: Literal[1]
+    run: str
+    task: str
+    preset: str
+    alpha: Finite
+    labels: dict[str, str]
+    signatures: dict[str, str] = {}  # noqa: RUF012 - msgspec copies it
+    notes: list[str] = []  # noqa: RUF012
+    calibrated: bool = False
+    smoothing: str = "uniform"
+    seed: int = 0
+    distillation: dict[str, Any] | None = None
+    seconds: Finite = 0.0
+    splits: dict[str, dict[str, float]] = {}  # noqa: RUF012
+
+    @classmethod
+    def of(cls, content: Mapping[str, Any], name: str) -> "Metrics":
+        """Returns the scores of what the file holds.
+
+        Args:
+            content: The file's content.
+            name: What it is called in an error.
+
+        Raises:
+            FileError: If it is not the scores of a run.
+        """
+        named = {key: content[key] for key in cls.__struct_fields__ if key in content}
+        splits = {
+            key: value
+            for key, value in content.items()
+            if key not in named and isinstance(value, Mapping)
+        }
+        for split, scores in splits.items():
+            convert_record(scores, dict[str, float], f"{split} of {name}")
+            convert_record(scores, _Common, f"{split} of {name}")
+        return convert_record({**named, "splits": splits}, cls, name)
+
+    def first_score(self, split: str) -> tuple[str, str, float]:
+        """Returns name, label and value of the task's first score.
+
+        Args:
+            split: Of which split.
+
+        Raises:
+            InputError: If the run has no such split.
+            LsKerasError: If the scores lack it.
+        """
+        if split not in self.splits:
+            raise InputError(f"Expected a split of {', '.join(self.splits)}. Received: {split!r}")
+        for score, label in self.labels.items():
+            if score in self.splits[split]:
+                return score, label, self.splits[split][score]
+            break
+        raise LsKerasError(
+            f"Expected the task's own score of {split} in the metrics of {self.run}. Received: none"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the scores as the file holds them."""
+        values = msgspec.to_builtins(self)
+        splits = values.pop("splits")
+        return {name: value for name, value in {**values, **splits}.items() if value is not None}
+
+
+class _Common(Record, frozen=True):
+    nll: float

@@ -789,7 +789,7 @@ def fault(case: Case, name: str, value) -> str | None:
             if case.finite and not np.isfinite(numbers_of(result)).all():
                 return f"a result that is not finite: {result!r:.200}"
     seconds = time.monotonic() - start
-    return f"{seconds:.1f} s" if seconds > 5 else None
+    return f"{seconds:.1f} s" if seconds > 60 else None
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -238,13 +238,13 @@ def ignored_ids(ignore_class: IgnoreClass) -> tuple[int, ...]:
     if isinstance(ignore_class, np.ndarray):
         ignore_class = ignore_class.ravel().tolist()
     several = isinstance(ignore_class, Sequence) and not isinstance(ignore_class, str)
-    ids = tuple(ignore_class) if several else (ignore_class,)
+    ids: Any = ignore_class if several else (ignore_class,)
     if not all(isinstance(i, int | np.integer) and not isinstance(i, bool) for i in ids):
         raise InputError(
             "Expected ignore_class to be an integer, several, or None. "
             f"Received: {shown(ignore_class)}"
         )
-    return tuple(int(i) for i in ids)  # type: ignore[arg-type]
+    return tuple(int(i) for i in ids)
 
 
 def plain_ignore_class(ignore_class: IgnoreClass) -> int | list[int] | tuple[int, ...] | None:

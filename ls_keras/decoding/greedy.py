@@ -38,11 +38,11 @@ def greedy_search(
             has ended, its row is fed the end token and what comes of it is not used.
         initial_state: Any pytree of tensors whose leading axis is the batch.
         batch_size: Number of samples: an integer, or a scalar tensor in an uncompiled TensorFlow
-            graph.
+            graph. Times `max_length` (and beams) at most 2^28.
         max_length: Most tokens in a hypothesis, the end token counted.
         start_token: Id fed at position 0; it is not part of the result, nor of its length.
         end_token: Id that ends a hypothesis.
-        pad_token: What fills `tokens` after the end; any integer.
+        pad_token: What fills `tokens` after the end; any integer of 32 bits.
         min_length: Fewest tokens in a hypothesis, the end token counted.
         forbidden_tokens: Ids that never come. The others keep their probabilities.
 

@@ -69,7 +69,7 @@ class Distiller(keras.Model):
     ...     keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)]) for _ in range(2)
     ... )
     >>> distiller = ls_keras.Distiller(student, teacher, beta=0.9, teacher_temperature=2.0)
-    >>> distiller.compile("sgd", metrics=[ls_keras.Accuracy()])
+    >>> distiller.compile("sgd", metrics=[ls_keras.Accuracy(from_logits=True)])
     >>> history = distiller.fit(np.ones((8, 4)), np.zeros(8, "int32"), verbose=0)
     >>> sorted(history.history)
     ['accuracy', 'loss']

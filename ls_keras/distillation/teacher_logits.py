@@ -15,7 +15,7 @@ from ls_base.errors import InputError
 from ls_base.files import new_folder, write_json, writing
 from ls_base.reading import is_regular, open_regular
 from ls_base.records import Count, Record, read_record
-from ls_keras.arguments import as_array, as_choice, as_count, as_function, as_path, shown
+from ls_keras.arguments import as_array, as_count, as_path, shown
 from ls_keras.distillation.fingerprint import (
     ArrayExamples,
     DataFingerprint,
@@ -28,6 +28,7 @@ from ls_keras.distillation.logits_writer import (
     LOGITS_FILE,
     REST_FILE,
     LogitsWriter,
+    check_options,
     run_teacher,
 )
 
@@ -174,17 +175,9 @@ class TeacherLogits:
             FileError: As `compute`.
         """
         path = as_path(directory, "directory")
-        if not hasattr(teacher, "predict_on_batch"):
-            raise InputError(f"Expected a teacher that is a model. Received: {shown(teacher)}")
-        if top_k is not None:
-            as_count(top_k, "top_k", 1)
-        if progress is not None:
-            as_function(progress, "progress")
-        if not isinstance(teacher_id, str | None):
-            raise InputError(f"Expected teacher_id to be a word. Received: {shown(teacher_id)}")
+        check_options(teacher, top_k, dtype, teacher_id, progress)
         if path.exists():
             raise InputError(f"Expected a new folder for the teacher's logits. Received: {path}")
-        as_choice(dtype, "dtype", ("float16", "float32"))
         if not examples.counts.sum():
             raise InputError("Expected positions that count. Received: none")
         with new_folder(path) as folder, writing(path):

@@ -30,7 +30,7 @@ def by_name(data: Drawn | Mapping[str, Drawn], kind: type[Drawn]) -> dict[str, D
         raise InputError(f"{expected}{shown(data)}")
     for name, value in found.items():
         if not isinstance(value, kind):
-            raise InputError(f"{expected}{shown(value)} for {shown(name)}")
+            raise InputError(f"{expected}{type(value).__name__} for {shown(name)}")
     return dict(found)
 
 

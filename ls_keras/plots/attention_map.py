@@ -40,7 +40,8 @@ class AttentionMap:
         if weights.ndim != 2 or not weights.size or number != len(weights):
             raise InputError(
                 "Expected weights (tokens, frames), and a token for each row. "
-                f"Received: shape {weights.shape} and tokens {shown(self.tokens)}"
+                f"Received: shape {weights.shape} and "
+                + (f"{number} tokens" if number >= 0 else f"tokens {shown(self.tokens)}")
             )
         if not np.isfinite(weights).all():
             raise InputError("Expected finite weights. Received: NaN or infinity among them")

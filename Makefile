@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadscope --durations 10
 # The library and the ground have no framework of their own: their tests pass on every backend.
 LIBRARY := tests/ls_base tests/ls_keras
 
-.PHONY: help demo test test-slow test-wheel test-peers check docs verify clean
+.PHONY: help demo test test-slow test-wheel test-peers check docs verify verify-faults clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -40,6 +40,9 @@ docs: .venv/installed-dev ## Build the documentation into docs/_build/html
 
 verify: .venv/installed-all ## Slow checks; DATA=FOLDER: real data too (FOLDER/multi30k)
 	$(BIN)/python benchmarks/verify.py $(DATA)
+
+verify-faults: .venv/installed-test ## Kill trainings, fill disks, damage files, for hours; FAULTS=OPTIONS
+	$(BIN)/python benchmarks/verify_faults.py $(FAULTS)
 
 clean: ## Remove what the other targets made, runs excepted
 	rm -rf .venv build dist docs/_build *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -104,7 +104,9 @@ class Subwords(Units):
             if not model:  # sentencepiece takes no bytes for no model yet
                 raise RuntimeError("no bytes")
             self._processor = sentencepiece.SentencePieceProcessor(model_proto=bytes(model))
-        except RuntimeError as error:
+            size = self._processor.get_piece_size()
+            pieces = self._processor.id_to_piece(list(range(size)))
+        except (RuntimeError, ValueError) as error:  # ValueError: text that is not UTF-8
             raise InputError(
                 f"Expected the bytes of a SentencePiece model. Received: {len(model)} bytes that "
                 "are none"
@@ -120,8 +122,7 @@ class Subwords(Units):
                 "Expected a SentencePiece model with the ids 0 padding, 1 start, 2 end, 3 unknown. "
                 f"Received: {found}"
             )
-        size = self._processor.get_piece_size()
-        self.names = (*SPECIAL, *self._processor.id_to_piece(list(range(size)))[4:])
+        self.names = (*SPECIAL, *pieces[4:])
         self.artifacts = {SUBWORDS_FILE: bytes(model)}
 
     @classmethod

@@ -33,6 +33,9 @@ class SubwordVocabulary:
     Args:
         model: The bytes of a SentencePiece model with the ids above.
 
+    Attributes:
+        pieces: The pieces in the order of their ids.
+
     Raises:
         InputError: If the bytes are no such model.
 
@@ -56,7 +59,8 @@ class SubwordVocabulary:
                 getattr(self._processor, name)()
                 for name in ("pad_id", "unk_id", "bos_id", "eos_id")
             )
-        except RuntimeError as error:
+            self.pieces = tuple(self._processor.id_to_piece(list(range(self.size))))
+        except (RuntimeError, ValueError) as error:  # ValueError: text that is not UTF-8
             raise InputError(
                 f"Expected the bytes of a SentencePiece model. Received: {len(model)} bytes that "
                 "are none"
@@ -128,11 +132,6 @@ class SubwordVocabulary:
     def size(self) -> int:
         """Number of ids."""
         return self._processor.get_piece_size()
-
-    @property
-    def pieces(self) -> tuple[str, ...]:
-        """The pieces in the order of their ids."""
-        return tuple(self._processor.id_to_piece(list(range(self.size))))
 
     def encode(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """Turns texts into ids, without start and end.

@@ -51,7 +51,7 @@ class Count:
     """What came of kills.
 
     Attributes:
-        kills: How many processes were sent a signal before they had ended.
+        kills: How many processes a signal ended.
         runs: How many runs they belonged to.
         lost: What went wrong, a line each: a run that could not be resumed, or ended differently.
         codes: How often processes ended with each exit code, −N for signal N.
@@ -106,10 +106,11 @@ def _kill_until_done(run, command, seconds, rng, count, kills) -> None:
         begun = (run / "config.json").is_file()
         again = ["train", "-q", "--resume", run] if begun else [*command, "--run-dir", run]
         process = Lsk(*again)
-        if left and _kill(process, run, seconds, rng):
+        sent = left and _kill(process, run, seconds, rng)
+        code = process.wait(600)
+        if sent and code:  # else it had ended already
             left -= 1
             count.kills += 1
-        code = process.wait(600)
         count.codes[code] = count.codes.get(code, 0) + 1
         if code == 0:
             return

@@ -8,6 +8,7 @@ importing itself, or of what it prints, starts a Python of its own.
 import multiprocessing
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -104,6 +105,8 @@ def lsk(*arguments, input=None, text=True, cwd=None, timeout=300):  # noqa: A002
 def _run(arguments: list[str], cwd: str, folder: str) -> None:
     """Is the forked process: puts files in place of its streams, and becomes `lsk`."""
     os.chdir(cwd)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background job has it so
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     write = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
     for number, (name, flags) in enumerate(
         (("stdin", os.O_RDONLY), ("stdout", write), ("stderr", write))

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 import ls_keras.layers  # noqa: F401 - registers what a saved model may hold
-from ls_base.errors import FileError, LsKerasError, reason
+from ls_base.errors import FileError, LsKerasError, reason, shown
 from ls_base.reading import check_unpacked, open_regular
 
 _MEMBERS = {"metadata.json", "config.json", "model.weights.h5"}
@@ -51,10 +51,11 @@ def _check_archive(file: Path) -> None:
                 members = archive.infolist()
                 names = {member.filename for member in members}
                 sizes = sum(member.file_size for member in members)
-                if not names >= _MEMBERS or len(names) < len(members):
+                climbing = [name for name in names if ".." in name or name.startswith("/")]
+                if climbing or not names >= _MEMBERS or len(names) < len(members):
                     raise FileError(
                         f"Expected {', '.join(sorted(_MEMBERS))} in {file}. "
-                        f"Received: {', '.join(sorted(names)[:12]) or 'nothing'}"
+                        f"Received: {shown(', '.join(sorted(names)[:12]) or 'nothing')}"
                     )
                 check_unpacked(file, file.stat().st_size, sizes)
                 broken = archive.testzip()

@@ -82,11 +82,6 @@ def train(
                     f"Expected a checkpoint of one of the run's {total:,} steps in "
                     f"{run.checkpoints}. Received: step {step:,}"
                 )
-            if step > total:
-                raise FileError(
-                    f"Expected checkpoints of the run's {total:,} steps in {run.checkpoints}. "
-                    f"Received: one of step {step:,}"
-                )
             reporter.message(f"Resuming after step {step:,}")
         run.truncate_history(step)
         validation = evaluation_source(config, data, "validation")

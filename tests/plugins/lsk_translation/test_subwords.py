@@ -200,3 +200,12 @@ def test_keras_hub_reads_the_model(vocabulary, text):
     ids, offsets = vocabulary.encode(text[:20])
     for line, row in zip(text[:20], rows(ids, offsets), strict=True):
         np.testing.assert_array_equal(np.asarray(tokenizer(line)), row)
+
+
+def test_a_model_with_text_that_is_none_is_told():
+    """SentencePiece says so by a UnicodeDecodeError, of its own message or of a piece."""
+    model = bytearray(SubwordVocabulary.train(["the cat sat"] * 9, size=290).to_bytes())
+    at = bytes(model).rindex(b"<0x41>")
+    model[at] = 0xFF
+    with pytest.raises(InputError, match="the bytes of a SentencePiece model"):
+        SubwordVocabulary.from_bytes(bytes(model))

@@ -55,14 +55,15 @@ def test_code_inside_is_not_run(tmp_path):
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"model.weights.h5": None}, "Received: config.json, metadata.json"),
+        ({"model.weights.h5": None}, "Received: 'config.json, metadata.json"),
+        ({"../../climbed": b"out"}, "Received: '../../climbed, config.json"),
         ({"model.weights.h5": b""}, "a model that can be loaded from"),
         ({"model.weights.h5": bytes(1 << 20)}, "a model that can be loaded from"),
         ({"config.json": b"{"}, "a model that can be loaded from"),
         ({"config.json": b"null"}, "a model that can be loaded from|Expected a model in"),
         ({"config.json": json.dumps({"class_name": "x"}).encode()}, "can be loaded from"),
     ],
-    ids=["no weights", "empty weights", "zeros", "no JSON", "null", "no class"],
+    ids=["no weights", "climbing", "empty weights", "zeros", "no JSON", "null", "no class"],
 )
 def test_a_file_that_holds_no_model_is_told(file, changed, message):
     rewritten(file, changed)

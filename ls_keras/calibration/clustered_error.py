@@ -18,6 +18,8 @@ cancels and the interval becomes the plain one.
 
 import numpy as np
 
+from ls_keras.arguments import as_count
+
 # Their sums over units and bins are arrays.
 MAX_RESAMPLES = 10_000
 # More independent units than this add time, but nothing to the variance that is estimated.
@@ -50,6 +52,7 @@ def error_interval(
         `(corrected, (low, high))`. With a single group there is nothing to resample: the ECE
         itself and (NaN, NaN).
     """
+    as_count(resamples, "resamples", 100, MAX_RESAMPLES)
     rng = np.random.default_rng(seed)
     total = weights.sum()
     mean_gap = np.bincount(index, gaps, num_bins) / total

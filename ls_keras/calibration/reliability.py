@@ -6,9 +6,9 @@ import numpy as np
 from keras import ops
 
 from ls_base.errors import InputError
-from ls_keras.arguments import as_array, as_count, as_flag, as_number, as_seed
+from ls_keras.arguments import as_array, as_flag, as_number, as_seed
 from ls_keras.calibration.binning import check_num_bins, equal_width_edges
-from ls_keras.calibration.clustered_error import MAX_RESAMPLES, error_interval
+from ls_keras.calibration.clustered_error import error_interval
 from ls_keras.calibration.host_top_label import TopLabels, read_top_labels
 from ls_keras.calibration.probabilities import class_labels, read_examples, top_label
 from ls_keras.calibration.reliability_curve import ReliabilityCurve, binomial_intervals
@@ -191,7 +191,6 @@ def curve_of_statistics(
         weights = as_array(sample_weight, "sample_weight").astype(np.float64)
     groups = np.arange(values.size) if groups is None else _group_ids(groups)
     as_number(confidence, "confidence")
-    as_count(resamples, "resamples", 100, MAX_RESAMPLES)
     seed = as_seed(seed)
     if temperature is not None:
         temperature = as_number(temperature, "temperature", low=0, above=True)

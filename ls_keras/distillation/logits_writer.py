@@ -88,7 +88,7 @@ def check_options(teacher, top_k, dtype, teacher_id, progress) -> None:
     if not hasattr(teacher, "predict_on_batch"):
         raise InputError(f"Expected a teacher that is a model. Received: {shown(teacher)}")
     if top_k is not None:
-        as_count(top_k, "top_k", 1)
+        as_count(top_k, "top_k")  # the writer, who knows K, asks for more
     as_choice(dtype, "dtype", ("float16", "float32"))
     if not isinstance(teacher_id, str | None):
         raise InputError(f"Expected teacher_id to be a word. Received: {shown(teacher_id)}")

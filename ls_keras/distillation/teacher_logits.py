@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
-import keras
 import msgspec
 import numpy as np
 
@@ -218,7 +217,7 @@ class TeacherLogits:
                 or of another teacher.
         """
         path = as_path(directory, "directory")
-        if not isinstance(teacher, str | keras.Model | None):
+        if not isinstance(teacher, str | None) and not hasattr(teacher, "get_weights"):
             raise InputError(
                 f"Expected a teacher that is a Keras model, or its name. Received: {shown(teacher)}"
             )

@@ -7,7 +7,9 @@ argument, in one line. So no error of a framework, or of NumPy, reaches the call
 import math
 import numbers
 import operator
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -162,6 +164,39 @@ def as_choice(value, name: str, choices: Sequence[str]) -> str:
     if isinstance(value, str) and value in choices:
         return value
     raise InputError(f"Expected {name} to be one of {', '.join(choices)}. Received: {shown(value)}")
+
+
+def as_seed(value) -> int:
+    """Returns a seed, or raises an InputError."""
+    return as_count(value, "seed", 0, 2**64 - 1)
+
+
+def as_function(value, name: str) -> Callable:
+    """Returns what can be called, or raises an InputError."""
+    if callable(value):
+        return value
+    raise InputError(f"Expected {name} to be a function, or a model. Received: {shown(value)}")
+
+
+def as_path(value, name: str) -> Path:
+    """Returns a path that is not empty, or raises an InputError."""
+    if isinstance(value, str | os.PathLike) and str(value) and "\0" not in str(value):
+        return Path(value)
+    raise InputError(f"Expected {name} to be a path. Received: {shown(value)}")
+
+
+def as_names(value, name: str, number: int | None = None) -> list[str]:
+    """Returns words, one for each of so many things.
+
+    Raises:
+        InputError: If it is something else, or there are too few.
+    """
+    words = list(value) if isinstance(value, Sequence) and not isinstance(value, str) else None
+    if words is None or not all(isinstance(word, str) for word in words):
+        raise InputError(f"Expected {name} to be a list of words. Received: {shown(value)}")
+    if number is not None and len(words) < number:
+        raise InputError(f"Expected {name} for {number} classes. Received: {len(words)}")
+    return words
 
 
 def as_counts(value, name: str, number: int | None = None) -> tuple[int, ...]:

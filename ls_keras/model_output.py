@@ -93,7 +93,8 @@ def recovered_logits(y_pred, from_logits: bool, axis: int = -1) -> tuple[Any, bo
     Warns:
         UserWarning: If it is said to be logits, and isn't.
     """
-    logits = None if isinstance(y_pred, keras.KerasTensor) else logits_before_softmax(y_pred, axis)
+    scalar_or_symbolic = not len(y_pred.shape) or isinstance(y_pred, keras.KerasTensor)
+    logits = None if scalar_or_symbolic else logits_before_softmax(y_pred, axis)
     if logits is None:
         return y_pred, from_logits
     if from_logits:

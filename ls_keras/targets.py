@@ -192,21 +192,7 @@ def position_weights(values, *, valid=None, mask=None, sample_weight=None):
     """
     weights = None
     if sample_weight is not None:
-        weights = ops.cast(as_tensor(sample_weight, "sample_weight"), values.dtype)
-        if len(weights.shape) == len(values.shape) + 1 and weights.shape[-1] == 1:
-            weights = ops.squeeze(weights, axis=-1)
-        shape = tuple(values.shape)
-        while len(weights.shape) < len(shape):
-            weights = ops.expand_dims(weights, axis=-1)
-        fits = len(weights.shape) == len(shape) and all(
-            w is None or w == 1 or v is None or w == v
-            for w, v in zip(weights.shape, shape, strict=True)
-        )
-        if not fits:
-            raise InputError(
-                f"Expected sample_weight of shape {shape} or of its leading axes. "
-                f"Received: sample_weight of shape {tuple(weights.shape)}"
-            )
+        weights = ops.cast(read_weights(sample_weight, tuple(values.shape)), values.dtype)
         weights = ops.broadcast_to(weights, ops.shape(values))
     for name, keep in (("valid", valid), ("mask", mask)):
         if keep is not None:
@@ -228,6 +214,33 @@ def _not_negative(weights):
     return weights
 
 
+def read_weights(sample_weight, shape: tuple):
+    """Returns sample weights as a tensor of as many axes as `shape`, of 1 where they are fewer.
+
+    Args:
+        sample_weight: Numbers of that shape or of its leading axes; a last axis of 1 more will do.
+        shape: What is weighted.
+
+    Raises:
+        InputError: If they don't fit.
+    """
+    weights = as_tensor(sample_weight, "sample_weight")
+    if len(weights.shape) == len(shape) + 1 and weights.shape[-1] == 1:
+        weights = ops.squeeze(weights, axis=-1)
+    while len(weights.shape) < len(shape):
+        weights = ops.expand_dims(weights, axis=-1)
+    fits = len(weights.shape) == len(shape) and all(
+        w is None or w == 1 or n is None or w == n
+        for w, n in zip(weights.shape, shape, strict=True)
+    )
+    if not fits:
+        raise InputError(
+            f"Expected sample_weight of shape {shape} or of its leading axes. "
+            f"Received: sample_weight of shape {tuple(weights.shape)}"
+        )
+    return weights
+
+
 def _reshaped(keep, values, name: str):
     kept, shape = tuple(keep.shape), tuple(values.shape)
     if None not in (*kept, *shape) and math.prod(kept) != math.prod(shape):
@@ -239,20 +252,16 @@ def ignored_ids(ignore_class: IgnoreClass) -> tuple[int, ...]:
     """Returns `ignore_class` as a tuple of ids, empty for `None`."""
     if ignore_class is None:
         return ()
-    several = isinstance(ignore_class, Sequence | np.ndarray) and not isinstance(ignore_class, str)
-    ids = tuple(
-        np.ravel(ignore_class)
-        if isinstance(ignore_class, np.ndarray)
-        else ignore_class
-        if several
-        else (ignore_class,)
-    )
+    if isinstance(ignore_class, np.ndarray):
+        ignore_class = ignore_class.ravel().tolist()
+    several = isinstance(ignore_class, Sequence) and not isinstance(ignore_class, str)
+    ids: Any = ignore_class if several else (ignore_class,)
     if not all(isinstance(i, int | np.integer) and not isinstance(i, bool) for i in ids):
         raise InputError(
             "Expected ignore_class to be an integer, several, or None. "
             f"Received: {shown(ignore_class)}"
         )
-    return tuple(int(i) for i in ids)  # type: ignore[arg-type]
+    return tuple(int(i) for i in ids)
 
 
 def plain_ignore_class(ignore_class: IgnoreClass) -> int | list[int] | tuple[int, ...] | None:

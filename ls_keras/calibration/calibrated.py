@@ -5,7 +5,7 @@ import inspect
 import keras
 
 from ls_base.errors import InputError
-from ls_keras.arguments import as_flag
+from ls_keras.arguments import as_flag, shown
 from ls_keras.calibration.heads import Output, chosen, replaced
 from ls_keras.calibration.model_logits import logits_tensor
 from ls_keras.calibration.temperature import TemperatureFit
@@ -32,6 +32,11 @@ class CalibratedModel(keras.Model):
         super().__init__(**kwargs)
         self.output_key = output
         self.from_logits = as_flag(from_logits, "from_logits")
+        for name, value in (("model", model), ("scaling", scaling)):
+            if not isinstance(value, keras.layers.Layer):
+                raise InputError(
+                    f"Expected {name} to be a Keras model or layer. Received: {shown(value)}"
+                )
         self.model = model
         self.logarithm = None if from_logits else LogProbabilities(name="log_probabilities")
         self.scaling = scaling

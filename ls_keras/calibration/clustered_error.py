@@ -26,8 +26,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ls_base.errors import InputError
+from ls_keras.arguments import as_count
 
+# Their sums over units and bins are arrays.
+MAX_RESAMPLES = 10_000
 # More independent units than this add time, but nothing to the variance that is estimated.
 _MAX_UNITS = 1024
 # Of each family's interval, as parts of those of the whole: see above.
@@ -60,8 +62,7 @@ def error_interval(
         `(corrected, (low, high))`. With a single group there is nothing to resample: the ECE
         itself and (NaN, NaN).
     """
-    if resamples < 100:
-        raise InputError(f"Expected at least 100 resamples. Received: {resamples}")
+    as_count(resamples, "resamples", 100, MAX_RESAMPLES)
     rng = np.random.default_rng(seed)
     total = weights.sum()
     mean_gap = np.bincount(index, gaps, num_bins) / total

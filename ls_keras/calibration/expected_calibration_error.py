@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from ls_base.errors import InputError
+from ls_keras.arguments import as_choice, as_flag, as_tensor
 from ls_keras.calibration import exact_sum
 from ls_keras.calibration.binning import check_num_bins
 from ls_keras.calibration.calibration_error import Norm, calibration_error
@@ -105,13 +106,10 @@ class ExpectedCalibrationError(CalibrationMetric):
         dtype=None,
     ):
         super().__init__(from_logits=from_logits, ignore_class=ignore_class, name=name, dtype=dtype)
-        if norm not in get_args(Norm):
-            raise InputError(f'Expected norm "l1", "l2" or "max". Received: {norm!r}')
-        if binning not in get_args(Binning):
-            raise InputError(
-                f'Expected binning "equal_width" or "equal_mass". Received: {binning!r}'
-            )
-        if debias and norm != "l2":
+        as_choice(norm, "norm", get_args(Norm))
+        as_choice(binning, "binning", get_args(Binning))
+        as_flag(classwise, "classwise")
+        if as_flag(debias, "debias") and norm != "l2":
             raise InputError(f'Expected norm="l2" with debias=True. Received: norm={norm!r}')
         self.num_bins = check_num_bins(num_bins)
         self.norm = norm
@@ -134,7 +132,7 @@ class ExpectedCalibrationError(CalibrationMetric):
         """Adds a batch with NumPy, where it can; see `CalibrationMetric.add_on_host`."""
         if self.classwise:
             return False
-        y_pred = y_pred if isinstance(y_pred, np.ndarray) else ops.convert_to_tensor(y_pred)
+        y_pred = y_pred if isinstance(y_pred, np.ndarray) else as_tensor(y_pred, "y_pred")
         top = read_top_labels(y_true, y_pred, **options)
         if top is not None:
             self._add_top_labels(top)

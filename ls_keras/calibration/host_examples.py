@@ -208,8 +208,8 @@ def _check(top: np.ndarray, gap: np.ndarray | None) -> None:
             "Expected logits without NaN or +inf, and a finite one in every example. Received: "
             f"{int(bad.sum())} of {len(top)} examples with a largest logit of {top[bad][0]}"
         )
-    bad = np.zeros(0, bool) if gap is None else ~np.isfinite(gap)
-    if bad.any():
+    if gap is not None and not np.isfinite(gap).all():
+        bad = ~np.isfinite(gap)
         raise InputError(
             "Expected finite logits where the target has probability; the loss is infinite at "
             f"every temperature otherwise. Received: {int(bad.sum())} of {len(gap)} examples whose "

@@ -1,13 +1,13 @@
 """The logits of a model: of its last layer, or of what comes before its softmax."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import keras
 import numpy as np
 
 from ls_base.errors import InputError
-from ls_keras.arguments import as_flag
+from ls_keras.arguments import as_flag, as_function, shown
 from ls_keras.calibration.forward import Forward
 from ls_keras.calibration.heads import Output, of_head, symbolic
 from ls_keras.calibration.host_examples import HostExamples, read_host_examples, to_host
@@ -57,6 +57,12 @@ def batches(dataset) -> Iterator[tuple[Any, Any, Any]]:
     Raises:
         InputError: If the data set is endless or a batch has no targets.
     """
+    if not isinstance(dataset, keras.utils.PyDataset) and (
+        not hasattr(dataset, "__iter__") or isinstance(dataset, str | bytes | Mapping)
+    ):
+        raise InputError(
+            f"Expected a data set of batches (x, y). Received: dataset={shown(dataset)}"
+        )
     cardinality = getattr(dataset, "cardinality", None)
     if cardinality is not None and int(to_host(cardinality())) == -1:
         raise InputError("Expected a finite data set. Received: one that repeats for ever")
@@ -97,6 +103,7 @@ def predicted_batches(model, dataset, *, from_logits: bool) -> Iterator[tuple]:
             end is warned of.
     """
     forward = model if isinstance(model, Forward) else Forward(model)
+    as_function(forward.model, "model")
     tensor = symbolic(forward.model, forward.output)
     warn_of_softmax(forward.model, as_flag(from_logits, "from_logits"), tensor)
     for x, y, sample_weight in batches(dataset):

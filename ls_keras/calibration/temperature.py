@@ -1,11 +1,11 @@
 """Temperature scaling: one number that divides the logits, fitted on held-out examples."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 from ls_base.errors import InputError
+from ls_keras.arguments import as_choice, as_number
 from ls_keras.calibration.binning import check_num_bins
 from ls_keras.calibration.host_examples import HostExamples, read_host_examples
 from ls_keras.calibration.temperature_search import (
@@ -208,11 +208,9 @@ def search(
 
 def check_options(objective, bounds, tolerance: float, num_bins: int) -> None:
     """Raises an `InputError` unless the options of a fit are what they should be."""
-    if objective not in ("nll", "ece"):
-        raise InputError(f'Expected objective to be "nll" or "ece". Received: {objective!r}')
+    as_choice(objective, "objective", ("nll", "ece"))
     check_bounds(bounds)
-    if not 0 < tolerance < math.inf:
-        raise InputError(f"Expected a tolerance above 0. Received: tolerance={tolerance}")
+    as_number(tolerance, "tolerance", low=0, above=True)
     check_num_bins(num_bins)
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ls_base.errors import InputError
+from ls_keras.arguments import as_array, shown
+from ls_keras.calibration.binning import check_num_bins
 from ls_keras.calibration.forward import Forward
 from ls_keras.calibration.heads import Output
 from ls_keras.calibration.model_logits import host_batches
@@ -72,11 +74,11 @@ def temperature_curve(
         >>> [round(e, 3) for e in curve.ece]  # confidence 0.982 and 0.881, accuracy 0.9
         [0.082, 0.019]
     """
-    chosen = np.asarray(temperatures, np.float64)
+    check_num_bins(num_bins)
+    chosen = as_array(temperatures, "temperatures").astype(np.float64)
     if chosen.ndim != 1 or not len(chosen) or not np.all((chosen > 0) & np.isfinite(chosen)):
         raise InputError(
-            "Expected one or more temperatures, finite and > 0. "
-            f"Received: {np.array2string(chosen, threshold=8)}"
+            f"Expected one or more temperatures, finite and > 0. Received: {shown(temperatures)}"
         )
     total: TemperedSums | None = None
     for batch in host_batches(

@@ -1,6 +1,7 @@
 """Temperature scaling of a model on a data set, one batch of logits at a time."""
 
 from ls_base.errors import InputError
+from ls_keras.arguments import as_count, as_seed
 from ls_keras.calibration.forward import Forward
 from ls_keras.calibration.heads import Output
 from ls_keras.calibration.host_examples import HostExamples
@@ -87,14 +88,13 @@ def fit_temperature_dataset(
     """
     check_options(objective, bounds, tolerance, num_bins)
     forward = Forward(model, output)
+    seed = as_seed(seed)
 
     def examples():
         return host_batches(forward, dataset, from_logits=from_logits, ignore_class=ignore_class)
 
     if reservoir is not None:
-        if reservoir < 1:
-            raise InputError(f"Expected a reservoir of at least 1. Received: {reservoir}")
-        kept = Reservoir(reservoir, seed)
+        kept = Reservoir(as_count(reservoir, "reservoir", 1, 2**62), seed)
         for batch in examples():
             kept.add(batch)
         if not kept.seen:

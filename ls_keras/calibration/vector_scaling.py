@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ls_base.errors import InputError
+from ls_keras.arguments import as_count, as_number
 from ls_keras.calibration.binning import check_num_bins
 from ls_keras.calibration.host_examples import (
     HostExamples,
@@ -102,11 +103,8 @@ def fit_vector_scaling(
     from scipy.optimize import minimize  # heavy: only who fits waits for it
 
     check_num_bins(num_bins)
-    if max_iterations < 1 or not tolerance > 0:
-        raise InputError(
-            "Expected max_iterations ≥ 1 and a tolerance above 0. "
-            f"Received: max_iterations={max_iterations}, tolerance={tolerance}"
-        )
+    as_count(max_iterations, "max_iterations", 1)
+    as_number(tolerance, "tolerance", low=0, above=True)
     examples = read_host_examples(
         y_true,
         y_pred,

@@ -14,11 +14,26 @@ from keras import ops
 
 from ls_base.errors import InputError
 from ls_base.files import write_bytes, write_json
+from ls_keras.arguments import (
+    as_array,
+    as_choice,
+    as_count,
+    as_counts,
+    as_function,
+    as_path,
+    as_seed,
+    shown,
+)
 from ls_keras.calibration.forward import Forward
 from ls_keras.calibration.heads import Output
 from ls_keras.callbacks.inference import synced
 from ls_keras.information.augmented_logits import augmented_differences, check_draws
-from ls_keras.information.mutual_information import MutualInformation, Scored, mutual_information
+from ls_keras.information.mutual_information import (
+    SCORED,
+    MutualInformation,
+    Scored,
+    mutual_information,
+)
 
 
 class MutualInformationProbe(keras.callbacks.Callback):
@@ -95,20 +110,16 @@ class MutualInformationProbe(keras.callbacks.Callback):
         output: Output = None,
     ):
         super().__init__()
-        for name, value in (("every", every), ("batch_size", batch_size)):
-            if int(value) != value or value < 1:
-                raise InputError(f"Expected {name} to be an integer ≥ 1. Received: {value}")
+        every, batch_size = as_count(every, "every", 1), as_count(batch_size, "batch_size", 1)
         check_draws(draws)
-        if scored not in ("held_out", "reused"):
-            raise InputError(f'Expected scored to be "held_out" or "reused". Received: {scored!r}')
-        if not callable(augment):
-            raise InputError(
-                f"Expected augment to be a layer or a function. Received: {augment!r:.80}"
-            )
-        if file is not None and Path(file).suffix not in (".csv", ".json"):
-            raise InputError(f"Expected a file .csv or .json. Received: {file}")
+        as_choice(scored, "scored", SCORED)
+        as_function(augment, "augment")
+        seed = as_seed(seed)
+        if file is not None and as_path(file, "file").suffix not in (".csv", ".json"):
+            raise InputError(f"Expected a file .csv or .json. Received: {shown(file)}")
         self.images = two_classes(images, labels, classes)
-        self.classes, self.augment, self.draws, self.every = tuple(classes), augment, draws, every
+        self.classes = as_counts(classes, "classes")
+        self.augment, self.draws, self.every = augment, draws, every
         self.scored, self.batch_size, self.seed = scored, batch_size, seed
         self.file = None if file is None else Path(file)
         self.history: list[dict[str, Any]] = []
@@ -214,11 +225,12 @@ def two_classes(images, labels, classes: Sequence[int]):
     Raises:
         InputError: If there are not two classes, or fewer than two images.
     """
+    classes = as_counts(classes, "classes")
     if len(classes) != 2 or classes[0] == classes[1]:
-        raise InputError(f"Expected two different classes. Received: {tuple(classes)}")
+        raise InputError(f"Expected two different classes. Received: {classes}")
     if isinstance(images, Mapping):
         raise InputError("Expected one array of images. Received: a mapping")
-    images, labels = np.asarray(images), np.asarray(labels)
+    images, labels = as_array(images, "images"), as_array(labels, "labels")
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.ndim != 1 or images.ndim < 2 or len(images) != len(labels):

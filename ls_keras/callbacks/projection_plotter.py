@@ -5,15 +5,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import keras
-import numpy as np
 
 from ls_base.errors import InputError
+from ls_keras.arguments import as_array, as_count, as_counts, as_names, as_path, as_seed
 from ls_keras.calibration.heads import Output
 from ls_keras.callbacks.inference import synced
 from ls_keras.plots import projection_panels, save_plot
 from ls_keras.representation import Projection, penultimate, template_plane, templates
 from ls_keras.representation.projection import ProjectionSampler
-from ls_keras.targets import IgnoreClass
+from ls_keras.targets import IgnoreClass, ignored_ids
 
 
 class ProjectionPlotter(keras.callbacks.Callback):
@@ -71,13 +71,17 @@ class ProjectionPlotter(keras.callbacks.Callback):
         output: Output = None,
     ):
         super().__init__()
-        for name, value in (("every", every), ("batch_size", batch_size), ("per_class", per_class)):
-            if int(value) != value or value < 1:
-                raise InputError(f"Expected {name} to be an integer ≥ 1. Received: {value}")
-        if len(set(classes)) != 3:
-            raise InputError(f"Expected three different classes. Received: {tuple(classes)}")
+        every, batch_size = as_count(every, "every", 1), as_count(batch_size, "batch_size", 1)
+        per_class, seed = as_count(per_class, "per_class", 1), as_seed(seed)
+        ignored_ids(ignore_class)
+        classes = as_counts(classes, "classes")
+        if len(classes) != 3 or len(set(classes)) != 3:
+            raise InputError(f"Expected three different classes. Received: {classes}")
+        if class_names is not None:
+            class_names = as_names(class_names, "class_names", max(classes) + 1)
+        directory = as_path(directory, "directory")
         self.panels = {name: _arrays(name, pair) for name, pair in _panels(data).items()}
-        self.classes, self.every, self.directory = tuple(classes), every, Path(directory)
+        self.classes, self.every, self.directory = classes, every, directory
         self.per_class, self.class_names = per_class, class_names
         self.ignore_class, self.batch_size, self.seed = ignore_class, batch_size, seed
         self.projections: dict[str, Projection] = {}
@@ -132,8 +136,9 @@ def _arrays(name: str, pair):
             "Expected data (x, y) of arrays, or a mapping of titles to them. "
             f"Received: {type(pair).__name__}" + (f" for {name!r}" if name else "")
         )
-    x, y = keras.tree.map_structure(np.asarray, pair)
-    lengths = {len(a) for a in [*keras.tree.flatten(x), y]}
+    x = keras.tree.map_structure(lambda array: as_array(array, "x"), pair[0])
+    y = as_array(pair[1], "y")
+    lengths = {len(a) if a.ndim else 0 for a in [*keras.tree.flatten(x), y]}
     if len(lengths) != 1:
         raise InputError(f"Expected arrays of one length. Received: lengths {sorted(lengths)}")
     return x, y

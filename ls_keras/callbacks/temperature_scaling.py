@@ -1,12 +1,13 @@
 """Calibration while a model trains: the temperature, and what scaling by it would bring."""
 
 import math
+from collections.abc import Mapping
 
 import keras
 import numpy as np
 
 from ls_base.errors import InputError
-from ls_keras.calibration.binning import check_num_bins
+from ls_keras.arguments import as_count, as_flag, shown
 from ls_keras.calibration.forward import Forward
 from ls_keras.calibration.heads import Output
 from ls_keras.calibration.host_examples import HostExamples, read_host_examples
@@ -20,7 +21,7 @@ from ls_keras.calibration.temperature import (
 )
 from ls_keras.calibration.temperature_dataset import sample_size
 from ls_keras.calibration.tempered_sums import tempered_sums
-from ls_keras.targets import IgnoreClass
+from ls_keras.targets import IgnoreClass, ignored_ids
 
 _KEPT_BYTES = 128 << 20
 
@@ -90,10 +91,11 @@ class TemperatureScaling(keras.callbacks.Callback):
     ):
         super().__init__()
         check_options(objective, (1e-2, 1e2), 1e-5, num_bins)
-        check_num_bins(num_bins)
-        for name, value in (("every", every), ("batch_size", batch_size)):
-            if int(value) != value or value < 1:
-                raise InputError(f"Expected {name} to be an integer ≥ 1. Received: {value}")
+        as_flag(from_logits, "from_logits")
+        ignored_ids(ignore_class)
+        every, batch_size = as_count(every, "every", 1), as_count(batch_size, "batch_size", 1)
+        if not isinstance(prefix, str):
+            raise InputError(f"Expected prefix to be a word. Received: {shown(prefix)}")
         self.data = _as_batches(validation_data, batch_size)
         self.every, self.from_logits, self.ignore_class = every, from_logits, ignore_class
         self.objective, self.num_bins, self.prefix = objective, num_bins, prefix
@@ -161,10 +163,12 @@ class TemperatureScaling(keras.callbacks.Callback):
 
 def _as_batches(data, batch_size: int):
     if not (isinstance(data, tuple) and len(data) in (2, 3)):
-        if not (isinstance(data, keras.utils.PyDataset) or hasattr(data, "__iter__")):
+        if not (isinstance(data, keras.utils.PyDataset) or hasattr(data, "__iter__")) or (
+            isinstance(data, str | bytes | Mapping)
+        ):
             raise InputError(
                 "Expected validation_data to be (x, y), (x, y, sample_weight) or a data set. "
-                f"Received: {type(data).__name__}"
+                f"Received: {shown(data)}"
             )
         check_repeatable(data)
         return data

@@ -69,7 +69,7 @@ class Distiller(keras.Model):
     ...     keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)]) for _ in range(2)
     ... )
     >>> distiller = ls_keras.Distiller(student, teacher, beta=0.9, teacher_temperature=2.0)
-    >>> distiller.compile("sgd", metrics=[ls_keras.Accuracy()])
+    >>> distiller.compile("sgd", metrics=[ls_keras.Accuracy(from_logits=True)])
     >>> history = distiller.fit(np.ones((8, 4)), np.zeros(8, "int32"), verbose=0)
     >>> sorted(history.history)
     ['accuracy', 'loss']
@@ -306,10 +306,11 @@ def _check_no_augmentation(student: keras.Model) -> None:
 def _viewing(student: keras.Model, teacher: keras.Model | None, name: str) -> keras.Model:
     """Returns the student with the output of the layer `name` before its logits."""
     layers = {layer.name: layer for layer in student.layers}
-    if teacher is None or name not in layers or not getattr(student, "inputs", None):
+    known = isinstance(name, str) and name in layers
+    if teacher is None or not known or not getattr(student, "inputs", None):
         raise InputError(
             "Expected teacher_view to be a layer of a functional student, and a teacher. "
-            f"Received: {name!r} with student {student.name!r}, of layers {', '.join(layers)}"
+            f"Received: {shown(name)} with student {student.name!r}, of layers {', '.join(layers)}"
         )
     return keras.Model(student.inputs, [layers[name].output, student.outputs[0]], name="viewing")
 

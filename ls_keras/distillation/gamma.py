@@ -175,7 +175,7 @@ class EquivalentSmoothing:
             if examples.labels is not None:
                 y = examples.labels[at]
             else:
-                y = read_rows(examples.dense, examples.rows, at)  # type: ignore[arg-type]
+                y = read_rows(examples.dense, examples.rows, at)
             off_target = self._off_target(y, logits)  # B × rows
             self._sum += off_target @ examples.weights[at] * num_classes / (num_classes - 1)
 

@@ -203,13 +203,15 @@ def _teacher_losses(z, z_teacher, objective: Objective):
         masked = ops.logical_and(ops.equal(z, -np.inf), ops.equal(z_teacher, -np.inf))
         difference = ops.where(masked, 0.0, z) - ops.where(masked, 0.0, z_teacher)
         return 0.5 * ops.sum(ops.square(difference), axis=-1)
-    targets = ops.softmax(z_teacher / objective.teacher_temperature, axis=-1)
-    no_smoothing = Mixture(None, None, 0.0, None)
-    losses = dense_cross_entropy(
-        z / objective.student_temperature, targets, no_smoothing, normalize=True
+    # Floats: an integer beyond int64 is no number to JAX and PyTorch.
+    teacher_t, student_t = (
+        float(t) for t in (objective.teacher_temperature, objective.student_temperature)
     )
+    targets = ops.softmax(z_teacher / teacher_t, axis=-1)
+    no_smoothing = Mixture(None, None, 0.0, None)
+    losses = dense_cross_entropy(z / student_t, targets, no_smoothing, normalize=True)
     if objective.scale_by_temperature:
-        losses = losses * (objective.teacher_temperature * objective.student_temperature)
+        losses = losses * (teacher_t * student_t)
     return losses
 
 

@@ -7,6 +7,7 @@ from keras import ops
 
 from ls_base.errors import InputError
 from ls_keras import keras_internals
+from ls_keras.arguments import as_flag, shown
 
 
 @keras.saving.register_keras_serializable(package="ls_keras")
@@ -47,10 +48,10 @@ class TiedLogits(keras.layers.Layer):
     def __init__(self, embedding: keras.layers.Embedding, *, use_bias: bool = False, **kwargs):
         super().__init__(**kwargs)
         if not isinstance(embedding, keras.layers.Embedding):
-            raise InputError(f"Expected a keras.layers.Embedding. Received: {embedding!r}")
+            raise InputError(f"Expected a keras.layers.Embedding. Received: {shown(embedding)}")
         self.supports_masking = True
         self.embedding = embedding
-        self.use_bias = use_bias
+        self.use_bias = as_flag(use_bias, "use_bias")
         self.bias = None
         self._restored = False
 

@@ -1,6 +1,7 @@
 """From one convention of label smoothing to the other: α/K and ε/(K − 1)."""
 
 import numbers
+from typing import Any
 
 from ls_base.errors import InputError
 from ls_keras.arguments import as_count, shown
@@ -90,9 +91,11 @@ def check_fraction(value, name: str) -> float:
     """
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise InputError(f"Expected {name} to be a number in [0, 1]. Received: {shown(value)}")
-    if not 0 <= value <= 1:  # NaN is not either
+    # Compared as it is: an integer may be too large for a float.
+    fraction: Any = value
+    if not 0 <= fraction <= 1:  # nor is NaN
         raise InputError(f"Expected 0 ≤ {name} ≤ 1. Received: {name}={shown(value)}")
-    return float(value)
+    return float(fraction)
 
 
 def _check_num_classes(num_classes) -> int:

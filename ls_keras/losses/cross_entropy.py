@@ -14,7 +14,7 @@ from ls_keras.losses.closed_form import Mixture, dense_cross_entropy, label_cros
 from ls_keras.losses.conventions import check_fraction
 from ls_keras.losses.smoothing import Spread
 from ls_keras.model_output import recovered_logits
-from ls_keras.targets import IgnoreClass, Targets, poisoned, read_targets
+from ls_keras.targets import IgnoreClass, Targets, poisoned, read_targets, read_weights
 
 # How far below 0 a probability may lie: rounding.
 _BELOW = -1e-3
@@ -124,6 +124,8 @@ def losses_and_valid(
     z = ops.cast(z, keras.backend.result_type(z.dtype, "float32"))
     y_true, z = _classes_last(y_true, z, axis)
     targets = read_targets(y_true, z, ignore_class=ignore_class)
+    if sample_weight is not None:
+        sample_weight = read_weights(sample_weight, tuple(z.shape[:-1]))
     mixture = _mixture(targets, alpha, smoothing, z, mask, sample_weight)
     if not from_logits:
         z = _checked_probabilities(z, targets.valid, mask)

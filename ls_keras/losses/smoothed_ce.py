@@ -4,10 +4,11 @@ import keras
 from keras import ops
 
 from ls_keras import keras_internals
+from ls_keras.arguments import as_count, as_flag
 from ls_keras.losses import identifiers as smoothings
 from ls_keras.losses.conventions import check_fraction
 from ls_keras.losses.cross_entropy import losses_and_valid
-from ls_keras.targets import IgnoreClass, plain_ignore_class
+from ls_keras.targets import IgnoreClass, plain_ignore_class, read_weights
 
 
 @keras.saving.register_keras_serializable(package="ls_keras")
@@ -65,15 +66,17 @@ class SmoothedCE(keras.losses.Loss):
         super().__init__(name=name, reduction=reduction, dtype=dtype)
         self.alpha = check_fraction(alpha, "alpha")
         self.smoothing = smoothings.get(smoothing)
-        self.from_logits = from_logits
+        self.from_logits = as_flag(from_logits, "from_logits")
         self.ignore_class = plain_ignore_class(ignore_class)
-        self.axis = axis
+        self.axis = as_count(axis, "axis", -(2**31))
 
     def __call__(self, y_true, y_pred, sample_weight=None):
         """Computes the reduced loss; Keras's own would cast labels to the loss's dtype."""
         mask = keras_internals.mask_of(y_pred)
         with keras.name_scope(self.name):
             losses, valid = self._losses(y_true, y_pred, mask, sample_weight)
+            if sample_weight is not None:
+                sample_weight = read_weights(sample_weight, tuple(losses.shape))
             if mask is not None and valid is not None:
                 mask = ops.logical_and(mask, valid)
             return keras_internals.reduced(

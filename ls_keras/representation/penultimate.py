@@ -5,6 +5,7 @@ import numpy as np
 from keras import ops
 
 from ls_base.errors import InputError
+from ls_keras.arguments import as_tensor
 from ls_keras.calibration.heads import Output
 from ls_keras.representation.head import find_head
 
@@ -100,9 +101,10 @@ def with_one(activations, num_features: int):
     Raises:
         InputError: If they have another number of features.
     """
+    tensor = as_tensor(activations, "activations")
     array = isinstance(activations, np.ndarray)
     if not array:
-        activations = ops.convert_to_tensor(activations)
+        activations = tensor
     shape = tuple(activations.shape)
     if shape and shape[-1] == num_features:
         return activations

@@ -89,7 +89,7 @@ def test_a_single_group_has_no_interval():
 
 def test_too_few_resamples_are_refused():
     one = np.ones(2)
-    with pytest.raises(InputError, match="100 resamples"):
+    with pytest.raises(InputError, match="resamples to be an integer ≥ 100"):
         error_interval(one, one, np.zeros(2, int), np.arange(2), 1, 0.95, 10, 0)
 
 

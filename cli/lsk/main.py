@@ -12,13 +12,16 @@ import click
 from ls_base import __version__
 from ls_base.errors import LsKerasError, near
 from lsk.calibrate import calibrate
+from lsk.compare import compare
 from lsk.distill import distill
 from lsk.evaluate import evaluate
 from lsk.prepare import prepare
 from lsk.probe import probe
 from lsk.project import project
 from lsk.reliability import reliability
+from lsk.runs import runs
 from lsk.show import show
+from lsk.study import study
 from lsk.sweep_distillation import sweep_distillation
 from lsk.sweep_temperature import sweep_temperature
 from lsk.tasks import tasks
@@ -85,6 +88,9 @@ for _command in (
     probe,
     sweep_temperature,
     sweep_distillation,
+    study,
+    runs,
+    compare,
     show,
     tasks,
 ):

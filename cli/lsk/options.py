@@ -57,6 +57,21 @@ class Temperature(click.ParamType):
             self.fail(f"Expected a number or 'fitted'. Received: {value!r}", param, ctx)
 
 
+class Numbers(click.ParamType):
+    """Numbers with commas between them."""
+
+    name = "numbers"
+
+    def convert(self, value, param, ctx):
+        """Returns a sorted tuple of floats."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            return tuple(sorted({float(part) for part in value.split(",")}))
+        except ValueError:
+            self.fail(f"Expected numbers separated by commas. Received: {value!r}", param, ctx)
+
+
 temperature = click.option(
     "--temperature",
     type=Temperature(),

@@ -2,33 +2,17 @@
 
 import json
 import os
-import sys
 from pathlib import Path
 
 import click
 
 from ls_base.errors import InputError
-from lsk import options
+from lsk import many_runs, options
 from lsk_engine.studies.distillation_grid import ALPHAS, SEEDS, TEMPERATURES, Grid
 from lsk_engine.tasks.registry import load_task, needing_extra
 
 # Settings that the sweep varies.
 _VARIED = ("training.alpha", "training.seed")
-
-
-class Numbers(click.ParamType):
-    """Numbers with commas between them."""
-
-    name = "numbers"
-
-    def convert(self, value, param, ctx):
-        """Returns a sorted tuple of floats."""
-        if isinstance(value, tuple):
-            return value
-        try:
-            return tuple(sorted({float(part) for part in value.split(",")}))
-        except ValueError:
-            self.fail(f"Expected numbers separated by commas. Received: {value!r}", param, ctx)
 
 
 @click.command(name="sweep-distillation", short_help="Train teachers and students: Figure 5.")
@@ -37,14 +21,14 @@ class Numbers(click.ParamType):
 @click.option("--teacher-preset", help="The teachers' recipe. [default: the task's first]")
 @click.option(
     "--alphas",
-    type=Numbers(),
+    type=options.Numbers(),
     default=",".join(f"{alpha:g}" for alpha in ALPHAS),
     show_default=True,
     help="Label smoothing of teachers and of students alone; 0 among them.",
 )
 @click.option(
     "--temperatures",
-    type=Numbers(),
+    type=options.Numbers(),
     default=",".join(f"{temperature:g}" for temperature in TEMPERATURES),
     show_default=True,
     help="Of the students of the teacher with α = 0.",
@@ -110,24 +94,19 @@ def sweep_distillation(
     if backend is not None:
         os.environ["KERAS_BACKEND"] = backend  # for the trainings as for this process
     reporter = options.reporter(verbose, quiet)
-    train = [sys.executable, "-c", "from lsk.main import main; main()", "train", "-q", "--resume"]
-    try:
-        with needing_extra(task):
-            score, rows = sweep(
-                task,
-                student,
-                teacher,
-                grid,
-                out,
-                reporter,
-                command=train,
-                split=split,
-                jobs=jobs,
-                cached=cache,
-            )
-    except KeyboardInterrupt as stop:
-        reporter.warning("Interrupted; the same command goes on, with what is finished kept")
-        raise click.exceptions.Exit(getattr(stop, "exit_code", 130)) from None
+    with needing_extra(task), many_runs.interruptible(reporter):
+        score, rows = sweep(
+            task,
+            student,
+            teacher,
+            grid,
+            out,
+            reporter,
+            command=many_runs.TRAIN,
+            split=split,
+            jobs=jobs,
+            cached=cache,
+        )
     from ls_keras.plots import distillation_points
 
     points = distillation_points(rows, score=score)

@@ -112,4 +112,8 @@ class SpiralsTask(Task):
     def score(self, examples, outputs):
         """Computes the error rate in percent; less is better."""
         wrong = np.not_equal(outputs, examples.references)
-        return Scores({"error_rate": 100 * float(wrong.mean())}, {"error_rate": "error rate (%)"})
+        return Scores(
+            {"error_rate": 100 * float(wrong.mean())},
+            {"error_rate": "error rate (%)"},
+            better={"error_rate": "less"},
+        )

@@ -33,4 +33,4 @@ def score(labels: Sequence[int], ranked: Sequence[Sequence[int]]) -> Scores:
         names[name] = f"top-{k} error (%)"
         interval = binomtest(errors, len(labels)).proportion_ci(method="exact")
         intervals[name] = (100 * float(interval.low), 100 * float(interval.high))
-    return Scores(values, names, intervals=intervals)
+    return Scores(values, names, intervals=intervals, better=dict.fromkeys(values, "less"))

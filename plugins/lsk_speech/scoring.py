@@ -80,4 +80,5 @@ def score(references: Sequence[str], hypotheses: Sequence[str]) -> Scores:
         labels,
         {"wer": signature},
         {"wer": (float(low), float(high))},
+        dict.fromkeys(values, "less"),
     )

@@ -36,4 +36,4 @@ def score(references: Sequence[str], hypotheses: Sequence[str]) -> Scores:
             mean, half = told["confidence_mean"], told["confidence_var"]
             intervals[name] = (mean - half, mean + half)
     labels = {"bleu": "BLEU", "bleu_uncased": "BLEU uncased", "chrf": "chrF"}
-    return Scores(values, labels, signatures, intervals)
+    return Scores(values, labels, signatures, intervals, dict.fromkeys(values, "more"))

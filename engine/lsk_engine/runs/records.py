@@ -98,6 +98,7 @@ class Metrics(Record, frozen=True):
     smoothing: str = "uniform"
     seed: int = 0
     distillation: dict[str, Any] | None = None
+    better: dict[str, Literal["less", "more"]] | None = None
     seconds: Finite = 0.0
     splits: dict[str, dict[str, float]] = {}  # noqa: RUF012
 

@@ -281,6 +281,10 @@ class RunDirectory:
         """Where the equivalent smoothing of the run, as a teacher, is kept."""
         return self.evaluation / "equivalent-smoothing.json"
 
+    def measured_file(self, measure: str) -> Path:
+        """Returns where the numbers of a study's measure are kept."""
+        return self.evaluation / f"measured-{_name(measure)}.json"
+
     def save_model(self, model, *, calibrated: bool = False) -> None:
         """Saves the trained, or the calibrated, model, atomically.
 

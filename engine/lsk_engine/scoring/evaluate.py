@@ -57,6 +57,7 @@ def evaluate(
         "calibrated": calibrated,
         "notes": list(data.notes),
         "labels": {},
+        "better": {},
         "signatures": {},
     }
     if config.distillation:
@@ -86,6 +87,7 @@ def evaluate(
         file = run.reliability_file(split, calibrated=calibrated)
         save_plot(reliability_diagram, curve, file, title=title)
         results["labels"].update(scores.labels)
+        results["better"].update(scores.better)
         results["signatures"].update(scores.signatures)
     results["seconds"] = round(seconds + time.monotonic() - start, 2)
     run.write_json(run.calibrated_metrics_file if calibrated else run.metrics_file, results)

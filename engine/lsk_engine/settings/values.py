@@ -76,6 +76,24 @@ def one_of(key: str, value: str, options: Iterable[str]) -> None:
         )
 
 
+def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Returns nested mappings as one, with dotted keys.
+
+    Args:
+        values: Such as a configuration as JSON holds it.
+        prefix: What the keys begin with.
+
+    Example:
+    >>> flat({"training": {"alpha": 0.1}, "task": "image"})
+    {'training.alpha': 0.1, 'task': 'image'}
+    """
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        nested = isinstance(value, Mapping)
+        found |= flat(value, f"{prefix}{key}.") if nested else {f"{prefix}{key}": value}
+    return found
+
+
 def _read(value: Any, kind: Any) -> Any:
     if typing.get_origin(kind) is tuple:
         if not isinstance(value, str | list | tuple):

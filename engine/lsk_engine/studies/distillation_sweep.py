@@ -1,29 +1,23 @@
 """Sweeping α and T of teachers and students: the four curves of the paper's Figure 5."""
 
-import contextlib
 import dataclasses
 import functools
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ls_base.errors import InputError
-from ls_base.files import write_json
-from ls_base.reading import is_there
-from ls_base.records import read_record
 from lsk_engine.devices.backend import load_backend
 from lsk_engine.progress import Reporter
-from lsk_engine.runs.lock import locked
-from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
+from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.runs.teacher import taught_by
 from lsk_engine.settings.config import Config
 from lsk_engine.studies.distillation_grid import Grid, Point, points_of
 from lsk_engine.studies.run_jobs import Job, run_jobs
+from lsk_engine.studies.study_folder import refuse_left_trainings, study_folder
 from lsk_engine.tasks.contract import Task
 
 FIGURE_FILE = "distillation-sweep.png"
-_SWEEP_FILE, _LOCK_FILE = "sweep.json", ".lock"
 
 
 def sweep_distillation(
@@ -74,18 +68,11 @@ def sweep_distillation(
             "Expected a teacher and a student of the same data. "
             f"Received: {teacher.data.source!r} and {student.data.source!r}"
         )
-    settings = _settings(student, teacher)
-    _check_settings(directory, settings)
-    with contextlib.ExitStack() as held:
-        try:
-            held.enter_context(locked(directory / _LOCK_FILE, wait=False))
-        except BlockingIOError:
-            raise InputError(
-                f"Expected a folder that no other sweep is at work in. Received: {directory}"
-            ) from None
-        write_json(directory / _SWEEP_FILE, settings)
+    configs = {"student": student, "teacher": teacher}
+    settings = {name: _varied(config, 0.0, 0).to_dict() for name, config in configs.items()}
+    with study_folder(directory, settings, what="sweep"):
         runs = {point: RunDirectory(directory / point.folder) for point in points_of(grid)}
-        _refuse_left_trainings(runs.values())
+        refuse_left_trainings(runs.values(), what="sweep")
         jobs_of_runs = _jobs(runs, student, teacher, cached=cached)
         reporter.message(f"{len(jobs_of_runs)} runs in {directory}, {jobs} at a time")
         run_jobs(
@@ -102,56 +89,6 @@ def sweep_distillation(
         file = directory / FIGURE_FILE
         save_plot(distillation_curves, rows, file, score=score, label=label, title=title)
     return score, rows
-
-
-def _refuse_left_trainings(runs: Iterable[RunDirectory]) -> None:
-    """Refuses runs that trainings of a sweep that was killed are still at work in."""
-    for run in runs:
-        if run.in_use():
-            raise InputError(
-                "Expected runs that no other process is at work in: a sweep that was killed has "
-                "left its trainings running; wait for them, or stop them. "
-                f"Received: {run.path}"
-            )
-
-
-def _settings(student: Config, teacher: Config) -> dict[str, Any]:
-    """Returns what all runs of a sweep have in common, as JSON holds it."""
-    configs = {"student": student, "teacher": teacher}
-    values = {name: _varied(config, 0.0, 0).to_dict() for name, config in configs.items()}
-    return json.loads(json.dumps({"schema": SCHEMA, **values}))
-
-
-def _check_settings(directory: Path, settings: Mapping[str, Any]) -> None:
-    """Refuses a folder that holds something else."""
-    file = directory / _SWEEP_FILE
-    if not is_there(file):
-        if directory.exists() and (
-            not directory.is_dir() or {p.name for p in directory.iterdir()} - {_LOCK_FILE}
-        ):
-            raise InputError(
-                f"Expected a new or empty folder, or one that a sweep made. Received: {directory}"
-            )
-        return
-    there, here = _flat(read_record(file, dict[str, Any], schema=SCHEMA)), _flat(settings)
-    differing = [k for k in {**there, **here} if there.get(k) != here.get(k)]
-    if differing:
-        expected, received = (
-            ", ".join(f"{key}={values.get(key)}" for key in differing[:3])
-            for values in (there, here)
-        )
-        raise InputError(
-            f"Expected the settings of the sweep in {directory} ({expected}), or another folder. "
-            f"Received: {received}"
-        )
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in values.items():
-        nested = isinstance(value, Mapping)
-        found |= _flat(value, f"{prefix}{key}.") if nested else {f"{prefix}{key}": value}
-    return found
 
 
 def _varied(config: Config, alpha: float, seed: int) -> Config:

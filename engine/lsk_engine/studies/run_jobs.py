@@ -67,7 +67,8 @@ def run_jobs(
     *,
     workers: int = 1,
     ended: Callable[[Job], str] = lambda job: "",
-) -> None:
+    keep_going: bool = False,
+) -> dict[Job, LsKerasError]:
     """Trains those jobs that are not finished, and resumes those that were interrupted.
 
     The cores are divided among the workers. Ctrl-C, SIGTERM and SIGHUP are handed on: each run
@@ -79,14 +80,20 @@ def run_jobs(
         reporter: Who is told.
         workers: How many run at a time.
         ended: Returns what to say of a run that ended, and may refuse it.
+        keep_going: Whether the others go on when a training fails, those apart that wait for it.
+
+    Returns:
+        What failed, and how; nothing without `keep_going`.
 
     Raises:
-        LsKerasError: If a training fails; the others are stopped, and can go on later.
+        LsKerasError: If a training fails, without `keep_going`; the others are stopped, and can go
+            on later.
         KeyboardInterrupt: After Ctrl-C; `Terminated`, which is one, after another signal.
     """
     board = _Board(jobs, workers, reporter)
     waiting = [job for job in jobs if not job.finished]
     running: dict[Job, tuple[subprocess.Popen, IO[bytes]]] = {}
+    failed: dict[Job, LsKerasError] = {}
     environment = worker_environment(workers)
     with _signals_as_interrupts(), contextlib.ExitStack() as files:
         try:
@@ -102,11 +109,24 @@ def run_jobs(
                     if process.poll() is not None:
                         del running[job]
                         if process.returncode or not job.finished:
-                            raise _failure(job, process.returncode, errors)
-                        board.ended(job, ended(job))
+                            failure = _failure(job, process.returncode, errors)
+                            if not keep_going:
+                                raise failure
+                            failed[job] = failure
+                            board.failed(job, failure)
+                        else:
+                            board.ended(job, ended(job))
+                lost = {job.run.path for job in failed}
+                for job in [job for job in waiting if job.after and job.after.path in lost]:
+                    waiting.remove(job)
+                    failed[job] = LsKerasError(
+                        "Expected the run before it to be finished. Received: one that failed"
+                    )
+                    board.failed(job, failed[job])
         except BaseException:
             _stop([process for process, _ in running.values()])
             raise
+    return failed
 
 
 def worker_environment(workers: int) -> dict[str, str]:
@@ -195,6 +215,7 @@ class _Board:
         self.start = time.monotonic()
         self.done = [job for job in jobs if job.finished]
         self.before = len(self.done)
+        self.lost: list[Job] = []
         self.seconds: dict[str, list[float]] = {}
         for job in self.done:
             took = job.run.read_metrics().seconds
@@ -212,11 +233,17 @@ class _Board:
         text = f"{len(self.done)}/{len(self.jobs)}  {job.name}{': ' * bool(said)}{said}"
         self.reporter.message(f"{text}  ({duration(took)})")
 
+    def failed(self, job: Job, failure: LsKerasError) -> None:
+        self.since.pop(job, None)
+        self.lost.append(job)
+        self.reporter.warning(f"{job.name}: {failure}")
+
     def show(self) -> None:
         self.reporter.status(self._line)
 
     def _line(self) -> str:
         text = f"{len(self.done)}/{len(self.jobs)} runs, {len(self.since)} running"
+        text += f", {len(self.lost)} failed" * bool(self.lost)
         now = time.monotonic()
         if len(self.done) > self.before:
             rate = 60 * (len(self.done) - self.before) / (now - self.start)
@@ -228,6 +255,6 @@ class _Board:
         left = sum(
             max(0.0, means.get(job.kind, every) - (now - self.since.get(job, now)))
             for job in self.jobs
-            if job not in self.done
+            if job not in self.done and job not in self.lost
         )
         return f"{text}  {duration(left / self.workers)} left"

@@ -10,7 +10,7 @@ import abc
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from lsk_engine.progress import Progress
 from lsk_engine.settings.config import Config, Preset
@@ -80,17 +80,19 @@ class Scores:
     """A task's scores of decoded outputs.
 
     Attributes:
-        values: By name, each a number where the docs say whether more is better; first the one
-            that curves are drawn of.
+        values: By name; first the one that curves are drawn of.
         labels: What each is called in a table.
         signatures: How a score was computed, where its field writes that down (sacrebleu).
         intervals: The ends of the 95 % intervals of those scores that have one.
+        better: Whether less or more is better, of those scores of which it is known: studies
+            (`lsk study`) decide nothing about the others.
     """
 
     values: Mapping[str, float]
     labels: Mapping[str, str]
     signatures: Mapping[str, str] = dataclasses.field(default_factory=dict)
     intervals: Mapping[str, tuple[float, float]] = dataclasses.field(default_factory=dict)
+    better: Mapping[str, Literal["less", "more"]] = dataclasses.field(default_factory=dict)
 
     def flat(self) -> dict[str, float]:
         """Returns the values, each with the ends of its interval as `NAME_low`, `NAME_high`."""

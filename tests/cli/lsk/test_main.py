@@ -22,7 +22,10 @@ main()
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["--version"], ["tasks"], ["show", "run"], ["train", "--help"]],
+    [
+        *(["--help"], ["--version"], ["tasks"], ["show", "run"], ["runs", "."]),
+        *(["train", "--help"], ["study", "--help"], ["compare", "--help"]),
+    ],
     ids=" ".join,
 )
 def test_what_only_reads_waits_for_no_array(arguments, tmp_path):

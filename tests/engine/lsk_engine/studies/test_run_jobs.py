@@ -93,6 +93,22 @@ def test_a_failure_is_told_and_stops_the_others(tmp_path):
     assert (tmp_path / "other" / "saved").exists()
 
 
+def test_a_failure_is_told_and_the_others_go_on(tmp_path):
+    failing, other = job(tmp_path, "failing"), job(tmp_path, "other")
+    student, its_own = job(tmp_path, "student", after=failing), job(tmp_path, "third")
+    code = f"import sys\nexec({FAILING!r} if sys.argv[1].endswith('failing') else {QUICK!r})"
+    told = reporter()
+    jobs = [failing, student, other, its_own]
+    failed = run_jobs(jobs, command(code), told, keep_going=True)
+    assert {j.name for j in failed} == {"failing", "student"}
+    assert "Expected a finite loss" in str(failed[failing])
+    assert "Received: one that failed" in str(failed[student])
+    assert other.finished
+    assert its_own.finished
+    assert "Warning: failing: Expected every training to end well" in told.stream.getvalue()
+    assert "2/4  third" in told.stream.getvalue()
+
+
 def test_one_that_ends_without_scores_has_failed(tmp_path):
     with pytest.raises(LsKerasError, match="Received: a .*exit code 0: nothing"):
         run_jobs([job(tmp_path, "a")], command("pass"), reporter())

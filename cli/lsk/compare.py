@@ -1,0 +1,30 @@
+"""`lsk compare`."""
+
+import json
+from pathlib import Path
+
+import click
+
+from lsk import options
+
+
+@click.command(short_help="Put runs side by side: settings, scores, differences by seed.")
+@click.argument("runs", type=click.Path(path_type=Path), nargs=-1, required=True)
+@click.option("--split", default="test", show_default=True, help="Which split's scores.")
+@options.as_json
+def compare(runs: tuple[Path, ...], split: str, as_json: bool) -> None:
+    """Put finished RUNS side by side: settings that differ, scores, differences by seed.
+
+    lsk compare runs/hard-seed* runs/smoothed-seed*
+
+    Runs that differ in nothing but the seed make a group; the others are compared with the first
+    group, seed by seed. Reads files only. `lsk study` trains such groups, and decides.
+    """
+    from lsk_engine.runs.run_directory import RunDirectory
+    from lsk_engine.studies.compare_runs import compare_runs
+
+    found = compare_runs([RunDirectory.open(run) for run in runs], split)
+    if as_json:
+        click.echo(json.dumps(found.to_dict(), ensure_ascii=False))
+        return
+    click.echo(found.table())

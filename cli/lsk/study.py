@@ -1,0 +1,127 @@
+"""`lsk study`."""
+
+import json
+import os
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ls_base.errors import InputError
+from lsk import many_runs, options
+from lsk_engine.settings.training import SMOOTHINGS
+from lsk_engine.tasks.registry import load_task, needing_extra
+
+SMOOTHING = "smoothing"
+# Those of `lsk_engine.studies.measurements`, which `lsk --help` does not wait for.
+MEASURES = ("accuracy", "calibration", "representation", "information", "beam")
+
+
+@click.command(short_help="Ask many runs one question: does smoothing help here?")
+@click.argument("what", metavar="smoothing|FILE.toml")
+@click.option("--task", "task_name", help="What to train; `lsk tasks` lists them.")
+@click.option("--preset", help="A recipe of the task. [default: the task's first]")
+@click.option("--data", help="A data set's name, or a path.")
+@click.option(
+    "--alphas", type=options.Numbers(), help="Label smoothings α. [default: 0,0.05,0.1,0.2]"
+)
+@click.option(
+    "--smoothings",
+    metavar="NAME,…",
+    help=f"What the mass α follows: {', '.join(SMOOTHINGS)}. [default: uniform]",
+)
+@click.option("--seeds", type=int, help="Runs of each α; from 3 on they can tell. [default: 3]")
+@click.option(
+    "--measure",
+    "measures",
+    metavar="NAME,…",
+    help=f"Of {', '.join(MEASURES)}. [default: accuracy,calibration]",
+)
+@click.option("--split", help="Which split the answer is of. [default: test]")
+@click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Of all runs.")
+@click.option("--jobs", type=int, default=1, show_default=True, help="Trainings at a time.")
+@click.option("--stop", is_flag=True, help="Let a training that fails stop the others.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of runs and results. [default: runs/study-…]",
+)
+@options.backend
+@options.as_json
+@options.verbosity
+def study(
+    what: str,
+    task_name: str | None,
+    preset: str | None,
+    data: str | None,
+    assignments: tuple[str, ...],
+    jobs: int,
+    stop: bool,
+    out: Path | None,
+    backend: str | None,
+    as_json: bool,
+    verbose: bool,
+    quiet: bool,
+    **chosen: Any,
+) -> None:
+    """Train with several α and seeds, measure, and answer: does label smoothing help here?
+
+    \b
+    lsk study smoothing --task image --alphas 0,.05,.1,.2 --seeds 3 --jobs 2
+    lsk study smoothing --task translation --preset multi30k-tiny --data FOLDER
+    lsk study FILE.toml
+
+    Every run is a run directory below --out. Finished ones are kept: after Ctrl-C the same command
+    goes on, and more seeds, α or measures take what is there. A file asks any other question.
+    """  # noqa: D301 - \b is Click's mark for lines to be left as they are
+    from lsk_engine.studies.run_study import RESULTS_FILE, run_study
+    from lsk_engine.studies.smoothing import smoothing_study
+    from lsk_engine.studies.study import read_study
+
+    settings = {} if data is None else {"data.source": data}
+    settings |= options.assignments(assignments)
+    given = {name: value for name, value in chosen.items() if value is not None}
+    if what == SMOOTHING:
+        if task_name is None:
+            raise InputError("Expected --task NAME (see `lsk tasks`). Received: none")
+        for name in {"smoothings", "measures"} & given.keys():
+            given[name] = tuple(part for part in given[name].split(",") if part)
+        asked = smoothing_study(task_name, preset=preset, settings=settings, **given)
+    else:
+        if task_name or preset or settings or given:
+            raise InputError(
+                "Expected a file with --out, --jobs and --stop alone; it says the rest. "
+                f"Received: more options with {what}"
+            )
+        asked = read_study(Path(what))
+    task = load_task(asked.task)
+    name = asked.preset or task.presets[0].name
+    kind = SMOOTHING if what == SMOOTHING else Path(what).stem
+    out = out or Path("runs") / f"study-{kind}-{task.name}-{name}"
+    if backend is not None:
+        os.environ["KERAS_BACKEND"] = backend  # for the trainings as for this process
+    reporter = options.reporter(verbose, quiet)
+    with needing_extra(task), many_runs.interruptible(reporter):
+        result = run_study(
+            asked,
+            task,
+            out,
+            reporter,
+            command=many_runs.TRAIN,
+            jobs=jobs,
+            stop_on_failure=stop,
+        )
+    if as_json:
+        click.echo(json.dumps(result.to_dict(), ensure_ascii=False))
+        return
+    click.echo(f"{result.question} {task.name}, {result.preset}\n")
+    click.echo(result.table())
+    click.echo()
+    for sentence in result.sentences:
+        click.echo(textwrap.fill(sentence, 80, initial_indent="- ", subsequent_indent="  "))
+    for error, runs in result.reasons().items():
+        click.echo(f"Missing: {', '.join(runs)}: {error}")
+    for note in result.notes:
+        click.echo(f"Note: {note}")
+    click.echo(f"Saved: {out / RESULTS_FILE}")

@@ -1,0 +1,156 @@
+"""Runs side by side: the settings that differ, the scores, and differences paired by seed."""
+
+import dataclasses
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ls_base.errors import InputError
+from ls_base.reading import is_there
+from lsk_engine.runs.run_directory import RunDirectory
+from lsk_engine.settings.values import flat
+from lsk_engine.studies.claims import interval
+from lsk_engine.studies.study import SEED
+from lsk_engine.studies.tables import columns, difference_line, heading, plain, signed, span
+
+_COMMON = {"accuracy": "accuracy", "nll": "NLL (nats)", "ece": "ECE", "brier": "Brier"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Group:
+    """Runs that differ in nothing but their seed.
+
+    Attributes:
+        settings: Those in which groups differ, by dotted key.
+        runs: The run directories, by seed.
+        scores: By name, a score's values by seed.
+    """
+
+    settings: Mapping[str, Any]
+    runs: Mapping[int, str]
+    scores: Mapping[str, Mapping[int, float]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """What `compare_runs` found.
+
+    Attributes:
+        split: The split of the scores.
+        labels: What each score is called.
+        groups: The first is what others are compared with.
+    """
+
+    split: str
+    labels: Mapping[str, str]
+    groups: tuple[Group, ...]
+
+    def difference(self, score: str, group: Group) -> tuple[float, float, float]:
+        """Returns the mean of the differences from the first group, and its 95 % interval.
+
+        The interval is Student's t over the seeds that both have; it is not corrected for others.
+        """
+        first, other = self.groups[0].scores[score], group.scores[score]
+        return interval([other[seed] - first[seed] for seed in sorted(first.keys() & other.keys())])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the comparison as JSON can hold it; what is not a number is `null`."""
+        groups = []
+        for group in self.groups:
+            found = dataclasses.asdict(group)
+            if group is not self.groups[0]:
+                found["differences"] = {
+                    score: [None if math.isnan(x) else x for x in self.difference(score, group)]
+                    for score in self.labels
+                }
+            groups.append(found)
+        return {"schema": 1, "split": self.split, "labels": dict(self.labels), "groups": groups}
+
+    def table(self) -> str:
+        """Returns the mean scores of each group, then each group's differences from the first."""
+        names = [heading(group.settings) or "all" for group in self.groups]
+        rows = [("seeds", [str(len(group.runs)) for group in self.groups])]
+        rows += [
+            (label, [plain(statistics.fmean(group.scores[s].values())) for group in self.groups])
+            for s, label in self.labels.items()
+        ]
+        lines = list(columns(self.split, names, rows))
+        for group, name in zip(self.groups[1:], names[1:], strict=True):
+            pairs = len(group.runs.keys() & self.groups[0].runs.keys())
+            shared = f"{pairs} shared seed{'s' * (pairs != 1)}"
+            lines += ["", difference_line(f"{name} − {names[0]}", "mean", "95 % interval", shared)]
+            for score, label in self.labels.items():
+                mean, low, high = self.difference(score, group)
+                lines.append(difference_line(label, signed(mean), span(low, high)))
+        return "\n".join(lines)
+
+
+def compare_runs(runs: Sequence[RunDirectory], split: str = "test") -> Comparison:
+    """Compares finished runs of one task.
+
+    Args:
+        runs: The runs; those that are alike but for their seed make a group.
+        split: The split of the scores.
+
+    Raises:
+        InputError: If there is no run, a run is given twice, tasks differ, a run isn't finished or
+            has no such split, or two differ in nothing.
+        FileError: If there is no run at a path.
+    """
+    if not runs or len({run.path.resolve() for run in runs}) < len(runs):
+        raise InputError(
+            f"Expected one or more different runs. Received: {[str(run.path) for run in runs]}"
+        )
+    configs = [flat(run.read_config()) for run in runs]
+    tasks = sorted({str(config["task"]) for config in configs})
+    if len(tasks) > 1:
+        raise InputError(f"Expected runs of one task. Received: {', '.join(tasks)}")
+    found: dict[str, list[tuple[int, RunDirectory]]] = {}
+    settings: dict[str, dict[str, Any]] = {}
+    for run, config in zip(runs, configs, strict=True):
+        seed = config.pop(SEED, 0)
+        key = repr(sorted(config.items()))
+        settings[key] = config
+        if seed in [other for other, _ in found.get(key, [])]:
+            raise InputError(
+                f"Expected runs that differ in a setting or the seed. Received: {run.path} and "
+                f"{dict(found[key])[seed].path}"
+            )
+        found.setdefault(key, []).append((seed, run))
+    names = dict.fromkeys(name for config in settings.values() for name in config)
+    differing = [
+        name for name in names if len({repr(config.get(name)) for config in settings.values()}) > 1
+    ]
+    scores = {run.path: _scores(run, split) for run in runs}
+    labels = {
+        name: label
+        for name, label in {**runs[0].read_metrics().labels, **_COMMON}.items()
+        if all(name in values for values in scores.values())
+    }
+    groups = [
+        Group(
+            settings={name: settings[key].get(name) for name in differing},
+            runs={seed: str(run.path) for seed, run in sorted(of_group, key=lambda pair: pair[0])},
+            scores={
+                name: {seed: scores[run.path][name] for seed, run in of_group} for name in labels
+            },
+        )
+        for key, of_group in found.items()
+    ]
+    return Comparison(split, labels, tuple(groups))
+
+
+def _scores(run: RunDirectory, split: str) -> Mapping[str, float]:
+    if not is_there(run.metrics_file):
+        raise InputError(
+            f"Expected finished runs (`lsk train --resume {run.path}`). Received: {run.path}, "
+            "which has no scores yet"
+        )
+    splits = run.read_metrics().splits
+    if split not in splits:
+        raise InputError(
+            f"Expected a split that all runs have; {run.path} has {', '.join(splits) or 'none'}. "
+            f"Received: {split!r}"
+        )
+    return splits[split]

@@ -1,0 +1,287 @@
+"""From a study to its answer: train what is missing, measure, decide."""
+
+import functools
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ls_base.errors import InputError, LsKerasError, near
+from ls_base.files import write_json
+from lsk_engine.devices.backend import load_backend
+from lsk_engine.progress import Reporter
+from lsk_engine.runs.run_directory import RunDirectory
+from lsk_engine.runs.stored_run import open_run
+from lsk_engine.studies.claims import Better, Claim, Evidence, decide
+from lsk_engine.studies.measurements import (
+    MEASUREMENTS,
+    SCORE,
+    BySplit,
+    Number,
+    check_measures,
+    measure,
+    numbers_of,
+    own_numbers,
+)
+from lsk_engine.studies.run_jobs import Job, run_jobs
+from lsk_engine.studies.smoothing import advice, claims_for, sentences_about
+from lsk_engine.studies.study import ALPHA, Arm, Study, arms_of, base_config
+from lsk_engine.studies.study_folder import refuse_left_trainings, study_folder
+from lsk_engine.studies.study_result import Decided, StudyResult
+from lsk_engine.tasks.contract import Task
+
+RESULTS_FILE = "results.json"
+_SENTENCES = 5
+_Found = Mapping[str, BySplit]  # numbers by run and split
+
+
+def run_study(
+    study: Study,
+    task: Task,
+    directory: Path,
+    reporter: Reporter,
+    *,
+    command: Sequence[str],
+    jobs: int = 1,
+    stop_on_failure: bool = False,
+) -> StudyResult:
+    """Trains what is not finished yet, measures what is not measured yet, and decides.
+
+    Every run is a run directory below `directory`, so a study that was stopped goes on where it
+    was, and more values, seeds or measures take what is there. A run that failed, or that a
+    measure can't be taken of, is told and has no numbers; a claim about its arm can't be told.
+
+    Args:
+        study: The study.
+        task: Its task.
+        directory: Where the runs and `results.json` go.
+        reporter: Who is told.
+        command: What resumes a run (`lsk train --resume`): the run's path goes behind it.
+        jobs: How many trainings run at a time.
+        stop_on_failure: Whether a training that fails stops the others.
+
+    Raises:
+        InputError: If the study can't be (an unknown axis, a claim about what isn't measured), or
+            `directory` is another study's or in use.
+        LsKerasError: If every training fails, or one with `stop_on_failure`.
+        KeyboardInterrupt: After Ctrl-C or SIGTERM; every run has saved its state.
+    """
+    if jobs < 1:
+        raise InputError(f"Expected at least one job. Received: {jobs}")
+    check_measures(study.measures, task)
+    _check_claims(study)
+    arms = arms_of(study, task)
+    # Which values the axes have may change: more of them take the runs that are there.
+    made_with = {"axes": sorted(study.axes), "config": base_config(study, task).to_dict()}
+    with study_folder(directory, made_with):
+        runs = {
+            f"{arm.name}-seed{seed}": (arm, seed) for arm in arms for seed in range(study.seeds)
+        }
+        trainings = [_job(directory, name, arm, seed) for name, (arm, seed) in runs.items()]
+        refuse_left_trainings(job.run for job in trainings)
+        reporter.message(f"{len(trainings)} runs in {directory}, {jobs} at a time")
+        failed = run_jobs(
+            trainings,
+            command,
+            reporter,
+            workers=jobs,
+            ended=_said,
+            keep_going=not stop_on_failure,
+        )
+        missing = {job.name: str(error) for job, error in failed.items()}
+        finished = [job for job in trainings if job not in failed]
+        if not finished:
+            raise next(iter(failed.values()))
+        load_backend()
+        found = {job.name: _measured(job.run, study, missing, reporter) for job in finished}
+        result = _result(study, arms, finished[0].run, found, missing)
+        write_json(directory / RESULTS_FILE, result.to_dict())
+    return result
+
+
+def _check_claims(study: Study) -> None:
+    """Refuses claims about what measures would yield that the study does not take."""
+    taken = numbers_of(study.measures)
+    for claim in study.claims or ():
+        for name in {claim.measure, claim.against or claim.measure} - taken.keys():
+            owners = [of for of, one in MEASUREMENTS.items() if name in one.numbers]
+            if owners:
+                raise InputError(
+                    f"Expected a claim about what is measured ({name} is one of "
+                    f"{owners[0]}). Received: {', '.join(study.measures)}"
+                )
+            if "accuracy" not in study.measures:
+                raise InputError(f"Expected a claim about what is measured. {near(name, taken)}")
+
+
+def _job(directory: Path, name: str, arm: Arm, seed: int) -> Job:
+    path = directory / "runs" / name
+    config = arm.seeded(seed).to_dict()
+    create = functools.partial(RunDirectory.create, path, config)
+    return Job(name=name, kind=arm.name, run=RunDirectory(path), create=create)
+
+
+def _said(job: Job) -> str:
+    metrics = job.run.read_metrics()
+    split = "validation" if "validation" in metrics.splits else next(iter(metrics.splits))
+    if not metrics.labels:
+        return ""
+    _, label, value = metrics.first_score(split)
+    return f"{label} {value:.2f} ({split})"
+
+
+def _measured(
+    run: RunDirectory, study: Study, missing: dict[str, str], reporter: Reporter
+) -> BySplit:
+    """Returns all numbers of a run; what can't be measured is told and noted."""
+    opened = open_run(run.path)
+    found: BySplit = {}
+    for name in study.measures:
+        try:
+            numbers = measure(name, opened, reporter)
+        except LsKerasError as error:
+            reporter.warning(f"{run.path.name}, {name}: {error}")
+            missing[f"{run.path.name}, {name}"] = str(error)
+            continue
+        for split, values in numbers.items():
+            found.setdefault(split, {}).update(values)
+    return found
+
+
+def _result(
+    study: Study, arms: Sequence[Arm], run: RunDirectory, found: _Found, missing: Mapping[str, str]
+) -> StudyResult:
+    metrics = run.read_metrics()
+    if study.split not in metrics.splits:
+        raise InputError(
+            f"Expected a split of {', '.join(metrics.splits)}. Received: {study.split!r}"
+        )
+    own = own_numbers(open_run(run.path)) if "accuracy" in study.measures else {}
+    known = {**own, **numbers_of(study.measures), **_best(own, study)}
+    names = [arm.name for arm in arms]
+    values = {
+        number: {arm: _by_seed(found, study, arm, number) for arm in names} for number in known
+    }
+    values = {
+        number: of_arms
+        for number, of_arms in values.items()
+        if not all(math.isnan(value) for by_seed in of_arms.values() for value in by_seed)
+    }
+    numbers = {number: known[number] for number in values}
+    claims = claims_for(numbers) if study.claims is None else study.claims
+    decided = _decided(claims, arms, numbers, values)
+    shown, best = _choice(study, arms, decided, found, numbers)
+    settings = {arm.name: dict(arm.values) for arm in arms}
+    about = [one for one in decided if one.arm == shown][:_SENTENCES]
+    sentences = sentences_about(about, numbers, settings[shown])
+    if next(iter(study.axes)) == ALPHA:
+        sentences.append(advice(decided, settings, best))
+    # The first score has two names; the table needs one.
+    first = {SCORE} & numbers.keys()
+    return StudyResult(
+        question=study.question,
+        task=study.task,
+        preset=arms[0].config.preset,
+        split=study.split,
+        seeds=study.seeds,
+        arms=settings,
+        numbers={name: number for name, number in numbers.items() if name not in first},
+        values={name: of_arms for name, of_arms in values.items() if name not in first},
+        decided=tuple(decided),
+        shown=shown,
+        sentences=tuple(sentences),
+        missing=missing,
+        notes=tuple(metrics.notes),
+    )
+
+
+def _best(own: Mapping[str, Number], study: Study) -> dict[str, Number]:
+    """Returns the number of `beam` that is called by the task's own score."""
+    of_beam = MEASUREMENTS["beam"].numbers if "beam" in study.measures else {}
+    return {name: own[name] for name in of_beam if name in own}
+
+
+def _by_seed(found: _Found, study: Study, arm: str, number: str) -> tuple[float, ...]:
+    """Returns an arm's number by seed, of the study's split or, failing that, of training."""
+    values = []
+    for seed in range(study.seeds):
+        splits = found.get(f"{arm}-seed{seed}", {})
+        of_split = splits.get(study.split, {})
+        value = of_split.get(number, splits.get("train", {}).get(number))
+        values.append(math.nan if value is None else float(value))
+    return tuple(values)
+
+
+def _better(claim: Claim, numbers: Mapping[str, Number]) -> Better:
+    """Returns which values of a claim's measure are better, and refuses it if nobody knows."""
+    for name in (claim.measure, claim.against or claim.measure):
+        if name not in numbers:
+            raise InputError(f"Expected a claim about what is measured. {near(name, numbers)}")
+    better = numbers[claim.measure].better
+    if better is None:
+        raise InputError(
+            "Expected a claim about a measure of which it is known whether less or more is better. "
+            f"Received: {claim.measure}"
+        )
+    return better
+
+
+def _decided(
+    claims: Sequence[Claim],
+    arms: Sequence[Arm],
+    numbers: Mapping[str, Number],
+    values: Mapping[str, Mapping[str, tuple[float, ...]]],
+) -> list[Decided]:
+    asked: list[tuple[Claim, str, str, Evidence]] = []
+    for claim in claims:
+        better = _better(claim, numbers)
+        for arm in arms:
+            if arm.baseline is None:
+                continue
+            pairs = zip(
+                values[claim.measure][arm.name],
+                values[claim.against or claim.measure][arm.baseline],
+                strict=True,
+            )
+            evidence = Evidence(claim, better, tuple(a - b for a, b in pairs))
+            asked.append((claim, arm.name, arm.baseline, evidence))
+    decisions = decide([evidence for *_, evidence in asked])
+    return [
+        Decided(claim, arm, baseline, evidence.differences, decision)
+        for (claim, arm, baseline, evidence), decision in zip(asked, decisions, strict=True)
+    ]
+
+
+def _choice(
+    study: Study,
+    arms: Sequence[Arm],
+    decided: Sequence[Decided],
+    found: _Found,
+    numbers: Mapping[str, Number],
+) -> tuple[str, str]:
+    """Returns the arm to show and the one to take, if there is one: the best on validation.
+
+    Among those to take are the arms whose score is better; among those to show, all.
+    """
+    name = SCORE if SCORE in numbers and numbers[SCORE].better is not None else "accuracy"
+    others = [arm.name for arm in arms if arm.baseline is not None]
+    helped = {
+        one.arm
+        for one in decided
+        if one.claim.measure == name
+        and one.claim.against is None
+        and one.claim.direction == "better"
+        and one.decision.verdict == "holds"
+    }
+    if name not in numbers:
+        return others[0], ""
+    sign = 1 if numbers[name].better == "more" else -1
+
+    def worth(arm: str) -> float:
+        runs = (f"{arm}-seed{seed}" for seed in range(study.seeds))
+        values = [found.get(run, {}).get("validation", {}).get(name, math.nan) for run in runs]
+        mean = statistics.fmean(values)
+        return -math.inf if math.isnan(mean) else sign * mean
+
+    best = max((arm for arm in others if arm in helped), key=worth, default="")
+    return best or max(others, key=worth), best

@@ -1,0 +1,90 @@
+"""The folder of many runs: one process is at work in it, for what it was made for."""
+
+import contextlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ls_base.errors import InputError
+from ls_base.files import write_json
+from ls_base.reading import is_there
+from ls_base.records import read_record
+from lsk_engine.runs.lock import locked
+from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
+from lsk_engine.settings.values import flat
+
+_LOCK_FILE = ".lock"
+
+
+@contextlib.contextmanager
+def study_folder(
+    directory: Path, made_with: Mapping[str, Any], *, what: str = "study"
+) -> Iterator[None]:
+    """Holds a folder while the block runs, and keeps what all of its runs have in common.
+
+    Args:
+        directory: The folder; made if it isn't there.
+        made_with: What its runs have in common, as JSON can hold it.
+        what: What the folder is of, for messages; the file `WHAT.json` has it.
+
+    Raises:
+        InputError: If it holds something else, another process is at work in it, or it was made
+            with something else.
+        FileError: If it can't be written.
+    """
+    file = directory / f"{what}.json"
+    settings = json.loads(json.dumps({"schema": SCHEMA, **made_with}))
+    _check(directory, file, settings, what)  # before anything of ours is in it
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(locked(directory / _LOCK_FILE, wait=False))
+        except BlockingIOError:
+            raise InputError(
+                f"Expected a folder that no other {what} is at work in. Received: {directory}"
+            ) from None
+        _check(directory, file, settings, what)
+        write_json(file, settings)
+        yield
+
+
+def refuse_left_trainings(runs: Iterable[RunDirectory], what: str = "study") -> None:
+    """Refuses runs that trainings are still at work in that a killed process has left.
+
+    Args:
+        runs: The runs; they need not exist.
+        what: What the folder is of, for the message.
+
+    Raises:
+        InputError: If there is one.
+    """
+    for run in runs:
+        if run.in_use():
+            raise InputError(
+                f"Expected runs that no other process is at work in: a {what} that was killed has "
+                "left its trainings running; wait for them, or stop them. "
+                f"Received: {run.path}"
+            )
+
+
+def _check(directory: Path, file: Path, settings: Mapping[str, Any], what: str) -> None:
+    """Refuses a folder that holds something else."""
+    if not is_there(file):
+        if directory.exists() and (
+            not directory.is_dir() or {p.name for p in directory.iterdir()} - {_LOCK_FILE}
+        ):
+            raise InputError(
+                f"Expected a new or empty folder, or one that a {what} made. Received: {directory}"
+            )
+        return
+    there, here = flat(read_record(file, dict[str, Any], schema=SCHEMA)), flat(settings)
+    differing = [k for k in {**there, **here} if there.get(k) != here.get(k)]
+    if differing:
+        expected, received = (
+            ", ".join(f"{key}={values.get(key)}" for key in differing[:3])
+            for values in (there, here)
+        )
+        raise InputError(
+            f"Expected the settings of the {what} in {directory} ({expected}), or another folder. "
+            f"Received: {received}"
+        )

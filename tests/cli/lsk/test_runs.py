@@ -1,0 +1,51 @@
+"""`lsk runs`, on runs that nobody trained."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from ls_base.errors import InputError
+from lsk.main import cli
+from lsk_engine.runs.run_directory import RunDirectory
+from stored_files import CONFIG, metrics
+
+
+def runs(*arguments):
+    return CliRunner().invoke(cli, ["runs", *map(str, arguments)], catch_exceptions=False)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = RunDirectory.create("runs/done", CONFIG)
+    scores = {"nll": 1.0, "wer": 6.7}
+    run.write_json(run.metrics_file, metrics({"wer": "WER %"}, validation=scores))
+    RunDirectory.create(f"runs/{'deep/' * 12}last", CONFIG)
+    return tmp_path / "runs"
+
+
+def test_a_line_a_run(folder):
+    done = runs()
+    assert done.exit_code == 0, done.output
+    deep, finished, count = done.stdout.splitlines()
+    assert finished.split()[:5] == ["done", "finished", "WER", "%", "6.70"]
+    assert finished.endswith(" s ago)")
+    assert deep.startswith("…")
+    assert "/deep/last  stopped   step 0" in deep
+    assert len(deep) <= 80
+    assert count == "2 runs in runs"
+
+
+def test_json_has_the_whole_paths(folder):
+    found = json.loads(runs(folder, "--json").stdout)["runs"]
+    assert [run["path"] for run in found] == [
+        str(folder / ("deep/" * 12) / "last"),
+        str(folder / "done"),
+    ]
+    assert found[1]["score"] == ["wer", "WER %", 6.7]
+
+
+def test_a_folder_that_is_none_is_told(folder):
+    with pytest.raises(InputError, match="Received: nowhere"):
+        runs("nowhere")

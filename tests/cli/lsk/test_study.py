@@ -1,0 +1,109 @@
+"""`lsk study`: in this process, the trainings in their own."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from ls_base.errors import InputError
+from lsk.main import cli
+from lsk.study import MEASURES
+from lsk_engine.studies.measurements import MEASUREMENTS
+
+SMALL = ("--set", "training.steps=3", "--set", "model.width=8")
+FILE = """
+question = "Does width help?"
+task = "image"
+seeds = 1
+measure = ["accuracy"]
+axes = { "model.width" = [4, 8] }
+settings = { "training.steps" = 2 }
+
+[[claims]]
+statement = "It makes fewer errors"
+measure = "top_1_error"
+direction = "better"
+margin = 1
+"""
+
+
+def study(*arguments):
+    return CliRunner().invoke(cli, ["study", *map(str, arguments)], catch_exceptions=False)
+
+
+@pytest.mark.tensorflow
+def test_runs_are_trained_and_measured_and_the_answer_is_a_table(tmp_path):
+    asked = ("smoothing", "--task", "image", "--alphas", "0.1", "--seeds", 2, *SMALL)
+    asked = (*asked, "--measure", "accuracy,calibration", "--jobs", 2, "--out", tmp_path / "out")
+    done = study(*asked, "--json", "-q")
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    assert found == json.loads((tmp_path / "out" / "results.json").read_text())
+    assert list(found["arms"]) == ["alpha0", "alpha0.1"]
+    assert [one["name"] for one in found["decided"]] == [
+        *("score", "calibration", "against a fitted T", "likelihood")
+    ]
+    for seed in range(2):
+        run = tmp_path / "out" / "runs" / f"alpha0.1-seed{seed}"
+        config = json.loads((run / "config.json").read_text())
+        assert (config["training"]["alpha"], config["training"]["seed"]) == (0.1, seed)
+        scaled = json.loads((run / "metrics-calibrated.json").read_text())
+        assert found["values"]["ece_calibrated"]["alpha0.1"][seed] == scaled["test"]["ece"]
+        fitted = json.loads((run / "calibration.json").read_text())
+        assert found["values"]["temperature"]["alpha0.1"][seed] == fitted["temperature"]
+        assert found["values"]["ece"]["alpha0.1"][seed] == fitted["test"]["before"]["ece"]
+    again = study(*asked)
+    assert again.exit_code == 0, again.output
+    assert "4 of 4 runs are finished already" in again.stderr
+    assert "Fitting" not in again.stderr
+    lines = again.stdout.splitlines()
+    assert max(map(len, lines[:-1])) <= 80  # the last names the folder
+    assert lines[2].split() == ["test,", "2", "seeds", "hard", "α", "0.1"]
+    sentences = " ".join(again.stdout.split())
+    assert all(sentence in sentences for sentence in found["sentences"])
+    assert lines[-1] == f"Saved: {tmp_path / 'out' / 'results.json'}"
+
+
+@pytest.mark.tensorflow
+def test_a_file_asks_another_question(tmp_path):
+    (tmp_path / "width.toml").write_text(FILE)
+    done = study(tmp_path / "width.toml", "--out", tmp_path / "out", "--jobs", 2)
+    assert done.exit_code == 0, done.output
+    assert done.stdout.startswith("Does width help? image, digits-mlp\n\ntest, 1 seed ")
+    assert "It makes fewer errors: can't tell, at width 8" in done.stdout
+    assert "one seed tells nothing of" in done.stdout
+    assert {run.name for run in (tmp_path / "out" / "runs").iterdir()} == {
+        *("width4-seed0", "width8-seed0")
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["smoothing"], "Expected --task NAME"),
+        (["smoothing", "--task", "images"], "Near matches: image"),
+        (["smoothing", "--task", "image", "--seeds", "0"], "at least one seed"),
+        (["smoothing", "--task", "image", "--alphas", "0"], "two values or more of the first"),
+        (["smoothing", "--task", "image", "--alphas", "0,2"], r"training.alpha in \[0, 1\]"),
+        (["smoothing", "--task", "image", "--smoothings", "flat"], "Received: 'flat'"),
+        (["smoothing", "--task", "image", "--measure", "acuracy"], "Near matches: accuracy"),
+        (["smoothing", "--task", "image", "--measure", ","], "at least one measure"),
+        (["smoothing", "--task", "image", "--jobs", "0"], "at least one job"),
+        (
+            ["smoothing", "--task", "image", "--set", "training.alpha=0.1"],
+            "axes without training.alpha: the settings have it",
+        ),
+        (["smooth.toml"], "smooth.toml"),
+        (["smooth.toml", "--seeds", "2"], "it says the rest"),
+        (["smooth.toml", "--task", "image"], "it says the rest"),
+    ],
+)
+def test_what_cannot_be_is_told_before_anything_is_made(tmp_path, arguments, message):
+    with pytest.raises(Exception, match=message) as error:
+        study(*arguments, "--out", tmp_path / "out")
+    assert isinstance(error.value, InputError | OSError)
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_help_names_every_measure():
+    assert set(MEASURES) == set(MEASUREMENTS)

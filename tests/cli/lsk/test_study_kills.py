@@ -1,0 +1,98 @@
+"""A study that is killed in the middle and started again, with a task that is nobody's of ours."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
+
+PLUGIN = Path(__file__).parents[3] / "docs" / "example_plugin"
+SETTINGS = ("training.steps=40", "data.points=200", "model.width=8", "training.checkpoint_every=10")
+
+
+@pytest.fixture(scope="module")
+def plugin(tmp_path_factory) -> dict[str, str]:
+    """The environment of a process that finds the example plugin, as pip installs it."""
+    folder = tmp_path_factory.mktemp("plugin")
+    source = shutil.copytree(PLUGIN, folder / "source")
+    options = ["--quiet", "--no-deps", "--no-index", "--no-build-isolation"]
+    command = [sys.executable, "-m", "pip", "install", *options, "--target", folder / "in", source]
+    subprocess.run(command, check=True)
+    path = [str(folder / "in"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(path)}
+
+
+def study() -> list[str]:
+    given = ["--task", "spirals", "--alphas", "0.1", "--seeds", "2", "--jobs", "2", "--out", "out"]
+    program = [sys.executable, "-c", "from lsk.main import main; main()"]
+    return [*program, "study", "smoothing", *given, *(f"--set={text}" for text in SETTINGS)]
+
+
+def finish(folder: Path, environment) -> bytes:
+    folder.mkdir(exist_ok=True)
+    done = subprocess.run(
+        study(), cwd=folder, env=environment, capture_output=True, text=True, timeout=540
+    )
+    assert done.returncode == 0, done.stderr
+    return (folder / "out" / "results.json").read_bytes()
+
+
+def kill_when(folder: Path, environment, there) -> None:
+    """Starts a study and kills it, and what it started, as soon as something is there."""
+    folder.mkdir(exist_ok=True)
+    process = subprocess.Popen(
+        study(),
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 300
+    while not there():
+        assert process.poll() is None, "the study ended before it was killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    children = trainings(process.pid)
+    process.kill()
+    process.wait()
+    for child in children:
+        os.kill(child, signal.SIGKILL)
+    while any(map(runs, children)):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def runs(pid: int) -> bool:
+    """Returns whether a process runs; one whose end awaits its parent does not."""
+    try:
+        return bool(Path(f"/proc/{pid}/cmdline").read_bytes())
+    except OSError:
+        return False
+
+
+def trainings(pid: int) -> list[int]:
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [int(child) for child in children.split()]
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux's /proc")
+def test_a_killed_study_ends_with_the_same_bytes(plugin, tmp_path):
+    expected = finish(tmp_path / "undisturbed", plugin)
+    found = json.loads(expected)
+    assert found["task"] == "spirals"
+    assert {one["name"] for one in found["decided"]} >= {"score", "calibration"}
+    folder = tmp_path / "killed"
+    out = folder / "out" / "runs"
+    kill_when(folder, plugin, lambda: any(out.glob("*/checkpoints/*")))
+    assert not any(out.glob("*/metrics.json"))
+    kill_when(folder, plugin, lambda: any(out.glob("*/metrics.json")))
+    kill_when(folder, plugin, lambda: any(out.glob("*/calibration.json")))
+    assert not (folder / "out" / "results.json").exists()
+    assert finish(folder, plugin) == expected

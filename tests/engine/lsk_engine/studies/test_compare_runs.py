@@ -1,0 +1,87 @@
+"""Runs with scores known by hand; none is trained."""
+
+import json
+
+import pytest
+
+from ls_base.errors import FileError, InputError
+from lsk_engine.runs.run_directory import RunDirectory
+from lsk_engine.studies.compare_runs import compare_runs
+from stored_files import CONFIG, metrics
+
+
+def run(folder, name, *, alpha=0.0, seed=0, bleu=20.0, nll=1.0, split="test", **parts):
+    training = {"alpha": alpha, "seed": seed}
+    made = RunDirectory.create(folder / name, {**CONFIG, "training": training, **parts})
+    scores = {"bleu": bleu, "nll": nll}
+    made.write_json(made.metrics_file, metrics({"bleu": "BLEU"}, **{split: scores}))
+    return made
+
+
+@pytest.fixture
+def runs(tmp_path):
+    """Differences of BLEU by seed: 1, 2, 3; the smoothed runs have one seed more."""
+    hard = [run(tmp_path, f"h{s}", seed=s, bleu=20 + s) for s in (2, 0, 1)]
+    smooth = [run(tmp_path, f"s{s}", alpha=0.1, seed=s, bleu=21 + 2 * s) for s in range(4)]
+    return [*hard, *smooth]
+
+
+def test_runs_that_differ_in_the_seed_alone_are_a_group(runs):
+    found = compare_runs(runs)
+    assert [dict(group.settings) for group in found.groups] == [
+        {"training.alpha": 0.0},
+        {"training.alpha": 0.1},
+    ]
+    assert [list(group.runs) for group in found.groups] == [[0, 1, 2], [0, 1, 2, 3]]
+    assert found.labels == {"bleu": "BLEU", "nll": "NLL (nats)"}
+    mean, low, high = found.difference("bleu", found.groups[1])
+    half = 4.302653 / 3**0.5  # t of two degrees of freedom; differences 1, 2, 3 deviate by 1
+    assert (mean, low, high) == pytest.approx((2, 2 - half, 2 + half))
+
+
+def test_a_table_and_json_say_the_same(runs):
+    found = compare_runs(runs)
+    lines = found.table().splitlines()
+    assert lines[0].split() == ["test", "hard", "α", "0.1"]
+    assert lines[1].split() == ["seeds", "3", "4"]
+    assert lines[2].split() == ["BLEU", "21", "24"]
+    assert lines[5].split()[-3:] == ["3", "shared", "seeds"]
+    assert lines[6].split() == ["BLEU", "+2", "-0.484", "…", "+4.48"]
+    assert max(map(len, lines)) <= 80
+    values = json.loads(json.dumps(found.to_dict()))
+    assert values["groups"][1]["differences"]["bleu"][0] == 2
+    assert values["groups"][1]["scores"]["bleu"]["3"] == 27
+    assert "differences" not in values["groups"][0]
+
+
+def test_without_a_shared_seed_there_is_no_difference(tmp_path):
+    pair = [run(tmp_path, "a", seed=1), run(tmp_path, "b", alpha=0.1, seed=2)]
+    found = compare_runs(pair)
+    assert found.table().splitlines()[-2].split() == ["BLEU", "–", "–"]
+    assert found.to_dict()["groups"][1]["differences"]["bleu"] == [None, None, None]
+    assert compare_runs(pair[:1]).table().splitlines()[0].split() == ["test", "all"]
+
+
+def test_scores_that_not_all_have_are_left_out(tmp_path, runs):
+    other = run(tmp_path, "other", alpha=0.2)
+    other.write_json(other.metrics_file, metrics({"chrf": "chrF"}, test={"nll": 1.0, "chrf": 1.0}))
+    assert compare_runs([*runs, other]).labels == {"nll": "NLL (nats)"}
+
+
+def test_what_cannot_be_compared_is_told_in_a_line(tmp_path, runs):
+    with pytest.raises(InputError, match="one or more different runs"):
+        compare_runs([runs[0], runs[0]])
+    with pytest.raises(InputError, match="one or more different runs"):
+        compare_runs([])
+    with pytest.raises(InputError, match="differ in a setting or the seed.*same.*h2"):
+        compare_runs([*runs, run(tmp_path, "same", seed=2)])
+    with pytest.raises(InputError, match="runs of one task. Received: other, tiny"):
+        compare_runs([*runs, run(tmp_path, "task", task="other")])
+    with pytest.raises(InputError, match="a split that all runs have;.*dev has dev. .*'test'"):
+        compare_runs([*runs, run(tmp_path, "dev", alpha=0.3, split="dev")])
+    unfinished = RunDirectory.create(tmp_path / "new", CONFIG)
+    with pytest.raises(InputError, match="finished runs.*--resume.*new, which has no scores yet"):
+        compare_runs([*runs, unfinished])
+    (runs[0].path / "metrics.json").write_text("[]")
+    with pytest.raises(FileError, match="metrics.json"):
+        compare_runs(runs)

@@ -1,0 +1,270 @@
+"""Processes that stand for trainings write the scores; what is made of them is known by hand."""
+
+import io
+import json
+import sys
+
+import pytest
+
+from ls_base.errors import InputError, LsKerasError
+from lsk_engine.progress import Reporter
+from lsk_engine.runs.lock import locked
+from lsk_engine.runs.run_directory import RunDirectory
+from lsk_engine.studies.claims import Claim, Decision
+from lsk_engine.studies.measurements import Number
+from lsk_engine.studies.run_study import RESULTS_FILE, run_study
+from lsk_engine.studies.smoothing import CLAIMS, smoothing_study
+from lsk_engine.studies.study import Study
+from lsk_engine.studies.study_result import Decided, StudyResult
+from lsk_engine.tasks.registry import load_task
+from stored_files import metrics
+
+# The error falls by 2 points at α = 0.1, plus or minus 0.1, and by nothing at α = 0.2; NLL rises.
+TRAINING = """
+import json, pathlib, sys
+run = pathlib.Path(sys.argv[1])
+training = json.loads((run / "config.json").read_text())["training"]
+alpha, seed = training["alpha"], training["seed"]
+if (alpha, seed) == FAILING:
+    print("Error: Expected a finite loss. Received: nan", file=sys.stderr)
+    sys.exit(2)
+error = 10 + 5 * seed - {0: 0, 0.1: 2 + 0.1 * (seed - 1), 0.2: 3.0 * (seed - 1)}[alpha]
+nll = 0.3 + alpha + 0.001 * seed * alpha
+scores = {"top_1_error": error, "accuracy": 1 - error / 100, "nll": nll}
+metrics = METRICS
+metrics["validation"] = metrics["test"] = scores
+(run / "model.keras").write_bytes(b"model")
+(run / "metrics.json").write_text(json.dumps(metrics))
+"""
+METRICS = metrics({"top_1_error": "top-1 error (%)"}, better={"top_1_error": "less"})
+
+
+def command(failing=None, metrics=METRICS):
+    code = TRAINING.replace("FAILING", repr(failing)).replace("METRICS", repr(metrics))
+    return [sys.executable, "-S", "-c", code]
+
+
+def reporter():
+    return Reporter(stream=io.StringIO())
+
+
+@pytest.fixture(scope="module")
+def task():
+    return load_task("image")
+
+
+def study(**changes):
+    values = {"alphas": (0.1, 0.2), "measures": ("accuracy",), **changes}
+    return smoothing_study("image", **values)
+
+
+def verdicts(result):
+    return {(one.claim.name, one.arm): one.decision.verdict for one in result.decided}
+
+
+def test_runs_become_numbers_decisions_and_sentences(tmp_path, task):
+    result = run_study(study(), task, tmp_path / "out", reporter(), command=command(), jobs=4)
+    assert {run.name for run in (tmp_path / "out" / "runs").iterdir()} == {
+        f"alpha{alpha}-seed{seed}" for alpha in ("0", "0.1", "0.2") for seed in range(3)
+    }
+    assert result.values["top_1_error"]["alpha0"] == (10, 15, 20)
+    assert result.values["top_1_error"]["alpha0.1"] == pytest.approx((8.1, 13, 17.9))
+    assert verdicts(result) == {
+        ("score", "alpha0.1"): "holds",
+        ("score", "alpha0.2"): "can't tell",
+        ("likelihood", "alpha0.1"): "holds",
+        ("likelihood", "alpha0.2"): "holds",
+    }
+    assert result.shown == "alpha0.1"
+    score, likelihood, advised = result.sentences
+    # Differences −1.9, −2, −2.1: t of 2 degrees of freedom is 4.303, the standard error 0.1/√3.
+    assert score == (
+        "Smoothing makes the task's score better: holds, at α 0.1 (top-1 error (%) -2, 95 % "
+        "interval -2.25 … -1.75, 3 seeds)."
+    )
+    assert likelihood.startswith("Smoothing makes the likelihood of the labels worse: holds")
+    assert advised.startswith("Take α 0.1")
+    stored = json.loads((tmp_path / "out" / RESULTS_FILE).read_text())
+    assert stored == json.loads(json.dumps(result.to_dict()))
+    assert stored["decided"][-1]["paper"] == 0.052
+    assert likelihood.endswith("3 seeds; the paper: +0.052).")
+
+
+def test_a_table_fits_a_terminal(tmp_path, task):
+    asked = study(smoothings=("uniform", "unigram", "neighborhood"), seeds=1)
+    result = run_study(asked, task, tmp_path / "out", reporter(), command=command(), jobs=4)
+    lines = result.table().splitlines()
+    assert max(map(len, lines)) <= 80
+    heads = [line for line in lines if line.startswith("test, 1 seed ")]
+    assert "".join(heads).split("test, 1 seed")[1].split()[:2] == ["hard,", "uniform"]
+    assert sum(line.count("α 0.1, ") for line in heads) == 3
+    assert {one.decision.verdict for one in result.decided} == {"can't tell"}
+    assert result.sentences[-1] == "Which α to take can't be told from these runs."
+
+
+def test_finished_runs_are_kept_and_more_are_added(tmp_path, task):
+    first = run_study(study(seeds=2), task, tmp_path, reporter(), command=command(), jobs=4)
+    kept = (tmp_path / "runs" / "alpha0.1-seed1" / "environment.json").read_bytes()
+    content = (tmp_path / RESULTS_FILE).read_bytes()
+    told = reporter()
+    again = run_study(study(seeds=2), task, tmp_path, told, command=["false"])
+    assert "6 of 6 runs are finished already" in told.stream.getvalue()
+    assert again == first
+    assert (tmp_path / RESULTS_FILE).read_bytes() == content
+    more = run_study(study(), task, tmp_path, reporter(), command=command(), jobs=4)
+    assert more.seeds == 3
+    assert (tmp_path / "runs" / "alpha0.1-seed1" / "environment.json").read_bytes() == kept
+
+
+def test_a_failed_run_is_told_and_what_rests_on_it_is_not(tmp_path, task):
+    told = reporter()
+    result = run_study(study(), task, tmp_path, told, command=command((0.1, 1)), jobs=4)
+    assert "Warning: alpha0.1-seed1" in told.stream.getvalue()
+    assert list(result.missing) == ["alpha0.1-seed1"]
+    assert "Expected a finite loss" in result.missing["alpha0.1-seed1"]
+    assert verdicts(result)["score", "alpha0.1"] == "can't tell"
+    assert verdicts(result)["likelihood", "alpha0.2"] == "holds"
+    stored = json.loads((tmp_path / RESULTS_FILE).read_text())
+    assert stored["values"]["top_1_error"]["alpha0.1"][1] is None
+    with pytest.raises(LsKerasError, match="alpha0.1-seed1.*a finite loss"):
+        run_study(
+            study(), task, tmp_path, reporter(), command=command((0.1, 1)), stop_on_failure=True
+        )
+    mended = run_study(study(), task, tmp_path, reporter(), command=command())
+    assert not mended.missing
+    assert verdicts(mended)["score", "alpha0.1"] == "holds"
+
+
+def test_where_every_run_fails_there_is_no_result(tmp_path, task):
+    with pytest.raises(LsKerasError, match="alpha0-seed0"):
+        run_study(study(seeds=1), task, tmp_path, reporter(), command=["false"])
+    assert not (tmp_path / RESULTS_FILE).exists()
+
+
+def test_a_score_of_which_nobody_knows_what_is_better_is_not_judged(tmp_path, task):
+    silent = metrics({"top_1_error": "top-1 error (%)"})
+    result = run_study(study(), task, tmp_path, reporter(), command=command(metrics=silent), jobs=4)
+    assert {name for name, _ in verdicts(result)} == {"accuracy", "likelihood"}
+    assert "top-1 error (%)" in result.table()
+    assert result.sentences[-1].startswith("Take α 0.1")
+
+
+def test_another_study_s_folder_is_refused(tmp_path, task):
+    run_study(study(seeds=1), task, tmp_path, reporter(), command=command(), jobs=4)
+    for changes, message in (
+        ({"settings": {"model.width": 8}}, r"config.model.width=256.*config.model.width=8"),
+        ({"smoothings": ("unigram", "uniform")}, "axes="),
+    ):
+        with pytest.raises(InputError, match=f"the settings of the study in .*{message}"):
+            run_study(study(**changes), task, tmp_path, reporter(), command=command())
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "thesis.txt").touch()
+    with pytest.raises(InputError, match="a new or empty folder, or one that a study made"):
+        run_study(study(), task, tmp_path / "other", reporter(), command=command())
+
+
+def test_two_processes_in_one_folder_are_refused(tmp_path, task):
+    with (
+        locked(tmp_path / ".lock", wait=False),
+        pytest.raises(InputError, match="no other study is at work in"),
+    ):
+        run_study(study(), task, tmp_path, reporter(), command=command())
+    left = RunDirectory(tmp_path / "runs" / "alpha0.1-seed0")
+    left.path.mkdir(parents=True)
+    (tmp_path / "runs").rename(tmp_path / "elsewhere")
+    run_study(study(seeds=1), task, tmp_path / "new", reporter(), command=command(), jobs=4)
+    training = RunDirectory(tmp_path / "new" / "runs" / "alpha0.1-seed0")
+    with training.at_work(), pytest.raises(InputError, match="has left its trainings running"):
+        run_study(study(seeds=1), task, tmp_path / "new", reporter(), command=command())
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"measures": ("acuracy",)}, "Expected a measure. Near matches: accuracy"),
+        ({"measures": ("beam",)}, "doesn't search. Received: beam, of task 'image'"),
+        ({"settings": {"model.widht": 8}}, "Near matches: model.width"),
+        (
+            {"claims": (Claim("c", "It falls", "ece_calibrated", "better", 0.01),)},
+            r"what is measured \(ece_calibrated is one of calibration\). Received: accuracy",
+        ),
+        (
+            {"claims": (Claim("c", "It falls", "relative_spred", "better", 0.01),)},
+            "what is measured. .*Received: 'relative_spred'",
+        ),
+    ],
+)
+def test_what_cannot_be_is_told_before_anything_is_made(tmp_path, task, changes, message):
+    if "relative_spred" in message:
+        changes = {**changes, "measures": ("representation",)}
+    with pytest.raises(InputError, match=message):
+        run_study(study(**changes), task, tmp_path / "out", reporter(), command=command())
+    with pytest.raises(InputError, match="at least one job"):
+        run_study(study(), task, tmp_path / "out", reporter(), command=command(), jobs=0)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"split": "tset"}, "a split of validation, test. Received: 'tset'"),
+        (
+            {"claims": (Claim("c", "It falls", "top_2_error", "better", 1),)},
+            "Near matches: top_1_error.*Received: 'top_2_error'",
+        ),
+    ],
+)
+def test_what_only_runs_know_is_told_after_them(tmp_path, task, changes, message):
+    with pytest.raises(InputError, match=message):
+        run_study(study(seeds=1, **changes), task, tmp_path, reporter(), command=command(), jobs=4)
+    result = run_study(study(seeds=1), task, tmp_path, reporter(), command=["false"])
+    assert result.values["top_1_error"]["alpha0"] == (10,)
+
+
+def test_any_axis_can_be_asked_about(tmp_path, task):
+    claim = Claim("likelihood", "It falls with the width", "nll", "better", 0.01)
+    asked = Study(
+        question="Does width help?",
+        task="image",
+        axes={"model.width": (8, 16)},
+        measures=("accuracy",),
+        claims=(claim,),
+    )
+    result = run_study(asked, task, tmp_path, reporter(), command=command(), jobs=4)
+    assert verdicts(result) == {("likelihood", "width16"): "no difference that matters"}
+    assert len(result.sentences) == 1
+    assert "width 16 − width 8" in result.table()
+
+
+def test_each_claim_of_the_paper_is_about_what_is_measured():
+    from lsk_engine.studies.measurements import BEST_SCORE, MEASUREMENTS, SCORE, numbers_of
+
+    known = {SCORE, BEST_SCORE, *numbers_of(list(MEASUREMENTS))}
+    assert {claim.measure for claim in CLAIMS} <= known
+    assert {claim.against for claim in CLAIMS} - {None} <= known
+
+
+def test_the_longest_numbers_and_words_fit_a_terminal():
+    claim = Claim("a name that is too long for it", "It falls", "ece", "better", 0.01)
+    decision = Decision("no difference that matters", -1.234e-5, -0.0001234, 0.0001234, 0.001)
+    result = StudyResult(
+        question="Does it fall?",
+        task="image",
+        preset="small",
+        split="test",
+        seeds=3,
+        arms={"a": {"data.source": "x" * 90}, "b": {"data.source": "y" * 90}},
+        numbers={"ece": Number("a label that is too long for a table", "less")},
+        values={"ece": {"a": (0.1,), "b": (float("nan"),)}},
+        decided=(Decided(claim, "b", "a", (0.1,), decision),),
+        shown="b",
+        sentences=(),
+        missing={},
+    )
+    lines = result.table().splitlines()
+    assert max(map(len, lines)) == 80
+    assert lines[-1].split() == [
+        *("a", "name", "that", "is", "too", "l…", "-1.23e-05", "-0.000123", "…", "+0.000123"),
+        *("no", "difference", "that", "matters"),
+    ]
+    assert [line.split()[-1] for line in lines[1:5:3]] == ["0.1", "–"]

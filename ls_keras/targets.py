@@ -7,6 +7,7 @@ What can be looked at (eager use) is checked, and raises. In a compiled step not
 there, what is wrong makes the result NaN, on every backend alike.
 """
 
+import contextlib
 import math
 import numbers
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ import numpy as np
 from keras import ops
 
 from ls_base.errors import InputError
-from ls_keras.arguments import as_tensor, shown
+from ls_keras.arguments import as_array, as_tensor, shown
 from ls_keras.concrete import concrete
 
 IgnoreClass = int | Sequence[int] | None
@@ -62,6 +63,9 @@ def read_targets(
             holds a number that is negative, NaN or infinite.
     """
     known = y_true if isinstance(y_true, np.ndarray) else None  # 64 bits, which JAX would cut
+    if isinstance(y_true, list | tuple):
+        with contextlib.suppress(InputError):  # tensors in a list, while they are being traced
+            known = as_array(y_true, "y_true")
     y_true = as_tensor(y_true, "y_true")
     pred_shape, true_shape = tuple(y_pred.shape), tuple(y_true.shape)
     if not pred_shape or (pred_shape[-1] is not None and pred_shape[-1] < 2):

@@ -57,13 +57,13 @@ def optimum(labels: np.ndarray, logits: np.ndarray) -> float:
 def fit_ls_keras(labels, logits):
     from ls_keras.calibration.temperature import fit_temperature
 
-    return fit_temperature(labels, logits).temperature
+    return fit_temperature(labels, logits, from_logits=True).temperature
 
 
 def fit_ls_keras_ece(labels, logits):
     from ls_keras.calibration.temperature import fit_temperature
 
-    return fit_temperature(labels, logits, objective="ece").temperature
+    return fit_temperature(labels, logits, objective="ece", from_logits=True).temperature
 
 
 def fit_scikit_learn(labels, logits):

@@ -66,13 +66,15 @@ def points_of_seed(data, options: argparse.Namespace, seed: int) -> list[dict]:
         student = trained_on_labels(STUDENT, data, alpha, options.epochs, seed)
         add("student alone", alpha, alpha, student)
         if alpha == 0:
-            gammas = ls_keras.equivalent_smoothing(y, logits, options.temperatures)
+            gammas = ls_keras.equivalent_smoothing(
+                y, logits, options.temperatures, from_logits=True
+            )
             for temperature, gamma in zip(options.temperatures, gammas, strict=True):
                 student = distilled(logits, data, temperature, options.epochs, seed)
                 add("student, hard teacher", temperature, float(gamma), student)
         else:
             student = distilled(logits, data, 1.0, options.epochs, seed)
-            gamma = ls_keras.equivalent_smoothing(y, logits)
+            gamma = ls_keras.equivalent_smoothing(y, logits, from_logits=True)
             add("student, smooth teacher", alpha, gamma, student)
     return points
 

@@ -2,8 +2,27 @@
 
 import keras
 import numpy as np
+from keras import ops
 
 from ls_keras.keras_internals import only_shapes
+
+
+def tensor_of(value):
+    """Returns a tensor of the current backend; of a variable, the value that it has now.
+
+    `ops.convert_to_tensor` hands variables on, which have neither a place in a graph nor, in
+    TensorFlow, all that tensors can be asked.
+
+    Args:
+        value: A tensor or variable of Keras or the backend, or anything that NumPy converts.
+    """
+    value = ops.convert_to_tensor(value.value if isinstance(value, keras.Variable) else value)
+    if keras.config.backend() == "tensorflow":
+        import tensorflow as tf
+
+        if isinstance(value, tf.Variable):
+            return tf.convert_to_tensor(value)
+    return value
 
 
 def concrete(value) -> np.ndarray | None:

@@ -4,9 +4,11 @@ Keras may move or change these in any release. Everything else that this project
 public. `tests/ls_keras/test_keras_internals.py` says which of them a new Keras has changed.
 """
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import keras
+from keras import ops
 from keras.src.backend.common.masking import get_keras_mask
 from keras.src.backend.common.symbolic_scope import in_symbolic_scope
 from keras.src.losses.loss import reduce_weighted_values
@@ -34,6 +36,22 @@ def call_that_made(tensor: keras.KerasTensor) -> Call:
     return Call(operation, operation._inbound_nodes[node].input_tensors)
 
 
+def layers_before(tensor: keras.KerasTensor) -> Iterator[keras.Layer]:
+    """Yields every layer whose calls a symbolic tensor depends on, and all those inside them.
+
+    Private, as `call_that_made` is. The nearest come first.
+    """
+    left, seen = [tensor], {id(tensor)}
+    while left:
+        call = call_that_made(left.pop(0))
+        if isinstance(call.layer, keras.Layer):
+            yield from layers_within(call.layer)
+        for origin in call.inputs:
+            if id(origin) not in seen:
+                seen.add(id(origin))
+                left.append(origin)
+
+
 def mask_of(tensor) -> Any | None:
     """Returns the mask that layers attached to what they made, or `None`.
 
@@ -50,15 +68,30 @@ def reduced(losses, *, sample_weight=None, mask=None, reduction: str | None, dty
     loss's dtype. Written anew, it would part from Keras's with the first reduction that is added.
 
     Args:
-        losses: Tensor `(...)`.
-        sample_weight: Tensor `(...)`, or `None`. On PyTorch it is changed in place.
+        losses: Tensor `(...)`. Summed in its dtype, in float32 or better.
+        sample_weight: Tensor `(...)`, or of its leading axes, or `None`.
         mask: Boolean tensor `(...)`, or `None`.
         reduction: As in Keras's losses.
         dtype: Of the result. Default: that of `losses`.
     """
-    return reduce_weighted_values(
-        losses, sample_weight=sample_weight, mask=mask, reduction=reduction, dtype=dtype
+    dtype = dtype or losses.dtype
+    # A sum of 16 bits ends at 65,504, and its mean with it.
+    wide = keras.backend.result_type(losses.dtype, dtype, "float32")
+    losses = ops.cast(losses, wide)
+    if sample_weight is not None:
+        sample_weight = ops.cast(ops.convert_to_tensor(sample_weight), wide)
+        while len(sample_weight.shape) < len(losses.shape):
+            sample_weight = ops.expand_dims(sample_weight, axis=-1)
+        if mask is not None:
+            # Keras multiplies the mask into it in place. On PyTorch that needs all of its shape,
+            # and would change the caller's weights: those that the weighted metrics see next.
+            if len(sample_weight.shape) == len(losses.shape):
+                sample_weight = ops.broadcast_to(sample_weight, ops.shape(losses))
+            sample_weight = ops.copy(sample_weight)
+    total = reduce_weighted_values(
+        losses, sample_weight=sample_weight, mask=mask, reduction=reduction, dtype=wide
     )
+    return ops.cast(total, dtype)
 
 
 def only_shapes() -> bool:
@@ -78,13 +111,53 @@ def layers_within(layer: keras.Layer) -> list[keras.Layer]:
     return list(layer._flatten_layers())
 
 
-def logits_before_softmax(probabilities) -> Any | None:
-    """Returns the logits that Keras's softmax noted on what it made of them, or `None`.
+def replace_part(layer: keras.Layer, name: str, part: keras.Layer) -> None:
+    """Sets a layer's attribute to another layer than it was, which is then no part of it any more.
 
-    Private, as Keras keeps them for its own losses, which read them for the same reason: a
-    logarithm of a softmax loses what the logits still have.
+    Private, as Keras keeps track of what is assigned, and not of what is replaced, and lets
+    nobody assign layers to one that is built.
     """
-    return getattr(probabilities, "_keras_logits", None)
+    tracker = layer._tracker
+    locked = tracker.locked
+    tracker.unlock()
+    tracker.untrack(getattr(layer, name))
+    setattr(layer, name, part)
+    if locked:
+        tracker.lock(tracker._lock_violation_msg)
+
+
+def logits_before_softmax(probabilities, axis: int = -1) -> Any | None:
+    """Returns the logits that a softmax over `axis` made a tensor of, or `None`.
+
+    Private, as Keras notes them on the tensor for its own losses, which read them for the same
+    reason: a logarithm of a softmax loses what the logits still have. Its sigmoid leaves the same
+    note, and so does a softmax over another axis. Which it was is seen in the graph of TensorFlow
+    or in that of PyTorch's gradients; where there is none, the softmax is computed again.
+    """
+    noted = getattr(probabilities, "_keras_logits", None)
+    rank, backend = len(probabilities.shape), keras.config.backend()
+    axis %= rank
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        if not isinstance(probabilities, tf.__internal__.EagerTensor):
+            operation = probabilities.op
+            if operation.type == "Softmax":
+                return operation.inputs[0] if axis == rank - 1 else None
+            # A softmax over an axis before the last, between two transpositions. Which axis is
+            # known when the graph runs: it is taken for that of the loss.
+            swapped = operation.type == "Transpose" and operation.inputs[0].op.type == "Softmax"
+            return noted if swapped and axis < rank - 1 else None
+    if noted is None:
+        return None
+    if backend == "torch" and probabilities.grad_fn is not None:
+        made = probabilities.grad_fn
+        if made.name() == "SoftmaxBackward0":
+            return noted if made._saved_dim % 2**64 in (axis, (axis - rank) % 2**64) else None
+    # Where every class has the same logit, a sigmoid may give the same numbers: they need none.
+    is_softmax = ops.all(ops.equal(ops.softmax(noted, axis=axis), probabilities))
+    is_sigmoid = ops.all(ops.equal(ops.sigmoid(noted), probabilities))
+    return noted if bool(is_softmax) and not bool(is_sigmoid) else None
 
 
 def collected_losses(layer: keras.Layer) -> list:

@@ -1,5 +1,6 @@
 """What every test shares: the backend, two logical CPUs for distribution strategies, the seed."""
 
+import functools
 import os
 import signal
 
@@ -9,6 +10,8 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 import keras
 import numpy as np
 import pytest
+
+from tracing import run_traced
 
 if keras.config.backend() == "tensorflow":
     import tensorflow as tf
@@ -28,6 +31,14 @@ for _number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
 @pytest.fixture(autouse=True)
 def _seed():
     keras.utils.set_random_seed(0)
+
+
+@pytest.fixture(params=["graph", "xla"])
+def traced(request):
+    """Runs a function as each of the backend's compilers traces it, see `tracing.run_traced`."""
+    if request.param == "xla" and keras.config.backend() != "tensorflow":
+        pytest.skip("the backend has one compiler")
+    return functools.partial(run_traced, xla=request.param == "xla")
 
 
 @pytest.fixture

@@ -307,7 +307,7 @@ def test_importing_the_package_is_all_that_loading_a_model_needs(order, tmp_path
     model.compile(
         loss=ls_keras.SmoothedCE(0.1, smoothing="neighborhood", from_logits=True, ignore_class=0),
         metrics=[
-            ls_keras.Accuracy(ignore_class=0),
+            ls_keras.Accuracy(from_logits=True, ignore_class=0),
             ls_keras.BrierScore(from_logits=True),
             ls_keras.ExpectedCalibrationError(from_logits=True),
             ls_keras.NegativeLogLikelihood(from_logits=True),

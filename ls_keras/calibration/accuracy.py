@@ -19,8 +19,8 @@ class Accuracy(WeightedMean):
     See `ls_keras.calibration.weighted_mean.WeightedMean` for masks, weights, and the sums.
 
     Args:
-        from_logits: Whether `y_pred` are logits. The accuracy is the same; only the check of
-            probabilities in eager use asks, which is why the default here is `True`.
+        from_logits: Whether `y_pred` are logits; `False`, as in Keras: probabilities. The accuracy
+            is the same; the check of what comes in asks.
         ignore_class: A label id, or several, whose positions do not count (integer targets).
         name: Name of the metric in logs.
         dtype: Dtype of the result. Defaults to Keras's float type.
@@ -33,7 +33,7 @@ class Accuracy(WeightedMean):
     0.5
     """
 
-    def __init__(self, *, from_logits=True, ignore_class=None, name="accuracy", dtype=None):
+    def __init__(self, *, from_logits=False, ignore_class=None, name="accuracy", dtype=None):
         super().__init__(from_logits=from_logits, ignore_class=ignore_class, name=name, dtype=dtype)
 
     def values(self, examples: Examples):

@@ -5,10 +5,12 @@ import inspect
 import keras
 
 from ls_base.errors import InputError
+from ls_keras.arguments import as_flag, shown
+from ls_keras.calibration.heads import Output, chosen, replaced
 from ls_keras.calibration.model_logits import logits_tensor
 from ls_keras.calibration.temperature import TemperatureFit
 from ls_keras.calibration.vector_scaling import VectorFit
-from ls_keras.layers.temperature import Temperature, VectorScaling
+from ls_keras.layers import LogProbabilities, Temperature, VectorScaling
 
 NAME = "calibrated_logits"
 
@@ -18,13 +20,25 @@ class CalibratedModel(keras.Model):
     """A model of any kind followed by a scaling of its logits; `calibrated` makes it.
 
     Args:
-        model: Emits logits. To be saved, its class must be registered with Keras.
+        model: Emits logits, or probabilities. To be saved, its class must be registered with Keras.
         scaling: The layer that scales them.
+        from_logits: Whether the model emits logits; of probabilities the logarithms are scaled.
+        output: Which of the model's outputs; the others stay as they are.
     """
 
-    def __init__(self, model, scaling, **kwargs):
+    def __init__(
+        self, model, scaling, *, from_logits: bool = False, output: Output = None, **kwargs
+    ):
         super().__init__(**kwargs)
+        self.output_key = output
+        self.from_logits = as_flag(from_logits, "from_logits")
+        for name, value in (("model", model), ("scaling", scaling)):
+            if not isinstance(value, keras.layers.Layer):
+                raise InputError(
+                    f"Expected {name} to be a Keras model or layer. Received: {shown(value)}"
+                )
         self.model = model
+        self.logarithm = None if from_logits else LogProbabilities(name="log_probabilities")
         self.scaling = scaling
 
     def call(self, inputs, training=None, mask=None):
@@ -34,12 +48,17 @@ class CalibratedModel(keras.Model):
             arguments["training"] = training
         if mask is not None and "mask" in takes:
             arguments["mask"] = mask
-        return self.scaling(self.model(inputs, **arguments))
+        outputs = self.model(inputs, **arguments)
+        z = chosen(outputs, self.output_key)
+        z = self.scaling(z if self.logarithm is None else self.logarithm(z))
+        return replaced(outputs, self.output_key, z)
 
     def get_config(self):
         """Returns the configuration, the model's included."""
         return {
             **super().get_config(),
+            "from_logits": self.from_logits,
+            "output": self.output_key,
             "model": keras.saving.serialize_keras_object(self.model),
             "scaling": keras.saving.serialize_keras_object(self.scaling),
         }
@@ -47,33 +66,51 @@ class CalibratedModel(keras.Model):
     @classmethod
     def from_config(cls, config):
         """Restores both parts."""
+        config = dict(config)
         model = keras.saving.deserialize_keras_object(config.pop("model"))
         scaling = keras.saving.deserialize_keras_object(config.pop("scaling"))
         return cls(model, scaling, **config)
 
 
-def calibrated(model: keras.Model, fit: TemperatureFit | VectorFit) -> keras.Model:
+def calibrated(
+    model: keras.Model,
+    fit: TemperatureFit | VectorFit,
+    *,
+    from_logits: bool = False,
+    output: Output = None,
+) -> keras.Model:
     """Returns a model of the same inputs whose logits are calibrated.
 
     Its last layer, named `calibrated_logits`, is a `Temperature` or a `VectorScaling`. It emits
     logits: probabilities are their softmax. Layers are shared with `model`, which stays as it
     is; `get_layer("logits")` still finds the layer of that name. Of a functional or sequential
-    model that ends in a softmax, the softmax is left out; where it is the `activation` of the
-    last layer, that layer's weights are copied, not shared. Other models must emit logits and
-    become part of a `CalibratedModel`.
+    model that ends in a softmax (a layer, an activation, `keras.ops.softmax`, also inside a nested
+    model, a `TimeDistributed` or a `Lambda`), the softmax is left out; where it is the `activation`
+    of the last layer, that layer's weights are copied, not shared. Where the graph of layers
+    doesn't tell what the output is, `from_logits` says it. Models without a graph become part of a
+    `CalibratedModel`.
 
     Args:
-        model: A built `keras.Model` with one output.
+        model: A built `keras.Model`.
         fit: What `fit_temperature`, `fit_temperature_dataset` or `fit_vector_scaling` returned
             for the model's logits.
+        from_logits: Whether the model emits logits, where its graph doesn't tell: subclasses,
+            custom layers, a `Lambda` of the backend's operations. Of probabilities, the default as
+            in Keras, the logarithms are scaled.
+        output: Of a model with several outputs, the one to be scaled: its name, its key or its
+            place. The others stay as they are; a second fit scales another of what is returned.
 
     Returns:
         An uncompiled model. `save` and `keras.models.load_model` need no `custom_objects` where
         `ls_keras` has been imported.
 
     Raises:
-        InputError: If the model is not built, has several outputs or ends in an activation that
-            is not a softmax, or if the fit is for another number of classes.
+        InputError: If the model is not built, has several outputs of which none is chosen, or ends
+            in an activation that is not a softmax (without `from_logits=True`), or if the fit is
+            for another number of classes.
+
+    Warns:
+        UserWarning: If the model ends in a softmax, and `from_logits` is true.
 
     Example:
     >>> import keras, numpy as np
@@ -82,22 +119,28 @@ def calibrated(model: keras.Model, fit: TemperatureFit | VectorFit) -> keras.Mod
     >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2, name="logits")])
     >>> model.get_layer("logits").set_weights([np.eye(2), np.zeros(2)])
     >>> x, y = np.array([[4.0, 0.0]] * 10), np.array([0] * 9 + [1])
-    >>> scaled = calibrated(model, fit_temperature(y, model.predict(x, verbose=0)))
+    >>> fit = fit_temperature(y, model.predict(x, verbose=0), from_logits=True)
+    >>> scaled = calibrated(model, fit)
     >>> p = keras.ops.softmax(scaled(x))
     >>> round(float(p[0, 0]), 4)
     0.9
     """
     if not isinstance(model, keras.Model):
         raise InputError(f"Expected a keras.Model. Received: {type(model).__name__}")
-    scaling = _scaling_layer(fit)
+    as_flag(from_logits, "from_logits")
+    scaling = _scaling_layer(fit, model, output)
     name = f"{model.name}_calibrated"
     if isinstance(model, keras.Sequential | keras.Function):
-        logits = logits_tensor(model)
+        logits = logits_tensor(model, from_logits=from_logits, output=output)
         _check_classes(logits.shape, fit)
-        inputs = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
-        made = keras.Model(inputs, scaling(logits), name=name)
+        sequential = isinstance(model, keras.Sequential)
+        inputs = model.inputs[0] if sequential else model.input
+        outputs = scaling(logits)
+        if not sequential:
+            outputs = replaced(model.output, output, outputs, model.output_names)
+        made = keras.Model(inputs, outputs, name=name)
     else:
-        made = CalibratedModel(model, scaling, name=name)
+        made = CalibratedModel(model, scaling, from_logits=from_logits, output=output, name=name)
     if isinstance(fit, VectorFit):
         if not scaling.built:
             scaling.build((None, len(fit.scale)))
@@ -105,11 +148,13 @@ def calibrated(model: keras.Model, fit: TemperatureFit | VectorFit) -> keras.Mod
     return made
 
 
-def _scaling_layer(fit) -> keras.layers.Layer:
+def _scaling_layer(fit, model: keras.Model, output: Output) -> keras.layers.Layer:
+    taken = any(layer.name == NAME for layer in model.layers)  # by the scaling of another output
+    name = f"{NAME}_of_{output}" if taken and output is not None else NAME
     if isinstance(fit, TemperatureFit):
-        return Temperature(fit.temperature, name=NAME)
+        return Temperature(fit.temperature, name=name)
     if isinstance(fit, VectorFit):
-        return VectorScaling(name=NAME)
+        return VectorScaling(name=name)
     raise InputError(f"Expected a TemperatureFit or a VectorFit. Received: {type(fit).__name__}")
 
 

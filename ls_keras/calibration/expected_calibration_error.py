@@ -8,14 +8,16 @@ import numpy as np
 from keras import ops
 
 from ls_base.errors import InputError
+from ls_keras.arguments import as_choice, as_flag, as_tensor
 from ls_keras.calibration import exact_sum
 from ls_keras.calibration.binning import check_num_bins
 from ls_keras.calibration.calibration_error import Norm, calibration_error
 from ls_keras.calibration.confidence_histogram import Binning, ConfidenceHistogram
+from ls_keras.calibration.host_examples import to_host
 from ls_keras.calibration.host_top_label import TopLabels, read_top_labels
 from ls_keras.calibration.metric import CalibrationMetric
 from ls_keras.calibration.probabilities import Examples, class_labels, probabilities, top_label
-from ls_keras.calibration.tempered_sums import to_host
+from ls_keras.calibration.row_chunks import sum_over_rows
 from ls_keras.concrete import concrete
 from ls_keras.targets import IgnoreClass
 
@@ -104,20 +106,17 @@ class ExpectedCalibrationError(CalibrationMetric):
         dtype=None,
     ):
         super().__init__(from_logits=from_logits, ignore_class=ignore_class, name=name, dtype=dtype)
-        if norm not in get_args(Norm):
-            raise InputError(f'Expected norm "l1", "l2" or "max". Received: {norm!r}')
-        if binning not in get_args(Binning):
-            raise InputError(
-                f'Expected binning "equal_width" or "equal_mass". Received: {binning!r}'
-            )
-        if debias and norm != "l2":
+        as_choice(norm, "norm", get_args(Norm))
+        as_choice(binning, "binning", get_args(Binning))
+        as_flag(classwise, "classwise")
+        if as_flag(debias, "debias") and norm != "l2":
             raise InputError(f'Expected norm="l2" with debias=True. Received: norm={norm!r}')
         self.num_bins = check_num_bins(num_bins)
         self.norm = norm
         self.binning = binning
         self.classwise = classwise
         self.debias = debias
-        self._histogram = ConfidenceHistogram(num_bins, binning, classwise, squares=debias)
+        self._histogram = ConfidenceHistogram(self.num_bins, binning, classwise, squares=debias)
         self._bins: Any = None
         self._nan = self.add_variable((exact_sum.WORDS,), "zeros", dtype="float32", name="nan")
         if not classwise:
@@ -133,7 +132,7 @@ class ExpectedCalibrationError(CalibrationMetric):
         """Adds a batch with NumPy, where it can; see `CalibrationMetric.add_on_host`."""
         if self.classwise:
             return False
-        y_pred = y_pred if isinstance(y_pred, np.ndarray) else ops.convert_to_tensor(y_pred)
+        y_pred = y_pred if isinstance(y_pred, np.ndarray) else as_tensor(y_pred, "y_pred")
         top = read_top_labels(y_true, y_pred, **options)
         if top is not None:
             self._add_top_labels(top)
@@ -143,32 +142,48 @@ class ExpectedCalibrationError(CalibrationMetric):
         """Adds a batch with the backend's operations."""
         num_classes = examples.y_pred.shape[-1]
         labels = class_labels(examples.targets)
-        if self.classwise:
-            self.build(num_classes)
-            confidence = probabilities(examples.y_pred, from_logits=self.from_logits)
-            confidence = ops.cast(ops.reshape(confidence, (-1, num_classes)), "float32")
-            correct = ops.equal(
-                ops.reshape(labels, (-1, 1)), ops.arange(num_classes, dtype="int32")
-            )
-        else:
-            predicted, confidence = top_label(examples.y_pred, from_logits=self.from_logits)
-            confidence = ops.reshape(confidence, (-1, 1))
-            correct = ops.reshape(ops.equal(predicted, labels), (-1, 1))
+        labels = ops.reshape(labels, (-1, 1))
         if examples.weights is None:
-            weights = ops.ones_like(confidence[:, :1])
+            weights = ops.ones_like(labels, dtype="float32")
         else:
             weights = ops.reshape(examples.weights, (-1, 1))
-        self._add(weights, confidence, ops.cast(correct, "float32"))
+        if examples.wrong is not None:
+            # Of weight 0, it does not count: 0 · NaN would be NaN.
+            wrong = ops.logical_and(ops.reshape(examples.wrong, (-1, 1)), weights != 0)
+            weights = ops.where(wrong, float("nan"), weights)
+        y_pred = ops.reshape(examples.y_pred, (-1, num_classes))
+        if self.classwise:
+            self.build(num_classes)
+            # A dozen tensors of examples × classes, of a few examples at a time.
+            rows = (weights, y_pred, labels)
+            missing, sums = sum_over_rows(self._classwise_sums, rows, num_classes)
+        else:
+            predicted, confidence = top_label(y_pred, from_logits=self.from_logits)
+            correct = ops.equal(predicted[:, None], labels)
+            missing, sums = self._sums(weights, confidence[:, None], correct)
+        self._nan.assign(exact_sum.added(self._nan, missing))
+        self._bins.assign(exact_sum.added(self._bins, sums))
 
-    def _add(self, weights, confidence, correct):
-        """Adds N examples: weights `(N, 1)`; confidence, correct `(N, 1)` or `(N, K)`."""
+    def _classwise_sums(self, weights, y_pred, labels):
+        """Returns `_sums` of N examples: weights, labels `(N, 1)`; y_pred `(N, K)`."""
+        confidence = ops.cast(probabilities(y_pred, from_logits=self.from_logits), "float32")
+        classes = ops.arange(y_pred.shape[-1], dtype="int32")
+        return self._sums(weights, confidence, ops.equal(labels, classes))
+
+    def _sums(self, weights, confidence, correct):
+        """Sums N examples: weights `(N, 1)`; confidence, correct `(N, 1)` or `(N, K)`.
+
+        Returns:
+            How many count and have NaN, and the sums of the others.
+        """
         missing = ops.any(ops.isnan(confidence), axis=-1, keepdims=True)
         counted = ops.logical_and(missing, weights != 0)
-        self._nan.assign(exact_sum.added(self._nan, ops.sum(ops.cast(counted, "float32"))))
         weights = ops.where(missing, ops.zeros_like(weights), weights)
-        confidence = ops.where(missing, ops.zeros_like(confidence), confidence)
-        sums = self._histogram.sums(weights, confidence, correct)
-        self._bins.assign(exact_sum.added(self._bins, sums))
+        # What does not count may be infinite, and 0 · ∞ is NaN.
+        absent = ops.logical_or(missing, weights == 0)
+        confidence = ops.where(absent, ops.zeros_like(confidence), confidence)
+        sums = self._histogram.sums(weights, confidence, ops.cast(correct, "float32"))
+        return ops.sum(ops.cast(counted, "float32")), sums
 
     def _add_top_labels(self, top: TopLabels):
         """Adds what NumPy has read, as `_add` does: one small tensor reaches the backend."""
@@ -187,7 +202,8 @@ class ExpectedCalibrationError(CalibrationMetric):
         """Returns the error so far, a scalar; NaN before the first example that counts.
 
         Warns:
-            UserWarning: In eager use, if NaN predictions were left out.
+            UserWarning: In eager use, if NaN predictions were left out, or a compiled step met
+                what it should not have.
         """
         self._warn_of_nan()
         if self._bins is None:
@@ -195,7 +211,9 @@ class ExpectedCalibrationError(CalibrationMetric):
         with np.errstate(invalid="ignore"):  # 0 / 0: NaN, before the first example
             bins, _ = self._histogram.bins(self._bins)
             error = calibration_error(bins, norm=self.norm, debias=self.debias)
-        return ops.cast(ops.mean(error), self.dtype)
+        # A comparison with NaN may have lost it.
+        wrong = ops.any(ops.isnan(ops.convert_to_tensor(self._bins)))
+        return ops.cast(ops.where(wrong, float("nan"), ops.mean(error)), self.dtype)
 
     def reset_state(self):
         """Forgets everything.
@@ -233,6 +251,8 @@ class ExpectedCalibrationError(CalibrationMetric):
                 f"{self.name}: {self.nan_count} examples with NaN predictions were left out",
                 stacklevel=3,
             )
+        if self._bins is not None:
+            self.tell_if_wrong(self._bins)
 
     def get_config(self):
         """Returns the arguments of `__init__`."""

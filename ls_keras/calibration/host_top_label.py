@@ -13,9 +13,9 @@ import keras
 import numpy as np
 from keras import ops
 
+from ls_keras.calibration.host_examples import in_threads, to_host
 from ls_keras.calibration.probabilities import SUM_TOLERANCE
-from ls_keras.calibration.tempered_sums import in_threads, to_host
-from ls_keras.concrete import concrete
+from ls_keras.concrete import concrete, tensor_of
 from ls_keras.keras_internals import mask_of
 from ls_keras.targets import IgnoreClass, Targets, position_weights, read_targets
 
@@ -84,6 +84,7 @@ def host_view(value) -> np.ndarray | None:
         return value if value.dtype in (np.float32, np.float64) else None
     if not ops.is_tensor(value) or not len(value.shape):
         return None
+    value = tensor_of(value)
     if keras.backend.standardize_dtype(value.dtype) not in ("float32", "float64"):
         return None
     if concrete(value[:0]) is None:  # no values are copied to find out

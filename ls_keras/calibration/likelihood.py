@@ -75,7 +75,8 @@ class Perplexity(WeightedMean):
 
     def result(self):
         """Returns exp(NLL), a scalar; NaN before the first example."""
-        return ops.exp(super().result())
+        # The mean of 16 bits would lose a perplexity's digits, and its exponential overflow.
+        return ops.cast(ops.exp(self.mean()), self.dtype)
 
 
 def negative_log_likelihood(examples: Examples, *, from_logits: bool):
@@ -83,10 +84,14 @@ def negative_log_likelihood(examples: Examples, *, from_logits: bool):
     labels, dense, y_pred = examples.targets.labels, examples.targets.dense, examples.y_pred
     if labels is not None:
         if from_logits:
-            return ops.logsumexp(y_pred, axis=-1) - pick(y_pred, labels)
+            # Of logits near 1e4, their logsumexp would keep three decimals.
+            top = ops.max(y_pred, axis=-1)
+            total = ops.sum(ops.exp(y_pred - top[..., None]), axis=-1)
+            return ops.log(total) - (pick(y_pred, labels) - top)
         return -ops.log(ops.maximum(pick(y_pred, labels), keras.config.epsilon()))
     dense = ops.cast(dense, y_pred.dtype)
     if from_logits:
+        y_pred = y_pred - ops.max(y_pred, axis=-1, keepdims=True)
         log_p = y_pred - ops.logsumexp(y_pred, axis=-1, keepdims=True)
     else:
         log_p = ops.log(ops.maximum(y_pred, keras.config.epsilon()))

@@ -4,8 +4,9 @@ from typing import Any
 
 import keras
 
-from ls_keras.calibration.probabilities import Examples, read_examples
-from ls_keras.targets import IgnoreClass, ignored_ids
+from ls_keras.arguments import as_flag
+from ls_keras.calibration.probabilities import Examples, read_examples, warn_of_wrong
+from ls_keras.targets import IgnoreClass, plain_ignore_class
 
 
 class CalibrationMetric(keras.metrics.Metric):
@@ -13,6 +14,12 @@ class CalibrationMetric(keras.metrics.Metric):
 
     Every position of `y_pred` but its last axis is an example. Positions that a Keras mask or
     `ignore_class` takes out don't count, whatever the predictions hold there.
+
+    What the predictions mean never follows from their values: `from_logits` says it. That they can
+    be what it says is checked: in eager use, what is wrong raises `InputError`. In a compiled step
+    (`fit`, `evaluate`), where nothing can be raised, predictions that are no probabilities with
+    `from_logits=False`, and labels out of range, make the result NaN; reading or resetting the
+    metric in eager use, as Keras does at the end of an epoch, then warns, once.
 
     Args:
         from_logits: Whether `y_pred` are logits; `False`, as in Keras: probabilities.
@@ -28,9 +35,9 @@ class CalibrationMetric(keras.metrics.Metric):
         self, *, from_logits: bool = False, ignore_class: IgnoreClass = None, name=None, dtype=None
     ):
         super().__init__(name=name, dtype=dtype)
-        ignored_ids(ignore_class)
-        self.from_logits = from_logits
-        self.ignore_class = ignore_class
+        self.from_logits = as_flag(from_logits, "from_logits")
+        self.ignore_class = plain_ignore_class(ignore_class)
+        self._told = False
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         """Adds a batch.
@@ -65,6 +72,10 @@ class CalibrationMetric(keras.metrics.Metric):
     def add(self, examples: Examples) -> None:
         """Adds a batch that has been read."""
         raise NotImplementedError
+
+    def tell_if_wrong(self, words) -> None:
+        """Warns once, in eager use, if a compiled step has made the sums NaN."""
+        self._told = self._told or warn_of_wrong(self.name, words)
 
     def get_config(self):
         """Returns the arguments of `__init__`."""

@@ -1,59 +1,54 @@
 """The logits of a model: of its last layer, or of what comes before its softmax."""
 
-import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import keras
 import numpy as np
 
 from ls_base.errors import InputError
-from ls_keras.calibration.tempered_sums import HostExamples, read_host_examples, to_host
-from ls_keras.keras_internals import call_that_made, mask_of
+from ls_keras.arguments import as_flag, as_function, shown
+from ls_keras.calibration.forward import Forward
+from ls_keras.calibration.heads import Output, of_head, symbolic
+from ls_keras.calibration.host_examples import HostExamples, read_host_examples, to_host
+from ls_keras.layers.log_probabilities import LogProbabilities
+from ls_keras.model_output import LOGITS, OTHER, model_output, warn_of_softmax
 from ls_keras.targets import IgnoreClass
 
 
-def logits_tensor(model: keras.Model):
+def logits_tensor(model: keras.Model, *, from_logits: bool = False, output: Output = None):
     """Returns the symbolic logits of a functional or sequential model, before any softmax.
 
     The layers are the model's own, except for a last layer with `activation="softmax"`: its
     weights are copied into a linear one of the same kind, named `logits`.
 
+    Args:
+        model: A built model.
+        from_logits: What its output is, where the graph of layers doesn't tell.
+        output: Which of several outputs.
+
     Raises:
-        InputError: If the model has several outputs, or ends in another activation than softmax.
+        InputError: If the model has several outputs and none is chosen, or if it ends in another
+            activation than softmax.
+
+    Warns:
+        UserWarning: If it ends in a softmax, and `from_logits` is true.
     """
-    if not model.built or len(model.outputs) != 1:
-        raise InputError(
-            "Expected a built model with one output. "
-            f"Received: {model.name!r}, built={model.built}, "
-            f"{len(model.outputs) if model.built else 0} outputs"
-        )
-    output = model.outputs[0]
-    layer, inputs = call_that_made(output)
-    activation = getattr(layer, "activation", None)
-    if isinstance(layer, keras.layers.Softmax) or (
-        isinstance(layer, keras.layers.Activation) and activation is keras.activations.softmax
-    ):
-        return inputs[0]
-    if activation is None or activation is keras.activations.linear:
-        return output
-    if activation is not keras.activations.softmax or isinstance(layer, keras.Model):
+    if not model.built:
+        raise InputError(f"Expected a built model. Received: {model.name!r}, not built")
+    tensor = symbolic(model, output)
+    warn_of_softmax(model, from_logits, tensor)
+    found = model_output(model, tensor)
+    if found.logits is not None:
+        return found.logits({layer.name for layer in model.layers})
+    if from_logits or found.kind == LOGITS:
+        return tensor
+    if found.kind == OTHER:
         raise InputError(
             "Expected a model that ends in logits or in a softmax, to scale the logits. "
-            f"Received: {model.name!r}, whose last layer {layer.name!r} has the activation "
-            f"{getattr(activation, '__name__', activation)!r}"
+            f"Received: {model.name!r}, whose output is made by {found.made_by}"
         )
-    taken = {other.name for other in model.layers}
-    linear = layer.__class__.from_config(
-        {
-            **layer.get_config(),
-            "activation": "linear",
-            "name": "logits" if "logits" not in taken else f"{layer.name}_linear",
-        }
-    )
-    logits = linear(inputs[0])
-    linear.set_weights(layer.get_weights())
-    return logits
+    return LogProbabilities(name="log_probabilities")(tensor)
 
 
 def batches(dataset) -> Iterator[tuple[Any, Any, Any]]:
@@ -62,6 +57,12 @@ def batches(dataset) -> Iterator[tuple[Any, Any, Any]]:
     Raises:
         InputError: If the data set is endless or a batch has no targets.
     """
+    if not isinstance(dataset, keras.utils.PyDataset) and (
+        not hasattr(dataset, "__iter__") or isinstance(dataset, str | bytes | Mapping)
+    ):
+        raise InputError(
+            f"Expected a data set of batches (x, y). Received: dataset={shown(dataset)}"
+        )
     cardinality = getattr(dataset, "cardinality", None)
     if cardinality is not None and int(to_host(cardinality())) == -1:
         raise InputError("Expected a finite data set. Received: one that repeats for ever")
@@ -79,7 +80,8 @@ def batches(dataset) -> Iterator[tuple[Any, Any, Any]]:
                 + (f" of length {len(batch)}" if isinstance(batch, tuple | list) else "")
             )
         x, y, *rest = batch
-        yield keras.tree.map_structure(_as_array, x), _as_array(y), _as_array(*(rest or [None]))
+        weights = rest[0] if rest else None
+        yield tuple(keras.tree.map_structure(_as_array, part) for part in (x, y, weights))
 
 
 def check_repeatable(dataset) -> None:
@@ -91,63 +93,44 @@ def check_repeatable(dataset) -> None:
         )
 
 
-def predicted_batches(model, dataset, *, from_logits: bool = True) -> Iterator[tuple]:
-    """Yields `(y, logits, sample_weight, mask)` of one pass, a batch of logits at a time.
+def predicted_batches(model, dataset, *, from_logits: bool) -> Iterator[tuple]:
+    """Yields `(y, y_pred, sample_weight, mask)` of one pass, a batch of predictions at a time.
 
     Args:
-        model: A `keras.Model`, or a function `x → logits`.
+        model: A `Forward`, to be compiled once for several passes; or what it takes.
         dataset: What `batches` takes.
-        from_logits: Whether the model emits logits; probabilities become log(p).
+        from_logits: Whether the model is said to emit logits; a softmax that can be seen at its
+            end is warned of.
     """
-    masks = None  # not known before the first batch
+    forward = model if isinstance(model, Forward) else Forward(model)
+    as_function(forward.model, "model")
+    tensor = symbolic(forward.model, forward.output)
+    warn_of_softmax(forward.model, as_flag(from_logits, "from_logits"), tensor)
     for x, y, sample_weight in batches(dataset):
-        mask = None
-        if not isinstance(model, keras.Model):
-            output = model(x)
-        elif masks is False:
-            output = _predict(model, x)
-        else:
-            with _no_gradients():
-                output = model(x, training=False)
-            mask = mask_of(output)
-            masks = mask is not None
-        logits = to_host(output)
-        if not from_logits:
-            # log p is a set of logits; where p underflowed, a finite one.
-            logits = np.log(np.maximum(logits, np.finfo(np.float32).tiny))
-        yield y, logits, sample_weight, None if mask is None else to_host(mask)
+        y_pred, mask = forward(x)
+        y, sample_weight = (of_head(v, forward.output, forward.names) for v in (y, sample_weight))
+        yield y, to_host(y_pred), sample_weight, None if mask is None else to_host(mask)
 
 
 def host_batches(
     model, dataset, *, from_logits: bool, ignore_class: IgnoreClass
 ) -> Iterator[HostExamples]:
     """Yields the examples that count, batch by batch; batches without any are left out."""
-    for y, logits, sample_weight, mask in predicted_batches(
+    for y, y_pred, sample_weight, mask in predicted_batches(
         model, dataset, from_logits=from_logits
     ):
         examples = read_host_examples(
-            y, logits, sample_weight=sample_weight, mask=mask, ignore_class=ignore_class
+            y,
+            y_pred,
+            from_logits=from_logits,
+            sample_weight=sample_weight,
+            mask=mask,
+            ignore_class=ignore_class,
         )
         if len(examples):
             yield examples
 
 
-def _predict(model: keras.Model, x):
-    output = model.predict_on_batch(x)  # compiled, but without the mask of the output
-    # Under a tf.distribute strategy each replica predicts the whole batch, and what they give
-    # comes one after another.
-    strategy = getattr(model, "distribute_strategy", None)
-    return output[: len(output) // getattr(strategy, "num_replicas_in_sync", 1)]
-
-
 def _as_array(value):
     """Makes tensors of any framework arrays, so that a tf.data pipeline feeds a JAX model."""
     return np.asarray(value) if hasattr(value, "__array__") else value
-
-
-def _no_gradients():
-    if keras.config.backend() == "torch":
-        import torch
-
-        return torch.no_grad()
-    return contextlib.nullcontext()

@@ -1,5 +1,6 @@
 """One reading of `y_pred` for every metric of calibration, and the checks of its values."""
 
+import warnings
 from typing import Any, NamedTuple
 
 import keras
@@ -7,8 +8,10 @@ import numpy as np
 from keras import ops
 
 from ls_base.errors import InputError
+from ls_keras.arguments import as_tensor
 from ls_keras.concrete import concrete
 from ls_keras.keras_internals import mask_of
+from ls_keras.model_output import recovered_logits
 from ls_keras.targets import IgnoreClass, Targets, position_weights, read_targets
 
 # How far the sum of K probabilities may stray from 1: rounding of K numbers of the dtype.
@@ -23,11 +26,15 @@ class Examples(NamedTuple):
         y_pred: Tensor `(..., K)` of float32 (float64 stays): logits or probabilities.
         weights: float32 tensor `(...)`, 0 at masked and ignored positions; `None` where every
             position weighs 1.
+        wrong: In a graph, Boolean tensor `(...)`, true where a label is out of range, or `y_pred`
+            is no distribution with `from_logits=False`, which has to make the result NaN; `None`
+            where the values have been looked at.
     """
 
     targets: Targets
     y_pred: Any
     weights: Any | None
+    wrong: Any | None = None
 
 
 def read_examples(
@@ -45,7 +52,8 @@ def read_examples(
         y_pred: Tensor `(..., K)`: logits or probabilities, as `from_logits` says. A Keras mask
             attached to it is honored.
         sample_weight: Tensor of shape `(...)` or of its leading axes, or `None`.
-        from_logits: Whether `y_pred` are logits. Nothing is guessed from the values.
+        from_logits: Whether `y_pred` are logits. Nothing is guessed from the values; of a softmax
+            that Keras has noted on what it made, the logits are read, with a warning.
         ignore_class: A label id, or several, whose positions do not count.
 
     Raises:
@@ -54,7 +62,9 @@ def read_examples(
             `from_logits=False`.
     """
     mask = mask_of(y_pred)  # before a conversion may lose it
-    y_pred = ops.convert_to_tensor(y_pred)
+    y_pred = as_tensor(y_pred, "y_pred")
+    if from_logits:
+        y_pred, _ = recovered_logits(y_pred, from_logits)
     targets = read_targets(y_true, y_pred, ignore_class=ignore_class)
     dtype = keras.backend.standardize_dtype(y_pred.dtype)
     if dtype not in ("float32", "float64"):
@@ -65,8 +75,37 @@ def read_examples(
         weights = position_weights(
             like, valid=targets.valid, mask=mask, sample_weight=sample_weight
         )
-    _check_values(y_pred, weights, from_logits, SUM_TOLERANCE.get(dtype, 1e-3))
-    return Examples(targets, y_pred, weights)
+    tolerance = SUM_TOLERANCE.get(dtype, 1e-3)
+    sums = ops.sum(y_pred, axis=-1)
+    known, counts = concrete(sums), None if weights is None else concrete(weights)
+    if known is not None and (weights is None or counts is not None):
+        _check_values(y_pred, known, counts, from_logits, tolerance)
+        return Examples(targets, y_pred, weights, targets.wrong)
+    wrong = targets.wrong
+    if not from_logits:
+        # NaN is not wrong by these comparisons: it stays what it is.
+        off = ops.logical_or(ops.abs(sums - 1) > tolerance, ops.min(y_pred, axis=-1) < -tolerance)
+        wrong = off if wrong is None else ops.logical_or(wrong, off)
+    return Examples(targets, y_pred, weights, wrong)
+
+
+def warn_of_wrong(name: str, words) -> bool:
+    """Warns, in eager use, if what was added up in a graph holds NaN; returns whether it did.
+
+    Args:
+        name: The metric's.
+        words: Its sums.
+    """
+    known = concrete(ops.convert_to_tensor(words))
+    if known is None or not np.isnan(known).any():
+        return False
+    warnings.warn(
+        f"{name} is NaN. Expected y_pred without NaN, which are probabilities that sum to 1 over "
+        "the last axis, or logits with from_logits=True; labels in range; finite weights. "
+        "Received: something else, in a compiled step",
+        stacklevel=4,
+    )
+    return True
 
 
 def class_labels(targets: Targets):
@@ -120,13 +159,11 @@ def top_label(y_pred, *, from_logits: bool):
     return predicted, ops.cast(top, "float32")
 
 
-def _check_values(y_pred, weights, from_logits: bool, tolerance: float) -> None:
+def _check_values(y_pred, sums, counts, from_logits: bool, tolerance: float) -> None:
     # Summed on the device first: one number an example reaches the host, not K.
-    sums = concrete(ops.sum(y_pred, axis=-1))
-    counts = np.True_ if weights is None else concrete(weights)
-    if sums is None or counts is None or not sums.size:
+    if not sums.size:
         return
-    counts = counts != 0
+    counts = np.True_ if counts is None else counts != 0
     # −inf is a logit (a forbidden class); NaN is none, nor is +inf, whose softmax is NaN.
     wrong = (np.isnan(sums) | (sums == np.inf)) & counts
     if wrong.any():

@@ -6,12 +6,13 @@ import numpy as np
 from keras import ops
 
 from ls_base.errors import InputError
+from ls_keras.arguments import as_array, as_flag, as_number, as_seed
 from ls_keras.calibration.binning import check_num_bins, equal_width_edges
 from ls_keras.calibration.clustered_error import error_interval
 from ls_keras.calibration.host_top_label import TopLabels, read_top_labels
 from ls_keras.calibration.probabilities import class_labels, read_examples, top_label
 from ls_keras.calibration.reliability_curve import ReliabilityCurve, binomial_intervals
-from ls_keras.targets import IgnoreClass
+from ls_keras.targets import IgnoreClass, ignored_ids
 
 
 def reliability_curve(
@@ -44,7 +45,7 @@ def reliability_curve(
             each example of `(batch, K)` for itself, and the tokens of each sentence of
             `(batch, time, K)` together.
         confidence: Level of the intervals.
-        resamples: Bootstrap resamples behind the interval of the ECE.
+        resamples: Bootstrap resamples behind the interval of the ECE, 100 to 10,000.
         seed: Seed of the resampling.
         temperature: Only carried along, for the legend of a diagram: the temperature that
             `y_pred` were scaled with.
@@ -74,7 +75,7 @@ def reliability_curve(
 class ReliabilityAccumulator:
     """Collects what a reliability curve needs, batch by batch, without keeping predictions.
 
-    Kept are 9 bytes an example (confidence, whether it is right, its group), 13 with weights.
+    Kept are 13 bytes an example (confidence, whether it is right, its group), 17 with weights.
 
     Args:
         from_logits: Whether `y_pred` are logits.
@@ -90,7 +91,8 @@ class ReliabilityAccumulator:
     """
 
     def __init__(self, *, from_logits: bool = False, ignore_class: IgnoreClass = None):
-        self.from_logits = from_logits
+        self.from_logits = as_flag(from_logits, "from_logits")
+        ignored_ids(ignore_class)
         self.ignore_class = ignore_class
         self._parts: list[tuple[np.ndarray, ...]] = []
         self._weighted = False
@@ -122,7 +124,7 @@ class ReliabilityAccumulator:
             rows = shape[0] if shape else 1
             groups = np.arange(rows) + self._next_group
             self._next_group += rows
-        groups = _spread(np.asarray(groups, np.int32), shape, "groups")
+        groups = _spread(_group_ids(groups), shape, "groups")
         columns = [top.confidence, top.correct, groups]
         if top.weights is not None:
             counts = top.weights != 0
@@ -172,7 +174,7 @@ def curve_of_statistics(
         groups: Integers `(N,)`, as for `reliability_curve`; `None`: each for itself.
         num_bins: Number of bins.
         confidence: Level of the intervals.
-        resamples: Bootstrap resamples behind the interval of the ECE.
+        resamples: Bootstrap resamples behind the interval of the ECE, 100 to 10,000.
         seed: Seed of the resampling.
         temperature: Carried along, for the legend of a diagram.
 
@@ -181,10 +183,17 @@ def curve_of_statistics(
             example counts.
     """
     num_bins = check_num_bins(num_bins)
-    values = np.asarray(top_confidence, np.float32)
-    hits = np.asarray(correct, np.float64)
-    weights = np.ones(values.shape) if sample_weight is None else np.asarray(sample_weight, float)
-    groups = np.arange(values.size) if groups is None else np.asarray(groups)
+    values = as_array(top_confidence, "top_confidence").astype(np.float32)
+    hits = as_array(correct, "correct").astype(np.float64)
+    if sample_weight is None:
+        weights = np.ones(values.shape)
+    else:
+        weights = as_array(sample_weight, "sample_weight").astype(np.float64)
+    groups = np.arange(values.size) if groups is None else _group_ids(groups)
+    as_number(confidence, "confidence")
+    seed = as_seed(seed)
+    if temperature is not None:
+        temperature = as_number(temperature, "temperature", low=0, above=True)
     if values.ndim != 1 or not values.shape == hits.shape == weights.shape == groups.shape:
         raise InputError(
             "Expected arrays of one length N. Received: confidence, correct, weights and groups "
@@ -204,6 +213,11 @@ def curve_of_statistics(
         raise InputError(
             "Expected at least one example that counts. Received: "
             f"{values.size} examples of total weight 0"
+        )
+    if not ((hits == 0) | (hits == 1)).all():
+        raise InputError(
+            "Expected correct to be Booleans, or 0 and 1. "
+            f"Received: {hits[(hits != 0) & (hits != 1)][0]:g}"
         )
     if not 0 < confidence < 1:
         raise InputError(f"Expected a confidence level between 0 and 1. Received: {confidence}")
@@ -239,6 +253,13 @@ def curve_of_statistics(
         groups=len(np.unique(groups[weights > 0])),
         temperature=temperature,
     )
+
+
+def _group_ids(groups) -> np.ndarray:
+    found = as_array(groups, "groups")
+    if found.dtype.kind not in "iub":
+        raise InputError(f"Expected groups to be integers. Received: groups of dtype {found.dtype}")
+    return found.astype(np.int64)
 
 
 def _spread(values: np.ndarray, shape: tuple[int, ...], name: str) -> np.ndarray:

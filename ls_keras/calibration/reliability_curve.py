@@ -14,6 +14,7 @@ import numpy as np
 from ls_base.errors import InputError
 from ls_base.reading import read_bytes
 from ls_base.records import decode_record
+from ls_keras.arguments import as_path, shown
 
 _SCHEMA = 1
 _MOST_BYTES = 1 << 26
@@ -179,9 +180,10 @@ def _written(text: str, path: str | os.PathLike | None) -> str:
 def _read(source: str | os.PathLike, is_text) -> str:
     if isinstance(source, str) and is_text(source):
         return source
+    path = as_path(source, "source")
     try:
-        return read_bytes(Path(source), most=_MOST_BYTES).decode("utf-8")
+        return read_bytes(path, most=_MOST_BYTES).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
-            f"Expected the path of a readable file. Received: {source} ({error})"
+            f"Expected the path of a readable file. Received: {shown(str(source))} ({error})"
         ) from error

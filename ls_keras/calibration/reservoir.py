@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ls_keras.calibration.tempered_sums import HostExamples
+from ls_keras.calibration.host_examples import HostExamples
 
 
 class Reservoir:

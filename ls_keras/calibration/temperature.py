@@ -1,12 +1,13 @@
 """Temperature scaling: one number that divides the logits, fitted on held-out examples."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 from ls_base.errors import InputError
+from ls_keras.arguments import as_choice, as_number
 from ls_keras.calibration.binning import check_num_bins
+from ls_keras.calibration.host_examples import HostExamples, read_host_examples
 from ls_keras.calibration.temperature_search import (
     Evaluate,
     Found,
@@ -14,12 +15,7 @@ from ls_keras.calibration.temperature_search import (
     search_ece,
     search_nll,
 )
-from ls_keras.calibration.tempered_sums import (
-    HostExamples,
-    TemperedSums,
-    read_host_examples,
-    tempered_sums,
-)
+from ls_keras.calibration.tempered_sums import TemperedSums, tempered_sums
 from ls_keras.targets import IgnoreClass
 
 Objective = Literal["nll", "ece"]
@@ -73,8 +69,9 @@ class TemperatureFit:
 
 def fit_temperature(
     y_true,
-    logits,
+    y_pred,
     *,
+    from_logits: bool = False,
     sample_weight=None,
     mask=None,
     ignore_class: IgnoreClass = None,
@@ -92,13 +89,14 @@ def fit_temperature(
     temperatures, read in one pass, and twice again near the best. The largest logit stays the
     largest, so accuracy does not change.
 
-    Sums are in float64; the logits are never copied, temporary memory is a few MiB.
+    Sums are in float64; logits are never copied, temporary memory is a few MiB.
 
     Args:
         y_true: Integer labels `(...)` or `(..., 1)`, or dense targets `(..., K)`.
-        logits: Unnormalized log-probabilities `(..., K)`, K ≥ 2, of any floating dtype, as
-            tensor or array. Log-probabilities do as well: for probabilities p pass `log(p)`.
-            Classes may be masked by −inf.
+        y_pred: `(..., K)`, K ≥ 2, of any floating dtype, as tensor or array: probabilities, whose
+            logarithms are then z; or logits, which −inf may mask classes of.
+        from_logits: Whether `y_pred` are logits. Log-probabilities are. Default: `False`, as in
+            Keras.
         sample_weight: Weights of the shape of the labels, or of their leading axes; examples of
             weight 0 do not count, whatever their logits.
         mask: Boolean, of the shape of the labels, false where a position does not count.
@@ -112,8 +110,8 @@ def fit_temperature(
         A `TemperatureFit`.
 
     Raises:
-        InputError: If no example counts; if logits hold NaN or +inf, or −inf at a label; if weights
-            are negative or bounds crossed.
+        InputError: If no example counts; if logits hold NaN or +inf, or −inf at a label; if
+            probabilities are none; if weights are negative or bounds crossed.
 
     Example:
         Nine of ten examples are right, at a confidence of 0.98; after the fit it is 0.9.
@@ -122,7 +120,7 @@ def fit_temperature(
         >>> from ls_keras.calibration.temperature import fit_temperature
         >>> logits = np.tile([4.0, 0.0], (10, 1))
         >>> y_true = np.array([0] * 9 + [1])
-        >>> fit = fit_temperature(y_true, logits)
+        >>> fit = fit_temperature(y_true, logits, from_logits=True)
         >>> round(fit.temperature, 4), round(float(4 / np.log(9)), 4)
         (1.8205, 1.8205)
         >>> round(fit.ece_before, 3), abs(round(fit.ece_after, 3))
@@ -134,7 +132,12 @@ def fit_temperature(
     """
     check_options(objective, bounds, tolerance, num_bins)
     examples = read_host_examples(
-        y_true, logits, sample_weight=sample_weight, mask=mask, ignore_class=ignore_class
+        y_true,
+        y_pred,
+        from_logits=from_logits,
+        sample_weight=sample_weight,
+        mask=mask,
+        ignore_class=ignore_class,
     )
 
     if not len(examples):
@@ -205,11 +208,9 @@ def search(
 
 def check_options(objective, bounds, tolerance: float, num_bins: int) -> None:
     """Raises an `InputError` unless the options of a fit are what they should be."""
-    if objective not in ("nll", "ece"):
-        raise InputError(f'Expected objective to be "nll" or "ece". Received: {objective!r}')
+    as_choice(objective, "objective", ("nll", "ece"))
     check_bounds(bounds)
-    if not 0 < tolerance < math.inf:
-        raise InputError(f"Expected a tolerance above 0. Received: tolerance={tolerance}")
+    as_number(tolerance, "tolerance", low=0, above=True)
     check_num_bins(num_bins)
 
 

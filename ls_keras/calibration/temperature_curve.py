@@ -6,6 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from ls_base.errors import InputError
+from ls_keras.arguments import as_array, shown
+from ls_keras.calibration.binning import check_num_bins
+from ls_keras.calibration.forward import Forward
+from ls_keras.calibration.heads import Output
 from ls_keras.calibration.model_logits import host_batches
 from ls_keras.calibration.tempered_sums import TemperedSums, tempered_sums
 from ls_keras.targets import IgnoreClass
@@ -33,7 +37,8 @@ def temperature_curve(
     dataset,
     temperatures: Sequence[float],
     *,
-    from_logits: bool = True,
+    from_logits: bool = False,
+    output: Output = None,
     ignore_class: IgnoreClass = None,
     num_bins: int = 15,
 ) -> TemperatureCurve:
@@ -44,10 +49,13 @@ def temperature_curve(
     memory at a time.
 
     Args:
-        model: A `keras.Model` that emits logits `(batch, ..., K)`, or any function of `x`.
+        model: A `keras.Model`, or any function of `x`, that emits `(batch, ..., K)`.
         dataset: Batches `(x, y)` or `(x, y, sample_weight)`, read once.
         temperatures: T > 0, any number of them.
-        from_logits: `False` for a model that emits probabilities.
+        from_logits: Whether the model emits logits. Of probabilities, the default as in Keras, the
+            logarithms are taken.
+        output: Of a model with several outputs, the one to be read: its name, its key or its
+            place. Labels and weights may be given for each output, or for this one alone.
         ignore_class: A label id, or several, that do not count, such as padding.
         num_bins: Bins of the ECE.
 
@@ -62,18 +70,20 @@ def temperature_curve(
         >>> from ls_keras.calibration import temperature_curve
         >>> x = np.array([[4.0, 0.0]] * 10)
         >>> y = np.array([0] * 9 + [1])
-        >>> curve = temperature_curve(lambda x: x, [(x, y)], [1.0, 2.0])
+        >>> curve = temperature_curve(lambda x: x, [(x, y)], [1.0, 2.0], from_logits=True)
         >>> [round(e, 3) for e in curve.ece]  # confidence 0.982 and 0.881, accuracy 0.9
         [0.082, 0.019]
     """
-    chosen = np.asarray(temperatures, np.float64)
+    check_num_bins(num_bins)
+    chosen = as_array(temperatures, "temperatures").astype(np.float64)
     if chosen.ndim != 1 or not len(chosen) or not np.all((chosen > 0) & np.isfinite(chosen)):
         raise InputError(
-            "Expected one or more temperatures, finite and > 0. "
-            f"Received: {np.array2string(chosen, threshold=8)}"
+            f"Expected one or more temperatures, finite and > 0. Received: {shown(temperatures)}"
         )
     total: TemperedSums | None = None
-    for batch in host_batches(model, dataset, from_logits=from_logits, ignore_class=ignore_class):
+    for batch in host_batches(
+        Forward(model, output), dataset, from_logits=from_logits, ignore_class=ignore_class
+    ):
         sums = tempered_sums(batch, 1 / chosen, moments=False, num_bins=num_bins)
         total = sums if total is None else total + sums
     if total is None:

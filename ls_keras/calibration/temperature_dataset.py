@@ -1,6 +1,10 @@
 """Temperature scaling of a model on a data set, one batch of logits at a time."""
 
 from ls_base.errors import InputError
+from ls_keras.arguments import as_count, as_seed
+from ls_keras.calibration.forward import Forward
+from ls_keras.calibration.heads import Output
+from ls_keras.calibration.host_examples import HostExamples
 from ls_keras.calibration.model_logits import check_repeatable, host_batches
 from ls_keras.calibration.reservoir import Reservoir
 from ls_keras.calibration.temperature import (
@@ -11,7 +15,7 @@ from ls_keras.calibration.temperature import (
     search,
     warm_start,
 )
-from ls_keras.calibration.tempered_sums import HostExamples, TemperedSums, tempered_sums
+from ls_keras.calibration.tempered_sums import TemperedSums, tempered_sums
 from ls_keras.targets import IgnoreClass
 
 # Logits kept of the first pass, to start the search from: 512 tokens of 32,000 classes.
@@ -28,7 +32,8 @@ def fit_temperature_dataset(
     model,
     dataset,
     *,
-    from_logits: bool = True,
+    from_logits: bool = False,
+    output: Output = None,
     ignore_class: IgnoreClass = None,
     objective: Objective = "nll",
     reservoir: int | None = None,
@@ -48,11 +53,14 @@ def fit_temperature_dataset(
     The keras mask of the model's output, `ignore_class` and the sample weights all count.
 
     Args:
-        model: A `keras.Model` that emits logits `(batch, ..., K)`, or any function of `x`.
+        model: A `keras.Model`, or any function of `x`, that emits `(batch, ..., K)`.
         dataset: Batches `(x, y)` or `(x, y, sample_weight)` that can be read several times:
             `tf.data.Dataset`, `keras.utils.PyDataset`, a list of batches. With `reservoir` an
             iterator will do. The model must answer the same each time.
-        from_logits: `False` for a model that emits probabilities.
+        from_logits: Whether the model emits logits. Of probabilities, the default as in Keras, the
+            logarithms are taken.
+        output: Of a model with several outputs, the one to be scaled: its name, its key or its
+            place. Labels and weights may be given for each output, or for this one alone.
         ignore_class: A label id, or several, that do not count, such as padding.
         objective: `"nll"`, or `"ece"`.
         reservoir: Number of examples (positions) to keep, or `None` for the exact fit.
@@ -73,19 +81,20 @@ def fit_temperature_dataset(
         >>> from ls_keras.calibration.temperature_dataset import fit_temperature_dataset
         >>> x = np.array([[4.0, 0.0]] * 10)
         >>> y = np.array([0] * 9 + [1])
-        >>> fit = fit_temperature_dataset(lambda x: x, [(x[:5], y[:5]), (x[5:], y[5:])])
+        >>> batches = [(x[:5], y[:5]), (x[5:], y[5:])]
+        >>> fit = fit_temperature_dataset(lambda x: x, batches, from_logits=True)
         >>> round(fit.temperature, 4), fit.num_examples
         (1.8205, 10)
     """
     check_options(objective, bounds, tolerance, num_bins)
+    forward = Forward(model, output)
+    seed = as_seed(seed)
 
     def examples():
-        return host_batches(model, dataset, from_logits=from_logits, ignore_class=ignore_class)
+        return host_batches(forward, dataset, from_logits=from_logits, ignore_class=ignore_class)
 
     if reservoir is not None:
-        if reservoir < 1:
-            raise InputError(f"Expected a reservoir of at least 1. Received: {reservoir}")
-        kept = Reservoir(reservoir, seed)
+        kept = Reservoir(as_count(reservoir, "reservoir", 1, 2**62), seed)
         for batch in examples():
             kept.add(batch)
         if not kept.seen:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ls_base.errors import InputError
+from ls_keras.arguments import as_array, shown
 from ls_keras.calibration.tempered_sums import TemperedSums
 
 # Takes inverse temperatures `(B,)` and whether derivatives are wanted; one pass over the data.
@@ -45,13 +46,14 @@ def check_bounds(bounds: tuple[float, float]) -> tuple[float, float]:
     Raises:
         InputError: Unless 0 < lower < upper < ∞.
     """
-    low, high = map(float, bounds)
+    found = as_array(bounds, "bounds")
+    low, high = found.tolist() if found.shape == (2,) else (0.0, 0.0)
     if not 0 < low < high < math.inf:
         raise InputError(
             "Expected temperature bounds with 0 < lower < upper < inf. "
-            f"Received: bounds=({low}, {high})"
+            f"Received: bounds={shown(bounds)}"
         )
-    return low, high
+    return float(low), float(high)
 
 
 def search_nll(

@@ -5,17 +5,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from ls_base.errors import InputError
+from ls_keras.arguments import as_count, as_number
 from ls_keras.calibration.binning import check_num_bins
-from ls_keras.calibration.temperature import fit_examples
-from ls_keras.calibration.tempered_sums import (
+from ls_keras.calibration.host_examples import (
     HostExamples,
-    bin_sums,
     blocks,
     in_threads,
     read_host_examples,
     read_rows,
-    tempered_sums,
 )
+from ls_keras.calibration.temperature import fit_examples
+from ls_keras.calibration.tempered_sums import bin_sums, tempered_sums
 from ls_keras.targets import IgnoreClass
 
 _CHUNK = 1 << 19  # elements of float64 that one thread takes at a time
@@ -50,8 +50,9 @@ class VectorFit:
 
 def fit_vector_scaling(
     y_true,
-    logits,
+    y_pred,
     *,
+    from_logits: bool = False,
     sample_weight=None,
     mask=None,
     ignore_class: IgnoreClass = None,
@@ -69,7 +70,8 @@ def fit_vector_scaling(
 
     Args:
         y_true: Integer labels `(...)` or `(..., 1)`, or dense targets `(..., K)`.
-        logits: Unnormalized log-probabilities `(..., K)`, K ≥ 2.
+        y_pred: `(..., K)`, K ≥ 2: probabilities, whose logarithms are then z, or logits.
+        from_logits: Whether `y_pred` are logits. Default: `False`, as in Keras.
         sample_weight: Weights of the shape of the labels, or of their leading axes.
         mask: Boolean, of the shape of the labels, false where a position does not count.
         ignore_class: A label id, or several, that do not count.
@@ -90,7 +92,7 @@ def fit_vector_scaling(
         >>> import numpy as np
         >>> from ls_keras.calibration.vector_scaling import fit_vector_scaling
         >>> logits = np.array([[0.0, 0.0]] * 8)
-        >>> fit = fit_vector_scaling(np.array([0, 0, 1, 1, 1, 1, 1, 1]), logits)
+        >>> fit = fit_vector_scaling([0, 0, 1, 1, 1, 1, 1, 1], logits, from_logits=True)
         >>> p = np.exp(fit.bias) / np.exp(fit.bias).sum()
         >>> [round(float(v), 4) for v in p]
         [0.25, 0.75]
@@ -101,13 +103,15 @@ def fit_vector_scaling(
     from scipy.optimize import minimize  # heavy: only who fits waits for it
 
     check_num_bins(num_bins)
-    if max_iterations < 1 or not tolerance > 0:
-        raise InputError(
-            "Expected max_iterations ≥ 1 and a tolerance above 0. "
-            f"Received: max_iterations={max_iterations}, tolerance={tolerance}"
-        )
+    as_count(max_iterations, "max_iterations", 1)
+    as_number(tolerance, "tolerance", low=0, above=True)
     examples = read_host_examples(
-        y_true, logits, sample_weight=sample_weight, mask=mask, ignore_class=ignore_class
+        y_true,
+        y_pred,
+        from_logits=from_logits,
+        sample_weight=sample_weight,
+        mask=mask,
+        ignore_class=ignore_class,
     )
     if not len(examples):
         raise InputError(
@@ -150,8 +154,7 @@ def fit_vector_scaling(
         ece_after=float(np.abs(bins[1] - bins[2]).sum() / bins[0].sum()),
         num_examples=len(examples),
         iterations=int(best.nit),
-        # L-BFGS may stop where float64 shows no descent any more, which is an end as well.
-        converged=bool(np.abs(best.jac).max() <= 10 * tolerance),
+        converged=bool(np.abs(best.jac).max() <= tolerance),
     )
 
 

@@ -15,7 +15,7 @@ class WeightedMean(CalibrationMetric):
     examples, the result doesn't depend on how the data are cut into batches, and replicas under
     `tf.distribute` add up. Before the first example that counts, the result is NaN, not a perfect
     score. NaN predictions raise `InputError` in eager use; in a compiled graph they make the
-    result NaN.
+    result NaN, with a warning.
     """
 
     def __init__(self, **arguments):
@@ -32,6 +32,8 @@ class WeightedMean(CalibrationMetric):
         """Adds a batch that has been read."""
         values = ops.cast(self.values(examples), "float32")
         weights = examples.weights
+        if examples.wrong is not None:
+            values = ops.where(examples.wrong, float("nan"), values)
         if weights is None:
             weights = ops.ones_like(values)
         else:
@@ -40,7 +42,24 @@ class WeightedMean(CalibrationMetric):
         self._total.assign(exact_sum.added(self._total, ops.sum(values)))
         self._weight.assign(exact_sum.added(self._weight, ops.sum(weights)))
 
+    def mean(self):
+        """Returns the weighted mean so far, a float32 scalar; NaN before the first example."""
+        return exact_sum.value(self._total) / exact_sum.value(self._weight)
+
     def result(self):
-        """Returns the weighted mean so far, a scalar; NaN before the first example."""
-        mean = exact_sum.value(self._total) / exact_sum.value(self._weight)
-        return ops.cast(mean, self.dtype)
+        """Returns the weighted mean so far, a scalar; NaN before the first example.
+
+        Warns:
+            UserWarning: In eager use, if a compiled step met what it should not have.
+        """
+        self.tell_if_wrong(self._total)
+        return ops.cast(self.mean(), self.dtype)
+
+    def reset_state(self):
+        """Forgets everything.
+
+        Warns:
+            UserWarning: As `result`.
+        """
+        self.tell_if_wrong(self._total)
+        super().reset_state()

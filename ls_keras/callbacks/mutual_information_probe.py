@@ -14,9 +14,26 @@ from keras import ops
 
 from ls_base.errors import InputError
 from ls_base.files import write_bytes, write_json
+from ls_keras.arguments import (
+    as_array,
+    as_choice,
+    as_count,
+    as_counts,
+    as_function,
+    as_path,
+    as_seed,
+    shown,
+)
+from ls_keras.calibration.forward import Forward
+from ls_keras.calibration.heads import Output
 from ls_keras.callbacks.inference import synced
 from ls_keras.information.augmented_logits import augmented_differences, check_draws
-from ls_keras.information.mutual_information import MutualInformation, Scored, mutual_information
+from ls_keras.information.mutual_information import (
+    SCORED,
+    MutualInformation,
+    Scored,
+    mutual_information,
+)
 
 
 class MutualInformationProbe(keras.callbacks.Callback):
@@ -49,6 +66,8 @@ class MutualInformationProbe(keras.callbacks.Callback):
         batch_size: Images at a time.
         seed: Of the augmentations.
         file: Where the history goes after each evaluation, `.csv` or `.json`; `None`: nowhere.
+        output: Of a model with several outputs, the one that gives the logits: its name, its key
+            or its place.
 
     Attributes:
         history: A mapping an evaluation, as `ls_keras.plots.information_curve` draws it: `step`,
@@ -88,26 +107,30 @@ class MutualInformationProbe(keras.callbacks.Callback):
         batch_size: int = 256,
         seed: int = 0,
         file: str | os.PathLike | None = None,
+        output: Output = None,
     ):
         super().__init__()
-        for name, value in (("every", every), ("batch_size", batch_size)):
-            if int(value) != value or value < 1:
-                raise InputError(f"Expected {name} to be an integer ≥ 1. Received: {value}")
+        every, batch_size = as_count(every, "every", 1), as_count(batch_size, "batch_size", 1)
         check_draws(draws)
-        if scored not in ("held_out", "reused"):
-            raise InputError(f'Expected scored to be "held_out" or "reused". Received: {scored!r}')
-        if not callable(augment):
-            raise InputError(
-                f"Expected augment to be a layer or a function. Received: {augment!r:.80}"
-            )
-        if file is not None and Path(file).suffix not in (".csv", ".json"):
-            raise InputError(f"Expected a file .csv or .json. Received: {file}")
+        as_choice(scored, "scored", SCORED)
+        as_function(augment, "augment")
+        seed = as_seed(seed)
+        if file is not None and as_path(file, "file").suffix not in (".csv", ".json"):
+            raise InputError(f"Expected a file .csv or .json. Received: {shown(file)}")
         self.images = two_classes(images, labels, classes)
-        self.classes, self.augment, self.draws, self.every = tuple(classes), augment, draws, every
+        self.classes = as_counts(classes, "classes")
+        self.augment, self.draws, self.every = augment, draws, every
         self.scored, self.batch_size, self.seed = scored, batch_size, seed
         self.file = None if file is None else Path(file)
         self.history: list[dict[str, Any]] = []
         self._step, self._batches = 0, 0
+        self.output = output
+        self._forward: Forward | None = None
+
+    def set_model(self, model):
+        """Takes the model whose logits are read."""
+        super().set_model(model)
+        self._forward = Forward(model, self.output)
 
     def on_train_begin(self, logs=None):
         """Evaluates at the step that training starts from."""
@@ -139,7 +162,7 @@ class MutualInformationProbe(keras.callbacks.Callback):
         """Returns the estimate for the model as it is."""
         with synced(self.model):
             samples = augmented_differences(
-                self.model.predict_on_batch,
+                self._logits,
                 self.images,
                 self.classes,
                 self.augment,
@@ -148,6 +171,9 @@ class MutualInformationProbe(keras.callbacks.Callback):
                 seed=self.seed,
             )
         return mutual_information(samples, scored=self.scored)
+
+    def _logits(self, x):
+        return ops.convert_to_numpy(self._forward(x)[0])  # type: ignore[misc]
 
     def _evaluate(self) -> None:
         if self.history and self.history[-1]["step"] == self._step:
@@ -199,11 +225,12 @@ def two_classes(images, labels, classes: Sequence[int]):
     Raises:
         InputError: If there are not two classes, or fewer than two images.
     """
+    classes = as_counts(classes, "classes")
     if len(classes) != 2 or classes[0] == classes[1]:
-        raise InputError(f"Expected two different classes. Received: {tuple(classes)}")
+        raise InputError(f"Expected two different classes. Received: {classes}")
     if isinstance(images, Mapping):
         raise InputError("Expected one array of images. Received: a mapping")
-    images, labels = np.asarray(images), np.asarray(labels)
+    images, labels = as_array(images, "images"), as_array(labels, "labels")
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.ndim != 1 or images.ndim < 2 or len(images) != len(labels):

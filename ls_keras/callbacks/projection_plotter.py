@@ -5,14 +5,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import keras
-import numpy as np
 
 from ls_base.errors import InputError
+from ls_keras.arguments import as_array, as_count, as_counts, as_names, as_path, as_seed
+from ls_keras.calibration.heads import Output
 from ls_keras.callbacks.inference import synced
 from ls_keras.plots import projection_panels, save_plot
 from ls_keras.representation import Projection, penultimate, template_plane, templates
 from ls_keras.representation.projection import ProjectionSampler
-from ls_keras.targets import IgnoreClass
+from ls_keras.targets import IgnoreClass, ignored_ids
 
 
 class ProjectionPlotter(keras.callbacks.Callback):
@@ -33,6 +34,7 @@ class ProjectionPlotter(keras.callbacks.Callback):
         ignore_class: A label id, or several, that do not count, such as padding.
         batch_size: Rows at a time.
         seed: Of the choice of the examples, the same at each epoch.
+        output: Of a model with several outputs, the one whose head is drawn; see `penultimate`.
 
     Attributes:
         projections: The latest projections by panel.
@@ -66,19 +68,25 @@ class ProjectionPlotter(keras.callbacks.Callback):
         ignore_class: IgnoreClass = None,
         batch_size: int = 256,
         seed: int = 0,
+        output: Output = None,
     ):
         super().__init__()
-        for name, value in (("every", every), ("batch_size", batch_size), ("per_class", per_class)):
-            if int(value) != value or value < 1:
-                raise InputError(f"Expected {name} to be an integer ≥ 1. Received: {value}")
-        if len(set(classes)) != 3:
-            raise InputError(f"Expected three different classes. Received: {tuple(classes)}")
+        every, batch_size = as_count(every, "every", 1), as_count(batch_size, "batch_size", 1)
+        per_class, seed = as_count(per_class, "per_class", 1), as_seed(seed)
+        ignored_ids(ignore_class)
+        classes = as_counts(classes, "classes")
+        if len(classes) != 3 or len(set(classes)) != 3:
+            raise InputError(f"Expected three different classes. Received: {classes}")
+        if class_names is not None:
+            class_names = as_names(class_names, "class_names", max(classes) + 1)
+        directory = as_path(directory, "directory")
         self.panels = {name: _arrays(name, pair) for name, pair in _panels(data).items()}
-        self.classes, self.every, self.directory = tuple(classes), every, Path(directory)
+        self.classes, self.every, self.directory = classes, every, directory
         self.per_class, self.class_names = per_class, class_names
         self.ignore_class, self.batch_size, self.seed = ignore_class, batch_size, seed
         self.projections: dict[str, Projection] = {}
         self.files: list[Path] = []
+        self.output = output
         self._half: keras.Model | None = None
 
     def set_model(self, model):
@@ -98,8 +106,8 @@ class ProjectionPlotter(keras.callbacks.Callback):
     def project(self) -> dict[str, Projection]:
         """Returns the projections by panel, of the model as it is."""
         with synced(self.model):
-            half = self._half = self._half or penultimate(self.model)
-            w = templates(self.model)
+            half = self._half = self._half or penultimate(self.model, output=self.output)
+            w = templates(self.model, output=self.output)
             plane = template_plane(w, self.classes)
             found = {}
             for name, (x, y) in self.panels.items():
@@ -128,8 +136,9 @@ def _arrays(name: str, pair):
             "Expected data (x, y) of arrays, or a mapping of titles to them. "
             f"Received: {type(pair).__name__}" + (f" for {name!r}" if name else "")
         )
-    x, y = keras.tree.map_structure(np.asarray, pair)
-    lengths = {len(a) for a in [*keras.tree.flatten(x), y]}
+    x = keras.tree.map_structure(lambda array: as_array(array, "x"), pair[0])
+    y = as_array(pair[1], "y")
+    lengths = {len(a) if a.ndim else 0 for a in [*keras.tree.flatten(x), y]}
     if len(lengths) != 1:
         raise InputError(f"Expected arrays of one length. Received: lengths {sorted(lengths)}")
     return x, y

@@ -1,12 +1,16 @@
 """Calibration while a model trains: the temperature, and what scaling by it would bring."""
 
 import math
+from collections.abc import Mapping
 
 import keras
 import numpy as np
 
 from ls_base.errors import InputError
-from ls_keras.calibration.binning import check_num_bins
+from ls_keras.arguments import as_count, as_flag, shown
+from ls_keras.calibration.forward import Forward
+from ls_keras.calibration.heads import Output
+from ls_keras.calibration.host_examples import HostExamples, read_host_examples
 from ls_keras.calibration.model_logits import check_repeatable, predicted_batches
 from ls_keras.calibration.reservoir import Reservoir
 from ls_keras.calibration.temperature import (
@@ -16,8 +20,8 @@ from ls_keras.calibration.temperature import (
     fit_examples,
 )
 from ls_keras.calibration.temperature_dataset import sample_size
-from ls_keras.calibration.tempered_sums import HostExamples, read_host_examples, tempered_sums
-from ls_keras.targets import IgnoreClass
+from ls_keras.calibration.tempered_sums import tempered_sums
+from ls_keras.targets import IgnoreClass, ignored_ids
 
 _KEPT_BYTES = 128 << 20
 
@@ -46,7 +50,10 @@ class TemperatureScaling(keras.callbacks.Callback):
         validation_data: `(x, y)` or `(x, y, sample_weight)` arrays, or a data set that can be
             read once an epoch. The same as is passed to `fit` will do.
         every: Fit at the end of each `every`-th epoch, and of the last.
-        from_logits: `False` for a model that emits probabilities.
+        from_logits: Whether the model emits logits. Of probabilities, the default as in Keras, the
+            logarithms are taken.
+        output: Of a model with several outputs, the one to be scaled: its name, its key or its
+            place. Labels and weights may be given for each output, or for this one alone.
         ignore_class: A label id, or several, that do not count, such as padding.
         objective: `"nll"`, or `"ece"`.
         num_bins: Bins of the ECE.
@@ -63,7 +70,8 @@ class TemperatureScaling(keras.callbacks.Callback):
     >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4, name="logits")])
     >>> model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     >>> x, y = np.random.rand(64, 3), np.arange(64) % 4
-    >>> history = model.fit(x, y, callbacks=[TemperatureScaling((x, y))], verbose=0)
+    >>> scaling = TemperatureScaling((x, y), from_logits=True)
+    >>> history = model.fit(x, y, callbacks=[scaling], verbose=0)
     >>> sorted(name for name in history.history if name.startswith("val_"))
     ['val_ece', 'val_ece_scaled', 'val_nll_scaled', 'val_temperature']
     """
@@ -73,7 +81,8 @@ class TemperatureScaling(keras.callbacks.Callback):
         validation_data,
         every: int = 1,
         *,
-        from_logits: bool = True,
+        from_logits: bool = False,
+        output: Output = None,
         ignore_class: IgnoreClass = None,
         objective: Objective = "nll",
         num_bins: int = 15,
@@ -82,14 +91,22 @@ class TemperatureScaling(keras.callbacks.Callback):
     ):
         super().__init__()
         check_options(objective, (1e-2, 1e2), 1e-5, num_bins)
-        check_num_bins(num_bins)
-        for name, value in (("every", every), ("batch_size", batch_size)):
-            if int(value) != value or value < 1:
-                raise InputError(f"Expected {name} to be an integer ≥ 1. Received: {value}")
+        as_flag(from_logits, "from_logits")
+        ignored_ids(ignore_class)
+        every, batch_size = as_count(every, "every", 1), as_count(batch_size, "batch_size", 1)
+        if not isinstance(prefix, str):
+            raise InputError(f"Expected prefix to be a word. Received: {shown(prefix)}")
         self.data = _as_batches(validation_data, batch_size)
         self.every, self.from_logits, self.ignore_class = every, from_logits, ignore_class
         self.objective, self.num_bins, self.prefix = objective, num_bins, prefix
         self.fit: TemperatureFit | None = None  # the latest
+        self.output = output
+        self._forward: Forward | None = None
+
+    def set_model(self, model):
+        """Takes the model whose logits are scaled."""
+        super().set_model(model)
+        self._forward = Forward(model, self.output)
 
     def on_epoch_end(self, epoch, logs=None):
         """Fits and reports, or logs NaN."""
@@ -115,7 +132,7 @@ class TemperatureScaling(keras.callbacks.Callback):
     def _halves(self) -> list[HostExamples]:
         halves: list[Reservoir | None] = [None, None]
         seen = 0
-        predictions = predicted_batches(self.model, self.data, from_logits=self.from_logits)
+        predictions = predicted_batches(self._forward, self.data, from_logits=self.from_logits)
         for y, logits, sample_weight, mask in predictions:
             for half in range(2):
                 rows = slice((seen + half) % 2, None, 2)
@@ -124,6 +141,7 @@ class TemperatureScaling(keras.callbacks.Callback):
                 examples = read_host_examples(
                     y[rows],
                     logits[rows],
+                    from_logits=self.from_logits,
                     sample_weight=None if sample_weight is None else sample_weight[rows],
                     mask=None if mask is None else mask[rows],
                     ignore_class=self.ignore_class,
@@ -145,10 +163,12 @@ class TemperatureScaling(keras.callbacks.Callback):
 
 def _as_batches(data, batch_size: int):
     if not (isinstance(data, tuple) and len(data) in (2, 3)):
-        if not (isinstance(data, keras.utils.PyDataset) or hasattr(data, "__iter__")):
+        if not (isinstance(data, keras.utils.PyDataset) or hasattr(data, "__iter__")) or (
+            isinstance(data, str | bytes | Mapping)
+        ):
             raise InputError(
                 "Expected validation_data to be (x, y), (x, y, sample_weight) or a data set. "
-                f"Received: {type(data).__name__}"
+                f"Received: {shown(data)}"
             )
         check_repeatable(data)
         return data

@@ -1,14 +1,17 @@
 """What every search asks of its arguments. `greedy_search` documents those that all have."""
 
-import operator
+import itertools
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ls_base.errors import InputError
+from ls_keras.arguments import MAX_CLASSES, as_count, as_counts, as_number, as_tensor, shown
 from ls_keras.concrete import concrete
 from ls_keras.decoding.logits import Rules
+
+MAX_TOKENS = 2**28
 
 
 class SearchArguments(NamedTuple):
@@ -33,30 +36,21 @@ def read_arguments(
     max_length: int,
     start_token: int,
     end_token: int,
+    pad_token: int,
     min_length: int,
     forbidden_tokens: Iterable[int],
 ) -> SearchArguments:
     """Returns the arguments that all searches have, or raises an `InputError`."""
     min_length, max_length = check_lengths(min_length, max_length)
+    as_count(pad_token, "pad_token", -(2**31))
     rules = Rules(
-        read_count("end_token", end_token, 0),
+        as_count(end_token, "end_token"),
         min_length,
         read_tokens("forbidden_tokens", forbidden_tokens),
     )
-    return SearchArguments(
-        read_batch_size(batch_size), max_length, read_count("start_token", start_token, 0), rules
-    )
-
-
-def read_count(name: str, value, minimum: int) -> int:
-    """Returns `value` as an integer of at least `minimum`."""
-    try:
-        count = None if isinstance(value, bool) else operator.index(value)
-    except TypeError:
-        count = None
-    if count is None or count < minimum:
-        raise InputError(f"Expected {name} to be an integer ≥ {minimum}. Received: {value!r}")
-    return count
+    batch_size = read_batch_size(batch_size)
+    check_size(batch_size, max_length)
+    return SearchArguments(batch_size, max_length, as_count(start_token, "start_token"), rules)
 
 
 def read_batch_size(value):
@@ -66,22 +60,20 @@ def read_batch_size(value):
         if known is None:
             return value
         value = known.item() if known.size == 1 else known
-    return read_count("batch_size", value, 1)
+    return as_count(value, "batch_size", 1)
 
 
 def read_tokens(name: str, tokens) -> tuple[int, ...]:
     """Returns token ids as a sorted tuple of integers ≥ 0."""
-    try:
-        ids = tuple(tokens)
-    except TypeError:
-        raise InputError(f"Expected {name} to be token ids. Received: {tokens!r}") from None
-    return tuple(sorted({read_count(name, token, 0) for token in ids}))
+    if isinstance(tokens, Iterable) and not hasattr(tokens, "__len__"):  # a generator
+        tokens = tuple(itertools.islice(tokens, MAX_CLASSES))
+    return tuple(sorted(set(as_counts(tokens, name))))
 
 
 def check_lengths(min_length, max_length) -> tuple[int, int]:
     """Returns both as integers with 0 ≤ `min_length` ≤ `max_length` and `max_length` ≥ 1."""
-    max_length = read_count("max_length", max_length, 1)
-    min_length = read_count("min_length", min_length, 0)
+    max_length = as_count(max_length, "max_length", 1)
+    min_length = as_count(min_length, "min_length")
     if min_length > max_length:
         raise InputError(
             f"Expected min_length ≤ max_length={max_length}. Received: min_length={min_length}"
@@ -91,14 +83,22 @@ def check_lengths(min_length, max_length) -> tuple[int, int]:
 
 def read_scalar(name: str, value, *, positive: bool):
     """Returns `value`, whose range is checked unless it is a tensor in a graph."""
-    try:
-        known = concrete(value)
-        number = None if known is None else float(known.item())
-    except (TypeError, ValueError):
-        number = float("nan")
-    if number is not None and not (
-        np.isfinite(number) and (number > 0 if positive else number >= 0)
-    ):
+    if not hasattr(value, "shape"):
+        return as_number(value, name, low=0, above=positive)
+    known = concrete(as_tensor(value, name))
+    if known is None:
+        return value
+    number = float(known.item()) if known.size == 1 else float("nan")
+    if not (np.isfinite(number) and (number > 0 if positive else number >= 0)):
         sign = "> 0" if positive else "≥ 0"
-        raise InputError(f"Expected {name} to be a finite number {sign}. Received: {value!r}")
+        raise InputError(f"Expected {name} to be a finite number {sign}. Received: {shown(value)}")
     return value
+
+
+def check_size(batch_size, max_length: int, beams: int = 1) -> None:
+    """Raises unless the tokens of all hypotheses fit into 1 GiB."""
+    if isinstance(batch_size, int) and batch_size * beams * max_length > MAX_TOKENS:
+        raise InputError(
+            f"Expected batch_size × beams × max_length to be at most {MAX_TOKENS:,}. "
+            f"Received: {batch_size} × {beams} × {max_length}"
+        )

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 from keras import ops
 
 from ls_base.errors import InputError
-from ls_keras.decoding.arguments import read_arguments, read_count, read_scalar
+from ls_keras.arguments import as_choice, as_count, as_function, shown
+from ls_keras.decoding.arguments import check_size, read_arguments, read_scalar
 from ls_keras.decoding.hypotheses import Hypotheses, check_failed
 from ls_keras.decoding.length_penalty import LengthPenalty, Scorer
 from ls_keras.decoding.logits import Rules, read_logits
@@ -113,18 +114,23 @@ def beam_search(
         Huang, Zhao and Ma 2017, *When to Finish? Optimal Beam Search for Neural Text
         Generation* (arXiv 1809.00069), on stopping by bounds.
     """
+    as_function(step, "step")
     batch_size, max_length, start_token, rules = read_arguments(
         batch_size=batch_size,
         max_length=max_length,
         start_token=start_token,
         end_token=end_token,
+        pad_token=pad_token,
         min_length=min_length,
         forbidden_tokens=forbidden_tokens,
     )
-    scorer = scorer or LengthPenalty(length_penalty)
+    scorer = LengthPenalty(length_penalty) if scorer is None else scorer
+    if not (hasattr(scorer, "score") and hasattr(scorer, "bound")):
+        raise InputError(f"Expected scorer to be a Scorer. Received: {shown(scorer)}")
     settings = _read_settings(
         beam_size, max_length, num_return, stop, unfinished, rules, scorer, temperature
     )
+    check_size(batch_size, max_length, settings.beam_size)
     order = BeamOrder(settings.beam_size)
     beams = (batch_size, settings.beam_size)
     kept = (batch_size, settings.num_return)
@@ -188,8 +194,8 @@ class _Search(NamedTuple):
 def _read_settings(
     beam_size, max_length, num_return, stop, unfinished, rules, scorer, temperature
 ) -> _Settings:
-    beam_size = read_count("beam_size", beam_size, 1)
-    num_return = read_count("num_return", num_return, 1)
+    beam_size = as_count(beam_size, "beam_size", 1)
+    num_return = as_count(num_return, "num_return", 1)
     if num_return > beam_size:
         raise InputError(
             f"Expected num_return ≤ beam_size={beam_size}. Received: num_return={num_return}"
@@ -198,8 +204,7 @@ def _read_settings(
         ("stop", stop, ("bound", "first")),
         ("unfinished", unfinished, ("fallback", "compete")),
     ):
-        if value not in names:
-            raise InputError(f"Expected {name} to be one of {names}. Received: {value!r}")
+        as_choice(value, name, names)
     temperature = read_scalar("temperature", temperature, positive=True)
     if isinstance(temperature, int | float) and temperature == 1:
         temperature = None  # saves a pass over rows × vocabulary

@@ -6,6 +6,9 @@ from collections.abc import Callable, Sequence
 import keras
 from keras import ops
 
+from ls_base.errors import InputError
+from ls_keras.arguments import as_flag, as_function, shown
+
 
 def compiled(function: Callable, *, variables: Sequence = (), jit_compile: bool = False):
     """Compiles a function of tensors, on the backend that Keras uses.
@@ -37,6 +40,12 @@ def compiled(function: Callable, *, variables: Sequence = (), jit_compile: bool 
         >>> float(double(3.0))
         15.0
     """
+    as_function(function, "function")
+    as_flag(jit_compile, "jit_compile")
+    if not isinstance(variables, Sequence) or not all(
+        isinstance(variable, keras.Variable) for variable in variables
+    ):
+        raise InputError(f"Expected variables to be Keras variables. Received: {shown(variables)}")
     run = _RUNNERS[keras.config.backend()](function, list(variables), jit_compile)
 
     @functools.wraps(function)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 
 from keras import ops
 
+from ls_keras.arguments import as_function
 from ls_keras.decoding.arguments import read_arguments
 from ls_keras.decoding.hypotheses import Hypotheses, check_failed
 from ls_keras.decoding.logits import read_logits
@@ -37,11 +38,11 @@ def greedy_search(
             has ended, its row is fed the end token and what comes of it is not used.
         initial_state: Any pytree of tensors whose leading axis is the batch.
         batch_size: Number of samples: an integer, or a scalar tensor in an uncompiled TensorFlow
-            graph.
+            graph. Times `max_length` (and beams) at most 2^28.
         max_length: Most tokens in a hypothesis, the end token counted.
         start_token: Id fed at position 0; it is not part of the result, nor of its length.
         end_token: Id that ends a hypothesis.
-        pad_token: What fills `tokens` after the end; any integer.
+        pad_token: What fills `tokens` after the end; any integer of 32 bits.
         min_length: Fewest tokens in a hypothesis, the end token counted.
         forbidden_tokens: Ids that never come. The others keep their probabilities.
 
@@ -70,11 +71,13 @@ def greedy_search(
         >>> int(found.lengths[0]), round(float(ops.exp(found.scores[0])), 3)  # .8 × .6
         (2, 0.48)
     """
+    as_function(step, "step")
     batch_size, max_length, start_token, rules = read_arguments(
         batch_size=batch_size,
         max_length=max_length,
         start_token=start_token,
         end_token=end_token,
+        pad_token=pad_token,
         min_length=min_length,
         forbidden_tokens=forbidden_tokens,
     )

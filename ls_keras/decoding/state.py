@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from ls_base.errors import InputError
+from ls_keras.arguments import as_tensor
 from ls_keras.decoding.rows import take_rows
 
 
@@ -94,7 +95,7 @@ def _version(leaf) -> int | None:
 def _read_leaf(leaf, path: str, batch_size):
     if leaf is None:
         raise InputError(f"Expected tensors in the initial state. Received: None at {path}")
-    leaf = ops.convert_to_tensor(leaf)
+    leaf = as_tensor(leaf, f"the initial state at {path}")
     shape = tuple(leaf.shape)
     known = isinstance(batch_size, int) and shape and shape[0] is not None
     if not shape or (known and shape[0] != batch_size):

@@ -8,9 +8,11 @@ from keras import ops
 
 from ls_base.errors import InputError
 from ls_keras import keras_internals
+from ls_keras.arguments import as_flag, shown
 from ls_keras.distillation.loss import Objective, losses_and_valid
 from ls_keras.losses import identifiers as smoothings
-from ls_keras.targets import IgnoreClass
+from ls_keras.model_output import OTHER, SOFTMAX, UNKNOWN, model_output
+from ls_keras.targets import IgnoreClass, plain_ignore_class
 
 TEACHER_LOGITS = "teacher_logits"
 # How layers are called that change images at random in training.
@@ -44,6 +46,9 @@ class Distiller(keras.Model):
         loss: `"cross-entropy"` or `"squared-logits"`. Default: `"cross-entropy"`.
         scale_by_temperature: Whether to multiply the teacher's term by T · T_s. Default: `False`.
         ignore_class: A label id, or several, whose positions do not count. Default: `None`.
+        from_logits: Whether student and teacher emit logits, where their graphs of layers don't
+            tell: subclasses of `Model`, layers of one's own, a `Lambda`. Default: `False`, as in
+            Keras; such models are refused then, as those are whose graph shows a softmax.
         teacher_view: The name of a layer of the student, such as its augmentation, whose output
             the teacher gets in training: both see the same random view. It takes the place of the
             teacher's input where there is one input; of several, that of the output of the
@@ -53,8 +58,8 @@ class Distiller(keras.Model):
 
     Raises:
         InputError: If an option is out of range, if student and teacher share weights or differ in
-            classes, if one ends in a softmax, if `teacher_view` is no layer of the student or,
-            without a teacher, if the student augments its inputs at random.
+            classes, if one ends in a softmax or may do so, if `teacher_view` is no layer of the
+            student or, without a teacher, if the student augments its inputs at random.
 
     Example:
     ```python
@@ -64,7 +69,7 @@ class Distiller(keras.Model):
     ...     keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)]) for _ in range(2)
     ... )
     >>> distiller = ls_keras.Distiller(student, teacher, beta=0.9, teacher_temperature=2.0)
-    >>> distiller.compile("sgd", metrics=[ls_keras.Accuracy()])
+    >>> distiller.compile("sgd", metrics=[ls_keras.Accuracy(from_logits=True)])
     >>> history = distiller.fit(np.ones((8, 4)), np.zeros(8, "int32"), verbose=0)
     >>> sorted(history.history)
     ['accuracy', 'loss']
@@ -89,6 +94,7 @@ class Distiller(keras.Model):
         loss: str = "cross-entropy",
         scale_by_temperature: bool = False,
         ignore_class: IgnoreClass = None,
+        from_logits: bool = False,
         teacher_view: str | None = None,
         reduction: str | None = "sum_over_batch_size",
         name: str = "distiller",
@@ -106,12 +112,13 @@ class Distiller(keras.Model):
             scale_by_temperature=scale_by_temperature,
             ignore_class=ignore_class,
         )
-        _check_logits(student, "student")
+        self.from_logits = as_flag(from_logits, "from_logits")
+        _check_logits(student, "student", self.from_logits)
         if teacher is None:
             _check_no_augmentation(student)
         else:
-            _check_logits(teacher, "teacher")
             _check_pair(student, teacher)
+            _check_logits(teacher, "teacher", self.from_logits)
             teacher.trainable = False
         self.student = student
         self.teacher: Any = teacher
@@ -138,6 +145,13 @@ class Distiller(keras.Model):
                 f"it is. Received: loss={loss!r}"
             )
         super().compile(optimizer=optimizer, loss=None, **kwargs)
+
+    def compile_from_config(self, config: dict):
+        """Compiles as `compile` was called before saving; see `keras.Model.compile_from_config`."""
+        # Keras's own does nothing where compile is overridden.
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        if self.built:
+            self.optimizer.build(self.trainable_variables)
 
     def call(self, inputs, training=False):
         """Returns the student's logits; in training the teacher's as well, of the same view."""
@@ -166,11 +180,7 @@ class Distiller(keras.Model):
             if z_teacher is None:
                 z_teacher = self.teacher(inputs, training=False)
         mask = keras_internals.mask_of(z)
-        losses, valid = losses_and_valid(y, z, z_teacher, self.objective, mask)
-        if sample_weight is not None:
-            sample_weight = ops.convert_to_tensor(sample_weight, dtype=losses.dtype)
-            while len(sample_weight.shape) < len(losses.shape):
-                sample_weight = ops.expand_dims(sample_weight, axis=-1)
+        losses, valid = losses_and_valid(y, z, z_teacher, self.objective, mask, sample_weight)
         if mask is not None and valid is not None:
             mask = ops.logical_and(mask, valid)
         total = keras_internals.reduced(
@@ -203,7 +213,7 @@ class Distiller(keras.Model):
     def get_config(self) -> dict:
         """Returns the arguments of the constructor, as JSON holds them."""
         objective = vars(self.objective)
-        ids = self.objective.ignore_class
+        ids = plain_ignore_class(self.objective.ignore_class)
         return {
             "name": self.name,
             "dtype": keras.saving.serialize_keras_object(self.dtype_policy),
@@ -211,7 +221,8 @@ class Distiller(keras.Model):
             "teacher": keras.saving.serialize_keras_object(self.teacher),
             **objective,
             "smoothing": smoothings.serialize(self.objective.smoothing),
-            "ignore_class": ids if ids is None or isinstance(ids, int) else list(ids),
+            "ignore_class": list(ids) if isinstance(ids, tuple) else ids,
+            "from_logits": self.from_logits,
             "teacher_view": self.teacher_view,
             "reduction": self.reduction,
         }
@@ -243,25 +254,27 @@ def _student_logits(y_pred):
     return y_pred["logits"] if isinstance(y_pred, Mapping) else y_pred
 
 
-def _check_logits(model: keras.Model, role: str) -> None:
-    """Refuses a model whose last layer can be seen to make probabilities."""
-    outputs = getattr(model, "outputs", None)
-    if not outputs:
-        return
-    layer = keras_internals.call_that_made(outputs[0]).layer
-    activation = getattr(layer, "activation", None)
-    linear = activation is None or activation is keras.activations.linear
-    if len(outputs) > 1 or isinstance(layer, keras.layers.Softmax) or not linear:
-        received = f"{len(outputs)} outputs, the first of layer {layer.name!r}"
-        if not linear:
-            received += f" with activation {getattr(activation, '__name__', activation)!r}"
+def _check_logits(model: keras.Model, role: str, from_logits: bool) -> None:
+    """Refuses a model that can be seen to make probabilities, or to make no one knows what."""
+    if not isinstance(model, keras.Model):
+        raise InputError(f"Expected a {role} that is a keras.Model. Received: {shown(model)}")
+    number, found = len(getattr(model, "outputs", None) or [None]), model_output(model)
+    if number > 1 or found.kind in (SOFTMAX, OTHER):
+        received = f"{number} outputs, the first" if number > 1 else "an output"
         raise InputError(
             f"Expected a {role} with one output, logits: no softmax at its end. "
-            f"Received: {model.name!r} with {received}"
+            f"Received: {model.name!r} with {received} of {found.made_by}"
+        )
+    if found.kind == UNKNOWN and not from_logits:
+        raise InputError(
+            f"Expected a {role} whose layers show that it emits logits, or from_logits=True, which "
+            f"says so. Received: {model.name!r} with an output of {found.made_by}"
         )
 
 
 def _check_pair(student: keras.Model, teacher: keras.Model) -> None:
+    if not isinstance(teacher, keras.Model):
+        raise InputError(f"Expected a teacher that is a keras.Model. Received: {shown(teacher)}")
     if not teacher.built:
         raise InputError(
             "Expected a built teacher, with the weights it was trained to. "
@@ -293,10 +306,11 @@ def _check_no_augmentation(student: keras.Model) -> None:
 def _viewing(student: keras.Model, teacher: keras.Model | None, name: str) -> keras.Model:
     """Returns the student with the output of the layer `name` before its logits."""
     layers = {layer.name: layer for layer in student.layers}
-    if teacher is None or name not in layers or not getattr(student, "inputs", None):
+    known = isinstance(name, str) and name in layers
+    if teacher is None or not known or not getattr(student, "inputs", None):
         raise InputError(
             "Expected teacher_view to be a layer of a functional student, and a teacher. "
-            f"Received: {name!r} with student {student.name!r}, of layers {', '.join(layers)}"
+            f"Received: {shown(name)} with student {student.name!r}, of layers {', '.join(layers)}"
         )
     return keras.Model(student.inputs, [layers[name].output, student.outputs[0]], name="viewing")
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ls_base.errors import InputError
+from ls_keras.arguments import as_array
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,11 +48,11 @@ class ArrayExamples:
 
     def __init__(self, inputs: Any, labels: Any):
         self.inputs = (
-            {name: np.asarray(value) for name, value in inputs.items()}
+            {name: as_array(value, f"inputs[{name!r}]") for name, value in inputs.items()}
             if isinstance(inputs, Mapping)
-            else np.asarray(inputs)
+            else as_array(inputs, "inputs")
         )
-        self.labels = np.asarray(labels)
+        self.labels = as_array(labels, "labels")
         arrays = [*self.inputs.values()] if isinstance(self.inputs, dict) else [self.inputs]
         lengths = {len(array) if array.ndim else 0 for array in (*arrays, self.labels)}
         if len(lengths) != 1 or not len(self.labels):

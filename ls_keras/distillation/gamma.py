@@ -9,19 +9,21 @@ from collections.abc import Sequence
 import numpy as np
 
 from ls_base.errors import InputError
+from ls_keras.arguments import as_array, as_flag
+from ls_keras.calibration.forward import Forward
+from ls_keras.calibration.heads import Output
+from ls_keras.calibration.host_examples import blocks, read_host_examples, read_rows
 from ls_keras.calibration.model_logits import predicted_batches
-from ls_keras.calibration.tempered_sums import to_host
 from ls_keras.distillation.loss import check_temperature
-from ls_keras.targets import IgnoreClass, position_weights, read_targets
-
-_BLOCK = 1 << 18  # elements: two blocks of float64 are 4 MiB
+from ls_keras.targets import IgnoreClass, ignored_ids
 
 
 def equivalent_smoothing(
     y_true,
-    teacher_logits,
+    y_pred,
     temperature: float | Sequence[float] = 1.0,
     *,
+    from_logits: bool = False,
     sample_weight=None,
     mask=None,
     ignore_class: IgnoreClass = None,
@@ -34,8 +36,11 @@ def equivalent_smoothing(
 
     Args:
         y_true: Integers `(...)` or `(..., 1)`, or dense targets `(..., K)` that sum to 1.
-        teacher_logits: `(..., K)`, or log-probabilities; classes may have −inf.
+        y_pred: The teacher's predictions `(..., K)`: probabilities, whose logarithms are then z^t,
+            or logits, of which classes may have −inf.
         temperature: T > 0, or several. Default: 1.
+        from_logits: Whether `y_pred` are logits; log-probabilities are. Default: `False`, as in
+            Keras.
         sample_weight: `(...)`, or of its leading axes. Default: all the same.
         mask: Boolean `(...)`. Default: all count.
         ignore_class: A label id, or several, whose positions do not count. Default: `None`.
@@ -45,16 +50,15 @@ def equivalent_smoothing(
 
     Raises:
         InputError: If a temperature is not above 0, if the shapes don't belong together, if logits
-            that count hold NaN or +inf, or if no position counts.
+            that count hold NaN or +inf, if probabilities are none, or if no position counts.
 
     Example:
     ```python
-    >>> import numpy as np
     >>> import ls_keras
     >>> smoothed = ls_keras.smooth_labels([0, 2], alpha=0.3, num_classes=3)
-    >>> round(ls_keras.equivalent_smoothing([0, 2], np.log(smoothed)), 6)
+    >>> round(ls_keras.equivalent_smoothing([0, 2], smoothed), 6)
     0.3
-    >>> ls_keras.equivalent_smoothing([0], [[4.0, 0.0]], temperature=[1, 4]).round(3)
+    >>> ls_keras.equivalent_smoothing([0], [[4.0, 0.0]], [1, 4], from_logits=True).round(3)
     array([0.036, 0.538])
 
     ```
@@ -62,8 +66,8 @@ def equivalent_smoothing(
     References:
         [Müller et al., 2019](https://arxiv.org/abs/1906.02629), section 4.
     """
-    total = EquivalentSmoothing(temperature, ignore_class=ignore_class)
-    total.update(y_true, teacher_logits, sample_weight=sample_weight, mask=mask)
+    total = EquivalentSmoothing(temperature, from_logits=from_logits, ignore_class=ignore_class)
+    total.update(y_true, y_pred, sample_weight=sample_weight, mask=mask)
     return total.result()
 
 
@@ -72,16 +76,20 @@ def equivalent_smoothing_dataset(
     dataset,
     temperature: float | Sequence[float] = 1.0,
     *,
+    from_logits: bool = False,
+    output: Output = None,
     ignore_class: IgnoreClass = None,
 ):
     """Computes `equivalent_smoothing` over a data set, holding one batch of logits at a time.
 
     Args:
-        teacher: A `keras.Model` that emits logits, or a function `x → logits`. Runs in inference
-            mode.
+        teacher: A `keras.Model`, or a function of x. Runs in inference mode.
         dataset: Batches `(x, y)` or `(x, y, sample_weight)`: a `tf.data.Dataset`, a `PyDataset`,
             or an iterable.
         temperature: T > 0, or several. Default: 1.
+        from_logits: Whether the teacher emits logits. Default: `False`, as in Keras.
+        output: Of a model with several outputs, the one to be read: its name, its key or its
+            place. Labels and weights may be given for each output, or for this one alone.
         ignore_class: See `equivalent_smoothing`.
 
     Returns:
@@ -95,14 +103,19 @@ def equivalent_smoothing_dataset(
     >>> import numpy as np
     >>> import ls_keras
     >>> batches = [(np.array([[4.0, 0.0]]), [0]), (np.array([[0.0, 4.0]]), [1])]
-    >>> round(ls_keras.distillation.equivalent_smoothing_dataset(lambda x: x, batches), 4)
+    >>> found = ls_keras.distillation.equivalent_smoothing_dataset(
+    ...     lambda x: x, batches, from_logits=True
+    ... )
+    >>> round(found, 4)
     0.036
 
     ```
     """
-    total = EquivalentSmoothing(temperature, ignore_class=ignore_class)
-    for y, logits, sample_weight, mask in predicted_batches(teacher, dataset):
-        total.update(y, logits, sample_weight=sample_weight, mask=mask)
+    total = EquivalentSmoothing(temperature, from_logits=from_logits, ignore_class=ignore_class)
+    for y, y_pred, sample_weight, mask in predicted_batches(
+        Forward(teacher, output), dataset, from_logits=from_logits
+    ):
+        total.update(y, y_pred, sample_weight=sample_weight, mask=mask)
     return total.result()
 
 
@@ -111,12 +124,13 @@ class EquivalentSmoothing:
 
     Args:
         temperature: T > 0, or several. Default: 1.
+        from_logits: Whether predictions are logits. Default: `False`, as in Keras.
         ignore_class: See `equivalent_smoothing`.
 
     Example:
     ```python
     >>> from ls_keras.distillation import EquivalentSmoothing
-    >>> gamma = EquivalentSmoothing()
+    >>> gamma = EquivalentSmoothing(from_logits=True)
     >>> gamma.update([0], [[4.0, 0.0]])
     >>> gamma.update([1], [[4.0, 0.0]])
     >>> gamma.result()
@@ -126,39 +140,44 @@ class EquivalentSmoothing:
     """
 
     def __init__(
-        self, temperature: float | Sequence[float] = 1.0, *, ignore_class: IgnoreClass = None
+        self,
+        temperature: float | Sequence[float] = 1.0,
+        *,
+        from_logits: bool = False,
+        ignore_class: IgnoreClass = None,
     ):
-        self.several = np.ndim(temperature) > 0
-        values = list(np.asarray(temperature).ravel().tolist()) if self.several else [temperature]
-        if not values:
+        values = as_array(temperature, "temperature")
+        self.several = values.ndim > 0
+        if not values.size:
             raise InputError("Expected at least one temperature. Received: none")
-        self.temperatures = [check_temperature(value, "temperature") for value in values]
+        self.temperatures = [check_temperature(v, "temperature") for v in values.ravel().tolist()]
+        self.from_logits = as_flag(from_logits, "from_logits")
+        ignored_ids(ignore_class)
         self.ignore_class = ignore_class
-        self._sum = np.zeros(len(values))
+        self._sum = np.zeros(len(self.temperatures))
         self._weight = 0.0
 
-    def update(self, y_true, teacher_logits, *, sample_weight=None, mask=None) -> None:
+    def update(self, y_true, y_pred, *, sample_weight=None, mask=None) -> None:
         """Adds a batch; the arguments are those of `equivalent_smoothing`."""
-        logits = to_host(teacher_logits)
-        targets = read_targets(y_true, logits, ignore_class=self.ignore_class)
-        weights = position_weights(
-            np.ones(logits.shape[:-1], np.float32),
-            valid=targets.valid,
-            mask=mask,
+        examples = read_host_examples(
+            y_true,
+            y_pred,
+            from_logits=self.from_logits,
             sample_weight=sample_weight,
+            mask=mask,
+            ignore_class=self.ignore_class,
+            label_may_be_forbidden=True,
         )
-        num_classes = logits.shape[-1]
-        logits = logits.reshape(-1, num_classes)
-        y = to_host(targets.dense if targets.labels is None else targets.labels)
-        y = y.reshape(logits.shape if targets.labels is None else -1)
-        w = np.ones(len(logits)) if weights is None else to_host(weights).reshape(-1)
-        rows = np.flatnonzero(w)
-        self._weight += float(w[rows].astype(np.float64).sum())
-        size = max(1, _BLOCK // num_classes)
-        for start in range(0, len(rows), size):
-            at = rows[start : start + size]
-            off_target = self._off_target(y[at], logits[at].astype(np.float64))  # B × rows
-            self._sum += off_target @ w[at].astype(np.float64) * num_classes / (num_classes - 1)
+        num_classes = examples.logits.shape[1]
+        self._weight += float(examples.weights.sum())
+        for at in blocks(0, len(examples), num_classes):
+            logits = read_rows(examples.logits, examples.rows, at).astype(np.float64)
+            if examples.labels is not None:
+                y = examples.labels[at]
+            else:
+                y = read_rows(examples.dense, examples.rows, at)
+            off_target = self._off_target(y, logits)  # B × rows
+            self._sum += off_target @ examples.weights[at] * num_classes / (num_classes - 1)
 
     def result(self):
         """Returns γ: a float, or a float64 array for several temperatures.
@@ -173,13 +192,7 @@ class EquivalentSmoothing:
 
     def _off_target(self, y: np.ndarray, logits: np.ndarray) -> np.ndarray:
         """Returns Σ_k (1 − y_k) p_k(T), temperatures × rows."""
-        top = logits.max(-1, keepdims=True)
-        if not np.isfinite(top).all():
-            raise InputError(
-                "Expected logits without NaN or +inf, and a finite one in every example. "
-                f"Received: a largest logit of {top[~np.isfinite(top)][0]}"
-            )
-        d = logits - top
+        d = logits - logits.max(-1, keepdims=True)
         found = []
         for temperature in self.temperatures:
             e = np.exp(d / temperature)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ls_base.errors import InputError
+from ls_keras.arguments import as_choice, as_count, as_function, shown
 
 LOGITS_FILE = "logits.npy"
 CLASSES_FILE, REST_FILE = "classes.npy", "rest.npy"  # of the k largest
@@ -72,6 +73,27 @@ class LogitsWriter:
 
     def _map(self, name: str, dtype: np.dtype, shape: tuple[int, ...]) -> np.memmap:
         return np.lib.format.open_memmap(self.folder / name, "w+", dtype, shape)
+
+
+def check_options(teacher, top_k, dtype, teacher_id, progress) -> None:
+    """Raises an `InputError` unless the options of `TeacherLogits.compute` are what they should be.
+
+    Args:
+        teacher: See `TeacherLogits.compute`, as the others.
+        top_k: See there.
+        dtype: See there.
+        teacher_id: See there.
+        progress: See there.
+    """
+    if not hasattr(teacher, "predict_on_batch"):
+        raise InputError(f"Expected a teacher that is a model. Received: {shown(teacher)}")
+    if top_k is not None:
+        as_count(top_k, "top_k")  # the writer, who knows K, asks for more
+    as_choice(dtype, "dtype", ("float16", "float32"))
+    if not isinstance(teacher_id, str | None):
+        raise InputError(f"Expected teacher_id to be a word. Received: {shown(teacher_id)}")
+    if progress is not None:
+        as_function(progress, "progress")
 
 
 def run_teacher(

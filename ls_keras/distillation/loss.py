@@ -1,20 +1,20 @@
 """The loss of a student that learns from labels and from a teacher's logits."""
 
 import dataclasses
-import math
-import numbers
 
 import keras
 import numpy as np
 from keras import ops
 
 from ls_base.errors import InputError
+from ls_keras.arguments import as_choice, as_flag, as_number, as_tensor
 from ls_keras.losses import Smoothing
 from ls_keras.losses import identifiers as smoothings
 from ls_keras.losses.closed_form import Mixture, dense_cross_entropy
 from ls_keras.losses.conventions import check_fraction
 from ls_keras.losses.cross_entropy import losses_and_valid as label_losses_and_valid
-from ls_keras.targets import IgnoreClass, ignored_ids, read_targets
+from ls_keras.model_output import recovered_logits
+from ls_keras.targets import IgnoreClass, ignored_ids, poisoned, read_targets
 
 LOSSES = ("cross-entropy", "squared-logits")
 
@@ -116,10 +116,8 @@ class Objective:
         check_temperature(self.teacher_temperature, "teacher_temperature")
         check_temperature(self.student_temperature, "student_temperature")
         ignored_ids(self.ignore_class)
-        if self.loss not in LOSSES:
-            raise InputError(
-                f"Expected loss to be one of {', '.join(LOSSES)}. Received: {self.loss!r}"
-            )
+        as_choice(self.loss, "loss", LOSSES)
+        as_flag(self.scale_by_temperature, "scale_by_temperature")
         temperatures = (self.teacher_temperature, self.student_temperature)
         if self.loss == "squared-logits" and (temperatures != (1, 1) or self.scale_by_temperature):
             raise InputError(
@@ -139,13 +137,12 @@ def check_temperature(value, name: str) -> float:
     Raises:
         InputError: If `value` is no finite number above 0.
     """
-    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not is_number or not 0 < float(value) < math.inf:
-        raise InputError(f"Expected {name} to be a finite number above 0. Received: {value!r}")
-    return float(value)
+    return as_number(value, name, low=0, above=True)
 
 
-def losses_and_valid(y_true, student_logits, teacher_logits, objective: Objective, mask=None):
+def losses_and_valid(
+    y_true, student_logits, teacher_logits, objective: Objective, mask=None, sample_weight=None
+):
     """Returns the losses `(...)` and which of them count, for the `Distiller`.
 
     Args:
@@ -154,13 +151,16 @@ def losses_and_valid(y_true, student_logits, teacher_logits, objective: Objectiv
         teacher_logits: See `distillation_loss`.
         objective: The options.
         mask: Boolean tensor `(...)` or `None`; see `ls_keras.losses.cross_entropy`.
+        sample_weight: Tensor of the shape of the losses, or of its leading axes, or `None`; see
+            there.
 
     Returns:
         Losses, and a Boolean tensor `(...)` or `None`.
     """
-    z = ops.convert_to_tensor(student_logits)
+    z, _ = recovered_logits(as_tensor(student_logits, "student_logits"), True)
     z = ops.cast(z, keras.backend.result_type(z.dtype, "float32"))
-    z_teacher = ops.stop_gradient(ops.cast(ops.convert_to_tensor(teacher_logits), z.dtype))
+    z_teacher = as_tensor(teacher_logits, "teacher_logits")
+    z_teacher = ops.stop_gradient(ops.cast(z_teacher, z.dtype))
     _check_shapes(tuple(z.shape), tuple(z_teacher.shape))
     beta = objective.beta
     losses, valid = 0.0, None
@@ -171,7 +171,9 @@ def losses_and_valid(y_true, student_logits, teacher_logits, objective: Objectiv
                 f"Received: y_true=None, beta={beta}, ignore_class={objective.ignore_class}"
             )
     elif beta == 1:
-        valid = read_targets(y_true, z, ignore_class=objective.ignore_class).valid
+        targets = read_targets(y_true, z, ignore_class=objective.ignore_class)
+        valid = targets.valid
+        losses = poisoned(ops.zeros_like(z[..., 0]), targets)
     else:
         from_labels, valid = label_losses_and_valid(
             y_true,
@@ -182,6 +184,7 @@ def losses_and_valid(y_true, student_logits, teacher_logits, objective: Objectiv
             ignore_class=objective.ignore_class,
             axis=-1,
             mask=mask,
+            sample_weight=sample_weight,
         )
         losses = (1 - beta) * from_labels
     if beta:
@@ -200,13 +203,15 @@ def _teacher_losses(z, z_teacher, objective: Objective):
         masked = ops.logical_and(ops.equal(z, -np.inf), ops.equal(z_teacher, -np.inf))
         difference = ops.where(masked, 0.0, z) - ops.where(masked, 0.0, z_teacher)
         return 0.5 * ops.sum(ops.square(difference), axis=-1)
-    targets = ops.softmax(z_teacher / objective.teacher_temperature, axis=-1)
-    no_smoothing = Mixture(None, None, 0.0, None)
-    losses = dense_cross_entropy(
-        z / objective.student_temperature, targets, no_smoothing, normalize=True
+    # Floats: an integer beyond int64 is no number to JAX and PyTorch.
+    teacher_t, student_t = (
+        float(t) for t in (objective.teacher_temperature, objective.student_temperature)
     )
+    targets = ops.softmax(z_teacher / teacher_t, axis=-1)
+    no_smoothing = Mixture(None, None, 0.0, None)
+    losses = dense_cross_entropy(z / student_t, targets, no_smoothing, normalize=True)
     if objective.scale_by_temperature:
-        losses = losses * (objective.teacher_temperature * objective.student_temperature)
+        losses = losses * (teacher_t * student_t)
     return losses
 
 

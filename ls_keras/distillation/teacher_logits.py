@@ -14,6 +14,7 @@ from ls_base.errors import InputError
 from ls_base.files import new_folder, write_json, writing
 from ls_base.reading import is_regular, open_regular
 from ls_base.records import Count, Record, read_record
+from ls_keras.arguments import as_array, as_count, as_path, shown
 from ls_keras.distillation.fingerprint import (
     ArrayExamples,
     DataFingerprint,
@@ -26,6 +27,7 @@ from ls_keras.distillation.logits_writer import (
     LOGITS_FILE,
     REST_FILE,
     LogitsWriter,
+    check_options,
     run_teacher,
 )
 
@@ -124,6 +126,9 @@ class TeacherLogits:
             FileError: If the folder can't be written.
         """
         arrays = _as_arrays(examples)
+        batch_size = as_count(batch_size, "batch_size", 1)
+        if ignore_class is not None:
+            as_count(ignore_class, "ignore_class", -(2**31))
         return cls.compute_batches(
             directory,
             teacher,
@@ -168,11 +173,10 @@ class TeacherLogits:
             InputError: As `compute`.
             FileError: As `compute`.
         """
-        path = Path(directory)
+        path = as_path(directory, "directory")
+        check_options(teacher, top_k, dtype, teacher_id, progress)
         if path.exists():
             raise InputError(f"Expected a new folder for the teacher's logits. Received: {path}")
-        if dtype not in ("float16", "float32"):
-            raise InputError(f"Expected dtype 'float16' or 'float32'. Received: {dtype!r}")
         if not examples.counts.sum():
             raise InputError("Expected positions that count. Received: none")
         with new_folder(path) as folder, writing(path):
@@ -212,7 +216,11 @@ class TeacherLogits:
             InputError: If there is no such folder, or it is of other examples, of another order,
                 or of another teacher.
         """
-        path = Path(directory)
+        path = as_path(directory, "directory")
+        if not isinstance(teacher, str | None) and not hasattr(teacher, "get_weights"):
+            raise InputError(
+                f"Expected a teacher that is a Keras model, or its name. Received: {shown(teacher)}"
+            )
         if not is_regular(path / MANIFEST_FILE):
             raise InputError(
                 f"Expected a folder that TeacherLogits.compute made. Received: {path}, without "
@@ -256,7 +264,14 @@ class TeacherLogits:
         Raises:
             InputError: If labels are needed, or have other positions than the logits.
         """
-        rows = np.arange(len(self)) if rows is None else np.asarray(rows)
+        rows = np.arange(len(self)) if rows is None else as_array(rows, "rows")
+        if rows.ndim != 1 or (rows.size and rows.dtype.kind not in "iu"):
+            raise InputError(f"Expected rows to be integers (batch,). Received: {shown(rows)}")
+        rows = rows.astype(np.int64)
+        if rows.size and not 0 <= rows.min() <= rows.max() < len(self):
+            raise InputError(
+                f"Expected rows in [0, {len(self)}). Received: {rows.min()} to {rows.max()}"
+            )
         spans = [np.arange(self._offsets[row], self._offsets[row + 1]) for row in rows]
         at = np.concatenate(spans) if spans else np.arange(0)
         if labels is None:
@@ -266,6 +281,7 @@ class TeacherLogits:
                     "Received: labels=None"
                 )
             return self._dense(at).reshape(len(rows), *self._shape, self.num_classes)
+        labels = as_array(labels, "labels")
         valid = np.ones(labels.shape, bool)
         if self.ignore_class is not None:
             valid = labels != self.ignore_class
@@ -309,7 +325,7 @@ def _sha256(file: Path) -> str:
 def _as_arrays(examples: tuple[Any, Any]) -> ArrayExamples:
     if isinstance(examples, tuple | list) and len(examples) == 2:
         return ArrayExamples(*examples)
-    raise InputError(f"Expected examples as (x, y). Received: {type(examples).__name__}")
+    raise InputError(f"Expected examples as (x, y). Received: {shown(examples)}")
 
 
 def _offsets(counts: np.ndarray) -> np.ndarray:

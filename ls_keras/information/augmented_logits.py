@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from ls_base.errors import InputError
+from ls_keras.arguments import as_count
 
 
 def augmented_differences(
@@ -98,8 +99,7 @@ def seeded(augment: Callable, images: np.ndarray, *seeds: int):
 
 def check_draws(draws: int) -> None:
     """Raises an `InputError` unless `draws` is an integer of at least 2."""
-    if int(draws) != draws or draws < 2:
-        raise InputError(f"Expected at least two draws of each example. Received: {draws}")
+    as_count(draws, "draws", 2, 2**20)
 
 
 def _parameters(function: Callable) -> set[str]:

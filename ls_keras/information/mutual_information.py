@@ -4,16 +4,17 @@ import math
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
-import keras
 import numpy as np
-from keras import ops
 
 from ls_base.errors import InputError
+from ls_keras.arguments import as_array, as_choice, as_count, as_seed
 from ls_keras.information.kernel_sum import log_kernel_sum
 
 Scored = Literal["held_out", "reused"]
+SCORED = get_args(Scored)
+MAX_RESAMPLES = 10_000
 
 # Of the samples' range: less would overflow when the samples are divided by it.
 _NO_NOISE = 1e-150
@@ -101,7 +102,7 @@ def mutual_information(
         samples: Array or tensor `(N, L)`, N ≥ 2 examples × L ≥ 2 draws, finite, in any unit.
         scored: `"held_out"`: each draw in turn is scored against means of the others;
             `"reused"`: against means of all.
-        resamples: Bootstrap resamples of the interval.
+        resamples: Bootstrap resamples of the interval, at most 10,000.
         seed: Of the resamples.
 
     Returns:
@@ -128,10 +129,8 @@ def mutual_information(
           (arXiv 1807.03748)
     """
     values = _read(samples)
-    if scored not in ("held_out", "reused"):
-        raise InputError(f'Expected scored to be "held_out" or "reused". Received: {scored!r}')
-    if int(resamples) != resamples or resamples < 1:
-        raise InputError(f"Expected resamples to be an integer ≥ 1. Received: {resamples}")
+    as_choice(scored, "scored", SCORED)
+    resamples, seed = as_count(resamples, "resamples", 1, MAX_RESAMPLES), as_seed(seed)
     num_examples, draws = values.shape
     # In units of the largest deviation from the middle, so that no square over- or underflows.
     middle = np.median(values)
@@ -146,7 +145,7 @@ def mutual_information(
             lambda j: _terms(values[:, j], means[:, j], residuals[:, j], sigma), range(draws)
         )
         terms = sum(parts, np.zeros(num_examples)) / draws
-    low, high = _interval(terms, int(resamples), seed)
+    low, high = _interval(terms, resamples, seed)
     return MutualInformation(
         value=float(terms.mean()),
         low=low,
@@ -170,20 +169,15 @@ def estimator_bias(draws: int, scored: Scored = "held_out") -> float:
     >>> round(estimator_bias(5, "reused"), 4), round(estimator_bias(5, "held_out"), 4)
     (0.1116, -0.0755)
     """
-    if scored == "reused":
+    as_count(draws, "draws", 2)
+    if as_choice(scored, "scored", SCORED) == "reused":
         return -0.5 * math.log(1 - 1 / draws)
     m = draws - 1
     return -0.5 + 0.5 * math.log((m + 2) / (m + 1)) + m / (2 * (m + 2))
 
 
 def _read(samples) -> np.ndarray:
-    if not isinstance(samples, np.ndarray) and keras.utils.is_keras_tensor(samples):
-        raise InputError("Expected samples with values. Received: a symbolic tensor")
-    try:
-        array = samples if isinstance(samples, np.ndarray) else ops.convert_to_numpy(samples)
-        values = np.asarray(array, np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"Expected samples of shape (N, L). Received: {error}") from error
+    values = as_array(samples, "samples").astype(np.float64)
     if values.ndim != 2 or values.shape[0] < 2 or values.shape[1] < 2:
         raise InputError(
             "Expected samples of shape (N, L): at least two examples, each with at least two "

@@ -5,7 +5,7 @@ import math
 import keras
 from keras import ops
 
-from ls_base.errors import InputError
+from ls_keras.arguments import as_number
 
 
 @keras.saving.register_keras_serializable(package="ls_keras")
@@ -32,13 +32,11 @@ class Temperature(keras.layers.Layer):
     [1.5, -0.5]
     """
 
+    gives_logits = True
+
     def __init__(self, temperature: float = 1.0, *, dtype="float32", **kwargs):
         super().__init__(dtype=dtype, **kwargs)
-        if not 0 < float(temperature) < math.inf:
-            raise InputError(
-                f"Expected a finite temperature above 0. Received: temperature={temperature}"
-            )
-        self.temperature = float(temperature)
+        self.temperature = as_number(temperature, "temperature", low=0, above=True)
         self.supports_masking = True
 
     def call(self, inputs):
@@ -79,6 +77,8 @@ class VectorScaling(keras.layers.Layer):
     >>> [float(z) for z in layer(np.array([3.0, -1.0]))]
     [6.0, -0.5]
     """
+
+    gives_logits = True
 
     def __init__(self, *, dtype="float32", **kwargs):
         super().__init__(dtype=dtype, **kwargs)

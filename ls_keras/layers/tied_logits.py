@@ -1,9 +1,13 @@
 """The output layer of a model whose classes are the tokens of an embedding."""
 
+import warnings
+
 import keras
 from keras import ops
 
 from ls_base.errors import InputError
+from ls_keras import keras_internals
+from ls_keras.arguments import as_flag, shown
 
 
 @keras.saving.register_keras_serializable(package="ls_keras")
@@ -15,14 +19,17 @@ class TiedLogits(keras.layers.Layer):
 
     Args:
         embedding: The `keras.layers.Embedding` (`vocabulary × features`) to share; it is saved
-            with the model once, and shared again after loading.
+            with the model once, and shared again after loading, cloning, and `from_config`.
         use_bias: Whether a bias `(vocabulary,)` is added. Default: no.
 
     Call arguments:
         inputs: Tensor `(..., features)`.
 
     Returns:
-        float32 tensor `(..., vocabulary)`.
+        float32 tensor `(..., vocabulary)`, with the inputs' mask.
+
+    Warns:
+        UserWarning: If a restored layer is called on what no embedding of that name led to.
 
     Example:
     >>> import keras
@@ -36,13 +43,17 @@ class TiedLogits(keras.layers.Layer):
         Press and Wolf (2017), *Using the Output Embedding to Improve Language Models*.
     """
 
+    gives_logits = True
+
     def __init__(self, embedding: keras.layers.Embedding, *, use_bias: bool = False, **kwargs):
         super().__init__(**kwargs)
         if not isinstance(embedding, keras.layers.Embedding):
-            raise InputError(f"Expected a keras.layers.Embedding. Received: {embedding!r}")
+            raise InputError(f"Expected a keras.layers.Embedding. Received: {shown(embedding)}")
+        self.supports_masking = True
         self.embedding = embedding
-        self.use_bias = use_bias
+        self.use_bias = as_flag(use_bias, "use_bias")
         self.bias = None
+        self._restored = False
 
     def build(self, input_shape):
         """Builds the shared embedding, if it isn't yet, and the bias."""
@@ -57,6 +68,13 @@ class TiedLogits(keras.layers.Layer):
             self.bias = self.add_weight(
                 shape=(self.embedding.input_dim,), initializer="zeros", name="bias"
             )
+
+    def __call__(self, inputs, *args, **kwargs):
+        """Computes the logits; a restored layer first finds the embedding that it shares."""
+        if self._restored and isinstance(inputs, keras.KerasTensor):
+            self._share_again(inputs)
+        self._restored = False
+        return super().__call__(inputs, *args, **kwargs)
 
     @property
     def kernel(self):
@@ -84,6 +102,29 @@ class TiedLogits(keras.layers.Layer):
 
     @classmethod
     def from_config(cls, config):
-        """Restores the layer; an embedding that the model has already is shared again."""
-        embedding = keras.saving.deserialize_keras_object(config.pop("embedding"))
-        return cls(embedding, **config)
+        """Restores the layer; the embedding is shared again with the model that it is called in.
+
+        Where Keras keeps track of objects, when it loads a file, that is so from the start. When
+        it clones a model or restores one from its configuration, every layer comes on its own.
+        """
+        config = dict(config)
+        shared = config.pop("embedding")
+        layer = cls(keras.saving.deserialize_keras_object(shared), **config)
+        layer._restored = True
+        return layer
+
+    def _share_again(self, inputs: keras.KerasTensor) -> None:
+        """Takes the embedding of the same name and configuration that led to the inputs."""
+        own = self.embedding
+        for layer in keras_internals.layers_before(inputs):
+            if layer is own:
+                return
+            same = isinstance(layer, keras.layers.Embedding) and layer.name == own.name
+            if same and layer.get_config() == own.get_config():
+                keras_internals.replace_part(self, "embedding", layer)
+                return
+        warnings.warn(
+            f"TiedLogits {self.name!r} was restored without the embedding {own.name!r} that it "
+            "shared: none leads to its inputs, so it has one of its own",
+            stacklevel=3,
+        )

@@ -82,18 +82,19 @@ def dense_cross_entropy(z, targets, mixture: Mixture, *, normalize: bool):
     return total * ops.logsumexp(z, axis=-1) - expected
 
 
-def _expected(z, mixture: Mixture, *, gather: bool = True, shift=None):
-    """Computes Σ_k y_k^LS (z_k − shift) without y^LS; shift is 0 or a tensor `(..., 1)`."""
+def _expected(z, mixture: Mixture, *, gather: bool):
+    """Computes Σ_k y_k^LS z_k without y^LS."""
     at = ops.take_along_axis(z, mixture.ids, axis=-1) if gather else _compare(z, mixture.ids)
-    if shift is not None:
-        at = at - shift
-    weights = ops.cast(mixture.weights, z.dtype)
-    # A weight of 0 and a logit of −inf: nothing, not NaN.
-    expected = ops.sum(weights * ops.where(ops.equal(weights, 0), 0.0, at), axis=-1)
+    expected = _weighted(at, mixture)
     if mixture.prior is None:
         return expected
-    mean = _prior_mean(z, mixture.prior)
-    return expected + mixture.alpha * (mean if shift is None else mean - shift[..., 0])
+    return expected + mixture.alpha * _prior_mean(z, mixture.prior)
+
+
+def _weighted(at, mixture: Mixture):
+    """Computes Σ_j weights_j · at_j: a weight of 0 and a logit of −inf give nothing, not NaN."""
+    weights = ops.cast(mixture.weights, at.dtype)
+    return ops.sum(weights * ops.where(ops.equal(weights, 0), 0.0, at), axis=-1)
 
 
 def _compare(z, ids):
@@ -119,6 +120,8 @@ def _prior_mean(z, prior: np.ndarray):
 
 def _with_gradient(z, mixture: Mixture, valid, subtract_target):
     """Gives the closed form its gradient dz = (softmax(z) − y^LS) · upstream in one pass."""
+    import tensorflow as tf
+
     prior: Any = mixture.prior
     if prior is not None:
         constant = prior.min() == prior.max()  # One number costs less than a vector.
@@ -127,7 +130,14 @@ def _with_gradient(z, mixture: Mixture, valid, subtract_target):
     @ops.custom_gradient
     def loss(z):
         top = ops.max(z, axis=-1, keepdims=True)
-        total = ops.sum(ops.exp(z - top), axis=-1, keepdims=True)
+        # Both of what is left after the shift: a mean of logits near 1e4 keeps three decimals.
+        shifted = z - top
+        expected = _weighted(ops.take_along_axis(z, mixture.ids, axis=-1) - top, mixture)
+        if mixture.prior is not None:
+            expected = expected + mixture.alpha * _prior_mean(shifted, mixture.prior)
+        # The mean first: the exponential then takes the shifted logits' memory.
+        with tf.control_dependencies([expected]):
+            total = ops.sum(ops.exp(shifted), axis=-1, keepdims=True)
 
         def gradient(upstream):
             dz = ops.exp(z - top) / total
@@ -138,7 +148,6 @@ def _with_gradient(z, mixture: Mixture, valid, subtract_target):
                 dz = ops.where(valid[..., None], dz, 0.0)
             return subtract_target(dz, mixture, upstream)
 
-        expected = _expected(z, mixture, shift=top)
         return ops.log(total[..., 0]) - expected, gradient
 
     return loss(z)

@@ -1,9 +1,10 @@
 """From one convention of label smoothing to the other: α/K and ε/(K − 1)."""
 
-import math
 import numbers
+from typing import Any
 
 from ls_base.errors import InputError
+from ls_keras.arguments import as_count, shown
 
 
 def alpha_from_off_target(epsilon: float, num_classes: int) -> float:
@@ -37,7 +38,8 @@ def alpha_from_off_target(epsilon: float, num_classes: int) -> float:
         [Müller et al., 2019](https://arxiv.org/abs/1906.02629), section 1.1, defines α/K.
     """
     epsilon = check_fraction(epsilon, "epsilon")
-    alpha = epsilon * _check_num_classes(num_classes) / (num_classes - 1)
+    num_classes = _check_num_classes(num_classes)
+    alpha = epsilon * num_classes / (num_classes - 1)
     if alpha > 1:
         raise InputError(
             f"Expected epsilon ≤ (K − 1)/K = {(num_classes - 1) / num_classes:.6g}, so that "
@@ -73,7 +75,8 @@ def off_target_from_alpha(alpha: float, num_classes: int) -> float:
     References:
         [Müller et al., 2019](https://arxiv.org/abs/1906.02629), section 1.1.
     """
-    return check_fraction(alpha, "alpha") * (_check_num_classes(num_classes) - 1) / num_classes
+    num_classes = _check_num_classes(num_classes)
+    return check_fraction(alpha, "alpha") * (num_classes - 1) / num_classes
 
 
 def check_fraction(value, name: str) -> float:
@@ -87,16 +90,13 @@ def check_fraction(value, name: str) -> float:
         InputError: If `value` is no number in [0, 1].
     """
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise InputError(f"Expected {name} to be a number in [0, 1]. Received: {value!r}")
-    fraction = float(value)
-    if math.isnan(fraction) or not 0 <= fraction <= 1:
-        raise InputError(f"Expected 0 ≤ {name} ≤ 1. Received: {name}={value}")
-    return fraction
+        raise InputError(f"Expected {name} to be a number in [0, 1]. Received: {shown(value)}")
+    # Compared as it is: an integer may be too large for a float.
+    fraction: Any = value
+    if not 0 <= fraction <= 1:  # nor is NaN
+        raise InputError(f"Expected 0 ≤ {name} ≤ 1. Received: {name}={shown(value)}")
+    return float(fraction)
 
 
 def _check_num_classes(num_classes) -> int:
-    if isinstance(num_classes, bool) or not isinstance(num_classes, numbers.Integral):
-        raise InputError(f"Expected num_classes to be an integer ≥ 2. Received: {num_classes!r}")
-    if num_classes < 2:
-        raise InputError(f"Expected num_classes ≥ 2. Received: num_classes={num_classes}")
-    return int(num_classes)
+    return as_count(num_classes, "num_classes", 2, 2**53)  # what float64 counts exactly

@@ -1,17 +1,26 @@
 """Smoothed cross-entropy and smoothed targets, as functions."""
 
+import numbers
+
 import keras
+import numpy as np
 from keras import ops
 
 from ls_base.errors import InputError
-from ls_keras.keras_internals import logits_before_softmax
+from ls_keras.arguments import MAX_CLASSES, as_count, as_flag, as_tensor, shown
+from ls_keras.concrete import concrete
 from ls_keras.losses import identifiers as smoothings
 from ls_keras.losses.closed_form import Mixture, dense_cross_entropy, label_cross_entropy
 from ls_keras.losses.conventions import check_fraction
 from ls_keras.losses.smoothing import Spread
-from ls_keras.targets import IgnoreClass, Targets, read_targets
+from ls_keras.model_output import recovered_logits
+from ls_keras.targets import IgnoreClass, Targets, poisoned, read_targets, read_weights
+
+# How far below 0 a probability may lie: rounding.
+_BELOW = -1e-3
 
 
+@keras.saving.register_keras_serializable(package="ls_keras")
 def smoothed_cross_entropy(
     y_true,
     y_pred,
@@ -80,7 +89,16 @@ def smoothed_cross_entropy(
 
 
 def losses_and_valid(
-    y_true, y_pred, alpha, smoothing, *, from_logits, ignore_class, axis, mask=None
+    y_true,
+    y_pred,
+    alpha,
+    smoothing,
+    *,
+    from_logits,
+    ignore_class,
+    axis,
+    mask=None,
+    sample_weight=None,
 ):
     """Returns the losses `(...)` and which of them count, for `SmoothedCE`.
 
@@ -94,17 +112,23 @@ def losses_and_valid(
         axis: See `smoothed_cross_entropy`.
         mask: Boolean tensor `(...)` or `None`; a masked position is nobody's neighbor, but still
             has a loss, as in Keras.
+        sample_weight: Tensor of the shape of the losses, or of its leading axes, or `None`; a
+            position of weight 0 is nobody's neighbor either.
 
     Returns:
         Losses, and a Boolean tensor `(...)` or `None`.
     """
-    y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
-    z, from_logits = _recover_logits(y_pred, from_logits)
+    y_pred = as_tensor(y_pred, "y_pred")
+    _check_axis(axis, len(y_pred.shape))
+    z, from_logits = recovered_logits(y_pred, as_flag(from_logits, "from_logits"), axis)
     z = ops.cast(z, keras.backend.result_type(z.dtype, "float32"))
     y_true, z = _classes_last(y_true, z, axis)
     targets = read_targets(y_true, z, ignore_class=ignore_class)
-    mixture = _mixture(targets, alpha, smoothing, z, mask)
+    if sample_weight is not None:
+        sample_weight = read_weights(sample_weight, tuple(z.shape[:-1]))
+    mixture = _mixture(targets, alpha, smoothing, z, mask, sample_weight)
     if not from_logits:
+        z = _checked_probabilities(z, targets.valid, mask)
         epsilon = keras.config.epsilon()
         z = ops.log(ops.clip(z / ops.sum(z, axis=-1, keepdims=True), epsilon, 1 - epsilon))
     if targets.dense is None:
@@ -112,6 +136,7 @@ def losses_and_valid(
     else:
         dense = ops.cast(targets.dense, z.dtype)
         losses = dense_cross_entropy(z, dense, mixture, normalize=from_logits)
+    losses = poisoned(losses, targets)
     if targets.valid is not None:
         losses = ops.where(targets.valid, losses, 0.0)
     return losses, targets.valid
@@ -131,10 +156,11 @@ def smooth_labels(
     y_k^LS = (1 − α) y_k + α q_k
 
     Args:
-        y_true: Labels of an integer dtype `(...)`, or dense targets of a floating dtype
-            `(..., K)`.
+        y_true: With `num_classes`, labels `(...)` of any dtype; without, dense targets `(..., K)`
+            of any dtype. Of a floating dtype and K entries in the last axis, they are dense with
+            `num_classes` too. (The losses tell by the rank of the predictions.)
         alpha: The mass to take off the target, in [0, 1]. Default: 0.1.
-        num_classes: K, at least 2; needed for integer labels.
+        num_classes: K, at least 2; needed for labels.
         smoothing: See `smoothed_cross_entropy`. Default: `"uniform"`.
         ignore_class: A label id, or several, whose positions become rows of zeros. Default:
             `None`.
@@ -160,19 +186,24 @@ def smooth_labels(
     """
     alpha, smoothing = check_fraction(alpha, "alpha"), smoothings.get(smoothing)
     dtype = keras.backend.standardize_dtype(dtype or keras.config.floatx())
-    y_true = ops.convert_to_tensor(y_true)
-    shape = tuple(y_true.shape)
-    if "int" in keras.backend.standardize_dtype(y_true.dtype):
-        if num_classes is None:
-            raise InputError("Expected num_classes for integer labels. Received: num_classes=None")
+    tensor = as_tensor(y_true, "y_true")
+    y_true = y_true if isinstance(y_true, np.ndarray) else tensor
+    shape = tuple(tensor.shape)
+    if num_classes is not None:
+        num_classes = as_count(num_classes, "num_classes", 2, MAX_CLASSES)
+    whole = "int" in keras.backend.standardize_dtype(tensor.dtype)
+    if num_classes is None:
+        if whole and not _may_be_dense(tensor):
+            raise InputError(
+                "Expected num_classes for labels, or dense targets that sum to 1 over the last "
+                f"axis. Received: num_classes=None, y_true of shape {shape}"
+            )
+    elif whole or shape[-1:] != (num_classes,):
         shape = (*shape, num_classes)
-    elif num_classes not in (None, *shape[-1:]):
-        raise InputError(
-            f"Expected dense targets of {num_classes} classes on the last axis. "
-            f"Received: y_true of shape {shape}"
-        )
-    targets = read_targets(y_true, keras.KerasTensor(shape), ignore_class=ignore_class)
-    mixture = _mixture(targets, alpha, smoothing, keras.KerasTensor(shape, dtype="float32"), None)
+    targets = read_targets(
+        y_true, keras.KerasTensor(shape), ignore_class=ignore_class, one_example=True
+    )
+    mixture = _mixture(targets, alpha, smoothing, keras.KerasTensor(shape, dtype="float32"))
     if targets.dense is not None:
         smoothed = ops.cast(targets.dense, "float32") * (1 - alpha)
     else:
@@ -180,17 +211,29 @@ def smooth_labels(
         smoothed = ops.sum(one_hot * mixture.weights[..., None], axis=-2)
     if mixture.prior is not None:
         smoothed = smoothed + alpha * ops.convert_to_tensor(mixture.prior, dtype="float32")
+    if targets.wrong is not None:
+        smoothed = ops.where(targets.wrong[..., None], float("nan"), smoothed)
     if targets.valid is not None:
         smoothed = ops.where(targets.valid[..., None], smoothed, 0.0)
     return ops.cast(smoothed, dtype)
 
 
-def _mixture(targets: Targets, alpha: float, smoothing, z, mask) -> Mixture:
+def _may_be_dense(whole) -> bool:
+    """Returns whether integers `(..., K)` are rows of probabilities, as one-hot targets are."""
+    known = concrete(whole) if len(whole.shape) else np.zeros(1)
+    return known is not None and bool((known >= 0).all() and (known.sum(-1) == 1).all())
+
+
+def _mixture(
+    targets: Targets, alpha: float, smoothing, z, mask=None, sample_weight=None
+) -> Mixture:
     """Joins the target and the smoothing into the classes and the prior that get mass."""
     valid = targets.valid
-    if mask is not None and targets.labels is not None:
-        mask = ops.reshape(ops.cast(mask, "bool"), ops.shape(targets.labels))
-        valid = mask if valid is None else ops.logical_and(valid, mask)
+    if targets.labels is not None:
+        for keep in (mask, sample_weight):
+            if keep is not None:
+                keep = _on_positions(ops.not_equal(keep, 0), targets.labels)
+                valid = keep if valid is None else ops.logical_and(valid, keep)
     num_classes = z.shape[-1]
     if num_classes is None:
         raise InputError(
@@ -207,23 +250,49 @@ def _mixture(targets: Targets, alpha: float, smoothing, z, mask) -> Mixture:
     return Mixture(ids, weights, alpha, spread.prior)
 
 
-def _recover_logits(y_pred, from_logits: bool):
-    """Finds the logits that a softmax output came from, where Keras or TensorFlow kept them."""
-    logits = logits_before_softmax(y_pred)
-    if logits is None and keras.config.backend() == "tensorflow":
-        import tensorflow as tf
+def _on_positions(keep, labels):
+    """Gives Booleans `(...)`, of leading axes or with a last axis of 1, the shape of the labels."""
+    rank = len(labels.shape)
+    if len(keep.shape) == rank + 1 and keep.shape[-1] == 1:
+        keep = ops.squeeze(keep, axis=-1)
+    while len(keep.shape) < rank:
+        keep = ops.expand_dims(keep, axis=-1)
+    return ops.broadcast_to(keep, ops.shape(labels))
 
-        if not isinstance(y_pred, tf.__internal__.EagerTensor) and y_pred.op.type == "Softmax":
-            logits = y_pred.op.inputs[0]
-    return (y_pred, from_logits) if logits is None else (logits, True)
+
+def _checked_probabilities(p, valid, mask):
+    """Returns what can be probabilities: told in eager use, in a graph NaN where it can't.
+
+    They are normalized afterwards, as Keras does, so their sum may be anything above 0; below 0
+    are logits only.
+    """
+    wrong = ops.logical_or(ops.min(p, axis=-1) < _BELOW, ops.sum(p, axis=-1) <= 0)
+    for keep in (valid, mask):
+        if keep is not None:
+            wrong = ops.logical_and(wrong, ops.cast(ops.reshape(keep, ops.shape(wrong)), "bool"))
+    known = concrete(wrong)
+    if known is None:
+        return ops.where(wrong[..., None], float("nan"), p)
+    if known.any():
+        raise InputError(
+            "Expected probabilities of at least 0, with a sum above 0; for logits pass "
+            f"from_logits=True. Received: y_pred with {int(known.sum())} of {known.size} examples "
+            "that are none"
+        )
+    return p
 
 
 def _classes_last(y_true, z, axis: int):
     rank = len(z.shape)
-    if isinstance(axis, bool) or not isinstance(axis, int) or not -rank <= axis < rank:
-        raise InputError(f"Expected axis in [{-rank}, {rank}). Received: axis={axis!r}")
     if axis % rank == rank - 1:
         return y_true, z
+    y_true = as_tensor(y_true, "y_true")
     if len(y_true.shape) == rank:
         y_true = ops.moveaxis(y_true, axis, -1)
     return y_true, ops.moveaxis(z, axis, -1)
+
+
+def _check_axis(axis: int, rank: int) -> None:
+    whole = isinstance(axis, numbers.Integral) and not isinstance(axis, bool)
+    if not whole or not -rank <= axis < rank:
+        raise InputError(f"Expected axis in [{-rank}, {rank}). Received: axis={shown(axis)}")

@@ -3,6 +3,7 @@
 import keras
 
 from ls_base.errors import InputError
+from ls_keras.arguments import shown
 from ls_keras.losses.neighborhood import Neighborhood
 from ls_keras.losses.priors import Uniform
 from ls_keras.losses.smoothing import Smoothing
@@ -22,6 +23,8 @@ def serialize(smoothing: Smoothing) -> dict:
 
     ```
     """
+    if not isinstance(smoothing, Smoothing):
+        raise InputError(f"Expected a smoothing. Received: {shown(smoothing)}")
     return keras.saving.serialize_keras_object(smoothing)
 
 
@@ -32,7 +35,19 @@ def deserialize(config: dict, custom_objects: dict | None = None) -> Smoothing:
         config: What `serialize` returned.
         custom_objects: Classes by name, for those that are not registered.
     """
-    return keras.saving.deserialize_keras_object(config, custom_objects=custom_objects)
+    if not isinstance(config, dict) or not isinstance(custom_objects, dict | None):
+        raise InputError(
+            "Expected the configuration of a smoothing, and custom_objects by name. "
+            f"Received: {shown(config)}, {shown(custom_objects)}"
+        )
+    try:
+        return keras.saving.deserialize_keras_object(config, custom_objects=custom_objects)
+    except InputError:
+        raise
+    except Exception as error:  # Keras's own for what is no configuration differ from case to case
+        raise InputError(
+            f"Expected the configuration of a smoothing. Received: {shown(config)}"
+        ) from error
 
 
 def get(identifier) -> Smoothing:
@@ -59,6 +74,8 @@ def get(identifier) -> Smoothing:
         smoothing = deserialize(identifier)
         if isinstance(smoothing, Smoothing):
             return smoothing
+    elif not isinstance(identifier, str):
+        pass
     elif identifier == "uniform":
         return Uniform()
     elif identifier == "neighborhood":
@@ -71,5 +88,5 @@ def get(identifier) -> Smoothing:
         )
     raise InputError(
         "Expected smoothing to be 'uniform', 'neighborhood', or an object such as "
-        f"ls_keras.Unigram(counts). Received: {identifier!r}"
+        f"ls_keras.Unigram(counts). Received: {shown(identifier)}"
     )

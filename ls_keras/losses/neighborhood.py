@@ -15,8 +15,8 @@ class Neighborhood(Smoothing):
 
     q_k(t) = Σ_d w_d [y_{t+d} = k] / Σ_d w_d, over d = ±1, ±2, … with a label at t + d
 
-    Positions outside the sequence and ignored ones have no label; where no neighbor is left, the
-    mass stays on the target.
+    Positions outside the sequence have no label, nor do those that don't count: ignored, masked,
+    of weight 0. Where no neighbor is left, the mass stays on the target.
 
     Args:
         weights: The weight of the neighbors at ±1, ±2, and so on. Default: `(5, 2)`.

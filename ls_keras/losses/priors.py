@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from ls_base.errors import InputError
+from ls_keras.arguments import as_counts, shown
 from ls_keras.losses.smoothing import Smoothing, Spread, masses
 
 
@@ -133,12 +134,7 @@ class Prior(Smoothing):
 
 
 def _class_ids(exclude) -> tuple[int, ...]:
-    ids = np.asarray(exclude)
-    if ids.size == 0:
-        return ()
-    if ids.ndim != 1 or ids.dtype.kind not in "iu" or (ids < 0).any():
-        raise InputError(f"Expected exclude to be class ids ≥ 0. Received: {exclude!r}")
-    return tuple(sorted({int(i) for i in ids}))
+    return tuple(sorted(set(as_counts(exclude, "exclude"))))
 
 
 def _without(mass: np.ndarray, exclude: tuple[int, ...]) -> np.ndarray:
@@ -149,7 +145,9 @@ def _without(mass: np.ndarray, exclude: tuple[int, ...]) -> np.ndarray:
     mass = mass.copy()
     mass[list(exclude)] = 0
     if not mass.sum():
-        raise InputError(f"Expected a class with mass left to smooth to. Received: {exclude=}")
+        raise InputError(
+            f"Expected a class with mass left to smooth to. Received: exclude={shown(exclude)}"
+        )
     return mass / mass.sum()
 
 

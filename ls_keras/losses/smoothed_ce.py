@@ -4,10 +4,11 @@ import keras
 from keras import ops
 
 from ls_keras import keras_internals
+from ls_keras.arguments import as_count, as_flag
 from ls_keras.losses import identifiers as smoothings
 from ls_keras.losses.conventions import check_fraction
 from ls_keras.losses.cross_entropy import losses_and_valid
-from ls_keras.targets import IgnoreClass, ignored_ids
+from ls_keras.targets import IgnoreClass, plain_ignore_class, read_weights
 
 
 @keras.saving.register_keras_serializable(package="ls_keras")
@@ -30,7 +31,7 @@ class SmoothedCE(keras.losses.Loss):
         axis: The axis of the classes. Default: −1.
         reduction: As in Keras. Default: `"sum_over_batch_size"`.
         name: Default: `"smoothed_ce"`.
-        dtype: Of the result; the arithmetic is in float32 or better. Default:
+        dtype: Of the result; the arithmetic, sums included, is in float32 or better. Default:
             `keras.config.floatx()`.
 
     Raises:
@@ -65,23 +66,17 @@ class SmoothedCE(keras.losses.Loss):
         super().__init__(name=name, reduction=reduction, dtype=dtype)
         self.alpha = check_fraction(alpha, "alpha")
         self.smoothing = smoothings.get(smoothing)
-        self.from_logits = from_logits
-        ignored_ids(ignore_class)
-        self.ignore_class = ignore_class
-        self.axis = axis
+        self.from_logits = as_flag(from_logits, "from_logits")
+        self.ignore_class = plain_ignore_class(ignore_class)
+        self.axis = as_count(axis, "axis", -(2**31))
 
     def __call__(self, y_true, y_pred, sample_weight=None):
         """Computes the reduced loss; Keras's own would cast labels to the loss's dtype."""
         mask = keras_internals.mask_of(y_pred)
         with keras.name_scope(self.name):
-            losses, valid = self._losses(y_true, y_pred, mask)
+            losses, valid = self._losses(y_true, y_pred, mask, sample_weight)
             if sample_weight is not None:
-                sample_weight = ops.convert_to_tensor(sample_weight, dtype=self.dtype)
-                while len(sample_weight.shape) < len(losses.shape):
-                    sample_weight = ops.expand_dims(sample_weight, axis=-1)
-                # Keras multiplies a mask into it in place, which on PyTorch would change the
-                # caller's weights: those that the weighted metrics see next.
-                sample_weight = ops.copy(sample_weight)
+                sample_weight = read_weights(sample_weight, tuple(losses.shape))
             if mask is not None and valid is not None:
                 mask = ops.logical_and(mask, valid)
             return keras_internals.reduced(
@@ -94,7 +89,7 @@ class SmoothedCE(keras.losses.Loss):
 
     def call(self, y_true, y_pred):
         """Computes the loss of each example."""
-        return self._losses(y_true, y_pred, None)[0]
+        return self._losses(y_true, y_pred)[0]
 
     def get_config(self) -> dict:
         """Returns the arguments of the constructor, as JSON holds them."""
@@ -104,12 +99,12 @@ class SmoothedCE(keras.losses.Loss):
             "alpha": self.alpha,
             "smoothing": smoothings.serialize(self.smoothing),
             "from_logits": self.from_logits,
-            "ignore_class": ids if ids is None or isinstance(ids, int) else list(ids),
-            "axis": self.axis,
+            "ignore_class": list(ids) if isinstance(ids, tuple) else ids,
+            "axis": int(self.axis),
             "dtype": self.dtype,
         }
 
-    def _losses(self, y_true, y_pred, mask):
+    def _losses(self, y_true, y_pred, mask=None, sample_weight=None):
         return losses_and_valid(
             y_true,
             y_pred,
@@ -119,4 +114,5 @@ class SmoothedCE(keras.losses.Loss):
             ignore_class=self.ignore_class,
             axis=self.axis,
             mask=mask,
+            sample_weight=sample_weight,
         )

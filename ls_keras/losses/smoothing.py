@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ls_base.errors import InputError
+from ls_keras.arguments import as_array, shown
 
 
 class Spread(NamedTuple):
@@ -70,13 +71,10 @@ def masses(values, name: str) -> np.ndarray:
     Raises:
         InputError: If they are anything else.
     """
-    try:
-        vector = np.asarray(values, dtype="float64")
-    except (TypeError, ValueError):
-        raise InputError(f"Expected {name} to be numbers. Received: {values!r}") from None
+    vector = as_array(values, name).astype(np.float64)
     if vector.ndim != 1 or not vector.size or not np.isfinite(vector).all() or (vector < 0).any():
         raise InputError(
             f"Expected {name} to be non-negative, finite numbers in one dimension. Received: "
-            f"{np.array2string(vector, threshold=10)}"
+            f"{shown(values)}"
         )
     return vector

@@ -1,9 +1,10 @@
 """What the plots ask of their arguments alike: things by name, rows, axes to draw on."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ls_base.errors import InputError
+from ls_keras.arguments import as_names, as_number, shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,21 +27,39 @@ def by_name(data: Drawn | Mapping[str, Drawn], kind: type[Drawn]) -> dict[str, D
     article = "an" if kind.__name__[0] in "AEIOaeio" else "a"
     expected = f"Expected {article} {kind.__name__}, or a mapping of names to them. Received: "
     if not isinstance(found, Mapping) or not found:
-        raise InputError(f"{expected}{data!r:.80}")
+        raise InputError(f"{expected}{shown(data)}")
     for name, value in found.items():
         if not isinstance(value, kind):
-            raise InputError(f"{expected}{type(value).__name__} for {name!r}")
+            raise InputError(f"{expected}{type(value).__name__} for {shown(name)}")
     return dict(found)
 
 
-def check_rows(rows: Sequence[Mapping[str, Any]], keys: Collection[str]) -> None:
-    """Raises an `InputError` unless there are rows, and the first has the keys."""
-    missing = set(keys) - set(rows[0] if rows else ())
-    if missing:
-        raise InputError(
-            f"Expected rows with the keys {', '.join(sorted(missing))}. "
-            f"Received: {', '.join(rows[0]) if rows else 'no rows'}"
-        )
+def check_rows(
+    rows: Sequence[Mapping[str, Any]], keys: Collection[str], words: Collection[str] = ()
+) -> None:
+    """Raises an `InputError` unless there are rows, each with the keys.
+
+    Args:
+        rows: What is drawn.
+        keys: What each row must have: finite numbers.
+        words: The keys whose values are words.
+    """
+    if not isinstance(rows, Sequence) or not all(isinstance(row, Mapping) for row in rows):
+        raise InputError(f"Expected rows that are mappings. Received: {shown(rows)}")
+    if not all(isinstance(key, str) for key in keys):
+        raise InputError(f"Expected the name of a score. Received: {shown(list(keys))}")
+    for row in rows or ({},):
+        missing = set(keys) - set(row)
+        if missing:
+            raise InputError(
+                f"Expected rows with the keys {', '.join(sorted(missing))}. "
+                f"Received: {', '.join(map(str, row)) if row else 'no rows'}"
+            )
+        for key in keys:
+            if key not in words:
+                as_number(row[key], key)
+            elif not isinstance(row[key], str):
+                raise InputError(f"Expected {key} to be a word. Received: {shown(row[key])}")
 
 
 def check_axes(axes: Sequence["Axes"], number: int, what: str) -> list["Axes"]:
@@ -51,10 +70,32 @@ def check_axes(axes: Sequence["Axes"], number: int, what: str) -> list["Axes"]:
         number: How many are needed.
         what: What is drawn on each, such as `"a panel"`.
     """
+    if not isinstance(axes, Iterable) or isinstance(axes, str):
+        raise InputError(f"Expected {number} axes, one {what}. Received: {shown(axes)}")
     axes = list(axes)
     if len(axes) != number:
         raise InputError(f"Expected {number} axes, one {what}. Received: {len(axes)}")
+    for ax in axes:
+        check_ax(ax)
     return axes
+
+
+def check_ax(ax) -> None:
+    """Raises an `InputError` unless it can be drawn on, or is `None`."""
+    if ax is not None and not hasattr(ax, "get_figure"):
+        raise InputError(f"Expected axes of Matplotlib. Received: {shown(ax)}")
+
+
+def check_title(title) -> None:
+    """Raises an `InputError` unless it is words, or `None`."""
+    if not isinstance(title, str | None):
+        raise InputError(f"Expected a title, or None. Received: {shown(title)}")
+
+
+def check_names(class_names, classes: Sequence[int]) -> None:
+    """Raises an `InputError` unless there is a name for each class, or `None` for all."""
+    if class_names is not None:
+        as_names(class_names, "class_names", max(classes) + 1)
 
 
 def figure_of(ax: "Axes") -> "Figure":

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ls_base.errors import InputError
+from ls_keras.arguments import as_array, as_number, shown
 from ls_keras.plots import style
-from ls_keras.plots.arguments import by_name, check_axes, figure_of
+from ls_keras.plots.arguments import by_name, check_axes, check_title, figure_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,14 +34,18 @@ class AttentionMap:
     seconds: float
 
     def __post_init__(self):
-        weights = np.asarray(self.weights)
-        if weights.ndim != 2 or not weights.size or len(self.tokens) != len(weights):
+        weights = as_array(self.weights, "weights")
+        is_list = hasattr(self.tokens, "__len__") and np.ndim(self.weights) > 0
+        number = len(self.tokens) if is_list and not isinstance(self.tokens, dict) else -1
+        if weights.ndim != 2 or not weights.size or number != len(weights):
             raise InputError(
                 "Expected weights (tokens, frames), and a token for each row. "
-                f"Received: shape {weights.shape} and {len(self.tokens)} tokens"
+                f"Received: shape {weights.shape} and "
+                + (f"{number} tokens" if number >= 0 else f"tokens {shown(self.tokens)}")
             )
-        if not self.seconds > 0:
-            raise InputError(f"Expected a duration of frames above 0. Received: {self.seconds}")
+        if not np.isfinite(weights).all():
+            raise InputError("Expected finite weights. Received: NaN or infinity among them")
+        as_number(self.seconds, "seconds", low=0, above=True)
 
 
 Maps = AttentionMap | Mapping[str, AttentionMap]
@@ -73,6 +78,7 @@ def attention_map(
         >>> figure.axes[0].get_xlabel(), figure.axes[0].get_title()
         ('time (s)', 'yes')
     """
+    check_title(title)
     named = by_name(maps, AttentionMap)
     if axes is None:
         columns = min(_COLUMNS, len(named))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ls_base.errors import InputError
 from ls_keras.plots import style
-from ls_keras.plots.arguments import check_rows
+from ls_keras.plots.arguments import check_rows, check_title
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -36,7 +36,7 @@ def distillation_points(rows: Sequence[Mapping[str, Any]], *, score: str) -> lis
         >>> point["seeds"], point["mean"], point["min"], point["max"]
         (2, 2.5, 2, 3)
     """
-    check_rows(rows, ("curve", "alpha", "temperature", "gamma", score))
+    check_rows(rows, ("curve", "alpha", "temperature", "gamma", score), words=("curve",))
     unknown = {row["curve"] for row in rows} - set(CURVES)
     if unknown:
         raise InputError(f"Expected curves of {', '.join(CURVES)}. Received: {min(unknown)!r}")
@@ -89,6 +89,8 @@ def distillation_curves(
         >>> len(distillation_curves(rows, score="error").axes)
         1
     """
+    check_title(title)
+    check_title(label)
     points = distillation_points(rows, score=score)
     figure = style.new_figure(6.4, 4.4)
     ax = figure.subplots()

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ls_base.errors import InputError
+from ls_keras.arguments import as_count, as_number, shown
 from ls_keras.plots import style
-from ls_keras.plots.arguments import figure_of
+from ls_keras.plots.arguments import check_ax, check_title, figure_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -53,6 +54,10 @@ def information_curve(
         >>> [text.get_text() for text in figure.axes[0].texts]
         ['log 2', 'log N = log 600']
     """
+    check_ax(ax)
+    check_title(title)
+    if num_examples is not None:
+        as_count(num_examples, "num_examples", 1)
     named = _named(histories)
     if ax is None:
         ax = style.new_figure(5.6, 4.2).subplots()
@@ -137,14 +142,19 @@ def _named(histories) -> dict[str, History]:
     named = dict(histories) if isinstance(histories, Mapping) else {"": histories}
     for name, history in named.items():
         try:
-            complete = len(history) and all(c in entry for entry in history for c in _COLUMNS)
+            complete = len(history) and all(
+                isinstance(entry, Mapping) and c in entry for entry in history for c in _COLUMNS
+            )
         except TypeError:
             complete = False
         if not complete:
             raise InputError(
                 f"Expected a history {name!r} with entries that have {', '.join(_COLUMNS)}. "
-                f"Received: {history!r:.80}"
+                f"Received: {shown(history)}"
             )
+        for entry in history:
+            for column in _COLUMNS:
+                as_number(entry[column], column)
     if not named:
         raise InputError("Expected at least one history. Received: none")
     return named

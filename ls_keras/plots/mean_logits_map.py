@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ls_keras.plots import style
-from ls_keras.plots.arguments import by_name, check_axes, figure_of
+from ls_keras.plots.arguments import by_name, check_axes, check_names, check_title, figure_of
 from ls_keras.representation.mean_logits import MeanLogits
 
 if TYPE_CHECKING:
@@ -49,7 +49,10 @@ def mean_logits_map(
         >>> figure.axes[0].get_title()
         'hard targets'
     """
+    check_title(title)
     named = by_name(maps, MeanLogits)
+    for found in named.values():
+        check_names(class_names, found.classes)
     if axes is None:
         figure = style.new_figure(4.3 * len(named) + 0.8, 4.6)
         figure.set_layout_engine("compressed")  # made for axes of a fixed aspect
@@ -74,6 +77,7 @@ def mean_logits_rows(
     """Returns the numbers of the maps, one row a cell, for `ls_keras.plots.save`."""
     rows = []
     for name, found in by_name(maps, MeanLogits).items():
+        check_names(class_names, found.classes)
         names = _names(found, class_names)
         for i, true_class in enumerate(names):
             for k, logit in enumerate(names):

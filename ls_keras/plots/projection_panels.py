@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ls_base.errors import InputError
+from ls_keras.arguments import as_flag, shown
 from ls_keras.plots import style
-from ls_keras.plots.arguments import check_axes, figure_of
+from ls_keras.plots.arguments import check_axes, check_title, figure_of
 from ls_keras.representation.projection import Projection
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ def projection_panels(
         ['train', 'validation']
     """
     check_panels(panels)
+    check_title(title)
+    as_flag(common_axes, "common_axes")
     if axes is None:
         figure = style.new_figure(3.1 * len(panels) + 0.4, 4.0)
         figure.set_layout_engine("compressed")  # made for axes of a fixed aspect
@@ -119,7 +122,7 @@ def check_panels(panels) -> None:
         or not all(isinstance(p, Projection) for p in panels.values())
     ):
         raise InputError(
-            f"Expected a mapping of titles to Projections, at least one. Received: {panels!r:.80}"
+            f"Expected a mapping of titles to Projections, at least one. Received: {shown(panels)}"
         )
 
 

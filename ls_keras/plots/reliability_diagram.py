@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ls_keras.arguments import as_flag
 from ls_keras.calibration.reliability_curve import ReliabilityCurve
 from ls_keras.plots import style
-from ls_keras.plots.arguments import by_name, figure_of
+from ls_keras.plots.arguments import by_name, check_ax, check_title, figure_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -64,6 +65,10 @@ def reliability_diagram(
         >>> [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
         ['perfectly calibrated', 'hard targets: ECE 0.000']
     """
+    check_ax(ax)
+    check_ax(counts_ax)
+    check_title(title)
+    as_flag(intervals, "intervals")
     named = by_name(curves, ReliabilityCurve)
     if ax is None:
         ax, counts_ax = style.new_figure(5.2, 6.6).subplots(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ls_base.errors import InputError
 from ls_base.files import write_bytes
+from ls_keras.arguments import as_count, as_function, as_path, shown
 from ls_keras.plots.attention_map import attention_map, attention_rows
 from ls_keras.plots.distillation_curves import distillation_curves
 from ls_keras.plots.information_curve import information_curve, information_rows
@@ -22,6 +23,7 @@ from ls_keras.plots.temperature_panels import temperature_panels
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+MAX_DPI = 2400
 # What draws, and what gives the numbers of the same; `list`: rows are what is drawn.
 NUMBERS: dict[Callable[..., "Figure"], Callable[..., list]] = {
     attention_map: attention_rows,
@@ -59,11 +61,11 @@ def save_plot(
         >>> [path.name for path in paths]
         ['reliability.png', 'reliability.json', 'reliability.csv']
     """
-    numbers = NUMBERS.get(draw)
+    numbers = NUMBERS.get(as_function(draw, "draw"))
     if numbers is None:
         raise InputError(
             f"Expected one of {', '.join(sorted(known.__name__ for known in NUMBERS))}. "
-            f"Received: {getattr(draw, '__name__', draw)!r}"
+            f"Received: {shown(getattr(draw, '__name__', draw))}"
         )
     # Names of classes, for instance, are in figure and numbers alike.
     shared = {} if numbers is list else inspect.signature(numbers).parameters
@@ -93,12 +95,24 @@ def save(
     Raises:
         InputError: If rows have different keys.
     """
-    path = Path(path).with_suffix(".png")
+    path = as_path(path, "path")
+    if not path.name:
+        raise InputError(f"Expected the path of a file. Received: {shown(path)}")
+    path = path.with_suffix(".png")
+    if not hasattr(figure, "savefig"):
+        raise InputError(f"Expected a figure of Matplotlib. Received: {shown(figure)}")
+    as_count(dpi, "dpi", 1, MAX_DPI)
+    is_rows = isinstance(data, Sequence) and all(isinstance(row, Mapping) for row in data)
+    if not isinstance(data, Mapping) and not is_rows:
+        raise InputError(f"Expected rows, or a mapping, of numbers. Received: {shown(data)}")
     image = io.BytesIO()
     # No version of the software in the file: the same drawing gives the same bytes.
     figure.savefig(image, format="png", dpi=dpi, metadata={"Software": None})
     files = {path: image.getvalue()}
-    text = json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+    try:
+        text = json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+    except (TypeError, ValueError) as error:
+        raise InputError(f"Expected what JSON can hold. Received: {error}") from error
     files[path.with_suffix(".json")] = text.encode()
     if not isinstance(data, Mapping):
         files[path.with_suffix(".csv")] = _table(data).encode()

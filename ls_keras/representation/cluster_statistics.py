@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 
 from ls_base.errors import InputError
-from ls_keras.concrete import concrete
+from ls_keras.arguments import as_array, as_flag
 from ls_keras.representation.class_moments import ClassMoments, divide
 from ls_keras.representation.host_labels import read_host_labels
 from ls_keras.representation.penultimate import with_one
@@ -94,7 +94,8 @@ class ClusterAccumulator:
     """
 
     def __init__(self, templates, *, in_span: bool = False):
-        w = np.asarray(concrete(as_templates(templates)))
+        as_flag(in_span, "in_span")
+        w = as_array(as_templates(templates), "templates")
         self.num_features, self.num_classes = w.shape
         # One vector added to all templates changes no probability, but every distance.
         self._centered = w - w.mean(axis=1, keepdims=True, dtype=np.float64).astype(w.dtype)

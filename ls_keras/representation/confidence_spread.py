@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-from keras import ops
 
 from ls_base.errors import InputError
+from ls_keras.arguments import as_flag, as_tensor
 from ls_keras.representation.class_moments import ClassMoments
 from ls_keras.representation.host_labels import read_host_labels
 from ls_keras.targets import IgnoreClass
@@ -64,7 +64,8 @@ def confidence_spread(
     >>> found.mean, found.deviation
     (array([0.5, 0.5]), array([0.25, 0.  ]))
     """
-    y_pred = ops.convert_to_tensor(y_pred)
+    as_flag(from_logits, "from_logits")
+    y_pred = as_tensor(y_pred, "y_pred")
     num_classes = y_pred.shape[-1] if len(y_pred.shape) else 0
     labels, values = read_host_labels(
         y_true, y_pred, num_classes, mask=mask, ignore_class=ignore_class
@@ -75,7 +76,7 @@ def confidence_spread(
 
 
 def true_probabilities(
-    labels: np.ndarray, values: np.ndarray, *, from_logits: bool = True
+    labels: np.ndarray, values: np.ndarray, *, from_logits: bool = False
 ) -> np.ndarray:
     """Returns the probability of each label, float64 `(n,)`, of logits or probabilities `(n, K)`.
 

@@ -6,6 +6,7 @@ import keras
 
 from ls_base.errors import InputError
 from ls_keras.calibration.calibrated import CalibratedModel
+from ls_keras.calibration.heads import Output, symbolic
 from ls_keras.keras_internals import Call, call_that_made
 from ls_keras.layers import Temperature, TiedLogits, VectorScaling
 
@@ -40,18 +41,19 @@ class Head(NamedTuple):
     activations: Any
 
 
-def find_head(model: keras.Model) -> Head:
+def find_head(model: keras.Model, output: Output = None) -> Head:
     """Walks from a model's output back to its last linear layer.
 
     Args:
-        model: A built classifier with one output. With several, the output of its layer `logits`
-            is the starting point.
+        model: A built classifier.
+        output: Of several outputs, the one to start from: its name, its key or its place.
+            Default: that of the layer `logits`.
 
     Raises:
         InputError: If the model has no graph, is not built, or ends in something else.
     """
     if isinstance(model, CalibratedModel):
-        return find_head(model.model)
+        return find_head(model.model, model.output_key if output is None else output)
     if not isinstance(model, keras.Model):
         raise InputError(f"Expected a keras.Model. Received: {type(model).__name__}")
     if not (isinstance(model, keras.Sequential | keras.Function)):
@@ -60,9 +62,10 @@ def find_head(model: keras.Model) -> Head:
         )
     if not model.built:
         raise InputError(f"Expected a built model. Received: {model.name!r}, not built")
-    output, tail = _output(model), list[keras.layers.Layer]()
+    tensor = _output(model) if output is None else symbolic(model, output)
+    tail = list[keras.layers.Layer]()
     while True:
-        call = call_that_made(output)
+        call = call_that_made(tensor)
         layer = call.layer
         if isinstance(layer, keras.Model):
             return _inside(model, layer, _input(call), tail)
@@ -74,7 +77,7 @@ def find_head(model: keras.Model) -> Head:
                 f"({type(layer).__name__}) at its end"
             )
         tail.insert(0, layer)
-        output = _input(call)
+        tensor = _input(call)
 
 
 def is_linear_head(layer) -> bool:

@@ -5,6 +5,8 @@ import numpy as np
 from keras import ops
 
 from ls_base.errors import InputError
+from ls_keras.arguments import as_array, as_count
+from ls_keras.representation.template_distances import MAX_FEATURE
 from ls_keras.targets import IgnoreClass, position_weights, read_targets
 
 
@@ -24,7 +26,8 @@ def read_host_labels(
         InputError: If labels are not integers in range, shapes don't belong together, or values
             hold NaN or infinity at a position that counts.
     """
-    values = np.asarray(ops.convert_to_numpy(values))
+    values = as_array(values, "values")
+    num_classes = as_count(num_classes, "num_classes", 2)
     if not values.ndim:
         raise InputError("Expected values of shape (..., F). Received: a scalar")
     # Only the shape is read: K classes stand where the values have F features.
@@ -36,6 +39,13 @@ def read_host_labels(
             f"Received: dense targets of shape {tuple(targets.dense.shape)}"
         )
     labels = np.asarray(ops.convert_to_numpy(targets.labels)).ravel()
+    if mask is not None:
+        mask = as_array(mask, "mask")
+        if mask.size != labels.size:
+            raise InputError(
+                f"Expected a mask of shape {values.shape[:-1]}. Received: mask of shape "
+                f"{mask.shape}"
+            )
     values = values.reshape(len(labels), values.shape[-1])
     weights = position_weights(
         ops.ones((len(labels),), "float32"), valid=_flat(targets.valid), mask=_flat(mask)
@@ -43,8 +53,11 @@ def read_host_labels(
     if weights is not None:
         counts = np.asarray(ops.convert_to_numpy(weights)) > 0
         labels, values = labels[counts], values[counts]
-    if not np.isfinite(values).all():
-        raise InputError("Expected finite values. Received: NaN or infinity among them")
+    if not (np.abs(values) < MAX_FEATURE).all():
+        raise InputError(
+            f"Expected finite values below {MAX_FEATURE:g}. "
+            "Received: larger ones, NaN or infinity among them"
+        )
     return labels, values
 
 

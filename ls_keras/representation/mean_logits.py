@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from keras import ops
 
 from ls_base.errors import InputError
+from ls_keras.arguments import as_counts, as_tensor, shown
 from ls_keras.representation.class_moments import ClassMoments
 from ls_keras.representation.host_labels import read_host_labels
 from ls_keras.representation.template_distances import check_classes
@@ -78,7 +78,7 @@ def mean_logits(
            [-1. ,  2. , -1. ],
            [ nan,  nan,  nan]])
     """
-    logits = ops.convert_to_tensor(logits)
+    logits = as_tensor(logits, "logits")
     num_classes = logits.shape[-1] if len(logits.shape) else 0
     chosen = check_rows(range(num_classes) if classes is None else classes, num_classes)
     labels, values = read_host_labels(
@@ -95,9 +95,9 @@ def check_rows(classes: Sequence[int], num_classes: int) -> list[int]:
     Raises:
         InputError: If there are fewer than two, or one is unknown or repeated.
     """
-    chosen = list(classes)
+    chosen = list(as_counts(classes, "classes"))
     if len(chosen) < 2:
-        raise InputError(f"Expected at least two classes. Received: {tuple(chosen)}")
+        raise InputError(f"Expected at least two classes. Received: {shown(chosen)}")
     check_classes(chosen, num_classes)
     return chosen
 

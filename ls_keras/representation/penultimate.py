@@ -5,10 +5,12 @@ import numpy as np
 from keras import ops
 
 from ls_base.errors import InputError
+from ls_keras.arguments import as_tensor
+from ls_keras.calibration.heads import Output
 from ls_keras.representation.head import find_head
 
 
-def penultimate(model: keras.Model) -> keras.Model:
+def penultimate(model: keras.Model, *, output: Output = None) -> keras.Model:
     r"""Returns the part of a classifier up to the input of its last linear layer.
 
     With x the activations it returns and w_k the columns of `templates(model)`, the logits are
@@ -23,6 +25,8 @@ def penultimate(model: keras.Model) -> keras.Model:
         model: A built functional or sequential classifier that ends in a `Dense` layer (with or
             without a softmax), a 1×1 convolution or `ls_keras.layers.TiedLogits`; also a model
             that `ls_keras.calibrated` made.
+        output: Of a model with several outputs, the one whose head is meant: its name, its key or
+            its place. Default: that of the layer `logits`.
 
     Returns:
         A model of the same inputs, output `(batch, ..., D)`.
@@ -44,14 +48,14 @@ def penultimate(model: keras.Model) -> keras.Model:
     References:
         Müller et al., When Does Label Smoothing Help?, NeurIPS 2019 (arXiv 1906.02629), section 2
     """
-    head = find_head(model)
+    head = find_head(model, output)
     # A sequential model's input has a structure of one tensor, a functional one's may be a dict.
     sequential = isinstance(head.model, keras.Sequential)
     inputs = head.model.inputs[0] if sequential else head.model.input
     return keras.Model(inputs, head.activations, name=f"{head.model.name}_penultimate")
 
 
-def templates(model: keras.Model):
+def templates(model: keras.Model, *, output: Output = None):
     """Returns a classifier's class templates: its kernel, the bias appended as the last row.
 
     The activations that belong to them have a 1 appended. All functions here do that themselves
@@ -59,6 +63,7 @@ def templates(model: keras.Model):
 
     Args:
         model: As for `penultimate`.
+        output: As for `penultimate`.
 
     Returns:
         float32 tensor `(D + 1, K)`: features × classes. The last row is 0 without a bias.
@@ -73,7 +78,7 @@ def templates(model: keras.Model):
     >>> [float(b) for b in templates(model)[-1]]
     [0.0, 0.0, 0.0]
     """
-    layer = find_head(model).layer
+    layer = find_head(model, output).layer
     kernel = ops.cast(ops.convert_to_tensor(layer.kernel), "float32")
     num_classes = kernel.shape[-1]
     kernel = ops.reshape(kernel, (-1, num_classes))  # a 1×1 convolution's: (1, 1, D, K)
@@ -96,9 +101,10 @@ def with_one(activations, num_features: int):
     Raises:
         InputError: If they have another number of features.
     """
+    tensor = as_tensor(activations, "activations")
     array = isinstance(activations, np.ndarray)
     if not array:
-        activations = ops.convert_to_tensor(activations)
+        activations = tensor
     shape = tuple(activations.shape)
     if shape and shape[-1] == num_features:
         return activations

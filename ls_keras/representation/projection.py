@@ -7,9 +7,10 @@ import numpy as np
 from keras import ops
 
 from ls_base.errors import InputError
+from ls_keras.arguments import as_count, as_names, as_seed
 from ls_keras.representation.host_labels import read_host_labels
 from ls_keras.representation.penultimate import with_one
-from ls_keras.representation.template_plane import TemplatePlane, project
+from ls_keras.representation.template_plane import TemplatePlane, check_plane, project
 from ls_keras.targets import IgnoreClass
 
 
@@ -45,9 +46,9 @@ class ProjectionSampler:
     def __init__(
         self, plane: TemplatePlane, num_classes: int, *, per_class: int = 100, seed: int = 0
     ):
-        if int(per_class) != per_class or per_class < 1:
-            raise InputError(f"Expected per_class to be an integer ≥ 1. Received: {per_class}")
-        self.plane, self.num_classes, self.per_class = plane, num_classes, int(per_class)
+        check_plane(plane)
+        self.plane, self.num_classes = plane, as_count(num_classes, "num_classes", 3)
+        self.per_class, seed = as_count(per_class, "per_class", 1), as_seed(seed)
         self._streams = [np.random.default_rng([seed, i]) for i in range(3)]
         # Of each class: the examples with the smallest keys so far.
         self._keys = [np.empty(0) for _ in range(3)]
@@ -66,8 +67,8 @@ class ProjectionSampler:
             coordinates = np.concatenate([self._coordinates[i], np.empty((len(own), 2))])
             if len(new):
                 rows = with_one(own[new].astype(np.float32), len(self.plane.origin))
-                # One shape, whatever a batch holds: XLA compiles each.
-                padded = np.zeros((self.per_class, rows.shape[1]), np.float32)
+                # Few shapes, whatever a batch holds: XLA compiles each.
+                padded = np.zeros((1 << (len(rows) - 1).bit_length(), rows.shape[1]), np.float32)
                 padded[: len(rows)] = rows
                 projected = ops.convert_to_numpy(project(padded, self.plane))[: len(rows)]
                 coordinates[len(self._keys[i]) + new] = projected
@@ -79,6 +80,8 @@ class ProjectionSampler:
         Raises:
             InputError: If a class has no example.
         """
+        if class_names is not None:
+            class_names = as_names(class_names, "class_names", max(self.plane.classes) + 1)
         counts = [len(c) for c in self._coordinates]
         names = tuple(str(c) if class_names is None else class_names[c] for c in self.plane.classes)
         if not min(counts):

@@ -61,7 +61,7 @@ class SplitStatistics:
             own = labels[start : start + rows]
             part = activations[start : start + rows].astype(np.float32)
             logits = with_one(part, len(self._templates)) @ self._templates
-            self._confidences.add(own, true_probabilities(own, logits)[:, None])
+            self._confidences.add(own, true_probabilities(own, logits, from_logits=True)[:, None])
             self._logits.add(own, centered(logits, self._logit_classes))
 
     def projection(self, class_names: Sequence[str] | None = None) -> Projection:

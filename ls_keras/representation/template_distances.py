@@ -5,8 +5,12 @@ import numpy as np
 from keras import ops
 
 from ls_base.errors import InputError
+from ls_keras.arguments import as_array, as_count, as_flag, as_tensor, shown
 from ls_keras.concrete import concrete
 from ls_keras.representation.penultimate import with_one
+
+# Of activations and templates: the sum of the squares of a million of them is a float32.
+MAX_FEATURE = 1e15
 
 
 def template_distances(activations, templates, *, squared: bool = False):
@@ -42,6 +46,7 @@ def template_distances(activations, templates, *, squared: bool = False):
     References:
         Müller et al., When Does Label Smoothing Help?, NeurIPS 2019 (arXiv 1906.02629), section 2
     """
+    as_flag(squared, "squared")
     w = as_templates(templates)
     x = with_one(activations, w.shape[0])
     x = ops.cast(ops.convert_to_tensor(x), w.dtype)
@@ -76,10 +81,10 @@ def nearest_classes(templates, class_id: int, count: int = 2) -> tuple[int, ...]
     >>> nearest_classes(np.array([[0.0, 5.0, 1.0, 2.0]]), 0)
     (2, 3)
     """
-    w = np.asarray(concrete(as_templates(templates)), np.float64)
+    w = as_array(as_templates(templates), "templates").astype(np.float64)
     num_classes = w.shape[1]
     check_classes((class_id,), num_classes)
-    if not 1 <= count < num_classes:
+    if not 1 <= as_count(count, "count") < num_classes:
         raise InputError(
             f"Expected a count in [1, {num_classes}) of other classes. Received: {count}"
         )
@@ -94,27 +99,31 @@ def as_templates(templates):
     Raises:
         InputError: If they have another shape or, in eager use, hold NaN or infinity.
     """
-    w = ops.convert_to_tensor(templates)
+    w = as_tensor(templates, "templates")
     if len(w.shape) != 2 or w.shape[0] < 1 or w.shape[1] < 2:
         raise InputError(
             "Expected templates of shape (features, K), with the bias as last row and K ≥ 2 "
             f"classes. Received: shape {tuple(w.shape)}"
         )
     values = concrete(w)
-    if values is not None and not np.isfinite(values.astype(np.float32)).all():
-        raise InputError("Expected finite templates. Received: templates with NaN or infinity")
+    # Of 1e18 the squares are not finite any more.
+    if values is not None and not (np.abs(values.astype(np.float64)) < MAX_FEATURE).all():
+        raise InputError(
+            f"Expected finite templates below {MAX_FEATURE:g}. "
+            "Received: templates with larger values, NaN or infinity"
+        )
     # float32 at least: 16 bits cannot hold a difference of squares.
     return w if keras.backend.standardize_dtype(w.dtype) == "float64" else ops.cast(w, "float32")
 
 
 def check_classes(classes, num_classes: int) -> None:
     """Raises an `InputError` unless all `classes` are different integers in `[0, num_classes)`."""
-    wrong = [
+    wrong: list = [
         c
         for c in classes
         if not isinstance(c, int | np.integer) or isinstance(c, bool) or not 0 <= c < num_classes
     ]
     if wrong:
-        raise InputError(f"Expected classes in [0, {num_classes}). Received: {wrong[0]!r}")
+        raise InputError(f"Expected classes in [0, {num_classes}). Received: {shown(wrong[0])}")
     if len(set(classes)) < len(classes):
         raise InputError(f"Expected different classes. Received: {tuple(classes)}")

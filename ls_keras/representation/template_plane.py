@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from ls_base.errors import InputError
-from ls_keras.concrete import concrete
+from ls_keras.arguments import as_array, as_counts, as_number, shown
 from ls_keras.representation.penultimate import with_one
 from ls_keras.representation.template_distances import as_templates, check_classes
 
@@ -59,10 +59,11 @@ def template_plane(templates, classes: Sequence[int], *, tolerance: float = 1e-5
     References:
         Müller et al., When Does Label Smoothing Help?, NeurIPS 2019 (arXiv 1906.02629), section 2
     """
-    w = np.asarray(concrete(as_templates(templates)), np.float64)
-    classes = tuple(classes)
+    w = as_array(as_templates(templates), "templates").astype(np.float64)
+    classes = as_counts(classes, "classes")
     if len(classes) != 3:
-        raise InputError(f"Expected three classes. Received: {len(classes)}, {classes}")
+        raise InputError(f"Expected three classes. Received: {len(classes)}, {shown(classes)}")
+    as_number(tolerance, "tolerance", low=0)
     check_classes(classes, w.shape[1])
     corners = w[:, list(classes)]
     sides = corners[:, 1:] - corners[:, :1]
@@ -88,6 +89,12 @@ def template_plane(templates, classes: Sequence[int], *, tolerance: float = 1e-5
     )
 
 
+def check_plane(plane) -> None:
+    """Raises an `InputError` unless it is a `TemplatePlane`."""
+    if not isinstance(plane, TemplatePlane):
+        raise InputError(f"Expected plane to be a TemplatePlane. Received: {shown(plane)}")
+
+
 def project(activations, plane: TemplatePlane):
     r"""Projects activations orthogonally onto a plane: `((x − origin) · a₁, (x − origin) · a₂)`.
 
@@ -108,6 +115,7 @@ def project(activations, plane: TemplatePlane):
         >>> [round(float(c), 3) + 0.0 for c in project(np.full(4, 1 / 3), plane)]
         [0.0, 0.0]
     """
+    check_plane(plane)
     x = ops.cast(ops.convert_to_tensor(with_one(activations, len(plane.origin))), "float32")
     origin = ops.convert_to_tensor(plane.origin.astype(np.float32))
     axes = ops.convert_to_tensor(plane.axes.astype(np.float32))

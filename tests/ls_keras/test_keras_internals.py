@@ -189,3 +189,56 @@ def test_an_optimizers_variables_are_those_it_was_built_for(internals):
     found = internals.variables_of(optimizer)
     what = changed("Optimizer._trainable_variables")
     assert [id(v) for v in found] == [id(v) for v in variables], what
+
+
+@pytest.mark.parametrize("axis", [0, 1, -1])
+def test_logits_are_those_of_a_softmax_over_the_same_axis(internals, axis):
+    if keras.config.backend() == "jax":
+        return  # no notes, see above
+    z = ops.convert_to_tensor([[1.0, 2.0, 0.5], [0.0, -1.0, 3.0]])
+    assert internals.logits_before_softmax(keras.activations.softmax(z, axis=axis), axis) is z
+    assert (
+        internals.logits_before_softmax(keras.activations.softmax(z, axis=axis), axis - 1) is None
+    )
+    assert internals.logits_before_softmax(keras.activations.sigmoid(z), axis) is None
+    equal = ops.zeros((3, 2))
+    assert internals.logits_before_softmax(keras.activations.sigmoid(equal), -1) is None
+
+
+def test_weights_are_reduced_without_being_changed(internals):
+    losses = ops.ones((2, 3))
+    given = ops.convert_to_tensor(np.array([1.0, 3.0], "float32"))
+    mask = ops.convert_to_tensor([[True, True, False], [True, False, False]])
+    total = internals.reduced(losses, sample_weight=given, mask=mask, reduction="sum")
+    assert float(total) == 5
+    assert ops.convert_to_numpy(given).tolist() == [1, 3]
+
+
+def test_layers_before_a_tensor_are_found_nearest_first(internals):
+    x = keras.Input((3,))
+    part = keras.Sequential([keras.Input((3,)), keras.layers.Dense(3, name="inner")], name="part")
+    left, right = part(x), keras.layers.Dense(3, name="right")(x)
+    joined = keras.layers.Add(name="joined")([left, ops.exp(right)])
+    keras.layers.Dense(1, name="after")(joined)
+    names = [layer.name for layer in internals.layers_before(joined)]
+    assert names[0] == "joined"
+    assert {"part", "inner", "right"} < set(names)
+    assert "after" not in names
+
+
+def test_a_replaced_part_is_forgotten(internals):
+    class Holder(keras.layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.part = keras.layers.Dense(1, name="old")
+
+        def build(self, input_shape):
+            self.part.build(input_shape)
+
+    holder = Holder()
+    holder.build((None, 1))
+    internals.replace_part(holder, "part", keras.layers.Dense(1, name="new"))
+    with pytest.raises(ValueError, match="add new elements of state"):
+        holder.other = keras.layers.Dense(1)
+    found = [layer.name for layer in internals.layers_within(holder)]
+    assert found == [holder.name, "new"], changed("Layer._tracker")

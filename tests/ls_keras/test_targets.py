@@ -62,6 +62,14 @@ def test_large_ids_stay_exact():
         (np.eye(3)[:2], P23, 0, "sample_weight"),
         ([0, 1], P23, "pad", "ignore_class"),
         ([0, 1], P23, [True], "ignore_class"),
+        ([0.5, 1.0], P23, None, "whole numbers.*Received: y_true with 0.5 among 1"),
+        ([np.nan, 1.0], P23, None, "whole numbers"),
+        ([2**40, 1], P23, None, "Received: 1099511627776 among 1"),
+        (np.uint8([200, 1]), P23, -1, "Received: 200 among 1"),
+        (np.array([-0.5, 1.5, 0]) * np.ones((2, 3)), P23, None, "dense targets that are prob"),
+        (np.full((2, 3), np.nan), P23, None, "dense targets that are probabilities"),
+        (np.ones(3), np.ones(3), None, r"a row of K classes an example.*y_pred of shape \(3,\)"),
+        (np.array(["a", "b"]), P23, None, "y_true to be a tensor or array of real numbers"),
     ],
 )
 def test_mistakes(y_true, y_pred, ignore_class, message):
@@ -73,6 +81,49 @@ def test_ignored_ids():
     assert ignored_ids(None) == ()
     assert ignored_ids(3) == (3,)
     assert ignored_ids([3, -1]) == (3, -1)
+    assert ignored_ids(np.int64(3)) == ignored_ids(np.array([3])) == (3,)
+
+
+# What the id becomes in the labels' dtype is a class: 156 of −100, 255 of −1, 0 of 2^32.
+DTYPES = [("uint8", -100, 156), ("uint8", -1, 255), ("int32", 2**32, 0), ("int16", 2**16 + 7, 7)]
+
+
+@pytest.mark.parametrize(("dtype", "ignore_class", "label"), DTYPES)
+def test_an_id_outside_the_labels_dtype_ignores_no_class(dtype, ignore_class, label):
+    labels = np.array([label, 1], dtype)
+    p = np.zeros((2, 300), "float32")
+    targets = read_targets(labels, p, ignore_class=[ignore_class, 1])
+    assert ops.convert_to_numpy(targets.valid).tolist() == [True, False]
+    assert ops.convert_to_numpy(targets.labels).tolist() == [label, 0]
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "int16", "int32", "int64", "float32"])
+def test_traced_labels_are_read_alike_and_wrong_ones_are_marked(traced, dtype):
+    if "int" in dtype and np.iinfo(dtype).min == 0:
+        labels, ids = [1, 200, 4, 255], (-1, 4)
+        wrong, valid = [False, True, False, True], [True, True, False, True]
+    else:
+        labels, ids = [1, -1, 4, -7], (-1, 2**40, 300)
+        wrong, valid = [False, False, True, True], [True, False, True, True]
+    p = np.zeros((4, 3), "float32")
+
+    def read(y_true):
+        targets = read_targets(y_true, p, ignore_class=ids)
+        assert targets.wrong is not None
+        return targets.labels, targets.valid, targets.wrong
+
+    found = traced(read, np.array(labels, dtype))
+    assert found[0].tolist() == [1, 0, 0, 0]
+    assert found[1].tolist() == valid
+    assert found[2].tolist() == wrong
+
+
+def test_traced_floats_that_are_no_labels_are_marked(traced):
+    def read(y_true):
+        return read_targets(y_true, np.zeros((4, 3), "float32")).wrong
+
+    labels = np.float32([0.5, np.nan, np.inf, 2])
+    assert traced(read, labels).tolist() == [True, True, True, False]
 
 
 def test_weights_join():

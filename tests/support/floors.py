@@ -55,6 +55,8 @@ LIBRARY = Floor(
         Room("errors", "the errors, by the library's name"),
         Room("keras_internals", "what Keras has, but promises nobody"),
         Room("concrete", "whether a value can be looked at now"),
+        Room("arguments", "what every door asks: numbers, counts, choices"),
+        Room("model_output", "whether a model gives logits, or a softmax"),
         Room("targets", "reading labels, masks and weights"),
         Room("losses", "smoothed cross-entropy and its smoothings"),
         Room("layers", "temperature, scaling, tied logits"),

@@ -29,8 +29,12 @@ def history(strategy) -> dict[str, list[float]]:
             keras.optimizers.SGD(0.5), keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         )
     callbacks = [
-        TemperatureScaling((x, y), batch_size=32),  # the last batch has 26 examples
-        TemperatureScaling(tf.data.Dataset.from_tensor_slices((x, y)).batch(31), prefix="set_"),
+        TemperatureScaling(
+            (x, y), batch_size=32, from_logits=True
+        ),  # the last batch has 26 examples
+        TemperatureScaling(
+            tf.data.Dataset.from_tensor_slices((x, y)).batch(31), prefix="set_", from_logits=True
+        ),
     ]
     fit = model.fit(x, y, batch_size=30, epochs=3, shuffle=False, callbacks=callbacks, verbose=0)
     return fit.history

@@ -75,16 +75,19 @@ def calibrate(
             fit = fit_temperature_dataset(
                 model,
                 as_dataset(validation, 0, validation.steps_per_epoch),
+                from_logits=True,
                 ignore_class=data.ignore_class,
                 objective=objective,
             )
     else:
-        fit = fit_vector_scaling(*_logits(model, validation), ignore_class=data.ignore_class)
+        fit = fit_vector_scaling(
+            *_logits(model, validation), from_logits=True, ignore_class=data.ignore_class
+        )
     if not fit.converged:
         reporter.warning(f"the fit did not converge after {fit.iterations} iterations")
     if isinstance(fit, TemperatureFit) and fit.at_bound:
         reporter.warning(f"the best temperature lies beyond {fit.temperature:g}")
-    scaled = calibrated(model, fit)
+    scaled = calibrated(model, fit, from_logits=True)
     run.save_model(scaled, calibrated=True)
     results: dict[str, Any] = {
         "schema": SCHEMA,

@@ -85,6 +85,6 @@ def _compute(
             progress(min(done, len(source.examples)), len(source.examples))
 
     gammas = equivalent_smoothing_dataset(
-        model, batches(), temperatures, ignore_class=data.ignore_class
+        model, batches(), temperatures, from_logits=True, ignore_class=data.ignore_class
     )
     return gammas.tolist()

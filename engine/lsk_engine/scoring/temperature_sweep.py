@@ -83,6 +83,7 @@ def _sweep_run(
             model,
             as_dataset(source, 0, source.steps_per_epoch),
             temperatures,
+            from_logits=True,
             ignore_class=data.ignore_class,
         )
     points = _Points(run, split, config.decoding)

@@ -139,6 +139,7 @@ def build_learner(
         alpha=loss.alpha,
         smoothing=loss.smoothing,
         loss=options.loss,
+        from_logits=True,
         ignore_class=loss.ignore_class,
         teacher_view=_augmentation(task, config, student),
         reduction=loss.reduction,

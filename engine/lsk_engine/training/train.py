@@ -100,6 +100,7 @@ def train(
             )
 
             def end_epoch(loss_of_epoch: float) -> None:
+                watch.check_loss(step, loss_of_epoch)  # before time is spent on validating NaN
                 saver.stop_before_validation(loss_of_epoch)
                 epoch, scores = (step - 1) // source.steps_per_epoch, {}
                 if step == total or (epoch + 1) % options.validate_every == 0:

@@ -20,7 +20,7 @@ def build_validator(model: keras.Model, config: Config, data: TaskData) -> keras
         loss=build_loss(config, data, reduction="sum"),
         weighted_metrics=[  # by the weights: rows that fill a batch must not count
             NegativeLogLikelihood(from_logits=True, ignore_class=data.ignore_class, name="nll"),
-            Accuracy(ignore_class=data.ignore_class),
+            Accuracy(from_logits=True, ignore_class=data.ignore_class),
         ],
         jit_compile=jit_compile(config),
     )

@@ -41,6 +41,7 @@ def test_train_prints_one_json_object_on_stdout_and_the_rest_on_stderr(run):
     assert "training examples" in done.stderr
 
 
+@pytest.mark.slow
 def test_what_tensorflow_says_at_its_start_is_not_shown(run):
     """In a Python of its own: the others are forked from one that has started."""
     path, _ = run

@@ -32,6 +32,7 @@ def study(*arguments):
 
 
 @pytest.mark.tensorflow
+@pytest.mark.slow
 def test_runs_are_trained_and_measured_and_the_answer_is_a_table(tmp_path):
     asked = ("smoothing", "--task", "image", "--alphas", "0.1", "--seeds", 2, *SMALL)
     asked = (*asked, "--measure", "accuracy,calibration", "--jobs", 2, "--out", tmp_path / "out")

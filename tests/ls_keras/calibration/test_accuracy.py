@@ -14,12 +14,12 @@ def test_equals_keras_for_integer_and_dense_targets(rng):
         (keras.metrics.CategoricalAccuracy(), smoothed),
     ):
         reference.update_state(y_true, logits)
-        metric = Accuracy()
+        metric = Accuracy(from_logits=True)
         metric.update_state(y_true, logits)
         assert float(metric.result()) == pytest.approx(float(reference.result()), rel=1e-6)
 
 
 def test_padding_is_neither_right_nor_wrong():
-    metric = Accuracy(ignore_class=0)
+    metric = Accuracy(from_logits=True, ignore_class=0)
     metric.update_state([[2, 1, 0, 0]], [[[0.1, 0.2, 0.7]] * 4])
     assert float(metric.result()) == 0.5

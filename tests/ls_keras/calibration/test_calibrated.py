@@ -9,7 +9,7 @@ from keras import ops
 
 from ls_base.errors import InputError
 from ls_keras.calibration.calibrated import calibrated
-from ls_keras.calibration.temperature import fit_temperature
+from ls_keras.calibration.temperature import TemperatureFit, fit_temperature
 from ls_keras.calibration.vector_scaling import fit_vector_scaling
 
 LOAD = """
@@ -27,10 +27,11 @@ for path in sys.argv[2:]:
 
 @keras.saving.register_keras_serializable(package="ls_keras_tests")
 class Subclassed(keras.Model):
-    def __init__(self, **kwargs):
+    def __init__(self, probabilities=False, **kwargs):
         super().__init__(**kwargs)
+        last = "softmax" if probabilities else None
         self.hidden = keras.layers.Dense(8, activation="tanh")
-        self.logits = keras.layers.Dense(5, name="logits")
+        self.logits = keras.layers.Dense(5, activation=last, name="logits")
 
     def call(self, inputs, training=None):
         return self.logits(self.hidden(inputs))
@@ -52,7 +53,11 @@ def data(n=300):
 
 
 def fit_of(kind, y, z):
-    return fit_temperature(y, z) if kind == "temperature" else fit_vector_scaling(y, z)
+    return (
+        fit_temperature(y, z, from_logits=True)
+        if kind == "temperature"
+        else fit_vector_scaling(y, z, from_logits=True)
+    )
 
 
 def scaled(fit, z):
@@ -65,7 +70,7 @@ def test_logits_are_scaled_and_weights_shared(make, kind):
     model, (x, y) = make(), data()
     z = ops.convert_to_numpy(model(x))
     fit = fit_of(kind, y, z)
-    made = calibrated(model, fit)
+    made = calibrated(model, fit, from_logits=True)
     np.testing.assert_allclose(ops.convert_to_numpy(made(x)), scaled(fit, z), atol=1e-5)
     np.testing.assert_array_equal(ops.convert_to_numpy(model(x)), z)
     assert made.layers[-1].name == "calibrated_logits"
@@ -103,7 +108,8 @@ def test_saved_and_loaded_in_a_fresh_process(tmp_path):
 
 def test_subclassed_models_are_saved_and_loaded(tmp_path):
     model, (x, y) = Subclassed(), data()
-    made = calibrated(model, fit_vector_scaling(y, ops.convert_to_numpy(model(x))))
+    fit = fit_vector_scaling(y, ops.convert_to_numpy(model(x)), from_logits=True)
+    made = calibrated(model, fit, from_logits=True)
     expected = made.predict(x, verbose=0)
     made.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
@@ -128,11 +134,63 @@ def softmax_activation_layer():
 def test_a_last_softmax_is_left_out(make):
     model, (x, y) = make(), data()
     p = ops.convert_to_numpy(model(x))
-    fit = fit_temperature(y, np.log(p))
+    fit = fit_temperature(y, np.log(p), from_logits=True)
     q = ops.convert_to_numpy(ops.softmax(calibrated(model, fit)(x)))
     expected = p ** (1 / fit.temperature)
     np.testing.assert_allclose(q, expected / expected.sum(-1, keepdims=True), atol=1e-5)
     np.testing.assert_allclose(ops.convert_to_numpy(model(x)), p, atol=1e-7)
+
+
+def nested(**last):
+    inputs = keras.Input((3,))
+    return keras.Model(inputs, functional(**last)(inputs))
+
+
+def behind(function):
+    inputs = keras.Input((3,))
+    return keras.Model(inputs, function(keras.layers.Dense(5, name="logits")(inputs)))
+
+
+@keras.saving.register_keras_serializable(package="ls_keras_tests")
+class Own(keras.layers.Layer):
+    """A softmax that nobody sees."""
+
+    def call(self, inputs):
+        return ops.softmax(inputs)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: nested(activation="softmax"),
+        lambda: behind(ops.softmax),
+        lambda: behind(keras.layers.Lambda(lambda z: ops.softmax(z))),
+        lambda: behind(Own()),
+        lambda: Subclassed(probabilities=True),
+    ],
+    ids=["nested", "operation", "lambda", "unseen", "subclass"],
+)
+def test_probabilities_are_scaled_as_their_logits(make):
+    model, (x, y) = make(), data()
+    p = ops.convert_to_numpy(model(x))
+    fit = fit_temperature(y, p)
+    q = ops.convert_to_numpy(ops.softmax(calibrated(model, fit)(x)))
+    expected = p ** (1 / fit.temperature)
+    np.testing.assert_allclose(q, expected / expected.sum(-1, keepdims=True), atol=1e-5)
+
+
+def test_what_from_logits_says_counts_only_where_the_graph_is_silent():
+    x, _ = data()
+    fit = TemperatureFit(2.0, "nll", 1.0, 0.9, 0.1, 0.0, 9, 3, True)
+    own = behind(keras.layers.Lambda(lambda z: z * 2))
+    z = ops.convert_to_numpy(own(x))
+    scaled = calibrated(own, fit, from_logits=True)
+    np.testing.assert_allclose(ops.convert_to_numpy(scaled(x)), z / 2, rtol=1e-5)
+    assert np.isnan(ops.convert_to_numpy(calibrated(own, fit)(x))).all()
+    with pytest.warns(UserWarning, match="Received: the output of the layer 'logits'"):
+        calibrated(functional(activation="softmax"), fit, from_logits=True)
+    with pytest.raises(InputError, match="from_logits to be True or False"):
+        calibrated(own, fit, from_logits="no")
 
 
 def test_dict_inputs_keep_their_names():
@@ -140,7 +198,7 @@ def test_dict_inputs_keep_their_names():
     z = keras.layers.Dense(3, name="logits")(keras.layers.Concatenate()([inputs["a"], inputs["b"]]))
     model = keras.Model(inputs, z)
     x = {"a": np.ones((4, 2)), "b": np.zeros((4, 2))}
-    fit = fit_temperature([0, 1, 2, 0], ops.convert_to_numpy(model(x)))
+    fit = fit_temperature([0, 1, 2, 0], ops.convert_to_numpy(model(x)), from_logits=True)
     np.testing.assert_allclose(
         calibrated(model, fit).predict(x, verbose=0),
         model.predict(x, verbose=0) / fit.temperature,
@@ -151,7 +209,7 @@ def test_dict_inputs_keep_their_names():
 def test_bad_input_is_told():
     x, y = data()
     model = functional()
-    fit = fit_temperature(y, ops.convert_to_numpy(model(x)))
+    fit = fit_temperature(y, ops.convert_to_numpy(model(x)), from_logits=True)
     with pytest.raises(InputError, match="TemperatureFit or a VectorFit"):
         calibrated(model, 2.0)
     with pytest.raises(InputError, match=r"keras\.Model"):
@@ -162,6 +220,6 @@ def test_bad_input_is_told():
     two = keras.Model(inputs, [keras.layers.Dense(2)(inputs), keras.layers.Dense(2)(inputs)])
     with pytest.raises(InputError, match="one output"):
         calibrated(two, fit)
-    narrow = fit_vector_scaling(y % 2, x[:, :2])
+    narrow = fit_vector_scaling(y % 2, x[:, :2], from_logits=True)
     with pytest.raises(InputError, match="5 classes"):
         calibrated(model, narrow)

@@ -68,3 +68,21 @@ def test_torchmetrics_perplexity_and_scikit_learn_log_loss(rng):
     exact /= exact.sum(-1, keepdims=True)
     expected = log_loss(labels.reshape(-1), exact, labels=range(11))
     assert nll_of(labels, logits, from_logits=True) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("dense", [False, True])
+def test_logits_far_from_zero_lose_no_digits(rng, dense):
+    z = np.round(rng.normal(size=(50, 20)) * 64).astype("float32") / 64
+    y = rng.integers(0, 20, 50)
+    y = np.eye(20, dtype="float32")[y] if dense else y
+    near = nll_of(y, z, from_logits=True)
+    assert nll_of(y, z + np.float32(1e4), from_logits=True) == pytest.approx(near, rel=1e-6)
+
+
+def test_a_perplexity_of_16_bits_is_that_of_float32():
+    logits = np.float32([[0.0, 10.3]] * 4)  # 10.3 has two decimals in 16 bits
+    exact = Perplexity(from_logits=True)
+    half = Perplexity(from_logits=True, dtype="float16")
+    for metric in (exact, half):
+        metric.update_state([0, 0, 0, 0], logits)
+    assert float(half.result()) == pytest.approx(float(exact.result()), rel=1e-3)

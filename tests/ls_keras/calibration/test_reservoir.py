@@ -1,7 +1,8 @@
 import numpy as np
 
+from ls_keras.calibration.host_examples import read_host_examples
 from ls_keras.calibration.reservoir import Reservoir
-from ls_keras.calibration.tempered_sums import read_host_examples, tempered_sums
+from ls_keras.calibration.tempered_sums import tempered_sums
 
 
 def numbered(n):
@@ -13,7 +14,7 @@ def kept(capacity, n, cuts, seed=0):
     reservoir = Reservoir(capacity, seed)
     logits = numbered(n)
     for part in np.split(np.arange(n), cuts):
-        reservoir.add(read_host_examples(np.zeros(len(part), int), logits[part]))
+        reservoir.add(read_host_examples(np.zeros(len(part), int), logits[part], from_logits=True))
     return reservoir.examples()
 
 
@@ -46,8 +47,12 @@ def test_columns_stay_together():
     weights = rng.random(50) * (np.arange(50) % 3 > 0)
     reservoir = Reservoir(100)
     for rows in np.split(np.arange(50), [7, 20]):
-        reservoir.add(read_host_examples(dense[rows], logits[rows], sample_weight=weights[rows]))
-    whole = read_host_examples(dense, logits, sample_weight=weights)
+        reservoir.add(
+            read_host_examples(
+                dense[rows], logits[rows], sample_weight=weights[rows], from_logits=True
+            )
+        )
+    whole = read_host_examples(dense, logits, sample_weight=weights, from_logits=True)
     for name in ("loss", "slope", "curvature", "bins", "weight"):
         np.testing.assert_allclose(
             getattr(tempered_sums(reservoir.examples(), [0.5, 2.0]), name),

@@ -54,7 +54,7 @@ def reference_ece(y_true, logits, temperature, num_bins=15):
 )
 def test_the_temperature_is_scipys(n, num_classes, temperature):
     y_true, logits = sample(n, num_classes, temperature)
-    fit = fit_temperature(y_true, logits)
+    fit = fit_temperature(y_true, logits, from_logits=True)
     assert fit.converged
     assert fit.at_bound is None
     assert fit.temperature == pytest.approx(reference(y_true, logits), rel=2e-5)
@@ -69,13 +69,13 @@ def test_the_temperature_is_scipys(n, num_classes, temperature):
 
 def test_a_large_set_takes_few_passes():
     y_true, logits = sample(60_000, 20)
-    assert fit_temperature(y_true, logits).iterations <= 5
+    assert fit_temperature(y_true, logits, from_logits=True).iterations <= 5
 
 
 def test_by_hand():
     # Confidence σ(4/T) equals the accuracy 9/10 at 4/T = ln 9.
     logits = np.tile([4.0, 0.0], (10, 1))
-    fit = fit_temperature([0] * 9 + [1], logits)
+    fit = fit_temperature([0] * 9 + [1], logits, from_logits=True)
     assert fit.temperature == pytest.approx(4 / math.log(9), rel=1e-6)
     entropy = -0.9 * math.log(0.9) - 0.1 * math.log(0.1)
     assert fit.nll_after == pytest.approx(entropy, rel=1e-6)
@@ -85,13 +85,14 @@ def test_by_hand():
 
 def test_tensors_sequences_and_arrays_are_read_alike():
     y_true, logits = sample(600, 7)
-    flat = fit_temperature(y_true, logits)
+    flat = fit_temperature(y_true, logits, from_logits=True)
     tensors = fit_temperature(
         ops.convert_to_tensor(y_true.reshape(60, 10)),
         ops.convert_to_tensor(logits.reshape(60, 10, 7)),
+        from_logits=True,
     )
     assert tensors == flat
-    assert fit_temperature(y_true[:, None].tolist(), logits) == flat
+    assert fit_temperature(y_true[:, None].tolist(), logits, from_logits=True) == flat
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
@@ -99,14 +100,14 @@ def test_other_dtypes(dtype):
     y_true, logits = sample(800, 9)
     low = ops.cast(ops.convert_to_tensor(logits), dtype)
     exact = np.asarray(ops.convert_to_numpy(ops.cast(low, "float32")), np.float64)
-    assert fit_temperature(y_true, low).temperature == pytest.approx(
+    assert fit_temperature(y_true, low, from_logits=True).temperature == pytest.approx(
         reference(y_true, exact), rel=2e-5
     )
 
 
 def test_float64_arrays_are_computed_in_float64():
     y_true, logits = sample(500, 6)
-    fit = fit_temperature(y_true, logits.astype(np.float64))
+    fit = fit_temperature(y_true, logits.astype(np.float64), from_logits=True)
     assert fit.nll_before == pytest.approx(reference_nll(y_true, logits, 1.0), rel=1e-13)
 
 
@@ -114,7 +115,7 @@ def test_dense_targets():
     y_true, logits = sample(500, 6)
     dense = np.full((500, 6), 0.1 / 6)
     dense[np.arange(500), y_true] += 0.9
-    fit = fit_temperature(dense.astype(np.float32), logits)
+    fit = fit_temperature(dense.astype(np.float32), logits, from_logits=True)
 
     def loss(u):
         return -(dense * log_softmax(np.float64(logits) / math.exp(u), -1)).sum(-1).mean()
@@ -123,21 +124,24 @@ def test_dense_targets():
     assert fit.temperature == pytest.approx(math.exp(best.x), rel=2e-5)
     assert fit.nll_after == pytest.approx(best.fun, rel=1e-5)
     hard = np.eye(6, dtype=np.float32)[y_true]
-    assert fit_temperature(hard, logits).temperature == pytest.approx(
-        fit_temperature(y_true, logits).temperature, rel=1e-5
+    assert fit_temperature(hard, logits, from_logits=True).temperature == pytest.approx(
+        fit_temperature(y_true, logits, from_logits=True).temperature, rel=1e-5
     )
 
 
 def test_what_is_ignored_masked_or_weightless_does_not_count():
     y_true, logits = sample(300, 5)
-    expected = fit_temperature(y_true[:200], logits[:200])
+    expected = fit_temperature(y_true[:200], logits[:200], from_logits=True)
     spoilt = logits.copy()
     spoilt[200:] = np.nan
     labels = np.where(np.arange(300) < 200, y_true, -1)
     keep = np.arange(300) < 200
-    assert fit_temperature(labels, spoilt, ignore_class=-1) == expected
-    assert fit_temperature(y_true, spoilt, mask=keep) == expected
-    assert fit_temperature(y_true, spoilt, sample_weight=keep.astype(float)) == expected
+    assert fit_temperature(labels, spoilt, ignore_class=-1, from_logits=True) == expected
+    assert fit_temperature(y_true, spoilt, mask=keep, from_logits=True) == expected
+    assert (
+        fit_temperature(y_true, spoilt, sample_weight=keep.astype(float), from_logits=True)
+        == expected
+    )
     assert expected.num_examples == 200
 
 
@@ -147,8 +151,10 @@ def test_a_weight_is_a_number_of_copies(weights, seed):
     y_true, logits = sample(40, 4, seed=seed)
     weights = np.array(weights)
     weights[0] = 1
-    weighted = fit_temperature(y_true, logits, sample_weight=weights)
-    copies = fit_temperature(np.repeat(y_true, weights), np.repeat(logits, weights, axis=0))
+    weighted = fit_temperature(y_true, logits, sample_weight=weights, from_logits=True)
+    copies = fit_temperature(
+        np.repeat(y_true, weights), np.repeat(logits, weights, axis=0), from_logits=True
+    )
     assert weighted.temperature == pytest.approx(copies.temperature, rel=1e-4)
     assert weighted.nll_after == pytest.approx(copies.nll_after, rel=1e-5)
     assert weighted.ece_after == pytest.approx(copies.ece_after, abs=1e-4)
@@ -165,7 +171,7 @@ def test_it_always_converges_and_never_makes_the_nll_worse(n, num_classes, scale
     rng = np.random.default_rng(seed)
     logits = (rng.standard_normal((n, num_classes)) * scale).astype(np.float32)
     y_true = rng.integers(0, num_classes, n)
-    fit = fit_temperature(y_true, logits)
+    fit = fit_temperature(y_true, logits, from_logits=True)
     assert fit.converged
     assert fit.temperature >= 1e-2 * (1 - 1e-9)
     assert fit.temperature <= 1e2 * (1 + 1e-9)
@@ -177,32 +183,32 @@ def test_it_always_converges_and_never_makes_the_nll_worse(n, num_classes, scale
 
 def test_scaled_logits_scale_the_temperature():
     y_true, logits = sample(2_000, 8)
-    one = fit_temperature(y_true, logits)
-    assert fit_temperature(y_true, logits * 8).temperature == pytest.approx(
+    one = fit_temperature(y_true, logits, from_logits=True)
+    assert fit_temperature(y_true, logits * 8, from_logits=True).temperature == pytest.approx(
         8 * one.temperature, rel=2e-5
     )
-    assert fit_temperature(y_true, logits + 100.0).temperature == pytest.approx(
+    assert fit_temperature(y_true, logits + 100.0, from_logits=True).temperature == pytest.approx(
         one.temperature, rel=1e-4
     )
 
 
 def test_the_optimum_at_a_bound_is_said():
     logits = np.eye(4, dtype=np.float32) * 3
-    perfect = fit_temperature(np.arange(4), logits)
+    perfect = fit_temperature(np.arange(4), logits, from_logits=True)
     assert perfect.temperature == pytest.approx(1e-2)
     assert (perfect.at_bound, perfect.converged) == ("lower", True)
     assert perfect.nll_after < perfect.nll_before
-    wrong = fit_temperature((np.arange(4) + 1) % 4, logits)
+    wrong = fit_temperature((np.arange(4) + 1) % 4, logits, from_logits=True)
     assert wrong.temperature == pytest.approx(1e2)
     assert (wrong.at_bound, wrong.converged) == ("upper", True)
-    narrow = fit_temperature(*sample(500, 5), bounds=(0.5, 1.25))
+    narrow = fit_temperature(*sample(500, 5), bounds=(0.5, 1.25), from_logits=True)
     assert narrow.temperature == pytest.approx(1.25)
     assert narrow.at_bound == "upper"
 
 
 @pytest.mark.parametrize("scale", [10.0, 1e4])
 def test_perfect_by_a_wide_margin_where_the_loss_is_zero_in_floating_point(scale):
-    fit = fit_temperature(np.arange(4), np.eye(4, dtype=np.float32) * scale)
+    fit = fit_temperature(np.arange(4), np.eye(4, dtype=np.float32) * scale, from_logits=True)
     assert fit.at_bound == "lower"
     assert fit.nll_after == 0
 
@@ -211,9 +217,9 @@ def test_one_error_among_huge_logits():
     logits = np.array([[1e4, -1e4], [1e4, -1e4], [-1e4, 1e4], [1e4, -1e4]])
     y_true = np.array([0, 0, 1, 1])
     # σ(2e4/T) = 3/4 lies beyond the upper bound, 2e4/ln 3.
-    fit = fit_temperature(y_true, logits)
+    fit = fit_temperature(y_true, logits, from_logits=True)
     assert fit.at_bound == "upper"
-    wide = fit_temperature(y_true, logits, bounds=(1e-2, 1e6))
+    wide = fit_temperature(y_true, logits, bounds=(1e-2, 1e6), from_logits=True)
     assert wide.temperature == pytest.approx(2e4 / math.log(3), rel=1e-5)
 
 
@@ -221,21 +227,21 @@ def test_one_error_among_huge_logits():
 def test_equal_logits_leave_the_temperature_at_one(objective):
     logits = np.full((6, 3), 2.5, np.float32)
     logits[3:, 2] = -np.inf
-    fit = fit_temperature([0, 1, 1, 0, 0, 1], logits, objective=objective)
+    fit = fit_temperature([0, 1, 1, 0, 0, 1], logits, objective=objective, from_logits=True)
     assert (fit.temperature, fit.flat, fit.converged, fit.at_bound) == (1.0, True, True, None)
 
 
 def test_masked_classes_are_as_if_absent():
     y_true, logits = sample(400, 5)
     wide = np.concatenate([logits, np.full((400, 3), -np.inf, np.float32)], axis=-1)
-    assert fit_temperature(y_true, wide).temperature == pytest.approx(
-        fit_temperature(y_true, logits).temperature, rel=1e-6
+    assert fit_temperature(y_true, wide, from_logits=True).temperature == pytest.approx(
+        fit_temperature(y_true, logits, from_logits=True).temperature, rel=1e-6
     )
 
 
 def test_the_ece_is_minimized():
     y_true, logits = sample(4_000, 6, temperature=3.0)
-    fit = fit_temperature(y_true, logits, objective="ece")
+    fit = fit_temperature(y_true, logits, objective="ece", from_logits=True)
     grid = np.geomspace(1e-2, 1e2, 200)
     lowest = min(reference_ece(y_true, logits, t) for t in grid)
     assert fit.ece_after <= lowest + 1e-6
@@ -251,15 +257,15 @@ def test_the_result_does_not_depend_on_the_number_of_cores(monkeypatch):
     fits = []
     for cores in (1, 2, 5):
         monkeypatch.setattr("os.sched_getaffinity", lambda _, n=cores: range(n), raising=False)
-        fits.append(fit_temperature(y_true, logits))
+        fits.append(fit_temperature(y_true, logits, from_logits=True))
     assert fits[0] == fits[1] == fits[2]
 
 
 def test_no_copy_of_the_logits_is_made():
     y_true, logits = sample(120_000, 100)  # 48 MB
-    fit_temperature(y_true[:100], logits[:100])
+    fit_temperature(y_true[:100], logits[:100], from_logits=True)
     tracemalloc.start()
-    fit_temperature(y_true, logits)
+    fit_temperature(y_true, logits, from_logits=True)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < logits.nbytes / 2
@@ -286,9 +292,9 @@ def test_no_copy_of_the_logits_is_made():
 )
 def test_bad_input_is_told(y_true, logits, options, message):
     with pytest.raises(InputError, match=message):
-        fit_temperature(np.array(y_true), np.array(logits, np.float32), **options)
+        fit_temperature(np.array(y_true), np.array(logits, np.float32), from_logits=True, **options)
 
 
 def test_no_examples():
     with pytest.raises(InputError, match="counts"):
-        fit_temperature(np.zeros(0, int), np.zeros((0, 3), np.float32))
+        fit_temperature(np.zeros(0, int), np.zeros((0, 3), np.float32), from_logits=True)

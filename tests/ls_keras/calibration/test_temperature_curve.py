@@ -17,7 +17,9 @@ def data(rng):
 
 def test_values_are_those_of_scaled_probabilities(data):
     y, z = data
-    curve = temperature_curve(lambda x: x, [(z[:25], y[:25]), (z[25:], y[25:])], TEMPERATURES)
+    curve = temperature_curve(
+        lambda x: x, [(z[:25], y[:25]), (z[25:], y[25:])], TEMPERATURES, from_logits=True
+    )
     assert curve.num_examples == 60
     for t, nll, ece in zip(TEMPERATURES, curve.nll, curve.ece, strict=True):
         p = softmax(z / t, axis=-1)
@@ -31,7 +33,9 @@ def test_padding_and_weights_of_zero_do_not_count(data):
     weights = np.ones(60)
     weights[:10] = 0
     padded = np.where(np.arange(60) < 20, -1, y)
-    curve = temperature_curve(lambda x: x, [(z, padded, weights)], (2.0,), ignore_class=-1)
+    curve = temperature_curve(
+        lambda x: x, [(z, padded, weights)], (2.0,), ignore_class=-1, from_logits=True
+    )
     expected = -log_softmax(z[20:] / 2, axis=-1)[np.arange(40), y[20:]].mean()
     assert curve.nll[0] == pytest.approx(expected, rel=1e-5)
     assert curve.num_examples == 40
@@ -40,9 +44,9 @@ def test_padding_and_weights_of_zero_do_not_count(data):
 @pytest.mark.parametrize("temperatures", [(), (0.0,), (1.0, float("nan")), (-1.0,)])
 def test_temperatures_out_of_range_are_refused(data, temperatures):
     with pytest.raises(InputError, match="Expected one or more temperatures"):
-        temperature_curve(lambda x: x, [data[::-1]], temperatures)
+        temperature_curve(lambda x: x, [data[::-1]], temperatures, from_logits=True)
 
 
 def test_a_data_set_without_examples_is_refused():
     with pytest.raises(InputError, match="at least one example"):
-        temperature_curve(lambda x: x, [], (1.0,))
+        temperature_curve(lambda x: x, [], (1.0,), from_logits=True)

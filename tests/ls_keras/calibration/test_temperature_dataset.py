@@ -38,9 +38,9 @@ class Counted:
 @pytest.mark.parametrize("objective", ["nll", "ece"])
 def test_batches_give_what_the_whole_gives(objective):
     z, y = arrays()
-    whole = fit_temperature(y, z, objective=objective)
+    whole = fit_temperature(y, z, objective=objective, from_logits=True)
     data = Counted(cut(z, y))
-    fit = fit_temperature_dataset(identity(6), data, objective=objective)
+    fit = fit_temperature_dataset(identity(6), data, objective=objective, from_logits=True)
     assert fit.temperature == pytest.approx(whole.temperature, rel=1e-4)
     assert fit.nll_before == pytest.approx(whole.nll_before, rel=1e-6)
     assert fit.nll_after == pytest.approx(whole.nll_after, rel=1e-6)
@@ -53,8 +53,10 @@ def test_batches_give_what_the_whole_gives(objective):
 def test_more_data_than_the_sample_takes_four_or_five_passes():
     z, y = arrays(30_000)
     data = Counted(cut(z, y, size=5_000))
-    fit = fit_temperature_dataset(lambda x: x, data)
-    assert fit.temperature == pytest.approx(fit_temperature(y, z).temperature, rel=2e-5)
+    fit = fit_temperature_dataset(lambda x: x, data, from_logits=True)
+    assert fit.temperature == pytest.approx(
+        fit_temperature(y, z, from_logits=True).temperature, rel=2e-5
+    )
     assert data.passes <= 5
 
 
@@ -70,7 +72,9 @@ def test_pydatasets_and_probabilities():
             return batches[index % len(batches)]
 
     fit = fit_temperature_dataset(lambda x: x, Data(), from_logits=False)
-    assert fit.temperature == pytest.approx(fit_temperature(y, z).temperature, rel=1e-4)
+    assert fit.temperature == pytest.approx(
+        fit_temperature(y, z, from_logits=True).temperature, rel=1e-4
+    )
     assert fit.num_examples == 640
 
 
@@ -80,10 +84,12 @@ def test_tf_data():
 
     z, y = arrays(640)
     data = tf.data.Dataset.from_tensor_slices((z, y)).batch(100)
-    fit = fit_temperature_dataset(identity(6), data)
-    assert fit.temperature == pytest.approx(fit_temperature(y, z).temperature, rel=1e-5)
+    fit = fit_temperature_dataset(identity(6), data, from_logits=True)
+    assert fit.temperature == pytest.approx(
+        fit_temperature(y, z, from_logits=True).temperature, rel=1e-5
+    )
     with pytest.raises(InputError, match="finite"):
-        fit_temperature_dataset(identity(6), data.repeat())
+        fit_temperature_dataset(identity(6), data.repeat(), from_logits=True)
 
 
 def test_sequences_with_masks_padding_and_weights():
@@ -101,10 +107,15 @@ def test_sequences_with_masks_padding_and_weights():
     weight = rng.random(80).astype(np.float32)
     spoilt = y.copy()
     spoilt[:5] = -1
-    fit = fit_temperature_dataset(model, cut(tokens, spoilt, weight, size=16), ignore_class=-1)
+    fit = fit_temperature_dataset(
+        model, cut(tokens, spoilt, weight, size=16), ignore_class=-1, from_logits=True
+    )
     counts = (tokens > 0) & (np.arange(80) >= 5)[:, None]
     expected = fit_temperature(
-        y[counts], z[counts], sample_weight=np.broadcast_to(weight[:, None], y.shape)[counts]
+        y[counts],
+        z[counts],
+        sample_weight=np.broadcast_to(weight[:, None], y.shape)[counts],
+        from_logits=True,
     )
     assert fit.num_examples == counts.sum()
     assert fit.temperature == pytest.approx(expected.temperature, rel=2e-5)
@@ -113,16 +124,20 @@ def test_sequences_with_masks_padding_and_weights():
 
 def test_a_reservoir_takes_one_pass_even_over_an_iterator():
     z, y = arrays(8_000)
-    exact = fit_temperature(y, z).temperature
+    exact = fit_temperature(y, z, from_logits=True).temperature
     for size in (100, 999):
         batches = iter(cut(z, y, size=size))
-        fit = fit_temperature_dataset(lambda x: x, batches, reservoir=2_000, seed=3)
+        fit = fit_temperature_dataset(
+            lambda x: x, batches, reservoir=2_000, seed=3, from_logits=True
+        )
         assert fit.num_examples == 2_000
         assert fit.temperature == pytest.approx(exact, rel=0.1)
         assert fit.temperature == pytest.approx(
-            fit_temperature_dataset(lambda x: x, cut(z, y), reservoir=2_000, seed=3).temperature
+            fit_temperature_dataset(
+                lambda x: x, cut(z, y), reservoir=2_000, seed=3, from_logits=True
+            ).temperature
         )
-    everything = fit_temperature_dataset(lambda x: x, cut(z, y), reservoir=10_000)
+    everything = fit_temperature_dataset(lambda x: x, cut(z, y), reservoir=10_000, from_logits=True)
     assert everything.temperature == pytest.approx(exact, rel=2e-5)
 
 
@@ -138,7 +153,7 @@ def test_memory_is_a_batch_and_a_sample_however_long_the_data():
                 yield z, z.argmax(-1) if step % 3 else np.arange(rows)
 
     tracemalloc.start()
-    fit = fit_temperature_dataset(lambda x: x, Data())
+    fit = fit_temperature_dataset(lambda x: x, Data(), from_logits=True)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert fit.num_examples == rows * steps
@@ -160,4 +175,4 @@ def test_memory_is_a_batch_and_a_sample_however_long_the_data():
 )
 def test_bad_input_is_told(make, options, message):
     with pytest.raises(InputError, match=message):
-        fit_temperature_dataset(lambda x: x, make(*arrays(100)), **options)
+        fit_temperature_dataset(lambda x: x, make(*arrays(100)), from_logits=True, **options)

@@ -5,8 +5,8 @@ from scipy.special import log_softmax
 
 from ls_base.errors import InputError
 from ls_keras.calibration import vector_scaling
+from ls_keras.calibration.host_examples import read_host_examples
 from ls_keras.calibration.temperature import fit_temperature
-from ls_keras.calibration.tempered_sums import read_host_examples
 from ls_keras.calibration.vector_scaling import fit_vector_scaling
 
 
@@ -25,18 +25,18 @@ def nll(y, z, scale, bias, w=None):
 
 def test_the_true_scales_are_found():
     y, z, scale, bias = sample(40_000)
-    fit = fit_vector_scaling(y, z)
+    fit = fit_vector_scaling(y, z, from_logits=True)
     assert fit.converged
     np.testing.assert_allclose(fit.scale, scale, atol=0.05)
     np.testing.assert_allclose(fit.bias, bias, atol=0.08)
-    assert fit.nll_after < fit_temperature(y, z).nll_after < fit.nll_before
+    assert fit.nll_after < fit_temperature(y, z, from_logits=True).nll_after < fit.nll_before
     assert fit.ece_after < fit.ece_before
 
 
 def test_the_optimum_is_stationary_and_the_values_are_scipys():
     y, z, *_ = sample(500)
     w = np.random.default_rng(1).random(500).astype(np.float32)
-    fit = fit_vector_scaling(y, z, sample_weight=w)
+    fit = fit_vector_scaling(y, z, sample_weight=w, from_logits=True)
     assert fit.nll_before == pytest.approx(nll(y, z, 1, 0, w), rel=1e-6)
     assert fit.nll_after == pytest.approx(nll(y, z, fit.scale, fit.bias, w), rel=1e-9)
     gradient = approx_fprime(
@@ -52,7 +52,7 @@ def test_gradients(dense, monkeypatch):
     y, z, *_ = sample(60)
     if dense:
         y = np.random.default_rng(2).dirichlet(np.ones(4), 60) * 1.5
-    examples = read_host_examples(y, z.astype(float), mask=np.arange(60) % 5 > 0)
+    examples = read_host_examples(y, z.astype(float), mask=np.arange(60) % 5 > 0, from_logits=True)
     x = np.random.default_rng(3).standard_normal(8)
 
     def value(x):
@@ -64,22 +64,22 @@ def test_gradients(dense, monkeypatch):
 
 def test_one_hot_targets_are_labels():
     y, z, *_ = sample(800)
-    hard = fit_vector_scaling(y, z)
-    dense = fit_vector_scaling(np.eye(4, dtype=np.float32)[y], z)
+    hard = fit_vector_scaling(y, z, from_logits=True)
+    dense = fit_vector_scaling(np.eye(4, dtype=np.float32)[y], z, from_logits=True)
     np.testing.assert_allclose(dense.scale, hard.scale, atol=1e-4)
     assert dense.ece_after == pytest.approx(hard.ece_after, abs=1e-4)
 
 
 def test_masked_classes_and_ignored_positions():
     y, z, *_ = sample(800)
-    expected = fit_vector_scaling(y, z)
+    expected = fit_vector_scaling(y, z, from_logits=True)
     wide = np.concatenate([z, np.full((800, 1), -np.inf, np.float32)], -1)
-    fit = fit_vector_scaling(y, wide)
+    fit = fit_vector_scaling(y, wide, from_logits=True)
     np.testing.assert_allclose(fit.scale[:4], expected.scale, atol=1e-4)
     assert fit.nll_after == pytest.approx(expected.nll_after, abs=1e-8)
     spoilt = np.concatenate([z, np.full((3, 4), np.nan, np.float32)])
     labels = np.concatenate([y, [-1, -1, -1]])
-    ignoring = fit_vector_scaling(labels, spoilt, ignore_class=-1)
+    ignoring = fit_vector_scaling(labels, spoilt, ignore_class=-1, from_logits=True)
     np.testing.assert_allclose(ignoring.scale, expected.scale, atol=1e-12)
 
 
@@ -95,4 +95,19 @@ def test_masked_classes_and_ignored_positions():
 def test_bad_input_is_told(options, message):
     y, z, *_ = sample(10)
     with pytest.raises(InputError, match=message):
-        fit_vector_scaling(y, z, **options)
+        fit_vector_scaling(y, z, from_logits=True, **options)
+
+
+def test_converged_says_what_the_tolerance_says():
+    y, z, *_ = sample(300)
+    examples = read_host_examples(y, z, from_logits=True)
+    unit = 1 / vector_scaling._root_mean_square(examples)
+    said, slopes = [], []
+    for iterations in range(1, 25):
+        fit = fit_vector_scaling(y, z, from_logits=True, max_iterations=iterations, tolerance=1e-4)
+        gradient = vector_scaling._sums(examples, fit.scale, fit.bias, 0)[1]
+        gradient[:4] *= unit
+        slopes.append(np.abs(gradient).max())
+        said.append(fit.converged)
+    assert any(1e-4 < slope < 1e-3 for slope in slopes)
+    assert said == [slope <= 1e-4 for slope in slopes]

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+import ls_keras
 from ls_base.errors import InputError
 from ls_keras.calibration import (
     Accuracy,
@@ -220,3 +221,76 @@ def test_counts_stay_exact_past_what_float32_counts():
     right, seen = (ops.convert_to_numpy(v).tolist() for v in metric.variables)
     assert (right, seen) == ([16, 0, 0], [16, 4, 0])
     assert float(exact_sum.difference(*(ops.array(w) for w in (seen, right)))) == 4
+
+
+def test_logits_without_from_logits_give_nan_and_one_warning_in_fit(rng):
+    x = rng.normal(size=(32, 6)).astype("float32") * 9
+    y = rng.integers(0, 5, 32)
+    for name, build in METRICS.items():
+        model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(5)])
+        metric = build(from_logits=False, name=name)
+        compiled = keras.config.backend() == "jax"  # whose steps run eagerly otherwise
+        model.compile("sgd", SmoothedCE(from_logits=True), metrics=[metric], jit_compile=compiled)
+        if keras.config.backend() == "torch":  # which never compiles: it is told
+            with pytest.raises(InputError, match="from_logits=True"):
+                model.fit(x, y, batch_size=16, verbose=0)
+            continue
+        with pytest.warns(UserWarning, match=f"{name} is NaN.*from_logits=True") as warned:
+            history = model.fit(x, y, batch_size=16, epochs=3, verbose=0)
+        assert np.isnan(history.history[name]).all()
+        assert sum(w.category is UserWarning for w in warned) == 1
+
+
+def test_labels_out_of_range_give_nan_where_they_count(build, traced, rng):
+    y_true, y_pred = examples(rng, (6,))
+    y_true[2] = 7
+
+    metric = build(from_logits=True, ignore_class=-3)
+    if hasattr(metric, "build"):
+        metric.build(5)  # classwise: as Keras does with a first batch, before it compiles
+
+    def score(y_true, y_pred, weight):
+        state = metric.stateless_update_state(metric.variables, y_true, y_pred, weight)
+        return metric.stateless_result(state)
+
+    weight = np.ones(6, "float32")
+    assert np.isnan(traced(score, y_true, y_pred, weight))
+    weight[2] = 0
+    assert np.isfinite(traced(score, y_true, y_pred, weight))
+
+
+NEGATIVE = np.float32([1.0, -0.5])
+OF_TWO = {
+    "ece": lambda: ls_keras.ExpectedCalibrationError(),
+    "classwise": lambda: ls_keras.ExpectedCalibrationError(classwise=True),
+    "brier": ls_keras.BrierScore,
+    "nll": ls_keras.NegativeLogLikelihood,
+    "accuracy": ls_keras.Accuracy,
+}
+
+
+@pytest.mark.parametrize("name", list(OF_TWO))
+def test_negative_weights_are_refused(name):
+    metric, p = OF_TWO[name](), np.float32([[0.75, 0.25], [0.5, 0.5]])
+    message = "Expected sample weights that are finite and not negative. Received: -0.5"
+    for y_pred in (p, keras.ops.convert_to_tensor(p)):
+        with pytest.raises(InputError, match=message):
+            metric.update_state([0, 1], y_pred, sample_weight=NEGATIVE)
+    with pytest.raises(InputError, match=message):
+        ls_keras.reliability_curve([0, 1], p, sample_weight=NEGATIVE)
+    with pytest.raises(InputError, match=message):
+        ls_keras.equivalent_smoothing([0, 1], p, sample_weight=NEGATIVE)
+
+
+@pytest.mark.parametrize("name", list(OF_TWO))
+def test_negative_weights_poison_a_compiled_metric(name):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Identity()])
+    model.compile(loss=ls_keras.SmoothedCE(), weighted_metrics=[OF_TWO[name]()])
+    p = np.float32([[0.75, 0.25], [0.5, 0.5]])
+    if keras.config.backend() == "torch":  # never compiled
+        with pytest.raises(InputError, match="not negative"):
+            model.evaluate(p, np.array([0, 1]), sample_weight=NEGATIVE, verbose=0)
+        return
+    with pytest.warns(UserWarning, match="NaN"):
+        found = model.evaluate(p, np.array([0, 1]), sample_weight=NEGATIVE, verbose=0)
+    assert np.isnan(found[-1])

@@ -94,7 +94,7 @@ def test_json_and_labels_in_a_column(data, tmp_path):
         ({"labels": np.zeros(5)}, "labels of shape \\(5,\\)"),
         ({"images": {"a": np.zeros((24, 4))}}, "a mapping"),
         ({"augment": None}, "augment"),
-        ({"draws": 1}, "two draws"),
+        ({"draws": 1}, "draws to be an integer ≥ 2"),
         ({"every": 0}, "every"),
         ({"batch_size": 0}, "batch_size"),
         ({"scored": "kept"}, "kept"),

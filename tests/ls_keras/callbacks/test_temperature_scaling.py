@@ -47,12 +47,12 @@ def test_fitted_on_even_rows_and_reported_on_odd_ones(activation, weighted):
     z = z if activation is None else np.log(z)
     even, odd = slice(0, None, 2), slice(1, None, 2)
     w = weight if weighted else np.ones(len(y), np.float32)
-    fit = fit_temperature(y[even], z[even], sample_weight=w[even])
+    fit = fit_temperature(y[even], z[even], sample_weight=w[even], from_logits=True)
     assert history["val_temperature"][-1] == pytest.approx(fit.temperature, rel=1e-3)
     assert callback.fit.temperature == history["val_temperature"][-1]
     t = history["val_temperature"][-1]
-    before = fit_temperature(y[odd], z[odd], sample_weight=w[odd])
-    after = fit_temperature(y[odd], z[odd] / t, sample_weight=w[odd])
+    before = fit_temperature(y[odd], z[odd], sample_weight=w[odd], from_logits=True)
+    after = fit_temperature(y[odd], z[odd] / t, sample_weight=w[odd], from_logits=True)
     assert history["val_ece"][-1] == pytest.approx(before.ece_before, abs=1e-4)
     assert history["val_ece_scaled"][-1] == pytest.approx(after.ece_before, abs=1e-4)
     assert history["val_nll_scaled"][-1] == pytest.approx(after.nll_before, rel=1e-4)
@@ -73,7 +73,7 @@ def test_later_callbacks_see_the_values_and_skipped_epochs_are_nan(tmp_path):
             y,
             epochs=5,
             callbacks=[
-                TemperatureScaling((x, y), every=2),
+                TemperatureScaling((x, y), every=2, from_logits=True),
                 After(),
                 keras.callbacks.CSVLogger(str(tmp_path / "log.csv")),
             ],
@@ -96,7 +96,9 @@ def test_tensorboard_has_the_values(tmp_path):
 
     x, y = data(100)
     board = keras.callbacks.TensorBoard(str(tmp_path))
-    history = make().fit(x, y, epochs=2, callbacks=[TemperatureScaling((x, y)), board], verbose=0)
+    history = make().fit(
+        x, y, epochs=2, callbacks=[TemperatureScaling((x, y), from_logits=True), board], verbose=0
+    )
     written = {}
     (file,) = (tmp_path / "validation").glob("events.*")
     for event in tf.compat.v1.train.summary_iterator(str(file)):
@@ -126,7 +128,7 @@ def test_two_replicas_agree_with_one_device():
 def test_training_is_not_disturbed():
     x, y = data(200)
     weights = []
-    for callbacks in ([], [TemperatureScaling((x, y))]):
+    for callbacks in ([], [TemperatureScaling((x, y), from_logits=True)]):
         keras.utils.set_random_seed(3)
         model = make()
         model.fit(x, y, epochs=3, shuffle=False, callbacks=callbacks, verbose=0)
@@ -143,13 +145,13 @@ def test_data_sets_sequences_and_padding():
     batches = [(x[i : i + 7], y[i : i + 7]) for i in range(0, 40, 7)]
     inputs = keras.Input((6, 3))
     model = keras.Model(inputs, keras.layers.Dense(4, name="logits")(inputs))
-    callback = TemperatureScaling(batches, ignore_class=-1, prefix="cal_")
+    callback = TemperatureScaling(batches, ignore_class=-1, prefix="cal_", from_logits=True)
     callback.set_model(model)
     logs = {}
     callback.on_epoch_end(0, logs)
     assert callback.fit.num_examples == 20 * 4
     z = ops.convert_to_numpy(model(x))
-    fit = fit_temperature(y[::2], z[::2], ignore_class=-1)
+    fit = fit_temperature(y[::2], z[::2], ignore_class=-1, from_logits=True)
     assert logs["cal_temperature"] == pytest.approx(fit.temperature, rel=1e-4)
 
 
@@ -166,12 +168,14 @@ def test_data_sets_sequences_and_padding():
 )
 def test_bad_input_is_told(arguments, options, message):
     with pytest.raises(InputError, match=message):
-        TemperatureScaling(arguments, **options)
+        TemperatureScaling(arguments, from_logits=True, **options)
 
 
 def test_a_half_without_examples():
     x, y = data(10)
-    callback = TemperatureScaling((x, np.where(np.arange(10) % 2, -1, y)), ignore_class=-1)
+    callback = TemperatureScaling(
+        (x, np.where(np.arange(10) % 2, -1, y)), ignore_class=-1, from_logits=True
+    )
     callback.set_model(make())
     with pytest.raises(InputError, match="both the even and the odd"):
         callback.on_epoch_end(0, {})

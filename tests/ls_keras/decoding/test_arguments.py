@@ -13,6 +13,7 @@ GOOD = {
     "max_length": 5,
     "start_token": 1,
     "end_token": 2,
+    "pad_token": 0,
     "min_length": 3,
     "forbidden_tokens": (4, 0, 4),
 }
@@ -37,7 +38,9 @@ def test_what_all_searches_have_is_read_at_once():
         ("max_length", 2),  # below min_length
         ("start_token", -1),
         ("end_token", 1.5),
+        ("pad_token", 2**31),
         ("min_length", -1),
+        ("max_length", 2**28),
         ("forbidden_tokens", (-1,)),
         ("forbidden_tokens", 3),
     ],

@@ -1,4 +1,5 @@
 import json
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -49,7 +50,7 @@ def test_one_step_is_a_step_down_the_loss():
     weights, bias = student.get_weights()
     before = teacher.get_weights()
     distiller = Distiller(student, teacher, beta=0.75, teacher_temperature=2.0, alpha=0.1)
-    distiller.compile(keras.optimizers.SGD(0.5), metrics=[ls_keras.Accuracy()])
+    distiller.compile(keras.optimizers.SGD(0.5), metrics=[ls_keras.Accuracy(from_logits=True)])
     history = distiller.fit(x, y, batch_size=N, verbose=0).history
 
     z, z_teacher = x @ weights + bias, inferred(teacher, x)
@@ -270,6 +271,21 @@ def softmax_output():
     return keras.Sequential([keras.Input((FEATURES,)), layers.Dense(K, activation="softmax")])
 
 
+def nested_softmax():
+    x = keras.Input((FEATURES,))
+    return keras.Model(x, softmax_output()(x))
+
+
+def unseen_softmax():
+    x = keras.Input((FEATURES,))
+    return keras.Model(x, Unseen()(layers.Dense(K)(x)))
+
+
+class Unseen(layers.Layer):
+    def call(self, inputs):
+        return ops.softmax(inputs)
+
+
 def two_outputs():
     x = keras.Input((FEATURES,))
     return keras.Model(x, [layers.Dense(K)(x), layers.Dense(K)(x)])
@@ -284,6 +300,9 @@ def other_classes():
     [
         (softmax_output, linear, {}, "student with one output, logits: no softmax"),
         (linear, softmax_output, {}, "teacher with one output.*activation 'softmax'"),
+        (nested_softmax, linear, {}, "student with one output.*activation 'softmax'"),
+        (linear, unseen_softmax, {}, "teacher whose layers show.*from_logits=True.*layer 'unseen"),
+        (linear, linear, {"from_logits": 1}, "from_logits to be True or False"),
         (linear, two_outputs, {}, "teacher with one output.*2 outputs"),
         (linear, other_classes, {}, "same classes. Received: 3 of the student, 4 of the teacher"),
         (linear, lambda: keras.Sequential([layers.Dense(K)]), {}, "Expected a built teacher"),
@@ -305,6 +324,14 @@ def test_what_cannot_be_distilled_is_told(student, teacher, options, message):
         Distiller(student(), teacher(), **options)
 
 
+def test_where_the_layers_are_silent_from_logits_says_it():
+    x, _ = data()
+    student = linear()
+    distiller = Distiller(student, unseen_softmax(), from_logits=True)
+    np.testing.assert_array_equal(distiller.predict(x, verbose=0), student.predict(x, verbose=0))
+    assert distiller.get_config()["from_logits"] is True
+
+
 def test_a_model_cannot_teach_itself():
     model = linear()
     with pytest.raises(InputError, match="shares no weights with its student"):
@@ -317,3 +344,45 @@ def test_a_loss_of_ones_own_and_missing_logits_are_told():
         Distiller(linear(), linear()).compile("sgd", loss="mse")
     with pytest.raises(InputError, match=r"x = \(inputs, teacher logits\).*Received: "):
         Distiller(linear())(x)
+
+
+@pytest.mark.parametrize("shape", [(N,), (N, 1), (N, 5)])
+def test_weights_of_leading_axes_count_and_stay_the_callers(shape):
+    rng = np.random.default_rng(0)
+    tokens = rng.integers(0, 6, (N, 5)).astype("int32")
+    labels = np.where(rng.random((N, 5)) < 0.2, -1, rng.integers(0, K, (N, 5)))
+    weights = rng.random(shape).astype("float32")
+    plain, student = tagger(), tagger()
+    student.set_weights(plain.get_weights())
+    plain.compile("sgd", loss=ls_keras.SmoothedCE(0.1, from_logits=True, ignore_class=-1))
+    distiller = Distiller(student, tagger(), beta=0.0, alpha=0.1, ignore_class=-1)
+    distiller.compile("sgd")
+    losses = [
+        model.fit({"tokens": tokens}, labels, batch_size=4, sample_weight=weights,
+                  shuffle=False, verbose=0).history["loss"]
+        for model in (plain, distiller)
+    ]  # fmt: skip
+    np.testing.assert_allclose(*losses, rtol=1e-5)
+    z = student({"tokens": ops.convert_to_tensor(tokens)})
+    given = ops.convert_to_tensor(weights)
+    distiller.compute_loss({"tokens": tokens}, labels, z, given)
+    np.testing.assert_array_equal(host(given), weights)
+
+
+def test_a_compiled_distiller_is_loaded_compiled(tmp_path):
+    x, y = data()
+    distiller = Distiller(linear(), noisy(), beta=0.5)
+    distiller.compile(keras.optimizers.Adam(0.1), metrics=[ls_keras.Accuracy(from_logits=True)])
+    distiller.fit(x, y, batch_size=N, verbose=0)
+    keras.saving.save_model(distiller, tmp_path / "distiller.keras")
+    copies = (
+        keras.saving.load_model(tmp_path / "distiller.keras"),
+        pickle.loads(pickle.dumps(distiller)),
+    )
+    expected = distiller.fit(x, y, batch_size=N, epochs=2, verbose=0).history
+    for copy in copies:
+        assert copy.compiled
+        assert int(copy.optimizer.iterations) == 1
+        found = copy.fit(x, y, batch_size=N, epochs=2, verbose=0).history
+        np.testing.assert_allclose(found["loss"], expected["loss"], rtol=1e-5)
+        np.testing.assert_allclose(found["accuracy"], expected["accuracy"])

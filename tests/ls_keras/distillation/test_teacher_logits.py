@@ -162,7 +162,7 @@ def test_damaged_folders_are_told(cached, tmp_path):
     [
         (lambda x: x, {"top_k": 0}, r"top_k in \[1, 6\). Received: 0"),
         (lambda x: x, {"top_k": K}, r"top_k in \[1, 6\). Received: 6"),
-        (lambda x: x, {"dtype": "int8"}, "dtype 'float16' or 'float32'. Received: 'int8'"),
+        (lambda x: x, {"dtype": "int8"}, "dtype to be one of float16, float32. Received: 'int8'"),
         (lambda x: x * 1e5, {}, "of at most 65504 .float16."),
         (lambda x: x * np.nan, {}, "without NaN or [+]inf.*Received: nan in example 0"),
         (lambda x: np.where(x > 0, np.inf, x), {}, "Received: inf"),

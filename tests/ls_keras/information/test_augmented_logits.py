@@ -60,7 +60,7 @@ def test_functions_of_any_signature(augment):
     [
         (lambda x: x[:, None], {}, "\\(7, K\\)"),
         (lambda x: x[:, :2], {}, "classes in \\[0, 2\\)"),
-        (lambda x: x, {"draws": 1}, "two draws"),
+        (lambda x: x, {"draws": 1}, "draws to be an integer ≥ 2"),
     ],
 )
 def test_bad_input_is_told(predict, options, message):

@@ -211,7 +211,7 @@ def test_tensors_of_the_backend_and_lists(rng):
         (np.zeros((2, 3, 4)), {}, "shape \\(2, 3, 4\\)"),
         (np.array([[0, np.nan], [1, 2]]), {}, "1 that are NaN"),
         (np.array([[0, np.inf], [1, 2]]), {}, "infinite"),
-        ([[1, 2], [3]], {}, "shape \\(N, L\\)"),
+        ([[1, 2], [3]], {}, "samples to be a tensor or array of real numbers"),
         (np.zeros((2, 2)), {"scored": "kept"}, "'kept'"),
         (np.zeros((2, 2)), {"resamples": 0}, "resamples"),
     ],

@@ -1,10 +1,14 @@
+import pickle
+
 import keras
 import numpy as np
 import pytest
 from keras import ops
 
+import ls_keras
 from ls_base.errors import InputError
 from ls_keras import TiedLogits
+from ls_keras.keras_internals import mask_of
 
 
 def tied_model(use_bias=False):
@@ -53,3 +57,63 @@ def test_bad_input_is_told():
     layer = TiedLogits(keras.layers.Embedding(7, 4))
     with pytest.raises(InputError, match=r"inputs of 4 features.*Received.*\(2, 5\)"):
         layer(np.ones((2, 5), "float32"))
+
+
+def nested():
+    """The decoder is a model of its own, in which the embedding is that of the outer one."""
+    embedding = keras.layers.Embedding(7, 4, name="embedding")
+    tokens = keras.Input((None,), dtype="int32")
+    embedder = keras.Model(tokens, embedding(tokens), name="embedder")
+    hidden = keras.layers.Dense(4)(embedder(tokens))
+    return keras.Model(tokens, TiedLogits(embedding, name="logits")(hidden))
+
+
+def sequential():
+    embedding = keras.layers.Embedding(7, 4, name="embedding")
+    return keras.Sequential(
+        [keras.Input((None,), dtype="int32"), embedding, TiedLogits(embedding, use_bias=True)]
+    )
+
+
+COPIES = {
+    "clone_model": keras.models.clone_model,
+    "from_config": lambda model: type(model).from_config(model.get_config()),
+    "json": lambda model: keras.models.model_from_json(model.to_json()),
+    "pickle": lambda model: pickle.loads(pickle.dumps(model)),
+}
+
+
+@pytest.mark.parametrize("make", [tied_model, nested, sequential])
+@pytest.mark.parametrize("copy", list(COPIES))
+def test_a_copy_is_tied(make, copy, tmp_path):
+    model = make()
+    copied = COPIES[copy](model)
+    assert copied.count_params() == model.count_params()
+    assert len(copied.variables) == len(model.variables)
+    copied.set_weights([w + 1 for w in model.get_weights()])
+    tokens = np.array([[1, 2, 6]])
+    logits = ops.convert_to_numpy(copied(tokens))
+    copied.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert loaded.count_params() == model.count_params()
+    np.testing.assert_allclose(ops.convert_to_numpy(loaded(tokens)), logits, rtol=1e-6)
+
+
+def test_a_restored_layer_says_when_it_finds_no_embedding():
+    layer = TiedLogits.from_config(TiedLogits(keras.layers.Embedding(7, 4, name="e")).get_config())
+    with pytest.warns(UserWarning, match="without the embedding 'e'"):
+        layer(keras.Input((3, 4)))
+    again = TiedLogits.from_config(layer.get_config())
+    assert again(np.ones((2, 4), "float32")).shape == (2, 7)
+
+
+def test_masks_are_handed_on():
+    embedding = keras.layers.Embedding(7, 4, mask_zero=True)
+    tokens = keras.Input((None,), dtype="int32")
+    model = keras.Model(tokens, TiedLogits(embedding)(embedding(tokens)))
+    x, y = np.array([[1, 2, 0], [3, 0, 0]]), np.array([[1, 2, 3], [4, 5, 6]])
+    assert ops.convert_to_numpy(mask_of(model(x))).tolist() == (x != 0).tolist()
+    model.compile(loss=ls_keras.SmoothedCE(from_logits=True))
+    losses = ls_keras.smoothed_cross_entropy(y, model(x), from_logits=True)
+    expected = ops.convert_to_numpy(losses)[x != 0].mean()
+    assert model.evaluate(x, y, verbose=0) == pytest.approx(expected, rel=1e-5)

@@ -305,3 +305,115 @@ def test_mistakes(y_true, shape, options, message):
 def test_smooth_labels_mistakes(arguments):
     with pytest.raises(InputError, match="Received"):
         smooth_labels(np.array(arguments[0]), *arguments[1:])
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("axis", [-1, 1])
+def test_recovers_the_logits_of_a_softmax_over_any_axis(axis):
+    import tensorflow as tf
+
+    z = np.array([[200.0, 0.0, -200.0], [0.0, 1.0, 2.0]], "float32")
+    z = tf.constant(np.moveaxis(z[:, None], -1, axis))
+    labels = [[2], [0]]
+    expected = np.ravel(smoothed(labels, z, 0.1, axis=axis, from_logits=True))
+    assert expected[0] > 300
+
+    def ours(z):
+        return smoothed(labels, keras.activations.softmax(z, axis=axis), 0.1, axis=axis)
+
+    for function in (ours, tf.function(ours)):
+        np.testing.assert_allclose(np.ravel(function(z)), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("activation", ["sigmoid", "softmax"])
+def test_outputs_mean_the_same_whatever_made_them(activation, compiled):
+    """Probabilities are normalized; notes that Keras left on them change no meaning."""
+    labels, z = random((4,), 3)
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Activation(activation)])
+    model.compile(loss=ls_keras.SmoothedCE(0.2), run_eagerly=not compiled)
+    p = 1 / (1 + np.exp(-z.astype(float))) if activation == "sigmoid" else np.exp(z.astype(float))
+    log_p = np.log(p / p.sum(-1, keepdims=True))
+    expected = -(0.8 * log_p[range(4), labels] + 0.2 * log_p.mean(-1)).mean()
+    assert model.evaluate(z, labels, verbose=0) == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_gradient_of_sigmoid_outputs_is_that_of_their_shares():
+    z = np.zeros((2, 2), "float32")  # where a softmax would give the same numbers
+    dz = gradient(lambda z: ops.sum(smoothed([0, 1], keras.activations.sigmoid(z), 0.0)), z)
+    np.testing.assert_allclose(dz, [[-0.25, 0.25], [0.25, -0.25]], atol=1e-6)
+
+
+def test_logits_far_from_zero_lose_no_digits():
+    labels, z = random((8,), 100)
+    z = np.round(z * 64) / 64  # exact also beside 1e4 in float32
+    for smoothing in ("uniform", Uniform([3]), Prior(np.arange(100) / 4950), Unigram(range(100))):
+        options = {"smoothing": smoothing, "from_logits": True}
+        near = ops.convert_to_numpy(smoothed(labels, z, 0.1, **options))
+        far = ops.convert_to_numpy(smoothed(labels, z + np.float32(1e4), 0.1, **options))
+        np.testing.assert_allclose(far, near, rtol=1e-6)
+
+
+def test_a_model_compiled_with_the_function_is_loaded(tmp_path):
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4, activation="softmax")])
+    model.compile("sgd", loss=smoothed)
+    x, y = np.eye(3, dtype="float32"), np.arange(3)
+    expected = model.evaluate(x, y, verbose=0)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert loaded.evaluate(x, y, verbose=0) == pytest.approx(expected, rel=1e-6)
+    assert keras.losses.get(keras.losses.serialize(smoothed)) is smoothed
+
+
+def test_labels_out_of_range_poison_a_compiled_loss_alone(traced):
+    z = np.float32([[2, 0, 0, 0]] * 4)
+    y = np.array([0, 7, -1, -100])
+
+    def losses(y_true, y_pred):
+        return smoothed(y_true, y_pred, from_logits=True, ignore_class=-100)
+
+    found = traced(losses, y, z)
+    assert np.isnan(found).tolist() == [False, True, True, False]
+    assert found[3] == 0
+    with pytest.raises(InputError, match="2 labels out of range"):
+        losses(y, z)
+
+
+def test_labels_out_of_range_poison_compiled_targets(traced):
+    made = traced(lambda y: smooth_labels(y, 0.1, 4), np.array([1, 4]))
+    assert np.isnan(made).all(axis=-1).tolist() == [False, True]
+
+
+def test_logits_without_from_logits_are_told(traced):
+    z = np.float32([[2, -1, 0], [0.5, 0.5, 0]])
+    with pytest.raises(InputError, match="from_logits=True. Received: y_pred with 1 of 2"):
+        smoothed([0, 0], z)
+    found = traced(smoothed, np.array([0, 0]), z)
+    assert np.isnan(found).tolist() == [True, False]
+    # Where nothing counts there may be anything.
+    assert float(smoothed([9, 0], z, ignore_class=9)[0]) == 0
+
+
+def test_a_softmax_said_to_be_logits_is_warned_of():
+    p = keras.activations.softmax(ops.convert_to_tensor(np.float32([[2, 0, 1]])))
+    if not hasattr(p, "_keras_logits"):
+        pytest.skip("the backend's tensors keep no notes")
+    with pytest.warns(UserWarning, match="output of a softmax"):
+        loss = smoothed([0], p, 0.0, from_logits=True)
+    assert float(loss[0]) == pytest.approx(float(np.log(np.exp([2, 0, 1]).sum()) - 2), rel=1e-5)
+
+
+def test_one_prediction_a_row_is_refused():
+    with pytest.raises(InputError, match=r"a row of K classes.*y_pred of shape \(3,\)"):
+        smoothed(np.float32([0, 1, 1]), np.float32([0.1, 0.9, 0.8]))
+
+
+def test_smooth_labels_reads_what_the_loss_reads():
+    one_hot = np.eye(3, dtype=int)[[0, 2]]
+    expected = ops.convert_to_numpy(smooth_labels([0, 2], 0.3, 3))
+    for y_true, num_classes in ((one_hot, None), (one_hot * 1.0, None), ([0.0, 2.0], 3)):
+        made = smooth_labels(np.array(y_true), 0.3, num_classes)
+        np.testing.assert_allclose(ops.convert_to_numpy(made), expected, atol=1e-6)
+    for wrong in ([0, 2], [[1, 1, 0]], 1):
+        with pytest.raises(InputError, match="Expected num_classes for labels"):
+            smooth_labels(np.array(wrong), 0.3)

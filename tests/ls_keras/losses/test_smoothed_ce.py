@@ -282,3 +282,80 @@ def test_sample_weight_is_the_callers(as_tensor):
     given = ops.convert_to_tensor(weights.copy()) if as_tensor else weights.copy()
     SmoothedCE(0.1, from_logits=True, ignore_class=2)(labels, z, sample_weight=given)
     np.testing.assert_array_equal(ops.convert_to_numpy(given), weights)
+
+
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize("shape", [(B,), (B, 1), (B, T, 1)])
+@pytest.mark.parametrize("how", ["mask", "ignored", "both"])
+def test_weights_of_other_shapes_count_beside_masks(reduction, shape, how):
+    labels, z, weights = batch()
+    if len(shape) < 3:
+        weights = np.broadcast_to(weights[:, :1], (B, T))
+    given = ops.convert_to_tensor(
+        weights[:, 0].reshape(shape) if len(shape) < 3 else weights[..., None]
+    )
+    loss = SmoothedCE(
+        0.1, from_logits=True, ignore_class=None if how == "mask" else 2, reduction=reduction
+    )
+    before = ops.convert_to_numpy(given).copy()
+    z = ops.convert_to_tensor(z) if how == "ignored" else masked(z, labels != 3)
+    found = loss(labels, z, given)
+    np.testing.assert_array_equal(ops.convert_to_numpy(given), before)
+    whole = loss(labels, z, np.ascontiguousarray(weights))
+    np.testing.assert_allclose(ops.convert_to_numpy(found), ops.convert_to_numpy(whole), rtol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(B,), (B, 1), (B, T)])
+def test_fits_a_model_with_masks_and_weights(shape):
+    tokens = keras.Input((T,), dtype="int32")
+    embedded = keras.layers.Embedding(9, 3, mask_zero=True)(tokens)
+    model = keras.Model(tokens, keras.layers.Dense(K)(embedded))
+    labels, _, weights = batch()
+    x = np.arange(B * T).reshape(B, T) % 4
+    weights = weights if shape == (B, T) else weights[:, 0].reshape(shape)
+    model.compile("sgd", SmoothedCE(0.1, from_logits=True, ignore_class=1))
+    expected = SmoothedCE(0.1, from_logits=True, ignore_class=1, reduction=None)(labels, model(x))
+    found = model.fit(x, labels, B, sample_weight=weights, verbose=0).history["loss"]
+    weights = weights.reshape(weights.shape + (1,) * (2 - weights.ndim))
+    counts = (x != 0) & (labels != 1)
+    expected = (ops.convert_to_numpy(expected) * weights)[counts].sum() / counts.sum()
+    assert found[0] == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("reduction", ["sum_over_batch_size", "mean_with_sample_weight"])
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_many_losses_of_16_bits_have_a_mean(dtype, reduction):
+    z = np.zeros((20_000, 40), "float32")
+    labels = np.arange(20_000) % 40
+    loss = SmoothedCE(0.1, from_logits=True, ignore_class=3, dtype=dtype, reduction=reduction)
+    found = loss(labels, z, np.full(20_000, 2.0))
+    assert keras.backend.standardize_dtype(found.dtype) == dtype
+    expected = np.log(40) * (2 if reduction == "sum_over_batch_size" else 1)
+    assert float(found) == pytest.approx(expected, rel=4e-3)
+
+
+@pytest.mark.parametrize("shape", [(B,), (B, T)])
+def test_positions_of_weight_zero_are_nobodys_neighbors(shape):
+    labels, z, weights = batch()
+    weights = weights if shape == (B, T) else weights[:, 0]
+    weights[1] = 0
+    if shape == (B, T):
+        weights[0, 2:] = 0
+    options = {"smoothing": "neighborhood", "from_logits": True, "reduction": "sum"}
+    there = np.broadcast_to(weights.reshape(B, -1) != 0, (B, T))
+    by_class = SmoothedCE(0.3, ignore_class=-1, **options)(np.where(there, labels, -1), z, weights)
+    assert float(SmoothedCE(0.3, **options)(labels, z, weights)) == pytest.approx(
+        float(by_class), rel=1e-5
+    )
+
+
+@pytest.mark.parametrize("ids", [np.int64(1), np.array([1, 2]), (np.int32(1), 2), [1, np.uint8(2)]])
+def test_numpy_integers_are_integers(ids, tmp_path):
+    labels, z, _ = batch()
+    plain = 1 if np.ndim(ids) == 0 else (1, 2)
+    ours = SmoothedCE(0.1, from_logits=True, ignore_class=ids, axis=np.int64(-1))
+    expected = SmoothedCE(0.1, from_logits=True, ignore_class=plain)(labels, z)
+    model = classifier(loss=ours)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras").loss
+    assert float(ours(labels, z)) == float(loaded(labels, z)) == float(expected)

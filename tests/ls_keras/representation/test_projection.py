@@ -35,7 +35,10 @@ def test_a_sample_of_each_class_that_depends_on_the_seed_alone(data):
     sampler = ProjectionSampler(PLANE, 5, per_class=7, seed=3)
     for start in range(0, 120, 17):
         sampler.update(y[start : start + 17], x[start : start + 17])
-    np.testing.assert_allclose(sampler.result().coordinates, whole.coordinates, rtol=1e-6)
+    # Near 0 within the rounding of the numbers of size 1 that are added: JAX sums other rows apart.
+    np.testing.assert_allclose(
+        sampler.result().coordinates, whole.coordinates, rtol=1e-6, atol=1e-7
+    )
     assert np.bincount(whole.labels).tolist() == [7, 7, 0, 0, 7]
     other = project_classes(y, x, PLANE, num_classes=5, per_class=7, seed=4)
     assert not np.allclose(other.coordinates, whole.coordinates)

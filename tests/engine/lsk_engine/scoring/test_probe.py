@@ -81,7 +81,7 @@ def test_some_examples_of_each_class(run):
     [
         ({"classes": ("red",)}, r"two classes\. Received: 1 \(red\)"),
         ({"classes": ("red", "pink")}, "'pink'"),
-        ({"draws": 1}, "two draws"),
+        ({"draws": 1}, "draws to be an integer ≥ 2"),
         ({"per_class": 0}, "per_class=0"),
         ({"split": "dev"}, "train, validation, test"),
     ],

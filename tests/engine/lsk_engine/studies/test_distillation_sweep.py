@@ -62,7 +62,7 @@ def sweep(directory, grid=GRID, student=None, **options):
 def gammas_of(run, temperatures):
     inputs, labels = TinyPoints().load_data(None).splits["train"].gather(np.arange(90), None)
     logits = RunDirectory(run).load_model().predict(inputs, verbose=0)
-    return ls_keras.equivalent_smoothing(labels, logits, temperatures)
+    return ls_keras.equivalent_smoothing(labels, logits, temperatures, from_logits=True)
 
 
 def test_the_four_curves_and_what_is_kept_of_them(tmp_path, trained):

@@ -1,0 +1,93 @@
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+import ls_keras
+from ls_keras.concrete import tensor_of
+from ls_keras.distillation import equivalent_smoothing
+
+RNG = np.random.default_rng(0)
+LABELS = np.int32([0, 1, 2, 4])
+LOGITS = RNG.normal(size=(4, 5)).astype("float32")
+WEIGHTS = RNG.random(4).astype("float32")
+
+
+def own(array):
+    """A variable of the backend, as programs without Keras make them; elsewhere one of Keras."""
+    if keras.config.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return tf.Variable(array)
+    if keras.config.backend() == "torch":
+        import torch
+
+        return torch.nn.Parameter(torch.tensor(array), requires_grad=array.dtype.kind == "f")
+    return of_keras(array)
+
+
+def of_keras(array):
+    return keras.Variable(array, dtype=str(array.dtype), trainable=array.dtype.kind == "f")
+
+
+def metric(cls, y, z, w, **options):
+    made = cls(from_logits=True, **options)
+    made.update_state(y, z, w)
+    return made.result()
+
+
+TAKERS = {
+    "loss": lambda y, z, w: ls_keras.SmoothedCE(from_logits=True, ignore_class=4)(y, z, w),
+    "probabilities": lambda y, z, w: ls_keras.SmoothedCE()(y, z, w),
+    "distillation": lambda y, z, w: ls_keras.distillation_loss(y, z, z, beta=0.5),
+    "targets": lambda y, z, w: ls_keras.smooth_labels(y, num_classes=5),
+    "ece": lambda y, z, w: metric(ls_keras.ExpectedCalibrationError, y, z, w),
+    "classwise": lambda y, z, w: metric(ls_keras.ExpectedCalibrationError, y, z, w, classwise=True),
+    "brier": lambda y, z, w: metric(ls_keras.BrierScore, y, z, w),
+    "nll": lambda y, z, w: metric(ls_keras.NegativeLogLikelihood, y, z, w),
+    "accuracy": lambda y, z, w: metric(ls_keras.Accuracy, y, z, w),
+    "curve": lambda y, z, w: (
+        ls_keras.reliability_curve(y, z, from_logits=True, sample_weight=w).ece
+    ),
+    "temperature": lambda y, z, w: (
+        ls_keras.fit_temperature(y, z, from_logits=True, sample_weight=w).temperature
+    ),
+    "vector": lambda y, z, w: (
+        ls_keras.fit_vector_scaling(y, z, from_logits=True, sample_weight=w).nll_after
+    ),
+    "gamma": lambda y, z, w: equivalent_smoothing(y, z, from_logits=True, sample_weight=w),
+}
+
+
+@pytest.mark.parametrize("make", [own, of_keras])
+@pytest.mark.parametrize("name", list(TAKERS))
+def test_variables_are_what_they_hold(name, make):
+    if name == "probabilities":  # not those of a softmax: any positive numbers will do
+        arrays = (LABELS, np.exp(LOGITS), WEIGHTS)
+    else:
+        arrays = (LABELS, LOGITS, WEIGHTS)
+    expected = ops.convert_to_numpy(TAKERS[name](*arrays))
+    found = ops.convert_to_numpy(TAKERS[name](*(make(array) for array in arrays)))
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_a_variable_becomes_a_tensor_of_what_it_holds_now():
+    variable = keras.Variable([1.0, 2.0])
+    tensor = tensor_of(variable)
+    variable.assign([3.0, 4.0])
+    assert not isinstance(tensor, keras.Variable)
+    assert ops.convert_to_numpy(tensor_of(variable)).tolist() == [3, 4]
+
+
+@pytest.mark.tensorflow
+def test_variables_have_their_values_in_a_graph():
+    import tensorflow as tf
+
+    logits = tf.Variable(LOGITS)
+    step = tf.function(lambda: ls_keras.SmoothedCE(from_logits=True)(LABELS, logits))
+    first = float(step())
+    logits.assign(2 * LOGITS)
+    assert float(step()) != first
+    assert float(step()) == pytest.approx(
+        float(ls_keras.SmoothedCE(from_logits=True)(LABELS, 2 * LOGITS)), rel=1e-6
+    )

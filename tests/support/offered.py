@@ -1,0 +1,49 @@
+"""THE list of the library's public names, by package: `test_public_names.py` holds it."""
+
+OFFERED = {
+    "ls_keras": """
+        Accuracy BrierScore CalibratedModel Distiller ExpectedCalibrationError InputError
+        LsKerasError MutualInformation MutualInformationProbe NegativeLogLikelihood Neighborhood
+        Perplexity Prior ProjectionPlotter ReliabilityAccumulator ReliabilityCurve SmoothedCE
+        TeacherLogits TemperatureFit TemperatureScaling TiedLogits Uniform Unigram VectorFit
+        alpha_from_off_target beam_search calibrated calibration callbacks cluster_statistics
+        confidence_spread decoding distillation distillation_loss equivalent_smoothing
+        expected_calibration_error fit_temperature fit_temperature_dataset fit_vector_scaling
+        greedy_search information layers losses mean_logits mutual_information nearest_classes
+        off_target_from_alpha penultimate plots project project_classes reliability_curve
+        reliability_diagram representation smooth_labels smoothed_cross_entropy
+        template_distances template_plane templates
+    """,
+    "ls_keras.calibration": """
+        Accuracy BrierScore CalibratedModel ExpectedCalibrationError NegativeLogLikelihood
+        Perplexity ReliabilityAccumulator ReliabilityCurve TemperatureCurve TemperatureFit
+        VectorFit calibrated curve_of_statistics expected_calibration_error fit_temperature
+        fit_temperature_dataset fit_vector_scaling reliability_curve temperature_curve
+    """,
+    "ls_keras.callbacks": "MutualInformationProbe ProjectionPlotter TemperatureScaling",
+    "ls_keras.decoding": """
+        Hypotheses LengthPenalty ModelSearch Scorer beam_search compiled greedy_search
+    """,
+    "ls_keras.distillation": """
+        Distiller EquivalentSmoothing TeacherLogits distillation_loss equivalent_smoothing
+        equivalent_smoothing_dataset
+    """,
+    "ls_keras.information": "MutualInformation estimator_bias mutual_information",
+    "ls_keras.layers": "LogProbabilities Temperature TiedLogits VectorScaling",
+    "ls_keras.losses": """
+        Neighborhood Prior SmoothedCE Smoothing Uniform Unigram alpha_from_off_target deserialize
+        get off_target_from_alpha serialize smooth_labels smoothed_cross_entropy
+    """,
+    "ls_keras.plots": """
+        AttentionMap attention_map attention_rows distillation_curves distillation_points
+        information_curve information_rows mean_logits_map mean_logits_rows projection_panels
+        projection_rows reliability_diagram reliability_rows save save_plot temperature_panels
+    """,
+    "ls_keras.representation": """
+        ClusterAccumulator ClusterStatistics ConfidenceSpread MeanLogits Projection
+        ProjectionSampler TemplatePlane cluster_statistics confidence_spread mean_logits
+        nearest_classes penultimate project project_classes template_distances template_plane
+        templates
+    """,
+}
+PAIRS = [(package, name) for package, names in OFFERED.items() for name in names.split()]

@@ -60,6 +60,7 @@ def _make_run(folder, *, checksums=True):
     run.write_json(run.calibration_file, {"schema": 1, "method": "temperature", "temperature": 1.5})
     rng = np.random.default_rng(0)
     columns = {name: rng.uniform(0, 1, 40).astype(np.float32) for name in COLUMNS}
+    columns["correct"] = columns["correct"].round()
     run.write(run.statistics_file("test"), Predictions(columns, np.arange(40)).to_bytes())
     point = {"settings": "abc", "temperature": 1.0, "values": {"error": 20.0}}
     point |= {"labels": {"error": "error"}, "intervals": {"error": (18.0, 22.0)}}

@@ -20,6 +20,30 @@ backend = click.option(
 as_json = click.option(
     "--json", "as_json", is_flag=True, help="One JSON object on stdout, all else on stderr."
 )
+jobs = click.option("--jobs", type=int, default=1, show_default=True, help="Trainings at a time.")
+data = click.option("--data", help="A data set's name, or a path.")
+
+
+def settings(text: str) -> Option:
+    """Adds `--set`, as often as one likes.
+
+    Args:
+        text: What may be set.
+    """
+    return click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help=text)
+
+
+def runs_folder(default: str) -> Option:
+    """Adds `--out`, the folder of many runs and of what comes of them.
+
+    Args:
+        default: What it is called otherwise.
+    """
+    return click.option(
+        "--out",
+        type=click.Path(path_type=Path, file_okay=False),
+        help=f"Folder of runs and results. [default: {default}]",
+    )
 
 
 def verbosity(command: Callable) -> Callable:

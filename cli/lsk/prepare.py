@@ -12,9 +12,9 @@ from lsk_engine.tasks.registry import load_task, needing_extra
 @click.command(short_help="Write a task's data for training on another machine.")
 @click.option("--task", "task_name", required=True, help="Whose data; `lsk tasks` lists them.")
 @click.option("--preset", help="A recipe of the task. [default: the task's first]")
-@click.option("--data", help="A data set's name, or a path.")
+@options.data
 @click.option("--seed", type=int, help="Seed of what is drawn. [default: 0]")
-@click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Any other setting.")
+@options.settings("Any other setting.")
 @click.option(
     "--out", type=click.Path(path_type=Path), required=True, help="A new directory to write."
 )

@@ -22,7 +22,7 @@ MEASURES = ("accuracy", "calibration", "representation", "information", "beam")
 @click.argument("what", metavar="smoothing|FILE.toml")
 @click.option("--task", "task_name", help="What to train; `lsk tasks` lists them.")
 @click.option("--preset", help="A recipe of the task. [default: the task's first]")
-@click.option("--data", help="A data set's name, or a path.")
+@options.data
 @click.option(
     "--alphas", type=options.Numbers(), help="Label smoothings α. [default: 0,0.05,0.1,0.2]"
 )
@@ -39,14 +39,10 @@ MEASURES = ("accuracy", "calibration", "representation", "information", "beam")
     help=f"Of {', '.join(MEASURES)}. [default: accuracy,calibration]",
 )
 @click.option("--split", help="Which split the answer is of. [default: test]")
-@click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Of all runs.")
-@click.option("--jobs", type=int, default=1, show_default=True, help="Trainings at a time.")
+@options.settings("Of all runs.")
+@options.jobs
 @click.option("--stop", is_flag=True, help="Let a training that fails stop the others.")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of runs and results. [default: runs/study-…]",
-)
+@options.runs_folder("runs/study-…")
 @options.backend
 @options.as_json
 @options.verbosity

@@ -34,19 +34,15 @@ _VARIED = ("training.alpha", "training.seed")
     help="Of the students of the teacher with α = 0.",
 )
 @click.option("--seeds", type=int, default=SEEDS, show_default=True, help="Runs of each point.")
-@click.option("--data", help="A data set's name, or a path, for all runs.")
-@click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Of the students.")
+@options.data
+@options.settings("Of the students.")
 @click.option(
     "--teacher-set", "teacher_assignments", multiple=True, metavar="KEY=VALUE", help="Of teachers."
 )
 @click.option("--cache", is_flag=True, help="Compute a teacher's logits once, not every step.")
 @click.option("--split", default="validation", show_default=True, help="Which split errors are of.")
-@click.option("--jobs", type=int, default=1, show_default=True, help="Trainings at a time.")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of runs and results. [default: runs/sweep-…]",
-)
+@options.jobs
+@options.runs_folder("runs/sweep-…")
 @options.backend
 @options.as_json
 @options.verbosity

@@ -36,7 +36,7 @@ _KEYS = {
     "--alpha", type=float, help="Label smoothing α, 0 … 1 (α/K off the target). [default: 0]"
 )
 @click.option("--smoothing", type=click.Choice(SMOOTHINGS), help="What the mass α follows.")
-@click.option("--data", help="A data set's name, or a path.")
+@options.data
 @click.option("--epochs", type=int, help="Passes over the training data.")
 @click.option("--steps", type=int, help="Optimizer steps, instead of epochs.")
 @click.option("--batch-size", type=int, help="Examples a step, over all devices.")
@@ -50,7 +50,7 @@ _KEYS = {
     "--run-dir", type=click.Path(path_type=Path), help="Where the run goes. [default: runs/…]"
 )
 @click.option("--resume", type=click.Path(path_type=Path), help="Go on with an interrupted run.")
-@click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Any other setting.")
+@options.settings("Any other setting.")
 @options.as_json
 @options.verbosity
 def train(

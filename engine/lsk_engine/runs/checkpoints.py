@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import re
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from ls_base.arrays import Array, names_of_npz, read_npz
 from ls_base.errors import FileError
 from ls_base.files import write_bytes
 from lsk_engine.devices.replicas import assign_sum
+from lsk_engine.runs.checkpoint_files import checkpoint_file, checkpoint_steps
 
 
 class Checkpoints:
@@ -41,10 +41,7 @@ class Checkpoints:
 
     def steps(self) -> list[int]:
         """Returns the steps of the checkpoints that are there, ascending."""
-        if not self.directory.is_dir():
-            return []
-        found = (_NAME.fullmatch(file.name) for file in self.directory.iterdir())
-        return sorted(int(match[1]) for match in found if match)
+        return checkpoint_steps(self.directory)
 
     def save(
         self,
@@ -154,6 +151,7 @@ class Checkpoints:
         self, state: dict[str, np.ndarray], variables: dict[str, keras.Variable], step: int
     ) -> None:
         for name, variable in variables.items():
+            # On the host, where backends have their own words for types (JAX: int64 is int32).
             expected = _kind(keras.ops.convert_to_numpy(variable))
             received = _kind(state[name]) if name in state else "nothing"
             if received != expected:
@@ -163,7 +161,7 @@ class Checkpoints:
                 )
 
     def _file(self, step: int) -> Path:
-        return self.directory / f"step-{step:08d}.npz"
+        return checkpoint_file(self.directory, step)
 
 
 def restore_metrics(model: keras.Model, state: dict[str, np.ndarray]) -> None:
@@ -207,5 +205,4 @@ def _sha256(state: Mapping[str, np.ndarray]) -> np.ndarray:
     return np.frombuffer(digest.digest(), np.uint8)
 
 
-_NAME = re.compile(r"step-(\d{8,})\.npz")
 _SHA256 = "sha256"

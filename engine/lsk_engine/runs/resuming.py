@@ -7,6 +7,7 @@ from typing import Any
 
 from ls_base.errors import FileError, InputError
 from lsk_engine.data.configuration import from_dict
+from lsk_engine.runs.checkpoint_files import checkpoint_steps
 from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
 from lsk_engine.settings.config import PARTS, Config
 from lsk_engine.settings.values import parse
@@ -50,7 +51,7 @@ def record_resumption(task: Task, config: Config, run: RunDirectory) -> None:
         InputError: If a setting differs that is not in `CHANGEABLE`.
         FileError: If the run is finished and its checkpoints were removed.
     """
-    if run.model_file.is_file() and not any(run.checkpoints.glob("step-*.npz")):
+    if run.model_file.is_file() and not checkpoint_steps(run.checkpoints):
         raise FileError(
             "Expected an unfinished run, or one with its checkpoints (`lsk evaluate` scores a "
             "finished one again; to train anew, start another run). "

@@ -4,6 +4,7 @@ import dataclasses
 import time
 from typing import Any
 
+from ls_base.errors import InputError
 from ls_keras.plots import reliability_diagram, save_plot
 from ls_keras.plots import save as save_figure
 from lsk_engine.assembly.sources import evaluation_source
@@ -43,6 +44,9 @@ def evaluate(
 
     Returns:
         What `metrics.json` holds.
+
+    Raises:
+        InputError: If a score of the task has the name of one of the engine's.
     """
     start = time.monotonic()
     model, data = load_trained(task, config, run, data=data, calibrated=calibrated)
@@ -79,7 +83,7 @@ def evaluate(
             pictures = task.illustrate(model, examples, outputs, config, data)
             for name, (figure, rows) in pictures.items():
                 save_figure(figure, run.picture_file(name, split), rows)
-        results[split] = {**scores.flat(), **predictions.metrics()}
+        results[split] = _together(task, scores.flat(), predictions.metrics())
         file = run.statistics_file(split, calibrated=calibrated)
         run.write(file, predictions.to_bytes())
         curve = predictions.curve(temperature=temperature)
@@ -92,3 +96,14 @@ def evaluate(
     results["seconds"] = round(seconds + time.monotonic() - start, 2)
     run.write_json(run.calibrated_metrics_file if calibrated else run.metrics_file, results)
     return results
+
+
+def _together(task: Task, scores: dict[str, float], metrics: dict[str, float]) -> dict[str, float]:
+    """Returns a task's scores and the engine's, of which neither takes the other's place."""
+    twice = sorted(scores.keys() & metrics.keys())
+    if twice:
+        raise InputError(
+            f"Expected the task {task.name!r} to name its scores otherwise than the engine names "
+            f"what it measures of every task ({', '.join(metrics)}). Received: {', '.join(twice)}"
+        )
+    return {**scores, **metrics}

@@ -58,6 +58,8 @@ def test_another_configuration_is_refused(run):
 
 def test_a_finished_run_without_checkpoints_is_not_trained_again(run):
     run.model_file.write_bytes(b"model")
+    run.checkpoints.mkdir(exist_ok=True)
+    (run.checkpoints / "step-best.npz").touch()  # no checkpoint, whatever it is
     with pytest.raises(FileError, match="finished, without checkpoints"):
         record_resumption(TinyTask(), config_of(run), run)
 

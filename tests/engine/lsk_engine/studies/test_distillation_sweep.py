@@ -39,8 +39,8 @@ def trained(monkeypatch):
             resolved = configuration.from_dict(task, job.run.read_config())
             keras.utils.set_random_seed(len(names))
             job.run.save_model(task.build_model(resolved, data))
-            scores = {s: {"accuracy": n + len(names), "nll": 1.0} for s, n in SPLITS.items()}
-            write_json(job.run.metrics_file, metrics({"accuracy": "accuracy"}, **scores))
+            scores = {s: {"right": n + len(names), "nll": 1.0} for s, n in SPLITS.items()}
+            write_json(job.run.metrics_file, metrics({"right": "right"}, **scores))
             ended(job)
             names.append(job.name)
 
@@ -67,13 +67,13 @@ def gammas_of(run, temperatures):
 
 def test_the_four_curves_and_what_is_kept_of_them(tmp_path, trained):
     score, rows = sweep(tmp_path / "out")
-    assert score == "accuracy"
+    assert score == "right"
     assert len(trained) == 7
     assert len(rows) == 8
     at = {(row["curve"], row["alpha"], row["temperature"]): row for row in rows}
     for row in rows:
         metrics = json.loads((tmp_path / "out" / row["run"] / "metrics.json").read_text())
-        assert row["accuracy"] == metrics["validation"]["accuracy"]
+        assert row["right"] == metrics["validation"]["right"]
     for curve in ("teacher", "student alone"):
         assert [at[curve, a, 1.0]["gamma"] for a in (0.0, 0.5)] == [0.0, 0.5]
     hard = tmp_path / "out" / "teachers" / "alpha0-seed0"
@@ -100,8 +100,8 @@ def test_the_four_curves_and_what_is_kept_of_them(tmp_path, trained):
     assert trained == ["student of hard teacher, T = 2, seed 0"]
     gammas = [r["gamma"] for r in more if r["curve"] == "student of hard teacher"]
     np.testing.assert_allclose(gammas, gammas_of(hard, [1.0, 2.0, 4.0]), rtol=1e-4)
-    test = json.loads((hard / "metrics.json").read_text())["test"]["accuracy"]
-    assert more[0]["accuracy"] == test
+    test = json.loads((hard / "metrics.json").read_text())["test"]["right"]
+    assert more[0]["right"] == test
 
     # Other settings do not.
     with pytest.raises(

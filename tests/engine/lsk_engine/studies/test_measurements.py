@@ -83,7 +83,7 @@ def test_numbers_are_those_of_the_stages(points, tmp_path):
     metrics = run.read_metrics()
     accuracy = measure("accuracy", points, QUIET)["test"]
     assert accuracy["nll"] == metrics.splits["test"]["nll"]
-    assert accuracy["score"] == metrics.splits["test"]["accuracy"]
+    assert accuracy["score"] == metrics.splits["test"]["right"]
     calibration = measure("calibration", points, QUIET)
     scaled = json.loads(run.calibrated_metrics_file.read_text())
     assert calibration["test"]["ece"] == metrics.splits["test"]["ece"]

@@ -13,8 +13,10 @@ LIBRARY := tests/ls_base tests/ls_keras
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
-demo: .venv/installed-all ## Train the default task with label smoothing, and score it
-	$(BIN)/lsk train --task translation --alpha 0.1
+demo: .venv/installed-all ## Train the default task with label smoothing, score it, ask it
+	run=runs/demo-$$(date +%Y%m%d-%H%M%S) \
+	&& $(BIN)/lsk train --task translation --alpha 0.1 --run-dir $$run \
+	&& $(BIN)/lsk phrases $$run
 
 test: .venv/installed-test ## Run the tests on TensorFlow, the library's on JAX as well
 	$(PYTEST) -m "not peers and not slow" tests

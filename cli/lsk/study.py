@@ -21,7 +21,7 @@ MEASURES = ("accuracy", "calibration", "representation", "information", "beam")
 @click.command(short_help="Ask many runs one question: does smoothing help here?")
 @click.argument("what", metavar="smoothing|FILE.toml")
 @click.option("--task", "task_name", help="What to train; `lsk tasks` lists them.")
-@click.option("--preset", help="A recipe of the task. [default: the task's first]")
+@click.option("--preset", help="A recipe of the task. [default: the task's for studies]")
 @options.data
 @click.option(
     "--alphas", type=options.Numbers(), help="Label smoothings α. [default: 0,0.05,0.1,0.2]"
@@ -73,7 +73,7 @@ def study(
     """  # noqa: D301 - \b is Click's mark for lines to be left as they are
     from lsk_engine.studies.run_study import RESULTS_FILE, run_study
     from lsk_engine.studies.smoothing import smoothing_study
-    from lsk_engine.studies.study import read_study
+    from lsk_engine.studies.study import preset_of, read_study
 
     settings = {} if data is None else {"data.source": data}
     settings |= options.assignments(assignments)
@@ -92,7 +92,7 @@ def study(
             )
         asked = read_study(Path(what))
     task = load_task(asked.task)
-    name = asked.preset or task.presets[0].name
+    name = preset_of(asked, task)
     kind = SMOOTHING if what == SMOOTHING else Path(what).stem
     out = out or Path("runs") / f"study-{kind}-{task.name}-{name}"
     if backend is not None:

@@ -71,7 +71,7 @@ def train(
     lsk train --task translation --alpha 0.1
     lsk train --task translation --preset multi30k-tiny --data FOLDER
     lsk train --task translation --set model.layers=4 --set training.checkpoint_every=100
-    lsk train --resume runs/translation-cldr-small-alpha0.1-seed0
+    lsk train --resume runs/translation-cldr-phrases-alpha0.1-seed0
     """  # noqa: D301 - \b is Click's mark for lines to be left as they are
     from lsk_engine.data import configuration
     from lsk_engine.runs.resuming import changed

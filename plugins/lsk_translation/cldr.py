@@ -12,6 +12,7 @@ from lsk_engine import InputError
 from lsk_translation import cldr_names, cldr_numbers, cldr_times
 from lsk_translation.cldr_draws import Slot, preferred_index
 from lsk_translation.cldr_frames import FRAMES
+from lsk_translation.cldr_phrases import PHRASES, held_out_phrases
 
 HELD_OUT = 1000  # pairs of validation, and of test
 DEFAULT_PAIRS = 40_000
@@ -23,7 +24,9 @@ _PART = re.compile(r"\{([a-z_]+\d?)(?:\.([a-z]+))?\}")
 _GROUP = re.compile(r"\[(?:(\w):)?([^\]]*)\]")
 
 
-def cldr_splits(pairs: int = DEFAULT_PAIRS, seed: int = 0) -> dict[str, list[Pair]]:
+def cldr_splits(
+    pairs: int = DEFAULT_PAIRS, seed: int = 0, phrases: float = 0.0
+) -> dict[str, list[Pair]]:
     """Makes the splits train, validation and test of (English, German) pairs.
 
     Validation and test depend on the seed alone; a smaller training set is the beginning of a
@@ -34,6 +37,8 @@ def cldr_splits(pairs: int = DEFAULT_PAIRS, seed: int = 0) -> dict[str, list[Pai
     Args:
         pairs: Number of training pairs.
         seed: The same seed gives the same text with the same versions of Babel and num2words.
+        phrases: Share of the pairs that are single phrases of `cldr_phrases`, rather than drawn
+            from all frames alike. If above 0, no training pair has one of the held-out phrases.
 
     Raises:
         InputError: If `pairs` is below 1, or more than the frames give.
@@ -43,7 +48,11 @@ def cldr_splits(pairs: int = DEFAULT_PAIRS, seed: int = 0) -> dict[str, list[Pai
     held_out: list[Pair] = []
     sources: set[str] = set()
     targets: set[str] = set()
-    for source, target in _stream(f"cldr held out {seed}"):
+    if phrases:
+        for phrase in held_out_phrases():
+            sources.add(normalized(phrase.english))
+            targets.update(map(normalized, phrase.german))
+    for source, target in _stream(f"cldr held out {seed}", phrases):
         keys = normalized(source), normalized(target)
         if keys[0] in sources or keys[1] in targets:
             continue
@@ -53,7 +62,7 @@ def cldr_splits(pairs: int = DEFAULT_PAIRS, seed: int = 0) -> dict[str, list[Pai
         if len(held_out) == 2 * HELD_OUT:
             break
     train: dict[Pair, None] = {}
-    for drawn, (source, target) in enumerate(_stream(f"cldr train {seed}")):
+    for drawn, (source, target) in enumerate(_stream(f"cldr train {seed}", phrases)):
         if normalized(source) not in sources and normalized(target) not in targets:
             train[source, target] = None
         if len(train) == pairs:
@@ -74,11 +83,12 @@ def normalized(text: str) -> str:
     return " ".join(text.casefold().split())
 
 
-def _stream(seed: str) -> Iterator[Pair]:
+def _stream(seed: str, phrases: float) -> Iterator[Pair]:
     # Random(str) hashes with SHA-512, so PYTHONHASHSEED has no say.
     rng = random.Random(seed)
-    compiled = _compiled_frames()
+    everything, single = _compiled(FRAMES), _compiled(PHRASES)
     while True:
+        compiled = single if phrases and rng.random() < phrases else everything
         english, german = compiled[int(rng.random() * len(compiled))]
         meanings: dict = {}
         yield _render(english, 0, meanings, rng), _render(german, 1, meanings, rng)
@@ -123,9 +133,9 @@ def _fill(part: tuple, language: int, meanings: dict, rng: random.Random) -> str
     return meanings[key][form][language]
 
 
-@lru_cache(maxsize=1)
-def _compiled_frames() -> tuple[tuple[tuple, tuple], ...]:
-    return tuple((_compile(english), _compile(german)) for english, german in FRAMES)
+@lru_cache(maxsize=2)
+def _compiled(table: tuple[tuple[str, str], ...]) -> tuple[tuple[tuple, tuple], ...]:
+    return tuple((_compile(english), _compile(german)) for english, german in table)
 
 
 def _compile(frame: str) -> tuple[tuple, ...]:

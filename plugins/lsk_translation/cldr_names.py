@@ -20,7 +20,8 @@ from lsk_translation.cldr_draws import (
 
 
 @lru_cache(maxsize=256)
-def _cities() -> tuple[tuple[str, str], ...]:
+def cities_named() -> tuple[tuple[str, str], ...]:
+    """Returns the English and German names of all cities."""
     names = (
         tuple(
             dates.get_timezone_location(zone, locale=locale, return_city=True)
@@ -33,7 +34,7 @@ def _cities() -> tuple[tuple[str, str], ...]:
 
 def city(rng: random.Random) -> Forms:
     """A city."""
-    en, de = pick(rng, _cities())
+    en, de = pick(rng, cities_named())
     return same(en, de, **{"in": (f"in {en}", f"in {de}")})
 
 
@@ -94,7 +95,7 @@ def lands(rng: random.Random) -> Forms:
 
 def cities(rng: random.Random) -> Forms:
     """Two or three cities."""
-    return _several(rng, _cities())
+    return _several(rng, cities_named())
 
 
 def lang(rng: random.Random) -> Forms:

@@ -61,6 +61,11 @@ def number(rng: random.Random) -> Forms:
     return same(en, de)
 
 
+def spelled(rng: random.Random) -> Forms:
+    """A cardinal in words on both sides, 2–99."""
+    return same(*words(integer(rng, 2, 99)))
+
+
 def age(rng: random.Random) -> Forms:
     """An age in years."""
     return _cardinal(rng, integer(rng, 2, 99))

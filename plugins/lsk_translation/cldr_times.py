@@ -85,7 +85,7 @@ def month(rng: random.Random) -> Forms:
 def _monthyear(rng: random.Random, first_year: int, last_year: int) -> Forms:
     day = _day_between(rng, first_year, last_year)
     en, de = (dates.format_skeleton("yMMMM", day, locale=locale) for locale in (EN, DE))
-    return {"in": (f"in {en}", f"im {de}")}
+    return same(en, de, **{"in": (f"in {en}", f"im {de}")})
 
 
 def monthyear(rng: random.Random) -> Forms:
@@ -132,7 +132,16 @@ def years(rng: random.Random) -> Forms:
 
 def time(rng: random.Random) -> Forms:
     """A time of day, a.m. or p.m. on the English side or counted to 24."""
-    at = datetime.time(integer(rng, 6, 23), pick(rng, (0, 0, 5, 10, 15, 20, 30, 30, 40, 45, 50)))
+    minute = pick(rng, (0, 0, 5, 10, 15, 20, 30, 30, 40, 45, 50))
+    return _time(rng, datetime.time(integer(rng, 6, 23), minute))
+
+
+def anytime(rng: random.Random) -> Forms:
+    """A time of day to the minute: too many to be known by heart."""
+    return _time(rng, datetime.time(integer(rng, 0, 23), integer(rng, 0, 59)))
+
+
+def _time(rng: random.Random, at: datetime.time) -> Forms:
     if at.minute:
         en = dates.format_time(at, prefer(rng, ("short", "HH:mm")), locale=EN)
         patterns: tuple[str, ...] = ("HH:mm 'Uhr'", "H.mm 'Uhr'")

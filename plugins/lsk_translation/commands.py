@@ -75,9 +75,53 @@ def translate(
             )
         found = dict(zip(filled, translations, strict=True))
     for i in range(len(lines)):
-        for text, score in found.get(i, [("", 0.0)]):
+        for text, score, *_ in found.get(i, [("", 0.0)]):
             columns = [str(i + 1)] * bool(n_best) + [f"{score:.4f}"] * scores
             click.echo("\t".join([*columns, text]))
+
+
+@click.command(short_help="Ask a translator for phrases that it has never seen.")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--count", type=int, default=5, show_default=True, help="How many phrases, 1 … 200.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the draw.")
+@options.backend
+@options.quiet
+def phrases(run: Path, count: int, seed: int, backend: str | None, quiet: bool) -> None:
+    """Translate phrases that were held out of the training text of RUN, and check them.
+
+    They are dates, times, numbers, amounts, measures and places, made with Unicode CLDR, of which
+    all right translations are known. Ends with exit code 1 unless all are right.
+    """
+    from lsk_engine.runs.stored_run import open_for_search
+
+    directory, task, config = open_for_search(run, "translation", decoding={})
+    with needing_extra(task):
+        from lsk_translation.cldr_phrases import draw_held_out
+
+        drawn = draw_held_out(count, seed)
+    made = config.data.source == "cldr" and config.data.source_language == "en"
+    if not (made and config.data.phrases):
+        raise InputError(
+            "Expected a run trained from English on data.source=cldr with data.phrases above 0, "
+            f"where the phrases were held out. Received: {run}, on {config.data.source} "
+            f"with {config.data.phrases:g}"
+        )
+    load_backend(backend)
+    with needing_extra(task):
+        from lsk_translation.translate_lines import translate_lines
+
+        found = translate_lines(
+            directory, config, [p.english for p in drawn], options.reporter(False, quiet)
+        )
+    wrong = 0
+    for phrase, (best, *_) in zip(drawn, found, strict=True):
+        right = best.text in phrase.german
+        wrong += not right
+        expected = "" if right else f"  (expected: {phrase.german[0]})"
+        click.echo(f"{'✓' if right else '✗'} {phrase.english} → {best.text}{expected}")
+    click.echo(f"{len(drawn) - wrong} of {len(drawn)} right")
+    if wrong:
+        raise click.exceptions.Exit(1)
 
 
 def _read_lines(file: Path | None) -> list[str]:

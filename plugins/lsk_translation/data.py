@@ -22,10 +22,10 @@ class TextPairs(Examples):
     Args:
         source: The sub-word ids of the source sentences.
         target: As many target sentences.
-        references: The target sentences as text.
+        references: The target sentences as text; where all right ones are known, a tuple of them.
     """
 
-    def __init__(self, source: Ragged, target: Ragged, references: Sequence[str]):
+    def __init__(self, source: Ragged, target: Ragged, references: Sequence[str | tuple[str, ...]]):
         self.source, self.target, self.references = source, target, references
         self.sizes: np.ndarray = np.maximum(source.lengths, target.lengths) + 1
 
@@ -33,7 +33,7 @@ class TextPairs(Examples):
     def encoded(cls, text: ParallelText, vocabulary: SubwordVocabulary) -> "TextPairs":
         """Returns parallel text in sub-words."""
         source, target = (Ragged(*vocabulary.encode(t)) for t in (text.source, text.target))
-        return cls(source, target, text.target)
+        return cls(source, target, text.right or text.target)
 
     def take(self, rows: np.ndarray) -> "TextPairs":
         """Returns the pairs `rows` as a split of their own."""
@@ -70,6 +70,7 @@ def load(config: Config, artifacts: Mapping[str, bytes] | None) -> TaskData:
         options.source,
         pairs=options.pairs,
         seed=options.split_seed,
+        phrases=options.phrases,
         source_language=options.source_language,
         target_language=options.target_language,
     )
@@ -80,6 +81,7 @@ def load(config: Config, artifacts: Mapping[str, bytes] | None) -> TaskData:
             [*train.source, *train.target],
             size=options.vocabulary_size,
             model_type=options.subwords,
+            split_digits=options.split_digits,
         )
         if vocabulary.size != options.vocabulary_size:
             notes.append(

@@ -17,10 +17,12 @@ class Translation(NamedTuple):
     Attributes:
         text: The detokenized sentence.
         score: log p(y) / ((5 + |y|) / 6)^a at the temperature of the search, nats.
+        log_p: log p(y) / |y|, nats: what a piece has on the mean, the end token counted.
     """
 
     text: str
     score: float
+    log_p: float
 
 
 def translate_sentences(
@@ -51,13 +53,24 @@ def translate_sentences(
     )
     texts = vocabulary.decode([tokens.tolist() for one in found for tokens, _ in one])
     text = iter(texts)
-    return [[Translation(next(text), score) for _, score in one] for one in found]
+    penalty = translator.config.length_penalty
+    return [
+        [
+            Translation(next(text), score, _log_p(score, len(tokens) + 1, penalty))
+            for tokens, score in one
+        ]
+        for one in found
+    ]
 
 
 def translate_examples(
     model: keras.Model, examples: Examples, config: Config, data: TaskData, progress: Progress
-) -> list[str]:
-    """Translates the sources of a split, which `lsk_translation.data` has loaded."""
+) -> list[dict[str, str | float]]:
+    """Translates the sources of a split, which `lsk_translation.data` has loaded.
+
+    Returns:
+        For each example its best translation: `text`, and `log_p`, nats a piece.
+    """
     if not isinstance(examples, TextPairs):
         raise InputError(f"Expected sentence pairs. Received: {type(examples).__name__}")
     vocabulary = SubwordVocabulary.from_bytes(data.artifacts[VOCABULARY_FILE])
@@ -68,4 +81,8 @@ def translate_examples(
         progress,
         temperature=config.decoding.temperature,
     )
-    return [translations[0].text for translations in found]
+    return [{"text": best.text, "log_p": best.log_p} for best, *_ in found]
+
+
+def _log_p(score: float, length: int, penalty: float) -> float:
+    return score * ((5 + length) / 6) ** penalty / length

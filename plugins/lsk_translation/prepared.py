@@ -5,6 +5,7 @@ DIR/subwords.model, class_counts.npy, splits.json (the names, in order), and for
 DIR/SPLIT/source_ids.npy, target_ids.npy          all sentences' ids one after another
 DIR/SPLIT/source_offsets.npy, target_offsets.npy  where each begins, and the end of the last
 DIR/SPLIT/references.txt, reference_offsets.npy   the target text, UTF-8, and where lines begin
+DIR/SPLIT/right.json                              of the text whose right translations are known
 ```
 """
 
@@ -15,6 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from ls_base.arrays import Array, open_npy
+from ls_base.files import write_json
+from ls_base.records import read_record
 from lsk_engine import Examples, InputError, TaskData
 from lsk_engine.data.prepared import PreparedData
 from lsk_engine.data.prepared_splits import read_artifacts, read_splits, write_splits
@@ -24,6 +27,7 @@ from lsk_translation.subwords import SubwordVocabulary
 
 _COUNTS_FILE = "class_counts.npy"
 _SIDES = ("source", "target")
+_RIGHT_FILE = "right.json"
 
 
 class Lines(Sequence[str]):
@@ -85,8 +89,12 @@ def _write_pairs(pairs: Examples, folder: Path, dtype: np.dtype) -> None:
     folder.mkdir()
     for side, sentences in zip(_SIDES, (pairs.source, pairs.target), strict=True):
         sentences.save(folder / f"{side}_ids.npy", folder / f"{side}_offsets.npy", dtype)
+    right = [one for one in pairs.references if not isinstance(one, str)]
+    if right:
+        write_json(folder / _RIGHT_FILE, right)
+    lines = [one if isinstance(one, str) else one[0] for one in pairs.references]
     with (folder / "references.txt").open("wb") as file:
-        lengths = [file.write(f"{line}\n".encode()) for line in pairs.references]
+        lengths = [file.write(f"{line}\n".encode()) for line in lines]
     np.save(folder / "reference_offsets.npy", offsets(lengths))
 
 
@@ -112,4 +120,12 @@ def _read_pairs(folder: Path, num_classes: int) -> TextPairs:
             f"Expected as many sources, targets and references in {folder}. "
             f"Received: {len(source)}, {len(target)} and {len(lines)}"
         )
-    return TextPairs(source, target, lines)
+    if not (folder / _RIGHT_FILE).is_file():
+        return TextPairs(source, target, lines)
+    right = read_record(folder / _RIGHT_FILE, list[tuple[str, ...]], error=InputError)
+    if len(right) != len(lines) or not all(right):
+        raise InputError(
+            f"Expected {len(lines)} lists of translations in {folder / _RIGHT_FILE}. "
+            f"Received: {len(right)}, of {min(map(len, right), default=0)} at least"
+        )
+    return TextPairs(source, target, right)

@@ -1,34 +1,41 @@
-"""BLEU and chrF, by sacrebleu."""
+"""BLEU and chrF, by sacrebleu; where all right translations are known, how many are right."""
 
+import itertools
 import json
 from collections.abc import Sequence
 
 from sacrebleu.metrics import BLEU, CHRF
+from scipy.stats import binomtest
 
 from lsk_engine import InputError, Scores
 
 
-def score(references: Sequence[str], hypotheses: Sequence[str]) -> Scores:
+def score(references: Sequence[str | tuple[str, ...]], hypotheses: Sequence[str]) -> Scores:
     """Scores translations of one split; more is better.
 
     Args:
-        references: One reference a sentence.
+        references: One reference a sentence, or a tuple of all that are right.
         hypotheses: As many translations, detokenized.
 
     Returns:
         `bleu` (cased, 13a tokens), `bleu_uncased` (the paper's figure) and `chrf`, 0 … 100, with
         sacrebleu's signatures; BLEU with 95 % intervals from 1,000 resamplings of the sentences.
+        With tuples, also `right`: how many translations are one of the right ones, in percent,
+        with its Clopper–Pearson interval.
     """
     if len(references) != len(hypotheses) or not references:
         raise InputError(
             "Expected as many hypotheses as references, at least one. "
             f"Received: {len(hypotheses)} and {len(references)}"
         )
+    several = [(one,) if isinstance(one, str) else one for one in references]
+    # Stream i has each sentence's reference i; sacrebleu passes over None.
+    streams = [list(stream) for stream in itertools.zip_longest(*several)]
     metrics = {"bleu": BLEU(), "bleu_uncased": BLEU(lowercase=True), "chrf": CHRF()}
     values, signatures, intervals = {}, {}, {}
     for name, metric in metrics.items():
         resamplings = 1 if name == "chrf" else 1000  # chrF takes minutes
-        found = metric.corpus_score(list(hypotheses), [list(references)], n_bootstrap=resamplings)
+        found = metric.corpus_score(list(hypotheses), streams, n_bootstrap=resamplings)
         values[name] = float(found.score)
         signatures[name] = str(metric.get_signature())
         told = json.loads(found.format(width=6, is_json=True, signature=signatures[name]))
@@ -36,4 +43,9 @@ def score(references: Sequence[str], hypotheses: Sequence[str]) -> Scores:
             mean, half = told["confidence_mean"], told["confidence_var"]
             intervals[name] = (mean - half, mean + half)
     labels = {"bleu": "BLEU", "bleu_uncased": "BLEU uncased", "chrf": "chrF"}
+    if len(streams) > 1:
+        right = sum(text in known for text, known in zip(hypotheses, several, strict=True))
+        values["right"], labels["right"] = 100 * right / len(several), "right (%)"
+        ends = binomtest(right, len(several)).proportion_ci(method="exact")
+        intervals["right"] = (100 * float(ends.low), 100 * float(ends.high))
     return Scores(values, labels, signatures, intervals, dict.fromkeys(values, "more"))

@@ -8,10 +8,17 @@ from lsk_engine import InputError
 
 @dataclass(frozen=True)
 class ParallelText:
-    """One split: line `i` of `target` translates line `i` of `source`."""
+    """One split: line `i` of `target` translates line `i` of `source`.
+
+    Attributes:
+        source: The sentences.
+        target: Their translations.
+        right: All right translations of each, `target` among them; empty: nobody knows them.
+    """
 
     source: tuple[str, ...]
     target: tuple[str, ...]
+    right: tuple[tuple[str, ...], ...] = ()
 
     def __post_init__(self):
         if len(self.source) != len(self.target):

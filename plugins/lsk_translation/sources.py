@@ -16,6 +16,7 @@ def load_source(
     *,
     pairs: int | None = None,
     seed: int = 0,
+    phrases: float = 0.0,
     source_language: str = "en",
     target_language: str = "de",
     data_dir: str | Path | None = None,
@@ -27,6 +28,7 @@ def load_source(
         pairs: Number of training pairs. `None`: 40,000 of cldr, all of other data. Of other data,
             as many are drawn at random by the seed; their order stays.
         seed: Of the generated text or the draw.
+        phrases: Share of single phrases among the generated pairs.
         source_language: Language code; of a folder, the suffix of its files.
         target_language: Likewise.
         data_dir: Where TFDS data lie prepared; default `TFDS_DATA_DIR`, then TFDS's own.
@@ -42,7 +44,7 @@ def load_source(
     if pairs is not None and pairs < 1:
         raise InputError(f"Expected at least 1 training pair. Received: pairs={pairs}")
     if data == "cldr":
-        return _cldr(pairs, seed, source_language, target_language)
+        return _cldr(pairs, seed, phrases, source_language, target_language)
     found = path_or_name(data)
     if isinstance(found, Path):
         splits, notes = read_folder(found, source_language, target_language)
@@ -53,19 +55,25 @@ def load_source(
     return Corpus(data, source_language, target_language, splits, tuple(notes))
 
 
-def _cldr(pairs: int | None, seed: int, source: str, target: str) -> Corpus:
+def _cldr(pairs: int | None, seed: int, phrases: float, source: str, target: str) -> Corpus:
     if {source, target} != {"en", "de"}:
         raise InputError(
             f"Expected the languages en and de for cldr. Received: {source!r} and {target!r}"
         )
     from lsk_translation.cldr import DEFAULT_PAIRS, cldr_splits
+    from lsk_translation.cldr_phrases import held_out_phrases
 
     english_first = source == "en"
     splits = {}
-    for name, rows in cldr_splits(DEFAULT_PAIRS if pairs is None else pairs, seed).items():
+    for name, rows in cldr_splits(DEFAULT_PAIRS if pairs is None else pairs, seed, phrases).items():
         english, german = (tuple(side) for side in zip(*rows, strict=True))
         sides = (english, german) if english_first else (german, english)
         splits[name] = ParallelText(*sides)
+    if phrases and english_first:  # only their German is known in all forms
+        asked = held_out_phrases()
+        first = tuple(phrase.german[0] for phrase in asked)
+        english = tuple(phrase.english for phrase in asked)
+        splits["phrases"] = ParallelText(english, first, tuple(p.german for p in asked))
     note = "synthetic: phrases and sentences made from Unicode CLDR (Babel) and num2words"
     return Corpus("cldr", source, target, splits, (note,))
 

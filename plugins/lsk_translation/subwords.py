@@ -78,6 +78,7 @@ class SubwordVocabulary:
         *,
         size: int,
         model_type: Literal["unigram", "bpe"] = "unigram",
+        split_digits: bool = False,
         byte_fallback: bool = True,
         character_coverage: float = 1.0,
     ) -> "SubwordVocabulary":
@@ -91,6 +92,7 @@ class SubwordVocabulary:
             size: Number of ids wanted, the four special ones included. Where the text gives
                 fewer, the vocabulary is as large as it gives: compare `.size`.
             model_type: "unigram" or "bpe".
+            split_digits: Make each digit a piece of its own: numbers are copied, not learned.
             byte_fallback: Spend 256 ids on bytes, so that characters unseen in training survive
                 the round trip; without them, they become the unknown id.
             character_coverage: Share of the text's characters that get pieces of their own; the
@@ -112,6 +114,7 @@ class SubwordVocabulary:
                 model_writer=model,
                 vocab_size=size,
                 model_type=model_type,
+                split_digits=split_digits,
                 byte_fallback=byte_fallback,
                 character_coverage=character_coverage,
                 hard_vocab_limit=False,

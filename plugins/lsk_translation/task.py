@@ -20,6 +20,7 @@ class TranslationTask(Task):
     model_config = settings.ModelConfig
     decoding_config = settings.DecodingConfig
     presets = settings.PRESETS
+    study_preset = "cldr-few"
     models = settings.MODELS
     data_sources = settings.DATA_SOURCES
 
@@ -60,4 +61,4 @@ class TranslationTask(Task):
         """Computes BLEU and chrF."""
         from lsk_translation.scoring import score
 
-        return score(examples.references, outputs)
+        return score(examples.references, [output["text"] for output in outputs])

@@ -1,10 +1,13 @@
 """Translating lines of text with a run's model."""
 
+import math
 from collections.abc import Sequence
 
 import keras_hub  # noqa: F401 - registers the layers of the saved model
+import numpy as np
 
 from ls_base.errors import InputError, LsKerasError
+from ls_base.records import Record, read_record
 from lsk_engine import Config
 from lsk_engine.data.ragged import Ragged
 from lsk_engine.progress import Reporter
@@ -15,6 +18,8 @@ from lsk_translation.subwords import SubwordVocabulary
 from lsk_translation.translator import Translator
 
 LONGEST = 2048  # pieces of a line
+_RARE = 0.01
+_FOREIGN_TOLD = 3
 
 
 def translate_lines(
@@ -28,7 +33,8 @@ def translate_lines(
     """Returns the translations of each line, best first; blank lines are not allowed.
 
     Lines longer than `data.max_length` pieces are translated with a warning: the model has not
-    seen such lengths in training.
+    seen such lengths in training. So are lines of whose translation the model is less sure than
+    of nearly all of validation: they are unlike what it was trained on.
 
     Args:
         run: A finished run.
@@ -63,7 +69,7 @@ def translate_lines(
             f"a line of {sentences.lengths[row]} pieces is longer than any in training "
             f"({config.data.max_length}): {lines[row][:40]!r}"
         )
-    return translate_sentences(
+    found = translate_sentences(
         Translator.of(
             model,
             config.decoding,
@@ -75,3 +81,36 @@ def translate_lines(
         reporter.counter("translating", "lines"),
         temperature=config.decoding.temperature,
     )
+    if config.decoding.temperature == run.read_config()["decoding"]["temperature"]:
+        _warn_of_foreign(lines, [best.log_p for best, *_ in found], run, reporter)
+    return found
+
+
+def _warn_of_foreign(
+    lines: Sequence[str], log_ps: Sequence[float], run: RunDirectory, reporter: Reporter
+) -> None:
+    usual = _usual_log_p(run)
+    foreign = [i for i, log_p in enumerate(log_ps) if log_p < usual]
+    for i in foreign[:_FOREIGN_TOLD]:
+        reporter.warning(
+            f"{lines[i][:40]!r} seems to be unlike what the model was trained on: its translation "
+            f"has log p = {log_ps[i]:.2f} nats a piece; {1 - _RARE:.0%} of validation have at "
+            f"least {usual:.2f}"
+        )
+    if len(foreign) > _FOREIGN_TOLD:
+        reporter.warning(f"so do {len(foreign) - _FOREIGN_TOLD} more lines of {len(lines)}")
+
+
+def _usual_log_p(run: RunDirectory) -> float:
+    """Returns the log p a piece that only `_RARE` of validation's translations fall short of."""
+    file = run.outputs_file("validation")
+    if not file.is_file():
+        return -math.inf
+    outputs = read_record(file, list[_Output | str])
+    log_ps = [output.log_p for output in outputs if isinstance(output, _Output)]
+    return float(np.quantile(log_ps, _RARE)) if log_ps else -math.inf  # older runs have text alone
+
+
+class _Output(Record, frozen=True):
+    text: str
+    log_p: float

@@ -80,3 +80,9 @@ def check_parts(task: TaskParts) -> None:
                 )
     if not task.presets:
         raise LsKerasError(f"Expected a preset of task '{task.name}' at least. Received: none")
+    names, wanted = [preset.name for preset in task.presets], getattr(task, "study_preset", None)
+    if wanted is not None and wanted not in names:
+        raise LsKerasError(
+            f"Expected study_preset of task '{task.name}' to be one of {', '.join(names)}. "
+            f"Received: {wanted!r}"
+        )

@@ -35,7 +35,7 @@ class Study:
         axes: Values by dotted setting; the first axis is what the question is about.
         seeds: How many of each arm: 0, 1, …
         measures: What is measured, by the names of `lsk_engine.studies.measurements`.
-        preset: The recipe of all runs; `None`: the task's first.
+        preset: The recipe of all runs; `None`: the task's for studies, or its first.
         settings: Further settings of all runs, by dotted key.
         claims: What is decided; `None`: what the measures suggest.
         split: The split that claims are decided on.
@@ -142,7 +142,12 @@ def base_config(study: Study, task: Task) -> Config:
         study: The study.
         task: Its task.
     """
-    return configuration.resolve(task, study.preset, study.settings)
+    return configuration.resolve(task, preset_of(study, task), study.settings)
+
+
+def preset_of(study: Study, task: Task) -> str:
+    """Returns the recipe of a study's runs."""
+    return study.preset or task.study_preset or task.presets[0].name
 
 
 def read_study(file: Path) -> Study:
@@ -231,7 +236,7 @@ def _claim(values: Any, file: Path) -> Claim:
 
 
 def _arm(study: Study, task: Task, values: Mapping[str, Any]) -> Arm:
-    config = configuration.resolve(task, study.preset, {**study.settings, **values})
+    config = configuration.resolve(task, preset_of(study, task), {**study.settings, **values})
     if SMOOTHING in values and config.training.alpha == 0:
         usual = dataclasses.replace(config.training, smoothing=study.axes[SMOOTHING][0])
         config = dataclasses.replace(config, training=usual)

@@ -118,6 +118,9 @@ class Task(abc.ABC):
     model_config: ClassVar[type]
     decoding_config: ClassVar[type]
     presets: ClassVar[Sequence[Preset]]  # the default first
+    # What studies train where nothing else is said; `None`: the default. A task that a model nearly
+    # solves hides every effect.
+    study_preset: ClassVar[str | None] = None
     models: ClassVar[Mapping[str, str]]  # name -> one line
     data_sources: ClassVar[Mapping[str, str]]
 

@@ -79,7 +79,7 @@ def test_text_does_not_depend_on_what_was_made_before():
 
 def test_some_sources_have_several_targets_and_one_that_is_likeliest():
     targets = collections.defaultdict(collections.Counter)
-    stream = cldr._stream("entropy")
+    stream = cldr._stream("entropy", 0.0)
     for _ in range(40_000):
         source, target = next(stream)
         targets[source][target] += 1
@@ -176,7 +176,7 @@ def test_pairs_below_one():
 
 
 def test_more_pairs_than_there_are(monkeypatch):
-    def stream(seed):
+    def stream(seed, phrases):
         number = 0
         while True:
             number += 1

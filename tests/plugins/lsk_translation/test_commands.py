@@ -1,3 +1,4 @@
+import json
 import os
 
 import pytest
@@ -6,7 +7,9 @@ from click.testing import CliRunner
 import small_translation
 from ls_base.errors import InputError
 from lsk_translation import commands
-from lsk_translation.commands import translate
+from lsk_translation.cldr_phrases import held_out_phrases
+from lsk_translation.commands import phrases, translate
+from lsk_translation.decoding import Translation
 from lsk_translation.task import TranslationTask
 from untrained_run import untrained_run
 
@@ -53,3 +56,71 @@ def test_a_named_pipe_in_place_of_a_file_is_told(run, tmp_path):
     os.mkfifo(tmp_path / "x")
     with pytest.raises(InputError, match="Expected a regular file .*/x. Received: a named pipe"):
         invoke(run, tmp_path / "x")
+
+
+def warnings(run, text, **kwargs):
+    """What `lsk translate` says beside the translations."""
+    found = CliRunner().invoke(
+        translate, [str(run), "--beam", "1", *kwargs.get("more", ())], input=text
+    )
+    assert found.exit_code == 0, found.output
+    return [line for line in found.stderr.splitlines() if "unlike what" in line]
+
+
+def test_a_line_unlike_the_training_data_is_told(run):
+    """The model score against those of the translations of validation."""
+    outputs = run / "outputs" / "validation.json"
+    assert warnings(run, "ab cd\n") == []  # no outputs: nothing is known
+    sure = [{"text": "ab", "log_p": -1e-3 * i} for i in range(200)]
+    outputs.write_text(json.dumps(sure))
+    (told,) = warnings(run, "\nab cd\n")
+    assert "'ab cd' seems to be unlike what the model was trained on" in told
+    assert "99% of validation have at least -0.20" in told
+    assert warnings(run, "ab cd\n", more=["--temperature", "2"]) == []  # other scores
+    assert warnings(run, "ab cd\n", more=["--quiet"]) != []
+    outputs.write_text(json.dumps([{"text": "ab", "log_p": -1e3}]))
+    assert warnings(run, "ab cd\n") == []
+    outputs.write_text(json.dumps(["ab", "cd"]))  # an older run's
+    assert warnings(run, "ab cd\n") == []
+    outputs.write_text("[1]")
+    found = CliRunner().invoke(translate, [str(run), "--beam", "1"], input="ab\n")
+    assert "Expected" in str(found.exception)
+    outputs.unlink()
+
+
+def ask(run, *arguments):
+    found = CliRunner().invoke(phrases, [str(run), *arguments])
+    if found.exception is not None and not isinstance(found.exception, SystemExit):
+        raise found.exception
+    return found
+
+
+def test_held_out_phrases_are_asked_and_checked(tmp_path, monkeypatch):
+    settings = {
+        **small_translation.SETTINGS,
+        "data.source": "cldr",
+        "data.phrases": 0.5,
+        "data.pairs": 60,
+        "data.vocabulary_size": 500,
+    }
+    path = untrained_run(TranslationTask(), tmp_path / "run", **settings).directory.path
+    untrained = ask(path, "--count", "2")
+    assert untrained.exit_code == 1
+    assert untrained.stdout.count("✗") == 2
+    assert "0 of 2 right" in untrained.stdout
+    known = {phrase.english: phrase.german[-1] for phrase in held_out_phrases()}
+    monkeypatch.setattr(
+        "lsk_translation.translate_lines.translate_lines",
+        lambda run, config, lines, reporter: [[Translation(known[x], 0, 0)] for x in lines],
+    )
+    right = ask(path, "--count", "200", "--seed", "1")
+    assert right.exit_code == 0
+    assert right.stdout.count("✓") == 200
+    assert "200 of 200 right" in right.stdout
+    with pytest.raises(InputError, match=r"1 to 200 phrases \(--count\). Received: 0"):
+        ask(path, "--count", "0")
+
+
+def test_phrases_that_a_run_may_have_seen_are_not_asked(run):
+    with pytest.raises(InputError, match="held out. Received: .*run, on .*text with "):
+        ask(run)

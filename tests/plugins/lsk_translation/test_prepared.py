@@ -57,6 +57,33 @@ def test_prepared_data_are_the_data(written):
         assert list(again.references) == list(examples.references)
 
 
+def test_all_right_translations_are_prepared_too(tmp_path):
+    task = TranslationTask()
+    made_with = {
+        **small_translation.SETTINGS,
+        "data.source": "cldr",
+        "data.phrases": 0.5,
+        "data.pairs": 60,
+        "data.vocabulary_size": 500,
+    }
+    data = prepare(task, resolve(task, None, made_with), tmp_path / "data")
+    read = task.load_data(resolved(tmp_path / "data"), data.artifacts).splits["phrases"]
+    assert list(read.references) == list(data.splits["phrases"].references)
+    assert len(read.references[0]) > 1
+    file = tmp_path / "data" / "phrases" / "right.json"
+    files = frozenset(
+        path.relative_to(tmp_path / "data").as_posix() for path in (tmp_path / "data").rglob("*")
+    )
+    for damaged, message in (
+        (b"[[1]]", "to be str. Received: 1$"),
+        (b'[["a"]]', "200 lists of translations .* Received: 1, of 1 at least$"),
+        (b"[", "Expected a JSON file"),
+    ):
+        file.write_bytes(damaged)
+        with pytest.raises(InputError, match=message):
+            load_prepared(PreparedData(tmp_path / "data", (), files), None)
+
+
 def test_ids_stay_on_the_disk(written):
     _, data, directory = written
     train = TranslationTask().load_data(resolved(directory)).splits["train"]

@@ -23,6 +23,25 @@ def test_values_are_those_of_sacrebleu():
     assert "tok:13a" in found.signatures["bleu"]
 
 
+def test_several_references_are_known_of_a_sentence():
+    """A sentence may have more than another; BLEU is that of sacrebleu's own streams."""
+    references = [("am 3. Mai", "am dritten Mai"), ("drei Hunde",), ("20 %", "20 Prozent", "20%")]
+    hypotheses = ["am dritten Mai", "drei Hunde", "20 von 100"]
+    found = score(references, hypotheses)
+    assert found.values["right"] == pytest.approx(200 / 3)
+    assert found.labels["right"] == "right (%)"
+    low, high = found.intervals["right"]
+    assert (low, high) == (pytest.approx(9.43, abs=0.01), pytest.approx(99.16, abs=0.01))
+    streams = [
+        ["am 3. Mai", "drei Hunde", "20 %"],
+        ["am dritten Mai", None, "20 Prozent"],
+        [None, None, "20%"],
+    ]
+    assert found.values["bleu"] == pytest.approx(sacrebleu.corpus_bleu(hypotheses, streams).score)
+    assert "nrefs:var" in found.signatures["bleu"]
+    assert score([(r,) for r in REFERENCES], HYPOTHESES) == score(REFERENCES, HYPOTHESES)
+
+
 def test_a_perfect_translation_scores_100():
     assert score(REFERENCES, REFERENCES).values["bleu"] == pytest.approx(100)
 

@@ -59,6 +59,7 @@ def test_a_task_searches_or_does_not():
         ("decoding_config", BeamsOnly, "a field `temperature: float`. Received: no such field"),
         ("decoding_config", WholeTemperature, "a field `temperature: float`. Received: int"),
         ("presets", (), "a preset of task 'tiny' at least. Received: none"),
+        ("study_preset", "few", "study_preset of task 'tiny' to be one of tiny. Received: 'few'"),
     ],
 )  # fmt: skip
 def test_a_plugin_author_is_told_what_is_missing(part, cls, message):

@@ -19,13 +19,21 @@ def stored():
     return json.loads(json.dumps(config.to_dict()))
 
 
+CAME_LATER = {
+    "training.drop_remainder",
+    "data.split_seed",
+    "data.phrases",
+    "data.split_digits",
+}
+
+
 def test_every_key_has_to_be_there(stored):
     task = load_task("translation")
     assert from_dict(task, stored).data.split_seed == 4
     for part in PARTS:
         for key in stored[part]:
-            if f"{part}.{key}" in ("training.drop_remainder", "data.split_seed"):
-                continue  # these came later
+            if f"{part}.{key}" in CAME_LATER:
+                continue
             less = {**stored, part: {k: v for k, v in stored[part].items() if k != key}}
             with pytest.raises(
                 InputError, match=f"Expected {part}.{key} in a stored configuration"
@@ -35,10 +43,13 @@ def test_every_key_has_to_be_there(stored):
 
 def test_a_run_from_before_a_setting_does_what_it_did(stored):
     """`training.seed` drew the data, and there was no way to leave examples out."""
-    del stored["data"]["split_seed"], stored["training"]["drop_remainder"]
+    for key in CAME_LATER:
+        part, _, name = key.partition(".")
+        del stored[part][name]
     config = from_dict(load_task("translation"), stored)
     assert config.data.split_seed == 3
     assert config.training.drop_remainder is False
+    assert (config.data.phrases, config.data.split_digits) == (0, False)
 
 
 def test_keys_that_there_never_were_are_told(stored):

@@ -31,6 +31,16 @@ def test_an_arm_is_a_configuration_that_is_compared_with_its_baseline(task):
     assert config.preset == task.presets[0].name
 
 
+def test_a_task_says_which_recipe_studies_take():
+    """The default of translation is nearly solved: it would hide every effect."""
+    translation = load_task("translation")
+    config = base_config(study(task="translation"), translation)
+    assert config.preset == translation.study_preset != translation.presets[0].name
+    assert config.data.pairs == 2000
+    named = base_config(study(task="translation", preset="cldr-small"), translation)
+    assert named.preset == "cldr-small"
+
+
 def test_the_first_axis_is_compared_and_the_others_are_conditions(task):
     axes = {"training.alpha": (0, 0.1), "data.examples": (100, 1000)}
     baselines = {arm.name: arm.baseline for arm in arms_of(study(axes=axes), task)}

@@ -22,7 +22,7 @@ HELD_OUT_PHRASES = 200
 # Alike on both sides; the number is a weight. Those that are computed (times of the afternoon) or
 # put together (numbers in words) need more examples than those that are copied.
 _SLOTS = {
-    "date": 4,
+    "date": 5,
     "date.on": 3,
     "wdate.on": 1,
     "daymonth": 1,
@@ -41,8 +41,8 @@ _SLOTS = {
     "anytime.at": 2,
     "clock": 2,
     "clock.at": 1,
-    "reltime.in": 3,
-    "reltime.ago": 3,
+    "reltime.in": 5,
+    "reltime.ago": 5,
     "duration": 1,
     "when": 1,
     "number": 2,

@@ -98,7 +98,7 @@ def _warn_of_foreign(
             f"least {usual:.2f}"
         )
     if len(foreign) > _FOREIGN_TOLD:
-        reporter.warning(f"so do {len(foreign) - _FOREIGN_TOLD} more lines of {len(lines)}")
+        reporter.warning(f"so do {len(foreign) - _FOREIGN_TOLD} more of {len(lines)} lines")
 
 
 def _usual_log_p(run: RunDirectory) -> float:

@@ -34,6 +34,7 @@ def test_equals_keras_on_one_hot(dtype, num_classes, scale, alpha):
         z = np.where(z > 0, 1e4, -1e4).astype("float32")
     z = ops.cast(z, dtype)
     one_hot = (labels[:, None] == np.arange(num_classes)).astype("float32")
+    targets = (1 - alpha) * one_hot.astype(float) + alpha / num_classes
 
     def theirs(z):
         return ops.sum(
@@ -48,7 +49,8 @@ def test_equals_keras_on_one_hot(dtype, num_classes, scale, alpha):
     np.testing.assert_allclose(float(ours(z)), float(theirs(z)), rtol=2e-5)
     np.testing.assert_allclose(
         gradient(ours, z),
-        gradient(theirs, z),
+        # Of 50,000 classes, Keras's own on PyTorch is 1e-5 from the exact one.
+        dense_reference(targets, ops.convert_to_numpy(ops.cast(z, "float32")))[1],
         rtol=1e-4,
         atol=1e-6 if dtype == "float32" else 4e-3,  # The gradient has the logits' dtype.
     )

@@ -144,10 +144,9 @@ def logits_before_softmax(probabilities, axis: int = -1) -> Any | None:
             operation = probabilities.op
             if operation.type == "Softmax":
                 return operation.inputs[0] if axis == rank - 1 else None
-            # A softmax over an axis before the last, between two transpositions. Which axis is
-            # known when the graph runs: it is taken for that of the loss.
+            # A softmax over an axis before the last stands between two transpositions.
             swapped = operation.type == "Transpose" and operation.inputs[0].op.type == "Softmax"
-            return noted if swapped and axis < rank - 1 else None
+            return noted if swapped and _axis_of_swap(operation, rank) == axis else None
     if noted is None:
         return None
     if backend == "torch" and probabilities.grad_fn is not None:
@@ -158,6 +157,23 @@ def logits_before_softmax(probabilities, axis: int = -1) -> Any | None:
     is_softmax = ops.all(ops.equal(ops.softmax(noted, axis=axis), probabilities))
     is_sigmoid = ops.all(ops.equal(ops.sigmoid(noted), probabilities))
     return noted if bool(is_softmax) and not bool(is_sigmoid) else None
+
+
+def _axis_of_swap(transposition, rank: int) -> int | None:
+    """Returns which axis `tf.nn.softmax` swapped with the last, if its graph shows that.
+
+    Private, as TensorFlow promises nobody of which operations it makes a softmax.
+    """
+    import tensorflow as tf
+
+    order = transposition.inputs[1].op
+    if order.type != "ConcatV2" or len(order.inputs) != 5:
+        return None
+    axis = order.inputs[3]  # after: those before it, the last, those between
+    while axis.op.inputs:  # of a negative one: it, plus the rank, modulo the rank
+        axis = axis.op.inputs[0]
+    known = tf.get_static_value(axis)
+    return None if known is None else int(known.item()) % rank
 
 
 def collected_losses(layer: keras.Layer) -> list:

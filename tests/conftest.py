@@ -13,6 +13,8 @@ import pytest
 
 from tracing import run_traced
 
+pytest.register_assert_rewrite("layer_tester", "loss_tester", "metric_tester")
+
 if keras.config.backend() == "tensorflow":
     import tensorflow as tf
 

@@ -128,6 +128,11 @@ class ExpectedCalibrationError(CalibrationMetric):
             shape = (exact_sum.WORDS, *self._histogram.shape(num_classes))
             self._bins = self.add_variable(shape, "zeros", dtype="float32", name="bins")
 
+    def build_for(self, state) -> None:
+        """Creates the state that a classwise metric had; see `CalibrationMetric.build_for`."""
+        if len(state) > 1:
+            self.build(state[1].shape[-2])  # words × rows × classes × bins
+
     def add_on_host(self, y_true, y_pred, **options) -> bool:
         """Adds a batch with NumPy, where it can; see `CalibrationMetric.add_on_host`."""
         if self.classwise:

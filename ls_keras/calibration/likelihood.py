@@ -73,10 +73,9 @@ class Perplexity(WeightedMean):
         """Returns −log p of each example's target."""
         return negative_log_likelihood(examples, from_logits=self.from_logits)
 
-    def result(self):
-        """Returns exp(NLL), a scalar; NaN before the first example."""
-        # The mean of 16 bits would lose a perplexity's digits, and its exponential overflow.
-        return ops.cast(ops.exp(self.mean()), self.dtype)
+    def score(self, mean):
+        """Returns exp(NLL)."""
+        return ops.exp(mean)
 
 
 def negative_log_likelihood(examples: Examples, *, from_logits: bool):

@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+from keras import ops
 
 from ls_keras.arguments import as_flag
 from ls_keras.calibration.probabilities import Examples, read_examples, warn_of_wrong
@@ -76,6 +77,20 @@ class CalibrationMetric(keras.metrics.Metric):
     def tell_if_wrong(self, words) -> None:
         """Warns once, in eager use, if a compiled step has made the sums NaN."""
         self._told = self._told or warn_of_wrong(self.name, words)
+
+    def __reduce__(self):
+        """Pickles and copies what has been added up as well; Keras's metrics would forget it."""
+        state = [ops.convert_to_numpy(variable) for variable in self.variables]
+        return type(self).from_config, (self.get_config(),), state
+
+    def __setstate__(self, state):
+        """Takes up what `__reduce__` kept."""
+        self.build_for(state)
+        for variable, value in zip(self.variables, state, strict=True):
+            variable.assign(value)
+
+    def build_for(self, state) -> None:
+        """Creates what variables there are not yet, before they get the arrays of `state`."""
 
     def get_config(self):
         """Returns the arguments of `__init__`."""

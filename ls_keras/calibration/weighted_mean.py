@@ -46,14 +46,19 @@ class WeightedMean(CalibrationMetric):
         """Returns the weighted mean so far, a float32 scalar; NaN before the first example."""
         return exact_sum.value(self._total) / exact_sum.value(self._weight)
 
+    def score(self, mean):
+        """Returns the metric's value, of the mean; the mean itself unless a subclass says so."""
+        return mean
+
     def result(self):
-        """Returns the weighted mean so far, a scalar; NaN before the first example.
+        """Returns the score of the mean so far, a scalar; NaN before the first example.
 
         Warns:
             UserWarning: In eager use, if a compiled step met what it should not have.
         """
         self.tell_if_wrong(self._total)
-        return ops.cast(self.mean(), self.dtype)
+        # A score of a mean of 16 bits would lose its digits, and an exponential overflow.
+        return ops.cast(self.score(self.mean()), self.dtype)
 
     def reset_state(self):
         """Forgets everything.

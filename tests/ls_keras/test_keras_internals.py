@@ -205,6 +205,24 @@ def test_logits_are_those_of_a_softmax_over_the_same_axis(internals, axis):
     assert internals.logits_before_softmax(keras.activations.sigmoid(equal), -1) is None
 
 
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("shape", [(2, 3, 4), (None, None, 4)], ids=str)
+@pytest.mark.parametrize("made", [0, 1, 2, -1, -2, -3])
+def test_in_a_graph_logits_are_those_of_a_softmax_over_the_same_axis(internals, made, shape):
+    import tensorflow as tf
+
+    @tf.function(input_signature=[tf.TensorSpec(shape)])
+    def trace(z):
+        p = keras.activations.softmax(z, axis=made)
+        for axis in range(-3, 3):
+            found = internals.logits_before_softmax(p, axis)
+            same = axis % 3 == made % 3
+            assert (found is not None) == same, changed(f"softmax over {made}, asked for {axis}")
+        return p
+
+    trace.get_concrete_function()
+
+
 def test_weights_are_reduced_without_being_changed(internals):
     losses = ops.ones((2, 3))
     given = ops.convert_to_tensor(np.array([1.0, 3.0], "float32"))

@@ -19,12 +19,3 @@ def test_by_hand():
 def test_soft_targets_by_hand():
     y_true = np.float32([[0.5, 0.25, 0.25]])
     assert brier(y_true, [[0.25, 0.5, 0.25]]) == pytest.approx(2 * 0.25**2, abs=1e-7)
-
-
-def test_scikit_learn(rng):
-    from sklearn.metrics import brier_score_loss
-
-    p = rng.dirichlet(np.ones(6), 200)
-    y = rng.integers(0, 6, 200)
-    expected = brier_score_loss(y, p, labels=range(6), scale_by_half=False)
-    assert brier(y, p.astype("float32")) == pytest.approx(expected, rel=1e-6)

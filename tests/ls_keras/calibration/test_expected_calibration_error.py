@@ -54,13 +54,6 @@ def test_plain_numpy(rng, num_bins):
     assert error == pytest.approx(expected, abs=2e-6)
 
 
-def test_classwise_is_the_mean_of_each_class_alone(rng):
-    y_true, y_pred = predictions(rng)
-    expected = np.mean([plain_ece(y_pred[:, k], y_true == k) for k in range(6)])
-    error = expected_calibration_error(y_true, y_pred, classwise=True)
-    assert error == pytest.approx(expected, abs=2e-6)
-
-
 def exact_equal_mass(confidence, correct, num_bins):
     order = np.argsort(confidence, kind="stable")
     parts = np.array_split((correct.astype(float) - confidence)[order], num_bins)

@@ -4,7 +4,6 @@ import pytest
 from keras import ops
 
 from ls_base.errors import InputError
-from ls_keras.keras_internals import mask_of
 from ls_keras.layers.temperature import Temperature, VectorScaling
 
 
@@ -40,12 +39,3 @@ def test_vector_scaling():
     np.testing.assert_allclose(ops.convert_to_numpy(layer(z)), [[[-1.0, 1.0], [-np.inf, 2.0]]])
     assert layer.trainable_weights == []
     assert layer.compute_output_shape((None, 2)) == (None, 2)
-
-
-def test_masks_pass_through():
-    inputs = keras.Input((None,), dtype="int32")
-    x = keras.layers.Embedding(5, 3, mask_zero=True)(inputs)
-    model = keras.Model(inputs, VectorScaling()(Temperature(2.0)(x)))
-    output = model(np.array([[1, 0, 2]]))
-    mask = ops.convert_to_numpy(mask_of(output))
-    np.testing.assert_array_equal(mask, [[True, False, True]])

@@ -4,31 +4,10 @@ import pytest
 from keras import ops
 
 import ls_keras
+from gradient import gradient
 from ls_base.errors import InputError
-from ls_keras.losses import Neighborhood, Prior, Uniform, Unigram, smooth_labels
+from ls_keras.losses import Prior, Uniform, Unigram, smooth_labels
 from ls_keras.losses import smoothed_cross_entropy as smoothed
-
-
-def gradient(loss, z):
-    """The gradient of sum(loss(z) · fixed weights) on the backend in use."""
-    backend = keras.config.backend()
-    z = ops.convert_to_tensor(z)
-    if backend == "tensorflow":
-        import tensorflow as tf
-
-        with tf.GradientTape() as tape:
-            tape.watch(z)
-            value = loss(z)
-        dz = tape.gradient(value, z)
-    elif backend == "jax":
-        import jax
-
-        dz = jax.jit(jax.grad(loss))(z)
-    else:
-        z = z.detach().requires_grad_()
-        loss(z).backward()
-        dz = z.grad
-    return ops.convert_to_numpy(ops.cast(dz, "float32"))
 
 
 def dense_reference(targets, z):
@@ -40,59 +19,10 @@ def dense_reference(targets, z):
     return -(targets * safe).sum(-1), np.exp(log_p) * targets.sum(-1, keepdims=True) - targets
 
 
-def neighborhood_loop(labels, num_classes, weights=(5, 2), ignore=None):
-    """Chorowski & Jaitly's smoothing as a plain loop."""
-    q = np.zeros((*labels.shape, num_classes))
-    for b, sequence in enumerate(labels):
-        for t, label in enumerate(sequence):
-            if label == ignore:
-                continue
-            for distance, weight in enumerate(weights, start=1):
-                for s in (t - distance, t + distance):
-                    if 0 <= s < len(sequence) and sequence[s] != ignore:
-                        q[b, t, sequence[s]] += weight
-            if not q[b, t].sum():
-                q[b, t, label] = 1
-            q[b, t] /= q[b, t].sum()
-    return q
-
-
 def random(shape, num_classes, seed=0, scale=3.0):
     rng = np.random.default_rng(seed)
     z = (scale * rng.standard_normal((*shape, num_classes))).astype("float32")
     return rng.integers(0, num_classes, shape), z
-
-
-SEVEN = {
-    "uniform": (Uniform(), np.full(7, 1 / 7)),
-    "exclude": (Uniform(exclude=[0, 2]), np.array([0, 1, 0, 1, 1, 1, 1]) / 5),
-    "unigram": (Unigram(np.arange(7), exclude=[6]), np.array([1, 2, 3, 4, 5, 6, 0]) / 21),
-    "prior": (Prior([0.5, 0.2, 0.1, 0.1, 0.1, 0, 0]), np.array([0.5, 0.2, 0.1, 0.1, 0.1, 0, 0])),
-    "neighborhood": (Neighborhood(), None),
-}
-
-
-@pytest.mark.parametrize("name", SEVEN)
-@pytest.mark.parametrize("alpha", [0.0, 0.1, 1.0])
-def test_equals_dense_targets_in_value_and_gradient(name, alpha):
-    labels, z = random((3, 6), 7)
-    smoothing, q = SEVEN[name]
-    q = neighborhood_loop(labels, 7) if q is None else q
-    targets = (1 - alpha) * np.eye(7)[labels] + alpha * q
-    values, slopes = dense_reference(targets, z)
-    ours = smoothed(labels, z, alpha, smoothing=smoothing, from_logits=True)
-    np.testing.assert_allclose(ops.convert_to_numpy(ours), values, rtol=2e-5)
-    upstream = np.random.default_rng(1).normal(size=labels.shape).astype("float32")
-    weights = ops.convert_to_tensor(upstream)
-    dz = gradient(
-        lambda z: ops.sum(
-            smoothed(labels, z, alpha, smoothing=smoothing, from_logits=True) * weights
-        ),
-        z,
-    )
-    np.testing.assert_allclose(dz, slopes * upstream[..., None], atol=2e-6)
-    built = smooth_labels(labels, alpha, 7, smoothing)
-    np.testing.assert_allclose(ops.convert_to_numpy(built), targets, atol=1e-6)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
@@ -104,6 +34,7 @@ def test_equals_keras_on_one_hot(dtype, num_classes, scale, alpha):
         z = np.where(z > 0, 1e4, -1e4).astype("float32")
     z = ops.cast(z, dtype)
     one_hot = (labels[:, None] == np.arange(num_classes)).astype("float32")
+    targets = (1 - alpha) * one_hot.astype(float) + alpha / num_classes
 
     def theirs(z):
         return ops.sum(
@@ -118,7 +49,8 @@ def test_equals_keras_on_one_hot(dtype, num_classes, scale, alpha):
     np.testing.assert_allclose(float(ours(z)), float(theirs(z)), rtol=2e-5)
     np.testing.assert_allclose(
         gradient(ours, z),
-        gradient(theirs, z),
+        # Of 50,000 classes, Keras's own on PyTorch is 1e-5 from the exact one.
+        dense_reference(targets, ops.convert_to_numpy(ops.cast(z, "float32")))[1],
         rtol=1e-4,
         atol=1e-6 if dtype == "float32" else 4e-3,  # The gradient has the logits' dtype.
     )
@@ -206,20 +138,6 @@ def test_equals_pytorch(alpha):
     np.testing.assert_allclose(dz, theirs_z.grad.numpy(), atol=1e-6)
 
 
-def test_neighborhood_with_ignored_positions():
-    labels = np.array([[1, 2, 3, 0, 0], [4, 0, 0, 0, 0], [0, 2, 2, 0, 1]])
-    z = random(labels.shape, 5)[1]
-    q = neighborhood_loop(labels, 5, ignore=0)
-    targets = (0.6 * np.eye(5)[labels] + 0.4 * q) * (labels != 0)[..., None]
-    values, slopes = dense_reference(targets, z)
-    slopes *= (labels != 0)[..., None]
-    loss = {"smoothing": "neighborhood", "from_logits": True, "ignore_class": 0}
-    ours = smoothed(labels, z, 0.4, **loss)
-    np.testing.assert_allclose(ops.convert_to_numpy(ours), values, rtol=1e-5)
-    dz = gradient(lambda z: ops.sum(smoothed(labels, z, 0.4, **loss)), z)
-    np.testing.assert_allclose(dz, slopes, atol=1e-6)
-
-
 def test_neighborhood_by_hand():
     # a b c: a has b (5) and c (2); b has a and c (5 each); the mass of c goes to b and a.
     targets = ops.convert_to_numpy(smooth_labels([[0, 1, 2]], 0.7, 3, "neighborhood"))
@@ -257,16 +175,6 @@ def test_large_ids_survive_16_bit_logits():
     z[0, 4099], z[1, 257] = 20, 20
     ours = smoothed([4099, 257], ops.cast(z, "bfloat16"), 0.0, from_logits=True)
     assert (ops.convert_to_numpy(ours) < 1e-4).all()
-
-
-def test_axis():
-    labels, z = random((2, 3), 4)
-    last = smoothed(labels, z, 0.1, from_logits=True)
-    for y_true in (labels, labels[:, None], np.moveaxis(np.eye(4, dtype="float32")[labels], -1, 1)):
-        first = smoothed(y_true, np.moveaxis(z, -1, 1), 0.1, from_logits=True, axis=1)
-        np.testing.assert_allclose(
-            ops.convert_to_numpy(first), ops.convert_to_numpy(last), rtol=1e-5
-        )
 
 
 def test_smooth_labels_of_dense_and_ignored():

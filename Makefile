@@ -20,10 +20,11 @@ demo: .venv/installed-all ## Train the default task with label smoothing, score 
 
 test: .venv/installed-test ## Run the tests on TensorFlow, the library's on JAX as well
 	$(PYTEST) -m "not peers and not slow" tests
-	KERAS_BACKEND=jax $(PYTEST) -m "not peers and not slow and not tensorflow" $(LIBRARY)
+	KERAS_BACKEND=jax $(PYTEST) -m "not peers and not slow and not tensorflow and not tables" $(LIBRARY)
 
-test-slow: .venv/installed-test ## Run the tests that take long: examples, kills, packaging
+test-slow: .venv/installed-test ## Run the tests that take long: examples, kills, packaging; JAX's tables
 	$(PYTEST) -m "slow and not peers" tests
+	KERAS_BACKEND=jax $(PYTEST) -m "tables and not tensorflow" $(LIBRARY)
 
 test-wheel: .venv/installed-test ## Run the library's tests against the built wheel, elsewhere
 	.ci/wheel

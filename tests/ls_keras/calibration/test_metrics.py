@@ -17,6 +17,8 @@ from ls_keras.calibration import (
 )
 from metric_tester import MetricTester, Row
 
+pytestmark = pytest.mark.tables
+
 BINS = 7
 
 

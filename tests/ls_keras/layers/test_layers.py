@@ -9,6 +9,8 @@ from layer_tester import CLASSES, LayerTester, Row, embedding, tokens
 from ls_keras import calibration, distillation, layers
 from ls_keras.layers import LogProbabilities, Temperature, TiedLogits, VectorScaling
 
+pytestmark = pytest.mark.tables
+
 
 @keras.saving.register_keras_serializable(package="test_layers")
 class Subclassed(keras.Model):

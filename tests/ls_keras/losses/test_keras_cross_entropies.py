@@ -14,6 +14,8 @@ from keras import ops
 from ls_keras import SmoothedCE
 from masked import masked
 
+pytestmark = pytest.mark.tables
+
 B, T, K = 3, 4, 5
 IGNORED = 1
 TORCH = keras.config.backend() == "torch"

@@ -9,6 +9,8 @@ from loss_tester import LossTester, Row, batch
 from ls_keras import losses
 from ls_keras.losses import Prior, SmoothedCE, Smoothing, Uniform, Unigram, smooth_labels
 
+pytestmark = pytest.mark.tables
+
 K = 7
 
 

@@ -15,6 +15,7 @@ SIZE = {
 }
 LOOKS = 7  # colors with a dash and a marker each, in `page.css` and `page.html`
 _MOST_MARKERS = 40  # points of a series
+_LARGEST = 1e100  # farther out, nothing is told apart, and differences would overflow
 _MOST_TOLD = 6  # series in the text for those who can't see the chart
 Point = tuple[float, float]
 
@@ -123,12 +124,12 @@ class Chart:
     def x(self, value: float) -> float:
         """Returns where an x lies."""
         low, high = self.x_limits
-        return round(LEFT + (WIDTH - LEFT - RIGHT) * (value - low) / (high - low), 1)
+        return round(LEFT + (WIDTH - LEFT - RIGHT) * (_near(value) - low) / (high - low), 1)
 
     def y(self, value: float) -> float:
         """Returns where a y lies."""
         low, high = self.y_limits
-        share = (value - low) / (high - low)
+        share = (_near(value) - low) / (high - low)
         return round(HEIGHT - BOTTOM - (HEIGHT - BOTTOM - TOP) * share, 1)
 
     def x_ticks(self) -> list[Tick]:
@@ -219,12 +220,16 @@ def tick_label(value: float) -> str:
 
 def _span(values: Iterable[float]) -> Point:
     """Returns the least and the largest value; of one value, some room about it."""
-    found = list(values)
+    found = [_near(value) for value in values]
     low, high = min(found), max(found)
     if high - low > 1e-9 * max(abs(low), abs(high)):
         return low, high
     room = 0.1 * abs(low) or 0.5
     return low - room, high + room
+
+
+def _near(value: float) -> float:
+    return min(max(value, -_LARGEST), _LARGEST)
 
 
 def _path(points: Sequence[Point]) -> str:

@@ -10,7 +10,6 @@ from lsk_engine.reports.run_files import ReadRun
 from lsk_engine.runs.records import SweepPoint
 from lsk_engine.studies.stored_results import SweptPoint
 
-_LARGEST = 1e100  # beyond, a drawing has no room
 _FAR = 2.5  # log N so many times above the curves would flatten them
 # What the numbers of history are called in a title and, with their unit, on an axis.
 QUANTITIES = {
@@ -193,7 +192,7 @@ def _history(run: ReadRun, split: str, name: str) -> list[Point]:
     return [
         (float(entry["step"]), value)
         for entry in run.history
-        if abs(value := entry[split].get(name, math.inf)) < _LARGEST  # type: ignore[literal-required]
+        if math.isfinite(value := entry[split].get(name, math.nan))  # type: ignore[literal-required]
     ]
 
 
@@ -256,9 +255,10 @@ def _of_sweep(
         values = [(p.temperature, p.values.get(number, math.nan)) for p in rows]
         if all(math.isfinite(y) for _, y in values):
             ends = [p.intervals[number] for p in rows if number in p.intervals]
+            ends = [pair for pair in ends if all(map(math.isfinite, pair))]
             found[number] = Series(name, values, ends if len(ends) == len(rows) else (), look)
     for number in ("ece", "nll"):
         kept = [(p.temperature, getattr(p, number)) for p in rows]
-        if all(value is not None for _, value in kept):
+        if all(value is not None and math.isfinite(value) for _, value in kept):
             found[number] = Series(name, kept, look=look)
     return found

@@ -36,16 +36,22 @@ def find(folders: Sequence[Path]) -> Found:
     Raises:
         InputError: If one is no folder, or holds no run, study or sweep.
     """
-    found = Found()
+    found, seen = Found(), set[Path]()
     for folder in folders:
         if not folder.is_dir():
             raise InputError(f"Expected a run, or a folder with runs. Received: {folder}")
-        before = len(found.runs), len(found.studies), len(found.sweeps)
-        for path, inner, _ in os.walk(folder):
-            _note(Path(path), folder, found, inner)
-        if before == (len(found.runs), len(found.studies), len(found.sweeps)) and not any(
-            folder.resolve() == known.resolve() for known in found.runs.values()
-        ):
+        there = False
+        for name, inner, _ in os.walk(folder):
+            path = Path(name)
+            known = _kind(path, inner, found)
+            inner[:] = sorted(name for name in inner if not name.startswith("."))
+            if known is None:
+                continue
+            there = True
+            if path.resolve() not in seen:  # not given twice, nor inside of another one
+                seen.add(path.resolve())
+                known[_name(path, folder, known)] = path
+        if not there:
             raise InputError(
                 "Expected a folder with a run that `lsk train` made, or what `lsk study` or "
                 f"`lsk sweep-distillation` made. Received: {folder}, which holds none"
@@ -53,26 +59,19 @@ def find(folders: Sequence[Path]) -> Found:
     return found
 
 
-def _note(path: Path, folder: Path, found: Found, inner: list[str]) -> None:
-    """Notes what a folder is; empties `inner` where nothing inside is to be looked at."""
-    inner[:] = sorted(name for name in inner if not name.startswith("."))
+def _kind(path: Path, inner: list[str], found: Found) -> dict[str, Path] | None:
+    """Returns where a folder belongs; of a run, `inner` is emptied: nothing is looked for in it."""
     if os.path.lexists(RunDirectory(path).config_file):
         inner.clear()
-        _add(found.runs, path, folder)
-    elif os.path.lexists(settings_file(path)):
-        _add(found.studies, path, folder)
-    elif os.path.lexists(settings_file(path, "sweep")):
-        _add(found.sweeps, path, folder)
+        return found.runs
+    if os.path.lexists(settings_file(path)):
+        return found.studies
+    return found.sweeps if os.path.lexists(settings_file(path, "sweep")) else None
 
 
-def _add(known: dict[str, Path], path: Path, folder: Path) -> None:
-    """Adds a folder by its path below the one that was given, or by the whole where that is taken.
-
-    One that was given twice, or inside of another one, is there once.
-    """
-    if any(path.resolve() == other.resolve() for other in known.values()):
-        return
+def _name(path: Path, folder: Path, known: dict[str, Path]) -> str:
+    """Returns a path below the folder that was given, or the whole where that is taken."""
     name = path.relative_to(folder).as_posix()
     if name == ".":
         name = path.resolve().name
-    known[str(path) if name in known else name] = path
+    return str(path) if name in known else name

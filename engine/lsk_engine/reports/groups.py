@@ -32,8 +32,8 @@ class Group:
 def groups_of(runs: Iterable[ReadRun]) -> list[Group]:
     """Returns the groups, in the order of their first runs.
 
-    A group is called by the settings in which the groups differ, or, where these are many or there
-    is one run only, by the run's folder.
+    A group is called by the settings in which the groups differ, or, where these are many, are
+    those of teachers, or there is one run only, by the run's folder.
 
     Args:
         runs: Runs whose configuration could be read.
@@ -42,17 +42,22 @@ def groups_of(runs: Iterable[ReadRun]) -> list[Group]:
     by_key: dict[str, list[ReadRun]] = {}
     for run in readable:
         by_key.setdefault(_key(run), []).append(run)
-    differing = _differing([of_group[0] for of_group in by_key.values()])
-    groups: list[Group] = []
-    for look, of_group in enumerate(by_key.values()):
-        settings = of_group[0].settings
-        label = heading({name: settings.get(name) for name in differing})
-        if not label or len(label) > _LONGEST:
-            label = _folder(of_group)
-        if label in [group.label for group in groups]:
-            label = of_group[0].name
-        groups.append(Group(label, look, tuple(of_group)))
-    return groups
+    labels = _labels([of_group[0] for of_group in by_key.values()])
+    return [
+        Group(label, look, tuple(of_group))
+        for look, (label, of_group) in enumerate(zip(labels, by_key.values(), strict=True))
+    ]
+
+
+def _labels(runs: Sequence[ReadRun]) -> list[str]:
+    """Returns what groups are called, given a run of each."""
+    folders = [_folder(run) for run in runs]
+    if len(set(folders)) < len(folders):
+        folders = [run.name for run in runs]
+    differing = _differing(runs)
+    labels = [heading({name: run.settings.get(name) for name in differing}) for run in runs]
+    short = all(label and len(label) <= _LONGEST for label in labels)
+    return labels if short and len(set(labels)) == len(labels) else folders
 
 
 def _settings(run: ReadRun) -> dict[str, Any]:
@@ -66,7 +71,7 @@ def _settings(run: ReadRun) -> dict[str, Any]:
 def _key(run: ReadRun) -> str:
     settings = sorted((name, repr(value)) for name, value in _settings(run).items())
     if any(name.startswith(_OF_A_TEACHER) for name in run.settings):
-        settings.append(("folder", _folder([run])))
+        settings.append(("folder", _folder(run)))
     return repr(settings)
 
 
@@ -80,6 +85,5 @@ def _differing(runs: Sequence[ReadRun]) -> list[str]:
     ]
 
 
-def _folder(runs: Sequence[ReadRun]) -> str:
-    name = runs[0].name
-    return re.sub(r"-seed\d+$", "", name) if len(runs) > 1 or "-seed" in name else name
+def _folder(run: ReadRun) -> str:
+    return re.sub(r"-seed\d+$", "", run.name)

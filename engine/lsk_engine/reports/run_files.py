@@ -145,9 +145,11 @@ def _read_split(found: ReadRun, split: str) -> None:
     if outputs and all(isinstance(text, str) for text in outputs):
         found.outputs[split] = outputs
     references = _json(found, run.references_file(split), list[str]) or []
-    if references and len(references) == len(outputs) and split in found.outputs:
+    if not references or split not in found.outputs:
+        return
+    if len(references) == len(outputs):
         found.references[split] = references
-    elif references:
+    else:
         found.problems.append(
             f"Expected as many references as outputs in {run.references_file(split)}. "
             f"Received: {len(references)} and {len(outputs)}"

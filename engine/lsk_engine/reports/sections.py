@@ -77,6 +77,8 @@ def _verdicts(collection: Collection) -> Blocks:
 
 def _score_tables(collection: Collection) -> Blocks:
     tables = list(score_tables.run_tables(collection.readable))
+    if collection.points:
+        yield score_tables.sweep_table(collection.points, collection.score_label())
     if collection.study is None and not collection.points:
         yield from score_tables.comparison_tables([g for of in collection.chunks() for g in of])
         yield from tables
@@ -117,9 +119,7 @@ def _projections(collection: Collection) -> Blocks:
 
 def _distillation(collection: Collection) -> Blocks:
     if collection.points:
-        label = collection.score_label()
-        yield curves.distillation_chart(collection.points, label)
-        yield score_tables.sweep_table(collection.points, label)
+        yield curves.distillation_chart(collection.points, collection.score_label())
 
 
 def _outputs(collection: Collection) -> Blocks:

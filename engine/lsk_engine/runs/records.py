@@ -71,8 +71,8 @@ class SweepPoint(Record, frozen=True):
     values: dict[str, float]
     labels: dict[str, str]
     intervals: dict[str, tuple[float, float]]
-    nll: Finite | None = None
-    ece: Finite | None = None
+    nll: float | None = None
+    ece: float | None = None
 
 
 class SweepPoints(Record, frozen=True):

@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable, Sequence
 
 WIDTH, HEIGHT = 420, 280
-LEFT, RIGHT, TOP, BOTTOM = 52, 12, 28, 42
+LEFT, RIGHT, TOP, BOTTOM = 52, 24, 28, 42
 SIZE = {
     **{"width": WIDTH, "height": HEIGHT},
     **{"left": LEFT, "right": RIGHT, "top": TOP, "bottom": BOTTOM},

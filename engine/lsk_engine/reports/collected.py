@@ -10,6 +10,7 @@ from lsk_engine.reports.charts import LOOKS
 from lsk_engine.reports.found import Found
 from lsk_engine.reports.groups import Group, groups_of
 from lsk_engine.reports.run_files import ReadRun, read_run
+from lsk_engine.runs.records import StoredConfig
 from lsk_engine.studies.stored_results import (
     StoredStudy,
     SweptPoint,
@@ -17,6 +18,8 @@ from lsk_engine.studies.stored_results import (
     read_sweep,
 )
 from lsk_engine.studies.study_folder import FIGURE_FILE, RESULTS_FILE
+
+_LARGEST = 1e100  # of a setting that is told
 
 
 @dataclasses.dataclass
@@ -50,12 +53,11 @@ class Collection:
         """Returns what the runs are, in a line."""
         configs = [run.config for run in self.runs if run.config is not None]
         finished = sum(run.metrics is not None for run in self.runs)
-        alphas = sorted({float(c["training"].get("alpha", 0)) for c in configs})
-        seeds = sorted({int(c["training"].get("seed", 0)) for c in configs})
+        alphas, seeds = _numbers(configs, "alpha"), _numbers(configs, "seed")
         parts = [
             ", ".join(dict.fromkeys(f"{c['task']}, {c['preset']}" for c in configs)),
-            f"α {', '.join(f'{alpha:g}' for alpha in alphas)}",
-            f"seed{'s' * (len(seeds) != 1)} {', '.join(map(str, seeds))}",
+            f"α {alphas}",
+            f"seed{'s' * (',' in seeds)} {seeds}",
         ]
         count = f"{len(self.runs)} run{'s' * (len(self.runs) != 1)}, {finished} finished"
         return "; ".join([*(parts if configs else ()), count])
@@ -80,11 +82,12 @@ class Collection:
 def collect(found: Found) -> list[Collection]:
     """Reads what was found: studies, then sweeps, then the other runs by task."""
     runs = {path: read_run(name, path) for name, path in found.runs.items()}
-    collections = []
-    for name, folder in found.studies.items():
-        collections.append(_study(name, folder, _inside(runs, folder)))
-    for name, folder in found.sweeps.items():
-        collections.append(_sweep(name, folder, _inside(runs, folder)))
+    folders = {**found.studies, **found.sweeps}
+    # A study may lie in the folder of another: the inner one has its runs.
+    inner_first = sorted(folders.values(), key=lambda folder: -len(folder.resolve().parts))
+    inside = {folder: _inside(runs, folder) for folder in inner_first}
+    collections = [_study(name, path, inside[path]) for name, path in found.studies.items()]
+    collections += [_sweep(name, path, inside[path]) for name, path in found.sweeps.items()]
     by_task: dict[str, list[ReadRun]] = {}
     for run in runs.values():
         task = run.config["task"] if run.config is not None else ""
@@ -95,9 +98,21 @@ def collect(found: Found) -> list[Collection]:
     return collections
 
 
+def _numbers(configs: Sequence[StoredConfig], name: str) -> str:
+    """Returns the values of a setting of the training, each once; what is no number is left out."""
+    values = {config["training"].get(name, 0) for config in configs if _is_number(config, name)}
+    return ", ".join(f"{value:g}" for value in sorted(values))
+
+
+def _is_number(config: StoredConfig, name: str) -> bool:
+    value = config["training"].get(name, 0)
+    return isinstance(value, int | float) and abs(value) <= _LARGEST
+
+
 def _inside(runs: dict[Path, ReadRun], folder: Path) -> list[ReadRun]:
     """Takes the runs in a folder out of those that are left."""
-    return [runs.pop(path) for path in [*runs] if path.is_relative_to(folder)]
+    whole = folder.resolve()
+    return [runs.pop(path) for path in [*runs] if path.resolve().is_relative_to(whole)]
 
 
 def _study(name: str, folder: Path, runs: Sequence[ReadRun]) -> Collection:

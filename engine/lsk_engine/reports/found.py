@@ -64,9 +64,12 @@ def _kind(path: Path, inner: list[str], found: Found) -> dict[str, Path] | None:
     if os.path.lexists(RunDirectory(path).config_file):
         inner.clear()
         return found.runs
-    if os.path.lexists(settings_file(path)):
+    # A file's name alone says too little: `lsk sweep-temperature --output sweep.png` has one, too.
+    if "runs" in inner and os.path.lexists(settings_file(path)):
         return found.studies
-    return found.sweeps if os.path.lexists(settings_file(path, "sweep")) else None
+    if "teachers" in inner and os.path.lexists(settings_file(path, "sweep")):
+        return found.sweeps
+    return None
 
 
 def _name(path: Path, folder: Path, known: dict[str, Path]) -> str:

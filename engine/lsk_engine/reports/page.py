@@ -89,7 +89,10 @@ def render(title: str, collections: Sequence[Collection]) -> str:
         title=title,
         size=SIZE,
         version=__version__,
-        about=[one.about() for one in collections],
+        about=[
+            f"{one.title}: {one.about()}" if len(collections) > 1 else one.about()
+            for one in collections
+        ],
         sections=sections_of(collections),
         notes=_notes(collections),
         problems=[problem for one in collections for problem in one.problems],
@@ -108,7 +111,9 @@ def _notes(collections: Sequence[Collection]) -> list[str]:
         found |= dict.fromkeys(one.study.notes if one.study is not None else ())
         for run in one.runs:
             if run.metrics is not None:
-                found |= dict.fromkeys((*run.metrics.notes, *run.metrics.signatures.values()))
+                labels, signatures = run.metrics.labels, run.metrics.signatures
+                how = (f"{labels.get(name, name)}: {text}" for name, text in signatures.items())
+                found |= dict.fromkeys((*run.metrics.notes, *how))
     return list(found)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ls_base.errors import LsKerasError
 from lsk_engine.reports.curves import seeds_of
-from lsk_engine.reports.groups import Group
+from lsk_engine.reports.groups import SEED, Group
 from lsk_engine.reports.run_files import ReadRun
 from lsk_engine.reports.tables import Cell, Column, Table, Value
 from lsk_engine.runs.records import Metrics
@@ -48,7 +48,8 @@ def run_tables(runs: Sequence[ReadRun]) -> Iterator[Table]:
 def comparison_tables(groups: Sequence[Group]) -> Iterator[Table]:
     """Yields means and differences of groups of runs, if there are several seeds of any."""
     finished = [run for group in groups for run in group.runs if run.metrics is not None]
-    if len(groups) < 2 or len(finished) <= len(groups):
+    seeds = [run.settings.get(SEED, 0) for run in finished]
+    if len(groups) < 2 or len(finished) <= len(groups) or {type(s) for s in seeds} != {int}:
         return
     from lsk_engine.studies.compare_runs import compare_runs  # SciPy
 
@@ -68,8 +69,8 @@ def comparison_tables(groups: Sequence[Group]) -> Iterator[Table]:
         )
         for s, label in found.labels.items()
     ]
-    seeds = Column("seeds", [str(len(group.runs)) for group in found.groups])
-    yield Table(f"Means over seeds, {split}", [Column("setting", names), seeds, *means])
+    counts = Column("seeds", [str(len(group.runs)) for group in found.groups])
+    yield Table(f"Means over seeds, {split}", [Column("setting", names), counts, *means])
     differences = [
         Column(
             label,

@@ -1,8 +1,12 @@
+import pytest
+
 from lsk_engine.reports.charts import LOOKS
 from lsk_engine.reports.collected import collect
 from lsk_engine.reports.found import find
+from lsk_engine.reports.sections import sections_of
+from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.studies.study_folder import FIGURE_FILE, RESULTS_FILE
-from reported_runs import bare_run, study, sweep
+from reported_runs import bare_run, config, study, sweep
 
 
 def test_runs_belong_to_their_study_their_sweep_or_their_task(tmp_path):
@@ -40,3 +44,22 @@ def test_more_groups_than_looks_are_shown_in_parts(tmp_path):
     assert [group.look for group in first] == [*range(LOOKS)]
     assert [group.label for group in second] == ["α 0.07", "α 0.08"]
     assert [group.look for group in second] == [0, 1]
+
+
+def test_the_inner_one_of_two_studies_has_its_runs(tmp_path):
+    study(tmp_path / "outer", seeds=1)
+    study(tmp_path / "outer" / "more" / "inner", seeds=2)
+    found = {one.title: len(one.runs) for one in collect(find([tmp_path]))}
+    assert found == {"Study outer": 2, "Study outer/more/inner": 4}
+
+
+@pytest.mark.parametrize("value", ["<b>", None, [0.1], 10**400, True])
+def test_settings_that_are_no_numbers_are_shown_all_the_same(tmp_path, value):
+    for seed in (0, 1):
+        bare_run(tmp_path / f"a{seed}", 0.0, seed)
+    training = {"alpha": value, "seed": value}
+    RunDirectory.create(tmp_path / "b", config() | {"training": training})
+    (found,) = collect(find([tmp_path]))
+    assert found.about().startswith("tiny, tiny; α 0")
+    assert [len(group.runs) for chunk in found.chunks() for group in chunk] == [2, 1]
+    assert sections_of([found])

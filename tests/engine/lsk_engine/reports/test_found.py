@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from ls_base.errors import InputError
@@ -24,8 +26,6 @@ def test_a_run_is_called_by_its_folder(tmp_path, monkeypatch):
     bare_run(tmp_path / "one")
     bare_run(tmp_path / "other" / "one")
     monkeypatch.chdir(tmp_path / "one")
-    from pathlib import Path
-
     found = find([Path(), tmp_path / "other" / "one"])
     assert list(found.runs) == ["one", str(tmp_path / "other" / "one")]
 
@@ -41,3 +41,11 @@ def test_a_folder_without_a_run_is_told(tmp_path):
         find([tmp_path])
     with pytest.raises(InputError, match="Received: .*nowhere"):
         find([tmp_path / "nowhere"])
+
+
+def test_a_file_that_is_called_like_a_sweeps_makes_no_sweep(tmp_path):
+    bare_run(tmp_path / "run")
+    (tmp_path / "sweep.json").write_text("[]")  # lsk sweep-temperature --output sweep.png
+    (tmp_path / "study.json").write_text("{}")
+    found = find([tmp_path])
+    assert (found.sweeps, found.studies, list(found.runs)) == ({}, {}, ["run"])

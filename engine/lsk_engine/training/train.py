@@ -83,7 +83,6 @@ def train(
                     f"{run.checkpoints}. Received: step {step:,}"
                 )
             reporter.message(f"Resuming after step {step:,}")
-        run.truncate_history(step)
         validation = evaluation_source(config, data, "validation")
         watch = FiniteWatch(run, checkpoints)
         log = TrainingLog(run, reporter, source, step, total, task.unit, watch)
@@ -98,6 +97,10 @@ def train(
                 watch=watch,
                 restored=restored,
             )
+
+            owed = saver.owed_loss()
+            # Paid before and not saved since, an owed epoch has its entry already: it comes again.
+            run.truncate_history(step if owed is None else step - 1)
 
             def end_epoch(loss_of_epoch: float) -> None:
                 watch.check_loss(step, loss_of_epoch)  # before time is spent on validating NaN
@@ -115,7 +118,6 @@ def train(
                 # After the history has its entry: neither is lost without both.
                 saver.end_epoch(loss_of_epoch)
 
-            owed = saver.owed_loss()
             if owed is not None:
                 saver.set_model(learner)
                 restore_metrics(learner, restored or {})

@@ -168,6 +168,33 @@ def test_a_signal_at_the_end_of_an_epoch_is_heard(finished, tmp_path, during, nu
     assert_same_end(whole, run)
 
 
+def test_what_was_owed_is_paid_once(finished, tmp_path, monkeypatch):
+    """Stopped while an epoch is validated, resumed, killed before the next checkpoint, resumed."""
+    _, _, whole = finished
+    task, resolved, run = start(tmp_path)
+    with monkeypatch.context() as patch:
+        _signal_at(patch, StopsValidation, "on_test_batch_end", signal.SIGTERM, 1)
+        with pytest.raises(Interrupted):
+            run_experiment(task, resolved, run, silent())
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "kill", _killed)
+        _signal_at(patch, CheckpointEvery, "on_train_batch_end", signal.SIGKILL, 2)
+        with pytest.raises(_Killed):
+            run_experiment(task, resolved, run, silent(), resume=True)
+    assert Checkpoints(run.checkpoints).steps()[-1] == STEPS // 2
+    assert [entry["step"] for entry in run.read_history()] == [STEPS // 2]
+    run_experiment(task, resolved, run, silent(), resume=True)
+    assert_same_end(whole, run)
+
+
+class _Killed(BaseException):
+    """Stands for the end of the process."""
+
+
+def _killed(*_):
+    raise _Killed
+
+
 def _signal_at(patch, owner, method, number, at):
     """Sends this process a signal at the `at`-th call of a callback's method."""
     original, calls = getattr(owner, method), []

@@ -65,9 +65,15 @@ def whole_run(folder, alpha=0.1, seed=0, names=("red", "green", "blue"), **parts
     calibration = {"schema": 1, "method": "temperature", "temperature": 1.5}
     run.write_json(run.calibration_file, calibration)
     run.write_json(run.calibrated_metrics_file, of_run(alpha, seed, calibrated=True))
+    edges = ((None, 0.0, 0.3, 0), (0.4, 0.3, 0.6, 5), (0.8, 0.6, 1.0, 15))
     bins = [
         dict.fromkeys(("confidence", "accuracy", "accuracy_low", "accuracy_high"), value)
-        for value in (None, 0.4, 0.8)
+        | {"edge_low": low, "edge_high": high, "count": count}
+        for value, low, high, count in (
+            (None, 0.0, 0.3, 0),
+            (0.4, 0.3, 0.6, 5),
+            (0.8, 0.6, 1.0, 15),
+        )
     ]
     for calibrated in (False, True):
         file = run.reliability_file("test", calibrated=calibrated)

@@ -29,12 +29,14 @@ class Series:
         points: x and y; in the order that they are joined in.
         intervals: The ends of an interval of each y; empty: there are none.
         look: Which color, dash and marker.
+        columns: Of a histogram behind the line: the ends of each bin, and its height.
     """
 
     name: str
     points: Sequence[Point]
     intervals: Sequence[Point] = ()
     look: int = 0
+    columns: Sequence[tuple[float, float, float]] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,6 +70,7 @@ class Drawn:
         markers: Where markers stand.
         band: The intervals as one area, as an SVG path; empty: there are none.
         bars: The intervals as bars: x, and y of both ends.
+        columns: The histogram behind it, as SVG paths.
     """
 
     look: int
@@ -75,6 +78,7 @@ class Drawn:
     markers: tuple[Point, ...] = ()
     band: str = ""
     bars: tuple[tuple[float, float, float], ...] = ()
+    columns: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -158,7 +162,12 @@ class Chart:
             bars=tuple((x, low, high) for (x, _), (low, high) in zip(at, ends, strict=False))
             if self.bars or single
             else (),
+            columns=tuple(self._column(*column) for column in series.columns),
         )
+
+    def _column(self, low: float, high: float, height: float) -> str:
+        left, right, top, bottom = self.x(low), self.x(high), self.y(height), self.y(0.0)
+        return f"M{left:g} {bottom:g}V{top:g}H{right:g}V{bottom:g}Z"
 
     def dotted(self) -> list[str]:
         """Returns the references as SVG paths."""

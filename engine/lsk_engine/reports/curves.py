@@ -1,5 +1,6 @@
 """The charts of a report, drawn from the numbers that runs keep."""
 
+import dataclasses
 import math
 import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -7,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from lsk_engine.reports.charts import Chart, Point, Reference, Series
 from lsk_engine.reports.groups import Group
 from lsk_engine.reports.run_files import ReadRun
-from lsk_engine.runs.records import SweepPoint
+from lsk_engine.runs.records import ReliabilityBin, SweepPoint
 from lsk_engine.studies.stored_results import SweptPoint
 
 _FAR = 2.5  # log N so many times above the curves would flatten them
@@ -70,12 +71,12 @@ def reliability_diagrams(groups: Sequence[Group]) -> Iterator[Chart]:
                 title,
                 "Confidence (largest probability)",
                 "Accuracy (share of positions)",
-                # Bars of many curves would hide them all.
-                series if len(series) <= 2 else [_bare(one) for one in series],
+                # Bars and columns of many curves would hide them all.
+                _side_by_side(series) if len(series) <= 2 else [_bare(one) for one in series],
                 [diagonal],
                 bars=True,
                 limits=((0.0, 1.0), (0.0, 1.0)),
-                note="Bars are 95 % intervals (Clopper–Pearson)."
+                note="Bars are 95 % intervals (Clopper–Pearson); columns: the share of each bin."
                 if len(series) <= 2
                 else _of_seeds(groups),
             )
@@ -215,7 +216,15 @@ def _reliability(
         [(float(c), float(a)) for c, a, *_ in whole],  # type: ignore[arg-type]
         [(float(low), float(high)) for *_, low, high in whole],  # type: ignore[arg-type]
         look=int(calibrated) if alone else group.look,
+        columns=_shares(run.reliability[split, calibrated]),
     )
+
+
+def _shares(bins: Sequence[ReliabilityBin]) -> list[tuple[float, float, float]]:
+    total = sum(b.count for b in bins)
+    if not 0 < total < math.inf:
+        return []
+    return [(b.edge_low, b.edge_high, b.count / total) for b in bins if b.count > 0]
 
 
 def _by_model(
@@ -228,6 +237,18 @@ def _by_model(
     for calibrated, one in series:
         model = "after scaling" if calibrated else "as trained"
         found.setdefault(f"Reliability, {split}, {model}", []).append(one)
+    return found
+
+
+def _side_by_side(series: Sequence[Series]) -> list[Series]:
+    """Returns the series, each with its part of the width of a bin for its columns."""
+    found = []
+    for i, one in enumerate(series):
+        columns = []
+        for low, high, height in one.columns:
+            width = (high - low) / len(series)
+            columns.append((low + i * width, low + (i + 1) * width, height))
+        found.append(dataclasses.replace(one, columns=columns))
     return found
 
 

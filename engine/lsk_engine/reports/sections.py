@@ -123,15 +123,15 @@ def _distillation(collection: Collection) -> Blocks:
 
 
 def _outputs(collection: Collection) -> Blocks:
-    texts: dict[tuple[str, tuple[str, ...]], list[tuple[str, list[str]]]] = {}
+    texts: dict[tuple[str, int, tuple[str, ...]], list[tuple[str, list[str]]]] = {}
     for group in (group for of_chunk in collection.chunks() for group in of_chunk):
         run = group.runs[0]  # other seeds would say the same in other words
-        for split, references in run.references.items():
-            of_references = texts.setdefault((split, tuple(references)), [])
+        for split, outputs in run.outputs.items():
+            wanted = tuple(run.references.get(split, ()))
             name = run.name if len(group.runs) > 1 else group.label
-            of_references.append((name, run.outputs[split]))
-    for (split, wanted), outputs in texts.items():
-        yield chosen_examples(split, wanted, outputs[:_MOST_OUTPUTS])
+            texts.setdefault((split, len(outputs), wanted), []).append((name, outputs))
+    for (split, _, wanted), of_models in texts.items():
+        yield chosen_examples(split, wanted, of_models[:_MOST_OUTPUTS])
 
 
 def _pictures(collection: Collection) -> Blocks:

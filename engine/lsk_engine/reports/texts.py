@@ -30,12 +30,12 @@ class Example:
 
     Attributes:
         number: Its place in the split, from 0.
-        reference: What was wanted.
+        reference: What was wanted; `None`: nobody has kept it.
         outputs: What each model wrote, by its name.
     """
 
     number: int
-    reference: str
+    reference: str | None
     outputs: tuple[tuple[str, tuple[Piece, ...]], ...]
 
 
@@ -87,24 +87,20 @@ def chosen_examples(
 
     Args:
         title: What they are of.
-        references: What was wanted.
-        outputs: What each model wrote, of each example, by its name.
+        references: What was wanted; empty: nobody has kept it, and nothing is marked.
+        outputs: What each model wrote, of each example, by its name; at least one.
     """
-    total = len(references)
+    total = len(outputs[0][1])
     count = min(EXAMPLES, total)
-    rows = [i * total // count for i in range(count)]
-    return Examples(
-        title,
-        tuple(
-            Example(
-                row,
-                references[row],
-                tuple((name, differences(references[row], texts[row])) for name, texts in outputs),
-            )
-            for row in rows
-        ),
-        total,
-    )
+    examples = []
+    for row in (i * total // count for i in range(count)):
+        wanted = references[row] if references else None
+        pieces = (
+            (name, differences(texts[row] if wanted is None else wanted, texts[row]))
+            for name, texts in outputs
+        )
+        examples.append(Example(row, wanted, tuple(pieces)))
+    return Examples(title, tuple(examples), total)
 
 
 def _words(text: str) -> list[str]:

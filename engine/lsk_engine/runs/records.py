@@ -84,6 +84,9 @@ class SweepPoints(Record, frozen=True):
 class ReliabilityBin(Record, frozen=True):
     """A row of `reliability-SPLIT.json`; of an empty bin, there is no confidence."""
 
+    edge_low: Finite
+    edge_high: Finite
+    count: Finite
     confidence: Finite | None
     accuracy: Finite | None
     accuracy_low: Finite | None

@@ -1,5 +1,7 @@
 """`lsk report`, on runs that nobody trained."""
 
+import subprocess
+import sys
 import time
 
 import pytest
@@ -39,6 +41,22 @@ def test_a_damaged_file_is_a_line_on_stderr(tmp_path):
     assert done.stderr.count("\n") == 1
     assert "left out: Expected" in done.stderr
     assert "calibration.json" in done.stderr
+
+
+def test_a_study_is_reported_without_a_framework(tmp_path):
+    code = (
+        "import sys\n"
+        "from lsk.main import cli\n"
+        "cli.main(['report', 'study'], standalone_mode=False)\n"
+        "print(*{name.partition('.')[0] for name in sys.modules})\n"
+    )
+    study(tmp_path / "study")
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    imported = set(done.stdout.splitlines()[-1].split())
+    assert "lsk_engine" in imported
+    assert imported & {"keras", "tensorflow", "jax", "torch", "matplotlib", "ls_keras"} == set()
 
 
 @pytest.mark.parametrize("name", ["empty", "nowhere"])

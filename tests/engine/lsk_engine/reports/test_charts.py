@@ -79,6 +79,14 @@ def test_intervals_are_a_band_and_of_one_point_a_bar():
     assert len(chart(two, bars=True).drawn()[0].bars) == 2
 
 
+def test_columns_stand_on_the_axis():
+    one = Series("", [(0.5, 0.5)], columns=[(0.0, 0.5, 0.0), (0.5, 1.0, 1.0)])
+    empty, full = chart(one, limits=((0.0, 1.0), (0.0, 1.0))).drawn()[0].columns
+    bottom, right, middle = HEIGHT - BOTTOM, WIDTH - RIGHT, (LEFT + WIDTH - RIGHT) / 2
+    assert empty == f"M{LEFT} {bottom}V{bottom}H{middle:g}V{bottom}Z"
+    assert full == f"M{middle:g} {bottom}V{TOP}H{right}V{bottom}Z"
+
+
 def test_the_legend_names_each_look_once():
     many = [Series(f"run {i // 2}", [(0.0, 1.0)], look=i // 2) for i in range(2 * LOOKS)]
     assert chart(*many).legend() == [(look, f"run {look}") for look in range(LOOKS)]

@@ -1,5 +1,7 @@
 import math
 
+import pytest
+
 from lsk_engine.reports import curves
 from lsk_engine.reports.groups import groups_of
 from lsk_engine.reports.run_files import read_run
@@ -46,6 +48,10 @@ def test_reliability_of_one_run_has_both_models(tmp_path):
         *("as trained: ECE 0.100", "scaled: ECE 0.100, T 1.50")
     ]
     assert chart.series[0].points == [(0.4, 0.4), (0.8, 0.8)]  # the empty bin has none
+    # The two share the width of a bin.
+    left, right = (one.columns for one in chart.series)
+    assert [pytest.approx(column) for column in left] == [(0.3, 0.45, 0.25), (0.6, 0.8, 0.75)]
+    assert [pytest.approx(column) for column in right] == [(0.45, 0.6, 0.25), (0.8, 1.0, 0.75)]
     assert chart.limits == ((0.0, 1.0), (0.0, 1.0))
 
 

@@ -11,7 +11,7 @@ import pytest
 from ls_base.errors import FileError
 from lsk_engine.reports.page import FILE, write_report
 from read_pages import Page
-from reported_runs import HOSTILE, bare_run, study, sweep, whole_run
+from reported_runs import HOSTILE, OUTPUTS, bare_run, study, sweep, whole_run
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +120,15 @@ def test_a_page_is_there_whole_or_not_at_all(tmp_path):
     with pytest.raises(FileError, match="Expected to be able to write"):
         write_report([run], out)
     assert [file.name for file in tmp_path.iterdir() if file.is_file()] == []
+
+
+def test_outputs_of_a_run_without_references_are_shown(tmp_path):
+    run = whole_run(tmp_path / "a")
+    run.references_file("test").unlink()
+    page = Page(write_report([run.path]).file.read_text())
+    assert OUTPUTS[0] in page.texts
+    assert page.all("ins") == []
+    assert "references beside outputs" in page.texts
 
 
 def test_a_damaged_file_is_told_and_the_rest_stands(tmp_path):

@@ -35,5 +35,13 @@ def test_examples_are_from_the_whole_split():
     assert [example.number for example in found.examples] == [*range(0, 1000, 1000 // EXAMPLES)]
     assert found.total == 1000
     assert [name for name, _ in found.examples[0].outputs] == ["a", "b"]
+    assert not any(example.reference is None for example in found.examples)
     few = chosen_examples("test", wanted[:3], [("a", wanted[:3])])
     assert [example.reference for example in few.examples] == ["0", "1", "2"]
+
+
+def test_outputs_without_references_are_not_marked():
+    found = chosen_examples("test", (), [("a", ["one two", "three"])])
+    assert [example.reference for example in found.examples] == [None, None]
+    (piece,) = found.examples[0].outputs[0][1]
+    assert (piece.change, piece.text) == ("same", "one two")

@@ -69,11 +69,7 @@ def whole_run(folder, alpha=0.1, seed=0, names=("red", "green", "blue"), **parts
     bins = [
         dict.fromkeys(("confidence", "accuracy", "accuracy_low", "accuracy_high"), value)
         | {"edge_low": low, "edge_high": high, "count": count}
-        for value, low, high, count in (
-            (None, 0.0, 0.3, 0),
-            (0.4, 0.3, 0.6, 5),
-            (0.8, 0.6, 1.0, 15),
-        )
+        for value, low, high, count in edges
     ]
     for calibrated in (False, True):
         file = run.reliability_file("test", calibrated=calibrated)

@@ -278,7 +278,9 @@ def finished_run(tmp_path_factory) -> Path:
     return path
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["tasks"], ["show", "RUN"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["tasks"], ["show", "RUN"], ["report", "RUN"]]
+)
 def test_commands_that_only_read_do_not_wait_for_a_framework(arguments, finished_run, tmp_path):
     arguments = [str(finished_run) if a == "RUN" else a for a in arguments]
     code = (

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from reported_runs import bare_run
+
 ROOT = Path(__file__).parents[1]
 # Where the import packages of each folder are.
 FOLDERS = {
@@ -31,6 +33,16 @@ def files_of_the_tree() -> dict[str, Path]:
     for folder, base in FOLDERS.items():
         for file in (ROOT / folder).rglob("*.py"):
             found[file.relative_to(base).as_posix()] = file
+    return found
+
+
+def data_of_the_tree() -> dict[str, Path]:
+    """Returns every shipped file that is no module by the path that it has in the wheel."""
+    found = {}
+    for folder, base in FOLDERS.items():
+        for file in (ROOT / folder).rglob("*"):
+            if file.is_file() and file.suffix not in (".py", ".pyc"):
+                found[file.relative_to(base).as_posix()] = file
     return found
 
 
@@ -55,6 +67,15 @@ def test_every_package_of_the_tree_is_listed(options):
 def test_every_module_is_in_a_package():
     for name, file in files_of_the_tree().items():
         assert (file.parent / "__init__.py").exists(), name
+
+
+def test_every_file_that_is_no_module_is_listed(options):
+    listed = {
+        f"{package.replace('.', '/')}/{name}"
+        for package, names in options["options.package_data"].items()
+        for name in names.split()
+    }
+    assert listed == set(data_of_the_tree())
 
 
 def test_pyproject_leaves_the_metadata_to_setup_cfg():
@@ -101,8 +122,11 @@ def installed(wheel) -> Path:
 @pytest.mark.slow
 def test_the_wheel_holds_every_module(wheel):
     with zipfile.ZipFile(wheel) as archive:
-        modules = {name for name in archive.namelist() if name.endswith(".py")}
-    assert modules == set(files_of_the_tree())
+        names = archive.namelist()
+    assert {name for name in names if name.endswith(".py")} == set(files_of_the_tree())
+    # Of what is no module, the wheel has all that lies beside one.
+    others = {name for name in names if ".dist-info/" not in name and not name.endswith(".py")}
+    assert others == set(data_of_the_tree())
 
 
 @pytest.mark.slow
@@ -114,6 +138,14 @@ def test_the_wheel_is_what_runs(installed, tmp_path):
     done = run([sys.executable, "-c", code], installed, tmp_path)
     assert done.returncode == 0, done.stderr
     assert [Path(file).parents[1] for file in done.stdout.split()] == [installed] * 3
+
+
+@pytest.mark.slow
+def test_the_wheel_writes_a_report(installed, tmp_path):
+    bare_run(tmp_path / "run")
+    done = run([sys.executable, installed / "bin" / "lsk", "report", "run"], installed, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "</html>" in (tmp_path / "run" / "report.html").read_text()
 
 
 @pytest.mark.slow

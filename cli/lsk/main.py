@@ -19,6 +19,7 @@ from lsk.prepare import prepare
 from lsk.probe import probe
 from lsk.project import project
 from lsk.reliability import reliability
+from lsk.report import report
 from lsk.runs import runs
 from lsk.show import show
 from lsk.study import study
@@ -91,6 +92,7 @@ for _command in (
     study,
     runs,
     compare,
+    report,
     show,
     tasks,
 ):

@@ -71,9 +71,10 @@ def study(
     Every run is a run directory below --out. Finished ones are kept: after Ctrl-C the same command
     goes on, and more seeds, α or measures take what is there. A file asks any other question.
     """  # noqa: D301 - \b is Click's mark for lines to be left as they are
-    from lsk_engine.studies.run_study import RESULTS_FILE, run_study
+    from lsk_engine.studies.run_study import run_study
     from lsk_engine.studies.smoothing import smoothing_study
     from lsk_engine.studies.study import preset_of, read_study
+    from lsk_engine.studies.study_folder import RESULTS_FILE
 
     settings = {} if data is None else {"data.source": data}
     settings |= options.assignments(assignments)

@@ -77,8 +77,8 @@ def sweep_distillation(
     Random augmentation of a student is its teacher's view, too; --cache is for students without.
     """  # noqa: D301 - \b is Click's mark for lines to be left as they are
     from lsk_engine.data import configuration
-    from lsk_engine.studies.distillation_sweep import FIGURE_FILE
     from lsk_engine.studies.distillation_sweep import sweep_distillation as sweep
+    from lsk_engine.studies.study_folder import FIGURE_FILE
 
     grid = Grid(alphas, temperatures, seeds)
     task = load_task(task_name)

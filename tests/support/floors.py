@@ -88,6 +88,7 @@ ENGINE = Floor(
         Room("experiment", "the story: load, train, evaluate"),
         Room("conformance", "the tests that hold a task to the contract"),
         Room("studies", "many runs and one answer"),
+        Room("reports", "one page about runs, for people"),
     ),
 )
 

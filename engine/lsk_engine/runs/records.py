@@ -61,19 +61,60 @@ class Calibration(Record, frozen=True):
 
 
 class SweepPoint(Record, frozen=True):
-    """A point of a sweep over temperatures: which model and search, and the scores."""
+    """A point of a sweep over temperatures: which model and search, and the scores.
+
+    Sweeps of earlier versions kept neither NLL nor ECE.
+    """
 
     settings: str
     temperature: Temperature
     values: dict[str, float]
     labels: dict[str, str]
     intervals: dict[str, tuple[float, float]]
+    nll: float | None = None
+    ece: float | None = None
 
 
 class SweepPoints(Record, frozen=True):
     """The file of a sweep over temperatures."""
 
     points: list[SweepPoint]
+
+
+class ReliabilityBin(Record, frozen=True):
+    """A row of `reliability-SPLIT.json`; of an empty bin, there is no confidence."""
+
+    edge_low: Finite
+    edge_high: Finite
+    count: Finite
+    confidence: Finite | None
+    accuracy: Finite | None
+    accuracy_low: Finite | None
+    accuracy_high: Finite | None
+    ece: Finite | None
+
+
+class InformationPoint(Record, frozen=True):
+    """A row of `mutual-information.json`, in nats."""
+
+    step: Count
+    mutual_information: Finite
+    low: Finite
+    high: Finite
+    num_examples: Count = 0
+
+
+class ProjectedRun(Record, frozen=True):
+    """A run of `projection-statistics.json`."""
+
+    names: list[str]
+
+
+class Projections(Record, frozen=True):
+    """`projection-statistics.json`: what the pictures beside it show."""
+
+    split: str
+    runs: list[ProjectedRun]
 
 
 class Gammas(Record, frozen=True):

@@ -254,6 +254,10 @@ class RunDirectory:
         """Returns where a split's decoded outputs are."""
         return self.outputs / f"{_name(split)}.json"
 
+    def references_file(self, split: str) -> Path:
+        """Returns where the texts are that a split's outputs are compared with."""
+        return self.evaluation / f"references-{_name(split)}.json"
+
     def statistics_file(self, split: str, *, calibrated: bool = False) -> Path:
         """Returns where a split's statistics, position by position, are."""
         return self.evaluation / f"statistics-{_name(split)}{'-calibrated' * calibrated}.npz"

@@ -2,6 +2,7 @@
 
 import dataclasses
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from ls_base.errors import InputError
@@ -30,8 +31,9 @@ def evaluate(
 ) -> dict[str, Any]:
     """Scores a run's saved model on every split but the training split.
 
-    Writes `metrics.json`, the decoded outputs and, for each split, the reliability curve, its
-    diagram, the statistics that both are made of, and what pictures the task draws.
+    Writes `metrics.json`, the decoded outputs, the references where they are texts, and, for each
+    split, the reliability curve, its diagram, the statistics that both are made of, and what
+    pictures the task draws.
 
     Args:
         task: The task.
@@ -80,6 +82,8 @@ def evaluate(
         scores = task.score(examples, outputs)
         if not calibrated:
             run.write_json(run.outputs_file(split), outputs)
+            if references := _texts(examples.references):
+                run.write_json(run.references_file(split), references)
             pictures = task.illustrate(model, examples, outputs, config, data)
             for name, (figure, rows) in pictures.items():
                 save_figure(figure, run.picture_file(name, split), rows)
@@ -96,6 +100,15 @@ def evaluate(
     results["seconds"] = round(seconds + time.monotonic() - start, 2)
     run.write_json(run.calibrated_metrics_file if calibrated else run.metrics_file, results)
     return results
+
+
+def _texts(references: Sequence[Any]) -> list[str | tuple[str, ...]]:
+    """Returns the references if all are texts, or several texts that are right; else none."""
+    for one in references:
+        several = one if isinstance(one, tuple) else (one,)
+        if not all(isinstance(text, str) for text in several):
+            return []
+    return list(references)
 
 
 def _together(task: Task, scores: dict[str, float], metrics: dict[str, float]) -> dict[str, float]:

@@ -104,7 +104,7 @@ def _sweep_run(
                 progress,
             )
             scores = task.score(data.splits[split], outputs)
-            points.add(temperature, scores)
+            points.add(temperature, scores, nll, ece)
         labels.update(scores.labels)
         rows.append(
             {
@@ -143,7 +143,7 @@ class _Points:
                 return Scores(point.values, point.labels, intervals=point.intervals)
         return None
 
-    def add(self, temperature: float, scores: Scores) -> None:
+    def add(self, temperature: float, scores: Scores, nll: float, ece: float) -> None:
         """Keeps the scores at a temperature."""
         point = SweepPoint(
             settings=self.settings,
@@ -151,5 +151,7 @@ class _Points:
             values=dict(scores.values),
             labels=dict(scores.labels),
             intervals=dict(scores.intervals),
+            nll=nll,
+            ece=ece,
         )
         self.run.write_json(self.file, SweepPoints(points=[*self._all(), point]).to_dict())

@@ -14,10 +14,8 @@ from lsk_engine.runs.teacher import taught_by
 from lsk_engine.settings.config import Config
 from lsk_engine.studies.distillation_grid import Grid, Point, points_of
 from lsk_engine.studies.run_jobs import Job, run_jobs
-from lsk_engine.studies.study_folder import refuse_left_trainings, study_folder
+from lsk_engine.studies.study_folder import FIGURE_FILE, refuse_left_trainings, study_folder
 from lsk_engine.tasks.contract import Task
-
-FIGURE_FILE = "distillation-sweep.png"
 
 
 def sweep_distillation(

@@ -26,11 +26,10 @@ from lsk_engine.studies.measurements import (
 from lsk_engine.studies.run_jobs import Job, run_jobs
 from lsk_engine.studies.smoothing import advice, claims_for, sentences_about
 from lsk_engine.studies.study import ALPHA, Arm, Study, arms_of, base_config
-from lsk_engine.studies.study_folder import refuse_left_trainings, study_folder
+from lsk_engine.studies.study_folder import RESULTS_FILE, refuse_left_trainings, study_folder
 from lsk_engine.studies.study_result import Decided, StudyResult
 from lsk_engine.tasks.contract import Task
 
-RESULTS_FILE = "results.json"
 _SENTENCES = 5
 _Found = Mapping[str, BySplit]  # numbers by run and split
 

@@ -14,7 +14,19 @@ from lsk_engine.runs.lock import locked
 from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
 from lsk_engine.settings.values import flat
 
+RESULTS_FILE = "results.json"  # of a study
+FIGURE_FILE = "distillation-sweep.png"  # of a sweep, its numbers beside it
 _LOCK_FILE = ".lock"
+
+
+def settings_file(directory: Path, what: str = "study") -> Path:
+    """Returns where it is said what all runs of a folder have in common.
+
+    Args:
+        directory: The folder.
+        what: What the folder is of: `study` or `sweep`.
+    """
+    return directory / f"{what}.json"
 
 
 @contextlib.contextmanager
@@ -33,7 +45,7 @@ def study_folder(
             with something else.
         FileError: If it can't be written.
     """
-    file = directory / f"{what}.json"
+    file = settings_file(directory, what)
     settings = json.loads(json.dumps({"schema": SCHEMA, **made_with}))
     _check(directory, file, settings, what)  # before anything of ours is in it
     with contextlib.ExitStack() as held:

@@ -6,6 +6,7 @@ from typing import Any
 
 WIDTH = 80
 _LABEL, _COLUMN = 24, 8
+_LARGEST = 1e300  # whole numbers beyond are no floats
 
 
 def heading(settings: Mapping[str, Any]) -> str:
@@ -22,6 +23,7 @@ def heading(settings: Mapping[str, Any]) -> str:
     for key, value in settings.items():
         end = key.rpartition(".")[2]
         number = isinstance(value, int | float) and not isinstance(value, bool)
+        number = number and abs(value) <= _LARGEST
         text = f"{value:g}" if number else str(value)
         if key == "training.alpha":
             parts.append("hard" if value == 0 else f"α {text}")

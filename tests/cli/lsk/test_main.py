@@ -24,6 +24,7 @@ main()
     "arguments",
     [
         *(["--help"], ["--version"], ["tasks"], ["show", "run"], ["runs", "."]),
+        ["report", "run"],
         *(["train", "--help"], ["study", "--help"], ["compare", "--help"]),
     ],
     ids=" ".join,

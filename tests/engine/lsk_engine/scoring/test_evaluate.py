@@ -6,7 +6,7 @@ from ls_base.errors import InputError
 from lsk_engine.progress import Reporter
 from lsk_engine.scoring.evaluate import evaluate
 from lsk_engine.tasks.contract import Scores
-from tiny_points import TinyPoints
+from tiny_points import NAMES, TinyPoints
 from untrained_run import untrained_run
 
 
@@ -22,3 +22,31 @@ def test_a_score_of_a_task_does_not_vanish_behind_the_engines(tmp_path):
     with pytest.raises(InputError, match="engine names what .* Received: accuracy$"):
         evaluate(Twice(), config, run, Reporter(-1))
     assert not run.metrics_file.exists()
+
+
+class Named(TinyPoints):
+    """Answers in words."""
+
+    def load_data(self, config, artifacts=None):
+        data = super().load_data(config, artifacts)
+        for examples in data.splits.values():
+            examples.references = [NAMES[label] for label in examples.labels]
+        return data
+
+    def decode(self, model, examples, config, data, progress):
+        return [NAMES[i] for i in super().decode(model, examples, config, data, progress)]
+
+
+def test_references_that_are_texts_are_kept_beside_the_outputs(tmp_path):
+    run, _, config = untrained_run(Named(), tmp_path / "run")
+    evaluate(Named(), config, run, Reporter(-1))
+    references = run.read(run.references_file("test"), list[str])
+    assert len(references) == len(run.read(run.outputs_file("test"), list[str])) == 20
+    assert set(references) <= set(NAMES)
+
+
+def test_other_references_are_not(tmp_path):
+    run, _, config = untrained_run(TinyPoints(), tmp_path / "run")
+    evaluate(TinyPoints(), config, run, Reporter(-1))
+    assert run.outputs_file("test").is_file()
+    assert not run.references_file("test").exists()

@@ -10,6 +10,7 @@ from ls_base.errors import InputError
 from lsk_engine.data import configuration
 from lsk_engine.experiment import run_experiment
 from lsk_engine.progress import Reporter
+from lsk_engine.runs.records import SweepPoints
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.runs.stored_run import StoredRun
 from lsk_engine.scoring.evaluate import evaluate
@@ -64,6 +65,8 @@ def test_every_temperature_is_decoded_once_and_kept(run, tmp_path):
     metrics = evaluate(run.task, run.config, run.directory, silent)["validation"]
     assert rows[1]["nll"] == pytest.approx(metrics["nll"], rel=1e-5)
     assert rows[1]["ece"] == pytest.approx(metrics["ece"], abs=1e-5)
+    kept = run.directory.read(run.directory.sweep_file("validation"), SweepPoints).points
+    assert [(point.nll, point.ece) for point in kept] == [(row["nll"], row["ece"]) for row in rows]
     with (tmp_path / "a.csv").open() as file:
         assert [float(row["ece"]) for row in csv.DictReader(file)] == [r["ece"] for r in rows]
 

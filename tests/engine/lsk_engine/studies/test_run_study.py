@@ -12,9 +12,10 @@ from lsk_engine.runs.lock import locked
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.studies.claims import Claim, Decision
 from lsk_engine.studies.measurements import Number
-from lsk_engine.studies.run_study import RESULTS_FILE, run_study
+from lsk_engine.studies.run_study import run_study
 from lsk_engine.studies.smoothing import CLAIMS, smoothing_study
 from lsk_engine.studies.study import Study
+from lsk_engine.studies.study_folder import RESULTS_FILE
 from lsk_engine.studies.study_result import Decided, StudyResult
 from lsk_engine.tasks.registry import load_task
 from stored_files import metrics

@@ -1,0 +1,45 @@
+"""What a report doesn't show because nobody has made it, and the commands that do."""
+
+import shlex
+from collections.abc import Sequence
+
+from lsk_engine.reports.run_files import ReadRun
+
+
+def missing(runs: Sequence[ReadRun]) -> list[tuple[str, str]]:
+    """Returns what no run has, and for the first finished one the command that makes it.
+
+    Args:
+        runs: The runs.
+    """
+    finished = [run for run in runs if run.metrics is not None]
+    if not finished:
+        return []
+    path = shlex.quote(str(finished[0].directory.path))
+    makes = {
+        "reliability diagrams": (
+            any(run.reliability for run in runs),
+            f"lsk evaluate {path}",
+        ),
+        "references beside outputs": (
+            any(run.references for run in runs) or not any(run.outputs for run in runs),
+            f"lsk evaluate {path}",
+        ),
+        "a fitted temperature": (
+            any(run.calibrated is not None for run in runs),
+            f"lsk calibrate {path} && lsk evaluate {path} --calibrated",
+        ),
+        "scores by temperature": (
+            any(run.sweeps for run in runs),
+            f"lsk sweep-temperature {path}",
+        ),
+        "a projection": (
+            any("projection" in run.pictures for run in runs),
+            f"lsk project {path} --classes A,B,C",
+        ),
+        "mutual information": (
+            any(run.information for run in runs),
+            f"lsk probe {path} --classes A,B",
+        ),
+    }
+    return [(what, command) for what, (there, command) in makes.items() if not there]

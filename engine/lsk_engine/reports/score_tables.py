@@ -1,0 +1,237 @@
+"""The tables of scores: of runs, of runs side by side, of a study, of a sweep."""
+
+import math
+import statistics
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from ls_base.errors import LsKerasError
+from lsk_engine.reports.curves import seeds_of
+from lsk_engine.reports.groups import SEED, Group
+from lsk_engine.reports.run_files import ReadRun
+from lsk_engine.reports.tables import Cell, Column, Table, Value
+from lsk_engine.runs.records import Metrics
+from lsk_engine.studies.stored_results import StoredDecision, StoredStudy, SweptPoint
+from lsk_engine.studies.tables import heading
+
+Row = tuple[ReadRun, str, Metrics]  # a run, what its model is called, its scores
+# What the engine measures of every task, after the task's own scores.
+COMMON: Mapping[str, tuple[str, str]] = {
+    "accuracy": ("accuracy", "more"),
+    "nll": ("NLL (nats)", "less"),
+    "perplexity": ("perplexity", "less"),
+    "ece": ("ECE", "less"),
+    "brier": ("Brier", "less"),
+}
+INTERVALS = "In brackets: 95 % interval over the examples of the split, of this one network."
+
+
+def run_tables(runs: Sequence[ReadRun]) -> Iterator[Table]:
+    """Yields the scores of runs: of one run in one table, of several a table a split."""
+    rows = [
+        (run, model, metrics)
+        for run in runs
+        for model, metrics in (("as trained", run.metrics), ("scaled", run.calibrated))
+        if metrics is not None
+    ]
+    splits = list(dict.fromkeys(split for _, _, metrics in rows for split in metrics.splits))
+    if len(runs) == 1:
+        cells = [(split, row) for row in rows for split in row[2].splits]
+        yield from _scores("Scores", cells, Column("split", [split for split, _ in cells]))
+        return
+    for split in splits:
+        cells = [(split, row) for row in rows if split in row[2].splits]
+        names = Column("run", [Cell(run.name, link=anchor(run)) for _, (run, _, _) in cells])
+        told = split != splits[0]  # what brackets are, once
+        yield from _scores(f"Scores, {split}", cells, names, several=True, told=told)
+
+
+def comparison_tables(groups: Sequence[Group]) -> Iterator[Table]:
+    """Yields means and differences of groups of runs, if there are several seeds of any."""
+    finished = [run for group in groups for run in group.runs if run.metrics is not None]
+    seeds = [run.settings.get(SEED, 0) for run in finished]
+    if len(groups) < 2 or len(finished) <= len(groups) or {type(s) for s in seeds} != {int}:
+        return
+    from lsk_engine.studies.compare_runs import compare_runs  # SciPy
+
+    common = [s for s in finished[0].splits if all(s in run.splits for run in finished)]
+    split = "test" if "test" in common else next(iter(common), "test")
+    try:
+        found = compare_runs([run.directory for run in finished], split)
+    except LsKerasError:
+        return  # runs that can't be put side by side have their scores all the same
+    better = _better(run.metrics for run in finished)
+    names = [heading(group.settings) or "all" for group in found.groups]
+    means = [
+        Column(
+            label,
+            [Value(statistics.fmean(group.scores[s].values())) for group in found.groups],
+            better.get(s),  # type: ignore[arg-type]
+        )
+        for s, label in found.labels.items()
+    ]
+    counts = Column("seeds", [str(len(group.runs)) for group in found.groups])
+    yield Table(f"Means over seeds, {split}", [Column("setting", names), counts, *means])
+    differences = [
+        Column(
+            label,
+            [Value(*found.difference(s, group)) for group in found.groups[1:]],
+            better.get(s),  # type: ignore[arg-type]
+            signed=True,
+        )
+        for s, label in found.labels.items()
+    ]
+    yield Table(
+        f"Differences from {names[0]}, {split}",
+        [Column("setting", names[1:]), *differences],
+        note="Paired by seed. In brackets: 95 % interval by Student’s t over the shared seeds, "
+        "without a correction for one another. `lsk study` decides.",
+    )
+
+
+def verdict_table(study: StoredStudy, decided: Sequence[StoredDecision]) -> Table:
+    """Returns decisions of a study.
+
+    Args:
+        study: The study.
+        decided: Which of its decisions; at least one.
+    """
+    against = [f"{heading(study.arms[d.arm])} − {heading(study.arms[d.baseline])}" for d in decided]
+    columns = [
+        Column("claim", [one.name for one in decided]),
+        Column("verdict", [verdict_text(one) for one in decided]),
+        # Each row has a unit of its own, so each its digits.
+        Column("difference", [_difference(one) for one in decided]),
+        Column("does not matter within", [f"± {one.margin:g}" for one in decided]),
+        Column("in the paper", [_signed(one.paper) for one in decided]),
+    ]
+    caption = f"Verdicts about {against[0]}, {study.split}"
+    if len(set(against)) > 1:
+        columns.insert(1, Column("settings", against))
+        caption = f"Verdicts about every setting, {study.split}"
+    note = f"{_over(study.seeds)} All claims of the study are decided together (Holm’s correction)."
+    return Table(caption, columns, note=note.strip(), sortable=False)
+
+
+def verdict_text(decided: StoredDecision) -> str:
+    """Returns a verdict with a sign that is seen without its color."""
+    sign = {"holds": "✓", "does not hold": "✗", "no difference that matters": "="}
+    return f"{sign.get(decided.verdict, '?')} {decided.verdict}"
+
+
+def arm_table(study: StoredStudy) -> Table:
+    """Returns the mean of each number of each arm, with its interval over seeds."""
+    from lsk_engine.studies.claims import interval  # SciPy
+
+    def value(number: str, arm: str) -> Value:
+        seeds = study.values.get(number, {}).get(arm, [])
+        known = [math.nan if v is None else v for v in seeds]
+        return Value(*interval(known))
+
+    arms = list(study.arms)
+    names = Column("setting", [heading(study.arms[arm]) for arm in arms])
+    columns = [
+        Column(number.label, [value(name, arm) for arm in arms], number.better)
+        for name, number in study.numbers.items()
+    ]
+    return Table(
+        f"Means over {study.seeds} seed{'s' * (study.seeds != 1)}, {study.split}",
+        [names, *columns],
+        note=_over(study.seeds),
+    )
+
+
+def sweep_table(points: Sequence[SweptPoint], label: str) -> Table:
+    """Returns the points of a sweep's curves, seeds together.
+
+    Args:
+        points: A point a network.
+        label: What the score is called.
+    """
+    groups = [
+        of_point
+        for curve in dict.fromkeys(point.curve for point in points)
+        for of_point in seeds_of(points, curve).values()
+    ]
+    scores = [[point.score for point in of] for of in groups]
+    return Table(
+        "Teachers and students",
+        [
+            Column("curve", [of[0].curve for of in groups]),
+            Column("α", [Cell(f"{of[0].alpha:g}", of[0].alpha) for of in groups]),
+            Column("T", [Cell(f"{of[0].temperature:g}", of[0].temperature) for of in groups]),
+            Column("γ", [Value(statistics.fmean(p.gamma for p in of)) for of in groups]),
+            Column(label, [Value(statistics.fmean(s), min(s), max(s)) for s in scores]),
+            Column("seeds", [Cell(str(len(of)), len(of)) for of in groups]),
+        ],
+        note="In brackets: the least and the most of the seeds.",
+    )
+
+
+def anchor(run: ReadRun) -> str:
+    """Returns the `id` of what the page tells of a run itself."""
+    letters = (c if c.isascii() and c.isalnum() else f"_{ord(c):x}" for c in run.name)
+    return f"run-{''.join(letters)}"
+
+
+def _over(seeds: int) -> str:
+    """Returns what intervals of a study's numbers are; of one seed there are none."""
+    if seeds < 2:
+        return ""
+    return f"In brackets: 95 % interval by Student’s t over {seeds} seeds."
+
+
+def _scores(
+    caption: str,
+    cells: Sequence[tuple[str, Row]],
+    names: Column,
+    *,
+    several: bool = False,
+    told: bool = False,
+) -> Iterator[Table]:
+    if not cells:
+        return
+    metrics = [row[2] for _, row in cells]
+    better = _better(metrics)
+    own = {name: label for of_run in metrics for name, label in of_run.labels.items()}
+    labels = {**own, **{n: label for n, (label, _) in COMMON.items() if n not in own}}
+    columns = [names]
+    if len({model for _, (_, model, _) in cells}) > 1:
+        columns.append(Column("model", [model for _, (_, model, _) in cells]))
+    if several:
+        alphas = [Cell(f"{m.alpha:g}", m.alpha) for m in metrics]
+        columns += [
+            Column("α", alphas),
+            Column("seed", [Cell(str(m.seed), m.seed) for m in metrics]),
+        ]
+    bracketed = False
+    for name, label in labels.items():
+        values = [_value(of_run.splits[split], name) for split, (_, _, of_run) in cells]
+        if any(not math.isnan(one.value) for one in values):
+            columns.append(Column(label, values, better.get(name)))  # type: ignore[arg-type]
+            bracketed = bracketed or any(not math.isnan(one.low) for one in values)
+    yield Table(caption, columns, note=INTERVALS if bracketed and not told else "")
+
+
+def _value(scores: Mapping[str, float], name: str) -> Value:
+    ends = (scores.get(f"{name}_{end}", math.nan) for end in ("low", "high"))
+    return Value(scores.get(name, math.nan), *ends)
+
+
+def _better(metrics: Iterable[Metrics | None]) -> dict[str, str]:
+    found = {name: better for name, (_, better) in COMMON.items()}
+    for one in metrics:
+        found |= (one.better or {}) if one is not None else {}
+    return found
+
+
+def _difference(decided: StoredDecision) -> Cell:
+    if decided.mean is None:
+        return Cell("–")
+    text = _signed(decided.mean)
+    if decided.low is not None and decided.high is not None:
+        text += f" [{_signed(decided.low)}, {_signed(decided.high)}]"
+    return Cell(text, decided.mean)
+
+
+def _signed(value: float | None) -> str:
+    return "–" if value is None else f"{value:+.3g}".replace("-", "−")

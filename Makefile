@@ -31,7 +31,7 @@ test-wheel: .venv/installed-test ## Run the library's tests against the built wh
 
 test-peers: .venv/installed-peers ## Compare with PyTorch and its metrics; the library on PyTorch
 	$(PYTEST) -m peers tests
-	KERAS_BACKEND=torch $(PYTEST) -m "not slow and not tensorflow" $(LIBRARY)
+	KERAS_BACKEND=torch $(PYTEST) -m "(tables or not slow) and not tensorflow" $(LIBRARY)
 
 check: .venv/installed-dev docs ## Lint, check types, build the docs
 	$(BIN)/ruff check

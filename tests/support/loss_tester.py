@@ -127,6 +127,7 @@ class LossTester:
         found = loaded.evaluate(z, labels, sample_weight=weights, verbose=0)
         assert found == pytest.approx(expected, rel=1e-6)
 
+    @pytest.mark.slow
     def test_compiled(self, row, traced):
         labels, z, weights = batch()
         loss = row.make(0.3, ignore_class=IGNORED)

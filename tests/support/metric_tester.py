@@ -193,6 +193,7 @@ class MetricTester:
         assert np.isnan(history.history["mine"]).all()
         assert sum(w.category is UserWarning for w in warned) == 1
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("jit_compile", [False, True])
     def test_fit_and_evaluate_agree_with_eager_use(self, rows, rng, jit_compile):
         # One model for all of them: a compilation by XLA takes seconds.
@@ -236,6 +237,7 @@ class MetricTester:
         assert len(found) == len(rows) + 1
         assert found == pytest.approx(expected, rel=1e-6)
 
+    @pytest.mark.slow
     @pytest.mark.tensorflow
     def test_two_replicas_agree_with_one_device(self, rows, rng):
         import tensorflow as tf

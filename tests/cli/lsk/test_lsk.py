@@ -149,7 +149,7 @@ def test_show_reads_files_only(run):
     path, _ = run
     done = lsk("show", path)
     assert done.returncode == 0
-    assert "task translation, preset cldr-small" in done.stdout
+    assert "task translation, preset cldr-phrases" in done.stdout
     assert "BLEU" in done.stdout
 
 

@@ -16,6 +16,7 @@ from lsk_translation.cldr_phrases import PHRASES, held_out_phrases
 
 HELD_OUT = 1000  # pairs of validation, and of test
 DEFAULT_PAIRS = 40_000
+DEFAULT_PHRASE_PAIRS = 60_000  # where single phrases are among them: they are short
 
 Pair = tuple[str, str]
 # A compiled alternative is a tuple of literals, slots (function, key, form) and groups (link,

@@ -25,8 +25,8 @@ def load_source(
 
     Args:
         data: "cldr", or a path or name as `lsk_engine.data.named_source.path_or_name` has it.
-        pairs: Number of training pairs. `None`: 40,000 of cldr, all of other data. Of other data,
-            as many are drawn at random by the seed; their order stays.
+        pairs: Number of training pairs. `None`: 40,000 of cldr, 60,000 with phrases, all of other
+            data. Of other data, as many are drawn at random by the seed; their order stays.
         seed: Of the generated text or the draw.
         phrases: Share of single phrases among the generated pairs.
         source_language: Language code; of a folder, the suffix of its files.
@@ -60,12 +60,14 @@ def _cldr(pairs: int | None, seed: int, phrases: float, source: str, target: str
         raise InputError(
             f"Expected the languages en and de for cldr. Received: {source!r} and {target!r}"
         )
-    from lsk_translation.cldr import DEFAULT_PAIRS, cldr_splits
+    from lsk_translation.cldr import DEFAULT_PAIRS, DEFAULT_PHRASE_PAIRS, cldr_splits
     from lsk_translation.cldr_phrases import held_out_phrases
 
     english_first = source == "en"
     splits = {}
-    for name, rows in cldr_splits(DEFAULT_PAIRS if pairs is None else pairs, seed, phrases).items():
+    if pairs is None:
+        pairs = DEFAULT_PHRASE_PAIRS if phrases else DEFAULT_PAIRS
+    for name, rows in cldr_splits(pairs, seed, phrases).items():
         english, german = (tuple(side) for side in zip(*rows, strict=True))
         sides = (english, german) if english_first else (german, english)
         splits[name] = ParallelText(*sides)

@@ -146,8 +146,9 @@ def base_config(study: Study, task: Task) -> Config:
 
 
 def preset_of(study: Study, task: Task) -> str:
-    """Returns the recipe of a study's runs."""
-    return study.preset or task.study_preset or task.presets[0].name
+    """Returns the recipe of a study's runs: the task's for studies is for its own data."""
+    own = None if "data.source" in study.settings else task.study_preset
+    return study.preset or own or task.presets[0].name
 
 
 def read_study(file: Path) -> Study:

@@ -5,10 +5,8 @@ held-out next tokens given the correct prefix, draws hard, scaled and smoothed i
 ends with a table over the seeds, `figure_3.md`. Runs that are finished are kept: started again, it
 goes on. The second command overfits, so that hard targets become overconfident:
 
-    python examples/figure_3.py --out runs/figure-3
-    python examples/figure_3.py --out runs/figure-3-few-pairs -- --steps 400 \
-        --set data.pairs=500 --set model.dropout=0 --set training.batch_size=32 \
-        --set optimizer.learning_rate=2e-3 --set training.validate_every=10
+    python examples/figure_3.py --out runs/figure-3 -- --preset cldr-small
+    python examples/figure_3.py --out runs/figure-3-few-pairs -- --preset cldr-few
 
 What follows `--` goes to `lsk train` as it is.
 """

@@ -177,9 +177,17 @@ PRESETS = (
     ),
     Preset(
         name="cldr-few",
-        purpose="What studies train: cldr-small with 2,000 pairs, which it soon knows by heart",
-        expected="2 to 3 minutes on 2 cores; overconfident without smoothing",
-        settings={**_SMALL, "data.pairs": 2000, "training.validate_every": 5},
+        purpose="What studies train: 500 pairs of them, known by heart at the end",
+        expected="1 to 2 minutes on 2 cores; accuracy 0.48, ECE 0.145 without smoothing",
+        settings={
+            **_SMALL,
+            "data.pairs": 500,
+            "model.dropout": 0.0,
+            "training.steps": 400,
+            "training.batch_size": 32,
+            "training.validate_every": 10,
+            "optimizer.learning_rate": 2e-3,
+        },
     ),
     Preset(
         name="multi30k-cpu",

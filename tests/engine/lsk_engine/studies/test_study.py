@@ -36,7 +36,7 @@ def test_a_task_says_which_recipe_studies_take():
     translation = load_task("translation")
     config = base_config(study(task="translation"), translation)
     assert config.preset == translation.study_preset != translation.presets[0].name
-    assert config.data.pairs == 2000
+    assert config.data.pairs == 500
     other = base_config(study(task="translation", settings={"data.source": "x"}), translation)
     assert other.preset == translation.presets[0].name
     named = base_config(study(task="translation", preset="cldr-small"), translation)

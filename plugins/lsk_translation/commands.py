@@ -16,6 +16,7 @@ from lsk_engine.tasks.registry import needing_extra
 if TYPE_CHECKING:
     from lsk_translation.decoding import Translation
 
+_WRONG = 4  # exit code of a check that has found something; docs/cli.md has them all
 _MOST_BYTES = 1 << 28  # read before the first line is translated
 
 
@@ -90,7 +91,7 @@ def phrases(run: Path, count: int, seed: int, backend: str | None, quiet: bool) 
     """Translate phrases that were held out of the training text of RUN, and check them.
 
     They are dates, times, numbers, amounts, measures and places, made with Unicode CLDR, of which
-    all right translations are known. Ends with exit code 1 unless all are right.
+    all right translations are known. Ends with exit code 4 unless all are right.
     """
     from lsk_engine.runs.stored_run import open_for_search
 
@@ -121,7 +122,7 @@ def phrases(run: Path, count: int, seed: int, backend: str | None, quiet: bool) 
         click.echo(f"{'✓' if right else '✗'} {phrase.english} → {best.text}{expected}")
     click.echo(f"{len(drawn) - wrong} of {len(drawn)} right")
     if wrong:
-        raise click.exceptions.Exit(1)
+        raise click.exceptions.Exit(_WRONG)
 
 
 def _read_lines(file: Path | None) -> list[str]:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import keras_hub  # noqa: F401 - registers the layers of the saved model
 import numpy as np
 
-from ls_base.errors import InputError, LsKerasError
-from ls_base.records import Record, read_record
+from ls_base.errors import FileError, InputError, LsKerasError
+from ls_base.records import Finite, Record, read_record
 from lsk_engine import Config
 from lsk_engine.data.ragged import Ragged
 from lsk_engine.progress import Reporter
@@ -89,7 +89,11 @@ def translate_lines(
 def _warn_of_foreign(
     lines: Sequence[str], log_ps: Sequence[float], run: RunDirectory, reporter: Reporter
 ) -> None:
-    usual = _usual_log_p(run)
+    try:
+        usual = _usual_log_p(run)
+    except FileError as error:  # what is translated is not lost for it
+        reporter.warning(str(error))
+        return
     foreign = [i for i, log_p in enumerate(log_ps) if log_p < usual]
     for i in foreign[:_FOREIGN_TOLD]:
         reporter.warning(
@@ -113,4 +117,4 @@ def _usual_log_p(run: RunDirectory) -> float:
 
 class _Output(Record, frozen=True):
     text: str
-    log_p: float
+    log_p: Finite

@@ -24,17 +24,20 @@ _KEEPING = (
     keras.layers.Cropping1D,
     keras.layers.Cropping2D,
 )
-_AVERAGING = (
-    keras.layers.Flatten,
-    keras.layers.Add,
-    keras.layers.Subtract,
-    keras.layers.Average,
+POOLING = (
     keras.layers.GlobalAveragePooling1D,
     keras.layers.GlobalAveragePooling2D,
     keras.layers.GlobalAveragePooling3D,
     keras.layers.AveragePooling1D,
     keras.layers.AveragePooling2D,
     keras.layers.AveragePooling3D,
+)
+_AVERAGING = (
+    keras.layers.Flatten,
+    keras.layers.Add,
+    keras.layers.Subtract,
+    keras.layers.Average,
+    *POOLING,
 )
 
 

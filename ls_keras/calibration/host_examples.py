@@ -135,6 +135,15 @@ def read_host_examples(
     return examples
 
 
+def check_any_counts(examples: HostExamples) -> None:
+    """Raises an `InputError` if there is nothing that a fit could be of."""
+    if not len(examples):
+        raise InputError(
+            "Expected at least one example that counts: not ignored, not masked, of a weight "
+            f"above 0. Received: {len(examples.logits)} examples, of which none counts"
+        )
+
+
 def _logarithms(p: np.ndarray, rows: np.ndarray | None) -> np.ndarray:
     """Returns log p `(N, K)`, finite where p underflowed; checks the rows that count."""
     dtype = compute_dtype(p)

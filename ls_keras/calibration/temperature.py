@@ -4,10 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from ls_base.errors import InputError
 from ls_keras.arguments import as_choice, as_number
 from ls_keras.calibration.binning import check_num_bins
-from ls_keras.calibration.host_examples import HostExamples, read_host_examples
+from ls_keras.calibration.host_examples import (
+    HostExamples,
+    check_any_counts,
+    read_host_examples,
+)
 from ls_keras.calibration.temperature_search import (
     Evaluate,
     Found,
@@ -139,13 +142,7 @@ def fit_temperature(
         mask=mask,
         ignore_class=ignore_class,
     )
-
-    if not len(examples):
-        raise InputError(
-            "Expected at least one example that counts: not ignored, not masked, of a weight "
-            f"above 0. Received: {len(examples.logits)} examples, of which none counts"
-        )
-
+    check_any_counts(examples)
     return fit_examples(examples, objective, bounds, tolerance, num_bins)
 
 

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ls_base.errors import InputError
 from ls_keras.arguments import as_count, as_number
 from ls_keras.calibration.binning import check_num_bins
 from ls_keras.calibration.host_examples import (
     HostExamples,
     blocks,
+    check_any_counts,
     in_threads,
     read_host_examples,
     read_rows,
@@ -113,11 +113,7 @@ def fit_vector_scaling(
         mask=mask,
         ignore_class=ignore_class,
     )
-    if not len(examples):
-        raise InputError(
-            "Expected at least one example that counts: not ignored, not masked, of a weight "
-            f"above 0. Received: {len(examples.logits)} examples, of which none counts"
-        )
+    check_any_counts(examples)
     num_classes = examples.logits.shape[1]
     start = fit_examples(examples, num_bins=num_bins)
     # Scales are searched in units of the logits' size, so that both halves of the gradient are.

@@ -9,15 +9,8 @@ from ls_keras.calibration.calibrated import CalibratedModel
 from ls_keras.calibration.heads import Output, symbolic
 from ls_keras.keras_internals import Call, call_that_made
 from ls_keras.layers import Temperature, TiedLogits, VectorScaling
+from ls_keras.model_output import POOLING
 
-_POOLING = (
-    keras.layers.GlobalAveragePooling1D,
-    keras.layers.GlobalAveragePooling2D,
-    keras.layers.GlobalAveragePooling3D,
-    keras.layers.AveragePooling1D,
-    keras.layers.AveragePooling2D,
-    keras.layers.AveragePooling3D,
-)
 _CONVOLUTIONS = (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D)
 _EXPECTED = (
     "Expected a functional or sequential model that ends in a Dense layer, a 1×1 convolution or "
@@ -120,7 +113,7 @@ def _keeps_templates(layer) -> bool:
     shapes = (keras.layers.Flatten, keras.layers.Reshape, keras.layers.Dropout)
     if isinstance(layer, keras.layers.Activation):
         return activation in (keras.activations.linear, keras.activations.softmax)
-    return isinstance(layer, (*ends, *shapes, *_POOLING))
+    return isinstance(layer, (*ends, *shapes, *POOLING))
 
 
 def _follow(activations, tail, head):
@@ -137,7 +130,7 @@ def _follow(activations, tail, head):
             # One size may be unknown: fully convolutional networks take images of any size.
             leading = tuple(-1 if size is None else size for size in shape[:-1])
             activations = keras.layers.Reshape((*leading, features))(activations)
-        elif isinstance(layer, _POOLING):
+        elif isinstance(layer, POOLING):
             activations = type(layer).from_config(layer.get_config())(activations)
     return activations
 

@@ -92,7 +92,7 @@ def _write_pairs(pairs: Examples, folder: Path, dtype: np.dtype) -> None:
     right = [one for one in pairs.references if not isinstance(one, str)]
     if right:
         write_json(folder / _RIGHT_FILE, right)
-    lines = [one if isinstance(one, str) else one[0] for one in pairs.references]
+    lines = (one if isinstance(one, str) else one[0] for one in pairs.references)
     with (folder / "references.txt").open("wb") as file:
         lengths = [file.write(f"{line}\n".encode()) for line in lines]
     np.save(folder / "reference_offsets.npy", offsets(lengths))

@@ -147,7 +147,8 @@ def base_config(study: Study, task: Task) -> Config:
 
 def preset_of(study: Study, task: Task) -> str:
     """Returns the recipe of a study's runs: the task's for studies is for its own data."""
-    own = None if "data.source" in study.settings else task.study_preset
+    elsewhere = "data.source" in {*study.settings, *study.axes}
+    own = None if elsewhere else task.study_preset
     return study.preset or own or task.presets[0].name
 
 

@@ -37,8 +37,10 @@ def test_a_task_says_which_recipe_studies_take():
     config = base_config(study(task="translation"), translation)
     assert config.preset == translation.study_preset != translation.presets[0].name
     assert config.data.pairs == 500
-    other = base_config(study(task="translation", settings={"data.source": "x"}), translation)
-    assert other.preset == translation.presets[0].name
+    for given in ("settings", "axes"):
+        values = {"data.source": "x" if given == "settings" else ("x", "y")}
+        other = base_config(study(task="translation", **{given: values}), translation)
+        assert other.preset == translation.presets[0].name
     named = base_config(study(task="translation", preset="cldr-small"), translation)
     assert named.preset == "cldr-small"
 

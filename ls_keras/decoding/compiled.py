@@ -58,8 +58,9 @@ def compiled(function: Callable, *, variables: Sequence = (), jit_compile: bool 
 def _tensorflow(function: Callable, variables: list, jit_compile: bool) -> Callable:
     import tensorflow as tf
 
-    # None leaves the default aside: False says "no XLA" also inside an XLA context.
-    return tf.function(function, jit_compile=jit_compile or None)
+    # None leaves the default aside: False says "no XLA" also inside an XLA context. Nothing here
+    # has Python's own control flow over tensors, and AutoGraph takes longer than tracing itself.
+    return tf.function(function, jit_compile=jit_compile or None, autograph=False)
 
 
 def _jax(function: Callable, variables: list, jit_compile: bool) -> Callable:

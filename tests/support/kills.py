@@ -39,7 +39,12 @@ def arguments(task: str, folder: Path) -> list[str]:
             "training.batch_size": 32,
             "data.flip": True,
         },
-        "translation": lambda: {**small_translation.settings(folder), "decoding.beam_size": 2},
+        "translation": lambda: {
+            **small_translation.settings(folder),
+            "model.layers": 1,
+            "training.buckets": 1,
+            "decoding.beam_size": 2,
+        },
         "speech": lambda: {**small_speech.settings(folder), "decoding.beam_size": 2},
     }[task]()
     settings |= {"training.epochs": None, "training.steps": 12, "training.checkpoint_every": 2}
@@ -133,7 +138,7 @@ def _kill(process: Lsk, run: Path, seconds: float, rng: random.Random) -> bool:
     if when != "any time":
         latest += seconds
     while process.poll() is None and time.monotonic() < latest and not happened():
-        time.sleep(0.0005)
+        time.sleep(0.002)
     if when in ("loading", "the model is there"):
         time.sleep(rng.uniform(0, 0.5))
     if process.poll() is not None:

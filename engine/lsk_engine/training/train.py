@@ -68,6 +68,8 @@ def train(
             loss=loss if learner is model else None,
             jit_compile=jit_compile(config),
         )
+        # Else TensorFlow traces the first step twice: once to make the variables.
+        learner.optimizer.build(learner.trainable_variables)
         validator = build_validator(model, config, data)
         reporter.message(
             f"{len(source.examples):,} training examples, {data.num_classes:,} classes, "

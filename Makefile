@@ -18,15 +18,13 @@ demo: .venv/installed-all ## Train the default task with label smoothing, score 
 	&& $(BIN)/lsk train --task translation --alpha 0.1 --run-dir $$run \
 	&& $(BIN)/lsk phrases $$run
 
-test: .venv/installed-test ## Run the tests on TensorFlow, the library's on JAX as well
+test: .venv/installed-test ## Run the tests on TensorFlow
 	$(PYTEST) -m "not peers and not slow" tests
-	KERAS_BACKEND=jax $(PYTEST) -m "not peers and not slow and not tensorflow and not tables" $(LIBRARY)
 
-test-slow: .venv/installed-test ## Run the tests that take long: examples, kills, packaging; JAX's tables
+test-slow: .venv/installed-test ## Run the tests that take long: examples, kills, packaging
 	$(PYTEST) -m "slow and not peers" tests
-	KERAS_BACKEND=jax $(PYTEST) -m "tables and not tensorflow" $(LIBRARY)
 
-test-wheel: .venv/installed-test ## Run the library's tests against the built wheel, elsewhere
+test-wheel: .venv/installed-test ## Run the library's tests against the built wheel, on JAX
 	.ci/wheel
 
 test-peers: .venv/installed-peers ## Compare with PyTorch and its metrics; the library on PyTorch

@@ -299,6 +299,7 @@ def test_commands_that_only_read_do_not_wait_for_a_framework(arguments, finished
     assert {name.partition(".")[0] for name in imported} & set(HEAVY) == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", ["import keras, ls_keras", "import ls_keras, keras"])
 @pytest.mark.tensorflow
 def test_importing_the_package_is_all_that_loading_a_model_needs(order, tmp_path):

@@ -70,6 +70,7 @@ def test_tasks_lists_it_beside_the_built_in_ones(installed, tmp_path):
     assert "translation" in tasks
 
 
+@pytest.mark.slow
 def test_it_trains_from_the_command_line(installed, tmp_path):
     settings = [f"--set={key}={value}" for key, value in SMALL.items()]
     done = lsk(

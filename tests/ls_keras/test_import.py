@@ -24,6 +24,7 @@ def imported(code: str, folder) -> set[str]:
     return set(done.stdout.split())
 
 
+@pytest.mark.slow
 def test_plots_and_fits_are_imported_when_called(tmp_path):
     added = imported("import ls_keras", tmp_path) - imported("import keras", tmp_path)
     assert "ls_keras.plots.reliability_diagram" in added
@@ -33,6 +34,7 @@ def test_plots_and_fits_are_imported_when_called(tmp_path):
     assert others == {"ls_base", "ls_keras", "msgspec"}
 
 
+@pytest.mark.slow
 @pytest.mark.tensorflow  # JAX itself needs SciPy
 def test_the_library_imports_where_neither_can_be(tmp_path):
     found = imported(f"{ABSENT}import ls_keras", tmp_path)

@@ -1,6 +1,7 @@
 """Who imports whom, read from the sources: every import, wherever in a file it stands."""
 
 import ast
+import functools
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -30,13 +31,13 @@ def import_graph(modules: Mapping[str, Path]) -> Graph:
     Args:
         modules: Files by dotted name.
     """
-    trees = {name: ast.parse(file.read_text()) for name, file in modules.items()}
+    imports = {name: _imports(file) for name, file in modules.items()}
     packages = {name for name, file in modules.items() if file.name == "__init__.py"}
     handed_on: dict[str, dict[str, tuple[str, str]]] = {}
     for name in modules:
         handed_on[name] = {
             alias.asname or alias.name: (module, alias.name)
-            for module, alias in _from_imports(trees[name], name, name in packages)
+            for module, alias in _from_imports(imports[name], name, name in packages)
         }
 
     def definer(module: str, name: str) -> str:
@@ -52,12 +53,12 @@ def import_graph(modules: Mapping[str, Path]) -> Graph:
         return module
 
     graph: Graph = {}
-    for name, tree in trees.items():
+    for name, nodes in imports.items():
         found = {
             definer(module, alias.name)
-            for module, alias in _from_imports(tree, name, name in packages)
+            for module, alias in _from_imports(nodes, name, name in packages)
         }
-        for node in ast.walk(tree):
+        for node in nodes:
             if isinstance(node, ast.Import):
                 found |= {alias.name for alias in node.names}
         graph[name] = {module for module in found if module in modules} - {name}
@@ -137,9 +138,16 @@ def cycles(graph: Mapping[str, Iterable[str]]) -> list[list[str]]:
     return found
 
 
-def _from_imports(tree: ast.AST, name: str, is_package: bool):
+@functools.cache
+def _imports(file: Path) -> list[ast.Import | ast.ImportFrom]:
+    """Returns the imports of a file, wherever in it they stand."""
+    nodes = ast.walk(ast.parse(file.read_text()))
+    return [node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)]
+
+
+def _from_imports(nodes: Iterable[ast.AST], name: str, is_package: bool):
     """Yields `(module, alias)` of every `from module import alias`, relative ones resolved."""
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.ImportFrom):
             module = node.module or ""
             if node.level:

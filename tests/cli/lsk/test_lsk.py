@@ -111,6 +111,7 @@ def test_settings_of_a_search_out_of_range_are_told(run, tmp_path, command, argu
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_translate_stops_quietly_when_nobody_reads(run):
     path, _ = run
     text = "ab\n" * 50

@@ -65,6 +65,7 @@ def test_runs_are_trained_and_measured_and_the_answer_is_a_table(tmp_path):
     assert lines[-1] == f"Saved: {tmp_path / 'out' / 'results.json'}"
 
 
+@pytest.mark.slow
 @pytest.mark.tensorflow
 def test_a_file_asks_another_question(tmp_path):
     (tmp_path / "width.toml").write_text(FILE)

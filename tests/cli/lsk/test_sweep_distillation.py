@@ -18,6 +18,7 @@ def sweep(*arguments):
     return CliRunner().invoke(cli, arguments, catch_exceptions=False)
 
 
+@pytest.mark.slow
 def test_the_trainings_are_runs_and_their_scores_a_table(tmp_path):
     steps = ("--set", "training.steps=2", "--teacher-set", "training.steps=3")
     arguments = ("--alphas", "0", "--temperatures", "2", "--seeds", 1, "--jobs", 2, *steps)

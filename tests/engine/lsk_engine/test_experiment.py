@@ -146,7 +146,14 @@ def test_an_interrupted_run_goes_on_to_the_same_end(finished, tmp_path, stop_at,
     assert_same_end(whole, run)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1])
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGTERM,
+        pytest.param(signal.SIGHUP, marks=pytest.mark.slow),
+        pytest.param(signal.SIGUSR1, marks=pytest.mark.slow),
+    ],
+)
 @pytest.mark.parametrize("during", ["the last step", "validation"])
 def test_a_signal_at_the_end_of_an_epoch_is_heard(finished, tmp_path, during, number, monkeypatch):
     """Neither waits for the validation; the history of the epoch is made up for on resuming."""
@@ -270,6 +277,7 @@ def test_a_run_killed_before_its_first_checkpoint_starts_anew(finished, tmp_path
     assert_same_end(finished[2], run)
 
 
+@pytest.mark.slow
 def test_two_replicas_learn_what_one_does(tmp_path):
     """Ragged batches included: the weights carry the global denominator."""
     script = Path(__file__).parents[2] / "support" / "train_on_replicas.py"

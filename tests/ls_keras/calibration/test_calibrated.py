@@ -83,6 +83,7 @@ def test_logits_are_scaled_and_weights_shared(make, kind):
         assert made.get_layer("logits") is model.get_layer("logits")
 
 
+@pytest.mark.slow
 def test_saved_and_loaded_in_a_fresh_process(tmp_path):
     x, y = data()
     np.save(tmp_path / "x.npy", x)

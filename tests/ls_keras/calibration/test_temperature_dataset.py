@@ -141,6 +141,7 @@ def test_a_reservoir_takes_one_pass_even_over_an_iterator():
     assert everything.temperature == pytest.approx(exact, rel=2e-5)
 
 
+@pytest.mark.slow
 def test_memory_is_a_batch_and_a_sample_however_long_the_data():
     num_classes, rows, steps = 4_000, 250, 160  # 640 MB of logits in all, 4 MB a batch
     rng = np.random.default_rng(0)

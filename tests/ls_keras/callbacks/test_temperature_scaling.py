@@ -109,6 +109,7 @@ def test_tensorboard_has_the_values(tmp_path):
         assert written[f"epoch_{name.removeprefix('val_')}"] == expected
 
 
+@pytest.mark.slow
 @pytest.mark.tensorflow
 def test_two_replicas_agree_with_one_device():
     script = Path(__file__).parents[2] / "support" / "scale_on_replicas.py"

@@ -249,6 +249,7 @@ def test_cached_logits_keep_their_bits_under_another_policy():
     assert found[0] == found[1] == pytest.approx(0.5 * (logits[0] ** 2).sum(), rel=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.tensorflow
 def test_two_replicas_learn_what_one_does():
     script = Path(__file__).parents[2] / "support" / "distill_on_replicas.py"

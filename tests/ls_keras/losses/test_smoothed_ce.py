@@ -76,6 +76,7 @@ def test_fits_with_integer_labels():
     assert model.evaluate(x, y, verbose=0) == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("imports", ["import keras, ls_keras", "import ls_keras, keras"])
 def test_loads_in_a_fresh_process(tmp_path, imports):
     path = str(tmp_path / "model.keras")

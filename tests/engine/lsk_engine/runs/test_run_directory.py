@@ -158,6 +158,7 @@ def create(path, number, queue, barrier):
         queue.put(None)
 
 
+@pytest.mark.slow
 def test_of_two_that_create_a_run_one_does(tmp_path):
     context = multiprocessing.get_context("forkserver")
     for attempt in range(20):

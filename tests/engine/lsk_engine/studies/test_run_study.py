@@ -13,7 +13,7 @@ from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.studies.claims import Claim, Decision
 from lsk_engine.studies.measurements import Number
 from lsk_engine.studies.run_study import run_study
-from lsk_engine.studies.smoothing import CLAIMS, smoothing_study
+from lsk_engine.studies.smoothing import CLAIMS, smoothing_question
 from lsk_engine.studies.study import Study
 from lsk_engine.studies.study_folder import RESULTS_FILE
 from lsk_engine.studies.study_result import Decided, StudyResult
@@ -56,7 +56,7 @@ def task():
 
 def study(**changes):
     values = {"alphas": (0.1, 0.2), "measures": ("accuracy",), **changes}
-    return smoothing_study("image", **values)
+    return smoothing_question("image", **values)
 
 
 def verdicts(result):

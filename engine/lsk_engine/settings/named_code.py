@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ls_base.errors import FileError, InputError, reason, shown
+from ls_base.errors import FileError, InputError, reason
 from ls_base.files import append_line, writing
 from ls_base.reading import expanded, is_regular, read_bytes
 
@@ -260,6 +260,4 @@ def _told(expected: str, error: BaseException) -> InputError:
         where = f" (line {own.lineno} of {own.filename})"
     elif isinstance(error, SyntaxError):
         where = f" (line {error.lineno} of {error.filename})"
-    return InputError(
-        f"{expected}. Received: {type(error).__name__}: {shown(reason(error))[1:-1]}{where}"
-    )
+    return InputError(f"{expected}. Received: {type(error).__name__}: {reason(error)}{where}")

@@ -28,7 +28,12 @@ from lsk_engine.studies.run_here import run_here
 from lsk_engine.studies.run_jobs import Job, run_jobs
 from lsk_engine.studies.smoothing import advice, claims_for, sentences_about
 from lsk_engine.studies.study import ALPHA, Arm, Study, arms_of, base_config
-from lsk_engine.studies.study_folder import RESULTS_FILE, refuse_left_trainings, study_folder
+from lsk_engine.studies.study_folder import (
+    RESULTS_FILE,
+    refuse_left_trainings,
+    removed_if_nothing_began,
+    study_folder,
+)
 from lsk_engine.studies.study_result import Decided, StudyResult
 from lsk_engine.tasks.contract import Task
 
@@ -75,7 +80,8 @@ def run_study(
     arms = arms_of(study, task)
     # Which values the axes have may change: more of them take the runs that are there.
     made_with = {"axes": sorted(study.axes), "config": base_config(study, task).to_dict()}
-    with study_folder(directory, made_with):
+    new = not directory.exists()
+    with study_folder(directory, made_with), removed_if_nothing_began(directory, new=new):
         runs = {
             f"{arm.name}-seed{seed}": (arm, seed) for arm in arms for seed in range(study.seeds)
         }

@@ -164,6 +164,31 @@ def test_another_study_s_folder_is_refused(tmp_path, task):
         run_study(study(), task, tmp_path / "other", reporter(), command=command())
 
 
+def test_a_study_of_which_nothing_began_leaves_no_folder(tmp_path, task):
+    for code in ("import sys; sys.exit('Error: Expected a model. Received: none')", "1 / 0"):
+        with pytest.raises(LsKerasError, match="Expected every training to end well"):
+            run_study(
+                study(seeds=1),
+                task,
+                tmp_path / "out",
+                reporter(),
+                command=[sys.executable, "-S", "-c", code],
+            )
+        assert not (tmp_path / "out").exists()
+    begun = "import pathlib, sys; (pathlib.Path(sys.argv[1]) / 'checkpoints' / 'a').touch(); 1 / 0"
+    for _ in range(2):
+        with pytest.raises(LsKerasError, match="Expected every training to end well"):
+            run_study(
+                study(seeds=1),
+                task,
+                tmp_path / "out",
+                reporter(),
+                command=[sys.executable, "-S", "-c", begun],
+            )
+        begun = "1 / 0"
+        assert (tmp_path / "out" / "study.json").exists()
+
+
 def test_two_processes_in_one_folder_are_refused(tmp_path, task):
     with (
         locked(tmp_path / ".lock", wait=False),

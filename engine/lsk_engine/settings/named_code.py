@@ -1,8 +1,8 @@
 """Settings that name a user's own code, `FILE.py:function`: one's own runs, a stranger's does not.
 
 A run directory may be somebody else's, and so may be what its `config.json` says. A function that
-a command is told is noted for this user, with the content of its file. One that a stored
-configuration names runs only if it was noted before.
+a command is told is noted for this user. One that a stored configuration names runs only if it was
+noted before: the same function of a file at the same place.
 """
 
 import dataclasses
@@ -10,10 +10,11 @@ import functools
 import hashlib
 import importlib
 import importlib.machinery
-import importlib.util
 import os
 import sys
+import sysconfig
 import traceback
+import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,11 @@ from ls_base.reading import expanded, is_regular, read_bytes
 _CODE = "code"
 _NO_MODULES = ("python", "tfds")  # what names of functions and data sets of others begin with
 _MOST_BYTES = 1 << 24  # of a file with code
+# Files of this module, of Python and of what is installed: an error of a user's is seen in none.
+_OTHERS = (
+    *(__file__, "<frozen"),
+    *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
+)
 
 
 def code(default: str = "") -> Any:
@@ -117,16 +123,14 @@ class NamedCode:
         Modules beside a file can be imported by it, as by a script.
 
         Raises:
-            InputError: In one line, whatever goes wrong; or if nobody has told it on this machine.
+            InputError: In one line, whatever goes wrong; or if the user has not named it.
         """
-        content = self.content()
-        if _mark(self, content) not in _noted():
+        if str(self) not in _noted():
             raise InputError(
-                "Expected code that you have named yourself, with this content, in --model or "
-                "--data of `lsk train`: a run's config.json may be somebody else's. "
-                f"Received: {self}"
+                "Expected code that you have named yourself, in --model, --data or --set of a "
+                f"command: a run's config.json may be somebody else's. Received: {self}"
             )
-        return _loaded(self, hashlib.sha256(content).hexdigest())
+        return _loaded(self, self.content())
 
     def call(self, expected: str) -> Any:
         """Calls the function without arguments.
@@ -170,25 +174,22 @@ def note(text: str) -> None:
     named = NamedCode.read(text)
     if named is None:
         return
-    mark = _mark(named, named.content())
-    if mark in _noted():
+    named = named.absolute()
+    named.content()
+    if str(named) in _noted():
         return
     file = _file_of_notes()
     try:
         with writing(file):
             file.parent.mkdir(parents=True, exist_ok=True)
-        append_line(file, mark)
+        append_line(file, str(named))
     except FileError as error:
         raise FileError(f"{error}; set XDG_STATE_HOME to a folder of yours") from error
 
 
-def _mark(named: NamedCode, content: bytes) -> str:
-    return hashlib.sha256(named.function.encode() + b"\0" + content).hexdigest()
-
-
 def _noted() -> set[str]:
     file = _file_of_notes()
-    return set(read_bytes(file).decode(errors="replace").split()) if is_regular(file) else set()
+    return set(read_bytes(file).decode().splitlines()) if is_regular(file) else set()
 
 
 def _file_of_notes() -> Path:
@@ -208,9 +209,9 @@ def _file_of(module: str) -> Path | None:
 
 
 @functools.lru_cache
-def _loaded(named: NamedCode, sha256: str) -> Callable[..., Any]:
+def _loaded(named: NamedCode, content: bytes) -> Callable[..., Any]:
     try:
-        module = _imported(named, sha256)
+        module = _imported(named, content)
     except (Exception, SystemExit) as error:
         raise _told(f"Expected {named.module} to be importable", error) from error
     function = getattr(module, named.function, None)
@@ -227,20 +228,18 @@ def _loaded(named: NamedCode, sha256: str) -> Callable[..., Any]:
     return function
 
 
-def _imported(named: NamedCode, sha256: str):
+def _imported(named: NamedCode, content: bytes):
     if not named.is_file:
         return importlib.import_module(named.module)
     file = Path(named.module)
     if str(file.parent) not in sys.path:
         sys.path.insert(0, str(file.parent))  # as for a script
-    name = f"lsk_own_{file.stem}_{sha256[:12]}"
-    spec = importlib.util.spec_from_file_location(name, file)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"no Python in {file}")
-    module = importlib.util.module_from_spec(spec)
+    name = f"lsk_own_{file.stem}_{hashlib.sha256(content).hexdigest()[:12]}"
+    module = types.ModuleType(name)
+    module.__file__ = named.module
     sys.modules[name] = module  # dataclasses look for it there
     try:
-        spec.loader.exec_module(module)
+        exec(compile(content, named.module, "exec"), vars(module))
     except BaseException:
         del sys.modules[name]
         raise
@@ -250,13 +249,9 @@ def _imported(named: NamedCode, sha256: str):
 def _told(expected: str, error: BaseException) -> InputError:
     """Returns a user's own error in one line, with the line of the file that it comes from."""
     where = ""
-    frames = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if frame.filename != __file__ and "importlib" not in frame.filename
-    ]
-    if frames:
-        own = next((f for f in reversed(frames) if "site-packages" not in f.filename), frames[0])
+    frames = traceback.extract_tb(error.__traceback__)
+    own = next((f for f in reversed(frames) if not f.filename.startswith(_OTHERS)), None)
+    if own is not None:
         where = f" (line {own.lineno} of {own.filename})"
     elif isinstance(error, SyntaxError):
         where = f" (line {error.lineno} of {error.filename})"

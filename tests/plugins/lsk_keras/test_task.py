@@ -79,14 +79,17 @@ def test_paths_are_absolute_and_the_files_content_is_part_of_the_run(tmp_path, m
 
 def test_a_strangers_run_runs_no_code_of_its_choice(tmp_path, settings):
     stored = resolve(KerasTask(), None, settings).to_dict()
-    write_model(tmp_path, f"open({str(tmp_path / 'ran')!r}, 'w').close()\n{MODEL}")
-    stored["model"] |= {"sha256": ""}
-    stored["data"] |= {"source": f"{tmp_path}/model.py:load_data"}
+    (tmp_path / "sent").mkdir()
+    sent = write_model(tmp_path / "sent", f"open({str(tmp_path / 'ran')!r}, 'w').close()\n{MODEL}")
+    stored["model"] |= {"name": sent, "sha256": "", "augment": sent}
+    stored["data"] |= {"source": sent}
     config = from_dict(KerasTask(), stored)
     with pytest.raises(InputError, match="named yourself"):
         KerasTask().load_data(config)
     with pytest.raises(InputError, match="named yourself"):
         KerasTask().builder(config)
+    with pytest.raises(InputError, match="named yourself"):
+        KerasTask().augment(config)
     KerasTask().import_layers(config)
     assert not (tmp_path / "ran").exists()
 

@@ -101,11 +101,26 @@ def test_what_nobody_has_named_does_not_run(file):
         NamedCode(str(file), "fail").load()
 
 
-def test_what_has_changed_since_it_was_named_does_not_run(file):
-    one = named(file)
-    file.write_text(CONTENT + "\n")
-    with pytest.raises(InputError, match="with this content"):
-        one.load()
+def test_a_copy_elsewhere_is_not_what_was_named(file, tmp_path_factory):
+    named(file)
+    copy = tmp_path_factory.mktemp("elsewhere") / "own.py"
+    copy.write_text(CONTENT)
+    with pytest.raises(InputError, match="named yourself"):
+        NamedCode(str(copy), "build").load()
+
+
+def test_another_content_is_imported_anew_and_nothing_that_python_kept_of_it(file):
+    first = named(file).load()
+    file.write_text(CONTENT.replace("Value(VALUE)", "Value(-VALUE)"))
+    assert named(file).call("a value").value == -3
+    assert named(file).load() is not first
+    assert not list(file.parent.glob("__pycache__/own*"))
+
+
+def test_an_error_of_anothers_code_is_seen_in_ones_own(tmp_path):
+    (tmp_path / "own.py").write_text("import json\n\ndef build():\n    return json.loads('{')\n")
+    with pytest.raises(InputError, match=r"JSONDecodeError: .* \(line 4 of .*own\.py\)$"):
+        named(tmp_path / "own.py").call("a value")
 
 
 def test_a_module_is_found_without_being_imported(file, monkeypatch):
@@ -125,7 +140,7 @@ def test_a_module_is_found_without_being_imported(file, monkeypatch):
 def test_what_is_not_there_is_refused(tmp_path, monkeypatch, text):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(
-        InputError, match=rf"Expected {text} to name .* Received: no such (file|mod)"
+        InputError, match=rf"Expected .*{text} to name .* Received: no such (file|mod)"
     ):
         note(text)
 

@@ -1,6 +1,7 @@
 """The contract, with files; and what is held to a run: the model's file, the seed, the data."""
 
 import json
+import signal
 
 import numpy as np
 import pytest
@@ -8,6 +9,11 @@ import pytest
 from ls_base.errors import InputError
 from lsk_engine.conformance import TaskContract
 from lsk_engine.data.configuration import from_dict, resolve
+from lsk_engine.experiment import run_experiment
+from lsk_engine.progress import Reporter
+from lsk_engine.runs.run_directory import RunDirectory
+from lsk_engine.training.checkpointing import Interrupted
+from lsk_engine.training.signals import StopRequest
 from lsk_keras.task import KerasTask
 from own_files import MODEL, write_data, write_model
 
@@ -162,3 +168,35 @@ def test_positions_are_scored_one_by_one():
     assert scores.values["error_rate"] == pytest.approx(100 / 3)
     assert scores.intervals == {}
     np.testing.assert_equal(score([[0], [2]], [[0], [2]]).intervals, {})
+
+
+class _Stop:
+    """Stops training at its first step."""
+
+    def __enter__(self):
+        request = StopRequest()
+        request.number = signal.SIGTERM
+        return request
+
+    def __exit__(self, *_):
+        return False
+
+
+@pytest.mark.slow
+def test_training_goes_on_after_an_interruption_as_if_there_had_been_none(
+    tmp_path, settings, monkeypatch
+):
+    """Also where a process has built models before, after which Keras names layers otherwise."""
+    monkeypatch.setattr("lsk_engine.experiment.evaluate", lambda *_, **__: {})
+    settings |= {"training.epochs": 2, "training.batch_size": 20, "training.validate_every": 2}
+    task, config = KerasTask(), resolve(KerasTask(), None, settings)
+    runs = [RunDirectory.create(tmp_path / name, config.to_dict()) for name in ("whole", "cut")]
+    run_experiment(task, config, runs[0], Reporter(verbosity=-1))
+    with monkeypatch.context() as patch:
+        patch.setattr("lsk_engine.training.train.stop_on_signal", _Stop)
+        with pytest.raises(Interrupted):
+            run_experiment(task, config, runs[1], Reporter(verbosity=-1))
+    run_experiment(task, config, runs[1], Reporter(verbosity=-1), resume=True)
+    (last,) = {max(run.checkpoints.iterdir()).name for run in runs}
+    first, second = ((run.checkpoints / last).read_bytes() for run in runs)
+    assert first == second

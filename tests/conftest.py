@@ -49,6 +49,14 @@ def _seed():
     keras.utils.set_random_seed(0)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _state_home(tmp_path_factory):
+    """Keeps what is noted for a user of this machine out of the home of whoever tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
 @pytest.fixture(params=["graph", "xla"])
 def traced(request):
     """Runs a function as each of the backend's compilers traces it, see `tracing.run_traced`."""

@@ -22,6 +22,9 @@ as_json = click.option(
 )
 jobs = click.option("--jobs", type=int, default=1, show_default=True, help="Trainings at a time.")
 data = click.option("--data", help="A data set's name, or a path.")
+model = click.option(
+    "--model", metavar="NAME", help="A network of the task; of task keras, FILE.py:function."
+)
 
 
 def settings(text: str) -> Option:

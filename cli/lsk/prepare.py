@@ -43,6 +43,7 @@ def prepare(
     chosen: dict[str, Any] = {"data.source": data, "data.split_seed": seed}
     overrides = {key: value for key, value in chosen.items() if value is not None}
     task = load_task(task_name)
+    prepared.check_offered(task)
     config = configuration.resolve(task, preset, overrides | options.assignments(assignments))
     reporter = options.reporter(verbose, quiet)
     with needing_extra(task):

@@ -2,7 +2,6 @@
 
 import json
 import os
-import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ MEASURES = ("accuracy", "calibration", "representation", "information", "beam")
 @click.argument("what", metavar="smoothing|FILE.toml")
 @click.option("--task", "task_name", help="What to train; `lsk tasks` lists them.")
 @click.option("--preset", help="A recipe of the task. [default: the task's for studies]")
+@options.model
 @options.data
 @click.option(
     "--alphas", type=options.Numbers(), help="Label smoothings α. [default: 0,0.05,0.1,0.2]"
@@ -50,6 +50,7 @@ def study(
     what: str,
     task_name: str | None,
     preset: str | None,
+    model: str | None,
     data: str | None,
     assignments: tuple[str, ...],
     jobs: int,
@@ -65,6 +66,7 @@ def study(
 
     \b
     lsk study smoothing --task image --alphas 0,.05,.1,.2 --seeds 3 --jobs 2
+    lsk study smoothing --task keras --model FILE.py:build_model --data FILE.npz
     lsk study smoothing --task translation --preset multi30k-tiny --data FOLDER
     lsk study FILE.toml
 
@@ -72,11 +74,12 @@ def study(
     goes on, and more seeds, α or measures take what is there. A file asks any other question.
     """  # noqa: D301 - \b is Click's mark for lines to be left as they are
     from lsk_engine.studies.run_study import run_study
-    from lsk_engine.studies.smoothing import smoothing_study
+    from lsk_engine.studies.smoothing import smoothing_question
     from lsk_engine.studies.study import preset_of, read_study
     from lsk_engine.studies.study_folder import RESULTS_FILE
 
-    settings = {} if data is None else {"data.source": data}
+    settings = {"model.name": model, "data.source": data}
+    settings = {key: value for key, value in settings.items() if value is not None}
     settings |= options.assignments(assignments)
     given = {name: value for name, value in chosen.items() if value is not None}
     if what == SMOOTHING:
@@ -84,7 +87,7 @@ def study(
             raise InputError("Expected --task NAME (see `lsk tasks`). Received: none")
         for name in {"smoothings", "measures"} & given.keys():
             given[name] = tuple(part for part in given[name].split(",") if part)
-        asked = smoothing_study(task_name, preset=preset, settings=settings, **given)
+        asked = smoothing_question(task_name, preset=preset, settings=settings, **given)
     else:
         if task_name or preset or settings or given:
             raise InputError(
@@ -112,13 +115,5 @@ def study(
     if as_json:
         click.echo(json.dumps(result.to_dict(), ensure_ascii=False))
         return
-    click.echo(f"{result.question} {task.name}, {result.preset}\n")
-    click.echo(result.table())
-    click.echo()
-    for sentence in result.sentences:
-        click.echo(textwrap.fill(sentence, 80, initial_indent="- ", subsequent_indent="  "))
-    for error, runs in result.reasons().items():
-        click.echo(f"Missing: {', '.join(runs)}: {error}")
-    for note in result.notes:
-        click.echo(f"Note: {note}")
+    click.echo(result)
     click.echo(f"Saved: {out / RESULTS_FILE}")

@@ -17,6 +17,7 @@ from lsk_engine.tasks.registry import load_task, needing_extra
 _KEYS = {
     "alpha": "training.alpha",
     "smoothing": "training.smoothing",
+    "model": "model.name",
     "data": "data.source",
     "epochs": "training.epochs",
     "steps": "training.steps",
@@ -36,6 +37,7 @@ _KEYS = {
     "--alpha", type=float, help="Label smoothing α, 0 … 1 (α/K off the target). [default: 0]"
 )
 @click.option("--smoothing", type=click.Choice(SMOOTHINGS), help="What the mass α follows.")
+@options.model
 @options.data
 @click.option("--epochs", type=int, help="Passes over the training data.")
 @click.option("--steps", type=int, help="Optimizer steps, instead of epochs.")
@@ -70,6 +72,7 @@ def train(
     \b
     lsk train --task translation --alpha 0.1
     lsk train --task translation --preset multi30k-tiny --data FOLDER
+    lsk train --task keras --model FILE.py:build_model --data FILE.npz --alpha 0.1
     lsk train --task translation --set model.layers=4 --set training.checkpoint_every=100
     lsk train --resume runs/translation-cldr-phrases-alpha0.1-seed0
     """  # noqa: D301 - \b is Click's mark for lines to be left as they are

@@ -47,7 +47,7 @@ class TaskContract:
         """Every preset, and the small one."""
         task = self.task()
         for preset in task.presets:
-            config = resolve(task, preset.name, {})
+            config = resolve(task, preset.name, self.settings(tmp_path))
             assert from_dict(task, json.loads(json.dumps(config.to_dict()))) == config
         config = resolve(task, None, self.settings(tmp_path))
         assert from_dict(task, json.loads(json.dumps(config.to_dict()))) == config
@@ -131,7 +131,7 @@ class TaskContract:
         batch = training_source(config, data).batch(0)
         model = task.build_model(config, data)
         model.save(tmp_path / "model.keras")
-        task.import_layers()
+        task.import_layers(config)
         loaded = keras.saving.load_model(tmp_path / "model.keras", compile=False)
         np.testing.assert_array_equal(
             loaded.predict_on_batch(batch.inputs), model.predict_on_batch(batch.inputs)

@@ -33,7 +33,7 @@ class ImageTask(Task):
 
         return build_classifier(config, data)
 
-    def import_layers(self) -> None:
+    def import_layers(self, config: Config) -> None:
         """Imports the augmentation and AlexNet's normalization."""
         import lsk_image.model  # noqa: F401
 

@@ -44,7 +44,7 @@ class SpeechTask(Task):
 
         return build_recognizer(config, data)
 
-    def import_layers(self) -> None:
+    def import_layers(self, config: Config) -> None:
         """Imports front end, augmentation, encoder and decoder."""
         import lsk_speech.model  # noqa: F401
 

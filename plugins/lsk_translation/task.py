@@ -45,7 +45,7 @@ class TranslationTask(Task):
 
         return build_transformer(config.model, data.num_classes)
 
-    def import_layers(self) -> None:
+    def import_layers(self, config: Config) -> None:
         """Imports keras-hub."""
         import keras_hub  # noqa: F401
 

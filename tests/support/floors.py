@@ -89,6 +89,7 @@ ENGINE = Floor(
         Room("conformance", "the tests that hold a task to the contract"),
         Room("studies", "many runs and one answer"),
         Room("reports", "one page about runs, for people"),
+        Room("own_model", "a function and arrays in place of a task"),
     ),
 )
 

@@ -102,7 +102,7 @@ def _stored(file, kind, schema=None):
 
 
 def _model(folder):
-    IMAGE.import_layers()
+    IMAGE.import_layers(configuration.resolve(IMAGE, None, {}))
     return RunDirectory.open(folder).load_model().get_weights()
 
 

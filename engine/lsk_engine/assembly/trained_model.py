@@ -36,7 +36,7 @@ def load_trained(
         LsKerasError: If the model breaks the contract, or belongs to another vocabulary.
     """
     keras.utils.set_random_seed(config.training.seed)
-    task.import_layers()
+    task.import_layers(config)
     model = run.load_model(calibrated=calibrated)
     if data is None:
         data = reload_data(task, config, run)

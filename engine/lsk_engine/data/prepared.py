@@ -52,6 +52,22 @@ class PreparedData:
         return self.path / name
 
 
+def check_offered(task: Task) -> None:
+    """Refuses a task whose data can't be prepared.
+
+    Args:
+        task: The task.
+
+    Raises:
+        InputError: If it does not offer it.
+    """
+    if type(task).prepare is Task.prepare:
+        raise InputError(
+            "Expected a task whose data can be prepared (`Task.prepare`). "
+            f"Received: task {task.name!r}, which does not offer it"
+        )
+
+
 def prepare(task: Task, config: Config, directory: str | os.PathLike) -> TaskData:
     """Loads a task's data and writes them, so that `data.source=DIRECTORY` is all they need.
 
@@ -70,11 +86,7 @@ def prepare(task: Task, config: Config, directory: str | os.PathLike) -> TaskDat
         InputError: If the task does not offer it, or the data can't be loaded.
         FileError: If `directory` holds files already, or can't be written.
     """
-    if type(task).prepare is Task.prepare:
-        raise InputError(
-            "Expected a task whose data can be prepared (`Task.prepare`). "
-            f"Received: task {task.name!r}, which does not offer it"
-        )
+    check_offered(task)
     path = Path(directory)
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise InputError(f"Expected a new or empty directory to prepare into. Received: {path}")

@@ -82,7 +82,7 @@ def probe(
     if not steps:
         raise FileError(f"Expected checkpoints in {run.checkpoints}. Received: none")
     keras.utils.set_random_seed(config.training.seed)
-    task.import_layers()
+    task.import_layers(config)
     augment = task.augment(config)
     if augment is None:
         raise InputError(

@@ -8,6 +8,7 @@ from typing import Any
 from ls_base.errors import InputError, near
 from lsk_engine.settings.config import PARTS, Config
 from lsk_engine.settings.distillation import DistillationConfig
+from lsk_engine.settings.named_code import is_code, note
 from lsk_engine.settings.optimizer import OptimizerConfig
 from lsk_engine.settings.parts import TaskParts
 from lsk_engine.settings.training import TrainingConfig
@@ -23,7 +24,8 @@ def compose(
 ) -> Config:
     """Composes defaults, a preset and overrides, in rising precedence.
 
-    Where `data.source` is a prepared data set, the other settings of the data are its own.
+    Where `data.source` is a prepared data set, the other settings of the data are its own. Code
+    that is named is noted, see `lsk_engine.settings.named_code`.
 
     Args:
         task: The task, which brings its presets and the classes of its parts.
@@ -55,7 +57,10 @@ def compose(
     if stored is not None:
         given = {key.removeprefix("data.") for key in overrides if key.startswith("data.")}
         values["data"] |= _of_prepared(task, stored, values["data"], given)
-    built = {part: cls(**values[part]) for part, cls in parts.items()}
+    built: dict[str, Any] = {part: cls(**values[part]) for part, cls in parts.items()}
+    for one in built.values():
+        for code in filter(is_code, dataclasses.fields(one)):
+            note(getattr(one, code.name))
     return Config(task=task.name, preset=preset, **built)
 
 

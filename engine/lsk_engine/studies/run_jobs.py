@@ -16,6 +16,7 @@ from ls_base.errors import LsKerasError
 from lsk_engine.progress import Reporter, duration
 from lsk_engine.runs.run_directory import RunDirectory
 
+WAITED_IN_VAIN = "Expected the run before it to be finished. Received: one that failed"
 _POLL = 0.1  # seconds
 
 
@@ -90,7 +91,7 @@ def run_jobs(
             on later.
         KeyboardInterrupt: After Ctrl-C; `Terminated`, which is one, after another signal.
     """
-    board = _Board(jobs, workers, reporter)
+    board = Board(jobs, workers, reporter)
     waiting = [job for job in jobs if not job.finished]
     running: dict[Job, tuple[subprocess.Popen, IO[bytes]]] = {}
     failed: dict[Job, LsKerasError] = {}
@@ -119,9 +120,7 @@ def run_jobs(
                 lost = {job.run.path for job in failed}
                 for job in [job for job in waiting if job.after and job.after.path in lost]:
                     waiting.remove(job)
-                    failed[job] = LsKerasError(
-                        "Expected the run before it to be finished. Received: one that failed"
-                    )
+                    failed[job] = LsKerasError(WAITED_IN_VAIN)
                     board.failed(job, failed[job])
         except BaseException:
             _stop([process for process, _ in running.values()])
@@ -206,8 +205,14 @@ def _signals_as_interrupts() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-class _Board:
-    """Tells how far the jobs are, at which rate, and how long the rest will take."""
+class Board:
+    """Tells how far the jobs are, at which rate, and how long the rest will take.
+
+    Args:
+        jobs: All of them.
+        workers: How many run at a time.
+        reporter: Who is told.
+    """
 
     def __init__(self, jobs: Sequence[Job], workers: int, reporter: Reporter):
         self.jobs, self.workers, self.reporter = jobs, workers, reporter
@@ -224,9 +229,11 @@ class _Board:
             reporter.message(f"{self.before} of {len(jobs)} runs are finished already")
 
     def started(self, job: Job) -> None:
+        """Notes that a job runs."""
         self.since[job] = time.monotonic()
 
     def ended(self, job: Job, said: str) -> None:
+        """Tells that a job has ended well, and what is said of it."""
         took = time.monotonic() - self.since.pop(job)
         self.seconds.setdefault(job.kind, []).append(took)
         self.done.append(job)
@@ -234,11 +241,13 @@ class _Board:
         self.reporter.message(f"{text}  ({duration(took)})")
 
     def failed(self, job: Job, failure: LsKerasError) -> None:
+        """Tells that a job has failed, or can't start any more."""
         self.since.pop(job, None)
         self.lost.append(job)
         self.reporter.warning(f"{job.name}: {failure}")
 
     def show(self) -> None:
+        """Shows where all stand."""
         self.reporter.status(self._line)
 
     def _line(self) -> str:

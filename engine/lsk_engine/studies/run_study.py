@@ -8,10 +8,11 @@ from pathlib import Path
 
 from ls_base.errors import InputError, LsKerasError, near
 from ls_base.files import write_json
+from lsk_engine.data.configuration import from_dict
 from lsk_engine.devices.backend import load_backend
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.run_directory import RunDirectory
-from lsk_engine.runs.stored_run import open_run
+from lsk_engine.runs.stored_run import StoredRun
 from lsk_engine.studies.claims import Better, Claim, Evidence, decide
 from lsk_engine.studies.measurements import (
     MEASUREMENTS,
@@ -23,10 +24,16 @@ from lsk_engine.studies.measurements import (
     numbers_of,
     own_numbers,
 )
+from lsk_engine.studies.run_here import run_here
 from lsk_engine.studies.run_jobs import Job, run_jobs
 from lsk_engine.studies.smoothing import advice, claims_for, sentences_about
 from lsk_engine.studies.study import ALPHA, Arm, Study, arms_of, base_config
-from lsk_engine.studies.study_folder import RESULTS_FILE, refuse_left_trainings, study_folder
+from lsk_engine.studies.study_folder import (
+    RESULTS_FILE,
+    refuse_left_trainings,
+    removed_if_nothing_began,
+    study_folder,
+)
 from lsk_engine.studies.study_result import Decided, StudyResult
 from lsk_engine.tasks.contract import Task
 
@@ -40,7 +47,7 @@ def run_study(
     directory: Path,
     reporter: Reporter,
     *,
-    command: Sequence[str],
+    command: Sequence[str] | None,
     jobs: int = 1,
     stop_on_failure: bool = False,
 ) -> StudyResult:
@@ -55,7 +62,8 @@ def run_study(
         task: Its task.
         directory: Where the runs and `results.json` go.
         reporter: Who is told.
-        command: What resumes a run (`lsk train --resume`): the run's path goes behind it.
+        command: What resumes a run (`lsk train --resume`): the run's path goes behind it; `None`:
+            all runs are trained in this process, one after another.
         jobs: How many trainings run at a time.
         stop_on_failure: Whether a training that fails stops the others.
 
@@ -72,28 +80,34 @@ def run_study(
     arms = arms_of(study, task)
     # Which values the axes have may change: more of them take the runs that are there.
     made_with = {"axes": sorted(study.axes), "config": base_config(study, task).to_dict()}
-    with study_folder(directory, made_with):
+    new = not directory.exists()
+    with study_folder(directory, made_with), removed_if_nothing_began(directory, new=new):
         runs = {
             f"{arm.name}-seed{seed}": (arm, seed) for arm in arms for seed in range(study.seeds)
         }
         trainings = [_job(directory, name, arm, seed) for name, (arm, seed) in runs.items()]
         refuse_left_trainings(job.run for job in trainings)
         reporter.message(f"{len(trainings)} runs in {directory}, {jobs} at a time")
-        failed = run_jobs(
-            trainings,
-            command,
-            reporter,
-            workers=jobs,
-            ended=_said,
-            keep_going=not stop_on_failure,
+        train_all = (
+            functools.partial(run_here, task=task)
+            if command is None
+            else functools.partial(run_jobs, command=command, workers=jobs)
+        )
+        failed = train_all(
+            trainings, reporter=reporter, ended=_said, keep_going=not stop_on_failure
         )
         missing = {job.name: str(error) for job, error in failed.items()}
         finished = [job for job in trainings if job not in failed]
         if not finished:
             raise next(iter(failed.values()))
         load_backend()
-        found = {job.name: _measured(job.run, study, missing, reporter) for job in finished}
-        result = _result(study, arms, finished[0].run, found, missing)
+        stored = [
+            StoredRun(job.run, task, from_dict(task, job.run.read_config())) for job in finished
+        ]
+        found = {
+            run.directory.path.name: _measured(run, study, missing, reporter) for run in stored
+        }
+        result = _result(study, arms, stored[0], found, missing)
         write_json(directory / RESULTS_FILE, result.to_dict())
     return result
 
@@ -129,18 +143,15 @@ def _said(job: Job) -> str:
     return f"{label} {value:.2f} ({split})"
 
 
-def _measured(
-    run: RunDirectory, study: Study, missing: dict[str, str], reporter: Reporter
-) -> BySplit:
+def _measured(run: StoredRun, study: Study, missing: dict[str, str], reporter: Reporter) -> BySplit:
     """Returns all numbers of a run; what can't be measured is told and noted."""
-    opened = open_run(run.path)
-    found: BySplit = {}
+    path, found = run.directory.path, BySplit()
     for name in study.measures:
         try:
-            numbers = measure(name, opened, reporter)
+            numbers = measure(name, run, reporter)
         except LsKerasError as error:
-            reporter.warning(f"{run.path.name}, {name}: {error}")
-            missing[f"{run.path.name}, {name}"] = str(error)
+            reporter.warning(f"{path.name}, {name}: {error}")
+            missing[f"{path.name}, {name}"] = str(error)
             continue
         for split, values in numbers.items():
             found.setdefault(split, {}).update(values)
@@ -148,14 +159,14 @@ def _measured(
 
 
 def _result(
-    study: Study, arms: Sequence[Arm], run: RunDirectory, found: _Found, missing: Mapping[str, str]
+    study: Study, arms: Sequence[Arm], run: StoredRun, found: _Found, missing: Mapping[str, str]
 ) -> StudyResult:
-    metrics = run.read_metrics()
+    metrics = run.directory.read_metrics()
     if study.split not in metrics.splits:
         raise InputError(
             f"Expected a split of {', '.join(metrics.splits)}. Received: {study.split!r}"
         )
-    own = own_numbers(open_run(run.path)) if "accuracy" in study.measures else {}
+    own = own_numbers(run) if "accuracy" in study.measures else {}
     known = {**own, **numbers_of(study.measures), **_best(own, study)}
     names = [arm.name for arm in arms]
     values = {

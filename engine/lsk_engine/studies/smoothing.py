@@ -83,7 +83,7 @@ CLAIMS = (
 )
 
 
-def smoothing_study(
+def smoothing_question(
     task: str,
     *,
     alphas: Sequence[float] = (0.0, 0.05, 0.1, 0.2),
@@ -104,7 +104,7 @@ def smoothing_study(
         InputError: As `Study`.
 
     Example:
-    >>> smoothing_study("image", alphas=(0.2, 0.1)).axes
+    >>> smoothing_question("image", alphas=(0.2, 0.1)).axes
     {'training.alpha': (0.0, 0.1, 0.2)}
     """
     axes: dict[str, tuple[Any, ...]] = {ALPHA: tuple(sorted({0.0, *alphas}))}

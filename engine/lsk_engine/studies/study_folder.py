@@ -1,7 +1,9 @@
 """The folder of many runs: one process is at work in it, for what it was made for."""
 
 import contextlib
+import itertools
 import json
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from lsk_engine.settings.values import flat
 RESULTS_FILE = "results.json"  # of a study
 FIGURE_FILE = "distillation-sweep.png"  # of a sweep, its numbers beside it
 _LOCK_FILE = ".lock"
+_TRAINED = ("checkpoints/*", "model.keras", "metrics.json")  # by which a run has begun
 
 
 def settings_file(directory: Path, what: str = "study") -> Path:
@@ -58,6 +61,25 @@ def study_folder(
         _check(directory, file, settings, what)
         write_json(file, settings)
         yield
+
+
+@contextlib.contextmanager
+def removed_if_nothing_began(directory: Path, *, new: bool) -> Iterator[None]:
+    """Removes a folder that was not there before, if the block fails before anything was trained.
+
+    What was wrong can be mended then, and the same command given again.
+
+    Args:
+        directory: The folder; it is held.
+        new: Whether it was not there before.
+    """
+    try:
+        yield
+    except BaseException:
+        trained = itertools.chain.from_iterable(map(directory.rglob, _TRAINED))
+        if new and next(trained, None) is None:
+            shutil.rmtree(directory, ignore_errors=True)
+        raise
 
 
 def refuse_left_trainings(runs: Iterable[RunDirectory], what: str = "study") -> None:

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import statistics
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -32,7 +33,7 @@ class Decided:
 
 @dataclasses.dataclass(frozen=True)
 class StudyResult:
-    """What a study found.
+    """What a study found; as text, what `lsk study` says.
 
     Attributes:
         question: The study's.
@@ -63,6 +64,20 @@ class StudyResult:
     sentences: tuple[str, ...]
     missing: Mapping[str, str]
     notes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        head = f"{self.question} {self.task}, {self.preset}"
+        return "\n".join([head, "", self.table(), "", self.answer()])
+
+    def answer(self) -> str:
+        """Returns the sentences, and what is missing or has to be said, as lines."""
+        lines = [
+            textwrap.fill(sentence, 80, initial_indent="- ", subsequent_indent="  ")
+            for sentence in self.sentences
+        ]
+        for error, runs in self.reasons().items():
+            lines.append(f"Missing: {', '.join(runs)}: {error}")
+        return "\n".join([*lines, *(f"Note: {note}" for note in self.notes)])
 
     def mean(self, number: str, arm: str) -> float:
         """Returns the mean over seeds; NaN where a run has no such number."""

@@ -77,8 +77,14 @@ def plain(value: float) -> str:
 
 
 def signed(value: float) -> str:
-    """Returns a difference with its sign; of NaN, a dash."""
-    return "–" if math.isnan(value) else f"{value:+.3g}"
+    """Returns a difference with its sign; of NaN, a dash.
+
+    Example:
+    >>> signed(-0.0123), signed(0.1 + 0.2 - 0.3), signed(float("nan"))
+    ('-0.0123', '+0', '–')
+    """
+    # What is left of rounding when numbers cancel is none.
+    return "–" if math.isnan(value) else f"{round(value, 12) + 0.0:+.3g}"
 
 
 def span(low: float, high: float) -> str:

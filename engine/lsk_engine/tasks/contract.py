@@ -132,8 +132,8 @@ class Task(abc.ABC):
     def build_model(self, config: Config, data: TaskData) -> "keras.Model":
         """Builds a functional model: inputs named as in `Examples.gather`, output `logits`."""
 
-    def import_layers(self) -> None:
-        """Imports the modules whose registered classes a saved model of this task holds."""
+    def import_layers(self, config: Config) -> None:
+        """Imports the modules whose registered classes a saved model of this run holds."""
         return None
 
     @abc.abstractmethod

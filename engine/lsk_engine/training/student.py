@@ -11,6 +11,7 @@ from ls_base.errors import InputError
 from ls_keras.distillation import Distiller, TeacherLogits
 from ls_keras.losses import SmoothedCE
 from lsk_engine.assembly.logits_contract import check_contract
+from lsk_engine.data.configuration import from_dict
 from lsk_engine.data.teacher_logits import (
     WithTeacherLogits,
     compute_teacher_logits,
@@ -164,7 +165,7 @@ def load_teacher(task: Task, options: DistillationConfig, data: TaskData) -> ker
             "Expected a teacher with the vocabulary of the student's data. "
             f"Received: {run.path}, with another"
         )
-    task.import_layers()
+    task.import_layers(from_dict(task, run.read_config()))
     teacher = run.load_model()
     check_contract(teacher, data, expected="a teacher", received=f"{run.path}, ", error=InputError)
     return teacher

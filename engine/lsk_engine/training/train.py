@@ -61,6 +61,10 @@ def train(
             run.checkpoints, options.checkpoints_kept, options.checkpoints_kept_every, averaged
         )
         model = task.build_model(config, data)
+        if model.compiled:
+            reporter.message(
+                "Note: the model was compiled before; the run's loss and optimizer replace its own"
+            )
         loss = build_loss(config, data, reduction="sum")  # the weights hold the denominator
         learner = build_learner(model, loss, task, config, data)  # the model, or its distiller
         learner.compile(

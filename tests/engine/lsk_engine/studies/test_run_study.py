@@ -13,7 +13,7 @@ from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.studies.claims import Claim, Decision
 from lsk_engine.studies.measurements import Number
 from lsk_engine.studies.run_study import run_study
-from lsk_engine.studies.smoothing import CLAIMS, smoothing_study
+from lsk_engine.studies.smoothing import CLAIMS, smoothing_question
 from lsk_engine.studies.study import Study
 from lsk_engine.studies.study_folder import RESULTS_FILE
 from lsk_engine.studies.study_result import Decided, StudyResult
@@ -56,7 +56,7 @@ def task():
 
 def study(**changes):
     values = {"alphas": (0.1, 0.2), "measures": ("accuracy",), **changes}
-    return smoothing_study("image", **values)
+    return smoothing_question("image", **values)
 
 
 def verdicts(result):
@@ -162,6 +162,31 @@ def test_another_study_s_folder_is_refused(tmp_path, task):
     (tmp_path / "other" / "thesis.txt").touch()
     with pytest.raises(InputError, match="a new or empty folder, or one that a study made"):
         run_study(study(), task, tmp_path / "other", reporter(), command=command())
+
+
+def test_a_study_of_which_nothing_began_leaves_no_folder(tmp_path, task):
+    for code in ("import sys; sys.exit('Error: Expected a model. Received: none')", "1 / 0"):
+        with pytest.raises(LsKerasError, match="Expected every training to end well"):
+            run_study(
+                study(seeds=1),
+                task,
+                tmp_path / "out",
+                reporter(),
+                command=[sys.executable, "-S", "-c", code],
+            )
+        assert not (tmp_path / "out").exists()
+    begun = "import pathlib, sys; (pathlib.Path(sys.argv[1]) / 'checkpoints' / 'a').touch(); 1 / 0"
+    for _ in range(2):
+        with pytest.raises(LsKerasError, match="Expected every training to end well"):
+            run_study(
+                study(seeds=1),
+                task,
+                tmp_path / "out",
+                reporter(),
+                command=[sys.executable, "-S", "-c", begun],
+            )
+        begun = "1 / 0"
+        assert (tmp_path / "out" / "study.json").exists()
 
 
 def test_two_processes_in_one_folder_are_refused(tmp_path, task):

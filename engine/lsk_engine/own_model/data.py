@@ -1,0 +1,190 @@
+"""Labeled arrays as a task's data: splits, checks, and what is held out."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ls_base.errors import InputError
+from lsk_engine.own_model.arrays import Labeled
+from lsk_engine.own_model.config import DataConfig
+from lsk_engine.tasks.contract import Examples, TaskData
+
+SPLITS = ("train", "validation", "test")
+
+
+class ArrayExamples(Examples):
+    """Some examples of a split; all have one shape.
+
+    Args:
+        split: The examples and their labels.
+        rows: Which of them; `None`: all.
+        ignore_class: The label of positions that don't count, or `None`.
+    """
+
+    def __init__(
+        self, split: Labeled, rows: np.ndarray | None = None, ignore_class: int | None = None
+    ):
+        self.split = split
+        self.rows = np.arange(len(split)) if rows is None else rows
+        self.labels = split.labels[self.rows]
+        self.counts = np.ones(self.labels.shape, bool)
+        if ignore_class is not None:
+            self.counts = self.labels != ignore_class
+        self.references = [
+            row[counts].tolist() for row, counts in zip(self.labels, self.counts, strict=True)
+        ]
+        if self.labels.ndim == 1:
+            self.references = self.labels.tolist()
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def gather(
+        self, rows: np.ndarray, size: int | None
+    ) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """Returns the inputs and labels of `rows`; all have one shape, so `size` is `None`."""
+        chosen = self.rows[rows]
+        inputs = {name: array[chosen] for name, array in self.split.inputs.items()}
+        return inputs, self.labels[rows]
+
+    def label_counts(self) -> np.ndarray:
+        """Returns how many labels that count each example has."""
+        return self.counts.reshape(len(self), -1).sum(1)
+
+
+def task_data(
+    splits: Mapping[str, Labeled], options: DataConfig, class_names: Sequence[str] | None = None
+) -> TaskData:
+    """Checks splits against one another, and holds out what is missing.
+
+    Args:
+        splits: `train`, and `validation` and `test` where there are.
+        options: What is held out, and which labels count.
+        class_names: By label; `None`: numbers.
+
+    Raises:
+        InputError: If a label is out of range, splits differ in shape, or nothing is left to train
+            on.
+    """
+    num_classes = _num_classes(splits, options, class_names)
+    for split in splits.values():
+        _check(split, splits["train"], num_classes, options.ignore_class)
+    found, notes = _split(splits, options)
+    train = found["train"]
+    if not all(examples.counts.any() for examples in found.values()):
+        raise InputError(
+            "Expected labels that count in every split. "
+            f"Received: none but data.ignore_class={options.ignore_class}"
+        )
+    if one_hot := splits["train"].one_hot:
+        notes.append(f"labels: one-hot over {one_hot} classes, read as integers")
+    names = list(class_names or map(str, range(num_classes)))
+    return TaskData(
+        splits=found,
+        num_classes=num_classes,
+        ignore_class=options.ignore_class,
+        class_names=names,
+        class_counts=np.bincount(train.labels[train.counts], minlength=num_classes),
+        notes=tuple(notes),
+    )
+
+
+def _num_classes(
+    splits: Mapping[str, Labeled], options: DataConfig, class_names: Sequence[str] | None
+) -> int:
+    largest = max(
+        int(split.labels[split.labels != options.ignore_class].max(initial=0))
+        for split in splits.values()
+    )
+    told: dict[str, Any] = {
+        "data.num_classes": options.num_classes,
+        "one-hot labels": splits["train"].one_hot,
+        "class_names": None if class_names is None else len(class_names),
+    }
+    known = {what: count for what, count in told.items() if count is not None}
+    if len(set(known.values())) > 1:
+        raise InputError(
+            "Expected one number of classes. Received: "
+            + ", ".join(f"{count} by {what}" for what, count in known.items())
+        )
+    count = next(iter(known.values()), largest + 1)
+    if count < 2:
+        raise InputError(f"Expected at least two classes. Received: {count}")
+    return count
+
+
+def _check(split: Labeled, train: Labeled, num_classes: int, ignore_class: int | None) -> None:
+    labels = split.labels
+    wrong = ((labels < 0) | (labels >= num_classes)) & (labels != ignore_class)
+    if wrong.any():
+        place = tuple(int(i) for i in np.argwhere(wrong)[0])
+        more = "" if labels.ndim == 1 else "; data.ignore_class says which are padding"
+        raise InputError(
+            f"Expected labels in [0, {num_classes}) in y of {split.name}{more}. "
+            f"Received: {labels[place]} in row {place[0]:,}"
+        )
+    shapes, expected = (
+        {
+            **{name: (array.shape[1:], array.dtype.kind) for name, array in of.inputs.items()},
+            "y": (of.labels.shape[1:], "i"),
+        }
+        for of in (split, train)
+    )
+    if shapes != expected:
+        received, wanted = (_listed(which) for which in (shapes, expected))
+        raise InputError(
+            f"Expected {split.name} of the shapes and types of {train.name}, {wanted}. "
+            f"Received: {received}"
+        )
+
+
+def _listed(shapes: Mapping[str, tuple[tuple[int, ...], str]]) -> str:
+    kinds = {"b": "booleans", "i": "integers", "u": "unsigned integers", "f": "floats"}
+    return ", ".join(f"{name} {kinds[kind]} {shape}" for name, (shape, kind) in shapes.items())
+
+
+def _split(
+    splits: Mapping[str, Labeled], options: DataConfig
+) -> tuple[dict[str, ArrayExamples], list[str]]:
+    """Draws validation and test examples from the training split, where there are none."""
+    ignore = options.ignore_class
+    found = {
+        name: ArrayExamples(split, ignore_class=ignore)
+        for name, split in splits.items()
+        if name != "train"
+    }
+    for name in ("validation", "test"):
+        if name in found and getattr(options, name) is not None:
+            raise InputError(
+                f"Expected data without the split {name}, to hold out data.{name}="
+                f"{getattr(options, name)}. Received: {len(found[name]):,} examples in {name}"
+            )
+    train = splits["train"]
+    total, wanted = len(train), dict[str, int]()
+    if "test" not in found:
+        wanted["test"] = options.test or total // 6
+    if "validation" not in found:
+        wanted["validation"] = options.validation or (total - wanted.get("test", 0)) // 10
+    if sum(wanted.values()) >= total or not all(wanted.values()):
+        raise InputError(
+            f"Expected to hold out at least 1 and fewer than {total} training examples. "
+            f"Received: {wanted}"
+        )
+    order = np.random.default_rng(options.split_seed).permutation(total)
+    notes, start = [], 0
+    for name, count in wanted.items():
+        found[name] = ArrayExamples(train, np.sort(order[start : start + count]), ignore)
+        notes.append(f"{name}: {count:,} examples drawn from the training examples")
+        start += count
+    left = order[start:]
+    if options.examples is not None:
+        if options.examples > len(left):
+            raise InputError(
+                f"Expected at most {len(left)} training examples. "
+                f"Received: data.examples={options.examples}"
+            )
+        left = left[: options.examples]
+        notes.append(f"train: {len(left):,} of {total - start:,} examples, drawn at random")
+    found["train"] = ArrayExamples(train, np.sort(left), ignore)
+    return {name: found[name] for name in SPLITS}, notes

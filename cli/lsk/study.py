@@ -2,7 +2,6 @@
 
 import json
 import os
-import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,10 @@ from lsk_engine.tasks.registry import load_task, needing_extra
 
 SMOOTHING = "smoothing"
 # Those of `lsk_engine.studies.measurements`, which `lsk --help` does not wait for.
-MEASURES = ("accuracy", "calibration", "representation", "information", "beam")
+MEASURES = (
+    *("accuracy", "calibration", "ranking", "representation", "information", "beam"),
+    *("distillation", "teacher"),
+)
 
 
 @click.command(short_help="Ask many runs one question: does smoothing help here?")
@@ -40,6 +42,13 @@ MEASURES = ("accuracy", "calibration", "representation", "information", "beam")
 )
 @click.option("--split", help="Which split the answer is of. [default: test]")
 @options.settings("Of all runs.")
+@click.option(
+    "--student-set",
+    "of_students",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Of the students that the measure distillation trains.",
+)
 @options.jobs
 @click.option("--stop", is_flag=True, help="Let a training that fails stop the others.")
 @options.runs_folder("runs/study-…")
@@ -52,6 +61,7 @@ def study(
     preset: str | None,
     data: str | None,
     assignments: tuple[str, ...],
+    of_students: tuple[str, ...],
     jobs: int,
     stop: bool,
     out: Path | None,
@@ -79,6 +89,8 @@ def study(
     settings = {} if data is None else {"data.source": data}
     settings |= options.assignments(assignments)
     given = {name: value for name, value in chosen.items() if value is not None}
+    if of_students:
+        given["student"] = options.assignments(of_students)
     if what == SMOOTHING:
         if task_name is None:
             raise InputError("Expected --task NAME (see `lsk tasks`). Received: none")
@@ -115,10 +127,5 @@ def study(
     click.echo(f"{result.question} {task.name}, {result.preset}\n")
     click.echo(result.table())
     click.echo()
-    for sentence in result.sentences:
-        click.echo(textwrap.fill(sentence, 80, initial_indent="- ", subsequent_indent="  "))
-    for error, runs in result.reasons().items():
-        click.echo(f"Missing: {', '.join(runs)}: {error}")
-    for note in result.notes:
-        click.echo(f"Note: {note}")
+    many_runs.show_sentences(result)
     click.echo(f"Saved: {out / RESULTS_FILE}")

@@ -11,15 +11,19 @@ from ls_base.errors import InputError, near
 from ls_base.reading import is_there
 from ls_base.records import Record
 from lsk_engine.progress import Reporter
-from lsk_engine.runs.run_directory import SCHEMA
+from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
 from lsk_engine.runs.stored_run import StoredRun
 from lsk_engine.runs.teacher import model_sha256
 from lsk_engine.settings.parts import searches
 from lsk_engine.studies.claims import Better
+from lsk_engine.studies.study_folder import STUDENTS
 from lsk_engine.tasks.contract import Task
 
 SCORE = "score"
 BEST_SCORE = "best_score"
+STUDENT_SCORE = "student_score"
+TEACHER_SCORE = "teacher_score"
+TRANSFER = "transfer"
 BySplit = dict[str, dict[str, float]]
 
 
@@ -44,11 +48,15 @@ class Measurement:
         what: What it does, in a line.
         numbers: By name; `accuracy` has the task's own scores as well.
         take: Runs the stage on a finished run, Keras loaded, and returns the numbers by split.
+        kept: Whether the numbers are kept in the run; else files hold them already.
+        before: Does once what runs share, before it is taken of any.
     """
 
     what: str
     numbers: Mapping[str, Number]
     take: Callable[[StoredRun, Reporter], BySplit]
+    kept: bool = True
+    before: Callable[[Sequence[StoredRun], Reporter], None] | None = None
 
 
 class Measured(Record, frozen=True):
@@ -88,7 +96,7 @@ def numbers_of(names: Sequence[str]) -> dict[str, Number]:
 
 
 def own_numbers(run: StoredRun) -> dict[str, Number]:
-    """Returns the task's own scores of a finished run, `score`, the first, and its `best_score`.
+    """Returns the task's own scores of a finished run, and what is called by the first of them.
 
     Args:
         run: The run.
@@ -99,7 +107,14 @@ def own_numbers(run: StoredRun) -> dict[str, Number]:
     if not found:
         return {}
     first = next(iter(found.values()))
-    return {SCORE: first, BEST_SCORE: Number(f"{first.label}, best T", first.better), **found}
+    of_others = {
+        BEST_SCORE: "best T",
+        STUDENT_SCORE: "student",
+        TEACHER_SCORE: "teacher",
+        TRANSFER: "less teacher's",
+    }
+    called = {name: Number(f"{first.label}, {of}", first.better) for name, of in of_others.items()}
+    return {SCORE: first, **found, **called}
 
 
 def measure(name: str, run: StoredRun, reporter: Reporter) -> BySplit:
@@ -113,14 +128,16 @@ def measure(name: str, run: StoredRun, reporter: Reporter) -> BySplit:
     Raises:
         LsKerasError: If it can't be taken of this run.
     """
-    directory = run.directory
+    directory, measurement = run.directory, MEASUREMENTS[name]
+    if not measurement.kept:
+        return measurement.take(run, reporter)
     model = model_sha256(directory)
     file = directory.measured_file(name)
     if is_there(file):
         kept = directory.read(file, Measured, schema=SCHEMA)
         if kept.model_sha256 == model:
             return kept.numbers
-    found = MEASUREMENTS[name].take(run, reporter)
+    found = measurement.take(run, reporter)
     with directory.at_work():
         values = Measured(model_sha256=model, numbers=found).to_dict()
         directory.write_json(file, {"schema": SCHEMA, **values})
@@ -153,6 +170,12 @@ def _calibration(run: StoredRun, reporter: Reporter) -> BySplit:
         }
         for split, scores in directory.read_metrics().splits.items()
     }
+
+
+def _ranking(run: StoredRun, reporter: Reporter) -> BySplit:
+    from lsk_engine.scoring.rank import rank
+
+    return rank(run, reporter)
 
 
 def _representation(run: StoredRun, reporter: Reporter) -> BySplit:
@@ -225,6 +248,47 @@ def _beam(run: StoredRun, reporter: Reporter) -> BySplit:
     return found
 
 
+def _distillation(run: StoredRun, reporter: Reporter) -> BySplit:
+    path = run.directory.path
+    return _first_scores(RunDirectory.open(path.parents[1] / STUDENTS / path.name), STUDENT_SCORE)
+
+
+def _teacher(run: StoredRun, reporter: Reporter) -> BySplit:
+    from lsk_engine.scoring.teacher_gamma import teacher_gammas
+
+    options = run.config.distillation
+    if options is None:
+        return {}
+    teacher = RunDirectory.open(options.teacher)
+    ((gamma,),) = teacher_gammas(run.task, [teacher], [[options.teacher_temperature]], reporter)
+    found = _first_scores(teacher, TEACHER_SCORE)
+    for split, own in _first_scores(run.directory, SCORE).items():
+        if split in found:
+            found[split][TRANSFER] = own[SCORE] - found[split][TEACHER_SCORE]
+    return {**found, "train": {"gamma": gamma}}
+
+
+def _gammas(runs: Sequence[StoredRun], reporter: Reporter) -> None:
+    """Computes the γ of all teachers, each over the training split once for all temperatures."""
+    from lsk_engine.scoring.teacher_gamma import teacher_gammas
+
+    temperatures: dict[str, dict[float, None]] = {}
+    for run in runs:
+        if (options := run.config.distillation) is not None:
+            temperatures.setdefault(options.teacher, {})[options.teacher_temperature] = None
+    if temperatures:
+        teachers = [RunDirectory.open(teacher) for teacher in temperatures]
+        teacher_gammas(runs[0].task, teachers, list(map(list, temperatures.values())), reporter)
+
+
+def _first_scores(run: RunDirectory, name: str) -> BySplit:
+    """Returns a task's first score of a finished run by split, called by another name."""
+    metrics = run.read_metrics()
+    return {
+        split: {name: metrics.first_score(split)[2]} for split in metrics.splits if metrics.labels
+    }
+
+
 TEMPERATURES = (0.8, 0.9, 1.0, 1.1, 1.2, 1.4)
 _ACCURACY = {
     "accuracy": Number("accuracy", "more"),
@@ -242,6 +306,18 @@ MEASUREMENTS: dict[str, Measurement] = {
     "accuracy": Measurement("the scores that training ends with", _ACCURACY, _accuracy),
     "calibration": Measurement(
         "a temperature, fitted on validation, and the scores with it", _CALIBRATION, _calibration
+    ),
+    "ranking": Measurement(
+        "how well confidence ranks errors last, as it is and with normalized logits",
+        {
+            "aurc": Number("AURC", "less"),
+            "eaurc": Number("E-AURC", "less"),
+            "auroc": Number("AUROC of confidence", "more"),
+            "aurc_normalized": Number("AURC, logit norm", "less"),
+            "auroc_normalized": Number("AUROC, logit norm", "more"),
+            "norm_p": Number("p of the norm", None),
+        },
+        _ranking,
     ),
     "representation": Measurement(
         "how closely each class's activations lie together",
@@ -263,5 +339,22 @@ MEASUREMENTS: dict[str, Measurement] = {
             "best_temperature": Number("best T", None),
         },
         _beam,
+    ),
+    "distillation": Measurement(
+        "the score of a student that the run teaches",
+        {STUDENT_SCORE: Number("student's score", None)},
+        _distillation,
+        kept=False,
+    ),
+    "teacher": Measurement(
+        "of a student: its teacher's score, and γ, how much smoothing the teacher is",
+        {
+            TEACHER_SCORE: Number("teacher's score", None),
+            TRANSFER: Number("score less teacher's", None),
+            "gamma": Number("equivalent smoothing γ", None),
+        },
+        _teacher,
+        kept=False,
+        before=_gammas,
     ),
 }

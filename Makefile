@@ -22,7 +22,7 @@ test: .venv/installed-test ## Run the tests on TensorFlow, the library's on JAX 
 	$(PYTEST) -m "not peers and not slow" tests
 	KERAS_BACKEND=jax $(PYTEST) -m "not peers and not slow and not tensorflow and not tables" $(LIBRARY)
 
-test-slow: .venv/installed-test ## Run the tests that take long: examples, kills, packaging; JAX's tables
+test-slow: .venv/installed-test ## Run the tests that take long: kills, packaging, trainings; JAX's tables
 	$(PYTEST) -m "slow and not peers" tests
 	KERAS_BACKEND=jax $(PYTEST) -m "tables and not tensorflow" $(LIBRARY)
 

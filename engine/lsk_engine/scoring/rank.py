@@ -71,7 +71,10 @@ def _confidences(
         z = np.asarray(model.predict_on_batch(batch.inputs))[counts].astype(np.float64)
         labels = np.asarray(batch.labels)[counts]
         z -= z.max(-1, keepdims=True)
-        found = {"correct": z.argmax(-1) == labels, "softmax": 1 / np.exp(z).sum(-1)}
+        found: dict[Any, np.ndarray] = {
+            "correct": z.argmax(-1) == labels,
+            "softmax": 1 / np.exp(z).sum(-1),
+        }
         found |= {p: logit_norm_confidence(z, p) for p in NORMS}
         for name, values in found.items():
             columns.setdefault(name, []).append(values)

@@ -11,19 +11,23 @@ from ls_base.errors import InputError, near
 from ls_base.reading import is_there
 from ls_base.records import Record
 from lsk_engine.progress import Reporter
-from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
+from lsk_engine.runs.run_directory import SCHEMA
 from lsk_engine.runs.stored_run import StoredRun
 from lsk_engine.runs.teacher import model_sha256
 from lsk_engine.settings.parts import searches
 from lsk_engine.studies.claims import Better
-from lsk_engine.studies.study_folder import STUDENTS
+from lsk_engine.studies.teaching import (
+    STUDENT_SCORE,
+    TEACHER_SCORE,
+    TRANSFER,
+    compute_gammas,
+    student_numbers,
+    teacher_numbers,
+)
 from lsk_engine.tasks.contract import Task
 
 SCORE = "score"
 BEST_SCORE = "best_score"
-STUDENT_SCORE = "student_score"
-TEACHER_SCORE = "teacher_score"
-TRANSFER = "transfer"
 BySplit = dict[str, dict[str, float]]
 
 
@@ -248,47 +252,6 @@ def _beam(run: StoredRun, reporter: Reporter) -> BySplit:
     return found
 
 
-def _distillation(run: StoredRun, reporter: Reporter) -> BySplit:
-    path = run.directory.path
-    return _first_scores(RunDirectory.open(path.parents[1] / STUDENTS / path.name), STUDENT_SCORE)
-
-
-def _teacher(run: StoredRun, reporter: Reporter) -> BySplit:
-    from lsk_engine.scoring.teacher_gamma import teacher_gammas
-
-    options = run.config.distillation
-    if options is None:
-        return {}
-    teacher = RunDirectory.open(options.teacher)
-    ((gamma,),) = teacher_gammas(run.task, [teacher], [[options.teacher_temperature]], reporter)
-    found = _first_scores(teacher, TEACHER_SCORE)
-    for split, own in _first_scores(run.directory, SCORE).items():
-        if split in found:
-            found[split][TRANSFER] = own[SCORE] - found[split][TEACHER_SCORE]
-    return {**found, "train": {"gamma": gamma}}
-
-
-def _gammas(runs: Sequence[StoredRun], reporter: Reporter) -> None:
-    """Computes the γ of all teachers, each over the training split once for all temperatures."""
-    from lsk_engine.scoring.teacher_gamma import teacher_gammas
-
-    temperatures: dict[str, dict[float, None]] = {}
-    for run in runs:
-        if (options := run.config.distillation) is not None:
-            temperatures.setdefault(options.teacher, {})[options.teacher_temperature] = None
-    if temperatures:
-        teachers = [RunDirectory.open(teacher) for teacher in temperatures]
-        teacher_gammas(runs[0].task, teachers, list(map(list, temperatures.values())), reporter)
-
-
-def _first_scores(run: RunDirectory, name: str) -> BySplit:
-    """Returns a task's first score of a finished run by split, called by another name."""
-    metrics = run.read_metrics()
-    return {
-        split: {name: metrics.first_score(split)[2]} for split in metrics.splits if metrics.labels
-    }
-
-
 TEMPERATURES = (0.8, 0.9, 1.0, 1.1, 1.2, 1.4)
 _ACCURACY = {
     "accuracy": Number("accuracy", "more"),
@@ -343,7 +306,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "distillation": Measurement(
         "the score of a student that the run teaches",
         {STUDENT_SCORE: Number("student's score", None)},
-        _distillation,
+        student_numbers,
         kept=False,
     ),
     "teacher": Measurement(
@@ -353,8 +316,8 @@ MEASUREMENTS: dict[str, Measurement] = {
             TRANSFER: Number("score less teacher's", None),
             "gamma": Number("equivalent smoothing γ", None),
         },
-        _teacher,
+        teacher_numbers,
         kept=False,
-        before=_gammas,
+        before=compute_gammas,
     ),
 }

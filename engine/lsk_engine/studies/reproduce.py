@@ -32,12 +32,14 @@ class Reproduced:
         scale: At which scale.
         found: What each of its studies found, by name.
         figures: What was drawn.
+        missing: Why a study found nothing, by its name.
     """
 
     result: Result
     scale: Scale
     found: Mapping[str, StudyResult]
     figures: tuple[Path, ...]
+    missing: Mapping[str, str]
 
     def decided(self, study: str) -> list[Decided]:
         """Returns a study's decisions about the result's claims."""
@@ -60,6 +62,7 @@ class Reproduced:
                 lines.append(_row(about, paper, here, interval, decision.verdict))
             lines += [f"Missing: {', '.join(of)}: {why}" for why, of in found.reasons().items()]
             lines += [f"Note: {note}" for note in found.notes]
+        lines += [f"Missing: {name}: {why}" for name, why in self.missing.items()]
         lines += [f"Figure: {file}" for file in self.figures]
         return "\n".join(lines)
 
@@ -77,6 +80,7 @@ class Reproduced:
             "paper": list(self.result.paper),
             "studies": studies,
             "figures": [str(file) for file in self.figures],
+            "missing": dict(self.missing),
         }
 
 
@@ -158,7 +162,7 @@ def reproduce(
     """Trains what is not finished yet, measures, decides, and draws.
 
     Each study has a folder below `directory`, which results share; what was found of a result is
-    in `RESULT.json` there, its figure beside it.
+    in `RESULT.json` there, its figure beside it. A study that fails is told and stops no other.
 
     Args:
         results: Which results.
@@ -173,9 +177,11 @@ def reproduce(
 
     Raises:
         InputError: If a study can't be, or its data aren't there; before anything is trained.
-        LsKerasError: As `run_study`.
+        LsKerasError: As `run_study`, if no study finds anything.
         KeyboardInterrupt: As `run_study`.
     """
+    if jobs < 1:
+        raise InputError(f"Expected at least one job. Received: {jobs}")
     if seeds is not None and seeds < 1:
         raise InputError(f"Expected at least one seed. Received: {seeds}")
     studies: dict[str, Study] = {}
@@ -184,19 +190,28 @@ def reproduce(
             studies[name] = study_of(part, data_dir, seeds, settings)
             arms_of(studies[name], load_task(studies[name].task))
     found: dict[str, StudyResult] = {}
+    failed: dict[str, LsKerasError] = {}
     reproduced = []
     for result in results:
         parts = result.parts(scale)
-        for name in [name for name in parts if name not in found]:
-            found[name] = _run(name, studies[name], directory, reporter, command, jobs)
+        for name in [name for name in parts if name not in {**found, **failed}]:
+            try:
+                found[name] = _run(name, studies[name], directory, reporter, command, jobs)
+            except LsKerasError as error:
+                reporter.warning(f"{name}: {error}")
+                failed[name] = error
+        there = {name: part for name, part in parts.items() if name in found}
         one = Reproduced(
             result,
             scale,
-            {name: found[name] for name in parts},
-            tuple(_figures(result, parts, found, directory, reporter)),
+            {name: found[name] for name in there},
+            tuple(_figures(result, there, found, directory, reporter)),
+            {name: str(failed[name]) for name in parts if name in failed},
         )
         write_json(directory / f"{result.name}.json", one.to_dict())
         reproduced.append(one)
+    if not found:
+        raise next(iter(failed.values()))
     return reproduced
 
 

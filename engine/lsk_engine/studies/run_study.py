@@ -8,9 +8,10 @@ from pathlib import Path
 
 from ls_base.errors import InputError, LsKerasError, near
 from ls_base.files import write_json
+from lsk_engine.data.configuration import from_dict
 from lsk_engine.devices.backend import load_backend
 from lsk_engine.progress import Reporter
-from lsk_engine.runs.stored_run import StoredRun, open_run
+from lsk_engine.runs.stored_run import StoredRun
 from lsk_engine.studies.arm_runs import jobs_of, run_name, run_of
 from lsk_engine.studies.arms import Arm, arms_of, base_settings, student_of
 from lsk_engine.studies.claims import Better, Claim, Evidence, decide
@@ -105,7 +106,10 @@ def run_study(
         if not runs:
             raise next(iter(failed.values()))
         load_backend()
-        opened = {name: open_run(run.path) for name, run in runs.items()}
+        opened = {
+            name: StoredRun(run, task, from_dict(task, run.read_config()))
+            for name, run in runs.items()
+        }
         _prepare(study, list(opened.values()), reporter)
         found = {name: _measured(run, study, missing, reporter) for name, run in opened.items()}
         result = _result(study, arms, next(iter(opened.values())), found, missing)

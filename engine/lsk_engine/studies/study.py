@@ -78,6 +78,11 @@ class Study:
             )
         if not self.measures:
             raise InputError("Expected at least one measure. Received: none")
+        if self.student and "distillation" not in self.measures:
+            raise InputError(
+                "Expected the measure distillation, whose students the settings are of. "
+                f"Received: {', '.join(self.measures)}"
+            )
         for key in (SEED, f"{TEACHER}{SEED}", *self.settings):
             if key in self.keys():
                 seed = key.endswith(SEED)

@@ -135,6 +135,7 @@ def test_settings_with_commas_between_them_are_one_axis(task):
 def test_the_student_of_an_arm_has_its_recipe_and_hard_targets(task):
     asked = study(
         axes=ALPHAS | {"data.examples": (100, 200)},
+        measures=("accuracy", "distillation"),
         student={"model.width": "16", TEACHER_TEMPERATURE: 2},
     )
     arm = arms_of(asked, task)[-1]
@@ -150,7 +151,7 @@ def test_the_student_of_an_arm_has_its_recipe_and_hard_targets(task):
         ({"distillation.beta": 2}, r"beta in \[0, 1\]"),
     ):
         with pytest.raises(InputError, match=message):
-            student_of(arm, study(student=told), task)
+            student_of(arm, study(student=told, measures=asked.measures), task)
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,6 @@ def trained(monkeypatch):
         return {}
 
     monkeypatch.setattr(studies, "run_jobs", run_jobs)
-    monkeypatch.setattr("lsk_engine.runs.stored_run.load_task", lambda name: task)
     return names
 
 

@@ -119,6 +119,24 @@ def test_what_cannot_be_drawn_is_told(tmp_path, monkeypatch):
     assert one.figures == ()
 
 
+def test_a_study_that_fails_is_told_and_stops_no_other(tmp_path, run, monkeypatch):
+    works = module.run_study
+
+    def run_study(study, task, *given, **options):
+        if study.task == "speech":
+            raise LsKerasError("Expected every training to end well")
+        return works(study, task, *given, **options)
+
+    monkeypatch.setattr(module, "run_study", run_study)
+    (table,) = had("table1", directory=tmp_path, seeds=1)
+    assert [*table.found] == ["images", "text"]
+    assert table.text().endswith("Missing: speech: Expected every training to end well")
+    assert [*json.loads((tmp_path / "table1.json").read_text())["missing"]] == ["speech"]
+    only = [dataclasses.replace(RESULTS["table1"], studies=("speech",))]
+    with pytest.raises(LsKerasError, match="to end well"):
+        reproduce(only, "demo", tmp_path, QUIET, command=[])
+
+
 def test_settings_are_of_teachers_too(tmp_path, run):
     had("mnist", "table2", directory=tmp_path, settings={"training.steps": "7"}, seeds=1)
     assert run["mnist"].settings["teacher.training.steps"] == "7"
@@ -148,6 +166,7 @@ def test_what_cannot_be_is_told_before_anything_is_run(tmp_path, run):
         results_of("tabel1")
     for options, message in (
         ({"seeds": 0}, "at least one seed"),
+        ({"jobs": 0}, "at least one job"),
         ({"settings": {"training.alpha": 1}}, "without training.alpha"),
         ({"settings": {"model.wdith": 1}}, "Near matches: model.width"),
     ):

@@ -31,6 +31,9 @@ def study(**changes):
         ({"measures": ()}, "at least one measure"),
         ({"settings": {"training.alpha": 1}}, "without training.alpha: the settings have it"),
         ({"settings": {"training.seed": 1}}, "settings without training.seed"),
+        ({"grids": ({},)}, "an axis with at least one value"),
+        ({"grids": ({"model.width": ()},)}, "Received: model.width"),
+        ({"student": {"model.width": 8}}, "the measure distillation.*accuracy, calibration"),
     ],
 )
 def test_studies_that_are_none_are_refused(changes, message):
@@ -75,6 +78,41 @@ def test_a_file_is_a_study(tmp_path):
         claims=(Claim("accuracy", "It rises", "accuracy", "better", 1),),
         split="validation",
     )
+
+
+def test_a_file_has_grids_and_axes_of_several_settings(tmp_path):
+    file = tmp_path / "study.toml"
+    file.write_text("""
+question = "Do smoothed teachers teach worse?"
+task = "image"
+measure = ["accuracy", "distillation"]
+teacher_preset = "digits-mlp"
+cache = true
+student = { model.width = 8 }
+
+[axes]
+"teacher.training.alpha,optimizer.learning_rate" = [[0, 0.01], [0.1, 0.1]]
+
+[[grids]]
+training.alpha = [0]
+""")
+    found = read_study(file)
+    (axis,) = found.axes
+    assert found.axes[axis] == ((0, 0.01), (0.1, 0.1))
+    assert found.grids == ({"training.alpha": (0,)},)
+    assert found.keys() == [*axis.split(","), "training.alpha"]
+    assert (found.teacher_preset, found.cache) == ("digits-mlp", True)
+    assert found.student == {"model.width": 8}
+    for old, new, message in (
+        ("cache = true", "cache = 1", "cache in .* true or false. Received: 1"),
+        ("training.alpha = [0]", "training.alpha = 0", "a list of values of training.alpha"),
+    ):
+        file.with_name("other.toml").write_text(file.read_text().replace(old, new))
+        with pytest.raises(InputError, match=message):
+            read_study(file.with_name("other.toml"))
+    file.write_text('question = "Q"\ntask = "image"\naxes = {}\ngrids = [1]')
+    with pytest.raises(InputError, match="grids in .* to be tables. Received: 1"):
+        read_study(file)
 
 
 @pytest.mark.parametrize(

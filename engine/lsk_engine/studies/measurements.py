@@ -112,12 +112,12 @@ def own_numbers(run: StoredRun) -> dict[str, Number]:
         return {}
     first = next(iter(found.values()))
     of_others = {
-        BEST_SCORE: "best T",
-        STUDENT_SCORE: "student",
-        TEACHER_SCORE: "teacher",
-        TRANSFER: "less teacher's",
+        BEST_SCORE: f"{first.label}, best T",
+        STUDENT_SCORE: f"student {first.label}",
+        TEACHER_SCORE: f"teacher {first.label}",
+        TRANSFER: f"lost: {first.label}",
     }
-    called = {name: Number(f"{first.label}, {of}", first.better) for name, of in of_others.items()}
+    called = {name: Number(label, first.better) for name, label in of_others.items()}
     return {SCORE: first, **found, **called}
 
 

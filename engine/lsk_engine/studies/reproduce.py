@@ -51,11 +51,12 @@ class Reproduced:
         lines += [f"  the paper: {line}" for line in self.result.paper]
         for name, found in self.found.items():
             lines += ["", f"{name}: {found.task}, {found.preset}"]
-            lines += [*_means(found, self.decided(name)), ""]
+            decided = self.decided(name)
+            lines += [*_means(found, decided), ""]
             lines.append(_row("claim", "paper", "here", "95 % interval", "verdict"))
-            for one in self.decided(name):
+            for one in decided:
                 about, decision = one.claim.name, one.decision
-                if len(found.arms) > 2:
+                if len({other.arm for other in decided}) > 1:
                     about = f"{about}, {heading(found.arms[one.arm])}"
                 paper = "" if one.claim.paper is None else signed(one.claim.paper)
                 here, interval = signed(decision.mean), span(decision.low, decision.high)

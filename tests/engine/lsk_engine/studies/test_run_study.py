@@ -153,7 +153,7 @@ def test_each_arm_s_runs_teach_students(tmp_path, task):
     assert verdicts(result)["teaching", "alpha0.1"] == "holds"
     (teaching,) = (one for one in result.decided if one.claim.name == "teaching")
     assert teaching.differences == pytest.approx((3, 3.1, 3.2))
-    assert result.numbers["student_score"].label == "top-1 error (%), student"
+    assert result.numbers["student_score"].label == "student top-1 error (%)"
     again = run_study(asked, task, tmp_path, reporter(), command=["false"])
     assert again == result
     with pytest.raises(InputError, match=r"settings of the study in .*students.*width=8.*width=9"):

@@ -157,7 +157,7 @@ STUDIES: Mapping[str, Mapping[str, Part]] = {
                 preset="cldr-few",
                 measures=("accuracy", "calibration", "beam"),
             ),
-            minutes=5,
+            minutes=8,
         ),
         "speech": Part(
             _speech(

@@ -52,15 +52,7 @@ class Reproduced:
         for name, found in self.found.items():
             lines += ["", f"{name}: {found.task}, {found.preset}"]
             decided = self.decided(name)
-            lines += [*_means(found, decided), ""]
-            lines.append(_row("claim", "paper", "here", "95 % interval", "verdict"))
-            for one in decided:
-                about, decision = one.claim.name, one.decision
-                if len({other.arm for other in decided}) > 1:
-                    about = f"{about}, {heading(found.arms[one.arm])}"
-                paper = "" if one.claim.paper is None else signed(one.claim.paper)
-                here, interval = signed(decision.mean), span(decision.low, decision.high)
-                lines.append(_row(about, paper, here, interval, decision.verdict))
+            lines += [*_means(found, decided), "", *_verdicts(found, decided)]
             lines += [f"Missing: {', '.join(of)}: {why}" for why, of in found.reasons().items()]
             lines += [f"Note: {note}" for note in found.notes]
         lines += [f"Missing: {name}: {why}" for name, why in self.missing.items()]
@@ -292,5 +284,17 @@ def _means(found: StudyResult, decided: Sequence[Decided]) -> list[str]:
     return list(columns(head, [heading(found.arms[arm]) for arm in arms], rows))
 
 
-def _row(about: str, paper: str, here: str, interval: str, verdict: str) -> str:
-    return f"{about:18} {paper:>7} {here:>8} {interval:19} {verdict}".rstrip()
+def _verdicts(found: StudyResult, decided: Sequence[Decided]) -> list[str]:
+    """Returns a line for each decision, which has its arm where there are several."""
+    several = len({one.arm for one in decided}) > 1
+    about = [
+        f"{one.claim.name}, {heading(found.arms[one.arm])}" if several else one.claim.name
+        for one in decided
+    ]
+    width = max(map(len, about), default=0)
+    lines = [f"{'claim':{width}}  {'paper':>7} {'here':>8} {'95 % interval':19} verdict"]
+    for name, one in zip(about, decided, strict=True):
+        paper = "" if one.claim.paper is None else signed(one.claim.paper)
+        here, interval = signed(one.decision.mean), span(one.decision.low, one.decision.high)
+        lines.append(f"{name:{width}}  {paper:>7} {here:>8} {interval:19} {one.decision.verdict}")
+    return lines

@@ -20,6 +20,7 @@ from lsk.probe import probe
 from lsk.project import project
 from lsk.reliability import reliability
 from lsk.report import report
+from lsk.reproduce import reproduce
 from lsk.runs import runs
 from lsk.show import show
 from lsk.study import study
@@ -90,6 +91,7 @@ for _command in (
     sweep_temperature,
     sweep_distillation,
     study,
+    reproduce,
     runs,
     compare,
     report,

@@ -7,7 +7,7 @@ import click
 from lsk import options
 
 
-@click.command(short_help="Write one HTML page about runs, a study or a sweep.")
+@click.command(short_help="Write one HTML page about runs or a study.")
 @click.argument("folders", metavar="DIR…", type=click.Path(path_type=Path), nargs=-1, required=True)
 @click.option(
     "--out",
@@ -16,7 +16,7 @@ from lsk import options
 )
 @options.quiet
 def report(folders: tuple[Path, ...], out: Path | None, quiet: bool) -> None:
-    """Write one self-contained HTML page about the runs, studies and sweeps in DIR….
+    """Write one self-contained HTML page about the runs and studies in DIR….
 
     \b
     lsk report runs/study-smoothing-image-digits-mlp

@@ -14,7 +14,10 @@ from lsk_engine.tasks.registry import load_task, needing_extra
 
 SMOOTHING = "smoothing"
 # Those of `lsk_engine.studies.measurements`, which `lsk --help` does not wait for.
-MEASURES = ("accuracy", "calibration", "representation", "information", "beam")
+MEASURES = (
+    *("accuracy", "calibration", "ranking", "representation", "information", "beam"),
+    *("distillation", "teacher"),
+)
 
 
 @click.command(short_help="Ask many runs one question: does smoothing help here?")
@@ -40,6 +43,13 @@ MEASURES = ("accuracy", "calibration", "representation", "information", "beam")
 )
 @click.option("--split", help="Which split the answer is of. [default: test]")
 @options.settings("Of all runs.")
+@click.option(
+    "--student-set",
+    "of_students",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Of the students that the measure distillation trains.",
+)
 @options.jobs
 @click.option("--stop", is_flag=True, help="Let a training that fails stop the others.")
 @options.runs_folder("runs/study-…")
@@ -53,6 +63,7 @@ def study(
     model: str | None,
     data: str | None,
     assignments: tuple[str, ...],
+    of_students: tuple[str, ...],
     jobs: int,
     stop: bool,
     out: Path | None,
@@ -82,6 +93,8 @@ def study(
     settings = {key: value for key, value in settings.items() if value is not None}
     settings |= options.assignments(assignments)
     given = {name: value for name, value in chosen.items() if value is not None}
+    if of_students:
+        given["student"] = options.assignments(of_students)
     if what == SMOOTHING:
         if task_name is None:
             raise InputError("Expected --task NAME (see `lsk tasks`). Received: none")

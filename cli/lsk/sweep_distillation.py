@@ -6,13 +6,8 @@ from pathlib import Path
 
 import click
 
-from ls_base.errors import InputError
 from lsk import many_runs, options
-from lsk_engine.studies.distillation_grid import ALPHAS, SEEDS, TEMPERATURES, Grid
 from lsk_engine.tasks.registry import load_task, needing_extra
-
-# Settings that the sweep varies.
-_VARIED = ("training.alpha", "training.seed")
 
 
 @click.command(name="sweep-distillation", short_help="Train teachers and students: Figure 5.")
@@ -22,18 +17,18 @@ _VARIED = ("training.alpha", "training.seed")
 @click.option(
     "--alphas",
     type=options.Numbers(),
-    default=",".join(f"{alpha:g}" for alpha in ALPHAS),
+    default="0,0.15,0.3,0.45,0.6,0.75",
     show_default=True,
     help="Label smoothing of teachers and of students alone; 0 among them.",
 )
 @click.option(
     "--temperatures",
     type=options.Numbers(),
-    default=",".join(f"{temperature:g}" for temperature in TEMPERATURES),
+    default="1,2,3,4,8,12,16",
     show_default=True,
     help="Of the students of the teacher with α = 0.",
 )
-@click.option("--seeds", type=int, default=SEEDS, show_default=True, help="Runs of each point.")
+@click.option("--seeds", type=int, default=5, show_default=True, help="Runs of each point.")
 @options.data
 @options.settings("Of the students.")
 @click.option(
@@ -72,37 +67,49 @@ def sweep_distillation(
         --data FOLDER --alphas 0,.15,.3,.45,.6,.75 --temperatures 1,2,3,4,8,12,16 --seeds 5
 
     Four curves: teachers with α; students with α alone; students of the teacher without smoothing
-    at rising T; students of smoothed teachers. Every point is a run below --out. Finished ones are
-    kept: after Ctrl-C the same command goes on, and more seeds or points take what is there.
+    at rising T; students of smoothed teachers. It is a study: every point is a run below --out.
+    Finished ones are kept: after Ctrl-C the same command goes on, and more seeds or points take
+    what is there.
     Random augmentation of a student is its teacher's view, too; --cache is for students without.
     """  # noqa: D301 - \b is Click's mark for lines to be left as they are
-    from lsk_engine.data import configuration
-    from lsk_engine.studies.distillation_sweep import sweep_distillation as sweep
+    from lsk_engine.studies.distillation import distillation_study, draw_figure
+    from lsk_engine.studies.run_study import run_study
+    from lsk_engine.studies.study import TEACHER
     from lsk_engine.studies.study_folder import FIGURE_FILE
 
-    grid = Grid(alphas, temperatures, seeds)
     task = load_task(task_name)
-    student, teacher = (
-        configuration.resolve(task, name, _settings(data, texts))
-        for name, texts in ((preset, assignments), (teacher_preset, teacher_assignments))
+    first = task.presets[0].name
+    settings = {} if data is None else {"data.source": data}
+    settings |= options.assignments(assignments)
+    of_teachers = options.assignments(teacher_assignments)
+    study = distillation_study(
+        task_name,
+        alphas=alphas,
+        temperatures=temperatures,
+        seeds=seeds,
+        preset=preset or first,
+        teacher_preset=teacher_preset or first,
+        settings=settings | {TEACHER + key: value for key, value in of_teachers.items()},
+        cache=cache,
+        split=split,
     )
-    out = out or Path("runs") / f"sweep-{task.name}-{student.preset}-of-{teacher.preset}"
+    taught = f"{study.preset}-of-{study.teacher_preset}"
+    out = out or Path("runs") / f"sweep-{task.name}-{taught}"
     if backend is not None:
         os.environ["KERAS_BACKEND"] = backend  # for the trainings as for this process
     reporter = options.reporter(verbose, quiet)
     with needing_extra(task), many_runs.interruptible(reporter):
-        score, rows = sweep(
+        result = run_study(
+            study,
             task,
-            student,
-            teacher,
-            grid,
             out,
             reporter,
             command=many_runs.TRAIN,
-            split=split,
             jobs=jobs,
-            cached=cache,
+            stop_on_failure=True,
         )
+    title = f"{study.preset} taught by {study.teacher_preset}, {split}"
+    score, rows = draw_figure(result, out, title)
     from ls_keras.plots import distillation_points
 
     points = distillation_points(rows, score=score)
@@ -111,6 +118,7 @@ def sweep_distillation(
         click.echo(json.dumps(found, ensure_ascii=False))
         return
     click.echo(table(points, score))
+    click.echo(result.answer())
     click.echo(f"Saved: {out / FIGURE_FILE}, and the numbers beside it")
 
 
@@ -124,15 +132,3 @@ def table(points, score: str) -> str:
             f"{point['gamma']:8.3f}{numbers}  {point['seeds']:5}"
         )
     return "\n".join(lines)
-
-
-def _settings(data: str | None, texts: tuple[str, ...]) -> dict[str, str]:
-
-    found = options.assignments(texts)
-    for key in _VARIED:
-        if key in found:
-            raise InputError(
-                f"Expected settings that the sweep does not vary (--alphas, --seeds). "
-                f"Received: {key}={found[key]}"
-            )
-    return {**({} if data is None else {"data.source": data}), **found}

@@ -14,6 +14,12 @@ from ls_keras.calibration.reliability import (
     reliability_curve,
 )
 from ls_keras.calibration.reliability_curve import ReliabilityCurve
+from ls_keras.calibration.risk_coverage import (
+    RiskCoverage,
+    confidence_auroc,
+    logit_norm_confidence,
+    risk_coverage,
+)
 from ls_keras.calibration.temperature import TemperatureFit, fit_temperature
 from ls_keras.calibration.temperature_curve import TemperatureCurve, temperature_curve
 from ls_keras.calibration.temperature_dataset import fit_temperature_dataset
@@ -28,15 +34,19 @@ __all__ = [
     "Perplexity",
     "ReliabilityAccumulator",
     "ReliabilityCurve",
+    "RiskCoverage",
     "TemperatureCurve",
     "TemperatureFit",
     "VectorFit",
     "calibrated",
+    "confidence_auroc",
     "curve_of_statistics",
     "expected_calibration_error",
     "fit_temperature",
     "fit_temperature_dataset",
     "fit_vector_scaling",
+    "logit_norm_confidence",
     "reliability_curve",
+    "risk_coverage",
     "temperature_curve",
 ]

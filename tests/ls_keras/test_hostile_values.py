@@ -294,6 +294,24 @@ CASES = {
         scalars="num_bins confidence resamples seed temperature",
         finite=True,
     ),
+    "risk_coverage": Case(
+        calibration.risk_coverage,
+        {"correct": Y > 0, "confidence": W / 2},
+        arrays="correct confidence",
+        finite=True,
+    ),
+    "confidence_auroc": Case(
+        calibration.confidence_auroc,
+        {"correct": Y > 0, "confidence": W / 2},
+        arrays="correct confidence",
+    ),
+    "logit_norm_confidence": Case(
+        calibration.logit_norm_confidence,
+        {"logits": Z, "p": 2.0},
+        arrays="logits",
+        scalars="p",
+        finite=True,
+    ),
     "ReliabilityCurve.from_json": Case(
         calibration.ReliabilityCurve.from_json, {"source": CURVE.to_json()}, others="source"
     ),
@@ -738,8 +756,8 @@ CASES = {
 # Results, which hold what they are given, errors, interfaces and modules.
 NO_DOORS = """
     ClusterStatistics ConfidenceSpread Hypotheses InputError LsKerasError MeanLogits ModelSearch
-    MutualInformation Projection ReliabilityCurve Scorer Smoothing TeacherLogits TemperatureCurve
-    TemperatureFit TemplatePlane VectorFit
+    MutualInformation Projection ReliabilityCurve RiskCoverage Scorer Smoothing TeacherLogits
+    TemperatureCurve TemperatureFit TemplatePlane VectorFit
 """
 
 

@@ -159,13 +159,13 @@ def _run_kinds():
     yield Kind("checksums.json", ("checksums.json",), _make_run, _metrics, "json", protected=True)
 
 
-def _make_sweep(folder):
+def _make_study(folder):
     folder.mkdir()
-    write_json(folder / "sweep.json", {"schema": 1, "student": {"training": {"alpha": 0.0}}})
+    write_json(folder / "study.json", {"schema": 1, "config": {"training": {"alpha": 0.0}}})
 
 
-def _sweep(folder):
-    return read_record(folder / "sweep.json", dict, schema=SCHEMA)
+def _study(folder):
+    return read_record(folder / "study.json", dict, schema=SCHEMA)
 
 
 # Prepared data, teachers' logits, sub-words
@@ -354,7 +354,7 @@ def _settings(folder):
 
 def _kinds():
     yield from _run_kinds()
-    yield Kind("sweep.json", ("sweep.json",), _make_sweep, _sweep, "json")
+    yield Kind("study.json", ("study.json",), _make_study, _study, "json")
     for task, settings, files in (
         (
             TEXT,

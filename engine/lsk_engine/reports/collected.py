@@ -1,4 +1,4 @@
-"""Runs that belong together: a study's, a sweep's, or those of one task."""
+"""Runs that belong together: a study's, or those of one task."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -14,8 +14,8 @@ from lsk_engine.runs.records import StoredConfig
 from lsk_engine.studies.stored_results import (
     StoredStudy,
     SweptPoint,
+    read_curves,
     read_study_result,
-    read_sweep,
 )
 from lsk_engine.studies.study_folder import FIGURE_FILE, RESULTS_FILE
 
@@ -30,9 +30,9 @@ class Collection:
         title: What they are.
         runs: The runs.
         study: What their study found.
-        points: The points of their sweep.
-        score: The name of the sweep's score.
-        unfinished: The command that would finish study or sweep; empty: it is.
+        points: The points of its curves of teachers and students.
+        score: The name of these points' score.
+        unfinished: What would finish the study; empty: it is.
         problems: A line for each file, of runs or of what they belong to, that can't be read.
     """
 
@@ -74,20 +74,18 @@ class Collection:
         ]
 
     def score_label(self) -> str:
-        """Returns what the sweep's score is called."""
+        """Returns what the score of the points is called."""
         labels = (run.metrics.labels for run in self.runs if run.metrics is not None)
         return next((of[self.score] for of in labels if self.score in of), self.score)
 
 
 def collect(found: Found) -> list[Collection]:
-    """Reads what was found: studies, then sweeps, then the other runs by task."""
+    """Reads what was found: studies, then the other runs by task."""
     runs = {path: read_run(name, path) for name, path in found.runs.items()}
-    folders = {**found.studies, **found.sweeps}
     # A study may lie in the folder of another: the inner one has its runs.
-    inner_first = sorted(folders.values(), key=lambda folder: -len(folder.resolve().parts))
+    inner_first = sorted(found.studies.values(), key=lambda folder: -len(folder.resolve().parts))
     inside = {folder: _inside(runs, folder) for folder in inner_first}
     collections = [_study(name, path, inside[path]) for name, path in found.studies.items()]
-    collections += [_sweep(name, path, inside[path]) for name, path in found.sweeps.items()]
     by_task: dict[str, list[ReadRun]] = {}
     for run in runs.values():
         task = run.config["task"] if run.config is not None else ""
@@ -118,24 +116,12 @@ def _inside(runs: dict[Path, ReadRun], folder: Path) -> list[ReadRun]:
 def _study(name: str, folder: Path, runs: Sequence[ReadRun]) -> Collection:
     collection = Collection(f"Study {name}", [*runs])
     if not is_there(folder / RESULTS_FILE):
-        collection.unfinished = f"{folder} is not finished: the same `lsk study` goes on"
+        collection.unfinished = f"{folder} is not finished: the same command goes on"
         return collection
     try:
         collection.study = read_study_result(folder)
-    except LsKerasError as error:
-        collection.problems.append(str(error))
-    return collection
-
-
-def _sweep(name: str, folder: Path, runs: Sequence[ReadRun]) -> Collection:
-    collection = Collection(f"Sweep {name}", [*runs])
-    if not is_there((folder / FIGURE_FILE).with_suffix(".json")):
-        collection.unfinished = (
-            f"{folder} is not finished: the same `lsk sweep-distillation` goes on"
-        )
-        return collection
-    try:
-        collection.score, collection.points = read_sweep(folder)
+        if is_there((folder / FIGURE_FILE).with_suffix(".json")):
+            collection.score, collection.points = read_curves(folder)
     except LsKerasError as error:
         collection.problems.append(str(error))
     return collection

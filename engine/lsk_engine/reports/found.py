@@ -1,4 +1,4 @@
-"""What lies in the folders that somebody wants a report of: studies, sweeps, runs."""
+"""What lies in the folders that somebody wants a report of: studies and runs."""
 
 import dataclasses
 import os
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ls_base.errors import InputError
 from lsk_engine.runs.run_directory import RunDirectory
-from lsk_engine.studies.study_folder import settings_file
+from lsk_engine.studies.study_folder import RUNS, settings_file
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,17 +16,15 @@ class Found:
 
     Attributes:
         runs: Each run directory, by the name that the report calls it.
-        studies: Folders of `lsk study`, by name.
-        sweeps: Folders of `lsk sweep-distillation`, by name.
+        studies: Folders of studies, by name.
     """
 
     runs: dict[str, Path] = dataclasses.field(default_factory=dict)
     studies: dict[str, Path] = dataclasses.field(default_factory=dict)
-    sweeps: dict[str, Path] = dataclasses.field(default_factory=dict)
 
 
 def find(folders: Sequence[Path]) -> Found:
-    """Finds the runs, studies and sweeps in folders, or that they are.
+    """Finds the runs and studies in folders, or that they are.
 
     Links to folders are not followed, and nothing is looked for inside of a run.
 
@@ -34,7 +32,7 @@ def find(folders: Sequence[Path]) -> Found:
         folders: Existing folders.
 
     Raises:
-        InputError: If one is no folder, or holds no run, study or sweep.
+        InputError: If one is no folder, or holds no run or study.
     """
     found, seen = Found(), set[Path]()
     for folder in folders:
@@ -53,8 +51,8 @@ def find(folders: Sequence[Path]) -> Found:
                 known[_name(path, folder, known)] = path
         if not there:
             raise InputError(
-                "Expected a folder with a run that `lsk train` made, or what `lsk study` or "
-                f"`lsk sweep-distillation` made. Received: {folder}, which holds none"
+                "Expected a folder with a run that `lsk train` made, or a study's. "
+                f"Received: {folder}, which holds none"
             )
     return found
 
@@ -64,11 +62,9 @@ def _kind(path: Path, inner: list[str], found: Found) -> dict[str, Path] | None:
     if os.path.lexists(RunDirectory(path).config_file):
         inner.clear()
         return found.runs
-    # A file's name alone says too little: `lsk sweep-temperature --output sweep.png` has one, too.
-    if "runs" in inner and os.path.lexists(settings_file(path)):
+    # A file's name alone says too little: `lsk sweep-temperature --output study.png` has one, too.
+    if RUNS in inner and os.path.lexists(settings_file(path)):
         return found.studies
-    if "teachers" in inner and os.path.lexists(settings_file(path, "sweep")):
-        return found.sweeps
     return None
 
 

@@ -37,13 +37,13 @@ class Written:
 
 
 def write_report(folders: Sequence[Path], out: Path | None = None) -> Written:
-    """Writes a page about runs, studies and sweeps; their files are read only.
+    """Writes a page about runs and studies; their files are read only.
 
     What a run has is shown, what it hasn't is left out. A file that is damaged is told in one line
     on the page, and the rest stands. The same files give the same bytes.
 
     Args:
-        folders: Runs, studies, sweeps, or folders of them.
+        folders: Runs, studies, or folders of them.
         out: The file to write; `None`: `report.html` in the only folder given, else in the current
             one.
 

@@ -1,4 +1,4 @@
-"""The tables of scores: of runs, of runs side by side, of a study, of a sweep."""
+"""The tables of scores: of runs, of runs side by side, of a study and its curves."""
 
 import math
 import statistics
@@ -141,7 +141,7 @@ def arm_table(study: StoredStudy) -> Table:
 
 
 def sweep_table(points: Sequence[SweptPoint], label: str) -> Table:
-    """Returns the points of a sweep's curves, seeds together.
+    """Returns the points of curves of teachers and students, seeds together.
 
     Args:
         points: A point a network.

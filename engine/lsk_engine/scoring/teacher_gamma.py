@@ -1,5 +1,6 @@
 """The γ of finished teachers, computed over their training split and kept in their runs."""
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from lsk_engine.runs.records import Gammas
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.runs.teacher import model_sha256
 from lsk_engine.settings.config import Config
+from lsk_engine.settings.training import TrainingConfig
 from lsk_engine.tasks.contract import Task, TaskData
 
 
@@ -31,7 +33,8 @@ def teacher_gammas(
 
     Args:
         task: The task.
-        runs: Finished runs that differ in their weights only: one model, the same data.
+        runs: Finished runs; of those that follow one another and differ in α and seed alone, the
+            model is compiled and the data are loaded once.
         temperatures: T > 0 of each run.
         reporter: Who is told.
 
@@ -40,7 +43,8 @@ def teacher_gammas(
     """
     found: list[list[float]] = []
     data: TaskData | None = None
-    model: Any = None  # one for all, which is compiled once
+    model: Any = None
+    shared: Any = None  # what runs of one model and the same data have in common
     for run, of_run in zip(runs, temperatures, strict=True):
         with run.at_work():  # a value that another process adds meanwhile would be lost
             sha256 = model_sha256(run)
@@ -48,8 +52,12 @@ def teacher_gammas(
             missing = [t for t in of_run if f"{t:g}" not in kept]
             if missing:
                 config = from_dict(task, run.read_config())
-                if model is None or data is None:
+                own = dataclasses.replace(
+                    config, preset="", training=TrainingConfig(), distillation=None
+                )
+                if data is None or own != shared:
                     model, data = load_trained(task, config, run)
+                    shared = own
                 else:
                     model.set_weights(run.load_model().get_weights())
                 progress = reporter.counter(f"γ of {run.path.name}:", "examples")

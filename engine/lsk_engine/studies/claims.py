@@ -44,7 +44,8 @@ class Claim:
         margin: Differences from −margin to margin do not matter, in the measure's unit.
         against: The baseline's measure, if it is another one; `None`: the same.
         paper: The difference in the paper, setting − baseline.
-        source: Where in the paper.
+        source: Where in the paper, or in which.
+        axis: The first axis of the grids whose arms it is about; `None`: all.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Claim:
     against: str | None = None
     paper: float | None = None
     source: str = ""
+    axis: str | None = None
 
     def __post_init__(self):
         if self.direction not in DIRECTIONS:

@@ -16,6 +16,14 @@ from lsk_engine.runs.stored_run import StoredRun
 from lsk_engine.runs.teacher import model_sha256
 from lsk_engine.settings.parts import searches
 from lsk_engine.studies.claims import Better
+from lsk_engine.studies.teaching import (
+    STUDENT_SCORE,
+    TEACHER_SCORE,
+    TRANSFER,
+    compute_gammas,
+    student_numbers,
+    teacher_numbers,
+)
 from lsk_engine.tasks.contract import Task
 
 SCORE = "score"
@@ -44,11 +52,15 @@ class Measurement:
         what: What it does, in a line.
         numbers: By name; `accuracy` has the task's own scores as well.
         take: Runs the stage on a finished run, Keras loaded, and returns the numbers by split.
+        kept: Whether the numbers are kept in the run; else files hold them already.
+        before: Does once what runs share, before it is taken of any.
     """
 
     what: str
     numbers: Mapping[str, Number]
     take: Callable[[StoredRun, Reporter], BySplit]
+    kept: bool = True
+    before: Callable[[Sequence[StoredRun], Reporter], None] | None = None
 
 
 class Measured(Record, frozen=True):
@@ -88,7 +100,7 @@ def numbers_of(names: Sequence[str]) -> dict[str, Number]:
 
 
 def own_numbers(run: StoredRun) -> dict[str, Number]:
-    """Returns the task's own scores of a finished run, `score`, the first, and its `best_score`.
+    """Returns the task's own scores of a finished run, and what is called by the first of them.
 
     Args:
         run: The run.
@@ -99,7 +111,14 @@ def own_numbers(run: StoredRun) -> dict[str, Number]:
     if not found:
         return {}
     first = next(iter(found.values()))
-    return {SCORE: first, BEST_SCORE: Number(f"{first.label}, best T", first.better), **found}
+    of_others = {
+        BEST_SCORE: f"{first.label}, best T",
+        STUDENT_SCORE: f"student {first.label}",
+        TEACHER_SCORE: f"teacher {first.label}",
+        TRANSFER: f"lost: {first.label}",
+    }
+    called = {name: Number(label, first.better) for name, label in of_others.items()}
+    return {SCORE: first, **found, **called}
 
 
 def measure(name: str, run: StoredRun, reporter: Reporter) -> BySplit:
@@ -113,14 +132,16 @@ def measure(name: str, run: StoredRun, reporter: Reporter) -> BySplit:
     Raises:
         LsKerasError: If it can't be taken of this run.
     """
-    directory = run.directory
+    directory, measurement = run.directory, MEASUREMENTS[name]
+    if not measurement.kept:
+        return measurement.take(run, reporter)
     model = model_sha256(directory)
     file = directory.measured_file(name)
     if is_there(file):
         kept = directory.read(file, Measured, schema=SCHEMA)
         if kept.model_sha256 == model:
             return kept.numbers
-    found = MEASUREMENTS[name].take(run, reporter)
+    found = measurement.take(run, reporter)
     with directory.at_work():
         values = Measured(model_sha256=model, numbers=found).to_dict()
         directory.write_json(file, {"schema": SCHEMA, **values})
@@ -153,6 +174,12 @@ def _calibration(run: StoredRun, reporter: Reporter) -> BySplit:
         }
         for split, scores in directory.read_metrics().splits.items()
     }
+
+
+def _ranking(run: StoredRun, reporter: Reporter) -> BySplit:
+    from lsk_engine.scoring.rank import rank
+
+    return rank(run, reporter)
 
 
 def _representation(run: StoredRun, reporter: Reporter) -> BySplit:
@@ -243,6 +270,18 @@ MEASUREMENTS: dict[str, Measurement] = {
     "calibration": Measurement(
         "a temperature, fitted on validation, and the scores with it", _CALIBRATION, _calibration
     ),
+    "ranking": Measurement(
+        "how well confidence ranks errors last, as it is and with normalized logits",
+        {
+            "aurc": Number("AURC", "less"),
+            "eaurc": Number("E-AURC", "less"),
+            "auroc": Number("AUROC of confidence", "more"),
+            "aurc_normalized": Number("AURC, logit norm", "less"),
+            "auroc_normalized": Number("AUROC, logit norm", "more"),
+            "norm_p": Number("p of the norm", None),
+        },
+        _ranking,
+    ),
     "representation": Measurement(
         "how closely each class's activations lie together",
         {
@@ -263,5 +302,22 @@ MEASUREMENTS: dict[str, Measurement] = {
             "best_temperature": Number("best T", None),
         },
         _beam,
+    ),
+    "distillation": Measurement(
+        "the score of a student that the run teaches",
+        {STUDENT_SCORE: Number("student's score", None)},
+        student_numbers,
+        kept=False,
+    ),
+    "teacher": Measurement(
+        "of a student: its teacher's score, and γ, how much smoothing the teacher is",
+        {
+            TEACHER_SCORE: Number("teacher's score", None),
+            TRANSFER: Number("score less teacher's", None),
+            "gamma": Number("equivalent smoothing γ", None),
+        },
+        teacher_numbers,
+        kept=False,
+        before=compute_gammas,
     ),
 }

@@ -1,5 +1,6 @@
 """From a study to its answer: train what is missing, measure, decide."""
 
+import contextlib
 import functools
 import math
 import statistics
@@ -11,8 +12,9 @@ from ls_base.files import write_json
 from lsk_engine.data.configuration import from_dict
 from lsk_engine.devices.backend import load_backend
 from lsk_engine.progress import Reporter
-from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.runs.stored_run import StoredRun
+from lsk_engine.studies.arm_runs import jobs_of, run_name, run_of
+from lsk_engine.studies.arms import Arm, arms_of, base_settings, student_of
 from lsk_engine.studies.claims import Better, Claim, Evidence, decide
 from lsk_engine.studies.measurements import (
     MEASUREMENTS,
@@ -27,9 +29,10 @@ from lsk_engine.studies.measurements import (
 from lsk_engine.studies.run_here import run_here
 from lsk_engine.studies.run_jobs import Job, run_jobs
 from lsk_engine.studies.smoothing import advice, claims_for, sentences_about
-from lsk_engine.studies.study import ALPHA, Arm, Study, arms_of, base_config
+from lsk_engine.studies.study import ALPHA, Study
 from lsk_engine.studies.study_folder import (
     RESULTS_FILE,
+    STUDENTS,
     refuse_left_trainings,
     removed_if_nothing_began,
     study_folder,
@@ -37,8 +40,9 @@ from lsk_engine.studies.study_folder import (
 from lsk_engine.studies.study_result import Decided, StudyResult
 from lsk_engine.tasks.contract import Task
 
-_SENTENCES = 5
+_SENTENCES = 6
 _Found = Mapping[str, BySplit]  # numbers by run and split
+STUDENT = "distillation"  # the measure that trains students
 
 
 def run_study(
@@ -78,14 +82,16 @@ def run_study(
     check_measures(study.measures, task)
     _check_claims(study)
     arms = arms_of(study, task)
+    taught = [student_of(arm, study, task) for arm in arms] if STUDENT in study.measures else []
     # Which values the axes have may change: more of them take the runs that are there.
-    made_with = {"axes": sorted(study.axes), "config": base_config(study, task).to_dict()}
     new = not directory.exists()
-    with study_folder(directory, made_with), removed_if_nothing_began(directory, new=new):
-        runs = {
-            f"{arm.name}-seed{seed}": (arm, seed) for arm in arms for seed in range(study.seeds)
-        }
-        trainings = [_job(directory, name, arm, seed) for name, (arm, seed) in runs.items()]
+    with contextlib.ExitStack() as held:
+        held.enter_context(study_folder(directory, base_settings(study, task)))
+        held.enter_context(removed_if_nothing_began(directory, new=new))
+        if taught:
+            made_with = {"student": {key: str(value) for key, value in study.student.items()}}
+            held.enter_context(study_folder(directory / STUDENTS, made_with))
+        trainings = jobs_of(directory, [*arms, *taught], study.seeds, cached=study.cache)
         refuse_left_trainings(job.run for job in trainings)
         reporter.message(f"{len(trainings)} runs in {directory}, {jobs} at a time")
         train_all = (
@@ -97,19 +103,32 @@ def run_study(
             trainings, reporter=reporter, ended=_said, keep_going=not stop_on_failure
         )
         missing = {job.name: str(error) for job, error in failed.items()}
-        finished = [job for job in trainings if job not in failed]
-        if not finished:
+        runs = {
+            run_name(arm, seed): run_of(directory, arm, seed)
+            for arm in arms
+            for seed in range(study.seeds)
+        }
+        runs = {name: run for name, run in runs.items() if name not in missing}
+        if not runs:
             raise next(iter(failed.values()))
         load_backend()
-        stored = [
-            StoredRun(job.run, task, from_dict(task, job.run.read_config())) for job in finished
-        ]
-        found = {
-            run.directory.path.name: _measured(run, study, missing, reporter) for run in stored
+        opened = {
+            name: StoredRun(run, task, from_dict(task, run.read_config()))
+            for name, run in runs.items()
         }
-        result = _result(study, arms, stored[0], found, missing)
+        _prepare(study, list(opened.values()), reporter)
+        found = {name: _measured(run, study, missing, reporter) for name, run in opened.items()}
+        result = _result(study, arms, next(iter(opened.values())), found, missing)
         write_json(directory / RESULTS_FILE, result.to_dict())
     return result
+
+
+def _prepare(study: Study, runs: Sequence[StoredRun], reporter: Reporter) -> None:
+    """Does once what runs share; what can't be done is told of the run that it can't be done of."""
+    for name in study.measures:
+        if (before := MEASUREMENTS[name].before) is not None:
+            with contextlib.suppress(LsKerasError):
+                before(runs, reporter)
 
 
 def _check_claims(study: Study) -> None:
@@ -127,13 +146,6 @@ def _check_claims(study: Study) -> None:
                 raise InputError(f"Expected a claim about what is measured. {near(name, taken)}")
 
 
-def _job(directory: Path, name: str, arm: Arm, seed: int) -> Job:
-    path = directory / "runs" / name
-    config = arm.seeded(seed).to_dict()
-    create = functools.partial(RunDirectory.create, path, config)
-    return Job(name=name, kind=arm.name, run=RunDirectory(path), create=create)
-
-
 def _said(job: Job) -> str:
     metrics = job.run.read_metrics()
     split = "validation" if "validation" in metrics.splits else next(iter(metrics.splits))
@@ -145,13 +157,14 @@ def _said(job: Job) -> str:
 
 def _measured(run: StoredRun, study: Study, missing: dict[str, str], reporter: Reporter) -> BySplit:
     """Returns all numbers of a run; what can't be measured is told and noted."""
-    path, found = run.directory.path, BySplit()
+    found: BySplit = {}
     for name in study.measures:
         try:
             numbers = measure(name, run, reporter)
         except LsKerasError as error:
-            reporter.warning(f"{path.name}, {name}: {error}")
-            missing[f"{path.name}, {name}"] = str(error)
+            what = f"{run.directory.path.name}, {name}"
+            reporter.warning(f"{what}: {error}")
+            missing[what] = str(error)
             continue
         for split, values in numbers.items():
             found.setdefault(split, {}).update(values)
@@ -166,8 +179,11 @@ def _result(
         raise InputError(
             f"Expected a split of {', '.join(metrics.splits)}. Received: {study.split!r}"
         )
-    own = own_numbers(run) if "accuracy" in study.measures else {}
-    known = {**own, **numbers_of(study.measures), **_best(own, study)}
+    own = own_numbers(run)
+    measured = numbers_of(study.measures)
+    # What is called by the task's own score, and, with `accuracy`, the scores themselves.
+    measured |= {name: own[name] for name in measured if name in own}
+    known = {**(own if "accuracy" in study.measures else {}), **measured}
     names = [arm.name for arm in arms]
     values = {
         number: {arm: _by_seed(found, study, arm, number) for arm in names} for number in known
@@ -184,7 +200,7 @@ def _result(
     settings = {arm.name: dict(arm.values) for arm in arms}
     about = [one for one in decided if one.arm == shown][:_SENTENCES]
     sentences = sentences_about(about, numbers, settings[shown])
-    if next(iter(study.axes)) == ALPHA:
+    if not study.grids and next(iter(study.axes)) == ALPHA:
         sentences.append(advice(decided, settings, best))
     # The first score has two names; the table needs one.
     first = {SCORE} & numbers.keys()
@@ -203,12 +219,6 @@ def _result(
         missing=missing,
         notes=tuple(metrics.notes),
     )
-
-
-def _best(own: Mapping[str, Number], study: Study) -> dict[str, Number]:
-    """Returns the number of `beam` that is called by the task's own score."""
-    of_beam = MEASUREMENTS["beam"].numbers if "beam" in study.measures else {}
-    return {name: own[name] for name in of_beam if name in own}
 
 
 def _by_seed(found: _Found, study: Study, arm: str, number: str) -> tuple[float, ...]:
@@ -246,7 +256,7 @@ def _decided(
     for claim in claims:
         better = _better(claim, numbers)
         for arm in arms:
-            if arm.baseline is None:
+            if arm.baseline is None or claim.axis not in (None, arm.grid):
                 continue
             pairs = zip(
                 values[claim.measure][arm.name],
@@ -283,8 +293,8 @@ def _choice(
         and one.claim.direction == "better"
         and one.decision.verdict == "holds"
     }
-    if name not in numbers:
-        return others[0], ""
+    if name not in numbers or not others:
+        return next(iter(others), arms[0].name), ""
     sign = 1 if numbers[name].better == "more" else -1
 
     def worth(arm: str) -> float:

@@ -1,4 +1,4 @@
-"""What studies and sweeps have left in their folders, read again: no arithmetic, no Keras."""
+"""What studies have left in their folders, read again: no arithmetic, no Keras."""
 
 from pathlib import Path
 from typing import Any, Literal
@@ -54,7 +54,7 @@ class StoredStudy(Record, frozen=True):
 
 
 class SweptPoint(Record, frozen=True):
-    """A row of the numbers beside a sweep's figure: a network of a curve."""
+    """A row of the numbers beside the curves of teachers and students: a network."""
 
     curve: str
     alpha: Finite
@@ -82,11 +82,11 @@ def read_study_result(directory: Path) -> StoredStudy:
     return found
 
 
-def read_sweep(directory: Path) -> tuple[str, list[SweptPoint]]:
-    """Reads the points of a sweep over teachers and students.
+def read_curves(directory: Path) -> tuple[str, list[SweptPoint]]:
+    """Reads the points of the curves of teachers and students.
 
     Args:
-        directory: The sweep's folder.
+        directory: The study's folder.
 
     Returns:
         The name of the score, and a point a network.

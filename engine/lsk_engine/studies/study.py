@@ -1,8 +1,6 @@
 """What a study is: a question, axes, seeds, what is measured and what is claimed. Data only."""
 
 import dataclasses
-import itertools
-import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,14 +8,14 @@ from typing import Any
 
 from ls_base.errors import InputError, near, reason, shown
 from ls_base.reading import read_bytes
-from lsk_engine.data import configuration
-from lsk_engine.settings.config import Config
-from lsk_engine.settings.resolving import keys
 from lsk_engine.settings.values import flat
 from lsk_engine.studies.claims import Claim
 from lsk_engine.tasks.contract import Task
 
 ALPHA, SMOOTHING, SEED = "training.alpha", "training.smoothing", "training.seed"
+# Keys of a student's teacher, and of how it is taught (`lsk_engine.settings.distillation`).
+TEACHER, DISTILLATION = "teacher.", "distillation."
+TEACHER_ALPHA, TEACHER_TEMPERATURE = TEACHER + ALPHA, DISTILLATION + "teacher_temperature"
 _MOST_BYTES = 1 << 20
 _CLAIM_KEYS = tuple(field.name for field in dataclasses.fields(Claim))
 
@@ -29,14 +27,24 @@ class Study:
     Each combination of the axes' values is an arm, trained with every seed. Claims compare an arm
     with its baseline: the arm with the first axis's first value, and the same values elsewhere.
 
+    Where an axis is a setting of a teacher (`teacher.training.alpha`) or of the teaching
+    (`distillation.teacher_temperature`), each run is a student of a teacher with the same seed.
+    Students whose teachers have the same settings share one.
+
     Attributes:
         question: What is asked.
         task: The task's name.
-        axes: Values by dotted setting; the first axis is what the question is about.
+        axes: Values by dotted setting; the first axis is what the question is about. Settings with
+            commas between them are one axis, whose values are as many together.
+        grids: Axes of further arms, a grid each.
         seeds: How many of each arm: 0, 1, …
         measures: What is measured, by the names of `lsk_engine.studies.measurements`.
         preset: The recipe of all runs; `None`: the task's for studies, or its first.
-        settings: Further settings of all runs, by dotted key.
+        teacher_preset: The recipe of teachers; `None`: that of the students.
+        settings: Further settings of all runs, by dotted key; `teacher.…` of teachers.
+        student: Settings of the students that the measure `distillation` trains of all runs.
+        cache: Whether students share logits of their teacher that are computed once; they must not
+            augment at random.
         claims: What is decided; `None`: what the measures suggest.
         split: The split that claims are decided on.
     """
@@ -44,20 +52,25 @@ class Study:
     question: str
     task: str
     axes: Mapping[str, tuple[Any, ...]]
+    grids: tuple[Mapping[str, tuple[Any, ...]], ...] = ()
     seeds: int = 3
     measures: tuple[str, ...] = ("accuracy", "calibration")
     preset: str | None = None
+    teacher_preset: str | None = None
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    student: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    cache: bool = False
     claims: tuple[Claim, ...] | None = None
     split: str = "test"
 
     def __post_init__(self):
         if self.seeds < 1:
             raise InputError(f"Expected at least one seed. Received: {self.seeds}")
-        if not self.axes or not all(self.axes.values()):
-            empty = next((axis for axis, values in self.axes.items() if not values), "no axis")
-            raise InputError(f"Expected an axis with at least one value. Received: {empty}")
-        if len(next(iter(self.axes.values()))) < 2:
+        for axes in self.all_axes():
+            if not axes or not all(axes.values()):
+                empty = next((axis for axis, values in axes.items() if not values), "no axis")
+                raise InputError(f"Expected an axis with at least one value. Received: {empty}")
+        if not self.grids and len(next(iter(self.axes.values()))) < 2:
             axis, (value,) = next(iter(self.axes.items()))
             raise InputError(
                 "Expected two values or more of the first axis, the first to compare the others "
@@ -65,89 +78,35 @@ class Study:
             )
         if not self.measures:
             raise InputError("Expected at least one measure. Received: none")
-        for key in (SEED, *self.settings):
-            if key in self.axes:
-                why = "seeds are counted" if key == SEED else "the settings have it"
-                raise InputError(f"Expected axes without {key}: {why}. Received: {key}")
-        if SEED in self.settings:
-            raise InputError(f"Expected settings without {SEED}: a study has several. Received: it")
-
-
-@dataclasses.dataclass(frozen=True)
-class Arm:
-    """One combination of the axes' values.
-
-    Attributes:
-        values: By dotted setting, as the task's settings have them.
-        config: The configuration of its runs, with the first seed.
-        baseline: The name of the arm that it is compared with; `None`: it is one.
-    """
-
-    values: Mapping[str, Any]
-    config: Config
-    baseline: str | None = None
-
-    @property
-    def name(self) -> str:
-        """Its name in tables and, with a seed, that of its runs."""
-        return _name(self.values)
-
-    def seeded(self, seed: int) -> Config:
-        """Returns the configuration of the run with a seed."""
-        training = dataclasses.replace(self.config.training, seed=seed)
-        return dataclasses.replace(self.config, training=training)
-
-
-def arms_of(study: Study, task: Task) -> list[Arm]:
-    """Returns the arms, each baseline before what is compared with it.
-
-    Without mass to spread, all smoothings are the same: α = 0 is one arm.
-
-    Args:
-        study: The study.
-        task: Its task.
-
-    Raises:
-        InputError: For an unknown axis or setting (with near matches), a value that can't be, or
-            two arms of one name.
-    """
-    for axis in study.axes:
-        if axis not in keys(task):
-            raise InputError(f"Expected an axis that is a setting. {near(axis, keys(task))}")
-    arms: dict[str, Arm] = {}
-    first, (reference, *_) = next(iter(study.axes.items()))
-    for combination in itertools.product(*study.axes.values()):
-        values = dict(zip(study.axes, combination, strict=True))
-        arm = _arm(study, task, values)
-        of = _arm(study, task, {**values, first: reference}).name
-        if of != arm.name:
-            arm = dataclasses.replace(arm, baseline=of)
-        other = arms.setdefault(arm.name, arm)
-        if other.values != arm.values:
+        if self.student and "distillation" not in self.measures:
             raise InputError(
-                "Expected values of axes with names that differ. "
-                f"Received: {dict(other.values)} and {dict(arm.values)}, both {arm.name!r}"
+                "Expected the measure distillation, whose students the settings are of. "
+                f"Received: {', '.join(self.measures)}"
             )
-    if all(arm.baseline is None for arm in arms.values()):
-        raise InputError(
-            f"Expected values of the first axis that differ. Received: {study.axes[first]}"
-        )
-    return sorted(arms.values(), key=lambda arm: arm.baseline is not None)
+        for key in (SEED, f"{TEACHER}{SEED}", *self.settings):
+            if key in self.keys():
+                seed = key.endswith(SEED)
+                why = "seeds are counted" if seed else "the settings have it"
+                raise InputError(f"Expected axes without {key}: {why}. Received: {key}")
+        for key in (SEED, f"{TEACHER}{SEED}"):
+            if key in {*self.settings, *self.student}:
+                raise InputError(
+                    f"Expected settings without {key}: a study has several. Received: it"
+                )
 
+    def all_axes(self) -> tuple[Mapping[str, tuple[Any, ...]], ...]:
+        """Returns the axes of each grid."""
+        return (self.axes, *self.grids)
 
-def base_config(study: Study, task: Task) -> Config:
-    """Returns what all runs have in common: seed and axes are at the task's defaults.
-
-    Args:
-        study: The study.
-        task: Its task.
-    """
-    return configuration.resolve(task, preset_of(study, task), study.settings)
+    def keys(self) -> list[str]:
+        """Returns the setting of each axis, in the order in which they first come."""
+        axes = (axis for axes in self.all_axes() for axis in axes)
+        return list(dict.fromkeys(key for axis in axes for key in axis.split(",")))
 
 
 def preset_of(study: Study, task: Task) -> str:
     """Returns the recipe of a study's runs: the task's for studies is for its own data."""
-    elsewhere = "data.source" in {*study.settings, *study.axes}
+    elsewhere = "data.source" in {*study.settings, *study.keys()}
     own = None if elsewhere else task.study_preset
     return study.preset or own or task.presets[0].name
 
@@ -156,8 +115,8 @@ def read_study(file: Path) -> Study:
     """Reads a study from a TOML file.
 
     Args:
-        file: The file: the attributes of `Study` as keys (`measure` for `measures`), `axes` and
-            `settings` as tables, `claims` as an array of tables.
+        file: The file: the attributes of `Study` as keys (`measure` for `measures`), `axes`,
+            `settings` and `student` as tables, `grids` and `claims` as arrays of tables.
 
     Raises:
         FileError: If it can't be read.
@@ -179,17 +138,15 @@ def read_study(file: Path) -> Study:
             raise InputError(f"Expected the key {key} in {file}. Received: a file without it")
     found = {known[key]: value for key, value in values.items()}
     for key, kind in _KINDS.items():
-        if key in found and (not isinstance(found[key], kind) or isinstance(found[key], bool)):
+        if key in found and type(found[key]) is not kind:
             name = next(name for name, field in known.items() if field == key)
             raise InputError(
                 f"Expected {name} in {file} to be {_WORDS[kind]}. Received: {shown(found[key])}"
             )
-    axes = flat(found["axes"])  # unquoted dotted keys nest in TOML
-    for key, value in axes.items():
-        if not isinstance(value, list):
-            raise InputError(f"Expected a list of values of {key} in {file}. Received: {value!r}")
-    found["axes"] = {key: tuple(value) for key, value in axes.items()}
-    found["settings"] = flat(found.get("settings", {}))
+    found["axes"] = _axes(found["axes"], file)
+    found["grids"] = tuple(_axes(axes, file) for axes in found.get("grids", ()))
+    for part in ("settings", "student"):
+        found[part] = flat(found.get(part, {}))
     if "measures" in found:
         found["measures"] = tuple(map(str, found["measures"]))
     if "claims" in found:
@@ -198,18 +155,34 @@ def read_study(file: Path) -> Study:
 
 
 _KINDS: Mapping[str, type] = {
-    **dict.fromkeys(("question", "task", "preset", "split"), str),
-    **dict.fromkeys(("axes", "settings"), dict),
-    **dict.fromkeys(("measures", "claims"), list),
+    **dict.fromkeys(("question", "task", "preset", "teacher_preset", "split"), str),
+    **dict.fromkeys(("axes", "settings", "student"), dict),
+    **dict.fromkeys(("measures", "claims", "grids"), list),
     "seeds": int,
+    "cache": bool,
 }
 _WORDS: Mapping[type, str] = {
     str: "a text",
     dict: "a table",
     list: "a list",
     int: "a whole number",
+    bool: "true or false",
     float: "a number",
 }
+
+
+def _axes(values: Any, file: Path) -> dict[str, tuple[Any, ...]]:
+    if not isinstance(values, dict):
+        raise InputError(f"Expected grids in {file} to be tables. Received: {shown(values)}")
+    axes = {}
+    for key, of_axis in flat(values).items():  # unquoted dotted keys nest in TOML
+        if not isinstance(of_axis, list):
+            raise InputError(f"Expected a list of values of {key} in {file}. Received: {of_axis!r}")
+        several = "," in key
+        axes[key] = tuple(
+            tuple(value) if several and isinstance(value, list) else value for value in of_axis
+        )
+    return axes
 
 
 def _claim(values: Any, file: Path) -> Claim:
@@ -235,28 +208,3 @@ def _claim(values: Any, file: Path) -> Claim:
                 f"Received: {shown(value)}"
             )
     return Claim(**found)
-
-
-def _arm(study: Study, task: Task, values: Mapping[str, Any]) -> Arm:
-    config = configuration.resolve(task, preset_of(study, task), {**study.settings, **values})
-    if SMOOTHING in values and config.training.alpha == 0:
-        usual = dataclasses.replace(config.training, smoothing=study.axes[SMOOTHING][0])
-        config = dataclasses.replace(config, training=usual)
-    return Arm({key: _value(config, key) for key in values}, config)
-
-
-def _value(config: Config, key: str) -> Any:
-    part, _, field = key.partition(".")
-    return getattr(getattr(config, part), field)
-
-
-def _name(values: Mapping[str, Any]) -> str:
-    ends = [key.rpartition(".")[2] for key in values]
-    parts = []
-    for key, value in values.items():
-        end = key.rpartition(".")[2]
-        label = end if ends.count(end) == 1 else key
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        text = f"{label}{value:g}" if number else f"{label}-{value}"
-        parts.append(re.sub(r"[^\w.+-]+", "_", text))
-    return "-".join(parts)

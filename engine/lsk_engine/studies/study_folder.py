@@ -16,49 +16,42 @@ from lsk_engine.runs.lock import locked
 from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
 from lsk_engine.settings.values import flat
 
-RESULTS_FILE = "results.json"  # of a study
-FIGURE_FILE = "distillation-sweep.png"  # of a sweep, its numbers beside it
+RUNS, TEACHERS, STUDENTS = "runs", "teachers", "students"  # folders inside
+RESULTS_FILE = "results.json"
+FIGURE_FILE = "distillation-sweep.png"  # of teachers and students, its numbers beside it
 _LOCK_FILE = ".lock"
 _TRAINED = ("checkpoints/*", "model.keras", "metrics.json")  # by which a run has begun
 
 
-def settings_file(directory: Path, what: str = "study") -> Path:
-    """Returns where it is said what all runs of a folder have in common.
-
-    Args:
-        directory: The folder.
-        what: What the folder is of: `study` or `sweep`.
-    """
-    return directory / f"{what}.json"
+def settings_file(directory: Path) -> Path:
+    """Returns where it is said what all runs of a study's folder have in common."""
+    return directory / "study.json"
 
 
 @contextlib.contextmanager
-def study_folder(
-    directory: Path, made_with: Mapping[str, Any], *, what: str = "study"
-) -> Iterator[None]:
+def study_folder(directory: Path, made_with: Mapping[str, Any]) -> Iterator[None]:
     """Holds a folder while the block runs, and keeps what all of its runs have in common.
 
     Args:
         directory: The folder; made if it isn't there.
         made_with: What its runs have in common, as JSON can hold it.
-        what: What the folder is of, for messages; the file `WHAT.json` has it.
 
     Raises:
         InputError: If it holds something else, another process is at work in it, or it was made
             with something else.
         FileError: If it can't be written.
     """
-    file = settings_file(directory, what)
+    file = settings_file(directory)
     settings = json.loads(json.dumps({"schema": SCHEMA, **made_with}))
-    _check(directory, file, settings, what)  # before anything of ours is in it
+    _check(directory, file, settings)  # before anything of ours is in it
     with contextlib.ExitStack() as held:
         try:
             held.enter_context(locked(directory / _LOCK_FILE, wait=False))
         except BlockingIOError:
             raise InputError(
-                f"Expected a folder that no other {what} is at work in. Received: {directory}"
+                f"Expected a folder that no other study is at work in. Received: {directory}"
             ) from None
-        _check(directory, file, settings, what)
+        _check(directory, file, settings)
         write_json(file, settings)
         yield
 
@@ -82,12 +75,11 @@ def removed_if_nothing_began(directory: Path, *, new: bool) -> Iterator[None]:
         raise
 
 
-def refuse_left_trainings(runs: Iterable[RunDirectory], what: str = "study") -> None:
+def refuse_left_trainings(runs: Iterable[RunDirectory]) -> None:
     """Refuses runs that trainings are still at work in that a killed process has left.
 
     Args:
         runs: The runs; they need not exist.
-        what: What the folder is of, for the message.
 
     Raises:
         InputError: If there is one.
@@ -95,20 +87,20 @@ def refuse_left_trainings(runs: Iterable[RunDirectory], what: str = "study") -> 
     for run in runs:
         if run.in_use():
             raise InputError(
-                f"Expected runs that no other process is at work in: a {what} that was killed has "
+                "Expected runs that no other process is at work in: a study that was killed has "
                 "left its trainings running; wait for them, or stop them. "
                 f"Received: {run.path}"
             )
 
 
-def _check(directory: Path, file: Path, settings: Mapping[str, Any], what: str) -> None:
+def _check(directory: Path, file: Path, settings: Mapping[str, Any]) -> None:
     """Refuses a folder that holds something else."""
     if not is_there(file):
         if directory.exists() and (
             not directory.is_dir() or {p.name for p in directory.iterdir()} - {_LOCK_FILE}
         ):
             raise InputError(
-                f"Expected a new or empty folder, or one that a {what} made. Received: {directory}"
+                f"Expected a new or empty folder, or one that a study made. Received: {directory}"
             )
         return
     there, here = flat(read_record(file, dict[str, Any], schema=SCHEMA)), flat(settings)
@@ -119,6 +111,6 @@ def _check(directory: Path, file: Path, settings: Mapping[str, Any], what: str) 
             for values in (there, here)
         )
         raise InputError(
-            f"Expected the settings of the {what} in {directory} ({expected}), or another folder. "
+            f"Expected the settings of the study in {directory} ({expected}), or another folder. "
             f"Received: {received}"
         )

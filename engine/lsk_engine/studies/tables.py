@@ -18,6 +18,8 @@ def heading(settings: Mapping[str, Any]) -> str:
     Example:
     >>> heading({"training.alpha": 0.1}), heading({"training.alpha": 0.0, "data.examples": 100})
     ('α 0.1', 'hard, examples 100')
+    >>> heading({"teacher.training.alpha": 0.1, "distillation.teacher_temperature": 2.0})
+    'α 0.1 teacher, T 2'
     """
     parts = []
     for key, value in settings.items():
@@ -25,8 +27,11 @@ def heading(settings: Mapping[str, Any]) -> str:
         number = isinstance(value, int | float) and not isinstance(value, bool)
         number = number and abs(value) <= _LARGEST
         text = f"{value:g}" if number else str(value)
-        if key == "training.alpha":
-            parts.append("hard" if value == 0 else f"α {text}")
+        if key.endswith("training.alpha"):
+            smoothed = "hard" if value == 0 else f"α {text}"
+            parts.append(f"{smoothed} teacher" if key.startswith("teacher.") else smoothed)
+        elif key == "distillation.teacher_temperature":
+            parts.append(f"T {text}")
         elif key == "training.smoothing":
             parts.append(text)
         else:

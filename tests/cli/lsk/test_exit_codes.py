@@ -77,5 +77,5 @@ def test_our_own_fault(monkeypatch, tmp_path):
     ("stop", "code"), [(KeyboardInterrupt(), 130), (Terminated(signal.SIGTERM), 143)]
 )
 def test_interrupted_sweep(stop, code, exit_code, monkeypatch):
-    monkeypatch.setattr("lsk_engine.studies.distillation_sweep.sweep_distillation", raising(stop))
+    monkeypatch.setattr("lsk_engine.studies.run_study.run_study", raising(stop))
     assert exit_code(*SWEEP) == code

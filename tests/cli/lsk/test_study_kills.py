@@ -31,6 +31,7 @@ def plugin(tmp_path_factory) -> dict[str, str]:
 
 def study() -> list[str]:
     given = ["--task", "spirals", "--alphas", "0.1", "--seeds", "2", "--jobs", "2", "--out", "out"]
+    given += ["--measure", "accuracy,calibration,distillation"]
     program = [sys.executable, "-c", "from lsk.main import main; main()"]
     return [*program, "study", "smoothing", *given, *(f"--set={text}" for text in SETTINGS)]
 
@@ -87,12 +88,15 @@ def test_a_killed_study_ends_with_the_same_bytes(plugin, tmp_path):
     expected = finish(tmp_path / "undisturbed", plugin)
     found = json.loads(expected)
     assert found["task"] == "spirals"
-    assert {one["name"] for one in found["decided"]} >= {"score", "calibration"}
+    assert {one["name"] for one in found["decided"]} >= {"score", "calibration", "teaching"}
     folder = tmp_path / "killed"
     out = folder / "out" / "runs"
     kill_when(folder, plugin, lambda: any(out.glob("*/checkpoints/*")))
     assert not any(out.glob("*/metrics.json"))
-    kill_when(folder, plugin, lambda: any(out.glob("*/metrics.json")))
+    students = folder / "out" / "students"
+    kill_when(folder, plugin, lambda: any(students.glob("*/metrics.json")))
+    kept = {file: file.read_bytes() for file in students.glob("*/metrics.json")}
     kill_when(folder, plugin, lambda: any(out.glob("*/calibration.json")))
+    assert {file: file.read_bytes() for file in kept} == kept
     assert not (folder / "out" / "results.json").exists()
     assert finish(folder, plugin) == expected

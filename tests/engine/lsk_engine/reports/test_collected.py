@@ -6,17 +6,17 @@ from lsk_engine.reports.found import find
 from lsk_engine.reports.sections import sections_of
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.studies.study_folder import FIGURE_FILE, RESULTS_FILE
-from reported_runs import bare_run, config, study, sweep
+from reported_runs import bare_run, config, study, taught
 
 
-def test_runs_belong_to_their_study_their_sweep_or_their_task(tmp_path):
+def test_runs_belong_to_their_study_or_their_task(tmp_path):
     study(tmp_path / "study")
-    sweep(tmp_path / "sweep")
+    taught(tmp_path / "taught")
     bare_run(tmp_path / "a")
     bare_run(tmp_path / "b", task="other")
     found = collect(find([tmp_path]))
     assert [(one.title, len(one.runs)) for one in found] == [
-        *(("Study study", 4), ("Sweep sweep", 8), ("Task tiny", 1), ("Task other", 1))
+        *(("Study study", 4), ("Study taught", 8), ("Task tiny", 1), ("Task other", 1))
     ]
     assert found[0].study.question == "Does it help?"
     assert (found[1].score, found[1].score_label()) == ("bleu", "BLEU")
@@ -26,10 +26,10 @@ def test_runs_belong_to_their_study_their_sweep_or_their_task(tmp_path):
 def test_what_is_not_finished_or_damaged_is_told(tmp_path):
     folder = study(tmp_path / "study", seeds=1)
     (folder / RESULTS_FILE).unlink()
-    other = sweep(tmp_path / "sweep")
+    other = taught(tmp_path / "taught")
     (other / FIGURE_FILE).with_suffix(".json").write_text("[")
     first, second = collect(find([tmp_path]))
-    assert "the same `lsk study` goes on" in first.unfinished
+    assert "the same command goes on" in first.unfinished
     assert first.study is None
     (problem,) = second.problems
     assert "distillation-sweep.json" in problem

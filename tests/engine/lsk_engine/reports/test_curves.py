@@ -5,8 +5,8 @@ import pytest
 from lsk_engine.reports import curves
 from lsk_engine.reports.groups import groups_of
 from lsk_engine.reports.run_files import read_run
-from lsk_engine.studies.stored_results import read_sweep
-from reported_runs import bare_run, sweep, whole_run
+from lsk_engine.studies.stored_results import read_curves
+from reported_runs import bare_run, taught, whole_run
 
 
 def groups(*runs):
@@ -91,7 +91,7 @@ def test_information_has_its_references(tmp_path):
 
 
 def test_figure_5_has_means_over_seeds(tmp_path):
-    score, points = read_sweep(sweep(tmp_path / "sweep"))
+    score, points = read_curves(taught(tmp_path / "sweep"))
     chart = curves.distillation_chart(points, "BLEU")
     assert score == "bleu"
     assert [one.name for one in chart.series] == ["teacher", "student alone"]

@@ -4,18 +4,17 @@ import pytest
 
 from ls_base.errors import InputError
 from lsk_engine.reports.found import find
-from reported_runs import bare_run, study, sweep
+from reported_runs import bare_run, study, taught
 
 
-def test_runs_studies_and_sweeps_are_told_apart(tmp_path):
+def test_runs_and_studies_are_told_apart(tmp_path):
     bare_run(tmp_path / "one")
     study(tmp_path / "deep" / "study", seeds=1)
-    sweep(tmp_path / "sweep")
+    taught(tmp_path / "taught")
     (tmp_path / ".hidden").mkdir()
     bare_run(tmp_path / ".hidden" / "run")
     found = find([tmp_path])
-    assert list(found.studies) == ["deep/study"]
-    assert list(found.sweeps) == ["sweep"]
+    assert list(found.studies) == ["deep/study", "taught"]
     assert list(found.runs)[:3] == [
         *("deep/study/runs/alpha0-seed0", "deep/study/runs/alpha0.1-seed0", "one")
     ]
@@ -43,9 +42,8 @@ def test_a_folder_without_a_run_is_told(tmp_path):
         find([tmp_path / "nowhere"])
 
 
-def test_a_file_that_is_called_like_a_sweeps_makes_no_sweep(tmp_path):
+def test_a_file_that_is_called_like_a_study_s_makes_no_study(tmp_path):
     bare_run(tmp_path / "run")
-    (tmp_path / "sweep.json").write_text("[]")  # lsk sweep-temperature --output sweep.png
-    (tmp_path / "study.json").write_text("{}")
+    (tmp_path / "study.json").write_text("[]")  # lsk sweep-temperature --output study.png
     found = find([tmp_path])
-    assert (found.sweeps, found.studies, list(found.runs)) == ({}, {}, ["run"])
+    assert (found.studies, list(found.runs)) == ({}, ["run"])

@@ -11,7 +11,7 @@ import pytest
 from ls_base.errors import FileError
 from lsk_engine.reports.page import FILE, write_report
 from read_pages import Page
-from reported_runs import HOSTILE, OUTPUTS, bare_run, study, sweep, whole_run
+from reported_runs import HOSTILE, OUTPUTS, bare_run, study, taught, whole_run
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,7 @@ def folder(tmp_path_factory) -> Path:
     """A study, a sweep and two runs, with scripts wherever somebody else chooses a text."""
     folder = tmp_path_factory.mktemp("runs")
     study(folder / "study", statement=HOSTILE)
-    sweep(folder / "sweep")
+    taught(folder / "sweep")
     names = (HOSTILE, '"><img src=x onerror=alert(1)>', "{{ 7 * 7 }}")
     whole_run(folder / HOSTILE.replace("/", "∕"), names=names, model={"name": HOSTILE})
     run = whole_run(folder / '"onload="alert(1)', 0.0)

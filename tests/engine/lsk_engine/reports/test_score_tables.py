@@ -3,8 +3,8 @@ import pytest
 from lsk_engine.reports import score_tables
 from lsk_engine.reports.groups import groups_of
 from lsk_engine.reports.run_files import read_run
-from lsk_engine.studies.stored_results import read_study_result, read_sweep
-from reported_runs import bare_run, study, sweep, whole_run
+from lsk_engine.studies.stored_results import read_curves, read_study_result
+from reported_runs import bare_run, study, taught, whole_run
 
 
 def read(*runs):
@@ -98,7 +98,7 @@ def test_verdicts_have_signs(tmp_path, verdict, sign):
 
 
 def test_a_sweep_has_a_row_a_point(tmp_path):
-    _, points = read_sweep(sweep(tmp_path))
+    _, points = read_curves(taught(tmp_path))
     rows = shown(score_tables.sweep_table(points, "BLEU"))
     assert len(rows) == 4
     assert rows[1] == {

@@ -3,7 +3,7 @@ from lsk_engine.reports.collected import collect
 from lsk_engine.reports.found import find
 from lsk_engine.reports.sections import sections_of
 from lsk_engine.reports.tables import Table
-from reported_runs import bare_run, study, sweep, whole_run
+from reported_runs import bare_run, study, taught, whole_run
 
 
 def titles(*folders):
@@ -23,7 +23,7 @@ def test_what_a_run_has_is_shown_in_order_and_nothing_else(tmp_path):
 
 def test_verdicts_come_first(tmp_path):
     study(tmp_path / "study")
-    sweep(tmp_path / "sweep")
+    taught(tmp_path / "sweep")
     found = sections_of(collect(find([tmp_path])))
     assert [section.title for section in found] == [
         *("Verdicts", "Scores", "Learning curves", "Distillation", "Runs, commands, environment")

@@ -5,8 +5,10 @@ import json
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from ls_base.errors import InputError
+from ls_keras.calibration import logit_norm_confidence, risk_coverage
 from lsk_engine.data import configuration
 from lsk_engine.experiment import run_experiment
 from lsk_engine.progress import Reporter
@@ -14,6 +16,7 @@ from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.runs.stored_run import StoredRun
 from lsk_engine.scoring.probe import probe
 from lsk_engine.scoring.project import project_runs
+from lsk_engine.scoring.rank import NORMS
 from lsk_engine.studies.measurements import (
     MEASUREMENTS,
     TEMPERATURES,
@@ -68,7 +71,7 @@ def points(tmp_path_factory):
 
 
 def test_each_measure_yields_what_it_says(points):
-    for name in ("accuracy", "calibration", "representation", "information"):
+    for name in ("accuracy", "calibration", "ranking", "representation", "information"):
         found = measure(name, points, QUIET)
         assert set(found) <= {"train", "validation", "test"}
         for numbers in found.values():
@@ -89,6 +92,13 @@ def test_numbers_are_those_of_the_stages(points, tmp_path):
     assert calibration["test"]["ece"] == metrics.splits["test"]["ece"]
     assert calibration["test"]["nll_calibrated"] == scaled["test"]["nll"]
     assert calibration["validation"]["temperature"] == run.read_calibration().temperature
+    with np.load(run.statistics_file("test")) as statistics:
+        ranking = measure("ranking", points, QUIET)["test"]
+        assert ranking["auroc"] == pytest.approx(
+            roc_auc_score(statistics["correct"], statistics["confidence"])
+        )
+        curve = risk_coverage(statistics["correct"], statistics["confidence"])
+        assert (ranking["aurc"], ranking["eaurc"]) == pytest.approx((curve.aurc, curve.excess))
     counts = task.load_data(config).class_counts
     most = [str(i) for i in np.argsort(-counts, kind="stable")]
     results = project_runs([points], QUIET, tmp_path / "p.png", classes=most[:3])
@@ -100,6 +110,25 @@ def test_numbers_are_those_of_the_stages(points, tmp_path):
     assert measure("information", points, QUIET) == {
         "train": {"mutual_information": curve["history"][-1]["mutual_information"]}
     }
+
+
+def test_the_norm_is_the_best_on_validation(points):
+    found = measure("ranking", points, QUIET)
+    data = points.task.load_data(points.config)
+    model = points.directory.load_model()
+    areas = {}
+    for split in ("validation", "test"):
+        inputs, labels = data.splits[split].gather(np.arange(len(data.splits[split])), None)
+        z = model.predict(inputs, verbose=0)
+        for p in NORMS:
+            confidence = logit_norm_confidence(z, p)
+            areas[split, p] = risk_coverage(z.argmax(-1) == labels, confidence).aurc
+    best = min(NORMS, key=lambda p: areas["validation", p])
+    assert {split: numbers["norm_p"] for split, numbers in found.items()} == {
+        "validation": best,
+        "test": best,
+    }
+    assert found["test"]["aurc_normalized"] == pytest.approx(areas["test", best])
 
 
 def test_a_measure_is_taken_once_and_again_of_another_model(points, monkeypatch):
@@ -132,7 +161,8 @@ def test_the_best_temperature_is_chosen_on_validation(tmp_path):
     assert found["test"]["best_score"] == 9  # examples, and off by nothing
     numbers = own_numbers(run)
     assert numbers["best_score"].label == "off (%), best T"
-    assert {numbers[name].better for name in ("off", "score", "best_score")} == {"less"}
+    called = ("off", "score", "best_score", "student_score", "teacher_score", "transfer")
+    assert {numbers[name].better for name in called} == {"less"}
 
 
 def test_no_score_is_the_best_where_nobody_says_which_way(tmp_path):

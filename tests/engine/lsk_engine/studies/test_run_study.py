@@ -24,12 +24,15 @@ from stored_files import metrics
 TRAINING = """
 import json, pathlib, sys
 run = pathlib.Path(sys.argv[1])
-training = json.loads((run / "config.json").read_text())["training"]
+config = json.loads((run / "config.json").read_text())
+training = config["training"]
 alpha, seed = training["alpha"], training["seed"]
 if (alpha, seed) == FAILING:
     print("Error: Expected a finite loss. Received: nan", file=sys.stderr)
     sys.exit(2)
 error = 10 + 5 * seed - {0: 0, 0.1: 2 + 0.1 * (seed - 1), 0.2: 3.0 * (seed - 1)}[alpha]
+if "distillation" in config:  # students of smoothed teachers err by 3 to 3.2 points more
+    error += (3 + 0.1 * seed) * ("alpha0.1" in config["distillation"]["teacher"])
 nll = 0.3 + alpha + 0.001 * seed * alpha
 scores = {"top_1_error": error, "accuracy": 1 - error / 100, "nll": nll}
 metrics = METRICS
@@ -134,6 +137,38 @@ def test_a_failed_run_is_told_and_what_rests_on_it_is_not(tmp_path, task):
     mended = run_study(study(), task, tmp_path, reporter(), command=command())
     assert not mended.missing
     assert verdicts(mended)["score", "alpha0.1"] == "holds"
+
+
+def test_each_arm_s_runs_teach_students(tmp_path, task):
+    """Students are trained after their teachers, and kept as all runs are."""
+    options = {"alphas": (0.1,), "measures": ("accuracy", "distillation")}
+    asked = study(**options, student={"model.width": 8})
+    result = run_study(asked, task, tmp_path, reporter(), command=command(), jobs=2)
+    students = {run.name for run in (tmp_path / "students").iterdir() if run.is_dir()}
+    assert students == {run.name for run in (tmp_path / "runs").iterdir()}
+    config = RunDirectory(tmp_path / "students" / "alpha0.1-seed1").read_config()
+    assert config["distillation"]["teacher"] == str(tmp_path / "runs" / "alpha0.1-seed1")
+    assert (config["training"]["alpha"], config["training"]["seed"]) == (0, 1)
+    assert config["model"]["width"] == 8
+    assert verdicts(result)["teaching", "alpha0.1"] == "holds"
+    (teaching,) = (one for one in result.decided if one.claim.name == "teaching")
+    assert teaching.differences == pytest.approx((3, 3.1, 3.2))
+    assert result.numbers["student_score"].label == "student top-1 error (%)"
+    again = run_study(asked, task, tmp_path, reporter(), command=["false"])
+    assert again == result
+    with pytest.raises(InputError, match=r"settings of the study in .*students.*width=8.*width=9"):
+        run_study(
+            study(**options, student={"model.width": 9}), task, tmp_path, reporter(), command=[]
+        )
+
+
+def test_a_student_that_failed_is_told(tmp_path, task):
+    options = {"alphas": (0.1,), "measures": ("accuracy", "distillation"), "seeds": 2}
+    broken = command((0.1, 1))
+    result = run_study(study(**options), task, tmp_path, reporter(), command=broken, jobs=2)
+    assert {*result.missing} == {"alpha0.1-seed1", "students/alpha0.1-seed1"}
+    (teaching,) = (one for one in result.decided if one.claim.name == "teaching")
+    assert teaching.decision.verdict == "can't tell"
 
 
 def test_where_every_run_fails_there_is_no_result(tmp_path, task):

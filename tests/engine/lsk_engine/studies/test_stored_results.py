@@ -7,10 +7,10 @@ from ls_base.errors import FileError
 from ls_base.files import write_json
 from lsk_engine.studies.claims import Claim, Decision
 from lsk_engine.studies.measurements import Number
-from lsk_engine.studies.stored_results import read_study_result, read_sweep
+from lsk_engine.studies.stored_results import read_curves, read_study_result
 from lsk_engine.studies.study_folder import FIGURE_FILE, RESULTS_FILE
 from lsk_engine.studies.study_result import Decided, StudyResult
-from reported_runs import study, sweep
+from reported_runs import study, taught
 
 
 def result():
@@ -73,8 +73,8 @@ def test_a_study_that_is_not_whole_is_told(tmp_path, changes, message):
         read_study_result(tmp_path)
 
 
-def test_a_sweep_has_one_score(tmp_path):
-    score, points = read_sweep(sweep(tmp_path))
+def test_curves_have_one_score(tmp_path):
+    score, points = read_curves(taught(tmp_path))
     assert score == "bleu"
     assert [(p.curve, p.seed, p.score) for p in points[:2]] == [
         *(("teacher", 0, 20.0), ("teacher", 0, 20.2))
@@ -83,8 +83,8 @@ def test_a_sweep_has_one_score(tmp_path):
     rows = json.loads(file.read_text())
     write_json(file, [*rows, {**rows[0], "bleu": None}])
     with pytest.raises(FileError, match=r"\[8\].score in .*sweep.json"):
-        read_sweep(tmp_path)
+        read_curves(tmp_path)
     for changed in ([], [{**rows[0], "wer": 1.0}]):
         write_json(file, changed)
         with pytest.raises(FileError, match="Expected rows with one score"):
-            read_sweep(tmp_path)
+            read_curves(tmp_path)

@@ -6,7 +6,7 @@ import pytest
 
 from ls_base.errors import FileError, InputError
 from lsk_engine.studies.claims import Claim
-from lsk_engine.studies.study import Study, arms_of, base_config, read_study
+from lsk_engine.studies.study import Study, read_study
 from lsk_engine.tasks.registry import load_task
 
 ALPHAS = {"training.alpha": (0, 0.05, 0.1)}
@@ -21,73 +21,6 @@ def study(**changes):
     return Study(**{"question": "Does it help?", "task": "image", "axes": ALPHAS, **changes})
 
 
-def test_an_arm_is_a_configuration_that_is_compared_with_its_baseline(task):
-    arms = arms_of(study(settings={"training.steps": 7}), task)
-    assert [arm.name for arm in arms] == ["alpha0", "alpha0.05", "alpha0.1"]
-    assert [arm.baseline for arm in arms] == [None, "alpha0", "alpha0"]
-    assert {arm.config.training.steps for arm in arms} == {7}
-    config = arms[2].seeded(4)
-    assert (config.training.alpha, config.training.seed) == (0.1, 4)
-    assert config.preset == task.presets[0].name
-
-
-def test_a_task_says_which_recipe_studies_take():
-    """The default of translation is nearly solved: it would hide every effect."""
-    translation = load_task("translation")
-    config = base_config(study(task="translation"), translation)
-    assert config.preset == translation.study_preset != translation.presets[0].name
-    assert config.data.pairs == 500
-    for given in ("settings", "axes"):
-        values = {"data.source": "x" if given == "settings" else ("x", "y")}
-        other = base_config(study(task="translation", **{given: values}), translation)
-        assert other.preset == translation.presets[0].name
-    named = base_config(study(task="translation", preset="cldr-small"), translation)
-    assert named.preset == "cldr-small"
-
-
-def test_the_first_axis_is_compared_and_the_others_are_conditions(task):
-    axes = {"training.alpha": (0, 0.1), "data.examples": (100, 1000)}
-    baselines = {arm.name: arm.baseline for arm in arms_of(study(axes=axes), task)}
-    assert baselines == {
-        "alpha0-examples100": None,
-        "alpha0-examples1000": None,
-        "alpha0.1-examples100": "alpha0-examples100",
-        "alpha0.1-examples1000": "alpha0-examples1000",
-    }
-
-
-@pytest.mark.parametrize("alpha_first", [True, False])
-def test_without_mass_all_smoothings_are_one_arm(task, alpha_first):
-    axes = {"training.smoothing": ("unigram", "uniform"), "training.alpha": ("0", "0.1")}
-    if alpha_first:
-        axes = dict(reversed(axes.items()))
-    arms = arms_of(study(axes=axes), task)
-    hard = [arm for arm in arms if arm.config.training.alpha == 0]
-    assert [arm.config.training.smoothing for arm in hard] == ["unigram"]
-    assert len(arms) == 3
-    if alpha_first:
-        assert {arm.baseline for arm in arms if arm not in hard} == {hard[0].name}
-
-
-def test_names_are_those_of_folders(task):
-    axes = {"data.source": ("digits", "tfds:a/b 1"), "model.width": (8,), "training.seed": (1,)}
-    with pytest.raises(InputError, match=r"without training\.seed: seeds are counted"):
-        study(axes=axes)
-    del axes["training.seed"]
-    arms = arms_of(study(axes=axes), task)
-    assert [arm.name for arm in arms] == ["source-digits-width8", "source-tfds_a_b_1-width8"]
-    axes = {"model.width": (1000000, 1000001)}
-    with pytest.raises(InputError, match="names that differ.*1000000.*1000001"):
-        arms_of(study(axes=axes), task)
-
-
-def test_what_runs_have_in_common_does_not_know_the_axes(task):
-    settings = {"model.width": 8}
-    first = base_config(study(settings=settings), task)
-    assert first == base_config(study(settings=settings, axes={"training.alpha": (0, 1)}), task)
-    assert first.model.width == 8
-
-
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -98,26 +31,14 @@ def test_what_runs_have_in_common_does_not_know_the_axes(task):
         ({"measures": ()}, "at least one measure"),
         ({"settings": {"training.alpha": 1}}, "without training.alpha: the settings have it"),
         ({"settings": {"training.seed": 1}}, "settings without training.seed"),
+        ({"grids": ({},)}, "an axis with at least one value"),
+        ({"grids": ({"model.width": ()},)}, "Received: model.width"),
+        ({"student": {"model.width": 8}}, "the measure distillation.*accuracy, calibration"),
     ],
 )
 def test_studies_that_are_none_are_refused(changes, message):
     with pytest.raises(InputError, match=message):
         study(**changes)
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"axes": {"training.aplha": (0, 1)}}, "an axis that is a setting.*: training.alpha"),
-        ({"axes": {"training.alpha": (0, 2)}}, r"training.alpha in \[0, 1\]"),
-        ({"axes": {"training.alpha": (0, 0.0)}}, "values of the first axis that differ"),
-        ({"settings": {"model.wdith": 1}}, "Near matches: model.width"),
-        ({"preset": "digit-mlp"}, "Near matches: digits-mlp"),
-    ],
-)
-def test_arms_that_cannot_be_are_refused(task, changes, message):
-    with pytest.raises(InputError, match=message):
-        arms_of(study(**changes), task)
 
 
 FILE = """
@@ -157,6 +78,41 @@ def test_a_file_is_a_study(tmp_path):
         claims=(Claim("accuracy", "It rises", "accuracy", "better", 1),),
         split="validation",
     )
+
+
+def test_a_file_has_grids_and_axes_of_several_settings(tmp_path):
+    file = tmp_path / "study.toml"
+    file.write_text("""
+question = "Do smoothed teachers teach worse?"
+task = "image"
+measure = ["accuracy", "distillation"]
+teacher_preset = "digits-mlp"
+cache = true
+student = { model.width = 8 }
+
+[axes]
+"teacher.training.alpha,optimizer.learning_rate" = [[0, 0.01], [0.1, 0.1]]
+
+[[grids]]
+training.alpha = [0]
+""")
+    found = read_study(file)
+    (axis,) = found.axes
+    assert found.axes[axis] == ((0, 0.01), (0.1, 0.1))
+    assert found.grids == ({"training.alpha": (0,)},)
+    assert found.keys() == [*axis.split(","), "training.alpha"]
+    assert (found.teacher_preset, found.cache) == ("digits-mlp", True)
+    assert found.student == {"model.width": 8}
+    for old, new, message in (
+        ("cache = true", "cache = 1", "cache in .* true or false. Received: 1"),
+        ("training.alpha = [0]", "training.alpha = 0", "a list of values of training.alpha"),
+    ):
+        file.with_name("other.toml").write_text(file.read_text().replace(old, new))
+        with pytest.raises(InputError, match=message):
+            read_study(file.with_name("other.toml"))
+    file.write_text('question = "Q"\ntask = "image"\naxes = {}\ngrids = [1]')
+    with pytest.raises(InputError, match="grids in .* to be tables. Received: 1"):
+        read_study(file)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,133 @@
+"""`lsk reproduce`."""
+
+import dataclasses
+import json
+import os
+from pathlib import Path
+
+import click
+
+from ls_base.errors import InputError
+from lsk import many_runs, options
+
+# Those of `lsk_engine.studies.paper` and `paper_studies`, which `lsk --help` does not wait for.
+RESULTS = (
+    *("table1", "table2", "table3"),
+    *("figure1", "figure2", "figure3", "figure4", "figure5", "figure6", "mnist"),
+)
+SCALES = ("demo", "data", "paper")
+
+
+@click.command(short_help="Have the paper's tables and figures, with verdicts.")
+@click.argument("what", metavar="RESULT|all", required=False)
+@click.option("--list", "listed", is_flag=True, help="What there is, its cost, what has been run.")
+@click.option(
+    "--scale",
+    type=click.Choice(SCALES),
+    default="demo",
+    show_default=True,
+    help="Data of the packages, data sets of --data-dir, or the paper's recipes.",
+)
+@click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of data sets: mnist, cifar10, multi30k, fsdd, an4_mfcc.",
+)
+@click.option("--seeds", type=int, help="Runs of each setting. [default: 3, or the paper's]")
+@options.settings("Of all runs.")
+@options.jobs
+@options.runs_folder("runs/reproduce-…")
+@options.backend
+@options.as_json
+@options.verbosity
+def reproduce(
+    what: str | None,
+    listed: bool,
+    scale: str,
+    data_dir: Path | None,
+    seeds: int | None,
+    assignments: tuple[str, ...],
+    jobs: int,
+    out: Path | None,
+    backend: str | None,
+    as_json: bool,
+    verbose: bool,
+    quiet: bool,
+) -> None:
+    """Have a result of the paper: its numbers, ours, and whether it holds here.
+
+    \b
+    lsk reproduce --list
+    lsk reproduce table3
+    lsk reproduce all --seeds 1 --jobs 2
+    lsk reproduce figure4 --scale data --data-dir FOLDER
+
+    RESULT is table1 … table3, figure1 … figure6 or mnist. Each is made of studies below --out,
+    which results share: what is trained is kept, and after Ctrl-C the same command goes on.
+    """  # noqa: D301 - \b is Click's mark for lines to be left as they are
+    from lsk_engine.studies import reproduce as studies
+
+    out = out or Path("runs") / f"reproduce-{scale}"
+    if listed:
+        _list(scale, out, seeds, as_json)
+        return
+    if what is None:
+        raise InputError(
+            f"Expected one of {', '.join(RESULTS)} or all, or --list. Received: none of them"
+        )
+    results = studies.results_of(what)
+    if backend is not None:
+        os.environ["KERAS_BACKEND"] = backend  # for the trainings as for this process
+    reporter = options.reporter(verbose, quiet)
+    with many_runs.interruptible(reporter):
+        found = studies.reproduce(
+            results,
+            scale,  # type: ignore[arg-type]
+            out,
+            reporter,
+            command=many_runs.TRAIN,
+            data_dir=data_dir,
+            seeds=seeds,
+            settings=options.assignments(assignments),
+            jobs=jobs,
+        )
+    if as_json:
+        content = {"schema": 1, "results": [one.to_dict() for one in found]}
+        click.echo(json.dumps(content, ensure_ascii=False))
+        return
+    for one in found:
+        click.echo(f"{one.text()}\n")
+    click.echo(f"Saved: {out}; lsk report {out} makes a page of it")
+
+
+def _list(scale: str, out: Path, seeds: int | None, as_json: bool) -> None:
+    from lsk_engine.studies import paper, paper_studies
+    from lsk_engine.studies.reproduce import costs_of, total_minutes
+
+    costs = {
+        name: costs_of(result, scale, out, seeds)  # type: ignore[arg-type]
+        for name, result in paper.RESULTS.items()
+    }
+    titles = {name: result.title for name, result in paper.RESULTS.items()}
+    if as_json:
+        rows = [
+            {"result": name, "title": titles[name], **dataclasses.asdict(cost)}
+            for name, cost in costs.items()
+        ]
+        click.echo(json.dumps({"schema": 1, "scale": scale, "results": rows}, ensure_ascii=False))
+        return
+    click.echo(f"{scale}: {paper_studies.SCALES[scale]}\n")
+    click.echo(f"{'result':8} {'cost':>8} {'took':>8} {'runs':>7}  what")
+    for name, cost in costs.items():
+        took = _time(cost.took) if cost.finished else "–"
+        runs = f"{cost.finished}/{cost.runs}"
+        click.echo(f"{name:8} {_time(cost.minutes):>8} {took:>8} {runs:>7}  {titles[name]}")
+    total = total_minutes(scale, seeds)  # type: ignore[arg-type]
+    click.echo(f"{'all':8} {_time(total):>8}  results share their runs in {out}")
+
+
+def _time(minutes: float) -> str:
+    for unit, of in (("days", 1440), ("h", 60)):
+        if minutes >= 2 * of:
+            return f"{minutes / of:.0f} {unit}"
+    return f"{minutes:.0f} min"

@@ -1,0 +1,285 @@
+"""The arms of a study: each combination of its axes' values, as configurations of runs."""
+
+import dataclasses
+import itertools
+import re
+import typing
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ls_base.errors import InputError, near
+from lsk_engine.data import configuration
+from lsk_engine.settings.config import Config
+from lsk_engine.settings.distillation import DistillationConfig
+from lsk_engine.settings.resolving import keys
+from lsk_engine.settings.values import parse
+from lsk_engine.studies.study import (
+    ALPHA,
+    DISTILLATION,
+    SMOOTHING,
+    TEACHER,
+    TEACHER_TEMPERATURE,
+    Study,
+    preset_of,
+)
+from lsk_engine.studies.study_folder import RUNS, STUDENTS, TEACHERS
+from lsk_engine.tasks.contract import Task
+
+_SOURCE = "data.source"
+# Who the teacher is, and where its logits are kept, a study knows by itself.
+_OPTIONS = {
+    name: kind
+    for name, kind in typing.get_type_hints(DistillationConfig).items()
+    if name not in ("teacher", "teacher_sha256", "cache")
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Arm:
+    """One combination of the axes' values.
+
+    Attributes:
+        values: By key, as the settings have them.
+        config: The configuration of its runs, with the first seed and without their teacher.
+        baseline: The name of the arm that it is compared with; `None`: it is one.
+        teacher: Whose runs teach its runs, seed by seed; `None`: labels alone do.
+        distillation: How they are taught: fields of `DistillationConfig`.
+        folder: The study's folder that its runs are in.
+        grid: The first axis of the grid that it is of.
+    """
+
+    values: Mapping[str, Any]
+    config: Config
+    baseline: str | None = None
+    teacher: "Arm | None" = None
+    distillation: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    folder: str = RUNS
+    grid: str = ""
+
+    @property
+    def name(self) -> str:
+        """Its name in tables and, with a seed, that of its runs."""
+        return _name(self.values) or "teacher"
+
+    def seeded(self, seed: int) -> Config:
+        """Returns the configuration of the run with a seed."""
+        training = dataclasses.replace(self.config.training, seed=seed)
+        return dataclasses.replace(self.config, training=training)
+
+
+def arms_of(study: Study, task: Task) -> list[Arm]:
+    """Returns the arms, each baseline before what is compared with it.
+
+    Without mass to spread, all smoothings are the same: α = 0 is one arm. What two grids have in
+    common is one arm as well.
+
+    Args:
+        study: The study.
+        task: Its task.
+
+    Raises:
+        InputError: For an unknown axis or setting (with near matches), a value that can't be, or
+            two arms of one name.
+    """
+    known = _keys(task)
+    for axis in itertools.chain.from_iterable(study.all_axes()):
+        for key in axis.split(","):
+            if key not in known:
+                raise InputError(f"Expected an axis that is a setting. {near(key, known)}")
+    if not any(map(is_taught, study.all_axes())):
+        taught = next((k for k in study.settings if k.startswith((TEACHER, DISTILLATION))), None)
+        if taught is not None or study.teacher_preset is not None:
+            raise InputError(
+                f"Expected an axis of {TEACHER}… or {DISTILLATION}…, where there are teachers. "
+                f"Received: {taught or 'teacher_preset'}, and the axes {', '.join(study.keys())}"
+            )
+    arms: dict[str, Arm] = {}
+    for axes in study.all_axes():
+        first = next(iter(axes))
+        for combination in itertools.product(*axes.values()):
+            values = dict(zip(axes, combination, strict=True))
+            arm = _arm(study, task, values)
+            of = _arm(study, task, {**values, first: axes[first][0]}).name
+            arm = dataclasses.replace(arm, baseline=None if of == arm.name else of, grid=first)
+            other = arms.setdefault(arm.name, arm)
+            if other.values != arm.values:
+                raise InputError(
+                    "Expected values of axes with names that differ. "
+                    f"Received: {dict(other.values)} and {dict(arm.values)}, both {arm.name!r}"
+                )
+    if not study.grids and all(arm.baseline is None for arm in arms.values()):
+        first = next(iter(study.axes))
+        raise InputError(
+            f"Expected values of the first axis that differ. Received: {study.axes[first]}"
+        )
+    return sorted(arms.values(), key=lambda arm: arm.baseline is not None)
+
+
+def student_of(arm: Arm, study: Study, task: Task) -> Arm:
+    """Returns what the measure `distillation` trains: a student of an arm's runs.
+
+    It has the arm's recipe, hard targets, and the settings that the study has for such students.
+
+    Args:
+        arm: The teacher.
+        study: The study.
+        task: Its task.
+
+    Raises:
+        InputError: For an unknown setting (with near matches), or a value that can't be.
+    """
+    own, _, options = _parted({**study.settings, **arm.values}, task)
+    told, of_teacher, told_options = _parted(study.student, task)
+    if of_teacher:
+        raise InputError(
+            f"Expected settings of students, whose teachers the study has. "
+            f"Received: {TEACHER}{next(iter(of_teacher))}"
+        )
+    settings = {**own, ALPHA: 0.0, **told}
+    return Arm(
+        values=arm.values,
+        config=configuration.resolve(task, preset_of(study, task), settings),
+        teacher=arm,
+        distillation=_distillation(study, {**options, **told_options}),
+        folder=STUDENTS,
+    )
+
+
+def base_settings(study: Study, task: Task) -> dict[str, Any]:
+    """Returns what all runs have in common, as JSON can hold it: seed and axes are at defaults.
+
+    Args:
+        study: The study.
+        task: Its task.
+    """
+    own, of_teacher, options = _parted(study.settings, task)
+    axes = {axis for axes in study.all_axes() for axis in axes}
+    found: dict[str, Any] = {
+        "axes": sorted(axes),
+        "config": configuration.resolve(task, preset_of(study, task), own).to_dict(),
+    }
+    if any(map(is_taught, study.all_axes())):
+        teacher = _teacher_config(study, task, own, of_teacher)
+        found |= {"teacher": teacher.to_dict(), "distillation": options}
+    return found
+
+
+def is_taught(axes: Mapping[str, Any]) -> bool:
+    """Returns whether the runs of a grid are students: an axis is of their teachers or teaching."""
+    return any(key.startswith((TEACHER, DISTILLATION)) for axis in axes for key in axis.split(","))
+
+
+def _keys(task: Task) -> list[str]:
+    own = keys(task)
+    return [*own, *(TEACHER + key for key in own), *(DISTILLATION + name for name in _OPTIONS)]
+
+
+def _arm(study: Study, task: Task, combination: Mapping[str, Any]) -> Arm:
+    values = dict(_single(combination))
+    own, of_teacher, options = _parted({**study.settings, **values}, task)
+    if is_taught(values):
+        own = {ALPHA: 0.0, **own}  # hard targets
+    config = configuration.resolve(task, preset_of(study, task), own)
+    if SMOOTHING in values and config.training.alpha == 0:
+        first = next(axes[SMOOTHING][0] for axes in study.all_axes() if SMOOTHING in axes)
+        usual = dataclasses.replace(config.training, smoothing=first)
+        config = dataclasses.replace(config, training=usual)
+    teacher, distillation = None, {}
+    if is_taught(values):
+        teacher_config = _teacher_config(study, task, own, of_teacher)
+        of_arm = {
+            key.removeprefix(TEACHER): _value(teacher_config, key.removeprefix(TEACHER))
+            for key in values
+            if key.startswith(TEACHER)
+        }
+        teacher = Arm(of_arm, teacher_config, folder=TEACHERS)
+        distillation = _distillation(study, options)
+    resolved = {}
+    # How students are taught comes last, whichever axis is asked about: names stay as they are.
+    for key in sorted(values, key=lambda k: (k.startswith(DISTILLATION), study.keys().index(k))):
+        if key.startswith(TEACHER) and teacher is not None:
+            resolved[key] = teacher.values[key.removeprefix(TEACHER)]
+        elif key.startswith(DISTILLATION):
+            resolved[key] = distillation[key.removeprefix(DISTILLATION)]
+        else:
+            resolved[key] = _value(config, key)
+    return Arm(resolved, config, teacher=teacher, distillation=distillation)
+
+
+def _single(combination: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yields a key and a value each, of axes of several keys too."""
+    for axis, value in combination.items():
+        names = axis.split(",")
+        values = value if len(names) > 1 else (value,)
+        if not isinstance(values, tuple) or len(values) != len(names):
+            raise InputError(
+                f"Expected {len(names)} values each of the axis {axis}. Received: {value}"
+            )
+        yield from zip(names, values, strict=True)
+
+
+def _parted(
+    settings: Mapping[str, Any], task: Task
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Returns the settings of a run, of its teacher, and of its teaching."""
+    own: dict[str, Any] = {}
+    of_teacher: dict[str, Any] = {}
+    options: dict[str, Any] = {}
+    for key, value in settings.items():
+        if key.startswith(TEACHER):
+            of_teacher[key.removeprefix(TEACHER)] = value
+        elif key.startswith(DISTILLATION):
+            name = key.removeprefix(DISTILLATION)
+            if name not in _OPTIONS:
+                raise InputError(f"Expected a configuration key. {near(key, _keys(task))}")
+            options[name] = parse(key, value, _OPTIONS[name])
+        else:
+            own[key] = value
+    return own, of_teacher, options
+
+
+def _teacher_config(
+    study: Study, task: Task, own: Mapping[str, Any], of_teacher: Mapping[str, Any]
+) -> Config:
+    """Returns the teacher's configuration: of the student's data, where nothing else is said."""
+    shared = {_SOURCE: own[_SOURCE]} if _SOURCE in own else {}
+    config = configuration.resolve(
+        task, study.teacher_preset or preset_of(study, task), {**shared, **of_teacher}
+    )
+    student = configuration.resolve(task, preset_of(study, task), own)
+    if config.data.source != student.data.source:
+        raise InputError(
+            "Expected a teacher and a student of the same data. "
+            f"Received: {student.data.source!r} and {config.data.source!r}"
+        )
+    return config
+
+
+def _distillation(study: Study, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns all options of a student; those that can't be are refused."""
+    cache = "logits" if study.cache else None
+    checked = DistillationConfig(teacher="", teacher_sha256="", cache=cache, **options)
+    return {name: getattr(checked, name) for name in _OPTIONS}
+
+
+def _value(config: Config, key: str) -> Any:
+    part, _, field = key.partition(".")
+    return getattr(getattr(config, part), field)
+
+
+def _name(values: Mapping[str, Any]) -> str:
+    labels = [_label(key) for key in values]
+    parts = []
+    for (key, value), label in zip(values.items(), labels, strict=True):
+        label = label if labels.count(label) == 1 else key
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        text = f"{label}{value:g}" if number else f"{label}-{value}"
+        parts.append(re.sub(r"[^\w.+-]+", "_", text))
+    return "-".join(parts)
+
+
+def _label(key: str) -> str:
+    end = key.rpartition(".")[2]
+    if key == TEACHER_TEMPERATURE:
+        return "T"
+    return f"teacher_{end}" if key.startswith(TEACHER) else end

@@ -1,0 +1,142 @@
+"""Do smoothed teachers teach worse? The study of the paper's Figure 5, and its four curves."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ls_base.errors import InputError, LsKerasError
+from lsk_engine.studies.claims import Claim
+from lsk_engine.studies.measurements import SCORE
+from lsk_engine.studies.study import ALPHA, TEACHER_ALPHA, TEACHER_TEMPERATURE, Study
+from lsk_engine.studies.study_folder import FIGURE_FILE, RUNS
+from lsk_engine.studies.study_result import StudyResult
+from lsk_engine.studies.teaching import TEACHER_SCORE, TRANSFER
+
+ALPHAS = (0.0, 0.15, 0.3, 0.45, 0.6, 0.75)  # the paper's, as those below
+TEMPERATURES = (1.0, 2.0, 3.0, 4.0, 8.0, 12.0, 16.0)
+SEEDS = 5
+CLAIMS = (
+    Claim("teachers", "Smoothing makes teachers better", TEACHER_SCORE, "better", 0.5),
+    Claim("teaching", "Smoothed teachers teach worse", SCORE, "worse", 0.5, source="Figure 5"),
+    Claim("transfer", "Students lose more to smoothed teachers", TRANSFER, "worse", 0.5),
+)
+
+
+def distillation_study(
+    task: str,
+    *,
+    alphas: Sequence[float] = ALPHAS,
+    temperatures: Sequence[float] = TEMPERATURES,
+    seeds: int = SEEDS,
+    claims: Sequence[Claim] = CLAIMS,
+    **more: Any,
+) -> Study:
+    """Returns the study of students alone, of students of smoothed teachers, and of a hard one.
+
+    A student's loss is its teacher's term alone (β = 1), and its own temperature is 1.
+
+    Args:
+        task: The task's name.
+        alphas: α of students alone and of teachers, whose students learn at T = 1; 0 among them.
+        temperatures: T of further students of the teacher with α = 0.
+        seeds: How many runs of each.
+        claims: What is decided about students of teachers, compared with those of the hard one.
+        more: Further attributes of the study.
+
+    Raises:
+        InputError: As `Study`, or if 0 is not among the alphas.
+
+    Example:
+    >>> study = distillation_study("image", alphas=(0.0, 0.3), temperatures=(1.0, 4.0))
+    >>> study.grids[0]
+    {'teacher.training.alpha': (0.0, 0.3), 'distillation.teacher_temperature': (1.0,)}
+    """
+    if 0 not in alphas:
+        raise InputError(
+            "Expected α = 0 among the alphas: that teacher's students go over the temperatures. "
+            f"Received: {alphas}"
+        )
+    if not temperatures:
+        raise InputError("Expected at least one temperature. Received: none")
+    alphas = (0.0, *(alpha for alpha in alphas if alpha != 0))
+    grids = (
+        {TEACHER_ALPHA: alphas, TEACHER_TEMPERATURE: (1.0,)},
+        {TEACHER_TEMPERATURE: tuple(temperatures), TEACHER_ALPHA: (0.0,)},
+    )
+    about = [Claim(**{**vars(claim), "axis": TEACHER_ALPHA}) for claim in claims]
+    return Study(
+        question="Do smoothed teachers teach worse?",
+        task=task,
+        axes={ALPHA: alphas},
+        grids=grids if len(alphas) > 1 else grids[1:],
+        seeds=seeds,
+        measures=("accuracy", "teacher"),
+        claims=tuple(about) if len(alphas) > 1 else (),
+        **more,
+    )
+
+
+def figure_rows(result: StudyResult) -> tuple[str, list[dict[str, Any]]]:
+    """Returns the points of the curves that `ls_keras.plots.distillation_curves` draws.
+
+    Args:
+        result: What such a study found.
+
+    Returns:
+        The name of the task's first score, and a row a point and seed: `curve`, `alpha`,
+        `temperature`, `seed`, `gamma`, the score, and the `run` below the study's folder.
+
+    Raises:
+        LsKerasError: If γ could be measured of no teacher.
+    """
+    if "gamma" not in result.numbers:
+        reasons = ", ".join(result.reasons()) or "none"
+        raise LsKerasError(f"Expected γ of the teachers. Received: {reasons}")
+    score = next(iter(result.numbers))
+    rows: dict[tuple[Any, ...], dict[str, Any]] = {}
+
+    def add(curve: str, alpha: float, temperature: float, seed: int, **found: Any) -> None:
+        point = {"curve": curve, "alpha": alpha, "temperature": temperature, "seed": seed}
+        rows.setdefault(tuple(point.values()), {**point, **found})
+
+    for arm, settings in result.arms.items():
+        for seed in range(result.seeds):
+            value, run = result.values[score][arm][seed], f"{RUNS}/{arm}-seed{seed}"
+            if TEACHER_ALPHA not in settings:
+                alpha = settings[ALPHA]
+                add("student alone", alpha, 1.0, seed, gamma=alpha, **{score: value}, run=run)
+                continue
+            alpha, temperature = settings[TEACHER_ALPHA], settings[TEACHER_TEMPERATURE]
+            found = {"gamma": result.values["gamma"][arm][seed], score: value, "run": run}
+            if alpha == 0:
+                add("student of hard teacher", alpha, temperature, seed, **found)
+            if temperature == 1:
+                add("student of smoothed teacher", alpha, temperature, seed, **found)
+            teacher = result.values[TEACHER_SCORE][arm][seed]
+            of_teacher = {
+                "gamma": alpha,
+                score: teacher,
+                "run": f"teachers/alpha{alpha:g}-seed{seed}",
+            }
+            add("teacher", alpha, 1.0, seed, **of_teacher)
+    return score, [*rows.values()]
+
+
+def draw_figure(
+    result: StudyResult, directory: Path, title: str
+) -> tuple[str, list[dict[str, Any]]]:
+    """Draws the four curves into the study's folder, and returns what `figure_rows` does.
+
+    Args:
+        result: What such a study found.
+        directory: The study's folder.
+        title: The figure's title.
+    """
+    from ls_keras.plots import distillation_curves, save_plot  # Keras: seconds
+
+    score, rows = figure_rows(result)
+    label = result.numbers[score].label
+    save_plot(
+        distillation_curves, rows, directory / FIGURE_FILE, score=score, label=label, title=title
+    )
+    return score, rows

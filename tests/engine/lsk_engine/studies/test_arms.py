@@ -1,0 +1,177 @@
+"""What a study expands into: arms, their baselines and teachers. Nothing is trained."""
+
+import pytest
+
+from ls_base.errors import InputError
+from lsk_engine.studies.arms import arms_of, base_settings, student_of
+from lsk_engine.studies.distillation import distillation_study
+from lsk_engine.studies.study import TEACHER_ALPHA, TEACHER_TEMPERATURE, Study
+from lsk_engine.tasks.registry import load_task
+
+ALPHAS = {"training.alpha": (0, 0.05, 0.1)}
+TEACHERS = {TEACHER_ALPHA: (0, 0.1)}
+
+
+@pytest.fixture(scope="module")
+def task():
+    return load_task("image")
+
+
+def study(**changes):
+    return Study(**{"question": "Does it help?", "task": "image", "axes": ALPHAS, **changes})
+
+
+def test_an_arm_is_a_configuration_that_is_compared_with_its_baseline(task):
+    arms = arms_of(study(settings={"training.steps": 7}), task)
+    assert [arm.name for arm in arms] == ["alpha0", "alpha0.05", "alpha0.1"]
+    assert [arm.baseline for arm in arms] == [None, "alpha0", "alpha0"]
+    assert {arm.config.training.steps for arm in arms} == {7}
+    config = arms[2].seeded(4)
+    assert (config.training.alpha, config.training.seed) == (0.1, 4)
+    assert config.preset == task.presets[0].name
+
+
+def test_a_task_says_which_recipe_studies_take():
+    """The default of translation is nearly solved: it would hide every effect."""
+    translation = load_task("translation")
+    config = base_settings(study(task="translation"), translation)["config"]
+    assert config["preset"] == translation.study_preset != translation.presets[0].name
+    assert config["data"]["pairs"] == 500
+    for given in ("settings", "axes"):
+        values = {"data.source": "x" if given == "settings" else ("x", "y")}
+        other = base_settings(study(task="translation", **{given: values}), translation)
+        assert other["config"]["preset"] == translation.presets[0].name
+    named = base_settings(study(task="translation", preset="cldr-small"), translation)
+    assert named["config"]["preset"] == "cldr-small"
+
+
+def test_the_first_axis_is_compared_and_the_others_are_conditions(task):
+    axes = {"training.alpha": (0, 0.1), "data.examples": (100, 1000)}
+    baselines = {arm.name: arm.baseline for arm in arms_of(study(axes=axes), task)}
+    assert baselines == {
+        "alpha0-examples100": None,
+        "alpha0-examples1000": None,
+        "alpha0.1-examples100": "alpha0-examples100",
+        "alpha0.1-examples1000": "alpha0-examples1000",
+    }
+
+
+@pytest.mark.parametrize("alpha_first", [True, False])
+def test_without_mass_all_smoothings_are_one_arm(task, alpha_first):
+    axes = {"training.smoothing": ("unigram", "uniform"), "training.alpha": ("0", "0.1")}
+    if alpha_first:
+        axes = dict(reversed(axes.items()))
+    arms = arms_of(study(axes=axes), task)
+    hard = [arm for arm in arms if arm.config.training.alpha == 0]
+    assert [arm.config.training.smoothing for arm in hard] == ["unigram"]
+    assert len(arms) == 3
+    if alpha_first:
+        assert {arm.baseline for arm in arms if arm not in hard} == {hard[0].name}
+
+
+def test_names_are_those_of_folders(task):
+    axes = {"data.source": ("digits", "tfds:a/b 1"), "model.width": (8,), "training.seed": (1,)}
+    with pytest.raises(InputError, match=r"without training\.seed: seeds are counted"):
+        study(axes=axes)
+    del axes["training.seed"]
+    arms = arms_of(study(axes=axes), task)
+    assert [arm.name for arm in arms] == ["source-digits-width8", "source-tfds_a_b_1-width8"]
+    axes = {"model.width": (1000000, 1000001)}
+    with pytest.raises(InputError, match="names that differ.*1000000.*1000001"):
+        arms_of(study(axes=axes), task)
+
+
+def test_what_runs_have_in_common_does_not_know_the_axes(task):
+    settings = {"model.width": 8}
+    first = base_settings(study(settings=settings), task)
+    assert first == base_settings(study(settings=settings, axes={"training.alpha": (0, 1)}), task)
+    assert first["config"]["model"]["width"] == 8
+    assert list(first) == ["axes", "config"]
+
+
+def test_an_axis_of_teachers_makes_students(task):
+    settings = {"model.width": 8, "teacher.model.width": 64, "distillation.beta": "0.6"}
+    asked = study(axes=TEACHERS, preset="mnist-mlp-student", settings=settings)
+    hard, smoothed = arms_of(asked, task)
+    assert [hard.name, smoothed.name] == ["teacher_alpha0", "teacher_alpha0.1"]
+    assert smoothed.baseline == hard.name
+    assert (smoothed.config.training.alpha, smoothed.config.model.width) == (0, 8)
+    assert smoothed.distillation["beta"] == 0.6
+    teacher = smoothed.teacher
+    assert (teacher.name, teacher.folder) == ("alpha0.1", "teachers")
+    assert (teacher.config.training.alpha, teacher.config.model.width) == (0.1, 64)
+    assert teacher.config.data.source == "mnist"
+    made_with = base_settings(asked, task)
+    assert made_with["teacher"]["model"]["width"] == 64
+    assert made_with["distillation"] == {"beta": 0.6}
+
+
+def test_grids_of_one_study_share_what_they_have_in_common(task):
+    asked = distillation_study("image", alphas=(0.0, 0.3), temperatures=(1.0, 4.0))
+    arms = {arm.name: arm for arm in arms_of(asked, task)}
+    assert {name: arm.baseline for name, arm in arms.items()} == {
+        "alpha0": None,
+        "alpha0.3": "alpha0",
+        "teacher_alpha0-T1": None,
+        "teacher_alpha0.3-T1": "teacher_alpha0-T1",
+        "teacher_alpha0-T4": "teacher_alpha0-T1",
+    }
+    assert arms["alpha0.3"].teacher is None
+    assert arms["teacher_alpha0-T4"].distillation["teacher_temperature"] == 4
+    assert arms["teacher_alpha0-T4"].teacher.name == "alpha0"
+    assert arms["teacher_alpha0.3-T1"].grid == TEACHER_ALPHA
+
+
+def test_settings_with_commas_between_them_are_one_axis(task):
+    axes = {f"{TEACHER_ALPHA},optimizer.learning_rate": ((0, 0.01), (0.1, 0.1))}
+    hard, smoothed = arms_of(study(axes=axes), task)
+    assert (hard.config.optimizer.learning_rate, hard.baseline) == (0.01, None)
+    assert smoothed.values == {TEACHER_ALPHA: 0.1, "optimizer.learning_rate": 0.1}
+    assert smoothed.baseline == hard.name
+    with pytest.raises(InputError, match="2 values each of the axis .*learning_rate. Received: 0"):
+        arms_of(study(axes={next(iter(axes)): (0, 1)}), task)
+
+
+def test_the_student_of_an_arm_has_its_recipe_and_hard_targets(task):
+    asked = study(
+        axes=ALPHAS | {"data.examples": (100, 200)},
+        measures=("accuracy", "distillation"),
+        student={"model.width": "16", TEACHER_TEMPERATURE: 2},
+    )
+    arm = arms_of(asked, task)[-1]
+    student = student_of(arm, asked, task)
+    assert (student.name, student.folder, student.teacher) == (arm.name, "students", arm)
+    assert (arm.config.training.alpha, student.config.training.alpha) == (0.1, 0)
+    assert (student.config.data.examples, student.config.model.width) == (200, 16)
+    assert student.distillation["teacher_temperature"] == 2
+    for told, message in (
+        ({"teacher.model.width": 4}, "whose teachers the study has.*teacher.model.width"),
+        ({"model.wdith": 4}, "Near matches: model.width"),
+        ({"distillation.betta": 1}, "Near matches: distillation.beta"),
+        ({"distillation.beta": 2}, r"beta in \[0, 1\]"),
+    ):
+        with pytest.raises(InputError, match=message):
+            student_of(arm, study(student=told, measures=asked.measures), task)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"axes": {"training.aplha": (0, 1)}}, "an axis that is a setting.*: training.alpha"),
+        ({"axes": {"training.alpha": (0, 2)}}, r"training.alpha in \[0, 1\]"),
+        ({"axes": {"training.alpha": (0, 0.0)}}, "values of the first axis that differ"),
+        ({"settings": {"model.wdith": 1}}, "Near matches: model.width"),
+        ({"preset": "digit-mlp"}, "Near matches: digits-mlp"),
+        ({"axes": {"teacher.training.aplha": (0, 1)}}, "matches: teacher.training.alpha"),
+        ({"axes": {TEACHER_TEMPERATURE: (1, 0)}}, "finite numbers above 0"),
+        ({"axes": {"distillation.cache": ("a", "b")}}, "an axis that is a setting"),
+        ({"axes": TEACHERS, "teacher_preset": "digit-mlp"}, "Near matches: digits-mlp"),
+        ({"axes": TEACHERS, "settings": {"teacher.data.source": "x"}}, "of the same data"),
+        ({"settings": {"distillation.beta": 1}}, "Expected an axis of teacher.… or distillation"),
+        ({"teacher_preset": "digits-mlp"}, "Received: teacher_preset, and the axes training.alpha"),
+        ({"grids": ({"model.wdith": (1,)},)}, "Near matches: model.width"),
+    ],
+)
+def test_arms_that_cannot_be_are_refused(task, changes, message):
+    with pytest.raises(InputError, match=message):
+        arms_of(study(**changes), task)

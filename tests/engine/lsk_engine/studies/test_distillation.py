@@ -1,0 +1,169 @@
+"""Teachers and students as a study: what it trains, keeps and draws of it."""
+
+import csv
+import json
+
+import keras
+import numpy as np
+import pytest
+
+import ls_keras
+from ls_base.errors import InputError, LsKerasError
+from ls_base.files import write_json
+from lsk_engine.data import configuration
+from lsk_engine.progress import Reporter
+from lsk_engine.runs.lock import locked
+from lsk_engine.runs.run_directory import RunDirectory
+from lsk_engine.studies import run_study as studies
+from lsk_engine.studies.distillation import CLAIMS, distillation_study, draw_figure
+from stored_files import metrics
+from tiny_points import TinyPoints
+
+pytestmark = pytest.mark.tensorflow
+
+SPLITS = {"validation": 50.0, "test": 70.0}
+
+
+@pytest.fixture(autouse=True)
+def trained(monkeypatch):
+    """In place of trainings: weights as drawn, scores that differ. Returns the runs' names."""
+    names = []
+    task = TinyPoints()
+
+    def run_jobs(jobs, command, reporter, *, workers, ended, keep_going):
+        data = task.load_data(None)
+        waiting = [job for job in jobs if not job.finished]
+        while waiting:
+            job = next(job for job in waiting if job.ready)
+            waiting.remove(job)
+            job.create()
+            resolved = configuration.from_dict(task, job.run.read_config())
+            keras.utils.set_random_seed(len(names))
+            job.run.save_model(task.build_model(resolved, data))
+            scores = {s: {"right": n + len(names), "nll": 1.0} for s, n in SPLITS.items()}
+            found = metrics({"right": "right"}, **scores, better={"right": "more"})
+            write_json(job.run.metrics_file, found)
+            ended(job)
+            names.append(job.name)
+        return {}
+
+    monkeypatch.setattr(studies, "run_jobs", run_jobs)
+    return names
+
+
+def sweep(directory, *, settings=None, **changes):
+    grid = {"alphas": (0.0, 0.5), "temperatures": (1.0, 4.0), "seeds": 1, "split": "validation"}
+    settings = {"model.width": 4, "teacher.model.width": 16, **(settings or {})}
+    asked = distillation_study("points", settings=settings, **{**grid, **changes})
+    silent = Reporter(verbosity=-1)
+    result = studies.run_study(asked, TinyPoints(), directory, silent, command=[])
+    return result, *draw_figure(result, directory, "points")
+
+
+def gammas_of(run, temperatures):
+    inputs, labels = TinyPoints().load_data(None).splits["train"].gather(np.arange(90), None)
+    logits = RunDirectory(run).load_model().predict(inputs, verbose=0)
+    return ls_keras.equivalent_smoothing(labels, logits, temperatures, from_logits=True)
+
+
+def test_the_four_curves_and_what_is_kept_of_them(tmp_path, trained):
+    out = tmp_path / "out"
+    result, score, rows = sweep(out)
+    assert score == "right"
+    assert len(trained) == 7
+    assert len(rows) == 8
+    at = {(row["curve"], row["alpha"], row["temperature"]): row for row in rows}
+    for row in rows:
+        kept = json.loads((out / row["run"] / "metrics.json").read_text())
+        assert row["right"] == kept["validation"]["right"]
+    for curve in ("teacher", "student alone"):
+        assert [at[curve, a, 1.0]["gamma"] for a in (0.0, 0.5)] == [0.0, 0.5]
+    hard = out / "teachers" / "alpha0-seed0"
+    gammas = [at["student of hard teacher", 0.0, t]["gamma"] for t in (1.0, 4.0)]
+    np.testing.assert_allclose(gammas, gammas_of(hard, [1.0, 4.0]), rtol=1e-4)
+    gamma = at["student of smoothed teacher", 0.5, 1.0]["gamma"]
+    assert gamma != pytest.approx(gammas[0])
+    assert gamma == pytest.approx(gammas_of(hard.with_name("alpha0.5-seed0"), 1.0), rel=1e-4)
+    shared = at["student of smoothed teacher", 0.0, 1.0]
+    assert shared["run"] == at["student of hard teacher", 0.0, 1.0]["run"]
+    student = RunDirectory(out / "runs" / "teacher_alpha0.5-T1-seed0").read_config()
+    assert student["training"]["alpha"] == 0
+    assert student["model"]["width"] == 4
+    assert student["distillation"]["teacher"].endswith("teachers/alpha0.5-seed0")
+    assert student["distillation"]["beta"] == 1
+    assert student["distillation"]["cache"] is None
+    with (out / "distillation-sweep.csv").open() as file:
+        assert [float(row["gamma"]) for row in csv.DictReader(file)] == [r["gamma"] for r in rows]
+    assert (out / "distillation-sweep.png").read_bytes().startswith(b"\x89PNG")
+
+    # Claims are about students of teachers alone.
+    (arm,) = {one.arm for one in result.decided}
+    assert arm == "teacher_alpha0.5-T1"
+    assert [one.claim.name for one in result.decided] == [claim.name for claim in CLAIMS]
+    found = {one.claim.name: one.differences[0] for one in result.decided}
+    smoothed = at["student of smoothed teacher", 0.5, 1.0]
+    assert found["teaching"] == smoothed["right"] - shared["right"]
+    assert found["teachers"] == at["teacher", 0.5, 1.0]["right"] - at["teacher", 0.0, 1.0]["right"]
+    assert found["transfer"] == found["teaching"] - found["teachers"]
+
+    # A finer grid takes what is there; so does another split.
+    trained.clear()
+    _, _, more = sweep(out, temperatures=(1.0, 2.0, 4.0), split="test")
+    assert trained == ["teacher_alpha0-T2-seed0"]
+    gammas = [r["gamma"] for r in more if r["curve"] == "student of hard teacher"]
+    np.testing.assert_allclose(gammas, gammas_of(hard, [1.0, 2.0, 4.0]), rtol=1e-4)
+    test = json.loads((hard / "metrics.json").read_text())["test"]["right"]
+    assert next(row for row in more if row["curve"] == "teacher")["right"] == test
+
+    # Other settings do not.
+    for key, part in (("model.width", "config"), ("teacher.model.width", "teacher")):
+        with pytest.raises(
+            InputError, match=rf"the settings of the study in .*{part}.model.width=5"
+        ):
+            sweep(out, settings={key: 5})
+
+
+def test_students_of_a_teacher_share_its_logits(tmp_path):
+    sweep(tmp_path, alphas=(0.0,), temperatures=(2.0, 3.0), cache=True)
+    for temperature in (2, 3):
+        student = RunDirectory(tmp_path / "runs" / f"teacher_alpha0-T{temperature}-seed0")
+        cache = student.read_config()["distillation"]["cache"]
+        assert cache == str(tmp_path / "teachers" / "alpha0-seed0" / "logits")
+
+
+def test_gamma_is_of_the_model_that_is_there(tmp_path):
+    grid = {"alphas": (0.0,), "temperatures": (2.0,)}
+    before = sweep(tmp_path, **grid)[2][1]
+    assert before["curve"] == "student of hard teacher"
+    teacher = RunDirectory(tmp_path / "teachers" / "alpha0-seed0")
+    model = teacher.load_model()
+    model.set_weights([0 * w for w in model.get_weights()])
+    teacher.save_model(model)
+    after = sweep(tmp_path, **grid)[2][1]["gamma"]
+    assert before["gamma"] != pytest.approx(1.0)
+    assert after == pytest.approx(1.0)  # the same mass on each class
+
+
+def test_without_gamma_there_are_no_curves(tmp_path):
+    grid = {"alphas": (0.0,), "temperatures": (2.0,)}
+    sweep(tmp_path, **grid)
+    (tmp_path / "teachers" / "alpha0-seed0" / "model.keras").unlink()
+    with pytest.raises(LsKerasError, match="γ of the teachers. Received: Expected a finished"):
+        sweep(tmp_path, **grid)
+
+
+def test_trainings_that_outlive_their_sweep_keep_the_next_one_out(tmp_path, trained):
+    grid = {"alphas": (0.0,), "temperatures": (2.0,)}
+    sweep(tmp_path, **grid)
+    run = RunDirectory(tmp_path / "teachers" / "alpha0-seed0")
+    before = list(trained)
+    with locked(run.lock_file, wait=False), pytest.raises(InputError, match="left its trainings"):
+        sweep(tmp_path, **grid, seeds=2)
+    assert trained == before
+
+
+def test_what_cannot_be_is_refused():
+    with pytest.raises(InputError, match="α = 0 among the alphas.*0.1"):
+        distillation_study("image", alphas=(0.1,))
+    with pytest.raises(InputError, match="at least one temperature"):
+        distillation_study("image", temperatures=())

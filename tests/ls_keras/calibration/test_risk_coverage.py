@@ -1,0 +1,93 @@
+"""Against brute force over all orders, and scikit-learn."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import roc_auc_score
+
+from ls_base.errors import InputError
+from ls_keras.calibration import confidence_auroc, logit_norm_confidence, risk_coverage
+
+EXAMPLES = st.lists(
+    st.tuples(st.booleans(), st.sampled_from([0.1, 0.5, 0.9])), min_size=1, max_size=5
+)
+
+
+def risks_of_an_order(correct):
+    return [1 - np.mean(correct[: i + 1]) for i in range(len(correct))]
+
+
+@settings(deadline=None)
+@given(EXAMPLES)
+def test_the_risk_is_the_mean_over_the_orders_of_ties(examples):
+    correct, confidence = map(list, zip(*examples, strict=True))
+    orders = [
+        [right for right, _ in order]
+        for order in itertools.permutations(examples)
+        if all(a[1] >= b[1] for a, b in itertools.pairwise(order))
+    ]
+    expected = np.mean([risks_of_an_order(order) for order in orders], axis=0)
+    curve = risk_coverage(correct, confidence)
+    np.testing.assert_allclose(curve.risk, expected, atol=1e-12)
+    assert curve.aurc == pytest.approx(expected.mean())
+    best = risks_of_an_order(sorted(correct, reverse=True))
+    assert curve.excess == pytest.approx(expected.mean() - np.mean(best))
+    assert curve.coverage[-1] == 1
+
+
+def test_by_hand():
+    """Errors of rank 2 and 4: risks 0, 1/2, 1/3, 2/4; at best 0, 0, 1/3, 1/2."""
+    curve = risk_coverage([True, False, True, False], [4, 3, 2, 1])
+    assert curve.aurc == pytest.approx((1 / 2 + 1 / 3 + 1 / 2) / 4)
+    assert curve.excess == pytest.approx(1 / 8)
+    assert [curve.risk_at(c) for c in (0.25, 0.26, 0.5, 1)] == [0, 0.5, 0.5, 0.5]
+    assert risk_coverage([1] * 3 + [0] * 7, range(10, 0, -1)).risk_at(0.3) == 0
+
+
+@pytest.mark.parametrize("levels", [5, 10**9])
+def test_the_auroc_is_scikit_learn_s(levels):
+    rng = np.random.default_rng(0)
+    confidence = rng.integers(0, levels, 500) / levels
+    correct = rng.random(500) < confidence
+    found = confidence_auroc(correct, confidence)
+    assert found == pytest.approx(roc_auc_score(correct, confidence), abs=1e-12)
+    assert confidence_auroc(correct, -confidence) == pytest.approx(1 - found)
+
+
+def test_without_errors_there_is_no_auroc():
+    assert np.isnan(confidence_auroc([1, 1], [0.1, 0.2]))
+    assert np.isnan(confidence_auroc([0, 0], [0.1, 0.2]))
+    assert risk_coverage([0, 0], [0.1, 0.2]).excess == 0
+
+
+@pytest.mark.parametrize("p", [1, 2, 3.5])
+def test_logit_normalization_is_its_formula(p):
+    z = np.random.default_rng(0).normal(size=(2, 3, 7)).astype(np.float32)
+    centered = z.astype(np.float64) - z.astype(np.float64).mean(-1, keepdims=True)
+    norm = (np.abs(centered) ** p).sum(-1) ** (1 / p)
+    found = logit_norm_confidence(z, p)
+    np.testing.assert_allclose(found, centered.max(-1) / norm, rtol=1e-12)
+    # What is added to all logits, and their scale, say nothing.
+    np.testing.assert_allclose(logit_norm_confidence(5 * z + 1, p), found, rtol=1e-5)
+    large = logit_norm_confidence(1e200 * z.astype(np.float64), p)
+    np.testing.assert_allclose(large, found, rtol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: risk_coverage([1, 0], [0.5]), r"one shape \(n,\).*\(2,\) and \(1,\)"),
+        (lambda: risk_coverage([], []), "n ≥ 1"),
+        (lambda: confidence_auroc([2, 0], [0.5, 0.1]), "0 or 1 each"),
+        (lambda: confidence_auroc([1, 0], [0.5, np.nan]), "NaN or inf"),
+        (lambda: logit_norm_confidence([[1.0, np.inf]], 2), "finite logits"),
+        (lambda: risk_coverage([1], [0.5]).risk_at(0), "above 0 and of at most 1"),
+        (lambda: logit_norm_confidence([[1.0, 2.0]], 0.5), "p to be a finite number of at least 1"),
+    ],
+)
+def test_what_cannot_be_is_refused(call, message):
+    with pytest.raises(InputError, match=message):
+        call()

@@ -37,6 +37,10 @@ class TaskContract:
         """Returns settings by dotted key; data may be written into `folder`."""
         raise NotImplementedError
 
+    def required(self, folder: Path) -> dict[str, Any]:
+        """Returns those of the settings that have no default, by dotted key: of most tasks none."""
+        return {}
+
     def loaded(self, folder: Path) -> tuple[Task, Config, TaskData]:
         """Returns the task, its small configuration and its data."""
         task = self.task()
@@ -47,7 +51,7 @@ class TaskContract:
         """Every preset, and the small one."""
         task = self.task()
         for preset in task.presets:
-            config = resolve(task, preset.name, self.settings(tmp_path))
+            config = resolve(task, preset.name, self.required(tmp_path))
             assert from_dict(task, json.loads(json.dumps(config.to_dict()))) == config
         config = resolve(task, None, self.settings(tmp_path))
         assert from_dict(task, json.loads(json.dumps(config.to_dict()))) == config

@@ -42,6 +42,8 @@ class TestKeras(TaskContract):
     def settings(self, folder):
         return {"model.name": write_model(folder), "data.source": write_data(folder)}
 
+    required = settings
+
 
 @pytest.mark.slow
 class TestSequences(TaskContract):
@@ -58,6 +60,8 @@ class TestSequences(TaskContract):
             "data.ignore_class": -1,
             "optimizer.learning_rate": 0.01,
         }
+
+    required = settings
 
 
 @pytest.fixture

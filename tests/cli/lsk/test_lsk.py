@@ -130,6 +130,7 @@ def test_translate_stops_quietly_when_nobody_reads(run):
     reader.stderr.close()
 
 
+@pytest.mark.slow
 def test_calibrate_evaluate_and_compare(run, tmp_path):
     path, _ = run
     found = json.loads(lsk("calibrate", path, "--json", "-q").stdout)

@@ -136,10 +136,8 @@ def test_a_run_is_projected(finished, tmp_path):
     assert (tmp_path / "p.png").is_file()
 
 
-@pytest.mark.parametrize(
-    "cached",
-    [pytest.param(False, id="beside"), pytest.param(True, id="cached", marks=pytest.mark.slow)],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("cached", [False, True], ids=["beside", "cached"])
 def test_a_run_teaches_a_student(finished, tmp_path, cached):
     """Beside its student it goes on from the student's masked view; cached, nothing is masked."""
     directory, task, config = finished

@@ -67,6 +67,7 @@ def warnings(run, text, **kwargs):
     return [line for line in found.stderr.splitlines() if "unlike what" in line]
 
 
+@pytest.mark.slow
 def test_a_line_unlike_the_training_data_is_told(run):
     """The model score against those of the translations of validation."""
     outputs = run / "outputs" / "validation.json"

@@ -28,8 +28,8 @@ if keras.config.backend() == "tensorflow":
 def _walk_once(phase: str, info: dict) -> None:
     """Keeps what a full collection has left out of the next ones.
 
-    TensorFlow's graphs are a million objects: a collection took three seconds, and a third of the
-    time of all tests.
+    TensorFlow's graphs are a million objects: walking them took three seconds each time, and more
+    than half a minute in a module that trains.
     """
     if phase == "stop" and info["generation"] == 2:
         gc.freeze()

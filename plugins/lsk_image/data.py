@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from lsk_engine import Config, Examples, InputError, TaskData
+from lsk_engine.data.held_out import draw_rows
 from lsk_image.config import DataConfig
 from lsk_image.source_data import ImageSource, LabeledImages
 from lsk_image.sources import load_source
@@ -73,34 +74,20 @@ def split_images(source: ImageSource, options: DataConfig) -> tuple[dict[str, Im
         InputError: If nothing would be left to train on.
     """
     splits = {name: Images(images) for name, images in source.splits.items() if name != "train"}
-    total = len(source.splits["train"].labels)
-    wanted = {}
+    missing = {}
     if "test" not in splits:
-        wanted["test"] = options.test or total // 6
+        missing["test"] = options.test
     if "validation" not in splits or options.validation:
-        wanted["validation"] = options.validation or (total - wanted.get("test", 0)) // 10
-    if sum(wanted.values()) >= total or not all(wanted.values()):
-        raise InputError(
-            f"Expected to hold out at least 1 and fewer than {total} training images. "
-            f"Received: {wanted}"
-        )
-    order = np.random.default_rng(options.split_seed).permutation(total)
-    notes, start = [], 0
-    for name, count in wanted.items():
-        rows = np.sort(order[start : start + count])
-        splits[name] = Images(source.splits["train"], rows)
-        notes.append(f"{name}: {count:,} images drawn from the training images")
-        start += count
-    left = order[start:]
-    if options.examples is not None:
-        if options.examples > len(left):
-            raise InputError(
-                f"Expected at most {len(left)} training images. "
-                f"Received: data.examples={options.examples}"
-            )
-        left = left[: options.examples]
-        notes.append(f"train: {len(left):,} of {total - start:,} images, drawn at random")
-    splits["train"] = Images(source.splits["train"], np.sort(left))
+        missing["validation"] = options.validation
+    train = source.splits["train"]
+    rows, notes = draw_rows(
+        len(train.labels),
+        missing,
+        seed=options.split_seed,
+        examples=options.examples,
+        noun="images",
+    )
+    splits |= {name: Images(train, drawn) for name, drawn in rows.items()}
     return {name: splits[name] for name in ("train", "validation", "test")}, notes
 
 

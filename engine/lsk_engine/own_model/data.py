@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ls_base.errors import InputError
+from lsk_engine.data.held_out import draw_rows
 from lsk_engine.own_model.arrays import Labeled
 from lsk_engine.own_model.config import DataConfig
 from lsk_engine.tasks.contract import Examples, TaskData
@@ -160,31 +161,13 @@ def _split(
                 f"Expected data without the split {name}, to hold out data.{name}="
                 f"{getattr(options, name)}. Received: {len(found[name]):,} examples in {name}"
             )
-    train = splits["train"]
-    total, wanted = len(train), dict[str, int]()
-    if "test" not in found:
-        wanted["test"] = options.test or total // 6
-    if "validation" not in found:
-        wanted["validation"] = options.validation or (total - wanted.get("test", 0)) // 10
-    if sum(wanted.values()) >= total or not all(wanted.values()):
-        raise InputError(
-            f"Expected to hold out at least 1 and fewer than {total} training examples. "
-            f"Received: {wanted}"
-        )
-    order = np.random.default_rng(options.split_seed).permutation(total)
-    notes, start = [], 0
-    for name, count in wanted.items():
-        found[name] = ArrayExamples(train, np.sort(order[start : start + count]), ignore)
-        notes.append(f"{name}: {count:,} examples drawn from the training examples")
-        start += count
-    left = order[start:]
-    if options.examples is not None:
-        if options.examples > len(left):
-            raise InputError(
-                f"Expected at most {len(left)} training examples. "
-                f"Received: data.examples={options.examples}"
-            )
-        left = left[: options.examples]
-        notes.append(f"train: {len(left):,} of {total - start:,} examples, drawn at random")
-    found["train"] = ArrayExamples(train, np.sort(left), ignore)
+    rows, notes = draw_rows(
+        len(splits["train"]),
+        {name: getattr(options, name) for name in ("test", "validation") if name not in found},
+        seed=options.split_seed,
+        examples=options.examples,
+        noun="examples",
+    )
+    for name, drawn in rows.items():
+        found[name] = ArrayExamples(splits["train"], drawn, ignore)
     return {name: found[name] for name in SPLITS}, notes

@@ -10,6 +10,8 @@ from ls_keras.calibration import confidence_auroc, logit_norm_confidence, risk_c
 from lsk_engine.assembly.sources import evaluation_source
 from lsk_engine.assembly.trained_model import load_trained
 from lsk_engine.data.batches import BatchSource
+from lsk_engine.data.datasets import reading
+from lsk_engine.devices.memory import memory_for
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.stored_run import StoredRun
 
@@ -66,9 +68,11 @@ def _confidences(
     columns: dict[Any, list[np.ndarray]] = {}
     total = len(source.examples)
     for step in range(source.steps_per_epoch):
-        batch = source.batch(step)
+        with reading(source):
+            batch = source.batch(step)
         counts = batch.sample_weight > 0
-        z = np.asarray(model.predict_on_batch(batch.inputs))[counts].astype(np.float64)
+        with memory_for(source.batch_size):
+            z = np.asarray(model.predict_on_batch(batch.inputs))[counts].astype(np.float64)
         labels = np.asarray(batch.labels)[counts]
         z -= z.max(-1, keepdims=True)
         found: dict[Any, np.ndarray] = {

@@ -8,7 +8,7 @@ from ls_base.errors import InputError, LsKerasError
 from lsk_engine.studies.claims import Claim
 from lsk_engine.studies.measurements import SCORE
 from lsk_engine.studies.study import ALPHA, TEACHER_ALPHA, TEACHER_TEMPERATURE, Study
-from lsk_engine.studies.study_folder import FIGURE_FILE, RUNS
+from lsk_engine.studies.study_folder import FIGURE_FILE, RUNS, TEACHERS
 from lsk_engine.studies.study_result import StudyResult
 from lsk_engine.studies.teaching import TEACHER_SCORE, TRANSFER
 
@@ -116,7 +116,7 @@ def figure_rows(result: StudyResult) -> tuple[str, list[dict[str, Any]]]:
             of_teacher = {
                 "gamma": alpha,
                 score: teacher,
-                "run": f"teachers/alpha{alpha:g}-seed{seed}",
+                "run": f"{TEACHERS}/alpha{alpha:g}-seed{seed}",
             }
             add("teacher", alpha, 1.0, seed, **of_teacher)
     return score, [*rows.values()]

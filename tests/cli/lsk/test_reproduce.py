@@ -9,7 +9,8 @@ from click.testing import CliRunner
 
 from ls_base.errors import InputError
 from lsk.main import cli
-from lsk.reproduce import RESULTS
+from lsk.reproduce import RESULTS, SCALES
+from lsk_engine.studies.paper_studies import STUDIES
 
 TINY = ("--seeds", 1, "--set", "training.steps=3", "--jobs", 2)
 
@@ -23,7 +24,8 @@ def reproduce(*arguments):
 
 
 def test_the_list_has_all_with_cost_and_what_has_been_run(tmp_path):
-    for scale in ("demo", "data", "paper"):
+    assert tuple(STUDIES) == SCALES
+    for scale in SCALES:
         done = reproduce("--list", "--scale", scale, "--out", tmp_path)
         assert done.exit_code == 0
         lines = done.stdout.splitlines()

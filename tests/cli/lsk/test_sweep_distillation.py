@@ -9,6 +9,8 @@ import small_speech
 import small_translation
 from ls_base.errors import InputError
 from lsk.main import cli
+from lsk.sweep_distillation import sweep_distillation
+from lsk_engine.studies.distillation import ALPHAS, SEEDS, TEMPERATURES
 
 pytestmark = pytest.mark.tensorflow
 
@@ -102,3 +104,11 @@ def test_lists_that_are_none_are_told(tmp_path, numbers):
         done = sweep(name, numbers, "--out", tmp_path / "out")
         assert done.exit_code == 2
         assert "Expected numbers separated by commas" in done.output
+
+
+def test_the_defaults_are_those_of_the_study():
+    """They stand in the command as well, which `lsk --help` is not to wait for."""
+    defaults = {option.name: option.default for option in sweep_distillation.params}
+    for name, expected in {"alphas": ALPHAS, "temperatures": TEMPERATURES}.items():
+        assert tuple(map(float, defaults[name].split(","))) == expected
+    assert defaults["seeds"] == SEEDS

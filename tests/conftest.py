@@ -8,6 +8,7 @@ import signal
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
+import hypothesis
 import keras
 import numpy as np
 import pytest
@@ -24,19 +25,6 @@ if keras.config.backend() == "tensorflow":
         tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
     )
 
-
-def _walk_once(phase: str, info: dict) -> None:
-    """Keeps what a full collection has left out of the next ones.
-
-    TensorFlow's graphs are a million objects: walking them took three seconds each time, and more
-    than half a minute in a module that trains.
-    """
-    if phase == "stop" and info["generation"] == 2:
-        gc.freeze()
-
-
-gc.callbacks.append(_walk_once)
-
 # A shell that starts the tests in the background has some ignored, and so would what tests start.
 for _number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
     if signal.getsignal(_number) is signal.SIG_IGN:
@@ -47,6 +35,23 @@ for _number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
 @pytest.fixture(autouse=True)
 def _seed():
     keras.utils.set_random_seed(0)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _walked_once():
+    """Keeps what a full garbage collection has left out of the next ones.
+
+    TensorFlow's graphs are a million objects: walking them took three seconds each time, and more
+    than half a minute in a module that trains.
+    """
+
+    def freeze(phase: str, info: dict) -> None:
+        if phase == "stop" and info["generation"] == 2:
+            gc.freeze()
+
+    # Hypothesis looks once for what refers to its random numbers, and nothing frozen is looked at.
+    hypothesis.given(hypothesis.strategies.none())(lambda _: None)()
+    gc.callbacks.append(freeze)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -134,13 +134,19 @@ def _with_gradient(z, mixture: Mixture, valid, subtract_target):
         shifted = z - top
         expected = _weighted(ops.take_along_axis(z, mixture.ids, axis=-1) - top, mixture)
         if mixture.prior is not None:
-            expected = expected + mixture.alpha * _prior_mean(shifted, mixture.prior)
-        # The mean first: the exponential then takes the shifted logits' memory.
+            mean = _prior_mean(shifted, mixture.prior)
+            expected = expected + mixture.alpha * mean
+            if compiled_by_xla():
+                # The mean is at most 0, so that this is the same shift, but XLA doesn't know that
+                # and can't begin with the exponential, which then takes the memory of `shifted`.
+                shifted = z - ops.maximum(top, top + mean[..., None])
+        # For the same reason: the mean first.
         with tf.control_dependencies([expected]):
-            total = ops.sum(ops.exp(shifted), axis=-1, keepdims=True)
+            exponential = ops.exp(shifted)
+        total = ops.sum(exponential, axis=-1, keepdims=True)
 
         def gradient(upstream):
-            dz = ops.exp(z - top) / total
+            dz = exponential / total
             if prior is not None:
                 dz = dz - mixture.alpha * prior
             dz = dz * upstream[..., None]

@@ -1,6 +1,7 @@
 """The `lsk` command: its group, where commands come from, and how errors look."""
 
 import os
+import signal
 import sys
 import warnings
 
@@ -106,7 +107,7 @@ def main() -> None:
     if not _verbose():
         warnings.simplefilter("ignore")
     try:
-        code = cli.main(standalone_mode=False)  # the code of `click.exceptions.Exit` is returned
+        code = _called()
         if sys.stdout is not None:  # as `>&-` has it
             sys.stdout.flush()
         sys.exit(code if isinstance(code, int) else 0)
@@ -129,6 +130,31 @@ def main() -> None:
     except (KeyboardInterrupt, click.Abort):
         click.echo("Interrupted", err=True)
         sys.exit(130)
+
+
+def _called() -> object:
+    """Calls the command, and returns the code of a `click.exceptions.Exit`.
+
+    A Ctrl-C within Keras or TensorFlow may come out as another error: it stays a Ctrl-C.
+    """
+    came = []
+
+    def note(number, frame):
+        came.append(number)
+        raise KeyboardInterrupt
+
+    usual = signal.getsignal(signal.SIGINT)
+    if usual is signal.default_int_handler:  # neither ignored nor in other hands
+        signal.signal(signal.SIGINT, note)
+    try:
+        return cli.main(standalone_mode=False)
+    except Exception:
+        if came:
+            raise KeyboardInterrupt from None
+        raise
+    finally:
+        if usual is signal.default_int_handler:
+            signal.signal(signal.SIGINT, usual)
 
 
 def _drop_output() -> None:

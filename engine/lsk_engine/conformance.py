@@ -113,12 +113,17 @@ class TaskContract:
         """A few steps on one batch."""
         from lsk_engine.assembly.loss import build_loss
         from lsk_engine.assembly.sources import training_source
+        from lsk_engine.devices.xla import jit_compile
         from lsk_engine.training.optimizers import build_optimizer
 
         task, config, data = self.loaded(tmp_path)
         batch = training_source(config, data).batch(0)
         model = task.build_model(config, data)
-        model.compile(build_optimizer(config.optimizer, 10), build_loss(config, data, "sum"))
+        model.compile(
+            build_optimizer(config.optimizer, 10),
+            build_loss(config, data, "sum"),
+            jit_compile=jit_compile(config),
+        )
         losses = [
             float(model.train_on_batch(batch.inputs, batch.labels, batch.sample_weight))
             for _ in range(8)

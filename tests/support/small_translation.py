@@ -6,13 +6,13 @@ SETTINGS = {
     "data.vocabulary_size": 290,  # 256 of them bytes
     "data.subwords": "bpe",
     "data.max_length": 40,
-    "model.layers": 2,
+    "model.layers": 1,
     "model.width": 16,
     "model.feedforward": 32,
     "model.heads": 2,
     "training.jit_compile": False,
     "training.batch_size": 8,
-    "training.buckets": 2,
+    "training.buckets": 1,
     "decoding.batch_size": 5,
 }
 

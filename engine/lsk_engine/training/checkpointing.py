@@ -5,6 +5,7 @@ import math
 import keras
 import numpy as np
 
+from ls_keras.callbacks.inference import synced
 from lsk_engine.runs.checkpoints import Checkpoints, restore_metrics
 from lsk_engine.training.divergence import FiniteWatch
 from lsk_engine.training.signals import StopRequest
@@ -107,7 +108,9 @@ class StopsValidation(keras.callbacks.Callback):
 
     def on_test_batch_end(self, batch, logs=None):
         """Looks whether it was."""
-        self.saver.stop_before_validation(self.loss)
+        if self.saver.stop_requested():
+            with synced(self.model):  # another model than the one in training; they share variables
+                self.saver.stop_before_validation(self.loss)
 
 
 class Interrupted(Exception):  # noqa: N818 - it is no error

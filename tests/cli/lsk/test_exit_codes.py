@@ -1,10 +1,12 @@
 """What `lsk` ends with, so that `lsk train … && lsk evaluate …` goes on after success only."""
 
+import contextlib
 import signal
 import sys
 
 import pytest
 
+from ls_base.errors import LsKerasError
 from lsk.main import main
 from lsk_engine.studies.run_jobs import Terminated
 from lsk_engine.training.checkpointing import Interrupted
@@ -57,6 +59,20 @@ def test_success(exit_code, monkeypatch):
     monkeypatch.setattr("lsk_engine.experiment.run_experiment", lambda *_, **__: {})
     monkeypatch.setattr("lsk.train.show", lambda *_: None)
     assert exit_code(*TRAIN) == 0
+
+
+def test_an_interrupt_that_a_library_takes_for_an_error(exit_code, monkeypatch, capsys):
+    """As Keras does while a model is made: `except:`, and on it goes without what was asked for."""
+
+    def within_a_library(*_, **__):
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        raise LsKerasError("Expected a model that can be loaded")
+
+    monkeypatch.setattr("lsk_engine.experiment.run_experiment", within_a_library)
+    assert exit_code(*TRAIN) == 130
+    assert capsys.readouterr().err.splitlines()[-1] == "Interrupted"
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_usage(exit_code):

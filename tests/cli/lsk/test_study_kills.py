@@ -30,7 +30,7 @@ def plugin(tmp_path_factory) -> dict[str, str]:
 
 
 def study() -> list[str]:
-    given = ["--task", "spirals", "--alphas", "0.1", "--seeds", "2", "--jobs", "2", "--out", "out"]
+    given = ["--task", "spirals", "--alphas", "0.1", "--seeds", "1", "--jobs", "2", "--out", "out"]
     given += ["--measure", "accuracy,calibration,distillation"]
     program = [sys.executable, "-c", "from lsk.main import main; main()"]
     return [*program, "study", "smoothing", *given, *(f"--set={text}" for text in SETTINGS)]

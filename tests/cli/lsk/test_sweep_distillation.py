@@ -57,7 +57,8 @@ def test_the_trainings_are_runs_and_their_scores_a_table(tmp_path):
 def test_tasks_with_a_vocabulary_are_swept(small, tmp_path):
     """Every training begins with `--resume`; a student has its teacher's vocabulary."""
     task = "translation" if small is small_translation else "speech"
-    settings = small.settings(tmp_path) | {"training.epochs": None, "training.steps": 2}
+    quick = {"training.epochs": None, "training.steps": 2, "decoding.beam_size": 1}
+    settings = small.settings(tmp_path) | quick
     given = [f"{key}={value}" for key, value in settings.items()]
     done = sweep(
         *("--task", task, "--alphas", "0", "--temperatures", "2", "--seeds", 1, "-q", "--json"),

@@ -29,7 +29,7 @@ from lsk_engine.training.divergence import DivergenceError
 from lsk_engine.training.optimizers import build_optimizer
 from tiny_task import Letters, TinyTask
 
-STEPS = 13  # of 6 an epoch (41 examples, two buckets, batches of 8), so that the last is partial
+STEPS = 13  # of 6 an epoch (41 examples, batches of 8), so that the last is partial
 
 pytestmark = pytest.mark.tensorflow
 
@@ -124,11 +124,20 @@ def test_another_seed_gives_another_model(finished, tmp_path):
     assert run.read_history() != first.read_history()
 
 
+@pytest.fixture(scope="module")
+def finished_in_buckets(tmp_path_factory):
+    """A finished run whose batches have two lengths."""
+    task, resolved, run = start(tmp_path_factory.mktemp("buckets"), training__buckets=2)
+    run_experiment(task, resolved, run, silent())
+    return run
+
+
 @pytest.mark.parametrize("stop_at", [2, 5, 8])
-def test_an_interrupted_run_goes_on_to_the_same_end(finished, tmp_path, stop_at, monkeypatch):
+def test_an_interrupted_run_goes_on_to_the_same_end(
+    finished_in_buckets, tmp_path, stop_at, monkeypatch
+):
     """In the middle of an epoch, at its end, and again right after a resume."""
-    _, _, whole = finished
-    task, resolved, run = start(tmp_path)
+    task, resolved, run = start(tmp_path, training__buckets=2)
     batch, seen = BatchSource.batch, []
 
     def interrupting(self, step):
@@ -143,7 +152,7 @@ def test_an_interrupted_run_goes_on_to_the_same_end(finished, tmp_path, stop_at,
     monkeypatch.undo()
     assert Checkpoints(run.checkpoints).steps()[-1] == stop.value.step < STEPS
     run_experiment(task, resolved, run, silent(), resume=True)
-    assert_same_end(whole, run)
+    assert_same_end(finished_in_buckets, run)
 
 
 @pytest.mark.parametrize(

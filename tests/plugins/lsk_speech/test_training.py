@@ -86,6 +86,7 @@ def test_start_and_padding_get_none_of_the_smoothing(folder, smoothing):
         np.testing.assert_allclose(own[counts], 0.7 + 0.3 * q[labels[counts] - 2], rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_checkpoint_goes_on_to_the_same_bits(folder, tmp_path):
     """Dropout, weight noise and SpecAugment included: their random states are variables."""
     task = SpeechTask()

@@ -132,6 +132,7 @@ def finished_in_buckets(tmp_path_factory):
     return run
 
 
+@pytest.mark.jax
 @pytest.mark.parametrize("stop_at", [2, 5, 8])
 def test_an_interrupted_run_goes_on_to_the_same_end(
     finished_in_buckets, tmp_path, stop_at, monkeypatch
@@ -155,6 +156,7 @@ def test_an_interrupted_run_goes_on_to_the_same_end(
     assert_same_end(finished_in_buckets, run)
 
 
+@pytest.mark.jax
 @pytest.mark.parametrize(
     "number",
     [
@@ -184,6 +186,7 @@ def test_a_signal_at_the_end_of_an_epoch_is_heard(finished, tmp_path, during, nu
     assert_same_end(whole, run)
 
 
+@pytest.mark.jax
 def test_what_was_owed_is_paid_once(finished, tmp_path, monkeypatch):
     """Stopped while an epoch is validated, resumed, killed before the next checkpoint, resumed."""
     _, _, whole = finished

@@ -39,11 +39,12 @@ def _seed():
 
 @pytest.fixture(scope="session", autouse=True)
 def _walked_once():
-    """Keeps what a full garbage collection has left out of the next ones.
+    """Collects garbage seldom, and keeps what a full collection has left out of the next ones.
 
-    TensorFlow's graphs are a million objects: walking them took three seconds each time, and more
-    than half a minute in a module that trains.
+    Tracing makes objects by the million, nearly all to stay: Python's thresholds cost an eighth of
+    the time of a module that trains, and walking TensorFlow's graphs took three seconds each time.
     """
+    gc.set_threshold(100_000, 20, 100)
 
     def freeze(phase: str, info: dict) -> None:
         if phase == "stop" and info["generation"] == 2:

@@ -39,12 +39,11 @@ def _seed():
 
 @pytest.fixture(scope="session", autouse=True)
 def _walked_once():
-    """Collects garbage seldom, and keeps what a full collection has left out of the next ones.
+    """Keeps what a full garbage collection has left out of the next ones.
 
-    Tracing makes objects by the million, nearly all to stay: Python's thresholds cost an eighth of
-    the time of a module that trains, and walking TensorFlow's graphs took three seconds each time.
+    TensorFlow's graphs are a million objects: walking them took three seconds each time, and more
+    than half a minute in a module that trains.
     """
-    gc.set_threshold(100_000, 20, 100)
 
     def freeze(phase: str, info: dict) -> None:
         if phase == "stop" and info["generation"] == 2:

@@ -27,6 +27,7 @@ from lsk_engine.scoring.evaluate import evaluate
 from lsk_engine.training.checkpointing import CheckpointEvery, Interrupted, StopsValidation
 from lsk_engine.training.divergence import DivergenceError
 from lsk_engine.training.optimizers import build_optimizer
+from stored_arrays import arrays_of
 from tiny_task import Letters, TinyTask
 
 STEPS = 13  # of 6 an epoch (41 examples, batches of 8), so that the last is partial
@@ -413,7 +414,7 @@ def test_a_damaged_checkpoint_costs_the_steps_since_the_one_before(finished, sto
 
 def test_a_checkpoint_of_a_longer_run_is_refused(stopped):
     task, resolved, run = stopped
-    state = dict(np.load(run.checkpoints / "step-00000004.npz"))
+    state = arrays_of(run.checkpoints / "step-00000004.npz")
     del state["sha256"]
     np.savez(run.checkpoints / "step-00000099.npz", **{**state, "step": np.int64(99)})
     with pytest.raises(FileError, match="of one of the run's 13 steps in .*Received: step 99"):

@@ -20,6 +20,7 @@ from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.runs.teacher import taught_by
 from lsk_engine.training.checkpointing import Interrupted
 from lsk_engine.training.student import build_learner, with_teacher_logits
+from stored_arrays import arrays_of
 from tiny_task import NUM_CLASSES, Letters, TinyTask
 
 STEPS = 13
@@ -70,8 +71,8 @@ def test_a_student_is_a_run_that_names_its_teacher(teacher, student):
 
 def test_its_checkpoints_hold_the_student_alone_and_weights_are_averaged(teacher, student):
     name = f"step-{STEPS:08d}.npz"
-    one, two = (np.load(run.checkpoints / name) for run in (student[2], teacher))
-    of_models = [{n for n in state.files if n.startswith("model/")} for state in (one, two)]
+    one, two = (arrays_of(run.checkpoints / name) for run in (student[2], teacher))
+    of_models = [{n for n in state if n.startswith("model/")} for state in (one, two)]
     assert of_models[0] == of_models[1]
     assert not np.array_equal(student[2].load_model().get_weights()[0], one["model/0"])
 

@@ -16,6 +16,7 @@ from lsk_engine.runs.checkpoints import Checkpoints
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.training.checkpointing import CheckpointEvery, Interrupted
 from lsk_engine.training.weight_averaging import average_checkpoints, averaged_steps
+from stored_arrays import arrays_of
 from tiny_task import TinyTask
 
 pytestmark = pytest.mark.tensorflow
@@ -98,8 +99,8 @@ def averaged(tmp_path_factory):
 def test_a_run_saves_the_mean_of_its_last_checkpoints(averaged):
     run, metrics = averaged
     assert Checkpoints(run.checkpoints).steps() == [4, 8, 12, 13]
-    states = [np.load(run.checkpoints / f"step-{step:08d}.npz") for step in (4, 8, 12, 13)]
-    names = [name for name in states[0].files if name.startswith("model/")]
+    states = [arrays_of(run.checkpoints / f"step-{step:08d}.npz") for step in (4, 8, 12, 13)]
+    names = [name for name in states[0] if name.startswith("model/")]
     names = [name for name in names if states[0][name].dtype == "float32"]  # no seeds
     for name, weight in zip(names, saved_weights(run), strict=True):
         mean = np.mean([state[name] for state in states], 0, np.float64)

@@ -126,8 +126,8 @@ def test_translate_stops_quietly_when_nobody_reads(run):
     reader.stdin.write(text)
     reader.stdin.close()
     reader.wait(timeout=120)
-    assert reader.stderr.read() == ""
-    reader.stderr.close()
+    with reader.stderr as said:  # so little is trained that 'ab' may be unlike what was seen
+        assert all(line.startswith("Warning: ") for line in said)
 
 
 @pytest.mark.slow

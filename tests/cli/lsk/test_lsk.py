@@ -13,7 +13,8 @@ pytestmark = pytest.mark.tensorflow
 
 
 def training_arguments(folder, *more):
-    settings = small_translation.settings(folder)
+    larger = {"model.layers": 2, "training.buckets": 2}  # one layer finds 'ab' unlike its training
+    settings = small_translation.settings(folder) | larger
     data = settings.pop("data.source")
     assignments = [f"--set={key}={value}" for key, value in settings.items()]
     return ["train", "--task", "translation", "--data", data, *assignments, *more]
@@ -126,8 +127,8 @@ def test_translate_stops_quietly_when_nobody_reads(run):
     reader.stdin.write(text)
     reader.stdin.close()
     reader.wait(timeout=120)
-    with reader.stderr as said:  # so little is trained that 'ab' may be unlike what was seen
-        assert all(line.startswith("Warning: ") for line in said)
+    assert reader.stderr.read() == ""
+    reader.stderr.close()
 
 
 @pytest.mark.slow

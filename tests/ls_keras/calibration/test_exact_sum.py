@@ -48,13 +48,13 @@ def test_replicas_words_add_up(rng):
 
 def test_fractions_do_not_drift():
     words, plain = ops.zeros(3), np.float32(0)
-    increments = np.full(1000, np.float32(1000.3))
+    increments = np.full(3000, np.float32(1000.3))
     for increment in increments:
         words, plain = exact_sum.added(words, ops.array(increment)), plain + increment
     expected = math.fsum(increments.tolist())
     error = abs(float(exact_sum.value(words)) - expected)
     assert error <= abs(float(np.float32(expected)) - expected) + np.spacing(np.float32(expected))
-    assert abs(float(plain) - expected) > 10 * error + 5
+    assert abs(float(plain) - expected) > 5 * error + 10
 
 
 def test_infinite_and_nan_increments_stay_visible():

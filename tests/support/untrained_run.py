@@ -8,8 +8,11 @@ from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.runs.stored_run import StoredRun
 
 
-def untrained_run(task, folder, *, steps=(), seed=0, **settings):
-    """Saves checkpoints at `steps`, each with weights of its own, and the last one's model."""
+def untrained_run(task, folder, *, steps=(), seed=0, scale=1.0, **settings):
+    """Saves checkpoints at `steps`, each with weights of its own, and the last one's model.
+
+    Weights have the standard deviation `scale`: near 0, the model finds all classes alike.
+    """
     resolved = configuration.resolve(task, None, settings)
     run = RunDirectory.create(folder, resolved.to_dict())
     data = task.load_data(resolved)
@@ -18,9 +21,9 @@ def untrained_run(task, folder, *, steps=(), seed=0, **settings):
     model.compile("adam", "mse")
     rng = np.random.default_rng(seed)
     model.optimizer.build(model.trainable_variables)
-    model.set_weights([rng.normal(size=w.shape) for w in model.get_weights()])
+    model.set_weights([rng.normal(0, scale, w.shape) for w in model.get_weights()])
     for step in steps:
-        model.set_weights([rng.normal(size=w.shape) for w in model.get_weights()])
+        model.set_weights([rng.normal(0, scale, w.shape) for w in model.get_weights()])
         Checkpoints(run.checkpoints, kept=len(steps)).save(model, step)
     run.save_model(model)
     return StoredRun(run, task, resolved)

@@ -18,7 +18,8 @@ from untrained_run import untrained_run
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     settings = small_translation.settings(folder)
-    return untrained_run(TranslationTask(), folder / "run", **settings).directory.path
+    run = untrained_run(TranslationTask(), folder / "run", scale=0.01, **settings)
+    return run.directory.path
 
 
 def invoke(run, *arguments, text=None):

@@ -8,6 +8,7 @@ from keras import ops
 
 from ls_keras.calibration.heads import Output, chosen
 from ls_keras.keras_internals import mask_of
+from ls_keras.training_state import sync_state
 
 
 class Forward:
@@ -81,7 +82,7 @@ def _jax(model, choose) -> Callable:
         run = jax.jit(run)
 
     def call(x):
-        model.jax_state_sync()  # within `fit` the variables are elsewhere
+        sync_state(model)
         state = [v.value for v in model.trainable_variables]
         return run((state, [v.value for v in model.non_trainable_variables]), x)
 

@@ -26,7 +26,6 @@ from ls_keras.arguments import (
 )
 from ls_keras.calibration.forward import Forward
 from ls_keras.calibration.heads import Output
-from ls_keras.callbacks.inference import synced
 from ls_keras.information.augmented_logits import augmented_differences, check_draws
 from ls_keras.information.mutual_information import (
     SCORED,
@@ -34,6 +33,7 @@ from ls_keras.information.mutual_information import (
     Scored,
     mutual_information,
 )
+from ls_keras.training_state import sync_state
 
 
 class MutualInformationProbe(keras.callbacks.Callback):
@@ -160,16 +160,16 @@ class MutualInformationProbe(keras.callbacks.Callback):
 
     def measure(self) -> MutualInformation:
         """Returns the estimate for the model as it is."""
-        with synced(self.model):
-            samples = augmented_differences(
-                self._logits,
-                self.images,
-                self.classes,
-                self.augment,
-                draws=self.draws,
-                batch_size=self.batch_size,
-                seed=self.seed,
-            )
+        sync_state(self.model)
+        samples = augmented_differences(
+            self._logits,
+            self.images,
+            self.classes,
+            self.augment,
+            draws=self.draws,
+            batch_size=self.batch_size,
+            seed=self.seed,
+        )
         return mutual_information(samples, scored=self.scored)
 
     def _logits(self, x):

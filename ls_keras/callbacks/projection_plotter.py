@@ -9,11 +9,11 @@ import keras
 from ls_base.errors import InputError
 from ls_keras.arguments import as_array, as_count, as_counts, as_names, as_path, as_seed
 from ls_keras.calibration.heads import Output
-from ls_keras.callbacks.inference import synced
 from ls_keras.plots import projection_panels, save_plot
 from ls_keras.representation import Projection, penultimate, template_plane, templates
 from ls_keras.representation.projection import ProjectionSampler
 from ls_keras.targets import IgnoreClass, ignored_ids
+from ls_keras.training_state import sync_state
 
 
 class ProjectionPlotter(keras.callbacks.Callback):
@@ -105,21 +105,21 @@ class ProjectionPlotter(keras.callbacks.Callback):
 
     def project(self) -> dict[str, Projection]:
         """Returns the projections by panel, of the model as it is."""
-        with synced(self.model):
-            half = self._half = self._half or penultimate(self.model, output=self.output)
-            w = templates(self.model, output=self.output)
-            plane = template_plane(w, self.classes)
-            found = {}
-            for name, (x, y) in self.panels.items():
-                sampler = ProjectionSampler(
-                    plane, int(w.shape[1]), per_class=self.per_class, seed=self.seed
-                )
-                for start in range(0, len(y), self.batch_size):
-                    rows = slice(start, start + self.batch_size)
-                    part = keras.tree.map_structure(lambda a, rows=rows: a[rows], x)
-                    activations = half.predict_on_batch(part)
-                    sampler.update(y[rows], activations, ignore_class=self.ignore_class)
-                found[name] = sampler.result(self.class_names)
+        sync_state(self.model)
+        half = self._half = self._half or penultimate(self.model, output=self.output)
+        w = templates(self.model, output=self.output)
+        plane = template_plane(w, self.classes)
+        found = {}
+        for name, (x, y) in self.panels.items():
+            sampler = ProjectionSampler(
+                plane, int(w.shape[1]), per_class=self.per_class, seed=self.seed
+            )
+            for start in range(0, len(y), self.batch_size):
+                rows = slice(start, start + self.batch_size)
+                part = keras.tree.map_structure(lambda a, rows=rows: a[rows], x)
+                activations = half.predict_on_batch(part)
+                sampler.update(y[rows], activations, ignore_class=self.ignore_class)
+            found[name] = sampler.result(self.class_names)
         return found
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from ls_base.arrays import Array, names_of_npz, read_npz
 from ls_base.errors import FileError
 from ls_base.files import write_bytes
+from ls_keras.training_state import sync_state
 from lsk_engine.devices.replicas import assign_sum
 from lsk_engine.runs.checkpoint_files import checkpoint_file, checkpoint_steps
 
@@ -58,8 +59,7 @@ class Checkpoints:
             check: Called with the step and the state before it is written; may refuse it.
             more: Further arrays to be kept with it, by names with a prefix of their own.
         """
-        if hasattr(model, "jax_state_sync"):  # within fit, JAX holds the state outside the model
-            model.jax_state_sync()
+        sync_state(model)
         state = _numbers(_variables(model))
         check(step, state)
         state |= _numbers({f"metric/{i}": v for i, v in enumerate(model.metrics_variables)})

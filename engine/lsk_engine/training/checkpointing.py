@@ -5,7 +5,7 @@ import math
 import keras
 import numpy as np
 
-from ls_keras.callbacks.inference import synced
+from ls_keras.training_state import sync_state
 from lsk_engine.runs.checkpoints import Checkpoints, restore_metrics
 from lsk_engine.training.divergence import FiniteWatch
 from lsk_engine.training.signals import StopRequest
@@ -109,8 +109,8 @@ class StopsValidation(keras.callbacks.Callback):
     def on_test_batch_end(self, batch, logs=None):
         """Looks whether it was."""
         if self.saver.stop_requested():
-            with synced(self.model):  # another model than the one in training; they share variables
-                self.saver.stop_before_validation(self.loss)
+            sync_state(self.model)  # another model than the one in training; they share variables
+            self.saver.stop_before_validation(self.loss)
 
 
 class Interrupted(Exception):  # noqa: N818 - it is no error

@@ -1,11 +1,7 @@
-"""Running a model in the middle of its training."""
-
-import contextlib
-from collections.abc import Iterator
+"""The state of a model in the middle of its training."""
 
 
-@contextlib.contextmanager
-def synced(model) -> Iterator[None]:
+def sync_state(model) -> None:
     """Makes the model's variables those that training has reached.
 
     Within `fit`, JAX holds the state outside the model; once it is inside, the next training step
@@ -13,4 +9,3 @@ def synced(model) -> Iterator[None]:
     """
     if hasattr(model, "jax_state_sync"):
         model.jax_state_sync()
-    yield

@@ -191,3 +191,13 @@ def variables_of(optimizer: keras.Optimizer) -> list[keras.Variable]:
     Private, as `Optimizer.variables` are its own: moments, and the step.
     """
     return optimizer._trainable_variables
+
+
+def sync_state(model: keras.Model) -> None:
+    """Makes the variables of a model in training those that the training has reached.
+
+    Private, as on JAX `fit` and `evaluate` hold the state outside the model, whose variables are
+    empty meanwhile. Once it is inside, the next step takes it from there.
+    """
+    if keras.config.backend() == "jax":
+        model.jax_state_sync()

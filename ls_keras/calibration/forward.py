@@ -7,8 +7,7 @@ import keras
 from keras import ops
 
 from ls_keras.calibration.heads import Output, chosen
-from ls_keras.keras_internals import mask_of
-from ls_keras.training_state import sync_state
+from ls_keras.keras_internals import mask_of, sync_state
 
 
 class Forward:

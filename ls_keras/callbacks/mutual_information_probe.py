@@ -33,7 +33,7 @@ from ls_keras.information.mutual_information import (
     Scored,
     mutual_information,
 )
-from ls_keras.training_state import sync_state
+from ls_keras.keras_internals import sync_state
 
 
 class MutualInformationProbe(keras.callbacks.Callback):

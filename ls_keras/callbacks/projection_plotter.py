@@ -9,11 +9,11 @@ import keras
 from ls_base.errors import InputError
 from ls_keras.arguments import as_array, as_count, as_counts, as_names, as_path, as_seed
 from ls_keras.calibration.heads import Output
+from ls_keras.keras_internals import sync_state
 from ls_keras.plots import projection_panels, save_plot
 from ls_keras.representation import Projection, penultimate, template_plane, templates
 from ls_keras.representation.projection import ProjectionSampler
 from ls_keras.targets import IgnoreClass, ignored_ids
-from ls_keras.training_state import sync_state
 
 
 class ProjectionPlotter(keras.callbacks.Callback):

@@ -260,3 +260,42 @@ def test_a_replaced_part_is_forgotten(internals):
         holder.other = keras.layers.Dense(1)
     found = [layer.name for layer in internals.layers_within(holder)]
     assert found == [holder.name, "new"], changed("Layer._tracker")
+
+
+@pytest.mark.parametrize("validated", [False, True])
+def test_in_training_a_model_has_what_training_has_reached(internals, validated):
+    """Of the model that is validated, it is what its own `evaluate` holds."""
+    seen = []
+
+    class Look(keras.callbacks.Callback):
+        def look(self):
+            internals.sync_state(self.model)
+            seen.append([ops.convert_to_numpy(v) for v in self.model.trainable_variables])
+
+        def on_train_batch_end(self, batch, logs=None):
+            if not validated:
+                self.look()
+
+        def on_test_batch_end(self, batch, logs=None):
+            if validated:
+                self.look()
+
+    x = np.ones((8, 2))
+    model = keras.Sequential([keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    model.fit(
+        x,
+        x[:, :1],
+        batch_size=4,
+        epochs=2,
+        verbose=0,
+        callbacks=[Look()],
+        validation_data=(x, x[:, :1]),
+    )
+    assert len(seen) == 4, changed("when callbacks are called")
+    for weights in seen:
+        assert all(np.isfinite(w).all() for w in weights), changed("where JAX's state is")
+    (first, _), (last, _) = seen[0], seen[-1]
+    assert np.abs(first - last).max() > 0, changed("where JAX's state is")
+    for found, variable in zip(seen[-1], model.trainable_variables, strict=True):
+        np.testing.assert_array_equal(found, ops.convert_to_numpy(variable))

@@ -11,7 +11,7 @@ import numpy as np
 from ls_base.arrays import Array, names_of_npz, read_npz
 from ls_base.errors import FileError
 from ls_base.files import write_bytes
-from ls_keras.training_state import sync_state
+from ls_keras.keras_internals import sync_state
 from lsk_engine.devices.replicas import assign_sum
 from lsk_engine.runs.checkpoint_files import checkpoint_file, checkpoint_steps
 

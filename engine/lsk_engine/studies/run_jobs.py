@@ -10,9 +10,10 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import IO
+from typing import IO, NamedTuple
 
 from ls_base.errors import LsKerasError
+from lsk_engine.devices.gpus import VISIBLE, visible_gpus
 from lsk_engine.progress import Reporter, duration
 from lsk_engine.runs.run_directory import RunDirectory
 
@@ -72,7 +73,7 @@ def run_jobs(
 ) -> dict[Job, LsKerasError]:
     """Trains those jobs that are not finished, and resumes those that were interrupted.
 
-    The cores are divided among the workers. Ctrl-C, SIGTERM and SIGHUP are handed on: each run
+    The cores are divided among the workers, and the GPUs dealt out, one each. Ctrl-C, SIGTERM and SIGHUP are handed on: each run
     saves its state before it ends; a second Ctrl-C kills them.
 
     Args:
@@ -93,22 +94,25 @@ def run_jobs(
     """
     board = Board(jobs, workers, reporter)
     waiting = [job for job in jobs if not job.finished]
-    running: dict[Job, tuple[subprocess.Popen, IO[bytes]]] = {}
+    running: dict[Job, _Running] = {}
     failed: dict[Job, LsKerasError] = {}
-    environment = worker_environment(workers)
+    free = worker_environments(workers)
     with _signals_as_interrupts(), contextlib.ExitStack() as files:
         try:
             while waiting or running:
-                for job in [job for job in waiting if job.ready][: workers - len(running)]:
+                for job in [job for job in waiting if job.ready][: len(free)]:
                     waiting.remove(job)
                     errors: IO[bytes] = files.enter_context(tempfile.TemporaryFile())
-                    running[job] = (_start(job, command, environment, errors), errors)
+                    environment = free.pop(0)
+                    process = _start(job, command, environment, errors)
+                    running[job] = _Running(process, errors, environment)
                     board.started(job)
                 board.show()
                 time.sleep(_POLL)
-                for job, (process, errors) in list(running.items()):
+                for job, (process, errors, environment) in list(running.items()):
                     if process.poll() is not None:
                         del running[job]
+                        free.append(environment)
                         if process.returncode or not job.finished:
                             failure = _failure(job, process.returncode, errors)
                             if not keep_going:
@@ -123,16 +127,25 @@ def run_jobs(
                     failed[job] = LsKerasError(WAITED_IN_VAIN)
                     board.failed(job, failed[job])
         except BaseException:
-            _stop([process for process, _ in running.values()])
+            _stop([one.process for one in running.values()])
             raise
     return failed
 
 
-def worker_environment(workers: int) -> dict[str, str]:
-    """Returns the environment of one of so many processes; what the user has set stays.
+class _Running(NamedTuple):
+    process: subprocess.Popen
+    errors: IO[bytes]
+    environment: dict[str, str]  # whose GPU is free again afterwards
 
-    Each gets its part of the cores and, on a GPU, only the memory that it uses.
+
+def worker_environments(workers: int) -> list[dict[str, str]]:
+    """Returns the environment of each of so many processes; what the user has set stays.
+
+    Each gets its part of the cores, one GPU of those that are visible (more workers than GPUs take
+    turns), and of that only the memory that it uses. One alone gets everything.
     """
+    if workers == 1:
+        return [dict(os.environ)]
     affinity = getattr(os, "sched_getaffinity", None)
     cores = len(affinity(0)) if affinity else os.cpu_count() or 1
     threads = str(max(1, cores // workers))
@@ -143,7 +156,9 @@ def worker_environment(workers: int) -> dict[str, str]:
         "TF_FORCE_GPU_ALLOW_GROWTH": "true",
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
     }
-    return {**(divided if workers > 1 else {}), **os.environ}
+    gpus = visible_gpus()
+    dealt = [{VISIBLE: gpus[i % len(gpus)]} if gpus else {} for i in range(workers)]
+    return [{**divided, **os.environ, **one} for one in dealt]
 
 
 def _start(job: Job, command, environment, errors) -> subprocess.Popen:

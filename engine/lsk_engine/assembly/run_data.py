@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from ls_base.errors import InputError
 from ls_base.reading import is_there
 from lsk_engine.data.fingerprint import Fingerprint, differences, fingerprint
+from lsk_engine.data.shared_data import load_data
 from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
 from lsk_engine.settings.config import Config
 from lsk_engine.tasks.contract import Task, TaskData
@@ -23,7 +24,7 @@ def begin_data(
         run: The run.
         artifacts: A teacher's vocabulary and the like, which its student has to use, or `None`.
     """
-    data = task.load_data(config, artifacts)
+    data = load_data(task, config, artifacts)
     run.write_artifacts(data.artifacts)
     run.write_json(run.data_file, {"schema": SCHEMA, **fingerprint(data)})
     return data
@@ -36,7 +37,7 @@ def reload_data(task: Task, config: Config, run: RunDirectory) -> TaskData:
         InputError: If they are not what they were. A run of an older version knows nothing of
             what they were.
     """
-    data = task.load_data(config, run.read_artifacts())
+    data = load_data(task, config, run.read_artifacts())
     if is_there(run.data_file):
         stored = run.read(run.data_file, Fingerprint, schema=SCHEMA)
         changed = differences(stored, fingerprint(data))

@@ -1,11 +1,12 @@
 """The runs of arms: where each is, and the jobs that train them, teachers before students."""
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.runs.teacher import taught_by
+from lsk_engine.settings.config import Config
 from lsk_engine.studies.arms import Arm
 from lsk_engine.studies.run_jobs import Job
 from lsk_engine.studies.study_folder import RUNS
@@ -38,13 +39,22 @@ def jobs_of(directory: Path, arms: Iterable[Arm], seeds: int, *, cached: bool = 
         seeds: How many runs an arm has.
         cached: Whether students share logits of their teacher that are computed once.
     """
-    jobs: dict[Path, Job] = {}
+    return [_job(directory, arm, seed, cached) for arm, seed in _runs(arms, seeds)]
+
+
+def configs_of(arms: Iterable[Arm], seeds: int) -> list[Config]:
+    """Returns the configuration of each run that `jobs_of` has a job for."""
+    return [arm.seeded(seed) for arm, seed in _runs(arms, seeds)]
+
+
+def _runs(arms: Iterable[Arm], seeds: int) -> Iterator[tuple[Arm, int]]:
+    """Yields each run once: teachers before students, the seeds of an arm together."""
+    known = set()
     for arm in arms:
         for one in (arm,) if arm.teacher is None else (arm.teacher, arm):
-            for seed in range(seeds):
-                job = _job(directory, one, seed, cached)
-                jobs.setdefault(job.run.path, job)
-    return list(jobs.values())
+            if (one.folder, one.name) not in known:
+                known.add((one.folder, one.name))
+                yield from ((one, seed) for seed in range(seeds))
 
 
 def _job(directory: Path, arm: Arm, seed: int, cached: bool) -> Job:

@@ -73,8 +73,8 @@ def run_jobs(
 ) -> dict[Job, LsKerasError]:
     """Trains those jobs that are not finished, and resumes those that were interrupted.
 
-    The cores are divided among the workers, and the GPUs dealt out, one each. Ctrl-C, SIGTERM and SIGHUP are handed on: each run
-    saves its state before it ends; a second Ctrl-C kills them.
+    The cores are divided among the workers, and the GPUs dealt out, one each. Ctrl-C, SIGTERM and
+    SIGHUP are handed on: each run saves its state before it ends; a second Ctrl-C kills them.
 
     Args:
         jobs: What to train; where several can start, the first does.

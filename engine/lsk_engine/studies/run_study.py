@@ -10,10 +10,11 @@ from pathlib import Path
 from ls_base.errors import InputError, LsKerasError, near
 from ls_base.files import write_json
 from lsk_engine.data.configuration import from_dict
+from lsk_engine.data.shared_data import shared_data
 from lsk_engine.devices.backend import load_backend
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.stored_run import StoredRun
-from lsk_engine.studies.arm_runs import jobs_of, run_name, run_of
+from lsk_engine.studies.arm_runs import configs_of, jobs_of, run_name, run_of
 from lsk_engine.studies.arms import Arm, arms_of, base_settings, student_of
 from lsk_engine.studies.claims import Better, Claim, Evidence, decide
 from lsk_engine.studies.measurements import (
@@ -31,6 +32,7 @@ from lsk_engine.studies.run_jobs import Job, run_jobs
 from lsk_engine.studies.smoothing import advice, claims_for, sentences_about
 from lsk_engine.studies.study import ALPHA, Study
 from lsk_engine.studies.study_folder import (
+    DATA,
     RESULTS_FILE,
     STUDENTS,
     refuse_left_trainings,
@@ -91,9 +93,13 @@ def run_study(
         if taught:
             made_with = {"student": {key: str(value) for key, value in study.student.items()}}
             held.enter_context(study_folder(directory / STUDENTS, made_with))
-        trainings = jobs_of(directory, [*arms, *taught], study.seeds, cached=study.cache)
+        everyone = [*arms, *taught]
+        trainings = jobs_of(directory, everyone, study.seeds, cached=study.cache)
         refuse_left_trainings(job.run for job in trainings)
         reporter.message(f"{len(trainings)} runs in {directory}, {jobs} at a time")
+        idle = all(job.finished for job in trainings)
+        configs = [] if idle else configs_of(everyone, study.seeds)
+        held.enter_context(shared_data(task, configs, directory / DATA, reporter))
         train_all = (
             functools.partial(run_here, task=task)
             if command is None

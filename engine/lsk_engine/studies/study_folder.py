@@ -17,6 +17,7 @@ from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
 from lsk_engine.settings.values import flat
 
 RUNS, TEACHERS, STUDENTS = "runs", "teachers", "students"  # folders inside
+DATA = "data"  # a folder inside, of what the runs share
 RESULTS_FILE = "results.json"
 FIGURE_FILE = "distillation-sweep.png"  # of teachers and students, its numbers beside it
 _LOCK_FILE = ".lock"

@@ -1,43 +1,15 @@
-import dataclasses
 import json
 
-import numpy as np
 import pytest
 
 from ls_base.errors import FileError, InputError
 from ls_base.files import write_json
 from lsk_engine.data import configuration, prepared
 from lsk_engine.data.prepared_splits import read_splits
+from preparable_task import DataConfig, PreparableTask
 from tiny_task import Letters, TinyTask
 
 pytestmark = pytest.mark.tensorflow
-
-
-@dataclasses.dataclass(frozen=True)
-class DataConfig:
-    source: str = "letters"
-    letters: tuple[str, ...] = ("a", "b")
-    length: int = 7
-
-
-class PreparableTask(TinyTask):
-    """Writes one array, and a file in a folder."""
-
-    data_config = DataConfig
-
-    def load_data(self, config, artifacts=None):
-        if prepared.is_prepared(config.data.source):
-            found = prepared.open_prepared(config.data.source, config.task)
-            inputs = np.load(found.path / "letters.npy")
-            data = super().load_data(config)
-            np.testing.assert_array_equal(inputs, data.splits["train"].inputs)
-            return dataclasses.replace(data, notes=found.notes)
-        return dataclasses.replace(super().load_data(config), notes=("letters: made",))
-
-    def prepare(self, config, data, directory):
-        np.save(directory / "letters.npy", data.splits["train"].inputs)
-        (directory / "more").mkdir()
-        (directory / "more" / "text.txt").write_text("ä\n")
 
 
 def resolve(**data):

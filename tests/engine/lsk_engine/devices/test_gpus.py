@@ -33,7 +33,7 @@ def test_elsewhere_the_driver_is_asked(tmp_path, monkeypatch):
     assert visible_gpus() == ["GPU-1", "GPU-2"]
 
 
-@pytest.mark.parametrize("text", [None, "echo Failed to initialize NVML; exit 9", "echo No devices"])
+@pytest.mark.parametrize("text", [None, "echo Failed: no driver; exit 9", "echo No devices"])
 def test_without_a_working_driver_there_is_none(tmp_path, monkeypatch, text):
     program(tmp_path, monkeypatch, text)
     assert visible_gpus() == []

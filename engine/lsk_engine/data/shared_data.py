@@ -1,0 +1,81 @@
+"""Data that runs share: prepared once in a folder, and read by each of them from there.
+
+Prepared data are memory maps: what several processes read of them is in memory once.
+"""
+
+import contextlib
+import dataclasses
+import functools
+import hashlib
+import json
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from ls_base.errors import LsKerasError
+from lsk_engine.data.prepared import is_prepared, prepare
+from lsk_engine.progress import Reporter
+from lsk_engine.settings.config import Config
+from lsk_engine.tasks.contract import Task, TaskData
+
+_FOLDER = "LSK_SHARED_DATA"  # an environment variable: for the processes of a study
+
+
+@contextlib.contextmanager
+def shared_data(
+    task: Task, configs: Iterable[Config], folder: Path, reporter: Reporter
+) -> Iterator[None]:
+    """Lets runs share their data while the block runs: in this process, and in those it starts.
+
+    What can't be prepared, each run loads for itself, and says what is wrong with it.
+
+    Args:
+        task: The task; if it does not offer to prepare data, nothing is shared.
+        configs: Of the runs that are to be trained. What two or more have in common is prepared.
+        folder: Where to; of what is there already, nothing is prepared again.
+        reporter: Who is told.
+    """
+    if type(task).prepare is Task.prepare:
+        yield
+        return
+    named = [(_name(config), config) for config in configs]
+    runs = Counter(name for name, _ in named)
+    for name, config in dict(named).items():
+        there = is_prepared(str(folder / name)) or is_prepared(config.data.source)
+        if runs[name] > 1 and not there:
+            reporter.status(functools.partial("preparing the data of {} runs".format, runs[name]))
+            with contextlib.suppress(LsKerasError):
+                prepare(task, config, folder / name)
+    before = os.environ.get(_FOLDER)
+    os.environ[_FOLDER] = str(folder.absolute())
+    try:
+        yield
+    finally:
+        del os.environ[_FOLDER]
+        if before is not None:
+            os.environ[_FOLDER] = before
+
+
+def load_data(task: Task, config: Config, artifacts: Mapping[str, bytes] | None) -> TaskData:
+    """Loads a run's data: from what runs share, if they are there, or else from their source.
+
+    Args:
+        task: The task.
+        config: The run's configuration.
+        artifacts: As for `Task.load_data`.
+    """
+    folder = os.environ.get(_FOLDER)
+    shared = folder and str(Path(folder) / _name(config))
+    if shared and is_prepared(shared):
+        data = dataclasses.replace(config.data, source=shared)
+        # Damaged, or with the vocabulary of another teacher: the source has what there is to say.
+        with contextlib.suppress(LsKerasError):
+            return task.load_data(dataclasses.replace(config, data=data), artifacts)
+    return task.load_data(config, artifacts)
+
+
+def _name(config: Config) -> str:
+    """Returns what data are called in the folder: alike where all settings of the data are."""
+    settings = {"task": config.task, **dataclasses.asdict(config.data)}
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]

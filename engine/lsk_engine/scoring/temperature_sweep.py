@@ -25,7 +25,7 @@ from lsk_engine.tasks.contract import Scores
 def sweep_temperature(
     runs: Sequence[StoredRun],
     temperatures: Sequence[float],
-    output: Path,
+    output: Path | None,
     reporter: Reporter,
     *,
     split: str = "validation",
@@ -39,7 +39,7 @@ def sweep_temperature(
     Args:
         runs: Finished runs of one task. Their `config.decoding` says how to search.
         temperatures: T > 0.
-        output: The PNG to write; the numbers go beside it as CSV and JSON.
+        output: The PNG to write, the numbers beside it as CSV and JSON; `None`: none.
         reporter: Who is told.
         split: The split to decode.
 
@@ -61,7 +61,8 @@ def sweep_temperature(
     for stored in runs:
         with stored.directory.at_work():
             rows += _sweep_run(stored, temperatures, split, reporter, labels)
-    save_plot(temperature_panels, rows, output, score=next(iter(labels)), labels=labels)
+    if output is not None:
+        save_plot(temperature_panels, rows, output, score=next(iter(labels)), labels=labels)
     return rows
 
 

@@ -247,7 +247,7 @@ def _beam(run: StoredRun, reporter: Reporter) -> BySplit:
     best = max(rows, key=lambda row: sign * row[score])["temperature"]
     found: BySplit = {}
     for split in metrics.splits:
-        (row,) = sweep_temperature([run], [best], output, reporter, split=split)
+        (row,) = sweep_temperature([run], [best], None, reporter, split=split)
         found[split] = {BEST_SCORE: row[score], "best_temperature": best}
     return found
 

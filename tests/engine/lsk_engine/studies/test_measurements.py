@@ -159,6 +159,8 @@ def test_the_best_temperature_is_chosen_on_validation(tmp_path):
         "test": 1.1,
     }
     assert found["test"]["best_score"] == 9  # examples, and off by nothing
+    drawn = (run.directory.evaluation / "temperature-sweep.csv").read_text().splitlines()
+    assert len(drawn) == 1 + len(TEMPERATURES)  # validation's curve, not another split's point
     numbers = own_numbers(run)
     assert numbers["best_score"].label == "off (%), best T"
     called = ("off", "score", "best_score", "student_score", "teacher_score", "transfer")

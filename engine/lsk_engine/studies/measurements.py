@@ -11,6 +11,7 @@ from ls_base.errors import InputError, near
 from ls_base.reading import is_there
 from ls_base.records import Record
 from lsk_engine.progress import Reporter
+from lsk_engine.runs.records import Metrics
 from lsk_engine.runs.run_directory import SCHEMA
 from lsk_engine.runs.stored_run import StoredRun
 from lsk_engine.runs.teacher import model_sha256
@@ -99,13 +100,12 @@ def numbers_of(names: Sequence[str]) -> dict[str, Number]:
     return {key: number for name in names for key, number in MEASUREMENTS[name].numbers.items()}
 
 
-def own_numbers(run: StoredRun) -> dict[str, Number]:
+def own_numbers(metrics: Metrics) -> dict[str, Number]:
     """Returns the task's own scores of a finished run, and what is called by the first of them.
 
     Args:
-        run: The run.
+        metrics: The run's.
     """
-    metrics = run.directory.read_metrics()
     better = metrics.better or {}
     found = {name: Number(label, better.get(name)) for name, label in metrics.labels.items()}
     if not found:
@@ -232,8 +232,8 @@ def _beam(run: StoredRun, reporter: Reporter) -> BySplit:
     from lsk_engine.scoring.temperature_sweep import sweep_temperature
 
     directory, task, _ = run
-    first = own_numbers(run)[SCORE]
     metrics = directory.read_metrics()
+    first = own_numbers(metrics)[SCORE]
     score = next(iter(metrics.labels))
     if first.better is None:
         raise InputError(

@@ -13,6 +13,7 @@ from lsk_engine.data.configuration import from_dict
 from lsk_engine.data.shared_data import shared_data
 from lsk_engine.devices.backend import load_backend
 from lsk_engine.progress import Reporter
+from lsk_engine.runs.records import Metrics
 from lsk_engine.runs.stored_run import StoredRun
 from lsk_engine.studies.arm_runs import configs_of, jobs_of, run_name, run_of
 from lsk_engine.studies.arms import Arm, arms_of, base_settings, student_of
@@ -34,6 +35,7 @@ from lsk_engine.studies.study import ALPHA, Study
 from lsk_engine.studies.study_folder import (
     DATA,
     RESULTS_FILE,
+    RUNS,
     STUDENTS,
     refuse_left_trainings,
     removed_if_nothing_began,
@@ -106,7 +108,10 @@ def run_study(
             else functools.partial(run_jobs, command=command, workers=jobs)
         )
         failed = train_all(
-            trainings, reporter=reporter, ended=_said, keep_going=not stop_on_failure
+            trainings,
+            reporter=reporter,
+            ended=functools.partial(_said, study),
+            keep_going=not stop_on_failure,
         )
         missing = {job.name: str(error) for job, error in failed.items()}
         runs = {
@@ -152,13 +157,36 @@ def _check_claims(study: Study) -> None:
                 raise InputError(f"Expected a claim about what is measured. {near(name, taken)}")
 
 
-def _said(job: Job) -> str:
+def _said(study: Study, job: Job) -> str:
+    """Returns what a run scored, and refuses one that can't answer before the next are trained."""
     metrics = job.run.read_metrics()
+    if job.run.path.parent.name == RUNS:  # not a teacher, of which nothing is asked
+        _check_run(study, metrics)
     split = "validation" if "validation" in metrics.splits else next(iter(metrics.splits))
     if not metrics.labels:
         return ""
     _, label, value = metrics.first_score(split)
     return f"{label} {value:.2f} ({split})"
+
+
+def _check_run(study: Study, metrics: Metrics) -> None:
+    """Refuses a study that asks for what its runs don't have."""
+    if study.split not in metrics.splits:
+        raise InputError(
+            f"Expected a split of {', '.join(metrics.splits)}. Received: {study.split!r}"
+        )
+    known = _known_numbers(study, metrics)
+    for claim in study.claims or ():
+        _better(claim, known)
+
+
+def _known_numbers(study: Study, metrics: Metrics) -> dict[str, Number]:
+    """Returns what is known of a run's numbers: its own scores, and what is measured of it."""
+    own = own_numbers(metrics)
+    measured = numbers_of(study.measures)
+    # What is called by the task's own score, and, with `accuracy`, the scores themselves.
+    measured |= {name: own[name] for name in measured if name in own}
+    return {**(own if "accuracy" in study.measures else {}), **measured}
 
 
 def _measured(run: StoredRun, study: Study, missing: dict[str, str], reporter: Reporter) -> BySplit:
@@ -181,15 +209,8 @@ def _result(
     study: Study, arms: Sequence[Arm], run: StoredRun, found: _Found, missing: Mapping[str, str]
 ) -> StudyResult:
     metrics = run.directory.read_metrics()
-    if study.split not in metrics.splits:
-        raise InputError(
-            f"Expected a split of {', '.join(metrics.splits)}. Received: {study.split!r}"
-        )
-    own = own_numbers(run)
-    measured = numbers_of(study.measures)
-    # What is called by the task's own score, and, with `accuracy`, the scores themselves.
-    measured |= {name: own[name] for name in measured if name in own}
-    known = {**(own if "accuracy" in study.measures else {}), **measured}
+    _check_run(study, metrics)
+    known = _known_numbers(study, metrics)
     names = [arm.name for arm in arms]
     values = {
         number: {arm: _by_seed(found, study, arm, number) for arm in names} for number in known

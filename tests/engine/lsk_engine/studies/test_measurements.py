@@ -75,7 +75,7 @@ def test_each_measure_yields_what_it_says(points):
         found = measure(name, points, QUIET)
         assert set(found) <= {"train", "validation", "test"}
         for numbers in found.values():
-            known = {*MEASUREMENTS[name].numbers, *own_numbers(points)}
+            known = {*MEASUREMENTS[name].numbers, *own_numbers(points.directory.read_metrics())}
             assert set(numbers) <= known
             assert set(MEASUREMENTS[name].numbers) <= set(numbers)
             assert all(np.isfinite(value) for value in numbers.values())
@@ -161,7 +161,7 @@ def test_the_best_temperature_is_chosen_on_validation(tmp_path):
     assert found["test"]["best_score"] == 9  # examples, and off by nothing
     drawn = (run.directory.evaluation / "temperature-sweep.csv").read_text().splitlines()
     assert len(drawn) == 1 + len(TEMPERATURES)  # validation's curve, not another split's point
-    numbers = own_numbers(run)
+    numbers = own_numbers(run.directory.read_metrics())
     assert numbers["best_score"].label == "off (%), best T"
     called = ("off", "score", "best_score", "student_score", "teacher_score", "transfer")
     assert {numbers[name].better for name in called} == {"less"}
@@ -169,7 +169,7 @@ def test_the_best_temperature_is_chosen_on_validation(tmp_path):
 
 def test_no_score_is_the_best_where_nobody_says_which_way(tmp_path):
     run = finished(SilentTask(), tmp_path)
-    assert own_numbers(run)["score"].better is None
+    assert own_numbers(run.directory.read_metrics())["score"].better is None
     with pytest.raises(InputError, match="whether less or more off is better"):
         measure("beam", run, QUIET)
 

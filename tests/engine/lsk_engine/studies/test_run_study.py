@@ -275,9 +275,13 @@ def test_what_cannot_be_is_told_before_anything_is_made(tmp_path, task, changes,
         ),
     ],
 )
-def test_what_only_runs_know_is_told_after_them(tmp_path, task, changes, message):
+def test_what_only_runs_know_is_told_after_the_first(tmp_path, task, changes, message):
     with pytest.raises(InputError, match=message):
-        run_study(study(seeds=1, **changes), task, tmp_path, reporter(), command=command(), jobs=4)
+        run_study(study(seeds=1, **changes), task, tmp_path, reporter(), command=command())
+    assert len(list(tmp_path.glob("runs/*/metrics.json"))) == 1
+    run_study(study(seeds=1), task, tmp_path, reporter(), command=command(), jobs=4)
+    with pytest.raises(InputError, match=message):  # where all are there already
+        run_study(study(seeds=1, **changes), task, tmp_path, reporter(), command=["false"])
     result = run_study(study(seeds=1), task, tmp_path, reporter(), command=["false"])
     assert result.values["top_1_error"]["alpha0"] == (10,)
 

@@ -6,10 +6,11 @@ from typing import Any
 
 import click
 
-from ls_base.errors import FileError, InputError
+from ls_base.errors import FileError, InputError, MissingExtraError
 from lsk import options
 from lsk.results import show
 from lsk_engine.devices.backend import load_backend
+from lsk_engine.runs.failed_start import removed_if_nothing_began
 from lsk_engine.settings.training import PRECISIONS, SMOOTHINGS, STRATEGIES
 from lsk_engine.tasks.registry import load_task, needing_extra
 
@@ -28,6 +29,8 @@ _KEYS = {
     "devices": "training.devices",
     "seed": "training.seed",
 }
+# What a user mends before the same command is given again: the run's name is to be free then.
+_MENDABLE = (InputError, MissingExtraError)
 
 
 @click.command(short_help="Train a model, with or without label smoothing, and score it.")
@@ -117,7 +120,8 @@ def run_to_end(task, config, run, reporter, *, resume: bool, as_json: bool) -> N
         from lsk_engine.training.checkpointing import Interrupted
 
         try:
-            results = run_experiment(task, config, run, reporter, resume=resume)
+            with run.at_work(), removed_if_nothing_began(run.path, new=not resume, on=_MENDABLE):
+                results = run_experiment(task, config, run, reporter, resume=resume)
         except Interrupted as stop:
             reporter.warning(f"{stop}; go on with: lsk train --resume {run.path}")
             raise click.exceptions.Exit(stop.exit_code) from None

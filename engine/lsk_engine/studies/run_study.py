@@ -13,6 +13,7 @@ from lsk_engine.data.configuration import from_dict
 from lsk_engine.data.shared_data import shared_data
 from lsk_engine.devices.backend import load_backend
 from lsk_engine.progress import Reporter
+from lsk_engine.runs.failed_start import removed_if_nothing_began
 from lsk_engine.runs.records import Metrics
 from lsk_engine.runs.stored_run import StoredRun
 from lsk_engine.studies.arm_runs import configs_of, jobs_of, run_name, run_of
@@ -38,7 +39,6 @@ from lsk_engine.studies.study_folder import (
     RUNS,
     STUDENTS,
     refuse_left_trainings,
-    removed_if_nothing_began,
     study_folder,
 )
 from lsk_engine.studies.study_result import Decided, StudyResult

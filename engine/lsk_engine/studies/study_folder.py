@@ -1,9 +1,7 @@
 """The folder of many runs: one process is at work in it, for what it was made for."""
 
 import contextlib
-import itertools
 import json
-import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,7 +19,6 @@ DATA = "data"  # a folder inside, of what the runs share
 RESULTS_FILE = "results.json"
 FIGURE_FILE = "distillation-sweep.png"  # of teachers and students, its numbers beside it
 _LOCK_FILE = ".lock"
-_TRAINED = ("checkpoints/*", "model.keras", "metrics.json")  # by which a run has begun
 
 
 def settings_file(directory: Path) -> Path:
@@ -55,25 +52,6 @@ def study_folder(directory: Path, made_with: Mapping[str, Any]) -> Iterator[None
         _check(directory, file, settings)
         write_json(file, settings)
         yield
-
-
-@contextlib.contextmanager
-def removed_if_nothing_began(directory: Path, *, new: bool) -> Iterator[None]:
-    """Removes a folder that was not there before, if the block fails before anything was trained.
-
-    What was wrong can be mended then, and the same command given again.
-
-    Args:
-        directory: The folder; it is held.
-        new: Whether it was not there before.
-    """
-    try:
-        yield
-    except BaseException:
-        trained = itertools.chain.from_iterable(map(directory.rglob, _TRAINED))
-        if new and next(trained, None) is None:
-            shutil.rmtree(directory, ignore_errors=True)
-        raise
 
 
 def refuse_left_trainings(runs: Iterable[RunDirectory]) -> None:

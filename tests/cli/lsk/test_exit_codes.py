@@ -3,10 +3,11 @@
 import contextlib
 import signal
 import sys
+from pathlib import Path
 
 import pytest
 
-from ls_base.errors import LsKerasError
+from ls_base.errors import InputError, LsKerasError, MissingExtraError
 from lsk.main import main
 from lsk_engine.studies.run_jobs import Terminated
 from lsk_engine.training.checkpointing import Interrupted
@@ -95,3 +96,23 @@ def test_our_own_fault(monkeypatch, tmp_path):
 def test_interrupted_sweep(stop, code, exit_code, monkeypatch):
     monkeypatch.setattr("lsk_engine.studies.run_study.run_study", raising(stop))
     assert exit_code(*SWEEP) == code
+
+
+@pytest.mark.parametrize("error", [InputError("no data"), MissingExtraError("no package")])
+def test_a_failed_start_leaves_nothing(error, exit_code, monkeypatch):
+    """So that the same command can be given again, once what was wrong is mended."""
+    monkeypatch.setattr("lsk_engine.experiment.run_experiment", raising(error))
+    assert exit_code(*TRAIN) == 2
+    assert not Path("run").exists()
+
+
+def test_a_failure_later_leaves_the_run(exit_code, monkeypatch):
+    def train(task, config, run, reporter, *, resume):
+        run.append_history({"step": 1})
+        raise InputError("a source that ends")
+
+    monkeypatch.setattr("lsk_engine.experiment.run_experiment", train)
+    assert exit_code(*TRAIN) == 2
+    assert Path("run/history.jsonl").is_file()
+    assert exit_code("train", "--resume", "run") == 2
+    assert Path("run/config.json").is_file()

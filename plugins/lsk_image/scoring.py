@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.stats import binomtest
 
 from lsk_engine import InputError, Scores
+from lsk_engine.tasks.percentage import percentage
 
 
 def score(labels: Sequence[int], ranked: Sequence[Sequence[int]]) -> Scores:
@@ -29,8 +29,6 @@ def score(labels: Sequence[int], ranked: Sequence[Sequence[int]]) -> Scores:
     for k in (1, 5) if hits.shape[1] >= 5 else (1,):
         errors = int((~hits[:, :k].any(axis=1)).sum())
         name = f"top_{k}_error"
-        values[name] = 100 * errors / len(labels)
+        values[name], intervals[name] = percentage(errors, len(labels))
         names[name] = f"top-{k} error (%)"
-        interval = binomtest(errors, len(labels)).proportion_ci(method="exact")
-        intervals[name] = (100 * float(interval.low), 100 * float(interval.high))
     return Scores(values, names, intervals=intervals, better=dict.fromkeys(values, "less"))

@@ -5,9 +5,9 @@ import json
 from collections.abc import Sequence
 
 from sacrebleu.metrics import BLEU, CHRF
-from scipy.stats import binomtest
 
 from lsk_engine import InputError, Scores
+from lsk_engine.tasks.percentage import percentage
 
 
 def score(references: Sequence[str | tuple[str, ...]], hypotheses: Sequence[str]) -> Scores:
@@ -45,7 +45,6 @@ def score(references: Sequence[str | tuple[str, ...]], hypotheses: Sequence[str]
     labels = {"bleu": "BLEU", "bleu_uncased": "BLEU uncased", "chrf": "chrF"}
     if len(streams) > 1:
         right = sum(text in known for text, known in zip(hypotheses, several, strict=True))
-        values["right"], labels["right"] = 100 * right / len(several), "right (%)"
-        ends = binomtest(right, len(several)).proportion_ci(method="exact")
-        intervals["right"] = (100 * float(ends.low), 100 * float(ends.high))
+        values["right"], intervals["right"] = percentage(right, len(several))
+        labels["right"] = "right (%)"
     return Scores(values, labels, signatures, intervals, dict.fromkeys(values, "more"))

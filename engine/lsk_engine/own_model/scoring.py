@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from scipy.stats import binomtest
 
 from lsk_engine.own_model.data import ArrayExamples
 from lsk_engine.progress import Progress
 from lsk_engine.tasks.contract import Scores
+from lsk_engine.tasks.percentage import percentage
 
 
 def likeliest(
@@ -56,11 +56,7 @@ def score(references: Sequence[Any], outputs: Sequence[Any]) -> Scores:
     wanted, given = (
         np.concatenate([np.atleast_1d(one) for one in of]) for of in (references, outputs)
     )
-    wrong, total = int((wanted != given).sum()), len(wanted)
-    intervals = {}
-    if total == len(references) and not isinstance(references[0], list):
-        interval = binomtest(wrong, total).proportion_ci(method="exact")
-        intervals[name] = (100 * float(interval.low), 100 * float(interval.high))
-    return Scores(
-        {name: 100 * wrong / total}, {name: label}, intervals=intervals, better={name: "less"}
-    )
+    value, interval = percentage(int((wanted != given).sum()), len(wanted))
+    alone = len(wanted) == len(references) and not isinstance(references[0], list)
+    intervals = {name: interval} if alone else {}
+    return Scores({name: value}, {name: label}, intervals=intervals, better={name: "less"})

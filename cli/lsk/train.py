@@ -133,6 +133,7 @@ def new_run(config, path: Path | None):
 
     A student's has T and β in its name, too. If the name is taken, the run gets a number.
     """
+    from lsk_engine.runs.numbered import numbered
     from lsk_engine.runs.run_directory import RunDirectory
 
     if path is not None:
@@ -142,13 +143,10 @@ def new_run(config, path: Path | None):
     )
     if config.distillation:
         name += f"-T{config.distillation.teacher_temperature:g}-beta{config.distillation.beta:g}"
-    path, number = Path("runs") / name, 1
-    while True:
-        if not path.exists():
-            try:
-                return RunDirectory.create(path, config.to_dict())
-            except FileError:
-                if not (path / "config.json").exists():  # refused, and not taken by another
-                    raise
-        number += 1
-        path = Path("runs") / f"{name}-{number}"
+    for free in numbered(Path("runs") / name):
+        try:
+            return RunDirectory.create(free, config.to_dict())
+        except FileError:
+            if not (free / "config.json").exists():  # refused, and not taken by another
+                raise
+    raise AssertionError("numbers don't end")

@@ -11,6 +11,7 @@ from ls_base.errors import InputError, near
 from lsk_engine.own_model.config import PYTHON
 from lsk_engine.own_model.task import OwnModelTask
 from lsk_engine.progress import Reporter
+from lsk_engine.runs.numbered import numbered
 from lsk_engine.settings.config import Config
 from lsk_engine.settings.resolving import keys
 from lsk_engine.tasks.contract import Task
@@ -137,7 +138,8 @@ def smoothing_study(
         seeds=seeds,
         measures=tuple(measure),
     )
-    folder = _new_folder(name) if out is None else Path(out)
+    free = numbered(Path("runs") / f"study-smoothing-{name}")
+    folder = next(free) if out is None else Path(out)
     reporter.message(f"Study: {folder}")
     result = run_study(asked, task, folder, reporter, command=None)
     written = write_report([folder])
@@ -201,11 +203,3 @@ def _known_by(
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _new_folder(name: str) -> Path:
-    folder, number = Path("runs") / f"study-smoothing-{name}", 1
-    while folder.exists():
-        number += 1
-        folder = Path("runs") / f"study-smoothing-{name}-{number}"
-    return folder

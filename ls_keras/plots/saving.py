@@ -59,7 +59,7 @@ def save_plot(
         >>> curve = ls_keras.reliability_curve([0, 0, 0, 1], [[0.75, 0.25]] * 4)
         >>> paths = save_plot(reliability_diagram, curve, "reliability", title="Test")
         >>> [path.name for path in paths]
-        ['reliability.png', 'reliability.json', 'reliability.csv']
+        ['reliability.png', 'reliability.svg', 'reliability.json', 'reliability.csv']
     """
     numbers = NUMBERS.get(as_function(draw, "draw"))
     if numbers is None:
@@ -80,14 +80,16 @@ def save(
     *,
     dpi: int = 150,
 ) -> list[Path]:
-    """Writes a figure as PNG and its numbers beside it, each file whole or not at all.
+    """Writes a figure as PNG and SVG and its numbers beside it, each file whole or not at all.
+
+    The same drawing gives the same bytes.
 
     Args:
         figure: The figure.
         path: The image's path; its suffix is or becomes `.png`.
         data: The numbers that are drawn: a mapping, written as `.json`; or rows with the same
             keys, written as `.json` and `.csv`.
-        dpi: Dots per inch.
+        dpi: Dots per inch of the PNG.
 
     Returns:
         The paths written.
@@ -105,10 +107,7 @@ def save(
     is_rows = isinstance(data, Sequence) and all(isinstance(row, Mapping) for row in data)
     if not isinstance(data, Mapping) and not is_rows:
         raise InputError(f"Expected rows, or a mapping, of numbers. Received: {shown(data)}")
-    image = io.BytesIO()
-    # No version of the software in the file: the same drawing gives the same bytes.
-    figure.savefig(image, format="png", dpi=dpi, metadata={"Software": None})
-    files = {path: image.getvalue()}
+    files = {path: _png(figure, dpi), path.with_suffix(".svg"): _svg(figure)}
     try:
         text = json.dumps(data, indent=2, ensure_ascii=False) + "\n"
     except (TypeError, ValueError) as error:
@@ -119,6 +118,22 @@ def save(
     for file, content in files.items():
         write_bytes(file, content)
     return list(files)
+
+
+def _png(figure: "Figure", dpi: int) -> bytes:
+    image = io.BytesIO()
+    figure.savefig(image, format="png", dpi=dpi, metadata={"Software": None})  # no version of it
+    return image.getvalue()
+
+
+def _svg(figure: "Figure") -> bytes:
+    """Returns the figure with text that stays text, to be searched and read aloud."""
+    import matplotlib
+
+    image = io.BytesIO()
+    with matplotlib.rc_context({"svg.hashsalt": "ls-keras", "svg.fonttype": "none"}):
+        figure.savefig(image, format="svg", metadata={"Date": None, "Creator": None})
+    return image.getvalue()
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -85,7 +85,7 @@ def test_sweep_temperature_writes_table_and_panels(run, tmp_path):
     rows = json.loads(done.stdout)["rows"]
     assert [row["temperature"] for row in rows] == [0.9, 1.0, 1.1]
     assert rows[1]["nll"] == pytest.approx(json.loads(run[1].stdout)["validation"]["nll"], rel=1e-4)
-    assert {f.suffix for f in tmp_path.iterdir()} == {".png", ".json", ".csv"}
+    assert {f.suffix for f in tmp_path.iterdir()} == {".png", ".svg", ".json", ".csv"}
 
 
 @pytest.mark.parametrize(

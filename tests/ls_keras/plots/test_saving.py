@@ -1,5 +1,6 @@
 import csv
 import json
+from xml.etree import ElementTree
 
 import matplotlib
 import numpy as np
@@ -28,6 +29,7 @@ from ls_keras.plots import (
 )
 from ls_keras.representation import mean_logits, project_classes, template_plane
 
+SVG = "http://www.w3.org/2000/svg"
 ROWS = [{"x": 1, "y": 0.5}, {"x": 2, "y": None}]
 
 
@@ -44,7 +46,9 @@ def figure():
 
 def test_rows_are_saved_as_image_json_and_table(figure, tmp_path):
     paths = save(figure, tmp_path / "deep" / "figure", ROWS)
-    assert sorted(p.name for p in paths) == ["figure.csv", "figure.json", "figure.png"]
+    assert sorted(p.name for p in paths) == [
+        f"figure.{kind}" for kind in ("csv", "json", "png", "svg")
+    ]
     assert sorted(p.name for p in (tmp_path / "deep").iterdir()) == [p.name for p in sorted(paths)]
     assert (tmp_path / "deep/figure.png").read_bytes().startswith(b"\x89PNG")
     assert json.loads((tmp_path / "deep/figure.json").read_text()) == ROWS
@@ -52,15 +56,24 @@ def test_rows_are_saved_as_image_json_and_table(figure, tmp_path):
     assert table == [{"x": "1", "y": "0.5"}, {"x": "2", "y": ""}]
 
 
+def test_text_stays_text_in_svg(tmp_path):
+    save(reliability_diagram(CURVE, title="Digits"), tmp_path / "figure.png", {})
+    root = ElementTree.parse(tmp_path / "figure.svg").getroot()
+    texts = [text for node in root.iter(f"{{{SVG}}}text") for text in node.itertext()]
+    assert "Digits" in texts
+
+
 def test_a_mapping_is_saved_without_a_table(figure, tmp_path):
     paths = save(figure, tmp_path / "figure.png", {"a": [1, 2]})
-    assert sorted(p.name for p in paths) == ["figure.json", "figure.png"]
+    assert sorted(p.name for p in paths) == ["figure.json", "figure.png", "figure.svg"]
 
 
 def test_the_same_drawing_gives_the_same_bytes(tmp_path):
     save(draw(), tmp_path / "a.png", {})
     save(draw(), tmp_path / "b.png", {})
-    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+    for suffix in (".png", ".svg"):
+        first, second = (tmp_path / f"{name}{suffix}" for name in "ab")
+        assert first.read_bytes() == second.read_bytes()
 
 
 def test_ragged_rows_are_refused_before_anything_is_written(figure, tmp_path):
@@ -114,7 +127,7 @@ def test_every_plot_is_saved_with_its_own_numbers(draw, tmp_path):
     data, options, rows = PLOTS[draw]
     paths = save_plot(draw, data, tmp_path / "a.png", title="Title", **options)
     expected = save(draw(data, title="Title", **options), tmp_path / "b.png", rows(data))
-    assert len(paths) == 3
+    assert [path.suffix for path in paths] == [".png", ".svg", ".json", ".csv"]
     assert [p.read_bytes() for p in paths] == [p.read_bytes() for p in expected]
 
 

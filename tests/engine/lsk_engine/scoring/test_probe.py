@@ -35,7 +35,7 @@ def test_each_kept_checkpoint_is_probed(run, tmp_path):
     assert results["names"] == ["red", "blue"]
     labels = run.task.load_data(run.config).splits["train"].labels
     assert results["history"][0]["num_examples"] == np.isin(labels, (0, 2)).sum()
-    assert {f.name for f in tmp_path.iterdir()} == {"mi.png", "mi.csv", "mi.json"}
+    assert {f.name for f in tmp_path.iterdir()} == {"mi.png", "mi.svg", "mi.csv", "mi.json"}
     rows = json.loads((tmp_path / "mi.json").read_text())
     assert [row["mutual_information"] for row in rows] == [
         entry["mutual_information"] for entry in results["history"]

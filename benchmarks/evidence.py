@@ -1,0 +1,181 @@
+"""Keeps what `lsk reproduce` found, and writes the page about it.
+
+    lsk reproduce all --scale demo --jobs 2
+    python benchmarks/evidence.py keep runs/reproduce-demo --scale demo
+    python benchmarks/evidence.py page
+
+`keep` copies the numbers of each study, with the commit, the command, the machine and the time
+that they took, and the figures into `docs/evidence/SCALE/`. `page` makes `docs/evidence.md` of all
+that is there; why a claim of the paper does not show here is said in `docs/evidence/notes.toml`,
+which is written by hand.
+"""
+
+import argparse
+import json
+import shutil
+import subprocess
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from lsk_engine.runs.run_directory import RunDirectory
+from lsk_engine.studies.arm_runs import jobs_of
+from lsk_engine.studies.arms import arms_of
+from lsk_engine.studies.paper import RESULTS, Result
+from lsk_engine.studies.paper_studies import SCALES, STUDIES
+from lsk_engine.studies.study_folder import FIGURE_FILE, RESULTS_FILE
+from lsk_engine.studies.tables import heading, signed, span
+from lsk_engine.tasks.registry import load_task
+
+ROOT = Path(__file__).parents[1]
+EVIDENCE = ROOT / "docs" / "evidence"
+PAGE = ROOT / "docs" / "evidence.md"
+NOTES = "notes.toml"
+TOLD = ("does not hold", "no difference that matters")  # verdicts that ask for a word
+INTRODUCTION = """\
+# The paper's claims, here
+
+What [*When Does Label Smoothing Help?*](https://arxiv.org/abs/1906.02629) found, and what
+[`lsk reproduce`](reproduce.md) finds here: for each claim the difference between what is compared
+(smoothed and hard, a smoothed and a hard teacher's student), its 95 % interval over seeds by
+Student's t, and a verdict, corrected for how many are asked at once
+([how it is decided](studies.md#how-it-is-decided)). Errors and BLEU are in points.
+
+Made by `benchmarks/evidence.py` from the files in `docs/evidence/`, which have the numbers by seed.
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+    kept = commands.add_parser("keep", help="copy what a folder of lsk reproduce holds")
+    kept.add_argument("folder", type=Path)
+    kept.add_argument("--scale", choices=SCALES, required=True)
+    commands.add_parser("page", help="write docs/evidence.md")
+    options = parser.parse_args()
+    if options.command == "keep":
+        keep(options.folder, options.scale, EVIDENCE)
+    else:
+        PAGE.write_text(page(EVIDENCE))
+
+
+def keep(folder: Path, scale: str, evidence: Path) -> None:
+    """Copies the results of the studies in a folder, and the figures of them."""
+    target = evidence / scale
+    target.mkdir(parents=True, exist_ok=True)
+    for name, part in STUDIES[scale].items():
+        file = folder / name / RESULTS_FILE
+        if not file.is_file():
+            continue
+        found = json.loads(file.read_text())
+        task = load_task(part.study.task)
+        runs = [j.run for j in jobs_of(folder / name, arms_of(part.study, task), found["seeds"])]
+        content = {**_provenance(scale, found["seeds"], runs), "study": name, **found}
+        text = json.dumps(content, indent=1, ensure_ascii=False)
+        (target / f"{name}.json").write_text(text + "\n")
+    for result in RESULTS.values():
+        for name in result.parts(scale):
+            if result.figure is not None:
+                _copy_figure(folder, name, result, target)
+
+
+def _provenance(scale: str, seeds: int, runs: list[RunDirectory]) -> dict[str, Any]:
+    finished = [run for run in runs if run.metrics_file.is_file()]
+    starts = [json.loads(run.environment_file.read_text())["starts"][0] for run in finished]
+    first = min(starts, key=lambda start: start["started"])
+    commit = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
+    return {
+        "command": f"lsk reproduce all --scale {scale} --seeds {seeds}",
+        "commit": subprocess.check_output(commit, cwd=ROOT, text=True).strip(),
+        "started": first["started"],
+        "machine": {key: first[key] for key in ("platform", "cores", "python", "backend")},
+        "packages": first["packages"],
+        "runs": len(finished),
+        "seconds": round(sum(run.read_metrics().seconds for run in finished)),
+    }
+
+
+def _copy_figure(folder: Path, study: str, result: Result, target: Path) -> None:
+    drawn = folder / f"{result.name}-{study}.png"
+    if result.figure == "distillation":
+        drawn = folder / study / FIGURE_FILE
+    for suffix in (".png", ".svg"):
+        if drawn.with_suffix(suffix).is_file():
+            shutil.copyfile(drawn.with_suffix(suffix), target / f"{result.name}-{study}{suffix}")
+
+
+def page(evidence: Path) -> str:
+    """Returns the page about what is kept in a folder."""
+    notes = tomllib.loads((evidence / NOTES).read_text())
+    kept = {
+        scale: {
+            file.stem: json.loads(file.read_text())
+            for file in sorted(evidence.glob(f"{scale}/*.json"))
+        }
+        for scale in SCALES
+    }
+    lines = [INTRODUCTION, *_runs(kept)]
+    for result in RESULTS.values():
+        lines += [f"\n## {result.name}: {result.title}\n"]
+        lines += [f"- The paper: {line}" for line in result.paper]
+        for scale in SCALES:
+            for study in result.parts(scale):
+                if study in kept[scale]:
+                    lines += _study(result, scale, kept[scale][study], notes)
+                    lines += _figure(evidence, result, scale, study)
+        if not any(study in kept[scale] for scale in SCALES for study in result.parts(scale)):
+            lines += ["\nNot run yet."]
+    return "\n".join(lines) + "\n"
+
+
+def _runs(kept: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    yield "| scale | study | task, recipe | seeds | networks | minutes | commit |"
+    yield "|---|---|---|---:|---:|---:|---|"
+    for scale, studies in kept.items():
+        for name, found in studies.items():
+            yield (
+                f"| {scale} | `{name}` | {found['task']}, {found['preset']} | {found['seeds']} "
+                f"| {found['runs']} | {found['seconds'] / 60:.0f} | `{found['commit']}` |"
+            )
+
+
+def _study(
+    result: Result, scale: str, found: Mapping[str, Any], notes: Mapping[str, Any]
+) -> Iterator[str]:
+    decided = [one for one in found["decided"] if one["name"] in result.claims]
+    about = ", ".join(found[key] for key in ("task", "preset", "split"))
+    yield f"\n**`{found['study']}`, {scale}** ({about}):\n"
+    yield "| claim | about | the paper | here | 95 % interval | seeds | verdict |"
+    yield "|---|---|---:|---:|---|---:|---|"
+    for one in decided:
+        paper = "" if one["paper"] is None else signed(one["paper"])
+        mean, low, high = (
+            float("nan" if one[k] is None else one[k]) for k in ("mean", "low", "high")
+        )
+        seeds = sum(value is not None for value in one["differences"])
+        arm = heading(found["arms"][one["arm"]])
+        yield (
+            f"| {one['statement']} | {arm} | {paper} | {signed(mean)} | {span(low, high)} "
+            f"| {seeds} | {one['verdict']} |"
+        )
+    for name in dict.fromkeys(one["name"] for one in decided if one["verdict"] in TOLD):
+        text = note_of(notes, scale, found["study"], name)
+        if text is not None:
+            yield f"\n*{name}*: {text}"
+
+
+def note_of(notes: Mapping[str, Any], scale: str, study: str, claim: str) -> str | None:
+    """Returns what is said of a claim that does not show, if anything is."""
+    text = notes.get(scale, {}).get(study, {}).get(claim)
+    return None if text is None else " ".join(text.split())
+
+
+def _figure(evidence: Path, result: Result, scale: str, study: str) -> Iterator[str]:
+    name = f"{scale}/{result.name}-{study}.png"
+    if (evidence / name).is_file():
+        yield f"\n![{result.title}: {study}, {scale}](evidence/{name})"
+
+
+if __name__ == "__main__":
+    main()

@@ -18,6 +18,7 @@ import resource
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -85,7 +86,8 @@ def trouble(task: str) -> int:
         folder = Path(name)
         command = [*LSK, *arguments(task, folder)]
         lsk(*command, "--run-dir", folder / "whole", expect=0)
-        for what, where in places(folder):
+        size = sum(file.stat().st_size for file in (folder / "whole").rglob("*")) // 1024
+        for what, where in places(folder, (1, 60, size // 3, size * 9 // 10)):
             run = where / "run"
             code, told = lsk(*command, "--run-dir", run, limit=64 if what == "handles" else None)
             lines = told.strip().splitlines()
@@ -108,9 +110,9 @@ def trouble(task: str) -> int:
     return failures
 
 
-def places(folder: Path):
-    """Yields what is in the way, and a folder for a run there."""
-    for kib in (1, 60, 300, 1000):
+def places(folder: Path, sizes: Sequence[int]):
+    """Yields what is in the way, and a folder for a run there: disks of so many KiB, and others."""
+    for kib in sizes:
         where = folder / f"disk-{kib}"
         where.mkdir()
         mounted = subprocess.run(

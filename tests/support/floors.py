@@ -58,7 +58,7 @@ LIBRARY = Floor(
         Room("arguments", "what every door asks: numbers, counts, choices"),
         Room("model_output", "whether a model gives logits, or a softmax"),
         Room("targets", "reading labels, masks and weights"),
-        Room("losses", "smoothed cross-entropy and its smoothings"),
+        Room("losses", "smoothed cross-entropy, its smoothings and neighbors"),
         Room("layers", "temperature, scaling, tied logits"),
         Room("calibration", "metrics, reliability, temperature fits"),
         Room("decoding", "greedy and beam search"),

@@ -4,9 +4,9 @@ from ls_keras.losses.confidence_penalty import ConfidencePenalty
 from ls_keras.losses.conventions import alpha_from_off_target, off_target_from_alpha
 from ls_keras.losses.cross_entropy import smooth_labels, smoothed_cross_entropy
 from ls_keras.losses.focal_ce import FocalCE
-from ls_keras.losses.identifiers import deserialize, get, serialize
 from ls_keras.losses.margin_smoothing import MarginSmoothing
 from ls_keras.losses.max_sup import MaxSup
+from ls_keras.losses.names import deserialize, get, serialize
 from ls_keras.losses.negative_smoothing import NegativeSmoothing
 from ls_keras.losses.neighborhood import Neighborhood
 from ls_keras.losses.priors import Prior, Uniform, Unigram

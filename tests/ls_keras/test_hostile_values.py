@@ -617,7 +617,15 @@ CASES = {
     "Prior": Case(losses.Prior, {"probabilities": [0.5, 0.5]}, others="probabilities"),
     "Neighborhood": Case(losses.Neighborhood, {"weights": (5, 2)}, others="weights"),
     "get": Case(losses.get, {"identifier": "uniform"}, others="identifier"),
-    "serialize": Case(losses.serialize, {"smoothing": losses.Uniform()}, others="smoothing"),
+    "get(options)": Case(
+        losses.get,
+        {"identifier": "smoothed_ce", "alpha": 0.1, "from_logits": True},
+        others="identifier alpha from_logits",
+    ),
+    "get(metric)": Case(
+        calibration.get, {"identifier": "ece", "num_bins": 5}, others="identifier num_bins"
+    ),
+    "serialize": Case(losses.serialize, {"value": losses.Uniform()}, others="value"),
     "deserialize": Case(
         losses.deserialize,
         {"config": losses.serialize(losses.Uniform()), "custom_objects": None},

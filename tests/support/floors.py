@@ -56,6 +56,7 @@ LIBRARY = Floor(
         Room("keras_internals", "what Keras has, but promises nobody"),
         Room("concrete", "whether a value can be looked at now"),
         Room("arguments", "what every door asks: numbers, counts, choices"),
+        Room("names", "finding losses and metrics by name"),
         Room("model_output", "whether a model gives logits, or a softmax"),
         Room("targets", "reading labels, masks and weights"),
         Room("losses", "smoothed cross-entropy, its smoothings and neighbors"),

@@ -20,7 +20,7 @@ OFFERED = {
         Perplexity ReliabilityAccumulator ReliabilityCurve RiskCoverage TemperatureCurve
         TemperatureFit VectorFit calibrated confidence_auroc curve_of_statistics
         expected_calibration_error fit_temperature fit_temperature_dataset fit_vector_scaling
-        logit_norm_confidence reliability_curve risk_coverage temperature_curve
+        get logit_norm_confidence reliability_curve risk_coverage temperature_curve
     """,
     "ls_keras.callbacks": "MutualInformationProbe ProjectionPlotter TemperatureScaling",
     "ls_keras.decoding": """

@@ -167,6 +167,38 @@ def test_negative_smoothing_has_no_bound_but_that_of_clipped_probabilities():
     assert float(NegativeSmoothing(-0.5)(labels, p)) == pytest.approx(least, rel=1e-4)
 
 
+def softmax(z):
+    return np.exp(log_softmax(z.astype("float64")))
+
+
+def confidence_slopes(p, y, z):
+    log_p = np.log(p)
+    return p - y + 0.3 * p * (log_p - (p * log_p).sum(-1, keepdims=True))
+
+
+def focal_slopes(p, y, z):
+    p_y = (p * y).sum(-1, keepdims=True)
+    return ((1 - p_y) ** 2 - 2 * p_y * (1 - p_y) * np.log(p_y)) * (p - y)
+
+
+def margin_slopes(p, y, z):
+    beyond = z.max(-1, keepdims=True) - z > 2
+    top = z == z.max(-1, keepdims=True)
+    return p - y + 0.3 / K * (beyond.sum(-1, keepdims=True) * top - beyond)
+
+
+def max_slopes(p, y, z):
+    return p - y + 0.3 * ((z == z.max(-1, keepdims=True)) - 1 / K)
+
+
+# As `docs/beyond_uniform_smoothing.md` has them: of p, one-hot labels and logits.
+GRADIENTS = {
+    "MaxSup": max_slopes,
+    "MarginSmoothing": margin_slopes,
+    "FocalCE": focal_slopes,
+    "ConfidencePenalty": confidence_slopes,
+    "NegativeSmoothing": lambda p, y, z: p - 1.3 * y + 0.3 / K,
+}
 NEIGHBORS = {
     "MaxSup": of(MaxSup, 0.3),
     "MarginSmoothing": of(MarginSmoothing, 0.3, 2.0),
@@ -174,6 +206,14 @@ NEIGHBORS = {
     "ConfidencePenalty": of(ConfidencePenalty, 0.3),
     "NegativeSmoothing": of(NegativeSmoothing, -0.3),
 }
+
+
+@pytest.mark.parametrize("name", NEIGHBORS)
+def test_gradients_are_those_of_the_table_in_the_docs(name):
+    labels, z = batch()
+    loss = NEIGHBORS[name](from_logits=True, reduction="sum")
+    expected = GRADIENTS[name](softmax(z), np.eye(K)[labels], z.astype("float64"))
+    np.testing.assert_allclose(gradient(lambda z: loss(labels, z), z), expected, atol=2e-6)
 
 
 @pytest.mark.parametrize("name", NEIGHBORS)

@@ -19,21 +19,23 @@ def exact(z):
 def test_entropy_of_logits_and_of_log_probabilities():
     h, slopes = exact(Z)
     for z in (Z, ops.convert_to_numpy(ops.log_softmax(Z))):
-        np.testing.assert_allclose(ops.convert_to_numpy(entropy(z)), h, rtol=1e-5, atol=1e-7)
+        found = ops.convert_to_numpy(entropy(ops.convert_to_tensor(z)))
+        np.testing.assert_allclose(found, h, rtol=1e-5, atol=1e-7)
         found = gradient(lambda z: ops.sum(entropy(z)), z)
         np.testing.assert_allclose(found, slopes, atol=1e-6)
 
 
 def test_entropy_with_classes_of_no_probability():
     z = np.float32([[0.0, -np.inf, 0.0], [-np.inf, -np.inf, 1.0]])
-    found = ops.convert_to_numpy(entropy(z))
+    found = ops.convert_to_numpy(entropy(ops.convert_to_tensor(z)))
     np.testing.assert_allclose(found, [np.log(2), 0], atol=1e-7)
     np.testing.assert_array_equal(gradient(lambda z: ops.sum(entropy(z)), z), 0)
 
 
 def test_excess_by_hand():
     z = np.float32([[3.0, 1.0, 0.0, 2.5]])
-    assert float(excess_over_margin(z, 1.0)[0]) == pytest.approx((1 + 2) / 4)
+    found = excess_over_margin(ops.convert_to_tensor(z), 1.0)
+    assert float(found[0]) == pytest.approx((1 + 2) / 4)
     slopes = gradient(lambda z: ops.sum(excess_over_margin(z, 1.0)), z)
     np.testing.assert_allclose(slopes, [[0.5, -0.25, -0.25, 0]])
 

@@ -23,7 +23,7 @@ class MaxSup(ClassificationLoss):
     where the prediction is right, both are the same.
 
     Integer or dense labels; masks, sample weights and 16 bits as in `SmoothedCE`. Of several
-    largest logits, one gets the gradient or each a share, as the backend has it.
+    largest logits the first gets the gradient, with dense labels each a share.
 
     Args:
         alpha: The weight of the regularizer, at least 0. With 0 it is plain cross-entropy, and
@@ -98,11 +98,11 @@ def max_suppressed(reading: Reading, alpha: float):
         return plain + alpha * excess_over_margin(reading.z, 0.0)
     mixture = uniform_mixture(reading, alpha)
     top = _first_largest(reading.z)
-    weights = ops.concatenate(
-        [mixture.weights + alpha, ops.full(ops.shape(top), -alpha, dtype="float32")], axis=-1
-    )
+    weights = [ops.full(ops.shape(top), weight, dtype="float32") for weight in (1.0, -alpha)]
     ids = ops.concatenate([mixture.ids, top], axis=-1)
-    return cross_entropy(reading, mixture._replace(ids=ids, weights=weights))
+    return cross_entropy(
+        reading, mixture._replace(ids=ids, weights=ops.concatenate(weights, axis=-1))
+    )
 
 
 def _first_largest(z):

@@ -297,6 +297,14 @@ def test_arguments(make, wrong, message):
         make(**wrong)
 
 
+def test_of_several_largest_logits_max_suppression_lowers_the_first():
+    z = np.float32([[2.0, 2.0, 0.0]])
+    loss = MaxSup(0.3, from_logits=True)
+    slopes = gradient(lambda z: loss([2], z), z)
+    p = softmax(z)[0]
+    np.testing.assert_allclose(slopes[0], p - [-0.2, 0.1, 1.1], atol=1e-6)
+
+
 @pytest.mark.parametrize("name", NEIGHBORS)
 def test_fits(name):
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(K, activation="softmax")])

@@ -46,6 +46,11 @@ from ls_keras.errors import InputError, LsKerasError
 from ls_keras.information import MutualInformation, mutual_information
 from ls_keras.layers import TiedLogits
 from ls_keras.losses import (
+    ConfidencePenalty,
+    FocalCE,
+    MarginSmoothing,
+    MaxSup,
+    NegativeSmoothing,
     Neighborhood,
     Prior,
     SmoothedCE,

@@ -13,6 +13,7 @@ import click
 import pytest
 
 from floors import FLOORS, Floor, Room
+from ls_keras import calibration, losses
 from lsk_engine.tasks.registry import COMMAND_GROUP, TASK_GROUP
 
 ROOT = Path(__file__).parents[1]
@@ -153,6 +154,17 @@ def test_the_engine_offers_what_it_says(public_symbols):
 
     names = {name.rpartition(".")[2] for name, _ in public_symbols.offered("lsk_engine")}
     assert names == set(lsk_engine.__all__)
+
+
+def test_the_table_of_names_has_all_that_are_found_by_name():
+    page = (ROOT / "docs" / "beyond_uniform_smoothing.md").read_text()
+    rows = re.findall(r'^\| `"(\w+)"` \| `(\w+)`.*\| `([\w.]+)` \|$', page, re.MULTILINE)
+    expected = [
+        (name, made.__name__, f"ls_keras.{package}.get")
+        for package, names in (("losses", losses.names), ("calibration", calibration.names))
+        for name, made in names.NAMES.items()
+    ]
+    assert rows == expected
 
 
 def test_every_page_can_be_reached_from_the_first():

@@ -8,6 +8,7 @@ from ls_keras.calibration.expected_calibration_error import (
     expected_calibration_error,
 )
 from ls_keras.calibration.likelihood import NegativeLogLikelihood, Perplexity
+from ls_keras.calibration.names import get
 from ls_keras.calibration.reliability import (
     ReliabilityAccumulator,
     curve_of_statistics,
@@ -45,6 +46,7 @@ __all__ = [
     "fit_temperature",
     "fit_temperature_dataset",
     "fit_vector_scaling",
+    "get",
     "logit_norm_confidence",
     "reliability_curve",
     "risk_coverage",

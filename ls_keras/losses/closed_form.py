@@ -11,6 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from ls_keras.losses.reading import Reading, known_classes
 from ls_keras.losses.xla import compiled_by_xla
 
 
@@ -20,7 +21,7 @@ class Mixture(NamedTuple):
     Attributes:
         ids: int32 tensor `(..., J)`, or `None` for dense targets.
         weights: float32 tensor `(..., J)`, or `None` for dense targets.
-        alpha: Float in [0, 1].
+        alpha: Float in [0, 1]; below 0 for negative smoothing.
         prior: float64 array `(K,)`, or `None`.
     """
 
@@ -28,6 +29,24 @@ class Mixture(NamedTuple):
     weights: Any
     alpha: float
     prior: np.ndarray | None
+
+
+def cross_entropy(reading: Reading, mixture: Mixture):
+    """Computes the cross-entropy of integer labels or of dense targets: a tensor `(...)`."""
+    targets, z, normalize = reading
+    if targets.dense is None:
+        return label_cross_entropy(z, mixture, targets.valid, normalize=normalize)
+    return dense_cross_entropy(z, ops.cast(targets.dense, z.dtype), mixture, normalize=normalize)
+
+
+def uniform_mixture(reading: Reading, alpha: float = 0.0) -> Mixture:
+    """Returns the targets of uniform smoothing: of an alpha of 0 the unsmoothed ones."""
+    num_classes = known_classes(reading.z)
+    prior = np.full(num_classes, 1 / num_classes) if alpha else None
+    if reading.targets.labels is None:
+        return Mixture(None, None, alpha, prior)
+    ids = reading.targets.labels[..., None]
+    return Mixture(ids, ops.full(ops.shape(ids), 1 - alpha, dtype="float32"), alpha, prior)
 
 
 def label_cross_entropy(z, mixture: Mixture, valid, *, normalize: bool):

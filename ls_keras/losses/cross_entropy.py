@@ -1,23 +1,18 @@
 """Smoothed cross-entropy and smoothed targets, as functions."""
 
-import numbers
-
 import keras
 import numpy as np
 from keras import ops
 
 from ls_base.errors import InputError
-from ls_keras.arguments import MAX_CLASSES, as_count, as_flag, as_tensor, shown
+from ls_keras.arguments import MAX_CLASSES, as_count, as_tensor
 from ls_keras.concrete import concrete
 from ls_keras.losses import identifiers as smoothings
-from ls_keras.losses.closed_form import Mixture, dense_cross_entropy, label_cross_entropy
+from ls_keras.losses.closed_form import Mixture, cross_entropy
 from ls_keras.losses.conventions import check_fraction
+from ls_keras.losses.reading import finished, known_classes, read
 from ls_keras.losses.smoothing import Spread
-from ls_keras.model_output import recovered_logits
-from ls_keras.targets import IgnoreClass, Targets, poisoned, read_targets, read_weights
-
-# How far below 0 a probability may lie: rounding.
-_BELOW = -1e-3
+from ls_keras.targets import IgnoreClass, Targets, read_targets, read_weights
 
 
 @keras.saving.register_keras_serializable(package="ls_keras")
@@ -118,28 +113,14 @@ def losses_and_valid(
     Returns:
         Losses, and a Boolean tensor `(...)` or `None`.
     """
-    y_pred = as_tensor(y_pred, "y_pred")
-    _check_axis(axis, len(y_pred.shape))
-    z, from_logits = recovered_logits(y_pred, as_flag(from_logits, "from_logits"), axis)
-    z = ops.cast(z, keras.backend.result_type(z.dtype, "float32"))
-    y_true, z = _classes_last(y_true, z, axis)
-    targets = read_targets(y_true, z, ignore_class=ignore_class)
+    reading = read(
+        y_true, y_pred, from_logits=from_logits, ignore_class=ignore_class, axis=axis, mask=mask
+    )
+    targets, z, _ = reading
     if sample_weight is not None:
         sample_weight = read_weights(sample_weight, tuple(z.shape[:-1]))
     mixture = _mixture(targets, alpha, smoothing, z, mask, sample_weight)
-    if not from_logits:
-        z = _checked_probabilities(z, targets.valid, mask)
-        epsilon = keras.config.epsilon()
-        z = ops.log(ops.clip(z / ops.sum(z, axis=-1, keepdims=True), epsilon, 1 - epsilon))
-    if targets.dense is None:
-        losses = label_cross_entropy(z, mixture, targets.valid, normalize=from_logits)
-    else:
-        dense = ops.cast(targets.dense, z.dtype)
-        losses = dense_cross_entropy(z, dense, mixture, normalize=from_logits)
-    losses = poisoned(losses, targets)
-    if targets.valid is not None:
-        losses = ops.where(targets.valid, losses, 0.0)
-    return losses, targets.valid
+    return finished(cross_entropy(reading, mixture), targets), targets.valid
 
 
 def smooth_labels(
@@ -234,11 +215,7 @@ def _mixture(
             if keep is not None:
                 keep = _on_positions(ops.not_equal(keep, 0), targets.labels)
                 valid = keep if valid is None else ops.logical_and(valid, keep)
-    num_classes = z.shape[-1]
-    if num_classes is None:
-        raise InputError(
-            "Expected a known number of classes. Received: y_pred of shape (..., None)"
-        )
+    num_classes = known_classes(z)
     spread = smoothing.spread(targets.labels, valid, num_classes) if alpha else Spread()
     if targets.labels is None:
         return Mixture(None, None, alpha, spread.prior)
@@ -258,41 +235,3 @@ def _on_positions(keep, labels):
     while len(keep.shape) < rank:
         keep = ops.expand_dims(keep, axis=-1)
     return ops.broadcast_to(keep, ops.shape(labels))
-
-
-def _checked_probabilities(p, valid, mask):
-    """Returns what can be probabilities: told in eager use, in a graph NaN where it can't.
-
-    They are normalized afterwards, as Keras does, so their sum may be anything above 0; below 0
-    are logits only.
-    """
-    wrong = ops.logical_or(ops.min(p, axis=-1) < _BELOW, ops.sum(p, axis=-1) <= 0)
-    for keep in (valid, mask):
-        if keep is not None:
-            wrong = ops.logical_and(wrong, ops.cast(ops.reshape(keep, ops.shape(wrong)), "bool"))
-    known = concrete(wrong)
-    if known is None:
-        return ops.where(wrong[..., None], float("nan"), p)
-    if known.any():
-        raise InputError(
-            "Expected probabilities of at least 0, with a sum above 0; for logits pass "
-            f"from_logits=True. Received: y_pred with {int(known.sum())} of {known.size} examples "
-            "that are none"
-        )
-    return p
-
-
-def _classes_last(y_true, z, axis: int):
-    rank = len(z.shape)
-    if axis % rank == rank - 1:
-        return y_true, z
-    y_true = as_tensor(y_true, "y_true")
-    if len(y_true.shape) == rank:
-        y_true = ops.moveaxis(y_true, axis, -1)
-    return y_true, ops.moveaxis(z, axis, -1)
-
-
-def _check_axis(axis: int, rank: int) -> None:
-    whole = isinstance(axis, numbers.Integral) and not isinstance(axis, bool)
-    if not whole or not -rank <= axis < rank:
-        raise InputError(f"Expected axis in [{-rank}, {rank}). Received: axis={shown(axis)}")

@@ -1,18 +1,16 @@
 """Smoothed cross-entropy as a Keras loss."""
 
 import keras
-from keras import ops
 
-from ls_keras import keras_internals
-from ls_keras.arguments import as_count, as_flag
 from ls_keras.losses import identifiers as smoothings
+from ls_keras.losses.classification_loss import ClassificationLoss
 from ls_keras.losses.conventions import check_fraction
 from ls_keras.losses.cross_entropy import losses_and_valid
-from ls_keras.targets import IgnoreClass, plain_ignore_class, read_weights
+from ls_keras.targets import IgnoreClass
 
 
 @keras.saving.register_keras_serializable(package="ls_keras")
-class SmoothedCE(keras.losses.Loss):
+class SmoothedCE(ClassificationLoss):
     """Cross-entropy with smoothed targets, from integer or dense labels.
 
     H(y^LS, p) = logsumexp(z) − (1 − α) z_y − α Σ_k q_k z_k
@@ -63,48 +61,19 @@ class SmoothedCE(keras.losses.Loss):
         name: str = "smoothed_ce",
         dtype=None,
     ):
-        super().__init__(name=name, reduction=reduction, dtype=dtype)
+        super().__init__(
+            from_logits=from_logits,
+            ignore_class=ignore_class,
+            axis=axis,
+            reduction=reduction,
+            name=name,
+            dtype=dtype,
+        )
         self.alpha = check_fraction(alpha, "alpha")
         self.smoothing = smoothings.get(smoothing)
-        self.from_logits = as_flag(from_logits, "from_logits")
-        self.ignore_class = plain_ignore_class(ignore_class)
-        self.axis = as_count(axis, "axis", -(2**31))
 
-    def __call__(self, y_true, y_pred, sample_weight=None):
-        """Computes the reduced loss; Keras's own would cast labels to the loss's dtype."""
-        mask = keras_internals.mask_of(y_pred)
-        with keras.name_scope(self.name):
-            losses, valid = self._losses(y_true, y_pred, mask, sample_weight)
-            if sample_weight is not None:
-                sample_weight = read_weights(sample_weight, tuple(losses.shape))
-            if mask is not None and valid is not None:
-                mask = ops.logical_and(mask, valid)
-            return keras_internals.reduced(
-                losses,
-                sample_weight=sample_weight,
-                mask=valid if mask is None else mask,
-                reduction=self.reduction,
-                dtype=self.dtype,
-            )
-
-    def call(self, y_true, y_pred):
-        """Computes the loss of each example."""
-        return self._losses(y_true, y_pred)[0]
-
-    def get_config(self) -> dict:
-        """Returns the arguments of the constructor, as JSON holds them."""
-        ids = self.ignore_class
-        return {
-            **super().get_config(),
-            "alpha": self.alpha,
-            "smoothing": smoothings.serialize(self.smoothing),
-            "from_logits": self.from_logits,
-            "ignore_class": list(ids) if isinstance(ids, tuple) else ids,
-            "axis": int(self.axis),
-            "dtype": self.dtype,
-        }
-
-    def _losses(self, y_true, y_pred, mask=None, sample_weight=None):
+    def losses_and_valid(self, y_true, y_pred, mask=None, sample_weight=None):
+        """Returns the losses `(...)` and which count; neighbors need masks and weights, too."""
         return losses_and_valid(
             y_true,
             y_pred,
@@ -116,3 +85,11 @@ class SmoothedCE(keras.losses.Loss):
             mask=mask,
             sample_weight=sample_weight,
         )
+
+    def get_config(self) -> dict:
+        """Returns the arguments of the constructor, as JSON holds them."""
+        return {
+            **super().get_config(),
+            "alpha": self.alpha,
+            "smoothing": smoothings.serialize(self.smoothing),
+        }

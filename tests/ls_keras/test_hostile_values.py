@@ -226,6 +226,22 @@ def saved(draw, data, path, **options):
         return plots.save_plot(draw, data, Path(folder) / "a" if path is NEW else path, **options)
 
 
+NEIGHBORS = {
+    losses.MaxSup: {"alpha": 0.1},
+    losses.MarginSmoothing: {"alpha": 0.1, "margin": 1.0},
+    losses.FocalCE: {"gamma": 2.0},
+    losses.ConfidencePenalty: {"beta": 0.1},
+    losses.NegativeSmoothing: {"rate": -0.5},
+}
+
+
+def neighbor_cases(make, options):
+    good = options | {"from_logits": False, "ignore_class": 7, "axis": -1}
+    yield "", Case(make, good, others=" ".join(good))
+    batch = {"y_true": Y, "y_pred": Z, "sample_weight": W}
+    yield "()", Case(make(from_logits=True), batch, arrays=" ".join(batch))
+
+
 LABELED = {"y_true": Y, "mask": np.ones(4, bool), "ignore_class": 7}
 FITTED = {"y_true": Y, "y_pred": Z, "from_logits": True, "sample_weight": W} | LABELED
 NUMBERED = {"rows": ROWS, "score": "bleu"}
@@ -569,6 +585,11 @@ CASES = {
         {"y_true": Y, "y_pred": Z, "sample_weight": W},
         arrays="y_true y_pred sample_weight",
     ),
+    **{
+        f"{make.__name__}{called}": case
+        for make, options in NEIGHBORS.items()
+        for called, case in neighbor_cases(make, options)
+    },
     "smooth_labels": Case(
         losses.smooth_labels,
         {"y_true": Y, "alpha": 0.1, "num_classes": 3, "smoothing": "uniform", "ignore_class": 7},
@@ -596,7 +617,15 @@ CASES = {
     "Prior": Case(losses.Prior, {"probabilities": [0.5, 0.5]}, others="probabilities"),
     "Neighborhood": Case(losses.Neighborhood, {"weights": (5, 2)}, others="weights"),
     "get": Case(losses.get, {"identifier": "uniform"}, others="identifier"),
-    "serialize": Case(losses.serialize, {"smoothing": losses.Uniform()}, others="smoothing"),
+    "get(options)": Case(
+        losses.get,
+        {"identifier": "smoothed_ce", "alpha": 0.1, "from_logits": True},
+        others="identifier alpha from_logits",
+    ),
+    "get(metric)": Case(
+        calibration.get, {"identifier": "ece", "num_bins": 5}, others="identifier num_bins"
+    ),
+    "serialize": Case(losses.serialize, {"value": losses.Uniform()}, others="value"),
     "deserialize": Case(
         losses.deserialize,
         {"config": losses.serialize(losses.Uniform()), "custom_objects": None},

@@ -1,4 +1,4 @@
-"""One set of properties for every loss: a table gives a row, the row its targets in NumPy."""
+"""One set of properties for every loss: a table gives a row, the row a reference in NumPy."""
 
 import functools
 from collections.abc import Callable
@@ -11,6 +11,7 @@ from keras import ops
 
 from copies import NEW, WHOLE, same_config
 from gradient import gradient
+from ls_base.errors import InputError
 from masked import masked
 
 B, T, K = 3, 6, 7
@@ -21,12 +22,15 @@ class Row(NamedTuple):
     """A loss.
 
     Attributes:
-        make: Makes it of `alpha`, and options of the loss.
-        q: What the mass alpha follows, `(B, T, K)`, of labels `(B, T)` and which of them count.
+        make: Makes it of a strength (0: plain cross-entropy), and options of the loss.
+        values: The losses `(B, T)` in float64, of a strength, labels `(B, T)`, logits
+            `(B, T, K)` and which positions count.
+        dense: Whether dense targets have such a loss, or are refused.
     """
 
     make: Callable[..., keras.losses.Loss]
-    q: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    values: Callable[[float, np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+    dense: bool = True
 
 
 def batch():
@@ -35,14 +39,21 @@ def batch():
     return rng.integers(0, K, (B, T)), z, rng.random((B, T)).astype("float32") + 0.1
 
 
-def reference(row, alpha, labels, z, counted=None):
-    """Returns −Σ_k y_k log softmax(z)_k and its gradient, in float64; 0 where nothing counts."""
+def log_softmax(z) -> np.ndarray:
+    return z - np.logaddexp.reduce(z, axis=-1, keepdims=True)
+
+
+def reference(row, strength, labels, z, counted=None):
+    """Returns losses and their slopes by finite differences, in float64; 0 where nothing counts."""
     counted = np.ones(labels.shape, bool) if counted is None else counted
-    targets = (1 - alpha) * np.eye(z.shape[-1])[labels] + alpha * row.q(labels, counted)
-    z = np.asarray(z, "float64")
-    log_p = z - np.logaddexp.reduce(z, axis=-1, keepdims=True)
-    slopes = np.exp(log_p) - targets
-    return np.where(counted, -(targets * log_p).sum(-1), 0), slopes * counted[..., None]
+    z = np.where(counted[..., None], np.asarray(z, "float64"), 0)
+
+    def values(z):
+        return np.where(counted, row.values(strength, labels, z, counted), 0)
+
+    steps = 1e-6 * np.eye(z.shape[-1])
+    slopes = [(values(z + step) - values(z - step)) / 2e-6 for step in steps]
+    return values(z), np.stack(slopes, axis=-1)
 
 
 def value(loss, *arguments) -> np.ndarray:
@@ -52,16 +63,54 @@ def value(loss, *arguments) -> np.ndarray:
 class LossTester:
     """The tests; a subclass comes with a fixture `row` that goes through the table."""
 
-    @pytest.mark.parametrize("alpha", [0.0, 0.1, 1.0])
-    def test_reference_in_value_and_gradient(self, row, alpha):
+    @pytest.mark.parametrize("strength", [0.0, 0.1, 1.0])
+    def test_reference_in_value_and_gradient(self, row, strength):
         labels, z, weights = batch()
-        values, slopes = reference(row, alpha, labels, z)
-        loss = row.make(alpha, reduction=None)
+        values, slopes = reference(row, strength, labels, z)
+        loss = row.make(strength, reduction=None)
         for y_true in (labels, labels[..., None]):
             np.testing.assert_allclose(value(loss, y_true, z), values, rtol=2e-5)
-        total = row.make(alpha, reduction="sum")
+        total = row.make(strength, reduction="sum")
         dz = gradient(lambda z: total(labels, z, weights), z)
         np.testing.assert_allclose(dz, slopes * weights[..., None], atol=2e-6)
+
+    @pytest.mark.parametrize("from_logits", [True, False])
+    def test_one_hot_targets_are_labels_or_refused(self, row, from_logits):
+        labels, z, _ = batch()
+        y_pred = z if from_logits else ops.convert_to_numpy(ops.softmax(z))
+        loss = row.make(0.3, from_logits=from_logits, reduction="sum")
+        one_hot = np.eye(K, dtype="float32")[labels]
+        if not row.dense:
+            with pytest.raises(InputError, match="Received: dense targets"):
+                loss(one_hot, y_pred)
+            return
+        np.testing.assert_allclose(
+            value(loss, one_hot, y_pred), value(loss, labels, y_pred), rtol=1e-5
+        )
+        slopes = gradient(lambda y_pred: loss(labels, y_pred), y_pred)
+        dense_slopes = gradient(lambda y_pred: loss(one_hot, y_pred), y_pred)
+        np.testing.assert_allclose(dense_slopes, slopes, rtol=1e-4, atol=1e-5)
+
+    def test_classes_on_another_axis(self, row):
+        labels, z, weights = batch()
+        expected = value(row.make(0.3), labels, z, weights)
+        found = value(row.make(0.3, axis=1), labels, np.moveaxis(z, -1, 1), weights)
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+    def test_labels_out_of_range_are_told_or_poison_their_loss_alone(self, row, traced):
+        labels, z, _ = batch()
+        labels[1, :3] = K, -1, -100
+        loss = row.make(0.3, ignore_class=-100, reduction=None)
+        with pytest.raises(InputError, match="2 labels out of range"):
+            loss(labels, z)
+        found = traced(loss, labels, z)
+        assert np.argwhere(np.isnan(found)).tolist() == [[1, 0], [1, 1]]
+        assert found[1, 2] == 0
+
+    def test_logits_without_from_logits_are_told(self, row):
+        labels, z, _ = batch()
+        with pytest.raises(InputError, match="from_logits=True"):
+            row.make(0.3, from_logits=False)(labels, z)
 
     def test_many_batches_are_one(self, row):
         labels, z, weights = batch()

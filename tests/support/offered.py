@@ -2,8 +2,9 @@
 
 OFFERED = {
     "ls_keras": """
-        Accuracy BrierScore CalibratedModel Distiller ExpectedCalibrationError InputError
-        LsKerasError MutualInformation MutualInformationProbe NegativeLogLikelihood Neighborhood
+        Accuracy BrierScore CalibratedModel ConfidencePenalty Distiller ExpectedCalibrationError
+        FocalCE InputError LsKerasError MarginSmoothing MaxSup MutualInformation
+        MutualInformationProbe NegativeLogLikelihood NegativeSmoothing Neighborhood
         Perplexity Prior ProjectionPlotter ReliabilityAccumulator ReliabilityCurve SmoothedCE
         TeacherLogits TemperatureFit TemperatureScaling TiedLogits Uniform Unigram VectorFit
         alpha_from_off_target beam_search calibrated calibration callbacks cluster_statistics
@@ -19,7 +20,7 @@ OFFERED = {
         Perplexity ReliabilityAccumulator ReliabilityCurve RiskCoverage TemperatureCurve
         TemperatureFit VectorFit calibrated confidence_auroc curve_of_statistics
         expected_calibration_error fit_temperature fit_temperature_dataset fit_vector_scaling
-        logit_norm_confidence reliability_curve risk_coverage temperature_curve
+        get logit_norm_confidence reliability_curve risk_coverage temperature_curve
     """,
     "ls_keras.callbacks": "MutualInformationProbe ProjectionPlotter TemperatureScaling",
     "ls_keras.decoding": """
@@ -32,8 +33,9 @@ OFFERED = {
     "ls_keras.information": "MutualInformation estimator_bias mutual_information",
     "ls_keras.layers": "LogProbabilities Temperature TiedLogits VectorScaling",
     "ls_keras.losses": """
-        Neighborhood Prior SmoothedCE Smoothing Uniform Unigram alpha_from_off_target deserialize
-        get off_target_from_alpha serialize smooth_labels smoothed_cross_entropy
+        ConfidencePenalty FocalCE MarginSmoothing MaxSup NegativeSmoothing Neighborhood Prior
+        SmoothedCE Smoothing Uniform Unigram alpha_from_off_target deserialize get
+        off_target_from_alpha serialize smooth_labels smoothed_cross_entropy
     """,
     "ls_keras.plots": """
         AttentionMap attention_map attention_rows distillation_curves distillation_points

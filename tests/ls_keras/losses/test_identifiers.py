@@ -1,7 +1,8 @@
 import pytest
 
 from ls_base.errors import InputError
-from ls_keras.losses import Neighborhood, Uniform, deserialize, get, serialize
+from ls_keras.losses import Neighborhood, SmoothedCE, Uniform
+from ls_keras.losses.identifiers import get, serialize
 
 
 def test_names():
@@ -11,10 +12,11 @@ def test_names():
         ("unigram", r"Unigram\(counts\)"),
         ("prior", "Prior"),
         ("no", "'uniform'"),
+        ("max_sup", "'uniform'"),
     ]:
         with pytest.raises(InputError, match=wanted):
             get(name)
-    for wrong in (None, 3, Uniform):
+    for wrong in (None, 3, Uniform, SmoothedCE()):
         with pytest.raises(InputError, match="Expected smoothing"):
             get(wrong)
 
@@ -23,4 +25,4 @@ def test_a_configuration_tells_by_the_registered_name_not_by_the_module():
     config = serialize(Uniform(exclude=[1]))
     assert config["registered_name"] == "ls_keras>Uniform"
     moved = config | {"module": "ls_keras.losses.smoothing"}  # where models saved before have it
-    assert deserialize(moved) == Uniform(exclude=[1])
+    assert get(moved) == Uniform(exclude=[1])

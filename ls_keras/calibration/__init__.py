@@ -20,6 +20,11 @@ from ls_keras.calibration.risk_coverage import (
     logit_norm_confidence,
     risk_coverage,
 )
+from ls_keras.calibration.smooth_error import (
+    SmoothError,
+    smooth_calibration_error,
+    smooth_error_of_statistics,
+)
 from ls_keras.calibration.temperature import TemperatureFit, fit_temperature
 from ls_keras.calibration.temperature_curve import TemperatureCurve, temperature_curve
 from ls_keras.calibration.temperature_dataset import fit_temperature_dataset
@@ -35,6 +40,7 @@ __all__ = [
     "ReliabilityAccumulator",
     "ReliabilityCurve",
     "RiskCoverage",
+    "SmoothError",
     "TemperatureCurve",
     "TemperatureFit",
     "VectorFit",
@@ -48,5 +54,7 @@ __all__ = [
     "logit_norm_confidence",
     "reliability_curve",
     "risk_coverage",
+    "smooth_calibration_error",
+    "smooth_error_of_statistics",
     "temperature_curve",
 ]

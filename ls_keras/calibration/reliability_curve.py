@@ -62,6 +62,25 @@ class ReliabilityCurve:
     groups: int
     temperature: float | None = None
 
+    @property
+    def overconfidence(self) -> float:
+        """The part of the ECE where confidence is above accuracy, Σ_b (n_b/N) max(c_b − a_b, 0)."""
+        return sum(max(gap, 0.0) for gap in self._gaps())
+
+    @property
+    def underconfidence(self) -> float:
+        """The part where it is below. The ECE is the sum of both.
+
+        Overconfidence less underconfidence is the mean confidence less the accuracy.
+        """
+        return sum(max(-gap, 0.0) for gap in self._gaps())
+
+    def _gaps(self) -> list[float]:
+        """Returns each bin's share of confidence − accuracy."""
+        total = sum(self.counts)
+        bins = zip(self.counts, self.confidence, self.accuracy, strict=True)
+        return [n / total * (c - a) for n, c, a in bins if n]
+
     def to_json(self, path: str | os.PathLike | None = None) -> str:
         """Returns the curve as JSON, and writes it to `path` if given."""
         content = {"schema": _SCHEMA, **{k: _null(v) for k, v in dataclasses.asdict(self).items()}}

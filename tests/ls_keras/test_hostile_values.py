@@ -294,6 +294,21 @@ CASES = {
         scalars="num_bins confidence resamples seed temperature",
         finite=True,
     ),
+    "smooth_calibration_error": Case(
+        calibration.smooth_calibration_error,
+        {"y_true": Y, "y_pred": P, "from_logits": False, "ignore_class": 7, "sample_weight": W}
+        | {"groups": Y, "bandwidth": 0.1, "mesh": "fine"}
+        | {"confidence": 0.9, "resamples": 100, "seed": 0},
+        arrays="y_true y_pred sample_weight groups",
+        scalars="from_logits ignore_class bandwidth mesh confidence resamples seed",
+    ),
+    "smooth_error_of_statistics": Case(
+        calibration.smooth_error_of_statistics,
+        {"top_confidence": W / 2, "correct": Y > 0, "sample_weight": W, "groups": Y}
+        | {"bandwidth": None, "mesh": "relplot", "resamples": 100},
+        arrays="top_confidence correct sample_weight groups",
+        scalars="bandwidth mesh resamples",
+    ),
     "risk_coverage": Case(
         calibration.risk_coverage,
         {"correct": Y > 0, "confidence": W / 2},
@@ -756,8 +771,8 @@ CASES = {
 # Results, which hold what they are given, errors, interfaces and modules.
 NO_DOORS = """
     ClusterStatistics ConfidenceSpread Hypotheses InputError LsKerasError MeanLogits ModelSearch
-    MutualInformation Projection ReliabilityCurve RiskCoverage Scorer Smoothing TeacherLogits
-    TemperatureCurve TemperatureFit TemplatePlane VectorFit
+    MutualInformation Projection ReliabilityCurve RiskCoverage Scorer SmoothError Smoothing
+    TeacherLogits TemperatureCurve TemperatureFit TemplatePlane VectorFit
 """
 
 

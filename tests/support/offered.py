@@ -11,15 +11,16 @@ OFFERED = {
         expected_calibration_error fit_temperature fit_temperature_dataset fit_vector_scaling
         greedy_search information layers losses mean_logits mutual_information nearest_classes
         off_target_from_alpha penultimate plots project project_classes reliability_curve
-        reliability_diagram representation smooth_labels smoothed_cross_entropy
-        template_distances template_plane templates
+        reliability_diagram representation smooth_calibration_error smooth_labels
+        smoothed_cross_entropy template_distances template_plane templates
     """,
     "ls_keras.calibration": """
         Accuracy BrierScore CalibratedModel ExpectedCalibrationError NegativeLogLikelihood
-        Perplexity ReliabilityAccumulator ReliabilityCurve RiskCoverage TemperatureCurve
+        Perplexity ReliabilityAccumulator ReliabilityCurve RiskCoverage SmoothError TemperatureCurve
         TemperatureFit VectorFit calibrated confidence_auroc curve_of_statistics
         expected_calibration_error fit_temperature fit_temperature_dataset fit_vector_scaling
-        logit_norm_confidence reliability_curve risk_coverage temperature_curve
+        logit_norm_confidence reliability_curve risk_coverage smooth_calibration_error
+        smooth_error_of_statistics temperature_curve
     """,
     "ls_keras.callbacks": "MutualInformationProbe ProjectionPlotter TemperatureScaling",
     "ls_keras.decoding": """

@@ -80,3 +80,19 @@ def test_other_csv_and_missing_files_are_refused(tmp_path):
         ReliabilityCurve.from_csv("a,b\n1,2\n")
     with pytest.raises(InputError, match="readable file"):
         ReliabilityCurve.from_csv(tmp_path / "missing.csv")
+
+
+def test_over_and_underconfidence_are_the_parts_of_the_ece(rng):
+    confidence = rng.uniform(0.3, 1, 500).astype(np.float32)
+    correct = rng.random(500) < np.where(confidence < 0.6, confidence + 0.2, confidence - 0.1)
+    weights = rng.random(500)
+    curve = curve_of_statistics(confidence, correct, sample_weight=weights, num_bins=10)
+    index = np.ceil(confidence * 10).astype(int)
+    gaps = np.array([
+        (weights * (confidence - correct))[index == b].sum() / weights.sum() for b in range(11)
+    ])  # fmt: skip
+    assert curve.overconfidence == pytest.approx(gaps[gaps > 0].sum(), abs=1e-6)
+    assert curve.underconfidence == pytest.approx(-gaps[gaps < 0].sum(), abs=1e-6)
+    assert curve.overconfidence > 0.01
+    assert curve.underconfidence > 0.01
+    assert curve.overconfidence + curve.underconfidence == pytest.approx(curve.ece, abs=1e-12)

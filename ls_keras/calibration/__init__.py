@@ -3,11 +3,15 @@
 from ls_keras.calibration.accuracy import Accuracy
 from ls_keras.calibration.brier import BrierScore
 from ls_keras.calibration.calibrated import CalibratedModel, calibrated
+from ls_keras.calibration.classwise_scaling import ClasswiseFit, fit_histogram, fit_isotonic
 from ls_keras.calibration.expected_calibration_error import (
     ExpectedCalibrationError,
     expected_calibration_error,
 )
 from ls_keras.calibration.likelihood import NegativeLogLikelihood, Perplexity
+from ls_keras.calibration.matrix_scaling import MatrixFit, fit_matrix_scaling
+from ls_keras.calibration.mixed_temperature import MixedTemperatureFit, fit_mixed_temperature
+from ls_keras.calibration.recalibration import Recalibration
 from ls_keras.calibration.reliability import (
     ReliabilityAccumulator,
     curve_of_statistics,
@@ -34,9 +38,13 @@ __all__ = [
     "Accuracy",
     "BrierScore",
     "CalibratedModel",
+    "ClasswiseFit",
     "ExpectedCalibrationError",
+    "MatrixFit",
+    "MixedTemperatureFit",
     "NegativeLogLikelihood",
     "Perplexity",
+    "Recalibration",
     "ReliabilityAccumulator",
     "ReliabilityCurve",
     "RiskCoverage",
@@ -48,6 +56,10 @@ __all__ = [
     "confidence_auroc",
     "curve_of_statistics",
     "expected_calibration_error",
+    "fit_histogram",
+    "fit_isotonic",
+    "fit_matrix_scaling",
+    "fit_mixed_temperature",
     "fit_temperature",
     "fit_temperature_dataset",
     "fit_vector_scaling",

@@ -347,6 +347,34 @@ CASES = {
         others="from_logits ignore_class max_iterations tolerance num_bins",
         finite=True,
     ),
+    "fit_mixed_temperature": Case(
+        calibration.fit_mixed_temperature,
+        FITTED | {"bounds": (0.1, 10.0), "tolerance": 1e-4, "num_bins": 5},
+        arrays="y_true y_pred sample_weight mask",
+        others="from_logits ignore_class bounds tolerance num_bins",
+        finite=True,
+    ),
+    "fit_matrix_scaling": Case(
+        calibration.fit_matrix_scaling,
+        FITTED | {"strength": 1.0, "max_iterations": 3, "tolerance": 1e-4, "num_bins": 5},
+        arrays="y_true y_pred sample_weight mask",
+        others="from_logits ignore_class strength max_iterations tolerance num_bins",
+        finite=True,
+    ),
+    "fit_isotonic": Case(
+        calibration.fit_isotonic,
+        FITTED | {"num_bins": 5},
+        arrays="y_true y_pred sample_weight mask",
+        others="from_logits ignore_class num_bins",
+        finite=True,
+    ),
+    "fit_histogram": Case(
+        calibration.fit_histogram,
+        FITTED | {"num_bins": 5},
+        arrays="y_true y_pred sample_weight mask",
+        others="from_logits ignore_class num_bins",
+        finite=True,
+    ),
     "fit_temperature_dataset": Case(
         calibration.fit_temperature_dataset,
         {
@@ -553,6 +581,19 @@ CASES = {
     ),
     "Temperature": Case(layers.Temperature, {"temperature": 1.0}, others="temperature"),
     "VectorScaling": Case(layers.VectorScaling, {}),
+    "MixedTemperature": Case(
+        layers.MixedTemperature,
+        {"temperature": 1.0, "mixing": 0.1},
+        others="temperature mixing",
+    ),
+    "MatrixScaling": Case(
+        layers.MatrixScaling, {"temperature": 1.0, "mixing": 0.1}, others="temperature mixing"
+    ),
+    "ClasswiseMap": Case(
+        layers.ClasswiseMap,
+        {"knots": 2, "kind": "step", "mixing": 0.1},
+        others="knots kind mixing",
+    ),
     "LogProbabilities": Case(layers.LogProbabilities, {}),
     "TiedLogits": Case(
         layers.TiedLogits,
@@ -770,8 +811,9 @@ CASES = {
 
 # Results, which hold what they are given, errors, interfaces and modules.
 NO_DOORS = """
-    ClusterStatistics ConfidenceSpread Hypotheses InputError LsKerasError MeanLogits ModelSearch
-    MutualInformation Projection ReliabilityCurve RiskCoverage Scorer SmoothError Smoothing
+    ClasswiseFit ClusterStatistics ConfidenceSpread Hypotheses InputError LsKerasError MatrixFit
+    MeanLogits MixedTemperatureFit ModelSearch MutualInformation Projection Recalibration
+    ReliabilityCurve RiskCoverage Scorer SmoothError Smoothing
     TeacherLogits TemperatureCurve TemperatureFit TemplatePlane VectorFit
 """
 

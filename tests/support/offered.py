@@ -15,12 +15,13 @@ OFFERED = {
         smoothed_cross_entropy template_distances template_plane templates
     """,
     "ls_keras.calibration": """
-        Accuracy BrierScore CalibratedModel ExpectedCalibrationError NegativeLogLikelihood
-        Perplexity ReliabilityAccumulator ReliabilityCurve RiskCoverage SmoothError TemperatureCurve
-        TemperatureFit VectorFit calibrated confidence_auroc curve_of_statistics
-        expected_calibration_error fit_temperature fit_temperature_dataset fit_vector_scaling
-        logit_norm_confidence reliability_curve risk_coverage smooth_calibration_error
-        smooth_error_of_statistics temperature_curve
+        Accuracy BrierScore CalibratedModel ClasswiseFit ExpectedCalibrationError MatrixFit
+        MixedTemperatureFit NegativeLogLikelihood Perplexity Recalibration ReliabilityAccumulator
+        ReliabilityCurve RiskCoverage SmoothError TemperatureCurve TemperatureFit VectorFit
+        calibrated confidence_auroc curve_of_statistics expected_calibration_error fit_histogram
+        fit_isotonic fit_matrix_scaling fit_mixed_temperature fit_temperature
+        fit_temperature_dataset fit_vector_scaling logit_norm_confidence reliability_curve
+        risk_coverage smooth_calibration_error smooth_error_of_statistics temperature_curve
     """,
     "ls_keras.callbacks": "MutualInformationProbe ProjectionPlotter TemperatureScaling",
     "ls_keras.decoding": """
@@ -31,7 +32,10 @@ OFFERED = {
         equivalent_smoothing_dataset
     """,
     "ls_keras.information": "MutualInformation estimator_bias mutual_information",
-    "ls_keras.layers": "LogProbabilities Temperature TiedLogits VectorScaling",
+    "ls_keras.layers": """
+        ClasswiseMap LogProbabilities MatrixScaling MixedTemperature Temperature TiedLogits
+        VectorScaling
+    """,
     "ls_keras.losses": """
         Neighborhood Prior SmoothedCE Smoothing Uniform Unigram alpha_from_off_target deserialize
         get off_target_from_alpha serialize smooth_labels smoothed_cross_entropy

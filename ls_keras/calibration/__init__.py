@@ -3,12 +3,20 @@
 from ls_keras.calibration.accuracy import Accuracy
 from ls_keras.calibration.brier import BrierScore
 from ls_keras.calibration.calibrated import CalibratedModel, calibrated
+from ls_keras.calibration.classwise_reliability import classwise_reliability
 from ls_keras.calibration.classwise_scaling import ClasswiseFit, fit_histogram, fit_isotonic
 from ls_keras.calibration.expected_calibration_error import (
     ExpectedCalibrationError,
     expected_calibration_error,
 )
+from ls_keras.calibration.foreign_detection import (
+    Detection,
+    ForeignDetection,
+    detection_score,
+    foreign_detection,
+)
 from ls_keras.calibration.likelihood import NegativeLogLikelihood, Perplexity
+from ls_keras.calibration.loss_parts import LossParts, loss_parts
 from ls_keras.calibration.matrix_scaling import MatrixFit, fit_matrix_scaling
 from ls_keras.calibration.mixed_temperature import MixedTemperatureFit, fit_mixed_temperature
 from ls_keras.calibration.recalibration import Recalibration
@@ -39,7 +47,10 @@ __all__ = [
     "BrierScore",
     "CalibratedModel",
     "ClasswiseFit",
+    "Detection",
     "ExpectedCalibrationError",
+    "ForeignDetection",
+    "LossParts",
     "MatrixFit",
     "MixedTemperatureFit",
     "NegativeLogLikelihood",
@@ -53,8 +64,10 @@ __all__ = [
     "TemperatureFit",
     "VectorFit",
     "calibrated",
+    "classwise_reliability",
     "confidence_auroc",
     "curve_of_statistics",
+    "detection_score",
     "expected_calibration_error",
     "fit_histogram",
     "fit_isotonic",
@@ -63,7 +76,9 @@ __all__ = [
     "fit_temperature",
     "fit_temperature_dataset",
     "fit_vector_scaling",
+    "foreign_detection",
     "logit_norm_confidence",
+    "loss_parts",
     "reliability_curve",
     "risk_coverage",
     "smooth_calibration_error",

@@ -8,11 +8,13 @@ from keras import ops
 from ls_base.errors import InputError
 from ls_keras.arguments import as_flag, as_number, as_seed
 from ls_keras.calibration.binning import check_num_bins, equal_width_edges
+from ls_keras.calibration.calibration_error import Bins, calibration_error
 from ls_keras.calibration.clustered_error import error_interval
 from ls_keras.calibration.host_top_label import TopLabels, read_top_labels
 from ls_keras.calibration.probabilities import class_labels, read_examples, top_label
 from ls_keras.calibration.reliability_curve import ReliabilityCurve, binomial_intervals
 from ls_keras.calibration.top_label_statistics import (
+    at_positions,
     check_level,
     read_groups,
     read_statistics,
@@ -129,7 +131,7 @@ class ReliabilityAccumulator:
             rows = shape[0] if shape else 1
             groups = np.arange(rows) + self._next_group
             self._next_group += rows
-        groups = _spread(read_groups(groups), shape, "groups")
+        groups = at_positions(read_groups(groups), shape, "groups")
         columns = [top.confidence, top.correct, groups]
         if top.weights is not None:
             counts = top.weights != 0
@@ -218,6 +220,7 @@ def curve_of_statistics(
     effective = mass**2 / np.where(mass > 0, squares, 1)
     lower, upper = binomial_intervals(accuracy, effective, confidence)
     gaps = read.gaps
+    bins = Bins(mass, over_bins(gaps), over_bins(weights * hits), squares)
     corrected, interval = error_interval(
         gaps, weights, index, groups, num_bins, confidence, resamples, seed
     )
@@ -236,13 +239,6 @@ def curve_of_statistics(
         examples=read.examples,
         groups=read.num_groups,
         temperature=temperature,
+        rms=float(calibration_error(bins, norm="l2")),
+        rms_debiased=float(calibration_error(bins, norm="l2", debias=True)),
     )
-
-
-def _spread(values: np.ndarray, shape: tuple[int, ...], name: str) -> np.ndarray:
-    if values.shape != shape[: values.ndim]:
-        raise InputError(
-            f"Expected {name} of shape {shape} or of its leading axes. "
-            f"Received: {name} of shape {values.shape}"
-        )
-    return np.broadcast_to(values.reshape(values.shape + (1,) * (len(shape) - values.ndim)), shape)

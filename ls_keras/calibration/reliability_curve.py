@@ -45,6 +45,9 @@ class ReliabilityCurve:
         examples: Number of examples that counted.
         groups: Number of groups (sentences) they belong to.
         temperature: The temperature that the predictions were scaled with, or `None`.
+        rms: Root of Σ_b (n_b/N) (accuracy_b − confidence_b)²; NaN in files of older versions.
+        rms_debiased: The same less each bin's variance of the accuracy (Kumar et al. 2019), as
+            `ExpectedCalibrationError(norm="l2", debias=True)`; 0 where that leaves nothing.
     """
 
     edges: tuple[float, ...]
@@ -61,6 +64,8 @@ class ReliabilityCurve:
     examples: int
     groups: int
     temperature: float | None = None
+    rms: float = math.nan
+    rms_debiased: float = math.nan
 
     @property
     def overconfidence(self) -> float:

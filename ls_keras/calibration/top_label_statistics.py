@@ -83,12 +83,22 @@ def read_statistics(top_confidence, correct, sample_weight=None, groups=None) ->
     return Statistics(values, hits, weights, groups)
 
 
-def read_groups(groups) -> np.ndarray:
+def read_groups(groups, name: str = "groups") -> np.ndarray:
     """Returns groups as int64, or raises an `InputError` unless they are integers."""
-    found = as_array(groups, "groups")
+    found = as_array(groups, name)
     if found.dtype.kind not in "iub":
-        raise InputError(f"Expected groups to be integers. Received: groups of dtype {found.dtype}")
+        raise InputError(f"Expected {name} to be integers. Received: {name} of dtype {found.dtype}")
     return found.astype(np.int64)
+
+
+def at_positions(values: np.ndarray, shape: tuple[int, ...], name: str) -> np.ndarray:
+    """Returns values of a shape, of that shape or of its leading axes; else an `InputError`."""
+    if values.shape != shape[: values.ndim]:
+        raise InputError(
+            f"Expected {name} of shape {shape} or of its leading axes. "
+            f"Received: {name} of shape {values.shape}"
+        )
+    return np.broadcast_to(values.reshape(values.shape + (1,) * (len(shape) - values.ndim)), shape)
 
 
 def check_level(level) -> float:

@@ -320,6 +320,20 @@ CASES = {
         {"correct": Y > 0, "confidence": W / 2},
         arrays="correct confidence",
     ),
+    "foreign_detection": Case(
+        calibration.foreign_detection,
+        {"logits": Z, "foreign_logits": P, "temperature": 1.0, "recall": 0.95},
+        arrays="logits foreign_logits",
+        scalars="temperature recall",
+        finite=True,
+    ),
+    "detection_score": Case(
+        calibration.detection_score,
+        {"logits": Z, "score": "energy", "temperature": 1.0},
+        arrays="logits",
+        scalars="score temperature",
+        finite=True,
+    ),
     "logit_norm_confidence": Case(
         calibration.logit_norm_confidence,
         {"logits": Z, "p": 2.0},
@@ -374,6 +388,20 @@ CASES = {
         arrays="y_true y_pred sample_weight mask",
         others="from_logits ignore_class num_bins",
         finite=True,
+    ),
+    "loss_parts": Case(
+        calibration.loss_parts,
+        FITTED | {"recalibration": "isotonic", "folds": [0, 1, 0, 1]},
+        arrays="y_true y_pred sample_weight mask folds",
+        others="from_logits ignore_class recalibration",
+        finite=True,
+    ),
+    "classwise_reliability": Case(
+        calibration.classwise_reliability,
+        {"y_true": Y, "y_pred": P, "from_logits": False, "ignore_class": 7, "sample_weight": W}
+        | {"groups": Y, "classes": [0, 2], "num_bins": 5, "resamples": 100},
+        arrays="y_true y_pred sample_weight groups",
+        others="from_logits ignore_class classes num_bins resamples",
     ),
     "fit_temperature_dataset": Case(
         calibration.fit_temperature_dataset,
@@ -719,6 +747,16 @@ CASES = {
         others="curves ax counts_ax title intervals",
     ),
     "reliability_rows": Case(plots.reliability_rows, {"curves": CURVE}, others="curves"),
+    "risk_coverage_diagram": Case(
+        plots.risk_coverage_diagram,
+        {"curves": calibration.risk_coverage(Y > 0, W / 2), "ax": None, "title": "a"},
+        others="curves ax title",
+    ),
+    "risk_coverage_rows": Case(
+        plots.risk_coverage_rows,
+        {"curves": calibration.risk_coverage(Y > 0, W / 2)},
+        others="curves",
+    ),
     "temperature_panels": Case(
         plots.temperature_panels,
         NUMBERED | {"labels": {"bleu": "BLEU"}, "title": "a"},
@@ -811,10 +849,10 @@ CASES = {
 
 # Results, which hold what they are given, errors, interfaces and modules.
 NO_DOORS = """
-    ClasswiseFit ClusterStatistics ConfidenceSpread Hypotheses InputError LsKerasError MatrixFit
-    MeanLogits MixedTemperatureFit ModelSearch MutualInformation Projection Recalibration
-    ReliabilityCurve RiskCoverage Scorer SmoothError Smoothing
-    TeacherLogits TemperatureCurve TemperatureFit TemplatePlane VectorFit
+    ClasswiseFit ClusterStatistics ConfidenceSpread Detection ForeignDetection Hypotheses
+    InputError LossParts LsKerasError MatrixFit MeanLogits MixedTemperatureFit ModelSearch
+    MutualInformation Projection Recalibration ReliabilityCurve RiskCoverage Scorer SmoothError
+    Smoothing TeacherLogits TemperatureCurve TemperatureFit TemplatePlane VectorFit
 """
 
 

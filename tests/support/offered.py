@@ -15,12 +15,13 @@ OFFERED = {
         smoothed_cross_entropy template_distances template_plane templates
     """,
     "ls_keras.calibration": """
-        Accuracy BrierScore CalibratedModel ClasswiseFit ExpectedCalibrationError MatrixFit
-        MixedTemperatureFit NegativeLogLikelihood Perplexity Recalibration ReliabilityAccumulator
-        ReliabilityCurve RiskCoverage SmoothError TemperatureCurve TemperatureFit VectorFit
-        calibrated confidence_auroc curve_of_statistics expected_calibration_error fit_histogram
-        fit_isotonic fit_matrix_scaling fit_mixed_temperature fit_temperature
-        fit_temperature_dataset fit_vector_scaling logit_norm_confidence reliability_curve
+        Accuracy BrierScore CalibratedModel ClasswiseFit Detection ExpectedCalibrationError
+        ForeignDetection LossParts MatrixFit MixedTemperatureFit NegativeLogLikelihood Perplexity
+        Recalibration ReliabilityAccumulator ReliabilityCurve RiskCoverage SmoothError
+        TemperatureCurve TemperatureFit VectorFit calibrated classwise_reliability confidence_auroc
+        curve_of_statistics detection_score expected_calibration_error fit_histogram fit_isotonic
+        fit_matrix_scaling fit_mixed_temperature fit_temperature fit_temperature_dataset
+        fit_vector_scaling foreign_detection logit_norm_confidence loss_parts reliability_curve
         risk_coverage smooth_calibration_error smooth_error_of_statistics temperature_curve
     """,
     "ls_keras.callbacks": "MutualInformationProbe ProjectionPlotter TemperatureScaling",
@@ -43,7 +44,8 @@ OFFERED = {
     "ls_keras.plots": """
         AttentionMap attention_map attention_rows distillation_curves distillation_points
         information_curve information_rows mean_logits_map mean_logits_rows projection_panels
-        projection_rows reliability_diagram reliability_rows save save_plot temperature_panels
+        projection_rows reliability_diagram reliability_rows risk_coverage_diagram
+        risk_coverage_rows save save_plot temperature_panels
     """,
     "ls_keras.representation": """
         ClusterAccumulator ClusterStatistics ConfidenceSpread MeanLogits Projection

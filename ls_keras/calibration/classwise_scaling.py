@@ -230,8 +230,8 @@ def _fit(
     before = score(examples, tempered_log_probabilities, num_bins)
     unscored = ClasswiseFit(
         kind=kind,
-        x=tuple(np.float32(x) for x, _ in knots),
-        y=tuple(np.float32(y) for _, y in knots),
+        x=tuple(x.astype(np.float32) for x, _ in knots),
+        y=tuple(y.astype(np.float32) for _, y in knots),
         mixing=1 / (len(examples) + 1),
         nll_before=before.nll,
         nll_after=float("nan"),
@@ -250,8 +250,9 @@ def _target(examples: HostExamples, k: int) -> np.ndarray:
     """Returns each example's probability of class k, float64 `(n,)`."""
     if examples.labels is not None:
         return (examples.labels == k).astype(np.float64)
-    y = read_rows(examples.dense, examples.rows, slice(None))[:, k]  # type: ignore[index,arg-type]
-    return np.divide(y, examples.mass, out=np.zeros(len(y)), where=examples.mass > 0)
+    y = read_rows(examples.dense, examples.rows, slice(None))  # type: ignore[arg-type]
+    mass = np.asarray(examples.mass)
+    return np.divide(y[:, k], mass, out=np.zeros(len(y)), where=mass > 0)
 
 
 def _mirrored(kind: str, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

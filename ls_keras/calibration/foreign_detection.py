@@ -10,7 +10,7 @@ from ls_keras.arguments import as_array, as_choice, as_number
 from ls_keras.calibration.risk_coverage import confidence_auroc
 
 Score = Literal["max_softmax", "max_logit", "energy"]
-SCORES = ("max_softmax", "max_logit", "energy")
+SCORES: tuple[Score, ...] = ("max_softmax", "max_logit", "energy")
 
 
 @dataclasses.dataclass(frozen=True)

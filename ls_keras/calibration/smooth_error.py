@@ -1,7 +1,7 @@
 """Calibration error without bins: residuals smoothed by a kernel that finds its own width."""
 
 import dataclasses
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -224,8 +224,15 @@ def _interval(
         return float("nan"), (float("nan"), float("nan"))
     cells = int(np.clip(np.ceil(4 / bandwidth), 64, _MOST_CELLS))
     index = np.rint(read.confidence.astype(np.float64) * cells).astype(np.intp)
-    arguments: tuple[Any, ...] = (read.gaps, read.weights, index, read.groups, cells + 1)
-    noise = bin_noise(*arguments, resamples, np.random.default_rng(seed))
+    noise = bin_noise(
+        read.gaps,
+        read.weights,
+        index,
+        read.groups,
+        cells + 1,
+        resamples,
+        np.random.default_rng(seed),
+    )
     if noise is None:
         return error, (float("nan"), float("nan"))
     parts = trapezoid(cells)

@@ -79,8 +79,8 @@ def fit_matrix_scaling(
 ) -> MatrixFit:
     r"""Fits `softmax(W log p + b)`, with p what `fit_mixed_temperature` gives.
 
-    $$\min_{W,b}\; \mathrm{NLL} + \lambda\,\Bigl[\lVert b\rVert^2
-      + \sum_k (W_{kk} - 1)^2 + (K - 1) \sum_{k \ne l} W_{kl}^2\Bigr], \qquad
+    $$\min_{W,b}\; \mathrm{NLL} + \lambda\,\Bigl[\lVert b\rVert^2 +
+      \sum_k (W_{kk} - 1)^2 + (K - 1) \sum_{k \ne l} W_{kl}^2\Bigr], \qquad
       \lambda = \mathrm{strength} \cdot \frac{K}{n}$$
 
     The penalty is of the distance from the temperature alone, largest off the diagonal, where most

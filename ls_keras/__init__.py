@@ -33,6 +33,7 @@ from ls_keras.calibration import (
     fit_temperature_dataset,
     fit_vector_scaling,
     reliability_curve,
+    smooth_calibration_error,
 )
 from ls_keras.callbacks import MutualInformationProbe, ProjectionPlotter, TemperatureScaling
 from ls_keras.decoding import beam_search, greedy_search

@@ -8,6 +8,7 @@ from ls_base.errors import InputError
 from ls_keras.arguments import as_flag, shown
 from ls_keras.calibration.heads import Output, chosen, replaced
 from ls_keras.calibration.model_logits import logits_tensor
+from ls_keras.calibration.recalibration import Recalibration
 from ls_keras.calibration.temperature import TemperatureFit
 from ls_keras.calibration.vector_scaling import VectorFit
 from ls_keras.layers import LogProbabilities, Temperature, VectorScaling
@@ -74,14 +75,14 @@ class CalibratedModel(keras.Model):
 
 def calibrated(
     model: keras.Model,
-    fit: TemperatureFit | VectorFit,
+    fit: TemperatureFit | VectorFit | Recalibration,
     *,
     from_logits: bool = False,
     output: Output = None,
 ) -> keras.Model:
     """Returns a model of the same inputs whose logits are calibrated.
 
-    Its last layer, named `calibrated_logits`, is a `Temperature` or a `VectorScaling`. It emits
+    Its last layer, named `calibrated_logits`, is that of the fit (`ls_keras.layers`). It emits
     logits: probabilities are their softmax. Layers are shared with `model`, which stays as it
     is; `get_layer("logits")` still finds the layer of that name. Of a functional or sequential
     model that ends in a softmax (a layer, an activation, `keras.ops.softmax`, also inside a nested
@@ -92,8 +93,9 @@ def calibrated(
 
     Args:
         model: A built `keras.Model`.
-        fit: What `fit_temperature`, `fit_temperature_dataset` or `fit_vector_scaling` returned
-            for the model's logits.
+        fit: What `fit_temperature`, `fit_temperature_dataset`, `fit_vector_scaling`,
+            `fit_mixed_temperature`, `fit_matrix_scaling`, `fit_isotonic` or `fit_histogram`
+            returned for the model's logits.
         from_logits: Whether the model emits logits, where its graph doesn't tell: subclasses,
             custom layers, a `Lambda` of the backend's operations. Of probabilities, the default as
             in Keras, the logarithms are scaled.
@@ -155,10 +157,17 @@ def _scaling_layer(fit, model: keras.Model, output: Output) -> keras.layers.Laye
         return Temperature(fit.temperature, name=name)
     if isinstance(fit, VectorFit):
         return VectorScaling(name=name)
-    raise InputError(f"Expected a TemperatureFit or a VectorFit. Received: {type(fit).__name__}")
+    if isinstance(fit, Recalibration):
+        return fit.layer(name)
+    raise InputError(
+        "Expected a TemperatureFit or a VectorFit, or what another fit_* of calibration returned. "
+        f"Received: {type(fit).__name__}"
+    )
 
 
 def _check_classes(shape, fit) -> None:
+    if isinstance(fit, Recalibration):
+        fit.check_classes(shape[-1])
     if isinstance(fit, VectorFit) and shape[-1] not in (None, len(fit.scale)):
         raise InputError(
             f"Expected a fit for the model's {shape[-1]} classes. "

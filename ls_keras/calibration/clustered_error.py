@@ -70,7 +70,19 @@ def error_interval(
     noise = bin_noise(gaps, weights, index, groups, num_bins, resamples, rng)
     if noise is None:
         return float(ece), (float("nan"), float("nan"))
+    return noise_interval(mean_gap, noise, level)
 
+
+def noise_interval(
+    mean_gap: np.ndarray, noise: np.ndarray, level: float
+) -> tuple[float, tuple[float, float]]:
+    """Returns a bias-corrected error and its interval, as `error_interval`, of the noise itself.
+
+    Args:
+        mean_gap: `(bins,)`: the gaps seen, whose absolute values add up to the error.
+        noise: `(resamples, bins)`.
+        level: Level of the interval.
+    """
     corrected = scaled_errors(mean_gap, mean_gap, noise, [0.5])[0]
     tail = _TAILS * (1 - level) / 2
     ends = [

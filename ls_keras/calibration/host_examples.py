@@ -58,16 +58,20 @@ class HostExamples:
 
     def every(self, stride: int) -> "HostExamples":
         """Returns each `stride`-th example; logits are shared."""
+        return self.chosen(slice(None, None, stride))
+
+    def chosen(self, at) -> "HostExamples":
+        """Returns some examples, by a slice, indices or Booleans `(n,)`; logits are shared."""
         rows = np.arange(len(self)) if self.rows is None else self.rows
         return replace(
             self,
-            rows=rows[::stride],
-            weights=self.weights[::stride],
-            top=self.top[::stride],
-            gap=self.gap[::stride],
-            mass=None if self.mass is None else self.mass[::stride],
-            correct=self.correct[::stride],
-            labels=None if self.labels is None else self.labels[::stride],
+            rows=rows[at],
+            weights=self.weights[at],
+            top=self.top[at],
+            gap=self.gap[at],
+            mass=None if self.mass is None else self.mass[at],
+            correct=self.correct[at],
+            labels=None if self.labels is None else self.labels[at],
         )
 
 

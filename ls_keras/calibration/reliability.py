@@ -6,12 +6,19 @@ import numpy as np
 from keras import ops
 
 from ls_base.errors import InputError
-from ls_keras.arguments import as_array, as_flag, as_number, as_seed
+from ls_keras.arguments import as_flag, as_number, as_seed
 from ls_keras.calibration.binning import check_num_bins, equal_width_edges
+from ls_keras.calibration.calibration_error import Bins, calibration_error
 from ls_keras.calibration.clustered_error import error_interval
 from ls_keras.calibration.host_top_label import TopLabels, read_top_labels
 from ls_keras.calibration.probabilities import class_labels, read_examples, top_label
 from ls_keras.calibration.reliability_curve import ReliabilityCurve, binomial_intervals
+from ls_keras.calibration.top_label_statistics import (
+    at_positions,
+    check_level,
+    read_groups,
+    read_statistics,
+)
 from ls_keras.targets import IgnoreClass, ignored_ids
 
 
@@ -124,7 +131,7 @@ class ReliabilityAccumulator:
             rows = shape[0] if shape else 1
             groups = np.arange(rows) + self._next_group
             self._next_group += rows
-        groups = _spread(_group_ids(groups), shape, "groups")
+        groups = at_positions(read_groups(groups), shape, "groups")
         columns = [top.confidence, top.correct, groups]
         if top.weights is not None:
             counts = top.weights != 0
@@ -138,6 +145,14 @@ class ReliabilityAccumulator:
 
     def curve(self, **options: Any) -> ReliabilityCurve:
         """Returns the curve of everything added so far; the options of `curve_of_statistics`."""
+        return curve_of_statistics(**self.statistics(), **options)
+
+    def statistics(self) -> dict[str, Any]:
+        """Returns what was added so far, as the arguments of `curve_of_statistics`.
+
+        Raises:
+            InputError: If nothing was.
+        """
         if not self._parts:
             raise InputError("Expected at least one batch. Received: none")
         weights = None
@@ -148,9 +163,12 @@ class ReliabilityAccumulator:
         confidence, correct, groups = (
             np.concatenate([part[i] for part in self._parts]) for i in range(3)
         )
-        return curve_of_statistics(
-            confidence, correct, sample_weight=weights, groups=groups, **options
-        )
+        return {
+            "top_confidence": confidence,
+            "correct": correct,
+            "sample_weight": weights,
+            "groups": groups,
+        }
 
 
 def curve_of_statistics(
@@ -183,44 +201,12 @@ def curve_of_statistics(
             example counts.
     """
     num_bins = check_num_bins(num_bins)
-    values = as_array(top_confidence, "top_confidence").astype(np.float32)
-    hits = as_array(correct, "correct").astype(np.float64)
-    if sample_weight is None:
-        weights = np.ones(values.shape)
-    else:
-        weights = as_array(sample_weight, "sample_weight").astype(np.float64)
-    groups = np.arange(values.size) if groups is None else _group_ids(groups)
-    as_number(confidence, "confidence")
+    check_level(confidence)
     seed = as_seed(seed)
     if temperature is not None:
         temperature = as_number(temperature, "temperature", low=0, above=True)
-    if values.ndim != 1 or not values.shape == hits.shape == weights.shape == groups.shape:
-        raise InputError(
-            "Expected arrays of one length N. Received: confidence, correct, weights and groups "
-            f"of shapes {values.shape}, {hits.shape}, {weights.shape} and {groups.shape}"
-        )
-    if not ((values >= 0) & (values <= 1)).all():
-        raise InputError(
-            "Expected confidences in [0, 1]. Received: "
-            f"{values[~((values >= 0) & (values <= 1))][0]}"
-        )
-    if not (weights >= 0).all() or not np.isfinite(weights).all():
-        raise InputError(
-            "Expected finite weights of at least 0. Received: "
-            f"{weights[~((weights >= 0) & np.isfinite(weights))][0]}"
-        )
-    if not weights.sum():
-        raise InputError(
-            "Expected at least one example that counts. Received: "
-            f"{values.size} examples of total weight 0"
-        )
-    if not ((hits == 0) | (hits == 1)).all():
-        raise InputError(
-            "Expected correct to be Booleans, or 0 and 1. "
-            f"Received: {hits[(hits != 0) & (hits != 1)][0]:g}"
-        )
-    if not 0 < confidence < 1:
-        raise InputError(f"Expected a confidence level between 0 and 1. Received: {confidence}")
+    read = read_statistics(top_confidence, correct, sample_weight, groups)
+    values, hits, weights, groups = read
 
     edges = equal_width_edges(num_bins)
     index = np.searchsorted(edges[1:-1], values, side="left")  # right-closed bins
@@ -233,7 +219,8 @@ def curve_of_statistics(
     accuracy, mean = over_bins(weights * hits) / some, over_bins(weights * values) / some
     effective = mass**2 / np.where(mass > 0, squares, 1)
     lower, upper = binomial_intervals(accuracy, effective, confidence)
-    gaps = weights * (hits - values)
+    gaps = read.gaps
+    bins = Bins(mass, over_bins(gaps), over_bins(weights * hits), squares)
     corrected, interval = error_interval(
         gaps, weights, index, groups, num_bins, confidence, resamples, seed
     )
@@ -249,23 +236,9 @@ def curve_of_statistics(
         ece_low=interval[0],
         ece_high=interval[1],
         level=confidence,
-        examples=int((weights > 0).sum()),
-        groups=len(np.unique(groups[weights > 0])),
+        examples=read.examples,
+        groups=read.num_groups,
         temperature=temperature,
+        rms=float(calibration_error(bins, norm="l2")),
+        rms_debiased=float(calibration_error(bins, norm="l2", debias=True)),
     )
-
-
-def _group_ids(groups) -> np.ndarray:
-    found = as_array(groups, "groups")
-    if found.dtype.kind not in "iub":
-        raise InputError(f"Expected groups to be integers. Received: groups of dtype {found.dtype}")
-    return found.astype(np.int64)
-
-
-def _spread(values: np.ndarray, shape: tuple[int, ...], name: str) -> np.ndarray:
-    if values.shape != shape[: values.ndim]:
-        raise InputError(
-            f"Expected {name} of shape {shape} or of its leading axes. "
-            f"Received: {name} of shape {values.shape}"
-        )
-    return np.broadcast_to(values.reshape(values.shape + (1,) * (len(shape) - values.ndim)), shape)

@@ -45,6 +45,9 @@ class ReliabilityCurve:
         examples: Number of examples that counted.
         groups: Number of groups (sentences) they belong to.
         temperature: The temperature that the predictions were scaled with, or `None`.
+        rms: Root of Σ_b (n_b/N) (accuracy_b − confidence_b)²; NaN in files of older versions.
+        rms_debiased: The same less each bin's variance of the accuracy (Kumar et al. 2019), as
+            `ExpectedCalibrationError(norm="l2", debias=True)`; 0 where that leaves nothing.
     """
 
     edges: tuple[float, ...]
@@ -61,6 +64,27 @@ class ReliabilityCurve:
     examples: int
     groups: int
     temperature: float | None = None
+    rms: float = math.nan
+    rms_debiased: float = math.nan
+
+    @property
+    def overconfidence(self) -> float:
+        """The part of the ECE where confidence is above accuracy, Σ_b (n_b/N) max(c_b − a_b, 0)."""
+        return sum(max(gap, 0.0) for gap in self._gaps())
+
+    @property
+    def underconfidence(self) -> float:
+        """The part where it is below. The ECE is the sum of both.
+
+        Overconfidence less underconfidence is the mean confidence less the accuracy.
+        """
+        return sum(max(-gap, 0.0) for gap in self._gaps())
+
+    def _gaps(self) -> list[float]:
+        """Returns each bin's share of confidence − accuracy."""
+        total = sum(self.counts)
+        bins = zip(self.counts, self.confidence, self.accuracy, strict=True)
+        return [n / total * (c - a) for n, c, a in bins if n]
 
     def to_json(self, path: str | os.PathLike | None = None) -> str:
         """Returns the curve as JSON, and writes it to `path` if given."""

@@ -1,7 +1,17 @@
 """Keras layers."""
 
+from ls_keras.layers.classwise_map import ClasswiseMap
 from ls_keras.layers.log_probabilities import LogProbabilities
+from ls_keras.layers.mixed_temperature import MatrixScaling, MixedTemperature
 from ls_keras.layers.temperature import Temperature, VectorScaling
 from ls_keras.layers.tied_logits import TiedLogits
 
-__all__ = ["LogProbabilities", "Temperature", "TiedLogits", "VectorScaling"]
+__all__ = [
+    "ClasswiseMap",
+    "LogProbabilities",
+    "MatrixScaling",
+    "MixedTemperature",
+    "Temperature",
+    "TiedLogits",
+    "VectorScaling",
+]

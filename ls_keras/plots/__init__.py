@@ -6,6 +6,7 @@ from ls_keras.plots.information_curve import information_curve, information_rows
 from ls_keras.plots.mean_logits_map import mean_logits_map, mean_logits_rows
 from ls_keras.plots.projection_panels import projection_panels, projection_rows
 from ls_keras.plots.reliability_diagram import reliability_diagram, reliability_rows
+from ls_keras.plots.risk_coverage_diagram import risk_coverage_diagram, risk_coverage_rows
 from ls_keras.plots.saving import save, save_plot
 from ls_keras.plots.temperature_panels import temperature_panels
 
@@ -23,6 +24,8 @@ __all__ = [
     "projection_rows",
     "reliability_diagram",
     "reliability_rows",
+    "risk_coverage_diagram",
+    "risk_coverage_rows",
     "save",
     "save_plot",
     "temperature_panels",

@@ -18,6 +18,7 @@ from ls_keras.plots.information_curve import information_curve, information_rows
 from ls_keras.plots.mean_logits_map import mean_logits_map, mean_logits_rows
 from ls_keras.plots.projection_panels import projection_panels, projection_rows
 from ls_keras.plots.reliability_diagram import reliability_diagram, reliability_rows
+from ls_keras.plots.risk_coverage_diagram import risk_coverage_diagram, risk_coverage_rows
 from ls_keras.plots.temperature_panels import temperature_panels
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ NUMBERS: dict[Callable[..., "Figure"], Callable[..., list]] = {
     mean_logits_map: mean_logits_rows,
     projection_panels: projection_rows,
     reliability_diagram: reliability_rows,
+    risk_coverage_diagram: risk_coverage_rows,
     temperature_panels: list,
 }
 

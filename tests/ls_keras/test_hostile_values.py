@@ -310,6 +310,21 @@ CASES = {
         scalars="num_bins confidence resamples seed temperature",
         finite=True,
     ),
+    "smooth_calibration_error": Case(
+        calibration.smooth_calibration_error,
+        {"y_true": Y, "y_pred": P, "from_logits": False, "ignore_class": 7, "sample_weight": W}
+        | {"groups": Y, "bandwidth": 0.1, "mesh": "fine"}
+        | {"confidence": 0.9, "resamples": 100, "seed": 0},
+        arrays="y_true y_pred sample_weight groups",
+        scalars="from_logits ignore_class bandwidth mesh confidence resamples seed",
+    ),
+    "smooth_error_of_statistics": Case(
+        calibration.smooth_error_of_statistics,
+        {"top_confidence": W / 2, "correct": Y > 0, "sample_weight": W, "groups": Y}
+        | {"bandwidth": None, "mesh": "relplot", "resamples": 100},
+        arrays="top_confidence correct sample_weight groups",
+        scalars="bandwidth mesh resamples",
+    ),
     "risk_coverage": Case(
         calibration.risk_coverage,
         {"correct": Y > 0, "confidence": W / 2},
@@ -320,6 +335,20 @@ CASES = {
         calibration.confidence_auroc,
         {"correct": Y > 0, "confidence": W / 2},
         arrays="correct confidence",
+    ),
+    "foreign_detection": Case(
+        calibration.foreign_detection,
+        {"logits": Z, "foreign_logits": P, "temperature": 1.0, "recall": 0.95},
+        arrays="logits foreign_logits",
+        scalars="temperature recall",
+        finite=True,
+    ),
+    "detection_score": Case(
+        calibration.detection_score,
+        {"logits": Z, "score": "energy", "temperature": 1.0},
+        arrays="logits",
+        scalars="score temperature",
+        finite=True,
     ),
     "logit_norm_confidence": Case(
         calibration.logit_norm_confidence,
@@ -347,6 +376,48 @@ CASES = {
         arrays="y_true y_pred sample_weight mask",
         others="from_logits ignore_class max_iterations tolerance num_bins",
         finite=True,
+    ),
+    "fit_mixed_temperature": Case(
+        calibration.fit_mixed_temperature,
+        FITTED | {"bounds": (0.1, 10.0), "tolerance": 1e-4, "num_bins": 5},
+        arrays="y_true y_pred sample_weight mask",
+        others="from_logits ignore_class bounds tolerance num_bins",
+        finite=True,
+    ),
+    "fit_matrix_scaling": Case(
+        calibration.fit_matrix_scaling,
+        FITTED | {"strength": 1.0, "max_iterations": 3, "tolerance": 1e-4, "num_bins": 5},
+        arrays="y_true y_pred sample_weight mask",
+        others="from_logits ignore_class strength max_iterations tolerance num_bins",
+        finite=True,
+    ),
+    "fit_isotonic": Case(
+        calibration.fit_isotonic,
+        FITTED | {"num_bins": 5},
+        arrays="y_true y_pred sample_weight mask",
+        others="from_logits ignore_class num_bins",
+        finite=True,
+    ),
+    "fit_histogram": Case(
+        calibration.fit_histogram,
+        FITTED | {"num_bins": 5},
+        arrays="y_true y_pred sample_weight mask",
+        others="from_logits ignore_class num_bins",
+        finite=True,
+    ),
+    "loss_parts": Case(
+        calibration.loss_parts,
+        FITTED | {"recalibration": "isotonic", "folds": [0, 1, 0, 1]},
+        arrays="y_true y_pred sample_weight mask folds",
+        others="from_logits ignore_class recalibration",
+        finite=True,
+    ),
+    "classwise_reliability": Case(
+        calibration.classwise_reliability,
+        {"y_true": Y, "y_pred": P, "from_logits": False, "ignore_class": 7, "sample_weight": W}
+        | {"groups": Y, "classes": [0, 2], "num_bins": 5, "resamples": 100},
+        arrays="y_true y_pred sample_weight groups",
+        others="from_logits ignore_class classes num_bins resamples",
     ),
     "fit_temperature_dataset": Case(
         calibration.fit_temperature_dataset,
@@ -554,6 +625,19 @@ CASES = {
     ),
     "Temperature": Case(layers.Temperature, {"temperature": 1.0}, others="temperature"),
     "VectorScaling": Case(layers.VectorScaling, {}),
+    "MixedTemperature": Case(
+        layers.MixedTemperature,
+        {"temperature": 1.0, "mixing": 0.1},
+        others="temperature mixing",
+    ),
+    "MatrixScaling": Case(
+        layers.MatrixScaling, {"temperature": 1.0, "mixing": 0.1}, others="temperature mixing"
+    ),
+    "ClasswiseMap": Case(
+        layers.ClasswiseMap,
+        {"knots": 2, "kind": "step", "mixing": 0.1},
+        others="knots kind mixing",
+    ),
     "LogProbabilities": Case(layers.LogProbabilities, {}),
     "TiedLogits": Case(
         layers.TiedLogits,
@@ -692,6 +776,16 @@ CASES = {
         others="curves ax counts_ax title intervals",
     ),
     "reliability_rows": Case(plots.reliability_rows, {"curves": CURVE}, others="curves"),
+    "risk_coverage_diagram": Case(
+        plots.risk_coverage_diagram,
+        {"curves": calibration.risk_coverage(Y > 0, W / 2), "ax": None, "title": "a"},
+        others="curves ax title",
+    ),
+    "risk_coverage_rows": Case(
+        plots.risk_coverage_rows,
+        {"curves": calibration.risk_coverage(Y > 0, W / 2)},
+        others="curves",
+    ),
     "temperature_panels": Case(
         plots.temperature_panels,
         NUMBERED | {"labels": {"bleu": "BLEU"}, "title": "a"},
@@ -784,9 +878,10 @@ CASES = {
 
 # Results, which hold what they are given, errors, interfaces and modules.
 NO_DOORS = """
-    ClusterStatistics ConfidenceSpread Hypotheses InputError LsKerasError MeanLogits ModelSearch
-    MutualInformation Projection ReliabilityCurve RiskCoverage Scorer Smoothing TeacherLogits
-    TemperatureCurve TemperatureFit TemplatePlane VectorFit
+    ClasswiseFit ClusterStatistics ConfidenceSpread Detection ForeignDetection Hypotheses
+    InputError LossParts LsKerasError MatrixFit MeanLogits MixedTemperatureFit ModelSearch
+    MutualInformation Projection Recalibration ReliabilityCurve RiskCoverage Scorer SmoothError
+    Smoothing TeacherLogits TemperatureCurve TemperatureFit TemplatePlane VectorFit
 """
 
 

@@ -26,6 +26,7 @@ class Row(NamedTuple):
         reference: What it makes of the embedded tokens and the model's other weights, in float64.
         dtype: Of its output under a policy of 16 bits; `None` for that of the policy.
         saves_another: Whether the file holds another model than it, of the same output.
+        weights: Makes weights that the layer can have of drawn ones, in the model's order.
     """
 
     model: Callable[[], keras.Model]
@@ -33,6 +34,7 @@ class Row(NamedTuple):
     reference: Callable[..., np.ndarray]
     dtype: str | None = "float32"
     saves_another: bool = False
+    weights: Callable[[list[np.ndarray]], list[np.ndarray]] = list
 
 
 def embedding():
@@ -48,7 +50,7 @@ def built(row):
     model = row.model()
     model(TOKENS)
     rng = np.random.default_rng(0)
-    model.set_weights([rng.normal(size=w.shape) for w in model.get_weights()])
+    model.set_weights(row.weights([rng.normal(size=w.shape) for w in model.get_weights()]))
     return model
 
 

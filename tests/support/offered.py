@@ -12,15 +12,18 @@ OFFERED = {
         expected_calibration_error fit_temperature fit_temperature_dataset fit_vector_scaling
         greedy_search information layers losses mean_logits mutual_information nearest_classes
         off_target_from_alpha penultimate plots project project_classes reliability_curve
-        reliability_diagram representation smooth_labels smoothed_cross_entropy
-        template_distances template_plane templates
+        reliability_diagram representation smooth_calibration_error smooth_labels
+        smoothed_cross_entropy template_distances template_plane templates
     """,
     "ls_keras.calibration": """
-        Accuracy BrierScore CalibratedModel ExpectedCalibrationError NegativeLogLikelihood
-        Perplexity ReliabilityAccumulator ReliabilityCurve RiskCoverage TemperatureCurve
-        TemperatureFit VectorFit calibrated confidence_auroc curve_of_statistics
-        expected_calibration_error fit_temperature fit_temperature_dataset fit_vector_scaling
-        get logit_norm_confidence reliability_curve risk_coverage temperature_curve
+        Accuracy BrierScore CalibratedModel ClasswiseFit Detection ExpectedCalibrationError
+        ForeignDetection LossParts MatrixFit MixedTemperatureFit NegativeLogLikelihood Perplexity
+        Recalibration ReliabilityAccumulator ReliabilityCurve RiskCoverage SmoothError
+        TemperatureCurve TemperatureFit VectorFit calibrated classwise_reliability confidence_auroc
+        curve_of_statistics detection_score expected_calibration_error fit_histogram fit_isotonic
+        fit_matrix_scaling fit_mixed_temperature fit_temperature fit_temperature_dataset
+        fit_vector_scaling foreign_detection get logit_norm_confidence loss_parts reliability_curve
+        risk_coverage smooth_calibration_error smooth_error_of_statistics temperature_curve
     """,
     "ls_keras.callbacks": "MutualInformationProbe ProjectionPlotter TemperatureScaling",
     "ls_keras.decoding": """
@@ -31,7 +34,10 @@ OFFERED = {
         equivalent_smoothing_dataset
     """,
     "ls_keras.information": "MutualInformation estimator_bias mutual_information",
-    "ls_keras.layers": "LogProbabilities Temperature TiedLogits VectorScaling",
+    "ls_keras.layers": """
+        ClasswiseMap LogProbabilities MatrixScaling MixedTemperature Temperature TiedLogits
+        VectorScaling
+    """,
     "ls_keras.losses": """
         ConfidencePenalty FocalCE MarginSmoothing MaxSup NegativeSmoothing Neighborhood Prior
         SmoothedCE Smoothing Uniform Unigram alpha_from_off_target deserialize get
@@ -40,7 +46,8 @@ OFFERED = {
     "ls_keras.plots": """
         AttentionMap attention_map attention_rows distillation_curves distillation_points
         information_curve information_rows mean_logits_map mean_logits_rows projection_panels
-        projection_rows reliability_diagram reliability_rows save save_plot temperature_panels
+        projection_rows reliability_diagram reliability_rows risk_coverage_diagram
+        risk_coverage_rows save save_plot temperature_panels
     """,
     "ls_keras.representation": """
         ClusterAccumulator ClusterStatistics ConfidenceSpread MeanLogits Projection

@@ -9,6 +9,9 @@ from keras import ops
 
 from ls_base.errors import InputError
 from ls_keras.calibration.calibrated import calibrated
+from ls_keras.calibration.classwise_scaling import fit_histogram, fit_isotonic
+from ls_keras.calibration.matrix_scaling import fit_matrix_scaling
+from ls_keras.calibration.mixed_temperature import fit_mixed_temperature
 from ls_keras.calibration.temperature import TemperatureFit, fit_temperature
 from ls_keras.calibration.vector_scaling import fit_vector_scaling
 
@@ -53,11 +56,15 @@ def data(n=300):
 
 
 def fit_of(kind, y, z):
-    return (
-        fit_temperature(y, z, from_logits=True)
-        if kind == "temperature"
-        else fit_vector_scaling(y, z, from_logits=True)
-    )
+    fits = {
+        "temperature": fit_temperature,
+        "vector": fit_vector_scaling,
+        "mixed temperature": fit_mixed_temperature,
+        "matrix": fit_matrix_scaling,
+        "isotonic": fit_isotonic,
+        "histogram": fit_histogram,
+    }
+    return fits[kind](y, z, from_logits=True)
 
 
 def scaled(fit, z):
@@ -81,6 +88,22 @@ def test_logits_are_scaled_and_weights_shared(make, kind):
     )
     if make is not Subclassed:
         assert made.get_layer("logits") is model.get_layer("logits")
+
+
+@pytest.mark.parametrize("kind", ["mixed temperature", "matrix", "isotonic", "histogram"])
+@pytest.mark.parametrize("make", [functional, Subclassed])
+def test_other_fits_are_saved_with_the_model(make, kind, tmp_path):
+    model, (x, y) = make(), data()
+    z = ops.convert_to_numpy(model(x))
+    fit = fit_of(kind, y, z)
+    made = calibrated(model, fit, from_logits=True)
+    p = ops.convert_to_numpy(ops.softmax(made(x)))
+    near = np.isclose(p, fit.probabilities(z, from_logits=True), atol=1e-4)
+    assert near.mean() > 0.99  # a curve may jump between roundings
+    assert made.layers[-1].name == "calibrated_logits"
+    made.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(ops.convert_to_numpy(ops.softmax(loaded(x))), p, atol=1e-6)
 
 
 @pytest.mark.slow
@@ -224,3 +247,5 @@ def test_bad_input_is_told():
     narrow = fit_vector_scaling(y % 2, x[:, :2], from_logits=True)
     with pytest.raises(InputError, match="5 classes"):
         calibrated(model, narrow)
+    with pytest.raises(InputError, match="5 classes"):
+        calibrated(model, fit_matrix_scaling(y % 2, x[:, :2], from_logits=True))

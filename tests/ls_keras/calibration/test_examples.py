@@ -25,7 +25,8 @@ def test_docstrings(name):
     assert not result.failed
 
 
-def test_docs_page():
+def test_docs_page(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # the page saves a plot
     page = Path(__file__).parents[3] / "docs" / "calibration.md"
     result = doctest.testfile(str(page), module_relative=False, optionflags=doctest.ELLIPSIS)
     assert result.attempted >= 15

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+import ls_keras
 from ls_base.errors import InputError
 from ls_keras.calibration import ReliabilityCurve, curve_of_statistics
 from ls_keras.calibration.reliability_curve import binomial_intervals
@@ -80,3 +81,41 @@ def test_other_csv_and_missing_files_are_refused(tmp_path):
         ReliabilityCurve.from_csv("a,b\n1,2\n")
     with pytest.raises(InputError, match="readable file"):
         ReliabilityCurve.from_csv(tmp_path / "missing.csv")
+
+
+def test_over_and_underconfidence_are_the_parts_of_the_ece(rng):
+    confidence = rng.uniform(0.3, 1, 500).astype(np.float32)
+    correct = rng.random(500) < np.where(confidence < 0.6, confidence + 0.2, confidence - 0.1)
+    weights = rng.random(500)
+    curve = curve_of_statistics(confidence, correct, sample_weight=weights, num_bins=10)
+    index = np.ceil(confidence * 10).astype(int)
+    gaps = np.array([
+        (weights * (confidence - correct))[index == b].sum() / weights.sum() for b in range(11)
+    ])  # fmt: skip
+    assert curve.overconfidence == pytest.approx(gaps[gaps > 0].sum(), abs=1e-6)
+    assert curve.underconfidence == pytest.approx(-gaps[gaps < 0].sum(), abs=1e-6)
+    assert curve.overconfidence > 0.01
+    assert curve.underconfidence > 0.01
+    assert curve.overconfidence + curve.underconfidence == pytest.approx(curve.ece, abs=1e-12)
+
+
+def test_the_root_mean_square_is_the_metric_s(rng):
+    logits = rng.normal(size=(400, 3)).astype(np.float32)
+    p = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+    y = rng.integers(0, 3, 400)
+    weights = rng.random(400).astype(np.float32)
+    curve = ls_keras.reliability_curve(y, p, sample_weight=weights, resamples=100)
+    options = {"sample_weight": weights, "norm": "l2"}
+    plain = ls_keras.expected_calibration_error(y, p, **options)
+    debiased = ls_keras.expected_calibration_error(y, p, debias=True, **options)
+    assert (curve.rms, curve.rms_debiased) == pytest.approx((plain, debiased), rel=1e-5)
+    assert 0 < curve.rms_debiased < curve.rms
+
+
+def test_a_curve_of_an_older_version_has_no_root_mean_square(curve):
+    content = json.loads(curve.to_json())
+    del content["rms"], content["rms_debiased"]
+    old = ReliabilityCurve.from_json(json.dumps(content))
+    assert np.isnan(old.rms)
+    assert ReliabilityCurve.from_json(old.to_json()) == old
+    assert dataclasses.replace(old, rms=curve.rms, rms_debiased=curve.rms_debiased) == curve

@@ -7,7 +7,15 @@ import pytest
 import ls_keras
 from layer_tester import CLASSES, LayerTester, Row, embedding, tokens
 from ls_keras import calibration, distillation, layers
-from ls_keras.layers import LogProbabilities, Temperature, TiedLogits, VectorScaling
+from ls_keras.layers import (
+    ClasswiseMap,
+    LogProbabilities,
+    MatrixScaling,
+    MixedTemperature,
+    Temperature,
+    TiedLogits,
+    VectorScaling,
+)
 
 pytestmark = pytest.mark.tables
 
@@ -50,7 +58,48 @@ def softmax(z):
     return p / p.sum(-1, keepdims=True)
 
 
+def mixed(x):
+    return np.log(0.9 * softmax(x / 2.5) + 0.1 / x.shape[-1])
+
+
+def curves(x, y, kind):
+    """Makes knots of whatever weights: a curve that rises over [0, 1]."""
+
+    def of(p):
+        q = np.empty_like(p)
+        for k, (knots, values) in enumerate(zip(x, y, strict=True)):
+            at = np.minimum(np.searchsorted(knots, p[..., k]), len(knots) - 1)
+            step = values[at]
+            q[..., k] = step if kind == "step" else np.interp(p[..., k], knots, values)
+        return q / q.sum(-1, keepdims=True)
+
+    return of
+
+
+def knots(weights):
+    """Returns weights of which the last two are made knots: in [0, 1], rising."""
+    *others, x, y = weights
+    rising = [np.sort(1 / (1 + np.exp(-w)), axis=-1) for w in (x, y)]
+    return [*others, *rising]
+
+
 ROWS = {
+    "mixed temperature": Row(
+        ending_in(lambda _: MixedTemperature(2.5, 0.1)),
+        MixedTemperature,
+        lambda x, rows: mixed(x),
+    ),
+    "matrix scaling": Row(
+        ending_in(lambda _: MatrixScaling(2.5, 0.1)),
+        MatrixScaling,
+        lambda x, rows, matrix, bias: mixed(x) @ matrix.T + bias,
+    ),
+    "classwise map": Row(
+        ending_in(lambda _: ClasswiseMap(5, "linear", 0.1)),
+        ClasswiseMap,
+        lambda z, rows, x, y: np.log(0.9 * curves(x, y, "linear")(softmax(z)) + 0.1 / 4),
+        weights=knots,
+    ),
     "temperature": Row(ending_in(lambda _: Temperature(2.5)), Temperature, lambda x, rows: x / 2.5),
     "vector scaling": Row(
         ending_in(lambda _: VectorScaling()),
@@ -99,3 +148,22 @@ def test_every_layer_and_model_has_a_row():
         if isinstance(value, type) and issubclass(value, keras.layers.Layer)
     }
     assert {row.layer for row in ROWS.values()} == offered
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 8])
+def test_steps_are_searched_in_every_class_at_once(size, rng):
+    x, y = (np.sort(rng.random((4, size)), axis=-1) for _ in range(2))
+    layer = ClasswiseMap(size, "step")
+    layer.build((None, 4))
+    layer.set_weights([x, y])
+    z = rng.normal(size=(50, 4))
+    found = np.exp(keras.ops.convert_to_numpy(layer(z)))
+    np.testing.assert_allclose(found, curves(x, y, "step")(softmax(z)), atol=1e-5)
+
+
+def test_what_is_mapped_to_nothing_at_all_is_uniform():
+    layer = ClasswiseMap(2)
+    layer.build((None, 3))
+    layer.set_weights([np.tile([0.0, 1.0], (3, 1)), np.zeros((3, 2))])
+    p = np.exp(keras.ops.convert_to_numpy(layer(np.array([[1.0, 2.0, -np.inf]]))))
+    np.testing.assert_allclose(p, [[0.5, 0.5, 0.0]], atol=1e-6)

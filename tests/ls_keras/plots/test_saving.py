@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ls_base.errors import InputError
-from ls_keras.calibration import curve_of_statistics
+from ls_keras.calibration import curve_of_statistics, risk_coverage
 from ls_keras.plots import (
     AttentionMap,
     attention_map,
@@ -21,6 +21,8 @@ from ls_keras.plots import (
     projection_rows,
     reliability_diagram,
     reliability_rows,
+    risk_coverage_diagram,
+    risk_coverage_rows,
     save,
     save_plot,
     saving,
@@ -118,6 +120,11 @@ PLOTS = {
     ),
     projection_panels: ({"train": PLANE}, {"common_axes": False}, projection_rows),
     reliability_diagram: (CURVE, {"intervals": False}, reliability_rows),
+    risk_coverage_diagram: (
+        {"a": risk_coverage([1, 0, 1], [0.9, 0.5, 0.5])},
+        {},
+        risk_coverage_rows,
+    ),
     temperature_panels: (SWEEP, {"score": "wer", "labels": {"wer": "WER"}}, list),
 }
 

@@ -1,0 +1,98 @@
+"""A reliability curve for each class: its own probability against how often it is the label."""
+
+import numpy as np
+from keras import ops
+
+from ls_base.errors import InputError
+from ls_keras.arguments import as_counts, as_flag
+from ls_keras.calibration.probabilities import class_labels, probabilities, read_examples
+from ls_keras.calibration.reliability import curve_of_statistics
+from ls_keras.calibration.reliability_curve import ReliabilityCurve
+from ls_keras.calibration.top_label_statistics import at_positions, read_groups
+from ls_keras.targets import IgnoreClass
+
+
+def classwise_reliability(
+    y_true,
+    y_pred,
+    *,
+    classes=None,
+    num_bins: int = 15,
+    from_logits: bool = False,
+    ignore_class: IgnoreClass = None,
+    sample_weight=None,
+    groups=None,
+    confidence: float = 0.95,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> dict[int, ReliabilityCurve]:
+    """Returns the reliability curve of each class's probability, one against the rest.
+
+    Every example is in the curve of every class, with p_k for its confidence, and right where k is
+    its label. The mean of the curves' `ece` is `ExpectedCalibrationError(classwise=True)`. With
+    many classes most probabilities are near 0, and so is the error: look at `overconfidence` and
+    `underconfidence` of a class, and at the interval.
+
+    Args:
+        y_true: Integers `(...)` or `(..., 1)`, or dense targets `(..., K)`.
+        y_pred: Array `(..., K)`, K ≥ 2: probabilities, or logits with `from_logits=True`.
+        classes: The class ids; `None`: all. Each costs a bootstrap.
+        num_bins: As for `reliability_curve`.
+        from_logits: Likewise.
+        ignore_class: Likewise.
+        sample_weight: Likewise.
+        groups: Likewise.
+        confidence: Likewise.
+        resamples: Likewise.
+        seed: Likewise.
+
+    Returns:
+        Curves by class id, for `ls_keras.plots.reliability_diagram` by name.
+
+    Raises:
+        InputError: As `reliability_curve`, and for a class that is none.
+
+    Example:
+        >>> from ls_keras.calibration import classwise_reliability
+        >>> p = [[0.5, 0.25, 0.25]] * 4
+        >>> curves = classwise_reliability([0, 0, 2, 2], p, num_bins=4)
+        >>> [curves[k].ece for k in range(3)]
+        [0.0, 0.25, 0.25]
+    """
+    as_flag(from_logits, "from_logits")
+    examples = read_examples(
+        y_true,
+        y_pred,
+        sample_weight=sample_weight,
+        from_logits=from_logits,
+        ignore_class=ignore_class,
+    )
+    p = ops.convert_to_numpy(probabilities(examples.y_pred, from_logits=from_logits))
+    labels = ops.convert_to_numpy(class_labels(examples.targets))
+    shape, num_classes = labels.shape, p.shape[-1]
+    if groups is None:
+        groups = np.arange(shape[0] if shape else 1)
+    ids = at_positions(read_groups(groups), shape, "groups").reshape(-1)
+    chosen = range(num_classes) if classes is None else as_counts(classes, "classes")
+    if max(chosen, default=num_classes) >= num_classes:
+        raise InputError(
+            f"Expected classes in [0, {num_classes}), at least one. Received: {list(chosen)}"
+        )
+    p, labels, weights = p.reshape(-1, num_classes), labels.reshape(-1), None
+    if examples.weights is not None:
+        weights = ops.convert_to_numpy(examples.weights).reshape(-1)
+        counts = weights != 0
+        p, labels, ids, weights = p[counts], labels[counts], ids[counts], weights[counts]
+    return {
+        k: curve_of_statistics(
+            p[:, k].clip(0, 1),  # a softmax may round above
+            labels == k,
+            sample_weight=weights,
+            groups=ids,
+            num_bins=num_bins,
+            confidence=confidence,
+            resamples=resamples,
+            seed=seed,
+        )
+        for k in chosen
+    }

@@ -1,0 +1,102 @@
+import builtins
+
+import numpy as np
+import pytest
+from scipy.special import softmax
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.frozen import FrozenEstimator
+
+from ls_base.errors import MissingExtraError
+from ls_keras.calibration import fit_histogram, fit_isotonic
+
+
+class Given(ClassifierMixin, BaseEstimator):
+    """A classifier whose probabilities are its inputs."""
+
+    def fit(self, x, y):
+        self.classes_ = np.arange(x.shape[1])
+        return self
+
+    def predict(self, x):
+        return x.argmax(-1)
+
+    def predict_proba(self, x):
+        return x
+
+
+def sample(rng, classes, number=800):
+    z = rng.normal(size=(number, classes)) * 3
+    y = (z / 2 + rng.gumbel(size=z.shape)).argmax(-1)
+    return y, softmax(z, -1).astype(np.float32)
+
+
+def unmixed(fit, p):
+    """Returns q of (1 − ε) q + ε/K."""
+    return (fit.probabilities(p) - fit.mixing / p.shape[1]) / (1 - fit.mixing)
+
+
+@pytest.mark.parametrize("classes", [2, 3, 6])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.filterwarnings("ignore:.*does not appear to accept sample_weight")
+def test_isotonic_is_scikit_learn_s(rng, classes, weighted):
+    y, p = sample(rng, classes)
+    weights = rng.random(len(y)).astype(np.float32) if weighted else None
+    frozen = FrozenEstimator(Given().fit(p, y))
+    theirs = CalibratedClassifierCV(frozen, method="isotonic", ensemble=False)
+    theirs.fit(p, y, sample_weight=weights)
+    new = sample(rng, classes)[1]
+    fit = fit_isotonic(y, p, sample_weight=weights)
+    near = np.isclose(unmixed(fit, new), theirs.predict_proba(new), atol=2e-5)
+    assert near.mean() > 0.995  # p is normalized once more here, which a steep curve shows
+    for x, values in zip(fit.x, fit.y, strict=True):
+        assert (np.diff(x) >= 0).all()
+        assert (np.diff(values) >= 0).all()
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_histogram_by_hand(rng, classes):
+    y, p = sample(rng, classes)
+    fit = fit_histogram(y, p, num_bins=4)
+    q = np.empty(p.shape)
+    for k in range(classes):
+        for b in range(4):
+            inside = (p[:, k] > b / 4) & (p[:, k] <= (b + 1) / 4)
+            q[inside, k] = (y[inside] == k).mean()
+    np.testing.assert_allclose(unmixed(fit, p), q / q.sum(-1, keepdims=True), atol=1e-6)
+
+
+def test_a_bin_without_examples_keeps_its_middle():
+    fit = fit_histogram([0, 1], [[0.9, 0.1], [0.1, 0.9]], num_bins=4)
+    np.testing.assert_allclose(fit.y[1], [0, 0.375, 0.625, 1])
+    np.testing.assert_allclose(fit.y[0], [0, 0.375, 0.625, 1])
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("classes", [2, 4])
+def test_histogram_is_netcal_s(rng, classes):
+    from netcal.binning import HistogramBinning
+
+    y, p = sample(rng, classes, 3000)
+    theirs = HistogramBinning(10).fit(p, y).transform(p)
+    fit = fit_histogram(y, p, num_bins=10)
+    found = unmixed(fit, p)
+    if classes == 2:
+        found = found[:, 1]
+    near = np.isclose(found, theirs.reshape(found.shape), atol=1e-4)
+    assert near.mean() > 0.995
+
+
+def test_without_scikit_learn_it_is_said(rng, monkeypatch):
+    known = builtins.__import__
+
+    def missing(name, *arguments, **options):
+        if name.startswith("sklearn"):
+            raise ImportError(f"No module named {name!r}")
+        return known(name, *arguments, **options)
+
+    monkeypatch.setattr(builtins, "__import__", missing)
+    y, p = sample(rng, 3)
+    with pytest.raises(MissingExtraError, match="pip install scikit-learn"):
+        fit_isotonic(y, p)
+    assert fit_histogram(y, p).num_classes == 3

@@ -3,6 +3,7 @@
 from ls_keras.losses.conventions import alpha_from_off_target, off_target_from_alpha
 from ls_keras.losses.cross_entropy import smooth_labels, smoothed_cross_entropy
 from ls_keras.losses.identifiers import deserialize, get, serialize
+from ls_keras.losses.linear_ce import linear_smoothed_ce
 from ls_keras.losses.neighborhood import Neighborhood
 from ls_keras.losses.priors import Prior, Uniform, Unigram
 from ls_keras.losses.smoothed_ce import SmoothedCE
@@ -18,6 +19,7 @@ __all__ = [
     "alpha_from_off_target",
     "deserialize",
     "get",
+    "linear_smoothed_ce",
     "off_target_from_alpha",
     "serialize",
     "smooth_labels",

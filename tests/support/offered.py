@@ -2,17 +2,17 @@
 
 OFFERED = {
     "ls_keras": """
-        Accuracy BrierScore CalibratedModel Distiller ExpectedCalibrationError InputError
-        LsKerasError MutualInformation MutualInformationProbe NegativeLogLikelihood Neighborhood
-        Perplexity Prior ProjectionPlotter ReliabilityAccumulator ReliabilityCurve SmoothedCE
-        TeacherLogits TemperatureFit TemperatureScaling TiedLogits Uniform Unigram VectorFit
-        alpha_from_off_target beam_search calibrated calibration callbacks cluster_statistics
-        confidence_spread decoding distillation distillation_loss equivalent_smoothing
-        expected_calibration_error fit_temperature fit_temperature_dataset fit_vector_scaling
-        greedy_search information layers losses mean_logits mutual_information nearest_classes
-        off_target_from_alpha penultimate plots project project_classes reliability_curve
-        reliability_diagram representation smooth_labels smoothed_cross_entropy
-        template_distances template_plane templates
+        Accuracy BrierScore CalibratedModel Distiller ExpectedCalibrationError FusedLogits
+        InputError LsKerasError MutualInformation MutualInformationProbe NegativeLogLikelihood
+        Neighborhood Perplexity Prior ProjectionPlotter ReliabilityAccumulator ReliabilityCurve
+        SmoothedCE TeacherLogits TemperatureFit TemperatureScaling TiedLogits Uniform Unigram
+        VectorFit alpha_from_off_target beam_search calibrated calibration callbacks
+        cluster_statistics confidence_spread decoding distillation distillation_loss
+        equivalent_smoothing expected_calibration_error fit_temperature fit_temperature_dataset
+        fit_vector_scaling greedy_search information layers linear_smoothed_ce losses mean_logits
+        mutual_information nearest_classes off_target_from_alpha penultimate plots project
+        project_classes reliability_curve reliability_diagram representation smooth_labels
+        smoothed_cross_entropy template_distances template_plane templates
     """,
     "ls_keras.calibration": """
         Accuracy BrierScore CalibratedModel ExpectedCalibrationError NegativeLogLikelihood
@@ -30,10 +30,10 @@ OFFERED = {
         equivalent_smoothing_dataset
     """,
     "ls_keras.information": "MutualInformation estimator_bias mutual_information",
-    "ls_keras.layers": "LogProbabilities Temperature TiedLogits VectorScaling",
+    "ls_keras.layers": "FusedLogits LogProbabilities Temperature TiedLogits VectorScaling",
     "ls_keras.losses": """
         Neighborhood Prior SmoothedCE Smoothing Uniform Unigram alpha_from_off_target deserialize
-        get off_target_from_alpha serialize smooth_labels smoothed_cross_entropy
+        get linear_smoothed_ce off_target_from_alpha serialize smooth_labels smoothed_cross_entropy
     """,
     "ls_keras.plots": """
         AttentionMap attention_map attention_rows distillation_curves distillation_points

@@ -146,7 +146,8 @@ def fused_loss(
         mask = _positions(mask, targets.labels)
     if sample_weight is not None:
         sample_weight = read_weights(sample_weight, shape)
-    dtype = keras.backend.result_type(linear.hidden.dtype, linear.kernel.dtype, "float32")
+    dtypes = {keras.backend.standardize_dtype(x.dtype) for x in (linear.hidden, linear.kernel)}
+    dtype = "float64" if "float64" in dtypes else "float32"
     weights = _weights(targets, mask, sample_weight, reduction, dtype)
     mixture = mixture_of(targets, alpha, smoothing, logits, mask, sample_weight)
     each = mixture.ids.shape[-1]

@@ -7,7 +7,13 @@ import pytest
 import ls_keras
 from layer_tester import CLASSES, LayerTester, Row, embedding, tokens
 from ls_keras import calibration, distillation, layers
-from ls_keras.layers import LogProbabilities, Temperature, TiedLogits, VectorScaling
+from ls_keras.layers import (
+    FusedLogits,
+    LogProbabilities,
+    Temperature,
+    TiedLogits,
+    VectorScaling,
+)
 
 pytestmark = pytest.mark.tables
 
@@ -65,6 +71,16 @@ ROWS = {
     "tied logits": Row(
         ending_in(lambda embedded: TiedLogits(embedded, use_bias=True)),
         TiedLogits,
+        lambda x, rows, bias: x @ rows.T + bias,
+    ),
+    "fused logits": Row(
+        ending_in(lambda _: FusedLogits(keras.layers.Dense(CLASSES))),
+        FusedLogits,
+        lambda x, rows, kernel, bias: x @ kernel + bias,
+    ),
+    "fused logits, tied": Row(
+        ending_in(lambda embedded: FusedLogits(TiedLogits(embedded, use_bias=True))),
+        FusedLogits,
         lambda x, rows, bias: x @ rows.T + bias,
     ),
     "calibrated model": Row(

@@ -80,8 +80,8 @@ def linear_smoothed_ce(
     >>> hidden, kernel = np.float32([[1, 0], [0, 1]]), np.float32([[2, 0, 0], [0, 2, 0]])
     >>> loss = ls_keras.linear_smoothed_ce([0, 2], hidden, kernel, alpha=0.1)
     >>> logits = ls_keras.SmoothedCE(0.1, from_logits=True)([0, 2], hidden @ kernel)
-    >>> round(float(loss), 4), round(float(logits), 4)
-    (1.2728, 1.2728)
+    >>> round(float(loss), 3), round(float(logits), 3)
+    (1.273, 1.273)
 
     ```
 
@@ -185,7 +185,7 @@ def _checked(linear: Linear, transposed: bool) -> tuple[Linear, int]:
             f"Expected a kernel of shape {form}. Received: kernel of shape {tuple(kernel.shape)}"
         )
     num_features, num_classes = tuple(kernel.shape)[:: -1 if transposed else 1]
-    if not hidden.shape or hidden.shape[-1] != num_features:
+    if tuple(hidden.shape)[-1:] != (num_features,):
         raise InputError(
             f"Expected hidden states of shape (..., {num_features}) for a kernel {form} of shape "
             f"{tuple(kernel.shape)}. Received: hidden of shape {tuple(hidden.shape)}"

@@ -556,11 +556,6 @@ CASES = {
         },
         others="head alpha smoothing ignore_class reduction chunk_size",
     ),
-    "FusedLogits()": Case(
-        layers.FusedLogits(keras.layers.Dense(3)),
-        {"inputs": Z, "y_true": Y, "sample_weight": W},
-        arrays="y_true sample_weight",
-    ),
     "linear_smoothed_ce": Case(
         losses.linear_smoothed_ce,
         {

@@ -17,7 +17,7 @@ def _tensorflow(function, z) -> int:
 
     largest = []
 
-    def see(op_type, inputs, attributes, outputs, **others):
+    def see(op_type, inputs, attributes, outputs, *others):
         largest.extend(int(np.prod(x.shape)) for x in outputs)
 
     op_callbacks.add_op_callback(see)

@@ -45,7 +45,7 @@ from ls_keras.distillation import (
 )
 from ls_keras.errors import InputError, LsKerasError
 from ls_keras.information import MutualInformation, mutual_information
-from ls_keras.layers import TiedLogits
+from ls_keras.layers import FusedLogits, TiedLogits
 from ls_keras.losses import (
     ConfidencePenalty,
     FocalCE,
@@ -58,6 +58,7 @@ from ls_keras.losses import (
     Uniform,
     Unigram,
     alpha_from_off_target,
+    linear_smoothed_ce,
     off_target_from_alpha,
     smooth_labels,
     smoothed_cross_entropy,

@@ -1,6 +1,7 @@
 """Keras layers."""
 
 from ls_keras.layers.classwise_map import ClasswiseMap
+from ls_keras.layers.fused_logits import FusedLogits
 from ls_keras.layers.log_probabilities import LogProbabilities
 from ls_keras.layers.mixed_temperature import MatrixScaling, MixedTemperature
 from ls_keras.layers.temperature import Temperature, VectorScaling
@@ -8,6 +9,7 @@ from ls_keras.layers.tied_logits import TiedLogits
 
 __all__ = [
     "ClasswiseMap",
+    "FusedLogits",
     "LogProbabilities",
     "MatrixScaling",
     "MixedTemperature",

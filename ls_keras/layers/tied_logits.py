@@ -71,9 +71,7 @@ class TiedLogits(keras.layers.Layer):
 
     def __call__(self, inputs, *args, **kwargs):
         """Computes the logits; a restored layer first finds the embedding that it shares."""
-        if self._restored and isinstance(inputs, keras.KerasTensor):
-            self._share_again(inputs)
-        self._restored = False
+        self.share_again(inputs)
         return super().__call__(inputs, *args, **kwargs)
 
     @property
@@ -113,8 +111,17 @@ class TiedLogits(keras.layers.Layer):
         layer._restored = True
         return layer
 
-    def _share_again(self, inputs: keras.KerasTensor) -> None:
-        """Takes the embedding of the same name and configuration that led to the inputs."""
+    def share_again(self, inputs) -> None:
+        """Finds the embedding that a restored layer shares, the first time that it is called.
+
+        It is the one of the same name and configuration that led to the inputs.
+
+        Args:
+            inputs: What the layer, or one that holds it, is called on.
+        """
+        restored, self._restored = self._restored, False
+        if not restored or not isinstance(inputs, keras.KerasTensor):
+            return
         own = self.embedding
         for layer in keras_internals.layers_before(inputs):
             if layer is own:
@@ -126,5 +133,5 @@ class TiedLogits(keras.layers.Layer):
         warnings.warn(
             f"TiedLogits {self.name!r} was restored without the embedding {own.name!r} that it "
             "shared: none leads to its inputs, so it has one of its own",
-            stacklevel=3,
+            stacklevel=4,
         )

@@ -4,6 +4,7 @@ from ls_keras.losses.confidence_penalty import ConfidencePenalty
 from ls_keras.losses.conventions import alpha_from_off_target, off_target_from_alpha
 from ls_keras.losses.cross_entropy import smooth_labels, smoothed_cross_entropy
 from ls_keras.losses.focal_ce import FocalCE
+from ls_keras.losses.linear_ce import linear_smoothed_ce
 from ls_keras.losses.margin_smoothing import MarginSmoothing
 from ls_keras.losses.max_sup import MaxSup
 from ls_keras.losses.names import deserialize, get, serialize
@@ -28,6 +29,7 @@ __all__ = [
     "alpha_from_off_target",
     "deserialize",
     "get",
+    "linear_smoothed_ce",
     "off_target_from_alpha",
     "serialize",
     "smooth_labels",

@@ -119,7 +119,7 @@ def losses_and_valid(
     targets, z, _ = reading
     if sample_weight is not None:
         sample_weight = read_weights(sample_weight, tuple(z.shape[:-1]))
-    mixture = _mixture(targets, alpha, smoothing, z, mask, sample_weight)
+    mixture = mixture_of(targets, alpha, smoothing, z, mask, sample_weight)
     return finished(cross_entropy(reading, mixture), targets), targets.valid
 
 
@@ -184,7 +184,7 @@ def smooth_labels(
     targets = read_targets(
         y_true, keras.KerasTensor(shape), ignore_class=ignore_class, one_example=True
     )
-    mixture = _mixture(targets, alpha, smoothing, keras.KerasTensor(shape, dtype="float32"))
+    mixture = mixture_of(targets, alpha, smoothing, keras.KerasTensor(shape, dtype="float32"))
     if targets.dense is not None:
         smoothed = ops.cast(targets.dense, "float32") * (1 - alpha)
     else:
@@ -205,7 +205,7 @@ def _may_be_dense(whole) -> bool:
     return known is not None and bool((known >= 0).all() and (known.sum(-1) == 1).all())
 
 
-def _mixture(
+def mixture_of(
     targets: Targets, alpha: float, smoothing, z, mask=None, sample_weight=None
 ) -> Mixture:
     """Joins the target and the smoothing into the classes and the prior that get mass."""

@@ -644,6 +644,37 @@ CASES = {
         {"embedding": keras.layers.Embedding(3, 2), "use_bias": True},
         others="embedding use_bias",
     ),
+    "FusedLogits": Case(
+        layers.FusedLogits,
+        {
+            "head": keras.layers.Dense(3),
+            "alpha": 0.1,
+            "smoothing": "uniform",
+            "ignore_class": 7,
+            "reduction": "sum",
+            "chunk_size": 2,
+        },
+        others="head alpha smoothing ignore_class reduction chunk_size",
+    ),
+    "linear_smoothed_ce": Case(
+        losses.linear_smoothed_ce,
+        {
+            "y_true": Y,
+            "hidden": Z,
+            "kernel": Z[:3],
+            "bias": Z[0],
+            "alpha": 0.1,
+            "smoothing": "uniform",
+            "sample_weight": W,
+            "mask": W > 0,
+            "ignore_class": 7,
+            "reduction": "sum",
+            "transposed": False,
+            "chunk_size": 2,
+        },
+        arrays="y_true hidden kernel bias sample_weight mask",
+        others="alpha smoothing ignore_class reduction transposed chunk_size",
+    ),
     "smoothed_cross_entropy": Case(
         losses.smoothed_cross_entropy,
         {

@@ -60,7 +60,7 @@ LIBRARY = Floor(
         Room("model_output", "whether a model gives logits, or a softmax"),
         Room("targets", "reading labels, masks and weights"),
         Room("losses", "smoothed cross-entropy, its smoothings and neighbors"),
-        Room("layers", "temperature, scaling, tied logits"),
+        Room("layers", "temperature, scaling, tied and fused logits"),
         Room("calibration", "metrics, reliability, temperature fits"),
         Room("decoding", "greedy and beam search"),
         Room("distillation", "teachers, students, γ"),

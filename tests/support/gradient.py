@@ -7,21 +7,26 @@ from keras import ops
 
 def gradient(function, z) -> np.ndarray:
     """Returns the gradient of a function of one tensor, whose value is a scalar."""
+    return gradients(lambda parts: function(parts["z"]), {"z": z})["z"]
+
+
+def gradients(function, parts: dict) -> dict[str, np.ndarray]:
+    """Returns the gradients of a function of a dict of tensors, whose value is a scalar."""
     backend = keras.config.backend()
-    z = ops.convert_to_tensor(z)
+    parts = {name: ops.convert_to_tensor(part) for name, part in parts.items()}
     if backend == "tensorflow":
         import tensorflow as tf
 
         with tf.GradientTape() as tape:
-            tape.watch(z)
-            value = function(z)
-        dz = tape.gradient(value, z)
+            tape.watch(parts)
+            value = function(parts)
+        found = tape.gradient(value, parts)
     elif backend == "jax":
         import jax
 
-        dz = jax.jit(jax.grad(function))(z)
+        found = jax.jit(jax.grad(function))(parts)
     else:
-        z = z.detach().requires_grad_()
-        function(z).backward()
-        dz = z.grad
-    return ops.convert_to_numpy(ops.cast(dz, "float32"))
+        parts = {name: part.detach().requires_grad_() for name, part in parts.items()}
+        function(parts).backward()
+        found = {name: part.grad for name, part in parts.items()}
+    return {name: ops.convert_to_numpy(ops.cast(d, "float32")) for name, d in found.items()}

@@ -3,16 +3,16 @@
 OFFERED = {
     "ls_keras": """
         Accuracy BrierScore CalibratedModel ConfidencePenalty Distiller ExpectedCalibrationError
-        FocalCE InputError LsKerasError MarginSmoothing MaxSup MutualInformation
+        FocalCE FusedLogits InputError LsKerasError MarginSmoothing MaxSup MutualInformation
         MutualInformationProbe NegativeLogLikelihood NegativeSmoothing Neighborhood
         Perplexity Prior ProjectionPlotter ReliabilityAccumulator ReliabilityCurve SmoothedCE
         TeacherLogits TemperatureFit TemperatureScaling TiedLogits Uniform Unigram VectorFit
         alpha_from_off_target beam_search calibrated calibration callbacks cluster_statistics
         confidence_spread decoding distillation distillation_loss equivalent_smoothing
         expected_calibration_error fit_temperature fit_temperature_dataset fit_vector_scaling
-        greedy_search information layers losses mean_logits mutual_information nearest_classes
-        off_target_from_alpha penultimate plots project project_classes reliability_curve
-        reliability_diagram representation smooth_calibration_error smooth_labels
+        greedy_search information layers linear_smoothed_ce losses mean_logits mutual_information
+        nearest_classes off_target_from_alpha penultimate plots project project_classes
+        reliability_curve reliability_diagram representation smooth_calibration_error smooth_labels
         smoothed_cross_entropy template_distances template_plane templates
     """,
     "ls_keras.calibration": """
@@ -35,13 +35,14 @@ OFFERED = {
     """,
     "ls_keras.information": "MutualInformation estimator_bias mutual_information",
     "ls_keras.layers": """
-        ClasswiseMap LogProbabilities MatrixScaling MixedTemperature Temperature TiedLogits
-        VectorScaling
+        ClasswiseMap FusedLogits LogProbabilities MatrixScaling MixedTemperature Temperature
+        TiedLogits VectorScaling
     """,
     "ls_keras.losses": """
         ConfidencePenalty FocalCE MarginSmoothing MaxSup NegativeSmoothing Neighborhood Prior
         SmoothedCE Smoothing Uniform Unigram alpha_from_off_target deserialize get
-        off_target_from_alpha serialize smooth_labels smoothed_cross_entropy
+        linear_smoothed_ce off_target_from_alpha serialize smooth_labels
+        smoothed_cross_entropy
     """,
     "ls_keras.plots": """
         AttentionMap attention_map attention_rows distillation_curves distillation_points

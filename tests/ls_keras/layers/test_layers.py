@@ -9,6 +9,7 @@ from layer_tester import CLASSES, LayerTester, Row, embedding, tokens
 from ls_keras import calibration, distillation, layers
 from ls_keras.layers import (
     ClasswiseMap,
+    FusedLogits,
     LogProbabilities,
     MatrixScaling,
     MixedTemperature,
@@ -114,6 +115,16 @@ ROWS = {
     "tied logits": Row(
         ending_in(lambda embedded: TiedLogits(embedded, use_bias=True)),
         TiedLogits,
+        lambda x, rows, bias: x @ rows.T + bias,
+    ),
+    "fused logits": Row(
+        ending_in(lambda _: FusedLogits(keras.layers.Dense(CLASSES))),
+        FusedLogits,
+        lambda x, rows, kernel, bias: x @ kernel + bias,
+    ),
+    "fused logits, tied": Row(
+        ending_in(lambda embedded: FusedLogits(TiedLogits(embedded, use_bias=True))),
+        FusedLogits,
         lambda x, rows, bias: x @ rows.T + bias,
     ),
     "calibrated model": Row(

@@ -117,7 +117,7 @@ def distillation_curves(
     ax.set_xlabel("Equivalent smoothing γ")
     ax.set_ylabel(label or score)
     style.tidy(ax)
-    ax.legend(fontsize=8)
+    style.legend_below(ax, columns=2)
     if title:
         ax.set_title(title)
     return figure

@@ -104,7 +104,7 @@ def information_curve(
     ax.set_ylim(bottom, top)
     style.tidy(ax)
     if any(named):
-        ax.legend(fontsize=8, framealpha=0.9)
+        style.legend_below(ax, columns=2)
     if title:
         ax.set_title(title)
     return figure_of(ax)

@@ -62,7 +62,7 @@ def reliability_diagram(
         >>> import ls_keras
         >>> curve = ls_keras.reliability_curve([0, 0, 0, 1], [[0.75, 0.25]] * 4)
         >>> figure = ls_keras.plots.reliability_diagram({"hard targets": curve})
-        >>> [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+        >>> [text.get_text() for text in figure.axes[1].get_legend().get_texts()]
         ['perfectly calibrated', 'hard targets: ECE 0.000']
     """
     check_ax(ax)
@@ -71,7 +71,7 @@ def reliability_diagram(
     as_flag(intervals, "intervals")
     named = by_name(curves, ReliabilityCurve)
     if ax is None:
-        ax, counts_ax = style.new_figure(5.2, 6.6).subplots(
+        ax, counts_ax = style.new_figure(5.2, 7.2).subplots(
             2, 1, sharex=True, gridspec_kw={"height_ratios": (3.2, 1.0)}
         )
     ax.plot([0, 1], [0, 1], label="perfectly calibrated", zorder=2, **style.REFERENCE)
@@ -87,7 +87,6 @@ def reliability_diagram(
                 counts_ax.stairs(share, curve.edges, color=look.color, fill=True, alpha=0.15)
     ax.set(xlim=(0, 1), ylim=(0, 1), ylabel="Accuracy (share of examples)")
     style.tidy(ax)
-    ax.legend(loc="best", fontsize=8, framealpha=0.9)
     if title:
         ax.set_title(title)
     lowest = ax
@@ -97,6 +96,7 @@ def reliability_diagram(
         style.tidy(counts_ax)
         lowest = counts_ax
     lowest.set_xlabel("Confidence (largest probability)")
+    style.legend_below(lowest, ax.get_legend_handles_labels()[0])
     return figure_of(ax)
 
 

@@ -17,6 +17,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 LINE_STYLES = ("-", "--", "-.", (0, (1, 1)), (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (3, 3)))
 REFERENCE: dict[str, Any] = {"color": "black", "linewidth": 1.0, "linestyle": ":"}
 GRID: dict[str, Any] = {"color": "0.88", "linewidth": 0.6}
+_LABELS = 0.5  # inches below axes that the numbers and the label of theirs take
 
 
 class Look(NamedTuple):
@@ -37,6 +38,22 @@ def new_figure(width: float = 5.0, height: float = 5.0) -> "Figure":
     from matplotlib.figure import Figure  # a second, which only who draws has to wait
 
     return Figure(figsize=(width, height), layout="constrained")
+
+
+def legend_below(ax, handles=None, *, columns: int = 1):
+    """Returns a legend under the axes and their label, where it covers no data."""
+    from matplotlib.transforms import ScaledTranslation
+
+    below = ScaledTranslation(0, -_LABELS, ax.figure.dpi_scale_trans)
+    return ax.legend(
+        handles=ax.get_legend_handles_labels()[0] if handles is None else handles,
+        loc="upper center",
+        bbox_to_anchor=(0.5, 0.0),
+        bbox_transform=ax.transAxes + below,
+        ncols=columns,
+        fontsize=8,
+        frameon=False,
+    )
 
 
 def tidy(ax) -> None:

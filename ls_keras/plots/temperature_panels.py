@@ -56,8 +56,8 @@ def temperature_panels(
         runs.setdefault(row["run"], []).append(row)
     runs = dict(sorted(runs.items(), key=lambda item: item[1][0]["alpha"]))
     name = (labels or {}).get(score, score)
-    figure = style.new_figure(3.9 * (len(runs) + 1), 3.6)
-    axes = figure.subplots(1, len(runs) + 1)
+    figure = style.new_figure(3.9 * (len(runs) + 1), 3.8)
+    axes = figure.subplots(1, len(runs) + 1, gridspec_kw={"wspace": 0.08})
     looks = list(zip(range(2), style.looks(), strict=False))
     score_look, ece_look = (look for _, look in looks)
     lows = [row.get(f"{score}_low", row[score]) for row in rows]
@@ -91,14 +91,14 @@ def temperature_panels(
         right.set_ylim(0, 1.08 * max(row["ece"] for row in rows) or 1)
         right.spines["top"].set_visible(False)
         handles = [*ax.get_legend_handles_labels()[0], *right.get_legend_handles_labels()[0]]
-        right.legend(handles=handles, fontsize=8, loc="best", framealpha=0.9)
+        style.legend_below(ax, handles, columns=len(handles))
     last = axes[-1]
     for of_run, name_of_run, look in zip(runs.values(), names, style.looks(), strict=False):
         _line(last, of_run, "nll", look, name_of_run)
     last.set_title("Likelihood")
     last.set_ylabel("NLL (nats a label, unsmoothed)")
     style.tidy(last)
-    last.legend(fontsize=8)
+    style.legend_below(last, columns=min(len(runs), 3))
     for ax in axes:
         ax.set_xlabel("Temperature T")
         ax.axvline(1.0, zorder=0, **style.REFERENCE)

@@ -67,7 +67,7 @@ def test_axes_labels_and_legend(curves):
     assert top.get_ylabel() == "Accuracy (share of examples)"
     assert bottom.get_xlabel() == "Confidence (largest probability)"
     assert bottom.get_ylabel() == "Examples (%)"
-    assert [text.get_text() for text in top.get_legend().get_texts()] == [
+    assert [text.get_text() for text in bottom.get_legend().get_texts()] == [
         "perfectly calibrated",
         f"hard: ECE {curves['hard'].ece:.3f}",
         f"scaled: ECE {curves['scaled'].ece:.3f}, T 1.90",

@@ -138,6 +138,20 @@ def test_every_plot_is_saved_with_its_own_numbers(draw, tmp_path):
     assert [p.read_bytes() for p in paths] == [p.read_bytes() for p in expected]
 
 
+@pytest.mark.parametrize("draw", saving.NUMBERS, ids=lambda draw: draw.__name__)
+def test_legends_lie_beside_the_data(draw):
+    """Beside every panel's, and on the figure."""
+    data, options, _ = PLOTS[draw]
+    figure = draw(data, title="Title", **options)
+    figure.draw_without_rendering()
+    legends = [*figure.legends, *(ax.get_legend() for ax in figure.axes)]
+    boxes = [legend.get_window_extent() for legend in legends if legend is not None]
+    for box in boxes:
+        assert not any(box.overlaps(ax.get_window_extent()) for ax in figure.axes)
+        assert 0 <= box.x0 < box.x1 <= figure.bbox.x1
+        assert 0 <= box.y0 < box.y1 <= figure.bbox.y1
+
+
 def test_what_draws_nothing_known_is_refused(tmp_path):
     with pytest.raises(InputError, match="Expected one of attention_map, .* Received: 'draw'"):
         save_plot(draw, [], tmp_path / "a.png")

@@ -18,6 +18,8 @@ def heading(settings: Mapping[str, Any]) -> str:
     Example:
     >>> heading({"training.alpha": 0.1}), heading({"training.alpha": 0.0, "data.examples": 100})
     ('α 0.1', 'hard, examples 100')
+    >>> [heading({"training.alpha": a, "training.smoothing": "unigram"}) for a in (0.0, 0.1)]
+    ['hard', 'α 0.1, unigram']
     >>> heading({"teacher.training.alpha": 0.1, "distillation.teacher_temperature": 2.0})
     'α 0.1 teacher, T 2'
     """
@@ -33,7 +35,8 @@ def heading(settings: Mapping[str, Any]) -> str:
         elif key == "distillation.teacher_temperature":
             parts.append(f"T {text}")
         elif key == "training.smoothing":
-            parts.append(text)
+            if settings.get("training.alpha") != 0:  # what no mass follows
+                parts.append(text)
         else:
             parts.append(f"{end} {text}")
     return ", ".join(parts)

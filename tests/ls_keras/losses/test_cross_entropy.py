@@ -262,6 +262,17 @@ def test_logits_far_from_zero_lose_no_digits():
         np.testing.assert_allclose(far, near, rtol=1e-6)
 
 
+@pytest.mark.parametrize("num_classes", [10, 255, 256, 1003])
+def test_compiled_logits_far_from_zero_lose_less_than_lies_between_them(traced, num_classes):
+    """Against float64; near 1e4 the logits themselves lie 1e-3 apart."""
+    labels, z = random((64,), num_classes)
+    z = z + np.float32(1e4)
+    run = lambda z: smoothed(labels, z, 0.1, from_logits=True)  # noqa: E731
+    found = ops.convert_to_numpy(traced(run, z))
+    expected, _ = dense_reference(0.9 * np.eye(num_classes)[labels] + 0.1 / num_classes, z)
+    np.testing.assert_allclose(found, expected, atol=3e-5 if num_classes >= 256 else 3e-6)
+
+
 def test_a_model_compiled_with_the_function_is_loaded(tmp_path):
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4, activation="softmax")])
     model.compile("sgd", loss=smoothed)

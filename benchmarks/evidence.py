@@ -82,7 +82,7 @@ def keep(folder: Path, scale: str, evidence: Path) -> None:
 
 def _provenance(scale: str, seeds: int, runs: list[RunDirectory]) -> dict[str, Any]:
     finished = [run for run in runs if run.metrics_file.is_file()]
-    starts = [json.loads(run.environment_file.read_text())["starts"][0] for run in finished]
+    starts = [run.read_starts()[0] for run in finished]
     first = min(starts, key=lambda start: start["started"])
     commit = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
     return {

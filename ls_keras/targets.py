@@ -282,6 +282,12 @@ def plain_ignore_class(ignore_class: IgnoreClass) -> int | list[int] | tuple[int
     return list(ids) if isinstance(ignore_class, list) else ids
 
 
+def stored_ignore_class(ignore_class: IgnoreClass) -> int | list[int] | None:
+    """Returns `ignore_class` as a configuration in JSON holds it."""
+    ids = plain_ignore_class(ignore_class)
+    return list(ids) if isinstance(ids, tuple) else ids
+
+
 def _check_dense(dense) -> None:
     # Two numbers reach the host, whatever there is of targets.
     if concrete(dense[:0]) is None or not all(dense.shape):

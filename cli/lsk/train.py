@@ -143,10 +143,10 @@ def new_run(config, path: Path | None):
     )
     if config.distillation:
         name += f"-T{config.distillation.teacher_temperature:g}-beta{config.distillation.beta:g}"
-    for free in numbered(Path("runs") / name):
+    while True:
+        free = next(numbered(Path("runs") / name))
         try:
             return RunDirectory.create(free, config.to_dict())
         except FileError:
             if not (free / "config.json").exists():  # refused, and not taken by another
                 raise
-    raise AssertionError("numbers don't end")

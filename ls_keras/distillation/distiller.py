@@ -12,7 +12,7 @@ from ls_keras.arguments import as_flag, shown
 from ls_keras.distillation.loss import Objective, losses_and_valid
 from ls_keras.losses import identifiers as smoothings
 from ls_keras.model_output import OTHER, SOFTMAX, UNKNOWN, model_output
-from ls_keras.targets import IgnoreClass, plain_ignore_class
+from ls_keras.targets import IgnoreClass, stored_ignore_class
 
 TEACHER_LOGITS = "teacher_logits"
 # How layers are called that change images at random in training.
@@ -213,7 +213,6 @@ class Distiller(keras.Model):
     def get_config(self) -> dict:
         """Returns the arguments of the constructor, as JSON holds them."""
         objective = vars(self.objective)
-        ids = plain_ignore_class(self.objective.ignore_class)
         return {
             "name": self.name,
             "dtype": keras.saving.serialize_keras_object(self.dtype_policy),
@@ -221,7 +220,7 @@ class Distiller(keras.Model):
             "teacher": keras.saving.serialize_keras_object(self.teacher),
             **objective,
             "smoothing": smoothings.serialize(self.objective.smoothing),
-            "ignore_class": list(ids) if isinstance(ids, tuple) else ids,
+            "ignore_class": stored_ignore_class(self.objective.ignore_class),
             "from_logits": self.from_logits,
             "teacher_view": self.teacher_view,
             "reduction": self.reduction,

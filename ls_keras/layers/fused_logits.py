@@ -11,7 +11,7 @@ from ls_keras.losses import identifiers as smoothings
 from ls_keras.losses.conventions import check_fraction
 from ls_keras.losses.linear_ce import check_chunk_size, check_reduction, fused_loss
 from ls_keras.losses.linear_problem import Linear
-from ls_keras.targets import IgnoreClass, plain_ignore_class
+from ls_keras.targets import IgnoreClass, plain_ignore_class, stored_ignore_class
 
 
 @keras.saving.register_keras_serializable(package="ls_keras")
@@ -156,13 +156,12 @@ class FusedLogits(keras.layers.Layer):
 
     def get_config(self) -> dict:
         """Returns the configuration, the head included."""
-        ids = self.ignore_class
         return {
             **super().get_config(),
             "head": keras.saving.serialize_keras_object(self.head),
             "alpha": self.alpha,
             "smoothing": smoothings.serialize(self.smoothing),
-            "ignore_class": list(ids) if isinstance(ids, tuple) else ids,
+            "ignore_class": stored_ignore_class(self.ignore_class),
             "reduction": self.reduction,
             "chunk_size": self.chunk_size,
         }

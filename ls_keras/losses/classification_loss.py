@@ -6,7 +6,7 @@ from keras import ops
 from ls_keras import keras_internals
 from ls_keras.arguments import as_count, as_flag
 from ls_keras.losses.reading import Reading, finished, read
-from ls_keras.targets import IgnoreClass, plain_ignore_class, read_weights
+from ls_keras.targets import IgnoreClass, plain_ignore_class, read_weights, stored_ignore_class
 
 
 class ClassificationLoss(keras.losses.Loss):
@@ -91,11 +91,10 @@ class ClassificationLoss(keras.losses.Loss):
 
     def get_config(self) -> dict:
         """Returns the arguments of the constructor, as JSON holds them."""
-        ids = self.ignore_class
         return {
             **super().get_config(),
             "from_logits": self.from_logits,
-            "ignore_class": list(ids) if isinstance(ids, tuple) else ids,
+            "ignore_class": stored_ignore_class(self.ignore_class),
             "axis": int(self.axis),
             "dtype": self.dtype,
         }

@@ -5,6 +5,7 @@ held, the gradient itself (under XLA a fifth more), where Keras's one-hot loss h
 under XLA) and autodiff of the closed form six. `benchmarks/losses.py` measures that.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import keras
@@ -68,8 +69,7 @@ def label_cross_entropy(z, mixture: Mixture, valid, *, normalize: bool):
     # The one place where the form is chosen. A custom gradient would take forward-mode derivatives
     # and `jax.checkpoint` from JAX, second derivatives and torch.compile from PyTorch.
     if normalize and keras.config.backend() == "tensorflow":
-        subtract = _subtract_by_comparison if compiled_by_xla() else _subtract_by_scatter
-        return _with_gradient(z, mixture, valid, subtract)
+        return _with_gradient(z, mixture, valid, subtract_targets())
     if valid is not None:
         z = ops.where(valid[..., None], z, 1.0)
     if normalize:
@@ -107,15 +107,15 @@ def dense_cross_entropy(z, targets, mixture: Mixture, *, normalize: bool):
 def _expected(z, mixture: Mixture, *, gather: bool):
     """Computes Σ_k y_k^LS z_k without y^LS."""
     at = ops.take_along_axis(z, mixture.ids, axis=-1) if gather else _compare(z, mixture.ids)
-    expected = _weighted(at, mixture)
+    expected = weighted(at, mixture.weights)
     if mixture.prior is None:
         return expected
     return expected + mixture.alpha * _prior_mean(z, mixture.prior)
 
 
-def _weighted(at, mixture: Mixture):
+def weighted(at, weights):
     """Computes Σ_j weights_j · at_j: a weight of 0 and a logit of −inf give nothing, not NaN."""
-    weights = ops.cast(mixture.weights, at.dtype)
+    weights = ops.cast(weights, at.dtype)
     return ops.sum(weights * ops.where(ops.equal(weights, 0), 0.0, at), axis=-1)
 
 
@@ -140,7 +140,7 @@ def _prior_mean(z, prior: np.ndarray):
     return ops.sum(z * q, axis=-1) if compiled_by_xla() else ops.matmul(z, q)
 
 
-def _with_gradient(z, mixture: Mixture, valid, subtract_target):
+def _with_gradient(z, mixture: Mixture, valid, subtract: Callable):
     """Gives the closed form its gradient dz = (softmax(z) − y^LS) · upstream in one pass."""
     import tensorflow as tf
 
@@ -154,7 +154,8 @@ def _with_gradient(z, mixture: Mixture, valid, subtract_target):
         top = ops.max(z, axis=-1, keepdims=True)
         # Both of what is left after the shift: a mean of logits near 1e4 keeps three decimals.
         shifted = z - top
-        expected = _weighted(ops.take_along_axis(z, mixture.ids, axis=-1) - top, mixture)
+        at = ops.take_along_axis(z, mixture.ids, axis=-1) - top
+        expected = weighted(at, mixture.weights)
         if uniform and z.shape[-1] >= _MANY and compiled_by_xla():
             expected = expected + mixture.alpha * _mean_below(top, z)
         elif mixture.prior is not None:
@@ -176,7 +177,8 @@ def _with_gradient(z, mixture: Mixture, valid, subtract_target):
             dz = dz * upstream[..., None]
             if valid is not None:
                 dz = ops.where(valid[..., None], dz, 0.0)
-            return subtract_target(dz, mixture, upstream)
+            weights = ops.cast(mixture.weights, dz.dtype) * upstream[..., None]
+            return subtract(dz, mixture.ids, weights)
 
         return ops.log(total[..., 0]) - expected, gradient
 
@@ -205,13 +207,20 @@ def _shift(z):
     return z - ops.stop_gradient(ops.max(z, axis=-1, keepdims=True))
 
 
-def _subtract_by_scatter(dz, mixture: Mixture, upstream):
+def subtract_targets() -> Callable:
+    """Returns what subtracts `weights` `(..., J)` at the classes `ids` from `dz` `(..., K)`.
+
+    To be asked for where the loss is made: the graph of a gradient doesn't tell who compiles it.
+    """
+    return _subtract_by_comparison if compiled_by_xla() else _subtract_by_scatter
+
+
+def _subtract_by_scatter(dz, ids, weights):
     """Uncompiled: J numbers a position are touched, in place."""
     import tensorflow as tf
 
-    num_classes, num_ids = dz.shape[-1], mixture.ids.shape[-1]
-    weights = ops.cast(mixture.weights, dz.dtype) * upstream[..., None]
-    ids = ops.reshape(mixture.ids, (-1,))
+    num_classes, num_ids = dz.shape[-1], ids.shape[-1]
+    ids = ops.reshape(ids, (-1,))
     rows = ops.arange(ops.size(ids), dtype="int32") // num_ids
     # keras.ops.scatter_update copies; this reuses the buffer, where nobody else holds it.
     flat = tf.raw_ops.ScatterNdNonAliasingAdd(
@@ -222,11 +231,10 @@ def _subtract_by_scatter(dz, mixture: Mixture, upstream):
     return ops.reshape(flat, ops.shape(dz))
 
 
-def _subtract_by_comparison(dz, mixture: Mixture, upstream):
+def _subtract_by_comparison(dz, ids, weights):
     """Under XLA: fused into the pass that makes dz."""
-    weights = ops.cast(mixture.weights, dz.dtype) * upstream[..., None]
     classes = ops.arange(dz.shape[-1], dtype="int32")
-    for j in range(mixture.ids.shape[-1]):
-        here = ops.equal(mixture.ids[..., j : j + 1], classes)
+    for j in range(ids.shape[-1]):
+        here = ops.equal(ids[..., j : j + 1], classes)
         dz = dz - ops.where(here, weights[..., j : j + 1], 0.0)
     return dz

@@ -10,9 +10,9 @@ import keras
 import numpy as np
 from keras import ops
 
+from ls_keras.losses.closed_form import subtract_targets, weighted
 from ls_keras.losses.linear_problem import Fixed, Linear, Rows
 from ls_keras.losses.scan import product, scan
-from ls_keras.losses.xla import compiled_by_xla
 
 
 class _Prior(NamedTuple):
@@ -57,7 +57,7 @@ def loss_and_gradients(linear: Linear, rows: Rows, fixed: Fixed, *, gradients: b
             z = z + bias
         top = ops.max(z, axis=-1)
         at = ops.take_along_axis(z, ids, axis=-1) - top[:, None]
-        expected = ops.sum(masses * ops.where(ops.equal(masses, 0), 0.0, at), axis=-1)
+        expected = weighted(at, masses)
         if prior is not None:
             mean = ops.matmul(ops.cast(h, dtype), prior.direction) + prior.shift
             expected = expected + fixed.alpha * (mean - top)
@@ -67,7 +67,7 @@ def loss_and_gradients(linear: Linear, rows: Rows, fixed: Fixed, *, gradients: b
         total = {**total, "loss": total["loss"] + ops.sum(ops.where(ops.equal(w, 0), 0.0, loss))}
         if not gradients:
             return total, None
-        dz = _without_targets(p * (w / normalizer)[:, None], ids, masses * w[:, None])
+        dz = subtract_targets()(p * (w / normalizer)[:, None], ids, masses * w[:, None])
         if bias is not None:
             total["bias"] = total["bias"] + ops.sum(dz, axis=0)
         if prior is not None:
@@ -146,21 +146,3 @@ def _less_prior(total: dict, prior: _Prior | None, weights, blocks: list[slice],
 
     dk = [sofar - along * share(block) for sofar, block in zip(dk, blocks, strict=True)]
     return dk, None if db is None else db - fixed.alpha * ops.sum(weights) * prior.q
-
-
-def _without_targets(dz, ids, masses):
-    """Subtracts the targets from `dz`: J numbers a token."""
-    if compiled_by_xla():  # Fused into the pass that makes dz.
-        classes = ops.arange(dz.shape[-1], dtype="int32")
-        for j in range(ids.shape[-1]):
-            dz = dz - ops.where(ops.equal(ids[:, j : j + 1], classes), masses[:, j : j + 1], 0.0)
-        return dz
-    import tensorflow as tf
-
-    number = ops.arange(ops.size(ids), dtype="int32") // ids.shape[-1]
-    # keras.ops.scatter_update copies; this reuses the buffer, which nobody else holds.
-    return tf.raw_ops.ScatterNdNonAliasingAdd(
-        input=dz,
-        indices=ops.stack([number, ops.reshape(ids, (-1,))], axis=-1),
-        updates=-ops.reshape(masses, (-1,)),
-    )

@@ -81,7 +81,7 @@ def projection_panels(
                 handle.set_alpha(1.0)
     else:
         for ax in axes:
-            ax.legend(fontsize=8, framealpha=0.9)
+            style.legend_below(ax, columns=3)
     if title:
         figure.suptitle(title)
     return figure

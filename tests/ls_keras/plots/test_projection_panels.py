@@ -78,6 +78,10 @@ def test_titles_and_one_legend_for_all(rng):
     figure = projection_panels(panels)
     assert not figure.legends
     assert [text.get_text() for text in figure.axes[2].get_legend().get_texts()] == ["d", "e", "f"]
+    figure.draw_without_rendering()
+    for ax in figure.axes:
+        legend = ax.get_legend().get_window_extent()
+        assert not any(legend.overlaps(other.get_window_extent()) for other in figure.axes)
 
 
 def test_rows_hold_what_is_drawn(rng):

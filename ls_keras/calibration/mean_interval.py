@@ -4,6 +4,7 @@ import numpy as np
 
 from ls_keras.calibration.clustered_error import bin_noise
 from ls_keras.calibration.reliability_curve import binomial_intervals
+from ls_keras.calibration.top_label_statistics import count_groups
 
 Interval = tuple[float, float]
 
@@ -75,8 +76,8 @@ def proportion_interval(
     """Returns a weighted proportion and an interval that is right at 0 and 1, too.
 
     Clopper–Pearson's, of as many examples as are independent: (Σw)² / Σw² and, where groups have
-    several, at most p (1 − p) / v, with v the variance of p over resamples; where that is 0, as many
-    as there are groups (Korn & Graubard 1998).
+    several, at most p (1 − p) / v, with v the variance of p over resamples; where that is 0, as
+    many as there are groups (Korn & Graubard 1998).
 
     Args:
         hits: `(N,)`, 0 or 1.
@@ -97,7 +98,7 @@ def proportion_interval(
     """
     rate = float(min(weights @ hits / weights.sum(), 1))
     number = weights.sum() ** 2 / (weights @ weights)
-    num_groups = len(np.unique(groups))
+    num_groups = count_groups(groups)
     if num_groups < len(hits):
         noise = mean_noise(hits, weights, groups, resamples, seed)
         if noise is None:

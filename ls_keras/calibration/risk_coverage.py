@@ -51,8 +51,8 @@ def risk_coverage(correct, confidence, *, sample_weight=None) -> RiskCoverage:
     With weights, coverage and risk are shares of the weight, AURC is Σ_i w_i risk_i / Σ_i w_i;
     errors of one confidence are spread evenly over its weight, and the lightest comes first.
 
-    Exact, in float64, of all predictions at once: an area under a ranking is no sum over batches. Of
-    many batches keep `correct` and `confidence`, 5 bytes a prediction.
+    Exact, in float64, of all predictions at once: an area under a ranking is no sum over batches.
+    Of many batches keep `correct` and `confidence`, 5 bytes a prediction.
 
     Args:
         correct: `(n,)`: whether each prediction is right, 0 or 1.

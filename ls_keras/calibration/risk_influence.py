@@ -14,8 +14,8 @@ def aurc_influence(correct, confidence, *, sample_weight=None) -> np.ndarray:
     $$W \cdot \mathrm{AURC} = \sum_g \Bigl[e_g + \Bigl(E_g - x_g \frac{e_g}{m_g}\Bigr)
     \log\frac{x_g + m_g}{x_g}\Bigr],$$
 
-    and the influence of an example is the derivative of the right side by its weight, less AURC. The
-    mean over a resample, added to the AURC, is the resample's AURC to first order: a thousand
+    and the influence of an example is the derivative of the right side by its weight, less AURC.
+    The mean over a resample, added to the AURC, is the resample's AURC to first order: a thousand
     resamples cost a thousand means, not a thousand sorts.
 
     Args:

@@ -1,5 +1,6 @@
 """A diagnosis as a table of text, 80 columns wide."""
 
+import re
 import textwrap
 from collections.abc import Sequence
 
@@ -24,7 +25,9 @@ def table(found: Findings, sentences: Sequence[str]) -> str:
     lines += [_line(*row) for row in _rows(found)]
     lines.append("")
     for sentence in sentences:
-        lines += textwrap.wrap(sentence, WIDTH, initial_indent="- ", subsequent_indent="  ")
+        whole = re.sub(r"\[[^]]*]", lambda found: found[0].replace(" ", "\xa0"), sentence)
+        wrapped = textwrap.wrap(whole, WIDTH, initial_indent="- ", subsequent_indent="  ")
+        lines += [line.replace("\xa0", " ") for line in wrapped]
     return "\n".join(lines)
 
 

@@ -82,5 +82,5 @@ def _classes(found: Findings) -> str:
     too = "high" if curve.overconfidence > curve.underconfidence else "low"
     return (
         f"Classes: the probability of {name} is the worst calibrated, mostly too {too} "
-        f"(ECE less its bias {ece})."
+        f"(ECE less its bias {ece}): try fit_vector_scaling."
     )

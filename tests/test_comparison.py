@@ -54,6 +54,9 @@ def test_what_is_ours_and_keras_s_is_there(comparison, library):
     assert untrue(comparison, library) == []
 
 
+# Of their imports, under the PyTorch of today.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+@pytest.mark.filterwarnings("ignore::SyntaxWarning", "ignore::UserWarning")
 @pytest.mark.peers
 @pytest.mark.parametrize("library", PEERS)
 def test_what_is_the_peers_is_there(comparison, library):

@@ -111,6 +111,12 @@ class ExampleScores(NamedTuple):
     confidence: np.ndarray
     correct: np.ndarray
 
+    @classmethod
+    def empty(cls, number: int) -> Self:
+        """Returns arrays of so many examples, to be filled."""
+        nll, brier, confidence = np.empty((3, number))
+        return cls(nll, brier, confidence, np.empty(number, bool))
+
 
 def score(
     examples: HostExamples,
@@ -144,7 +150,7 @@ def example_scores(
         log_probabilities: As for `score`.
     """
     n, num_classes = len(examples), examples.logits.shape[1]
-    each = ExampleScores(*np.empty((3, n)), np.empty(n, bool))
+    each = ExampleScores.empty(n)
     size = max(1, _CHUNK // num_classes)
 
     def run(start: int) -> None:

@@ -37,7 +37,7 @@ def scaled_scores(examples: HostExamples, ids: np.ndarray) -> ExampleScores:
         examples: At least one in each of two folds.
         ids: The fold of each.
     """
-    each = ExampleScores(*np.empty((3, len(ids))), np.empty(len(ids), bool))
+    each = ExampleScores.empty(len(ids))
     for fold in np.unique(ids):
         held_out = ids == fold
         temperature = fit_examples(examples.chosen(~held_out)).temperature

@@ -920,9 +920,9 @@ CASES = {
 # Results, which hold what they are given, errors, interfaces and modules.
 NO_DOORS = """
     ClasswiseFit ClusterStatistics ConfidenceSpread Detection Diagnosis Estimate ForeignDetection
-    Hypotheses InputError LossParts LsKerasError MatrixFit MeanLogits MixedTemperatureFit ModelSearch
-    MutualInformation Projection Recalibration ReliabilityCurve RiskCoverage Scorer SmoothError
-    Smoothing TeacherLogits TemperatureCurve TemperatureFit TemplatePlane VectorFit
+    Hypotheses InputError LossParts LsKerasError MatrixFit MeanLogits MixedTemperatureFit
+    ModelSearch MutualInformation Projection Recalibration ReliabilityCurve RiskCoverage Scorer
+    SmoothError Smoothing TeacherLogits TemperatureCurve TemperatureFit TemplatePlane VectorFit
 """
 
 

@@ -9,6 +9,7 @@ from ls_keras import (
     calibration,
     callbacks,
     decoding,
+    diagnosis,
     distillation,
     information,
     layers,
@@ -37,6 +38,7 @@ from ls_keras.calibration import (
 )
 from ls_keras.callbacks import MutualInformationProbe, ProjectionPlotter, TemperatureScaling
 from ls_keras.decoding import beam_search, greedy_search
+from ls_keras.diagnosis import Diagnosis, diagnose
 from ls_keras.distillation import (
     Distiller,
     TeacherLogits,

@@ -14,6 +14,7 @@ from ls_base import __version__
 from ls_base.errors import LsKerasError, near
 from lsk.calibrate import calibrate
 from lsk.compare import compare
+from lsk.diagnose import diagnose
 from lsk.distill import distill
 from lsk.evaluate import evaluate
 from lsk.prepare import prepare
@@ -87,6 +88,7 @@ for _command in (
     evaluate,
     calibrate,
     reliability,
+    diagnose,
     project,
     probe,
     sweep_temperature,

@@ -11,6 +11,7 @@ from ls_keras.arguments import shown
 from ls_keras.losses.confidence_penalty import ConfidencePenalty
 from ls_keras.losses.cross_entropy import smoothed_cross_entropy
 from ls_keras.losses.focal_ce import FocalCE
+from ls_keras.losses.linear_ce import linear_smoothed_ce
 from ls_keras.losses.margin_smoothing import MarginSmoothing
 from ls_keras.losses.max_sup import MaxSup
 from ls_keras.losses.negative_smoothing import NegativeSmoothing
@@ -32,6 +33,7 @@ NAMES: Mapping[str, Callable] = MappingProxyType(
         "confidence_penalty": ConfidencePenalty,
         "negative_smoothing": NegativeSmoothing,
         "smoothed_cross_entropy": smoothed_cross_entropy,
+        "linear_smoothed_ce": linear_smoothed_ce,
         "uniform": Uniform,
         "unigram": Unigram,
         "prior": Prior,
@@ -49,7 +51,7 @@ def get(identifier, **options):
 
     - Losses: `"smoothed_ce"`, `"max_sup"`, `"margin_smoothing"`, `"focal_ce"`,
       `"confidence_penalty"`, `"negative_smoothing"`
-    - Function: `"smoothed_cross_entropy"`
+    - Functions: `"smoothed_cross_entropy"`, `"linear_smoothed_ce"`
     - Smoothings: `"uniform"`, `"unigram"` (with `counts`), `"prior"` (with `probabilities`),
       `"neighborhood"`
 

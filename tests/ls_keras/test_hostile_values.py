@@ -25,6 +25,7 @@ import keras
 import numpy as np
 import pytest
 
+import ls_keras
 from ls_base.errors import InputError
 from ls_keras import (
     calibration,
@@ -325,10 +326,19 @@ CASES = {
         arrays="top_confidence correct sample_weight groups",
         scalars="bandwidth mesh resamples",
     ),
+    "diagnose": Case(
+        ls_keras.diagnose,
+        {"y_true": Y, "y_pred": P, "from_logits": False, "ignore_class": 7, "sample_weight": W}
+        | {"mask": Y > 0, "groups": Y, "class_names": ["a", "b", "c"], "num_bins": 4, "folds": 2}
+        | {"confidence": 0.9, "resamples": 100, "seed": 0},
+        arrays="y_true y_pred sample_weight mask groups",
+        scalars="from_logits ignore_class num_bins folds confidence resamples seed",
+        others="class_names",
+    ),
     "risk_coverage": Case(
         calibration.risk_coverage,
-        {"correct": Y > 0, "confidence": W / 2},
-        arrays="correct confidence",
+        {"correct": Y > 0, "confidence": W / 2, "sample_weight": W},
+        arrays="correct confidence sample_weight",
         finite=True,
     ),
     "confidence_auroc": Case(
@@ -909,10 +919,10 @@ CASES = {
 
 # Results, which hold what they are given, errors, interfaces and modules.
 NO_DOORS = """
-    ClasswiseFit ClusterStatistics ConfidenceSpread Detection ForeignDetection Hypotheses
-    InputError LossParts LsKerasError MatrixFit MeanLogits MixedTemperatureFit ModelSearch
-    MutualInformation Projection Recalibration ReliabilityCurve RiskCoverage Scorer SmoothError
-    Smoothing TeacherLogits TemperatureCurve TemperatureFit TemplatePlane VectorFit
+    ClasswiseFit ClusterStatistics ConfidenceSpread Detection Diagnosis Estimate ForeignDetection
+    Hypotheses InputError LossParts LsKerasError MatrixFit MeanLogits MixedTemperatureFit
+    ModelSearch MutualInformation Projection Recalibration ReliabilityCurve RiskCoverage Scorer
+    SmoothError Smoothing TeacherLogits TemperatureCurve TemperatureFit TemplatePlane VectorFit
 """
 
 

@@ -67,6 +67,7 @@ LIBRARY = Floor(
         Room("representation", "projections, clusters of activations"),
         Room("information", "mutual information"),
         Room("plots", "figures, as Matplotlib objects"),
+        Room("diagnosis", "one report: is the model all right?"),
         Room("callbacks", "all of it while a model trains"),
     ),
 )

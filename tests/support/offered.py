@@ -2,17 +2,18 @@
 
 OFFERED = {
     "ls_keras": """
-        Accuracy BrierScore CalibratedModel ConfidencePenalty Distiller ExpectedCalibrationError
-        FocalCE FusedLogits InputError LsKerasError MarginSmoothing MaxSup MutualInformation
-        MutualInformationProbe NegativeLogLikelihood NegativeSmoothing Neighborhood
-        Perplexity Prior ProjectionPlotter ReliabilityAccumulator ReliabilityCurve SmoothedCE
-        TeacherLogits TemperatureFit TemperatureScaling TiedLogits Uniform Unigram VectorFit
-        alpha_from_off_target beam_search calibrated calibration callbacks cluster_statistics
-        confidence_spread decoding distillation distillation_loss equivalent_smoothing
-        expected_calibration_error fit_temperature fit_temperature_dataset fit_vector_scaling
-        greedy_search information layers linear_smoothed_ce losses mean_logits mutual_information
-        nearest_classes off_target_from_alpha penultimate plots project project_classes
-        reliability_curve reliability_diagram representation smooth_calibration_error smooth_labels
+        Accuracy BrierScore CalibratedModel ConfidencePenalty Diagnosis Distiller
+        ExpectedCalibrationError FocalCE FusedLogits InputError LsKerasError MarginSmoothing MaxSup
+        MutualInformation MutualInformationProbe NegativeLogLikelihood NegativeSmoothing
+        Neighborhood Perplexity Prior ProjectionPlotter ReliabilityAccumulator ReliabilityCurve
+        SmoothedCE TeacherLogits TemperatureFit TemperatureScaling TiedLogits Uniform Unigram
+        VectorFit alpha_from_off_target beam_search calibrated calibration callbacks
+        cluster_statistics confidence_spread decoding diagnose diagnosis distillation
+        distillation_loss equivalent_smoothing expected_calibration_error fit_temperature
+        fit_temperature_dataset fit_vector_scaling greedy_search information layers
+        linear_smoothed_ce losses mean_logits mutual_information nearest_classes
+        off_target_from_alpha penultimate plots project project_classes reliability_curve
+        reliability_diagram representation smooth_calibration_error smooth_labels
         smoothed_cross_entropy template_distances template_plane templates
     """,
     "ls_keras.calibration": """
@@ -29,6 +30,7 @@ OFFERED = {
     "ls_keras.decoding": """
         Hypotheses LengthPenalty ModelSearch Scorer beam_search compiled greedy_search
     """,
+    "ls_keras.diagnosis": "Diagnosis Estimate diagnose",
     "ls_keras.distillation": """
         Distiller EquivalentSmoothing TeacherLogits distillation_loss equivalent_smoothing
         equivalent_smoothing_dataset

@@ -36,6 +36,9 @@ class Targets(NamedTuple):
         valid: Boolean tensor `(...)`, false at ignored positions; `None` where nothing is ignored.
         wrong: Boolean tensor `(...)`, true at labels that are no class and are not ignored; `None`
             where the labels have been looked at.
+
+    Of dense targets, only those that were made of labels have the last two
+    (`ls_keras.binary_targets`).
     """
 
     labels: Any
@@ -84,7 +87,7 @@ def read_targets(
             "Expected predictions of shape (..., K), a row of K classes an example. "
             f"Received: y_pred of shape {pred_shape} for y_true of shape {true_shape}"
         )
-    if not (is_dense or len(true_shape) == rank - 1) or not _compatible(leading, pred_shape[:-1]):
+    if not (is_dense or len(true_shape) == rank - 1) or not compatible(leading, pred_shape[:-1]):
         raise InputError(
             f"Expected integer labels of shape {pred_shape[:-1]} or dense targets of shape "
             f"{pred_shape} for predictions of shape {pred_shape}. "
@@ -301,7 +304,8 @@ def _check_dense(dense) -> None:
         )
 
 
-def _compatible(left: tuple, right: tuple) -> bool:
+def compatible(left: tuple, right: tuple) -> bool:
+    """Returns whether two shapes may be the same; a size of `None` is any."""
     return len(left) == len(right) and all(
         a is None or b is None or a == b for a, b in zip(left, right, strict=True)
     )

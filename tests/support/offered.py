@@ -4,8 +4,8 @@ OFFERED = {
     "ls_keras": """
         Accuracy BrierScore CalibratedModel ConfidencePenalty Distiller ExpectedCalibrationError
         FocalCE FusedLogits InputError LsKerasError MarginSmoothing MaxSup MutualInformation
-        MutualInformationProbe NegativeLogLikelihood NegativeSmoothing Neighborhood
-        Perplexity Prior ProjectionPlotter ReliabilityAccumulator ReliabilityCurve SmoothedCE
+        MutualInformationProbe NegativeLogLikelihood NegativeSmoothing Neighborhood Perplexity Prior
+        ProjectionPlotter ReliabilityAccumulator ReliabilityCurve SmoothedBCE SmoothedCE
         TeacherLogits TemperatureFit TemperatureScaling TiedLogits Uniform Unigram VectorFit
         alpha_from_off_target beam_search calibrated calibration callbacks cluster_statistics
         confidence_spread decoding distillation distillation_loss equivalent_smoothing
@@ -35,12 +35,12 @@ OFFERED = {
     """,
     "ls_keras.information": "MutualInformation estimator_bias mutual_information",
     "ls_keras.layers": """
-        ClasswiseMap FusedLogits LogProbabilities MatrixScaling MixedTemperature Temperature
+        ClasswiseMap FusedLogits LogOdds LogProbabilities MatrixScaling MixedTemperature Temperature
         TiedLogits VectorScaling
     """,
     "ls_keras.losses": """
         ConfidencePenalty FocalCE MarginSmoothing MaxSup NegativeSmoothing Neighborhood Prior
-        SmoothedCE Smoothing Uniform Unigram alpha_from_off_target deserialize get
+        SmoothedBCE SmoothedCE Smoothing Uniform Unigram alpha_from_off_target deserialize get
         linear_smoothed_ce off_target_from_alpha serialize smooth_labels
         smoothed_cross_entropy
     """,

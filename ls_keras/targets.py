@@ -221,17 +221,18 @@ def _not_negative(weights):
     return weights
 
 
-def read_weights(sample_weight, shape: tuple):
+def read_weights(sample_weight, shape: tuple, name: str = "sample_weight"):
     """Returns sample weights as a tensor of as many axes as `shape`, of 1 where they are fewer.
 
     Args:
         sample_weight: Numbers of that shape or of its leading axes; a last axis of 1 more will do.
         shape: What is weighted.
+        name: What the message calls them.
 
     Raises:
         InputError: If they don't fit.
     """
-    weights = as_tensor(sample_weight, "sample_weight")
+    weights = as_tensor(sample_weight, name)
     if len(weights.shape) == len(shape) + 1 and weights.shape[-1] == 1:
         weights = ops.squeeze(weights, axis=-1)
     while len(weights.shape) < len(shape):
@@ -242,8 +243,8 @@ def read_weights(sample_weight, shape: tuple):
     )
     if not fits:
         raise InputError(
-            f"Expected sample_weight of shape {shape} or of its leading axes. "
-            f"Received: sample_weight of shape {tuple(weights.shape)}"
+            f"Expected {name} of shape {shape} or of its leading axes. "
+            f"Received: {name} of shape {tuple(weights.shape)}"
         )
     return weights
 

@@ -12,10 +12,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from ls_keras.arguments import as_tensor
 from ls_keras.binary_targets import read_binary_targets
 from ls_keras.calibration.exact_sum import namespace
-from ls_keras.targets import IgnoreClass, Targets
+from ls_keras.targets import IgnoreClass, Targets, read_weights
 
 
 class TwoClasses(NamedTuple):
@@ -45,7 +44,7 @@ def as_two_classes(
         mask: Boolean `(..., K)`, or of its leading axes, or `None`.
 
     Raises:
-        InputError: As `read_binary_targets`.
+        InputError: As `read_binary_targets`, and if the mask doesn't fit.
     """
     xp, dtype = namespace(y_pred), keras.backend.standardize_dtype(y_pred.dtype)
     if dtype not in ("float32", "float64"):  # 1 − p of 16 bits would be 0 for p of 1e-3
@@ -53,11 +52,8 @@ def as_two_classes(
     found = read_binary_targets(y_true, y_pred, ignore_class=ignore_class)
     other = xp.zeros_like(y_pred) if from_logits else 1 - y_pred
     if mask is not None:
-        mask = as_tensor(mask, "mask")
-        while len(mask.shape) < len(y_pred.shape):
-            mask = ops.expand_dims(mask, axis=-1)
-        if len(mask.shape) == len(y_pred.shape):  # else it is refused where it is used
-            mask = ops.broadcast_to(mask, ops.shape(y_pred))
+        mask = read_weights(mask, tuple(y_pred.shape), "mask")
+        mask = ops.broadcast_to(mask, ops.shape(y_pred))
     y = found.values
     targets = Targets(None, ops.stack([1 - y, y], axis=-1), found.valid, found.wrong)
     return TwoClasses(targets, xp.stack([other, y_pred], axis=-1), mask)

@@ -146,7 +146,7 @@ def cut(*columns, size=128):
 @pytest.mark.parametrize("objective", ["nll", "ece"])
 @pytest.mark.parametrize("reservoir", [None, 10**6])
 def test_a_data_set_has_the_same(objective, reservoir):
-    y, z = sample(5000)
+    y, z = sample(1500)
     options = {"objective": objective, "from_logits": True, "multi_label": True}
     whole = fit_temperature(y, z, **options)
     fit = fit_temperature_dataset(lambda x: x, cut(z, y), reservoir=reservoir, **options)

@@ -177,7 +177,7 @@ def test_compiled_as_eager(metric, rng, jit_compile):
     y, z = batch(rng)
     y[::3, 1] = -1
     model = keras.Sequential([keras.Input((K,)), keras.layers.Identity()])
-    model.compile(metrics=[make(ignore_class=-1, name="m")], jit_compile=jit_compile)
+    model.compile(loss="mse", metrics=[make(ignore_class=-1, name="m")], jit_compile=jit_compile)
     found = model.evaluate(z, y, batch_size=40, verbose=0, return_dict=True)["m"]
     counted = (y >= 0) * 1.0
     expected = reference(y.clip(0), special.expit(z.astype(float)), counted)
@@ -217,8 +217,8 @@ def test_keras_has_the_same_accuracy(rng):
 def test_scikit_learn_has_the_same_curve(rng):
     y, z = batch(rng, (2000, 1))
     p = special.expit(z)
-    curve = ls_keras.reliability_curve(y, p, num_bins=10, multi_label=True)
-    frequency, mean = calibration_curve(y[:, 0], p[:, 0], n_bins=10)
+    curve = ls_keras.reliability_curve(y, p, num_bins=BINS, multi_label=True)
+    frequency, mean = calibration_curve(y[:, 0], p[:, 0], n_bins=BINS)
     np.testing.assert_allclose(curve.accuracy, frequency, rtol=1e-6)
     np.testing.assert_allclose(curve.confidence, mean, rtol=1e-5)
     assert curve.ece == pytest.approx(gap(y, p, np.ones(p.shape)), abs=1e-6)

@@ -7,6 +7,7 @@ wrong makes the result NaN.
 from typing import Any, NamedTuple
 
 import keras
+import numpy as np
 from keras import ops
 
 from ls_base.errors import InputError
@@ -21,7 +22,8 @@ class BinaryTargets(NamedTuple):
     """`y_true`, read: tensors of the predictions' shape `(..., K)`.
 
     Attributes:
-        values: float32 (float64 for such predictions) in [0, 1]; 0 where ignored or wrong.
+        values: float32 (float64 for such predictions, or for such labels of an array of them) in
+            [0, 1]; 0 where ignored or wrong.
         valid: Boolean, false where a label is ignored; `None` where nothing is.
         wrong: Boolean, true where a label is outside [0, 1] and not ignored; `None` where the
             labels have been looked at.
@@ -46,17 +48,20 @@ def read_binary_targets(y_true, y_pred, *, ignore_class: IgnoreClass = None) -> 
             [0, 1] and not ignored.
     """
     y_true = as_tensor(y_true, "y_true")
-    shape, given = tuple(y_pred.shape), tuple(y_true.shape)
-    if len(given) == len(shape) - 1 and shape[-1] == 1:
+    shape, labels = tuple(y_pred.shape), tuple(y_true.shape)
+    if len(labels) == len(shape) - 1 and shape[-1] == 1:
         y_true = ops.expand_dims(y_true, axis=-1)
-    elif len(given) == len(shape) + 1 and given[-1] == 1:
+    elif len(labels) == len(shape) + 1 and labels[-1] == 1:
         y_true = ops.squeeze(y_true, axis=-1)
     if not shape or not compatible(tuple(y_true.shape), shape):
         raise InputError(
             f"Expected a label for each sigmoid, y_true of the shape of y_pred, {shape}. "
-            f"Received: y_true of shape {given}"
+            f"Received: y_true of shape {labels}"
         )
-    y = ops.cast(y_true, keras.backend.result_type(y_pred.dtype, "float32"))
+    # Of arrays, which JAX would cut to 32 bits with a warning, labels keep what digits they have.
+    given = y_true.dtype if isinstance(y_pred, np.ndarray) else y_pred.dtype
+    given = keras.backend.standardize_dtype(given)
+    y = ops.cast(y_true, keras.backend.result_type(given, "float32"))
     valid = None
     for class_id in ignored_ids(ignore_class):
         # Beyond that no float32 is finite, and no label either.

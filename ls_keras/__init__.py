@@ -56,6 +56,7 @@ from ls_keras.losses import (
     NegativeSmoothing,
     Neighborhood,
     Prior,
+    SmoothedBCE,
     SmoothedCE,
     Uniform,
     Unigram,

@@ -159,6 +159,26 @@ def logits_before_softmax(probabilities, axis: int = -1) -> Any | None:
     return noted if bool(is_softmax) and not bool(is_sigmoid) else None
 
 
+def logits_before_sigmoid(probabilities) -> Any | None:
+    """Returns the logits that a sigmoid made a tensor of, or `None`.
+
+    Private, as the note that `logits_before_softmax` reads. Where no graph shows what left it, the
+    sigmoid is computed again: what gives the same probabilities are logits of theirs.
+    """
+    noted, backend = getattr(probabilities, "_keras_logits", None), keras.config.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        if not isinstance(probabilities, tf.__internal__.EagerTensor):
+            operation = probabilities.op
+            return operation.inputs[0] if operation.type == "Sigmoid" else None
+    if noted is None:
+        return None
+    if backend == "torch" and probabilities.grad_fn is not None:
+        return noted if probabilities.grad_fn.name() == "SigmoidBackward0" else None
+    return noted if bool(ops.all(ops.equal(ops.sigmoid(noted), probabilities))) else None
+
+
 def _axis_of_swap(transposition, rank: int) -> int | None:
     """Returns which axis `tf.nn.softmax` swapped with the last, if its graph shows that.
 

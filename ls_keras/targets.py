@@ -36,6 +36,9 @@ class Targets(NamedTuple):
         valid: Boolean tensor `(...)`, false at ignored positions; `None` where nothing is ignored.
         wrong: Boolean tensor `(...)`, true at labels that are no class and are not ignored; `None`
             where the labels have been looked at.
+
+    Of dense targets, only those that were made of labels have the last two
+    (`ls_keras.binary_targets`).
     """
 
     labels: Any
@@ -84,7 +87,7 @@ def read_targets(
             "Expected predictions of shape (..., K), a row of K classes an example. "
             f"Received: y_pred of shape {pred_shape} for y_true of shape {true_shape}"
         )
-    if not (is_dense or len(true_shape) == rank - 1) or not _compatible(leading, pred_shape[:-1]):
+    if not (is_dense or len(true_shape) == rank - 1) or not compatible(leading, pred_shape[:-1]):
         raise InputError(
             f"Expected integer labels of shape {pred_shape[:-1]} or dense targets of shape "
             f"{pred_shape} for predictions of shape {pred_shape}. "
@@ -218,17 +221,18 @@ def _not_negative(weights):
     return weights
 
 
-def read_weights(sample_weight, shape: tuple):
+def read_weights(sample_weight, shape: tuple, name: str = "sample_weight"):
     """Returns sample weights as a tensor of as many axes as `shape`, of 1 where they are fewer.
 
     Args:
         sample_weight: Numbers of that shape or of its leading axes; a last axis of 1 more will do.
         shape: What is weighted.
+        name: What the message calls them.
 
     Raises:
         InputError: If they don't fit.
     """
-    weights = as_tensor(sample_weight, "sample_weight")
+    weights = as_tensor(sample_weight, name)
     if len(weights.shape) == len(shape) + 1 and weights.shape[-1] == 1:
         weights = ops.squeeze(weights, axis=-1)
     while len(weights.shape) < len(shape):
@@ -239,8 +243,8 @@ def read_weights(sample_weight, shape: tuple):
     )
     if not fits:
         raise InputError(
-            f"Expected sample_weight of shape {shape} or of its leading axes. "
-            f"Received: sample_weight of shape {tuple(weights.shape)}"
+            f"Expected {name} of shape {shape} or of its leading axes. "
+            f"Received: {name} of shape {tuple(weights.shape)}"
         )
     return weights
 
@@ -301,7 +305,8 @@ def _check_dense(dense) -> None:
         )
 
 
-def _compatible(left: tuple, right: tuple) -> bool:
+def compatible(left: tuple, right: tuple) -> bool:
+    """Returns whether two shapes may be the same; a size of `None` is any."""
     return len(left) == len(right) and all(
         a is None or b is None or a == b for a, b in zip(left, right, strict=True)
     )

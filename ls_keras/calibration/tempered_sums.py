@@ -129,7 +129,9 @@ def _chunk_sums(examples, chunk, betas, moments, num_bins) -> TemperedSums:
         curvature = (np.maximum(second / total64 - mean**2, 0) * mass * weights).sum(-1)
     return TemperedSums(
         n, weights.sum(), (weights * gap).sum(), examples.flat, loss, slope, curvature,
-        bin_sums(1 / total, examples.correct[chunk], weights, num_bins),
+        bin_sums(
+            examples.confidence(1 / total, chunk), examples.correct[chunk], weights, num_bins
+        ),
     )  # fmt: skip
 
 

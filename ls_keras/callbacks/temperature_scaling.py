@@ -55,6 +55,8 @@ class TemperatureScaling(keras.callbacks.Callback):
         output: Of a model with several outputs, the one to be scaled: its name, its key or its
             place. Labels and weights may be given for each output, or for this one alone.
         ignore_class: A label id, or several, that do not count, such as padding.
+        multi_label: Whether each entry of the last axis is a sigmoid, and an example of its own:
+            `(batch, 1)` for a binary model. Default: `False`.
         objective: `"nll"`, or `"ece"`.
         num_bins: Bins of the ECE.
         batch_size: Of arrays.
@@ -84,6 +86,7 @@ class TemperatureScaling(keras.callbacks.Callback):
         from_logits: bool = False,
         output: Output = None,
         ignore_class: IgnoreClass = None,
+        multi_label: bool = False,
         objective: Objective = "nll",
         num_bins: int = 15,
         batch_size: int = 32,
@@ -92,6 +95,7 @@ class TemperatureScaling(keras.callbacks.Callback):
         super().__init__()
         check_options(objective, (1e-2, 1e2), 1e-5, num_bins)
         as_flag(from_logits, "from_logits")
+        self.multi_label = as_flag(multi_label, "multi_label")
         ignored_ids(ignore_class)
         every, batch_size = as_count(every, "every", 1), as_count(batch_size, "batch_size", 1)
         if not isinstance(prefix, str):
@@ -132,7 +136,12 @@ class TemperatureScaling(keras.callbacks.Callback):
     def _halves(self) -> list[HostExamples]:
         halves: list[Reservoir | None] = [None, None]
         seen = 0
-        predictions = predicted_batches(self._forward, self.data, from_logits=self.from_logits)
+        predictions = predicted_batches(
+            self._forward,
+            self.data,
+            from_logits=self.from_logits,
+            multi_label=self.multi_label,
+        )
         for y, logits, sample_weight, mask in predictions:
             for half in range(2):
                 rows = slice((seen + half) % 2, None, 2)
@@ -145,6 +154,7 @@ class TemperatureScaling(keras.callbacks.Callback):
                     sample_weight=None if sample_weight is None else sample_weight[rows],
                     mask=None if mask is None else mask[rows],
                     ignore_class=self.ignore_class,
+                    multi_label=self.multi_label,
                 )
                 if not len(examples):
                     continue

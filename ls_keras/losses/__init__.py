@@ -11,6 +11,7 @@ from ls_keras.losses.names import deserialize, get, serialize
 from ls_keras.losses.negative_smoothing import NegativeSmoothing
 from ls_keras.losses.neighborhood import Neighborhood
 from ls_keras.losses.priors import Prior, Uniform, Unigram
+from ls_keras.losses.smoothed_bce import SmoothedBCE
 from ls_keras.losses.smoothed_ce import SmoothedCE
 from ls_keras.losses.smoothing import Smoothing
 
@@ -22,6 +23,7 @@ __all__ = [
     "NegativeSmoothing",
     "Neighborhood",
     "Prior",
+    "SmoothedBCE",
     "SmoothedCE",
     "Smoothing",
     "Uniform",

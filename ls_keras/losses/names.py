@@ -17,6 +17,7 @@ from ls_keras.losses.max_sup import MaxSup
 from ls_keras.losses.negative_smoothing import NegativeSmoothing
 from ls_keras.losses.neighborhood import Neighborhood
 from ls_keras.losses.priors import Prior, Uniform, Unigram
+from ls_keras.losses.smoothed_bce import SmoothedBCE
 from ls_keras.losses.smoothed_ce import SmoothedCE
 from ls_keras.losses.smoothing import Smoothing
 from ls_keras.names import from_config, named
@@ -27,6 +28,7 @@ _KIND = "a loss or smoothing"
 NAMES: Mapping[str, Callable] = MappingProxyType(
     {
         "smoothed_ce": SmoothedCE,
+        "smoothed_bce": SmoothedBCE,
         "max_sup": MaxSup,
         "margin_smoothing": MarginSmoothing,
         "focal_ce": FocalCE,
@@ -49,7 +51,7 @@ def get(identifier, **options):
     `compile(loss=ls_keras.losses.get("smoothed_ce", from_logits=True))`. A configuration too comes
     into `compile` through here, since Keras takes a dictionary there for one loss by output.
 
-    - Losses: `"smoothed_ce"`, `"max_sup"`, `"margin_smoothing"`, `"focal_ce"`,
+    - Losses: `"smoothed_ce"`, `"smoothed_bce"`, `"max_sup"`, `"margin_smoothing"`, `"focal_ce"`,
       `"confidence_penalty"`, `"negative_smoothing"`
     - Functions: `"smoothed_cross_entropy"`, `"linear_smoothed_ce"`
     - Smoothings: `"uniform"`, `"unigram"` (with `counts`), `"prior"` (with `probabilities`),

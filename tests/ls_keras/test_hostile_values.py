@@ -82,6 +82,7 @@ NEW = "a path that is not there yet"
 Y = np.array([0, 1, 2, 0])
 Z = np.float32([[2, 0, 1], [0, 2, 1], [0, 1, 2], [1, 2, 0]])
 P = np.float32([[0.5, 0.25, 0.25]] * 4)
+LABELS = np.array([[0, 1, 1], [1, 0, 0], [1, 1, 0], [0, 0, 1]])  # of sigmoids
 W = np.ones(4, "float32")
 TEMPLATES = np.float32(np.eye(4)[:, :3])
 ACTIVATIONS = np.float32(np.eye(3)[[0, 1, 2, 0]])
@@ -228,6 +229,7 @@ def saved(draw, data, path, **options):
 
 
 NEIGHBORS = {
+    losses.SmoothedBCE: {"alpha": 0.1, "prior": 0.5},
     losses.MaxSup: {"alpha": 0.1},
     losses.MarginSmoothing: {"alpha": 0.1, "margin": 1.0},
     losses.FocalCE: {"gamma": 2.0},
@@ -239,7 +241,8 @@ NEIGHBORS = {
 def neighbor_cases(make, options):
     good = options | {"from_logits": False, "ignore_class": 7, "axis": -1}
     yield "", Case(make, good, others=" ".join(good))
-    batch = {"y_true": Y, "y_pred": Z, "sample_weight": W}
+    y_true = LABELS if make is losses.SmoothedBCE else Y
+    batch = {"y_true": y_true, "y_pred": Z, "sample_weight": W}
     yield "()", Case(make(from_logits=True), batch, arrays=" ".join(batch))
 
 
@@ -306,9 +309,10 @@ CASES = {
             "resamples": 100,
             "seed": 0,
             "temperature": 1.0,
+            "multi_label": True,
         },
         arrays="top_confidence correct sample_weight groups",
-        scalars="num_bins confidence resamples seed temperature",
+        scalars="num_bins confidence resamples seed temperature multi_label",
         finite=True,
     ),
     "smooth_calibration_error": Case(
@@ -468,8 +472,9 @@ CASES = {
     ),
     "CalibratedModel": Case(
         calibration.CalibratedModel,
-        {"model": MODEL, "scaling": layers.Temperature(2.0), "from_logits": True},
-        others="model scaling from_logits",
+        {"model": MODEL, "scaling": layers.Temperature(2.0), "from_logits": True}
+        | {"multi_label": False},
+        others="model scaling from_logits multi_label",
     ),
     "TemperatureScaling": Case(
         callbacks.TemperatureScaling,
@@ -648,6 +653,7 @@ CASES = {
         {"knots": 2, "kind": "step", "mixing": 0.1},
         others="knots kind mixing",
     ),
+    "LogOdds": Case(layers.LogOdds, {}),
     "LogProbabilities": Case(layers.LogProbabilities, {}),
     "TiedLogits": Case(
         layers.TiedLogits,
@@ -915,6 +921,38 @@ CASES = {
         {"templates": TEMPLATES, "classes": (0, 1, 2), "tolerance": 1e-5},
         others="templates classes tolerance",
     ),
+}
+
+# Of sigmoids.
+CASES |= {
+    f"{name}(multi_label)": dataclasses.replace(
+        CASES[name],
+        good=CASES[name].good | {"y_true": LABELS, "multi_label": True},
+        scalars=f"{CASES[name].scalars} multi_label",
+    )
+    for name in (
+        "Accuracy",
+        "BrierScore",
+        "NegativeLogLikelihood",
+        "ExpectedCalibrationError",
+        "expected_calibration_error",
+        "reliability_curve",
+        "ReliabilityAccumulator",
+        "smooth_calibration_error",
+        "fit_temperature",
+    )
+}
+CASES |= {
+    f"{name}(multi_label)": dataclasses.replace(
+        CASES[name],
+        good=CASES[name].good | {data: value, "multi_label": True},
+        scalars=f"{CASES[name].scalars} multi_label",
+    )
+    for name, data, value in (
+        ("fit_temperature_dataset", "dataset", [(Z, LABELS)]),
+        ("temperature_curve", "dataset", [(Z, LABELS)]),
+        ("TemperatureScaling", "validation_data", (Z, LABELS)),
+    )
 }
 
 # Results, which hold what they are given, errors, interfaces and modules.

@@ -59,6 +59,7 @@ LIBRARY = Floor(
         Room("names", "finding losses and metrics by name"),
         Room("model_output", "whether a model gives logits, or a softmax"),
         Room("targets", "reading labels, masks and weights"),
+        Room("binary_targets", "reading the labels of sigmoids"),
         Room("losses", "smoothed cross-entropy, its smoothings and neighbors"),
         Room("layers", "temperature, scaling, tied and fused logits"),
         Room("calibration", "metrics, reliability, temperature fits"),

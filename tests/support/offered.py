@@ -6,8 +6,8 @@ OFFERED = {
         ExpectedCalibrationError FocalCE FusedLogits InputError LsKerasError MarginSmoothing MaxSup
         MutualInformation MutualInformationProbe NegativeLogLikelihood NegativeSmoothing
         Neighborhood Perplexity Prior ProjectionPlotter ReliabilityAccumulator ReliabilityCurve
-        SmoothedCE TeacherLogits TemperatureFit TemperatureScaling TiedLogits Uniform Unigram
-        VectorFit alpha_from_off_target beam_search calibrated calibration callbacks
+        SmoothedBCE SmoothedCE TeacherLogits TemperatureFit TemperatureScaling TiedLogits Uniform
+        Unigram VectorFit alpha_from_off_target beam_search calibrated calibration callbacks
         cluster_statistics confidence_spread decoding diagnose diagnosis distillation
         distillation_loss equivalent_smoothing expected_calibration_error fit_temperature
         fit_temperature_dataset fit_vector_scaling greedy_search information layers
@@ -37,14 +37,13 @@ OFFERED = {
     """,
     "ls_keras.information": "MutualInformation estimator_bias mutual_information",
     "ls_keras.layers": """
-        ClasswiseMap FusedLogits LogProbabilities MatrixScaling MixedTemperature Temperature
+        ClasswiseMap FusedLogits LogOdds LogProbabilities MatrixScaling MixedTemperature Temperature
         TiedLogits VectorScaling
     """,
     "ls_keras.losses": """
         ConfidencePenalty FocalCE MarginSmoothing MaxSup NegativeSmoothing Neighborhood Prior
-        SmoothedCE Smoothing Uniform Unigram alpha_from_off_target deserialize get
-        linear_smoothed_ce off_target_from_alpha serialize smooth_labels
-        smoothed_cross_entropy
+        SmoothedBCE SmoothedCE Smoothing Uniform Unigram alpha_from_off_target deserialize get
+        linear_smoothed_ce off_target_from_alpha serialize smooth_labels smoothed_cross_entropy
     """,
     "ls_keras.plots": """
         AttentionMap attention_map attention_rows distillation_curves distillation_points

@@ -63,7 +63,7 @@ def distill(
     lsk distill --teacher teacher --preset mnist-mlp-student --data FOLDER --temperature 4
     lsk distill --teacher teacher --preset mnist-mlp-student --data FOLDER --beta 0.6 \\
         --loss squared-logits
-    lsk train --resume runs/image-mnist-mlp-student-alpha0-seed0-T4-beta1
+    lsk train --resume runs/image-FOLDER-mlp-alpha0-seed0-student-of-teacher-T4-beta1
 
     The loss is (1 − β) H(labels, p) + β H(teacher at T, p); --alpha smooths the labels. The run
     names its teacher and is resumed and evaluated like any other.
@@ -88,7 +88,7 @@ def distill(
             "Expected --alpha with --beta below 1: at β = 1 the labels have no part in the loss. "
             f"Received: --alpha {chosen['alpha']:g} with β = 1"
         )
-    run = new_run(config, run_dir)
+    run = new_run(task, config, run_dir)
     load_backend(backend)
     reporter = options.reporter(verbose, quiet)
     run_to_end(task, config, run, reporter, resume=False, as_json=as_json)

@@ -77,7 +77,7 @@ def train(
     lsk train --task translation --preset multi30k-tiny --data FOLDER
     lsk train --task keras --model FILE.py:build_model --data FILE.npz --alpha 0.1
     lsk train --task translation --set model.layers=4 --set training.checkpoint_every=100
-    lsk train --resume runs/translation-cldr-phrases-alpha0.1-seed0
+    lsk train --resume runs/translation-cldr-alpha0.1-seed0
     """  # noqa: D301 - \b is Click's mark for lines to be left as they are
     from lsk_engine.data import configuration
     from lsk_engine.runs.resuming import changed
@@ -99,7 +99,7 @@ def train(
             )
         task = load_task(task_name)
         config = configuration.resolve(task, preset, overrides)
-        run = new_run(config, run_dir)
+        run = new_run(task, config, run_dir)
         load_backend(backend)
     reporter = options.reporter(verbose, quiet)
     run_to_end(task, config, run, reporter, resume=bool(resume), as_json=as_json)
@@ -128,21 +128,18 @@ def run_to_end(task, config, run, reporter, *, resume: bool, as_json: bool) -> N
     show(results, as_json)
 
 
-def new_run(config, path: Path | None):
-    """Makes the directory of a new run: `path`, or `runs/TASK-PRESET-alphaA-seedS`.
+def new_run(task, config, path: Path | None):
+    """Makes the directory of a new run: `path`, or one below `runs` with the run's name.
 
-    A student's has T and β in its name, too. If the name is taken, the run gets a number.
+    See `lsk_engine.runs.naming.run_name`. If the name is taken, the run gets a number.
     """
+    from lsk_engine.runs.naming import run_name
     from lsk_engine.runs.numbered import numbered
     from lsk_engine.runs.run_directory import RunDirectory
 
     if path is not None:
         return RunDirectory.create(path, config.to_dict())
-    name = (
-        f"{config.task}-{config.preset}-alpha{config.training.alpha:g}-seed{config.training.seed}"
-    )
-    if config.distillation:
-        name += f"-T{config.distillation.teacher_temperature:g}-beta{config.distillation.beta:g}"
+    name = run_name(task, config)
     while True:
         free = next(numbered(Path("runs") / name))
         try:

@@ -7,7 +7,7 @@ import click
 
 from ls_base.errors import InputError
 from lsk import options
-from lsk.train import new_run, run_to_end, settings, train
+from lsk.train import new_run, run_to_end, settings, train, with_file
 from lsk_engine.devices.backend import load_backend
 from lsk_engine.settings.distillation import LOSSES
 from lsk_engine.tasks.registry import load_task
@@ -48,6 +48,7 @@ def distill(
     top_k: int | None,
     task_name: str | None,
     preset: str | None,
+    config_file: Path | None,
     backend: str | None,
     run_dir: Path | None,
     assignments: tuple[str, ...],
@@ -72,8 +73,10 @@ def distill(
     from lsk_engine.runs.run_directory import RunDirectory
     from lsk_engine.runs.teacher import taught_by
 
+    overrides = settings(chosen, assignments)
+    task_name, preset, overrides = with_file(config_file, task_name, preset, overrides)
     task = load_task(task_name or RunDirectory.open(teacher).read_config()["task"])
-    config = configuration.resolve(task, preset, settings(chosen, assignments))
+    config = configuration.resolve(task, preset, overrides)
     given = {
         "beta": beta,
         "teacher_temperature": temperature,

@@ -23,6 +23,7 @@ from lsk.reliability import reliability
 from lsk.report import report
 from lsk.reproduce import reproduce
 from lsk.runs import runs
+from lsk.settings import settings
 from lsk.show import show
 from lsk.study import study
 from lsk.sweep_distillation import sweep_distillation
@@ -97,6 +98,7 @@ for _command in (
     compare,
     report,
     show,
+    settings,
     tasks,
 ):
     cli.add_command(_command)

@@ -55,12 +55,14 @@ _MENDABLE = (InputError, MissingExtraError)
     "--run-dir", type=click.Path(path_type=Path), help="Where the run goes. [default: runs/…]"
 )
 @click.option("--resume", type=click.Path(path_type=Path), help="Go on with an interrupted run.")
+@options.config_file
 @options.settings("Any other setting.")
 @options.as_json
 @options.verbosity
 def train(
     task_name: str | None,
     preset: str | None,
+    config_file: Path | None,
     backend: str | None,
     run_dir: Path | None,
     resume: Path | None,
@@ -77,6 +79,7 @@ def train(
     lsk train --task translation --preset multi30k-tiny --data FOLDER
     lsk train --task keras --model FILE.py:build_model --data FILE.npz --alpha 0.1
     lsk train --task translation --set model.layers=4 --set training.checkpoint_every=100
+    lsk train --config FILE.toml --alpha 0.1        # `lsk settings` writes such a file
     lsk train --resume runs/translation-cldr-alpha0.1-seed0
     """  # noqa: D301 - \b is Click's mark for lines to be left as they are
     from lsk_engine.data import configuration
@@ -85,17 +88,19 @@ def train(
 
     overrides = settings(chosen, assignments)
     if resume:
-        if task_name or preset or run_dir:
+        if task_name or preset or run_dir or config_file:
             raise InputError(
                 "Expected --resume RUN without options that the run has already settled. "
-                "Received: --task, --preset or --run-dir"
+                "Received: --task, --preset, --config or --run-dir"
             )
         run, task, config = open_run(resume, backend)
         config = changed(config, overrides)
     else:
+        task_name, preset, overrides = with_file(config_file, task_name, preset, overrides)
         if task_name is None:
             raise InputError(
-                "Expected --task NAME (see `lsk tasks`) or --resume RUN. Received: neither"
+                "Expected --task NAME (see `lsk tasks`), --config FILE.toml that names it, or "
+                "--resume RUN. Received: none"
             )
         task = load_task(task_name)
         config = configuration.resolve(task, preset, overrides)
@@ -109,6 +114,22 @@ def settings(chosen: Mapping[str, Any], assignments: Iterable[str]) -> dict[str,
     """Returns the values by configuration key that options and `--set` give."""
     overrides = {_KEYS[name]: value for name, value in chosen.items() if value is not None}
     return overrides | options.assignments(assignments)
+
+
+def with_file(
+    file: Path | None, task_name: str | None, preset: str | None, overrides: Mapping[str, Any]
+) -> tuple[str | None, str | None, Mapping[str, Any]]:
+    """Returns task, preset and settings with those of `--config`, to which the options' go first.
+
+    A preset of the file is one of its task's.
+    """
+    if file is None:
+        return task_name, preset, overrides
+    from lsk_engine.settings.resolving import layered
+    from lsk_engine.settings.toml_files import read_settings
+
+    found = read_settings(file)
+    return task_name or found.task, preset or found.preset, layered(found.values, overrides)
 
 
 def run_to_end(task, config, run, reporter, *, resume: bool, as_json: bool) -> None:

@@ -24,7 +24,7 @@ main()
     "arguments",
     [
         *(["--help"], ["--version"], ["tasks"], ["show", "run"], ["runs", "."]),
-        ["report", "run"],
+        ["report", "run"], ["settings", "image"],
         *(["train", "--help"], ["study", "--help"], ["compare", "--help"]),
     ],
     ids=" ".join,

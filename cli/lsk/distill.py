@@ -49,6 +49,7 @@ def distill(
     task_name: str | None,
     preset: str | None,
     config_file: Path | None,
+    tensorboard: bool,
     backend: str | None,
     run_dir: Path | None,
     assignments: tuple[str, ...],
@@ -94,7 +95,9 @@ def distill(
     run = new_run(task, config, run_dir)
     load_backend(backend)
     reporter = options.reporter(verbose, quiet)
-    run_to_end(task, config, run, reporter, resume=False, as_json=as_json)
+    run_to_end(
+        task, config, run, reporter, resume=False, tensorboard=tensorboard, as_json=as_json
+    )
 
 
 distill.params += [option for option in train.params if option.name != "resume"]

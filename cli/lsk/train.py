@@ -57,12 +57,16 @@ _MENDABLE = (InputError, MissingExtraError)
 @click.option("--resume", type=click.Path(path_type=Path), help="Go on with an interrupted run.")
 @options.config_file
 @options.settings("Any other setting.")
+@click.option(
+    "--tensorboard", is_flag=True, help="Write RUN/tensorboard, too: curves and diagrams."
+)
 @options.as_json
 @options.verbosity
 def train(
     task_name: str | None,
     preset: str | None,
     config_file: Path | None,
+    tensorboard: bool,
     backend: str | None,
     run_dir: Path | None,
     resume: Path | None,
@@ -107,7 +111,12 @@ def train(
         run = new_run(task, config, run_dir)
         load_backend(backend)
     reporter = options.reporter(verbose, quiet)
-    run_to_end(task, config, run, reporter, resume=bool(resume), as_json=as_json)
+    run_to_end(
+        *(task, config, run, reporter),
+        resume=bool(resume),
+        tensorboard=tensorboard,
+        as_json=as_json,
+    )
 
 
 def settings(chosen: Mapping[str, Any], assignments: Iterable[str]) -> dict[str, Any]:
@@ -132,7 +141,9 @@ def with_file(
     return task_name or found.task, preset or found.preset, layered(found.values, overrides)
 
 
-def run_to_end(task, config, run, reporter, *, resume: bool, as_json: bool) -> None:
+def run_to_end(
+    task, config, run, reporter, *, resume: bool, tensorboard: bool, as_json: bool
+) -> None:
     """Trains, shows the scores, and says how to go on after an interruption."""
     reporter.log = run.log_file
     reporter.message(f"Run: {run.path}")
@@ -142,7 +153,9 @@ def run_to_end(task, config, run, reporter, *, resume: bool, as_json: bool) -> N
 
         try:
             with run.at_work(), removed_if_nothing_began(run.path, new=not resume, on=_MENDABLE):
-                results = run_experiment(task, config, run, reporter, resume=resume)
+                results = run_experiment(
+                    task, config, run, reporter, resume=resume, tensorboard=tensorboard
+                )
         except Interrupted as stop:
             reporter.warning(f"{stop}; go on with: lsk train --resume {run.path}")
             raise click.exceptions.Exit(stop.exit_code) from None

@@ -43,11 +43,12 @@ def calibrate(
     """
     from lsk_engine.runs.stored_run import open_run
 
+    reporter = options.reporter(verbose, quiet)
+    reporter.going_on("loading Keras")
     directory, task, config = open_run(run, backend)
     with needing_extra(task):
         from lsk_engine.scoring.calibrate import calibrate as fit
 
-        reporter = options.reporter(verbose, quiet)
         results = fit(task, config, directory, reporter, method=method, objective=objective)  # type: ignore[arg-type]
     if as_json:
         click.echo(json.dumps(results, ensure_ascii=False))

@@ -93,8 +93,9 @@ def distill(
             f"Received: --alpha {chosen['alpha']:g} with β = 1"
         )
     run = new_run(task, config, run_dir)
-    load_backend(backend)
     reporter = options.reporter(verbose, quiet)
+    reporter.going_on("loading Keras")
+    load_backend(backend)
     run_to_end(
         task, config, run, reporter, resume=False, tensorboard=tensorboard, as_json=as_json
     )

@@ -30,6 +30,7 @@ from lsk.sweep_distillation import sweep_distillation
 from lsk.sweep_temperature import sweep_temperature
 from lsk.tasks import tasks
 from lsk.train import train
+from lsk_engine.progress import clear_lines
 from lsk_engine.tasks.registry import COMMAND_GROUP, Plugin, plugins
 
 
@@ -155,6 +156,7 @@ def _called() -> object:
             raise KeyboardInterrupt from None
         raise
     finally:
+        clear_lines()
         if usual is signal.default_int_handler:
             signal.signal(signal.SIGINT, usual)
 

@@ -91,12 +91,14 @@ def train(
     from lsk_engine.runs.stored_run import open_run
 
     overrides = settings(chosen, assignments)
+    reporter = options.reporter(verbose, quiet)
     if resume:
         if task_name or preset or run_dir or config_file:
             raise InputError(
                 "Expected --resume RUN without options that the run has already settled. "
                 "Received: --task, --preset, --config or --run-dir"
             )
+        reporter.going_on("loading Keras")
         run, task, config = open_run(resume, backend)
         config = changed(config, overrides)
     else:
@@ -109,8 +111,8 @@ def train(
         task = load_task(task_name)
         config = configuration.resolve(task, preset, overrides)
         run = new_run(task, config, run_dir)
+        reporter.going_on("loading Keras")
         load_backend(backend)
-    reporter = options.reporter(verbose, quiet)
     run_to_end(
         *(task, config, run, reporter),
         resume=bool(resume),

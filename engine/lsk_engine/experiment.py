@@ -58,16 +58,33 @@ def run_experiment(
         DivergenceError: If the loss or the state is not finite; no checkpoint has such a state.
         LsKerasError: If something that the user passed can't be used.
     """
+    try:
+        return _run(task, config, run, reporter, resume=resume, tensorboard=tensorboard)
+    finally:
+        reporter.settled()
+
+
+def _run(
+    task: Task,
+    config: Config,
+    run: RunDirectory,
+    reporter: Reporter,
+    *,
+    resume: bool,
+    tensorboard: bool,
+) -> dict[str, Any]:
     start = time.monotonic()
     tensorboard = writes_events(run, reporter, wanted=tensorboard)
     if resume:
         record_resumption(task, config, run)
+    reporter.going_on("loading the data")
     data = load(task, config, run, resume=resume)
     for note in data.notes:
         reporter.message(f"Note: {note}")
     train(task, config, data, run, reporter, resume=resume, tensorboard=tensorboard)
     seconds = time.monotonic() - start
     reporter.message(f"Trained in {duration(seconds)}")
+    reporter.going_on("loading the saved model")
     results = evaluate(task, config, run, reporter, data=data, seconds=seconds)
     if tensorboard:
         add_pictures(run)

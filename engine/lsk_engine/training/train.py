@@ -66,6 +66,7 @@ def train(
         checkpoints = Checkpoints(
             run.checkpoints, options.checkpoints_kept, options.checkpoints_kept_every, averaged
         )
+        reporter.going_on("building the model")
         model = task.build_model(config, data)
         if model.compiled:
             reporter.message(
@@ -81,6 +82,7 @@ def train(
         # Else TensorFlow traces the first step twice: once to make the variables.
         learner.optimizer.build(learner.trainable_variables)
         validator = build_validator(model, config, data)
+        reporter.settled()
         reporter.message(
             f"{len(source.examples):,} training examples, {data.num_classes:,} classes, "
             f"{model.count_params():,} parameters, {total:,} steps"
@@ -126,7 +128,10 @@ def train(
                     with reading(validation), memory_for(options.batch_size):
                         scores = validator.evaluate(
                             as_dataset(validation, 0, validation.steps_per_epoch),
-                            callbacks=[StopsValidation(saver, loss_of_epoch)],
+                            callbacks=[
+                                log.validating(validation.steps_per_epoch),
+                                StopsValidation(saver, loss_of_epoch),
+                            ],
                             return_dict=True,
                             verbose=0,
                         )
@@ -144,6 +149,7 @@ def train(
                 start = step
                 step = min((start // source.steps_per_epoch + 1) * source.steps_per_epoch, total)
                 end_epoch(_fit(learner, source, start, step, callbacks))
+        reporter.going_on("saving the model")
         if config.optimizer.ema:
             average_last(learner)
         if averaged:

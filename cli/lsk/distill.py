@@ -96,9 +96,7 @@ def distill(
     reporter = options.reporter(verbose, quiet)
     reporter.going_on("loading Keras")
     load_backend(backend)
-    run_to_end(
-        task, config, run, reporter, resume=False, tensorboard=tensorboard, as_json=as_json
-    )
+    run_to_end(task, config, run, reporter, resume=False, tensorboard=tensorboard, as_json=as_json)
 
 
 distill.params += [option for option in train.params if option.name != "resume"]

@@ -80,7 +80,7 @@ def _run(
     reporter.going_on("loading the data")
     data = load(task, config, run, resume=resume)
     for note in data.notes:
-        reporter.message(f"Note: {note}")
+        reporter.detail(f"Note: {note}")  # the scores say so to everybody
     train(task, config, data, run, reporter, resume=resume, tensorboard=tensorboard)
     seconds = time.monotonic() - start
     reporter.message(f"Trained in {duration(seconds)}")

@@ -24,7 +24,8 @@ main()
     "arguments",
     [
         *(["--help"], ["--version"], ["tasks"], ["show", "run"], ["runs", "."]),
-        ["report", "run"], ["settings", "image"],
+        ["report", "run"],
+        ["settings", "image"],
         *(["train", "--help"], ["study", "--help"], ["compare", "--help"]),
     ],
     ids=" ".join,

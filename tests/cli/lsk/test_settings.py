@@ -27,7 +27,10 @@ def test_every_key_is_there_with_its_meaning():
 def test_options_are_resolved():
     text = called(*"settings image --preset cifar10-resnet56 --model resnet20".split()).stdout
     found = tomllib.loads(text)
-    assert (found["model"]["name"], found["optimizer"]["boundaries"]) == ("resnet20", [32000, 48000])
+    assert (found["model"]["name"], found["optimizer"]["boundaries"]) == (
+        "resnet20",
+        [32000, 48000],
+    )
     text = called(*"settings image --set training.alpha=0.3 --data /x/y".split()).stdout
     found = tomllib.loads(text)
     assert (found["training"]["alpha"], found["data"]["source"]) == (0.3, "/x/y")

@@ -38,7 +38,9 @@ def environment(monkeypatch):
     "shown",
     [
         TRAINING,
-        Standing("validation: decoding 64/1,000 examples", 64, 1000, ("2 examples/s", "8 min left")),
+        Standing(
+            "validation: decoding 64/1,000 examples", 64, 1000, ("2 examples/s", "8 min left")
+        ),
         Standing("step 0/9", 0, 9),
         Standing("step 9/9", 9, 9, ("loss 1.000",)),
         Standing("γ of " + "run" * 50, 1, 2, ("1 example/s", "1 s left")),
@@ -70,9 +72,7 @@ def test_no_line_is_wider_than_the_terminal(shown, width, no_color, monkeypatch)
         (120, ["loss 2.345", "123,456 tokens/s", "1 h 20 min left", "━"], []),
     ],
 )
-def test_what_there_is_no_room_for_goes_the_least_needed_first(
-    width, there, left_out, monkeypatch
-):
+def test_what_there_is_no_room_for_goes_the_least_needed_first(width, there, left_out, monkeypatch):
     monkeypatch.setenv("COLUMNS", str(width))
     stream = Terminal()
     LiveLine(stream).draw(TRAINING)

@@ -33,17 +33,17 @@ def runs(folder: Path, as_json: bool) -> None:
         if run.score is not None:
             _, label, value = run.score
             what = f"{label} {value:.2f}"
-        age = f"{_age(time.time() - run.written)} ago"
-        told.append((run.state, age, run.note or what))
-    # What others leave; a note of damage is long, and wrapped.
-    room = tables.width() - sum(max(map(len, column)) + 2 for column in list(zip(*told))[:2])
-    room -= max((len(what) for (_, _, what), run in zip(told, found) if not run.note), default=20)
-    rows = [
-        (_shown(run.path, folder, max(room - 2, _LEAST)), *columns)
+        told.append((run.state, f"{_age(time.time() - run.written)} ago", run.note or what))
+    # What the others leave; a note of damage is long, and wrapped.
+    others = [max((len(row[n]) for row in told), default=0) for n in (0, 1)]
+    others.append(max((len(row[2]) for row in told if row[0] != "damaged"), default=20))
+    room = tables.width() - sum(others) - 6
+    listed = [
+        (_shown(run.path, folder, max(room, _LEAST)), *columns)
         for run, columns in zip(found, told, strict=True)
     ]
-    if rows:
-        tables.echo(tables.listed(rows, ("run", "state", "written", "score"), right=(2,)))
+    if listed:
+        tables.echo(tables.listed(listed, ("run", "state", "written", "score"), right=(2,)))
     click.echo(f"{len(found)} run{'s' * (len(found) != 1)} in {folder}")
 
 

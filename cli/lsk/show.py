@@ -77,8 +77,8 @@ def _facts(found: "ReadRun") -> Iterator[tuple[str, str]]:
         last = found.information[-1]
         yield (
             "information",
-            f"{last.mutual_information:.3f} [{last.low:.3f}, {last.high:.3f}] nats between examples "
-            f"and logits, at step {last.step:,} (lsk probe)",
+            f"{last.mutual_information:.3f} [{last.low:.3f}, {last.high:.3f}] nats between "
+            f"examples and logits, at step {last.step:,} (lsk probe)",
         )
     for split, points in found.sweeps.items():
         best = min(points, key=lambda p: float("inf") if p.nll is None else p.nll)

@@ -1,5 +1,6 @@
 """A curve in one line of text."""
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -22,7 +23,7 @@ def sparkline(values: Sequence[float], width: int) -> str:
         return ""
     count = min(width, len(known))
     ends = [round(n * len(known) / count) for n in range(count + 1)]
-    means = [sum(known[low:high]) / (high - low) for low, high in zip(ends, ends[1:], strict=False)]
+    means = [sum(known[low:high]) / (high - low) for low, high in itertools.pairwise(ends)]
     low, high = min(means), max(means)
     steps = (len(_BARS) - 1) / (high - low) if high > low else 0.0
     return "".join(_BARS[round((mean - low) * steps)] for mean in means)

@@ -129,13 +129,13 @@ def settings(chosen: Mapping[str, Any], assignments: Iterable[str]) -> dict[str,
 
 def with_file(
     file: Path | None, task_name: str | None, preset: str | None, overrides: Mapping[str, Any]
-) -> tuple[str | None, str | None, Mapping[str, Any]]:
+) -> tuple[str | None, str | None, dict[str, Any]]:
     """Returns task, preset and settings with those of `--config`, to which the options' go first.
 
     A preset of the file is one of its task's.
     """
     if file is None:
-        return task_name, preset, overrides
+        return task_name, preset, dict(overrides)
     from lsk_engine.settings.resolving import layered
     from lsk_engine.settings.toml_files import read_settings
 

@@ -47,7 +47,7 @@ def run_experiment(
         run: Where everything goes.
         reporter: Who is told.
         resume: Whether to go on from the run's newest checkpoint.
-        tensorboard: Whether to write what TensorBoard shows, too; a run that has begun so goes on so.
+        tensorboard: Whether to write for TensorBoard, too; a run that has begun so goes on so.
 
     Returns:
         The final scores, as in the run's `metrics.json`.

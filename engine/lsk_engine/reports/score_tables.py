@@ -37,7 +37,7 @@ def run_tables(
 
     Args:
         runs: The runs.
-        more: Scores beside those of `COMMON`, where they can be compared: label and better, by name.
+        more: Scores beside those of `COMMON`, where they can be compared: label and better.
     """
     rows = [
         (run, model, metrics)

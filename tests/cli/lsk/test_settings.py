@@ -25,13 +25,14 @@ def test_every_key_is_there_with_its_meaning():
 
 
 def test_options_are_resolved():
-    text = called(*"settings image --preset cifar10-resnet56 --model resnet20".split()).stdout
+    options = ("--preset", "cifar10-resnet56", "--model", "resnet20")
+    text = called("settings", "image", *options).stdout
     found = tomllib.loads(text)
     assert (found["model"]["name"], found["optimizer"]["boundaries"]) == (
         "resnet20",
         [32000, 48000],
     )
-    text = called(*"settings image --set training.alpha=0.3 --data /x/y".split()).stdout
+    text = called(*["settings", "image", "--set", "training.alpha=0.3", "--data", "/x/y"]).stdout
     found = tomllib.loads(text)
     assert (found["training"]["alpha"], found["data"]["source"]) == (0.3, "/x/y")
 

@@ -32,7 +32,7 @@ BRACKETS = re.compile(r"[\d.]+ \[[\d.]+, [\d.]+\]")
 
 def scored(**more):
     labels = {"bleu": "BLEU (%)", "chrf": "chrF, character n-grams of six (%)"}
-    found = metrics(labels, **{split: SCORES for split in ("validation", "test", "test_2018")})
+    found = metrics(labels, **dict.fromkeys(("validation", "test", "test_2018"), SCORES))
     return {**found, "better": {"bleu": "more"}, **more}
 
 

@@ -6,7 +6,6 @@ from lsk_engine.data import configuration
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.tasks.registry import load_task
 
-
 TASK = load_task("image")
 
 

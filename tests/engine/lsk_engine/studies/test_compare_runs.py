@@ -5,8 +5,8 @@ import json
 import pytest
 
 from ls_base.errors import FileError, InputError
-from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.reports.score_tables import comparison
+from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.studies.compare_runs import compare_runs
 from stored_files import CONFIG, metrics
 

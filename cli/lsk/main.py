@@ -70,7 +70,11 @@ class Commands(click.Group):
         if not _verbose():
             # Searches are compiled for each length that comes, and TensorFlow advises against it.
             logging.getLogger("tensorflow").setLevel(logging.ERROR)
-        return super().invoke(ctx)
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            clear_lines()  # Click ends the line next
+            raise
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

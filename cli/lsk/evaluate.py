@@ -24,10 +24,11 @@ def evaluate(
     """
     from lsk_engine.runs.stored_run import open_run
 
+    reporter = options.reporter(verbose, quiet)
+    reporter.going_on("loading Keras")
     directory, task, config = open_run(run, backend)
     with needing_extra(task):
         from lsk_engine.scoring.evaluate import evaluate as score
 
-        reporter = options.reporter(verbose, quiet)
         results = score(task, config, directory, reporter, calibrated=calibrated)
     show(results, as_json)

@@ -24,12 +24,14 @@ from lsk.reliability import reliability
 from lsk.report import report
 from lsk.reproduce import reproduce
 from lsk.runs import runs
+from lsk.settings import settings
 from lsk.show import show
 from lsk.study import study
 from lsk.sweep_distillation import sweep_distillation
 from lsk.sweep_temperature import sweep_temperature
 from lsk.tasks import tasks
 from lsk.train import train
+from lsk_engine.progress import clear_lines
 from lsk_engine.tasks.registry import COMMAND_GROUP, Plugin, plugins
 
 
@@ -69,7 +71,11 @@ class Commands(click.Group):
         if not _verbose():
             # Searches are compiled for each length that comes, and TensorFlow advises against it.
             logging.getLogger("tensorflow").setLevel(logging.ERROR)
-        return super().invoke(ctx)
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            clear_lines()  # Click ends the line next
+            raise
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -99,6 +105,7 @@ for _command in (
     compare,
     report,
     show,
+    settings,
     tasks,
 ):
     cli.add_command(_command)
@@ -155,6 +162,7 @@ def _called() -> object:
             raise KeyboardInterrupt from None
         raise
     finally:
+        clear_lines()
         if usual is signal.default_int_handler:
             signal.signal(signal.SIGINT, usual)
 

@@ -25,6 +25,13 @@ data = click.option("--data", help="A data set's name, or a path.")
 model = click.option(
     "--model", metavar="NAME", help="A network of the task; of task keras, FILE.py:function."
 )
+config_file = click.option(
+    "--config",
+    "config_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE.toml",
+    help="Settings from a file, as `lsk settings` prints them; options go first.",
+)
 
 
 def settings(text: str) -> Option:

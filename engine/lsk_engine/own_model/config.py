@@ -72,7 +72,7 @@ class ModelConfig:
     """
 
     name: str = code()
-    sha256: str = ""
+    sha256: str = dataclasses.field(default="", metadata={"computed": True})
     output: str = "auto"
     augment: str = code()
 

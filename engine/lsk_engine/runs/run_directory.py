@@ -38,6 +38,7 @@ class RunDirectory:
                           what `lsk calibrate` made and found, and the scores with it
     RUN/outputs/          decoded outputs, one JSON list a split
     RUN/evaluation/       what `lsk evaluate` and later stages draw and count
+    RUN/tensorboard/      what `lsk train --tensorboard` wrote; nobody reads it but TensorBoard
     RUN/log.txt           what was said on the terminal
     RUN/checksums.json    the SHA-256 of what the run wrote, log and history left out
     RUN/.lock             held while a process is at work in the run; empty
@@ -62,6 +63,7 @@ class RunDirectory:
         self.calibrated_metrics_file = self.path / "metrics-calibrated.json"
         self.outputs = self.path / "outputs"
         self.evaluation = self.path / "evaluation"
+        self.tensorboard = self.path / "tensorboard"
         self.log_file = self.path / "log.txt"
         self.lock_file = self.path / ".lock"
         self.checksums = Checksums(self.path)
@@ -269,6 +271,11 @@ class RunDirectory:
     def picture_file(self, name: str, split: str) -> Path:
         """Returns where a picture that the task drew of a split is; its numbers are beside it."""
         return self.evaluation / f"{_name(name)}-{_name(split)}.png"
+
+    @property
+    def learning_curves_file(self) -> Path:
+        """Where the curves of the run's history are; their numbers are beside them."""
+        return self.evaluation / "learning-curves.png"
 
     @property
     def projection_file(self) -> Path:

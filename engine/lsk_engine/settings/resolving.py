@@ -46,9 +46,7 @@ def compose(
         raise InputError(f"Expected a preset of task '{task.name}'. {near(preset, by_name)}")
     parts = part_classes(task)
     values: dict[str, dict[str, Any]] = {part: {} for part in parts}
-    if "training.epochs" in overrides and "training.steps" not in overrides:
-        overrides = {**overrides, "training.steps": None}
-    for key, value in {**by_name[preset].settings, **overrides}.items():
+    for key, value in layered(by_name[preset].settings, overrides).items():
         part, _, field = key.partition(".")
         if part not in parts or field not in typing.get_type_hints(parts[part]):
             raise InputError(f"Expected a configuration key. {near(key, keys(task))}")
@@ -62,6 +60,27 @@ def compose(
         for code in filter(is_code, dataclasses.fields(one)):
             note(getattr(one, code.name))
     return Config(task=task.name, preset=preset, **built)
+
+
+def layered(*layers: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns settings by dotted key, of which a later layer's take the place of an earlier one's.
+
+    Steps take precedence over epochs within a layer only: who says how many epochs after somebody
+    has said how many steps means it.
+
+    Args:
+        *layers: Settings by dotted key, the strongest last.
+
+    Example:
+    >>> layered({"training.steps": 450}, {"training.epochs": 3})
+    {'training.steps': None, 'training.epochs': 3}
+    """
+    found: dict[str, Any] = {}
+    for layer in layers:
+        if "training.epochs" in layer and "training.steps" not in layer:
+            found["training.steps"] = None
+        found |= layer
+    return found
 
 
 def restore(

@@ -1,5 +1,7 @@
 """Training: `fit`, epoch by epoch, with checkpoints, up to the saved model."""
 
+import contextlib
+
 import keras
 
 from ls_base.errors import FileError
@@ -17,10 +19,12 @@ from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.settings.config import Config
 from lsk_engine.tasks.contract import Task, TaskData
 from lsk_engine.training.checkpointing import CheckpointEvery, StopsValidation
+from lsk_engine.training.curves import draw_learning_curves
 from lsk_engine.training.divergence import FiniteWatch
 from lsk_engine.training.optimizers import average_last, build_optimizer
 from lsk_engine.training.signals import stop_on_signal
 from lsk_engine.training.student import build_learner, with_teacher_logits
+from lsk_engine.training.tensorboard_log import TensorBoardLog
 from lsk_engine.training.training_log import TrainingLog
 from lsk_engine.training.validator import build_validator
 from lsk_engine.training.weight_averaging import average_checkpoints, averaged_steps
@@ -34,6 +38,7 @@ def train(
     reporter: Reporter,
     *,
     resume: bool = False,
+    tensorboard: bool = False,
 ) -> None:
     """Trains a model, with `config.distillation` under its teacher, and saves it in the run.
 
@@ -44,6 +49,7 @@ def train(
         run: Where checkpoints, history and model go.
         reporter: Who is told.
         resume: Whether to go on from the run's newest checkpoint.
+        tensorboard: Whether to write for TensorBoard, too.
 
     Raises:
         Interrupted: After Ctrl-C or another signal to stop; the run can be resumed.
@@ -60,6 +66,7 @@ def train(
         checkpoints = Checkpoints(
             run.checkpoints, options.checkpoints_kept, options.checkpoints_kept_every, averaged
         )
+        reporter.going_on("building the model")
         model = task.build_model(config, data)
         if model.compiled:
             reporter.message(
@@ -75,6 +82,7 @@ def train(
         # Else TensorFlow traces the first step twice: once to make the variables.
         learner.optimizer.build(learner.trainable_variables)
         validator = build_validator(model, config, data)
+        reporter.settled()
         reporter.message(
             f"{len(source.examples):,} training examples, {data.num_classes:,} classes, "
             f"{model.count_params():,} parameters, {total:,} steps"
@@ -92,7 +100,10 @@ def train(
         validation = evaluation_source(config, data, "validation")
         watch = FiniteWatch(run, checkpoints)
         log = TrainingLog(run, reporter, source, step, total, task.unit, watch)
-        with stop_on_signal() as stop_requested:
+        board = TensorBoardLog(run, config, step, total) if tensorboard else None
+        with stop_on_signal() as stop_requested, contextlib.ExitStack() as at_last:
+            if board:
+                at_last.callback(board.close)
             saver = CheckpointEvery(
                 checkpoints,
                 options.checkpoint_every,
@@ -104,6 +115,7 @@ def train(
                 restored=restored,
             )
 
+            callbacks = [log, *([board] if board else []), saver]  # who saves may stop
             owed = saver.owed_loss()
             # Paid before and not saved since, an owed epoch has its entry already: it comes again.
             run.truncate_history(step if owed is None else step - 1)
@@ -116,11 +128,16 @@ def train(
                     with reading(validation), memory_for(options.batch_size):
                         scores = validator.evaluate(
                             as_dataset(validation, 0, validation.steps_per_epoch),
-                            callbacks=[StopsValidation(saver, loss_of_epoch)],
+                            callbacks=[
+                                log.validating(validation.steps_per_epoch),
+                                StopsValidation(saver, loss_of_epoch),
+                            ],
                             return_dict=True,
                             verbose=0,
                         )
                 log.end_epoch(epoch, loss_of_epoch, scores)
+                if board:
+                    board.end_epoch(loss_of_epoch, scores)
                 # After the history has its entry: neither is lost without both.
                 saver.end_epoch(loss_of_epoch)
 
@@ -131,7 +148,8 @@ def train(
             while step < total:
                 start = step
                 step = min((start // source.steps_per_epoch + 1) * source.steps_per_epoch, total)
-                end_epoch(_fit(learner, source, start, step, [log, saver]))
+                end_epoch(_fit(learner, source, start, step, callbacks))
+        reporter.going_on("saving the model")
         if config.optimizer.ema:
             average_last(learner)
         if averaged:
@@ -139,6 +157,7 @@ def train(
             reporter.message(f"Averaged the weights of steps {', '.join(map(str, averaged))}")
         # Without the optimizer: its state is in the checkpoints, and loading needs none of it.
         run.save_model(keras.Model(model.inputs, model.outputs[0], name=model.name))
+    draw_learning_curves(run, config)
 
 
 def _fit(

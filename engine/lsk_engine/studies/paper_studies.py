@@ -80,6 +80,12 @@ def _speech(**more: Any) -> Study:
     return _smoothing("speech", _SPEECH, smoothings=kinds, measures=("accuracy",), **more)
 
 
+def _text(preset: str, **more: Any) -> Study:
+    """Returns a study of translation, with the claims of Tables 1 and 3 and of Figure 4."""
+    measures = ("accuracy", "calibration", "beam")
+    return _smoothing("translation", _TEXT, preset=preset, measures=measures, **more)
+
+
 def _taught(margin: float, papers: tuple[float, ...] = ()) -> tuple[Claim, ...]:
     """Returns the claims about teachers with a margin, and MNIST's differences."""
     found = [dataclasses.replace(claim, margin=margin) for claim in distillation.CLAIMS]
@@ -151,12 +157,7 @@ STUDIES: Mapping[str, Mapping[str, Part]] = {
             classes=("3", "8", "5"),
         ),
         "text": Part(
-            _smoothing(
-                "translation",
-                _TEXT,
-                preset="cldr-few",
-                measures=("accuracy", "calibration", "beam"),
-            ),
+            _text("cldr-few"),
             minutes=8,
         ),
         "speech": Part(
@@ -231,12 +232,7 @@ STUDIES: Mapping[str, Mapping[str, Part]] = {
             classes=_AIRPLANES,
         ),
         "text": Part(
-            _smoothing(
-                "translation",
-                _TEXT,
-                preset="multi30k-cpu",
-                measures=("accuracy", "calibration", "beam"),
-            ),
+            _text("multi30k-cpu"),
             minutes=130,
             data="multi30k",
         ),
@@ -320,13 +316,7 @@ STUDIES: Mapping[str, Mapping[str, Part]] = {
             classes=("tench", "meerkat", "cleaver"),
         ),
         "text": Part(
-            _smoothing(
-                "translation",
-                _TEXT,
-                preset="wmt14-base",
-                measures=("accuracy", "calibration", "beam"),
-                seeds=1,
-            ),
+            _text("wmt14-base", seeds=1),
             minutes=6000,
         ),
         "speech": Part(_speech(preset="wsj-las"), minutes=4000, data="wsj/manifest.tsv"),

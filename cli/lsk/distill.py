@@ -73,7 +73,9 @@ def distill(
     from lsk_engine.runs.teacher import taught_by
 
     task = load_task(task_name or RunDirectory.open(teacher).read_config()["task"])
-    config = configuration.resolve(task, preset, settings(chosen, assignments))
+    reporter = options.reporter(verbose, quiet)
+    overrides = settings(chosen, assignments)
+    config = configuration.resolve(task, preset, overrides, reporter.message)
     given = {
         "beta": beta,
         "teacher_temperature": temperature,
@@ -90,7 +92,6 @@ def distill(
         )
     run = new_run(config, run_dir)
     load_backend(backend)
-    reporter = options.reporter(verbose, quiet)
     run_to_end(task, config, run, reporter, resume=False, as_json=as_json)
 
 

@@ -83,6 +83,7 @@ def train(
     from lsk_engine.runs.resuming import changed
     from lsk_engine.runs.stored_run import open_run
 
+    reporter = options.reporter(verbose, quiet)
     overrides = settings(chosen, assignments)
     if resume:
         if task_name or preset or run_dir:
@@ -98,10 +99,9 @@ def train(
                 "Expected --task NAME (see `lsk tasks`) or --resume RUN. Received: neither"
             )
         task = load_task(task_name)
-        config = configuration.resolve(task, preset, overrides)
+        config = configuration.resolve(task, preset, overrides, reporter.message)
         run = new_run(config, run_dir)
         load_backend(backend)
-    reporter = options.reporter(verbose, quiet)
     run_to_end(task, config, run, reporter, resume=bool(resume), as_json=as_json)
 
 

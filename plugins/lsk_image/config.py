@@ -157,6 +157,17 @@ _CIFAR_RESNET = {
     "optimizer.l2": 1e-4,
     "optimizer.global_clipnorm": 1.0,
 }
+_PICTURES = {
+    "data.shift": 4,
+    "data.flip": True,
+    "model.name": "resnet20",
+    "model.normalization": "per_image",
+    "optimizer.name": "sgd",
+    "optimizer.schedule": "cosine",
+    "optimizer.nesterov": True,
+    "optimizer.l2": 1e-4,
+    "optimizer.global_clipnorm": 1.0,
+}
 _IMAGENET = {
     "data.source": "imagenet2012",
     "data.validation": 10000,
@@ -190,6 +201,44 @@ PRESETS = (
             "training.epochs": 60,
             "training.batch_size": 64,
             "training.validate_every": 10,
+            "optimizer.name": "sgd",
+            "optimizer.learning_rate": 0.1,
+            "optimizer.schedule": "linear",
+        },
+    ),
+    Preset(
+        name="few-pictures",
+        purpose="Own natural images, fewer than 5,000: ResNet-20, shifted and mirrored, 60 epochs",
+        expected="minutes to an hour on 2 cores, by number and size",
+        settings={
+            **_PICTURES,
+            "training.epochs": 60,
+            "training.batch_size": 32,
+            "training.validate_every": 5,
+            "optimizer.learning_rate": 0.05,
+        },
+    ),
+    Preset(
+        name="many-pictures",
+        purpose="Own natural images, 5,000 or more: the same network, 30 epochs",
+        expected="hours on 2 cores, minutes on a GPU",
+        settings={
+            **_PICTURES,
+            "training.epochs": 30,
+            "optimizer.learning_rate": 0.1,
+            "optimizer.warmup_steps": 100,
+        },
+    ),
+    Preset(
+        name="gray-pictures",
+        purpose="Own gray images of up to 32 × 32: a perceptron, shifts of 1 pixel",
+        expected="minutes on 2 cores",
+        settings={
+            "data.shift": 1,
+            "model.width": 800,
+            "model.dropout": 0.1,
+            "training.epochs": 30,
+            "training.batch_size": 64,
             "optimizer.name": "sgd",
             "optimizer.learning_rate": 0.1,
             "optimizer.schedule": "linear",

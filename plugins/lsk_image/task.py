@@ -1,9 +1,11 @@
 """The image task: its table of contents."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from lsk_engine import Config, Examples, Progress, Scores, Task, TaskData
+from lsk_engine.tasks.contract import Suggestion
 from lsk_image import config as settings
 
 
@@ -20,6 +22,14 @@ class ImageTask(Task):
     presets = settings.PRESETS
     models = settings.MODELS
     data_sources = settings.DATA_SOURCES
+
+    def suggest(
+        self, source: Path, preset: str | None, given: Mapping[str, Any]
+    ) -> Suggestion | None:
+        """Looks at the sizes and colors of pictures; chooses a preset, and one size for all."""
+        from lsk_image.own_pictures import suggest
+
+        return suggest(source, preset, given)
 
     def load_data(self, config: Config, artifacts: Mapping[str, bytes] | None = None) -> TaskData:
         """Loads images, decoded where memory holds them."""

@@ -1,9 +1,10 @@
-"""Own parallel text: a folder with `train.en`, `train.de`, `validation.*` or `val.*`, `test*.*`."""
+"""Own parallel text: a folder with `train.en`, `train.de`, `validation.*`, `test*.*`."""
 
 from pathlib import Path
 
 from lsk_engine import InputError
 from lsk_engine.data.own_files import listing, read_lines
+from lsk_engine.data.split_names import SPLIT_NAMES
 from lsk_translation.source_data import ParallelText
 
 
@@ -38,11 +39,13 @@ def read_folder(
         if (stem := path.name.removesuffix(suffix))
     }
     tests = sorted(name for name in names if name.startswith("test"))
-    found = {
-        "train": "train" if "train" in names else None,
-        "validation": next((name for name in ("validation", "val") if name in names), None),
-        "test": tests[0] if tests else None,
-    }
+    notes: list[str] = []
+    found = {"train": None, "validation": None, "test": tests[0] if tests else None}
+    for split, words in SPLIT_NAMES.items():
+        first, *others = [word for word in words if word in names] or [None]
+        if split != "test":
+            found[split] = first
+            notes += [f"not read: {name}.*, beside {first}.*" for name in others]
     patterns = {"train": "train", "validation": "validation (or val)", "test": "test*"}
     for split, name in found.items():
         if name is None:
@@ -50,7 +53,6 @@ def read_folder(
                 f"Expected {patterns[split]}.{source_language} and .{target_language}, plain or "
                 f".gz, in {folder}. Received: {listing(folder)}"
             )
-    notes: list[str] = []
     if found["test"] != "test":
         notes.append(f"test: {found['test']}")
     splits = {}

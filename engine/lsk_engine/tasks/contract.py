@@ -104,6 +104,21 @@ class Scores:
         return found
 
 
+@dataclasses.dataclass(frozen=True)
+class Suggestion:
+    """What a task chooses for a user's own data, where the user has not.
+
+    Attributes:
+        preset: A preset of the task.
+        settings: Values by dotted key, which the user's own go before.
+        notes: What was found and chosen, a sentence each.
+    """
+
+    preset: str
+    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
 class Task(abc.ABC):
     """A task plugin, found through the entry-point group `ls_keras.tasks`.
 
@@ -123,6 +138,18 @@ class Task(abc.ABC):
     study_preset: ClassVar[str | None] = None
     models: ClassVar[Mapping[str, str]]  # name -> one line
     data_sources: ClassVar[Mapping[str, str]]
+
+    def suggest(
+        self, source: Path, preset: str | None, given: Mapping[str, Any]
+    ) -> Suggestion | None:
+        """Looks at own data at a path before a run is made of them; `None`: nothing is chosen.
+
+        Args:
+            source: What `--data` says; it exists, and is no prepared data set.
+            preset: The preset that the user chose, which stays.
+            given: The settings that the user gave, by dotted key.
+        """
+        return None
 
     @abc.abstractmethod
     def load_data(self, config: Config, artifacts: Mapping[str, bytes] | None = None) -> TaskData:

@@ -3,7 +3,7 @@
 import dataclasses
 
 from lsk_engine import InputError, Preset
-from lsk_engine.settings.values import one_of
+from lsk_engine.settings.values import count_or_share, one_of
 
 MODELS = {
     "mlp": "fully connected, ReLU, dropout: the MNIST networks of the paper",
@@ -28,9 +28,10 @@ class DataConfig:
     Attributes:
         source: `digits`, a folder or file, or a TFDS name (`tfds:NAME` where a folder of that
             name exists).
-        validation: Training images held out for validation; `None`: the source's validation
-            split, or one tenth.
-        test: Images held out for testing where the source has no test split; `None`: one sixth.
+        validation: Training images held out for validation, below 1 the share of them; `None`:
+            the source's validation split, or one tenth.
+        test: Images held out for testing where the source has no test split, below 1 the share
+            of them; `None`: one sixth.
         split_seed: Draws what is held out; the same for every `training.seed`.
         examples: Number of training images to use; `None`: all.
         size: Height and width that images are brought to (the shorter side scaled, the middle
@@ -42,8 +43,8 @@ class DataConfig:
     """
 
     source: str = "digits"
-    validation: int | None = None
-    test: int | None = None
+    validation: int | float | None = None
+    test: int | float | None = None
     split_seed: int = 0
     examples: int | None = None
     size: int | None = None
@@ -53,7 +54,9 @@ class DataConfig:
     distort: bool = False
 
     def __post_init__(self):
-        for key in ("validation", "test", "examples", "size"):
+        for key in ("validation", "test"):
+            count_or_share(f"data.{key}", getattr(self, key))
+        for key in ("examples", "size"):
             _at_least(f"data.{key}", getattr(self, key), 1)
         for key in ("split_seed", "shift"):
             _at_least(f"data.{key}", getattr(self, key), 0)

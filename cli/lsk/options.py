@@ -25,6 +25,12 @@ data = click.option("--data", help="A data set's name, or a path.")
 model = click.option(
     "--model", metavar="NAME", help="A network of the task; of task keras, FILE.py:function."
 )
+max_examples = click.option(
+    "--max-examples",
+    type=int,
+    metavar="N",
+    help="A quick look: N examples of each split, drawn at random.",
+)
 
 
 def settings(text: str) -> Option:

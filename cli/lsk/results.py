@@ -26,10 +26,13 @@ def show(results: Mapping[str, Any], as_json: bool) -> None:
         click.echo(json.dumps(results, ensure_ascii=False))
         return
     click.echo(table(results))
+    click.echo(calibration(results), nl=False)
     for signature in results["signatures"].values():
         click.echo(f"  {signature}")
     for note in results["notes"]:
         click.echo(f"Note: {note}")
+    if "folder" in results:
+        click.echo(f"Results: {results['folder']}")
     click.echo(f"Run: {results['run']}")
 
 
@@ -51,6 +54,25 @@ def table(results: Mapping[str, Any]) -> str:
         cells = (_number(results[s].get(name), own) for s in splits)
         lines.append(f"{labels.get(name, name):{width}}" + "".join(f"  {c:>12}" for c in cells))
     return "\n".join(lines)
+
+
+def calibration(results: Mapping[str, Any]) -> str:
+    """Returns lines on what a temperature does to new data; none of a run's own."""
+    lines = []
+    for split, found in results.get("calibration", {}).items():
+        kinds = {
+            "raw": "as it is",
+            "as_calibrated": "as `lsk calibrate` has it",
+            "best": f"at T = {found['best_temperature']:.3f}, best for these data (in-sample)",
+        }
+        if found["temperature"] is not None:
+            kinds["as_calibrated"] += f", T = {found['temperature']:.3f}"
+        for kind in (kind for kind in kinds if kind in found):
+            scores = found[kind]
+            lines.append(
+                f"{split}, {kinds[kind]}: ECE {scores['ece']:.4f}, NLL {scores['nll']:.4f}\n"
+            )
+    return "".join(lines)
 
 
 def _number(value: float | None, own: bool) -> str:

@@ -28,6 +28,7 @@ _KEYS = {
     "strategy": "training.strategy",
     "devices": "training.devices",
     "seed": "training.seed",
+    "max_examples": "training.max_examples",
 }
 # What a user mends before the same command is given again: the run's name is to be free then.
 _MENDABLE = (InputError, MissingExtraError)
@@ -51,6 +52,7 @@ _MENDABLE = (InputError, MissingExtraError)
 @click.option("--devices", type=int, help="Number of devices. [default: all]")
 @options.backend
 @click.option("--seed", type=int, help="Seed of everything random. [default: 0]")
+@options.max_examples
 @click.option(
     "--run-dir", type=click.Path(path_type=Path), help="Where the run goes. [default: runs/…]"
 )

@@ -1,5 +1,6 @@
 """A folder of class folders: `CLASS/*.png`, or `train/CLASS/*.png` and `test/CLASS/*.png`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -7,13 +8,18 @@ from PIL import Image
 
 from ls_base.reading import read_bytes
 from lsk_engine import InputError
+from lsk_engine.data.own_files import listing
 from lsk_engine.data.split_names import one_of_each, split_of
 from lsk_image.pixels import FORMATS, EncodedPixels
 from lsk_image.source_data import ImageSource, LabeledImages
 
 
 def read_class_folders(
-    folder: Path, *, size: int | None = None, channels: int | None = None
+    folder: Path,
+    *,
+    size: int | None = None,
+    channels: int | None = None,
+    classes: Sequence[str] | None = None,
 ) -> ImageSource:
     """Reads images by class.
 
@@ -24,36 +30,41 @@ def read_class_folders(
         folder: The folder.
         size: See `lsk_image.sources.load_source`.
         channels: Likewise.
+        classes: Likewise.
 
     Raises:
         InputError: If there are fewer than two classes, a class without images, or a class in
             another split that `train` does not have.
     """
-    splits, notes = split_folders(folder)
-    classes = folders_in(splits["train"])
-    if len(classes) < 2:
+    splits, notes = split_folders(folder, new=classes is not None)
+    known = folders_in(splits["train"]) if classes is None else list(classes)
+    if len(known) < 2:
         raise InputError(
             "Expected at least two class folders, MNIST's idx files or .npz files in "
-            f"{splits['train']}. Received: {', '.join(classes) or 'no folders'}"
+            f"{splits['train']}. Received: {', '.join(known) or 'no folders'}"
         )
-    found = {split: _read(path, classes, size, channels) for split, path in splits.items()}
+    found = {
+        split: _read(path, known, size, channels, some=classes is not None)
+        for split, path in splits.items()
+    }
     for images in found.values():
         notes += images.pixels.notes
-    return ImageSource(found, classes, tuple(notes))
+    return ImageSource(found, known, tuple(notes))
 
 
-def split_folders(folder: Path) -> tuple[dict[str, Path], list[str]]:
+def split_folders(folder: Path, *, new: bool = False) -> tuple[dict[str, Path], list[str]]:
     """Returns the folder of each split, and notes; without `train`, all is for training.
 
     Args:
         folder: The folder.
+        new: Whether any split will do, `test` alone, say.
 
     Raises:
         InputError: If two folders are for one split, such as `val` and `dev`.
     """
     names = folders_in(folder)
     found = one_of_each([(split, n) for n in names if (split := split_of(n))], folder)
-    if "train" not in found:
+    if "train" not in found and not (new and found):
         return {"train": folder}, []
     others = [name for name in names if name not in found.values()]
     notes = [f"not read, of no split's name: {', '.join(others)}"] if others else []
@@ -61,7 +72,7 @@ def split_folders(folder: Path) -> tuple[dict[str, Path], list[str]]:
 
 
 def _read(
-    folder: Path, classes: list[str], size: int | None, channels: int | None
+    folder: Path, classes: list[str], size: int | None, channels: int | None, *, some: bool
 ) -> LabeledImages:
     unknown = sorted(set(folders_in(folder)) - set(classes))
     if unknown:
@@ -69,14 +80,20 @@ def _read(
             f"Expected the classes of the training images: {', '.join(classes)}. "
             f"Received: {folder / unknown[0]}"
         )
+    present = [name for name in classes if not some or (folder / name).is_dir()]
+    if not present:
+        raise InputError(
+            f"Expected a folder of class folders, such as {folder / classes[0]}. "
+            f"Received: {listing(folder)}"
+        )
     files: list[Path] = []
     labels: list[int] = []
-    for label, name in enumerate(classes):
+    for name in present:
         images = pictures_in(folder / name)
         if not images:
             raise InputError(f"Expected images in {folder / name}. Received: none")
         files += images
-        labels += [label] * len(images)
+        labels += [classes.index(name)] * len(images)
 
     def read(rows: np.ndarray) -> list[bytes]:
         return [read_bytes(files[row], error=InputError) for row in rows]

@@ -21,7 +21,7 @@ _KNOWN = {
 
 
 def read_npz_file(
-    file: Path, *, size: int | None = None, channels: int | None = None
+    file: Path, *, size: int | None = None, channels: int | None = None, new: bool = False
 ) -> ImageSource:
     """Reads one file with `x_train`, `y_train`, `x_test`, `y_test`, as Keras's `mnist.npz` is.
 
@@ -29,6 +29,7 @@ def read_npz_file(
         file: The file.
         size: See `lsk_image.sources.load_source`.
         channels: Likewise.
+        new: Whether any split will do, `test` alone, say.
 
     Raises:
         InputError: If arrays are missing or have the wrong shape.
@@ -40,7 +41,7 @@ def read_npz_file(
     words = one_of_each(found, str(file))
     wanted = {f"{axis}_{word}": Array() for axis in "xy" for word in words.values()}
     arrays = _read(file, {**wanted, "class_names": _NAMES})
-    if "train" not in words:
+    if not words if new else "train" not in words:
         raise InputError(
             f"Expected x_train, y_train, x_test and y_test in {file}. "
             f"Received: {', '.join(sorted(names)) or 'no arrays'}"
@@ -54,7 +55,7 @@ def read_npz_file(
 
 
 def read_npz_folder(
-    folder: Path, *, size: int | None = None, channels: int | None = None
+    folder: Path, *, size: int | None = None, channels: int | None = None, new: bool = False
 ) -> ImageSource:
     """Reads `train*.npz` and, where there are, `validation*.npz` and `test*.npz` of a folder.
 
@@ -68,12 +69,13 @@ def read_npz_folder(
         folder: The folder.
         size: See `lsk_image.sources.load_source`.
         channels: Likewise.
+        new: Whether any split will do, `test` alone, say.
 
     Raises:
         InputError: If a file is missing, can't be read or doesn't fit together.
     """
     splits, names, encoded, notes = {}, None, False, []
-    files, others = npz_files(folder)
+    files, others = npz_files(folder, new=new)
     for split, file in files.items():
         arrays = _read(file, _KNOWN)
         encoded |= "jpeg" in arrays
@@ -90,16 +92,17 @@ def read_npz_folder(
     return ImageSource(splits, names, tuple(notes))
 
 
-def npz_files(folder: Path) -> tuple[dict[str, Path], list[str]]:
+def npz_files(folder: Path, *, new: bool = False) -> tuple[dict[str, Path], list[str]]:
     """Returns the file of each split, and the names of `.npz` files that belong to none.
 
     Args:
         folder: The folder.
+        new: As for `read_npz_folder`.
 
     Raises:
         InputError: If there is none for training, or are several for one split.
     """
-    found: dict[str, list[str]] = {"train": []}
+    found: dict[str, list[str]] = {}
     others = []
     for name in sorted(file.name for file in folder.glob("*.npz")):
         split = split_at_beginning(name)
@@ -107,6 +110,8 @@ def npz_files(folder: Path) -> tuple[dict[str, Path], list[str]]:
             others.append(name)
         else:
             found.setdefault(split, []).append(name)
+    if not found or not new:
+        found.setdefault("train", [])
     for split, names in found.items():
         if len(names) != 1:
             received = ", ".join(names) or listing(folder)

@@ -37,6 +37,12 @@ class ImageTask(Task):
 
         return load(config, artifacts)
 
+    def load_new(self, config: Config, artifacts: Mapping[str, bytes]) -> TaskData:
+        """Loads other images, whose classes are those of the run or some of them."""
+        from lsk_image.data import load_new
+
+        return load_new(config, artifacts)
+
     def build_model(self, config: Config, data: TaskData):
         """Builds the network, its augmentation included."""
         from lsk_image.model import build_classifier

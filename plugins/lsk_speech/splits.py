@@ -15,7 +15,12 @@ _TEST = re.compile(r"test[\w.+-]{0,60}")
 
 
 def split_rows(
-    names: Sequence[str], rows: Sequence[str], speakers: Sequence[str], seed: int
+    names: Sequence[str],
+    rows: Sequence[str],
+    speakers: Sequence[str],
+    seed: int,
+    *,
+    new: bool = False,
 ) -> tuple[dict[str, np.ndarray], list[str]]:
     """Returns the rows of each split; what the data have no split for is drawn.
 
@@ -25,6 +30,7 @@ def split_rows(
         rows: What each row is called in an error.
         speakers: Who speaks in each.
         seed: Of the draw.
+        new: Whether the splits that there are will do: nothing is drawn.
 
     Returns:
         Row numbers by split, and notes on what was drawn.
@@ -42,6 +48,8 @@ def split_rows(
                 f"Expected a split train, validation or test. Received: {shown(name)} in {rows[i]}"
             )
         members.setdefault(known, []).append(i)
+    if new:
+        return {name: np.array(found) for name, found in members.items() if found}, []
     if not members["train"]:
         raise InputError(f"Expected utterances for training. Received: {', '.join(set(names))}")
     splits = {name: np.array(found) for name, found in members.items() if found}

@@ -9,7 +9,7 @@ from lsk_translation.source_data import ParallelText
 
 
 def read_folder(
-    folder: Path, source_language: str, target_language: str
+    folder: Path, source_language: str, target_language: str, *, new: bool = False
 ) -> tuple[dict[str, ParallelText], list[str]]:
     """Reads the splits of a folder, plain or `.gz`, UTF-8, one sentence a line.
 
@@ -21,6 +21,7 @@ def read_folder(
         folder: The folder.
         source_language: Suffix of the source files, such as `en`.
         target_language: Suffix of the target files.
+        new: Whether the splits that there are will do, one at least.
 
     Returns:
         The splits and the notes.
@@ -47,13 +48,15 @@ def read_folder(
             found[split] = first
             notes += [f"not read: {name}.*, beside {first}.*" for name in others]
     patterns = {"train": "train", "validation": "validation (or val)", "test": "test*"}
+    if new and any(found.values()):
+        found = {split: name for split, name in found.items() if name is not None}
     for split, name in found.items():
         if name is None:
             raise InputError(
                 f"Expected {patterns[split]}.{source_language} and .{target_language}, plain or "
                 f".gz, in {folder}. Received: {listing(folder)}"
             )
-    if found["test"] != "test":
+    if found.get("test", "test") != "test":
         notes.append(f"test: {found['test']}")
     splits = {}
     for split, name in (found | {name: name for name in tests[1:]}).items():

@@ -37,10 +37,11 @@ def draw_rows(
         usual = total // 6 if name == "test" else (total - wanted.get("test", 0)) // 10
         part = count is not None and count < 1
         wanted[name] = max(round(count * total), 1) if part else int(count or usual)
+    settings = " and ".join(f"--set data.{name}=…" for name in wanted)
     if sum(wanted.values()) >= total or not all(wanted.values()):
         raise InputError(
-            f"Expected to hold out at least 1 and fewer than {total:,} training {noun}: say how "
-            f"many, or which share, with {' and '.join(f'--set data.{name}=…' for name in wanted)}. "
+            f"Expected to hold out at least 1 and fewer than {total:,} training {noun}: "
+            f"{settings} says how many, or which share. "
             f"Received: {', '.join(f'{count:,} for {name}' for name, count in wanted.items())}"
         )
     order = np.random.default_rng(seed).permutation(total)

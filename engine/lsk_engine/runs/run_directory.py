@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import itertools
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -38,6 +39,7 @@ class RunDirectory:
                           what `lsk calibrate` made and found, and the scores with it
     RUN/outputs/          decoded outputs, one JSON list a split
     RUN/evaluation/       what `lsk evaluate` and later stages draw and count
+    RUN/new-data/NAME/    the same of other data (`lsk evaluate --data`), and their scores
     RUN/log.txt           what was said on the terminal
     RUN/checksums.json    the SHA-256 of what the run wrote, log and history left out
     RUN/.lock             held while a process is at work in the run; empty
@@ -150,6 +152,29 @@ class RunDirectory:
                 return False
         except BlockingIOError:
             return True
+
+    def on_new_data(self, name: str, asked: Mapping[str, Any]) -> "RunDirectory":
+        """Returns where the scores on other data go: `new-data/NAME`, which has no `config.json`.
+
+        Where a folder of that name has scores of the same question, it is that folder; where they
+        are of another, the name gets a number.
+
+        Args:
+            name: What they are called.
+            asked: What was asked for: kept as `new_data` in `metrics.json`.
+        """
+        folder = self.path / "new-data" / _name(name)
+        for number in itertools.count(1):
+            found = RunDirectory(folder if number == 1 else f"{folder}-{number}")
+            if not is_there(found.path):
+                break
+            if is_there(found.metrics_file):
+                before = found.read(found.metrics_file, dict[str, Any]).get("new_data")
+                if before == json.loads(json.dumps(asked)):
+                    break
+        with writing(found.path):
+            found.outputs.mkdir(parents=True, exist_ok=True)
+        return found
 
     def record_start(self, **more: Any) -> None:
         """Adds an entry to `environment.json`: versions, machine, command, time, and `more`."""

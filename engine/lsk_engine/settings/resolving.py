@@ -64,6 +64,29 @@ def compose(
     return Config(task=task.name, preset=preset, **built)
 
 
+def with_decoding(config: Config, changes: Mapping[str, Any]) -> Config:
+    """Returns a configuration with another search.
+
+    Args:
+        config: The configuration.
+        changes: Fields of `config.decoding`, strings read as the field's type; `None` in one
+            leaves it.
+
+    Raises:
+        InputError: If the task's decoding has no such field or value.
+    """
+    wanted = {name: value for name, value in changes.items() if value is not None}
+    hints = typing.get_type_hints(type(config.decoding))
+    unknown = wanted.keys() - hints.keys()
+    if unknown:
+        raise InputError(
+            f"Expected a task whose decoding has {', '.join(sorted(unknown))}. "
+            f"Received: a run of task '{config.task}'"
+        )
+    values = {name: parse(f"decoding.{name}", v, hints[name]) for name, v in wanted.items()}
+    return dataclasses.replace(config, decoding=dataclasses.replace(config.decoding, **values))
+
+
 def restore(
     task: TaskParts,
     values: Mapping[str, Any],

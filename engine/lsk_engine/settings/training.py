@@ -33,6 +33,8 @@ class TrainingConfig:
         checkpoint_every: Steps between full-state checkpoints.
         checkpoints_kept: How many of the newest are kept.
         checkpoints_kept_every: Every checkpoint whose step this divides is kept as well; 0: none.
+        max_examples: So many examples of each split at most, drawn at random: a quick look;
+            `None`: all.
         average_last: The saved model has the mean weights of so many checkpoints, the last ones,
             which are kept for it; 0: the last step's weights. Excludes `optimizer.ema`.
     """
@@ -55,6 +57,7 @@ class TrainingConfig:
     checkpoints_kept: int = 2
     checkpoints_kept_every: int = 0
     average_last: int = 0
+    max_examples: int | None = added(None)
 
     def __post_init__(self):
         within("training.alpha", self.alpha, 0, 1)
@@ -64,7 +67,7 @@ class TrainingConfig:
         within("training.seed", self.seed, 0, 2**32 - 1)
         within("training.checkpoints_kept_every", self.checkpoints_kept_every, 0)
         within("training.average_last", self.average_last, 0)
-        for key in ("epochs", "steps", "devices"):
+        for key in ("epochs", "steps", "devices", "max_examples"):
             if getattr(self, key) is not None:
                 within(f"training.{key}", getattr(self, key), 1)
         if self.epochs is None and self.steps is None:

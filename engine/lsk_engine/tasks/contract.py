@@ -155,6 +155,19 @@ class Task(abc.ABC):
     def load_data(self, config: Config, artifacts: Mapping[str, bytes] | None = None) -> TaskData:
         """Loads the splits; `artifacts` are those of a run whose vocabulary is to be used."""
 
+    def load_new(self, config: Config, artifacts: Mapping[str, bytes]) -> TaskData:
+        """Loads other data than a run's, to score its model on: what there is, nothing drawn.
+
+        Args:
+            config: The run's, with the other `data.source`.
+            artifacts: Those of the run.
+
+        Returns:
+            Data of the run's classes. Where they have no splits, there is one, `all`. Batches take
+            after `train`, which may be a split under its second name.
+        """
+        return self.load_data(config, artifacts)
+
     @abc.abstractmethod
     def build_model(self, config: Config, data: TaskData) -> "keras.Model":
         """Builds a functional model: inputs named as in `Examples.gather`, output `logits`."""

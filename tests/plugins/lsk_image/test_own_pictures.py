@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-from PIL import Image
 
 from ls_base.errors import InputError
 from lsk_engine.data.configuration import from_dict, resolve
@@ -8,16 +7,7 @@ from lsk_image.data import load
 from lsk_image.own_pictures import suggest, survey
 from lsk_image.sources import load_source
 from lsk_image.task import ImageTask
-
-
-def write(folder, sizes, *, gray=()):
-    """Writes pictures of one color each; those of the numbers `gray` are gray."""
-    folder.mkdir(parents=True)
-    for i, (width, height) in enumerate(sizes):
-        color = (i, 10, 200) if i not in gray else (i, i, i)
-        image = Image.new("RGB", (width, height), color)
-        (image.convert("L") if i in gray else image).save(folder / f"{i:02}.png")
-    return folder
+from pictures import write_pictures as write
 
 
 @pytest.fixture

@@ -95,4 +95,4 @@ def distill(
     run_to_end(task, config, run, reporter, resume=False, as_json=as_json)
 
 
-distill.params += [option for option in train.params if option.name != "resume"]
+distill.params += [option for option in train.params if option.name not in ("resume", "init_from")]

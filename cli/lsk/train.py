@@ -11,7 +11,8 @@ from lsk import options
 from lsk.results import show
 from lsk_engine.devices.backend import load_backend
 from lsk_engine.runs.failed_start import removed_if_nothing_began
-from lsk_engine.settings.training import PRECISIONS, SMOOTHINGS, STRATEGIES
+from lsk_engine.settings.resolving import with_one_length
+from lsk_engine.settings.training import KEPT, PRECISIONS, SMOOTHINGS, STRATEGIES
 from lsk_engine.tasks.registry import load_task, needing_extra
 
 # Command-line option -> configuration key.
@@ -29,6 +30,8 @@ _KEYS = {
     "devices": "training.devices",
     "seed": "training.seed",
     "max_examples": "training.max_examples",
+    "patience": "training.patience",
+    "keep": "training.keep",
 }
 # What a user mends before the same command is given again: the run's name is to be free then.
 _MENDABLE = (InputError, MissingExtraError)
@@ -56,7 +59,25 @@ _MENDABLE = (InputError, MissingExtraError)
 @click.option(
     "--run-dir", type=click.Path(path_type=Path), help="Where the run goes. [default: runs/…]"
 )
-@click.option("--resume", type=click.Path(path_type=Path), help="Go on with an interrupted run.")
+@click.option(
+    "--patience", type=int, metavar="N", help="End after N validations without a better one."
+)
+@click.option(
+    "--keep",
+    type=click.Choice(KEPT),
+    help="Which weights are saved, by validation. [default: last]",
+)
+@click.option(
+    "--init-from",
+    type=click.Path(path_type=Path),
+    metavar="RUN",
+    help="Start from the weights of a finished run.",
+)
+@click.option(
+    "--resume",
+    type=click.Path(path_type=Path),
+    help="Go on with an interrupted run or, with --epochs or --steps, with a finished one.",
+)
 @options.settings("Any other setting.")
 @options.as_json
 @options.verbosity
@@ -65,6 +86,7 @@ def train(
     preset: str | None,
     backend: str | None,
     run_dir: Path | None,
+    init_from: Path | None,
     resume: Path | None,
     assignments: tuple[str, ...],
     as_json: bool,
@@ -80,18 +102,26 @@ def train(
     lsk train --task keras --model FILE.py:build_model --data FILE.npz --alpha 0.1
     lsk train --task translation --set model.layers=4 --set training.checkpoint_every=100
     lsk train --resume runs/translation-cldr-phrases-alpha0.1-seed0
+    lsk train --task image --data FOLDER --init-from RUN --patience 3 --keep best
     """  # noqa: D301 - \b is Click's mark for lines to be left as they are
     from lsk_engine.data import configuration
     from lsk_engine.runs.resuming import changed
     from lsk_engine.runs.stored_run import open_run
+    from lsk_engine.runs.teacher import begun_from
 
     reporter = options.reporter(verbose, quiet)
     overrides = settings(chosen, assignments)
     if resume:
-        if task_name or preset or run_dir:
+        settled = {
+            "--task": task_name,
+            "--preset": preset,
+            "--run-dir": run_dir,
+            "--init-from": init_from,
+        }
+        if given := [f"{option} {value}" for option, value in settled.items() if value]:
             raise InputError(
                 "Expected --resume RUN without options that the run has already settled. "
-                "Received: --task, --preset or --run-dir"
+                f"Received: {', '.join(given)}"
             )
         run, task, config = open_run(resume, backend)
         config = changed(config, overrides)
@@ -102,6 +132,8 @@ def train(
             )
         task = load_task(task_name)
         config = configuration.resolve(task, preset, overrides, reporter.message)
+        if init_from is not None:
+            config = begun_from(init_from, config)
         run = new_run(config, run_dir)
         load_backend(backend)
     run_to_end(task, config, run, reporter, resume=bool(resume), as_json=as_json)
@@ -110,7 +142,7 @@ def train(
 def settings(chosen: Mapping[str, Any], assignments: Iterable[str]) -> dict[str, Any]:
     """Returns the values by configuration key that options and `--set` give."""
     overrides = {_KEYS[name]: value for name, value in chosen.items() if value is not None}
-    return overrides | options.assignments(assignments)
+    return dict(with_one_length(overrides | options.assignments(assignments)))
 
 
 def run_to_end(task, config, run, reporter, *, resume: bool, as_json: bool) -> None:

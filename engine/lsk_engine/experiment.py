@@ -24,6 +24,7 @@ from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.scoring.evaluate import evaluate
 from lsk_engine.settings.config import Config
 from lsk_engine.tasks.contract import Task, TaskData
+from lsk_engine.training.starting_weights import first_artifacts
 from lsk_engine.training.student import teacher_artifacts
 from lsk_engine.training.train import train
 
@@ -52,7 +53,8 @@ def run_experiment(
     """
     start = time.monotonic()
     if resume:
-        record_resumption(task, config, run)
+        for consequence in record_resumption(task, config, run):
+            reporter.warning(consequence)
     data = load(task, config, run, resume=resume)
     for note in data.notes:
         reporter.message(f"Note: {note}")
@@ -66,8 +68,9 @@ def load(task: Task, config: Config, run: RunDirectory, *, resume: bool) -> Task
     """Loads the data and saves what of them belongs to the model, such as its vocabulary.
 
     A run that has a checkpoint has its vocabulary already; one that was killed before may have
-    half of it, and starts anew. A student takes its teacher's.
+    half of it, and starts anew. A student takes its teacher's, and what starts from the weights of
+    another run takes that one's.
     """
     if resume and Checkpoints(run.checkpoints).steps():
         return reload_data(task, config, run)
-    return begin_data(task, config, run, teacher_artifacts(config))
+    return begin_data(task, config, run, teacher_artifacts(config) or first_artifacts(config))

@@ -100,6 +100,14 @@ class ModelConfig:
                 raise InputError(f"Expected model.{key} in [0, 1). Received: {getattr(self, key)}")
 
     @property
+    def unused(self) -> tuple[str, ...]:
+        """The fields that this network does not have."""
+        if self.name == "mlp":
+            return ()
+        own = ("layers", "width", "input_dropout")
+        return own if self.name.startswith("inception") else (*own, "dropout")
+
+    @property
     def depth(self) -> int | None:
         """The depth of a `resnetN`; `None` for other networks."""
         digits = self.name.removeprefix("resnet")

@@ -141,6 +141,14 @@ def split_images(source: ImageSource, options: DataConfig) -> tuple[dict[str, Im
         examples=options.examples,
         noun="images",
     )
+    for name in ("validation", "test"):
+        own, count = splits.get(name), getattr(options, name)
+        if own is not None and count is not None:
+            setting = f"data.{name}={count}"
+            effect = (
+                f"are left out ({setting})" if name in missing else f"; {setting} has no effect"
+            )
+            notes.append(f"{name}: the data's own {len(own):,} images {effect}")
     splits |= {name: Images(train, drawn) for name, drawn in rows.items()}
     return {name: splits[name] for name in ("train", "validation", "test")}, notes
 

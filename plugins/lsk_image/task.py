@@ -49,6 +49,10 @@ class ImageTask(Task):
 
         return build_classifier(config, data)
 
+    def unused_by_model(self, config: Config) -> Sequence[str]:
+        """Returns what only other networks have."""
+        return config.model.unused
+
     def import_layers(self, config: Config) -> None:
         """Imports the augmentation and AlexNet's normalization."""
         import lsk_image.model  # noqa: F401

@@ -321,13 +321,25 @@ class RunDirectory:
         """
         file = self.calibrated_model_file if calibrated else self.model_file
         if calibrated:
-            for stale in (self.calibrated_metrics_file, *self.evaluation.glob("*-calibrated.*")):
-                with writing(stale):
-                    stale.unlink(missing_ok=True)
+            self._drop_calibrated_scores()
         with replacing(file) as temporary:
             model.save(temporary)
             with open_regular(temporary) as saved:
                 self.checksums.note(file, hashlib.file_digest(saved, "sha256").hexdigest())
+
+    def drop_calibration(self) -> bool:
+        """Removes what `lsk calibrate` made: it is another model's. Returns whether there was."""
+        there = is_there(self.calibration_file)
+        self._drop_calibrated_scores()
+        for stale in (self.calibration_file, self.calibrated_model_file):
+            with writing(stale):
+                stale.unlink(missing_ok=True)
+        return there
+
+    def _drop_calibrated_scores(self) -> None:
+        for stale in (self.calibrated_metrics_file, *self.evaluation.glob("*-calibrated.*")):
+            with writing(stale):
+                stale.unlink(missing_ok=True)
 
     def load_model(self, *, calibrated: bool = False):
         """Loads the trained, or the calibrated, model, uncompiled."""

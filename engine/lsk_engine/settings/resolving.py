@@ -64,6 +64,31 @@ def compose(
     return Config(task=task.name, preset=preset, **built)
 
 
+def with_one_length(overrides: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Returns settings in which epochs, where they are given, take the place of steps.
+
+    Args:
+        overrides: Values by dotted key.
+
+    Raises:
+        InputError: If both are given: one of them would be void.
+    """
+    nothing = (None, "none", "None", "null")
+    given = [
+        key
+        for key in ("training.epochs", "training.steps")
+        if key in overrides and overrides[key] not in nothing
+    ]
+    if len(given) > 1:
+        raise InputError(
+            "Expected --epochs or --steps, not both. Received: "
+            + " and ".join(f"{key}={overrides[key]}" for key in given)
+        )
+    if given == ["training.epochs"]:
+        return {**overrides, "training.steps": None}
+    return overrides
+
+
 def with_decoding(config: Config, changes: Mapping[str, Any]) -> Config:
     """Returns a configuration with another search.
 

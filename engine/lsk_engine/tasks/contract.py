@@ -172,6 +172,10 @@ class Task(abc.ABC):
     def build_model(self, config: Config, data: TaskData) -> "keras.Model":
         """Builds a functional model: inputs named as in `Examples.gather`, output `logits`."""
 
+    def unused_by_model(self, config: Config) -> Sequence[str]:
+        """Returns the fields of `config.model` that the model of that name does not have."""
+        return ()
+
     def import_layers(self, config: Config) -> None:
         """Imports the modules whose registered classes a saved model of this run holds."""
         return None

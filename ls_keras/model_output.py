@@ -13,6 +13,7 @@ from keras import ops
 
 from ls_keras.keras_internals import call_that_made, logits_before_softmax
 
+_FEWEST_ROWS = 10  # that are no chance
 LOGITS, SOFTMAX, OTHER, UNKNOWN = "logits", "softmax", "other", "unknown"
 
 # What is done to logits, or to probabilities, and leaves them what they are.
@@ -79,7 +80,7 @@ def warn_of_softmax(model, from_logits: bool, tensor: keras.KerasTensor | None =
     if from_logits:
         found = model_output(model, tensor)
         if found.kind == SOFTMAX:
-            _warn(found.made_by)
+            _warn(f"the output of {found.made_by}")
 
 
 def recovered_logits(y_pred, from_logits: bool, axis: int = -1) -> tuple[Any, bool]:
@@ -101,14 +102,28 @@ def recovered_logits(y_pred, from_logits: bool, axis: int = -1) -> tuple[Any, bo
     if logits is None:
         return y_pred, from_logits
     if from_logits:
-        _warn("a softmax")
+        _warn("the output of a softmax")
     return logits, True
+
+
+def warn_of_distributions(sums, lowest: Callable[[], Any]) -> None:
+    """Warns if what is said to be logits are probabilities, each row without exception.
+
+    Nothing is read otherwise for it. Of few rows it may be chance, or an example made by hand.
+
+    Args:
+        sums: The sum of each row, a NumPy array.
+        lowest: Gives the smallest entry of each row; asked for only where all sums are 1.
+    """
+    if sums.size >= _FEWEST_ROWS and (abs(sums - 1) < 1e-3).all() and (lowest() >= 0).all():
+        _warn(
+            f"{sums.size} rows of numbers that are not negative and sum to 1, as probabilities do"
+        )
 
 
 def _warn(made_by: str) -> None:
     warnings.warn(
-        f"Expected logits, as from_logits=True says. Received: the output of {made_by}. "
-        "Was this intended?",
+        f"Expected logits, as from_logits=True says. Received: {made_by}. Was this intended?",
         stacklevel=4,
     )
 

@@ -98,7 +98,7 @@ def _classified(
     temperature: float,
 ) -> Iterator[Classified]:
     images = [picture for _, picture in pictures if not isinstance(picture, str)]
-    rows = iter(())
+    rows: Iterator[tuple[Any, Any]] = iter(())
     if images:
         logits = np.asarray(model.predict_on_batch({"image": np.stack(images)}), np.float64)
         rows = iter(zip(ranked(logits, top), _softmax(logits / temperature), strict=True))

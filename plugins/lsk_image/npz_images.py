@@ -74,7 +74,8 @@ def read_npz_folder(
     Raises:
         InputError: If a file is missing, can't be read or doesn't fit together.
     """
-    splits, names, encoded, notes = {}, None, False, []
+    splits, names, encoded = {}, None, False
+    notes: list[str] = []
     files, others = npz_files(folder, new=new)
     for split, file in files.items():
         arrays = _read(file, _KNOWN)

@@ -41,12 +41,13 @@ def read_folder(
     }
     tests = sorted(name for name in names if name.startswith("test"))
     notes: list[str] = []
-    found = {"train": None, "validation": None, "test": tests[0] if tests else None}
+    found: dict[str, str | None] = {"train": None, "validation": None}
+    found["test"] = tests[0] if tests else None
     for split, words in SPLIT_NAMES.items():
-        first, *others = [word for word in words if word in names] or [None]
-        if split != "test":
-            found[split] = first
-            notes += [f"not read: {name}.*, beside {first}.*" for name in others]
+        there = [word for word in words if word in names]
+        if split != "test" and there:
+            found[split] = there[0]
+            notes += [f"not read: {name}.*, beside {there[0]}.*" for name in there[1:]]
     patterns = {"train": "train", "validation": "validation (or val)", "test": "test*"}
     if new and any(found.values()):
         found = {split: name for split, name in found.items() if name is not None}

@@ -35,8 +35,9 @@ def draw_rows(
     wanted: dict[str, int] = {}
     for name, count in missing.items():
         usual = total // 6 if name == "test" else (total - wanted.get("test", 0)) // 10
-        part = count is not None and count < 1
-        wanted[name] = max(round(count * total), 1) if part else int(count or usual)
+        if count is not None and count < 1:
+            count = max(round(count * total), 1)
+        wanted[name] = int(count or usual)
     settings = " and ".join(f"--set data.{name}=…" for name in wanted)
     if sum(wanted.values()) >= total or not all(wanted.values()):
         raise InputError(

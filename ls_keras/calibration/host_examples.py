@@ -135,14 +135,24 @@ def read_host_examples(
     else:
         labels, dense = None, to_host(targets.dense).reshape(-1, logits.shape[-1])
     if from_logits:
-        first = read_rows(logits, rows, slice(_LOOKED_AT)).astype(np.float64)
-        with np.errstate(invalid="ignore"):  # what is no number is refused below
-            warn_of_distributions(first.sum(-1), lambda: first.min(-1))
+        look_at_logits(logits, rows)
     else:
         logits = _logarithms(logits, rows)
     examples = _prepare(logits, rows, weights, labels, dense)
     _check(examples.top, None if label_may_be_forbidden else examples.gap)
     return examples
+
+
+def look_at_logits(logits: np.ndarray, rows: np.ndarray | None) -> None:
+    """Warns if the first rows that count are probabilities, and not logits as they are said to be.
+
+    Args:
+        logits: Array `(N, K)`.
+        rows: Indices of the rows that count; `None`: all.
+    """
+    first = read_rows(logits, rows, slice(_LOOKED_AT)).astype(np.float64)
+    with np.errstate(invalid="ignore"):  # what is no number is refused elsewhere
+        warn_of_distributions(first.sum(-1), lambda: first.min(-1))
 
 
 def check_any_counts(examples: HostExamples) -> None:

@@ -52,13 +52,13 @@ def test_logits_are_not(use, kind):
     if kind == "masked" and use is fit_vector_scaling:
         given = logits
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.filterwarnings("error", category=UserWarning)
         use(labels, given, from_logits=True)
 
 
 def test_few_rows_may_be_chance():
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.filterwarnings("error", category=UserWarning)
         expected_calibration_error(np.arange(4), np.eye(4, dtype="float32"), from_logits=True)
 
 

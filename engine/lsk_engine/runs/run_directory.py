@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import itertools
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -153,28 +152,9 @@ class RunDirectory:
         except BlockingIOError:
             return True
 
-    def on_new_data(self, name: str, asked: Mapping[str, Any]) -> "RunDirectory":
-        """Returns where the scores on other data go: `new-data/NAME`, which has no `config.json`.
-
-        Where a folder of that name has scores of the same question, it is that folder; where they
-        are of another, the name gets a number.
-
-        Args:
-            name: What they are called.
-            asked: What was asked for: kept as `new_data` in `metrics.json`.
-        """
-        folder = self.path / "new-data" / _name(name)
-        for number in itertools.count(1):
-            found = RunDirectory(folder if number == 1 else f"{folder}-{number}")
-            if not is_there(found.path):
-                break
-            if is_there(found.metrics_file):
-                before = found.read(found.metrics_file, dict[str, Any]).get("new_data")
-                if before == json.loads(json.dumps(asked)):
-                    break
-        with writing(found.path):
-            found.outputs.mkdir(parents=True, exist_ok=True)
-        return found
+    def new_data_folder(self, name: str) -> Path:
+        """Returns where scores on other data go, which are called so; it has no `config.json`."""
+        return self.path / "new-data" / _name(name)
 
     def record_start(self, **more: Any) -> None:
         """Adds an entry to `environment.json`: versions, machine, command, time, and `more`."""
@@ -321,7 +301,7 @@ class RunDirectory:
         """
         file = self.calibrated_model_file if calibrated else self.model_file
         if calibrated:
-            self._drop_calibrated_scores()
+            self._drop_calibrated()
         with replacing(file) as temporary:
             model.save(temporary)
             with open_regular(temporary) as saved:
@@ -330,14 +310,12 @@ class RunDirectory:
     def drop_calibration(self) -> bool:
         """Removes what `lsk calibrate` made: it is another model's. Returns whether there was."""
         there = is_there(self.calibration_file)
-        self._drop_calibrated_scores()
-        for stale in (self.calibration_file, self.calibrated_model_file):
-            with writing(stale):
-                stale.unlink(missing_ok=True)
+        self._drop_calibrated(self.calibration_file, self.calibrated_model_file)
         return there
 
-    def _drop_calibrated_scores(self) -> None:
-        for stale in (self.calibrated_metrics_file, *self.evaluation.glob("*-calibrated.*")):
+    def _drop_calibrated(self, *files: Path) -> None:
+        scores = (self.calibrated_metrics_file, *self.evaluation.glob("*-calibrated.*"))
+        for stale in (*scores, *files):
             with writing(stale):
                 stale.unlink(missing_ok=True)
 

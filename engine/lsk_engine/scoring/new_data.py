@@ -1,12 +1,16 @@
 """Scoring a run's model on other data than its own, or with another search; calibration on them."""
 
 import dataclasses
+import itertools
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import keras
 
+from ls_base.files import writing
+from ls_base.reading import is_there
 from ls_keras.calibration import TemperatureFit, calibrated, fit_temperature_dataset
 from lsk_engine.assembly.sources import evaluation_source
 from lsk_engine.assembly.trained_model import load_trained
@@ -75,7 +79,7 @@ def evaluate_new(
         "decoding": dict(decoding or {}),
         "max_examples": max_examples,
     }
-    into = run.on_new_data(name or Path(changed.data.source).stem or "new", asked)
+    into = _folder(run, name or Path(changed.data.source).stem or "new", asked)
     for text in data.notes:
         reporter.message(f"Note: {text}")
     more: dict[str, Any] = {
@@ -84,6 +88,22 @@ def evaluate_new(
         "calibration": _calibration(model, changed, run, data, reporter),
     }
     return evaluate(task, changed, run, reporter, data=data, into=into, more=more)
+
+
+def _folder(run: RunDirectory, name: str, asked: Mapping[str, Any]) -> RunDirectory:
+    """Returns where results go: the folder of the same question, or one that isn't there yet."""
+    folder = run.new_data_folder(name)
+    for number in itertools.count(1):
+        found = RunDirectory(folder if number == 1 else f"{folder}-{number}")
+        if not is_there(found.path):
+            break
+        if is_there(found.metrics_file):
+            before = found.read(found.metrics_file, dict[str, Any]).get("new_data")
+            if before == json.loads(json.dumps(asked)):
+                break
+    with writing(found.path):
+        found.outputs.mkdir(parents=True, exist_ok=True)
+    return found
 
 
 def _noted(config: Config, source: str) -> str:

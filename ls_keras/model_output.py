@@ -17,6 +17,7 @@ from ls_keras.keras_internals import (
     logits_before_softmax,
 )
 
+_FEWEST_ROWS = 10  # that are no chance
 LOGITS, SOFTMAX, SIGMOID = "logits", "softmax", "sigmoid"
 OTHER, UNKNOWN = "other", "unknown"
 
@@ -97,7 +98,7 @@ def warn_of_softmax(
     if from_logits:
         found = model_output(model, tensor)
         if found.kind == (SIGMOID if multi_label else SOFTMAX):
-            _warn(found.made_by)
+            _warn(f"the output of {found.made_by}")
 
 
 def recovered_logits(
@@ -124,14 +125,28 @@ def recovered_logits(
     if logits is None:
         return y_pred, from_logits
     if from_logits:
-        _warn("a sigmoid" if multi_label else "a softmax")
+        _warn("the output of a sigmoid" if multi_label else "the output of a softmax")
     return logits, True
+
+
+def warn_of_distributions(sums, lowest: Callable[[], Any]) -> None:
+    """Warns if what is said to be logits are probabilities, each row without exception.
+
+    Nothing is read otherwise for it. Of few rows it may be chance, or an example made by hand.
+
+    Args:
+        sums: The sum of each row, a NumPy array.
+        lowest: Gives the smallest entry of each row; asked for only where all sums are 1.
+    """
+    if sums.size >= _FEWEST_ROWS and (abs(sums - 1) < 1e-3).all() and (lowest() >= 0).all():
+        _warn(
+            f"{sums.size} rows of numbers that are not negative and sum to 1, as probabilities do"
+        )
 
 
 def _warn(made_by: str) -> None:
     warnings.warn(
-        f"Expected logits, as from_logits=True says. Received: the output of {made_by}. "
-        "Was this intended?",
+        f"Expected logits, as from_logits=True says. Received: {made_by}. Was this intended?",
         stacklevel=4,
     )
 

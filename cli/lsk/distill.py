@@ -77,7 +77,8 @@ def distill(
     overrides = settings(chosen, assignments)
     task_name, preset, overrides = with_file(config_file, task_name, preset, overrides)
     task = load_task(task_name or RunDirectory.open(teacher).read_config()["task"])
-    config = configuration.resolve(task, preset, overrides)
+    reporter = options.reporter(verbose, quiet)
+    config = configuration.resolve(task, preset, overrides, reporter.message)
     given = {
         "beta": beta,
         "teacher_temperature": temperature,
@@ -93,10 +94,9 @@ def distill(
             f"Received: --alpha {chosen['alpha']:g} with β = 1"
         )
     run = new_run(task, config, run_dir)
-    reporter = options.reporter(verbose, quiet)
     reporter.going_on("loading Keras")
     load_backend(backend)
     run_to_end(task, config, run, reporter, resume=False, tensorboard=tensorboard, as_json=as_json)
 
 
-distill.params += [option for option in train.params if option.name != "resume"]
+distill.params += [option for option in train.params if option.name not in ("resume", "init_from")]

@@ -32,6 +32,12 @@ config_file = click.option(
     metavar="FILE.toml",
     help="Settings from a file, as `lsk settings` prints them; options go first.",
 )
+max_examples = click.option(
+    "--max-examples",
+    type=int,
+    metavar="N",
+    help="A quick look: N examples of each split, drawn at random.",
+)
 
 
 def settings(text: str) -> Option:

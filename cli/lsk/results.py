@@ -16,7 +16,10 @@ def show(results: Mapping[str, Any], as_json: bool) -> None:
         click.echo(json.dumps(results, ensure_ascii=False))
         return
     click.echo(table(results), nl=False)
+    click.echo(calibration(results), nl=False)
     about(results)
+    if "folder" in results:
+        click.echo(f"Results: {results['folder']}")
     click.echo(f"Run: {results['run']}")
 
 
@@ -41,3 +44,22 @@ def table(results: Mapping[str, Any]) -> str:
     return tables.drawn(
         *(tables.upright(one, caption=head) for one in run_tables([run], LOSS)),
     )
+
+
+def calibration(results: Mapping[str, Any]) -> str:
+    """Returns lines on what a temperature does to new data; none of a run's own."""
+    lines = []
+    for split, found in results.get("calibration", {}).items():
+        kinds = {
+            "raw": "as it is",
+            "as_calibrated": "as `lsk calibrate` has it",
+            "best": f"at T = {found['best_temperature']:.3f}, best for these data (in-sample)",
+        }
+        if found["temperature"] is not None:
+            kinds["as_calibrated"] += f", T = {found['temperature']:.3f}"
+        for kind in (kind for kind in kinds if kind in found):
+            scores = found[kind]
+            lines.append(
+                f"{split}, {kinds[kind]}: ECE {scores['ece']:.4f}, NLL {scores['nll']:.4f}\n"
+            )
+    return "".join(lines)

@@ -11,7 +11,8 @@ from lsk import options
 from lsk.results import show
 from lsk_engine.devices.backend import load_backend
 from lsk_engine.runs.failed_start import removed_if_nothing_began
-from lsk_engine.settings.training import PRECISIONS, SMOOTHINGS, STRATEGIES
+from lsk_engine.settings.resolving import with_one_length
+from lsk_engine.settings.training import KEPT, PRECISIONS, SMOOTHINGS, STRATEGIES
 from lsk_engine.tasks.registry import load_task, needing_extra
 
 # Command-line option -> configuration key.
@@ -28,6 +29,9 @@ _KEYS = {
     "strategy": "training.strategy",
     "devices": "training.devices",
     "seed": "training.seed",
+    "max_examples": "training.max_examples",
+    "patience": "training.patience",
+    "keep": "training.keep",
 }
 # What a user mends before the same command is given again: the run's name is to be free then.
 _MENDABLE = (InputError, MissingExtraError)
@@ -51,10 +55,29 @@ _MENDABLE = (InputError, MissingExtraError)
 @click.option("--devices", type=int, help="Number of devices. [default: all]")
 @options.backend
 @click.option("--seed", type=int, help="Seed of everything random. [default: 0]")
+@options.max_examples
 @click.option(
     "--run-dir", type=click.Path(path_type=Path), help="Where the run goes. [default: runs/…]"
 )
-@click.option("--resume", type=click.Path(path_type=Path), help="Go on with an interrupted run.")
+@click.option(
+    "--patience", type=int, metavar="N", help="End after N validations without a better one."
+)
+@click.option(
+    "--keep",
+    type=click.Choice(KEPT),
+    help="Which weights are saved, by validation. [default: last]",
+)
+@click.option(
+    "--init-from",
+    type=click.Path(path_type=Path),
+    metavar="RUN",
+    help="Start from the weights of a finished run.",
+)
+@click.option(
+    "--resume",
+    type=click.Path(path_type=Path),
+    help="Go on with an interrupted run or, with --epochs or --steps, with a finished one.",
+)
 @options.config_file
 @options.settings("Any other setting.")
 @click.option(
@@ -69,6 +92,7 @@ def train(
     tensorboard: bool,
     backend: str | None,
     run_dir: Path | None,
+    init_from: Path | None,
     resume: Path | None,
     assignments: tuple[str, ...],
     as_json: bool,
@@ -85,18 +109,27 @@ def train(
     lsk train --task translation --set model.layers=4 --set training.checkpoint_every=100
     lsk train --config FILE.toml --alpha 0.1        # `lsk settings` writes such a file
     lsk train --resume runs/translation-cldr-alpha0.1-seed0
+    lsk train --task image --data FOLDER --init-from RUN --patience 3 --keep best
     """  # noqa: D301 - \b is Click's mark for lines to be left as they are
     from lsk_engine.data import configuration
     from lsk_engine.runs.resuming import changed
     from lsk_engine.runs.stored_run import open_run
+    from lsk_engine.runs.teacher import begun_from
 
     overrides = settings(chosen, assignments)
     reporter = options.reporter(verbose, quiet)
     if resume:
-        if task_name or preset or run_dir or config_file:
+        settled = {
+            "--task": task_name,
+            "--preset": preset,
+            "--config": config_file,
+            "--run-dir": run_dir,
+            "--init-from": init_from,
+        }
+        if given := [f"{option} {value}" for option, value in settled.items() if value]:
             raise InputError(
                 "Expected --resume RUN without options that the run has already settled. "
-                "Received: --task, --preset, --config or --run-dir"
+                f"Received: {', '.join(given)}"
             )
         reporter.going_on("loading Keras")
         run, task, config = open_run(resume, backend)
@@ -109,7 +142,9 @@ def train(
                 "--resume RUN. Received: none"
             )
         task = load_task(task_name)
-        config = configuration.resolve(task, preset, overrides)
+        config = configuration.resolve(task, preset, overrides, reporter.message)
+        if init_from is not None:
+            config = begun_from(init_from, config)
         run = new_run(task, config, run_dir)
         reporter.going_on("loading Keras")
         load_backend(backend)
@@ -124,7 +159,7 @@ def train(
 def settings(chosen: Mapping[str, Any], assignments: Iterable[str]) -> dict[str, Any]:
     """Returns the values by configuration key that options and `--set` give."""
     overrides = {_KEYS[name]: value for name, value in chosen.items() if value is not None}
-    return overrides | options.assignments(assignments)
+    return dict(with_one_length(overrides | options.assignments(assignments)))
 
 
 def with_file(

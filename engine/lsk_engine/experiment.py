@@ -25,6 +25,7 @@ from lsk_engine.scoring.evaluate import evaluate
 from lsk_engine.settings.config import Config
 from lsk_engine.tasks.contract import Task, TaskData
 from lsk_engine.training.event_file import add_pictures, writes_events
+from lsk_engine.training.starting_weights import first_artifacts
 from lsk_engine.training.student import teacher_artifacts
 from lsk_engine.training.train import train
 
@@ -76,7 +77,8 @@ def _run(
     start = time.monotonic()
     tensorboard = writes_events(run, reporter, wanted=tensorboard)
     if resume:
-        record_resumption(task, config, run)
+        for consequence in record_resumption(task, config, run):
+            reporter.warning(consequence)
     reporter.going_on("loading the data")
     data = load(task, config, run, resume=resume)
     for note in data.notes:
@@ -95,8 +97,9 @@ def load(task: Task, config: Config, run: RunDirectory, *, resume: bool) -> Task
     """Loads the data and saves what of them belongs to the model, such as its vocabulary.
 
     A run that has a checkpoint has its vocabulary already; one that was killed before may have
-    half of it, and starts anew. A student takes its teacher's.
+    half of it, and starts anew. A student takes its teacher's, and what starts from the weights of
+    another run takes that one's.
     """
     if resume and Checkpoints(run.checkpoints).steps():
         return reload_data(task, config, run)
-    return begin_data(task, config, run, teacher_artifacts(config))
+    return begin_data(task, config, run, teacher_artifacts(config) or first_artifacts(config))

@@ -16,9 +16,11 @@ from ls_base.errors import InputError
 from ls_keras.arguments import as_array, as_flag
 from ls_keras.calibration.probabilities import SUM_TOLERANCE, expected_probabilities
 from ls_keras.calibration.two_classes import as_two_classes
+from ls_keras.model_output import warn_of_distributions
 from ls_keras.targets import position_weights, read_targets
 
 _BLOCK = 1 << 17  # elements: two float32 blocks are 1 MiB, inside a core's second-level cache
+_LOOKED_AT = 4096  # rows: whether they are what they are said to be
 CHUNK = 1 << 21  # elements: what one thread takes at a time
 
 
@@ -149,11 +151,25 @@ def read_host_examples(
         labels = labels if rows is None else labels[rows]
     else:
         labels, dense = None, to_host(targets.dense).reshape(-1, logits.shape[-1])
-    if not from_logits:
+    if from_logits:
+        look_at_logits(logits, rows)
+    else:
         logits = _logarithms(logits, rows, expected_probabilities(multi_label))
     examples = _prepare(logits, rows, weights, labels, dense, multi_label)
     _check(examples.top, None if label_may_be_forbidden else examples.gap)
     return examples
+
+
+def look_at_logits(logits: np.ndarray, rows: np.ndarray | None) -> None:
+    """Warns if the first rows that count are probabilities, and not logits as they are said to be.
+
+    Args:
+        logits: Array `(N, K)`.
+        rows: Indices of the rows that count; `None`: all.
+    """
+    first = read_rows(logits, rows, slice(_LOOKED_AT)).astype(np.float64)
+    with np.errstate(invalid="ignore"):  # what is no number is refused elsewhere
+        warn_of_distributions(first.sum(-1), lambda: first.min(-1))
 
 
 def check_any_counts(examples: HostExamples) -> None:

@@ -12,7 +12,7 @@ from ls_keras.arguments import as_tensor
 from ls_keras.calibration.two_classes import as_two_classes
 from ls_keras.concrete import concrete
 from ls_keras.keras_internals import mask_of
-from ls_keras.model_output import recovered_logits
+from ls_keras.model_output import recovered_logits, warn_of_distributions
 from ls_keras.targets import IgnoreClass, Targets, position_weights, read_targets
 
 # How far the sum of K probabilities may stray from 1: rounding of K numbers of the dtype.
@@ -211,6 +211,8 @@ def _check_values(
             f"{int(wrong.sum())} of {wrong.size} examples"
         )
     if from_logits:
+        rows = sums[counts] if counts.ndim else sums
+        warn_of_distributions(rows, lambda: ops.convert_to_numpy(ops.min(y_pred, axis=-1)))
         return
     lowest = ops.convert_to_numpy(ops.min(y_pred, axis=-1))
     off = (np.abs(sums - 1) > tolerance) | (lowest < -tolerance)

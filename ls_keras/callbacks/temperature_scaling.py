@@ -32,7 +32,7 @@ class TemperatureScaling(keras.callbacks.Callback):
     Adds to the `logs` of the epoch:
 
     - `val_temperature`: T, fitted on one half of the validation data;
-    - `val_ece`: the expected calibration error at T = 1, on the other half;
+    - `val_ece_half`: the expected calibration error at T = 1, on the other half;
     - `val_ece_scaled`, `val_nll_scaled`: ECE and unsmoothed NLL (nats) at T, on the other half.
 
     Halves are the even and the odd examples (rows: sentences, not tokens), in the order of the
@@ -42,9 +42,8 @@ class TemperatureScaling(keras.callbacks.Callback):
     Callbacks see `logs` in the order in which they are passed: put this one before `CSVLogger`,
     `TensorBoard`, `EarlyStopping(monitor="val_ece_scaled")` and the like. `History` always comes
     after it. In epochs without a fit the four values are NaN, since `CSVLogger` takes its columns
-    from the first epoch. A metric named `ece` in `compile` would also log `val_ece`: choose
-    another name or another `prefix`, or this callback's value, which belongs to
-    `val_ece_scaled`, replaces it.
+    from the first epoch. A metric named `ece` in `compile` logs `val_ece`, of all the validation
+    data; `val_ece_half` is what `val_ece_scaled` is to be held against.
 
     Args:
         validation_data: `(x, y)` or `(x, y, sample_weight)` arrays, or a data set that can be
@@ -75,7 +74,7 @@ class TemperatureScaling(keras.callbacks.Callback):
     >>> scaling = TemperatureScaling((x, y), from_logits=True)
     >>> history = model.fit(x, y, callbacks=[scaling], verbose=0)
     >>> sorted(name for name in history.history if name.startswith("val_"))
-    ['val_ece', 'val_ece_scaled', 'val_nll_scaled', 'val_temperature']
+    ['val_ece_half', 'val_ece_scaled', 'val_nll_scaled', 'val_temperature']
     """
 
     def __init__(
@@ -114,7 +113,7 @@ class TemperatureScaling(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         """Fits and reports, or logs NaN."""
-        values = dict.fromkeys(("temperature", "ece", "ece_scaled", "nll_scaled"), math.nan)
+        values = dict.fromkeys(("temperature", "ece_half", "ece_scaled", "nll_scaled"), math.nan)
         if (epoch + 1) % self.every == 0 or epoch + 1 == (self.params or {}).get("epochs"):
             values = self._measure()
         if logs is not None:
@@ -128,7 +127,7 @@ class TemperatureScaling(keras.callbacks.Callback):
         sums = tempered_sums(reported, betas, moments=False, num_bins=self.num_bins)
         return {
             "temperature": fit.temperature,
-            "ece": float(sums.ece[0]),
+            "ece_half": float(sums.ece[0]),
             "ece_scaled": float(sums.ece[1]),
             "nll_scaled": float(sums.nll[1]),
         }

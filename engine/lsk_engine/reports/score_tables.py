@@ -27,7 +27,11 @@ COMMON: Mapping[str, tuple[str, str]] = {
     "brier": ("Brier", "less"),
 }
 LOSS: Mapping[str, tuple[str, str]] = {"loss": ("loss as trained (nats)", "")}  # of one α only
-INTERVALS = "In brackets: 95 % interval over the examples of the split, of this one network."
+INTERVALS = (
+    "In brackets: 95 % interval over the examples of the split, of this one network. That of the "
+    "ECE is of the true one: the bins’ noise makes the figure before it too large, so it may lie "
+    "outside."
+)
 
 
 def run_tables(

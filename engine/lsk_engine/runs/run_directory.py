@@ -38,6 +38,7 @@ class RunDirectory:
                           what `lsk calibrate` made and found, and the scores with it
     RUN/outputs/          decoded outputs, one JSON list a split
     RUN/evaluation/       what `lsk evaluate` and later stages draw and count
+    RUN/new-data/NAME/    the same of other data (`lsk evaluate --data`), and their scores
     RUN/tensorboard/      what `lsk train --tensorboard` wrote; nobody reads it but TensorBoard
     RUN/log.txt           what was said on the terminal
     RUN/checksums.json    the SHA-256 of what the run wrote, log and history left out
@@ -152,6 +153,10 @@ class RunDirectory:
                 return False
         except BlockingIOError:
             return True
+
+    def new_data_folder(self, name: str) -> Path:
+        """Returns where scores on other data go, which are called so; it has no `config.json`."""
+        return self.path / "new-data" / _name(name)
 
     def record_start(self, **more: Any) -> None:
         """Adds an entry to `environment.json`: versions, machine, command, time, and `more`."""
@@ -303,13 +308,23 @@ class RunDirectory:
         """
         file = self.calibrated_model_file if calibrated else self.model_file
         if calibrated:
-            for stale in (self.calibrated_metrics_file, *self.evaluation.glob("*-calibrated.*")):
-                with writing(stale):
-                    stale.unlink(missing_ok=True)
+            self._drop_calibrated()
         with replacing(file) as temporary:
             model.save(temporary)
             with open_regular(temporary) as saved:
                 self.checksums.note(file, hashlib.file_digest(saved, "sha256").hexdigest())
+
+    def drop_calibration(self) -> bool:
+        """Removes what `lsk calibrate` made: it is another model's. Returns whether there was."""
+        there = is_there(self.calibration_file)
+        self._drop_calibrated(self.calibration_file, self.calibrated_model_file)
+        return there
+
+    def _drop_calibrated(self, *files: Path) -> None:
+        scores = (self.calibrated_metrics_file, *self.evaluation.glob("*-calibrated.*"))
+        for stale in (*scores, *files):
+            with writing(stale):
+                stale.unlink(missing_ok=True)
 
     def load_model(self, *, calibrated: bool = False):
         """Loads the trained, or the calibrated, model, uncompiled."""

@@ -1,6 +1,5 @@
 """Opening a run that was trained before, with its task and configuration."""
 
-import dataclasses
 import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -10,6 +9,7 @@ from lsk_engine.data.configuration import from_dict
 from lsk_engine.devices.backend import load_backend
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.settings.config import Config
+from lsk_engine.settings.resolving import with_decoding
 from lsk_engine.tasks.contract import Task
 from lsk_engine.tasks.registry import load_task
 
@@ -59,17 +59,7 @@ def read_run(path: str | os.PathLike, *, decoding: Mapping[str, Any] | None = No
     stored = directory.read_config()
     task = load_task(stored["task"])
     config = from_dict(task, stored)
-    changes = {name: value for name, value in (decoding or {}).items() if value is not None}
-    unknown = changes.keys() - {field.name for field in dataclasses.fields(config.decoding)}
-    if unknown:
-        raise InputError(
-            f"Expected a task whose decoding has {', '.join(sorted(unknown))}. "
-            f"Received: a run of task '{task.name}'"
-        )
-    if changes:
-        changed = dataclasses.replace(config.decoding, **changes)
-        config = dataclasses.replace(config, decoding=changed)
-    return StoredRun(directory, task, config)
+    return StoredRun(directory, task, with_decoding(config, decoding or {}))
 
 
 def open_for_search(
@@ -96,9 +86,7 @@ def open_for_search(
     """
     if num_return is not None and num_return < 1:
         raise InputError(f"Expected --n-best of at least 1. Received: {num_return}")
-    found = RunDirectory.open(path).read_config()["task"]
-    if found != task:
-        raise InputError(f"Expected a run of task '{task}'. Received: one of '{found}'")
+    check_task(path, task)
     if decoding.get("temperature") == "fitted":
         decoding = {**decoding, "temperature": fitted_temperature(path)}
     opened = read_run(path, decoding=decoding)
@@ -108,6 +96,22 @@ def open_for_search(
             f"Expected --n-best of at most the beam's size, {beam_size}. Received: {num_return}"
         )
     return opened
+
+
+def check_task(path: str | os.PathLike, task: str) -> None:
+    """Refuses a run of another task.
+
+    Args:
+        path: The run directory.
+        task: The task that it has to be of.
+
+    Raises:
+        FileError: If there is no run at `path`.
+        InputError: If it is of another task.
+    """
+    found = RunDirectory.open(path).read_config()["task"]
+    if found != task:
+        raise InputError(f"Expected a run of task '{task}'. Received: one of '{found}'")
 
 
 def fitted_temperature(path: str | os.PathLike) -> float:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ls_base.errors import InputError
@@ -28,6 +28,8 @@ def evaluate(
     data: TaskData | None = None,
     seconds: float = 0.0,
     calibrated: bool = False,
+    into: RunDirectory | None = None,
+    more: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Scores a run's saved model on every split but the training split.
 
@@ -43,6 +45,8 @@ def evaluate(
         data: The run's data, where it is loaded already.
         seconds: What training took, to be reported.
         calibrated: Whether to score the model that `lsk calibrate` saved instead.
+        into: Where results go; `None`: into the run.
+        more: Further results to be kept with the scores.
 
     Returns:
         What `metrics.json` holds.
@@ -51,6 +55,7 @@ def evaluate(
         InputError: If a score of the task has the name of one of the engine's.
     """
     start = time.monotonic()
+    into = into or run
     model, data = load_trained(task, config, run, data=data, calibrated=calibrated)
     results: dict[str, Any] = {
         "schema": SCHEMA,
@@ -81,24 +86,25 @@ def evaluate(
         outputs = task.decode(model, examples, config, data, progress)
         scores = task.score(examples, outputs)
         if not calibrated:
-            run.write_json(run.outputs_file(split), outputs)
+            into.write_json(into.outputs_file(split), outputs)
             if references := _texts(examples.references):
-                run.write_json(run.references_file(split), references)
+                into.write_json(into.references_file(split), references)
             pictures = task.illustrate(model, examples, outputs, config, data)
             for name, (figure, rows) in pictures.items():
-                save_figure(figure, run.picture_file(name, split), rows)
+                save_figure(figure, into.picture_file(name, split), rows)
         results[split] = _together(task, scores.flat(), predictions.metrics())
-        file = run.statistics_file(split, calibrated=calibrated)
-        run.write(file, predictions.to_bytes())
+        file = into.statistics_file(split, calibrated=calibrated)
+        into.write(file, predictions.to_bytes())
         curve = predictions.curve(temperature=temperature)
         title = f"{config.task}, {split}, α = {config.training.alpha:g}"
-        file = run.reliability_file(split, calibrated=calibrated)
+        file = into.reliability_file(split, calibrated=calibrated)
         save_plot(reliability_diagram, curve, file, title=title)
         results["labels"].update(scores.labels)
         results["better"].update(scores.better)
         results["signatures"].update(scores.signatures)
     results["seconds"] = round(seconds + time.monotonic() - start, 2)
-    run.write_json(run.calibrated_metrics_file if calibrated else run.metrics_file, results)
+    results |= more or {}
+    into.write_json(into.calibrated_metrics_file if calibrated else into.metrics_file, results)
     return results
 
 

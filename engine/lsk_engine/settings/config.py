@@ -49,6 +49,12 @@ class Config:
                 f"Received: {self.training.average_last} and {self.optimizer.ema}"
             )
 
+        if self.training.keep == "best" and self.optimizer.ema:
+            raise InputError(
+                "Expected training.keep=best or optimizer.ema, not both: validation is of the "
+                f"weights that are not averaged. Received: optimizer.ema={self.optimizer.ema}"
+            )
+
     def to_dict(self) -> dict[str, Any]:
         """Returns the configuration as JSON can hold it."""
         values = dataclasses.asdict(self)

@@ -83,6 +83,54 @@ def layered(*layers: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
+def with_one_length(overrides: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Returns settings in which epochs, where they are given, take the place of steps.
+
+    Args:
+        overrides: Values by dotted key.
+
+    Raises:
+        InputError: If both are given: one of them would be void.
+    """
+    nothing = (None, "none", "None", "null")
+    given = [
+        key
+        for key in ("training.epochs", "training.steps")
+        if key in overrides and overrides[key] not in nothing
+    ]
+    if len(given) > 1:
+        raise InputError(
+            "Expected --epochs or --steps, not both. Received: "
+            + " and ".join(f"{key}={overrides[key]}" for key in given)
+        )
+    if given == ["training.epochs"]:
+        return {**overrides, "training.steps": None}
+    return overrides
+
+
+def with_decoding(config: Config, changes: Mapping[str, Any]) -> Config:
+    """Returns a configuration with another search.
+
+    Args:
+        config: The configuration.
+        changes: Fields of `config.decoding`, strings read as the field's type; `None` in one
+            leaves it.
+
+    Raises:
+        InputError: If the task's decoding has no such field or value.
+    """
+    wanted = {name: value for name, value in changes.items() if value is not None}
+    hints = typing.get_type_hints(type(config.decoding))
+    unknown = wanted.keys() - hints.keys()
+    if unknown:
+        raise InputError(
+            f"Expected a task whose decoding has {', '.join(sorted(unknown))}. "
+            f"Received: a run of task '{config.task}'"
+        )
+    values = {name: parse(f"decoding.{name}", v, hints[name]) for name, v in wanted.items()}
+    return dataclasses.replace(config, decoding=dataclasses.replace(config.decoding, **values))
+
+
 def restore(
     task: TaskParts,
     values: Mapping[str, Any],

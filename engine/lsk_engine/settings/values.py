@@ -68,6 +68,20 @@ def within(key: str, value: float, low: float, high: float = math.inf) -> None:
         raise InputError(f"Expected {key} {bounds}. Received: {shown(value)}")
 
 
+def count_or_share(key: str, value: float | None) -> None:
+    """Refuses what is neither a number of examples nor a share of them, between 0 and 1.
+
+    Args:
+        key: The setting.
+        value: Its value; `None`: it says nothing.
+    """
+    if value is not None and not (0 < value < 1 or (value >= 1 and value == int(value))):
+        raise InputError(
+            f"Expected {key} of at least 1 example, or a share between 0 and 1. "
+            f"Received: {shown(value)}"
+        )
+
+
 def one_of(key: str, value: str, options: Iterable[str]) -> None:
     """Refuses a word that is none of `options`."""
     if value not in options:

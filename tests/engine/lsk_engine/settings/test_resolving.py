@@ -21,6 +21,12 @@ def stored():
 
 CAME_LATER = {
     "training.drop_remainder",
+    "training.init_from",
+    "training.init_sha256",
+    "training.keep",
+    "training.max_examples",
+    "training.patience",
+    "training.watched",
     "data.split_seed",
     "data.phrases",
     "data.split_digits",

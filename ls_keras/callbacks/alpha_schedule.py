@@ -84,8 +84,10 @@ class AlphaSchedule(keras.callbacks.Callback):
     def on_train_batch_begin(self, batch, logs=None):
         """Sets the rate of the step that comes."""
         first = self._step() if self._first is None else self._first
-        value = self._value(first + (batch // self._updates_after if self._first is not None else 0))
-        # On JAX, to set a variable costs a round through the whole state of the model.
+        value = self._value(
+            first + (batch // self._updates_after if self._first is not None else 0)
+        )
+        # On JAX, to set a variable takes the model's whole state there and back.
         if self._now is not None and np.array_equal(value, self._now):
             return
         self._now = value

@@ -24,8 +24,8 @@ class ConfidencePenalty(ClassificationLoss):
     Integer or dense labels; masks, sample weights and 16 bits as in `SmoothedCE`.
 
     Args:
-        beta: The weight of the entropy, at least 0; with 0 it is plain cross-entropy. Default:
-            0.1.
+        beta: The weight of the entropy, at least 0; with 0 it is plain cross-entropy. By class, per
+            example or by a schedule as in `SmoothedCE`. Default: 0.1.
         from_logits: Whether predictions are logits. Logits of −inf (masked classes) do no harm.
             Default: `False`, as in Keras.
         ignore_class: A label id, or several, whose positions do not count; integer labels only.

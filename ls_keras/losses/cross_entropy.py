@@ -213,9 +213,7 @@ def _may_be_dense(whole) -> bool:
     return known is not None and bool((known >= 0).all() and (known.sum(-1) == 1).all())
 
 
-def mixture_of(
-    targets: Targets, alpha, smoothing, z, mask=None, sample_weight=None
-) -> Mixture:
+def mixture_of(targets: Targets, alpha, smoothing, z, mask=None, sample_weight=None) -> Mixture:
     """Joins the target and the smoothing into the classes and the prior that get mass."""
     valid = targets.valid
     if targets.labels is not None:

@@ -27,7 +27,8 @@ class MarginSmoothing(ClassificationLoss):
 
     Args:
         alpha: The weight of the penalty, at least 0. With 0 it is plain cross-entropy, and logits
-            of −inf (masked classes) do no harm; above 0 they give a loss of inf. Default: 0.1.
+            of −inf (masked classes) do no harm; above 0 they give a loss of inf. By class, per
+            example or by a schedule as in `SmoothedCE`. Default: 0.1.
         margin: m, at least 0, in nats (the unit of logits). The authors take 6 to 10. Default: 10.
         from_logits: Whether predictions are logits; what is asked of probabilities are their
             logarithms. Default: `False`, as in Keras.
@@ -86,7 +87,11 @@ class MarginSmoothing(ClassificationLoss):
 
     def get_config(self) -> dict:
         """Returns the arguments of the constructor, as JSON holds them."""
-        return {**super().get_config(), "alpha": type(self).alpha.stored(self), "margin": self.margin}
+        return {
+            **super().get_config(),
+            "alpha": type(self).alpha.stored(self),
+            "margin": self.margin,
+        }
 
 
 def margin_smoothed(reading: Reading, alpha, margin: float):

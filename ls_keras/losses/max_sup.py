@@ -29,7 +29,9 @@ class MaxSup(ClassificationLoss):
     Args:
         alpha: The weight of the regularizer, at least 0. With 0 it is plain cross-entropy, and
             logits of −inf (masked classes) do no harm; above 0 they give a loss of inf. The
-            authors raise it from 0.1 to 0.2 while the network trains. Default: 0.1.
+            authors raise it from 0.1 to 0.2 while the network trains: see
+            `ls_keras.callbacks.AlphaSchedule`. By class or per example as in `SmoothedCE`.
+            Default: 0.1.
         from_logits: Whether predictions are logits; what is asked of probabilities are their
             logarithms. Default: `False`, as in Keras.
         ignore_class: A label id, or several, whose positions do not count; integer labels only.

@@ -30,7 +30,8 @@ class NegativeSmoothing(ClassificationLoss):
 
     Args:
         rate: r, at most 0; with 0 it is plain cross-entropy, and logits of −inf (masked classes)
-            do no harm; below 0 they give a loss of −inf. Default: −0.5.
+            do no harm; below 0 they give a loss of −inf. By class, per
+            example or by a schedule as in `SmoothedCE`. Default: −0.5.
         from_logits: Whether predictions are logits. Default: `False`, as in Keras.
         ignore_class: A label id, or several, whose positions do not count; integer labels only.
             Default: `None`.

@@ -96,7 +96,7 @@ class Bounds(NamedTuple):
             known = concrete(targets.alpha)
             if known is not None:
                 counted = True if targets.valid is None else concrete(targets.valid)
-                self._check(np.where(counted, known, self.low))
+                self._check(np.where(counted, known, 0.0))
             return self._within(targets.alpha, targets, z)
         refuse_alpha(targets, f"{self.name}='{PER_EXAMPLE}'")
         if isinstance(rate, numbers.Real):
@@ -123,6 +123,7 @@ class Bounds(NamedTuple):
         if targets.valid is not None and len(rate.shape):
             rate = ops.where(targets.valid, rate, 0.0)
         within = ops.logical_and(rate >= self.low, rate <= self.high)
+        within = ops.logical_and(within, ops.isfinite(rate))
         return ops.stop_gradient(ops.where(within, rate, float("nan")))
 
     def _check(self, values: np.ndarray) -> None:

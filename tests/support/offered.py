@@ -3,17 +3,18 @@
 OFFERED = {
     "ls_keras": """
         Accuracy AlphaSchedule BrierScore CalibratedModel ConfidencePenalty Distiller
-        ExpectedCalibrationError FocalCE FusedLogits InputError LsKerasError MarginSmoothing MaxSup MutualInformation
-        MutualInformationProbe NegativeLogLikelihood NegativeSmoothing Neighborhood
-        Perplexity Prior ProjectionPlotter ReliabilityAccumulator ReliabilityCurve SmoothedCE
-        TeacherLogits TemperatureFit TemperatureScaling TiedLogits Uniform Unigram VectorFit
-        alpha_from_off_target beam_search calibrated calibration callbacks cluster_statistics
-        confidence_spread decoding distillation distillation_loss equivalent_smoothing
-        expected_calibration_error fit_temperature fit_temperature_dataset fit_vector_scaling
-        greedy_search information layers linear_smoothed_ce losses mean_logits mutual_information
-        nearest_classes off_target_from_alpha penultimate plots project project_classes
-        reliability_curve reliability_diagram representation smooth_calibration_error smooth_labels
-        smoothed_cross_entropy template_distances template_plane templates
+        ExpectedCalibrationError FocalCE FusedLogits InputError LsKerasError MarginSmoothing MaxSup
+        MutualInformation MutualInformationProbe NegativeLogLikelihood NegativeSmoothing
+        Neighborhood Perplexity Prior ProjectionPlotter ReliabilityAccumulator ReliabilityCurve
+        SmoothedCE TeacherLogits TemperatureFit TemperatureScaling TiedLogits Uniform Unigram
+        VectorFit alpha_from_off_target beam_search calibrated calibration callbacks
+        cluster_statistics confidence_spread decoding distillation distillation_loss
+        equivalent_smoothing expected_calibration_error fit_temperature fit_temperature_dataset
+        fit_vector_scaling greedy_search information layers linear_smoothed_ce losses mean_logits
+        mutual_information nearest_classes off_target_from_alpha penultimate plots project
+        project_classes reliability_curve reliability_diagram representation
+        smooth_calibration_error smooth_labels smoothed_cross_entropy template_distances
+        template_plane templates
     """,
     "ls_keras.calibration": """
         Accuracy BrierScore CalibratedModel ClasswiseFit Detection ExpectedCalibrationError

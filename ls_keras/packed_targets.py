@@ -57,7 +57,7 @@ def with_alpha(y_true, alpha):
         raise InputError(f"Expected labels within ±{INT32:,}. Received: {shown(known)} beyond")
     shape = tuple(labels.shape) if whole else tuple(labels.shape)[:-1]
     rank = len(alpha.shape)
-    if (not whole and not labels.shape) or rank > len(shape) or tuple(alpha.shape) != shape[:rank]:
+    if (not whole and not len(labels.shape)) or rank > len(shape) or tuple(alpha.shape) != shape[:rank]:
         raise InputError(
             f"Expected an alpha for each of the targets, of shape {shape} or of its leading axes. "
             f"Received: alpha of shape {tuple(alpha.shape)}"

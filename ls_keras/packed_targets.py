@@ -1,8 +1,7 @@
 """Targets that bring a number each: one tensor, since Keras takes one `y_true` for an output.
 
 Labels stay integers and the numbers float32, both exact in training of any precision, and the shape
-tells such targets from all others: an axis more than labels can have, or a class more than there
-are.
+tells such targets from all others, which have an axis less.
 """
 
 import keras
@@ -22,7 +21,8 @@ def with_alpha(y_true, alpha):
     the labels alone; others, and `class_weight` of `fit`, can't read such targets.
 
     - Integer labels `(...)` become int32 `(..., 1, 2)`: the label, and the bits of α in float32.
-    - Dense targets `(..., K)`, of a floating dtype, become `(..., K + 1)`: α is the last.
+    - Dense targets `(..., K)`, of a floating dtype, become `(..., 2, K)`: the targets, and α, the
+      same for each class.
 
     Args:
         y_true: Labels or dense targets, the classes on the last axis. Of integers, all are labels;
@@ -57,7 +57,11 @@ def with_alpha(y_true, alpha):
         raise InputError(f"Expected labels within ±{INT32:,}. Received: {shown(known)} beyond")
     shape = tuple(labels.shape) if whole else tuple(labels.shape)[:-1]
     rank = len(alpha.shape)
-    if (not whole and not len(labels.shape)) or rank > len(shape) or tuple(alpha.shape) != shape[:rank]:
+    if (
+        (not whole and not len(labels.shape))
+        or rank > len(shape)
+        or tuple(alpha.shape) != shape[:rank]
+    ):
         raise InputError(
             f"Expected an alpha for each of the targets, of shape {shape} or of its leading axes. "
             f"Received: alpha of shape {tuple(alpha.shape)}"
@@ -71,7 +75,7 @@ def with_alpha(y_true, alpha):
         pair = [ops.cast(labels, "int32")[..., None], ops.view(alpha, "int32")]
         packed = ops.concatenate(pair, axis=-1)[..., None, :]
     else:
-        packed = ops.concatenate([labels, alpha], axis=-1)
+        packed = ops.stack([labels, alpha * ops.ones_like(labels)], axis=-2)
     return ops.convert_to_numpy(packed) if host else packed
 
 
@@ -89,7 +93,6 @@ def unpacked(y_true, y_pred):
     if len(shape) == rank + 1 and shape[-2:] == (1, 2) and dtype in ("int32", "torch.int32"):
         # All of it: TensorFlow views only what has a known last axis.
         return y_true[..., 0, 0], ops.view(as_tensor(y_true, "y_true"), "float32")[..., 0, 1]
-    classes = y_pred.shape[-1]
-    if len(shape) == rank and classes and shape[-1] == classes + 1 and "float" in dtype:
-        return y_true[..., :-1], ops.cast(y_true[..., -1], "float32")
+    if len(shape) == rank + 1 and shape[-2:] == (2, y_pred.shape[-1]) and "float" in dtype:
+        return y_true[..., 0, :], ops.cast(as_tensor(y_true, "y_true")[..., 1, 0], "float32")
     return y_true, None

@@ -1,6 +1,7 @@
 """A loss's rate that follows a schedule while a model trains."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import keras
 import numpy as np
@@ -65,7 +66,7 @@ class AlphaSchedule(keras.callbacks.Callback):
         self._losses: list = []
         self._first: int | None = None  # the step with which the epoch began
         self._updates_after = 1
-        self._now: float | np.ndarray | None = None
+        self._now: Any = None
 
     def set_model(self, model):
         """Takes the model, whose losses' rates become variables of it."""
@@ -75,7 +76,7 @@ class AlphaSchedule(keras.callbacks.Callback):
         for number, loss in enumerate(self._losses):
             rate = _rate(loss)
             name = "_".join(["moving", rate.bounds.name, *([str(number)] if number else [])])
-            let_move(model, loss, name, _rounded(self._now, rate))
+            let_move(model, loss, rate, name, _rounded(self._now, rate))
 
     def on_epoch_begin(self, epoch, logs=None):
         """Reads the step, which may be a restored one."""
@@ -125,7 +126,8 @@ def _rounded(value, rate: Rate):
 
 
 def _losses_with_a_rate(model: keras.Model, output) -> list:
-    losses = found = getattr(model, "loss", None)
+    losses: Any = getattr(model, "loss", None)
+    found: Any = losses
     if output is not None:
         try:
             found = losses[output]

@@ -15,6 +15,18 @@ from ls_keras.losses.rate import PER_EXAMPLE, Bounds
 from ls_keras.losses.reading import Reading
 
 
+class Fixed:
+    """A rate that stays.
+
+    Attributes:
+        value: See `Bounds.fixed`.
+        constant: Whether a compiled step has read it.
+    """
+
+    def __init__(self, value):
+        self.value, self.constant = value, False
+
+
 class Moving:
     """A rate that moves: a variable, and the models that have it.
 
@@ -27,7 +39,7 @@ class Moving:
         self.variable = variable
         self.models: weakref.WeakSet = weakref.WeakSet()
 
-    def value(self) -> np.ndarray:
+    def now(self) -> np.ndarray:
         """Returns the value, which on JAX may be outside the model while it trains."""
         for model in self.models:
             keras_internals.sync_state(model)
@@ -66,7 +78,7 @@ class Rate:
         if loss is None:
             return self
         held = loss._rate
-        return held.variable if isinstance(held, Moving) else held
+        return held.variable if isinstance(held, Moving) else held.value
 
     def __set__(self, loss, value):
         if isinstance(value, keras.Variable):
@@ -76,14 +88,14 @@ class Rate:
         if isinstance(held, Moving):
             held.assign(value, self.bounds.name)
             return
-        if getattr(loss, "_rate_is_constant", False):
+        if held is not None and held.constant:
             name = self.bounds.name
             raise InputError(
                 f"Expected {name} to stay as it is once a compiled step has read it as a constant; "
                 "it moves by ls_keras.callbacks.AlphaSchedule, whose set_model(model) makes it a "
                 f"variable that can be set. Received: {name}={shown(value)}"
             )
-        loss._rate = value
+        loss._rate = Fixed(value)
 
     def read(self, loss, y_pred):
         """Returns what the loss computes with: see `Bounds.at_positions`.
@@ -98,9 +110,8 @@ class Rate:
         held, traced = loss._rate, being_traced(y_pred) and not keras_internals.only_shapes()
         if not isinstance(held, Moving):
             # PyTorch's compiler looks at the attribute in each step.
-            if traced and keras.config.backend() != "torch":
-                loss._rate_is_constant = True
-            return held
+            held.constant |= traced and keras.config.backend() != "torch"
+            return held.value
         if (
             traced
             and keras.config.backend() == "jax"
@@ -121,9 +132,8 @@ class Rate:
     def stored(self, loss) -> float | list | str:
         """Returns the rate as a configuration in JSON holds it: of a variable, what it is now."""
         held = loss._rate
-        if isinstance(held, Moving):
-            held = held.value()
-        return held if isinstance(held, str) else np.asarray(held).tolist()
+        value = held.now() if isinstance(held, Moving) else held.value
+        return value if isinstance(value, str) else np.asarray(value).tolist()
 
 
 def rate_of(loss) -> Rate | None:
@@ -133,26 +143,25 @@ def rate_of(loss) -> Rate | None:
     return next(found, None)
 
 
-def let_move(model: keras.Model, loss, name: str, value) -> None:
+def let_move(model: keras.Model, loss, rate: Rate, name: str, value) -> None:
     """Makes a loss's rate a variable of a model, which its compiled steps read.
 
     Args:
         model: Compiled; its steps are compiled anew where they were without the variable.
-        loss: One of its losses, with a rate.
+        loss: One of its losses.
+        rate: Its rate.
         name: The model's attribute that holds it, by which it is saved and restored.
         value: A number or numbers `(K,)`, to begin with.
 
     Raises:
         InputError: If the rate comes with the examples, or can't have this value.
     """
-    rate = rate_of(loss)
-    value = rate.bounds.fixed(value)
-    if any(isinstance(found, str) for found in (value, loss._rate)):
+    value, held = rate.bounds.fixed(value), loss._rate
+    if isinstance(value, str) or (isinstance(held, Fixed) and isinstance(held.value, str)):
         raise InputError(
             f"Expected a loss whose {rate.bounds.name} is one for all examples, or one a class, to "
             f"move. Received: {rate.bounds.name}={PER_EXAMPLE!r}"
         )
-    held = loss._rate
     if not isinstance(held, Moving) or tuple(held.variable.shape) != np.shape(value):
         # Float32 and without autocast, whatever precision the model has.
         with _scope(model):

@@ -95,7 +95,7 @@ class Bounds(NamedTuple):
                 )
             known = concrete(targets.alpha)
             if known is not None:
-                counted = True if targets.valid is None else concrete(targets.valid)
+                counted: Any = True if targets.valid is None else concrete(targets.valid)
                 self._check(np.where(counted, known, 0.0))
             return self._within(targets.alpha, targets, z)
         refuse_alpha(targets, f"{self.name}='{PER_EXAMPLE}'")

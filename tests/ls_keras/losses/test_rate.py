@@ -285,6 +285,8 @@ def test_packing():
     np.testing.assert_array_equal(
         leading[..., 0, 1].copy().view("float32"), np.float32([[0.1] * 3, [0.2] * 3])
     )
+    dense = with_alpha(np.float32([[0.25, 0.5, 0.25]]), np.array([0.1]))
+    np.testing.assert_array_equal(dense, np.float32([[[0.25, 0.5, 0.25], [0.1] * 3]]))
     tensor = with_alpha(ops.convert_to_tensor(labels % 5), ops.convert_to_tensor(rates))
     assert ops.is_tensor(tensor)
     for y_true, alpha in (

@@ -36,7 +36,12 @@ from ls_keras.calibration import (
     reliability_curve,
     smooth_calibration_error,
 )
-from ls_keras.callbacks import MutualInformationProbe, ProjectionPlotter, TemperatureScaling
+from ls_keras.callbacks import (
+    AlphaSchedule,
+    MutualInformationProbe,
+    ProjectionPlotter,
+    TemperatureScaling,
+)
 from ls_keras.decoding import beam_search, greedy_search
 from ls_keras.diagnosis import Diagnosis, diagnose
 from ls_keras.distillation import (

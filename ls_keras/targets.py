@@ -20,6 +20,7 @@ from keras import ops
 from ls_base.errors import InputError
 from ls_keras.arguments import as_array, as_tensor, shown
 from ls_keras.concrete import concrete
+from ls_keras.packed_targets import unpacked
 
 IgnoreClass = int | Sequence[int] | None
 
@@ -36,8 +37,9 @@ class Targets(NamedTuple):
         valid: Boolean tensor `(...)`, false at ignored positions; `None` where nothing is ignored.
         wrong: Boolean tensor `(...)`, true at labels that are no class and are not ignored; `None`
             where the labels have been looked at.
+        alpha: float32 tensor `(...)` that came with the targets, see `with_alpha`, or `None`.
 
-    Of dense targets, only those that were made of labels have the last two
+    Of dense targets, only those that were made of labels have `valid` and `wrong`
     (`ls_keras.binary_targets`).
     """
 
@@ -45,6 +47,7 @@ class Targets(NamedTuple):
     dense: Any
     valid: Any
     wrong: Any = None
+    alpha: Any = None
 
 
 def read_targets(
@@ -65,6 +68,7 @@ def read_targets(
             dense targets or, in eager use, if a label is no integer in `[0, K)`, or a dense target
             holds a number that is negative, NaN or infinite.
     """
+    y_true, alpha = unpacked(y_true, y_pred)
     known = y_true if isinstance(y_true, np.ndarray) else None  # 64 bits, which JAX would cut
     if isinstance(y_true, list | tuple):
         with contextlib.suppress(InputError):  # tensors in a list, while they are being traced
@@ -101,12 +105,12 @@ def read_targets(
                 f"ignore_class={ignore_class}"
             )
         _check_dense(y_true)
-        return Targets(None, y_true, None)
+        return Targets(None, y_true, None, alpha=alpha)
     ids = ignored_ids(ignore_class)
     known = concrete(y_true) if known is None else known
     if known is None:
-        return _read_traced(y_true, num_classes, ids)
-    return _read_known(known, num_classes, ids)
+        return _read_traced(y_true, num_classes, ids)._replace(alpha=alpha)
+    return _read_known(known, num_classes, ids)._replace(alpha=alpha)
 
 
 def _read_known(values: np.ndarray, num_classes: int | None, ids: tuple[int, ...]) -> Targets:

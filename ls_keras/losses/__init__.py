@@ -14,6 +14,7 @@ from ls_keras.losses.priors import Prior, Uniform, Unigram
 from ls_keras.losses.smoothed_bce import SmoothedBCE
 from ls_keras.losses.smoothed_ce import SmoothedCE
 from ls_keras.losses.smoothing import Smoothing
+from ls_keras.packed_targets import with_alpha
 
 __all__ = [
     "ConfidencePenalty",
@@ -36,4 +37,5 @@ __all__ = [
     "serialize",
     "smooth_labels",
     "smoothed_cross_entropy",
+    "with_alpha",
 ]

@@ -58,6 +58,7 @@ LIBRARY = Floor(
         Room("arguments", "what every door asks: numbers, counts, choices"),
         Room("names", "finding losses and metrics by name"),
         Room("model_output", "whether a model gives logits, or a softmax"),
+        Room("packed_targets", "targets that bring a number each"),
         Room("targets", "reading labels, masks and weights"),
         Room("binary_targets", "reading the labels of sigmoids"),
         Room("losses", "smoothed cross-entropy, its smoothings and neighbors"),

@@ -2,7 +2,7 @@
 
 OFFERED = {
     "ls_keras": """
-        Accuracy BrierScore CalibratedModel ConfidencePenalty Diagnosis Distiller
+        Accuracy AlphaSchedule BrierScore CalibratedModel ConfidencePenalty Diagnosis Distiller
         ExpectedCalibrationError FocalCE FusedLogits InputError LsKerasError MarginSmoothing MaxSup
         MutualInformation MutualInformationProbe NegativeLogLikelihood NegativeSmoothing
         Neighborhood Perplexity Prior ProjectionPlotter ReliabilityAccumulator ReliabilityCurve
@@ -26,7 +26,9 @@ OFFERED = {
         fit_vector_scaling foreign_detection get logit_norm_confidence loss_parts reliability_curve
         risk_coverage smooth_calibration_error smooth_error_of_statistics temperature_curve
     """,
-    "ls_keras.callbacks": "MutualInformationProbe ProjectionPlotter TemperatureScaling",
+    "ls_keras.callbacks": """
+        AlphaSchedule MutualInformationProbe ProjectionPlotter TemperatureScaling
+    """,
     "ls_keras.decoding": """
         Hypotheses LengthPenalty ModelSearch Scorer beam_search compiled greedy_search
     """,
@@ -44,6 +46,7 @@ OFFERED = {
         ConfidencePenalty FocalCE MarginSmoothing MaxSup NegativeSmoothing Neighborhood Prior
         SmoothedBCE SmoothedCE Smoothing Uniform Unigram alpha_from_off_target deserialize get
         linear_smoothed_ce off_target_from_alpha serialize smooth_labels smoothed_cross_entropy
+        with_alpha
     """,
     "ls_keras.plots": """
         AttentionMap attention_map attention_rows distillation_curves distillation_points

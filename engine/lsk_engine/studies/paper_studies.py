@@ -171,7 +171,7 @@ STUDIES: Mapping[str, Mapping[str, Part]] = {
             distillation.distillation_study(
                 "image",
                 alphas=(0.0, 0.15, 0.3),
-                temperatures=(1.0, 2.0, 3.0, 5.0, 8.0),
+                temperatures=(1.0, 3.0, 5.0, 8.0),
                 hard_temperature=5.0,
                 preset="digits-mlp",
                 settings={
@@ -181,8 +181,9 @@ STUDIES: Mapping[str, Mapping[str, Part]] = {
                     "data.examples": 100,
                     "model.layers": 1,
                     "model.width": 16,
-                    "training.epochs": 500,
-                    "training.validate_every": 100,
+                    "training.epochs": 250,
+                    "training.batch_size": 25,
+                    "training.validate_every": 50,
                     "optimizer.name": "adam",
                     "optimizer.learning_rate": 0.005,
                 },

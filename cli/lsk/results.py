@@ -45,16 +45,17 @@ def table(results: Mapping[str, Any]) -> str:
     names = [n for n in rows if any(n in results[s] for s in splits)]
     width = max((len(labels.get(n, n)) for n in names), default=0)
     head = f"α = {results['alpha']:g}" + ", calibrated" * results.get("calibrated", False)
+    better = results.get("better") or results["labels"]  # older runs have none
     lines = [f"{head:{width}}" + "".join(f"  {s:>12}" for s in splits)]
     for name in names:
-        own = name.removesuffix("_low").removesuffix("_high") in results["labels"]
+        own = name.removesuffix("_low").removesuffix("_high") in better
         cells = (_number(results[s].get(name), own) for s in splits)
         lines.append(f"{labels.get(name, name):{width}}" + "".join(f"  {c:>12}" for c in cells))
     return "\n".join(lines)
 
 
 def _number(value: float | None, own: bool) -> str:
-    """Formats a task's own score (0 … 100) or another number."""
+    """Formats a task's own score (0 … 100), of which more or less is better, or another number."""
     if value is None:
         return "–"
     if own:

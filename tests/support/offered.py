@@ -27,7 +27,8 @@ OFFERED = {
     """,
     "ls_keras.callbacks": "MutualInformationProbe ProjectionPlotter TemperatureScaling",
     "ls_keras.decoding": """
-        Hypotheses LengthPenalty ModelSearch Scorer beam_search compiled greedy_search
+        Hypotheses LengthPenalty ModelSearch Scorer Unsmoothing beam_search compiled greedy_search
+        unsmoothed_log_probs
     """,
     "ls_keras.distillation": """
         Distiller EquivalentSmoothing TeacherLogits distillation_loss equivalent_smoothing

@@ -10,11 +10,13 @@ from ls_keras.plots import reliability_diagram, save_plot
 from ls_keras.plots import save as save_figure
 from lsk_engine.assembly.sources import evaluation_source
 from lsk_engine.assembly.trained_model import load_trained
+from lsk_engine.assembly.unsmoothing import announce_unsmoothing
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.holding import writes_run
 from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
 from lsk_engine.scoring.predictions import build_scorer
 from lsk_engine.settings.config import Config
+from lsk_engine.settings.unsmoothing import undone_alpha
 from lsk_engine.tasks.contract import Task, TaskData
 
 
@@ -28,6 +30,7 @@ def evaluate(
     data: TaskData | None = None,
     seconds: float = 0.0,
     calibrated: bool = False,
+    kept: bool = True,
 ) -> dict[str, Any]:
     """Scores a run's saved model on every split but the training split.
 
@@ -42,15 +45,26 @@ def evaluate(
         reporter: Who is told.
         data: The run's data, where it is loaded already.
         seconds: What training took, to be reported.
-        calibrated: Whether to score the model that `lsk calibrate` saved instead.
+        calibrated: Whether to score the model that `lsk calibrate` saved instead. It is searched
+            without undoing smoothing, which its calibration was fitted behind.
+        kept: Whether the run keeps what is found; if not (`config.decoding` is not the run's),
+            nothing is written.
 
     Returns:
-        What `metrics.json` holds.
+        What `metrics.json` holds; with `decoding`, how was searched, where it is not kept.
 
     Raises:
         InputError: If a score of the task has the name of one of the engine's.
     """
     start = time.monotonic()
+    announce_unsmoothing(config, reporter)
+    if calibrated and undone_alpha(config.training, config.decoding, config.distillation):
+        reporter.message(
+            "The calibrated model is decoded with decoding.unsmooth=0: its calibration was fitted "
+            "to the smoothed probabilities"
+        )
+        decoding = dataclasses.replace(config.decoding, unsmooth=0.0)
+        config = dataclasses.replace(config, decoding=decoding)
     model, data = load_trained(task, config, run, data=data, calibrated=calibrated)
     results: dict[str, Any] = {
         "schema": SCHEMA,
@@ -68,6 +82,8 @@ def evaluate(
     }
     if config.distillation:
         results["distillation"] = dataclasses.asdict(config.distillation)
+    if not kept:
+        results["decoding"] = dataclasses.asdict(config.decoding)
     scorer = build_scorer(model, config, data)
     calibration = run.read_calibration() if calibrated else None
     temperature = None if calibration is None else calibration.temperature
@@ -80,7 +96,7 @@ def evaluate(
         progress = reporter.counter(f"{split}: decoding", "examples")
         outputs = task.decode(model, examples, config, data, progress)
         scores = task.score(examples, outputs)
-        if not calibrated:
+        if kept and not calibrated:
             run.write_json(run.outputs_file(split), outputs)
             if references := _texts(examples.references):
                 run.write_json(run.references_file(split), references)
@@ -88,17 +104,19 @@ def evaluate(
             for name, (figure, rows) in pictures.items():
                 save_figure(figure, run.picture_file(name, split), rows)
         results[split] = _together(task, scores.flat(), predictions.metrics())
-        file = run.statistics_file(split, calibrated=calibrated)
-        run.write(file, predictions.to_bytes())
-        curve = predictions.curve(temperature=temperature)
-        title = f"{config.task}, {split}, α = {config.training.alpha:g}"
-        file = run.reliability_file(split, calibrated=calibrated)
-        save_plot(reliability_diagram, curve, file, title=title)
+        if kept:
+            file = run.statistics_file(split, calibrated=calibrated)
+            run.write(file, predictions.to_bytes())
+            curve = predictions.curve(temperature=temperature)
+            title = f"{config.task}, {split}, α = {config.training.alpha:g}"
+            file = run.reliability_file(split, calibrated=calibrated)
+            save_plot(reliability_diagram, curve, file, title=title)
         results["labels"].update(scores.labels)
         results["better"].update(scores.better)
         results["signatures"].update(scores.signatures)
     results["seconds"] = round(seconds + time.monotonic() - start, 2)
-    run.write_json(run.calibrated_metrics_file if calibrated else run.metrics_file, results)
+    if kept:
+        run.write_json(run.calibrated_metrics_file if calibrated else run.metrics_file, results)
     return results
 
 

@@ -21,10 +21,10 @@ def score(references: Sequence[str | tuple[str, ...]], hypotheses: Sequence[str]
     Returns:
         `bleu` (cased, 13a tokens), `bleu_uncased` (the paper's figure) and `chrf`, 0 … 100, with
         sacrebleu's signatures; BLEU with 95 % intervals from 1,000 resamplings of the sentences.
-        `length_ratio`: 13a tokens of the translations over those of the references (sacrebleu's
-        `sys_len / ref_len`), the reference of the nearest length where there are several; neither
-        more nor less is better. With tuples, also `right`: how many translations are one of the right ones, in percent,
-        with its Clopper–Pearson interval.
+        With tuples, also `right`: how many translations are one of the right ones, in percent,
+        with its Clopper–Pearson interval. `length_ratio`: 13a tokens of the translations over
+        those of the references (sacrebleu's `sys_len / ref_len`), the nearest length where a
+        sentence has several; neither more nor less is better.
     """
     if len(references) != len(hypotheses) or not references:
         raise InputError(

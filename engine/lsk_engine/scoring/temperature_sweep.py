@@ -65,6 +65,9 @@ def sweep_temperature(
     for stored in runs:
         with stored.directory.at_work():
             rows += _sweep_run(stored, temperatures, split, reporter, labels)
+    # Points of earlier versions lack scores, and a BLEU of 0 its interval: told is what all have.
+    rows = [{name: row[name] for name in row if all(name in one for one in rows)} for row in rows]
+    labels = {name: label for name, label in labels.items() if not rows or name in rows[0]}
     if output is not None:
         save_plot(temperature_panels, rows, output, score=next(iter(labels)), labels=labels)
     return rows

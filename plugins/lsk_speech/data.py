@@ -11,7 +11,16 @@ from lsk_speech.config import DataConfig
 from lsk_speech.sound import Sound
 from lsk_speech.source_data import Speech
 from lsk_speech.sources import load_source
-from lsk_speech.units import END_ID, PAD_ID, START_ID, UNKNOWN_ID, Units, load_units, make_units
+from lsk_speech.units import (
+    END_ID,
+    PAD_ID,
+    START_ID,
+    UNKNOWN_ID,
+    UNUSED,
+    Units,
+    load_units,
+    make_units,
+)
 
 FRAMES_PER_SECOND = 100
 
@@ -179,7 +188,7 @@ def task_data(
         ignore_class=PAD_ID,
         class_names=units.names,
         class_counts=counts,
-        unused_classes=(PAD_ID, START_ID),
+        unused_classes=UNUSED,
         artifacts={**units.artifacts, **sound.artifacts},
         notes=notes,
     )

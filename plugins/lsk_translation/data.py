@@ -9,7 +9,7 @@ from lsk_engine.data.new_splits import new_splits
 from lsk_engine.data.ragged import Ragged
 from lsk_translation.source_data import ParallelText
 from lsk_translation.sources import load_source
-from lsk_translation.subwords import END_ID, PAD_ID, START_ID, UNKNOWN_ID, SubwordVocabulary
+from lsk_translation.subwords import END_ID, PAD_ID, START_ID, UNUSED, SubwordVocabulary
 
 VOCABULARY_FILE = "subwords.model"
 
@@ -150,7 +150,7 @@ def task_data(
         ignore_class=PAD_ID,
         class_names=vocabulary.pieces,
         class_counts=class_counts,
-        unused_classes=(PAD_ID, START_ID, UNKNOWN_ID),
+        unused_classes=UNUSED,
         artifacts={VOCABULARY_FILE: vocabulary.to_bytes()},
         notes=notes,
     )

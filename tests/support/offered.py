@@ -30,7 +30,8 @@ OFFERED = {
         AlphaSchedule MutualInformationProbe ProjectionPlotter TemperatureScaling
     """,
     "ls_keras.decoding": """
-        Hypotheses LengthPenalty ModelSearch Scorer beam_search compiled greedy_search
+        Hypotheses LengthPenalty ModelSearch Scorer Unsmoothing beam_search compiled greedy_search
+        unsmoothed_log_probs
     """,
     "ls_keras.diagnosis": "Diagnosis Estimate diagnose",
     "ls_keras.distillation": """

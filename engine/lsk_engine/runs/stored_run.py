@@ -10,6 +10,7 @@ from lsk_engine.devices.backend import load_backend
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.settings.config import Config
 from lsk_engine.settings.resolving import with_decoding
+from lsk_engine.settings.unsmoothing import undone_alpha
 from lsk_engine.tasks.contract import Task
 from lsk_engine.tasks.registry import load_task
 
@@ -49,7 +50,8 @@ def read_run(path: str | os.PathLike, *, decoding: Mapping[str, Any] | None = No
 
     Args:
         path: The run directory.
-        decoding: Fields of `config.decoding` that differ from the run's; `None` in one leaves it.
+        decoding: Fields of `config.decoding` that differ from the run's, strings or values; `None`
+            in one leaves it.
 
     Raises:
         FileError: If there is no run at `path`.
@@ -81,15 +83,23 @@ def open_for_search(
 
     Raises:
         FileError: As `read_run` and `fitted_temperature`.
-        InputError: As `read_run`, if the run is of another task, or if there are fewer beams than
-            hypotheses wanted.
+        InputError: As `read_run`, if the run is of another task, if there are fewer beams than
+            hypotheses wanted, or if smoothing is to be undone at a fitted temperature.
     """
     if num_return is not None and num_return < 1:
         raise InputError(f"Expected --n-best of at least 1. Received: {num_return}")
     check_task(path, task)
-    if decoding.get("temperature") == "fitted":
+    calibrating = decoding.get("temperature") == "fitted"
+    if calibrating:
         decoding = {**decoding, "temperature": fitted_temperature(path)}
     opened = read_run(path, decoding=decoding)
+    _, _, config = opened
+    if calibrating and undone_alpha(config.training, config.decoding, config.distillation):
+        raise InputError(
+            "Expected a number for the temperature where smoothing is undone: the fitted one "
+            "belongs to the smoothed probabilities p; p* has zeros, and so no NLL to fit one by. "
+            f"Received: fitted, with decoding.unsmooth={config.decoding.unsmooth}"
+        )
     beam_size = opened.config.decoding.beam_size
     if num_return is not None and num_return > beam_size:
         raise InputError(

@@ -10,11 +10,13 @@ from ls_keras.plots import reliability_diagram, save_plot
 from ls_keras.plots import save as save_figure
 from lsk_engine.assembly.sources import evaluation_source
 from lsk_engine.assembly.trained_model import load_trained
+from lsk_engine.assembly.unsmoothing import announce_unsmoothing
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.holding import writes_run
 from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
 from lsk_engine.scoring.predictions import build_scorer
 from lsk_engine.settings.config import Config
+from lsk_engine.settings.unsmoothing import undone_alpha
 from lsk_engine.tasks.contract import Task, TaskData
 
 
@@ -44,7 +46,8 @@ def evaluate(
         reporter: Who is told.
         data: The run's data, where it is loaded already.
         seconds: What training took, to be reported.
-        calibrated: Whether to score the model that `lsk calibrate` saved instead.
+        calibrated: Whether to score the model that `lsk calibrate` saved instead. It is searched
+            without undoing smoothing, which its calibration was fitted behind.
         into: Where results go; `None`: into the run.
         more: Further results to be kept with the scores.
 
@@ -56,6 +59,14 @@ def evaluate(
     """
     start = time.monotonic()
     into = into or run
+    announce_unsmoothing(config, reporter)
+    if calibrated and undone_alpha(config.training, config.decoding, config.distillation):
+        reporter.message(
+            "The calibrated model is decoded with decoding.unsmooth=0: its calibration was fitted "
+            "to the smoothed probabilities"
+        )
+        decoding = dataclasses.replace(config.decoding, unsmooth=0.0)
+        config = dataclasses.replace(config, decoding=decoding)
     model, data = load_trained(task, config, run, data=data, calibrated=calibrated)
     results: dict[str, Any] = {
         "schema": SCHEMA,

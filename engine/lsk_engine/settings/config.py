@@ -8,6 +8,7 @@ from ls_base.errors import InputError
 from lsk_engine.settings.distillation import DistillationConfig
 from lsk_engine.settings.optimizer import OptimizerConfig
 from lsk_engine.settings.training import TrainingConfig
+from lsk_engine.settings.unsmoothing import undone_alpha
 
 PARTS = ("training", "optimizer", "data", "model", "decoding")
 
@@ -48,6 +49,7 @@ class Config:
                 "Expected training.average_last or optimizer.ema, not both. "
                 f"Received: {self.training.average_last} and {self.optimizer.ema}"
             )
+        undone_alpha(self.training, self.decoding, self.distillation)  # before training, not after
 
         if self.training.keep == "best" and self.optimizer.ema:
             raise InputError(

@@ -44,6 +44,19 @@ def value_before(field: dataclasses.Field, values: Mapping[str, Any]) -> Any:
     return values[part][key]
 
 
+def since_added(settings: Any) -> dict[str, Any]:
+    """Returns the fields of a settings' dataclass, less those that came later and do as before.
+
+    Args:
+        settings: The instance.
+    """
+    return {
+        field.name: getattr(settings, field.name)
+        for field in dataclasses.fields(settings)
+        if field.metadata.get(_ADDED) != (None,) or getattr(settings, field.name) != field.default
+    }
+
+
 def parse(key: str, value: Any, kind: Any) -> Any:
     """Reads `value` (a string, or a value from JSON) as the type `kind` of the field `key`."""
     options = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)

@@ -58,7 +58,7 @@ def with_alpha(y_true, alpha):
     shape = tuple(labels.shape) if whole else tuple(labels.shape)[:-1]
     rank = len(alpha.shape)
     if (
-        (not whole and not len(labels.shape))
+        (not whole and not (len(labels.shape) and labels.shape[-1]))
         or rank > len(shape)
         or tuple(alpha.shape) != shape[:rank]
     ):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ls_base.errors import InputError
 from ls_keras.arguments import as_number, shown
 from ls_keras.plots import style
-from ls_keras.plots.arguments import check_rows, check_title
+from ls_keras.plots.arguments import check_labels, check_rows, check_title
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -48,6 +48,7 @@ def learning_curves(
         ['NLL (nats)', 'loss']
     """
     check_title(title)
+    check_labels(labels)
     whole = learning_rows(rows)
     names = dict.fromkeys(
         name.removeprefix(VALIDATION) for name in whole[0] if name not in ("step", "epoch")

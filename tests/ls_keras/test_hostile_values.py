@@ -88,6 +88,7 @@ TEMPLATES = np.float32(np.eye(4)[:, :3])
 ACTIVATIONS = np.float32(np.eye(3)[[0, 1, 2, 0]])
 SAMPLES = np.arange(12.0).reshape(4, 3)
 PLANE = representation.template_plane(TEMPLATES, (0, 1, 2))
+LEARNED = [{"step": 1, "loss": 1.0, "val_loss": 2.0}, {"step": 2, "loss": 0.5, "val_loss": None}]
 ROWS = [
     {"run": "a", "curve": "teacher", "alpha": 0.1, "gamma": 0.1}
     | {
@@ -476,6 +477,9 @@ CASES = {
         | {"multi_label": False},
         others="model scaling from_logits multi_label",
     ),
+    "AlphaSchedule": Case(
+        callbacks.AlphaSchedule, {"schedule": abs, "output": None}, others="schedule output"
+    ),
     "TemperatureScaling": Case(
         callbacks.TemperatureScaling,
         {
@@ -721,6 +725,9 @@ CASES = {
         for make, options in NEIGHBORS.items()
         for called, case in neighbor_cases(make, options)
     },
+    "with_alpha": Case(
+        losses.with_alpha, {"y_true": Y, "alpha": np.float32([0.1] * len(Y))}, arrays="y_true alpha"
+    ),
     "smooth_labels": Case(
         losses.smooth_labels,
         {"y_true": Y, "alpha": 0.1, "num_classes": 3, "smoothing": "uniform", "ignore_class": 7},
@@ -787,6 +794,12 @@ CASES = {
         others="histories num_examples ax title",
     ),
     "information_rows": Case(plots.information_rows, {"histories": ROWS}, others="histories"),
+    "learning_curves": Case(
+        plots.learning_curves,
+        {"rows": LEARNED, "labels": {"loss": "a"}, "title": "a"},
+        others="rows labels title",
+    ),
+    "learning_rows": Case(plots.learning_rows, {"rows": LEARNED}, others="rows"),
     "mean_logits_map": Case(
         plots.mean_logits_map,
         {

@@ -64,6 +64,11 @@ class RunDirectory:
         self.calibrated_metrics_file = self.path / "metrics-calibrated.json"
         self.outputs = self.path / "outputs"
         self.evaluation = self.path / "evaluation"
+        # Pictures, their numbers beside them; γ of the run as a teacher.
+        self.learning_curves_file = self.evaluation / "learning-curves.png"
+        self.projection_file = self.evaluation / "projection.png"
+        self.information_file = self.evaluation / "mutual-information.png"
+        self.gamma_file = self.evaluation / "equivalent-smoothing.json"
         self.tensorboard = self.path / "tensorboard"
         self.log_file = self.path / "log.txt"
         self.lock_file = self.path / ".lock"
@@ -276,26 +281,6 @@ class RunDirectory:
     def picture_file(self, name: str, split: str) -> Path:
         """Returns where a picture that the task drew of a split is; its numbers are beside it."""
         return self.evaluation / f"{_name(name)}-{_name(split)}.png"
-
-    @property
-    def learning_curves_file(self) -> Path:
-        """Where the curves of the run's history are; their numbers are beside them."""
-        return self.evaluation / "learning-curves.png"
-
-    @property
-    def projection_file(self) -> Path:
-        """Where the projection of the run's activations is; numbers and statistics beside it."""
-        return self.evaluation / "projection.png"
-
-    @property
-    def information_file(self) -> Path:
-        """Where the curve of mutual information is; its numbers are beside it."""
-        return self.evaluation / "mutual-information.png"
-
-    @property
-    def gamma_file(self) -> Path:
-        """Where the equivalent smoothing of the run, as a teacher, is kept."""
-        return self.evaluation / "equivalent-smoothing.json"
 
     def measured_file(self, measure: str) -> Path:
         """Returns where the numbers of a study's measure are kept."""

@@ -182,13 +182,14 @@ def search_case(search, **options):
         "pad_token": 0,
         "min_length": 0,
         "forbidden_tokens": (2,),
+        "unsmooth": decoding.Unsmoothing(0.1),
     }
     names = "batch_size max_length start_token end_token pad_token min_length"
     return Case(
         search,
         good | options,
         scalars=" ".join([names, *options]),
-        others="initial_state forbidden_tokens step",
+        others="initial_state forbidden_tokens step unsmooth",
     )
 
 
@@ -546,6 +547,15 @@ CASES = {
         others="function variables jit_compile",
     ),
     "LengthPenalty": Case(decoding.LengthPenalty, {"exponent": 0.6}, others="exponent"),
+    "Unsmoothing": Case(
+        decoding.Unsmoothing, {"alpha": 0.1, "smoothing": "uniform"}, others="alpha smoothing"
+    ),
+    "unsmoothed_log_probs": Case(
+        decoding.unsmoothed_log_probs,
+        {"logits": Z, "alpha": 0.1, "smoothing": "uniform"},
+        arrays="logits",
+        others="alpha smoothing",
+    ),
     "distillation_loss": Case(
         distillation.distillation_loss,
         {

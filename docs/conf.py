@@ -20,11 +20,18 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "myst_parser",
+    "sphinx_copybutton",
     "cli_reference",
     "floors_picture",
     "markdown_docstrings",
+    "mathml",
     "public_symbols",
 ]
+html_math_renderer = "mathml"
+# What is copied of an example is what is typed: without prompts, without what came back.
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
+copybutton_only_copy_prompt_lines = True
 exclude_patterns = ["_build", "generated", "example_plugin"]
 html_theme = "furo"
 html_title = "ls-keras"

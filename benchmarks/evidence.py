@@ -6,12 +6,13 @@
 
 `keep` copies the numbers of each study, with the commit, the command, the machine and the time
 that they took, and the figures into `docs/evidence/SCALE/`. `page` makes `docs/evidence.md` of all
-that is there; why a claim of the paper does not show here is said in `docs/evidence/notes.toml`,
-which is written by hand.
+that is there, and the table of verdicts in the README; why a claim of the paper does not show here
+is said in `docs/evidence/notes.toml`, which is written by hand.
 """
 
 import argparse
 import json
+import re
 import shutil
 import subprocess
 import tomllib
@@ -31,6 +32,8 @@ from lsk_engine.tasks.registry import load_task
 ROOT = Path(__file__).parents[1]
 EVIDENCE = ROOT / "docs" / "evidence"
 PAGE = ROOT / "docs" / "evidence.md"
+README = ROOT / "README.md"
+TABLE_OF_VERDICTS = re.compile(r"(?<=<!-- verdicts -->\n).*?(?=<!-- end of verdicts -->)", re.S)
 NOTES = "notes.toml"
 TOLD = ("does not hold", "no difference that matters")  # verdicts that ask for a word
 INTRODUCTION = """\
@@ -52,12 +55,14 @@ def main() -> None:
     kept = commands.add_parser("keep", help="copy what a folder of lsk reproduce holds")
     kept.add_argument("folder", type=Path)
     kept.add_argument("--scale", choices=SCALES, required=True)
-    commands.add_parser("page", help="write docs/evidence.md")
+    commands.add_parser("page", help="write docs/evidence.md and the README's table")
     options = parser.parse_args()
     if options.command == "keep":
         keep(options.folder, options.scale, EVIDENCE)
     else:
         PAGE.write_text(page(EVIDENCE))
+        table = "\n".join(["", *verdicts(EVIDENCE), "", ""])
+        README.write_text(TABLE_OF_VERDICTS.sub(lambda _: table, README.read_text()))
 
 
 def keep(folder: Path, scale: str, evidence: Path) -> None:
@@ -108,13 +113,7 @@ def _copy_figure(folder: Path, study: str, result: Result, target: Path) -> None
 def page(evidence: Path) -> str:
     """Returns the page about what is kept in a folder."""
     notes = tomllib.loads((evidence / NOTES).read_text())
-    kept = {
-        scale: {
-            file.stem: json.loads(file.read_text())
-            for file in sorted(evidence.glob(f"{scale}/*.json"))
-        }
-        for scale in SCALES
-    }
+    kept = _kept(evidence)
     lines = [INTRODUCTION, *_runs(kept)]
     for result in RESULTS.values():
         lines += [f"\n## {result.name}: {result.title}\n"]
@@ -127,6 +126,44 @@ def page(evidence: Path) -> str:
         if not any(study in kept[scale] for scale in SCALES for study in result.parts(scale)):
             lines += ["\nNot run yet."]
     return "\n".join(lines) + "\n"
+
+
+def verdicts(evidence: Path) -> Iterator[str]:
+    """Yields a table of the results, and what is said of their claims, by study."""
+    kept = _kept(evidence)
+    yield "| | the paper | here |"
+    yield "|---|---|---|"
+    for result in RESULTS.values():
+        told = []
+        for scale in SCALES:
+            for study in (name for name in result.parts(scale) if name in kept[scale]):
+                told.append(f"*{study}, {scale}*: {_verdicts(result, kept[scale][study])}")
+        yield f"| {result.name} | {result.title} | {'<br>'.join(told) or 'not run yet'} |"
+
+
+def _verdicts(result: Result, found: Mapping[str, Any]) -> str:
+    """Returns the verdicts about a result's claims; of several settings, how many have each."""
+    by_claim: dict[str, list[str]] = {}
+    for one in found["decided"]:
+        if one["name"] in result.claims:
+            by_claim.setdefault(one["name"], []).append(one["verdict"])
+    texts = []
+    for claim, told in by_claim.items():
+        counts = [(told.count(verdict), verdict) for verdict in dict.fromkeys(told)]
+        several = [f"{verdict} ({n} of {len(told)})" for n, verdict in counts]
+        texts.append(f"{claim} {counts[0][1] if len(counts) == 1 else ', '.join(several)}")
+    return "; ".join(texts)
+
+
+def _kept(evidence: Path) -> dict[str, dict[str, Any]]:
+    """Returns what is kept, by scale and study."""
+    return {
+        scale: {
+            file.stem: json.loads(file.read_text())
+            for file in sorted(evidence.glob(f"{scale}/*.json"))
+        }
+        for scale in SCALES
+    }
 
 
 def _runs(kept: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:

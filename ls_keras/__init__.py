@@ -9,6 +9,7 @@ from ls_keras import (
     calibration,
     callbacks,
     decoding,
+    diagnosis,
     distillation,
     information,
     layers,
@@ -35,8 +36,14 @@ from ls_keras.calibration import (
     reliability_curve,
     smooth_calibration_error,
 )
-from ls_keras.callbacks import MutualInformationProbe, ProjectionPlotter, TemperatureScaling
+from ls_keras.callbacks import (
+    AlphaSchedule,
+    MutualInformationProbe,
+    ProjectionPlotter,
+    TemperatureScaling,
+)
 from ls_keras.decoding import beam_search, greedy_search
+from ls_keras.diagnosis import Diagnosis, diagnose
 from ls_keras.distillation import (
     Distiller,
     TeacherLogits,
@@ -54,6 +61,7 @@ from ls_keras.losses import (
     NegativeSmoothing,
     Neighborhood,
     Prior,
+    SmoothedBCE,
     SmoothedCE,
     Uniform,
     Unigram,

@@ -36,25 +36,29 @@ def concrete(value) -> np.ndarray | None:
     """
     if isinstance(value, np.ndarray):
         return value
+    if being_traced(value):
+        return None
+    return np.asarray(keras.ops.convert_to_numpy(value))
+
+
+def being_traced(value) -> bool:
+    """Returns whether a tensor has no value yet, or one that is nobody's; nothing is copied."""
     if isinstance(value, keras.KerasTensor) or only_shapes():
         # PyTorch builds a model with real tensors of ones (or of no data): no one's values.
-        return None
+        return True
     backend = keras.config.backend()
     if backend == "tensorflow":
         import tensorflow as tf
 
         if tf.is_tensor(value) and not hasattr(value, "numpy"):
-            return None
-        if isinstance(value, (tf.Variable, keras.Variable)) and not tf.executing_eagerly():
-            return None
-    elif backend == "jax":
+            return True
+        return isinstance(value, (tf.Variable, keras.Variable)) and not tf.executing_eagerly()
+    if backend == "jax":
         import jax
 
-        if isinstance(value, jax.core.Tracer):
-            return None
-    elif backend == "torch":
+        return isinstance(value, jax.core.Tracer)
+    if backend == "torch":
         import torch
 
-        if torch.compiler.is_compiling():
-            return None
-    return np.asarray(keras.ops.convert_to_numpy(value))
+        return torch.compiler.is_compiling()
+    return False

@@ -10,8 +10,10 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 from keras.src.backend.common.masking import get_keras_mask
+from keras.src.backend.common.stateless_scope import get_stateless_scope
 from keras.src.backend.common.symbolic_scope import in_symbolic_scope
 from keras.src.losses.loss import reduce_weighted_values
+from keras.src.saving.keras_saveable import KerasSaveable
 
 
 class Call(NamedTuple):
@@ -159,6 +161,26 @@ def logits_before_softmax(probabilities, axis: int = -1) -> Any | None:
     return noted if bool(is_softmax) and not bool(is_sigmoid) else None
 
 
+def logits_before_sigmoid(probabilities) -> Any | None:
+    """Returns the logits that a sigmoid made a tensor of, or `None`.
+
+    Private, as the note that `logits_before_softmax` reads. Where no graph shows what left it, the
+    sigmoid is computed again: what gives the same probabilities are logits of theirs.
+    """
+    noted, backend = getattr(probabilities, "_keras_logits", None), keras.config.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        if not isinstance(probabilities, tf.__internal__.EagerTensor):
+            operation = probabilities.op
+            return operation.inputs[0] if operation.type == "Sigmoid" else None
+    if noted is None:
+        return None
+    if backend == "torch" and probabilities.grad_fn is not None:
+        return noted if probabilities.grad_fn.name() == "SigmoidBackward0" else None
+    return noted if bool(ops.all(ops.equal(ops.sigmoid(noted), probabilities))) else None
+
+
 def _axis_of_swap(transposition, rank: int) -> int | None:
     """Returns which axis `tf.nn.softmax` swapped with the last, if its graph shows that.
 
@@ -183,6 +205,60 @@ def collected_losses(layer: keras.Layer) -> list:
     losses are results of the step's function, and no attributes of layers.
     """
     return layer._losses_override
+
+
+class State(KerasSaveable):
+    """A variable of a model that is neither weight nor metric, saved and restored with both.
+
+    Private, as Keras knows such state of random numbers only. It finds the variable by this name.
+
+    Attributes:
+        state: The variable.
+    """
+
+    def __init__(self, state: keras.Variable):
+        self.state = state
+
+    def _obj_type(self) -> str:
+        return "Loss"  # which of its attributes Keras needs not look at
+
+    def save_own_variables(self, store) -> None:
+        """Writes the value."""
+        store["0"] = self.state
+
+    def load_own_variables(self, store) -> None:
+        """Reads the value, if the file has one: models are saved before they have such state."""
+        if "0" in store.keys():  # noqa: SIM118, a store of Keras has nothing else
+            self.state.assign(store["0"])
+
+
+def give_state(model: keras.Model, name: str, variable: keras.Variable) -> None:
+    """Makes a variable one of a model's `non_trainable_variables`, and none of its `weights`.
+
+    So steps that Keras compiles read it, on JAX too, where any other is a constant; and models
+    that have it, and that don't, read one another's files. What had the name before is dropped.
+    Private, as only layers can be given to a model, not to each, and they would be weights of it.
+    """
+    tracker = model._tracker
+    locked = tracker.locked
+    tracker.unlock()
+    if hasattr(model, name):
+        tracker.untrack(getattr(model, name))
+    given = State(variable)
+    tracker.add_to_store("seed_generators", given)
+    setattr(model, name, given)
+    if locked:
+        tracker.lock(tracker._lock_violation_msg)
+
+
+def is_argument(variable: keras.Variable) -> bool:
+    """Returns whether a variable is among the arguments of the stateless function that is running.
+
+    Private, as a scope can be entered by anyone, but not asked for. What isn't an argument is a
+    constant of the function on JAX.
+    """
+    scope = get_stateless_scope()
+    return scope is not None and scope.get_current_value(variable) is not None
 
 
 def variables_of(optimizer: keras.Optimizer) -> list[keras.Variable]:

@@ -1,4 +1,4 @@
-"""What a model, or a tensor, gives: logits, or what a softmax made of them.
+"""What a model, or a tensor, gives: logits, or what a softmax or a sigmoid made of them.
 
 What an array means never follows from its values: `from_logits` says it. But a softmax can be seen
 in the graph of layers, and then nobody has to say anything: its logits are what enters it.
@@ -11,9 +11,15 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from ls_keras.keras_internals import call_that_made, logits_before_softmax
+from ls_keras.keras_internals import (
+    call_that_made,
+    logits_before_sigmoid,
+    logits_before_softmax,
+)
 
-LOGITS, SOFTMAX, OTHER, UNKNOWN = "logits", "softmax", "other", "unknown"
+_FEWEST_ROWS = 10  # that are no chance
+LOGITS, SOFTMAX, SIGMOID = "logits", "softmax", "sigmoid"
+OTHER, UNKNOWN = "other", "unknown"
 
 # What is done to logits, or to probabilities, and leaves them what they are.
 _KEEPING = (
@@ -45,11 +51,11 @@ class Output(NamedTuple):
     """What is known of an output.
 
     Attributes:
-        kind: `LOGITS`; `SOFTMAX`; `OTHER`: another activation of Keras's; `UNKNOWN`: a layer of
-            somebody's own, arithmetic, a subclass of `Model`.
+        kind: `LOGITS`; `SOFTMAX`; `SIGMOID`; `OTHER`: another activation of Keras's; `UNKNOWN`: a
+            layer of somebody's own, arithmetic, a subclass of `Model`.
         made_by: What made it, for messages.
-        logits: Makes the symbolic logits of what a softmax made, given the names of layers that
-            are taken; `None` for other kinds.
+        logits: Makes the symbolic logits of what a softmax or a sigmoid made, given the names of
+            layers that are taken; `None` for other kinds.
     """
 
     kind: str
@@ -74,21 +80,37 @@ def model_output(model, tensor: keras.KerasTensor | None = None) -> Output:
     return Output(UNKNOWN, f"{getattr(model, 'name', type(model).__name__)!r}")
 
 
-def warn_of_softmax(model, from_logits: bool, tensor: keras.KerasTensor | None = None) -> None:
-    """Warns, as Keras's losses do, if a softmax makes what is said to be logits."""
+def warn_of_softmax(
+    model,
+    from_logits: bool,
+    tensor: keras.KerasTensor | None = None,
+    *,
+    multi_label: bool = False,
+) -> None:
+    """Warns, as Keras's losses do, if a softmax makes what is said to be logits.
+
+    Args:
+        model: As for `model_output`.
+        from_logits: What its output is said to be.
+        tensor: As for `model_output`.
+        multi_label: Whether it is a sigmoid that would make probabilities of these logits.
+    """
     if from_logits:
         found = model_output(model, tensor)
-        if found.kind == SOFTMAX:
-            _warn(found.made_by)
+        if found.kind == (SIGMOID if multi_label else SOFTMAX):
+            _warn(f"the output of {found.made_by}")
 
 
-def recovered_logits(y_pred, from_logits: bool, axis: int = -1) -> tuple[Any, bool]:
+def recovered_logits(
+    y_pred, from_logits: bool, axis: int = -1, *, multi_label: bool = False
+) -> tuple[Any, bool]:
     """Finds the logits that a softmax output came from, where Keras or the backend kept them.
 
     Args:
         y_pred: A tensor.
         from_logits: What it is said to be.
         axis: Of the classes.
+        multi_label: Whether it is the output of sigmoids, which have no axis.
 
     Returns:
         Logits, and true; or what came in.
@@ -97,18 +119,34 @@ def recovered_logits(y_pred, from_logits: bool, axis: int = -1) -> tuple[Any, bo
         UserWarning: If it is said to be logits, and isn't.
     """
     scalar_or_symbolic = not len(y_pred.shape) or isinstance(y_pred, keras.KerasTensor)
-    logits = None if scalar_or_symbolic else logits_before_softmax(y_pred, axis)
+    if scalar_or_symbolic:
+        return y_pred, from_logits
+    logits = logits_before_sigmoid(y_pred) if multi_label else logits_before_softmax(y_pred, axis)
     if logits is None:
         return y_pred, from_logits
     if from_logits:
-        _warn("a softmax")
+        _warn("the output of a sigmoid" if multi_label else "the output of a softmax")
     return logits, True
+
+
+def warn_of_distributions(sums, lowest: Callable[[], Any]) -> None:
+    """Warns if what is said to be logits are probabilities, each row without exception.
+
+    Nothing is read otherwise for it. Of few rows it may be chance, or an example made by hand.
+
+    Args:
+        sums: The sum of each row, a NumPy array.
+        lowest: Gives the smallest entry of each row; asked for only where all sums are 1.
+    """
+    if sums.size >= _FEWEST_ROWS and (abs(sums - 1) < 1e-3).all() and (lowest() >= 0).all():
+        _warn(
+            f"{sums.size} rows of numbers that are not negative and sum to 1, as probabilities do"
+        )
 
 
 def _warn(made_by: str) -> None:
     warnings.warn(
-        f"Expected logits, as from_logits=True says. Received: the output of {made_by}. "
-        "Was this intended?",
+        f"Expected logits, as from_logits=True says. Received: {made_by}. Was this intended?",
         stacklevel=4,
     )
 
@@ -132,7 +170,7 @@ def _of_tensor(tensor) -> Output:
         kinds = {_of_tensor(entry).kind for entry in inputs}
         return Output(LOGITS if kinds == {LOGITS} else UNKNOWN, _name(layer))
     found = _of_layer(layer)
-    if found.kind != SOFTMAX:
+    if found.kind not in (SOFTMAX, SIGMOID):
         return found
     return found._replace(logits=lambda taken: _before(layer, inputs, taken))
 
@@ -158,6 +196,8 @@ def _of_layer(layer) -> Output:
     name += f" with the activation {getattr(activation, '__name__', activation)!r}"
     if activation is keras.activations.softmax:
         return Output(SOFTMAX, name)
+    if activation is keras.activations.sigmoid:
+        return Output(SIGMOID, name)
     if activation in vars(keras.activations).values():
         return Output(OTHER, name)
     return _of_function(activation, name)
@@ -165,13 +205,18 @@ def _of_layer(layer) -> Output:
 
 def _of_function(function, name: str) -> Output:
     """Looks into a function of one tensor, if it is one of `keras.ops`."""
-    if getattr(function, "__name__", "") in ("softmax", "softmax_v2"):  # a backend's own
+    known = getattr(function, "__name__", "")  # a backend's own
+    if known in ("softmax", "softmax_v2"):
         return Output(SOFTMAX, name)
+    if known == "sigmoid":
+        return Output(SIGMOID, name)
     try:
         made = function(keras.KerasTensor((None, 3)))
         operation = call_that_made(made).layer
     except Exception:  # a function of the backend's tensors: nobody can look into it
         return Output(UNKNOWN, name)
+    if type(operation).__name__ == "Sigmoid":
+        return Output(SIGMOID, name)
     return Output(SOFTMAX if _is_softmax(operation, 2) else UNKNOWN, name)
 
 
@@ -179,6 +224,8 @@ def _of_operation(operation, inputs) -> Output:
     kind = type(operation).__name__
     if _is_softmax(operation, len(inputs[0].shape) if inputs else 0):
         return Output(SOFTMAX, f"the operation {operation.name!r}", lambda _: inputs[0])
+    if kind == "Sigmoid":
+        return Output(SIGMOID, f"the operation {operation.name!r}", lambda _: inputs[0])
     if kind == "LogSoftmax":
         return Output(LOGITS, f"the operation {operation.name!r}")
     if kind == "Cast":
@@ -197,7 +244,8 @@ def _of_lambda(layer, inputs) -> Output:
         found = _of_tensor(made)
     except Exception:  # a function of the backend's tensors: nobody can look into it
         found = _of_layer(layer)
-        return found._replace(logits=lambda _: inputs[0]) if found.kind == SOFTMAX else found
+        probabilities = found.kind in (SOFTMAX, SIGMOID)
+        return found._replace(logits=lambda _: inputs[0]) if probabilities else found
     return found if found.kind != LOGITS else Output(LOGITS, _name(layer))
 
 

@@ -20,6 +20,7 @@ from keras import ops
 from ls_base.errors import InputError
 from ls_keras.arguments import as_array, as_tensor, shown
 from ls_keras.concrete import concrete
+from ls_keras.packed_targets import unpacked
 
 IgnoreClass = int | Sequence[int] | None
 
@@ -36,12 +37,17 @@ class Targets(NamedTuple):
         valid: Boolean tensor `(...)`, false at ignored positions; `None` where nothing is ignored.
         wrong: Boolean tensor `(...)`, true at labels that are no class and are not ignored; `None`
             where the labels have been looked at.
+        alpha: float32 tensor `(...)` that came with the targets, see `with_alpha`, or `None`.
+
+    Of dense targets, only those that were made of labels have `valid` and `wrong`
+    (`ls_keras.binary_targets`).
     """
 
     labels: Any
     dense: Any
     valid: Any
     wrong: Any = None
+    alpha: Any = None
 
 
 def read_targets(
@@ -62,6 +68,7 @@ def read_targets(
             dense targets or, in eager use, if a label is no integer in `[0, K)`, or a dense target
             holds a number that is negative, NaN or infinite.
     """
+    y_true, alpha = unpacked(y_true, y_pred)
     known = y_true if isinstance(y_true, np.ndarray) else None  # 64 bits, which JAX would cut
     if isinstance(y_true, list | tuple):
         with contextlib.suppress(InputError):  # tensors in a list, while they are being traced
@@ -84,7 +91,7 @@ def read_targets(
             "Expected predictions of shape (..., K), a row of K classes an example. "
             f"Received: y_pred of shape {pred_shape} for y_true of shape {true_shape}"
         )
-    if not (is_dense or len(true_shape) == rank - 1) or not _compatible(leading, pred_shape[:-1]):
+    if not (is_dense or len(true_shape) == rank - 1) or not compatible(leading, pred_shape[:-1]):
         raise InputError(
             f"Expected integer labels of shape {pred_shape[:-1]} or dense targets of shape "
             f"{pred_shape} for predictions of shape {pred_shape}. "
@@ -98,12 +105,12 @@ def read_targets(
                 f"ignore_class={ignore_class}"
             )
         _check_dense(y_true)
-        return Targets(None, y_true, None)
+        return Targets(None, y_true, None, alpha=alpha)
     ids = ignored_ids(ignore_class)
     known = concrete(y_true) if known is None else known
     if known is None:
-        return _read_traced(y_true, num_classes, ids)
-    return _read_known(known, num_classes, ids)
+        return _read_traced(y_true, num_classes, ids)._replace(alpha=alpha)
+    return _read_known(known, num_classes, ids)._replace(alpha=alpha)
 
 
 def _read_known(values: np.ndarray, num_classes: int | None, ids: tuple[int, ...]) -> Targets:
@@ -218,17 +225,18 @@ def _not_negative(weights):
     return weights
 
 
-def read_weights(sample_weight, shape: tuple):
+def read_weights(sample_weight, shape: tuple, name: str = "sample_weight"):
     """Returns sample weights as a tensor of as many axes as `shape`, of 1 where they are fewer.
 
     Args:
         sample_weight: Numbers of that shape or of its leading axes; a last axis of 1 more will do.
         shape: What is weighted.
+        name: What the message calls them.
 
     Raises:
         InputError: If they don't fit.
     """
-    weights = as_tensor(sample_weight, "sample_weight")
+    weights = as_tensor(sample_weight, name)
     if len(weights.shape) == len(shape) + 1 and weights.shape[-1] == 1:
         weights = ops.squeeze(weights, axis=-1)
     while len(weights.shape) < len(shape):
@@ -239,8 +247,8 @@ def read_weights(sample_weight, shape: tuple):
     )
     if not fits:
         raise InputError(
-            f"Expected sample_weight of shape {shape} or of its leading axes. "
-            f"Received: sample_weight of shape {tuple(weights.shape)}"
+            f"Expected {name} of shape {shape} or of its leading axes. "
+            f"Received: {name} of shape {tuple(weights.shape)}"
         )
     return weights
 
@@ -301,7 +309,8 @@ def _check_dense(dense) -> None:
         )
 
 
-def _compatible(left: tuple, right: tuple) -> bool:
+def compatible(left: tuple, right: tuple) -> bool:
+    """Returns whether two shapes may be the same; a size of `None` is any."""
     return len(left) == len(right) and all(
         a is None or b is None or a == b for a, b in zip(left, right, strict=True)
     )

@@ -17,6 +17,16 @@ from tracing import run_traced
 
 pytest.register_assert_rewrite("layer_tester", "loss_tester", "metric_tester")
 
+# The same examples every time, however busy the machine is.
+hypothesis.settings.register_profile(
+    "repeatable",
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("repeatable")
+
 if keras.config.backend() == "tensorflow":
     import tensorflow as tf
 

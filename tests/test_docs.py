@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 import click
 import pytest
 
+from dotted_names import is_there
 from floors import FLOORS, Floor, Room
 from ls_keras import calibration, losses
 from lsk_engine.tasks.registry import COMMAND_GROUP, TASK_GROUP
@@ -186,22 +187,6 @@ def by_page(pattern: re.Pattern) -> list[tuple[str, str]]:
         for page in pages
         for found in pattern.finditer(page.read_text())
     ]
-
-
-def is_there(dotted: str) -> bool:
-    """Returns whether a dotted name is that of a module, or of something in one."""
-    parts = dotted.split(".")
-    for end in range(len(parts), 0, -1):
-        try:
-            value = importlib.import_module(".".join(parts[:end]))
-        except ModuleNotFoundError:
-            continue
-        for part in parts[end:]:
-            if not hasattr(value, part):
-                return False
-            value = getattr(value, part)
-        return True
-    return False
 
 
 def test_every_name_in_a_page_is_that_of_something():

@@ -32,6 +32,12 @@ def test_the_page_is_made_of_what_is_kept(evidence):
     assert text == evidence.page(evidence.EVIDENCE), "run: python benchmarks/evidence.py page"
 
 
+def test_the_readme_has_the_verdicts_of_what_is_kept(evidence):
+    (table,) = evidence.TABLE_OF_VERDICTS.findall(evidence.README.read_text())
+    assert table.strip().splitlines() == [*evidence.verdicts(evidence.EVIDENCE)]
+    assert all(f"| {name} |" in table for name in RESULTS)
+
+
 @pytest.mark.parametrize("file", kept(), ids=lambda file: f"{file.parent.name}-{file.stem}")
 def test_what_is_kept_says_where_it_is_from(file):
     found = json.loads(file.read_text())

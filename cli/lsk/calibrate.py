@@ -5,7 +5,8 @@ from pathlib import Path
 
 import click
 
-from lsk import options
+from lsk import options, tables
+from lsk.show import calibration
 from lsk_engine.tasks.registry import needing_extra
 
 
@@ -43,21 +44,15 @@ def calibrate(
     """
     from lsk_engine.runs.stored_run import open_run
 
+    reporter = options.reporter(verbose, quiet)
+    reporter.going_on("loading Keras")
     directory, task, config = open_run(run, backend)
     with needing_extra(task):
         from lsk_engine.scoring.calibrate import calibrate as fit
 
-        reporter = options.reporter(verbose, quiet)
         results = fit(task, config, directory, reporter, method=method, objective=objective)  # type: ignore[arg-type]
     if as_json:
         click.echo(json.dumps(results, ensure_ascii=False))
         return
-    if results["temperature"] is not None:
-        click.echo(f"T = {results['temperature']:.4f}")
-    click.echo(f"{'':18}  {'ECE':>8}  {'NLL':>8}  {'Brier':>8}  {'accuracy':>8}")
-    for split, scores in results.items():
-        if isinstance(scores, dict) and "before" in scores:
-            for when, values in scores.items():
-                cells = "".join(f"  {v:8.4f}" for v in values.values())
-                click.echo(f"{f'{split}, {when}':18}{cells}")
+    tables.echo(*calibration(results))
     click.echo(f"Saved: {directory.calibrated_model_file}")

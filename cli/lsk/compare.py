@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from lsk import options
+from lsk import options, tables
 
 
 @click.command(short_help="Put runs side by side: settings, scores, differences by seed.")
@@ -27,4 +27,7 @@ def compare(runs: tuple[Path, ...], split: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(found.to_dict(), ensure_ascii=False))
         return
-    click.echo(found.table())
+    from lsk_engine.reports.score_tables import comparison
+
+    for number, table in enumerate(comparison(found)):
+        tables.echo(*([""] if number else []), tables.upright(table))

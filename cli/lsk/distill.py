@@ -7,7 +7,7 @@ import click
 
 from ls_base.errors import InputError
 from lsk import options
-from lsk.train import new_run, run_to_end, settings, train
+from lsk.train import new_run, run_to_end, settings, train, with_file
 from lsk_engine.devices.backend import load_backend
 from lsk_engine.settings.distillation import LOSSES
 from lsk_engine.tasks.registry import load_task
@@ -48,6 +48,8 @@ def distill(
     top_k: int | None,
     task_name: str | None,
     preset: str | None,
+    config_file: Path | None,
+    tensorboard: bool,
     backend: str | None,
     run_dir: Path | None,
     assignments: tuple[str, ...],
@@ -63,7 +65,7 @@ def distill(
     lsk distill --teacher teacher --preset mnist-mlp-student --data FOLDER --temperature 4
     lsk distill --teacher teacher --preset mnist-mlp-student --data FOLDER --beta 0.6 \\
         --loss squared-logits
-    lsk train --resume runs/image-mnist-mlp-student-alpha0-seed0-T4-beta1
+    lsk train --resume runs/image-FOLDER-mlp-alpha0-seed0-student-of-teacher-T4-beta1
 
     The loss is (1 − β) H(labels, p) + β H(teacher at T, p); --alpha smooths the labels. The run
     names its teacher and is resumed and evaluated like any other.
@@ -72,8 +74,11 @@ def distill(
     from lsk_engine.runs.run_directory import RunDirectory
     from lsk_engine.runs.teacher import taught_by
 
+    overrides = settings(chosen, assignments)
+    task_name, preset, overrides = with_file(config_file, task_name, preset, overrides)
     task = load_task(task_name or RunDirectory.open(teacher).read_config()["task"])
-    config = configuration.resolve(task, preset, settings(chosen, assignments))
+    reporter = options.reporter(verbose, quiet)
+    config = configuration.resolve(task, preset, overrides, reporter.message)
     given = {
         "beta": beta,
         "teacher_temperature": temperature,
@@ -88,10 +93,10 @@ def distill(
             "Expected --alpha with --beta below 1: at β = 1 the labels have no part in the loss. "
             f"Received: --alpha {chosen['alpha']:g} with β = 1"
         )
-    run = new_run(config, run_dir)
+    run = new_run(task, config, run_dir)
+    reporter.going_on("loading Keras")
     load_backend(backend)
-    reporter = options.reporter(verbose, quiet)
-    run_to_end(task, config, run, reporter, resume=False, as_json=as_json)
+    run_to_end(task, config, run, reporter, resume=False, tensorboard=tensorboard, as_json=as_json)
 
 
-distill.params += [option for option in train.params if option.name != "resume"]
+distill.params += [option for option in train.params if option.name not in ("resume", "init_from")]

@@ -4,30 +4,80 @@ from pathlib import Path
 
 import click
 
+from ls_base.errors import InputError
 from lsk import options
 from lsk.results import show
 from lsk_engine.tasks.registry import needing_extra
 
 
-@click.command(short_help="Score a trained run again.")
+@click.command(short_help="Score a trained run again, or on new data.")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--calibrated", is_flag=True, help="Score the model that `lsk calibrate` saved.")
+@click.option("--data", help="Other data than the run's: a name or a path.")
+@options.max_examples
+@options.settings("Another search: decoding.…; results go into RUN/new-data.")
+@click.option("--name", help="Of results on new data. [default: the data's]")
 @options.backend
 @options.as_json
 @options.verbosity
 def evaluate(
-    run: Path, calibrated: bool, backend: str | None, as_json: bool, verbose: bool, quiet: bool
+    run: Path,
+    calibrated: bool,
+    data: str | None,
+    max_examples: int | None,
+    assignments: tuple[str, ...],
+    name: str | None,
+    backend: str | None,
+    as_json: bool,
+    verbose: bool,
+    quiet: bool,
 ) -> None:
-    """Score the saved model of RUN on its validation and test data.
+    """Score the saved model of RUN on its validation and test data, or on new data.
 
-    Writes scores, decoded outputs, reliability curves and their diagrams into RUN.
-    """
+    \b
+    lsk evaluate RUN
+    lsk evaluate RUN --data FOLDER
+    lsk evaluate RUN --data FOLDER --set decoding.beam_size=1 --max-examples 100
+
+    Writes scores, decoded outputs, reliability curves and their diagrams into RUN; of new data, of
+    another search or of some examples into RUN/new-data/NAME, with what a temperature would bring.
+    """  # noqa: D301 - \b is Click's mark for lines to be left as they are
     from lsk_engine.runs.stored_run import open_run
 
+    decoding = {}
+    for key, value in options.assignments(assignments).items():
+        part, _, field = key.partition(".")
+        if part != "decoding" or not field:
+            raise InputError(
+                f"Expected --set decoding.…: the run has settled all else. Received: --set {key}"
+            )
+        decoding[field] = value
+    new = data is not None or bool(decoding) or max_examples is not None
+    if calibrated and new:
+        raise InputError(
+            "Expected --calibrated alone: results on new data have the scores after calibration "
+            "beside the others. Received: --data, --set or --max-examples as well"
+        )
+    if max_examples is not None and max_examples < 1:
+        raise InputError(f"Expected --max-examples of at least 1. Received: {max_examples}")
+    reporter = options.reporter(verbose, quiet)
+    reporter.going_on("loading Keras")
     directory, task, config = open_run(run, backend)
     with needing_extra(task):
         from lsk_engine.scoring.evaluate import evaluate as score
+        from lsk_engine.scoring.new_data import evaluate_new
 
-        reporter = options.reporter(verbose, quiet)
-        results = score(task, config, directory, reporter, calibrated=calibrated)
+        if new:
+            results = evaluate_new(
+                task,
+                config,
+                directory,
+                reporter,
+                source=data,
+                decoding=decoding,
+                max_examples=max_examples,
+                name=name,
+            )
+        else:
+            results = score(task, config, directory, reporter, calibrated=calibrated)
     show(results, as_json)

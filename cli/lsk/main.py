@@ -14,6 +14,7 @@ from ls_base import __version__
 from ls_base.errors import LsKerasError, near
 from lsk.calibrate import calibrate
 from lsk.compare import compare
+from lsk.diagnose import diagnose
 from lsk.distill import distill
 from lsk.evaluate import evaluate
 from lsk.prepare import prepare
@@ -23,12 +24,14 @@ from lsk.reliability import reliability
 from lsk.report import report
 from lsk.reproduce import reproduce
 from lsk.runs import runs
+from lsk.settings import settings
 from lsk.show import show
 from lsk.study import study
 from lsk.sweep_distillation import sweep_distillation
 from lsk.sweep_temperature import sweep_temperature
 from lsk.tasks import tasks
 from lsk.train import train
+from lsk_engine.progress import clear_lines
 from lsk_engine.tasks.registry import COMMAND_GROUP, Plugin, plugins
 
 
@@ -68,7 +71,11 @@ class Commands(click.Group):
         if not _verbose():
             # Searches are compiled for each length that comes, and TensorFlow advises against it.
             logging.getLogger("tensorflow").setLevel(logging.ERROR)
-        return super().invoke(ctx)
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            clear_lines()  # Click ends the line next
+            raise
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -87,6 +94,7 @@ for _command in (
     evaluate,
     calibrate,
     reliability,
+    diagnose,
     project,
     probe,
     sweep_temperature,
@@ -97,6 +105,7 @@ for _command in (
     compare,
     report,
     show,
+    settings,
     tasks,
 ):
     cli.add_command(_command)
@@ -153,6 +162,7 @@ def _called() -> object:
             raise KeyboardInterrupt from None
         raise
     finally:
+        clear_lines()
         if usual is signal.default_int_handler:
             signal.signal(signal.SIGINT, usual)
 

@@ -25,6 +25,19 @@ data = click.option("--data", help="A data set's name, or a path.")
 model = click.option(
     "--model", metavar="NAME", help="A network of the task; of task keras, FILE.py:function."
 )
+config_file = click.option(
+    "--config",
+    "config_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE.toml",
+    help="Settings from a file, as `lsk settings` prints them; options go first.",
+)
+max_examples = click.option(
+    "--max-examples",
+    type=int,
+    metavar="N",
+    help="A quick look: N examples of each split, drawn at random.",
+)
 
 
 def settings(text: str) -> Option:
@@ -69,10 +82,15 @@ def image(default: str) -> Option:
     )
 
 
-class Temperature(click.ParamType):
-    """A number, or the word `fitted`."""
+class OrFitted(click.ParamType):
+    """A number, or the word `fitted`.
 
-    name = "T|fitted"
+    Args:
+        letter: What the number is called in the help.
+    """
+
+    def __init__(self, letter: str):
+        self.name = f"{letter}|fitted"
 
     def convert(self, value, param, ctx):
         """Returns a float, or `"fitted"`."""
@@ -101,8 +119,16 @@ class Numbers(click.ParamType):
 
 temperature = click.option(
     "--temperature",
-    type=Temperature(),
+    type=OrFitted("T"),
     help="T that divides the logits, or the one that `lsk calibrate` fitted. [default: 1]",
+)
+
+
+unsmooth = click.option(
+    "--unsmooth",
+    type=OrFitted("A"),
+    help="Undo smoothing: the α whose αq is taken off the probabilities, or that of the training. "
+    "[default: the run's, 0]",
 )
 
 

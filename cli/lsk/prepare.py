@@ -44,8 +44,9 @@ def prepare(
     overrides = {key: value for key, value in chosen.items() if value is not None}
     task = load_task(task_name)
     prepared.check_offered(task)
-    config = configuration.resolve(task, preset, overrides | options.assignments(assignments))
     reporter = options.reporter(verbose, quiet)
+    overrides |= options.assignments(assignments)
+    config = configuration.resolve(task, preset, overrides, reporter.message)
     with needing_extra(task):
         written = prepared.prepare(task, config, out)
     for note in written.notes:

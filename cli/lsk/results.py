@@ -2,22 +2,12 @@
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import click
 
-INTERVAL = ("  95% interval, from", "  to")
-# The rows that every task has, after those of the task's own scores.
-COMMON = {
-    "perplexity": "perplexity",
-    "nll": "NLL (nats, unsmoothed)",
-    "accuracy": "accuracy",
-    "ece": "ECE (15 bins)",
-    "ece_low": INTERVAL[0],
-    "ece_high": INTERVAL[1],
-    "brier": "Brier score",
-    "loss": "loss as trained",
-}
+from lsk import tables
 
 
 def show(results: Mapping[str, Any], as_json: bool) -> None:
@@ -25,38 +15,51 @@ def show(results: Mapping[str, Any], as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(results, ensure_ascii=False))
         return
-    click.echo(table(results))
-    for signature in results["signatures"].values():
-        click.echo(f"  {signature}")
-    for note in results["notes"]:
-        click.echo(f"Note: {note}")
+    click.echo(table(results), nl=False)
+    click.echo(calibration(results), nl=False)
+    about(results)
+    if "folder" in results:
+        click.echo(f"Results: {results['folder']}")
     click.echo(f"Run: {results['run']}")
+
+
+def about(results: Mapping[str, Any]) -> None:
+    """Writes how scores were computed, and what has to be said of the data, each once."""
+    for line in dict.fromkeys(results.get("signatures", {}).values()):
+        click.echo(f"  {line}")
+    for note in dict.fromkeys(results.get("notes", ())):
+        click.echo(f"Note: {note}")
 
 
 def table(results: Mapping[str, Any]) -> str:
     """Returns the scores of every split, one column each."""
-    splits = [
-        name for name in results if isinstance(results[name], dict) and "nll" in results[name]
-    ]
-    labels = {**results["labels"], **COMMON}
-    for name in results["labels"]:
-        labels[f"{name}_low"], labels[f"{name}_high"] = INTERVAL
-    rows = [x for n in results["labels"] for x in (n, f"{n}_low", f"{n}_high")] + list(COMMON)
-    names = [n for n in rows if any(n in results[s] for s in splits)]
-    width = max((len(labels.get(n, n)) for n in names), default=0)
-    head = f"α = {results['alpha']:g}" + ", calibrated" * results.get("calibrated", False)
-    lines = [f"{head:{width}}" + "".join(f"  {s:>12}" for s in splits)]
-    for name in names:
-        own = name.removesuffix("_low").removesuffix("_high") in results["labels"]
-        cells = (_number(results[s].get(name), own) for s in splits)
-        lines.append(f"{labels.get(name, name):{width}}" + "".join(f"  {c:>12}" for c in cells))
-    return "\n".join(lines)
+    from lsk_engine.reports.run_files import ReadRun
+    from lsk_engine.reports.score_tables import LOSS, run_tables
+    from lsk_engine.runs.records import Metrics
+    from lsk_engine.runs.run_directory import RunDirectory
+
+    metrics = Metrics.of(results, "the scores")
+    run = ReadRun("", RunDirectory(Path(metrics.run)), metrics=metrics)
+    head = f"α = {metrics.alpha:g}" + ", calibrated" * metrics.calibrated
+    return tables.drawn(
+        *(tables.upright(one, caption=head) for one in run_tables([run], LOSS)),
+    )
 
 
-def _number(value: float | None, own: bool) -> str:
-    """Formats a task's own score (0 … 100) or another number."""
-    if value is None:
-        return "–"
-    if own:
-        return f"{value:.2f}"
-    return f"{value:.1f}" if 10 <= abs(value) < 1e6 else f"{value:.4g}"
+def calibration(results: Mapping[str, Any]) -> str:
+    """Returns lines on what a temperature does to new data; none of a run's own."""
+    lines = []
+    for split, found in results.get("calibration", {}).items():
+        kinds = {
+            "raw": "as it is",
+            "as_calibrated": "as `lsk calibrate` has it",
+            "best": f"at T = {found['best_temperature']:.3f}, best for these data (in-sample)",
+        }
+        if found["temperature"] is not None:
+            kinds["as_calibrated"] += f", T = {found['temperature']:.3f}"
+        for kind in (kind for kind in kinds if kind in found):
+            scores = found[kind]
+            lines.append(
+                f"{split}, {kinds[kind]}: ECE {scores['ece']:.4f}, NLL {scores['nll']:.4f}\n"
+            )
+    return "".join(lines)

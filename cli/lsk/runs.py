@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from lsk import options
+from lsk import options, tables
 
-_MOST = 40  # letters of a run's name
+_LEAST = 16  # letters of a run's name
 
 
 @click.command(short_help="List runs: state, score, age.")
@@ -20,7 +20,6 @@ def runs(folder: Path, as_json: bool) -> None:
 
     Reads files only. What is stopped goes on with `lsk train --resume`.
     """
-    from lsk_engine.progress import duration
     from lsk_engine.runs.listing import list_runs
 
     found = list_runs(folder)
@@ -28,19 +27,35 @@ def runs(folder: Path, as_json: bool) -> None:
         rows = [{**dataclasses.asdict(run), "path": str(run.path)} for run in found]
         click.echo(json.dumps({"schema": 1, "runs": rows}, ensure_ascii=False))
         return
-    names = [_shown(run.path, folder) for run in found]
-    width = max(map(len, names), default=0)
-    for name, run in zip(names, found, strict=True):
+    told = []
+    for run in found:
         what = f"step {run.step:,}"
         if run.score is not None:
             _, label, value = run.score
             what = f"{label} {value:.2f}"
-        age = duration(max(0.0, time.time() - run.written))
-        click.echo(f"{name:{width}}  {run.state:8}  {run.note or f'{what}  ({age} ago)'}")
+        told.append((run.state, f"{_age(time.time() - run.written)} ago", run.note or what))
+    # What the others leave; a note of damage is long, and wrapped.
+    others = [max((len(row[n]) for row in told), default=0) for n in (0, 1)]
+    others.append(max((len(row[2]) for row in told if row[0] != "damaged"), default=20))
+    room = tables.width() - sum(others) - 6
+    listed = [
+        (_shown(run.path, folder, max(room, _LEAST)), *columns)
+        for run, columns in zip(found, told, strict=True)
+    ]
+    if listed:
+        tables.echo(tables.listed(listed, ("run", "state", "written", "score"), right=(2,)))
     click.echo(f"{len(found)} run{'s' * (len(found) != 1)} in {folder}")
 
 
-def _shown(path: Path, folder: Path) -> str:
+def _shown(path: Path, folder: Path, most: int) -> str:
     """Returns a run's path below the folder; of a long one, the end."""
     name = str(path.relative_to(folder)) if path != folder else path.name
-    return name if len(name) <= _MOST else f"…{name[1 - _MOST :]}"
+    return name if len(name) <= most else f"…{name[1 - most :]}"
+
+
+def _age(seconds: float) -> str:
+    """Returns how long ago something was, in the largest unit."""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds // size:.0f} {unit}"
+    return f"{max(seconds, 0):.0f} s"

@@ -1,50 +1,182 @@
 """`lsk show`."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from lsk import options
-from lsk.results import show as show_results
+from lsk import options, results, tables
+from lsk.sparkline import sparkline
+
+if TYPE_CHECKING:
+    from lsk_engine.reports.run_files import ReadRun
+
+_CURVE = 24  # columns
 
 
 @click.command(short_help="Show what a run is and how it went.")
 @click.argument("run", type=click.Path(path_type=Path))
 @options.as_json
 def show(run: Path, as_json: bool) -> None:
-    """Show the configuration, history and scores of RUN; reads files only."""
+    """Show the configuration, learning curves, scores and calibration of RUN; reads files only."""
     from ls_base.reading import is_there
+    from lsk_engine.reports.run_files import read_run
+    from lsk_engine.reports.score_tables import LOSS, run_tables
     from lsk_engine.runs.run_directory import RunDirectory
 
     directory = RunDirectory.open(run)
     config = directory.read_config()
-    history = directory.read_history()
-    metrics = directory.read_metrics().to_dict() if is_there(directory.metrics_file) else None
     if as_json:
-        whole = {"config": config, "history": history, "metrics": metrics}
+        metrics = directory.read_metrics().to_dict() if is_there(directory.metrics_file) else None
+        whole = {"config": config, "history": directory.read_history(), "metrics": metrics}
         click.echo(json.dumps(whole, ensure_ascii=False))
         return
+    found = read_run("", run)
+    click.echo(f"Run: {run}")
     click.echo(f"task {config['task']}, preset {config['preset']}")
+    tables.echo(tables.listed(_facts(found)), "")
+    curves = list(_curves(found))
+    if curves:
+        head = ("over the steps", "", "first", "last", "best", "at step")
+        tables.echo(tables.listed(curves, head, right=(2, 3, 4, 5)), "")
+    for table in run_tables([found], LOSS):
+        tables.echo(tables.upright(table))
+    calibration = list(_calibration(found))
+    if calibration:
+        tables.echo("", *calibration)
+    if found.metrics is not None:
+        results.about(found.metrics.to_dict())
+    for problem in found.problems:
+        click.echo(f"Warning: {problem}")
+    if found.metrics is None:
+        click.echo(f"unfinished; go on with: lsk train --resume {run}")
+
+
+def _facts(found: "ReadRun") -> Iterator[tuple[str, str]]:
+    """Yields what the run is made of, was taught by, and has beside its scores."""
+    config: dict[str, Any] = dict(found.config or {})
     for part, values in config.items():
         if isinstance(values, dict):
-            shown = ", ".join(f"{k}={v}" for k, v in values.items() if v is not None)
-            click.echo(f"{part}: {shown}")
-    for entry in history[-5:]:
-        parts = (f"{name} {values}" for name, values in _shown(entry).items())
-        click.echo(f"epoch {entry['epoch']}, step {entry['step']:,}: {'; '.join(parts)}")
-    if metrics is None:
-        click.echo(f"unfinished; go on with: lsk train --resume {run}")
-    else:
-        show_results(metrics, as_json=False)
+            shown = ", ".join(
+                f"{k}={_plain(v)}" for k, v in values.items() if v not in (None, [], "")
+            )
+            yield part, shown
+    if found.starts:
+        first = found.starts[0]
+        yield "started", ", ".join(str(first[k]) for k in ("started", "backend") if first.get(k))
+    students = _students(found)
+    if students:
+        yield "students", ", ".join(students)
+    if found.metrics is not None and found.metrics.seconds:
+        from lsk_engine.progress import duration
+
+        yield "took", duration(found.metrics.seconds)
+    if found.information:
+        last = found.information[-1]
+        yield (
+            "information",
+            f"{last.mutual_information:.3f} [{last.low:.3f}, {last.high:.3f}] nats between "
+            f"examples and logits, at step {last.step:,} (lsk probe)",
+        )
+    for split, points in found.sweeps.items():
+        best = min(points, key=lambda p: float("inf") if p.nll is None else p.nll)
+        yield (
+            f"sweep, {split}",
+            f"{len(points)} temperatures, {min(p.temperature for p in points):g} … "
+            f"{max(p.temperature for p in points):g}; least NLL at T = {best.temperature:g}",
+        )
+    if found.projections is not None:
+        yield "projection", f"of {found.projections.split} (lsk project)"
+    pictures = sorted(file.name for file in found.directory.evaluation.glob("*.png"))
+    if pictures:
+        yield "pictures", ", ".join(pictures)
 
 
-def _shown(entry: Mapping[str, Any]) -> dict[str, str]:
-    """Returns the scores of a history entry by split; an epoch need not have been validated."""
-    return {
-        split: ", ".join(f"{name} {value:.4g}" for name, value in entry[split].items())
-        for split in ("train", "validation")
-        if entry[split]
+def _plain(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _students(found: "ReadRun") -> list[str]:
+    """Returns the runs beside this one that name it as their teacher."""
+    from ls_base.errors import LsKerasError
+    from lsk_engine.runs.run_directory import RunDirectory
+
+    path, names = found.directory.path.absolute(), []
+    for file in sorted(path.parent.glob("*/config.json"))[:1000]:
+        try:
+            taught = RunDirectory(file.parent).read_config().get("distillation")
+        except LsKerasError:
+            continue  # another run's damage is not told here
+        if taught and taught.get("teacher") == str(path):
+            names.append(file.parent.name)
+    return names
+
+
+def _curves(found: "ReadRun") -> Iterator[tuple[str, ...]]:
+    """Yields each quantity of the history as a curve and its first, last and best value."""
+    most = {"accuracy": max}
+    for split, what in (("train", "training"), ("validation", "validation")):
+        entries = [(entry["step"], entry[split]) for entry in found.history]  # type: ignore[literal-required]
+        for name in dict.fromkeys(name for _, values in entries for name in values):
+            points = [(step, values[name]) for step, values in entries if name in values]
+            best = most.get(name, min)(points, key=lambda point: point[1])
+            columns = max(8, min(_CURVE, tables.width() - 52))
+            yield (
+                f"{what} {_NAMES.get(name, name)}",
+                sparkline([value for _, value in points], columns),
+                *_alike(points[0][1], points[-1][1], best[1]),
+                f"{best[0]:,}",
+            )
+
+
+_NAMES = {"nll": "NLL", "ece": "ECE"}
+
+
+def _alike(*values: float) -> Sequence[str]:
+    """Returns numbers with as many digits after the point."""
+    from lsk_engine.reports.tables import decimals, number
+
+    digits = decimals(values)
+    return [number(value, digits) for value in values]
+
+
+def _calibration(found: "ReadRun") -> Iterator[Any]:
+    """Yields what `lsk calibrate` found, and NLL and ECE before and after."""
+    if found.calibration is None:
+        return
+    whole = found.directory.read(found.directory.calibration_file, dict[str, Any])
+    yield from calibration(whole)
+
+
+def calibration(results: dict[str, Any]) -> Iterator[Any]:
+    """Yields what `lsk calibrate` has to tell.
+
+    Args:
+        results: What `calibration.json` holds.
+    """
+    temperature = results.get("temperature")
+    yield f"T = {temperature:.4f}" if temperature is not None else f"{results['method']} scaling"
+    splits = {
+        split: scores
+        for split, scores in results.items()
+        if isinstance(scores, dict) and {"before", "after"} <= scores.keys()
     }
+    if not splits:
+        return
+    names = [f"{split}, {when}" for split in splits for when in ("before", "after")]
+    columns = [of[when] for of in splits.values() for when in ("before", "after")]
+    rows = []
+    for score, (label, arrow) in _CALIBRATED.items():
+        if all(score in of for of in columns):
+            rows.append((f"{label} {arrow}", _alike(*(float(of[score]) for of in columns))))
+    yield from tables.grid("calibration", names, rows)
+
+
+_CALIBRATED = {
+    "ece": ("ECE", "↓"),
+    "nll": ("NLL (nats)", "↓"),
+    "brier": ("Brier", "↓"),
+    "accuracy": ("accuracy", "↑"),
+}

@@ -49,6 +49,7 @@ class Temperatures(click.ParamType):
     help="FIRST:LAST:STEP, or numbers with commas.",
 )
 @options.beam()
+@options.unsmooth
 @click.option("--split", default="validation", show_default=True, help="Which split to score.")
 @options.image("temperature-sweep.png")
 @options.backend
@@ -58,6 +59,7 @@ def sweep_temperature(
     runs: tuple[Path, ...],
     temperatures: tuple[float, ...],
     beam: int | None,
+    unsmooth: float | str | None,
     split: str,
     output: Path,
     backend: str | None,
@@ -73,7 +75,8 @@ def sweep_temperature(
     """
     from lsk_engine.runs.stored_run import open_run
 
-    stored = [open_run(run, backend, decoding={"beam_size": beam}) for run in runs]
+    decoding = {"beam_size": beam, "unsmooth": unsmooth}
+    stored = [open_run(run, backend, decoding=decoding) for run in runs]
     with needing_extra(stored[0].task):
         from lsk_engine.scoring.temperature_sweep import sweep_temperature as sweep
 

@@ -6,16 +6,22 @@ from typing import Any
 import click
 
 from ls_base.errors import LsKerasError
-from lsk import options
+from lsk import options, tables
 from lsk_engine.tasks.registry import TASK_GROUP, load_task, plugins
 
 
 @click.command(short_help="List tasks, presets, models and data sets.")
+@click.argument("name", required=False)
 @options.as_json
-def tasks(as_json: bool) -> None:
-    """List the installed tasks with their presets, models and data sets."""
+def tasks(name: str | None, as_json: bool) -> None:
+    """List the installed tasks, or the one NAME, with their presets, models and data sets."""
     found: list[dict[str, Any]] = []
-    for plugin in plugins(TASK_GROUP):
+    installed = plugins(TASK_GROUP)
+    if name is not None and name not in [plugin.name for plugin in installed]:
+        load_task(name)  # which tells the near matches
+    for plugin in installed:
+        if name not in (None, plugin.name):
+            continue
         entry: dict[str, Any] = {"name": plugin.name, "distribution": plugin.distribution}
         try:
             task = load_task(plugin.name)
@@ -32,11 +38,18 @@ def tasks(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"tasks": found}, ensure_ascii=False))
         return
-    for entry in found:
+    for number, entry in enumerate(found):
+        if number:
+            click.echo()
         if "error" in entry:
-            click.echo(f"{entry['name']}: broken. {entry['error']}")
+            tables.echo(f"{entry['name']}: broken. {entry['error']}")
             continue
-        click.echo(f"{entry['name']}: {entry['summary']} ({entry['distribution']})")
-        for part in ("presets", "models", "data"):
-            for name, text in entry[part].items():
-                click.echo(f"  {part:8} {name:16} {text}")
+        tables.echo(f"{entry['name']}: {entry['summary']} ({entry['distribution']})")
+        rows = [
+            (f"  {part}" if number == 0 else "", one, text)
+            for part in ("presets", "models", "data")
+            for number, (one, text) in enumerate(entry[part].items())
+        ]
+        tables.echo(tables.listed(rows))
+    if name is not None:
+        click.echo(f"Every setting with its meaning: lsk settings {name}")

@@ -11,7 +11,8 @@ from lsk import options
 from lsk.results import show
 from lsk_engine.devices.backend import load_backend
 from lsk_engine.runs.failed_start import removed_if_nothing_began
-from lsk_engine.settings.training import PRECISIONS, SMOOTHINGS, STRATEGIES
+from lsk_engine.settings.resolving import with_one_length
+from lsk_engine.settings.training import KEPT, PRECISIONS, SMOOTHINGS, STRATEGIES
 from lsk_engine.tasks.registry import load_task, needing_extra
 
 # Command-line option -> configuration key.
@@ -28,6 +29,9 @@ _KEYS = {
     "strategy": "training.strategy",
     "devices": "training.devices",
     "seed": "training.seed",
+    "max_examples": "training.max_examples",
+    "patience": "training.patience",
+    "keep": "training.keep",
 }
 # What a user mends before the same command is given again: the run's name is to be free then.
 _MENDABLE = (InputError, MissingExtraError)
@@ -51,18 +55,44 @@ _MENDABLE = (InputError, MissingExtraError)
 @click.option("--devices", type=int, help="Number of devices. [default: all]")
 @options.backend
 @click.option("--seed", type=int, help="Seed of everything random. [default: 0]")
+@options.max_examples
 @click.option(
     "--run-dir", type=click.Path(path_type=Path), help="Where the run goes. [default: runs/…]"
 )
-@click.option("--resume", type=click.Path(path_type=Path), help="Go on with an interrupted run.")
+@click.option(
+    "--patience", type=int, metavar="N", help="End after N validations without a better one."
+)
+@click.option(
+    "--keep",
+    type=click.Choice(KEPT),
+    help="Which weights are saved, by validation. [default: last]",
+)
+@click.option(
+    "--init-from",
+    type=click.Path(path_type=Path),
+    metavar="RUN",
+    help="Start from the weights of a finished run.",
+)
+@click.option(
+    "--resume",
+    type=click.Path(path_type=Path),
+    help="Go on with an interrupted run or, with --epochs or --steps, with a finished one.",
+)
+@options.config_file
 @options.settings("Any other setting.")
+@click.option(
+    "--tensorboard", is_flag=True, help="Write RUN/tensorboard, too: curves and diagrams."
+)
 @options.as_json
 @options.verbosity
 def train(
     task_name: str | None,
     preset: str | None,
+    config_file: Path | None,
+    tensorboard: bool,
     backend: str | None,
     run_dir: Path | None,
+    init_from: Path | None,
     resume: Path | None,
     assignments: tuple[str, ...],
     as_json: bool,
@@ -77,41 +107,80 @@ def train(
     lsk train --task translation --preset multi30k-tiny --data FOLDER
     lsk train --task keras --model FILE.py:build_model --data FILE.npz --alpha 0.1
     lsk train --task translation --set model.layers=4 --set training.checkpoint_every=100
-    lsk train --resume runs/translation-cldr-phrases-alpha0.1-seed0
+    lsk train --config FILE.toml --alpha 0.1        # `lsk settings` writes such a file
+    lsk train --resume runs/translation-cldr-alpha0.1-seed0
+    lsk train --task image --data FOLDER --init-from RUN --patience 3 --keep best
     """  # noqa: D301 - \b is Click's mark for lines to be left as they are
     from lsk_engine.data import configuration
     from lsk_engine.runs.resuming import changed
     from lsk_engine.runs.stored_run import open_run
+    from lsk_engine.runs.teacher import begun_from
 
     overrides = settings(chosen, assignments)
+    reporter = options.reporter(verbose, quiet)
     if resume:
-        if task_name or preset or run_dir:
+        settled = {
+            "--task": task_name,
+            "--preset": preset,
+            "--config": config_file,
+            "--run-dir": run_dir,
+            "--init-from": init_from,
+        }
+        if given := [f"{option} {value}" for option, value in settled.items() if value]:
             raise InputError(
                 "Expected --resume RUN without options that the run has already settled. "
-                "Received: --task, --preset or --run-dir"
+                f"Received: {', '.join(given)}"
             )
+        reporter.going_on("loading Keras")
         run, task, config = open_run(resume, backend)
         config = changed(config, overrides)
     else:
+        task_name, preset, overrides = with_file(config_file, task_name, preset, overrides)
         if task_name is None:
             raise InputError(
-                "Expected --task NAME (see `lsk tasks`) or --resume RUN. Received: neither"
+                "Expected --task NAME (see `lsk tasks`), --config FILE.toml that names it, or "
+                "--resume RUN. Received: none"
             )
         task = load_task(task_name)
-        config = configuration.resolve(task, preset, overrides)
-        run = new_run(config, run_dir)
+        config = configuration.resolve(task, preset, overrides, reporter.message)
+        if init_from is not None:
+            config = begun_from(init_from, config)
+        run = new_run(task, config, run_dir)
+        reporter.going_on("loading Keras")
         load_backend(backend)
-    reporter = options.reporter(verbose, quiet)
-    run_to_end(task, config, run, reporter, resume=bool(resume), as_json=as_json)
+    run_to_end(
+        *(task, config, run, reporter),
+        resume=bool(resume),
+        tensorboard=tensorboard,
+        as_json=as_json,
+    )
 
 
 def settings(chosen: Mapping[str, Any], assignments: Iterable[str]) -> dict[str, Any]:
     """Returns the values by configuration key that options and `--set` give."""
     overrides = {_KEYS[name]: value for name, value in chosen.items() if value is not None}
-    return overrides | options.assignments(assignments)
+    return dict(with_one_length(overrides | options.assignments(assignments)))
 
 
-def run_to_end(task, config, run, reporter, *, resume: bool, as_json: bool) -> None:
+def with_file(
+    file: Path | None, task_name: str | None, preset: str | None, overrides: Mapping[str, Any]
+) -> tuple[str | None, str | None, dict[str, Any]]:
+    """Returns task, preset and settings with those of `--config`, to which the options' go first.
+
+    A preset of the file is one of its task's.
+    """
+    if file is None:
+        return task_name, preset, dict(overrides)
+    from lsk_engine.settings.resolving import layered
+    from lsk_engine.settings.toml_files import read_settings
+
+    found = read_settings(file)
+    return task_name or found.task, preset or found.preset, layered(found.values, overrides)
+
+
+def run_to_end(
+    task, config, run, reporter, *, resume: bool, tensorboard: bool, as_json: bool
+) -> None:
     """Trains, shows the scores, and says how to go on after an interruption."""
     reporter.log = run.log_file
     reporter.message(f"Run: {run.path}")
@@ -121,28 +190,27 @@ def run_to_end(task, config, run, reporter, *, resume: bool, as_json: bool) -> N
 
         try:
             with run.at_work(), removed_if_nothing_began(run.path, new=not resume, on=_MENDABLE):
-                results = run_experiment(task, config, run, reporter, resume=resume)
+                results = run_experiment(
+                    task, config, run, reporter, resume=resume, tensorboard=tensorboard
+                )
         except Interrupted as stop:
             reporter.warning(f"{stop}; go on with: lsk train --resume {run.path}")
             raise click.exceptions.Exit(stop.exit_code) from None
     show(results, as_json)
 
 
-def new_run(config, path: Path | None):
-    """Makes the directory of a new run: `path`, or `runs/TASK-PRESET-alphaA-seedS`.
+def new_run(task, config, path: Path | None):
+    """Makes the directory of a new run: `path`, or one below `runs` with the run's name.
 
-    A student's has T and β in its name, too. If the name is taken, the run gets a number.
+    See `lsk_engine.runs.naming.run_name`. If the name is taken, the run gets a number.
     """
+    from lsk_engine.runs.naming import run_name
     from lsk_engine.runs.numbered import numbered
     from lsk_engine.runs.run_directory import RunDirectory
 
     if path is not None:
         return RunDirectory.create(path, config.to_dict())
-    name = (
-        f"{config.task}-{config.preset}-alpha{config.training.alpha:g}-seed{config.training.seed}"
-    )
-    if config.distillation:
-        name += f"-T{config.distillation.teacher_temperature:g}-beta{config.distillation.beta:g}"
+    name = run_name(task, config)
     while True:
         free = next(numbered(Path("runs") / name))
         try:

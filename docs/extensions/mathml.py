@@ -1,4 +1,4 @@
-"""Formulas as MathML in the page itself: browsers draw it without a script and without a network."""
+"""Formulas as MathML in the page itself: browsers draw it without a script or a network."""
 
 from docutils import nodes
 from latex2mathml.converter import convert

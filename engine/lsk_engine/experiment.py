@@ -24,13 +24,21 @@ from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.scoring.evaluate import evaluate
 from lsk_engine.settings.config import Config
 from lsk_engine.tasks.contract import Task, TaskData
+from lsk_engine.training.event_file import add_pictures, writes_events
+from lsk_engine.training.starting_weights import first_artifacts
 from lsk_engine.training.student import teacher_artifacts
 from lsk_engine.training.train import train
 
 
 @writes_run
 def run_experiment(
-    task: Task, config: Config, run: RunDirectory, reporter: Reporter, *, resume: bool = False
+    task: Task,
+    config: Config,
+    run: RunDirectory,
+    reporter: Reporter,
+    *,
+    resume: bool = False,
+    tensorboard: bool = False,
 ) -> dict[str, Any]:
     """Trains a model, with `config.distillation` under its teacher, and evaluates it.
 
@@ -40,6 +48,7 @@ def run_experiment(
         run: Where everything goes.
         reporter: Who is told.
         resume: Whether to go on from the run's newest checkpoint.
+        tensorboard: Whether to write for TensorBoard, too; a run that has begun so goes on so.
 
     Returns:
         The final scores, as in the run's `metrics.json`.
@@ -50,24 +59,47 @@ def run_experiment(
         DivergenceError: If the loss or the state is not finite; no checkpoint has such a state.
         LsKerasError: If something that the user passed can't be used.
     """
+    try:
+        return _run(task, config, run, reporter, resume=resume, tensorboard=tensorboard)
+    finally:
+        reporter.settled()
+
+
+def _run(
+    task: Task,
+    config: Config,
+    run: RunDirectory,
+    reporter: Reporter,
+    *,
+    resume: bool,
+    tensorboard: bool,
+) -> dict[str, Any]:
     start = time.monotonic()
+    tensorboard = writes_events(run, reporter, wanted=tensorboard)
     if resume:
-        record_resumption(task, config, run)
+        for consequence in record_resumption(task, config, run):
+            reporter.warning(consequence)
+    reporter.going_on("loading the data")
     data = load(task, config, run, resume=resume)
     for note in data.notes:
-        reporter.message(f"Note: {note}")
-    train(task, config, data, run, reporter, resume=resume)
+        reporter.detail(f"Note: {note}")  # the scores say so to everybody
+    train(task, config, data, run, reporter, resume=resume, tensorboard=tensorboard)
     seconds = time.monotonic() - start
     reporter.message(f"Trained in {duration(seconds)}")
-    return evaluate(task, config, run, reporter, data=data, seconds=seconds)
+    reporter.going_on("loading the saved model")
+    results = evaluate(task, config, run, reporter, data=data, seconds=seconds)
+    if tensorboard:
+        add_pictures(run)
+    return results
 
 
 def load(task: Task, config: Config, run: RunDirectory, *, resume: bool) -> TaskData:
     """Loads the data and saves what of them belongs to the model, such as its vocabulary.
 
     A run that has a checkpoint has its vocabulary already; one that was killed before may have
-    half of it, and starts anew. A student takes its teacher's.
+    half of it, and starts anew. A student takes its teacher's, and what starts from the weights of
+    another run takes that one's.
     """
     if resume and Checkpoints(run.checkpoints).steps():
         return reload_data(task, config, run)
-    return begin_data(task, config, run, teacher_artifacts(config))
+    return begin_data(task, config, run, teacher_artifacts(config) or first_artifacts(config))

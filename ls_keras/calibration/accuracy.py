@@ -14,7 +14,9 @@ class Accuracy(WeightedMean):
         accuracy = (1/N) Σ_i [argmax_k p_ik = argmax_k y_ik]
 
     As `keras.metrics.SparseCategoricalAccuracy` and `CategoricalAccuracy`, told apart by rank,
-    with `ignore_class`. Of equal classes the first is predicted.
+    with `ignore_class`. Of equal classes the first is predicted. With `multi_label`, the share of
+    labels with [p > 1/2] = [y > 1/2], as `keras.metrics.BinaryAccuracy` (which has soft labels
+    never right).
 
     See `ls_keras.calibration.weighted_mean.WeightedMean` for masks, weights, and the sums.
 
@@ -24,6 +26,8 @@ class Accuracy(WeightedMean):
         ignore_class: A label id, or several, whose positions do not count (integer targets).
         name: Name of the metric in logs.
         dtype: Dtype of the result. Defaults to Keras's float type.
+        multi_label: Whether each entry of the last axis is a sigmoid, and an example of its own:
+            `(batch, 1)` for a binary model. Default: `False`.
 
     Example:
     >>> import ls_keras
@@ -33,8 +37,22 @@ class Accuracy(WeightedMean):
     0.5
     """
 
-    def __init__(self, *, from_logits=False, ignore_class=None, name="accuracy", dtype=None):
-        super().__init__(from_logits=from_logits, ignore_class=ignore_class, name=name, dtype=dtype)
+    def __init__(
+        self,
+        *,
+        from_logits=False,
+        ignore_class=None,
+        name="accuracy",
+        dtype=None,
+        multi_label=False,
+    ):
+        super().__init__(
+            from_logits=from_logits,
+            ignore_class=ignore_class,
+            name=name,
+            dtype=dtype,
+            multi_label=multi_label,
+        )
 
     def values(self, examples: Examples):
         """Returns 1 for each example that is right, else 0."""

@@ -11,7 +11,7 @@ from ls_keras.calibration.model_logits import logits_tensor
 from ls_keras.calibration.recalibration import Recalibration
 from ls_keras.calibration.temperature import TemperatureFit
 from ls_keras.calibration.vector_scaling import VectorFit
-from ls_keras.layers import LogProbabilities, Temperature, VectorScaling
+from ls_keras.layers import LogOdds, LogProbabilities, Temperature, VectorScaling
 
 NAME = "calibrated_logits"
 
@@ -25,21 +25,35 @@ class CalibratedModel(keras.Model):
         scaling: The layer that scales them.
         from_logits: Whether the model emits logits; of probabilities the logarithms are scaled.
         output: Which of the model's outputs; the others stay as they are.
+        multi_label: Whether each entry of the output's last axis is a sigmoid of its own. Default:
+            `False`.
     """
 
     def __init__(
-        self, model, scaling, *, from_logits: bool = False, output: Output = None, **kwargs
+        self,
+        model,
+        scaling,
+        *,
+        from_logits: bool = False,
+        output: Output = None,
+        multi_label: bool = False,
+        **kwargs,
     ):
         super().__init__(**kwargs)
         self.output_key = output
         self.from_logits = as_flag(from_logits, "from_logits")
+        self.multi_label = as_flag(multi_label, "multi_label")
         for name, value in (("model", model), ("scaling", scaling)):
             if not isinstance(value, keras.layers.Layer):
                 raise InputError(
                     f"Expected {name} to be a Keras model or layer. Received: {shown(value)}"
                 )
         self.model = model
-        self.logarithm = None if from_logits else LogProbabilities(name="log_probabilities")
+        self.logarithm = None
+        if not from_logits:
+            self.logarithm = (LogOdds if multi_label else LogProbabilities)(
+                name="log_probabilities"
+            )
         self.scaling = scaling
 
     def call(self, inputs, training=None, mask=None):
@@ -60,6 +74,7 @@ class CalibratedModel(keras.Model):
             **super().get_config(),
             "from_logits": self.from_logits,
             "output": self.output_key,
+            "multi_label": self.multi_label,
             "model": keras.saving.serialize_keras_object(self.model),
             "scaling": keras.saving.serialize_keras_object(self.scaling),
         }
@@ -83,8 +98,9 @@ def calibrated(
     """Returns a model of the same inputs whose logits are calibrated.
 
     Its last layer, named `calibrated_logits`, is that of the fit (`ls_keras.layers`). It emits
-    logits: probabilities are their softmax. Layers are shared with `model`, which stays as it
-    is; `get_layer("logits")` still finds the layer of that name. Of a functional or sequential
+    logits: probabilities are their softmax; of a fit with `multi_label`, their sigmoid, and what is
+    said of a softmax here holds for a sigmoid then. Layers are shared with `model`, which stays as
+    it is; `get_layer("logits")` still finds the layer of that name. Of a functional or sequential
     model that ends in a softmax (a layer, an activation, `keras.ops.softmax`, also inside a nested
     model, a `TimeDistributed` or a `Lambda`), the softmax is left out; where it is the `activation`
     of the last layer, that layer's weights are copied, not shared. Where the graph of layers
@@ -131,9 +147,12 @@ def calibrated(
         raise InputError(f"Expected a keras.Model. Received: {type(model).__name__}")
     as_flag(from_logits, "from_logits")
     scaling = _scaling_layer(fit, model, output)
+    multi_label = isinstance(fit, TemperatureFit) and fit.multi_label
     name = f"{model.name}_calibrated"
     if isinstance(model, keras.Sequential | keras.Function):
-        logits = logits_tensor(model, from_logits=from_logits, output=output)
+        logits = logits_tensor(
+            model, from_logits=from_logits, output=output, multi_label=multi_label
+        )
         _check_classes(logits.shape, fit)
         sequential = isinstance(model, keras.Sequential)
         inputs = model.inputs[0] if sequential else model.input
@@ -142,7 +161,14 @@ def calibrated(
             outputs = replaced(model.output, output, outputs, model.output_names)
         made = keras.Model(inputs, outputs, name=name)
     else:
-        made = CalibratedModel(model, scaling, from_logits=from_logits, output=output, name=name)
+        made = CalibratedModel(
+            model,
+            scaling,
+            from_logits=from_logits,
+            output=output,
+            multi_label=multi_label,
+            name=name,
+        )
     if isinstance(fit, VectorFit):
         if not scaling.built:
             scaling.build((None, len(fit.scale)))

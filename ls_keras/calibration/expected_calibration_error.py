@@ -16,7 +16,12 @@ from ls_keras.calibration.confidence_histogram import Binning, ConfidenceHistogr
 from ls_keras.calibration.host_examples import to_host
 from ls_keras.calibration.host_top_label import TopLabels, read_top_labels
 from ls_keras.calibration.metric import CalibrationMetric
-from ls_keras.calibration.probabilities import Examples, class_labels, probabilities, top_label
+from ls_keras.calibration.probabilities import (
+    Examples,
+    class_labels,
+    confidence_and_correct,
+    probabilities,
+)
 from ls_keras.calibration.row_chunks import sum_over_rows
 from ls_keras.concrete import concrete
 from ls_keras.targets import IgnoreClass
@@ -34,7 +39,10 @@ class ExpectedCalibrationError(CalibrationMetric):
 
     The confidence of an example is its largest probability; it is right when that class is the
     target's (of dense targets: their largest entry). Every position of `y_pred` but its last
-    axis is an example; positions that a Keras mask or `ignore_class` takes out don't count.
+    axis is an example; positions that a Keras mask or `ignore_class` takes out don't count. With
+    `multi_label`, every entry is one, its confidence the probability of the label 1, and its
+    accuracy how often the label is 1: as torchmetrics' `BinaryCalibrationError` and scikit-learn's
+    `calibration_curve`.
 
     Bins are left-open and right-closed with float32 edges b/B; confidence 0.0 is in the first
     bin, 1.0 in the last. (netcal and torchmetrics close bins on the left, and torchmetrics puts
@@ -62,7 +70,7 @@ class ExpectedCalibrationError(CalibrationMetric):
         binning: `"equal_width"`, or `"equal_mass"` for bins that hold 1/B of the examples each.
         classwise: If true, the error of each class is computed on its own, with the probability
             of the class as confidence and "is the target's class" as correct, and the mean over
-            the K classes is returned.
+            the K classes is returned. With `multi_label`: the mean over the labels that count.
         debias: If true (only with `norm="l2"`), subtracts from each bin's squared gap the
             variance of its accuracy, acc_b (1 − acc_b) / (n_b − 1), which otherwise makes the
             estimate too large (Kumar et al.); bins of one example add nothing. With sample
@@ -71,6 +79,8 @@ class ExpectedCalibrationError(CalibrationMetric):
         ignore_class: A label id, or several, whose positions do not count (integer targets).
         name: Name of the metric in logs.
         dtype: Dtype of the result; the arithmetic is float32. Defaults to Keras's float type.
+        multi_label: Whether each entry of the last axis is a sigmoid, and an example of its own:
+            `(batch, 1)` for a binary model. Default: `False`.
 
     Raises:
         InputError: If an argument is not one of these values.
@@ -104,8 +114,15 @@ class ExpectedCalibrationError(CalibrationMetric):
         ignore_class: IgnoreClass = None,
         name="ece",
         dtype=None,
+        multi_label: bool = False,
     ):
-        super().__init__(from_logits=from_logits, ignore_class=ignore_class, name=name, dtype=dtype)
+        super().__init__(
+            from_logits=from_logits,
+            ignore_class=ignore_class,
+            name=name,
+            dtype=dtype,
+            multi_label=multi_label,
+        )
         as_choice(norm, "norm", get_args(Norm))
         as_choice(binning, "binning", get_args(Binning))
         as_flag(classwise, "classwise")
@@ -145,27 +162,33 @@ class ExpectedCalibrationError(CalibrationMetric):
 
     def add(self, examples: Examples) -> None:
         """Adds a batch with the backend's operations."""
-        num_classes = examples.y_pred.shape[-1]
-        labels = class_labels(examples.targets)
-        labels = ops.reshape(labels, (-1, 1))
-        if examples.weights is None:
-            weights = ops.ones_like(labels, dtype="float32")
-        else:
-            weights = ops.reshape(examples.weights, (-1, 1))
+        # With `classwise`, each sigmoid has a histogram of its own, and weights of its own.
+        columns = examples.y_pred.shape[-2] if self.multi_label and self.classwise else 1
+        weights = examples.weights
+        if weights is None:
+            weights = ops.ones_like(examples.y_pred[..., 0], dtype="float32")
+        weights = ops.reshape(weights, (-1, columns))
         if examples.wrong is not None:
             # Of weight 0, it does not count: 0 · NaN would be NaN.
-            wrong = ops.logical_and(ops.reshape(examples.wrong, (-1, 1)), weights != 0)
+            wrong = ops.logical_and(ops.reshape(examples.wrong, (-1, columns)), weights != 0)
             weights = ops.where(wrong, float("nan"), weights)
-        y_pred = ops.reshape(examples.y_pred, (-1, num_classes))
-        if self.classwise:
+        if self.classwise and not self.multi_label:
+            num_classes = examples.y_pred.shape[-1]
             self.build(num_classes)
+            labels = ops.reshape(class_labels(examples.targets), (-1, 1))
             # A dozen tensors of examples × classes, of a few examples at a time.
-            rows = (weights, y_pred, labels)
+            rows = (weights, ops.reshape(examples.y_pred, (-1, num_classes)), labels)
             missing, sums = sum_over_rows(self._classwise_sums, rows, num_classes)
         else:
-            predicted, confidence = top_label(y_pred, from_logits=self.from_logits)
-            correct = ops.equal(predicted[:, None], labels)
-            missing, sums = self._sums(weights, confidence[:, None], correct)
+            compared = confidence_and_correct(
+                examples, from_logits=self.from_logits, multi_label=self.multi_label
+            )
+            rows = (weights, *(ops.reshape(values, (-1, columns)) for values in compared))
+            if self.classwise:
+                self.build(columns)
+                missing, sums = sum_over_rows(self._sums, rows, columns)
+            else:
+                missing, sums = self._sums(*rows)
         self._nan.assign(exact_sum.added(self._nan, missing))
         self._bins.assign(exact_sum.added(self._bins, sums))
 
@@ -176,12 +199,16 @@ class ExpectedCalibrationError(CalibrationMetric):
         return self._sums(weights, confidence, ops.equal(labels, classes))
 
     def _sums(self, weights, confidence, correct):
-        """Sums N examples: weights `(N, 1)`; confidence, correct `(N, 1)` or `(N, K)`.
+        """Sums N examples: confidence, correct `(N, 1)` or `(N, K)`.
+
+        Weights are `(N, 1)`; of sigmoids, of the shape of the others.
 
         Returns:
             How many count and have NaN, and the sums of the others.
         """
-        missing = ops.any(ops.isnan(confidence), axis=-1, keepdims=True)
+        missing = ops.isnan(confidence)
+        if not self.multi_label:
+            missing = ops.any(missing, axis=-1, keepdims=True)
         counted = ops.logical_and(missing, weights != 0)
         weights = ops.where(missing, ops.zeros_like(weights), weights)
         # What does not count may be infinite, and 0 · ∞ is NaN.
@@ -216,9 +243,13 @@ class ExpectedCalibrationError(CalibrationMetric):
         with np.errstate(invalid="ignore"):  # 0 / 0: NaN, before the first example
             bins, _ = self._histogram.bins(self._bins)
             error = calibration_error(bins, norm=self.norm, debias=self.debias)
+            # Of sigmoids, some may have no label that counts.
+            seen = ops.sum(ops.convert_to_tensor(bins.weight), axis=-1) > 0
+            number = ops.sum(ops.cast(seen, "float32"))
+            error = ops.sum(ops.where(seen, ops.cast(error, "float32"), 0.0)) / number
         # A comparison with NaN may have lost it.
         wrong = ops.any(ops.isnan(ops.convert_to_tensor(self._bins)))
-        return ops.cast(ops.where(wrong, float("nan"), ops.mean(error)), self.dtype)
+        return ops.cast(ops.where(wrong, float("nan"), error), self.dtype)
 
     def reset_state(self):
         """Forgets everything.
@@ -275,8 +306,8 @@ def expected_calibration_error(y_true, y_pred, *, sample_weight=None, **options)
     """Returns the expected calibration error of arrays, in one call.
 
     Args:
-        y_true: Integers `(...)` or `(..., 1)`, or dense targets `(..., K)`.
-        y_pred: Array `(..., K)`, K ≥ 2: probabilities, or logits with `from_logits=True`.
+        y_true: As `ExpectedCalibrationError.update_state` takes it.
+        y_pred: Array `(..., K)`: probabilities, or logits with `from_logits=True`.
         sample_weight: Array of shape `(...)` or of its leading axes, or `None`.
         **options: The arguments of `ExpectedCalibrationError`.
 

@@ -14,10 +14,13 @@ from keras import ops
 
 from ls_base.errors import InputError
 from ls_keras.arguments import as_array, as_flag
-from ls_keras.calibration.probabilities import SUM_TOLERANCE
+from ls_keras.calibration.probabilities import SUM_TOLERANCE, expected_probabilities
+from ls_keras.calibration.two_classes import as_two_classes
+from ls_keras.model_output import warn_of_distributions
 from ls_keras.targets import position_weights, read_targets
 
 _BLOCK = 1 << 17  # elements: two float32 blocks are 1 MiB, inside a core's second-level cache
+_LOOKED_AT = 4096  # rows: whether they are what they are said to be
 CHUNK = 1 << 21  # elements: what one thread takes at a time
 
 
@@ -39,6 +42,8 @@ class HostExamples:
         masked: Whether there are logits of −inf.
         labels: Integers `(n,)`, or `None`.
         dense: Dense targets `(N, K)`, or `None`.
+        positive: Boolean `(n,)` for sigmoids, `None` for classes: whether the label 1 has the
+            larger logit. `correct` is then whether the label is 1, and the confidence is that in 1.
     """
 
     logits: np.ndarray
@@ -52,6 +57,7 @@ class HostExamples:
     masked: bool
     labels: np.ndarray | None = None
     dense: np.ndarray | None = None
+    positive: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.weights)
@@ -72,7 +78,12 @@ class HostExamples:
             mass=None if self.mass is None else self.mass[at],
             correct=self.correct[at],
             labels=None if self.labels is None else self.labels[at],
+            positive=None if self.positive is None else self.positive[at],
         )
+
+    def confidence(self, top: np.ndarray, at: slice = slice(None)) -> np.ndarray:
+        """Returns what `correct` is compared with, of the largest probabilities `(..., n)`."""
+        return top if self.positive is None else np.where(self.positive[at], top, 1 - top)
 
 
 def read_host_examples(
@@ -84,6 +95,7 @@ def read_host_examples(
     mask=None,
     ignore_class=None,
     label_may_be_forbidden=False,
+    multi_label=False,
 ):
     """Reads targets and predictions of the current backend, or arrays, into `HostExamples`.
 
@@ -96,6 +108,8 @@ def read_host_examples(
         mask: Boolean `(...)`, or `None`.
         ignore_class: A label id, or several, whose positions do not count.
         label_may_be_forbidden: Whether a label's logit may be −inf, which no likelihood survives.
+        multi_label: Whether each entry of the last axis is a sigmoid, and an example of its own;
+            it becomes one of two classes, see `ls_keras.calibration.two_classes`.
 
     Raises:
         InputError: If shapes, labels or weights are not what they should be, or logits that count
@@ -106,7 +120,12 @@ def read_host_examples(
     logits = as_array(y_pred, "y_pred")
     if logits.dtype.kind != "f":
         logits = logits.astype(np.float32)
-    targets = read_targets(y_true, logits, ignore_class=ignore_class)
+    if as_flag(multi_label, "multi_label"):
+        targets, logits, mask = as_two_classes(
+            y_true, logits, from_logits=from_logits, ignore_class=ignore_class, mask=mask
+        )
+    else:
+        targets = read_targets(y_true, logits, ignore_class=ignore_class)
     weights = position_weights(
         np.broadcast_to(np.float32(1), logits.shape[:-1]),
         valid=targets.valid,
@@ -132,11 +151,25 @@ def read_host_examples(
         labels = labels if rows is None else labels[rows]
     else:
         labels, dense = None, to_host(targets.dense).reshape(-1, logits.shape[-1])
-    if not from_logits:
-        logits = _logarithms(logits, rows)
-    examples = _prepare(logits, rows, weights, labels, dense)
+    if from_logits:
+        look_at_logits(logits, rows)
+    else:
+        logits = _logarithms(logits, rows, expected_probabilities(multi_label))
+    examples = _prepare(logits, rows, weights, labels, dense, multi_label)
     _check(examples.top, None if label_may_be_forbidden else examples.gap)
     return examples
+
+
+def look_at_logits(logits: np.ndarray, rows: np.ndarray | None) -> None:
+    """Warns if the first rows that count are probabilities, and not logits as they are said to be.
+
+    Args:
+        logits: Array `(N, K)`.
+        rows: Indices of the rows that count; `None`: all.
+    """
+    first = read_rows(logits, rows, slice(_LOOKED_AT)).astype(np.float64)
+    with np.errstate(invalid="ignore"):  # what is no number is refused elsewhere
+        warn_of_distributions(first.sum(-1), lambda: first.min(-1))
 
 
 def check_any_counts(examples: HostExamples) -> None:
@@ -148,7 +181,7 @@ def check_any_counts(examples: HostExamples) -> None:
         )
 
 
-def _logarithms(p: np.ndarray, rows: np.ndarray | None) -> np.ndarray:
+def _logarithms(p: np.ndarray, rows: np.ndarray | None, expected: str) -> np.ndarray:
     """Returns log p `(N, K)`, finite where p underflowed; checks the rows that count."""
     dtype = compute_dtype(p)
     logits = np.empty(p.shape, dtype)
@@ -168,18 +201,18 @@ def _logarithms(p: np.ndarray, rows: np.ndarray | None) -> np.ndarray:
         wrong = sum(in_threads(run, list(blocks(0, len(p), p.shape[1]))))
     if wrong:
         raise InputError(
-            "Expected probabilities in [0, 1] that sum to 1 over the last axis; for logits pass "
-            f"from_logits=True. Received: {wrong} of {int(counts.sum())} examples that don't"
+            f"{expected}. Received: {wrong} of {int(counts.sum())} examples that don't"
         )
     return logits
 
 
-def _prepare(logits, rows, weights, labels, dense) -> HostExamples:
+def _prepare(logits, rows, weights, labels, dense, multi_label: bool) -> HostExamples:
     n = len(weights)
     dtype = compute_dtype(logits)
     top, gap = np.empty(n, dtype), np.empty(n, dtype)
     correct = np.empty(n, bool)
     mass = np.empty(n if labels is None else 0, np.float64)
+    positive = np.empty(n if multi_label else 0, bool)
     size = max(1, CHUNK // logits.shape[1])
 
     def run(start: int) -> tuple[bool, bool]:
@@ -203,7 +236,10 @@ def _prepare(logits, rows, weights, labels, dense) -> HostExamples:
                 d = np.where(y == 0, 0, block - top[at][:, None])
                 gap[at] = np.einsum("ij,ij->i", y, d, dtype=np.float64)
                 mass[at] = y.sum(-1, dtype=np.float64)
-                correct[at] = guess == y.argmax(-1)
+                label = y.argmax(-1)
+                correct[at] = label == 1 if multi_label else guess == label
+            if multi_label:
+                positive[at] = guess == 1
         return flat, masked
 
     with np.errstate(invalid="ignore"):
@@ -211,6 +247,7 @@ def _prepare(logits, rows, weights, labels, dense) -> HostExamples:
     return HostExamples(
         logits, rows, weights, top, gap, mass if labels is None else None, correct,
         all(flat for flat, _ in found), any(masked for _, masked in found), labels, dense,
+        positive if multi_label else None,
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from ls_keras.calibration.host_examples import in_threads, to_host
+from ls_keras.calibration.host_examples import in_threads, look_at_logits, to_host
 from ls_keras.calibration.probabilities import SUM_TOLERANCE
 from ls_keras.concrete import concrete, tensor_of
 from ls_keras.keras_internals import mask_of
@@ -67,11 +67,11 @@ def read_top_labels(
     weights = position_weights(
         confidence, valid=targets.valid, mask=mask, sample_weight=sample_weight
     )
-    return TopLabels(
-        confidence,
-        predicted == _class_labels(targets),
-        None if weights is None else to_host(weights),
-    )
+    weights = None if weights is None else to_host(weights)
+    if from_logits:
+        rows = None if weights is None else np.flatnonzero(weights)
+        look_at_logits(array.reshape(-1, array.shape[-1]), rows)
+    return TopLabels(confidence, predicted == _class_labels(targets), weights)
 
 
 def host_view(value) -> np.ndarray | None:

@@ -15,7 +15,8 @@ class NegativeLogLikelihood(WeightedMean):
 
     This is never smoothed, whatever the loss is: the number to read beside a smoothed training
     loss, and the one to compare between values of alpha. Probabilities are bounded below by
-    `keras.config.epsilon()`, as in Keras's losses; logits need no bound.
+    `keras.config.epsilon()`, as in Keras's losses; logits need no bound. With `multi_label`, it is
+    the mean over labels of −y log p − (1 − y) log(1 − p).
 
     See `ls_keras.calibration.weighted_mean.WeightedMean` for masks, weights, and the sums.
 
@@ -24,6 +25,8 @@ class NegativeLogLikelihood(WeightedMean):
         ignore_class: A label id, or several, whose positions do not count (integer targets).
         name: Name of the metric in logs.
         dtype: Dtype of the result. Defaults to Keras's float type.
+        multi_label: Whether each entry of the last axis is a sigmoid, and an example of its own:
+            `(batch, 1)` for a binary model. Default: `False`.
 
     Example:
     >>> import ls_keras
@@ -33,8 +36,22 @@ class NegativeLogLikelihood(WeightedMean):
     1.0397
     """
 
-    def __init__(self, *, from_logits=False, ignore_class=None, name="nll", dtype=None):
-        super().__init__(from_logits=from_logits, ignore_class=ignore_class, name=name, dtype=dtype)
+    def __init__(
+        self,
+        *,
+        from_logits=False,
+        ignore_class=None,
+        name="nll",
+        dtype=None,
+        multi_label=False,
+    ):
+        super().__init__(
+            from_logits=from_logits,
+            ignore_class=ignore_class,
+            name=name,
+            dtype=dtype,
+            multi_label=multi_label,
+        )
 
     def values(self, examples: Examples):
         """Returns −log p of each example's target."""

@@ -27,26 +27,37 @@ class CalibrationMetric(keras.metrics.Metric):
         ignore_class: A label id, or several, whose positions do not count (integer targets).
         name: Name of the metric in logs.
         dtype: Dtype of the result; the arithmetic is float32. Defaults to Keras's float type.
+        multi_label: Whether each entry of the last axis is a sigmoid, and an example of its own
+            (`ls_keras.calibration.two_classes`), for the metrics that take it.
 
     Raises:
         InputError: If `ignore_class` is no integer.
     """
 
     def __init__(
-        self, *, from_logits: bool = False, ignore_class: IgnoreClass = None, name=None, dtype=None
+        self,
+        *,
+        from_logits: bool = False,
+        ignore_class: IgnoreClass = None,
+        name=None,
+        dtype=None,
+        multi_label: bool = False,
     ):
         super().__init__(name=name, dtype=dtype)
         self.from_logits = as_flag(from_logits, "from_logits")
         self.ignore_class = plain_ignore_class(ignore_class)
+        self.multi_label = as_flag(multi_label, "multi_label")
         self._told = False
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         """Adds a batch.
 
         Args:
-            y_true: Integers `(...)` or `(..., 1)`, or dense targets `(..., K)`.
-            y_pred: Tensor `(..., K)`, K ≥ 2.
-            sample_weight: Tensor of shape `(...)` or of its leading axes, or `None`.
+            y_true: Integers `(...)` or `(..., 1)`, or dense targets `(..., K)`. With `multi_label`,
+                labels in [0, 1] of the shape of `y_pred`, or `(...)` for `(..., 1)`.
+            y_pred: Tensor `(..., K)`, K ≥ 2; with `multi_label`, K ≥ 1.
+            sample_weight: Tensor of shape `(...)` or of its leading axes, or `None`. With
+                `multi_label`, `(..., K)` or its leading axes.
 
         Raises:
             InputError: If the shapes don't belong together or, in eager use, if `y_pred` has
@@ -57,7 +68,8 @@ class CalibrationMetric(keras.metrics.Metric):
             "from_logits": self.from_logits,
             "ignore_class": self.ignore_class,
         }
-        if not self.add_on_host(y_true, y_pred, **options):
+        if self.multi_label or not self.add_on_host(y_true, y_pred, **options):
+            options["multi_label"] = self.multi_label
             self.add(read_examples(y_true, y_pred, **options))
 
     def add_on_host(self, y_true, y_pred, **options) -> bool:
@@ -94,8 +106,10 @@ class CalibrationMetric(keras.metrics.Metric):
 
     def get_config(self):
         """Returns the arguments of `__init__`."""
-        return {
+        config = {
             **super().get_config(),
             "from_logits": self.from_logits,
             "ignore_class": self.ignore_class,
         }
+        # Not every metric takes it.
+        return {**config, "multi_label": True} if self.multi_label else config

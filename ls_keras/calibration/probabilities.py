@@ -9,9 +9,10 @@ from keras import ops
 
 from ls_base.errors import InputError
 from ls_keras.arguments import as_tensor
+from ls_keras.calibration.two_classes import as_two_classes
 from ls_keras.concrete import concrete
 from ls_keras.keras_internals import mask_of
-from ls_keras.model_output import recovered_logits
+from ls_keras.model_output import recovered_logits, warn_of_distributions
 from ls_keras.targets import IgnoreClass, Targets, position_weights, read_targets
 
 # How far the sum of K probabilities may stray from 1: rounding of K numbers of the dtype.
@@ -23,7 +24,8 @@ class Examples(NamedTuple):
 
     Attributes:
         targets: `y_true` as `ls_keras.targets.read_targets` reads it.
-        y_pred: Tensor `(..., K)` of float32 (float64 stays): logits or probabilities.
+        y_pred: Tensor `(..., K)` of float32 (float64 stays): logits or probabilities. With
+            `multi_label`, `(..., K, 2)`, see `ls_keras.calibration.two_classes`.
         weights: float32 tensor `(...)`, 0 at masked and ignored positions; `None` where every
             position weighs 1.
         wrong: In a graph, Boolean tensor `(...)`, true where a label is out of range, or `y_pred`
@@ -44,6 +46,7 @@ def read_examples(
     sample_weight=None,
     from_logits: bool = False,
     ignore_class: IgnoreClass = None,
+    multi_label: bool = False,
 ) -> Examples:
     """Reads targets, predictions, masks and weights, and checks their values in eager use.
 
@@ -55,6 +58,7 @@ def read_examples(
         from_logits: Whether `y_pred` are logits. Nothing is guessed from the values; of a softmax
             that Keras has noted on what it made, the logits are read, with a warning.
         ignore_class: A label id, or several, whose positions do not count.
+        multi_label: Whether each entry of the last axis is a sigmoid, and an example of its own.
 
     Raises:
         InputError: If the shapes don't belong together or, in eager use, at positions that
@@ -64,11 +68,16 @@ def read_examples(
     mask = mask_of(y_pred)  # before a conversion may lose it
     y_pred = as_tensor(y_pred, "y_pred")
     if from_logits:
-        y_pred, _ = recovered_logits(y_pred, from_logits)
-    targets = read_targets(y_true, y_pred, ignore_class=ignore_class)
+        y_pred, _ = recovered_logits(y_pred, from_logits, multi_label=multi_label)
     dtype = keras.backend.standardize_dtype(y_pred.dtype)
-    if dtype not in ("float32", "float64"):
-        y_pred = ops.cast(y_pred, "float32")
+    if multi_label:
+        targets, y_pred, mask = as_two_classes(
+            y_true, y_pred, from_logits=from_logits, ignore_class=ignore_class, mask=mask
+        )
+    else:
+        targets = read_targets(y_true, y_pred, ignore_class=ignore_class)
+        if dtype not in ("float32", "float64"):
+            y_pred = ops.cast(y_pred, "float32")
     weights = None
     if not (targets.valid is None and mask is None and sample_weight is None):
         like = ops.cast(y_pred[..., 0], "float32")
@@ -79,7 +88,7 @@ def read_examples(
     sums = ops.sum(y_pred, axis=-1)
     known, counts = concrete(sums), None if weights is None else concrete(weights)
     if known is not None and (weights is None or counts is not None):
-        _check_values(y_pred, known, counts, from_logits, tolerance)
+        _check_values(y_pred, known, counts, from_logits, multi_label, tolerance)
         return Examples(targets, y_pred, weights, targets.wrong)
     wrong = targets.wrong
     if not from_logits:
@@ -101,11 +110,18 @@ def warn_of_wrong(name: str, words) -> bool:
         return False
     warnings.warn(
         f"{name} is NaN. Expected y_pred without NaN, which are probabilities that sum to 1 over "
-        "the last axis, or logits with from_logits=True; labels in range; finite weights. "
+        "the last axis (with multi_label, each in [0, 1]), or logits with from_logits=True; labels "
+        "in range; finite weights. "
         "Received: something else, in a compiled step",
         stacklevel=4,
     )
     return True
+
+
+def expected_probabilities(multi_label: bool) -> str:
+    """Returns what a message says of predictions that are none, `from_logits` being false."""
+    sums = "" if multi_label else " that sum to 1 over the last axis"
+    return f"Expected probabilities in [0, 1]{sums}; for logits pass from_logits=True"
 
 
 def class_labels(targets: Targets):
@@ -159,7 +175,30 @@ def top_label(y_pred, *, from_logits: bool):
     return predicted, ops.cast(top, "float32")
 
 
-def _check_values(y_pred, sums, counts, from_logits: bool, tolerance: float) -> None:
+def confidence_and_correct(examples: Examples, *, from_logits: bool, multi_label: bool = False):
+    """Returns what calibration compares: confidences, and whether each was right.
+
+    Args:
+        examples: What was read, with the same options.
+        from_logits: Whether they are logits.
+        multi_label: Whether they are sigmoids: then the confidence is the probability p of the
+            label 1, and "right" is a label of 1 (of soft ones: above 1/2).
+
+    Returns:
+        float32 and Boolean tensors `(...)`; of sigmoids `(..., K)`.
+    """
+    labels = class_labels(examples.targets)
+    if not multi_label:
+        predicted, confidence = top_label(examples.y_pred, from_logits=from_logits)
+        return confidence, ops.equal(predicted, labels)
+    p = examples.y_pred[..., 1]
+    p = ops.sigmoid(p) if from_logits else p
+    return ops.cast(p, "float32"), ops.equal(labels, 1)
+
+
+def _check_values(
+    y_pred, sums, counts, from_logits: bool, multi_label: bool, tolerance: float
+) -> None:
     # Summed on the device first: one number an example reaches the host, not K.
     if not sums.size:
         return
@@ -172,14 +211,19 @@ def _check_values(y_pred, sums, counts, from_logits: bool, tolerance: float) -> 
             f"{int(wrong.sum())} of {wrong.size} examples"
         )
     if from_logits:
+        rows = sums[counts] if counts.ndim else sums
+        warn_of_distributions(rows, lambda: ops.convert_to_numpy(ops.min(y_pred, axis=-1)))
         return
     lowest = ops.convert_to_numpy(ops.min(y_pred, axis=-1))
     off = (np.abs(sums - 1) > tolerance) | (lowest < -tolerance)
     off &= counts
-    if off.any():
-        raise InputError(
-            "Expected probabilities in [0, 1] that sum to 1 over the last axis; for logits pass "
-            f"from_logits=True. Received: {int(off.sum())} of {off.size} examples that don't, the "
-            f"first with smallest value {lowest[off].flat[0]:.6g} and sum "
-            f"{sums[off].flat[0]:.6g}"
-        )
+    if not off.any():
+        return
+    first = f"the first with smallest value {lowest[off].flat[0]:.6g}"
+    first += f" and sum {sums[off].flat[0]:.6g}"
+    if multi_label:
+        first = f"the first {ops.convert_to_numpy(y_pred[..., 1])[off].flat[0]:.6g}"
+    raise InputError(
+        f"{expected_probabilities(multi_label)}. "
+        f"Received: {int(off.sum())} of {off.size} examples that don't, {first}"
+    )

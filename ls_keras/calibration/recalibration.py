@@ -96,6 +96,28 @@ class Scores(NamedTuple):
     ece: float
 
 
+class ExampleScores(NamedTuple):
+    """What each example adds to the scores: arrays `(n,)`, unweighted.
+
+    Attributes:
+        nll: float64, nats.
+        brier: float64, in [0, 2].
+        confidence: float64, the largest probability.
+        correct: Boolean.
+    """
+
+    nll: np.ndarray
+    brier: np.ndarray
+    confidence: np.ndarray
+    correct: np.ndarray
+
+    @classmethod
+    def empty(cls, number: int) -> Self:
+        """Returns arrays of so many examples, to be filled."""
+        nll, brier, confidence = np.empty((3, number))
+        return cls(nll, brier, confidence, np.empty(number, bool))
+
+
 def score(
     examples: HostExamples,
     log_probabilities: Callable[[np.ndarray], np.ndarray],
@@ -108,36 +130,51 @@ def score(
         log_probabilities: Takes float64 logits `(n, K)`, returns normalized log-probabilities.
         num_bins: Bins of the ECE.
     """
-    num_classes = examples.logits.shape[1]
+    each, weights = example_scores(examples, log_probabilities), examples.weights
+    total = weights.sum()
+    bins = bin_sums(each.confidence[None], each.correct, weights, num_bins)[0]
+    return Scores(
+        float(weights @ each.nll / total),
+        float(weights @ each.brier / total),
+        float(np.abs(bins[1] - bins[2]).sum() / total),
+    )
+
+
+def example_scores(
+    examples: HostExamples, log_probabilities: Callable[[np.ndarray], np.ndarray]
+) -> ExampleScores:
+    """Returns the scores of each example, in one pass over the logits.
+
+    Args:
+        examples: What is scored.
+        log_probabilities: As for `score`.
+    """
+    n, num_classes = len(examples), examples.logits.shape[1]
+    each = ExampleScores.empty(n)
     size = max(1, _CHUNK // num_classes)
 
-    def run(start: int):
-        sums, bins = np.zeros(2), np.zeros((3, num_bins))
-        for at in blocks(start, min(start + size, len(examples)), num_classes):
+    def run(start: int) -> None:
+        for at in blocks(start, min(start + size, n), num_classes):
             z = read_rows(examples.logits, examples.rows, at).astype(np.float64)
             log_p = log_probabilities(z)
-            p, weights, index = np.exp(log_p), examples.weights[at], np.arange(len(z))
+            p, index = np.exp(log_p), np.arange(len(z))
             square = np.einsum("ij,ij->i", p, p)
             if examples.labels is not None:
                 labels = examples.labels[at]
-                nll = -log_p[index, labels]
-                brier = square - 2 * p[index, labels] + 1
+                each.nll[at] = -log_p[index, labels]
+                each.brier[at] = square - 2 * p[index, labels] + 1
             else:
                 y = read_rows(examples.dense, examples.rows, at)  # type: ignore[arg-type]
                 y = y.astype(np.float64)
                 labels = y.argmax(-1)
-                nll = -(y * np.where(y == 0, 0, log_p)).sum(-1)  # 0 · −inf costs nothing
-                brier = square - 2 * (y * p).sum(-1) + np.square(y).sum(-1)
-            sums += weights @ nll, weights @ brier
+                each.nll[at] = -(y * np.where(y == 0, 0, log_p)).sum(-1)  # 0 · −inf costs nothing
+                each.brier[at] = square - 2 * (y * p).sum(-1) + np.square(y).sum(-1)
             guess = log_p.argmax(-1)
-            bins += bin_sums(p[index, guess][None], guess == labels, weights, num_bins)[0]
-        return sums, bins
+            each.confidence[at] = p[index, guess]
+            each.correct[at] = guess == labels
 
-    parts = in_threads(run, range(0, len(examples), size))
-    weight = examples.weights.sum()
-    nll, brier = np.sum([sums for sums, _ in parts], axis=0) / weight
-    bins = np.sum([bins for _, bins in parts], axis=0)
-    return Scores(float(nll), float(brier), float(np.abs(bins[1] - bins[2]).sum() / weight))
+    in_threads(run, range(0, n, size))
+    return each
 
 
 def tempered_log_probabilities(

@@ -11,7 +11,7 @@ from ls_keras.calibration.binning import check_num_bins, equal_width_edges
 from ls_keras.calibration.calibration_error import Bins, calibration_error
 from ls_keras.calibration.clustered_error import error_interval
 from ls_keras.calibration.host_top_label import TopLabels, read_top_labels
-from ls_keras.calibration.probabilities import class_labels, read_examples, top_label
+from ls_keras.calibration.probabilities import confidence_and_correct, read_examples
 from ls_keras.calibration.reliability_curve import ReliabilityCurve, binomial_intervals
 from ls_keras.calibration.top_label_statistics import (
     at_positions,
@@ -29,6 +29,7 @@ def reliability_curve(
     num_bins: int = 15,
     from_logits: bool = False,
     ignore_class: IgnoreClass = None,
+    multi_label: bool = False,
     sample_weight=None,
     groups=None,
     confidence: float = 0.95,
@@ -41,16 +42,21 @@ def reliability_curve(
     Bins are those of `ls_keras.ExpectedCalibrationError`: left-open, right-closed, equally wide.
 
     Args:
-        y_true: Integers `(...)` or `(..., 1)`, or dense targets `(..., K)`.
-        y_pred: Array `(..., K)`, K ≥ 2: probabilities, or logits with `from_logits=True`.
+        y_true: Integers `(...)` or `(..., 1)`, or dense targets `(..., K)`. With `multi_label`,
+            labels in [0, 1] of the shape of `y_pred`, or `(...)` for `(..., 1)`.
+        y_pred: Array `(..., K)`, K ≥ 2: probabilities, or logits with `from_logits=True`; with
+            `multi_label`, K ≥ 1.
         num_bins: Number of bins.
         from_logits: Whether `y_pred` are logits.
         ignore_class: A label id, or several, whose positions do not count (integer targets).
-        sample_weight: Array of shape `(...)` or of its leading axes, or `None`.
+        multi_label: Whether each entry of the last axis is a sigmoid, and an example of its own:
+            the curve is then that of the label 1, its frequency against its probability.
+        sample_weight: Array of shape `(...)` or of its leading axes, or `None`. With
+            `multi_label`, `(..., K)` or its leading axes.
         groups: Integers of shape `(...)` or of its leading axes: examples of one group are not
             independent of each other, and are resampled together. By default the first axis:
             each example of `(batch, K)` for itself, and the tokens of each sentence of
-            `(batch, time, K)` together.
+            `(batch, time, K)` together; with `multi_label`, the K labels of a row together.
         confidence: Level of the intervals.
         resamples: Bootstrap resamples behind the interval of the ECE, 100 to 10,000.
         seed: Seed of the resampling.
@@ -68,7 +74,9 @@ def reliability_curve(
         >>> curve.counts, curve.accuracy[1], curve.ece
         ((0.0, 8.0), 0.5, 0.25)
     """
-    accumulator = ReliabilityAccumulator(from_logits=from_logits, ignore_class=ignore_class)
+    accumulator = ReliabilityAccumulator(
+        from_logits=from_logits, ignore_class=ignore_class, multi_label=multi_label
+    )
     accumulator.update(y_true, y_pred, sample_weight=sample_weight, groups=groups)
     return accumulator.curve(
         num_bins=num_bins,
@@ -87,6 +95,7 @@ class ReliabilityAccumulator:
     Args:
         from_logits: Whether `y_pred` are logits.
         ignore_class: A label id, or several, whose positions do not count (integer targets).
+        multi_label: As for `reliability_curve`.
 
     Example:
         >>> import ls_keras
@@ -97,8 +106,15 @@ class ReliabilityAccumulator:
         (0.0, 0.0, 6.0, 0.0)
     """
 
-    def __init__(self, *, from_logits: bool = False, ignore_class: IgnoreClass = None):
+    def __init__(
+        self,
+        *,
+        from_logits: bool = False,
+        ignore_class: IgnoreClass = None,
+        multi_label: bool = False,
+    ):
         self.from_logits = as_flag(from_logits, "from_logits")
+        self.multi_label = as_flag(multi_label, "multi_label")
         ignored_ids(ignore_class)
         self.ignore_class = ignore_class
         self._parts: list[tuple[np.ndarray, ...]] = []
@@ -115,14 +131,15 @@ class ReliabilityAccumulator:
             "from_logits": self.from_logits,
             "ignore_class": self.ignore_class,
         }
-        top = read_top_labels(y_true, y_pred, **options)
+        top = None if self.multi_label else read_top_labels(y_true, y_pred, **options)
         if top is None:
-            examples = read_examples(y_true, y_pred, **options)
-            predicted, top_confidence = top_label(examples.y_pred, from_logits=self.from_logits)
-            right = ops.equal(predicted, class_labels(examples.targets))
+            examples = read_examples(y_true, y_pred, multi_label=self.multi_label, **options)
+            confidence, right = confidence_and_correct(
+                examples, from_logits=self.from_logits, multi_label=self.multi_label
+            )
             weights = examples.weights
             top = TopLabels(
-                ops.convert_to_numpy(top_confidence),
+                ops.convert_to_numpy(confidence).clip(0, 1),  # rounding may leave it beyond
                 ops.convert_to_numpy(right),
                 None if weights is None else ops.convert_to_numpy(weights),
             )
@@ -145,6 +162,7 @@ class ReliabilityAccumulator:
 
     def curve(self, **options: Any) -> ReliabilityCurve:
         """Returns the curve of everything added so far; the options of `curve_of_statistics`."""
+        options.setdefault("multi_label", self.multi_label)
         return curve_of_statistics(**self.statistics(), **options)
 
     def statistics(self) -> dict[str, Any]:
@@ -182,6 +200,7 @@ def curve_of_statistics(
     resamples: int = 1000,
     seed: int = 0,
     temperature: float | None = None,
+    multi_label: bool = False,
 ) -> ReliabilityCurve:
     """Returns the curve of examples whose confidence and correctness are known.
 
@@ -195,12 +214,15 @@ def curve_of_statistics(
         resamples: Bootstrap resamples behind the interval of the ECE, 100 to 10,000.
         seed: Seed of the resampling.
         temperature: Carried along, for the legend of a diagram.
+        multi_label: Carried along, for the axes of a diagram: whether these are sigmoids, of which
+            `top_confidence` are the probabilities and `correct` the labels.
 
     Raises:
         InputError: If the arrays have different lengths, if a value is out of range, or if no
             example counts.
     """
     num_bins = check_num_bins(num_bins)
+    as_flag(multi_label, "multi_label")
     check_level(confidence)
     seed = as_seed(seed)
     if temperature is not None:
@@ -239,6 +261,7 @@ def curve_of_statistics(
         examples=read.examples,
         groups=read.num_groups,
         temperature=temperature,
+        multi_label=multi_label,
         rms=float(calibration_error(bins, norm="l2")),
         rms_debiased=float(calibration_error(bins, norm="l2", debias=True)),
     )

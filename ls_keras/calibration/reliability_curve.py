@@ -48,6 +48,8 @@ class ReliabilityCurve:
         rms: Root of Σ_b (n_b/N) (accuracy_b − confidence_b)²; NaN in files of older versions.
         rms_debiased: The same less each bin's variance of the accuracy (Kumar et al. 2019), as
             `ExpectedCalibrationError(norm="l2", debias=True)`; 0 where that leaves nothing.
+        multi_label: Whether it is a curve of sigmoids: `confidence` is then the probability of the
+            label 1, and `accuracy` how often the label is 1.
     """
 
     edges: tuple[float, ...]
@@ -66,6 +68,7 @@ class ReliabilityCurve:
     temperature: float | None = None
     rms: float = math.nan
     rms_debiased: float = math.nan
+    multi_label: bool = False
 
     @property
     def overconfidence(self) -> float:

@@ -47,8 +47,9 @@ class Reservoir:
             "gap": examples.gap,
             "correct": examples.correct,
         }
-        if examples.mass is not None:
-            columns["mass"] = examples.mass
+        for name, values in (("mass", examples.mass), ("positive", examples.positive)):
+            if values is not None:
+                columns[name] = values
         for name, values in columns.items():
             kept = _grown(self._columns.get(name, values[:0]), size, self.capacity)
             kept[slots] = values[taken]
@@ -64,6 +65,7 @@ class Reservoir:
             logits=self._logits[:size],
             rows=None,
             mass=columns.pop("mass", None),
+            positive=columns.pop("positive", None),
             flat=self._flat,
             masked=self._masked,
             **columns,

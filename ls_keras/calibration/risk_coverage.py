@@ -17,16 +17,16 @@ class RiskCoverage:
         risk: float64 `(n,)`: the error rate of the i + 1 most confident.
         aurc: The area under it, (1/n) Σ_i risk_i: less is better.
         excess: E-AURC: `aurc` less that of the same errors, all of them last.
+        coverage: float64 `(n,)`: the share of predictions that are kept, (i + 1)/n; of their
+            weight.
+        best: float64 `(n,)`: the risk with the same errors, all of them last.
     """
 
     risk: np.ndarray
     aurc: float
     excess: float
-
-    @property
-    def coverage(self) -> np.ndarray:
-        """The share of predictions that are kept, float64 `(n,)`: (i + 1)/n."""
-        return np.arange(1, len(self.risk) + 1) / len(self.risk)
+    coverage: np.ndarray
+    best: np.ndarray
 
     def risk_at(self, coverage: float) -> float:
         """Returns the error rate of the most confident predictions, at least so many.
@@ -38,19 +38,26 @@ class RiskCoverage:
             InputError: For another share.
         """
         coverage = as_number(coverage, "coverage", low=0, high=1, above=True)
-        kept = int(np.ceil(coverage * len(self.risk) * (1 - 1e-12)))  # 0.3 · 10 is 3, not 4
-        return float(self.risk[max(kept, 1) - 1])
+        at = np.searchsorted(self.coverage, coverage * (1 - 1e-12))  # 0.3 · 10 is 3, not 4
+        return float(self.risk[min(int(at), len(self.risk) - 1)])
 
 
-def risk_coverage(correct, confidence) -> RiskCoverage:
+def risk_coverage(correct, confidence, *, sample_weight=None) -> RiskCoverage:
     """Returns the risk at each coverage.
 
     Of predictions with the same confidence, none comes first: the risk is the mean over all their
-    orders, and depends on no order of the examples. Exact, in float64.
+    orders, and depends on no order of the examples.
+
+    With weights, coverage and risk are shares of the weight, AURC is Σ_i w_i risk_i / Σ_i w_i;
+    errors of one confidence are spread evenly over its weight, and the lightest comes first.
+
+    Exact, in float64, of all predictions at once: an area under a ranking is no sum over batches.
+    Of many batches keep `correct` and `confidence`, 5 bytes a prediction.
 
     Args:
         correct: `(n,)`: whether each prediction is right, 0 or 1.
         confidence: `(n,)`: any numbers that rank predictions, the surest the largest.
+        sample_weight: `(n,)`, above 0, or `None`.
 
     Raises:
         InputError: If the shapes differ, there is no example, or a value is not what it should be.
@@ -65,15 +72,22 @@ def risk_coverage(correct, confidence) -> RiskCoverage:
         >>> curve.risk.round(3).tolist(), round(curve.aurc, 3), curve.risk_at(0.5)
         ([0.0, 0.0, 0.333, 0.25], 0.146, 0.0)
     """
-    ranked = _ranked(correct, confidence)
-    counts = np.arange(1, ranked.errors.sum() + ranked.right.sum() + 1)
+    ranked = rank(correct, confidence, sample_weight)
+    sizes, weights = ranked.errors + ranked.right, ranked.weights
+    total, right = sizes.sum(), ranked.right.sum()
+    if weights is None:
+        kept = np.arange(1, total + 1)
+        weights = np.ones(len(kept))
+    else:
+        weights = weights[np.lexsort((weights, ranked.group))]
+        kept = np.cumsum(weights)
     # Errors among the first i, linear within a group of ties: the mean over its orders.
-    edges = np.concatenate([[0], np.cumsum(ranked.errors + ranked.right)])
-    wrong = np.interp(counts, edges, np.concatenate([[0], np.cumsum(ranked.errors)]))
-    best = np.maximum(0, counts - ranked.right.sum()) / counts
-    risk = wrong / counts
-    aurc = float(risk.mean())
-    return RiskCoverage(risk, aurc, aurc - float(best.mean()))
+    edges = np.concatenate([[0], np.cumsum(sizes)])
+    wrong = np.interp(kept, edges, np.concatenate([[0], np.cumsum(ranked.errors)]))
+    best = np.maximum(0, kept - right) / kept
+    risk = wrong / kept
+    aurc = float(weights @ risk / total)
+    return RiskCoverage(risk, aurc, aurc - float(weights @ best / total), kept / total, best)
 
 
 def confidence_auroc(correct, confidence) -> float:
@@ -94,7 +108,7 @@ def confidence_auroc(correct, confidence) -> float:
         >>> confidence_auroc([1, 1, 0, 1], [0.9, 0.7, 0.7, 0.6])
         0.5
     """
-    ranked = _ranked(correct, confidence)
+    ranked = rank(correct, confidence)
     pairs = float(ranked.right.sum()) * float(ranked.errors.sum())
     if not pairs:
         return float("nan")
@@ -140,14 +154,24 @@ def logit_norm_confidence(logits, p: float) -> np.ndarray:
     return np.divide(scaled.max(-1), norm, out=np.zeros_like(norm), where=norm > 0)
 
 
-class _Ranked(NamedTuple):
-    """Right and wrong predictions of each confidence, the surest first."""
+class Ranked(NamedTuple):
+    """Right and wrong predictions of each confidence, the surest first.
+
+    Attributes:
+        right: `(groups,)`: the weight of those that are right.
+        errors: `(groups,)`: of the others.
+        group: `(n,)`: which group each prediction is in.
+        weights: float64 `(n,)`, or `None`: 1 each.
+    """
 
     right: np.ndarray
     errors: np.ndarray
+    group: np.ndarray
+    weights: np.ndarray | None
 
 
-def _ranked(correct, confidence) -> _Ranked:
+def rank(correct, confidence, sample_weight=None) -> Ranked:
+    """Reads, checks and ranks predictions; the arguments and errors are `risk_coverage`'s."""
     correct = as_array(correct, "correct")
     confidence = as_array(confidence, "confidence").astype(np.float64)
     if correct.shape != confidence.shape or correct.ndim != 1 or not len(correct):
@@ -159,6 +183,19 @@ def _ranked(correct, confidence) -> _Ranked:
         raise InputError("Expected correct to be 0 or 1 each. Received: other values")
     if not np.isfinite(confidence).all():
         raise InputError("Expected confidence to be finite. Received: NaN or infinity among them")
+    weights = None
+    if sample_weight is not None:
+        weights = as_array(sample_weight, "sample_weight").astype(np.float64)
+        if weights.shape != correct.shape or not (np.isfinite(weights) & (weights > 0)).all():
+            raise InputError(
+                f"Expected sample_weight of shape {correct.shape}, finite and above 0. Received: "
+                f"sample_weight of shape {weights.shape}"
+                + (", with other values" if weights.shape == correct.shape else "")
+            )
     _, group = np.unique(-confidence, return_inverse=True)
-    right = np.bincount(group, weights=correct)
-    return _Ranked(right, np.bincount(group) - right)
+    hits = correct.astype(np.float64) if weights is None else weights * correct
+    right = np.bincount(group, weights=hits)
+    # Of errors a sum of their own: a difference of weights would leave rounding for errors.
+    missed = 1 - correct.astype(np.float64)
+    errors = np.bincount(group, weights=missed if weights is None else weights * missed)
+    return Ranked(right, errors, group, weights)

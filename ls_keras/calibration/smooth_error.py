@@ -62,6 +62,7 @@ def smooth_calibration_error(
     *,
     from_logits: bool = False,
     ignore_class: IgnoreClass = None,
+    multi_label: bool = False,
     sample_weight=None,
     groups=None,
     bandwidth: float | None = None,
@@ -86,10 +87,12 @@ def smooth_calibration_error(
     errors above 1e-3, less than 1.3e-4 times that mean. Errors below 2⁻¹³ are not resolved.
 
     Args:
-        y_true: Integers `(...)` or `(..., 1)`, or dense targets `(..., K)`.
-        y_pred: Array `(..., K)`, K ≥ 2: probabilities, or logits with `from_logits=True`.
+        y_true: As for `reliability_curve`.
+        y_pred: Likewise.
         from_logits: Whether `y_pred` are logits.
         ignore_class: A label id, or several, whose positions do not count (integer targets).
+        multi_label: Whether each entry of the last axis is a sigmoid, and an example of its own: p
+            is then the probability of the label 1, and c whether the label is 1.
         sample_weight: Array of shape `(...)` or of its leading axes, or `None`.
         groups: Integers of shape `(...)` or of its leading axes: examples of one group are
             resampled together. By default the first axis, as for `reliability_curve`.
@@ -117,7 +120,9 @@ def smooth_calibration_error(
         Błasiok, Nakkiran, *Smooth ECE: Principled Reliability Diagrams via Kernel Smoothing*,
         ICLR 2024 (arXiv 2309.12236); its package `relplot`.
     """
-    accumulator = ReliabilityAccumulator(from_logits=from_logits, ignore_class=ignore_class)
+    accumulator = ReliabilityAccumulator(
+        from_logits=from_logits, ignore_class=ignore_class, multi_label=multi_label
+    )
     accumulator.update(y_true, y_pred, sample_weight=sample_weight, groups=groups)
     return smooth_error_of_statistics(
         **accumulator.statistics(),

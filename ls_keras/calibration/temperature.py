@@ -33,7 +33,8 @@ class TemperatureFit:
     """What a temperature fit found.
 
     Attributes:
-        temperature: T; calibrated probabilities are `softmax(logits / T)`.
+        temperature: T; calibrated probabilities are `softmax(logits / T)`, with `multi_label`
+            `sigmoid(logits / T)`.
         objective: `"nll"` or `"ece"`, what was minimized.
         nll_before: Mean negative log-likelihood at T = 1, nats an example, on the fitted examples.
         nll_after: The same at `temperature`.
@@ -44,7 +45,8 @@ class TemperatureFit:
         converged: Whether the optimum within the bounds was found.
         at_bound: `"lower"` where the optimum lies at or below the lower bound of T (no example is
             wrong), `"upper"` where at or above the upper one (worse than chance), or `None`.
-        flat: Whether all logits are equal, so that every T is as good; T = 1 then.
+        flat: Whether all logits are equal (of sigmoids, 0), so that every T is as good; T = 1 then.
+        multi_label: Whether it is a fit of sigmoids.
     """
 
     temperature: float
@@ -58,6 +60,7 @@ class TemperatureFit:
     converged: bool
     at_bound: Literal["lower", "upper"] | None = None
     flat: bool = False
+    multi_label: bool = False
 
     @property
     def objective_before(self) -> float:
@@ -78,6 +81,7 @@ def fit_temperature(
     sample_weight=None,
     mask=None,
     ignore_class: IgnoreClass = None,
+    multi_label: bool = False,
     objective: Objective = "nll",
     bounds: tuple[float, float] = (1e-2, 1e2),
     tolerance: float = 1e-5,
@@ -92,18 +96,27 @@ def fit_temperature(
     temperatures, read in one pass, and twice again near the best. The largest logit stays the
     largest, so accuracy does not change.
 
-    Sums are in float64; logits are never copied, temporary memory is a few MiB.
+    With `multi_label`, it is the T of `sigmoid(logits / T)`, one for all K labels, that minimizes
+    $\sum_i w_i [\log(1 + e^{z_i/T}) - y_i z_i/T]$: the same with the two logits 0 and z. The ECE is
+    that of the label 1's probability.
+
+    Sums are in float64; logits are never copied (those of sigmoids are, in pairs), temporary memory
+    is a few MiB.
 
     Args:
-        y_true: Integer labels `(...)` or `(..., 1)`, or dense targets `(..., K)`.
+        y_true: Integer labels `(...)` or `(..., 1)`, or dense targets `(..., K)`. With
+            `multi_label`, labels in [0, 1] of the shape of `y_pred`, or `(...)` for `(..., 1)`.
         y_pred: `(..., K)`, K ≥ 2, of any floating dtype, as tensor or array: probabilities, whose
-            logarithms are then z; or logits, which −inf may mask classes of.
+            logarithms are then z; or logits, which −inf may mask classes of. With `multi_label`,
+            K ≥ 1, and z is log p − log(1 − p) of probabilities.
         from_logits: Whether `y_pred` are logits. Log-probabilities are. Default: `False`, as in
             Keras.
         sample_weight: Weights of the shape of the labels, or of their leading axes; examples of
             weight 0 do not count, whatever their logits.
         mask: Boolean, of the shape of the labels, false where a position does not count.
         ignore_class: A label id, or several, that do not count, such as padding.
+        multi_label: Whether each entry of the last axis is a sigmoid, and an example of its own:
+            `(batch, 1)` for a binary model. Default: `False`.
         objective: `"nll"`, or `"ece"`.
         bounds: Lower and upper bound of T.
         tolerance: Relative error of T allowed with `objective="nll"`.
@@ -141,6 +154,7 @@ def fit_temperature(
         sample_weight=sample_weight,
         mask=mask,
         ignore_class=ignore_class,
+        multi_label=multi_label,
     )
     check_any_counts(examples)
     return fit_examples(examples, objective, bounds, tolerance, num_bins)
@@ -162,7 +176,8 @@ def fit_examples(
         stride = len(examples) // _SAMPLE
         return 1.0 if stride < 2 else warm_start(examples.every(stride), bounds)
 
-    return search(evaluate, start, objective, bounds, tolerance)
+    sigmoids = examples.positive is not None
+    return search(evaluate, start, objective, bounds, tolerance, multi_label=sigmoids)
 
 
 def search(
@@ -171,6 +186,8 @@ def search(
     objective: Objective,
     bounds: tuple[float, float],
     tolerance: float,
+    *,
+    multi_label: bool = False,
 ) -> TemperatureFit:
     """Runs a whole fit: T = 1, a start, the search over all the data.
 
@@ -180,6 +197,7 @@ def search(
         objective: `"nll"` or `"ece"`.
         bounds: Lower and upper bound of T.
         tolerance: Relative error of T.
+        multi_label: Whether the data are sigmoids, to be told with the fit.
     """
     before = evaluate([1.0], False)
     if before.flat:
@@ -200,6 +218,7 @@ def search(
         converged=found.converged,
         at_bound=found.at_bound,  # type: ignore[arg-type]
         flat=before.flat,
+        multi_label=multi_label,
     )
 
 

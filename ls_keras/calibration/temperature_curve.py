@@ -40,12 +40,14 @@ def temperature_curve(
     from_logits: bool = False,
     output: Output = None,
     ignore_class: IgnoreClass = None,
+    multi_label: bool = False,
     num_bins: int = 15,
 ) -> TemperatureCurve:
     """Computes NLL and ECE at each temperature; the model runs once over the data.
 
     `NLL(T) = mean −log softmax(z / T)_y` and `ECE(T) = Σ_b |accuracy_b − confidence_b| · n_b / n`
-    over equal-width bins of the confidence `max_k softmax(z / T)_k`. One batch of logits is in
+    over equal-width bins of the confidence `max_k softmax(z / T)_k`; with `multi_label`, of the
+    probability `sigmoid(z / T)` of the label 1. One batch of logits is in
     memory at a time.
 
     Args:
@@ -57,6 +59,8 @@ def temperature_curve(
         output: Of a model with several outputs, the one to be read: its name, its key or its
             place. Labels and weights may be given for each output, or for this one alone.
         ignore_class: A label id, or several, that do not count, such as padding.
+        multi_label: Whether each entry of the last axis is a sigmoid, and an example of its own:
+            `(batch, 1)` for a binary model. Default: `False`.
         num_bins: Bins of the ECE.
 
     Returns:
@@ -82,7 +86,11 @@ def temperature_curve(
         )
     total: TemperedSums | None = None
     for batch in host_batches(
-        Forward(model, output), dataset, from_logits=from_logits, ignore_class=ignore_class
+        Forward(model, output),
+        dataset,
+        from_logits=from_logits,
+        ignore_class=ignore_class,
+        multi_label=multi_label,
     ):
         sums = tempered_sums(batch, 1 / chosen, moments=False, num_bins=num_bins)
         total = sums if total is None else total + sums

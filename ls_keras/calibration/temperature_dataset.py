@@ -35,6 +35,7 @@ def fit_temperature_dataset(
     from_logits: bool = False,
     output: Output = None,
     ignore_class: IgnoreClass = None,
+    multi_label: bool = False,
     objective: Objective = "nll",
     reservoir: int | None = None,
     bounds: tuple[float, float] = (1e-2, 1e2),
@@ -62,6 +63,8 @@ def fit_temperature_dataset(
         output: Of a model with several outputs, the one to be scaled: its name, its key or its
             place. Labels and weights may be given for each output, or for this one alone.
         ignore_class: A label id, or several, that do not count, such as padding.
+        multi_label: Whether each entry of the last axis is a sigmoid, and an example of its own:
+            `(batch, 1)` for a binary model. Default: `False`.
         objective: `"nll"`, or `"ece"`.
         reservoir: Number of examples (positions) to keep, or `None` for the exact fit.
         bounds: Lower and upper bound of T.
@@ -91,7 +94,13 @@ def fit_temperature_dataset(
     seed = as_seed(seed)
 
     def examples():
-        return host_batches(forward, dataset, from_logits=from_logits, ignore_class=ignore_class)
+        return host_batches(
+            forward,
+            dataset,
+            from_logits=from_logits,
+            ignore_class=ignore_class,
+            multi_label=multi_label,
+        )
 
     if reservoir is not None:
         kept = Reservoir(as_count(reservoir, "reservoir", 1, 2**62), seed)
@@ -121,7 +130,7 @@ def fit_temperature_dataset(
     def start() -> float:
         return 1.0 if sample is None else warm_start(sample.examples(), bounds)
 
-    return search(evaluate, start, objective, bounds, tolerance)
+    return search(evaluate, start, objective, bounds, tolerance, multi_label=bool(multi_label))
 
 
 def sample_size(examples: HostExamples, most: int, num_bytes: int) -> int:

@@ -129,8 +129,35 @@ def _chunk_sums(examples, chunk, betas, moments, num_bins) -> TemperedSums:
         curvature = (np.maximum(second / total64 - mean**2, 0) * mass * weights).sum(-1)
     return TemperedSums(
         n, weights.sum(), (weights * gap).sum(), examples.flat, loss, slope, curvature,
-        bin_sums(1 / total, examples.correct[chunk], weights, num_bins),
+        bin_sums(
+            examples.confidence(1 / total, chunk), examples.correct[chunk], weights, num_bins
+        ),
     )  # fmt: skip
+
+
+def slopes(examples: HostExamples, beta: float) -> tuple[np.ndarray, float]:
+    """Returns the derivative of each example's loss by β, `(n,)`, and the mean second derivative.
+
+    Args:
+        examples: At least one.
+        beta: Inverse temperature.
+    """
+    first, second = np.empty((2, len(examples)))
+    num_classes = examples.logits.shape[1]
+
+    def run(at: slice) -> None:
+        d = read_rows(examples.logits, examples.rows, at).astype(np.float64)
+        d -= examples.top[at][:, None]
+        np.maximum(d, _MASKED, out=d)
+        p = np.exp(beta * d)
+        p /= p.sum(-1, keepdims=True)
+        first[at] = np.einsum("ij,ij->i", p, d)
+        second[at] = np.einsum("ij,ij,ij->i", p, d, d)
+
+    in_threads(run, list(blocks(0, len(examples), num_classes)))
+    mass = 1.0 if examples.mass is None else examples.mass
+    curvature = examples.weights @ (mass * np.maximum(second - first**2, 0))
+    return mass * first - examples.gap, float(curvature / examples.weights.sum())
 
 
 def bin_sums(confidence, correct, weights, num_bins) -> np.ndarray:

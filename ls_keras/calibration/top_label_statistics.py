@@ -36,9 +36,7 @@ class Statistics(NamedTuple):
     @property
     def num_groups(self) -> int:
         """Number of groups that they belong to."""
-        # Ids mostly come in order, which this sort sees; `np.unique` takes ten times as long.
-        ids = np.sort(self.groups[self.weights > 0], kind="stable")
-        return 1 + int(np.count_nonzero(ids[1:] != ids[:-1]))
+        return count_groups(self.groups[self.weights > 0])
 
 
 def read_statistics(top_confidence, correct, sample_weight=None, groups=None) -> Statistics:
@@ -89,6 +87,13 @@ def read_groups(groups, name: str = "groups") -> np.ndarray:
     if found.dtype.kind not in "iub":
         raise InputError(f"Expected {name} to be integers. Received: {name} of dtype {found.dtype}")
     return found.astype(np.int64)
+
+
+def count_groups(groups: np.ndarray) -> int:
+    """Returns how many different ids there are, of at least one."""
+    # Ids mostly come in order, which this sort sees; `np.unique` takes ten times as long.
+    ids = np.sort(groups, kind="stable")
+    return 1 + int(np.count_nonzero(ids[1:] != ids[:-1]))
 
 
 def at_positions(values: np.ndarray, shape: tuple[int, ...], name: str) -> np.ndarray:

@@ -1,7 +1,8 @@
 """Keras callbacks."""
 
+from ls_keras.callbacks.alpha_schedule import AlphaSchedule
 from ls_keras.callbacks.mutual_information_probe import MutualInformationProbe
 from ls_keras.callbacks.projection_plotter import ProjectionPlotter
 from ls_keras.callbacks.temperature_scaling import TemperatureScaling
 
-__all__ = ["MutualInformationProbe", "ProjectionPlotter", "TemperatureScaling"]
+__all__ = ["AlphaSchedule", "MutualInformationProbe", "ProjectionPlotter", "TemperatureScaling"]

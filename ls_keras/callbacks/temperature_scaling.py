@@ -32,7 +32,7 @@ class TemperatureScaling(keras.callbacks.Callback):
     Adds to the `logs` of the epoch:
 
     - `val_temperature`: T, fitted on one half of the validation data;
-    - `val_ece`: the expected calibration error at T = 1, on the other half;
+    - `val_ece_half`: the expected calibration error at T = 1, on the other half;
     - `val_ece_scaled`, `val_nll_scaled`: ECE and unsmoothed NLL (nats) at T, on the other half.
 
     Halves are the even and the odd examples (rows: sentences, not tokens), in the order of the
@@ -42,9 +42,8 @@ class TemperatureScaling(keras.callbacks.Callback):
     Callbacks see `logs` in the order in which they are passed: put this one before `CSVLogger`,
     `TensorBoard`, `EarlyStopping(monitor="val_ece_scaled")` and the like. `History` always comes
     after it. In epochs without a fit the four values are NaN, since `CSVLogger` takes its columns
-    from the first epoch. A metric named `ece` in `compile` would also log `val_ece`: choose
-    another name or another `prefix`, or this callback's value, which belongs to
-    `val_ece_scaled`, replaces it.
+    from the first epoch. A metric named `ece` in `compile` logs `val_ece`, of all the validation
+    data; `val_ece_half` is what `val_ece_scaled` is to be held against.
 
     Args:
         validation_data: `(x, y)` or `(x, y, sample_weight)` arrays, or a data set that can be
@@ -55,6 +54,8 @@ class TemperatureScaling(keras.callbacks.Callback):
         output: Of a model with several outputs, the one to be scaled: its name, its key or its
             place. Labels and weights may be given for each output, or for this one alone.
         ignore_class: A label id, or several, that do not count, such as padding.
+        multi_label: Whether each entry of the last axis is a sigmoid, and an example of its own:
+            `(batch, 1)` for a binary model. Default: `False`.
         objective: `"nll"`, or `"ece"`.
         num_bins: Bins of the ECE.
         batch_size: Of arrays.
@@ -73,7 +74,7 @@ class TemperatureScaling(keras.callbacks.Callback):
     >>> scaling = TemperatureScaling((x, y), from_logits=True)
     >>> history = model.fit(x, y, callbacks=[scaling], verbose=0)
     >>> sorted(name for name in history.history if name.startswith("val_"))
-    ['val_ece', 'val_ece_scaled', 'val_nll_scaled', 'val_temperature']
+    ['val_ece_half', 'val_ece_scaled', 'val_nll_scaled', 'val_temperature']
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class TemperatureScaling(keras.callbacks.Callback):
         from_logits: bool = False,
         output: Output = None,
         ignore_class: IgnoreClass = None,
+        multi_label: bool = False,
         objective: Objective = "nll",
         num_bins: int = 15,
         batch_size: int = 32,
@@ -92,6 +94,7 @@ class TemperatureScaling(keras.callbacks.Callback):
         super().__init__()
         check_options(objective, (1e-2, 1e2), 1e-5, num_bins)
         as_flag(from_logits, "from_logits")
+        self.multi_label = as_flag(multi_label, "multi_label")
         ignored_ids(ignore_class)
         every, batch_size = as_count(every, "every", 1), as_count(batch_size, "batch_size", 1)
         if not isinstance(prefix, str):
@@ -110,7 +113,7 @@ class TemperatureScaling(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         """Fits and reports, or logs NaN."""
-        values = dict.fromkeys(("temperature", "ece", "ece_scaled", "nll_scaled"), math.nan)
+        values = dict.fromkeys(("temperature", "ece_half", "ece_scaled", "nll_scaled"), math.nan)
         if (epoch + 1) % self.every == 0 or epoch + 1 == (self.params or {}).get("epochs"):
             values = self._measure()
         if logs is not None:
@@ -124,7 +127,7 @@ class TemperatureScaling(keras.callbacks.Callback):
         sums = tempered_sums(reported, betas, moments=False, num_bins=self.num_bins)
         return {
             "temperature": fit.temperature,
-            "ece": float(sums.ece[0]),
+            "ece_half": float(sums.ece[0]),
             "ece_scaled": float(sums.ece[1]),
             "nll_scaled": float(sums.nll[1]),
         }
@@ -132,7 +135,12 @@ class TemperatureScaling(keras.callbacks.Callback):
     def _halves(self) -> list[HostExamples]:
         halves: list[Reservoir | None] = [None, None]
         seen = 0
-        predictions = predicted_batches(self._forward, self.data, from_logits=self.from_logits)
+        predictions = predicted_batches(
+            self._forward,
+            self.data,
+            from_logits=self.from_logits,
+            multi_label=self.multi_label,
+        )
         for y, logits, sample_weight, mask in predictions:
             for half in range(2):
                 rows = slice((seen + half) % 2, None, 2)
@@ -145,6 +153,7 @@ class TemperatureScaling(keras.callbacks.Callback):
                     sample_weight=None if sample_weight is None else sample_weight[rows],
                     mask=None if mask is None else mask[rows],
                     ignore_class=self.ignore_class,
+                    multi_label=self.multi_label,
                 )
                 if not len(examples):
                     continue

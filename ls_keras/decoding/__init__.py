@@ -6,13 +6,16 @@ from ls_keras.decoding.greedy import greedy_search
 from ls_keras.decoding.hypotheses import Hypotheses
 from ls_keras.decoding.length_penalty import LengthPenalty, Scorer
 from ls_keras.decoding.model_search import ModelSearch
+from ls_keras.decoding.unsmoothed import Unsmoothing, unsmoothed_log_probs
 
 __all__ = [
     "Hypotheses",
     "LengthPenalty",
     "ModelSearch",
     "Scorer",
+    "Unsmoothing",
     "beam_search",
     "compiled",
     "greedy_search",
+    "unsmoothed_log_probs",
 ]

@@ -10,6 +10,7 @@ from ls_base.errors import InputError
 from ls_keras.arguments import MAX_CLASSES, as_count, as_counts, as_number, as_tensor, shown
 from ls_keras.concrete import concrete
 from ls_keras.decoding.logits import Rules
+from ls_keras.decoding.unsmoothed import Unsmoothing
 
 MAX_TOKENS = 2**28
 
@@ -22,12 +23,14 @@ class SearchArguments(NamedTuple):
         max_length: Most tokens in a hypothesis.
         start_token: Id fed at position 0.
         rules: Which tokens may come at which length.
+        unsmooth: Which smoothing to undo; `None` where there is nothing to undo.
     """
 
     batch_size: Any
     max_length: int
     start_token: int
     rules: Rules
+    unsmooth: Unsmoothing | None
 
 
 def read_arguments(
@@ -39,6 +42,7 @@ def read_arguments(
     pad_token: int,
     min_length: int,
     forbidden_tokens: Iterable[int],
+    unsmooth: Unsmoothing | None,
 ) -> SearchArguments:
     """Returns the arguments that all searches have, or raises an `InputError`."""
     min_length, max_length = check_lengths(min_length, max_length)
@@ -50,7 +54,17 @@ def read_arguments(
     )
     batch_size = read_batch_size(batch_size)
     check_size(batch_size, max_length)
-    return SearchArguments(batch_size, max_length, as_count(start_token, "start_token"), rules)
+    start_token = as_count(start_token, "start_token")
+    return SearchArguments(batch_size, max_length, start_token, rules, read_unsmooth(unsmooth))
+
+
+def read_unsmooth(value) -> Unsmoothing | None:
+    """Returns an `Unsmoothing` that does something, or `None`."""
+    if value is None or isinstance(value, Unsmoothing):
+        return value if value is not None and value.alpha else None
+    raise InputError(
+        f"Expected unsmooth to be ls_keras.decoding.Unsmoothing(alpha). Received: {shown(value)}"
+    )
 
 
 def read_batch_size(value):

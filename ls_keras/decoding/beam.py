@@ -14,6 +14,7 @@ from ls_keras.decoding.logits import Rules, read_logits
 from ls_keras.decoding.rows import flat_rows, take_places, take_rows
 from ls_keras.decoding.state import BeamOrder, read_state
 from ls_keras.decoding.top_k import first_top_k
+from ls_keras.decoding.unsmoothed import Unsmoothing
 
 _NEVER = float("-inf")  # the score of a place that holds no hypothesis
 
@@ -36,6 +37,7 @@ def beam_search(
     unfinished: str = "fallback",
     min_length: int = 0,
     forbidden_tokens: Iterable[int] = (),
+    unsmooth: Unsmoothing | None = None,
 ) -> Hypotheses:
     """Decodes a batch by beam search, in one loop of fixed shapes.
 
@@ -82,6 +84,7 @@ def beam_search(
             them, endless repetitions above all).
         min_length: As in `greedy_search`.
         forbidden_tokens: As in `greedy_search`.
+        unsmooth: As in `greedy_search`; comes before the temperature.
 
     Returns:
         `Hypotheses`: `tokens` `(batch, num_return, max_length)`, `scores` and `lengths`
@@ -115,7 +118,7 @@ def beam_search(
         Generation* (arXiv 1809.00069), on stopping by bounds.
     """
     as_function(step, "step")
-    batch_size, max_length, start_token, rules = read_arguments(
+    batch_size, max_length, start_token, rules, unsmooth = read_arguments(
         batch_size=batch_size,
         max_length=max_length,
         start_token=start_token,
@@ -123,12 +126,13 @@ def beam_search(
         pad_token=pad_token,
         min_length=min_length,
         forbidden_tokens=forbidden_tokens,
+        unsmooth=unsmooth,
     )
     scorer = LengthPenalty(length_penalty) if scorer is None else scorer
     if not (hasattr(scorer, "score") and hasattr(scorer, "bound")):
         raise InputError(f"Expected scorer to be a Scorer. Received: {shown(scorer)}")
     settings = _read_settings(
-        beam_size, max_length, num_return, stop, unfinished, rules, scorer, temperature
+        beam_size, max_length, num_return, stop, unfinished, rules, scorer, temperature, unsmooth
     )
     check_size(batch_size, max_length, settings.beam_size)
     order = BeamOrder(settings.beam_size)
@@ -176,6 +180,7 @@ class _Settings(NamedTuple):
     rules: Rules
     scorer: Scorer
     temperature: Any
+    unsmooth: Unsmoothing | None
 
 
 class _Search(NamedTuple):
@@ -192,7 +197,7 @@ class _Search(NamedTuple):
 
 
 def _read_settings(
-    beam_size, max_length, num_return, stop, unfinished, rules, scorer, temperature
+    beam_size, max_length, num_return, stop, unfinished, rules, scorer, temperature, unsmooth
 ) -> _Settings:
     beam_size = as_count(beam_size, "beam_size", 1)
     num_return = as_count(num_return, "num_return", 1)
@@ -209,7 +214,7 @@ def _read_settings(
     if isinstance(temperature, int | float) and temperature == 1:
         temperature = None  # saves a pass over rows × vocabulary
     return _Settings(
-        beam_size, max_length, num_return, stop, unfinished, rules, scorer, temperature
+        beam_size, max_length, num_return, stop, unfinished, rules, scorer, temperature, unsmooth
     )
 
 
@@ -218,7 +223,13 @@ def _extend(search: _Search, step: Callable, order: BeamOrder, settings: _Settin
     beam_size, end_token = settings.beam_size, settings.rules.end_token
     length = search.index + 1
     logits, state = order.run(step, search.last, search.state, search.index)
-    read = read_logits(logits, length, rules=settings.rules, temperature=settings.temperature)
+    read = read_logits(
+        logits,
+        length,
+        rules=settings.rules,
+        temperature=settings.temperature,
+        unsmooth=settings.unsmooth,
+    )
 
     before = ops.reshape(search.log_probs, (-1, 1))  # B·K × 1
     normalizer = ops.expand_dims(read.normalizer, -1)

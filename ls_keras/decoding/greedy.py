@@ -10,6 +10,7 @@ from ls_keras.decoding.hypotheses import Hypotheses, check_failed
 from ls_keras.decoding.logits import read_logits
 from ls_keras.decoding.state import check_state, read_state
 from ls_keras.decoding.top_k import first_top_k
+from ls_keras.decoding.unsmoothed import Unsmoothing
 
 
 def greedy_search(
@@ -23,6 +24,7 @@ def greedy_search(
     pad_token: int = 0,
     min_length: int = 0,
     forbidden_tokens: Iterable[int] = (),
+    unsmooth: Unsmoothing | None = None,
 ) -> Hypotheses:
     """Decodes a batch by taking the most probable token at each position.
 
@@ -45,6 +47,9 @@ def greedy_search(
         pad_token: What fills `tokens` after the end; any integer of 32 bits.
         min_length: Fewest tokens in a hypothesis, the end token counted.
         forbidden_tokens: Ids that never come. The others keep their probabilities.
+        unsmooth: The smoothing that the model was trained with, to be undone: all log-probabilities
+            are then log p* of `unsmoothed_log_probs`. Costs some passes over rows × vocabulary a
+            step.
 
     Returns:
         `Hypotheses`: `tokens` `(batch, max_length)`, `scores` `(batch,)`: sum of
@@ -52,7 +57,8 @@ def greedy_search(
         and no end token. A sample for which only impossible tokens were left scores −inf.
 
     Raises:
-        InputError: For arguments out of range, token ids outside the vocabulary, a state whose
+        InputError: For arguments out of range, token ids outside the vocabulary, a smoothing for
+            another one, a state whose
             rows are not the batch or that step changes in shape, and, in eager use, for NaN or
             +inf logits. In a compiled graph such a sample scores NaN.
 
@@ -72,7 +78,7 @@ def greedy_search(
         (2, 0.48)
     """
     as_function(step, "step")
-    batch_size, max_length, start_token, rules = read_arguments(
+    batch_size, max_length, start_token, rules, unsmooth = read_arguments(
         batch_size=batch_size,
         max_length=max_length,
         start_token=start_token,
@@ -80,6 +86,7 @@ def greedy_search(
         pad_token=pad_token,
         min_length=min_length,
         forbidden_tokens=forbidden_tokens,
+        unsmooth=unsmooth,
     )
     end_token = rules.end_token
     positions = ops.arange(max_length, dtype="int32")
@@ -90,7 +97,7 @@ def greedy_search(
     def extend(index, last, tokens, scores, lengths, failed, state):
         logits, new_state = step(last, state, index)
         check_state(state, new_state)
-        read = read_logits(logits, index + 1, rules=rules)
+        read = read_logits(logits, index + 1, rules=rules, unsmooth=unsmooth)
         best_logit, best = first_top_k(read.allowed, 1)
         gain = best_logit[:, 0] - read.normalizer
         live = lengths == 0

@@ -1,7 +1,8 @@
-"""Reading the logits of a step: checks, temperature, tokens that may not come next.
+"""Reading the logits of a step: checks, smoothing undone, temperature, forbidden tokens.
 
 Log-probabilities are never computed for a whole vocabulary: a row's order is that of its logits,
 so a search needs the log-normalizer of each row (one reduction) and the few logits it picks.
+Undoing smoothing is the exception: it changes the logits themselves.
 """
 
 from typing import Any, NamedTuple
@@ -9,6 +10,7 @@ from typing import Any, NamedTuple
 from keras import ops
 
 from ls_base.errors import InputError
+from ls_keras.decoding.unsmoothed import Unsmoothing
 
 
 class Rules(NamedTuple):
@@ -29,8 +31,9 @@ class StepLogits(NamedTuple):
     """The logits of one step, read.
 
     Attributes:
-        allowed: float32 tensor `(rows, vocabulary)`: logits over temperature, −inf for tokens that
-            may not come. `allowed − normalizer` are log-probabilities.
+        allowed: float32 tensor `(rows, vocabulary)`: logits, of p* where smoothing is undone, over
+            temperature; −inf for tokens that may not come. `allowed − normalizer` are
+            log-probabilities.
         normalizer: float32 tensor `(rows,)`: the log-normalizer of *all* tokens: what is forbidden
             is left out, its probability is not handed to the others. 0 for a row of −inf only, so
             that its tokens get −inf, not NaN.
@@ -42,7 +45,9 @@ class StepLogits(NamedTuple):
     failed: Any
 
 
-def read_logits(logits, length, *, rules: Rules, temperature=None) -> StepLogits:
+def read_logits(
+    logits, length, *, rules: Rules, temperature=None, unsmooth: Unsmoothing | None = None
+) -> StepLogits:
     """Reads logits `(rows, vocabulary)` of any float dtype as float32.
 
     Args:
@@ -50,10 +55,11 @@ def read_logits(logits, length, *, rules: Rules, temperature=None) -> StepLogits
         length: Scalar tensor: the length that the hypotheses get with the next token.
         rules: Which tokens may come.
         temperature: Scalar the logits are divided by, or `None` for 1.
+        unsmooth: Which smoothing to undo first, or `None`.
 
     Raises:
         InputError: If the shape is not `(rows, vocabulary)` with a known vocabulary of two tokens
-            or more, or if a token of `rules` is not in it.
+            or more, if a token of `rules` is not in it, or if the smoothing is for another one.
     """
     shape = tuple(logits.shape)
     if len(shape) != 2 or shape[1] is None or shape[1] < 2:
@@ -68,6 +74,8 @@ def read_logits(logits, length, *, rules: Rules, temperature=None) -> StepLogits
             f"Received: {outside}"
         )
     logits = ops.cast(logits, "float32")
+    if unsmooth is not None:
+        logits = unsmooth.logits(logits)
     if temperature is not None:
         logits = logits / ops.cast(temperature, "float32")
     normalizer = ops.logsumexp(logits, axis=-1)

@@ -11,10 +11,12 @@ import numpy as np
 from keras import ops
 
 from ls_base.errors import InputError, LsKerasError
+from ls_keras.decoding.arguments import read_unsmooth
 from ls_keras.decoding.beam import beam_search
 from ls_keras.decoding.compiled import compiled
 from ls_keras.decoding.length_penalty import Scorer
 from ls_keras.decoding.padded_batches import padded_batches
+from ls_keras.decoding.unsmoothed import Unsmoothing
 
 Found = list[tuple[np.ndarray, float]]  # of an example, best first: token ids, score
 
@@ -42,7 +44,7 @@ class ModelSearch(abc.ABC):
     """A trained model as a decoder of batches; one compiled program for each padded length.
 
     A subclass says how a search begins (`begin`) and what a step is (`step`), with the layers that
-    it took from the model in its constructor. Beams and penalty are fixed; the temperature is an
+    it took from the model in its constructor. Beams, penalty and α are fixed; the temperature is an
     argument of the program, so that a sweep compiles once.
 
     Args:
@@ -51,6 +53,7 @@ class ModelSearch(abc.ABC):
         config: How to search; its temperature is not read.
         num_return: Hypotheses an example, 1 to `config.beam_size`.
         jit_compile: Whether TensorFlow compiles with XLA.
+        unsmooth: The smoothing that the model was trained with, to be undone in the search.
 
     Attributes:
         shortest: The length that examples are padded to, at least; an even number.
@@ -60,7 +63,8 @@ class ModelSearch(abc.ABC):
         end_token: Ends a hypothesis.
 
     Raises:
-        InputError: If there are fewer beams than hypotheses wanted.
+        InputError: If there are fewer beams than hypotheses wanted, or if smoothing is to be undone
+            behind a calibration of the smoothed probabilities.
     """
 
     shortest: ClassVar[int]
@@ -76,6 +80,7 @@ class ModelSearch(abc.ABC):
         *,
         num_return: int = 1,
         jit_compile: bool = False,
+        unsmooth: Unsmoothing | None = None,
     ):
         if not 1 <= num_return <= config.beam_size:
             raise InputError(
@@ -83,15 +88,26 @@ class ModelSearch(abc.ABC):
                 f"Received: {num_return}"
             )
         self.config: Any = config
-        self.num_return = num_return
+        self.num_return, self.unsmooth = num_return, read_unsmooth(unsmooth)
         self.logits = model.get_layer("logits")
         # What `lsk calibrate` put behind the logits.
         self.scaling = [layer for layer in model.layers if layer.name == "calibrated_logits"]
+        if self.unsmooth is not None and self.scaling:
+            raise InputError(
+                "Expected a model as it was trained, whose smoothing can be undone. Received: one "
+                "with the calibration of its smoothed probabilities behind the logits"
+            )
         self._search = compiled(self._beams, variables=model.variables, jit_compile=jit_compile)
 
     @classmethod
     def of(
-        cls, model: keras.Model, config: Any, *, num_return: int = 1, jit_compile: bool = False
+        cls,
+        model: keras.Model,
+        config: Any,
+        *,
+        num_return: int = 1,
+        jit_compile: bool = False,
+        unsmooth: Unsmoothing | None = None,
     ) -> Self:
         """Returns the search of a model, made before or new.
 
@@ -103,12 +119,14 @@ class ModelSearch(abc.ABC):
             config: A dataclass, as the constructor takes it, with a field `temperature` besides.
             num_return: Hypotheses an example.
             jit_compile: Whether TensorFlow compiles with XLA.
+            unsmooth: As for the constructor.
         """
         fixed = dataclasses.replace(config, temperature=1.0)
         known = _SEARCHES.get(model)
-        if type(known) is cls and known.config == fixed and known.num_return == num_return:
+        wanted = (fixed, num_return, read_unsmooth(unsmooth))
+        if type(known) is cls and (known.config, known.num_return, known.unsmooth) == wanted:
             return known
-        made = cls(model, fixed, num_return=num_return, jit_compile=jit_compile)
+        made = cls(model, fixed, num_return=num_return, jit_compile=jit_compile, unsmooth=unsmooth)
         _SEARCHES[model] = made
         return made
 
@@ -213,6 +231,7 @@ class ModelSearch(abc.ABC):
             # A single beam that searched on after its end would not be greedy.
             stop="first" if self.config.beam_size == 1 else "bound",
             forbidden_tokens=(self.pad_token, self.start_token),
+            unsmooth=self.unsmooth,
         )
 
     def _logits_after(self, tokens, state, index):

@@ -11,7 +11,7 @@ from ls_keras import keras_internals
 from ls_keras.arguments import as_flag, shown
 from ls_keras.distillation.loss import Objective, losses_and_valid
 from ls_keras.losses import identifiers as smoothings
-from ls_keras.model_output import OTHER, SOFTMAX, UNKNOWN, model_output
+from ls_keras.model_output import OTHER, SIGMOID, SOFTMAX, UNKNOWN, model_output
 from ls_keras.targets import IgnoreClass, stored_ignore_class
 
 TEACHER_LOGITS = "teacher_logits"
@@ -258,7 +258,7 @@ def _check_logits(model: keras.Model, role: str, from_logits: bool) -> None:
     if not isinstance(model, keras.Model):
         raise InputError(f"Expected a {role} that is a keras.Model. Received: {shown(model)}")
     number, found = len(getattr(model, "outputs", None) or [None]), model_output(model)
-    if number > 1 or found.kind in (SOFTMAX, OTHER):
+    if number > 1 or found.kind in (SOFTMAX, SIGMOID, OTHER):
         received = f"{number} outputs, the first" if number > 1 else "an output"
         raise InputError(
             f"Expected a {role} with one output, logits: no softmax at its end. "

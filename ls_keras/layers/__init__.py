@@ -2,7 +2,7 @@
 
 from ls_keras.layers.classwise_map import ClasswiseMap
 from ls_keras.layers.fused_logits import FusedLogits
-from ls_keras.layers.log_probabilities import LogProbabilities
+from ls_keras.layers.log_probabilities import LogOdds, LogProbabilities
 from ls_keras.layers.mixed_temperature import MatrixScaling, MixedTemperature
 from ls_keras.layers.temperature import Temperature, VectorScaling
 from ls_keras.layers.tied_logits import TiedLogits
@@ -10,6 +10,7 @@ from ls_keras.layers.tied_logits import TiedLogits
 __all__ = [
     "ClasswiseMap",
     "FusedLogits",
+    "LogOdds",
     "LogProbabilities",
     "MatrixScaling",
     "MixedTemperature",

@@ -48,3 +48,44 @@ class LogProbabilities(keras.layers.Layer):
     def compute_output_shape(self, input_shape):
         """Returns the input's shape."""
         return input_shape
+
+
+@keras.saving.register_keras_serializable(package="ls_keras")
+class LogOdds(keras.layers.Layer):
+    """Logits of sigmoids' probabilities, in float32: `log p − log(1 − p)`.
+
+    Where p or 1 − p underflowed, its logarithm is that of the smallest normal float32. Where p is
+    no probability (outside [0, 1]), the logit is NaN.
+
+    Args:
+        dtype: Of the arithmetic and the output, whatever the model's policy. Default: float32.
+
+    Call arguments:
+        inputs: Probabilities `(..., K)`, each for itself.
+
+    Returns:
+        Tensor `(..., K)`.
+
+    Example:
+    >>> import numpy as np
+    >>> from ls_keras.layers import LogOdds
+    >>> [round(float(z), 4) for z in LogOdds()(np.array([0.5, 0.9]))]
+    [0.0, 2.1972]
+    """
+
+    gives_logits = True
+
+    def __init__(self, *, dtype="float32", **kwargs):
+        super().__init__(dtype=dtype, **kwargs)
+        self.supports_masking = True
+
+    def call(self, inputs):
+        """Takes the logarithms."""
+        fits = ops.logical_and(inputs >= -_TOLERANCE, inputs <= 1 + _TOLERANCE)
+        least = float(np.finfo(np.float32).tiny)
+        logits = ops.log(ops.maximum(inputs, least)) - ops.log(ops.maximum(1 - inputs, least))
+        return ops.where(fits, logits, float("nan"))
+
+    def compute_output_shape(self, input_shape):
+        """Returns the input's shape."""
+        return input_shape

@@ -11,8 +11,10 @@ from ls_keras.losses.names import deserialize, get, serialize
 from ls_keras.losses.negative_smoothing import NegativeSmoothing
 from ls_keras.losses.neighborhood import Neighborhood
 from ls_keras.losses.priors import Prior, Uniform, Unigram
+from ls_keras.losses.smoothed_bce import SmoothedBCE
 from ls_keras.losses.smoothed_ce import SmoothedCE
 from ls_keras.losses.smoothing import Smoothing
+from ls_keras.packed_targets import with_alpha
 
 __all__ = [
     "ConfidencePenalty",
@@ -22,6 +24,7 @@ __all__ = [
     "NegativeSmoothing",
     "Neighborhood",
     "Prior",
+    "SmoothedBCE",
     "SmoothedCE",
     "Smoothing",
     "Uniform",
@@ -34,4 +37,5 @@ __all__ = [
     "serialize",
     "smooth_labels",
     "smoothed_cross_entropy",
+    "with_alpha",
 ]

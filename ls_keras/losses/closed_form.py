@@ -12,6 +12,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from ls_keras.losses.rate import by_class, filled, is_zero, scaled
 from ls_keras.losses.reading import Reading, known_classes
 from ls_keras.losses.xla import compiled_by_xla
 
@@ -25,13 +26,14 @@ class Mixture(NamedTuple):
     Attributes:
         ids: int32 tensor `(..., J)`, or `None` for dense targets.
         weights: float32 tensor `(..., J)`, or `None` for dense targets.
-        alpha: Float in [0, 1]; below 0 for negative smoothing.
+        alpha: Float in [0, 1], or a tensor of such, a scalar or `(...)`, which gets no gradient;
+            below 0 for negative smoothing.
         prior: float64 array `(K,)`, or `None`.
     """
 
     ids: Any
     weights: Any
-    alpha: float
+    alpha: Any
     prior: np.ndarray | None
 
 
@@ -43,14 +45,14 @@ def cross_entropy(reading: Reading, mixture: Mixture):
     return dense_cross_entropy(z, ops.cast(targets.dense, z.dtype), mixture, normalize=normalize)
 
 
-def uniform_mixture(reading: Reading, alpha: float = 0.0) -> Mixture:
+def uniform_mixture(reading: Reading, alpha: Any = 0.0) -> Mixture:
     """Returns the targets of uniform smoothing: of an alpha of 0 the unsmoothed ones."""
     num_classes = known_classes(reading.z)
-    prior = np.full(num_classes, 1 / num_classes) if alpha else None
+    prior = None if is_zero(alpha) else np.full(num_classes, 1 / num_classes)
     if reading.targets.labels is None:
         return Mixture(None, None, alpha, prior)
     ids = reading.targets.labels[..., None]
-    return Mixture(ids, ops.full(ops.shape(ids), 1 - alpha, dtype="float32"), alpha, prior)
+    return Mixture(ids, filled(ids, 1 - alpha), alpha, prior)
 
 
 def label_cross_entropy(z, mixture: Mixture, valid, *, normalize: bool):
@@ -97,7 +99,7 @@ def dense_cross_entropy(z, targets, mixture: Mixture, *, normalize: bool):
     absent = ops.logical_and(ops.equal(targets, 0), ops.equal(z, -np.inf))
     expected = (1 - alpha) * ops.sum(targets * ops.where(absent, 0.0, z), axis=-1)
     if mixture.prior is not None:
-        expected = expected + alpha * _prior_mean(z, mixture.prior)
+        expected = expected + scaled(alpha, _prior_mean(z, mixture.prior))
     if not normalize:
         return -expected
     total = (1 - alpha) * ops.sum(targets, axis=-1) + alpha
@@ -110,7 +112,7 @@ def _expected(z, mixture: Mixture, *, gather: bool):
     expected = weighted(at, mixture.weights)
     if mixture.prior is None:
         return expected
-    return expected + mixture.alpha * _prior_mean(z, mixture.prior)
+    return expected + scaled(mixture.alpha, _prior_mean(z, mixture.prior))
 
 
 def weighted(at, weights):
@@ -157,10 +159,10 @@ def _with_gradient(z, mixture: Mixture, valid, subtract: Callable):
         at = ops.take_along_axis(z, mixture.ids, axis=-1) - top
         expected = weighted(at, mixture.weights)
         if uniform and z.shape[-1] >= _MANY and compiled_by_xla():
-            expected = expected + mixture.alpha * _mean_below(top, z)
+            expected = expected + scaled(mixture.alpha, _mean_below(top, z))
         elif mixture.prior is not None:
             mean = _prior_mean(shifted, mixture.prior)
-            expected = expected + mixture.alpha * mean
+            expected = expected + scaled(mixture.alpha, mean)
             if compiled_by_xla():
                 # The mean is at most 0, so that this is the same shift, but XLA doesn't know that
                 # and can't begin with the exponential, which then takes the memory of `shifted`.
@@ -173,7 +175,7 @@ def _with_gradient(z, mixture: Mixture, valid, subtract: Callable):
         def gradient(upstream):
             dz = exponential / total
             if prior is not None:
-                dz = dz - mixture.alpha * prior
+                dz = dz - by_class(mixture.alpha) * prior
             dz = dz * upstream[..., None]
             if valid is not None:
                 dz = ops.where(valid[..., None], dz, 0.0)

@@ -2,10 +2,11 @@
 
 import keras
 
-from ls_keras.arguments import as_number
 from ls_keras.losses.classification_loss import ClassificationLoss
 from ls_keras.losses.closed_form import cross_entropy, uniform_mixture
+from ls_keras.losses.moving import Rate
 from ls_keras.losses.penalties import entropy
+from ls_keras.losses.rate import is_zero, scaled
 from ls_keras.losses.reading import Reading, without_ignored
 from ls_keras.targets import IgnoreClass
 
@@ -23,8 +24,8 @@ class ConfidencePenalty(ClassificationLoss):
     Integer or dense labels; masks, sample weights and 16 bits as in `SmoothedCE`.
 
     Args:
-        beta: The weight of the entropy, at least 0; with 0 it is plain cross-entropy. Default:
-            0.1.
+        beta: The weight of the entropy, at least 0; with 0 it is plain cross-entropy. By class, per
+            example or by a schedule as in `SmoothedCE`. Default: 0.1.
         from_logits: Whether predictions are logits. Logits of −inf (masked classes) do no harm.
             Default: `False`, as in Keras.
         ignore_class: A label id, or several, whose positions do not count; integer labels only.
@@ -51,9 +52,11 @@ class ConfidencePenalty(ClassificationLoss):
         [Pereyra et al., 2017](https://arxiv.org/abs/1701.06548).
     """
 
+    beta = Rate()
+
     def __init__(
         self,
-        beta: float = 0.1,
+        beta=0.1,
         *,
         from_logits: bool = False,
         ignore_class: IgnoreClass = None,
@@ -70,20 +73,20 @@ class ConfidencePenalty(ClassificationLoss):
             name=name,
             dtype=dtype,
         )
-        self.beta = as_number(beta, "beta", low=0)
+        self.beta = beta
 
     def losses(self, reading: Reading):
         """Returns the loss of each position, see `ClassificationLoss.losses`."""
-        return confidence_penalized(reading, self.beta)
+        return confidence_penalized(reading, type(self).beta.at(self, reading))
 
     def get_config(self) -> dict:
         """Returns the arguments of the constructor, as JSON holds them."""
-        return {**super().get_config(), "beta": self.beta}
+        return {**super().get_config(), "beta": type(self).beta.stored(self)}
 
 
-def confidence_penalized(reading: Reading, beta: float):
+def confidence_penalized(reading: Reading, beta):
     """Computes H(y, p) − β H(p): a tensor `(...)`."""
     plain = cross_entropy(reading, uniform_mixture(reading))
-    if not beta:
+    if is_zero(beta):
         return plain
-    return plain - beta * entropy(without_ignored(reading))
+    return plain - scaled(beta, entropy(without_ignored(reading)))

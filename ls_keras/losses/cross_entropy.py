@@ -9,7 +9,7 @@ from ls_keras.arguments import MAX_CLASSES, as_count, as_tensor
 from ls_keras.concrete import concrete
 from ls_keras.losses import identifiers as smoothings
 from ls_keras.losses.closed_form import Mixture, cross_entropy
-from ls_keras.losses.conventions import check_fraction
+from ls_keras.losses.rate import ALPHA, by_class, filled, is_zero
 from ls_keras.losses.reading import finished, known_classes, read
 from ls_keras.losses.smoothing import Spread
 from ls_keras.targets import IgnoreClass, Targets, read_targets, read_weights
@@ -19,7 +19,7 @@ from ls_keras.targets import IgnoreClass, Targets, read_targets, read_weights
 def smoothed_cross_entropy(
     y_true,
     y_pred,
-    alpha: float = 0.1,
+    alpha=0.1,
     *,
     smoothing="uniform",
     from_logits: bool = False,
@@ -40,7 +40,10 @@ def smoothed_cross_entropy(
             better, whatever their dtype.
         alpha: The mass to take off the target, in [0, 1]. With 0 it is plain cross-entropy, and
             logits of −inf (masked classes) do no harm; above 0, a class that has mass in q and a
-            logit of −inf gives a loss of inf. Default: 0.1.
+            logit of −inf gives a loss of inf. Or a tensor, which gets no gradient: a scalar;
+            `(K,)`, of which α is that of the target's class (Σ_k y_k α_k of dense targets); or
+            `(..., 1)`, one for each position. Or `"per-example"`: it comes with `y_true`, see
+            `ls_keras.losses.with_alpha`. Default: 0.1.
         smoothing: `"uniform"`, `"neighborhood"`, or an object: `Uniform`, `Unigram`, `Prior`,
             `Neighborhood`. Default: `"uniform"`.
         from_logits: Whether `y_pred` holds logits. Where Keras kept the logits of a softmax
@@ -54,8 +57,8 @@ def smoothed_cross_entropy(
         Tensor `(...)` of float32, or float64 for such predictions: nats.
 
     Raises:
-        InputError: If alpha is no number in [0, 1], if shapes don't belong together, or if labels
-            are out of range (in eager use).
+        InputError: If alpha is no number in [0, 1], nor such numbers of one of these shapes, if
+            shapes don't belong together, or if labels are out of range (in eager use).
 
     Example:
     ```python
@@ -74,7 +77,7 @@ def smoothed_cross_entropy(
     losses, _ = losses_and_valid(
         y_true,
         y_pred,
-        check_fraction(alpha, "alpha"),
+        ALPHA.tensor(alpha),
         smoothings.get(smoothing),
         from_logits=from_logits,
         ignore_class=ignore_class,
@@ -100,7 +103,7 @@ def losses_and_valid(
     Args:
         y_true: See `smoothed_cross_entropy`.
         y_pred: See `smoothed_cross_entropy`.
-        alpha: A float in [0, 1].
+        alpha: As `Bounds.at_positions` takes it.
         smoothing: A `Smoothing`.
         from_logits: See `smoothed_cross_entropy`.
         ignore_class: See `smoothed_cross_entropy`.
@@ -117,6 +120,7 @@ def losses_and_valid(
         y_true, y_pred, from_logits=from_logits, ignore_class=ignore_class, axis=axis, mask=mask
     )
     targets, z, _ = reading
+    alpha = ALPHA.at_positions(alpha, targets, z)
     if sample_weight is not None:
         sample_weight = read_weights(sample_weight, tuple(z.shape[:-1]))
     mixture = mixture_of(targets, alpha, smoothing, z, mask, sample_weight)
@@ -125,7 +129,7 @@ def losses_and_valid(
 
 def smooth_labels(
     y_true,
-    alpha: float = 0.1,
+    alpha=0.1,
     num_classes: int | None = None,
     smoothing="uniform",
     *,
@@ -140,7 +144,8 @@ def smooth_labels(
         y_true: With `num_classes`, labels `(...)` of any dtype; without, dense targets `(..., K)`
             of any dtype. Of a floating dtype and K entries in the last axis, they are dense with
             `num_classes` too. (The losses tell by the rank of the predictions.)
-        alpha: The mass to take off the target, in [0, 1]. Default: 0.1.
+        alpha: The mass to take off the target, in [0, 1]: a number, a scalar, `(K,)` by class or
+            `(..., 1)` by position, as in `smoothed_cross_entropy`. Default: 0.1.
         num_classes: K, at least 2; needed for labels.
         smoothing: See `smoothed_cross_entropy`. Default: `"uniform"`.
         ignore_class: A label id, or several, whose positions become rows of zeros. Default:
@@ -165,7 +170,7 @@ def smooth_labels(
     References:
         [Müller et al., 2019](https://arxiv.org/abs/1906.02629), section 1.1.
     """
-    alpha, smoothing = check_fraction(alpha, "alpha"), smoothings.get(smoothing)
+    alpha, smoothing = ALPHA.tensor(alpha), smoothings.get(smoothing)
     dtype = keras.backend.standardize_dtype(dtype or keras.config.floatx())
     tensor = as_tensor(y_true, "y_true")
     y_true = y_true if isinstance(y_true, np.ndarray) else tensor
@@ -184,14 +189,17 @@ def smooth_labels(
     targets = read_targets(
         y_true, keras.KerasTensor(shape), ignore_class=ignore_class, one_example=True
     )
-    mixture = mixture_of(targets, alpha, smoothing, keras.KerasTensor(shape, dtype="float32"))
+    z = keras.KerasTensor(shape, dtype="float32")
+    alpha = ALPHA.at_positions(alpha, targets, z)
+    mixture = mixture_of(targets, alpha, smoothing, z)
     if targets.dense is not None:
-        smoothed = ops.cast(targets.dense, "float32") * (1 - alpha)
+        smoothed = ops.cast(targets.dense, "float32") * by_class(1 - alpha)
     else:
         one_hot = ops.one_hot(mixture.ids, shape[-1], dtype="float32")  # ... × J × K
         smoothed = ops.sum(one_hot * mixture.weights[..., None], axis=-2)
     if mixture.prior is not None:
-        smoothed = smoothed + alpha * ops.convert_to_tensor(mixture.prior, dtype="float32")
+        prior = ops.convert_to_tensor(mixture.prior, dtype="float32")
+        smoothed = smoothed + by_class(alpha) * prior
     if targets.wrong is not None:
         smoothed = ops.where(targets.wrong[..., None], float("nan"), smoothed)
     if targets.valid is not None:
@@ -205,9 +213,7 @@ def _may_be_dense(whole) -> bool:
     return known is not None and bool((known >= 0).all() and (known.sum(-1) == 1).all())
 
 
-def mixture_of(
-    targets: Targets, alpha: float, smoothing, z, mask=None, sample_weight=None
-) -> Mixture:
+def mixture_of(targets: Targets, alpha, smoothing, z, mask=None, sample_weight=None) -> Mixture:
     """Joins the target and the smoothing into the classes and the prior that get mass."""
     valid = targets.valid
     if targets.labels is not None:
@@ -216,14 +222,15 @@ def mixture_of(
                 keep = _on_positions(ops.not_equal(keep, 0), targets.labels)
                 valid = keep if valid is None else ops.logical_and(valid, keep)
     num_classes = known_classes(z)
-    spread = smoothing.spread(targets.labels, valid, num_classes) if alpha else Spread()
+    spread = Spread() if is_zero(alpha) else smoothing.spread(targets.labels, valid, num_classes)
     if targets.labels is None:
         return Mixture(None, None, alpha, spread.prior)
     ids = targets.labels[..., None]
-    weights = ops.full(ops.shape(ids), 1 - alpha, dtype="float32")
+    weights = filled(ids, 1 - alpha)
     if spread.ids is not None:
         ids = ops.concatenate([ids, spread.ids], axis=-1)
-        weights = ops.concatenate([weights, alpha * spread.weights], axis=-1)
+        mass = alpha if isinstance(alpha, float) else filled(spread.ids, alpha)
+        weights = ops.concatenate([weights, mass * spread.weights], axis=-1)
     return Mixture(ids, weights, alpha, spread.prior)
 
 

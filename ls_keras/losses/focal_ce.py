@@ -8,6 +8,7 @@ from ls_base.errors import InputError
 from ls_keras.arguments import as_number, shown
 from ls_keras.losses.classification_loss import ClassificationLoss
 from ls_keras.losses.closed_form import cross_entropy, uniform_mixture
+from ls_keras.losses.rate import refuse_alpha
 from ls_keras.losses.reading import Reading
 from ls_keras.targets import IgnoreClass
 
@@ -87,6 +88,7 @@ class FocalCE(ClassificationLoss):
 
     def losses(self, reading: Reading):
         """Returns the loss of each position, see `ClassificationLoss.losses`."""
+        refuse_alpha(reading.targets, "a rate")
         return focal_cross_entropy(reading, self.gamma)
 
     def get_config(self) -> dict:

@@ -11,6 +11,7 @@ from ls_keras.losses.conventions import check_fraction
 from ls_keras.losses.cross_entropy import mixture_of
 from ls_keras.losses.linear_gradient import differentiable_loss
 from ls_keras.losses.linear_problem import Fixed, Linear, Rows
+from ls_keras.losses.rate import refuse_alpha
 from ls_keras.targets import IgnoreClass, Targets, position_weights, read_targets, read_weights
 
 REDUCTIONS = ("sum_over_batch_size", "mean", "mean_with_sample_weight", "sum")
@@ -136,6 +137,7 @@ def fused_loss(
     linear, num_classes = _checked(linear, transposed)
     logits = keras.KerasTensor((*linear.hidden.shape[:-1], num_classes))
     targets = read_targets(y_true, logits, ignore_class=ignore_class)
+    refuse_alpha(targets, "alpha='per-example', which needs the logits")
     if targets.labels is None:
         raise InputError(
             "Expected integer labels: dense targets are as large as the logits, which are not to "

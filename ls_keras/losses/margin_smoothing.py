@@ -5,7 +5,9 @@ import keras
 from ls_keras.arguments import as_number
 from ls_keras.losses.classification_loss import ClassificationLoss
 from ls_keras.losses.closed_form import cross_entropy, uniform_mixture
+from ls_keras.losses.moving import Rate
 from ls_keras.losses.penalties import excess_over_margin
+from ls_keras.losses.rate import is_zero, scaled
 from ls_keras.losses.reading import Reading, without_ignored
 from ls_keras.targets import IgnoreClass
 
@@ -25,7 +27,8 @@ class MarginSmoothing(ClassificationLoss):
 
     Args:
         alpha: The weight of the penalty, at least 0. With 0 it is plain cross-entropy, and logits
-            of −inf (masked classes) do no harm; above 0 they give a loss of inf. Default: 0.1.
+            of −inf (masked classes) do no harm; above 0 they give a loss of inf. By class, per
+            example or by a schedule as in `SmoothedCE`. Default: 0.1.
         margin: m, at least 0, in nats (the unit of logits). The authors take 6 to 10. Default: 10.
         from_logits: Whether predictions are logits; what is asked of probabilities are their
             logarithms. Default: `False`, as in Keras.
@@ -53,9 +56,11 @@ class MarginSmoothing(ClassificationLoss):
         [Liu et al., 2022](https://arxiv.org/abs/2111.15430), The Devil is in the Margin.
     """
 
+    alpha = Rate()
+
     def __init__(
         self,
-        alpha: float = 0.1,
+        alpha=0.1,
         margin: float = 10.0,
         *,
         from_logits: bool = False,
@@ -73,21 +78,25 @@ class MarginSmoothing(ClassificationLoss):
             name=name,
             dtype=dtype,
         )
-        self.alpha = as_number(alpha, "alpha", low=0)
+        self.alpha = alpha
         self.margin = as_number(margin, "margin", low=0)
 
     def losses(self, reading: Reading):
         """Returns the loss of each position, see `ClassificationLoss.losses`."""
-        return margin_smoothed(reading, self.alpha, self.margin)
+        return margin_smoothed(reading, type(self).alpha.at(self, reading), self.margin)
 
     def get_config(self) -> dict:
         """Returns the arguments of the constructor, as JSON holds them."""
-        return {**super().get_config(), "alpha": self.alpha, "margin": self.margin}
+        return {
+            **super().get_config(),
+            "alpha": type(self).alpha.stored(self),
+            "margin": self.margin,
+        }
 
 
-def margin_smoothed(reading: Reading, alpha: float, margin: float):
+def margin_smoothed(reading: Reading, alpha, margin: float):
     """Computes H(y, p) + α mean_k max(0, max_j z_j − z_k − m): a tensor `(...)`."""
     plain = cross_entropy(reading, uniform_mixture(reading))
-    if not alpha:
+    if is_zero(alpha):
         return plain
-    return plain + alpha * excess_over_margin(without_ignored(reading), margin)
+    return plain + scaled(alpha, excess_over_margin(without_ignored(reading), margin))

@@ -3,10 +3,11 @@
 import keras
 from keras import ops
 
-from ls_keras.arguments import as_number
 from ls_keras.losses.classification_loss import ClassificationLoss
 from ls_keras.losses.closed_form import cross_entropy, uniform_mixture
+from ls_keras.losses.moving import Rate
 from ls_keras.losses.penalties import excess_over_margin
+from ls_keras.losses.rate import filled, is_zero, scaled
 from ls_keras.losses.reading import Reading
 from ls_keras.losses.xla import compiled_by_xla
 from ls_keras.targets import IgnoreClass
@@ -28,7 +29,9 @@ class MaxSup(ClassificationLoss):
     Args:
         alpha: The weight of the regularizer, at least 0. With 0 it is plain cross-entropy, and
             logits of −inf (masked classes) do no harm; above 0 they give a loss of inf. The
-            authors raise it from 0.1 to 0.2 while the network trains. Default: 0.1.
+            authors raise it from 0.1 to 0.2 while the network trains: see
+            `ls_keras.callbacks.AlphaSchedule`. By class or per example as in `SmoothedCE`.
+            Default: 0.1.
         from_logits: Whether predictions are logits; what is asked of probabilities are their
             logarithms. Default: `False`, as in Keras.
         ignore_class: A label id, or several, whose positions do not count; integer labels only.
@@ -55,9 +58,11 @@ class MaxSup(ClassificationLoss):
         [Zhou et al., 2025](https://arxiv.org/abs/2502.15798), MaxSup.
     """
 
+    alpha = Rate()
+
     def __init__(
         self,
-        alpha: float = 0.1,
+        alpha=0.1,
         *,
         from_logits: bool = False,
         ignore_class: IgnoreClass = None,
@@ -74,31 +79,31 @@ class MaxSup(ClassificationLoss):
             name=name,
             dtype=dtype,
         )
-        self.alpha = as_number(alpha, "alpha", low=0)
+        self.alpha = alpha
 
     def losses(self, reading: Reading):
         """Returns the loss of each position, see `ClassificationLoss.losses`."""
-        return max_suppressed(reading, self.alpha)
+        return max_suppressed(reading, type(self).alpha.at(self, reading))
 
     def get_config(self) -> dict:
         """Returns the arguments of the constructor, as JSON holds them."""
-        return {**super().get_config(), "alpha": self.alpha}
+        return {**super().get_config(), "alpha": type(self).alpha.stored(self)}
 
 
-def max_suppressed(reading: Reading, alpha: float):
+def max_suppressed(reading: Reading, alpha):
     """Computes H(y, p) + α (max_k z_k − mean_k z_k): a tensor `(...)`.
 
     Of integer labels it is the closed form of smoothing, whose target has 1 in place of 1 − α, and
     the class of the largest logit −α: so it costs no more.
     """
-    if not alpha:
+    if is_zero(alpha):
         return cross_entropy(reading, uniform_mixture(reading))
     if reading.targets.labels is None:
         plain = cross_entropy(reading, uniform_mixture(reading))
-        return plain + alpha * excess_over_margin(reading.z, 0.0)
+        return plain + scaled(alpha, excess_over_margin(reading.z, 0.0))
     mixture = uniform_mixture(reading, alpha)
     top = _first_largest(reading.z)
-    weights = [ops.full(ops.shape(top), weight, dtype="float32") for weight in (1.0, -alpha)]
+    weights = [filled(top, weight) for weight in (1.0, -alpha)]
     ids = ops.concatenate([mixture.ids, top], axis=-1)
     return cross_entropy(
         reading, mixture._replace(ids=ids, weights=ops.concatenate(weights, axis=-1))

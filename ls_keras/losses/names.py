@@ -11,11 +11,13 @@ from ls_keras.arguments import shown
 from ls_keras.losses.confidence_penalty import ConfidencePenalty
 from ls_keras.losses.cross_entropy import smoothed_cross_entropy
 from ls_keras.losses.focal_ce import FocalCE
+from ls_keras.losses.linear_ce import linear_smoothed_ce
 from ls_keras.losses.margin_smoothing import MarginSmoothing
 from ls_keras.losses.max_sup import MaxSup
 from ls_keras.losses.negative_smoothing import NegativeSmoothing
 from ls_keras.losses.neighborhood import Neighborhood
 from ls_keras.losses.priors import Prior, Uniform, Unigram
+from ls_keras.losses.smoothed_bce import SmoothedBCE
 from ls_keras.losses.smoothed_ce import SmoothedCE
 from ls_keras.losses.smoothing import Smoothing
 from ls_keras.names import from_config, named
@@ -26,12 +28,14 @@ _KIND = "a loss or smoothing"
 NAMES: Mapping[str, Callable] = MappingProxyType(
     {
         "smoothed_ce": SmoothedCE,
+        "smoothed_bce": SmoothedBCE,
         "max_sup": MaxSup,
         "margin_smoothing": MarginSmoothing,
         "focal_ce": FocalCE,
         "confidence_penalty": ConfidencePenalty,
         "negative_smoothing": NegativeSmoothing,
         "smoothed_cross_entropy": smoothed_cross_entropy,
+        "linear_smoothed_ce": linear_smoothed_ce,
         "uniform": Uniform,
         "unigram": Unigram,
         "prior": Prior,
@@ -47,9 +51,9 @@ def get(identifier, **options):
     `compile(loss=ls_keras.losses.get("smoothed_ce", from_logits=True))`. A configuration too comes
     into `compile` through here, since Keras takes a dictionary there for one loss by output.
 
-    - Losses: `"smoothed_ce"`, `"max_sup"`, `"margin_smoothing"`, `"focal_ce"`,
+    - Losses: `"smoothed_ce"`, `"smoothed_bce"`, `"max_sup"`, `"margin_smoothing"`, `"focal_ce"`,
       `"confidence_penalty"`, `"negative_smoothing"`
-    - Function: `"smoothed_cross_entropy"`
+    - Functions: `"smoothed_cross_entropy"`, `"linear_smoothed_ce"`
     - Smoothings: `"uniform"`, `"unigram"` (with `counts`), `"prior"` (with `probabilities`),
       `"neighborhood"`
 

@@ -1,10 +1,12 @@
 """Smoothing by a negative rate, for noisy labels, as a Keras loss."""
 
+import math
+
 import keras
 
-from ls_keras.arguments import as_number
 from ls_keras.losses.classification_loss import ClassificationLoss
 from ls_keras.losses.closed_form import cross_entropy, uniform_mixture
+from ls_keras.losses.moving import Rate
 from ls_keras.losses.reading import Reading
 from ls_keras.targets import IgnoreClass
 
@@ -28,7 +30,8 @@ class NegativeSmoothing(ClassificationLoss):
 
     Args:
         rate: r, at most 0; with 0 it is plain cross-entropy, and logits of −inf (masked classes)
-            do no harm; below 0 they give a loss of −inf. Default: −0.5.
+            do no harm; below 0 they give a loss of −inf. By class, per
+            example or by a schedule as in `SmoothedCE`. Default: −0.5.
         from_logits: Whether predictions are logits. Default: `False`, as in Keras.
         ignore_class: A label id, or several, whose positions do not count; integer labels only.
             Default: `None`.
@@ -54,9 +57,11 @@ class NegativeSmoothing(ClassificationLoss):
         [Wei et al., 2022](https://arxiv.org/abs/2106.04149), To Smooth or Not?
     """
 
+    rate = Rate(-math.inf, 0)
+
     def __init__(
         self,
-        rate: float = -0.5,
+        rate=-0.5,
         *,
         from_logits: bool = False,
         ignore_class: IgnoreClass = None,
@@ -73,12 +78,12 @@ class NegativeSmoothing(ClassificationLoss):
             name=name,
             dtype=dtype,
         )
-        self.rate = as_number(rate, "rate", high=0)
+        self.rate = rate
 
     def losses(self, reading: Reading):
         """Returns the loss of each position, see `ClassificationLoss.losses`."""
-        return cross_entropy(reading, uniform_mixture(reading, self.rate))
+        return cross_entropy(reading, uniform_mixture(reading, type(self).rate.at(self, reading)))
 
     def get_config(self) -> dict:
         """Returns the arguments of the constructor, as JSON holds them."""
-        return {**super().get_config(), "rate": self.rate}
+        return {**super().get_config(), "rate": type(self).rate.stored(self)}

@@ -47,7 +47,7 @@ def read(
         InputError: See `smoothed_cross_entropy`.
     """
     y_pred = as_tensor(y_pred, "y_pred")
-    _check_axis(axis, len(y_pred.shape))
+    check_axis(axis, len(y_pred.shape))
     z, from_logits = recovered_logits(y_pred, as_flag(from_logits, "from_logits"), axis)
     z = ops.cast(z, keras.backend.result_type(z.dtype, "float32"))
     y_true, z = _classes_last(y_true, z, axis)
@@ -115,7 +115,8 @@ def _classes_last(y_true, z, axis: int):
     return y_true, ops.moveaxis(z, axis, -1)
 
 
-def _check_axis(axis: int, rank: int) -> None:
+def check_axis(axis: int, rank: int) -> None:
+    """Raises an `InputError` unless there is such an axis."""
     whole = isinstance(axis, numbers.Integral) and not isinstance(axis, bool)
     if not whole or not -rank <= axis < rank:
         raise InputError(f"Expected axis in [{-rank}, {rank}). Received: axis={shown(axis)}")

@@ -4,8 +4,8 @@ import keras
 
 from ls_keras.losses import identifiers as smoothings
 from ls_keras.losses.classification_loss import ClassificationLoss
-from ls_keras.losses.conventions import check_fraction
 from ls_keras.losses.cross_entropy import losses_and_valid
+from ls_keras.losses.moving import Rate
 from ls_keras.targets import IgnoreClass
 
 
@@ -21,7 +21,10 @@ class SmoothedCE(ClassificationLoss):
     axes. Labels keep their integer dtype, so that ids survive in 16-bit training.
 
     Args:
-        alpha: The mass to take off the target, in [0, 1]. Default: 0.1.
+        alpha: The mass to take off the target, in [0, 1]; one a class, `(K,)`, of which that of the
+            target's class counts (Σ_k y_k α_k of dense targets); or `"per-example"`: it comes with
+            `y_true`, see `ls_keras.losses.with_alpha`. `ls_keras.callbacks.AlphaSchedule` lets it
+            move while a model trains. Default: 0.1.
         smoothing: `"uniform"`, `"neighborhood"`, or an object: `Uniform`, `Unigram`, `Prior`,
             `Neighborhood`. Default: `"uniform"`.
         from_logits: Whether predictions are logits. Default: `False`, as in Keras.
@@ -33,7 +36,7 @@ class SmoothedCE(ClassificationLoss):
             `keras.config.floatx()`.
 
     Raises:
-        InputError: If alpha is no number in [0, 1], if the smoothing is unknown, or if
+        InputError: If alpha is no number, or numbers, in [0, 1], if the smoothing is unknown, or if
             `ignore_class` is no integer; when called, see `smoothed_cross_entropy`.
 
     Example:
@@ -49,9 +52,11 @@ class SmoothedCE(ClassificationLoss):
         [Müller et al., 2019](https://arxiv.org/abs/1906.02629), section 1.1.
     """
 
+    alpha = Rate(0, 1)
+
     def __init__(
         self,
-        alpha: float = 0.1,
+        alpha=0.1,
         *,
         smoothing="uniform",
         from_logits: bool = False,
@@ -69,7 +74,7 @@ class SmoothedCE(ClassificationLoss):
             name=name,
             dtype=dtype,
         )
-        self.alpha = check_fraction(alpha, "alpha")
+        self.alpha = alpha
         self.smoothing = smoothings.get(smoothing)
 
     def losses_and_valid(self, y_true, y_pred, mask=None, sample_weight=None):
@@ -77,7 +82,7 @@ class SmoothedCE(ClassificationLoss):
         return losses_and_valid(
             y_true,
             y_pred,
-            self.alpha,
+            type(self).alpha.read(self, y_pred),
             self.smoothing,
             from_logits=self.from_logits,
             ignore_class=self.ignore_class,
@@ -90,6 +95,6 @@ class SmoothedCE(ClassificationLoss):
         """Returns the arguments of the constructor, as JSON holds them."""
         return {
             **super().get_config(),
-            "alpha": self.alpha,
+            "alpha": type(self).alpha.stored(self),
             "smoothing": smoothings.serialize(self.smoothing),
         }

@@ -3,6 +3,7 @@
 from ls_keras.plots.attention_map import AttentionMap, attention_map, attention_rows
 from ls_keras.plots.distillation_curves import distillation_curves, distillation_points
 from ls_keras.plots.information_curve import information_curve, information_rows
+from ls_keras.plots.learning_curves import learning_curves, learning_rows
 from ls_keras.plots.mean_logits_map import mean_logits_map, mean_logits_rows
 from ls_keras.plots.projection_panels import projection_panels, projection_rows
 from ls_keras.plots.reliability_diagram import reliability_diagram, reliability_rows
@@ -18,6 +19,8 @@ __all__ = [
     "distillation_points",
     "information_curve",
     "information_rows",
+    "learning_curves",
+    "learning_rows",
     "mean_logits_map",
     "mean_logits_rows",
     "projection_panels",

@@ -86,6 +86,14 @@ def check_ax(ax) -> None:
         raise InputError(f"Expected axes of Matplotlib. Received: {shown(ax)}")
 
 
+def check_labels(labels) -> None:
+    """Raises an InputError unless labels are `None`, or words by key."""
+    if not isinstance(labels, Mapping | None) or not all(
+        isinstance(label, str) for label in (labels or {}).values()
+    ):
+        raise InputError(f"Expected labels to map keys to words. Received: {shown(labels)}")
+
+
 def check_title(title) -> None:
     """Raises an `InputError` unless it is words, or `None`."""
     if not isinstance(title, str | None):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ls_base.errors import InputError
 from ls_keras.arguments import as_flag
 from ls_keras.calibration.reliability_curve import ReliabilityCurve
 from ls_keras.plots import style
@@ -42,7 +43,8 @@ def reliability_diagram(
     the bar between the diagonal and the point is the bin's gap, which the ECE averages. Points
     below the diagonal are overconfident. Below, the share of the examples in each bin. Several
     curves are drawn over one another, their gaps side by side in each bin. The legend gives each
-    ECE, and T where the curve has one.
+    ECE, and T where the curve has one. Of curves of sigmoids (`multi_label`), the axes say that it
+    is the frequency of the label 1 against its probability.
 
     Args:
         curves: A curve, or a mapping of names to curves (hard, scaled, smoothed).
@@ -56,7 +58,8 @@ def reliability_diagram(
         `ls_keras.plots.save`, which writes the numbers beside it.
 
     Raises:
-        InputError: If there is no curve, or something that is none.
+        InputError: If there is no curve, something that is none, or curves of sigmoids among curves
+            of classes: their axes are different things.
 
     Example:
         >>> import ls_keras
@@ -70,6 +73,7 @@ def reliability_diagram(
     check_title(title)
     as_flag(intervals, "intervals")
     named = by_name(curves, ReliabilityCurve)
+    across, up = _axes(named)
     if ax is None:
         ax, counts_ax = style.new_figure(5.2, 7.2).subplots(
             2, 1, sharex=True, gridspec_kw={"height_ratios": (3.2, 1.0)}
@@ -85,7 +89,7 @@ def reliability_diagram(
             )
             if len(named) == 1:
                 counts_ax.stairs(share, curve.edges, color=look.color, fill=True, alpha=0.15)
-    ax.set(xlim=(0, 1), ylim=(0, 1), ylabel="Accuracy (share of examples)")
+    ax.set(xlim=(0, 1), ylim=(0, 1), ylabel=up)
     style.tidy(ax)
     if title:
         ax.set_title(title)
@@ -95,7 +99,7 @@ def reliability_diagram(
         counts_ax.set_ylim(bottom=0)
         style.tidy(counts_ax)
         lowest = counts_ax
-    lowest.set_xlabel("Confidence (largest probability)")
+    lowest.set_xlabel(across)
     style.legend_below(lowest, ax.get_legend_handles_labels()[0])
     return figure_of(ax)
 
@@ -125,6 +129,20 @@ def reliability_rows(curves: Curves) -> list[dict[str, Any]]:
                 }
             )
     return rows
+
+
+def _axes(named: Mapping[str, ReliabilityCurve]) -> tuple[str, str]:
+    """Returns what the curves have from left to right, and what upwards."""
+    kinds = {curve.multi_label for curve in named.values()}
+    if kinds == {True}:
+        return "Probability of the positive class", "Frequency of the positive class"
+    if kinds == {False}:
+        return "Confidence (largest probability)", "Accuracy (share of examples)"
+    names = [name for name, curve in named.items() if curve.multi_label]
+    raise InputError(
+        "Expected curves of sigmoids, or of classes, in a diagram, not both. "
+        f"Received: {len(named)} curves, of which of sigmoids {', '.join(map(repr, names))}"
+    )
 
 
 def _draw_gaps(ax: "Axes", curve: ReliabilityCurve, look: style.Look, index: int, number: int):

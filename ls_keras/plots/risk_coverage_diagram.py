@@ -71,7 +71,7 @@ def risk_coverage_diagram(
         )
         ax.plot(
             curve.coverage[at],
-            _best(curve)[at],
+            curve.best[at],
             color=look.color,
             linestyle=":",
             linewidth=1.0,
@@ -104,7 +104,7 @@ def risk_coverage_rows(curves: Curves) -> list[dict[str, Any]]:
         }
         for name, curve in by_name(curves, RiskCoverage).items()
         for coverage, risk, best in zip(
-            *(values[_points(curve)] for values in (curve.coverage, curve.risk, _best(curve))),
+            *(values[_points(curve)] for values in (curve.coverage, curve.risk, curve.best)),
             strict=True,
         )
     ]
@@ -114,14 +114,6 @@ def _points(curve: RiskCoverage) -> np.ndarray:
     """Returns which points are drawn: all, or some, the first and the last among them."""
     number = len(curve.risk)
     return np.unique(np.linspace(0, number - 1, min(number, _MOST_POINTS)).round().astype(int))
-
-
-def _best(curve: RiskCoverage) -> np.ndarray:
-    """Returns the risk with all errors last."""
-    number = len(curve.risk)
-    kept = np.arange(1, number + 1)
-    right = number - round(curve.risk[-1] * number)
-    return np.maximum(0, kept - right) / kept
 
 
 def _label(name: str, curve: RiskCoverage) -> str:

@@ -15,6 +15,7 @@ from ls_keras.arguments import as_count, as_function, as_path, shown
 from ls_keras.plots.attention_map import attention_map, attention_rows
 from ls_keras.plots.distillation_curves import distillation_curves
 from ls_keras.plots.information_curve import information_curve, information_rows
+from ls_keras.plots.learning_curves import learning_curves, learning_rows
 from ls_keras.plots.mean_logits_map import mean_logits_map, mean_logits_rows
 from ls_keras.plots.projection_panels import projection_panels, projection_rows
 from ls_keras.plots.reliability_diagram import reliability_diagram, reliability_rows
@@ -30,6 +31,7 @@ NUMBERS: dict[Callable[..., "Figure"], Callable[..., list]] = {
     attention_map: attention_rows,
     distillation_curves: list,
     information_curve: information_rows,
+    learning_curves: learning_rows,
     mean_logits_map: mean_logits_rows,
     projection_panels: projection_rows,
     reliability_diagram: reliability_rows,

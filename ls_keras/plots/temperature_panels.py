@@ -4,10 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from ls_base.errors import InputError
-from ls_keras.arguments import shown
 from ls_keras.plots import style
-from ls_keras.plots.arguments import check_rows, check_title
+from ls_keras.plots.arguments import check_labels, check_rows, check_title
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -47,10 +45,7 @@ def temperature_panels(
     """
     check_title(title)
     check_rows(rows, ("run", "alpha", "temperature", "nll", "ece", score), words=("run",))
-    if not isinstance(labels, Mapping | None) or not all(
-        isinstance(label, str) for label in (labels or {}).values()
-    ):
-        raise InputError(f"Expected labels to map keys to words. Received: {shown(labels)}")
+    check_labels(labels)
     runs: dict[str, list[Mapping[str, Any]]] = {}
     for row in sorted(rows, key=lambda row: row["temperature"]):
         runs.setdefault(row["run"], []).append(row)

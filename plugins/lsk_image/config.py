@@ -3,7 +3,7 @@
 import dataclasses
 
 from lsk_engine import InputError, Preset
-from lsk_engine.settings.values import one_of
+from lsk_engine.settings.values import count_or_share, one_of
 
 MODELS = {
     "mlp": "fully connected, ReLU, dropout: the MNIST networks of the paper",
@@ -28,9 +28,10 @@ class DataConfig:
     Attributes:
         source: `digits`, a folder or file, or a TFDS name (`tfds:NAME` where a folder of that
             name exists).
-        validation: Training images held out for validation; `None`: the source's validation
-            split, or one tenth.
-        test: Images held out for testing where the source has no test split; `None`: one sixth.
+        validation: Training images held out for validation, below 1 the share of them; `None`:
+            the source's validation split, or one tenth.
+        test: Images held out for testing where the source has no test split, below 1 the share
+            of them; `None`: one sixth.
         split_seed: Draws what is held out; the same for every `training.seed`.
         examples: Number of training images to use; `None`: all.
         size: Height and width that images are brought to (the shorter side scaled, the middle
@@ -42,8 +43,8 @@ class DataConfig:
     """
 
     source: str = "digits"
-    validation: int | None = None
-    test: int | None = None
+    validation: int | float | None = None
+    test: int | float | None = None
     split_seed: int = 0
     examples: int | None = None
     size: int | None = None
@@ -53,7 +54,9 @@ class DataConfig:
     distort: bool = False
 
     def __post_init__(self):
-        for key in ("validation", "test", "examples", "size"):
+        for key in ("validation", "test"):
+            count_or_share(f"data.{key}", getattr(self, key))
+        for key in ("examples", "size"):
             _at_least(f"data.{key}", getattr(self, key), 1)
         for key in ("split_seed", "shift"):
             _at_least(f"data.{key}", getattr(self, key), 0)
@@ -95,6 +98,14 @@ class ModelConfig:
         for key in ("dropout", "input_dropout"):
             if not 0 <= getattr(self, key) < 1:
                 raise InputError(f"Expected model.{key} in [0, 1). Received: {getattr(self, key)}")
+
+    @property
+    def unused(self) -> tuple[str, ...]:
+        """The fields that this network does not have."""
+        if self.name == "mlp":
+            return ()
+        own = ("layers", "width", "input_dropout")
+        return own if self.name.startswith("inception") else (*own, "dropout")
 
     @property
     def depth(self) -> int | None:
@@ -157,6 +168,17 @@ _CIFAR_RESNET = {
     "optimizer.l2": 1e-4,
     "optimizer.global_clipnorm": 1.0,
 }
+_PICTURES = {
+    "data.shift": 4,
+    "data.flip": True,
+    "model.name": "resnet20",
+    "model.normalization": "per_image",
+    "optimizer.name": "sgd",
+    "optimizer.schedule": "cosine",
+    "optimizer.nesterov": True,
+    "optimizer.l2": 1e-4,
+    "optimizer.global_clipnorm": 1.0,
+}
 _IMAGENET = {
     "data.source": "imagenet2012",
     "data.validation": 10000,
@@ -190,6 +212,44 @@ PRESETS = (
             "training.epochs": 60,
             "training.batch_size": 64,
             "training.validate_every": 10,
+            "optimizer.name": "sgd",
+            "optimizer.learning_rate": 0.1,
+            "optimizer.schedule": "linear",
+        },
+    ),
+    Preset(
+        name="few-pictures",
+        purpose="Own natural images, fewer than 5,000: ResNet-20, shifted and mirrored, 60 epochs",
+        expected="minutes to an hour on 2 cores, by number and size",
+        settings={
+            **_PICTURES,
+            "training.epochs": 60,
+            "training.batch_size": 32,
+            "training.validate_every": 5,
+            "optimizer.learning_rate": 0.05,
+        },
+    ),
+    Preset(
+        name="many-pictures",
+        purpose="Own natural images, 5,000 or more: the same network, 30 epochs",
+        expected="hours on 2 cores, minutes on a GPU",
+        settings={
+            **_PICTURES,
+            "training.epochs": 30,
+            "optimizer.learning_rate": 0.1,
+            "optimizer.warmup_steps": 100,
+        },
+    ),
+    Preset(
+        name="gray-pictures",
+        purpose="Own gray images of up to 32 × 32: a perceptron, shifts of 1 pixel",
+        expected="minutes on 2 cores",
+        settings={
+            "data.shift": 1,
+            "model.width": 800,
+            "model.dropout": 0.1,
+            "training.epochs": 30,
+            "training.batch_size": 64,
             "optimizer.name": "sgd",
             "optimizer.learning_rate": 0.1,
             "optimizer.schedule": "linear",

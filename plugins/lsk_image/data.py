@@ -1,11 +1,14 @@
 """Labeled images as examples: splits, checks, and what is held out."""
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from lsk_engine import Config, Examples, InputError, TaskData
 from lsk_engine.data.held_out import draw_rows
+from lsk_engine.data.new_splits import new_splits
+from lsk_engine.tasks.class_ids import class_names, named_classes, near_of_many
 from lsk_image.config import DataConfig
 from lsk_image.source_data import ImageSource, LabeledImages
 from lsk_image.sources import load_source
@@ -20,7 +23,7 @@ class Images(Examples):
     """
 
     def __init__(self, images: LabeledImages, rows: np.ndarray | None = None):
-        self.pixels = images.pixels
+        self.source, self.pixels = images, images.pixels
         self.rows = np.arange(len(images.labels)) if rows is None else rows
         self.labels = images.labels[self.rows].astype(np.int32)
         self.references = self.labels.tolist()
@@ -32,6 +35,10 @@ class Images(Examples):
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def take(self, rows: np.ndarray) -> "Images":
+        """Returns the images `rows` as a split of their own."""
+        return Images(self.source, self.rows[rows])
 
     def gather(
         self, rows: np.ndarray, size: int | None
@@ -48,15 +55,62 @@ def load(config: Config, artifacts: Mapping[str, bytes] | None = None) -> TaskDa
     for images in source.splits.values():
         _check(images, num_classes, source.splits["train"].pixels.shape)
     splits, notes = split_images(source, options)
-    train = splits["train"]
     names = source.class_names or [str(label) for label in range(num_classes)]
+    return _task_data(splits, names, (*source.notes, *notes))
+
+
+def load_new(config: Config, artifacts: Mapping[str, bytes]) -> TaskData:
+    """Loads other images than a run's, in their own splits or, without any, as `all`.
+
+    Args:
+        config: The run's, with the other source.
+        artifacts: The run's, which have the names of its classes.
+
+    Raises:
+        InputError: If the run doesn't say what its classes are, or the images have others.
+    """
+    names, options = class_names(artifacts), config.data
+    source = load_source(
+        options.source, size=options.size, channels=options.channels, classes=names
+    )
+    splits = {
+        name: Images(with_ids_of(names, images, source.class_names))
+        for name, images in source.splits.items()
+    }
+    first = next(iter(splits.values()))
+    for images in splits.values():
+        _check(images.source, len(names), first.shape)
+    return _task_data(new_splits(splits), names, source.notes)
+
+
+def with_ids_of(
+    names: Sequence[str], images: LabeledImages, own_names: Sequence[str] | None
+) -> LabeledImages:
+    """Returns images with a run's class ids; without names of their own, they have them already.
+
+    Args:
+        names: The run's classes.
+        images: Images.
+        own_names: Their classes, of which each has to be one of the run's.
+    """
+    if own_names is None or list(own_names) == list(names):
+        return images
+    unknown = [name for name in own_names if name not in names]
+    if unknown:
+        raise InputError(f"Expected the classes of the run. {near_of_many(unknown[0], names)}")
+    ids = np.array([list(names).index(name) for name in own_names])
+    return dataclasses.replace(images, labels=ids[images.labels])
+
+
+def _task_data(splits: Mapping[str, Images], names: Sequence[str], notes: tuple) -> TaskData:
     return TaskData(
         splits=splits,
-        num_classes=num_classes,
+        num_classes=len(names),
         ignore_class=None,
         class_names=list(names),
-        class_counts=np.bincount(train.labels, minlength=num_classes),
-        notes=(*source.notes, *notes),
+        class_counts=np.bincount(splits["train"].labels, minlength=len(names)),
+        artifacts=named_classes(names),
+        notes=notes,
     )
 
 
@@ -87,6 +141,14 @@ def split_images(source: ImageSource, options: DataConfig) -> tuple[dict[str, Im
         examples=options.examples,
         noun="images",
     )
+    for name in ("validation", "test"):
+        own, count = splits.get(name), getattr(options, name)
+        if own is not None and count is not None:
+            setting = f"data.{name}={count}"
+            effect = (
+                f"are left out ({setting})" if name in missing else f"; {setting} has no effect"
+            )
+            notes.append(f"{name}: the data's own {len(own):,} images {effect}")
     splits |= {name: Images(train, drawn) for name, drawn in rows.items()}
     return {name: splits[name] for name in ("train", "validation", "test")}, notes
 

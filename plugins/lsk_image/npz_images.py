@@ -9,10 +9,10 @@ from ls_base.arrays import Array, names_of_npz, read_npz
 from lsk_engine import InputError
 from lsk_engine.data.own_files import listing
 from lsk_engine.data.ragged import Ragged, check_offsets
+from lsk_engine.data.split_names import one_of_each, split_at_beginning, split_of
 from lsk_image.pixels import ArrayPixels, EncodedPixels, Pixels
 from lsk_image.source_data import ImageSource, LabeledImages
 
-_SPLITS = ("train", "validation", "test")
 _NAMES = Array("U", (None,))
 _KNOWN = {
     **dict.fromkeys(("images", "jpeg", "offsets", "labels"), Array()),
@@ -21,7 +21,7 @@ _KNOWN = {
 
 
 def read_npz_file(
-    file: Path, *, size: int | None = None, channels: int | None = None
+    file: Path, *, size: int | None = None, channels: int | None = None, new: bool = False
 ) -> ImageSource:
     """Reads one file with `x_train`, `y_train`, `x_test`, `y_test`, as Keras's `mnist.npz` is.
 
@@ -29,29 +29,37 @@ def read_npz_file(
         file: The file.
         size: See `lsk_image.sources.load_source`.
         channels: Likewise.
+        new: Whether any split will do, `test` alone, say.
 
     Raises:
         InputError: If arrays are missing or have the wrong shape.
     """
-    wanted = {f"{axis}_{split}": Array() for axis in "xy" for split in _SPLITS}
+    names = names_of_npz(file, error=InputError)
+    found = [
+        (split, name[2:]) for name in names if name[:2] == "x_" and (split := split_of(name[2:]))
+    ]
+    words = one_of_each(found, str(file))
+    wanted = {f"{axis}_{word}": Array() for axis in "xy" for word in words.values()}
     arrays = _read(file, {**wanted, "class_names": _NAMES})
-    if "x_train" not in arrays:
+    if not words if new else "train" not in words:
         raise InputError(
             f"Expected x_train, y_train, x_test and y_test in {file}. "
-            f"Received: {', '.join(sorted(names_of_npz(file, error=InputError))) or 'no arrays'}"
+            f"Received: {', '.join(sorted(names)) or 'no arrays'}"
         )
     splits = {}
-    for split in (s for s in _SPLITS if f"x_{s}" in arrays):
-        pixels = ArrayPixels(arrays[f"x_{split}"], f"x_{split} of {file}", size, channels)
-        labels = np.squeeze(_array(arrays, f"y_{split}", file))
-        splits[split] = LabeledImages(pixels, labels, f"y_{split} of {file}")
+    for split, word in words.items():
+        pixels = ArrayPixels(arrays[f"x_{word}"], f"x_{word} of {file}", size, channels)
+        labels = np.squeeze(_array(arrays, f"y_{word}", file))
+        splits[split] = LabeledImages(pixels, labels, f"y_{word} of {file}")
     return ImageSource(splits, _class_names(arrays))
 
 
 def read_npz_folder(
-    folder: Path, *, size: int | None = None, channels: int | None = None
+    folder: Path, *, size: int | None = None, channels: int | None = None, new: bool = False
 ) -> ImageSource:
     """Reads `train*.npz` and, where there are, `validation*.npz` and `test*.npz` of a folder.
+
+    Splits are called as `lsk_engine.data.split_names` has it: `val_jpeg.npz` is of validation.
 
     Each holds `labels` and either `images`, uint8 `(n, height, width[, channels])`, or `jpeg`, the
     bytes of all encoded images together, with `offsets`, n + 1 integers: image i is
@@ -61,24 +69,55 @@ def read_npz_folder(
         folder: The folder.
         size: See `lsk_image.sources.load_source`.
         channels: Likewise.
+        new: Whether any split will do, `test` alone, say.
 
     Raises:
         InputError: If a file is missing, can't be read or doesn't fit together.
     """
     splits, names, encoded = {}, None, False
-    for split in _SPLITS:
-        files = sorted(folder.glob(f"{split}*.npz"))
-        if len(files) > 1 or (not files and split == "train"):
-            found = ", ".join(f.name for f in files) or listing(folder)
-            raise InputError(f"Expected one {split}*.npz in {folder}. Received: {found}")
-        if files:
-            arrays = _read(files[0], _KNOWN)
-            encoded |= "jpeg" in arrays
-            pixels = _pixels(arrays, files[0], size, channels)
-            splits[split] = LabeledImages(pixels, _array(arrays, "labels", files[0]), str(files[0]))
-            names = names or _class_names(arrays)
-    note = "images decoded from JPEG, which is lossy: not the pixels of the original data set"
-    return ImageSource(splits, names, (note,) if encoded else ())
+    notes: list[str] = []
+    files, others = npz_files(folder, new=new)
+    for split, file in files.items():
+        arrays = _read(file, _KNOWN)
+        encoded |= "jpeg" in arrays
+        pixels = _pixels(arrays, file, size, channels)
+        notes += pixels.notes
+        splits[split] = LabeledImages(pixels, _array(arrays, "labels", file), str(file))
+        names = names or _class_names(arrays)
+    if encoded:
+        notes.append(
+            "images decoded from JPEG, which is lossy: not the pixels of the original data set"
+        )
+    if others:
+        notes.append(f"not read, of no split's name: {', '.join(others)}")
+    return ImageSource(splits, names, tuple(notes))
+
+
+def npz_files(folder: Path, *, new: bool = False) -> tuple[dict[str, Path], list[str]]:
+    """Returns the file of each split, and the names of `.npz` files that belong to none.
+
+    Args:
+        folder: The folder.
+        new: As for `read_npz_folder`.
+
+    Raises:
+        InputError: If there is none for training, or are several for one split.
+    """
+    found: dict[str, list[str]] = {}
+    others = []
+    for name in sorted(file.name for file in folder.glob("*.npz")):
+        split = split_at_beginning(name)
+        if split is None:
+            others.append(name)
+        else:
+            found.setdefault(split, []).append(name)
+    if not found or not new:
+        found.setdefault("train", [])
+    for split, names in found.items():
+        if len(names) != 1:
+            received = ", ".join(names) or listing(folder)
+            raise InputError(f"Expected one {split}*.npz in {folder}. Received: {received}")
+    return {split: folder / names[0] for split, names in found.items()}, others
 
 
 def _pixels(arrays, file: Path, size: int | None, channels: int | None) -> Pixels:
@@ -100,7 +139,7 @@ def _pixels(arrays, file: Path, size: int | None, channels: int | None) -> Pixel
     def name(row: int) -> str:
         return f"image {row} of {file}"
 
-    return EncodedPixels(read, len(encoded), name, size, channels).decoded()
+    return EncodedPixels(read, len(encoded), name, size, channels).decoded(str(file))
 
 
 def _read(file: Path, wanted: Mapping[str, Array]) -> dict[str, np.ndarray]:

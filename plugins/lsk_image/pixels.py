@@ -25,9 +25,11 @@ class Pixels(abc.ABC):
 
     Attributes:
         shape: `(height, width, channels)`.
+        notes: What was done to bring images to it, with counts, where that is known.
     """
 
     shape: tuple[int, int, int]
+    notes: tuple[str, ...] = ()
 
     @abc.abstractmethod
     def __len__(self) -> int:
@@ -69,8 +71,15 @@ class ArrayPixels(Pixels):
             None,
             array.shape[-1],
         ):
+            before = array.shape
             images = (Image.fromarray(np.squeeze(a, -1) if a.shape[-1] == 1 else a) for a in array)
             array = np.stack([_as_array(image, size, channels) for image in images])
+            self.notes = brought(
+                what,
+                array.shape[1:],
+                resized=len(array) * (before[1:3] != array.shape[1:3]),
+                converted=len(array) * (before[3] != array.shape[3]),
+            )
         self.array = array
         self.shape = array.shape[1:]
 
@@ -106,6 +115,7 @@ class EncodedPixels(Pixels):
     ):
         self.read, self.count, self.name = read, count, name
         self.size, self.channels = size, channels
+        self._other = np.zeros((2, count), bool)  # decoded, of another size, of other channels
         if not count:
             raise InputError("Expected at least one image. Received: none")
         first = decode_image(read(np.array([0]))[0], name(0), size, channels)
@@ -130,15 +140,24 @@ class EncodedPixels(Pixels):
                 list(pool.map(decode, range(len(rows)), contents))
         return out
 
-    def decoded(self) -> Pixels:
-        """Returns the images in memory, if they fit into `IN_MEMORY`, or else itself."""
+    def decoded(self, what: str = "images") -> Pixels:
+        """Returns the images in memory, if they fit into `IN_MEMORY`, or else itself.
+
+        Args:
+            what: What they are called in notes.
+        """
         if self.count * int(np.prod(self.shape)) > IN_MEMORY:
             return self
         parts = np.array_split(np.arange(self.count), -(-self.count // 1024))
-        return ArrayPixels(np.concatenate([self.gather(rows) for rows in parts]), "images")
+        pixels = ArrayPixels(np.concatenate([self.gather(rows) for rows in parts]), "images")
+        resized, converted = self._other.sum(axis=1)
+        pixels.notes = brought(what, self.shape, resized=int(resized), converted=int(converted))
+        return pixels
 
     def _decode(self, content: bytes, row: int) -> np.ndarray:
-        image = decode_image(content, self.name(row), self.size, self.channels)
+        image = decode_image(
+            content, self.name(row), self.size, self.channels, other=self._other[:, row]
+        )
         if image.shape != self.shape:
             raise InputError(
                 f"Expected images of one shape, {self.shape} (height, width, channels), or "
@@ -147,8 +166,31 @@ class EncodedPixels(Pixels):
         return image
 
 
+def brought(
+    what: str, shape: tuple[int, int, int], *, resized: int, converted: int
+) -> tuple[str, ...]:
+    """Returns notes on images that were brought to one shape.
+
+    Example:
+    >>> brought("train", (32, 32, 3), resized=0, converted=2)
+    ('train: 2 images converted to color',)
+    """
+    color = "color" if shape[2] == 3 else "gray"
+    notes = []
+    if resized:
+        notes.append(f"{what}: {resized:,} images brought to {shape[0]} × {shape[1]}")
+    if converted:
+        notes.append(f"{what}: {converted:,} images converted to {color}")
+    return tuple(notes)
+
+
 def decode_image(
-    content: bytes, what: str, size: int | None = None, channels: int | None = None
+    content: bytes,
+    what: str,
+    size: int | None = None,
+    channels: int | None = None,
+    *,
+    other: np.ndarray | None = None,
 ) -> np.ndarray:
     """Decodes one image.
 
@@ -158,6 +200,7 @@ def decode_image(
         size: Height and width: the shorter side is scaled to it, the middle cut out; `None`: as
             it is.
         channels: 1 or 3, converted to; `None`: as it is, which has to be one of them.
+        other: Two booleans, which are set to whether it had another size, other channels.
 
     Returns:
         uint8 `(height, width, channels)`.
@@ -178,6 +221,9 @@ def decode_image(
                     "Expected an image with 1 or 3 channels, or data.channels. "
                     f"Received: {what} of mode {image.mode}"
                 )
+            if other is not None:
+                other[0] = size is not None and image.size != (size, size)
+                other[1] = channels is not None and image.mode != _MODES[channels]
             return _as_array(image, size, channels)
     except InputError:
         raise

@@ -1,9 +1,11 @@
 """The image task: its table of contents."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from lsk_engine import Config, Examples, Progress, Scores, Task, TaskData
+from lsk_engine.tasks.contract import Suggestion
 from lsk_image import config as settings
 
 
@@ -21,17 +23,35 @@ class ImageTask(Task):
     models = settings.MODELS
     data_sources = settings.DATA_SOURCES
 
+    def suggest(
+        self, source: Path, preset: str | None, given: Mapping[str, Any]
+    ) -> Suggestion | None:
+        """Looks at the sizes and colors of pictures; chooses a preset, and one size for all."""
+        from lsk_image.own_pictures import suggest
+
+        return suggest(source, preset, given)
+
     def load_data(self, config: Config, artifacts: Mapping[str, bytes] | None = None) -> TaskData:
         """Loads images, decoded where memory holds them."""
         from lsk_image.data import load
 
         return load(config, artifacts)
 
+    def load_new(self, config: Config, artifacts: Mapping[str, bytes]) -> TaskData:
+        """Loads other images, whose classes are those of the run or some of them."""
+        from lsk_image.data import load_new
+
+        return load_new(config, artifacts)
+
     def build_model(self, config: Config, data: TaskData):
         """Builds the network, its augmentation included."""
         from lsk_image.model import build_classifier
 
         return build_classifier(config, data)
+
+    def unused_by_model(self, config: Config) -> Sequence[str]:
+        """Returns what only other networks have."""
+        return config.model.unused
 
     def import_layers(self, config: Config) -> None:
         """Imports the augmentation and AlexNet's normalization."""

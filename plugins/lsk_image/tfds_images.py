@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from lsk_engine import InputError
+from lsk_engine.data.split_names import SPLIT_NAMES
 from lsk_engine.data.tfds_builder import find_split, missing_split, open_builder, read_in_order
 from lsk_image.pixels import EncodedPixels
 from lsk_image.source_data import ImageSource, LabeledImages
 
-_SPLITS = {"train": ("train",), "validation": ("validation", "val", "valid"), "test": ("test",)}
 READ_AT_ONCE = 2**31  # bytes of a data set without random access that memory is filled with
 
 Read = Callable[[np.ndarray], Sequence[bytes]]
@@ -54,7 +54,7 @@ def read_tfds(
     feature = builder.info.features[image]
     channels = channels or (feature.shape[-1] if feature.shape[-1] in (1, 3) else None)
     splits = {}
-    for split, candidates in _SPLITS.items():
+    for split, candidates in SPLIT_NAMES.items():
         found = find_split(builder, candidates)
         if found is None:
             continue

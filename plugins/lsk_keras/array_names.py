@@ -4,15 +4,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lsk_engine import InputError
+from lsk_engine.data.split_names import SPLIT_NAMES, split_of
 
 _AXES = {
     "x": ("x", "inputs", "features", "images"),
     "y": ("y", "labels", "targets"),
-}
-_SPLITS = {
-    "train": ("train", "training"),
-    "validation": ("validation", "valid", "val", "dev"),
-    "test": ("test", "testing"),
 }
 _LISTED = 12
 
@@ -43,7 +39,7 @@ def split_arrays(arrays: Mapping[str, Any], name: str) -> dict[str, Any]:
             )
         found[parts] = key
     splits: dict[str, Any] = {}
-    for split in _SPLITS:
+    for split in SPLIT_NAMES:
         keys = {axis: found[axis, split] for axis in _AXES if (axis, split) in found}
         missing = [axis for axis in _AXES if axis not in keys]
         if keys and missing:
@@ -71,7 +67,7 @@ def parts_of(key: str) -> tuple[str, str] | None:
     """
     words = key.lower().split("_")
     axes = [axis for axis, names in _AXES.items() for word in words if word in names]
-    splits = [split for split, names in _SPLITS.items() for word in words if word in names]
+    splits = [split for word in words if (split := split_of(word)) is not None]
     if len(axes) != 1 or len(axes) + len(splits) != len(words):
         return None
     return axes[0], splits[0] if splits else "train"

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     help="What each frame that was attended to adds to the score. [default: the run's, 0]",
 )
 @options.temperature
+@options.unsmooth
 @options.n_best("The best N transcripts that came to an end: file, tab, transcript.")
 @options.scores("transcript")
 @options.batch_size("Recordings", 32)
@@ -36,6 +37,7 @@ def transcribe(
     length_penalty: float | None,
     coverage: float | None,
     temperature: float | str | None,
+    unsmooth: float | str | None,
     n_best: int | None,
     scores: bool,
     batch_size: int | None,
@@ -53,6 +55,7 @@ def transcribe(
         "length_penalty": length_penalty,
         "coverage": coverage,
         "temperature": temperature,
+        "unsmooth": unsmooth,
         "batch_size": batch_size,
     }
     directory, task, config = open_for_search(run, "speech", num_return=n_best, decoding=decoding)

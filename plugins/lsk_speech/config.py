@@ -4,7 +4,8 @@ import dataclasses
 import math
 
 from lsk_engine import InputError, Preset
-from lsk_engine.settings.values import one_of
+from lsk_engine.settings.unsmoothing import check_unsmooth
+from lsk_engine.settings.values import added, one_of
 from lsk_engine.settings.written_folders import written
 
 
@@ -177,6 +178,8 @@ class DecodingConfig:
             to the score of a transcript.
         coverage_threshold: See `coverage`.
         temperature: T: the logits are divided by it before the softmax.
+        unsmooth: The α of smoothing that the search undoes before that, in [0, 1), or `fitted`:
+            that of the training; 0: none.
         batch_size: Utterances decoded together.
         tokens_per_second: A transcript has at most `tokens_per_second × seconds + token_margin`
             tokens, the utterance padded to one of few lengths.
@@ -188,6 +191,7 @@ class DecodingConfig:
     coverage: float = 0.0
     coverage_threshold: float = 0.5
     temperature: float = 1.0
+    unsmooth: float | str = added(0.0)
     batch_size: int = 32
     tokens_per_second: float = 8.0
     token_margin: int = 10
@@ -207,6 +211,7 @@ class DecodingConfig:
                     f"Expected decoding.{key} to be a finite number > 0. "
                     f"Received: {getattr(self, key)}"
                 )
+        check_unsmooth(self.unsmooth)
 
 
 def _at_least(key: str, value: float, least: float) -> None:

@@ -5,12 +5,22 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from lsk_engine import Config, Examples, InputError, TaskData
+from lsk_engine.data.new_splits import new_splits
 from lsk_engine.data.ragged import Ragged
 from lsk_speech.config import DataConfig
 from lsk_speech.sound import Sound
 from lsk_speech.source_data import Speech
 from lsk_speech.sources import load_source
-from lsk_speech.units import END_ID, PAD_ID, START_ID, UNKNOWN_ID, Units, load_units, make_units
+from lsk_speech.units import (
+    END_ID,
+    PAD_ID,
+    START_ID,
+    UNKNOWN_ID,
+    UNUSED,
+    Units,
+    load_units,
+    make_units,
+)
 
 FRAMES_PER_SECOND = 100
 
@@ -124,12 +134,38 @@ def load(config: Config, artifacts: Mapping[str, bytes] | None) -> TaskData:
         name: encoded(sound.hear(speech), units, sound.heard_rate)
         for name, speech in sorted(splits.items(), key=_place)
     }
-    for name, split in examples.items():
-        unknown = np.count_nonzero(split.tokens.values == UNKNOWN_ID)
-        if unknown:
-            kind = "characters" if options.units == "subwords" else options.units
-            notes.append(f"{name}: {unknown:,} {kind} that training doesn't have")
+    notes += _unknown(examples, "characters" if options.units == "subwords" else options.units)
     return task_data(examples, units, sound, tuple(notes))
+
+
+def load_new(config: Config, artifacts: Mapping[str, bytes]) -> TaskData:
+    """Reads other utterances than a run's, with the run's units; all of them count."""
+    options = config.data
+    source = load_source(options, new=True)
+    units, sound = load_units(artifacts), Sound.of(options, source.sample_rate)
+    if sound.artifacts != Sound.from_artifacts(artifacts).artifacts:
+        raise InputError(
+            "Expected sound as the run has heard it, recordings or ready features. "
+            f"Received: {options.source} of the other kind"
+        )
+    examples = {
+        name: encoded(sound.hear(speech), units, sound.heard_rate)
+        for name, speech in sorted(source.splits.items(), key=_place)
+    }
+    return task_data(new_splits(examples), units, sound, (*source.notes, *_unknown(examples)))
+
+
+def _unknown(examples: Mapping[str, "Utterances"], kind: str = "units") -> list[str]:
+    """Returns notes on what of the transcripts the units don't have."""
+    counts = {
+        name: int(np.count_nonzero(split.tokens.values == UNKNOWN_ID))
+        for name, split in examples.items()
+    }
+    return [
+        f"{name}: {unknown:,} {kind} that training doesn't have"
+        for name, unknown in counts.items()
+        if unknown
+    ]
 
 
 def encoded(speech: Speech, units: Units, sample_rate: int | None) -> Utterances:
@@ -152,7 +188,7 @@ def task_data(
         ignore_class=PAD_ID,
         class_names=units.names,
         class_counts=counts,
-        unused_classes=(PAD_ID, START_ID),
+        unused_classes=UNUSED,
         artifacts={**units.artifacts, **sound.artifacts},
         notes=notes,
     )

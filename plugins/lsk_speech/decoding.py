@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from lsk_engine import Config, Examples, InputError, Progress, TaskData
+from lsk_engine.assembly.unsmoothing import unsmoothing
 from lsk_speech.data import Utterances
 from lsk_speech.recognizer import Recognizer
 from lsk_speech.units import load_units
@@ -18,7 +19,10 @@ def recognize_examples(
 ) -> list[str]:
     """Recognizes the utterances of a split, which `lsk_speech.data` has loaded."""
     recognizer = Recognizer.of(
-        model, config.decoding, jit_compile=config.training.jit_compile is True
+        model,
+        config.decoding,
+        jit_compile=config.training.jit_compile is True,
+        unsmooth=unsmoothing(config, data),
     )
     sizes, sound = utterances_of(examples)
     found = recognizer.search_all(

@@ -21,12 +21,13 @@ from lsk_speech.splits import checked_texts, split_rows
 _NEEDED = ("file", "text")
 
 
-def read_manifest(manifest: Path, options: DataConfig) -> SpeechSource:
+def read_manifest(manifest: Path, options: DataConfig, *, new: bool = False) -> SpeechSource:
     """Reads all recordings of a manifest.
 
     Args:
         manifest: See above.
         options: The sample rate, and the seed of what is held out where no split is named.
+        new: Whether nothing is held out.
 
     Raises:
         InputError: If a row can't be used; it is named as `row N of MANIFEST`, the line that names
@@ -37,7 +38,7 @@ def read_manifest(manifest: Path, options: DataConfig) -> SpeechSource:
     speakers = [row.get("speaker", "") for row in listed]
     # Before recordings are read: what is wrong with the manifest is told at once.
     splits, notes = split_rows(
-        [row.get("split", "") for row in listed], rows, speakers, options.split_seed
+        [row.get("split", "") for row in listed], rows, speakers, options.split_seed, new=new
     )
     files = [
         _recording(manifest.parent, found["file"], row)

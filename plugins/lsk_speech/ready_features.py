@@ -26,12 +26,13 @@ _ARRAYS = {
 }
 
 
-def read_features(file: Path, options: DataConfig) -> SpeechSource:
+def read_features(file: Path, options: DataConfig, *, new: bool = False) -> SpeechSource:
     """Reads features; where there is no validation split, training speakers are held out.
 
     Args:
         file: See above.
         options: The seed of the draw.
+        new: Whether nothing is held out.
 
     Raises:
         InputError: If the file lacks something, or its parts don't fit; the row is named.
@@ -61,7 +62,7 @@ def read_features(file: Path, options: DataConfig) -> SpeechSource:
     speakers = [str(s) for s in arrays.get("speaker", np.full(len(rows), ""))]
     speech = Speech(Ragged(feats, ends.astype(np.int64)), texts, speakers)
     splits, notes = split_rows(
-        [str(s) for s in arrays["split"]], rows, speakers, options.split_seed
+        [str(s) for s in arrays["split"]], rows, speakers, options.split_seed, new=new
     )
     return SpeechSource({name: speech.take(r) for name, r in splits.items()}, None, tuple(notes))
 

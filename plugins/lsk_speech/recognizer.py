@@ -58,6 +58,7 @@ class Recognizer(ModelSearch):
         config: How to search; its temperature is not read.
         num_return: Transcripts an utterance, 1 to `config.beam_size`.
         jit_compile: Whether TensorFlow compiles with XLA.
+        unsmooth: The smoothing to undo in the search.
 
     Attributes:
         sound: The name of the input that is heard: `audio` or `features`.

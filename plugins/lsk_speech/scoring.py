@@ -29,7 +29,8 @@ def score(references: Sequence[str], hypotheses: Sequence[str]) -> Scores:
 
     Returns:
         `wer`, `cer`, `substitutions`, `insertions`, `deletions` and `ser`; WER with a 95 %
-        interval (percentiles) from 1,000 resamplings of the utterances.
+        interval (percentiles) from 1,000 resamplings of the utterances. `length_ratio`: words of
+        the transcripts over those of the references; neither more nor less is better.
 
     Raises:
         InputError: If there are not as many of both.
@@ -75,9 +76,10 @@ def score(references: Sequence[str], hypotheses: Sequence[str]) -> Scores:
     rates = 100 * errors[drawn].sum(1) / counts[drawn].sum(1)
     low, high = np.percentile(rates, (2.5, 97.5))
     signature = f"jiwer {importlib.metadata.version('jiwer')}, {_NORMALIZATION}"
+    length_ratio = sum(len(text.split()) for text in found) / float(total)
     return Scores(
-        {name: float(value) for name, value in values.items()},
-        labels,
+        {**{name: float(value) for name, value in values.items()}, "length_ratio": length_ratio},
+        {**labels, "length_ratio": "length / reference"},
         {"wer": signature},
         {"wer": (float(low), float(high))},
         dict.fromkeys(values, "less"),

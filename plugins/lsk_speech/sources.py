@@ -13,12 +13,15 @@ from lsk_speech.spoken_words import load_spoken_words
 from lsk_speech.tfds_speech import read_tfds
 
 
-def load_source(options: DataConfig, *, data_dir: str | Path | None = None) -> SpeechSource:
+def load_source(
+    options: DataConfig, *, data_dir: str | Path | None = None, new: bool = False
+) -> SpeechSource:
     """Loads utterances.
 
     Args:
         options: Which, and how they are drawn or made.
         data_dir: Where TFDS data lie prepared; default `TFDS_DATA_DIR`, then TFDS's own.
+        new: Whether the data are others than a run's: nothing is held out of them then.
 
     Raises:
         InputError: If there are no such data, or they are damaged; the file and row are named.
@@ -27,13 +30,13 @@ def load_source(options: DataConfig, *, data_dir: str | Path | None = None) -> S
         return load_spoken_words(options)
     found = path_or_name(options.source)
     if isinstance(found, Path):
-        return _read_path(found, options)
+        return _read_path(found, options, new)
     return read_tfds(found, options, data_dir=data_dir)
 
 
-def _read_path(path: Path, options: DataConfig) -> SpeechSource:
+def _read_path(path: Path, options: DataConfig, new: bool) -> SpeechSource:
     if path.suffix == ".npz" and path.is_file():
-        return read_features(path, options)
+        return read_features(path, options, new=new)
     if path.is_dir() and holds_digits(path):
         return read_digit_strings(path, options)
     manifest = path / "manifest.tsv" if path.is_dir() else path
@@ -43,4 +46,4 @@ def _read_path(path: Path, options: DataConfig) -> SpeechSource:
             "Expected a manifest (.tsv), a folder with manifest.tsv or recordings of digits, or "
             f"an .npz file of features. Received: {path}, {what}"
         )
-    return read_manifest(manifest, options)
+    return read_manifest(manifest, options, new=new)

@@ -7,27 +7,30 @@ import numpy as np
 
 from ls_base.errors import shown
 from lsk_engine import InputError
+from lsk_engine.data.split_names import split_of
 from lsk_speech.held_out import hold_out
 from lsk_speech.transcripts import normalize
-
-_NAMES = {"train": "train", "training": "train"} | dict.fromkeys(
-    ("validation", "val", "valid", "dev"), "validation"
-)
 
 _TEST = re.compile(r"test[\w.+-]{0,60}")
 
 
 def split_rows(
-    names: Sequence[str], rows: Sequence[str], speakers: Sequence[str], seed: int
+    names: Sequence[str],
+    rows: Sequence[str],
+    speakers: Sequence[str],
+    seed: int,
+    *,
+    new: bool = False,
 ) -> tuple[dict[str, np.ndarray], list[str]]:
     """Returns the rows of each split; what the data have no split for is drawn.
 
     Args:
-        names: The split of each row: `train`, `validation` (or `val`, `valid`, `dev`), `test` or
-            a further test set `test…`; all empty: none is known.
+        names: The split of each row, as `lsk_engine.data.split_names` has them, or a further test
+            set `test…`; all empty: none is known.
         rows: What each row is called in an error.
         speakers: Who speaks in each.
         seed: Of the draw.
+        new: Whether the splits that there are will do: nothing is drawn.
 
     Returns:
         Row numbers by split, and notes on what was drawn.
@@ -39,12 +42,14 @@ def split_rows(
         names = ["train"] * len(names)
     members: dict[str, list[int]] = {"train": [], "validation": [], "test": []}
     for i, name in enumerate(names):
-        known = name if _TEST.fullmatch(name) else _NAMES.get(name)
+        known = name if _TEST.fullmatch(name) and name != "testing" else split_of(name)
         if known is None:
             raise InputError(
                 f"Expected a split train, validation or test. Received: {shown(name)} in {rows[i]}"
             )
         members.setdefault(known, []).append(i)
+    if new:
+        return {name: np.array(found) for name, found in members.items() if found}, []
     if not members["train"]:
         raise InputError(f"Expected utterances for training. Received: {', '.join(set(names))}")
     splits = {name: np.array(found) for name, found in members.items() if found}

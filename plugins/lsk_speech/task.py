@@ -32,6 +32,14 @@ class SpeechTask(Task):
             return prepared.load_prepared(found, artifacts)
         return data.load(config, artifacts)
 
+    def load_new(self, config: Config, artifacts: Mapping[str, bytes]) -> TaskData:
+        """Loads other utterances than a run's."""
+        from lsk_speech import data
+
+        if is_prepared(config.data.source):
+            return self.load_data(config, artifacts)
+        return data.load_new(config, artifacts)
+
     def prepare(self, config: Config, data: TaskData, directory: Path) -> None:
         """Writes samples or features, transcripts and units."""
         from lsk_speech.prepared import write_prepared

@@ -6,6 +6,7 @@ import numpy as np
 
 from lsk_engine import InputError
 from lsk_engine.data.ragged import Ragged
+from lsk_engine.data.split_names import SPLIT_NAMES
 from lsk_engine.data.tfds_builder import find_split, missing_split, open_builder, read_split
 from lsk_speech.config import DataConfig
 from lsk_speech.recording import check_samples, resample, to_int16
@@ -14,10 +15,10 @@ from lsk_speech.splits import checked_texts
 
 # Of each split, the candidates; those of `train` that there are make it together. The second are
 # the names of LibriSpeech.
-_TRAIN = ("train", "train_clean100", "train_clean360", "train_other500")
+_TRAIN = (*SPLIT_NAMES["train"], "train_clean100", "train_clean360", "train_other500")
 _HELD_OUT = {
-    "validation": ("validation", "val", "valid", "dev", "dev_clean"),
-    "test": ("test", "test_clean"),
+    "validation": (*SPLIT_NAMES["validation"], "dev_clean"),
+    "test": (*SPLIT_NAMES["test"], "test_clean"),
 }
 _FURTHER = ("test_other",)
 _SOUND, _TEXT, _SPEAKER = ("speech", "audio"), ("text", "label"), ("speaker_id", "speaker")

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import lsk_speech.model  # noqa: F401 - registers the layers of the saved model
 from ls_base.errors import LsKerasError
 from lsk_engine import Config, InputError
+from lsk_engine.assembly.unsmoothing import announce_unsmoothing, unsmoothing_of_run
 from lsk_engine.data.ragged import Ragged
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.run_directory import RunDirectory
@@ -15,7 +16,7 @@ from lsk_speech.recognizer import Recognizer
 from lsk_speech.recording import read_recording
 from lsk_speech.sound import Sound
 from lsk_speech.source_data import Speech
-from lsk_speech.units import load_units
+from lsk_speech.units import UNUSED, load_units
 
 LONGEST = 600.0  # seconds; a model has heard 20 of them at most
 
@@ -80,11 +81,13 @@ def transcribe_files(
         )
     unknown = [""] * len(files)
     rows = sound.hear(Speech(audio, unknown, unknown)).rows
+    announce_unsmoothing(config, reporter)
     recognizer = Recognizer.of(
         model,
         config.decoding,
         num_return=num_return,
         jit_compile=config.training.jit_compile is True,
+        unsmooth=unsmoothing_of_run(config, run, UNUSED),
     )
     found = recognizer.search_all(
         frames_of(rows, sound.heard_rate),

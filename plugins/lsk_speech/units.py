@@ -14,6 +14,7 @@ from lsk_engine import InputError
 
 PAD_ID, START_ID, END_ID, UNKNOWN_ID = range(4)
 SPECIAL = ("<pad>", "<start>", "<end>", "<unknown>")
+UNUSED = (PAD_ID, START_ID)  # ids that never are labels
 UNITS_FILE, SUBWORDS_FILE = "units.json", "subwords.model"
 
 

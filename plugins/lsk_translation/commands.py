@@ -26,6 +26,7 @@ _MOST_BYTES = 1 << 28  # read before the first line is translated
 @options.beam(4)
 @options.length_penalty(0.6)
 @options.temperature
+@options.unsmooth
 @options.n_best("N translations a line: line number, tab, translation.")
 @options.scores("translation")
 @options.batch_size("Sentences", 64)
@@ -37,6 +38,7 @@ def translate(
     beam: int | None,
     length_penalty: float | None,
     temperature: float | str | None,
+    unsmooth: float | str | None,
     n_best: int | None,
     scores: bool,
     batch_size: int | None,
@@ -54,6 +56,7 @@ def translate(
         "beam_size": beam,
         "length_penalty": length_penalty,
         "temperature": temperature,
+        "unsmooth": unsmooth,
         "batch_size": batch_size,
     }
     directory, task, config = open_for_search(

@@ -4,6 +4,7 @@ import dataclasses
 import math
 
 from lsk_engine import InputError, Preset
+from lsk_engine.settings.unsmoothing import check_unsmooth
 from lsk_engine.settings.values import added
 
 
@@ -105,6 +106,8 @@ class DecodingConfig:
         beam_size: Live beams of the search; 1 is greedy search.
         length_penalty: Exponent a of ((5 + |y|) / 6)^a, which divides log p(y).
         temperature: T: the logits are divided by it before the softmax.
+        unsmooth: The α of smoothing that the search undoes before that, in [0, 1), or `fitted`:
+            that of the training; 0: none.
         batch_size: Sentences decoded together.
         length_ratio: A translation has at most `length_ratio × source pieces + length_margin`
             pieces, the source padded to one of few lengths.
@@ -114,6 +117,7 @@ class DecodingConfig:
     beam_size: int = 4
     length_penalty: float = 0.6
     temperature: float = 1.0
+    unsmooth: float | str = added(0.0)
     batch_size: int = 64
     length_ratio: float = 1.5
     length_margin: int = 10
@@ -135,6 +139,7 @@ class DecodingConfig:
                 "Expected decoding.temperature to be a finite number > 0. "
                 f"Received: {self.temperature}"
             )
+        check_unsmooth(self.unsmooth)
 
 
 _SMALL = {

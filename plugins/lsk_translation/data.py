@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from lsk_engine import Config, Examples, InputError, TaskData
+from lsk_engine.data.new_splits import new_splits
 from lsk_engine.data.ragged import Ragged
 from lsk_translation.source_data import ParallelText
 from lsk_translation.sources import load_source
-from lsk_translation.subwords import END_ID, PAD_ID, START_ID, UNKNOWN_ID, SubwordVocabulary
+from lsk_translation.subwords import END_ID, PAD_ID, START_ID, UNUSED, SubwordVocabulary
 
 VOCABULARY_FILE = "subwords.model"
 
@@ -89,12 +90,7 @@ def load(config: Config, artifacts: Mapping[str, bytes] | None) -> TaskData:
                 f"not {options.vocabulary_size}"
             )
     else:
-        if VOCABULARY_FILE not in artifacts:
-            raise InputError(
-                f"Expected {VOCABULARY_FILE} among the run's artifacts. "
-                f"Received: {', '.join(artifacts) or 'none'}"
-            )
-        vocabulary = SubwordVocabulary.from_bytes(artifacts[VOCABULARY_FILE])
+        vocabulary = _vocabulary(artifacts)
     splits: dict[str, Examples] = {
         name: TextPairs.encoded(text, vocabulary)
         for name, text in corpus.splits.items()
@@ -115,6 +111,32 @@ def load(config: Config, artifacts: Mapping[str, bytes] | None) -> TaskData:
     return task_data(splits, vocabulary, counts, tuple(notes))
 
 
+def load_new(config: Config, artifacts: Mapping[str, bytes]) -> TaskData:
+    """Reads other text than a run's, and encodes it in the run's sub-words; all of it counts."""
+    options = config.data
+    corpus = load_source(
+        options.source,
+        seed=options.split_seed,
+        source_language=options.source_language,
+        target_language=options.target_language,
+        new=True,
+    )
+    vocabulary = _vocabulary(artifacts)
+    encoded = {name: TextPairs.encoded(text, vocabulary) for name, text in corpus.splits.items()}
+    splits = new_splits(encoded)
+    counts = _label_counts(splits["train"], vocabulary.size)
+    return task_data(splits, vocabulary, counts, corpus.notes)
+
+
+def _vocabulary(artifacts: Mapping[str, bytes]) -> SubwordVocabulary:
+    if VOCABULARY_FILE not in artifacts:
+        raise InputError(
+            f"Expected {VOCABULARY_FILE} among the run's artifacts. "
+            f"Received: {', '.join(artifacts) or 'none'}"
+        )
+    return SubwordVocabulary.from_bytes(artifacts[VOCABULARY_FILE])
+
+
 def task_data(
     splits: Mapping[str, Examples],
     vocabulary: SubwordVocabulary,
@@ -128,7 +150,7 @@ def task_data(
         ignore_class=PAD_ID,
         class_names=vocabulary.pieces,
         class_counts=class_counts,
-        unused_classes=(PAD_ID, START_ID, UNKNOWN_ID),
+        unused_classes=UNUSED,
         artifacts={VOCABULARY_FILE: vocabulary.to_bytes()},
         notes=notes,
     )

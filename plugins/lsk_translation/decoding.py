@@ -5,6 +5,7 @@ from typing import NamedTuple
 import keras
 
 from lsk_engine import Config, Examples, InputError, Progress, TaskData
+from lsk_engine.assembly.unsmoothing import unsmoothing
 from lsk_engine.data.ragged import Ragged
 from lsk_translation.data import VOCABULARY_FILE, TextPairs, with_ends
 from lsk_translation.subwords import SubwordVocabulary
@@ -75,7 +76,12 @@ def translate_examples(
         raise InputError(f"Expected sentence pairs. Received: {type(examples).__name__}")
     vocabulary = SubwordVocabulary.from_bytes(data.artifacts[VOCABULARY_FILE])
     found = translate_sentences(
-        Translator.of(model, config.decoding, jit_compile=config.training.jit_compile is True),
+        Translator.of(
+            model,
+            config.decoding,
+            jit_compile=config.training.jit_compile is True,
+            unsmooth=unsmoothing(config, data),
+        ),
         examples.source,
         vocabulary,
         progress,

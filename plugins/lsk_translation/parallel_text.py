@@ -1,14 +1,15 @@
-"""Own parallel text: a folder with `train.en`, `train.de`, `validation.*` or `val.*`, `test*.*`."""
+"""Own parallel text: a folder with `train.en`, `train.de`, `validation.*`, `test*.*`."""
 
 from pathlib import Path
 
 from lsk_engine import InputError
 from lsk_engine.data.own_files import listing, read_lines
+from lsk_engine.data.split_names import SPLIT_NAMES
 from lsk_translation.source_data import ParallelText
 
 
 def read_folder(
-    folder: Path, source_language: str, target_language: str
+    folder: Path, source_language: str, target_language: str, *, new: bool = False
 ) -> tuple[dict[str, ParallelText], list[str]]:
     """Reads the splits of a folder, plain or `.gz`, UTF-8, one sentence a line.
 
@@ -20,6 +21,7 @@ def read_folder(
         folder: The folder.
         source_language: Suffix of the source files, such as `en`.
         target_language: Suffix of the target files.
+        new: Whether the splits that there are will do, one at least.
 
     Returns:
         The splits and the notes.
@@ -38,20 +40,24 @@ def read_folder(
         if (stem := path.name.removesuffix(suffix))
     }
     tests = sorted(name for name in names if name.startswith("test"))
-    found = {
-        "train": "train" if "train" in names else None,
-        "validation": next((name for name in ("validation", "val") if name in names), None),
-        "test": tests[0] if tests else None,
-    }
+    notes: list[str] = []
+    found: dict[str, str | None] = {"train": None, "validation": None}
+    found["test"] = tests[0] if tests else None
+    for split, words in SPLIT_NAMES.items():
+        there = [word for word in words if word in names]
+        if split != "test" and there:
+            found[split] = there[0]
+            notes += [f"not read: {name}.*, beside {there[0]}.*" for name in there[1:]]
     patterns = {"train": "train", "validation": "validation (or val)", "test": "test*"}
+    if new and any(found.values()):
+        found = {split: name for split, name in found.items() if name is not None}
     for split, name in found.items():
         if name is None:
             raise InputError(
                 f"Expected {patterns[split]}.{source_language} and .{target_language}, plain or "
                 f".gz, in {folder}. Received: {listing(folder)}"
             )
-    notes: list[str] = []
-    if found["test"] != "test":
+    if found.get("test", "test") != "test":
         notes.append(f"test: {found['test']}")
     splits = {}
     for split, name in (found | {name: name for name in tests[1:]}).items():

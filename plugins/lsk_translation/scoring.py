@@ -3,6 +3,7 @@
 import itertools
 import json
 from collections.abc import Sequence
+from typing import Literal
 
 from sacrebleu.metrics import BLEU, CHRF
 
@@ -21,7 +22,9 @@ def score(references: Sequence[str | tuple[str, ...]], hypotheses: Sequence[str]
         `bleu` (cased, 13a tokens), `bleu_uncased` (the paper's figure) and `chrf`, 0 … 100, with
         sacrebleu's signatures; BLEU with 95 % intervals from 1,000 resamplings of the sentences.
         With tuples, also `right`: how many translations are one of the right ones, in percent,
-        with its Clopper–Pearson interval.
+        with its Clopper–Pearson interval. `length_ratio`: 13a tokens of the translations over
+        those of the references (sacrebleu's `sys_len / ref_len`), the nearest length where a
+        sentence has several; neither more nor less is better.
     """
     if len(references) != len(hypotheses) or not references:
         raise InputError(
@@ -42,9 +45,13 @@ def score(references: Sequence[str | tuple[str, ...]], hypotheses: Sequence[str]
         if "confidence_mean" in told:  # not for a BLEU of 0
             mean, half = told["confidence_mean"], told["confidence_var"]
             intervals[name] = (mean - half, mean + half)
+        if name == "bleu":
+            length_ratio = float(found.ratio)
     labels = {"bleu": "BLEU", "bleu_uncased": "BLEU uncased", "chrf": "chrF"}
     if len(streams) > 1:
         right = sum(text in known for text, known in zip(hypotheses, several, strict=True))
         values["right"], intervals["right"] = percentage(right, len(several))
         labels["right"] = "right (%)"
-    return Scores(values, labels, signatures, intervals, dict.fromkeys(values, "more"))
+    better: dict[str, Literal["less", "more"]] = dict.fromkeys(values, "more")
+    values["length_ratio"], labels["length_ratio"] = length_ratio, "length / reference"
+    return Scores(values, labels, signatures, intervals, better)

@@ -20,6 +20,7 @@ def load_source(
     source_language: str = "en",
     target_language: str = "de",
     data_dir: str | Path | None = None,
+    new: bool = False,
 ) -> Corpus:
     """Loads parallel text.
 
@@ -32,6 +33,7 @@ def load_source(
         source_language: Language code; of a folder, the suffix of its files.
         target_language: Likewise.
         data_dir: Where TFDS data lie prepared; default `TFDS_DATA_DIR`, then TFDS's own.
+        new: Whether the data are others than a run's, whose splits will do as they are.
 
     Raises:
         InputError: If there are no such data, or if they are not parallel.
@@ -47,7 +49,7 @@ def load_source(
         return _cldr(pairs, seed, phrases, source_language, target_language)
     found = path_or_name(data)
     if isinstance(found, Path):
-        splits, notes = read_folder(found, source_language, target_language)
+        splits, notes = read_folder(found, source_language, target_language, new=new)
     else:
         splits, notes = read_tfds(found, source_language, target_language, data_dir=data_dir)
     if pairs is not None:

@@ -19,6 +19,7 @@ from ls_base.errors import MissingExtraError
 from lsk_engine import InputError
 
 PAD_ID, UNKNOWN_ID, START_ID, END_ID = 0, 1, 2, 3
+UNUSED = (PAD_ID, START_ID, UNKNOWN_ID)  # ids that never are labels
 _MOST_LINES = 1_000_000  # of a larger text, evenly spaced lines are trained on
 _CHUNK = 100_000  # lines; bounds the memory of Python lists of ids
 

@@ -33,6 +33,14 @@ class TranslationTask(Task):
             return prepared.load_prepared(found, artifacts)
         return data.load(config, artifacts)
 
+    def load_new(self, config: Config, artifacts: Mapping[str, bytes]) -> TaskData:
+        """Loads other text than a run's."""
+        from lsk_translation import data
+
+        if is_prepared(config.data.source):
+            return self.load_data(config, artifacts)
+        return data.load_new(config, artifacts)
+
     def prepare(self, config: Config, data: TaskData, directory: Path) -> None:
         """Writes sub-word ids, references and vocabulary."""
         from lsk_translation.prepared import write_prepared

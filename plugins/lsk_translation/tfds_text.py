@@ -4,14 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lsk_engine import InputError
+from lsk_engine.data.split_names import SPLIT_NAMES
 from lsk_engine.data.tfds_builder import find_split, missing_split, open_builder, read_split
 from lsk_translation.source_data import ParallelText
-
-_SPLITS = {
-    "train": ("train",),
-    "validation": ("validation", "val", "valid", "dev"),
-    "test": ("test",),
-}
 
 
 def read_tfds(
@@ -46,7 +41,7 @@ def read_tfds(
     )
     path, names = _text_features(builder, source_language, target_language)
     splits = {}
-    for split, candidates in _SPLITS.items():
+    for split, candidates in SPLIT_NAMES.items():
         found = find_split(builder, candidates)
         if found is None:
             raise missing_split(builder, name, split)

@@ -9,12 +9,13 @@ import numpy as np
 from ls_base.errors import FileError, InputError, LsKerasError
 from ls_base.records import Finite, Record, read_record
 from lsk_engine import Config
+from lsk_engine.assembly.unsmoothing import announce_unsmoothing, unsmoothing_of_run
 from lsk_engine.data.ragged import Ragged
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_translation.data import VOCABULARY_FILE
 from lsk_translation.decoding import Translation, translate_sentences
-from lsk_translation.subwords import SubwordVocabulary
+from lsk_translation.subwords import UNUSED, SubwordVocabulary
 from lsk_translation.translator import Translator
 
 LONGEST = 2048  # pieces of a line
@@ -69,19 +70,24 @@ def translate_lines(
             f"a line of {sentences.lengths[row]} pieces is longer than any in training "
             f"({config.data.max_length}): {lines[row][:40]!r}"
         )
+    announce_unsmoothing(config, reporter)
     found = translate_sentences(
         Translator.of(
             model,
             config.decoding,
             num_return=num_return,
             jit_compile=config.training.jit_compile is True,
+            unsmooth=unsmoothing_of_run(config, run, UNUSED),
         ),
         sentences,
         vocabulary,
         reporter.counter("translating", "lines"),
         temperature=config.decoding.temperature,
     )
-    if config.decoding.temperature == run.read_config()["decoding"]["temperature"]:
+    own = run.read_config()["decoding"]
+    if config.decoding.temperature == own["temperature"] and config.decoding.unsmooth == own.get(
+        "unsmooth", 0
+    ):
         _warn_of_foreign(lines, [best.log_p for best, *_ in found], run, reporter)
     return found
 

@@ -21,6 +21,7 @@ class Translator(ModelSearch):
         config: How to search; its temperature is not read.
         num_return: Translations a sentence, 1 to `config.beam_size`.
         jit_compile: Whether TensorFlow compiles with XLA.
+        unsmooth: The smoothing to undo in the search.
     """
 
     shortest = 8  # pieces

@@ -25,6 +25,7 @@ import keras
 import numpy as np
 import pytest
 
+import ls_keras
 from ls_base.errors import InputError
 from ls_keras import (
     calibration,
@@ -81,11 +82,13 @@ NEW = "a path that is not there yet"
 Y = np.array([0, 1, 2, 0])
 Z = np.float32([[2, 0, 1], [0, 2, 1], [0, 1, 2], [1, 2, 0]])
 P = np.float32([[0.5, 0.25, 0.25]] * 4)
+LABELS = np.array([[0, 1, 1], [1, 0, 0], [1, 1, 0], [0, 0, 1]])  # of sigmoids
 W = np.ones(4, "float32")
 TEMPLATES = np.float32(np.eye(4)[:, :3])
 ACTIVATIONS = np.float32(np.eye(3)[[0, 1, 2, 0]])
 SAMPLES = np.arange(12.0).reshape(4, 3)
 PLANE = representation.template_plane(TEMPLATES, (0, 1, 2))
+LEARNED = [{"step": 1, "loss": 1.0, "val_loss": 2.0}, {"step": 2, "loss": 0.5, "val_loss": None}]
 ROWS = [
     {"run": "a", "curve": "teacher", "alpha": 0.1, "gamma": 0.1}
     | {
@@ -179,13 +182,14 @@ def search_case(search, **options):
         "pad_token": 0,
         "min_length": 0,
         "forbidden_tokens": (2,),
+        "unsmooth": decoding.Unsmoothing(0.1),
     }
     names = "batch_size max_length start_token end_token pad_token min_length"
     return Case(
         search,
         good | options,
         scalars=" ".join([names, *options]),
-        others="initial_state forbidden_tokens step",
+        others="initial_state forbidden_tokens step unsmooth",
     )
 
 
@@ -227,6 +231,7 @@ def saved(draw, data, path, **options):
 
 
 NEIGHBORS = {
+    losses.SmoothedBCE: {"alpha": 0.1, "prior": 0.5},
     losses.MaxSup: {"alpha": 0.1},
     losses.MarginSmoothing: {"alpha": 0.1, "margin": 1.0},
     losses.FocalCE: {"gamma": 2.0},
@@ -238,7 +243,8 @@ NEIGHBORS = {
 def neighbor_cases(make, options):
     good = options | {"from_logits": False, "ignore_class": 7, "axis": -1}
     yield "", Case(make, good, others=" ".join(good))
-    batch = {"y_true": Y, "y_pred": Z, "sample_weight": W}
+    y_true = LABELS if make is losses.SmoothedBCE else Y
+    batch = {"y_true": y_true, "y_pred": Z, "sample_weight": W}
     yield "()", Case(make(from_logits=True), batch, arrays=" ".join(batch))
 
 
@@ -305,9 +311,10 @@ CASES = {
             "resamples": 100,
             "seed": 0,
             "temperature": 1.0,
+            "multi_label": True,
         },
         arrays="top_confidence correct sample_weight groups",
-        scalars="num_bins confidence resamples seed temperature",
+        scalars="num_bins confidence resamples seed temperature multi_label",
         finite=True,
     ),
     "smooth_calibration_error": Case(
@@ -325,10 +332,19 @@ CASES = {
         arrays="top_confidence correct sample_weight groups",
         scalars="bandwidth mesh resamples",
     ),
+    "diagnose": Case(
+        ls_keras.diagnose,
+        {"y_true": Y, "y_pred": P, "from_logits": False, "ignore_class": 7, "sample_weight": W}
+        | {"mask": Y > 0, "groups": Y, "class_names": ["a", "b", "c"], "num_bins": 4, "folds": 2}
+        | {"confidence": 0.9, "resamples": 100, "seed": 0},
+        arrays="y_true y_pred sample_weight mask groups",
+        scalars="from_logits ignore_class num_bins folds confidence resamples seed",
+        others="class_names",
+    ),
     "risk_coverage": Case(
         calibration.risk_coverage,
-        {"correct": Y > 0, "confidence": W / 2},
-        arrays="correct confidence",
+        {"correct": Y > 0, "confidence": W / 2, "sample_weight": W},
+        arrays="correct confidence sample_weight",
         finite=True,
     ),
     "confidence_auroc": Case(
@@ -458,8 +474,12 @@ CASES = {
     ),
     "CalibratedModel": Case(
         calibration.CalibratedModel,
-        {"model": MODEL, "scaling": layers.Temperature(2.0), "from_logits": True},
-        others="model scaling from_logits",
+        {"model": MODEL, "scaling": layers.Temperature(2.0), "from_logits": True}
+        | {"multi_label": False},
+        others="model scaling from_logits multi_label",
+    ),
+    "AlphaSchedule": Case(
+        callbacks.AlphaSchedule, {"schedule": abs, "output": None}, others="schedule output"
     ),
     "TemperatureScaling": Case(
         callbacks.TemperatureScaling,
@@ -527,6 +547,15 @@ CASES = {
         others="function variables jit_compile",
     ),
     "LengthPenalty": Case(decoding.LengthPenalty, {"exponent": 0.6}, others="exponent"),
+    "Unsmoothing": Case(
+        decoding.Unsmoothing, {"alpha": 0.1, "smoothing": "uniform"}, others="alpha smoothing"
+    ),
+    "unsmoothed_log_probs": Case(
+        decoding.unsmoothed_log_probs,
+        {"logits": Z, "alpha": 0.1, "smoothing": "uniform"},
+        arrays="logits",
+        others="alpha smoothing",
+    ),
     "distillation_loss": Case(
         distillation.distillation_loss,
         {
@@ -638,6 +667,7 @@ CASES = {
         {"knots": 2, "kind": "step", "mixing": 0.1},
         others="knots kind mixing",
     ),
+    "LogOdds": Case(layers.LogOdds, {}),
     "LogProbabilities": Case(layers.LogProbabilities, {}),
     "TiedLogits": Case(
         layers.TiedLogits,
@@ -705,6 +735,9 @@ CASES = {
         for make, options in NEIGHBORS.items()
         for called, case in neighbor_cases(make, options)
     },
+    "with_alpha": Case(
+        losses.with_alpha, {"y_true": Y, "alpha": np.float32([0.1] * len(Y))}, arrays="y_true alpha"
+    ),
     "smooth_labels": Case(
         losses.smooth_labels,
         {"y_true": Y, "alpha": 0.1, "num_classes": 3, "smoothing": "uniform", "ignore_class": 7},
@@ -771,6 +804,12 @@ CASES = {
         others="histories num_examples ax title",
     ),
     "information_rows": Case(plots.information_rows, {"histories": ROWS}, others="histories"),
+    "learning_curves": Case(
+        plots.learning_curves,
+        {"rows": LEARNED, "labels": {"loss": "a"}, "title": "a"},
+        others="rows labels title",
+    ),
+    "learning_rows": Case(plots.learning_rows, {"rows": LEARNED}, others="rows"),
     "mean_logits_map": Case(
         plots.mean_logits_map,
         {
@@ -907,12 +946,44 @@ CASES = {
     ),
 }
 
+# Of sigmoids.
+CASES |= {
+    f"{name}(multi_label)": dataclasses.replace(
+        CASES[name],
+        good=CASES[name].good | {"y_true": LABELS, "multi_label": True},
+        scalars=f"{CASES[name].scalars} multi_label",
+    )
+    for name in (
+        "Accuracy",
+        "BrierScore",
+        "NegativeLogLikelihood",
+        "ExpectedCalibrationError",
+        "expected_calibration_error",
+        "reliability_curve",
+        "ReliabilityAccumulator",
+        "smooth_calibration_error",
+        "fit_temperature",
+    )
+}
+CASES |= {
+    f"{name}(multi_label)": dataclasses.replace(
+        CASES[name],
+        good=CASES[name].good | {data: value, "multi_label": True},
+        scalars=f"{CASES[name].scalars} multi_label",
+    )
+    for name, data, value in (
+        ("fit_temperature_dataset", "dataset", [(Z, LABELS)]),
+        ("temperature_curve", "dataset", [(Z, LABELS)]),
+        ("TemperatureScaling", "validation_data", (Z, LABELS)),
+    )
+}
+
 # Results, which hold what they are given, errors, interfaces and modules.
 NO_DOORS = """
-    ClasswiseFit ClusterStatistics ConfidenceSpread Detection ForeignDetection Hypotheses
-    InputError LossParts LsKerasError MatrixFit MeanLogits MixedTemperatureFit ModelSearch
-    MutualInformation Projection Recalibration ReliabilityCurve RiskCoverage Scorer SmoothError
-    Smoothing TeacherLogits TemperatureCurve TemperatureFit TemplatePlane VectorFit
+    ClasswiseFit ClusterStatistics ConfidenceSpread Detection Diagnosis Estimate ForeignDetection
+    Hypotheses InputError LossParts LsKerasError MatrixFit MeanLogits MixedTemperatureFit
+    ModelSearch MutualInformation Projection Recalibration ReliabilityCurve RiskCoverage Scorer
+    SmoothError Smoothing TeacherLogits TemperatureCurve TemperatureFit TemplatePlane VectorFit
 """
 
 

@@ -158,6 +158,23 @@ def test_the_logits_of_a_softmax_are_found(internals):
     assert internals.logits_before_softmax(z) is None
 
 
+def test_the_logits_of_a_sigmoid_are_found(internals, traced):
+    z = ops.convert_to_tensor([[1.0, 2.0]])
+    p = keras.activations.sigmoid(z)
+    if keras.config.backend() != "jax":  # see above
+        assert internals.logits_before_sigmoid(p) is z, changed("Tensor._keras_logits")
+    assert internals.logits_before_sigmoid(z) is None
+    assert internals.logits_before_sigmoid(keras.activations.softmax(z)) is None
+
+    def found(z):
+        assert internals.logits_before_sigmoid(keras.activations.softmax(z)) is None
+        logits = internals.logits_before_sigmoid(keras.activations.sigmoid(z))
+        return ops.zeros_like(z) if logits is None else logits
+
+    expected = 0 * z if keras.config.backend() == "jax" else z
+    np.testing.assert_array_equal(traced(found, [[1.0, 2.0]]), ops.convert_to_numpy(expected))
+
+
 def test_losses_of_a_traced_step_are_found(internals):
     found = []
 

@@ -5,7 +5,15 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from ls_keras.model_output import LOGITS, OTHER, SOFTMAX, UNKNOWN, model_output, warn_of_softmax
+from ls_keras.model_output import (
+    LOGITS,
+    OTHER,
+    SIGMOID,
+    SOFTMAX,
+    UNKNOWN,
+    model_output,
+    warn_of_softmax,
+)
 
 K = 4
 
@@ -53,6 +61,37 @@ def test_a_softmax_is_seen_and_its_logits_are_found(end, rng):
     warn_of_softmax(model, False)
 
 
+SIGMOIDS = {
+    "activation": lambda x: layers.Dense(K, activation="sigmoid")(x),
+    "activation of ops": lambda x: layers.Dense(K, activation=ops.sigmoid)(x),
+    "activation layer": lambda x: layers.Activation("sigmoid")(layers.Dense(K)(x)),
+    "operation": lambda x: ops.sigmoid(layers.Dense(K)(x)),
+    "lambda": lambda x: layers.Lambda(lambda z: ops.sigmoid(z))(layers.Dense(K)(x)),
+    "time-distributed": lambda x: layers.TimeDistributed(layers.Dense(K, activation="sigmoid"))(x),
+    "time-distributed model": lambda x: layers.TimeDistributed(inner(activation="sigmoid"))(x),
+    "nested": lambda x: keras.Sequential(
+        [keras.Input((5, 3)), layers.Dense(K, activation="sigmoid")]
+    )(x),
+    "cast": lambda x: ops.cast(layers.Dense(K, activation="sigmoid")(x), "float32"),
+    "reshaped": lambda x: layers.Reshape((1, 5, K))(layers.Dense(K, activation="sigmoid")(x)),
+}
+
+
+@pytest.mark.parametrize("end", SIGMOIDS.values(), ids=SIGMOIDS)
+def test_a_sigmoid_is_seen_and_its_logits_are_found(end, rng):
+    x = keras.Input((5, 3))
+    model = keras.Model(x, end(x))
+    found = model_output(model)
+    assert found.kind == SIGMOID
+    data = rng.normal(size=(2, 5, 3)).astype("float32")
+    before = ops.convert_to_numpy(model(data))
+    logits = keras.Model(x, found.logits({layer.name for layer in model.layers}))(data)
+    np.testing.assert_allclose(ops.convert_to_numpy(ops.sigmoid(logits)), before, atol=1e-6)
+    with pytest.warns(UserWarning, match="from_logits=True says. Received: the output of the"):
+        warn_of_softmax(model, True, multi_label=True)
+    warn_of_softmax(model, True)
+
+
 class Own(layers.Layer):
     def call(self, inputs):
         return inputs
@@ -68,7 +107,7 @@ OTHERS = {
     "time-distributed linear": (lambda x: layers.TimeDistributed(layers.Dense(K))(x), LOGITS),
     "log-softmax": (lambda x: ops.log_softmax(layers.Dense(K)(x)), LOGITS),
     "pooled": (lambda x: layers.GlobalAveragePooling1D()(layers.Conv1D(K, 1)(x)), LOGITS),
-    "sigmoid": (lambda x: layers.Dense(K, activation="sigmoid")(x), OTHER),
+    "tanh": (lambda x: layers.Dense(K, activation="tanh")(x), OTHER),
     "another axis": (lambda x: layers.Softmax(axis=1)(layers.Dense(K)(x)), OTHER),
     "mean of two": (
         lambda x: layers.Average()([layers.Dense(K, activation="softmax")(x) for _ in "ab"]),

@@ -58,7 +58,9 @@ LIBRARY = Floor(
         Room("arguments", "what every door asks: numbers, counts, choices"),
         Room("names", "finding losses and metrics by name"),
         Room("model_output", "whether a model gives logits, or a softmax"),
+        Room("packed_targets", "targets that bring a number each"),
         Room("targets", "reading labels, masks and weights"),
+        Room("binary_targets", "reading the labels of sigmoids"),
         Room("losses", "smoothed cross-entropy, its smoothings and neighbors"),
         Room("layers", "temperature, scaling, tied and fused logits"),
         Room("calibration", "metrics, reliability, temperature fits"),
@@ -67,6 +69,7 @@ LIBRARY = Floor(
         Room("representation", "projections, clusters of activations"),
         Room("information", "mutual information"),
         Room("plots", "figures, as Matplotlib objects"),
+        Room("diagnosis", "one report: is the model all right?"),
         Room("callbacks", "all of it while a model trains"),
     ),
 )

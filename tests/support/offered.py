@@ -2,17 +2,18 @@
 
 OFFERED = {
     "ls_keras": """
-        Accuracy BrierScore CalibratedModel ConfidencePenalty Distiller ExpectedCalibrationError
-        FocalCE FusedLogits InputError LsKerasError MarginSmoothing MaxSup MutualInformation
-        MutualInformationProbe NegativeLogLikelihood NegativeSmoothing Neighborhood
-        Perplexity Prior ProjectionPlotter ReliabilityAccumulator ReliabilityCurve SmoothedCE
-        TeacherLogits TemperatureFit TemperatureScaling TiedLogits Uniform Unigram VectorFit
-        alpha_from_off_target beam_search calibrated calibration callbacks cluster_statistics
-        confidence_spread decoding distillation distillation_loss equivalent_smoothing
-        expected_calibration_error fit_temperature fit_temperature_dataset fit_vector_scaling
-        greedy_search information layers linear_smoothed_ce losses mean_logits mutual_information
-        nearest_classes off_target_from_alpha penultimate plots project project_classes
-        reliability_curve reliability_diagram representation smooth_calibration_error smooth_labels
+        Accuracy AlphaSchedule BrierScore CalibratedModel ConfidencePenalty Diagnosis Distiller
+        ExpectedCalibrationError FocalCE FusedLogits InputError LsKerasError MarginSmoothing MaxSup
+        MutualInformation MutualInformationProbe NegativeLogLikelihood NegativeSmoothing
+        Neighborhood Perplexity Prior ProjectionPlotter ReliabilityAccumulator ReliabilityCurve
+        SmoothedBCE SmoothedCE TeacherLogits TemperatureFit TemperatureScaling TiedLogits Uniform
+        Unigram VectorFit alpha_from_off_target beam_search calibrated calibration callbacks
+        cluster_statistics confidence_spread decoding diagnose diagnosis distillation
+        distillation_loss equivalent_smoothing expected_calibration_error fit_temperature
+        fit_temperature_dataset fit_vector_scaling greedy_search information layers
+        linear_smoothed_ce losses mean_logits mutual_information nearest_classes
+        off_target_from_alpha penultimate plots project project_classes reliability_curve
+        reliability_diagram representation smooth_calibration_error smooth_labels
         smoothed_cross_entropy template_distances template_plane templates
     """,
     "ls_keras.calibration": """
@@ -25,30 +26,34 @@ OFFERED = {
         fit_vector_scaling foreign_detection get logit_norm_confidence loss_parts reliability_curve
         risk_coverage smooth_calibration_error smooth_error_of_statistics temperature_curve
     """,
-    "ls_keras.callbacks": "MutualInformationProbe ProjectionPlotter TemperatureScaling",
-    "ls_keras.decoding": """
-        Hypotheses LengthPenalty ModelSearch Scorer beam_search compiled greedy_search
+    "ls_keras.callbacks": """
+        AlphaSchedule MutualInformationProbe ProjectionPlotter TemperatureScaling
     """,
+    "ls_keras.decoding": """
+        Hypotheses LengthPenalty ModelSearch Scorer Unsmoothing beam_search compiled greedy_search
+        unsmoothed_log_probs
+    """,
+    "ls_keras.diagnosis": "Diagnosis Estimate diagnose",
     "ls_keras.distillation": """
         Distiller EquivalentSmoothing TeacherLogits distillation_loss equivalent_smoothing
         equivalent_smoothing_dataset
     """,
     "ls_keras.information": "MutualInformation estimator_bias mutual_information",
     "ls_keras.layers": """
-        ClasswiseMap FusedLogits LogProbabilities MatrixScaling MixedTemperature Temperature
+        ClasswiseMap FusedLogits LogOdds LogProbabilities MatrixScaling MixedTemperature Temperature
         TiedLogits VectorScaling
     """,
     "ls_keras.losses": """
         ConfidencePenalty FocalCE MarginSmoothing MaxSup NegativeSmoothing Neighborhood Prior
-        SmoothedCE Smoothing Uniform Unigram alpha_from_off_target deserialize get
-        linear_smoothed_ce off_target_from_alpha serialize smooth_labels
-        smoothed_cross_entropy
+        SmoothedBCE SmoothedCE Smoothing Uniform Unigram alpha_from_off_target deserialize get
+        linear_smoothed_ce off_target_from_alpha serialize smooth_labels smoothed_cross_entropy
+        with_alpha
     """,
     "ls_keras.plots": """
         AttentionMap attention_map attention_rows distillation_curves distillation_points
-        information_curve information_rows mean_logits_map mean_logits_rows projection_panels
-        projection_rows reliability_diagram reliability_rows risk_coverage_diagram
-        risk_coverage_rows save save_plot temperature_panels
+        information_curve information_rows learning_curves learning_rows mean_logits_map
+        mean_logits_rows projection_panels projection_rows reliability_diagram reliability_rows
+        risk_coverage_diagram risk_coverage_rows save save_plot temperature_panels
     """,
     "ls_keras.representation": """
         ClusterAccumulator ClusterStatistics ConfidenceSpread MeanLogits Projection

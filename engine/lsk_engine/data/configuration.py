@@ -8,25 +8,38 @@ from lsk_engine.data import prepared
 from lsk_engine.data.named_source import path_or_name
 from lsk_engine.settings.config import Config
 from lsk_engine.settings.resolving import compose, restore
-from lsk_engine.tasks.contract import Task
+from lsk_engine.tasks.contract import Suggestion, Task
 
 
-def resolve(task: Task, preset: str | None, overrides: Mapping[str, Any]) -> Config:
+def resolve(
+    task: Task,
+    preset: str | None,
+    overrides: Mapping[str, Any],
+    say: Callable[[str], None] = lambda note: None,
+) -> Config:
     """Composes a task's defaults, a preset and overrides, in rising precedence.
 
     Where `data.source` is a prepared data set, the other settings of the data are its own. A
-    path becomes an absolute one, so that a run finds its data from anywhere.
+    path becomes an absolute one, so that a run finds its data from anywhere. Of own data at a
+    path, the task may choose what the user has not (`Task.suggest`): it is said, and part of the
+    configuration.
 
     Args:
         task: The task.
         preset: A preset's name; `None`: the task's first.
         overrides: Values by dotted key, such as `training.alpha`; strings are read as the
             field's type.
+        say: Called with each sentence on what was found and chosen.
 
     Raises:
         InputError: As `lsk_engine.settings.resolving.compose`, or if `data.source` was prepared
             for another task.
     """
+    suggestion = _suggested(task, preset, overrides)
+    if suggestion is not None:
+        preset, overrides = suggestion.preset, {**suggestion.settings, **overrides}
+        for note in suggestion.notes:
+            say(note)
     config = compose(task, preset, overrides, _prepared_with(task))
     if config.data.source in task.data_sources:
         return config
@@ -48,6 +61,16 @@ def from_dict(task: Task, values: Mapping[str, Any]) -> Config:
         InputError: As `lsk_engine.settings.resolving.restore`.
     """
     return restore(task, values, _prepared_with(task))
+
+
+def _suggested(task: Task, preset: str | None, overrides: Mapping[str, Any]) -> Suggestion | None:
+    source = overrides.get("data.source")
+    if not isinstance(source, str) or source in task.data_sources or prepared.is_prepared(source):
+        return None
+    found = path_or_name(source)
+    if isinstance(found, str) or not found.exists():
+        return None
+    return task.suggest(found, preset, overrides)
 
 
 def _prepared_with(task: Task) -> Callable[[str], Mapping[str, Any] | None]:

@@ -8,14 +8,15 @@ from ls_base.errors import InputError
 
 
 def draw_rows(
-    total: int, missing: Mapping[str, int | None], *, seed: int, examples: int | None, noun: str
+    total: int, missing: Mapping[str, float | None], *, seed: int, examples: int | None, noun: str
 ) -> tuple[dict[str, np.ndarray], list[str]]:
     """Draws the rows of splits that a source lacks, and those that are left for training.
 
     Args:
         total: How many examples for training the source has.
         missing: How many to draw for `test` and `validation`, in this order, where they are
-            wanted; `None`: a sixth for testing, a tenth of what then is left for validation.
+            wanted, below 1 as a share of all; `None`: a sixth for testing, a tenth of what then is
+            left for validation.
         seed: Of the draw.
         examples: How many of what is left to train on; `None`: all.
         noun: What examples are called in notes and errors.
@@ -34,11 +35,15 @@ def draw_rows(
     wanted: dict[str, int] = {}
     for name, count in missing.items():
         usual = total // 6 if name == "test" else (total - wanted.get("test", 0)) // 10
-        wanted[name] = count or usual
+        if count is not None and count < 1:
+            count = max(round(count * total), 1)
+        wanted[name] = int(count or usual)
+    settings = " and ".join(f"--set data.{name}=…" for name in wanted)
     if sum(wanted.values()) >= total or not all(wanted.values()):
         raise InputError(
-            f"Expected to hold out at least 1 and fewer than {total} training {noun}. "
-            f"Received: {wanted}"
+            f"Expected to hold out at least 1 and fewer than {total:,} training {noun}: "
+            f"{settings} says how many, or which share. "
+            f"Received: {', '.join(f'{count:,} for {name}' for name, count in wanted.items())}"
         )
     order = np.random.default_rng(seed).permutation(total)
     rows, notes, start = {}, [], 0

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ls_base.errors import LsKerasError
 from lsk_engine.data.prepared import is_prepared, prepare
+from lsk_engine.data.quick_look import quick_look
 from lsk_engine.progress import Reporter
 from lsk_engine.settings.config import Config
 from lsk_engine.tasks.contract import Task, TaskData
@@ -60,11 +61,17 @@ def shared_data(
 def load_data(task: Task, config: Config, artifacts: Mapping[str, bytes] | None) -> TaskData:
     """Loads a run's data: from what runs share, if they are there, or else from their source.
 
+    Of `training.max_examples`, as many of each split.
+
     Args:
         task: The task.
         config: The run's configuration.
         artifacts: As for `Task.load_data`.
     """
+    return quick_look(_loaded(task, config, artifacts), config.training.max_examples)
+
+
+def _loaded(task: Task, config: Config, artifacts: Mapping[str, bytes] | None) -> TaskData:
     folder = os.environ.get(_FOLDER)
     shared = folder and str(Path(folder) / _name(config))
     if shared and is_prepared(shared):

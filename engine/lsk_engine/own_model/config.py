@@ -5,7 +5,7 @@ import dataclasses
 from ls_base.errors import InputError, shown
 from lsk_engine.settings.config import Preset
 from lsk_engine.settings.named_code import NamedCode, code
-from lsk_engine.settings.values import one_of, within
+from lsk_engine.settings.values import count_or_share, one_of, within
 
 MODELS = {
     "FILE.py:function": "returns a Keras model that ends in logits or in a softmax",
@@ -27,8 +27,8 @@ class DataConfig:
     Attributes:
         source: An `.npz` file, or `FILE.py:function` or `package.module:function`, which returns
             arrays or data sets.
-        validation: Training examples held out for validation where the source has no such split;
-            `None`: one tenth.
+        validation: Training examples held out for validation where the source has no such split,
+            below 1 the share of them; `None`: one tenth.
         test: Likewise for testing; `None`: one sixth.
         split_seed: Draws what is held out; the same for every `training.seed`.
         examples: Number of training examples to use; `None`: all.
@@ -37,8 +37,8 @@ class DataConfig:
     """
 
     source: str = code()
-    validation: int | None = None
-    test: int | None = None
+    validation: int | float | None = None
+    test: int | float | None = None
     split_seed: int = 0
     examples: int | None = None
     num_classes: int | None = None
@@ -52,7 +52,9 @@ class DataConfig:
         named = NamedCode.read(self.source)
         if named is not None:
             object.__setattr__(self, "source", str(named.absolute()))
-        for key, least in {"validation": 1, "test": 1, "examples": 1, "num_classes": 2}.items():
+        for key in ("validation", "test"):
+            count_or_share(f"data.{key}", getattr(self, key))
+        for key, least in {"examples": 1, "num_classes": 2}.items():
             if getattr(self, key) is not None:
                 within(f"data.{key}", getattr(self, key), least)
         within("data.split_seed", self.split_seed, 0)
@@ -72,7 +74,7 @@ class ModelConfig:
     """
 
     name: str = code()
-    sha256: str = ""
+    sha256: str = dataclasses.field(default="", metadata={"computed": True})
     output: str = "auto"
     augment: str = code()
 

@@ -7,8 +7,10 @@ import numpy as np
 
 from ls_base.errors import InputError
 from lsk_engine.data.held_out import draw_rows
+from lsk_engine.data.new_splits import new_splits
 from lsk_engine.own_model.arrays import Labeled
 from lsk_engine.own_model.config import DataConfig
+from lsk_engine.tasks.class_ids import class_names, named_classes
 from lsk_engine.tasks.contract import Examples, TaskData
 
 SPLITS = ("train", "validation", "test")
@@ -26,7 +28,7 @@ class ArrayExamples(Examples):
     def __init__(
         self, split: Labeled, rows: np.ndarray | None = None, ignore_class: int | None = None
     ):
-        self.split = split
+        self.split, self.ignore_class = split, ignore_class
         self.rows = np.arange(len(split)) if rows is None else rows
         self.labels = split.labels[self.rows]
         self.counts = np.ones(self.labels.shape, bool)
@@ -40,6 +42,10 @@ class ArrayExamples(Examples):
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def take(self, rows: np.ndarray) -> "ArrayExamples":
+        """Returns the examples `rows` as a split of their own."""
+        return ArrayExamples(self.split, self.rows[rows], self.ignore_class)
 
     def gather(
         self, rows: np.ndarray, size: int | None
@@ -55,38 +61,76 @@ class ArrayExamples(Examples):
 
 
 def task_data(
-    splits: Mapping[str, Labeled], options: DataConfig, class_names: Sequence[str] | None = None
+    splits: Mapping[str, Labeled], options: DataConfig, names: Sequence[str] | None = None
 ) -> TaskData:
     """Checks splits against one another, and holds out what is missing.
 
     Args:
         splits: `train`, and `validation` and `test` where there are.
         options: What is held out, and which labels count.
-        class_names: By label; `None`: numbers.
+        names: Of the classes, by label; `None`: numbers.
 
     Raises:
         InputError: If a label is out of range, splits differ in shape, or nothing is left to train
             on.
     """
-    num_classes = _num_classes(splits, options, class_names)
+    num_classes = _num_classes(splits, options, names)
     for split in splits.values():
         _check(split, splits["train"], num_classes, options.ignore_class)
     found, notes = _split(splits, options)
+    return _task_data(found, options, list(names or map(str, range(num_classes))), notes)
+
+
+def new_data(
+    splits: Mapping[str, Labeled],
+    options: DataConfig,
+    own_names: Sequence[str] | None,
+    artifacts: Mapping[str, bytes],
+) -> TaskData:
+    """Checks other data than a run's against its classes; nothing is held out.
+
+    Args:
+        splits: The splits that there are.
+        options: The run's, with the other source.
+        own_names: The names of the classes that the data have, if they say so.
+        artifacts: The run's.
+
+    Raises:
+        InputError: If the data have other classes or, among themselves, other shapes.
+    """
+    names = class_names(artifacts)
+    if own_names is not None and list(own_names) != names:
+        raise InputError(
+            f"Expected the classes of the run, {', '.join(names)}. Received: {', '.join(own_names)}"
+        )
+    first = next(iter(splits.values()))
+    for split in splits.values():
+        _check(split, first, len(names), options.ignore_class)
+    found = {
+        name: ArrayExamples(split, ignore_class=options.ignore_class)
+        for name, split in splits.items()
+    }
+    return _task_data(new_splits(found), options, names, [])
+
+
+def _task_data(
+    found: Mapping[str, ArrayExamples], options: DataConfig, names: list[str], notes: list[str]
+) -> TaskData:
     train = found["train"]
     if not all(examples.counts.any() for examples in found.values()):
         raise InputError(
             "Expected labels that count in every split. "
             f"Received: none but data.ignore_class={options.ignore_class}"
         )
-    if one_hot := splits["train"].one_hot:
+    if one_hot := train.split.one_hot:
         notes.append(f"labels: one-hot over {one_hot} classes, read as integers")
-    names = list(class_names or map(str, range(num_classes)))
     return TaskData(
         splits=found,
-        num_classes=num_classes,
+        num_classes=len(names),
         ignore_class=options.ignore_class,
         class_names=names,
-        class_counts=np.bincount(train.labels[train.counts], minlength=num_classes),
+        class_counts=np.bincount(train.labels[train.counts], minlength=len(names)),
+        artifacts=named_classes(names),
         notes=tuple(notes),
     )
 

@@ -10,7 +10,7 @@ import numpy as np
 from ls_base.errors import InputError, reason, shown
 from ls_keras.keras_internals import call_that_made, layers_within
 from ls_keras.layers import LogProbabilities
-from ls_keras.model_output import OTHER, SOFTMAX, UNKNOWN, model_output
+from ls_keras.model_output import OTHER, SIGMOID, SOFTMAX, UNKNOWN, model_output
 from lsk_engine.own_model.config import ModelConfig
 from lsk_engine.settings.named_code import called
 
@@ -137,13 +137,13 @@ def _logits(symbols: dict[str, Any], tensor: Any, options: ModelConfig) -> Any:
     whole = keras.Model(symbols, tensor)
     taken = {layer.name for layer in whole.layers}
     found = model_output(whole)
-    if found.logits is not None:
-        tensor = found.logits(taken)
-    elif found.kind == OTHER:
+    if found.kind in (SIGMOID, OTHER):
         raise InputError(
             f"Expected a model of {options.name} that ends in logits or in a softmax, over all "
             f"classes. Received: an output made by {found.made_by}"
         )
+    if found.logits is not None:
+        tensor = found.logits(taken)
     elif found.kind in (UNKNOWN, SOFTMAX):
         output = "probabilities" if found.kind == SOFTMAX else options.output
         if output == "auto":

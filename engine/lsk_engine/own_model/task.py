@@ -40,6 +40,13 @@ class OwnModelTask(Task):
         splits, class_names = self.splits(config)
         return task_data(splits, config.data, class_names)
 
+    def load_new(self, config: Config, artifacts: Mapping[str, bytes]) -> TaskData:
+        """Reads other data, whose classes are the run's."""
+        from lsk_engine.own_model.data import new_data
+
+        splits, class_names = self.splits(config)
+        return new_data(splits, config.data, class_names, artifacts)
+
     def build_model(self, config: Config, data: TaskData):
         """Calls the user's function, and makes what it returns emit logits."""
         from lsk_engine.own_model.model import build_own_model

@@ -165,7 +165,7 @@ def _read_pictures(found: ReadRun) -> None:
     run = found.directory
     if not run.evaluation.is_dir():
         return
-    drawn = {run.information_file.name}
+    drawn = {run.information_file.name, run.learning_curves_file.name}
     for split in found.splits:
         drawn |= {run.reliability_file(split, calibrated=c).name for c in (False, True)}
     for file in sorted(run.evaluation.glob("*.png")):

@@ -3,6 +3,7 @@
 import math
 import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from ls_base.errors import LsKerasError
 from lsk_engine.reports.curves import seeds_of
@@ -13,6 +14,9 @@ from lsk_engine.runs.records import Metrics
 from lsk_engine.studies.stored_results import StoredDecision, StoredStudy, SweptPoint
 from lsk_engine.studies.tables import heading
 
+if TYPE_CHECKING:
+    from lsk_engine.studies.compare_runs import Comparison
+
 Row = tuple[ReadRun, str, Metrics]  # a run, what its model is called, its scores
 # What the engine measures of every task, after the task's own scores.
 COMMON: Mapping[str, tuple[str, str]] = {
@@ -22,11 +26,23 @@ COMMON: Mapping[str, tuple[str, str]] = {
     "ece": ("ECE", "less"),
     "brier": ("Brier", "less"),
 }
-INTERVALS = "In brackets: 95 % interval over the examples of the split, of this one network."
+LOSS: Mapping[str, tuple[str, str]] = {"loss": ("loss as trained (nats)", "")}  # of one α only
+INTERVALS = (
+    "In brackets: 95 % interval over the examples of the split, of this one network. That of the "
+    "ECE is of the true one: the bins’ noise makes the figure before it too large, so it may lie "
+    "outside."
+)
 
 
-def run_tables(runs: Sequence[ReadRun]) -> Iterator[Table]:
-    """Yields the scores of runs: of one run in one table, of several a table a split."""
+def run_tables(
+    runs: Sequence[ReadRun], more: Mapping[str, tuple[str, str]] | None = None
+) -> Iterator[Table]:
+    """Yields the scores of runs: of one run in one table, of several a table a split.
+
+    Args:
+        runs: The runs.
+        more: Scores beside those of `COMMON`, where they can be compared: label and better.
+    """
     rows = [
         (run, model, metrics)
         for run in runs
@@ -36,7 +52,9 @@ def run_tables(runs: Sequence[ReadRun]) -> Iterator[Table]:
     splits = list(dict.fromkeys(split for _, _, metrics in rows for split in metrics.splits))
     if len(runs) == 1:
         cells = [(split, row) for row in rows for split in row[2].splits]
-        yield from _scores("Scores", cells, Column("split", [split for split, _ in cells]))
+        yield from _scores(
+            "Scores", cells, Column("split", [split for split, _ in cells]), more=more
+        )
         return
     for split in splits:
         cells = [(split, row) for row in rows if split in row[2].splits]
@@ -59,32 +77,50 @@ def comparison_tables(groups: Sequence[Group]) -> Iterator[Table]:
         found = compare_runs([run.directory for run in finished], split)
     except LsKerasError:
         return  # runs that can't be put side by side have their scores all the same
-    better = _better(run.metrics for run in finished)
+    yield from comparison(found)
+
+
+def comparison(found: "Comparison") -> Iterator[Table]:
+    """Yields the means of groups of runs, and their differences from the first group.
+
+    Args:
+        found: What `compare_runs` found.
+    """
     names = [heading(group.settings) or "all" for group in found.groups]
     means = [
         Column(
             label,
             [Value(statistics.fmean(group.scores[s].values())) for group in found.groups],
-            better.get(s),  # type: ignore[arg-type]
+            found.better.get(s),
         )
         for s, label in found.labels.items()
     ]
-    counts = Column("seeds", [str(len(group.runs)) for group in found.groups])
-    yield Table(f"Means over seeds, {split}", [Column("setting", names), counts, *means])
+    seeds = [len(group.runs) for group in found.groups]
+    counts = Column("seeds", [Cell(str(count), count) for count in seeds])
+    yield Table(f"Means over seeds, {found.split}", [Column("setting", names), counts, *means])
     differences = [
         Column(
             label,
             [Value(*found.difference(s, group)) for group in found.groups[1:]],
-            better.get(s),  # type: ignore[arg-type]
+            found.better.get(s),
             signed=True,
         )
         for s, label in found.labels.items()
     ]
+    if len(names) < 2:
+        return
+    shared = [len(group.runs.keys() & found.groups[0].runs.keys()) for group in found.groups[1:]]
+    pairs = Column("shared seeds", [Cell(str(count), count) for count in shared])
+    note = "Paired by seed, without an interval: that takes two seeds that both have."
+    if max(shared) > 1:
+        note = (
+            "Paired by seed. In brackets: 95 % interval by Student’s t over the shared seeds, "
+            "without a correction for one another. `lsk study` decides."
+        )
     yield Table(
-        f"Differences from {names[0]}, {split}",
-        [Column("setting", names[1:]), *differences],
-        note="Paired by seed. In brackets: 95 % interval by Student’s t over the shared seeds, "
-        "without a correction for one another. `lsk study` decides.",
+        f"Differences from {names[0]}, {found.split}",
+        [Column("setting", names[1:]), pairs, *differences],
+        note=note,
     )
 
 
@@ -187,13 +223,15 @@ def _scores(
     *,
     several: bool = False,
     told: bool = False,
+    more: Mapping[str, tuple[str, str]] | None = None,
 ) -> Iterator[Table]:
     if not cells:
         return
     metrics = [row[2] for _, row in cells]
     better = _better(metrics)
     own = {name: label for of_run in metrics for name, label in of_run.labels.items()}
-    labels = {**own, **{n: label for n, (label, _) in COMMON.items() if n not in own}}
+    common = {**COMMON, **(more or {})}
+    labels = {**own, **{n: label for n, (label, _) in common.items() if n not in own}}
     columns = [names]
     if len({model for _, (_, model, _) in cells}) > 1:
         columns.append(Column("model", [model for _, (_, model, _) in cells]))

@@ -10,11 +10,22 @@ from lsk_engine.data.configuration import from_dict
 from lsk_engine.runs.checkpoint_files import checkpoint_steps
 from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
 from lsk_engine.settings.config import PARTS, Config
+from lsk_engine.settings.resolving import with_one_length
 from lsk_engine.settings.values import parse
 from lsk_engine.tasks.contract import Task
 
-# What a checkpoint knows nothing of, and what helps a training that diverged.
-CHANGEABLE = ("optimizer.learning_rate", "optimizer.global_clipnorm")
+# What a checkpoint knows nothing of: how long training goes on, what of it is kept, and what helps
+# one that diverged.
+CHANGEABLE = (
+    "training.epochs",
+    "training.steps",
+    "training.patience",
+    "training.keep",
+    "optimizer.learning_rate",
+    "optimizer.global_clipnorm",
+)
+_LENGTH = {"training.epochs", "training.steps"}
+_TO_THE_END = ("cosine", "linear")  # schedules that know the last step
 
 
 def changed(config: Config, overrides: Mapping[str, Any]) -> Config:
@@ -30,22 +41,30 @@ def changed(config: Config, overrides: Mapping[str, Any]) -> Config:
     settled = sorted(overrides.keys() - set(CHANGEABLE))
     if settled:
         raise InputError(
-            f"Expected --resume RUN with no other settings than {' and '.join(CHANGEABLE)}: the "
+            "Expected --resume RUN with no other settings than "
+            f"{', '.join(CHANGEABLE[:-1])} and {CHANGEABLE[-1]}: the "
             f"run has settled all others. Received: {', '.join(settled)}"
         )
-    hints = typing.get_type_hints(type(config.optimizer))
-    fields = {key.partition(".")[2]: (key, value) for key, value in overrides.items()}
-    values = {name: parse(key, value, hints[name]) for name, (key, value) in fields.items()}
-    return dataclasses.replace(config, optimizer=dataclasses.replace(config.optimizer, **values))
+    overrides = with_one_length(overrides)
+    for part in ("training", "optimizer"):
+        before = getattr(config, part)
+        hints = typing.get_type_hints(type(before))
+        fields = {key.partition(".")[2]: key for key in overrides if key.startswith(part)}
+        values = {name: parse(key, overrides[key], hints[name]) for name, key in fields.items()}
+        config = dataclasses.replace(config, **{part: dataclasses.replace(before, **values)})
+    return config
 
 
-def record_resumption(task: Task, config: Config, run: RunDirectory) -> None:
+def record_resumption(task: Task, config: Config, run: RunDirectory) -> list[str]:
     """Writes down that a run is gone on with and, if settings have changed, from what to what.
 
     Args:
         task: The task.
         config: What the run goes on with.
         run: The run; nobody else is at work in it.
+
+    Returns:
+        What follows from the changes, to be said.
 
     Raises:
         InputError: If a setting differs that is not in `CHANGEABLE`.
@@ -66,8 +85,23 @@ def record_resumption(task: Task, config: Config, run: RunDirectory) -> None:
             + ", ".join(f"{k}={differing[k][1]!r} for {differing[k][0]!r}" for k in settled)
         )
     run.record_start(resumed=True, **({"changed": differing} if differing else {}))
-    if differing:
-        run.write_json(run.config_file, {"schema": SCHEMA, **config.to_dict()})
+    if not differing:
+        return []
+    run.write_json(run.config_file, {"schema": SCHEMA, **config.to_dict()})
+    consequences = []
+    if differing.keys() & _LENGTH:
+        schedule = config.optimizer.schedule
+        if schedule in _TO_THE_END:
+            consequences.append(
+                f"the learning rate falls to the last step (optimizer.schedule={schedule}), which "
+                "is another now: from here on it follows the new one, and the run is not what it "
+                "would have been with this length from the start"
+            )
+        if run.drop_calibration():
+            consequences.append(
+                f"the calibration of the shorter run was removed: lsk calibrate {run.path}"
+            )
+    return consequences
 
 
 def _by_key(config: Config) -> dict[str, Any]:

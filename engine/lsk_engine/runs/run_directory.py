@@ -38,6 +38,8 @@ class RunDirectory:
                           what `lsk calibrate` made and found, and the scores with it
     RUN/outputs/          decoded outputs, one JSON list a split
     RUN/evaluation/       what `lsk evaluate` and later stages draw and count
+    RUN/new-data/NAME/    the same of other data (`lsk evaluate --data`), and their scores
+    RUN/tensorboard/      what `lsk train --tensorboard` wrote; nobody reads it but TensorBoard
     RUN/log.txt           what was said on the terminal
     RUN/checksums.json    the SHA-256 of what the run wrote, log and history left out
     RUN/.lock             held while a process is at work in the run; empty
@@ -62,6 +64,12 @@ class RunDirectory:
         self.calibrated_metrics_file = self.path / "metrics-calibrated.json"
         self.outputs = self.path / "outputs"
         self.evaluation = self.path / "evaluation"
+        # Pictures, their numbers beside them; γ of the run as a teacher.
+        self.learning_curves_file = self.evaluation / "learning-curves.png"
+        self.projection_file = self.evaluation / "projection.png"
+        self.information_file = self.evaluation / "mutual-information.png"
+        self.gamma_file = self.evaluation / "equivalent-smoothing.json"
+        self.tensorboard = self.path / "tensorboard"
         self.log_file = self.path / "log.txt"
         self.lock_file = self.path / ".lock"
         self.checksums = Checksums(self.path)
@@ -150,6 +158,10 @@ class RunDirectory:
                 return False
         except BlockingIOError:
             return True
+
+    def new_data_folder(self, name: str) -> Path:
+        """Returns where scores on other data go, which are called so; it has no `config.json`."""
+        return self.path / "new-data" / _name(name)
 
     def record_start(self, **more: Any) -> None:
         """Adds an entry to `environment.json`: versions, machine, command, time, and `more`."""
@@ -270,21 +282,6 @@ class RunDirectory:
         """Returns where a picture that the task drew of a split is; its numbers are beside it."""
         return self.evaluation / f"{_name(name)}-{_name(split)}.png"
 
-    @property
-    def projection_file(self) -> Path:
-        """Where the projection of the run's activations is; numbers and statistics beside it."""
-        return self.evaluation / "projection.png"
-
-    @property
-    def information_file(self) -> Path:
-        """Where the curve of mutual information is; its numbers are beside it."""
-        return self.evaluation / "mutual-information.png"
-
-    @property
-    def gamma_file(self) -> Path:
-        """Where the equivalent smoothing of the run, as a teacher, is kept."""
-        return self.evaluation / "equivalent-smoothing.json"
-
     def measured_file(self, measure: str) -> Path:
         """Returns where the numbers of a study's measure are kept."""
         return self.evaluation / f"measured-{_name(measure)}.json"
@@ -296,13 +293,23 @@ class RunDirectory:
         """
         file = self.calibrated_model_file if calibrated else self.model_file
         if calibrated:
-            for stale in (self.calibrated_metrics_file, *self.evaluation.glob("*-calibrated.*")):
-                with writing(stale):
-                    stale.unlink(missing_ok=True)
+            self._drop_calibrated()
         with replacing(file) as temporary:
             model.save(temporary)
             with open_regular(temporary) as saved:
                 self.checksums.note(file, hashlib.file_digest(saved, "sha256").hexdigest())
+
+    def drop_calibration(self) -> bool:
+        """Removes what `lsk calibrate` made: it is another model's. Returns whether there was."""
+        there = is_there(self.calibration_file)
+        self._drop_calibrated(self.calibration_file, self.calibrated_model_file)
+        return there
+
+    def _drop_calibrated(self, *files: Path) -> None:
+        scores = (self.calibrated_metrics_file, *self.evaluation.glob("*-calibrated.*"))
+        for stale in (*scores, *files):
+            with writing(stale):
+                stale.unlink(missing_ok=True)
 
     def load_model(self, *, calibrated: bool = False):
         """Loads the trained, or the calibrated, model, uncompiled."""

@@ -1,6 +1,5 @@
 """Opening a run that was trained before, with its task and configuration."""
 
-import dataclasses
 import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -10,6 +9,8 @@ from lsk_engine.data.configuration import from_dict
 from lsk_engine.devices.backend import load_backend
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.settings.config import Config
+from lsk_engine.settings.resolving import with_decoding
+from lsk_engine.settings.unsmoothing import undone_alpha
 from lsk_engine.tasks.contract import Task
 from lsk_engine.tasks.registry import load_task
 
@@ -49,7 +50,8 @@ def read_run(path: str | os.PathLike, *, decoding: Mapping[str, Any] | None = No
 
     Args:
         path: The run directory.
-        decoding: Fields of `config.decoding` that differ from the run's; `None` in one leaves it.
+        decoding: Fields of `config.decoding` that differ from the run's, strings or values; `None`
+            in one leaves it.
 
     Raises:
         FileError: If there is no run at `path`.
@@ -59,17 +61,7 @@ def read_run(path: str | os.PathLike, *, decoding: Mapping[str, Any] | None = No
     stored = directory.read_config()
     task = load_task(stored["task"])
     config = from_dict(task, stored)
-    changes = {name: value for name, value in (decoding or {}).items() if value is not None}
-    unknown = changes.keys() - {field.name for field in dataclasses.fields(config.decoding)}
-    if unknown:
-        raise InputError(
-            f"Expected a task whose decoding has {', '.join(sorted(unknown))}. "
-            f"Received: a run of task '{task.name}'"
-        )
-    if changes:
-        changed = dataclasses.replace(config.decoding, **changes)
-        config = dataclasses.replace(config, decoding=changed)
-    return StoredRun(directory, task, config)
+    return StoredRun(directory, task, with_decoding(config, decoding or {}))
 
 
 def open_for_search(
@@ -91,23 +83,45 @@ def open_for_search(
 
     Raises:
         FileError: As `read_run` and `fitted_temperature`.
-        InputError: As `read_run`, if the run is of another task, or if there are fewer beams than
-            hypotheses wanted.
+        InputError: As `read_run`, if the run is of another task, if there are fewer beams than
+            hypotheses wanted, or if smoothing is to be undone at a fitted temperature.
     """
     if num_return is not None and num_return < 1:
         raise InputError(f"Expected --n-best of at least 1. Received: {num_return}")
-    found = RunDirectory.open(path).read_config()["task"]
-    if found != task:
-        raise InputError(f"Expected a run of task '{task}'. Received: one of '{found}'")
-    if decoding.get("temperature") == "fitted":
+    check_task(path, task)
+    calibrating = decoding.get("temperature") == "fitted"
+    if calibrating:
         decoding = {**decoding, "temperature": fitted_temperature(path)}
     opened = read_run(path, decoding=decoding)
+    _, _, config = opened
+    if calibrating and undone_alpha(config.training, config.decoding, config.distillation):
+        raise InputError(
+            "Expected a number for the temperature where smoothing is undone: the fitted one "
+            "belongs to the smoothed probabilities p; p* has zeros, and so no NLL to fit one by. "
+            f"Received: fitted, with decoding.unsmooth={config.decoding.unsmooth}"
+        )
     beam_size = opened.config.decoding.beam_size
     if num_return is not None and num_return > beam_size:
         raise InputError(
             f"Expected --n-best of at most the beam's size, {beam_size}. Received: {num_return}"
         )
     return opened
+
+
+def check_task(path: str | os.PathLike, task: str) -> None:
+    """Refuses a run of another task.
+
+    Args:
+        path: The run directory.
+        task: The task that it has to be of.
+
+    Raises:
+        FileError: If there is no run at `path`.
+        InputError: If it is of another task.
+    """
+    found = RunDirectory.open(path).read_config()["task"]
+    if found != task:
+        raise InputError(f"Expected a run of task '{task}'. Received: one of '{found}'")
 
 
 def fitted_temperature(path: str | os.PathLike) -> float:

@@ -1,4 +1,4 @@
-"""A finished run as somebody's teacher."""
+"""A finished run as somebody's teacher, or as where another one begins."""
 
 import dataclasses
 import hashlib
@@ -36,15 +36,43 @@ def taught_by(teacher: str | os.PathLike, config: Config, **options: Any) -> Con
     return dataclasses.replace(config, distillation=distillation)
 
 
-def model_sha256(run: RunDirectory) -> str:
+def begun_from(path: str | os.PathLike, config: Config) -> Config:
+    """Returns the configuration of a run that starts from the weights of a finished one.
+
+    Args:
+        path: The run directory.
+        config: What `lsk train` would have otherwise.
+
+    Raises:
+        FileError: If there is no run.
+        InputError: If the run isn't finished, or is of another task.
+    """
+    run = RunDirectory.open(path)
+    task = run.read_config()["task"]
+    if task != config.task:
+        raise InputError(
+            f"Expected --init-from with a run of the same task, '{config.task}'. "
+            f"Received: {run.path}, of task '{task}'"
+        )
+    training = dataclasses.replace(
+        config.training, init_from=str(run.path.absolute()), init_sha256=model_sha256(run, "run")
+    )
+    return dataclasses.replace(config, training=training)
+
+
+def model_sha256(run: RunDirectory, what: str = "teacher") -> str:
     """Returns the SHA-256 of a run's saved model.
+
+    Args:
+        run: The run.
+        what: What it is called in an error.
 
     Raises:
         InputError: If the run has none yet.
     """
     if not run.model_file.is_file():
         raise InputError(
-            "Expected a finished teacher (`lsk train --resume` finishes a run). "
+            f"Expected a finished {what} (`lsk train --resume` finishes a run). "
             f"Received: {run.path} without {run.model_file.name}"
         )
     with run.model_file.open("rb") as file:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ls_base.errors import InputError
@@ -10,11 +10,13 @@ from ls_keras.plots import reliability_diagram, save_plot
 from ls_keras.plots import save as save_figure
 from lsk_engine.assembly.sources import evaluation_source
 from lsk_engine.assembly.trained_model import load_trained
+from lsk_engine.assembly.unsmoothing import announce_unsmoothing
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.holding import writes_run
 from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
 from lsk_engine.scoring.predictions import build_scorer
 from lsk_engine.settings.config import Config
+from lsk_engine.settings.unsmoothing import undone_alpha
 from lsk_engine.tasks.contract import Task, TaskData
 
 
@@ -28,6 +30,8 @@ def evaluate(
     data: TaskData | None = None,
     seconds: float = 0.0,
     calibrated: bool = False,
+    into: RunDirectory | None = None,
+    more: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Scores a run's saved model on every split but the training split.
 
@@ -42,7 +46,10 @@ def evaluate(
         reporter: Who is told.
         data: The run's data, where it is loaded already.
         seconds: What training took, to be reported.
-        calibrated: Whether to score the model that `lsk calibrate` saved instead.
+        calibrated: Whether to score the model that `lsk calibrate` saved instead. It is searched
+            without undoing smoothing, which its calibration was fitted behind.
+        into: Where results go; `None`: into the run.
+        more: Further results to be kept with the scores.
 
     Returns:
         What `metrics.json` holds.
@@ -51,6 +58,15 @@ def evaluate(
         InputError: If a score of the task has the name of one of the engine's.
     """
     start = time.monotonic()
+    into = into or run
+    announce_unsmoothing(config, reporter)
+    if calibrated and undone_alpha(config.training, config.decoding, config.distillation):
+        reporter.message(
+            "The calibrated model is decoded with decoding.unsmooth=0: its calibration was fitted "
+            "to the smoothed probabilities"
+        )
+        decoding = dataclasses.replace(config.decoding, unsmooth=0.0)
+        config = dataclasses.replace(config, decoding=decoding)
     model, data = load_trained(task, config, run, data=data, calibrated=calibrated)
     results: dict[str, Any] = {
         "schema": SCHEMA,
@@ -81,24 +97,25 @@ def evaluate(
         outputs = task.decode(model, examples, config, data, progress)
         scores = task.score(examples, outputs)
         if not calibrated:
-            run.write_json(run.outputs_file(split), outputs)
+            into.write_json(into.outputs_file(split), outputs)
             if references := _texts(examples.references):
-                run.write_json(run.references_file(split), references)
+                into.write_json(into.references_file(split), references)
             pictures = task.illustrate(model, examples, outputs, config, data)
             for name, (figure, rows) in pictures.items():
-                save_figure(figure, run.picture_file(name, split), rows)
+                save_figure(figure, into.picture_file(name, split), rows)
         results[split] = _together(task, scores.flat(), predictions.metrics())
-        file = run.statistics_file(split, calibrated=calibrated)
-        run.write(file, predictions.to_bytes())
+        file = into.statistics_file(split, calibrated=calibrated)
+        into.write(file, predictions.to_bytes())
         curve = predictions.curve(temperature=temperature)
         title = f"{config.task}, {split}, α = {config.training.alpha:g}"
-        file = run.reliability_file(split, calibrated=calibrated)
+        file = into.reliability_file(split, calibrated=calibrated)
         save_plot(reliability_diagram, curve, file, title=title)
         results["labels"].update(scores.labels)
         results["better"].update(scores.better)
         results["signatures"].update(scores.signatures)
     results["seconds"] = round(seconds + time.monotonic() - start, 2)
-    run.write_json(run.calibrated_metrics_file if calibrated else run.metrics_file, results)
+    results |= more or {}
+    into.write_json(into.calibrated_metrics_file if calibrated else into.metrics_file, results)
     return results
 
 

@@ -13,12 +13,15 @@ from ls_keras.calibration import temperature_curve
 from ls_keras.plots import save_plot, temperature_panels
 from lsk_engine.assembly.sources import evaluation_source
 from lsk_engine.assembly.trained_model import load_trained
+from lsk_engine.assembly.unsmoothing import announce_unsmoothing
 from lsk_engine.data.datasets import as_dataset, reading
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.records import SweepPoint, SweepPoints
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.runs.stored_run import StoredRun
 from lsk_engine.settings.parts import searches
+from lsk_engine.settings.unsmoothing import undone_alpha
+from lsk_engine.settings.values import since_added
 from lsk_engine.tasks.contract import Scores
 
 
@@ -32,7 +35,8 @@ def sweep_temperature(
 ) -> list[dict[str, Any]]:
     """Scores runs at each temperature and draws the curves.
 
-    NLL and ECE of a run come from one teacher-forced pass for all temperatures. Each temperature
+    NLL and ECE of a run come from one teacher-forced pass for all temperatures. They are those of
+    the model's own p, also where `decoding.unsmooth` has the search take p*. Each temperature
     is decoded on its own; a point that is finished is kept in its run, so that a sweep that was
     stopped goes on where it was.
 
@@ -61,6 +65,9 @@ def sweep_temperature(
     for stored in runs:
         with stored.directory.at_work():
             rows += _sweep_run(stored, temperatures, split, reporter, labels)
+    # Points of earlier versions lack scores, and a BLEU of 0 its interval: told is what all have.
+    rows = [{name: row[name] for name in row if all(name in one for one in rows)} for row in rows]
+    labels = {name: label for name, label in labels.items() if not rows or name in rows[0]}
     if output is not None:
         save_plot(temperature_panels, rows, output, score=next(iter(labels)), labels=labels)
     return rows
@@ -78,6 +85,12 @@ def _sweep_run(
     if split not in data.splits:
         raise InputError(f"Expected a split of {', '.join(data.splits)}. Received: {split!r}")
     source = evaluation_source(config, data, split)
+    announce_unsmoothing(config, reporter)
+    if alpha := undone_alpha(config.training, config.decoding, config.distillation):
+        reporter.message(
+            f"{run.path}: searching with the smoothing α = {alpha:g} undone; NLL and ECE are those "
+            "of the model as it is"
+        )
     reporter.message(f"{run.path}: NLL and ECE on {len(source.examples):,} examples")
     with reading(source):
         curve = temperature_curve(
@@ -129,7 +142,9 @@ class _Points:
     """
 
     def __init__(self, run: RunDirectory, split: str, decoding):
-        settings = json.dumps({**dataclasses.asdict(decoding), "temperature": None}, sort_keys=True)
+        # Settings that came later count once they do something: points from before stay found.
+        values = {**since_added(decoding), "temperature": None}
+        settings = json.dumps(values, sort_keys=True)
         content = run.model_file.read_bytes()
         self.settings = hashlib.sha256(content + settings.encode()).hexdigest()
         self.run, self.file = run, run.sweep_file(split)

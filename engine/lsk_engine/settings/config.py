@@ -8,6 +8,7 @@ from ls_base.errors import InputError
 from lsk_engine.settings.distillation import DistillationConfig
 from lsk_engine.settings.optimizer import OptimizerConfig
 from lsk_engine.settings.training import TrainingConfig
+from lsk_engine.settings.unsmoothing import undone_alpha
 
 PARTS = ("training", "optimizer", "data", "model", "decoding")
 
@@ -47,6 +48,13 @@ class Config:
             raise InputError(
                 "Expected training.average_last or optimizer.ema, not both. "
                 f"Received: {self.training.average_last} and {self.optimizer.ema}"
+            )
+        undone_alpha(self.training, self.decoding, self.distillation)  # before training, not after
+
+        if self.training.keep == "best" and self.optimizer.ema:
+            raise InputError(
+                "Expected training.keep=best or optimizer.ema, not both: validation is of the "
+                f"weights that are not averaged. Received: optimizer.ema={self.optimizer.ema}"
             )
 
     def to_dict(self) -> dict[str, Any]:

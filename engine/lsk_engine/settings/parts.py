@@ -31,6 +31,16 @@ class SearchSettings(Protocol):
     temperature: float
 
 
+class UnsmoothSettings(Protocol):
+    """What the `decoding_config` of a task has besides whose search undoes smoothing.
+
+    Attributes:
+        unsmooth: The α to undo, or `fitted`: that of training; 0: none.
+    """
+
+    unsmooth: float | str
+
+
 class TaskParts(Protocol):
     """What resolving a configuration needs of a task: its name, its presets, its own parts."""
 
@@ -69,14 +79,17 @@ def check_parts(task: TaskParts) -> None:
     expected: list[tuple[str, type]] = [("data_config", DataSettings)]
     if searches(task.decoding_config):
         expected.append(("decoding_config", SearchSettings))
+    if "unsmooth" in typing.get_type_hints(task.decoding_config):
+        expected.append(("decoding_config", UnsmoothSettings))
     for part, protocol in expected:
         found = typing.get_type_hints(getattr(task, part))
         for name, kind in typing.get_type_hints(protocol).items():
-            if found.get(name) is not kind:
+            if found.get(name) != kind:
                 received = getattr(found.get(name), "__name__", found.get(name))
                 raise LsKerasError(
                     f"Expected {part} of task '{task.name}' to have a field "
-                    f"`{name}: {kind.__name__}`. Received: {received or 'no such field'}"
+                    f"`{name}: {getattr(kind, '__name__', kind)}`. "
+                    f"Received: {received or 'no such field'}"
                 )
     if not task.presets:
         raise LsKerasError(f"Expected a preset of task '{task.name}' at least. Received: none")

@@ -46,9 +46,7 @@ def compose(
         raise InputError(f"Expected a preset of task '{task.name}'. {near(preset, by_name)}")
     parts = part_classes(task)
     values: dict[str, dict[str, Any]] = {part: {} for part in parts}
-    if "training.epochs" in overrides and "training.steps" not in overrides:
-        overrides = {**overrides, "training.steps": None}
-    for key, value in {**by_name[preset].settings, **overrides}.items():
+    for key, value in layered(by_name[preset].settings, overrides).items():
         part, _, field = key.partition(".")
         if part not in parts or field not in typing.get_type_hints(parts[part]):
             raise InputError(f"Expected a configuration key. {near(key, keys(task))}")
@@ -62,6 +60,75 @@ def compose(
         for code in filter(is_code, dataclasses.fields(one)):
             note(getattr(one, code.name))
     return Config(task=task.name, preset=preset, **built)
+
+
+def layered(*layers: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns settings by dotted key, of which a later layer's take the place of an earlier one's.
+
+    Steps take precedence over epochs within a layer only: who says how many epochs after somebody
+    has said how many steps means it.
+
+    Args:
+        *layers: Settings by dotted key, the strongest last.
+
+    Example:
+    >>> layered({"training.steps": 450}, {"training.epochs": 3})
+    {'training.steps': None, 'training.epochs': 3}
+    """
+    found: dict[str, Any] = {}
+    for layer in layers:
+        if "training.epochs" in layer and "training.steps" not in layer:
+            found["training.steps"] = None
+        found |= layer
+    return found
+
+
+def with_one_length(overrides: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Returns settings in which epochs, where they are given, take the place of steps.
+
+    Args:
+        overrides: Values by dotted key.
+
+    Raises:
+        InputError: If both are given: one of them would be void.
+    """
+    nothing = (None, "none", "None", "null")
+    given = [
+        key
+        for key in ("training.epochs", "training.steps")
+        if key in overrides and overrides[key] not in nothing
+    ]
+    if len(given) > 1:
+        raise InputError(
+            "Expected --epochs or --steps, not both. Received: "
+            + " and ".join(f"{key}={overrides[key]}" for key in given)
+        )
+    if given == ["training.epochs"]:
+        return {**overrides, "training.steps": None}
+    return overrides
+
+
+def with_decoding(config: Config, changes: Mapping[str, Any]) -> Config:
+    """Returns a configuration with another search.
+
+    Args:
+        config: The configuration.
+        changes: Fields of `config.decoding`, strings read as the field's type; `None` in one
+            leaves it.
+
+    Raises:
+        InputError: If the task's decoding has no such field or value.
+    """
+    wanted = {name: value for name, value in changes.items() if value is not None}
+    hints = typing.get_type_hints(type(config.decoding))
+    unknown = wanted.keys() - hints.keys()
+    if unknown:
+        raise InputError(
+            f"Expected a task whose decoding has {', '.join(sorted(unknown))}. "
+            f"Received: a run of task '{config.task}'"
+        )
+    values = {name: parse(f"decoding.{name}", v, hints[name]) for name, v in wanted.items()}
+    return dataclasses.replace(config, decoding=dataclasses.replace(config.decoding, **values))
 
 
 def restore(

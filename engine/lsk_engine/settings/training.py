@@ -7,6 +7,8 @@ from lsk_engine.settings.values import added, one_of, within
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 SMOOTHINGS = ("uniform", "unigram", "neighborhood")
+KEPT = ("last", "best")
+WATCHED = ("nll", "loss", "accuracy")
 STRATEGIES = ("auto", "one-device", "mirrored", "tpu")
 
 
@@ -33,8 +35,18 @@ class TrainingConfig:
         checkpoint_every: Steps between full-state checkpoints.
         checkpoints_kept: How many of the newest are kept.
         checkpoints_kept_every: Every checkpoint whose step this divides is kept as well; 0: none.
+        max_examples: So many examples of each split at most, drawn at random: a quick look;
+            `None`: all.
         average_last: The saved model has the mean weights of so many checkpoints, the last ones,
             which are kept for it; 0: the last step's weights. Excludes `optimizer.ema`.
+        patience: Training ends after so many validations in a row without a better score; 0: it
+            goes on to the end.
+        keep: Which weights the saved model has: those of the `last` step, or of the `best`
+            validation.
+        watched: Which score of validation is the better: less `nll` (never smoothed), less `loss`,
+            or more `accuracy`.
+        init_from: A finished run whose weights training starts from; `None`: random ones.
+        init_sha256: The SHA-256 of its saved model: another model is refused.
     """
 
     alpha: float = 0.0
@@ -55,6 +67,12 @@ class TrainingConfig:
     checkpoints_kept: int = 2
     checkpoints_kept_every: int = 0
     average_last: int = 0
+    max_examples: int | None = added(None)
+    patience: int = added(0)
+    keep: str = added("last")
+    watched: str = added("nll")
+    init_from: str | None = added(None)
+    init_sha256: str | None = added(None)
 
     def __post_init__(self):
         within("training.alpha", self.alpha, 0, 1)
@@ -64,11 +82,21 @@ class TrainingConfig:
         within("training.seed", self.seed, 0, 2**32 - 1)
         within("training.checkpoints_kept_every", self.checkpoints_kept_every, 0)
         within("training.average_last", self.average_last, 0)
-        for key in ("epochs", "steps", "devices"):
+        within("training.patience", self.patience, 0)
+        for key in ("epochs", "steps", "devices", "max_examples"):
             if getattr(self, key) is not None:
                 within(f"training.{key}", getattr(self, key), 1)
         if self.epochs is None and self.steps is None:
             raise InputError("Expected training.epochs or training.steps. Received: neither")
+        one_of("training.keep", self.keep, KEPT)
+        one_of("training.watched", self.watched, WATCHED)
+        if self.average_last and (self.patience or self.keep == "best"):
+            raise InputError(
+                "Expected training.average_last without training.patience and training.keep=best: "
+                "it is the last checkpoints of all steps that are averaged. "
+                f"Received: average_last={self.average_last}, patience={self.patience}, "
+                f"keep={self.keep}"
+            )
         one_of("training.smoothing", self.smoothing, SMOOTHINGS)
         one_of("training.precision", self.precision, PRECISIONS)
         one_of("training.strategy", self.strategy, STRATEGIES)

@@ -44,6 +44,19 @@ def value_before(field: dataclasses.Field, values: Mapping[str, Any]) -> Any:
     return values[part][key]
 
 
+def since_added(settings: Any) -> dict[str, Any]:
+    """Returns the fields of a settings' dataclass, less those that came later and do as before.
+
+    Args:
+        settings: The instance.
+    """
+    return {
+        field.name: getattr(settings, field.name)
+        for field in dataclasses.fields(settings)
+        if field.metadata.get(_ADDED) != (None,) or getattr(settings, field.name) != field.default
+    }
+
+
 def parse(key: str, value: Any, kind: Any) -> Any:
     """Reads `value` (a string, or a value from JSON) as the type `kind` of the field `key`."""
     options = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
@@ -66,6 +79,20 @@ def within(key: str, value: float, low: float, high: float = math.inf) -> None:
     if not low <= value <= high:
         bounds = f"in [{low}, {high}]" if high < math.inf else f"at least {low}"
         raise InputError(f"Expected {key} {bounds}. Received: {shown(value)}")
+
+
+def count_or_share(key: str, value: float | None) -> None:
+    """Refuses what is neither a number of examples nor a share of them, between 0 and 1.
+
+    Args:
+        key: The setting.
+        value: Its value; `None`: it says nothing.
+    """
+    if value is not None and not (0 < value < 1 or (value >= 1 and value == int(value))):
+        raise InputError(
+            f"Expected {key} of at least 1 example, or a share between 0 and 1. "
+            f"Received: {shown(value)}"
+        )
 
 
 def one_of(key: str, value: str, options: Iterable[str]) -> None:

@@ -2,9 +2,8 @@
 
 import dataclasses
 import math
-import statistics
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from ls_base.errors import InputError
 from ls_base.reading import is_there
@@ -12,9 +11,14 @@ from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.settings.values import flat
 from lsk_engine.studies.claims import interval
 from lsk_engine.studies.study import SEED
-from lsk_engine.studies.tables import columns, difference_line, heading, plain, signed, span
 
 _COMMON = {"accuracy": "accuracy", "nll": "NLL (nats)", "ece": "ECE", "brier": "Brier"}
+_BETTER: Mapping[str, Literal["less", "more"]] = {
+    "accuracy": "more",
+    "nll": "less",
+    "ece": "less",
+    "brier": "less",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,11 +44,13 @@ class Comparison:
         split: The split of the scores.
         labels: What each score is called.
         groups: The first is what others are compared with.
+        better: Whether less or more of a score is better, of those of which it is known.
     """
 
     split: str
     labels: Mapping[str, str]
     groups: tuple[Group, ...]
+    better: Mapping[str, Literal["less", "more"]] = dataclasses.field(default_factory=dict)
 
     def difference(self, score: str, group: Group) -> tuple[float, float, float]:
         """Returns the mean of the differences from the first group, and its 95 % interval.
@@ -66,24 +72,6 @@ class Comparison:
                 }
             groups.append(found)
         return {"schema": 1, "split": self.split, "labels": dict(self.labels), "groups": groups}
-
-    def table(self) -> str:
-        """Returns the mean scores of each group, then each group's differences from the first."""
-        names = [heading(group.settings) or "all" for group in self.groups]
-        rows = [("seeds", [str(len(group.runs)) for group in self.groups])]
-        rows += [
-            (label, [plain(statistics.fmean(group.scores[s].values())) for group in self.groups])
-            for s, label in self.labels.items()
-        ]
-        lines = list(columns(self.split, names, rows))
-        for group, name in zip(self.groups[1:], names[1:], strict=True):
-            pairs = len(group.runs.keys() & self.groups[0].runs.keys())
-            shared = f"{pairs} shared seed{'s' * (pairs != 1)}"
-            lines += ["", difference_line(f"{name} − {names[0]}", "mean", "95 % interval", shared)]
-            for score, label in self.labels.items():
-                mean, low, high = self.difference(score, group)
-                lines.append(difference_line(label, signed(mean), span(low, high)))
-        return "\n".join(lines)
 
 
 def compare_runs(runs: Sequence[RunDirectory], split: str = "test") -> Comparison:
@@ -138,7 +126,8 @@ def compare_runs(runs: Sequence[RunDirectory], split: str = "test") -> Compariso
         )
         for key, of_group in found.items()
     ]
-    return Comparison(split, labels, tuple(groups))
+    better = {**_BETTER, **(runs[0].read_metrics().better or {})}
+    return Comparison(split, labels, tuple(groups), better)
 
 
 def _scores(run: RunDirectory, split: str) -> Mapping[str, float]:

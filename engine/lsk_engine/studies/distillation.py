@@ -27,6 +27,7 @@ def distillation_study(
     *,
     alphas: Sequence[float] = ALPHAS,
     temperatures: Sequence[float] = TEMPERATURES,
+    hard_temperature: float = 1.0,
     seeds: int = SEEDS,
     claims: Sequence[Claim] = CLAIMS,
     **more: Any,
@@ -39,6 +40,8 @@ def distillation_study(
         task: The task's name.
         alphas: α of students alone and of teachers, whose students learn at T = 1; 0 among them.
         temperatures: T of further students of the teacher with α = 0.
+        hard_temperature: T of that student of the teacher with α = 0 which the claims compare
+            with: at T = 1 a teacher that knows its examples by heart tells no more than labels.
         seeds: How many runs of each.
         claims: What is decided about students of teachers, compared with those of the hard one.
         more: Further attributes of the study.
@@ -49,7 +52,7 @@ def distillation_study(
     Example:
     >>> study = distillation_study("image", alphas=(0.0, 0.3), temperatures=(1.0, 4.0))
     >>> study.grids[0]
-    {'teacher.training.alpha': (0.0, 0.3), 'distillation.teacher_temperature': (1.0,)}
+    {'teacher.training.alpha,distillation.teacher_temperature': ((0.0, 1.0), (0.3, 1.0))}
     """
     if 0 not in alphas:
         raise InputError(
@@ -59,11 +62,13 @@ def distillation_study(
     if not temperatures:
         raise InputError("Expected at least one temperature. Received: none")
     alphas = (0.0, *(alpha for alpha in alphas if alpha != 0))
+    compared = f"{TEACHER_ALPHA},{TEACHER_TEMPERATURE}"
+    pairs = ((0.0, hard_temperature), *((alpha, 1.0) for alpha in alphas[1:]))
     grids = (
-        {TEACHER_ALPHA: alphas, TEACHER_TEMPERATURE: (1.0,)},
+        {compared: pairs},
         {TEACHER_TEMPERATURE: tuple(temperatures), TEACHER_ALPHA: (0.0,)},
     )
-    about = [Claim(**{**vars(claim), "axis": TEACHER_ALPHA}) for claim in claims]
+    about = [Claim(**{**vars(claim), "axis": compared}) for claim in claims]
     return Study(
         question="Do smoothed teachers teach worse?",
         task=task,

@@ -14,7 +14,7 @@ from typing import IO, NamedTuple
 
 from ls_base.errors import LsKerasError
 from lsk_engine.devices.gpus import VISIBLE, visible_gpus
-from lsk_engine.progress import Reporter, duration
+from lsk_engine.progress import Reporter, Standing, duration
 from lsk_engine.runs.run_directory import RunDirectory
 
 WAITED_IN_VAIN = "Expected the run before it to be finished. Received: one that failed"
@@ -263,22 +263,26 @@ class Board:
 
     def show(self) -> None:
         """Shows where all stand."""
-        self.reporter.status(self._line)
+        self.reporter.status(self._standing)
 
-    def _line(self) -> str:
+    def _standing(self) -> Standing:
         text = f"{len(self.done)}/{len(self.jobs)} runs, {len(self.since)} running"
         text += f", {len(self.lost)} failed" * bool(self.lost)
+        details = []
         now = time.monotonic()
         if len(self.done) > self.before:
             rate = 60 * (len(self.done) - self.before) / (now - self.start)
-            text += f"  {rate:.1f} runs/min"
-        if not self.seconds:
-            return text
+            details.append(f"{rate:.1f} runs/min")
+        if self.seconds:
+            details.append(f"{duration(self._left(now) / self.workers)} left")
+        return Standing(text, len(self.done), len(self.jobs), tuple(details))
+
+    def _left(self, now: float) -> float:
+        """Returns how many seconds all that is to be done takes, as far as one can tell."""
         every = statistics.mean(s for of_kind in self.seconds.values() for s in of_kind)
         means = {kind: statistics.mean(of_kind) for kind, of_kind in self.seconds.items()}
-        left = sum(
+        return sum(
             max(0.0, means.get(job.kind, every) - (now - self.since.get(job, now)))
             for job in self.jobs
             if job not in self.done and job not in self.lost
         )
-        return f"{text}  {duration(left / self.workers)} left"

@@ -1,13 +1,12 @@
 """What a study is: a question, axes, seeds, what is measured and what is claimed. Data only."""
 
 import dataclasses
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ls_base.errors import InputError, near, reason, shown
-from ls_base.reading import read_bytes
+from ls_base.errors import InputError, near, shown
+from lsk_engine.settings.toml_files import read_toml
 from lsk_engine.settings.values import flat
 from lsk_engine.studies.claims import Claim
 from lsk_engine.tasks.contract import Task
@@ -16,7 +15,6 @@ ALPHA, SMOOTHING, SEED = "training.alpha", "training.smoothing", "training.seed"
 # Keys of a student's teacher, and of how it is taught (`lsk_engine.settings.distillation`).
 TEACHER, DISTILLATION = "teacher.", "distillation."
 TEACHER_ALPHA, TEACHER_TEMPERATURE = TEACHER + ALPHA, DISTILLATION + "teacher_temperature"
-_MOST_BYTES = 1 << 20
 _CLAIM_KEYS = tuple(field.name for field in dataclasses.fields(Claim))
 
 
@@ -123,11 +121,7 @@ def read_study(file: Path) -> Study:
         InputError: If it is no TOML, or has an unknown key (with near matches) or a value of
             another type.
     """
-    content = read_bytes(file, most=_MOST_BYTES)
-    try:
-        values = tomllib.loads(content.decode())
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"Expected TOML in {file}. Received: {reason(error)}") from error
+    values = read_toml(file)
     known = {field.name: field.name for field in dataclasses.fields(Study)}
     known["measure"] = known.pop("measures")
     for key in values:

@@ -1,9 +1,35 @@
 """Classes as people name them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ls_base.errors import InputError, near
+from ls_base.files import json_bytes
+from ls_base.records import decode_record
 from lsk_engine.tasks.contract import TaskData
+
+CLASSES_FILE = "classes.json"  # of a run's artifacts: the names of its classes, by number
+
+
+def named_classes(names: Sequence[str]) -> dict[str, bytes]:
+    """Returns the artifact that keeps the names of a run's classes."""
+    return {CLASSES_FILE: json_bytes([str(name) for name in names])}
+
+
+def class_names(artifacts: Mapping[str, bytes]) -> list[str]:
+    """Returns the names of a run's classes.
+
+    Args:
+        artifacts: The run's.
+
+    Raises:
+        InputError: If it was trained before they were kept.
+    """
+    if CLASSES_FILE not in artifacts:
+        raise InputError(
+            f"Expected {CLASSES_FILE} among the run's artifacts, which runs have that are trained "
+            f"now. Received: {', '.join(artifacts) or 'none'}"
+        )
+    return decode_record(artifacts[CLASSES_FILE], list[str], CLASSES_FILE)
 
 
 def class_ids(names: Sequence[str], data: TaskData) -> tuple[int, ...]:

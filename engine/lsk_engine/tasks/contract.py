@@ -104,6 +104,21 @@ class Scores:
         return found
 
 
+@dataclasses.dataclass(frozen=True)
+class Suggestion:
+    """What a task chooses for a user's own data, where the user has not.
+
+    Attributes:
+        preset: A preset of the task.
+        settings: Values by dotted key, which the user's own go before.
+        notes: What was found and chosen, a sentence each.
+    """
+
+    preset: str
+    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
 class Task(abc.ABC):
     """A task plugin, found through the entry-point group `ls_keras.tasks`.
 
@@ -124,13 +139,42 @@ class Task(abc.ABC):
     models: ClassVar[Mapping[str, str]]  # name -> one line
     data_sources: ClassVar[Mapping[str, str]]
 
+    def suggest(
+        self, source: Path, preset: str | None, given: Mapping[str, Any]
+    ) -> Suggestion | None:
+        """Looks at own data at a path before a run is made of them; `None`: nothing is chosen.
+
+        Args:
+            source: What `--data` says; it exists, and is no prepared data set.
+            preset: The preset that the user chose, which stays.
+            given: The settings that the user gave, by dotted key.
+        """
+        return None
+
     @abc.abstractmethod
     def load_data(self, config: Config, artifacts: Mapping[str, bytes] | None = None) -> TaskData:
         """Loads the splits; `artifacts` are those of a run whose vocabulary is to be used."""
 
+    def load_new(self, config: Config, artifacts: Mapping[str, bytes]) -> TaskData:
+        """Loads other data than a run's, to score its model on: what there is, nothing drawn.
+
+        Args:
+            config: The run's, with the other `data.source`.
+            artifacts: Those of the run.
+
+        Returns:
+            Data of the run's classes. Where they have no splits, there is one, `all`. Batches take
+            after `train`, which may be a split under its second name.
+        """
+        return self.load_data(config, artifacts)
+
     @abc.abstractmethod
     def build_model(self, config: Config, data: TaskData) -> "keras.Model":
         """Builds a functional model: inputs named as in `Examples.gather`, output `logits`."""
+
+    def unused_by_model(self, config: Config) -> Sequence[str]:
+        """Returns the fields of `config.model` that the model of that name does not have."""
+        return ()
 
     def import_layers(self, config: Config) -> None:
         """Imports the modules whose registered classes a saved model of this run holds."""

@@ -73,17 +73,22 @@ class CheckpointEvery(keras.callbacks.Callback):
             self._save(loss, epoch_loss=loss)
             raise Interrupted(self.step, self.stop_requested.number)
 
-    def end_epoch(self, loss: float) -> None:
-        """Saves what was due at the last step of an epoch with this mean loss."""
+    def end_epoch(self, loss: float, *, due: bool = False) -> None:
+        """Saves what was due at the last step of an epoch with this mean loss.
+
+        Args:
+            loss: See above.
+            due: Whether it is, whatever the step.
+        """
         self._loss = loss
-        self._save_if_due()
+        self._save_if_due(due)
 
     def _epoch_ended(self) -> bool:
         return self.step % self.steps_per_epoch == 0 or self.step == self.total
 
-    def _save_if_due(self) -> None:
+    def _save_if_due(self, due: bool = False) -> None:
         stop = self.stop_requested()
-        if stop or self.step % self.every == 0 or self.step == self.total:
+        if stop or due or self.step % self.every == 0 or self.step == self.total:
             self._save(self._loss)
         if stop:
             raise Interrupted(self.step, self.stop_requested.number)

@@ -9,6 +9,8 @@ from ls_base.errors import LsKerasError
 from lsk_engine.runs.checkpoints import Checkpoints
 from lsk_engine.runs.run_directory import RunDirectory
 
+_RISEN = 10  # times the lowest loss: training has come apart, though it still is a number
+
 
 class DivergenceError(LsKerasError):
     """The loss or the state of a training is not finite; the checkpoints before are kept."""
@@ -22,10 +24,14 @@ class FiniteWatch:
     Args:
         run: The run, for the message.
         checkpoints: Where the good states are.
+        guess: Among how many classes a model chooses that knows nothing, where the loss is a
+            cross-entropy; `None`: it is none.
     """
 
-    def __init__(self, run: RunDirectory, checkpoints: Checkpoints):
+    def __init__(self, run: RunDirectory, checkpoints: Checkpoints, guess: int | None = None):
         self.run, self.checkpoints = run, checkpoints
+        self._lowest = math.log(guess) if guess else math.inf
+        self._risen = False
         self._good: tuple[int, float] | None = None
 
     def check_loss(self, step: int, loss: float) -> None:
@@ -38,6 +44,25 @@ class FiniteWatch:
             self._good = (step, loss)
         else:
             raise self._diverged("loss", f"{loss} by step {step:,}")
+
+    def risen(self, loss: float, validation: Mapping[str, float]) -> list[str]:
+        """Returns a warning, once, of a loss tenfold the lowest so far, or tenfold a mere guess.
+
+        Args:
+            loss: The mean loss of an epoch.
+            validation: Its validation, of which `nll` is looked at as well.
+        """
+        values = {"the loss": loss, "the NLL of validation": validation.get("nll", loss)}
+        lowest, self._lowest = self._lowest, min(self._lowest, max(loss, 0.0))
+        found = [(what, value) for what, value in values.items() if value > _RISEN * lowest > 0]
+        if self._risen or not found:
+            return []
+        self._risen = True
+        what, value = found[0]
+        return [
+            f"{what} is {value:.4g}, {value / lowest:.0f} times {lowest:.4g}, the lowest so far or "
+            "that of a guess: a lower --learning-rate or optimizer.global_clipnorm may help"
+        ]
 
     def check_state(self, step: int, state: Mapping[str, np.ndarray]) -> None:
         """Looks at what is about to be saved.

@@ -105,13 +105,9 @@ def average_last(model: keras.Model) -> None:
     optimizer.average(model.trainable_variables)
 
 
-def build_optimizer(config: OptimizerConfig, total_steps: int) -> keras.optimizers.Optimizer:
-    """Creates the optimizer that `config` describes, for a run of `total_steps`.
-
-    With `config.ema` it is an `AveragesLast`, with anything that changes gradients a
-    `TransformsGradients`.
-    """
-    rate = WarmUp(
+def build_schedule(config: OptimizerConfig, total_steps: int) -> WarmUp:
+    """Creates the learning rate over time that `config` describes, for a run of `total_steps`."""
+    return WarmUp(
         config.learning_rate,
         config.warmup_steps,
         config.schedule,
@@ -119,6 +115,15 @@ def build_optimizer(config: OptimizerConfig, total_steps: int) -> keras.optimize
         config.boundaries,
         config.decay_factor,
     )
+
+
+def build_optimizer(config: OptimizerConfig, total_steps: int) -> keras.optimizers.Optimizer:
+    """Creates the optimizer that `config` describes, for a run of `total_steps`.
+
+    With `config.ema` it is an `AveragesLast`, with anything that changes gradients a
+    `TransformsGradients`.
+    """
+    rate = build_schedule(config, total_steps)
     arguments: dict = {"learning_rate": rate, "weight_decay": config.weight_decay or None}
     if config.ema:
         arguments |= {"use_ema": True, "ema_momentum": config.ema}

@@ -1,5 +1,7 @@
 """Training: `fit`, epoch by epoch, with checkpoints, up to the saved model."""
 
+import contextlib
+
 import keras
 
 from ls_base.errors import FileError
@@ -16,13 +18,18 @@ from lsk_engine.runs.checkpoints import Checkpoints, restore_metrics
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.settings.config import Config
 from lsk_engine.tasks.contract import Task, TaskData
+from lsk_engine.training.best_validation import BestValidation
 from lsk_engine.training.checkpointing import CheckpointEvery, StopsValidation
+from lsk_engine.training.curves import draw_learning_curves
 from lsk_engine.training.divergence import FiniteWatch
 from lsk_engine.training.optimizers import average_last, build_optimizer
 from lsk_engine.training.signals import stop_on_signal
+from lsk_engine.training.starting_weights import start_from
 from lsk_engine.training.student import build_learner, with_teacher_logits
+from lsk_engine.training.tensorboard_log import TensorBoardLog
 from lsk_engine.training.training_log import TrainingLog
 from lsk_engine.training.validator import build_validator
+from lsk_engine.training.void_settings import void_settings
 from lsk_engine.training.weight_averaging import average_checkpoints, averaged_steps
 
 
@@ -34,6 +41,7 @@ def train(
     reporter: Reporter,
     *,
     resume: bool = False,
+    tensorboard: bool = False,
 ) -> None:
     """Trains a model, with `config.distillation` under its teacher, and saves it in the run.
 
@@ -44,6 +52,7 @@ def train(
         run: Where checkpoints, history and model go.
         reporter: Who is told.
         resume: Whether to go on from the run's newest checkpoint.
+        tensorboard: Whether to write for TensorBoard, too.
 
     Raises:
         Interrupted: After Ctrl-C or another signal to stop; the run can be resumed.
@@ -57,9 +66,11 @@ def train(
         source = training_source(config, data)
         total = options.steps or (options.epochs or 1) * source.steps_per_epoch
         averaged = averaged_steps(total, options.checkpoint_every, options.average_last)
+        kept = set(averaged)
         checkpoints = Checkpoints(
-            run.checkpoints, options.checkpoints_kept, options.checkpoints_kept_every, averaged
+            run.checkpoints, options.checkpoints_kept, options.checkpoints_kept_every, kept
         )
+        reporter.going_on("building the model")
         model = task.build_model(config, data)
         if model.compiled:
             reporter.message(
@@ -75,10 +86,13 @@ def train(
         # Else TensorFlow traces the first step twice: once to make the variables.
         learner.optimizer.build(learner.trainable_variables)
         validator = build_validator(model, config, data)
+        reporter.settled()
         reporter.message(
             f"{len(source.examples):,} training examples, {data.num_classes:,} classes, "
             f"{model.count_params():,} parameters, {total:,} steps"
         )
+        for text in void_settings(task, config, total):
+            reporter.warning(text)
         step, restored = 0, None
         if resume and checkpoints.steps():
             restored = checkpoints.restore(learner, damaged=reporter.warning)
@@ -89,10 +103,18 @@ def train(
                     f"{run.checkpoints}. Received: step {step:,}"
                 )
             reporter.message(f"Resuming after step {step:,}")
+        elif options.init_from is not None:
+            task.import_layers(config)
+            start_from(model, config, data, reporter)
         validation = evaluation_source(config, data, "validation")
-        watch = FiniteWatch(run, checkpoints)
+        watch = FiniteWatch(
+            run, checkpoints, guess=None if config.distillation else data.num_classes
+        )
         log = TrainingLog(run, reporter, source, step, total, task.unit, watch)
-        with stop_on_signal() as stop_requested:
+        board = TensorBoardLog(run, config, step, total) if tensorboard else None
+        with stop_on_signal() as stop_requested, contextlib.ExitStack() as at_last:
+            if board:
+                at_last.callback(board.close)
             saver = CheckpointEvery(
                 checkpoints,
                 options.checkpoint_every,
@@ -104,9 +126,15 @@ def train(
                 restored=restored,
             )
 
+            callbacks = [log, *([board] if board else []), saver]  # who saves may stop
             owed = saver.owed_loss()
             # Paid before and not saved since, an owed epoch has its entry already: it comes again.
-            run.truncate_history(step if owed is None else step - 1)
+            # So does the part of an epoch that a run ended with which now goes on.
+            ended = step == total or step % source.steps_per_epoch == 0
+            run.truncate_history(step if owed is None and ended else step - 1)
+            best = BestValidation(options, run.read_history(), kept)
+            if restored is not None:
+                best.check(checkpoints)
 
             def end_epoch(loss_of_epoch: float) -> None:
                 watch.check_loss(step, loss_of_epoch)  # before time is spent on validating NaN
@@ -116,29 +144,46 @@ def train(
                     with reading(validation), memory_for(options.batch_size):
                         scores = validator.evaluate(
                             as_dataset(validation, 0, validation.steps_per_epoch),
-                            callbacks=[StopsValidation(saver, loss_of_epoch)],
+                            callbacks=[
+                                log.validating(validation.steps_per_epoch),
+                                StopsValidation(saver, loss_of_epoch),
+                            ],
                             return_dict=True,
                             verbose=0,
                         )
+                for text in watch.risen(loss_of_epoch, scores):
+                    reporter.warning(text)
                 log.end_epoch(epoch, loss_of_epoch, scores)
+                if board:
+                    board.end_epoch(loss_of_epoch, scores)
+                improved = bool(scores) and best.take(step, scores)
                 # After the history has its entry: neither is lost without both.
-                saver.end_epoch(loss_of_epoch)
+                saver.end_epoch(
+                    loss_of_epoch, due=best.over or (improved and options.keep == "best")
+                )
 
             if owed is not None:
                 saver.set_model(learner)
                 restore_metrics(learner, restored or {})
                 end_epoch(owed)
-            while step < total:
+            while step < total and not best.over:
                 start = step
                 step = min((start // source.steps_per_epoch + 1) * source.steps_per_epoch, total)
-                end_epoch(_fit(learner, source, start, step, [log, saver]))
+                end_epoch(_fit(learner, source, start, step, callbacks))
+        reporter.going_on("saving the model")
+        if best.over and step < total:
+            reporter.message(f"Stopped after step {step:,} of {total:,}: {best.said()}")
         if config.optimizer.ema:
             average_last(learner)
+        if options.keep == "best" and best.step != step:
+            best.restore(model, checkpoints)
+            reporter.message(f"Kept the weights of step {best.step:,}: {best.said()}")
         if averaged:
             average_checkpoints(model, checkpoints, averaged)
             reporter.message(f"Averaged the weights of steps {', '.join(map(str, averaged))}")
         # Without the optimizer: its state is in the checkpoints, and loading needs none of it.
         run.save_model(keras.Model(model.inputs, model.outputs[0], name=model.name))
+    draw_learning_curves(run, config)
 
 
 def _fit(

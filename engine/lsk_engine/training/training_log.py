@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import keras
 
 from lsk_engine.data.batches import BatchSource
-from lsk_engine.progress import Reporter, duration
+from lsk_engine.progress import Reporter, Standing, duration
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.training.divergence import FiniteWatch
 
@@ -40,6 +40,7 @@ class TrainingLog(keras.callbacks.Callback):
         self.step, self.total = step, total
         self.labels_per_step = source.num_labels / source.steps_per_epoch
         # The clock starts after the first step, which compiles, and runs within `fit` only.
+        self._first = True
         self._timed_steps = 0
         self._seconds = 0.0
         self._since: float | None = None
@@ -54,6 +55,12 @@ class TrainingLog(keras.callbacks.Callback):
         self._seconds = self._clock()
         self._since = None
 
+    def on_train_batch_begin(self, batch, logs=None):
+        """Says what the first step waits for."""
+        if self._first:
+            self._first = False
+            self.reporter.going_on("compiling the first step")
+
     def on_train_batch_end(self, batch, logs=None):
         """Counts the step and shows where training stands."""
         self.step += 1
@@ -61,7 +68,7 @@ class TrainingLog(keras.callbacks.Callback):
             self._since = time.monotonic()
         else:
             self._timed_steps += 1
-        self.reporter.status(lambda: self._line(logs or {}))
+        self.reporter.status(lambda: self._standing(logs or {}))
 
     def end_epoch(self, epoch: int, loss: float, validation: Mapping[str, float]) -> None:
         """Writes the history.
@@ -88,15 +95,27 @@ class TrainingLog(keras.callbacks.Callback):
             self.reporter.detail(text)
         self.reporter.detail(f"{self._rate():,.0f} {self.unit}/s")
 
-    def _line(self, logs: dict) -> str:
+    def validating(self, steps: int) -> keras.callbacks.Callback:
+        """Returns what shows how far an `evaluate` is.
+
+        Args:
+            steps: How many batches it has.
+        """
+        show = self.reporter.counter("validating", "batches")
+        return keras.callbacks.LambdaCallback(
+            on_test_begin=lambda logs: self.reporter.going_on("validating"),
+            on_test_batch_end=lambda batch, logs: show(batch + 1, steps),
+        )
+
+    def _standing(self, logs: dict) -> Standing:
         loss = float(logs.get("loss", math.nan))
         self.watch.check_loss(self.step, loss)
-        where = f"step {self.step:,}/{self.total:,}  loss {loss:.3f}"
-        rate = self._rate()
-        if not rate:
-            return where
-        left = duration((self.total - self.step) * self.labels_per_step / rate)
-        return f"{where}  {rate:,.0f} {self.unit}/s  {left} left"
+        details = [f"loss {loss:.3f}"]
+        if rate := self._rate():
+            left = duration((self.total - self.step) * self.labels_per_step / rate)
+            details += [f"{rate:,.0f} {self.unit}/s", f"{left} left"]
+        what = f"step {self.step:,}/{self.total:,}"
+        return Standing(what, self.step, self.total, tuple(details))
 
     def _rate(self) -> float:
         """Labels a second, while the clock ran."""

@@ -2,7 +2,7 @@
 
 import keras
 
-from ls_keras.calibration import Accuracy, NegativeLogLikelihood
+from ls_keras.calibration import Accuracy, ExpectedCalibrationError, NegativeLogLikelihood
 from lsk_engine.assembly.loss import build_loss
 from lsk_engine.devices.xla import jit_compile
 from lsk_engine.settings.config import Config
@@ -21,6 +21,7 @@ def build_validator(model: keras.Model, config: Config, data: TaskData) -> keras
         weighted_metrics=[  # by the weights: rows that fill a batch must not count
             NegativeLogLikelihood(from_logits=True, ignore_class=data.ignore_class, name="nll"),
             Accuracy(from_logits=True, ignore_class=data.ignore_class),
+            ExpectedCalibrationError(from_logits=True, ignore_class=data.ignore_class, name="ece"),
         ],
         jit_compile=jit_compile(config),
     )

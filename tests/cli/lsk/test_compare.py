@@ -27,7 +27,11 @@ def compare(*arguments):
 def test_runs_are_put_side_by_side(folder):
     done = compare("a0", "a0.1", "--split", "dev")
     assert done.exit_code == 0, done.output
-    assert done.stdout.splitlines()[2].split() == ["WER", "%", "9", "9"]
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert lines[0] == ["Means", "over", "seeds,", "dev", "hard", "α", "0.1"]
+    assert ["WER", "%", "9.000", "9.000"] in lines
+    assert ["WER", "%", "+0.0"] in lines
+    assert "that takes two seeds" in done.stdout
     found = json.loads(compare("a0", "a0.1", "--split", "dev", "--json").stdout)
     assert [group["runs"] for group in found["groups"]] == [{"0": "a0"}, {"0": "a0.1"}]
 

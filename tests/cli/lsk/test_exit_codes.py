@@ -107,7 +107,7 @@ def test_a_failed_start_leaves_nothing(error, exit_code, monkeypatch):
 
 
 def test_a_failure_later_leaves_the_run(exit_code, monkeypatch):
-    def train(task, config, run, reporter, *, resume):
+    def train(task, config, run, reporter, *, resume, tensorboard):
         run.append_history({"step": 1})
         raise InputError("a source that ends")
 

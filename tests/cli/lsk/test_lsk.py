@@ -88,6 +88,26 @@ def test_sweep_temperature_writes_table_and_panels(run, tmp_path):
     assert {f.suffix for f in tmp_path.iterdir()} == {".png", ".svg", ".json", ".csv"}
 
 
+def test_evaluate_searches_otherwise_and_leaves_the_run_alone(run):
+    path, trained = run
+    before = (path / "metrics.json").read_bytes()
+    arguments = ("--set", "decoding.unsmooth=fitted", "--set", "decoding.beam_size=2")
+    done = lsk("evaluate", path, *arguments, "--json", "-q")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["new_data"]["decoding"] == {"unsmooth": "fitted", "beam_size": "2"}
+    assert found["folder"].startswith(str(path / "new-data"))
+    own = json.loads(trained.stdout)["test"]
+    assert found["test"]["nll"] == pytest.approx(own["nll"], rel=1e-5)
+    assert found["test"]["length_ratio"] >= 0
+    assert (path / "metrics.json").read_bytes() == before
+    shown = lsk("show", path)
+    (line,) = [x for x in shown.stdout.splitlines() if x.startswith("length / reference")]
+    assert float(line.split()[-1]) == pytest.approx(own["length_ratio"], rel=1e-3)
+    compared = lsk("compare", path)
+    assert "length / reference" in compared.stdout
+
+
 @pytest.mark.parametrize(
     ("command", "arguments", "message"),
     [
@@ -97,6 +117,17 @@ def test_sweep_temperature_writes_table_and_panels(run, tmp_path):
         ("translate", ["--temperature", "warm"], "Expected a number or 'fitted'"),
         ("translate", ["--temperature", "fitted"], "Expected a temperature fitted by"),
         ("translate", ["--n-best", "5"], "Expected --n-best of at most the beam's size, 4"),
+        ("translate", ["--unsmooth", "much"], "Expected a number or 'fitted'"),
+        ("translate", ["--unsmooth", "1"], "decoding.unsmooth to be a number in [0, 1), or fitted"),
+        ("evaluate", ["--set", "training.alpha=0"], "decoding.…: the run has settled all else"),
+        ("evaluate", ["--set", "decoding.beams=3"], "a task whose decoding has beams"),
+        (
+            "evaluate",
+            ["--set", "decoding.unsmooth=1"],
+            "decoding.unsmooth to be a number in [0, 1)",
+        ),
+        ("evaluate", ["--set", "decoding.beam_size=x"], "Expected decoding.beam_size to be int"),
+        ("sweep-temperature", ["--unsmooth", "2"], "decoding.unsmooth to be a number in [0, 1)"),
         ("sweep-temperature", ["--temperatures", "1:0:0.1"], "Expected temperatures > 0"),
         ("sweep-temperature", ["--temperatures", "1,x"], "Expected temperatures > 0"),
         ("sweep-temperature", ["--beam", "0"], "decoding.beam_size of at least 1"),

@@ -25,6 +25,7 @@ main()
     [
         *(["--help"], ["--version"], ["tasks"], ["show", "run"], ["runs", "."]),
         ["report", "run"],
+        ["settings", "image"],
         *(["train", "--help"], ["study", "--help"], ["compare", "--help"]),
     ],
     ids=" ".join,

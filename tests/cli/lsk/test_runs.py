@@ -25,14 +25,17 @@ def folder(tmp_path, monkeypatch):
     return tmp_path / "runs"
 
 
-def test_a_line_a_run(folder):
+def test_a_line_a_run(folder, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
     done = runs()
     assert done.exit_code == 0, done.output
-    deep, finished, count = done.stdout.splitlines()
-    assert finished.split()[:5] == ["done", "finished", "WER", "%", "6.70"]
-    assert finished.endswith(" s ago)")
+    head, deep, finished, count = done.stdout.splitlines()
+    assert head.split() == ["run", "state", "written", "score"]
+    words = finished.split()
+    assert words[:2] + words[3:] == ["done", "finished", "s", "ago", "WER", "%", "6.70"]
     assert deep.startswith("…")
-    assert "/deep/last  stopped   step 0" in deep
+    assert "/deep/last  stopped" in deep
+    assert deep.endswith("step 0")
     assert len(deep) <= 80
     assert count == "2 runs in runs"
 

@@ -68,7 +68,12 @@ def test_a_run_leaves_everything_behind(finished):
         assert run.reliability_file(split).read_bytes()[:4] == b"\x89PNG"
         curve = run.reliability_file(split).with_suffix(".json").read_text()
         assert json.loads(curve)
-    assert [e["step"] for e in run.read_history()][-1] == STEPS
+    history = run.read_history()
+    assert history[-1]["step"] == STEPS
+    assert run.learning_curves_file.read_bytes()[:4] == b"\x89PNG"
+    rows = json.loads(run.learning_curves_file.with_suffix(".json").read_text())
+    assert [row["step"] for row in rows] == [entry["step"] for entry in history]
+    assert rows[-1]["val_ece"] == history[-1]["validation"]["ece"]
     assert run.model_file.is_file()
     assert Checkpoints(run.checkpoints).steps() == [12, 13]
     assert run.read_config() == json.loads(json.dumps(resolved.to_dict()))
@@ -81,6 +86,7 @@ def test_validation_loss_and_final_loss_are_the_same_number(finished):
     assert last["loss"] == pytest.approx(metrics["loss"], rel=1e-5)
     assert last["nll"] == pytest.approx(metrics["nll"], rel=1e-5)
     assert last["accuracy"] == pytest.approx(metrics["accuracy"], rel=1e-6)
+    assert last["ece"] == pytest.approx(metrics["ece"], abs=1e-6)
 
 
 def test_evaluating_again_gives_the_same_scores(finished):

@@ -47,6 +47,34 @@ def test_by_hand():
     assert risk_coverage([1] * 3 + [0] * 7, range(10, 0, -1)).risk_at(0.3) == 0
 
 
+def test_with_weights_risk_and_coverage_are_shares_of_the_weight(rng):
+    correct, confidence, weights = rng.random(50) < 0.7, rng.random(50), rng.uniform(0.1, 3, 50)
+    order = np.argsort(-confidence)
+    kept = np.cumsum(weights[order])
+    risk = np.cumsum((weights * ~correct)[order]) / kept
+    curve = risk_coverage(correct, confidence, sample_weight=weights)
+    np.testing.assert_allclose(curve.risk, risk, atol=1e-12)
+    np.testing.assert_allclose(curve.coverage, kept / weights.sum())
+    assert curve.aurc == pytest.approx(np.average(risk, weights=weights[order]))
+    half = risk[np.flatnonzero(kept >= 0.5 * weights.sum())[0]]
+    assert curve.risk_at(0.5) == pytest.approx(half)
+    assert (curve.best <= curve.risk + 1e-12).all()
+    assert curve.best[-1] == pytest.approx(curve.risk[-1])
+
+
+@settings(deadline=None)
+@given(EXAMPLES, st.sampled_from([0.25, 1, 3]))
+def test_equal_weights_are_none_and_ties_have_no_order(examples, weight):
+    correct, confidence = map(np.array, zip(*examples, strict=True))
+    expected = risk_coverage(correct, confidence)
+    for at in (slice(None), slice(None, None, -1)):
+        found = risk_coverage(
+            correct[at], confidence[at], sample_weight=np.full(len(correct), weight)
+        )
+        for name in ("risk", "coverage", "best", "aurc", "excess"):
+            np.testing.assert_allclose(getattr(found, name), getattr(expected, name), atol=1e-12)
+
+
 @pytest.mark.parametrize("levels", [5, 10**9])
 def test_the_auroc_is_scikit_learn_s(levels):
     rng = np.random.default_rng(0)
@@ -81,6 +109,8 @@ def test_logit_normalization_is_its_formula(p):
     [
         (lambda: risk_coverage([1, 0], [0.5]), r"one shape \(n,\).*\(2,\) and \(1,\)"),
         (lambda: risk_coverage([], []), "n ≥ 1"),
+        (lambda: risk_coverage([1], [0.5], sample_weight=[1, 2]), r"shape \(1,\).*\(2,\)"),
+        (lambda: risk_coverage([1], [0.5], sample_weight=[0]), "above 0.*other values"),
         (lambda: confidence_auroc([2, 0], [0.5, 0.1]), "0 or 1 each"),
         (lambda: confidence_auroc([1, 0], [0.5, np.nan]), "NaN or inf"),
         (lambda: logit_norm_confidence([[1.0, np.inf]], 2), "finite logits"),

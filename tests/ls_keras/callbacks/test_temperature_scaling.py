@@ -11,10 +11,11 @@ import pytest
 from keras import ops
 
 from ls_base.errors import InputError
+from ls_keras.calibration import ExpectedCalibrationError, expected_calibration_error
 from ls_keras.calibration.temperature import fit_temperature
 from ls_keras.callbacks import TemperatureScaling
 
-NAMES = ("val_temperature", "val_ece", "val_ece_scaled", "val_nll_scaled")
+NAMES = ("val_temperature", "val_ece_half", "val_ece_scaled", "val_nll_scaled")
 
 
 def make(activation=None):
@@ -53,7 +54,7 @@ def test_fitted_on_even_rows_and_reported_on_odd_ones(activation, weighted):
     t = history["val_temperature"][-1]
     before = fit_temperature(y[odd], z[odd], sample_weight=w[odd], from_logits=True)
     after = fit_temperature(y[odd], z[odd] / t, sample_weight=w[odd], from_logits=True)
-    assert history["val_ece"][-1] == pytest.approx(before.ece_before, abs=1e-4)
+    assert history["val_ece_half"][-1] == pytest.approx(before.ece_before, abs=1e-4)
     assert history["val_ece_scaled"][-1] == pytest.approx(after.ece_before, abs=1e-4)
     assert history["val_nll_scaled"][-1] == pytest.approx(after.nll_before, rel=1e-4)
 
@@ -180,3 +181,24 @@ def test_a_half_without_examples():
     callback.set_model(make())
     with pytest.raises(InputError, match="both the even and the odd"):
         callback.on_epoch_end(0, {})
+
+
+def test_a_metric_of_all_validation_data_keeps_its_name():
+    """`val_ece` is the metric's; the callback's is of one half, and has another name."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(60, 3)).astype("float32"), np.arange(60) % 4
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4, name="logits")])
+    metric = ExpectedCalibrationError(from_logits=True, name="ece")
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.SGD(0.0), loss, metrics=[metric])
+    scaling = TemperatureScaling((x, y), from_logits=True)
+    logged = model.fit(x, y, validation_data=(x, y), callbacks=[scaling], verbose=0).history
+    logits = keras.ops.convert_to_numpy(model(x))
+    p = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+    whole, half = (
+        float(expected_calibration_error(y[rows], p[rows]))
+        for rows in (slice(None), slice(1, None, 2))
+    )
+    assert logged["val_ece"][0] == pytest.approx(whole, abs=1e-5)
+    assert logged["val_ece_half"][0] == pytest.approx(half, abs=1e-5)
+    assert abs(whole - half) > 1e-3

@@ -4,7 +4,7 @@ import re
 import pytest
 
 from ls_base.errors import InputError
-from ls_keras.decoding import beam_search, greedy_search
+from ls_keras.decoding import Unsmoothing, beam_search, greedy_search
 from ls_keras.decoding.arguments import read_arguments
 from ls_keras.decoding.logits import Rules
 
@@ -16,6 +16,7 @@ GOOD = {
     "pad_token": 0,
     "min_length": 3,
     "forbidden_tokens": (4, 0, 4),
+    "unsmooth": Unsmoothing(0.1),
 }
 
 
@@ -27,7 +28,9 @@ def documented(function) -> dict[str, str]:
 
 def test_what_all_searches_have_is_read_at_once():
     read = read_arguments(**GOOD)
-    assert read == (2, 5, 1, Rules(end_token=2, min_length=3, forbidden_tokens=(0, 4)))
+    rules = Rules(end_token=2, min_length=3, forbidden_tokens=(0, 4))
+    assert read == (2, 5, 1, rules, Unsmoothing(0.1))
+    assert read_arguments(**{**GOOD, "unsmooth": Unsmoothing(0)}).unsmooth is None
 
 
 @pytest.mark.parametrize(
@@ -43,6 +46,7 @@ def test_what_all_searches_have_is_read_at_once():
         ("max_length", 2**28),
         ("forbidden_tokens", (-1,)),
         ("forbidden_tokens", 3),
+        ("unsmooth", 0.1),
     ],
 )
 def test_each_is_checked(argument, value):

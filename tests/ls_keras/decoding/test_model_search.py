@@ -8,7 +8,7 @@ import pytest
 from keras import ops
 
 from ls_base.errors import InputError, LsKerasError
-from ls_keras.decoding import LengthPenalty, beam_search
+from ls_keras.decoding import LengthPenalty, Unsmoothing, beam_search
 from ls_keras.decoding.model_search import ModelSearch
 
 K, PAD, START, END = 7, 0, 1, 2
@@ -128,6 +128,47 @@ def test_what_scales_the_logits_is_searched_with():
     for first, second in zip(inside, outside, strict=True):
         np.testing.assert_array_equal(first[0][0], second[0][0])
         assert first[0][1] == pytest.approx(second[0][1], rel=1e-5)
+
+
+class SmoothedChain(Chain):
+    """The chain as training with α and a uniform q would leave it, were it fitted perfectly."""
+
+    alpha = 0.2
+
+    def _logits_after(self, tokens, state, index):
+        logits, state = super()._logits_after(tokens, state, index)
+        return ops.log((1 - self.alpha) * ops.softmax(logits) + self.alpha / K), state
+
+
+def test_undoing_smoothing_searches_what_was_smoothed():
+    model, inputs = chain(), numbers([0, 1, 5], 4)
+    wanted = Chain(model, Config(), num_return=2).search(*inputs, temperature=1.3)
+    undone = SmoothedChain(model, Config(), num_return=2, unsmooth=Unsmoothing(0.2))
+    found = undone.search(*inputs, temperature=1.3)
+    for first, second in zip(found, wanted, strict=True):
+        for (ids, score), (expected, expected_score) in zip(first, second, strict=True):
+            np.testing.assert_array_equal(ids, expected)
+            assert score == pytest.approx(expected_score, rel=1e-3)
+    plain = SmoothedChain(model, Config(), num_return=2).search(*inputs, temperature=1.3)
+    assert plain[0][0][1] != pytest.approx(wanted[0][0][1], rel=1e-2)
+
+
+def test_there_is_one_for_each_smoothing_undone():
+    model = chain()
+    search = Chain.of(model, config(), unsmooth=Unsmoothing(0.1))
+    assert Chain.of(model, config(temperature=2.0), unsmooth=Unsmoothing(0.1)) is search
+    assert Chain.of(model, config()).unsmooth is None
+    assert Chain.of(model, config(), unsmooth=Unsmoothing(0.2)).unsmooth == Unsmoothing(0.2)
+    plain = Chain.of(model, config())
+    assert Chain.of(model, config(), unsmooth=Unsmoothing(0.0)) is plain
+
+
+def test_smoothing_is_not_undone_behind_a_calibration():
+    model = chain()
+    scale = keras.layers.Rescaling(0.4, name="calibrated_logits")
+    scaled = keras.Model(model.input, scale(model.output))
+    with pytest.raises(InputError, match="Expected a model as it was trained, whose smoothing"):
+        Chain(scaled, Config(), unsmooth=Unsmoothing(0.1))
 
 
 def test_a_scorer_takes_the_place_of_the_penalty():

@@ -10,6 +10,7 @@ from ls_keras import calibration, distillation, layers
 from ls_keras.layers import (
     ClasswiseMap,
     FusedLogits,
+    LogOdds,
     LogProbabilities,
     MatrixScaling,
     MixedTemperature,
@@ -111,6 +112,11 @@ ROWS = {
         ending_in(lambda _: keras.layers.Activation("softmax"), lambda _: LogProbabilities()),
         LogProbabilities,
         lambda x, rows: np.log(softmax(x)),
+    ),
+    "log-odds": Row(
+        ending_in(lambda _: keras.layers.Activation("sigmoid"), lambda _: LogOdds()),
+        LogOdds,
+        lambda x, rows: x,
     ),
     "tied logits": Row(
         ending_in(lambda embedded: TiedLogits(embedded, use_bias=True)),

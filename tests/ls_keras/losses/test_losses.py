@@ -14,6 +14,7 @@ from ls_keras.losses import (
     MaxSup,
     NegativeSmoothing,
     Prior,
+    SmoothedBCE,
     SmoothedCE,
     Smoothing,
     Uniform,
@@ -130,7 +131,8 @@ def public(kind) -> set[type]:
 
 def test_every_loss_and_smoothing_has_a_row():
     made = [row.make(0.1) for row in ROWS.values()]
-    assert {type(loss) for loss in made} == public(keras.losses.Loss)
+    # Labels of sigmoids are others: test_smoothed_bce.py asks the same of them.
+    assert {type(loss) for loss in made} == public(keras.losses.Loss) - {SmoothedBCE}
     smoothings = {type(loss.smoothing) for loss in made if isinstance(loss, SmoothedCE)}
     assert smoothings == public(Smoothing)
 

@@ -119,3 +119,16 @@ def test_rows_hold_what_is_drawn(curves):
 def test_what_is_no_curve_is_refused(curves):
     with pytest.raises(InputError, match="ReliabilityCurve"):
         reliability_diagram(curves)
+
+
+def test_the_axes_say_what_curves_of_sigmoids_have(curves, rng):
+    p = rng.uniform(0, 1, 200)
+    of_sigmoids = curve_of_statistics(p, rng.random(200) < p, multi_label=True)
+    top, bottom = reliability_diagram({"a": of_sigmoids, "b": of_sigmoids}).axes
+    assert bottom.get_xlabel() == "Probability of the positive class"
+    assert top.get_ylabel() == "Frequency of the positive class"
+    top, bottom = reliability_diagram(curves).axes
+    assert bottom.get_xlabel() == "Confidence (largest probability)"
+    assert top.get_ylabel() == "Accuracy (share of examples)"
+    with pytest.raises(InputError, match="not both.*of which of sigmoids 'labels'"):
+        reliability_diagram({**curves, "labels": of_sigmoids})

@@ -15,6 +15,8 @@ from ls_keras.plots import (
     distillation_curves,
     information_curve,
     information_rows,
+    learning_curves,
+    learning_rows,
     mean_logits_map,
     mean_logits_rows,
     projection_panels,
@@ -113,6 +115,11 @@ PLOTS = {
     ),
     distillation_curves: (TAUGHT, {"score": "error"}, list),
     information_curve: ({"a": HISTORY}, {}, information_rows),
+    learning_curves: (
+        [{"step": 2, "loss": 1.0}, {"step": 1, "val_nll": 1.0}],
+        {"labels": {"nll": "NLL"}},
+        learning_rows,
+    ),
     mean_logits_map: (
         MEANS,
         {"class_names": ["cat", "dog"]},

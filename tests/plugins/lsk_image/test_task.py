@@ -109,6 +109,9 @@ def test_the_task_is_listed_without_a_framework(tmp_path):
     presets, imported = json.loads(done.stdout)
     assert presets == [
         "digits-mlp",
+        "few-pictures",
+        "many-pictures",
+        "gray-pictures",
         "mnist-mlp-teacher",
         "mnist-mlp-student",
         "cifar10-alexnet",

@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 
 from ls_base.errors import InputError
+from lsk_engine.own_model.arrays import labeled
+from lsk_engine.own_model.config import DataConfig
+from lsk_engine.own_model.data import new_data, task_data
 from lsk_engine.settings.named_code import note
 from lsk_keras.array_names import split_arrays
 from lsk_keras.sources import load_source
@@ -169,3 +172,15 @@ def test_a_function_that_cannot_be_used_is_told_in_one_line(file, function, mess
 def test_what_is_neither_is_told(source):
     with pytest.raises(InputError, match="nowhere.npz|an .npz file, FILE.py:function"):
         load_source(source)
+
+
+def test_of_new_data_nothing_is_held_out_and_classes_are_the_run_s(tmp_path):
+    options = DataConfig(source="x.npz", test=10)
+    run = task_data({"train": labeled(points(60), "train")}, options)
+    other = {"train": labeled(points(30, seed=1), "train")}
+    data = new_data(other, options, None, run.artifacts)
+    assert [len(split) for split in data.splits.values()] == [30, 30]
+    assert list(data.splits) == ["train", "all"]
+    assert data.num_classes == 3
+    with pytest.raises(InputError, match="classes of the run, 0, 1, 2. Received: a, b, c"):
+        new_data(other, options, ["a", "b", "c"], run.artifacts)

@@ -7,9 +7,12 @@ import small_speech
 import speech_files
 from ls_base.errors import FileError, InputError
 from ls_base.files import write_json
+from lsk_engine.assembly.unsmoothing import unsmoothing, unsmoothing_of_run
 from lsk_engine.runs.run_directory import RunDirectory
+from lsk_engine.runs.stored_run import open_run
 from lsk_speech.commands import transcribe
 from lsk_speech.task import SpeechTask
+from lsk_speech.units import UNUSED
 from stored_files import CONFIG
 from untrained_run import untrained_run
 
@@ -154,3 +157,21 @@ def test_no_file_and_no_number_are_usage_errors(made):
     run, files, _ = made
     assert "Missing argument 'FILE" in invoke(run).stderr
     assert "Expected a number or 'fitted'" in invoke(run, files[0], "--temperature", "x").stderr
+
+
+def test_smoothing_is_undone_with_the_classes_that_training_left_out(tmp_path):
+    settings = {"training.alpha": 0.3, "training.smooth_unused": False, "decoding.beam_size": 1}
+    run, files, _ = make(tmp_path, **settings)
+
+    def scores(*more):
+        done = invoke(run, *files, "--scores", "-q", *more)
+        return [float(line.split("\t")[1]) for line in done.stdout.splitlines()]
+
+    fitted = scores("--unsmooth", "fitted")
+    assert fitted == scores("--unsmooth", 0.3)
+    assert fitted != scores()
+    stored = open_run(run, decoding={"unsmooth": "fitted"})
+    data = TASK.load_data(stored.config, stored.directory.read_artifacts())
+    assert unsmoothing_of_run(stored.config, stored.directory, UNUSED) == unsmoothing(
+        stored.config, data
+    )

@@ -141,3 +141,13 @@ def test_recordings_lie_in_the_manifests_folder(tmp_path, name):
     expected = "a file inside|a recording" if name == "~/1.wav" else "a file inside"
     with pytest.raises(InputError, match=f"Expected (the name of )?({expected}).*row 21 of"):
         load_source(options(manifest))
+
+
+def test_of_new_data_nothing_is_held_out(tmp_path):
+    manifest = speech_files.write_manifest(tmp_path)
+    lines = [line.rsplit("\t", 1)[0] for line in manifest.read_text().splitlines()]
+    manifest.write_text("\n".join(lines) + "\n")
+    source = load_source(options(manifest), new=True)
+    assert {name: len(split) for name, split in source.splits.items()} == {"train": 21}
+    assert source.notes == ()
+    assert len(load_source(options(manifest)).splits["train"]) < 21

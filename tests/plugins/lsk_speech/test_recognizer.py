@@ -7,6 +7,7 @@ import pytest
 import small_speech
 from ls_base.errors import InputError, LsKerasError
 from ls_keras.calibration import TemperatureFit, calibrated
+from ls_keras.decoding import Unsmoothing
 from lsk_speech.config import DecodingConfig, ModelConfig
 from lsk_speech.model import listen
 from lsk_speech.recognizer import CoverageScorer, Recognizer
@@ -87,6 +88,20 @@ def test_scores_are_those_of_full_passes(inputs):
             labels = [*tokens, END_ID][:5]  # an unfinished one has no end token
             expected = total(model, inputs, row, labels, 0.5) / ((5 + len(labels)) / 6) ** 0.6
             assert score == pytest.approx(expected, rel=1e-4)
+
+
+def test_scores_are_of_what_smoothing_left_out(inputs):
+    model = build(sharp=3.0)
+    recognizer = Recognizer(model, CONFIG, num_return=2, unsmooth=Unsmoothing(0.3))
+    for row, transcripts in enumerate(recognizer.recognize(inputs)):
+        one = {name: values[row : row + 1] for name, values in inputs.items()}
+        for tokens, score in transcripts:
+            labels = [*tokens, END_ID][:5]
+            target = np.array([[START_ID, *labels][: len(labels)]], np.int32)
+            rest = np.maximum(np.exp(log_probabilities(model, one, target)[0]) - 0.3 / K, 0)
+            p_star = rest / rest.sum(-1, keepdims=True)
+            expected = sum(np.log(p_star[i, label]) for i, label in enumerate(labels))
+            assert score == pytest.approx(expected, rel=1e-3)
 
 
 def test_coverage_is_counted_in_the_score(inputs):

@@ -24,6 +24,7 @@ def test_by_hand():
             # "w" became "o", " three" is 6 characters, " five" is 5; 13 + 4 + 9 in all
             "cer": 100 * (1 + 6 + 5) / 26,
             "ser": 100 * 2 / 3,
+            "length_ratio": 6 / 6,
         }
     )
     assert next(iter(found.values)) == "wer"
@@ -55,10 +56,19 @@ def test_the_interval_is_that_of_resampled_rates():
 
 
 def test_perfect_and_empty():
-    assert set(score(["one two"], ["one two"]).values.values()) == {0.0}
+    perfect = score(["one two"], ["one two"])
+    assert {perfect.values[name] for name in perfect.better} == {0.0}
+    assert perfect.values["length_ratio"] == 1
     assert score(["one two"], [""]).values["deletions"] == 100
 
 
 def test_different_numbers_are_told():
     with pytest.raises(InputError, match="Received: 1 and 2"):
         score(["a", "b"], ["a"])
+
+
+def test_the_length_ratio_is_of_words_and_neither_more_nor_less_is_better():
+    found = score(["one two three", "four"], ["one too", ""])
+    assert found.values["length_ratio"] == 2 / 4
+    assert found.labels["length_ratio"] == "length / reference"
+    assert set(found.values) - set(found.better) == {"length_ratio"}

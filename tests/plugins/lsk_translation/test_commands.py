@@ -129,3 +129,63 @@ def test_held_out_phrases_are_asked_and_checked(tmp_path, monkeypatch):
 def test_phrases_that_a_run_may_have_seen_are_not_asked(run):
     with pytest.raises(InputError, match="held out. Received: .*run, on .*text with "):
         ask(run)
+
+
+@pytest.fixture(scope="module")
+def smoothed(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("smoothed")
+    settings = {**small_translation.settings(folder), "training.alpha": 0.2}
+    run = untrained_run(TranslationTask(), folder / "run", scale=0.3, **settings)
+    return run.directory.path
+
+
+def scores_of(run, *arguments):
+    found = invoke(run, "--scores", *arguments, text="ab cd\nabc\n")
+    assert found.exit_code == 0
+    return [float(line.split("\t")[0]) for line in found.stdout.splitlines()]
+
+
+def test_smoothing_is_undone_with_the_trainings_alpha_or_another(smoothed):
+    plain = scores_of(smoothed)
+    assert scores_of(smoothed, "--unsmooth", "0") == plain
+    fitted = scores_of(smoothed, "--unsmooth", "fitted")
+    assert fitted != plain
+    assert scores_of(smoothed, "--unsmooth", "0.2") == fitted
+    assert scores_of(smoothed, "--unsmooth", "0.1") not in (plain, fitted)
+
+
+def test_hard_targets_have_nothing_to_undo_which_is_said(run):
+    found = CliRunner().invoke(
+        translate, [str(run), "--beam", "1", "--unsmooth", "fitted"], input="ab\n"
+    )
+    assert found.exit_code == 0
+    assert found.stderr.count("undoes nothing: the run was trained with α = 0") == 1
+
+
+def test_a_fitted_temperature_belongs_to_the_smoothed_probabilities(smoothed):
+    fitted = {"schema": 1, "method": "temperature", "temperature": 0.8}
+    (smoothed / "calibration.json").write_text(json.dumps(fitted))
+    assert scores_of(smoothed, "--temperature", "fitted") != scores_of(smoothed)
+    with pytest.raises(InputError, match="Expected a number for the temperature where smoothing"):
+        invoke(smoothed, "--temperature", "fitted", "--unsmooth", "fitted", text="ab\n")
+    both = scores_of(smoothed, "--temperature", "0.8", "--unsmooth", "fitted")
+    assert both != scores_of(smoothed, "--unsmooth", "fitted")
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("1", r"decoding.unsmooth to be a number in \[0, 1\), or fitted. Received: 1.0"),
+        ("-0.5", r"decoding.unsmooth to be a number in \[0, 1\), or fitted. Received: -0.5"),
+    ],
+)
+def test_alpha_out_of_range_is_told(smoothed, value, message):
+    with pytest.raises(InputError, match=message):
+        invoke(smoothed, "--unsmooth", value, text="ab\n")
+
+
+def test_other_scores_are_not_held_against_those_of_validation(smoothed):
+    outputs = smoothed / "outputs" / "validation.json"
+    outputs.write_text(json.dumps([{"text": "ab", "log_p": -1e-3 * i} for i in range(200)]))
+    assert warnings(smoothed, "ab cd\n") != []
+    assert warnings(smoothed, "ab cd\n", more=["--unsmooth", "fitted"]) == []

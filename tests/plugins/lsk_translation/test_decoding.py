@@ -1,3 +1,5 @@
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -5,15 +7,17 @@ import pytest
 import small_translation
 from ls_base.errors import InputError, LsKerasError
 from ls_keras.calibration import TemperatureFit, calibrated
-from ls_keras.decoding import compiled
+from ls_keras.decoding import Unsmoothing, compiled
 from ls_keras.decoding.padded_batches import padded_size
+from ls_keras.losses import Uniform, Unigram
+from lsk_engine.assembly.unsmoothing import unsmoothing
 from lsk_engine.data.configuration import resolve
 from lsk_engine.data.ragged import Ragged
 from lsk_translation.config import DecodingConfig, ModelConfig
 from lsk_translation.data import with_ends
 from lsk_translation.decoding import translate_examples, translate_sentences
 from lsk_translation.model import build_transformer
-from lsk_translation.subwords import END_ID, PAD_ID, START_ID, SubwordVocabulary
+from lsk_translation.subwords import END_ID, PAD_ID, START_ID, UNUSED, SubwordVocabulary
 from lsk_translation.task import TranslationTask
 from lsk_translation.translator import Translator
 
@@ -187,3 +191,45 @@ def test_compiled_search_is_retraced_for_each_source_length():
         run(np.zeros((2, size), np.int32))
     expected = {"tensorflow": [3, 5], "jax": [3, 5], "torch": [3, 5, 3]}
     assert lengths == expected[keras.config.backend()]
+
+
+def unsmoothed(log_p, alpha, q):
+    """Log p* by the definition, in float64."""
+    rest = np.maximum(np.exp(log_p) - alpha * q, 0)
+    with np.errstate(divide="ignore"):
+        return np.log(rest / rest.sum(-1, keepdims=True))
+
+
+def test_scores_are_of_what_smoothing_left_out(model):
+    config = DecodingConfig(beam_size=3, length_penalty=0.6, length_ratio=0, length_margin=5)
+    q = np.where(np.isin(np.arange(K), UNUSED), 0, 1 / (K - len(UNUSED)))
+    translator = Translator(
+        model, config, num_return=3, unsmooth=Unsmoothing(0.4, Uniform(exclude=UNUSED))
+    )
+    source = with_ends(some_sentences(), np.arange(7), 6)
+    for row, hypotheses in enumerate(translator.translate(source)):
+        for tokens, score in hypotheses:
+            labels = [*tokens, END_ID][:5]
+            target = np.full((1, 5), PAD_ID, np.int32)
+            target[0, : len(labels)] = [START_ID, *labels][: len(labels)]
+            log_p = unsmoothed(log_probabilities(model, source[row : row + 1], target)[0], 0.4, q)
+            total = sum(log_p[i, label] for i, label in enumerate(labels))
+            assert score == pytest.approx(total / ((5 + len(labels)) / 6) ** 0.6, rel=1e-3)
+
+
+def test_a_split_is_translated_with_the_smoothing_of_its_run_undone(tmp_path):
+    task = TranslationTask()
+    settings = {"training.alpha": 0.3, "training.smoothing": "unigram"}
+    config = resolve(task, None, {**small_translation.settings(tmp_path), **settings})
+    data = task.load_data(config)
+    model = task.build_model(config, data)
+    undoing = dataclasses.replace(
+        config, decoding=dataclasses.replace(config.decoding, unsmooth="fitted")
+    )
+    log_ps = []
+    for either in (config, undoing):
+        found = translate_examples(model, data.splits["test"], either, data, lambda *at: None)
+        log_ps.append([one["log_p"] for one in found])
+    assert log_ps[0] != pytest.approx(log_ps[1], rel=1e-3)
+    translator = Translator.of(model, undoing.decoding, unsmooth=unsmoothing(undoing, data))
+    assert translator.unsmooth == Unsmoothing(0.3, Unigram(data.class_counts))

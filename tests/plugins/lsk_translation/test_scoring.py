@@ -20,6 +20,7 @@ def test_values_are_those_of_sacrebleu():
         sacrebleu.corpus_chrf(HYPOTHESES, [REFERENCES]).score
     )
     assert found.values["bleu_uncased"] > found.values["bleu"]
+    assert next(iter(found.values)) == "bleu"
     assert "tok:13a" in found.signatures["bleu"]
 
 
@@ -50,3 +51,17 @@ def test_a_perfect_translation_scores_100():
 def test_unequal_or_no_text_is_told(hypotheses):
     with pytest.raises(InputError, match="as many hypotheses as references"):
         score(REFERENCES[: len(hypotheses) and 3], hypotheses)
+
+
+def test_the_length_ratio_is_of_13a_tokens_and_neither_more_nor_less_is_better():
+    """By hand: "Hund," is two tokens; of several references the nearest length counts."""
+    found = score(["Ein Hund, ein Vogel.", "Nein ."], ["Ein Hund und ein Vogel", "Nein ."])
+    assert found.values["length_ratio"] == pytest.approx((5 + 2) / (6 + 2))
+    assert found.labels["length_ratio"] == "length / reference"
+    assert "length_ratio" not in found.better
+    several = score([("a b c d e f", "a b c d"), ("a b",)], ["a b c", "a b"])
+    assert several.values["length_ratio"] == pytest.approx((3 + 2) / (4 + 2))
+    streams = [["a b c d e f", "a b"], ["a b c d", None]]
+    peer = sacrebleu.corpus_bleu(["a b c", "a b"], streams)
+    assert several.values["length_ratio"] == pytest.approx(peer.sys_len / peer.ref_len)
+    assert score(["a b"], [""]).values["length_ratio"] == 0

@@ -1,12 +1,16 @@
 """Scoring a run anew: what is refused. Its numbers are tested where runs are trained."""
 
+import dataclasses
+import io
+
 import pytest
 
 from ls_base.errors import InputError
 from lsk_engine.progress import Reporter
+from lsk_engine.scoring.calibrate import calibrate
 from lsk_engine.scoring.evaluate import evaluate
 from lsk_engine.tasks.contract import Scores
-from tiny_points import NAMES, TinyPoints
+from tiny_points import NAMES, DecodingConfig, TinyPoints
 from untrained_run import untrained_run
 
 
@@ -50,3 +54,44 @@ def test_other_references_are_not(tmp_path):
     evaluate(TinyPoints(), config, run, Reporter(-1))
     assert run.outputs_file("test").is_file()
     assert not run.references_file("test").exists()
+
+
+@dataclasses.dataclass(frozen=True)
+class Undoing(DecodingConfig):
+    unsmooth: float | str = "fitted"
+
+
+class UndoingTask(TinyPoints):
+    """Tells which α it was asked to undo."""
+
+    decoding_config = Undoing
+
+    def __init__(self):
+        self.asked = []
+
+    def decode(self, model, examples, config, data, progress):
+        self.asked.append(config.decoding.unsmooth)
+        return super().decode(model, examples, config, data, progress)
+
+
+def said_by(task, config, run, **options):
+    said = io.StringIO()
+    found = evaluate(task, config, run, Reporter(stream=said), **options)
+    return found, said.getvalue()
+
+
+def test_nothing_to_undo_is_said_once(tmp_path):
+    task = UndoingTask()
+    run, _, config = untrained_run(task, tmp_path / "run", **{"training.alpha": 0})
+    _, said = said_by(task, config, run)
+    assert said.count("undoes nothing: the run was trained with α = 0") == 1
+    assert task.asked == ["fitted"] * 2
+
+
+def test_the_calibrated_model_is_searched_as_it_is(tmp_path):
+    task = UndoingTask()
+    run, _, config = untrained_run(task, tmp_path / "run")
+    calibrate(task, config, run, Reporter(-1))
+    _, said = said_by(task, config, run, calibrated=True)
+    assert task.asked == [0.0] * 2
+    assert "The calibrated model is decoded with decoding.unsmooth=0" in said

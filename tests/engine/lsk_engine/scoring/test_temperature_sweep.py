@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import io
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.runs.stored_run import StoredRun
 from lsk_engine.scoring.evaluate import evaluate
 from lsk_engine.scoring.temperature_sweep import sweep_temperature
+from lsk_engine.settings.values import added
 from lsk_engine.tasks.contract import Scores
 from tiny_task import DecodingConfig, TinyTask
 
@@ -93,3 +95,39 @@ def test_runs_given_twice_and_unknown_splits_are_refused(run, tmp_path):
         sweep_temperature([run, run], [1.0], tmp_path / "a.png", silent)
     with pytest.raises(InputError, match="Expected a split of train, validation, test"):
         sweep_temperature([run], [1.0], tmp_path / "a.png", silent, split="dev")
+
+
+@dataclasses.dataclass(frozen=True)
+class WithUnsmooth(DecodingConfig):
+    temperature: float = 1.0
+    unsmooth: float | str = added(0.0)
+
+
+def test_points_from_before_there_was_unsmooth_are_found_and_those_with_it_apart(run, tmp_path):
+    silent, said = Reporter(verbosity=-1), io.StringIO()
+    sweep_temperature([run], [4.0], None, silent)
+    run.task.decoded.clear()
+    later = run._replace(config=dataclasses.replace(run.config, decoding=WithUnsmooth()))
+    sweep_temperature([later], [4.0], None, silent)
+    assert run.task.decoded == []
+    decoding = WithUnsmooth(unsmooth="fitted")
+    undoing = run._replace(config=dataclasses.replace(run.config, decoding=decoding))
+    sweep_temperature([undoing], [4.0], None, Reporter(stream=said))
+    assert run.task.decoded == [4.0]
+    assert (
+        "smoothing α = 0.1 undone; NLL and ECE are those of the model as it is" in said.getvalue()
+    )
+
+
+def test_points_of_a_task_that_scored_less_stay(run, tmp_path, monkeypatch):
+    """A sweep of an earlier version goes on with what both have."""
+    silent = Reporter(verbosity=-1)
+    sweep_temperature([run], [5.0], None, silent)
+
+    def score(examples, outputs):
+        value = float(np.mean(outputs))
+        return Scores({"t": value, "more": 1.0}, {"t": "T", "more": "more"})
+
+    monkeypatch.setattr(run.task, "score", score)
+    rows = sweep_temperature([run], [5.0, 6.0], tmp_path / "a.png", silent)
+    assert [list(row) for row in rows] == [["run", "alpha", "temperature", "t", "nll", "ece"]] * 2

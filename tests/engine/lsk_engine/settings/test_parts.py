@@ -36,6 +36,11 @@ class WholeTemperature:
     temperature: int = 1
 
 
+@dataclasses.dataclass(frozen=True)
+class WholeAlpha:
+    unsmooth: int = 0
+
+
 @pytest.mark.parametrize("name", ["image", "speech", "translation"])
 def test_our_own_tasks_have_what_is_read_of_them(name):
     check_parts(load_task(name))
@@ -58,6 +63,7 @@ def test_a_task_searches_or_does_not():
         ("model_config", None, "model_config of task 'tiny' to be a frozen dataclass"),
         ("decoding_config", BeamsOnly, "a field `temperature: float`. Received: no such field"),
         ("decoding_config", WholeTemperature, "a field `temperature: float`. Received: int"),
+        ("decoding_config", WholeAlpha, "a field `unsmooth: float | str`. Received: int"),
         ("presets", (), "a preset of task 'tiny' at least. Received: none"),
         ("study_preset", "few", "study_preset of task 'tiny' to be one of tiny. Received: 'few'"),
     ],

@@ -21,9 +21,16 @@ def stored():
 
 CAME_LATER = {
     "training.drop_remainder",
+    "training.init_from",
+    "training.init_sha256",
+    "training.keep",
+    "training.max_examples",
+    "training.patience",
+    "training.watched",
     "data.split_seed",
     "data.phrases",
     "data.split_digits",
+    "decoding.unsmooth",
 }
 
 
@@ -50,6 +57,7 @@ def test_a_run_from_before_a_setting_does_what_it_did(stored):
     assert config.data.split_seed == 3
     assert config.training.drop_remainder is False
     assert (config.data.phrases, config.data.split_digits) == (0, False)
+    assert config.decoding.unsmooth == 0
 
 
 def test_keys_that_there_never_were_are_told(stored):

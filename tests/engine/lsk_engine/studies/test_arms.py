@@ -119,7 +119,13 @@ def test_grids_of_one_study_share_what_they_have_in_common(task):
     assert arms["alpha0.3"].teacher is None
     assert arms["teacher_alpha0-T4"].distillation["teacher_temperature"] == 4
     assert arms["teacher_alpha0-T4"].teacher.name == "alpha0"
-    assert arms["teacher_alpha0.3-T1"].grid == TEACHER_ALPHA
+    assert arms["teacher_alpha0.3-T1"].grid == f"{TEACHER_ALPHA},{TEACHER_TEMPERATURE}"
+    asked = distillation_study(
+        "image", alphas=(0.0, 0.3), temperatures=(1.0, 4.0), hard_temperature=4.0
+    )
+    compared = {arm.name: arm.baseline for arm in arms_of(asked, task)}
+    assert {*compared} == {*arms}
+    assert compared["teacher_alpha0.3-T1"] == "teacher_alpha0-T4"
 
 
 def test_settings_with_commas_between_them_are_one_axis(task):

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from ls_base.errors import FileError, InputError
+from lsk_engine.reports.score_tables import comparison
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.studies.compare_runs import compare_runs
 from stored_files import CONFIG, metrics
@@ -39,15 +40,16 @@ def test_runs_that_differ_in_the_seed_alone_are_a_group(runs):
     assert (mean, low, high) == pytest.approx((2, 2 - half, 2 + half))
 
 
-def test_a_table_and_json_say_the_same(runs):
+def test_tables_and_json_say_the_same(runs):
     found = compare_runs(runs)
-    lines = found.table().splitlines()
-    assert lines[0].split() == ["test", "hard", "α", "0.1"]
-    assert lines[1].split() == ["seeds", "3", "4"]
-    assert lines[2].split() == ["BLEU", "21", "24"]
-    assert lines[5].split()[-3:] == ["3", "shared", "seeds"]
-    assert lines[6].split() == ["BLEU", "+2", "-0.484", "…", "+4.48"]
-    assert max(map(len, lines)) <= 80
+    means, differences = comparison(found)
+    assert [[cell.text for cell in row] for row in means.rows()] == [
+        ["hard", "3", "21.00", "1.000"],
+        ["α 0.1", "4", "24.00", "1.000"],
+    ]
+    (row,) = differences.rows()
+    assert [cell.text for cell in row][:3] == ["α 0.1", "3", "+2.00 [−0.48, +4.48]"]
+    assert "Student’s t" in differences.note
     values = json.loads(json.dumps(found.to_dict()))
     assert values["groups"][1]["differences"]["bleu"][0] == 2
     assert values["groups"][1]["scores"]["bleu"]["3"] == 27
@@ -57,9 +59,11 @@ def test_a_table_and_json_say_the_same(runs):
 def test_without_a_shared_seed_there_is_no_difference(tmp_path):
     pair = [run(tmp_path, "a", seed=1), run(tmp_path, "b", alpha=0.1, seed=2)]
     found = compare_runs(pair)
-    assert found.table().splitlines()[-2].split() == ["BLEU", "–", "–"]
+    (row,) = list(comparison(found))[1].rows()
+    assert [cell.text for cell in row] == ["α 0.1", "0", "–", "–"]
     assert found.to_dict()["groups"][1]["differences"]["bleu"] == [None, None, None]
-    assert compare_runs(pair[:1]).table().splitlines()[0].split() == ["test", "all"]
+    (means,) = comparison(compare_runs(pair[:1]))
+    assert means.rows()[0][0].text == "all"
 
 
 def test_scores_that_not_all_have_are_left_out(tmp_path, runs):

@@ -1,0 +1,69 @@
+"""Some of the examples of each split, for a quick look."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from lsk_engine.tasks.contract import Examples, TaskData
+
+
+def quick_look(data: TaskData, most: int | None) -> TaskData:
+    """Returns data of which no split has more than so many examples, and notes that say so.
+
+    They are drawn at random, since data are often sorted by class; the draw is the same for every
+    seed. Classes, vocabulary and how often classes are labels stay those of all the data.
+
+    Args:
+        data: The data.
+        most: Examples of a split; `None`: all.
+    """
+    if most is None:
+        return data
+    splits: dict[str, Examples] = {}
+    notes = []
+    for number, (name, examples) in enumerate(data.splits.items()):
+        splits[name] = examples
+        if len(examples) > most:
+            order = np.random.default_rng([0, number]).permutation(len(examples))
+            splits[name] = take(examples, np.sort(order[:most]))
+            notes.append(f"{name}: a quick look at {most:,} of {len(examples):,} examples")
+    return dataclasses.replace(data, splits=splits, notes=(*data.notes, *notes))
+
+
+def take(examples: Examples, rows: np.ndarray) -> Examples:
+    """Returns some examples as a split of their own.
+
+    Args:
+        examples: A split; a task's own way, its method `take`, is preferred.
+        rows: Which.
+    """
+    own: Any = getattr(examples, "take", None)
+    return Taken(examples, rows) if own is None else own(rows)
+
+
+class Taken(Examples):
+    """Some examples of a split, which has no way of its own to take them.
+
+    Args:
+        examples: The split.
+        rows: Which.
+    """
+
+    def __init__(self, examples: Examples, rows: np.ndarray):
+        self._examples, self._rows = examples, rows
+        self.sizes = None if examples.sizes is None else examples.sizes[rows]
+        self.references = [examples.references[row] for row in rows]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def gather(
+        self, rows: np.ndarray, size: int | None
+    ) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """Returns what the split has of these rows."""
+        return self._examples.gather(self._rows[rows], size)
+
+    def label_counts(self) -> np.ndarray:
+        """Returns how many labels that count each example has."""
+        return self._examples.label_counts()[self._rows]

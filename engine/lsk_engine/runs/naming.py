@@ -1,0 +1,68 @@
+"""What a run is called that nobody has named: after its data and its model."""
+
+import re
+import unicodedata
+from pathlib import PurePath
+
+from lsk_engine.settings.config import Config
+from lsk_engine.settings.named_code import NamedCode
+from lsk_engine.tasks.contract import Task
+
+# Letters of each part, so that a name has about 100 at most.
+_DATA, _MODEL, _TEACHER = 28, 24, 40
+_ELSEWHERE = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+def run_name(task: Task, config: Config) -> str:
+    """Returns `TASK-DATA-MODEL-alphaA-seedS`; a student's name tells its teacher's, T and β, too.
+
+    The data are called as their source is, or as their folder or file; the model has a part where
+    the task has several. What can't be in the name of a file anywhere becomes `-`.
+
+    Args:
+        task: The task.
+        config: The run's configuration.
+
+    Example:
+    >>> from lsk_engine.data.configuration import resolve
+    >>> from lsk_engine.tasks.registry import load_task
+    >>> settings = {"data.source": "/photos/flowers", "model.name": "resnet20"}
+    >>> task = load_task("image")
+    >>> run_name(task, resolve(task, None, {**settings, "training.alpha": 0.1}))
+    'image-flowers-resnet20-alpha0.1-seed0'
+    """
+    parts = [task.name, _short(_source(config.data.source), _DATA) or "data"]
+    model = str(getattr(config.model, "name", ""))
+    if len(task.models) > 1 and model:
+        parts.append(_short(_source(model), _MODEL) or "model")
+    parts += [f"alpha{config.training.alpha:g}", f"seed{config.training.seed}"]
+    taught = config.distillation
+    if taught:
+        teacher = PurePath(taught.teacher).name.removeprefix(f"{task.name}-")
+        parts += ["student-of", _short(teacher, _TEACHER) or "teacher"]
+        parts += [f"T{taught.teacher_temperature:g}", f"beta{taught.beta:g}"]
+    return "-".join(parts)
+
+
+def _source(text: str) -> str:
+    """Returns what data or code are called, without the folders that they lie in."""
+    named = NamedCode.read(text)
+    if named is not None:
+        module = PurePath(named.module).stem if named.is_file else named.module
+        return f"{module}-{named.function}"
+    path = PurePath(text.removeprefix("tfds:"))
+    if not path.is_absolute():  # `wmt14_translate/de-en` of TFDS
+        return "-".join(path.parts)
+    return path.stem if path.suffix in _FILES else path.name
+
+
+_FILES = (".npz", ".tsv", ".csv", ".json")
+
+
+def _short(text: str, most: int) -> str:
+    """Returns what of a text can be in the name of a file, and no more of it than `most` letters.
+
+    The end is kept: that is where the names of versions, seeds and folders differ.
+    """
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    return _ELSEWHERE.sub("-", plain).strip(".-")[-most:].strip(".-")

@@ -1,0 +1,157 @@
+"""Scoring a run's model on other data than its own, or with another search; calibration on them."""
+
+import dataclasses
+import itertools
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from ls_base.files import writing
+from ls_base.reading import is_there
+from ls_keras.calibration import TemperatureFit, calibrated, fit_temperature_dataset
+from lsk_engine.assembly.sources import evaluation_source
+from lsk_engine.assembly.trained_model import load_trained
+from lsk_engine.data.datasets import as_dataset, reading
+from lsk_engine.data.named_source import path_or_name
+from lsk_engine.data.quick_look import quick_look
+from lsk_engine.progress import Reporter
+from lsk_engine.runs.holding import writes_run
+from lsk_engine.runs.run_directory import RunDirectory
+from lsk_engine.scoring.evaluate import evaluate
+from lsk_engine.scoring.predictions import Predictions, build_scorer
+from lsk_engine.settings.config import Config
+from lsk_engine.settings.named_code import is_code, note
+from lsk_engine.settings.resolving import with_decoding
+from lsk_engine.tasks.contract import Task, TaskData
+
+_KEPT = ("ece", "nll", "brier", "accuracy")
+
+
+@writes_run
+def evaluate_new(
+    task: Task,
+    config: Config,
+    run: RunDirectory,
+    reporter: Reporter,
+    *,
+    source: str | None = None,
+    decoding: Mapping[str, Any] | None = None,
+    max_examples: int | None = None,
+    name: str | None = None,
+) -> dict[str, Any]:
+    """Scores a run's model on other data; what the run has of its own stays as it is.
+
+    All goes into `RUN/new-data/NAME`: scores as in `metrics.json`, outputs, reliability. The same
+    data with the same settings take the place of what was found of them before; others don't.
+
+    Args:
+        task: The run's task.
+        config: The run's configuration.
+        run: A finished run.
+        reporter: Who is told.
+        source: As `data.source`; `None`: the run's own data.
+        decoding: Fields of `config.decoding` that differ from the run's.
+        max_examples: Of each split at most, a quick look; `None`: all.
+        name: What the results are called; `None`: as the data.
+
+    Returns:
+        What the folder's `metrics.json` holds: as of `evaluate`, and `new_data` (what was asked
+        for) and `calibration`: of each split, ECE, NLL, Brier score and accuracy as the model is
+        (`raw`), as `lsk calibrate` has calibrated it (`as_calibrated`, if it has) and at the
+        temperature that fits these data best (`best`, in-sample).
+
+    Raises:
+        InputError: If there are no such data, or they don't fit the run.
+    """
+    changed = with_decoding(config, decoding or {})
+    if source is None:
+        changed = _replaced(changed, "training", max_examples=max_examples)
+        model, data = load_trained(task, changed, run)
+    else:
+        changed = _replaced(changed, "data", source=_noted(changed, source))
+        data = quick_look(task.load_new(changed, run.read_artifacts()), max_examples)
+        model, data = load_trained(task, changed, run, data=data)
+    asked = {
+        "source": changed.data.source,
+        "decoding": dict(decoding or {}),
+        "max_examples": max_examples,
+    }
+    into = _folder(run, name or Path(changed.data.source).stem or "new", asked)
+    for text in data.notes:
+        reporter.message(f"Note: {text}")
+    more: dict[str, Any] = {
+        "new_data": asked,
+        "folder": str(into.path),
+        "calibration": _calibration(model, changed, run, data, reporter),
+    }
+    return evaluate(task, changed, run, reporter, data=data, into=into, more=more)
+
+
+def _folder(run: RunDirectory, name: str, asked: Mapping[str, Any]) -> RunDirectory:
+    """Returns where results go: the folder of the same question, or one that isn't there yet."""
+    folder = run.new_data_folder(name)
+    for number in itertools.count(1):
+        found = RunDirectory(folder if number == 1 else f"{folder}-{number}")
+        if not is_there(found.path):
+            break
+        if is_there(found.metrics_file):
+            before = found.read(found.metrics_file, dict[str, Any]).get("new_data")
+            if before == json.loads(json.dumps(asked)):
+                break
+    with writing(found.path):
+        found.outputs.mkdir(parents=True, exist_ok=True)
+    return found
+
+
+def _noted(config: Config, source: str) -> str:
+    """Returns a source as the configuration of a run has it; code that it names is noted."""
+    fields = {field.name: field for field in dataclasses.fields(config.data)}
+    if is_code(fields["source"]):
+        note(source)
+        return source
+    found = path_or_name(source)
+    return source if isinstance(found, str) else str(found.absolute())
+
+
+def _replaced(config: Config, part: str, **values: Any) -> Config:
+    changed: Any = dataclasses.replace(getattr(config, part), **values)
+    return dataclasses.replace(config, **{part: changed})
+
+
+def _calibration(
+    model: keras.Model, config: Config, run: RunDirectory, data: TaskData, reporter: Reporter
+) -> dict[str, Any]:
+    """Returns how calibrated the model is on each split, and what scaling does to it."""
+    found = run.read_calibration()
+    scorers = {"raw": build_scorer(model, config, data)}
+    if found is not None and run.calibrated_model_file.is_file():
+        scaled = run.load_model(calibrated=True)
+        scorers["as_calibrated"] = build_scorer(scaled, config, data)
+    results: dict[str, Any] = {}
+    for split in (name for name in data.splits if name != "train"):
+        source = evaluation_source(config, data, split)
+        with reading(source):
+            fit: TemperatureFit = fit_temperature_dataset(
+                model,
+                as_dataset(source, 0, source.steps_per_epoch),
+                from_logits=True,
+                ignore_class=data.ignore_class,
+            )
+        best = build_scorer(calibrated(model, fit, from_logits=True), config, data)
+        results[split] = {
+            "temperature": None if found is None else found.temperature,
+            "best_temperature": fit.temperature,
+            **{
+                what: _scores(scorer.predict(source, reporter.counter(f"{split}, {what}", "")))
+                for what, scorer in {**scorers, "best": best}.items()
+            },
+        }
+    return results
+
+
+def _scores(predictions: Predictions) -> dict[str, float]:
+    metrics = predictions.metrics()
+    return {name: metrics[name] for name in _KEPT}

@@ -1,0 +1,111 @@
+"""Settings in a TOML file: one that people write, and the one that says everything."""
+
+import dataclasses
+import textwrap
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ls_base.errors import InputError, reason, shown
+from ls_base.reading import read_bytes
+from lsk_engine.settings.config import Config
+from lsk_engine.settings.described import settings_of
+from lsk_engine.settings.parts import TaskParts
+from lsk_engine.settings.values import flat
+
+NONE = "none"  # TOML has no word for it; `--set` takes the same
+_MOST_BYTES = 1 << 20
+
+
+@dataclasses.dataclass(frozen=True)
+class SettingsFile:
+    """What a file says of a run.
+
+    Attributes:
+        task: The task's name; `None`: the file names none.
+        preset: The recipe that it starts from; `None`: the task's first.
+        values: Settings by dotted key.
+    """
+
+    task: str | None
+    preset: str | None
+    values: Mapping[str, Any]
+
+
+def read_toml(file: Path) -> dict[str, Any]:
+    """Reads a TOML file.
+
+    Args:
+        file: The file.
+
+    Raises:
+        FileError: If it can't be read.
+        InputError: If it is no TOML.
+    """
+    try:
+        return tomllib.loads(read_bytes(file, most=_MOST_BYTES).decode())
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"Expected TOML in {file}. Received: {reason(error)}") from error
+
+
+def read_settings(file: Path) -> SettingsFile:
+    """Reads settings: a table for each part, or dotted keys, and, where it likes, task and preset.
+
+    Whether there are such keys is the task's to say: `lsk_engine.data.configuration.resolve`.
+
+    Args:
+        file: The file.
+
+    Raises:
+        FileError: If it can't be read.
+        InputError: If it is no TOML, or names a task or preset that is no text.
+    """
+    values = read_toml(file)
+    named = {key: values.pop(key, None) for key in ("task", "preset")}
+    for key, value in named.items():
+        if not isinstance(value, str | None):
+            raise InputError(f"Expected {key} in {file} to be a name. Received: {shown(value)}")
+    return SettingsFile(named["task"], named["preset"], flat(values))
+
+
+def settings_text(task: TaskParts, config: Config, *, width: int = 88) -> str:
+    """Returns a configuration as TOML, each key below what it means; `read_settings` reads it.
+
+    Args:
+        task: The task.
+        config: Its configuration, resolved.
+        width: Letters of a line of comment, at most; what a key is set to is never broken.
+    """
+    import tomli_w  # only who writes one waits for it
+
+    stored = config.to_dict()
+    lines = [tomli_w.dumps({"task": config.task, "preset": config.preset}).rstrip()]
+    part = ""
+    for setting in settings_of(task):
+        if setting.key.partition(".")[0] != part:
+            part = setting.key.partition(".")[0]
+            lines += ["", f"[{part}]"]
+        name = setting.key.partition(".")[2]
+        default = _line("default", setting.default).partition(" = ")[2]
+        meaning = setting.meaning.replace("`None`", f'"{NONE}"')
+        about = f"{meaning} ({setting.kind}; default {default})".strip()
+        comments = (f"# {line}" for line in _wrapped(about, max(width, 40) - 2))
+        value = _line(name, stored[part][name])
+        # What is computed is told, and not fixed: it follows the other settings.
+        lines += ["", *comments, f"# {value}" if setting.computed else value]
+    return "\n".join(lines) + "\n"
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
+
+
+def _line(name: str, value: Any) -> str:
+    """Returns `name = value`, on one line."""
+    import tomli_w
+
+    if isinstance(value, list | tuple):
+        items = (_line("x", item).partition(" = ")[2] for item in value)
+        return f"{name} = [{', '.join(items)}]"
+    return tomli_w.dumps({name: NONE if value is None else value}).rstrip("\n")

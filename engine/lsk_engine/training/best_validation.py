@@ -1,0 +1,80 @@
+"""Which validation was the best, and whether there is hope for a better one."""
+
+from collections.abc import Mapping, Sequence
+
+import keras
+
+from ls_base.errors import FileError
+from lsk_engine.runs.checkpoints import Checkpoints
+from lsk_engine.runs.records import HistoryEntry
+from lsk_engine.settings.training import TrainingConfig
+
+
+class BestValidation:
+    """Follows a score of validation; all that it knows is in the run's history.
+
+    So a resumed run knows what the run would have known, and needs no state of its own.
+
+    Args:
+        options: What is watched, how patient training is, and what it keeps.
+        history: The entries up to the step that training goes on from.
+        kept: Steps whose checkpoints stay, which it changes: with `keep=best`, the best is one.
+
+    Attributes:
+        step: The step of the best; 0: there was no validation yet.
+        over: Whether patience has come to its end.
+    """
+
+    def __init__(self, options: TrainingConfig, history: Sequence[HistoryEntry], kept: set[int]):
+        self.options, self.kept = options, kept
+        self.step, self._score, self._since = 0, 0.0, 0
+        for entry in history:
+            if entry["validation"]:
+                self.take(entry["step"], entry["validation"])
+
+    @property
+    def over(self) -> bool:
+        """See above."""
+        return 0 < self.options.patience <= self._since
+
+    def take(self, step: int, scores: Mapping[str, float]) -> bool:
+        """Takes note of the scores after a step, and returns whether they are the best."""
+        score = float(scores[self.options.watched])
+        more = self.options.watched == "accuracy"
+        if self.step and not (score > self._score if more else score < self._score):
+            self._since += 1
+            return False
+        if self.options.keep == "best":
+            self.kept.discard(self.step)
+            self.kept.add(step)
+        self.step, self._score, self._since = step, score, 0
+        return True
+
+    def check(self, checkpoints: Checkpoints) -> None:
+        """Refuses to go on without the checkpoint of the best, where it is to be kept.
+
+        Raises:
+            FileError: If it is not there.
+        """
+        if self.options.keep == "best" and self.step and self.step not in checkpoints.steps():
+            raise FileError(
+                f"Expected the checkpoint of step {self.step:,}, the best validation, in "
+                f"{checkpoints.directory}; --set training.keep=last goes on without it. "
+                f"Received: steps {checkpoints.steps()}"
+            )
+
+    def restore(self, model: keras.Model, checkpoints: Checkpoints) -> None:
+        """Sets the variables of a model to those of the best.
+
+        Raises:
+            FileError: If its checkpoint is missing, unreadable, or of another model.
+        """
+        values = checkpoints.read_model(model, self.step)
+        for variable, value in zip(model.variables, values, strict=True):
+            variable.assign(value)
+
+    def said(self) -> str:
+        """Returns the best in words."""
+        return (
+            f"validation was best at step {self.step:,}, {self.options.watched} {self._score:.4g}"
+        )

@@ -1,0 +1,66 @@
+"""Settings of a run that would have no effect, in words: said before it trains."""
+
+import dataclasses
+import math
+from typing import Any
+
+from lsk_engine.settings.config import Config
+from lsk_engine.tasks.contract import Task
+
+# What the optimizers of these names read.
+_OPTIMIZERS = {
+    "momentum": ("sgd",),
+    "nesterov": ("sgd",),
+    "beta_2": ("adam", "adamw"),
+    "epsilon": ("adam", "adamw"),
+}
+
+
+def void_settings(task: Task, config: Config, total: int) -> list[str]:
+    """Returns what of a configuration means nothing beside the rest of it.
+
+    A setting that a preset makes and the chosen model, or optimizer, doesn't have; checkpoints that
+    are to be kept and never are saved.
+
+    Args:
+        task: The task.
+        config: The configuration.
+        total: The steps of the run.
+    """
+    said = [
+        _nothing(f"model.{key}", config.model, key, f"model.name={config.model.name}", config)
+        for key in task.unused_by_model(config)
+        if _is_set(config.model, key)
+    ]
+    optimizer = config.optimizer
+    said += [
+        _nothing(f"optimizer.{key}", optimizer, key, f"optimizer.name={optimizer.name}", config)
+        for key, names in _OPTIMIZERS.items()
+        if optimizer.name not in names and _is_set(optimizer, key)
+    ]
+    return said + _checkpoints(config, total)
+
+
+def _nothing(name: str, part: Any, key: str, beside: str, config: Config) -> str:
+    return f"{name}={getattr(part, key)} means nothing with {beside} (preset {config.preset})"
+
+
+def _is_set(part: Any, key: str) -> bool:
+    default = next(field.default for field in dataclasses.fields(part) if field.name == key)
+    return getattr(part, key) != default
+
+
+def _checkpoints(config: Config, total: int) -> list[str]:
+    every, kept = config.training.checkpoint_every, config.training.checkpoints_kept_every
+    if not kept or (kept % every == 0 and kept <= total):
+        return []
+    both = math.lcm(every, kept)
+    what = (
+        f"keeps no checkpoint of the {total:,} steps"
+        if both > total
+        else f"keeps those of every {both:,}th step only"
+    )
+    return [
+        f"training.checkpoints_kept_every={kept} {what}: they are saved every "
+        f"training.checkpoint_every={every} steps"
+    ]

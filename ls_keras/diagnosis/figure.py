@@ -1,0 +1,58 @@
+"""A diagnosis as one figure."""
+
+from typing import TYPE_CHECKING, Any
+
+from ls_keras.diagnosis.findings import Findings
+from ls_keras.plots import style
+from ls_keras.plots.arguments import check_title
+from ls_keras.plots.reliability_diagram import reliability_diagram, reliability_rows
+from ls_keras.plots.risk_coverage_diagram import risk_coverage_diagram, risk_coverage_rows
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def figure_of_findings(found: Findings, title: str | None) -> "Figure":
+    """Draws reliability, the histogram of confidence, and risk against coverage.
+
+    Args:
+        found: The findings.
+        title: A title over all; `None` for none.
+
+    Raises:
+        InputError: If the title is none.
+    """
+    check_title(title)
+    figure = style.new_figure(10.0, 6.4)
+    grid = figure.add_gridspec(2, 2, height_ratios=(3.2, 1.0))
+    ax = figure.add_subplot(grid[0, 0])
+    counts_ax = figure.add_subplot(grid[1, 0], sharex=ax)
+    ax.tick_params(labelbottom=False)
+    reliability_diagram(_curves(found), ax=ax, counts_ax=counts_ax)
+    risk_ax = figure.add_subplot(grid[:, 1])
+    risk_coverage_diagram(_risks(found), ax=risk_ax)
+    style.legend_below(risk_ax)
+    if title:
+        figure.suptitle(title)
+    return figure
+
+
+def figure_numbers(found: Findings) -> dict[str, list[dict[str, Any]]]:
+    """Returns what the figure shows, by panel, for `ls_keras.plots.save`."""
+    return {
+        "reliability": reliability_rows(_curves(found)),
+        "risk_coverage": risk_coverage_rows(_risks(found)),
+    }
+
+
+def _curves(found: Findings) -> dict:
+    if found.scaled is None:
+        return {"as given": found.reliability}
+    return {"as given": found.reliability, "scaled, held out": found.scaled}
+
+
+def _risks(found: Findings) -> dict:
+    risks = {"largest probability": found.risk_coverage}
+    if found.normalized is not None:
+        risks[f"logit norm, p = {found.norm_p}"] = found.normalized
+    return risks

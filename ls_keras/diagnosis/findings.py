@@ -1,0 +1,229 @@
+"""What a diagnosis has found, as data."""
+
+import dataclasses
+import math
+from typing import Any, NamedTuple
+
+from ls_keras.calibration.reliability_curve import ReliabilityCurve
+from ls_keras.calibration.risk_coverage import RiskCoverage
+from ls_keras.calibration.smooth_error import SmoothError
+from ls_keras.calibration.temperature import TemperatureFit
+
+SCHEMA = 1
+
+
+class Estimate(NamedTuple):
+    """A value and its interval; the ends are NaN where a single group leaves nothing to resample.
+
+    Attributes:
+        value: The value.
+        low: Lower end.
+        high: Upper end.
+
+    Example:
+        >>> from ls_keras.diagnosis import Estimate
+        >>> print(Estimate(0.0377, 0.031, 0.046))
+        0.0377 [0.0310, 0.0460]
+    """
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{number(self.value)} {self.interval}".rstrip()
+
+    @property
+    def interval(self) -> str:
+        """The interval as people read it, empty where there is none."""
+        if math.isnan(self.low):
+            return ""
+        return f"[{number(self.low)}, {number(self.high)}]"
+
+    @property
+    def above(self) -> bool:
+        """Whether the whole interval is above 0."""
+        return self.low > 0
+
+    @property
+    def below(self) -> bool:
+        """Whether the whole interval is below 0."""
+        return self.high < 0
+
+
+UNKNOWN = Estimate(math.nan, math.nan, math.nan)
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Findings:
+    """The numbers of a diagnosis.
+
+    Held out means: of examples by what was fitted or chosen on others, so that a gain is what new
+    examples may expect, not what fitting has made of these.
+
+    Attributes:
+        num_examples: Examples that counted.
+        num_groups: Groups they belong to, which are resampled, and cut into folds.
+        num_classes: K.
+        from_logits: Whether predictions were logits.
+        level: Level of all intervals.
+        folds: Number of folds behind what is held out; 0 with a single group, where all that is
+            held out is NaN.
+        class_names: K words, or `None`.
+        accuracy: Share of right predictions.
+        nll: Mean negative log-likelihood, nats.
+        brier: Mean squared distance from the targets, in [0, 2].
+        reliability: Accuracy against confidence, with the ECE: `ece` is the plug-in estimate, which
+            is biased up, `ece_corrected` the same less its bias, and the interval is of the latter.
+        smooth: The smECE, likewise: `error`, `corrected` and the interval of the latter.
+        bias: Mean confidence less accuracy: above 0 where overconfident.
+        fit: The temperature that is best for the NLL of all examples.
+        temperature: The same T with its interval.
+        nll_gain: NLL less that with T, held out: the calibration error of the NLL.
+        brier_gain: The same of the Brier score.
+        scaled: The reliability curve with T, held out; `None` with a single group.
+        risk_coverage: Risk against coverage of the largest softmax probability.
+        aurc: The area under it.
+        norm_p: The p of logit normalization that is best for all examples; `None` where logits of
+            −inf allow none.
+        normalized: Risk against coverage of that confidence; `None` likewise.
+        aurc_gain: AURC less that with logit normalization, within each fold with the p that is best
+            for the others, the folds' mean; NaN likewise.
+        worst_class: The class whose own probability is worst calibrated, chosen on one half of the
+            groups by ECE.
+        worst_reliability: The reliability curve of its probability on the other half.
+        least_class: The class whose examples are recognized least, chosen likewise.
+        least_recall: The share of them that is, on the other half; NaN where it has none.
+    """
+
+    num_examples: int
+    num_groups: int
+    num_classes: int
+    from_logits: bool
+    level: float
+    folds: int
+    class_names: tuple[str, ...] | None
+    accuracy: Estimate
+    nll: Estimate
+    brier: Estimate
+    reliability: ReliabilityCurve
+    smooth: SmoothError
+    bias: Estimate
+    fit: TemperatureFit
+    temperature: Estimate
+    nll_gain: Estimate
+    brier_gain: Estimate
+    scaled: ReliabilityCurve | None
+    risk_coverage: RiskCoverage
+    aurc: Estimate
+    norm_p: int | None
+    normalized: RiskCoverage | None
+    aurc_gain: Estimate
+    worst_class: int
+    worst_reliability: ReliabilityCurve
+    least_class: int
+    least_recall: Estimate
+
+    @property
+    def ece(self) -> Estimate:
+        """The ECE less its bias, with its interval; `reliability.ece` is the plug-in estimate."""
+        return corrected(self.reliability)
+
+    @property
+    def scaled_ece(self) -> Estimate:
+        """The same with T, held out."""
+        return UNKNOWN if self.scaled is None else corrected(self.scaled)
+
+    @property
+    def smooth_ece(self) -> Estimate:
+        """The smECE less its bias, with its interval; `smooth.error` is the plug-in estimate."""
+        return Estimate(self.smooth.corrected, self.smooth.low, self.smooth.high)
+
+    @property
+    def worst_ece(self) -> Estimate:
+        """The ECE of the worst class's own probability less its bias."""
+        return corrected(self.worst_reliability)
+
+    @property
+    def ece_gain(self) -> Estimate:
+        """ECE less that with T, both less their bias.
+
+        Its interval reaches from the one's lower to the other's upper end and back: it excludes 0
+        where theirs don't overlap, and is wider than need be.
+        """
+        before, after = self.ece, self.scaled_ece
+        return Estimate(
+            before.value - after.value, before.low - after.high, before.high - after.low
+        )
+
+    def name_of(self, class_id: int) -> str:
+        """Returns the name of a class, or its number."""
+        return str(class_id) if self.class_names is None else repr(self.class_names[class_id])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the numbers for JSON: an estimate as value, low and high, NaN and ∞ as `None`."""
+        found = {
+            "schema": SCHEMA,
+            "num_examples": self.num_examples,
+            "num_groups": self.num_groups,
+            "num_classes": self.num_classes,
+            "num_bins": len(self.reliability.counts),
+            "from_logits": self.from_logits,
+            "level": self.level,
+            "folds": self.folds,
+            "accuracy": self.accuracy,
+            "nll": self.nll,
+            "brier": self.brier,
+            "ece": self.reliability.ece,
+            "ece_corrected": self.ece,
+            "smooth_ece": self.smooth.error,
+            "smooth_ece_corrected": self.smooth_ece,
+            "overconfidence": self.reliability.overconfidence,
+            "underconfidence": self.reliability.underconfidence,
+            "confidence_less_accuracy": self.bias,
+            "temperature": self.temperature,
+            "temperature_at_bound": self.fit.at_bound,
+            "nll_gain": self.nll_gain,
+            "brier_gain": self.brier_gain,
+            "scaled_ece": None if self.scaled is None else self.scaled.ece,
+            "scaled_ece_corrected": self.scaled_ece,
+            "ece_gain": self.ece_gain,
+            "aurc": self.aurc,
+            "excess_aurc": self.risk_coverage.excess,
+            "norm_p": self.norm_p,
+            "aurc_gain": self.aurc_gain,
+            "worst_class": self.worst_class,
+            "worst_class_ece": self.worst_reliability.ece,
+            "worst_class_ece_corrected": self.worst_ece,
+            "least_recalled_class": self.least_class,
+            "least_recall": self.least_recall,
+            "class_names": None if self.class_names is None else list(self.class_names),
+        }
+        return {name: _for_json(value) for name, value in found.items()}
+
+
+def corrected(curve: ReliabilityCurve) -> Estimate:
+    """Returns the ECE of a curve less its bias, which is what its interval is of."""
+    return Estimate(curve.ece_corrected, curve.ece_low, curve.ece_high)
+
+
+def number(value: float) -> str:
+    """Returns a number as people read it: four decimals, fewer of large ones; a dash for NaN.
+
+    Example:
+        >>> from ls_keras.diagnosis.findings import number
+        >>> number(0.03772), number(-1e-9), number(123.456), number(float("nan"))
+        ('0.0377', '0.0000', '123.5', '–')
+    """
+    if math.isnan(value):
+        return "–"
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    text = f"{value:.4f}" if abs(value) < 10 else f"{value:.4g}"
+    return "0.0000" if text == "-0.0000" else text.replace("-", "−")
+
+
+def _for_json(value):
+    if isinstance(value, Estimate):
+        return {name: _for_json(part) for name, part in value._asdict().items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,167 @@
+"""Smoothed cross-entropy of sigmoids as a Keras loss: binary and multi-label models."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from ls_base.errors import InputError
+from ls_keras.arguments import as_array, as_tensor, shown
+from ls_keras.binary_targets import read_binary_targets
+from ls_keras.concrete import concrete
+from ls_keras.losses.binary_cross_entropy import (
+    mean_of_valid,
+    of_logits,
+    of_probabilities,
+    smoothed_targets,
+)
+from ls_keras.losses.classification_loss import ClassificationLoss
+from ls_keras.losses.conventions import check_fraction
+from ls_keras.losses.reading import check_axis
+from ls_keras.model_output import recovered_logits
+from ls_keras.targets import IgnoreClass
+
+_ROUNDING = 1e-3  # how far a probability may lie outside [0, 1]
+
+
+@keras.saving.register_keras_serializable(package="ls_keras")
+class SmoothedBCE(ClassificationLoss):
+    """Cross-entropy of sigmoids with smoothed targets: one for a binary model, K for K labels.
+
+    L = mean_k [log(1 + e^(z_k)) − t_k z_k],    t_k = (1 − α) y_k + α π_k
+
+    with the gradient (σ(z_k) − t_k) / K. With π = 1/2 it is Keras's
+    `BinaryCrossentropy(label_smoothing=α)`, t = y (1 − α) + α/2; a prior π_k of how often label k
+    occurs keeps the model's mean from drifting to 1/2, as smoothing rare labels towards 1/2 does.
+
+    The mean is over the labels of a position that count: those that are not ignored. Positions
+    weigh the same, however many of their labels count; one without any behaves as masked. Where
+    labels shall weigh the same instead, weight each position by their number
+    (`reduction="sum"`, `sample_weight`).
+
+    Args:
+        alpha: α, the mass to take off the label, in [0, 1]. Default: 0.1.
+        prior: π, where it goes: a probability, or one for each label, `(K,)`. Default: `None`, 1/2.
+        from_logits: Whether predictions are logits. Default: `False`, as in Keras: probabilities,
+            clipped to [ε, 1 − ε] as Keras does; where Keras or the backend kept the logits of a
+            sigmoid, they are used.
+        ignore_class: A label, or several, that do not count, each entry for itself: −1 for labels
+            that nobody has given. Default: `None`.
+        axis: The axis of the labels, whose mean is taken. Default: −1.
+        reduction: As in Keras. Default: `"sum_over_batch_size"`.
+        name: Default: `"smoothed_bce"`.
+        dtype: Of the result; the arithmetic, sums included, is in float32 or better. Default:
+            `keras.config.floatx()`.
+
+    Call arguments:
+        y_true: Labels of the shape of the predictions, `(..., K)`, or `(...)` for `(..., 1)`:
+            integers, Booleans or floats in [0, 1].
+        y_pred: `(..., K)`.
+        sample_weight: Of the shape `(...)` of the losses, or of their leading axes.
+
+    Raises:
+        InputError: If alpha or a prior is no number in [0, 1] or, when called, if shapes don't
+            belong together, there are more or fewer labels than priors or, in eager use, labels or
+            probabilities are outside [0, 1]; in a compiled step the loss is NaN then.
+
+    Example:
+    ```python
+    >>> import ls_keras
+    >>> loss = ls_keras.SmoothedBCE(alpha=0.1, from_logits=True, ignore_class=-1)
+    >>> round(float(loss([[1], [0]], [[2.0], [0.0]])), 4)
+    0.46
+    >>> round(float(loss([[1, -1], [-1, 0]], [[2.0, 9.0], [9.0, 0.0]])), 4)  # one label each
+    0.46
+
+    ```
+
+    References:
+        [Müller et al., 2019](https://arxiv.org/abs/1906.02629), section 1.1, for classes.
+    """
+
+    def __init__(
+        self,
+        alpha: float = 0.1,
+        *,
+        prior=None,
+        from_logits: bool = False,
+        ignore_class: IgnoreClass = None,
+        axis: int = -1,
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "smoothed_bce",
+        dtype=None,
+    ):
+        super().__init__(
+            from_logits=from_logits,
+            ignore_class=ignore_class,
+            axis=axis,
+            reduction=reduction,
+            name=name,
+            dtype=dtype,
+        )
+        self.alpha = check_fraction(alpha, "alpha")
+        self.prior = None if prior is None else _as_prior(prior)
+
+    def losses_and_valid(self, y_true, y_pred, mask=None, sample_weight=None):
+        """Returns the losses `(...)` and which count; labels, of which there are several in one."""
+        y_pred = as_tensor(y_pred, "y_pred")
+        check_axis(self.axis, len(y_pred.shape))
+        z, from_logits = recovered_logits(y_pred, self.from_logits, multi_label=True)
+        z = ops.cast(z, keras.backend.result_type(z.dtype, "float32"))
+        y, valid, wrong = read_binary_targets(y_true, z, ignore_class=self.ignore_class)
+        if valid is not None:  # NaN times a gradient of 0 is NaN
+            z = ops.where(valid, z, 0.5)
+        if not from_logits:
+            z = _checked(z, mask)
+        targets = self._targets(y)
+        losses = of_logits(z, targets) if from_logits else of_probabilities(z, targets)
+        if wrong is not None:
+            losses = ops.where(wrong, float("nan"), losses)
+        if self.axis % len(z.shape) != len(z.shape) - 1:
+            losses = ops.moveaxis(losses, self.axis, -1)
+            valid = None if valid is None else ops.moveaxis(valid, self.axis, -1)
+        return mean_of_valid(losses, valid)
+
+    def _targets(self, y):
+        if self.prior is None or isinstance(self.prior, float):
+            return smoothed_targets(y, self.alpha, 0.5 if self.prior is None else self.prior)
+        size = y.shape[self.axis]
+        if size is not None and size != len(self.prior):
+            raise InputError(
+                f"Expected a prior for each of the {size} labels. Received: {len(self.prior)}"
+            )
+        shape = [1] * len(y.shape)
+        shape[self.axis] = len(self.prior)
+        prior = ops.reshape(ops.convert_to_tensor(self.prior, dtype=y.dtype), shape)
+        return smoothed_targets(y, self.alpha, prior)
+
+    def get_config(self) -> dict:
+        """Returns the arguments of the constructor, as JSON holds them."""
+        return {**super().get_config(), "alpha": self.alpha, "prior": self.prior}
+
+
+def _as_prior(prior) -> float | list[float]:
+    found = as_array(prior, "prior").astype(np.float64)
+    if found.ndim > 1 or not found.size or not ((found >= 0) & (found <= 1)).all():
+        raise InputError(
+            f"Expected prior to be a probability, or one for each label. Received: {shown(prior)}"
+        )
+    return found.tolist()
+
+
+def _checked(p, mask):
+    """Returns what can be probabilities: told in eager use, in a graph NaN where it can't."""
+    wrong = ops.logical_or(p < -_ROUNDING, p > 1 + _ROUNDING)
+    if mask is not None:
+        keep = ops.cast(mask, "bool")
+        while len(keep.shape) < len(p.shape):
+            keep = ops.expand_dims(keep, axis=-1)
+        wrong = ops.logical_and(wrong, keep)
+    known = concrete(wrong)
+    if known is None:
+        return ops.where(wrong, float("nan"), p)
+    if known.any():
+        raise InputError(
+            "Expected probabilities in [0, 1]; for logits pass from_logits=True. "
+            f"Received: y_pred with {int(known.sum())} of {known.size} entries outside"
+        )
+    return p

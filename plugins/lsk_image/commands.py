@@ -1,0 +1,102 @@
+"""The commands that the image task adds to `lsk`."""
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from ls_base.errors import InputError
+from lsk import options
+from lsk_engine.devices.backend import load_backend
+from lsk_engine.tasks.registry import needing_extra
+
+_MOST_BYTES = 1 << 28  # of a picture on stdin
+
+
+@click.command(short_help="Say what pictures show, with a trained run.")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("files", type=click.Path(path_type=Path), nargs=-1, required=True, metavar="FILE…")
+@click.option(
+    "--top", type=int, default=2, show_default=True, help="The K likeliest classes of each."
+)
+@options.temperature
+@options.batch_size("Pictures", 500)
+@options.backend
+@options.as_json
+@options.quiet
+def classify(
+    run: Path,
+    files: tuple[Path, ...],
+    top: int,
+    temperature: float | str | None,
+    batch_size: int | None,
+    backend: str | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Say what each FILE shows, with the model of RUN; one line a picture.
+
+    \b
+    lsk classify RUN photo.jpg more/*.png
+    lsk classify RUN photo.jpg --top 5 --temperature fitted
+    cat photo.jpg | lsk classify RUN -
+
+    FILE is a JPEG, PNG or other picture, an .npz file with `images` or `jpeg`, or `-`: a picture on
+    stdin. A line has the file, and the likeliest classes with their probabilities, tabs between.
+    Each picture that can't be read is one line on stderr; the others go on, and the exit code
+    is 2.
+    """  # noqa: D301 - \b is Click's mark for lines to be left as they are
+    from lsk_engine.runs.stored_run import check_task, fitted_temperature, read_run
+
+    if top < 1 or (batch_size is not None and batch_size < 1):
+        raise InputError(
+            "Expected --top and --batch-size of at least 1. "
+            f"Received: {top if top < 1 else batch_size}"
+        )
+    scale = fitted_temperature(run) if isinstance(temperature, str) else temperature or 1.0
+    if temperature == 0 or not 0 < scale < float("inf"):
+        raise InputError(f"Expected --temperature above 0. Received: {temperature}")
+    check_task(run, "image")
+    directory, task, config = read_run(run)
+    stdin = None
+    if Path("-") in files:
+        stdin = sys.stdin.buffer.read(_MOST_BYTES + 1)
+        if len(stdin) > _MOST_BYTES:
+            raise InputError(f"Expected a picture of at most {_MOST_BYTES:,} bytes on stdin")
+    load_backend(backend)
+    found, failed = [], []
+    with needing_extra(task):
+        from lsk_image.classify_files import classify_files
+
+        reporter = options.reporter(False, quiet)
+        for one in classify_files(
+            directory,
+            config,
+            files,
+            reporter,
+            stdin=stdin,
+            top=top,
+            temperature=scale,
+            batch_size=batch_size,
+        ):
+            if one.error:
+                failed.append({"file": one.file, "error": one.error})
+                click.echo(f"Error: {one.error}", err=True)
+            elif as_json:
+                classes = [{"class": name, "probability": p} for name, p in one.guesses]
+                found.append({"file": one.file, "classes": classes})
+            else:
+                columns = (text for name, p in one.guesses for text in (name, f"{p:.4f}"))
+                click.echo("\t".join([one.file, *columns]))
+    if as_json:
+        results = {
+            "schema": 1,
+            "run": str(run),
+            "temperature": scale,
+            "pictures": found,
+            "failed": failed,
+        }
+        click.echo(json.dumps(results, ensure_ascii=False))
+    if failed:
+        raise click.exceptions.Exit(2)

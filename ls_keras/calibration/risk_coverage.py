@@ -119,8 +119,10 @@ def confidence_auroc(correct, confidence) -> float:
 def logit_norm_confidence(logits, p: float) -> np.ndarray:
     """Returns a confidence that ranks better than the softmax where smoothing was trained.
 
-    With z̄ the mean of an example's logits, max_k (z_k − z̄) / ‖z − z̄‖_p, in float64: values lie
-    close together. Where all logits are equal it is 0.
+    With z̄ the mean of an example's logits, max_k (z_k − z̄) / ‖z − z̄‖_p, in float64 and to 12
+    digits: values lie close together, and what differs by rounding alone is no ranking (with p = 1,
+    all examples have 1/2 of which one logit alone is above the mean). Where all logits are equal
+    it is 0.
 
     Args:
         logits: `(..., K)`.
@@ -151,7 +153,8 @@ def logit_norm_confidence(logits, p: float) -> np.ndarray:
     largest = np.abs(z).max(-1, keepdims=True)
     scaled = np.divide(z, largest, out=np.zeros_like(z), where=largest > 0)  # |z|^p overflows
     norm = np.linalg.norm(scaled, ord=p, axis=-1)
-    return np.divide(scaled.max(-1), norm, out=np.zeros_like(norm), where=norm > 0)
+    found = np.divide(scaled.max(-1), norm, out=np.zeros_like(norm), where=norm > 0)
+    return np.round(found, 12)
 
 
 class Ranked(NamedTuple):

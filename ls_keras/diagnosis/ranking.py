@@ -78,10 +78,8 @@ def norm_confidence(examples: HostExamples, p: int) -> np.ndarray:
     found = np.empty(len(examples))
 
     def run(at: slice) -> None:
-        # With p = 1, a logit that alone is above the mean gives 1/2, whatever it is: its rounding
-        # is no ranking.
         z = read_rows(examples.logits, examples.rows, at)
-        found[at] = logit_norm_confidence(z, p).round(12)
+        found[at] = logit_norm_confidence(z, p)
 
     in_threads(run, list(blocks(0, len(examples), examples.logits.shape[1])))
     return found

@@ -91,13 +91,20 @@ def test_without_errors_there_is_no_auroc():
     assert risk_coverage([0, 0], [0.1, 0.2]).excess == 0
 
 
+def test_rounding_is_no_ranking():
+    """With p = 1, one logit alone above the mean gives exactly 1/2."""
+    z = np.random.default_rng(0).normal(size=(1000, 3))
+    alone = (z > z.mean(-1, keepdims=True)).sum(-1) == 1
+    assert set(logit_norm_confidence(z, 1)[alone]) == {0.5}
+
+
 @pytest.mark.parametrize("p", [1, 2, 3.5])
 def test_logit_normalization_is_its_formula(p):
     z = np.random.default_rng(0).normal(size=(2, 3, 7)).astype(np.float32)
     centered = z.astype(np.float64) - z.astype(np.float64).mean(-1, keepdims=True)
     norm = (np.abs(centered) ** p).sum(-1) ** (1 / p)
     found = logit_norm_confidence(z, p)
-    np.testing.assert_allclose(found, centered.max(-1) / norm, rtol=1e-12)
+    np.testing.assert_allclose(found, centered.max(-1) / norm, rtol=0, atol=5.001e-13)  # 12 digits
     # What is added to all logits, and their scale, say nothing.
     np.testing.assert_allclose(logit_norm_confidence(5 * z + 1, p), found, rtol=1e-5)
     large = logit_norm_confidence(1e200 * z.astype(np.float64), p)

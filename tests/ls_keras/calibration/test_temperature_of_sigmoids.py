@@ -177,7 +177,7 @@ def test_the_callback_reports_the_other_half():
     history = model.fit(z, y, verbose=0, callbacks=[callback]).history
     fit = fit_temperature(y[::2], z[::2], from_logits=True, multi_label=True)
     assert history["val_temperature"][0] == pytest.approx(fit.temperature, rel=1e-3)
-    assert history["val_ece"][0] == pytest.approx(ece(y[1::2], z[1::2], 1), abs=1e-4)
+    assert history["val_ece_half"][0] == pytest.approx(ece(y[1::2], z[1::2], 1), abs=1e-4)
     scaled = nll(y[1::2], z[1::2], fit.temperature)
     assert history["val_nll_scaled"][0] == pytest.approx(scaled, rel=1e-4)
 

@@ -66,8 +66,8 @@ def test_a_resumed_run_appends_and_measures_nothing_twice(tmp_path, monkeypatch)
     task, config, run = start(tmp_path, training__checkpoint_every=4)
     save, stop = CheckpointEvery._save_if_due, [8]
 
-    def stopped(saver):
-        save(saver)
+    def stopped(saver, *due):
+        save(saver, *due)
         if saver.step == stop[0]:
             raise Interrupted(saver.step)
 

@@ -30,12 +30,13 @@ def tables() -> str:
     ]
     lines: list[str] = []
     for section, rows in sections.items():
-        lines += [f"## {section}", "", _row("", *titles), "|---" * (len(titles) + 1) + "|"]
+        lines += [f"## {section}", "", ":::{container} breaking dense", ""]
+        lines += [_row("", *titles), "|---" * (len(titles) + 1) + "|"]
         lines += [
             _row(feature, *(_shown(cells.get(name, ())) for name in libraries))
             for feature, cells in rows.items()
         ]
-        lines.append("")
+        lines += ["", ":::", ""]
     return "\n".join(lines)
 
 

@@ -28,9 +28,11 @@ def show(run: Path, as_json: bool) -> None:
 
     directory = RunDirectory.open(run)
     config = directory.read_config()
+    # What is damaged beside them is a warning; a run without scores is unfinished.
+    metrics = directory.read_metrics() if is_there(directory.metrics_file) else None
     if as_json:
-        metrics = directory.read_metrics().to_dict() if is_there(directory.metrics_file) else None
-        whole = {"config": config, "history": directory.read_history(), "metrics": metrics}
+        scores = None if metrics is None else metrics.to_dict()
+        whole = {"config": config, "history": directory.read_history(), "metrics": scores}
         click.echo(json.dumps(whole, ensure_ascii=False))
         return
     found = read_run("", run)
@@ -46,11 +48,11 @@ def show(run: Path, as_json: bool) -> None:
     calibration = list(_calibration(found))
     if calibration:
         tables.echo("", *calibration)
-    if found.metrics is not None:
-        results.about(found.metrics.to_dict())
+    if metrics is not None:
+        results.about(metrics.to_dict())
     for problem in found.problems:
         click.echo(f"Warning: {problem}")
-    if found.metrics is None:
+    if metrics is None:
         click.echo(f"unfinished; go on with: lsk train --resume {run}")
 
 

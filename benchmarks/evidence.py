@@ -76,7 +76,8 @@ def keep(folder: Path, scale: str, evidence: Path) -> None:
         found = json.loads(file.read_text())
         task = load_task(part.study.task)
         runs = [j.run for j in jobs_of(folder / name, arms_of(part.study, task), found["seeds"])]
-        content = {**_provenance(scale, found["seeds"], runs), "study": name, **found}
+        command = f"lsk reproduce {_least(name, scale)} --scale {scale} --seeds {found['seeds']}"
+        content = {"command": command, **_provenance(runs), "study": name, **found}
         text = json.dumps(content, indent=1, ensure_ascii=False)
         (target / f"{name}.json").write_text(text + "\n")
     for result in RESULTS.values():
@@ -85,13 +86,18 @@ def keep(folder: Path, scale: str, evidence: Path) -> None:
                 _copy_figure(folder, name, result, target)
 
 
-def _provenance(scale: str, seeds: int, runs: list[RunDirectory]) -> dict[str, Any]:
+def _least(study: str, scale: str) -> str:
+    """Returns the result that takes the fewest studies beside this one."""
+    having = (result for result in RESULTS.values() if study in result.parts(scale))
+    return min(having, key=lambda result: len(result.parts(scale))).name
+
+
+def _provenance(runs: list[RunDirectory]) -> dict[str, Any]:
     finished = [run for run in runs if run.metrics_file.is_file()]
     starts = [run.read_starts()[0] for run in finished]
     first = min(starts, key=lambda start: start["started"])
     commit = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
     return {
-        "command": f"lsk reproduce all --scale {scale} --seeds {seeds}",
         "commit": subprocess.check_output(commit, cwd=ROOT, text=True).strip(),
         "started": first["started"],
         "machine": {key: first[key] for key in ("platform", "cores", "python", "backend")},

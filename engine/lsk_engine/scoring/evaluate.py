@@ -2,7 +2,7 @@
 
 import dataclasses
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ls_base.errors import InputError
@@ -31,7 +31,7 @@ def evaluate(
     seconds: float = 0.0,
     calibrated: bool = False,
     into: RunDirectory | None = None,
-    more: Mapping[str, Any] | None = None,
+    more: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """Scores a run's saved model on every split but the training split.
 
@@ -49,7 +49,7 @@ def evaluate(
         calibrated: Whether to score the model that `lsk calibrate` saved instead. It is searched
             without undoing smoothing, which its calibration was fitted behind.
         into: Where results go; `None`: into the run.
-        more: Further results to be kept with the scores.
+        more: Returns what is kept with the scores, of them.
 
     Returns:
         What `metrics.json` holds.
@@ -114,7 +114,7 @@ def evaluate(
         results["better"].update(scores.better)
         results["signatures"].update(scores.signatures)
     results["seconds"] = round(seconds + time.monotonic() - start, 2)
-    results |= more or {}
+    results |= more(results) if more else {}
     into.write_json(into.calibrated_metrics_file if calibrated else into.metrics_file, results)
     return results
 

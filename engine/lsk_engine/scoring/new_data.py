@@ -21,7 +21,7 @@ from lsk_engine.progress import Reporter
 from lsk_engine.runs.holding import writes_run
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.scoring.evaluate import evaluate
-from lsk_engine.scoring.predictions import Predictions, build_scorer
+from lsk_engine.scoring.predictions import build_scorer
 from lsk_engine.settings.config import Config
 from lsk_engine.settings.named_code import is_code, note
 from lsk_engine.settings.resolving import with_decoding
@@ -82,11 +82,11 @@ def evaluate_new(
     into = _folder(run, name or Path(changed.data.source).stem or "new", asked)
     for text in data.notes:
         reporter.message(f"Note: {text}")
-    more: dict[str, Any] = {
-        "new_data": asked,
-        "folder": str(into.path),
-        "calibration": _calibration(model, changed, run, data, reporter),
-    }
+
+    def more(scores: Mapping[str, Any]) -> Mapping[str, Any]:
+        found = _calibration(model, changed, run, data, scores, reporter)
+        return {"new_data": asked, "folder": str(into.path), "calibration": found}
+
     return evaluate(task, changed, run, reporter, data=data, into=into, more=more)
 
 
@@ -122,14 +122,19 @@ def _replaced(config: Config, part: str, **values: Any) -> Config:
 
 
 def _calibration(
-    model: keras.Model, config: Config, run: RunDirectory, data: TaskData, reporter: Reporter
+    model: keras.Model,
+    config: Config,
+    run: RunDirectory,
+    data: TaskData,
+    scores: Mapping[str, Any],
+    reporter: Reporter,
 ) -> dict[str, Any]:
-    """Returns how calibrated the model is on each split, and what scaling does to it."""
+    """Returns how calibrated the model is on each split, by its scores, and what scaling does."""
     found = run.read_calibration()
-    scorers = {"raw": build_scorer(model, config, data)}
+    scorers = {}
     if found is not None and run.calibrated_model_file.is_file():
-        scaled = run.load_model(calibrated=True)
-        scorers["as_calibrated"] = build_scorer(scaled, config, data)
+        stored = run.load_model(calibrated=True)
+        scorers["as_calibrated"] = build_scorer(stored, config, data)
     results: dict[str, Any] = {}
     for split in (name for name in data.splits if name != "train"):
         source = evaluation_source(config, data, split)
@@ -140,18 +145,17 @@ def _calibration(
                 from_logits=True,
                 ignore_class=data.ignore_class,
             )
-        best = build_scorer(calibrated(model, fit, from_logits=True), config, data)
         results[split] = {
             "temperature": None if found is None else found.temperature,
             "best_temperature": fit.temperature,
-            **{
-                what: _scores(scorer.predict(source, reporter.counter(f"{split}, {what}", "")))
-                for what, scorer in {**scorers, "best": best}.items()
-            },
+            "raw": _kept(scores[split]),
         }
+        best = build_scorer(calibrated(model, fit, from_logits=True), config, data)
+        for what, scorer in {**scorers, "best": best}.items():
+            predictions = scorer.predict(source, reporter.counter(f"{split}, {what}", ""))
+            results[split][what] = _kept(predictions.metrics())
     return results
 
 
-def _scores(predictions: Predictions) -> dict[str, float]:
-    metrics = predictions.metrics()
+def _kept(metrics: Mapping[str, float]) -> dict[str, float]:
     return {name: metrics[name] for name in _KEPT}

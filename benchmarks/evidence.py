@@ -76,7 +76,7 @@ def keep(folder: Path, scale: str, evidence: Path) -> None:
         found = json.loads(file.read_text())
         task = load_task(part.study.task)
         runs = [j.run for j in jobs_of(folder / name, arms_of(part.study, task), found["seeds"])]
-        command = f"lsk reproduce {_least(name, scale)} --scale {scale} --seeds {found['seeds']}"
+        command = f"lsk reproduce {_one(name, scale)} --scale {scale} --seeds {found['seeds']}"
         content = {"command": command, **_provenance(runs), "study": name, **found}
         text = json.dumps(content, indent=1, ensure_ascii=False)
         (target / f"{name}.json").write_text(text + "\n")
@@ -86,10 +86,11 @@ def keep(folder: Path, scale: str, evidence: Path) -> None:
                 _copy_figure(folder, name, result, target)
 
 
-def _least(study: str, scale: str) -> str:
-    """Returns the result that takes the fewest studies beside this one."""
+def _one(study: str, scale: str) -> str:
+    """Returns the arguments that run a study alone: a result that has it, and what of it."""
     having = (result for result in RESULTS.values() if study in result.parts(scale))
-    return min(having, key=lambda result: len(result.parts(scale))).name
+    least = min(having, key=lambda result: len(result.parts(scale)))
+    return least.name if len(least.parts(scale)) == 1 else f"{least.name} --only {study}"
 
 
 def _provenance(runs: list[RunDirectory]) -> dict[str, Any]:

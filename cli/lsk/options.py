@@ -117,6 +117,18 @@ class Numbers(click.ParamType):
             self.fail(f"Expected numbers separated by commas. Received: {value!r}", param, ctx)
 
 
+class Names(click.ParamType):
+    """Names with commas between them."""
+
+    name = "names"
+
+    def convert(self, value, param, ctx):
+        """Returns a tuple of strings."""
+        if isinstance(value, tuple):
+            return value
+        return tuple(name for part in value.split(",") if (name := part.strip()))
+
+
 temperature = click.option(
     "--temperature",
     type=OrFitted("T"),

@@ -12,7 +12,13 @@ from lsk_engine.tasks.registry import needing_extra
 
 @click.command(short_help="Measure what logits tell about single examples, over checkpoints.")
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("--classes", required=True, metavar="A,B", help="Two classes, by name or number.")
+@click.option(
+    "--classes",
+    type=options.Names(),
+    required=True,
+    metavar="A,B",
+    help="Two classes, by name or number.",
+)
 @click.option("--split", default="train", show_default=True, help="Where the examples are from.")
 @click.option("--examples", default=300, show_default=True, help="Examples a class.")
 @click.option("--draws", default=5, show_default=True, help="Augmentations of each example.")
@@ -34,7 +40,7 @@ from lsk_engine.tasks.registry import needing_extra
 @options.verbosity
 def probe(
     run: Path,
-    classes: str,
+    classes: tuple[str, ...],
     split: str,
     examples: int,
     draws: int,
@@ -65,7 +71,7 @@ def probe(
             directory,
             options.reporter(verbose, quiet),
             output,
-            classes=[name for name in classes.split(",") if name],
+            classes=classes,
             split=split,
             per_class=examples,
             draws=draws,

@@ -12,7 +12,13 @@ from lsk_engine.tasks.registry import needing_extra
 
 @click.command(short_help="Project penultimate activations, and measure their clusters.")
 @click.argument("runs", type=click.Path(path_type=Path), nargs=-1, required=True)
-@click.option("--classes", default="", metavar="A,B,C", help="Three classes, by name or number.")
+@click.option(
+    "--classes",
+    type=options.Names(),
+    default=(),
+    metavar="A,B,C",
+    help="Three classes, by name or number.",
+)
 @click.option(
     "--nearest", metavar="CLASS", help="Fill up to three with the classes nearest to this one."
 )
@@ -32,7 +38,7 @@ from lsk_engine.tasks.registry import needing_extra
 @options.verbosity
 def project(
     runs: tuple[Path, ...],
-    classes: str,
+    classes: tuple[str, ...],
     nearest: str | None,
     split: str,
     examples: int,
@@ -72,7 +78,7 @@ def project(
             stored,
             options.reporter(verbose, quiet),
             output,
-            classes=[name for name in classes.split(",") if name],
+            classes=classes,
             nearest=nearest,
             split=split,
             per_class=examples,

@@ -33,6 +33,12 @@ SCALES = ("demo", "data", "paper")
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder of data sets: mnist, cifar10, multi30k, fsdd, an4_mfcc.",
 )
+@click.option(
+    "--only",
+    type=options.Names(),
+    metavar="STUDY,…",
+    help="These of its studies alone; --list has them. [default: all]",
+)
 @click.option("--seeds", type=int, help="Runs of each setting. [default: 3, or the paper's]")
 @options.settings("Of all runs.")
 @options.jobs
@@ -45,6 +51,7 @@ def reproduce(
     listed: bool,
     scale: str,
     data_dir: Path | None,
+    only: tuple[str, ...] | None,
     seeds: int | None,
     assignments: tuple[str, ...],
     jobs: int,
@@ -61,6 +68,7 @@ def reproduce(
     lsk reproduce table3
     lsk reproduce all --seeds 1 --jobs 2
     lsk reproduce figure4 --scale data --data-dir FOLDER
+    lsk reproduce table1 --scale data --data-dir FOLDER --only voices
 
     RESULT is table1 … table3, figure1 … figure6 or mnist. Each is made of studies below --out,
     which results share: what is trained is kept, and after Ctrl-C the same command goes on.
@@ -87,6 +95,7 @@ def reproduce(
             reporter,
             command=many_runs.TRAIN,
             data_dir=data_dir,
+            only=only or (),
             seeds=seeds,
             settings=options.assignments(assignments),
             jobs=jobs,
@@ -124,6 +133,11 @@ def _list(scale: str, out: Path, seeds: int | None, as_json: bool) -> None:
         click.echo(f"{name:8} {_time(cost.minutes):>8} {took:>8} {runs:>7}  {titles[name]}")
     total = total_minutes(scale, seeds)  # type: ignore[arg-type]
     click.echo(f"{'all':8} {_time(total):>8}  results share their runs in {out}")
+    click.echo(f"\n{'study':8} {'cost':>8}  of")
+    for name, part in paper_studies.STUDIES[scale].items():
+        minutes = part.minutes * (seeds or part.study.seeds)
+        of = [r.name for r in paper.RESULTS.values() if name in r.parts(scale)]  # type: ignore[arg-type]
+        click.echo(f"{name:8} {_time(minutes):>8}  {part.study.task}: {', '.join(of)}")
 
 
 def _time(minutes: float) -> str:

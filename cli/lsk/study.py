@@ -31,6 +31,7 @@ MEASURES = (
 )
 @click.option(
     "--smoothings",
+    type=options.Names(),
     metavar="NAME,…",
     help=f"What the mass α follows: {', '.join(SMOOTHINGS)}. [default: uniform]",
 )
@@ -38,6 +39,7 @@ MEASURES = (
 @click.option(
     "--measure",
     "measures",
+    type=options.Names(),
     metavar="NAME,…",
     help=f"Of {', '.join(MEASURES)}. [default: accuracy,calibration]",
 )
@@ -98,8 +100,6 @@ def study(
     if what == SMOOTHING:
         if task_name is None:
             raise InputError("Expected --task NAME (see `lsk tasks`). Received: none")
-        for name in {"smoothings", "measures"} & given.keys():
-            given[name] = tuple(part for part in given[name].split(",") if part)
         asked = smoothing_question(task_name, preset=preset, settings=settings, **given)
     else:
         if task_name or preset or settings or given:

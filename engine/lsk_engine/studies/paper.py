@@ -133,7 +133,7 @@ RESULTS: Mapping[str, Result] = {
                 "their students 0.74 and 0.91 %",
             ),
             ("mnist",),
-            tuple(claim.name for claim in distillation.CLAIMS),
+            (*(claim.name for claim in distillation.CLAIMS), "teaching at T"),
         ),
     )
 }

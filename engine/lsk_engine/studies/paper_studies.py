@@ -10,7 +10,7 @@ from typing import Any, Literal
 from lsk_engine.studies import distillation
 from lsk_engine.studies.claims import Claim
 from lsk_engine.studies.smoothing import CLAIMS, smoothing_question
-from lsk_engine.studies.study import ALPHA, TEACHER_ALPHA, Study
+from lsk_engine.studies.study import ALPHA, TEACHER_ALPHA, TEACHER_TEMPERATURE, Study
 
 Scale = Literal["demo", "data", "paper"]
 SCALES: Mapping[str, str] = {
@@ -96,26 +96,43 @@ def _taught(margin: float, papers: tuple[float, ...] = ()) -> tuple[Claim, ...]:
     ) or tuple(found)
 
 
-def _mnist(margin: float, rates: tuple[float, float], **more: Any) -> Study:
-    """Returns the study of MNIST: teachers, students by squared logits, a student alone.
+def _mnist(margin: float, rates: tuple[float, float], rate: float, **more: Any) -> Study:
+    """Returns the study of MNIST: teachers, their students, a student alone.
 
-    The students' rates differ because the logits do: those of a smoothed teacher are smaller.
+    The paper's students learn from squared logits; others learn from probabilities, at temperatures
+    that show how classes resemble each other. All learn from labels beside.
+
+    Args:
+        margin: Of differences in error that don't matter, in points.
+        rates: Learning rates of the students by squared logits of the hard and of the smoothed
+            teacher, which differ because the logits do: those of a smoothed teacher are smaller.
+        rate: Learning rate of the others.
+        more: Further attributes of the study.
     """
-    axis = f"{TEACHER_ALPHA},optimizer.learning_rate"
-    claims = _taught(margin, (-0.08, 0.17, 0.25))
+    by_logits = f"{TEACHER_ALPHA},optimizer.learning_rate,distillation.loss"
+    by_probabilities = f"{TEACHER_ALPHA},optimizer.learning_rate,{TEACHER_TEMPERATURE}"
+    claims = [
+        dataclasses.replace(claim, axis=by_logits) for claim in _taught(margin, (-0.08, 0.17, 0.25))
+    ]
+    soft = dataclasses.replace(distillation.CLAIMS[1], margin=margin, axis=by_probabilities)
     return Study(
         question="Does the better teacher teach worse?",
         task="image",
-        axes={axis: ((0.0, rates[0]), (0.1, rates[1]))},
-        grids=({ALPHA: (0.0,)},),
+        axes={
+            by_logits: ((0.0, rates[0], "squared-logits"), (0.1, rates[1], "squared-logits")),
+        },
+        grids=(
+            {ALPHA: (0.0,)},
+            *({by_probabilities: ((0.0, rate, t), (0.1, rate, t))} for t in (1.0, 2.0, 3.0)),
+        ),
         measures=("accuracy", "teacher"),
-        claims=tuple(dataclasses.replace(claim, axis=axis) for claim in claims),
+        claims=(*claims, dataclasses.replace(soft, name="teaching at T")),
         cache=True,
         **more,
     )
 
 
-_SQUARED = {"distillation.loss": "squared-logits", "distillation.beta": 0.6}
+_BESIDE_LABELS = {"distillation.beta": 0.6}
 _AIRPLANES = ("airplane", "automobile", "bird")
 _SHORT_ALEXNET = {
     "training.steps": 6000,
@@ -196,9 +213,10 @@ STUDIES: Mapping[str, Mapping[str, Part]] = {
             _mnist(
                 0.5,
                 (0.01, 0.1),
+                0.1,
                 preset="digits-mlp",
                 settings={
-                    **_SQUARED,
+                    **_BESIDE_LABELS,
                     "data.shift": 0,
                     "model.width": 64,
                     "teacher.model.dropout": 0.1,
@@ -260,9 +278,10 @@ STUDIES: Mapping[str, Mapping[str, Part]] = {
             _mnist(
                 0.05,
                 (0.01, 0.1),
+                0.3,
                 preset="mnist-mlp-student",
                 teacher_preset="mnist-mlp-teacher",
-                settings=_SQUARED,
+                settings=_BESIDE_LABELS,
             ),
             minutes=20,
             data="mnist",
@@ -334,9 +353,10 @@ STUDIES: Mapping[str, Mapping[str, Part]] = {
             _mnist(
                 0.05,
                 (0.01, 0.1),
+                0.3,
                 preset="mnist-mlp-student",
                 teacher_preset="mnist-mlp-teacher",
-                settings={**_SQUARED, "training.epochs": 100, "teacher.training.epochs": 100},
+                settings={**_BESIDE_LABELS, "training.epochs": 100, "teacher.training.epochs": 100},
                 seeds=5,
             ),
             minutes=20,

@@ -148,6 +148,7 @@ def reproduce(
     *,
     command: Sequence[str],
     data_dir: Path | None = None,
+    only: Sequence[str] = (),
     seeds: int | None = None,
     settings: Mapping[str, Any] | None = None,
     jobs: int = 1,
@@ -164,6 +165,7 @@ def reproduce(
         reporter: Who is told.
         command: As for `run_study`.
         data_dir: The folder of data sets.
+        only: The names of the studies to be run; none: all of the results'.
         seeds: How many; `None`: each study's.
         settings: Further settings of all runs.
         jobs: How many trainings run at a time.
@@ -177,16 +179,27 @@ def reproduce(
         raise InputError(f"Expected at least one job. Received: {jobs}")
     if seeds is not None and seeds < 1:
         raise InputError(f"Expected at least one seed. Received: {seeds}")
+    chosen = {result.name: result.parts(scale) for result in results}
+    known = list(dict.fromkeys(name for parts in chosen.values() for name in parts))
+    for name in only:
+        if name not in known:
+            raise InputError(f"Expected only studies of the scale {scale}. {near(name, known)}")
+    if only:
+        chosen = {
+            result: {name: part for name, part in parts.items() if name in only}
+            for result, parts in chosen.items()
+        }
+        results = [result for result in results if chosen[result.name]]
     studies: dict[str, Study] = {}
     for result in results:
-        for name, part in result.parts(scale).items():
+        for name, part in chosen[result.name].items():
             studies[name] = study_of(part, data_dir, seeds, settings)
             arms_of(studies[name], load_task(studies[name].task))
     found: dict[str, StudyResult] = {}
     failed: dict[str, LsKerasError] = {}
     reproduced = []
     for result in results:
-        parts = result.parts(scale)
+        parts = chosen[result.name]
         for name in [name for name in parts if name not in {**found, **failed}]:
             try:
                 found[name] = _run(name, studies[name], directory, reporter, command, jobs)

@@ -190,6 +190,7 @@ STUDIES: Mapping[str, Mapping[str, Part]] = {
                 alphas=(0.0, 0.15, 0.3),
                 temperatures=(1.0, 3.0, 5.0, 8.0),
                 hard_temperature=5.0,
+                seeds=10,
                 preset="digits-mlp",
                 settings={
                     **_FEW_DIGITS,

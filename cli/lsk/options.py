@@ -21,6 +21,11 @@ as_json = click.option(
     "--json", "as_json", is_flag=True, help="One JSON object on stdout, all else on stderr."
 )
 jobs = click.option("--jobs", type=int, default=1, show_default=True, help="Trainings at a time.")
+scheduler = click.option(
+    "--scheduler",
+    metavar="ADDRESS|local:N",
+    help="Let the workers of this Dask scheduler train, a run each.",
+)
 data = click.option("--data", help="A data set's name, or a path.")
 model = click.option(
     "--model", metavar="NAME", help="A network of the task; of task keras, FILE.py:function."

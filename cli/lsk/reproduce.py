@@ -42,6 +42,7 @@ SCALES = ("demo", "data", "paper")
 @click.option("--seeds", type=int, help="Runs of each setting. [default: 3, or the paper's]")
 @options.settings("Of all runs.")
 @options.jobs
+@options.scheduler
 @options.runs_folder("runs/reproduce-…")
 @options.backend
 @options.as_json
@@ -55,6 +56,7 @@ def reproduce(
     seeds: int | None,
     assignments: tuple[str, ...],
     jobs: int,
+    scheduler: str | None,
     out: Path | None,
     backend: str | None,
     as_json: bool,
@@ -99,6 +101,7 @@ def reproduce(
             seeds=seeds,
             settings=options.assignments(assignments),
             jobs=jobs,
+            scheduler=scheduler,
         )
     if as_json:
         content = {"schema": 1, "results": [one.to_dict() for one in found]}

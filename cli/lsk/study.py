@@ -53,6 +53,7 @@ MEASURES = (
     help="Of the students that the measure distillation trains.",
 )
 @options.jobs
+@options.scheduler
 @click.option("--stop", is_flag=True, help="Let a training that fails stop the others.")
 @options.runs_folder("runs/study-…")
 @options.backend
@@ -67,6 +68,7 @@ def study(
     assignments: tuple[str, ...],
     of_students: tuple[str, ...],
     jobs: int,
+    scheduler: str | None,
     stop: bool,
     out: Path | None,
     backend: str | None,
@@ -123,6 +125,7 @@ def study(
             reporter,
             command=many_runs.TRAIN,
             jobs=jobs,
+            scheduler=scheduler,
             stop_on_failure=stop,
         )
     if as_json:

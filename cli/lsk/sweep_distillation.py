@@ -37,6 +37,7 @@ from lsk_engine.tasks.registry import load_task, needing_extra
 @click.option("--cache", is_flag=True, help="Compute a teacher's logits once, not every step.")
 @click.option("--split", default="validation", show_default=True, help="Which split errors are of.")
 @options.jobs
+@options.scheduler
 @options.runs_folder("runs/sweep-…")
 @options.backend
 @options.as_json
@@ -54,6 +55,7 @@ def sweep_distillation(
     cache: bool,
     split: str,
     jobs: int,
+    scheduler: str | None,
     out: Path | None,
     backend: str | None,
     as_json: bool,
@@ -106,6 +108,7 @@ def sweep_distillation(
             reporter,
             command=many_runs.TRAIN,
             jobs=jobs,
+            scheduler=scheduler,
             stop_on_failure=True,
         )
     title = f"{study.preset} taught by {study.teacher_preset}, {split}"

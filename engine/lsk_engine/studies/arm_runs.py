@@ -8,7 +8,7 @@ from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.runs.teacher import taught_by
 from lsk_engine.settings.config import Config
 from lsk_engine.studies.arms import Arm
-from lsk_engine.studies.run_jobs import Job
+from lsk_engine.studies.job import Job
 from lsk_engine.studies.study_folder import RUNS
 
 _LOGITS = "logits"  # in a teacher's run, where students share them

@@ -10,9 +10,9 @@ from ls_base.files import write_json
 from lsk_engine.progress import Reporter
 from lsk_engine.studies.arm_runs import jobs_of
 from lsk_engine.studies.arms import arms_of, is_taught
+from lsk_engine.studies.job import Job
 from lsk_engine.studies.paper import RESULTS, Result
 from lsk_engine.studies.paper_studies import STUDIES, Part, Scale
-from lsk_engine.studies.run_jobs import Job
 from lsk_engine.studies.run_study import run_study
 from lsk_engine.studies.study import TEACHER, Study
 from lsk_engine.studies.study_result import Decided, StudyResult
@@ -152,6 +152,7 @@ def reproduce(
     seeds: int | None = None,
     settings: Mapping[str, Any] | None = None,
     jobs: int = 1,
+    scheduler: str | None = None,
 ) -> list[Reproduced]:
     """Trains what is not finished yet, measures, decides, and draws.
 
@@ -169,6 +170,7 @@ def reproduce(
         seeds: How many; `None`: each study's.
         settings: Further settings of all runs.
         jobs: How many trainings run at a time.
+        scheduler: Whose workers train; as for `run_study`.
 
     Raises:
         InputError: If a study can't be, or its data aren't there; before anything is trained.
@@ -202,7 +204,14 @@ def reproduce(
         parts = chosen[result.name]
         for name in [name for name in parts if name not in {**found, **failed}]:
             try:
-                found[name] = _run(name, studies[name], directory, reporter, command, jobs)
+                found[name] = _run(
+                    studies[name],
+                    directory / name,
+                    reporter,
+                    command=command,
+                    jobs=jobs,
+                    scheduler=scheduler,
+                )
             except LsKerasError as error:
                 reporter.warning(f"{name}: {error}")
                 failed[name] = error
@@ -245,17 +254,10 @@ def total_minutes(scale: Scale, seeds: int | None = None) -> float:
     return sum(part.minutes * (seeds or part.study.seeds) for part in STUDIES[scale].values())
 
 
-def _run(
-    name: str,
-    study: Study,
-    directory: Path,
-    reporter: Reporter,
-    command: Sequence[str],
-    jobs: int,
-) -> StudyResult:
+def _run(study: Study, directory: Path, reporter: Reporter, **how: Any) -> StudyResult:
     task = load_task(study.task)
     with needing_extra(task):
-        return run_study(study, task, directory / name, reporter, command=command, jobs=jobs)
+        return run_study(study, task, directory, reporter, **how)
 
 
 def _figures(

@@ -5,7 +5,9 @@ from collections.abc import Callable, Sequence
 from ls_base.errors import LsKerasError
 from lsk_engine.data.configuration import from_dict
 from lsk_engine.progress import Reporter
-from lsk_engine.studies.run_jobs import WAITED_IN_VAIN, Board, Job
+from lsk_engine.studies.board import Board
+from lsk_engine.studies.job import Job
+from lsk_engine.studies.run_jobs import WAITED_IN_VAIN
 from lsk_engine.tasks.contract import Task
 
 
@@ -35,7 +37,7 @@ def run_here(
     """
     from lsk_engine.training.checkpointing import Interrupted
 
-    board = Board(jobs, 1, reporter)
+    board = Board(jobs, reporter)
     failed: dict[Job, LsKerasError] = {}
     waiting = [job for job in jobs if not job.finished]
     while waiting:

@@ -19,6 +19,7 @@ from lsk_engine.runs.stored_run import StoredRun
 from lsk_engine.studies.arm_runs import configs_of, jobs_of, run_name, run_of
 from lsk_engine.studies.arms import Arm, arms_of, base_settings, student_of
 from lsk_engine.studies.claims import Better, Claim, Evidence, decide
+from lsk_engine.studies.job import Job
 from lsk_engine.studies.measurements import (
     MEASUREMENTS,
     SCORE,
@@ -30,7 +31,7 @@ from lsk_engine.studies.measurements import (
     own_numbers,
 )
 from lsk_engine.studies.run_here import run_here
-from lsk_engine.studies.run_jobs import Job, run_jobs
+from lsk_engine.studies.run_jobs import run_jobs
 from lsk_engine.studies.smoothing import advice, claims_for, sentences_about
 from lsk_engine.studies.study import ALPHA, Study
 from lsk_engine.studies.study_folder import (
@@ -42,6 +43,7 @@ from lsk_engine.studies.study_folder import (
     study_folder,
 )
 from lsk_engine.studies.study_result import Decided, StudyResult
+from lsk_engine.studies.who_trains import trainings_of
 from lsk_engine.tasks.contract import Task
 
 _SENTENCES = 6
@@ -57,6 +59,7 @@ def run_study(
     *,
     command: Sequence[str] | None,
     jobs: int = 1,
+    scheduler: str | None = None,
     stop_on_failure: bool = False,
 ) -> StudyResult:
     """Trains what is not finished yet, measures what is not measured yet, and decides.
@@ -73,6 +76,8 @@ def run_study(
         command: What resumes a run (`lsk train --resume`): the run's path goes behind it; `None`:
             all runs are trained in this process, one after another.
         jobs: How many trainings run at a time.
+        scheduler: Whose workers train, as `lsk_engine.studies.cluster.Cluster` takes it; `None`:
+            processes of this machine.
         stop_on_failure: Whether a training that fails stops the others.
 
     Raises:
@@ -81,8 +86,7 @@ def run_study(
         LsKerasError: If every training fails, or one with `stop_on_failure`.
         KeyboardInterrupt: After Ctrl-C or SIGTERM; every run has saved its state.
     """
-    if jobs < 1:
-        raise InputError(f"Expected at least one job. Received: {jobs}")
+    trainings = trainings_of(command, jobs, scheduler, reporter)
     check_measures(study.measures, task)
     _check_claims(study)
     arms = arms_of(study, task)
@@ -96,19 +100,19 @@ def run_study(
             made_with = {"student": {key: str(value) for key, value in study.student.items()}}
             held.enter_context(study_folder(directory / STUDENTS, made_with))
         everyone = [*arms, *taught]
-        trainings = jobs_of(directory, everyone, study.seeds, cached=study.cache)
-        refuse_left_trainings(job.run for job in trainings)
-        reporter.message(f"{len(trainings)} runs in {directory}, {jobs} at a time")
-        idle = all(job.finished for job in trainings)
+        to_train = jobs_of(directory, everyone, study.seeds, cached=study.cache)
+        refuse_left_trainings(job.run for job in to_train)
+        reporter.message(f"{len(to_train)} runs in {directory}, {trainings}")
+        idle = all(job.finished for job in to_train)
         configs = [] if idle else configs_of(everyone, study.seeds)
         held.enter_context(shared_data(task, configs, directory / DATA, reporter))
         train_all = (
             functools.partial(run_here, task=task)
             if command is None
-            else functools.partial(run_jobs, command=command, workers=jobs)
+            else functools.partial(run_jobs, trainings=trainings)
         )
         failed = train_all(
-            trainings,
+            to_train,
             reporter=reporter,
             ended=functools.partial(_said, study),
             keep_going=not stop_on_failure,

@@ -30,7 +30,7 @@ def trained(monkeypatch):
     names = []
     task = TinyPoints()
 
-    def run_jobs(jobs, command, reporter, *, workers, ended, keep_going):
+    def run_jobs(jobs, trainings, reporter, *, ended, keep_going):
         data = task.load_data(None)
         waiting = [job for job in jobs if not job.finished]
         while waiting:

@@ -10,10 +10,11 @@ import time
 import pytest
 
 from ls_base.errors import LsKerasError
-from lsk_engine.devices.gpus import VISIBLE
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.run_directory import RunDirectory
-from lsk_engine.studies.run_jobs import Job, run_jobs, worker_environments
+from lsk_engine.studies.job import Job
+from lsk_engine.studies.local_processes import LocalProcesses
+from lsk_engine.studies.run_jobs import run_jobs
 from stored_files import metrics
 
 QUICK = f"""
@@ -38,8 +39,8 @@ sys.exit(2)
 """
 
 
-def command(code):
-    return [sys.executable, "-S", "-c", code]
+def processes(code, workers=1):
+    return LocalProcesses([sys.executable, "-S", "-c", code], workers)
 
 
 def job(folder, name, after=None, kind="student"):
@@ -57,15 +58,13 @@ def test_a_run_starts_when_the_one_before_it_is_finished(tmp_path):
     jobs = [job(tmp_path, "student", after=teacher), teacher, job(tmp_path, "alone")]
     ended = []
     told = reporter()
-    run_jobs(
-        jobs, command(QUICK), told, workers=3, ended=lambda j: ended.append(j.name) or "error 1"
-    )
+    run_jobs(jobs, processes(QUICK, 3), told, ended=lambda j: ended.append(j.name) or "error 1")
     assert set(ended[:2]) == {"teacher", "alone"}
     assert ended[2] == "student"
     assert "3/3  student: error 1" in told.stream.getvalue()
     written = (tmp_path / "teacher" / "environment.json").read_bytes()
     again = reporter()
-    run_jobs(jobs, command(FAILING), again)  # nothing is left to fail
+    run_jobs(jobs, processes(FAILING), again)  # nothing is left to fail
     assert "3 of 3 runs are finished already" in again.stream.getvalue()
     assert (tmp_path / "teacher" / "environment.json").read_bytes() == written
 
@@ -73,7 +72,7 @@ def test_a_run_starts_when_the_one_before_it_is_finished(tmp_path):
 def test_a_run_that_was_started_is_gone_on_with(tmp_path):
     started = job(tmp_path, "a")
     started.create()
-    run_jobs([started], command(QUICK), reporter())  # a second `create` would be refused
+    run_jobs([started], processes(QUICK), reporter())  # a second `create` would be refused
     assert started.finished
 
 
@@ -89,7 +88,7 @@ def test_a_failure_is_told_and_stops_the_others(tmp_path):
         f"exec({UNTIL_STOPPED!r})"
     )
     with pytest.raises(LsKerasError, match="failing.*exit code 2: Expected a finite loss") as error:
-        run_jobs([failing, other], command(code), reporter(), workers=2)
+        run_jobs([failing, other], processes(code, 2), reporter())
     assert "Warning" not in str(error.value)
     assert (tmp_path / "other" / "saved").exists()
 
@@ -100,7 +99,7 @@ def test_a_failure_is_told_and_the_others_go_on(tmp_path):
     code = f"import sys\nexec({FAILING!r} if sys.argv[1].endswith('failing') else {QUICK!r})"
     told = reporter()
     jobs = [failing, student, other, its_own]
-    failed = run_jobs(jobs, command(code), told, keep_going=True)
+    failed = run_jobs(jobs, processes(code), told, keep_going=True)
     assert {j.name for j in failed} == {"failing", "student"}
     assert "Expected a finite loss" in str(failed[failing])
     assert "Received: one that failed" in str(failed[student])
@@ -112,7 +111,7 @@ def test_a_failure_is_told_and_the_others_go_on(tmp_path):
 
 def test_one_that_ends_without_scores_has_failed(tmp_path):
     with pytest.raises(LsKerasError, match="Received: a .*exit code 0: nothing"):
-        run_jobs([job(tmp_path, "a")], command("pass"), reporter())
+        run_jobs([job(tmp_path, "a")], processes("pass"), reporter())
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -133,48 +132,9 @@ def test_an_interruption_lets_every_run_save_its_state(tmp_path, request, number
         return ""
 
     with pytest.raises(KeyboardInterrupt):
-        run_jobs([quick, slow], command(code), reporter(), workers=2, ended=interrupt)
+        run_jobs([quick, slow], processes(code, 2), reporter(), ended=interrupt)
     assert (tmp_path / "slow" / "saved").exists()
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
-
-
-def test_cores_are_divided_and_what_the_user_set_stays(monkeypatch):
-    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(8)), raising=False)
-    for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
-        monkeypatch.delenv(name, raising=False)
-    assert [one["TF_NUM_INTRAOP_THREADS"] for one in worker_environments(3)] == ["2"] * 3
-    assert worker_environments(16)[0]["OMP_NUM_THREADS"] == "1"
-    assert worker_environments(1) == [dict(os.environ)]
-    monkeypatch.setenv("OMP_NUM_THREADS", "5")
-    assert worker_environments(4)[3]["OMP_NUM_THREADS"] == "5"
-
-
-def test_gpus_are_dealt_out(monkeypatch):
-    def dealt(workers):
-        return [one[VISIBLE] for one in worker_environments(workers)]
-
-    monkeypatch.setenv(VISIBLE, "4,GPU-ab,7")
-    assert dealt(2) == ["4", "GPU-ab"]
-    assert dealt(5) == ["4", "GPU-ab", "7", "4", "GPU-ab"]
-    assert dealt(1) == ["4,GPU-ab,7"]
-    monkeypatch.setenv(VISIBLE, "-1")
-    assert dealt(2) == ["-1", "-1"]
-
-
-def test_a_worker_gets_the_gpu_that_is_free(tmp_path, monkeypatch):
-    """The first two run beside one another; the third, on the GPU of the one that has ended."""
-    monkeypatch.setenv(VISIBLE, "0,1")
-    jobs = [job(tmp_path, name) for name in ("long", "short", "next")]
-    code = f"""
-import os, pathlib, sys, time
-run = pathlib.Path(sys.argv[1])
-(run / "gpu").write_text(os.environ["{VISIBLE}"])
-while run.name == "long" and not (run.parent / "next" / "gpu").exists():
-    time.sleep(0.01)
-exec({QUICK!r})
-"""
-    run_jobs(jobs, command(code), reporter(), workers=2)
-    assert [(one.run.path / "gpu").read_text() for one in jobs] == ["0", "1", "1"]
 
 
 def test_time_left_counts_each_kind_by_what_it_took(tmp_path):
@@ -185,7 +145,7 @@ def test_time_left_counts_each_kind_by_what_it_took(tmp_path):
         done.create()
         done.run.metrics_file.write_text(json.dumps(metrics(seconds=seconds)))
     told = reporter()
-    run_jobs([teacher, *students], command(QUICK), told, workers=2)
+    run_jobs([teacher, *students], processes(QUICK, 2), told)
     lines = told.stream.getvalue().splitlines()
     assert lines[0] == "2 of 4 runs are finished already"
     assert lines[1].startswith("2/4 runs, 2 running")

@@ -1,5 +1,6 @@
 """A study that is killed in the middle and started again, with a task that is nobody's of ours."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -29,8 +30,15 @@ def plugin(tmp_path_factory) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(path)}
 
 
-def study() -> list[str]:
-    given = ["--task", "spirals", "--alphas", "0.1", "--seeds", "1", "--jobs", "2", "--out", "out"]
+@pytest.fixture(scope="module")
+def expected(plugin, tmp_path_factory) -> bytes:
+    """What the study finds where nothing disturbs it."""
+    return finish(tmp_path_factory.mktemp("undisturbed"), plugin)
+
+
+def study(*trained_by: str) -> list[str]:
+    trained_by = trained_by or ("--jobs", "2")
+    given = ["--task", "spirals", "--alphas", "0.1", "--seeds", "1", *trained_by, "--out", "out"]
     given += ["--measure", "accuracy,calibration,distillation"]
     program = [sys.executable, "-c", "from lsk.main import main; main()"]
     return [*program, "study", "smoothing", *given, *(f"--set={text}" for text in SETTINGS)]
@@ -84,8 +92,7 @@ def trainings(pid: int) -> list[int]:
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux's /proc")
-def test_a_killed_study_ends_with_the_same_bytes(plugin, tmp_path):
-    expected = finish(tmp_path / "undisturbed", plugin)
+def test_a_killed_study_ends_with_the_same_bytes(plugin, expected, tmp_path):
     found = json.loads(expected)
     assert found["task"] == "spirals"
     assert {one["name"] for one in found["decided"]} >= {"score", "calibration", "teaching"}
@@ -100,3 +107,37 @@ def test_a_killed_study_ends_with_the_same_bytes(plugin, tmp_path):
     assert {file: file.read_bytes() for file in kept} == kept
     assert not (folder / "out" / "results.json").exists()
     assert finish(folder, plugin) == expected
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux's /proc")
+def test_a_killed_worker_of_a_cluster_leaves_the_same_bytes(plugin, expected, tmp_path):
+    dask = [sys.executable, "-m", "dask"]
+    at = ["--scheduler-file", str(tmp_path / "at.json"), "--host", "127.0.0.1", "--no-dashboard"]
+    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with contextlib.ExitStack() as held:
+
+        def start(command, **more):
+            process = subprocess.Popen(command, cwd=tmp_path, env=plugin, **{**silent, **more})
+            held.callback(process.wait)
+            held.callback(process.kill)
+            return process
+
+        start([*dask, "scheduler", *at, "--port", "0"])
+        worker = [*dask, "worker", *at, "--nthreads", "1", "--no-nanny"]
+        workers = [start(worker) for _ in range(2)]
+        wait_until(lambda: (tmp_path / "at.json").exists())
+        address = json.loads((tmp_path / "at.json").read_text())["address"]
+        process = start(study("--scheduler", address), stderr=subprocess.PIPE)
+        runs_of = tmp_path / "out" / "runs"
+        wait_until(lambda: any(runs_of.glob("*/checkpoints/*")) or process.poll() is not None)
+        workers[0].kill()
+        _, errors = process.communicate(timeout=540)
+        assert process.returncode == 0, errors
+    assert (tmp_path / "out" / "results.json").read_bytes() == expected
+
+
+def wait_until(there) -> None:
+    deadline = time.monotonic() + 300
+    while not there():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

@@ -27,7 +27,7 @@ def run(monkeypatch):
     """In place of studies: the score is 10 less 10 α. Returns the studies that were run."""
     asked = {}
 
-    def run_study(study, task, directory, reporter, *, command, jobs):
+    def run_study(study, task, directory, reporter, *, command, jobs, scheduler):
         asked[directory.name] = study
         arms = {arm.name: arm for arm in arms_of(study, task)}
         numbers = numbers_of(study.measures)

@@ -9,7 +9,7 @@ PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 SMOOTHINGS = ("uniform", "unigram", "neighborhood")
 KEPT = ("last", "best")
 WATCHED = ("nll", "loss", "accuracy")
-STRATEGIES = ("auto", "one-device", "mirrored", "tpu")
+STRATEGIES = ("auto", "one-device", "mirrored", "multi-worker", "tpu", "data-parallel")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +27,7 @@ class TrainingConfig:
             they come with others of weight 0, which BatchNormalization sees as well.
         buckets: Number of sequence lengths that batches are padded to, at most.
         precision: A Keras dtype policy.
-        strategy: A distribution strategy.
+        strategy: How devices share the work; `auto`: by what is there.
         devices: Number of devices to use; `None`: all.
         jit_compile: Whether TensorFlow compiles with XLA; `None`: Keras decides (on CPUs: no).
         seed: Seed of weights, dropout and the order of examples.

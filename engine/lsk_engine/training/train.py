@@ -62,7 +62,8 @@ def train(
     options = config.training
     keras.utils.set_random_seed(options.seed)
     data = with_teacher_logits(task, config, data, reporter, stored=resume)
-    with precision(options.precision), strategy.scope(options.strategy, options.devices):
+    chosen = strategy.choose(options.strategy, options.devices)
+    with precision(options.precision), chosen.scope:
         source = training_source(config, data)
         total = options.steps or (options.epochs or 1) * source.steps_per_epoch
         averaged = averaged_steps(total, options.checkpoint_every, options.average_last)
@@ -91,6 +92,7 @@ def train(
             f"{len(source.examples):,} training examples, {data.num_classes:,} classes, "
             f"{model.count_params():,} parameters, {total:,} steps"
         )
+        reporter.message(f"Strategy {chosen.name}: {chosen.devices}")
         for text in void_settings(task, config, total):
             reporter.warning(text)
         step, restored = 0, None

@@ -5,38 +5,103 @@ import pytest
 
 from ls_base.errors import InputError
 from lsk_engine.devices import strategy
+from lsk_engine.devices.addresses import TF_CONFIG, be_worker
+from lsk_engine.settings.training import STRATEGIES
 
-pytestmark = pytest.mark.tensorflow
+tensorflow = pytest.mark.tensorflow
 
 
-def test_two_logical_cpus_are_mirrored():
+def test_every_strategy_is_some_backends():
+    assert {"auto"} | {n for names in strategy.OF_BACKEND.values() for n in names} == set(
+        STRATEGIES
+    )
+
+
+@tensorflow
+@pytest.mark.parametrize(("name", "devices"), [("mirrored", None), ("auto", 2), ("mirrored", 2)])
+def test_two_logical_cpus_are_mirrored(name, devices):
     import tensorflow as tf
 
-    with strategy.scope("mirrored"):
-        assert tf.distribute.get_strategy().num_replicas_in_sync == 2
-    with strategy.scope("auto", 2):
+    chosen = strategy.choose(name, devices)
+    assert chosen[:2] == ("mirrored", "2 CPUs")
+    with chosen.scope:
         assert tf.distribute.get_strategy().num_replicas_in_sync == 2
 
 
+@tensorflow
 @pytest.mark.parametrize("name", ["auto", "one-device"])
 def test_one_device_needs_no_strategy(name):
-    assert isinstance(strategy.scope(name), contextlib.nullcontext)
+    chosen = strategy.choose(name)
+    assert chosen[:2] == ("one-device", "one CPU")
+    assert isinstance(chosen.scope, contextlib.nullcontext)
 
 
+@tensorflow
 @pytest.mark.parametrize(
     ("name", "devices", "message"),
     [
         ("tpu", None, "no TPU on this machine"),
         ("mirrored", 3, "at most 2 CPU devices. Received: 3"),
         ("one-device", 2, "one device for 'one-device'"),
+        ("multi-worker", None, "--local-workers N, or TF_CONFIG. Received: none"),
+        (
+            "data-parallel",
+            None,
+            "auto, one-device, mirrored, multi-worker, tpu with the tensorflow",
+        ),
     ],
 )
 def test_devices_that_are_not_there_are_told(name, devices, message):
     with pytest.raises(InputError, match=message):
-        strategy.scope(name, devices)
+        strategy.choose(name, devices)
 
 
-def test_other_backends_have_one_device(monkeypatch):
-    monkeypatch.setattr(keras.config, "backend", lambda: "jax")
-    with pytest.raises(InputError, match="with the jax backend. Received: strategy='mirrored'"):
-        strategy.scope("mirrored")
+@tensorflow
+def test_a_tpu_that_does_not_answer_is_told_in_one_line(monkeypatch):
+    monkeypatch.setenv("TPU_NAME", "grpc://127.0.0.1:1")
+    import tensorflow as tf
+
+    def refuse(resolver):
+        raise tf.errors.UnavailableError(None, None, "no answer\nand more")
+
+    monkeypatch.setattr(tf.config, "experimental_connect_to_cluster", refuse)
+    with pytest.raises(InputError, match="'grpc://127.0.0.1:1' to answer. Received: Unavail") as e:
+        strategy.choose("tpu")
+    assert "\n" not in str(e.value)
+
+
+@tensorflow
+@pytest.mark.parametrize(
+    ("name", "devices", "message"),
+    [
+        ("mirrored", None, "strategy='mirrored' in process 1 of 2 \\(TF_CONFIG says so\\)"),
+        ("auto", 2, "no number of devices where several processes"),
+    ],
+)
+def test_workers_train_together_or_not_at_all(monkeypatch, name, devices, message):
+    monkeypatch.setenv(TF_CONFIG, "")
+    be_worker(["a:1", "b:1"], 1)
+    with pytest.raises(InputError, match=message):
+        strategy.choose(name, devices)
+
+
+@pytest.mark.parametrize(
+    ("backend", "name", "devices", "message"),
+    [
+        ("jax", "mirrored", None, "auto, one-device, data-parallel with the jax backend"),
+        ("torch", "mirrored", None, "auto, one-device with the torch backend"),
+        ("torch", "auto", 2, "Keras has no data parallelism for it. Received: devices=2"),
+    ],
+)
+def test_other_backends_have_other_strategies(monkeypatch, backend, name, devices, message):
+    monkeypatch.setattr(keras.config, "backend", lambda: backend)
+    with pytest.raises(InputError, match=message):
+        strategy.choose(name, devices)
+
+
+def test_torchrun_is_told_that_processes_train_alone(monkeypatch):
+    monkeypatch.setattr(keras.config, "backend", lambda: "torch")
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    monkeypatch.setenv("RANK", "1")
+    with pytest.raises(InputError, match="each process would train the same run by itself"):
+        strategy.choose("auto")

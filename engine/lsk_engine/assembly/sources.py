@@ -13,13 +13,13 @@ def training_source(config: Config, data: TaskData) -> BatchSource:
     examples = data.splits["train"]
     return BatchSource(
         examples,
-        config.training.batch_size,
+        config.training.batch_size * config.training.accumulate,
         ignore_class=data.ignore_class,
         boundaries=_boundaries(config, data, examples),
         shuffle=True,
         seed=config.training.seed,
         drop_remainder=config.training.drop_remainder,
-        replicas=num_replicas(),
+        replicas=num_replicas() * config.training.accumulate,
     )
 
 

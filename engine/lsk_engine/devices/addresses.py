@@ -4,10 +4,10 @@ TensorFlow's own variable `TF_CONFIG` and Keras's `KERAS_DISTRIBUTION_…` are t
 schedulers set is honored, and what the command line says is written there.
 """
 
+import dataclasses
 import json
 import os
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from ls_base.errors import InputError
 
@@ -19,7 +19,8 @@ _TORCHRUN = ("WORLD_SIZE", "RANK")
 _EXAMPLE = '{"cluster": {"worker": ["HOST:PORT", …]}, "task": {"type": "worker", "index": 0}}'
 
 
-class Place(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Place:
     """A process's place among those that train together.
 
     Attributes:

@@ -52,8 +52,8 @@ def choose(name: str, devices: int | None = None) -> Chosen:
     backend, here = keras.config.backend(), place()
     if backend == "torch" and here.count > 1:
         raise InputError(
-            "Expected one process with the torch backend: Keras has no data parallelism for it, and "
-            "each process would train the same run by itself; with --backend tensorflow or jax "
+            "Expected one process with the torch backend: Keras has no data parallelism for it, "
+            "and each process would train the same run by itself; with --backend tensorflow or jax "
             f"processes train together. Received: {here.count} processes"
         )
     if name != "auto" and name not in OF_BACKEND[backend]:

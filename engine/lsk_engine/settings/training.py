@@ -22,7 +22,9 @@ class TrainingConfig:
         smooth_unused: Whether classes that never are labels (padding, start) get mass too.
         epochs: Passes over the training split; exclusive with `steps`.
         steps: Optimizer steps; takes precedence over `epochs` where both are set.
-        batch_size: Examples a step, over all replicas.
+        batch_size: Examples that are computed together, over all replicas.
+        accumulate: A step has so many times `batch_size` examples, computed one part after another:
+            the update of a large batch, with the memory of a part. BatchNormalization sees a part.
         drop_remainder: Whether each epoch leaves out the examples that fill no whole batch; else
             they come with others of weight 0, which BatchNormalization sees as well.
         buckets: Number of sequence lengths that batches are padded to, at most.
@@ -55,6 +57,7 @@ class TrainingConfig:
     epochs: int | None = 10
     steps: int | None = None
     batch_size: int = 128
+    accumulate: int = added(1)
     drop_remainder: bool = added(False)
     buckets: int = 3
     precision: str = "float32"
@@ -76,8 +79,8 @@ class TrainingConfig:
 
     def __post_init__(self):
         within("training.alpha", self.alpha, 0, 1)
-        counts = ("batch_size", "buckets", "validate_every", "checkpoint_every", "checkpoints_kept")
-        for key in counts:
+        counts = ("validate_every", "checkpoint_every", "checkpoints_kept")
+        for key in ("batch_size", "accumulate", "buckets", *counts):
             within(f"training.{key}", getattr(self, key), 1)
         within("training.seed", self.seed, 0, 2**32 - 1)
         within("training.checkpoints_kept_every", self.checkpoints_kept_every, 0)

@@ -10,6 +10,7 @@ from lsk_engine.assembly.sources import evaluation_source, training_source
 from lsk_engine.data.batches import BatchSource
 from lsk_engine.data.datasets import as_dataset, reading
 from lsk_engine.devices import strategy
+from lsk_engine.devices.accumulation import accumulate
 from lsk_engine.devices.memory import memory_for
 from lsk_engine.devices.precision import precision
 from lsk_engine.devices.xla import jit_compile
@@ -84,6 +85,7 @@ def train(
             loss=loss if learner is model else None,
             jit_compile=jit_compile(config),
         )
+        accumulate(learner, options.accumulate)
         # Else TensorFlow traces the first step twice: once to make the variables.
         learner.optimizer.build(learner.trainable_variables)
         validator = build_validator(model, config, data)

@@ -269,6 +269,14 @@ def variables_of(optimizer: keras.Optimizer) -> list[keras.Variable]:
     return optimizer._trainable_variables
 
 
+def build_from_batch(model: keras.Model, batch) -> None:
+    """Builds what of a compiled model is not built yet, such as its metrics, for such batches.
+
+    Private, as Keras does so itself at the start of `fit`, where its replicas are of one process.
+    """
+    model._symbolic_build(data_batch=batch)
+
+
 def sync_state(model: keras.Model) -> None:
     """Makes the variables of a model in training those that the training has reached.
 

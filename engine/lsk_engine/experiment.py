@@ -16,8 +16,10 @@ import time
 from typing import Any
 
 from lsk_engine.assembly.run_data import begin_data, reload_data
+from lsk_engine.devices.processes import join, peers_watched, wait_for_all
 from lsk_engine.progress import Reporter, duration
 from lsk_engine.runs.checkpoints import Checkpoints
+from lsk_engine.runs.following import followed
 from lsk_engine.runs.holding import writes_run
 from lsk_engine.runs.resuming import record_resumption
 from lsk_engine.runs.run_directory import RunDirectory
@@ -30,7 +32,6 @@ from lsk_engine.training.student import teacher_artifacts
 from lsk_engine.training.train import train
 
 
-@writes_run
 def run_experiment(
     task: Task,
     config: Config,
@@ -50,8 +51,12 @@ def run_experiment(
         resume: Whether to go on from the run's newest checkpoint.
         tensorboard: Whether to write for TensorBoard, too; a run that has begun so goes on so.
 
+    Where several processes train together, each calls this with the same arguments; the first is
+    the chief, and only it writes the run. They find one another by
+    `lsk_engine.devices.addresses`.
+
     Returns:
-        The final scores, as in the run's `metrics.json`.
+        The final scores, as in the run's `metrics.json`; of a process that is no chief, nothing.
 
     Raises:
         Interrupted: After Ctrl-C or another signal to stop; the run can be resumed.
@@ -59,12 +64,26 @@ def run_experiment(
         DivergenceError: If the loss or the state is not finite; no checkpoint has such a state.
         LsKerasError: If something that the user passed can't be used.
     """
+    here = join()  # before anything is computed
     try:
-        return _run(task, config, run, reporter, resume=resume, tensorboard=tensorboard)
+        with peers_watched():
+            if here.index:
+                return _follow(task, config, run, reporter)
+            return _run(task, config, run, reporter, resume=resume, tensorboard=tensorboard)
     finally:
         reporter.settled()
 
 
+def _follow(task: Task, config: Config, run: RunDirectory, reporter: Reporter) -> dict[str, Any]:
+    """Trains along with the chief, which has the data and writes the run."""
+    wait_for_all()  # until the chief has loaded the data, and written what belongs to the model
+    with followed(run) as copy:
+        train(task, config, reload_data(task, config, copy), copy, reporter, resume=True)
+    wait_for_all()
+    return {}
+
+
+@writes_run
 def _run(
     task: Task,
     config: Config,
@@ -81,6 +100,7 @@ def _run(
             reporter.warning(consequence)
     reporter.going_on("loading the data")
     data = load(task, config, run, resume=resume)
+    wait_for_all()  # those who follow read what was written
     for note in data.notes:
         reporter.detail(f"Note: {note}")  # the scores say so to everybody
     train(task, config, data, run, reporter, resume=resume, tensorboard=tensorboard)
@@ -90,6 +110,7 @@ def _run(
     results = evaluate(task, config, run, reporter, data=data, seconds=seconds)
     if tensorboard:
         add_pictures(run)
+    wait_for_all()  # a framework ends all where one has ended
     return results
 
 

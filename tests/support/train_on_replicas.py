@@ -1,34 +1,52 @@
-"""Trains the tiny task under a strategy on two logical CPUs: `train_on_replicas.py STRATEGY DIR`.
+"""Trains the tiny task on some devices: `train_on_replicas.py HOW DIR [KEY=VALUE …]`.
+
+HOW: `one-device`, `mirrored` (two logical CPUs), `multi-worker` or `processes` (this process's place
+is in its environment) or `data-parallel` (two devices of JAX's).
 
 In a process of its own: TensorFlow numbers its collective operations by process, and a second
-MirroredStrategy may meet what is left of the first.
+MirroredStrategy may meet what is left of the first. Devices are set up before anything else.
 """
 
+import os
 import sys
 from pathlib import Path
 
-import tensorflow as tf
+how, folder, *more = sys.argv[1:]
+if how == "data-parallel":
+    os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2"
 
 from lsk_engine.data import configuration
+from lsk_engine.devices.processes import join
 from lsk_engine.experiment import run_experiment
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.run_directory import RunDirectory
+from lsk_engine.training.checkpointing import Interrupted
 from tiny_task import TinyTask
 
-tf.config.set_logical_device_configuration(
-    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
-)
+if how == "mirrored":
+    import tensorflow as tf
+
+    tf.config.set_logical_device_configuration(
+        tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+    )
 settings = {
-    "training.strategy": sys.argv[1],
+    "training.strategy": {"multi-worker": "auto", "processes": "auto"}.get(how, how),
     "training.batch_size": 7,  # which two replicas don't divide
-    "model.dropout": 0.0,  # replicas would draw the same masks
+    "model.dropout": 0.0,  # replicas draw other masks than one device does
     "optimizer.name": "sgd",
     "optimizer.learning_rate": 0.5,
     "optimizer.global_clipnorm": 0.3,  # of the whole batch's gradient, not of each replica's
     "optimizer.l2": 1e-2,
     "optimizer.loss_weight": 3.0,
     "optimizer.logits_rate": 0.5,
+    **dict(one.split("=") for one in more),
 }
 resolved = configuration.resolve(TinyTask(), None, settings)
-run = RunDirectory.create(Path(sys.argv[2]), resolved.to_dict())
-run_experiment(TinyTask(), resolved, run, Reporter(verbosity=-1))
+run = RunDirectory(folder)
+resume = run.config_file.is_file()
+if join().index == 0 and not resume:
+    RunDirectory.create(Path(folder), resolved.to_dict())
+try:
+    run_experiment(TinyTask(), resolved, run, Reporter(verbosity=-1), resume=resume)
+except Interrupted as stop:
+    sys.exit(stop.exit_code)

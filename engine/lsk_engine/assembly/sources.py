@@ -3,7 +3,7 @@
 import numpy as np
 
 from lsk_engine.data.batches import BatchSource, bucket_boundaries
-from lsk_engine.devices.replicas import num_replicas
+from lsk_engine.devices.replicas import num_shards, process_shard
 from lsk_engine.settings.config import Config
 from lsk_engine.tasks.contract import Examples, TaskData
 
@@ -19,7 +19,8 @@ def training_source(config: Config, data: TaskData) -> BatchSource:
         shuffle=True,
         seed=config.training.seed,
         drop_remainder=config.training.drop_remainder,
-        replicas=num_replicas() * config.training.accumulate,
+        replicas=num_shards() * config.training.accumulate,
+        shard=process_shard(),
     )
 
 
@@ -32,7 +33,8 @@ def evaluation_source(config: Config, data: TaskData, split: str) -> BatchSource
         ignore_class=data.ignore_class,
         boundaries=_boundaries(config, data, examples),
         whole_split=True,
-        replicas=num_replicas(),
+        replicas=num_shards(),
+        shard=process_shard(),
     )
 
 

@@ -25,7 +25,8 @@ class Batch(NamedTuple):
         sample_weight: float32 in the shape of `labels`; 0 where a position does not count.
         ids: int64 `(batch_size,)`: the examples' rows in their split; `PADDING_ID` for filling.
 
-    `batch_size` is the source's, rounded up to a multiple of its `replicas`.
+    `batch_size` is the source's, rounded up to a multiple of its `replicas`; a process that reads
+    one of several shards has its part of these rows.
     """
 
     inputs: dict[str, np.ndarray]
@@ -57,6 +58,8 @@ class BatchSource:
         whole_split: See above; default: the batch.
         drop_remainder: Whether partial batches are left out instead of filled up.
         replicas: Among how many a batch is split; it is filled up to a multiple of them.
+        shard: Which part of each batch is read, and of how many: `(index, count)`. The parts are
+            consecutive rows; `count` divides `replicas`. Weights are those of the whole batch.
 
     Attributes:
         failures: Why batches could not be read.
@@ -71,6 +74,7 @@ class BatchSource:
     whole_split: bool = False
     drop_remainder: bool = False
     replicas: int = 1
+    shard: tuple[int, int] = (0, 1)
     failures: list[Exception] = dataclasses.field(default_factory=list, init=False)
 
     def __post_init__(self):
@@ -112,9 +116,13 @@ class BatchSource:
         return sum((len(rows) + up) // self.batch_size for rows in self._members)
 
     @functools.cached_property
+    def _label_counts(self) -> np.ndarray:
+        return self.examples.label_counts()
+
+    @functools.cached_property
     def num_labels(self) -> int:
         """Number of positions that count in the split."""
-        return int(self.examples.label_counts().sum())
+        return int(self._label_counts.sum())
 
     def batch(self, step: int) -> Batch:
         """Returns the batch of the global step `step` ≥ 0."""
@@ -126,20 +134,24 @@ class BatchSource:
             size = int(self.boundaries[fitting])  # type: ignore[index]
         filling = -(-self.batch_size // self.replicas) * self.replicas - len(rows)
         padded = np.concatenate([rows, np.resize(others, filling)])
+        ids = np.concatenate([rows, np.full(filling, PADDING_ID)]).astype(np.int64)
+        index, count = self.shard
+        part = slice(index * len(padded) // count, (index + 1) * len(padded) // count)
+        ids = ids[part]
         try:
-            inputs, labels = self.examples.gather(padded, size)
+            inputs, labels = self.examples.gather(padded[part], size)
         except Exception as error:
             self.failures.append(error)
             raise
         counts = np.ones(labels.shape, bool)
         if self.ignore_class is not None:
             counts &= labels != self.ignore_class
-        counts[len(rows) :] = False
+        counts[ids == PADDING_ID] = False
         if self.whole_split:
             scale = self.steps_per_epoch / max(self.num_labels, 1)
         else:
-            scale = 1.0 / max(int(counts.sum()), 1)
-        ids = np.concatenate([rows, np.full(filling, PADDING_ID)]).astype(np.int64)
+            whole = counts.sum() if count == 1 else self._label_counts[rows].sum()
+            scale = 1.0 / max(int(whole), 1)
         return Batch(inputs, labels, counts.astype(np.float32) * np.float32(scale), ids)
 
     def _plan(self, epoch: int) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -12,7 +12,7 @@ from ls_base.arrays import Array, names_of_npz, read_npz
 from ls_base.errors import FileError
 from ls_base.files import write_bytes
 from ls_keras.keras_internals import sync_state
-from lsk_engine.devices.replicas import assign_sum
+from lsk_engine.devices.replicas import assign_parts, parts_of
 from lsk_engine.runs.checkpoint_files import checkpoint_file, checkpoint_steps
 
 
@@ -62,7 +62,7 @@ class Checkpoints:
         sync_state(model)
         state = _numbers(_variables(model))
         check(step, state)
-        state |= _numbers({f"metric/{i}": v for i, v in enumerate(model.metrics_variables)})
+        state |= {f"metric/{i}": parts_of(v) for i, v in enumerate(model.metrics_variables)}
         state |= {"step": np.asarray(step, np.int64), **(more or {})}
         buffer = io.BytesIO()
         np.savez(buffer, allow_pickle=False, **{_SHA256: _sha256(state)}, **state)
@@ -168,8 +168,8 @@ def restore_metrics(model: keras.Model, state: dict[str, np.ndarray]) -> None:
     """Sets the running means of the training metrics to those of a checkpoint."""
     for index, variable in enumerate(model.metrics_variables):
         stored = state.get(f"metric/{index}")
-        if stored is not None and stored.shape == tuple(variable.shape):
-            assign_sum(variable, stored)
+        if stored is not None:
+            assign_parts(variable, stored)
 
 
 def _model_variables(model: keras.Model) -> dict[str, keras.Variable]:

@@ -5,6 +5,8 @@ import signal
 import threading
 from collections.abc import Iterator
 
+from lsk_engine.devices.processes import Agreement
+
 # Ctrl-C, `kill`, a terminal that closes, a scheduler's warning; not every system has all.
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1")
 
@@ -12,16 +14,22 @@ _NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1")
 class StopRequest:
     """Whether a signal has asked training to stop, and which.
 
+    Of several processes that train together all stop at the same step, whichever was asked.
+
     Attributes:
         number: Of the signal; `None`: none came.
     """
 
     def __init__(self) -> None:
         self.number: int | None = None
+        self._agreed = Agreement()
 
     def __call__(self) -> bool:
-        """Returns whether one came."""
-        return self.number is not None
+        """Returns whether one came; each process asks as often as the others."""
+        agreed = self._agreed(self.number or 0)
+        if agreed:
+            self.number = agreed
+        return bool(agreed)
 
 
 @contextlib.contextmanager

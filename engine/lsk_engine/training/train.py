@@ -10,9 +10,10 @@ from lsk_engine.assembly.sources import evaluation_source, training_source
 from lsk_engine.data.batches import BatchSource
 from lsk_engine.data.datasets import as_dataset, reading
 from lsk_engine.devices import strategy
-from lsk_engine.devices.accumulation import accumulate
+from lsk_engine.devices.fitting import fed, made_to_fit
 from lsk_engine.devices.memory import memory_for
 from lsk_engine.devices.precision import precision
+from lsk_engine.devices.processes import peers_watched
 from lsk_engine.devices.xla import jit_compile
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.checkpoints import Checkpoints, restore_metrics
@@ -64,7 +65,7 @@ def train(
     keras.utils.set_random_seed(options.seed)
     data = with_teacher_logits(task, config, data, reporter, stored=resume)
     chosen = strategy.choose(options.strategy, options.devices)
-    with precision(options.precision), chosen.scope:
+    with precision(options.precision), peers_watched(), chosen.scope:
         source = training_source(config, data)
         total = options.steps or (options.epochs or 1) * source.steps_per_epoch
         averaged = averaged_steps(total, options.checkpoint_every, options.average_last)
@@ -85,7 +86,7 @@ def train(
             loss=loss if learner is model else None,
             jit_compile=jit_compile(config),
         )
-        accumulate(learner, options.accumulate)
+        made_to_fit(learner, parts=options.accumulate)
         # Else TensorFlow traces the first step twice: once to make the variables.
         learner.optimizer.build(learner.trainable_variables)
         validator = build_validator(model, config, data)
@@ -147,7 +148,7 @@ def train(
                 if step == total or (epoch + 1) % options.validate_every == 0:
                     with reading(validation), memory_for(options.batch_size):
                         scores = validator.evaluate(
-                            as_dataset(validation, 0, validation.steps_per_epoch),
+                            fed(as_dataset(validation, 0, validation.steps_per_epoch)),
                             callbacks=[
                                 log.validating(validation.steps_per_epoch),
                                 StopsValidation(saver, loss_of_epoch),
@@ -201,7 +202,7 @@ def _fit(
     epoch = start // source.steps_per_epoch
     with reading(source), memory_for(source.batch_size):
         fitted = learner.fit(
-            as_dataset(source, start, end),
+            fed(as_dataset(source, start, end)),
             initial_epoch=epoch,
             epochs=epoch + 1,
             steps_per_epoch=end - start,

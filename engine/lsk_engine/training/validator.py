@@ -4,6 +4,7 @@ import keras
 
 from ls_keras.calibration import Accuracy, ExpectedCalibrationError, NegativeLogLikelihood
 from lsk_engine.assembly.loss import build_loss
+from lsk_engine.devices.fitting import made_to_fit
 from lsk_engine.devices.xla import jit_compile
 from lsk_engine.settings.config import Config
 from lsk_engine.tasks.contract import TaskData
@@ -25,4 +26,4 @@ def build_validator(model: keras.Model, config: Config, data: TaskData) -> keras
         ],
         jit_compile=jit_compile(config),
     )
-    return validator
+    return made_to_fit(validator)

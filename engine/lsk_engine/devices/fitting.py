@@ -1,0 +1,46 @@
+"""What a model needs to be fitted and evaluated under the present strategy."""
+
+import keras
+
+from lsk_engine.devices.accumulation import accumulate
+from lsk_engine.devices.multi_worker_fit import mend
+from lsk_engine.devices.replicas import num_replicas, process_shard
+
+
+def made_to_fit(model: keras.Model, *, parts: int = 1) -> keras.Model:
+    """Fits the steps of a compiled model to the devices, and returns it.
+
+    Args:
+        model: The model; it must not have made a step.
+        parts: Of each batch, in training: see `lsk_engine.devices.accumulation`.
+    """
+    accumulate(model, parts)
+    if num_replicas() > 1 and process_shard()[1] > 1:
+        mend(model)
+    return model
+
+
+def fed(batches):
+    """Returns a data set of this process's batches as the present strategy takes it.
+
+    Args:
+        batches: What `lsk_engine.data.datasets.as_dataset` returned.
+    """
+    _, processes = process_shard()
+    if num_replicas() == 1 or processes == 1:
+        return batches
+    import tensorflow as tf
+
+    strategy = tf.distribute.get_strategy()
+    local = strategy.num_replicas_in_sync // processes
+
+    def of_each_replica(*batch):
+        def split(array):
+            return tf.reshape(array, [local, -1, *array.shape[1:]])
+
+        return tf.data.Dataset.from_tensor_slices(tf.nest.map_structure(split, batch))
+
+    def of_worker(context):
+        return batches if local == 1 else batches.flat_map(of_each_replica)
+
+    return strategy.distribute_datasets_from_function(of_worker)

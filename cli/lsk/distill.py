@@ -7,7 +7,7 @@ import click
 
 from ls_base.errors import InputError
 from lsk import options
-from lsk.train import new_run, run_to_end, settings, train, with_file
+from lsk.train import run_of, run_to_end, settings, train, with_file
 from lsk_engine.devices.backend import load_backend
 from lsk_engine.settings.distillation import LOSSES
 from lsk_engine.tasks.registry import load_task
@@ -93,9 +93,7 @@ def distill(
             "Expected --alpha with --beta below 1: at β = 1 the labels have no part in the loss. "
             f"Received: --alpha {chosen['alpha']:g} with β = 1"
         )
-    run = new_run(task, config, run_dir)
-    reporter.going_on("loading Keras")
-    load_backend(backend)
+    run = run_of(task, config, run_dir, reporter, backend)
     run_to_end(task, config, run, reporter, resume=False, tensorboard=tensorboard, as_json=as_json)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from ls_base.errors import FileError, InputError, MissingExtraError
-from lsk import options
+from lsk import options, together
 from lsk.results import show
 from lsk_engine.devices.backend import load_backend
 from lsk_engine.runs.failed_start import removed_if_nothing_began
@@ -53,6 +53,7 @@ _MENDABLE = (InputError, MissingExtraError)
 @click.option("--precision", type=click.Choice(PRECISIONS), help="Arithmetic.")
 @click.option("--strategy", type=click.Choice(STRATEGIES), help="Distribution strategy.")
 @click.option("--devices", type=int, help="Number of devices. [default: all]")
+@together.options
 @options.backend
 @click.option("--seed", type=int, help="Seed of everything random. [default: 0]")
 @options.max_examples
@@ -113,9 +114,12 @@ def train(
     """  # noqa: D301 - \b is Click's mark for lines to be left as they are
     from lsk_engine.data import configuration
     from lsk_engine.runs.resuming import changed
-    from lsk_engine.runs.stored_run import open_run
+    from lsk_engine.runs.stored_run import open_run, read_run
     from lsk_engine.runs.teacher import begun_from
 
+    local_workers = together.find_place(places := together.taken(chosen))
+    if places["tpu"] is not None and chosen["strategy"] is None:
+        chosen["strategy"] = "tpu"
     overrides = settings(chosen, assignments)
     reporter = options.reporter(verbose, quiet)
     if resume:
@@ -131,6 +135,10 @@ def train(
                 "Expected --resume RUN without options that the run has already settled. "
                 f"Received: {', '.join(given)}"
             )
+        if local_workers:
+            run, task, config = read_run(resume)
+            changed(config, overrides)  # refused here, not by each
+            _start_all(local_workers, run.path, reporter, resume=True)
         reporter.going_on("loading Keras")
         run, task, config = open_run(resume, backend)
         config = changed(config, overrides)
@@ -145,15 +153,42 @@ def train(
         config = configuration.resolve(task, preset, overrides, reporter.message)
         if init_from is not None:
             config = begun_from(init_from, config)
-        run = new_run(task, config, run_dir)
-        reporter.going_on("loading Keras")
-        load_backend(backend)
+        if local_workers:
+            _start_all(local_workers, run_dir or _free(task, config), reporter, resume=False)
+        run = run_of(task, config, run_dir, reporter, backend)
     run_to_end(
         *(task, config, run, reporter),
         resume=bool(resume),
         tensorboard=tensorboard,
         as_json=as_json,
     )
+
+
+def _start_all(workers: int, run: Path, reporter: Any, *, resume: bool) -> None:
+    """Ends this command with what came of several of it."""
+    code = together.start_all(workers, run, resume=resume, say=reporter.warning)
+    if code and (run / "checkpoints").is_dir():
+        reporter.warning(f"go on with: lsk train --resume {run} --local-workers {workers}")
+    raise click.exceptions.Exit(code)
+
+
+def run_of(task, config, path: Path | None, reporter, backend: str | None):
+    """Makes the directory of a new run, and loads Keras.
+
+    Where several processes train together it is the chief that makes it; all are told its path.
+    """
+    from lsk_engine.devices.addresses import is_said, place
+    from lsk_engine.runs.run_directory import RunDirectory
+
+    if not is_said():
+        run = new_run(task, config, path)
+    reporter.going_on("loading Keras")
+    load_backend(backend)
+    if not is_said():
+        return run
+    if place().count > 1 and path is None:
+        raise InputError("Expected --run-dir with the same path for all processes. Received: none")
+    return RunDirectory(path) if path and place().index else new_run(task, config, path)
 
 
 def settings(chosen: Mapping[str, Any], assignments: Iterable[str]) -> dict[str, Any]:
@@ -181,7 +216,14 @@ def with_file(
 def run_to_end(
     task, config, run, reporter, *, resume: bool, tensorboard: bool, as_json: bool
 ) -> None:
-    """Trains, shows the scores, and says how to go on after an interruption."""
+    """Trains, shows the scores, and says how to go on after an interruption.
+
+    A process that follows the chief is silent, and leaves the run to it.
+    """
+    if follows():
+        with needing_extra(task):
+            _follow(task, config, run, resume=resume)
+        return
     reporter.log = run.log_file
     reporter.message(f"Run: {run.path}")
     with needing_extra(task):
@@ -199,20 +241,42 @@ def run_to_end(
     show(results, as_json)
 
 
+def follows() -> bool:
+    """Returns whether another process is the chief of this one's run."""
+    from lsk_engine.devices.addresses import place
+
+    return place().index > 0
+
+
+def _follow(task, config, run, *, resume: bool) -> None:
+    from lsk_engine.experiment import run_experiment
+    from lsk_engine.training.checkpointing import Interrupted
+
+    try:
+        run_experiment(task, config, run, options.reporter(False, quiet=True), resume=resume)
+    except Interrupted as stop:
+        raise click.exceptions.Exit(stop.exit_code) from None
+
+
+def _free(task, config) -> Path:
+    """Returns where a new run would go now, if nobody else were quicker."""
+    from lsk_engine.runs.naming import run_name
+    from lsk_engine.runs.numbered import numbered
+
+    return next(numbered(Path("runs") / run_name(task, config)))
+
+
 def new_run(task, config, path: Path | None):
     """Makes the directory of a new run: `path`, or one below `runs` with the run's name.
 
     See `lsk_engine.runs.naming.run_name`. If the name is taken, the run gets a number.
     """
-    from lsk_engine.runs.naming import run_name
-    from lsk_engine.runs.numbered import numbered
     from lsk_engine.runs.run_directory import RunDirectory
 
     if path is not None:
         return RunDirectory.create(path, config.to_dict())
-    name = run_name(task, config)
     while True:
-        free = next(numbered(Path("runs") / name))
+        free = _free(task, config)
         try:
             return RunDirectory.create(free, config.to_dict())
         except FileError:

@@ -1,19 +1,14 @@
 """Trains the tiny task on some devices: `train_on_replicas.py HOW DIR [KEY=VALUE …]`.
 
-HOW: `one-device`, `mirrored` (two logical CPUs), `multi-worker` or `processes` (this process's place
-is in its environment) or `data-parallel` (two devices of JAX's).
+HOW: `one-device`, `mirrored` (two logical CPUs), `data-parallel` (the devices that XLA_FLAGS makes)
+or `processes`, of which this is one: its place is in its environment.
 
 In a process of its own: TensorFlow numbers its collective operations by process, and a second
 MirroredStrategy may meet what is left of the first. Devices are set up before anything else.
 """
 
-import os
 import sys
 from pathlib import Path
-
-how, folder, *more = sys.argv[1:]
-if how == "data-parallel":
-    os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2"
 
 from lsk_engine.data import configuration
 from lsk_engine.devices.processes import join
@@ -23,6 +18,7 @@ from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.training.checkpointing import Interrupted
 from tiny_task import TinyTask
 
+how, folder, *more = sys.argv[1:]
 if how == "mirrored":
     import tensorflow as tf
 
@@ -30,7 +26,7 @@ if how == "mirrored":
         tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
     )
 settings = {
-    "training.strategy": {"multi-worker": "auto", "processes": "auto"}.get(how, how),
+    "training.strategy": "auto" if how == "processes" else how,
     "training.batch_size": 7,  # which two replicas don't divide
     "model.dropout": 0.0,  # replicas draw other masks than one device does
     "optimizer.name": "sgd",

@@ -15,6 +15,7 @@ TF_CONFIG = "TF_CONFIG"
 ADDRESSES = "KERAS_DISTRIBUTION_JOB_ADDRESSES"
 COUNT = "KERAS_DISTRIBUTION_NUM_PROCESSES"
 INDEX = "KERAS_DISTRIBUTION_PROCESS_ID"
+TPU = "TPU_NAME"  # TensorFlow's own resolver reads it
 _TORCHRUN = ("WORLD_SIZE", "RANK")
 _EXAMPLE = '{"cluster": {"worker": ["HOST:PORT", …]}, "task": {"type": "worker", "index": 0}}'
 
@@ -32,6 +33,11 @@ class Place:
     index: int = 0
     count: int = 1
     source: str = ""
+
+
+def is_said() -> bool:
+    """Returns whether a variable says something of other processes, whatever the backend."""
+    return any(os.environ.get(name) for name in (TF_CONFIG, COUNT, _TORCHRUN[0]))
 
 
 def place() -> Place:
@@ -58,7 +64,12 @@ def be_worker(addresses: Sequence[str], index: int) -> None:
         InputError: If that can't be.
     """
     _check(addresses, index, len(addresses), "--workers", "--worker-index")
-    os.environ[TF_CONFIG] = json.dumps(
+    os.environ[TF_CONFIG] = tf_config(addresses, index)
+
+
+def tf_config(addresses: Sequence[str], index: int) -> str:
+    """Returns the `TF_CONFIG` of a worker."""
+    return json.dumps(
         {"cluster": {"worker": list(addresses)}, "task": {"type": "worker", "index": index}}
     )
 
@@ -76,6 +87,11 @@ def be_process(coordinator: str, count: int, index: int) -> None:
     """
     _check([coordinator], index, count, "--coordinator", "--process-id")
     os.environ |= {ADDRESSES: coordinator, COUNT: str(count), INDEX: str(index)}
+
+
+def be_of_tpu(name: str) -> None:
+    """Makes the TPU of a name the one that strategy `tpu` takes; `local`: this machine's."""
+    os.environ[TPU] = name
 
 
 def _check(addresses: Sequence[str], index: int, count: int, option: str, its_index: str) -> None:

@@ -59,6 +59,7 @@ def _join(here: Place) -> None:
             here.count,
             here.index,
             heartbeat_timeout_seconds=_HEARTBEAT_SECONDS,
+            shutdown_timeout_seconds=_HEARTBEAT_SECONDS,  # one that fails waits for none
         )
 
 

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from typing import NamedTuple
 
 from ls_base.errors import InputError
-from lsk_engine.devices.addresses import Place, place
+from lsk_engine.devices.addresses import TPU, Place, place
 
 # What each backend can do; `auto` chooses among them.
 OF_BACKEND = {
@@ -16,7 +16,6 @@ OF_BACKEND = {
     "jax": ("one-device", "data-parallel"),
     "torch": ("one-device",),
 }
-_TPU = "TPU_NAME"  # TensorFlow's own resolver reads it
 
 
 class Chosen(NamedTuple):
@@ -164,7 +163,7 @@ def multi_worker():
 def _tpu():
     import tensorflow as tf
 
-    name = os.environ.get(_TPU) or "local"
+    name = os.environ.get(TPU) or "local"
     if name == "local" and not tf.config.list_physical_devices("TPU"):
         raise InputError(
             "Expected a TPU for strategy 'tpu' (--tpu NAME for one that is not this machine's). "

@@ -1,0 +1,116 @@
+"""Options of commands that several processes may run together."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ls_base.errors import InputError
+from lsk_engine.devices.addresses import be_of_tpu, be_process, be_worker
+from lsk_engine.devices.local_workers import end_with_stdin, supervise, this_command
+
+_NAMES = (
+    "tpu",
+    "workers",
+    "worker_index",
+    "coordinator",
+    "processes",
+    "process_id",
+    "local_workers",
+)
+
+
+def options(command: Callable) -> Callable:
+    """Adds the options that say where the processes of a run are."""
+    for option in reversed(
+        (
+            click.option("--tpu", metavar="NAME", help="A TPU's name, or local (TensorFlow)."),
+            click.option(
+                "--workers",
+                metavar="HOST:PORT,…",
+                help="All workers, in one order for all; the first is the chief (TensorFlow).",
+            ),
+            click.option("--worker-index", type=int, help="Which of --workers this one is."),
+            click.option("--coordinator", metavar="HOST:PORT", help="Process 0 (JAX)."),
+            click.option("--processes", type=int, metavar="N", help="How many there are (JAX)."),
+            click.option("--process-id", type=int, help="Which of --processes this one is."),
+            click.option(
+                "--local-workers",
+                type=int,
+                metavar="N",
+                help="Start N processes on this machine, and look after them.",
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def taken(chosen: dict[str, Any]) -> dict[str, Any]:
+    """Takes the values of these options out of those of a command, and returns them."""
+    return {name: chosen.pop(name) for name in _NAMES}
+
+
+def find_place(given: dict[str, Any]) -> int | None:
+    """Writes what the options say into the environment; returns how many to start here, if any.
+
+    Raises:
+        InputError: If they don't go together.
+    """
+    end_with_stdin()
+    together = (
+        ("workers", "worker_index"),
+        ("coordinator", "processes", "process_id"),
+        ("local_workers",),
+    )
+    used = [group for group in together if any(given[name] is not None for name in group)]
+    if len(used) > 1:
+        shown = ", ".join(_option(group[0]) for group in used)
+        raise InputError(f"Expected one way to say where processes are. Received: {shown}")
+    for group in used:
+        if missing := [_option(name) for name in group if given[name] is None]:
+            raise InputError(
+                f"Expected {', '.join(map(_option, group))} together. "
+                f"Received: no {', '.join(missing)}"
+            )
+    if given["tpu"] is not None:
+        be_of_tpu(given["tpu"])
+    if given["workers"] is not None:
+        be_worker(given["workers"].split(","), given["worker_index"])
+    if given["coordinator"] is not None:
+        be_process(given["coordinator"], given["processes"], given["process_id"])
+    count = given["local_workers"]
+    if count is not None and count < 1:
+        raise InputError(f"Expected --local-workers of at least 1. Received: {count}")
+    return None if count == 1 else count
+
+
+def start_all(workers: int, run: Path, *, resume: bool, say: Callable[[str], None]) -> int:
+    """Starts this very command as often as there are workers; returns the exit code.
+
+    Args:
+        workers: How many.
+        run: The run's directory, which they have to agree on.
+        resume: Whether it is there already, and named on the command line.
+        say: Told of failures.
+    """
+    arguments = _without(sys.argv[1:], "--local-workers")
+    if not resume:
+        arguments = [*_without(arguments, "--run-dir"), "--run-dir", str(run)]
+    return supervise(this_command(arguments), workers, say)
+
+
+def _without(arguments: list[str], option: str) -> list[str]:
+    """Returns arguments without an option and its value."""
+    kept, skip = [], False
+    for argument in arguments:
+        if not skip and argument != option and not argument.startswith(f"{option}="):
+            kept.append(argument)
+        skip = not skip and argument == option
+    return kept
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"

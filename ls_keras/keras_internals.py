@@ -269,6 +269,14 @@ def variables_of(optimizer: keras.Optimizer) -> list[keras.Variable]:
     return optimizer._trainable_variables
 
 
+def seed_generators(layer: keras.Layer) -> list[keras.random.SeedGenerator]:
+    """Returns the seed generators of a layer itself, not of those inside it.
+
+    Private, as a layer's variables show their states only.
+    """
+    return list(layer._seed_generators)
+
+
 def build_from_batch(model: keras.Model, batch) -> None:
     """Builds what of a compiled model is not built yet, such as its metrics, for such batches.
 

@@ -8,7 +8,6 @@ import click
 from ls_base.errors import InputError
 from lsk import options
 from lsk.train import run_of, run_to_end, settings, train, with_file
-from lsk_engine.devices.backend import load_backend
 from lsk_engine.settings.distillation import LOSSES
 from lsk_engine.tasks.registry import load_task
 

@@ -20,6 +20,7 @@ class DataConfig:
 class ModelConfig:
     width: int = 8
     dropout: float = 0.2
+    batch_norm: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,6 +103,8 @@ class TinyTask(Task):
         letters = keras.Input((None,), dtype="int32", name="letters")
         x = keras.layers.Embedding(data.num_classes, config.model.width)(letters)
         x = keras.layers.Dropout(config.model.dropout)(x)
+        if config.model.batch_norm:
+            x = keras.layers.BatchNormalization(momentum=0.5)(x)
         logits = keras.layers.Dense(data.num_classes, name="logits", dtype="float32")(x)
         return keras.Model({"letters": letters}, logits)
 

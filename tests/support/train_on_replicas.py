@@ -1,4 +1,4 @@
-"""Trains the tiny task on some devices: `train_on_replicas.py HOW DIR [KEY=VALUE …]`.
+"""Trains the tiny task's cases on some devices: `train_on_replicas.py HOW DIR [CASE]`.
 
 HOW: `one-device`, `mirrored` (two logical CPUs), `data-parallel` (the devices that XLA_FLAGS makes)
 or `processes`, of which this is one: its place is in its environment.
@@ -25,7 +25,7 @@ if how == "mirrored":
     tf.config.set_logical_device_configuration(
         tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
     )
-settings = {
+PLAIN = {
     "training.strategy": "auto" if how == "processes" else how,
     "training.batch_size": 7,  # which two replicas don't divide
     "model.dropout": 0.0,  # replicas draw other masks than one device does
@@ -35,14 +35,33 @@ settings = {
     "optimizer.l2": 1e-2,
     "optimizer.loss_weight": 3.0,
     "optimizer.logits_rate": 0.5,
-    **dict(one.split("=") for one in more),
 }
-resolved = configuration.resolve(TinyTask(), None, settings)
-run = RunDirectory(folder)
-resume = run.config_file.is_file()
-if join().index == 0 and not resume:
-    RunDirectory.create(Path(folder), resolved.to_dict())
-try:
+CASES = {
+    "plain": {},
+    # A scale that overflows at first: steps are left out, by all replicas.
+    "fp16": {"training.precision": "mixed_float16", "optimizer.ema": 0.9},
+    # Rows that only fill up a batch have a part in its statistics: here there are as many.
+    "batch_norm": {
+        "model.batch_norm": True,
+        "training.sync_batch_norm": True,
+        "training.batch_size": 8,
+    },
+    "accumulated": {"training.accumulate": 2, "training.batch_size": 5},
+}
+
+
+def run_one(name: str, settings: dict) -> None:
+    """Trains into DIR/name, or goes on there."""
+    resolved = configuration.resolve(TinyTask(), None, PLAIN | settings)
+    run = RunDirectory(Path(folder) / name)
+    resume = run.config_file.is_file()
+    if join().index == 0 and not resume:
+        RunDirectory.create(run.path, resolved.to_dict())
     run_experiment(TinyTask(), resolved, run, Reporter(verbosity=-1), resume=resume)
+
+
+try:
+    for name, settings in CASES.items() if not more else [(more[0], CASES[more[0]])]:
+        run_one(name, settings)
 except Interrupted as stop:
     sys.exit(stop.exit_code)

@@ -10,7 +10,7 @@ from lsk_engine.tasks.contract import Examples, TaskData
 
 def training_source(config: Config, data: TaskData) -> BatchSource:
     """Returns the shuffled batches of the training split, for the present strategy's replicas."""
-    examples = data.splits["train"]
+    examples, tokens = data.splits["train"], config.training.batch_tokens
     return BatchSource(
         examples,
         config.training.batch_size * config.training.accumulate,
@@ -19,6 +19,7 @@ def training_source(config: Config, data: TaskData) -> BatchSource:
         shuffle=True,
         seed=config.training.seed,
         drop_remainder=config.training.drop_remainder,
+        tokens=tokens and tokens * config.training.accumulate,
         replicas=num_shards() * config.training.accumulate,
         shard=process_shard(),
     )

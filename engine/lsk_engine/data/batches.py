@@ -58,6 +58,8 @@ class BatchSource:
         whole_split: See above; default: the batch.
         drop_remainder: Whether partial batches are left out instead of filled up.
         replicas: Among how many a batch is split; it is filled up to a multiple of them.
+        tokens: Positions in each batch at most, filling counted: one of size L has `tokens // L`
+            rows, a multiple of `replicas` where there are as many; `None`: `batch_size` rows.
         shard: Which part of each batch is read, and of how many: `(index, count)`. The parts are
             consecutive rows; `count` divides `replicas`. Weights are those of the whole batch.
 
@@ -74,6 +76,7 @@ class BatchSource:
     whole_split: bool = False
     drop_remainder: bool = False
     replicas: int = 1
+    tokens: int | None = None
     shard: tuple[int, int] = (0, 1)
     failures: list[Exception] = dataclasses.field(default_factory=list, init=False)
 
@@ -93,6 +96,11 @@ class BatchSource:
                 f"Expected examples of size at most {max(self.boundaries or ())}. "
                 f"Received: one of size {sizes.max()}"
             )
+        if self.tokens is not None and sizes is None:
+            raise InputError(
+                "Expected training.batch_tokens for examples of unequal length only; others are "
+                f"counted by training.batch_size. Received: {self.tokens}"
+            )
         if not self.steps_per_epoch:
             raise InputError(
                 "Expected at least one whole batch, without training.drop_remainder or with a "
@@ -101,19 +109,29 @@ class BatchSource:
             )
 
     @functools.cached_property
-    def _members(self) -> list[np.ndarray]:
-        """Rows by bucket, empty buckets left out."""
+    def _members(self) -> list[tuple[np.ndarray, int]]:
+        """Rows by bucket, and how many make a batch; empty buckets left out."""
         if self.examples.sizes is None:
-            return [np.arange(len(self.examples))]
+            return [(np.arange(len(self.examples)), self.batch_size)]
         bucket = np.searchsorted(np.asarray(self.boundaries), self.examples.sizes)
-        groups = (np.flatnonzero(bucket == b) for b in range(len(self.boundaries or ())))
-        return [rows for rows in groups if len(rows)]
+        groups = (
+            (np.flatnonzero(bucket == b), size) for b, size in enumerate(self.boundaries or ())
+        )
+        return [(rows, self._rows_of(size)) for rows, size in groups if len(rows)]
+
+    def _rows_of(self, size: int) -> int:
+        if self.tokens is None:
+            return self.batch_size
+        rows = max(self.tokens // size, 1)
+        return max(rows // self.replicas, 1) * self.replicas
 
     @functools.cached_property
     def steps_per_epoch(self) -> int:
         """Number of batches that hold every example once, partial ones left out on request."""
-        up = 0 if self.drop_remainder else self.batch_size - 1
-        return sum((len(rows) + up) // self.batch_size for rows in self._members)
+        found = 0
+        for rows, together in self._members:
+            found += (len(rows) + (0 if self.drop_remainder else together - 1)) // together
+        return found
 
     @functools.cached_property
     def _label_counts(self) -> np.ndarray:
@@ -127,12 +145,12 @@ class BatchSource:
     def batch(self, step: int) -> Batch:
         """Returns the batch of the global step `step` ≥ 0."""
         epoch, position = divmod(step, self.steps_per_epoch)
-        rows, others = self._plan(epoch)[position]
+        rows, others, together = self._plan(epoch)[position]
         size = None
         if self.examples.sizes is not None:
             fitting = np.searchsorted(np.asarray(self.boundaries), self.examples.sizes[rows].max())
             size = int(self.boundaries[fitting])  # type: ignore[index]
-        filling = -(-self.batch_size // self.replicas) * self.replicas - len(rows)
+        filling = -(-together // self.replicas) * self.replicas - len(rows)
         padded = np.concatenate([rows, np.resize(others, filling)])
         ids = np.concatenate([rows, np.full(filling, PADDING_ID)]).astype(np.int64)
         index, count = self.shard
@@ -154,25 +172,23 @@ class BatchSource:
             scale = 1.0 / max(int(whole), 1)
         return Batch(inputs, labels, counts.astype(np.float32) * np.float32(scale), ids)
 
-    def _plan(self, epoch: int) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Returns the rows of each batch of an epoch, and of its bucket, to fill it up with."""
+    def _plan(self, epoch: int) -> list[tuple[np.ndarray, np.ndarray, int]]:
+        """Returns the rows of each batch of an epoch, those to fill it up with, how many it has."""
         return self._plans(epoch if self.shuffle else 0)
 
     @functools.cached_property
     def _plans(self):
         # Two epochs: prefetching reads ahead over the boundary while evaluation looks back.
         @functools.lru_cache(maxsize=2)
-        def plan(epoch: int) -> list[tuple[np.ndarray, np.ndarray]]:
+        def plan(epoch: int) -> list[tuple[np.ndarray, np.ndarray, int]]:
             rng = np.random.default_rng([self.seed, epoch])
             batches = []
-            for rows in self._members:
+            for rows, n in self._members:
                 order = rng.permutation(rows) if self.shuffle else rows
                 end = len(order)
                 if self.drop_remainder:
-                    end -= end % self.batch_size
-                batches += [
-                    (order[i : i + self.batch_size], order) for i in range(0, end, self.batch_size)
-                ]
+                    end -= end % n
+                batches += [(order[i : i + n], order, n) for i in range(0, end, n)]
             if self.shuffle:
                 batches = [batches[i] for i in rng.permutation(len(batches))]
             return batches

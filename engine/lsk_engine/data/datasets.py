@@ -63,9 +63,9 @@ def _as_tf_dataset(source: BatchSource, start: int, stop: int):
         return [*(inputs[name] for name in names), labels, sample_weight]
 
     varies = source.boundaries is not None
+    rows = first.labels.shape[0] if source.tokens is None else None
     shapes = [
-        (a.shape[0], *(None if varies else size for size in a.shape[1:2]), *a.shape[2:])
-        for a in arrays
+        (rows, *(None if varies else size for size in a.shape[1:2]), *a.shape[2:]) for a in arrays
     ]
 
     def element(step):

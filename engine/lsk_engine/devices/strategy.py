@@ -108,9 +108,7 @@ def _of_tensorflow(name: str, devices: int | None, here: Place) -> Chosen:
     if name == "one-device" or (name == "auto" and wanted == 1):
         return _one(f"one {kind}")
     names = found[:wanted]
-    return Chosen(
-        "mirrored", f"{len(names)} {kind}s", tf.distribute.MirroredStrategy(names).scope()
-    )
+    return Chosen("mirrored", f"{wanted} {kind}s", _mirrored(tuple(names)).scope())
 
 
 def _of_jax(name: str, devices: int | None, here: Place) -> Chosen:
@@ -147,6 +145,14 @@ def _alone(name: str, here: Place) -> InputError:
         f"Expected strategy 'auto' or one for several processes. Received: strategy={name!r} in "
         f"process {here.index} of {here.count} ({here.source} says so)"
     )
+
+
+@functools.cache
+def _mirrored(names: tuple[str, ...]):
+    """Returns the strategy of some devices: one a process, as TensorFlow numbers what it sums."""
+    import tensorflow as tf
+
+    return tf.distribute.MirroredStrategy(names)
 
 
 @functools.cache

@@ -23,6 +23,9 @@ class TrainingConfig:
         epochs: Passes over the training split; exclusive with `steps`.
         steps: Optimizer steps; takes precedence over `epochs` where both are set.
         batch_size: Examples that are computed together, over all replicas.
+        batch_tokens: Positions that are computed together in training, in place of `batch_size`
+            examples: longer sequences come fewer at a time. Of sequences padded to L, that are
+            batch_tokens // L, a multiple of the replicas. Validation goes by `batch_size`.
         accumulate: A step has so many times `batch_size` examples, computed one part after another:
             the update of a large batch, with the memory of a part. BatchNormalization sees a part.
         drop_remainder: Whether each epoch leaves out the examples that fill no whole batch; else
@@ -31,6 +34,8 @@ class TrainingConfig:
         precision: A Keras dtype policy.
         strategy: How devices share the work; `auto`: by what is there.
         devices: Number of devices to use; `None`: all.
+        sync_batch_norm: Whether BatchNormalization takes its statistics of the whole batch on
+            TensorFlow, too, where each device has its own of its part. On JAX it always does.
         jit_compile: Whether TensorFlow compiles with XLA; `None`: Keras decides (on CPUs: no).
         seed: Seed of weights, dropout and the order of examples.
         validate_every: Epochs between validations; the last one always ends with one.
@@ -57,12 +62,14 @@ class TrainingConfig:
     epochs: int | None = 10
     steps: int | None = None
     batch_size: int = 128
+    batch_tokens: int | None = added(None)
     accumulate: int = added(1)
     drop_remainder: bool = added(False)
     buckets: int = 3
     precision: str = "float32"
     strategy: str = "auto"
     devices: int | None = None
+    sync_batch_norm: bool = added(False)
     jit_compile: bool | None = None
     seed: int = 0
     validate_every: int = 1
@@ -86,7 +93,7 @@ class TrainingConfig:
         within("training.checkpoints_kept_every", self.checkpoints_kept_every, 0)
         within("training.average_last", self.average_last, 0)
         within("training.patience", self.patience, 0)
-        for key in ("epochs", "steps", "devices", "max_examples"):
+        for key in ("epochs", "steps", "devices", "max_examples", "batch_tokens"):
             if getattr(self, key) is not None:
                 within(f"training.{key}", getattr(self, key), 1)
         if self.epochs is None and self.steps is None:

@@ -11,6 +11,8 @@ from lsk_engine.data.batches import BatchSource
 from lsk_engine.data.datasets import as_dataset, reading
 from lsk_engine.devices import strategy
 from lsk_engine.devices.fitting import fed, made_to_fit
+from lsk_engine.devices.layers_on_replicas import fit_layers
+from lsk_engine.devices.loss_scaling import scaled
 from lsk_engine.devices.memory import memory_for
 from lsk_engine.devices.precision import precision
 from lsk_engine.devices.processes import peers_watched
@@ -79,10 +81,11 @@ def train(
             reporter.message(
                 "Note: the model was compiled before; the run's loss and optimizer replace its own"
             )
+        fit_layers(model, sync_batch_norm=options.sync_batch_norm)
         loss = build_loss(config, data, reduction="sum")  # the weights hold the denominator
         learner = build_learner(model, loss, task, config, data)  # the model, or its distiller
         learner.compile(
-            optimizer=build_optimizer(config.optimizer, total),
+            optimizer=scaled(build_optimizer(config.optimizer, total)),
             loss=loss if learner is model else None,
             jit_compile=jit_compile(config),
         )
@@ -174,7 +177,9 @@ def train(
             while step < total and not best.over:
                 start = step
                 step = min((start // source.steps_per_epoch + 1) * source.steps_per_epoch, total)
-                end_epoch(_fit(learner, source, start, step, callbacks))
+                with memory_for(options.batch_size):
+                    loss_of_epoch = _fit(learner, source, start, step, callbacks)
+                end_epoch(loss_of_epoch)
         reporter.going_on("saving the model")
         if best.over and step < total:
             reporter.message(f"Stopped after step {step:,} of {total:,}: {best.said()}")
@@ -200,7 +205,7 @@ def _fit(
 ) -> float:
     """Trains for the steps `start` … `end − 1`, of one epoch; returns the epoch's mean loss."""
     epoch = start // source.steps_per_epoch
-    with reading(source), memory_for(source.batch_size):
+    with reading(source):
         fitted = learner.fit(
             fed(as_dataset(source, start, end)),
             initial_epoch=epoch,

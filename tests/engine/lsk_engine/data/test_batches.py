@@ -199,3 +199,51 @@ def test_a_dataset_gives_the_batches_of_its_steps():
 def test_bad_input_is_told(make, message):
     with pytest.raises(InputError, match=message):
         make()
+
+
+@given(
+    sizes=sizes_lists, tokens=st.integers(1, 40), replicas=st.integers(1, 3), seed=st.integers(0, 3)
+)
+def test_batches_of_so_many_positions(sizes, tokens, replicas, seed):
+    source = source_of(sizes, tokens=tokens, replicas=replicas, shuffle=True, seed=seed)
+    ids = []
+    shapes = set()
+    for step in range(source.steps_per_epoch):
+        batch = source.batch(step)
+        rows, size = batch.labels.shape
+        assert rows % replicas == 0
+        assert rows * size <= max(tokens, replicas * size)
+        assert (
+            rows == replicas or (rows + replicas) * size > tokens
+        )  # as many as there is place for
+        assert batch.sample_weight.sum() == pytest.approx(1)
+        shapes.add((rows, size))
+        ids += batch.ids[batch.ids != PADDING_ID].tolist()
+    assert sorted(ids) == list(range(len(sizes)))
+    assert len(shapes) <= 3  # a program each
+
+
+def test_positions_are_counted_of_sequences_only():
+    with pytest.raises(InputError, match="training.batch_tokens for examples of unequal length"):
+        BatchSource(Points(4), 2, tokens=100)
+
+
+@given(sizes=sizes_lists, count=st.integers(1, 3), each=st.integers(1, 2))
+def test_shards_are_the_rows_of_the_batch(sizes, count, each):
+    options = {"shuffle": True, "replicas": count * each}
+    whole = source_of(sizes, **options)
+    parts = [source_of(sizes, shard=(index, count), **options) for index in range(count)]
+    for step in range(whole.steps_per_epoch):
+        batches = [part.batch(step) for part in parts]
+        expected = whole.batch(step)
+        assert {len(batch.ids) for batch in batches} == {len(expected.ids) // count}
+        for name in ("labels", "sample_weight", "ids"):
+            joined = np.concatenate([getattr(batch, name) for batch in batches])
+            np.testing.assert_array_equal(joined, getattr(expected, name))
+
+
+@pytest.mark.tensorflow
+def test_a_data_set_of_so_many_positions_has_batches_of_several_heights():
+    source = source_of([2, 2, 2, 2, 9, 9, 9], tokens=18, buckets=2)
+    found = [labels.shape for _, labels, _ in as_dataset(source, 0, source.steps_per_epoch)]
+    assert sorted(set(map(tuple, found))) == [(2, 9), (9, 2)]

@@ -144,7 +144,7 @@ def _first_to_fail(processes: Sequence[subprocess.Popen]) -> int | None:
     """Waits until all have ended well, or one has not and the others had their time."""
     first: int | None = None
     until = float("inf")
-    while any(process.poll() is None for process in processes):
+    while None in [process.poll() for process in processes]:  # each is asked
         ended = [i for i, p in enumerate(processes) if p.returncode is not None]
         failed = [i for i in ended if processes[i].returncode]
         if first is None and failed:

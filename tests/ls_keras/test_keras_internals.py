@@ -316,3 +316,21 @@ def test_in_training_a_model_has_what_training_has_reached(internals, validated)
     assert np.abs(first - last).max() > 0, changed("where JAX's state is")
     for found, variable in zip(seen[-1], model.trainable_variables, strict=True):
         np.testing.assert_array_equal(found, ops.convert_to_numpy(variable))
+
+
+def test_seed_generators_are_those_of_the_layer_itself(internals):
+    dropout = keras.layers.Dropout(0.5)
+    model = keras.Sequential([keras.Input((3,)), dropout])
+    what = changed("where a layer keeps its seed generators")
+    assert internals.seed_generators(dropout) == [dropout.seed_generator], what
+    assert internals.seed_generators(model) == [], what
+
+
+def test_a_batch_builds_what_is_not_built(internals):
+    inputs = keras.Input((3,))
+    model = keras.Model(inputs, keras.layers.Dense(2)(inputs))
+    model.compile("sgd", "mse", metrics=["mae"])
+    assert len(model.metrics_variables) == 2, changed("when metrics are built")
+    batch = (np.ones((4, 3), "float32"), np.ones((4, 2), "float32"))
+    internals.build_from_batch(model, batch)
+    assert len(model.metrics_variables) == 4, changed("Trainer._symbolic_build")

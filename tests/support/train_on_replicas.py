@@ -1,4 +1,4 @@
-"""Trains the tiny task's cases on some devices: `train_on_replicas.py HOW DIR [CASE]`.
+"""Trains the tiny task's cases on some devices: `train_on_replicas.py HOW DIR [CASE …]`.
 
 HOW: `one-device`, `mirrored` (two logical CPUs), `data-parallel` (the devices that XLA_FLAGS makes)
 or `processes`, of which this is one: its place is in its environment.
@@ -61,7 +61,7 @@ def run_one(name: str, settings: dict) -> None:
 
 
 try:
-    for name, settings in CASES.items() if not more else [(more[0], CASES[more[0]])]:
+    for name, settings in CASES.items() if not more else [(name, CASES[name]) for name in more]:
         run_one(name, settings)
 except Interrupted as stop:
     sys.exit(stop.exit_code)

@@ -3,9 +3,6 @@ import io
 import json
 import os
 import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -294,23 +291,6 @@ def test_a_run_killed_before_its_first_checkpoint_starts_anew(finished, tmp_path
     run_experiment(task, resolved, run, silent(), resume=True)
     assert run.read_artifacts() == finished[2].read_artifacts() == {"letters": b"abcde"}
     assert_same_end(finished[2], run)
-
-
-@pytest.mark.slow
-def test_two_replicas_learn_what_one_does(tmp_path):
-    """Ragged batches included: the weights carry the global denominator."""
-    script = Path(__file__).parents[2] / "support" / "train_on_replicas.py"
-    for strategy in ("one-device", "mirrored"):
-        command = [sys.executable, str(script), strategy, str(tmp_path / strategy)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-    one, two = (RunDirectory.open(tmp_path / name) for name in ("one-device", "mirrored"))
-    for a, b in zip(one.load_model().get_weights(), two.load_model().get_weights(), strict=True):
-        np.testing.assert_allclose(a, b, atol=2e-6)
-    for a, b in zip(one.read_history(), two.read_history(), strict=True):
-        for split in ("train", "validation"):
-            for name in a[split]:
-                assert a[split][name] == pytest.approx(b[split][name], rel=1e-5), (split, name)
 
 
 @pytest.mark.parametrize("method", ["temperature", "vector"])

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 
@@ -18,7 +17,8 @@ pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]
 
 SCRIPT = Path(__file__).parents[3] / "support" / "train_on_replicas.py"
 CASES = ("plain", "fp16", "batch_norm", "accumulated")
-TOLERANCE = 1e-6
+# On JAX a device sums the gradients of its rows in 16 bits, before they are summed over devices.
+OF_16_BITS = {("jax", "fp16"): 1e-3}
 
 
 def free_ports(count: int) -> list[int]:
@@ -105,17 +105,21 @@ def trained(tmp_path_factory):
 )
 def test_two_learn_what_one_does(trained, backend, how, case):
     """Ragged batches included: the weights carry the global denominator."""
+    tolerance = OF_16_BITS.get((backend, case), 1e-6)
     one, two = (run_of(trained(backend, name) / case) for name in ("one-device", how))
     models = [run.load_model() for run in (one, two)]
     for a, b in zip(*(model.get_weights() for model in models), strict=True):
-        np.testing.assert_allclose(a, b, rtol=0, atol=TOLERANCE)
+        np.testing.assert_allclose(a, b, rtol=0, atol=tolerance)
     assert len(one.read_history()) > 1
     for a, b in zip(one.read_history(), two.read_history(), strict=True):
         for split in ("train", "validation"):
             for name in a[split]:
-                assert a[split][name] == pytest.approx(b[split][name], rel=1e-5), (split, name)
+                assert a[split][name] == pytest.approx(b[split][name], rel=10 * tolerance), (
+                    split,
+                    name,
+                )
     scores = [json.loads(run.metrics_file.read_text()) for run in (one, two)]
     for split in ("validation", "test"):
         for name, value in scores[0][split].items():
-            assert scores[1][split][name] == pytest.approx(value, rel=1e-5, abs=1e-6), name
-    assert keras.backend.backend() == "tensorflow"  # models of JAX's are read by another
+            near = pytest.approx(value, rel=10 * tolerance, abs=tolerance)
+            assert scores[1][split][name] == near, name

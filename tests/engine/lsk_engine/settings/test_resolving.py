@@ -20,6 +20,9 @@ def stored():
 
 
 CAME_LATER = {
+    "training.accumulate",
+    "training.batch_tokens",
+    "training.sync_batch_norm",
     "training.drop_remainder",
     "training.init_from",
     "training.init_sha256",

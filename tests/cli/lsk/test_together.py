@@ -1,0 +1,90 @@
+import json
+import os
+
+import pytest
+
+from ls_base.errors import InputError
+from lsk import together
+from lsk_engine.devices.addresses import ADDRESSES, COUNT, INDEX, TF_CONFIG, TPU
+from lsk_processes import lsk
+
+
+@pytest.fixture(autouse=True)
+def _alone(monkeypatch):
+    for name in (TF_CONFIG, ADDRESSES, COUNT, INDEX, TPU):
+        monkeypatch.setenv(name, "")
+
+
+def given(**options):
+    return {**dict.fromkeys(together._NAMES), **options}
+
+
+def test_options_are_written_into_the_environment():
+    assert together.find_place(given(workers="a:1,b:2", worker_index=1)) is None
+    config = json.loads(os.environ[TF_CONFIG])
+    assert config == {
+        "cluster": {"worker": ["a:1", "b:2"]},
+        "task": {"type": "worker", "index": 1},
+    }
+    together.find_place(given(coordinator="a:1", processes=3, process_id=2, tpu="local"))
+    assert [os.environ[name] for name in (ADDRESSES, COUNT, INDEX, TPU)] == [
+        "a:1",
+        "3",
+        "2",
+        "local",
+    ]
+
+
+@pytest.mark.parametrize(("count", "started"), [(1, None), (4, 4)])
+def test_one_worker_is_this_process(count, started):
+    assert together.find_place(given(local_workers=count)) == started
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"workers": "a:1,b:1"}, "--workers, --worker-index together. Received: no --worker-index"),
+        ({"processes": 2, "process_id": 0}, "Received: no --coordinator"),
+        (
+            {"workers": "a:1,b:1", "worker_index": 0, "local_workers": 2},
+            "one way to say where processes are. Received: --workers, --local-workers",
+        ),
+        ({"local_workers": 0}, "--local-workers of at least 1. Received: 0"),
+    ],
+)
+def test_options_that_do_not_go_together_are_told(options, message):
+    with pytest.raises(InputError, match=message):
+        together.find_place(given(**options))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "left"),
+    [
+        (["a", "--local-workers", "2", "b"], ["a", "b"]),
+        (["--local-workers=2", "--local-workers", "3"], []),
+        (["--run-dir", "--local-workers"], ["--run-dir"]),
+    ],
+)
+def test_workers_are_started_without_the_option(arguments, left):
+    assert together._without(arguments, "--local-workers") == left
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--strategy", "tpu"], "no TPU on this machine"),
+        (["--tpu", "local"], "no TPU on this machine"),
+        (["--strategy", "multi-worker"], "--local-workers N, or TF_CONFIG. Received: none"),
+        (
+            ["--workers", "127.0.0.1:1,127.0.0.1:2", "--worker-index", "0"],
+            "--run-dir with the same path for all processes",
+        ),
+    ],
+)
+def test_what_is_not_there_is_told_in_one_line(tmp_path, arguments, message):
+    done = lsk("train", "-q", "--task", "image", *arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not list((tmp_path / "runs").glob("*"))

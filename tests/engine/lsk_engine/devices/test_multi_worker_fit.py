@@ -1,0 +1,45 @@
+"""That Keras still needs the mend; the mended fit is one of the rows of `test_equality.py`."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import pytest
+
+from lsk_engine.devices.addresses import TF_CONFIG, tf_config
+
+SCRIPT = Path(__file__).parents[3] / "support" / "stock_multi_worker.py"
+
+
+@pytest.mark.tensorflow
+@pytest.mark.slow
+def test_keras_still_fails_with_several_workers():
+    sockets = [socket.socket() for _ in range(2)]
+    for one in sockets:
+        one.bind(("127.0.0.1", 0))
+    addresses = [f"127.0.0.1:{one.getsockname()[1]}" for one in sockets]
+    for one in sockets:
+        one.close()
+    processes = [
+        subprocess.Popen(
+            [sys.executable, str(SCRIPT)],
+            env={**os.environ, TF_CONFIG: tf_config(addresses, index)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        for index in range(2)
+    ]
+    try:
+        said = [process.communicate(timeout=300)[0] for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+    assert all(text.startswith("failed: ValueError") for text in said), (
+        f"Keras {keras.__version__} fits with several workers ({said}): "
+        "lsk_engine/devices/multi_worker_fit.py can go"
+    )

@@ -77,10 +77,11 @@ def choose(name: str, devices: int | None = None) -> Chosen:
             "Expected one device with the torch backend: Keras has no data parallelism for it. "
             f"Received: devices={devices}"
         )
-    return _one("one device of PyTorch's")
+    return one_device("one device of PyTorch's")
 
 
-def _one(devices: str = "one device") -> Chosen:
+def one_device(devices: str = "one device") -> Chosen:
+    """Returns that a model is where Keras puts it; `devices` says so in words."""
     return Chosen("one-device", devices, contextlib.nullcontext())
 
 
@@ -106,7 +107,7 @@ def _of_tensorflow(name: str, devices: int | None, here: Place) -> Chosen:
     found = [device.name for device in tf.config.list_logical_devices(kind)]
     wanted = _wanted(name, devices, len(found), kind)
     if name == "one-device" or (name == "auto" and wanted == 1):
-        return _one(f"one {kind}")
+        return one_device(f"one {kind}")
     names = found[:wanted]
     return Chosen("mirrored", f"{wanted} {kind}s", _mirrored(tuple(names)).scope())
 
@@ -126,7 +127,7 @@ def _of_jax(name: str, devices: int | None, here: Place) -> Chosen:
     kind = found[0].partition(":")[0].upper()
     wanted = _wanted(name, devices, len(found), kind)
     if name == "one-device" or (name == "auto" and wanted == 1):
-        return _one(f"one {kind}")
+        return one_device(f"one {kind}")
     parallel = keras.distribution.DataParallel(devices=found[:wanted], auto_shard_dataset=False)
     return Chosen("data-parallel", f"{wanted} {kind}s", parallel.scope())
 

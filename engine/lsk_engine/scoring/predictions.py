@@ -18,6 +18,7 @@ from lsk_engine.assembly.loss import build_loss
 from lsk_engine.data.batches import BatchSource
 from lsk_engine.data.datasets import reading
 from lsk_engine.devices.memory import memory_for
+from lsk_engine.devices.predicting import for_scoring, on_devices, predict_rows
 from lsk_engine.devices.xla import jit_compile
 from lsk_engine.progress import Progress
 from lsk_engine.settings.config import Config
@@ -153,7 +154,7 @@ class Scorer:
     """Runs a model over splits and keeps five numbers a position; compiled once.
 
     Args:
-        model: A model `inputs → logits`, on one device.
+        model: A model `inputs → logits`, built under the strategy that this is called under.
         loss: The training loss.
         ignore_class: The label of padding, or `None`.
         label_rank: Rank of an example's labels: 0 for one label, 1 for a sequence.
@@ -193,7 +194,7 @@ class Scorer:
             counts = batch.sample_weight > 0
             inputs = {**batch.inputs, _LABELS: batch.labels.astype(np.int32)}
             with memory_for(source.batch_size):
-                statistics = self._model.predict_on_batch(inputs)
+                statistics = predict_rows(self._model, inputs)
             for name, values in statistics.items():
                 columns.setdefault(name, []).append(np.asarray(values)[counts])
             spread = batch.ids.reshape(-1, *(1 for _ in counts.shape[1:]))
@@ -207,12 +208,13 @@ class Scorer:
 
 
 def build_scorer(model: keras.Model, config: Config, data: TaskData) -> Scorer:
-    """Returns what runs a model over splits, with the loss that `config` asks for."""
+    """Returns what runs a model over splits, on all devices, with the loss of `config`."""
     _, labels = data.splits["train"].gather(np.arange(1), None)
-    return Scorer(
-        model,
-        build_loss(config, data),
-        data.ignore_class,
-        label_rank=labels.ndim - 1,
-        jit_compile=jit_compile(config),
-    )
+    with for_scoring(config.training.strategy, config.training.devices).scope:
+        return Scorer(
+            on_devices(model),
+            build_loss(config, data),
+            data.ignore_class,
+            label_rank=labels.ndim - 1,
+            jit_compile=jit_compile(config),
+        )

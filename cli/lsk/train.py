@@ -48,10 +48,12 @@ _MENDABLE = (InputError, MissingExtraError)
 @options.data
 @click.option("--epochs", type=int, help="Passes over the training data.")
 @click.option("--steps", type=int, help="Optimizer steps, instead of epochs.")
-@click.option("--batch-size", type=int, help="Examples a step, over all devices.")
+@click.option("--batch-size", type=int, help="Examples at a time, over all devices.")
 @click.option("--learning-rate", type=float, help="Peak learning rate.")
 @click.option("--precision", type=click.Choice(PRECISIONS), help="Arithmetic.")
-@click.option("--strategy", type=click.Choice(STRATEGIES), help="Distribution strategy.")
+@click.option(
+    "--strategy", type=click.Choice(STRATEGIES), help="How devices share. [default: auto]"
+)
 @click.option("--devices", type=int, help="Number of devices. [default: all]")
 @together.options
 @options.backend

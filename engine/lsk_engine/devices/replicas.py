@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 
+from lsk_engine.devices.addresses import place
 from lsk_engine.devices.processes import gathered, join
 
 
@@ -28,13 +29,15 @@ def num_shards() -> int:
 
 def process_shard() -> tuple[int, int]:
     """Returns which part of each batch this process reads, and of how many, in the strategy."""
+    if num_shards() == 1 or not _is_shared():  # nobody is waited for where nothing is shared
+        return (0, 1)
     here = join()
-    return (here.index, here.count) if num_shards() > 1 and _is_shared() else (0, 1)
+    return (here.index, here.count)
 
 
 def _is_shared() -> bool:
     """Returns whether the present strategy is one of all processes."""
-    if join().count == 1:
+    if place().count == 1:
         return False
     if keras.config.backend() == "jax":
         return True

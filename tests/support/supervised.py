@@ -25,7 +25,7 @@ def work(how: str, folder: Path) -> int:
     if how == "finish":
         return 0
     if index == 1 and how in ("end", "hang"):
-        print("the reason\nof worker 1", file=sys.stderr)
+        print("I0000 00:00 port.cc:153] on\nthe reason\nof worker 1", file=sys.stderr)
         return 3 if how == "end" else 0
     while True:
         time.sleep(0.01)

@@ -5,6 +5,7 @@ Nothing here needs a framework: whoever looks after others must not hang as they
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -26,6 +27,7 @@ _POLL_SECONDS = 0.1
 _FAREWELL_SECONDS = 3.0  # what others have to notice that one is gone, and to say so
 _SAVED_SECONDS = 30.0  # likewise where all were asked to stop, or the first is finished
 _STOPPED = {128 + number for number in (1, 2, 10, 15)}  # see `lsk_engine.training.checkpointing`
+_START_UP = re.compile(r"WARNING: All log messages before absl|[IW]\d{4} |\[Gloo\]")  # no reason
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1")
 
 
@@ -40,7 +42,7 @@ def supervise(command: Sequence[str], workers: int, say: Callable[[str], None]) 
     Args:
         command: Program and arguments, the same for all.
         workers: How many, at least 2.
-        say: Told, a line at a time, how one has failed.
+        say: Told how one has failed, with the last lines of what it said.
 
     Returns:
         The exit code: that of the first that failed, else 0.
@@ -76,9 +78,8 @@ def supervise(command: Sequence[str], workers: int, say: Callable[[str], None]) 
         code = processes[first].returncode
         _end(processes)
         if code not in _STOPPED:
-            say(f"Worker {first} of {workers} ended with {_told(code)}; all were ended")
-            for line in _last_lines(logs[first]) if first else ():
-                say(f"  {line}")
+            told = f"worker {first} of {workers} ended with {_told(code)}; all were ended"
+            say("\n  ".join([told, *(_last_lines(logs[first]) if first else ())]))
         return code if code > 0 else 128 - code
 
 
@@ -212,7 +213,7 @@ def _told(code: int) -> str:
 
 def _last_lines(log: Path) -> list[str]:
     lines = log.read_text(errors="replace").splitlines()
-    return [line for line in lines if line.strip()][-LAST_LINES:]
+    return [line for line in lines if line.strip() and not _START_UP.match(line)][-LAST_LINES:]
 
 
 def this_command(arguments: Sequence[str]) -> list[str]:

@@ -71,7 +71,7 @@ def test_a_worker_that_ends_before_its_time_ends_all(tmp_path):
     said, _ = process.communicate(timeout=60)
     assert time.monotonic() - begun < 10
     assert process.returncode == 3
-    assert "Worker 1 of 2 ended with exit code 3; all were ended" in said
+    assert "worker 1 of 2 ended with exit code 3; all were ended" in said
     assert said.splitlines()[-2:] == ["  the reason", "  of worker 1"]
     assert gone(workers)
 
@@ -82,7 +82,7 @@ def test_a_worker_that_was_killed_is_told(tmp_path):
     os.kill(workers[1], signal.SIGKILL)
     said, _ = process.communicate(timeout=60)
     assert process.returncode == 128 + signal.SIGKILL
-    assert "Worker 1 of 2 ended with signal 9 (Killed); all were ended" in said
+    assert "worker 1 of 2 ended with signal 9 (Killed); all were ended" in said
     assert gone(workers)
 
 
@@ -116,7 +116,7 @@ def test_one_that_hangs_where_others_have_finished_is_ended(tmp_path, monkeypatc
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
     command = [sys.executable, str(SCRIPT), "2", "hang", str(tmp_path)]
     assert local_workers.supervise(command, 2, said.append) == 128 + signal.SIGKILL
-    assert said[0].startswith("Worker 0 of 2 ended with signal 9")
+    assert said[0].startswith("worker 0 of 2 ended with signal 9")
 
 
 def test_each_worker_has_its_place_in_the_words_of_both_frameworks(monkeypatch):

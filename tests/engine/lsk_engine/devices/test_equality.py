@@ -84,7 +84,9 @@ def trained(tmp_path_factory):
     def once(backend: str, how: str) -> Path:
         if (backend, how) not in folders:
             folder = tmp_path_factory.mktemp(f"{backend}-{how}")
-            for code, said in train(backend, how, folder):
+            # What a part's gradient is, replicas of one process show: workers are slow to start.
+            cases = CASES[:-1] if how == "processes" else ()
+            for code, said in train(backend, how, folder, *cases):
                 assert code == 0, said
             folders[backend, how] = folder
         return folders[backend, how]
@@ -92,14 +94,17 @@ def trained(tmp_path_factory):
     return once
 
 
-@pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize(
-    ("backend", "how"),
+    ("backend", "how", "case"),
     [
-        ("tensorflow", "mirrored"),
-        ("tensorflow", "processes"),
-        ("jax", "data-parallel"),
-        ("jax", "processes"),
+        (backend, how, case)
+        for backend, how in (
+            ("tensorflow", "mirrored"),
+            ("tensorflow", "processes"),
+            ("jax", "data-parallel"),
+            ("jax", "processes"),
+        )
+        for case in (CASES[:-1] if how == "processes" else CASES)
     ],
     ids=lambda value: value,
 )

@@ -18,7 +18,8 @@ ERRORS = [
 def test_the_batch_size_is_named(error):
     with pytest.raises(InputError) as told, memory_for(512):
         raise error
-    assert "batch_size=512 (a smaller --batch-size needs less). Received: " in str(told.value)
+    assert "batch_size=512 (a smaller --batch-size needs less, and" in str(told.value)
+    assert "keeps the update). Received: " in str(told.value)
     assert "\n" not in str(told.value)
 
 

@@ -85,7 +85,6 @@ def upright(table: "Table", *, caption: str | None = None) -> "RenderableType":
         caption: What stands above the labels. Default: what the table is called.
     """
     from rich.console import Group
-    from rich.text import Text
 
     labels = [label for label, _ in table.headings()]
     heads = len(list(itertools.takewhile(lambda one: not one[1], table.headings())))
@@ -98,12 +97,43 @@ def upright(table: "Table", *, caption: str | None = None) -> "RenderableType":
         grid(table.caption if caption is None else caption, names, rows)
     )
     if table.note:
-        parts.append(Text(table.note, style="dim"))
+        parts.append(note(table.note))
     return Group(*parts)
 
 
+def lying(table: "Table") -> "RenderableType":
+    """Returns a report's table with a line for each of its rows.
+
+    Columns that don't fit beside the others come below them, with the labels again. A number and
+    its interval stay together.
+
+    Args:
+        table: Its first column, of texts, is the labels; the caption is left out.
+    """
+    from rich.console import Group
+
+    (corner, _), *others = table.headings()
+    rows = [(row[0].text, [cell.text for cell in row[1:]]) for row in table.rows()]
+    left = [n for n, (_, numeric) in enumerate(others) if not numeric]
+    parts: list[RenderableType] = list(grid(corner, [head for head, _ in others], rows, left=left))
+    if table.note:
+        parts.append(note(table.note))
+    return Group(*parts)
+
+
+def note(text: str) -> "RenderableType":
+    """Returns what has to be known to read a table, as it stands below it."""
+    from rich.text import Text
+
+    return Text(text, style="dim")
+
+
 def grid(
-    corner: str, names: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]]
+    corner: str,
+    names: Sequence[str],
+    rows: Sequence[tuple[str, Sequence[str]]],
+    *,
+    left: Sequence[int] = (),
 ) -> "Iterable[RenderableType]":
     """Yields as many tables as it takes, below one another, for columns that have to be whole.
 
@@ -111,6 +141,7 @@ def grid(
         corner: What stands above the labels.
         names: Of the columns.
         rows: A label and a cell for each column.
+        left: Columns that are aligned on the left, as texts are.
     """
     from rich.table import Table as Drawn
 
@@ -121,12 +152,10 @@ def grid(
         for of_column, name in zip(cells, names, strict=True)
     ]
     longest = max(min(len(corner), _MOST_CORNER), *(len(label) for label, _ in rows), 1)
+    least = min(longest, _LEAST_LABEL)
     # Labels are wrapped where more columns stand side by side for it.
     label_width, blocks = min(
-        (
-            (n, _blocks(wide, total - n))
-            for n in range(max(longest, _LEAST_LABEL), _LEAST_LABEL - 1, -1)
-        ),
+        ((n, _blocks(wide, total - n)) for n in range(longest, least - 1, -1)),
         key=lambda found: len(found[1]),
     )
     for number, columns in enumerate(blocks):
@@ -134,11 +163,15 @@ def grid(
         table.add_column(corner, width=label_width, overflow="fold")
         for column in columns:
             head = "\n".join(textwrap.wrap(names[column], max(wide[column], 1)))
-            table.add_column(head, justify="right", width=wide[column] + _GAP, overflow="fold")
+            if column in left:  # the gap stands before, as of numbers
+                table.add_column(" " * _GAP + head.replace("\n", "\n" + " " * _GAP), width=wide[column] + _GAP)
+            else:
+                table.add_column(head, justify="right", width=wide[column] + _GAP, overflow="fold")
         for label, values in rows:
             if label_width < longest:  # no arrow on a line of its own
                 label = label.replace(" ↓", "↓").replace(" ↑", "↑")
-            table.add_row(label, *(values[column] for column in columns))
+            cells = (" " * _GAP * (n in left) + values[n] for n in columns)
+            table.add_row(label, *cells)
         if number:
             yield ""
         yield table

@@ -107,6 +107,11 @@ class Predictions:
             "ece_high": curve.ece_high,
         }
 
+    @property
+    def confidences(self) -> np.ndarray:
+        """The confidences; float32 sums of K terms may exceed 1, these don't."""
+        return np.clip(self.columns["confidence"], 0, 1)
+
     def curve(self, **options: Any) -> ReliabilityCurve:
         """Returns the reliability curve; examples (sentences), not positions, are resampled.
 
@@ -114,7 +119,7 @@ class Predictions:
             options: Of `ls_keras.calibration.curve_of_statistics`.
         """
         return curve_of_statistics(
-            np.clip(self.columns["confidence"], 0, 1),  # float32 sums of K terms may exceed 1
+            self.confidences,
             self.columns["correct"],
             groups=self.ids,
             **options,

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from lsk_engine.reports.tables import Table
 
 _PIPE = 160  # columns where there is no terminal, which would break lines that programs read
-_GAP = 2
+_GAP, _INDENT = 2, 4
+_NBSP = "\u00a0"
 _LEAST_LABEL, _MOST_CORNER, _MOST_HEAD = 16, 28, 20
 
 
@@ -101,18 +102,34 @@ def upright(table: "Table", *, caption: str | None = None) -> "RenderableType":
     return Group(*parts)
 
 
-def lying(table: "Table") -> "RenderableType":
+def paragraph(text: str, *, first: str = "") -> "RenderableType":
+    """Returns a text that is broken between words, with a hanging indent; no path is broken.
+
+    Args:
+        text: The text.
+        first: What its first line begins with.
+    """
+    return _lines(text, "", first=first)
+
+
+def lying(table: "Table", *, caption: str | None = None) -> "RenderableType":
     """Returns a report's table with a line for each of its rows.
 
     Columns that don't fit beside the others come below them, with the labels again. A number and
     its interval stay together.
 
     Args:
-        table: Its first column, of texts, is the labels; the caption is left out.
+        table: Its first column, of texts, is the labels.
+        caption: What stands above the labels. Default: what the column is called.
     """
     from rich.console import Group
 
-    (corner, _), *others = table.headings()
+    (corner, _), *others = [
+        # No arrow on a line of its own.
+        (head.replace(" ↓", f"{_NBSP}↓").replace(" ↑", f"{_NBSP}↑"), numeric)
+        for head, numeric in table.headings()
+    ]
+    corner = corner if caption is None else caption
     rows = [(row[0].text, [cell.text for cell in row[1:]]) for row in table.rows()]
     left = [n for n, (_, numeric) in enumerate(others) if not numeric]
     parts: list[RenderableType] = list(grid(corner, [head for head, _ in others], rows, left=left))
@@ -123,9 +140,21 @@ def lying(table: "Table") -> "RenderableType":
 
 def note(text: str) -> "RenderableType":
     """Returns what has to be known to read a table, as it stands below it."""
+    return _lines(text, "dim")
+
+
+def _lines(text: str, style: str, *, first: str = "") -> "RenderableType":
     from rich.text import Text
 
-    return Text(text, style="dim")
+    lines = textwrap.wrap(
+        text.replace(" %", f"{_NBSP}%"),
+        width(),
+        initial_indent=first,
+        subsequent_indent=" " * min(len(first), _INDENT),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return Text("\n".join(lines).replace(_NBSP, " "), style, no_wrap=True, overflow="ignore")
 
 
 def grid(
@@ -163,22 +192,24 @@ def grid(
         table.add_column(corner, width=label_width, overflow="fold")
         for column in columns:
             head = "\n".join(textwrap.wrap(names[column], max(wide[column], 1)))
+            head = head.replace(_NBSP, " ")
             if column in left:  # the gap stands before, as of numbers
-                table.add_column(" " * _GAP + head.replace("\n", "\n" + " " * _GAP), width=wide[column] + _GAP)
+                head = textwrap.indent(head, " " * _GAP)
+                table.add_column(head, width=wide[column] + _GAP, overflow="fold")
             else:
                 table.add_column(head, justify="right", width=wide[column] + _GAP, overflow="fold")
         for label, values in rows:
             if label_width < longest:  # no arrow on a line of its own
                 label = label.replace(" ↓", "↓").replace(" ↑", "↑")
-            cells = (" " * _GAP * (n in left) + values[n] for n in columns)
-            table.add_row(label, *cells)
+            shown = (" " * _GAP * (n in left) + values[n] for n in columns)
+            table.add_row(label, *shown)
         if number:
             yield ""
         yield table
 
 
 def _longest_word(text: str) -> int:
-    return max(map(len, text.split()), default=0)
+    return max(map(len, text.split(" ")))
 
 
 def _blocks(wide: Sequence[int], room: int) -> list[list[int]]:

@@ -57,7 +57,7 @@ def mean_logits_map(
         check_names(class_names, found.classes)
     if axes is None:
         figure = style.new_figure(height=5.4 * len(named) + 0.6, fixed_aspect=True)
-        axes = figure.subplots(len(named), 1, squeeze=False)[:, 0]
+        axes = list(figure.subplots(len(named), 1, squeeze=False)[:, 0])
     axes = check_axes(axes, len(named), "a matrix")
     others = [m.matrix[~np.eye(len(m.classes), dtype=bool)] for m in named.values()]
     largest = float(np.nanmax(np.abs(np.concatenate([*others, [1e-12]]))))

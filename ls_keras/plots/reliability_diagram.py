@@ -172,7 +172,9 @@ def reliability_rows(curves: Curves, smooth: Smooth | None = None) -> list[dict[
             told = {} if smooth is None else {"kind": kind}
             for values in cells:
                 known = [None if v is None or math.isnan(v) else float(v) for v in values]
-                rows.append({"curve": name, **told, **dict(zip(_COLUMNS, known, strict=True)), **about})
+                rows.append(
+                    {"curve": name, **told, **dict(zip(_COLUMNS, known, strict=True)), **about}
+                )
     return rows
 
 
@@ -265,9 +267,7 @@ def _draw_intervals(ax: "Axes", one: ShownReliability, look: style.Look) -> None
         return
     for bins, opacity in _parts(one):
         x, low, high = one.confidence[bins], one.low[bins], one.high[bins]
-        ax.vlines(
-            x, low, high, color=look.color, linewidth=1.0, alpha=0.8 * opacity, zorder=3
-        )
+        ax.vlines(x, low, high, color=look.color, linewidth=1.0, alpha=0.8 * opacity, zorder=3)
 
 
 def _draw_line(ax: "Axes", x: np.ndarray, y: np.ndarray, faded: np.ndarray, look: style.Look):
@@ -309,6 +309,6 @@ def _explained(named: Mapping[str, ShownReliability], intervals: bool) -> list[A
         found.append(Patch(color=style.GRAY, alpha=_BAND, linewidth=0, label=text))
     if any((one.faded & (one.counts > 0)).any() for one in named.values()):
         text = f"faded: few examples, 95 % interval wider than {WIDE:g}"
-        look = {"color": style.GRAY, "alpha": style.FADED, "marker": "o", "markersize": 5}
-        found.append(Line2D([], [], label=text, **look))
+        look: dict[str, Any] = {"color": style.GRAY, "alpha": style.FADED, "marker": "o"}
+        found.append(Line2D([], [], label=text, markersize=5, **look))
     return found

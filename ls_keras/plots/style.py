@@ -55,8 +55,7 @@ def new_figure(
     """
     from matplotlib.figure import Figure  # a second, which only who draws has to wait
 
-    layout = "compressed" if fixed_aspect else "constrained"
-    return Figure(figsize=(width, height), layout=layout)
+    return Figure(figsize=(width, height), layout="compressed" if fixed_aspect else "constrained")
 
 
 def legend_below(ax, handles=None, *, columns: int = 1):

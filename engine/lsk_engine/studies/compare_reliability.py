@@ -129,7 +129,9 @@ def _settings(configs: Sequence[Mapping[str, Any]]) -> list[str]:
         for config in configs
     ]
     keys = [repr(sorted(config.items())) for config in alike]
-    alphas = {key: f"α = {config['training.alpha']:g}" for key, config in zip(keys, alike, strict=True)}
+    alphas = {
+        key: f"α = {config['training.alpha']:g}" for key, config in zip(keys, alike, strict=True)
+    }
     if len(set(alphas.values())) == len(alphas):
         return [alphas[key] for key in keys]
     names = dict.fromkeys(name for config in alike for name in config)

@@ -39,7 +39,7 @@ def drawn(*shown: "RenderableType") -> str:
     # Not printed by rich, which would end the process if nobody reads.
     with console.capture() as captured:
         for one in shown:
-            console.print(one)
+            console.print(one, crop=False)  # a path may be longer than a line
     return "\n".join(line.rstrip() for line in captured.get().split("\n"))
 
 
@@ -144,6 +144,7 @@ def note(text: str) -> "RenderableType":
 
 
 def _lines(text: str, style: str, *, first: str = "") -> "RenderableType":
+    from rich.console import Group
     from rich.text import Text
 
     lines = textwrap.wrap(
@@ -154,7 +155,9 @@ def _lines(text: str, style: str, *, first: str = "") -> "RenderableType":
         break_long_words=False,
         break_on_hyphens=False,
     )
-    return Text("\n".join(lines).replace(_NBSP, " "), style, no_wrap=True, overflow="ignore")
+    whole = "\n".join(lines).replace(_NBSP, " ")
+    # In a group, as rich joins texts to one that is wrapped.
+    return Group(Text(whole, style, no_wrap=True, overflow="ignore"))
 
 
 def grid(

@@ -27,8 +27,8 @@ class ShownReliability:
         low: B lower ends: of one curve, of the Clopper–Pearson interval; of several, the least
             accuracy among them.
         high: B upper ends.
-        faded: Whether a bin has so few examples that its accuracy is hardly known: the interval,
-            of several curves that of their mean number of examples, is wider than `WIDE`.
+        faded: Whether a bin has so few examples that its accuracy is hardly known: the interval, of
+            several curves the mean of theirs, is wider than `WIDE`.
     """
 
     curves: tuple[ReliabilityCurve, ...]
@@ -116,12 +116,6 @@ def _shown(curves: tuple[ReliabilityCurve, ...]) -> ShownReliability:
     )
     low = np.where(some, np.min(np.where(counts > 0, accuracy, math.inf), 0), math.nan)
     high = np.where(some, np.max(np.where(counts > 0, accuracy, -math.inf), 0), math.nan)
-    # Examples behind a bin, as its interval counts them: fewer than the weights say.
-    effective = np.array([_effective(curve) for curve in curves])
-    faded = is_faded(mean_accuracy, effective @ counts / len(curves))
+    widths = np.array([np.subtract(curve.accuracy_high, curve.accuracy_low) for curve in curves])
+    faded = np.where(np.isnan(widths), 1.0, widths).mean(0) > WIDE
     return ShownReliability(curves, total, mean_confidence, mean_accuracy, low, high, faded)
-
-
-def _effective(curve: ReliabilityCurve) -> float:
-    """Returns how many examples a unit of weight is."""
-    return curve.examples / sum(curve.counts)

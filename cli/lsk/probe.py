@@ -36,7 +36,7 @@ from lsk_engine.tasks.registry import needing_extra
 @click.option(
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="The image; numbers go beside it as CSV and JSON. [default: in the run]",
+    help="The image; an SVG and its numbers, as CSV and JSON, go beside it. [default: in the run]",
 )
 @options.backend
 @options.as_json

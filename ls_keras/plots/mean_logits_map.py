@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # Up to so many classes are all labeled, and have their numbers written into the cells.
 _LABELED, _NUMBERED = 16, 10
-_CELL = 8.0  # points of a number in a cell, which is 35 pixels wide on a phone
+_CELL = 8.4  # points of a number in a cell, which is 35 pixels wide on a phone
 
 
 def mean_logits_map(

@@ -137,18 +137,17 @@ def _series(one: _Curve) -> Series:
         if not 0 < total < math.inf:
             continue
         confidence, accuracy = (
-            sum(row[0] / total * float(row[n]) for row in known)  # type: ignore[arg-type]
-            for n in (1, 2)
+            sum(row[0] / total * float(row[n]) for row in known) for n in (1, 2)
         )
         points.append((confidence, accuracy))
-        widths = [float(high) - float(low) for *_, low, high in known]  # type: ignore[arg-type]
+        widths = [float(high) - float(low) for *_, low, high in known]
         widths += [1.0] * (len(bins) - len(known))
         faded.append(statistics.fmean(widths) > WIDE)
         if len(bins) > 1:
-            accuracies = [float(row[2]) for row in known]  # type: ignore[arg-type]
+            accuracies = [float(row[2]) for row in known]
             intervals.append((min(accuracies), max(accuracies)))
         else:
-            intervals.append((float(known[0][3]), float(known[0][4])))  # type: ignore[arg-type]
+            intervals.append((float(known[0][3]), float(known[0][4])))
     columns = _shares(one.runs[0])
     return Series(one.name, points, intervals, one.look, columns, faded=faded)
 

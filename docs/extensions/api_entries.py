@@ -66,10 +66,7 @@ def _names(block: re.Match) -> list[str]:
 
 def _directive(package: str, name: str, options: list[str]) -> str:
     value = getattr(importlib.import_module(package), name)
-    if not has_entry(value):
-        kind = "data"
-    else:
-        kind = "class" if isinstance(value, type) else "function"
+    kind = "class" if isinstance(value, type) else "function" if has_entry(value) else "data"
     return "\n   ".join([f".. auto{kind}:: {package}.{name}", *options])
 
 

@@ -6,6 +6,7 @@ that the library has changed, it can't know. So what is kept lies in a folder na
 
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -18,6 +19,10 @@ KERNEL = """\
 c.IPKernelApp.capture_fd_output = False
 c.Application.log_level = 40
 """
+
+
+# Python's part of the same, which TensorFlow writes to standard output in a notebook.
+NOISE = re.compile(r"WARNING:|^[IWE]\d{4} ", re.MULTILINE)
 
 
 def digest(paths: Iterable[Path]) -> str:
@@ -58,7 +63,17 @@ def _prepare(app, config) -> None:
     config.nb_execution_cache_path = str(outputs_folder(build, digest(CODE)))
 
 
+def _check(app, doctree) -> None:
+    from sphinx.util import logging
+
+    if app.env.docname.startswith("tutorials/") and (found := NOISE.search(doctree.astext())):
+        logging.getLogger(__name__).warning(
+            "Expected outputs without noise. Received: %r", found[0], location=app.env.docname
+        )
+
+
 def setup(app):
     """Connects the preparation to Sphinx, before myst-nb reads where to keep outputs."""
+    app.connect("doctree-read", _check)
     app.connect("config-inited", _prepare, priority=100)
     return {"parallel_read_safe": True}

@@ -23,6 +23,7 @@ extensions = [
     "sphinx_copybutton",
     "api_entries",
     "cli_reference",
+    "code_blocks",
     "floors_picture",
     "markdown_docstrings",
     "mathml",

@@ -394,6 +394,24 @@ def test_formulas_beside_one_another_are_parted(extension, formula, expected):
     assert extension("mathml").parts(formula) == expected
 
 
+class Block(list):
+    """Code as docutils has it."""
+
+    def __init__(self, rawsource: str, *children: str):
+        super().__init__(children)
+        self.rawsource = rawsource
+
+    def astext(self) -> str:
+        return "".join(self)
+
+
+def test_code_ends_with_its_last_line(extension):
+    shown, parsed = Block(">>> 1\n1\n\n", ">>> 1\n1\n\n"), Block("`a`\n", "a\n")
+    extension("code_blocks").trim([shown, parsed])
+    assert (shown.astext(), shown.rawsource) == (">>> 1\n1", ">>> 1\n1")
+    assert parsed.astext() == "a\n"  # markup, not text alone
+
+
 TUTORIALS = sorted((ROOT / "docs" / "tutorials").glob("*.md"))
 CELL = re.compile(r"^```\{code-cell\} ipython3\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 

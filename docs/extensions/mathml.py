@@ -1,20 +1,22 @@
 """Formulas as MathML in the page itself: browsers draw it without a script or a network."""
 
-from docutils import nodes
-from latex2mathml.converter import convert
-from sphinx.writers.html5 import HTML5Translator
 
+def _inline(translator, node) -> None:
+    from docutils.nodes import SkipNode
+    from latex2mathml.converter import convert
 
-def _inline(translator: HTML5Translator, node: nodes.math) -> None:
     translator.body.append(convert(node.astext()))
-    raise nodes.SkipNode
+    raise SkipNode
 
 
-def _block(translator: HTML5Translator, node: nodes.math_block) -> None:
+def _block(translator, node) -> None:
+    from docutils.nodes import SkipNode
+    from latex2mathml.converter import convert
+
     formulas = (convert(part, display="block") for part in parts(node.astext()))
     items = "".join(f"<div>{formula}</div>" for formula in formulas)
     translator.body.append(f'<div class="formula">{items}</div>\n')
-    raise nodes.SkipNode
+    raise SkipNode
 
 
 def parts(formula: str) -> list[str]:

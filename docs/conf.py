@@ -33,7 +33,7 @@ extensions = [
 html_math_renderer = "mathml"
 # The tutorials run when their pages are built, and keep what came out for the next build.
 nb_execution_mode = "cache"
-nb_execution_timeout = 300  # seconds a cell, on a busy machine
+nb_execution_timeout = 900  # seconds a cell, on a busy machine
 nb_execution_in_temp = True
 nb_execution_raise_on_error = True
 nb_output_stderr = "warn"

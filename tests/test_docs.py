@@ -117,16 +117,18 @@ def entries(public_symbols, folder: str = "") -> set[str]:
 def test_entries_come_in_the_order_of_the_page_and_are_summed_up_at_its_top(extension):
     page = (
         "<!-- summaries -->\n## Of a model\n\n```{entries} ls_keras.information\n*\n```\n"
-        "## First\n\n```{entries} ls_keras.information\n:inherited-members: tuple\n"
-        "estimator_bias\n```\n"
+        "## First\n\n```{entries} ls_keras.diagnosis\n:inherited-members: tuple\n"
+        "diagnose\nEstimate\n```\n"
     )
     text = extension("api_entries").expand(page)
-    names = re.findall(r"^\| \{py:obj\}`(\w+) <ls_keras.information.\1>` \| \w.+ \|$", text, re.M)
-    assert names == ["MutualInformation", "mutual_information", "estimator_bias"]
-    directives = re.findall(r"^\.\. auto(\w+):: ls_keras\.information\.(\w+)$", text, re.MULTILINE)
-    assert [name for _, name in directives] == names
-    assert [kind for kind, _ in directives] == ["class", "function", "function"]
-    assert text.endswith("estimator_bias\n   :inherited-members: tuple\n```\n")
+    information = ["MutualInformation", "mutual_information", "estimator_bias"]
+    rows = re.findall(r"^\| \{py:obj\}`(\w+) <ls_keras.\w+.\1>` \| \w.+ \|$", text, re.MULTILINE)
+    assert rows == [*information, "diagnose", "Estimate"]
+    directives = re.findall(r"^\.\. auto(\w+):: ls_keras\.\w+\.(\w+)$", text, re.MULTILINE)
+    assert [name for _, name in directives] == rows
+    assert [kind for kind, _ in directives] == ["class", *["function"] * 3, "class"]
+    assert text.endswith("diagnosis.Estimate\n   :inherited-members: tuple\n```\n")
+    assert text.count(":inherited-members:") == 1  # functions have no members
 
 
 @pytest.mark.parametrize("names", ["mutual_informatoin", "estimator_bias\nestimator_bias"])

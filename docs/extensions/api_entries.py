@@ -8,7 +8,7 @@ A page lists its names in blocks, an entry each, in this order:
     ```
 
 `*` stands for the names of `__all__` that no block of the page lists, and `:option:` lines go to
-each entry of their block. Where `<!-- summaries -->` is, comes a table of all of them.
+the classes of their block. Where `<!-- summaries -->` is, comes a table of all of them.
 """
 
 import importlib
@@ -67,7 +67,9 @@ def _names(block: re.Match) -> list[str]:
 def _directive(package: str, name: str, options: list[str]) -> str:
     value = getattr(importlib.import_module(package), name)
     kind = "class" if isinstance(value, type) else "function" if has_entry(value) else "data"
-    return "\n   ".join([f".. auto{kind}:: {package}.{name}", *options])
+    return "\n   ".join(
+        [f".. auto{kind}:: {package}.{name}", *(options if kind == "class" else ())]
+    )
 
 
 def _insert(app, docname: str, source: list[str]) -> None:

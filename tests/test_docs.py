@@ -121,7 +121,7 @@ def test_entries_come_in_the_order_of_the_page_and_are_summed_up_at_its_top(exte
         "diagnose\nEstimate\n```\n"
     )
     text = extension("api_entries").expand(page)
-    information = ["MutualInformation", "mutual_information", "estimator_bias"]
+    information = ["MutualInformation", "estimator_bias", "mutual_information"]
     rows = re.findall(r"^\| \{py:obj\}`(\w+) <ls_keras.\w+.\1>` \| \w.+ \|$", text, re.MULTILINE)
     assert rows == [*information, "diagnose", "Estimate"]
     directives = re.findall(r"^\.\. auto(\w+):: ls_keras\.\w+\.(\w+)$", text, re.MULTILINE)

@@ -30,6 +30,7 @@ from ls_keras.distillation.logits_writer import (
     check_options,
     run_teacher,
 )
+from ls_keras.distillation.top_logits import rest_of_each
 
 SCHEMA = 1
 MANIFEST_FILE, COUNTS_FILE = "teacher-logits.json", "counts.npy"
@@ -264,6 +265,50 @@ class TeacherLogits:
         Raises:
             InputError: If labels are needed, or have other positions than the logits.
         """
+        at, valid = self._places(rows, labels)
+        if valid is None:
+            return self._dense(at).reshape(-1, *(self._shape or ()), self.num_classes)
+        logits = np.zeros((*valid.shape, self.num_classes), np.float32)
+        logits[valid] = self._dense(at)
+        return logits
+
+    def gather_top(
+        self, rows=None, labels: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Returns the k largest logits of examples as they are kept, for the `Distiller`.
+
+        Args:
+            rows: As for `gather`.
+            labels: Likewise. Where padding is, all classes are alike.
+
+        Returns:
+            `teacher_logits`, float32 log-probabilities `(batch, ..., k)`; `teacher_classes`, int32,
+            whose they are; `teacher_rest`, float32 `(batch, ...)`, what each other class has.
+
+        Raises:
+            InputError: As `gather`, or if all logits are kept.
+        """
+        if self.top_k is None:
+            raise InputError("Expected logits of which the k largest are kept. Received: all")
+        at, valid = self._places(rows, labels)
+        found = (
+            self._logits[at].astype(np.float32),
+            self._classes[at].astype(np.int32),
+            rest_of_each(self._rest[at], self.num_classes - self.top_k),
+        )
+        if valid is None:
+            shape = (-1, *(self._shape or ()))
+            logits, classes, rest = found
+            wide = (*shape, self.top_k)
+            return logits.reshape(wide), classes.reshape(wide), rest.reshape(shape)
+        wide = (*valid.shape, self.top_k)
+        logits, rest = np.zeros(wide, np.float32), np.zeros(valid.shape, np.float32)
+        classes = np.broadcast_to(np.arange(self.top_k, dtype=np.int32), wide).copy()
+        logits[valid], classes[valid], rest[valid] = found
+        return logits, classes, rest
+
+    def _places(self, rows, labels) -> tuple[np.ndarray, np.ndarray | None]:
+        """Returns where the positions of examples are, and which of the labels' they are."""
         rows = np.arange(len(self)) if rows is None else as_array(rows, "rows")
         if rows.ndim != 1 or (rows.size and rows.dtype.kind not in "iu"):
             raise InputError(f"Expected rows to be integers (batch,). Received: {shown(rows)}")
@@ -280,7 +325,7 @@ class TeacherLogits:
                     "Expected labels, which say where padding is: examples differ in length. "
                     "Received: labels=None"
                 )
-            return self._dense(at).reshape(len(rows), *self._shape, self.num_classes)
+            return at, None
         labels = as_array(labels, "labels")
         valid = np.ones(labels.shape, bool)
         if self.ignore_class is not None:
@@ -290,19 +335,17 @@ class TeacherLogits:
                 f"Expected labels with {len(at)} positions that count, as when the teacher's "
                 f"logits were computed. Received: {int(valid.sum())}"
             )
-        logits = np.zeros((*labels.shape, self.num_classes), np.float32)
-        logits[valid] = self._dense(at)
-        return logits
+        return at, valid
 
     def _dense(self, at: np.ndarray) -> np.ndarray:
         if self.top_k is None:
             return self._logits[at].astype(np.float32)
-        others = self.num_classes - self.top_k
-        logits = np.repeat(self._rest[at][:, None] - np.log(others), self.num_classes, axis=1)
+        rest = rest_of_each(self._rest[at], self.num_classes - self.top_k)
+        logits = np.repeat(rest[:, None], self.num_classes, axis=1)
         np.put_along_axis(
             logits, self._classes[at].astype(np.int64), self._logits[at].astype(np.float32), -1
         )
-        return logits.astype(np.float32, copy=False)
+        return logits
 
 
 class _Manifest(Record, frozen=True):

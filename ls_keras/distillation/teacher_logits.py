@@ -220,14 +220,13 @@ class TeacherLogits:
             raise InputError(
                 f"Expected a teacher that is a Keras model, or its name. Received: {shown(teacher)}"
             )
-        if not is_regular(path / MANIFEST_FILE):
+        file = path / MANIFEST_FILE
+        if not is_regular(file):
             raise InputError(
                 f"Expected a folder that TeacherLogits.compute made. Received: {path}, without "
                 f"{MANIFEST_FILE}"
             )
-        manifest = read_record(
-            path / MANIFEST_FILE, LogitsManifest, schema=SCHEMA, error=InputError
-        )
+        manifest = read_record(file, LogitsManifest, schema=SCHEMA, error=InputError)
         if teacher is not None:
             identity = teacher if isinstance(teacher, str) else fingerprint_model(teacher)
             if identity != manifest.teacher:
@@ -298,9 +297,8 @@ class TeacherLogits:
         )
         if valid is None:
             shape = (-1, *(self._shape or ()))
-            logits, classes, rest = found
-            wide = (*shape, self.top_k)
-            return logits.reshape(wide), classes.reshape(wide), rest.reshape(shape)
+            logits, classes, rest = (part.reshape(*shape, *part.shape[1:]) for part in found)
+            return logits, classes, rest
         wide = (*valid.shape, self.top_k)
         logits, rest = np.zeros(wide, np.float32), np.zeros(valid.shape, np.float32)
         classes = np.broadcast_to(np.arange(self.top_k, dtype=np.int32), wide).copy()

@@ -19,15 +19,25 @@ version = release = ls_keras.__version__
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
-    "myst_parser",
+    "myst_nb",
     "sphinx_copybutton",
+    "api_entries",
     "cli_reference",
+    "code_blocks",
     "floors_picture",
     "markdown_docstrings",
     "mathml",
     "public_symbols",
+    "tutorials",
 ]
 html_math_renderer = "mathml"
+# The tutorials run when their pages are built, and keep what came out for the next build.
+nb_execution_mode = "cache"
+nb_execution_timeout = 900  # seconds a cell, on a busy machine
+nb_execution_in_temp = True
+nb_execution_raise_on_error = True
+nb_output_stderr = "warn"
+nb_merge_streams = True
 # What is copied of an example is what is typed: without prompts, without what came back.
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True

@@ -151,6 +151,29 @@ def open_npy(
     return np.memmap(path, dtype, "r", start, shape, order)  # type: ignore[call-overload]
 
 
+def header_of(
+    file, what: str, expected: Array, size: int, error: type[LsKerasError] = FileError
+) -> tuple[np.dtype, tuple[int, ...], bool]:
+    """Reads the header of an array in `.npy` form, and holds it to what is expected.
+
+    Args:
+        file: Opened at its beginning.
+        what: What it is called in an error.
+        expected: What is promised of it.
+        size: Bytes of the whole.
+        error: What to raise.
+
+    Returns:
+        Type, shape, and whether the first axis varies fastest.
+
+    Raises:
+        LsKerasError: Of the type `error`: if it is another, or of another size than it says.
+    """
+    dtype, shape, fortran = _header(file, what, expected, error)
+    _check_size(what, size - file.tell(), dtype, shape, error)
+    return dtype, shape, fortran
+
+
 def _read_members(
     path: Path,
     file: BinaryIO,
@@ -177,8 +200,9 @@ def _read_members(
     for name, member in present.items():
         what = f"{name} in {path}"
         with archive.open(member) as content:
-            dtype, shape, fortran = _header(content, what, expected[name], error)
-            _check_size(what, member.file_size - content.tell(), dtype, shape, error)
+            dtype, shape, fortran = header_of(
+                content, what, expected[name], member.file_size, error
+            )
             arrays[name] = _filled(content, dtype, shape, fortran)
             content.read(1)  # the end, where zipfile compares the checksum
         _check_values(arrays[name], what, expected[name], error)

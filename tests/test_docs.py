@@ -99,15 +99,57 @@ def public_symbols(extension):
 
 
 def entries(public_symbols, folder: str = "") -> set[str]:
-    """Returns what the `automodule` and `autodata` directives of the API pages document."""
+    """Returns what the directives of the API pages document, and their blocks of entries."""
+    listed = importlib.import_module("api_entries").listed
     found = set()
     for page in (ROOT / "docs" / "api" / folder).rglob("*.md"):
         text = page.read_text()
-        found |= set(re.findall(r"^\.\. autodata:: (\S+)$", text, re.MULTILINE))
-        for name in re.findall(r"^\.\. automodule:: (\S+)$", text, re.MULTILINE):
+        found |= set(re.findall(r"^\.\. autodata:: (\S+)$", text, re.MULTILINE)) | {*listed(text)}
+        for name, members in re.findall(
+            r"^\.\. automodule:: (\S+)$(\n   :no-members:)?", text, re.MULTILINE
+        ):
             module = importlib.import_module(name)
-            found |= {name, *(f"{name}.{n}" for n in public_symbols.public_names(module))}
+            public = () if members else public_symbols.public_names(module)
+            found |= {name, *(f"{name}.{n}" for n in public)}
     return found
+
+
+def test_entries_come_in_the_order_of_the_page_and_are_summed_up_at_its_top(extension):
+    page = (
+        "<!-- summaries -->\n## Of a model\n\n```{entries} ls_keras.information\n*\n```\n"
+        "## First\n\n```{entries} ls_keras.diagnosis\n:inherited-members: tuple\n"
+        "diagnose\nEstimate\n```\n"
+    )
+    text = extension("api_entries").expand(page)
+    information = ["MutualInformation", "estimator_bias", "mutual_information"]
+    rows = re.findall(r"^\| \{py:obj\}`(\w+) <ls_keras.\w+.\1>` \| \w.+ \|$", text, re.MULTILINE)
+    assert rows == [*information, "diagnose", "Estimate"]
+    directives = re.findall(r"^\.\. auto(\w+):: ls_keras\.\w+\.(\w+)$", text, re.MULTILINE)
+    assert [name for _, name in directives] == rows
+    assert [kind for kind, _ in directives] == ["class", *["function"] * 3, "class"]
+    assert text.endswith("diagnosis.Estimate\n   :inherited-members: tuple\n```\n")
+    assert text.count(":inherited-members:") == 1  # functions have no members
+
+
+@pytest.mark.parametrize("names", ["mutual_informatoin", "estimator_bias\nestimator_bias"])
+def test_entries_of_what_is_not_offered_or_is_listed_twice_fail_the_build(extension, names):
+    page = f"```{{entries}} ls_keras.information\n{names}\n```\n"
+    with pytest.raises(ValueError, match=rf"Received: {names.split()[0]}$"):
+        extension("api_entries").expand(page)
+
+
+def test_pages_of_the_library_have_a_summary_of_every_entry(public_symbols):
+    pages = [p for p in (ROOT / "docs/api/library").glob("*.md") if "{entries}" in p.read_text()]
+    rows = [
+        row
+        for p in pages
+        for row in importlib.import_module("api_entries").expand(p.read_text()).splitlines()
+        if row.startswith("| {py:")
+    ]
+    assert len(pages) == 10
+    assert len(rows) > 120
+    # A summary is a sentence, not the name again.
+    assert [row for row in rows if len(row.split(" | ")[1].split()) < 4] == []
 
 
 def test_every_public_symbol_is_documented(public_symbols):
@@ -306,13 +348,120 @@ def test_a_command_that_does_not_load_fails_the_build(extension):
         ("Example:\n    >>> 1\n    1", "Example:\n    >>> 1\n    1"),
         ("A sum.\n\n    s = |x|\n\nMore |y|.", "A sum.\n\n::\n\n    s = |x|\n\nMore \\|y\\|."),
         (
-            "Returns:\n    A row: `x`, y.\n    More: z.",
-            "Returns:\n    : A row: `x`, y.\n    More: z.",
+            "Returns:\n    A row: `x`, y.\n    More: two.",
+            "Returns:\n    : A row: `x`, y.\n    More: two.",
         ),
         ("Args:\n    x: Of |x|.\n\n        More.", "Args:\n    x: Of \\|x\\|.\n\n        More."),
+        # A letter and a point would begin a list.
+        ("Args:\n    n (int): K. More.", "Args:\n    n (int): \\K. More."),
+        ("Args:\n    n: K.\n    m: Kinds.", "Args:\n    n: \\K.\n    m: Kinds."),
     ],
-    ids=["bars", "link", "fence", "example", "indented example", "formula", "returned", "argument"],
+    ids=[
+        "bars",
+        "link",
+        "fence",
+        "example",
+        "indented-example",
+        "formula",
+        "returned",
+        "argument",
+        "letter-and-more",
+        "letter",
+    ],
 )
 def test_docstrings_become_restructured_text(extension, markdown, restructured):
     convert = extension("markdown_docstrings").convert
     assert "\n".join(convert(markdown.split("\n"))) == restructured
+
+
+def test_what_a_property_is_has_no_type_before_a_colon(extension):
+    process = extension("markdown_docstrings")._process
+    described, function = ["Tensor `(D, K)`: the kernel."], ["Adds: all."]
+    process(None, "property", "x.kernel", None, None, described)
+    process(None, "function", "x.add", None, None, function)
+    assert described == [": Tensor `(D, K)`: the kernel."]
+    assert function == ["Adds: all."]
+
+
+@pytest.mark.parametrize(
+    ("formula", "expected"),
+    [
+        (r"a = b, \qquad c = d", ["a = b,", "c = d"]),
+        (r"\frac{a \qquad b}{c} \qquad d", [r"\frac{a \qquad b}{c}", "d"]),
+        (r"\begin{cases} a \qquad b \end{cases}", [r"\begin{cases} a \qquad b \end{cases}"]),
+        ("x", ["x"]),
+    ],
+)
+def test_formulas_beside_one_another_are_parted(extension, formula, expected):
+    assert extension("mathml").parts(formula) == expected
+
+
+class Block(list):
+    """Code as docutils has it."""
+
+    def __init__(self, rawsource: str, *children: str):
+        super().__init__(children)
+        self.rawsource = rawsource
+
+    def astext(self) -> str:
+        return "".join(self)
+
+
+def test_code_ends_with_its_last_line(extension):
+    shown, parsed = Block(">>> 1\n1\n\n", ">>> 1\n1\n\n"), Block("`a`\n", "a\n")
+    extension("code_blocks").trim([shown, parsed])
+    assert (shown.astext(), shown.rawsource) == (">>> 1\n1", ">>> 1\n1")
+    assert parsed.astext() == "a\n"  # markup, not text alone
+
+
+TUTORIALS = sorted((ROOT / "docs" / "tutorials").glob("*.md"))
+CELL = re.compile(r"^```\{code-cell\} ipython3\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("page", [p for p in TUTORIALS if p.stem != "index"], ids=lambda p: p.stem)
+def test_a_tutorial_can_be_downloaded_and_uses_what_is_there(page):
+    """They run when the pages are built; here, a name that is gone is noticed sooner."""
+    text = page.read_text()
+    assert f"{{nb-download}}`{page.stem}.ipynb`" in text
+    assert "## What you have seen" in text
+    assert "Where to go on: " in text.partition("## What you have seen")[2]
+    cells = [re.sub(r"^%.*$", "", cell, flags=re.MULTILINE) for cell in CELL.findall(text)]
+    assert len(cells) > 4
+    named = set()
+    for node in ast.walk(ast.parse("\n".join(cells))):
+        if isinstance(node, ast.ImportFrom) and node.module.startswith(("ls_", "lsk_")):
+            named |= {f"{node.module}.{alias.name}" for alias in node.names}
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            named |= {f"ls_keras.{node.attr}"} if node.value.id == "ls_keras" else set()
+    assert named
+    assert [name for name in sorted(named) if not is_there(name)] == []
+
+
+def test_the_tutorials_are_on_their_page_and_first_on_the_start_page():
+    index = (ROOT / "docs" / "tutorials" / "index.md").read_text()
+    start = (ROOT / "docs" / "index.md").read_text()
+    names = re.findall(r"^\| \[.*\]\((\w+)\.md\)", index, re.MULTILINE)
+    assert sorted(names) == [page.stem for page in TUTORIALS if page.stem != "index"]
+    linked = re.findall(r"\]\((?!http)([\w/]+)\.md\)", start)
+    assert linked[: len(names) + 1] == ["tutorials/index", *(f"tutorials/{name}" for name in names)]
+
+
+def test_outputs_of_tutorials_are_kept_while_the_code_stays_the_same(extension, tmp_path):
+    tutorials = extension("tutorials")
+    code, pins = tmp_path / "code", tmp_path / "pins.txt"
+    (code / "inner").mkdir(parents=True)
+    (code / "inner" / "a.py").write_text("1\n")
+    pins.write_text("x==1\n")
+    before = tutorials.digest([code, pins])
+    (code / "notes.md").write_text("not run\n")
+    assert tutorials.digest([code, pins]) == before
+    for file, text in ((code / "inner" / "a.py", "2\n"), (pins, "x==2\n"), (code / "b.py", "")):
+        old = file.read_text() if file.exists() else None
+        file.write_text(text)
+        assert tutorials.digest([code, pins]) != before
+        file.unlink() if old is None else file.write_text(old)
+    kept = tutorials.outputs_folder(tmp_path, "one")
+    kept.mkdir(parents=True)
+    assert tutorials.outputs_folder(tmp_path, "one").is_dir()
+    assert tutorials.outputs_folder(tmp_path, "two") == tmp_path / "tutorials" / "two"
+    assert not kept.exists()

@@ -31,7 +31,7 @@ from lsk.sweep_distillation import sweep_distillation
 from lsk.sweep_temperature import sweep_temperature
 from lsk.tasks import tasks
 from lsk.train import train
-from lsk_engine.progress import clear_lines
+from lsk_engine.progress import clear_lines, fitted
 from lsk_engine.tasks.registry import COMMAND_GROUP, Plugin, plugins
 
 
@@ -124,7 +124,7 @@ def main() -> None:
         error.show()
         sys.exit(2)
     except LsKerasError as error:
-        click.echo(f"Error: {error}", err=True)
+        _tell(f"Error: {error}")
         sys.exit(error.exit_code)
     except BrokenPipeError:
         _drop_output()
@@ -134,7 +134,7 @@ def main() -> None:
         if _verbose():
             raise
         _drop_output()
-        click.echo(f"Error: Expected the system to do as asked. Received: {error}", err=True)
+        _tell(f"Error: Expected the system to do as asked. Received: {error}")
         sys.exit(2)
     except (KeyboardInterrupt, click.Abort):
         click.echo("Interrupted", err=True)
@@ -165,6 +165,10 @@ def _called() -> object:
         clear_lines()
         if usual is signal.default_int_handler:
             signal.signal(signal.SIGINT, usual)
+
+
+def _tell(text: str) -> None:
+    click.echo(text if sys.stderr is None else fitted(text, sys.stderr), err=True)
 
 
 def _drop_output() -> None:

@@ -83,7 +83,7 @@ def image(default: str) -> Option:
         type=click.Path(path_type=Path, dir_okay=False),
         default=Path(default),
         show_default=True,
-        help="The image; its numbers go beside it as CSV and JSON.",
+        help="The image; an SVG and its numbers, as CSV and JSON, go beside it.",
     )
 
 

@@ -2,11 +2,14 @@
 
 import contextlib
 import json
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
-from lsk import options
+from lsk import options, tables
 from lsk_engine.tasks.registry import needing_extra
 
 
@@ -33,7 +36,7 @@ from lsk_engine.tasks.registry import needing_extra
 @click.option(
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="The image; numbers go beside it as CSV and JSON. [default: in the run]",
+    help="The image; an SVG and its numbers, as CSV and JSON, go beside it. [default: in the run]",
 )
 @options.backend
 @options.as_json
@@ -81,8 +84,25 @@ def probe(
     if as_json:
         click.echo(json.dumps(results, ensure_ascii=False))
         return
-    click.echo(f"{'step':>10}  {'nats':>7}  {'95 % interval':>16}")
-    for entry in results["history"]:
-        interval = f"{entry['low']:.3f} – {entry['high']:.3f}"
-        click.echo(f"{entry['step']:>10,}  {entry['mutual_information']:7.3f}  {interval:>16}")
+    history = results["history"]
+    tables.echo(_table(history, results), tables.note(_told(history)))
     click.echo(f"Saved: {output.with_suffix('.png')}")
+
+
+def _table(history: Sequence[Mapping[str, Any]], results: Mapping[str, Any]):
+    from lsk_engine.reports.tables import Column, Table, Value
+
+    values = [Value(e["mutual_information"], e["low"], e["high"]) for e in history]
+    names = f"{' and '.join(results['names'])}, {results['split']} (nats)"
+    steps = Column("step", [f"{entry['step']:,}" for entry in history])
+    return tables.lying(Table("", [steps, Column(names, values)]))
+
+
+def _told(history: Sequence[Mapping[str, Any]]) -> str:
+    number = max(int(entry.get("num_examples", 0)) for entry in history)
+    most = f", log N = {math.log(number):.2f} tells all N = {number} examples" * (number > 1)
+    return (
+        "Mutual information: how much logits tell of which example they come from. log 2 = 0.69 "
+        f"tells its class alone{most}. Where it falls, the network forgets what tells examples of "
+        "a class apart, which a student would learn from it. In brackets: 95 % interval."
+    )

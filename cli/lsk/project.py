@@ -2,11 +2,13 @@
 
 import contextlib
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
-from lsk import options
+from lsk import options, tables
 from lsk_engine.tasks.registry import needing_extra
 
 
@@ -88,9 +90,23 @@ def project(
     if as_json:
         click.echo(json.dumps(results, ensure_ascii=False))
         return
-    rows = summary_rows(results)
-    wide = max(len(row["run"]) for row in rows)  # with a run's name, where α tells too little
-    for run, *values in ([name.replace("_", " ") for name in rows[0]], *(r.values() for r in rows)):
-        cells = (v if isinstance(v, str) else f"{v:.4f}" for v in values)
-        click.echo(f"{run:<{wide}}" + "".join(f"{cell:>19}" for cell in cells))
+    tables.echo(_table(summary_rows(results)), tables.note(_NOTE))
     click.echo(f"Saved: {output.with_suffix('.png')}")
+
+
+_NOTE = (
+    "relative spread: a cluster's radius over the distance between clusters. equidistance: how "
+    "unequal an example's distances to the other templates are, deviation over mean. confidence "
+    "spread: deviation of p(true class) within a class. similarity: deviation of the wrong "
+    "classes' mean logits (nats). At 0, clusters are points, equally far from the others: nothing "
+    "but its class is left of an example."
+)
+
+
+def _table(rows: Sequence[Mapping[str, Any]]):
+    from lsk_engine.reports.tables import Column, Table, Value
+
+    names = [name for name in rows[0] if name not in ("run", "split")]
+    labels = Column("run", [f"{row['run']}, {row['split']}" for row in rows])
+    columns = [Column(name.replace("_", " "), [Value(row[name]) for row in rows]) for name in names]
+    return tables.lying(Table("", [labels, *columns]))

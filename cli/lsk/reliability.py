@@ -1,44 +1,96 @@
 """`lsk reliability`."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from lsk import options
+from lsk import options, tables
 from lsk_engine.devices.backend import load_backend
+
+if TYPE_CHECKING:
+    from lsk_engine.studies.compare_reliability import RunCurve
 
 
 @click.command(short_help="Draw several runs in one reliability diagram.")
 @click.argument("runs", type=click.Path(path_type=Path), nargs=-1, required=True)
 @click.option("--split", default="test", show_default=True, help="Which split to draw.")
+@click.option(
+    "--only",
+    type=click.Choice(["as-trained", "scaled"]),
+    help="The models as trained, or after scaling. [default: both]",
+)
+@click.option(
+    "--smooth", is_flag=True, help="Lines without bins, by the kernel and bandwidth of the smECE."
+)
 @options.image("reliability.png")
 @options.as_json
-def reliability(runs: tuple[Path, ...], split: str, output: Path, as_json: bool) -> None:
+def reliability(
+    runs: tuple[Path, ...],
+    split: str,
+    only: str | None,
+    smooth: bool,
+    output: Path,
+    as_json: bool,
+) -> None:
     """Draw the reliability curves of evaluated RUNS over one another.
 
-    A run that `lsk evaluate --calibrated` has scored too contributes both of its curves.
+    A run that `lsk evaluate --calibrated` has scored too contributes both of its curves. Each task
+    and data set has a panel. Of more than six curves, those that differ in nothing but the seed are
+    drawn as one: the mean, and a band from the least accurate to the most.
     """
     from lsk_engine.runs.run_directory import RunDirectory
 
     directories = [RunDirectory.open(run) for run in runs]
     load_backend()
-    from lsk_engine.scoring.compare import compare_reliability
+    from lsk_engine.studies.compare_reliability import compare_reliability
 
-    curves = compare_reliability(directories, split, output)
+    found = compare_reliability(
+        directories,
+        split,
+        output,
+        models=only or "both",  # type: ignore[arg-type]
+        smooth=smooth,
+    )
     if as_json:
+        several = len({one.panel for one in found}) > 1
         summary = {
-            name: {
-                "ece": c.ece,
-                "ece_low": c.ece_low,
-                "ece_high": c.ece_high,
-                "temperature": c.temperature,
+            f"{one.panel}: {one.name}" if several else one.name: {
+                "ece": one.curve.ece,
+                "ece_low": one.curve.ece_low,
+                "ece_high": one.curve.ece_high,
+                "temperature": one.curve.temperature,
             }
-            for name, c in curves.items()
+            for one in found
         }
         click.echo(json.dumps({"schema": 1, "split": split, "curves": summary}, ensure_ascii=False))
         return
-    for name, curve in curves.items():
-        true = f"the true one, without the bins' noise: {curve.ece_low:.4f} – {curve.ece_high:.4f}"
-        click.echo(f"{name}: ECE {curve.ece:.4f} ({true})")
+    for panel in dict.fromkeys(one.panel for one in found):
+        tables.echo(_table([one for one in found if one.panel == panel], f"{panel}, {split}"), "")
+    tables.echo(tables.note(_NOTE))
     click.echo(f"Saved: {output.with_suffix('.png')}")
+
+
+_NOTE = (
+    "ECE and smECE: mean |accuracy − confidence|, over bins and without them; 0 is calibrated. In "
+    "brackets: 95 % interval of the true ECE; the bins’ noise makes the figure before it too "
+    "large, so it may lie outside."
+)
+
+
+def _table(found: "Sequence[RunCurve]", caption: str):
+    from lsk_engine.reports.tables import Cell, Column, Table, Value
+
+    curves = [one.curve for one in found]
+    columns = [
+        Column(caption, [one.name for one in found]),
+        Column("ECE", [Value(c.ece, c.ece_low, c.ece_high) for c in curves], "less"),
+        Column("smECE", [Value(one.smooth.error) for one in found], "less"),
+    ]
+    if any(c.temperature is not None for c in curves):
+        cells = ["–" if c.temperature is None else f"{c.temperature:.2f}" for c in curves]
+        columns.append(Column("T", [Cell(cell, 0.0) for cell in cells]))
+    columns.append(Column("examples", [Cell(f"{c.examples:,}", c.examples) for c in curves]))
+    return tables.lying(Table(caption, columns))

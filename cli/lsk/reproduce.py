@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from ls_base.errors import InputError
-from lsk import many_runs, options
+from lsk import many_runs, options, study_tables, tables
 
 # Those of `lsk_engine.studies.paper` and `paper_studies`, which `lsk --help` does not wait for.
 RESULTS = (
@@ -108,7 +108,7 @@ def reproduce(
         click.echo(json.dumps(content, ensure_ascii=False))
         return
     for one in found:
-        click.echo(f"{one.text()}\n")
+        tables.echo(*study_tables.reproduced(one), "")
     click.echo(f"Saved: {out}; lsk report {out} makes a page of it")
 
 
@@ -128,19 +128,27 @@ def _list(scale: str, out: Path, seeds: int | None, as_json: bool) -> None:
         ]
         click.echo(json.dumps({"schema": 1, "scale": scale, "results": rows}, ensure_ascii=False))
         return
-    click.echo(f"{scale}: {paper_studies.SCALES[scale]}\n")
-    click.echo(f"{'result':8} {'cost':>8} {'took':>8} {'runs':>7}  what")
-    for name, cost in costs.items():
-        took = _time(cost.took) if cost.finished else "–"
-        runs = f"{cost.finished}/{cost.runs}"
-        click.echo(f"{name:8} {_time(cost.minutes):>8} {took:>8} {runs:>7}  {titles[name]}")
-    total = total_minutes(scale, seeds)  # type: ignore[arg-type]
-    click.echo(f"{'all':8} {_time(total):>8}  results share their runs in {out}")
-    click.echo(f"\n{'study':8} {'cost':>8}  of")
+    tables.echo(tables.paragraph(f"{scale}: {paper_studies.SCALES[scale]}"), "")
+    lines = [
+        (
+            name,
+            _time(cost.minutes),
+            _time(cost.took) if cost.finished else "–",
+            f"{cost.finished}/{cost.runs}",
+            titles[name],
+        )
+        for name, cost in costs.items()
+    ]
+    total = _time(total_minutes(scale, seeds))  # type: ignore[arg-type]
+    lines.append(("all", total, "", "", f"results share their runs in {out}"))
+    head = ("result", "cost", "took", "runs", "what")
+    tables.echo(tables.listed(lines, head, right=(1, 2, 3)))
+    studies = []
     for name, part in paper_studies.STUDIES[scale].items():
         minutes = part.minutes * (seeds or part.study.seeds)
         of = [r.name for r in paper.RESULTS.values() if name in r.parts(scale)]  # type: ignore[arg-type]
-        click.echo(f"{name:8} {_time(minutes):>8}  {part.study.task}: {', '.join(of)}")
+        studies.append((name, _time(minutes), f"{part.study.task}: {', '.join(of)}"))
+    tables.echo("", tables.listed(studies, ("study", "cost", "of"), right=(1,)))
 
 
 def _time(minutes: float) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from ls_base.errors import InputError
-from lsk import many_runs, options
+from lsk import many_runs, options, study_tables, tables
 from lsk_engine.settings.training import SMOOTHINGS
 from lsk_engine.tasks.registry import load_task, needing_extra
 
@@ -131,5 +131,5 @@ def study(
     if as_json:
         click.echo(json.dumps(result.to_dict(), ensure_ascii=False))
         return
-    click.echo(result)
+    tables.echo(*study_tables.shown(result))
     click.echo(f"Saved: {out / RESULTS_FILE}")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from lsk import many_runs, options
+from lsk import many_runs, options, study_tables, tables
 from lsk_engine.tasks.registry import load_task, needing_extra
 
 
@@ -113,25 +113,23 @@ def sweep_distillation(
         )
     title = f"{study.preset} taught by {study.teacher_preset}, {split}"
     score, rows = draw_figure(result, out, title)
-    from ls_keras.plots import distillation_points
-
-    points = distillation_points(rows, score=score)
     if as_json:
+        from ls_keras.plots import distillation_points
+
+        points = distillation_points(rows, score=score)
         found = {"schema": 1, "split": split, "score": score, "points": points, "rows": rows}
         click.echo(json.dumps(found, ensure_ascii=False))
         return
-    click.echo(table(points, score))
-    click.echo(result.answer())
+    from lsk_engine.reports.score_tables import sweep_table
+    from lsk_engine.studies.stored_results import read_curves
+
+    number = result.numbers[score]
+    table = sweep_table(read_curves(out)[1], number.label, number.better)
+    tables.echo(tables.lying(table), tables.note(_GAMMA), "", *study_tables.answer(result))
     click.echo(f"Saved: {out / FIGURE_FILE}, and the numbers beside it")
 
 
-def table(points, score: str) -> str:
-    """Returns a line for each point of each curve."""
-    lines = [f"{score:28}{'α':>6}{'T':>6}{'γ':>8}{'mean':>8}{'min':>8}{'max':>8}  seeds"]
-    for point in points:
-        numbers = "".join(f"{point[name]:8.2f}" for name in ("mean", "min", "max"))
-        lines.append(
-            f"{point['curve']:28}{point['alpha']:6g}{point['temperature']:6g}"
-            f"{point['gamma']:8.3f}{numbers}  {point['seeds']:5}"
-        )
-    return "\n".join(lines)
+_GAMMA = (
+    "γ: the α of smoothed labels that put as much on the wrong classes as the teacher's outputs at "
+    "T do, on average."
+)

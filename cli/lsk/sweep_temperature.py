@@ -2,12 +2,18 @@
 
 import json
 import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from lsk import options
+from ls_base.reading import is_there
+from lsk import options, tables
 from lsk_engine.tasks.registry import needing_extra
+
+if TYPE_CHECKING:
+    from lsk_engine.runs.stored_run import StoredRun
 
 
 class Temperatures(click.ParamType):
@@ -84,10 +90,43 @@ def sweep_temperature(
     if as_json:
         click.echo(json.dumps({"schema": 1, "split": split, "rows": rows}, ensure_ascii=False))
         return
-    names = [n for n in rows[0] if n != "run" and not n.endswith(("_low", "_high"))]
-    width = max(len(Path(row["run"]).name) for row in rows)
-    click.echo(f"{'run':{width}}" + "".join(f"  {name:>12}" for name in names))
-    for row in rows:
-        cells = "".join(f"  {row[name]:12.4g}" for name in names)
-        click.echo(f"{Path(row['run']).name:{width}}{cells}")
+    labels, better = _told(stored)
+    for run in dict.fromkeys(row["run"] for row in rows):
+        of_run = [row for row in rows if row["run"] == run]
+        head = f"α = {of_run[0]['alpha']:g}, {split} ({run})"
+        tables.echo(tables.paragraph(head), tables.lying(_table(of_run, labels, better)), "")
+    tables.echo(tables.note(_NOTE))
     click.echo(f"Saved: {output.with_suffix('.png')}")
+
+
+_NOTE = (
+    "T divides the logits: above 1 it makes probabilities more alike. In brackets: 95 % interval "
+    "over the examples. NLL and ECE are of the labels, each after the right ones before it."
+)
+_COMMON = {"nll": ("NLL (nats)", "less"), "ece": ("ECE", "less")}
+
+
+def _told(stored: "Sequence[StoredRun]") -> tuple[dict[str, str], dict[str, str]]:
+    """Returns what scores are called, and whether less or more is better, as the runs know it."""
+    labels: dict[str, str] = {}
+    better: dict[str, str] = {}
+    for run in stored:
+        if is_there(run.directory.metrics_file):
+            metrics = run.directory.read_metrics()
+            labels |= metrics.labels
+            better |= metrics.better or {}
+    return labels, better
+
+
+def _table(rows: Sequence[Mapping[str, Any]], labels: Mapping[str, str], better: Mapping[str, str]):
+    from lsk_engine.reports.tables import Column, Table, Value
+
+    common = ("run", "alpha", "temperature", *_COMMON)
+    own = [n for n in rows[0] if n not in common and not n.endswith(("_low", "_high"))]
+    columns = [Column("T", [f"{row['temperature']:g}" for row in rows])]
+    for name in (*own, *_COMMON):
+        label, kind = _COMMON.get(name, (labels.get(name, name), better.get(name)))
+        ends = [[row.get(f"{name}_{end}", math.nan) for end in ("low", "high")] for row in rows]
+        values = [Value(row[name], *of) for row, of in zip(rows, ends, strict=True)]
+        columns.append(Column(label, values, kind))  # type: ignore[arg-type]
+    return Table("", columns)

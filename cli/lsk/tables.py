@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from lsk_engine.reports.tables import Table
 
 _PIPE = 160  # columns where there is no terminal, which would break lines that programs read
-_GAP = 2
+_GAP, _INDENT = 2, 4
+_NBSP = "\u00a0"
 _LEAST_LABEL, _MOST_CORNER, _MOST_HEAD = 16, 28, 20
 
 
@@ -38,7 +39,7 @@ def drawn(*shown: "RenderableType") -> str:
     # Not printed by rich, which would end the process if nobody reads.
     with console.capture() as captured:
         for one in shown:
-            console.print(one)
+            console.print(one, crop=False)  # a path may be longer than a line
     return "\n".join(line.rstrip() for line in captured.get().split("\n"))
 
 
@@ -85,7 +86,6 @@ def upright(table: "Table", *, caption: str | None = None) -> "RenderableType":
         caption: What stands above the labels. Default: what the table is called.
     """
     from rich.console import Group
-    from rich.text import Text
 
     labels = [label for label, _ in table.headings()]
     heads = len(list(itertools.takewhile(lambda one: not one[1], table.headings())))
@@ -98,12 +98,74 @@ def upright(table: "Table", *, caption: str | None = None) -> "RenderableType":
         grid(table.caption if caption is None else caption, names, rows)
     )
     if table.note:
-        parts.append(Text(table.note, style="dim"))
+        parts.append(note(table.note))
     return Group(*parts)
 
 
+def paragraph(text: str, *, first: str = "") -> "RenderableType":
+    """Returns a text that is broken between words, with a hanging indent; no path is broken.
+
+    Args:
+        text: The text.
+        first: What its first line begins with.
+    """
+    return _lines(text, "", first=first)
+
+
+def lying(table: "Table", *, caption: str | None = None) -> "RenderableType":
+    """Returns a report's table with a line for each of its rows.
+
+    Columns that don't fit beside the others come below them, with the labels again. A number and
+    its interval stay together.
+
+    Args:
+        table: Its first column, of texts, is the labels.
+        caption: What stands above the labels. Default: what the column is called.
+    """
+    from rich.console import Group
+
+    (corner, _), *others = [
+        # No arrow on a line of its own.
+        (head.replace(" ↓", f"{_NBSP}↓").replace(" ↑", f"{_NBSP}↑"), numeric)
+        for head, numeric in table.headings()
+    ]
+    corner = corner if caption is None else caption
+    rows = [(row[0].text, [cell.text for cell in row[1:]]) for row in table.rows()]
+    left = [n for n, (_, numeric) in enumerate(others) if not numeric]
+    parts: list[RenderableType] = list(grid(corner, [head for head, _ in others], rows, left=left))
+    if table.note:
+        parts.append(note(table.note))
+    return Group(*parts)
+
+
+def note(text: str) -> "RenderableType":
+    """Returns what has to be known to read a table, as it stands below it."""
+    return _lines(text, "dim")
+
+
+def _lines(text: str, style: str, *, first: str = "") -> "RenderableType":
+    from rich.console import Group
+    from rich.text import Text
+
+    lines = textwrap.wrap(
+        text.replace(" %", f"{_NBSP}%"),
+        width(),
+        initial_indent=first,
+        subsequent_indent=" " * min(len(first), _INDENT),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    whole = "\n".join(lines).replace(_NBSP, " ")
+    # In a group, as rich joins texts to one that is wrapped.
+    return Group(Text(whole, style, no_wrap=True, overflow="ignore"))
+
+
 def grid(
-    corner: str, names: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]]
+    corner: str,
+    names: Sequence[str],
+    rows: Sequence[tuple[str, Sequence[str]]],
+    *,
+    left: Sequence[int] = (),
 ) -> "Iterable[RenderableType]":
     """Yields as many tables as it takes, below one another, for columns that have to be whole.
 
@@ -111,6 +173,7 @@ def grid(
         corner: What stands above the labels.
         names: Of the columns.
         rows: A label and a cell for each column.
+        left: Columns that are aligned on the left, as texts are.
     """
     from rich.table import Table as Drawn
 
@@ -121,12 +184,10 @@ def grid(
         for of_column, name in zip(cells, names, strict=True)
     ]
     longest = max(min(len(corner), _MOST_CORNER), *(len(label) for label, _ in rows), 1)
+    least = min(longest, _LEAST_LABEL)
     # Labels are wrapped where more columns stand side by side for it.
     label_width, blocks = min(
-        (
-            (n, _blocks(wide, total - n))
-            for n in range(max(longest, _LEAST_LABEL), _LEAST_LABEL - 1, -1)
-        ),
+        ((n, _blocks(wide, total - n)) for n in range(longest, least - 1, -1)),
         key=lambda found: len(found[1]),
     )
     for number, columns in enumerate(blocks):
@@ -134,18 +195,24 @@ def grid(
         table.add_column(corner, width=label_width, overflow="fold")
         for column in columns:
             head = "\n".join(textwrap.wrap(names[column], max(wide[column], 1)))
-            table.add_column(head, justify="right", width=wide[column] + _GAP, overflow="fold")
+            head = head.replace(_NBSP, " ")
+            if column in left:  # the gap stands before, as of numbers
+                head = textwrap.indent(head, " " * _GAP)
+                table.add_column(head, width=wide[column] + _GAP, overflow="fold")
+            else:
+                table.add_column(head, justify="right", width=wide[column] + _GAP, overflow="fold")
         for label, values in rows:
             if label_width < longest:  # no arrow on a line of its own
                 label = label.replace(" ↓", "↓").replace(" ↑", "↑")
-            table.add_row(label, *(values[column] for column in columns))
+            shown = (" " * _GAP * (n in left) + values[n] for n in columns)
+            table.add_row(label, *shown)
         if number:
             yield ""
         yield table
 
 
 def _longest_word(text: str) -> int:
-    return max(map(len, text.split()), default=0)
+    return max(map(len, text.split(" ")))
 
 
 def _blocks(wide: Sequence[int], room: int) -> list[list[int]]:

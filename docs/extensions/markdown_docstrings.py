@@ -8,6 +8,8 @@ heading.
 import re
 
 _CODE = re.compile(r"(`+[^`]*`+)")
+# What an argument is, in one letter, would begin a list: "num_classes: K."
+_LETTER = re.compile(r"^( +\*{0,2}\w+(?: \(.*\))?: )(?=(?:[A-Za-z]|[ivxlcdm]+|\d+)\.(?: |$))")
 _LINK = re.compile(r"\[([^\]\[]+)\]\((https?://[^)\s]+)\)")
 
 
@@ -52,7 +54,7 @@ def convert(lines: list[str]) -> list[str]:
         if literal is None and not text.startswith((">>>", "...")):
             parts = _CODE.split(line)
             parts[::2] = [part.replace("|", r"\|") for part in parts[::2]]
-            line = "".join(parts)
+            line = _LETTER.sub(r"\1\\", "".join(parts))
         if text.endswith("::") and literal is None:
             literal = indent
         converted.append(line)
@@ -78,6 +80,8 @@ def _next_is_indented(lines: list[str], number: int, indent: int) -> bool:
 
 def _process(app, what, name, obj, options, lines: list[str]) -> None:
     lines[:] = convert(lines)
+    if what in ("attribute", "data", "property") and ":" in lines[0]:
+        lines[0] = f": {lines[0]}"  # as of what is returned: no type stands before a colon
 
 
 def _skip(app, what, name, obj, skip, options):

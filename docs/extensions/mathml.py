@@ -1,19 +1,37 @@
 """Formulas as MathML in the page itself: browsers draw it without a script or a network."""
 
-from docutils import nodes
-from latex2mathml.converter import convert
-from sphinx.writers.html5 import HTML5Translator
 
+def _inline(translator, node) -> None:
+    from docutils.nodes import SkipNode
+    from latex2mathml.converter import convert
 
-def _inline(translator: HTML5Translator, node: nodes.math) -> None:
     translator.body.append(convert(node.astext()))
-    raise nodes.SkipNode
+    raise SkipNode
 
 
-def _block(translator: HTML5Translator, node: nodes.math_block) -> None:
-    formula = convert(node.astext().strip(), display="block")
-    translator.body.append(f'<div class="formula">{formula}</div>\n')
-    raise nodes.SkipNode
+def _block(translator, node) -> None:
+    from docutils.nodes import SkipNode
+    from latex2mathml.converter import convert
+
+    formulas = (convert(part, display="block") for part in parts(node.astext()))
+    items = "".join(f"<div>{formula}</div>" for formula in formulas)
+    translator.body.append(f'<div class="formula">{items}</div>\n')
+    raise SkipNode
+
+
+def parts(formula: str) -> list[str]:
+    r"""Returns what stands beside one another in a display; narrow pages put it into several lines.
+
+    Args:
+        formula: In LaTeX; `\qquad` outside of braces parts it.
+    """
+    found: list[str] = []
+    for part in formula.split(r"\qquad"):
+        if found and (found[-1].count("{") != found[-1].count("}") or r"\begin" in found[-1]):
+            found[-1] += rf"\qquad{part}"
+        else:
+            found.append(part)
+    return [part.strip() for part in found if part.strip()]
 
 
 def setup(app) -> dict[str, bool]:

@@ -8,6 +8,7 @@ import ast
 import importlib
 import inspect
 import pkgutil
+import pydoc
 from collections.abc import Collection, Iterator
 from types import ModuleType
 
@@ -49,7 +50,7 @@ def undocumented(documented: Collection[str]) -> list[str]:
     missing = []
     for name in modules():
         module = importlib.import_module(name)
-        entries = [f"{name}.{n}" for n in public_names(module) if _has_entry(getattr(module, n))]
+        entries = [f"{name}.{n}" for n in public_names(module) if has_entry(getattr(module, n))]
         missing += [entry for entry in (name, *entries) if entry not in documented]
     for package in INDEXES:
         missing += [short for short, entry in offered(package) if entry not in documented]
@@ -80,22 +81,31 @@ def offered(package: str) -> Iterator[tuple[str, str]]:
 def table(package: str) -> str:
     """Returns what a package offers in Markdown, each with a link to its entry and its summary."""
     rows = ["| name | what it is |", "|---|---|"]
-    module = importlib.import_module(package)
     for short, entry in offered(package):
-        name = short.rpartition(".")[2]
-        value = getattr(module, name)
-        role = "mod" if isinstance(value, ModuleType) else "obj"
-        rows.append(f"| {{py:{role}}}`{name} <{entry}>` | {_summary(value)} |")
+        rows.append(summary_row(short.rpartition(".")[2], entry))
     return "\n".join(rows) + "\n"
 
 
+def summary_row(name: str, entry: str) -> str:
+    """Returns a row of a table in Markdown: a name that leads to its entry, and what it is.
+
+    Args:
+        name: What is shown.
+        entry: The dotted name of the entry.
+    """
+    value = pydoc.locate(entry)
+    role = "mod" if isinstance(value, ModuleType) else "obj"
+    return f"| {{py:{role}}}`{name} <{entry}>` | {_summary(value)} |"
+
+
 def _summary(value: object) -> str:
-    if not (isinstance(value, ModuleType) or _has_entry(value)):
+    if not (isinstance(value, ModuleType) or has_entry(value)):
         return f"`{value}`".replace("collections.abc.", "").replace("|", r"\|")
     return (value.__doc__ or "").strip().partition("\n")[0].replace("|", r"\|")
 
 
-def _has_entry(value: object) -> bool:
+def has_entry(value: object) -> bool:
+    """Returns whether autodoc shows what a value is; else `automodule` passes over it."""
     # Constants and type aliases have no docstring that autodoc could show.
     return inspect.isclass(value) or inspect.isroutine(value)
 

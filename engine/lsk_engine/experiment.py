@@ -122,5 +122,5 @@ def load(task: Task, config: Config, run: RunDirectory, *, resume: bool) -> Task
     another run takes that one's.
     """
     if resume and Checkpoints(run.checkpoints).steps():
-        return reload_data(task, config, run)
+        return reload_data(task, config, run, whole=True)
     return begin_data(task, config, run, teacher_artifacts(config) or first_artifacts(config))

@@ -38,6 +38,11 @@ from ls_keras.calibration.smooth_error import (
     smooth_calibration_error,
     smooth_error_of_statistics,
 )
+from ls_keras.calibration.smooth_reliability import (
+    SmoothReliability,
+    smooth_curve_of_statistics,
+    smooth_reliability_curve,
+)
 from ls_keras.calibration.temperature import TemperatureFit, fit_temperature
 from ls_keras.calibration.temperature_curve import TemperatureCurve, temperature_curve
 from ls_keras.calibration.temperature_dataset import fit_temperature_dataset
@@ -61,6 +66,7 @@ __all__ = [
     "ReliabilityCurve",
     "RiskCoverage",
     "SmoothError",
+    "SmoothReliability",
     "TemperatureCurve",
     "TemperatureFit",
     "VectorFit",
@@ -84,6 +90,8 @@ __all__ = [
     "reliability_curve",
     "risk_coverage",
     "smooth_calibration_error",
+    "smooth_curve_of_statistics",
     "smooth_error_of_statistics",
+    "smooth_reliability_curve",
     "temperature_curve",
 ]

@@ -43,7 +43,7 @@ class RiskCoverage:
 
 
 def risk_coverage(correct, confidence, *, sample_weight=None) -> RiskCoverage:
-    """Returns the risk at each coverage.
+    """Returns the error rate among the most confident predictions, at each share that is kept.
 
     Of predictions with the same confidence, none comes first: the risk is the mean over all their
     orders, and depends on no order of the examples.

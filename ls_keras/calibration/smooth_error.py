@@ -195,24 +195,29 @@ def smooth_error_of_statistics(
     )
 
 
+def best_bandwidth(gaps: np.ndarray) -> float:
+    """Returns σ*, at which the error is as large as the bandwidth.
+
+    Args:
+        gaps: At each node, (correct − confidence) by its share of all weights.
+    """
+    from scipy.optimize import brentq
+
+    parts = trapezoid(len(gaps) - 1)
+
+    def excess(sigma: float) -> float:
+        return np.abs(parts * smoothed(gaps, sigma)).sum() - sigma
+
+    if excess(LEAST_BANDWIDTH) <= 0:  # and at 1 it is not above
+        return LEAST_BANDWIDTH
+    return 1.0 if excess(1.0) > 0 else brentq(excess, LEAST_BANDWIDTH, 1.0, xtol=1e-10)
+
+
 def _fine(read: Statistics, bandwidth: float | None) -> tuple[np.ndarray, float]:
     """Returns the residual at each node times its part of [0, 1], and the bandwidth."""
     nodes = spread(read.confidence, read.gaps / read.weights.sum(), CELLS)
-    parts = trapezoid(CELLS)
-
-    def residual(sigma: float) -> np.ndarray:
-        return parts * smoothed(nodes, sigma)
-
-    def excess(sigma: float) -> float:
-        return np.abs(residual(sigma)).sum() - sigma
-
-    if bandwidth is None:
-        from scipy.optimize import brentq
-
-        bandwidth = LEAST_BANDWIDTH
-        if excess(bandwidth) > 0:  # and at 1 it is not
-            bandwidth = 1.0 if excess(1.0) > 0 else brentq(excess, bandwidth, 1.0, xtol=1e-10)
-    return residual(bandwidth), bandwidth
+    bandwidth = best_bandwidth(nodes) if bandwidth is None else bandwidth
+    return trapezoid(CELLS) * smoothed(nodes, bandwidth), bandwidth
 
 
 def _of_relplot(read: Statistics, bandwidth: float | None) -> tuple[np.ndarray, float]:

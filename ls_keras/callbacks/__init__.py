@@ -1,4 +1,4 @@
-"""Keras callbacks."""
+"""Callbacks for `fit`: α that moves, temperatures, projections, and what logits still tell."""
 
 from ls_keras.callbacks.alpha_schedule import AlphaSchedule
 from ls_keras.callbacks.mutual_information_probe import MutualInformationProbe

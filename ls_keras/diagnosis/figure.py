@@ -23,15 +23,12 @@ def figure_of_findings(found: Findings, title: str | None) -> "Figure":
         InputError: If the title is none.
     """
     check_title(title)
-    figure = style.new_figure(10.0, 6.4)
-    grid = figure.add_gridspec(2, 2, height_ratios=(3.2, 1.0))
-    ax = figure.add_subplot(grid[0, 0])
-    counts_ax = figure.add_subplot(grid[1, 0], sharex=ax)
+    figure = style.new_figure(height=11.8)
+    ax, counts_ax, risk_ax = figure.subplots(3, 1, height_ratios=(3.4, 1.0, 2.6))
+    counts_ax.sharex(ax)
     ax.tick_params(labelbottom=False)
     reliability_diagram(_curves(found), ax=ax, counts_ax=counts_ax)
-    risk_ax = figure.add_subplot(grid[:, 1])
     risk_coverage_diagram(_risks(found), ax=risk_ax)
-    style.legend_below(risk_ax)
     if title:
         figure.suptitle(title)
     return figure

@@ -10,11 +10,14 @@ from ls_base.errors import InputError
 from ls_keras import keras_internals
 from ls_keras.arguments import as_flag, shown
 from ls_keras.distillation.loss import Objective, losses_and_valid
+from ls_keras.distillation.top_logits import TopLogits, expand
 from ls_keras.losses import identifiers as smoothings
 from ls_keras.model_output import OTHER, SIGMOID, SOFTMAX, UNKNOWN, model_output
 from ls_keras.targets import IgnoreClass, stored_ignore_class
 
 TEACHER_LOGITS = "teacher_logits"
+TEACHER_CLASSES, TEACHER_REST = "teacher_classes", "teacher_rest"
+_OF_TEACHER = (TEACHER_LOGITS, TEACHER_CLASSES, TEACHER_REST)
 # How layers are called that change images at random in training.
 _RANDOM = ("Random", "Augment", "AugMix", "CutMix", "MixUp")
 
@@ -29,7 +32,10 @@ class Distiller(keras.Model):
     false. Called outside of training, the distiller is its student.
 
     Without a teacher, its logits come with the inputs: `x` is a pair `(inputs, teacher logits)`, or
-    a dict of inputs with the logits as `"teacher_logits"`; `TeacherLogits` keeps such on disk.
+    a dict of inputs with the logits as `"teacher_logits"`; `TeacherLogits` keeps such on disk. Of
+    the k largest, a dict may have the parts that `TeacherLogits.gather_top` returns, as
+    `"teacher_logits"`, `"teacher_classes"` and `"teacher_rest"`: all classes then are filled in on
+    the device.
 
     `save` and `export` write the student alone, so a `ModelCheckpoint` holds a model to be used.
     `save_weights` writes all that `fit` needs to go on, the teacher included; for the student's
@@ -168,6 +174,7 @@ class Distiller(keras.Model):
             inputs = keras.tree.map_structure(lambda _: view, inputs)
         if z_teacher is None:
             z_teacher = self.teacher(inputs, training=False)
+        z_teacher = _of_all_classes(z_teacher, z)
         return {"logits": z, TEACHER_LOGITS: ops.stop_gradient(z_teacher)}
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
@@ -179,6 +186,7 @@ class Distiller(keras.Model):
             inputs, z_teacher = self._split(x)
             if z_teacher is None:
                 z_teacher = self.teacher(inputs, training=False)
+            z_teacher = _of_all_classes(z_teacher, z)
         mask = keras_internals.mask_of(z)
         losses, valid = losses_and_valid(y, z, z_teacher, self.objective, mask, sample_weight)
         if mask is not None and valid is not None:
@@ -239,7 +247,10 @@ class Distiller(keras.Model):
         if self.teacher is not None:
             return x, None
         if isinstance(x, Mapping) and TEACHER_LOGITS in x:
-            return {k: v for k, v in x.items() if k != TEACHER_LOGITS}, x[TEACHER_LOGITS]
+            found = x[TEACHER_LOGITS]
+            if TEACHER_CLASSES in x:
+                found = TopLogits(found, x[TEACHER_CLASSES], x[TEACHER_REST])
+            return {k: v for k, v in x.items() if k not in _OF_TEACHER}, found
         if isinstance(x, tuple | list) and len(x) == 2:
             return x[0], x[1]
         raise InputError(
@@ -247,6 +258,10 @@ class Distiller(keras.Model):
             "Distiller without a teacher (to predict, use distiller.student). "
             f"Received: {sorted(x) if isinstance(x, Mapping) else type(x).__name__}"
         )
+
+
+def _of_all_classes(z_teacher, z):
+    return expand(z_teacher, z.shape[-1]) if isinstance(z_teacher, TopLogits) else z_teacher
 
 
 def _student_logits(y_pred):

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ls_base.errors import InputError
-from ls_keras.arguments import as_array
+from ls_keras.arguments import as_array, shown
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,6 +83,17 @@ class ArrayExamples:
         if isinstance(self.inputs, dict):
             return {name: array[rows] for name, array in self.inputs.items()}, self.labels[rows]
         return self.inputs[rows], self.labels[rows]
+
+
+def as_array_examples(examples: tuple[Any, Any]) -> ArrayExamples:
+    """Returns `(x, y)` as examples.
+
+    Raises:
+        InputError: If it is something else.
+    """
+    if isinstance(examples, tuple | list) and len(examples) == 2:
+        return ArrayExamples(*examples)
+    raise InputError(f"Expected examples as (x, y). Received: {shown(examples)}")
 
 
 def fingerprint_examples(

@@ -1,27 +1,25 @@
 """A teacher's logits over a data set, computed once and kept on disk."""
 
-import hashlib
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import msgspec
 import numpy as np
 
 from ls_base.arrays import Array, open_npy
 from ls_base.errors import InputError
 from ls_base.files import new_folder, write_json, writing
-from ls_base.reading import is_regular, open_regular
-from ls_base.records import Count, Record, read_record
+from ls_base.reading import is_regular
+from ls_base.records import read_record
 from ls_keras.arguments import as_array, as_count, as_path, shown
 from ls_keras.distillation.fingerprint import (
-    ArrayExamples,
-    DataFingerprint,
     KnownExamples,
+    as_array_examples,
     fingerprint_examples,
     fingerprint_model,
 )
+from ls_keras.distillation.logits_manifest import LogitsManifest, check_data, sha256_of
 from ls_keras.distillation.logits_writer import (
     CLASSES_FILE,
     LOGITS_FILE,
@@ -30,6 +28,7 @@ from ls_keras.distillation.logits_writer import (
     check_options,
     run_teacher,
 )
+from ls_keras.distillation.top_logits import rest_of_each
 
 SCHEMA = 1
 MANIFEST_FILE, COUNTS_FILE = "teacher-logits.json", "counts.npy"
@@ -75,7 +74,7 @@ class TeacherLogits:
     ```
     """
 
-    def __init__(self, directory: Path, manifest: "_Manifest", counts: np.ndarray):
+    def __init__(self, directory: Path, manifest: "LogitsManifest", counts: np.ndarray):
         self.directory = directory
         self.num_classes, self.top_k = manifest.num_classes, manifest.top_k
         self.ignore_class, self._shape = manifest.ignore_class, manifest.shape
@@ -125,7 +124,7 @@ class TeacherLogits:
                 positions, or if logits are NaN, +inf or beyond what the dtype holds.
             FileError: If the folder can't be written.
         """
-        arrays = _as_arrays(examples)
+        arrays = as_array_examples(examples)
         batch_size = as_count(batch_size, "batch_size", 1)
         if ignore_class is not None:
             as_count(ignore_class, "ignore_class", -(2**31))
@@ -185,14 +184,14 @@ class TeacherLogits:
             run_teacher(writer, teacher, batches, ignore_class, progress)
             alike = (examples.counts == examples.counts[0]).all()
             np.save(folder / COUNTS_FILE, examples.counts)
-            manifest = _Manifest(
+            manifest = LogitsManifest(
                 data=examples.data,
                 teacher=teacher_id or fingerprint_model(teacher),
                 num_classes=writer.num_classes,
                 top_k=top_k,
                 ignore_class=ignore_class,
                 shape=tuple(writer.shape) if alike and writer.shape is not None else None,
-                sha256={file.name: _sha256(file) for file in sorted(folder.iterdir())},
+                sha256={file.name: sha256_of(file) for file in sorted(folder.iterdir())},
             )
             write_json(folder / MANIFEST_FILE, {"schema": SCHEMA, **manifest.to_dict()})
         return cls(path, manifest, examples.counts)
@@ -221,12 +220,13 @@ class TeacherLogits:
             raise InputError(
                 f"Expected a teacher that is a Keras model, or its name. Received: {shown(teacher)}"
             )
-        if not is_regular(path / MANIFEST_FILE):
+        file = path / MANIFEST_FILE
+        if not is_regular(file):
             raise InputError(
                 f"Expected a folder that TeacherLogits.compute made. Received: {path}, without "
                 f"{MANIFEST_FILE}"
             )
-        manifest = read_record(path / MANIFEST_FILE, _Manifest, schema=SCHEMA, error=InputError)
+        manifest = read_record(file, LogitsManifest, schema=SCHEMA, error=InputError)
         if teacher is not None:
             identity = teacher if isinstance(teacher, str) else fingerprint_model(teacher)
             if identity != manifest.teacher:
@@ -235,7 +235,7 @@ class TeacherLogits:
                     f"{manifest.teacher[:12]}…. Received: another, {identity[:12]}…"
                 )
         for name, sha256 in (manifest.sha256 or {}).items():
-            if name in _FILES and _sha256(path / name) != sha256:
+            if name in _FILES and sha256_of(path / name) != sha256:
                 raise InputError(
                     f"Expected {path / name} as it was computed; remove the folder, and compute "
                     "the logits again. Received: another"
@@ -243,8 +243,8 @@ class TeacherLogits:
         if callable(examples):
             known = examples(manifest.ignore_class)
         else:
-            known = fingerprint_examples(_as_arrays(examples), manifest.ignore_class)
-        _check_data(manifest.data, known.data, path)
+            known = fingerprint_examples(as_array_examples(examples), manifest.ignore_class)
+        check_data(manifest.data, known.data, path)
         return cls(path, manifest, known.counts)
 
     def __len__(self) -> int:
@@ -264,6 +264,49 @@ class TeacherLogits:
         Raises:
             InputError: If labels are needed, or have other positions than the logits.
         """
+        at, valid = self._places(rows, labels)
+        if valid is None:
+            return self._dense(at).reshape(-1, *(self._shape or ()), self.num_classes)
+        logits = np.zeros((*valid.shape, self.num_classes), np.float32)
+        logits[valid] = self._dense(at)
+        return logits
+
+    def gather_top(
+        self, rows=None, labels: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Returns the k largest logits of examples as they are kept, for the `Distiller`.
+
+        Args:
+            rows: As for `gather`.
+            labels: Likewise. Where padding is, all classes are alike.
+
+        Returns:
+            `teacher_logits`, float32 log-probabilities `(batch, ..., k)`; `teacher_classes`, int32,
+            whose they are; `teacher_rest`, float32 `(batch, ...)`, what each other class has.
+
+        Raises:
+            InputError: As `gather`, or if all logits are kept.
+        """
+        if self.top_k is None:
+            raise InputError("Expected logits of which the k largest are kept. Received: all")
+        at, valid = self._places(rows, labels)
+        found = (
+            self._logits[at].astype(np.float32),
+            self._classes[at].astype(np.int32),
+            rest_of_each(self._rest[at], self.num_classes - self.top_k),
+        )
+        if valid is None:
+            shape = (-1, *(self._shape or ()))
+            logits, classes, rest = (part.reshape(*shape, *part.shape[1:]) for part in found)
+            return logits, classes, rest
+        wide = (*valid.shape, self.top_k)
+        logits, rest = np.zeros(wide, np.float32), np.zeros(valid.shape, np.float32)
+        classes = np.broadcast_to(np.arange(self.top_k, dtype=np.int32), wide).copy()
+        logits[valid], classes[valid], rest[valid] = found
+        return logits, classes, rest
+
+    def _places(self, rows, labels) -> tuple[np.ndarray, np.ndarray | None]:
+        """Returns where the positions of examples are, and which of the labels' they are."""
         rows = np.arange(len(self)) if rows is None else as_array(rows, "rows")
         if rows.ndim != 1 or (rows.size and rows.dtype.kind not in "iu"):
             raise InputError(f"Expected rows to be integers (batch,). Received: {shown(rows)}")
@@ -280,7 +323,7 @@ class TeacherLogits:
                     "Expected labels, which say where padding is: examples differ in length. "
                     "Received: labels=None"
                 )
-            return self._dense(at).reshape(len(rows), *self._shape, self.num_classes)
+            return at, None
         labels = as_array(labels, "labels")
         valid = np.ones(labels.shape, bool)
         if self.ignore_class is not None:
@@ -290,56 +333,18 @@ class TeacherLogits:
                 f"Expected labels with {len(at)} positions that count, as when the teacher's "
                 f"logits were computed. Received: {int(valid.sum())}"
             )
-        logits = np.zeros((*labels.shape, self.num_classes), np.float32)
-        logits[valid] = self._dense(at)
-        return logits
+        return at, valid
 
     def _dense(self, at: np.ndarray) -> np.ndarray:
         if self.top_k is None:
             return self._logits[at].astype(np.float32)
-        others = self.num_classes - self.top_k
-        logits = np.repeat(self._rest[at][:, None] - np.log(others), self.num_classes, axis=1)
+        rest = rest_of_each(self._rest[at], self.num_classes - self.top_k)
+        logits = np.repeat(rest[:, None], self.num_classes, axis=1)
         np.put_along_axis(
             logits, self._classes[at].astype(np.int64), self._logits[at].astype(np.float32), -1
         )
-        return logits.astype(np.float32, copy=False)
-
-
-class _Manifest(Record, frozen=True):
-    """`teacher-logits.json`."""
-
-    data: DataFingerprint
-    teacher: str
-    num_classes: Annotated[int, msgspec.Meta(ge=2, le=2**31)]
-    top_k: Annotated[int, msgspec.Meta(ge=1, le=2**31)] | None
-    ignore_class: int | None
-    shape: tuple[Count, ...] | None
-    sha256: dict[str, str] | None = None  # of the other files; there was none at first
-
-
-def _sha256(file: Path) -> str:
-    with open_regular(file, error=InputError) as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
-
-
-def _as_arrays(examples: tuple[Any, Any]) -> ArrayExamples:
-    if isinstance(examples, tuple | list) and len(examples) == 2:
-        return ArrayExamples(*examples)
-    raise InputError(f"Expected examples as (x, y). Received: {shown(examples)}")
+        return logits
 
 
 def _offsets(counts: np.ndarray) -> np.ndarray:
     return np.concatenate([[0], np.cumsum(counts)])
-
-
-def _check_data(expected: DataFingerprint, found: DataFingerprint, path: Path) -> None:
-    if found.content != expected.content or found.examples != expected.examples:
-        raise InputError(
-            f"Expected the {expected.examples:,} examples that the teacher's logits in {path} are "
-            f"of. Received: {found.examples:,} examples that are not the same"
-        )
-    if found.order != expected.order:
-        raise InputError(
-            "Expected the examples in the order that the teacher's logits are in, in "
-            f"{path}. Received: the same examples in another order"
-        )

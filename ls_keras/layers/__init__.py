@@ -1,4 +1,4 @@
-"""Keras layers."""
+"""Layers that models of any task can hold: logits, and what calibrates them."""
 
 from ls_keras.layers.classwise_map import ClasswiseMap
 from ls_keras.layers.fused_logits import FusedLogits

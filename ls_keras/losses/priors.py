@@ -95,7 +95,7 @@ class Unigram(Smoothing):
 
 @keras.saving.register_keras_serializable(package="ls_keras")
 class Prior(Smoothing):
-    """As given.
+    """A distribution that is given, the same at every position.
 
     q_k = probabilities_k
 

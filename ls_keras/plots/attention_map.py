@@ -1,6 +1,7 @@
 """Attention as heat maps: when a decoder looked where, token by token."""
 
 import dataclasses
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_COLUMNS = 2
-_LABELED = 80  # tokens up to which each is written beside its row
+_LABELED = 40  # tokens up to which each is written beside its row
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,20 +81,17 @@ def attention_map(
     check_title(title)
     named = by_name(maps, AttentionMap)
     if axes is None:
-        columns = min(_COLUMNS, len(named))
-        rows = -(-len(named) // columns)
-        most = max(len(found.tokens) for found in named.values())
-        height = min(max(2.4, 0.6 + 0.17 * most), 9.0)
-        figure = style.new_figure(5.0 * columns + 0.6, height * rows + 0.3)
-        grid = figure.subplots(rows, columns, squeeze=False).ravel()
-        for unused in grid[len(named) :]:
-            unused.set_axis_off()
-        axes = list(grid[: len(named)])
+        heights = [
+            min(max(2.2, 0.8 + 0.17 * min(len(found.tokens), _LABELED)), 8.0)
+            for found in named.values()
+        ]
+        figure = style.new_figure(height=sum(heights) + 0.4)
+        axes = list(figure.subplots(len(named), 1, squeeze=False, height_ratios=heights).ravel())
     axes = check_axes(axes, len(named), "a map")
     image: Any = None
     for ax, (name, found) in zip(axes, named.items(), strict=True):
         image = _draw(ax, found)
-        ax.set_title(name, fontsize=9)
+        ax.set_title(textwrap.fill(name, 48), fontsize=style.TEXT)
     figure = figure_of(axes[0])
     figure.colorbar(image, ax=axes, label="weight of attention", shrink=0.8)
     if title:
@@ -129,8 +126,8 @@ def _draw(ax: "Axes", found: AttentionMap):
         interpolation="nearest",
         extent=(0, frames * found.seconds, tokens - 0.5, -0.5),
     )
-    if tokens <= _LABELED:
-        size = 8 if tokens <= 20 else 5
-        ax.set_yticks(range(tokens), [str(token) for token in found.tokens], fontsize=size)
+    step = -(-tokens // _LABELED)  # of many tokens, every second, every third, …
+    labels = [str(token) for token in found.tokens[::step]]
+    ax.set_yticks(range(0, tokens, step), labels, fontsize=style.SMALL)
     ax.set(xlabel="time (s)", ylabel="token")
     return image

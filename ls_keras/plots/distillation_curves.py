@@ -92,7 +92,7 @@ def distillation_curves(
     check_title(title)
     check_title(label)
     points = distillation_points(rows, score=score)
-    figure = style.new_figure(6.4, 4.4)
+    figure = style.new_figure(height=5.4)
     ax = figure.subplots()
     for curve, look in zip(CURVES, style.looks(), strict=False):
         of_curve = [point for point in points if point["curve"] == curve]
@@ -117,7 +117,7 @@ def distillation_curves(
     ax.set_xlabel("Equivalent smoothing γ")
     ax.set_ylabel(label or score)
     style.tidy(ax)
-    style.legend_below(ax, columns=2)
+    style.legend_below(ax)
     if title:
         ax.set_title(title)
     return figure

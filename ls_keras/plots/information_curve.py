@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 History = Sequence[Mapping[str, Any]]
 
+_SHORT = 24  # letters of a name, of which two stand side by side
 _FAR = 2.5  # times the highest curve: from there on, the axis is compressed
 _COLUMNS = ("step", "mutual_information", "low", "high")
 
@@ -60,7 +61,7 @@ def information_curve(
         as_count(num_examples, "num_examples", 1)
     named = _named(histories)
     if ax is None:
-        ax = style.new_figure(5.6, 4.2).subplots()
+        ax = style.new_figure(height=4.6).subplots()
     for (name, history), look in zip(named.items(), style.looks(), strict=False):
         step, value, low, high = (np.array([e[c] for e in history], float) for c in _COLUMNS)
         ax.fill_between(step, low, high, color=look.color, alpha=0.18, linewidth=0)
@@ -90,7 +91,7 @@ def information_curve(
             textcoords="offset points",
             ha="right",
             va="top" if below else "bottom",
-            fontsize=8,
+            fontsize=style.SMALL,
         )
     ax.set(xlabel="Training step", ylabel="Mutual information (nats)")
     bottom, top = ax.get_ylim()
@@ -104,7 +105,7 @@ def information_curve(
     ax.set_ylim(bottom, top)
     style.tidy(ax)
     if any(named):
-        style.legend_below(ax, columns=2)
+        style.legend_below(ax, columns=2 if max(map(len, named)) <= _SHORT else 1)
     if title:
         ax.set_title(title)
     return figure_of(ax)

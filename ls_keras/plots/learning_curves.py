@@ -58,7 +58,7 @@ def learning_curves(
     names = dict.fromkeys([*(name for name in labels or {} if name in names), *names])
     columns = min(len(names), _COLUMNS)
     height = math.ceil(len(names) / columns)
-    figure = style.new_figure(3.8 * columns + 0.4, 2.4 * height + 0.6)
+    figure = style.new_figure(height=(2.3 if columns > 1 else 3.4) * height + 0.7)
     panels = figure.subplots(height, columns, squeeze=False, sharex=True).ravel()
     for unused in panels[len(names) :]:
         unused.remove()
@@ -79,21 +79,16 @@ def learning_curves(
                 markersize=3.5,
                 linewidth=1.4,
             )
-        ax.set_title((labels or {}).get(name, name), loc="left", fontsize=9)
-        ax.tick_params(labelsize=8)
+        ax.set_title((labels or {}).get(name, name), loc="left", fontsize=style.TEXT)
+        style.few_ticks(ax, across=4 if columns > 1 else 6, up=5)
         style.tidy(ax)
     for ax in panels[max(0, len(names) - columns) : len(names)]:
-        ax.set_xlabel("Training step", fontsize=9)
+        ax.set_xlabel("Training step")
         ax.tick_params(labelbottom=True)
-    figure.legend(
-        handles=[shown_series[what] for what in ("training", "validation") if what in shown_series],
-        loc="outside lower center",
-        ncols=2,
-        fontsize=8,
-        frameon=False,
-    )
+    handles = [shown_series[what] for what in ("training", "validation") if what in shown_series]
+    style.shared_legend(figure, handles, columns=2)
     if title:
-        figure.suptitle(title, fontsize=11)
+        figure.suptitle(title)
     return figure
 
 

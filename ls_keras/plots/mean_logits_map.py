@@ -1,5 +1,6 @@
 """The mean logits of each class as a heat map: which classes a network takes for similar."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Up to so many classes are labeled and have their numbers written into the cells.
-_LABELED, _NUMBERED = 40, 12
+# Up to so many classes are all labeled, and have their numbers written into the cells.
+_LABELED, _NUMBERED = 16, 10
+_CELL = 8.4  # points of a number in a cell, which is 35 pixels wide on a phone
 
 
 def mean_logits_map(
@@ -54,18 +56,24 @@ def mean_logits_map(
     for found in named.values():
         check_names(class_names, found.classes)
     if axes is None:
-        figure = style.new_figure(4.3 * len(named) + 0.8, 4.6)
-        figure.set_layout_engine("compressed")  # made for axes of a fixed aspect
-        axes = figure.subplots(1, len(named), squeeze=False)[0]
+        figure = style.new_figure(height=5.4 * len(named) + 0.6, fixed_aspect=True)
+        axes = list(figure.subplots(len(named), 1, squeeze=False)[:, 0])
     axes = check_axes(axes, len(named), "a matrix")
     others = [m.matrix[~np.eye(len(m.classes), dtype=bool)] for m in named.values()]
     largest = float(np.nanmax(np.abs(np.concatenate([*others, [1e-12]]))))
     image: Any = None
     for ax, (name, found) in zip(axes, named.items(), strict=True):
         image = _draw(ax, found, class_names, largest)
-        ax.set_title(name)
+        ax.set_title(textwrap.fill(name, 44), fontsize=style.TEXT)
     figure = figure_of(axes[0])
-    figure.colorbar(image, ax=axes, label="mean logit less the mean over the classes", shrink=0.8)
+    figure.colorbar(
+        image,
+        ax=axes,
+        label="mean logit less the mean over the classes",
+        location="bottom",
+        shrink=0.8,
+        aspect=30,
+    )
     if title:
         figure.suptitle(title)
     return figure
@@ -99,18 +107,18 @@ def _draw(ax: "Axes", found: MeanLogits, class_names, largest: float):
     shown = np.ma.masked_where(np.eye(size, dtype=bool), found.matrix)
     image = ax.imshow(shown, cmap="PuOr", vmin=-largest, vmax=largest, interpolation="nearest")
     ax.set_facecolor("0.8")
-    if size <= _LABELED:
-        names = _names(found, class_names)
-        small = 8 if size <= 15 else 6
-        upright = all(len(name) <= 2 for name in names)
-        ax.set_xticks(range(size), names, rotation=0 if upright else 90, fontsize=small)
-        ax.set_yticks(range(size), names, fontsize=small)
+    step = -(-size // _LABELED)  # of many classes, every second, every third, …
+    names = [textwrap.shorten(n, 18, placeholder="…") for n in _names(found, class_names)[::step]]
+    upright = all(len(name) <= 2 for name in names)
+    at = range(0, size, step)
+    ax.set_xticks(at, names, rotation=0 if upright else 90, fontsize=style.SMALL)
+    ax.set_yticks(at, names, fontsize=style.SMALL)
     if size <= _NUMBERED:
         for (i, k), value in np.ndenumerate(found.matrix):
             if not np.isnan(value):
                 dark = i != k and abs(value) > 0.65 * largest
                 color = "white" if dark else "black"
-                ax.text(k, i, f"{value:.1f}", ha="center", va="center", fontsize=6, color=color)
+                ax.text(k, i, f"{value:.1f}", ha="center", va="center", fontsize=_CELL, color=color)
     ax.set(xlabel="logit", ylabel="true class")
     return image
 

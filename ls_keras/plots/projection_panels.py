@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_TITLE_WIDTH = 28  # letters that fit above a panel
+_COLUMNS = 2  # training and validation of a run
+_SHORT = 16  # letters of a name, of which three stand side by side
+_TITLE_WIDTH = 26  # letters that fit above a panel
 
 
 def projection_panels(
@@ -26,7 +28,7 @@ def projection_panels(
     title: str | None = None,
     common_axes: bool = True,
 ) -> "Figure":
-    """Draws projections in a row: train and validation without smoothing, then with it.
+    """Draws projections, two in a row: train and validation without smoothing, then with it.
 
     A dot is an example; the large, outlined marks and the triangle are the class templates. Both
     coordinates are in the units of the activations, on one scale.
@@ -57,31 +59,40 @@ def projection_panels(
     check_panels(panels)
     check_title(title)
     as_flag(common_axes, "common_axes")
+    columns = len(panels)
     if axes is None:
-        figure = style.new_figure(3.1 * len(panels) + 0.4, 4.0)
-        figure.set_layout_engine("compressed")  # made for axes of a fixed aspect
-        axes = figure.subplots(1, len(panels), squeeze=False)[0]
+        columns = min(len(panels), _COLUMNS)
+        rows = -(-len(panels) // columns)
+        height = (2.8 if columns > 1 else 5.2) * rows + 0.9
+        figure = style.new_figure(height=height, fixed_aspect=True)
+        grid = figure.subplots(rows, columns, squeeze=False).ravel()
+        for unused in grid[len(panels) :]:
+            unused.remove()
+        axes = list(grid[: len(panels)])
     axes = check_axes(axes, len(panels), "a panel")
     limits = _limits(list(panels.values()))
-    for ax, (name, projection) in zip(axes, panels.items(), strict=True):
+    for i, (ax, (name, projection)) in enumerate(zip(axes, panels.items(), strict=True)):
         _draw(ax, projection)
         (left, right), (low, high) = limits if common_axes else _limits([projection])
         ax.set(aspect="equal", xlim=(left, right), ylim=(low, high))
-        ax.set_title(textwrap.fill(name, _TITLE_WIDTH))
+        ax.set_title(textwrap.fill(name, _TITLE_WIDTH), fontsize=style.TEXT)
+        style.few_ticks(ax, across=4, up=5)
         style.tidy(ax)
-    axes[0].set_ylabel("second coordinate")
-    for ax in axes:
-        ax.set_xlabel("first coordinate")
+        if i % columns == 0:
+            ax.set_ylabel("second coordinate")
+        if i + columns >= len(panels):
+            ax.set_xlabel("first coordinate")
     figure = figure_of(axes[0])
     handles, labels = axes[0].get_legend_handles_labels()
     if len({projection.names for projection in panels.values()}) == 1:
-        legend = figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
+        short = max(map(len, labels)) <= _SHORT
+        legend = style.shared_legend(figure, handles, columns=3 if short else 1)
         for handle in legend.legend_handles:
             if handle is not None:
                 handle.set_alpha(1.0)
     else:
         for ax in axes:
-            style.legend_below(ax, columns=3)
+            style.legend_below(ax)
     if title:
         figure.suptitle(title)
     return figure

@@ -28,7 +28,7 @@ def risk_coverage_diagram(
 
     The lower, the better confidence ranks; where all are kept, the curve ends at the error rate,
     which no ranking changes. Beneath each curve the best possible ranking of the same errors is
-    dotted: what lies between them is the E-AURC. The legend beside gives each AURC and E-AURC. Of
+    dotted: what lies between them is the E-AURC. The legend below gives each AURC and E-AURC. Of
     more than 500 predictions so many points are drawn.
 
     Args:
@@ -55,7 +55,7 @@ def risk_coverage_diagram(
     check_title(title)
     named = by_name(curves, RiskCoverage)
     if ax is None:
-        ax = style.new_figure(8.0, 4.4).subplots()
+        ax = style.new_figure(height=5.2).subplots()
     highest = 0.0
     for (name, curve), look in zip(named.items(), style.looks(), strict=False):
         at = _points(curve)
@@ -85,7 +85,7 @@ def risk_coverage_diagram(
         ylabel="Risk (error rate of those kept)",
     )
     style.tidy(ax)
-    ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=8, frameon=False)
+    style.legend_below(ax)
     if title:
         ax.set_title(title)
     return figure_of(ax)

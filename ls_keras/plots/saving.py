@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MAX_DPI = 2400
+# Nothing is cut off, and a dark page shows a margin around what is drawn.
+_WHOLE: dict[str, Any] = {"bbox_inches": "tight", "pad_inches": 0.12}
 # What draws, and what gives the numbers of the same; `list`: rows are what is drawn.
 NUMBERS: dict[Callable[..., "Figure"], Callable[..., list]] = {
     attention_map: attention_rows,
@@ -126,7 +128,8 @@ def save(
 
 def _png(figure: "Figure", dpi: int) -> bytes:
     image = io.BytesIO()
-    figure.savefig(image, format="png", dpi=dpi, metadata={"Software": None})  # no version of it
+    # No version of the software among the bytes.
+    figure.savefig(image, format="png", dpi=dpi, metadata={"Software": None}, **_WHOLE)
     return image.getvalue()
 
 
@@ -136,7 +139,8 @@ def _svg(figure: "Figure") -> bytes:
 
     image = io.BytesIO()
     with matplotlib.rc_context({"svg.hashsalt": "ls-keras", "svg.fonttype": "none"}):
-        figure.savefig(image, format="svg", metadata={"Date": None, "Creator": None})
+        metadata = {"Date": None, "Creator": None}
+        figure.savefig(image, format="svg", metadata=metadata, **_WHOLE)
     return image.getvalue()
 
 

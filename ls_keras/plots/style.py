@@ -2,9 +2,14 @@
 
 Figures are made with Matplotlib's object-oriented interface only: no pyplot, no backend, no
 change of rcParams, so that drawing never disturbs a caller's own plots.
+
+A figure is as wide as a phone can show it: what there is more of goes below. At 390 pixels, `WIDTH`
+inches have 70 pixels each, and the smallest letters are 9 pixels high. Legends stand outside the
+axes, where they cover no data.
 """
 
 import itertools
+import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,8 +21,13 @@ COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 LINE_STYLES = ("-", "--", "-.", (0, (1, 1)), (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (3, 3)))
 REFERENCE: dict[str, Any] = {"color": "black", "linewidth": 1.0, "linestyle": ":"}
+GRAY = "0.45"  # of what belongs to every series
 GRID: dict[str, Any] = {"color": "0.88", "linewidth": 0.6}
-_LABELS = 0.5  # inches below axes that the numbers and the label of theirs take
+WIDTH = 5.6  # inches
+TEXT, SMALL = 10.0, 9.4  # points
+FADED = 0.3  # opacity of what few examples say
+_LABELS = 0.52  # inches below axes that the numbers and the label of theirs take
+_LEGEND = 62  # letters of a line of a legend
 
 
 class Look(NamedTuple):
@@ -33,11 +43,19 @@ def looks() -> Iterator[Look]:
     return itertools.cycle(Look(*look) for look in zip(COLORS, MARKERS, LINE_STYLES, strict=True))
 
 
-def new_figure(width: float = 5.0, height: float = 5.0) -> "Figure":
-    """Returns an empty figure of `width` × `height` inches that lays itself out."""
+def new_figure(
+    width: float = WIDTH, height: float = 5.0, *, fixed_aspect: bool = False
+) -> "Figure":
+    """Returns an empty figure of `width` × `height` inches that lays itself out.
+
+    Args:
+        width: In inches.
+        height: In inches.
+        fixed_aspect: Whether axes will have a fixed aspect, and are moved together.
+    """
     from matplotlib.figure import Figure  # a second, which only who draws has to wait
 
-    return Figure(figsize=(width, height), layout="constrained")
+    return Figure(figsize=(width, height), layout="compressed" if fixed_aspect else "constrained")
 
 
 def legend_below(ax, handles=None, *, columns: int = 1):
@@ -45,13 +63,27 @@ def legend_below(ax, handles=None, *, columns: int = 1):
     from matplotlib.transforms import ScaledTranslation
 
     below = ScaledTranslation(0, -_LABELS, ax.figure.dpi_scale_trans)
+    handles = ax.get_legend_handles_labels()[0] if handles is None else handles
     return ax.legend(
-        handles=ax.get_legend_handles_labels()[0] if handles is None else handles,
+        handles=handles,
+        labels=[textwrap.fill(handle.get_label(), _LEGEND // columns) for handle in handles],
         loc="upper center",
         bbox_to_anchor=(0.5, 0.0),
         bbox_transform=ax.transAxes + below,
         ncols=columns,
-        fontsize=8,
+        fontsize=SMALL,
+        frameon=False,
+    )
+
+
+def shared_legend(figure: "Figure", handles, *, columns: int = 1):
+    """Returns a legend below all axes of a figure."""
+    return figure.legend(
+        handles=handles,
+        labels=[textwrap.fill(handle.get_label(), _LEGEND // columns) for handle in handles],
+        loc="outside lower center",
+        ncols=columns,
+        fontsize=SMALL,
         frameon=False,
     )
 
@@ -61,3 +93,12 @@ def tidy(ax) -> None:
     ax.grid(True, **GRID)
     ax.set_axisbelow(True)
     ax.spines[["top", "right"]].set_visible(False)
+
+
+def few_ticks(ax, *, across: int = 6, up: int = 6) -> None:
+    """Gives linear axes no more ticks than can be read on a phone."""
+    from matplotlib.ticker import MaxNLocator
+
+    steps = [1, 2, 2.5, 5, 10]
+    ax.xaxis.set_major_locator(MaxNLocator(across, steps=steps))
+    ax.yaxis.set_major_locator(MaxNLocator(up, steps=steps))

@@ -8,6 +8,7 @@ from PIL import Image
 
 from ls_base.reading import read_bytes
 from lsk_engine import InputError
+from lsk_engine.data.lazy import LazyNotes
 from lsk_engine.data.own_files import listing
 from lsk_engine.data.split_names import one_of_each, split_of
 from lsk_image.pixels import FORMATS, EncodedPixels
@@ -47,9 +48,10 @@ def read_class_folders(
         split: _read(path, known, size, channels, some=classes is not None)
         for split, path in splits.items()
     }
-    for images in found.values():
-        notes += images.pixels.notes
-    return ImageSource(found, known, tuple(notes))
+    told = LazyNotes(
+        lambda: (*notes, *(n for images in found.values() for n in images.pixels.notes))
+    )
+    return ImageSource(found, known, told)
 
 
 def split_folders(folder: Path, *, new: bool = False) -> tuple[dict[str, Path], list[str]]:
@@ -98,8 +100,9 @@ def _read(
     def read(rows: np.ndarray) -> list[bytes]:
         return [read_bytes(files[row], error=InputError) for row in rows]
 
-    pixels = EncodedPixels(read, len(files), lambda row: str(files[row]), size, channels)
-    return LabeledImages(pixels.decoded(str(folder)), np.array(labels), str(folder))
+    name = str(folder)
+    pixels = EncodedPixels(read, len(files), lambda row: str(files[row]), size, channels, name)
+    return LabeledImages(pixels, np.array(labels), name)
 
 
 def pictures_in(folder: Path) -> list[Path]:

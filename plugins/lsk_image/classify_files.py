@@ -140,7 +140,7 @@ def _of_npz(file: Path, shape: tuple[int, ...]) -> Iterator[tuple[str, np.ndarra
         wanted = {"jpeg": Array("u", (None,)), "offsets": Array("iu", (None,))}
         arrays = read_npz(file, wanted, error=InputError)
         ends = arrays["offsets"].astype(np.int64)
-        check_offsets(ends, arrays["jpeg"], str(file))
+        check_offsets(ends, len(arrays["jpeg"]), str(file))
         for row, content in enumerate(
             Ragged(arrays["jpeg"], ends)[i] for i in range(len(ends) - 1)
         ):

@@ -1,12 +1,16 @@
 """Labeled images as examples: splits, checks, and what is held out."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import functools
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from lsk_engine import Config, Examples, InputError, TaskData
 from lsk_engine.data.held_out import draw_rows
+from lsk_engine.data.lazy import LazyNotes, LazySplits, changed_splits, lazy_array
 from lsk_engine.data.new_splits import new_splits
 from lsk_engine.tasks.class_ids import class_names, named_classes, near_of_many
 from lsk_image.config import DataConfig
@@ -33,6 +37,11 @@ class Images(Examples):
         """`(height, width, channels)`."""
         return self.pixels.shape
 
+    @property
+    def workers(self) -> int:  # type: ignore[override]
+        """As many as there are cores, where a batch is decoded when it is asked for."""
+        return (os.cpu_count() or 1) if self.pixels.decodes else 1
+
     def __len__(self) -> int:
         return len(self.labels)
 
@@ -52,11 +61,15 @@ def load(config: Config, artifacts: Mapping[str, bytes] | None = None) -> TaskDa
     options = config.data
     source = load_source(options.source, size=options.size, channels=options.channels)
     num_classes = _num_classes(source)
-    for images in source.splits.values():
-        _check(images, num_classes, source.splits["train"].pixels.shape)
+
+    def checked(name: str, images: LabeledImages) -> LabeledImages:
+        _check_labels(images, num_classes)
+        return images
+
+    source = dataclasses.replace(source, splits=changed_splits(source.splits, checked))
     splits, notes = split_images(source, options)
     names = source.class_names or [str(label) for label in range(num_classes)]
-    return _task_data(splits, names, (*source.notes, *notes))
+    return _task_data(splits, names, splits.keys(), (source.notes, notes))
 
 
 def load_new(config: Config, artifacts: Mapping[str, bytes]) -> TaskData:
@@ -73,14 +86,13 @@ def load_new(config: Config, artifacts: Mapping[str, bytes]) -> TaskData:
     source = load_source(
         options.source, size=options.size, channels=options.channels, classes=names
     )
-    splits = {
-        name: Images(with_ids_of(names, images, source.class_names))
-        for name, images in source.splits.items()
-    }
-    first = next(iter(splits.values()))
-    for images in splits.values():
-        _check(images.source, len(names), first.shape)
-    return _task_data(new_splits(splits), names, source.notes)
+    splits = changed_splits(
+        source.splits,
+        lambda name, images: Images(with_ids_of(names, images, source.class_names)),
+    )
+    scored = [name for name in new_splits(splits) if name != "train"]
+    data = _task_data(splits, names, scored, (source.notes, ()))
+    return dataclasses.replace(data, splits=new_splits(data.splits))
 
 
 def with_ids_of(
@@ -102,19 +114,51 @@ def with_ids_of(
     return dataclasses.replace(images, labels=ids[images.labels])
 
 
-def _task_data(splits: Mapping[str, Images], names: Sequence[str], notes: tuple) -> TaskData:
+def _task_data(
+    splits: Mapping[str, Images],
+    names: Sequence[str],
+    noted: Iterable[str],
+    notes: tuple[Sequence[str], Sequence[str]],
+) -> TaskData:
+    """Returns data of which labels are known, and pixels are decoded for what is asked for.
+
+    Args:
+        splits: The splits.
+        names: The classes.
+        noted: The splits whose pixels the notes are about.
+        notes: Of the source, and on what was drawn.
+    """
+    first: list[tuple[int, int, int]] = []
+
+    def ready(name: str, images: Any) -> Examples:
+        _check_labels(images.source, len(names))
+        first.append(images.shape)  # of the split that is loaded first: in training, of `train`
+        _check_shape(images.source, first[0])
+        images.pixels.keep(images.rows)
+        return images
+
+    lazy = changed_splits(splits, ready)
+
+    def all_notes() -> Iterator[str]:
+        for name in noted:
+            lazy.get(name)
+        yield from (note for some in notes for note in some)
+
+    train = "train" if "train" in splits else next(iter(splits))
     return TaskData(
-        splits=splits,
+        splits=lazy,
         num_classes=len(names),
         ignore_class=None,
         class_names=list(names),
-        class_counts=np.bincount(splits["train"].labels, minlength=len(names)),
+        class_counts=lazy_array(lambda: np.bincount(splits[train].labels, minlength=len(names))),
         artifacts=named_classes(names),
-        notes=notes,
+        notes=LazyNotes(all_notes),
     )
 
 
-def split_images(source: ImageSource, options: DataConfig) -> tuple[dict[str, Images], list[str]]:
+def split_images(
+    source: ImageSource, options: DataConfig
+) -> tuple[LazySplits[Images], Sequence[str]]:
     """Draws validation and test images from the training images, where the source has none.
 
     Args:
@@ -122,35 +166,48 @@ def split_images(source: ImageSource, options: DataConfig) -> tuple[dict[str, Im
         options: How many, and the seed of the draw.
 
     Returns:
-        The splits `train`, `validation` and `test`, and notes.
+        The splits `train`, `validation` and `test`, each of which is read when it is asked for, and
+        notes.
 
     Raises:
-        InputError: If nothing would be left to train on.
+        InputError: If nothing would be left to train on, once something is drawn.
     """
-    splits = {name: Images(images) for name, images in source.splits.items() if name != "train"}
     missing = {}
-    if "test" not in splits:
+    if "test" not in source.splits:
         missing["test"] = options.test
-    if "validation" not in splits or options.validation:
+    if "validation" not in source.splits or options.validation:
         missing["validation"] = options.validation
-    train = source.splits["train"]
-    rows, notes = draw_rows(
-        len(train.labels),
-        missing,
-        seed=options.split_seed,
-        examples=options.examples,
-        noun="images",
-    )
-    for name in ("validation", "test"):
-        own, count = splits.get(name), getattr(options, name)
-        if own is not None and count is not None:
-            setting = f"data.{name}={count}"
-            effect = (
-                f"are left out ({setting})" if name in missing else f"; {setting} has no effect"
-            )
-            notes.append(f"{name}: the data's own {len(own):,} images {effect}")
-    splits |= {name: Images(train, drawn) for name, drawn in rows.items()}
-    return {name: splits[name] for name in ("train", "validation", "test")}, notes
+
+    @functools.cache
+    def drawn() -> tuple[dict[str, np.ndarray], list[str]]:
+        return draw_rows(
+            len(source.splits["train"].labels),
+            missing,
+            seed=options.split_seed,
+            examples=options.examples,
+            noun="images",
+        )
+
+    def load_split(name: str) -> Images:
+        if name == "train" or name in missing:
+            return Images(source.splits["train"], drawn()[0][name])
+        return Images(source.splits[name])
+
+    def notes() -> Iterator[str]:
+        yield from drawn()[1]
+        for name in ("validation", "test"):
+            count = getattr(options, name)
+            if name in source.splits and count is not None:
+                setting = f"data.{name}={count}"
+                effect = (
+                    f"are left out ({setting})" if name in missing else f"; {setting} has no effect"
+                )
+                own = len(source.splits[name].labels)
+                yield f"{name}: the data's own {own:,} images {effect}"
+
+    splits = ("train", "validation", "test")
+    loaders = {name: functools.partial(load_split, name) for name in splits}
+    return LazySplits(loaders), LazyNotes(notes)
 
 
 def _num_classes(source: ImageSource) -> int:
@@ -163,13 +220,16 @@ def _num_classes(source: ImageSource) -> int:
     return count
 
 
-def _check(images: LabeledImages, num_classes: int, shape: tuple[int, int, int]) -> None:
+def _check_labels(images: LabeledImages, num_classes: int) -> None:
     wrong = np.flatnonzero((images.labels < 0) | (images.labels >= num_classes))
     if len(wrong):
         raise InputError(
             f"Expected labels in [0, {num_classes}). "
             f"Received: {images.labels[wrong[0]]} at row {wrong[0]} of {images.name}"
         )
+
+
+def _check_shape(images: LabeledImages, shape: tuple[int, int, int]) -> None:
     if images.pixels.shape != shape:
         raise InputError(
             f"Expected images of shape {shape} as in training, or data.size and data.channels. "

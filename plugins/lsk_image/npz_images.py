@@ -5,10 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ls_base.arrays import Array, names_of_npz, read_npz
+from ls_base.arrays import Array, names_of_npz
+from ls_base.npz_arrays import NpzArray, open_npz
 from lsk_engine import InputError
+from lsk_engine.data.lazy import LazyNotes
 from lsk_engine.data.own_files import listing
-from lsk_engine.data.ragged import Ragged, check_offsets
+from lsk_engine.data.ragged import check_offsets
 from lsk_engine.data.split_names import one_of_each, split_at_beginning, split_of
 from lsk_image.pixels import ArrayPixels, EncodedPixels, Pixels
 from lsk_image.source_data import ImageSource, LabeledImages
@@ -40,7 +42,7 @@ def read_npz_file(
     ]
     words = one_of_each(found, str(file))
     wanted = {f"{axis}_{word}": Array() for axis in "xy" for word in words.values()}
-    arrays = _read(file, {**wanted, "class_names": _NAMES})
+    arrays = _open(file, {**wanted, "class_names": _NAMES})
     if not words if new else "train" not in words:
         raise InputError(
             f"Expected x_train, y_train, x_test and y_test in {file}. "
@@ -49,7 +51,7 @@ def read_npz_file(
     splits = {}
     for split, word in words.items():
         pixels = ArrayPixels(arrays[f"x_{word}"], f"x_{word} of {file}", size, channels)
-        labels = np.squeeze(_array(arrays, f"y_{word}", file))
+        labels = np.squeeze(_array(arrays, f"y_{word}", file).read())
         splits[split] = LabeledImages(pixels, labels, f"y_{word} of {file}")
     return ImageSource(splits, _class_names(arrays))
 
@@ -78,11 +80,10 @@ def read_npz_folder(
     notes: list[str] = []
     files, others = npz_files(folder, new=new)
     for split, file in files.items():
-        arrays = _read(file, _KNOWN)
+        arrays = _open(file, _KNOWN)
         encoded |= "jpeg" in arrays
         pixels = _pixels(arrays, file, size, channels)
-        notes += pixels.notes
-        splits[split] = LabeledImages(pixels, _array(arrays, "labels", file), str(file))
+        splits[split] = LabeledImages(pixels, _array(arrays, "labels", file).read(), str(file))
         names = names or _class_names(arrays)
     if encoded:
         notes.append(
@@ -90,7 +91,8 @@ def read_npz_folder(
         )
     if others:
         notes.append(f"not read, of no split's name: {', '.join(others)}")
-    return ImageSource(splits, names, tuple(notes))
+    told = LazyNotes(lambda: (*(n for s in splits.values() for n in s.pixels.notes), *notes))
+    return ImageSource(splits, names, told)
 
 
 def npz_files(folder: Path, *, new: bool = False) -> tuple[dict[str, Path], list[str]]:
@@ -120,7 +122,9 @@ def npz_files(folder: Path, *, new: bool = False) -> tuple[dict[str, Path], list
     return {split: folder / names[0] for split, names in found.items()}, others
 
 
-def _pixels(arrays, file: Path, size: int | None, channels: int | None) -> Pixels:
+def _pixels(
+    arrays: Mapping[str, NpzArray], file: Path, size: int | None, channels: int | None
+) -> Pixels:
     if "images" in arrays:
         return ArrayPixels(arrays["images"], f"images of {file}", size, channels)
     jpeg, offsets = (_array(arrays, key, file) for key in ("jpeg", "offsets"))
@@ -129,31 +133,30 @@ def _pixels(arrays, file: Path, size: int | None, channels: int | None) -> Pixel
             f"Expected jpeg, bytes (uint8), and integer offsets in {file}. "
             f"Received: {jpeg.dtype} of shape {jpeg.shape} and {offsets.dtype}"
         )
-    ends = offsets.reshape(-1).astype(np.int64)
-    check_offsets(ends, jpeg, str(file))
-    encoded = Ragged(jpeg, ends)
+    ends = offsets.read().reshape(-1).astype(np.int64)
+    check_offsets(ends, len(jpeg), str(file))
 
     def read(rows: np.ndarray) -> list[bytes]:
-        return [encoded[row].tobytes() for row in rows]
+        return [jpeg[ends[row] : ends[row + 1]].tobytes() for row in rows]
 
     def name(row: int) -> str:
         return f"image {row} of {file}"
 
-    return EncodedPixels(read, len(encoded), name, size, channels).decoded(str(file))
+    return EncodedPixels(read, len(ends) - 1, name, size, channels, str(file))
 
 
-def _read(file: Path, wanted: Mapping[str, Array]) -> dict[str, np.ndarray]:
-    return read_npz(file, wanted, optional=wanted, error=InputError)
+def _open(file: Path, wanted: Mapping[str, Array]) -> dict[str, NpzArray]:
+    return open_npz(file, wanted, optional=wanted, error=InputError)
 
 
-def _array(arrays: dict[str, np.ndarray], key: str, file: Path) -> np.ndarray:
+def _array(arrays: Mapping[str, NpzArray], key: str, file: Path) -> NpzArray:
     if key not in arrays:
         raise InputError(f"Expected an array {key!r} in {file}. Received: {_listing(arrays)}")
     return arrays[key]
 
 
-def _class_names(arrays: dict[str, np.ndarray]) -> list[str] | None:
-    return [str(name) for name in arrays["class_names"]] if "class_names" in arrays else None
+def _class_names(arrays: Mapping[str, NpzArray]) -> list[str] | None:
+    return [str(name) for name in arrays["class_names"].read()] if "class_names" in arrays else None
 
 
 def _listing(arrays) -> str:

@@ -117,7 +117,7 @@ def _of_file(file: Path) -> Survey | None:
             file, {"jpeg": Array("u", (None,)), "offsets": Array("iu", (None,))}, error=InputError
         )
         jpeg, ends = arrays["jpeg"], arrays["offsets"].astype(np.int64)
-        check_offsets(ends, jpeg, str(file))
+        check_offsets(ends, len(jpeg), str(file))
         pictures = (
             (io.BytesIO(jpeg[ends[i] : ends[i + 1]].tobytes()), f"image {i} of {file}")
             for i in range(len(ends) - 1)

@@ -1,6 +1,7 @@
 """Access to the pixels of many images: an array, or files decoded when a batch asks for them."""
 
 import abc
+import functools
 import io
 import os
 from collections.abc import Callable, Sequence
@@ -10,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from ls_base.errors import reason
+from ls_base.npz_arrays import NpzArray
 from lsk_engine import InputError
 
 IN_MEMORY = 2**30  # bytes of decoded pixels that are kept, rather than decoded for each batch
@@ -26,10 +28,12 @@ class Pixels(abc.ABC):
     Attributes:
         shape: `(height, width, channels)`.
         notes: What was done to bring images to it, with counts, where that is known.
+        decodes: Whether rows that are asked for now would be decoded now.
     """
 
     shape: tuple[int, int, int]
     notes: tuple[str, ...] = ()
+    decodes: bool = False
 
     @abc.abstractmethod
     def __len__(self) -> int:
@@ -39,9 +43,17 @@ class Pixels(abc.ABC):
     def gather(self, rows: np.ndarray) -> np.ndarray:
         """Returns the images `rows`, uint8 `(len(rows), height, width, channels)`."""
 
+    def keep(self, rows: np.ndarray) -> None:
+        """Decodes images that will be asked for again and again, where memory holds them.
+
+        Args:
+            rows: Which.
+        """
+        return None
+
 
 class ArrayPixels(Pixels):
-    """Images in memory.
+    """Images in an array, in memory or in a file.
 
     Args:
         array: uint8 `(n, height, width)` or `(n, height, width, channels)`, 1 or 3 channels.
@@ -54,41 +66,59 @@ class ArrayPixels(Pixels):
     """
 
     def __init__(
-        self, array: np.ndarray, what: str, size: int | None = None, channels: int | None = None
+        self,
+        array: np.ndarray | NpzArray,
+        what: str,
+        size: int | None = None,
+        channels: int | None = None,
     ):
-        if array.ndim == 3:
-            array = array[..., None]
-        if array.ndim != 4 or array.shape[-1] not in _MODES or array.dtype != np.uint8:
+        before = (*array.shape, 1) if array.ndim == 3 else array.shape
+        if len(before) != 4 or before[-1] not in _MODES or array.dtype != np.uint8:
             raise InputError(
                 "Expected uint8 images (n, height, width), or with 1 or 3 channels at the end. "
                 f"Received: {what} of shape {array.shape}, {array.dtype}"
             )
-        if not len(array):
+        if not before[0]:
             raise InputError(
                 f"Expected at least one image. Received: {what} of shape {array.shape}"
             )
-        if size not in (None, *({array.shape[1]} & {array.shape[2]})) or channels not in (
-            None,
-            array.shape[-1],
-        ):
-            before = array.shape
-            images = (Image.fromarray(np.squeeze(a, -1) if a.shape[-1] == 1 else a) for a in array)
-            array = np.stack([_as_array(image, size, channels) for image in images])
+        self._stored, self._size, self._channels = array, size, channels
+        same = size in (None, *({before[1]} & {before[2]}))
+        side = before[1:3] if same else (size, size)
+        self.shape = (*side, channels or before[3])
+        self._changed = self.shape != before[1:]
+        if self._changed:
             self.notes = brought(
                 what,
-                array.shape[1:],
-                resized=len(array) * (before[1:3] != array.shape[1:3]),
-                converted=len(array) * (before[3] != array.shape[3]),
+                self.shape,
+                resized=before[0] * (not same),
+                converted=before[0] * (before[3] != self.shape[2]),
             )
-        self.array = array
-        self.shape = array.shape[1:]
 
     def __len__(self) -> int:
-        return len(self.array)
+        return len(self._stored)
+
+    @functools.cached_property
+    def array(self) -> np.ndarray:
+        """The images, of one shape; of a large file, a memory map."""
+        stored = self._stored.read() if isinstance(self._stored, NpzArray) else self._stored
+        return stored[..., None] if stored.ndim == 3 else stored
 
     def gather(self, rows: np.ndarray) -> np.ndarray:
         """Returns copies."""
-        return self.array[rows]
+        if not self._changed:
+            return self.array[rows]
+        if len(self) * int(np.prod(self.shape)) > IN_MEMORY:
+            return self._brought(self.array[rows])
+        return self._all[rows]
+
+    @functools.cached_property
+    def _all(self) -> np.ndarray:
+        return self._brought(self.array)
+
+    def _brought(self, array: np.ndarray) -> np.ndarray:
+        images = (Image.fromarray(np.squeeze(a, -1) if a.shape[-1] == 1 else a) for a in array)
+        return np.stack([_as_array(image, self._size, self._channels) for image in images])
 
 
 class EncodedPixels(Pixels):
@@ -100,9 +130,11 @@ class EncodedPixels(Pixels):
         name: Gives what a row is called in an error.
         size: Height and width to bring images to; `None`: all have the first one's.
         channels: 1 or 3, to convert to; `None`: all have as many as the first one.
+        what: What they are called in notes; `None`: there are none.
 
     Raises:
-        InputError: If the first image can't be decoded; `gather` raises it for the others.
+        InputError: Once they are asked for, if the first image, or one of those asked for, can't be
+            decoded.
     """
 
     def __init__(
@@ -112,20 +144,61 @@ class EncodedPixels(Pixels):
         name: Callable[[int], str],
         size: int | None = None,
         channels: int | None = None,
+        what: str | None = None,
     ):
         self.read, self.count, self.name = read, count, name
-        self.size, self.channels = size, channels
+        self.size, self.channels, self.what = size, channels, what
         self._other = np.zeros((2, count), bool)  # decoded, of another size, of other channels
+        self._kept = np.zeros(count, bool)
         if not count:
             raise InputError("Expected at least one image. Received: none")
-        first = decode_image(read(np.array([0]))[0], name(0), size, channels)
-        self.shape = first.shape
+
+    @functools.cached_property
+    def shape(self) -> tuple[int, int, int]:  # type: ignore[override]
+        """`(height, width, channels)` of the first image, brought to what was asked for."""
+        first = self.read(np.array([0]))[0]
+        return decode_image(first, self.name(0), self.size, self.channels).shape
+
+    @property
+    def notes(self) -> tuple[str, ...]:  # type: ignore[override]
+        """What was done to images that are kept."""
+        if self.what is None or not self._kept.any():
+            return ()
+        resized, converted = self._other[:, self._kept].sum(axis=1)
+        return brought(self.what, self.shape, resized=int(resized), converted=int(converted))
+
+    @property
+    def decodes(self) -> bool:  # type: ignore[override]
+        """Whether there are more than memory holds."""
+        return self.count * int(np.prod(self.shape)) > IN_MEMORY
 
     def __len__(self) -> int:
         return self.count
 
     def gather(self, rows: np.ndarray) -> np.ndarray:
-        """Reads and decodes."""
+        """Reads and decodes, but for what is kept."""
+        if self._kept[rows].all():
+            return self._decoded[rows]
+        return self._read(rows)
+
+    def keep(self, rows: np.ndarray) -> None:
+        """Decodes images, if `IN_MEMORY` holds all that there are.
+
+        Args:
+            rows: Which.
+        """
+        missing = rows[~self._kept[rows]]
+        if self.decodes or not len(missing):
+            return
+        for part in np.array_split(missing, -(-len(missing) // 1024)):
+            self._decoded[part] = self._read(part)
+            self._kept[part] = True
+
+    @functools.cached_property
+    def _decoded(self) -> np.ndarray:
+        return np.empty((self.count, *self.shape), np.uint8)  # pages that nobody writes take none
+
+    def _read(self, rows: np.ndarray) -> np.ndarray:
         out = np.empty((len(rows), *self.shape), np.uint8)
 
         def decode(position: int, content: bytes) -> None:
@@ -139,20 +212,6 @@ class EncodedPixels(Pixels):
             with ThreadPoolExecutor(os.cpu_count()) as pool:
                 list(pool.map(decode, range(len(rows)), contents))
         return out
-
-    def decoded(self, what: str = "images") -> Pixels:
-        """Returns the images in memory, if they fit into `IN_MEMORY`, or else itself.
-
-        Args:
-            what: What they are called in notes.
-        """
-        if self.count * int(np.prod(self.shape)) > IN_MEMORY:
-            return self
-        parts = np.array_split(np.arange(self.count), -(-self.count // 1024))
-        pixels = ArrayPixels(np.concatenate([self.gather(rows) for rows in parts]), "images")
-        resized, converted = self._other.sum(axis=1)
-        pixels.notes = brought(what, self.shape, resized=int(resized), converted=int(converted))
-        return pixels
 
     def _decode(self, content: bytes, row: int) -> np.ndarray:
         image = decode_image(

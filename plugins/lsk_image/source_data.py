@@ -43,9 +43,9 @@ class ImageSource:
     Attributes:
         splits: `train`, and `validation` and `test` where there are.
         class_names: By label; `None`: numbers, up to the largest training label.
-        notes: What a report should say about the data.
+        notes: What a report should say about the data; some of it is known of images that are kept.
     """
 
     splits: Mapping[str, LabeledImages]
     class_names: Sequence[str] | None = None
-    notes: tuple[str, ...] = ()
+    notes: Sequence[str] = ()

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from lsk_engine import InputError
+from lsk_engine.data.lazy import LazySplits
 from lsk_engine.data.split_names import SPLIT_NAMES
 from lsk_engine.data.tfds_builder import find_split, missing_split, open_builder, read_in_order
 from lsk_image.pixels import EncodedPixels
@@ -27,11 +28,11 @@ def read_tfds(
     """Opens a prepared TFDS data set; nothing is ever downloaded.
 
     array_record files are read row by row, when a batch asks for them. TFRecord files have no
-    random access: a data set of up to 2 GiB is read once, a larger one refused. Labels are read
-    at once in either case, for which all records are read through.
+    random access: a data set of up to 2 GiB is read once, a larger one refused. The labels of a
+    split are read once it is asked for, for which all its records are read through.
 
-    A test split without labels (−1, as in imagenet2012) is left out; where there is no other, the
-    validation split becomes the test split.
+    A test split without labels (its first is −1, as in imagenet2012) is left out; where there is
+    no other, the validation split becomes the test split.
 
     Args:
         name: Such as `cifar10`, or with a version, `cifar10:3.0.2`.
@@ -53,28 +54,42 @@ def read_tfds(
     image, label = _keys(builder)
     feature = builder.info.features[image]
     channels = channels or (feature.shape[-1] if feature.shape[-1] in (1, 3) else None)
+
+    def read_images(found: str) -> LabeledImages:
+        where = f"the {found} split of {name}"
+        read, labels = _records(builder, found, image, label)
+        called = functools.partial(_row_name, where)
+        return LabeledImages(
+            EncodedPixels(read, len(labels), called, size, channels), labels, where
+        )
+
     splits = {}
     for split, candidates in SPLIT_NAMES.items():
         found = find_split(builder, candidates)
-        if found is None:
-            continue
-        where = f"the {found} split of {name}"
-        read, labels = _records(builder, found, image, label)
-        if not (labels < 0).any():
-            pixels = EncodedPixels(
-                read,
-                len(labels),
-                functools.partial(_row_name, where),
-                size,
-                channels,
-            )
-            splits[split] = LabeledImages(pixels.decoded(), labels, where)
+        if found is not None and _has_labels(builder, found, image, label):
+            splits[split] = functools.partial(read_images, found)
     if "train" not in splits:
         raise missing_split(builder, name, "train")
     if "test" not in splits and "validation" in splits:
         splits["test"] = splits.pop("validation")
     names = builder.info.features[label].names
-    return ImageSource(splits, names, (f"TFDS {builder.info.full_name}",))
+    return ImageSource(LazySplits(splits), names, (f"TFDS {builder.info.full_name}",))
+
+
+def _has_labels(builder, split: str, image: str, label: str) -> bool:
+    decoders = {image: _decode().SkipDecoding()}
+    if builder.info.file_format.value == "array_record":
+        source = builder.as_data_source(split, decoders=decoders)
+        return not len(source) or int(source[0][label]) >= 0
+    first = next(read_in_order(builder, split, decoders=decoders), None)
+    return first is None or int(first[label]) >= 0
+
+
+def _decode():
+    """Returns TFDS's ways to decode, which are imported when they are needed."""
+    import tensorflow_datasets as tfds
+
+    return tfds.decode
 
 
 def _row_name(where: str, row: int) -> str:
@@ -102,9 +117,7 @@ def _keys(builder) -> tuple[str, str]:
 
 def _records(builder, split: str, image: str, label: str) -> tuple[Read, np.ndarray]:
     """Returns what reads encoded images by row, and all labels."""
-    import tensorflow_datasets as tfds
-
-    decoders = {image: tfds.decode.SkipDecoding()}
+    decoders = {image: _decode().SkipDecoding()}
     if builder.info.file_format.value == "array_record":
         source = builder.as_data_source(split, decoders=decoders)
         labels = np.array([int(source[row][label]) for row in range(len(source))])

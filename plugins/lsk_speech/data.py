@@ -1,16 +1,21 @@
 """Utterances as examples: samples or features in flat arrays, padded when a batch asks for them."""
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from lsk_engine import Config, Examples, InputError, TaskData
+from lsk_engine.data.lazy import LazyNotes, LazySplits, lazy_array
 from lsk_engine.data.new_splits import new_splits
 from lsk_engine.data.ragged import Ragged
 from lsk_speech.config import DataConfig
+from lsk_speech.recordings import Streamed
 from lsk_speech.sound import Sound
 from lsk_speech.source_data import Speech
 from lsk_speech.sources import load_source
+from lsk_speech.speaking import cores
 from lsk_speech.units import (
     END_ID,
     PAD_ID,
@@ -46,6 +51,8 @@ class Utterances(Examples):
         order: np.ndarray = np.argsort(self.sizes, kind="stable")
         self._sorted_sizes: np.ndarray = self.sizes[order]
         self._longest = np.maximum.accumulate(tokens.lengths[order] + 1)
+        if isinstance(speech.rows, Streamed):
+            self.workers = cores()
 
     @property
     def feature_size(self) -> int | None:
@@ -115,13 +122,15 @@ def load(config: Config, artifacts: Mapping[str, bytes] | None) -> TaskData:
     """Reads utterances, makes units (or takes those of `artifacts`), encodes the transcripts."""
     options = config.data
     source = load_source(options)
-    notes = list(source.notes)
-    splits = dict(source.splits)
-    splits["train"], more = _training_utterances(splits["train"], source.sample_rate, options)
-    notes += more
-    texts = splits["train"].texts
+    notes = []
+
+    @functools.cache
+    def training() -> tuple[Speech, Sequence[str]]:
+        return _training_utterances(source.splits["train"], source.sample_rate, options)
+
+    sound = Sound.of(options, source.sample_rate)
     if artifacts is None:
-        units = make_units(options.units, texts, options.vocabulary_size)
+        units = make_units(options.units, training()[0].texts, options.vocabulary_size)
         if options.units == "subwords" and units.size != options.vocabulary_size:
             notes.append(
                 f"the training transcripts yield {units.size} sub-words, "
@@ -129,13 +138,19 @@ def load(config: Config, artifacts: Mapping[str, bytes] | None) -> TaskData:
             )
     else:
         units = load_units(artifacts)
-    sound = Sound.of(options, source.sample_rate)
-    examples = {
-        name: encoded(sound.hear(speech), units, sound.heard_rate)
-        for name, speech in sorted(splits.items(), key=_place)
-    }
-    notes += _unknown(examples, "characters" if options.units == "subwords" else options.units)
-    return task_data(examples, units, sound, tuple(notes))
+
+    def load_split(name: str) -> Utterances:
+        speech = training()[0] if name == "train" else source.splits[name]
+        return encoded(sound.hear(speech), units, sound.heard_rate)
+
+    names = sorted(source.splits, key=_place)
+    examples = LazySplits({name: functools.partial(load_split, name) for name in names})
+    kind = "characters" if options.units == "subwords" else options.units
+
+    def all_notes() -> Iterator[str]:
+        yield from (*source.notes, *training()[1], *notes, *_unknown(examples, kind))
+
+    return task_data(examples, units, sound, LazyNotes(all_notes))
 
 
 def load_new(config: Config, artifacts: Mapping[str, bytes]) -> TaskData:
@@ -148,11 +163,18 @@ def load_new(config: Config, artifacts: Mapping[str, bytes]) -> TaskData:
             "Expected sound as the run has heard it, recordings or ready features. "
             f"Received: {options.source} of the other kind"
         )
-    examples = {
-        name: encoded(sound.hear(speech), units, sound.heard_rate)
-        for name, speech in sorted(source.splits.items(), key=_place)
-    }
-    return task_data(new_splits(examples), units, sound, (*source.notes, *_unknown(examples)))
+
+    def load_split(name: str) -> Utterances:
+        return encoded(sound.hear(source.splits[name]), units, sound.heard_rate)
+
+    names = sorted(source.splits, key=_place)
+    examples = LazySplits({name: functools.partial(load_split, name) for name in names})
+    scored = [name for name in names if name != "train"] or names
+
+    def all_notes() -> Iterator[str]:
+        yield from (*source.notes, *_unknown({name: examples[name] for name in scored}))
+
+    return task_data(new_splits(examples), units, sound, LazyNotes(all_notes))
 
 
 def _unknown(examples: Mapping[str, "Utterances"], kind: str = "units") -> list[str]:
@@ -175,29 +197,33 @@ def encoded(speech: Speech, units: Units, sample_rate: int | None) -> Utterances
 
 
 def task_data(
-    splits: Mapping[str, Utterances], units: Units, sound: Sound, notes: tuple[str, ...]
+    splits: Mapping[str, Examples], units: Units, sound: Sound, notes: Sequence[str]
 ) -> TaskData:
     """Returns what the core knows of the splits."""
-    train = splits["train"]
-    tokens, _ = train.tokens.flattened()
-    counts = np.bincount(tokens, minlength=units.size)
-    counts[END_ID] += len(train)
+
+    def count() -> np.ndarray:
+        train: Any = splits["train"]
+        tokens, _ = train.tokens.flattened()
+        counts = np.bincount(tokens, minlength=units.size)
+        counts[END_ID] += len(train)
+        return counts
+
     return TaskData(
         splits=splits,
         num_classes=units.size,
         ignore_class=PAD_ID,
         class_names=units.names,
-        class_counts=counts,
+        class_counts=lazy_array(count),
         unused_classes=UNUSED,
         artifacts={**units.artifacts, **sound.artifacts},
         notes=notes,
     )
 
 
-def _place(item: tuple[str, Speech]) -> tuple[int, str]:
+def _place(name: str) -> tuple[int, str]:
     """Returns what brings splits into their order: further test sets last."""
     names = ("train", "validation", "test")
-    return (names.index(item[0]) if item[0] in names else len(names), item[0])
+    return (names.index(name) if name in names else len(names), name)
 
 
 def _training_utterances(

@@ -1,13 +1,15 @@
 """Features computed once, while data are loaded, by the layers that a model would have."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import cast
 
 import numpy as np
 from keras import ops
 
 from lsk_engine.data.ragged import Ragged, offsets
 from lsk_speech.frontend import LogMel, differences
+from lsk_speech.recordings import Streamed
 from lsk_speech.source_data import Speech
 
 _BATCH = 64  # utterances, and
@@ -34,6 +36,42 @@ def log_mel(audio: Ragged, sample_rate: int, bands: int, deltas: bool) -> Ragged
         return layer(samples, lengths[rows].astype(np.int32))
 
     return _by_batches(lengths, layer.features, np.float16, compute)
+
+
+class StreamedFeatures(Streamed):
+    """Log-mel features of recordings that memory does not hold, computed batch by batch.
+
+    Args:
+        audio: The recordings.
+        sample_rate: Samples a second.
+        bands: Mel bands.
+        deltas: Whether first and second differences follow.
+    """
+
+    def __init__(self, audio: Streamed, sample_rate: int, bands: int, deltas: bool):
+        self._audio, self._layer = audio, LogMel(sample_rate, bands, deltas=deltas)
+        lengths = -(-audio.lengths // self._layer.hop)
+        super().__init__(lengths, np.zeros((0, self._layer.features), np.float16))
+
+    def take(self, rows: np.ndarray) -> "StreamedFeatures":
+        """Returns the features of the recordings `rows`."""
+        taken = cast(StreamedFeatures, super().take(rows))
+        taken._audio = self._audio.take(rows)
+        return taken
+
+    def make(self, rows: np.ndarray) -> Iterator[np.ndarray]:
+        """Yields the frames of recordings."""
+        decoded = self._audio.make(rows)  # ahead of the features
+        for start in range(0, len(rows), _BATCH):
+            lengths = self.lengths[rows[start : start + _BATCH]]
+            size = -(-int(lengths.max()) // _STEP) * _STEP
+            samples = np.zeros((len(lengths), size * self._layer.hop), np.float32)
+            for target, found in zip(samples, decoded, strict=False):
+                target[: len(found)] = found
+            samples /= np.float32(32768)
+            found = ops.convert_to_numpy(self._layer(samples, lengths.astype(np.int32)))
+            for frames, length in zip(found, lengths, strict=True):
+                yield frames[:length].astype(np.float16)
 
 
 def with_deltas(features: Ragged) -> Ragged:

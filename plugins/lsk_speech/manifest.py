@@ -4,25 +4,29 @@ A file of UTF-8 lines with tabs between columns. The first line names the column
 FLAC, in the manifest's folder or below), `text`, and optionally `speaker` and `split`.
 """
 
-import concurrent.futures
+import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+import numpy as np
 
 from ls_base.errors import shown
 from ls_base.reading import inside, is_regular, read_bytes
 from lsk_engine import InputError
-from lsk_engine.data.ragged import Ragged
+from lsk_engine.data.lazy import LazySplits
 from lsk_speech.config import DataConfig
-from lsk_speech.recording import read_recording
+from lsk_speech.recordings import Recordings
 from lsk_speech.source_data import Speech, SpeechSource
-from lsk_speech.speaking import cores
 from lsk_speech.splits import checked_texts, split_rows
 
 _NEEDED = ("file", "text")
 
 
 def read_manifest(manifest: Path, options: DataConfig, *, new: bool = False) -> SpeechSource:
-    """Reads all recordings of a manifest.
+    """Reads a manifest; recordings, when a split is asked for.
+
+    Of a split that memory holds, all are decoded then; of a larger one, the lengths are read from
+    their headers, and each is decoded when a batch has it.
 
     Args:
         manifest: See above.
@@ -31,7 +35,7 @@ def read_manifest(manifest: Path, options: DataConfig, *, new: bool = False) -> 
 
     Raises:
         InputError: If a row can't be used; it is named as `row N of MANIFEST`, the line that names
-            the columns being row 1.
+            the columns being row 1. Of recordings, once their split is asked for.
     """
     listed, rows = read_rows(manifest)
     texts = checked_texts([row["text"] for row in listed], rows)
@@ -40,20 +44,15 @@ def read_manifest(manifest: Path, options: DataConfig, *, new: bool = False) -> 
     splits, notes = split_rows(
         [row.get("split", "") for row in listed], rows, speakers, options.split_seed, new=new
     )
-    files = [
-        _recording(manifest.parent, found["file"], row)
-        for found, row in zip(listed, rows, strict=True)
-    ]
-    with concurrent.futures.ThreadPoolExecutor(cores()) as pool:
-        names = [f"{file} ({row})" for file, row in zip(files, rows, strict=True)]
-        rates = [options.sample_rate] * len(files)
-        try:
-            recordings = list(pool.map(read_recording, files, rates, names))
-        finally:
-            pool.shutdown(cancel_futures=True)
-    speech = Speech(Ragged.of(recordings), texts, speakers)
-    taken = {name: speech.take(members) for name, members in splits.items()}
-    return SpeechSource(taken, options.sample_rate, tuple(notes))
+
+    def opened(members: np.ndarray) -> Speech:
+        files = [_recording(manifest.parent, listed[i]["file"], rows[i]) for i in members]
+        names = [f"{file} ({rows[i]})" for file, i in zip(files, members, strict=True)]
+        recordings = Recordings(files, names, options.sample_rate).kept()
+        return Speech(recordings, [texts[i] for i in members], [speakers[i] for i in members])
+
+    loaders = {name: functools.partial(opened, members) for name, members in splits.items()}
+    return SpeechSource(LazySplits(loaders), options.sample_rate, tuple(notes))
 
 
 def _recording(folder: Path, name: str, row: str) -> Path:

@@ -37,7 +37,7 @@ def load_prepared(prepared: PreparedData, artifacts: Mapping[str, bytes] | None)
     stored = read_artifacts(prepared, names, artifacts, what="other units or features")
     units, sound = load_units(stored), Sound.from_artifacts(stored)
     splits = read_splits(
-        prepared, lambda folder: encoded(read_speech(folder), units, sound.heard_rate)
+        prepared, lambda files: encoded(read_speech(files), units, sound.heard_rate)
     )
     return task_data(splits, units, sound, prepared.notes)
 

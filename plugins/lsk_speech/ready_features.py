@@ -49,7 +49,7 @@ def read_features(file: Path, options: DataConfig, *, new: bool = False) -> Spee
             f"n of text and split. Received: {file} with "
             f"{', '.join(f'{key} {value.dtype} {value.shape}' for key, value in arrays.items())}"
         )
-    check_offsets(ends, feats, f"offsets of {file}")
+    check_offsets(ends, len(feats), f"offsets of {file}")
     for what, wrong in (
         ("with at least one frame", np.diff(ends) <= 0),
         ("of finite numbers", ~_finite(feats, ends)),

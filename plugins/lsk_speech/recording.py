@@ -1,7 +1,9 @@
 """One recording: read from WAV or FLAC, checked, brought to a sample rate."""
 
+import contextlib
 import io
 import math
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +32,36 @@ def read_recording(file: Path | bytes, sample_rate: int, name: str) -> np.ndarra
         InputError: If it can't be read, is not mono, has 8-bit samples, none, or some that are
             not finite or far beyond ±1, or claims more samples or a rate than can be.
     """
+    with _opened(file, name) as sound:
+        rate, samples = sound.samplerate, sound.read(dtype="float32")
+        if len(samples) != sound.frames:
+            raise InputError(
+                f"Expected {sound.frames:,} samples, as the file's header says. "
+                f"Received: {name}, with {len(samples):,}"
+            )
+    return to_int16(resample(check_samples(samples, name), rate, sample_rate))
+
+
+def recorded_length(file: Path | bytes, sample_rate: int, name: str) -> int:
+    """Returns how many samples `read_recording` would give: of the file, its header is read.
+
+    Args:
+        file: As for `read_recording`.
+        sample_rate: Likewise.
+        name: Likewise.
+
+    Raises:
+        InputError: As `read_recording`, of what the header says.
+    """
+    with _opened(file, name) as sound:
+        if not sound.frames:
+            check_samples(np.zeros(0), name)
+        return -(-sound.frames * sample_rate // sound.samplerate)
+
+
+@contextlib.contextmanager
+def _opened(file: Path | bytes, name: str) -> Iterator:
+    """Opens a recording, if what its header says can be."""
     soundfile = _soundfile()
     if isinstance(file, Path) and not is_regular(file):
         what = "not a file" if file.exists() else "no such file"
@@ -53,16 +85,10 @@ def read_recording(file: Path | bytes, sample_rate: int, name: str) -> np.ndarra
                 raise InputError(
                     f"Expected samples of 16 bits or more. Received: {name}, with 8-bit samples"
                 )
-            rate, samples = sound.samplerate, sound.read(dtype="float32")
-            if len(samples) != sound.frames:
-                raise InputError(
-                    f"Expected {sound.frames:,} samples, as the file's header says. "
-                    f"Received: {name}, with {len(samples):,}"
-                )
+            yield sound
     except (soundfile.SoundFileError, OSError) as error:
         reason = getattr(error, "error_string", None) or error
         raise InputError(f"Expected a WAV or FLAC recording. Received: {name}: {reason}") from error
-    return to_int16(resample(check_samples(samples, name), rate, sample_rate))
 
 
 def _check_whole(file: Path | bytes, size: int, name: str) -> None:

@@ -11,6 +11,7 @@ from ls_base.errors import LsKerasError
 from ls_base.records import Record, decode_record
 from lsk_engine import InputError
 from lsk_speech.config import DataConfig
+from lsk_speech.recordings import IN_MEMORY, Streamed
 from lsk_speech.source_data import Speech
 
 SOUND_FILE = "sound.json"
@@ -81,9 +82,24 @@ class Sound:
         """Turns recordings, or ready features, into what the model hears."""
         if self.input == "waveform":
             return speech
-        from lsk_speech.features import log_mel, normalized_by_speaker, with_deltas
+        from lsk_speech.features import (
+            StreamedFeatures,
+            log_mel,
+            normalized_by_speaker,
+            with_deltas,
+        )
 
         rows = speech.rows
+        if isinstance(rows, Streamed) and self.sample_rate is not None:
+            heard = StreamedFeatures(rows, self.sample_rate, self.bands, self.deltas)
+            if heard.bytes > IN_MEMORY:
+                if self.by_speaker:
+                    raise InputError(
+                        "Expected data.normalization=utterance or none of recordings whose "
+                        f"features take more than {IN_MEMORY:,} bytes: all frames of a speaker are "
+                        "normalized together. Received: data.normalization=speaker"
+                    )
+                return dataclasses.replace(speech, rows=heard)
         if self.sample_rate is not None:
             rows = log_mel(rows, self.sample_rate, self.bands, self.deltas)
         elif self.deltas:

@@ -38,11 +38,12 @@ class SpeechSource:
     """Utterances in splits.
 
     Attributes:
-        splits: `train`, `validation`, `test` and, where there are, further test sets.
+        splits: `train`, `validation`, `test` and, where there are, further test sets; where they
+            take long to read, each is when it is asked for.
         sample_rate: Samples a second; `None`: the rows are feature frames, 10 ms apart.
         notes: What a report should say about the data.
     """
 
     splits: Mapping[str, Speech]
     sample_rate: int | None
-    notes: tuple[str, ...] = ()
+    notes: Sequence[str] = ()

@@ -11,6 +11,7 @@ from typing import Any
 from ls_base.errors import FileError
 from ls_base.files import new_folder, remove_unfinished, writing
 from lsk_engine import InputError
+from lsk_engine.data.checked_files import CheckedFiles
 from lsk_engine.progress import Reporter
 from lsk_engine.settings.written_folders import mark
 from lsk_speech.source_data import Speech
@@ -43,7 +44,7 @@ def cached(folder: Path, name: str, key: Mapping[str, Any], make: Callable[[], S
     path = folder / f"{name}-{digest}"
     if path.is_dir():
         try:
-            return {split.name: read_speech(split) for split in sorted(path.iterdir())}
+            return {split.name: _read(split) for split in sorted(path.iterdir())}
         except InputError:  # not whole after a power cut, or somebody's hand
             shutil.rmtree(path, ignore_errors=True)
     splits = make()
@@ -59,4 +60,8 @@ def cached(folder: Path, name: str, key: Mapping[str, Any], make: Callable[[], S
         if not path.is_dir():  # else another process was faster
             Reporter(verbosity=-1).warning(f"speech is not kept for the next time. {error}")
             return splits
-    return {split: read_speech(path / split) for split in splits}  # memory-mapped from now on
+    return {split: _read(path / split) for split in splits}  # memory-mapped from now on
+
+
+def _read(folder: Path) -> Speech:
+    return read_speech(CheckedFiles.of_folder(folder))

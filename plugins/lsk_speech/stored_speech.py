@@ -11,10 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
+from ls_base.arrays import Array
 from ls_base.files import write_bytes
 from ls_base.reading import read_bytes
 from lsk_engine import InputError
-from lsk_engine.data.ragged import Ragged
+from lsk_engine.data.checked_files import CheckedFiles
 from lsk_speech.source_data import Speech
 
 _ROWS, _OFFSETS, _UTTERANCES = "rows.npy", "offsets.npy", "utterances.tsv"
@@ -29,14 +30,18 @@ def write_speech(speech: Speech, folder: Path) -> None:
     write_bytes(folder / _UTTERANCES, content.encode())
 
 
-def read_speech(folder: Path) -> Speech:
+def read_speech(files: CheckedFiles) -> Speech:
     """Opens what `write_speech` wrote.
+
+    Args:
+        files: The split's.
 
     Raises:
         InputError: If it is not whole.
     """
-    rows = Ragged.open(folder / _ROWS, folder / _OFFSETS)
-    content = read_bytes(folder / _UTTERANCES, error=InputError)
+    rows = files.ragged(_ROWS, _OFFSETS, Array("if"))
+    content = read_bytes(files.file(_UTTERANCES), error=InputError)
+    folder = files.path
     try:
         lines = content.decode("utf-8").splitlines()
         speakers, texts = zip(*(line.split("\t") for line in lines), strict=True)

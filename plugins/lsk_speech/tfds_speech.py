@@ -1,17 +1,23 @@
 """Utterances from TensorFlow Datasets that are prepared on this machine."""
 
+import functools
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from lsk_engine import InputError
+from lsk_engine.data.lazy import LazySplits
 from lsk_engine.data.ragged import Ragged
 from lsk_engine.data.split_names import SPLIT_NAMES
-from lsk_engine.data.tfds_builder import find_split, missing_split, open_builder, read_split
+from lsk_engine.data.tfds_builder import find_split, missing_split, open_builder
 from lsk_speech.config import DataConfig
 from lsk_speech.recording import check_samples, resample, to_int16
+from lsk_speech.recordings import IN_MEMORY
 from lsk_speech.source_data import Speech, SpeechSource
 from lsk_speech.splits import checked_texts
+from lsk_speech.stored_examples import StoredExamples, StreamedExamples
 
 # Of each split, the candidates; those of `train` that there are make it together. The second are
 # the names of LibriSpeech.
@@ -27,9 +33,12 @@ _SOUND, _TEXT, _SPEAKER = ("speech", "audio"), ("text", "label"), ("speaker_id",
 def read_tfds(
     name: str, options: DataConfig, *, data_dir: str | Path | None = None
 ) -> SpeechSource:
-    """Reads the splits of a prepared TFDS data set; nothing is ever downloaded.
+    """Finds the splits of a prepared TFDS data set; nothing is ever downloaded.
 
-    Samples are held in memory, 16 bits each.
+    A split is read once it is asked for: through once, for texts and lengths, and into memory if
+    that holds its samples, 16 bits each. Of a larger one, examples of array_record files are read
+    again when a batch has them; TFRecord files have no random access, and can be gone through in
+    order only, as `lsk prepare` does.
 
     Args:
         name: Such as `librispeech` or `speech_commands`, or with a version.
@@ -56,10 +65,12 @@ def read_tfds(
         if not names:
             raise missing_split(builder, name, split)
     found |= {split: [split] for split in _FURTHER if split in builder.info.splits}
-    splits = {
-        split: _read(builder, names, keys, options.sample_rate) for split, names in found.items()
+    loaders = {
+        split: functools.partial(_read, builder, names, keys, options.sample_rate)
+        for split, names in found.items()
     }
-    return SpeechSource(splits, options.sample_rate, (f"TFDS {builder.info.full_name}",))
+    notes = (f"TFDS {builder.info.full_name}",)
+    return SpeechSource(LazySplits(loaders), options.sample_rate, notes)
 
 
 def _keys(builder) -> tuple[str, str, str | None]:
@@ -84,20 +95,34 @@ def _read(builder, names: list[str], keys: tuple[str, str, str | None], wanted: 
             f"Expected a sample rate of {sound!r} in the TFDS data set {builder.name!r}. "
             "Received: none"
         )
-    samples, texts, speakers, rows = [], [], [], []
-    for name in names:
-        for i, example in enumerate(read_split(builder, name)):
-            row = f"example {i} of {name} in {builder.info.full_name}"
-            checked = check_samples(_in_range(np.asarray(example[sound]), row), row)
-            samples.append(to_int16(resample(checked, rate, wanted)))
-            texts.append(_as_text(example[text], builder.info.features[text]))
-            speakers.append(str(example[speaker]) if speaker else "")
-            rows.append(row)
-    if not samples:
+
+    def read(example: Mapping[str, Any], row: str) -> np.ndarray:
+        checked = check_samples(_in_range(np.asarray(example[sound]), row), row)
+        return to_int16(resample(checked, rate, wanted))
+
+    stored = StoredExamples(builder, names, read)
+    samples: list[np.ndarray] = []
+    lengths, texts, speakers, rows = [], [], [], []
+    size = 0
+    for example, row in stored.all():
+        if size <= IN_MEMORY:
+            samples.append(read(example, row))
+            size += samples[-1].nbytes
+            lengths.append(len(samples[-1]))
+        else:
+            samples.clear()
+            lengths.append(-(-np.size(example[sound]) * wanted // rate))
+        texts.append(_as_text(example[text], builder.info.features[text]))
+        speakers.append(str(example[speaker]) if speaker else "")
+        rows.append(row)
+    if not rows:
         raise InputError(
             f"Expected examples in {', '.join(names)} of {builder.name!r}. Received: none"
         )
-    return Speech(Ragged.of(samples), checked_texts(texts, rows), speakers)
+    if size <= IN_MEMORY:
+        return Speech(Ragged.of(samples), checked_texts(texts, rows), speakers)
+    streamed = StreamedExamples(stored, np.array(lengths))
+    return Speech(streamed, checked_texts(texts, rows), speakers)
 
 
 def _in_range(samples: np.ndarray, row: str) -> np.ndarray:

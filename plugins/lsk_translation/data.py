@@ -1,12 +1,15 @@
 """Parallel text as examples: sub-word ids in flat arrays, padded when a batch asks for them."""
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from lsk_engine import Config, Examples, InputError, TaskData
+from lsk_engine.data.lazy import LazyNotes, LazySplits, changed_splits, lazy_array
 from lsk_engine.data.new_splits import new_splits
 from lsk_engine.data.ragged import Ragged
+from lsk_engine.data.text_lines import taken
 from lsk_translation.source_data import ParallelText
 from lsk_translation.sources import load_source
 from lsk_translation.subwords import END_ID, PAD_ID, START_ID, UNUSED, SubwordVocabulary
@@ -38,7 +41,7 @@ class TextPairs(Examples):
 
     def take(self, rows: np.ndarray) -> "TextPairs":
         """Returns the pairs `rows` as a split of their own."""
-        references = tuple(self.references[i] for i in rows)
+        references = taken(self.references, rows)
         return TextPairs(self.source.take(rows), self.target.take(rows), references)
 
     def __len__(self) -> int:
@@ -75,11 +78,11 @@ def load(config: Config, artifacts: Mapping[str, bytes] | None) -> TaskData:
         source_language=options.source_language,
         target_language=options.target_language,
     )
-    notes = list(corpus.notes)
-    train = corpus.splits["train"]
+    notes = []
     if artifacts is None:
+        train = corpus.splits["train"]
         vocabulary = SubwordVocabulary.train(
-            [*train.source, *train.target],
+            _BothSides(train),
             size=options.vocabulary_size,
             model_type=options.subwords,
             split_digits=options.split_digits,
@@ -91,24 +94,34 @@ def load(config: Config, artifacts: Mapping[str, bytes] | None) -> TaskData:
             )
     else:
         vocabulary = _vocabulary(artifacts)
-    splits: dict[str, Examples] = {
-        name: TextPairs.encoded(text, vocabulary)
-        for name, text in corpus.splits.items()
-        if name != "train"
-    }
-    pairs = TextPairs.encoded(train, vocabulary)
-    fits = pairs.sizes <= options.max_length
-    if not fits.any():
-        raise InputError(
-            f"Expected training pairs of at most data.max_length={options.max_length} pieces. "
-            f"Received: none, the shortest has {pairs.sizes.min()}"
-        )
-    splits["train"] = pairs
-    if not fits.all():
-        notes.append(f"{int((~fits).sum())} training pairs over {options.max_length} pieces unused")
-        splits["train"] = pairs.take(np.flatnonzero(fits))
-    counts = _label_counts(splits["train"], vocabulary.size)
-    return task_data(splits, vocabulary, counts, tuple(notes))
+    unused: list[int] = []
+
+    def load_split(name: str) -> TextPairs:
+        pairs = TextPairs.encoded(corpus.splits[name], vocabulary)
+        if name != "train":
+            return pairs
+        fits = pairs.sizes <= options.max_length
+        if not fits.any():
+            raise InputError(
+                f"Expected training pairs of at most data.max_length={options.max_length} pieces. "
+                f"Received: none, the shortest has {pairs.sizes.min()}"
+            )
+        unused.append(int((~fits).sum()))
+        return pairs if fits.all() else pairs.take(np.flatnonzero(fits))
+
+    # In this order since the first version: `train` last.
+    order = sorted(corpus.splits, key="train".__eq__)
+    loaders = {name: functools.partial(load_split, name) for name in order}
+    splits = LazySplits(loaders)
+
+    def all_notes() -> Iterator[str]:
+        splits.get("train")
+        yield from (*corpus.notes, *notes)
+        if any(unused):
+            yield f"{unused[0]} training pairs over {options.max_length} pieces unused"
+
+    counts = lazy_array(lambda: _label_counts(splits["train"], vocabulary.size))
+    return task_data(splits, vocabulary, counts, LazyNotes(all_notes))
 
 
 def load_new(config: Config, artifacts: Mapping[str, bytes]) -> TaskData:
@@ -122,10 +135,22 @@ def load_new(config: Config, artifacts: Mapping[str, bytes]) -> TaskData:
         new=True,
     )
     vocabulary = _vocabulary(artifacts)
-    encoded = {name: TextPairs.encoded(text, vocabulary) for name, text in corpus.splits.items()}
-    splits = new_splits(encoded)
-    counts = _label_counts(splits["train"], vocabulary.size)
+    splits = new_splits(
+        changed_splits(corpus.splits, lambda name, text: TextPairs.encoded(text, vocabulary))
+    )
+    counts = lazy_array(lambda: _label_counts(splits["train"], vocabulary.size))
     return task_data(splits, vocabulary, counts, corpus.notes)
+
+
+class _BothSides:
+    """The lines of both languages, as often as somebody goes through them."""
+
+    def __init__(self, text: ParallelText):
+        self._text = text
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._text.source
+        yield from self._text.target
 
 
 def _vocabulary(artifacts: Mapping[str, bytes]) -> SubwordVocabulary:
@@ -141,7 +166,7 @@ def task_data(
     splits: Mapping[str, Examples],
     vocabulary: SubwordVocabulary,
     class_counts: np.ndarray,
-    notes: tuple[str, ...],
+    notes: Sequence[str],
 ) -> TaskData:
     """Returns what the core knows of the splits."""
     return TaskData(

@@ -1,17 +1,23 @@
 """Own parallel text: a folder with `train.en`, `train.de`, `validation.*`, `test*.*`."""
 
+import functools
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from lsk_engine import InputError
-from lsk_engine.data.own_files import listing, read_lines
+from lsk_engine.data.lazy import LazyNotes, LazySplits
+from lsk_engine.data.own_files import listing
 from lsk_engine.data.split_names import SPLIT_NAMES
+from lsk_engine.data.text_lines import open_lines, taken
 from lsk_translation.source_data import ParallelText
 
 
 def read_folder(
     folder: Path, source_language: str, target_language: str, *, new: bool = False
-) -> tuple[dict[str, ParallelText], list[str]]:
-    """Reads the splits of a folder, plain or `.gz`, UTF-8, one sentence a line.
+) -> tuple[LazySplits[ParallelText], Sequence[str]]:
+    """Finds the splits of a folder, plain or `.gz`, UTF-8, one sentence a line.
 
     Training pairs with an empty side are dropped and counted in a note; elsewhere lines stay as
     they are, so that line numbers hold. The first test set in sorted order (`test.*`, where it
@@ -24,11 +30,12 @@ def read_folder(
         new: Whether the splits that there are will do, one at least.
 
     Returns:
-        The splits and the notes.
+        The splits, each read when it is asked for, and the notes.
 
     Raises:
-        InputError: If a split or a language is missing, or if a file is empty, not UTF-8, not as
-            long as its counterpart, or has a line of more than 65,536 bytes.
+        InputError: If a split or a language is missing; of a split that is read, if a file is
+            empty, not UTF-8, not as long as its counterpart, or has a line of more than 65,536
+            bytes.
     """
     if not folder.is_dir():
         raise InputError(f"Expected a folder with parallel text. Received: {folder}")
@@ -59,23 +66,37 @@ def read_folder(
             )
     if found.get("test", "test") != "test":
         notes.append(f"test: {found['test']}")
-    splits = {}
-    for split, name in (found | {name: name for name in tests[1:]}).items():
-        source, target = (
-            _read_lines(_find(folder, str(name), language))
-            for language in (source_language, target_language)
-        )
+    dropped: list[int] = []
+
+    def read(split: str, files: list[Path]) -> ParallelText:
+        source, target = (_read_lines(file) for file in files)
         if len(source) != len(target):
             raise InputError(
-                f"Expected {name}.{source_language} and {name}.{target_language} in {folder} to "
+                f"Expected {' and '.join(file.name for file in files)} in {folder} to "
                 f"have equally many lines. Received: {len(source)} and {len(target)}"
             )
-        if split == "train":
-            source, target = _without_empty(source, target, notes)
-            if not source:
-                raise InputError(f"Expected training pairs in {folder}. Received: empty lines only")
-        splits[split] = ParallelText(tuple(source), tuple(target))
-    return splits, notes
+        if split != "train":
+            return ParallelText(source, target)
+        kept = np.flatnonzero([bool(s and t) for s, t in zip(source, target, strict=True)])
+        if not len(kept):
+            raise InputError(f"Expected training pairs in {folder}. Received: empty lines only")
+        dropped.append(len(source) - len(kept))
+        return ParallelText(taken(source, kept), taken(target, kept))
+
+    def all_notes() -> Iterator[str]:
+        yield from notes
+        if not new or len(splits) == 1:  # else nobody needs the training text
+            splits.get("train")
+        if any(dropped):
+            yield f"train: {dropped[0]} pairs with an empty side dropped"
+
+    loaders = {}
+    for split, name in (found | {name: name for name in tests[1:]}).items():
+        languages = (source_language, target_language)
+        files = [_find(folder, str(name), language) for language in languages]
+        loaders[split] = functools.partial(read, split, files)
+    splits = LazySplits(loaders)
+    return splits, LazyNotes(all_notes)
 
 
 def _find(folder: Path, name: str, language: str) -> Path:
@@ -90,18 +111,8 @@ def _find(folder: Path, name: str, language: str) -> Path:
     raise InputError(f"Expected {plain.name} or {packed.name} in {folder}. Received: neither")
 
 
-def _read_lines(path: Path) -> list[str]:
-    lines = read_lines(path)
+def _read_lines(path: Path) -> Sequence[str]:
+    lines = open_lines(path)
     if not lines:
         raise InputError(f"Expected lines of text in {path}. Received: an empty file")
-    return lines
-
-
-def _without_empty(
-    source: list[str], target: list[str], notes: list[str]
-) -> tuple[list[str], list[str]]:
-    kept = [(s, t) for s, t in zip(source, target, strict=True) if s and t]
-    dropped = len(source) - len(kept)
-    if dropped:
-        notes.append(f"train: {dropped} pairs with an empty side dropped")
-    return [s for s, _ in kept], [t for _, t in kept]
+    return tuple(lines) if isinstance(lines, list) else lines

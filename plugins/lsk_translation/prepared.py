@@ -10,7 +10,7 @@ DIR/SPLIT/right.json                              of the text whose right transl
 """
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from ls_base.arrays import Array, open_npy
 from ls_base.files import write_json
 from ls_base.records import read_record
 from lsk_engine import Examples, InputError, TaskData
+from lsk_engine.data.checked_files import CheckedFiles
 from lsk_engine.data.prepared import PreparedData
 from lsk_engine.data.prepared_splits import read_artifacts, read_splits, write_splits
 from lsk_engine.data.ragged import Ragged, check_offsets, offsets
@@ -36,17 +37,23 @@ class Lines(Sequence[str]):
     Args:
         file: The file; each line has an end.
         offsets: int64 `(n + 1,)`: the bytes where lines begin, and the length of the file.
+        check: As for `Ragged`.
 
     Raises:
         InputError: If the offsets are not those of the file.
     """
 
-    def __init__(self, file: Path, offsets: np.ndarray):
+    def __init__(
+        self,
+        file: Path,
+        offsets: np.ndarray,
+        check: Callable[[np.ndarray, np.ndarray], None] | None = None,
+    ):
         content = np.zeros(0, np.uint8)
         if file.stat().st_size:  # there is no map of nothing
             content = np.memmap(file, np.uint8, "r")
-        check_offsets(offsets, content, str(file))
-        self._lines = Ragged(content, offsets)
+        check_offsets(offsets, len(content), str(file))
+        self._lines = Ragged(content, offsets, check)
 
     def __len__(self) -> int:
         return len(self._lines)
@@ -77,7 +84,10 @@ def load_prepared(prepared: PreparedData, artifacts: Mapping[str, bytes] | None)
         raise InputError(f"Expected {VOCABULARY_FILE} in {prepared.path}. Received: none")
     vocabulary = SubwordVocabulary.from_bytes(stored[VOCABULARY_FILE])
     counts = open_npy(
-        prepared.file(_COUNTS_FILE), Array("iu", (vocabulary.size,)), mapped=False, error=InputError
+        prepared.files.file(_COUNTS_FILE),
+        Array("iu", (vocabulary.size,)),
+        mapped=False,
+        error=InputError,
     )
     splits = read_splits(prepared, functools.partial(_read_pairs, num_classes=vocabulary.size))
     return task_data(splits, vocabulary, counts, prepared.notes)
@@ -98,34 +108,34 @@ def _write_pairs(pairs: Examples, folder: Path, dtype: np.dtype) -> None:
     np.save(folder / "reference_offsets.npy", offsets(lengths))
 
 
-def _read_pairs(folder: Path, num_classes: int) -> TextPairs:
-    source, target = (
-        Ragged.open(folder / f"{side}_ids.npy", folder / f"{side}_offsets.npy") for side in _SIDES
-    )
-    for side, sentences in zip(_SIDES, (source, target), strict=True):
-        ids = sentences.values
-        if ids.ndim != 1 or ids.dtype.kind not in "iu":
-            raise InputError(f"Expected ids in {folder}. Received: {ids.dtype} of {ids.shape}")
+def _read_pairs(files: CheckedFiles, num_classes: int) -> TextPairs:
+    def valid(ids: np.ndarray, file: Path) -> None:
         if len(ids) and not 0 <= ids.min() <= ids.max() < num_classes:
             raise InputError(
-                f"Expected ids from 0 to {num_classes - 1} in {folder / f'{side}_ids.npy'}. "
+                f"Expected ids from 0 to {num_classes - 1} in {file}. "
                 f"Received: {ids.min()} to {ids.max()}"
             )
-    ends = open_npy(
-        folder / "reference_offsets.npy", Array("i", (None,)), mapped=False, error=InputError
+
+    source, target = (
+        files.ragged(f"{side}_ids.npy", f"{side}_offsets.npy", Array("iu", (None,)), valid)
+        for side in _SIDES
     )
-    lines = Lines(folder / "references.txt", ends)
+    ends = open_npy(
+        files.file("reference_offsets.npy"), Array("i", (None,)), mapped=False, error=InputError
+    )
+    text, check = files.content("references.txt")
+    lines = Lines(text, ends, check)
     if not len(source) == len(target) == len(lines):
         raise InputError(
-            f"Expected as many sources, targets and references in {folder}. "
+            f"Expected as many sources, targets and references in {files.path}. "
             f"Received: {len(source)}, {len(target)} and {len(lines)}"
         )
-    if not (folder / _RIGHT_FILE).is_file():
+    if _RIGHT_FILE not in files:
         return TextPairs(source, target, lines)
-    right = read_record(folder / _RIGHT_FILE, list[tuple[str, ...]], error=InputError)
+    right = read_record(files.file(_RIGHT_FILE), list[tuple[str, ...]], error=InputError)
     if len(right) != len(lines) or not all(right):
         raise InputError(
-            f"Expected {len(lines)} lists of translations in {folder / _RIGHT_FILE}. "
+            f"Expected {len(lines)} lists of translations in {files.path / _RIGHT_FILE}. "
             f"Received: {len(right)}, of {min(map(len, right), default=0)} at least"
         )
     return TextPairs(source, target, right)

@@ -1,6 +1,6 @@
 """What a source of translations gives: parallel text in splits."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lsk_engine import InputError
@@ -16,9 +16,9 @@ class ParallelText:
         right: All right translations of each, `target` among them; empty: nobody knows them.
     """
 
-    source: tuple[str, ...]
-    target: tuple[str, ...]
-    right: tuple[tuple[str, ...], ...] = ()
+    source: Sequence[str]
+    target: Sequence[str]
+    right: Sequence[tuple[str, ...]] = ()
 
     def __post_init__(self):
         if len(self.source) != len(self.target):
@@ -39,7 +39,8 @@ class Corpus:
         name: As the user called it.
         source_language: Language code.
         target_language: Language code.
-        splits: "train", "validation" and "test"; further test sets under their own names.
+        splits: "train", "validation" and "test"; further test sets under their own names. Each is
+            read when it is asked for.
         notes: What a report should say about the data.
     """
 
@@ -47,4 +48,4 @@ class Corpus:
     source_language: str
     target_language: str
     splits: Mapping[str, ParallelText]
-    notes: tuple[str, ...] = ()
+    notes: Sequence[str] = ()

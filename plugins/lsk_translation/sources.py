@@ -1,11 +1,14 @@
 """Parallel text by name: the generated `cldr`, a folder of one's own, or a TFDS data set."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from lsk_engine import InputError
+from lsk_engine.data.lazy import LazyNotes, changed_splits
 from lsk_engine.data.named_source import path_or_name
+from lsk_engine.data.text_lines import taken
 from lsk_translation.parallel_text import read_folder
 from lsk_translation.source_data import Corpus, ParallelText
 from lsk_translation.tfds_text import read_tfds
@@ -52,9 +55,23 @@ def load_source(
         splits, notes = read_folder(found, source_language, target_language, new=new)
     else:
         splits, notes = read_tfds(found, source_language, target_language, data_dir=data_dir)
-    if pairs is not None:
-        splits["train"], notes = _draw(splits["train"], pairs, seed, notes)
-    return Corpus(data, source_language, target_language, splits, tuple(notes))
+    if pairs is None:
+        return Corpus(data, source_language, target_language, splits, notes)
+
+    def drawn(name: str, text: ParallelText) -> ParallelText:
+        return _draw(text, pairs, seed) if name == "train" else text
+
+    def all_notes() -> Iterator[str]:
+        yield from notes
+        yield f"train: {pairs} of {len(splits['train'])} pairs, drawn with seed {seed}"
+
+    return Corpus(
+        data,
+        source_language,
+        target_language,
+        changed_splits(splits, drawn),
+        LazyNotes(all_notes),
+    )
 
 
 def _cldr(pairs: int | None, seed: int, phrases: float, source: str, target: str) -> Corpus:
@@ -82,13 +99,8 @@ def _cldr(pairs: int | None, seed: int, phrases: float, source: str, target: str
     return Corpus("cldr", source, target, splits, (note,))
 
 
-def _draw(
-    train: ParallelText, pairs: int, seed: int, notes: list[str]
-) -> tuple[ParallelText, list[str]]:
+def _draw(train: ParallelText, pairs: int, seed: int) -> ParallelText:
     if pairs > len(train):
         raise InputError(f"Expected at most {len(train)} training pairs. Received: pairs={pairs}")
     chosen = np.sort(np.random.default_rng(seed).permutation(len(train))[:pairs])
-    text = ParallelText(
-        tuple(train.source[i] for i in chosen), tuple(train.target[i] for i in chosen)
-    )
-    return text, [*notes, f"train: {pairs} of {len(train)} pairs, drawn with seed {seed}"]
+    return ParallelText(taken(train.source, chosen), taken(train.target, chosen))

@@ -10,7 +10,8 @@ import io
 import itertools
 import os
 import re
-from collections.abc import Iterable, Sequence
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
 import numpy as np
@@ -22,6 +23,7 @@ PAD_ID, UNKNOWN_ID, START_ID, END_ID = 0, 1, 2, 3
 UNUSED = (PAD_ID, START_ID, UNKNOWN_ID)  # ids that never are labels
 _MOST_LINES = 1_000_000  # of a larger text, evenly spaced lines are trained on
 _CHUNK = 100_000  # lines; bounds the memory of Python lists of ids
+_IN_MEMORY = 1 << 18  # lines whose ids are; those of more are in a temporary file
 
 
 class SubwordVocabulary:
@@ -89,7 +91,7 @@ class SubwordVocabulary:
         million lines.
 
         Args:
-            texts: Lines of text.
+            texts: Lines of text; of a sequence, few are in memory at a time.
             size: Number of ids wanted, the four special ones included. Where the text gives
                 fewer, the vocabulary is as large as it gives: compare `.size`.
             model_type: "unigram" or "bpe".
@@ -104,14 +106,15 @@ class SubwordVocabulary:
         """
         if model_type not in ("unigram", "bpe"):
             raise InputError(f"Expected model_type 'unigram' or 'bpe'. Received: {model_type!r}")
-        lines = [line for line in texts if line and not line.isspace()]
-        if not lines:
+        lines = list(texts) if iter(texts) is texts else texts  # it is gone through twice
+        count = sum(1 for _ in _filled(lines))
+        if not count:
             raise InputError("Expected text to train sub-words on. Received: no text")
-        lines = lines[:: -(-len(lines) // _MOST_LINES)]
+        chosen = itertools.islice(_filled(lines), 0, None, -(-count // _MOST_LINES))
         model = io.BytesIO()
         try:
             _sentencepiece().SentencePieceTrainer.train(
-                sentence_iterator=iter(lines),
+                sentence_iterator=chosen,
                 model_writer=model,
                 vocab_size=size,
                 model_type=model_type,
@@ -145,18 +148,34 @@ class SubwordVocabulary:
 
         Returns:
             The ids of all texts one after another, int32, and N + 1 offsets, int64: text `i` is
-            `ids[offsets[i]:offsets[i + 1]]`.
+            `ids[offsets[i]:offsets[i + 1]]`. Of more than 262,144 texts, the ids are behind a
+            memory map of a temporary file (`TMPDIR` says where), of the smallest type that
+            holds them.
         """
-        flat, lengths = [np.zeros(0, np.int32)], [np.zeros(0, np.int64)]
+        lengths = [np.zeros(0, np.int64)]
+        flat: list[np.ndarray] = [np.zeros(0, np.int32)]
+        file = None
+        if len(texts) > _IN_MEMORY:
+            # Of two bytes an id for most vocabularies; nobody needs its name.
+            file = tempfile.TemporaryFile()  # noqa: SIM115 - closed below
+            dtype = np.min_scalar_type(self.size - 1)
         threads = min(8, os.cpu_count() or 1)
         for start in range(0, len(texts), _CHUNK):
             rows = self._processor.encode(list(texts[start : start + _CHUNK]), num_threads=threads)
             count = np.fromiter(map(len, rows), np.int64, len(rows))
             ids = itertools.chain.from_iterable(rows)
-            flat.append(np.fromiter(ids, np.int32, int(count.sum())))
+            found = np.fromiter(ids, np.int32, int(count.sum()))
             lengths.append(count)
+            if file is None:
+                flat.append(found)
+            else:
+                file.write(found.astype(dtype).data)
         offsets = np.concatenate([[0], np.cumsum(np.concatenate(lengths))]).astype(np.int64)
-        return np.concatenate(flat), offsets
+        if file is None or not offsets[-1]:
+            return np.concatenate(flat), offsets
+        with file:
+            file.flush()
+            return np.memmap(file, dtype, "r"), offsets
 
     def decode(self, ids: Iterable[Sequence[int] | np.ndarray]) -> list[str]:
         """Turns each sequence of ids into text; padding, start and end are left out.
@@ -179,6 +198,10 @@ class SubwordVocabulary:
     def from_bytes(cls, model: bytes) -> "SubwordVocabulary":
         """Makes a vocabulary of what `to_bytes` gave."""
         return cls(model)
+
+
+def _filled(lines: Iterable[str]) -> Iterator[str]:
+    return (line for line in lines if line and not line.isspace())
 
 
 def _explain(error: str, size: int, byte_fallback: bool) -> str:

@@ -1,10 +1,13 @@
 """Parallel text from TensorFlow Datasets that are prepared on this machine."""
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from lsk_engine import InputError
+from lsk_engine.data.lazy import LazyNotes, LazySplits
 from lsk_engine.data.split_names import SPLIT_NAMES
+from lsk_engine.data.text_lines import kept_lines
 from lsk_engine.data.tfds_builder import find_split, missing_split, open_builder, read_split
 from lsk_translation.source_data import ParallelText
 
@@ -15,11 +18,11 @@ def read_tfds(
     target_language: str,
     *,
     data_dir: str | Path | None = None,
-) -> tuple[dict[str, ParallelText], list[str]]:
-    """Reads the splits of a prepared TFDS data set; nothing is ever downloaded.
+) -> tuple[LazySplits[ParallelText], Sequence[str]]:
+    """Finds the splits of a prepared TFDS data set; nothing is ever downloaded.
 
-    array_record files are read without TensorFlow, TFRecord files through `tf.data`. The text is
-    held in memory.
+    array_record files are read without TensorFlow, TFRecord files through `tf.data`. Text is held
+    in memory, or where there is much, in temporary files.
 
     Args:
         name: Such as `wmt14_translate/de-en`, or with a version, `wmt14_translate/de-en:1.0.0`.
@@ -28,7 +31,7 @@ def read_tfds(
         data_dir: Where the data lie; default `TFDS_DATA_DIR` as it is set now, then TFDS's own.
 
     Returns:
-        The splits and the notes.
+        The splits, each read when it is asked for, and the notes.
 
     Raises:
         InputError: If the data set is unknown, not prepared, or has no such texts or splits.
@@ -40,29 +43,33 @@ def read_tfds(
         data_dir=data_dir,
     )
     path, names = _text_features(builder, source_language, target_language)
-    splits = {}
+
+    def read(split: str, found: str) -> ParallelText:
+        pairs = (
+            (source, target)
+            for source, target in _pairs(builder, found, path, names)
+            if split != "train" or (source and target)
+        )
+        sources, targets = kept_lines(pairs, 2)
+        if not len(sources):
+            raise InputError(f"Expected examples in the {found} split of {name!r}. Received: none")
+        return ParallelText(sources, targets)
+
+    loaders = {}
     for split, candidates in SPLIT_NAMES.items():
         found = find_split(builder, candidates)
         if found is None:
             raise missing_split(builder, name, split)
-        pairs = [
-            (source, target)
-            for source, target in _pairs(builder, found, path, names)
-            if split != "train" or (source and target)
-        ]
-        if not pairs:
-            raise InputError(f"Expected examples in the {found} split of {name!r}. Received: none")
-        sources, targets = zip(*pairs, strict=True)
-        splits[split] = ParallelText(sources, targets)
-    return splits, _notes(builder, splits)
+        loaders[split] = functools.partial(read, split, found)
+    splits = LazySplits(loaders)
+    return splits, LazyNotes(lambda: _notes(builder, splits))
 
 
-def _notes(builder, splits: dict[str, ParallelText]) -> list[str]:
-    notes = [f"TFDS {builder.info.full_name}"]
+def _notes(builder, splits: Mapping[str, ParallelText]) -> Iterator[str]:
+    yield f"TFDS {builder.info.full_name}"
     dropped = builder.info.splits["train"].num_examples - len(splits["train"])
     if dropped:
-        notes.append(f"train: {dropped} pairs with an empty side dropped")
-    return notes
+        yield f"train: {dropped} pairs with an empty side dropped"
 
 
 def _text_features(builder, source: str, target: str) -> tuple[str | None, tuple[str, str]]:

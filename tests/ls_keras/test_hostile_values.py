@@ -332,6 +332,19 @@ CASES = {
         arrays="top_confidence correct sample_weight groups",
         scalars="bandwidth mesh resamples",
     ),
+    "smooth_reliability_curve": Case(
+        calibration.smooth_reliability_curve,
+        {"y_true": Y, "y_pred": P, "from_logits": False, "ignore_class": 7, "sample_weight": W}
+        | {"bandwidth": 0.1},
+        arrays="y_true y_pred sample_weight",
+        scalars="from_logits ignore_class bandwidth",
+    ),
+    "smooth_curve_of_statistics": Case(
+        calibration.smooth_curve_of_statistics,
+        {"top_confidence": W / 2, "correct": Y > 0, "sample_weight": W, "bandwidth": 0.1},
+        arrays="top_confidence correct sample_weight",
+        scalars="bandwidth",
+    ),
     "diagnose": Case(
         ls_keras.diagnose,
         {"y_true": Y, "y_pred": P, "from_logits": False, "ignore_class": 7, "sample_weight": W}
@@ -842,10 +855,13 @@ CASES = {
     ),
     "reliability_diagram": Case(
         plots.reliability_diagram,
-        {"curves": CURVE, "ax": None, "counts_ax": None, "title": "a", "intervals": True},
-        others="curves ax counts_ax title intervals",
+        {"curves": CURVE, "ax": None, "counts_ax": None, "title": "a", "intervals": True}
+        | {"smooth": None},
+        others="curves ax counts_ax title intervals smooth",
     ),
-    "reliability_rows": Case(plots.reliability_rows, {"curves": CURVE}, others="curves"),
+    "reliability_rows": Case(
+        plots.reliability_rows, {"curves": CURVE, "smooth": None}, others="curves smooth"
+    ),
     "risk_coverage_diagram": Case(
         plots.risk_coverage_diagram,
         {"curves": calibration.risk_coverage(Y > 0, W / 2), "ax": None, "title": "a"},

@@ -23,8 +23,8 @@ from ls_base.reading import read_bytes
 from ls_base.records import read_record
 from ls_keras import TeacherLogits
 from lsk.results import table
-from lsk_engine.assembly.run_data import Fingerprint
 from lsk_engine.data import configuration
+from lsk_engine.data.data_state import DataState
 from lsk_engine.data.prepared import prepare
 from lsk_engine.runs.checkpoints import Checkpoints
 from lsk_engine.runs.records import Gammas, SweepPoints
@@ -130,7 +130,7 @@ _OF_RUNS = {
     "metrics.json": ("json", _metrics),
     "calibration.json": ("json", fitted_temperature),
     "environment.json": ("json", lambda folder: RunDirectory.open(folder).read_starts()),
-    "data.json": ("json", _stored(lambda run: run.data_file, Fingerprint, SCHEMA)),
+    "data.json": ("json", _stored(lambda run: run.data_file, DataState, SCHEMA)),
     "evaluation/statistics-test.npz": ("npz", _statistics),
     "evaluation/test-temperature-sweep.json": (
         "json",

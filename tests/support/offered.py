@@ -18,13 +18,15 @@ OFFERED = {
     """,
     "ls_keras.calibration": """
         Accuracy BrierScore CalibratedModel ClasswiseFit Detection ExpectedCalibrationError
-        ForeignDetection LossParts MatrixFit MixedTemperatureFit NegativeLogLikelihood Perplexity
-        Recalibration ReliabilityAccumulator ReliabilityCurve RiskCoverage SmoothError
-        TemperatureCurve TemperatureFit VectorFit calibrated classwise_reliability confidence_auroc
-        curve_of_statistics detection_score expected_calibration_error fit_histogram fit_isotonic
-        fit_matrix_scaling fit_mixed_temperature fit_temperature fit_temperature_dataset
-        fit_vector_scaling foreign_detection get logit_norm_confidence loss_parts reliability_curve
-        risk_coverage smooth_calibration_error smooth_error_of_statistics temperature_curve
+        ForeignDetection LossParts MatrixFit MixedTemperatureFit NegativeLogLikelihood
+        Perplexity Recalibration ReliabilityAccumulator ReliabilityCurve RiskCoverage
+        SmoothError SmoothReliability TemperatureCurve TemperatureFit VectorFit calibrated
+        classwise_reliability confidence_auroc curve_of_statistics detection_score
+        expected_calibration_error fit_histogram fit_isotonic fit_matrix_scaling
+        fit_mixed_temperature fit_temperature fit_temperature_dataset fit_vector_scaling
+        foreign_detection get logit_norm_confidence loss_parts reliability_curve
+        risk_coverage smooth_calibration_error smooth_curve_of_statistics
+        smooth_error_of_statistics smooth_reliability_curve temperature_curve
     """,
     "ls_keras.callbacks": """
         AlphaSchedule MutualInformationProbe ProjectionPlotter TemperatureScaling

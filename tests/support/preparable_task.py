@@ -23,7 +23,7 @@ class PreparableTask(TinyTask):
     def load_data(self, config, artifacts=None):
         if prepared.is_prepared(config.data.source):
             found = prepared.open_prepared(config.data.source, config.task)
-            inputs = np.load(found.path / "letters.npy")
+            inputs = np.load(found.files.file("letters.npy"))
             data = super().load_data(config)
             np.testing.assert_array_equal(inputs, data.splits["train"].inputs)
             return dataclasses.replace(data, notes=found.notes)

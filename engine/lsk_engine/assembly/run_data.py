@@ -1,11 +1,17 @@
 """A run's data, held against what they were when the run began."""
 
+import dataclasses
 from collections.abc import Mapping
+
+import numpy as np
 
 from ls_base.errors import InputError
 from ls_base.reading import is_there
-from lsk_engine.data.fingerprint import Fingerprint, differences, fingerprint
+from ls_keras.distillation.fingerprint import KnownExamples
+from lsk_engine.data.data_state import DataState, hold
+from lsk_engine.data.new_splits import ALL
 from lsk_engine.data.shared_data import load_data
+from lsk_engine.data.teacher_logits import read_examples
 from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
 from lsk_engine.settings.config import Config
 from lsk_engine.tasks.contract import Task, TaskData
@@ -16,7 +22,9 @@ def begin_data(
 ) -> TaskData:
     """Loads the data of a run that begins, and saves what of them belongs to the run.
 
-    That is what the model needs, such as its vocabulary, and what the data are known by.
+    That is what the model needs, such as its vocabulary, what the data are known by, and what
+    scoring asks of the training split. Every split is loaded for it: what is wrong with one is told
+    before anything is trained.
 
     Args:
         task: The task.
@@ -26,24 +34,67 @@ def begin_data(
     """
     data = load_data(task, config, artifacts)
     run.write_artifacts(data.artifacts)
-    run.write_json(run.data_file, {"schema": SCHEMA, **fingerprint(data)})
+    run.write_json(run.data_file, {"schema": SCHEMA, **DataState.of(data).to_dict()})
     return data
 
 
-def reload_data(task: Task, config: Config, run: RunDirectory) -> TaskData:
+def reload_data(task: Task, config: Config, run: RunDirectory, *, whole: bool = False) -> TaskData:
     """Loads the data of a run that has begun.
+
+    Args:
+        task: The task.
+        config: The run's configuration.
+        run: The run.
+        whole: Whether every split is loaded at once, to train on. Else each is when it is asked
+            for: nothing that scores a run asks for its training split.
 
     Raises:
         InputError: If they are not what they were. A run of an older version knows nothing of
-            what they were.
+            what they were. Of a split that is loaded later, when that happens.
     """
     data = load_data(task, config, run.read_artifacts())
-    if is_there(run.data_file):
-        stored = run.read(run.data_file, Fingerprint, schema=SCHEMA)
-        changed = differences(stored, fingerprint(data))
-        if changed:
-            raise InputError(
-                f"Expected the data that {run.path} began with, from {config.data.source} (a new "
-                f"run takes what there is now). Received: {'; '.join(changed)}"
-            )
-    return data
+    if not is_there(run.data_file):
+        return data
+
+    def refusal(changed: list[str]) -> InputError:
+        return InputError(
+            f"Expected the data that {run.path} began with, from {config.data.source} (a new "
+            f"run takes what there is now). Received: {'; '.join(changed)}"
+        )
+
+    state = run.read(run.data_file, DataState, schema=SCHEMA)
+    return hold(data, state, run.data_file, refusal, whole=whole)
+
+
+def known_training_examples(data: TaskData, run: RunDirectory) -> KnownExamples:
+    """Returns what all examples of the training split are; they are read for it once in a run.
+
+    Args:
+        data: The run's data, which were held against what they were.
+        run: The run.
+    """
+    examples = data.splits["train"]
+    if not is_there(run.data_file):
+        return read_examples(examples, data.ignore_class)
+    state = run.read(run.data_file, DataState, schema=SCHEMA)
+    if state.train is not None:
+        return KnownExamples(state.train, np.asarray(examples.label_counts(), np.int64))
+    known = read_examples(examples, data.ignore_class)
+    run.write_json(
+        run.data_file,
+        {"schema": SCHEMA, **state.to_dict(), "train": dataclasses.asdict(known.data)},
+    )
+    return known
+
+
+def like_the_runs(data: TaskData, run: RunDirectory) -> TaskData:
+    """Returns other data, batched like a run's own where only their training split would say how.
+
+    Args:
+        data: Other data than the run's, whose `train` nobody trains on.
+        run: The run.
+    """
+    if list(data.splits) in (["train"], ["train", ALL]) or not is_there(run.data_file):
+        return data
+    state = run.read(run.data_file, DataState, schema=SCHEMA)
+    return dataclasses.replace(data, train_sizes=state.train_sizes(run.data_file))

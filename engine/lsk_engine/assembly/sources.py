@@ -41,8 +41,10 @@ def evaluation_source(config: Config, data: TaskData, split: str) -> BatchSource
 
 def _boundaries(config: Config, data: TaskData, examples: Examples) -> tuple[int, ...] | None:
     """The training split's buckets, and one more where a split has longer examples."""
-    sizes = data.splits["train"].sizes
-    if sizes is None or examples.sizes is None:
+    if examples.sizes is None:
+        return None
+    sizes = data.splits["train"].sizes if data.train_sizes is None else data.train_sizes
+    if sizes is None:
         return None
     boundaries = bucket_boundaries(sizes, config.training.buckets)
     longest = int(np.max(examples.sizes))

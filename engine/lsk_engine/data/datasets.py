@@ -34,12 +34,15 @@ def as_dataset(source: BatchSource, start: int, stop: int):
 
     Returns:
         On TensorFlow a `tf.data.Dataset`, elsewhere a `keras.utils.PyDataset` (pass
-        `shuffle=False` to `fit`), of `(inputs, labels, sample_weight)`.
+        `shuffle=False` to `fit`), of `(inputs, labels, sample_weight)`, in order, however many are
+        gathered at a time (`Examples.workers`).
     """
     import keras
 
     if keras.config.backend() == "tensorflow":
         return _as_tf_dataset(source, start, stop)
+
+    workers = source.examples.workers
 
     class Batches(keras.utils.PyDataset):
         def __len__(self):
@@ -48,7 +51,7 @@ def as_dataset(source: BatchSource, start: int, stop: int):
         def __getitem__(self, index):
             return tuple(source.batch(start + index)[:3])
 
-    return Batches()
+    return Batches(workers=workers, max_queue_size=max(10, 2 * workers))
 
 
 def _as_tf_dataset(source: BatchSource, start: int, stop: int):
@@ -77,5 +80,7 @@ def _as_tf_dataset(source: BatchSource, start: int, stop: int):
     options = tf.data.Options()
     # Every worker would see every batch: sharding by data, never by file.
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
-    dataset = tf.data.Dataset.range(start, stop).map(element)
+    workers = source.examples.workers
+    parallel = {"num_parallel_calls": workers, "deterministic": True} if workers > 1 else {}
+    dataset = tf.data.Dataset.range(start, stop).map(element, **parallel)
     return dataset.with_options(options).prefetch(2)

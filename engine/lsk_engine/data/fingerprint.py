@@ -37,9 +37,18 @@ def fingerprint(data: TaskData) -> Fingerprint:
     """
     return {
         "classes": data.num_classes,
-        "class_counts": hashlib.sha256(_bytes(data.class_counts, np.float64)).hexdigest()[:16],
-        "splits": {name: _of_split(examples) for name, examples in data.splits.items()},
+        "class_counts": counts_digest(data.class_counts),
+        "splits": {name: split_fingerprint(examples) for name, examples in data.splits.items()},
     }
+
+
+def counts_digest(class_counts: np.ndarray) -> str:
+    """Returns what the counts of training labels are known by.
+
+    Args:
+        class_counts: As in `TaskData`.
+    """
+    return hashlib.sha256(_bytes(class_counts, np.float64)).hexdigest()[:16]
 
 
 def differences(expected: Fingerprint, received: Fingerprint) -> list[str]:
@@ -47,17 +56,7 @@ def differences(expected: Fingerprint, received: Fingerprint) -> list[str]:
     found = []
     for split in sorted(expected["splits"].keys() | received["splits"].keys()):
         before, now = (which["splits"].get(split) for which in (expected, received))
-        if before == now:
-            continue
-        if before is None or now is None:
-            found.append(f"{split}: {'not there before' if before is None else 'not there now'}")
-            continue
-        counts = [
-            f"{before[what]:,} {what}, now {now[what]:,}"
-            for what in ("examples", "labels")
-            if before[what] != now[what]
-        ]
-        found.append(f"{split}: {', '.join(counts) or 'other content'}")
+        found += split_differences(split, before, now)
     if expected["classes"] != received["classes"]:
         found.append(f"{expected['classes']:,} classes, now {received['classes']:,}")
     elif expected["class_counts"] != received["class_counts"] and not found:
@@ -65,7 +64,34 @@ def differences(expected: Fingerprint, received: Fingerprint) -> list[str]:
     return found
 
 
-def _of_split(examples: Examples) -> SplitFingerprint:
+def split_differences(
+    split: str, before: SplitFingerprint | None, now: SplitFingerprint | None
+) -> list[str]:
+    """Returns in words what is not the same of a split; nothing, if nothing is.
+
+    Args:
+        split: Its name.
+        before: As it was; `None`: it was not there.
+        now: As it is; `None`: it is not there.
+    """
+    if before == now:
+        return []
+    if before is None or now is None:
+        return [f"{split}: {'not there before' if before is None else 'not there now'}"]
+    counts = [
+        f"{before[what]:,} {what}, now {now[what]:,}"
+        for what in ("examples", "labels")
+        if before[what] != now[what]
+    ]
+    return [f"{split}: {', '.join(counts) or 'other content'}"]
+
+
+def split_fingerprint(examples: Examples) -> SplitFingerprint:
+    """Returns what a split is known by.
+
+    Args:
+        examples: The split.
+    """
     counts = examples.label_counts()
     digest = hashlib.sha256(_bytes(counts, np.int64))
     if examples.sizes is not None:

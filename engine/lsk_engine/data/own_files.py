@@ -6,7 +6,7 @@ from ls_base.errors import InputError
 from ls_base.reading import FREE, read_unpacked
 
 LONGEST_LINE = 1 << 16  # bytes: what takes a line for a sentence does not end on longer ones
-_FREE_TEXT = 1 << 26  # bytes of packed text: lines take several times their bytes
+FREE_TEXT = 1 << 26  # bytes of packed text: lines take several times their bytes
 _LISTED = 12
 
 
@@ -33,7 +33,7 @@ def read_lines(file: Path) -> list[str]:
         InputError: As `read_file`, or if it is not UTF-8, or a line has more than 65,536 bytes;
             the line is named.
     """
-    return split_lines(read_file(file, free=_FREE_TEXT), str(file))
+    return split_lines(read_file(file, free=FREE_TEXT), str(file))
 
 
 def split_lines(content: bytes, name: str) -> list[str]:

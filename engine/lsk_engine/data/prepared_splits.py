@@ -7,19 +7,20 @@ DIR/SPLIT/       what the task writes of each
 ```
 """
 
+import functools
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TypeVar
 
 from ls_base.errors import InputError
 from ls_base.files import write_json
 from ls_base.reading import inside, read_bytes
 from ls_base.records import read_record
+from lsk_engine.data.checked_files import CheckedFiles
+from lsk_engine.data.lazy import LazySplits
 from lsk_engine.data.prepared import PreparedData
 from lsk_engine.tasks.contract import Examples, TaskData
 
 _SPLITS_FILE = "splits.json"
-Split = TypeVar("Split", bound=Examples)
 
 
 def write_splits(data: TaskData, directory: Path, write: Callable[[Examples, Path], None]) -> None:
@@ -37,24 +38,25 @@ def write_splits(data: TaskData, directory: Path, write: Callable[[Examples, Pat
     write_json(directory / _SPLITS_FILE, list(data.splits))
 
 
-def read_splits(prepared: PreparedData, read: Callable[[Path], Split]) -> dict[str, Split]:
-    """Reads the splits in their order.
+def read_splits(prepared: PreparedData, read: Callable[[CheckedFiles], Examples]) -> LazySplits:
+    """Returns the splits in their order, each of which is read when it is asked for.
 
     Args:
         prepared: What `write_splits` wrote.
-        read: Reads the split in a folder.
+        read: Reads the split that some files are.
 
     Raises:
         InputError: If a split is missing, or a name leads out of the folder.
     """
-    names = read_record(prepared.file(_SPLITS_FILE), list[str], error=InputError)
+    names = read_record(prepared.files.file(_SPLITS_FILE), list[str], error=InputError)
     needed = {"train", "validation", "test"}
     if not needed <= set(names) or len(set(names)) < len(names):
         raise InputError(
             f"Expected the splits train, validation and test in {prepared.path / _SPLITS_FILE}, "
             f"each once. Received: {', '.join(names) or 'none'}"
         )
-    return {name: read(inside(prepared.path, name, error=InputError)) for name in names}
+    files = {name: prepared.files.below(name) for name in names}
+    return LazySplits({name: functools.partial(read, of) for name, of in files.items()})
 
 
 def read_artifacts(
@@ -76,7 +78,7 @@ def read_artifacts(
         InputError: If the run's artifacts are others.
     """
     stored = {
-        name: read_bytes(prepared.file(name), error=InputError)
+        name: read_bytes(prepared.files.file(name), error=InputError)
         for name in names
         if name in prepared.files
     }

@@ -1,14 +1,16 @@
 """Some of the examples of each split, for a quick look."""
 
 import dataclasses
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
+from lsk_engine.data.lazy import LazyNotes, changed_splits
 from lsk_engine.tasks.contract import Examples, TaskData
 
 
-def quick_look(data: TaskData, most: int | None) -> TaskData:
+def quick_look(data: TaskData, most: int | None, *, scored: bool = False) -> TaskData:
     """Returns data of which no split has more than so many examples, and notes that say so.
 
     They are drawn at random, since data are often sorted by class; the draw is the same for every
@@ -17,18 +19,30 @@ def quick_look(data: TaskData, most: int | None) -> TaskData:
     Args:
         data: The data.
         most: Examples of a split; `None`: all.
+        scored: Whether notes are about what is scored only, for which no training split is loaded.
     """
     if most is None:
         return data
-    splits: dict[str, Examples] = {}
-    notes = []
-    for number, (name, examples) in enumerate(data.splits.items()):
-        splits[name] = examples
-        if len(examples) > most:
-            order = np.random.default_rng([0, number]).permutation(len(examples))
-            splits[name] = take(examples, np.sort(order[:most]))
-            notes.append(f"{name}: a quick look at {most:,} of {len(examples):,} examples")
-    return dataclasses.replace(data, splits=splits, notes=(*data.notes, *notes))
+    numbers = {name: number for number, name in enumerate(data.splits)}
+
+    def look(name: str, examples: Examples) -> Examples:
+        if len(examples) <= most:
+            return examples
+        order = np.random.default_rng([0, numbers[name]]).permutation(len(examples))
+        return take(examples, np.sort(order[:most]))
+
+    def notes() -> Iterator[str]:
+        yield from data.notes
+        for name in data.splits:
+            if scored and name == "train":
+                continue
+            examples = data.splits[name]
+            if len(examples) > most:
+                yield f"{name}: a quick look at {most:,} of {len(examples):,} examples"
+
+    return dataclasses.replace(
+        data, splits=changed_splits(data.splits, look), notes=LazyNotes(notes)
+    )
 
 
 def take(examples: Examples, rows: np.ndarray) -> Examples:
@@ -54,6 +68,7 @@ class Taken(Examples):
         self._examples, self._rows = examples, rows
         self.sizes = None if examples.sizes is None else examples.sizes[rows]
         self.references = [examples.references[row] for row in rows]
+        self.workers = examples.workers
 
     def __len__(self) -> int:
         return len(self._rows)

@@ -3,13 +3,12 @@
 import copy
 import itertools
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
-from ls_base.arrays import Array, open_npy
 from ls_base.errors import InputError
 
 _SHORT = 256  # up to which one gather of all values is faster than a copy a row
@@ -22,6 +21,7 @@ class Ragged:
     Args:
         values: `(total, ...)`, in memory or memory-mapped.
         offsets: int64 `(n + 1,)`: row i is `values[offsets[i] : offsets[i + 1]]`.
+        check: Called with the first and the end of ranges of values before they are read.
 
     Example:
         >>> rows = Ragged.of([np.array([1, 2, 3]), np.array([4])])
@@ -29,8 +29,13 @@ class Ragged:
         [[4, 9, 0, 0, 0], [1, 2, 3, 9, 0]]
     """
 
-    def __init__(self, values: np.ndarray, offsets: np.ndarray):
-        self.values, self.starts = values, offsets[:-1]
+    def __init__(
+        self,
+        values: np.ndarray,
+        offsets: np.ndarray,
+        check: Callable[[np.ndarray, np.ndarray], None] | None = None,
+    ):
+        self.values, self.starts, self._check = values, offsets[:-1], check
         self.lengths: np.ndarray = np.diff(offsets)
 
     @classmethod
@@ -38,18 +43,6 @@ class Ragged:
         """Joins arrays that agree in all axes but the first; at least one."""
         arrays = list(rows)
         return cls(np.concatenate(arrays), offsets([len(array) for array in arrays]))
-
-    @classmethod
-    def open(cls, values_file: Path, offsets_file: Path) -> "Ragged":
-        """Opens what `save` wrote; the values stay on the disk.
-
-        Raises:
-            InputError: If one is damaged, or offsets do not rise from 0 to the end of the values.
-        """
-        values = open_npy(values_file, Array("iuf"), error=InputError)
-        ends = open_npy(offsets_file, Array("i", (None,)), mapped=False, error=InputError)
-        check_offsets(ends, values, str(offsets_file))
-        return cls(values, ends)
 
     def save(
         self,
@@ -99,6 +92,7 @@ class Ragged:
         return len(self.starts)
 
     def __getitem__(self, row: int) -> np.ndarray:
+        self._read(self.starts[[row]], self.lengths[[row]])
         return self.values[self.starts[row] : self.starts[row] + self.lengths[row]]
 
     def padded(self, rows: np.ndarray, size: int, dtype=None, *, end=None) -> np.ndarray:
@@ -119,6 +113,7 @@ class Ragged:
             raise InputError(
                 f"Expected a size of at least {needed} for these rows. Received: {size}"
             )
+        self._read(starts, lengths)
         shape = (len(rows), size, *self.values.shape[1:])
         out = np.zeros(shape, self.values.dtype if dtype is None else dtype)
         if size <= _SHORT:
@@ -126,8 +121,8 @@ class Ragged:
             inside = positions < lengths[:, None]
             out[inside] = self.values[(starts[:, None] + positions)[inside]]
         else:
-            for target, row, length in zip(out, rows, lengths, strict=True):
-                target[:length] = self[row]
+            for target, start, length in zip(out, starts, lengths, strict=True):
+                target[:length] = self.values[start : start + length]
         if end is not None:
             out[np.arange(len(rows)), lengths] = end
         return out
@@ -136,8 +131,13 @@ class Ragged:
         """Returns values and offsets of these rows alone, in order."""
         return np.concatenate([self.values[:0], *self._runs()]), offsets(self.lengths)
 
+    def _read(self, starts: np.ndarray, lengths: np.ndarray) -> None:
+        if self._check is not None:
+            self._check(starts, starts + lengths)
+
     def _runs(self) -> Iterator[np.ndarray]:
         """Yields the values of these rows in order, those that lie side by side at once."""
+        self._read(self.starts, self.lengths)
         ends = self.starts + self.lengths
         apart = np.flatnonzero(self.starts[1:] != ends[:-1]) + 1
         for first, last in itertools.pairwise([0, *apart.tolist(), len(self)]):
@@ -155,18 +155,17 @@ def offsets(lengths: Sequence[int] | np.ndarray) -> np.ndarray:
     return np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths, dtype=np.int64)])
 
 
-def check_offsets(ends: np.ndarray, values: np.ndarray, what: str) -> None:
+def check_offsets(ends: np.ndarray, total: int, what: str) -> None:
     """Refuses offsets that do not cut all the values into rows.
 
     Args:
         ends: Integers `(n + 1,)`.
-        values: `(total, ...)`.
+        total: How many values there are.
         what: What the offsets are called in an error.
 
     Raises:
         InputError: If they don't rise from 0 to the number of values.
     """
-    total = len(values) if values.ndim else 0
     if not len(ends) or ends[0] != 0 or ends[-1] != total or (np.diff(ends) < 0).any():
         found = f"{ends[0]} … {ends[-1]}" if len(ends) else "none"
         raise InputError(

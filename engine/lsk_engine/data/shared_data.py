@@ -10,15 +10,16 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from ls_base.errors import LsKerasError
+from lsk_engine.data.lazy import LazySplits
 from lsk_engine.data.prepared import is_prepared, prepare
 from lsk_engine.data.quick_look import quick_look
 from lsk_engine.progress import Reporter
 from lsk_engine.settings.config import Config
-from lsk_engine.tasks.contract import Task, TaskData
+from lsk_engine.tasks.contract import Examples, Task, TaskData
 
 _FOLDER = "LSK_SHARED_DATA"  # an environment variable: for the processes of a study
 
@@ -78,8 +79,29 @@ def _loaded(task: Task, config: Config, artifacts: Mapping[str, bytes] | None) -
         data = dataclasses.replace(config.data, source=shared)
         # Damaged, or with the vocabulary of another teacher: the source has what there is to say.
         with contextlib.suppress(LsKerasError):
-            return task.load_data(dataclasses.replace(config, data=data), artifacts)
+            found = task.load_data(dataclasses.replace(config, data=data), artifacts)
+            return dataclasses.replace(found, splits=_or_else(found, task, config, artifacts))
     return task.load_data(config, artifacts)
+
+
+def _or_else(
+    shared: TaskData, task: Task, config: Config, artifacts: Mapping[str, bytes] | None
+) -> Mapping[str, Examples]:
+    """Returns the shared splits; in place of one that proves damaged, the source's."""
+    if not isinstance(shared.splits, LazySplits):
+        return shared.splits
+    source = functools.cache(lambda: task.load_data(config, artifacts).splits)
+
+    def loader(name: str) -> Callable[[], Examples]:
+        def load() -> Examples:
+            try:
+                return shared.splits[name]
+            except LsKerasError:
+                return source()[name]
+
+        return load
+
+    return LazySplits({name: loader(name) for name in shared.splits})
 
 
 def _name(config: Config) -> str:

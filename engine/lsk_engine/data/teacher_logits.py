@@ -7,7 +7,7 @@ import numpy as np
 
 from ls_base.errors import InputError
 from ls_keras.distillation import TeacherLogits
-from ls_keras.distillation.distiller import TEACHER_LOGITS
+from ls_keras.distillation.distiller import TEACHER_CLASSES, TEACHER_LOGITS, TEACHER_REST
 from ls_keras.distillation.fingerprint import KnownExamples, fingerprint_examples
 from lsk_engine.data.batches import BatchSource, bucket_boundaries
 from lsk_engine.progress import Progress
@@ -29,6 +29,7 @@ def compute_teacher_logits(
     teacher,
     examples: Examples,
     *,
+    known: KnownExamples | None = None,
     ignore_class: int | None = None,
     top_k: int | None = None,
     dtype: str = "float16",
@@ -42,6 +43,7 @@ def compute_teacher_logits(
         directory: A folder that does not exist yet; it is there whole or not at all.
         teacher: A model that emits logits `(n, ..., K)`.
         examples: The split.
+        known: What `read_examples` found, where that was done before.
         ignore_class: The label of padding; needed for examples of different sizes.
         top_k: How many classes to keep at each position; `None`: all.
         dtype: `"float16"` or `"float32"`.
@@ -67,7 +69,7 @@ def compute_teacher_logits(
         directory,
         teacher,
         ((batch.ids, batch.inputs, batch.labels) for batch in batches),
-        read_examples(examples, ignore_class),
+        known or read_examples(examples, ignore_class),
         ignore_class=ignore_class,
         top_k=top_k,
         dtype=dtype,
@@ -76,12 +78,15 @@ def compute_teacher_logits(
     )
 
 
-def open_teacher_logits(directory: Path, examples: Examples, teacher: str) -> TeacherLogits:
+def open_teacher_logits(
+    directory: Path, examples: Examples, teacher: str, known: KnownExamples | None = None
+) -> TeacherLogits:
     """Opens what `compute_teacher_logits` wrote.
 
     Args:
         directory: The folder.
         examples: The split.
+        known: As for `compute_teacher_logits`.
         teacher: What the teacher was called by (`teacher_id`).
 
     Raises:
@@ -89,7 +94,7 @@ def open_teacher_logits(directory: Path, examples: Examples, teacher: str) -> Te
             of another teacher.
     """
     return TeacherLogits.open(
-        directory, lambda ignore_class: read_examples(examples, ignore_class), teacher
+        directory, lambda ignore_class: known or read_examples(examples, ignore_class), teacher
     )
 
 
@@ -104,6 +109,7 @@ class WithTeacherLogits(Examples):
     def __init__(self, examples: Examples, logits: TeacherLogits):
         self.examples, self.logits = examples, logits
         self.sizes, self.references = examples.sizes, examples.references
+        self.workers = examples.workers
 
     def __getattr__(self, name: str):
         # What a task's own examples have besides, such as the shape of images.
@@ -115,7 +121,12 @@ class WithTeacherLogits(Examples):
     def gather(self, rows: np.ndarray, size: int | None):
         """Returns `(inputs, labels)` of `rows`, the logits among the inputs."""
         inputs, labels = self.examples.gather(rows, size)
-        return {**inputs, TEACHER_LOGITS: self.logits.gather(rows, labels)}, labels
+        if self.logits.top_k is None:
+            return {**inputs, TEACHER_LOGITS: self.logits.gather(rows, labels)}, labels
+        # The device fills in the other classes: here they would be K numbers a position.
+        names = (TEACHER_LOGITS, TEACHER_CLASSES, TEACHER_REST)
+        top = self.logits.gather_top(rows, labels)
+        return {**inputs, **dict(zip(names, top, strict=True))}, labels
 
     def label_counts(self) -> np.ndarray:
         """Returns how many labels that count each example has."""

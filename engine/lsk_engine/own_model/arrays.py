@@ -1,12 +1,14 @@
 """Labeled arrays of one split, from whatever Keras's `fit` takes them from."""
 
 import dataclasses
+import functools
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from ls_base.errors import InputError, shown
+from ls_base.npz_arrays import NpzArray
 
 MOST_BYTES = 1 << 33  # of the arrays that a data set of batches is read into
 X = "x"  # the input of a model with one
@@ -76,8 +78,31 @@ def _by_name(x: Any) -> dict[str, Any]:
     return {X: x}
 
 
+class StoredInput:
+    """An input in an `.npz` file, which is read and looked at when somebody asks for values.
+
+    Attributes:
+        shape: `(n, ...)`.
+        dtype: As `labeled` gives inputs: 64-bit floats become 32-bit ones.
+    """
+
+    def __init__(self, array: NpzArray, key: str, name: str):
+        self.shape, self._array = array.shape, array
+        self.dtype = np.dtype(np.float32) if array.dtype == np.float64 else array.dtype
+        self._look = functools.cache(lambda: _finite(array.read(), key, name))
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, index) -> np.ndarray:
+        return np.asarray(self._look()[index], self.dtype)
+
+    def __array__(self, dtype=None, copy=None) -> np.ndarray:
+        return np.array(self[:], dtype, copy=copy)
+
+
 def _input(value: Any, key: str, name: str) -> np.ndarray:
-    array = _array(value, key, name)
+    array = value if isinstance(value, NpzArray) else _array(value, key, name)
     if array.dtype.kind not in "biuf":
         raise InputError(
             f"Expected numbers in {key} of {name}; let the data hold what texts become. "
@@ -85,8 +110,14 @@ def _input(value: Any, key: str, name: str) -> np.ndarray:
         )
     if not array.ndim:
         raise InputError(f"Expected examples in {key} of {name}. Received: one number")
+    if isinstance(array, NpzArray):
+        return cast(np.ndarray, StoredInput(array, key, name))
     if array.dtype == np.float64:
         array = array.astype(np.float32)
+    return _finite(array, key, name)
+
+
+def _finite(array: np.ndarray, key: str, name: str) -> np.ndarray:
     if array.dtype.kind == "f":
         step = max(1, _AT_ONCE * len(array) // max(array.nbytes, 1))
         for start in range(0, len(array), step):

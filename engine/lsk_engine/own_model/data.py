@@ -1,5 +1,6 @@
 """Labeled arrays as a task's data: splits, checks, and what is held out."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 
 from ls_base.errors import InputError
 from lsk_engine.data.held_out import draw_rows
+from lsk_engine.data.lazy import changed_splits
 from lsk_engine.data.new_splits import new_splits
 from lsk_engine.own_model.arrays import Labeled
 from lsk_engine.own_model.config import DataConfig
@@ -110,13 +112,13 @@ def new_data(
         name: ArrayExamples(split, ignore_class=options.ignore_class)
         for name, split in splits.items()
     }
-    return _task_data(new_splits(found), options, names, [])
+    return dataclasses.replace(_task_data(found, options, names, []), splits=new_splits(found))
 
 
 def _task_data(
     found: Mapping[str, ArrayExamples], options: DataConfig, names: list[str], notes: list[str]
 ) -> TaskData:
-    train = found["train"]
+    train = found.get("train", next(iter(found.values())))
     if not all(examples.counts.any() for examples in found.values()):
         raise InputError(
             "Expected labels that count in every split. "
@@ -124,8 +126,10 @@ def _task_data(
         )
     if one_hot := train.split.one_hot:
         notes.append(f"labels: one-hot over {one_hot} classes, read as integers")
+    # Labels are here; inputs may still be in a file, which is read for what is asked for.
+    splits = changed_splits(found, lambda name, examples: examples)
     return TaskData(
-        splits=found,
+        splits=splits,
         num_classes=len(names),
         ignore_class=options.ignore_class,
         class_names=names,

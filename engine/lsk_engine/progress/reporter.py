@@ -10,7 +10,7 @@ from typing import TextIO
 
 from ls_base.files import writing
 from lsk_engine.progress.live_line import LiveLine, Standing, is_live
-from lsk_engine.progress.words import duration, per_second
+from lsk_engine.progress.words import duration, fitted, per_second
 
 Progress = Callable[[int, int], None]  # done, total
 
@@ -107,5 +107,5 @@ class Reporter:
                 file.write(f"{stamp} {text}\n")
         if self.verbosity >= level:
             with self._line.aside() if self._line else contextlib.nullcontext():
-                self.stream.write(f"{text}\n")
+                self.stream.write(f"{fitted(text, self.stream)}\n")
                 self.stream.flush()

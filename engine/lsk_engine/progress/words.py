@@ -1,4 +1,10 @@
-"""Times and rates as people write them."""
+"""Times and rates as people write them, and lines as a terminal can show them."""
+
+import shutil
+import textwrap
+from typing import TextIO
+
+_LEAST = 20  # columns; less is no width
 
 
 def duration(seconds: float) -> str:
@@ -24,3 +30,32 @@ def per_second(rate: float) -> str:
     ('12,346', '3.2', '0.091')
     """
     return f"{rate:,.0f}" if rate >= 10 else f"{rate:.2g}"
+
+
+def fitted(text: str, stream: TextIO) -> str:
+    """Returns a message as a stream gets it: for a terminal it is broken between words.
+
+    Elsewhere it stays one line, which programs read. A word that is longer than a line, such as a
+    path, is left whole.
+
+    Args:
+        text: The message.
+        stream: Where it will be written.
+    """
+    if not stream.isatty():
+        return text
+    width = max(shutil.get_terminal_size().columns, _LEAST)
+    lines = []
+    for line in text.split("\n"):
+        indent = line[: len(line) - len(line.lstrip())]
+        broken = textwrap.wrap(
+            line,
+            width,
+            subsequent_indent=f"{indent}  ",
+            break_long_words=False,
+            break_on_hyphens=False,
+            drop_whitespace=True,
+            replace_whitespace=False,
+        )
+        lines += broken if len(line) > width else [line]
+    return "\n".join(lines)

@@ -30,6 +30,7 @@ class Series:
         intervals: The ends of an interval of each y; empty: there are none.
         look: Which color, dash and marker.
         columns: Of a histogram behind the line: the ends of each bin, and its height.
+        faded: Whether a point is hardly known, one a point; empty: none is.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Series:
     intervals: Sequence[Point] = ()
     look: int = 0
     columns: Sequence[tuple[float, float, float]] = ()
+    faded: Sequence[bool] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,11 +68,14 @@ class Drawn:
 
     Attributes:
         look: Which color, dash and marker.
-        path: The line, as an SVG path.
+        path: The line, as an SVG path; empty: all of it is faded.
         markers: Where markers stand.
         band: The intervals as one area, as an SVG path; empty: there are none.
         bars: The intervals as bars: x, and y of both ends.
         columns: The histogram behind it, as SVG paths.
+        faint: The parts of the line that end in a faded point, as an SVG path.
+        faint_markers: Where faded points are.
+        faint_bars: Their intervals, as `bars`.
     """
 
     look: int
@@ -79,6 +84,9 @@ class Drawn:
     band: str = ""
     bars: tuple[tuple[float, float, float], ...] = ()
     columns: tuple[str, ...] = ()
+    faint: str = ""
+    faint_markers: tuple[Point, ...] = ()
+    faint_bars: tuple[tuple[float, float, float], ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,19 +158,26 @@ class Chart:
 
     def _drawn(self, series: Series) -> Drawn:
         at = [(self.x(x), self.y(y)) for x, y in series.points]
+        faded = [*series.faded] or [False] * len(at)
         ends = [(self.y(low), self.y(high)) for low, high in series.intervals]
-        area = [(x, low) for (x, _), (low, _) in zip(at, ends, strict=False)]
-        area += [(x, high) for (x, _), (_, high) in [*zip(at, ends, strict=False)][::-1]]
+        bars = [(x, low, high) for (x, _), (low, high) in zip(at, ends, strict=False)]
+        strong = [bar for bar, dim in zip(bars, faded, strict=False) if not dim]
+        area = [(x, low) for x, low, _ in strong] + [(x, high) for x, _, high in strong[::-1]]
         single = len(at) == 1
+        marked = [*zip(at, faded, strict=True)] if len(at) <= _MOST_MARKERS else []
+        drawn_as_bars = self.bars or single
         return Drawn(
             look=series.look % LOOKS,
-            path=_path(at),
-            markers=tuple(at) if len(at) <= _MOST_MARKERS else (),
-            band="" if self.bars or single or not area else f"{_path(area)}Z",
-            bars=tuple((x, low, high) for (x, _), (low, high) in zip(at, ends, strict=False))
-            if self.bars or single
-            else (),
+            path=_path(at) if single else _joined(at, faded, dim=False),
+            markers=tuple(point for point, dim in marked if not dim),
+            band="" if drawn_as_bars or not area else f"{_path(area)}Z",
+            bars=tuple(strong) if drawn_as_bars else (),
             columns=tuple(self._column(*column) for column in series.columns),
+            faint="" if single else _joined(at, faded, dim=True),
+            faint_markers=tuple(point for point, dim in marked if dim),
+            faint_bars=tuple(bar for bar, dim in zip(bars, faded, strict=False) if dim)
+            if drawn_as_bars
+            else (),
         )
 
     def _column(self, low: float, high: float, height: float) -> str:
@@ -243,3 +258,14 @@ def _near(value: float) -> float:
 
 def _path(points: Sequence[Point]) -> str:
     return "M" + "L".join(f"{x:g} {y:g}" for x, y in points)
+
+
+def _joined(points: Sequence[Point], faded: Sequence[bool], *, dim: bool) -> str:
+    """Returns the parts of a line that end in a faded point, or those that don't, as a path."""
+    path, last = "", -1
+    for i in range(len(points) - 1):
+        if (faded[i] or faded[i + 1]) == dim:
+            (x, y), start = points[i + 1], points[i]
+            path += f"L{x:g} {y:g}" if last == i else f"M{start[0]:g} {start[1]:g}L{x:g} {y:g}"
+            last = i + 1
+    return path

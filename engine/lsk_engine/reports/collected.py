@@ -6,9 +6,9 @@ from pathlib import Path
 
 from ls_base.errors import LsKerasError
 from ls_base.reading import is_there
-from lsk_engine.reports.charts import LOOKS
 from lsk_engine.reports.found import Found
 from lsk_engine.reports.groups import Group, groups_of
+from lsk_engine.reports.reliability_charts import MOST_CURVES
 from lsk_engine.reports.run_files import ReadRun, read_run
 from lsk_engine.runs.records import StoredConfig
 from lsk_engine.studies.stored_results import (
@@ -63,14 +63,14 @@ class Collection:
         return "; ".join([*(parts if configs else ()), count])
 
     def chunks(self) -> list[list[Group]]:
-        """Returns the groups of runs, as many together as there are looks."""
+        """Returns the groups of runs, as many together as can be told apart in a diagram."""
         groups = groups_of(self.runs)
         return [
             [
                 dataclasses.replace(group, look=look)
-                for look, group in enumerate(groups[i : i + LOOKS])
+                for look, group in enumerate(groups[i : i + MOST_CURVES])
             ]
-            for i in range(0, len(groups), LOOKS)
+            for i in range(0, len(groups), MOST_CURVES)
         ]
 
     def score_label(self) -> str:

@@ -1,6 +1,5 @@
 """The charts of a report, drawn from the numbers that runs keep."""
 
-import dataclasses
 import math
 import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -8,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from lsk_engine.reports.charts import Chart, Point, Reference, Series
 from lsk_engine.reports.groups import Group
 from lsk_engine.reports.run_files import ReadRun
-from lsk_engine.runs.records import ReliabilityBin, SweepPoint
+from lsk_engine.runs.records import SweepPoint
 from lsk_engine.studies.stored_results import SweptPoint
 
 _FAR = 2.5  # log N so many times above the curves would flatten them
@@ -51,35 +50,6 @@ def learning_curves(groups: Sequence[Group]) -> Iterator[Chart]:
             if series:
                 note = _of_seeds(groups)
                 yield Chart(f"{short}, {what}", "Training step", label, series, note=note)
-
-
-def reliability_diagrams(groups: Sequence[Group]) -> Iterator[Chart]:
-    """Yields a diagram for each split: of one run before and after scaling, of several one each."""
-    runs = [run for group in groups for run in group.runs]
-    diagonal = Reference("perfectly calibrated", ((0.0, 0.0), (1.0, 1.0)))
-    for split in dict.fromkeys(split for run in runs for split, _ in run.reliability):
-        both = [
-            (calibrated, _reliability(group, run, split, calibrated, alone=len(runs) == 1))
-            for calibrated in (False, True)
-            for group in groups
-            for run in group.runs
-            if (split, calibrated) in run.reliability
-        ]
-        whole = [(calibrated, series) for calibrated, series in both if series.points]
-        for title, series in _by_model(split, whole, alone=len(runs) == 1).items():
-            yield Chart(
-                title,
-                "Confidence (largest probability)",
-                "Accuracy (share of positions)",
-                # Bars and columns of many curves would hide them all.
-                _side_by_side(series) if len(series) <= 2 else [_bare(one) for one in series],
-                [diagonal],
-                bars=True,
-                limits=((0.0, 1.0), (0.0, 1.0)),
-                note="Bars are 95 % intervals (Clopper–Pearson); columns: the share of each bin."
-                if len(series) <= 2
-                else _of_seeds(groups),
-            )
 
 
 def temperature_curves(groups: Sequence[Group]) -> Iterator[Chart]:
@@ -195,65 +165,6 @@ def _history(run: ReadRun, split: str, name: str) -> list[Point]:
         for entry in run.history
         if math.isfinite(value := entry[split].get(name, math.nan))  # type: ignore[literal-required]
     ]
-
-
-def _reliability(
-    group: Group, run: ReadRun, split: str, calibrated: bool, *, alone: bool
-) -> Series:
-    bins = [
-        (b.confidence, b.accuracy, b.accuracy_low, b.accuracy_high)
-        for b in run.reliability[split, calibrated]
-    ]
-    whole = [(c, a, low, high) for c, a, low, high in bins if None not in (c, a, low, high)]
-    name = ("scaled" if calibrated else "as trained") if alone else group.label
-    errors = [b.ece for b in run.reliability[split, calibrated] if b.ece is not None]
-    if errors and len(group.runs) == 1:
-        name += f": ECE {errors[0]:.3f}"
-    if alone and calibrated and run.calibration and run.calibration.temperature is not None:
-        name += f", T {run.calibration.temperature:.2f}"
-    return Series(
-        name,
-        [(float(c), float(a)) for c, a, *_ in whole],  # type: ignore[arg-type]
-        [(float(low), float(high)) for *_, low, high in whole],  # type: ignore[arg-type]
-        look=int(calibrated) if alone else group.look,
-        columns=_shares(run.reliability[split, calibrated]),
-    )
-
-
-def _shares(bins: Sequence[ReliabilityBin]) -> list[tuple[float, float, float]]:
-    total = sum(b.count for b in bins)
-    if not 0 < total < math.inf:
-        return []
-    return [(b.edge_low, b.edge_high, b.count / total) for b in bins if b.count > 0]
-
-
-def _by_model(
-    split: str, series: Sequence[tuple[bool, Series]], *, alone: bool
-) -> dict[str, list[Series]]:
-    """Returns the series of each diagram by its title."""
-    if alone:
-        return {f"Reliability, {split}": [one for _, one in series]} if series else {}
-    found: dict[str, list[Series]] = {}
-    for calibrated, one in series:
-        model = "after scaling" if calibrated else "as trained"
-        found.setdefault(f"Reliability, {split}, {model}", []).append(one)
-    return found
-
-
-def _side_by_side(series: Sequence[Series]) -> list[Series]:
-    """Returns the series, each with its part of the width of a bin for its columns."""
-    found = []
-    for i, one in enumerate(series):
-        columns = []
-        for low, high, height in one.columns:
-            width = (high - low) / len(series)
-            columns.append((low + i * width, low + (i + 1) * width, height))
-        found.append(dataclasses.replace(one, columns=columns))
-    return found
-
-
-def _bare(series: Series) -> Series:
-    return Series(series.name, series.points, look=series.look)
 
 
 def _searches(points: Iterable[SweepPoint]) -> dict[str, list[SweepPoint]]:

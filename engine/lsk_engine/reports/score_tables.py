@@ -3,13 +3,13 @@
 import math
 import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from ls_base.errors import LsKerasError
 from lsk_engine.reports.curves import seeds_of
 from lsk_engine.reports.groups import SEED, Group
 from lsk_engine.reports.run_files import ReadRun
-from lsk_engine.reports.tables import Cell, Column, Table, Value
+from lsk_engine.reports.tables import Cell, Column, Table, Value, decimals, with_interval
 from lsk_engine.runs.records import Metrics
 from lsk_engine.studies.stored_results import StoredDecision, StoredStudy, SweptPoint
 from lsk_engine.studies.tables import heading
@@ -137,14 +137,17 @@ def verdict_table(study: StoredStudy, decided: Sequence[StoredDecision]) -> Tabl
         Column("verdict", [verdict_text(one) for one in decided]),
         # Each row has a unit of its own, so each its digits.
         Column("difference", [_difference(one) for one in decided]),
-        Column("does not matter within", [f"± {one.margin:g}" for one in decided]),
+        Column("margin", [f"± {one.margin:g}" for one in decided]),
         Column("in the paper", [_signed(one.paper) for one in decided]),
     ]
     caption = f"Verdicts about {against[0]}, {study.split}"
     if len(set(against)) > 1:
         columns.insert(1, Column("settings", against))
         caption = f"Verdicts about every setting, {study.split}"
-    note = f"{_over(study.seeds)} All claims of the study are decided together (Holm’s correction)."
+    note = (
+        f"{_over(study.seeds)} A difference within the margin does not matter. All claims of the "
+        "study are decided together (Holm’s correction)."
+    )
     return Table(caption, columns, note=note.strip(), sortable=False)
 
 
@@ -154,8 +157,14 @@ def verdict_text(decided: StoredDecision) -> str:
     return f"{sign.get(decided.verdict, '?')} {decided.verdict}"
 
 
-def arm_table(study: StoredStudy) -> Table:
-    """Returns the mean of each number of each arm, with its interval over seeds."""
+def arm_table(study: StoredStudy, arms: Sequence[str] = (), numbers: Sequence[str] = ()) -> Table:
+    """Returns the mean of each number of each arm, with its interval over seeds.
+
+    Args:
+        study: The study.
+        arms: Which arms; none: all.
+        numbers: Which numbers; none: all.
+    """
     from lsk_engine.studies.claims import interval  # SciPy
 
     def value(number: str, arm: str) -> Value:
@@ -163,11 +172,12 @@ def arm_table(study: StoredStudy) -> Table:
         known = [math.nan if v is None else v for v in seeds]
         return Value(*interval(known))
 
-    arms = list(study.arms)
-    names = Column("setting", [heading(study.arms[arm]) for arm in arms])
+    shown = arms or [*study.arms]
+    names = Column("setting", [heading(study.arms[arm]) for arm in shown])
     columns = [
-        Column(number.label, [value(name, arm) for arm in arms], number.better)
+        Column(number.label, [value(name, arm) for arm in shown], number.better)
         for name, number in study.numbers.items()
+        if not numbers or name in numbers
     ]
     return Table(
         f"Means over {study.seeds} seed{'s' * (study.seeds != 1)}, {study.split}",
@@ -176,12 +186,15 @@ def arm_table(study: StoredStudy) -> Table:
     )
 
 
-def sweep_table(points: Sequence[SweptPoint], label: str) -> Table:
+def sweep_table(
+    points: Sequence[SweptPoint], label: str, better: Literal["less", "more"] | None = None
+) -> Table:
     """Returns the points of curves of teachers and students, seeds together.
 
     Args:
         points: A point a network.
         label: What the score is called.
+        better: Whether less or more of it is better, if it is known.
     """
     groups = [
         of_point
@@ -196,7 +209,7 @@ def sweep_table(points: Sequence[SweptPoint], label: str) -> Table:
             Column("α", [Cell(f"{of[0].alpha:g}", of[0].alpha) for of in groups]),
             Column("T", [Cell(f"{of[0].temperature:g}", of[0].temperature) for of in groups]),
             Column("γ", [Value(statistics.fmean(p.gamma for p in of)) for of in groups]),
-            Column(label, [Value(statistics.fmean(s), min(s), max(s)) for s in scores]),
+            Column(label, [Value(statistics.fmean(s), min(s), max(s)) for s in scores], better),
             Column("seeds", [Cell(str(len(of)), len(of)) for of in groups]),
         ],
         note="In brackets: the least and the most of the seeds.",
@@ -265,10 +278,11 @@ def _better(metrics: Iterable[Metrics | None]) -> dict[str, str]:
 def _difference(decided: StoredDecision) -> Cell:
     if decided.mean is None:
         return Cell("–")
-    text = _signed(decided.mean)
-    if decided.low is not None and decided.high is not None:
-        text += f" [{_signed(decided.low)}, {_signed(decided.high)}]"
-    return Cell(text, decided.mean)
+    ends = [math.nan if end is None else end for end in (decided.low, decided.high)]
+    # What is left of rounding when numbers cancel is none.
+    value = Value(*(round(one, 12) + 0.0 for one in (decided.mean, *ends)))
+    digits = decimals([value.value, *ends], intervals=not any(map(math.isnan, ends)))
+    return Cell(with_interval(value, digits, signed=True), decided.mean)
 
 
 def _signed(value: float | None) -> str:

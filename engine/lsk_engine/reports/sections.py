@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from lsk_engine.reports import curves, score_tables
+from lsk_engine.reports import curves, reliability_charts, score_tables
 from lsk_engine.reports.blocks import Facts, Figure, Fold, Heading, Section, Sentences
 from lsk_engine.reports.collected import Collection
 from lsk_engine.reports.groups import Group
@@ -24,7 +24,7 @@ def sections_of(collections: Sequence[Collection]) -> list[Section]:
     """
     charts = [
         ("learning", "Learning curves", curves.learning_curves),
-        ("reliability", "Reliability", curves.reliability_diagrams),
+        ("reliability", "Reliability", reliability_charts.reliability_diagrams),
         ("temperature", "Temperature", curves.temperature_curves),
         ("information", "Mutual information", curves.information_curves),
     ]

@@ -91,20 +91,21 @@ def decimals(values: Iterable[float], *, intervals: bool = False) -> int:
     """Returns how many digits after the point the numbers of a column have.
 
     The largest one has four digits, with intervals three; none has more than four after the point.
+    Numbers below 1,000, such as percentages of which one is 100, have at least one.
 
     Args:
         values: The numbers; those that are not finite don't count.
         intervals: Whether they have intervals, which say how far digits mean anything.
 
     Example:
-    >>> decimals([63.21, 5.0]), decimals([63.21, 5.0], intervals=True), decimals([12345.0])
+    >>> decimals([63.21, 5.0]), decimals([63.21, 100.0], intervals=True), decimals([12345.0])
     (2, 1, 0)
     """
     largest = max((abs(v) for v in values if math.isfinite(v)), default=0.0)
     if not largest:
         return 1
     before = math.floor(math.log10(largest)) + 1
-    return min(max(_DIGITS[intervals] - before, 0), _MOST_DECIMALS)
+    return min(max(_DIGITS[intervals] - before, int(before <= 3)), _MOST_DECIMALS)
 
 
 def number(value: float, digits: int, *, signed: bool = False) -> str:

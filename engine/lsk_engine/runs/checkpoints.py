@@ -1,7 +1,7 @@
 """Full training states by step, written atomically, from which training goes on exactly."""
 
 import hashlib
-import io
+import threading
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from ls_base.arrays import Array, names_of_npz, read_npz
 from ls_base.errors import FileError
-from ls_base.files import write_bytes
+from ls_base.files import replacing
 from ls_keras.keras_internals import sync_state
 from lsk_engine.devices.replicas import assign_parts, parts_of
 from lsk_engine.runs.checkpoint_files import checkpoint_file, checkpoint_steps
@@ -28,6 +28,10 @@ class Checkpoints:
         kept: How many of the newest stay.
         kept_every: Checkpoints whose step this divides stay as well; 0: none.
         kept_steps: Checkpoints of these steps stay as well.
+
+    What is large is written by a thread while training goes on, from a copy on the host, of which
+    there is one at a time: who saves again, or reads, waits until it is on the disk. A process that
+    is killed before goes on from the checkpoint before.
     """
 
     def __init__(
@@ -39,9 +43,25 @@ class Checkpoints:
     ):
         self.directory, self.kept = directory, kept
         self.kept_every, self.kept_steps = kept_every, kept_steps
+        self._writer: threading.Thread | None = None
+        self._failure: BaseException | None = None
+
+    def wait(self) -> None:
+        """Waits until what was saved is on the disk.
+
+        Raises:
+            FileError: If it can't be written.
+        """
+        if self._writer is not None:
+            self._writer.join()
+            self._writer = None
+        if self._failure is not None:
+            failure, self._failure = self._failure, None
+            raise failure
 
     def steps(self) -> list[int]:
         """Returns the steps of the checkpoints that are there, ascending."""
+        self.wait()
         return checkpoint_steps(self.directory)
 
     def save(
@@ -53,23 +73,49 @@ class Checkpoints:
     ) -> None:
         """Writes the state after `step` steps, then removes what need not be kept.
 
+        Returns when the state is on the disk or, if it is large, on the host: see `wait`.
+
         Args:
             model: A built, compiled model.
             step: How many steps it was trained for.
             check: Called with the step and the state before it is written; may refuse it.
             more: Further arrays to be kept with it, by names with a prefix of their own.
+
+        Raises:
+            FileError: If it, or what was saved before, can't be written.
         """
+        self.wait()  # before another copy is made
         sync_state(model)
         state = _numbers(_variables(model))
         check(step, state)
         state |= {f"metric/{i}": parts_of(v) for i, v in enumerate(model.metrics_variables)}
         state |= {"step": np.asarray(step, np.int64), **(more or {})}
-        buffer = io.BytesIO()
-        np.savez(buffer, allow_pickle=False, **{_SHA256: _sha256(state)}, **state)
-        write_bytes(self._file(step), buffer.getbuffer())
-        for old in self.steps()[: -self.kept]:
+        kept = frozenset(self.kept_steps)  # as of now: it may change while the state is written
+        if sum(array.nbytes for array in state.values()) < BACKGROUND:
+            self._write(step, state, kept)
+            return
+        # Of their own: a framework may give views of memory that the next step writes to.
+        for name, array in state.items():
+            if array.base is not None or not array.flags.owndata:
+                state[name] = np.array(array)
+        self._writer = threading.Thread(
+            target=self._try_to_write, args=(step, state, kept), name="checkpoint"
+        )
+        self._writer.start()
+
+    def _try_to_write(self, step: int, state: dict[str, np.ndarray], kept: Collection[int]) -> None:
+        try:
+            self._write(step, state, kept)
+        except BaseException as error:  # whoever waits gets it
+            self._failure = error
+
+    def _write(self, step: int, state: dict[str, np.ndarray], kept: Collection[int]) -> None:
+        with replacing(self._file(step)) as file:
+            # Array by array: there is no second copy of them all.
+            np.savez(file, allow_pickle=False, **{_SHA256: _sha256(state)}, **state)
+        for old in checkpoint_steps(self.directory)[: -self.kept]:
             of_every = self.kept_every and old % self.kept_every == 0
-            if not of_every and old not in self.kept_steps:
+            if not of_every and old not in kept:
                 self._file(old).unlink(missing_ok=True)
 
     def restore(
@@ -206,3 +252,4 @@ def _sha256(state: Mapping[str, np.ndarray]) -> np.ndarray:
 
 
 _SHA256 = "sha256"
+BACKGROUND = 1 << 26  # bytes of a state from which it is written by a thread

@@ -33,17 +33,6 @@ class Starts(Record, frozen=True):
     starts: list[dict[str, Any]]
 
 
-class _Alpha(Record, frozen=True):
-    alpha: Finite
-
-
-class Compared(Record, frozen=True):
-    """What of `config.json` is told where runs of any task are compared."""
-
-    task: str
-    training: _Alpha
-
-
 class HistoryEntry(TypedDict):
     """A line of `history.jsonl`."""
 

@@ -12,6 +12,7 @@ import keras
 from ls_base.files import writing
 from ls_base.reading import is_there
 from ls_keras.calibration import TemperatureFit, calibrated, fit_temperature_dataset
+from lsk_engine.assembly.run_data import like_the_runs, reload_data
 from lsk_engine.assembly.sources import evaluation_source
 from lsk_engine.assembly.trained_model import load_trained
 from lsk_engine.data.datasets import as_dataset, reading
@@ -68,12 +69,13 @@ def evaluate_new(
     """
     changed = with_decoding(config, decoding or {})
     if source is None:
-        changed = _replaced(changed, "training", max_examples=max_examples)
-        model, data = load_trained(task, changed, run)
+        # What the run began with, before a look at some of it.
+        data = quick_look(reload_data(task, changed, run), max_examples, scored=True)
     else:
         changed = _replaced(changed, "data", source=_noted(changed, source))
-        data = quick_look(task.load_new(changed, run.read_artifacts()), max_examples)
-        model, data = load_trained(task, changed, run, data=data)
+        found = task.load_new(changed, run.read_artifacts())
+        data = quick_look(like_the_runs(found, run), max_examples, scored=True)
+    model, data = load_trained(task, changed, run, data=data)
     asked = {
         "source": changed.data.source,
         "decoding": dict(decoding or {}),

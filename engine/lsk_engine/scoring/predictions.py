@@ -108,6 +108,11 @@ class Predictions:
             "ece_high": curve.ece_high,
         }
 
+    @property
+    def confidences(self) -> np.ndarray:
+        """The confidences; float32 sums of K terms may exceed 1, these don't."""
+        return np.clip(self.columns["confidence"], 0, 1)
+
     def curve(self, **options: Any) -> ReliabilityCurve:
         """Returns the reliability curve; examples (sentences), not positions, are resampled.
 
@@ -115,7 +120,7 @@ class Predictions:
             options: Of `ls_keras.calibration.curve_of_statistics`.
         """
         return curve_of_statistics(
-            np.clip(self.columns["confidence"], 0, 1),  # float32 sums of K terms may exceed 1
+            self.confidences,
             self.columns["correct"],
             groups=self.ids,
             **options,
@@ -209,7 +214,9 @@ class Scorer:
 
 def build_scorer(model: keras.Model, config: Config, data: TaskData) -> Scorer:
     """Returns what runs a model over splits, on all devices, with the loss of `config`."""
-    _, labels = data.splits["train"].gather(np.arange(1), None)
+    # Of any split but the largest, which scoring does not need.
+    split = next((name for name in data.splits if name != "train"), "train")
+    _, labels = data.splits[split].gather(np.arange(1), None)
     with for_scoring(config.training.strategy, config.training.devices).scope:
         return Scorer(
             on_devices(model),

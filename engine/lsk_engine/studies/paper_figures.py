@@ -54,7 +54,7 @@ def _projection(runs: Sequence[StoredRun], part: Part, file: Path, reporter: Rep
 
 
 def _reliability(runs: Sequence[StoredRun], part: Part, file: Path, reporter: Reporter) -> None:
-    from lsk_engine.scoring.compare import compare_reliability
+    from lsk_engine.studies.compare_reliability import compare_reliability
 
     compare_reliability([run.directory for run in runs], part.study.split, file)
 

@@ -16,7 +16,6 @@ from lsk_engine.studies.paper_studies import STUDIES, Part, Scale
 from lsk_engine.studies.run_study import run_study
 from lsk_engine.studies.study import TEACHER, Study
 from lsk_engine.studies.study_result import Decided, StudyResult
-from lsk_engine.studies.tables import columns, heading, plain, signed, span
 from lsk_engine.tasks.registry import load_task, needing_extra
 
 ALL = "all"
@@ -44,20 +43,6 @@ class Reproduced:
     def decided(self, study: str) -> list[Decided]:
         """Returns a study's decisions about the result's claims."""
         return [one for one in self.found[study].decided if one.claim.name in self.result.claims]
-
-    def text(self) -> str:
-        """Returns the paper's numbers, ours, and a verdict for each claim."""
-        lines = [f"{self.result.name}: {self.result.title}"]
-        lines += [f"  the paper: {line}" for line in self.result.paper]
-        for name, found in self.found.items():
-            lines += ["", f"{name}: {found.task}, {found.preset}"]
-            decided = self.decided(name)
-            lines += [*_means(found, decided), "", *_verdicts(found, decided)]
-            lines += [f"Missing: {', '.join(of)}: {why}" for why, of in found.reasons().items()]
-            lines += [f"Note: {note}" for note in found.notes]
-        lines += [f"Missing: {name}: {why}" for name, why in self.missing.items()]
-        lines += [f"Figure: {file}" for file in self.figures]
-        return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the result as JSON can hold it: of each study, the decisions about its claims."""
@@ -280,36 +265,3 @@ def _figures(
         except LsKerasError as error:
             reporter.warning(f"{result.name}, {name}: not drawn: {error}")
     return files
-
-
-def _means(found: StudyResult, decided: Sequence[Decided]) -> list[str]:
-    """Returns a table of the numbers that claims are about, by arm."""
-    arms = dict.fromkeys(arm for one in decided for arm in (one.baseline, one.arm))
-    names = dict.fromkeys(
-        name for one in decided for name in (one.claim.measure, one.claim.against) if name
-    )
-    # The first score has a second name, which claims know it by.
-    shown = {name if name in found.numbers else next(iter(found.numbers)) for name in names}
-    rows = [
-        (number.label, [plain(found.mean(name, arm)) for arm in arms])
-        for name, number in found.numbers.items()
-        if name in shown
-    ]
-    head = f"{found.split}, {found.seeds} seed{'s' * (found.seeds != 1)}"
-    return list(columns(head, [heading(found.arms[arm]) for arm in arms], rows))
-
-
-def _verdicts(found: StudyResult, decided: Sequence[Decided]) -> list[str]:
-    """Returns a line for each decision, which has its arm where there are several."""
-    several = len({one.arm for one in decided}) > 1
-    about = [
-        f"{one.claim.name}, {heading(found.arms[one.arm])}" if several else one.claim.name
-        for one in decided
-    ]
-    width = max(map(len, about), default=0)
-    lines = [f"{'claim':{width}}  {'paper':>7} {'here':>8} {'95 % interval':19} verdict"]
-    for name, one in zip(about, decided, strict=True):
-        paper = "" if one.claim.paper is None else signed(one.claim.paper)
-        here, interval = signed(one.decision.mean), span(one.decision.low, one.decision.high)
-        lines.append(f"{name:{width}}  {paper:>7} {here:>8} {interval:19} {one.decision.verdict}")
-    return lines

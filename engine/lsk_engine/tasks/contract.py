@@ -28,10 +28,13 @@ class Examples(abc.ABC):
         sizes: For examples of unequal length, int array `(n,)` of what a batch must be padded to
             in order to hold each; `None` where all examples have one shape.
         references: What `Task.score` compares outputs with, one an example.
+        workers: How many batches are worth gathering at a time, in threads, ahead of the step: more
+            than one where each has files to be decoded.
     """
 
     sizes: "np.ndarray | None" = None
     references: Sequence[Any] = ()
+    workers: int = 1
 
     @abc.abstractmethod
     def __len__(self) -> int:
@@ -55,14 +58,18 @@ class TaskData:
     """What a task's data set is made of.
 
     Attributes:
-        splits: `train`, `validation`, `test` and, where there are, further test sets.
+        splits: `train`, `validation`, `test` and, where there are, further test sets; better as
+            `lsk_engine.data.lazy.LazySplits`, since scoring asks for no training split.
         num_classes: K.
         ignore_class: The label of padding, or `None`.
         class_names: K names: classes, sub-words, characters or words.
-        class_counts: How often each class is a training label, `(K,)`: the counts of `Unigram`.
+        class_counts: How often each class is a training label, `(K,)`: the counts of `Unigram`;
+            where that takes the training split, a `lsk_engine.data.lazy.lazy_array`.
         unused_classes: Classes that never are labels (padding, start).
         artifacts: Files that belong to the model (vocabulary), by name: saved with the run.
         notes: What every report on this data must say, such as "synthetic".
+        train_sizes: The sizes of the training examples, in any order, where the training split
+            need not be loaded for them; `None`: it says so. Batches take after them.
     """
 
     splits: Mapping[str, Examples]
@@ -72,7 +79,8 @@ class TaskData:
     class_counts: "np.ndarray"
     unused_classes: tuple[int, ...] = ()
     artifacts: Mapping[str, bytes] = dataclasses.field(default_factory=dict)
-    notes: tuple[str, ...] = ()
+    notes: Sequence[str] = ()
+    train_sizes: "np.ndarray | None" = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -97,6 +97,8 @@ class CheckpointEvery(keras.callbacks.Callback):
         self.watch.check_loss(self.step, float(loss))
         more = {} if epoch_loss is None else {_EPOCH_LOSS: np.asarray(epoch_loss, np.float64)}
         self.checkpoints.save(self.model, self.step, self.watch.check_state, more)
+        if self.stop_requested() or self.step == self.total:
+            self.checkpoints.wait()  # whoever is told that training ended finds it there
 
 
 class StopsValidation(keras.callbacks.Callback):

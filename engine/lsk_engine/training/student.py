@@ -11,7 +11,9 @@ from ls_base.errors import InputError
 from ls_keras.distillation import Distiller, TeacherLogits
 from ls_keras.losses import SmoothedCE
 from lsk_engine.assembly.logits_contract import check_contract
+from lsk_engine.assembly.run_data import known_training_examples
 from lsk_engine.data.configuration import from_dict
+from lsk_engine.data.lazy import changed_splits
 from lsk_engine.data.teacher_logits import (
     WithTeacherLogits,
     compute_teacher_logits,
@@ -24,7 +26,7 @@ from lsk_engine.runs.teacher import model_sha256
 from lsk_engine.settings.config import Config
 from lsk_engine.settings.distillation import DistillationConfig
 from lsk_engine.settings.written_folders import may_write
-from lsk_engine.tasks.contract import Task, TaskData
+from lsk_engine.tasks.contract import Examples, Task, TaskData
 
 
 def teacher_artifacts(config: Config) -> Mapping[str, bytes] | None:
@@ -35,7 +37,13 @@ def teacher_artifacts(config: Config) -> Mapping[str, bytes] | None:
 
 
 def with_teacher_logits(
-    task: Task, config: Config, data: TaskData, reporter: Reporter, *, stored: bool = False
+    task: Task,
+    config: Config,
+    data: TaskData,
+    run: RunDirectory,
+    reporter: Reporter,
+    *,
+    stored: bool = False,
 ) -> TaskData:
     """Returns the data with the teacher's logits as an input of the training split.
 
@@ -46,6 +54,7 @@ def with_teacher_logits(
         task: The task.
         config: The student's configuration.
         data: The student's data.
+        run: The student's run, which keeps what the examples are.
         reporter: Who is told.
         stored: Whether the configuration is a run's, and not what a command was told just now:
             then a cache is made only where `lsk_engine.settings.written_folders.may_write`, or in
@@ -66,26 +75,36 @@ def with_teacher_logits(
             "without a cache): logits that were computed once are of other inputs than the student "
             f"sees. Received: the layer {view!r}"
         )
-    cache = _cached_logits(task, config, data, reporter, stored=stored)
+    cache = _cached_logits(task, config, data, run, reporter, stored=stored)
     if (cache.num_classes, cache.top_k) != (data.num_classes, options.top_k):
         raise InputError(
             f"Expected logits over {data.num_classes} classes with top_k={options.top_k}. "
             f"Received: {cache.num_classes} with top_k={cache.top_k} in {cache.directory}"
         )
     keras.utils.set_random_seed(config.training.seed)  # as if no model had been built
-    taught = WithTeacherLogits(data.splits["train"], cache)
-    return dataclasses.replace(data, splits={**data.splits, "train": taught})
+
+    def taught(name: str, examples: Examples) -> Examples:
+        return WithTeacherLogits(examples, cache) if name == "train" else examples
+
+    return dataclasses.replace(data, splits=changed_splits(data.splits, taught))
 
 
 def _cached_logits(
-    task: Task, config: Config, data: TaskData, reporter: Reporter, *, stored: bool
+    task: Task,
+    config: Config,
+    data: TaskData,
+    run: RunDirectory,
+    reporter: Reporter,
+    *,
+    stored: bool,
 ) -> TeacherLogits:
     """Opens the cache, or makes it where that is allowed."""
     options: Any = config.distillation
     path, examples = Path(options.cache), data.splits["train"]
     if stored and not may_write(options.cache, inside=[Path(options.teacher)]):
         if path.exists():
-            return open_teacher_logits(path, examples, options.teacher_sha256)
+            known = known_training_examples(data, run)
+            return open_teacher_logits(path, examples, options.teacher_sha256, known)
         raise InputError(
             "Expected a cache for the teacher's logits inside the present folder, since the run's "
             "config.json names it, which may be somebody else's (where it is meant, go to a folder "
@@ -93,12 +112,14 @@ def _cached_logits(
         )
     # Of several students that start together, the first computes and the others wait.
     with locked(path.with_name(f".{path.name}.lock"), wait=True):
+        known = known_training_examples(data, run)
         if path.exists():
-            return open_teacher_logits(path, examples, options.teacher_sha256)
+            return open_teacher_logits(path, examples, options.teacher_sha256, known)
         return compute_teacher_logits(
             path,
             load_teacher(task, options, data),
             examples,
+            known=known,
             ignore_class=data.ignore_class,
             top_k=options.top_k,
             batch_size=config.training.batch_size,

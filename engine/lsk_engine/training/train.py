@@ -65,7 +65,7 @@ def train(
     """
     options = config.training
     keras.utils.set_random_seed(options.seed)
-    data = with_teacher_logits(task, config, data, reporter, stored=resume)
+    data = with_teacher_logits(task, config, data, run, reporter, stored=resume)
     chosen = strategy.choose(options.strategy, options.devices)
     with precision(options.precision), peers_watched(), chosen.scope:
         source = training_source(config, data)
@@ -121,6 +121,7 @@ def train(
         log = TrainingLog(run, reporter, source, step, total, task.unit, watch)
         board = TensorBoardLog(run, config, step, total) if tensorboard else None
         with stop_on_signal() as stop_requested, contextlib.ExitStack() as at_last:
+            at_last.callback(checkpoints.wait)
             if board:
                 at_last.callback(board.close)
             saver = CheckpointEvery(

@@ -23,15 +23,17 @@ def reproduce(*arguments):
     return call("reproduce", *arguments)
 
 
-def test_the_list_has_all_with_cost_and_what_has_been_run(tmp_path):
+def test_the_list_has_all_with_cost_and_what_has_been_run(tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
     assert tuple(STUDIES) == SCALES
     for scale in SCALES:
         done = reproduce("--list", "--scale", scale, "--out", tmp_path)
         assert done.exit_code == 0
         lines = done.stdout.splitlines()
-        words = [line.split()[0] for line in lines[3:] if line]
-        assert words == [*RESULTS, "all", "study", *STUDIES[scale]]
-        assert max(len(line) for line in lines if not line.startswith("all")) <= 80
+        begun = [line.split()[0] for line in lines if line and not line.startswith(" ")]
+        expected = ["result", *RESULTS, "all", "study", *STUDIES[scale]]
+        assert begun[-len(expected) :] == expected
+        assert max(map(len, lines)) <= 100
     rows = json.loads(reproduce("--list", "--json", "--out", tmp_path).stdout)["results"]
     assert [row["result"] for row in rows] == [*RESULTS]
     assert {row["finished"] for row in rows} == {0}

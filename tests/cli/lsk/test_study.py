@@ -58,8 +58,8 @@ def test_runs_are_trained_and_measured_and_the_answer_is_a_table(tmp_path):
     assert "4 of 4 runs are finished already" in again.stderr
     assert "Fitting" not in again.stderr
     lines = again.stdout.splitlines()
-    assert max(map(len, lines[:-1])) <= 80  # the last names the folder
-    assert lines[2].split() == ["test,", "2", "seeds", "hard", "α", "0.1"]
+    assert max(map(len, lines[:-1])) <= 160  # the last names the folder
+    assert lines[2].split() == ["Means", "over", "2", "seeds,", "test", "hard", "α", "0.1"]
     sentences = " ".join(again.stdout.split())
     assert all(sentence in sentences for sentence in found["sentences"])
     assert lines[-1] == f"Saved: {tmp_path / 'out' / 'results.json'}"
@@ -71,7 +71,7 @@ def test_a_file_asks_another_question(tmp_path):
     (tmp_path / "width.toml").write_text(FILE)
     done = study(tmp_path / "width.toml", "--out", tmp_path / "out", "--jobs", 2)
     assert done.exit_code == 0, done.output
-    assert done.stdout.startswith("Does width help? image, digits-mlp\n\ntest, 1 seed ")
+    assert done.stdout.startswith("Does width help? image, digits-mlp\n\nMeans over 1 seed, test ")
     assert "It makes fewer errors: can't tell, at width 8" in done.stdout
     assert "one seed tells nothing of" in done.stdout
     assert {run.name for run in (tmp_path / "out" / "runs").iterdir()} == {

@@ -1,6 +1,7 @@
 """`lsk sweep-distillation`: in this process, the trainings in their own."""
 
 import json
+import re
 
 import pytest
 from click.testing import CliRunner
@@ -46,7 +47,7 @@ def test_the_trainings_are_runs_and_their_scores_a_table(tmp_path):
     lines = again.stdout.splitlines()
     for point, line in zip(found["points"], lines[1:4], strict=True):
         assert line.startswith(point["curve"])
-        assert f"{point['gamma']:.3f}" in line
+        assert re.search(rf"\s{point['gamma']:.3f}\d?\s", line)
     assert "3 of 3 runs are finished already" in again.stderr
     with pytest.raises(InputError, match=r"the settings of the study in .*config.model.width=8"):
         sweep(*arguments, "--out", tmp_path / "out")

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from lsk import results, tables
 from lsk.main import cli
 from lsk.sparkline import sparkline
+from lsk_engine.reports.tables import Column, Table, Value
 from lsk_engine.runs.run_directory import RunDirectory
 from stored_files import CONFIG, metrics
 
@@ -69,6 +70,30 @@ def test_columns_that_do_not_fit_come_below(width, count):
         for m in range(count):
             assert f"{n}.{m}234 [1.0000, 2.0000]" in text
     assert text.count("corner") >= 1
+
+
+def test_rows_lie_and_columns_that_do_not_fit_come_below(width):
+    values = [Value(20.0 + n, 10.0, 100.0) for n in range(3)]
+    columns = [Column(f"score {n} (%)", values, "more") for n in range(5)]
+    table = Table("", [Column("T", ["0.8", "1", "1.2"]), *columns], note="as 95 % of it")
+    text = tables.drawn(tables.lying(table))
+    lines = text.splitlines()
+    assert max(map(len, lines)) <= width
+    assert text.count("21.0 [10.0, 100.0]") == 5  # a digit, though one end is 100
+    assert text.count("score 3 (%) ↑") == 1
+    heads = [line for line in lines if line.startswith("T ")]
+    assert len(heads) == {60: 3, 80: 2, 120: 1, 160: 1}[width]
+    assert lines[-1] == "as 95 % of it"
+
+
+def test_paragraphs_are_broken_between_words(width):
+    path = "/a/long/path" * 9
+    text = tables.drawn(tables.paragraph(f"{'word ' * 30}{path}", first="Missing: "))
+    lines = text.splitlines()
+    assert lines[0].startswith("Missing: word word")
+    assert all(line.startswith("    ") for line in lines[1:])
+    assert all(len(line) <= width or path in line for line in lines)
+    assert path in text
 
 
 def test_lists_fit(width):

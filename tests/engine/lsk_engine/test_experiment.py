@@ -3,17 +3,20 @@ import io
 import json
 import os
 import signal
+import threading
 
 import keras
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from kills import differences
 from lock_holder import held_by_another_process
 from ls_base.errors import FileError, InputError, LsKerasError
 from lsk_engine.assembly.run_data import begin_data
 from lsk_engine.data import configuration
 from lsk_engine.data.batches import BatchSource
+from lsk_engine.data.lazy import changed_splits, lazy_array
 from lsk_engine.experiment import run_experiment
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.checkpoints import Checkpoints
@@ -471,3 +474,56 @@ def test_every_smoothing_trains(finished, tmp_path, smoothing, smooth_unused):
     metrics = run_experiment(task, resolved, run, silent())
     assert metrics["smoothing"] == smoothing
     assert metrics["test"]["loss"] != pytest.approx(metrics["test"]["nll"], abs=1e-4)
+
+
+@pytest.mark.parametrize("step", [4, 8])
+def test_a_checkpoint_that_is_lost_while_it_is_written_costs_steps_only(
+    finished, tmp_path, monkeypatch, step
+):
+    """As of a process that is killed: the thread dies, and what it wrote is not there."""
+    monkeypatch.setattr("lsk_engine.runs.checkpoints.BACKGROUND", 0)
+    task, resolved, run = start(tmp_path)
+    write = Checkpoints._write
+
+    def dying(self, of_step, state, kept):
+        assert threading.current_thread().name == "checkpoint"
+        if of_step == step:
+            raise KeyboardInterrupt
+        write(self, of_step, state, kept)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoints, "_write", dying)
+        with pytest.raises(KeyboardInterrupt):
+            run_experiment(task, resolved, run, silent())
+    assert max(Checkpoints(run.checkpoints).steps(), default=0) < step
+    run_experiment(task, resolved, run, silent(), resume=True)
+    assert_same_end(finished[2], run)
+
+
+class LazyTask(TinyTask):
+    """Loads its splits when they are asked for, and says which those were."""
+
+    def __init__(self):
+        self.loaded = []
+
+    def load_data(self, config, artifacts=None):
+        data = super().load_data(config, artifacts)
+        counts = lazy_array(lambda: self.loaded.append("counts") or data.class_counts)
+        splits = changed_splits(data.splits, lambda name, of: self.loaded.append(name) or of)
+        return dataclasses.replace(data, splits=splits, class_counts=counts)
+
+
+def test_a_lazily_loaded_run_is_the_same_to_the_last_byte(tmp_path):
+    eager, resolved, run = start(tmp_path / "eager")
+    run_experiment(eager, resolved, run, silent())
+    task = LazyTask()
+    lazy = RunDirectory.create(tmp_path / "run", resolved.to_dict())
+    run_experiment(task, resolved, lazy, silent())
+    # Keras counts layers in a process, in their names; the weights are in the last checkpoint, too.
+    assert differences(run.path, lazy.path) in ([], ["model.keras differs"])
+    task.loaded.clear()
+    before = lazy.read_metrics()
+    evaluate(task, resolved, lazy, silent())
+    calibrate(task, resolved, lazy, silent())
+    assert set(task.loaded) == {"validation", "test"}
+    assert lazy.read_metrics().splits == before.splits

@@ -112,4 +112,6 @@ def test_long_titles_do_not_meet(rng):
     figure = projection_panels(panels)
     figure.draw_without_rendering()
     boxes = [ax.title.get_window_extent() for ax in figure.axes]
-    assert all(left.x1 < right.x0 for left, right in itertools.pairwise(boxes))
+    assert all(not one.overlaps(other) for one, other in itertools.combinations(boxes, 2))
+    rows = [(round(box.y0), round(box.x0)) for box in boxes]
+    assert len({y for y, _ in rows}) == len({x for _, x in rows}) == 2

@@ -27,7 +27,7 @@ def test_draws_what_the_curve_says(curves):
     assert (best.get_ydata() <= curve.get_ydata() + 1e-12).all()
 
 
-def test_title_labels_and_a_legend_beside_the_data(curves):
+def test_title_labels_and_a_legend_below_the_data(curves):
     figure = risk_coverage_diagram(curves, title="Test set")
     (ax,) = figure.axes
     assert ax.get_title() == "Test set"
@@ -39,8 +39,8 @@ def test_title_labels_and_a_legend_beside_the_data(curves):
     ]
     figure.draw_without_rendering()
     legend, data = ax.get_legend().get_window_extent(), ax.get_window_extent()
-    assert legend.x0 >= data.x1
-    assert legend.x1 <= figure.bbox.x1
+    assert legend.y1 <= data.y0
+    assert figure.bbox.x0 <= legend.x0 <= legend.x1 <= figure.bbox.x1
     lines = ax.lines[0], ax.lines[2]
     assert {line.get_color() for line in lines} == set(style.COLORS[:2])
     assert lines[0].get_linestyle() != lines[1].get_linestyle()

@@ -21,27 +21,40 @@ def rows_of(run, alpha, temperatures=(1.2, 0.8, 1.0)):
     ]
 
 
+def legend(figure):
+    return [text.get_text() for text in figure.legends[0].get_texts()]
+
+
 def test_curves_hold_the_rows_in_order_of_temperature_and_of_alpha():
     figure = temperature_panels(
         [*rows_of("b", 0.1), *rows_of("a", 0.0)], score="bleu", labels={"bleu": "BLEU"}
     )
-    first, second, likelihood, first_ece, second_ece = figure.axes
-    assert [ax.get_title() for ax in figure.axes[:3]] == ["α = 0", "α = 0.1", "Likelihood"]
-    for ax, values in ((first, [30.8, 31, 31.2]), (second_ece, [0.08, 0.1, 0.12])):
-        np.testing.assert_allclose(ax.lines[0].get_xdata(), [0.8, 1.0, 1.2])
-        np.testing.assert_allclose(ax.lines[0].get_ydata(), values)
-    assert first.get_ylim() == second.get_ylim()
-    assert first_ece.get_ylim() == second_ece.get_ylim()
-    assert first.get_ylabel() == "BLEU"
-    band = first.collections[0].get_paths()[0].vertices
+    score, ece, nll = figure.axes
+    assert [ax.get_ylabel() for ax in figure.axes] == ["BLEU", "ECE", "NLL (nats a label)"]
+    assert nll.get_xlabel() == "Temperature T"
+    values = {score: [30.8, 31, 31.2], ece: [0.08, 0.1, 0.12], nll: [1.2, 1, 0.8]}
+    for ax, expected in values.items():
+        for line in ax.lines[:2]:
+            np.testing.assert_allclose(line.get_xdata(), [0.8, 1.0, 1.2])
+            np.testing.assert_allclose(line.get_ydata(), expected)
+    assert ece.get_ylim()[0] == 0
+    band = score.collections[0].get_paths()[0].vertices
     assert band[:, 1].min() == pytest.approx(29.8)
     assert band[:, 1].max() == pytest.approx(32.2)
-    assert [line.get_label() for line in likelihood.lines[:2]] == ["α = 0", "α = 0.1"]
+    assert not ece.collections
+    assert legend(figure) == ["α = 0", "α = 0.1", "band: 95 % interval"]
+
+
+def test_without_intervals_there_is_no_band():
+    rows = [{k: v for k, v in row.items() if "_" not in k} for row in rows_of("a", 0.1)]
+    figure = temperature_panels(rows, score="bleu")
+    assert legend(figure) == ["α = 0.1"]
+    assert not figure.axes[0].collections
 
 
 def test_runs_of_one_alpha_are_told_apart():
     figure = temperature_panels([*rows_of("x/a", 0.1), *rows_of("x/b", 0.1)], score="bleu")
-    assert [ax.get_title() for ax in figure.axes[:2]] == ["α = 0.1 (a)", "α = 0.1 (b)"]
+    assert legend(figure)[:2] == ["α = 0.1 (a)", "α = 0.1 (b)"]
 
 
 @pytest.mark.parametrize("rows", [[], [{"run": "a", "alpha": 0.0}]])

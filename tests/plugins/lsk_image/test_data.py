@@ -97,7 +97,7 @@ def test_images_are_brought_to_size():
 @pytest.mark.parametrize(
     ("given", "settings", "message"),
     [
-        (source([0, 1, 2], test=[0, 3]), {}, r"in \[0, 3\). Received: 3 at row 1 of test"),
+        (source([0, 1, 2] * 5, test=[0, 3]), {}, r"in \[0, 3\). Received: 3 at row 1 of test"),
         (source([0, 2, 1], names=["a", "b"]), {}, r"in \[0, 2\). Received: 2 at row 1 of train"),
         (source([0, -1, 1]), {}, r"Received: -1 at row 1 of train"),
         (source([0, 0]), {}, "at least two classes. Received: 1"),
@@ -112,11 +112,11 @@ def test_images_are_brought_to_size():
 )
 def test_what_cannot_be_is_told(monkeypatch, given, settings, message):
     with pytest.raises(InputError, match=message):
-        loaded(monkeypatch, given, **settings)
+        list(loaded(monkeypatch, given, **settings).splits.values())
 
 
 def test_splits_of_other_shapes_are_told(monkeypatch):
     given = source([0, 1] * 5)
     other = LabeledImages(ArrayPixels(np.zeros((2, 3, 3), np.uint8), "it"), np.array([0, 1]), "it")
     with pytest.raises(InputError, match=r"shape \(2, 2, 1\).*Received: \(3, 3, 1\) in it"):
-        loaded(monkeypatch, ImageSource({**given.splits, "test": other}))
+        list(loaded(monkeypatch, ImageSource({**given.splits, "test": other})).splits.values())

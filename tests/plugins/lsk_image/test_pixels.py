@@ -34,14 +34,30 @@ def test_lossless_images_come_back_in_any_order(colors):
     rows = np.array([4, 0, 4])
     assert images.shape == (5, 7, 3)
     np.testing.assert_array_equal(images.gather(rows), colors[rows])
-    np.testing.assert_array_equal(images.decoded().gather(rows), colors[rows])
-    assert isinstance(images.decoded(), ArrayPixels)
 
 
 def test_what_memory_does_not_hold_is_decoded_for_each_batch(colors, monkeypatch):
-    monkeypatch.setattr(pixels, "IN_MEMORY", colors.nbytes - 1)
-    images = of([encoded(c) for c in colors])
-    assert images.decoded() is images
+    read = []
+    contents = [encoded(c) for c in colors]
+    for memory, again in ((colors.nbytes - 1, [2, 1]), (colors.nbytes, [])):
+        monkeypatch.setattr(pixels, "IN_MEMORY", memory)
+        images = EncodedPixels(
+            lambda rows: read.extend(rows.tolist()) or [contents[row] for row in rows], 6, str
+        )
+        images.keep(np.array([1, 2]))
+        assert images.decodes is bool(again)
+        read.clear()
+        np.testing.assert_array_equal(images.gather(np.array([2, 1])), colors[[2, 1]])
+        assert read == again
+        np.testing.assert_array_equal(images.gather(np.array([3, 1])), colors[[3, 1]])
+
+
+def test_nothing_is_decoded_before_it_is_asked_for():
+    def read(rows):
+        raise AssertionError
+
+    images = EncodedPixels(read, 6, str)
+    assert len(images) == 6
 
 
 def test_large_images_are_decoded_in_threads(rng):

@@ -4,13 +4,22 @@ import soundfile
 
 import speech_files
 from ls_base.errors import InputError
+from lsk_speech import recordings
 from lsk_speech.config import DataConfig
+from lsk_speech.features import StreamedFeatures
 from lsk_speech.manifest import read_manifest
+from lsk_speech.recordings import Recordings
+from lsk_speech.sound import Sound
 from lsk_speech.sources import load_source
 
 
 def options(manifest, **more):
     return DataConfig(**{"source": str(manifest), "sample_rate": 8000, **more})
+
+
+def everything(source):
+    """Reads every recording; those that memory does not hold are not read before."""
+    return [[split.rows[i] for i in range(len(split))] for split in source.splits.values()]
 
 
 def test_recordings_come_in_their_splits_with_normalized_text(tmp_path):
@@ -93,7 +102,7 @@ def test_unusable_recordings_are_told_with_their_row(content, message, tmp_path)
     elif content is not None:
         soundfile.write(file, content, 8000, subtype="FLOAT")
     with pytest.raises(InputError, match=message):
-        load_source(options(speech_files.write_manifest(tmp_path, rows=rows)))
+        everything(load_source(options(speech_files.write_manifest(tmp_path, rows=rows))))
 
 
 @pytest.mark.parametrize(
@@ -140,7 +149,7 @@ def test_recordings_lie_in_the_manifests_folder(tmp_path, name):
     manifest = speech_files.write_manifest(tmp_path / "data", rows=rows)
     expected = "a file inside|a recording" if name == "~/1.wav" else "a file inside"
     with pytest.raises(InputError, match=f"Expected (the name of )?({expected}).*row 21 of"):
-        load_source(options(manifest))
+        everything(load_source(options(manifest)))
 
 
 def test_of_new_data_nothing_is_held_out(tmp_path):
@@ -151,3 +160,55 @@ def test_of_new_data_nothing_is_held_out(tmp_path):
     assert {name: len(split) for name, split in source.splits.items()} == {"train": 21}
     assert source.notes == ()
     assert len(load_source(options(manifest)).splits["train"]) < 21
+
+
+def test_what_memory_does_not_hold_is_decoded_when_a_batch_has_it(tmp_path, monkeypatch):
+    manifest = speech_files.write_manifest(tmp_path)
+    options_ = options(manifest, sample_rate=16000)
+    kept = load_source(options_).splits["train"].rows
+    monkeypatch.setattr(recordings, "IN_MEMORY", 0)
+    streamed = load_source(options_).splits["train"].rows
+    assert isinstance(streamed, Recordings)
+    assert not isinstance(kept, Recordings)
+    np.testing.assert_array_equal(streamed.lengths, kept.lengths)  # of headers
+    chosen, size = np.array([7, 0, 7]), int(kept.lengths.max())
+    for rows in (streamed, streamed.take(np.arange(12)[::-1]).take(np.arange(12)[::-1])):
+        np.testing.assert_array_equal(
+            rows.padded(chosen, size, np.float32), kept.padded(chosen, size, np.float32)
+        )
+        np.testing.assert_array_equal(rows[3], kept[3])
+    streamed.save(tmp_path / "values.npy", tmp_path / "offsets.npy")
+    kept.save(tmp_path / "values2.npy", tmp_path / "offsets2.npy")
+    for name in ("values", "offsets"):
+        assert (tmp_path / f"{name}.npy").read_bytes() == (tmp_path / f"{name}2.npy").read_bytes()
+
+
+def test_a_recording_that_is_cut_off_later_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(recordings, "IN_MEMORY", 0)
+    source = load_source(options(speech_files.write_manifest(tmp_path)))
+    rows = source.splits["train"].rows
+    soundfile.write(tmp_path / "3.wav", np.zeros(80), 8000)
+    with pytest.raises(InputError, match=r"samples, as when .* Received: .*3.wav.*row 5.*with 80"):
+        rows.padded(np.array([2, 3]), 10**6)
+
+
+def test_the_features_of_what_memory_does_not_hold_are_the_same(tmp_path, monkeypatch):
+    manifest = speech_files.write_manifest(tmp_path)
+    monkeypatch.setattr(recordings, "IN_MEMORY", 0)
+    speech = load_source(options(manifest)).splits["train"]
+    sound = Sound.of(options(manifest, input="log-mel", bands=8), 8000)
+    features = {}
+    for memory in (0, 1 << 30):
+        monkeypatch.setattr("lsk_speech.sound.IN_MEMORY", memory)
+        features[memory] = sound.hear(speech).rows
+    streamed, kept = features.values()
+    assert isinstance(streamed, StreamedFeatures)
+    np.testing.assert_array_equal(streamed.lengths, kept.lengths)
+    rows, size = np.array([5, 1, 11]), int(kept.lengths.max())
+    found = streamed.take(np.arange(12)).padded(rows, size, np.float32)
+    # The sizes of batches differ, and with them, perhaps, a last bit of 16.
+    np.testing.assert_allclose(found, kept.padded(rows, size, np.float32), rtol=2e-3, atol=1e-3)
+    by_speaker = Sound.of(options(manifest, input="log-mel", normalization="speaker"), 8000)
+    monkeypatch.setattr("lsk_speech.sound.IN_MEMORY", 0)
+    with pytest.raises(InputError, match="data.normalization=utterance or none of recordings"):
+        by_speaker.hear(speech)

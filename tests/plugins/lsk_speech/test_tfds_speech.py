@@ -4,6 +4,7 @@ import pytest
 from ls_base.errors import InputError
 from lsk_speech.config import DataConfig
 from lsk_speech.sources import load_source
+from lsk_speech.stored_examples import StreamedExamples
 from lsk_speech.tfds_speech import read_tfds
 
 pytestmark = pytest.mark.tensorflow  # writing TFDS data needs TensorFlow
@@ -105,7 +106,7 @@ def test_unusable_examples_are_told(text, samples, message, tmp_path):
 
     prepare(tmp_path, "own_speech", example=example)
     with pytest.raises(InputError, match=message):
-        read_tfds("own_speech", OPTIONS, data_dir=tmp_path)
+        read_tfds("own_speech", OPTIONS, data_dir=tmp_path).splits["test"]
 
 
 def test_data_of_another_kind_are_told(tmp_path):
@@ -131,3 +132,25 @@ def test_a_missing_split_is_told(tmp_path):
 def test_official_names_are_known(name, tmp_path):
     with pytest.raises(InputError, match=rf"tfds build {name}"):
         read_tfds(name, OPTIONS, data_dir=tmp_path)
+
+
+@pytest.mark.parametrize("file_format", ["array_record", "tfrecord"])
+def test_what_memory_does_not_hold_is_read_again(tmp_path, monkeypatch, file_format):
+    prepare(tmp_path, "own_speech", file_format=file_format)
+    kept = read_tfds("own_speech", OPTIONS, data_dir=tmp_path).splits["train"]
+    monkeypatch.setattr("lsk_speech.tfds_speech.IN_MEMORY", 0)
+    streamed = read_tfds("own_speech", OPTIONS, data_dir=tmp_path).splits["train"]
+    assert isinstance(streamed.rows, StreamedExamples)
+    assert streamed.texts == kept.texts
+    np.testing.assert_array_equal(streamed.rows.lengths, kept.rows.lengths)
+    every = np.arange(len(kept))
+    for found, expected in zip(streamed.rows.make(every), map(kept.rows.__getitem__, every)):  # noqa: B905
+        np.testing.assert_array_equal(found, expected)
+    if file_format == "array_record":
+        rows, size = every[::-1], int(kept.rows.lengths.max())
+        np.testing.assert_array_equal(
+            streamed.rows.take(rows).padded(every, size), kept.rows.padded(rows, size)
+        )
+    else:
+        with pytest.raises(InputError, match="array_record files, which can be read row by row"):
+            streamed.rows.padded(every[::-1], 10**6)

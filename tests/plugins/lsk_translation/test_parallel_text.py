@@ -3,6 +3,7 @@ import gzip
 import pytest
 
 from ls_base.errors import InputError
+from lsk_engine.data import text_lines
 from lsk_translation.parallel_text import read_folder
 
 
@@ -24,7 +25,9 @@ COMPLETE = {
 
 
 def read(folder):
-    return read_folder(folder, "en", "de")
+    """Returns all splits, which are read for it, and the notes."""
+    splits, notes = read_folder(folder, "en", "de")
+    return dict(splits), notes
 
 
 def test_plain_files(tmp_path):
@@ -136,3 +139,23 @@ def test_no_folder_and_empty_folder(tmp_path):
         read(tmp_path / "nowhere")
     with pytest.raises(InputError, match="Received: an empty folder"):
         read(tmp_path)
+
+
+def test_a_split_that_nobody_asks_for_is_not_read(tmp_path):
+    write(tmp_path, **COMPLETE | {"train__de": b"A\nB\xfc\n"})
+    splits, _ = read_folder(tmp_path, "en", "de")
+    assert splits["test"].source == ("d",)
+    with pytest.raises(InputError, match="UTF-8"):
+        splits["train"]
+
+
+def test_text_that_stays_on_the_disk_is_the_same(tmp_path, monkeypatch):
+    texts = COMPLETE | {"train__en": "a\n\n\nb\n", "train__de": "A\nB\n \nC\n"}
+    expected, notes = read(write(tmp_path, **texts))
+    monkeypatch.setattr(text_lines, "ON_DISK", 0)
+    found, same = read(tmp_path)
+    assert isinstance(found["train"].source, text_lines.TextLines)
+    assert same == notes
+    for name, text in expected.items():
+        assert list(found[name].source) == list(text.source)
+        assert list(found[name].target) == list(text.target)

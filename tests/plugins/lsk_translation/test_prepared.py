@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import small_translation
 from ls_base.errors import InputError
+from lsk_engine.data.checked_files import CheckedFiles
 from lsk_engine.data.configuration import resolve
 from lsk_engine.data.prepared import PreparedData, prepare
 from lsk_translation.prepared import Lines, load_prepared
@@ -31,6 +32,10 @@ def written(folder):
     made_with = {**small_translation.settings(folder), **LENGTHS}
     task, directory = TranslationTask(), folder / "data"
     return made_with, prepare(task, resolve(task, None, made_with), directory), directory
+
+
+def read_all(found):
+    return list(load_prepared(found, None).splits.values())
 
 
 def resolved(directory, **given):
@@ -71,9 +76,7 @@ def test_all_right_translations_are_prepared_too(tmp_path):
     assert list(read.references) == list(data.splits["phrases"].references)
     assert len(read.references[0]) > 1
     file = tmp_path / "data" / "phrases" / "right.json"
-    files = frozenset(
-        path.relative_to(tmp_path / "data").as_posix() for path in (tmp_path / "data").rglob("*")
-    )
+    files = CheckedFiles.of_folder(tmp_path / "data")
     for damaged, message in (
         (b"[[1]]", "to be str. Received: 1$"),
         (b'[["a"]]', "200 lists of translations .* Received: 1, of 1 at least$"),
@@ -81,7 +84,7 @@ def test_all_right_translations_are_prepared_too(tmp_path):
     ):
         file.write_bytes(damaged)
         with pytest.raises(InputError, match=message):
-            load_prepared(PreparedData(tmp_path / "data", (), files), None)
+            read_all(PreparedData(tmp_path / "data", (), files))
 
 
 def test_ids_stay_on_the_disk(written):
@@ -175,7 +178,11 @@ def test_training_and_scoring_need_no_tensorflow(written, tmp_path):
     ("file", "change", "message"),
     [
         ("train/source_ids.npy", lambda a: np.full_like(a, 9999), "source_ids.npy. Received: 9999"),
-        ("train/source_ids.npy", lambda a: a.astype(np.float32), "Expected ids in .*float32"),
+        (
+            "train/source_ids.npy",
+            lambda a: a.astype(np.float32),
+            "source_ids.npy to be .*Received: float32",
+        ),
         ("train/source_ids.npy", lambda a: a[:-1], "rise from 0 to"),
         ("class_counts.npy", lambda a: a[1:], "class_counts.npy to be "),
         ("test/reference_offsets.npy", lambda a: a[:-1], "rise from 0 to .*references.txt"),
@@ -187,9 +194,7 @@ def test_arrays_that_do_not_fit_are_told(tmp_path, file, change, message):
     task = TranslationTask()
     settings = small_translation.settings(tmp_path)
     prepare(task, resolve(task, None, settings), tmp_path / "data")
-    files = frozenset(
-        path.relative_to(tmp_path / "data").as_posix() for path in (tmp_path / "data").rglob("*")
-    )
+    files = CheckedFiles.of_folder(tmp_path / "data")
     np.save(tmp_path / "data" / file, change(np.load(tmp_path / "data" / file)))
     with pytest.raises(InputError, match=message):
-        load_prepared(PreparedData(tmp_path / "data", (), files), None)
+        read_all(PreparedData(tmp_path / "data", (), files))

@@ -80,7 +80,7 @@ def test_mistakes(options, message):
 
 def test_more_pairs_than_a_folder_has(folder):
     with pytest.raises(InputError, match=r"at most 6 training pairs. Received: pairs=7"):
-        load_source(str(folder), pairs=7)
+        load_source(str(folder), pairs=7).splits["train"]
 
 
 def test_unequal_sides():

@@ -5,6 +5,7 @@ import pytest
 from ls_base.errors import FileError, InputError
 from ls_base.files import write_json
 from lsk_engine.data import configuration, prepared
+from lsk_engine.data.checked_files import CheckedFiles
 from lsk_engine.data.prepared_splits import read_splits
 from preparable_task import DataConfig, PreparableTask
 from tiny_task import Letters, TinyTask
@@ -115,15 +116,15 @@ def test_names_in_the_manifest_stay_inside(directory, name):
 )
 def test_names_of_splits_stay_inside(tmp_path, names, message):
     write_json(tmp_path / "splits.json", names)
-    data = prepared.PreparedData(tmp_path, (), frozenset(["splits.json"]))
+    data = prepared.PreparedData(tmp_path, (), CheckedFiles(tmp_path, {"splits.json": None}))
     with pytest.raises(InputError, match=message):
         read_splits(data, lambda folder: Letters(3, 0))
 
 
 def test_a_file_that_the_manifest_does_not_list_is_not_read(tmp_path):
     write_json(tmp_path / "splits.json", ["train", "validation", "test"])
-    data = prepared.PreparedData(tmp_path, (), frozenset())
-    with pytest.raises(InputError, match="Expected splits.json in .*prepared.json"):
+    data = prepared.PreparedData(tmp_path, (), CheckedFiles(tmp_path, {}))
+    with pytest.raises(InputError, match="Expected splits.json in the list of files of "):
         read_splits(data, lambda folder: Letters(3, 0))
 
 

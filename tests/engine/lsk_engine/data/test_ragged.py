@@ -3,8 +3,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ls_base.arrays import Array
 from ls_base.errors import InputError
 from lsk_engine.data import ragged
+from lsk_engine.data.checked_files import CheckedFiles
 from lsk_engine.data.ragged import Ragged, offsets
 
 ROWS = st.lists(st.lists(st.integers(1, 9)), min_size=1)
@@ -19,6 +21,10 @@ def short(request, monkeypatch):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("ragged")
+
+
+def opened(folder):
+    return CheckedFiles.of_folder(folder).ragged("values.npy", "offsets.npy", Array("iuf"))
 
 
 @pytest.mark.usefixtures("short")
@@ -68,7 +74,7 @@ def test_saved_rows_are_those_taken_and_no_others(folder, rows, data):
     chosen = data.draw(st.lists(st.integers(0, len(rows) - 1)))
     taken = Ragged.of(np.array(row, np.int32) for row in rows).take(np.array(chosen, int))
     taken.save(folder / "values.npy", folder / "offsets.npy", np.uint16)
-    read = Ragged.open(folder / "values.npy", folder / "offsets.npy")
+    read = opened(folder)
     assert isinstance(read.values, np.memmap)
     assert read.values.dtype == np.uint16
     assert read.values.tolist() == [value for i in chosen for value in rows[i]]
@@ -103,4 +109,4 @@ def test_offsets_that_cut_nothing_are_told(tmp_path, ends):
     np.save(tmp_path / "values.npy", np.arange(4))
     np.save(tmp_path / "offsets.npy", np.array(ends, np.int64))
     with pytest.raises(InputError, match=r"rise from 0 to 4 in .*offsets.npy. Received: "):
-        Ragged.open(tmp_path / "values.npy", tmp_path / "offsets.npy")
+        opened(tmp_path)

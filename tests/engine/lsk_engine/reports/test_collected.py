@@ -1,8 +1,8 @@
 import pytest
 
-from lsk_engine.reports.charts import LOOKS
 from lsk_engine.reports.collected import collect
 from lsk_engine.reports.found import find
+from lsk_engine.reports.reliability_charts import MOST_CURVES
 from lsk_engine.reports.sections import sections_of
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.studies.study_folder import FIGURE_FILE, RESULTS_FILE
@@ -36,13 +36,13 @@ def test_what_is_not_finished_or_damaged_is_told(tmp_path):
     assert second.points == []
 
 
-def test_more_groups_than_looks_are_shown_in_parts(tmp_path):
-    for i in range(LOOKS + 2):
+def test_more_groups_than_can_be_told_apart_are_shown_in_parts(tmp_path):
+    for i in range(MOST_CURVES + 2):
         bare_run(tmp_path / f"run{i}", alpha=i / 100)
     (found,) = collect(find([tmp_path]))
     first, second = found.chunks()
-    assert [group.look for group in first] == [*range(LOOKS)]
-    assert [group.label for group in second] == ["α 0.07", "α 0.08"]
+    assert [group.look for group in first] == [*range(MOST_CURVES)]
+    assert [group.label for group in second] == ["α 0.06", "α 0.07"]
     assert [group.look for group in second] == [0, 1]
 
 

@@ -1,7 +1,5 @@
 import math
 
-import pytest
-
 from lsk_engine.reports import curves
 from lsk_engine.reports.groups import groups_of
 from lsk_engine.reports.run_files import read_run
@@ -39,30 +37,6 @@ def test_what_is_not_finite_is_not_drawn(tmp_path):
         )
     (chart,) = curves.learning_curves(groups(run))
     assert [x for x, _ in chart.series[0].points] == [10.0, 20.0]
-
-
-def test_reliability_of_one_run_has_both_models(tmp_path):
-    (chart,) = curves.reliability_diagrams(groups(whole_run(tmp_path / "a")))
-    assert chart.title == "Reliability, test"
-    assert [one.name for one in chart.series] == [
-        *("as trained: ECE 0.100", "scaled: ECE 0.100, T 1.50")
-    ]
-    assert chart.series[0].points == [(0.4, 0.4), (0.8, 0.8)]  # the empty bin has none
-    # The two share the width of a bin.
-    left, right = (one.columns for one in chart.series)
-    assert [pytest.approx(column) for column in left] == [(0.3, 0.45, 0.25), (0.6, 0.8, 0.75)]
-    assert [pytest.approx(column) for column in right] == [(0.45, 0.6, 0.25), (0.8, 1.0, 0.75)]
-    assert chart.limits == ((0.0, 1.0), (0.0, 1.0))
-
-
-def test_reliability_of_several_runs_is_a_chart_a_model(tmp_path):
-    runs = [whole_run(tmp_path / f"{a}", a) for a in (0.0, 0.1, 0.2)]
-    trained, scaled = curves.reliability_diagrams(groups(*runs))
-    assert (trained.title, scaled.title) == (
-        *("Reliability, test, as trained", "Reliability, test, after scaling"),
-    )
-    assert [one.look for one in trained.series] == [0, 1, 2]
-    assert not any(one.intervals for one in trained.series)  # too many to be told apart
 
 
 def test_curves_by_temperature_are_in_order_with_their_intervals(tmp_path):

@@ -73,8 +73,8 @@ def test_a_study_has_verdicts_and_means(tmp_path):
     assert row == {
         "claim": "score",
         "verdict": "✓ holds",
-        "difference": "+1.5 [+1.2, +1.8]",
-        "does not matter within": "± 0.5",
+        "difference": "+1.50 [+1.20, +1.80]",
+        "margin": "± 0.5",
         "in the paper": "–",
     }
     table = score_tables.arm_table(found)
@@ -83,6 +83,9 @@ def test_a_study_has_verdicts_and_means(tmp_path):
     assert hard["BLEU ↑"] == "20.5 [14.1, 26.9]"  # t with 1 degree of freedom: 12.706 × 0.5
     assert smoothed["BLEU ↑"] == "–"  # a seed is missing
     assert "2 seeds" in table.note
+    assert "margin does not matter" in score_tables.verdict_table(found, found.decided).note
+    (some,) = shown(score_tables.arm_table(found, arms=[next(iter(found.arms))]))
+    assert some == hard
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
 import io
+import threading
 import zipfile
 
 import keras
@@ -130,3 +131,69 @@ def test_no_checkpoint_is_told(tmp_path):
     for folder in (tmp_path, tmp_path / "nowhere"):
         with pytest.raises(FileError, match="Expected a checkpoint in .*Received: none"):
             Checkpoints(folder).restore(build_model())
+
+
+@pytest.fixture
+def slowly(tmp_path, monkeypatch):
+    """Checkpoints that are written by a thread, which waits until it may."""
+    monkeypatch.setattr("lsk_engine.runs.checkpoints.BACKGROUND", 0)
+    may, write = threading.Event(), Checkpoints._write
+
+    def waiting(self, *arguments):
+        assert may.wait(60)
+        write(self, *arguments)
+
+    monkeypatch.setattr(Checkpoints, "_write", waiting)
+    model = build_model()
+    model.optimizer.build(model.trainable_variables)
+    yield model, Checkpoints(tmp_path, kept=1), may
+    may.set()
+
+
+def test_a_large_state_is_written_as_it_was_while_training_goes_on(slowly):
+    model, checkpoints, may = slowly
+    before = model.get_weights()
+    checkpoints.save(model, 2)
+    assert not any(checkpoints.directory.iterdir())
+    model.fit(np.ones((4, 2)), np.ones((4, 3)), verbose=0)
+    assert (model.get_weights()[0] != before[0]).any()
+    may.set()
+    assert checkpoints.steps() == [2]  # who looks waits
+    for found, expected in zip(checkpoints.read_model(model, 2), before, strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_never_two_write(slowly):
+    model, checkpoints, may = slowly
+    checkpoints.save(model, 2)
+    second = threading.Thread(target=checkpoints.save, args=(model, 4))
+    second.start()
+    names = [thread.name for thread in threading.enumerate()]
+    assert names.count("checkpoint") == 1
+    may.set()
+    second.join()
+    assert checkpoints.steps() == [4]
+
+
+def test_what_is_kept_is_decided_when_the_state_is_saved(slowly):
+    model, checkpoints, may = slowly
+    checkpoints.kept_steps = {2}
+    checkpoints.save(model, 2)
+    may.set()
+    checkpoints.wait()
+    may.clear()
+    checkpoints.save(model, 4)
+    checkpoints.kept_steps.clear()  # as where a later step is the best
+    may.set()
+    assert checkpoints.steps() == [2, 4]
+
+
+def test_what_the_disk_refuses_is_told_to_the_next_who_saves(slowly):
+    model, checkpoints, may = slowly
+    checkpoints.directory = checkpoints.directory / "file" / "folder"
+    checkpoints.directory.parent.write_text("")
+    may.set()
+    checkpoints.save(model, 2)
+    with pytest.raises(FileError, match="Expected to be able to write .*file/folder"):
+        checkpoints.save(model, 4)
+    checkpoints.wait()  # told once

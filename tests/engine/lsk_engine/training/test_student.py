@@ -10,9 +10,11 @@ import pytest
 
 from ls_base.errors import InputError
 from lsk_engine.assembly.loss import build_loss
+from lsk_engine.assembly.run_data import begin_data, known_training_examples, reload_data
 from lsk_engine.data import configuration
 from lsk_engine.data.batches import BatchSource
-from lsk_engine.data.teacher_logits import compute_teacher_logits
+from lsk_engine.data.data_state import DataState
+from lsk_engine.data.teacher_logits import compute_teacher_logits, read_examples
 from lsk_engine.experiment import run_experiment
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.lock import locked
@@ -208,7 +210,7 @@ def test_a_teacher_that_changed_or_has_no_logits_is_refused(student, tmp_path):
 
 def test_of_students_that_start_together_one_computes_the_logits(teacher, tmp_path, monkeypatch):
     """The others wait for the lock, which it holds meanwhile."""
-    task, resolved, _ = start(teacher, tmp_path / "run", cache=str(tmp_path / "logits"))
+    task, resolved, run = start(teacher, tmp_path / "run", cache=str(tmp_path / "logits"))
     held = []
 
     def computing(*arguments, **options):
@@ -219,7 +221,7 @@ def test_of_students_that_start_together_one_computes_the_logits(teacher, tmp_pa
 
     monkeypatch.setattr("lsk_engine.training.student.compute_teacher_logits", computing)
     for _ in range(2):
-        with_teacher_logits(task, resolved, task.load_data(resolved), silent())
+        with_teacher_logits(task, resolved, task.load_data(resolved), run, silent())
     assert held == [True]
 
 
@@ -227,22 +229,39 @@ def test_a_strangers_configuration_makes_no_cache_elsewhere(teacher, tmp_path, m
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     cache = tmp_path / "elsewhere" / "logits"
-    task, resolved, _ = start(teacher, tmp_path / "run", cache=str(cache))
+    task, resolved, run = start(teacher, tmp_path / "run", cache=str(cache))
     data = task.load_data(resolved)
     with pytest.raises(InputError, match="inside the present folder.*Received: .*elsewhere/logits"):
-        with_teacher_logits(task, resolved, data, silent(), stored=True)
+        with_teacher_logits(task, resolved, data, run, silent(), stored=True)
     assert not cache.parent.exists()
     monkeypatch.chdir(tmp_path)
-    with_teacher_logits(task, resolved, data, silent(), stored=True)
+    with_teacher_logits(task, resolved, data, run, silent(), stored=True)
     monkeypatch.chdir(tmp_path / "here")
-    with_teacher_logits(task, resolved, data, silent(), stored=True)  # it is there, and only read
+    with_teacher_logits(
+        task, resolved, data, run, silent(), stored=True
+    )  # it is there, and only read
 
 
 def test_a_cache_of_other_classes_kept_is_refused(teacher, tmp_path):
     options = {"cache": str(tmp_path / "logits")}
     task, resolved, run = start(teacher, tmp_path / "one", **options, top_k=2)
     data = task.load_data(resolved)
-    with_teacher_logits(task, resolved, data, silent())
+    with_teacher_logits(task, resolved, data, run, silent())
     task, resolved, run = start(teacher, tmp_path / "two", **options)
     with pytest.raises(InputError, match="with top_k=None. Received: 6 with top_k=2"):
         run_experiment(task, resolved, run, silent())
+
+
+def test_training_examples_are_read_once_for_what_they_are(teacher, tmp_path, monkeypatch):
+    task, resolved, run = start(teacher, tmp_path / "run", cache=str(tmp_path / "logits"))
+    data, read = begin_data(task, resolved, run, None), []
+    monkeypatch.setattr(
+        "lsk_engine.assembly.run_data.read_examples",
+        lambda *of: read.append(1) or read_examples(*of),
+    )
+    first = known_training_examples(data, run)
+    again = known_training_examples(reload_data(task, resolved, run), run)
+    assert read == [1]
+    assert again.data == first.data
+    np.testing.assert_array_equal(again.counts, first.counts)
+    assert run.read(run.data_file, DataState).notes == []

@@ -31,8 +31,9 @@ def test_no_pair_left_is_told(tmp_path):
     settings = {**small_translation.settings(tmp_path), "data.max_length": 2}
     for side in ("en", "de"):
         (tmp_path / "text" / f"train.{side}").write_text("abcd abcd abcd\n" * 3)
+    data = task.load_data(resolve(task, None, settings))
     with pytest.raises(InputError, match=r"data.max_length=2 pieces. Received: none"):
-        task.load_data(resolve(task, None, settings))
+        len(data.splits["train"])
 
 
 @pytest.mark.parametrize(

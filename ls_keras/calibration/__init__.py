@@ -95,3 +95,7 @@ __all__ = [
     "smooth_reliability_curve",
     "temperature_curve",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

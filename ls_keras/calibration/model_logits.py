@@ -1,13 +1,12 @@
 """The logits of a model: of its last layer, or of what comes before its softmax."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 import keras
-import numpy as np
 
 from ls_base.errors import InputError
-from ls_keras.arguments import as_flag, as_function, shown
+from ls_keras.arguments import as_flag, as_function
+from ls_keras.batches import Batches
 from ls_keras.calibration.forward import Forward
 from ls_keras.calibration.heads import Output, of_head, symbolic
 from ls_keras.calibration.host_examples import HostExamples, read_host_examples, to_host
@@ -68,56 +67,14 @@ def logits_tensor(
     return logarithm(tensor)
 
 
-def batches(dataset) -> Iterator[tuple[Any, Any, Any]]:
-    """Yields `(x, y, sample_weight)` of one pass over a data set that Keras's `evaluate` takes.
-
-    Raises:
-        InputError: If the data set is endless or a batch has no targets.
-    """
-    if not isinstance(dataset, keras.utils.PyDataset) and (
-        not hasattr(dataset, "__iter__") or isinstance(dataset, str | bytes | Mapping)
-    ):
-        raise InputError(
-            f"Expected a data set of batches (x, y). Received: dataset={shown(dataset)}"
-        )
-    cardinality = getattr(dataset, "cardinality", None)
-    if cardinality is not None and int(to_host(cardinality())) == -1:
-        raise InputError("Expected a finite data set. Received: one that repeats for ever")
-    source: Iterable = dataset
-    if isinstance(dataset, keras.utils.PyDataset):
-        # Its own iteration need not end.
-        if dataset.num_batches is None:
-            raise InputError("Expected a finite data set. Received: a PyDataset without a length")
-        source = (dataset[i] for i in range(dataset.num_batches))
-    for batch in source:
-        if not isinstance(batch, tuple | list) or not 2 <= len(batch) <= 3 or batch[1] is None:
-            raise InputError(
-                "Expected batches (x, y) or (x, y, sample_weight). "
-                f"Received: {type(batch).__name__}"
-                + (f" of length {len(batch)}" if isinstance(batch, tuple | list) else "")
-            )
-        x, y, *rest = batch
-        weights = rest[0] if rest else None
-        yield tuple(keras.tree.map_structure(_as_array, part) for part in (x, y, weights))
-
-
-def check_repeatable(dataset) -> None:
-    """Raises an `InputError` for an iterator, which a second pass would find empty."""
-    if isinstance(dataset, Iterator):
-        raise InputError(
-            "Expected a data set that can be read several times (tf.data, PyDataset, a list of "
-            "batches), or `reservoir=` for one pass. Received: an iterator"
-        )
-
-
 def predicted_batches(
-    model, dataset, *, from_logits: bool, multi_label: bool = False
+    model, dataset: Batches, *, from_logits: bool, multi_label: bool = False
 ) -> Iterator[tuple]:
     """Yields `(y, y_pred, sample_weight, mask)` of one pass, a batch of predictions at a time.
 
     Args:
         model: A `Forward`, to be compiled once for several passes; or what it takes.
-        dataset: What `batches` takes.
+        dataset: What `as_batches` returned.
         from_logits: Whether the model is said to emit logits; a softmax that can be seen at its
             end is warned of.
         multi_label: Whether they are the logits of sigmoids, and it is a sigmoid to be warned of.
@@ -127,14 +84,19 @@ def predicted_batches(
     tensor = symbolic(forward.model, forward.output)
     as_flag(from_logits, "from_logits")
     warn_of_softmax(forward.model, from_logits, tensor, multi_label=multi_label)
-    for x, y, sample_weight in batches(dataset):
+    for x, y, sample_weight in dataset:
         y_pred, mask = forward(x)
         y, sample_weight = (of_head(v, forward.output, forward.names) for v in (y, sample_weight))
         yield y, to_host(y_pred), sample_weight, None if mask is None else to_host(mask)
 
 
 def host_batches(
-    model, dataset, *, from_logits: bool, ignore_class: IgnoreClass, multi_label: bool = False
+    model,
+    dataset: Batches,
+    *,
+    from_logits: bool,
+    ignore_class: IgnoreClass,
+    multi_label: bool = False,
 ) -> Iterator[HostExamples]:
     """Yields the examples that count, batch by batch; batches without any are left out."""
     as_flag(multi_label, "multi_label")
@@ -152,8 +114,3 @@ def host_batches(
         )
         if len(examples):
             yield examples
-
-
-def _as_array(value):
-    """Makes tensors of any framework arrays, so that a tf.data pipeline feeds a JAX model."""
-    return np.asarray(value) if hasattr(value, "__array__") else value

@@ -7,6 +7,7 @@ import numpy as np
 
 from ls_base.errors import InputError
 from ls_keras.arguments import as_array, shown
+from ls_keras.batches import as_batches
 from ls_keras.calibration.binning import check_num_bins
 from ls_keras.calibration.forward import Forward
 from ls_keras.calibration.heads import Output
@@ -42,6 +43,7 @@ def temperature_curve(
     ignore_class: IgnoreClass = None,
     multi_label: bool = False,
     num_bins: int = 15,
+    batch_size: int = 32,
 ) -> TemperatureCurve:
     """Computes NLL and ECE at each temperature; the model runs once over the data.
 
@@ -52,7 +54,8 @@ def temperature_curve(
 
     Args:
         model: A `keras.Model`, or any function of `x`, that emits `(batch, ..., K)`.
-        dataset: Batches `(x, y)` or `(x, y, sample_weight)`, read once.
+        dataset: `(x, y)` or `(x, y, sample_weight)` arrays, or batches of them, read once; see
+            `fit_temperature_dataset`.
         temperatures: T > 0, any number of them.
         from_logits: Whether the model emits logits. Of probabilities, the default as in Keras, the
             logarithms are taken.
@@ -62,6 +65,7 @@ def temperature_curve(
         multi_label: Whether each entry of the last axis is a sigmoid, and an example of its own:
             `(batch, 1)` for a binary model. Default: `False`.
         num_bins: Bins of the ECE.
+        batch_size: Of arrays.
 
     Returns:
         A `TemperatureCurve`, in the order of `temperatures`.
@@ -87,7 +91,7 @@ def temperature_curve(
     total: TemperedSums | None = None
     for batch in host_batches(
         Forward(model, output),
-        dataset,
+        as_batches(dataset, "dataset", batch_size=batch_size, again=None),
         from_logits=from_logits,
         ignore_class=ignore_class,
         multi_label=multi_label,

@@ -2,10 +2,11 @@
 
 from ls_base.errors import InputError
 from ls_keras.arguments import as_count, as_seed
+from ls_keras.batches import as_batches
 from ls_keras.calibration.forward import Forward
 from ls_keras.calibration.heads import Output
 from ls_keras.calibration.host_examples import HostExamples
-from ls_keras.calibration.model_logits import check_repeatable, host_batches
+from ls_keras.calibration.model_logits import host_batches
 from ls_keras.calibration.reservoir import Reservoir
 from ls_keras.calibration.temperature import (
     Objective,
@@ -41,6 +42,7 @@ def fit_temperature_dataset(
     bounds: tuple[float, float] = (1e-2, 1e2),
     tolerance: float = 1e-5,
     num_bins: int = 15,
+    batch_size: int = 32,
     seed: int = 0,
 ) -> TemperatureFit:
     """Fits the temperature of a model on a data set; see `ls_keras.fit_temperature`.
@@ -55,9 +57,10 @@ def fit_temperature_dataset(
 
     Args:
         model: A `keras.Model`, or any function of `x`, that emits `(batch, ..., K)`.
-        dataset: Batches `(x, y)` or `(x, y, sample_weight)` that can be read several times:
-            `tf.data.Dataset`, `keras.utils.PyDataset`, a list of batches. With `reservoir` an
-            iterator will do. The model must answer the same each time.
+        dataset: `(x, y)` or `(x, y, sample_weight)` arrays, or batches of them that can be read
+            several times: a `tf.data.Dataset`, a `keras.utils.PyDataset`, a `DataLoader` of
+            PyTorch, a list. With `reservoir` an iterator will do. The model must answer the same
+            each time.
         from_logits: Whether the model emits logits. Of probabilities, the default as in Keras, the
             logarithms are taken.
         output: Of a model with several outputs, the one to be scaled: its name, its key or its
@@ -70,6 +73,7 @@ def fit_temperature_dataset(
         bounds: Lower and upper bound of T.
         tolerance: Relative error of T allowed with `objective="nll"`.
         num_bins: Bins of the ECE.
+        batch_size: Of arrays.
         seed: Of the reservoir's draw.
 
     Returns:
@@ -92,11 +96,13 @@ def fit_temperature_dataset(
     check_options(objective, bounds, tolerance, num_bins)
     forward = Forward(model, output)
     seed = as_seed(seed)
+    again = ", or `reservoir=` for one pass" if reservoir is None else None
+    data = as_batches(dataset, "dataset", batch_size=batch_size, again=again)
 
     def examples():
         return host_batches(
             forward,
-            dataset,
+            data,
             from_logits=from_logits,
             ignore_class=ignore_class,
             multi_label=multi_label,
@@ -110,7 +116,6 @@ def fit_temperature_dataset(
             raise InputError(_NONE_COUNTS)
         return fit_examples(kept.examples(), objective, bounds, tolerance, num_bins)
 
-    check_repeatable(dataset)
     sample: Reservoir | None = None
 
     def evaluate(betas, moments: bool) -> TemperedSums:

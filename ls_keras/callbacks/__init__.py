@@ -6,3 +6,7 @@ from ls_keras.callbacks.projection_plotter import ProjectionPlotter
 from ls_keras.callbacks.temperature_scaling import TemperatureScaling
 
 __all__ = ["AlphaSchedule", "MutualInformationProbe", "ProjectionPlotter", "TemperatureScaling"]
+
+
+def __dir__() -> list[str]:
+    return __all__

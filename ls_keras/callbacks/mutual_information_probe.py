@@ -4,7 +4,7 @@ import csv
 import io
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from ls_keras.arguments import (
     as_seed,
     shown,
 )
+from ls_keras.batches import as_batches
 from ls_keras.calibration.forward import Forward
 from ls_keras.calibration.heads import Output
 from ls_keras.information.augmented_logits import augmented_differences, check_draws
@@ -35,13 +36,15 @@ from ls_keras.information.mutual_information import (
 )
 from ls_keras.keras_internals import sync_state
 
+_READ = 1024  # examples at a time
+
 
 class MutualInformationProbe(keras.callbacks.Callback):
     """Estimates, while a model trains, how much its logits tell about single examples.
 
-    Every `every` steps, before the first and after the last one: the examples of two classes are
-    augmented `draws` times, the model runs without dropout, and the mutual information between the
-    example and the difference of its two classes' logits is estimated
+    Before training, at the end of epochs or each so many steps, and after training: the examples
+    of two classes are augmented `draws` times, the model runs without dropout, and the mutual
+    information between the example and the difference of its two classes' logits is estimated
     (`ls_keras.mutual_information`). With smoothing it falls to about log 2, where only the class
     is left; with hard targets it stays higher.
 
@@ -52,16 +55,18 @@ class MutualInformationProbe(keras.callbacks.Callback):
     steps at which it was evaluated. Put the probe before callbacks that are to see it.
 
     Args:
-        images: Array `(n, ...)`, inputs of the model before augmentation; of the training set, in
-            the paper.
-        labels: Integers `(n,)`.
+        data: `(x, y)`: arrays of inputs of the model before augmentation, `(n, ...)`, and of
+            labels, integers `(n,)`; of the training set, in the paper. Or batches of them, read
+            once: a `tf.data.Dataset`, a `keras.utils.PyDataset`, a `DataLoader` of PyTorch, a
+            list. Sample weights don't matter.
         classes: Two different classes. Only their examples are used; the paper takes 300 of each.
         augment: The augmentation d(·), called as `augment(images, training=True)`: a Keras layer
             or model, whose seed generators are set for each draw and put back, or a function. One
             that has an argument `seed` gets another integer for each draw and batch; any other
             must see to repeatable draws itself.
         draws: L, augmentations of each example.
-        every: Steps between evaluations.
+        every: Epochs between evaluations. Default: 1 without `every_steps`, else none.
+        every_steps: Steps between evaluations. Default: `None`, none inside an epoch.
         scored: What `ls_keras.mutual_information` takes.
         batch_size: Images at a time.
         seed: Of the augmentations.
@@ -85,7 +90,7 @@ class MutualInformationProbe(keras.callbacks.Callback):
         >>> model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
         >>> x, y = np.random.rand(24, 4), np.arange(24) % 3
         >>> noise = keras.layers.GaussianNoise(0.1)
-        >>> probe = MutualInformationProbe(x, y, (0, 2), noise, every=2)
+        >>> probe = MutualInformationProbe((x, y), (0, 2), noise, every_steps=2)
         >>> history = model.fit(x, y, batch_size=8, epochs=2, callbacks=[probe], verbose=0)
         >>> [entry["step"] for entry in probe.history], probe.history[0]["num_examples"]
         ([0, 2, 4, 6], 16)
@@ -96,13 +101,13 @@ class MutualInformationProbe(keras.callbacks.Callback):
 
     def __init__(
         self,
-        images,
-        labels,
+        data,
         classes: Sequence[int],
         augment: Callable,
         draws: int = 5,
-        every: int = 4000,
+        every: int | None = None,
         *,
+        every_steps: int | None = None,
         scored: Scored = "held_out",
         batch_size: int = 256,
         seed: int = 0,
@@ -110,16 +115,21 @@ class MutualInformationProbe(keras.callbacks.Callback):
         output: Output = None,
     ):
         super().__init__()
-        every, batch_size = as_count(every, "every", 1), as_count(batch_size, "batch_size", 1)
+        if every is None and every_steps is None:
+            every = 1
+        every = None if every is None else as_count(every, "every", 1)
+        every_steps = None if every_steps is None else as_count(every_steps, "every_steps", 1)
+        batch_size = as_count(batch_size, "batch_size", 1)
         check_draws(draws)
         as_choice(scored, "scored", SCORED)
         as_function(augment, "augment")
         seed = as_seed(seed)
         if file is not None and as_path(file, "file").suffix not in (".csv", ".json"):
             raise InputError(f"Expected a file .csv or .json. Received: {shown(file)}")
-        self.images = two_classes(images, labels, classes)
+        self.images = two_classes(data, classes)
         self.classes = as_counts(classes, "classes")
-        self.augment, self.draws, self.every = augment, draws, every
+        self.augment, self.draws = augment, draws
+        self.every, self.every_steps = every, every_steps
         self.scored, self.batch_size, self.seed = scored, batch_size, seed
         self.file = None if file is None else Path(file)
         self.history: list[dict[str, Any]] = []
@@ -146,12 +156,14 @@ class MutualInformationProbe(keras.callbacks.Callback):
         """Evaluates where a step is due; with several steps an execution, after the execution."""
         before, self._step = self._step, self._step + batch + 1 - self._batches
         self._batches = batch + 1
-        if self._step // self.every > before // self.every:
+        if self.every_steps and self._step // self.every_steps > before // self.every_steps:
             self._evaluate()
             self._tell(logs)
 
     def on_epoch_end(self, epoch, logs=None):
-        """Logs the latest value."""
+        """Evaluates where the epoch is due, and logs the latest value."""
+        if self.every and (epoch + 1) % self.every == 0:
+            self._evaluate()
         self._tell(logs)
 
     def on_train_end(self, logs=None):
@@ -214,12 +226,11 @@ def history_entry(step: int, found: MutualInformation) -> dict[str, Any]:
     }
 
 
-def two_classes(images, labels, classes: Sequence[int]):
-    """Returns the images of two classes.
+def two_classes(data, classes: Sequence[int]) -> np.ndarray:
+    """Returns the images of two classes; of batches, no others are held.
 
     Args:
-        images: Array `(n, ...)`.
-        labels: Integers `(n,)` or `(n, 1)`.
+        data: `(x, y)` arrays `(n, ...)` and integers `(n,)` or `(n, 1)`; or batches of them.
         classes: Two different classes.
 
     Raises:
@@ -228,22 +239,22 @@ def two_classes(images, labels, classes: Sequence[int]):
     classes = as_counts(classes, "classes")
     if len(classes) != 2 or classes[0] == classes[1]:
         raise InputError(f"Expected two different classes. Received: {classes}")
-    if isinstance(images, Mapping):
-        raise InputError("Expected one array of images. Received: a mapping")
-    images, labels = as_array(images, "images"), as_array(labels, "labels")
-    if labels.ndim == 2 and labels.shape[1] == 1:
-        labels = labels[:, 0]
-    if labels.ndim != 1 or images.ndim < 2 or len(images) != len(labels):
-        raise InputError(
-            "Expected images of shape (n, ...) and integer labels of shape (n,). "
-            f"Received: images of shape {images.shape}, labels of shape {labels.shape}"
-        )
-    chosen = np.isin(labels, classes)
-    missing = [c for c in classes if not (labels == c).any()]
-    if missing or chosen.sum() < 2:
+    images, found = [], np.zeros(2, int)
+    for x, y, _ in as_batches(data, "data", batch_size=_READ, again=None):
+        y = as_array(y, "y")
+        y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
+        if not isinstance(x, np.ndarray) or y.ndim != 1 or x.ndim < 2 or len(x) != len(y):
+            raise InputError(
+                "Expected data (x, y): one array of images (n, ...), and integer labels (n,). "
+                f"Received: x as {shown(x)}, y as {shown(y)}"
+            )
+        found += [(y == class_id).sum() for class_id in classes]
+        images.append(x[np.isin(y, classes)])
+    if found.sum() < 2 or not found.all():
+        missing = [c for c, number in zip(classes, found, strict=True) if not number]
         raise InputError(
             "Expected at least two examples, and some of both classes. "
-            f"Received: {int(chosen.sum())} of classes {tuple(classes)}"
+            f"Received: {found.sum()} of classes {tuple(classes)}"
             + (f", none of {missing[0]}" if missing else "")
         )
-    return images[chosen]
+    return np.concatenate(images)

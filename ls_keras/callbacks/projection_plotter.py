@@ -7,7 +7,8 @@ from pathlib import Path
 import keras
 
 from ls_base.errors import InputError
-from ls_keras.arguments import as_array, as_count, as_counts, as_names, as_path, as_seed
+from ls_keras.arguments import as_count, as_counts, as_names, as_path, as_seed
+from ls_keras.batches import Batches, as_batches
 from ls_keras.calibration.heads import Output
 from ls_keras.keras_internals import sync_state
 from ls_keras.plots import projection_panels, save_plot
@@ -23,9 +24,10 @@ class ProjectionPlotter(keras.callbacks.Callback):
     `.json`. The plane is that of the epoch's templates, so its axes turn from epoch to epoch.
 
     Args:
-        data: `(x, y)` arrays, or several by the title of their panel, such as
-            `{"train": (x, y), "validation": (x_val, y_val)}`. The model runs over all of it;
-            x may be any structure of arrays that the model takes.
+        data: `(x, y)` arrays, or batches of them: a `tf.data.Dataset`, a `keras.utils.PyDataset`,
+            a `DataLoader` of PyTorch, a list; or several by the title of their panel, such as
+            `{"train": (x, y), "validation": dataset}`. The model runs over all of it; x may be
+            any structure of arrays that the model takes. Sample weights don't matter.
         classes: Three different classes.
         every: Draw at the end of each `every`-th epoch, and of the last.
         directory: Where the figures go; made where it is missing.
@@ -71,7 +73,7 @@ class ProjectionPlotter(keras.callbacks.Callback):
         output: Output = None,
     ):
         super().__init__()
-        every, batch_size = as_count(every, "every", 1), as_count(batch_size, "batch_size", 1)
+        every = as_count(every, "every", 1)
         per_class, seed = as_count(per_class, "per_class", 1), as_seed(seed)
         ignored_ids(ignore_class)
         classes = as_counts(classes, "classes")
@@ -80,10 +82,10 @@ class ProjectionPlotter(keras.callbacks.Callback):
         if class_names is not None:
             class_names = as_names(class_names, "class_names", max(classes) + 1)
         directory = as_path(directory, "directory")
-        self.panels = {name: _arrays(name, pair) for name, pair in _panels(data).items()}
+        self.panels = _panels(data, batch_size)
         self.classes, self.every, self.directory = classes, every, directory
         self.per_class, self.class_names = per_class, class_names
-        self.ignore_class, self.batch_size, self.seed = ignore_class, batch_size, seed
+        self.ignore_class, self.seed = ignore_class, seed
         self.projections: dict[str, Projection] = {}
         self.files: list[Path] = []
         self.output = output
@@ -110,35 +112,21 @@ class ProjectionPlotter(keras.callbacks.Callback):
         w = templates(self.model, output=self.output)
         plane = template_plane(w, self.classes)
         found = {}
-        for name, (x, y) in self.panels.items():
+        for name, panel in self.panels.items():
             sampler = ProjectionSampler(
                 plane, int(w.shape[1]), per_class=self.per_class, seed=self.seed
             )
-            for start in range(0, len(y), self.batch_size):
-                rows = slice(start, start + self.batch_size)
-                part = keras.tree.map_structure(lambda a, rows=rows: a[rows], x)
-                activations = half.predict_on_batch(part)
-                sampler.update(y[rows], activations, ignore_class=self.ignore_class)
+            for x, y, _ in panel:
+                sampler.update(y, half.predict_on_batch(x), ignore_class=self.ignore_class)
             found[name] = sampler.result(self.class_names)
         return found
 
 
-def _panels(data) -> Mapping:
+def _panels(data, batch_size: int) -> dict[str, Batches]:
     panels = data if isinstance(data, Mapping) else {"": data}
     if not panels:
         raise InputError("Expected data (x, y), or several by title. Received: none")
-    return panels
-
-
-def _arrays(name: str, pair):
-    if not (isinstance(pair, tuple) and len(pair) == 2):
-        raise InputError(
-            "Expected data (x, y) of arrays, or a mapping of titles to them. "
-            f"Received: {type(pair).__name__}" + (f" for {name!r}" if name else "")
-        )
-    x = keras.tree.map_structure(lambda array: as_array(array, "x"), pair[0])
-    y = as_array(pair[1], "y")
-    lengths = {len(a) if a.ndim else 0 for a in [*keras.tree.flatten(x), y]}
-    if len(lengths) != 1:
-        raise InputError(f"Expected arrays of one length. Received: lengths {sorted(lengths)}")
-    return x, y
+    return {
+        title: as_batches(panel, f"data[{title!r}]" if title else "data", batch_size=batch_size)
+        for title, panel in panels.items()
+    }

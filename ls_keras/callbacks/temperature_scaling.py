@@ -1,17 +1,16 @@
 """Calibration while a model trains: the temperature, and what scaling by it would bring."""
 
 import math
-from collections.abc import Mapping
 
 import keras
-import numpy as np
 
 from ls_base.errors import InputError
 from ls_keras.arguments import as_count, as_flag, shown
+from ls_keras.batches import as_batches
 from ls_keras.calibration.forward import Forward
 from ls_keras.calibration.heads import Output
 from ls_keras.calibration.host_examples import HostExamples, read_host_examples
-from ls_keras.calibration.model_logits import check_repeatable, predicted_batches
+from ls_keras.calibration.model_logits import predicted_batches
 from ls_keras.calibration.reservoir import Reservoir
 from ls_keras.calibration.temperature import (
     Objective,
@@ -46,8 +45,9 @@ class TemperatureScaling(keras.callbacks.Callback):
     data; `val_ece_half` is what `val_ece_scaled` is to be held against.
 
     Args:
-        validation_data: `(x, y)` or `(x, y, sample_weight)` arrays, or a data set that can be
-            read once an epoch. The same as is passed to `fit` will do.
+        validation_data: What is passed to `fit` as such: `(x, y)` or `(x, y, sample_weight)`
+            arrays, or batches of them: a `tf.data.Dataset`, a `keras.utils.PyDataset`, a
+            `DataLoader` of PyTorch, a list.
         every: Fit at the end of each `every`-th epoch, and of the last.
         from_logits: Whether the model emits logits. Of probabilities, the default as in Keras, the
             logarithms are taken.
@@ -96,10 +96,10 @@ class TemperatureScaling(keras.callbacks.Callback):
         as_flag(from_logits, "from_logits")
         self.multi_label = as_flag(multi_label, "multi_label")
         ignored_ids(ignore_class)
-        every, batch_size = as_count(every, "every", 1), as_count(batch_size, "batch_size", 1)
+        every = as_count(every, "every", 1)
         if not isinstance(prefix, str):
             raise InputError(f"Expected prefix to be a word. Received: {shown(prefix)}")
-        self.data = _as_batches(validation_data, batch_size)
+        self.data = as_batches(validation_data, "validation_data", batch_size=batch_size)
         self.every, self.from_logits, self.ignore_class = every, from_logits, ignore_class
         self.objective, self.num_bins, self.prefix = objective, num_bins, prefix
         self.fit: TemperatureFit | None = None  # the latest
@@ -168,34 +168,3 @@ class TemperatureScaling(keras.callbacks.Callback):
                 f"that counts. Received: {seen} rows"
             )
         return [half.examples() for half in halves if half is not None]
-
-
-def _as_batches(data, batch_size: int):
-    if not (isinstance(data, tuple) and len(data) in (2, 3)):
-        if not (isinstance(data, keras.utils.PyDataset) or hasattr(data, "__iter__")) or (
-            isinstance(data, str | bytes | Mapping)
-        ):
-            raise InputError(
-                "Expected validation_data to be (x, y), (x, y, sample_weight) or a data set. "
-                f"Received: {shown(data)}"
-            )
-        check_repeatable(data)
-        return data
-    return _Batches(data, batch_size)
-
-
-class _Batches:
-    """Arrays, cut into batches."""
-
-    def __init__(self, arrays, batch_size: int):
-        self.arrays = keras.tree.map_structure(np.asarray, tuple(a for a in arrays))
-        self.size = batch_size
-        lengths = {len(a) for a in keras.tree.flatten(self.arrays)}
-        if len(lengths) != 1:
-            raise InputError(f"Expected arrays of one length. Received: lengths {sorted(lengths)}")
-        self.length = lengths.pop()
-
-    def __iter__(self):
-        for start in range(0, self.length, self.size):
-            rows = slice(start, start + self.size)
-            yield keras.tree.map_structure(lambda a, rows=rows: a[rows], self.arrays)

@@ -19,3 +19,7 @@ __all__ = [
     "greedy_search",
     "unsmoothed_log_probs",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -5,3 +5,7 @@ from ls_keras.diagnosis.findings import Estimate
 from ls_keras.diagnosis.report import Diagnosis
 
 __all__ = ["Diagnosis", "Estimate", "diagnose"]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -17,3 +17,7 @@ __all__ = [
     "equivalent_smoothing",
     "equivalent_smoothing_dataset",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

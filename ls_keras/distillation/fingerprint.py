@@ -5,10 +5,17 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+import keras
 import numpy as np
 
 from ls_base.errors import InputError
-from ls_keras.arguments import as_array, shown
+from ls_keras.arguments import as_array
+from ls_keras.batches import as_batches
+
+_CHANGED = (
+    "Expected examples that come in the same order each time, not shuffled or changed at random. "
+    "Received: others when read again"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,62 +45,71 @@ class KnownExamples(NamedTuple):
     counts: np.ndarray
 
 
-class ArrayExamples:
-    """Arrays as examples: one by one, or in batches.
+class BatchedExamples:
+    """Examples of any kind that `as_batches` takes: one by one, or in batches.
 
     Args:
-        inputs: An array, or arrays by name, of one leading axis.
-        labels: An array of the same leading axis.
+        data: `(x, y)`, or batches of them, in the same order each time.
+        batch_size: Of arrays.
     """
 
-    def __init__(self, inputs: Any, labels: Any):
-        self.inputs = (
-            {name: as_array(value, f"inputs[{name!r}]") for name, value in inputs.items()}
-            if isinstance(inputs, Mapping)
-            else as_array(inputs, "inputs")
-        )
-        self.labels = as_array(labels, "labels")
-        arrays = [*self.inputs.values()] if isinstance(self.inputs, dict) else [self.inputs]
-        lengths = {len(array) if array.ndim else 0 for array in (*arrays, self.labels)}
-        if len(lengths) != 1 or not len(self.labels):
-            raise InputError(
-                "Expected inputs and labels of as many examples, at least one. "
-                f"Received: {sorted(lengths)}"
-            )
-
-    def __len__(self) -> int:
-        return len(self.labels)
+    def __init__(self, data: Any, batch_size: int = 256):
+        self.data = as_batches(data, "examples", batch_size=batch_size)
 
     def __iter__(self) -> Iterator[tuple[Any, np.ndarray]]:
-        return (self._take(row) for row in range(len(self)))
+        for inputs, labels in self._read():
+            for row in range(len(labels)):
+                yield _take(inputs, row), labels[row]
 
-    def batches(self, batch_size: int) -> Iterator[tuple[np.ndarray, Any, np.ndarray]]:
-        """Yields `(rows, inputs, labels)`, each of as many rows.
+    def batches(
+        self, known: KnownExamples, ignore_class: int | None = None
+    ) -> Iterator[tuple[np.ndarray, Any, np.ndarray]]:
+        """Yields `(rows, inputs, labels)`, of arrays each of as many rows.
 
-        The last batch is filled up with its first example, under the row −1.
+        A batch that is smaller than the first is filled up with its first example, under the row
+        −1: so it needs no compilation of its own.
+
+        Args:
+            known: What was found at the first reading.
+            ignore_class: The label of padding, or `None`.
+
+        Raises:
+            InputError: At the end at the latest, if it was something else, or another order.
         """
-        batch_size = min(batch_size, len(self))
-        for start in range(0, len(self), batch_size):
-            rows = np.arange(start, min(start + batch_size, len(self)))
-            filling = batch_size - len(rows)
-            inputs, labels = self._take(np.concatenate([rows, np.repeat(rows[:1], filling)]))
+        start, size, order = 0, 0, hashlib.sha256()
+        for inputs, labels in self._read():
+            number = len(labels)
+            size = size or number
+            rows = np.arange(start, start + number)
+            if start + number > len(known.counts):
+                raise InputError(_CHANGED)
+            for row in range(number):
+                if _count(labels[row], ignore_class) != known.counts[start + row]:
+                    raise InputError(_CHANGED)
+                order.update(_one(_take(inputs, row), labels[row]).digest())
+            filling = max(0, size - number)
+            if filling:
+                filled = np.concatenate([np.arange(number), np.zeros(filling, int)])
+                inputs, labels = _take(inputs, filled), labels[filled]
             yield np.concatenate([rows, np.full(filling, -1)]), inputs, labels
+            start += number
+        if order.hexdigest() != known.data.order:
+            raise InputError(_CHANGED)
 
-    def _take(self, rows) -> tuple[Any, Any]:
-        if isinstance(self.inputs, dict):
-            return {name: array[rows] for name, array in self.inputs.items()}, self.labels[rows]
-        return self.inputs[rows], self.labels[rows]
+    def _read(self) -> Iterator[tuple[Any, np.ndarray]]:
+        for inputs, y, _ in self.data:
+            labels = as_array(y, "labels")
+            lengths = {len(a) if np.ndim(a) else 0 for a in (*keras.tree.flatten(inputs), labels)}
+            if len(lengths) != 1:
+                raise InputError(
+                    f"Expected inputs and labels of as many examples. Received: {sorted(lengths)}"
+                )
+            if len(labels):
+                yield inputs, labels
 
 
-def as_array_examples(examples: tuple[Any, Any]) -> ArrayExamples:
-    """Returns `(x, y)` as examples.
-
-    Raises:
-        InputError: If it is something else.
-    """
-    if isinstance(examples, tuple | list) and len(examples) == 2:
-        return ArrayExamples(*examples)
-    raise InputError(f"Expected examples as (x, y). Received: {shown(examples)}")
+def _take(inputs: Any, rows) -> Any:
+    return keras.tree.map_structure(lambda array: array[rows], inputs)
 
 
 def fingerprint_examples(
@@ -103,17 +119,15 @@ def fingerprint_examples(
 
     Args:
         examples: `(inputs, labels)` of each example, in order, without padding that comes from a
-            batch; inputs are an array, or arrays by name.
+            batch; inputs are an array, or arrays by name or
+            place.
         ignore_class: The label of padding, or `None`.
     """
     content, order = 0, hashlib.sha256()
     counts = []
     for inputs, labels in examples:
-        counts.append(np.size(labels) if ignore_class is None else np.sum(labels != ignore_class))
-        named = inputs if isinstance(inputs, Mapping) else {"": inputs}
-        one = hashlib.sha256()
-        for name, array in (*sorted(named.items()), ("labels", labels)):
-            _add(one, name, array)
+        counts.append(_count(labels, ignore_class))
+        one = _one(inputs, labels)
         order.update(one.digest())
         content = (content + int.from_bytes(one.digest())) % 2**256
     data = DataFingerprint(len(counts), f"{content:064x}", order.hexdigest())
@@ -143,6 +157,21 @@ def fingerprint_model(model) -> str:
     for weight in model.get_weights():
         _add(whole, "", weight)
     return whole.hexdigest()
+
+
+def _count(labels: np.ndarray, ignore_class: int | None) -> int:
+    return int(np.size(labels) if ignore_class is None else np.sum(labels != ignore_class))
+
+
+def _one(inputs: Any, labels: np.ndarray):
+    """Returns the hash of one example."""
+    if isinstance(inputs, tuple | list):
+        inputs = {str(place): array for place, array in enumerate(inputs)}
+    named = inputs if isinstance(inputs, Mapping) else {"": inputs}
+    one = hashlib.sha256()
+    for name, array in (*sorted(named.items()), ("labels", labels)):
+        _add(one, name, array)
+    return one
 
 
 def _add(to, name: str, array: np.ndarray) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from ls_base.errors import InputError
 from ls_keras.arguments import as_array, as_flag
+from ls_keras.batches import as_batches
 from ls_keras.calibration.forward import Forward
 from ls_keras.calibration.heads import Output
 from ls_keras.calibration.host_examples import blocks, read_host_examples, read_rows
@@ -79,18 +80,20 @@ def equivalent_smoothing_dataset(
     from_logits: bool = False,
     output: Output = None,
     ignore_class: IgnoreClass = None,
+    batch_size: int = 32,
 ):
     """Computes `equivalent_smoothing` over a data set, holding one batch of logits at a time.
 
     Args:
         teacher: A `keras.Model`, or a function of x. Runs in inference mode.
-        dataset: Batches `(x, y)` or `(x, y, sample_weight)`: a `tf.data.Dataset`, a `PyDataset`,
-            or an iterable.
+        dataset: `(x, y)` or `(x, y, sample_weight)` arrays, or batches of them: a
+            `tf.data.Dataset`, a `PyDataset`, a `DataLoader` of PyTorch, or an iterable.
         temperature: T > 0, or several. Default: 1.
         from_logits: Whether the teacher emits logits. Default: `False`, as in Keras.
         output: Of a model with several outputs, the one to be read: its name, its key or its
             place. Labels and weights may be given for each output, or for this one alone.
         ignore_class: See `equivalent_smoothing`.
+        batch_size: Of arrays.
 
     Returns:
         A float, or a float64 array for several temperatures.
@@ -112,8 +115,9 @@ def equivalent_smoothing_dataset(
     ```
     """
     total = EquivalentSmoothing(temperature, from_logits=from_logits, ignore_class=ignore_class)
+    data = as_batches(dataset, "dataset", batch_size=batch_size, again=None)
     for y, y_pred, sample_weight, mask in predicted_batches(
-        Forward(teacher, output), dataset, from_logits=from_logits
+        Forward(teacher, output), data, from_logits=from_logits
     ):
         total.update(y, y_pred, sample_weight=sample_weight, mask=mask)
     return total.result()

@@ -14,8 +14,8 @@ from ls_base.reading import is_regular
 from ls_base.records import read_record
 from ls_keras.arguments import as_array, as_count, as_path, shown
 from ls_keras.distillation.fingerprint import (
+    BatchedExamples,
     KnownExamples,
-    as_array_examples,
     fingerprint_examples,
     fingerprint_model,
 )
@@ -94,7 +94,7 @@ class TeacherLogits:
         cls,
         directory: str | os.PathLike,
         teacher,
-        examples: tuple[Any, Any],
+        examples,
         *,
         ignore_class: int | None = None,
         top_k: int | None = None,
@@ -110,29 +110,32 @@ class TeacherLogits:
         Args:
             directory: A folder that does not exist yet.
             teacher: A model that emits logits `(n, ..., K)`.
-            examples: `(x, y)`, arrays of one leading axis (x may be a dict of them).
+            examples: `(x, y)`, arrays of one leading axis (x may be any structure of them), or
+                batches of them in the same order each time: a `tf.data.Dataset`, a
+                `keras.utils.PyDataset`, a `DataLoader` of PyTorch, a list. Read twice.
             ignore_class: The label of padding, whose positions are left out. Default: `None`.
             top_k: How many classes to keep at each position, fewer than K; not for squared
                 logits. Default: all.
             dtype: `"float16"` or `"float32"`.
-            batch_size: Examples the teacher sees at a time.
+            batch_size: Examples the teacher sees at a time, of arrays.
             teacher_id: What to know the teacher by. Default: the hash of its weights.
             progress: Called with the number of examples done, and of all.
 
         Raises:
             InputError: If the folder exists, if `top_k` is not in [1, K), if there are no
-                positions, or if logits are NaN, +inf or beyond what the dtype holds.
+                positions, if logits are NaN, +inf or beyond what the dtype holds, or if the
+                examples come in another order when they are read again.
             FileError: If the folder can't be written.
         """
-        arrays = as_array_examples(examples)
-        batch_size = as_count(batch_size, "batch_size", 1)
+        data = BatchedExamples(examples, batch_size)
         if ignore_class is not None:
             as_count(ignore_class, "ignore_class", -(2**31))
+        known = fingerprint_examples(data, ignore_class)
         return cls.compute_batches(
             directory,
             teacher,
-            arrays.batches(batch_size),
-            fingerprint_examples(arrays, ignore_class),
+            data.batches(known, ignore_class),
+            known,
             ignore_class=ignore_class,
             top_k=top_k,
             dtype=dtype,
@@ -200,7 +203,7 @@ class TeacherLogits:
     def open(
         cls,
         directory: str | os.PathLike,
-        examples: tuple[Any, Any] | Callable[[int | None], KnownExamples],
+        examples,
         teacher: Any = None,
     ) -> "TeacherLogits":
         """Opens what `compute` wrote, if it is of these examples and this teacher.
@@ -240,10 +243,10 @@ class TeacherLogits:
                     f"Expected {path / name} as it was computed; remove the folder, and compute "
                     "the logits again. Received: another"
                 )
-        if callable(examples):
+        if callable(examples) and not hasattr(examples, "__iter__"):
             known = examples(manifest.ignore_class)
         else:
-            known = fingerprint_examples(as_array_examples(examples), manifest.ignore_class)
+            known = fingerprint_examples(BatchedExamples(examples), manifest.ignore_class)
         check_data(manifest.data, known.data, path)
         return cls(path, manifest, known.counts)
 

@@ -7,3 +7,7 @@ from ls_keras.information.mutual_information import (
 )
 
 __all__ = ["MutualInformation", "estimator_bias", "mutual_information"]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -18,3 +18,7 @@ __all__ = [
     "TiedLogits",
     "VectorScaling",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

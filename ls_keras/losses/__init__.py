@@ -39,3 +39,7 @@ __all__ = [
     "smoothed_cross_entropy",
     "with_alpha",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

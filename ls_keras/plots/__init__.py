@@ -33,3 +33,7 @@ __all__ = [
     "save_plot",
     "temperature_panels",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -31,3 +31,7 @@ __all__ = [
     "template_plane",
     "templates",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -56,6 +56,7 @@ LIBRARY = Floor(
         Room("keras_internals", "what Keras has, but promises nobody"),
         Room("concrete", "whether a value can be looked at now"),
         Room("arguments", "what every door asks: numbers, counts, choices"),
+        Room("batches", "data as Keras takes them, batch by batch"),
         Room("names", "finding losses and metrics by name"),
         Room("model_output", "whether a model gives logits, or a softmax"),
         Room("packed_targets", "targets that bring a number each"),

@@ -175,11 +175,11 @@ def _joined(dataset: Any, name: str) -> tuple[Any, Any]:
     """Reads a data set of batches into arrays."""
     import keras
 
-    from ls_keras.calibration.model_logits import batches
+    from ls_keras.batches import as_batches
 
     parts: list[tuple[Any, Any]] = []
     size = 0
-    for x, y, weights in _told(batches(dataset), name):
+    for x, y, weights in _told(as_batches(dataset, "data", again=None), name):
         if weights is not None:
             raise InputError(f"Expected batches (x, y) in {name}. Received: sample weights as well")
         leaves = [np.asarray(leaf) for leaf in keras.tree.flatten((x, y))]

@@ -149,7 +149,7 @@ def test_the_callbacks_that_look_into_a_head_take_one(tmp_path):
     y = LABELS["soft"]
     plotter = ls_keras.ProjectionPlotter((X, y), (0, 1, 2), directory=tmp_path, output="soft")
     probe = ls_keras.MutualInformationProbe(
-        X, y, (0, 1), keras.layers.GaussianNoise(0.1), draws=2, output="soft"
+        (X, y), (0, 1), keras.layers.GaussianNoise(0.1), draws=2, output="soft"
     )
     model.fit(X, LABELS, verbose=0, callbacks=[plotter, probe])
     alone = keras.Model(inputs, heads["soft"])
@@ -162,6 +162,7 @@ def test_the_callbacks_that_look_into_a_head_take_one(tmp_path):
     np.testing.assert_allclose(
         plotter.projections[""].coordinates, of_one.project()[""].coordinates, rtol=1e-5
     )
-    again = ls_keras.MutualInformationProbe(X, y, (0, 1), keras.layers.GaussianNoise(0.1), draws=2)
+    noise = keras.layers.GaussianNoise(0.1)
+    again = ls_keras.MutualInformationProbe((X, y), (0, 1), noise, draws=2)
     again.set_model(alone)
     assert again.measure().value == pytest.approx(probe.history[-1]["mutual_information"], rel=1e-4)

@@ -38,7 +38,7 @@ def test_evaluations_before_during_and_after_training(data, tmp_path):
         def on_epoch_end(self, epoch, logs=None):
             seen.append(logs["mutual_information"])
 
-    probe = MutualInformationProbe(x, y, (2, 0), noise(), every=2, file=tmp_path / "mi.csv")
+    probe = MutualInformationProbe((x, y), (2, 0), noise(), every_steps=2, file=tmp_path / "mi.csv")
     history = model.fit(x, y, batch_size=8, epochs=3, callbacks=[probe, After()], verbose=0).history
     assert [entry["step"] for entry in probe.history] == [0, 2, 4, 6, 8, 9]
     values = [entry["mutual_information"] for entry in probe.history]
@@ -65,7 +65,7 @@ def test_training_is_not_disturbed_and_probes_are_repeatable(data):
         augment, model = noise(), make()
         whole = keras.Sequential([keras.Input((4,)), augment, *model.layers])
         whole.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-        probe = MutualInformationProbe(x, y, (0, 1), augment, every=1)
+        probe = MutualInformationProbe((x, y), (0, 1), augment, every_steps=1)
         callbacks = [probe] if probed else []
         whole.fit(x, y, batch_size=12, shuffle=False, callbacks=callbacks, verbose=0)
         weights.append(whole.get_weights())
@@ -77,7 +77,7 @@ def test_training_is_not_disturbed_and_probes_are_repeatable(data):
 
 def test_json_and_labels_in_a_column(data, tmp_path):
     probe = MutualInformationProbe(
-        data[0], data[1][:, None], (0, 1), noise(), scored="reused", file=tmp_path / "mi.json"
+        (data[0], data[1][:, None]), (0, 1), noise(), scored="reused", file=tmp_path / "mi.json"
     )
     probe.set_model(make())
     probe.on_train_begin()
@@ -91,18 +91,20 @@ def test_json_and_labels_in_a_column(data, tmp_path):
         ({"classes": (0,)}, "two different classes"),
         ({"classes": (1, 1)}, "two different classes"),
         ({"classes": (0, 7)}, "none of 7"),
-        ({"labels": np.zeros(5)}, "labels of shape \\(5,\\)"),
-        ({"images": {"a": np.zeros((24, 4))}}, "a mapping"),
+        ({"data": (np.zeros((24, 4)), np.zeros(5))}, "lengths \\[5, 24\\]"),
+        ({"data": (np.zeros((24, 4)), np.zeros((24, 2)))}, "integer labels"),
+        ({"data": ({"a": np.zeros((24, 4))}, np.zeros(24))}, "one array of images"),
         ({"augment": None}, "augment"),
         ({"draws": 1}, "draws to be an integer ≥ 2"),
-        ({"every": 0}, "every"),
+        ({"every": 0}, "every to be"),
+        ({"every_steps": 0}, "every_steps to be"),
         ({"batch_size": 0}, "batch_size"),
         ({"scored": "kept"}, "kept"),
         ({"file": "mi.txt"}, "mi.txt"),
     ],
 )
 def test_bad_arguments_are_told(data, change, message):
-    arguments = {"images": data[0], "labels": data[1], "classes": (0, 1), "augment": noise()}
+    arguments = {"data": data, "classes": (0, 1), "augment": noise()}
     with pytest.raises(InputError, match=message):
         MutualInformationProbe(**{**arguments, **change})
 
@@ -115,6 +117,6 @@ def test_several_steps_an_execution(data):
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         steps_per_execution=3,
     )
-    probe = MutualInformationProbe(*data, (0, 1), noise(), every=2)
+    probe = MutualInformationProbe(data, (0, 1), noise(), every_steps=2)
     model.fit(*data, batch_size=4, epochs=1, callbacks=[probe], verbose=0)
     assert [entry["step"] for entry in probe.history] == [0, 3, 6]

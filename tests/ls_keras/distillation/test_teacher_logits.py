@@ -185,5 +185,5 @@ def test_where_it_cannot_be_written_is_told(cached, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(FileError, match="Expected to be able to write"):
         TeacherLogits.compute(tmp_path / "file" / "c", Teacher(lambda x: x), (x, y))
-    with pytest.raises(InputError, match="Expected examples as .x, y."):
+    with pytest.raises(InputError, match="Expected examples to be .x, y."):
         TeacherLogits.compute(tmp_path / "d", Teacher(lambda x: x), x)

@@ -49,7 +49,7 @@ def test_the_last_checkpoint_is_the_saved_model(run, tmp_path):
     found = measure(run, tmp_path, seed=3, draws=4, scored="reused")["history"][-1]
     model = run.directory.load_model()
     examples = run.task.load_data(run.config).splits["train"]
-    images = two_classes(examples.points, examples.labels, (0, 2))
+    images = two_classes((examples.points, examples.labels), (0, 2))
     # The probe takes red examples first, then blue ones.
     order = np.argsort(examples.labels[np.isin(examples.labels, (0, 2))], kind="stable")
     samples = augmented_differences(

@@ -1,25 +1,20 @@
-"""What a model, or a tensor, gives: logits, or what a softmax or a sigmoid made of them.
+"""What a model gives: logits, or what a softmax or a sigmoid made of them.
 
 What an array means never follows from its values: `from_logits` says it. But a softmax can be seen
 in the graph of layers, and then nobody has to say anything: its logits are what enters it.
 """
 
-import warnings
 from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
 import keras
 from keras import ops
 
-from ls_keras.keras_internals import (
-    call_that_made,
-    logits_before_sigmoid,
-    logits_before_softmax,
-)
+from ls_keras.keras_internals import call_that_made
+from ls_keras.said_logits import warn
+from ls_keras.traced_graphs import SIGMOID, SOFTMAX
 
-_FEWEST_ROWS = 10  # that are no chance
-LOGITS, SOFTMAX, SIGMOID = "logits", "softmax", "sigmoid"
-OTHER, UNKNOWN = "other", "unknown"
+LOGITS, OTHER, UNKNOWN = "logits", "other", "unknown"
 
 # What is done to logits, or to probabilities, and leaves them what they are.
 _KEEPING = (
@@ -98,57 +93,7 @@ def warn_of_softmax(
     if from_logits:
         found = model_output(model, tensor)
         if found.kind == (SIGMOID if multi_label else SOFTMAX):
-            _warn(f"the output of {found.made_by}")
-
-
-def recovered_logits(
-    y_pred, from_logits: bool, axis: int = -1, *, multi_label: bool = False
-) -> tuple[Any, bool]:
-    """Finds the logits that a softmax output came from, where Keras or the backend kept them.
-
-    Args:
-        y_pred: A tensor.
-        from_logits: What it is said to be.
-        axis: Of the classes.
-        multi_label: Whether it is the output of sigmoids, which have no axis.
-
-    Returns:
-        Logits, and true; or what came in.
-
-    Warns:
-        UserWarning: If it is said to be logits, and isn't.
-    """
-    scalar_or_symbolic = not len(y_pred.shape) or isinstance(y_pred, keras.KerasTensor)
-    if scalar_or_symbolic:
-        return y_pred, from_logits
-    logits = logits_before_sigmoid(y_pred) if multi_label else logits_before_softmax(y_pred, axis)
-    if logits is None:
-        return y_pred, from_logits
-    if from_logits:
-        _warn("the output of a sigmoid" if multi_label else "the output of a softmax")
-    return logits, True
-
-
-def warn_of_distributions(sums, lowest: Callable[[], Any]) -> None:
-    """Warns if what is said to be logits are probabilities, each row without exception.
-
-    Nothing is read otherwise for it. Of few rows it may be chance, or an example made by hand.
-
-    Args:
-        sums: The sum of each row, a NumPy array.
-        lowest: Gives the smallest entry of each row; asked for only where all sums are 1.
-    """
-    if sums.size >= _FEWEST_ROWS and (abs(sums - 1) < 1e-3).all() and (lowest() >= 0).all():
-        _warn(
-            f"{sums.size} rows of numbers that are not negative and sum to 1, as probabilities do"
-        )
-
-
-def _warn(made_by: str) -> None:
-    warnings.warn(
-        f"Expected logits, as from_logits=True says. Received: {made_by}. Was this intended?",
-        stacklevel=4,
-    )
+            warn(f"the output of {found.made_by}")
 
 
 def _of_tensor(tensor) -> Output:

@@ -16,7 +16,7 @@ from ls_base.errors import InputError
 from ls_keras.arguments import as_array, as_flag
 from ls_keras.calibration.probabilities import SUM_TOLERANCE, expected_probabilities
 from ls_keras.calibration.two_classes import as_two_classes
-from ls_keras.model_output import warn_of_distributions
+from ls_keras.said_logits import warn_of_distributions, warn_of_shares
 from ls_keras.targets import position_weights, read_targets
 
 _BLOCK = 1 << 17  # elements: two float32 blocks are 1 MiB, inside a core's second-level cache
@@ -121,6 +121,8 @@ def read_host_examples(
     if logits.dtype.kind != "f":
         logits = logits.astype(np.float32)
     if as_flag(multi_label, "multi_label"):
+        if from_logits:
+            warn_of_shares(logits.reshape(-1)[:_LOOKED_AT])
         targets, logits, mask = as_two_classes(
             y_true, logits, from_logits=from_logits, ignore_class=ignore_class, mask=mask
         )

@@ -13,7 +13,7 @@ from ls_keras.losses import identifiers as smoothings
 from ls_keras.losses.closed_form import Mixture, dense_cross_entropy
 from ls_keras.losses.conventions import check_fraction
 from ls_keras.losses.cross_entropy import losses_and_valid as label_losses_and_valid
-from ls_keras.model_output import recovered_logits
+from ls_keras.said_logits import recovered_logits
 from ls_keras.targets import IgnoreClass, ignored_ids, poisoned, read_targets
 
 LOSSES = ("cross-entropy", "squared-logits")
@@ -157,9 +157,9 @@ def losses_and_valid(
     Returns:
         Losses, and a Boolean tensor `(...)` or `None`.
     """
-    z, _ = recovered_logits(as_tensor(student_logits, "student_logits"), True)
+    z, _ = recovered_logits(as_tensor(student_logits, "student_logits"), True, look=True)
     z = ops.cast(z, keras.backend.result_type(z.dtype, "float32"))
-    z_teacher = as_tensor(teacher_logits, "teacher_logits")
+    z_teacher, _ = recovered_logits(as_tensor(teacher_logits, "teacher_logits"), True, look=True)
     z_teacher = ops.stop_gradient(ops.cast(z_teacher, z.dtype))
     _check_shapes(tuple(z.shape), tuple(z_teacher.shape))
     beta = objective.beta

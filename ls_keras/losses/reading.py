@@ -9,7 +9,7 @@ from keras import ops
 from ls_base.errors import InputError
 from ls_keras.arguments import as_flag, as_tensor, shown
 from ls_keras.concrete import concrete
-from ls_keras.model_output import recovered_logits
+from ls_keras.said_logits import recovered_logits
 from ls_keras.targets import IgnoreClass, Targets, poisoned, read_targets
 
 # How far below 0 a probability may lie: rounding.
@@ -48,7 +48,7 @@ def read(
     """
     y_pred = as_tensor(y_pred, "y_pred")
     check_axis(axis, len(y_pred.shape))
-    z, from_logits = recovered_logits(y_pred, as_flag(from_logits, "from_logits"), axis)
+    z, from_logits = recovered_logits(y_pred, as_flag(from_logits, "from_logits"), axis, look=True)
     z = ops.cast(z, keras.backend.result_type(z.dtype, "float32"))
     y_true, z = _classes_last(y_true, z, axis)
     targets = read_targets(y_true, z, ignore_class=ignore_class)

@@ -17,7 +17,7 @@ from ls_keras.losses.binary_cross_entropy import (
 from ls_keras.losses.classification_loss import ClassificationLoss
 from ls_keras.losses.conventions import check_fraction
 from ls_keras.losses.reading import check_axis
-from ls_keras.model_output import recovered_logits
+from ls_keras.said_logits import recovered_logits
 from ls_keras.targets import IgnoreClass
 
 _ROUNDING = 1e-3  # how far a probability may lie outside [0, 1]
@@ -105,7 +105,7 @@ class SmoothedBCE(ClassificationLoss):
         """Returns the losses `(...)` and which count; labels, of which there are several in one."""
         y_pred = as_tensor(y_pred, "y_pred")
         check_axis(self.axis, len(y_pred.shape))
-        z, from_logits = recovered_logits(y_pred, self.from_logits, multi_label=True)
+        z, from_logits = recovered_logits(y_pred, self.from_logits, multi_label=True, look=True)
         z = ops.cast(z, keras.backend.result_type(z.dtype, "float32"))
         y, valid, wrong = read_binary_targets(y_true, z, ignore_class=self.ignore_class)
         if valid is not None:  # NaN times a gradient of 0 is NaN

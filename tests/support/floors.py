@@ -58,6 +58,8 @@ LIBRARY = Floor(
         Room("arguments", "what every door asks: numbers, counts, choices"),
         Room("batches", "data as Keras takes them, batch by batch"),
         Room("names", "finding losses and metrics by name"),
+        Room("traced_graphs", "what made a tensor of a compiled step"),
+        Room("said_logits", "telling what is said to be logits, and is not"),
         Room("model_output", "whether a model gives logits, or a softmax"),
         Room("packed_targets", "targets that bring a number each"),
         Room("targets", "reading labels, masks and weights"),

@@ -179,7 +179,7 @@ def _joined(dataset: Any, name: str) -> tuple[Any, Any]:
 
     parts: list[tuple[Any, Any]] = []
     size = 0
-    for x, y, weights in _told(as_batches(dataset, "data", again=None), name):
+    for x, y, weights in _told(iter(as_batches(dataset, "data", again=None)), name):
         if weights is not None:
             raise InputError(f"Expected batches (x, y) in {name}. Received: sample weights as well")
         leaves = [np.asarray(leaf) for leaf in keras.tree.flatten((x, y))]

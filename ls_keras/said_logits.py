@@ -21,13 +21,27 @@ _FEWEST_ROWS, _FEWEST_SHARES = 10, 20  # that are no chance
 _ROWS = 64  # that are looked at
 
 
+class Glances:
+    """How often values may still be looked at: the first steps of a loss tell what its model gives.
+
+    A look copies a few numbers to the host, and waits for them: 0.1 ms, which is nothing once and
+    something in every step.
+
+    Attributes:
+        left: How often.
+    """
+
+    def __init__(self, left: int = 3):
+        self.left = left
+
+
 def recovered_logits(
     y_pred,
     from_logits: bool,
     axis: int = -1,
     *,
     multi_label: bool = False,
-    look: bool = False,
+    glances: Glances | None = None,
 ) -> tuple[Any, bool]:
     """Finds the logits that a softmax output came from, where Keras or the backend kept them.
 
@@ -36,7 +50,7 @@ def recovered_logits(
         from_logits: What it is said to be.
         axis: Of the classes.
         multi_label: Whether it is the output of sigmoids, which have no axis.
-        look: Whether values may be looked at, where there are some: those of a few rows.
+        glances: Whether values may be looked at, where there are some, and how often; `None`: not.
 
     Returns:
         Logits, and true; or what came in.
@@ -49,10 +63,15 @@ def recovered_logits(
         return y_pred, from_logits
     logits = logits_before_sigmoid(y_pred) if multi_label else logits_before_softmax(y_pred, axis)
     kind = SIGMOID if multi_label else SOFTMAX
-    if from_logits and (logits is not None or made_by(y_pred, axis) == kind):
+    if from_logits and logits is not None:
         warn(f"the output of a {kind}")
-    elif from_logits and look:
-        _warn_of_values(y_pred, axis, multi_label)
+    elif from_logits:
+        traced = being_traced(primal(y_pred))
+        if (traced or glances is None or glances.left) and made_by(y_pred, axis) == kind:
+            warn(f"the output of a {kind}")
+        elif not traced and glances is not None and glances.left:
+            glances.left -= 1
+            _warn_of_values(primal(y_pred), axis, multi_label)
     return (y_pred, from_logits) if logits is None else (logits, True)
 
 
@@ -71,9 +90,6 @@ def warn_of_shares(p) -> None:
 
 def _warn_of_values(y_pred, axis: int, multi_label: bool) -> None:
     """Looks at the first rows, in eager use: one copy of a few numbers to the host."""
-    y_pred = primal(y_pred)
-    if being_traced(y_pred):
-        return
     if multi_label:
         warn_of_shares(np.asarray(ops.convert_to_numpy(ops.reshape(y_pred, (-1,))[:_ROWS])))
     elif len(y_pred.shape) > 1:

@@ -28,14 +28,17 @@ def show(run: Path, as_json: bool) -> None:
 
     directory = RunDirectory.open(run)
     config = directory.read_config()
-    # What is damaged beside them is a warning; a run without scores is unfinished.
-    metrics = directory.read_metrics() if is_there(directory.metrics_file) else None
     if as_json:
+        metrics = directory.read_metrics() if is_there(directory.metrics_file) else None
         scores = None if metrics is None else metrics.to_dict()
         whole = {"config": config, "history": directory.read_history(), "metrics": scores}
         click.echo(json.dumps(whole, ensure_ascii=False))
         return
     found = read_run("", run)
+    # What is damaged beside the scores is a warning; a run without scores is unfinished.
+    metrics = found.metrics
+    if metrics is None and is_there(directory.metrics_file):
+        directory.read_metrics()  # which says what is wrong with them
     click.echo(f"Run: {run}")
     click.echo(f"task {config['task']}, preset {config['preset']}")
     tables.echo(tables.listed(_facts(found)), "")

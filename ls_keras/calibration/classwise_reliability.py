@@ -20,6 +20,7 @@ def classwise_reliability(
     num_bins: int = 15,
     from_logits: bool = False,
     ignore_class: IgnoreClass = None,
+    multi_label: bool = False,
     sample_weight=None,
     groups=None,
     confidence: float = 0.95,
@@ -40,6 +41,8 @@ def classwise_reliability(
         num_bins: As for `reliability_curve`.
         from_logits: Likewise.
         ignore_class: Likewise.
+        multi_label: Whether each entry of the last axis is a sigmoid; then a class is a label, in
+            the examples where it counts. Default: `False`.
         sample_weight: Likewise.
         groups: Likewise.
         confidence: Likewise.
@@ -60,16 +63,22 @@ def classwise_reliability(
         [0.0, 0.25, 0.25]
     """
     as_flag(from_logits, "from_logits")
+    as_flag(multi_label, "multi_label")
     examples = read_examples(
         y_true,
         y_pred,
         sample_weight=sample_weight,
         from_logits=from_logits,
         ignore_class=ignore_class,
+        multi_label=multi_label,
     )
     p = ops.convert_to_numpy(probabilities(examples.y_pred, from_logits=from_logits))
     labels = ops.convert_to_numpy(class_labels(examples.targets))
-    shape, num_classes = labels.shape, p.shape[-1]
+    if multi_label:  # of each sigmoid a pair, the label 1 last
+        p, right = p[..., 1], labels == 1
+    else:
+        right = labels[..., None] == np.arange(p.shape[-1])
+    shape, num_classes = p.shape[:-1], p.shape[-1]
     if groups is None:
         groups = np.arange(shape[0] if shape else 1)
     ids = at_positions(read_groups(groups), shape, "groups").reshape(-1)
@@ -78,21 +87,22 @@ def classwise_reliability(
         raise InputError(
             f"Expected classes in [0, {num_classes}), at least one. Received: {list(chosen)}"
         )
-    p, labels, weights = p.reshape(-1, num_classes), labels.reshape(-1), None
+    p, right = p.reshape(-1, num_classes), right.reshape(-1, num_classes)
+    weights, curves = None, {}
     if examples.weights is not None:
-        weights = ops.convert_to_numpy(examples.weights).reshape(-1)
-        counts = weights != 0
-        p, labels, ids, weights = p[counts], labels[counts], ids[counts], weights[counts]
-    return {
-        k: curve_of_statistics(
-            p[:, k].clip(0, 1),  # a softmax may round above
-            labels == k,
-            sample_weight=weights,
-            groups=ids,
+        weights = ops.convert_to_numpy(examples.weights)
+        weights = weights if multi_label else weights[..., None]
+        weights = np.broadcast_to(weights, (*shape, num_classes)).reshape(-1, num_classes)
+    for k in chosen:
+        counts = np.ones(len(p), bool) if weights is None else weights[:, k] != 0
+        curves[k] = curve_of_statistics(
+            p[counts, k].clip(0, 1),  # a softmax may round above
+            right[counts, k],
+            sample_weight=None if weights is None else weights[counts, k],
+            groups=ids[counts],
             num_bins=num_bins,
             confidence=confidence,
             resamples=resamples,
             seed=seed,
         )
-        for k in chosen
-    }
+    return curves

@@ -67,6 +67,9 @@ class Perplexity(WeightedMean):
     The mean is taken over all examples before the exponential, so the result doesn't depend on
     batches; an average of batch perplexities (which some tools print) is larger.
 
+    With `multi_label`, it is that of a label: exp of the mean over labels, between 1 and 2 for
+    predictions that are no worse than a coin.
+
     See `NegativeLogLikelihood` for the arguments.
 
     Args:
@@ -74,6 +77,8 @@ class Perplexity(WeightedMean):
         ignore_class: A label id, or several, whose positions do not count (integer targets).
         name: Name of the metric in logs.
         dtype: Dtype of the result. Defaults to Keras's float type.
+        multi_label: Whether each entry of the last axis is a sigmoid, and an example of its own:
+            `(batch, 1)` for a binary model. Default: `False`.
 
     Example:
     >>> import ls_keras
@@ -83,8 +88,22 @@ class Perplexity(WeightedMean):
     2.8284
     """
 
-    def __init__(self, *, from_logits=False, ignore_class=None, name="perplexity", dtype=None):
-        super().__init__(from_logits=from_logits, ignore_class=ignore_class, name=name, dtype=dtype)
+    def __init__(
+        self,
+        *,
+        from_logits=False,
+        ignore_class=None,
+        name="perplexity",
+        dtype=None,
+        multi_label=False,
+    ):
+        super().__init__(
+            from_logits=from_logits,
+            ignore_class=ignore_class,
+            name=name,
+            dtype=dtype,
+            multi_label=multi_label,
+        )
 
     def values(self, examples: Examples):
         """Returns −log p of each example's target."""

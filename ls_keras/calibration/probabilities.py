@@ -12,7 +12,7 @@ from ls_keras.arguments import as_tensor
 from ls_keras.calibration.two_classes import as_two_classes
 from ls_keras.concrete import concrete
 from ls_keras.keras_internals import mask_of
-from ls_keras.said_logits import recovered_logits, warn_of_distributions
+from ls_keras.said_logits import Glances, recovered_logits, warn_of_distributions
 from ls_keras.targets import IgnoreClass, Targets, position_weights, read_targets
 
 # How far the sum of K probabilities may stray from 1: rounding of K numbers of the dtype.
@@ -68,7 +68,9 @@ def read_examples(
     mask = mask_of(y_pred)  # before a conversion may lose it
     y_pred = as_tensor(y_pred, "y_pred")
     if from_logits:
-        y_pred, _ = recovered_logits(y_pred, from_logits, multi_label=multi_label, look=multi_label)
+        y_pred, _ = recovered_logits(
+            y_pred, from_logits, multi_label=multi_label, glances=Glances() if multi_label else None
+        )
     dtype = keras.backend.standardize_dtype(y_pred.dtype)
     if multi_label:
         targets, y_pred, mask = as_two_classes(

@@ -13,6 +13,7 @@ from ls_keras.distillation.loss import Objective, losses_and_valid
 from ls_keras.distillation.top_logits import TopLogits, expand
 from ls_keras.losses import identifiers as smoothings
 from ls_keras.model_output import OTHER, SIGMOID, SOFTMAX, UNKNOWN, model_output
+from ls_keras.said_logits import Glances
 from ls_keras.targets import IgnoreClass, stored_ignore_class
 
 TEACHER_LOGITS = "teacher_logits"
@@ -119,6 +120,7 @@ class Distiller(keras.Model):
             ignore_class=ignore_class,
         )
         self.from_logits = as_flag(from_logits, "from_logits")
+        self._glances = (Glances(), Glances())
         _check_logits(student, "student", self.from_logits)
         if teacher is None:
             _check_no_augmentation(student)
@@ -188,7 +190,9 @@ class Distiller(keras.Model):
                 z_teacher = self.teacher(inputs, training=False)
             z_teacher = _of_all_classes(z_teacher, z)
         mask = keras_internals.mask_of(z)
-        losses, valid = losses_and_valid(y, z, z_teacher, self.objective, mask, sample_weight)
+        losses, valid = losses_and_valid(
+            y, z, z_teacher, self.objective, mask, sample_weight, self._glances
+        )
         if mask is not None and valid is not None:
             mask = ops.logical_and(mask, valid)
         total = keras_internals.reduced(

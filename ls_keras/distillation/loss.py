@@ -13,7 +13,7 @@ from ls_keras.losses import identifiers as smoothings
 from ls_keras.losses.closed_form import Mixture, dense_cross_entropy
 from ls_keras.losses.conventions import check_fraction
 from ls_keras.losses.cross_entropy import losses_and_valid as label_losses_and_valid
-from ls_keras.said_logits import recovered_logits
+from ls_keras.said_logits import Glances, recovered_logits
 from ls_keras.targets import IgnoreClass, ignored_ids, poisoned, read_targets
 
 LOSSES = ("cross-entropy", "squared-logits")
@@ -141,7 +141,13 @@ def check_temperature(value, name: str) -> float:
 
 
 def losses_and_valid(
-    y_true, student_logits, teacher_logits, objective: Objective, mask=None, sample_weight=None
+    y_true,
+    student_logits,
+    teacher_logits,
+    objective: Objective,
+    mask=None,
+    sample_weight=None,
+    glances: tuple[Glances, Glances] | None = None,
 ):
     """Returns the losses `(...)` and which of them count, for the `Distiller`.
 
@@ -153,13 +159,17 @@ def losses_and_valid(
         mask: Boolean tensor `(...)` or `None`; see `ls_keras.losses.cross_entropy`.
         sample_weight: Tensor of the shape of the losses, or of its leading axes, or `None`; see
             there.
+        glances: Of student and teacher, see `ls_keras.said_logits`.
 
     Returns:
         Losses, and a Boolean tensor `(...)` or `None`.
     """
-    z, _ = recovered_logits(as_tensor(student_logits, "student_logits"), True, look=True)
+    of_student, of_teacher = glances or (Glances(), Glances())
+    z, _ = recovered_logits(as_tensor(student_logits, "student_logits"), True, glances=of_student)
     z = ops.cast(z, keras.backend.result_type(z.dtype, "float32"))
-    z_teacher, _ = recovered_logits(as_tensor(teacher_logits, "teacher_logits"), True, look=True)
+    z_teacher, _ = recovered_logits(
+        as_tensor(teacher_logits, "teacher_logits"), True, glances=of_teacher
+    )
     z_teacher = ops.stop_gradient(ops.cast(z_teacher, z.dtype))
     _check_shapes(tuple(z.shape), tuple(z_teacher.shape))
     beta = objective.beta
@@ -185,6 +195,7 @@ def losses_and_valid(
             axis=-1,
             mask=mask,
             sample_weight=sample_weight,
+            glances=Glances(0),  # they have been looked at
         )
         losses = (1 - beta) * from_labels
     if beta:

@@ -3,16 +3,18 @@
 import keras
 from keras import ops
 
+from ls_keras.losses.rate import is_zero
 
-def smoothed_targets(y, alpha: float, prior):
+
+def smoothed_targets(y, alpha, prior):
     """Computes (1 − α) y + α π.
 
     Args:
         y: Tensor `(..., K)` in [0, 1].
-        alpha: Float in [0, 1].
+        alpha: In [0, 1]: a float, or a tensor, a scalar or `(K,)`.
         prior: π: a float, or a tensor `(K,)`.
     """
-    return (1 - alpha) * y + alpha * prior if alpha else y
+    return y if is_zero(alpha) else (1 - alpha) * y + alpha * prior
 
 
 def of_logits(z, targets):

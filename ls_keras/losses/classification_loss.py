@@ -6,6 +6,7 @@ from keras import ops
 from ls_keras import keras_internals
 from ls_keras.arguments import as_count, as_flag
 from ls_keras.losses.reading import Reading, finished, read
+from ls_keras.said_logits import Glances
 from ls_keras.targets import IgnoreClass, plain_ignore_class, read_weights, stored_ignore_class
 
 
@@ -44,6 +45,7 @@ class ClassificationLoss(keras.losses.Loss):
         self.from_logits = as_flag(from_logits, "from_logits")
         self.ignore_class = plain_ignore_class(ignore_class)
         self.axis = as_count(axis, "axis", -(2**31))
+        self.glances = Glances()
 
     def losses(self, reading: Reading):
         """Returns the loss of each position, `(...)`; what counts is seen to afterwards."""
@@ -65,6 +67,7 @@ class ClassificationLoss(keras.losses.Loss):
             ignore_class=self.ignore_class,
             axis=self.axis,
             mask=mask,
+            glances=self.glances,
         )
         return finished(self.losses(reading), reading.targets), reading.targets.valid
 

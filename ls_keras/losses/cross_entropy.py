@@ -97,6 +97,7 @@ def losses_and_valid(
     axis,
     mask=None,
     sample_weight=None,
+    glances=None,
 ):
     """Returns the losses `(...)` and which of them count, for `SmoothedCE`.
 
@@ -112,12 +113,19 @@ def losses_and_valid(
             has a loss, as in Keras.
         sample_weight: Tensor of the shape of the losses, or of its leading axes, or `None`; a
             position of weight 0 is nobody's neighbor either.
+        glances: See `ls_keras.losses.reading.read`.
 
     Returns:
         Losses, and a Boolean tensor `(...)` or `None`.
     """
     reading = read(
-        y_true, y_pred, from_logits=from_logits, ignore_class=ignore_class, axis=axis, mask=mask
+        y_true,
+        y_pred,
+        from_logits=from_logits,
+        ignore_class=ignore_class,
+        axis=axis,
+        mask=mask,
+        glances=glances,
     )
     targets, z, _ = reading
     alpha = ALPHA.at_positions(alpha, targets, z)

@@ -9,7 +9,7 @@ from keras import ops
 from ls_base.errors import InputError
 from ls_keras.arguments import as_flag, as_tensor, shown
 from ls_keras.concrete import concrete
-from ls_keras.said_logits import recovered_logits
+from ls_keras.said_logits import Glances, recovered_logits
 from ls_keras.targets import IgnoreClass, Targets, poisoned, read_targets
 
 # How far below 0 a probability may lie: rounding.
@@ -31,7 +31,14 @@ class Reading(NamedTuple):
 
 
 def read(
-    y_true, y_pred, *, from_logits: bool, ignore_class: IgnoreClass, axis: int, mask=None
+    y_true,
+    y_pred,
+    *,
+    from_logits: bool,
+    ignore_class: IgnoreClass,
+    axis: int,
+    mask=None,
+    glances: Glances | None = None,
 ) -> Reading:
     """Reads what a loss was given.
 
@@ -42,13 +49,16 @@ def read(
         ignore_class: See `smoothed_cross_entropy`.
         axis: See `smoothed_cross_entropy`.
         mask: Boolean tensor `(...)` or `None`: predictions there may be anything.
+        glances: Of the loss; `None`: of this call.
 
     Raises:
         InputError: See `smoothed_cross_entropy`.
     """
     y_pred = as_tensor(y_pred, "y_pred")
     check_axis(axis, len(y_pred.shape))
-    z, from_logits = recovered_logits(y_pred, as_flag(from_logits, "from_logits"), axis, look=True)
+    z, from_logits = recovered_logits(
+        y_pred, as_flag(from_logits, "from_logits"), axis, glances=glances or Glances()
+    )
     z = ops.cast(z, keras.backend.result_type(z.dtype, "float32"))
     y_true, z = _classes_last(y_true, z, axis)
     targets = read_targets(y_true, z, ignore_class=ignore_class)

@@ -1,5 +1,7 @@
 """Smoothed cross-entropy of sigmoids as a Keras loss: binary and multi-label models."""
 
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
@@ -15,7 +17,8 @@ from ls_keras.losses.binary_cross_entropy import (
     smoothed_targets,
 )
 from ls_keras.losses.classification_loss import ClassificationLoss
-from ls_keras.losses.conventions import check_fraction
+from ls_keras.losses.moving import Rate
+from ls_keras.losses.rate import PER_EXAMPLE
 from ls_keras.losses.reading import check_axis
 from ls_keras.said_logits import recovered_logits
 from ls_keras.targets import IgnoreClass
@@ -39,7 +42,8 @@ class SmoothedBCE(ClassificationLoss):
     (`reduction="sum"`, `sample_weight`).
 
     Args:
-        alpha: α, the mass to take off the label, in [0, 1]. Default: 0.1.
+        alpha: α, the mass to take off the label, in [0, 1]; or one for each label, `(K,)`.
+            `ls_keras.callbacks.AlphaSchedule` lets it move while a model trains. Default: 0.1.
         prior: π, where it goes: a probability, or one for each label, `(K,)`. Default: `None`, 1/2.
         from_logits: Whether predictions are logits. Default: `False`, as in Keras: probabilities,
             clipped to [ε, 1 − ε] as Keras does; where Keras or the backend kept the logits of a
@@ -59,9 +63,10 @@ class SmoothedBCE(ClassificationLoss):
         sample_weight: Of the shape `(...)` of the losses, or of their leading axes.
 
     Raises:
-        InputError: If alpha or a prior is no number in [0, 1] or, when called, if shapes don't
-            belong together, there are more or fewer labels than priors or, in eager use, labels or
-            probabilities are outside [0, 1]; in a compiled step the loss is NaN then.
+        InputError: If alpha or a prior is no number, or numbers, in [0, 1] or, when called, if
+            shapes don't belong together, there are more or fewer labels than rates or priors or, in
+            eager use, labels or probabilities are outside [0, 1]; in a compiled step the loss is
+            NaN then.
 
     Example:
     ```python
@@ -78,9 +83,11 @@ class SmoothedBCE(ClassificationLoss):
         [Müller et al., 2019](https://arxiv.org/abs/1906.02629), section 1.1, for classes.
     """
 
+    alpha = Rate(0, 1)
+
     def __init__(
         self,
-        alpha: float = 0.1,
+        alpha=0.1,
         *,
         prior=None,
         from_logits: bool = False,
@@ -98,21 +105,23 @@ class SmoothedBCE(ClassificationLoss):
             name=name,
             dtype=dtype,
         )
-        self.alpha = check_fraction(alpha, "alpha")
+        self.alpha = _not_per_example(alpha)
         self.prior = None if prior is None else _as_prior(prior)
 
     def losses_and_valid(self, y_true, y_pred, mask=None, sample_weight=None):
         """Returns the losses `(...)` and which count; labels, of which there are several in one."""
         y_pred = as_tensor(y_pred, "y_pred")
         check_axis(self.axis, len(y_pred.shape))
-        z, from_logits = recovered_logits(y_pred, self.from_logits, multi_label=True, look=True)
+        z, from_logits = recovered_logits(
+            y_pred, self.from_logits, multi_label=True, glances=self.glances
+        )
         z = ops.cast(z, keras.backend.result_type(z.dtype, "float32"))
         y, valid, wrong = read_binary_targets(y_true, z, ignore_class=self.ignore_class)
         if valid is not None:  # NaN times a gradient of 0 is NaN
             z = ops.where(valid, z, 0.5)
         if not from_logits:
             z = _checked(z, mask)
-        targets = self._targets(y)
+        targets = self._targets(y, _not_per_example(type(self).alpha.read(self, y_pred)))
         losses = of_logits(z, targets) if from_logits else of_probabilities(z, targets)
         if wrong is not None:
             losses = ops.where(wrong, float("nan"), losses)
@@ -121,22 +130,44 @@ class SmoothedBCE(ClassificationLoss):
             valid = None if valid is None else ops.moveaxis(valid, self.axis, -1)
         return mean_of_valid(losses, valid)
 
-    def _targets(self, y):
-        if self.prior is None or isinstance(self.prior, float):
-            return smoothed_targets(y, self.alpha, 0.5 if self.prior is None else self.prior)
-        size = y.shape[self.axis]
-        if size is not None and size != len(self.prior):
+    def _targets(self, y, alpha):
+        prior: Any = 0.5 if self.prior is None else self.prior
+        return smoothed_targets(
+            y, self._by_label(alpha, "alpha", y), self._by_label(prior, "prior", y)
+        )
+
+    def _by_label(self, value, name: str, y):
+        """Returns a float, or a tensor to multiply labels with: a scalar, or one for each label."""
+        if isinstance(value, float):
+            return value
+        value = ops.stop_gradient(ops.cast(ops.convert_to_tensor(value), y.dtype))
+        if not len(value.shape):
+            return value
+        size, number = y.shape[self.axis], value.shape[0]
+        if size is not None and size != number:
             raise InputError(
-                f"Expected a prior for each of the {size} labels. Received: {len(self.prior)}"
+                f"Expected {name} for each of the {size} labels, or one for all. Received: {number}"
             )
         shape = [1] * len(y.shape)
-        shape[self.axis] = len(self.prior)
-        prior = ops.reshape(ops.convert_to_tensor(self.prior, dtype=y.dtype), shape)
-        return smoothed_targets(y, self.alpha, prior)
+        shape[self.axis] = number
+        return ops.reshape(value, shape)
 
     def get_config(self) -> dict:
         """Returns the arguments of the constructor, as JSON holds them."""
-        return {**super().get_config(), "alpha": self.alpha, "prior": self.prior}
+        return {
+            **super().get_config(),
+            "alpha": type(self).alpha.stored(self),
+            "prior": self.prior,
+        }
+
+
+def _not_per_example(alpha):
+    if isinstance(alpha, str) and alpha == PER_EXAMPLE:
+        raise InputError(
+            "Expected alpha to be a number, or one for each label: sigmoids take no other for each "
+            f"example. Received: alpha={PER_EXAMPLE!r}"
+        )
+    return alpha
 
 
 def _as_prior(prior) -> float | list[float]:

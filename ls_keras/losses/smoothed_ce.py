@@ -89,6 +89,7 @@ class SmoothedCE(ClassificationLoss):
             axis=self.axis,
             mask=mask,
             sample_weight=sample_weight,
+            glances=self.glances,
         )
 
     def get_config(self) -> dict:

@@ -444,9 +444,9 @@ CASES = {
     "classwise_reliability": Case(
         calibration.classwise_reliability,
         {"y_true": Y, "y_pred": P, "from_logits": False, "ignore_class": 7, "sample_weight": W}
-        | {"groups": Y, "classes": [0, 2], "num_bins": 5, "resamples": 100},
+        | {"groups": Y, "classes": [0, 2], "num_bins": 5, "resamples": 100, "multi_label": False},
         arrays="y_true y_pred sample_weight groups",
-        others="from_logits ignore_class classes num_bins resamples",
+        others="from_logits multi_label ignore_class classes num_bins resamples",
     ),
     "fit_temperature_dataset": Case(
         calibration.fit_temperature_dataset,

@@ -1,6 +1,5 @@
 """A task's configuration, new or as a run has written it."""
 
-import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -46,8 +45,7 @@ def resolve(
     found = path_or_name(config.data.source)
     if isinstance(found, str):
         return config
-    data = dataclasses.replace(config.data, source=str(found.absolute()))
-    return dataclasses.replace(config, data=data)
+    return config.changed("data", source=str(found.absolute()))
 
 
 def from_dict(task: Task, values: Mapping[str, Any]) -> Config:

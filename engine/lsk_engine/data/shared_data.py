@@ -76,10 +76,9 @@ def _loaded(task: Task, config: Config, artifacts: Mapping[str, bytes] | None) -
     folder = os.environ.get(_FOLDER)
     shared = folder and str(Path(folder) / _name(config))
     if shared and is_prepared(shared):
-        data = dataclasses.replace(config.data, source=shared)
         # Damaged, or with the vocabulary of another teacher: the source has what there is to say.
         with contextlib.suppress(LsKerasError):
-            found = task.load_data(dataclasses.replace(config, data=data), artifacts)
+            found = task.load_data(config.changed("data", source=shared), artifacts)
             return dataclasses.replace(found, splits=_or_else(found, task, config, artifacts))
     return task.load_data(config, artifacts)
 

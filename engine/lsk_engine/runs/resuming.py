@@ -1,6 +1,5 @@
 """Going on with a run: what may change, and what is written down about it."""
 
-import dataclasses
 import typing
 from collections.abc import Mapping
 from typing import Any
@@ -51,7 +50,7 @@ def changed(config: Config, overrides: Mapping[str, Any]) -> Config:
         hints = typing.get_type_hints(type(before))
         fields = {key.partition(".")[2]: key for key in overrides if key.startswith(part)}
         values = {name: parse(key, overrides[key], hints[name]) for name, key in fields.items()}
-        config = dataclasses.replace(config, **{part: dataclasses.replace(before, **values)})
+        config = config.changed(part, **values)
     return config
 
 

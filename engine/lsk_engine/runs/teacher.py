@@ -54,10 +54,9 @@ def begun_from(path: str | os.PathLike, config: Config) -> Config:
             f"Expected --init-from with a run of the same task, '{config.task}'. "
             f"Received: {run.path}, of task '{task}'"
         )
-    training = dataclasses.replace(
-        config.training, init_from=str(run.path.absolute()), init_sha256=model_sha256(run, "run")
+    return config.changed(
+        "training", init_from=str(run.path.absolute()), init_sha256=model_sha256(run, "run")
     )
-    return dataclasses.replace(config, training=training)
 
 
 def model_sha256(run: RunDirectory, what: str = "teacher") -> str:

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import keras
+
 from ls_base.errors import InputError
 from ls_keras.plots import reliability_diagram, save_plot
 from ls_keras.plots import save as save_figure
@@ -28,6 +30,7 @@ def evaluate(
     reporter: Reporter,
     *,
     data: TaskData | None = None,
+    model: keras.Model | None = None,
     seconds: float = 0.0,
     calibrated: bool = False,
     into: RunDirectory | None = None,
@@ -45,6 +48,7 @@ def evaluate(
         run: The run.
         reporter: Who is told.
         data: The run's data, where it is loaded already.
+        model: What `load_trained` returned, with the data, where it is loaded already.
         seconds: What training took, to be reported.
         calibrated: Whether to score the model that `lsk calibrate` saved instead. It is searched
             without undoing smoothing, which its calibration was fitted behind.
@@ -65,9 +69,9 @@ def evaluate(
             "The calibrated model is decoded with decoding.unsmooth=0: its calibration was fitted "
             "to the smoothed probabilities"
         )
-        decoding = dataclasses.replace(config.decoding, unsmooth=0.0)
-        config = dataclasses.replace(config, decoding=decoding)
-    model, data = load_trained(task, config, run, data=data, calibrated=calibrated)
+        config = config.changed("decoding", unsmooth=0.0)
+    if model is None or data is None:
+        model, data = load_trained(task, config, run, data=data, calibrated=calibrated)
     results: dict[str, Any] = {
         "schema": SCHEMA,
         "run": str(run.path),

@@ -67,29 +67,29 @@ def evaluate_new(
     Raises:
         InputError: If there are no such data, or they don't fit the run.
     """
-    changed = with_decoding(config, decoding or {})
+    new = with_decoding(config, decoding or {})
     if source is None:
         # What the run began with, before a look at some of it.
-        data = quick_look(reload_data(task, changed, run), max_examples, scored=True)
+        data = quick_look(reload_data(task, new, run), max_examples, scored=True)
     else:
-        changed = _replaced(changed, "data", source=_noted(changed, source))
-        found = task.load_new(changed, run.read_artifacts())
+        new = new.changed("data", source=_noted(new, source))
+        found = task.load_new(new, run.read_artifacts())
         data = quick_look(like_the_runs(found, run), max_examples, scored=True)
-    model, data = load_trained(task, changed, run, data=data)
+    model, data = load_trained(task, new, run, data=data)
     asked = {
-        "source": changed.data.source,
+        "source": new.data.source,
         "decoding": dict(decoding or {}),
         "max_examples": max_examples,
     }
-    into = _folder(run, name or Path(changed.data.source).stem or "new", asked)
+    into = _folder(run, name or Path(new.data.source).stem or "new", asked)
     for text in data.notes:
         reporter.message(f"Note: {text}")
 
     def more(scores: Mapping[str, Any]) -> Mapping[str, Any]:
-        found = _calibration(model, changed, run, data, scores, reporter)
+        found = _calibration(model, new, run, data, scores, reporter)
         return {"new_data": asked, "folder": str(into.path), "calibration": found}
 
-    return evaluate(task, changed, run, reporter, data=data, into=into, more=more)
+    return evaluate(task, new, run, reporter, data=data, model=model, into=into, more=more)
 
 
 def _folder(run: RunDirectory, name: str, asked: Mapping[str, Any]) -> RunDirectory:
@@ -116,11 +116,6 @@ def _noted(config: Config, source: str) -> str:
         return source
     found = path_or_name(source)
     return source if isinstance(found, str) else str(found.absolute())
-
-
-def _replaced(config: Config, part: str, **values: Any) -> Config:
-    changed: Any = dataclasses.replace(getattr(config, part), **values)
-    return dataclasses.replace(config, **{part: changed})
 
 
 def _calibration(

@@ -1,6 +1,5 @@
 """Sweeping the temperature of finished runs: decoded scores, NLL and ECE. Figure 4 of the paper."""
 
-import dataclasses
 import hashlib
 import json
 from collections.abc import Sequence
@@ -105,15 +104,15 @@ def _sweep_run(
     for temperature, nll, ece in zip(curve.temperatures, curve.nll, curve.ece, strict=True):
         scores = points.find(temperature)
         if scores is None:
-            decoding = config.decoding
+            searched = config
             # A task whose outputs do not depend on T (the largest logit) has no such setting.
-            if searches(decoding):
-                decoding = dataclasses.replace(decoding, temperature=temperature)
+            if searches(config.decoding):
+                searched = config.changed("decoding", temperature=temperature)
             progress = reporter.counter(f"{run.path.name}, T = {temperature:g}:", "examples")
             outputs = task.decode(
                 model,
                 data.splits[split],
-                dataclasses.replace(config, decoding=decoding),
+                searched,
                 data,
                 progress,
             )

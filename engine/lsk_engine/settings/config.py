@@ -57,6 +57,16 @@ class Config:
                 f"weights that are not averaged. Received: optimizer.ema={self.optimizer.ema}"
             )
 
+    def changed(self, part: str, **values: Any) -> "Config":
+        """Returns the configuration with other values in one of its parts.
+
+        Args:
+            part: Of `PARTS`.
+            **values: By the names of its fields.
+        """
+        new: Any = dataclasses.replace(getattr(self, part), **values)
+        return dataclasses.replace(self, **{part: new})
+
     def to_dict(self) -> dict[str, Any]:
         """Returns the configuration as JSON can hold it."""
         values = dataclasses.asdict(self)

@@ -77,9 +77,7 @@ def layered(*layers: Mapping[str, Any]) -> dict[str, Any]:
     """
     found: dict[str, Any] = {}
     for layer in layers:
-        if "training.epochs" in layer and "training.steps" not in layer:
-            found["training.steps"] = None
-        found |= layer
+        found |= _of_one_length(layer)
     return found
 
 
@@ -103,9 +101,14 @@ def with_one_length(overrides: Mapping[str, Any]) -> Mapping[str, Any]:
             "Expected --epochs or --steps, not both. Received: "
             + " and ".join(f"{key}={overrides[key]}" for key in given)
         )
-    if given == ["training.epochs"]:
-        return {**overrides, "training.steps": None}
-    return overrides
+    return _of_one_length(overrides)
+
+
+def _of_one_length(layer: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Returns the settings of one layer, with no steps where it says how many epochs."""
+    if "training.epochs" in layer and "training.steps" not in layer:
+        return {"training.steps": None, **layer}
+    return layer
 
 
 def with_decoding(config: Config, changes: Mapping[str, Any]) -> Config:
@@ -128,7 +131,7 @@ def with_decoding(config: Config, changes: Mapping[str, Any]) -> Config:
             f"Received: a run of task '{config.task}'"
         )
     values = {name: parse(f"decoding.{name}", v, hints[name]) for name, v in wanted.items()}
-    return dataclasses.replace(config, decoding=dataclasses.replace(config.decoding, **values))
+    return config.changed("decoding", **values)
 
 
 def restore(

@@ -63,8 +63,7 @@ class Arm:
 
     def seeded(self, seed: int) -> Config:
         """Returns the configuration of the run with a seed."""
-        training = dataclasses.replace(self.config.training, seed=seed)
-        return dataclasses.replace(self.config, training=training)
+        return self.config.changed("training", seed=seed)
 
 
 def arms_of(study: Study, task: Task) -> list[Arm]:
@@ -182,8 +181,7 @@ def _arm(study: Study, task: Task, combination: Mapping[str, Any]) -> Arm:
     config = configuration.resolve(task, preset_of(study, task), own)
     if SMOOTHING in values and config.training.alpha == 0:
         first = next(axes[SMOOTHING][0] for axes in study.all_axes() if SMOOTHING in axes)
-        usual = dataclasses.replace(config.training, smoothing=first)
-        config = dataclasses.replace(config, training=usual)
+        config = config.changed("training", smoothing=first)
     teacher, distillation = None, {}
     if is_taught(values):
         teacher_config = _teacher_config(study, task, own, of_teacher)

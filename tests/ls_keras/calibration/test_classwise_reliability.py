@@ -59,3 +59,17 @@ def test_a_class_that_is_none_is_refused(rng, classes):
     y, z = sample(rng)
     with pytest.raises(InputError, match="Expected classes"):
         classwise_reliability(y, z, from_logits=True, classes=classes, **QUICK)
+
+
+def test_of_sigmoids_each_label_is_a_binary_problem_of_its_own(rng):
+    z = rng.normal(size=(80, 3)).astype(np.float32)
+    y = (rng.uniform(size=z.shape) < 1 / (1 + np.exp(-z))).astype(int)
+    y[::7, 1] = -1
+    weights = rng.integers(0, 3, 80).astype(np.float32)
+    options = {"from_logits": True, "multi_label": True, "ignore_class": -1, **QUICK}
+    curves = classwise_reliability(y, z, sample_weight=weights, **options)
+    assert list(curves) == [0, 1, 2]
+    for k, curve in curves.items():
+        alone = ls_keras.reliability_curve(y[:, [k]], z[:, [k]], sample_weight=weights, **options)
+        assert curve.ece == pytest.approx(alone.ece, abs=1e-6)
+        assert curve.ece_high == pytest.approx(alone.ece_high, abs=2e-2)

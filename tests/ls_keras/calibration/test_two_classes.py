@@ -16,6 +16,7 @@ from ls_keras.calibration import (
     BrierScore,
     ExpectedCalibrationError,
     NegativeLogLikelihood,
+    Perplexity,
 )
 from ls_keras.calibration.two_classes import as_two_classes
 from masked import masked
@@ -47,8 +48,13 @@ def flat(reference):
     return lambda y, p, w: reference(y.ravel(), p.ravel(), w.ravel())
 
 
+def cost(y, p, w):
+    return log_loss(y, p, sample_weight=w)
+
+
 METRICS = {
     "nll": (NegativeLogLikelihood, flat(lambda y, p, w: log_loss(y, p, sample_weight=w))),
+    "perplexity": (Perplexity, flat(lambda *arrays: np.exp(cost(*arrays)))),
     "brier": (BrierScore, flat(lambda y, p, w: brier_score_loss(y, p, sample_weight=w))),
     "accuracy": (Accuracy, flat(lambda y, p, w: accuracy_score(y, p > 0.5, sample_weight=w))),
     "ece": (lambda **o: ExpectedCalibrationError(BINS, **o), flat(gap)),

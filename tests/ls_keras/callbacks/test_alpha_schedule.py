@@ -16,6 +16,7 @@ from ls_keras import (
     MarginSmoothing,
     MaxSup,
     NegativeSmoothing,
+    SmoothedBCE,
     SmoothedCE,
 )
 from ls_keras.callbacks import AlphaSchedule
@@ -85,11 +86,20 @@ def same_weights(model, weights):
         np.testing.assert_allclose(found, expected, atol=2e-6)
 
 
+class OneHot(SmoothedBCE):
+    """Of the data here, a sigmoid for each class."""
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        labels = ops.one_hot(ops.cast(ops.reshape(y_true, (-1,)), "int32"), K)
+        return super().__call__(labels, y_pred, sample_weight)
+
+
 RISING = {
     "smoothed": (lambda rate: SmoothedCE(rate, from_logits=True), 0.1, "alpha"),
     "max_sup": (lambda rate: MaxSup(rate, from_logits=True), 0.3, "alpha"),
     "margin": (lambda rate: MarginSmoothing(rate, 0.1, from_logits=True), 0.3, "alpha"),
     "negative": (lambda rate: NegativeSmoothing(rate, from_logits=True), -0.3, "rate"),
+    "sigmoids": (lambda rate: OneHot(rate, from_logits=True), 0.1, "alpha"),
     "penalty": (lambda rate: ConfidencePenalty(rate, from_logits=True), 0.3, "beta"),
 }
 

@@ -248,9 +248,33 @@ def test_a_prior_that_is_none_is_refused(prior):
         SmoothedBCE(0.1, prior=prior)
 
 
+def test_an_alpha_for_each_label(rng):
+    y, z = rng.integers(0, 2, (6, 3)).astype("float32"), rng.normal(size=(6, 3)).astype("float32")
+    alphas = [0.0, 0.2, 0.5]
+    singly = [
+        value(SmoothedBCE(a, from_logits=True, reduction=None), y[:, [k]], z[:, [k]])
+        for k, a in enumerate(alphas)
+    ]
+    loss = SmoothedBCE(alphas, from_logits=True, reduction=None)
+    np.testing.assert_allclose(value(loss, y, z), np.mean(singly, axis=0), rtol=1e-6)
+    again = SmoothedBCE.from_config(loss.get_config())
+    np.testing.assert_array_equal(again.alpha, alphas)
+    moved = SmoothedBCE(alphas, from_logits=True, reduction=None, axis=0)
+    np.testing.assert_allclose(value(moved, y.T.copy(), z.T.copy()), value(loss, y, z), rtol=1e-6)
+
+
+def test_alphas_that_do_not_fit_are_told():
+    with pytest.raises(InputError, match="alpha for each of the 3 labels.*Received: 2"):
+        SmoothedBCE([0.1, 0.2])(np.zeros((4, 3)), np.full((4, 3), 0.5))
+    with pytest.raises(InputError, match="sigmoids take no other for each example"):
+        SmoothedBCE("per-example")
+
+
 def test_a_prior_of_another_number_is_refused():
     y, z, _ = batch()
-    with pytest.raises(InputError, match="a prior for each of the 5 labels. Received: 2"):
+    with pytest.raises(
+        InputError, match="prior for each of the 5 labels, or one for all. Received: 2"
+    ):
         SmoothedBCE(0.1, prior=[0.5, 0.2], from_logits=True)(y, z)
 
 

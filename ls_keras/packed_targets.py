@@ -11,8 +11,10 @@ from keras import ops
 from ls_base.errors import InputError
 from ls_keras.arguments import INT32, as_tensor, shown
 from ls_keras.concrete import concrete
+from ls_keras.keywords import told_keywords
 
 
+@told_keywords
 def with_alpha(y_true, alpha):
     """Packs targets and an α for each of them into the one `y_true` that Keras hands on.
 

@@ -11,6 +11,7 @@ from ls_keras.calibration.model_logits import logits_tensor
 from ls_keras.calibration.recalibration import Recalibration
 from ls_keras.calibration.temperature import TemperatureFit
 from ls_keras.calibration.vector_scaling import VectorFit
+from ls_keras.keywords import told_keywords
 from ls_keras.layers import LogOdds, LogProbabilities, Temperature, VectorScaling
 
 NAME = "calibrated_logits"
@@ -29,6 +30,7 @@ class CalibratedModel(keras.Model):
             `False`.
     """
 
+    @told_keywords
     def __init__(
         self,
         model,
@@ -88,6 +90,7 @@ class CalibratedModel(keras.Model):
         return cls(model, scaling, **config)
 
 
+@told_keywords
 def calibrated(
     model: keras.Model,
     fit: TemperatureFit | VectorFit | Recalibration,

@@ -9,9 +9,11 @@ from ls_keras.calibration.probabilities import class_labels, probabilities, read
 from ls_keras.calibration.reliability import curve_of_statistics
 from ls_keras.calibration.reliability_curve import ReliabilityCurve
 from ls_keras.calibration.top_label_statistics import at_positions, read_groups
+from ls_keras.keywords import told_keywords
 from ls_keras.targets import IgnoreClass
 
 
+@told_keywords
 def classwise_reliability(
     y_true,
     y_pred,

@@ -15,6 +15,7 @@ from ls_keras.calibration.host_examples import (
     read_rows,
 )
 from ls_keras.calibration.recalibration import Recalibration, score, tempered_log_probabilities
+from ls_keras.keywords import told_keywords
 from ls_keras.layers import ClasswiseMap
 from ls_keras.targets import IgnoreClass
 
@@ -22,7 +23,7 @@ from ls_keras.targets import IgnoreClass
 FitCurve = Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class ClasswiseFit(Recalibration):
     """What `fit_isotonic` or `fit_histogram` found; see `Recalibration` for its scores.
 
@@ -74,6 +75,7 @@ class ClasswiseFit(Recalibration):
         return made
 
 
+@told_keywords
 def fit_isotonic(
     y_true,
     y_pred,
@@ -146,6 +148,7 @@ def fit_isotonic(
     )
 
 
+@told_keywords
 def fit_histogram(
     y_true,
     y_pred,

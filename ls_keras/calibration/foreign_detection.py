@@ -8,13 +8,15 @@ import numpy as np
 from ls_base.errors import InputError
 from ls_keras.arguments import as_array, as_choice, as_number
 from ls_keras.calibration.risk_coverage import confidence_auroc
+from ls_keras.keywords import told_keywords
+from ls_keras.one_line import Fields
 
 Score = Literal["max_softmax", "max_logit", "energy"]
 SCORES: tuple[Score, ...] = ("max_softmax", "max_logit", "energy")
 
 
-@dataclasses.dataclass(frozen=True)
-class Detection:
+@dataclasses.dataclass(frozen=True, repr=False)
+class Detection(Fields):
     """How well a score tells own inputs, which it should give more, from foreign ones.
 
     Attributes:
@@ -31,8 +33,8 @@ class Detection:
     recall: float
 
 
-@dataclasses.dataclass(frozen=True)
-class ForeignDetection:
+@dataclasses.dataclass(frozen=True, repr=False)
+class ForeignDetection(Fields):
     """What three scores of the same logits detect.
 
     Attributes:
@@ -50,6 +52,7 @@ class ForeignDetection:
     foreign: int
 
 
+@told_keywords
 def foreign_detection(
     logits, foreign_logits, *, temperature: float = 1.0, recall: float = 0.95
 ) -> ForeignDetection:
@@ -99,6 +102,7 @@ def foreign_detection(
     return ForeignDetection(**found, own=len(own), foreign=len(foreign))
 
 
+@told_keywords
 def detection_score(logits, score: Score = "energy", *, temperature: float = 1.0) -> np.ndarray:
     """Returns how much an input looks like one's own, float64 `(...)`.
 

@@ -24,6 +24,8 @@ from ls_keras.calibration.recalibration import (
     tempered_log_probabilities,
 )
 from ls_keras.calibration.top_label_statistics import at_positions, read_groups
+from ls_keras.keywords import told_keywords
+from ls_keras.one_line import Fields
 from ls_keras.targets import IgnoreClass
 
 Map = Literal["mixed temperature", "matrix", "isotonic", "histogram"]
@@ -35,8 +37,8 @@ _FITS: dict[str, Callable[..., Recalibration]] = {
 }
 
 
-@dataclass(frozen=True)
-class LossParts:
+@dataclass(frozen=True, repr=False)
+class LossParts(Fields):
     """The NLL and the Brier score, each as refinement and calibration error.
 
     Attributes:
@@ -58,6 +60,7 @@ class LossParts:
     num_examples: int
 
 
+@told_keywords
 def loss_parts(
     y_true,
     y_pred,

@@ -16,13 +16,14 @@ from ls_keras.calibration.host_examples import (
 )
 from ls_keras.calibration.mixed_temperature import mix_examples
 from ls_keras.calibration.recalibration import Recalibration, tempered_log_probabilities
+from ls_keras.keywords import told_keywords
 from ls_keras.layers import MatrixScaling
 from ls_keras.targets import IgnoreClass
 
 _CHUNK = 1 << 19  # elements of float64 that one thread takes at a time
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class MatrixFit(Recalibration):
     """What `fit_matrix_scaling` found; see `Recalibration` for its scores.
 
@@ -64,6 +65,7 @@ class MatrixFit(Recalibration):
         return made
 
 
+@told_keywords
 def fit_matrix_scaling(
     y_true,
     y_pred,

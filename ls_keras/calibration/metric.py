@@ -7,10 +7,12 @@ from keras import ops
 
 from ls_keras.arguments import as_flag
 from ls_keras.calibration.probabilities import Examples, read_examples, warn_of_wrong
+from ls_keras.keywords import TellsKeywords
+from ls_keras.one_line import Configured
 from ls_keras.targets import IgnoreClass, plain_ignore_class
 
 
-class CalibrationMetric(keras.metrics.Metric):
+class CalibrationMetric(Configured, TellsKeywords, keras.metrics.Metric):
     """A metric of predictions; a subclass says what it adds up of them (`add`), and its result.
 
     Every position of `y_pred` but its last axis is an example. Positions that a Keras mask or

@@ -8,11 +8,12 @@ import numpy as np
 from ls_keras.calibration.host_examples import HostExamples, check_any_counts, read_host_examples
 from ls_keras.calibration.recalibration import Recalibration, tempered_log_probabilities
 from ls_keras.calibration.temperature import check_options, fit_examples
+from ls_keras.keywords import told_keywords
 from ls_keras.layers import MixedTemperature
 from ls_keras.targets import IgnoreClass
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class MixedTemperatureFit(Recalibration):
     """What `fit_mixed_temperature` found; see `Recalibration` for its scores.
 
@@ -35,6 +36,7 @@ class MixedTemperatureFit(Recalibration):
         return MixedTemperature(self.temperature, self.mixing, name=name)
 
 
+@told_keywords
 def fit_mixed_temperature(
     y_true,
     y_pred,

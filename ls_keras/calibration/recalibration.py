@@ -18,12 +18,13 @@ from ls_keras.calibration.host_examples import (
     read_rows,
 )
 from ls_keras.calibration.tempered_sums import bin_sums
+from ls_keras.one_line import Fields
 
 _CHUNK = 1 << 19  # elements of float64 that one thread takes at a time
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Recalibration:
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class Recalibration(Fields):
     """A map of probabilities to probabilities that was fitted on held-out examples.
 
     Attributes:

@@ -19,9 +19,12 @@ from ls_keras.calibration.top_label_statistics import (
     read_groups,
     read_statistics,
 )
+from ls_keras.keywords import told_keywords
+from ls_keras.one_line import one_line
 from ls_keras.targets import IgnoreClass, ignored_ids
 
 
+@told_keywords
 def reliability_curve(
     y_true,
     y_pred,
@@ -106,6 +109,7 @@ class ReliabilityAccumulator:
         (0.0, 0.0, 6.0, 0.0)
     """
 
+    @told_keywords
     def __init__(
         self,
         *,
@@ -120,6 +124,15 @@ class ReliabilityAccumulator:
         self._parts: list[tuple[np.ndarray, ...]] = []
         self._weighted = False
         self._next_group = 0
+
+    def __repr__(self) -> str:
+        return one_line(
+            self,
+            from_logits=self.from_logits,
+            ignore_class=self.ignore_class,
+            multi_label=self.multi_label,
+            batches=len(self._parts),
+        )
 
     def update(self, y_true, y_pred, *, sample_weight=None, groups=None) -> None:
         """Adds a batch; the arguments are those of `reliability_curve`.
@@ -189,6 +202,7 @@ class ReliabilityAccumulator:
         }
 
 
+@told_keywords
 def curve_of_statistics(
     top_confidence,
     correct,

@@ -15,14 +15,15 @@ from ls_base.errors import InputError
 from ls_base.reading import read_bytes
 from ls_base.records import decode_record
 from ls_keras.arguments import as_path, shown
+from ls_keras.one_line import Fields
 
 _SCHEMA = 1
 _MOST_BYTES = 1 << 26
 _BINS = ("counts", "confidence", "accuracy", "accuracy_low", "accuracy_high")
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class ReliabilityCurve:
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class ReliabilityCurve(Fields):
     """Accuracy against confidence over bins of confidence.
 
     Bins without examples hold NaN for confidence and accuracy (`null` in JSON, empty in CSV).

@@ -7,10 +7,12 @@ import numpy as np
 
 from ls_base.errors import InputError
 from ls_keras.arguments import as_array, as_number
+from ls_keras.keywords import told_keywords
+from ls_keras.one_line import Fields
 
 
-@dataclasses.dataclass(frozen=True)
-class RiskCoverage:
+@dataclasses.dataclass(frozen=True, repr=False)
+class RiskCoverage(Fields):
     """The error rate among the most confident predictions, for each number of them.
 
     Attributes:
@@ -42,6 +44,7 @@ class RiskCoverage:
         return float(self.risk[min(int(at), len(self.risk) - 1)])
 
 
+@told_keywords
 def risk_coverage(correct, confidence, *, sample_weight=None) -> RiskCoverage:
     """Returns the error rate among the most confident predictions, at each share that is kept.
 
@@ -90,6 +93,7 @@ def risk_coverage(correct, confidence, *, sample_weight=None) -> RiskCoverage:
     return RiskCoverage(risk, aurc, aurc - float(weights @ best / total), kept / total, best)
 
 
+@told_keywords
 def confidence_auroc(correct, confidence) -> float:
     """Returns how probably a right prediction is surer than a wrong one; ties count half.
 
@@ -116,6 +120,7 @@ def confidence_auroc(correct, confidence) -> float:
     return float(np.sum(ranked.errors * (surer + ranked.right / 2)) / pairs)
 
 
+@told_keywords
 def logit_norm_confidence(logits, p: float) -> np.ndarray:
     """Returns a confidence that ranks better than the softmax where smoothing was trained.
 

@@ -17,6 +17,8 @@ from ls_keras.calibration.smooth_kernel import (
     trapezoid,
 )
 from ls_keras.calibration.top_label_statistics import Statistics, check_level, read_statistics
+from ls_keras.keywords import told_keywords
+from ls_keras.one_line import Fields
 from ls_keras.targets import IgnoreClass
 
 Mesh = Literal["fine", "relplot"]
@@ -24,8 +26,8 @@ Mesh = Literal["fine", "relplot"]
 _MOST_CELLS = 2048  # of the interval: each resample is an array of so many
 
 
-@dataclasses.dataclass(frozen=True)
-class SmoothError:
+@dataclasses.dataclass(frozen=True, repr=False)
+class SmoothError(Fields):
     """The smooth calibration error, smECE, of the top label.
 
     Attributes:
@@ -56,6 +58,7 @@ class SmoothError:
     groups: int
 
 
+@told_keywords
 def smooth_calibration_error(
     y_true,
     y_pred,
@@ -134,6 +137,7 @@ def smooth_calibration_error(
     )
 
 
+@told_keywords
 def smooth_error_of_statistics(
     top_confidence,
     correct,

@@ -19,6 +19,8 @@ from ls_keras.calibration.temperature_search import (
     search_nll,
 )
 from ls_keras.calibration.tempered_sums import TemperedSums, tempered_sums
+from ls_keras.keywords import told_keywords
+from ls_keras.one_line import Fields
 from ls_keras.targets import IgnoreClass
 
 Objective = Literal["nll", "ece"]
@@ -28,8 +30,8 @@ Objective = Literal["nll", "ece"]
 _SAMPLE = 4096
 
 
-@dataclass(frozen=True)
-class TemperatureFit:
+@dataclass(frozen=True, repr=False)
+class TemperatureFit(Fields):
     """What a temperature fit found.
 
     Attributes:
@@ -73,6 +75,7 @@ class TemperatureFit:
         return self.nll_after if self.objective == "nll" else self.ece_after
 
 
+@told_keywords
 def fit_temperature(
     y_true,
     y_pred,

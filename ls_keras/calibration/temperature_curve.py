@@ -13,11 +13,13 @@ from ls_keras.calibration.forward import Forward
 from ls_keras.calibration.heads import Output
 from ls_keras.calibration.model_logits import host_batches
 from ls_keras.calibration.tempered_sums import TemperedSums, tempered_sums
+from ls_keras.keywords import told_keywords
+from ls_keras.one_line import Fields
 from ls_keras.targets import IgnoreClass
 
 
-@dataclass(frozen=True)
-class TemperatureCurve:
+@dataclass(frozen=True, repr=False)
+class TemperatureCurve(Fields):
     """What dividing the logits by each temperature does.
 
     Attributes:
@@ -33,6 +35,7 @@ class TemperatureCurve:
     num_examples: int
 
 
+@told_keywords
 def temperature_curve(
     model,
     dataset,

@@ -17,6 +17,7 @@ from ls_keras.calibration.temperature import (
     warm_start,
 )
 from ls_keras.calibration.tempered_sums import TemperedSums, tempered_sums
+from ls_keras.keywords import told_keywords
 from ls_keras.targets import IgnoreClass
 
 # Logits kept of the first pass, to start the search from: 512 tokens of 32,000 classes.
@@ -29,6 +30,7 @@ _NONE_COUNTS = (
 )
 
 
+@told_keywords
 def fit_temperature_dataset(
     model,
     dataset,

@@ -16,13 +16,15 @@ from ls_keras.calibration.host_examples import (
 )
 from ls_keras.calibration.temperature import fit_examples
 from ls_keras.calibration.tempered_sums import bin_sums, tempered_sums
+from ls_keras.keywords import told_keywords
+from ls_keras.one_line import Fields
 from ls_keras.targets import IgnoreClass
 
 _CHUNK = 1 << 19  # elements of float64 that one thread takes at a time
 
 
-@dataclass(frozen=True, eq=False)
-class VectorFit:
+@dataclass(frozen=True, eq=False, repr=False)
+class VectorFit(Fields):
     """What a vector-scaling fit found: calibrated logits are `scale * logits + bias`.
 
     Attributes:
@@ -48,6 +50,7 @@ class VectorFit:
     converged: bool
 
 
+@told_keywords
 def fit_vector_scaling(
     y_true,
     y_pred,

@@ -9,8 +9,10 @@ from keras import ops
 
 from ls_base.errors import InputError
 from ls_keras.arguments import shown
+from ls_keras.keywords import told_keywords
 from ls_keras.losses.moving import Rate, let_move, rate_of
 from ls_keras.names import from_config
+from ls_keras.one_line import one_line
 
 
 class AlphaSchedule(keras.callbacks.Callback):
@@ -53,6 +55,7 @@ class AlphaSchedule(keras.callbacks.Callback):
     [0.125, 0.175, 0.2]
     """
 
+    @told_keywords
     def __init__(self, schedule: Callable, output: str | int | None = None):
         super().__init__()
         if isinstance(schedule, Mapping):
@@ -67,6 +70,9 @@ class AlphaSchedule(keras.callbacks.Callback):
         self._first: int | None = None  # the step with which the epoch began
         self._updates_after = 1
         self._now: Any = None
+
+    def __repr__(self) -> str:
+        return one_line(self, schedule=self.schedule, output=self.output)
 
     def set_model(self, model):
         """Takes the model, whose losses' rates become variables of it."""

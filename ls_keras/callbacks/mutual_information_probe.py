@@ -35,6 +35,8 @@ from ls_keras.information.mutual_information import (
     mutual_information,
 )
 from ls_keras.keras_internals import sync_state
+from ls_keras.keywords import told_keywords
+from ls_keras.one_line import one_line
 
 _READ = 1024  # examples at a time
 
@@ -99,6 +101,7 @@ class MutualInformationProbe(keras.callbacks.Callback):
         Müller et al., When Does Label Smoothing Help?, NeurIPS 2019 (arXiv 1906.02629), section 4
     """
 
+    @told_keywords
     def __init__(
         self,
         data,
@@ -136,6 +139,17 @@ class MutualInformationProbe(keras.callbacks.Callback):
         self._step, self._batches = 0, 0
         self.output = output
         self._forward: Forward | None = None
+
+    def __repr__(self) -> str:
+        return one_line(
+            self,
+            classes=self.classes,
+            images=len(self.images),
+            draws=self.draws,
+            every=self.every,
+            every_steps=self.every_steps,
+            evaluations=len(self.history),
+        )
 
     def set_model(self, model):
         """Takes the model whose logits are read."""

@@ -11,6 +11,8 @@ from ls_keras.arguments import as_count, as_counts, as_names, as_path, as_seed
 from ls_keras.batches import Batches, as_batches
 from ls_keras.calibration.heads import Output
 from ls_keras.keras_internals import sync_state
+from ls_keras.keywords import told_keywords
+from ls_keras.one_line import one_line
 from ls_keras.plots import projection_panels, save_plot
 from ls_keras.representation import Projection, penultimate, template_plane, templates
 from ls_keras.representation.projection import ProjectionSampler
@@ -58,6 +60,7 @@ class ProjectionPlotter(keras.callbacks.Callback):
         ['projection-0002.png']
     """
 
+    @told_keywords
     def __init__(
         self,
         data,
@@ -90,6 +93,11 @@ class ProjectionPlotter(keras.callbacks.Callback):
         self.files: list[Path] = []
         self.output = output
         self._half: keras.Model | None = None
+
+    def __repr__(self) -> str:
+        return one_line(
+            self, data=self.panels, classes=self.classes, every=self.every, files=len(self.files)
+        )
 
     def set_model(self, model):
         """Takes the model whose activations are drawn."""

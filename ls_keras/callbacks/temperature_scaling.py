@@ -20,6 +20,8 @@ from ls_keras.calibration.temperature import (
 )
 from ls_keras.calibration.temperature_dataset import sample_size
 from ls_keras.calibration.tempered_sums import tempered_sums
+from ls_keras.keywords import told_keywords
+from ls_keras.one_line import one_line
 from ls_keras.targets import IgnoreClass, ignored_ids
 
 _KEPT_BYTES = 128 << 20
@@ -77,6 +79,7 @@ class TemperatureScaling(keras.callbacks.Callback):
     ['val_ece_half', 'val_ece_scaled', 'val_nll_scaled', 'val_temperature']
     """
 
+    @told_keywords
     def __init__(
         self,
         validation_data,
@@ -105,6 +108,15 @@ class TemperatureScaling(keras.callbacks.Callback):
         self.fit: TemperatureFit | None = None  # the latest
         self.output = output
         self._forward: Forward | None = None
+
+    def __repr__(self) -> str:
+        return one_line(
+            self,
+            validation_data=self.data,
+            every=self.every,
+            from_logits=self.from_logits,
+            fit=self.fit,
+        )
 
     def set_model(self, model):
         """Takes the model whose logits are scaled."""

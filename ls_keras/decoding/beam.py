@@ -15,10 +15,12 @@ from ls_keras.decoding.rows import flat_rows, take_places, take_rows
 from ls_keras.decoding.state import BeamOrder, read_state
 from ls_keras.decoding.top_k import first_top_k
 from ls_keras.decoding.unsmoothed import Unsmoothing
+from ls_keras.keywords import told_keywords
 
 _NEVER = float("-inf")  # the score of a place that holds no hypothesis
 
 
+@told_keywords
 def beam_search(
     step: Callable,
     initial_state,

@@ -11,8 +11,10 @@ from ls_keras.decoding.logits import read_logits
 from ls_keras.decoding.state import check_state, read_state
 from ls_keras.decoding.top_k import first_top_k
 from ls_keras.decoding.unsmoothed import Unsmoothing
+from ls_keras.keywords import told_keywords
 
 
+@told_keywords
 def greedy_search(
     step: Callable,
     initial_state,

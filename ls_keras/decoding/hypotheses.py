@@ -6,6 +6,7 @@ import numpy as np
 
 from ls_base.errors import InputError
 from ls_keras.concrete import concrete
+from ls_keras.one_line import one_line
 
 
 class Hypotheses(NamedTuple):
@@ -23,6 +24,9 @@ class Hypotheses(NamedTuple):
     tokens: Any
     scores: Any
     lengths: Any
+
+    def __repr__(self) -> str:
+        return one_line(self, **self._asdict())
 
 
 def check_failed(failed) -> None:

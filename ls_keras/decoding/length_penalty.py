@@ -5,6 +5,8 @@ from typing import Any, Protocol
 from keras import ops
 
 from ls_keras.decoding.arguments import read_scalar
+from ls_keras.keywords import told_keywords
+from ls_keras.one_line import one_line
 
 
 class Scorer(Protocol):
@@ -43,8 +45,12 @@ class LengthPenalty:
         (arXiv 1609.08144).
     """
 
+    @told_keywords
     def __init__(self, exponent=0.6):
         self.exponent = read_scalar("length_penalty", exponent, positive=False)
+
+    def __repr__(self) -> str:
+        return one_line(self, exponent=self.exponent)
 
     def score(self, log_probs, length, state=None):
         """Returns `log_probs` over the penalty at `length`."""

@@ -17,6 +17,7 @@ from ls_keras.decoding.compiled import compiled
 from ls_keras.decoding.length_penalty import Scorer
 from ls_keras.decoding.padded_batches import padded_batches
 from ls_keras.decoding.unsmoothed import Unsmoothing
+from ls_keras.keywords import told_keywords
 
 Found = list[tuple[np.ndarray, float]]  # of an example, best first: token ids, score
 
@@ -73,6 +74,7 @@ class ModelSearch(abc.ABC):
     start_token: ClassVar[int]
     end_token: ClassVar[int]
 
+    @told_keywords
     def __init__(
         self,
         model: keras.Model,

@@ -10,12 +10,14 @@ from keras import ops
 
 from ls_base.errors import InputError
 from ls_keras.arguments import as_number, as_tensor, shown
+from ls_keras.keywords import told_keywords
 from ls_keras.losses import Neighborhood, Smoothing
 from ls_keras.losses import identifiers as smoothings
+from ls_keras.one_line import Fields
 
 
-@dataclasses.dataclass(frozen=True)
-class Unsmoothing:
+@dataclasses.dataclass(frozen=True, repr=False)
+class Unsmoothing(Fields):
     """Which smoothing a search undoes: α and its distribution q.
 
     A model that has learned targets smoothed with α perfectly well says p = (1 − α) p* + α q. A
@@ -76,6 +78,7 @@ class Unsmoothing:
         return _log_rest(_log_probs(logits), ops.convert_to_tensor(taken, dtype=logits.dtype))
 
 
+@told_keywords
 def unsmoothed_log_probs(logits, alpha: float, smoothing="uniform"):
     """Returns the log-probabilities of what a model trained with smoothed targets has learned.
 

@@ -10,9 +10,11 @@ from ls_keras.calibration.top_label_statistics import at_positions, check_level,
 from ls_keras.diagnosis.measured import Resampling, measured
 from ls_keras.diagnosis.report import Diagnosis
 from ls_keras.keras_internals import mask_of
+from ls_keras.keywords import told_keywords
 from ls_keras.targets import IgnoreClass
 
 
+@told_keywords
 def diagnose(
     y_true,
     y_pred,

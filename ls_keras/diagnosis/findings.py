@@ -8,6 +8,7 @@ from ls_keras.calibration.reliability_curve import ReliabilityCurve
 from ls_keras.calibration.risk_coverage import RiskCoverage
 from ls_keras.calibration.smooth_error import SmoothError
 from ls_keras.calibration.temperature import TemperatureFit
+from ls_keras.one_line import Fields
 
 SCHEMA = 1
 
@@ -54,8 +55,8 @@ class Estimate(NamedTuple):
 UNKNOWN = Estimate(math.nan, math.nan, math.nan)
 
 
-@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
-class Findings:
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class Findings(Fields):
     """The numbers of a diagnosis.
 
     Held out means: of examples by what was fitted or chosen on others, so that a gain is what new

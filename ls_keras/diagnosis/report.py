@@ -8,6 +8,7 @@ from ls_keras.diagnosis.advice import advice
 from ls_keras.diagnosis.figure import figure_numbers, figure_of_findings
 from ls_keras.diagnosis.findings import Findings
 from ls_keras.diagnosis.table import table
+from ls_keras.one_line import one_line
 from ls_keras.plots import save
 
 if TYPE_CHECKING:
@@ -19,6 +20,17 @@ class Diagnosis(Findings):
 
     See `Findings` for its attributes.
     """
+
+    def __repr__(self) -> str:
+        return one_line(
+            self,
+            num_examples=self.num_examples,
+            num_classes=self.num_classes,
+            accuracy=round(self.accuracy.value, 4),
+            nll=round(self.nll.value, 4),
+            ece=round(self.reliability.ece, 4),
+            temperature=round(float(self.temperature.value), 4),
+        )
 
     def __str__(self) -> str:
         return table(self, self.advice)

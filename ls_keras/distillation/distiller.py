@@ -11,6 +11,7 @@ from ls_keras import keras_internals
 from ls_keras.arguments import as_flag, shown
 from ls_keras.distillation.loss import Objective, losses_and_valid
 from ls_keras.distillation.top_logits import TopLogits, expand
+from ls_keras.keywords import told_keywords
 from ls_keras.losses import identifiers as smoothings
 from ls_keras.model_output import OTHER, SIGMOID, SOFTMAX, UNKNOWN, model_output
 from ls_keras.said_logits import Glances
@@ -88,6 +89,7 @@ class Distiller(keras.Model):
         [Hinton et al., 2015](https://arxiv.org/abs/1503.02531).
     """
 
+    @told_keywords
     def __init__(
         self,
         student: keras.Model,

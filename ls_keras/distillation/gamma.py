@@ -16,9 +16,12 @@ from ls_keras.calibration.heads import Output
 from ls_keras.calibration.host_examples import blocks, read_host_examples, read_rows
 from ls_keras.calibration.model_logits import predicted_batches
 from ls_keras.distillation.loss import check_temperature
+from ls_keras.keywords import told_keywords
+from ls_keras.one_line import one_line
 from ls_keras.targets import IgnoreClass, ignored_ids
 
 
+@told_keywords
 def equivalent_smoothing(
     y_true,
     y_pred,
@@ -72,6 +75,7 @@ def equivalent_smoothing(
     return total.result()
 
 
+@told_keywords
 def equivalent_smoothing_dataset(
     teacher,
     dataset,
@@ -143,6 +147,7 @@ class EquivalentSmoothing:
     ```
     """
 
+    @told_keywords
     def __init__(
         self,
         temperature: float | Sequence[float] = 1.0,
@@ -160,6 +165,15 @@ class EquivalentSmoothing:
         self.ignore_class = ignore_class
         self._sum = np.zeros(len(self.temperatures))
         self._weight = 0.0
+
+    def __repr__(self) -> str:
+        return one_line(
+            self,
+            temperature=tuple(self.temperatures),
+            from_logits=self.from_logits,
+            ignore_class=self.ignore_class,
+            weight=self._weight,
+        )
 
     def update(self, y_true, y_pred, *, sample_weight=None, mask=None) -> None:
         """Adds a batch; the arguments are those of `equivalent_smoothing`."""

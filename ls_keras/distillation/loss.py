@@ -8,6 +8,7 @@ from keras import ops
 
 from ls_base.errors import InputError
 from ls_keras.arguments import as_choice, as_flag, as_number, as_tensor
+from ls_keras.keywords import told_keywords
 from ls_keras.losses import Smoothing
 from ls_keras.losses import identifiers as smoothings
 from ls_keras.losses.closed_form import Mixture, dense_cross_entropy
@@ -19,6 +20,7 @@ from ls_keras.targets import IgnoreClass, ignored_ids, poisoned, read_targets
 LOSSES = ("cross-entropy", "squared-logits")
 
 
+@told_keywords
 def distillation_loss(
     y_true,
     student_logits,

@@ -29,6 +29,8 @@ from ls_keras.distillation.logits_writer import (
     run_teacher,
 )
 from ls_keras.distillation.top_logits import rest_of_each
+from ls_keras.keywords import told_keywords
+from ls_keras.one_line import one_line
 
 SCHEMA = 1
 MANIFEST_FILE, COUNTS_FILE = "teacher-logits.json", "counts.npy"
@@ -74,6 +76,7 @@ class TeacherLogits:
     ```
     """
 
+    @told_keywords
     def __init__(self, directory: Path, manifest: "LogitsManifest", counts: np.ndarray):
         self.directory = directory
         self.num_classes, self.top_k = manifest.num_classes, manifest.top_k
@@ -249,6 +252,9 @@ class TeacherLogits:
             known = fingerprint_examples(BatchedExamples(examples), manifest.ignore_class)
         check_data(manifest.data, known.data, path)
         return cls(path, manifest, known.counts)
+
+    def __repr__(self) -> str:
+        return one_line(self, directory=self.directory, examples=len(self), top_k=self.top_k)
 
     def __len__(self) -> int:
         return len(self._offsets) - 1

@@ -11,6 +11,8 @@ import numpy as np
 from ls_base.errors import InputError
 from ls_keras.arguments import as_array, as_choice, as_count, as_seed
 from ls_keras.information.kernel_sum import log_kernel_sum
+from ls_keras.keywords import told_keywords
+from ls_keras.one_line import Fields
 
 Scored = Literal["held_out", "reused"]
 SCORED = get_args(Scored)
@@ -20,8 +22,8 @@ MAX_RESAMPLES = 10_000
 _NO_NOISE = 1e-150
 
 
-@dataclass(frozen=True)
-class MutualInformation:
+@dataclass(frozen=True, repr=False)
+class MutualInformation(Fields):
     """An estimate of mutual information, in nats.
 
     Attributes:
@@ -51,6 +53,7 @@ class MutualInformation:
         return math.log(self.num_examples)
 
 
+@told_keywords
 def mutual_information(
     samples, *, scored: Scored = "held_out", resamples: int = 1000, seed: int = 0
 ) -> MutualInformation:
@@ -158,6 +161,7 @@ def mutual_information(
     )
 
 
+@told_keywords
 def estimator_bias(draws: int, scored: Scored = "held_out") -> float:
     """Returns what an estimate from L draws is off by, in nats, where means coincide (N → ∞).
 

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from ls_keras.arguments import as_choice, as_count, as_number
+from ls_keras.keywords import told_keywords
 
 
 @keras.saving.register_keras_serializable(package="ls_keras")
@@ -40,6 +41,7 @@ class ClasswiseMap(keras.layers.Layer):
 
     gives_logits = True
 
+    @told_keywords
     def __init__(
         self, knots: int, kind: str = "linear", mixing: float = 0.0, *, dtype="float32", **kwargs
     ):

@@ -6,6 +6,7 @@ from keras import ops
 from ls_base.errors import InputError
 from ls_keras.arguments import shown
 from ls_keras.keras_internals import mask_of
+from ls_keras.keywords import told_keywords
 from ls_keras.layers.tied_logits import TiedLogits
 from ls_keras.losses import identifiers as smoothings
 from ls_keras.losses.conventions import check_fraction
@@ -73,6 +74,7 @@ class FusedLogits(keras.layers.Layer):
 
     gives_logits = True
 
+    @told_keywords
     def __init__(
         self,
         head: keras.layers.Layer,

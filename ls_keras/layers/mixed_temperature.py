@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from ls_keras.arguments import as_number
+from ls_keras.keywords import told_keywords
 
 
 @keras.saving.register_keras_serializable(package="ls_keras")
@@ -36,6 +37,7 @@ class MixedTemperature(keras.layers.Layer):
 
     gives_logits = True
 
+    @told_keywords
     def __init__(self, temperature: float = 1.0, mixing: float = 0.0, *, dtype="float32", **kwargs):
         super().__init__(dtype=dtype, **kwargs)
         self.temperature = as_number(temperature, "temperature", low=0, above=True)
@@ -94,6 +96,7 @@ class MatrixScaling(MixedTemperature):
     [-1.099, -0.288]
     """
 
+    @told_keywords
     def __init__(self, temperature: float = 1.0, mixing: float = 1e-6, **kwargs):
         super().__init__(temperature, as_number(mixing, "mixing", low=0, above=True), **kwargs)
         self.matrix = None

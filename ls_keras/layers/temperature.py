@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from ls_keras.arguments import as_number
+from ls_keras.keywords import told_keywords
 
 
 @keras.saving.register_keras_serializable(package="ls_keras")
@@ -34,6 +35,7 @@ class Temperature(keras.layers.Layer):
 
     gives_logits = True
 
+    @told_keywords
     def __init__(self, temperature: float = 1.0, *, dtype="float32", **kwargs):
         super().__init__(dtype=dtype, **kwargs)
         self.temperature = as_number(temperature, "temperature", low=0, above=True)
@@ -80,6 +82,7 @@ class VectorScaling(keras.layers.Layer):
 
     gives_logits = True
 
+    @told_keywords
     def __init__(self, *, dtype="float32", **kwargs):
         super().__init__(dtype=dtype, **kwargs)
         self.supports_masking = True

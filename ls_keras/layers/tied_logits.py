@@ -8,6 +8,7 @@ from keras import ops
 from ls_base.errors import InputError
 from ls_keras import keras_internals
 from ls_keras.arguments import as_flag, shown
+from ls_keras.keywords import told_keywords
 
 
 @keras.saving.register_keras_serializable(package="ls_keras")
@@ -45,6 +46,7 @@ class TiedLogits(keras.layers.Layer):
 
     gives_logits = True
 
+    @told_keywords
     def __init__(self, embedding: keras.layers.Embedding, *, use_bias: bool = False, **kwargs):
         super().__init__(**kwargs)
         if not isinstance(embedding, keras.layers.Embedding):

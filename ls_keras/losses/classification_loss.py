@@ -5,12 +5,14 @@ from keras import ops
 
 from ls_keras import keras_internals
 from ls_keras.arguments import as_count, as_flag
+from ls_keras.keywords import TellsKeywords
 from ls_keras.losses.reading import Reading, finished, read
+from ls_keras.one_line import Configured
 from ls_keras.said_logits import Glances
 from ls_keras.targets import IgnoreClass, plain_ignore_class, read_weights, stored_ignore_class
 
 
-class ClassificationLoss(keras.losses.Loss):
+class ClassificationLoss(Configured, TellsKeywords, keras.losses.Loss):
     """A loss of integer or dense labels; a subclass says what the loss of a position is (`losses`).
 
     Ignored positions behave as masked ones, as in Keras's sparse loss; a batch in which everything

@@ -7,6 +7,7 @@ from keras import ops
 from ls_base.errors import InputError
 from ls_keras.arguments import MAX_CLASSES, as_count, as_tensor
 from ls_keras.concrete import concrete
+from ls_keras.keywords import told_keywords
 from ls_keras.losses import identifiers as smoothings
 from ls_keras.losses.closed_form import Mixture, cross_entropy
 from ls_keras.losses.rate import ALPHA, by_class, filled, is_zero
@@ -16,6 +17,7 @@ from ls_keras.targets import IgnoreClass, Targets, read_targets, read_weights
 
 
 @keras.saving.register_keras_serializable(package="ls_keras")
+@told_keywords
 def smoothed_cross_entropy(
     y_true,
     y_pred,
@@ -135,6 +137,7 @@ def losses_and_valid(
     return finished(cross_entropy(reading, mixture), targets), targets.valid
 
 
+@told_keywords
 def smooth_labels(
     y_true,
     alpha=0.1,

@@ -6,6 +6,7 @@ from keras import ops
 from ls_base.errors import InputError
 from ls_keras import keras_internals
 from ls_keras.arguments import as_choice, as_count, as_flag, as_tensor, shown
+from ls_keras.keywords import told_keywords
 from ls_keras.losses import identifiers as smoothings
 from ls_keras.losses.conventions import check_fraction
 from ls_keras.losses.cross_entropy import mixture_of
@@ -18,6 +19,7 @@ REDUCTIONS = ("sum_over_batch_size", "mean", "mean_with_sample_weight", "sum")
 
 
 @keras.saving.register_keras_serializable(package="ls_keras")
+@told_keywords
 def linear_smoothed_ce(
     y_true,
     hidden,

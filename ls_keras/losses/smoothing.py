@@ -6,6 +6,8 @@ import numpy as np
 
 from ls_base.errors import InputError
 from ls_keras.arguments import as_array, shown
+from ls_keras.keywords import TellsKeywords
+from ls_keras.one_line import one_line
 
 
 class Spread(NamedTuple):
@@ -22,7 +24,7 @@ class Spread(NamedTuple):
     weights: Any = None
 
 
-class Smoothing:
+class Smoothing(TellsKeywords):
     """Base of the smoothings: a distribution q, of which the targets get α.
 
     y_k^LS = (1 − α) y_k + α q_k
@@ -50,9 +52,7 @@ class Smoothing:
         return cls(**config)
 
     def __repr__(self) -> str:
-        arguments = ", ".join(f"{key}={value!r}" for key, value in self.get_config().items())
-        text = f"{type(self).__name__}({arguments})"
-        return text if len(text) < 200 else f"{text[:190]} ...)"
+        return one_line(self, **{k: v for k, v in self.get_config().items() if v != []})
 
     def __eq__(self, other) -> bool:
         return type(self) is type(other) and self.get_config() == other.get_config()

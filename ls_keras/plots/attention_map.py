@@ -9,6 +9,8 @@ import numpy as np
 
 from ls_base.errors import InputError
 from ls_keras.arguments import as_array, as_number, shown
+from ls_keras.keywords import told_keywords
+from ls_keras.one_line import Fields
 from ls_keras.plots import style
 from ls_keras.plots.arguments import by_name, check_axes, check_title, figure_of
 
@@ -19,8 +21,8 @@ if TYPE_CHECKING:
 _LABELED = 40  # tokens up to which each is written beside its row
 
 
-@dataclasses.dataclass(frozen=True)
-class AttentionMap:
+@dataclasses.dataclass(frozen=True, repr=False)
+class AttentionMap(Fields):
     """The weights of attention while one example was decoded.
 
     Attributes:
@@ -51,6 +53,7 @@ class AttentionMap:
 Maps = AttentionMap | Mapping[str, AttentionMap]
 
 
+@told_keywords
 def attention_map(
     maps: Maps, *, axes: "Sequence[Axes] | None" = None, title: str | None = "Attention"
 ) -> "Figure":
@@ -99,6 +102,7 @@ def attention_map(
     return figure
 
 
+@told_keywords
 def attention_rows(maps: Maps) -> list[dict[str, Any]]:
     """Returns the numbers of the maps, one row a cell, for `ls_keras.plots.save`."""
     return [

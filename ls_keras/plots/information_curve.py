@@ -8,6 +8,7 @@ import numpy as np
 
 from ls_base.errors import InputError
 from ls_keras.arguments import as_count, as_number, shown
+from ls_keras.keywords import told_keywords
 from ls_keras.plots import style
 from ls_keras.plots.arguments import check_ax, check_title, figure_of
 
@@ -22,6 +23,7 @@ _FAR = 2.5  # times the highest curve: from there on, the axis is compressed
 _COLUMNS = ("step", "mutual_information", "low", "high")
 
 
+@told_keywords
 def information_curve(
     histories: History | Mapping[str, History],
     *,
@@ -132,6 +134,7 @@ def _compress(
     ax.axhspan(start, top, color="0.93", zorder=0)
 
 
+@told_keywords
 def information_rows(histories: History | Mapping[str, History]) -> list[dict[str, Any]]:
     """Returns the numbers of the curves, one row a curve and step, for `ls_keras.plots.save`."""
     return [

@@ -8,6 +8,7 @@ import numpy as np
 
 from ls_base.errors import InputError
 from ls_keras.arguments import as_flag, shown
+from ls_keras.keywords import told_keywords
 from ls_keras.plots import style
 from ls_keras.plots.arguments import check_axes, check_title, figure_of
 from ls_keras.representation.projection import Projection
@@ -21,6 +22,7 @@ _SHORT = 16  # letters of a name, of which three stand side by side
 _TITLE_WIDTH = 26  # letters that fit above a panel
 
 
+@told_keywords
 def projection_panels(
     panels: Mapping[str, Projection],
     *,
@@ -98,6 +100,7 @@ def projection_panels(
     return figure
 
 
+@told_keywords
 def projection_rows(panels: Mapping[str, Projection]) -> list[dict[str, Any]]:
     """Returns the numbers of the panels, one row a point, for `ls_keras.plots.save`.
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ls_keras.calibration.risk_coverage import RiskCoverage
+from ls_keras.keywords import told_keywords
 from ls_keras.plots import style
 from ls_keras.plots.arguments import by_name, check_ax, check_title, figure_of
 
@@ -18,6 +19,7 @@ Curves = RiskCoverage | Mapping[str, RiskCoverage]
 _MOST_POINTS = 500  # more than a figure has dots across
 
 
+@told_keywords
 def risk_coverage_diagram(
     curves: Curves,
     *,
@@ -91,6 +93,7 @@ def risk_coverage_diagram(
     return figure_of(ax)
 
 
+@told_keywords
 def risk_coverage_rows(curves: Curves) -> list[dict[str, Any]]:
     """Returns the numbers of a diagram, one row a curve and point, for `ls_keras.plots.save`."""
     return [

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ls_base.errors import InputError
 from ls_base.files import write_bytes
 from ls_keras.arguments import as_count, as_function, as_path, shown
+from ls_keras.keywords import told_keywords
 from ls_keras.plots.attention_map import attention_map, attention_rows
 from ls_keras.plots.distillation_curves import distillation_curves
 from ls_keras.plots.information_curve import information_curve, information_rows
@@ -79,6 +80,7 @@ def save_plot(
     return save(draw(data, **options), path, rows)
 
 
+@told_keywords
 def save(
     figure: "Figure",
     path: str | os.PathLike,

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
+from ls_keras.keywords import told_keywords
 from ls_keras.plots import style
 from ls_keras.plots.arguments import check_labels, check_rows, check_title
 
@@ -15,6 +16,7 @@ _BAND = 0.15  # opacity
 _SHORT = 16  # letters of a name, of which three stand side by side
 
 
+@told_keywords
 def temperature_panels(
     rows: Sequence[Mapping[str, Any]],
     *,

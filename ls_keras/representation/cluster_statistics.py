@@ -9,6 +9,8 @@ from keras import ops
 
 from ls_base.errors import InputError
 from ls_keras.arguments import as_array, as_flag
+from ls_keras.keywords import told_keywords
+from ls_keras.one_line import Fields, one_line
 from ls_keras.representation.class_moments import ClassMoments, divide
 from ls_keras.representation.host_labels import read_host_labels
 from ls_keras.representation.penultimate import with_one
@@ -19,8 +21,8 @@ from ls_keras.targets import IgnoreClass
 _ELEMENTS = 1 << 24
 
 
-@dataclass(frozen=True, eq=False)
-class ClusterStatistics:
+@dataclass(frozen=True, eq=False, repr=False)
+class ClusterStatistics(Fields):
     """What the activations of each class look like; arrays `(K,)`, NaN without examples.
 
     Attributes:
@@ -93,6 +95,7 @@ class ClusterAccumulator:
     array([1, 1, 1])
     """
 
+    @told_keywords
     def __init__(self, templates, *, in_span: bool = False):
         as_flag(in_span, "in_span")
         w = as_array(as_templates(templates), "templates")
@@ -109,6 +112,14 @@ class ClusterAccumulator:
             self._centered = self._basis.T @ self._centered
         self._moments = ClassMoments(self.num_classes, len(self._centered))
         self._sums = {name: np.zeros(self.num_classes) for name in ("own", "other", "equidistance")}
+
+    def __repr__(self) -> str:
+        return one_line(
+            self,
+            features=self.num_features,
+            classes=self.num_classes,
+            in_span=self._basis is not None,
+        )
 
     def update(self, y_true, activations, *, mask=None, ignore_class: IgnoreClass = None) -> None:
         """Adds a batch; arguments as of `cluster_statistics`."""
@@ -163,6 +174,7 @@ class ClusterAccumulator:
             self._sums[name] += np.bincount(labels, weights=column, minlength=self.num_classes)
 
 
+@told_keywords
 def cluster_statistics(
     y_true,
     activations,

@@ -6,13 +6,15 @@ import numpy as np
 
 from ls_base.errors import InputError
 from ls_keras.arguments import as_flag, as_tensor
+from ls_keras.keywords import told_keywords
+from ls_keras.one_line import Fields
 from ls_keras.representation.class_moments import ClassMoments
 from ls_keras.representation.host_labels import read_host_labels
 from ls_keras.targets import IgnoreClass
 
 
-@dataclass(frozen=True, eq=False)
-class ConfidenceSpread:
+@dataclass(frozen=True, eq=False, repr=False)
+class ConfidenceSpread(Fields):
     """The probability of the true class within each class; arrays `(K,)`, NaN without examples.
 
     Attributes:
@@ -39,6 +41,7 @@ class ConfidenceSpread:
         return float(np.sqrt(self.counts[some] @ self.deviation[some] ** 2 / self.counts.sum()))
 
 
+@told_keywords
 def confidence_spread(
     y_true, y_pred, *, from_logits: bool = False, mask=None, ignore_class: IgnoreClass = None
 ) -> ConfidenceSpread:

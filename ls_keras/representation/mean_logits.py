@@ -7,14 +7,16 @@ import numpy as np
 
 from ls_base.errors import InputError
 from ls_keras.arguments import as_counts, as_tensor, shown
+from ls_keras.keywords import told_keywords
+from ls_keras.one_line import Fields
 from ls_keras.representation.class_moments import ClassMoments
 from ls_keras.representation.host_labels import read_host_labels
 from ls_keras.representation.template_distances import check_classes
 from ls_keras.targets import IgnoreClass
 
 
-@dataclass(frozen=True, eq=False)
-class MeanLogits:
+@dataclass(frozen=True, eq=False, repr=False)
+class MeanLogits(Fields):
     """The mean logits of each class.
 
     Attributes:
@@ -47,6 +49,7 @@ class MeanLogits:
         return float(rows.std(axis=1).mean()) if len(rows) else float("nan")
 
 
+@told_keywords
 def mean_logits(
     y_true,
     logits,

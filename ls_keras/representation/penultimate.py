@@ -7,9 +7,11 @@ from keras import ops
 from ls_base.errors import InputError
 from ls_keras.arguments import as_tensor
 from ls_keras.calibration.heads import Output
+from ls_keras.keywords import told_keywords
 from ls_keras.representation.head import find_head
 
 
+@told_keywords
 def penultimate(model: keras.Model, *, output: Output = None) -> keras.Model:
     r"""Returns the part of a classifier up to the input of its last linear layer.
 
@@ -55,6 +57,7 @@ def penultimate(model: keras.Model, *, output: Output = None) -> keras.Model:
     return keras.Model(inputs, head.activations, name=f"{head.model.name}_penultimate")
 
 
+@told_keywords
 def templates(model: keras.Model, *, output: Output = None):
     """Returns a classifier's class templates: its kernel, the bias appended as the last row.
 

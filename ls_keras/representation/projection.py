@@ -8,14 +8,16 @@ from keras import ops
 
 from ls_base.errors import InputError
 from ls_keras.arguments import as_count, as_names, as_seed
+from ls_keras.keywords import told_keywords
+from ls_keras.one_line import Fields, one_line
 from ls_keras.representation.host_labels import read_host_labels
 from ls_keras.representation.penultimate import with_one
 from ls_keras.representation.template_plane import TemplatePlane, check_plane, project
 from ls_keras.targets import IgnoreClass
 
 
-@dataclass(frozen=True, eq=False)
-class Projection:
+@dataclass(frozen=True, eq=False, repr=False)
+class Projection(Fields):
     """Examples of three classes on the plane of their templates.
 
     Attributes:
@@ -43,6 +45,7 @@ class ProjectionSampler:
         seed: Of the draw, which depends on the order of the examples, not on the batches.
     """
 
+    @told_keywords
     def __init__(
         self, plane: TemplatePlane, num_classes: int, *, per_class: int = 100, seed: int = 0
     ):
@@ -53,6 +56,14 @@ class ProjectionSampler:
         # Of each class: the examples with the smallest keys so far.
         self._keys = [np.empty(0) for _ in range(3)]
         self._coordinates = [np.empty((0, 2)) for _ in range(3)]
+
+    def __repr__(self) -> str:
+        return one_line(
+            self,
+            classes=self.plane.classes,
+            per_class=self.per_class,
+            examples=sum(map(len, self._keys)),
+        )
 
     def update(self, y_true, activations, *, mask=None, ignore_class: IgnoreClass = None) -> None:
         """Adds a batch; arguments as of `project_classes`."""
@@ -98,6 +109,7 @@ class ProjectionSampler:
         )
 
 
+@told_keywords
 def project_classes(
     y_true,
     activations,

@@ -11,6 +11,8 @@ import pytest
 import ls_keras
 from offered import OFFERED, PAIRS
 
+VERSION = {"ls_keras": ["__version__"]}
+
 
 def imported(package: types.ModuleType) -> set[str]:
     """Returns the names that a package's `__init__` imports, those with two underscores apart."""
@@ -34,8 +36,8 @@ def test_a_package_offers_what_the_table_says(package):
     names = OFFERED[package].split()
     assert imported(module) == set(names)
     assert len(names) == len(set(names))
-    if package != "ls_keras":  # which offers what it imports, and has no list beside
-        assert sorted(module.__all__) == sorted(names)
+    assert sorted(module.__all__) == sorted([*names, *VERSION.get(package, ())])
+    assert dir(module) == sorted(module.__all__)  # which a notebook completes names from
 
 
 @pytest.mark.parametrize("package", OFFERED)

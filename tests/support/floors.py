@@ -56,6 +56,8 @@ LIBRARY = Floor(
         Room("keras_internals", "what Keras has, but promises nobody"),
         Room("concrete", "whether a value can be looked at now"),
         Room("arguments", "what every door asks: numbers, counts, choices"),
+        Room("one_line", "how objects show themselves"),
+        Room("keywords", "keywords that a function doesn't take"),
         Room("batches", "data as Keras takes them, batch by batch"),
         Room("names", "finding losses and metrics by name"),
         Room("traced_graphs", "what made a tensor of a compiled step"),

@@ -81,6 +81,13 @@ def traced(request):
 
 
 @pytest.fixture
+def undrawn(monkeypatch):
+    """Leaves out the figures of runs, for tests that don't look at them: three a run, a second."""
+    for module in ("scoring.evaluate", "training.curves"):
+        monkeypatch.setattr(f"lsk_engine.{module}.save_plot", lambda *_, **__: None)
+
+
+@pytest.fixture
 def rng() -> np.random.Generator:
     """A seeded generator of test data."""
     return np.random.default_rng(0)

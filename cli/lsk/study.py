@@ -1,5 +1,6 @@
 """`lsk study`."""
 
+import dataclasses
 import json
 import os
 from pathlib import Path
@@ -88,6 +89,7 @@ def study(
     Every run is a run directory below --out. Finished ones are kept: after Ctrl-C the same command
     goes on, and more seeds, α or measures take what is there. A file asks any other question.
     """  # noqa: D301 - \b is Click's mark for lines to be left as they are
+    from lsk_engine.data import configuration
     from lsk_engine.studies.run_study import run_study
     from lsk_engine.studies.smoothing import smoothing_question
     from lsk_engine.studies.study import preset_of, read_study
@@ -111,12 +113,14 @@ def study(
             )
         asked = read_study(Path(what))
     task = load_task(asked.task)
+    reporter = options.reporter(verbose, quiet)
+    preset, settings = configuration.suited(task, asked.preset, asked.settings, reporter.message)
+    asked = dataclasses.replace(asked, preset=preset, settings=settings)
     name = preset_of(asked, task)
     kind = SMOOTHING if what == SMOOTHING else Path(what).stem
     out = out or Path("runs") / f"study-{kind}-{task.name}-{name}"
     if backend is not None:
         os.environ["KERAS_BACKEND"] = backend  # for the trainings as for this process
-    reporter = options.reporter(verbose, quiet)
     with needing_extra(task), many_runs.interruptible(reporter):
         result = run_study(
             asked,

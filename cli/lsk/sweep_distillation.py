@@ -74,22 +74,25 @@ def sweep_distillation(
     what is there.
     Random augmentation of a student is its teacher's view, too; --cache is for students without.
     """  # noqa: D301 - \b is Click's mark for lines to be left as they are
+    from lsk_engine.data import configuration
     from lsk_engine.studies.distillation import distillation_study, draw_figure
     from lsk_engine.studies.run_study import run_study
     from lsk_engine.studies.study import TEACHER
     from lsk_engine.studies.study_folder import FIGURE_FILE
 
     task = load_task(task_name)
-    first = task.presets[0].name
     settings = {} if data is None else {"data.source": data}
     settings |= options.assignments(assignments)
+    reporter = options.reporter(verbose, quiet)
+    preset, settings = configuration.suited(task, preset, settings, reporter.message)
+    first = preset or task.presets[0].name
     of_teachers = options.assignments(teacher_assignments)
     study = distillation_study(
         task_name,
         alphas=alphas,
         temperatures=temperatures,
         seeds=seeds,
-        preset=preset or first,
+        preset=first,
         teacher_preset=teacher_preset or first,
         settings=settings | {TEACHER + key: value for key, value in of_teachers.items()},
         cache=cache,
@@ -99,7 +102,6 @@ def sweep_distillation(
     out = out or Path("runs") / f"sweep-{task.name}-{taught}"
     if backend is not None:
         os.environ["KERAS_BACKEND"] = backend  # for the trainings as for this process
-    reporter = options.reporter(verbose, quiet)
     with needing_extra(task), many_runs.interruptible(reporter):
         result = run_study(
             study,

@@ -34,11 +34,7 @@ def resolve(
         InputError: As `lsk_engine.settings.resolving.compose`, or if `data.source` was prepared
             for another task.
     """
-    suggestion = _suggested(task, preset, overrides)
-    if suggestion is not None:
-        preset, overrides = suggestion.preset, {**suggestion.settings, **overrides}
-        for note in suggestion.notes:
-            say(note)
+    preset, overrides = suited(task, preset, overrides, say)
     config = compose(task, preset, overrides, _prepared_with(task))
     if config.data.source in task.data_sources:
         return config
@@ -59,6 +55,25 @@ def from_dict(task: Task, values: Mapping[str, Any]) -> Config:
         InputError: As `lsk_engine.settings.resolving.restore`.
     """
     return restore(task, values, _prepared_with(task))
+
+
+def suited(
+    task: Task, preset: str | None, overrides: Mapping[str, Any], say: Callable[[str], None]
+) -> tuple[str | None, dict[str, Any]]:
+    """Returns preset and overrides with what the task chooses for a user's own data.
+
+    Args:
+        task: The task.
+        preset: A preset's name; `None`: nobody has chosen one.
+        overrides: Values by dotted key; they go before what is chosen.
+        say: Called with each sentence on what was found and chosen.
+    """
+    suggestion = _suggested(task, preset, overrides)
+    if suggestion is None:
+        return preset, dict(overrides)
+    for note in suggestion.notes:
+        say(note)
+    return suggestion.preset, {**suggestion.settings, **overrides}
 
 
 def _suggested(task: Task, preset: str | None, overrides: Mapping[str, Any]) -> Suggestion | None:

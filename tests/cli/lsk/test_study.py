@@ -9,6 +9,7 @@ from ls_base.errors import InputError
 from lsk.main import cli
 from lsk.study import MEASURES
 from lsk_engine.studies.measurements import MEASUREMENTS
+from pictures import write_pictures
 
 SMALL = ("--set", "training.steps=3", "--set", "model.width=8")
 FILE = """
@@ -109,3 +110,29 @@ def test_what_cannot_be_is_told_before_anything_is_made(tmp_path, arguments, mes
 
 def test_the_help_names_every_measure():
     assert set(MEASURES) == set(MEASUREMENTS)
+
+
+def asked_of(monkeypatch, *arguments):
+    """Returns the study that a command would do, and what it says."""
+    asked = []
+
+    def stop(study, *_, **__):
+        asked.append(study)
+        raise InputError("enough")
+
+    monkeypatch.setattr("lsk_engine.studies.run_study.run_study", stop)
+    result = CliRunner().invoke(cli, [*map(str, arguments)])
+    return asked[0], result.output
+
+
+@pytest.mark.parametrize("command", ["study", "sweep-distillation"])
+def test_for_own_pictures_a_preset_is_chosen_as_by_train(command, tmp_path, monkeypatch):
+    write_pictures(tmp_path / "cat", [(12, 9), (9, 9)])
+    write_pictures(tmp_path / "dog", [(9, 9)] * 3)
+    begin = ("study", "smoothing") if command == "study" else (command,)
+    own = ("--task", "image", "--data", tmp_path)
+    study, said = asked_of(monkeypatch, *begin, *own)
+    assert (study.preset, study.settings["data.size"]) == ("few-pictures", 9)
+    assert "preset few-pictures (--preset takes another)" in said
+    study, said = asked_of(monkeypatch, *begin, *own, "--preset", "digits-mlp")
+    assert (study.preset, study.settings["data.size"]) == ("digits-mlp", 9)

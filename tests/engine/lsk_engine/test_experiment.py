@@ -32,7 +32,7 @@ from tiny_task import Letters, TinyTask
 
 STEPS = 13  # of 6 an epoch (41 examples, batches of 8), so that the last is partial
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("undrawn")]
 
 
 def start(folder, **overrides):

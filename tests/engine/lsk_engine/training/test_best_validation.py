@@ -17,6 +17,8 @@ from lsk_engine.training.checkpointing import Interrupted
 from lsk_engine.training.signals import StopRequest
 from tiny_task import TinyTask
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 TASK = TinyTask()
 # A rate so high that validation is soon worse again.
 HIGH = {

@@ -11,6 +11,8 @@ from lsk_engine.training.starting_weights import start_from
 from tiny_task import TinyTask
 from untrained_run import untrained_run
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 TASK = TinyTask()
 QUIET = Reporter(verbosity=-1)
 

@@ -29,7 +29,7 @@ STEPS = 13
 SETTINGS = {"optimizer.ema": 0.5}
 OPTIONS = {"beta": 0.7, "teacher_temperature": 2.0}
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("undrawn")]
 
 
 def silent():

@@ -19,7 +19,7 @@ from lsk_engine.training.weight_averaging import average_checkpoints, averaged_s
 from stored_arrays import arrays_of
 from tiny_task import TinyTask
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("undrawn")]
 
 
 @given(st.integers(1, 60), st.integers(1, 70), st.integers(0, 8))

@@ -29,6 +29,8 @@ def one_line(thing: Any, **values: Any) -> str:
 
 def short(value: Any) -> str:
     """Returns a value in a few words: of arrays the shape, of many things the number."""
+    if hasattr(value, "trainable"):  # a variable, whose value may be elsewhere while a model trains
+        return f"<variable {tuple(value.shape)}>"
     if isinstance(value, np.ndarray) or (hasattr(value, "shape") and hasattr(value, "dtype")):
         shape = tuple(value.shape)
         return f"<array {shape}>" if shape else str(value)
@@ -60,11 +62,10 @@ class Configured:
     """Base of what Keras configures: shows the arguments that differ from their defaults."""
 
     def __repr__(self) -> str:
-        arguments = inspect.signature(type(self).__init__).parameters
-        config: dict[str, Any] = self.get_config()  # type: ignore[attr-defined]
-        told = {
-            name: getattr(self, name, config[name])
-            for name, parameter in arguments.items()
-            if name in config and name != "dtype" and config[name] != parameter.default
-        }
+        told = {}
+        for name, parameter in inspect.signature(type(self).__init__).parameters.items():
+            value = getattr(self, name, parameter.default)
+            usual = isinstance(value, type(parameter.default)) and value == parameter.default
+            if name not in ("self", "dtype") and not usual:
+                told[name] = value
         return one_line(self, **told)

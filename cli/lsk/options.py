@@ -211,11 +211,18 @@ def reporter(verbose: bool, quiet: bool) -> Reporter:
 
 
 def assignments(texts: Iterable[str]) -> dict[str, str]:
-    """Returns what `--set KEY=VALUE` options say, values as they were typed."""
+    """Returns what `--set KEY=VALUE` options say, values as they were typed.
+
+    Raises:
+        InputError: If one says something else, or if they say how many epochs and how many steps.
+    """
+    from lsk_engine.settings.resolving import with_one_length
+
     found = {}
     for text in texts:
         key, equals, value = text.partition("=")
         if not (key and equals):
             raise InputError(f"Expected --set KEY=VALUE. Received: {text!r}")
         found[key.strip()] = value.strip()
+    with_one_length(found)
     return found

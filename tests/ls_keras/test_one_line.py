@@ -80,6 +80,13 @@ def test_what_matters_is_there():
     assert repr(metric) == "Accuracy(from_logits=True, name='right')"
 
 
+def test_a_rate_that_moves_is_not_read():
+    model = keras.Sequential([keras.Input((K,)), keras.layers.Dense(K)])
+    model.compile("sgd", ls_keras.SmoothedCE(0.2, from_logits=True))
+    callbacks.AlphaSchedule(lambda step: 0.1).set_model(model)
+    assert repr(model.loss).startswith("SmoothedCE(alpha=<variable ()>")
+
+
 def test_values_are_short():
     assert short(np.zeros((2, 3))) == "<array (2, 3)>"
     assert short(list(range(9))) == "<9 in a list>"

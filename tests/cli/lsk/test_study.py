@@ -136,3 +136,11 @@ def test_for_own_pictures_a_preset_is_chosen_as_by_train(command, tmp_path, monk
     assert "preset few-pictures (--preset takes another)" in said
     study, said = asked_of(monkeypatch, *begin, *own, "--preset", "digits-mlp")
     assert (study.preset, study.settings["data.size"]) == ("digits-mlp", 9)
+
+
+@pytest.mark.parametrize("command", [("study", "smoothing"), ("sweep-distillation",)], ids=" ".join)
+def test_epochs_and_steps_are_one_too_many(command):
+    both = ("--set", "training.epochs=2", "--set", "training.steps=3")
+    done = CliRunner().invoke(cli, [*command, "--task", "image", *both])
+    assert isinstance(done.exception, InputError)
+    assert "training.epochs=2 and training.steps=3" in str(done.exception)

@@ -43,7 +43,7 @@ def test_tf_data_is_read_once():
     same(labeled(dataset.batch(4), "train"))
     with pytest.raises(InputError, match=r"batches in train: .batch\(32\)"):
         labeled(dataset, "train")
-    with pytest.raises(InputError, match="train: Expected a finite data set"):
+    with pytest.raises(InputError, match="train: Expected finite data"):
         labeled(dataset.batch(2).repeat(), "train")
     with pytest.raises(InputError, match="sample weights as well"):
         labeled(tf.data.Dataset.from_tensor_slices((X, Y, Y)).batch(2), "train")

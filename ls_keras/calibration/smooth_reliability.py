@@ -9,13 +9,15 @@ from ls_keras.calibration.reliability import ReliabilityAccumulator
 from ls_keras.calibration.smooth_error import best_bandwidth
 from ls_keras.calibration.smooth_kernel import CELLS, LEAST_BANDWIDTH, smoothed, spread, trapezoid
 from ls_keras.calibration.top_label_statistics import Statistics, read_statistics
+from ls_keras.keywords import told_keywords
+from ls_keras.one_line import Fields
 from ls_keras.targets import IgnoreClass
 
 _STEP = 128  # cells from one point of the curve to the next: 257 points
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class SmoothReliability:
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class SmoothReliability(Fields):
     """Accuracy against confidence, smoothed.
 
     Where less than one example is behind a point, its accuracy is NaN.
@@ -40,6 +42,7 @@ class SmoothReliability:
     multi_label: bool = False
 
 
+@told_keywords
 def smooth_reliability_curve(
     y_true,
     y_pred,
@@ -92,6 +95,7 @@ def smooth_reliability_curve(
     return smooth_curve_of_statistics(**found, bandwidth=bandwidth, multi_label=multi_label)
 
 
+@told_keywords
 def smooth_curve_of_statistics(
     top_confidence,
     correct,

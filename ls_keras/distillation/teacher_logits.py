@@ -29,7 +29,6 @@ from ls_keras.distillation.logits_writer import (
     run_teacher,
 )
 from ls_keras.distillation.top_logits import rest_of_each
-from ls_keras.keywords import told_keywords
 from ls_keras.one_line import one_line
 
 SCHEMA = 1
@@ -76,7 +75,6 @@ class TeacherLogits:
     ```
     """
 
-    @told_keywords
     def __init__(self, directory: Path, manifest: "LogitsManifest", counts: np.ndarray):
         self.directory = directory
         self.num_classes, self.top_k = manifest.num_classes, manifest.top_k
@@ -135,10 +133,7 @@ class TeacherLogits:
             as_count(ignore_class, "ignore_class", -(2**31))
         known = fingerprint_examples(data, ignore_class)
         return cls.compute_batches(
-            directory,
-            teacher,
-            data.batches(known, ignore_class),
-            known,
+            *(directory, teacher, data.batches(known, ignore_class), known),
             ignore_class=ignore_class,
             top_k=top_k,
             dtype=dtype,
@@ -203,12 +198,7 @@ class TeacherLogits:
         return cls(path, manifest, examples.counts)
 
     @classmethod
-    def open(
-        cls,
-        directory: str | os.PathLike,
-        examples,
-        teacher: Any = None,
-    ) -> "TeacherLogits":
+    def open(cls, directory: str | os.PathLike, examples, teacher: Any = None) -> "TeacherLogits":
         """Opens what `compute` wrote, if it is of these examples and this teacher.
 
         Args:

@@ -16,7 +16,7 @@ RESULTS = {
     *("Diagnosis", "Estimate", "ForeignDetection", "Hypotheses", "LossParts", "MatrixFit"),
     *("MeanLogits", "MixedTemperatureFit", "MutualInformation", "Projection", "Recalibration"),
     *("ReliabilityCurve", "RiskCoverage", "SmoothError", "TemperatureCurve", "TemperatureFit"),
-    *("TemplatePlane", "Unsmoothing", "VectorFit"),
+    *("TemplatePlane", "Unsmoothing", "VectorFit", "TeacherLogits", "SmoothReliability"),
 }  # which functions return, and nobody makes
 OTHERS = ["InputError", "LsKerasError", "Scorer", "Smoothing"]  # errors and interfaces
 # Keywords that are somebody else's; and an abstract class.

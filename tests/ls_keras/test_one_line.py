@@ -1,5 +1,8 @@
 """How what the library makes shows itself: in one line, without arrays."""
 
+import dataclasses
+import importlib
+
 import keras
 import numpy as np
 import pytest
@@ -7,6 +10,7 @@ import pytest
 import ls_keras
 from ls_keras import calibration, callbacks, decoding, distillation, layers, losses, representation
 from ls_keras.one_line import one_line, short
+from offered import PAIRS
 
 RNG = np.random.default_rng(0)
 K, N = 6, 60
@@ -29,6 +33,7 @@ THINGS = {
     "isotonic": lambda: calibration.fit_isotonic(Y, Z, **LOGITS),
     "histogram": lambda: calibration.fit_histogram(Y, Z, **LOGITS),
     "curve": lambda: calibration.temperature_curve(lambda x: x, (Z, Y), range(1, 30), **LOGITS),
+    "smooth curve": lambda: calibration.smooth_reliability_curve(Y, P),
     "risk": lambda: calibration.risk_coverage(P.argmax(-1) == Y, P.max(-1)),
     "smooth error": lambda: ls_keras.smooth_calibration_error(Y, P),
     "loss parts": lambda: calibration.loss_parts(Y, Z, **LOGITS),
@@ -66,6 +71,14 @@ def test_one_line_without_arrays(name):
     assert type(thing).__name__ in line
     assert "array([" not in line
     assert " object at 0x" not in line.replace("<function", "")
+
+
+@pytest.mark.parametrize(("package", "name"), PAIRS)
+def test_no_dataclass_shows_its_arrays(package, name):
+    value = getattr(importlib.import_module(package), name)
+    if dataclasses.is_dataclass(value):
+        shows = next(owner for owner in value.__mro__ if "__repr__" in vars(owner))
+        assert not hasattr(vars(shows)["__repr__"], "__wrapped__")  # as what dataclass makes has
 
 
 def test_what_matters_is_there():

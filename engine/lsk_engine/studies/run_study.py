@@ -45,6 +45,7 @@ from lsk_engine.studies.study_folder import (
 from lsk_engine.studies.study_result import Decided, StudyResult
 from lsk_engine.studies.who_trains import trainings_of
 from lsk_engine.tasks.contract import Task
+from lsk_engine.training.void_settings import void_in_any
 
 _SENTENCES = 6
 _Found = Mapping[str, BySplit]  # numbers by run and split
@@ -105,6 +106,8 @@ def run_study(
         reporter.message(f"{len(to_train)} runs in {directory}, {trainings}")
         idle = all(job.finished for job in to_train)
         configs = [] if idle else configs_of(everyone, study.seeds)
+        for text in void_in_any(task, configs):  # what trains says so to its own log
+            reporter.warning(text)
         held.enter_context(shared_data(task, configs, directory / DATA, reporter))
         train_all = (
             functools.partial(run_here, task=task)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Iterable
 from typing import Any
 
 from lsk_engine.settings.config import Config
@@ -16,7 +17,23 @@ _OPTIMIZERS = {
 }
 
 
-def void_settings(task: Task, config: Config, total: int) -> list[str]:
+def void_in_any(task: Task, configs: Iterable[Config]) -> list[str]:
+    """Returns what means nothing in the configurations of several runs, each sentence once.
+
+    Args:
+        task: Their task.
+        configs: The configurations. Where epochs say how long a run is, no data have been read
+            that would say how many steps they are, and it counts as long.
+    """
+    said = (
+        text
+        for config in configs
+        for text in void_settings(task, config, config.training.steps or math.inf)
+    )
+    return list(dict.fromkeys(said))
+
+
+def void_settings(task: Task, config: Config, total: float) -> list[str]:
     """Returns what of a configuration means nothing beside the rest of it.
 
     A setting that a preset makes and the chosen model, or optimizer, doesn't have; checkpoints that
@@ -50,7 +67,7 @@ def _is_set(part: Any, key: str) -> bool:
     return getattr(part, key) != default
 
 
-def _checkpoints(config: Config, total: int) -> list[str]:
+def _checkpoints(config: Config, total: float) -> list[str]:
     every, kept = config.training.checkpoint_every, config.training.checkpoints_kept_every
     if not kept or (kept % every == 0 and kept <= total):
         return []

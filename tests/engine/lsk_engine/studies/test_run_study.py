@@ -66,6 +66,19 @@ def verdicts(result):
     return {(one.claim.name, one.arm): one.decision.verdict for one in result.decided}
 
 
+def test_what_means_nothing_is_said_at_the_start_once(tmp_path, task):
+    said = io.StringIO()
+    settings = {"model.name": "resnet20", "training.checkpoints_kept_every": 300}
+    asked = study(seeds=2, settings=settings, preset="digits-mlp")
+    run_study(asked, task, tmp_path / "out", Reporter(stream=said), command=command(), jobs=4)
+    lines = [line for line in said.getvalue().splitlines() if line.startswith("Warning: ")]
+    assert lines == [
+        "Warning: model.width=256 means nothing with model.name=resnet20 (preset digits-mlp)",
+        "Warning: training.checkpoints_kept_every=300 keeps those of every 1,500th step only: "
+        "they are saved every training.checkpoint_every=500 steps",
+    ]
+
+
 def test_runs_become_numbers_decisions_and_sentences(tmp_path, task):
     result = run_study(study(), task, tmp_path / "out", reporter(), command=command(), jobs=4)
     assert {run.name for run in (tmp_path / "out" / "runs").iterdir()} == {

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ls_base.errors import InputError
+from ls_base.signals import handled
 from lsk_engine.devices.addresses import ADDRESSES, COUNT, INDEX, TF_CONFIG, tf_config
 from lsk_engine.devices.gpus import VISIBLE, visible_gpus
 
@@ -193,19 +194,8 @@ def _handing_on(processes: Sequence[subprocess.Popen]) -> Iterator[None]:
             if process.poll() is None:
                 process.kill() if len(came) > 1 else process.send_signal(number)
 
-    if threading.current_thread() is not threading.main_thread():
+    with handled(_SIGNALS, hand_on):
         yield
-        return
-    numbers = [getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)]
-    before = {n: signal.getsignal(n) for n in numbers}
-    before = {n: handler for n, handler in before.items() if handler is not signal.SIG_IGN}
-    for number in before:
-        signal.signal(number, hand_on)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _told(code: int) -> str:

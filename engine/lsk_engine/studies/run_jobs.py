@@ -1,12 +1,10 @@
 """Training many runs, several at a time, whoever trains them."""
 
-import contextlib
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 from ls_base.errors import LsKerasError
+from ls_base.signals import handled
 from lsk_engine.progress import Reporter
 from lsk_engine.studies.board import Board
 from lsk_engine.studies.job import Job
@@ -62,7 +60,7 @@ def run_jobs(
     failed: dict[Job, LsKerasError] = {}
     if not waiting:
         return failed
-    with _signals_as_interrupts(), trainings:
+    with handled(("SIGTERM", "SIGHUP"), _interrupt), trainings:
         try:
             while waiting or running:
                 for job in [job for job in waiting if job.ready][: trainings.room()]:
@@ -102,22 +100,5 @@ def _failure(job: Job, ending: Ending) -> LsKerasError:
     )
 
 
-@contextlib.contextmanager
-def _signals_as_interrupts() -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread may handle signals
-        return
-
-    def interrupt(number, frame):
-        raise Terminated(number)
-
-    numbers = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
-    before = {n: signal.getsignal(n) for n in numbers}
-    before = {n: handler for n, handler in before.items() if handler is not signal.SIG_IGN}
-    for number in before:
-        signal.signal(number, interrupt)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def _interrupt(number, frame):
+    raise Terminated(number)

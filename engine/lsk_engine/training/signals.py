@@ -2,9 +2,9 @@
 
 import contextlib
 import signal
-import threading
 from collections.abc import Iterator
 
+from ls_base.signals import handled
 from lsk_engine.devices.processes import Agreement
 
 # Ctrl-C, `kill`, a terminal that closes, a scheduler's warning; not every system has all.
@@ -36,23 +36,11 @@ class StopRequest:
 def stop_on_signal() -> Iterator[StopRequest]:
     """Yields what tells whether a signal came; a second one acts at once."""
     request = StopRequest()
-    if threading.current_thread() is not threading.main_thread():
-        yield request  # only the main thread may handle signals
-        return
 
     def note(number, frame):
         request.number = number
         for other, handler in before.items():
             signal.signal(other, handler)
 
-    numbers = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
-    before = {n: signal.getsignal(n) for n in numbers}
-    # One that is ignored (`nohup`, a shell's background job) stays ignored.
-    before = {n: handler for n, handler in before.items() if handler is not signal.SIG_IGN}
-    for number in before:
-        signal.signal(number, note)
-    try:
+    with handled(_NAMES, note) as before:
         yield request
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -79,8 +79,8 @@ def smooth_reliability_curve(
         >>> import ls_keras
         >>> y_true, y_pred = [0, 0, 0, 0, 1, 1, 1, 1], [[0.75, 0.25]] * 8
         >>> curve = ls_keras.calibration.smooth_reliability_curve(y_true, y_pred)
-        >>> curve.confidence[192], round(float(curve.accuracy[192]), 4), round(curve.error, 4)
-        (0.75, 0.5, 0.25)
+        >>> [round(float(x), 4) for x in (curve.confidence[192], curve.accuracy[192], curve.error)]
+        [0.75, 0.5, 0.25]
 
     References:
         Błasiok, Nakkiran, *Smooth ECE: Principled Reliability Diagrams via Kernel Smoothing*,

@@ -86,7 +86,7 @@ def reliability_diagram(
         >>> import ls_keras
         >>> curve = ls_keras.reliability_curve([0, 0, 0, 1] * 9, [[0.75, 0.25]] * 36)
         >>> figure = ls_keras.plots.reliability_diagram({"hard targets": curve})
-        >>> [text.get_text() for text in figure.axes[1].get_legend().get_texts()]
+        >>> [text.get_text() for text in figure.axes[1].get_legend().get_texts()][:2]
         ['perfectly calibrated', 'hard targets: ECE 0.000']
     """
     check_ax(ax)

@@ -16,6 +16,7 @@ from ls_base.errors import FileError, InputError, LsKerasError
 from lsk_engine.assembly.run_data import begin_data
 from lsk_engine.data import configuration
 from lsk_engine.data.batches import BatchSource
+from lsk_engine.data.data_state import DataState
 from lsk_engine.data.lazy import changed_splits, lazy_array
 from lsk_engine.experiment import run_experiment
 from lsk_engine.progress import Reporter
@@ -442,9 +443,9 @@ def test_data_that_vanish_are_told_in_one_line(tmp_path, monkeypatch, error, tol
         return gather(self, rows, size)
 
     task, resolved, run = start(tmp_path)
-    begin_data(task, resolved, run, None)
+    state = DataState.of(begin_data(task, resolved, run, None))
     monkeypatch.setattr(Letters, "gather", gone)
-    monkeypatch.setattr("lsk_engine.assembly.run_data.fingerprint", lambda data: {})
+    monkeypatch.setattr(DataState, "of", lambda data: state)  # which reads some examples, too
     with pytest.raises(LsKerasError, match=told):
         run_experiment(task, resolved, run, silent(), resume=True)
 

@@ -1002,8 +1002,8 @@ NO_DOORS = """
     ClasswiseFit ClusterStatistics ConfidenceSpread Detection Diagnosis Estimate ForeignDetection
     Hypotheses InputError LossParts LsKerasError MatrixFit MeanLogits MixedTemperatureFit
     ModelSearch MutualInformation Projection Recalibration ReliabilityCurve RiskCoverage Scorer
-    SmoothError SmoothReliability Smoothing TeacherLogits TemperatureCurve TemperatureFit TemplatePlane
-    VectorFit
+    SmoothError SmoothReliability Smoothing TeacherLogits TemperatureCurve TemperatureFit
+    TemplatePlane VectorFit
 """
 
 

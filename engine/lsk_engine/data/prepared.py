@@ -10,16 +10,19 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ls_base.errors import InputError
 from ls_base.files import new_folder, write_json, writing
 from ls_base.reading import expanded, is_regular
 from ls_base.records import Record, convert_record, read_record
-from lsk_engine.data.checked_files import CheckedFiles, FileChecks, describe
+from lsk_engine.data.file_checks import FileChecks, describe
 from lsk_engine.environment import environment
 from lsk_engine.settings.config import Config
 from lsk_engine.tasks.contract import Task, TaskData
+
+if TYPE_CHECKING:
+    from lsk_engine.data.checked_files import CheckedFiles  # NumPy: nobody waits for it here
 
 SCHEMA = 1
 MANIFEST_FILE = "prepared.json"
@@ -37,7 +40,7 @@ class PreparedData:
 
     path: Path
     notes: tuple[str, ...]
-    files: CheckedFiles
+    files: "CheckedFiles"
 
 
 def check_offered(task: Task) -> None:
@@ -117,6 +120,8 @@ def open_prepared(source: str, task: str) -> PreparedData:
     Raises:
         InputError: If it is of another task or schema, or a file is missing or of another size.
     """
+    from lsk_engine.data.checked_files import CheckedFiles
+
     path = expanded(source)
     manifest = _read_manifest(path, task)
     files = CheckedFiles(path, manifest.files)

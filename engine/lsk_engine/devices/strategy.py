@@ -153,6 +153,9 @@ def _mirrored(names: tuple[str, ...]):
     """Returns the strategy of some devices: one a process, as TensorFlow numbers what it sums."""
     import tensorflow as tf
 
+    # Sums of all strategies of a process have the same numbers, unless this is raised (TensorFlow's
+    # own tests do); where somebody has a strategy beside ours, their shapes would be compared.
+    tf.distribute.MirroredStrategy._collective_key_base += 100_000
     return tf.distribute.MirroredStrategy(names)
 
 

@@ -5,8 +5,9 @@ import pytest
 
 from ls_base.arrays import Array
 from ls_base.errors import InputError
-from lsk_engine.data import checked_files
-from lsk_engine.data.checked_files import CheckedFiles, describe
+from lsk_engine.data import checked_files, file_checks
+from lsk_engine.data.checked_files import CheckedFiles
+from lsk_engine.data.file_checks import describe
 from lsk_engine.data.ragged import Ragged
 
 ROWS = 50
@@ -15,7 +16,8 @@ ROWS = 50
 @pytest.fixture
 def stored(tmp_path, monkeypatch):
     """Rows of 1 to 7 numbers in a file of many shards, and its files."""
-    monkeypatch.setattr(checked_files, "SHARD", 64)
+    for module in (checked_files, file_checks):
+        monkeypatch.setattr(module, "SHARD", 64)
     rng = np.random.default_rng(0)
     rows = [rng.integers(0, 1000, n).astype(np.int32) for n in rng.integers(1, 8, ROWS)]
     Ragged.of(rows).save(tmp_path / "values.npy", tmp_path / "offsets.npy")

@@ -1,10 +1,12 @@
 """Times and rates as people write them, and lines as a terminal can show them."""
 
+import re
 import shutil
 import textwrap
 from typing import TextIO
 
 _LEAST = 20  # columns; less is no width
+_COMMAND = re.compile(r"(?<=:) (?=lsk [a-z-]+ .*$)")  # the end of a message that a person copies
 
 
 def duration(seconds: float) -> str:
@@ -36,7 +38,7 @@ def fitted(text: str, stream: TextIO) -> str:
     """Returns a message as a stream gets it: for a terminal it is broken between words.
 
     Elsewhere it stays one line, which programs read. A word that is longer than a line, such as a
-    path, is left whole.
+    path, is left whole, and so is a command at the end: a shell takes a broken one for two.
 
     Args:
         text: The message.
@@ -48,8 +50,9 @@ def fitted(text: str, stream: TextIO) -> str:
     lines = []
     for line in text.split("\n"):
         indent = line[: len(line) - len(line.lstrip())]
+        words, *command = _COMMAND.split(line, maxsplit=1)
         broken = textwrap.wrap(
-            line,
+            words,
             width,
             subsequent_indent=f"{indent}  ",
             break_long_words=False,
@@ -57,5 +60,6 @@ def fitted(text: str, stream: TextIO) -> str:
             drop_whitespace=True,
             replace_whitespace=False,
         )
+        broken += [f"{indent}  {one}" for one in command]
         lines += broken if len(line) > width else [line]
     return "\n".join(lines)

@@ -71,6 +71,7 @@ def mnist(
     rates: tuple[float, float],
     rate: float,
     dropouts: tuple[float, float],
+    temperatures: tuple[float, ...] = (1.0, 2.0, 3.0),
     **more: Any,
 ) -> Study:
     """Returns the study of MNIST: teachers, their students, a student alone.
@@ -84,6 +85,7 @@ def mnist(
             teacher, which differ because the logits do: those of a smoothed teacher are smaller.
         rate: Learning rate of the others.
         dropouts: Of the hard and of the smoothed teacher, each the best of some on validation.
+        temperatures: Of those who learn from probabilities; none: nobody does.
         more: Further attributes of the study.
     """
     teacher = f"{TEACHER_ALPHA},{TEACHER}model.dropout"
@@ -103,13 +105,13 @@ def mnist(
         axes={by_logits: tuple((*one, rate, "squared-logits") for one, rate in squared)},
         grids=(
             {ALPHA: (0.0,)},
-            *(
-                {by_probabilities: tuple((*one, rate, t) for one in teachers)}
-                for t in (1.0, 2.0, 3.0)
-            ),
+            *({by_probabilities: tuple((*one, rate, t) for one in teachers)} for t in temperatures),
         ),
         measures=("accuracy", "teacher"),
-        claims=(*claims, dataclasses.replace(soft, name="teaching at T")),
+        claims=(
+            *claims,
+            *([dataclasses.replace(soft, name="teaching at T")] if temperatures else ()),
+        ),
         cache=True,
         **more,
     )

@@ -120,6 +120,7 @@ STUDIES: Mapping[str, Mapping[str, Part]] = {
                 (0.01, 0.1),
                 0.1,
                 (0.1, 0.1),
+                (2.0,),
                 preset="digits-mlp",
                 settings={
                     **_BESIDE_LABELS,

@@ -44,8 +44,9 @@ def test_the_trainings_are_runs_and_their_scores_a_table(tmp_path):
     assert (config["training"]["steps"], config["model"]["width"]) == (2, 8)
     again = sweep(*arguments, "--set", "model.width=8", "--out", tmp_path / "out")
     assert again.exit_code == 0, again.output
-    lines = again.stdout.splitlines()
-    for point, line in zip(found["points"], lines[1:4], strict=True):
+    curves = tuple(point["curve"] for point in found["points"])
+    lines = [line for line in again.stdout.splitlines() if line.startswith(curves)][:3]
+    for point, line in zip(found["points"], lines, strict=True):
         assert line.startswith(point["curve"])
         assert re.search(rf"\s{point['gamma']:.3f}\d?\s", line)
     assert "3 of 3 runs are finished already" in again.stderr

@@ -80,7 +80,7 @@ def test_other_commands_take_it_as_any_run(run, folder, own):
     lsk("project", run, "--classes", "0,1,2", "-q")
     lsk("probe", run, "--classes", "0,1", "-q")
     swept = ("--temperatures", "1,2", "--output", folder / "sweep.png", "-q")
-    assert "error_rate" in lsk("sweep-temperature", run, *swept).stdout
+    assert "error rate" in lsk("sweep-temperature", run, *swept).stdout
     student = (*own, "--epochs", 1, "--temperature", 2, "--run-dir", folder / "student", "-q")
     lsk("distill", "--teacher", run, *student)
     cached = (

@@ -11,7 +11,6 @@ and local processes do, that is the overhead of distributing and nothing else.
 import argparse
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -153,18 +152,14 @@ def measure(way: str, steps: int) -> dict[str, float]:
 def measured(way: str, steps: int) -> dict[str, float]:
     """Measures in processes of their own."""
     from lsk_engine.devices.addresses import TF_CONFIG, tf_config
+    from lsk_engine.devices.local_workers import free_addresses
 
     environment = {**os.environ, "KERAS_BACKEND": WAYS[way], "TF_CPP_MIN_LOG_LEVEL": "3"}
     environments = [environment]
     if way == "jax-2-devices":
         environment["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2"
     if way == "workers":
-        sockets = [socket.socket() for _ in range(2)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        addresses = [f"127.0.0.1:{one.getsockname()[1]}" for one in sockets]
-        for one in sockets:
-            one.close()
+        addresses = free_addresses(2)
         environments = [{**environment, TF_CONFIG: tf_config(addresses, i)} for i in range(2)]
     command = [sys.executable, __file__, "--here", way, "--steps", str(steps)]
     processes = [

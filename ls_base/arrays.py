@@ -3,12 +3,13 @@
 Nothing is unpickled, and nothing is allocated for an array before the file is known to hold it.
 """
 
+import contextlib
 import dataclasses
 import math
 import os
 import zipfile
 import zlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
@@ -80,10 +81,43 @@ def read_npz(
         LsKerasError: Of the type `error`: if the file is damaged, lacks an array, holds one twice,
             pickled or of another type or shape, or would unpack to far more than its size.
     """
+    with opened_npz(path, expected, optional=optional, error=error) as (_, archive, present):
+        arrays = {}
+        for name, member in present.items():
+            what = f"{name} in {path}"
+            with archive.open(member) as content:
+                dtype, shape, fortran = header_of(
+                    content, what, expected[name], member.file_size, error
+                )
+                arrays[name] = _filled(content, dtype, shape, fortran)
+                content.read(1)  # the end, where zipfile compares the checksum
+            _check_values(arrays[name], what, expected[name], error)
+        return arrays
+
+
+@contextlib.contextmanager
+def opened_npz(
+    path: Path,
+    expected: Mapping[str, Array],
+    *,
+    optional: Collection[str] = (),
+    error: type[LsKerasError] = FileError,
+) -> Iterator[tuple[BinaryIO, zipfile.ZipFile, dict[str, zipfile.ZipInfo]]]:
+    """Opens an `.npz` file; yields it, its archive, and the members that are expected, by name.
+
+    Args:
+        path: The file.
+        expected: What is promised of each array.
+        optional: Those of `expected` that need not be there.
+        error: What to raise.
+
+    Raises:
+        LsKerasError: Of the type `error`: as `read_npz`, of what is read inside, too.
+    """
     with open_regular(path, error=error) as file:
         try:
             with zipfile.ZipFile(file) as archive:
-                return _read_members(path, file, archive, expected, optional, error)
+                yield file, archive, _members(path, file, archive, expected, optional, error)
         except LsKerasError:
             raise
         # NotImplementedError: a compression that zipfile does not know; RuntimeError: encrypted.
@@ -174,14 +208,15 @@ def header_of(
     return dtype, shape, fortran
 
 
-def _read_members(
+def _members(
     path: Path,
     file: BinaryIO,
     archive: zipfile.ZipFile,
     expected: Mapping[str, Array],
     optional: Collection[str],
     error: type[LsKerasError],
-) -> dict[str, np.ndarray]:
+) -> dict[str, zipfile.ZipInfo]:
+    """Returns the members that are expected, which unpack to what their size allows."""
     members: dict[str, zipfile.ZipInfo] = {}
     for member in archive.infolist():
         if member.filename in members:
@@ -196,17 +231,7 @@ def _read_members(
     packed = os.fstat(file.fileno()).st_size
     unpacked = sum(member.file_size for member in present.values())
     check_unpacked(path, packed, unpacked, error=error)
-    arrays = {}
-    for name, member in present.items():
-        what = f"{name} in {path}"
-        with archive.open(member) as content:
-            dtype, shape, fortran = header_of(
-                content, what, expected[name], member.file_size, error
-            )
-            arrays[name] = _filled(content, dtype, shape, fortran)
-            content.read(1)  # the end, where zipfile compares the checksum
-        _check_values(arrays[name], what, expected[name], error)
-    return arrays
+    return present
 
 
 def _header(

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ls_base.arrays import Array, header_of, read_npz
-from ls_base.errors import FileError, LsKerasError, reason
-from ls_base.reading import check_unpacked, open_regular
+from ls_base.arrays import Array, header_of, opened_npz, read_npz
+from ls_base.errors import FileError, LsKerasError
 
 _MAPPED = 1 << 26  # bytes from which an array stays on the disk; smaller ones are checked and read
 _LOCAL_HEADER = struct.Struct("<4s5H3I2H")  # of a member of a ZIP file
@@ -99,46 +98,22 @@ def open_npz(
         LsKerasError: Of the type `error`: as `ls_base.arrays.read_npz`; what is wrong with values,
             when they are read.
     """
-    with open_regular(path, error=error) as file:
-        try:
-            with zipfile.ZipFile(file) as archive:
-                members: dict[str, zipfile.ZipInfo] = {}
-                for member in archive.infolist():
-                    if member.filename in members:
-                        raise error(f"Expected {member.filename} once in {path}. Received: twice")
-                    members[member.filename] = member
-                wanted = {name: members.get(f"{name}.npy") for name in expected}
-                for name, found in wanted.items():
-                    if found is None and name not in optional:
-                        there = ", ".join(n.removesuffix(".npy") for n in [*members][:12])
-                        raise error(
-                            f"Expected an array {name!r} in {path}. Received: {there or 'nothing'}"
-                        )
-                present = {name: found for name, found in wanted.items() if found is not None}
-                packed = path.stat().st_size
-                unpacked = sum(member.file_size for member in present.values())
-                check_unpacked(path, packed, unpacked, error=error)
-                arrays = {}
-                for name, member in present.items():
-                    what = f"{name} in {path}"
-                    with archive.open(member) as content:
-                        dtype, shape, fortran = header_of(
-                            content, what, expected[name], member.file_size, error
-                        )
-                        begin = content.tell()
-                    start = None
-                    stored = member.compress_type == zipfile.ZIP_STORED and not fortran
-                    if stored and member.file_size >= _MAPPED and not expected[name].finite:
-                        start = _content_of(file, member) + begin
-                        if start - begin + member.file_size > packed:
-                            raise EOFError("the file ends within an array")
-                    arrays[name] = NpzArray(path, name, expected[name], dtype, shape, start, error)
-                return arrays
-        except LsKerasError:
-            raise
-        # As in `read_npz`.
-        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, RuntimeError) as bad:
-            raise error(f"Expected a readable .npz file {path}. Received: {reason(bad)}") from bad
+    with opened_npz(path, expected, optional=optional, error=error) as (file, archive, present):
+        arrays = {}
+        for name, member in present.items():
+            with archive.open(member) as content:
+                dtype, shape, fortran = header_of(
+                    content, f"{name} in {path}", expected[name], member.file_size, error
+                )
+                begin = content.tell()
+            start = None
+            stored = member.compress_type == zipfile.ZIP_STORED and not fortran
+            if stored and member.file_size >= _MAPPED and not expected[name].finite:
+                start = _content_of(file, member) + begin
+                if start - begin + member.file_size > path.stat().st_size:
+                    raise EOFError("the file ends within an array")
+            arrays[name] = NpzArray(path, name, expected[name], dtype, shape, start, error)
+        return arrays
 
 
 def _content_of(file, member: zipfile.ZipInfo) -> int:

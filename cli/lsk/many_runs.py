@@ -8,8 +8,10 @@ import click
 
 from lsk_engine.progress import Reporter
 
+# What starts `lsk` anew, by the present Python: arguments go behind it.
+PROGRAM = (sys.executable, "-c", "from lsk.main import main; main()")
 # The command that trains a run: the run's path goes behind it.
-TRAIN = (sys.executable, "-c", "from lsk.main import main; main()", "train", "-q", "--resume")
+TRAIN = (*PROGRAM, "train", "-q", "--resume")
 
 
 @contextlib.contextmanager

@@ -8,8 +8,9 @@ from typing import Any
 import click
 
 from ls_base.errors import InputError
+from lsk.many_runs import PROGRAM
 from lsk_engine.devices.addresses import be_of_tpu, be_process, be_worker
-from lsk_engine.devices.local_workers import end_with_stdin, supervise, this_command
+from lsk_engine.devices.local_workers import end_with_stdin, supervise
 
 _NAMES = (
     "tpu",
@@ -99,7 +100,7 @@ def start_all(workers: int, run: Path, *, resume: bool, say: Callable[[str], Non
     arguments = _without(sys.argv[1:], "--local-workers")
     if not resume:
         arguments = [*_without(arguments, "--run-dir"), "--run-dir", str(run)]
-    return supervise(this_command(arguments), workers, say)
+    return supervise([*PROGRAM, *arguments], workers, say)
 
 
 def _without(arguments: list[str], option: str) -> list[str]:

@@ -52,8 +52,8 @@ def reload_data(task: Task, config: Config, run: RunDirectory, *, whole: bool = 
         InputError: If they are not what they were. A run of an older version knows nothing of
             what they were. Of a split that is loaded later, when that happens.
     """
-    data = load_data(task, config, run.read_artifacts())
-    if not is_there(run.data_file):
+    data, state = load_data(task, config, run.read_artifacts()), _state(run)
+    if state is None:
         return data
 
     def refusal(changed: list[str]) -> InputError:
@@ -62,7 +62,6 @@ def reload_data(task: Task, config: Config, run: RunDirectory, *, whole: bool = 
             f"run takes what there is now). Received: {'; '.join(changed)}"
         )
 
-    state = run.read(run.data_file, DataState, schema=SCHEMA)
     return hold(data, state, run.data_file, refusal, whole=whole)
 
 
@@ -73,10 +72,9 @@ def known_training_examples(data: TaskData, run: RunDirectory) -> KnownExamples:
         data: The run's data, which were held against what they were.
         run: The run.
     """
-    examples = data.splits["train"]
-    if not is_there(run.data_file):
+    examples, state = data.splits["train"], _state(run)
+    if state is None:
         return read_examples(examples, data.ignore_class)
-    state = run.read(run.data_file, DataState, schema=SCHEMA)
     if state.train is not None:
         return KnownExamples(state.train, np.asarray(examples.label_counts(), np.int64))
     known = read_examples(examples, data.ignore_class)
@@ -94,7 +92,11 @@ def like_the_runs(data: TaskData, run: RunDirectory) -> TaskData:
         data: Other data than the run's, whose `train` nobody trains on.
         run: The run.
     """
-    if list(data.splits) in (["train"], ["train", ALL]) or not is_there(run.data_file):
+    if list(data.splits) in (["train"], ["train", ALL]) or (state := _state(run)) is None:
         return data
-    state = run.read(run.data_file, DataState, schema=SCHEMA)
     return dataclasses.replace(data, train_sizes=state.train_sizes(run.data_file))
+
+
+def _state(run: RunDirectory) -> DataState | None:
+    """Returns what a run keeps of its data; `None`: an older version kept nothing."""
+    return run.read(run.data_file, DataState, schema=SCHEMA) if is_there(run.data_file) else None

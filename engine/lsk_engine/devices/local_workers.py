@@ -9,7 +9,6 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -19,6 +18,7 @@ from pathlib import Path
 from ls_base.errors import InputError
 from ls_base.signals import handled
 from lsk_engine.devices.addresses import ADDRESSES, COUNT, INDEX, TF_CONFIG, tf_config
+from lsk_engine.devices.cores import cores_each
 from lsk_engine.devices.gpus import VISIBLE, visible_gpus
 
 WATCHED = "LSK_ENDS_WITH_STDIN"  # set in processes that are to end when their standard input does
@@ -89,7 +89,7 @@ def worker_environments(workers: int) -> list[dict[str, str]]:
 
     What the user has set of threads stays; where there is no GPU, each has its part of the cores.
     """
-    addresses = [f"127.0.0.1:{port}" for port in _free_ports(workers + 1)]
+    addresses = free_addresses(workers + 1)
     coordinator = addresses.pop()
     gpus = visible_gpus()
     if gpus and len(gpus) < workers:
@@ -98,7 +98,7 @@ def worker_environments(workers: int) -> list[dict[str, str]]:
             f"(with {VISIBLE}=-1 they train on the CPU)"
         )
     each = len(gpus) // workers
-    threads = str(max((os.cpu_count() or 1) // workers, 1))
+    threads = str(cores_each(workers))
     shared: Mapping[str, str] = (
         {} if gpus else {"TF_NUM_INTRAOP_THREADS": threads, "OMP_NUM_THREADS": threads}
     )
@@ -135,12 +135,13 @@ def end_with_stdin() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _free_ports(count: int) -> list[int]:
+def free_addresses(count: int) -> list[str]:
+    """Returns so many `HOST:PORT` of this machine that nobody listens at."""
     with contextlib.ExitStack() as held:
         sockets = [held.enter_context(socket.socket()) for _ in range(count)]
         for one in sockets:
             one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
+        return [f"127.0.0.1:{one.getsockname()[1]}" for one in sockets]
 
 
 def _first_to_fail(processes: Sequence[subprocess.Popen]) -> int | None:
@@ -205,8 +206,3 @@ def _told(code: int) -> str:
 def _last_lines(log: Path) -> list[str]:
     lines = log.read_text(errors="replace").splitlines()
     return [line for line in lines if line.strip() and not _START_UP.match(line)][-LAST_LINES:]
-
-
-def this_command(arguments: Sequence[str]) -> list[str]:
-    """Returns what starts `lsk` anew with other arguments, by the present Python."""
-    return [sys.executable, "-c", "from lsk.main import main; main()", *arguments]

@@ -5,8 +5,10 @@ what a worker that died was at to another, which goes on from the run's last che
 """
 
 import contextlib
+import math
 import os
 import sys
+import time
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +25,7 @@ from lsk_engine.studies.trainings import Ending, Trainings
 LOCAL = "local:"
 _ANSWER = 20  # seconds that a scheduler may take
 PATIENCE = 120.0  # as of `lsk_engine.studies.on_worker.train`
+_NEWS = 1.0  # seconds for which it is known who is there
 _LOST = 1  # the exit code of what has none
 _INHERITED = ("LSK_", "KERAS_")  # variables that say what is to be done, not where
 
@@ -43,6 +46,8 @@ class Cluster(Trainings):
         self.running: dict[Job, Any] = {}
         self.held = contextlib.ExitStack()
         self.by_worker: dict[str, dict[str, str]] = {}
+        self._known: list[str] = []
+        self._asked = -math.inf
 
     def __str__(self) -> str:
         return f"one a worker of {self.scheduler}"
@@ -146,7 +151,11 @@ class Cluster(Trainings):
                 wait(futures)
 
     def _workers(self) -> list[str]:
-        return [*self.client.scheduler_info(n_workers=-1)["workers"]]
+        """Returns the workers that there are; the scheduler is asked about once a second."""
+        if time.monotonic() > self._asked + _NEWS:
+            self._known = [*self.client.scheduler_info(n_workers=-1)["workers"]]
+            self._asked = time.monotonic()
+        return self._known
 
     def _ending(self, future: Any) -> Ending:
         if future.status == "finished":

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from typing import IO, NamedTuple
 
+from lsk_engine.devices.cores import cores_each
 from lsk_engine.devices.gpus import VISIBLE, visible_gpus
 from lsk_engine.studies.job import Job
 from lsk_engine.studies.trainings import Ending, Trainings, last_words
@@ -99,9 +100,7 @@ def worker_environments(workers: int) -> list[dict[str, str]]:
     """
     if workers == 1:
         return [dict(os.environ)]
-    affinity = getattr(os, "sched_getaffinity", None)
-    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
-    threads = str(max(1, cores // workers))
+    threads = str(cores_each(workers))
     divided: Mapping[str, str] = {
         "TF_NUM_INTRAOP_THREADS": threads,
         "TF_NUM_INTEROP_THREADS": threads,

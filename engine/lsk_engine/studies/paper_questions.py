@@ -85,7 +85,7 @@ def mnist(
             teacher, which differ because the logits do: those of a smoothed teacher are smaller.
         rate: Learning rate of the others.
         dropouts: Of the hard and of the smoothed teacher, each the best of some on validation.
-        temperatures: Of those who learn from probabilities; none: nobody does.
+        temperatures: Of those who learn from probabilities.
         more: Further attributes of the study.
     """
     teacher = f"{TEACHER_ALPHA},{TEACHER}model.dropout"
@@ -108,10 +108,7 @@ def mnist(
             *({by_probabilities: tuple((*one, rate, t) for one in teachers)} for t in temperatures),
         ),
         measures=("accuracy", "teacher"),
-        claims=(
-            *claims,
-            *([dataclasses.replace(soft, name="teaching at T")] if temperatures else ()),
-        ),
+        claims=(*claims, dataclasses.replace(soft, name="teaching at T")),
         cache=True,
         **more,
     )

@@ -1,7 +1,6 @@
 """That Keras still needs the mend; the mended fit is one of the rows of `test_equality.py`."""
 
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +9,7 @@ import keras
 import pytest
 
 from lsk_engine.devices.addresses import TF_CONFIG, tf_config
+from lsk_engine.devices.local_workers import free_addresses
 
 SCRIPT = Path(__file__).parents[3] / "support" / "stock_multi_worker.py"
 
@@ -17,12 +17,7 @@ SCRIPT = Path(__file__).parents[3] / "support" / "stock_multi_worker.py"
 @pytest.mark.tensorflow
 @pytest.mark.slow
 def test_keras_still_fails_with_several_workers():
-    sockets = [socket.socket() for _ in range(2)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    addresses = [f"127.0.0.1:{one.getsockname()[1]}" for one in sockets]
-    for one in sockets:
-        one.close()
+    addresses = free_addresses(2)
     processes = [
         subprocess.Popen(
             [sys.executable, str(SCRIPT)],

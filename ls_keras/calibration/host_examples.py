@@ -4,7 +4,6 @@ Temperature fits and γ read them here. Rows are taken in blocks that stay in th
 core; logits are not copied.
 """
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -12,6 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from ls_base.cores import cores
 from ls_base.errors import InputError
 from ls_keras.arguments import as_array, as_flag
 from ls_keras.calibration.probabilities import SUM_TOLERANCE, expected_probabilities
@@ -271,8 +271,7 @@ def _check(top: np.ndarray, gap: np.ndarray | None) -> None:
 
 def in_threads(function, items) -> list:
     """Maps in order; NumPy lets go of the interpreter lock while it computes."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    helpers = min(cores or 1, len(items)) - 1
+    helpers = min(cores(), len(items)) - 1
     if helpers < 1:
         return [function(item) for item in items]
     results: list = [None] * len(items)

@@ -1,13 +1,13 @@
 """How much an output tells about which example it came from: Figure 6 of the paper."""
 
 import math
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
 
+from ls_base.cores import cores
 from ls_base.errors import InputError
 from ls_keras.arguments import as_array, as_choice, as_count, as_seed
 from ls_keras.information.kernel_sum import log_kernel_sum
@@ -143,7 +143,7 @@ def mutual_information(
     residuals = values - means
     sigma = _root_mean_square(residuals)
     # NumPy lets go of the interpreter while it computes: a draw a core.
-    with ThreadPoolExecutor(min(draws, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(min(draws, cores())) as pool:
         parts = pool.map(
             lambda j: _terms(values[:, j], means[:, j], residuals[:, j], sigma), range(draws)
         )

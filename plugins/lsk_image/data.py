@@ -2,12 +2,12 @@
 
 import dataclasses
 import functools
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from ls_base.cores import cores
 from lsk_engine import Config, Examples, InputError, TaskData
 from lsk_engine.data.held_out import draw_rows
 from lsk_engine.data.lazy import LazyNotes, LazySplits, changed_splits, lazy_array
@@ -40,7 +40,7 @@ class Images(Examples):
     @property
     def workers(self) -> int:  # type: ignore[override]
         """As many as there are cores, where a batch is decoded when it is asked for."""
-        return (os.cpu_count() or 1) if self.pixels.decodes else 1
+        return cores() if self.pixels.decodes else 1
 
     def __len__(self) -> int:
         return len(self.labels)

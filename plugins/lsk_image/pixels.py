@@ -3,13 +3,13 @@
 import abc
 import functools
 import io
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from PIL import Image
 
+from ls_base.cores import cores
 from ls_base.errors import reason
 from ls_base.npz_arrays import NpzArray
 from lsk_engine import InputError
@@ -209,7 +209,7 @@ class EncodedPixels(Pixels):
             for position, content in enumerate(contents):
                 decode(position, content)
         else:
-            with ThreadPoolExecutor(os.cpu_count()) as pool:
+            with ThreadPoolExecutor(cores()) as pool:
                 list(pool.map(decode, range(len(rows)), contents))
         return out
 

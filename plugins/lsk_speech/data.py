@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ls_base.cores import cores
 from lsk_engine import Config, Examples, InputError, TaskData
 from lsk_engine.data.lazy import LazyNotes, LazySplits, lazy_array
 from lsk_engine.data.new_splits import new_splits
@@ -15,7 +16,6 @@ from lsk_speech.recordings import Streamed
 from lsk_speech.sound import Sound
 from lsk_speech.source_data import Speech
 from lsk_speech.sources import load_source
-from lsk_speech.speaking import cores
 from lsk_speech.units import (
     END_ID,
     PAD_ID,

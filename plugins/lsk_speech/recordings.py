@@ -9,10 +9,10 @@ from typing import cast
 
 import numpy as np
 
+from ls_base.cores import cores
 from lsk_engine import InputError
 from lsk_engine.data.ragged import Ragged, offsets
 from lsk_speech.recording import read_recording, recorded_length
-from lsk_speech.speaking import cores
 
 IN_MEMORY = 1 << 30  # bytes of a split's samples, or features, that are kept rather than made again
 _AHEAD = 16  # recordings a thread that are decoded before somebody takes them

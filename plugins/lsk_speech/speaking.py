@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from ls_base.cores import cores
 from ls_base.errors import LsKerasError, MissingExtraError
 from lsk_engine.data.ragged import Ragged
 from lsk_speech.espeak import Synthesizer, Voice
@@ -91,13 +92,6 @@ def speak(
             raise
     progress(len(lines), len(lines))
     return Ragged.of(row for rows in spoken for row in rows)
-
-
-def cores() -> int:
-    """Returns how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _start() -> subprocess.Popen:

@@ -8,7 +8,6 @@ equally likely, rounding may choose the other).
 
 import io
 import itertools
-import os
 import re
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,6 +15,7 @@ from typing import Literal
 
 import numpy as np
 
+from ls_base.cores import cores
 from ls_base.errors import MissingExtraError
 from lsk_engine import InputError
 
@@ -159,7 +159,7 @@ class SubwordVocabulary:
             # Of two bytes an id for most vocabularies; nobody needs its name.
             file = tempfile.TemporaryFile()  # noqa: SIM115 - closed below
             dtype = np.min_scalar_type(self.size - 1)
-        threads = min(8, os.cpu_count() or 1)
+        threads = min(8, cores())
         for start in range(0, len(texts), _CHUNK):
             rows = self._processor.encode(list(texts[start : start + _CHUNK]), num_threads=threads)
             count = np.fromiter(map(len, rows), np.int64, len(rows))

@@ -15,10 +15,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from ls_base.cores import cores
 from ls_base.errors import InputError
 from ls_base.signals import handled
 from lsk_engine.devices.addresses import ADDRESSES, COUNT, INDEX, TF_CONFIG, tf_config
-from lsk_engine.devices.cores import cores_each
 from lsk_engine.devices.gpus import VISIBLE, visible_gpus
 
 WATCHED = "LSK_ENDS_WITH_STDIN"  # set in processes that are to end when their standard input does
@@ -98,7 +98,7 @@ def worker_environments(workers: int) -> list[dict[str, str]]:
             f"(with {VISIBLE}=-1 they train on the CPU)"
         )
     each = len(gpus) // workers
-    threads = str(cores_each(workers))
+    threads = str(max(1, cores() // workers))
     shared: Mapping[str, str] = (
         {} if gpus else {"TF_NUM_INTRAOP_THREADS": threads, "OMP_NUM_THREADS": threads}
     )

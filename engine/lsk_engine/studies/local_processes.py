@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from typing import IO, NamedTuple
 
-from lsk_engine.devices.cores import cores_each
+from ls_base.cores import cores
 from lsk_engine.devices.gpus import VISIBLE, visible_gpus
 from lsk_engine.studies.job import Job
 from lsk_engine.studies.trainings import Ending, Trainings, last_words
@@ -100,7 +100,7 @@ def worker_environments(workers: int) -> list[dict[str, str]]:
     """
     if workers == 1:
         return [dict(os.environ)]
-    threads = str(cores_each(workers))
+    threads = str(max(1, cores() // workers))
     divided: Mapping[str, str] = {
         "TF_NUM_INTRAOP_THREADS": threads,
         "TF_NUM_INTEROP_THREADS": threads,

@@ -92,7 +92,7 @@ def _warn_of_values(y_pred, axis: int, multi_label: bool) -> None:
     """Looks at the first rows, in eager use: one copy of a few numbers to the host."""
     if multi_label:
         warn_of_shares(np.asarray(ops.convert_to_numpy(ops.reshape(y_pred, (-1,))[:_ROWS])))
-    elif len(y_pred.shape) > 1:
+    elif len(y_pred.shape) > 1 and y_pred.shape[axis]:
         y_pred = y_pred if axis in (-1, len(y_pred.shape) - 1) else ops.moveaxis(y_pred, axis, -1)
         first = ops.reshape(y_pred, (-1, y_pred.shape[-1]))[:_ROWS]
         first = np.asarray(ops.convert_to_numpy(first)).astype(np.float64)

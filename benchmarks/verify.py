@@ -15,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-LSK = [sys.executable, "-c", "from lsk.main import main; main()"]
+LSK = [sys.executable, "-m", "lsk"]
 
 
 def main() -> None:

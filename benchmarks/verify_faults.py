@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 
 TASKS = ("image", "translation", "speech")
-LSK = [sys.executable, "-c", "from lsk.main import main; main()"]
+LSK = [sys.executable, "-m", "lsk"]
 
 
 def main() -> None:

@@ -53,7 +53,7 @@ def installed(tmp_path_factory) -> Path:
 def lsk(*arguments: str, plugins: Path, folder: Path) -> subprocess.CompletedProcess:
     path = os.pathsep.join([str(plugins), *filter(None, [os.environ.get("PYTHONPATH")])])
     return subprocess.run(
-        [sys.executable, "-c", "from lsk.main import main; main()", *arguments],
+        [sys.executable, "-m", "lsk", *arguments],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": path},
         capture_output=True,

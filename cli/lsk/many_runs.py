@@ -9,7 +9,7 @@ import click
 from lsk_engine.progress import Reporter
 
 # What starts `lsk` anew, by the present Python: arguments go behind it.
-PROGRAM = (sys.executable, "-c", "from lsk.main import main; main()")
+PROGRAM = (sys.executable, "-m", "lsk")
 # The command that trains a run: the run's path goes behind it.
 TRAIN = (*PROGRAM, "train", "-q", "--resume")
 

@@ -16,7 +16,7 @@ import time
 import weakref
 from pathlib import Path
 
-ANEW = [sys.executable, "-c", "from lsk.main import main; main()"]
+ANEW = [sys.executable, "-m", "lsk"]
 _SERVER = multiprocessing.get_context("forkserver")
 _SERVER.set_forkserver_preload(
     ["lsk.main", "keras", "ls_keras", "lsk_engine.experiment", "lsk_engine.scoring.calibrate"]

@@ -9,7 +9,7 @@ import pytest
 from ls_base.errors import FileError
 from lsk_engine.progress import Reporter
 
-LSK = f"{sys.executable} -c 'from lsk.main import main; main()'"
+LSK = f"{sys.executable} -m lsk"
 
 
 def shell(command, folder):

@@ -40,7 +40,7 @@ def study(*trained_by: str) -> list[str]:
     trained_by = trained_by or ("--jobs", "2")
     given = ["--task", "spirals", "--alphas", "0.1", "--seeds", "1", *trained_by, "--out", "out"]
     given += ["--measure", "accuracy,calibration,distillation"]
-    program = [sys.executable, "-c", "from lsk.main import main; main()"]
+    program = [sys.executable, "-m", "lsk"]
     return [*program, "study", "smoothing", *given, *(f"--set={text}" for text in SETTINGS)]
 
 

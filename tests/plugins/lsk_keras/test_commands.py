@@ -66,8 +66,7 @@ def test_a_run_goes_on_with_the_file_that_it_began_with(run, folder):
 
 
 def test_another_process_finds_the_layers_of_ones_own(run):
-    code = "from lsk.main import main; main()"
-    arguments = [sys.executable, "-c", code, "evaluate", str(run), "--json", "-q"]
+    arguments = [sys.executable, "-m", "lsk", "evaluate", str(run), "--json", "-q"]
     done = subprocess.run(arguments, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["test"] == json.loads((run / "metrics.json").read_text())["test"]

@@ -1,0 +1,5 @@
+"""`python -m lsk`, where the folder of scripts is not on the PATH."""
+
+from lsk.main import main
+
+main()

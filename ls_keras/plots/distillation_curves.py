@@ -11,6 +11,7 @@ from ls_keras.plots.arguments import check_rows, check_title
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 CURVES = ("teacher", "student alone", "student of hard teacher", "student of smoothed teacher")
 
@@ -120,10 +121,21 @@ def distillation_curves(
     ax.set_xlabel("Equivalent smoothing γ")
     ax.set_ylabel(label or score)
     style.tidy(ax)
-    style.legend_below(ax)
+    handles, _ = ax.get_legend_handles_labels()
+    if any(point["seeds"] > 1 for point in points):
+        seeds = max(point["seeds"] for point in points)
+        handles.append(_bar(f"from the least to the most of {seeds} seeds"))
+    style.legend_below(ax, handles)
     if title:
         ax.set_title(title)
     return figure
+
+
+def _bar(label: str) -> "Line2D":
+    """Returns what stands in the legend for a bar."""
+    from matplotlib.lines import Line2D
+
+    return Line2D([], [], color=style.GRAY, marker="|", markersize=9, linestyle="", label=label)
 
 
 def _name(curve: str, points: Sequence[Mapping[str, Any]]) -> str:
@@ -131,4 +143,5 @@ def _name(curve: str, points: Sequence[Mapping[str, Any]]) -> str:
     varied = "temperature" if curve == "student of hard teacher" else "alpha"
     values = [point[varied] for point in points]
     symbol = "T" if varied == "temperature" else "α"
-    return f"{curve}, {symbol} = {min(values):g} … {max(values):g}"
+    least, most = f"{min(values):g}", f"{max(values):g}"
+    return f"{curve}, {symbol} = {least}" + (f" … {most}" if most != least else "")

@@ -46,16 +46,19 @@ def looks() -> Iterator[Look]:
 def new_figure(
     width: float = WIDTH, height: float = 5.0, *, fixed_aspect: bool = False
 ) -> "Figure":
-    """Returns an empty figure of `width` × `height` inches that lays itself out.
+    """Returns an empty figure of `width` × `height` inches that lays itself out, and is shown.
 
     Args:
         width: In inches.
         height: In inches.
         fixed_aspect: Whether axes will have a fixed aspect, and are moved together.
     """
-    from matplotlib.figure import Figure  # a second, which only who draws has to wait
+    from ls_keras.plots.shown_figure import (
+        ShownFigure,
+    )  # a second, which only who draws has to wait
 
-    return Figure(figsize=(width, height), layout="compressed" if fixed_aspect else "constrained")
+    layout = "compressed" if fixed_aspect else "constrained"
+    return ShownFigure(figsize=(width, height), layout=layout)
 
 
 def legend_below(ax, handles=None, *, columns: int = 1):

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Literal
 
 from ls_base.errors import LsKerasError
 from lsk_engine.reports.curves import seeds_of
-from lsk_engine.reports.groups import SEED, Group
+from lsk_engine.reports.groups import Group
 from lsk_engine.reports.run_files import ReadRun
 from lsk_engine.reports.tables import Cell, Column, Table, Value, decimals, with_interval
 from lsk_engine.runs.records import Metrics
 from lsk_engine.studies.stored_results import StoredDecision, StoredStudy, SweptPoint
 from lsk_engine.studies.tables import heading
+from lsk_engine.studies.told_apart import SEED
 
 if TYPE_CHECKING:
     from lsk_engine.studies.compare_runs import Comparison

@@ -17,12 +17,12 @@ from ls_keras.plots.reliability_diagram import MOST_CURVES
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.scoring.predictions import Predictions
 from lsk_engine.settings.values import flat
-from lsk_engine.studies.study import SEED
 from lsk_engine.studies.tables import heading
+from lsk_engine.studies.told_apart import differing, telling
 
 Models = Literal["both", "as-trained", "scaled"]
 
-_SOURCE, _TAUGHT = "data.source", "distillation."
+_SOURCE = "data.source"
 _LONGEST = 40  # letters of a name made of settings
 _HEIGHT, _LINE = 6.6, 0.21  # inches of a panel, and of a line of its legend
 
@@ -123,20 +123,15 @@ def _names(runs: Sequence[RunDirectory], configs: Sequence[Mapping[str, Any]]) -
 
 def _settings(configs: Sequence[Mapping[str, Any]]) -> list[str]:
     """Returns what each run is called that is drawn with its other seeds."""
-    # Paths and digests of a teacher differ with the seed.
-    alike = [
-        {k: v for k, v in config.items() if k != SEED and not k.startswith(_TAUGHT)}
-        for config in configs
-    ]
+    alike = [telling(config) for config in configs]
     keys = [repr(sorted(config.items())) for config in alike]
     alphas = {
         key: f"α = {config['training.alpha']:g}" for key, config in zip(keys, alike, strict=True)
     }
     if len(set(alphas.values())) == len(alphas):
         return [alphas[key] for key in keys]
-    names = dict.fromkeys(name for config in alike for name in config)
-    differing = [n for n in names if len({repr(config.get(n)) for config in alike}) > 1]
-    told = [heading({name: config.get(name) for name in differing}) for config in alike]
+    names = differing(alike)
+    told = [heading({name: config.get(name) for name in names}) for config in alike]
     short = [name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…" for name in told]
     return short if len(set(short)) == len(set(keys)) else told
 

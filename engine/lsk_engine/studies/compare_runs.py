@@ -10,7 +10,7 @@ from ls_base.reading import is_there
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.settings.values import flat
 from lsk_engine.studies.claims import interval
-from lsk_engine.studies.study import SEED
+from lsk_engine.studies.told_apart import SEED, differing, telling
 
 _COMMON = {"accuracy": "accuracy", "nll": "NLL (nats)", "ece": "ECE", "brier": "Brier"}
 _BETTER: Mapping[str, Literal["less", "more"]] = {
@@ -97,19 +97,16 @@ def compare_runs(runs: Sequence[RunDirectory], split: str = "test") -> Compariso
     found: dict[str, list[tuple[int, RunDirectory]]] = {}
     settings: dict[str, dict[str, Any]] = {}
     for run, config in zip(runs, configs, strict=True):
-        seed = config.pop(SEED, 0)
-        key = repr(sorted(config.items()))
-        settings[key] = config
+        seed, told = config.get(SEED, 0), telling(config)
+        key = repr(sorted(told.items()))
+        settings[key] = told
         if seed in [other for other, _ in found.get(key, [])]:
             raise InputError(
                 f"Expected runs that differ in a setting or the seed. Received: {run.path} and "
                 f"{dict(found[key])[seed].path}"
             )
         found.setdefault(key, []).append((seed, run))
-    names = dict.fromkeys(name for config in settings.values() for name in config)
-    differing = [
-        name for name in names if len({repr(config.get(name)) for config in settings.values()}) > 1
-    ]
+    names = differing(list(settings.values()))
     scores = {run.path: _scores(run, split) for run in runs}
     labels = {
         name: label
@@ -118,7 +115,7 @@ def compare_runs(runs: Sequence[RunDirectory], split: str = "test") -> Compariso
     }
     groups = [
         Group(
-            settings={name: settings[key].get(name) for name in differing},
+            settings={name: settings[key].get(name) for name in names},
             runs={seed: str(run.path) for seed, run in sorted(of_group, key=lambda pair: pair[0])},
             scores={
                 name: {seed: scores[run.path][name] for seed, run in of_group} for name in labels

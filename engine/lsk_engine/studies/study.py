@@ -9,9 +9,10 @@ from ls_base.errors import InputError, near, shown
 from lsk_engine.settings.toml_files import read_toml
 from lsk_engine.settings.values import flat
 from lsk_engine.studies.claims import Claim
+from lsk_engine.studies.told_apart import SEED
 from lsk_engine.tasks.contract import Task
 
-ALPHA, SMOOTHING, SEED = "training.alpha", "training.smoothing", "training.seed"
+ALPHA, SMOOTHING = "training.alpha", "training.smoothing"
 # Keys of a student's teacher, and of how it is taught (`lsk_engine.settings.distillation`).
 TEACHER, DISTILLATION = "teacher.", "distillation."
 TEACHER_ALPHA, TEACHER_TEMPERATURE = TEACHER + ALPHA, DISTILLATION + "teacher_temperature"

@@ -22,6 +22,8 @@ def heading(settings: Mapping[str, Any]) -> str:
     ['hard', 'α 0.1, unigram']
     >>> heading({"teacher.training.alpha": 0.1, "distillation.teacher_temperature": 2.0})
     'α 0.1 teacher, T 2'
+    >>> [heading({"distillation.teacher": t}) for t in (None, "digits-alpha0.1")]
+    ['no teacher', 'student of digits-alpha0.1']
     """
     parts = []
     for key, value in settings.items():
@@ -32,6 +34,10 @@ def heading(settings: Mapping[str, Any]) -> str:
         if key.endswith("training.alpha"):
             smoothed = "hard" if value == 0 else f"α {text}"
             parts.append(f"{smoothed} teacher" if key.startswith("teacher.") else smoothed)
+        elif key == "distillation.teacher":
+            parts.append("no teacher" if value is None else f"student of {value}")
+        elif key.startswith("distillation.") and value is None:
+            continue  # of a run without a teacher
         elif key == "distillation.teacher_temperature":
             parts.append(f"T {text}")
         elif key == "training.smoothing":

@@ -60,7 +60,7 @@ class FiniteWatch:
         self._risen = True
         what, value = found[0]
         return [
-            f"{what} is {value:.4g}, {value / lowest:.0f} times {lowest:.4g}, the lowest so far or "
+            f"{what} is {value:.4g}, {value / lowest:.2g} times {lowest:.4g}, the lowest so far or "
             "that of a guess: a lower --learning-rate or optimizer.global_clipnorm may help"
         ]
 

@@ -43,7 +43,11 @@ def test_a_curve_has_its_means_and_its_bars_the_ends():
     (ax,) = figure.axes
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("Equivalent smoothing γ", "error (%)")
     names = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert names == ["teacher, α = 0 … 0", "student of hard teacher, T = 1 … 4"]
+    assert names == [
+        "teacher, α = 0",
+        "student of hard teacher, T = 1 … 4",
+        "from the least to the most of 3 seeds",
+    ]
     line, _, (bars,) = ax.containers[1].lines
     np.testing.assert_allclose(np.asarray(line.get_xdata(), float), [0.11, 0.61])
     np.testing.assert_allclose(np.asarray(line.get_ydata(), float), [6.0, 4.0])

@@ -35,12 +35,12 @@ def test_students_of_two_teachers_are_two_groups(tmp_path):
     for teacher in ("hard", "smoothed"):
         for seed in range(2):
             path = tmp_path / f"of-{teacher}-seed{seed}"
-            taught = {"distillation": {"teacher": f"/runs/{teacher}{seed}"}}
+            taught = {"distillation": {"teacher": f"/runs/{teacher}-seed{seed}"}}
             RunDirectory.create(path, config(0.0, seed) | taught)
     names = [f"of-{teacher}-seed{seed}" for teacher in ("hard", "smoothed") for seed in range(2)]
     groups = groups_of(read(tmp_path, *names))
     assert [(group.label, len(group.runs)) for group in groups] == [
-        *(("of-hard", 2), ("of-smoothed", 2))
+        *(("student of hard", 2), ("student of smoothed", 2))
     ]
 
 

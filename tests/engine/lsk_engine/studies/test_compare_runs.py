@@ -40,6 +40,32 @@ def test_runs_that_differ_in_the_seed_alone_are_a_group(runs):
     assert (mean, low, high) == pytest.approx((2, 2 - half, 2 + half))
 
 
+def taught(teacher, temperature):
+    """Returns how a student learns from the teacher of a seed."""
+    return {
+        "teacher": f"/somewhere/{teacher}",
+        "teacher_sha256": teacher,
+        "teacher_temperature": temperature,
+        "beta": 1.0,
+    }
+
+
+def test_students_are_told_by_their_teacher_whatever_its_seed(tmp_path, runs):
+    students = [
+        run(tmp_path, f"t{t}-{s}", seed=s, bleu=30 + t, distillation=taught(f"a0.1-seed{s}", t))
+        for t in (1.0, 2.0)
+        for s in (0, 1)
+    ]
+    found = compare_runs([*runs[:3], *students])
+    assert [list(group.runs) for group in found.groups] == [[0, 1, 2], [0, 1], [0, 1]]
+    (means, _) = comparison(found)
+    assert [row[0].text for row in means.rows()] == [
+        "no teacher",
+        "student of a0.1, T 1",
+        "student of a0.1, T 2",
+    ]
+
+
 def test_tables_and_json_say_the_same(runs):
     found = compare_runs(runs)
     means, differences = comparison(found)

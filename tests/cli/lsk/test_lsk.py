@@ -1,13 +1,12 @@
 """The command line as a person uses it: in processes of its own."""
 
 import json
-import signal
 import subprocess
 
 import pytest
 
 import small_translation
-from lsk_processes import ANEW, Lsk, lsk
+from lsk_processes import ANEW, lsk
 
 pytestmark = pytest.mark.tensorflow
 
@@ -185,22 +184,6 @@ def test_show_reads_files_only(run):
     assert done.returncode == 0
     assert "task translation, preset cldr-phrases" in done.stdout
     assert "BLEU" in done.stdout
-
-
-@pytest.mark.slow
-def test_killed_and_resumed_ends_with_the_same_bytes(tmp_path):
-    more = ("--steps", "30", "--set", "training.checkpoint_every=5", "-q", "--run-dir")
-    whole = lsk(*training_arguments(tmp_path, *more, tmp_path / "whole"))
-    assert whole.returncode == 0, whole.stderr
-    killed = Lsk(*training_arguments(tmp_path, *more, tmp_path / "cut"))
-    killed.wait_for(lambda: list((tmp_path / "cut").glob("checkpoints/step-*.npz")))
-    killed.signal(signal.SIGKILL)
-    assert killed.wait() == -signal.SIGKILL
-    assert not (tmp_path / "cut" / "model.keras").exists()
-    resumed = lsk("train", "--resume", tmp_path / "cut", "-q")
-    assert resumed.returncode == 0, resumed.stderr
-    for name in ("checkpoints/step-00000030.npz", "history.jsonl", "outputs/test.json"):
-        assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "cut" / name).read_bytes()
 
 
 @pytest.mark.parametrize(

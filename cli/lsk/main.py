@@ -31,6 +31,7 @@ from lsk.sweep_distillation import sweep_distillation
 from lsk.sweep_temperature import sweep_temperature
 from lsk.tasks import tasks
 from lsk.train import train
+from lsk.usage_errors import in_our_words
 from lsk_engine.progress import clear_lines, fitted
 from lsk_engine.tasks.registry import COMMAND_GROUP, Plugin, plugins
 
@@ -76,6 +77,8 @@ class Commands(click.Group):
         except KeyboardInterrupt:
             clear_lines()  # Click ends the line next
             raise
+        except click.UsageError as error:
+            raise in_our_words(error) from None
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -28,7 +28,7 @@ def about(results: Mapping[str, Any]) -> None:
     for line in dict.fromkeys(results.get("signatures", {}).values()):
         click.echo(f"  {line}")
     for note in dict.fromkeys(results.get("notes", ())):
-        click.echo(f"Note: {note}")
+        tables.echo(tables.paragraph(note, first="Note: "))
 
 
 def table(results: Mapping[str, Any]) -> str:

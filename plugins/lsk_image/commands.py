@@ -9,6 +9,7 @@ import click
 from ls_base.errors import InputError
 from lsk import options
 from lsk_engine.devices.backend import load_backend
+from lsk_engine.progress import fitted
 from lsk_engine.tasks.registry import needing_extra
 
 _MOST_BYTES = 1 << 28  # of a picture on stdin
@@ -82,7 +83,7 @@ def classify(
         ):
             if one.error:
                 failed.append({"file": one.file, "error": one.error})
-                click.echo(f"Error: {one.error}", err=True)
+                click.echo(fitted(f"Error: {one.error}", sys.stderr), err=True)
             elif as_json:
                 classes = [{"class": name, "probability": p} for name, p in one.guesses]
                 found.append({"file": one.file, "classes": classes})

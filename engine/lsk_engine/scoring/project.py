@@ -83,7 +83,10 @@ def project_runs(
         )
     if nearest is None and len(classes) != 3:
         given = f"{len(classes)} ({', '.join(classes)})" if classes else "none"
-        raise InputError(f"Expected three classes, or nearest. Received: {given}")
+        raise InputError(
+            "Expected three classes (--classes A,B,C), or one (--nearest A) to go with those that "
+            f"are nearest to it. Received: {given}"
+        )
     if limit is not None and limit < 1:
         raise InputError(f"Expected a limit of at least 1. Received: {limit}")
     panels: dict[str, Projection] = {}

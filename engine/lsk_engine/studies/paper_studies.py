@@ -54,8 +54,8 @@ _SHORT_RESNET = {
     "optimizer.schedule": "cosine",
     "optimizer.boundaries": (),
 }
-# So few images, and as they are, that a small network comes to fit them in 60 passes: the clusters of
-# Figure 1 and the information that Figure 6 sees fall need that.
+# So few images, and as they are, that a small network comes to fit them in 60 passes: the clusters
+# of Figure 1 and the information that Figure 6 sees fall need that.
 _FITTED = {
     "data.examples": 10000,
     "data.shift": 0,

@@ -7,6 +7,7 @@ import sys
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from lsk.main import cli
 from lsk_engine.runs.run_directory import RunDirectory
@@ -61,3 +62,20 @@ def test_plugins_are_looked_for_once_a_call(monkeypatch):
         assert "translate" in names
         assert all(cli.get_command(context, name) for name in names)
         assert len(calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["probe", "run"], "Expected --classes A,B (two classes, by name or number)."),
+        (["show"], "Expected RUN. Received: none"),
+        (["distill"], "Expected --teacher RUN (the teacher: a finished run of the same task)."),
+        (["train", "--aplha", "0.1"], "Near matches: --alpha"),
+        (["report", "-o", "x"], "Expected an option that `lsk report` has. Received: '-o'"),
+        (["train", "--alpha", "x"], "Invalid value for '--alpha'"),
+    ],
+)
+def test_what_click_refuses_is_told_as_the_rest(arguments, message):
+    told = CliRunner().invoke(cli, arguments, prog_name="lsk")
+    assert told.exit_code == 2
+    assert message in told.stderr

@@ -1,0 +1,35 @@
+"""Click's own errors in the words of the others: what is expected, and what was received."""
+
+import click
+
+from ls_base.errors import near
+
+
+def in_our_words(error: click.UsageError) -> click.UsageError:
+    """Returns an error about options and arguments as `lsk` tells it; others as they are.
+
+    Args:
+        error: What Click raised.
+    """
+    if isinstance(error, click.NoSuchOption) and error.ctx is not None:
+        known = [name for param in error.ctx.command.params for name in param.opts]
+        known = [name for name in known if name.startswith("--")]
+        told = near(error.option_name, known) if error.option_name.startswith("--") else None
+        told = told or f"Received: {error.option_name!r}"
+        return click.UsageError(f"Expected an option that {_command(error)} has. {told}", error.ctx)
+    if isinstance(error, click.MissingParameter) and error.param is not None:
+        what, told = _name(error.param, error.ctx), getattr(error.param, "help", None)
+        told = f" ({told[0].lower()}{told[1:].rstrip('.')})" if told else ""
+        return click.UsageError(f"Expected {what}{told}. Received: none", error.ctx)
+    return error
+
+
+def _command(error: click.UsageError) -> str:
+    return f"`{error.ctx.command_path}`" if error.ctx is not None else "the command"
+
+
+def _name(param: click.Parameter, ctx: click.Context | None) -> str:
+    if isinstance(param, click.Option):
+        metavar = param.metavar or param.type.name.upper()
+        return f"{max(param.opts, key=len)} {metavar}"
+    return param.make_metavar(ctx) if ctx is not None else param.human_readable_name

@@ -16,7 +16,7 @@ def _alone(monkeypatch):
 
 
 def given(**options):
-    return {**dict.fromkeys(together._NAMES), **options}
+    return {**dict.fromkeys((*together._NAMES, "strategy")), **options}
 
 
 def test_options_are_written_into_the_environment():
@@ -55,6 +55,27 @@ def test_one_worker_is_this_process(count, started):
 def test_options_that_do_not_go_together_are_told(options, message):
     with pytest.raises(InputError, match=message):
         together.find_place(given(**options))
+
+
+def test_they_are_taken_out_and_a_tpu_is_its_own_strategy():
+    chosen = given(tpu="local")
+    together.find_place(chosen)
+    assert chosen == {"strategy": "tpu"}
+    chosen = given(tpu="local", strategy="auto")
+    together.find_place(chosen)
+    assert chosen == {"strategy": "auto"}
+
+
+@pytest.mark.parametrize(("workers", "more"), [(None, []), (1, []), (3, ["--local-workers", "3"])])
+def test_a_run_of_many_is_trained_by_as_many_processes(workers, more):
+    command = [*together.train_command(workers, jobs=1), "RUN"]
+    assert command[1:] == ["-m", "lsk", "train", "-q", *more, "--resume", "RUN"]
+
+
+def test_many_runs_at_a_time_leave_no_devices_for_workers():
+    with pytest.raises(InputError, match="without --jobs: .* Received: --local-workers 2 --jobs 3"):
+        together.train_command(2, jobs=3)
+    assert together.train_command(None, jobs=3) == together.TRAIN
 
 
 @pytest.mark.parametrize(

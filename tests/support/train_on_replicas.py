@@ -53,6 +53,7 @@ CASES = {
         "training.batch_size": 8,
         **AT_THE_END,
     },
+    "xla": {"training.jit_compile": True, **AT_THE_END},
     "accumulated": {"training.accumulate": 2, "training.batch_size": 5, **AT_THE_END},
 }
 # With its pictures, which the others go without.

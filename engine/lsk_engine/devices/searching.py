@@ -9,6 +9,7 @@ import numpy as np
 
 from ls_keras.decoding import ModelSearch
 from lsk_engine.devices.predicting import copies_of, filled, split_by_replica
+from lsk_engine.devices.xla import in_each_replica
 from lsk_engine.settings.config import Config
 
 Search = TypeVar("Search", bound=ModelSearch)
@@ -54,11 +55,7 @@ def _on_replicas(
     """Compiles a function for TensorFlow's replicas: one graph, in which each has its own loop."""
     import tensorflow as tf
 
-    def of_replica(*arguments):
-        if not jit_compile:
-            return function(*arguments)
-        # Another one in each: XLA compiles what has the variables of one device only.
-        return tf.function(function, jit_compile=True, autograph=False)(*arguments)
+    of_replica = in_each_replica(function) if jit_compile else function
 
     @tf.function(autograph=False)
     def run(*arguments):

@@ -2,10 +2,13 @@ import json
 import os
 
 import pytest
+from click.testing import CliRunner
 
 from ls_base.errors import InputError
 from lsk import together
+from lsk.main import cli
 from lsk_engine.devices.addresses import ADDRESSES, COUNT, INDEX, TF_CONFIG, TPU
+from lsk_engine.studies.study import TEACHER
 from lsk_processes import lsk
 
 
@@ -109,3 +112,32 @@ def test_what_is_not_there_is_told_in_one_line(tmp_path, arguments, message):
     assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert not list((tmp_path / "runs").glob("*"))
+
+
+@pytest.mark.parametrize(
+    ("command", "prefixes"),
+    [
+        (("study", "smoothing", "--task", "image"), ("",)),
+        (("sweep-distillation",), ("", TEACHER)),
+    ],
+)
+def test_studies_hand_their_devices_on_to_all_runs(monkeypatch, tmp_path, command, prefixes):
+    asked = {}
+
+    class AskedError(Exception):
+        pass
+
+    def run_study(study, *_, command, **__):
+        asked.update(study.settings, command=command)
+        raise AskedError
+
+    monkeypatch.setattr("lsk_engine.studies.run_study.run_study", run_study)
+    options = ("--strategy", "mirrored", "--devices", "2", "--local-workers", "3")
+    with pytest.raises(AskedError):
+        CliRunner().invoke(
+            cli, [*command, *options, "--out", str(tmp_path / "out")], catch_exceptions=False
+        )
+    assert asked["command"] == together.train_command(3, jobs=1)
+    for prefix in prefixes:
+        assert asked[f"{prefix}training.strategy"] == "mirrored"
+        assert asked[f"{prefix}training.devices"] == 2

@@ -14,7 +14,6 @@ import multiprocessing
 import os
 import random
 import signal
-import socket
 import sys
 import tempfile
 import time
@@ -25,6 +24,7 @@ sys.path.insert(0, str(SUPPORT))
 
 WORKERS = 2
 FAREWELL_SECONDS = 3.0
+STORY = "story"  # a case of `train_on_replicas.py`
 _SERVER = multiprocessing.get_context("forkserver")
 
 
@@ -36,19 +36,15 @@ def work(environment: dict[str, str], folder: str, log: str) -> None:
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
-    sys.argv = ["train_on_replicas.py", "processes", folder, "plain"]
+    sys.argv = ["train_on_replicas.py", "processes", folder, STORY]
     runpy.run_path(str(SUPPORT / sys.argv[0]), run_name="__main__")
 
 
 def start(folder: Path) -> list:
     from lsk_engine.devices.addresses import ADDRESSES, COUNT, INDEX, TF_CONFIG, tf_config
+    from lsk_engine.devices.local_workers import free_addresses
 
-    sockets = [socket.socket() for _ in range(WORKERS)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    addresses = [f"127.0.0.1:{one.getsockname()[1]}" for one in sockets]
-    for one in sockets:
-        one.close()
+    addresses = free_addresses(WORKERS)
     processes = []
     for index in range(WORKERS):
         environment = {
@@ -106,7 +102,7 @@ def main() -> None:
             time.sleep(rng.uniform(0, seconds))
             victim = rng.randrange(WORKERS)
             alive = processes[victim].is_alive()
-            steps = sorted(f.stem for f in run.glob("plain/checkpoints/step-*.npz"))
+            steps = sorted(f.stem for f in run.glob(f"processes/{STORY}/checkpoints/step-*.npz"))
             if alive:
                 os.kill(processes[victim].pid, signal.SIGKILL)
             # The other may say that it is alone; then it is ended.
@@ -116,9 +112,8 @@ def main() -> None:
             processes = start(run)
             codes = wait(processes, 900)
             end(processes)
-            found = (
-                differences(folder / "whole" / "plain", run / "plain") if codes == [0, 0] else []
-            )
+            ends = [one / "processes" / STORY for one in (folder / "whole", run)]
+            found = differences(*ends) if codes == [0, 0] else []
             well = codes == [0] * WORKERS and not found
             lost += not well
             resumed += alive

@@ -6,8 +6,8 @@ from typing import Any
 import click
 
 from ls_base.errors import InputError
-from lsk import options
-from lsk.train import run_of, run_to_end, settings, train, with_file
+from lsk import options, together
+from lsk.train import free_path, run_of, run_to_end, settings, start_all, train, with_file
 from lsk_engine.settings.distillation import LOSSES
 from lsk_engine.tasks.registry import load_task
 
@@ -73,6 +73,7 @@ def distill(
     from lsk_engine.runs.run_directory import RunDirectory
     from lsk_engine.runs.teacher import taught_by
 
+    local_workers = together.find_place(chosen)
     overrides = settings(chosen, assignments)
     task_name, preset, overrides = with_file(config_file, task_name, preset, overrides)
     task = load_task(task_name or RunDirectory.open(teacher).read_config()["task"])
@@ -92,6 +93,8 @@ def distill(
             "Expected --alpha with --beta below 1: at β = 1 the labels have no part in the loss. "
             f"Received: --alpha {chosen['alpha']:g} with β = 1"
         )
+    if local_workers:
+        start_all(local_workers, run_dir or free_path(task, config), reporter)
     run = run_of(task, config, run_dir, reporter, backend)
     run_to_end(task, config, run, reporter, resume=False, tensorboard=tensorboard, as_json=as_json)
 

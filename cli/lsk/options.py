@@ -8,6 +8,7 @@ import click
 from ls_base.errors import InputError
 from lsk_engine.devices.backend import BACKENDS
 from lsk_engine.progress import Reporter
+from lsk_engine.settings.training import STRATEGIES
 
 Option = Callable[[Callable], Callable]
 
@@ -64,6 +65,16 @@ def runs_folder(default: str) -> Option:
         "--out",
         type=click.Path(path_type=Path, file_okay=False),
         help=f"Folder of runs and results. [default: {default}]",
+    )
+
+
+def devices(command: Callable) -> Callable:
+    """Adds `--strategy` and `--devices`."""
+    strategy = click.option(
+        "--strategy", type=click.Choice(STRATEGIES), help="How devices share. [default: auto]"
+    )
+    return strategy(
+        click.option("--devices", type=int, help="Number of devices. [default: all]")(command)
     )
 
 

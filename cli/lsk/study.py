@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from ls_base.errors import InputError
-from lsk import many_runs, options, study_tables, tables
+from lsk import many_runs, options, study_tables, tables, together
 from lsk_engine.settings.training import SMOOTHINGS
 from lsk_engine.tasks.registry import load_task, needing_extra
 
@@ -53,6 +53,8 @@ MEASURES = (
     metavar="KEY=VALUE",
     help="Of the students that the measure distillation trains.",
 )
+@options.devices
+@together.local_workers("Processes of this machine that train each run together.")
 @options.jobs
 @options.scheduler
 @click.option("--stop", is_flag=True, help="Let a training that fails stop the others.")
@@ -68,6 +70,9 @@ def study(
     data: str | None,
     assignments: tuple[str, ...],
     of_students: tuple[str, ...],
+    strategy: str | None,
+    devices: int | None,
+    local_workers: int | None,
     jobs: int,
     scheduler: str | None,
     stop: bool,
@@ -95,7 +100,13 @@ def study(
     from lsk_engine.studies.study import preset_of, read_study
     from lsk_engine.studies.study_folder import RESULTS_FILE
 
-    settings = {"model.name": model, "data.source": data}
+    command = together.train_command(local_workers, jobs)
+    settings: dict[str, Any] = {
+        "model.name": model,
+        "data.source": data,
+        "training.strategy": strategy,
+        "training.devices": devices,
+    }
     settings = {key: value for key, value in settings.items() if value is not None}
     settings |= options.assignments(assignments)
     given = {name: value for name, value in chosen.items() if value is not None}
@@ -108,8 +119,8 @@ def study(
     else:
         if task_name or preset or settings or given:
             raise InputError(
-                "Expected a file with --out, --jobs and --stop alone; it says the rest. "
-                f"Received: more options with {what}"
+                "Expected a file with --out, --jobs, --local-workers and --stop alone; it says the "
+                f"rest. Received: more options with {what}"
             )
         asked = read_study(Path(what))
     task = load_task(asked.task)
@@ -127,7 +138,7 @@ def study(
             task,
             out,
             reporter,
-            command=many_runs.TRAIN,
+            command=command,
             jobs=jobs,
             scheduler=scheduler,
             stop_on_failure=stop,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from lsk import many_runs, options, study_tables, tables
+from lsk import many_runs, options, study_tables, tables, together
 from lsk_engine.tasks.registry import load_task, needing_extra
 
 
@@ -36,6 +36,8 @@ from lsk_engine.tasks.registry import load_task, needing_extra
 )
 @click.option("--cache", is_flag=True, help="Compute a teacher's logits once, not every step.")
 @click.option("--split", default="validation", show_default=True, help="Which split errors are of.")
+@options.devices
+@together.local_workers("Processes of this machine that train each run together.")
 @options.jobs
 @options.scheduler
 @options.runs_folder("runs/sweep-…")
@@ -54,6 +56,9 @@ def sweep_distillation(
     teacher_assignments: tuple[str, ...],
     cache: bool,
     split: str,
+    strategy: str | None,
+    devices: int | None,
+    local_workers: int | None,
     jobs: int,
     scheduler: str | None,
     out: Path | None,
@@ -81,12 +86,15 @@ def sweep_distillation(
     from lsk_engine.studies.study_folder import FIGURE_FILE
 
     task = load_task(task_name)
-    settings = {} if data is None else {"data.source": data}
+    command = together.train_command(local_workers, jobs)
+    of_all = {"training.strategy": strategy, "training.devices": devices}
+    of_all = {key: value for key, value in of_all.items() if value is not None}
+    settings = dict(of_all) if data is None else {"data.source": data, **of_all}
     settings |= options.assignments(assignments)
     reporter = options.reporter(verbose, quiet)
     preset, settings = configuration.suited(task, preset, settings, reporter.message)
     first = preset or task.presets[0].name
-    of_teachers = options.assignments(teacher_assignments)
+    of_teachers = of_all | options.assignments(teacher_assignments)
     study = distillation_study(
         task_name,
         alphas=alphas,
@@ -108,7 +116,7 @@ def sweep_distillation(
             task,
             out,
             reporter,
-            command=many_runs.TRAIN,
+            command=command,
             jobs=jobs,
             scheduler=scheduler,
             stop_on_failure=True,

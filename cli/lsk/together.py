@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from ls_base.errors import InputError
-from lsk.many_runs import PROGRAM
+from lsk.many_runs import PROGRAM, TRAIN
+from lsk.options import Option
 from lsk_engine.devices.addresses import be_of_tpu, be_process, be_worker
 from lsk_engine.devices.local_workers import end_with_stdin, supervise
 
@@ -21,6 +22,15 @@ _NAMES = (
     "process_id",
     "local_workers",
 )
+
+
+def local_workers(text: str) -> Option:
+    """Returns the option `--local-workers`.
+
+    Args:
+        text: What it is for.
+    """
+    return click.option("--local-workers", type=int, metavar="N", help=text)
 
 
 def options(command: Callable) -> Callable:
@@ -37,30 +47,25 @@ def options(command: Callable) -> Callable:
             click.option("--coordinator", metavar="HOST:PORT", help="Process 0 (JAX)."),
             click.option("--processes", type=int, metavar="N", help="How many there are (JAX)."),
             click.option("--process-id", type=int, help="Which of --processes this one is."),
-            click.option(
-                "--local-workers",
-                type=int,
-                metavar="N",
-                help="Start N processes on this machine, and look after them.",
-            ),
+            local_workers("Start N processes on this machine, and look after them."),
         )
     ):
         command = option(command)
     return command
 
 
-def taken(chosen: dict[str, Any]) -> dict[str, Any]:
-    """Takes the values of these options out of those of a command, and returns them."""
-    return {name: chosen.pop(name) for name in _NAMES}
-
-
-def find_place(given: dict[str, Any]) -> int | None:
+def find_place(chosen: dict[str, Any]) -> int | None:
     """Writes what the options say into the environment; returns how many to start here, if any.
+
+    Args:
+        chosen: The values of a command's options, those of `--strategy` and of `options` among
+            them: these are taken out, and with a TPU the strategy is its own.
 
     Raises:
         InputError: If they don't go together.
     """
     end_with_stdin()
+    given = {name: chosen.pop(name) for name in _NAMES}
     together = (
         ("workers", "worker_index"),
         ("coordinator", "processes", "process_id"),
@@ -78,14 +83,45 @@ def find_place(given: dict[str, Any]) -> int | None:
             )
     if given["tpu"] is not None:
         be_of_tpu(given["tpu"])
+        chosen["strategy"] = chosen["strategy"] or "tpu"
     if given["workers"] is not None:
         be_worker(given["workers"].split(","), given["worker_index"])
     if given["coordinator"] is not None:
         be_process(given["coordinator"], given["processes"], given["process_id"])
-    count = given["local_workers"]
-    if count is not None and count < 1:
-        raise InputError(f"Expected --local-workers of at least 1. Received: {count}")
-    return None if count == 1 else count
+    return several(given["local_workers"])
+
+
+def several(local_workers: int | None) -> int | None:
+    """Returns how many processes `--local-workers` asks for, if more than one.
+
+    Raises:
+        InputError: If they are fewer than one.
+    """
+    if local_workers is not None and local_workers < 1:
+        raise InputError(f"Expected --local-workers of at least 1. Received: {local_workers}")
+    return None if local_workers == 1 else local_workers
+
+
+def train_command(local_workers: int | None, jobs: int) -> tuple[str, ...]:
+    """Returns the command that trains a run of many: the run's path goes behind it.
+
+    Args:
+        local_workers: What `--local-workers` says.
+        jobs: How many run at a time.
+
+    Raises:
+        InputError: If several processes a run go with several runs at a time.
+    """
+    workers = several(local_workers)
+    if workers is None:
+        return TRAIN
+    if jobs > 1:
+        raise InputError(
+            "Expected --local-workers without --jobs: both would share this machine's devices. "
+            f"Received: --local-workers {workers} --jobs {jobs}"
+        )
+    *command, resume = TRAIN
+    return (*command, "--local-workers", str(workers), resume)
 
 
 def start_all(workers: int, run: Path, *, resume: bool, say: Callable[[str], None]) -> int:

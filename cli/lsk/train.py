@@ -12,7 +12,7 @@ from lsk.results import show
 from lsk_engine.devices.backend import load_backend
 from lsk_engine.runs.failed_start import removed_if_nothing_began
 from lsk_engine.settings.resolving import with_one_length
-from lsk_engine.settings.training import KEPT, PRECISIONS, SMOOTHINGS, STRATEGIES
+from lsk_engine.settings.training import KEPT, PRECISIONS, SMOOTHINGS
 from lsk_engine.tasks.registry import load_task, needing_extra
 
 # Command-line option -> configuration key.
@@ -51,10 +51,7 @@ _MENDABLE = (InputError, MissingExtraError)
 @click.option("--batch-size", type=int, help="Examples at a time, over all devices.")
 @click.option("--learning-rate", type=float, help="Peak learning rate.")
 @click.option("--precision", type=click.Choice(PRECISIONS), help="Arithmetic.")
-@click.option(
-    "--strategy", type=click.Choice(STRATEGIES), help="How devices share. [default: auto]"
-)
-@click.option("--devices", type=int, help="Number of devices. [default: all]")
+@options.devices
 @together.options
 @options.backend
 @click.option("--seed", type=int, help="Seed of everything random. [default: 0]")
@@ -119,9 +116,7 @@ def train(
     from lsk_engine.runs.stored_run import open_run, read_run
     from lsk_engine.runs.teacher import begun_from
 
-    local_workers = together.find_place(places := together.taken(chosen))
-    if places["tpu"] is not None and chosen["strategy"] is None:
-        chosen["strategy"] = "tpu"
+    local_workers = together.find_place(chosen)
     overrides = settings(chosen, assignments)
     reporter = options.reporter(verbose, quiet)
     if resume:
@@ -140,7 +135,7 @@ def train(
         if local_workers:
             run, task, config = read_run(resume)
             changed(config, overrides)  # refused here, not by each
-            _start_all(local_workers, run.path, reporter, resume=True)
+            start_all(local_workers, run.path, reporter, resume=True)
         reporter.going_on("loading Keras")
         run, task, config = open_run(resume, backend)
         config = changed(config, overrides)
@@ -156,7 +151,7 @@ def train(
         if init_from is not None:
             config = begun_from(init_from, config)
         if local_workers:
-            _start_all(local_workers, run_dir or _free(task, config), reporter, resume=False)
+            start_all(local_workers, run_dir or free_path(task, config), reporter)
         run = run_of(task, config, run_dir, reporter, backend)
     run_to_end(
         *(task, config, run, reporter),
@@ -166,7 +161,7 @@ def train(
     )
 
 
-def _start_all(workers: int, run: Path, reporter: Any, *, resume: bool) -> None:
+def start_all(workers: int, run: Path, reporter: Any, *, resume: bool = False) -> None:
     """Ends this command with what came of several of it."""
     code = together.start_all(workers, run, resume=resume, say=reporter.warning)
     if code and (run / "checkpoints").is_dir():
@@ -260,7 +255,7 @@ def _follow(task, config, run, *, resume: bool) -> None:
         raise click.exceptions.Exit(stop.exit_code) from None
 
 
-def _free(task, config) -> Path:
+def free_path(task, config) -> Path:
     """Returns where a new run would go now, if nobody else were quicker."""
     from lsk_engine.runs.naming import run_name
     from lsk_engine.runs.numbered import numbered
@@ -278,7 +273,7 @@ def new_run(task, config, path: Path | None):
     if path is not None:
         return RunDirectory.create(path, config.to_dict())
     while True:
-        free = _free(task, config)
+        free = free_path(task, config)
         try:
             return RunDirectory.create(free, config.to_dict())
         except FileError:

@@ -11,6 +11,7 @@ import numpy as np
 from keras import ops
 
 from ls_base.errors import InputError, LsKerasError
+from ls_keras.arguments import as_count
 from ls_keras.decoding.arguments import read_unsmooth
 from ls_keras.decoding.beam import beam_search
 from ls_keras.decoding.compiled import compiled
@@ -55,6 +56,9 @@ class ModelSearch(abc.ABC):
         num_return: Hypotheses an example, 1 to `config.beam_size`.
         jit_compile: Whether TensorFlow compiles with XLA.
         unsmooth: The smoothing that the model was trained with, to be undone in the search.
+        compiler: What makes a program of a function of tensors, called as `compiled` is.
+        at_once: Into how many batches, of rows next to one another, the program that `compiler`
+            makes splits what it is given; `search_all` fills as many.
 
     Attributes:
         shortest: The length that examples are padded to, at least; an even number.
@@ -83,6 +87,8 @@ class ModelSearch(abc.ABC):
         num_return: int = 1,
         jit_compile: bool = False,
         unsmooth: Unsmoothing | None = None,
+        compiler: Callable = compiled,
+        at_once: int = 1,
     ):
         if not 1 <= num_return <= config.beam_size:
             raise InputError(
@@ -91,6 +97,7 @@ class ModelSearch(abc.ABC):
             )
         self.config: Any = config
         self.num_return, self.unsmooth = num_return, read_unsmooth(unsmooth)
+        self.at_once = as_count(at_once, "at_once", 1)
         self.logits = model.get_layer("logits")
         # What `lsk calibrate` put behind the logits.
         self.scaling = [layer for layer in model.layers if layer.name == "calibrated_logits"]
@@ -99,7 +106,7 @@ class ModelSearch(abc.ABC):
                 "Expected a model as it was trained, whose smoothing can be undone. Received: one "
                 "with the calibration of its smoothed probabilities behind the logits"
             )
-        self._search = compiled(self._beams, variables=model.variables, jit_compile=jit_compile)
+        self._search = compiler(self._beams, variables=model.variables, jit_compile=jit_compile)
 
     @classmethod
     def of(
@@ -108,8 +115,8 @@ class ModelSearch(abc.ABC):
         config: Any,
         *,
         num_return: int = 1,
-        jit_compile: bool = False,
         unsmooth: Unsmoothing | None = None,
+        **how: Any,
     ) -> Self:
         """Returns the search of a model, made before or new.
 
@@ -120,15 +127,15 @@ class ModelSearch(abc.ABC):
             model: The model.
             config: A dataclass, as the constructor takes it, with a field `temperature` besides.
             num_return: Hypotheses an example.
-            jit_compile: Whether TensorFlow compiles with XLA.
             unsmooth: As for the constructor.
+            **how: What else the constructor takes, for a search that is new.
         """
         fixed = dataclasses.replace(config, temperature=1.0)
         known = _SEARCHES.get(model)
         wanted = (fixed, num_return, read_unsmooth(unsmooth))
         if type(known) is cls and (known.config, known.num_return, known.unsmooth) == wanted:
             return known
-        made = cls(model, fixed, num_return=num_return, jit_compile=jit_compile, unsmooth=unsmooth)
+        made = cls(model, fixed, num_return=num_return, unsmooth=unsmooth, **how)
         _SEARCHES[model] = made
         return made
 
@@ -206,6 +213,7 @@ class ModelSearch(abc.ABC):
             self.config.batch_size,
             shortest=self.shortest,
             most_positions=self.most_positions,
+            at_once=self.at_once,
         ):
             of_rows = self.search(*inputs(filled, size), temperature=temperature)
             for row, hypotheses in zip(rows, of_rows, strict=False):

@@ -27,6 +27,7 @@ def padded_batches(
     *,
     shortest: int,
     most_positions: int | None = None,
+    at_once: int = 1,
 ) -> Iterator[PaddedBatch]:
     """Yields batches of examples of one padded length each, the shortest first.
 
@@ -38,6 +39,7 @@ def padded_batches(
         shortest: See `padded_size`.
         most_positions: Rows times padded length of a batch, at most, as far as one row has fewer;
             `None`: any number.
+        at_once: How many batches, one behind the other, make one here.
 
     Example:
         >>> from ls_keras.decoding.padded_batches import padded_batches
@@ -53,6 +55,7 @@ def padded_batches(
         count = batch_size
         if most_positions is not None:
             count = min(batch_size, max(1, most_positions // int(size)))
+        count *= at_once
         for start in range(0, len(rows_of_size), count):
             rows = rows_of_size[start : start + count]
             filling = np.repeat(rows[:1], count - len(rows))

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 
 from lsk_engine import Config, Examples, Progress, TaskData
+from lsk_engine.devices.predicting import predictor
 
 RANKED = 5
 
@@ -18,12 +19,13 @@ def rank_classes(
     kept = RANKED if data.num_classes > RANKED else 1
     total = len(examples)
     size = min(config.decoding.batch_size, total)
+    predict = predictor(model, config)
     found: list[list[int]] = []
     for start in range(0, total, size):
         rows = np.arange(start, min(start + size, total))
         filled = np.concatenate([rows, np.zeros(size - len(rows), rows.dtype)])
         inputs, _ = examples.gather(filled, None)
-        found += ranked(np.asarray(model.predict_on_batch(inputs))[: len(rows)], kept).tolist()
+        found += ranked(np.asarray(predict(inputs))[: len(rows)], kept).tolist()
         progress(len(found), total)
     return found
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from lsk_engine import Config, Examples, InputError, Progress, TaskData
 from lsk_engine.assembly.unsmoothing import unsmoothing
+from lsk_engine.devices.searching import searching
 from lsk_speech.data import Utterances
 from lsk_speech.recognizer import Recognizer
 from lsk_speech.units import load_units
@@ -18,11 +19,8 @@ def recognize_examples(
     model: keras.Model, examples: Examples, config: Config, data: TaskData, progress: Progress
 ) -> list[str]:
     """Recognizes the utterances of a split, which `lsk_speech.data` has loaded."""
-    recognizer = Recognizer.of(
-        model,
-        config.decoding,
-        jit_compile=config.training.jit_compile is True,
-        unsmooth=unsmoothing(config, data),
+    recognizer = searching(
+        Recognizer, model, config, len(examples), unsmooth=unsmoothing(config, data)
     )
     sizes, sound = utterances_of(examples)
     found = recognizer.search_all(

@@ -9,6 +9,7 @@ from ls_base.errors import LsKerasError
 from lsk_engine import Config, InputError
 from lsk_engine.assembly.unsmoothing import announce_unsmoothing, unsmoothing_of_run
 from lsk_engine.data.ragged import Ragged
+from lsk_engine.devices.searching import searching
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_speech.data import frames_of, padded_sound
@@ -82,11 +83,12 @@ def transcribe_files(
     unknown = [""] * len(files)
     rows = sound.hear(Speech(audio, unknown, unknown)).rows
     announce_unsmoothing(config, reporter)
-    recognizer = Recognizer.of(
+    recognizer = searching(
+        Recognizer,
         model,
-        config.decoding,
+        config,
+        len(files),
         num_return=num_return,
-        jit_compile=config.training.jit_compile is True,
         unsmooth=unsmoothing_of_run(config, run, UNUSED),
     )
     found = recognizer.search_all(

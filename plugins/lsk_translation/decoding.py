@@ -7,6 +7,7 @@ import keras
 from lsk_engine import Config, Examples, InputError, Progress, TaskData
 from lsk_engine.assembly.unsmoothing import unsmoothing
 from lsk_engine.data.ragged import Ragged
+from lsk_engine.devices.searching import searching
 from lsk_translation.data import VOCABULARY_FILE, TextPairs, with_ends
 from lsk_translation.subwords import SubwordVocabulary
 from lsk_translation.translator import Translator
@@ -76,12 +77,7 @@ def translate_examples(
         raise InputError(f"Expected sentence pairs. Received: {type(examples).__name__}")
     vocabulary = SubwordVocabulary.from_bytes(data.artifacts[VOCABULARY_FILE])
     found = translate_sentences(
-        Translator.of(
-            model,
-            config.decoding,
-            jit_compile=config.training.jit_compile is True,
-            unsmooth=unsmoothing(config, data),
-        ),
+        searching(Translator, model, config, len(examples), unsmooth=unsmoothing(config, data)),
         examples.source,
         vocabulary,
         progress,

@@ -11,6 +11,7 @@ from ls_base.records import Finite, Record, read_record
 from lsk_engine import Config
 from lsk_engine.assembly.unsmoothing import announce_unsmoothing, unsmoothing_of_run
 from lsk_engine.data.ragged import Ragged
+from lsk_engine.devices.searching import searching
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_translation.data import VOCABULARY_FILE
@@ -72,11 +73,12 @@ def translate_lines(
         )
     announce_unsmoothing(config, reporter)
     found = translate_sentences(
-        Translator.of(
+        searching(
+            Translator,
             model,
-            config.decoding,
+            config,
+            len(lines),
             num_return=num_return,
-            jit_compile=config.training.jit_compile is True,
             unsmooth=unsmoothing_of_run(config, run, UNUSED),
         ),
         sentences,

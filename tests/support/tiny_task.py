@@ -109,8 +109,10 @@ class TinyTask(Task):
         return keras.Model({"letters": letters}, logits)
 
     def decode(self, model, examples, config, data, progress):
+        from lsk_engine.devices.predicting import predictor
+
         inputs, _ = examples.gather(np.arange(len(examples)), int(examples.sizes.max()))
-        best = np.asarray(model.predict_on_batch(inputs)).argmax(-1)
+        best = np.asarray(predictor(model, config)(inputs)).argmax(-1)
         progress(len(examples), len(examples))
         return [row[:size].tolist() for row, size in zip(best, examples.sizes, strict=True)]
 

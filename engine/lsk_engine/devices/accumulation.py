@@ -3,8 +3,10 @@
 import keras
 from keras import ops
 
+from lsk_engine.devices.xla import in_each_replica
 
-def accumulate(model: keras.Model, parts: int) -> None:
+
+def accumulate(model: keras.Model, parts: int, *, xla: bool = False) -> None:
     """Makes a compiled model compute the gradient of each batch in parts, one after another.
 
     The parts' losses and gradients are summed, then there is one update. So a step is a step:
@@ -19,10 +21,14 @@ def accumulate(model: keras.Model, parts: int) -> None:
     Args:
         model: A model that was compiled without metrics, with a loss that is a sum.
         parts: How many; they divide the rows of each replica's share of a batch.
+        xla: Whether XLA compiles what each of TensorFlow's replicas computes of a part.
     """
-    if parts == 1:
+    if parts == 1 and not xla:
         return
-    steps = {"tensorflow": _on_tensorflow, "jax": _on_jax, "torch": _on_torch}
+    if keras.config.backend() == "tensorflow":
+        model.train_step = _on_tensorflow(model, parts, xla=xla)
+        return
+    steps = {"jax": _on_jax, "torch": _on_torch}
     model.train_step = steps[keras.config.backend()](model, parts)
 
 
@@ -44,10 +50,20 @@ def _tracked(model: keras.Model, loss, rows) -> dict:
     return model.get_metrics_result()
 
 
-def _on_tensorflow(model: keras.Model, parts: int):
+def _on_tensorflow(model: keras.Model, parts: int, *, xla: bool):
     import tensorflow as tf
 
     replicas = tf.distribute.get_strategy().num_replicas_in_sync
+
+    def gradients(x, y, weights):
+        with tf.GradientTape() as tape:
+            loss = model.compute_loss(x, y, model(x, training=True), weights, training=True)
+            # Of this replica: the optimizer sums over all, as Keras's own step has it.
+            scaled = model.optimizer.scale_loss(loss)
+        found = tape.gradient(scaled, model.trainable_weights)
+        return loss, [g if g is None else tf.convert_to_tensor(g) / parts for g in found]
+
+    of_part = in_each_replica(gradients) if xla else gradients
 
     def train_step(data):
         total: list = []
@@ -56,13 +72,7 @@ def _on_tensorflow(model: keras.Model, parts: int):
             # Else all parts may be in memory at once: nothing makes one wait for another.
             with tf.control_dependencies([g for g in total if g is not None]):
                 x, y, weights = _part_of(keras.tree.map_structure(tf.identity, data), index, parts)
-            with tf.GradientTape() as tape:
-                y_pred = model(x, training=True)
-                loss = model.compute_loss(x, y, y_pred, weights, training=True)
-                # Of this replica: the optimizer sums over all, as Keras's own step has it.
-                scaled = model.optimizer.scale_loss(loss)
-            found = tape.gradient(scaled, model.trainable_weights)
-            found = [g if g is None else tf.convert_to_tensor(g) / parts for g in found]
+            loss, found = of_part(x, y, weights)
             total = (
                 found
                 if not index

@@ -7,14 +7,15 @@ from lsk_engine.devices.multi_worker_fit import mend
 from lsk_engine.devices.replicas import num_replicas, process_shard
 
 
-def made_to_fit(model: keras.Model, *, parts: int = 1) -> keras.Model:
+def made_to_fit(model: keras.Model, *, parts: int = 1, xla: bool = False) -> keras.Model:
     """Fits the steps of a compiled model to the devices, and returns it.
 
     Args:
         model: The model; it must not have made a step.
         parts: Of each batch, in training: see `lsk_engine.devices.accumulation`.
+        xla: Whether XLA compiles what each of several replicas computes of a step.
     """
-    accumulate(model, parts)
+    accumulate(model, parts, xla=xla)
     if num_replicas() > 1 and process_shard()[1] > 1:
         mend(model)
     return model

@@ -1,6 +1,6 @@
 """The likeliest class of each example or position, and how often it is wrong."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,14 +12,17 @@ from lsk_engine.tasks.percentage import percentage
 
 
 def likeliest(
-    model: Any, examples: ArrayExamples, batch_size: int, progress: Progress
+    predict: Callable[[Mapping[str, Any]], Any],
+    examples: ArrayExamples,
+    batch_size: int,
+    progress: Progress,
 ) -> list[Any]:
     """Returns the likeliest class of each example, or a list of those of its positions that count.
 
     Of equal logits the lower class is taken.
 
     Args:
-        model: Emits logits.
+        predict: Gives the logits of a batch of inputs.
         examples: A split.
         batch_size: Examples at a time.
         progress: Is told `(done, total)`.
@@ -31,7 +34,7 @@ def likeliest(
         rows = np.arange(start, min(start + size, total))
         filled = np.concatenate([rows, np.zeros(size - len(rows), rows.dtype)])
         inputs, _ = examples.gather(filled, None)
-        best = np.asarray(model.predict_on_batch(inputs))[: len(rows)].argmax(-1)
+        best = np.asarray(predict(inputs))[: len(rows)].argmax(-1)
         if best.ndim == 1:
             found += best.tolist()
         else:

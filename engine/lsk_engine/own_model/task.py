@@ -65,10 +65,12 @@ class OwnModelTask(Task):
         self, model, examples: Examples, config: Config, data: TaskData, progress: Progress
     ) -> list[Any]:
         """Returns the likeliest class of each example, or those of its positions."""
+        from lsk_engine.devices.predicting import predictor
         from lsk_engine.own_model.scoring import likeliest
 
         size = config.decoding.batch_size
-        return likeliest(model, examples, size, progress)  # type: ignore[arg-type]
+        predict = predictor(model, config)
+        return likeliest(predict, examples, size, progress)  # type: ignore[arg-type]
 
     def score(self, examples: Examples, outputs: Sequence[Any]) -> Scores:
         """Computes the error rate."""

@@ -1,9 +1,9 @@
 """Calibrating a finished run: fit on its validation split, report on its test splits."""
 
 import dataclasses
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
-import keras
 import numpy as np
 
 from ls_base.errors import InputError
@@ -18,6 +18,7 @@ from lsk_engine.assembly.sources import evaluation_source
 from lsk_engine.assembly.trained_model import load_trained
 from lsk_engine.data.batches import BatchSource
 from lsk_engine.data.datasets import as_dataset, reading
+from lsk_engine.devices.predicting import model_on_devices, predictor
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.holding import writes_run
 from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
@@ -73,7 +74,7 @@ def calibrate(
     if method == "temperature":
         with reading(validation):
             fit = fit_temperature_dataset(
-                model,
+                model_on_devices(model, config),
                 as_dataset(validation, 0, validation.steps_per_epoch),
                 from_logits=True,
                 ignore_class=data.ignore_class,
@@ -81,7 +82,9 @@ def calibrate(
             )
     else:
         fit = fit_vector_scaling(
-            *_logits(model, validation), from_logits=True, ignore_class=data.ignore_class
+            *_logits(predictor(model, config), data.num_classes, validation),
+            from_logits=True,
+            ignore_class=data.ignore_class,
         )
     if not fit.converged:
         reporter.warning(f"the fit did not converge after {fit.iterations} iterations")
@@ -115,9 +118,11 @@ def _scores(predictions: Predictions) -> dict[str, float]:
     return {name: metrics[name] for name in ("ece", "nll", "brier", "accuracy")}
 
 
-def _logits(model: keras.Model, source: BatchSource) -> tuple[np.ndarray, np.ndarray]:
+def _logits(
+    predict: Callable[[Mapping[str, Any]], Any], num_classes: int, source: BatchSource
+) -> tuple[np.ndarray, np.ndarray]:
     """Returns `(labels, logits)` of the positions that count."""
-    size = source.num_labels * model.output_shape[-1]
+    size = source.num_labels * num_classes
     if size > _MOST_LOGITS:
         raise InputError(
             f"Expected at most {_MOST_LOGITS:,} logits for vector scaling (positions × classes); "
@@ -128,7 +133,7 @@ def _logits(model: keras.Model, source: BatchSource) -> tuple[np.ndarray, np.nda
         batch = source.batch(step)
         counts = batch.sample_weight > 0
         labels.append(batch.labels[counts])
-        logits.append(np.asarray(model.predict_on_batch(batch.inputs))[counts])
+        logits.append(np.asarray(predict(batch.inputs))[counts])
     return np.concatenate(labels), np.concatenate(logits)
 
 

@@ -18,6 +18,7 @@ from lsk_engine.assembly.trained_model import load_trained
 from lsk_engine.data.datasets import as_dataset, reading
 from lsk_engine.data.named_source import path_or_name
 from lsk_engine.data.quick_look import quick_look
+from lsk_engine.devices.predicting import model_on_devices
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.holding import writes_run
 from lsk_engine.runs.run_directory import RunDirectory
@@ -137,7 +138,7 @@ def _calibration(
         source = evaluation_source(config, data, split)
         with reading(source):
             fit: TemperatureFit = fit_temperature_dataset(
-                model,
+                model_on_devices(model, config),
                 as_dataset(source, 0, source.steps_per_epoch),
                 from_logits=True,
                 ignore_class=data.ignore_class,

@@ -18,7 +18,7 @@ from lsk_engine.assembly.loss import build_loss
 from lsk_engine.data.batches import BatchSource
 from lsk_engine.data.datasets import reading
 from lsk_engine.devices.memory import memory_for
-from lsk_engine.devices.predicting import for_scoring, on_devices, predict_rows
+from lsk_engine.devices.predicting import copies_of, for_scoring, predict_rows
 from lsk_engine.devices.xla import jit_compile
 from lsk_engine.progress import Progress
 from lsk_engine.settings.config import Config
@@ -217,9 +217,10 @@ def build_scorer(model: keras.Model, config: Config, data: TaskData) -> Scorer:
     # Of any split but the largest, which scoring does not need.
     split = next((name for name in data.splits if name != "train"), "train")
     _, labels = data.splits[split].gather(np.arange(1), None)
+    copies = copies_of(model, config)
     with for_scoring(config.training.strategy, config.training.devices).scope:
         return Scorer(
-            on_devices(model),
+            model if copies is None else copies.model,
             build_loss(config, data),
             data.ignore_class,
             label_rank=labels.ndim - 1,

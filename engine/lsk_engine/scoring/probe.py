@@ -14,6 +14,7 @@ from ls_keras.information.mutual_information import Scored, mutual_information
 from ls_keras.plots import information_curve, save_plot
 from lsk_engine.assembly.run_data import reload_data
 from lsk_engine.devices.precision import precision
+from lsk_engine.devices.predicting import predictor
 from lsk_engine.devices.xla import jit_compile
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.checkpoints import Checkpoints
@@ -103,8 +104,9 @@ def probe(
         values = checkpoints.read_model(model, step)
         for variable, value in zip(model.variables, values, strict=True):
             variable.assign(value)
+        predict = predictor(model, config)  # with the weights of now
         samples = augmented_differences(
-            lambda augmented: model.predict_on_batch({name: augmented}),
+            lambda augmented, predict=predict: predict({name: augmented}),
             images,
             ids,
             augment,

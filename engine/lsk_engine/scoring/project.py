@@ -1,7 +1,7 @@
 """Projecting stored runs: Figure 1 of the paper, and what it shows in numbers for all classes."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from ls_keras.representation.split_statistics import SplitStatistics
 from lsk_engine.assembly.sources import evaluation_source
 from lsk_engine.assembly.trained_model import load_trained
 from lsk_engine.data.batches import BatchSource
+from lsk_engine.devices.predicting import predictor
 from lsk_engine.devices.xla import jit_compile
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.run_directory import SCHEMA
@@ -115,6 +116,7 @@ def project_runs(
                 f"and {directory.path}, which differ"
             )
         half.compile(jit_compile=jit_compile(config))
+        predict = predictor(half, config)
         plane = template_plane(w, ids)
         entry: dict[str, Any] = {
             "run": str(directory.path),
@@ -130,7 +132,7 @@ def project_runs(
                 evaluation_source(config, data, name), shuffle=True, seed=seed
             )
             statistics = SplitStatistics(w, plane, shown, per_class=per_class, seed=seed)
-            _run(half, source, statistics, limit, reporter, f"{title}, {name}")
+            _run(predict, source, statistics, limit, reporter, f"{title}, {name}")
             panels[f"{title}, {name}"] = statistics.projection(data.class_names)
             entry[name] = statistics.values(data.class_names)
             if name == split:
@@ -172,7 +174,7 @@ def complete_classes(
 
 
 def _run(
-    half: keras.Model,
+    predict: Callable[[Mapping[str, Any]], Any],
     source: BatchSource,
     statistics: SplitStatistics,
     limit: int | None,
@@ -187,7 +189,7 @@ def _run(
     for step in range(steps):
         batch = source.batch(step)
         counts = batch.sample_weight > 0
-        activations = np.asarray(half.predict_on_batch(batch.inputs))
+        activations = np.asarray(predict(batch.inputs))
         statistics.update(batch.labels[counts], activations[counts])
         progress(step + 1, steps)
 

@@ -1,9 +1,8 @@
 """How well a run's confidence ranks its errors last, and what logit normalization gains."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import keras
 import numpy as np
 
 from ls_keras.calibration import confidence_auroc, logit_norm_confidence, risk_coverage
@@ -12,6 +11,7 @@ from lsk_engine.assembly.trained_model import load_trained
 from lsk_engine.data.batches import BatchSource
 from lsk_engine.data.datasets import reading
 from lsk_engine.devices.memory import memory_for
+from lsk_engine.devices.predicting import predictor
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.stored_run import StoredRun
 
@@ -34,9 +34,10 @@ def rank(run: StoredRun, reporter: Reporter) -> dict[str, dict[str, float]]:
     """
     directory, task, config = run
     model, data = load_trained(task, config, directory)
+    predict = predictor(model, config)
     ranked = {
         split: _confidences(
-            model,
+            predict,
             evaluation_source(config, data, split),
             reporter.counter(f"{split}: ranking", "examples"),
         )
@@ -62,7 +63,9 @@ def _numbers(columns: dict[Any, np.ndarray], p: int) -> dict[str, float]:
 
 
 def _confidences(
-    model: keras.Model, source: BatchSource, progress: Callable[[int, int], None]
+    predict: Callable[[Mapping[str, Any]], Any],
+    source: BatchSource,
+    progress: Callable[[int, int], None],
 ) -> dict[Any, np.ndarray]:
     """Returns, of each position that counts, whether it is right, and how sure it is each way."""
     columns: dict[Any, list[np.ndarray]] = {}
@@ -72,7 +75,7 @@ def _confidences(
             batch = source.batch(step)
         counts = batch.sample_weight > 0
         with memory_for(source.batch_size):
-            z = np.asarray(model.predict_on_batch(batch.inputs))[counts].astype(np.float64)
+            z = np.asarray(predict(batch.inputs))[counts].astype(np.float64)
         labels = np.asarray(batch.labels)[counts]
         z -= z.max(-1, keepdims=True)
         found: dict[Any, np.ndarray] = {

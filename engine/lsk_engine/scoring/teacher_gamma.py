@@ -11,6 +11,7 @@ from ls_keras.distillation import equivalent_smoothing_dataset
 from lsk_engine.assembly.sources import evaluation_source
 from lsk_engine.assembly.trained_model import load_trained
 from lsk_engine.data.configuration import from_dict
+from lsk_engine.devices.predicting import model_on_devices
 from lsk_engine.progress import Progress, Reporter
 from lsk_engine.runs.records import Gammas
 from lsk_engine.runs.run_directory import RunDirectory
@@ -93,6 +94,10 @@ def _compute(
             progress(min(done, len(source.examples)), len(source.examples))
 
     gammas = equivalent_smoothing_dataset(
-        model, batches(), temperatures, from_logits=True, ignore_class=data.ignore_class
+        model_on_devices(model, config),
+        batches(),
+        temperatures,
+        from_logits=True,
+        ignore_class=data.ignore_class,
     )
     return gammas.tolist()

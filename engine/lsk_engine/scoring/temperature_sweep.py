@@ -14,6 +14,7 @@ from lsk_engine.assembly.sources import evaluation_source
 from lsk_engine.assembly.trained_model import load_trained
 from lsk_engine.assembly.unsmoothing import announce_unsmoothing
 from lsk_engine.data.datasets import as_dataset, reading
+from lsk_engine.devices.predicting import model_on_devices
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.records import SweepPoint, SweepPoints
 from lsk_engine.runs.run_directory import RunDirectory
@@ -93,7 +94,7 @@ def _sweep_run(
     reporter.message(f"{run.path}: NLL and ECE on {len(source.examples):,} examples")
     with reading(source):
         curve = temperature_curve(
-            model,
+            model_on_devices(model, config),
             as_dataset(source, 0, source.steps_per_epoch),
             temperatures,
             from_logits=True,

@@ -16,7 +16,7 @@ from lsk_engine.devices.loss_scaling import scaled
 from lsk_engine.devices.memory import memory_for
 from lsk_engine.devices.precision import precision
 from lsk_engine.devices.processes import peers_watched
-from lsk_engine.devices.xla import jit_compile
+from lsk_engine.devices.xla import compiles_replicas, jit_compile
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.checkpoints import Checkpoints, restore_metrics
 from lsk_engine.runs.run_directory import RunDirectory
@@ -89,7 +89,7 @@ def train(
             loss=loss if learner is model else None,
             jit_compile=jit_compile(config),
         )
-        made_to_fit(learner, parts=options.accumulate)
+        made_to_fit(learner, parts=options.accumulate, xla=compiles_replicas(config))
         # Else TensorFlow traces the first step twice: once to make the variables.
         learner.optimizer.build(learner.trainable_variables)
         validator = build_validator(model, config, data)

@@ -2,11 +2,14 @@
 
 import json
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
+import lsk_processes as processes
 from ls_base.errors import InputError
 from lsk.main import cli
+from lsk_engine.runs.run_directory import RunDirectory
 
 pytestmark = pytest.mark.tensorflow
 
@@ -60,3 +63,17 @@ def test_options_that_cannot_be_are_told_before_anything_is_made(
     with pytest.raises(InputError, match=message):
         lsk("distill", "--teacher", teacher, *arguments, "--run-dir", tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_processes_of_this_machine_train_the_student_of_one(teacher, tmp_path):
+    options = ("--teacher", teacher, "--beta", 0.5, "--set", "training.batch_size=16")
+    for name, more in (("one", ()), ("two", ("--local-workers", 2))):
+        done = processes.lsk(
+            *("distill", *map(str, options), "--run-dir", tmp_path / name, *map(str, more), *SMALL)
+        )
+        assert done.returncode == 0, done.stderr
+    assert "Strategy multi-worker: 2 devices" in (tmp_path / "two" / "log.txt").read_text()
+    one, two = (RunDirectory.open(tmp_path / name).load_model() for name in ("one", "two"))
+    for a, b in zip(one.get_weights(), two.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-6)

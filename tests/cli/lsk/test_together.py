@@ -2,10 +2,13 @@ import json
 import os
 
 import pytest
+from click.testing import CliRunner
 
 from ls_base.errors import InputError
 from lsk import together
+from lsk.main import cli
 from lsk_engine.devices.addresses import ADDRESSES, COUNT, INDEX, TF_CONFIG, TPU
+from lsk_engine.studies.study import TEACHER
 from lsk_processes import lsk
 
 
@@ -16,7 +19,7 @@ def _alone(monkeypatch):
 
 
 def given(**options):
-    return {**dict.fromkeys(together._NAMES), **options}
+    return {**dict.fromkeys((*together._NAMES, "strategy")), **options}
 
 
 def test_options_are_written_into_the_environment():
@@ -57,6 +60,27 @@ def test_options_that_do_not_go_together_are_told(options, message):
         together.find_place(given(**options))
 
 
+def test_they_are_taken_out_and_a_tpu_is_its_own_strategy():
+    chosen = given(tpu="local")
+    together.find_place(chosen)
+    assert chosen == {"strategy": "tpu"}
+    chosen = given(tpu="local", strategy="auto")
+    together.find_place(chosen)
+    assert chosen == {"strategy": "auto"}
+
+
+@pytest.mark.parametrize(("workers", "more"), [(None, []), (1, []), (3, ["--local-workers", "3"])])
+def test_a_run_of_many_is_trained_by_as_many_processes(workers, more):
+    command = [*together.train_command(workers, jobs=1), "RUN"]
+    assert command[1:] == ["-m", "lsk", "train", "-q", *more, "--resume", "RUN"]
+
+
+def test_many_runs_at_a_time_leave_no_devices_for_workers():
+    with pytest.raises(InputError, match="without --jobs: .* Received: --local-workers 2 --jobs 3"):
+        together.train_command(2, jobs=3)
+    assert together.train_command(None, jobs=3) == together.TRAIN
+
+
 @pytest.mark.parametrize(
     ("arguments", "left"),
     [
@@ -88,3 +112,32 @@ def test_what_is_not_there_is_told_in_one_line(tmp_path, arguments, message):
     assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert not list((tmp_path / "runs").glob("*"))
+
+
+@pytest.mark.parametrize(
+    ("command", "prefixes"),
+    [
+        (("study", "smoothing", "--task", "image"), ("",)),
+        (("sweep-distillation",), ("", TEACHER)),
+    ],
+)
+def test_studies_hand_their_devices_on_to_all_runs(monkeypatch, tmp_path, command, prefixes):
+    asked = {}
+
+    class AskedError(Exception):
+        pass
+
+    def run_study(study, *_, command, **__):
+        asked.update(study.settings, command=command)
+        raise AskedError
+
+    monkeypatch.setattr("lsk_engine.studies.run_study.run_study", run_study)
+    options = ("--strategy", "mirrored", "--devices", "2", "--local-workers", "3")
+    with pytest.raises(AskedError):
+        CliRunner().invoke(
+            cli, [*command, *options, "--out", str(tmp_path / "out")], catch_exceptions=False
+        )
+    assert asked["command"] == together.train_command(3, jobs=1)
+    for prefix in prefixes:
+        assert asked[f"{prefix}training.strategy"] == "mirrored"
+        assert asked[f"{prefix}training.devices"] == 2

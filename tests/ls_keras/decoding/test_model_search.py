@@ -8,7 +8,7 @@ import pytest
 from keras import ops
 
 from ls_base.errors import InputError, LsKerasError
-from ls_keras.decoding import LengthPenalty, Unsmoothing, beam_search
+from ls_keras.decoding import LengthPenalty, Unsmoothing, beam_search, compiled
 from ls_keras.decoding.model_search import ModelSearch
 
 K, PAD, START, END = 7, 0, 1, 2
@@ -108,6 +108,32 @@ def test_batches_order_and_neighbors_make_no_difference():
         for first, second in zip(alone, other, strict=True):
             np.testing.assert_array_equal(first[0][0], second[0][0])
             assert first[0][1] == pytest.approx(second[0][1], rel=1e-5)
+
+
+def test_a_compiler_is_given_several_batches_at_once():
+    shapes = []
+
+    def in_halves(function, *, variables, jit_compile):
+        program = compiled(function, variables=variables, jit_compile=jit_compile)
+
+        def call(numbers, temperature):
+            shapes.append(numbers.shape)
+            parts = [program(half, temperature) for half in np.split(numbers, 2)]
+            return [
+                np.concatenate([ops.convert_to_numpy(x) for x in of])
+                for of in zip(*parts, strict=True)
+            ]
+
+        return call
+
+    model, sizes = chain(1), [3, 9, 4, 6, 2, 9, 5, 1, 4]
+    alone = Chain(model, Config(batch_size=2)).search_all(sizes, numbers, nobody)
+    halves = Chain(model, Config(batch_size=2), compiler=in_halves, at_once=2)
+    found = halves.search_all(sizes, numbers, nobody)
+    assert {rows for rows, _ in shapes} == {4}
+    for first, second in zip(alone, found, strict=True):
+        np.testing.assert_array_equal(first[0][0], second[0][0])
+        assert first[0][1] == second[0][1]
 
 
 def test_there_is_one_for_a_model_whatever_the_temperature():

@@ -33,3 +33,17 @@ def test_a_batch_has_no_more_positions_than_it_may(sizes, most):
     for size, _, filled in batches:
         assert len(filled) == 1 or len(filled) * size <= most
         assert len(filled) == min(9, len(sizes), max(1, most // size))
+
+
+@pytest.mark.parametrize("most_positions", [None, 24])
+def test_several_at_once_are_those_that_come_alone(most_positions):
+    sizes = np.random.default_rng(0).integers(1, 20, 23)
+    options = {"shortest": 4, "most_positions": most_positions}
+    alone = list(padded_batches(sizes, 3, **options))
+    left = iter(alone)
+    for size, rows, filled in padded_batches(sizes, 3, at_once=2, **options):
+        parts = [next(left) for _ in range(-(-len(rows) // (len(filled) // 2)))]
+        assert {one.size for one in parts} == {size}
+        np.testing.assert_array_equal(rows, np.concatenate([one.rows for one in parts]))
+        assert {len(one.filled) for one in parts} == {len(filled) // 2}
+    assert next(left, None) is None

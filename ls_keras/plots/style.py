@@ -57,8 +57,9 @@ def new_figure(
         ShownFigure,
     )  # a second, which only who draws has to wait
 
-    layout = "compressed" if fixed_aspect else "constrained"
-    return ShownFigure(figsize=(width, height), layout=layout)
+    return ShownFigure(
+        figsize=(width, height), layout="compressed" if fixed_aspect else "constrained"
+    )
 
 
 def legend_below(ax, handles=None, *, columns: int = 1):

@@ -16,7 +16,8 @@ from lsk_engine.runs.run_directory import RunDirectory
 pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]
 
 SCRIPT = Path(__file__).parents[3] / "support" / "train_on_replicas.py"
-CASES = ("plain", "fp16", "batch_norm", "accumulated", "xla")
+_ALL = ("plain", "fp16", "batch_norm", "accumulated", "xla")
+CASES = {"tensorflow": _ALL, "jax": _ALL[:-1]}  # JAX always compiles
 # Those with a comma between them share a process, which takes 4 s to start.
 WAYS = {
     "tensorflow": ("one-device,mirrored", "processes"),
@@ -24,14 +25,6 @@ WAYS = {
 }
 # On JAX a device sums the gradients of its rows in 16 bits, before they are summed over devices.
 OF_16_BITS = {("jax", "fp16"): 1e-3}
-
-
-def of_way(backend: str, how: str) -> tuple[str, ...]:
-    """Returns the cases that a way is tried with."""
-    # What a part's gradient is, replicas of one process show: workers are slow to start.
-    if how == "processes":
-        return CASES[:3]
-    return CASES if backend == "tensorflow" else CASES[:4]  # JAX always compiles
 
 
 def environments(backend: str, ways: str) -> list[dict[str, str]]:
@@ -82,7 +75,7 @@ def trained(tmp_path_factory):
         (ways,) = (one for one in WAYS[backend] if how in one.split(","))
         if (backend, ways) not in folders:
             folder = tmp_path_factory.mktemp(f"{backend}-{how}")
-            for code, said in train(backend, ways, folder, *of_way(backend, how)):
+            for code, said in train(backend, ways, folder, *CASES[backend]):
                 assert code == 0, said
             folders[backend, ways] = folder
         return folders[backend, ways] / how
@@ -96,7 +89,7 @@ def trained(tmp_path_factory):
         (backend, how, case)
         for backend, ways in WAYS.items()
         for how in ",".join(ways).split(",")[1:]
-        for case in of_way(backend, how)
+        for case in CASES[backend]
     ],
     ids=lambda value: value,
 )

@@ -24,7 +24,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 
-TASKS = ("image", "translation", "speech")
+TASKS = ("image", "large", "translation", "speech")  # large: a checkpoint is a thread's work
 LSK = [sys.executable, "-m", "lsk"]
 
 

@@ -54,8 +54,8 @@ _SHORT_RESNET = {
     "optimizer.schedule": "cosine",
     "optimizer.boundaries": (),
 }
-# So few images, and as they are, that a small network comes to fit them in 60 passes, as the clusters
-# of Figure 1 need it. Images that nothing changes at random have no information to be measured.
+# So few images, and as they are, that a small network comes to fit them in 60 passes: the clusters
+# of Figure 1 need that. Images that nothing changes at random have no information to be measured.
 _FITTED = {
     "data.examples": 10000,
     "data.shift": 0,

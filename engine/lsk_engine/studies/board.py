@@ -62,8 +62,9 @@ class Board:
         if len(self.done) > self.before:
             rate = 60 * (len(self.done) - self.before) / (now - self.start)
             details.append(f"{rate:.1f} runs/min")
-        if self.seconds:
-            details.append(f"{duration(self._left(now) / self.workers)} left")
+        # How long one goes on that takes longer than the others is not known.
+        if self.seconds and (left := self._left(now) / self.workers) >= 1:
+            details.append(f"{duration(left)} left")
         return Standing(text, len(self.done), len(self.jobs), tuple(details))
 
     def _left(self, now: float) -> float:

@@ -150,3 +150,13 @@ def test_time_left_counts_each_kind_by_what_it_took(tmp_path):
     assert lines[0] == "2 of 4 runs are finished already"
     assert lines[1].startswith("2/4 runs, 2 running")
     assert lines[1].endswith(("9 s left", "10 s left"))
+
+
+def test_no_time_is_left_of_what_takes_longer_than_the_others(tmp_path):
+    first, second = job(tmp_path, "first"), job(tmp_path, "second")
+    first.create()
+    first.run.metrics_file.write_text(json.dumps(metrics(seconds=0.001)))
+    told = reporter()
+    run_jobs([first, second], processes(QUICK, 1), told)
+    (running,) = (line for line in told.stream.getvalue().splitlines() if "1 running" in line)
+    assert "left" not in running

@@ -8,6 +8,7 @@ import pytest
 EXAMPLE = Path(__file__).parents[2] / "examples" / "language_model.py"
 
 
+@pytest.mark.slow
 @pytest.mark.tensorflow
 def test_it_learns_and_continues(monkeypatch, capsys):
     options = ["--epochs", "1", "--windows", "48", "--vocabulary", "500", "--length", "24"]

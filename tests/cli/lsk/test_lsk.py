@@ -87,6 +87,7 @@ def test_sweep_temperature_writes_table_and_panels(run, tmp_path):
     assert {f.suffix for f in tmp_path.iterdir()} == {".png", ".svg", ".json", ".csv"}
 
 
+@pytest.mark.slow
 def test_evaluate_searches_otherwise_and_leaves_the_run_alone(run):
     path, trained = run
     before = (path / "metrics.json").read_bytes()

@@ -60,6 +60,7 @@ def test_a_temperature_behind_the_logits_keeps_greedy_transcripts(loaded):
     assert recognize_examples(scaled, *arguments) == recognize_examples(model, *arguments)
 
 
+@pytest.mark.slow
 def test_greedy_and_beam_agree_on_a_model_that_is_certain(tmp_path):
     """A network that has learned eight utterances by heart."""
     task = SpeechTask()

@@ -123,6 +123,7 @@ def test_a_run_leaves_scores_and_a_picture_of_attention(finished):
         assert (finished.directory.evaluation / f"attention-{split}.png").is_file()
 
 
+@pytest.mark.slow
 def test_a_run_is_calibrated(finished):
     directory, task, config = finished
     found = calibrate(task, config, directory, silent())

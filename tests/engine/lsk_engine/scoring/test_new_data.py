@@ -78,6 +78,7 @@ def test_calibration_on_new_data(stored):
     assert found["best"]["nll"] <= found["as_calibrated"]["nll"] < found["raw"]["nll"]
 
 
+@pytest.mark.slow
 def test_another_question_has_another_folder(stored):
     run, _, config = stored
     asked = [{"source": "others"}, {"source": "others", "max_examples": 5}, {"max_examples": 5}]

@@ -150,6 +150,7 @@ def test_a_measure_is_taken_once_and_again_of_another_model(points, monkeypatch)
     assert taken == ["run", "run"]
 
 
+@pytest.mark.slow
 def test_the_best_temperature_is_chosen_on_validation(tmp_path):
     run = finished(SweptTask(), tmp_path)
     found = measure("beam", run, QUIET)

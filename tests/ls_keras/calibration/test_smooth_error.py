@@ -169,6 +169,7 @@ def test_tensors_logits_ignored_classes_and_batches(rng):
     )
 
 
+@pytest.mark.slow
 def test_the_interval_covers_the_truth_about_as_often_as_it_says(rng):
     covered = {}
     for shape in ("overconfident", "sure"):

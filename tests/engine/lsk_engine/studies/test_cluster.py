@@ -208,6 +208,7 @@ def test_jobs_and_a_scheduler_contradict():
         trainings_of([], 0, None, reporter())
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_costs_what_came_after_the_last_state(tmp_path, cluster):
     """The last of this module: one worker is left."""
     workers, address = cluster

@@ -44,7 +44,8 @@ def score(references: Sequence[str | tuple[str, ...]], hypotheses: Sequence[str]
         told = json.loads(found.format(width=6, is_json=True, signature=signatures[name]))
         if "confidence_mean" in told:  # not for a BLEU of 0
             mean, half = told["confidence_mean"], told["confidence_var"]
-            intervals[name] = (mean - half, mean + half)
+            # sacrebleu's is symmetric, and may go beyond what a score can be.
+            intervals[name] = (max(0.0, mean - half), min(100.0, mean + half))
         if name == "bleu":
             length_ratio = float(found.ratio)
     labels = {"bleu": "BLEU", "bleu_uncased": "BLEU uncased", "chrf": "chrF"}

@@ -24,6 +24,15 @@ def test_values_are_those_of_sacrebleu():
     assert "tok:13a" in found.signatures["bleu"]
 
 
+def test_no_interval_goes_beyond_what_a_score_can_be():
+    found = score(REFERENCES, HYPOTHESES)
+    bleu = sacrebleu.BLEU(lowercase=True)
+    told = bleu.corpus_score(HYPOTHESES, [REFERENCES], n_bootstrap=1000)
+    assert told._mean + told._ci > 100  # sacrebleu's
+    low, high = found.intervals["bleu_uncased"]
+    assert (low, high) == (pytest.approx(told._mean - told._ci), 100.0)
+
+
 def test_several_references_are_known_of_a_sentence():
     """A sentence may have more than another; BLEU is that of sacrebleu's own streams."""
     references = [("am 3. Mai", "am dritten Mai"), ("drei Hunde",), ("20 %", "20 Prozent", "20%")]

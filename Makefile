@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadscope --durations 10
 # The library and the ground have no framework of their own: their tests pass on every backend.
 LIBRARY := tests/ls_base tests/ls_keras
 
-.PHONY: help demo test test-slow test-wheel test-peers check docs verify verify-faults clean
+.PHONY: help demo test test-slow test-wheel test-peers check lint docs verify verify-faults clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -32,7 +32,9 @@ test-peers: .venv/installed-peers ## Compare with PyTorch and its metrics; the l
 	$(PYTEST) -m peers tests
 	KERAS_BACKEND=torch $(PYTEST) -m "(tables or not slow) and not tensorflow" $(LIBRARY)
 
-check: .venv/installed-dev docs ## Lint, check types, build the docs
+check: lint docs ## Lint, check types, build the docs
+
+lint: .venv/installed-dev ## Lint and check types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy

@@ -14,18 +14,14 @@ def in_our_words(error: click.UsageError) -> click.UsageError:
     if isinstance(error, click.NoSuchOption) and error.ctx is not None:
         known = [name for param in error.ctx.command.params for name in param.opts]
         known = [name for name in known if name.startswith("--")]
-        told = near(error.option_name, known) if error.option_name.startswith("--") else None
-        told = told or f"Received: {error.option_name!r}"
-        return click.UsageError(f"Expected an option that {_command(error)} has. {told}", error.ctx)
+        given, path = error.option_name, error.ctx.command_path
+        told = near(given, known) if given.startswith("--") else f"Received: {given!r}"
+        return click.UsageError(f"Expected an option that `{path}` has. {told}", error.ctx)
     if isinstance(error, click.MissingParameter) and error.param is not None:
-        what, told = _name(error.param, error.ctx), getattr(error.param, "help", None)
-        told = f" ({told[0].lower()}{told[1:].rstrip('.')})" if told else ""
-        return click.UsageError(f"Expected {what}{told}. Received: none", error.ctx)
+        what, meant = _name(error.param, error.ctx), getattr(error.param, "help", None)
+        meant = f" ({meant[0].lower()}{meant[1:].rstrip('.')})" if meant else ""
+        return click.UsageError(f"Expected {what}{meant}. Received: none", error.ctx)
     return error
-
-
-def _command(error: click.UsageError) -> str:
-    return f"`{error.ctx.command_path}`" if error.ctx is not None else "the command"
 
 
 def _name(param: click.Parameter, ctx: click.Context | None) -> str:

@@ -53,9 +53,8 @@ def new_figure(
         height: In inches.
         fixed_aspect: Whether axes will have a fixed aspect, and are moved together.
     """
-    from ls_keras.plots.shown_figure import (
-        ShownFigure,
-    )  # a second, which only who draws has to wait
+    # Matplotlib is a second, which only who draws has to wait.
+    from ls_keras.plots.shown_figure import ShownFigure
 
     return ShownFigure(
         figsize=(width, height), layout="compressed" if fixed_aspect else "constrained"

@@ -1,12 +1,11 @@
 """Runs that differ in nothing but their seed are one group: one color, one name."""
 
 import dataclasses
-import re
 from collections.abc import Iterable, Sequence
 
 from lsk_engine.reports.run_files import ReadRun
 from lsk_engine.studies.tables import heading
-from lsk_engine.studies.told_apart import differing, telling
+from lsk_engine.studies.told_apart import differing, telling, without_seed
 
 _LONGEST = 40
 
@@ -63,4 +62,4 @@ def _key(run: ReadRun) -> str:
 
 
 def _folder(run: ReadRun) -> str:
-    return re.sub(r"-seed\d+$", "", run.name)
+    return without_seed(run.name)

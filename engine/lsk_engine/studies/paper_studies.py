@@ -61,8 +61,6 @@ _FITTED = {
     "data.shift": 0,
     "data.flip": False,
     "training.steps": 4700,
-    "training.checkpoint_every": 235,
-    "training.checkpoints_kept_every": 235,
 }
 _FEW_DIGITS = {"data.shift": 0, "data.validation": 600}
 

@@ -4,6 +4,8 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from lsk_engine.studies.told_apart import TAUGHT_BY
+
 WIDTH = 80
 _LABEL, _COLUMN = 24, 8
 _LARGEST = 1e300  # whole numbers beyond are no floats
@@ -34,7 +36,7 @@ def heading(settings: Mapping[str, Any]) -> str:
         if key.endswith("training.alpha"):
             smoothed = "hard" if value == 0 else f"α {text}"
             parts.append(f"{smoothed} teacher" if key.startswith("teacher.") else smoothed)
-        elif key == "distillation.teacher":
+        elif key == TAUGHT_BY:
             parts.append("no teacher" if value is None else f"student of {value}")
         elif key.startswith("distillation.") and value is None:
             continue  # of a run without a teacher

@@ -28,8 +28,18 @@ def telling(settings: Mapping[str, Any]) -> dict[str, Any]:
     found = {key: value for key, value in settings.items() if key not in _NO_SETTINGS}
     if found.get(TAUGHT_BY) is not None:
         folder = PurePath(str(found[TAUGHT_BY])).name.removeprefix(f"{settings.get('task')}-")
-        found[TAUGHT_BY] = _SEEDED.sub("", folder)
+        found[TAUGHT_BY] = without_seed(folder)
     return found
+
+
+def without_seed(folder: str) -> str:
+    """Returns the name of a run's folder without the seed at its end.
+
+    Example:
+    >>> without_seed("image-digits-alpha0.1-seed2")
+    'image-digits-alpha0.1'
+    """
+    return _SEEDED.sub("", folder)
 
 
 def differing(settings: Sequence[Mapping[str, Any]]) -> list[str]:

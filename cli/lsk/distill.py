@@ -7,7 +7,7 @@ import click
 
 from ls_base.errors import InputError
 from lsk import options, together
-from lsk.train import free_path, run_of, run_to_end, settings, start_all, train, with_file
+from lsk.train import begin, free_path, settings, start_all, train, with_file
 from lsk_engine.settings.distillation import LOSSES
 from lsk_engine.tasks.registry import load_task
 
@@ -95,8 +95,12 @@ def distill(
         )
     if local_workers:
         start_all(local_workers, run_dir or free_path(task, config), reporter)
-    run = run_of(task, config, run_dir, reporter, backend)
-    run_to_end(task, config, run, reporter, resume=False, tensorboard=tensorboard, as_json=as_json)
+    begin(
+        *(task, config, run_dir, reporter),
+        backend=backend,
+        tensorboard=tensorboard,
+        as_json=as_json,
+    )
 
 
 distill.params += [option for option in train.params if option.name not in ("resume", "init_from")]

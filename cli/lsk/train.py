@@ -152,12 +152,15 @@ def train(
             config = begun_from(init_from, config)
         if local_workers:
             start_all(local_workers, run_dir or free_path(task, config), reporter)
-        run = run_of(task, config, run_dir, reporter, backend)
+        begin(
+            *(task, config, run_dir, reporter),
+            backend=backend,
+            tensorboard=tensorboard,
+            as_json=as_json,
+        )
+        return
     run_to_end(
-        *(task, config, run, reporter),
-        resume=bool(resume),
-        tensorboard=tensorboard,
-        as_json=as_json,
+        *(task, config, run, reporter), resume=True, tensorboard=tensorboard, as_json=as_json
     )
 
 
@@ -169,23 +172,38 @@ def start_all(workers: int, run: Path, reporter: Any, *, resume: bool = False) -
     raise click.exceptions.Exit(code)
 
 
-def run_of(task, config, path: Path | None, reporter, backend: str | None):
-    """Makes the directory of a new run, and loads Keras.
+def begin(
+    task, config, path: Path | None, reporter, *, backend: str | None, tensorboard, as_json
+) -> None:
+    """Trains a new run: loads Keras, reads the data, makes the run's directory, and `run_to_end`.
 
-    Where several processes train together it is the chief that makes it; all are told its path.
+    In this order: what is wrong with the data leaves nothing behind. Where several processes train
+    together it is the chief that reads and makes; all are told the directory's path.
     """
     from lsk_engine.devices.addresses import is_said, place
     from lsk_engine.runs.run_directory import RunDirectory
 
-    if not is_said():
-        run = new_run(task, config, path)
+    if alone := not is_said():
+        RunDirectory(path or free_path(task, config)).expect_new()
     reporter.going_on("loading Keras")
     load_backend(backend)
-    if not is_said():
-        return run
-    if place().count > 1 and path is None:
+    if not alone and place().count > 1 and path is None:
         raise InputError("Expected --run-dir with the same path for all processes. Received: none")
-    return RunDirectory(path) if path and place().index else new_run(task, config, path)
+    if path is not None and not alone and follows():
+        run, data = RunDirectory(path), None
+    else:
+        with needing_extra(task):
+            from lsk_engine.experiment import read_data
+
+            data = read_data(task, config, reporter)
+        run = new_run(task, config, path)
+    run_to_end(
+        *(task, config, run, reporter),
+        data=data,
+        resume=False,
+        tensorboard=tensorboard,
+        as_json=as_json,
+    )
 
 
 def settings(chosen: Mapping[str, Any], assignments: Iterable[str]) -> dict[str, Any]:
@@ -211,7 +229,7 @@ def with_file(
 
 
 def run_to_end(
-    task, config, run, reporter, *, resume: bool, tensorboard: bool, as_json: bool
+    task, config, run, reporter, *, data=None, resume: bool, tensorboard: bool, as_json: bool
 ) -> None:
     """Trains, shows the scores, and says how to go on after an interruption.
 
@@ -230,7 +248,10 @@ def run_to_end(
         try:
             with run.at_work(), removed_if_nothing_began(run.path, new=not resume, on=_MENDABLE):
                 results = run_experiment(
-                    task, config, run, reporter, resume=resume, tensorboard=tensorboard
+                    *(task, config, run, reporter),
+                    data=data,
+                    resume=resume,
+                    tensorboard=tensorboard,
                 )
         except Interrupted as stop:
             reporter.warning(f"{stop}; go on with: lsk train --resume {run.path}")

@@ -15,7 +15,7 @@ again alone, in another process (`lsk train --resume`, `lsk evaluate`).
 import time
 from typing import Any
 
-from lsk_engine.assembly.run_data import begin_data, reload_data
+from lsk_engine.assembly.run_data import NewData, reload_data
 from lsk_engine.devices.processes import join, peers_watched, wait_for_all
 from lsk_engine.progress import Reporter, duration
 from lsk_engine.runs.checkpoints import Checkpoints
@@ -38,6 +38,7 @@ def run_experiment(
     run: RunDirectory,
     reporter: Reporter,
     *,
+    data: NewData | None = None,
     resume: bool = False,
     tensorboard: bool = False,
 ) -> dict[str, Any]:
@@ -48,6 +49,7 @@ def run_experiment(
         config: What to do; with `resume` as the run was started, `runs.resuming.CHANGEABLE` apart.
         run: Where everything goes.
         reporter: Who is told.
+        data: From `read_data`, if they were read before the run was made; `None`: it is done here.
         resume: Whether to go on from the run's newest checkpoint.
         tensorboard: Whether to write for TensorBoard, too; a run that has begun so goes on so.
 
@@ -69,9 +71,22 @@ def run_experiment(
         with peers_watched():
             if here.index:
                 return _follow(task, config, run, reporter)
-            return _run(task, config, run, reporter, resume=resume, tensorboard=tensorboard)
+            return _run(
+                *(task, config, run, reporter), data=data, resume=resume, tensorboard=tensorboard
+            )
     finally:
         reporter.settled()
+
+
+def read_data(task: Task, config: Config, reporter: Reporter) -> NewData:
+    """Reads what a new run is to be trained on; where that fails, no run need have been made.
+
+    A student takes the vocabulary of its teacher, and what starts from the weights of another run
+    takes that one's.
+    """
+    join()  # before anything is computed
+    reporter.going_on("loading the data")
+    return NewData.read(task, config, teacher_artifacts(config) or first_artifacts(config))
 
 
 def _follow(task: Task, config: Config, run: RunDirectory, reporter: Reporter) -> dict[str, Any]:
@@ -90,6 +105,7 @@ def _run(
     run: RunDirectory,
     reporter: Reporter,
     *,
+    data: NewData | None,
     resume: bool,
     tensorboard: bool,
 ) -> dict[str, Any]:
@@ -98,29 +114,36 @@ def _run(
     if resume:
         for consequence in record_resumption(task, config, run):
             reporter.warning(consequence)
-    reporter.going_on("loading the data")
-    data = load(task, config, run, resume=resume)
+    found = _data(task, config, run, reporter, data, resume=resume)
     wait_for_all()  # those who follow read what was written
-    for note in data.notes:
+    for note in found.notes:
         reporter.detail(f"Note: {note}")  # the scores say so to everybody
-    train(task, config, data, run, reporter, resume=resume, tensorboard=tensorboard)
+    train(task, config, found, run, reporter, resume=resume, tensorboard=tensorboard)
     seconds = time.monotonic() - start
     reporter.message(f"Trained in {duration(seconds)}")
     reporter.going_on("loading the saved model")
-    results = evaluate(task, config, run, reporter, data=data, seconds=seconds)
+    results = evaluate(task, config, run, reporter, data=found, seconds=seconds)
     if tensorboard:
         add_pictures(run)
     wait_for_all()  # a framework ends all where one has ended
     return results
 
 
-def load(task: Task, config: Config, run: RunDirectory, *, resume: bool) -> TaskData:
-    """Loads the data and saves what of them belongs to the model, such as its vocabulary.
+def _data(
+    task: Task,
+    config: Config,
+    run: RunDirectory,
+    reporter: Reporter,
+    new: NewData | None,
+    *,
+    resume: bool,
+) -> TaskData:
+    """Returns the run's data, and keeps of new ones what belongs to the model.
 
     A run that has a checkpoint has its vocabulary already; one that was killed before may have
-    half of it, and starts anew. A student takes its teacher's, and what starts from the weights of
-    another run takes that one's.
+    half of it, and starts anew.
     """
     if resume and Checkpoints(run.checkpoints).steps():
+        reporter.going_on("loading the data")
         return reload_data(task, config, run, whole=True)
-    return begin_data(task, config, run, teacher_artifacts(config) or first_artifacts(config))
+    return (new or read_data(task, config, reporter)).kept_in(run)

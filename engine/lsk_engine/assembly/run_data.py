@@ -17,25 +17,35 @@ from lsk_engine.settings.config import Config
 from lsk_engine.tasks.contract import Task, TaskData
 
 
-def begin_data(
-    task: Task, config: Config, run: RunDirectory, artifacts: Mapping[str, bytes] | None
-) -> TaskData:
-    """Loads the data of a run that begins, and saves what of them belongs to the run.
+@dataclasses.dataclass(frozen=True)
+class NewData:
+    """The data of a run that is to begin: read, and not yet kept anywhere.
 
-    That is what the model needs, such as its vocabulary, what the data are known by, and what
-    scoring asks of the training split. Every split is loaded for it: what is wrong with one is told
-    before anything is trained.
-
-    Args:
-        task: The task.
-        config: The run's configuration.
-        run: The run.
-        artifacts: A teacher's vocabulary and the like, which its student has to use, or `None`.
+    Attributes:
+        data: The data, every split of which is loaded.
+        state: What they are known by, and what scoring asks of the training split.
     """
-    data = load_data(task, config, artifacts)
-    run.write_artifacts(data.artifacts)
-    run.write_json(run.data_file, {"schema": SCHEMA, **DataState.of(data).to_dict()})
-    return data
+
+    data: TaskData
+    state: DataState
+
+    @classmethod
+    def read(cls, task: Task, config: Config, artifacts: Mapping[str, bytes] | None) -> "NewData":
+        """Loads the data. Every split is: what is wrong with one is told before a run is made.
+
+        Args:
+            task: The task.
+            config: The run's configuration.
+            artifacts: A teacher's vocabulary and the like, which its student has to use, or `None`.
+        """
+        data = load_data(task, config, artifacts)
+        return cls(data, DataState.of(data))
+
+    def kept_in(self, run: RunDirectory) -> TaskData:
+        """Saves what of the data belongs to the run, such as a vocabulary; returns the data."""
+        run.write_artifacts(self.data.artifacts)
+        run.write_json(run.data_file, {"schema": SCHEMA, **self.state.to_dict()})
+        return self.data
 
 
 def reload_data(task: Task, config: Config, run: RunDirectory, *, whole: bool = False) -> TaskData:

@@ -1,6 +1,7 @@
 """The run directory: the interface between stages. Only this module knows its file names."""
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -85,8 +86,7 @@ class RunDirectory:
             FileError: If it holds files already, or can't be written.
         """
         run = cls(path)
-        if run.path.exists() and not run._unused():
-            raise run._taken()
+        run.expect_new()
         with locked(run.lock_file, wait=True), writing(run.path):
             if not run._unused():  # another was quicker
                 raise run._taken()
@@ -95,6 +95,23 @@ class RunDirectory:
             run.record_start()
             run.write_json(run.config_file, {"schema": SCHEMA, **config})
         return run
+
+    def expect_new(self) -> None:
+        """Looks whether the directory can be made, as far as that can be told without making it.
+
+        Raises:
+            FileError: If it holds files already, or what it would lie in can't be written.
+        """
+        if self.path.exists() and not self._unused():
+            raise self._taken()
+        there = next(
+            place for place in (self.path, *self.path.absolute().parents) if place.exists()
+        )
+        with writing(self.path):
+            if not there.is_dir():
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+            if not os.access(there, os.W_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
     def _unused(self) -> bool:
         """Returns whether nothing is in the way of a new run: no file that says anything."""

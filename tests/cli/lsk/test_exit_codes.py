@@ -106,8 +106,33 @@ def test_a_failed_start_leaves_nothing(error, exit_code, monkeypatch):
     assert not Path("run").exists()
 
 
+def test_data_are_read_before_there_is_a_run(exit_code, monkeypatch):
+    there = []
+
+    def read(task, config, reporter):
+        there.append(Path("run").exists())
+        raise InputError("no data")
+
+    monkeypatch.setattr("lsk_engine.experiment.read_data", read)
+    assert exit_code(*TRAIN) == 2
+    assert there == [False]
+    assert not Path("run").exists()
+
+
+@pytest.mark.parametrize(
+    ("place", "told"), [("run", "a new or empty run directory"), ("run/deeper", "to write")]
+)
+def test_a_place_that_can_not_be_a_run_is_told_before_data_are_read(
+    place, told, exit_code, monkeypatch, capsys
+):
+    monkeypatch.setattr("lsk_engine.experiment.read_data", raising(InputError("read")))
+    Path("run").write_text("a file")
+    assert exit_code(*TRAIN[:-1], place) == 2
+    assert told in capsys.readouterr().err
+
+
 def test_a_failure_later_leaves_the_run(exit_code, monkeypatch):
-    def train(task, config, run, reporter, *, resume, tensorboard):
+    def train(task, config, run, reporter, *, data, resume, tensorboard):
         run.append_history({"step": 1})
         raise InputError("a source that ends")
 

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from kills import differences
 from lock_holder import held_by_another_process
 from ls_base.errors import FileError, InputError, LsKerasError
-from lsk_engine.assembly.run_data import begin_data
+from lsk_engine.assembly.run_data import NewData
 from lsk_engine.data import configuration
 from lsk_engine.data.batches import BatchSource
 from lsk_engine.data.data_state import DataState
@@ -385,7 +385,7 @@ def test_no_stage_scores_on_other_data(finished, monkeypatch, stage):
 
 def test_before_the_first_checkpoint_the_data_may_still_change(tmp_path, monkeypatch):
     task, resolved, run = start(tmp_path)
-    begin_data(task, resolved, run, None)
+    NewData.read(task, resolved, None).kept_in(run)
     more_letters(monkeypatch)
     run_experiment(task, resolved, run, silent(), resume=True)
     assert json.loads(run.data_file.read_text())["splits"]["train"]["examples"] == 123
@@ -443,7 +443,7 @@ def test_data_that_vanish_are_told_in_one_line(tmp_path, monkeypatch, error, tol
         return gather(self, rows, size)
 
     task, resolved, run = start(tmp_path)
-    state = DataState.of(begin_data(task, resolved, run, None))
+    state = NewData.read(task, resolved, None).state
     monkeypatch.setattr(Letters, "gather", gone)
     monkeypatch.setattr(DataState, "of", lambda data: state)  # which reads some examples, too
     with pytest.raises(LsKerasError, match=told):

@@ -10,7 +10,7 @@ import pytest
 
 from ls_base.errors import InputError
 from lsk_engine.assembly.loss import build_loss
-from lsk_engine.assembly.run_data import begin_data, known_training_examples, reload_data
+from lsk_engine.assembly.run_data import NewData, known_training_examples, reload_data
 from lsk_engine.data import configuration
 from lsk_engine.data.batches import BatchSource
 from lsk_engine.data.data_state import DataState
@@ -254,7 +254,7 @@ def test_a_cache_of_other_classes_kept_is_refused(teacher, tmp_path):
 
 def test_training_examples_are_read_once_for_what_they_are(teacher, tmp_path, monkeypatch):
     task, resolved, run = start(teacher, tmp_path / "run", cache=str(tmp_path / "logits"))
-    data, read = begin_data(task, resolved, run, None), []
+    data, read = NewData.read(task, resolved, None).kept_in(run), []
     monkeypatch.setattr(
         "lsk_engine.assembly.run_data.read_examples",
         lambda *of: read.append(1) or read_examples(*of),

@@ -28,11 +28,13 @@ class Place:
         index: From 0; the process 0 is the chief, which writes the run.
         count: How many there are.
         source: Which variable says so.
+        listens: `HOST:PORT` where the others find this process; empty: they need not.
     """
 
     index: int = 0
     count: int = 1
     source: str = ""
+    listens: str = ""
 
 
 def is_said() -> bool:
@@ -125,11 +127,16 @@ def _of_tensorflow() -> Place:
             f"Received: {', '.join(sorted({*others, kind} - {'worker'}))}"
         )
     _check(workers, index, len(workers), "cluster.worker in TF_CONFIG", "task.index in TF_CONFIG")
-    return Place(index, len(workers), TF_CONFIG)
+    return Place(index, len(workers), TF_CONFIG, listens=workers[index])
 
 
 def _of_keras() -> Place:
-    return _numbers(COUNT, INDEX)
+    found = _numbers(COUNT, INDEX)
+    if found.count == 1:
+        return found
+    coordinator = (os.environ.get(ADDRESSES) or "").split(",")[0]
+    _check([coordinator], found.index, found.count, ADDRESSES, INDEX)
+    return found if found.index else dataclasses.replace(found, listens=coordinator)
 
 
 def _of_torchrun() -> Place:

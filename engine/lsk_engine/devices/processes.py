@@ -6,12 +6,13 @@ through here. `lsk_engine.devices.addresses` says where they are.
 
 import contextlib
 import functools
+import socket
 import time
 from collections.abc import Iterator
 
 import numpy as np
 
-from ls_base.errors import LsKerasError
+from ls_base.errors import InputError, LsKerasError
 from lsk_engine.devices.addresses import ADDRESSES, Place, place
 
 # Of JAX's coordinator, in place of its 100 s: a peer that was killed is known after that long.
@@ -37,9 +38,30 @@ def join() -> Place:
     """
     here = place()
     if here.count > 1:
+        _expect_free(here)
         with peers_watched():
             _join(here)
     return here
+
+
+def _expect_free(here: Place) -> None:
+    """Looks whether this process can listen where the others look for it.
+
+    Frameworks do not tell: servers of TensorFlow may share a port, and get one another's messages;
+    JAX may end by a signal.
+    """
+    if not here.listens:
+        return
+    with socket.socket() as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind(("", int(here.listens.rpartition(":")[2])))
+        except OSError as error:
+            raise InputError(
+                "Expected an address of this machine that no other program has (--workers or "
+                f"--coordinator; {here.source}). Received: {here.listens} for process "
+                f"{here.index}: {error.strerror}"
+            ) from error
 
 
 def _join(here: Place) -> None:

@@ -1,5 +1,8 @@
 import json
 import os
+import socket
+import subprocess
+import sys
 
 import pytest
 from click.testing import CliRunner
@@ -112,6 +115,28 @@ def test_what_is_not_there_is_told_in_one_line(tmp_path, arguments, message):
     assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert not list((tmp_path / "runs").glob("*"))
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_an_address_that_another_program_has_is_told_in_one_line(tmp_path, backend):
+    with socket.socket() as other:
+        other.bind(("", 0))
+        other.listen()
+        own = f"127.0.0.1:{other.getsockname()[1]}"
+        to_peers = {
+            "tensorflow": ("--workers", f"{own},127.0.0.1:9", "--worker-index", "0"),
+            "jax": ("--coordinator", own, "--processes", "2", "--process-id", "0"),
+        }
+        train = ("-m", "lsk", "train", "-q", "--task", "image", "--run-dir", "run")
+        done = subprocess.run(
+            [sys.executable, *train, "--backend", backend, *to_peers[backend]],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+        )
+    assert done.returncode == 2
+    assert f"Received: {own} for process 0" in done.stderr
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(

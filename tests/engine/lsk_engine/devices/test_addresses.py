@@ -36,16 +36,25 @@ def test_what_the_command_line_says_is_in_the_variables_of_the_frameworks(monkey
     be_worker(["one:2222", "two:2222"], 1)
     be_process("one:2223", 3, 2)
     on(monkeypatch, "tensorflow")
-    assert place() == Place(1, 2, TF_CONFIG)
+    assert place() == Place(1, 2, TF_CONFIG, "two:2222")
     on(monkeypatch, "jax")
     assert place() == Place(2, 3, COUNT)
+
+
+def test_a_coordinator_listens(monkeypatch):
+    be_process("one:2223", 3, 0)
+    on(monkeypatch, "jax")
+    assert place() == Place(0, 3, COUNT, "one:2223")
+    monkeypatch.setenv(ADDRESSES, "one")
+    with pytest.raises(InputError, match=f"{ADDRESSES} HOST:PORT. Received: 'one'"):
+        place()
 
 
 def test_a_schedulers_variable_is_honored(monkeypatch):
     on(monkeypatch, "tensorflow")
     said = {"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 0}}
     monkeypatch.setenv(TF_CONFIG, json.dumps(said))
-    assert place() == Place(0, 2, TF_CONFIG)
+    assert place() == Place(0, 2, TF_CONFIG, "a:1")
 
 
 @pytest.mark.parametrize(

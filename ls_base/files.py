@@ -37,6 +37,23 @@ def writing(path: Path) -> Iterator[None]:
         ) from error
 
 
+def expect_place(path: Path) -> None:
+    """Looks whether something could be made at a path, and makes nothing.
+
+    Args:
+        path: Of a file or folder, which need not be there, nor what it is to lie in.
+
+    Raises:
+        FileError: If the nearest folder that is there is none, or can't be written.
+    """
+    there = next(place for place in (path, *path.absolute().parents) if place.exists())
+    with writing(path):
+        if there != path and not there.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        if not os.access(there, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+
 def write_bytes(path: Path, content: bytes | memoryview) -> None:
     """Writes a file so that it is there whole or not at all, also after a power cut.
 

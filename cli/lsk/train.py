@@ -183,13 +183,13 @@ def begin(
     from lsk_engine.devices.addresses import is_said, place
     from lsk_engine.runs.run_directory import RunDirectory
 
-    if alone := not is_said():
+    if not is_said():  # else Keras has to be loaded to know who is the chief
         RunDirectory(path or free_path(task, config)).expect_new()
     reporter.going_on("loading Keras")
     load_backend(backend)
-    if not alone and place().count > 1 and path is None:
+    if path is None and place().count > 1:
         raise InputError("Expected --run-dir with the same path for all processes. Received: none")
-    if path is not None and not alone and follows():
+    if path is not None and follows():
         run, data = RunDirectory(path), None
     else:
         with needing_extra(task):

@@ -9,6 +9,7 @@ import pytest
 from ls_base import files
 from ls_base.errors import FileError
 from ls_base.files import (
+    expect_place,
     new_folder,
     remove_unfinished,
     write_bytes,
@@ -50,6 +51,22 @@ def test_a_refusal_of_the_system_names_the_path_and_is_told_once(tmp_path):
         raise OSError(28, "No space left on device")
     with pytest.raises(FileError, match="^inner$"), writing(files.Path("outer")):
         raise FileError("inner")
+
+
+@pytest.mark.parametrize("name", ["new", "deep/er/new", "there"])
+def test_a_place_where_something_can_be_made(tmp_path, name):
+    (tmp_path / "there").mkdir()
+    expect_place(tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == ["there"]
+
+
+def test_a_place_where_nothing_can_be_made_is_told(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(FileError, match="write .*file/new. Received: Not a directory"):
+        expect_place(tmp_path / "file" / "new")
+    monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path or mode != os.W_OK)
+    with pytest.raises(FileError, match="write .*new. Received: Permission denied"):
+        expect_place(tmp_path / "new")
 
 
 def test_a_folder_is_there_whole(tmp_path):

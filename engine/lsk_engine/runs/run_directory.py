@@ -1,7 +1,6 @@
 """The run directory: the interface between stages. Only this module knows its file names."""
 
 import contextlib
-import errno
 import hashlib
 import json
 import os
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ls_base.errors import FileError, InputError, shown
-from ls_base.files import append_line, json_bytes, replacing, write_bytes, writing
+from ls_base.files import append_line, expect_place, json_bytes, replacing, write_bytes, writing
 from ls_base.reading import inside, is_regular, is_there, open_regular, read_bytes
 from ls_base.records import decode_record
 from lsk_engine.environment import environment
@@ -104,14 +103,7 @@ class RunDirectory:
         """
         if self.path.exists() and not self._unused():
             raise self._taken()
-        there = next(
-            place for place in (self.path, *self.path.absolute().parents) if place.exists()
-        )
-        with writing(self.path):
-            if not there.is_dir():
-                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
-            if not os.access(there, os.W_OK):
-                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        expect_place(self.path)
 
     def _unused(self) -> bool:
         """Returns whether nothing is in the way of a new run: no file that says anything."""

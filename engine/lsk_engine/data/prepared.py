@@ -20,6 +20,7 @@ from lsk_engine.data.file_checks import FileChecks, describe
 from lsk_engine.environment import environment
 from lsk_engine.settings.config import Config
 from lsk_engine.tasks.contract import Task, TaskData
+from lsk_engine.tasks.registry import tasks_that_load
 
 if TYPE_CHECKING:
     from lsk_engine.data.checked_files import CheckedFiles  # NumPy: nobody waits for it here
@@ -52,11 +53,17 @@ def check_offered(task: Task) -> None:
     Raises:
         InputError: If it does not offer it.
     """
-    if type(task).prepare is Task.prepare:
+    if not is_offered(task):
+        offering = " or ".join(name for name, other in tasks_that_load() if is_offered(other))
         raise InputError(
-            "Expected a task whose data can be prepared (`Task.prepare`). "
-            f"Received: task {task.name!r}, which does not offer it"
+            f"Expected a task whose data can be prepared: {offering or 'none is installed'}. "
+            f"Received: {task.name}"
         )
+
+
+def is_offered(task: Task) -> bool:
+    """Returns whether the task's data can be prepared."""
+    return type(task).prepare is not Task.prepare
 
 
 def prepare(task: Task, config: Config, directory: str | os.PathLike) -> TaskData:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ls_base.errors import LsKerasError
 from lsk_engine.data.lazy import LazySplits
-from lsk_engine.data.prepared import is_prepared, prepare
+from lsk_engine.data.prepared import is_offered, is_prepared, prepare
 from lsk_engine.data.quick_look import quick_look
 from lsk_engine.progress import Reporter
 from lsk_engine.settings.config import Config
@@ -38,7 +38,7 @@ def shared_data(
         folder: Where to; of what is there already, nothing is prepared again.
         reporter: Who is told.
     """
-    if type(task).prepare is Task.prepare:
+    if not is_offered(task):
         yield
         return
     named = [(_name(config), config) for config in configs]

@@ -78,6 +78,13 @@ def load_task(name: str) -> Task:
     return made
 
 
+def tasks_that_load() -> Iterator[tuple[str, Task]]:
+    """Yields the installed tasks with their names; one that can't be imported is left out."""
+    for plugin in plugins(TASK_GROUP):
+        with contextlib.suppress(LsKerasError):
+            yield plugin.name, load_task(plugin.name)
+
+
 @contextlib.contextmanager
 def needing_extra(task: Task) -> Iterator[None]:
     """Turns the absence of a package that the task needs into advice on what to install."""

@@ -160,6 +160,6 @@ def test_a_directory_that_cannot_be_written_is_told(tmp_path):
 
 
 def test_a_task_that_does_not_offer_it_says_so(tmp_path):
-    with pytest.raises(InputError, match="Received: task 'tiny', which does not offer it"):
+    with pytest.raises(InputError, match="can be prepared: .*translation. Received: tiny"):
         prepared.prepare(TinyTask(), configuration.resolve(TinyTask(), None, {}), tmp_path / "data")
     assert list(tmp_path.iterdir()) == []

@@ -9,6 +9,7 @@ import click
 
 from ls_base.errors import InputError
 from lsk import many_runs, options, study_tables, tables
+from lsk_engine.progress import estimate
 
 # Those of `lsk_engine.studies.paper` and `paper_studies`, which `lsk --help` does not wait for.
 RESULTS = (
@@ -132,14 +133,14 @@ def _list(scale: str, out: Path, seeds: int | None, as_json: bool) -> None:
     lines = [
         (
             name,
-            _time(cost.minutes),
-            _time(cost.took) if cost.finished else "–",
+            estimate(cost.minutes),
+            estimate(cost.took) if cost.finished else "–",
             f"{cost.finished}/{cost.runs}",
             titles[name],
         )
         for name, cost in costs.items()
     ]
-    total = _time(total_minutes(scale, seeds))  # type: ignore[arg-type]
+    total = estimate(total_minutes(scale, seeds))  # type: ignore[arg-type]
     lines.append(("all", total, "", "", f"results share their runs in {out}"))
     head = ("result", "cost", "took", "runs", "what")
     tables.echo(tables.listed(lines, head, right=(1, 2, 3)))
@@ -147,12 +148,5 @@ def _list(scale: str, out: Path, seeds: int | None, as_json: bool) -> None:
     for name, part in paper_studies.STUDIES[scale].items():
         minutes = part.minutes * (seeds or part.study.seeds)
         of = [r.name for r in paper.RESULTS.values() if name in r.parts(scale)]  # type: ignore[arg-type]
-        studies.append((name, _time(minutes), f"{part.study.task}: {', '.join(of)}"))
+        studies.append((name, estimate(minutes), f"{part.study.task}: {', '.join(of)}"))
     tables.echo("", tables.listed(studies, ("study", "cost", "of"), right=(1,)))
-
-
-def _time(minutes: float) -> str:
-    for unit, of in (("days", 1440), ("h", 60)):
-        if minutes >= 2 * of:
-            return f"{minutes / of:.0f} {unit}"
-    return f"{minutes:.0f} min"

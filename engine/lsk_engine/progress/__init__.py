@@ -5,5 +5,6 @@ from lsk_engine.progress.live_line import clear_lines as clear_lines
 from lsk_engine.progress.reporter import Progress as Progress
 from lsk_engine.progress.reporter import Reporter as Reporter
 from lsk_engine.progress.words import duration as duration
+from lsk_engine.progress.words import estimate as estimate
 from lsk_engine.progress.words import fitted as fitted
 from lsk_engine.progress.words import per_second as per_second

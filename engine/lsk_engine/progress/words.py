@@ -24,6 +24,19 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
+def estimate(minutes: float) -> str:
+    """Returns about how long something takes, in one unit.
+
+    Example:
+    >>> estimate(75), estimate(180), estimate(6000)
+    ('75 min', '3 h', '4 days')
+    """
+    for unit, of in (("days", 1440), ("h", 60)):
+        if minutes >= 2 * of:
+            return f"{minutes / of:.0f} {unit}"
+    return f"{minutes:.0f} min"
+
+
 def per_second(rate: float) -> str:
     """Returns a rate as people write it: whole, or with two digits where it is small.
 

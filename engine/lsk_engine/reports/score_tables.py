@@ -139,7 +139,7 @@ def verdict_table(study: StoredStudy, decided: Sequence[StoredDecision]) -> Tabl
         # Each row has a unit of its own, so each its digits.
         Column("difference", [_difference(one) for one in decided]),
         Column("margin", [f"± {one.margin:g}" for one in decided]),
-        Column("in the paper", [_signed(one.paper) for one in decided]),
+        Column("paper", [_signed(one.paper) for one in decided]),
     ]
     caption = f"Verdicts about {against[0]}, {study.split}"
     if len(set(against)) > 1:

@@ -75,7 +75,7 @@ def test_a_study_has_verdicts_and_means(tmp_path):
         "verdict": "✓ holds",
         "difference": "+1.50 [+1.20, +1.80]",
         "margin": "± 0.5",
-        "in the paper": "–",
+        "paper": "–",
     }
     table = score_tables.arm_table(found)
     hard, smoothed = shown(table)

@@ -197,7 +197,7 @@ PRESETS = (
     Preset(
         name="multi30k-cpu",
         purpose="The Transformer of multi30k-tiny on 2 cores: 13 passes over Multi30k",
-        expected="about an hour on 2 cores; test2016 BLEU 36 with beam 4",
+        expected="half an hour on one core; test2016 BLEU 36 with beam 4",
         settings={
             "data.vocabulary_size": 8000,
             "data.subwords": "bpe",

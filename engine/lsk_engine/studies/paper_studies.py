@@ -165,7 +165,7 @@ STUDIES: Mapping[str, Mapping[str, Part]] = {
         ),
         "text": Part(
             ask.text("multi30k-cpu"),
-            minutes=130,
+            minutes=45,
             data="multi30k",
         ),
         "speech": Part(ask.speech(preset="an4-las"), minutes=50, data="an4_mfcc/an4_mfcc13.npz"),

@@ -7,7 +7,7 @@
 `keep` copies the numbers of each study, with the commit, the command, the machine and the time
 that they took, and the figures into `docs/evidence/SCALE/`. `page` makes `docs/evidence.md` of all
 that is there, and the table of verdicts in the README; why a claim of the paper does not show here
-is said in `docs/evidence/notes.toml`, which is written by hand.
+is said in `docs/evidence/notes.toml`, which is written by hand, and why something was not run.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from lsk_engine.progress import estimate
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.studies.arm_runs import jobs_of
 from lsk_engine.studies.arms import arms_of
@@ -35,6 +36,7 @@ PAGE = ROOT / "docs" / "evidence.md"
 README = ROOT / "README.md"
 TABLE_OF_VERDICTS = re.compile(r"(?<=<!-- verdicts -->\n).*?(?=<!-- end of verdicts -->)", re.S)
 NOTES = "notes.toml"
+NOT_RUN = "not_run"  # in them: a reason for a scale, or one for each study
 TOLD = ("does not hold", "no difference that matters")  # verdicts that ask for a word
 INTRODUCTION = """\
 # The paper's claims, here
@@ -132,6 +134,7 @@ def page(evidence: Path) -> str:
                     lines += _figure(evidence, result, scale, study)
         if not any(study in kept[scale] for scale in SCALES for study in result.parts(scale)):
             lines += ["\nNot run yet."]
+    lines += _not_run(kept, notes[NOT_RUN])
     return "\n".join(lines) + "\n"
 
 
@@ -181,6 +184,25 @@ def _runs(kept: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
             yield (
                 f"| {scale} | `{name}` | {found['task']}, {found['preset']} | {found['seeds']} "
                 f"| {found['runs']} | {found['seconds'] / 60:.0f} | `{found['commit']}` |"
+            )
+
+
+def _not_run(kept: Mapping[str, Mapping[str, Any]], why: Mapping[str, Any]) -> Iterator[str]:
+    """Yields a table of what there are recipes for, and why nothing is kept of them."""
+    yield "\n## Not run here\n"
+    yield "| scale | study | of | task, recipe | seeds | would take | why not |"
+    yield "|---|---|---|---|---:|---|---|"
+    for scale in SCALES:
+        where = "of a GPU" if scale == "paper" else "of 2 cores"
+        for name, part in STUDIES[scale].items():
+            if name in kept[scale]:
+                continue
+            of = ", ".join(r.name for r in RESULTS.values() if name in r.parts(scale))
+            study, reason = part.study, why[scale]
+            text = " ".join((reason if isinstance(reason, str) else reason[name]).split())
+            yield (
+                f"| {scale} | `{name}` | {of} | {study.task}, {study.preset} | {study.seeds} "
+                f"| {estimate(part.minutes * study.seeds)} {where} | {text} |"
             )
 
 

@@ -62,6 +62,18 @@ def test_what_does_not_show_is_explained(evidence, file):
     assert set(notes.get(scale, {}).get(study, {})) == to_tell
 
 
+@pytest.mark.parametrize("scale", SCALES)
+def test_what_was_not_run_has_its_reason(evidence, scale):
+    """And nothing else has."""
+    notes = tomllib.loads((evidence.EVIDENCE / evidence.NOTES).read_text())
+    reasons = notes[evidence.NOT_RUN].get(scale, {})
+    there = {file.stem for file in kept() if file.parent.name == scale}
+    missing = set(STUDIES[scale]) - there
+    assert isinstance(reasons, str) or set(reasons) == missing
+    table = evidence.PAGE.read_text().split("## Not run here")[1]
+    assert all(f"| {scale} | `{name}` |" in table for name in missing)
+
+
 def test_a_changed_number_changes_the_page(evidence, tmp_path):
     if not kept():
         pytest.skip("nothing is kept yet")

@@ -24,7 +24,7 @@ from lsk_engine.progress import estimate
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.studies.arm_runs import jobs_of
 from lsk_engine.studies.arms import arms_of
-from lsk_engine.studies.paper import RESULTS, Result
+from lsk_engine.studies.paper import RESULTS, Result, results_of
 from lsk_engine.studies.paper_studies import SCALES, STUDIES
 from lsk_engine.studies.study_folder import FIGURE_FILE, RESULTS_FILE
 from lsk_engine.studies.tables import heading, signed, span
@@ -90,8 +90,7 @@ def keep(folder: Path, scale: str, evidence: Path) -> None:
 
 def _one(study: str, scale: str) -> str:
     """Returns the arguments that run a study alone: a result that has it, and what of it."""
-    having = (result for result in RESULTS.values() if study in result.parts(scale))
-    least = min(having, key=lambda result: len(result.parts(scale)))
+    least = min(results_of(study, scale), key=lambda result: len(result.parts(scale)))
     return least.name if len(least.parts(scale)) == 1 else f"{least.name} --only {study}"
 
 
@@ -197,12 +196,12 @@ def _not_run(kept: Mapping[str, Mapping[str, Any]], why: Mapping[str, Any]) -> I
         for name, part in STUDIES[scale].items():
             if name in kept[scale]:
                 continue
-            of = ", ".join(r.name for r in RESULTS.values() if name in r.parts(scale))
+            of = ", ".join(result.name for result in results_of(name, scale))
             study, reason = part.study, why[scale]
-            text = " ".join((reason if isinstance(reason, str) else reason[name]).split())
+            text = _flowing(reason if isinstance(reason, str) else reason[name])
             yield (
                 f"| {scale} | `{name}` | {of} | {study.task}, {study.preset} | {study.seeds} "
-                f"| {estimate(part.minutes * study.seeds)} {where} | {text} |"
+                f"| {estimate(part.cost())} {where} | {text} |"
             )
 
 
@@ -234,7 +233,11 @@ def _study(
 def note_of(notes: Mapping[str, Any], scale: str, study: str, claim: str) -> str | None:
     """Returns what is said of a claim that does not show, if anything is."""
     text = notes.get(scale, {}).get(study, {}).get(claim)
-    return None if text is None else " ".join(text.split())
+    return None if text is None else _flowing(text)
+
+
+def _flowing(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _figure(evidence: Path, result: Result, scale: str, study: str) -> Iterator[str]:

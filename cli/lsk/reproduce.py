@@ -146,7 +146,6 @@ def _list(scale: str, out: Path, seeds: int | None, as_json: bool) -> None:
     tables.echo(tables.listed(lines, head, right=(1, 2, 3)))
     studies = []
     for name, part in paper_studies.STUDIES[scale].items():
-        minutes = part.minutes * (seeds or part.study.seeds)
-        of = [r.name for r in paper.RESULTS.values() if name in r.parts(scale)]  # type: ignore[arg-type]
-        studies.append((name, estimate(minutes), f"{part.study.task}: {', '.join(of)}"))
+        of = ", ".join(result.name for result in paper.results_of(name, scale))  # type: ignore[arg-type]
+        studies.append((name, estimate(part.cost(seeds)), f"{part.study.task}: {of}"))
     tables.echo("", tables.listed(studies, ("study", "cost", "of"), right=(1,)))

@@ -109,7 +109,7 @@ def _run(
     resume: bool,
     tensorboard: bool,
 ) -> dict[str, Any]:
-    start = time.monotonic()
+    start = time.monotonic() - (data.seconds if data else 0)  # whoever has read them
     tensorboard = writes_events(run, reporter, wanted=tensorboard)
     if resume:
         for consequence in record_resumption(task, config, run):

@@ -1,6 +1,7 @@
 """A run's data, held against what they were when the run began."""
 
 import dataclasses
+import time
 from collections.abc import Mapping
 
 import numpy as np
@@ -24,10 +25,12 @@ class NewData:
     Attributes:
         data: The data, every split of which is loaded.
         state: What they are known by, and what scoring asks of the training split.
+        seconds: What reading them took.
     """
 
     data: TaskData
     state: DataState
+    seconds: float
 
     @classmethod
     def read(cls, task: Task, config: Config, artifacts: Mapping[str, bytes] | None) -> "NewData":
@@ -38,8 +41,10 @@ class NewData:
             config: The run's configuration.
             artifacts: A teacher's vocabulary and the like, which its student has to use, or `None`.
         """
+        start = time.monotonic()
         data = load_data(task, config, artifacts)
-        return cls(data, DataState.of(data))
+        state = DataState.of(data)
+        return cls(data, state, time.monotonic() - start)
 
     def kept_in(self, run: RunDirectory) -> TaskData:
         """Saves what of the data belongs to the run, such as a vocabulary; returns the data."""

@@ -137,3 +137,8 @@ RESULTS: Mapping[str, Result] = {
         ),
     )
 }
+
+
+def results_of(study: str, scale: Scale) -> list[Result]:
+    """Returns the results that a study of a scale serves."""
+    return [result for result in RESULTS.values() if study in result.parts(scale)]

@@ -35,6 +35,10 @@ class Part:
     data: str | None = None
     classes: tuple[str, ...] = ()
 
+    def cost(self, seeds: int | None = None) -> float:
+        """Returns the minutes of so many seeds; `None`: of the study's."""
+        return self.minutes * (seeds or self.study.seeds)
+
 
 _BESIDE_LABELS = {"distillation.beta": 0.6}
 _AIRPLANES = ("airplane", "automobile", "bird")

@@ -227,7 +227,7 @@ def costs_of(result: Result, scale: Scale, directory: Path, seeds: int | None = 
     minutes, jobs = 0.0, list[Job]()
     for name, part in result.parts(scale).items():
         study = dataclasses.replace(part.study, seeds=seeds or part.study.seeds)
-        minutes += part.minutes * study.seeds
+        minutes += part.cost(seeds)
         jobs += jobs_of(directory / name, arms_of(study, load_task(study.task)), study.seeds)
     finished = [job.run for job in jobs if job.finished]
     took = sum(run.read_metrics().seconds for run in finished) / 60
@@ -236,7 +236,7 @@ def costs_of(result: Result, scale: Scale, directory: Path, seeds: int | None = 
 
 def total_minutes(scale: Scale, seeds: int | None = None) -> float:
     """Returns what all results cost together, whose studies are trained once."""
-    return sum(part.minutes * (seeds or part.study.seeds) for part in STUDIES[scale].values())
+    return sum(part.cost(seeds) for part in STUDIES[scale].values())
 
 
 def _run(study: Study, directory: Path, reporter: Reporter, **how: Any) -> StudyResult:

@@ -61,18 +61,8 @@ def test_a_task_with_a_vocabulary_is_swept(tmp_path):
     settings = small_translation.settings(tmp_path) | quick
     given = [f"{key}={value}" for key, value in settings.items()]
     done = sweep(
-        *(
-            "--task",
-            "translation",
-            "--alphas",
-            "0",
-            "--temperatures",
-            "2",
-            "--seeds",
-            1,
-            "-q",
-            "--json",
-        ),
+        *("--task", "translation", "--alphas", "0", "--temperatures", "2"),
+        *("--seeds", 1, "-q", "--json"),
         *(f"--set={text}" for text in given),
         *(f"--teacher-set={text}" for text in given),
         *("--out", tmp_path / "out"),

@@ -2,7 +2,6 @@ import json
 import os
 import socket
 import subprocess
-import sys
 
 import pytest
 from click.testing import CliRunner
@@ -12,7 +11,7 @@ from lsk import together
 from lsk.main import cli
 from lsk_engine.devices.addresses import ADDRESSES, COUNT, INDEX, TF_CONFIG, TPU
 from lsk_engine.studies.study import TEACHER
-from lsk_processes import lsk
+from lsk_processes import ANEW, lsk
 
 
 @pytest.fixture(autouse=True)
@@ -127,9 +126,9 @@ def test_an_address_that_another_program_has_is_told_in_one_line(tmp_path, backe
             "tensorflow": ("--workers", f"{own},127.0.0.1:9", "--worker-index", "0"),
             "jax": ("--coordinator", own, "--processes", "2", "--process-id", "0"),
         }
-        train = ("-m", "lsk", "train", "-q", "--task", "image", "--run-dir", "run")
+        train = ("train", "-q", "--task", "image", "--run-dir", "run", "--backend", backend)
         done = subprocess.run(
-            [sys.executable, *train, "--backend", backend, *to_peers[backend]],
+            [*ANEW, *train, *to_peers[backend]],
             cwd=tmp_path,
             capture_output=True,
             text=True,

@@ -1,11 +1,12 @@
 """Figures in files, each with the numbers that it shows beside it."""
 
+import contextlib
 import csv
 import inspect
 import io
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,10 +26,10 @@ from ls_keras.plots.temperature_panels import temperature_panels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from matplotlib.transforms import Bbox
 
 MAX_DPI = 2400
-# Nothing is cut off, and a dark page shows a margin around what is drawn.
-_WHOLE: dict[str, Any] = {"bbox_inches": "tight", "pad_inches": 0.12}
+_MARGIN = 0.12  # inches around what is drawn: a dark page shows it
 # What draws, and what gives the numbers of the same; `list`: rows are what is drawn.
 NUMBERS: dict[Callable[..., "Figure"], Callable[..., list]] = {
     attention_map: attention_rows,
@@ -115,7 +116,8 @@ def save(
     is_rows = isinstance(data, Sequence) and all(isinstance(row, Mapping) for row in data)
     if not isinstance(data, Mapping) and not is_rows:
         raise InputError(f"Expected rows, or a mapping, of numbers. Received: {shown(data)}")
-    files = {path: _png(figure, dpi), path.with_suffix(".svg"): _svg(figure)}
+    with _laid_out(figure, dpi) as whole:
+        files = {path: _png(figure, dpi, whole), path.with_suffix(".svg"): _svg(figure, whole)}
     try:
         text = json.dumps(data, indent=2, ensure_ascii=False) + "\n"
     except (TypeError, ValueError) as error:
@@ -128,21 +130,45 @@ def save(
     return list(files)
 
 
-def _png(figure: "Figure", dpi: int) -> bytes:
+@contextlib.contextmanager
+def _laid_out(figure: "Figure", dpi: int) -> Iterator["Bbox"]:
+    """Lays a figure out, once for both formats; yields what has to be shown for it to be whole.
+
+    Matplotlib would do so for each file, and then draw what is laid out already once more.
+    """
+    import matplotlib
+
+    engine, own_dpi = figure.get_layout_engine(), figure.dpi
+    with matplotlib.rc_context(
+        {"figure.autolayout": False, "figure.constrained_layout.use": False}
+    ):
+        try:
+            figure.set_dpi(dpi)  # letters are not as wide at each
+            figure.draw_without_rendering()
+            whole = figure.get_tightbbox().padded(_MARGIN)
+            figure.set_layout_engine(None)  # of these settings: none at all
+            yield whole
+        finally:
+            figure.set_layout_engine(engine or "none")
+            figure.set_dpi(own_dpi)
+
+
+def _png(figure: "Figure", dpi: int, whole: "Bbox") -> bytes:
     image = io.BytesIO()
     # No version of the software among the bytes.
-    figure.savefig(image, format="png", dpi=dpi, metadata={"Software": None}, **_WHOLE)
+    metadata = {"Software": None}
+    figure.savefig(image, format="png", dpi=dpi, metadata=metadata, bbox_inches=whole)
     return image.getvalue()
 
 
-def _svg(figure: "Figure") -> bytes:
+def _svg(figure: "Figure", whole: "Bbox") -> bytes:
     """Returns the figure with text that stays text, to be searched and read aloud."""
     import matplotlib
 
     image = io.BytesIO()
     with matplotlib.rc_context({"svg.hashsalt": "ls-keras", "svg.fonttype": "none"}):
         metadata = {"Date": None, "Creator": None}
-        figure.savefig(image, format="svg", metadata=metadata, **_WHOLE)
+        figure.savefig(image, format="svg", metadata=metadata, bbox_inches=whole)
     return image.getvalue()
 
 

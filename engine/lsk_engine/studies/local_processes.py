@@ -8,6 +8,7 @@ from typing import IO, NamedTuple
 
 from ls_base.cores import cores
 from lsk_engine.devices.gpus import VISIBLE, visible_gpus
+from lsk_engine.studies import forked
 from lsk_engine.studies.job import Job
 from lsk_engine.studies.trainings import Ending, Trainings, last_words
 
@@ -24,12 +25,16 @@ class LocalProcesses(Trainings):
         self.command, self.workers = command, workers
         self.running: dict[Job, _Running] = {}
         self.free: list[dict[str, str]] = []
+        self.forks = False
 
     def __str__(self) -> str:
         return f"{self.workers} at a time"
 
     def __enter__(self):
         self.free = worker_environments(self.workers)
+        self.forks = forked.can_fork(self.command)
+        if self.forks:
+            forked.prepare(self.free[0])
         return self
 
     def __exit__(self, *_):
@@ -47,28 +52,34 @@ class LocalProcesses(Trainings):
     def start(self, job: Job) -> None:
         """Starts to train a run."""
         environment = self.free.pop(0)
-        errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed when it ended
-        process = subprocess.Popen(
-            [*self.command, str(job.run.path)],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=errors,
-            # Ctrl-C is for this process, which hands it on once: a second one would not let them
-            # save.
-            start_new_session=True,
-        )
+        errors = tempfile.NamedTemporaryFile()  # noqa: SIM115 - closed when it ended
+        command = [*self.command, str(job.run.path)]
+        process: subprocess.Popen | forked.Forked
+        if self.forks:
+            process = forked.Forked(command, environment, errors.name)
+        else:
+            process = subprocess.Popen(
+                command,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                # Ctrl-C is for this process, which hands it on once: a second one would not let
+                # them save.
+                start_new_session=True,
+            )
         self.running[job] = _Running(process, errors, environment)
 
     def ended(self) -> list[tuple[Job, Ending]]:
         """Returns the runs whose training has ended since it was last asked, and how."""
         found = []
         for job, (process, errors, environment) in list(self.running.items()):
-            if process.poll() is not None:
+            code = process.poll()
+            if code is not None:
                 del self.running[job]
                 self.free.append(environment)
                 with errors:
-                    found.append((job, Ending(process.returncode, last_words(errors))))
+                    found.append((job, Ending(code, last_words(errors))))
         return found
 
     def stop(self) -> None:
@@ -87,7 +98,7 @@ class LocalProcesses(Trainings):
 
 
 class _Running(NamedTuple):
-    process: subprocess.Popen
+    process: subprocess.Popen | forked.Forked
     errors: IO[bytes]
     environment: dict[str, str]  # whose GPU is free again afterwards
 

@@ -68,11 +68,12 @@ def kill_when(folder: Path, environment, there) -> None:
         assert process.poll() is None, "the study ended before it was killed"
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    children = trainings(process.pid)
+    children = descendants(process.pid)
     process.kill()
     process.wait()
     for child in children:
-        os.kill(child, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # ended with the study, as what forks does
+            os.kill(child, signal.SIGKILL)
     while any(map(runs, children)):
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -86,9 +87,10 @@ def runs(pid: int) -> bool:
         return False
 
 
-def trainings(pid: int) -> list[int]:
+def descendants(pid: int) -> list[int]:
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-    return [int(child) for child in children.split()]
+    found = [int(child) for child in children.split()]
+    return found + [one for child in found for one in descendants(child)]
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux's /proc")

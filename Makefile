@@ -52,7 +52,7 @@ clean: ## Remove what the other targets made, runs excepted
 	rm -rf .venv build dist docs/_build *.egg-info .pytest_cache .mypy_cache .ruff_cache
 
 .venv/installed-%: setup.cfg pyproject.toml constraints.txt | .venv/bin/pip
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$*]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt -e '.[$*]'
 	@touch $@
 
 .venv/bin/pip:

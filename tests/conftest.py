@@ -42,6 +42,20 @@ for _number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
         signal.signal(_number, usual)
 
 
+_NAMES = pytest.StashKey[list[str]]()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config, items):
+    config.stash[_NAMES] = [item.nodeid for item in items]
+
+
+@pytest.fixture
+def names(pytestconfig) -> list[str]:
+    """The names of all tests that were collected, those that are left out included."""
+    return pytestconfig.stash[_NAMES]
+
+
 @pytest.fixture(autouse=True)
 def _seed():
     keras.utils.set_random_seed(0)
@@ -62,6 +76,18 @@ def _walked_once():
     # Hypothesis looks once for what refers to its random numbers, and nothing frozen is looked at.
     hypothesis.given(hypothesis.strategies.none())(lambda _: None)()
     gc.callbacks.append(freeze)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_disk_is_waited_for():
+    """Leaves out what guards against a loss of power: a training waits for a disk forty times.
+
+    Tests of that count the calls, or fail them, with a patch of their own. Commands in processes
+    of their own wait.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: None)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -9,6 +9,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "distillation.py"
 
 
 @pytest.mark.tensorflow
+@pytest.mark.slow
 def test_the_four_curves_have_their_points(tmp_path, monkeypatch, capsys):
     out = tmp_path / "points.json"
     options = ["--seeds", "1", "--epochs", "1", "--alphas", "0", "0.3", "--temperatures", "8"]

@@ -116,7 +116,8 @@ def test_what_is_not_there_is_told_in_one_line(tmp_path, arguments, message):
     assert not list((tmp_path / "runs").glob("*"))
 
 
-@pytest.mark.parametrize("backend", ["tensorflow", pytest.param("jax", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
 def test_an_address_that_another_program_has_is_told_in_one_line(tmp_path, backend):
     with socket.socket() as other:
         other.bind(("", 0))

@@ -78,6 +78,7 @@ def test_a_run_leaves_everything_behind(finished):
     assert run.model_file.is_file()
     assert Checkpoints(run.checkpoints).steps() == [12, 13]
     assert run.read_config() == json.loads(json.dumps(resolved.to_dict()))
+    assert not run.tensorboard.exists()
 
 
 def test_validation_loss_and_final_loss_are_the_same_number(finished):
@@ -141,7 +142,9 @@ def finished_in_buckets(tmp_path_factory):
 
 
 @pytest.mark.jax
-@pytest.mark.parametrize("stop_at", [2, 5, 8])
+@pytest.mark.parametrize(
+    "stop_at", [2, pytest.param(5, marks=pytest.mark.slow), pytest.param(8, marks=pytest.mark.slow)]
+)
 def test_an_interrupted_run_goes_on_to_the_same_end(
     finished_in_buckets, tmp_path, stop_at, monkeypatch
 ):
@@ -477,7 +480,7 @@ def test_every_smoothing_trains(finished, tmp_path, smoothing, smooth_unused):
     assert metrics["test"]["loss"] != pytest.approx(metrics["test"]["nll"], abs=1e-4)
 
 
-@pytest.mark.parametrize("step", [4, 8])
+@pytest.mark.parametrize("step", [4, pytest.param(8, marks=pytest.mark.slow)])
 def test_a_checkpoint_that_is_lost_while_it_is_written_costs_steps_only(
     finished, tmp_path, monkeypatch, step
 ):
@@ -514,6 +517,7 @@ class LazyTask(TinyTask):
         return dataclasses.replace(data, splits=splits, class_counts=counts)
 
 
+@pytest.mark.slow
 def test_a_lazily_loaded_run_is_the_same_to_the_last_byte(tmp_path):
     eager, resolved, run = start(tmp_path / "eager")
     run_experiment(eager, resolved, run, silent())

@@ -159,6 +159,7 @@ def test_no_file_and_no_number_are_usage_errors(made):
     assert "Expected a number or 'fitted'" in invoke(run, files[0], "--temperature", "x").stderr
 
 
+@pytest.mark.slow
 def test_smoothing_is_undone_with_the_classes_that_training_left_out(tmp_path):
     settings = {"training.alpha": 0.3, "training.smooth_unused": False, "decoding.beam_size": 1}
     run, files, _ = make(tmp_path, **settings)

@@ -29,6 +29,7 @@ def loaded(tmp_path):
     return config, data, task.build_model(config, data)
 
 
+@pytest.mark.slow
 def test_order_and_batch_size_make_no_difference(loaded):
     config, data, model = loaded
     sizes, sound = utterances_of(data.splits["train"])

@@ -116,6 +116,7 @@ def test_a_checkpoint_goes_on_to_the_same_bits(folder, tmp_path):
         np.testing.assert_array_equal(first, second)
 
 
+@pytest.mark.slow
 def test_a_run_leaves_scores_and_a_picture_of_attention(finished):
     metrics = json.loads(finished.directory.metrics_file.read_text())
     for split in ("validation", "test"):
@@ -132,6 +133,7 @@ def test_a_run_is_calibrated(finished):
     assert np.isfinite(scored["test"]["wer"])
 
 
+@pytest.mark.slow
 def test_a_run_is_projected(finished, tmp_path):
     found = project_runs([finished], silent(), tmp_path / "p.png", classes=("ba", "be", "da"))
     assert found["runs"][0]["names"] == ["ba", "be", "da"]

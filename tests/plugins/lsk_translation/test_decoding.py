@@ -24,7 +24,9 @@ from lsk_translation.translator import Translator
 K = 20
 
 
-@pytest.fixture(params=[True, False], ids=["pre-norm", "post-norm"])
+@pytest.fixture(
+    params=[True, pytest.param(False, marks=pytest.mark.slow)], ids=["pre-norm", "post-norm"]
+)
 def model(request):
     config = ModelConfig(
         layers=2, width=16, feedforward=32, heads=2, dropout=0.3, normalize_first=request.param

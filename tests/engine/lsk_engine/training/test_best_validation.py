@@ -106,7 +106,10 @@ class _StopsAt:
         return False
 
 
-@pytest.mark.parametrize("at", [3, 12, 20, 27])
+@pytest.mark.parametrize(
+    "at",
+    [3, pytest.param(12, marks=pytest.mark.slow), 20, pytest.param(27, marks=pytest.mark.slow)],
+)
 def test_stopped_and_resumed_it_ends_the_same(finished, tmp_path, at, monkeypatch):
     _, first = finished
     config, run = start(tmp_path / "run", **HIGH)
@@ -155,7 +158,14 @@ def test_what_does_not_go_together_is_told(settings):
         resolve(TASK, None, settings)
 
 
-@pytest.mark.parametrize(("first", "then"), [(12, 18), (13, 20), (7, 13)])
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        pytest.param(12, 18, marks=pytest.mark.slow),
+        (13, 20),
+        pytest.param(7, 13, marks=pytest.mark.slow),
+    ],
+)
 def test_a_longer_run_is_what_it_would_have_been(tmp_path, first, then):
     """Also where the shorter one ended within an epoch, of six steps."""
     config, straight = start(tmp_path / "straight", **{"training.steps": then})

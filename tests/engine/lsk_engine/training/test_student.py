@@ -89,7 +89,7 @@ def test_with_the_labels_alone_it_is_training_without_a_teacher(teacher, tmp_pat
         np.testing.assert_allclose(a, b, atol=1e-6)
 
 
-@pytest.mark.parametrize("cached", [False, True])
+@pytest.mark.parametrize("cached", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_an_interrupted_student_goes_on_to_the_same_end(
     student, teacher, tmp_path, cached, monkeypatch
 ):

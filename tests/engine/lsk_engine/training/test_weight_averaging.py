@@ -110,6 +110,7 @@ def test_a_run_saves_the_mean_of_its_last_checkpoints(averaged):
     assert metrics["validation"]["nll"] != pytest.approx(last["nll"], rel=1e-4)
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_averages_the_same(averaged, tmp_path, monkeypatch):
     """A power cut saves nothing; a signal saves after a step that is not to be averaged."""
     task, resolved, run, reporter = start(tmp_path, average_last=4)

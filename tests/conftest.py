@@ -98,7 +98,7 @@ def _state_home(tmp_path_factory):
         yield
 
 
-@pytest.fixture(params=["graph", "xla"])
+@pytest.fixture(params=["graph", pytest.param("xla", marks=pytest.mark.slow)])
 def traced(request):
     """Runs a function as each of the backend's compilers traces it, see `tracing.run_traced`."""
     if request.param == "xla" and keras.config.backend() != "tensorflow":

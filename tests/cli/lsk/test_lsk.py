@@ -75,6 +75,7 @@ def test_translate_gives_the_best_translations_with_their_scores(run):
     assert rows[2][2] == ""
 
 
+@pytest.mark.slow
 def test_sweep_temperature_writes_table_and_panels(run, tmp_path):
     path, _ = run
     output = tmp_path / "sweep.png"

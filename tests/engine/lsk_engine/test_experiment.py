@@ -198,6 +198,7 @@ def test_a_signal_at_the_end_of_an_epoch_is_heard(finished, tmp_path, during, nu
 
 
 @pytest.mark.jax
+@pytest.mark.slow
 def test_what_was_owed_is_paid_once(finished, tmp_path, monkeypatch):
     """Stopped while an epoch is validated, resumed, killed before the next checkpoint, resumed."""
     _, _, whole = finished

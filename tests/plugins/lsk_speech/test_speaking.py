@@ -13,6 +13,7 @@ def lines(count, voice=VOICE):
     return [Line(f"number {i} and {i + 1}", voice) for i in range(count)]
 
 
+@pytest.mark.slow
 def test_the_same_lines_sound_the_same_beside_others(monkeypatch):
     """Chunks are spoken by fresh processes: how many there are makes no difference."""
     monkeypatch.setattr(speaking, "_CHUNK", 3)

@@ -49,7 +49,7 @@ def trained(parts, policy="float32", distilled=False):
     return [*learner.get_weights(), *state, np.array(fit.history["loss"])]
 
 
-@pytest.mark.parametrize("parts", [2, 4])
+@pytest.mark.parametrize("parts", [pytest.param(2, marks=pytest.mark.slow), 4])
 @pytest.mark.parametrize(
     ("more", "tolerance"),
     [({}, 1e-6), ({"policy": "mixed_float16"}, 3e-3), ({"distilled": True}, 1e-6)],

@@ -23,7 +23,7 @@ test: .venv/installed-test ## Run the tests on TensorFlow
 
 test-slow: .venv/installed-test ## Run the tests that take long: examples, kills, packaging
 	$(PYTEST) -m "slow and not peers" tests
-	KERAS_BACKEND=jax $(PYTEST) -m "jax and not slow" tests/engine
+	KERAS_BACKEND=jax $(PYTEST) -m jax tests/engine
 
 test-wheel: .venv/installed-test ## Run the library's tests against the built wheel, on JAX
 	.ci/wheel

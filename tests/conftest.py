@@ -42,20 +42,6 @@ for _number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
         signal.signal(_number, usual)
 
 
-_NAMES = pytest.StashKey[list[str]]()
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config, items):
-    config.stash[_NAMES] = [item.nodeid for item in items]
-
-
-@pytest.fixture
-def names(pytestconfig) -> list[str]:
-    """The names of all tests that were collected, those that are left out included."""
-    return pytestconfig.stash[_NAMES]
-
-
 @pytest.fixture(autouse=True)
 def _seed():
     keras.utils.set_random_seed(0)

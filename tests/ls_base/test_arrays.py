@@ -118,7 +118,6 @@ def test_a_missing_and_a_double_member_are_told(file):
         read_npz(file, KNOWN)
 
 
-@pytest.mark.slow
 def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path):
     """An honest header, and 3 GiB of zeros in 3 MB."""
     with (

@@ -63,9 +63,7 @@ def fed(kind, x, y, weights):
 
 
 @pytest.mark.parametrize("kind", ["arrays", "tf.data", "PyDataset", "loader"])
-@pytest.mark.parametrize(
-    "policy", ["float32", pytest.param("mixed_bfloat16", marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
 def test_a_compiled_fit_with_masks_weights_and_large_labels(kind, policy):
     if kind == "loader":
         pytest.importorskip("torch")

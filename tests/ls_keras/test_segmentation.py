@@ -180,7 +180,7 @@ def test_a_calibrated_segmenter(activation, tmp_path):
     np.testing.assert_allclose(ops.convert_to_numpy(loaded(z)), found, rtol=1e-6)
 
 
-@pytest.mark.parametrize("activation", [None, pytest.param("softmax", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("activation", [None, "softmax"])
 def test_a_compiled_fit_measures_what_it_predicts(activation):
     y, z, weights, counted = pixels()
     options = {"from_logits": activation is None, "ignore_class": BORDER}

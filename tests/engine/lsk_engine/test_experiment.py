@@ -78,7 +78,6 @@ def test_a_run_leaves_everything_behind(finished):
     assert run.model_file.is_file()
     assert Checkpoints(run.checkpoints).steps() == [12, 13]
     assert run.read_config() == json.loads(json.dumps(resolved.to_dict()))
-    assert not run.tensorboard.exists()
 
 
 def test_validation_loss_and_final_loss_are_the_same_number(finished):

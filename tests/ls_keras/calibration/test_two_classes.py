@@ -175,7 +175,7 @@ def test_wrong_input_is_refused_or_gives_nan(metric, traced):
         make(multi_label=1)
 
 
-@pytest.mark.parametrize("jit_compile", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("jit_compile", [False, True])
 def test_compiled_as_eager(metric, rng, jit_compile):
     if keras.config.backend() == "torch" and jit_compile:
         return  # its compiler needs one of C++

@@ -46,7 +46,7 @@ def trained(tied=False, smoothing="uniform", **options):
     return by_fused, fused, by_logits, unfused
 
 
-@pytest.mark.parametrize("tied", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("tied", [False, True])
 def test_fit_ends_in_the_weights_of_the_loss_of_logits(tied):
     by_fused, fused, by_logits, unfused = trained(tied, "neighborhood")
     np.testing.assert_allclose(fused, unfused, rtol=1e-5)

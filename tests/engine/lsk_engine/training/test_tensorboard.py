@@ -88,6 +88,12 @@ def test_a_resumed_run_appends_and_measures_nothing_twice(tmp_path, monkeypatch)
     assert "learning-curves" in pictures
 
 
+def test_a_run_without_has_no_folder(tmp_path):
+    task, config, run = start(tmp_path, training__steps=2)
+    run_experiment(task, config, run, silent())
+    assert not run.tensorboard.exists()
+
+
 def test_the_package_is_asked_for_in_one_line(tmp_path, monkeypatch):
     imported = builtins.__import__
 

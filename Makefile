@@ -8,6 +8,10 @@ PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadscope --durations 10
 # The library and the ground have no framework of their own: their tests pass on every backend.
 LIBRARY := tests/ls_base tests/ls_keras
 
+# pip compiles nothing beforehand (half a minute), Python does once what it imports: TensorFlow
+# takes ten seconds longer where it must not keep that.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help demo test test-slow test-wheel test-peers check lint docs verify verify-faults clean
 
 help: ## List the targets

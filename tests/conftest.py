@@ -4,7 +4,6 @@ import functools
 import gc
 import os
 import signal
-from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
@@ -74,16 +73,6 @@ def _no_disk_is_waited_for():
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda _: None)
-        yield
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _processes_start_as_installed():
-    """Lets the processes of tests find no more than a user's do, see `as_installed`."""
-    folder = str(Path(__file__).parent / "support" / "as_installed")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", folder, prepend=os.pathsep)
-        patch.syspath_prepend(folder)  # some tests hand on their path
         yield
 
 

@@ -3,9 +3,11 @@
 import contextlib
 import datetime
 import importlib.metadata
+import json
 import os
 import platform
 import sys
+from pathlib import Path
 from typing import Any
 
 
@@ -22,6 +24,17 @@ def environment() -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cores": os.cpu_count(),
-        "backend": os.environ.get("KERAS_BACKEND", "tensorflow"),
+        "backend": configured_backend(),
         "packages": versions,
     }
+
+
+def configured_backend() -> str:
+    """Returns what Keras would take, by the environment or its configuration file."""
+    if name := os.environ.get("KERAS_BACKEND"):
+        return name
+    file = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "keras.json"
+    try:
+        return json.loads(file.read_text())["backend"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return "tensorflow"

@@ -7,8 +7,13 @@ import tempfile
 from collections.abc import Iterator
 
 from ls_base.errors import InputError
+from lsk_engine.environment import configured_backend
 
 BACKENDS = ("tensorflow", "jax", "torch")
+
+# What Keras and TensorFlow import only where they find it, for what is not used here: wrappers and
+# tables as inputs, another backend. It takes as long as half of TensorFlow.
+_LEFT_OUT = ("sklearn", "pandas", "jax")
 
 
 def load_backend(name: str | None = None) -> None:
@@ -25,19 +30,32 @@ def load_backend(name: str | None = None) -> None:
         if name not in BACKENDS:
             raise InputError(f"Expected a backend of {', '.join(BACKENDS)}. Received: {name!r}")
         os.environ["KERAS_BACKEND"] = name
-    with _stderr_kept_back():
+    with _stderr_kept_back(), _left_out():
         try:
             import keras
         except ModuleNotFoundError as error:
             raise InputError(
-                f"Expected the backend {os.environ.get('KERAS_BACKEND', 'tensorflow')!r} to be "
-                f"installed. Received: no module named {error.name!r}"
+                f"Expected the backend {configured_backend()!r} to be installed. "
+                f"Received: no module named {error.name!r}"
             ) from error
     if name not in (None, keras.config.backend()):
         raise InputError(
             f"Expected the backend to be chosen before Keras is imported. Received: {name!r} "
             f"while Keras runs on {keras.config.backend()!r}"
         )
+
+
+@contextlib.contextmanager
+def _left_out() -> Iterator[None]:
+    """Lets imports within find nothing of `_LEFT_OUT` but the backend; who asks later finds it."""
+    names = {*_LEFT_OUT} - {configured_backend(), *sys.modules}
+    for name in names:
+        sys.modules[name] = None  # type: ignore[assignment] # Python's word for: not to be imported
+    try:
+        yield
+    finally:
+        for name in names:
+            del sys.modules[name]
 
 
 @contextlib.contextmanager

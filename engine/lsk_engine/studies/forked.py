@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from lsk_engine.devices.gpus import visible_gpus
+from lsk_engine.environment import configured_backend
 
 _SERVER = multiprocessing.get_context("forkserver")
 # The exit code of multiprocessing for the child of a fork server that has gone.
@@ -31,7 +32,7 @@ def can_fork(command: Sequence[str]) -> bool:
     return (
         sys.platform == "linux"
         and list(command[:2]) == [sys.executable, "-m"]
-        and os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow"
+        and configured_backend() == "tensorflow"
         and not visible_gpus()
     )
 

@@ -7,6 +7,7 @@ import os
 import platform
 import re
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,7 +39,9 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def expect_place(path: Path) -> None:
-    """Looks whether something could be made at a path, and makes nothing.
+    """Tries whether something could be made at a path, and leaves nothing.
+
+    What permissions say is not enough: to root they allow everything.
 
     Args:
         path: Of a file or folder, which need not be there, nor what it is to lie in.
@@ -50,7 +53,9 @@ def expect_place(path: Path) -> None:
     with writing(path):
         if there != path and not there.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
-        if not os.access(there, os.W_OK):
+        if there.is_dir():
+            tempfile.TemporaryFile(dir=there).close()
+        elif not os.access(there, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 

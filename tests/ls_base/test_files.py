@@ -1,8 +1,10 @@
+import errno
 import json
 import os
 import platform
 import time
 import types
+from pathlib import Path
 
 import pytest
 
@@ -64,9 +66,20 @@ def test_a_place_where_nothing_can_be_made_is_told(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     with pytest.raises(FileError, match="write .*file/new. Received: Not a directory"):
         expect_place(tmp_path / "file" / "new")
-    monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path or mode != os.W_OK)
+
+    def refuse(dir):  # noqa: A002
+        assert dir == tmp_path
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr("tempfile.TemporaryFile", refuse)
     with pytest.raises(FileError, match="write .*new. Received: Permission denied"):
         expect_place(tmp_path / "new")
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs Linux's /proc")
+def test_a_place_that_permissions_allow_to_root_is_tried():
+    with pytest.raises(FileError, match="write /proc/run"):
+        expect_place(Path("/proc/run"))
 
 
 def test_a_folder_is_there_whole(tmp_path):

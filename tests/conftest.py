@@ -9,11 +9,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 import hypothesis
-import keras
 import numpy as np
 import pytest
-
-from tracing import run_traced
 
 pytest.register_assert_rewrite("layer_tester", "loss_tester", "metric_tester")
 
@@ -27,14 +24,6 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("repeatable")
 
-if keras.config.backend() == "tensorflow":
-    import tensorflow as tf
-
-    # Before the first TensorFlow operation: afterwards the devices can't be changed any more.
-    tf.config.set_logical_device_configuration(
-        tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
-    )
-
 # A shell that starts the tests in the background has some ignored, and so would what tests start.
 for _number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
     if signal.getsignal(_number) is signal.SIG_IGN:
@@ -42,8 +31,25 @@ for _number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
         signal.signal(_number, usual)
 
 
+def pytest_configure(config):
+    """Starts the backend, except in a process that only hands tests out to others."""
+    if config.getoption("dist", "no") != "no" and "PYTEST_XDIST_WORKER" not in os.environ:
+        return
+    import keras
+
+    if keras.config.backend() == "tensorflow":
+        import tensorflow as tf
+
+        # Before the first TensorFlow operation: afterwards the devices can't be changed any more.
+        tf.config.set_logical_device_configuration(
+            tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+        )
+
+
 @pytest.fixture(autouse=True)
 def _seed():
+    import keras
+
     keras.utils.set_random_seed(0)
 
 
@@ -87,6 +93,10 @@ def _state_home(tmp_path_factory):
 @pytest.fixture(params=["graph", pytest.param("xla", marks=pytest.mark.slow)])
 def traced(request):
     """Runs a function as each of the backend's compilers traces it, see `tracing.run_traced`."""
+    import keras
+
+    from tracing import run_traced
+
     if request.param == "xla" and keras.config.backend() != "tensorflow":
         pytest.skip("the backend has one compiler")
     return functools.partial(run_traced, xla=request.param == "xla")

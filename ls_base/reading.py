@@ -1,5 +1,6 @@
 """Opening files that somebody else may have made: regular ones, of a size that memory holds."""
 
+import errno
 import io
 import os
 import re
@@ -41,6 +42,25 @@ def is_there(path: Path) -> bool:
         path: Any path.
     """
     return os.path.lexists(path)
+
+
+def resolved(path: Path) -> Path:
+    """Returns a path without links and `..`; it need not be there.
+
+    Args:
+        path: Any path.
+
+    Raises:
+        OSError: Of a circle of links. `Path.resolve` has a RuntimeError for it, and since Python
+            3.13 none.
+        ValueError: Of a path with a NUL.
+    """
+    try:
+        path.stat()
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise
+    return path.resolve()
 
 
 def expanded(path: str) -> Path:
@@ -195,8 +215,8 @@ def inside(folder: Path, name: str, *, error: type[LsKerasError] = FileError) ->
         within = bool(name) and is_text(name) and not Path(name).is_absolute()
         within = within and ".." not in Path(name).parts
         within = within and all(len(os.fsencode(part)) < 256 for part in Path(name).parts)
-        within = within and path.resolve().is_relative_to(folder.resolve())
-    except (OSError, RuntimeError, ValueError):  # a circle of links, a name too long
+        within = within and resolved(path).is_relative_to(folder.resolve())
+    except (OSError, ValueError):  # a circle of links, a name too long
         within = False
     if not within:
         raise error(f"Expected the name of a file inside {folder}. Received: {shown(name)}")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ls_base.files import write_bytes
-from ls_base.reading import expanded, is_regular
+from ls_base.reading import expanded, is_regular, resolved
 
 _MARK = "CACHEDIR.TAG"  # which backups and the like know too, https://bford.info/cachedir/
 _CONTENT = b"Signature: 8a477f597d28d172789f06886806bc55\n# What ls-keras keeps to make it once.\n"
@@ -56,9 +56,9 @@ def may_write(folder: str, *, inside: Iterable[Path] = ()) -> bool:
         inside: Further folders that it may lie in, beside the present one.
     """
     try:
-        path = expanded(folder).resolve()
+        path = resolved(expanded(folder))
         if any(path.is_relative_to(own.resolve()) for own in (Path.cwd(), *inside)):
             return True
-    except (OSError, RuntimeError, ValueError):  # a circle of links, NUL
+    except (OSError, ValueError):  # a circle of links, NUL
         return False
     return is_regular(path / _MARK)

@@ -23,7 +23,7 @@ def test_the_table_has_every_public_metric():
 
 
 def test_the_docstring_has_the_names():
-    listed = get.__doc__.partition("Args:")[0].partition("\n    - ")[2]
+    listed = inspect.getdoc(get).partition("Args:")[0].partition("\n- ")[2]
     assert re.findall(r'`"(\w+)"`', listed) == list(NAMES)
 
 

@@ -34,7 +34,7 @@ def test_the_table_has_every_public_loss_and_smoothing():
 
 
 def test_the_docstring_has_the_names():
-    listed = get.__doc__.partition("Args:")[0].partition("\n    - ")[2]
+    listed = inspect.getdoc(get).partition("Args:")[0].partition("\n- ")[2]
     assert re.findall(r'`"(\w+)"`', listed) == list(NAMES)
 
 

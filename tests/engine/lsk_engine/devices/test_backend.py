@@ -10,7 +10,7 @@ import sys
 from lsk_engine.devices.backend import load_backend
 load_backend()
 print(*sorted({"jax", "pandas", "sklearn"} & {*sys.modules}))
-import jax, pandas, sklearn
+import jax, sklearn
 """
 
 

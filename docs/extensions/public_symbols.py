@@ -8,7 +8,6 @@ import ast
 import importlib
 import inspect
 import pkgutil
-import pydoc
 from collections.abc import Collection, Iterator
 from types import ModuleType
 
@@ -93,7 +92,8 @@ def summary_row(name: str, entry: str) -> str:
         name: What is shown.
         entry: The dotted name of the entry.
     """
-    value = pydoc.locate(entry)
+    # With the colon: else the module of that name, where there is one.
+    value = pkgutil.resolve_name(":".join(entry.rsplit(".", 1)))
     role = "mod" if isinstance(value, ModuleType) else "obj"
     return f"| {{py:{role}}}`{name} <{entry}>` | {_summary(value)} |"
 

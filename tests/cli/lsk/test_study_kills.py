@@ -15,7 +15,13 @@ import pytest
 pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
 
 PLUGIN = Path(__file__).parents[3] / "docs" / "example_plugin"
-SETTINGS = ("training.steps=40", "data.points=200", "model.width=8", "training.checkpoint_every=10")
+SETTINGS = (
+    "training.steps=40",
+    "training.validate_every=10",
+    "training.checkpoint_every=10",
+    "data.points=200",
+    "model.width=8",
+)
 
 
 @pytest.fixture(scope="module")

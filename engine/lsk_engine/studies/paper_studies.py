@@ -148,7 +148,7 @@ STUDIES: Mapping[str, Mapping[str, Part]] = {
                 # is no information to be measured.
                 settings={**_SHORT_ALEXNET, **_FITTED, "optimizer.l2": 0.0005},
             ),
-            minutes=30,
+            minutes=20,
             data="cifar10",
             classes=_AIRPLANES,
         ),

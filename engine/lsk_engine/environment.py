@@ -33,8 +33,8 @@ def configured_backend() -> str:
     """Returns what Keras would take, by the environment or its configuration file."""
     if name := os.environ.get("KERAS_BACKEND"):
         return name
-    file = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "keras.json"
     try:
-        return json.loads(file.read_text())["backend"]
-    except (OSError, ValueError, KeyError, TypeError):
+        folder = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+        return json.loads((folder / "keras.json").read_text())["backend"]
+    except (OSError, RuntimeError, ValueError, KeyError, TypeError):  # RuntimeError: no home
         return "tensorflow"

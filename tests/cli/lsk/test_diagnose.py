@@ -32,6 +32,7 @@ def test_an_archive_is_diagnosed_in_80_columns(folder):
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_arrays_of_other_names_and_a_pair_of_files_give_the_same(folder):
     p = np.exp(Z - Z.max(-1, keepdims=True), dtype=np.float64)
     p /= p.sum(-1, keepdims=True)

@@ -99,7 +99,7 @@ def test_workers_are_started_without_the_option(arguments, left):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--strategy", "tpu"], "no TPU on this machine"),
+        pytest.param(["--strategy", "tpu"], "no TPU on this machine", marks=pytest.mark.slow),
         (["--tpu", "local"], "no TPU on this machine"),
         (["--strategy", "multi-worker"], "--local-workers N, or TF_CONFIG. Received: none"),
         (

@@ -414,6 +414,7 @@ def test_a_checkpoint_of_a_longer_run_is_refused(stopped):
         run_experiment(task, resolved, run, silent(), resume=True)
 
 
+@pytest.mark.slow
 def test_another_learning_rate_is_taken_and_recorded(finished, stopped):
     task, resolved, run = stopped
     other = changed(resolved, {"optimizer.learning_rate": 0.02})

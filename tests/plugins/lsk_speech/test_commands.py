@@ -73,6 +73,7 @@ def test_one_file_is_one_line_of_text_and_a_long_one_is_warned_of(made):
     assert min(lengths) < 0.15 < max(lengths)
 
 
+@pytest.mark.slow
 def test_n_best_come_with_their_scores_and_the_fitted_temperature_is_read(made):
     run, files, outputs = made
     options = ("--n-best", 2, "--scores", "-q")

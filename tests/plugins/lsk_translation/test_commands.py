@@ -145,6 +145,7 @@ def scores_of(run, *arguments):
     return [float(line.split("\t")[0]) for line in found.stdout.splitlines()]
 
 
+@pytest.mark.slow
 def test_smoothing_is_undone_with_the_trainings_alpha_or_another(smoothed):
     plain = scores_of(smoothed)
     assert scores_of(smoothed, "--unsmooth", "0") == plain

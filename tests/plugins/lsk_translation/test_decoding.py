@@ -128,6 +128,7 @@ def test_the_future_is_hidden(model):
     assert np.abs(first[:, 3:] - second[:, 3:]).max() > 1e-3
 
 
+@pytest.mark.slow
 def test_order_and_batch_size_make_no_difference():
     text = ["ab cd", "d", "abc dab " * 4, "bb", "a a a a", "cab", "dd dd"]
     vocabulary = SubwordVocabulary.train(text * 3, size=12, byte_fallback=False)

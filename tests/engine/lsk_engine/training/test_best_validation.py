@@ -157,14 +157,8 @@ def test_what_does_not_go_together_is_told(settings):
         resolve(TASK, None, settings)
 
 
-@pytest.mark.parametrize(
-    ("first", "then"),
-    [
-        pytest.param(12, 18, marks=pytest.mark.slow),
-        (13, 20),
-        pytest.param(7, 13, marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("first", "then"), [(12, 18), (13, 20), (7, 13)])
 def test_a_longer_run_is_what_it_would_have_been(tmp_path, first, then):
     """Also where the shorter one ended within an epoch, of six steps."""
     config, straight = start(tmp_path / "straight", **{"training.steps": then})

@@ -16,7 +16,7 @@ quiet = click.option("-q", "--quiet", is_flag=True, help="Only warnings, no prog
 backend = click.option(
     "--backend",
     type=click.Choice(BACKENDS),
-    help="Keras backend. [default: KERAS_BACKEND, else tensorflow]",
+    help="Keras backend. [default: KERAS_BACKEND, else Keras's own]",
 )
 as_json = click.option(
     "--json", "as_json", is_flag=True, help="One JSON object on stdout, all else on stderr."

@@ -50,9 +50,9 @@ def being_traced(value) -> bool:
     if backend == "tensorflow":
         import tensorflow as tf
 
-        if tf.is_tensor(value) and not hasattr(value, "numpy"):
-            return True
-        return isinstance(value, (tf.Variable, keras.Variable)) and not tf.executing_eagerly()
+        # A constant that a graph captures has a value, and what is computed of it there has none.
+        held = tf.is_tensor(value) or isinstance(value, (tf.Variable, keras.Variable))
+        return held and not tf.executing_eagerly()
     if backend == "jax":
         import jax
 

@@ -10,6 +10,7 @@ import keras
 
 from ls_base.errors import InputError
 from ls_keras.arguments import shown
+from ls_keras.as_written import as_written
 
 _Function = TypeVar("_Function", bound=Callable)
 
@@ -72,7 +73,7 @@ def told_keywords(function: _Function, called: str | None = None) -> _Function:
 
     # Keras reads the arguments of constructors without looking behind wrappers.
     checked.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
-    return checked  # type: ignore[return-value]
+    return as_written(checked)  # type: ignore[return-value]
 
 
 class TellsKeywords:

@@ -9,6 +9,7 @@ from keras import ops
 
 from ls_base.errors import InputError
 from ls_keras.arguments import as_choice, as_flag, as_tensor
+from ls_keras.as_written import as_written
 from ls_keras.calibration import exact_sum
 from ls_keras.calibration.binning import check_num_bins
 from ls_keras.calibration.calibration_error import Norm, calibration_error
@@ -230,6 +231,7 @@ class ExpectedCalibrationError(CalibrationMetric):
                 words = exact_sum.added(words, sums)
             self._bins.assign(words)
 
+    @as_written
     def result(self):
         """Returns the error so far, a scalar; NaN before the first example that counts.
 

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from ls_keras.arguments import as_flag
+from ls_keras.as_written import as_written
 from ls_keras.calibration.probabilities import Examples, read_examples, warn_of_wrong
 from ls_keras.keywords import TellsKeywords
 from ls_keras.one_line import Configured
@@ -51,6 +52,7 @@ class CalibrationMetric(Configured, TellsKeywords, keras.metrics.Metric):
         self.multi_label = as_flag(multi_label, "multi_label")
         self._told = False
 
+    @as_written
     def update_state(self, y_true, y_pred, sample_weight=None):
         """Adds a batch.
 

@@ -2,6 +2,7 @@
 
 from keras import ops
 
+from ls_keras.as_written import as_written
 from ls_keras.calibration import exact_sum
 from ls_keras.calibration.metric import CalibrationMetric
 from ls_keras.calibration.probabilities import Examples
@@ -50,6 +51,7 @@ class WeightedMean(CalibrationMetric):
         """Returns the metric's value, of the mean; the mean itself unless a subclass says so."""
         return mean
 
+    @as_written
     def result(self):
         """Returns the score of the mean so far, a scalar; NaN before the first example.
 

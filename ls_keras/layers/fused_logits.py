@@ -5,6 +5,7 @@ from keras import ops
 
 from ls_base.errors import InputError
 from ls_keras.arguments import shown
+from ls_keras.as_written import as_written
 from ls_keras.keras_internals import mask_of
 from ls_keras.keywords import told_keywords
 from ls_keras.layers.tied_logits import TiedLogits
@@ -109,6 +110,7 @@ class FusedLogits(keras.layers.Layer):
         if not self.head.built:
             self.head.build(input_shape)
 
+    @as_written
     def __call__(self, inputs, *args, **kwargs):
         """Adds the loss, or computes the logits; a restored head first finds its embedding."""
         if isinstance(self.head, TiedLogits):

@@ -8,6 +8,7 @@ from keras import ops
 from ls_base.errors import InputError
 from ls_keras import keras_internals
 from ls_keras.arguments import as_flag, shown
+from ls_keras.as_written import as_written
 from ls_keras.keywords import told_keywords
 
 
@@ -71,6 +72,7 @@ class TiedLogits(keras.layers.Layer):
                 shape=(self.embedding.input_dim,), initializer="zeros", name="bias"
             )
 
+    @as_written
     def __call__(self, inputs, *args, **kwargs):
         """Computes the logits; a restored layer first finds the embedding that it shares."""
         self.share_again(inputs)

@@ -5,6 +5,7 @@ from keras import ops
 
 from ls_keras import keras_internals
 from ls_keras.arguments import as_count, as_flag
+from ls_keras.as_written import as_written
 from ls_keras.keywords import TellsKeywords
 from ls_keras.losses.reading import Reading, finished, read
 from ls_keras.one_line import Configured
@@ -73,6 +74,7 @@ class ClassificationLoss(Configured, TellsKeywords, keras.losses.Loss):
         )
         return finished(self.losses(reading), reading.targets), reading.targets.valid
 
+    @as_written
     def __call__(self, y_true, y_pred, sample_weight=None):
         """Computes the reduced loss; Keras's own would cast labels to the loss's dtype."""
         mask = keras_internals.mask_of(y_pred)
@@ -90,6 +92,7 @@ class ClassificationLoss(Configured, TellsKeywords, keras.losses.Loss):
                 dtype=self.dtype,
             )
 
+    @as_written
     def call(self, y_true, y_pred):
         """Computes the loss of each example."""
         return self.losses_and_valid(y_true, y_pred)[0]

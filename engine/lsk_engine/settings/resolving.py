@@ -46,11 +46,12 @@ def compose(
         raise InputError(f"Expected a preset of task '{task.name}'. {near(preset, by_name)}")
     parts = part_classes(task)
     values: dict[str, dict[str, Any]] = {part: {} for part in parts}
+    hints = {part: typing.get_type_hints(cls) for part, cls in parts.items()}
     for key, value in layered(by_name[preset].settings, overrides).items():
         part, _, field = key.partition(".")
-        if part not in parts or field not in typing.get_type_hints(parts[part]):
+        if part not in parts or field not in hints[part]:
             raise InputError(f"Expected a configuration key. {near(key, keys(task))}")
-        values[part][field] = parse(key, value, typing.get_type_hints(parts[part])[field])
+        values[part][field] = parse(key, value, hints[part][field])
     stored = prepared_with(values["data"].get("source", ""))
     if stored is not None:
         given = {key.removeprefix("data.") for key in overrides if key.startswith("data.")}

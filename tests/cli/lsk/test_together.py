@@ -102,9 +102,10 @@ def test_workers_are_started_without_the_option(arguments, left):
         pytest.param(["--strategy", "tpu"], "no TPU on this machine", marks=pytest.mark.slow),
         (["--tpu", "local"], "no TPU on this machine"),
         (["--strategy", "multi-worker"], "--local-workers N, or TF_CONFIG. Received: none"),
-        (
+        pytest.param(
             ["--workers", "127.0.0.1:1,127.0.0.1:2", "--worker-index", "0"],
             "--run-dir with the same path for all processes",
+            marks=pytest.mark.slow,
         ),
     ],
 )

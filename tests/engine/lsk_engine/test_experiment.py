@@ -175,7 +175,9 @@ def test_an_interrupted_run_goes_on_to_the_same_end(
         pytest.param(signal.SIGUSR1, marks=pytest.mark.slow),
     ],
 )
-@pytest.mark.parametrize("during", ["the last step", "validation"])
+@pytest.mark.parametrize(
+    "during", ["the last step", pytest.param("validation", marks=pytest.mark.slow)]
+)
 def test_a_signal_at_the_end_of_an_epoch_is_heard(finished, tmp_path, during, number, monkeypatch):
     """Neither waits for the validation; the history of the epoch is made up for on resuming."""
     _, _, whole = finished
@@ -431,7 +433,11 @@ def test_another_learning_rate_is_taken_and_recorded(finished, stopped):
             FileNotFoundError(2, "No such file", "7.png"),
             "able to read the data.*No such file.*7.png",
         ),
-        (InputError("Expected an image. Received: 7.png"), "^Expected an image. Received: 7.png$"),
+        pytest.param(
+            InputError("Expected an image. Received: 7.png"),
+            "^Expected an image. Received: 7.png$",
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=["gone", "not usable"],
 )

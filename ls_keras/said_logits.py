@@ -5,7 +5,6 @@ Nothing that is computed depends on it. What can't be known: of values in a comp
 made them otherwise, and of few rows, or of sigmoids' probabilities that are all in the middle.
 """
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +12,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from ls_keras.caller import warn_caller
 from ls_keras.concrete import being_traced
 from ls_keras.keras_internals import logits_before_sigmoid, logits_before_softmax
 from ls_keras.traced_graphs import SIGMOID, SOFTMAX, made_by, primal
@@ -115,7 +115,6 @@ def warn_of_distributions(sums, lowest: Callable[[], Any]) -> None:
 
 def warn(received: str) -> None:
     """Warns that something else than logits came, as `from_logits=True` has it."""
-    warnings.warn(
-        f"Expected logits, as from_logits=True says. Received: {received}. Was this intended?",
-        stacklevel=4,
+    warn_caller(
+        f"Expected logits, as from_logits=True says. Received: {received}. Was this intended?"
     )

@@ -1,6 +1,5 @@
 """Expected calibration error: the metric and the function."""
 
-import warnings
 from typing import Any, get_args
 
 import keras
@@ -24,6 +23,7 @@ from ls_keras.calibration.probabilities import (
     probabilities,
 )
 from ls_keras.calibration.row_chunks import sum_over_rows
+from ls_keras.caller import warn_caller
 from ls_keras.concrete import concrete
 from ls_keras.targets import IgnoreClass
 
@@ -285,9 +285,8 @@ class ExpectedCalibrationError(CalibrationMetric):
     def _warn_of_nan(self):
         words = concrete(ops.convert_to_tensor(self._nan))
         if words is not None and words.any():
-            warnings.warn(
-                f"{self.name}: {self.nan_count} examples with NaN predictions were left out",
-                stacklevel=3,
+            warn_caller(
+                f"{self.name}: {self.nan_count} examples with NaN predictions were left out"
             )
         if self._bins is not None:
             self.tell_if_wrong(self._bins)

@@ -1,6 +1,5 @@
 """One reading of `y_pred` for every metric of calibration, and the checks of its values."""
 
-import warnings
 from typing import Any, NamedTuple
 
 import keras
@@ -10,6 +9,7 @@ from keras import ops
 from ls_base.errors import InputError
 from ls_keras.arguments import as_tensor
 from ls_keras.calibration.two_classes import as_two_classes
+from ls_keras.caller import warn_caller
 from ls_keras.concrete import concrete
 from ls_keras.keras_internals import mask_of
 from ls_keras.said_logits import Glances, recovered_logits, warn_of_distributions
@@ -110,12 +110,11 @@ def warn_of_wrong(name: str, words) -> bool:
     known = concrete(ops.convert_to_tensor(words))
     if known is None or not np.isnan(known).any():
         return False
-    warnings.warn(
+    warn_caller(
         f"{name} is NaN. Expected y_pred without NaN, which are probabilities that sum to 1 over "
         "the last axis (with multi_label, each in [0, 1]), or logits with from_logits=True; labels "
         "in range; finite weights. "
-        "Received: something else, in a compiled step",
-        stacklevel=4,
+        "Received: something else, in a compiled step"
     )
     return True
 

@@ -1,7 +1,5 @@
 """The output layer of a model whose classes are the tokens of an embedding."""
 
-import warnings
-
 import keras
 from keras import ops
 
@@ -9,6 +7,7 @@ from ls_base.errors import InputError
 from ls_keras import keras_internals
 from ls_keras.arguments import as_flag, shown
 from ls_keras.as_written import as_written
+from ls_keras.caller import warn_caller
 from ls_keras.keywords import told_keywords
 
 
@@ -134,8 +133,7 @@ class TiedLogits(keras.layers.Layer):
             if same and layer.get_config() == own.get_config():
                 keras_internals.replace_part(self, "embedding", layer)
                 return
-        warnings.warn(
+        warn_caller(
             f"TiedLogits {self.name!r} was restored without the embedding {own.name!r} that it "
-            "shared: none leads to its inputs, so it has one of its own",
-            stacklevel=4,
+            "shared: none leads to its inputs, so it has one of its own"
         )

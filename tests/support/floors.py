@@ -57,6 +57,7 @@ LIBRARY = Floor(
         Room("concrete", "whether a value can be looked at now"),
         Room("arguments", "what every door asks: numbers, counts, choices"),
         Room("one_line", "how objects show themselves"),
+        Room("caller", "the line that called the library, for warnings"),
         Room("as_written", "what TensorFlow traces as it is, and does not rewrite"),
         Room("keywords", "keywords that a function doesn't take"),
         Room("batches", "data as Keras takes them, batch by batch"),

@@ -163,6 +163,7 @@ def test_hard_targets_have_nothing_to_undo_which_is_said(run):
     assert found.stderr.count("undoes nothing: the run was trained with α = 0") == 1
 
 
+@pytest.mark.slow
 def test_a_fitted_temperature_belongs_to_the_smoothed_probabilities(smoothed):
     fitted = {"schema": 1, "method": "temperature", "temperature": 0.8}
     (smoothed / "calibration.json").write_text(json.dumps(fitted))

@@ -220,6 +220,7 @@ def test_scores_are_of_what_smoothing_left_out(model):
             assert score == pytest.approx(total / ((5 + len(labels)) / 6) ** 0.6, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_a_split_is_translated_with_the_smoothing_of_its_run_undone(tmp_path):
     task = TranslationTask()
     settings = {"training.alpha": 0.3, "training.smoothing": "unigram"}

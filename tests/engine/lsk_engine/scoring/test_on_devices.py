@@ -52,7 +52,14 @@ def taught(stored, folder):
 @pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize(
     "measure",
-    [ranked, projected, calibrated, vector_scaled, swept, measured_again, taught],
+    [
+        calibrated,
+        swept,
+        *(
+            pytest.param(measure, marks=pytest.mark.slow)
+            for measure in (ranked, projected, vector_scaled, measured_again, taught)
+        ),
+    ],
 )
 def test_two_devices_measure_what_one_does(tmp_path, monkeypatch, measure):
     monkeypatch.setattr("lsk_engine.scoring.project.save_plot", lambda *_, **__: None)

@@ -62,6 +62,7 @@ def test_a_run_has_its_numbers_and_pictures(tmp_path):
     assert shown.width > 100 < shown.height
 
 
+@pytest.mark.slow
 def test_a_resumed_run_appends_and_measures_nothing_twice(tmp_path, monkeypatch):
     task, config, run = start(tmp_path, training__checkpoint_every=4)
     save, stop = CheckpointEvery._save_if_due, [8]

@@ -10,7 +10,7 @@ _REWRITTEN = "__autograph_generated_file"  # what TensorFlow has made of somebod
 
 
 def warn_caller(message: str) -> None:
-    """Warns at the line that called the library, or Keras where that is what called it.
+    """Warns at the line that called the library, or that called Keras, which called it.
 
     A `stacklevel` can't say how many frames lie between: a loss is called by hand, by `fit`, and
     by what TensorFlow wraps around both.

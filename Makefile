@@ -3,8 +3,8 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
 	&& echo $$p && break; done)
 BIN := .venv/bin
-# More processes than the two cores of CI: one is mostly in Python on one core, or waits.
-PYTEST := $(BIN)/python -m pytest -q -n 3 --dist loadscope --durations 10
+# As many processes as CI has cores: a third makes all of them slower (a fifth, losses and layers).
+PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadscope --durations 10
 # The library and the ground have no framework of their own: their tests pass on every backend.
 LIBRARY := tests/ls_base tests/ls_keras
 

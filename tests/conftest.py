@@ -52,7 +52,7 @@ def pytest_configure(config):
 def _seed():
     """Seeds what tests draw, TensorFlow's own operations only after a test that seeded them.
 
-    Seeding those throws away every operation that has been prepared: a fifth of the library's
+    Seeding those throws away every operation that has been prepared: a quarter of the losses'
     time. Within a graph they draw by its seed alone, and outside of one nothing here draws.
     """
     import keras

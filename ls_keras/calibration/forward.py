@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from ls_keras.as_written import as_written
 from ls_keras.calibration.heads import Output, chosen
 from ls_keras.keras_internals import mask_of, sync_state
 
@@ -61,7 +62,7 @@ class Forward:
 def _tensorflow(model, choose) -> Callable:
     import tensorflow as tf
 
-    @tf.autograph.experimental.do_not_convert
+    @as_written
     def run(x):
         return choose(model.predict_step((x,)))
 

@@ -11,7 +11,6 @@ import ls_keras
 
 Y = np.arange(40) % 4
 P = np.asarray(np.random.default_rng(0).dirichlet(np.ones(4), 40), "float32")
-NAN = np.full((40, 4), np.nan, "float32")
 
 
 def of_nan():

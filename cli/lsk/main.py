@@ -27,6 +27,7 @@ from lsk.runs import runs
 from lsk.settings import settings
 from lsk.show import show
 from lsk.study import study
+from lsk.sweep_beams import sweep_beams
 from lsk.sweep_distillation import sweep_distillation
 from lsk.sweep_temperature import sweep_temperature
 from lsk.tasks import tasks
@@ -101,6 +102,7 @@ for _command in (
     project,
     probe,
     sweep_temperature,
+    sweep_beams,
     sweep_distillation,
     study,
     reproduce,

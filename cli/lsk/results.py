@@ -1,13 +1,16 @@
 """Final scores as people read them."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from lsk import tables
+
+if TYPE_CHECKING:
+    from lsk_engine.runs.run_directory import RunDirectory
 
 
 def show(results: Mapping[str, Any], as_json: bool) -> None:
@@ -29,6 +32,24 @@ def about(results: Mapping[str, Any]) -> None:
         click.echo(f"  {line}")
     for note in dict.fromkeys(results.get("notes", ())):
         tables.echo(tables.paragraph(note, first="Note: "))
+
+
+def told(runs: "Iterable[RunDirectory]") -> tuple[dict[str, str], dict[str, str]]:
+    """Returns what scores are called, and whether less or more is better, as finished runs know it.
+
+    Args:
+        runs: The runs.
+    """
+    from ls_base.reading import is_there
+
+    labels: dict[str, str] = {}
+    better: dict[str, str] = {}
+    for run in runs:
+        if is_there(run.metrics_file):
+            metrics = run.read_metrics()
+            labels |= metrics.labels
+            better |= metrics.better or {}
+    return labels, better
 
 
 def table(results: Mapping[str, Any]) -> str:

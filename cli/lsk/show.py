@@ -85,18 +85,29 @@ def _facts(found: "ReadRun") -> Iterator[tuple[str, str]]:
             f"{last.mutual_information:.3f} [{last.low:.3f}, {last.high:.3f}] nats between "
             f"examples and logits, at step {last.step:,} (lsk probe)",
         )
-    for split, points in found.sweeps.items():
-        best = min(points, key=lambda p: float("inf") if p.nll is None else p.nll)
-        yield (
-            f"sweep, {split}",
-            f"{len(points)} temperatures, {min(p.temperature for p in points):g} … "
-            f"{max(p.temperature for p in points):g}; least NLL at T = {best.temperature:g}",
-        )
+    yield from _sweeps(found)
     if found.projections is not None:
         yield "projection", f"of {found.projections.split} (lsk project)"
     pictures = sorted(file.name for file in found.directory.evaluation.glob("*.png"))
     if pictures:
         yield "pictures", ", ".join(pictures)
+
+
+def _sweeps(found: "ReadRun") -> Iterator[tuple[str, str]]:
+    from lsk_engine.reports.swept import swept_beams, swept_temperatures
+
+    for split, points in found.sweeps.items():
+        if by_temperature := swept_temperatures(points):
+            best = min(by_temperature, key=lambda p: float("inf") if p.nll is None else p.nll)
+            at = sorted({point.temperature for point in by_temperature})
+            yield (
+                f"sweep, {split}",
+                f"{len(at)} temperatures, {at[0]:g} … {at[-1]:g}; least NLL at "
+                f"T = {best.temperature:g}",
+            )
+        by_beam = [p.beam_size or 0 for of in swept_beams(points).values() for p in of]
+        if by_beam:
+            yield f"beams, {split}", ", ".join(f"{size:,}" for size in sorted({*by_beam}))
 
 
 def _plain(value: Any) -> str:

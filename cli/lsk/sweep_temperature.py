@@ -4,16 +4,12 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from ls_base.reading import is_there
-from lsk import options, tables
+from lsk import options, results, tables
 from lsk_engine.tasks.registry import needing_extra
-
-if TYPE_CHECKING:
-    from lsk_engine.runs.stored_run import StoredRun
 
 
 class Temperatures(click.ParamType):
@@ -90,7 +86,7 @@ def sweep_temperature(
     if as_json:
         click.echo(json.dumps({"schema": 1, "split": split, "rows": rows}, ensure_ascii=False))
         return
-    labels, better = _told(stored)
+    labels, better = results.told(run.directory for run in stored)
     for run in dict.fromkeys(row["run"] for row in rows):
         of_run = [row for row in rows if row["run"] == run]
         head = f"α = {of_run[0]['alpha']:g}, {split} ({run})"
@@ -104,18 +100,6 @@ _NOTE = (
     "over the examples. NLL and ECE are of the labels, each after the right ones before it."
 )
 _COMMON = {"nll": ("NLL (nats)", "less"), "ece": ("ECE", "less")}
-
-
-def _told(stored: "Sequence[StoredRun]") -> tuple[dict[str, str], dict[str, str]]:
-    """Returns what scores are called, and whether less or more is better, as the runs know it."""
-    labels: dict[str, str] = {}
-    better: dict[str, str] = {}
-    for run in stored:
-        if is_there(run.directory.metrics_file):
-            metrics = run.directory.read_metrics()
-            labels |= metrics.labels
-            better |= metrics.better or {}
-    return labels, better
 
 
 def _table(rows: Sequence[Mapping[str, Any]], labels: Mapping[str, str], better: Mapping[str, str]):

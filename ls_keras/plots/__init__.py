@@ -1,6 +1,7 @@
 """Figures, drawn with Matplotlib's object-oriented interface: no pyplot, no global state."""
 
 from ls_keras.plots.attention_map import AttentionMap, attention_map, attention_rows
+from ls_keras.plots.beam_panels import beam_panels
 from ls_keras.plots.distillation_curves import distillation_curves, distillation_points
 from ls_keras.plots.information_curve import information_curve, information_rows
 from ls_keras.plots.learning_curves import learning_curves, learning_rows
@@ -15,6 +16,7 @@ __all__ = [
     "AttentionMap",
     "attention_map",
     "attention_rows",
+    "beam_panels",
     "distillation_curves",
     "distillation_points",
     "information_curve",

@@ -15,6 +15,7 @@ from ls_base.files import write_bytes
 from ls_keras.arguments import as_count, as_function, as_path, shown
 from ls_keras.keywords import told_keywords
 from ls_keras.plots.attention_map import attention_map, attention_rows
+from ls_keras.plots.beam_panels import beam_panels
 from ls_keras.plots.distillation_curves import distillation_curves
 from ls_keras.plots.information_curve import information_curve, information_rows
 from ls_keras.plots.learning_curves import learning_curves, learning_rows
@@ -33,6 +34,7 @@ _MARGIN = 0.12  # inches around what is drawn: a dark page shows it
 # What draws, and what gives the numbers of the same; `list`: rows are what is drawn.
 NUMBERS: dict[Callable[..., "Figure"], Callable[..., list]] = {
     attention_map: attention_rows,
+    beam_panels: list,
     distillation_curves: list,
     information_curve: information_rows,
     learning_curves: learning_rows,

@@ -250,6 +250,7 @@ def neighbor_cases(make, options):
 
 LABELED = {"y_true": Y, "mask": np.ones(4, bool), "ignore_class": 7}
 FITTED = {"y_true": Y, "y_pred": Z, "from_logits": True, "sample_weight": W} | LABELED
+BEAMS = [{"name": "a", "beam_size": b, "bleu": 30.0} for b in (1, 4)]
 NUMBERED = {"rows": ROWS, "score": "bleu"}
 
 CASES = {
@@ -874,6 +875,11 @@ CASES = {
         plots.risk_coverage_rows,
         {"curves": calibration.risk_coverage(Y > 0, W / 2)},
         others="curves",
+    ),
+    "beam_panels": Case(
+        plots.beam_panels,
+        {"rows": BEAMS, "scores": ["bleu"], "labels": {"bleu": "BLEU"}, "title": "a"},
+        others="rows scores labels title",
     ),
     "temperature_panels": Case(
         plots.temperature_panels,

@@ -52,10 +52,11 @@ OFFERED = {
         with_alpha
     """,
     "ls_keras.plots": """
-        AttentionMap attention_map attention_rows distillation_curves distillation_points
-        information_curve information_rows learning_curves learning_rows mean_logits_map
-        mean_logits_rows projection_panels projection_rows reliability_diagram reliability_rows
-        risk_coverage_diagram risk_coverage_rows save save_plot temperature_panels
+        AttentionMap attention_map attention_rows beam_panels distillation_curves
+        distillation_points information_curve information_rows learning_curves learning_rows
+        mean_logits_map mean_logits_rows projection_panels projection_rows
+        reliability_diagram reliability_rows risk_coverage_diagram risk_coverage_rows save
+        save_plot temperature_panels
     """,
     "ls_keras.representation": """
         ClusterAccumulator ClusterStatistics ConfidenceSpread MeanLogits Projection

@@ -5,7 +5,7 @@ All positions are in the units of the drawing, `WIDTH` × `HEIGHT`, its origin a
 
 import dataclasses
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 WIDTH, HEIGHT = 420, 280
 LEFT, RIGHT, TOP, BOTTOM = 52, 24, 28, 42
@@ -102,6 +102,7 @@ class Chart:
         bars: Whether intervals are bars at the points; else a band.
         limits: Of both axes, x then y; `None`: what the points need.
         note: What has to be known to read it.
+        x_names: What is at each x, where there is no scale; empty: there is one.
     """
 
     title: str
@@ -112,6 +113,7 @@ class Chart:
     bars: bool = False
     limits: tuple[Point, Point] | None = None
     note: str = ""
+    x_names: Mapping[float, str] = dataclasses.field(default_factory=dict)
     kind: str = "chart"
 
     @property
@@ -146,6 +148,8 @@ class Chart:
 
     def x_ticks(self) -> list[Tick]:
         """Returns the ticks of the horizontal axis."""
+        if self.x_names:
+            return [Tick(self.x(value), name) for value, name in self.x_names.items()]
         return [Tick(self.x(v), tick_label(v)) for v in tick_values(*self.x_limits, 5)]
 
     def y_ticks(self) -> list[Tick]:
@@ -198,10 +202,13 @@ class Chart:
         """Returns look and name of each series that has a name, each once."""
         return list(dict.fromkeys((one.look % LOOKS, one.name) for one in self.series if one.name))
 
+    def _name(self, x: float) -> str:
+        return self.x_names.get(x, f"{x:.4g}")
+
     def text(self) -> str:
         """Returns what the chart shows, for those who can't see it."""
         told = [
-            f"{one.name or 'from'}: {y0:.4g} at {x0:.4g} to {y1:.4g} at {x1:.4g}"
+            f"{one.name or 'from'}: {y0:.4g} at {self._name(x0)} to {y1:.4g} at {self._name(x1)}"
             for one in self.series[:_MOST_TOLD]
             for (x0, y0), (x1, y1) in [(one.points[0], one.points[-1])]
         ]

@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Sequence
 
 from lsk_engine.reports.run_files import ReadRun
+from lsk_engine.reports.swept import swept_beams, swept_temperatures
 
 
 def missing(runs: Sequence[ReadRun]) -> list[tuple[str, str]]:
@@ -30,8 +31,13 @@ def missing(runs: Sequence[ReadRun]) -> list[tuple[str, str]]:
             f"lsk calibrate {path} && lsk evaluate {path} --calibrated",
         ),
         "scores by temperature": (
-            any(run.sweeps for run in runs),
+            any(swept_temperatures(points) for run in runs for points in run.sweeps.values()),
             f"lsk sweep-temperature {path}",
+        ),
+        "scores by number of beams": (
+            any(swept_beams(points) for run in runs for points in run.sweeps.values())
+            or "decoding.beam_size" not in finished[0].settings,
+            f"lsk sweep-beams {path}",
         ),
         "a projection": (
             any("projection" in run.pictures for run in runs),

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from lsk_engine.reports import curves, reliability_charts, score_tables
+from lsk_engine.reports import beam_curves, curves, reliability_charts, score_tables
 from lsk_engine.reports.blocks import Facts, Figure, Fold, Heading, Section, Sentences
 from lsk_engine.reports.collected import Collection
 from lsk_engine.reports.groups import Group
@@ -13,6 +13,7 @@ from lsk_engine.reports.texts import chosen_examples
 
 Blocks = Iterator[Any]
 _MOST_OUTPUTS = 4  # models whose outputs are shown beside one another
+_BEFORE_PROJECTION = ("learning", "reliability", "temperature", "beams")
 _PROJECTION, _LOGITS = "projection", "projection-logits"
 
 
@@ -26,13 +27,14 @@ def sections_of(collections: Sequence[Collection]) -> list[Section]:
         ("learning", "Learning curves", curves.learning_curves),
         ("reliability", "Reliability", reliability_charts.reliability_diagrams),
         ("temperature", "Temperature", curves.temperature_curves),
+        ("beams", "Beams", beam_curves.beam_curves),
         ("information", "Mutual information", curves.information_curves),
     ]
     of_charts = {anchor: (title, _charted(draw)) for anchor, title, draw in charts}
     parts: dict[str, tuple[str, Callable[[Collection], Blocks]]] = {
         "verdicts": ("Verdicts", _verdicts),
         "scores": ("Scores", _score_tables),
-        **{anchor: of_charts[anchor] for anchor in ("learning", "reliability", "temperature")},
+        **{anchor: of_charts[anchor] for anchor in _BEFORE_PROJECTION},
         "projection": ("Projection", _projections),
         "information": of_charts["information"],
         "distillation": ("Distillation", _distillation),

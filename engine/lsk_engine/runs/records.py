@@ -50,9 +50,11 @@ class Calibration(Record, frozen=True):
 
 
 class SweepPoint(Record, frozen=True):
-    """A point of a sweep over temperatures: which model and search, and the scores.
+    """A point of a sweep over temperatures or beams: which model and search, and the scores.
 
-    Sweeps of earlier versions kept neither NLL nor ECE.
+    A sweep over beams has neither NLL nor ECE, nor have those of earlier versions, which did not
+    note the beam. `settings` is a digest of model and search without T, `elsewise` one without beam
+    and undone α besides.
     """
 
     settings: str
@@ -62,10 +64,13 @@ class SweepPoint(Record, frozen=True):
     intervals: dict[str, tuple[float, float]]
     nll: float | None = None
     ece: float | None = None
+    elsewise: str | None = None
+    beam_size: Count | None = None
+    undone_alpha: float | None = None
 
 
 class SweepPoints(Record, frozen=True):
-    """The file of a sweep over temperatures."""
+    """The file of a run's sweeps over temperatures and beams."""
 
     points: list[SweepPoint]
 

@@ -1,13 +1,10 @@
 """Sweeping the temperature of finished runs: decoded scores, NLL and ECE. Figure 4 of the paper."""
 
-import hashlib
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ls_base.errors import InputError
-from ls_base.reading import is_there
 from ls_keras.calibration import temperature_curve
 from ls_keras.plots import save_plot, temperature_panels
 from lsk_engine.assembly.sources import evaluation_source
@@ -16,13 +13,9 @@ from lsk_engine.assembly.unsmoothing import announce_unsmoothing
 from lsk_engine.data.datasets import as_dataset, reading
 from lsk_engine.devices.predicting import model_on_devices
 from lsk_engine.progress import Reporter
-from lsk_engine.runs.records import SweepPoint, SweepPoints
-from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.runs.stored_run import StoredRun
-from lsk_engine.settings.parts import searches
+from lsk_engine.scoring.searched_points import SearchedPoints
 from lsk_engine.settings.unsmoothing import undone_alpha
-from lsk_engine.settings.values import since_added
-from lsk_engine.tasks.contract import Scores
 
 
 def sweep_temperature(
@@ -100,25 +93,11 @@ def _sweep_run(
             from_logits=True,
             ignore_class=data.ignore_class,
         )
-    points = _Points(run, split, config.decoding)
+    points = SearchedPoints(stored, model, data, split, reporter)
     rows = []
     for temperature, nll, ece in zip(curve.temperatures, curve.nll, curve.ece, strict=True):
-        scores = points.find(temperature)
-        if scores is None:
-            searched = config
-            # A task whose outputs do not depend on T (the largest logit) has no such setting.
-            if searches(config.decoding):
-                searched = config.changed("decoding", temperature=temperature)
-            progress = reporter.counter(f"{run.path.name}, T = {temperature:g}:", "examples")
-            outputs = task.decode(
-                model,
-                data.splits[split],
-                searched,
-                data,
-                progress,
-            )
-            scores = task.score(data.splits[split], outputs)
-            points.add(temperature, scores, nll, ece)
+        told = f"{run.path.name}, T = {temperature:g}:"
+        scores = points.scores(config, temperature, told, nll=nll, ece=ece)
         labels.update(scores.labels)
         rows.append(
             {
@@ -133,41 +112,3 @@ def _sweep_run(
         shown = "  ".join(f"{scores.labels[n]} {scores.values[n]:.2f}" for n in scores.labels)
         reporter.message(f"  T = {temperature:g}  {shown}  NLL {nll:.4f}  ECE {ece:.4f}")
     return rows
-
-
-class _Points:
-    """The finished points of a run, in a file that only grows.
-
-    A point belongs to a model and to a way of searching; points of others stay where they are.
-    """
-
-    def __init__(self, run: RunDirectory, split: str, decoding):
-        # Settings that came later count once they do something: points from before stay found.
-        values = {**since_added(decoding), "temperature": None}
-        settings = json.dumps(values, sort_keys=True)
-        content = run.model_file.read_bytes()
-        self.settings = hashlib.sha256(content + settings.encode()).hexdigest()
-        self.run, self.file = run, run.sweep_file(split)
-
-    def _all(self) -> list[SweepPoint]:
-        return self.run.read(self.file, SweepPoints).points if is_there(self.file) else []
-
-    def find(self, temperature: float) -> Scores | None:
-        """Returns the scores at a temperature, if they are there."""
-        for point in self._all():
-            if point.settings == self.settings and point.temperature == temperature:
-                return Scores(point.values, point.labels, intervals=point.intervals)
-        return None
-
-    def add(self, temperature: float, scores: Scores, nll: float, ece: float) -> None:
-        """Keeps the scores at a temperature."""
-        point = SweepPoint(
-            settings=self.settings,
-            temperature=temperature,
-            values=dict(scores.values),
-            labels=dict(scores.labels),
-            intervals=dict(scores.intervals),
-            nll=nll,
-            ece=ece,
-        )
-        self.run.write_json(self.file, SweepPoints(points=[*self._all(), point]).to_dict())

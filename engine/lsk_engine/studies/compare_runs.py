@@ -8,9 +8,8 @@ from typing import Any, Literal
 from ls_base.errors import InputError
 from ls_base.reading import is_there
 from lsk_engine.runs.run_directory import RunDirectory
-from lsk_engine.settings.values import flat
 from lsk_engine.studies.claims import interval
-from lsk_engine.studies.told_apart import SEED, differing, telling
+from lsk_engine.studies.seed_groups import seed_groups
 
 _COMMON = {"accuracy": "accuracy", "nll": "NLL (nats)", "ece": "ECE", "brier": "Brier"}
 _BETTER: Mapping[str, Literal["less", "more"]] = {
@@ -86,27 +85,7 @@ def compare_runs(runs: Sequence[RunDirectory], split: str = "test") -> Compariso
             has no such split, or two differ in nothing.
         FileError: If there is no run at a path.
     """
-    if not runs or len({run.path.resolve() for run in runs}) < len(runs):
-        raise InputError(
-            f"Expected one or more different runs. Received: {[str(run.path) for run in runs]}"
-        )
-    configs = [flat(run.read_config()) for run in runs]
-    tasks = sorted({str(config["task"]) for config in configs})
-    if len(tasks) > 1:
-        raise InputError(f"Expected runs of one task. Received: {', '.join(tasks)}")
-    found: dict[str, list[tuple[int, RunDirectory]]] = {}
-    settings: dict[str, dict[str, Any]] = {}
-    for run, config in zip(runs, configs, strict=True):
-        seed, told = config.get(SEED, 0), telling(config)
-        key = repr(sorted(told.items()))
-        settings[key] = told
-        if seed in [other for other, _ in found.get(key, [])]:
-            raise InputError(
-                f"Expected runs that differ in a setting or the seed. Received: {run.path} and "
-                f"{dict(found[key])[seed].path}"
-            )
-        found.setdefault(key, []).append((seed, run))
-    names = differing(list(settings.values()))
+    found = seed_groups(runs)
     scores = {run.path: _scores(run, split) for run in runs}
     labels = {
         name: label
@@ -115,13 +94,14 @@ def compare_runs(runs: Sequence[RunDirectory], split: str = "test") -> Compariso
     }
     groups = [
         Group(
-            settings={name: settings[key].get(name) for name in names},
-            runs={seed: str(run.path) for seed, run in sorted(of_group, key=lambda pair: pair[0])},
+            settings=group.settings,
+            runs={seed: str(run.path) for seed, run in group.runs.items()},
             scores={
-                name: {seed: scores[run.path][name] for seed, run in of_group} for name in labels
+                name: {seed: scores[run.path][name] for seed, run in group.runs.items()}
+                for name in labels
             },
         )
-        for key, of_group in found.items()
+        for group in found
     ]
     better = {**_BETTER, **(runs[0].read_metrics().better or {})}
     return Comparison(split, labels, tuple(groups), better)

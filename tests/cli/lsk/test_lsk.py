@@ -89,6 +89,31 @@ def test_sweep_temperature_writes_table_and_panels(run, tmp_path):
 
 
 @pytest.mark.slow
+def test_sweep_beams_writes_tables_and_panels_and_show_and_report_tell(run, tmp_path):
+    path, _ = run
+    output = tmp_path / "beams.png"
+    arguments = ("--beams", "2,1", "--unsmooth", "0,fitted", "--split", "test", "--output", output)
+    done = lsk("sweep-beams", path, *arguments, "--json", "-q")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    searches = [(0.0, 1), (0.0, 2), (0.1, 1), (0.1, 2)]
+    assert [(row["undone_alpha"], row["beam_size"]) for row in found["rows"]] == searches
+    assert [(row["undone_alpha"], row["beam_size"]) for row in found["means"]] == searches
+    assert found["means"][1]["from_smallest_beam"] == pytest.approx(
+        found["rows"][1]["bleu"] - found["rows"][0]["bleu"]
+    )
+    assert {f.suffix for f in tmp_path.iterdir()} == {".png", ".svg", ".json", ".csv"}
+    told = lsk("sweep-beams", path, *arguments, "-q")  # found again
+    assert told.returncode == 0, told.stderr
+    assert "as it is, test" in told.stdout
+    assert "α = 0.1 undone, test" in told.stdout
+    assert max(map(len, told.stdout.splitlines())) <= 160
+    assert "beams, test" in lsk("show", path).stdout
+    assert lsk("report", path, "--out", tmp_path / "report.html").returncode == 0
+    assert "Number of beams" in (tmp_path / "report.html").read_text()
+
+
+@pytest.mark.slow
 def test_evaluate_searches_otherwise_and_leaves_the_run_alone(run):
     path, trained = run
     before = (path / "metrics.json").read_bytes()
@@ -132,6 +157,10 @@ def test_evaluate_searches_otherwise_and_leaves_the_run_alone(run):
         ("sweep-temperature", ["--temperatures", "1:0:0.1"], "Expected temperatures > 0"),
         ("sweep-temperature", ["--temperatures", "1,x"], "Expected temperatures > 0"),
         ("sweep-temperature", ["--beam", "0"], "decoding.beam_size of at least 1"),
+        ("sweep-beams", ["--beams", "0,4"], "Expected whole numbers of beams from 1"),
+        ("sweep-beams", ["--beams", "1.5"], "Expected whole numbers of beams from 1"),
+        ("sweep-beams", ["--unsmooth", "0,much"], "Expected a number or 'fitted'"),
+        ("sweep-beams", ["--batch-size", "0"], "decoding.batch_size"),
     ],
 )
 def test_settings_of_a_search_out_of_range_are_told(run, tmp_path, command, arguments, message):

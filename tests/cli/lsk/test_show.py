@@ -40,6 +40,8 @@ def run(tmp_path, monkeypatch):
     run.write_json(run.information_file.with_suffix(".json"), [point])
     sweep = {"settings": "x", "values": {"wer": 9.0}, "labels": {}, "intervals": {}}
     points = [sweep | {"temperature": t, "nll": abs(t - 1.5)} for t in (1.0, 1.5, 2.0)]
+    beams = {"temperature": 3.0, "elsewise": "e"}
+    points += [sweep | beams | {"settings": f"{b}", "beam_size": b} for b in (16, 4)]
     run.write_json(run.sweep_file("test"), {"points": points})
     taught = {"teacher": str(run.path.absolute()), "teacher_temperature": 4.0}
     RunDirectory.create("runs/student", {**CONFIG, "distillation": taught})
@@ -63,6 +65,7 @@ def test_everything_that_there_is_is_shown(run):
     assert "students student" in lines
     assert any(line.startswith("information 0.500 [0.400, 0.600] nats") for line in lines)
     assert "sweep, test 3 temperatures, 1 … 2; least NLL at T = 1.5" in lines
+    assert "beams, test 4, 16" in lines
     assert text.count("Note: made up") == text.count("nrefs:1") == 1
     assert "took 1 s" in lines
 

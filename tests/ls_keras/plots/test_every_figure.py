@@ -8,6 +8,7 @@ from ls_keras.calibration import curve_of_statistics, risk_coverage
 from ls_keras.plots import (
     AttentionMap,
     attention_map,
+    beam_panels,
     distillation_curves,
     information_curve,
     learning_curves,
@@ -44,6 +45,11 @@ SWEPT = [
     for n in range(3)
     for t in (0.8, 1.0, 1.2)
 ]
+BEAMS = [
+    {"name": f"{LONG}, {n}", "beam_size": b, "bleu": 30.0 + n, "ratio": 0.9}
+    for n in range(3)
+    for b in (1, 4, 16, 64, 100)
+]
 PROBED = [
     {"step": step, "mutual_information": 1.0, "low": 0.9, "high": 1.1, "num_examples": 600}
     for step in (0, 40_000)
@@ -61,6 +67,7 @@ FIGURES = {
             for name, n in ((LONG, 5), ("many", 120))
         }
     ),
+    beam_panels: lambda: beam_panels(BEAMS, scores=["bleu", "ratio"], title=LONG),
     distillation_curves: lambda: distillation_curves(TAUGHT, score="error", title=LONG),
     information_curve: lambda: information_curve({LONG: PROBED, "α = 0.1": PROBED}),
     learning_curves: lambda: learning_curves(LEARNED, title=LONG),

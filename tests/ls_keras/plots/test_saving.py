@@ -12,6 +12,7 @@ from ls_keras.plots import (
     AttentionMap,
     attention_map,
     attention_rows,
+    beam_panels,
     distillation_curves,
     information_curve,
     information_rows,
@@ -106,6 +107,7 @@ PLANE = project_classes(
 )
 HISTORY = [{"step": 0, "mutual_information": 1.0, "low": 0.9, "high": 1.1, "num_examples": 9}]
 SWEEP = [{"run": "a", "alpha": 0.1, "temperature": 1.0, "nll": 1.0, "ece": 0.1, "wer": 5.0}]
+BEAMS = [{"name": "a", "beam_size": b, "wer": 5.0 + b} for b in (1, 4)]
 TAUGHT = [{"curve": "teacher", "alpha": 0.1, "temperature": 1.0, "gamma": 0.1, "error": 2.0}]
 PLOTS = {
     attention_map: (
@@ -113,6 +115,7 @@ PLOTS = {
         {},
         attention_rows,
     ),
+    beam_panels: (BEAMS, {"scores": ["wer"], "labels": {"wer": "WER"}}, list),
     distillation_curves: (TAUGHT, {"score": "error"}, list),
     information_curve: ({"a": HISTORY}, {}, information_rows),
     learning_curves: (

@@ -18,6 +18,19 @@ def test_what_is_missing_has_the_command_that_makes_it(tmp_path):
     }
 
 
+def test_a_run_that_searches_can_be_swept_over_beams(tmp_path):
+    decoding = {"beam_size": 4, "temperature": 1.0}
+    run = bare_run(tmp_path / "a", decoding=decoding)
+    what = "scores by number of beams"
+    assert dict(missing([read_run("a", run.path)]))[what] == f"lsk sweep-beams {run.path}"
+    point = {"temperature": 1.0, "values": {}, "labels": {}, "intervals": {}, "elsewise": "e"}
+    points = [point | {"settings": f"{b}", "beam_size": b} for b in (1, 4)]
+    run.write_json(run.sweep_file("test"), {"points": points})
+    hinted = dict(missing([read_run("a", run.path)]))
+    assert what not in hinted
+    assert "scores by temperature" in hinted  # of which there is none yet
+
+
 def test_what_one_run_has_is_not_missing(tmp_path):
     runs = [bare_run(tmp_path / "a"), whole_run(tmp_path / "b")]
     assert missing([read_run(run.path.name, run.path) for run in runs]) == []

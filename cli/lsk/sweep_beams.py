@@ -1,0 +1,173 @@
+"""`lsk sweep-beams`."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lsk import options, results, tables
+from lsk_engine.tasks.registry import needing_extra
+
+
+class Beams(click.ParamType):
+    """Whole numbers from 1 with commas between them."""
+
+    name = "beams"
+
+    def convert(self, value, param, ctx):
+        """Returns a sorted tuple of ints."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            found = sorted({int(part) for part in value.split(",")})
+        except ValueError:
+            found = []
+        if not found or found[0] < 1:
+            self.fail(
+                f"Expected whole numbers of beams from 1, separated by commas. Received: {value!r}",
+                param,
+                ctx,
+            )
+        return tuple(found)
+
+
+class Undone(click.ParamType):
+    """What `options.OrFitted` reads, several with commas between them."""
+
+    name = "undone"
+
+    def convert(self, value, param, ctx):
+        """Returns a tuple of floats and `"fitted"`."""
+        if isinstance(value, tuple):
+            return value
+        one = options.OrFitted("A")
+        return tuple(one.convert(part.strip(), param, ctx) for part in value.split(","))
+
+
+@click.command(name="sweep-beams", short_help="Score runs with several numbers of beams.")
+@click.argument("runs", type=click.Path(path_type=Path), nargs=-1, required=True)
+@click.option(
+    "--beams",
+    type=Beams(),
+    default="1,4,16",
+    show_default=True,
+    help="Numbers of live beams with commas; 1 is greedy search.",
+)
+@click.option(
+    "--unsmooth",
+    type=Undone(),
+    metavar="A|FITTED,…",
+    help="Undo smoothing in the search: α, or `fitted`, that of the training; 0 for none; several "
+    "with commas. [default: the run's, 0]",
+)
+@click.option("--split", default="validation", show_default=True, help="Which split to score.")
+@options.batch_size("Examples", 64)
+@options.image("beam-sweep.png")
+@options.backend
+@options.as_json
+@options.verbosity
+def sweep_beams(
+    runs: tuple[Path, ...],
+    beams: tuple[int, ...],
+    unsmooth: tuple[float | str, ...] | None,
+    split: str,
+    batch_size: int | None,
+    output: Path,
+    backend: str | None,
+    as_json: bool,
+    verbose: bool,
+    quiet: bool,
+) -> None:
+    """Decode and score RUNS with several numbers of beams: what wide beams cost, and why.
+
+    lsk sweep-beams runs/hard-seed* runs/smoothed-seed* --beams 1,4,16,64 --unsmooth 0,fitted
+
+    Runs that differ in nothing but the seed are told together, with intervals over the seeds.
+    Finished points are kept in the runs: a sweep that was stopped goes on where it was.
+    """
+    from lsk_engine.runs.run_directory import RunDirectory
+    from lsk_engine.runs.stored_run import open_run
+    from lsk_engine.studies.beam_means import beam_means
+    from lsk_engine.studies.seed_groups import seed_groups
+
+    groups = seed_groups([RunDirectory.open(run) for run in runs])
+    decoding = {"batch_size": batch_size, "beam_size": beams[0]}
+    stored = [open_run(run, backend, decoding=decoding) for run in runs]
+    with needing_extra(stored[0].task):
+        from lsk_engine.scoring.beam_sweep import sweep_beams as sweep
+
+        reporter = options.reporter(verbose, quiet)
+        rows = sweep(stored, beams, unsmooth or (None,), reporter, split=split)
+    labels, better = results.told(run.directory for run in stored)
+    scores = [name for name in rows[0] if name in labels and all(name in row for row in rows)]
+    means = beam_means(rows, groups, scores)
+    _draw(means, scores, labels, output)
+    if as_json:
+        found = {"schema": 1, "split": split, "rows": rows, "means": means}
+        click.echo(json.dumps(found, ensure_ascii=False))
+        return
+    for name in dict.fromkeys(row["name"] for row in means):
+        of_name = [row for row in means if row["name"] == name]
+        seeds = of_name[0]["seeds"]
+        head = f"{name}, {split}" + f", means of {seeds} seeds" * (seeds > 1)
+        table = _table(of_name, scores, labels, better)
+        tables.echo(tables.paragraph(head), tables.lying(table), "")
+    tables.echo(tables.note(_note(means)))
+    click.echo(f"Saved: {output.with_suffix('.png')}")
+
+
+def _draw(
+    means: Sequence[Mapping[str, Any]],
+    scores: Sequence[str],
+    labels: Mapping[str, str],
+    output: Path,
+) -> None:
+    from ls_keras.plots import beam_panels, save_plot
+
+    drawn = [name for name in dict.fromkeys((scores[0], "length_ratio")) if name in scores]
+    save_plot(beam_panels, means, output, scores=drawn, labels=labels)
+
+
+def _note(means: Sequence[Mapping[str, Any]]) -> str:
+    if max(row["seeds"] for row in means) > 1:
+        return (
+            "In brackets: 95 % interval by Student's t over the seeds; differences are paired by "
+            "seed, and not corrected for one another."
+        )
+    return "In brackets: 95 % interval over the examples. Differences have one over several seeds."
+
+
+def _table(
+    rows: Sequence[Mapping[str, Any]],
+    scores: Sequence[str],
+    labels: Mapping[str, str],
+    better: Mapping[str, str],
+):
+    from lsk_engine.reports.tables import Column, Table, Value
+    from lsk_engine.studies.beam_means import BY_BEAM, BY_UNDOING
+
+    smallest = min(row["beam_size"] for row in rows)
+    first = labels[scores[0]]
+    shown = [
+        (scores[0], first, False),
+        (BY_BEAM, f"{first}, from beam {smallest}", True),
+        (BY_UNDOING, f"{first}, from undoing", True),
+        *((name, labels[name], False) for name in scores[1:]),
+    ]
+    columns = [Column("Beams", [f"{row['beam_size']:,}" for row in rows])]
+    for name, label, signed in shown:
+        parts = [
+            [
+                math.nan if row[key] is None else row[key]
+                for key in (name, f"{name}_low", f"{name}_high")
+            ]
+            for row in rows
+        ]
+        if not all(math.isnan(value) for value, *_ in parts):
+            kind = better.get(scores[0] if signed else name)
+            values = [Value(*of_row) for of_row in parts]
+            columns.append(Column(label, values, kind, signed))  # type: ignore[arg-type]
+    return Table("", columns)

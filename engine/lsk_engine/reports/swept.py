@@ -1,0 +1,41 @@
+"""Which points of a run are of a sweep over beams, and which of one over temperatures."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from lsk_engine.runs.records import SweepPoint
+
+
+class Search(NamedTuple):
+    """A way to search, whatever the beam: a digest of model and settings, T, and the α undone."""
+
+    elsewise: str
+    temperature: float
+    undone_alpha: float
+
+
+def swept_beams(points: Iterable[SweepPoint]) -> dict[Search, list[SweepPoint]]:
+    """Returns the points of searches that were made with several beams, in the order of these.
+
+    Args:
+        points: Of a run and split; those of earlier versions don't tell their beam.
+    """
+    found: dict[Search, dict[int, SweepPoint]] = {}
+    for point in points:
+        if point.elsewise is not None and point.beam_size is not None:
+            search = Search(point.elsewise, point.temperature, point.undone_alpha or 0.0)
+            found.setdefault(search, {})[point.beam_size] = point
+    return {
+        search: [of_search[beam_size] for beam_size in sorted(of_search)]
+        for search, of_search in found.items()
+        if len(of_search) > 1
+    }
+
+
+def swept_temperatures(points: Iterable[SweepPoint]) -> list[SweepPoint]:
+    """Returns the points of sweeps over temperatures: those over beams have no NLL.
+
+    Args:
+        points: Of a run and split; those of earlier versions have none either.
+    """
+    return [point for point in points if point.nll is not None or point.elsewise is None]

@@ -104,7 +104,7 @@ def sweep_beams(
     labels, better = results.told(run.directory for run in stored)
     scores = [name for name in rows[0] if name in labels and all(name in row for row in rows)]
     means = beam_means(rows, groups, scores)
-    _draw(means, scores, labels, output)
+    _draw(means, scores, labels, f"Scores by number of beams, {split}", output)
     if as_json:
         found = {"schema": 1, "split": split, "rows": rows, "means": means}
         click.echo(json.dumps(found, ensure_ascii=False))
@@ -123,12 +123,13 @@ def _draw(
     means: Sequence[Mapping[str, Any]],
     scores: Sequence[str],
     labels: Mapping[str, str],
+    title: str,
     output: Path,
 ) -> None:
     from ls_keras.plots import beam_panels, save_plot
 
     drawn = [name for name in dict.fromkeys((scores[0], "length_ratio")) if name in scores]
-    save_plot(beam_panels, means, output, scores=drawn, labels=labels)
+    save_plot(beam_panels, means, output, scores=drawn, labels=labels, title=title)
 
 
 def _note(means: Sequence[Mapping[str, Any]]) -> str:

@@ -82,6 +82,7 @@ def temperature_panels(
         handles.append(band)
     short = max(map(len, names)) <= _SHORT
     style.shared_legend(figure, handles, columns=3 if short else 1)
+    figure.align_ylabels(axes)
     if title:
         figure.suptitle(title)
     return figure

@@ -62,7 +62,9 @@ def sweep_temperature(
     rows = [{name: row[name] for name in row if all(name in one for one in rows)} for row in rows]
     labels = {name: label for name, label in labels.items() if not rows or name in rows[0]}
     if output is not None:
-        save_plot(temperature_panels, rows, output, score=next(iter(labels)), labels=labels)
+        title = f"Scores by temperature, {split}"
+        score = next(iter(labels))
+        save_plot(temperature_panels, rows, output, score=score, labels=labels, title=title)
     return rows
 
 

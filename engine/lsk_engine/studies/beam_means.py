@@ -38,7 +38,8 @@ def beam_means(
         smallest = min(beam_size for _, beam_size in searched)
         label = heading(group.settings)
         for (alpha, beam_size), of_search in searched.items():
-            undoing = f"α = {alpha:g} undone" if alpha else ""
+            own = all(alpha == row["alpha"] for row in of_search)
+            undoing = f"{'' if own else f'α = {alpha:g} '}undone" if alpha else ""
             row = {
                 "name": ", ".join(part for part in (label, undoing) if part) or "as it is",
                 "seeds": len(of_search),

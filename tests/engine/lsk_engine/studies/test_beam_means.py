@@ -27,7 +27,7 @@ def test_means_over_seeds_have_students_intervals_and_paired_differences():
     assert [(one["undone_alpha"], one["beam_size"], one["seeds"]) for one in means] == [
         (*search, 2) for search in searches
     ]
-    assert [one["name"] for one in means] == ["α 0.1"] * 2 + ["α 0.1, α = 0.1 undone"] * 2
+    assert [one["name"] for one in means] == ["α 0.1"] * 2 + ["α 0.1, undone"] * 2
     first, wide, undone, both = means
     expected = stats.ttest_1samp([30.0, 32.0], 0).confidence_interval()
     assert first["bleu"] == 31.0
@@ -51,6 +51,11 @@ def test_one_run_has_its_own_interval_and_differences_without():
     assert (wide["bleu_low"], wide["bleu_high"]) == (30.0, 32.0)
     assert wide["from_smallest_beam"] == 1.0
     assert wide["from_smallest_beam_low"] is None
+
+
+def test_another_alpha_than_that_of_the_training_is_told():
+    (one,) = beam_means([row("a", 0.05, 4, 30.0)], [group("a")], ["bleu"])
+    assert one["name"] == "α = 0.05 undone"
 
 
 def test_groups_stand_apart():

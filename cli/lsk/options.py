@@ -205,14 +205,15 @@ def scores(output: str) -> Option:
     )
 
 
-def batch_size(examples: str, default: int) -> Option:
+def batch_size(examples: str, default: int | None = None) -> Option:
     """Adds `--batch-size`.
 
     Args:
         examples: What is decoded, as the first word of the help.
-        default: How many together.
+        default: What a run has, if it says nothing else; `None`: tasks differ.
     """
-    text = f"{examples} decoded together. [default: {default}]"
+    otherwise = "the run's" if default is None else f"the run's, {default}"
+    text = f"{examples} decoded together. [default: {otherwise}]"
     return click.option("--batch-size", type=int, help=text)
 
 

@@ -1,5 +1,6 @@
 """`lsk show`."""
 
+import itertools
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -97,7 +98,7 @@ def _sweeps(found: "ReadRun") -> Iterator[tuple[str, str]]:
     from lsk_engine.reports.swept import swept_beams, swept_temperatures
 
     for split, points in found.sweeps.items():
-        if by_temperature := swept_temperatures(points):
+        if by_temperature := list(itertools.chain(*swept_temperatures(points))):
             best = min(by_temperature, key=lambda p: float("inf") if p.nll is None else p.nll)
             at = sorted({point.temperature for point in by_temperature})
             yield (

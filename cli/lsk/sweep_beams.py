@@ -93,18 +93,20 @@ def sweep_beams(
     from lsk_engine.studies.beam_means import beam_means
     from lsk_engine.studies.seed_groups import seed_groups
 
-    groups = seed_groups([RunDirectory.open(run) for run in runs])
+    searched = ["beam_size", "batch_size", *(["unsmooth"] if unsmooth else [])]
+    groups = seed_groups(
+        [RunDirectory.open(run) for run in runs], without=[f"decoding.{name}" for name in searched]
+    )
     decoding = {"batch_size": batch_size, "beam_size": beams[0]}
     stored = [open_run(run, backend, decoding=decoding) for run in runs]
+    _, better = results.told(run.directory for run in stored)
     with needing_extra(stored[0].task):
         from lsk_engine.scoring.beam_sweep import sweep_beams as sweep
 
         reporter = options.reporter(verbose, quiet)
-        rows = sweep(stored, beams, unsmooth or (None,), reporter, split=split)
-    labels, better = results.told(run.directory for run in stored)
-    scores = [name for name in rows[0] if name in labels and all(name in row for row in rows)]
-    means = beam_means(rows, groups, scores)
-    _draw(means, scores, labels, f"Scores by number of beams, {split}", output)
+        rows, labels = sweep(stored, beams, unsmooth or (None,), reporter, split=split)
+    means = beam_means(rows, groups, list(labels))
+    _draw(means, labels, f"Scores by number of beams, {split}", output)
     if as_json:
         found = {"schema": 1, "split": split, "rows": rows, "means": means}
         click.echo(json.dumps(found, ensure_ascii=False))
@@ -113,50 +115,43 @@ def sweep_beams(
         of_name = [row for row in means if row["name"] == name]
         seeds = of_name[0]["seeds"]
         head = f"{name}, {split}" + f", means of {seeds} seeds" * (seeds > 1)
-        table = _table(of_name, scores, labels, better)
+        table = _table(of_name, labels, better)
         tables.echo(tables.paragraph(head), tables.lying(table), "")
-    tables.echo(tables.note(_note(means)))
+    seeds = {row["seeds"] for row in means}
+    notes = [_OVER_SEEDS] * (max(seeds) > 1) + [_OVER_EXAMPLES] * (min(seeds) == 1)
+    tables.echo(tables.note(" ".join(notes)))
     click.echo(f"Saved: {output.with_suffix('.png')}")
 
 
+_OVER_SEEDS = (
+    "Of several seeds, in brackets: 95 % interval by Student's t over them; differences are paired "
+    "by seed, and not corrected for one another."
+)
+_OVER_EXAMPLES = (
+    "Of one run, in brackets: 95 % interval over the examples; differences have none then."
+)
+
+
 def _draw(
-    means: Sequence[Mapping[str, Any]],
-    scores: Sequence[str],
-    labels: Mapping[str, str],
-    title: str,
-    output: Path,
+    means: Sequence[Mapping[str, Any]], labels: Mapping[str, str], title: str, output: Path
 ) -> None:
     from ls_keras.plots import beam_panels, save_plot
 
-    drawn = [name for name in dict.fromkeys((scores[0], "length_ratio")) if name in scores]
+    drawn = [name for name in dict.fromkeys((*list(labels)[:1], "length_ratio")) if name in labels]
     save_plot(beam_panels, means, output, scores=drawn, labels=labels, title=title)
 
 
-def _note(means: Sequence[Mapping[str, Any]]) -> str:
-    if max(row["seeds"] for row in means) > 1:
-        return (
-            "In brackets: 95 % interval by Student's t over the seeds; differences are paired by "
-            "seed, and not corrected for one another."
-        )
-    return "In brackets: 95 % interval over the examples. Differences have one over several seeds."
-
-
-def _table(
-    rows: Sequence[Mapping[str, Any]],
-    scores: Sequence[str],
-    labels: Mapping[str, str],
-    better: Mapping[str, str],
-):
+def _table(rows: Sequence[Mapping[str, Any]], labels: Mapping[str, str], better: Mapping[str, str]):
     from lsk_engine.reports.tables import Column, Table, Value
     from lsk_engine.studies.beam_means import BY_BEAM, BY_UNDOING
 
     smallest = min(row["beam_size"] for row in rows)
-    first = labels[scores[0]]
+    first, *others = labels
     shown = [
-        (scores[0], first, False),
-        (BY_BEAM, f"{first}, from beam {smallest}", True),
-        (BY_UNDOING, f"{first}, from undoing", True),
-        *((name, labels[name], False) for name in scores[1:]),
+        (first, labels[first], False),
+        (BY_BEAM, f"{labels[first]}, from beam {smallest}", True),
+        (BY_UNDOING, f"{labels[first]}, from undoing", True),
+        *((name, labels[name], False) for name in others),
     ]
     columns = [Column("Beams", [f"{row['beam_size']:,}" for row in rows])]
     for name, label, signed in shown:
@@ -168,7 +163,7 @@ def _table(
             for row in rows
         ]
         if not all(math.isnan(value) for value, *_ in parts):
-            kind = better.get(scores[0] if signed else name)
+            kind = better.get(first if signed else name)
             values = [Value(*of_row) for of_row in parts]
             columns.append(Column(label, values, kind, signed))  # type: ignore[arg-type]
     return Table("", columns)

@@ -8,12 +8,12 @@ from ls_keras.arguments import shown
 from ls_keras.keywords import told_keywords
 from ls_keras.plots import style
 from ls_keras.plots.arguments import check_labels, check_rows, check_title
+from ls_keras.plots.banded_lines import band_in_legend, banded_line, has_band
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _PANEL = 2.7  # inches
-_BAND = 0.15
 _SHORT = 22  # letters of a name of which three stand side by side
 
 
@@ -69,17 +69,14 @@ def beam_panels(
     axes = figure.subplots(len(scores), 1, sharex=True, squeeze=False)[:, 0]
     for ax, key in zip(axes, scores, strict=True):
         for (name, of_line), look in zip(lines.items(), style.looks(), strict=False):
-            _line(ax, of_line, key, look, name)
+            banded_line(ax, of_line, "beam_size", key, look, name)
         ax.set_ylabel((labels or {}).get(key, key))
         style.few_ticks(ax, up=5)
         style.tidy(ax)
     _ticks(axes[-1], beams)
     handles, _ = axes[0].get_legend_handles_labels()
-    if any(_has_band(of_line, key) for of_line in lines.values() for key in scores):
-        from matplotlib.patches import Patch
-
-        band = Patch(color=style.GRAY, alpha=_BAND, linewidth=0, label="band: 95 % interval")
-        handles.append(band)
+    if any(has_band(of_line, key) for of_line in lines.values() for key in scores):
+        handles.append(band_in_legend())
     short = max(map(len, lines)) <= _SHORT
     style.shared_legend(figure, handles, columns=3 if short else 1)
     figure.align_ylabels(axes)
@@ -96,24 +93,3 @@ def _ticks(ax, beams: Sequence[float]) -> None:
     ax.xaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_major_formatter("{x:g}")
     ax.set_xlabel("Number of beams (1: greedy search)")
-
-
-def _has_band(rows, key: str) -> bool:
-    return all(row.get(f"{key}_{end}") is not None for row in rows for end in ("low", "high"))
-
-
-def _line(ax, rows, key: str, look: style.Look, label: str) -> None:
-    beams = [row["beam_size"] for row in rows]
-    if _has_band(rows, key):
-        ends = ([row[f"{key}_{end}"] for row in rows] for end in ("low", "high"))
-        ax.fill_between(beams, *ends, color=look.color, alpha=_BAND, linewidth=0)
-    ax.plot(
-        beams,
-        [row[key] for row in rows],
-        label=label,
-        color=look.color,
-        marker=look.marker,
-        linestyle=look.line_style,
-        markersize=4,
-        linewidth=1.5,
-    )

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 from ls_keras.keywords import told_keywords
 from ls_keras.plots import style
 from ls_keras.plots.arguments import check_labels, check_rows, check_title
+from ls_keras.plots.banded_lines import band_in_legend, banded_line, has_band
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _PANELS = {"ece": "ECE", "nll": "NLL (nats a label)"}  # beside the score
-_BAND = 0.15  # opacity
 _SHORT = 16  # letters of a name, of which three stand side by side
 
 
@@ -67,7 +67,7 @@ def temperature_panels(
         axes, {score: (labels or {}).get(score, score), **_PANELS}.items(), strict=True
     ):
         for of_run, name, look in zip(runs.values(), names, style.looks(), strict=False):
-            _line(ax, of_run, key, look, name)
+            banded_line(ax, of_run, "temperature", key, look, name)
         ax.set_ylabel(label)
         ax.axvline(1.0, zorder=0, **style.REFERENCE)
         style.few_ticks(ax, across=8, up=5)
@@ -75,31 +75,11 @@ def temperature_panels(
     axes[1].set_ylim(bottom=0)
     axes[-1].set_xlabel("Temperature T")
     handles, _ = axes[0].get_legend_handles_labels()
-    if any(f"{score}_low" in of_run[0] for of_run in runs.values()):
-        from matplotlib.patches import Patch
-
-        band = Patch(color=style.GRAY, alpha=_BAND, linewidth=0, label="band: 95 % interval")
-        handles.append(band)
+    if any(has_band(of_run, score) for of_run in runs.values()):
+        handles.append(band_in_legend())
     short = max(map(len, names)) <= _SHORT
     style.shared_legend(figure, handles, columns=3 if short else 1)
     figure.align_ylabels(axes)
     if title:
         figure.suptitle(title)
     return figure
-
-
-def _line(ax, rows, key: str, look: style.Look, label: str) -> None:
-    t = [row["temperature"] for row in rows]
-    if f"{key}_low" in rows[0]:
-        ends = ([row[f"{key}_{end}"] for row in rows] for end in ("low", "high"))
-        ax.fill_between(t, *ends, color=look.color, alpha=_BAND, linewidth=0)
-    ax.plot(
-        t,
-        [row[key] for row in rows],
-        label=label,
-        color=look.color,
-        marker=look.marker,
-        linestyle=look.line_style,
-        markersize=4,
-        linewidth=1.5,
-    )

@@ -1,59 +1,82 @@
 """The charts of sweeps over beams, drawn from the points that runs keep."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from lsk_engine.reports.charts import Chart, Series
 from lsk_engine.reports.groups import Group
-from lsk_engine.reports.swept import swept_beams
+from lsk_engine.reports.run_files import ReadRun
+from lsk_engine.reports.swept import Search, swept_beams
+from lsk_engine.runs.records import SweepPoint
+
+_Swept = tuple[str, list[SweepPoint]]  # what a line is called, and its points
 
 
 def beam_curves(groups: Sequence[Group]) -> Iterator[Chart]:
     """Yields a chart for each split and score of what `lsk sweep-beams` has found.
+
+    A line is drawn of the scores that all its points have.
 
     Args:
         groups: The runs.
     """
     runs = [run for group in groups for run in group.runs]
     for split in dict.fromkeys(split for run in runs for split in run.sweeps):
-        swept = [
-            (group.label, search, points)
+        lines = [
+            (group.label + name, points)
             for group in groups
             for run in group.runs
-            for search, points in swept_beams(run.sweeps.get(split, ())).items()
+            for name, points in _named(run, split)
         ]
-        several = len({search.temperature for _, search, _ in swept}) > 1
-        beams = sorted({point.beam_size or 0 for _, _, points in swept for point in points})
+        looks = {name: look for look, name in enumerate(dict.fromkeys(name for name, _ in lines))}
         labels: dict[str, str] = {}
-        for _, _, points in swept:
+        for _, points in lines:
             for point in points:
                 labels |= point.labels
-        looks: dict[str, int] = {}
-        series: dict[str, list[Series]] = {}
-        for label, search, points in swept:
-            name = label
-            if search.undone_alpha:
-                name += f", α = {search.undone_alpha:g} undone"
-            if several:
-                name += f", T = {search.temperature:g}"
-            look = looks.setdefault(name, len(looks))
-            for score in labels:
-                values = [
-                    (float(beams.index(point.beam_size or 0)), point.values[score])
-                    for point in points
-                    if math.isfinite(point.values.get(score, math.nan))
-                ]
-                if len(values) == len(points):
-                    ends = [p.intervals[score] for p in points if score in p.intervals]
-                    ends = ends if len(ends) == len(points) else []
-                    series.setdefault(score, []).append(Series(name, values, ends, look))
-        for score, of_score in series.items():
-            yield Chart(
-                f"{labels[score]}, {split}",
-                "Number of beams",
-                labels[score],
-                of_score,
-                bars=True,
-                note="Bars are 95 % intervals." if any(one.intervals for one in of_score) else "",
-                x_names={float(i): f"{beam_size:,}" for i, beam_size in enumerate(beams)},
-            )
+        for score, label in labels.items():
+            drawn = [line for line in lines if all(_has(point, score) for point in line[1])]
+            if drawn:
+                yield _chart(f"{label}, {split}", score, label, drawn, looks)
+
+
+def _named(run: ReadRun, split: str) -> Iterator[_Swept]:
+    """Yields the sweeps of a run, each called by what tells it from the others."""
+    swept = swept_beams(run.sweeps.get(split, ()))
+    models = list(dict.fromkeys(search.elsewise for search in swept))
+    several = len({search.temperature for search in swept}) > 1
+
+    def name(search: Search) -> str:
+        undone, temperature = search.undone_alpha, search.temperature
+        number = models.index(search.elsewise) + 1
+        return (
+            f", α = {undone:g} undone" * bool(undone)
+            + f", T = {temperature:g}" * several
+            + f", sweep {number}" * (len(models) > 1)
+        )
+
+    for search, points in swept.items():
+        yield name(search), points
+
+
+def _chart(
+    title: str, score: str, label: str, lines: Sequence[_Swept], looks: Mapping[str, int]
+) -> Chart:
+    beams = sorted({point.beam_size or 0 for _, points in lines for point in points})
+    series = []
+    for name, points in lines:
+        values = [(float(beams.index(p.beam_size or 0)), p.values[score]) for p in points]
+        ends = [point.intervals[score] for point in points if score in point.intervals]
+        series.append(Series(name, values, ends if len(ends) == len(points) else (), looks[name]))
+    return Chart(
+        title,
+        "Number of beams",
+        label,
+        series,
+        bars=True,
+        note="Bars are 95 % intervals." if any(one.intervals for one in series) else "",
+        x_names={float(i): f"{beam_size:,}" for i, beam_size in enumerate(beams)},
+    )
+
+
+def _has(point: SweepPoint, score: str) -> bool:
+    return math.isfinite(point.values.get(score, math.nan))

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from lsk_engine.reports.charts import Chart, Point, Reference, Series
 from lsk_engine.reports.groups import Group
 from lsk_engine.reports.run_files import ReadRun
-from lsk_engine.reports.swept import swept_beams
+from lsk_engine.reports.swept import swept_temperatures
 from lsk_engine.runs.records import SweepPoint
 from lsk_engine.studies.stored_results import SweptPoint
 
@@ -168,23 +168,12 @@ def _history(run: ReadRun, split: str, name: str) -> list[Point]:
     ]
 
 
-def _searches(points: Sequence[SweepPoint]) -> dict[str, list[SweepPoint]]:
-    """Returns points by what they are called: those of one model and search belong together.
-
-    What was decoded at one temperature, with several beams, is another chart's.
-    """
-    found: dict[str, list[SweepPoint]] = {}
-    for point in points:
-        found.setdefault(point.settings, []).append(point)
-    of_beams = {one.settings for of_search in swept_beams(points).values() for one in of_search}
-    kept = [
-        of_search
-        for settings, of_search in found.items()
-        if len(of_search) > 1 or settings not in of_beams
-    ]
-    if len(kept) == 1:
-        return {"": kept[0]}
-    return {f", sweep {n}": of_search for n, of_search in enumerate(kept, 1)}
+def _searches(points: Iterable[SweepPoint]) -> dict[str, list[SweepPoint]]:
+    """Returns points by what they are called: those of one model and search belong together."""
+    found = swept_temperatures(points)
+    if len(found) == 1:
+        return {"": found[0]}
+    return {f", sweep {n}": of_search for n, of_search in enumerate(found, 1)}
 
 
 def _of_sweep(

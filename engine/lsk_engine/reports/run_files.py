@@ -48,7 +48,7 @@ class ReadRun:
         calibration: What was fitted.
         reliability: The bins of the reliability curve by split and, second, whether they are the
             calibrated model's.
-        sweeps: The points of a sweep over temperatures by split.
+        sweeps: The points of sweeps over temperatures and beams by split.
         information: The curve of mutual information.
         projections: What the projection's pictures show.
         outputs: What was decoded by split, where it is text.

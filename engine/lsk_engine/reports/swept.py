@@ -32,10 +32,20 @@ def swept_beams(points: Iterable[SweepPoint]) -> dict[Search, list[SweepPoint]]:
     }
 
 
-def swept_temperatures(points: Iterable[SweepPoint]) -> list[SweepPoint]:
-    """Returns the points of sweeps over temperatures: those over beams have no NLL.
+def swept_temperatures(points: Iterable[SweepPoint]) -> list[list[SweepPoint]]:
+    """Returns the points of sweeps over temperatures, those of one model and search together.
+
+    A point of a sweep over beams, which has no NLL, is among them where the same search was made
+    at other temperatures, too.
 
     Args:
-        points: Of a run and split; those of earlier versions have none either.
+        points: Of a run and split; those of earlier versions have no NLL either.
     """
-    return [point for point in points if point.nll is not None or point.elsewise is None]
+    found: dict[str, list[SweepPoint]] = {}
+    for point in points:
+        found.setdefault(point.settings, []).append(point)
+    return [
+        of_search
+        for of_search in found.values()
+        if len(of_search) > 1 or of_search[0].nll is not None or of_search[0].elsewise is None
+    ]

@@ -189,7 +189,7 @@ class RunDirectory:
         return self.read(self.environment_file, Starts, schema=2).starts
 
     def sweep_file(self, split: str) -> Path:
-        """Returns where the points of a sweep over temperatures are kept."""
+        """Returns where the points of sweeps over temperatures and beams are kept."""
         return self.evaluation / f"{_name(split)}-temperature-sweep.json"
 
     def write(self, file: Path, content: bytes | memoryview) -> None:

@@ -1,7 +1,7 @@
 """Opening a run that was trained before, with its task and configuration."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ls_base.errors import FileError, InputError
@@ -62,6 +62,23 @@ def read_run(path: str | os.PathLike, *, decoding: Mapping[str, Any] | None = No
     task = load_task(stored["task"])
     config = from_dict(task, stored)
     return StoredRun(directory, task, with_decoding(config, decoding or {}))
+
+
+def check_runs(runs: Sequence[StoredRun]) -> None:
+    """Refuses runs that can't be put side by side.
+
+    Args:
+        runs: The runs.
+
+    Raises:
+        InputError: If there is none, one is given twice, or their tasks differ.
+    """
+    names = sorted({stored.task.name for stored in runs})
+    if len(names) != 1 or len({s.directory.path.resolve() for s in runs}) < len(runs):
+        raise InputError(
+            "Expected one or more different runs of one task. "
+            f"Received: {[str(s.directory.path) for s in runs]} ({', '.join(names) or 'none'})"
+        )
 
 
 def open_for_search(

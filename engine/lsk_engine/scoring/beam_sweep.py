@@ -1,16 +1,33 @@
 """Sweeping the beam of finished runs, with and without undoing their smoothing in the search."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from ls_base.errors import InputError, shown
 from lsk_engine.assembly.trained_model import load_trained
+from lsk_engine.assembly.unsmoothing import announce_unsmoothing
 from lsk_engine.progress import Reporter
-from lsk_engine.runs.stored_run import StoredRun
+from lsk_engine.runs.stored_run import StoredRun, check_runs
 from lsk_engine.scoring.searched_points import SearchedPoints
 from lsk_engine.settings.config import Config
 from lsk_engine.settings.resolving import with_decoding
-from lsk_engine.settings.unsmoothing import undone_alpha
+from lsk_engine.settings.unsmoothing import FITTED, undone_alpha
+
+_Searches = Mapping[tuple[float, int], Config]  # by α undone and beam
+
+
+class BeamSweep(NamedTuple):
+    """What `sweep_beams` found.
+
+    Attributes:
+        rows: One a run, α undone and number of beams, in this order: `run`, `alpha`,
+            `undone_alpha`, `beam_size`, and the scores with the ends of their 95 % intervals,
+            `<score>_low` and `<score>_high`, where they are known.
+        labels: What the scores are called that all rows have.
+    """
+
+    rows: list[dict[str, Any]]
+    labels: dict[str, str]
 
 
 def sweep_beams(
@@ -20,7 +37,7 @@ def sweep_beams(
     reporter: Reporter,
     *,
     split: str = "validation",
-) -> list[dict[str, Any]]:
+) -> BeamSweep:
     """Decodes and scores runs with each number of beams, and each α undone.
 
     The other settings of a search are those of `config.decoding`. What is finished is kept in its
@@ -34,54 +51,59 @@ def sweep_beams(
         reporter: Who is told.
         split: The split to decode.
 
-    Returns:
-        A row a run, α undone and number of beams, in this order: `run`, `alpha`, `undone_alpha`,
-        `beam_size`, and the task's scores with the ends of their 95 % intervals.
-
     Raises:
+        FileError: If a run has no model, or it is damaged.
         InputError: If there is no run, the runs' tasks differ or do not search, a run has no such
-            split, or its smoothing can't be undone: before anything is decoded.
+            split, or its smoothing can't be undone. What the settings of all runs tell of that is
+            told before anything is decoded.
     """
-    names = sorted({stored.task.name for stored in runs})
-    if len(names) != 1 or len({s.directory.path.resolve() for s in runs}) < len(runs):
-        raise InputError(
-            "Expected one or more different runs of one task. "
-            f"Received: {[str(s.directory.path) for s in runs]} ({', '.join(names) or 'none'})"
-        )
+    check_runs(runs)
     if not beam_sizes or not unsmooth:
         raise InputError(
             "Expected a number of beams and an α to undo, or 0, at least. "
             f"Received: {shown(list(beam_sizes))} and {shown(list(unsmooth))}"
         )
-    searches = [_searches(stored.config, beam_sizes, unsmooth) for stored in runs]
-    points = []
+    searches = [_searches(stored, beam_sizes, unsmooth) for stored in runs]
+    hard = [stored.config for stored in runs if stored.config.training.alpha == 0]
+    if FITTED in unsmooth and hard:
+        announce_unsmoothing(with_decoding(hard[0], {"unsmooth": FITTED}), reporter)
+    rows: list[dict[str, Any]] = []
+    labels: dict[str, str] = {}
     for stored, of_run in zip(runs, searches, strict=True):
         with stored.directory.at_work():
-            points += _sweep_run(stored, of_run, split, reporter)
-    return points
+            rows += _sweep_run(stored, of_run, split, reporter, labels)
+    kept = {name: label for name, label in labels.items() if all(name in row for row in rows)}
+    if missing := [label for name, label in labels.items() if name not in kept]:
+        reporter.message(
+            f"Left out, as points that earlier versions decoded lack it: {', '.join(missing)}"
+        )
+    return BeamSweep(rows, kept)
 
 
 def _searches(
-    config: Config, beam_sizes: Sequence[int], unsmooth: Sequence[float | str | None]
-) -> dict[tuple[float, int], Config]:
-    """Returns the configurations by what tells them apart: α undone, and beam."""
+    stored: StoredRun, beam_sizes: Sequence[int], unsmooth: Sequence[float | str | None]
+) -> _Searches:
     found: dict[tuple[float, int], Config] = {}
     for undone in unsmooth:
         for beam_size in beam_sizes:
             changes: dict[str, Any] = {"beam_size": beam_size}
-            if undone or hasattr(config.decoding, "unsmooth"):  # nothing is undone without it
+            if undone or hasattr(stored.config.decoding, "unsmooth"):  # 0 is all that others do
                 changes["unsmooth"] = undone
-            one = with_decoding(config, changes)
-            alpha = undone_alpha(one.training, one.decoding, one.distillation)
+            try:
+                one = with_decoding(stored.config, changes)
+                alpha = undone_alpha(one.training, one.decoding, one.distillation)
+            except InputError as error:
+                raise InputError(f"{stored.directory.path}: {error}") from None
             found.setdefault((alpha, beam_size), one)
     return found
 
 
 def _sweep_run(
     stored: StoredRun,
-    searches: dict[tuple[float, int], Config],
+    searches: _Searches,
     split: str,
     reporter: Reporter,
+    labels: dict[str, str],
 ) -> list[dict[str, Any]]:
     run, task, config = stored
     model, data = load_trained(task, config, run)
@@ -92,6 +114,7 @@ def _sweep_run(
     for (alpha, beam_size), searched in searches.items():
         told = f"{run.path.name}, beam {beam_size}" + f", α = {alpha:g} undone" * bool(alpha)
         scores = points.scores(searched, searched.decoding.temperature, f"{told}:")
+        labels.update(scores.labels)
         rows.append(
             {
                 "run": str(run.path),

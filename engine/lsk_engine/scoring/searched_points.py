@@ -1,4 +1,4 @@
-"""The scores of a run's searches, in a file that only grows: no search is made twice."""
+"""The scores of a run's searches, in a file of the run: no search is made twice."""
 
 import hashlib
 import json
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import keras
+import msgspec
 
 from ls_base.reading import is_there
 from lsk_engine.progress import Reporter
@@ -17,7 +18,9 @@ from lsk_engine.settings.unsmoothing import undone_alpha
 from lsk_engine.settings.values import since_added
 from lsk_engine.tasks.contract import Scores, TaskData
 
-_SWEPT = ("temperature", "beam_size", "unsmooth")
+# Of no matter to what is found, or kept by themselves.
+_BESIDE = ("batch_size", "temperature", "beam_size", "unsmooth")
+_TOLD_BY = ("elsewise", "temperature", "beam_size", "undone_alpha")
 
 
 class SearchedPoints:
@@ -65,34 +68,43 @@ class SearchedPoints:
             nll: Kept with the point, nats a label.
             ece: Kept with the point.
         """
-        # Settings that came later count once they do something: points from before stay found.
-        values = since_added(config.decoding)
-        settings = self._of_model({**values, "temperature": None})
+        new = self._point(config, temperature)
         points = self._all()
-        same = (settings, temperature)
-        found = next((one for one in points if (one.settings, one.temperature) == same), None)
+        found = next((one for one in points if _same(one, new)), None)
         if found is None:
             scores = self._decode(config, temperature, told)
+            points = self._all()
         else:
             scores = Scores(found.values, found.labels, intervals=found.intervals)
             nll, ece = (found.nll, found.ece) if nll is None else (nll, ece)
             if found.elsewise is not None and found.nll == nll:
                 return scores
-        new = SweepPoint(
-            settings=settings,
-            temperature=temperature,
+        new = msgspec.structs.replace(
+            new,
             values=dict(scores.values),
             labels=dict(scores.labels),
             intervals=dict(scores.intervals),
             nll=nll,
             ece=ece,
-            elsewise=self._of_model({k: v for k, v in values.items() if k not in _SWEPT}),
+        )
+        others = [one for one in points if not _same(one, new)]
+        self._run.write_json(self._file, SweepPoints(points=[*others, new]).to_dict())
+        return scores
+
+    def _point(self, config: Config, temperature: float) -> SweepPoint:
+        """Returns what tells a point from others, without scores."""
+        # Settings that came later count once they do something: points from before stay found.
+        values = since_added(config.decoding)
+        return SweepPoint(
+            settings=self._of_model({**values, "temperature": None}),
+            temperature=temperature,
+            values={},
+            labels={},
+            intervals={},
+            elsewise=self._of_model({k: v for k, v in values.items() if k not in _BESIDE}),
             beam_size=getattr(config.decoding, "beam_size", None),
             undone_alpha=undone_alpha(config.training, config.decoding, config.distillation),
         )
-        others = [one for one in points if one is not found]
-        self._run.write_json(self._file, SweepPoints(points=[*others, new]).to_dict())
-        return scores
 
     def _decode(self, config: Config, temperature: float, told: str) -> Scores:
         # A task whose outputs do not depend on T (the largest logit) has no such setting.
@@ -110,3 +122,10 @@ class SearchedPoints:
         digest = self._digest.copy()
         digest.update(json.dumps(settings, sort_keys=True).encode())
         return digest.hexdigest()
+
+
+def _same(one: SweepPoint, other: SweepPoint) -> bool:
+    """Returns whether two points are of one search; those of earlier versions know less of it."""
+    if one.elsewise is None:
+        return (one.settings, one.temperature) == (other.settings, other.temperature)
+    return all(getattr(one, name) == getattr(other, name) for name in _TOLD_BY)

@@ -13,7 +13,7 @@ from lsk_engine.assembly.unsmoothing import announce_unsmoothing
 from lsk_engine.data.datasets import as_dataset, reading
 from lsk_engine.devices.predicting import model_on_devices
 from lsk_engine.progress import Reporter
-from lsk_engine.runs.stored_run import StoredRun
+from lsk_engine.runs.stored_run import StoredRun, check_runs
 from lsk_engine.scoring.searched_points import SearchedPoints
 from lsk_engine.settings.unsmoothing import undone_alpha
 
@@ -47,12 +47,7 @@ def sweep_temperature(
     Raises:
         InputError: If there is no run, the runs' tasks differ, or a run has no such split.
     """
-    names = sorted({stored.task.name for stored in runs})
-    if len(names) != 1 or len({s.directory.path.resolve() for s in runs}) < len(runs):
-        raise InputError(
-            "Expected one or more different runs of one task. "
-            f"Received: {[str(s.directory.path) for s in runs]} ({', '.join(names) or 'none'})"
-        )
+    check_runs(runs)
     labels: dict[str, str] = {}
     rows = []
     for stored in runs:

@@ -7,6 +7,7 @@ from typing import Any
 from lsk_engine.studies.claims import interval
 from lsk_engine.studies.seed_groups import SeedGroup
 from lsk_engine.studies.tables import heading
+from lsk_engine.studies.told_apart import without_seed
 
 BY_BEAM, BY_UNDOING = "from_smallest_beam", "from_undoing"  # differences of the first score
 
@@ -29,14 +30,13 @@ def beam_means(
         undone; both paired by run. What is not known, or can't be, is `None`.
     """
     found = []
-    for group in groups:
+    for group, label in zip(groups, _labels(groups), strict=True):
         paths = [str(run.path) for run in group.runs.values()]
         of_group = [row for row in rows if row["run"] in paths]
         searched: dict[tuple[float, int], list[Mapping[str, Any]]] = {}
         for row in of_group:
             searched.setdefault((row["undone_alpha"], row["beam_size"]), []).append(row)
         smallest = min(beam_size for _, beam_size in searched)
-        label = heading(group.settings)
         for (alpha, beam_size), of_search in searched.items():
             own = all(alpha == row["alpha"] for row in of_search)
             undoing = f"{'' if own else f'α = {alpha:g} '}undone" if alpha else ""
@@ -53,6 +53,16 @@ def beam_means(
                 row |= _difference(name, scores[0], of_search, compared)
             found.append(row)
     return found
+
+
+def _labels(groups: Sequence[SeedGroup]) -> list[str]:
+    """Returns what groups are called: by their settings, or, where these read alike, by folder."""
+    labels = [heading(group.settings) for group in groups]
+    if len(set(labels)) == len(labels):
+        return labels
+    paths = [next(iter(group.runs.values())).path for group in groups]
+    labels = [without_seed(path.name) for path in paths]
+    return labels if len(set(labels)) == len(labels) else [str(path) for path in paths]
 
 
 def _mean(score: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:

@@ -1,7 +1,7 @@
 """Runs that differ in nothing but their seed, together."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from ls_base.errors import InputError
@@ -23,11 +23,12 @@ class SeedGroup:
     runs: Mapping[int, RunDirectory]
 
 
-def seed_groups(runs: Sequence[RunDirectory]) -> list[SeedGroup]:
+def seed_groups(runs: Sequence[RunDirectory], *, without: Collection[str] = ()) -> list[SeedGroup]:
     """Returns the groups, in the order of their first runs.
 
     Args:
         runs: Runs of one task.
+        without: Settings by dotted key in which the runs of a group may differ, too.
 
     Raises:
         InputError: If there is no run, a run is given twice, tasks differ, or two runs differ in
@@ -45,7 +46,8 @@ def seed_groups(runs: Sequence[RunDirectory]) -> list[SeedGroup]:
     found: dict[str, dict[int, RunDirectory]] = {}
     settings: dict[str, dict[str, Any]] = {}
     for run, config in zip(runs, configs, strict=True):
-        seed, told = config.get(SEED, 0), telling(config)
+        seed = config.get(SEED, 0)
+        told = {name: value for name, value in telling(config).items() if name not in without}
         key = repr(sorted(told.items()))
         settings[key] = told
         of_group = found.setdefault(key, {})

@@ -1,10 +1,8 @@
 import pytest
 
-from lsk_engine.reports.beam_curves import beam_curves, swept_beams
-from lsk_engine.reports.curves import temperature_curves
+from lsk_engine.reports.beam_curves import beam_curves
 from lsk_engine.reports.groups import groups_of
 from lsk_engine.reports.run_files import read_run
-from lsk_engine.runs.records import SweepPoint
 from reported_runs import bare_run
 
 
@@ -44,22 +42,21 @@ def test_other_models_and_temperatures_are_other_lines(tmp_path):
     points = [point(b, 30.0) for b in (1, 4)] + [point(b, 31.0, 1.5) for b in (1, 4)]
     (chart,) = beam_curves(groups(tmp_path, points))
     assert [one.name for one in chart.series] == ["a, T = 1", "a, T = 1.5"]
+    models = [point(b, 30.0, elsewise=e) for b in (1, 4) for e in ("old", "new")]
+    (chart,) = beam_curves(groups(tmp_path / "models", models))
+    assert [one.name for one in chart.series] == ["a, sweep 1", "a, sweep 2"]
     apart = [point(1, 30.0), point(4, 31.0, elsewise="another")]
     assert list(beam_curves(groups(tmp_path / "b", apart))) == []
 
 
-def test_points_of_earlier_versions_and_of_one_beam_are_no_sweep():
-    old = point(4, 30.0, elsewise=None)
-    points = [SweepPoint(**one) for one in (point(4, 30.0), point(4, 31.0, 1.5), old)]
-    assert swept_beams(points) == {}
-
-
-def test_a_beam_at_one_temperature_is_not_drawn_by_temperature(tmp_path):
-    of_beams = [point(1, 30.0), point(4, 31.0, nll=1.5, ece=0.1)]
-    by_temperature = point(4, 32.0, 1.5, nll=1.6, ece=0.2)
-    both = groups(tmp_path, [*of_beams, by_temperature])
-    bleu, ece, _ = temperature_curves(both)
-    assert [one.name for one in bleu.series] == ["a"]
-    assert bleu.series[0].points == [(1.0, 31.0), (1.5, 32.0)]
-    assert ece.series[0].points == [(1.0, 0.1), (1.5, 0.2)]
-    assert list(temperature_curves(groups(tmp_path / "b", of_beams))) == []
+def test_a_score_that_points_lack_has_no_line_and_all_ticks_are_inside(tmp_path):
+    both = {"labels": {"bleu": "BLEU", "ratio": "Ratio"}}
+    lacking = [point(1, 30.0), point(64, 31.0)]
+    having = [
+        point(b, 30.0, undone=0.1, values={"bleu": 30.0, "ratio": 0.9}, **both) for b in (4, 16)
+    ]
+    bleu, ratio = beam_curves(groups(tmp_path, [*lacking, *having]))
+    assert len(bleu.series) == 2
+    assert [(one.name, one.look) for one in ratio.series] == [("a, α = 0.1 undone", 1)]
+    assert [tick.label for tick in ratio.x_ticks()] == ["4", "16"]
+    assert {tick.at for tick in ratio.x_ticks()} == {x for x, _ in ratio.drawn()[0].markers}

@@ -26,6 +26,7 @@ SILENT = Reporter(verbosity=-1)
 @dataclasses.dataclass(frozen=True)
 class WithBeams(DecodingConfig):
     beam_size: int = 4
+    batch_size: int = 8
     temperature: float = 1.0
     unsmooth: float | str = added(0.0)
 
@@ -67,6 +68,12 @@ def hard(tmp_path_factory):
     return finished(tmp_path_factory.mktemp("hard") / "run", **{"training.alpha": "0"})
 
 
+def searching(run, **decoding):
+    """Returns a run with another search."""
+    changed = dataclasses.replace(run.config, decoding=WithBeams(**decoding))
+    return run._replace(config=changed)
+
+
 @pytest.fixture(autouse=True)
 def _bare(smoothed, hard):
     """Removes what was decoded before."""
@@ -77,7 +84,7 @@ def _bare(smoothed, hard):
 
 def test_each_search_is_made_once_and_kept(smoothed):
     said = io.StringIO()
-    rows = sweep_beams([smoothed], [1, 8], [0, "fitted"], Reporter(stream=said))
+    rows, labels = sweep_beams([smoothed], [1, 8], [0, "fitted"], Reporter(stream=said))
     expected = [(1, 0), (8, 0), (1, "fitted"), (8, "fitted")]
     assert smoothed.task.decoded == expected
     assert [(row["undone_alpha"], row["beam_size"], row["b"], row["b_low"]) for row in rows] == [
@@ -86,24 +93,29 @@ def test_each_search_is_made_once_and_kept(smoothed):
         (0.1, 1, 1.5, 0.5),
         (0.1, 8, 8.5, 7.5),
     ]
+    assert labels == {"b": "B"}
     assert rows[0]["run"] == str(smoothed.directory.path)
     assert rows[0]["alpha"] == 0.1
     assert "run, beam 8, α = 0.1 undone:  B 8.50" in said.getvalue()
     again = sweep_beams([smoothed], [1, 2, 8], [0], SILENT)
     assert smoothed.task.decoded == [*expected, (2, 0)]
-    assert [row["b"] for row in again] == [1.0, 2.0, 8.0]
+    assert [row["b"] for row in again.rows] == [1.0, 2.0, 8.0]
+    sweep_beams([searching(smoothed, batch_size=2)], [1, 8], [0, 0.1], SILENT)
+    assert smoothed.task.decoded == [*expected, (2, 0)]  # the same searches in other words
 
 
 def test_of_hard_targets_there_is_nothing_to_undo(hard):
-    rows = sweep_beams([hard], [1, 2], [0, "fitted"], SILENT)
+    said = io.StringIO()
+    rows, _ = sweep_beams([hard], [1, 2], [0, "fitted"], Reporter(stream=said))
     assert hard.task.decoded == [(1, 0), (2, 0)]
     assert [row["undone_alpha"] for row in rows] == [0.0, 0.0]
+    assert "fitted undoes nothing: the run was trained with α = 0" in said.getvalue()
+    sweep_beams([hard], [1, 2], ["fitted"], SILENT)
+    assert hard.task.decoded == [(1, 0), (2, 0)]
 
 
 def test_what_is_undone_is_as_the_run_has_it_unless_something_is_said(smoothed):
-    decoding = WithBeams(unsmooth=0.05)
-    undoing = smoothed._replace(config=dataclasses.replace(smoothed.config, decoding=decoding))
-    (row,) = sweep_beams([undoing], [2], [None], SILENT)
+    (row,), _ = sweep_beams([searching(smoothed, unsmooth=0.05)], [2], [None], SILENT)
     assert row["undone_alpha"] == 0.05
 
 
@@ -135,19 +147,46 @@ def test_points_of_earlier_versions_are_found_and_told_apart_from_then_on(smooth
     assert smoothed.directory.read(file, SweepPoints).points == [point]
 
 
+def test_what_a_point_of_an_earlier_version_lacks_is_left_out_and_told(smoothed, monkeypatch):
+    sweep_temperature([smoothed], [1.0], None, SILENT)
+
+    def score(examples, outputs):
+        return Scores({"b": 1.0, "more": 2.0}, {"b": "B", "more": "More"})
+
+    monkeypatch.setattr(smoothed.task, "score", score)
+    said = io.StringIO()
+    rows, labels = sweep_beams([smoothed], [1, 4], [0], Reporter(stream=said))
+    assert [list(row)[4:] for row in rows] == [["b", "more"], ["b", "b_low", "b_high"]]
+    assert labels == {"b": "B"}
+    assert "Left out, as points that earlier versions decoded lack it: More" in said.getvalue()
+
+
+def test_a_run_that_was_stopped_before_it_was_scored_is_swept(smoothed):
+    content = smoothed.directory.metrics_file.read_bytes()
+    smoothed.directory.metrics_file.unlink()
+    try:
+        assert sweep_beams([smoothed], [1], [0], SILENT).labels == {"b": "B"}
+    finally:
+        smoothed.directory.metrics_file.write_bytes(content)
+
+
 def test_what_cannot_be_swept_is_refused_before_anything_is_decoded(smoothed, hard):
     with pytest.raises(InputError, match="different runs of one task"):
         sweep_beams([smoothed, smoothed], [1], [0], SILENT)
     with pytest.raises(InputError, match="Expected a number of beams and an α to undo"):
         sweep_beams([smoothed], [], [0], SILENT)
     with pytest.raises(InputError, match="Expected a split of train, validation, test"):
-        sweep_beams([smoothed], [1], [0], SILENT, split="dev")
+        sweep_beams([smoothed, hard], [1], [0], SILENT, split="dev")
     taught = dataclasses.replace(
         smoothed.config, distillation=DistillationConfig(teacher="t", teacher_sha256="0")
     )
-    with pytest.raises(InputError, match="Expected decoding.unsmooth=0 for a student"):
+    with pytest.raises(
+        InputError, match=f"{smoothed.directory.path}: Expected decoding.unsmooth=0 for a"
+    ):
         sweep_beams([hard, smoothed._replace(config=taught)], [1], ["fitted"], SILENT)
     bare = dataclasses.replace(smoothed.config, decoding=DecodingConfig())
-    with pytest.raises(InputError, match="Expected a task whose decoding has beam_size"):
+    with pytest.raises(
+        InputError, match=f"{smoothed.directory.path}: Expected a task whose decoding has"
+    ):
         sweep_beams([smoothed._replace(config=bare)], [1], [0], SILENT)
     assert smoothed.task.decoded == hard.task.decoded == []

@@ -58,6 +58,22 @@ def test_another_alpha_than_that_of_the_training_is_told():
     assert one["name"] == "α = 0.05 undone"
 
 
+@pytest.mark.parametrize(
+    ("paths", "names"),
+    [
+        (("x/uniform-seed0", "x/unigram-seed0"), ["uniform", "unigram"]),
+        (("x/run-seed0", "y/run-seed0"), ["x/run-seed0", "y/run-seed0"]),
+    ],
+)
+def test_groups_that_read_alike_are_called_by_their_folders(paths, names):
+    rows = [row(path, 0.0, 4, 30.0) for path in paths]
+    groups = [
+        group(path, **{"training.alpha": 0.0, "training.smoothing": name})
+        for path, name in zip(paths, ("uniform", "unigram"), strict=True)
+    ]
+    assert [one["name"] for one in beam_means(rows, groups, ["bleu"])] == names
+
+
 def test_groups_stand_apart():
     rows = [row("hard", 0.0, 4, 30.0), row("smoothed", 0.0, 16, 31.0)]
     groups = [

@@ -19,6 +19,15 @@ def test_one_group_differs_in_nothing(tmp_path):
     assert (dict(group.settings), list(group.runs)) == ({}, [5])
 
 
+def test_settings_that_do_not_count_keep_runs_together(tmp_path):
+    runs = [
+        bare_run(tmp_path / f"{n}", 0.1, n, decoding={"beam_size": n, "other": 1}) for n in (1, 2)
+    ]
+    assert len(seed_groups(runs)) == 2
+    (group,) = seed_groups(runs, without=["decoding.beam_size"])
+    assert (dict(group.settings), list(group.runs)) == ({}, [1, 2])
+
+
 def test_runs_that_cannot_be_grouped_are_refused(tmp_path):
     first = bare_run(tmp_path / "a", 0.1, 0)
     with pytest.raises(InputError, match="one or more different runs"):

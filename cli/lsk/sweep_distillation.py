@@ -13,7 +13,7 @@ from lsk_engine.tasks.registry import load_task, needing_extra
 @click.command(name="sweep-distillation", short_help="Train teachers and students: Figure 5.")
 @click.option("--task", "task_name", default="image", show_default=True, help="Of all runs.")
 @click.option("--preset", help="The students' recipe. [default: the task's first]")
-@click.option("--teacher-preset", help="The teachers' recipe. [default: the task's first]")
+@click.option("--teacher-preset", help="The teachers' recipe. [default: the students']")
 @click.option(
     "--alphas",
     type=options.Numbers(),

@@ -57,9 +57,11 @@ def temperature_panels(
         runs.setdefault(row["run"], []).append(row)
     runs = dict(sorted(runs.items(), key=lambda item: item[1][0]["alpha"]))
     alphas = [of_run[0]["alpha"] for of_run in runs.values()]
+    folders = [PurePath(run).name for run in runs]
+    folders = folders if len(set(folders)) == len(folders) else list(runs)
     names = [
-        f"α = {alpha:g}" + f" ({PurePath(run).name})" * (alphas.count(alpha) > 1)
-        for run, alpha in zip(runs, alphas, strict=True)
+        f"α = {alpha:g}" + f" ({folder})" * (alphas.count(alpha) > 1)
+        for folder, alpha in zip(folders, alphas, strict=True)
     ]
     figure = style.new_figure(height=8.2)
     axes = figure.subplots(len(_PANELS) + 1, 1, sharex=True)

@@ -26,6 +26,7 @@ from lsk_engine.data.batches import BatchSource
 from lsk_engine.devices.predicting import predictor
 from lsk_engine.devices.xla import jit_compile
 from lsk_engine.progress import Reporter
+from lsk_engine.runs.folder_names import folder_names
 from lsk_engine.runs.run_directory import SCHEMA
 from lsk_engine.runs.stored_run import StoredRun
 from lsk_engine.tasks.class_ids import class_ids
@@ -196,9 +197,10 @@ def _run(
 
 def _titles(runs: Sequence[StoredRun]) -> list[str]:
     alphas = [run.config.training.alpha for run in runs]
+    folders = folder_names([run.directory.path for run in runs])
     return [
-        f"α = {alpha:g}" + (f" ({run.directory.path.name})" if alphas.count(alpha) > 1 else "")
-        for run, alpha in zip(runs, alphas, strict=True)
+        f"α = {alpha:g}" + f" ({folder})" * (alphas.count(alpha) > 1)
+        for folder, alpha in zip(folders, alphas, strict=True)
     ]
 
 

@@ -39,16 +39,21 @@ def jobs_of(directory: Path, arms: Iterable[Arm], seeds: int, *, cached: bool = 
         seeds: How many runs an arm has.
         cached: Whether students share logits of their teacher that are computed once.
     """
-    return [_job(directory, arm, seed, cached) for arm, seed in _runs(arms, seeds)]
+    return [_job(directory, arm, seed, cached) for arm, seed in runs_of(arms, seeds)]
 
 
 def configs_of(arms: Iterable[Arm], seeds: int) -> list[Config]:
     """Returns the configuration of each run that `jobs_of` has a job for."""
-    return [arm.seeded(seed) for arm, seed in _runs(arms, seeds)]
+    return [arm.seeded(seed) for arm, seed in runs_of(arms, seeds)]
 
 
-def _runs(arms: Iterable[Arm], seeds: int) -> Iterator[tuple[Arm, int]]:
-    """Yields each run once: teachers before students, the seeds of an arm together."""
+def runs_of(arms: Iterable[Arm], seeds: int) -> Iterator[tuple[Arm, int]]:
+    """Yields an arm and a seed for each run: teachers first, the seeds of an arm together.
+
+    Args:
+        arms: The arms; teachers that are arms themselves need not be given.
+        seeds: How many runs an arm has.
+    """
     known = set()
     for arm in arms:
         for one in (arm,) if arm.teacher is None else (arm.teacher, arm):

@@ -4,7 +4,7 @@ import dataclasses
 import itertools
 import re
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from ls_base.errors import InputError, near
@@ -12,7 +12,7 @@ from lsk_engine.data import configuration
 from lsk_engine.settings.config import Config
 from lsk_engine.settings.distillation import DistillationConfig
 from lsk_engine.settings.resolving import keys
-from lsk_engine.settings.values import parse
+from lsk_engine.settings.values import flat, parse
 from lsk_engine.studies.study import (
     ALPHA,
     DISTILLATION,
@@ -20,6 +20,7 @@ from lsk_engine.studies.study import (
     TEACHER,
     TEACHER_TEMPERATURE,
     Study,
+    merged,
     preset_of,
 )
 from lsk_engine.studies.study_folder import RUNS, STUDENTS, TEACHERS
@@ -111,7 +112,24 @@ def arms_of(study: Study, task: Task) -> list[Arm]:
         raise InputError(
             f"Expected values of the first axis that differ. Received: {study.axes[first]}"
         )
+    _check_teachers(arms.values())
     return sorted(arms.values(), key=lambda arm: arm.baseline is not None)
+
+
+def _check_teachers(arms: Iterable[Arm]) -> None:
+    """Refuses teachers that go by one name and are not alike: students would get either."""
+    teachers: dict[str, Arm] = {}
+    for arm in arms:
+        if arm.teacher is None:
+            continue
+        other = teachers.setdefault(arm.teacher.name, arm.teacher)
+        if other.config != arm.teacher.config:
+            here, there = (flat(one.config.to_dict()) for one in (arm.teacher, other))
+            key = next(key for key in here if here[key] != there.get(key))
+            raise InputError(
+                f"Expected students whose teachers differ in axes of {TEACHER}… alone. Received: "
+                f"teachers of {key}={there.get(key)} and {here[key]}; ask in a study for each"
+            )
 
 
 def student_of(arm: Arm, study: Study, task: Task) -> Arm:
@@ -127,14 +145,14 @@ def student_of(arm: Arm, study: Study, task: Task) -> Arm:
     Raises:
         InputError: For an unknown setting (with near matches), or a value that can't be.
     """
-    own, _, options = _parted({**study.settings, **arm.values}, task)
+    own, _, options = _parted(merged(study.settings, arm.values), task)
     told, of_teacher, told_options = _parted(study.student, task)
     if of_teacher:
         raise InputError(
             f"Expected settings of students, whose teachers the study has. "
             f"Received: {TEACHER}{next(iter(of_teacher))}"
         )
-    settings = {**own, ALPHA: 0.0, **told}
+    settings = merged(own, {ALPHA: 0.0}, told)
     return Arm(
         values=arm.values,
         config=configuration.resolve(task, preset_of(study, task), settings),
@@ -153,13 +171,37 @@ def base_settings(study: Study, task: Task) -> dict[str, Any]:
     """
     own, of_teacher, options = _parted(study.settings, task)
     axes = {axis for axes in study.all_axes() for axis in axes}
-    found: dict[str, Any] = {
-        "axes": sorted(axes),
-        "config": configuration.resolve(task, preset_of(study, task), own).to_dict(),
-    }
-    if any(map(is_taught, study.all_axes())):
-        teacher = _teacher_config(study, task, own, of_teacher)
-        found |= {"teacher": teacher.to_dict(), "distillation": options}
+    taught = any(map(is_taught, study.all_axes()))
+    try:
+        config = configuration.resolve(task, preset_of(study, task), own)
+        teacher = _teacher_config(study, task, own, of_teacher) if taught else None
+        without: Collection[str] = ()
+    except InputError:  # a key without a default, such as a model of one's own, may be an axis
+        first = {axis: values[0] for each in study.all_axes() for axis, values in each.items()}
+        first = merged(study.settings, dict(_single(first)))
+        own, of_teacher, _ = _parted(first, task)
+        config = configuration.resolve(task, preset_of(study, task), own)
+        teacher = _teacher_config(study, task, own, of_teacher) if taught else None
+        without = study.keys()
+    found: dict[str, Any] = {"axes": sorted(axes), "config": _less(config, without)}
+    if teacher is not None:
+        of_teacher_alone = [k.removeprefix(TEACHER) for k in without if k.startswith(TEACHER)]
+        found |= {
+            # The data are the student's.
+            "teacher": _less(teacher, [*of_teacher_alone, *({_SOURCE} & {*without})]),
+            "distillation": options,
+        }
+    return found
+
+
+def _less(config: Config, keys: Collection[str]) -> dict[str, Any]:
+    """Returns a configuration as JSON can hold it, less what the values of axes bring."""
+    found = config.to_dict()
+    for part, _, field in (key.partition(".") for key in keys):
+        if part in found and field in found[part]:
+            # A digest beside it, as of a model's file, is the value's, too.
+            beside = [name for name in found[part] if name.endswith("sha256")]
+            found[part] = found[part] | dict.fromkeys([field, *beside])
     return found
 
 
@@ -175,7 +217,7 @@ def _keys(task: Task) -> list[str]:
 
 def _arm(study: Study, task: Task, combination: Mapping[str, Any]) -> Arm:
     values = dict(_single(combination))
-    own, of_teacher, options = _parted({**study.settings, **values}, task)
+    own, of_teacher, options = _parted(merged(study.settings, values), task)
     if is_taught(values):
         own = {ALPHA: 0.0, **own}  # hard targets
     config = configuration.resolve(task, preset_of(study, task), own)

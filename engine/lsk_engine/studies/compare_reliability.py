@@ -14,6 +14,7 @@ from ls_keras.calibration import (
 )
 from ls_keras.plots import reliability_diagram, reliability_rows, save, style
 from ls_keras.plots.reliability_diagram import MOST_CURVES
+from lsk_engine.runs.folder_names import folder_names
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.scoring.predictions import Predictions
 from lsk_engine.settings.values import flat
@@ -115,9 +116,10 @@ def _titles(configs: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def _names(runs: Sequence[RunDirectory], configs: Sequence[Mapping[str, Any]]) -> list[str]:
     alphas = [config["training.alpha"] for config in configs]
+    folders = folder_names([run.path for run in runs])
     return [
-        f"α = {alpha:g}" + f" ({run.path.name})" * (alphas.count(alpha) > 1)
-        for run, alpha in zip(runs, alphas, strict=True)
+        f"α = {alpha:g}" + f" ({folder})" * (alphas.count(alpha) > 1)
+        for folder, alpha in zip(folders, alphas, strict=True)
     ]
 
 

@@ -14,7 +14,7 @@ from lsk_engine.studies.job import Job
 from lsk_engine.studies.paper import RESULTS, Result
 from lsk_engine.studies.paper_studies import STUDIES, Part, Scale
 from lsk_engine.studies.run_study import run_study
-from lsk_engine.studies.study import TEACHER, Study
+from lsk_engine.studies.study import TEACHER, Study, merged
 from lsk_engine.studies.study_result import Decided, StudyResult
 from lsk_engine.tasks.registry import load_task, needing_extra
 
@@ -121,7 +121,7 @@ def study_of(
             )
         more[_SOURCE] = str(source.absolute())
     return dataclasses.replace(
-        study, seeds=seeds or study.seeds, settings={**study.settings, **more}
+        study, seeds=seeds or study.seeds, settings=merged(study.settings, more)
     )
 
 
@@ -208,7 +208,8 @@ def reproduce(
             tuple(_figures(result, there, found, directory, reporter)),
             {name: str(failed[name]) for name in parts if name in failed},
         )
-        write_json(directory / f"{result.name}.json", one.to_dict())
+        if one.found:  # else what an earlier call has found stays
+            write_json(directory / f"{result.name}.json", one.to_dict())
         reproduced.append(one)
     if not found:
         raise next(iter(failed.values()))

@@ -66,7 +66,14 @@ def run_jobs(
                 for job in [job for job in waiting if job.ready][: trainings.room()]:
                     waiting.remove(job)
                     if not job.run.config_file.is_file():
-                        job.create()
+                        try:
+                            job.create()
+                        except LsKerasError as error:
+                            if not keep_going:
+                                raise
+                            failed[job] = error
+                            board.failed(job, error)
+                            continue
                     trainings.start(job)
                     running.add(job)
                     board.started(job)

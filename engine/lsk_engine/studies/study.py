@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ls_base.errors import InputError, near, shown
+from lsk_engine.settings.resolving import layered
 from lsk_engine.settings.toml_files import read_toml
 from lsk_engine.settings.values import flat
 from lsk_engine.studies.claims import Claim
@@ -101,6 +102,28 @@ class Study:
         """Returns the setting of each axis, in the order in which they first come."""
         axes = (axis for axes in self.all_axes() for axis in axes)
         return list(dict.fromkeys(key for axis in axes for key in axis.split(",")))
+
+
+def merged(*layers: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns settings, of which a later layer's take the place of an earlier one's.
+
+    Epochs that come later than steps take their place, of runs and of their teachers
+    (`lsk_engine.settings.resolving.layered`).
+
+    Args:
+        *layers: Settings by dotted key, the strongest last.
+
+    Example:
+    >>> merged({"teacher.training.steps": 450}, {"teacher.training.epochs": 3})
+    {'teacher.training.steps': None, 'teacher.training.epochs': 3}
+    """
+    taught = (
+        {key.removeprefix(TEACHER): v for key, v in layer.items() if key.startswith(TEACHER)}
+        for layer in layers
+    )
+    own = ({key: v for key, v in layer.items() if not key.startswith(TEACHER)} for layer in layers)
+    of_teachers = {f"{TEACHER}{key}": value for key, value in layered(*taught).items()}
+    return {**layered(*own), **of_teachers}
 
 
 def preset_of(study: Study, task: Task) -> str:

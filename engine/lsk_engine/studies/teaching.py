@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 
+from ls_base.errors import InputError
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.runs.stored_run import StoredRun
+from lsk_engine.studies.own_runs import splits_of
 from lsk_engine.studies.study_folder import STUDENTS
 
 STUDENT_SCORE = "student_score"
@@ -39,7 +41,8 @@ def teacher_numbers(run: StoredRun, reporter: Reporter) -> _BySplit:
         reporter: Who is told.
 
     Raises:
-        LsKerasError: If the teacher is not what it was.
+        InputError: If the teacher was scored on other examples.
+        LsKerasError: If the teacher is damaged.
     """
     from lsk_engine.scoring.teacher_gamma import teacher_gammas
 
@@ -49,6 +52,14 @@ def teacher_numbers(run: StoredRun, reporter: Reporter) -> _BySplit:
     teacher = RunDirectory.open(options.teacher)
     ((gamma,),) = teacher_gammas(run.task, [teacher], [[options.teacher_temperature]], reporter)
     own, of_teacher = _first_scores(run.directory), _first_scores(teacher)
+    examples, of_teachers = splits_of(run.directory), splits_of(teacher)
+    for split in own.keys() & of_teacher.keys():
+        if examples and of_teachers and examples.get(split) != of_teachers.get(split):
+            raise InputError(
+                "Expected a teacher that is scored on the examples of its student (--teacher-set, "
+                "or teacher.data.… of a study's file, says which). "
+                f"Received: another split '{split}' of {teacher.path}"
+            )
     found = {
         split: {TEACHER_SCORE: score, TRANSFER: own[split] - score}
         for split, score in of_teacher.items()

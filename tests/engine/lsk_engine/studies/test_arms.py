@@ -106,6 +106,46 @@ def test_an_axis_of_teachers_makes_students(task):
     assert made_with["distillation"] == {"beta": 0.6}
 
 
+def test_teachers_of_one_name_are_alike(task):
+    axes = {"distillation.teacher_temperature": (1, 2), "data.source": ("digits", "mnist")}
+    with pytest.raises(
+        InputError, match="teachers of data.source=digits and mnist; ask in a study"
+    ):
+        arms_of(study(axes=axes), task)
+    own = {TEACHER_TEMPERATURE: (1, 2), "data.source,teacher.data.source": (("x", "x"), ("y", "y"))}
+    assert {arm.teacher.name for arm in arms_of(study(axes=own), task)} == {"source-x", "source-y"}
+
+
+def test_epochs_take_the_place_of_steps_that_come_before(task):
+    asked = study(axes={"training.epochs": (3, 5)}, settings={"training.steps": 7})
+    lengths = [(a.config.training.epochs, a.config.training.steps) for a in arms_of(asked, task)]
+    assert lengths == [(3, None), (5, None)]
+    taught = study(
+        settings={"training.steps": 7},
+        measures=("distillation",),
+        student={"training.epochs": 5},
+    )
+    student = student_of(arms_of(taught, task)[0], taught, task)
+    assert (student.config.training.epochs, student.config.training.steps) == (5, None)
+
+
+def test_an_axis_may_be_what_has_no_default(tmp_path):
+    keras = load_task("keras")
+    for name in ("a", "b", "c"):
+        (tmp_path / f"{name}.py").write_text("def build(): ...\n")
+    models = [f"{tmp_path / name}.py:build" for name in "abc"]
+    data = [f"{tmp_path / name}.npz" for name in "xyz"]
+
+    def asked(models, data):
+        axes = {"model.name": tuple(models), "data.source": tuple(data)}
+        return study(task="keras", axes=axes)
+
+    assert len(arms_of(asked(models[:2], data[:2]), keras)) == 4
+    first = base_settings(asked(models[:2], data[:2]), keras)
+    assert first["config"]["model"]["name"] is first["config"]["data"]["source"] is None
+    assert first == base_settings(asked(models[1:], data), keras)
+
+
 def test_grids_of_one_study_share_what_they_have_in_common(task):
     asked = distillation_study("image", alphas=(0.0, 0.3), temperatures=(1.0, 4.0))
     arms = {arm.name: arm for arm in arms_of(asked, task)}

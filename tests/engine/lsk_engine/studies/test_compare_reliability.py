@@ -115,3 +115,11 @@ def test_too_many_settings_are_told_with_what_narrows_them(made, tmp_path):
 def test_scaled_models_that_nobody_has_are_told(made, tmp_path):
     with pytest.raises(InputError, match="evaluate --calibrated"):
         compare_reliability([made("a")], "test", tmp_path / "out.png", models="scaled")
+
+
+def test_runs_whose_folders_have_one_name_are_told_apart(made, drawn, tmp_path):
+    runs = [made("a/run"), made("b/run")]
+    found = compare_reliability(runs, "test", tmp_path / "out.png")
+    assert [one.name for one in found] == [f"α = 0 ({run.path})" for run in runs]
+    ((_, curves, _),) = drawn
+    assert len(curves) == 2

@@ -119,8 +119,10 @@ def test_a_study_that_fails_is_told_and_stops_no_other(tmp_path, run, monkeypatc
     assert table.missing == {"speech": "Expected every training to end well"}
     assert [*json.loads((tmp_path / "table1.json").read_text())["missing"]] == ["speech"]
     only = [dataclasses.replace(RESULTS["table1"], studies=("speech",))]
+    before = (tmp_path / "table1.json").read_bytes()
     with pytest.raises(LsKerasError, match="to end well"):
         reproduce(only, "demo", tmp_path, QUIET, command=[])
+    assert (tmp_path / "table1.json").read_bytes() == before  # what was found stays
 
 
 def test_settings_are_of_teachers_too(tmp_path, run):
@@ -130,6 +132,14 @@ def test_settings_are_of_teachers_too(tmp_path, run):
     arms = arms_of(run["mnist"], load_task("image"))
     assert {arm.config.training.steps for arm in arms} == {7}
     assert {arm.teacher.config.training.steps for arm in arms if arm.teacher} == {7}
+
+
+def test_epochs_of_all_runs_take_the_place_of_a_study_s_steps(tmp_path, run):
+    had("table1", "mnist", directory=tmp_path, settings={"training.epochs": "2"}, seeds=1)
+    for name in ("speech", "mnist"):
+        for arm in arms_of(run[name], load_task(run[name].task)):
+            for one in filter(None, (arm, arm.teacher)):
+                assert (one.config.training.epochs, one.config.training.steps) == (2, None)
 
 
 def test_data_are_below_their_folder(tmp_path):

@@ -76,6 +76,19 @@ def test_a_run_that_was_started_is_gone_on_with(tmp_path):
     assert started.finished
 
 
+def test_a_run_that_cannot_be_made_stops_no_other(tmp_path):
+    def refuse():
+        raise LsKerasError("Expected a finished run as the teacher")
+
+    damaged, other = job(tmp_path, "damaged"), job(tmp_path, "other")
+    damaged = Job(damaged.name, damaged.kind, damaged.run, refuse)
+    failed = run_jobs([damaged, other], processes(QUICK), reporter(), keep_going=True)
+    assert list(failed) == [damaged]
+    assert other.finished
+    with pytest.raises(LsKerasError, match="as the teacher"):
+        run_jobs([damaged], processes(QUICK), reporter())
+
+
 def test_a_failure_is_told_and_stops_the_others(tmp_path):
     failing, other = job(tmp_path, "failing"), job(tmp_path, "other")
     wait = (

@@ -263,6 +263,10 @@ def test_two_processes_in_one_folder_are_refused(tmp_path, task):
             r"what is measured \(ece_calibrated is one of calibration\). Received: accuracy",
         ),
         (
+            {"claims": (Claim("c", "It falls", "nll", "better", 0.01, axis="training.alhpa"),)},
+            "first of a grid. Near matches: training.alpha",
+        ),
+        (
             {"claims": (Claim("c", "It falls", "relative_spred", "better", 0.01),)},
             "what is measured. .*Received: 'relative_spred'",
         ),
@@ -312,6 +316,76 @@ def test_any_axis_can_be_asked_about(tmp_path, task):
     assert verdicts(result) == {("likelihood", "width16"): "no difference that matters"}
     assert len(result.sentences) == 1
     assert "width 16 − width 8" in result.table()
+
+
+@pytest.mark.parametrize(
+    ("axis", "values"),
+    [
+        ("model.width", (8, 16)),
+        ("training.alpha", (0.1, 0.0)),
+        ("training.alpha", (0.1, 0.2)),
+    ],
+)
+def test_without_claims_only_smoothing_against_hard_targets_is_judged(tmp_path, task, axis, values):
+    asked = Study(question="?", task="image", axes={axis: values}, measures=("accuracy",))
+    result = run_study(asked, task, tmp_path, reporter(), command=command(), jobs=4)
+    assert result.decided == ()
+    (sentence,) = result.sentences
+    assert sentence.startswith(f"Nothing is decided: {axis} is no α beside hard targets.")
+    assert len(result.values["top_1_error"]) == 2  # which are shown all the same
+
+
+def test_a_claim_about_what_could_not_be_measured_cannot_be_told(tmp_path, task):
+    """The stand-in's model is none, so activations can't be had of it; all else is answered."""
+    claims = (
+        Claim("clusters", "They are tighter", "relative_spread", "better", 0.01),
+        Claim("score", "It falls", "score", "better", 0.5),
+    )
+    asked = study(measures=("accuracy", "representation"), claims=claims)
+    result = run_study(asked, task, tmp_path, reporter(), command=command(), jobs=4)
+    assert verdicts(result)["clusters", "alpha0.1"] == "can't tell"
+    assert verdicts(result)["score", "alpha0.1"] == "holds"
+    assert "alpha0-seed0, representation" in result.missing
+    stored = json.loads((tmp_path / RESULTS_FILE).read_text())
+    assert stored["values"]["relative_spread"]["alpha0"] == [None] * 3
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_a_run_with_other_settings_is_none_of_the_study(tmp_path, task, seeds):
+    run_study(study(seeds=1), task, tmp_path, reporter(), command=command(), jobs=4)
+    run = RunDirectory(tmp_path / "runs" / "alpha0.1-seed0")
+    config = run.read_config()
+    config["training"]["epochs"] = 77  # `lsk train --resume` lets that change
+    run.write_json(run.config_file, config)
+    with pytest.raises(InputError, match=r"alpha0.1-seed0 to have the study's .*epochs=77"):
+        run_study(study(seeds=seeds), task, tmp_path, reporter(), command=["false"])
+    assert len(list((tmp_path / "runs").iterdir())) == 3  # nothing was begun
+
+
+def test_a_number_of_the_same_name_takes_no_other_s_run(tmp_path, task):
+    asked = {"axes": {"training.alpha": (0.0, 0.1)}, "measures": ("accuracy",), "seeds": 1}
+    run_study(
+        Study(question="?", task="image", **asked), task, tmp_path, reporter(), command=command()
+    )
+    asked["axes"] = {"training.alpha": (0.0, 0.10000001)}
+    with pytest.raises(
+        InputError, match=r"training.alpha=0.10000001.*Received: training.alpha=0.1"
+    ):
+        run_study(
+            Study(question="?", task="image", **asked), task, tmp_path, reporter(), command=[]
+        )
+
+
+def test_runs_on_data_that_have_changed_are_not_compared(tmp_path, task):
+    run_study(study(seeds=1), task, tmp_path, reporter(), command=command(), jobs=4)
+    for name, digest in (("alpha0", "a"), ("alpha0.1", "a"), ("alpha0.2", "b")):
+        run = RunDirectory(tmp_path / "runs" / f"{name}-seed0")
+        splits = {"test": {"examples": 1, "labels": 1, "sha256": digest}}
+        state = {"schema": 1, "classes": 2, "class_counts": "1 1", "splits": splits}
+        run.write_json(run.data_file, state)
+    with pytest.raises(InputError, match=r"digits has changed.*alpha0-seed0 and .*alpha0.2-seed0"):
+        run_study(study(seeds=1), task, tmp_path, reporter(), command=["false"])
+    run_study(study(seeds=1, alphas=(0.1,)), task, tmp_path, reporter(), command=["false"])
 
 
 def test_each_claim_of_the_paper_is_about_what_is_measured():

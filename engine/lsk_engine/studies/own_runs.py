@@ -1,0 +1,97 @@
+"""Whether the runs in a study's folder are the study's: of its settings, on the same data."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from ls_base.errors import InputError
+from ls_base.reading import is_there
+from ls_base.records import Record
+from lsk_engine.data.configuration import from_dict
+from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
+from lsk_engine.settings.config import Config
+from lsk_engine.settings.values import flat
+from lsk_engine.studies.arm_runs import run_of, runs_of
+from lsk_engine.studies.arms import Arm
+from lsk_engine.tasks.contract import Task
+
+# Where a teacher is, and its logits, differs by folder and seed.
+_OF_FOLDERS = ("distillation.teacher", "distillation.teacher_sha256", "distillation.cache")
+
+
+class _Data(Record, frozen=True):
+    """What is read of `data.json` (`lsk_engine.data.data_state`, which needs Keras)."""
+
+    splits: dict[str, Any]
+
+
+def refuse_foreign_runs(directory: Path, arms: Iterable[Arm], seeds: int, task: Task) -> None:
+    """Refuses runs that are there and not what the study would train in their place.
+
+    Settings of a run can change while it is gone on with, and numbers that differ in their seventh
+    digit have one name: compared as they are, such runs would answer another question.
+
+    Args:
+        directory: The study's folder.
+        arms: The arms.
+        seeds: How many runs an arm has.
+        task: The task.
+
+    Raises:
+        InputError: If there is one; it names the settings.
+    """
+    for arm, seed in runs_of(arms, seeds):
+        run = run_of(directory, arm, seed)
+        if not is_there(run.config_file):
+            continue
+        wanted = _told(arm.seeded(seed), arm.distillation)
+        found = _told(from_dict(task, run.read_config()), {})
+        differing = [key for key in {**wanted, **found} if wanted.get(key) != found.get(key)]
+        if differing:
+            expected, received = (
+                ", ".join(f"{key}={values.get(key)}" for key in differing[:3])
+                for values in (wanted, found)
+            )
+            raise InputError(
+                f"Expected {run.path} to have the study's settings ({expected}): move it away, and "
+                f"it is trained anew, or take another folder. Received: {received}"
+            )
+
+
+def refuse_other_data(runs: Sequence[tuple[RunDirectory, Config]]) -> None:
+    """Refuses runs that name the same data and were trained on others.
+
+    Args:
+        runs: Runs of a study, with their configurations.
+
+    Raises:
+        InputError: If files of data have changed in between; it names two runs.
+    """
+    known: dict[str, tuple[RunDirectory, Any]] = {}
+    for run, config in runs:
+        if (splits := splits_of(run)) is None:
+            continue
+        named = repr((config.data, config.training.max_examples))
+        first, of_first = known.setdefault(named, (run, splits))
+        if splits != of_first:
+            raise InputError(
+                f"Expected runs on the same data; {config.data.source} has changed between them: "
+                f"take another folder for what it is now. Received: {first.path} and {run.path}"
+            )
+
+
+def splits_of(run: RunDirectory) -> dict[str, Any] | None:
+    """Returns what the splits of a run's data are known by; `None`: it has kept nothing of them.
+
+    Args:
+        run: The run.
+    """
+    if not is_there(run.data_file):
+        return None
+    return run.read(run.data_file, _Data, schema=SCHEMA).splits
+
+
+def _told(config: Config, distillation: Any) -> dict[str, Any]:
+    found = flat(config.to_dict())
+    found |= {f"distillation.{name}": value for name, value in distillation.items()}
+    return {key: value for key, value in found.items() if key not in _OF_FOLDERS}

@@ -356,7 +356,7 @@ def test_a_run_with_other_settings_is_none_of_the_study(tmp_path, task, seeds):
     run = RunDirectory(tmp_path / "runs" / "alpha0.1-seed0")
     config = run.read_config()
     config["training"]["epochs"] = 77  # `lsk train --resume` lets that change
-    run.write_json(run.config_file, config)
+    run.write_json(run.config_file, {"schema": 1, **config})
     with pytest.raises(InputError, match=r"alpha0.1-seed0 to have the study's .*epochs=77"):
         run_study(study(seeds=seeds), task, tmp_path, reporter(), command=["false"])
     assert len(list((tmp_path / "runs").iterdir())) == 3  # nothing was begun

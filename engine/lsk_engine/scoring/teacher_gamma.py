@@ -17,7 +17,6 @@ from lsk_engine.runs.records import Gammas
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.runs.teacher import model_sha256
 from lsk_engine.settings.config import Config
-from lsk_engine.settings.training import TrainingConfig
 from lsk_engine.tasks.contract import Task, TaskData
 
 
@@ -54,7 +53,7 @@ def teacher_gammas(
             if missing:
                 config = from_dict(task, run.read_config())
                 own = dataclasses.replace(
-                    config, preset="", training=TrainingConfig(), distillation=None
+                    config.changed("training", alpha=0.0, seed=0), preset="", distillation=None
                 )
                 if data is None or own != shared:
                     model, data = load_trained(task, config, run)

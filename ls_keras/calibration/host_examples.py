@@ -16,6 +16,7 @@ from ls_base.errors import InputError
 from ls_keras.arguments import as_array, as_flag
 from ls_keras.calibration.probabilities import SUM_TOLERANCE, expected_probabilities
 from ls_keras.calibration.two_classes import as_two_classes
+from ls_keras.keras_internals import mask_of
 from ls_keras.said_logits import warn_of_distributions, warn_of_shares
 from ls_keras.targets import position_weights, read_targets
 
@@ -105,7 +106,7 @@ def read_host_examples(
         from_logits: Whether `y_pred` are logits; of probabilities the logarithms are taken, which
             are logits of theirs.
         sample_weight: `(...)`, or of its leading axes, or `None`.
-        mask: Boolean `(...)`, or `None`.
+        mask: Boolean `(...)`; `None`: that which layers attached to `y_pred`, if any.
         ignore_class: A label id, or several, whose positions do not count.
         label_may_be_forbidden: Whether a label's logit may be −inf, which no likelihood survives.
         multi_label: Whether each entry of the last axis is a sigmoid, and an example of its own;
@@ -117,8 +118,10 @@ def read_host_examples(
             probabilities that count are none.
     """
     as_flag(from_logits, "from_logits")
+    mask = mask_of(y_pred) if mask is None else mask
     logits = as_array(y_pred, "y_pred")
-    if logits.dtype.kind != "f":
+    rough = logits.dtype.name == "bfloat16"
+    if logits.dtype.kind != "f":  # bfloat16 among them
         logits = logits.astype(np.float32)
     if as_flag(multi_label, "multi_label"):
         if from_logits:
@@ -156,7 +159,7 @@ def read_host_examples(
     if from_logits:
         look_at_logits(logits, rows)
     else:
-        logits = _logarithms(logits, rows, expected_probabilities(multi_label))
+        logits = _logarithms(logits, rows, expected_probabilities(multi_label), rough)
     examples = _prepare(logits, rows, weights, labels, dense, multi_label)
     _check(examples.top, None if label_may_be_forbidden else examples.gap)
     return examples
@@ -183,15 +186,18 @@ def check_any_counts(examples: HostExamples) -> None:
         )
 
 
-def _logarithms(p: np.ndarray, rows: np.ndarray | None, expected: str) -> np.ndarray:
-    """Returns log p `(N, K)`, finite where p underflowed; checks the rows that count."""
+def _logarithms(p: np.ndarray, rows: np.ndarray | None, expected: str, rough: bool) -> np.ndarray:
+    """Returns log p `(N, K)`, finite where p underflowed; checks the rows that count.
+
+    `rough` says that p came in bfloat16, whose sums are off by more.
+    """
     dtype = compute_dtype(p)
     logits = np.empty(p.shape, dtype)
     counts = np.ones(len(p), bool)
     if rows is not None:
         counts[:] = False
         counts[rows] = True
-    tolerance = SUM_TOLERANCE.get(p.dtype.name, SUM_TOLERANCE["bfloat16"])
+    tolerance = SUM_TOLERANCE.get("bfloat16" if rough else p.dtype.name, SUM_TOLERANCE["bfloat16"])
 
     def run(at: slice) -> int:
         block = p[at].astype(dtype, copy=False)

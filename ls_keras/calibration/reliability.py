@@ -152,17 +152,18 @@ class ReliabilityAccumulator:
             )
             weights = examples.weights
             top = TopLabels(
-                ops.convert_to_numpy(confidence).clip(0, 1),  # rounding may leave it beyond
+                ops.convert_to_numpy(confidence),
                 ops.convert_to_numpy(right),
                 None if weights is None else ops.convert_to_numpy(weights),
             )
+        confidences = top.confidence.clip(0, 1)  # rounding may leave them beyond
         shape = top.confidence.shape
         if groups is None:
             rows = shape[0] if shape else 1
             groups = np.arange(rows) + self._next_group
             self._next_group += rows
         groups = at_positions(read_groups(groups), shape, "groups")
-        columns = [top.confidence, top.correct, groups]
+        columns = [confidences, top.correct, groups]
         if top.weights is not None:
             counts = top.weights != 0
             columns = [column[counts] for column in columns]

@@ -9,6 +9,7 @@ from keras import ops
 
 from ls_base.errors import InputError
 from ls_keras.arguments import shown
+from ls_keras.callbacks.optimizer_steps import steps_of
 from ls_keras.keywords import told_keywords
 from ls_keras.losses.moving import Rate, let_move, rate_of
 from ls_keras.names import from_config
@@ -111,8 +112,8 @@ class AlphaSchedule(keras.callbacks.Callback):
         optimizer = getattr(self.model, "optimizer", None)
         if optimizer is None:
             return 0
-        self._updates_after = getattr(optimizer, "gradient_accumulation_steps", None) or 1
-        return int(ops.convert_to_numpy(optimizer.iterations))
+        step, self._updates_after = steps_of(optimizer)
+        return step
 
     def _value(self, step: int):
         value = self.schedule(step)

@@ -26,7 +26,8 @@ from ls_keras.arguments import (
 )
 from ls_keras.batches import as_batches
 from ls_keras.calibration.forward import Forward
-from ls_keras.calibration.heads import Output
+from ls_keras.calibration.heads import Output, symbolic
+from ls_keras.callbacks.optimizer_steps import steps_of
 from ls_keras.information.augmented_logits import augmented_differences, check_draws
 from ls_keras.information.mutual_information import (
     SCORED,
@@ -36,6 +37,7 @@ from ls_keras.information.mutual_information import (
 )
 from ls_keras.keras_internals import sync_state
 from ls_keras.keywords import told_keywords
+from ls_keras.model_output import SIGMOID, SOFTMAX, model_output
 from ls_keras.one_line import one_line
 
 _READ = 1024  # examples at a time
@@ -68,7 +70,7 @@ class MutualInformationProbe(keras.callbacks.Callback):
             must see to repeatable draws itself.
         draws: L, augmentations of each example.
         every: Epochs between evaluations. Default: 1 without `every_steps`, else none.
-        every_steps: Steps between evaluations. Default: `None`, none inside an epoch.
+        every_steps: Updates between evaluations. Default: `None`, none inside an epoch.
         scored: What `ls_keras.mutual_information` takes.
         batch_size: Images at a time.
         seed: Of the augmentations.
@@ -136,7 +138,8 @@ class MutualInformationProbe(keras.callbacks.Callback):
         self.scored, self.batch_size, self.seed = scored, batch_size, seed
         self.file = None if file is None else Path(file)
         self.history: list[dict[str, Any]] = []
-        self._step, self._batches = 0, 0
+        # Updates made, those before the epoch, and batches for each.
+        self._step, self._first, self._gathered = 0, 0, 1
         self.output = output
         self._forward: Forward | None = None
 
@@ -154,22 +157,27 @@ class MutualInformationProbe(keras.callbacks.Callback):
     def set_model(self, model):
         """Takes the model whose logits are read."""
         super().set_model(model)
+        found = model_output(model, symbolic(model, self.output))
+        if found.kind in (SOFTMAX, SIGMOID):
+            raise InputError(
+                "Expected a model whose output is logits, of which two are compared: no softmax at "
+                f"its end. Received: {model.name!r} with an output of {found.made_by}"
+            )
         self._forward = Forward(model, self.output)
 
     def on_train_begin(self, logs=None):
         """Evaluates at the step that training starts from."""
-        optimizer = getattr(self.model, "optimizer", None)
-        self._step = 0 if optimizer is None else int(ops.convert_to_numpy(optimizer.iterations))
         self._evaluate()
 
     def on_epoch_begin(self, epoch, logs=None):
-        """Starts to count the epoch's batches."""
-        self._batches = 0
+        """Reads how many updates have been made."""
+        self._read_step()
+        self._first = self._step
 
     def on_train_batch_end(self, batch, logs=None):
         """Evaluates where a step is due; with several steps an execution, after the execution."""
-        before, self._step = self._step, self._step + batch + 1 - self._batches
-        self._batches = batch + 1
+        # Of an execution that ends early, Keras tells more batches than there were.
+        before, self._step = self._step, self._first + (batch + 1) // self._gathered
         if self.every_steps and self._step // self.every_steps > before // self.every_steps:
             self._evaluate()
             self._tell(logs)
@@ -201,7 +209,14 @@ class MutualInformationProbe(keras.callbacks.Callback):
     def _logits(self, x):
         return ops.convert_to_numpy(self._forward(x)[0])  # type: ignore[misc]
 
+    def _read_step(self) -> None:
+        optimizer = getattr(self.model, "optimizer", None)
+        if optimizer is not None:
+            self._step, self._gathered = steps_of(optimizer)
+
     def _evaluate(self) -> None:
+        sync_state(self.model)
+        self._read_step()
         if self.history and self.history[-1]["step"] == self._step:
             return
         self.history.append(history_entry(self._step, self.measure()))

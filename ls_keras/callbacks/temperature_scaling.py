@@ -8,7 +8,7 @@ from ls_base.errors import InputError
 from ls_keras.arguments import as_count, as_flag, shown
 from ls_keras.batches import as_batches
 from ls_keras.calibration.forward import Forward
-from ls_keras.calibration.heads import Output
+from ls_keras.calibration.heads import Output, symbolic
 from ls_keras.calibration.host_examples import HostExamples, read_host_examples
 from ls_keras.calibration.model_logits import predicted_batches
 from ls_keras.calibration.reservoir import Reservoir
@@ -21,6 +21,7 @@ from ls_keras.calibration.temperature import (
 from ls_keras.calibration.temperature_dataset import sample_size
 from ls_keras.calibration.tempered_sums import tempered_sums
 from ls_keras.keywords import told_keywords
+from ls_keras.model_output import LOGITS, model_output
 from ls_keras.one_line import one_line
 from ls_keras.targets import IgnoreClass, ignored_ids
 
@@ -121,6 +122,12 @@ class TemperatureScaling(keras.callbacks.Callback):
     def set_model(self, model):
         """Takes the model whose logits are scaled."""
         super().set_model(model)
+        found = model_output(model, symbolic(model, self.output))
+        if found.kind == LOGITS and not self.from_logits:
+            raise InputError(
+                "Expected from_logits=True for a model whose output is logits. Received: "
+                f"{model.name!r} with an output of {found.made_by}"
+            )
         self._forward = Forward(model, self.output)
 
     def on_epoch_end(self, epoch, logs=None):

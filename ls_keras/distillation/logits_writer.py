@@ -8,6 +8,8 @@ import numpy as np
 
 from ls_base.errors import InputError
 from ls_keras.arguments import as_choice, as_count, as_function, shown
+from ls_keras.calibration.host_examples import look_at_logits
+from ls_keras.model_output import OTHER, SIGMOID, SOFTMAX, model_output
 
 LOGITS_FILE = "logits.npy"
 CLASSES_FILE, REST_FILE = "classes.npy", "rest.npy"  # of the k largest
@@ -87,6 +89,12 @@ def check_options(teacher, top_k, dtype, teacher_id, progress) -> None:
     """
     if not hasattr(teacher, "predict_on_batch"):
         raise InputError(f"Expected a teacher that is a model. Received: {shown(teacher)}")
+    found = model_output(teacher)
+    if found.kind in (SOFTMAX, SIGMOID, OTHER):
+        raise InputError(
+            "Expected a teacher whose output is logits: no softmax at its end. "
+            f"Received: {getattr(teacher, 'name', teacher)!r} with an output of {found.made_by}"
+        )
     if top_k is not None:
         as_count(top_k, "top_k")  # the writer, who knows K, asks for more
     as_choice(dtype, "dtype", ("float16", "float32"))
@@ -105,6 +113,7 @@ def run_teacher(
 ) -> None:
     """Writes a teacher's logits of all examples; see `TeacherLogits.compute_batches`."""
     done, total = 0, len(writer.offsets) - 1
+    looked_at = False
     for rows, inputs, labels in batches:
         logits = np.asarray(teacher.predict_on_batch(inputs), np.float32)
         if logits.shape[:-1] != labels.shape:
@@ -112,6 +121,9 @@ def run_teacher(
                 f"Expected logits of shape {labels.shape} + (K,), one row a label. "
                 f"Received: {logits.shape} from {teacher.name!r}"
             )
+        if not looked_at:  # a model without a graph doesn't tell what it ends in
+            look_at_logits(logits.reshape(-1, logits.shape[-1]), None)
+            looked_at = True
         for row, of_row, z in zip(rows, labels, logits, strict=True):
             if row < 0:  # it only fills a batch
                 continue

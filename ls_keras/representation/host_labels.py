@@ -6,6 +6,7 @@ from keras import ops
 
 from ls_base.errors import InputError
 from ls_keras.arguments import as_array, as_count
+from ls_keras.keras_internals import mask_of
 from ls_keras.representation.template_distances import MAX_FEATURE
 from ls_keras.targets import IgnoreClass, position_weights, read_targets
 
@@ -19,13 +20,15 @@ def read_host_labels(
         y_true: Integers `(...)` or `(..., 1)`.
         values: Tensor `(..., F)`.
         num_classes: K.
-        mask: Boolean, of the shape of the labels, false where a position does not count.
+        mask: Boolean, of the shape of the labels, false where a position does not count; `None`:
+            that which layers attached to `values`, if any.
         ignore_class: A label id, or several, that do not count.
 
     Raises:
         InputError: If labels are not integers in range, shapes don't belong together, or values
             hold NaN or infinity at a position that counts.
     """
+    mask = mask_of(values) if mask is None else mask
     values = as_array(values, "values")
     num_classes = as_count(num_classes, "num_classes", 2)
     if not values.ndim:

@@ -7,6 +7,7 @@ from ls_keras.calibration import (
     curve_of_statistics,
     expected_calibration_error,
     reliability_curve,
+    smooth_calibration_error,
 )
 from masked import masked
 
@@ -22,6 +23,16 @@ def test_by_hand():
     assert np.isnan([curve.accuracy[0], curve.confidence[3], curve.accuracy_low[0]]).all()
     assert curve.ece == pytest.approx(0.2 * 0.5 + 0.8 * 0.25)
     assert (curve.examples, curve.groups) == (10, 10)
+
+
+def test_a_mean_of_models_may_be_a_rounding_above_one():
+    sure = sum(np.float32([[0.1, 0], [0.05, 0.05]]) for _ in range(10))
+    assert sure.max() > 1
+    assert reliability_curve([0, 1], sure).ece == pytest.approx(0.25, abs=1e-6)
+    accumulator = ReliabilityAccumulator()
+    accumulator.update([0, 1], sure)
+    assert accumulator.curve().ece == pytest.approx(0.25, abs=1e-6)
+    assert smooth_calibration_error([0, 1], sure).error >= 0
 
 
 def test_the_ece_is_that_of_the_metric(rng):

@@ -316,9 +316,12 @@ def test_losses_of_several_outputs():
         AlphaSchedule(lambda step: 0.2, "c").set_model(model)
 
 
-def test_gradient_accumulation_counts_updates():
+@pytest.mark.parametrize("scaled", [False, True], ids=["plain", "loss-scaled"])
+def test_gradient_accumulation_counts_updates(scaled):
     model = sequential()
     optimizer = keras.optimizers.SGD(0.5, gradient_accumulation_steps=2)
+    if scaled:  # as `compile` does where the dtype policy is mixed_float16
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     model.compile(optimizer, SmoothedCE(0.1, from_logits=True))
     seen = []
     fit(model, AlphaSchedule(lambda step: seen.append(step) or 0.1))

@@ -120,3 +120,38 @@ def test_several_steps_an_execution(data):
     probe = MutualInformationProbe(data, (0, 1), noise(), every_steps=2)
     model.fit(*data, batch_size=4, epochs=1, callbacks=[probe], verbose=0)
     assert [entry["step"] for entry in probe.history] == [0, 3, 6]
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_steps_are_updates_whatever_an_execution_or_an_update_takes(data, at_once):
+    """Keras tells of a last execution that is cut short as if it were whole."""
+    if at_once > 1 and keras.config.backend() == "torch":
+        pytest.skip("PyTorch has one step an execution")
+    model = make()
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("sgd", loss, steps_per_execution=at_once)
+    probe = MutualInformationProbe(data, (0, 1), noise(), every_steps=2)
+    model.fit(*data, batch_size=5, epochs=1, callbacks=[probe], verbose=0)
+    assert [entry["step"] for entry in probe.history] == [0, 2, 4, 5]
+    model.fit(*data, batch_size=5, epochs=1, callbacks=[probe], verbose=0)
+    steps = [entry["step"] for entry in probe.history]
+    # With two at once, after batches 5 + 2 and 5 + 4, which have passed 6 and 8.
+    assert steps == [0, 2, 4, 5, *((6, 8) if at_once == 1 else (7, 9)), 10]
+
+
+def test_gathered_gradients_are_one_step(data):
+    model = make()
+    optimizer = keras.optimizers.SGD(0.1, gradient_accumulation_steps=2)
+    model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    probe = MutualInformationProbe(data, (0, 1), noise(), every_steps=1)
+    for _ in range(2):
+        model.fit(*data, batch_size=6, epochs=1, callbacks=[probe], verbose=0)
+    assert [entry["step"] for entry in probe.history] == [0, 1, 2, 3, 4]
+
+
+def test_a_model_that_ends_in_a_softmax_is_refused(data):
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation="softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    probe = MutualInformationProbe(data, (0, 1), noise())
+    with pytest.raises(InputError, match="whose output is logits.*softmax"):
+        model.fit(*data, epochs=1, callbacks=[probe], verbose=0)

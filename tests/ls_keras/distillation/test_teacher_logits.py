@@ -187,3 +187,14 @@ def test_where_it_cannot_be_written_is_told(cached, tmp_path):
         TeacherLogits.compute(tmp_path / "file" / "c", Teacher(lambda x: x), (x, y))
     with pytest.raises(InputError, match="Expected examples to be .x, y."):
         TeacherLogits.compute(tmp_path / "d", Teacher(lambda x: x), x)
+
+
+def test_a_teacher_of_probabilities_is_refused_or_told(tmp_path):
+    x, y = data()
+    layers = [keras.Input((K,)), keras.layers.Dense(K, activation="softmax")]
+    with pytest.raises(InputError, match="teacher whose output is logits.*softmax"):
+        TeacherLogits.compute(tmp_path / "c", keras.Sequential(layers), (x, y))
+    assert not (tmp_path / "c").exists()
+    unseen = Teacher(lambda inputs: softmax(inputs, -1))  # no graph tells
+    with pytest.warns(UserWarning, match="logits"):
+        TeacherLogits.compute(tmp_path / "c", unseen, (x, y), batch_size=N)

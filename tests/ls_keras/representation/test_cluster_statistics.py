@@ -1,10 +1,17 @@
+import functools
 import json
 
+import keras
 import numpy as np
 import pytest
 
 from ls_base.errors import InputError
-from ls_keras.representation import ClusterAccumulator, cluster_statistics
+from ls_keras.representation import (
+    ClusterAccumulator,
+    cluster_statistics,
+    confidence_spread,
+    mean_logits,
+)
 
 ARRAYS = ("counts", "spread", "own_distance", "other_distance", "equidistance")
 
@@ -128,3 +135,19 @@ def test_summary_and_rows_are_json(data):
 def test_bad_input_is_told(data, change, message):
     with pytest.raises(InputError, match=message):
         cluster_statistics(*change(*data))
+
+
+def test_the_mask_that_layers_attached_counts_for_all_that_reads_labels(rng):
+    tokens = np.array([[1, 2, 0], [4, 3, 0]])
+    y = np.array([[0, 1, 2], [1, 2, 2]])
+    x = keras.layers.Embedding(5, 4, mask_zero=True)(tokens)
+    w = rng.normal(size=(4, 3)).astype("float32")
+    at = tokens > 0
+    plain = np.asarray(keras.ops.convert_to_numpy(x))
+    found = cluster_statistics(y, x, w)
+    assert list(found.counts) == [1, 2, 1]
+    assert_same(found, cluster_statistics(y, plain, w, mask=at))
+    of_logits = functools.partial(confidence_spread, from_logits=True)
+    for read, name in ((mean_logits, "matrix"), (of_logits, "mean")):
+        found, expected = (getattr(one, name) for one in (read(y, x), read(y, plain, mask=at)))
+        np.testing.assert_allclose(found, expected, rtol=1e-5)

@@ -13,6 +13,7 @@ from lsk_engine.settings.config import Config
 from lsk_engine.settings.values import flat
 from lsk_engine.studies.arm_runs import run_of, runs_of
 from lsk_engine.studies.arms import Arm
+from lsk_engine.studies.told_apart import unlike
 from lsk_engine.tasks.contract import Task
 
 # Where a teacher is, and its logits, differs by folder and seed.
@@ -46,12 +47,8 @@ def refuse_foreign_runs(directory: Path, arms: Iterable[Arm], seeds: int, task: 
             continue
         wanted = _told(arm.seeded(seed), arm.distillation)
         found = _told(from_dict(task, run.read_config()), {})
-        differing = [key for key in {**wanted, **found} if wanted.get(key) != found.get(key)]
-        if differing:
-            expected, received = (
-                ", ".join(f"{key}={values.get(key)}" for key in differing[:3])
-                for values in (wanted, found)
-            )
+        if differing := unlike(wanted, found):
+            expected, received = differing
             raise InputError(
                 f"Expected {run.path} to have the study's settings ({expected}): move it away, and "
                 f"it is trained anew, or take another folder. Received: {received}"

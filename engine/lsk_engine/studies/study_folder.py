@@ -13,6 +13,7 @@ from ls_base.records import read_record
 from lsk_engine.runs.lock import locked
 from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
 from lsk_engine.settings.values import flat
+from lsk_engine.studies.told_apart import unlike
 
 RUNS, TEACHERS, STUDENTS = "runs", "teachers", "students"  # folders inside
 DATA = "data"  # a folder inside, of what the runs share
@@ -83,12 +84,8 @@ def _check(directory: Path, file: Path, settings: Mapping[str, Any]) -> None:
             )
         return
     there, here = flat(read_record(file, dict[str, Any], schema=SCHEMA)), flat(settings)
-    differing = [k for k in {**there, **here} if there.get(k) != here.get(k)]
-    if differing:
-        expected, received = (
-            ", ".join(f"{key}={values.get(key)}" for key in differing[:3])
-            for values in (there, here)
-        )
+    if differing := unlike(there, here):
+        expected, received = differing
         raise InputError(
             f"Expected the settings of the study in {directory} ({expected}), or another folder. "
             f"Received: {received}"

@@ -57,6 +57,27 @@ def differing(settings: Sequence[Mapping[str, Any]]) -> list[str]:
     return [name for name in names if len(_values(name, settings)) > 1]
 
 
+def unlike(one: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Returns what two have in the first three settings in which they differ, as errors tell it.
+
+    Args:
+        one: Settings by dotted key.
+        other: Likewise.
+
+    Returns:
+        What either has; `None`: they are alike.
+
+    Example:
+    >>> unlike({"model.width": 8, "model.layers": 2}, {"model.width": 16, "model.layers": 2})
+    ('model.width=8', 'model.width=16')
+    """
+    keys = [key for key in {**one, **other} if one.get(key) != other.get(key)][:3]
+    if not keys:
+        return None
+    here, there = (", ".join(f"{key}={of.get(key)}" for key in keys) for of in (one, other))
+    return here, there
+
+
 def _values(name: str, settings: Sequence[Mapping[str, Any]]) -> set[str]:
     learned = name.startswith(_TAUGHT) and name != TAUGHT_BY
     return {repr(of_run.get(name)) for of_run in settings if name in of_run or not learned}

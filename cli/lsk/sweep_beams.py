@@ -64,7 +64,7 @@ class Undone(click.ParamType):
     "with commas. [default: the run's, 0]",
 )
 @click.option("--split", default="validation", show_default=True, help="Which split to score.")
-@options.batch_size("Examples", 64)
+@options.batch_size("Examples")
 @options.image("beam-sweep.png")
 @options.backend
 @options.as_json
@@ -117,8 +117,8 @@ def sweep_beams(
         head = f"{name}, {split}" + f", means of {seeds} seeds" * (seeds > 1)
         table = _table(of_name, labels, better)
         tables.echo(tables.paragraph(head), tables.lying(table), "")
-    seeds = {row["seeds"] for row in means}
-    notes = [_OVER_SEEDS] * (max(seeds) > 1) + [_OVER_EXAMPLES] * (min(seeds) == 1)
+    counts = {row["seeds"] for row in means}
+    notes = [_OVER_SEEDS] * (max(counts) > 1) + [_OVER_EXAMPLES] * (min(counts) == 1)
     tables.echo(tables.note(" ".join(notes)))
     click.echo(f"Saved: {output.with_suffix('.png')}")
 

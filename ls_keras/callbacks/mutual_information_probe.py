@@ -195,6 +195,9 @@ class MutualInformationProbe(keras.callbacks.Callback):
     def measure(self) -> MutualInformation:
         """Returns the estimate for the model as it is."""
         sync_state(self.model)
+        return self._estimate()
+
+    def _estimate(self) -> MutualInformation:
         samples = augmented_differences(
             self._logits,
             self.images,
@@ -219,7 +222,7 @@ class MutualInformationProbe(keras.callbacks.Callback):
         self._read_step()
         if self.history and self.history[-1]["step"] == self._step:
             return
-        self.history.append(history_entry(self._step, self.measure()))
+        self.history.append(history_entry(self._step, self._estimate()))
         if self.file is not None:
             _write(self.file, self.history)
 

@@ -113,7 +113,6 @@ def run_teacher(
 ) -> None:
     """Writes a teacher's logits of all examples; see `TeacherLogits.compute_batches`."""
     done, total = 0, len(writer.offsets) - 1
-    looked_at = False
     for rows, inputs, labels in batches:
         logits = np.asarray(teacher.predict_on_batch(inputs), np.float32)
         if logits.shape[:-1] != labels.shape:
@@ -121,9 +120,8 @@ def run_teacher(
                 f"Expected logits of shape {labels.shape} + (K,), one row a label. "
                 f"Received: {logits.shape} from {teacher.name!r}"
             )
-        if not looked_at:  # a model without a graph doesn't tell what it ends in
+        if not done:  # a model without a graph doesn't tell what it ends in
             look_at_logits(logits.reshape(-1, logits.shape[-1]), None)
-            looked_at = True
         for row, of_row, z in zip(rows, labels, logits, strict=True):
             if row < 0:  # it only fills a batch
                 continue

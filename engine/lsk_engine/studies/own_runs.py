@@ -26,8 +26,10 @@ class _Data(Record, frozen=True):
     splits: dict[str, Any]
 
 
-def refuse_foreign_runs(directory: Path, arms: Iterable[Arm], seeds: int, task: Task) -> None:
-    """Refuses runs that are there and not what the study would train in their place.
+def own_runs(
+    directory: Path, arms: Iterable[Arm], seeds: int, task: Task
+) -> list[tuple[RunDirectory, Config]]:
+    """Returns the runs that are there, and refuses those that the study would train otherwise.
 
     Settings of a run can change while it is gone on with, and numbers that differ in their seventh
     digit have one name: compared as they are, such runs would answer another question.
@@ -38,21 +40,28 @@ def refuse_foreign_runs(directory: Path, arms: Iterable[Arm], seeds: int, task: 
         seeds: How many runs an arm has.
         task: The task.
 
+    Returns:
+        The runs, finished or not, with their configurations.
+
     Raises:
-        InputError: If there is one; it names the settings.
+        InputError: If one has other settings; it names them.
     """
+    there = []
     for arm, seed in runs_of(arms, seeds):
         run = run_of(directory, arm, seed)
         if not is_there(run.config_file):
             continue
         wanted = _told(arm.seeded(seed), arm.distillation)
-        found = _told(from_dict(task, run.read_config()), {})
+        config = from_dict(task, run.read_config())
+        found = _told(config, {})
         if differing := unlike(wanted, found):
             expected, received = differing
             raise InputError(
                 f"Expected {run.path} to have the study's settings ({expected}): move it away, and "
                 f"it is trained anew, or take another folder. Received: {received}"
             )
+        there.append((run, config))
+    return there
 
 
 def refuse_other_data(runs: Sequence[tuple[RunDirectory, Config]]) -> None:

@@ -24,7 +24,7 @@ from lsk_engine.studies.measurements import (
     measure,
     numbers_of,
 )
-from lsk_engine.studies.own_runs import refuse_foreign_runs, refuse_other_data
+from lsk_engine.studies.own_runs import own_runs, refuse_other_data
 from lsk_engine.studies.run_here import run_here
 from lsk_engine.studies.run_jobs import run_jobs
 from lsk_engine.studies.study import Study
@@ -93,12 +93,11 @@ def run_study(
             made_with = {"student": {key: str(value) for key, value in study.student.items()}}
             held.enter_context(study_folder(directory / STUDENTS, made_with))
         everyone = [*arms, *taught]
-        refuse_foreign_runs(directory, everyone, study.seeds, task)
+        there = own_runs(directory, everyone, study.seeds, task)
         to_train = jobs_of(directory, everyone, study.seeds, cached=study.cache)
         refuse_left_trainings(job.run for job in to_train)
         reporter.message(f"{len(to_train)} runs in {directory}, {trainings}")
-        finished = [job.run for job in to_train if job.finished]
-        refuse_other_data([(run, from_dict(task, run.read_config())) for run in finished])
+        refuse_other_data([one for one in there if one[0].metrics_file.is_file()])
         idle = all(job.finished for job in to_train)
         configs = [] if idle else configs_of(everyone, study.seeds)
         for text in void_in_any(task, configs):  # what trains says so to its own log

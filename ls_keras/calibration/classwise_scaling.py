@@ -29,7 +29,8 @@ class ClasswiseFit(Recalibration):
 
     Attributes:
         kind: `"linear"` between knots (isotonic), or `"step"` up to each (histogram).
-        x: Probabilities of the knots, a float32 array of each class, ascending.
+        x: Probabilities of the knots, a float32 array of each class, ascending. Of two classes
+            the first has the second's in the mirror, and is computed as what is left.
         y: What they become, before the classes are normalized.
         mixing: ε = 1/(n + 1).
     """
@@ -54,6 +55,8 @@ class ClasswiseFit(Recalibration):
                 q[:, k] = np.interp(p[:, k], x, y)
             else:
                 q[:, k] = y[np.minimum(np.searchsorted(x, p[:, k]), len(x) - 1)]
+        if self.num_classes == 2:  # a bin's edge is another bin's in the mirror
+            q[:, 0] = 1 - q[:, 1]
         q *= allowed
         uniform = allowed / allowed.sum(-1, keepdims=True)
         total = q.sum(-1, keepdims=True)
@@ -64,7 +67,8 @@ class ClasswiseFit(Recalibration):
     def layer(self, name: str) -> ClasswiseMap:
         """Returns a `ClasswiseMap` that holds the knots."""
         knots = max(map(len, self.x))
-        made = ClasswiseMap(knots, self.kind, self.mixing, name=name)
+        rest = self.num_classes == 2
+        made = ClasswiseMap(knots, self.kind, self.mixing, first_is_rest=rest, name=name)
         made.build((None, self.num_classes))
         made.set_weights(
             [

@@ -5,7 +5,8 @@ import math
 import keras
 from keras import ops
 
-from ls_keras.arguments import as_choice, as_count, as_number
+from ls_base.errors import InputError
+from ls_keras.arguments import as_choice, as_count, as_flag, as_number
 from ls_keras.keywords import told_keywords
 
 
@@ -21,6 +22,8 @@ class ClasswiseMap(keras.layers.Layer):
         kind: `"linear"`: f_k is linear between its knots, and constant beyond. `"step"`: f_k is
             y of the first knot whose x is at least p, the last one's beyond.
         mixing: ε, from 0 to 1.
+        first_is_rest: Whether, of two classes, the first is what the second leaves, q_0 = 1 − q_1,
+            whatever its knots are.
         dtype: Of the arithmetic and the output, whatever the model's policy. Default: float32.
 
     Call arguments:
@@ -43,18 +46,31 @@ class ClasswiseMap(keras.layers.Layer):
 
     @told_keywords
     def __init__(
-        self, knots: int, kind: str = "linear", mixing: float = 0.0, *, dtype="float32", **kwargs
+        self,
+        knots: int,
+        kind: str = "linear",
+        mixing: float = 0.0,
+        *,
+        first_is_rest: bool = False,
+        dtype="float32",
+        **kwargs,
     ):
         super().__init__(dtype=dtype, **kwargs)
         self.knots = as_count(knots, "knots", 1, 2**24)
         self.kind = as_choice(kind, "kind", ("linear", "step"))
         self.mixing = as_number(mixing, "mixing", low=0, high=1)
+        self.first_is_rest = as_flag(first_is_rest, "first_is_rest")
         self.supports_masking = True
         self.x = None
         self.y = None
 
     def build(self, input_shape):
         """Makes the two weights."""
+        if self.first_is_rest and input_shape[-1] != 2:
+            raise InputError(
+                "Expected two classes, as first_is_rest=True says. "
+                f"Received: inputs of shape {tuple(input_shape)}"
+            )
         shape = (input_shape[-1], self.knots)
         self.x = self.add_weight(shape=shape, initializer="zeros", trainable=False, name="x")
         self.y = self.add_weight(shape=shape, initializer="ones", trainable=False, name="y")
@@ -63,7 +79,10 @@ class ClasswiseMap(keras.layers.Layer):
         """Maps, normalizes and mixes."""
         p = ops.softmax(inputs, axis=-1)
         allowed = ops.cast(ops.not_equal(inputs, -math.inf), p.dtype)
-        q = self._mapped(p) * allowed
+        q = self._mapped(p)
+        if self.first_is_rest:
+            q = ops.concatenate([1 - q[..., 1:], q[..., 1:]], axis=-1)
+        q = q * allowed
         uniform = allowed / ops.sum(allowed, axis=-1, keepdims=True)
         total = ops.sum(q, axis=-1, keepdims=True)
         some = total > 0
@@ -104,4 +123,5 @@ class ClasswiseMap(keras.layers.Layer):
             "knots": self.knots,
             "kind": self.kind,
             "mixing": self.mixing,
+            "first_is_rest": self.first_is_rest,
         }

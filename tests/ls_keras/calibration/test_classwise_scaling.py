@@ -2,6 +2,7 @@ import builtins
 
 import numpy as np
 import pytest
+from keras import ops
 from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.calibration import CalibratedClassifierCV
@@ -64,6 +65,20 @@ def test_histogram_by_hand(rng, classes):
             inside = (p[:, k] > b / 4) & (p[:, k] <= (b + 1) / 4)
             q[inside, k] = (y[inside] == k).mean()
     np.testing.assert_allclose(unmixed(fit, p), q / q.sum(-1, keepdims=True), atol=1e-6)
+
+
+@pytest.mark.parametrize("fitted", [fit_histogram, fit_isotonic])
+def test_of_two_classes_the_first_is_what_the_second_leaves(fitted):
+    # Votes of ten, on the edges of ten bins: in the mirror an edge is another bin's.
+    second = np.repeat(np.arange(1, 10, dtype=np.float32) / 10, 20)
+    p = np.stack([1 - second, second], -1)
+    y = (np.arange(len(p)) % 20) / 20 < second**2  # shares that rise
+    fit = fitted(y.astype(int), p, num_bins=10)
+    share = np.array([y[second == v].mean() for v in second])
+    np.testing.assert_allclose(unmixed(fit, p), np.stack([1 - share, share], -1), atol=1e-6)
+    logits = np.log(p)
+    in_a_layer = np.exp(ops.convert_to_numpy(fit.layer("fitted")(logits)))
+    np.testing.assert_allclose(in_a_layer, np.exp(fit.log_probabilities(logits)), atol=1e-6)
 
 
 def test_a_bin_without_examples_keeps_its_middle():

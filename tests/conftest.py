@@ -7,6 +7,11 @@ import signal
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+# A process that a test starts says where it was when a library of it crashes.
+os.environ.setdefault("PYTHONFAULTHANDLER", "1")
+# Keras imports pandas where it is, pandas pyarrow, and that one's allocator works in a thread of
+# its own, known to crash beside TensorFlow.
+os.environ.setdefault("JE_ARROW_MALLOC_CONF", "background_thread:false")
 
 import hypothesis
 import numpy as np

@@ -9,7 +9,7 @@ import keras
 from ls_base.errors import InputError
 from ls_keras.arguments import as_count, as_counts, as_names, as_path, as_seed
 from ls_keras.batches import Batches, as_batches
-from ls_keras.calibration.heads import Output
+from ls_keras.calibration.heads import Output, of_head
 from ls_keras.keras_internals import sync_state
 from ls_keras.keywords import told_keywords
 from ls_keras.one_line import one_line
@@ -29,7 +29,8 @@ class ProjectionPlotter(keras.callbacks.Callback):
         data: `(x, y)` arrays, or batches of them: a `tf.data.Dataset`, a `keras.utils.PyDataset`,
             a `DataLoader` of PyTorch, a list; or several by the title of their panel, such as
             `{"train": (x, y), "validation": dataset}`. The model runs over all of it; x may be
-            any structure of arrays that the model takes. Sample weights don't matter.
+            any structure of arrays that the model takes, y one of labels by output. Sample weights
+            don't matter.
         classes: Three different classes.
         every: Draw at the end of each `every`-th epoch, and of the last.
         directory: Where the figures go; made where it is missing.
@@ -104,6 +105,11 @@ class ProjectionPlotter(keras.callbacks.Callback):
         super().set_model(model)
         self._half = None
 
+    def on_train_begin(self, logs=None):
+        """Looks for the templates now: the first figure may be due after hours."""
+        if self.model.built:
+            template_plane(templates(self.model, output=self.output), self.classes)
+
     def on_epoch_end(self, epoch, logs=None):
         """Projects, draws and saves, where the epoch is due."""
         if (epoch + 1) % self.every and epoch + 1 != (self.params or {}).get("epochs"):
@@ -125,6 +131,7 @@ class ProjectionPlotter(keras.callbacks.Callback):
                 plane, int(w.shape[1]), per_class=self.per_class, seed=self.seed
             )
             for x, y, _ in panel:
+                y = of_head(y, self.output, getattr(self.model, "output_names", ()))
                 sampler.update(y, half.predict_on_batch(x), ignore_class=self.ignore_class)
             found[name] = sampler.result(self.class_names)
         return found

@@ -82,3 +82,34 @@ def test_a_class_without_examples_is_told(data):
     plotter.set_model(make())
     with pytest.raises(InputError, match="none of class '2'"):
         plotter.project()
+
+
+def test_what_cannot_be_drawn_is_told_before_training(data):
+    class Noticed(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            pytest.fail("a step was made")
+
+    model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(4), keras.layers.ReLU()])
+    for made, classes in ((model, (0, 1, 2)), (make(), (0, 1, 4))):
+        made.compile("sgd", "mse")
+        with pytest.raises(InputError, match="Received"):
+            made.fit(
+                data[0],
+                np.eye(4)[data[1]],
+                callbacks=[Noticed(), ProjectionPlotter(data, classes, every=9)],
+                verbose=0,
+            )
+
+
+def test_labels_by_output_are_those_of_the_head(data, tmp_path):
+    inputs = keras.Input((5,))
+    h = keras.layers.Dense(6)(inputs)
+    heads = {name: keras.layers.Dense(4, name=name)(h) for name in ("kind", "domain")}
+    model = keras.Model(inputs, heads)
+    x, y = data
+    found = []
+    for labels in (y, {"kind": y, "domain": y[::-1].copy()}):
+        plotter = ProjectionPlotter((x, labels), (0, 1, 2), batch_size=32, output="kind")
+        plotter.set_model(model)
+        found.append(plotter.project()[""].coordinates)
+    np.testing.assert_array_equal(*found)

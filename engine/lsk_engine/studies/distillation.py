@@ -1,5 +1,6 @@
 """Do smoothed teachers teach worse? The study of the paper's Figure 5, and its four curves."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,8 @@ def distillation_study(
 def figure_rows(result: StudyResult) -> tuple[str, list[dict[str, Any]]]:
     """Returns the points of the curves that `ls_keras.plots.distillation_curves` draws.
 
+    A run that failed, or a teacher whose γ could not be measured, has no point; the others have.
+
     Args:
         result: What such a study found.
 
@@ -92,7 +95,7 @@ def figure_rows(result: StudyResult) -> tuple[str, list[dict[str, Any]]]:
         `temperature`, `seed`, `gamma`, the score, and the `run` below the study's folder.
 
     Raises:
-        LsKerasError: If γ could be measured of no teacher.
+        LsKerasError: If γ could be measured of no teacher, or no run is finished.
     """
     if "gamma" not in result.numbers:
         reasons = ", ".join(result.reasons()) or "none"
@@ -100,7 +103,18 @@ def figure_rows(result: StudyResult) -> tuple[str, list[dict[str, Any]]]:
     score = next(iter(result.numbers))
     rows: dict[tuple[Any, ...], dict[str, Any]] = {}
 
-    def add(curve: str, alpha: float, temperature: float, seed: int, **found: Any) -> None:
+    def add(
+        curve: str,
+        alpha: float,
+        temperature: float,
+        seed: int,
+        run: str,
+        gamma: float,
+        value: float,
+    ) -> None:
+        if not (math.isfinite(gamma) and math.isfinite(value)):
+            return
+        found = {"gamma": gamma, score: value, "run": run}
         point = {"curve": curve, "alpha": alpha, "temperature": temperature, "seed": seed}
         rows.setdefault(tuple(point.values()), {**point, **found})
 
@@ -109,21 +123,20 @@ def figure_rows(result: StudyResult) -> tuple[str, list[dict[str, Any]]]:
             value, run = result.values[score][arm][seed], f"{RUNS}/{arm}-seed{seed}"
             if TEACHER_ALPHA not in settings:
                 alpha = settings[ALPHA]
-                add("student alone", alpha, 1.0, seed, gamma=alpha, **{score: value}, run=run)
+                add("student alone", alpha, 1.0, seed, run, alpha, value)
                 continue
             alpha, temperature = settings[TEACHER_ALPHA], settings[TEACHER_TEMPERATURE]
-            found = {"gamma": result.values["gamma"][arm][seed], score: value, "run": run}
+            gamma = result.values["gamma"][arm][seed]
             if alpha == 0:
-                add("student of hard teacher", alpha, temperature, seed, **found)
+                add("student of hard teacher", alpha, temperature, seed, run, gamma, value)
             if temperature == 1:
-                add("student of smoothed teacher", alpha, temperature, seed, **found)
-            teacher = result.values[TEACHER_SCORE][arm][seed]
-            of_teacher = {
-                "gamma": alpha,
-                score: teacher,
-                "run": f"{TEACHERS}/alpha{alpha:g}-seed{seed}",
-            }
-            add("teacher", alpha, 1.0, seed, **of_teacher)
+                add("student of smoothed teacher", alpha, temperature, seed, run, gamma, value)
+            teacher = f"{TEACHERS}/alpha{alpha:g}-seed{seed}"
+            of_teacher = result.values[TEACHER_SCORE][arm][seed]
+            add("teacher", alpha, 1.0, seed, teacher, alpha, of_teacher)
+    if not rows:
+        reasons = ", ".join(result.reasons()) or "none"
+        raise LsKerasError(f"Expected a finished run. Received: {reasons}")
     return score, [*rows.values()]
 
 

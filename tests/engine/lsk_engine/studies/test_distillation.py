@@ -1,7 +1,9 @@
 """Teachers and students as a study: what it trains, keeps and draws of it."""
 
 import csv
+import dataclasses
 import json
+import math
 
 import keras
 import numpy as np
@@ -121,6 +123,23 @@ def test_the_four_curves_and_what_is_kept_of_them(tmp_path, trained):
             InputError, match=rf"the settings of the study in .*{part}.model.width=5"
         ):
             sweep(out, settings={key: 5})
+
+
+def test_a_failed_student_costs_its_own_point(tmp_path):
+    result, _, rows = sweep(tmp_path)
+    failed = "teacher_alpha0-T4"
+    values = {
+        name: {**of_arms, failed: [math.nan]} if failed in of_arms else of_arms
+        for name, of_arms in result.values.items()
+    }
+    (tmp_path / "distillation-sweep.png").unlink()
+    _, left = draw_figure(dataclasses.replace(result, values=values), tmp_path, "points")
+    assert left == [row for row in rows if row["run"] != f"runs/{failed}-seed0"]
+    assert len(left) == len(rows) - 1
+    assert (tmp_path / "distillation-sweep.png").exists()
+    none = {name: {arm: [math.nan] for arm in of_arms} for name, of_arms in values.items()}
+    with pytest.raises(LsKerasError, match="Expected a finished run"):
+        draw_figure(dataclasses.replace(result, values=none), tmp_path, "points")
 
 
 def test_students_of_a_teacher_share_its_logits(tmp_path):

@@ -10,6 +10,7 @@ from ls_base.errors import InputError
 from ls_keras import keras_internals
 from ls_keras.arguments import as_flag, shown
 from ls_keras.distillation.loss import Objective, losses_and_valid
+from ls_keras.distillation.shared_view import SharedView
 from ls_keras.distillation.top_logits import TopLogits, expand
 from ls_keras.keywords import told_keywords
 from ls_keras.losses import identifiers as smoothings
@@ -133,12 +134,7 @@ class Distiller(keras.Model):
         self.student = student
         self.teacher: Any = teacher
         self.teacher_view, self.reduction = teacher_view, reduction
-        self._viewing: Any = None
-        self._teacher_of_view: Any = None
-        if teacher_view is not None:
-            self._viewing = _viewing(student, teacher, teacher_view)
-            if len(student.inputs) > 1:
-                self._teacher_of_view = _from_layer(teacher, teacher_view)
+        self._view = teacher_view and SharedView(student, teacher, teacher_view)
         self.built = student.built
 
     def compile(self, optimizer="rmsprop", loss=None, **kwargs):
@@ -168,16 +164,12 @@ class Distiller(keras.Model):
         inputs, z_teacher = self._split(inputs)
         if not training:
             return self.student(inputs, training=False)
-        if self._viewing is None:
-            z = self.student(inputs, training=True)
+        if self._view:
+            z, z_teacher = self._view(inputs)
         else:
-            flat = keras.tree.flatten(inputs)
-            view, z = self._viewing(flat, training=True)
-            if self._teacher_of_view is not None:
-                z_teacher = self._teacher_of_view([view, *flat], training=False)
-            inputs = keras.tree.map_structure(lambda _: view, inputs)
-        if z_teacher is None:
-            z_teacher = self.teacher(inputs, training=False)
+            z = self.student(inputs, training=True)
+            if z_teacher is None:
+                z_teacher = self.teacher(inputs, training=False)
         z_teacher = _of_all_classes(z_teacher, z)
         return {"logits": z, TEACHER_LOGITS: ops.stop_gradient(z_teacher)}
 
@@ -321,27 +313,3 @@ def _check_no_augmentation(student: keras.Model) -> None:
                 "are of other inputs than those it sees. Give the Distiller the teacher itself. "
                 f"Received: {student.name!r} with the layer {layer.name!r}"
             )
-
-
-def _viewing(student: keras.Model, teacher: keras.Model | None, name: str) -> keras.Model:
-    """Returns the student with the output of the layer `name` before its logits."""
-    layers = {layer.name: layer for layer in student.layers}
-    known = isinstance(name, str) and name in layers
-    if teacher is None or not known or not getattr(student, "inputs", None):
-        raise InputError(
-            "Expected teacher_view to be a layer of a functional student, and a teacher. "
-            f"Received: {shown(name)} with student {student.name!r}, of layers {', '.join(layers)}"
-        )
-    return keras.Model(student.inputs, [layers[name].output, student.outputs[0]], name="viewing")
-
-
-def _from_layer(teacher: keras.Model, name: str) -> keras.Model:
-    """Returns the teacher with the output of the layer `name` as an input, before the others."""
-    layers = {layer.name: layer for layer in teacher.layers}
-    if name not in layers or not getattr(teacher, "inputs", None):
-        raise InputError(
-            "Expected a functional teacher with the layer that teacher_view names, as there are "
-            f"several inputs. Received: {name!r} with teacher {teacher.name!r}, of layers "
-            f"{', '.join(layers)}"
-        )
-    return keras.Model([layers[name].output, *teacher.inputs], teacher.outputs[0])

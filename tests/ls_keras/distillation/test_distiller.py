@@ -166,17 +166,26 @@ def test_the_teacher_sees_the_view_of_the_student():
     assert losses[1] > 0.1
 
 
-def two_inputs(kind):
+def two_inputs(kind, arranged=lambda first, second: {"first": first, "second": second}):
     """Noise on one of two inputs, then a layer on their sum."""
     first, second = (keras.Input((FEATURES,), name=name) for name in ("first", "second"))
     noisy = kind(name="noise")(layers.Activation("tanh")(first))
     logits = layers.Dense(K, name="logits")(noisy + second)
-    return keras.Model({"first": first, "second": second}, logits)
+    return keras.Model(arranged(first, second), logits)
 
 
-def test_of_several_inputs_the_teacher_goes_on_from_the_view():
+@pytest.mark.parametrize(
+    ("of_student", "of_teacher"),
+    [
+        (lambda a, b: {"first": a, "second": b}, lambda a, b: {"first": a, "second": b}),
+        (lambda a, b: [b, a], lambda a, b: [a, b]),
+        (lambda a, b: [a, b], lambda a, b: [b, a]),
+    ],
+    ids=["dicts", "student-reversed", "teacher-reversed"],
+)
+def test_of_several_inputs_the_teacher_goes_on_from_the_view(of_student, of_teacher):
     x, y = data()
-    student, teacher = two_inputs(RandomNoise), two_inputs(layers.Identity)
+    student, teacher = two_inputs(RandomNoise, of_student), two_inputs(layers.Identity, of_teacher)
     student.set_weights([*teacher.get_weights(), *student.get_weights()[2:]])
     losses = []
     for view in ("noise", None):

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 SEED = 0
+COLLECTED = pytest.StashKey[list[str]]()
 
 pytest.register_assert_rewrite("layer_tester", "loss_tester", "metric_tester")
 
@@ -51,6 +52,18 @@ def pytest_configure(config):
         tf.config.set_logical_device_configuration(
             tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
         )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config, items):
+    """Keeps the names of all that was collected, deselected or not, for `test_collection`."""
+    config.stash[COLLECTED] = [item.nodeid for item in items]
+
+
+@pytest.fixture
+def collected_here(request) -> tuple[list[str], list[str]]:
+    """Returns the names of the tests that this session has collected, and where it looked."""
+    return request.config.stash[COLLECTED], list(request.config.args)
 
 
 @pytest.fixture(autouse=True)

@@ -26,7 +26,7 @@ test: .venv/installed-test ## Run the tests on TensorFlow
 	$(PYTEST) -m "not peers and not slow" tests
 
 test-slow: .venv/installed-test ## Run the tests that take long: examples, kills, packaging
-	$(PYTEST) -m "slow and not peers" tests
+	$(PYTEST) --no-loadscope-reorder -m "slow and not peers" tests # modules of few long ones first
 	KERAS_BACKEND=jax $(PYTEST) -m jax tests/engine
 
 test-wheel: .venv/installed-test ## Run the library's tests against the built wheel, on JAX

@@ -140,7 +140,8 @@ class Checkpoints:
             FileError: If there is none, none is whole, or it belongs to another model.
         """
         step, state = self._newest(damaged) if step is None else (step, self._read(step))
-        model.optimizer.build(model.trainable_variables)
+        if not model.optimizer.built:  # Keras's loss scaling would add its variables once more
+            model.optimizer.build(model.trainable_variables)
         variables = _variables(model)
         self._check(state, variables, step)
         for name, variable in variables.items():

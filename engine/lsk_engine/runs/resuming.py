@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ls_base.errors import FileError, InputError
+from ls_base.files import writing
 from lsk_engine.data.configuration import from_dict
 from lsk_engine.runs.checkpoint_files import checkpoint_steps
 from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
@@ -87,19 +88,20 @@ def record_resumption(task: Task, config: Config, run: RunDirectory) -> list[str
     if not differing:
         return []
     run.write_json(run.config_file, {"schema": SCHEMA, **config.to_dict()})
+    with writing(run.metrics_file):  # another model's; until they are measured, it isn't finished
+        run.metrics_file.unlink(missing_ok=True)
     consequences = []
-    if differing.keys() & _LENGTH:
-        schedule = config.optimizer.schedule
-        if schedule in _TO_THE_END:
-            consequences.append(
-                f"the learning rate falls to the last step (optimizer.schedule={schedule}), which "
-                "is another now: from here on it follows the new one, and the run is not what it "
-                "would have been with this length from the start"
-            )
-        if run.drop_calibration():
-            consequences.append(
-                f"the calibration of the shorter run was removed: lsk calibrate {run.path}"
-            )
+    schedule = config.optimizer.schedule
+    if differing.keys() & _LENGTH and schedule in _TO_THE_END:
+        consequences.append(
+            f"the learning rate falls to the last step (optimizer.schedule={schedule}), which is "
+            "another now: from here on it follows the new one, and the run is not what it would "
+            "have been with this length from the start"
+        )
+    if run.drop_calibration():
+        consequences.append(
+            f"the calibration of the run as it was is removed: lsk calibrate {run.path}"
+        )
     return consequences
 
 

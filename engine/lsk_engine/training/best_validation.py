@@ -1,5 +1,6 @@
 """Which validation was the best, and whether there is hope for a better one."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import keras
@@ -38,10 +39,14 @@ class BestValidation:
         return 0 < self.options.patience <= self._since
 
     def take(self, step: int, scores: Mapping[str, float]) -> bool:
-        """Takes note of the scores after a step, and returns whether they are the best."""
+        """Takes note of the scores after a step, and returns whether they are the best.
+
+        One that is not a number is worse than all that are.
+        """
         score = float(scores[self.options.watched])
-        more = self.options.watched == "accuracy"
-        if self.step and not (score > self._score if more else score < self._score):
+        sign = 1 if self.options.watched == "accuracy" else -1
+        better = not math.isnan(score) and not sign * score <= sign * self._score
+        if self.step and not better:
             self._since += 1
             return False
         if self.options.keep == "best":

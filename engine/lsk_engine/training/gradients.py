@@ -65,14 +65,26 @@ class GradientTransform:
         """Transforms gradients.
 
         Args:
-            gradients: Tensors, one a variable. Under a TensorFlow strategy, each replica's share:
-                the optimizer sums them over the replicas.
+            gradients: Tensors, one a variable; `None` where the loss does not depend on it. Under a
+                TensorFlow strategy, each replica's share: the optimizer sums them over the
+                replicas.
             variables: The trainable variables.
 
         Returns:
-            Tensors to pass to the optimizer.
+            Tensors to pass to the optimizer, `None` where there was none.
         """
-        gradients = [_dense(g) for g in gradients]
+        reached = [i for i, g in enumerate(gradients) if g is not None]
+        whole: list = [None] * len(gradients)
+        if not reached:
+            return whole
+        transformed = self._transformed(
+            [_dense(gradients[i]) for i in reached], [variables[i] for i in reached]
+        )
+        for i, gradient in zip(reached, transformed, strict=True):
+            whole[i] = gradient
+        return whole
+
+    def _transformed(self, gradients: list, variables: list[keras.Variable]) -> list:
         replicas = num_replicas()
         if replicas > 1 and self.global_clipnorm:
             # The norm is that of the sum over replicas, not of each one's share.

@@ -124,7 +124,11 @@ def build_optimizer(config: OptimizerConfig, total_steps: int) -> keras.optimize
     `TransformsGradients`.
     """
     rate = build_schedule(config, total_steps)
-    arguments: dict = {"learning_rate": rate, "weight_decay": config.weight_decay or None}
+    # No decay is `None`, which adds nothing to a step; AdamW takes numbers alone.
+    decay = config.weight_decay if config.name == "adamw" else config.weight_decay or None
+    arguments: dict = {"learning_rate": rate, "weight_decay": decay}
+    if config.name == "muon":  # which decays by a rate of its own what it leaves to Adam
+        arguments["adam_weight_decay"] = decay
     if config.ema:
         arguments |= {"use_ema": True, "ema_momentum": config.ema}
     if config.name == "sgd":

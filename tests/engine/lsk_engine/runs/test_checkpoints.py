@@ -89,6 +89,24 @@ def test_where_none_is_whole_the_way_out_is_told(saved):
         saved.restore(build_model())
 
 
+def test_an_optimizer_that_is_built_has_its_own_variables_alone(tmp_path):
+    """Keras's loss scaling adds its own each time that it is built."""
+    states = []
+    for value in (1.5, 0.0):
+        model = build_model()
+        model.compile(keras.optimizers.LossScaleOptimizer(model.optimizer), "mse")
+        model.optimizer.build(model.trainable_variables)
+        if states:
+            Checkpoints(tmp_path).restore(model)
+        else:
+            for variable in model.optimizer.variables:
+                variable.assign(np.full(variable.shape, value))
+            Checkpoints(tmp_path).save(model, 1)
+        states.append([keras.ops.convert_to_numpy(v) for v in model.optimizer.variables])
+    for one, other in zip(*states, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 @pytest.mark.parametrize("damage", DAMAGES, ids=IDS)
 def test_one_that_is_asked_for_is_not_replaced(saved, damage):
     damage(file_of(saved, 4))

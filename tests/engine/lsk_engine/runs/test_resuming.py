@@ -30,6 +30,18 @@ def test_another_learning_rate_is_recorded(run):
     assert second["changed"] == {"optimizer.learning_rate": [0.01, 0.003]}
 
 
+def test_what_was_measured_of_the_run_as_it_was_is_not_the_changed_run_s(run):
+    files = (run.metrics_file, run.calibration_file)
+    for file in files:
+        file.write_text("{}")
+    assert record_resumption(TinyTask(), config_of(run), run) == []
+    assert all(file.exists() for file in files)
+    config = changed(config_of(run), {"training.patience": "3"})
+    (said,) = record_resumption(TinyTask(), config, run)
+    assert "calibration" in said
+    assert not any(file.exists() for file in files)
+
+
 def test_nothing_changed_is_recorded_as_nothing(run):
     record_resumption(TinyTask(), config_of(run), run)
     assert "changed" not in run.read_starts()[1]

@@ -1,4 +1,5 @@
 import dataclasses
+import math
 import signal
 
 import numpy as np
@@ -51,6 +52,9 @@ def history(*scores):
         ([3.0, 2.0, 2.5], "accuracy", 1, True),
         ([3.0, 2.0, 3.5], "accuracy", 3, False),
         ([], "nll", 0, False),
+        ([math.nan, 3.0, 2.0], "nll", 3, False),  # what is no number is no best
+        ([2.0, math.nan, 3.0], "nll", 1, True),
+        ([math.nan, 3.0, math.nan, 2.0], "accuracy", 2, True),
     ],
 )
 def test_the_best_of_a_history(scores, watched, step, over):
@@ -191,7 +195,7 @@ def test_a_schedule_that_knows_its_end_is_said(tmp_path):
     run_experiment(TASK, longer, run, reporter, resume=True)
     assert len(said) == 2
     assert "optimizer.schedule=cosine" in said[0]
-    assert "calibration of the shorter run was removed" in said[1]
+    assert "calibration of the run as it was is removed" in said[1]
     assert not run.calibration_file.exists()
 
 

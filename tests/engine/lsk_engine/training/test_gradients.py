@@ -1,3 +1,5 @@
+import warnings
+
 import keras
 import numpy as np
 import pytest
@@ -81,6 +83,32 @@ def reference(
 def test_steps_are_those_of_numpy(options, expected):
     for ours, numpy in zip(stepped(**options), reference(**expected), strict=True):
         np.testing.assert_allclose(ours, numpy, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "options", [{"global_clipnorm": 0.2}, {"l2": 0.3}, {"loss_weight": 3.0}, {"logits_rate": 0.1}]
+)
+def test_a_weight_that_the_loss_does_not_reach_stays(options):
+    found = {}
+    for rest in ((), ("unused",)):
+        variables = weights()
+        if rest:
+            variables.insert(
+                1, keras.layers.Dense(2, name="unused").add_weight((3, 2), name="kernel")
+            )
+        unused = [ops.convert_to_numpy(v) for v in variables[1 : 1 + len(rest)]]
+        optimizer = build_optimizer(OptimizerConfig(name="sgd", learning_rate=0.1, **options), 3)
+        values = [ops.convert_to_tensor(g.astype("float32")) for g in gradient(0)]
+        if rest:
+            values.insert(1, None)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # Keras names it
+            optimizer.apply(values, variables)
+        for before in unused:
+            np.testing.assert_array_equal(ops.convert_to_numpy(variables.pop(1)), before)
+        found[rest] = [ops.convert_to_numpy(v) for v in variables]
+    for one, other in zip(*found.values(), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_clipping_leaves_small_gradients_alone():

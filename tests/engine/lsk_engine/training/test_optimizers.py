@@ -55,6 +55,19 @@ def test_options_reach_the_optimizer():
     assert (sgd.momentum, sgd.nesterov, sgd.weight_decay) == (0.9, True, 1e-4)
 
 
+def test_without_decay_nothing_decays():
+    for name in ("sgd", "adam", "adamw", "muon", "lion"):
+        optimizer = build_optimizer(OptimizerConfig(name=name), 10)
+        assert not optimizer.weight_decay
+        assert not getattr(optimizer, "adam_weight_decay", None)
+        if name == "muon":  # which multiplies by a double, outside of a graph
+            continue
+        kernel = keras.Variable(np.ones((2, 2)), name="kernel")
+        optimizer.apply([np.zeros((2, 2), "float32")], [kernel])
+        np.testing.assert_array_equal(kernel.numpy(), np.ones((2, 2)))
+    assert build_optimizer(OptimizerConfig(name="adamw", weight_decay=0.1), 10).weight_decay == 0.1
+
+
 def test_an_unknown_optimizer_is_told():
     with pytest.raises(InputError, match="Received: 'adamant'"):
         build_optimizer(OptimizerConfig(name="adamant"), 10)

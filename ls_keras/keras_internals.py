@@ -269,6 +269,14 @@ def variables_of(optimizer: keras.Optimizer) -> list[keras.Variable]:
     return optimizer._trainable_variables
 
 
+def batches_of(optimizer: keras.Optimizer) -> Any:
+    """Returns how many batches an optimizer has seen.
+
+    Private, as `Optimizer.iterations` are updates: what is gathered for the next is rounded off.
+    """
+    return optimizer._iterations
+
+
 def seed_generators(layer: keras.Layer) -> list[keras.random.SeedGenerator]:
     """Returns the seed generators of a layer itself, not of those inside it.
 

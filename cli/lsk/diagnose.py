@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ls_base.errors import InputError
-from lsk import options
+from lsk import options, tables
 from lsk_engine.devices.backend import load_backend
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def diagnose(
         click.echo(json.dumps(found.to_dict(), ensure_ascii=False))
         return
     click.echo(found)
-    click.echo(f"Saved: {output.with_suffix('.png')}")
+    tables.echo_saved(output)
 
 
 def _read_archive(file: Path, names: dict[str, str | None]) -> tuple[dict[str, "np.ndarray"], str]:

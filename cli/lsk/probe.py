@@ -86,7 +86,7 @@ def probe(
         return
     history = results["history"]
     tables.echo(_table(history, results), tables.note(_told(history)))
-    click.echo(f"Saved: {output.with_suffix('.png')}")
+    tables.echo_saved(output)
 
 
 def _table(history: Sequence[Mapping[str, Any]], results: Mapping[str, Any]):

@@ -91,7 +91,7 @@ def project(
         click.echo(json.dumps(results, ensure_ascii=False))
         return
     tables.echo(_table(summary_rows(results)), tables.note(_NOTE))
-    click.echo(f"Saved: {output.with_suffix('.png')}")
+    tables.echo_saved(output)
 
 
 _NOTE = (

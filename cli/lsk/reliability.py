@@ -70,7 +70,7 @@ def reliability(
     for panel in dict.fromkeys(one.panel for one in found):
         tables.echo(_table([one for one in found if one.panel == panel], f"{panel}, {split}"), "")
     tables.echo(tables.note(_NOTE))
-    click.echo(f"Saved: {output.with_suffix('.png')}")
+    tables.echo_saved(output)
 
 
 _NOTE = (

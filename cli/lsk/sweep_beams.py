@@ -120,7 +120,7 @@ def sweep_beams(
     counts = {row["seeds"] for row in means}
     notes = [_OVER_SEEDS] * (max(counts) > 1) + [_OVER_EXAMPLES] * (min(counts) == 1)
     tables.echo(tables.note(" ".join(notes)))
-    click.echo(f"Saved: {output.with_suffix('.png')}")
+    tables.echo_saved(output)
 
 
 _OVER_SEEDS = (

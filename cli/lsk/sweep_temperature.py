@@ -92,7 +92,7 @@ def sweep_temperature(
         head = f"α = {of_run[0]['alpha']:g}, {split} ({run})"
         tables.echo(tables.paragraph(head), tables.lying(_table(of_run, labels, better)), "")
     tables.echo(tables.note(_NOTE))
-    click.echo(f"Saved: {output.with_suffix('.png')}")
+    tables.echo_saved(output)
 
 
 _NOTE = (

@@ -4,6 +4,7 @@ import itertools
 import shutil
 import textwrap
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -31,6 +32,13 @@ def echo(*shown: "RenderableType") -> None:
         *shown: Texts, or what rich can draw.
     """
     click.echo(drawn(*shown), nl=False)
+
+
+def echo_saved(image: Path) -> None:
+    """Says where a figure is, as `ls_keras.plots.save` was told."""
+    from ls_keras.plots.saving import image_path  # which has drawn it
+
+    click.echo(f"Saved: {image_path(image)}")
 
 
 def drawn(*shown: "RenderableType") -> str:

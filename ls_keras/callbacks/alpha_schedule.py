@@ -9,7 +9,7 @@ from keras import ops
 
 from ls_base.errors import InputError
 from ls_keras.arguments import shown
-from ls_keras.callbacks.optimizer_steps import steps_of
+from ls_keras.callbacks.optimizer_steps import Updates, updates_of
 from ls_keras.keywords import told_keywords
 from ls_keras.losses.moving import Rate, let_move, rate_of
 from ls_keras.names import from_config
@@ -68,8 +68,7 @@ class AlphaSchedule(keras.callbacks.Callback):
             )
         self.schedule, self.output = schedule, output
         self._losses: list = []
-        self._first: int | None = None  # the step with which the epoch began
-        self._updates_after = 1
+        self._updates: Updates | None = None  # as the epoch began
         self._now: Any = None
 
     def __repr__(self) -> str:
@@ -79,7 +78,7 @@ class AlphaSchedule(keras.callbacks.Callback):
         """Takes the model, whose losses' rates become variables of it."""
         super().set_model(model)
         self._losses = _losses_with_a_rate(model, self.output)
-        self._first, self._now = None, self._value(self._step())
+        self._updates, self._now = None, self._value(self._read_updates().made)
         for number, loss in enumerate(self._losses):
             rate = _rate(loss)
             name = "_".join(["moving", rate.bounds.name, *([str(number)] if number else [])])
@@ -87,14 +86,14 @@ class AlphaSchedule(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         """Reads the step, which may be a restored one."""
-        self._first, self._now = self._step(), None
+        self._updates, self._now = self._read_updates(), None
 
     def on_train_batch_begin(self, batch, logs=None):
         """Sets the rate of the step that comes."""
-        first = self._step() if self._first is None else self._first
-        value = self._value(
-            first + (batch // self._updates_after if self._first is not None else 0)
-        )
+        if self._updates is None:  # `train_on_batch`, which begins no epoch
+            value = self._value(self._read_updates().made)
+        else:
+            value = self._value(self._updates.after(batch))
         # On JAX, to set a variable takes the model's whole state there and back.
         if self._now is not None and np.array_equal(value, self._now):
             return
@@ -108,12 +107,9 @@ class AlphaSchedule(keras.callbacks.Callback):
         if logs is not None and np.ndim(self._now) == 0:
             logs.update({_rate(loss).bounds.name: float(self._now) for loss in self._losses})
 
-    def _step(self) -> int:
+    def _read_updates(self) -> Updates:
         optimizer = getattr(self.model, "optimizer", None)
-        if optimizer is None:
-            return 0
-        step, self._updates_after = steps_of(optimizer)
-        return step
+        return Updates() if optimizer is None else updates_of(optimizer)
 
     def _value(self, step: int):
         value = self.schedule(step)

@@ -27,7 +27,7 @@ from ls_keras.arguments import (
 from ls_keras.batches import as_batches
 from ls_keras.calibration.forward import Forward
 from ls_keras.calibration.heads import Output, symbolic
-from ls_keras.callbacks.optimizer_steps import steps_of
+from ls_keras.callbacks.optimizer_steps import Updates, updates_of
 from ls_keras.information.augmented_logits import augmented_differences, check_draws
 from ls_keras.information.mutual_information import (
     SCORED,
@@ -138,8 +138,7 @@ class MutualInformationProbe(keras.callbacks.Callback):
         self.scored, self.batch_size, self.seed = scored, batch_size, seed
         self.file = None if file is None else Path(file)
         self.history: list[dict[str, Any]] = []
-        # Updates made, those before the epoch, and batches for each.
-        self._step, self._first, self._gathered = 0, 0, 1
+        self._updates, self._step = Updates(), 0  # as the epoch began, and made since
         self.output = output
         self._forward: Forward | None = None
 
@@ -171,13 +170,13 @@ class MutualInformationProbe(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         """Reads how many updates have been made."""
-        self._read_step()
-        self._first = self._step
+        self._updates = self._read_updates()
+        self._step = self._updates.made
 
     def on_train_batch_end(self, batch, logs=None):
         """Evaluates where a step is due; with several steps an execution, after the execution."""
         # Of an execution that ends early, Keras tells more batches than there were.
-        before, self._step = self._step, self._first + (batch + 1) // self._gathered
+        before, self._step = self._step, self._updates.after(batch + 1)
         if self.every_steps and self._step // self.every_steps > before // self.every_steps:
             self._evaluate()
             self._tell(logs)
@@ -212,17 +211,17 @@ class MutualInformationProbe(keras.callbacks.Callback):
     def _logits(self, x):
         return ops.convert_to_numpy(self._forward(x)[0])  # type: ignore[misc]
 
-    def _read_step(self) -> None:
+    def _read_updates(self) -> Updates:
         optimizer = getattr(self.model, "optimizer", None)
-        if optimizer is not None:
-            self._step, self._gathered = steps_of(optimizer)
+        return Updates(self._step) if optimizer is None else updates_of(optimizer)
 
     def _evaluate(self) -> None:
         sync_state(self.model)
-        self._read_step()
-        if self.history and self.history[-1]["step"] == self._step:
+        # Loss scaling skips steps, so there may be fewer than batches tell.
+        made = self._read_updates().made
+        if self.history and self.history[-1]["step"] == made:
             return
-        self.history.append(history_entry(self._step, self._estimate()))
+        self.history.append(history_entry(made, self._estimate()))
         if self.file is not None:
             _write(self.file, self.history)
 

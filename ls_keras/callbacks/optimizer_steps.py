@@ -1,12 +1,37 @@
-"""How many updates an optimizer has made, and how many batches make one."""
+"""How many updates an optimizer has made, and which batches make the next."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from keras import ops
 
+from ls_keras.keras_internals import batches_of
 
-def steps_of(optimizer: Any) -> tuple[int, int]:
-    """Returns the updates of an optimizer, and the batches that it gathers for each.
+
+class Updates(NamedTuple):
+    """How an optimizer counts.
+
+    Attributes:
+        made: Updates so far.
+        each: Batches that it gathers for one.
+        waiting: Batches gathered since the last one.
+    """
+
+    made: int = 0
+    each: int = 1
+    waiting: int = 0
+
+    def after(self, batches: int) -> int:
+        """Returns the updates once so many more batches were seen, none of them skipped.
+
+        Example:
+        >>> [Updates(made=2, each=2, waiting=1).after(batches) for batches in (0, 1, 2, 3)]
+        [2, 3, 3, 4]
+        """
+        return self.made + (self.waiting + batches) // self.each
+
+
+def updates_of(optimizer: Any) -> Updates:
+    """Returns how an optimizer counts, and how far.
 
     An optimizer that scales losses (`LossScaleOptimizer`, which mixed float16 brings) counts those
     of the one within.
@@ -16,5 +41,6 @@ def steps_of(optimizer: Any) -> tuple[int, int]:
     """
     while hasattr(optimizer, "inner_optimizer"):
         optimizer = optimizer.inner_optimizer
-    gathered = getattr(optimizer, "gradient_accumulation_steps", None) or 1
-    return int(ops.convert_to_numpy(optimizer.iterations)), gathered
+    each = getattr(optimizer, "gradient_accumulation_steps", None) or 1
+    batches = int(ops.convert_to_numpy(batches_of(optimizer)))
+    return Updates(batches // each, each, batches % each)

@@ -1,7 +1,5 @@
 """Calibration while a model trains: the temperature, and what scaling by it would bring."""
 
-import math
-
 import keras
 
 from ls_base.errors import InputError
@@ -42,16 +40,16 @@ class TemperatureScaling(keras.callbacks.Callback):
     uniform sample of its positions where there are more.
 
     Callbacks see `logs` in the order in which they are passed: put this one before `CSVLogger`,
-    `TensorBoard`, `EarlyStopping(monitor="val_ece_scaled")` and the like. `History` always comes
-    after it. In epochs without a fit the four values are NaN, since `CSVLogger` takes its columns
-    from the first epoch. A metric named `ece` in `compile` logs `val_ece`, of all the validation
-    data; `val_ece_half` is what `val_ece_scaled` is to be held against.
+    `TensorBoard`, `EarlyStopping(monitor="val_ece_scaled", mode="min")` and the like. `History`
+    always comes after it. In epochs without a fit the four values are those of the latest. A metric
+    named `ece` in `compile` logs `val_ece`, of all the validation data; `val_ece_half` is what
+    `val_ece_scaled` is to be held against.
 
     Args:
         validation_data: What is passed to `fit` as such: `(x, y)` or `(x, y, sample_weight)`
             arrays, or batches of them: a `tf.data.Dataset`, a `keras.utils.PyDataset`, a
             `DataLoader` of PyTorch, a list.
-        every: Fit at the end of each `every`-th epoch, and of the last.
+        every: Fit at the end of each `every`-th epoch, of the first and of the last.
         from_logits: Whether the model emits logits. Of probabilities, the default as in Keras, the
             logarithms are taken.
         output: Of a model with several outputs, the one to be scaled: its name, its key or its
@@ -109,6 +107,7 @@ class TemperatureScaling(keras.callbacks.Callback):
         self.fit: TemperatureFit | None = None  # the latest
         self.output = output
         self._forward: Forward | None = None
+        self._values: dict[str, float] = {}
 
     def __repr__(self) -> str:
         return one_line(
@@ -130,13 +129,17 @@ class TemperatureScaling(keras.callbacks.Callback):
             )
         self._forward = Forward(model, self.output)
 
+    def on_train_begin(self, logs=None):
+        """Forgets what was found of another training."""
+        self._values = {}
+
     def on_epoch_end(self, epoch, logs=None):
-        """Fits and reports, or logs NaN."""
-        values = dict.fromkeys(("temperature", "ece_half", "ece_scaled", "nll_scaled"), math.nan)
-        if (epoch + 1) % self.every == 0 or epoch + 1 == (self.params or {}).get("epochs"):
-            values = self._measure()
+        """Fits where an epoch is due, and logs the latest values."""
+        last = epoch + 1 == (self.params or {}).get("epochs")
+        if not self._values or last or (epoch + 1) % self.every == 0:
+            self._values = self._measure()
         if logs is not None:
-            logs.update({f"{self.prefix}{name}": value for name, value in values.items()})
+            logs.update({f"{self.prefix}{name}": value for name, value in self._values.items()})
 
     def _measure(self) -> dict[str, float]:
         fitted, reported = self._halves()

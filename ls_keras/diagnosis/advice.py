@@ -22,19 +22,18 @@ def _temperature(found: Findings) -> str:
     if not found.folds:
         return f"{sign}, as far as one group tells: no gain can be held out, and no interval given."
     gain = found.nll_gain
-    if found.fit.at_bound == "lower":
+    if found.fit.at_bound == "lower" and found.accuracy.value == 1:
         return f"{sign}: no prediction is wrong, so no temperature can be found on these examples."
     if helps(found):
         what = "logits" if found.from_logits else "log-probabilities"
+        end = {"lower": ", the smallest tried", "upper": ", the largest tried", None: ""}
+        by = f"T = {found.fit.temperature:.2f}{end[found.fit.at_bound]}"
         ece = "the change of ECE may be none"
         if found.ece_gain.above:
             ece = f"ECE less its bias falls from {number(found.ece.value)} to {found.scaled_ece}"
         elif found.ece_gain.below:
             ece = f"ECE less its bias rises from {number(found.ece.value)} to {found.scaled_ece}"
-        return (
-            f"{sign}: divide {what} by T = {found.fit.temperature:.2f}; held out, NLL falls by "
-            f"{gain} and {ece}."
-        )
+        return f"{sign}: divide {what} by {by}; held out, NLL falls by {gain} and {ece}."
     # A gain below 0 is no harm to tell of: near T = 1, folds have it from their own noise.
     return (
         f"{sign}: no temperature is shown to gain anything (T = {found.temperature}; held out, NLL "

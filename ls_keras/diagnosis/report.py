@@ -66,7 +66,7 @@ class Diagnosis(Findings):
         """Writes the figure as PNG and SVG, and what it shows beside it as JSON.
 
         Args:
-            path: The image's path; its suffix is or becomes `.png`.
+            path: The image's path, see `ls_keras.plots.save`.
             title: As for `plot`.
 
         Returns:

@@ -38,7 +38,7 @@ def banded_line(
     ax.plot(
         at,
         [row[key] for row in rows],
-        label=label,
+        label=style.as_label(label),
         color=look.color,
         marker=look.marker,
         linestyle=look.line_style,

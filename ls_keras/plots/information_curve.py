@@ -70,7 +70,7 @@ def information_curve(
         ax.plot(
             step,
             value,
-            label=name or None,
+            label=style.as_label(name) or None,
             color=look.color,
             marker=look.marker,
             linestyle=look.line_style,

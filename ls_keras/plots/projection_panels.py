@@ -155,7 +155,7 @@ def _draw(ax: "Axes", projection: Projection) -> None:
             marker=look.marker,
             alpha=0.55,
             linewidths=0,
-            label=name,
+            label=style.as_label(name),
             zorder=3,
         )
         ax.scatter(

@@ -293,7 +293,7 @@ def _draw_line(ax: "Axes", x: np.ndarray, y: np.ndarray, faded: np.ndarray, look
 
 
 def _label(name: str, one: ShownReliability, line: SmoothReliability | None) -> str:
-    text = f"{name}: ECE {one.ece:.3f}" if name else f"ECE {one.ece:.3f}"
+    text = f"{style.as_label(name)}: ECE {one.ece:.3f}" if name else f"ECE {one.ece:.3f}"
     if line is not None:
         text += f", smECE {line.error:.3f}"
     if one.temperature is not None:

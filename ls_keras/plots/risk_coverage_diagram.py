@@ -121,4 +121,4 @@ def _points(curve: RiskCoverage) -> np.ndarray:
 
 def _label(name: str, curve: RiskCoverage) -> str:
     text = f"AURC {curve.aurc:.4f}, E-AURC {curve.excess:.4f}"
-    return f"{name}: {text}" if name else text
+    return f"{style.as_label(name)}: {text}" if name else text

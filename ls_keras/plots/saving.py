@@ -30,6 +30,11 @@ if TYPE_CHECKING:
     from matplotlib.transforms import Bbox
 
 MAX_DPI = 2400
+# Suffixes of what somebody may ask for, or of what is written beside it.
+_REPLACED = (
+    *(".png", ".svg", ".pdf", ".eps", ".ps", ".jpg", ".jpeg", ".gif", ".bmp", ".webp"),
+    *(".tif", ".tiff", ".json", ".csv"),
+)
 _MARGIN = 0.12  # inches around what is drawn: a dark page shows it
 # What draws, and what gives the numbers of the same; `list`: rows are what is drawn.
 NUMBERS: dict[Callable[..., "Figure"], Callable[..., list]] = {
@@ -54,7 +59,7 @@ def save_plot(
     Args:
         draw: A function of `ls_keras.plots` that draws, such as `reliability_diagram`.
         data: What it draws.
-        path: The image's path; its suffix is or becomes `.png`.
+        path: The image's path, see `save`.
         **options: Arguments of `draw`.
 
     Returns:
@@ -97,7 +102,8 @@ def save(
 
     Args:
         figure: The figure.
-        path: The image's path; its suffix is or becomes `.png`.
+        path: The image's path. `.png` takes the place of the suffix of another kind of image, and
+            follows any other name: of `alpha-0.1` it makes `alpha-0.1.png`.
         data: The numbers that are drawn: a mapping, written as `.json`; or rows with the same
             keys, written as `.json` and `.csv`.
         dpi: Dots per inch of the PNG.
@@ -111,7 +117,7 @@ def save(
     path = as_path(path, "path")
     if not path.name:
         raise InputError(f"Expected the path of a file. Received: {shown(path)}")
-    path = path.with_suffix(".png")
+    path = image_path(path)
     if not hasattr(figure, "savefig"):
         raise InputError(f"Expected a figure of Matplotlib. Received: {shown(figure)}")
     as_count(dpi, "dpi", 1, MAX_DPI)
@@ -130,6 +136,18 @@ def save(
     for file, content in files.items():
         write_bytes(file, content)
     return list(files)
+
+
+def image_path(path: Path) -> Path:
+    """Returns where `save` writes the PNG.
+
+    Example:
+    >>> [image_path(Path(name)).name for name in ("a", "a.svg", "alpha-0.1", "alpha-0.1.png")]
+    ['a.png', 'a.png', 'alpha-0.1.png', 'alpha-0.1.png']
+    """
+    if path.suffix.lower() in _REPLACED:
+        return path.with_suffix(".png")
+    return path.with_name(f"{path.name}.png")
 
 
 @contextlib.contextmanager

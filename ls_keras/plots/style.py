@@ -61,6 +61,16 @@ def new_figure(
     )
 
 
+def as_label(name: str) -> str:
+    """Returns a name as a legend shows it: Matplotlib leaves out labels that begin with `_`.
+
+    Example:
+    >>> [as_label(name) for name in ("yes", "_unknown_")]
+    ['yes', ' _unknown_']
+    """
+    return f" {name}" if name.startswith("_") else name
+
+
 def legend_below(ax, handles=None, *, columns: int = 1):
     """Returns a legend under the axes and their label, where it covers no data."""
     from matplotlib.transforms import ScaledTranslation

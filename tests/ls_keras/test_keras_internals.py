@@ -208,6 +208,16 @@ def test_an_optimizers_variables_are_those_it_was_built_for(internals):
     assert [id(v) for v in found] == [id(v) for v in variables], what
 
 
+def test_an_optimizer_s_batches_are_counted_those_gathered_too(internals):
+    variable = keras.Variable([2.0, 3.0])
+    optimizer = keras.optimizers.SGD(0.1, gradient_accumulation_steps=2)
+    for _ in range(3):
+        optimizer.apply([ops.ones(2)], [variable])
+    what = changed("Optimizer._iterations")
+    assert int(ops.convert_to_numpy(internals.batches_of(optimizer))) == 3, what
+    assert int(ops.convert_to_numpy(optimizer.iterations)) == 1, what
+
+
 @pytest.mark.parametrize("axis", [0, 1, -1])
 def test_logits_are_those_of_a_softmax_over_the_same_axis(internals, axis):
     if keras.config.backend() == "jax":

@@ -328,6 +328,19 @@ def test_gradient_accumulation_counts_updates(scaled):
     assert seen == [0, 0, 0, 1, 1, 2, 2, 3, 3]  # the first makes the variable
 
 
+def test_what_was_gathered_counts_in_the_next_epoch():
+    """Three batches an epoch, two for an update."""
+    model = sequential()
+    optimizer = keras.optimizers.SGD(0.5, gradient_accumulation_steps=2)
+    model.compile(optimizer, SmoothedCE(0.1, from_logits=True))
+    seen = []
+    x, y = data()
+    schedule = AlphaSchedule(lambda step: seen.append(step) or 0.1)
+    size = -(-len(y) // 3)
+    model.fit(x, y, batch_size=size, epochs=2, shuffle=False, callbacks=[schedule], verbose=0)
+    assert seen == [0, 0, 0, 1, 1, 2, 2]  # the first makes the variable
+
+
 def test_schedules():
     config = keras.optimizers.schedules.serialize(Polynomial(0.0, 8, 0.4))
     model = compiled()

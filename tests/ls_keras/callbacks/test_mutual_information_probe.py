@@ -149,6 +149,17 @@ def test_gathered_gradients_are_one_step(data):
     assert [entry["step"] for entry in probe.history] == [0, 1, 2, 3, 4]
 
 
+def test_what_was_gathered_counts_in_the_next_epoch(data):
+    """Five batches an epoch, two for an update."""
+    model = make()
+    optimizer = keras.optimizers.SGD(0.1, gradient_accumulation_steps=2)
+    model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    probe = MutualInformationProbe(data, (0, 1), noise(), every_steps=5)
+    size = -(-len(data[1]) // 5)
+    model.fit(*data, batch_size=size, epochs=4, callbacks=[probe], verbose=0)
+    assert [entry["step"] for entry in probe.history] == [0, 5, 10]
+
+
 def test_a_model_that_ends_in_a_softmax_is_refused(data):
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation="softmax")])
     model.compile("sgd", "sparse_categorical_crossentropy")

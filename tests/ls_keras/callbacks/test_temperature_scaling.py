@@ -1,6 +1,5 @@
 import csv
 import json
-import math
 import subprocess
 import sys
 from pathlib import Path
@@ -59,7 +58,7 @@ def test_fitted_on_even_rows_and_reported_on_odd_ones(activation, weighted):
     assert history["val_nll_scaled"][-1] == pytest.approx(after.nll_before, rel=1e-4)
 
 
-def test_later_callbacks_see_the_values_and_skipped_epochs_are_nan(tmp_path):
+def test_later_callbacks_see_the_latest_values(tmp_path):
     x, y = data(100)
     seen = []
 
@@ -82,12 +81,23 @@ def test_later_callbacks_see_the_values_and_skipped_epochs_are_nan(tmp_path):
         )
         .history
     )
-    assert [math.isnan(v) for v in seen] == [True, False, True, False, False]
+    # Fitted after epochs 1, 2, 4 and 5.
+    assert seen[2] == seen[1]
+    assert len(set(seen)) == 4
     np.testing.assert_array_equal(history["val_temperature"], seen)
     with (tmp_path / "log.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert set(NAMES) <= set(rows[0])
     np.testing.assert_array_equal([float(r["val_temperature"]) for r in rows], seen)
+
+
+def test_training_ends_early_by_what_is_logged():
+    x, y = data(100)
+    stopping = keras.callbacks.EarlyStopping("val_ece_scaled", mode="min", patience=50)
+    callbacks = [TemperatureScaling((x, y), every=3, from_logits=True), stopping]
+    found = make().fit(x, y, epochs=7, callbacks=callbacks, verbose=0).history["val_ece_scaled"]
+    assert stopping.best == min(found)
+    assert stopping.best_epoch == found.index(min(found))
 
 
 @pytest.mark.tensorflow

@@ -55,7 +55,13 @@ def changed(found, **changes):
             0,
             "the change of ECE may be none.",
         ),
-        ({"at_bound": "lower"}, 0, "no prediction is wrong, so no temperature can be found"),
+        (
+            {"at_bound": "lower", "accuracy": Estimate(1.0, 0.9, 1.0)},
+            0,
+            "no prediction is wrong, so no temperature can be found",
+        ),
+        ({"at_bound": "lower", "nll_gain": UP}, 0, ", the smallest tried; held out, NLL falls by"),
+        ({"at_bound": "upper", "nll_gain": UP}, 0, ", the largest tried; held out, NLL falls by"),
         ({"from_logits": False, "nll_gain": UP}, 0, "divide log-probabilities by T"),
         (
             {"nll_gain": UP, "scaled": (0.02, 0.01, 0.03)},

@@ -84,6 +84,16 @@ def test_titles_and_one_legend_for_all(rng):
         assert not any(legend.overlaps(other.get_window_extent()) for other in figure.axes)
 
 
+def test_names_that_begin_with_an_underscore_are_shown(rng):
+    names = ("_silence_", "_unknown_", "_")
+    panels = {"train": projection(rng, names=names)}
+    figure = projection_panels(panels)
+    assert [text.get_text().strip() for text in figure.legends[0].get_texts()] == [*names]
+    panels["other"] = projection(rng)
+    legend = projection_panels(panels).axes[0].get_legend()
+    assert [text.get_text().strip() for text in legend.get_texts()] == [*names]
+
+
 def test_rows_hold_what_is_drawn(rng):
     one = projection(rng)
     rows = projection_rows({"train": one, "validation": projection(rng)})

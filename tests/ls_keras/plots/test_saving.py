@@ -61,6 +61,13 @@ def test_rows_are_saved_as_image_json_and_table(figure, tmp_path):
     assert table == [{"x": "1", "y": "0.5"}, {"x": "2", "y": ""}]
 
 
+def test_a_name_keeps_its_decimals(figure, tmp_path):
+    for name in ("alpha-0.1", "alpha-0.15.svg"):
+        save(figure, tmp_path / name, {"name": name})
+    assert sorted(p.stem for p in tmp_path.glob("*.json")) == ["alpha-0.1", "alpha-0.15"]
+    assert len(list(tmp_path.iterdir())) == 6
+
+
 def test_text_stays_text_in_svg(tmp_path):
     save(reliability_diagram(CURVE, title="Digits"), tmp_path / "figure.png", {})
     root = ElementTree.parse(tmp_path / "figure.svg").getroot()

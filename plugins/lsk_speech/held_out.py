@@ -13,7 +13,7 @@ def hold_out(speakers: Sequence[str], splits: Sequence[str], seed: int) -> dict[
     """Draws splits of about a tenth each.
 
     Whole speakers are drawn where there are at least three for each split, so that those held out
-    are not heard in training; else utterances.
+    are not heard in training; else utterances, as where one speaker has most of them.
 
     Args:
         speakers: Of each utterance.
@@ -24,7 +24,7 @@ def hold_out(speakers: Sequence[str], splits: Sequence[str], seed: int) -> dict[
         The rows of each split, and of `train`, ascending.
 
     Raises:
-        InputError: If too few utterances are left.
+        InputError: If there are too few utterances.
 
     Example:
         >>> found = hold_out(["ann", "bo", "cy", "dee"] * 5, ["test"], seed=0)
@@ -37,23 +37,23 @@ def hold_out(speakers: Sequence[str], splits: Sequence[str], seed: int) -> dict[
             f"Expected at least {3 * (len(splits) + 1)} utterances to draw {', '.join(splits)} "
             f"from. Received: {total}"
         )
-    rng = np.random.default_rng(seed)
     names, groups = np.unique(np.asarray(speakers), return_inverse=True)
-    if len(names) < 3 * len(splits):
-        groups = np.arange(total)
-    order = rng.permutation(int(groups.max()) + 1)
-    counts = np.bincount(groups)
+    found = _drawn(groups, splits, seed) if len(names) >= 3 * len(splits) else None
+    return found or _drawn(np.arange(total), splits, seed) or {}
+
+
+def _drawn(groups: np.ndarray, splits: Sequence[str], seed: int) -> dict[str, np.ndarray] | None:
+    """Returns the rows of each split and of `train`, whole groups each.
+
+    `None` where a group is so large that less than half is left for training.
+    """
+    order = np.random.default_rng(seed).permutation(int(groups.max()) + 1)
+    reached = np.cumsum(np.bincount(groups)[order])  # examples up to and with each group
     chosen, start = {}, 0
     for split in splits:
-        stop = start + 1
-        while counts[order[start:stop]].sum() < SHARE * total:
-            stop += 1
+        before = reached[min(start, len(reached)) - 1] if start else 0
+        stop = int(np.searchsorted(reached, before + SHARE * len(groups))) + 1
         chosen[split] = np.flatnonzero(np.isin(groups, order[start:stop]))
         start = stop
     chosen["train"] = np.flatnonzero(np.isin(groups, order[start:]))
-    if not len(chosen["train"]):
-        raise InputError(
-            f"Expected utterances for training beside {', '.join(splits)}. Received: none left of "
-            f"{total} by {len(names)} speakers"
-        )
-    return chosen
+    return chosen if 2 * len(chosen["train"]) >= len(groups) else None

@@ -101,13 +101,19 @@ def known_training_examples(data: TaskData, run: RunDirectory) -> KnownExamples:
 
 
 def like_the_runs(data: TaskData, run: RunDirectory) -> TaskData:
-    """Returns other data, batched like a run's own where only their training split would say how.
+    """Returns other data, smoothed as the run's own training labels say and batched like these.
 
     Args:
         data: Other data than the run's, whose `train` nobody trains on.
         run: The run.
     """
-    if list(data.splits) in (["train"], ["train", ALL]) or (state := _state(run)) is None:
+    state = _state(run)
+    if state is None:
+        return data
+    counts = state.counts(run.data_file)
+    if counts is not None:
+        data = dataclasses.replace(data, class_counts=counts)
+    if list(data.splits) in (["train"], ["train", ALL]):
         return data
     return dataclasses.replace(data, train_sizes=state.train_sizes(run.data_file))
 

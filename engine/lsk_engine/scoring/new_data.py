@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
+from ls_base.errors import InputError
 from ls_base.files import writing
 from ls_base.reading import is_there
 from ls_keras.calibration import TemperatureFit, calibrated, fit_temperature_dataset
@@ -77,6 +79,8 @@ def evaluate_new(
         found = task.load_new(new, run.read_artifacts())
         data = quick_look(like_the_runs(found, run), max_examples, scored=True)
     model, data = load_trained(task, new, run, data=data)
+    if source is not None:
+        _check_shapes(model, data, source)
     asked = {
         "source": new.data.source,
         "decoding": dict(decoding or {}),
@@ -91,6 +95,27 @@ def evaluate_new(
         return {"new_data": asked, "folder": str(into.path), "calibration": found}
 
     return evaluate(task, new, run, reporter, data=data, model=model, into=into, more=more)
+
+
+def _check_shapes(model: keras.Model, data: TaskData, source: str) -> None:
+    """Refuses examples that the model can't take."""
+    wanted = {one.name: one.shape[1:] for one in getattr(model, "inputs", None) or ()}
+    for examples in data.splits.values():
+        if not len(examples):
+            continue
+        size = None if examples.sizes is None else int(examples.sizes[0])
+        inputs, _ = examples.gather(np.zeros(1, np.int64), size)
+        for name, array in inputs.items():
+            received, expected = array.shape[1:], wanted.get(name, array.shape[1:])
+            fits = len(received) == len(expected) and all(
+                there in (None, here) for here, there in zip(received, expected, strict=True)
+            )
+            if not fits:
+                sides = ", ".join("any" if side is None else str(side) for side in expected)
+                raise InputError(
+                    f"Expected examples whose {name} have the shape ({sides}), as those that the "
+                    f"run was trained on. Received: {received} in {source}"
+                )
 
 
 def _folder(run: RunDirectory, name: str, asked: Mapping[str, Any]) -> RunDirectory:

@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 
 from ls_base.errors import InputError
+from lsk_engine.data.data_state import DataState
 from lsk_engine.data.new_splits import new_splits
 from lsk_engine.progress import Reporter
+from lsk_engine.runs.run_directory import SCHEMA
 from lsk_engine.scoring.calibrate import calibrate
 from lsk_engine.scoring.evaluate import evaluate
 from lsk_engine.scoring.new_data import evaluate_new
@@ -62,6 +64,36 @@ def test_new_data_are_scored_whole_and_the_run_stays_as_it_is(stored):
     nll = -np.take_along_axis(logp, labels[..., None], -1)[..., 0][counts].mean()
     np.testing.assert_allclose(results["all"]["nll"], nll, rtol=1e-5)
     assert "test" not in results
+
+
+def test_unigram_smoothing_is_that_of_the_run_s_own_labels(tmp_path):
+    run, _, config = untrained_run(TASK, tmp_path / "run", **{"training.smoothing": "unigram"})
+    data = TASK.load_data(config)
+    run.write_json(run.data_file, {"schema": SCHEMA, **DataState.of(data).to_dict()})
+    others = dataclasses.replace(data, class_counts=data.class_counts[::-1].copy())
+    found = []
+    for given in (data, others):
+        task = OtherLetters()
+        task.load_new = lambda config, artifacts, given=given: dataclasses.replace(
+            given, splits=new_splits({"train": Letters(30, 7)})
+        )
+        results = evaluate_new(task, config, run, QUIET, source="others")
+        found.append(results["all"]["loss"])
+    assert found[0] == found[1]
+
+
+def test_examples_of_another_shape_are_told(stored):
+    class Wider(Letters):
+        def gather(self, rows, size):
+            inputs, labels = super().gather(rows, size)
+            return {name: np.stack([array] * 2, -1) for name, array in inputs.items()}, labels
+
+    run, _, config = stored
+    task = OtherLetters()
+    data = task.load_data(config)
+    task.load_new = lambda *_: dataclasses.replace(data, splits=new_splits({"train": Wider(9, 7)}))
+    with pytest.raises(InputError, match=r"have the shape \(any\), .* \(\d, 2\) in oth"):
+        evaluate_new(task, config, run, QUIET, source="others")
 
 
 def test_calibration_on_new_data(stored):

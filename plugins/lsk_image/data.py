@@ -110,6 +110,7 @@ def with_ids_of(
     unknown = [name for name in own_names if name not in names]
     if unknown:
         raise InputError(f"Expected the classes of the run. {near_of_many(unknown[0], names)}")
+    _check_labels(images, len(own_names))
     ids = np.array([list(names).index(name) for name in own_names])
     return dataclasses.replace(images, labels=ids[images.labels])
 

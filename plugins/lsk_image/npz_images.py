@@ -51,7 +51,9 @@ def read_npz_file(
     splits = {}
     for split, word in words.items():
         pixels = ArrayPixels(arrays[f"x_{word}"], f"x_{word} of {file}", size, channels)
-        labels = np.squeeze(_array(arrays, f"y_{word}", file).read())
+        labels = _array(arrays, f"y_{word}", file).read()
+        if labels.ndim == 2 and labels.shape[1] == 1:  # as Keras's data sets have them
+            labels = labels[:, 0]
         splits[split] = LabeledImages(pixels, labels, f"y_{word} of {file}")
     return ImageSource(splits, _class_names(arrays))
 

@@ -275,21 +275,34 @@ def decode_image(
                     f"Received: {what} of {image.width} × {image.height}"
                 )
             image.load()
-            if channels is None and image.mode not in _MODES.values():
+            whole = _of_8_bits(image, what)
+            if channels is None and whole.mode not in _MODES.values():
                 raise InputError(
                     "Expected an image with 1 or 3 channels, or data.channels. "
-                    f"Received: {what} of mode {image.mode}"
+                    f"Received: {what} of mode {whole.mode}"
                 )
             if other is not None:
-                other[0] = size is not None and image.size != (size, size)
-                other[1] = channels is not None and image.mode != _MODES[channels]
-            return _as_array(image, size, channels)
+                other[0] = size is not None and whole.size != (size, size)
+                other[1] = channels is not None and whole.mode != _MODES[channels]
+            return _as_array(whole, size, channels)
     except InputError:
         raise
     except Exception as error:  # Pillow's decoders raise whatever they stumble over
         raise InputError(
             f"Expected an image that can be decoded. Received: {what}: {reason(error)}"
         ) from error
+
+
+def _of_8_bits(image: Image.Image, what: str) -> Image.Image:
+    """Returns an image of 16 bits a pixel with the upper 8; Pillow would cut off at 255."""
+    if image.mode.startswith("I;16"):
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    if image.mode in ("I", "F"):
+        raise InputError(
+            "Expected an image of 8 or 16 bits a channel. "
+            f"Received: {what} of 32 bits (mode {image.mode})"
+        )
+    return image
 
 
 def _as_array(image: Image.Image, size: int | None, channels: int | None) -> np.ndarray:

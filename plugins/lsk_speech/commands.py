@@ -1,5 +1,6 @@
 """The commands that the speech task adds to `lsk`."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -7,6 +8,7 @@ import click
 
 from lsk import options
 from lsk_engine.devices.backend import load_backend
+from lsk_engine.progress import fitted
 from lsk_engine.tasks.registry import needing_extra
 
 if TYPE_CHECKING:
@@ -46,7 +48,8 @@ def transcribe(
 ) -> None:
     """Write down what is said in each FILE (WAV or FLAC, mono) with the model of RUN.
 
-    One line a file, in their order; with several files, the file's name and a tab come first.
+    One line a file, in their order; with several files, the file's name and a tab come first. A
+    file that can't be used is told on stderr; the others go on, and the exit code is 2.
     """
     from lsk_engine.runs.stored_run import open_for_search
 
@@ -60,7 +63,7 @@ def transcribe(
     }
     directory, task, config = open_for_search(run, "speech", num_return=n_best, decoding=decoding)
     load_backend(backend)
-    found: list[list[Transcript]]
+    found: list[list[Transcript] | str]
     with needing_extra(task):
         from lsk_speech.transcribe_files import transcribe_files
 
@@ -73,6 +76,11 @@ def transcribe(
         )
     named = bool(n_best) or len(files) > 1
     for file, transcripts in zip(files, found, strict=True):
+        if isinstance(transcripts, str):
+            click.echo(fitted(f"Error: {transcripts}", sys.stderr), err=True)
+            continue
         for text, score in transcripts:
             columns = [str(file)] * named + [f"{score:.4f}"] * scores
             click.echo("\t".join([*columns, text]))
+    if any(isinstance(one, str) for one in found):
+        raise click.exceptions.Exit(2)

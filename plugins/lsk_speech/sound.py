@@ -10,6 +10,7 @@ import msgspec
 from ls_base.errors import LsKerasError
 from ls_base.records import Record, decode_record
 from lsk_engine import InputError
+from lsk_engine.data.ragged import Ragged
 from lsk_speech.config import DataConfig
 from lsk_speech.recordings import IN_MEMORY, Streamed
 from lsk_speech.source_data import Speech
@@ -100,7 +101,8 @@ class Sound:
                         "normalized together. Received: data.normalization=speaker"
                     )
                 return dataclasses.replace(speech, rows=heard)
-        if self.sample_rate is not None:
+            rows = Ragged(*heard.flattened())  # in order: some files have no other
+        elif self.sample_rate is not None:
             rows = log_mel(rows, self.sample_rate, self.bands, self.deltas)
         elif self.deltas:
             rows = with_deltas(rows)

@@ -26,19 +26,24 @@ def load_source(
     Raises:
         InputError: If there are no such data, or they are damaged; the file and row are named.
     """
+    found = path_or_name(options.source)
+    digits = isinstance(found, Path) and found.is_dir() and holds_digits(found)
+    if options.held_out_speaker is not None and not digits and not new:
+        raise InputError(
+            "Expected data.held_out_speaker with a folder of digits; who is held out of other "
+            "recordings says the column split of their manifest. "
+            f"Received: {options.held_out_speaker!r} with {options.source}"
+        )
     if options.source == "spoken-words":
         return load_spoken_words(options)
-    found = path_or_name(options.source)
     if isinstance(found, Path):
-        return _read_path(found, options, new)
+        return read_digit_strings(found, options) if digits else _read_path(found, options, new)
     return read_tfds(found, options, data_dir=data_dir)
 
 
 def _read_path(path: Path, options: DataConfig, new: bool) -> SpeechSource:
     if path.suffix == ".npz" and path.is_file():
         return read_features(path, options, new=new)
-    if path.is_dir() and holds_digits(path):
-        return read_digit_strings(path, options)
     manifest = path / "manifest.tsv" if path.is_dir() else path
     if not manifest.is_file():
         what = "a folder with none of them" if path.is_dir() else "no such file"

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 import lsk_speech.model  # noqa: F401 - registers the layers of the saved model
 from ls_base.errors import LsKerasError
 from lsk_engine import Config, InputError
@@ -36,8 +38,8 @@ def transcribe_files(
     reporter: Reporter,
     *,
     num_return: int = 1,
-) -> list[list[Transcript]]:
-    """Returns the transcripts of each recording, best first.
+) -> list[list[Transcript] | str]:
+    """Returns the transcripts of each recording, best first; of one that can't be used, why.
 
     Recordings longer than `data.max_seconds` are transcribed with a warning: the model has not
     heard such lengths in training. A model whose features are normalized by speaker hears all of
@@ -51,7 +53,7 @@ def transcribe_files(
         num_return: Transcripts a recording.
 
     Raises:
-        InputError: If a recording can't be used, or the run's model hears no recordings.
+        InputError: If the run's model hears no recordings.
         LsKerasError: If the run's model and units don't fit.
     """
     artifacts = run.read_artifacts()
@@ -62,32 +64,31 @@ def transcribe_files(
             "how to compute them"
         )
     rate = sound.sample_rate
-    audio = Ragged.of(read_recording(file, rate, str(file)) for file in files)
-    for file, length in zip(files, audio.lengths, strict=True):
-        if length > LONGEST * rate:
-            raise InputError(
-                f"Expected recordings of at most {LONGEST:g} s (cut it at pauses). "
-                f"Received: {file} of {length / rate:.0f} s"
-            )
-        if length > config.data.max_seconds * rate:
-            reporter.warning(
-                f"a recording of {length / rate:.1f} s is longer than any in training "
-                f"({config.data.max_seconds:g} s): {file}"
-            )
+    heard: list[np.ndarray] = []
+    answers: list[list[Transcript] | str] = []
+    for file in files:
+        try:
+            heard.append(_read(file, rate, config.data.max_seconds, reporter))
+            answers.append([])
+        except InputError as error:
+            answers.append(str(error))
+    if not heard:
+        return answers
+    audio = Ragged.of(heard)
     model = run.load_model()
     if model.output_shape[-1] != units.size:
         raise LsKerasError(
             f"Expected a model over the {units.size} units of its run. "
             f"Received: one over {model.output_shape[-1]} classes"
         )
-    unknown = [""] * len(files)
+    unknown = [""] * len(heard)
     rows = sound.hear(Speech(audio, unknown, unknown)).rows
     announce_unsmoothing(config, reporter)
     recognizer = searching(
         Recognizer,
         model,
         config,
-        len(files),
+        len(heard),
         num_return=num_return,
         unsmooth=unsmoothing_of_run(config, run, UNUSED),
     )
@@ -99,4 +100,26 @@ def transcribe_files(
         reporter.counter("transcribing", "recordings"),
         temperature=config.decoding.temperature,
     )
-    return [[Transcript(units.decode(ids), score) for ids, score in one] for one in found]
+    transcripts = iter(found)
+    return [
+        answer
+        if isinstance(answer, str)
+        else [Transcript(units.decode(ids), score) for ids, score in next(transcripts)]
+        for answer in answers
+    ]
+
+
+def _read(file: Path, rate: int, longest_heard: float, reporter: Reporter) -> np.ndarray:
+    samples = read_recording(file, rate, str(file))
+    seconds = len(samples) / rate
+    if seconds > LONGEST:
+        raise InputError(
+            f"Expected recordings of at most {LONGEST:g} s (cut it at pauses). "
+            f"Received: {file} of {seconds:.0f} s"
+        )
+    if seconds > longest_heard:
+        reporter.warning(
+            f"a recording of {seconds:.1f} s is longer than any in training "
+            f"({longest_heard:g} s): {file}"
+        )
+    return samples

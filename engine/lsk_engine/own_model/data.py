@@ -36,14 +36,25 @@ class ArrayExamples(Examples):
         self.counts = np.ones(self.labels.shape, bool)
         if ignore_class is not None:
             self.counts = self.labels != ignore_class
-        self.references = [
-            row[counts].tolist() for row, counts in zip(self.labels, self.counts, strict=True)
-        ]
-        if self.labels.ndim == 1:
-            self.references = self.labels.tolist()
+        self.references = self.of_each(self.labels, np.arange(len(self)))
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def of_each(self, classes: np.ndarray, rows: np.ndarray) -> list[Any]:
+        """Returns the class of each of the examples `rows`, or a list of those that count.
+
+        Args:
+            classes: Of each, or of each of its positions.
+            rows: Which examples they are.
+        """
+        if classes.ndim == 1 and self.ignore_class is None:
+            return classes.tolist()
+        counts = self.counts[rows]
+        return [
+            np.atleast_1d(one)[np.atleast_1d(kept)].tolist()
+            for one, kept in zip(classes, counts, strict=True)
+        ]
 
     def take(self, rows: np.ndarray) -> "ArrayExamples":
         """Returns the examples `rows` as a split of their own."""

@@ -17,7 +17,7 @@ def likeliest(
     batch_size: int,
     progress: Progress,
 ) -> list[Any]:
-    """Returns the likeliest class of each example, or a list of those of its positions that count.
+    """Returns the likeliest class of each example, or a list of those that count.
 
     Of equal logits the lower class is taken.
 
@@ -35,11 +35,7 @@ def likeliest(
         filled = np.concatenate([rows, np.zeros(size - len(rows), rows.dtype)])
         inputs, _ = examples.gather(filled, None)
         best = np.asarray(predict(inputs))[: len(rows)].argmax(-1)
-        if best.ndim == 1:
-            found += best.tolist()
-        else:
-            counts = examples.counts[rows]
-            found += [one[kept].tolist() for one, kept in zip(best, counts, strict=True)]
+        found += examples.of_each(best, rows)
         progress(len(found), total)
     return found
 
@@ -52,14 +48,14 @@ def score(references: Sequence[Any], outputs: Sequence[Any]) -> Scores:
         outputs: Likewise, what `likeliest` returned.
 
     Returns:
-        `error_rate` in percent. Where each example has one label, with its Clopper–Pearson interval
-        of 95 %; positions of one example depend on one another.
+        `error_rate` in percent. Where no example has several labels, with its Clopper–Pearson
+        interval of 95 %; positions of one example depend on one another.
     """
     name, label = "error_rate", "error rate (%)"
     wanted, given = (
         np.concatenate([np.atleast_1d(one) for one in of]) for of in (references, outputs)
     )
     value, interval = percentage(int((wanted != given).sum()), len(wanted))
-    alone = len(wanted) == len(references) and not isinstance(references[0], list)
+    alone = all(np.size(one) <= 1 for one in references)
     intervals = {name: interval} if alone else {}
     return Scores({name: value}, {name: label}, intervals=intervals, better={name: "less"})

@@ -1,10 +1,12 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
 from ls_base.errors import InputError
 from lsk_engine.data.configuration import resolve
 from lsk_image.config import DataConfig
-from lsk_image.data import load, split_images
+from lsk_image.data import load, split_images, with_ids_of
 from lsk_image.pixels import ArrayPixels
 from lsk_image.source_data import ImageSource, LabeledImages
 from lsk_image.sources import load_source
@@ -120,3 +122,14 @@ def test_splits_of_other_shapes_are_told(monkeypatch):
     other = LabeledImages(ArrayPixels(np.zeros((2, 3, 3), np.uint8), "it"), np.array([0, 1]), "it")
     with pytest.raises(InputError, match=r"shape \(2, 2, 1\).*Received: \(3, 3, 1\) in it"):
         list(loaded(monkeypatch, ImageSource({**given.splits, "test": other})).splits.values())
+
+
+@pytest.mark.parametrize(("label", "told"), [(-1, "-1"), (2, "2")])
+def test_labels_of_other_names_are_checked_before_they_are_the_run_s(label, told):
+    """An index of -1 would be the last name."""
+    pixels = ArrayPixels(np.zeros((3, 4, 4), np.uint8), "it")
+    images = LabeledImages(pixels, np.array([0, 1, 0]), "labels of it")
+    assert with_ids_of(["a", "b", "c"], images, ["c", "a"]).labels.tolist() == [2, 0, 2]
+    wrong = dataclasses.replace(images, labels=np.array([0, label, 0]))
+    with pytest.raises(InputError, match=f"Received: {told}"):
+        with_ids_of(["a", "b", "c"], wrong, ["c", "a"])

@@ -55,6 +55,9 @@ def test_one_file_as_keras_has_it(tmp_path, images):
     source = load_source(str(file))
     assert source.splits["train"].labels.tolist() == [0, 1, 2, 3, 4]
     np.testing.assert_array_equal(source.splits["test"].pixels.gather(np.arange(2)), images[:2])
+    for one in (labels[:1], labels[:1, 0]):
+        np.savez(file, x_train=images, y_train=labels, x_test=images[:1], y_test=one)
+        assert load_source(str(file)).splits["test"].labels.tolist() == [0]
 
 
 @pytest.mark.parametrize(

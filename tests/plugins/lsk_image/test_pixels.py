@@ -82,6 +82,17 @@ def test_channels_are_converted():
     assert decode_image(palette, "it", channels=1).tolist() == [[[255]] * 4] * 4
 
 
+def test_of_16_bits_the_upper_8_are_taken():
+    """Pillow's own conversion makes 255 of all above."""
+    deep = encoded(np.array([[0, 255, 256], [32768, 65535, 512]], np.uint16))
+    expected = [[0, 0, 1], [128, 255, 2]]
+    assert decode_image(deep, "it")[..., 0].tolist() == expected
+    assert decode_image(deep, "it", channels=3)[..., 2].tolist() == expected
+    for wide in (np.full((2, 2), 0.5, np.float32), np.full((2, 2), 9, np.int32)):
+        with pytest.raises(InputError, match="8 or 16 bits a channel. Received: it of 32 bits"):
+            decode_image(encoded(wide, "tiff"), "it", channels=1)
+
+
 def test_arrays_are_brought_to_size_and_channels(colors):
     assert ArrayPixels(colors, "it").array is colors
     assert ArrayPixels(colors[..., 0], "it").shape == (5, 7, 1)

@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 import soundfile
@@ -122,8 +124,15 @@ def test_unusable_recordings_are_told(content, message, made, tmp_path):
         (tmp_path / "x.wav").write_bytes(content)
     elif content is not None:
         soundfile.write(tmp_path / "x.wav", content, 8000)
-    with pytest.raises(InputError, match=message):
-        invoke(run, files[0], tmp_path / "x.wav")
+    done = invoke(run, files[0], tmp_path / "x.wav", files[1], "-q")
+    assert done.exit_code == 2
+    told = " ".join(done.stderr.split())
+    assert "Error: Expected " in told
+    assert re.search(message, told)
+    heard = [line.split("\t")[0] for line in done.stdout.splitlines()]
+    assert heard == [str(files[0]), str(files[1])]
+    alone = invoke(run, tmp_path / "x.wav", "-q")
+    assert (alone.exit_code, alone.stdout) == (2, "")
 
 
 def test_a_run_on_ready_features_hears_no_recordings(made, tmp_path):

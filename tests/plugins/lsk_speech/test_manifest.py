@@ -162,6 +162,13 @@ def test_of_new_data_nothing_is_held_out(tmp_path):
     assert len(load_source(options(manifest)).splits["train"]) < 21
 
 
+def test_who_is_held_out_of_a_manifest_says_the_manifest(tmp_path):
+    held_out = options(speech_files.write_manifest(tmp_path), held_out_speaker="ann")
+    with pytest.raises(InputError, match="column split of their manifest. Received: 'ann' with"):
+        load_source(held_out)
+    assert load_source(held_out, new=True).splits
+
+
 def test_what_memory_does_not_hold_is_decoded_when_a_batch_has_it(tmp_path, monkeypatch):
     manifest = speech_files.write_manifest(tmp_path)
     options_ = options(manifest, sample_rate=16000)
@@ -208,6 +215,17 @@ def test_the_features_of_what_memory_does_not_hold_are_the_same(tmp_path, monkey
     found = streamed.take(np.arange(12)).padded(rows, size, np.float32)
     # The sizes of batches differ, and with them, perhaps, a last bit of 16.
     np.testing.assert_allclose(found, kept.padded(rows, size, np.float32), rtol=2e-3, atol=1e-3)
+    kept_of = []
+
+    def in_order(self, rows, make=Recordings.make):
+        kept_of.append(rows)
+        return make(self, rows)
+
+    # As files that are read in order alone ask.
+    monkeypatch.setattr(Recordings, "make", in_order)
+    sound.hear(speech)
+    (asked,) = kept_of
+    assert (np.diff(asked) > 0).all()
     by_speaker = Sound.of(options(manifest, input="log-mel", normalization="speaker"), 8000)
     monkeypatch.setattr("lsk_speech.sound.IN_MEMORY", 0)
     with pytest.raises(InputError, match="data.normalization=utterance or none of recordings"):

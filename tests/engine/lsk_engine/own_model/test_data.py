@@ -7,6 +7,7 @@ from ls_base.errors import InputError
 from lsk_engine.own_model.arrays import labeled
 from lsk_engine.own_model.config import DataConfig
 from lsk_engine.own_model.data import task_data
+from lsk_engine.own_model.scoring import likeliest, score
 
 
 def split(n=30, name="train", classes=3, **changes):
@@ -56,6 +57,20 @@ def test_positions_may_not_count():
     np.testing.assert_array_equal(train.label_counts(), (train.labels != -100).sum(1))
     assert sum(map(len, train.references)) == data.class_counts.sum()
     assert -100 not in [label for one in train.references for label in one]
+
+
+def test_examples_without_a_label_are_no_errors():
+    y = np.arange(30) % 3
+    y[::2] = -1
+    data = task_data({"train": split(), "test": split(30, "test", y=y)}, options(ignore_class=-1))
+    examples = data.splits["test"]
+    found = likeliest(lambda inputs: np.eye(3)[[0] * 8], examples, 8, lambda done, total: None)
+    assert found[:3] == [[], [0], []]
+    scores = score(examples.references, found)
+    wrong = (y[1::2] != 0).mean()
+    assert scores.values["error_rate"] == pytest.approx(100 * wrong)
+    low, high = scores.intervals["error_rate"]
+    assert low < 100 * wrong < high
 
 
 def test_classes_may_be_more_than_labels_and_have_names():

@@ -70,7 +70,7 @@ def run_experiment(
     try:
         with peers_watched():
             if here.index:
-                return _follow(task, config, run, reporter)
+                return _follow(task, config, run, reporter, stored=resume)
             return _run(
                 *(task, config, run, reporter), data=data, resume=resume, tensorboard=tensorboard
             )
@@ -89,11 +89,17 @@ def read_data(task: Task, config: Config, reporter: Reporter) -> NewData:
     return NewData.read(task, config, teacher_artifacts(config) or first_artifacts(config))
 
 
-def _follow(task: Task, config: Config, run: RunDirectory, reporter: Reporter) -> dict[str, Any]:
-    """Trains along with the chief, which has the data and writes the run."""
+def _follow(
+    task: Task, config: Config, run: RunDirectory, reporter: Reporter, *, stored: bool
+) -> dict[str, Any]:
+    """Trains along with the chief, which has the data and writes the run.
+
+    `stored`: whether the command goes on with a run, so that the configuration is that one's.
+    """
     wait_for_all()  # until the chief has loaded the data, and written what belongs to the model
     with followed(run) as copy:
-        train(task, config, reload_data(task, config, copy), copy, reporter, resume=True)
+        data = reload_data(task, config, copy)
+        train(task, config, data, copy, reporter, resume=True, stored=stored)
     wait_for_all()
     return {}
 

@@ -45,6 +45,7 @@ def train(
     reporter: Reporter,
     *,
     resume: bool = False,
+    stored: bool | None = None,
     tensorboard: bool = False,
 ) -> None:
     """Trains a model, with `config.distillation` under its teacher, and saves it in the run.
@@ -56,6 +57,8 @@ def train(
         run: Where checkpoints, history and model go.
         reporter: Who is told.
         resume: Whether to go on from the run's newest checkpoint.
+        stored: Whether the configuration is a run's, and not what a command was told just now;
+            default: `resume`.
         tensorboard: Whether to write for TensorBoard, too.
 
     Raises:
@@ -65,7 +68,9 @@ def train(
     """
     options = config.training
     keras.utils.set_random_seed(options.seed)
-    data = with_teacher_logits(task, config, data, run, reporter, stored=resume)
+    data = with_teacher_logits(
+        task, config, data, run, reporter, stored=resume if stored is None else stored
+    )
     chosen = strategy.choose(options.strategy, options.devices)
     with precision(options.precision), peers_watched(), chosen.scope:
         source = training_source(config, data)

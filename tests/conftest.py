@@ -63,7 +63,9 @@ def pytest_collection_modifyitems(config, items):
 @pytest.fixture
 def collected_here(request) -> tuple[list[str], list[str]]:
     """Returns the names of the tests that this session has collected, and where it looked."""
-    return request.config.stash[COLLECTED], list(request.config.args)
+    config = request.config
+    folders = [os.path.join(config.invocation_params.dir, one) for one in config.args]  # noqa: PTH118 - may end in ::test
+    return config.stash[COLLECTED], folders
 
 
 @pytest.fixture(autouse=True)

@@ -16,6 +16,7 @@ from ls_keras.one_line import one_line
 from ls_keras.plots import projection_panels, save_plot
 from ls_keras.representation import Projection, penultimate, template_plane, templates
 from ls_keras.representation.projection import ProjectionSampler
+from ls_keras.representation.template_distances import check_classes
 from ls_keras.targets import IgnoreClass, ignored_ids
 
 
@@ -108,7 +109,8 @@ class ProjectionPlotter(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         """Looks for the templates now: the first figure may be due after hours."""
         if self.model.built:
-            template_plane(templates(self.model, output=self.output), self.classes)
+            w = templates(self.model, output=self.output)
+            check_classes(self.classes, int(w.shape[1]))
 
     def on_epoch_end(self, epoch, logs=None):
         """Projects, draws and saves, where the epoch is due."""

@@ -134,7 +134,9 @@ class Distiller(keras.Model):
         self.student = student
         self.teacher: Any = teacher
         self.teacher_view, self.reduction = teacher_view, reduction
-        self._view = teacher_view and SharedView(student, teacher, teacher_view)
+        self._view = None
+        if teacher_view is not None:
+            self._view = SharedView(student, teacher, teacher_view)
         self.built = student.built
 
     def compile(self, optimizer="rmsprop", loss=None, **kwargs):
@@ -164,7 +166,7 @@ class Distiller(keras.Model):
         inputs, z_teacher = self._split(inputs)
         if not training:
             return self.student(inputs, training=False)
-        if self._view:
+        if self._view is not None:
             z, z_teacher = self._view(inputs)
         else:
             z = self.student(inputs, training=True)

@@ -295,12 +295,12 @@ def decode_image(
 
 def _of_8_bits(image: Image.Image, what: str) -> Image.Image:
     """Returns an image of 16 bits a pixel with the upper 8; Pillow would cut off at 255."""
-    if image.mode.startswith("I;16"):
+    deep_pgm = image.mode == "I" and image.format == "PPM"
+    if image.mode.startswith("I;16") or deep_pgm:
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     if image.mode in ("I", "F"):
         raise InputError(
-            "Expected an image of 8 or 16 bits a channel. "
-            f"Received: {what} of 32 bits (mode {image.mode})"
+            f"Expected an image of 8 or 16 bits a channel. Received: {what} of mode {image.mode}"
         )
     return image
 

@@ -13,7 +13,7 @@ def hold_out(speakers: Sequence[str], splits: Sequence[str], seed: int) -> dict[
     """Draws splits of about a tenth each.
 
     Whole speakers are drawn where there are at least three for each split, so that those held out
-    are not heard in training; else utterances, as where one speaker has most of them.
+    are not heard in training; else, or where less than half would be left for training, utterances.
 
     Args:
         speakers: Of each utterance.

@@ -87,9 +87,11 @@ def record_resumption(task: Task, config: Config, run: RunDirectory) -> list[str
     run.record_start(resumed=True, **({"changed": differing} if differing else {}))
     if not differing:
         return []
-    run.write_json(run.config_file, {"schema": SCHEMA, **config.to_dict()})
-    with writing(run.metrics_file):  # another model's; until they are measured, it isn't finished
+    # What is another model's goes first; until its own is measured, the run isn't finished.
+    with writing(run.metrics_file):
         run.metrics_file.unlink(missing_ok=True)
+    calibrated = run.drop_calibration()
+    run.write_json(run.config_file, {"schema": SCHEMA, **config.to_dict()})
     consequences = []
     schedule = config.optimizer.schedule
     if differing.keys() & _LENGTH and schedule in _TO_THE_END:
@@ -98,7 +100,7 @@ def record_resumption(task: Task, config: Config, run: RunDirectory) -> list[str
             "another now: from here on it follows the new one, and the run is not what it would "
             "have been with this length from the start"
         )
-    if run.drop_calibration():
+    if calibrated:
         consequences.append(
             f"the calibration of the run as it was is removed: lsk calibrate {run.path}"
         )

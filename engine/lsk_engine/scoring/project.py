@@ -11,6 +11,7 @@ import numpy as np
 from ls_base.errors import InputError
 from ls_base.files import write_json
 from ls_keras.plots import mean_logits_map, projection_panels, save_plot
+from ls_keras.plots.saving import image_path
 from ls_keras.representation import (
     MeanLogits,
     Projection,
@@ -139,6 +140,7 @@ def project_runs(
             if name == split:
                 maps[title] = statistics.mean_logits()
         results["runs"].append(entry)
+    output = image_path(output)
     label = f"{results['runs'][0]['task']}: {', '.join(names)}"
     save_plot(projection_panels, panels, output, title=label, common_axes=common_axes)
     logits_file = output.with_name(f"{output.stem}-logits.png")

@@ -178,7 +178,7 @@ STUDIES: Mapping[str, Mapping[str, Part]] = {
         ),
         "speech": Part(
             ask.speech(("unigram", "neighborhood", "uniform"), preset="an4-las"),
-            minutes=50,
+            minutes=67,
             data="an4_mfcc/an4_mfcc13.npz",
         ),
         "voices": Part(ask.speech(preset="fsdd-digits"), minutes=7, data="fsdd"),

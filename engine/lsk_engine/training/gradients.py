@@ -73,6 +73,11 @@ class GradientTransform:
         Returns:
             Tensors to pass to the optimizer, `None` where there was none.
         """
+        # A penalty reaches what the loss does not; on JAX, whose gradients are zeros, anyway.
+        gradients = [
+            ops.zeros_like(v) if g is None and self.l2 and self.penalizes(v) else g
+            for g, v in zip(gradients, variables, strict=True)
+        ]
         reached = [i for i, g in enumerate(gradients) if g is not None]
         whole: list = [None] * len(gradients)
         if not reached:

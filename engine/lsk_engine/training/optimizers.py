@@ -125,15 +125,16 @@ def build_optimizer(config: OptimizerConfig, total_steps: int) -> keras.optimize
     """
     rate = build_schedule(config, total_steps)
     # No decay is `None`, which adds nothing to a step; AdamW takes numbers alone.
-    decay = config.weight_decay if config.name == "adamw" else config.weight_decay or None
+    name = config.name.lower()  # as Keras reads it
+    decay = config.weight_decay if name == "adamw" else config.weight_decay or None
     arguments: dict = {"learning_rate": rate, "weight_decay": decay}
-    if config.name == "muon":  # which decays by a rate of its own what it leaves to Adam
+    if name == "muon":  # which decays by a rate of its own what it leaves to Adam
         arguments["adam_weight_decay"] = decay
     if config.ema:
         arguments |= {"use_ema": True, "ema_momentum": config.ema}
-    if config.name == "sgd":
+    if name == "sgd":
         arguments |= {"momentum": config.momentum, "nesterov": config.nesterov}
-    elif config.name in ("adam", "adamw"):
+    elif name in ("adam", "adamw"):
         arguments |= {"beta_2": config.beta_2, "epsilon": config.epsilon}
     try:
         kind = type(keras.optimizers.get(config.name))

@@ -101,6 +101,15 @@ def test_what_cannot_be_drawn_is_told_before_training(data):
             )
 
 
+def test_templates_that_are_all_alike_may_come_apart(data, tmp_path):
+    model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(4, kernel_initializer="zeros")])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.SGD(1.0), loss)
+    plotter = ProjectionPlotter(data, (0, 1, 2), directory=tmp_path, batch_size=32)
+    model.fit(*data, epochs=1, batch_size=8, callbacks=[plotter], verbose=0)
+    assert len(plotter.files) == 1
+
+
 def test_labels_by_output_are_those_of_the_head(data, tmp_path):
     inputs = keras.Input((5,))
     h = keras.layers.Dense(6)(inputs)

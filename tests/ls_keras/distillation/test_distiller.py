@@ -318,6 +318,7 @@ def other_classes():
         (linear, lambda: keras.Sequential([layers.Dense(K)]), {}, "Expected a built teacher"),
         (augmenting, lambda: None, {}, "without random augmentation.*'random_noise"),
         (linear, linear, {"teacher_view": "noise"}, "teacher_view to be a layer"),
+        (linear, linear, {"teacher_view": ""}, "teacher_view to be a layer"),
         (linear, lambda: None, {"teacher_view": "logits"}, "and a teacher"),
         (
             lambda: two_inputs(RandomNoise),

@@ -88,8 +88,10 @@ def test_of_16_bits_the_upper_8_are_taken():
     expected = [[0, 0, 1], [128, 255, 2]]
     assert decode_image(deep, "it")[..., 0].tolist() == expected
     assert decode_image(deep, "it", channels=3)[..., 2].tolist() == expected
+    pgm = b"P5 3 1 65535\n" + np.array([255, 256, 65535], ">u2").tobytes()
+    assert decode_image(pgm, "it")[..., 0].tolist() == [[0, 1, 255]]
     for wide in (np.full((2, 2), 0.5, np.float32), np.full((2, 2), 9, np.int32)):
-        with pytest.raises(InputError, match="8 or 16 bits a channel. Received: it of 32 bits"):
+        with pytest.raises(InputError, match="8 or 16 bits a channel. Received: it of mode [FI]"):
             decode_image(encoded(wide, "tiff"), "it", channels=1)
 
 

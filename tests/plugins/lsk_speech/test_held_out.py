@@ -15,7 +15,7 @@ def test_every_utterance_is_in_one_split(speakers, seed):
     assert all(len(found[split]) >= 0.1 * len(speakers) for split in ("validation", "test"))
     assert 2 * len(found["train"]) >= len(speakers)
     largest = max(map(speakers.count, speakers))
-    if len(set(speakers)) >= 6 and largest <= 0.2 * len(speakers):
+    if len(set(speakers)) >= 6 and largest <= 0.15 * len(speakers):
         heard = [{speakers[i] for i in found[split]} for split in found]
         assert sum(map(len, heard)) == len(set(speakers))
 

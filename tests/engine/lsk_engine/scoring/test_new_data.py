@@ -96,6 +96,19 @@ def test_examples_of_another_shape_are_told(stored):
         evaluate_new(task, config, run, QUIET, source="others")
 
 
+def test_training_examples_of_new_data_are_not_read(stored):
+    class Unread(Letters):
+        def gather(self, rows, size):
+            pytest.fail("they are not scored")
+
+    run, _, config = stored
+    task = OtherLetters()
+    splits = {"train": Unread(9, 7), "test": Letters(9, 8)}
+    data = dataclasses.replace(task.load_data(config), splits=splits)
+    task.load_new = lambda *_: data
+    assert "nll" in evaluate_new(task, config, run, QUIET, source="others")["test"]
+
+
 def test_calibration_on_new_data(stored):
     run, _, config = stored
     results = evaluate_new(TASK, config, run, QUIET, source="others")

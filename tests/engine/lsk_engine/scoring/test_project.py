@@ -32,12 +32,12 @@ def letters(tmp_path_factory):
 
 
 def test_two_runs_make_the_papers_row(points, tmp_path):
-    output = tmp_path / "row.png"
+    output = tmp_path / "row-0.1"
     results = project_runs(points, QUIET, output, classes=("red", "blue", "1"), per_class=5)
-    files = ("row.png", "row.csv", "row.json", "row-logits.png", "row-logits.csv")
+    files = ("row-0.1.png", "row-0.1.csv", "row-0.1.json", "row-0.1-logits.png")
     assert all((tmp_path / name).stat().st_size for name in files)
-    assert json.loads((tmp_path / "row-statistics.json").read_text()) == results
-    rows = list(csv.DictReader((tmp_path / "row.csv").read_text().splitlines()))
+    assert json.loads((tmp_path / "row-0.1-statistics.json").read_text()) == results
+    rows = list(csv.DictReader((tmp_path / "row-0.1.csv").read_text().splitlines()))
     panels = ["α = 0, train", "α = 0, validation", "α = 0.1, train", "α = 0.1, validation"]
     assert list(dict.fromkeys(row["panel"] for row in rows)) == panels
     assert len(rows) == 4 * (3 + 3 * 5)

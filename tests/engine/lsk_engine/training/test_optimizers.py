@@ -56,7 +56,7 @@ def test_options_reach_the_optimizer():
 
 
 def test_without_decay_nothing_decays():
-    for name in ("sgd", "adam", "adamw", "muon", "lion"):
+    for name in ("sgd", "adam", "adamw", "AdamW", "muon", "lion"):
         optimizer = build_optimizer(OptimizerConfig(name=name), 10)
         assert not optimizer.weight_decay
         assert not getattr(optimizer, "adam_weight_decay", None)

@@ -3,13 +3,14 @@
 import contextlib
 import errno
 import json
+import math
 import os
 import platform
 import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +147,20 @@ def json_bytes(value: Any) -> bytes:
     """Returns a value as the JSON that `write_json` writes."""
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=True)
     return (text + "\n").encode()
+
+
+def finite(value: Any) -> Any:
+    """Returns a value as JSON proper can hold it: numbers that are not finite are `None`.
+
+    Example:
+    >>> finite({"ece": [0.1, float("nan")], "alpha": 0})
+    {'ece': [0.1, None], 'alpha': 0}
+    """
+    if isinstance(value, Mapping):
+        return {key: finite(inner) for key, inner in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 @contextlib.contextmanager

@@ -1,6 +1,5 @@
 """`lsk calibrate`."""
 
-import json
 from pathlib import Path
 
 import click
@@ -52,7 +51,7 @@ def calibrate(
 
         results = fit(task, config, directory, reporter, method=method, objective=objective)  # type: ignore[arg-type]
     if as_json:
-        click.echo(json.dumps(results, ensure_ascii=False))
+        options.echo_json(results)
         return
     tables.echo(*calibration(results))
     click.echo(f"Saved: {directory.calibrated_model_file}")

@@ -1,6 +1,5 @@
 """`lsk compare`."""
 
-import json
 from pathlib import Path
 
 import click
@@ -25,7 +24,7 @@ def compare(runs: tuple[Path, ...], split: str, as_json: bool) -> None:
 
     found = compare_runs([RunDirectory.open(run) for run in runs], split)
     if as_json:
-        click.echo(json.dumps(found.to_dict(), ensure_ascii=False))
+        options.echo_json(found.to_dict())
         return
     from lsk_engine.reports.score_tables import comparison
 

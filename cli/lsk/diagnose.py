@@ -1,6 +1,5 @@
 """`lsk diagnose`."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -92,7 +91,7 @@ def diagnose(
         raise InputError(f"{_of_options(str(error))} ({said}{left_out})") from error
     found.save(output)
     if as_json:
-        click.echo(json.dumps(found.to_dict(), ensure_ascii=False))
+        options.echo_json(found.to_dict())
         return
     click.echo(found)
     tables.echo_saved(output)

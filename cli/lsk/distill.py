@@ -73,7 +73,7 @@ def distill(
     from lsk_engine.runs.run_directory import RunDirectory
     from lsk_engine.runs.teacher import taught_by
 
-    local_workers = together.find_place(chosen)
+    local_workers = together.find_place(chosen, backend)
     overrides = settings(chosen, assignments)
     task_name, preset, overrides = with_file(config_file, task_name, preset, overrides)
     task = load_task(task_name or RunDirectory.open(teacher).read_config()["task"])
@@ -88,10 +88,11 @@ def distill(
         "top_k": top_k,
     }
     config = taught_by(teacher, config, **{k: v for k, v in given.items() if v is not None})
-    if beta in (None, 1) and chosen["alpha"]:
+    alpha = config.training.alpha
+    if beta in (None, 1) and alpha and "training.alpha" in overrides:
         raise InputError(
             "Expected --alpha with --beta below 1: at β = 1 the labels have no part in the loss. "
-            f"Received: --alpha {chosen['alpha']:g} with β = 1"
+            f"Received: α = {alpha:g} with β = 1"
         )
     if local_workers:
         start_all(local_workers, run_dir or free_path(task, config), reporter)

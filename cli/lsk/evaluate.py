@@ -53,6 +53,11 @@ def evaluate(
             )
         decoding[field] = value
     new = data is not None or bool(decoding) or max_examples is not None
+    if name is not None and not new:
+        raise InputError(
+            "Expected --name with --data, --set or --max-examples: the run's own scores have no "
+            f"name. Received: --name {name}"
+        )
     if calibrated and new:
         raise InputError(
             "Expected --calibrated alone: results on new data have the scores after calibration "

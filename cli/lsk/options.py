@@ -1,11 +1,13 @@
 """Options that commands share, those of plugins too."""
 
+import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import click
 
 from ls_base.errors import InputError
+from ls_base.files import finite
 from lsk_engine.devices.backend import BACKENDS
 from lsk_engine.progress import Reporter
 from lsk_engine.settings.training import STRATEGIES
@@ -220,6 +222,11 @@ def batch_size(examples: str, default: int | None = None) -> Option:
 def reporter(verbose: bool, quiet: bool) -> Reporter:
     """Returns who is told, and how much."""
     return Reporter(verbosity=int(verbose) - int(quiet))
+
+
+def echo_json(value: object) -> None:
+    """Writes one JSON object to stdout; numbers that are not finite are `null`."""
+    click.echo(json.dumps(finite(value), ensure_ascii=False))
 
 
 def assignments(texts: Iterable[str]) -> dict[str, str]:

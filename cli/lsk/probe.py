@@ -1,7 +1,6 @@
 """`lsk probe`."""
 
 import contextlib
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -82,7 +81,7 @@ def probe(
             seed=seed,
         )
     if as_json:
-        click.echo(json.dumps(results, ensure_ascii=False))
+        options.echo_json(results)
         return
     history = results["history"]
     tables.echo(_table(history, results), tables.note(_told(history)))

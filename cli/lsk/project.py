@@ -1,7 +1,6 @@
 """`lsk project`."""
 
 import contextlib
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -88,7 +87,7 @@ def project(
             common_axes=not own_axes,
         )
     if as_json:
-        click.echo(json.dumps(results, ensure_ascii=False))
+        options.echo_json(results)
         return
     tables.echo(_table(summary_rows(results)), tables.note(_NOTE))
     tables.echo_saved(output)

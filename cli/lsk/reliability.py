@@ -1,6 +1,5 @@
 """`lsk reliability`."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -65,7 +64,7 @@ def reliability(
             }
             for one in found
         }
-        click.echo(json.dumps({"schema": 1, "split": split, "curves": summary}, ensure_ascii=False))
+        options.echo_json({"schema": 1, "split": split, "curves": summary})
         return
     for panel in dict.fromkeys(one.panel for one in found):
         tables.echo(_table([one for one in found if one.panel == panel], f"{panel}, {split}"), "")

@@ -1,7 +1,6 @@
 """`lsk reproduce`."""
 
 import dataclasses
-import json
 import os
 from pathlib import Path
 
@@ -106,7 +105,7 @@ def reproduce(
         )
     if as_json:
         content = {"schema": 1, "results": [one.to_dict() for one in found]}
-        click.echo(json.dumps(content, ensure_ascii=False))
+        options.echo_json(content)
         return
     for one in found:
         tables.echo(*study_tables.reproduced(one), "")
@@ -127,7 +126,7 @@ def _list(scale: str, out: Path, seeds: int | None, as_json: bool) -> None:
             {"result": name, "title": titles[name], **dataclasses.asdict(cost)}
             for name, cost in costs.items()
         ]
-        click.echo(json.dumps({"schema": 1, "scale": scale, "results": rows}, ensure_ascii=False))
+        options.echo_json({"schema": 1, "scale": scale, "results": rows})
         return
     tables.echo(tables.paragraph(f"{scale}: {paper_studies.SCALES[scale]}"), "")
     lines = [

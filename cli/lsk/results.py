@@ -1,13 +1,12 @@
 """Final scores as people read them."""
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from lsk import tables
+from lsk import options, tables
 
 if TYPE_CHECKING:
     from lsk_engine.runs.run_directory import RunDirectory
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 def show(results: Mapping[str, Any], as_json: bool) -> None:
     """Writes scores to stdout: one JSON object, or a table and where the run lies."""
     if as_json:
-        click.echo(json.dumps(results, ensure_ascii=False))
+        options.echo_json(results)
         return
     click.echo(table(results), nl=False)
     click.echo(calibration(results), nl=False)

@@ -1,7 +1,6 @@
 """`lsk runs`."""
 
 import dataclasses
-import json
 import time
 from pathlib import Path
 
@@ -25,7 +24,7 @@ def runs(folder: Path, as_json: bool) -> None:
     found = list_runs(folder)
     if as_json:
         rows = [{**dataclasses.asdict(run), "path": str(run.path)} for run in found]
-        click.echo(json.dumps({"schema": 1, "runs": rows}, ensure_ascii=False))
+        options.echo_json({"schema": 1, "runs": rows})
         return
     told = []
     for run in found:

@@ -1,7 +1,6 @@
 """`lsk show`."""
 
 import itertools
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,7 +32,7 @@ def show(run: Path, as_json: bool) -> None:
         metrics = directory.read_metrics() if is_there(directory.metrics_file) else None
         scores = None if metrics is None else metrics.to_dict()
         whole = {"config": config, "history": directory.read_history(), "metrics": scores}
-        click.echo(json.dumps(whole, ensure_ascii=False))
+        options.echo_json(whole)
         return
     found = read_run("", run)
     # What is damaged beside the scores is a warning; a run without scores is unfinished.

@@ -1,7 +1,6 @@
 """`lsk study`."""
 
 import dataclasses
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -144,7 +143,7 @@ def study(
             stop_on_failure=stop,
         )
     if as_json:
-        click.echo(json.dumps(result.to_dict(), ensure_ascii=False))
+        options.echo_json(result.to_dict())
         return
     tables.echo(*study_tables.shown(result))
     click.echo(f"Saved: {out / RESULTS_FILE}")

@@ -1,6 +1,5 @@
 """`lsk sweep-beams`."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -109,7 +108,7 @@ def sweep_beams(
     _draw(means, labels, f"Scores by number of beams, {split}", output)
     if as_json:
         found = {"schema": 1, "split": split, "rows": rows, "means": means}
-        click.echo(json.dumps(found, ensure_ascii=False))
+        options.echo_json(found)
         return
     for name in dict.fromkeys(row["name"] for row in means):
         of_name = [row for row in means if row["name"] == name]

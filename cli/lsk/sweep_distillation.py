@@ -1,6 +1,5 @@
 """`lsk sweep-distillation`."""
 
-import json
 import os
 from pathlib import Path
 
@@ -128,7 +127,7 @@ def sweep_distillation(
 
         points = distillation_points(rows, score=score)
         found = {"schema": 1, "split": split, "score": score, "points": points, "rows": rows}
-        click.echo(json.dumps(found, ensure_ascii=False))
+        options.echo_json(found)
         return
     from lsk_engine.reports.score_tables import sweep_table
     from lsk_engine.studies.stored_results import read_curves

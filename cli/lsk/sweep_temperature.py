@@ -1,6 +1,5 @@
 """`lsk sweep-temperature`."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -84,7 +83,7 @@ def sweep_temperature(
 
         rows = sweep(stored, temperatures, output, options.reporter(verbose, quiet), split=split)
     if as_json:
-        click.echo(json.dumps({"schema": 1, "split": split, "rows": rows}, ensure_ascii=False))
+        options.echo_json({"schema": 1, "split": split, "rows": rows})
         return
     labels, better = results.told(run.directory for run in stored)
     for run in dict.fromkeys(row["run"] for row in rows):

@@ -193,9 +193,10 @@ def grid(
     ]
     longest = max(min(len(corner), _MOST_CORNER), *(len(label) for label, _ in rows), 1)
     least = min(longest, _LEAST_LABEL)
+    widest = max(min(longest, total - max(wide, default=0) - _GAP), least)
     # Labels are wrapped where more columns stand side by side for it.
     label_width, blocks = min(
-        ((n, _blocks(wide, total - n)) for n in range(longest, least - 1, -1)),
+        ((n, _blocks(wide, total - n)) for n in range(widest, least - 1, -1)),
         key=lambda found: len(found[1]),
     )
     for number, columns in enumerate(blocks):

@@ -12,6 +12,7 @@ from lsk.many_runs import PROGRAM, TRAIN
 from lsk.options import Option
 from lsk_engine.devices.addresses import be_of_tpu, be_process, be_worker
 from lsk_engine.devices.local_workers import end_with_stdin, supervise
+from lsk_engine.environment import configured_backend
 
 _NAMES = (
     "tpu",
@@ -54,12 +55,14 @@ def options(command: Callable) -> Callable:
     return command
 
 
-def find_place(chosen: dict[str, Any]) -> int | None:
+def find_place(chosen: dict[str, Any], backend: str | None, *, resume: bool = False) -> int | None:
     """Writes what the options say into the environment; returns how many to start here, if any.
 
     Args:
         chosen: The values of a command's options, those of `--strategy` and of `options` among
             them: these are taken out, and with a TPU the strategy is its own.
+        backend: What `--backend` says.
+        resume: Whether the command goes on with a run, whose strategy is settled.
 
     Raises:
         InputError: If they don't go together.
@@ -81,9 +84,17 @@ def find_place(chosen: dict[str, Any]) -> int | None:
                 f"Expected {', '.join(map(_option, group))} together. "
                 f"Received: no {', '.join(missing)}"
             )
+    kind = backend or configured_backend()
+    for name, wanted in (("workers", "tensorflow"), ("coordinator", "jax")):
+        if given[name] is not None and kind != wanted:
+            raise InputError(
+                f"Expected {_option(name)} on the backend {wanted} (--backend {wanted}). "
+                f"Received: {kind}"
+            )
     if given["tpu"] is not None:
         be_of_tpu(given["tpu"])
-        chosen["strategy"] = chosen["strategy"] or "tpu"
+        if not resume:  # whose strategy is settled
+            chosen["strategy"] = chosen["strategy"] or "tpu"
     if given["workers"] is not None:
         be_worker(given["workers"].split(","), given["worker_index"])
     if given["coordinator"] is not None:

@@ -116,7 +116,7 @@ def train(
     from lsk_engine.runs.stored_run import open_run, read_run
     from lsk_engine.runs.teacher import begun_from
 
-    local_workers = together.find_place(chosen)
+    local_workers = together.find_place(chosen, backend, resume=bool(resume))
     overrides = settings(chosen, assignments)
     reporter = options.reporter(verbose, quiet)
     if resume:

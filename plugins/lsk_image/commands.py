@@ -1,6 +1,5 @@
 """The commands that the image task adds to `lsk`."""
 
-import json
 import sys
 from pathlib import Path
 
@@ -98,6 +97,6 @@ def classify(
             "pictures": found,
             "failed": failed,
         }
-        click.echo(json.dumps(results, ensure_ascii=False))
+        options.echo_json(results)
     if failed:
         raise click.exceptions.Exit(2)

@@ -30,6 +30,11 @@ def load_backend(name: str | None = None) -> None:
         if name not in BACKENDS:
             raise InputError(f"Expected a backend of {', '.join(BACKENDS)}. Received: {name!r}")
         os.environ["KERAS_BACKEND"] = name
+    if (kind := configured_backend()) not in BACKENDS:
+        raise InputError(
+            f"Expected a backend of {', '.join(BACKENDS)} in KERAS_BACKEND, or in Keras's "
+            f"configuration. Received: {kind!r}"
+        )
     with _stderr_kept_back(), _left_out():
         try:
             import keras

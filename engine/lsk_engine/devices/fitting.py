@@ -21,6 +21,18 @@ def made_to_fit(model: keras.Model, *, parts: int = 1, xla: bool = False) -> ker
     return model
 
 
+def split_rows(array, parts: int):
+    """Returns a tensor of TensorFlow `(rows, ...)` as `(parts, rows / parts, ...)`.
+
+    Its other sides may be known only once there is a batch, as the lengths of sentences.
+    """
+    import tensorflow as tf
+
+    split = tf.reshape(array, tf.concat([[parts, -1], tf.shape(array)[1:]], 0))
+    split.set_shape([parts, None, *array.shape[1:]])
+    return split
+
+
 def fed(batches):
     """Returns a data set of this process's batches as the present strategy takes it.
 
@@ -36,10 +48,8 @@ def fed(batches):
     local = strategy.num_replicas_in_sync // processes
 
     def of_each_replica(*batch):
-        def split(array):
-            return tf.reshape(array, [local, -1, *array.shape[1:]])
-
-        return tf.data.Dataset.from_tensor_slices(tf.nest.map_structure(split, batch))
+        parts = tf.nest.map_structure(lambda array: split_rows(array, local), batch)
+        return tf.data.Dataset.from_tensor_slices(parts)
 
     def of_worker(context):
         return batches if local == 1 else batches.flat_map(of_each_replica)

@@ -24,6 +24,8 @@ CHANGEABLE = (
     "optimizer.learning_rate",
     "optimizer.global_clipnorm",
 )
+# What other commands have found of the model as it was, and `lsk show` and reports would tell.
+_OF_THE_MODEL = ("*-temperature-sweep.json", "projection*", "measured-*.json")
 _LENGTH = {"training.epochs", "training.steps"}
 _TO_THE_END = ("cosine", "linear")  # schedules that know the last step
 
@@ -88,8 +90,10 @@ def record_resumption(task: Task, config: Config, run: RunDirectory) -> list[str
     if not differing:
         return []
     # What is another model's goes first; until its own is measured, the run isn't finished.
-    with writing(run.metrics_file):
-        run.metrics_file.unlink(missing_ok=True)
+    found = (file for pattern in _OF_THE_MODEL for file in run.evaluation.glob(pattern))
+    for file in (run.metrics_file, *found):
+        with writing(file):
+            file.unlink(missing_ok=True)
     calibrated = run.drop_calibration()
     run.write_json(run.config_file, {"schema": SCHEMA, **config.to_dict()})
     consequences = []

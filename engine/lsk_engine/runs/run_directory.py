@@ -341,7 +341,7 @@ class RunDirectory:
 
 def _name(split: str) -> str:
     """Returns the name of a split, which data may choose, as part of a file's."""
-    if not split or any(letter in split for letter in "/\\\0") or len(split) > 100:
+    if split in ("", ".", "..") or any(mark in split for mark in "/\\\0") or len(split) > 100:
         raise InputError(
             f"Expected the name of a split that can be part of a file's. Received: {shown(split)}"
         )

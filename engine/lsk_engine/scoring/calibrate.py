@@ -91,6 +91,7 @@ def calibrate(
     if isinstance(fit, TemperatureFit) and fit.at_bound:
         reporter.warning(f"the best temperature lies beyond {fit.temperature:g}")
     scaled = calibrated(model, fit, from_logits=True)
+    run.drop_calibration()  # which would say of another model what it is, if scoring were stopped
     run.save_model(scaled, calibrated=True)
     results: dict[str, Any] = {
         "schema": SCHEMA,

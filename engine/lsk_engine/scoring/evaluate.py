@@ -1,5 +1,6 @@
 """Scoring a run's saved model: what `lsk train` ends with, and `lsk evaluate` does again."""
 
+import contextlib
 import dataclasses
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -7,7 +8,7 @@ from typing import Any
 
 import keras
 
-from ls_base.errors import InputError
+from ls_base.errors import InputError, LsKerasError
 from ls_keras.plots import reliability_diagram, save_plot
 from ls_keras.plots import save as save_figure
 from lsk_engine.assembly.sources import evaluation_source
@@ -31,7 +32,7 @@ def evaluate(
     *,
     data: TaskData | None = None,
     model: keras.Model | None = None,
-    seconds: float = 0.0,
+    seconds: float | None = None,
     calibrated: bool = False,
     into: RunDirectory | None = None,
     more: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None,
@@ -49,7 +50,7 @@ def evaluate(
         reporter: Who is told.
         data: The run's data, where it is loaded already.
         model: What `load_trained` returned, with the data, where it is loaded already.
-        seconds: What training took, to be reported.
+        seconds: What training took, to be reported with scoring; `None`: what the run says it took.
         calibrated: Whether to score the model that `lsk calibrate` saved instead. It is searched
             without undoing smoothing, which its calibration was fitted behind.
         into: Where results go; `None`: into the run.
@@ -117,7 +118,11 @@ def evaluate(
         results["labels"].update(scores.labels)
         results["better"].update(scores.better)
         results["signatures"].update(scores.signatures)
-    results["seconds"] = round(seconds + time.monotonic() - start, 2)
+    took = (seconds or 0) + time.monotonic() - start
+    if seconds is None and into is run:  # a further look at it does not change what it took
+        with contextlib.suppress(LsKerasError):
+            took = run.read_metrics().seconds
+    results["seconds"] = round(took, 2)
     results |= more(results) if more else {}
     into.write_json(into.calibrated_metrics_file if calibrated else into.metrics_file, results)
     return results

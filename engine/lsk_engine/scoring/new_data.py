@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -86,7 +87,7 @@ def evaluate_new(
         "decoding": dict(decoding or {}),
         "max_examples": max_examples,
     }
-    into = _folder(run, name or Path(new.data.source).stem or "new", asked)
+    into = _folder(run, name or Path(os.path.normpath(new.data.source)).stem or "new", asked)
     for text in data.notes:
         reporter.message(f"Note: {text}")
 

@@ -20,6 +20,7 @@ from lsk_engine.progress import Reporter
 from lsk_engine.runs.checkpoints import Checkpoints
 from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
 from lsk_engine.settings.config import Config
+from lsk_engine.settings.values import within
 from lsk_engine.tasks.class_ids import class_ids
 from lsk_engine.tasks.contract import Examples, Task
 
@@ -73,6 +74,7 @@ def probe(
         given = f"{len(classes)} ({', '.join(classes)})" if classes else "none"
         raise InputError(f"Expected two classes. Received: {given}")
     check_draws(draws)
+    within("--seed", seed, 0)
     if per_class < 1 or batch_size < 1:
         raise InputError(
             "Expected at least one example a class, and a batch. "

@@ -61,6 +61,9 @@ class OptimizerConfig:
         within("optimizer.warmup_steps", self.warmup_steps, 0)
         for key in ("weight_decay", "l2", "loss_weight", "global_clipnorm", "logits_rate"):
             within(f"optimizer.{key}", getattr(self, key), 0)
+        within("optimizer.momentum", self.momentum, 0, 1)
+        within("optimizer.beta_2", self.beta_2, 0, 1)
+        within("optimizer.epsilon", self.epsilon, 0)
         within("optimizer.dampening", self.dampening, 0, 1)
         within("optimizer.ema", self.ema, 0, 1)
         one_of("optimizer.schedule", self.schedule, SCHEDULES)

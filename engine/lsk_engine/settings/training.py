@@ -96,6 +96,12 @@ class TrainingConfig:
         for key in ("epochs", "steps", "devices", "max_examples", "batch_tokens"):
             if getattr(self, key) is not None:
                 within(f"training.{key}", getattr(self, key), 1)
+        if (self.init_from is None) != (self.init_sha256 is None):
+            raise InputError(
+                "Expected --init-from RUN, which says whose weights and that they are these. "
+                f"Received: training.init_from={self.init_from} with "
+                f"training.init_sha256={self.init_sha256}"
+            )
         if self.epochs is None and self.steps is None:
             raise InputError("Expected training.epochs or training.steps. Received: neither")
         one_of("training.keep", self.keep, KEPT)

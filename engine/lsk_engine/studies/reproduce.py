@@ -182,6 +182,12 @@ def reproduce(
         for name, part in chosen[result.name].items():
             studies[name] = study_of(part, data_dir, seeds, settings)
             arms_of(studies[name], load_task(studies[name].task))
+    parts_asked = [part for parts in chosen.values() for part in parts.values()]
+    if data_dir is not None and all(part.data is None for part in parts_asked):
+        raise InputError(
+            "Expected --data-dir with results that read it (--scale data or paper): these have "
+            f"data of their own. Received: {data_dir} with the scale {scale}"
+        )
     found: dict[str, StudyResult] = {}
     failed: dict[str, LsKerasError] = {}
     reproduced = []

@@ -4,9 +4,10 @@ import dataclasses
 import math
 import statistics
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
+from ls_base.files import finite
 from lsk_engine.studies.claims import Claim, Decision
 from lsk_engine.studies.measurements import Number
 from lsk_engine.studies.tables import columns, difference_line, heading, plain, signed, span
@@ -103,7 +104,7 @@ class StudyResult:
             }
             for one in self.decided
         ]
-        return {"schema": 1, **_finite(found)}
+        return {"schema": 1, **finite(found)}
 
     def table(self) -> str:
         """Returns the means of each arm, then the decisions about the shown arm."""
@@ -150,11 +151,3 @@ def evidence_text(decided: Decided, label: str) -> str:
         if decision.seeds is not None:
             text += f"; about {decision.seeds} seeds would tell"
     return text
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _finite(inner) for key, inner in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_finite(inner) for inner in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -161,3 +161,13 @@ def test_curves_in_a_line():
     assert sparkline([float("nan"), 1.0, float("inf")], 8) == "▁"
     assert sparkline([], 8) == sparkline([1.0], 0) == ""
     assert len(sparkline(list(range(1000)), 24)) == 24
+
+
+@pytest.mark.parametrize("width", [60, 70, 80], indirect=True)
+@pytest.mark.parametrize("longest", range(16, 70, 3))
+def test_a_long_label_leaves_room_for_the_widest_number(width, longest):
+    value = "12.3 [11.1, 13.5]"
+    table = tables.grid("", ["WER (%)", "ECE"], [("a " * (longest // 2), [value, "0.1"])])
+    text = tables.drawn(*table)
+    assert max(map(len, text.splitlines())) <= width
+    assert value in text

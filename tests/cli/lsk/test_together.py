@@ -25,13 +25,14 @@ def given(**options):
 
 
 def test_options_are_written_into_the_environment():
-    assert together.find_place(given(workers="a:1,b:2", worker_index=1)) is None
+    assert together.find_place(given(workers="a:1,b:2", worker_index=1), None) is None
     config = json.loads(os.environ[TF_CONFIG])
     assert config == {
         "cluster": {"worker": ["a:1", "b:2"]},
         "task": {"type": "worker", "index": 1},
     }
-    together.find_place(given(coordinator="a:1", processes=3, process_id=2, tpu="local"))
+    together.find_place(given(coordinator="a:1", processes=3, process_id=2), "jax")
+    together.find_place(given(tpu="local"), None)
     assert [os.environ[name] for name in (ADDRESSES, COUNT, INDEX, TPU)] == [
         "a:1",
         "3",
@@ -42,7 +43,7 @@ def test_options_are_written_into_the_environment():
 
 @pytest.mark.parametrize(("count", "started"), [(1, None), (4, 4)])
 def test_one_worker_is_this_process(count, started):
-    assert together.find_place(given(local_workers=count)) == started
+    assert together.find_place(given(local_workers=count), None) == started
 
 
 @pytest.mark.parametrize(
@@ -59,16 +60,35 @@ def test_one_worker_is_this_process(count, started):
 )
 def test_options_that_do_not_go_together_are_told(options, message):
     with pytest.raises(InputError, match=message):
-        together.find_place(given(**options))
+        together.find_place(given(**options), None)
 
 
 def test_they_are_taken_out_and_a_tpu_is_its_own_strategy():
     chosen = given(tpu="local")
-    together.find_place(chosen)
+    together.find_place(chosen, None)
     assert chosen == {"strategy": "tpu"}
     chosen = given(tpu="local", strategy="auto")
-    together.find_place(chosen)
+    together.find_place(chosen, None)
     assert chosen == {"strategy": "auto"}
+    chosen = given(tpu="local")
+    together.find_place(chosen, None, resume=True)  # whose run has settled it
+    assert chosen == {"strategy": None}
+
+
+@pytest.mark.parametrize(
+    ("options", "backend", "message"),
+    [
+        ({"workers": "a:1,b:1", "worker_index": 0}, "jax", "--workers on the backend tensorflow"),
+        (
+            {"coordinator": "a:1", "processes": 2, "process_id": 0},
+            None,
+            r"--coordinator on the backend jax \(--backend jax\). Received: tensorflow",
+        ),
+    ],
+)
+def test_what_another_backend_reads_is_told(options, backend, message):
+    with pytest.raises(InputError, match=message):
+        together.find_place(given(**options), backend)
 
 
 @pytest.mark.parametrize(("workers", "more"), [(None, []), (1, []), (3, ["--local-workers", "3"])])

@@ -6,9 +6,11 @@ import sys
 from pathlib import Path
 
 import keras
+import numpy as np
 import pytest
 
 from lsk_engine.devices.addresses import TF_CONFIG, tf_config
+from lsk_engine.devices.fitting import split_rows
 from lsk_engine.devices.local_workers import free_addresses
 
 SCRIPT = Path(__file__).parents[3] / "support" / "stock_multi_worker.py"
@@ -38,3 +40,17 @@ def test_keras_still_fails_with_several_workers():
         f"Keras {keras.__version__} fits with several workers ({said}): "
         "lsk_engine/devices/multi_worker_fit.py can go"
     )
+
+
+@pytest.mark.tensorflow
+def test_batches_of_any_length_are_split_among_a_process_s_devices():
+    import tensorflow as tf
+
+    ragged = tf.data.Dataset.from_generator(
+        lambda: (np.arange(8 * size).reshape(4, size, 2) for size in (3, 5)),
+        output_signature=tf.TensorSpec((4, None, 2), tf.int64),
+    )
+    parts = ragged.map(lambda batch: split_rows(batch, 2))
+    assert parts.element_spec.shape.as_list() == [2, None, None, 2]
+    for batch, whole in zip(parts, ragged, strict=True):
+        np.testing.assert_array_equal(np.concatenate(batch), whole)

@@ -31,7 +31,9 @@ def test_another_learning_rate_is_recorded(run):
 
 
 def test_what_was_measured_of_the_run_as_it_was_is_not_the_changed_run_s(run):
-    files = (run.metrics_file, run.calibration_file)
+    names = ("test-temperature-sweep.json", "projection.png", "projection-statistics.json")
+    files = (run.metrics_file, run.calibration_file, *map(run.evaluation.joinpath, names))
+    run.evaluation.mkdir(exist_ok=True)
     for file in files:
         file.write_text("{}")
     assert record_resumption(TinyTask(), config_of(run), run) == []

@@ -49,6 +49,13 @@ def test_references_that_are_texts_are_kept_beside_the_outputs(tmp_path):
     assert set(references) <= set(NAMES)
 
 
+def test_another_look_leaves_the_time_that_training_took(tmp_path):
+    run, task, config = untrained_run(TinyPoints(), tmp_path / "run")
+    first = evaluate(task, config, run, Reporter(-1), seconds=7200.0)
+    assert first["seconds"] > 7200
+    assert evaluate(task, config, run, Reporter(-1))["seconds"] == first["seconds"]
+
+
 def test_other_references_are_not(tmp_path):
     run, _, config = untrained_run(TinyPoints(), tmp_path / "run")
     evaluate(TinyPoints(), config, run, Reporter(-1))

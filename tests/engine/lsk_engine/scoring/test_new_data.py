@@ -109,6 +109,18 @@ def test_training_examples_of_new_data_are_not_read(stored):
     assert "nll" in evaluate_new(task, config, run, QUIET, source="others")["test"]
 
 
+def test_a_folder_above_does_not_become_the_run(stored, tmp_path, monkeypatch):
+    (tmp_path / "others" / "inner").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "others" / "inner")
+    run, _, config = stored
+    before = files(run)
+    results = evaluate_new(TASK, config, run, QUIET, source="..")
+    assert results["folder"] == str(run.path / "new-data" / "others")
+    with pytest.raises(InputError, match="can be part of a file's. Received: .*[.][.]"):
+        evaluate_new(TASK, config, run, QUIET, source="..", name="..")
+    assert files(run) == before
+
+
 def test_calibration_on_new_data(stored):
     run, _, config = stored
     results = evaluate_new(TASK, config, run, QUIET, source="others")

@@ -83,6 +83,9 @@ def test_strings_are_read_as_the_type_of_the_field(task, key, text, value):
         ),
         ({"optimizer.global_clipnorm": -1}, "global_clipnorm at least 0"),
         ({"optimizer.learning_rate": -1}, "at least 0"),
+        ({"optimizer.momentum": 1.5}, r"momentum in \[0, 1\]"),
+        ({"optimizer.beta_2": -1}, r"beta_2 in \[0, 1\]"),
+        ({"training.init_from": "runs/a"}, "--init-from RUN"),
     ],
 )
 def test_what_cannot_be_is_told(task, overrides, message):

@@ -68,7 +68,9 @@ class _Cut:
     def __iter__(self) -> Iterator[tuple]:
         for start in range(0, self.length, self.batch_size):
             rows = slice(start, start + self.batch_size)
-            yield keras.tree.map_structure(lambda array, rows=rows: array[rows], self.arrays)
+            yield keras.tree.map_structure(
+                lambda array, rows=rows: None if array is None else array[rows], self.arrays
+            )
 
 
 def as_batches(data, name: str, *, batch_size: int = 32, again: str | None = "") -> Batches:

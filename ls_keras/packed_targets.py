@@ -92,7 +92,10 @@ def unpacked(y_true, y_pred):
     if shape is None or not rank:
         return y_true, None
     shape, dtype = tuple(shape), getattr(y_true.dtype, "name", str(y_true.dtype))
-    if len(shape) == rank + 1 and shape[-2:] == (1, 2) and dtype in ("int32", "torch.int32"):
+    whole = dtype in ("int32", "torch.int32")
+    if len(shape) == rank + 2 and shape[-3:] == (1, 1, 2) and whole:  # of labels `(..., 1)`
+        y_true, shape = y_true[..., 0, :, :], shape[:-3] + shape[-2:]
+    if len(shape) == rank + 1 and shape[-2:] == (1, 2) and whole:
         # All of it: TensorFlow views only what has a known last axis.
         return y_true[..., 0, 0], ops.view(as_tensor(y_true, "y_true"), "float32")[..., 0, 1]
     if len(shape) == rank + 1 and shape[-2:] == (2, y_pred.shape[-1]) and "float" in dtype:

@@ -115,7 +115,7 @@ def read_targets(
 
 def _read_known(values: np.ndarray, num_classes: int | None, ids: tuple[int, ...]) -> Targets:
     """Reads labels that can be looked at: what is wrong with them is told."""
-    if values.dtype.kind != "iu":
+    if values.dtype.kind not in "iu":
         whole = values.astype(np.float64)
         off = ~np.isfinite(whole) | (whole != np.round(whole))
         if off.any():

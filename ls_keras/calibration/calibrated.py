@@ -1,6 +1,7 @@
 """A model whose logits are scaled by a fit, to save, load and serve like any other."""
 
 import inspect
+import itertools
 
 import keras
 
@@ -181,7 +182,11 @@ def calibrated(
 
 def _scaling_layer(fit, model: keras.Model, output: Output) -> keras.layers.Layer:
     taken = any(layer.name == NAME for layer in model.layers)  # by the scaling of another output
-    name = f"{NAME}_of_{output}" if taken and output is not None else NAME
+    first = f"{NAME}_of_{output}" if taken and output is not None else NAME
+    others = {layer.name for layer in model.layers}
+    # A model that is calibrated already has the layer of that fit, too.
+    more = (f"{first}_{number}" for number in itertools.count(2))
+    name = next(name for name in itertools.chain([first], more) if name not in others)
     if isinstance(fit, TemperatureFit):
         return Temperature(fit.temperature, name=name)
     if isinstance(fit, VectorFit):

@@ -102,6 +102,7 @@ def classwise_reliability(
             right[counts, k],
             sample_weight=None if weights is None else weights[counts, k],
             groups=ids[counts],
+            multi_label=multi_label,
             num_bins=num_bins,
             confidence=confidence,
             resamples=resamples,

@@ -15,11 +15,12 @@ from ls_keras.calibration.host_examples import (
     read_rows,
 )
 from ls_keras.calibration.temperature import fit_examples
-from ls_keras.calibration.tempered_sums import bin_sums, tempered_sums
+from ls_keras.calibration.tempered_sums import bin_sums
 from ls_keras.keywords import told_keywords
 from ls_keras.one_line import Fields
 from ls_keras.targets import IgnoreClass
 
+_UNLIKELY = 100.0  # nats below the largest, at the fitted temperature
 _CHUNK = 1 << 19  # elements of float64 that one thread takes at a time
 
 
@@ -36,7 +37,8 @@ class VectorFit(Fields):
         ece_after: The same after.
         num_examples: Examples that counted.
         iterations: Iterations of L-BFGS.
-        converged: Whether the gradient's largest entry came below the tolerance.
+        converged: Whether the gradient's largest entry came below the tolerance. False where no
+            prediction is wrong, or none at a T of 0.01: the best scale is infinite, or beyond it.
     """
 
     scale: np.ndarray
@@ -120,7 +122,7 @@ def fit_vector_scaling(
     num_classes = examples.logits.shape[1]
     start = fit_examples(examples, num_bins=num_bins)
     # Scales are searched in units of the logits' size, so that both halves of the gradient are.
-    unit = 1 / max(_root_mean_square(examples), 1e-12)
+    unit = 1 / max(_root_mean_square(examples, start.temperature), 1e-12)
 
     def loss(x):
         value, gradient, _ = _sums(examples, x[:num_classes] * unit, x[num_classes:], 0)
@@ -153,14 +155,26 @@ def fit_vector_scaling(
         ece_after=float(np.abs(bins[1] - bins[2]).sum() / bins[0].sum()),
         num_examples=len(examples),
         iterations=int(best.nit),
-        converged=bool(np.abs(best.jac).max() <= tolerance),
+        converged=bool(np.abs(best.jac).max() <= tolerance and start.at_bound != "lower"),
     )
 
 
-def _root_mean_square(examples: HostExamples) -> float:
-    total = tempered_sums(examples.every(max(1, len(examples) // 1024)), [1e-12])
-    # At β → 0 the curvature is the variance of an example's logits.
-    return float(np.sqrt(total.curvature[0] / total.weight))
+def _root_mean_square(examples: HostExamples, temperature: float) -> float:
+    """Returns the size of an example's logits around their mean.
+
+    What is so far below the largest that it has no probability, as masks of −1e9 are, is no size.
+    """
+    some = examples.every(max(1, len(examples) // 1024))
+    total = 0.0
+    for at in blocks(0, len(some), some.logits.shape[1]):
+        z = read_rows(some.logits, some.rows, at).astype(np.float64)
+        z -= z.max(-1, keepdims=True)
+        there = z > -np.inf
+        z = np.where(there, np.maximum(z, -_UNLIKELY * temperature), 0)
+        number = there.sum(-1)
+        variance = (z**2).sum(-1) / number - (z.sum(-1) / number) ** 2
+        total += float(some.weights[at] @ variance)
+    return float(np.sqrt(total / some.weights.sum()))
 
 
 def _sums(examples: HostExamples, scale, bias, num_bins: int):

@@ -2,6 +2,7 @@
 
 import abc
 import dataclasses
+import re
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Protocol, Self
@@ -100,7 +101,7 @@ class ModelSearch(abc.ABC):
         self.at_once = as_count(at_once, "at_once", 1)
         self.logits = model.get_layer("logits")
         # What `lsk calibrate` put behind the logits.
-        self.scaling = [layer for layer in model.layers if layer.name == "calibrated_logits"]
+        self.scaling = [layer for layer in model.layers if _SCALING.fullmatch(layer.name)]
         if self.unsmooth is not None and self.scaling:
             raise InputError(
                 "Expected a model as it was trained, whose smoothing can be undone. Received: one "
@@ -251,4 +252,5 @@ class ModelSearch(abc.ABC):
         return x, state
 
 
+_SCALING = re.compile(r"calibrated_logits(_\d+)?")  # as `calibrated` names them
 _SEARCHES: weakref.WeakKeyDictionary[keras.Model, ModelSearch] = weakref.WeakKeyDictionary()

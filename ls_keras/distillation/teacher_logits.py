@@ -327,10 +327,13 @@ class TeacherLogits:
         valid = np.ones(labels.shape, bool)
         if self.ignore_class is not None:
             valid = labels != self.ignore_class
-        if int(valid.sum()) != len(at):
+        given = valid.reshape(len(valid), -1).sum(1) if len(valid) else np.zeros(0, int)
+        known = np.array([len(span) for span in spans], int)
+        if len(given) != len(known) or (given != known).any():
             raise InputError(
-                f"Expected labels with {len(at)} positions that count, as when the teacher's "
-                f"logits were computed. Received: {int(valid.sum())}"
+                f"Expected labels of {len(known)} examples with {len(at)} positions that count, in "
+                "each as many as when the teacher's logits were computed. "
+                f"Received: {len(given)} with {int(given.sum())}"
             )
         return at, valid
 

@@ -52,7 +52,7 @@ def uniform_mixture(reading: Reading, alpha: Any = 0.0) -> Mixture:
     if reading.targets.labels is None:
         return Mixture(None, None, alpha, prior)
     ids = reading.targets.labels[..., None]
-    return Mixture(ids, filled(ids, 1 - alpha), alpha, prior)
+    return Mixture(ids, filled(ids, 1 - alpha, reading.z.dtype), alpha, prior)
 
 
 def label_cross_entropy(z, mixture: Mixture, valid, *, normalize: bool):
@@ -173,6 +173,8 @@ def _with_gradient(z, mixture: Mixture, valid, subtract: Callable):
         total = ops.sum(exponential, axis=-1, keepdims=True)
 
         def gradient(upstream):
+            if valid is not None:  # of what is made of an infinite loss, it may be NaN
+                upstream = ops.where(valid, upstream, 0.0)
             dz = exponential / total
             if prior is not None:
                 dz = dz - by_class(mixture.alpha) * prior

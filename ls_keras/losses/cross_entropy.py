@@ -237,11 +237,12 @@ def mixture_of(targets: Targets, alpha, smoothing, z, mask=None, sample_weight=N
     if targets.labels is None:
         return Mixture(None, None, alpha, spread.prior)
     ids = targets.labels[..., None]
-    weights = filled(ids, 1 - alpha)
+    dtype = keras.backend.result_type(z.dtype, "float32")
+    weights = filled(ids, 1 - alpha, dtype)
     if spread.ids is not None:
         ids = ops.concatenate([ids, spread.ids], axis=-1)
-        mass = alpha if isinstance(alpha, float) else filled(spread.ids, alpha)
-        weights = ops.concatenate([weights, mass * spread.weights], axis=-1)
+        mass = alpha if isinstance(alpha, float) else filled(spread.ids, alpha, dtype)
+        weights = ops.concatenate([weights, mass * ops.cast(spread.weights, dtype)], axis=-1)
     return Mixture(ids, weights, alpha, spread.prior)
 
 

@@ -103,7 +103,7 @@ def max_suppressed(reading: Reading, alpha):
         return plain + scaled(alpha, excess_over_margin(reading.z, 0.0))
     mixture = uniform_mixture(reading, alpha)
     top = _first_largest(reading.z)
-    weights = [filled(top, weight) for weight in (1.0, -alpha)]
+    weights = [filled(top, weight, reading.z.dtype) for weight in (1.0, -alpha)]
     ids = ops.concatenate([mixture.ids, top], axis=-1)
     return cross_entropy(
         reading, mixture._replace(ids=ids, weights=ops.concatenate(weights, axis=-1))

@@ -18,6 +18,7 @@ from ls_keras.losses.conventions import check_fraction
 from ls_keras.targets import Targets
 
 PER_EXAMPLE = "per-example"
+_ROUNDING = 1e-5  # of a sum of float32
 
 
 class Bounds(NamedTuple):
@@ -93,10 +94,7 @@ class Bounds(NamedTuple):
                     f"Expected y_true of ls_keras.losses.with_alpha(y_true, alpha) for "
                     f"{self.name}={PER_EXAMPLE!r}. Received: y_true without numbers beside it"
                 )
-            known = concrete(targets.alpha)
-            if known is not None:
-                counted: Any = True if targets.valid is None else concrete(targets.valid)
-                self._check(np.where(counted, known, 0.0))
+            self._check_known(targets.alpha, targets)
             return self._within(targets.alpha, targets, z)
         refuse_alpha(targets, f"{self.name}='{PER_EXAMPLE}'")
         if isinstance(rate, numbers.Real):
@@ -108,6 +106,10 @@ class Bounds(NamedTuple):
                 rate = ops.take(rate, targets.labels, axis=0)
             else:
                 rate = ops.sum(ops.cast(targets.dense, z.dtype) * rate, axis=-1)
+                # Targets that are to sum to 1 round above.
+                rounded = ops.logical_and(rate > self.high, rate <= self.high + _ROUNDING)
+                rate = ops.where(rounded, self.high, rate)
+                self._check_known(rate, targets)
         elif shape:
             if len(shape) != len(z.shape) or shape[-1] != 1:
                 raise InputError(
@@ -125,6 +127,12 @@ class Bounds(NamedTuple):
         within = ops.logical_and(rate >= self.low, rate <= self.high)
         within = ops.logical_and(within, ops.isfinite(rate))
         return ops.stop_gradient(ops.where(within, rate, float("nan")))
+
+    def _check_known(self, rate, targets: Targets) -> None:
+        known = concrete(rate)
+        if known is not None:
+            counted: Any = True if targets.valid is None else concrete(targets.valid)
+            self._check(np.where(counted, known, 0.0))
 
     def _check(self, values: np.ndarray) -> None:
         values = np.asarray(values, np.float64)
@@ -167,8 +175,8 @@ def by_class(rate) -> Any:
     return rate if isinstance(rate, numbers.Real) or not len(rate.shape) else rate[..., None]
 
 
-def filled(like, rate):
-    """Returns float32 weights of a shape `(..., J)`, all of the rate."""
+def filled(like, rate, dtype):
+    """Returns weights of a shape `(..., J)`, all of the rate."""
     if isinstance(rate, numbers.Real):
-        return ops.full(ops.shape(like), rate, dtype="float32")
-    return ops.broadcast_to(ops.cast(by_class(rate), "float32"), ops.shape(like))
+        return ops.full(ops.shape(like), rate, dtype=dtype)
+    return ops.broadcast_to(ops.cast(by_class(rate), dtype), ops.shape(like))

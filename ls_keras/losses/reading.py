@@ -64,6 +64,10 @@ def read(
     targets = read_targets(y_true, z, ignore_class=ignore_class)
     if not from_logits:
         z = _checked_probabilities(z, targets.valid, mask)
+        for keep in (targets.valid, mask):  # whatever was there: NaN times a gradient of 0 is NaN
+            if keep is not None:
+                keep = ops.cast(ops.reshape(keep, ops.shape(z)[:-1]), "bool")
+                z = ops.where(keep[..., None], z, 1.0)
         epsilon = keras.config.epsilon()
         z = ops.log(ops.clip(z / ops.sum(z, axis=-1, keepdims=True), epsilon, 1 - epsilon))
     return Reading(targets, z, from_logits)

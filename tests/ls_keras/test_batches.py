@@ -166,3 +166,10 @@ def test_structures_keep_their_form():
     first_x, first_y, _ = next(iter(as_batches((x, y), "data", batch_size=4)))
     assert first_x["a"].shape == first_x["b"][1].shape == (4, K)
     assert first_y[1]["c"].tolist() == [0, 1, 2, 0]
+
+
+def test_weights_that_are_none_are_none():
+    x, y = np.arange(6).reshape(3, 2), np.arange(3)
+    found = list(as_batches((x, y, None), "data", batch_size=2))
+    assert [len(batch[1]) for batch in found] == [2, 1]
+    assert [batch[2] for batch in found] == [None, None]

@@ -103,3 +103,11 @@ def test_two_classes_are_no_packed_labels():
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
     model.compile("sgd", SmoothedCE("per-example", from_logits=True))
     assert np.isfinite(model.fit(z, packed, verbose=0).history["loss"]).all()
+
+
+def test_labels_with_a_last_axis_of_1_are_labels():
+    y, z = np.array([0, 1, 1]), np.float32([[1, 0, 2], [0, 2, 1], [3, 0, 0]])
+    rates = np.array([0.1, 0.2, 0.0])
+    loss = SmoothedCE("per-example", from_logits=True)
+    found = loss(with_alpha(y[:, None], rates), z)
+    assert float(found) == float(loss(with_alpha(y, rates), z))

@@ -3,6 +3,7 @@ import pytest
 from keras import ops
 
 from ls_base.errors import InputError
+from ls_keras.losses import SmoothedCE
 from ls_keras.targets import ignored_ids, position_weights, read_targets
 
 P23 = np.zeros((2, 3), "float32")
@@ -153,3 +154,11 @@ def test_traced_labels_are_not_checked_and_unknown_shapes_are_read():
         return read_targets(y_true, y_pred, ignore_class=9).labels
 
     np.testing.assert_array_equal(read([1, 9], P23), [1, 0])
+
+
+@pytest.mark.parametrize("sentinel", [np.iinfo(np.int64).min, np.iinfo(np.int64).max])
+def test_a_label_at_the_end_of_its_type_is_ignored(sentinel):
+    y = np.array([0, sentinel, 2])
+    z = np.zeros((3, 4), "float32")
+    loss = SmoothedCE(from_logits=True, ignore_class=int(sentinel), reduction=None)
+    np.testing.assert_allclose(loss(y, z), [np.log(4), 0, np.log(4)], rtol=1e-6)

@@ -249,3 +249,14 @@ def test_bad_input_is_told():
         calibrated(model, narrow)
     with pytest.raises(InputError, match="5 classes"):
         calibrated(model, fit_matrix_scaling(y % 2, x[:, :2], from_logits=True))
+
+
+@pytest.mark.parametrize("make", [functional, sequential])
+def test_what_is_calibrated_is_calibrated_once_more(make):
+    x, _ = data()
+    first, second = (
+        TemperatureFit(value, "nll", 1.0, 0.9, 0.1, 0.0, 9, 3, True) for value in (2.0, 0.25)
+    )
+    first = calibrated(make(), first, from_logits=True)
+    second = calibrated(first, second, from_logits=True)
+    np.testing.assert_allclose(second(x), ops.convert_to_numpy(first(x)) * 4, rtol=1e-5)

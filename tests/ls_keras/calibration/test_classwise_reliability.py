@@ -69,6 +69,7 @@ def test_of_sigmoids_each_label_is_a_binary_problem_of_its_own(rng):
     options = {"from_logits": True, "multi_label": True, "ignore_class": -1, **QUICK}
     curves = classwise_reliability(y, z, sample_weight=weights, **options)
     assert list(curves) == [0, 1, 2]
+    assert all(curve.multi_label for curve in curves.values())
     for k, curve in curves.items():
         alone = ls_keras.reliability_curve(y[:, [k]], z[:, [k]], sample_weight=weights, **options)
         assert curve.ece == pytest.approx(alone.ece, abs=1e-6)

@@ -101,7 +101,8 @@ def test_bad_input_is_told(options, message):
 def test_converged_says_what_the_tolerance_says():
     y, z, *_ = sample(300)
     examples = read_host_examples(y, z, from_logits=True)
-    unit = 1 / vector_scaling._root_mean_square(examples)
+    temperature = fit_temperature(y, z, from_logits=True).temperature
+    unit = 1 / vector_scaling._root_mean_square(examples, temperature)
     said, slopes = [], []
     for iterations in range(1, 25):
         fit = fit_vector_scaling(y, z, from_logits=True, max_iterations=iterations, tolerance=1e-4)
@@ -111,3 +112,22 @@ def test_converged_says_what_the_tolerance_says():
         said.append(fit.converged)
     assert any(1e-4 < slope < 1e-3 for slope in slopes)
     assert said == [slope <= 1e-4 for slope in slopes]
+
+
+@pytest.mark.parametrize("low", [-1e4, -1e9])
+def test_classes_masked_by_large_numbers_are_classes_masked(low):
+    y, z, *_ = sample(2_000)
+    masked = np.random.default_rng(1).random(z.shape) < 0.05
+    masked[np.arange(len(y)), y] = False
+    fits = [
+        fit_vector_scaling(y, np.where(masked, value, z), from_logits=True)
+        for value in (-np.inf, low)
+    ]
+    np.testing.assert_allclose(fits[1].scale, fits[0].scale, atol=2e-3)
+    assert fits[1].nll_after == pytest.approx(fits[0].nll_after, abs=1e-5)
+
+
+def test_without_a_wrong_prediction_there_is_no_scale():
+    _, z, *_ = sample(100)
+    fit = fit_vector_scaling(z.argmax(-1), z, from_logits=True)
+    assert not fit.converged

@@ -97,8 +97,11 @@ def test_padding_takes_no_space(tmp_path):
     np.testing.assert_array_equal(logits, np.where(y[[2, 0], :, None] > 0, x[[2, 0]], 0))
     with pytest.raises(InputError, match="Expected labels, which say where padding is"):
         cache.gather([0, 1])
-    with pytest.raises(InputError, match="1 positions that count.*Received: 4"):
+    with pytest.raises(InputError, match="1 positions that count.*Received: 1 with 4"):
         cache.gather([1], np.ones((1, 4), int))
+    for labels in (y[[1, 0]], y[[0, 1, 2]][:, :1]):  # of other rows; of more, as many in all
+        with pytest.raises(InputError, match="2 examples with 3 positions that count, in each as"):
+            cache.gather([0, 1], labels)
 
 
 def test_a_teacher_that_fails_leaves_nothing_behind(tmp_path):

@@ -336,3 +336,27 @@ def test_smooth_labels_reads_what_the_loss_reads():
     for wrong in ([0, 2], [[1, 1, 0]], 1):
         with pytest.raises(InputError, match="Expected num_classes for labels"):
             smooth_labels(np.array(wrong), 0.3)
+
+
+@pytest.mark.parametrize("row", [0.0, np.nan])
+def test_probabilities_that_do_not_count_may_be_anything(row):
+    p = np.float32([[0.7, 0.2, 0.1], [0.1, 0.3, 0.6]])
+    with_more = np.concatenate([p, np.full((1, 3), row, "float32")])
+    loss = ls_keras.SmoothedCE(0.1, ignore_class=-1, reduction="sum")
+    expected = gradient(lambda p: loss([0, 2], p), p)
+    found = gradient(lambda p: loss([0, 2, -1], p), with_more)
+    np.testing.assert_allclose(found[:2], expected, rtol=1e-6)
+    np.testing.assert_array_equal(found[2], np.zeros(3))
+
+
+@pytest.mark.parametrize(
+    ("smoothing", "q"), [(Uniform(), [1 / 3] * 3), (Unigram([1, 2, 3]), [2 / 9, 3 / 9, 4 / 9])]
+)
+def test_the_masses_of_labels_are_as_exact_as_the_predictions(smoothing, q):
+    """In float32, 1 − 0.1 is off by 2.4e-8: of logits of 1,000, 2.4e-5."""
+    if keras.config.backend() == "jax":
+        pytest.skip("JAX has no float64 unless it is told to")
+    z = np.array([[0.0, 1000.0, 3.0]])
+    expected = 1000 - 0.1 * (q @ z[0])  # log Σ exp z is 1,000
+    found = smoothed([0], ops.convert_to_tensor(z), 0.1, smoothing=smoothing, from_logits=True)
+    assert float(found[0]) == pytest.approx(expected, rel=1e-12)

@@ -45,3 +45,14 @@ def test_flsd_53_is_5_below_a_fifth_and_3_above():
         ops.convert_to_numpy(FocalCE(gamma, reduction=None)([0, 0, 0], p)) for gamma in (5, 3)
     )
     np.testing.assert_allclose(found, [five[0], three[1], three[2]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("gamma", [0.5, 2.0, "flsd53"])
+def test_an_ignored_position_leaves_no_trace_where_class_0_is_forbidden(gamma):
+    forbidden = np.float32([-np.inf, 0, 0, 0])
+    z = np.random.default_rng(0).standard_normal((3, 4)).astype("float32")
+    loss = FocalCE(gamma, from_logits=True, ignore_class=-1, reduction="sum")
+    slopes = gradient(lambda z: loss([2, -1, 1], z + forbidden), z)
+    assert np.isfinite(slopes).all()
+    np.testing.assert_array_equal(slopes[1], np.zeros(4))
+    assert np.abs(slopes[[0, 2], 1:]).min() > 0

@@ -268,3 +268,17 @@ def test_rates_are_saved(name, tmp_path):
         loaded = keras.saving.load_model(tmp_path / "model.keras")
         assert loaded.loss.get_config() == model.loss.get_config()
         assert loaded.evaluate(z, y_true, verbose=0) == pytest.approx(value, rel=1e-6)
+
+
+def test_of_dense_targets_what_rounds_above_a_bound_is_the_bound():
+    rng = np.random.default_rng(0)
+    dense = rng.dirichlet(np.ones(K), 500).astype("float32")
+    z = rng.standard_normal((500, K)).astype("float32")
+    found = SmoothedCE(np.ones(K), from_logits=True, reduction=None)(dense, z)
+    expected = SmoothedCE(1.0, from_logits=True, reduction=None)(dense, z)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_of_dense_targets_a_sum_out_of_bounds_is_told():
+    with pytest.raises(InputError, match="Received: alpha=1.2"):
+        SmoothedCE([0.6, 0.6, 0.1], from_logits=True)(np.float32([[1, 1, 0]]), np.zeros((1, 3)))

@@ -54,9 +54,10 @@ def smoothing(task: str, claims: Mapping[str, Any], **more: Any) -> Study:
     return smoothing_question(task, **{"alphas": (0.1,), "claims": _claims(claims), **more})
 
 
-def speech(smoothings: tuple[str, ...] = ("unigram", "neighborhood"), **more: Any) -> Study:
+def speech(**more: Any) -> Study:
     """Returns a study of the smoothings of Chorowski & Jaitly (2016), with Table 1's claim."""
-    return smoothing("speech", _SPEECH, smoothings=smoothings, measures=("accuracy",), **more)
+    kinds = ("unigram", "neighborhood")
+    return smoothing("speech", _SPEECH, smoothings=kinds, measures=("accuracy",), **more)
 
 
 def text(preset: str, **more: Any) -> Study:

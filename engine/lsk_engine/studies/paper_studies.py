@@ -176,11 +176,7 @@ STUDIES: Mapping[str, Mapping[str, Part]] = {
             minutes=45,
             data="multi30k",
         ),
-        "speech": Part(
-            ask.speech(("unigram", "neighborhood", "uniform"), preset="an4-las"),
-            minutes=67,
-            data="an4_mfcc/an4_mfcc13.npz",
-        ),
+        "speech": Part(ask.speech(preset="an4-las"), minutes=50, data="an4_mfcc/an4_mfcc13.npz"),
         "voices": Part(ask.speech(preset="fsdd-digits"), minutes=7, data="fsdd"),
         "teachers": Part(
             distillation.distillation_study(

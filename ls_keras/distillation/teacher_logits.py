@@ -327,13 +327,11 @@ class TeacherLogits:
         valid = np.ones(labels.shape, bool)
         if self.ignore_class is not None:
             valid = labels != self.ignore_class
-        given = valid.reshape(len(valid), -1).sum(1) if len(valid) else np.zeros(0, int)
-        known = np.array([len(span) for span in spans], int)
-        if len(given) != len(known) or (given != known).any():
+        if [int(np.sum(of_row)) for of_row in valid] != [len(span) for span in spans]:
             raise InputError(
-                f"Expected labels of {len(known)} examples with {len(at)} positions that count, in "
+                f"Expected labels of {len(spans)} examples with {len(at)} positions that count, in "
                 "each as many as when the teacher's logits were computed. "
-                f"Received: {len(given)} with {int(given.sum())}"
+                f"Received: {len(valid)} with {int(valid.sum())}"
             )
         return at, valid
 

@@ -327,11 +327,11 @@ class TeacherLogits:
         valid = np.ones(labels.shape, bool)
         if self.ignore_class is not None:
             valid = labels != self.ignore_class
-        if [int(np.sum(of_row)) for of_row in valid] != [len(span) for span in spans]:
+        if [int(np.sum(row)) for row in np.atleast_1d(valid)] != [len(span) for span in spans]:
             raise InputError(
                 f"Expected labels of {len(spans)} examples with {len(at)} positions that count, in "
                 "each as many as when the teacher's logits were computed. "
-                f"Received: {len(valid)} with {int(valid.sum())}"
+                f"Received: {len(np.atleast_1d(valid))} with {int(valid.sum())}"
             )
         return at, valid
 

@@ -47,14 +47,15 @@ class ArrayExamples(Examples):
         Args:
             classes: Of each, or of each of its positions.
             rows: Which examples they are.
+
+        Returns:
+            `None` for an example whose one label does not count.
         """
-        if classes.ndim == 1 and self.ignore_class is None:
-            return classes.tolist()
         counts = self.counts[rows]
-        return [
-            np.atleast_1d(one)[np.atleast_1d(kept)].tolist()
-            for one, kept in zip(classes, counts, strict=True)
-        ]
+        if classes.ndim == 1:
+            found = zip(classes.tolist(), counts, strict=True)
+            return [one if kept else None for one, kept in found]
+        return [one[kept].tolist() for one, kept in zip(classes, counts, strict=True)]
 
     def take(self, rows: np.ndarray) -> "ArrayExamples":
         """Returns the examples `rows` as a split of their own."""

@@ -17,7 +17,7 @@ def likeliest(
     batch_size: int,
     progress: Progress,
 ) -> list[Any]:
-    """Returns the likeliest class of each example, or a list of those that count.
+    """Returns the likeliest class of each example, or a list of those of its positions that count.
 
     Of equal logits the lower class is taken.
 
@@ -44,18 +44,20 @@ def score(references: Sequence[Any], outputs: Sequence[Any]) -> Scores:
     """Scores the likeliest classes of one split; less is better.
 
     Args:
-        references: The true class of each example, or a list of those of its positions.
+        references: The true class of each example, or a list of those of its positions; `None` of
+            what has no label that counts.
         outputs: Likewise, what `likeliest` returned.
 
     Returns:
-        `error_rate` in percent. Where no example has several labels, with its Clopper–Pearson
+        `error_rate` in percent. Where each example has one label, with its Clopper–Pearson
         interval of 95 %; positions of one example depend on one another.
     """
     name, label = "error_rate", "error rate (%)"
+    pairs = [pair for pair in zip(references, outputs, strict=True) if pair[0] is not None]
     wanted, given = (
-        np.concatenate([np.atleast_1d(one) for one in of]) for of in (references, outputs)
+        np.concatenate([np.atleast_1d(one) for one in of]) for of in zip(*pairs, strict=True)
     )
     value, interval = percentage(int((wanted != given).sum()), len(wanted))
-    alone = all(np.size(one) <= 1 for one in references)
+    alone = not any(isinstance(one, list) for one in references)
     intervals = {name: interval} if alone else {}
     return Scores({name: value}, {name: label}, intervals=intervals, better={name: "less"})

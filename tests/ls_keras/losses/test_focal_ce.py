@@ -49,7 +49,7 @@ def test_flsd_53_is_5_below_a_fifth_and_3_above():
 
 @pytest.mark.parametrize("gamma", [0.5, 2.0, "flsd53"])
 def test_an_ignored_position_leaves_no_trace_where_class_0_is_forbidden(gamma):
-    forbidden = np.float32([-np.inf, 0, 0, 0])
+    forbidden = ops.convert_to_tensor(np.float32([-np.inf, 0, 0, 0]))
     z = np.random.default_rng(0).standard_normal((3, 4)).astype("float32")
     loss = FocalCE(gamma, from_logits=True, ignore_class=-1, reduction="sum")
     slopes = gradient(lambda z: loss([2, -1, 1], z + forbidden), z)

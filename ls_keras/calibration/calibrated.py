@@ -181,9 +181,9 @@ def calibrated(
 
 
 def _scaling_layer(fit, model: keras.Model, output: Output) -> keras.layers.Layer:
-    taken = any(layer.name == NAME for layer in model.layers)  # by the scaling of another output
-    first = f"{NAME}_of_{output}" if taken and output is not None else NAME
     others = {layer.name for layer in model.layers}
+    taken = NAME in others  # by the scaling of another output, or of this one
+    first = f"{NAME}_of_{output}" if taken and output is not None else NAME
     # A model that is calibrated already has the layer of that fit, too.
     more = (f"{first}_{number}" for number in itertools.count(2))
     name = next(name for name in itertools.chain([first], more) if name not in others)

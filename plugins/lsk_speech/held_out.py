@@ -38,15 +38,15 @@ def hold_out(speakers: Sequence[str], splits: Sequence[str], seed: int) -> dict[
             f"from. Received: {total}"
         )
     names, groups = np.unique(np.asarray(speakers), return_inverse=True)
-    found = _drawn(groups, splits, seed) if len(names) >= 3 * len(splits) else None
-    return found or _drawn(np.arange(total), splits, seed) or {}
+    if len(names) >= 3 * len(splits):
+        found = _drawn(groups, splits, seed)
+        if 2 * len(found["train"]) >= total:
+            return found
+    return _drawn(np.arange(total), splits, seed)
 
 
-def _drawn(groups: np.ndarray, splits: Sequence[str], seed: int) -> dict[str, np.ndarray] | None:
-    """Returns the rows of each split and of `train`, whole groups each.
-
-    `None` where a group is so large that less than half is left for training.
-    """
+def _drawn(groups: np.ndarray, splits: Sequence[str], seed: int) -> dict[str, np.ndarray]:
+    """Returns the rows of each split and of `train`, whole groups each, as long as there are."""
     order = np.random.default_rng(seed).permutation(int(groups.max()) + 1)
     reached = np.cumsum(np.bincount(groups)[order])  # examples up to and with each group
     chosen, start = {}, 0
@@ -56,4 +56,4 @@ def _drawn(groups: np.ndarray, splits: Sequence[str], seed: int) -> dict[str, np
         chosen[split] = np.flatnonzero(np.isin(groups, order[start:stop]))
         start = stop
     chosen["train"] = np.flatnonzero(np.isin(groups, order[start:]))
-    return chosen if 2 * len(chosen["train"]) >= len(groups) else None
+    return chosen

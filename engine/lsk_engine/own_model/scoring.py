@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from ls_base.errors import InputError
 from lsk_engine.own_model.data import ArrayExamples
 from lsk_engine.progress import Progress
 from lsk_engine.tasks.contract import Scores
@@ -53,7 +54,12 @@ def score(references: Sequence[Any], outputs: Sequence[Any]) -> Scores:
         interval of 95 %; positions of one example depend on one another.
     """
     name, label = "error_rate", "error rate (%)"
-    pairs = [pair for pair in zip(references, outputs, strict=True) if pair[0] is not None]
+    pairs = [pair for pair in zip(references, outputs, strict=True) if pair[0] not in (None, [])]
+    if not pairs:
+        raise InputError(
+            "Expected examples with a label that counts, in a quick look more of them. "
+            f"Received: none among {len(references)}"
+        )
     wanted, given = (
         np.concatenate([np.atleast_1d(one) for one in of]) for of in zip(*pairs, strict=True)
     )

@@ -45,6 +45,7 @@ class BestValidation:
         """
         score = float(scores[self.options.watched])
         sign = 1 if self.options.watched == "accuracy" else -1
+        # No number is at most NaN: one that is there first makes way for any.
         better = not math.isnan(score) and not sign * score <= sign * self._score
         if self.step and not better:
             self._since += 1

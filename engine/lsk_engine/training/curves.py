@@ -1,9 +1,8 @@
 """The learning curves that every run draws of its history."""
 
-import math
-from collections.abc import Mapping
 from typing import Any
 
+from ls_base.files import finite
 from ls_keras.plots import learning_curves, save_plot
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.settings.config import Config
@@ -27,16 +26,11 @@ def draw_learning_curves(run: RunDirectory, config: Config) -> None:
         {
             "step": entry["step"],
             "epoch": entry["epoch"],
-            **_finite(entry["train"]),
-            **{f"val_{name}": value for name, value in _finite(entry["validation"]).items()},
+            **finite(entry["train"]),
+            **{f"val_{name}": value for name, value in finite(entry["validation"]).items()},
         }
         for entry in run.read_history()
     ]
     if rows:
         title = f"{config.task}, α = {config.training.alpha:g}, seed {config.training.seed}"
         save_plot(learning_curves, rows, run.learning_curves_file, labels=_LABELS, title=title)
-
-
-def _finite(scores: Mapping[str, float]) -> dict[str, float | None]:
-    """Returns the scores, none in place of what is not finite: a gap in its curve."""
-    return {name: value if math.isfinite(value) else None for name, value in scores.items()}

@@ -71,6 +71,9 @@ def test_examples_without_a_label_are_no_errors():
     assert scores.values["error_rate"] == pytest.approx(100 * wrong)
     low, high = scores.intervals["error_rate"]
     assert low < 100 * wrong < high
+    for none in ([None, None], [[], []]):
+        with pytest.raises(InputError, match="a label that counts.* Received: none among 2"):
+            score(none, none)
 
 
 def test_classes_may_be_more_than_labels_and_have_names():

@@ -47,6 +47,9 @@ What [*When Does Label Smoothing Help?*](https://arxiv.org/abs/1906.02629) found
 Student's t, and a verdict, corrected for how many are asked at once
 ([how it is decided](studies.md#how-it-is-decided)). Errors and BLEU are in points.
 
+Minutes are those of all networks, added up; two were trained at a time. *Kept at* is the commit of
+the code that measured and decided; what had begun before it was trained by an earlier one.
+
 Made by `benchmarks/evidence.py` from the files in `docs/evidence/`, which have the numbers by seed.
 """
 
@@ -79,6 +82,7 @@ def keep(folder: Path, scale: str, evidence: Path) -> None:
         task = load_task(part.study.task)
         runs = [j.run for j in jobs_of(folder / name, arms_of(part.study, task), found["seeds"])]
         command = f"lsk reproduce {_one(name, scale)} --scale {scale} --seeds {found['seeds']}"
+        command += " --data-dir FOLDER" * (part.data is not None)
         content = {"command": command, **_provenance(runs), "study": name, **found}
         text = json.dumps(content, indent=1, ensure_ascii=False)
         (target / f"{name}.json").write_text(text + "\n")
@@ -176,7 +180,7 @@ def _kept(evidence: Path) -> dict[str, dict[str, Any]]:
 
 
 def _runs(kept: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    yield "| scale | study | task, recipe | seeds | networks | minutes | commit |"
+    yield "| scale | study | task, recipe | seeds | networks | minutes | kept at |"
     yield "|---|---|---|---:|---:|---:|---|"
     for scale, studies in kept.items():
         for name, found in studies.items():

@@ -229,8 +229,12 @@ def echo_json(value: object) -> None:
     click.echo(json.dumps(finite(value), ensure_ascii=False))
 
 
-def assignments(texts: Iterable[str]) -> dict[str, str]:
-    """Returns what `--set KEY=VALUE` options say, values as they were typed.
+def assignments(texts: Iterable[str], option: str = "--set") -> dict[str, str]:
+    """Returns what options such as `--set KEY=VALUE` say, values as they were typed.
+
+    Args:
+        texts: What they were given.
+        option: What they are called.
 
     Raises:
         InputError: If one says something else, or if they say how many epochs and how many steps.
@@ -241,7 +245,7 @@ def assignments(texts: Iterable[str]) -> dict[str, str]:
     for text in texts:
         key, equals, value = text.partition("=")
         if not (key and equals):
-            raise InputError(f"Expected --set KEY=VALUE. Received: {text!r}")
+            raise InputError(f"Expected {option} KEY=VALUE. Received: {text!r}")
         found[key.strip()] = value.strip()
     with_one_length(found)
     return found

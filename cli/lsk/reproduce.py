@@ -3,6 +3,7 @@
 import dataclasses
 import os
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -39,7 +40,7 @@ SCALES = ("demo", "data", "paper")
     metavar="STUDY,…",
     help="These of its studies alone; --list has them. [default: all]",
 )
-@click.option("--seeds", type=int, help="Runs of each setting. [default: 3, or the paper's]")
+@click.option("--seeds", type=int, help="Runs of each setting. [default: each study's]")
 @options.settings("Of all runs.")
 @options.jobs
 @options.scheduler
@@ -79,25 +80,23 @@ def reproduce(
 
     out = out or Path("runs") / f"reproduce-{scale}"
     if listed:
-        _list(scale, out, seeds, as_json)
+        _list(what or studies.ALL, only or (), scale, out, seeds, as_json)
         return
     if what is None:
         raise InputError(
             f"Expected one of {', '.join(RESULTS)} or all, or --list. Received: none of them"
         )
-    results = studies.results_of(what)
     if backend is not None:
         os.environ["KERAS_BACKEND"] = backend  # for the trainings as for this process
     reporter = options.reporter(verbose, quiet)
     with many_runs.interruptible(reporter):
         found = studies.reproduce(
-            results,
+            studies.parts_of(what, scale, only or ()),  # type: ignore[arg-type]
             scale,  # type: ignore[arg-type]
             out,
             reporter,
             command=many_runs.TRAIN,
             data_dir=data_dir,
-            only=only or (),
             seeds=seeds,
             settings=options.assignments(assignments),
             jobs=jobs,
@@ -112,15 +111,16 @@ def reproduce(
     click.echo(f"Saved: {out}; lsk report {out} makes a page of it")
 
 
-def _list(scale: str, out: Path, seeds: int | None, as_json: bool) -> None:
-    from lsk_engine.studies import paper, paper_studies
-    from lsk_engine.studies.reproduce import costs_of, total_minutes
+def _list(
+    what: str, only: tuple[str, ...], scale: Any, out: Path, seeds: int | None, as_json: bool
+) -> None:
+    from lsk_engine.studies import paper_studies
+    from lsk_engine.studies.paper import results_of
+    from lsk_engine.studies.reproduce import costs_of, parts_of
 
-    costs = {
-        name: costs_of(result, scale, out, seeds)  # type: ignore[arg-type]
-        for name, result in paper.RESULTS.items()
-    }
-    titles = {name: result.title for name, result in paper.RESULTS.items()}
+    chosen = parts_of(what, scale, only)
+    costs = {result.name: costs_of(parts, out, seeds) for result, parts in chosen.items()}
+    titles = {result.name: result.title for result in chosen}
     if as_json:
         rows = [
             {"result": name, "title": titles[name], **dataclasses.asdict(cost)}
@@ -139,12 +139,15 @@ def _list(scale: str, out: Path, seeds: int | None, as_json: bool) -> None:
         )
         for name, cost in costs.items()
     ]
-    total = estimate(total_minutes(scale, seeds))  # type: ignore[arg-type]
+    names = {name for parts in chosen.values() for name in parts}
+    studies = {n: part for n, part in paper_studies.STUDIES[scale].items() if n in names}
+    total = estimate(sum(part.cost(seeds) for part in studies.values()))
     lines.append(("all", total, "", "", f"results share their runs in {out}"))
     head = ("result", "cost", "took", "runs", "what")
     tables.echo(tables.listed(lines, head, right=(1, 2, 3)))
-    studies = []
-    for name, part in paper_studies.STUDIES[scale].items():
-        of = ", ".join(result.name for result in paper.results_of(name, scale))  # type: ignore[arg-type]
-        studies.append((name, estimate(part.cost(seeds)), f"{part.study.task}: {of}"))
-    tables.echo("", tables.listed(studies, ("study", "cost", "of"), right=(1,)))
+    of = {name: ", ".join(one.name for one in results_of(name, scale)) for name in studies}
+    costly = [
+        (name, estimate(part.cost(seeds)), f"{part.study.task}: {of[name]}")
+        for name, part in studies.items()
+    ]
+    tables.echo("", tables.listed(costly, ("study", "cost", "of"), right=(1,)))

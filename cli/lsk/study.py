@@ -110,7 +110,7 @@ def study(
     settings |= options.assignments(assignments)
     given = {name: value for name, value in chosen.items() if value is not None}
     if of_students:
-        given["student"] = options.assignments(of_students)
+        given["student"] = options.assignments(of_students, "--student-set")
     if what == SMOOTHING:
         if task_name is None:
             raise InputError("Expected --task NAME (see `lsk tasks`). Received: none")

@@ -93,7 +93,7 @@ def sweep_distillation(
     reporter = options.reporter(verbose, quiet)
     preset, settings = configuration.suited(task, preset, settings, reporter.message)
     first = preset or task.presets[0].name
-    of_teachers = of_all | options.assignments(teacher_assignments)
+    of_teachers = of_all | options.assignments(teacher_assignments, "--teacher-set")
     study = distillation_study(
         task_name,
         alphas=alphas,

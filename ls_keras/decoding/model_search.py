@@ -5,7 +5,7 @@ import dataclasses
 import re
 import weakref
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
 import keras
 import numpy as np
@@ -21,7 +21,19 @@ from ls_keras.decoding.padded_batches import padded_batches
 from ls_keras.decoding.unsmoothed import Unsmoothing
 from ls_keras.keywords import told_keywords
 
-Found = list[tuple[np.ndarray, float]]  # of an example, best first: token ids, score
+
+class Found(NamedTuple):
+    """A hypothesis of a model's search.
+
+    Attributes:
+        tokens: Its ids, without the end token.
+        score: What it was ranked by.
+        length: How many tokens the search counted: the end token, too, where it ended.
+    """
+
+    tokens: np.ndarray
+    score: float
+    length: int
 
 
 class SearchConfig(Protocol):
@@ -158,7 +170,7 @@ class ModelSearch(abc.ABC):
         """Returns what ranks hypotheses in place of the length penalty, if anything does."""
         return None
 
-    def search(self, *inputs: np.ndarray, temperature: float = 1.0) -> list[Found]:
+    def search(self, *inputs: np.ndarray, temperature: float = 1.0) -> list[list[Found]]:
         """Decodes a batch.
 
         Args:
@@ -166,8 +178,7 @@ class ModelSearch(abc.ABC):
             temperature: T, which divides the logits.
 
         Returns:
-            For each example at most `num_return` hypotheses, best first: token ids without the end
-            token, and the score.
+            For each example at most `num_return` hypotheses, best first.
 
         Raises:
             LsKerasError: If the model emits NaN.
@@ -178,8 +189,8 @@ class ModelSearch(abc.ABC):
             raise LsKerasError("Expected finite logits from the model. Received: NaN or infinity")
         return [
             [
-                (hypothesis[:length][hypothesis[:length] != self.end_token], float(score))
-                for hypothesis, score, length in zip(*of_example, strict=True)
+                Found(ids[:length][ids[:length] != self.end_token], float(score), int(length))
+                for ids, score, length in zip(*of_example, strict=True)
                 if length
             ]
             for of_example in zip(tokens, scores, lengths, strict=True)
@@ -192,7 +203,7 @@ class ModelSearch(abc.ABC):
         progress: Callable[[int, int], None],
         *,
         temperature: float = 1.0,
-    ) -> list[Found]:
+    ) -> list[list[Found]]:
         """Decodes examples of any lengths; the order is kept.
 
         A batch holds examples of one padded length, which depends on the example alone: what else
@@ -207,7 +218,7 @@ class ModelSearch(abc.ABC):
         Returns:
             As `search`, for each example.
         """
-        found: list[Found] = [[] for _ in sizes]
+        found: list[list[Found]] = [[] for _ in sizes]
         done = 0
         for size, rows, filled in padded_batches(
             sizes,

@@ -145,9 +145,8 @@ def _without(mass: np.ndarray, exclude: tuple[int, ...]) -> np.ndarray:
     mass = mass.copy()
     mass[list(exclude)] = 0
     if not mass.sum():
-        raise InputError(
-            f"Expected a class with mass left to smooth to. Received: exclude={shown(exclude)}"
-        )
+        but = f", all of them in exclude={shown(exclude)}" if exclude else ""
+        raise InputError(f"Expected a class with mass to smooth to. Received: no mass{but}")
     return mass / mass.sum()
 
 

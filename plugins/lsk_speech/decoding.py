@@ -30,7 +30,7 @@ def recognize_examples(
         temperature=config.decoding.temperature,
     )
     units = load_units(data.artifacts)
-    return [units.decode(transcripts[0][0]) for transcripts in found]
+    return [units.decode(transcripts[0].tokens) for transcripts in found]
 
 
 def utterances_of(examples: Examples) -> tuple[np.ndarray, Sound]:

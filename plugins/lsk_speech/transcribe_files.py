@@ -104,7 +104,7 @@ def transcribe_files(
     return [
         answer
         if isinstance(answer, str)
-        else [Transcript(units.decode(ids), score) for ids, score in next(transcripts)]
+        else [Transcript(units.decode(ids), score) for ids, score, _ in next(transcripts)]
         for answer in answers
     ]
 

@@ -19,7 +19,7 @@ class Translation(NamedTuple):
     Attributes:
         text: The detokenized sentence.
         score: log p(y) / ((5 + |y|) / 6)^a at the temperature of the search, nats.
-        log_p: log p(y) / |y|, nats: what a piece has on the mean, the end token counted.
+        log_p: log p(y) / |y|, nats: what a piece has on the mean, the end token counted where it ended.
     """
 
     text: str
@@ -53,14 +53,11 @@ def translate_sentences(
         progress,
         temperature=temperature,
     )
-    texts = vocabulary.decode([tokens.tolist() for one in found for tokens, _ in one])
+    texts = vocabulary.decode([tokens.tolist() for one in found for tokens, *_ in one])
     text = iter(texts)
     penalty = translator.config.length_penalty
     return [
-        [
-            Translation(next(text), score, _log_p(score, len(tokens) + 1, penalty))
-            for tokens, score in one
-        ]
+        [Translation(next(text), score, _log_p(score, length, penalty)) for _, score, length in one]
         for one in found
     ]
 

@@ -38,7 +38,7 @@ class Translator(ModelSearch):
         source = next(x for x in model.inputs if x.name == "source")
         self.encoder = keras.Model(source, model.get_layer("encoded").output)
 
-    def translate(self, source: np.ndarray, temperature: float = 1.0) -> list[Found]:
+    def translate(self, source: np.ndarray, temperature: float = 1.0) -> list[list[Found]]:
         """Returns the token ids, the end token left out, and the score of each translation.
 
         Args:

@@ -30,7 +30,7 @@ def evaluation_source(config: Config, data: TaskData, split: str) -> BatchSource
     examples = data.splits[split]
     return BatchSource(
         examples,
-        min(config.training.batch_size, len(examples)),
+        config.training.batch_size,
         ignore_class=data.ignore_class,
         boundaries=_boundaries(config, data, examples),
         whole_split=True,

@@ -25,8 +25,8 @@ class Batch(NamedTuple):
         sample_weight: float32 in the shape of `labels`; 0 where a position does not count.
         ids: int64 `(batch_size,)`: the examples' rows in their split; `PADDING_ID` for filling.
 
-    `batch_size` is the source's, rounded up to a multiple of its `replicas`; a process that reads
-    one of several shards has its part of these rows.
+    `batch_size` is the source's for batches of this size, rounded up to a multiple of its
+    `replicas`; a process that reads one of several shards has its part of these rows.
     """
 
     inputs: dict[str, np.ndarray]
@@ -39,9 +39,10 @@ class Batch(NamedTuple):
 class BatchSource:
     """`batch(step)` for any step, in O(1) within an epoch and O(n) once an epoch.
 
-    Every batch has `batch_size` rows and one of at most `len(boundaries)` sizes. A last, partial
-    batch is filled up with rows of weight 0. They are other examples of the split: what looks at
-    all rows of a batch, as BatchNormalization does, would take copies of a few for the data.
+    Every batch has `batch_size` rows and one of at most `len(boundaries)` sizes; with
+    `whole_split`, no more rows than there are examples of its size. A last, partial batch is filled
+    up with rows of weight 0. They are other examples of the split: what looks at all rows of a
+    batch, as BatchNormalization does, would take copies of a few for the data.
 
     The weights carry the loss's denominator, so that summing `weight × loss` gives the mean over
     the positions that count, whichever way a batch is spread over replicas. In training each
@@ -112,18 +113,25 @@ class BatchSource:
     def _members(self) -> list[tuple[np.ndarray, int]]:
         """Rows by bucket, and how many make a batch; empty buckets left out."""
         if self.examples.sizes is None:
-            return [(np.arange(len(self.examples)), self.batch_size)]
+            rows = np.arange(len(self.examples))
+            return [(rows, self._rows_of(len(rows), None))]
         bucket = np.searchsorted(np.asarray(self.boundaries), self.examples.sizes)
         groups = (
             (np.flatnonzero(bucket == b), size) for b, size in enumerate(self.boundaries or ())
         )
-        return [(rows, self._rows_of(size)) for rows, size in groups if len(rows)]
+        return [(rows, self._rows_of(len(rows), size)) for rows, size in groups if len(rows)]
 
-    def _rows_of(self, size: int) -> int:
-        if self.tokens is None:
-            return self.batch_size
+    def _rows_of(self, count: int, size: int | None) -> int:
+        """Returns how many rows batches have of `count` examples of one size."""
+        if self.tokens is None or size is None:
+            return min(self.batch_size, count) if self.whole_split else self.batch_size
         rows = max(self.tokens // size, 1)
         return max(rows // self.replicas, 1) * self.replicas
+
+    @property
+    def rows_vary(self) -> bool:
+        """Whether batches of different sizes have different numbers of rows."""
+        return len({rows for _, rows in self._members}) > 1
 
     @functools.cached_property
     def steps_per_epoch(self) -> int:

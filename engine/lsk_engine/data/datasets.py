@@ -66,7 +66,7 @@ def _as_tf_dataset(source: BatchSource, start: int, stop: int):
         return [*(inputs[name] for name in names), labels, sample_weight]
 
     varies = source.boundaries is not None
-    rows = first.labels.shape[0] if source.tokens is None else None
+    rows = None if source.rows_vary else first.labels.shape[0]
     shapes = [
         (rows, *(None if varies else size for size in a.shape[1:2]), *a.shape[2:]) for a in arrays
     ]

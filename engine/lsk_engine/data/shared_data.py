@@ -12,8 +12,9 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
-from ls_base.errors import LsKerasError
+from ls_base.errors import InputError, LsKerasError
 from lsk_engine.data.lazy import LazySplits
 from lsk_engine.data.prepared import is_offered, is_prepared, prepare
 from lsk_engine.data.quick_look import quick_look
@@ -37,6 +38,9 @@ def shared_data(
         configs: Of the runs that are to be trained. What two or more have in common is prepared.
         folder: Where to; of what is there already, nothing is prepared again.
         reporter: Who is told.
+
+    Raises:
+        InputError: If data that are there already were prepared of files that have changed.
     """
     if not is_offered(task):
         yield
@@ -46,6 +50,7 @@ def shared_data(
     for name, config in dict(named).items():
         there = is_prepared(str(folder / name)) or is_prepared(config.data.source)
         if runs[name] > 1 and not there:
+            _refuse_older(folder, name, config.data.source)
             reporter.status(functools.partial("preparing the data of {} runs".format, runs[name]))
             with contextlib.suppress(LsKerasError):
                 prepare(task, config, folder / name)
@@ -103,7 +108,36 @@ def _or_else(
     return LazySplits({name: loader(name) for name in shared.splits})
 
 
+def _refuse_older(folder: Path, name: str, source: str) -> None:
+    settings, _, _ = name.partition("-")
+    for older in folder.glob(f"{settings}-*"):
+        raise InputError(
+            f"Expected {source} as it was when it was prepared; take another folder (--out) for "
+            f"what it is now. Received: other files than those of {older}"
+        )
+
+
 def _name(config: Config) -> str:
-    """Returns what data are called in the folder: alike where all settings of the data are."""
+    """Returns what data are called in the folder: SETTINGS-FILES, a digest of either.
+
+    Files are alike that have the same name, size and time: they are not read for that.
+    """
     settings = {"task": config.task, **dataclasses.asdict(config.data)}
-    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
+    return f"{_digest(settings)}-{_digest(_files(config.data.source))}"
+
+
+def _files(source: str | None) -> list[tuple[str, int, int]]:
+    """Returns name, size and time of the files that data are read from; none: they have a name."""
+    if not source:
+        return []
+    path = Path(source)
+    try:
+        files = [path] if path.is_file() else sorted(f for f in path.rglob("*") if f.is_file())
+        states = [(str(file.relative_to(path)), file.stat()) for file in files]
+    except OSError:
+        return []
+    return [(name, state.st_size, state.st_mtime_ns) for name, state in states]
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]

@@ -108,7 +108,7 @@ def smoothing_study(
     Raises:
         InputError: If the function or the data can't be used, in one line, before anything is
             trained; or if `out` holds another study.
-        KeyboardInterrupt: After Ctrl-C; the same call goes on.
+        KeyboardInterrupt: After Ctrl-C; with `out` of the folder, which is told, the call goes on.
     """
     from lsk_engine.devices.backend import load_backend
     from lsk_engine.reports.page import write_report
@@ -141,7 +141,11 @@ def smoothing_study(
     free = numbered(Path("runs") / f"study-smoothing-{name}")
     folder = next(free) if out is None else Path(out)
     reporter.message(f"Study: {folder}")
-    result = run_study(asked, task, folder, reporter, command=None)
+    try:
+        result = run_study(asked, task, folder, reporter, command=None)
+    except KeyboardInterrupt:
+        reporter.message(f"Stopped; with out={str(folder)!r} the same call goes on")
+        raise
     written = write_report([folder])
     reporter.message(f"Saved: {written.file}")
     return result

@@ -58,7 +58,8 @@ def reliability_diagrams(groups: Sequence[Group]) -> Iterator[Chart]:
         ]
         for title, of_chart in _by_model(split, curves, alone=alone).items():
             pooled = len(of_chart) > MOST_CURVES
-            series = [_series(one) for one in (_pooled(of_chart) if pooled else of_chart)]
+            shown = _pooled(of_chart) if pooled else of_chart
+            series = [_series(one, pooled=pooled) for one in shown]
             series = [one for one in series if one.points]
             if series:
                 yield _chart(title, series, groups, pooled=pooled)
@@ -125,7 +126,7 @@ def _pooled(curves: Sequence[_Curve]) -> Iterator[_Curve]:
         yield dataclasses.replace(first, runs=tuple(runs), name=name)
 
 
-def _series(one: _Curve) -> Series:
+def _series(one: _Curve, *, pooled: bool) -> Series:
     points, intervals, faded = [], [], []
     for bins in zip(*one.runs, strict=True):
         known = [
@@ -143,7 +144,7 @@ def _series(one: _Curve) -> Series:
         widths = [float(high) - float(low) for *_, low, high in known]
         widths += [1.0] * (len(bins) - len(known))
         faded.append(statistics.fmean(widths) > WIDE)
-        if len(bins) > 1:
+        if pooled:  # of a single run, no band
             accuracies = [float(row[2]) for row in known]
             intervals.append((min(accuracies), max(accuracies)))
         else:

@@ -1,5 +1,7 @@
 """Going on with a run: what may change, and what is written down about it."""
 
+import datetime
+import math
 import typing
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +9,7 @@ from typing import Any
 from ls_base.errors import FileError, InputError
 from ls_base.files import writing
 from lsk_engine.data.configuration import from_dict
-from lsk_engine.runs.checkpoint_files import checkpoint_steps
+from lsk_engine.runs.checkpoint_files import checkpoint_file, checkpoint_steps
 from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
 from lsk_engine.settings.config import PARTS, Config
 from lsk_engine.settings.resolving import with_one_length
@@ -86,7 +88,8 @@ def record_resumption(task: Task, config: Config, run: RunDirectory) -> list[str
             f"Expected the settings of {run.path}. Received: "
             + ", ".join(f"{k}={differing[k][1]!r} for {differing[k][0]!r}" for k in settled)
         )
-    run.record_start(resumed=True, **({"changed": differing} if differing else {}))
+    more: dict[str, Any] = {"changed": differing} if differing else {}
+    run.record_start(resumed=True, seconds_before=_seconds_until_now(run), **more)
     if not differing:
         return []
     # What is another model's goes first; until its own is measured, the run isn't finished.
@@ -109,6 +112,28 @@ def record_resumption(task: Task, config: Config, run: RunDirectory) -> list[str
             f"the calibration of the run as it was is removed: lsk calibrate {run.path}"
         )
     return consequences
+
+
+def seconds_before(run: RunDirectory) -> float:
+    """Returns how long a run was trained before its last start, as far as it goes on from there."""
+    known = _last_start(run).get("seconds_before", 0.0)
+    return known if isinstance(known, float) and 0 <= known < math.inf else 0.0
+
+
+def _seconds_until_now(run: RunDirectory) -> float:
+    """Adds the time from the last start to the last checkpoint: a process may have been killed."""
+    before = seconds_before(run)
+    steps = checkpoint_steps(run.checkpoints)
+    try:
+        started = datetime.datetime.fromisoformat(str(_last_start(run).get("started")))
+        saved = checkpoint_file(run.checkpoints, steps[-1]).stat().st_mtime
+    except (IndexError, OSError, ValueError):
+        return before
+    return round(before + max(0.0, saved - started.timestamp()), 2)
+
+
+def _last_start(run: RunDirectory) -> dict[str, Any]:
+    return next(reversed(run.read_starts()), {})
 
 
 def _by_key(config: Config) -> dict[str, Any]:

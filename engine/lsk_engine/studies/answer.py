@@ -117,7 +117,10 @@ def _smoothed(arms: Sequence[Arm]) -> list[Arm]:
     return [
         arm
         for arm in arms
-        if arm.baseline is not None and ALPHA in arm.grid.split(",") and not alphas[arm.baseline]
+        if any(
+            ALPHA in grid.split(",") and not alphas[baseline]
+            for grid, baseline in arm.baselines.items()
+        )
     ]
 
 
@@ -156,15 +159,15 @@ def _decided(
     for claim in claims:
         better = _better(claim, numbers)
         for arm in arms:
-            if arm.baseline is None or claim.axis not in (None, arm.grid):
-                continue
-            pairs = zip(
-                values[claim.measure][arm.name],
-                values[claim.against or claim.measure][arm.baseline],
-                strict=True,
-            )
-            evidence = Evidence(claim, better, tuple(a - b for a, b in pairs))
-            asked.append((claim, arm.name, arm.baseline, evidence))
+            asking = [of for grid, of in arm.baselines.items() if claim.axis in (None, grid)]
+            for baseline in dict.fromkeys(asking):
+                pairs = zip(
+                    values[claim.measure][arm.name],
+                    values[claim.against or claim.measure][baseline],
+                    strict=True,
+                )
+                evidence = Evidence(claim, better, tuple(a - b for a, b in pairs))
+                asked.append((claim, arm.name, baseline, evidence))
     decisions = decide([evidence for *_, evidence in asked])
     return [
         Decided(claim, arm, baseline, evidence.differences, decision)

@@ -42,25 +42,29 @@ class Arm:
     Attributes:
         values: By key, as the settings have them.
         config: The configuration of its runs, with the first seed and without their teacher.
-        baseline: The name of the arm that it is compared with; `None`: it is one.
+        baselines: The names of the arms that it is compared with, by the first axis of the grid
+            that asks; of no grid: it is one itself.
         teacher: Whose runs teach its runs, seed by seed; `None`: labels alone do.
         distillation: How they are taught: fields of `DistillationConfig`.
         folder: The study's folder that its runs are in.
-        grid: The first axis of the grid that it is of.
     """
 
     values: Mapping[str, Any]
     config: Config
-    baseline: str | None = None
+    baselines: Mapping[str, str] = dataclasses.field(default_factory=dict)
     teacher: "Arm | None" = None
     distillation: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     folder: str = RUNS
-    grid: str = ""
 
     @property
     def name(self) -> str:
         """Its name in tables and, with a seed, that of its runs."""
         return _name(self.values) or "teacher"
+
+    @property
+    def baseline(self) -> str | None:
+        """What the first grid that it is of compares it with; `None`: nothing, in any."""
+        return next(iter(self.baselines.values()), None)
 
     def seeded(self, seed: int) -> Config:
         """Returns the configuration of the run with a seed."""
@@ -100,13 +104,14 @@ def arms_of(study: Study, task: Task) -> list[Arm]:
             values = dict(zip(axes, combination, strict=True))
             arm = _arm(study, task, values)
             of = _arm(study, task, {**values, first: axes[first][0]}).name
-            arm = dataclasses.replace(arm, baseline=None if of == arm.name else of, grid=first)
-            other = arms.setdefault(arm.name, arm)
+            other = arms.get(arm.name, arm)
             if other.values != arm.values:
                 raise InputError(
                     "Expected values of axes with names that differ. "
                     f"Received: {dict(other.values)} and {dict(arm.values)}, both {arm.name!r}"
                 )
+            compared = {} if of == arm.name else {first: of}
+            arms[arm.name] = dataclasses.replace(other, baselines={**other.baselines, **compared})
     if not study.grids and all(arm.baseline is None for arm in arms.values()):
         first = next(iter(study.axes))
         raise InputError(
@@ -222,7 +227,10 @@ def _arm(study: Study, task: Task, combination: Mapping[str, Any]) -> Arm:
         own = {ALPHA: 0.0, **own}  # hard targets
     config = configuration.resolve(task, preset_of(study, task), own)
     if SMOOTHING in values and config.training.alpha == 0:
-        first = next(axes[SMOOTHING][0] for axes in study.all_axes() if SMOOTHING in axes)
+        firsts = ({axis: values[0] for axis, values in axes.items()} for axes in study.all_axes())
+        first = next(
+            each[SMOOTHING] for each in map(dict, map(_single, firsts)) if SMOOTHING in each
+        )
         config = config.changed("training", smoothing=first)
     teacher, distillation = None, {}
     if is_taught(values):

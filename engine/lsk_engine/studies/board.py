@@ -1,5 +1,6 @@
 """Where many runs stand: how many are done, at which rate, how long the rest will take."""
 
+import heapq
 import statistics
 import time
 from collections.abc import Sequence
@@ -63,7 +64,7 @@ class Board:
             rate = 60 * (len(self.done) - self.before) / (now - self.start)
             details.append(f"{rate:.1f} runs/min")
         # How long one goes on that takes longer than the others is not known.
-        if self.seconds and (left := self._left(now) / self.workers) >= 1:
+        if self.seconds and (left := self._left(now)) >= 1:
             details.append(f"{duration(left)} left")
         return Standing(text, len(self.done), len(self.jobs), tuple(details))
 
@@ -71,8 +72,16 @@ class Board:
         """Returns how many seconds all that is to be done takes, as far as one can tell."""
         every = statistics.mean(s for of_kind in self.seconds.values() for s in of_kind)
         means = {kind: statistics.mean(of_kind) for kind, of_kind in self.seconds.items()}
-        return sum(
-            max(0.0, means.get(job.kind, every) - (now - self.since.get(job, now)))
+        rests = {
+            job: max(0.0, means.get(job.kind, every) - (now - self.since.get(job, now)))
             for job in self.jobs
             if job not in self.done and job not in self.lost
-        )
+        }
+        # Each that waits begins where one ends first.
+        ends = [rest for job, rest in rests.items() if job in self.since]
+        ends += [0.0] * (self.workers - len(ends))
+        heapq.heapify(ends)
+        for job, rest in rests.items():
+            if job not in self.since:
+                heapq.heapreplace(ends, ends[0] + rest)
+        return max(ends)

@@ -8,6 +8,7 @@ from ls_base.errors import InputError
 from ls_base.reading import is_there
 from ls_base.records import Record
 from lsk_engine.data.configuration import from_dict
+from lsk_engine.environment import configured_backend
 from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
 from lsk_engine.settings.config import Config
 from lsk_engine.settings.values import flat
@@ -83,6 +84,25 @@ def refuse_other_data(runs: Sequence[tuple[RunDirectory, Config]]) -> None:
             raise InputError(
                 f"Expected runs on the same data; {config.data.source} has changed between them: "
                 f"take another folder for what it is now. Received: {first.path} and {run.path}"
+            )
+
+
+def refuse_other_backend(runs: Iterable[RunDirectory]) -> None:
+    """Refuses to train beside runs of another backend: of one seed, it has other weights.
+
+    Args:
+        runs: Those that are there.
+
+    Raises:
+        InputError: If one was trained on another backend than Keras takes now.
+    """
+    now = configured_backend()
+    for run in runs:
+        before = [start["backend"] for start in run.read_starts() if "backend" in start]
+        if before and now not in before:
+            raise InputError(
+                f"Expected the backend of {run.path}, {before[-1]} (KERAS_BACKEND, --backend), or "
+                f"another folder: runs of a study are compared. Received: {now}"
             )
 
 

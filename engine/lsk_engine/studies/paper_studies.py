@@ -80,18 +80,18 @@ STUDIES: Mapping[str, Mapping[str, Part]] = {
                     "training.checkpoints_kept_every": 950,
                 },
             ),
-            minutes=3,
+            minutes=1,
             classes=("3", "8", "5"),
         ),
         "text": Part(
             ask.text("cldr-few"),
-            minutes=8,
+            minutes=2,
         ),
         "speech": Part(
             ask.speech(
                 preset="spoken-words", settings={"data.utterances": 4000, "training.steps": 800}
             ),
-            minutes=6,
+            minutes=15,
         ),
         # A student of 100 of its teacher's 897 digits needs what a teacher knows beside the labels.
         "teachers": Part(
@@ -134,7 +134,7 @@ STUDIES: Mapping[str, Mapping[str, Part]] = {
                     "model.width": 64,
                 },
             ),
-            minutes=2,
+            minutes=1,
         ),
     },
     "data": {
@@ -148,7 +148,7 @@ STUDIES: Mapping[str, Mapping[str, Part]] = {
                 # is no information to be measured.
                 settings={**_SHORT_ALEXNET, **_FITTED, "optimizer.l2": 0.0005},
             ),
-            minutes=20,
+            minutes=35,
             data="cifar10",
             classes=_AIRPLANES,
         ),
@@ -173,11 +173,11 @@ STUDIES: Mapping[str, Mapping[str, Part]] = {
         ),
         "text": Part(
             ask.text("multi30k-cpu"),
-            minutes=45,
+            minutes=35,
             data="multi30k",
         ),
         "speech": Part(ask.speech(preset="an4-las"), minutes=50, data="an4_mfcc/an4_mfcc13.npz"),
-        "voices": Part(ask.speech(preset="fsdd-digits"), minutes=7, data="fsdd"),
+        "voices": Part(ask.speech(preset="fsdd-digits"), minutes=10, data="fsdd"),
         "teachers": Part(
             distillation.distillation_study(
                 "image",
@@ -205,7 +205,7 @@ STUDIES: Mapping[str, Mapping[str, Part]] = {
                 teacher_preset="mnist-mlp-teacher",
                 settings=_BESIDE_LABELS,
             ),
-            minutes=20,
+            minutes=30,
             data="mnist",
         ),
     },

@@ -1,7 +1,8 @@
 """From a name such as `table3` to the paper's numbers, ours, and verdicts."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,9 @@ from lsk_engine.studies.arm_runs import jobs_of
 from lsk_engine.studies.arms import arms_of, is_taught
 from lsk_engine.studies.job import Job
 from lsk_engine.studies.paper import RESULTS, Result
-from lsk_engine.studies.paper_studies import STUDIES, Part, Scale
+from lsk_engine.studies.paper_studies import Part, Scale
 from lsk_engine.studies.run_study import run_study
-from lsk_engine.studies.study import TEACHER, Study, merged
+from lsk_engine.studies.study import DISTILLATION, TEACHER, Study, merged
 from lsk_engine.studies.study_result import Decided, StudyResult
 from lsk_engine.tasks.registry import load_task, needing_extra
 
@@ -79,20 +80,6 @@ class Cost:
     finished: int
 
 
-def results_of(name: str) -> list[Result]:
-    """Returns a result of the paper, or all.
-
-    Args:
-        name: A name of `RESULTS`, or `all`.
-
-    Raises:
-        InputError: For another name, with near matches.
-    """
-    if name not in (*RESULTS, ALL):
-        raise InputError(f"Expected a result of the paper. {near(name, [*RESULTS, ALL])}")
-    return [result for result in RESULTS.values() if name in (result.name, ALL)]
-
-
 def study_of(
     part: Part,
     data_dir: Path | None,
@@ -112,7 +99,8 @@ def study_of(
     """
     study, more = part.study, dict(settings or {})
     if any(map(is_taught, study.all_axes())):
-        more |= {f"{TEACHER}{key}": value for key, value in more.items()}
+        own = (key for key in more if not key.startswith((TEACHER, DISTILLATION)))
+        more = {**{f"{TEACHER}{key}": more[key] for key in own}, **more}
     if part.data is not None:
         source = None if data_dir is None else data_dir / part.data
         if source is None or not source.exists():
@@ -125,15 +113,44 @@ def study_of(
     )
 
 
+def parts_of(what: str, scale: Scale, only: Sequence[str] = ()) -> dict[Result, Mapping[str, Part]]:
+    """Returns the studies of a result of the paper, or of all, at a scale.
+
+    Args:
+        what: A name of `RESULTS`, or `all`.
+        scale: The scale.
+        only: The names of the studies to be taken, and only the results that have some; none: all.
+
+    Raises:
+        InputError: For another name, with near matches.
+    """
+    if what not in (*RESULTS, ALL):
+        raise InputError(f"Expected a result of the paper. {near(what, [*RESULTS, ALL])}")
+    chosen: dict[Result, Mapping[str, Part]] = {
+        one: one.parts(scale) for one in RESULTS.values() if what in (one.name, ALL)
+    }
+    known = list(dict.fromkeys(name for parts in chosen.values() for name in parts))
+    for name in only:
+        if name not in known:
+            of = "" if what == ALL else f" of {what}"
+            raise InputError(f"Expected only studies{of} at the scale {scale}. {near(name, known)}")
+    if not only:
+        return chosen
+    chosen = {
+        result: {name: part for name, part in parts.items() if name in only}
+        for result, parts in chosen.items()
+    }
+    return {result: parts for result, parts in chosen.items() if parts}
+
+
 def reproduce(
-    results: Sequence[Result],
+    chosen: Mapping[Result, Mapping[str, Part]],
     scale: Scale,
     directory: Path,
     reporter: Reporter,
     *,
     command: Sequence[str],
     data_dir: Path | None = None,
-    only: Sequence[str] = (),
     seeds: int | None = None,
     settings: Mapping[str, Any] | None = None,
     jobs: int = 1,
@@ -145,13 +162,12 @@ def reproduce(
     in `RESULT.json` there, its figure beside it. A study that fails is told and stops no other.
 
     Args:
-        results: Which results.
+        chosen: Which results, and which studies of each; see `parts_of`.
         scale: At which scale.
         directory: The folder.
         reporter: Who is told.
         command: As for `run_study`.
         data_dir: The folder of data sets.
-        only: The names of the studies to be run; none: all of the results'.
         seeds: How many; `None`: each study's.
         settings: Further settings of all runs.
         jobs: How many trainings run at a time.
@@ -166,20 +182,9 @@ def reproduce(
         raise InputError(f"Expected at least one job. Received: {jobs}")
     if seeds is not None and seeds < 1:
         raise InputError(f"Expected at least one seed. Received: {seeds}")
-    chosen = {result.name: result.parts(scale) for result in results}
-    known = list(dict.fromkeys(name for parts in chosen.values() for name in parts))
-    for name in only:
-        if name not in known:
-            raise InputError(f"Expected only studies of the scale {scale}. {near(name, known)}")
-    if only:
-        chosen = {
-            result: {name: part for name, part in parts.items() if name in only}
-            for result, parts in chosen.items()
-        }
-        results = [result for result in results if chosen[result.name]]
     studies: dict[str, Study] = {}
-    for result in results:
-        for name, part in chosen[result.name].items():
+    for parts in chosen.values():
+        for name, part in parts.items():
             studies[name] = study_of(part, data_dir, seeds, settings)
             arms_of(studies[name], load_task(studies[name].task))
     parts_asked = [part for parts in chosen.values() for part in parts.values()]
@@ -191,8 +196,7 @@ def reproduce(
     found: dict[str, StudyResult] = {}
     failed: dict[str, LsKerasError] = {}
     reproduced = []
-    for result in results:
-        parts = chosen[result.name]
+    for result, parts in chosen.items():
         for name in [name for name in parts if name not in {**found, **failed}]:
             try:
                 found[name] = _run(
@@ -215,35 +219,46 @@ def reproduce(
             {name: str(failed[name]) for name in parts if name in failed},
         )
         if one.found:  # else what an earlier call has found stays
-            write_json(directory / f"{result.name}.json", one.to_dict())
+            file = directory / f"{result.name}.json"
+            write_json(file, _with_earlier(one.to_dict(), file, asked={*parts}))
         reproduced.append(one)
     if not found:
         raise next(iter(failed.values()))
     return reproduced
 
 
-def costs_of(result: Result, scale: Scale, directory: Path, seeds: int | None = None) -> Cost:
+def _with_earlier(content: dict[str, Any], file: Path, asked: Set[str]) -> dict[str, Any]:
+    """Adds what is in a file of studies that nobody asked for this time."""
+    try:
+        earlier = json.loads(file.read_text())
+        studies = {k: v for k, v in earlier["studies"].items() if k not in asked}
+        drawn = [f for f in earlier["figures"] if f not in content["figures"]]
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return content  # none yet, or none that can be read: what is found now replaces it
+    ends = tuple(f"-{name}.png" for name in studies)
+    figures = [f for f in drawn if str(f).endswith(ends)]
+    return content | {
+        "studies": studies | content["studies"],
+        "figures": figures + content["figures"],
+    }
+
+
+def costs_of(parts: Mapping[str, Part], directory: Path, seeds: int | None = None) -> Cost:
     """Returns what a result costs at a scale, and what of it is there; without Keras.
 
     Args:
-        result: The result.
-        scale: The scale.
+        parts: Its studies by name.
         directory: Where `reproduce` has put its runs, if it has.
         seeds: How many; `None`: each study's.
     """
     minutes, jobs = 0.0, list[Job]()
-    for name, part in result.parts(scale).items():
+    for name, part in parts.items():
         study = dataclasses.replace(part.study, seeds=seeds or part.study.seeds)
         minutes += part.cost(seeds)
         jobs += jobs_of(directory / name, arms_of(study, load_task(study.task)), study.seeds)
     finished = [job.run for job in jobs if job.finished]
     took = sum(run.read_metrics().seconds for run in finished) / 60
     return Cost(minutes, took, len(jobs), len(finished))
-
-
-def total_minutes(scale: Scale, seeds: int | None = None) -> float:
-    """Returns what all results cost together, whose studies are trained once."""
-    return sum(part.cost(seeds) for part in STUDIES[scale].values())
 
 
 def _run(study: Study, directory: Path, reporter: Reporter, **how: Any) -> StudyResult:

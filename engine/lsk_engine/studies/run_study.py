@@ -24,7 +24,7 @@ from lsk_engine.studies.measurements import (
     measure,
     numbers_of,
 )
-from lsk_engine.studies.own_runs import own_runs, refuse_other_data
+from lsk_engine.studies.own_runs import own_runs, refuse_other_backend, refuse_other_data
 from lsk_engine.studies.run_here import run_here
 from lsk_engine.studies.run_jobs import run_jobs
 from lsk_engine.studies.study import Study
@@ -99,6 +99,8 @@ def run_study(
         reporter.message(f"{len(to_train)} runs in {directory}, {trainings}")
         refuse_other_data([one for one in there if one[0].metrics_file.is_file()])
         idle = all(job.finished for job in to_train)
+        if not idle:
+            refuse_other_backend(run for run, _ in there)
         configs = [] if idle else configs_of(everyone, study.seeds)
         for text in void_in_any(task, configs):  # what trains says so to its own log
             reporter.warning(text)
@@ -114,6 +116,9 @@ def run_study(
             ended=functools.partial(_said, study),
             keep_going=not stop_on_failure,
         )
+        if not idle:
+            trained = own_runs(directory, everyone, study.seeds, task)
+            refuse_other_data([one for one in trained if one[0].metrics_file.is_file()])
         missing = {job.name: str(error) for job, error in failed.items()}
         runs = {
             run_name(arm, seed): run_of(directory, arm, seed)

@@ -115,6 +115,7 @@ class StudyResult:
         ]
         lines = list(columns(seeds, [heading(settings) for settings in self.arms.values()], rows))
         about = [one for one in self.decided if one.arm == self.shown]
+        about = [one for one in about if one.baseline == about[0].baseline]
         if about:
             against = heading(self.arms[about[0].baseline])
             head = f"{heading(self.arms[self.shown])} − {against}"

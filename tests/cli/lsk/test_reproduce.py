@@ -37,6 +37,9 @@ def test_the_list_has_all_with_cost_and_what_has_been_run(tmp_path, monkeypatch)
     rows = json.loads(reproduce("--list", "--json", "--out", tmp_path).stdout)["results"]
     assert [row["result"] for row in rows] == [*RESULTS]
     assert {row["finished"] for row in rows} == {0}
+    lines = reproduce("table1", "--list", "--only", "text", "--out", tmp_path).stdout.splitlines()
+    begun = [line.split()[0] for line in lines if line and not line.startswith(" ")]
+    assert begun[-5:] == ["result", "table1", "all", "study", "text"]
 
 
 def test_the_list_does_not_wait_for_keras(tmp_path):
@@ -58,6 +61,8 @@ def test_the_list_does_not_wait_for_keras(tmp_path):
         (["table2", "--jobs", "0"], "at least one job"),
         (["table1", "--only", "voices"], "Known: images, text, speech. Received: 'voices'"),
         (["all", "--only", "text,spech"], "Near matches: speech"),
+        (["table2", "--only", "mnist"], "only studies of table2 at the scale demo. .*'mnist'"),
+        (["table2", "--list", "--only", "mnist"], "only studies of table2 at the scale demo"),
         (["table2", "--scale", "data"], "--data-dir DIR with cifar10 in it"),
         (["table2", "--set", "model.wdith=3"], "Near matches: model.width"),
     ],

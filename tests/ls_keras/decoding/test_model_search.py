@@ -85,8 +85,8 @@ def test_it_is_the_beam_search_of_its_step(temperature):
     )
     tokens, scores, lengths = (ops.convert_to_numpy(x) for x in expected)
     for i, hypotheses in enumerate(found):
-        assert [score for _, score in hypotheses] == pytest.approx(scores[i].tolist(), rel=1e-5)
-        for j, (ids, _) in enumerate(hypotheses):
+        assert [one.score for one in hypotheses] == pytest.approx(scores[i].tolist(), rel=1e-5)
+        for j, (ids, _, _) in enumerate(hypotheses):
             wanted = tokens[i, j, : lengths[i, j]]
             np.testing.assert_array_equal(ids, wanted[wanted != END])
             assert not {PAD, START, END} & set(ids.tolist())
@@ -172,7 +172,7 @@ def test_undoing_smoothing_searches_what_was_smoothed():
     undone = SmoothedChain(model, Config(), num_return=2, unsmooth=Unsmoothing(0.2))
     found = undone.search(*inputs, temperature=1.3)
     for first, second in zip(found, wanted, strict=True):
-        for (ids, score), (expected, expected_score) in zip(first, second, strict=True):
+        for (ids, score, _), (expected, expected_score, _) in zip(first, second, strict=True):
             np.testing.assert_array_equal(ids, expected)
             assert score == pytest.approx(expected_score, rel=1e-3)
     plain = SmoothedChain(model, Config(), num_return=2).search(*inputs, temperature=1.3)

@@ -77,11 +77,12 @@ def test_scores_are_those_of_full_passes(model):
     translator = Translator(model, config, num_return=3)
     source = with_ends(some_sentences(), np.arange(7), 6)
     for row, hypotheses in enumerate(translator.translate(source, temperature=0.4)):
-        scores = [score for _, score in hypotheses]
+        scores = [one.score for one in hypotheses]
         assert scores == sorted(scores, reverse=True)
-        assert len({tuple(tokens) for tokens, _ in hypotheses}) == len(hypotheses)
-        for tokens, score in hypotheses:
+        assert len({tuple(tokens) for tokens, *_ in hypotheses}) == len(hypotheses)
+        for tokens, score, length in hypotheses:
             labels = [*tokens, END_ID][:5]  # an unfinished one has no end token
+            assert length == len(labels)
             target = np.full((1, 5), PAD_ID, np.int32)
             target[0, : len(labels)] = [START_ID, *labels][: len(labels)]
             log_p = log_probabilities(model, source[row : row + 1], target, 0.4)[0]
@@ -211,7 +212,7 @@ def test_scores_are_of_what_smoothing_left_out(model):
     )
     source = with_ends(some_sentences(), np.arange(7), 6)
     for row, hypotheses in enumerate(translator.translate(source)):
-        for tokens, score in hypotheses:
+        for tokens, score, _ in hypotheses:
             labels = [*tokens, END_ID][:5]
             target = np.full((1, 5), PAD_ID, np.int32)
             target[0, : len(labels)] = [START_ID, *labels][: len(labels)]

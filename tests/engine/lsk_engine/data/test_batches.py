@@ -128,6 +128,16 @@ def test_whole_split_weights_make_the_mean_over_batches_the_mean_over_positions(
     assert values == pytest.approx(expected, rel=1e-5)
 
 
+def test_a_long_example_alone_is_scored_alone():
+    source = source_of([3] * 9 + [3000], whole_split=True)
+    shapes = [source.batch(step).labels.shape for step in range(source.steps_per_epoch)]
+    assert shapes == [(4, 3), (4, 3), (4, 3), (1, 3000)]
+    assert source.rows_vary
+    dataset = as_dataset(source, 0, 4)
+    batches = dataset if hasattr(dataset, "element_spec") else [dataset[i] for i in range(4)]
+    assert [tuple(labels.shape) for _, labels, _ in batches] == shapes
+
+
 def test_any_step_can_be_had_without_those_before():
     sizes = np.random.default_rng(0).integers(1, 10, 57)
     first, second = source_of(sizes, shuffle=True), source_of(sizes, shuffle=True)

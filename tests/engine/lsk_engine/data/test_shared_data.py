@@ -53,6 +53,27 @@ def test_what_runs_have_in_common_is_made_once(tmp_path):
     assert {Path(source).parent for source in task.read} == {tmp_path}
 
 
+def test_data_that_have_changed_are_told(tmp_path):
+    source, shared = tmp_path / "letters", tmp_path / "shared"
+    source.mkdir()
+    file = source / "a"
+    file.write_text("a")
+    task = CountingTask()
+    config = resolve(task, source=str(source))
+    with shared_data(task, [config, config], shared, SILENT):
+        load_data(task, config, None)
+    assert task.read == [str(source), str(next(shared.iterdir()))]
+    file.write_text("ab")
+    with (
+        pytest.raises(InputError, match=r"letters as it was .* \(--out\).*Received: other files"),
+        shared_data(task, [config, config], shared, SILENT),
+    ):
+        pass
+    with shared_data(task, [], shared, SILENT):
+        load_data(task, config, None)
+    assert task.read[-1] == str(source)  # not what it was
+
+
 def test_damaged_data_give_way_to_their_source(tmp_path):
     task = CountingTask()
     config = resolve(task)

@@ -1,12 +1,16 @@
 import dataclasses
+import datetime
+import os
 
 import pytest
 
 from ls_base.errors import FileError, InputError
 from lsk_engine.data import configuration
-from lsk_engine.runs.resuming import changed, record_resumption
+from lsk_engine.runs.resuming import changed, record_resumption, seconds_before
 from lsk_engine.runs.run_directory import RunDirectory
 from tiny_task import DataConfig, TinyTask
+
+NOW = datetime.datetime.now(datetime.UTC)
 
 
 @pytest.fixture
@@ -42,6 +46,34 @@ def test_what_was_measured_of_the_run_as_it_was_is_not_the_changed_run_s(run):
     (said,) = record_resumption(TinyTask(), config, run)
     assert "calibration" in said
     assert not any(file.exists() for file in files)
+
+
+def test_what_a_run_took_is_added_up_over_its_starts(run):
+    def started(ago):
+        starts = run.read_starts()
+        starts[-1]["started"] = (NOW - datetime.timedelta(seconds=ago)).isoformat()
+        run.write_json(run.environment_file, {"schema": 2, "starts": starts})
+
+    def saved(step, ago):
+        file = run.checkpoints / f"step-{step:08d}.npz"
+        file.write_bytes(b"")
+        os.utime(file, (NOW.timestamp() - ago,) * 2)
+
+    run.checkpoints.mkdir(exist_ok=True)
+    started(5000)
+    record_resumption(TinyTask(), config_of(run), run)
+    assert seconds_before(run) == 0  # nothing was saved
+    started(1000)
+    saved(7, ago=900)
+    record_resumption(TinyTask(), config_of(run), run)
+    assert seconds_before(run) == pytest.approx(100, abs=0.1)
+    started(500)
+    record_resumption(TinyTask(), config_of(run), run)
+    assert seconds_before(run) == pytest.approx(100, abs=0.1)  # and nothing again
+    saved(8, ago=250)
+    started(300)
+    record_resumption(TinyTask(), config_of(run), run)
+    assert seconds_before(run) == pytest.approx(150, abs=0.1)
 
 
 def test_nothing_changed_is_recorded_as_nothing(run):

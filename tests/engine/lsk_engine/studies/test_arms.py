@@ -159,13 +159,35 @@ def test_grids_of_one_study_share_what_they_have_in_common(task):
     assert arms["alpha0.3"].teacher is None
     assert arms["teacher_alpha0-T4"].distillation["teacher_temperature"] == 4
     assert arms["teacher_alpha0-T4"].teacher.name == "alpha0"
-    assert arms["teacher_alpha0.3-T1"].grid == f"{TEACHER_ALPHA},{TEACHER_TEMPERATURE}"
+    assert [*arms["teacher_alpha0.3-T1"].baselines] == [f"{TEACHER_ALPHA},{TEACHER_TEMPERATURE}"]
     asked = distillation_study(
         "image", alphas=(0.0, 0.3), temperatures=(1.0, 4.0), hard_temperature=4.0
     )
     compared = {arm.name: arm.baseline for arm in arms_of(asked, task)}
     assert {*compared} == {*arms}
     assert compared["teacher_alpha0.3-T1"] == "teacher_alpha0-T4"
+
+
+def test_an_arm_of_two_grids_is_compared_in_both(task):
+    rate, alpha = "optimizer.learning_rate", "training.alpha"
+    axes = {alpha: (0, 0.1), rate: (0.01, 0.1)}
+    asked = study(axes=axes, grids=({rate: (0.01, 0.1), alpha: (0, 0.1)},))
+    compared = {arm.name: dict(arm.baselines) for arm in arms_of(asked, task)}
+    assert compared == {
+        "alpha0-learning_rate0.01": {},
+        "alpha0-learning_rate0.1": {rate: "alpha0-learning_rate0.01"},
+        "alpha0.1-learning_rate0.01": {alpha: "alpha0-learning_rate0.01"},
+        "alpha0.1-learning_rate0.1": {
+            alpha: "alpha0-learning_rate0.1",
+            rate: "alpha0.1-learning_rate0.01",
+        },
+    }
+
+
+def test_hard_targets_have_the_first_smoothing_of_settings_with_commas(task):
+    axes = {"training.alpha,training.smoothing": ((0.1, "unigram"), (0, "uniform"), (0, "unigram"))}
+    names = [arm.name for arm in arms_of(study(axes=axes), task)]
+    assert names == ["alpha0.1-smoothing-unigram", "alpha0-smoothing-unigram"]
 
 
 def test_settings_with_commas_between_them_are_one_axis(task):

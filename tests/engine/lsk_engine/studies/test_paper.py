@@ -47,7 +47,7 @@ def test_each_study_can_be(scale, name):
     known = {SCORE, *numbers_of(part.study.measures)}
     for one in part.study.claims:
         assert {one.measure, one.against or one.measure} <= known
-        assert any(one.axis in (None, arm.grid) for arm in about)
+        assert any(one.axis in (None, *arm.baselines) for arm in about)
     assert {arm.config.training.alpha for arm in about if arm.teacher is None} <= {
         *(0.05, 0.1, 0.15, 0.3, 0.45, 0.6, 0.75)
     }

@@ -388,6 +388,27 @@ def test_runs_on_data_that_have_changed_are_not_compared(tmp_path, task):
     run_study(study(seeds=1, alphas=(0.1,)), task, tmp_path, reporter(), command=["false"])
 
 
+def test_data_that_change_while_a_study_trains_are_told(tmp_path, task):
+    keep = """
+state = {"schema": 1, "classes": 2, "class_counts": "1 1",
+         "splits": {"test": {"examples": 1, "labels": 1, "sha256": str(alpha)}}}
+(run / "data.json").write_text(json.dumps(state))
+"""
+    training = [*command()[:-1], command()[-1] + keep]
+    with pytest.raises(InputError, match="digits has changed between them"):
+        run_study(study(seeds=1), task, tmp_path, reporter(), command=training, jobs=4)
+
+
+def test_runs_of_two_backends_are_not_compared(tmp_path, task, monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
+    run_study(study(seeds=1), task, tmp_path, reporter(), command=command(), jobs=4)
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    run_study(study(seeds=1), task, tmp_path, reporter(), command=["false"])  # all is there
+    with pytest.raises(InputError, match=r"alpha0-seed0, tensorflow .*--backend.*Received: jax"):
+        run_study(study(seeds=2), task, tmp_path, reporter(), command=["false"])
+    assert len(list((tmp_path / "runs").iterdir())) == 3  # nothing was begun
+
+
 def test_each_claim_of_the_paper_is_about_what_is_measured():
     from lsk_engine.studies.measurements import BEST_SCORE, MEASUREMENTS, SCORE, numbers_of
 

@@ -52,7 +52,8 @@ class Distiller(keras.Model):
         student_temperature: T_s. Default: 1.
         alpha: Smoothing of the labels. Default: 0.
         smoothing: See `SmoothedCE`. Default: `"uniform"`.
-        loss: `"cross-entropy"` or `"squared-logits"`. Default: `"cross-entropy"`.
+        loss: `"cross-entropy"` or `"squared-logits"`, for which the k largest are not enough.
+            Default: `"cross-entropy"`.
         scale_by_temperature: Whether to multiply the teacher's term by T · T_s. Default: `False`.
         ignore_class: A label id, or several, whose positions do not count. Default: `None`.
         from_logits: Whether student and teacher emit logits, where their graphs of layers don't
@@ -249,6 +250,11 @@ class Distiller(keras.Model):
         if isinstance(x, Mapping) and TEACHER_LOGITS in x:
             found = x[TEACHER_LOGITS]
             if TEACHER_CLASSES in x:
+                if self.objective.loss == "squared-logits":
+                    raise InputError(
+                        "Expected all logits of the teacher for loss='squared-logits'. Received: "
+                        "the k largest, which are kept as log-probabilities"
+                    )
                 found = TopLogits(found, x[TEACHER_CLASSES], x[TEACHER_REST])
             return {k: v for k, v in x.items() if k not in _OF_TEACHER}, found
         if isinstance(x, tuple | list) and len(x) == 2:

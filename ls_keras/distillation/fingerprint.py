@@ -2,7 +2,8 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import keras
@@ -119,8 +120,7 @@ def fingerprint_examples(
 
     Args:
         examples: `(inputs, labels)` of each example, in order, without padding that comes from a
-            batch; inputs are an array, or arrays by name or
-            place.
+            batch; inputs are an array, or any structure of arrays.
         ignore_class: The label of padding, or `None`.
     """
     content, order = 0, hashlib.sha256()
@@ -165,11 +165,10 @@ def _count(labels: np.ndarray, ignore_class: int | None) -> int:
 
 def _one(inputs: Any, labels: np.ndarray):
     """Returns the hash of one example."""
-    if isinstance(inputs, tuple | list):
-        inputs = {str(place): array for place, array in enumerate(inputs)}
-    named = inputs if isinstance(inputs, Mapping) else {"": inputs}
+    flat = keras.tree.flatten_with_path(inputs)
+    named = [("/".join(map(str, path)), array) for path, array in flat]
     one = hashlib.sha256()
-    for name, array in (*sorted(named.items()), ("labels", labels)):
+    for name, array in (*sorted(named, key=itemgetter(0)), ("labels", labels)):
         _add(one, name, array)
     return one
 

@@ -1,5 +1,7 @@
 """Writing a teacher's logits into files, whole or the largest."""
 
+import errno
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -74,7 +76,22 @@ class LogitsWriter:
             self.rest = self._map(REST_FILE, np.dtype(np.float32), (positions,))
 
     def _map(self, name: str, dtype: np.dtype, shape: tuple[int, ...]) -> np.memmap:
-        return np.lib.format.open_memmap(self.folder / name, "w+", dtype, shape)
+        file = self.folder / name
+        mapped = np.lib.format.open_memmap(file, "w+", dtype, shape)
+        _reserve(file)
+        return mapped
+
+
+def _reserve(file: Path) -> None:
+    """Has the disk keep space for all of a file: a map on a full one ends in a bus error."""
+    if not hasattr(os, "posix_fallocate"):
+        return
+    with file.open("r+b") as opened:
+        try:
+            os.posix_fallocate(opened.fileno(), 0, file.stat().st_size)
+        except OSError as error:  # some file systems can't, and say so
+            if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+                raise
 
 
 def check_options(teacher, top_k, dtype, teacher_id, progress) -> None:

@@ -8,11 +8,12 @@ import keras
 import numpy as np
 
 import lsk_image.model  # noqa: F401 - registers the layers of the saved model
-from ls_base.arrays import Array, names_of_npz, read_npz
+from ls_base.arrays import Array, names_of_npz
 from ls_base.errors import LsKerasError
+from ls_base.npz_arrays import open_npz
 from ls_base.reading import read_bytes
 from lsk_engine import Config, InputError
-from lsk_engine.data.ragged import Ragged, check_offsets
+from lsk_engine.data.ragged import check_offsets
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.tasks.class_ids import class_names
@@ -138,19 +139,17 @@ def _of_npz(file: Path, shape: tuple[int, ...]) -> Iterator[tuple[str, np.ndarra
     known = set(names_of_npz(file, error=InputError))
     if {"jpeg", "offsets"} <= known:
         wanted = {"jpeg": Array("u", (None,)), "offsets": Array("iu", (None,))}
-        arrays = read_npz(file, wanted, error=InputError)
-        ends = arrays["offsets"].astype(np.int64)
-        check_offsets(ends, len(arrays["jpeg"]), str(file))
-        for row, content in enumerate(
-            Ragged(arrays["jpeg"], ends)[i] for i in range(len(ends) - 1)
-        ):
-            name = f"{file}[{row}]"
+        arrays = open_npz(file, wanted, error=InputError)
+        jpeg, ends = arrays["jpeg"], arrays["offsets"].read().astype(np.int64)
+        check_offsets(ends, len(jpeg), str(file))
+        for row in range(len(ends) - 1):
+            name, content = f"{file}[{row}]", jpeg[ends[row] : ends[row + 1]]
             try:
                 yield name, _decoded(content.tobytes(), name, shape)
             except InputError as error:
                 yield name, str(error)
     elif "images" in known:
-        array = read_npz(file, {"images": Array()}, error=InputError)["images"]
+        array = open_npz(file, {"images": Array()}, error=InputError)["images"]
         pixels = ArrayPixels(array, f"images of {file}", _square(shape), shape[2])
         _check(pixels.shape, f"images of {file}", shape)
         for row in range(len(pixels)):

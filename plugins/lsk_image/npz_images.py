@@ -1,5 +1,6 @@
 """Images in NumPy's `.npz` files: arrays, or JPEG bytes one after another with their offsets."""
 
+import itertools
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -67,7 +68,8 @@ def read_npz_folder(
 
     Each holds `labels` and either `images`, uint8 `(n, height, width[, channels])`, or `jpeg`, the
     bytes of all encoded images together, with `offsets`, n + 1 integers: image i is
-    `jpeg[offsets[i] : offsets[i + 1]]`. `class_names` is optional.
+    `jpeg[offsets[i] : offsets[i + 1]]`. `class_names` is optional, and the same
+    wherever it is.
 
     Args:
         folder: The folder.
@@ -76,9 +78,10 @@ def read_npz_folder(
         new: Whether any split will do, `test` alone, say.
 
     Raises:
-        InputError: If a file is missing, can't be read or doesn't fit together.
+        InputError: If a file is missing, can't be read or doesn't fit together, or if two name
+            their classes differently.
     """
-    splits, names, encoded = {}, None, False
+    splits, names, encoded = {}, {}, False
     notes: list[str] = []
     files, others = npz_files(folder, new=new)
     for split, file in files.items():
@@ -86,7 +89,7 @@ def read_npz_folder(
         encoded |= "jpeg" in arrays
         pixels = _pixels(arrays, file, size, channels)
         splits[split] = LabeledImages(pixels, _array(arrays, "labels", file).read(), str(file))
-        names = names or _class_names(arrays)
+        names[split] = _class_names(arrays)
     if encoded:
         notes.append(
             "images decoded from JPEG, which is lossy: not the pixels of the original data set"
@@ -94,7 +97,7 @@ def read_npz_folder(
     if others:
         notes.append(f"not read, of no split's name: {', '.join(others)}")
     told = LazyNotes(lambda: (*(n for s in splits.values() for n in s.pixels.notes), *notes))
-    return ImageSource(splits, names, told)
+    return ImageSource(splits, _one_list(names, files), told)
 
 
 def npz_files(folder: Path, *, new: bool = False) -> tuple[dict[str, Path], list[str]]:
@@ -159,6 +162,22 @@ def _array(arrays: Mapping[str, NpzArray], key: str, file: Path) -> NpzArray:
 
 def _class_names(arrays: Mapping[str, NpzArray]) -> list[str] | None:
     return [str(name) for name in arrays["class_names"].read()] if "class_names" in arrays else None
+
+
+def _one_list(names: Mapping[str, list[str] | None], files: Mapping[str, Path]) -> list[str] | None:
+    """Returns the class names of all splits: those of training, where it has some."""
+    named = {split: found for split, found in names.items() if found}
+    if not named:
+        return None
+    first = "train" if "train" in named else next(iter(named))
+    for split, found in named.items():
+        for label, (one, other) in enumerate(itertools.zip_longest(named[first], found)):
+            if one != other:
+                raise InputError(
+                    f"Expected class {label} to have one name in {files[first]} and "
+                    f"{files[split]}. Received: {one!r} and {other!r}"
+                )
+    return named[first]
 
 
 def _listing(arrays) -> str:

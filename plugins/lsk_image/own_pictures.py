@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ls_base.arrays import Array, names_of_npz, read_npz
+from ls_base.arrays import Array, names_of_npz
 from ls_base.errors import reason
+from ls_base.npz_arrays import open_npz
 from ls_base.reading import open_regular
 from lsk_engine import InputError
 from lsk_engine.data.ragged import check_offsets
@@ -20,7 +21,7 @@ from lsk_engine.tasks.contract import Suggestion
 from lsk_image.class_folders import folders_in, pictures_in, split_folders
 from lsk_image.config import PRESETS
 from lsk_image.npz_images import npz_files
-from lsk_image.pixels import FORMATS
+from lsk_image.pixels import FORMATS, upright_size
 
 FEW = 5000  # pictures: below, epochs are short and more of them are needed
 LARGEST = 64  # pixels a side that the presets for own pictures are meant for
@@ -113,10 +114,10 @@ def _of_file(file: Path) -> Survey | None:
         return None
     names = names_of_npz(file, error=InputError)
     if "jpeg" in names and "offsets" in names:
-        arrays = read_npz(
+        arrays = open_npz(
             file, {"jpeg": Array("u", (None,)), "offsets": Array("iu", (None,))}, error=InputError
         )
-        jpeg, ends = arrays["jpeg"], arrays["offsets"].astype(np.int64)
+        jpeg, ends = arrays["jpeg"], arrays["offsets"].read().astype(np.int64)
         check_offsets(ends, len(jpeg), str(file))
         pictures = (
             (io.BytesIO(jpeg[ends[i] : ends[i + 1]].tobytes()), f"image {i} of {file}")
@@ -124,7 +125,7 @@ def _of_file(file: Path) -> Survey | None:
         )
         return _of_headers(pictures)
     keys = [name for name in names if name == "images" or name.startswith("x_")]
-    images = read_npz(file, dict.fromkeys(keys, Array()), error=InputError).values()
+    images = open_npz(file, dict.fromkeys(keys, Array()), error=InputError).values()
     return _together([_of_array(array.shape) for array in images])
 
 
@@ -141,7 +142,7 @@ def _of_headers(pictures: Iterable[tuple[Any, str]], classes: int | None = None)
     for content, name in pictures:
         try:
             with _opened(content) as file, Image.open(file, formats=FORMATS) as image:
-                sizes[image.size] += 1
+                sizes[upright_size(image)] += 1
                 gray += image.mode in ("1", "L", "I", "I;16", "F")
         except InputError:
             raise

@@ -1,13 +1,14 @@
 """Access to the pixels of many images: an array, or files decoded when a batch asks for them."""
 
 import abc
+import contextlib
 import functools
 import io
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-from PIL import Image
+from PIL import ExifTags, Image, ImageOps
 
 from ls_base.cores import cores
 from ls_base.errors import reason
@@ -19,6 +20,7 @@ _MODES = {1: "L", 3: "RGB"}
 # What Pillow decodes by itself: for EPS, say, it would start another program.
 FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 _MOST_PIXELS = 1 << 26  # of one image; a small file may claim any number
+_ON_ITS_SIDE = (5, 6, 7, 8)  # orientations of EXIF that change places of width and height
 _THREADED = 100 * 100  # pixels an image above which threads pay: Pillow decodes without the GIL
 
 
@@ -243,6 +245,21 @@ def brought(
     return tuple(notes)
 
 
+def upright_size(image: Image.Image) -> tuple[int, int]:
+    """Returns `(width, height)` of an image that is opened, as `decode_image` turns it.
+
+    Args:
+        image: The image, whose pixels are not read.
+    """
+    orientation = 1
+    if image.format != "TIFF":  # that one Pillow turns by itself
+        with contextlib.suppress(Exception):
+            # What stands before the pixels: of a PNG, its own getexif would decode all of it.
+            orientation = Image.Image.getexif(image).get(ExifTags.Base.Orientation, 1)
+    width, height = image.size
+    return (height, width) if orientation in _ON_ITS_SIDE else (width, height)
+
+
 def decode_image(
     content: bytes,
     what: str,
@@ -251,7 +268,7 @@ def decode_image(
     *,
     other: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Decodes one image.
+    """Decodes one image, turned as its EXIF says; what is transparent lies on white.
 
     Args:
         content: The encoded image.
@@ -275,6 +292,8 @@ def decode_image(
                     f"Received: {what} of {image.width} × {image.height}"
                 )
             image.load()
+            with contextlib.suppress(Exception):  # EXIF that can't be read says nothing
+                ImageOps.exif_transpose(image, in_place=True)
             whole = _of_8_bits(image, what)
             if channels is None and whole.mode not in _MODES.values():
                 raise InputError(
@@ -284,7 +303,7 @@ def decode_image(
             if other is not None:
                 other[0] = size is not None and whole.size != (size, size)
                 other[1] = channels is not None and whole.mode != _MODES[channels]
-            return _as_array(whole, size, channels)
+            return _as_array(_on_white(whole), size, channels)
     except InputError:
         raise
     except Exception as error:  # Pillow's decoders raise whatever they stumble over
@@ -294,7 +313,9 @@ def decode_image(
 
 
 def _of_8_bits(image: Image.Image, what: str) -> Image.Image:
-    """Returns an image of 16 bits a pixel with the upper 8; Pillow would cut off at 255."""
+    """Returns an image of 8 bits a channel: the upper ones of 16, which Pillow would cut off."""
+    if image.mode == "1":
+        return image.convert("L")
     deep_pgm = image.mode == "I" and image.format == "PPM"
     if image.mode.startswith("I;16") or deep_pgm:
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
@@ -303,6 +324,15 @@ def _of_8_bits(image: Image.Image, what: str) -> Image.Image:
             f"Expected an image of 8 or 16 bits a channel. Received: {what} of mode {image.mode}"
         )
     return image
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    """Returns an image on white; what is transparent has any color, and Pillow would show it."""
+    if not image.has_transparency_data:
+        return image
+    white = Image.new("RGBA", image.size, "white")
+    white.alpha_composite(image.convert("RGBA"))
+    return white.convert("L" if image.mode == "L" else "RGB")
 
 
 def _as_array(image: Image.Image, size: int | None, channels: int | None) -> np.ndarray:

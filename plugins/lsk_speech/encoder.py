@@ -8,6 +8,8 @@ from lsk_speech.config import ModelConfig
 from lsk_speech.frontend import without_padding
 from lsk_speech.weight_noise import NoisyLSTM
 
+_BACKWARD = 500  # added to the seed of what runs backwards: its noise is its own
+
 
 def encode(features, length, config: ModelConfig, seed: int):
     """Adds the encoder to a functional model.
@@ -62,7 +64,7 @@ def halvings(config: ModelConfig) -> int:
 
 
 def _both_directions(x, length, config: ModelConfig, seed: int, name: str):
-    def lstm(direction):
+    def lstm(direction, seed):
         return NoisyLSTM(
             config.encoder_width,
             return_sequences=True,
@@ -72,8 +74,8 @@ def _both_directions(x, length, config: ModelConfig, seed: int, name: str):
         )
 
     turn = ReverseUtterances(name=f"{name}_reversed")
-    backward = turn(lstm("backward")(turn(x, length)), length)
-    return keras.layers.Concatenate(name=f"{name}_both")([lstm("forward")(x), backward])
+    backward = turn(lstm("backward", seed + _BACKWARD)(turn(x, length)), length)
+    return keras.layers.Concatenate(name=f"{name}_both")([lstm("forward", seed)(x), backward])
 
 
 @keras.saving.register_keras_serializable(package="ls_keras")

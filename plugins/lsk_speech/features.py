@@ -12,7 +12,8 @@ from lsk_speech.frontend import LogMel, differences
 from lsk_speech.recordings import Streamed
 from lsk_speech.source_data import Speech
 
-_BATCH = 64  # utterances, and
+_BATCH = 64  # utterances at most, of
+_FRAMES = 1 << 17  # frames in all: 64 times 20 s; each takes some 10 KiB
 _STEP = 100  # frames that lengths are rounded up to: some backends compile for each shape
 
 
@@ -62,9 +63,8 @@ class StreamedFeatures(Streamed):
     def make(self, rows: np.ndarray) -> Iterator[np.ndarray]:
         """Yields the frames of recordings."""
         decoded = self._audio.make(rows)  # ahead of the features
-        for start in range(0, len(rows), _BATCH):
-            lengths = self.lengths[rows[start : start + _BATCH]]
-            size = -(-int(lengths.max()) // _STEP) * _STEP
+        for chosen, size in _batches(self.lengths[rows]):
+            lengths = self.lengths[rows[chosen]]
             samples = np.zeros((len(lengths), size * self._layer.hop), np.float32)
             for target, found in zip(samples, decoded, strict=False):
                 target[: len(found)] = found
@@ -110,11 +110,22 @@ def _by_batches(lengths: np.ndarray, width: int, dtype, compute: Callable) -> Ra
     """Computes rows in batches of similar length; `compute(rows, size)` gives them padded."""
     out = Ragged(np.empty((int(lengths.sum()), width), dtype), offsets(lengths))
     order = np.argsort(lengths, kind="stable")
-    for start in range(0, len(order), _BATCH):
-        rows = order[start : start + _BATCH]
-        size = -(-int(lengths[rows].max()) // _STEP) * _STEP
-        filled = np.concatenate([rows, np.repeat(rows[:1], _BATCH - len(rows))])
+    for chosen, size in _batches(lengths[order]):
+        rows = order[chosen]
+        count = max(1, min(_BATCH, _FRAMES // max(size, 1)))
+        filled = np.concatenate([rows, np.repeat(rows[:1], count - len(rows))])
         batch = ops.convert_to_numpy(compute(filled, size))
         for row, computed in zip(rows, batch, strict=False):
             out[row][:] = computed[: lengths[row]]
     return out
+
+
+def _batches(lengths: np.ndarray) -> Iterator[tuple[slice, int]]:
+    """Yields which rows, as they stand, are computed together, and what they are padded to."""
+    sizes = -(-lengths // _STEP) * _STEP
+    start = 0
+    while start < len(sizes):
+        longest = np.maximum.accumulate(sizes[start : start + _BATCH])
+        count = max(1, int((np.arange(1, len(longest) + 1) * longest <= _FRAMES).sum()))
+        yield slice(start, start + count), int(longest[count - 1])
+        start += count

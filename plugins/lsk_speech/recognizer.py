@@ -66,6 +66,7 @@ class Recognizer(ModelSearch):
     """
 
     shortest = 64  # frames
+    most_positions = 1 << 16  # frames in all: 32 times 20 s
     pad_token, start_token, end_token = PAD_ID, START_ID, END_ID
 
     def __init__(self, model: keras.Model, config: DecodingConfig, **kwargs):
@@ -77,7 +78,9 @@ class Recognizer(ModelSearch):
         _, encoded, frames = self.decoder.input
         self.encoder = keras.Model(inputs, [encoded, frames])
 
-    def recognize(self, inputs: Mapping[str, np.ndarray], temperature: float = 1.0) -> list[Found]:
+    def recognize(
+        self, inputs: Mapping[str, np.ndarray], temperature: float = 1.0
+    ) -> list[list[Found]]:
         """Returns the token ids, the end token left out, and the score of each transcript.
 
         Args:

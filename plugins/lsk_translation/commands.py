@@ -9,7 +9,7 @@ import click
 from ls_base.errors import InputError
 from ls_base.reading import read_bytes
 from lsk import options
-from lsk_engine.data.own_files import LONGEST_LINE
+from lsk_engine.data.own_files import split_lines
 from lsk_engine.devices.backend import load_backend
 from lsk_engine.tasks.registry import needing_extra
 
@@ -129,7 +129,7 @@ def phrases(run: Path, count: int, seed: int, backend: str | None, quiet: bool) 
 
 
 def _read_lines(file: Path | None) -> list[str]:
-    """Reads UTF-8 lines; the number of a line that is none is told."""
+    """Reads lines as those of training text are read."""
     name = str(file) if file else "stdin"
     if file is None:
         content = sys.stdin.buffer.read(_MOST_BYTES + 1)
@@ -139,20 +139,4 @@ def _read_lines(file: Path | None) -> list[str]:
             )
     else:
         content = read_bytes(file, most=_MOST_BYTES, error=InputError)
-    lines = content.split(b"\n")
-    if lines[-1] == b"":
-        lines.pop()
-    texts = []
-    for number, line in enumerate(lines, 1):
-        if len(line) > LONGEST_LINE:
-            raise InputError(
-                f"Expected lines of at most {LONGEST_LINE:,} bytes, a sentence each. "
-                f"Received: {len(line):,} bytes in line {number} of {name}"
-            )
-        try:
-            texts.append(line.decode("utf-8").rstrip("\r"))
-        except UnicodeDecodeError as error:
-            raise InputError(
-                f"Expected UTF-8 text. Received: {name}, line {number}: {error.reason}"
-            ) from error
-    return texts
+    return split_lines(content, name)

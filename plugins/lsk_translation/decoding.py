@@ -19,7 +19,8 @@ class Translation(NamedTuple):
     Attributes:
         text: The detokenized sentence.
         score: log p(y) / ((5 + |y|) / 6)^a at the temperature of the search, nats.
-        log_p: log p(y) / |y|, nats: what a piece has on the mean, the end token counted where it ended.
+        log_p: log p(y) / |y|, nats: what a piece has on the mean, the end token counted if there
+            is one.
     """
 
     text: str

@@ -357,6 +357,22 @@ def test_a_loss_of_ones_own_and_missing_logits_are_told():
         Distiller(linear())(x)
 
 
+@pytest.mark.parametrize("fits", [True, False])
+def test_the_largest_log_probabilities_are_no_logits_to_be_squared(fits):
+    x, y = data()
+    top = {
+        "x": x,
+        "teacher_logits": np.full((N, 1), -0.1, "float32"),
+        "teacher_classes": np.zeros((N, 1), "int32"),
+        "teacher_rest": np.full(N, -3.0, "float32"),
+    }
+    distiller = Distiller(linear(), loss="squared-logits")
+    distiller.compile("sgd")
+    learn = distiller.train_on_batch if fits else distiller.test_on_batch
+    with pytest.raises(InputError, match="all logits of the teacher .*Received: the k largest"):
+        learn(top, y)
+
+
 @pytest.mark.parametrize("shape", [(N,), (N, 1), (N, 5)])
 def test_weights_of_leading_axes_count_and_stay_the_callers(shape):
     rng = np.random.default_rng(0)

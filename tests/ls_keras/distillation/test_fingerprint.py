@@ -31,6 +31,36 @@ def test_names_of_inputs_count_and_their_order_does_not():
     assert fingerprint({"a": 2 * x, "b": x}, y) != fingerprint(one, y)
 
 
+@pytest.mark.parametrize(
+    ("inputs", "content", "order"),
+    [
+        (lambda x: x, "9b795662f9ffcaff", "ac823ef3b0510b0e"),
+        (lambda x: {"b": x, "a": 2 * x}, "ae63cb4bf5076288", "b3cfefb4db0b003b"),
+        (lambda x: (x, 2 * x), "813ff0b767c3ab7d", "796384afb6a37b78"),
+        (lambda x: [i * x for i in range(12)], "4282820bfc1096db", "e30ffbd5b1601b1b"),
+    ],
+    ids=["array", "by name", "pair", "twelve"],
+)
+def test_what_was_computed_by_earlier_versions_is_known(inputs, content, order):
+    x, y = np.arange(12, dtype=np.int32).reshape(4, 3), np.arange(4, dtype=np.int32)
+    found = fingerprint(inputs(x), y)
+    assert (found.content[:16], found.order[:16]) == (content, order)
+
+
+def test_inputs_are_any_structure():
+    x, y = np.ones((2, 3)), np.arange(2)
+    nested = {"a": {"b": x, "c": 2 * x}, "d": (3 * x, [4 * x])}
+    assert fingerprint(nested, y) == fingerprint(
+        keras.tree.map_structure(np.copy, dict(reversed(nested.items()))), y
+    )
+    for other in (
+        {**nested, "a": {"b": 2 * x, "c": x}},
+        {**nested, "d": (3 * x, [5 * x])},
+        {**nested, "d": ([4 * x], 3 * x)},
+    ):
+        assert fingerprint(other, y).content != fingerprint(nested, y).content
+
+
 def test_a_model_is_its_weights():
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3, name="a")])
     other = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3, name="b")])

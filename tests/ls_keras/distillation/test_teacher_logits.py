@@ -1,4 +1,6 @@
+import errno
 import json
+import os
 
 import keras
 import numpy as np
@@ -190,6 +192,21 @@ def test_where_it_cannot_be_written_is_told(cached, tmp_path):
         TeacherLogits.compute(tmp_path / "file" / "c", Teacher(lambda x: x), (x, y))
     with pytest.raises(InputError, match="Expected examples to be .x, y."):
         TeacherLogits.compute(tmp_path / "d", Teacher(lambda x: x), x)
+
+
+def test_a_full_disk_is_told_before_anything_is_mapped(tmp_path, monkeypatch):
+    refusals = [errno.ENOSPC, errno.ENOTSUP]  # the other: a file system that can't reserve
+
+    def refuse(*arguments):
+        number = refusals.pop(0)
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "posix_fallocate", refuse, raising=False)
+    x, y = data()
+    with pytest.raises(FileError, match=r"able to write .*/c. Received: No space left on device"):
+        TeacherLogits.compute(tmp_path / "c", Teacher(lambda x: x), (x, y))
+    assert list(tmp_path.iterdir()) == []
+    assert len(TeacherLogits.compute(tmp_path / "c", Teacher(lambda x: x), (x, y))) == N
 
 
 def test_a_teacher_of_probabilities_is_refused_or_told(tmp_path):

@@ -122,6 +122,22 @@ def test_a_picture_on_stdin_and_pictures_of_npz_files(made, tmp_path):
         assert lines == [f"{file}[{i}]\t{text}" for i, text in enumerate(alone)]
 
 
+def test_arrays_that_stay_on_the_disk_are_not_read_whole(made, tmp_path, monkeypatch):
+    stored, files = made
+    content = np.frombuffer(files[0].read_bytes(), np.uint8)
+    np.savez(tmp_path / "a.npz", jpeg=content, offsets=[0, len(content)])
+    np.savez(tmp_path / "b.npz", images=np.asarray(Image.open(files[0]))[None])
+    alone = invoke(stored.directory.path, files[0]).stdout.split("\t", 1)[1]
+
+    def refuse(*arguments):
+        raise AssertionError
+
+    monkeypatch.setattr("ls_base.arrays._filled", refuse)
+    monkeypatch.setattr("ls_base.npz_arrays._MAPPED", 0)
+    for file in (tmp_path / "a.npz", tmp_path / "b.npz"):
+        assert invoke(stored.directory.path, file).stdout == f"{file}[0]\t{alone}"
+
+
 @pytest.mark.parametrize("options", [("--top", 0), ("--batch-size", 0), ("--temperature", 0)])
 def test_options_out_of_range_are_told(made, options):
     stored, files = made

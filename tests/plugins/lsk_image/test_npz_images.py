@@ -40,6 +40,31 @@ def test_jpeg_bytes_with_offsets(tmp_path, images):
     assert source.splits["test"].labels.tolist() == [0, 1]
 
 
+@pytest.mark.parametrize("new", [None, ["owl", "dog", "cat"]])
+def test_class_names_are_those_of_training(tmp_path, images, new):
+    def write(split, *names):
+        named = {"class_names": np.array(names)} if names else {}
+        np.savez(tmp_path / f"{split}.npz", images=images, labels=np.arange(5) % 2, **named)
+
+    write("train", "cat", "dog")
+    write("test")
+    write("val", "cat", "dog")
+    assert load_source(str(tmp_path), classes=new).class_names == ["cat", "dog"]
+    for names, told in (
+        (("dog", "cat"), "class 0 .*'cat' and 'dog'"),
+        (("cat", "dog", "owl"), "class 2 .*None and 'owl'"),
+        (("cat",), "class 1 .*'dog' and None"),
+    ):
+        write("test", *names)
+        one, another = told.split(" .*")
+        message = rf"{one} .* in .*/train.npz and .*/test.npz. Received: {another}"
+        with pytest.raises(InputError, match=message):
+            load_source(str(tmp_path), classes=new)
+    write("train")
+    write("val")
+    assert load_source(str(tmp_path), classes=new).class_names == ["cat"]
+
+
 def test_arrays_in_a_folder(tmp_path, images):
     for split, n in (("train", 5), ("validation", 2), ("test", 3)):
         np.savez(tmp_path / f"{split}.npz", images=images[:n], labels=np.arange(n))

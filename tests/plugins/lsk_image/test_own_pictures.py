@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from PIL import ExifTags, Image
 
 from ls_base.errors import InputError
 from lsk_engine.data.configuration import from_dict, resolve
@@ -96,6 +97,33 @@ def test_npz_files_are_surveyed_in_all_their_splits(tmp_path, kind, folder):
         np.savez(tmp_path / "all.npz", **arrays)
         found = survey(tmp_path / "all.npz")
         assert (found.sizes, found.gray) == ({(4, 4): 6}, 6)
+
+
+def test_the_values_of_arrays_are_not_read(tmp_path, folder, monkeypatch):
+    contents = [file.read_bytes() for file in sorted(folder.glob("*/*.png"))]
+    ends = np.cumsum([0, *map(len, contents)])
+    jpeg = np.frombuffer(b"".join(contents), np.uint8)
+    np.savez(tmp_path / "jpeg.npz", jpeg=jpeg, offsets=ends)
+    np.savez(tmp_path / "images.npz", images=np.zeros((5, 4, 6), np.uint8))
+
+    def refuse(*arguments):
+        raise AssertionError
+
+    monkeypatch.setattr("ls_base.arrays._filled", refuse)
+    monkeypatch.setattr("ls_base.npz_arrays._MAPPED", 0)
+    assert survey(tmp_path / "images.npz").sizes == {(6, 4): 5}
+    assert survey(tmp_path / "jpeg.npz").total == 12
+
+
+def test_a_picture_on_its_side_has_the_size_it_is_shown_in(tmp_path):
+    for kind in ("png", "jpg", "tiff", "webp"):
+        exif = Image.Exif()
+        exif[ExifTags.Base.Orientation] = 6
+        (tmp_path / kind).mkdir()
+        Image.new("RGB", (6, 9)).save(tmp_path / kind / f"a.{kind}", exif=exif)
+    assert survey(tmp_path).sizes == {(9, 6): 4}
+    train = load_source(str(tmp_path)).splits["train"].pixels
+    assert train.gather(np.arange(4)).shape == (4, 6, 9, 3)
 
 
 def test_a_file_that_is_no_picture_is_told_at_the_start(folder):

@@ -4,17 +4,17 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 from ls_base.errors import InputError
 from lsk_image import pixels
-from lsk_image.pixels import ArrayPixels, EncodedPixels, decode_image
+from lsk_image.pixels import ArrayPixels, EncodedPixels, decode_image, upright_size
 
 
-def encoded(array, kind="png", mode=None):
+def encoded(array, kind="png", mode=None, **options):
     buffer = io.BytesIO()
     image = Image.fromarray(array)
-    (image.convert(mode) if mode else image).save(buffer, kind)
+    (image.convert(mode) if mode else image).save(buffer, kind, **options)
     return buffer.getvalue()
 
 
@@ -80,6 +80,70 @@ def test_channels_are_converted():
     assert decode_image(gray, "it", channels=3).tolist() == [[[9, 9, 9]] * 4] * 4
     palette = encoded(np.full((4, 4, 3), 255, np.uint8), mode="P")
     assert decode_image(palette, "it", channels=1).tolist() == [[[255]] * 4] * 4
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_what_is_transparent_lies_on_white(mode):
+    gray = np.array([[0, 0, 0, 0], [100, 100, 100, 255], [0, 0, 0, 128]], np.uint8)[None]
+    image = Image.fromarray(gray)
+    expected = [255, 100, 127]
+    if mode == "P":  # half transparent is more than it has
+        image, expected = Image.fromarray(np.array([[0, 1, 2]], np.uint8), "L"), [255, 100, 200]
+        image.putpalette([0, 0, 0, 100, 100, 100, 200, 200, 200])
+        image.info["transparency"] = 0
+    buffer = io.BytesIO()
+    (image.convert(mode) if mode == "LA" else image).save(buffer, "png")
+    with Image.open(buffer) as stored:
+        assert stored.mode == mode
+    for channels in (1, 3):
+        other = np.zeros(2, bool)
+        found = decode_image(buffer.getvalue(), "it", channels=channels, other=other)
+        assert found.tolist() == [[[value] * channels for value in expected]]
+        assert other.tolist() == [False, True]
+
+
+def test_a_color_that_is_transparent_is_white():
+    gray = encoded(np.array([[7, 9]], np.uint8), transparency=7)
+    assert decode_image(gray, "it").tolist() == [[[255], [9]]]
+
+
+@pytest.mark.parametrize("kind", ["png", "tiff", "jpeg"])
+def test_pictures_are_turned_as_exif_says(kind):
+    shown = np.repeat(np.repeat(np.array([[0, 90, 160], [250, 40, 120]], np.uint8), 8, 0), 8, 1)
+    turned = {
+        1: shown,
+        2: shown[:, ::-1],
+        3: shown[::-1, ::-1],
+        4: shown[::-1],
+        5: shown.T,
+        6: np.rot90(shown),  # a camera that was turned clockwise
+        7: shown[::-1, ::-1].T,
+        8: np.rot90(shown, -1),
+    }
+    for orientation, stored in turned.items():
+        exif = Image.Exif()
+        exif[ExifTags.Base.Orientation] = orientation
+        content = encoded(np.ascontiguousarray(stored), kind, exif=exif)
+        found = decode_image(content, "it")[..., 0]
+        np.testing.assert_allclose(found, shown, atol=6 if kind == "jpeg" else 0)
+        with Image.open(io.BytesIO(content)) as opened:
+            assert upright_size(opened) == (24, 16)
+
+
+def test_exif_that_is_none_turns_nothing():
+    image = np.full((4, 6), 9, np.uint8)
+    content = encoded(image, "jpeg", exif=b"Exif\0\0nothing of it", dpi=(72, 72))
+    assert decode_image(content, "it").shape == (4, 6, 1)
+    with Image.open(io.BytesIO(content)) as opened:
+        assert upright_size(opened) == (6, 4)
+
+
+def test_pictures_of_1_bit_are_gray():
+    content = encoded(np.array([[True, False]]))
+    with Image.open(io.BytesIO(content)) as opened:
+        assert opened.mode == "1"
+    for channels in (None, 1, 3):
+        assert decode_image(content, "it", channels=channels)[..., 0].tolist() == [[255, 0]]
 
 
 def test_of_16_bits_the_upper_8_are_taken():

@@ -4,6 +4,7 @@ import pytest
 
 from lsk_speech.config import ModelConfig
 from lsk_speech.encoder import JoinPairs, ReverseUtterances, encode
+from lsk_speech.weight_noise import NoisyLSTM
 
 LENGTH = np.array([23, 8, 1, 16], np.int32)
 
@@ -63,6 +64,16 @@ def test_every_frame_sees_the_whole_utterance(features):
         moved = np.abs(numpy(after) - numpy(before)).max(-1)
         assert (moved[0] > 0).all()
         assert not moved[1:].any()
+
+
+def test_each_lstm_has_noise_of_its_own():
+    model = encoder(encoder_layers=3, weight_noise=0.1)
+    drawn = [
+        tuple(numpy(keras.random.normal((3,), seed=layer.noise_generator)).tolist())
+        for layer in model.layers
+        if isinstance(layer, NoisyLSTM)
+    ]
+    assert len(set(drawn)) == len(drawn) == 6
 
 
 def test_valid_frames_are_turned_around_and_padding_is_not():

@@ -3,8 +3,10 @@ import numpy as np
 from scipy.signal import savgol_coeffs
 
 from lsk_engine.data.ragged import Ragged
-from lsk_speech.features import log_mel, normalized_by_speaker, with_deltas
+from lsk_speech import features
+from lsk_speech.features import StreamedFeatures, log_mel, normalized_by_speaker, with_deltas
 from lsk_speech.frontend import LogMel
+from lsk_speech.recordings import Streamed
 from lsk_speech.source_data import Speech
 
 
@@ -18,6 +20,39 @@ def test_log_mels_are_the_layers_whatever_stands_beside_them(rng):
         samples[0, : len(row)] = row / 32768
         alone = keras.ops.convert_to_numpy(layer(samples))[0]
         np.testing.assert_allclose(found[i], alone, atol=0.01)
+
+
+class Given(Streamed):
+    """Recordings that are in memory, as if they were not."""
+
+    def __init__(self, rows):
+        super().__init__(np.array([len(row) for row in rows]), np.zeros(0, np.int16))
+        self.rows = rows
+
+    def make(self, rows):
+        """Yields samples of recordings."""
+        yield from (self.rows[row] for row in rows)
+
+
+def test_long_recordings_stand_beside_few(rng, monkeypatch):
+    """Ten minutes in a batch of 64 would take 64 times their memory."""
+    seen = []
+
+    class Watched(LogMel):
+        def call(self, audio, length=None):
+            seen.append((audio.shape[0], audio.shape[1] // self.hop))
+            assert np.prod(seen[-1]) <= 1 << 17
+            return super().call(audio, length)
+
+    monkeypatch.setattr(features, "LogMel", Watched)
+    rows = [rng.integers(-9000, 9000, 10 * n).astype(np.int16) for n in (600, 9, 60_000, 50, 2000)]
+    found = log_mel(Ragged.of(rows), 1000, bands=4, deltas=False)
+    assert seen == [(64, 2000), (2, 60_000)]
+    streamed = StreamedFeatures(Given(rows), 1000, bands=4, deltas=False)
+    order = np.array([3, 0, 2, 4, 1])
+    for row, frames in zip(order, streamed.make(order), strict=True):
+        np.testing.assert_allclose(frames, found[row], atol=0.01)
+    assert seen[2:] == [(2, 600), (2, 60_000), (1, 100)]
 
 
 def test_differences_are_slopes_of_regression_lines(rng):

@@ -8,6 +8,7 @@ import small_speech
 from ls_base.errors import InputError, LsKerasError
 from ls_keras.calibration import TemperatureFit, calibrated
 from ls_keras.decoding import Unsmoothing
+from ls_keras.decoding.padded_batches import padded_batches
 from lsk_speech.config import DecodingConfig, ModelConfig
 from lsk_speech.model import listen
 from lsk_speech.recognizer import CoverageScorer, Recognizer
@@ -80,11 +81,11 @@ def test_scores_are_those_of_full_passes(inputs):
     config = dataclasses.replace(CONFIG, length_penalty=0.6)
     recognizer = Recognizer(model, config, num_return=3)
     for row, transcripts in enumerate(recognizer.recognize(inputs, temperature=0.5)):
-        scores = [score for _, score in transcripts]
+        scores = [one.score for one in transcripts]
         assert len(scores) == 3
         assert scores == sorted(scores, reverse=True)
-        assert len({tuple(tokens) for tokens, _ in transcripts}) == 3
-        for tokens, score in transcripts:
+        assert len({tuple(tokens) for tokens, *_ in transcripts}) == 3
+        for tokens, score, _ in transcripts:
             labels = [*tokens, END_ID][:5]  # an unfinished one has no end token
             expected = total(model, inputs, row, labels, 0.5) / ((5 + len(labels)) / 6) ** 0.6
             assert score == pytest.approx(expected, rel=1e-4)
@@ -95,7 +96,7 @@ def test_scores_are_of_what_smoothing_left_out(inputs):
     recognizer = Recognizer(model, CONFIG, num_return=2, unsmooth=Unsmoothing(0.3))
     for row, transcripts in enumerate(recognizer.recognize(inputs)):
         one = {name: values[row : row + 1] for name, values in inputs.items()}
-        for tokens, score in transcripts:
+        for tokens, score, _ in transcripts:
             labels = [*tokens, END_ID][:5]
             target = np.array([[START_ID, *labels][: len(labels)]], np.int32)
             rest = np.maximum(np.exp(log_probabilities(model, one, target)[0]) - 0.3 / K, 0)
@@ -112,7 +113,7 @@ def test_coverage_is_counted_in_the_score(inputs):
     decoder = model.get_layer("decoder")
     encoded, frames = plain.encoder(inputs)
     for row, transcripts in enumerate(covered):
-        for tokens, score in transcripts:
+        for tokens, score, _ in transcripts:
             labels = [*tokens, END_ID][:5]
             target = np.array([[START_ID, *labels][: len(labels)]], np.int32)
             states = decoder.run(target, encoded[row : row + 1], frames[row : row + 1])
@@ -145,6 +146,16 @@ def test_a_temperature_in_the_model_or_in_the_search_is_the_same(inputs):
     for first, second in zip(inside, outside, strict=True):
         np.testing.assert_array_equal(first[0][0], second[0][0])
         assert first[0][1] == pytest.approx(second[0][1], rel=1e-4)
+
+
+def test_long_recordings_are_few_together():
+    batches = padded_batches(
+        [2000] * 32 + [60_000] * 2,
+        DecodingConfig().batch_size,
+        shortest=Recognizer.shortest,
+        most_positions=Recognizer.most_positions,
+    )
+    assert [len(batch.filled) for batch in batches] == [32, 1, 1]
 
 
 def test_more_transcripts_than_beams_are_refused():

@@ -34,6 +34,24 @@ def test_a_line_in_is_a_line_out(run):
     assert invoke(run, text="ab cd\n\nabc\n").stdout.count("\n") == 3
 
 
+def test_lines_are_read_as_those_of_training_text(run, tmp_path, monkeypatch):
+    translated = []
+
+    def known(run, config, lines, *arguments, **options):
+        translated.append(lines)
+        return [[Translation(f"<{line}>", 0.0, 0.0)] for line in lines]
+
+    monkeypatch.setattr("lsk_translation.translate_lines.translate_lines", known)
+    content = "\ufeffab \r\n\u00a0\n\tcd\u2028e\u3000".encode()
+    (tmp_path / "x").write_bytes(content)
+    for found in (invoke(run, text=content), invoke(run, tmp_path / "x")):
+        assert found.stdout == "<ab>\n\n<cd\u2028e>\n"
+    assert translated == [["ab", "cd\u2028e"]] * 2
+    (tmp_path / "x").write_bytes(b"ab\nc\xff\n")
+    with pytest.raises(InputError, match="UTF-8 text. Received: byte 0xff in line 2 of .*/x"):
+        invoke(run, tmp_path / "x")
+
+
 def test_a_whole_text_on_one_line_is_told(run):
     """The memory of attention grows with the square: 10,000 words needed 9 GiB."""
     text = "ab\n" + "abcd " * 10_000 + "\n"

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from ls_keras.keras_internals import only_shapes
+from ls_keras.keras_internals import is_transformed, only_shapes
 
 
 def tensor_of(value):
@@ -29,7 +29,7 @@ def concrete(value) -> np.ndarray | None:
     """Returns `value` as a NumPy array, or `None` while a graph is being traced.
 
     Checks that depend on values (labels out of range, NaN) run where this gives an array:
-    in eager TensorFlow and JAX, and always on PyTorch.
+    in eager use, and in all steps of PyTorch that are not compiled.
 
     Args:
         value: A tensor of the current backend, a NumPy array, or anything that NumPy converts.
@@ -60,5 +60,5 @@ def being_traced(value) -> bool:
     if backend == "torch":
         import torch
 
-        return torch.compiler.is_compiling()
+        return torch.compiler.is_compiling() or is_transformed(value)
     return False

@@ -105,6 +105,20 @@ def only_shapes() -> bool:
     return in_symbolic_scope()
 
 
+def is_transformed(tensor) -> bool:
+    """Returns whether PyTorch's `torch.func` works on a tensor, whose values it hides meanwhile.
+
+    Private, as PyTorch lets nobody ask for what it wraps. A tensor from outside is wrapped by what
+    is done to it there.
+    """
+    import torch
+
+    try:
+        return torch._C._functorch.is_functorch_wrapped_tensor(tensor.detach())
+    except (AttributeError, TypeError):  # no tensor at all
+        return False
+
+
 def layers_within(layer: keras.Layer) -> list[keras.Layer]:
     """Returns a layer and all those inside it, however deep.
 

@@ -5,6 +5,7 @@ from keras import ops
 
 from ls_keras.calibration.probabilities import Examples, class_labels, first_largest
 from ls_keras.calibration.weighted_mean import WeightedMean
+from ls_keras.concrete import being_traced
 
 
 @keras.saving.register_keras_serializable(package="ls_keras")
@@ -55,6 +56,9 @@ class Accuracy(WeightedMean):
         )
 
     def values(self, examples: Examples):
-        """Returns 1 for each example that is right, else 0."""
+        """Returns 1 for each example that is right, else 0; NaN where predictions have it."""
         right = ops.equal(first_largest(examples.y_pred), class_labels(examples.targets))
-        return ops.cast(right, "float32")
+        right = ops.cast(right, "float32")
+        if being_traced(examples.y_pred):  # else it has been looked at
+            right = ops.where(ops.isnan(ops.sum(examples.y_pred, axis=-1)), float("nan"), right)
+        return right

@@ -268,14 +268,16 @@ class ExpectedCalibrationError(CalibrationMetric):
 
         The bound is ½ Σ_j m_j (1 + w) over the B − 1 inner edges, m_j the share of the examples
         in the cell that edge j divides and w the widest cell; with `classwise`, its mean over
-        the classes. Eager use only. 0 with `binning="equal_width"`.
+        the classes, or the labels that count. Eager use only. 0 with `binning="equal_width"`.
         """
         if self._bins is None or self.binning == "equal_width":
             return 0.0
         bins, split = self._histogram.bins(self._bins)
         total = ops.sum(bins.weight, axis=-1)
-        bound = ops.sum(split, axis=-1) / total * (1 + self._histogram.widest_cell) / 2
-        return float(ops.mean(bound))
+        seen = total > 0
+        share = ops.where(seen, ops.sum(split, axis=-1) / total, 0.0)
+        mean = ops.sum(share) / ops.sum(ops.cast(seen, "float32"))
+        return float(mean * (1 + self._histogram.widest_cell) / 2)
 
     @property
     def nan_count(self) -> int:

@@ -20,10 +20,11 @@ class CalibrationMetric(Configured, TellsKeywords, keras.metrics.Metric):
     `ignore_class` takes out don't count, whatever the predictions hold there.
 
     What the predictions mean never follows from their values: `from_logits` says it. That they can
-    be what it says is checked: in eager use, what is wrong raises `InputError`. In a compiled step
-    (`fit`, `evaluate`), where nothing can be raised, predictions that are no probabilities with
-    `from_logits=False`, and labels out of range, make the result NaN; reading or resetting the
-    metric in eager use, as Keras does at the end of an epoch, then warns, once.
+    be what it says is checked: in eager use, what is wrong raises `InputError`; on PyTorch, whose
+    steps are eager unless they are compiled, in `fit` and `evaluate` too. In a compiled step, where
+    nothing can be raised, predictions that are no probabilities with `from_logits=False`, and
+    labels out of range, make the result NaN; reading or resetting the metric in eager use, as Keras
+    does at the end of an epoch, then warns, once.
 
     Args:
         from_logits: Whether `y_pred` are logits; `False`, as in Keras: probabilities.

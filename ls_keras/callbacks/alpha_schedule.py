@@ -28,7 +28,8 @@ class AlphaSchedule(keras.callbacks.Callback):
 
     A step is one update of the optimizer, whose `iterations` are read when an epoch begins, so that
     a resumed `fit` goes on. With `steps_per_execution=n`, the rate is set once in n steps. At the
-    end of epochs the rate is in `logs`, by its name.
+    end of epochs the rate is in `logs`, by its name: `alpha`, or `<output>_alpha` with `output`.
+    So each output of a model may have a schedule of its own.
 
     In a loop of `train_on_batch`, `set_model(model)` makes the variable, and `model.loss.alpha = …`
     sets it from then on.
@@ -78,9 +79,11 @@ class AlphaSchedule(keras.callbacks.Callback):
         """Takes the model, whose losses' rates become variables of it."""
         super().set_model(model)
         self._losses = _losses_with_a_rate(model, self.output)
+        # A name by the place among all, so that no other schedule's variable has it.
+        places = [id(loss) for loss in _rated(model.loss)]
         self._updates, self._now = None, self._value(self._read_updates().made)
-        for number, loss in enumerate(self._losses):
-            rate = _rate(loss)
+        for loss in self._losses:
+            rate, number = _rate(loss), places.index(id(loss))
             name = "_".join(["moving", rate.bounds.name, *([str(number)] if number else [])])
             let_move(model, loss, rate, name, _rounded(self._now, rate))
 
@@ -105,7 +108,9 @@ class AlphaSchedule(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         """Logs the rate."""
         if logs is not None and np.ndim(self._now) == 0:
-            logs.update({_rate(loss).bounds.name: float(self._now) for loss in self._losses})
+            names = (_rate(loss).bounds.name for loss in self._losses)
+            prefix = "" if self.output is None else f"{self.output}_"
+            logs.update({f"{prefix}{name}": float(self._now) for name in names})
 
     def _read_updates(self) -> Updates:
         optimizer = getattr(self.model, "optimizer", None)
@@ -136,13 +141,19 @@ def _losses_with_a_rate(model: keras.Model, output) -> list:
             found = losses[output]
         except (TypeError, KeyError, IndexError):
             found = None
-    found = [loss for loss in keras.tree.flatten(found) if rate_of(loss) is not None]
+    found = _rated(found)
     if not found:
         where = "" if output is None else f" of the output {shown(output)}"
         raise InputError(
             f"Expected a model compiled with a loss{where} whose rate can move, such as "
             f"ls_keras.SmoothedCE. Received: {model.name!r} with loss={shown(losses)}"
         )
+    return found
+
+
+def _rated(losses) -> list:
+    """Returns the losses that have a rate, each once."""
+    found = (loss for loss in keras.tree.flatten(losses) if rate_of(loss) is not None)
     return list({id(loss): loss for loss in found}.values())
 
 

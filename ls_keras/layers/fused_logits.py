@@ -11,7 +11,7 @@ from ls_keras.keywords import told_keywords
 from ls_keras.layers.tied_logits import TiedLogits
 from ls_keras.losses import identifiers as smoothings
 from ls_keras.losses.conventions import check_fraction
-from ls_keras.losses.linear_ce import check_chunk_size, check_reduction, fused_loss
+from ls_keras.losses.linear_ce import check_chunk_size, check_reduction, fused_loss, num_replicas
 from ls_keras.losses.linear_problem import Linear
 from ls_keras.targets import IgnoreClass, plain_ignore_class, stored_ignore_class
 
@@ -134,21 +134,21 @@ class FusedLogits(keras.layers.Layer):
         tied = isinstance(self.head, TiedLogits)
         kernel = self.head.embedding.embeddings if tied else self.head.kernel
         dtype = self.head.compute_dtype
-        self.add_loss(
-            fused_loss(
-                y_true,
-                Linear(ops.cast(inputs, dtype), ops.cast(kernel, dtype), self.head.bias),
-                alpha=self.alpha,
-                smoothing=self.smoothing,
-                sample_weight=sample_weight,
-                mask=mask_of(inputs),
-                ignore_class=self.ignore_class,
-                reduction=self.reduction,
-                transposed=tied,
-                chunk_size=self.chunk_size,
-                ahead=bool(training),
-            )
+        loss = fused_loss(
+            y_true,
+            Linear(ops.cast(inputs, dtype), ops.cast(kernel, dtype), self.head.bias),
+            alpha=self.alpha,
+            smoothing=self.smoothing,
+            sample_weight=sample_weight,
+            mask=mask_of(inputs),
+            ignore_class=self.ignore_class,
+            reduction=self.reduction,
+            transposed=tied,
+            chunk_size=self.chunk_size,
+            ahead=bool(training),
         )
+        # Keras takes what is added for a mean, and divides it by the number of replicas.
+        self.add_loss(loss * num_replicas() if self.reduction == "sum" else loss)
         return inputs
 
     def compute_output_spec(self, inputs, y_true=None, sample_weight=None, training=False):

@@ -190,7 +190,7 @@ def smooth_labels(
         num_classes = as_count(num_classes, "num_classes", 2, MAX_CLASSES)
     whole = "int" in keras.backend.standardize_dtype(tensor.dtype)
     if num_classes is None:
-        if whole and not _may_be_dense(tensor):
+        if shape[-1:] in ((), (0,), (1,)) or (whole and not _may_be_dense(tensor)):
             raise InputError(
                 "Expected num_classes for labels, or dense targets that sum to 1 over the last "
                 f"axis. Received: num_classes=None, y_true of shape {shape}"
@@ -220,7 +220,7 @@ def smooth_labels(
 
 def _may_be_dense(whole) -> bool:
     """Returns whether integers `(..., K)` are rows of probabilities, as one-hot targets are."""
-    known = concrete(whole) if len(whole.shape) else np.zeros(1)
+    known = concrete(whole)
     return known is not None and bool((known >= 0).all() and (known.sum(-1) == 1).all())
 
 

@@ -70,7 +70,8 @@ def linear_smoothed_ce(
 
     Returns:
         A scalar in float32, or float64 for such arguments: nats. Products are summed up in float32
-        or better, whatever their dtype.
+        or better, whatever their dtype. In a replica of `tf.distribute`, a mean is the replica's
+        share of that of all, as Keras's losses have it: replicas add up.
 
     Raises:
         InputError: If shapes don't belong together, if labels are dense or, in eager use, out of
@@ -92,7 +93,7 @@ def linear_smoothed_ce(
         [Wijmans et al., 2024](https://arxiv.org/abs/2411.09009), without smoothing;
         [Hsu et al., 2024](https://arxiv.org/abs/2410.10989): gradients in the forward pass.
     """
-    return fused_loss(
+    loss = fused_loss(
         y_true,
         Linear(hidden, kernel, bias),
         alpha=check_fraction(alpha, "alpha"),
@@ -104,6 +105,7 @@ def linear_smoothed_ce(
         transposed=as_flag(transposed, "transposed"),
         chunk_size=check_chunk_size(chunk_size),
     )
+    return loss if reduction == "sum" else loss / num_replicas()
 
 
 def fused_loss(
@@ -134,6 +136,9 @@ def fused_loss(
         transposed: See `linear_smoothed_ce`.
         chunk_size: See `linear_smoothed_ce`.
         ahead: Whether gradients will be asked for, see `differentiable_loss`.
+
+    Returns:
+        The loss of the tokens here, whatever replicas there are.
     """
     mask = keras_internals.mask_of(linear.hidden) if mask is None else mask
     linear, num_classes = _checked(linear, transposed)
@@ -168,6 +173,15 @@ def fused_loss(
     if targets.wrong is None:
         return loss
     return ops.where(ops.any(targets.wrong), float("nan"), loss)
+
+
+def num_replicas() -> int:
+    """Returns how many replicas of TensorFlow compute a step together; 1 outside of them."""
+    if keras.config.backend() != "tensorflow":
+        return 1
+    import tensorflow as tf
+
+    return tf.distribute.get_strategy().num_replicas_in_sync
 
 
 def check_reduction(reduction) -> str:

@@ -13,6 +13,7 @@ from ls_keras.arguments import shown
 from ls_keras.concrete import being_traced, tensor_of
 from ls_keras.losses.rate import PER_EXAMPLE, Bounds
 from ls_keras.losses.reading import Reading
+from ls_keras.traced_graphs import primal
 
 
 class Fixed:
@@ -107,7 +108,8 @@ class Rate:
         Raises:
             InputError: If a compiled step on JAX would take a variable for a constant.
         """
-        held, traced = loss._rate, being_traced(y_pred) and not keras_internals.only_shapes()
+        traced = being_traced(primal(y_pred)) and not keras_internals.only_shapes()
+        held = loss._rate
         if not isinstance(held, Moving):
             # PyTorch's compiler looks at the attribute in each step.
             held.constant |= traced and keras.config.backend() != "torch"
@@ -118,9 +120,11 @@ class Rate:
             and not keras_internals.is_argument(held.variable)
         ):
             raise InputError(
-                f"Expected {self.bounds.name}, which moves, among the variables of the model that "
-                "is compiled: on JAX it would be a constant. AlphaSchedule's set_model(model) puts "
-                f"it there. Received: {loss.name!r} in a compiled function without it"
+                f"Expected {self.bounds.name}, which moves, among the variables of what is "
+                "compiled: on JAX it would be a constant. AlphaSchedule's set_model(model) puts it "
+                "there in fit; in a step of one's own, the loss is called in "
+                f"keras.StatelessScope([(loss.{self.bounds.name}, value)]). "
+                f"Received: {loss.name!r} in a compiled function without it"
             )
         return tensor_of(held.variable)
 

@@ -62,6 +62,17 @@ def check_rows(
                 raise InputError(f"Expected {key} to be a word. Received: {shown(row[key])}")
 
 
+def with_same_keys(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Returns rows with the keys of all, in one order; `None`: a row has none.
+
+    Raises:
+        InputError: If they are no rows.
+    """
+    check_rows(rows, ())
+    names = dict.fromkeys(name for row in rows for name in row)
+    return [{name: row.get(name) for name in names} for row in rows]
+
+
 def check_axes(axes: Sequence["Axes"], number: int, what: str) -> list["Axes"]:
     """Returns axes as a list, or raises an `InputError` unless there is one for each.
 

@@ -8,7 +8,7 @@ from ls_base.errors import InputError
 from ls_keras.arguments import as_number, shown
 from ls_keras.keywords import told_keywords
 from ls_keras.plots import style
-from ls_keras.plots.arguments import check_labels, check_rows, check_title
+from ls_keras.plots.arguments import check_labels, check_rows, check_title, with_same_keys
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -105,12 +105,11 @@ def learning_rows(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         InputError: See `learning_curves`.
     """
     check_rows(rows, ("step",))
-    names = dict.fromkeys(name for row in rows for name in row)
-    if not all(isinstance(name, str) for name in names):
-        raise InputError(f"Expected names of quantities. Received: {shown(list(names))}")
+    whole = with_same_keys(rows)
+    if not all(isinstance(name, str) for name in whole[0]):
+        raise InputError(f"Expected names of quantities. Received: {shown(list(whole[0]))}")
     for row in rows:
         for name, value in row.items():
             if value is not None:
                 as_number(value, name)
-    whole = ({name: row.get(name) for name in names} for row in rows)
     return sorted(whole, key=lambda row: row["step"])

@@ -54,7 +54,8 @@ def reliability_diagram(
     """Draws accuracy against confidence, with the diagonal of perfect calibration.
 
     A point stands at each bin's mean confidence and accuracy, with its Clopper–Pearson interval;
-    where that is wider than 0.3, as of bins of few examples, all of the bin is faded. Of up to
+    where that of 95 % is wider than 0.3, as of bins of few examples, all of the bin is faded (of
+    weighted examples: that of the curve's own level, which the legend then gives). Of up to
     three curves, the bar between the diagonal and the point is the bin's gap, which the ECE
     averages. Points below the diagonal are overconfident. Below, the share of the examples in each
     bin. The legend gives each ECE, and T where the curve has one. Of curves of sigmoids
@@ -117,9 +118,8 @@ def reliability_diagram(
         if line is None:
             _draw_line(ax, one.confidence, one.accuracy, one.faded, look)
         else:
-            _draw_line(
-                ax, line.confidence, line.accuracy, is_faded(line.accuracy, line.examples), look
-            )
+            faded = is_faded(line.accuracy, line.examples, one.levels[-1])
+            _draw_line(ax, line.confidence, line.accuracy, faded, look)
         ax.plot(
             [],
             [],
@@ -310,8 +310,11 @@ def _explained(named: Mapping[str, ShownReliability], intervals: bool) -> list[A
     if intervals and any(len(one.curves) > 1 for one in named.values()):
         text = "band: least to most accurate of the curves of a setting"
         found.append(Patch(color=style.GRAY, alpha=_BAND, linewidth=0, label=text))
-    if any((one.faded & (one.counts > 0)).any() for one in named.values()):
-        text = f"faded: few examples, 95 % interval wider than {WIDE:g}"
+    some = [one for one in named.values() if (one.faded & (one.counts > 0)).any()]
+    if some:
+        levels = sorted({level for one in some for level in one.levels})
+        shares = " or ".join(f"{100 * level:g} %" for level in levels)
+        text = f"faded: few examples, {shares} interval wider than {WIDE:g}"
         look: dict[str, Any] = {"color": style.GRAY, "alpha": style.FADED, "marker": "o"}
         found.append(Line2D([], [], label=text, markersize=5, **look))
     return found

@@ -14,6 +14,7 @@ from ls_base.errors import InputError
 from ls_base.files import write_bytes
 from ls_keras.arguments import as_count, as_function, as_path, shown
 from ls_keras.keywords import told_keywords
+from ls_keras.plots.arguments import with_same_keys
 from ls_keras.plots.attention_map import attention_map, attention_rows
 from ls_keras.plots.beam_panels import beam_panels
 from ls_keras.plots.distillation_curves import distillation_curves
@@ -36,18 +37,18 @@ _REPLACED = (
     *(".tif", ".tiff", ".json", ".csv"),
 )
 _MARGIN = 0.12  # inches around what is drawn: a dark page shows it
-# What draws, and what gives the numbers of the same; `list`: rows are what is drawn.
+# What draws, and what gives the numbers of the same; `with_same_keys`: rows are what is drawn.
 NUMBERS: dict[Callable[..., "Figure"], Callable[..., list]] = {
     attention_map: attention_rows,
-    beam_panels: list,
-    distillation_curves: list,
+    beam_panels: with_same_keys,
+    distillation_curves: with_same_keys,
     information_curve: information_rows,
     learning_curves: learning_rows,
     mean_logits_map: mean_logits_rows,
     projection_panels: projection_rows,
     reliability_diagram: reliability_rows,
     risk_coverage_diagram: risk_coverage_rows,
-    temperature_panels: list,
+    temperature_panels: with_same_keys,
 }
 
 
@@ -83,7 +84,7 @@ def save_plot(
             f"Received: {shown(getattr(draw, '__name__', draw))}"
         )
     # Names of classes, for instance, are in figure and numbers alike.
-    shared = {} if numbers is list else inspect.signature(numbers).parameters
+    shared = inspect.signature(numbers).parameters
     rows = numbers(data, **{name: value for name, value in options.items() if name in shared})
     return save(draw(data, **options), path, rows)
 
@@ -195,7 +196,7 @@ def _svg(figure: "Figure", whole: "Bbox") -> bytes:
 def _table(rows: Sequence[Mapping[str, Any]]) -> str:
     names = list(rows[0]) if rows else []
     for row in rows:
-        if list(row) != names:
+        if row.keys() != rows[0].keys():
             raise InputError(
                 f"Expected rows with the keys {', '.join(names)}. Received: {', '.join(row)}"
             )

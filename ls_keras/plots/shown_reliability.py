@@ -12,6 +12,7 @@ from ls_keras.arguments import shown
 from ls_keras.calibration.reliability_curve import ReliabilityCurve, binomial_intervals
 
 WIDE = 0.3  # a 95 % interval so wide says little: what it is of is faded
+_LEVEL = 0.95
 Curves = ReliabilityCurve | Mapping[str, ReliabilityCurve | Sequence[ReliabilityCurve]]
 
 
@@ -29,6 +30,8 @@ class ShownReliability:
         high: B upper ends.
         faded: Whether a bin has so few examples that its accuracy is hardly known: the interval, of
             several curves the mean of theirs, is wider than `WIDE`.
+        levels: Of which levels those intervals are, each once, rising: 0.95. Curves of weighted
+            examples have no other interval than that of their own level.
     """
 
     curves: tuple[ReliabilityCurve, ...]
@@ -38,6 +41,7 @@ class ShownReliability:
     low: np.ndarray
     high: np.ndarray
     faded: np.ndarray
+    levels: tuple[float, ...]
 
     @property
     def edges(self) -> np.ndarray:
@@ -85,15 +89,29 @@ def shown_by_name(curves: Curves) -> dict[str, ShownReliability]:
     return found
 
 
-def is_faded(accuracy: np.ndarray, examples: np.ndarray) -> np.ndarray:
+def is_faded(accuracy: np.ndarray, examples: np.ndarray, level: float = _LEVEL) -> np.ndarray:
     """Returns where so few examples say little about an accuracy.
 
     Args:
         accuracy: Accuracies, NaN where there are none.
         examples: How many examples are behind each.
+        level: Of the intervals that are to be no wider than `WIDE`.
     """
-    low, high = binomial_intervals(np.nan_to_num(accuracy), examples, 0.95)
+    low, high = binomial_intervals(np.nan_to_num(accuracy), examples, level)
     return ~(high - low <= WIDE)
+
+
+def _level_and_widths(curve: ReliabilityCurve) -> tuple[float, np.ndarray]:
+    """Returns a level, 0.95 where that can be, and how wide each bin's interval of it is."""
+    own = np.array([curve.accuracy_low, curve.accuracy_high])
+    if curve.level == _LEVEL:
+        return _LEVEL, own[1] - own[0]
+    accuracy, counts = np.nan_to_num(curve.accuracy), np.array(curve.counts)
+    # Of weighted examples, counts are not how many there are.
+    if not np.allclose(binomial_intervals(accuracy, counts, curve.level), own, equal_nan=True):
+        return curve.level, own[1] - own[0]
+    low, high = binomial_intervals(accuracy, counts, _LEVEL)
+    return _LEVEL, high - low
 
 
 def _shown(curves: tuple[ReliabilityCurve, ...]) -> ShownReliability:
@@ -102,11 +120,14 @@ def _shown(curves: tuple[ReliabilityCurve, ...]) -> ShownReliability:
         for name in ("counts", "confidence", "accuracy")
     )
     total = counts.sum(0)
+    found = [_level_and_widths(curve) for curve in curves]
+    levels = tuple(sorted({level for level, _ in found}))
+    widths = np.array([width for _, width in found])
     if len(curves) == 1:
         (curve,) = curves
         low, high = np.asarray(curve.accuracy_low), np.asarray(curve.accuracy_high)
-        faded = ~(high - low <= WIDE)
-        return ShownReliability(curves, total, confidence[0], accuracy[0], low, high, faded)
+        faded = ~(widths[0] <= WIDE)
+        return ShownReliability(curves, total, confidence[0], accuracy[0], low, high, faded, levels)
     some = total > 0
     with np.errstate(invalid="ignore"):
         share = np.where(some, counts / np.where(some, total, 1), 0)
@@ -116,6 +137,5 @@ def _shown(curves: tuple[ReliabilityCurve, ...]) -> ShownReliability:
     )
     low = np.where(some, np.min(np.where(counts > 0, accuracy, math.inf), 0), math.nan)
     high = np.where(some, np.max(np.where(counts > 0, accuracy, -math.inf), 0), math.nan)
-    widths = np.array([np.subtract(curve.accuracy_high, curve.accuracy_low) for curve in curves])
     faded = np.where(np.isnan(widths), 1.0, widths).mean(0) > WIDE
-    return ShownReliability(curves, total, mean_confidence, mean_accuracy, low, high, faded)
+    return ShownReliability(curves, total, mean_confidence, mean_accuracy, low, high, faded, levels)

@@ -30,8 +30,8 @@ def temperature_panels(
         rows: One a run and temperature, with the keys `run`, `alpha`, `temperature`, `nll` (nats),
             `ece`, `score` and, if known, the ends of its 95 % interval, `<score>_low` and
             `<score>_high`, which are drawn as a band.
-        score: The key of the score to draw.
-        labels: What keys are called on an axis; default: the key.
+        score: The key of the score to draw; of `"ece"` or `"nll"`, no panel of its own.
+        labels: What keys are called on an axis. Default: ECE, NLL (nats a label), and the key.
         title: A title over all panels; `None` for none.
 
     Returns:
@@ -64,17 +64,16 @@ def temperature_panels(
         for folder, alpha in zip(folders, alphas, strict=True)
     ]
     figure = style.new_figure(height=8.2)
-    axes = figure.subplots(len(_PANELS) + 1, 1, sharex=True)
-    for ax, (key, label) in zip(
-        axes, {score: (labels or {}).get(score, score), **_PANELS}.items(), strict=True
-    ):
+    panels = {score: score} | _PANELS
+    axes = figure.subplots(len(panels), 1, sharex=True)
+    for ax, (key, label) in zip(axes, panels.items(), strict=True):
         for of_run, name, look in zip(runs.values(), names, style.looks(), strict=False):
             banded_line(ax, of_run, "temperature", key, look, name)
-        ax.set_ylabel(label)
+        ax.set_ylabel((labels or {}).get(key, label))
         ax.axvline(1.0, zorder=0, **style.REFERENCE)
         style.few_ticks(ax, across=8, up=5)
         style.tidy(ax)
-    axes[1].set_ylim(bottom=0)
+    axes[list(panels).index("ece")].set_ylim(bottom=0)
     axes[-1].set_xlabel("Temperature T")
     handles, _ = axes[0].get_legend_handles_labels()
     if any(has_band(of_run, score) for of_run in runs.values()):

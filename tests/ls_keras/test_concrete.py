@@ -4,7 +4,7 @@ import pytest
 from keras import ops
 
 import ls_keras
-from ls_keras.concrete import tensor_of
+from ls_keras.concrete import concrete, tensor_of
 from ls_keras.distillation import equivalent_smoothing
 
 RNG = np.random.default_rng(0)
@@ -77,6 +77,33 @@ def test_a_variable_becomes_a_tensor_of_what_it_holds_now():
     variable.assign([3.0, 4.0])
     assert not isinstance(tensor, keras.Variable)
     assert ops.convert_to_numpy(tensor_of(variable)).tolist() == [3, 4]
+
+
+@pytest.mark.skipif(keras.config.backend() != "torch", reason="of PyTorch")
+def test_within_torch_func_nobody_has_values():
+    import torch
+
+    labels, z, loss = (
+        torch.tensor(LABELS),
+        torch.tensor(LOGITS),
+        ls_keras.SmoothedCE(from_logits=True, ignore_class=4),
+    )
+    seen = []
+
+    def total(z):
+        seen.append([concrete(z), concrete(labels)])
+        return loss(labels, z, WEIGHTS)
+
+    gradient = torch.func.grad(total)(z)
+    assert seen == [[None, None]]
+    by_backward = z.clone().requires_grad_()
+    loss(labels, by_backward, WEIGHTS).backward()
+    torch.testing.assert_close(gradient, by_backward.grad)
+    each = torch.func.vmap(torch.func.grad(lambda z, y: loss(y[None], z[None])))(z, labels)
+    weights = torch.tensor(WEIGHTS[:3])[:, None]
+    torch.testing.assert_close(each[:3] * weights / 3, gradient[:3])
+    assert not each[3].any()
+    np.testing.assert_array_equal(concrete(z), LOGITS)
 
 
 @pytest.mark.tensorflow

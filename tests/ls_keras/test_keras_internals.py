@@ -134,6 +134,21 @@ def test_finding_out_shapes_is_told_from_computing(internals):
         assert internals.only_shapes(), what
 
 
+@pytest.mark.skipif(keras.config.backend() != "torch", reason="of PyTorch")
+def test_what_torch_func_works_on_is_told(internals):
+    import torch
+
+    outside, seen = torch.ones(2), []
+
+    def total(x):
+        seen.extend(internals.is_transformed(one) for one in (x, outside, 1.0))
+        return x.sum()
+
+    torch.func.grad(total)(outside)
+    assert seen == [True, True, False], "PyTorch has changed what it wraps"
+    assert not internals.is_transformed(outside)
+
+
 def test_layers_are_found_however_deep(internals):
     class Block(keras.layers.Layer):
         def __init__(self):

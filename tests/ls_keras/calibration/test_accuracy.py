@@ -19,6 +19,20 @@ def test_equals_keras_for_integer_and_dense_targets(rng):
         assert float(metric.result()) == pytest.approx(float(reference.result()), rel=1e-6)
 
 
+@pytest.mark.parametrize("multi_label", [False, True])
+def test_nan_predictions_poison_a_compiled_step_where_they_count(multi_label, traced):
+    metric = Accuracy(from_logits=True, multi_label=multi_label)
+    y_true = np.int32([[0, 1], [1, 0]]) if multi_label else np.int32([1, 0])
+
+    def score(y_pred, weight):
+        state = metric.stateless_update_state(metric.variables, y_true, y_pred, weight)
+        return metric.stateless_result(state)
+
+    z = np.float32([[-1, 1], [np.nan, 1]])
+    assert np.isnan(traced(score, z, np.float32([1, 1])))
+    assert traced(score, z, np.float32([1, 0])) == 1
+
+
 def test_padding_is_neither_right_nor_wrong():
     metric = Accuracy(from_logits=True, ignore_class=0)
     metric.update_state([[2, 1, 0, 0]], [[[0.1, 0.2, 0.7]] * 4])

@@ -90,6 +90,17 @@ def test_classwise_equal_mass_is_within_its_bound(rng):
     assert abs(float(metric.result()) - exact) <= metric.equal_mass_error_bound() + 1e-6
 
 
+def test_equal_mass_bound_leaves_out_labels_that_do_not_count(rng):
+    p = rng.random((60, 2)).astype("float32")
+    y = (rng.random((60, 2)) < p).astype("float32")
+    options = {"binning": "equal_mass", "classwise": True, "multi_label": True}
+    both, first = (ExpectedCalibrationError(5, **options) for _ in range(2))
+    both.update_state(y, p, sample_weight=np.float32([[1, 0]] * 60))
+    first.update_state(y[:, :1], p[:, :1])
+    assert first.equal_mass_error_bound() > 0
+    assert both.equal_mass_error_bound() == pytest.approx(first.equal_mass_error_bound())
+
+
 def test_confidence_zero_is_in_the_first_bin_and_one_in_the_last():
     # Class 0 never has probability, class 1 always has all of it, and is right half the time.
     y_pred = np.float32([[0, 1]] * 4)

@@ -289,6 +289,39 @@ def test_jax_says_that_another_model_would_train_with_a_constant():
     assert other.non_trainable_variables == model.non_trainable_variables
 
 
+@pytest.mark.skipif(BACKEND != "jax", reason="of JAX")
+def test_eager_gradients_on_jax_are_no_compiled_step():
+    import jax
+
+    labels, z = np.int32([0, 1]), np.eye(2, K, dtype="float32")
+    loss = SmoothedCE(0.1, from_logits=True)
+    jax.grad(lambda z: loss(labels, z))(z)
+    loss.alpha = 0.5
+    jax.jit(jax.grad(lambda z: loss(labels, z)))(z)
+    with pytest.raises(InputError, match="AlphaSchedule"):
+        loss.alpha = 0.2
+
+
+@pytest.mark.skipif(BACKEND != "jax", reason="of JAX")
+def test_a_step_of_ones_own_on_jax_brings_the_rate():
+    import jax
+
+    model = compiled()
+    AlphaSchedule(lambda step: 0.2).set_model(model)
+    loss, labels, z = model.loss, np.int32([0, 1]), np.eye(2, K, dtype="float32")
+    with pytest.raises(InputError, match=r"in keras\.StatelessScope\(\[\(loss\.alpha, value\)\]\)"):
+        jax.jit(lambda z: loss(labels, z))(z)
+
+    @jax.jit
+    def step(alpha, z):
+        with keras.StatelessScope([(loss.alpha, alpha)]):
+            return loss(labels, z)
+
+    for alpha in (0.0, 0.3):
+        expected = number(SmoothedCE(alpha, from_logits=True)(labels, z))
+        assert number(step(np.float32(alpha), z)) == pytest.approx(expected, rel=1e-6)
+
+
 def test_a_new_loss_takes_the_place_of_the_old():
     model = compiled()
     for loss in (SmoothedCE(0.1, from_logits=True), MaxSup(0.1, from_logits=True)):
@@ -314,6 +347,27 @@ def test_losses_of_several_outputs():
     assert len(model.non_trainable_variables) == 2
     with pytest.raises(InputError, match="'c'"):
         AlphaSchedule(lambda step: 0.2, "c").set_model(model)
+
+
+def test_each_output_has_a_schedule_of_its_own():
+    inputs = keras.Input((3,))
+    model = keras.Model(inputs, {name: keras.layers.Dense(K, name=name)(inputs) for name in "ab"})
+    losses = {name: SmoothedCE(0.1, from_logits=True) for name in "ab"}
+    model.compile("sgd", losses)
+    x, y = data()
+    schedules = [
+        AlphaSchedule(lambda step: 0.1 * step, output="a"),
+        AlphaSchedule(lambda step: 0.5, output="b"),
+    ]
+    history = model.fit(
+        x, {"a": y, "b": y}, BATCH, epochs=2, callbacks=schedules, verbose=0
+    ).history
+    assert [history[name] for name in ("a_alpha", "b_alpha")] == [
+        pytest.approx([0.3, 0.7]),
+        pytest.approx([0.5, 0.5]),
+    ]
+    assert "alpha" not in history
+    assert [float(v) for v in model.non_trainable_variables] == pytest.approx([0.7, 0.5])
 
 
 @pytest.mark.parametrize("scaled", [False, True], ids=["plain", "loss-scaled"])

@@ -333,7 +333,7 @@ def test_smooth_labels_reads_what_the_loss_reads():
     for y_true, num_classes in ((one_hot, None), (one_hot * 1.0, None), ([0.0, 2.0], 3)):
         made = smooth_labels(np.array(y_true), 0.3, num_classes)
         np.testing.assert_allclose(ops.convert_to_numpy(made), expected, atol=1e-6)
-    for wrong in ([0, 2], [[1, 1, 0]], 1):
+    for wrong in ([0, 2], [[1, 1, 0]], 1, 1.0, [[1], [1]], [[1.0], [1.0]]):
         with pytest.raises(InputError, match="Expected num_classes for labels"):
             smooth_labels(np.array(wrong), 0.3)
 

@@ -295,6 +295,23 @@ def test_wrong_arguments_are_told(wrong):
         linear_smoothed_ce(**{"y_true": y_true, **linear, **arguments})
 
 
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("reduction", ["sum_over_batch_size", "mean_with_sample_weight", "sum"])
+def test_replicas_have_their_shares_as_of_the_loss_of_logits(reduction):
+    import tensorflow as tf
+
+    y_true, linear, weights = batch()
+    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+
+    def share(loss):
+        step = tf.function(
+            lambda: loss(y_true, **linear, sample_weight=weights, reduction=reduction)
+        )
+        return float(strategy.experimental_local_results(strategy.run(step))[0])
+
+    assert share(linear_smoothed_ce) == pytest.approx(share(unfused), rel=1e-5)
+
+
 @pytest.mark.skipif(keras.config.backend() != "torch", reason="of PyTorch")
 @pytest.mark.parametrize("transposed", [False, True])
 def test_products_of_bfloat16_as_cuda_makes_them(transposed, monkeypatch):

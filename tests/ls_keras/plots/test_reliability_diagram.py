@@ -173,6 +173,27 @@ def test_bins_of_few_examples_are_faded():
     assert (rows[1.0], rows[0.5]) == (30, 3)
 
 
+def test_bins_fade_by_the_interval_that_the_legend_names():
+    confidence, correct = [0.95] * 30 + [0.45] * 3, [1] * 30 + [1, 1, 0]
+    # The interval of 30 examples, 26 of them right, is 0.27 wide, and that of 99.9 % 0.42.
+    correct[:4] = [0] * 4
+
+    def of_level(level, weight=None):
+        return curve_of_statistics(
+            confidence, correct, sample_weight=weight, num_bins=10, confidence=level, resamples=100
+        )
+
+    for curves in (of_level(0.999), [of_level(0.999), of_level(0.5)]):
+        figure = reliability_diagram({"a": curves})
+        assert [len(line.get_xdata()) for line in points(figure.axes[0])] == [1, 1]
+        assert texts(figure)[-1] == "faded: few examples, 95 % interval wider than 0.3"
+    # How many examples weights are worth, a curve doesn't say.
+    figure = reliability_diagram({"a": of_level(0.999, np.full(33, 0.5))})
+    (faded,) = points(figure.axes[0])
+    assert (len(faded.get_xdata()), faded.get_alpha()) == (2, style.FADED)
+    assert texts(figure)[-1] == "faded: few examples, 99.9 % interval wider than 0.3"
+
+
 def test_curves_of_one_name_are_their_mean_and_a_band(rng):
     seeds = [curve_of(rng, temperature=t) for t in (1.2, 1.4)]
     figure = reliability_diagram({"hard": seeds})

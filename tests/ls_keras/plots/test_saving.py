@@ -169,6 +169,22 @@ def test_legends_lie_beside_the_data(draw):
         assert 0 <= box.y0 < box.y1 <= figure.bbox.y1
 
 
+def test_rows_that_know_more_than_others_are_saved_as_they_are_drawn(tmp_path):
+    known = {"beam_size": 4, "name": "a", "wer": 9.0, "wer_low": 8.0, "wer_high": 10.0}
+    save_plot(beam_panels, [BEAMS[0], known], tmp_path / "a.png", scores=["wer"])
+    table = list(csv.DictReader((tmp_path / "a.csv").read_text().splitlines()))
+    assert [row["wer_low"] for row in table] == ["", "8.0"]
+    assert [row["beam_size"] for row in table] == ["1", "4"]
+    (first, second) = json.loads((tmp_path / "a.json").read_text())
+    assert list(first) == list(second) == ["name", "beam_size", "wer", "wer_low", "wer_high"]
+    assert (first["wer_low"], second) == (None, known)
+
+
+def test_keys_in_another_order_are_the_same(figure, tmp_path):
+    save(figure, tmp_path / "a.png", [{"x": 1, "y": 2}, {"y": 4, "x": 3}])
+    assert (tmp_path / "a.csv").read_text() == "x,y\n1,2\n3,4\n"
+
+
 def test_what_draws_nothing_known_is_refused(tmp_path):
     with pytest.raises(InputError, match="Expected one of attention_map, .* Received: 'draw'"):
         save_plot(draw, [], tmp_path / "a.png")

@@ -57,6 +57,19 @@ def test_runs_of_one_alpha_are_told_apart():
     assert legend(figure)[:2] == ["α = 0.1 (a)", "α = 0.1 (b)"]
 
 
+def test_every_key_has_its_label_and_every_score_a_panel():
+    rows, labels = rows_of("a", 0.1), {"nll": "Nats", "bleu": "BLEU"}
+    expected = {
+        "bleu": ["BLEU", "ECE", "Nats"],
+        "nll": ["Nats", "ECE"],
+        "ece": ["ECE", "Nats"],
+    }
+    for score, names in expected.items():
+        axes = temperature_panels(rows, score=score, labels=labels).axes
+        assert [ax.get_ylabel() for ax in axes] == names
+        assert axes[names.index("ECE")].get_ylim()[0] == 0
+
+
 @pytest.mark.parametrize("rows", [[], [{"run": "a", "alpha": 0.0}]])
 def test_rows_that_lack_keys_are_refused(rows):
     with pytest.raises(InputError, match="Expected rows with the keys"):

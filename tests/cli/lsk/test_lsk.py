@@ -269,4 +269,4 @@ def test_bytes_that_are_no_text_are_told_with_their_line(run):
     path, _ = run
     done = lsk("translate", path, input=b"fine\n\xff\xfe\n", text=False)
     assert done.returncode == 2
-    assert b"stdin, line 2" in done.stderr
+    assert b"line 2 of stdin" in done.stderr

@@ -220,7 +220,7 @@ PRESETS = (
     Preset(
         name="multi30k-tiny",
         purpose="A small Transformer for Multi30k (29,000 image captions): --data FOLDER",
-        expected="close to two hours on one core",
+        expected="an hour and a half on one core; test2016 BLEU 38 with average_last=10",
         settings={
             "data.vocabulary_size": 8000,
             "data.subwords": "bpe",

@@ -45,7 +45,8 @@ def shared_data(
     if not is_offered(task):
         yield
         return
-    named = [(_name(config), config) for config in configs]
+    files = functools.cache(_files)  # many runs, one look at what they read
+    named = [(_name(config, files(config.data.source)), config) for config in configs]
     runs = Counter(name for name, _ in named)
     for name, config in dict(named).items():
         there = is_prepared(str(folder / name)) or is_prepared(config.data.source)
@@ -79,7 +80,7 @@ def load_data(task: Task, config: Config, artifacts: Mapping[str, bytes] | None)
 
 def _loaded(task: Task, config: Config, artifacts: Mapping[str, bytes] | None) -> TaskData:
     folder = os.environ.get(_FOLDER)
-    shared = folder and str(Path(folder) / _name(config))
+    shared = folder and str(Path(folder) / _name(config, _files(config.data.source)))
     if shared and is_prepared(shared):
         # Damaged, or with the vocabulary of another teacher: the source has what there is to say.
         with contextlib.suppress(LsKerasError):
@@ -110,29 +111,33 @@ def _or_else(
 
 def _refuse_older(folder: Path, name: str, source: str) -> None:
     settings, _, _ = name.partition("-")
-    for older in folder.glob(f"{settings}-*"):
+    older = next(folder.glob(f"{settings}-*"), None)
+    if older is not None:
         raise InputError(
             f"Expected {source} as it was when it was prepared; take another folder (--out) for "
             f"what it is now. Received: other files than those of {older}"
         )
 
 
-def _name(config: Config) -> str:
+def _name(config: Config, files: list[tuple[str, int, int]]) -> str:
     """Returns what data are called in the folder: SETTINGS-FILES, a digest of either.
 
     Files are alike that have the same name, size and time: they are not read for that.
     """
     settings = {"task": config.task, **dataclasses.asdict(config.data)}
-    return f"{_digest(settings)}-{_digest(_files(config.data.source))}"
+    return f"{_digest(settings)}-{_digest(files)}"
 
 
 def _files(source: str | None) -> list[tuple[str, int, int]]:
-    """Returns name, size and time of the files that data are read from; none: they have a name."""
+    """Returns name, size and time of the files that data are read from; none: they have a name.
+
+    Of a folder, those that lie in it, and none below: the study itself may write there.
+    """
     if not source:
         return []
     path = Path(source)
     try:
-        files = [path] if path.is_file() else sorted(f for f in path.rglob("*") if f.is_file())
+        files = [path] if path.is_file() else sorted(f for f in path.iterdir() if f.is_file())
         states = [(str(file.relative_to(path)), file.stat()) for file in files]
     except OSError:
         return []

@@ -54,7 +54,8 @@ def test_what_runs_have_in_common_is_made_once(tmp_path):
 
 
 def test_data_that_have_changed_are_told(tmp_path):
-    source, shared = tmp_path / "letters", tmp_path / "shared"
+    source = tmp_path / "letters"
+    shared = source / "runs" / "data"  # what is written there is none of the data
     source.mkdir()
     file = source / "a"
     file.write_text("a")

@@ -2,12 +2,15 @@
 
     lsk reproduce all --scale demo --jobs 2
     python benchmarks/evidence.py keep runs/reproduce-demo --scale demo
+    python benchmarks/evidence.py join runs/reproduce-data --scale data --study speech
     python benchmarks/evidence.py page
 
 `keep` copies the numbers of each study, with the commit, the command, the machine and the time
-that they took, and the figures into `docs/evidence/SCALE/`. `page` makes `docs/evidence.md` of all
-that is there, and the table of verdicts in the README; why a claim of the paper does not show here
-is said in `docs/evidence/notes.toml`, which is written by hand, and why something was not run.
+that they took, and the figures into `docs/evidence/SCALE/`. `join` adds arms that a study has got
+since, whose runs alone lie in the folder, and decides all of them together. `page` makes
+`docs/evidence.md` of all that is there, and the table of verdicts in the README; why a claim of the
+paper does not show here is said in `docs/evidence/notes.toml`, which is written by hand, and why
+something was not run.
 """
 
 import argparse
@@ -20,13 +23,18 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from ls_base.files import finite
 from lsk_engine.progress import estimate
 from lsk_engine.runs.run_directory import RunDirectory
-from lsk_engine.studies.arm_runs import jobs_of
+from lsk_engine.studies.answer import decide_claims
+from lsk_engine.studies.arm_runs import jobs_of, run_of
 from lsk_engine.studies.arms import arms_of
+from lsk_engine.studies.measurements import SCORE, Number
 from lsk_engine.studies.paper import RESULTS, Result, results_of
 from lsk_engine.studies.paper_studies import SCALES, STUDIES
+from lsk_engine.studies.smoothing import sentences_about
 from lsk_engine.studies.study_folder import FIGURE_FILE, RESULTS_FILE
+from lsk_engine.studies.study_result import decisions_of
 from lsk_engine.studies.tables import heading, signed, span
 from lsk_engine.tasks.registry import load_task
 
@@ -36,6 +44,7 @@ PAGE = ROOT / "docs" / "evidence.md"
 README = ROOT / "README.md"
 TABLE_OF_VERDICTS = re.compile(r"(?<=<!-- verdicts -->\n).*?(?=<!-- end of verdicts -->)", re.S)
 NOTES = "notes.toml"
+JOINED = "joined"  # in the file of a study: where the arms are from that were added
 NOT_RUN = "not_run"  # in them: a reason for a scale, or one for each study
 TOLD = ("does not hold", "no difference that matters")  # verdicts that ask for a word
 INTRODUCTION = """\
@@ -48,7 +57,8 @@ Student's t, and a verdict, corrected for how many are asked at once
 ([how it is decided](studies.md#how-it-is-decided)). Errors and BLEU are in points.
 
 Minutes are those of all networks, added up; two were trained at a time. *Kept at* is the commit of
-the code that measured and decided; what had begun before it was trained by an earlier one.
+the code that measured and decided; what had begun before it was trained by an earlier one. Where
+there are two, the second is that of arms which were trained later and compared with what was kept.
 
 Made by `benchmarks/evidence.py` from the files in `docs/evidence/`, which have the numbers by seed.
 """
@@ -60,10 +70,16 @@ def main() -> None:
     kept = commands.add_parser("keep", help="copy what a folder of lsk reproduce holds")
     kept.add_argument("folder", type=Path)
     kept.add_argument("--scale", choices=SCALES, required=True)
+    joined = commands.add_parser("join", help="add arms to a study that is kept")
+    joined.add_argument("folder", type=Path)
+    joined.add_argument("--scale", choices=SCALES, required=True)
+    joined.add_argument("--study", required=True)
     commands.add_parser("page", help="write docs/evidence.md and the README's table")
     options = parser.parse_args()
     if options.command == "keep":
         keep(options.folder, options.scale, EVIDENCE)
+    elif options.command == "join":
+        join(options.folder, options.scale, options.study, EVIDENCE)
     else:
         PAGE.write_text(page(EVIDENCE))
         table = "\n".join(["", *verdicts(EVIDENCE), "", ""])
@@ -90,6 +106,45 @@ def keep(folder: Path, scale: str, evidence: Path) -> None:
         for name in result.parts(scale):
             if result.figure is not None:
                 _copy_figure(folder, name, result, target)
+
+
+def join(folder: Path, scale: str, name: str, evidence: Path) -> None:
+    """Adds arms to a study that is kept: its scores, and the decisions about all arms together."""
+    study, file = STUDIES[scale][name].study, evidence / scale / f"{name}.json"
+    content = json.loads(file.read_text())
+    task, seeds = load_task(study.task), range(content["seeds"])
+    arms = arms_of(study, task)
+    runs = {arm.name: [run_of(folder / name, arm, seed) for seed in seeds] for arm in arms}
+    added = {
+        arm.name: runs[arm.name]
+        for arm in arms
+        if arm.name not in content["arms"] and all(r.metrics_file.is_file() for r in runs[arm.name])
+    }
+    if not added:
+        raise SystemExit(f"Expected {len(seeds)} finished runs of an arm to add. Received: none")
+    content["arms"] |= {arm.name: dict(arm.values) for arm in arms if arm.name in added}
+    for arm, of_arm in added.items():
+        scores = [run.read_metrics().splits[content["split"]] for run in of_arm]
+        for number, values in content["values"].items():
+            values[arm] = [one[number] for one in scores]
+    numbers = {number: Number(**one) for number, one in content["numbers"].items()}
+    first = next(iter(numbers))  # it is called by its own name alone
+    decided = decide_claims(
+        study.claims or (),
+        [arm for arm in arms if arm.name in content["arms"]],
+        {SCORE: numbers[first], **numbers},
+        {SCORE: content["values"][first], **content["values"]},
+    )
+    content["decided"] = decisions_of(decided)
+    content["sentences"] = [
+        sentence
+        for one in decided
+        for sentence in sentences_about([one], {SCORE: numbers[first]}, content["arms"][one.arm])
+    ]
+    together = [run for of_arm in added.values() for run in of_arm]
+    more = {"arms": list(added), **_provenance(together)}
+    content = {**content, JOINED: [*content.get(JOINED, []), more]}
+    file.write_text(json.dumps(finite(content), indent=1, ensure_ascii=False) + "\n")
 
 
 def _one(study: str, scale: str) -> str:
@@ -184,9 +239,12 @@ def _runs(kept: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     yield "|---|---|---|---:|---:|---:|---|"
     for scale, studies in kept.items():
         for name, found in studies.items():
+            parts = [found, *found.get(JOINED, [])]
+            runs, seconds = (sum(part[key] for part in parts) for key in ("runs", "seconds"))
+            commits = ", ".join(f"`{part['commit']}`" for part in parts)
             yield (
                 f"| {scale} | `{name}` | {found['task']}, {found['preset']} | {found['seeds']} "
-                f"| {found['runs']} | {found['seconds'] / 60:.0f} | `{found['commit']}` |"
+                f"| {runs} | {seconds / 60:.0f} | {commits} |"
             )
 
 

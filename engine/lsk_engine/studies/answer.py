@@ -69,9 +69,9 @@ def answer(
     numbers = {number: known[number] for number in values}
     smoothed = _smoothed(arms)
     if study.claims is None:
-        decided = _decided(claims_for(numbers), smoothed, numbers, values)
+        decided = decide_claims(claims_for(numbers), smoothed, numbers, values)
     else:
-        decided = _decided(study.claims, arms, numbers, values)
+        decided = decide_claims(study.claims, arms, numbers, values)
     shown, best = _choice(study, arms, decided, found, numbers)
     settings = {arm.name: dict(arm.values) for arm in arms}
     about = [one for one in decided if one.arm == shown][:_SENTENCES]
@@ -149,12 +149,23 @@ def _better(claim: Claim, numbers: Mapping[str, Number]) -> Better:
     return better
 
 
-def _decided(
+def decide_claims(
     claims: Sequence[Claim],
     arms: Sequence[Arm],
     numbers: Mapping[str, Number],
     values: Mapping[str, Mapping[str, tuple[float, ...]]],
 ) -> list[Decided]:
+    """Decides claims about arms that are compared with others, all together.
+
+    Args:
+        claims: The claims.
+        arms: The arms.
+        numbers: What was measured, by name.
+        values: By number and arm, one a seed.
+
+    Raises:
+        InputError: If a claim is about what was not measured, or nobody knows what of it is better.
+    """
     asked: list[tuple[Claim, str, str, Evidence]] = []
     for claim in claims:
         better = _better(claim, numbers)

@@ -176,8 +176,12 @@ STUDIES: Mapping[str, Mapping[str, Part]] = {
             minutes=35,
             data="multi30k",
         ),
-        "speech": Part(ask.speech(preset="an4-las"), minutes=50, data="an4_mfcc/an4_mfcc13.npz"),
-        "voices": Part(ask.speech(preset="fsdd-digits"), minutes=10, data="fsdd"),
+        "speech": Part(
+            ask.speech("uniform", preset="an4-las"),
+            minutes=62,
+            data="an4_mfcc/an4_mfcc13.npz",
+        ),
+        "voices": Part(ask.speech("uniform", preset="fsdd-digits"), minutes=14, data="fsdd"),
         "teachers": Part(
             distillation.distillation_study(
                 "image",

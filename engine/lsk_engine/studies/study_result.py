@@ -4,7 +4,7 @@ import dataclasses
 import math
 import statistics
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ls_base.files import finite
@@ -94,16 +94,7 @@ class StudyResult:
     def to_dict(self) -> dict[str, Any]:
         """Returns the result as JSON can hold it; numbers that are not finite are `null`."""
         found = dataclasses.asdict(self)
-        found["decided"] = [
-            {
-                **dataclasses.asdict(one.claim),
-                "arm": one.arm,
-                "baseline": one.baseline,
-                "differences": one.differences,
-                **dataclasses.asdict(one.decision),
-            }
-            for one in self.decided
-        ]
+        found["decided"] = decisions_of(self.decided)
         return {"schema": 1, **finite(found)}
 
     def table(self) -> str:
@@ -125,6 +116,24 @@ class StudyResult:
             mean, interval = signed(found.mean), span(found.low, found.high)
             lines.append(difference_line(one.claim.name, mean, interval, found.verdict))
         return "\n".join(lines)
+
+
+def decisions_of(decided: Iterable[Decided]) -> list[dict[str, Any]]:
+    """Returns decisions as rows of JSON, but for numbers that are not finite.
+
+    Args:
+        decided: The decisions.
+    """
+    return [
+        {
+            **dataclasses.asdict(one.claim),
+            "arm": one.arm,
+            "baseline": one.baseline,
+            "differences": one.differences,
+            **dataclasses.asdict(one.decision),
+        }
+        for one in decided
+    ]
 
 
 def evidence_text(decided: Decided, label: str) -> str:

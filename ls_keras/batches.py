@@ -133,7 +133,9 @@ def _structure(value, name: str):
     if isinstance(value, Mapping):
         return {key: _structure(entry, name) for key, entry in value.items()}
     if isinstance(value, tuple | list) and any(_is_array(v) or isinstance(v, dict) for v in value):
-        return type(value)(_structure(entry, name) for entry in value)
+        entries = [_structure(entry, name) for entry in value]
+        named = isinstance(value, tuple) and type(value) is not tuple
+        return type(value)(*entries) if named else type(value)(entries)
     return as_array(value, name)
 
 

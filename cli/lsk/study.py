@@ -99,7 +99,7 @@ def study(
     from lsk_engine.studies.study import preset_of, read_study
     from lsk_engine.studies.study_folder import RESULTS_FILE
 
-    command = together.train_command(local_workers, jobs)
+    command = together.train_command(local_workers, jobs, backend)
     settings: dict[str, Any] = {
         "model.name": model,
         "data.source": data,

@@ -85,7 +85,7 @@ def sweep_distillation(
     from lsk_engine.studies.study_folder import FIGURE_FILE
 
     task = load_task(task_name)
-    command = together.train_command(local_workers, jobs)
+    command = together.train_command(local_workers, jobs, backend)
     of_all = {"training.strategy": strategy, "training.devices": devices}
     of_all = {key: value for key, value in of_all.items() if value is not None}
     settings = dict(of_all) if data is None else {"data.source": data, **of_all}

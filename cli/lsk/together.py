@@ -14,6 +14,11 @@ from lsk_engine.devices.addresses import be_of_tpu, be_process, be_worker
 from lsk_engine.devices.local_workers import end_with_stdin, supervise
 from lsk_engine.environment import configured_backend
 
+_BACKENDS = {  # whose options these are
+    "workers": "tensorflow",
+    "coordinator": "jax",
+}
+_SEVERAL = ("tensorflow", "jax")  # whose trainings may be of several processes of one machine
 _NAMES = (
     "tpu",
     "workers",
@@ -85,12 +90,9 @@ def find_place(chosen: dict[str, Any], backend: str | None, *, resume: bool = Fa
                 f"Received: no {', '.join(missing)}"
             )
     kind = backend or configured_backend()
-    for name, wanted in (("workers", "tensorflow"), ("coordinator", "jax")):
-        if given[name] is not None and kind != wanted:
-            raise InputError(
-                f"Expected {_option(name)} on the backend {wanted} (--backend {wanted}). "
-                f"Received: {kind}"
-            )
+    for name, wanted in _BACKENDS.items():
+        if given[name] is not None:
+            _check_backend(name, kind, (wanted,))
     if given["tpu"] is not None:
         be_of_tpu(given["tpu"])
         if not resume:  # whose strategy is settled
@@ -99,31 +101,46 @@ def find_place(chosen: dict[str, Any], backend: str | None, *, resume: bool = Fa
         be_worker(given["workers"].split(","), given["worker_index"])
     if given["coordinator"] is not None:
         be_process(given["coordinator"], given["processes"], given["process_id"])
-    return several(given["local_workers"])
+    return several(given["local_workers"], kind)
 
 
-def several(local_workers: int | None) -> int | None:
+def several(local_workers: int | None, backend: str) -> int | None:
     """Returns how many processes `--local-workers` asks for, if more than one.
 
     Raises:
-        InputError: If they are fewer than one.
+        InputError: If they are fewer than one, or the backend trains in one process.
     """
     if local_workers is not None and local_workers < 1:
         raise InputError(f"Expected --local-workers of at least 1. Received: {local_workers}")
-    return None if local_workers == 1 else local_workers
+    if local_workers in (None, 1):
+        return None
+    _check_backend("local_workers", backend, _SEVERAL)
+    return local_workers
 
 
-def train_command(local_workers: int | None, jobs: int) -> tuple[str, ...]:
+def _check_backend(name: str, backend: str, able: tuple[str, ...]) -> None:
+    if backend not in able:
+        raise InputError(
+            f"Expected {_option(name)} on the backend {' or '.join(able)} (--backend {able[0]}). "
+            f"Received: {backend}"
+        )
+
+
+def train_command(
+    local_workers: int | None, jobs: int, backend: str | None = None
+) -> tuple[str, ...]:
     """Returns the command that trains a run of many: the run's path goes behind it.
 
     Args:
         local_workers: What `--local-workers` says.
         jobs: How many run at a time.
+        backend: What `--backend` says.
 
     Raises:
-        InputError: If several processes a run go with several runs at a time.
+        InputError: If several processes a run go with several runs at a time, or the backend trains
+            in one process.
     """
-    workers = several(local_workers)
+    workers = several(local_workers, backend or configured_backend())
     if workers is None:
         return TRAIN
     if jobs > 1:

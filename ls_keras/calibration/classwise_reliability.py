@@ -8,7 +8,11 @@ from ls_keras.arguments import as_counts, as_flag
 from ls_keras.calibration.probabilities import class_labels, probabilities, read_examples
 from ls_keras.calibration.reliability import curve_of_statistics
 from ls_keras.calibration.reliability_curve import ReliabilityCurve
-from ls_keras.calibration.top_label_statistics import at_positions, read_groups
+from ls_keras.calibration.top_label_statistics import (
+    at_positions,
+    group_of_each_row,
+    read_groups,
+)
 from ls_keras.keywords import told_keywords
 from ls_keras.targets import IgnoreClass
 
@@ -82,7 +86,7 @@ def classwise_reliability(
         right = labels[..., None] == np.arange(p.shape[-1])
     shape, num_classes = p.shape[:-1], p.shape[-1]
     if groups is None:
-        groups = np.arange(shape[0] if shape else 1)
+        groups = group_of_each_row(shape)
     ids = at_positions(read_groups(groups), shape, "groups").reshape(-1)
     chosen = range(num_classes) if classes is None else as_counts(classes, "classes")
     if max(chosen, default=num_classes) >= num_classes:

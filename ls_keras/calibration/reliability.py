@@ -16,6 +16,7 @@ from ls_keras.calibration.reliability_curve import ReliabilityCurve, binomial_in
 from ls_keras.calibration.top_label_statistics import (
     at_positions,
     check_level,
+    group_of_each_row,
     read_groups,
     read_statistics,
 )
@@ -159,9 +160,8 @@ class ReliabilityAccumulator:
         confidences = top.confidence.clip(0, 1)  # rounding may leave them beyond
         shape = top.confidence.shape
         if groups is None:
-            rows = shape[0] if shape else 1
-            groups = np.arange(rows) + self._next_group
-            self._next_group += rows
+            groups = group_of_each_row(shape) + self._next_group
+            self._next_group += groups.size
         groups = at_positions(read_groups(groups), shape, "groups")
         columns = [confidences, top.correct, groups]
         if top.weights is not None:

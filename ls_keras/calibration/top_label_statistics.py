@@ -106,6 +106,11 @@ def at_positions(values: np.ndarray, shape: tuple[int, ...], name: str) -> np.nd
     return np.broadcast_to(values.reshape(values.shape + (1,) * (len(shape) - values.ndim)), shape)
 
 
+def group_of_each_row(shape: tuple[int, ...]) -> np.ndarray:
+    """Returns the groups 0, 1, … of the first axis of a shape; of none, one group."""
+    return np.arange(shape[0] if shape else 1).reshape(shape[:1])
+
+
 def check_level(level) -> float:
     """Returns the level of an interval, or raises an `InputError` unless it is in (0, 1)."""
     if not 0 < as_number(level, "confidence") < 1:

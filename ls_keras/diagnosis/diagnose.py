@@ -1,12 +1,15 @@
 """From predictions to a diagnosis."""
 
-import numpy as np
-
 from ls_keras.arguments import as_array, as_count, as_flag, as_names, as_seed
 from ls_keras.calibration.binning import check_num_bins
 from ls_keras.calibration.clustered_error import MAX_RESAMPLES
 from ls_keras.calibration.host_examples import check_any_counts, read_host_examples
-from ls_keras.calibration.top_label_statistics import at_positions, check_level, read_groups
+from ls_keras.calibration.top_label_statistics import (
+    at_positions,
+    check_level,
+    group_of_each_row,
+    read_groups,
+)
 from ls_keras.diagnosis.measured import Resampling, measured
 from ls_keras.diagnosis.report import Diagnosis
 from ls_keras.keras_internals import mask_of
@@ -109,7 +112,7 @@ def diagnose(
     num_classes = examples.logits.shape[1]
     if class_names is not None:
         class_names = tuple(as_names(class_names, "class_names", num_classes))
-    ids = np.arange(shape[0] if shape else 1) if groups is None else read_groups(groups)
+    ids = group_of_each_row(shape) if groups is None else read_groups(groups)
     ids = at_positions(ids, shape, "groups").reshape(-1)
     ids = ids if examples.rows is None else ids[examples.rows]
     return Diagnosis(

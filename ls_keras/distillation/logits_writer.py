@@ -132,6 +132,8 @@ def run_teacher(
     done, total = 0, len(writer.offsets) - 1
     for rows, inputs, labels in batches:
         logits = np.asarray(teacher.predict_on_batch(inputs), np.float32)
+        if labels.shape == (*logits.shape[:-1], 1):
+            labels = labels[..., 0]
         if logits.shape[:-1] != labels.shape:
             raise InputError(
                 f"Expected logits of shape {labels.shape} + (K,), one row a label. "

@@ -111,9 +111,9 @@ class TeacherLogits:
         Args:
             directory: A folder that does not exist yet.
             teacher: A model that emits logits `(n, ..., K)`.
-            examples: `(x, y)`, arrays of one leading axis (x may be any structure of them), or
-                batches of them in the same order each time: a `tf.data.Dataset`, a
-                `keras.utils.PyDataset`, a `DataLoader` of PyTorch, a list. Read twice.
+            examples: `(x, y)`, arrays of one leading axis (x any structure of them, y integers
+                `(n, ...)` or `(n, ..., 1)`), or batches, read twice, in the same order each time:
+                a `tf.data.Dataset`, a `keras.utils.PyDataset`, a PyTorch `DataLoader`, a list.
             ignore_class: The label of padding, whose positions are left out. Default: `None`.
             top_k: How many classes to keep at each position, fewer than K; not for squared
                 logits. Default: all.
@@ -159,7 +159,7 @@ class TeacherLogits:
 
         Args:
             directory: As for `compute`.
-            teacher: As for `compute`.
+            teacher: Likewise.
             batches: `(rows, inputs, labels)`: the numbers of the examples in a batch, −1 for one
                 that only fills it up, what the teacher takes, and integers `(rows, ...)`.
             examples: What `fingerprint_examples` found, reading them once in their order.
@@ -324,9 +324,10 @@ class TeacherLogits:
                 )
             return at, None
         labels = as_array(labels, "labels")
-        valid = np.ones(labels.shape, bool)
-        if self.ignore_class is not None:
-            valid = labels != self.ignore_class
+        if self._shape is not None and labels.shape[1:] == (*self._shape, 1):
+            labels = labels[..., 0]
+        padding = self.ignore_class
+        valid = np.ones(labels.shape, bool) if padding is None else labels != padding
         if [int(np.sum(row)) for row in np.atleast_1d(valid)] != [len(span) for span in spans]:
             raise InputError(
                 f"Expected labels of {len(spans)} examples with {len(at)} positions that count, in "
@@ -340,9 +341,8 @@ class TeacherLogits:
             return self._logits[at].astype(np.float32)
         rest = rest_of_each(self._rest[at], self.num_classes - self.top_k)
         logits = np.repeat(rest[:, None], self.num_classes, axis=1)
-        np.put_along_axis(
-            logits, self._classes[at].astype(np.int64), self._logits[at].astype(np.float32), -1
-        )
+        classes = self._classes[at].astype(np.int64)
+        np.put_along_axis(logits, classes, self._logits[at].astype(np.float32), -1)
         return logits
 
 

@@ -1,5 +1,7 @@
 """Data of every kind that Keras takes, through everything that takes data."""
 
+from collections import namedtuple
+
 import keras
 import numpy as np
 import pytest
@@ -166,6 +168,13 @@ def test_structures_keep_their_form():
     first_x, first_y, _ = next(iter(as_batches((x, y), "data", batch_size=4)))
     assert first_x["a"].shape == first_x["b"][1].shape == (4, K)
     assert first_y[1]["c"].tolist() == [0, 1, 2, 0]
+
+
+def test_named_tuples_keep_their_form():
+    pair = namedtuple("Pair", "left right")
+    first, _, _ = next(iter(as_batches((pair(X, X), Y), "data", batch_size=4)))
+    assert type(first) is pair
+    assert first.right.shape == (4, K)
 
 
 def test_weights_that_are_none_are_none():

@@ -84,6 +84,12 @@ def test_they_are_taken_out_and_a_tpu_is_its_own_strategy():
             None,
             r"--coordinator on the backend jax \(--backend jax\). Received: tensorflow",
         ),
+        (
+            {"local_workers": 2},
+            "torch",
+            r"--local-workers on the backend tensorflow or jax \(--backend tensorflow\). "
+            "Received: torch",
+        ),
     ],
 )
 def test_what_another_backend_reads_is_told(options, backend, message):
@@ -101,6 +107,12 @@ def test_many_runs_at_a_time_leave_no_devices_for_workers():
     with pytest.raises(InputError, match="without --jobs: .* Received: --local-workers 2 --jobs 3"):
         together.train_command(2, jobs=3)
     assert together.train_command(None, jobs=3) == together.TRAIN
+
+
+def test_many_runs_of_several_processes_each_are_not_asked_of_pytorch():
+    with pytest.raises(InputError, match="--local-workers on the backend tensorflow or jax"):
+        together.train_command(2, 1, "torch")
+    assert together.train_command(1, 1, "torch") == together.TRAIN
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import pytest
 from ls_base.errors import InputError
 from ls_keras.calibration import (
     ReliabilityAccumulator,
+    classwise_reliability,
     curve_of_statistics,
     expected_calibration_error,
     reliability_curve,
@@ -57,6 +58,14 @@ def test_scikit_learn_calibration_curve(rng):
     curve = curve_of_statistics(p, y, num_bins=10)
     np.testing.assert_allclose(curve.accuracy, mean_true, rtol=1e-6)
     np.testing.assert_allclose(curve.confidence, mean_predicted, rtol=1e-6)
+
+
+def test_an_example_may_come_without_an_axis():
+    """Labels `()` and probabilities `(K,)`, as metrics take them."""
+    alone, batch = reliability_curve(0, [0.7, 0.3]), reliability_curve([0], [[0.7, 0.3]])
+    assert alone.counts == batch.counts
+    assert alone.ece == batch.ece
+    assert classwise_reliability(0, [0.7, 0.3])[1].counts == batch.counts[::-1]
 
 
 def test_streamed_batches_equal_one_call(rng):

@@ -50,6 +50,16 @@ def test_whole_logits_come_back_in_any_order(tmp_path, dtype, tolerance):
     assert [f.name for f in tmp_path.iterdir()] == ["c"]
 
 
+def test_labels_may_have_a_last_axis_of_one(tmp_path):
+    """As Keras's own data sets have them."""
+    x, y = data()
+    cache = TeacherLogits.compute(
+        tmp_path / "c", Teacher(lambda x: x), (x, y[:, None]), dtype="float32", batch_size=4
+    )
+    np.testing.assert_array_equal(cache.gather([3, 0], y[[3, 0], None]), x[[3, 0]])
+    np.testing.assert_array_equal(cache.gather([3, 0]), x[[3, 0]])
+
+
 def test_the_largest_are_kept_and_the_rest_shares_its_mass(tmp_path):
     x, y = data()
     cache = TeacherLogits.compute(tmp_path / "c", Teacher(lambda x: x), (x, y), top_k=2)

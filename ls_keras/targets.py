@@ -23,6 +23,9 @@ from ls_keras.concrete import concrete
 from ls_keras.packed_targets import unpacked
 
 IgnoreClass = int | Sequence[int] | None
+_SIGMOIDS = (
+    "of sigmoids: `multi_label=True` of metrics and fits, the loss SmoothedBCE, or columns 1 − p, p"
+)
 
 
 class Targets(NamedTuple):
@@ -77,7 +80,8 @@ def read_targets(
     pred_shape, true_shape = tuple(y_pred.shape), tuple(y_true.shape)
     if not pred_shape or (pred_shape[-1] is not None and pred_shape[-1] < 2):
         raise InputError(
-            "Expected predictions of shape (..., K) with K ≥ 2 classes on the last axis. "
+            "Expected predictions of shape (..., K) with K ≥ 2 classes on the last axis "
+            f"({_SIGMOIDS}). "
             f"Received: y_pred of shape {pred_shape}"
         )
     rank, num_classes = len(pred_shape), pred_shape[-1]
@@ -88,7 +92,8 @@ def read_targets(
     leading = true_shape[:-1] if is_dense else true_shape
     if rank == 1 and true_shape and not (is_dense and one_example):
         raise InputError(
-            "Expected predictions of shape (..., K), a row of K classes an example. "
+            "Expected predictions of shape (..., K), a row of K classes an example "
+            f"({_SIGMOIDS}). "
             f"Received: y_pred of shape {pred_shape} for y_true of shape {true_shape}"
         )
     if not (is_dense or len(true_shape) == rank - 1) or not compatible(leading, pred_shape[:-1]):

@@ -8,7 +8,7 @@ from ls_keras.arguments import as_function
 from ls_keras.decoding.arguments import read_arguments
 from ls_keras.decoding.hypotheses import Hypotheses, check_failed
 from ls_keras.decoding.logits import read_logits
-from ls_keras.decoding.state import check_state, read_state
+from ls_keras.decoding.state import read_state, run_step
 from ls_keras.decoding.top_k import first_top_k
 from ls_keras.decoding.unsmoothed import Unsmoothing
 from ls_keras.keywords import told_keywords
@@ -97,8 +97,7 @@ def greedy_search(
         return ops.logical_and(index < max_length, ops.any(lengths == 0))
 
     def extend(index, last, tokens, scores, lengths, failed, state):
-        logits, new_state = step(last, state, index)
-        check_state(state, new_state)
+        logits, new_state = run_step(step, last, state, index)
         read = read_logits(logits, index + 1, rules=rules, unsmooth=unsmooth)
         best_logit, best = first_top_k(read.allowed, 1)
         gain = best_logit[:, 0] - read.normalizer

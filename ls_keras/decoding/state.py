@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from ls_base.errors import InputError
-from ls_keras.arguments import as_tensor
+from ls_keras.arguments import as_tensor, shown
 from ls_keras.decoding.rows import take_rows
 
 
@@ -17,7 +17,7 @@ def read_state(state, batch_size):
     return keras.tree.pack_sequence_as(state, leaves)
 
 
-def check_state(before, after) -> None:
+def _check(before, after) -> None:
     """Raises unless a step kept the structure, the shapes and the dtypes of its state."""
     try:
         keras.tree.assert_same_structure(before, after)
@@ -41,6 +41,35 @@ def check_state(before, after) -> None:
                 f"Expected step to return a state of shape {was[0]} and dtype {was[1]} at {path}. "
                 f"Received: shape {now[0]}, dtype {now[1]}"
             )
+
+
+def run_step(step, tokens, state, index):
+    """Calls `step`, and checks what it returns.
+
+    Args:
+        step: What the search was given.
+        tokens: int32 tensor `(rows,)`.
+        state: The state before.
+        index: Scalar tensor: the position of `tokens`.
+
+    Returns:
+        Logits, a tensor of a row a token, and the new state.
+
+    Raises:
+        InputError: If it is no pair, if there are other rows, or if the state has changed its form.
+    """
+    found = step(tokens, state, index)
+    if not isinstance(found, tuple | list) or len(found) != 2:
+        raise InputError(f"Expected step to return (logits, state). Received: {shown(found)}")
+    logits, new_state = as_tensor(found[0], "the logits that step returns"), found[1]
+    rows, shape = tokens.shape[0], tuple(logits.shape)
+    if shape and None not in (rows, shape[0]) and rows != shape[0]:
+        raise InputError(
+            f"Expected step to return logits of {rows} rows, one for each of its tokens: samples × "
+            f"beams. Received: logits of shape {shape}"
+        )
+    _check(state, new_state)
+    return logits, new_state
 
 
 class BeamOrder:
@@ -67,8 +96,7 @@ class BeamOrder:
         """Calls `step`, checks its state and notes which leaves it replaced."""
         before = keras.tree.flatten(state)
         versions = [_version(leaf) for leaf in before]
-        logits, new_state = step(tokens, state, index)
-        check_state(state, new_state)
+        logits, new_state = run_step(step, tokens, state, index)
         for i, leaf in enumerate(keras.tree.flatten(new_state)):
             if leaf is not before[i] or versions[i] is None or _version(leaf) != versions[i]:
                 self._changed.add(i)

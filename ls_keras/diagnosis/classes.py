@@ -63,7 +63,7 @@ def worst_calibrated(examples: HostExamples, labels: np.ndarray, num_bins: int) 
 def least_recalled(
     labels: np.ndarray, correct: np.ndarray, weights: np.ndarray, num_classes: int
 ) -> int:
-    """Returns the class whose examples are recognized least.
+    """Returns the class whose examples are recognized least, among those that have any.
 
     One right and one wrong are added to each (Laplace), or the rarest would be it.
 
@@ -76,4 +76,4 @@ def least_recalled(
     weights = weights / weights.mean()
     there = np.bincount(labels, weights, num_classes)
     hits = np.bincount(labels, weights * correct, num_classes)
-    return int(np.argmin((hits + 1) / (there + 2)))
+    return int(np.argmin(np.where(there > 0, (hits + 1) / (there + 2), np.inf)))

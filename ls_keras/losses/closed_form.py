@@ -153,7 +153,7 @@ def _with_gradient(z, mixture: Mixture, valid, subtract: Callable):
 
     @ops.custom_gradient
     def loss(z):
-        top = ops.max(z, axis=-1, keepdims=True)
+        top = row_max(z)
         # Both of what is left after the shift: a mean of logits near 1e4 keeps three decimals.
         shifted = z - top
         at = ops.take_along_axis(z, mixture.ids, axis=-1) - top
@@ -206,9 +206,14 @@ def _mean_below(top, z):
     return below / z.shape[-1]
 
 
+def row_max(z):
+    """Returns the largest of each row, `(..., 1)`; of no rows, none, which Keras's own refuses."""
+    return z[..., :1] if 0 in tuple(z.shape) else ops.max(z, axis=-1, keepdims=True)
+
+
 def _shift(z):
     """Subtracts the largest logit, which changes no loss, and keeps logits of ±1e4 exact."""
-    return z - ops.stop_gradient(ops.max(z, axis=-1, keepdims=True))
+    return z - ops.stop_gradient(row_max(z))
 
 
 def subtract_targets() -> Callable:

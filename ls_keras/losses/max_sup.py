@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from ls_keras.losses.classification_loss import ClassificationLoss
-from ls_keras.losses.closed_form import cross_entropy, uniform_mixture
+from ls_keras.losses.closed_form import cross_entropy, row_max, uniform_mixture
 from ls_keras.losses.moving import Rate
 from ls_keras.losses.penalties import excess_over_margin
 from ls_keras.losses.rate import filled, is_zero, scaled
@@ -115,7 +115,7 @@ def _first_largest(z):
 
     On the CPU, Keras's argmax of floats copies them first, to tell −0 from 0.
     """
-    largest = ops.equal(z, ops.max(z, axis=-1, keepdims=True))
+    largest = ops.equal(z, row_max(z))
     if not compiled_by_xla():
         return ops.cast(ops.argmax(ops.cast(largest, "int8"), axis=-1, keepdims=True), "int32")
     # Two reductions that XLA fuses with others, where its argmax takes as long as the loss.

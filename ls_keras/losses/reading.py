@@ -103,6 +103,8 @@ def _checked_probabilities(p, valid, mask):
     They are normalized afterwards, as Keras does, so their sum may be anything above 0; below 0
     are logits only.
     """
+    if 0 in tuple(p.shape):  # nothing is wrong with none, of which Keras takes no minimum
+        return p
     wrong = ops.logical_or(ops.min(p, axis=-1) < _BELOW, ops.sum(p, axis=-1) <= 0)
     for keep in (valid, mask):
         if keep is not None:

@@ -105,9 +105,13 @@ class ClusterAccumulator:
         self._basis = None
         if in_span:
             u, scale, _ = np.linalg.svd(self._centered.astype(np.float64), full_matrices=False)
-            rank = max(
-                int((scale > 1e-6 * scale[0]).sum()), 1
-            )  # float32's rounding is no direction
+            # float32's rounding is no direction: equal templates span none.
+            rank = int((scale > 1e-6 * max(scale[0], np.abs(w).max())).sum())
+            if not rank:
+                raise InputError(
+                    "Expected templates that differ (in_span=True is about the space of their "
+                    "differences). Received: templates that are alike"
+                )
             self._basis = u[:, :rank].astype(np.float32)
             self._centered = self._basis.T @ self._centered
         self._moments = ClassMoments(self.num_classes, len(self._centered))

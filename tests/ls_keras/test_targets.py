@@ -70,6 +70,7 @@ def test_large_ids_stay_exact():
         (np.array([-0.5, 1.5, 0]) * np.ones((2, 3)), P23, None, "dense targets that are prob"),
         (np.full((2, 3), np.nan), P23, None, "dense targets that are probabilities"),
         (np.ones(3), np.ones(3), None, r"a row of K classes an example.*y_pred of shape \(3,\)"),
+        ([0, 1], np.ones((2, 1)), None, "K ≥ 2 .*SmoothedBCE, or columns.*shape .2, 1"),
         (np.array(["a", "b"]), P23, None, "y_true to be a tensor or array of real numbers"),
     ],
 )

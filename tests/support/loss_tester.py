@@ -112,6 +112,13 @@ class LossTester:
         with pytest.raises(InputError, match="from_logits=True"):
             row.make(0.3, from_logits=False)(labels, z)
 
+    @pytest.mark.parametrize("from_logits", [True, False])
+    def test_the_loss_of_no_examples_is_zero(self, row, from_logits):
+        """As Keras's own."""
+        labels, z, _ = batch()
+        found = row.make(0.3, from_logits=from_logits)(labels[:, :0], z[:, :0])
+        assert float(found) == 0
+
     def test_many_batches_are_one(self, row):
         labels, z, weights = batch()
         loss = row.make(0.3, reduction="sum")

@@ -69,7 +69,8 @@ def calibrate(
         raise InputError(f"Expected objective 'nll' for vector scaling. Received: {objective!r}")
     model, data = load_trained(task, config, run)
     validation = evaluation_source(config, data, "validation")
-    reporter.message(f"Fitting {method} scaling on {len(validation.examples):,} examples")
+    count = len(validation.examples)
+    reporter.message(f"{run.path}: fitting {method} scaling on {count:,} examples")
     fit: TemperatureFit | VectorFit
     if method == "temperature":
         with reading(validation):

@@ -3,7 +3,7 @@ import pytest
 from keras import ops
 
 from ls_base.errors import InputError
-from ls_keras.decoding import compiled, greedy_search
+from ls_keras.decoding import beam_search, compiled, greedy_search
 
 START, END = 0, 1
 # PyTorch's own conversion to NumPy 2.
@@ -214,6 +214,47 @@ def test_logits_must_be_rows_of_a_vocabulary(shape):
             start_token=START,
             end_token=END,
         )
+
+
+@pytest.mark.parametrize(
+    ("returned", "message"),
+    [
+        (lambda state: (np.zeros((1, 3), "float32"), state), r"logits of 2 rows.*shape \(1, 3\)"),
+        (lambda state: (np.zeros((4, 3), "float32"), state), r"logits of 2 rows.*shape \(4, 3\)"),
+        (lambda state: np.zeros((2, 3), "float32"), r"return \(logits, state\). Received: "),
+        (lambda state: (None, state), "Expected the logits that step returns to be"),
+    ],
+)
+@pytest.mark.parametrize("beams", [1, 3])
+def test_a_step_returns_a_row_for_each_of_its_tokens(beams, returned, message):
+    """One row for all would be handed to each by broadcasting."""
+    search, options = greedy_search, {}
+    if beams > 1:
+        search, options = beam_search, {"beam_size": beams}
+        message = message.replace("2 rows", "6 rows")
+    with pytest.raises(InputError, match=message):
+        search(
+            lambda tokens, state, index: returned(state),
+            (),
+            batch_size=2,
+            max_length=5,
+            start_token=START,
+            end_token=END,
+            **options,
+        )
+
+
+def test_logits_may_be_a_list():
+    table = [[0.0, 0.0, 3.0], [0.0, 3.0, 0.0]]
+    found = greedy_search(
+        lambda tokens, state, index: (table, state),
+        (),
+        batch_size=2,
+        max_length=2,
+        start_token=START,
+        end_token=END,
+    )
+    assert as_numpy(found)[0].tolist() == [[2, 2], [1, 0]]
 
 
 @pytest.mark.tensorflow

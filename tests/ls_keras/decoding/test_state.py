@@ -9,6 +9,9 @@ from ls_keras.decoding.state import BeamOrder, read_state
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 
+LOGITS = np.zeros((4, 3), "float32")
+
+
 def leaves(state):
     return [ops.convert_to_numpy(leaf).tolist() for leaf in keras.tree.flatten(state)]
 
@@ -21,7 +24,7 @@ def test_a_state_is_repeated_beam_by_beam_and_reordered_where_step_replaced_it()
     assert leaves(state) == [[1, 1, 2, 2], [3, 3, 4, 4]]
 
     def step(tokens, state, index):
-        return None, {"kept": state["kept"], "moved": (state["moved"][0] * 10 + tokens,)}
+        return LOGITS, {"kept": state["kept"], "moved": (state["moved"][0] * 10 + tokens,)}
 
     rows = ops.convert_to_tensor([1, 1, 2, 3], dtype="int32")
     _, state = order.run(step, ops.arange(4, dtype="int32"), state, 0)
@@ -29,17 +32,18 @@ def test_a_state_is_repeated_beam_by_beam_and_reordered_where_step_replaced_it()
     assert leaves(state) == [[1, 1, 2, 2], [31, 31, 42, 43]]
 
     def touch_nothing(tokens, state, index):
-        return None, state
+        return LOGITS, state
 
     # What one step replaced has rows of its own from then on.
-    _, state = order.run(touch_nothing, None, state, 1)
+    _, state = order.run(touch_nothing, ops.arange(4, dtype="int32"), state, 1)
     assert leaves(order.reorder(state, ops.flip(rows)))[1] == [43, 42, 31, 31]
 
 
 def test_one_beam_is_never_moved():
     order = BeamOrder(1)
     state = read_state([np.array([1, 2])], 2)
-    _, new = order.run(lambda t, s, i: (None, [s[0] + 1]), None, order.repeat(state), 0)
+    tokens = ops.arange(2, dtype="int32")
+    _, new = order.run(lambda t, s, i: (LOGITS[:2], [s[0] + 1]), tokens, order.repeat(state), 0)
     assert order.reorder(new, None) is new
 
 
@@ -49,7 +53,7 @@ def test_a_torch_state_written_in_place_is_moved(monkeypatch, inference):
     import torch
 
     monkeypatch.setattr(keras.config, "backend", lambda: "torch")
-    monkeypatch.setattr("ls_keras.decoding.state.check_state", lambda before, after: None)
+    monkeypatch.setattr("ls_keras.decoding.state.run_step", lambda step, *inputs: step(*inputs))
     monkeypatch.setattr(
         "ls_keras.decoding.state.take_rows", lambda x, rows: x[torch.as_tensor(rows)]
     )

@@ -39,6 +39,12 @@ def test_a_rare_class_is_not_the_least_recognized_by_one_error():
     assert classes.least_recalled(labels, correct, weights, 4) != 1
 
 
+def test_a_class_without_examples_is_not_the_least_recognized():
+    """It would be, at the half that Laplace gives it, below classes that are mostly right."""
+    labels, correct = np.array([0] * 10 + [1] * 10), np.array([True] * 18 + [False] * 2)
+    assert classes.least_recalled(labels, correct, np.ones(20), 3) == 1
+
+
 def test_labels_of_dense_targets_are_their_largest_entries():
     targets = np.float32([[0.2, 0.8, 0, 0], [0.5, 0.1, 0.2, 0.2], [0, 0, 0, 1]])
     weights = np.float32([1, 0, 1])

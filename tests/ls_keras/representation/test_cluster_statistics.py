@@ -137,6 +137,14 @@ def test_bad_input_is_told(data, change, message):
         cluster_statistics(*change(*data))
 
 
+@pytest.mark.parametrize("template", [np.zeros((6, 1)), np.full((6, 1), 0.1)])
+def test_templates_that_are_alike_span_nothing(data, template):
+    y, x, w = data
+    alike = np.repeat(template[: w.shape[0]], w.shape[1], axis=1).astype("float32")
+    with pytest.raises(InputError, match="Expected templates that differ"):
+        cluster_statistics(y, x, alike, in_span=True)
+
+
 def test_the_mask_that_layers_attached_counts_for_all_that_reads_labels(rng):
     tokens = np.array([[1, 2, 0], [4, 3, 0]])
     y = np.array([[0, 1, 2], [1, 2, 2]])

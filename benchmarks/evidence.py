@@ -88,7 +88,7 @@ def main() -> None:
 
 def keep(folder: Path, scale: str, evidence: Path) -> None:
     """Copies the results of the studies in a folder, and the figures of them."""
-    target = evidence / scale
+    target, commit = evidence / scale, _commit()
     target.mkdir(parents=True, exist_ok=True)
     for name, part in STUDIES[scale].items():
         file = folder / name / RESULTS_FILE
@@ -99,7 +99,7 @@ def keep(folder: Path, scale: str, evidence: Path) -> None:
         runs = [j.run for j in jobs_of(folder / name, arms_of(part.study, task), found["seeds"])]
         command = f"lsk reproduce {_one(name, scale)} --scale {scale} --seeds {found['seeds']}"
         command += " --data-dir FOLDER" * (part.data is not None)
-        content = {"command": command, **_provenance(runs), "study": name, **found}
+        content = {"command": command, **_provenance(runs, commit), "study": name, **found}
         text = json.dumps(content, indent=1, ensure_ascii=False)
         (target / f"{name}.json").write_text(text + "\n")
     for result in RESULTS.values():
@@ -142,7 +142,7 @@ def join(folder: Path, scale: str, name: str, evidence: Path) -> None:
         for sentence in sentences_about([one], {SCORE: numbers[first]}, content["arms"][one.arm])
     ]
     together = [run for of_arm in added.values() for run in of_arm]
-    more = {"arms": list(added), **_provenance(together)}
+    more = {"arms": list(added), **_provenance(together, _commit())}
     content = {**content, JOINED: [*content.get(JOINED, []), more]}
     file.write_text(json.dumps(finite(content), indent=1, ensure_ascii=False) + "\n")
 
@@ -153,13 +153,18 @@ def _one(study: str, scale: str) -> str:
     return least.name if len(least.parts(scale)) == 1 else f"{least.name} --only {study}"
 
 
-def _provenance(runs: list[RunDirectory]) -> dict[str, Any]:
+def _commit() -> str:
+    """Returns the commit of the code, to be asked before anything is written into it."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
+    return subprocess.check_output(command, cwd=ROOT, text=True).strip()
+
+
+def _provenance(runs: list[RunDirectory], commit: str) -> dict[str, Any]:
     finished = [run for run in runs if run.metrics_file.is_file()]
     starts = [run.read_starts()[0] for run in finished]
     first = min(starts, key=lambda start: start["started"])
-    commit = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
     return {
-        "commit": subprocess.check_output(commit, cwd=ROOT, text=True).strip(),
+        "commit": commit,
         "started": first["started"],
         "machine": {key: first[key] for key in ("platform", "cores", "python", "backend")},
         "packages": first["packages"],

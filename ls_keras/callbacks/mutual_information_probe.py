@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 from keras import ops
 
@@ -27,6 +26,7 @@ from ls_keras.arguments import (
 from ls_keras.batches import as_batches
 from ls_keras.calibration.forward import Forward
 from ls_keras.calibration.heads import Output, symbolic
+from ls_keras.callbacks.monitor import Monitor, NotFiniteError
 from ls_keras.callbacks.optimizer_steps import Updates, updates_of
 from ls_keras.information.augmented_logits import augmented_differences, check_draws
 from ls_keras.information.mutual_information import (
@@ -43,7 +43,7 @@ from ls_keras.one_line import one_line
 _READ = 1024  # examples at a time
 
 
-class MutualInformationProbe(keras.callbacks.Callback):
+class MutualInformationProbe(Monitor):
     """Estimates, while a model trains, how much its logits tell about single examples.
 
     Before training, at the end of epochs or each so many steps, and after training: the examples
@@ -56,7 +56,9 @@ class MutualInformationProbe(keras.callbacks.Callback):
     training. Evaluations don't change what is trained.
 
     Adds `mutual_information` (nats), the latest value, to the `logs` of each epoch, and of the
-    steps at which it was evaluated. Put the probe before callbacks that are to see it.
+    steps at which it was evaluated. Put the probe before callbacks that are to see it. Where the
+    logits of the two classes are not finite, it is NaN, the history has no entry, and training goes
+    on, with one warning; `EarlyStopping` counts such epochs as no better.
 
     Args:
         data: `(x, y)`: arrays of inputs of the model before augmentation, `(n, ...)`, and of
@@ -85,7 +87,10 @@ class MutualInformationProbe(keras.callbacks.Callback):
 
     Raises:
         InputError: If the arguments are not what they should be, or the two classes have fewer
-            than two examples.
+            than two examples; before the first step, if logits are not finite.
+
+    Warns:
+        UserWarning: Once a training, if logits are not finite later: the model has diverged.
 
     Example:
         >>> import keras, numpy as np
@@ -139,6 +144,7 @@ class MutualInformationProbe(keras.callbacks.Callback):
         self.file = None if file is None else Path(file)
         self.history: list[dict[str, Any]] = []
         self._updates, self._step = Updates(), 0  # as the epoch began, and made since
+        self._not_finite: int | None = None  # the latest step, where there was no estimate
         self.output = output
         self._forward: Forward | None = None
 
@@ -166,6 +172,8 @@ class MutualInformationProbe(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         """Evaluates at the step that training starts from."""
+        super().on_train_begin(logs)
+        self._not_finite = None
         self._evaluate()
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -178,21 +186,25 @@ class MutualInformationProbe(keras.callbacks.Callback):
         # Of an execution that ends early, Keras tells more batches than there were.
         before, self._step = self._step, self._updates.after(batch + 1)
         if self.every_steps and self._step // self.every_steps > before // self.every_steps:
-            self._evaluate()
+            self._go_on()
             self._tell(logs)
 
     def on_epoch_end(self, epoch, logs=None):
         """Evaluates where the epoch is due, and logs the latest value."""
         if self.every and (epoch + 1) % self.every == 0:
-            self._evaluate()
+            self._go_on()
         self._tell(logs)
 
     def on_train_end(self, logs=None):
         """Evaluates at the last step."""
-        self._evaluate()
+        self._go_on()
 
     def measure(self) -> MutualInformation:
-        """Returns the estimate for the model as it is."""
+        """Returns the estimate for the model as it is.
+
+        Raises:
+            InputError: If logits are not finite.
+        """
         sync_state(self.model)
         return self._estimate()
 
@@ -206,10 +218,14 @@ class MutualInformationProbe(keras.callbacks.Callback):
             batch_size=self.batch_size,
             seed=self.seed,
         )
-        return mutual_information(samples, scored=self.scored)
+        try:
+            return mutual_information(samples, scored=self.scored)
+        except InputError as error:
+            raise NotFiniteError(str(error)) from error
 
     def _logits(self, x):
-        return ops.convert_to_numpy(self._forward(x)[0])  # type: ignore[misc]
+        logits = ops.convert_to_numpy(self._forward(x)[0])  # type: ignore[misc]
+        return np.where(np.isinf(logits), np.nan, logits)  # of ∞ − ∞, NumPy would warn
 
     def _read_updates(self) -> Updates:
         optimizer = getattr(self.model, "optimizer", None)
@@ -219,15 +235,24 @@ class MutualInformationProbe(keras.callbacks.Callback):
         sync_state(self.model)
         # Loss scaling skips steps, so there may be fewer than batches tell.
         made = self._read_updates().made
-        if self.history and self.history[-1]["step"] == made:
+        if made == self._not_finite or (self.history and self.history[-1]["step"] == made):
             return
         self.history.append(history_entry(made, self._estimate()))
+        self._not_finite = None
         if self.file is not None:
             _write(self.file, self.history)
 
+    def _go_on(self) -> None:
+        try:
+            self._evaluate()
+        except NotFiniteError as error:
+            self._not_finite = self._read_updates().made
+            self.leave_out("logs NaN", f"at step {self._not_finite}", error)
+
     def _tell(self, logs) -> None:
         if logs is not None:
-            value = self.history[-1]["mutual_information"] if self.history else math.nan
+            known = self.history and self._not_finite is None
+            value = self.history[-1]["mutual_information"] if known else math.nan
             logs["mutual_information"] = value
 
 

@@ -5,26 +5,32 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from ls_base.errors import InputError
 from ls_keras.arguments import as_count, as_counts, as_names, as_path, as_seed
 from ls_keras.batches import Batches, as_batches
 from ls_keras.calibration.heads import Output, of_head
+from ls_keras.callbacks.monitor import Monitor, NotFiniteError
 from ls_keras.keras_internals import sync_state
 from ls_keras.keywords import told_keywords
 from ls_keras.one_line import one_line
 from ls_keras.plots import projection_panels, save_plot
+from ls_keras.plots.arguments import check_words
 from ls_keras.representation import Projection, penultimate, template_plane, templates
 from ls_keras.representation.projection import ProjectionSampler
 from ls_keras.representation.template_distances import check_classes
 from ls_keras.targets import IgnoreClass, ignored_ids
 
 
-class ProjectionPlotter(keras.callbacks.Callback):
+class ProjectionPlotter(Monitor):
     """Draws the penultimate activations of three classes at the end of epochs.
 
     Writes `projection-EPOCH.png` into the directory, the coordinates beside it as `.csv` and
     `.json`. The plane is that of the epoch's templates, so its axes turn from epoch to epoch.
+
+    Where templates or activations are not finite, or the templates lie on a line, nothing is drawn
+    and training goes on, with one warning.
 
     Args:
         data: `(x, y)` arrays, or batches of them: a `tf.data.Dataset`, a `keras.utils.PyDataset`,
@@ -49,6 +55,9 @@ class ProjectionPlotter(keras.callbacks.Callback):
     Raises:
         InputError: If the arguments are not what they should be; in training, if the model has no
             templates, or a class no example.
+
+    Warns:
+        UserWarning: Once a training, if there is nothing to draw: the model has diverged.
 
     Example:
         >>> import keras, numpy as np
@@ -108,6 +117,7 @@ class ProjectionPlotter(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         """Looks for the templates now: the first figure may be due after hours."""
+        super().on_train_begin(logs)
         if self.model.built:
             w = templates(self.model, output=self.output)
             check_classes(self.classes, int(w.shape[1]))
@@ -116,17 +126,30 @@ class ProjectionPlotter(keras.callbacks.Callback):
         """Projects, draws and saves, where the epoch is due."""
         if (epoch + 1) % self.every and epoch + 1 != (self.params or {}).get("epochs"):
             return
-        self.projections = self.project()
+        try:
+            self.projections = self.project()
+        except NotFiniteError as error:
+            self.leave_out("draws nothing", f"in epoch {epoch + 1}", error)
+            return
         file = self.directory / f"projection-{epoch + 1:04d}.png"
         save_plot(projection_panels, self.projections, file, title=f"Epoch {epoch + 1}")
         self.files.append(file)
 
     def project(self) -> dict[str, Projection]:
-        """Returns the projections by panel, of the model as it is."""
+        """Returns the projections by panel, of the model as it is.
+
+        Raises:
+            InputError: If the model has no templates or none that span a plane, a class has no
+                example, or something is not finite.
+        """
         sync_state(self.model)
         half = self._half = self._half or penultimate(self.model, output=self.output)
         w = templates(self.model, output=self.output)
-        plane = template_plane(w, self.classes)
+        check_classes(self.classes, int(w.shape[1]))
+        try:
+            plane = template_plane(w, self.classes)
+        except InputError as error:  # of weights, as the classes are right
+            raise NotFiniteError(str(error)) from error
         found = {}
         for name, panel in self.panels.items():
             sampler = ProjectionSampler(
@@ -134,15 +157,25 @@ class ProjectionPlotter(keras.callbacks.Callback):
             )
             for x, y, _ in panel:
                 y = of_head(y, self.output, getattr(self.model, "output_names", ()))
-                sampler.update(y, half.predict_on_batch(x), ignore_class=self.ignore_class)
+                self._add(sampler, y, half.predict_on_batch(x))
             found[name] = sampler.result(self.class_names)
         return found
+
+    def _add(self, sampler: ProjectionSampler, y, activations) -> None:
+        try:
+            sampler.update(y, activations, ignore_class=self.ignore_class)
+        except InputError as error:
+            # What is wrong with the labels is told of zeros, too.
+            zeros = np.zeros(activations.shape, np.float32)
+            sampler.update(y, zeros, ignore_class=self.ignore_class)
+            raise NotFiniteError(str(error)) from error
 
 
 def _panels(data, batch_size: int) -> dict[str, Batches]:
     panels = data if isinstance(data, Mapping) else {"": data}
     if not panels:
         raise InputError("Expected data (x, y), or several by title. Received: none")
+    check_words(panels)
     return {
         title: as_batches(panel, f"data[{title!r}]" if title else "data", batch_size=batch_size)
         for title, panel in panels.items()

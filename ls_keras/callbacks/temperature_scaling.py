@@ -1,6 +1,8 @@
 """Calibration while a model trains: the temperature, and what scaling by it would bring."""
 
-import keras
+import math
+
+import numpy as np
 
 from ls_base.errors import InputError
 from ls_keras.arguments import as_count, as_flag, shown
@@ -18,15 +20,17 @@ from ls_keras.calibration.temperature import (
 )
 from ls_keras.calibration.temperature_dataset import sample_size
 from ls_keras.calibration.tempered_sums import tempered_sums
+from ls_keras.callbacks.monitor import Monitor, NotFiniteError
 from ls_keras.keywords import told_keywords
 from ls_keras.model_output import LOGITS, model_output
 from ls_keras.one_line import one_line
 from ls_keras.targets import IgnoreClass, ignored_ids
 
 _KEPT_BYTES = 128 << 20
+_NAMES = ("temperature", "ece_half", "ece_scaled", "nll_scaled")
 
 
-class TemperatureScaling(keras.callbacks.Callback):
+class TemperatureScaling(Monitor):
     """Fits a temperature at the end of epochs and logs calibration before and after.
 
     Adds to the `logs` of the epoch:
@@ -44,6 +48,9 @@ class TemperatureScaling(keras.callbacks.Callback):
     always comes after it. In epochs without a fit the four values are those of the latest. A metric
     named `ece` in `compile` logs `val_ece`, of all the validation data; `val_ece_half` is what
     `val_ece_scaled` is to be held against.
+
+    Where the model's outputs are not finite, the four are NaN and training goes on, with one
+    warning; `EarlyStopping` counts such epochs as no better.
 
     Args:
         validation_data: What is passed to `fit` as such: `(x, y)` or `(x, y, sample_weight)`
@@ -65,6 +72,9 @@ class TemperatureScaling(keras.callbacks.Callback):
     Raises:
         InputError: If the options or the data are not what they should be, or if a half has no
             example that counts.
+
+    Warns:
+        UserWarning: Once a training, if outputs are not finite: the model has diverged.
 
     Example:
     >>> import keras, numpy as np
@@ -104,7 +114,7 @@ class TemperatureScaling(keras.callbacks.Callback):
         self.data = as_batches(validation_data, "validation_data", batch_size=batch_size)
         self.every, self.from_logits, self.ignore_class = every, from_logits, ignore_class
         self.objective, self.num_bins, self.prefix = objective, num_bins, prefix
-        self.fit: TemperatureFit | None = None  # the latest
+        self.fit: TemperatureFit | None = None  # the latest that there was
         self.output = output
         self._forward: Forward | None = None
         self._values: dict[str, float] = {}
@@ -131,13 +141,18 @@ class TemperatureScaling(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         """Forgets what was found of another training."""
+        super().on_train_begin(logs)
         self._values = {}
 
     def on_epoch_end(self, epoch, logs=None):
         """Fits where an epoch is due, and logs the latest values."""
         last = epoch + 1 == (self.params or {}).get("epochs")
         if not self._values or last or (epoch + 1) % self.every == 0:
-            self._values = self._measure()
+            try:
+                self._values = self._measure()
+            except NotFiniteError as error:
+                self._values = dict.fromkeys(_NAMES, math.nan)
+                self.leave_out("logs NaN", f"in epoch {epoch + 1}", error)
         if logs is not None:
             logs.update({f"{self.prefix}{name}": value for name, value in self._values.items()})
 
@@ -147,12 +162,8 @@ class TemperatureScaling(keras.callbacks.Callback):
         self.fit = fit
         betas = [1.0, 1 / fit.temperature]
         sums = tempered_sums(reported, betas, moments=False, num_bins=self.num_bins)
-        return {
-            "temperature": fit.temperature,
-            "ece_half": float(sums.ece[0]),
-            "ece_scaled": float(sums.ece[1]),
-            "nll_scaled": float(sums.nll[1]),
-        }
+        values = fit.temperature, float(sums.ece[0]), float(sums.ece[1]), float(sums.nll[1])
+        return dict(zip(_NAMES, values, strict=True))
 
     def _halves(self) -> list[HostExamples]:
         halves: list[Reservoir | None] = [None, None]
@@ -168,14 +179,11 @@ class TemperatureScaling(keras.callbacks.Callback):
                 rows = slice((seen + half) % 2, None, 2)
                 if not len(logits[rows]):
                     continue
-                examples = read_host_examples(
-                    y[rows],
+                examples = self._read(
                     logits[rows],
-                    from_logits=self.from_logits,
+                    y_true=y[rows],
                     sample_weight=None if sample_weight is None else sample_weight[rows],
                     mask=None if mask is None else mask[rows],
-                    ignore_class=self.ignore_class,
-                    multi_label=self.multi_label,
                 )
                 if not len(examples):
                     continue
@@ -190,3 +198,20 @@ class TemperatureScaling(keras.callbacks.Callback):
                 f"that counts. Received: {seen} rows"
             )
         return [half.examples() for half in halves if half is not None]
+
+    def _read(self, y_pred: np.ndarray, **data) -> HostExamples:
+        options = {
+            "from_logits": self.from_logits,
+            "ignore_class": self.ignore_class,
+            "multi_label": self.multi_label,
+        }
+        try:
+            return read_host_examples(y_pred=y_pred, **data, **options)
+        except InputError as error:
+            if not self.from_logits and np.isfinite(y_pred).all():  # no probabilities
+                raise
+            # What is wrong with the data is told of outputs that are as they should be, too.
+            share = 1 / (2 if self.multi_label else y_pred.shape[-1])
+            likely = np.full(y_pred.shape, share, np.float32)
+            read_host_examples(y_pred=likely, **data, **options | {"from_logits": False})
+            raise NotFiniteError(str(error)) from error

@@ -21,21 +21,34 @@ def by_name(data: Drawn | Mapping[str, Drawn], kind: type[Drawn]) -> dict[str, D
         kind: The class of what is drawn.
 
     Raises:
-        InputError: If there is none, or something that is none.
+        InputError: If there is none, something that is none, or a name that is no word.
     """
     found = {"": data} if isinstance(data, kind) else data
     article = "an" if kind.__name__[0] in "AEIOaeio" else "a"
     expected = f"Expected {article} {kind.__name__}, or a mapping of names to them. Received: "
     if not isinstance(found, Mapping) or not found:
         raise InputError(f"{expected}{shown(data)}")
+    check_words(found)
     for name, value in found.items():
         if not isinstance(value, kind):
             raise InputError(f"{expected}{type(value).__name__} for {shown(name)}")
     return dict(found)
 
 
+def check_words(names: Iterable) -> None:
+    """Raises an `InputError` unless all names of what is drawn are words: no numbers."""
+    for name in names:
+        if not isinstance(name, str):
+            raise InputError(
+                f'Expected names that are words, such as "α = 0.1". Received: {shown(name)}'
+            )
+
+
 def check_rows(
-    rows: Sequence[Mapping[str, Any]], keys: Collection[str], words: Collection[str] = ()
+    rows: Sequence[Mapping[str, Any]],
+    keys: Collection[str],
+    words: Collection[str] = (),
+    banded: Collection[str] = (),
 ) -> None:
     """Raises an `InputError` unless there are rows, each with the keys.
 
@@ -43,6 +56,8 @@ def check_rows(
         rows: What is drawn.
         keys: What each row must have: finite numbers.
         words: The keys whose values are words.
+        banded: The keys whose intervals are drawn: their ends, `<key>_low` and `<key>_high`, are
+            finite numbers, too, where they are there and not `None`.
     """
     if not isinstance(rows, Sequence) or not all(isinstance(row, Mapping) for row in rows):
         raise InputError(f"Expected rows that are mappings. Received: {shown(rows)}")
@@ -60,6 +75,9 @@ def check_rows(
                 as_number(row[key], key)
             elif not isinstance(row[key], str):
                 raise InputError(f"Expected {key} to be a word. Received: {shown(row[key])}")
+        for end in (f"{key}_{end}" for key in banded for end in ("low", "high")):
+            if row.get(end) is not None:
+                as_number(row[end], end)
 
 
 def with_same_keys(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

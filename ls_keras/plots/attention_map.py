@@ -71,7 +71,8 @@ def attention_map(
         The figure, which no global state knows: save it with `ls_keras.plots.save`.
 
     Raises:
-        InputError: If there is no map, something that is none, or not as many axes.
+        InputError: If there is no map, something that is none, a name that is no word, or not as
+            many axes.
 
     Example:
         >>> import numpy as np

@@ -41,8 +41,8 @@ def beam_panels(
         The figure, which no global state knows.
 
     Raises:
-        InputError: If there are no rows or scores, rows lack a key, or a number of beams is below
-            1.
+        InputError: If there are no rows or scores, rows lack a key, something is no finite number,
+            a number of beams is below 1, or there are more than 49 models.
 
     Example:
         >>> from ls_keras.plots import beam_panels
@@ -56,7 +56,7 @@ def beam_panels(
     check_title(title)
     if isinstance(scores, str) or not isinstance(scores, Sequence) or not scores:
         raise InputError(f"Expected names of scores, one at least. Received: {shown(scores)}")
-    check_rows(rows, ("name", "beam_size", *scores), words=("name",))
+    check_rows(rows, ("name", "beam_size", *scores), words=("name",), banded=scores)
     check_labels(labels)
     beams = sorted({row["beam_size"] for row in rows})
     if beams[0] < 1:
@@ -65,10 +65,13 @@ def beam_panels(
     for row in sorted(rows, key=lambda row: row["beam_size"]):
         lines.setdefault(row["name"], []).append(row)
     lines = {name: lines[name] for name in dict.fromkeys(row["name"] for row in rows)}
-    figure = style.new_figure(height=_PANEL * len(scores) + 0.6)
+    looks = style.looks(len(lines))
+    columns = 3 if max(map(len, lines)) <= _SHORT else 1
+    more = style.more_height(len(lines), columns)
+    figure = style.new_figure(height=_PANEL * len(scores) + 0.6 + more)
     axes = figure.subplots(len(scores), 1, sharex=True, squeeze=False)[:, 0]
     for ax, key in zip(axes, scores, strict=True):
-        for (name, of_line), look in zip(lines.items(), style.looks(), strict=False):
+        for (name, of_line), look in zip(lines.items(), looks, strict=True):
             banded_line(ax, of_line, "beam_size", key, look, name)
         ax.set_ylabel((labels or {}).get(key, key))
         style.few_ticks(ax, up=5)
@@ -77,8 +80,7 @@ def beam_panels(
     handles, _ = axes[0].get_legend_handles_labels()
     if any(has_band(of_line, key) for of_line in lines.values() for key in scores):
         handles.append(band_in_legend())
-    short = max(map(len, lines)) <= _SHORT
-    style.shared_legend(figure, handles, columns=3 if short else 1)
+    style.shared_legend(figure, handles, columns=columns)
     figure.align_ylabels(axes)
     if title:
         figure.suptitle(title)

@@ -98,7 +98,7 @@ def distillation_curves(
     points = distillation_points(rows, score=score)
     figure = style.new_figure(height=5.4)
     ax = figure.subplots()
-    for curve, look in zip(CURVES, style.looks(), strict=False):
+    for curve, look in zip(CURVES, style.looks(len(CURVES)), strict=True):
         of_curve = [point for point in points if point["curve"] == curve]
         if not of_curve:
             continue

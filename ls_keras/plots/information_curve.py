@@ -10,7 +10,7 @@ from ls_base.errors import InputError
 from ls_keras.arguments import as_count, as_number, shown
 from ls_keras.keywords import told_keywords
 from ls_keras.plots import style
-from ls_keras.plots.arguments import check_ax, check_title, figure_of
+from ls_keras.plots.arguments import check_ax, check_title, check_words, figure_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,7 +48,8 @@ def information_curve(
         The figure, which no global state knows: save it with `ls_keras.plots.save`.
 
     Raises:
-        InputError: If there is no history, or an entry lacks a value.
+        InputError: If there is no history, or an entry lacks a value, or names are no words, or
+            more than 49.
 
     Example:
         >>> from ls_keras.plots import information_curve
@@ -62,9 +63,12 @@ def information_curve(
     if num_examples is not None:
         as_count(num_examples, "num_examples", 1)
     named = _named(histories)
+    looks = style.looks(len(named))
+    columns = 2 if max(map(len, named)) <= _SHORT else 1
     if ax is None:
-        ax = style.new_figure(height=4.6).subplots()
-    for (name, history), look in zip(named.items(), style.looks(), strict=False):
+        height = 4.6 + style.more_height(len(named), columns)
+        ax = style.new_figure(height=height).subplots()
+    for (name, history), look in zip(named.items(), looks, strict=True):
         step, value, low, high = (np.array([e[c] for e in history], float) for c in _COLUMNS)
         ax.fill_between(step, low, high, color=look.color, alpha=0.18, linewidth=0)
         ax.plot(
@@ -107,7 +111,7 @@ def information_curve(
     ax.set_ylim(bottom, top)
     style.tidy(ax)
     if any(named):
-        style.legend_below(ax, columns=2 if max(map(len, named)) <= _SHORT else 1)
+        style.legend_below(ax, columns=columns)
     if title:
         ax.set_title(title)
     return figure_of(ax)
@@ -144,6 +148,7 @@ def information_rows(histories: History | Mapping[str, History]) -> list[dict[st
 
 def _named(histories) -> dict[str, History]:
     named = dict(histories) if isinstance(histories, Mapping) else {"": histories}
+    check_words(named)
     for name, history in named.items():
         try:
             complete = len(history) and all(

@@ -67,7 +67,7 @@ def learning_curves(
     shown_series: dict[str, Any] = {}
     for name, ax in zip(names, panels, strict=False):
         for (what, key), look in zip(
-            (("training", name), ("validation", VALIDATION + name)), style.looks(), strict=False
+            (("training", name), ("validation", VALIDATION + name)), style.looks(2), strict=True
         ):
             points = [(row["step"], row[key]) for row in whole if row.get(key) is not None]
             if not points:

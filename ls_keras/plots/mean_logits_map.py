@@ -43,7 +43,8 @@ def mean_logits_map(
         The figure, which no global state knows: save it with `ls_keras.plots.save`.
 
     Raises:
-        InputError: If there is no matrix, something that is none, or not as many axes.
+        InputError: If there is no matrix, something that is none, a name that is no word, or not as
+            many axes.
 
     Example:
         >>> from ls_keras.plots import mean_logits_map

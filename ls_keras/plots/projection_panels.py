@@ -10,7 +10,7 @@ from ls_base.errors import InputError
 from ls_keras.arguments import as_flag, shown
 from ls_keras.keywords import told_keywords
 from ls_keras.plots import style
-from ls_keras.plots.arguments import check_axes, check_title, figure_of
+from ls_keras.plots.arguments import check_axes, check_title, check_words, figure_of
 from ls_keras.representation.projection import Projection
 
 if TYPE_CHECKING:
@@ -46,7 +46,8 @@ def projection_panels(
         The figure, which no global state knows: save it with `ls_keras.plots.save`.
 
     Raises:
-        InputError: If there is no panel, something that is none, or not as many axes.
+        InputError: If there is no panel, something that is none, a name that is no word, or not as
+            many axes.
 
     Example:
         >>> import numpy as np
@@ -129,7 +130,7 @@ def projection_rows(panels: Mapping[str, Projection]) -> list[dict[str, Any]]:
 
 
 def check_panels(panels) -> None:
-    """Raises an `InputError` unless `panels` maps names to projections."""
+    """Raises an `InputError` unless `panels` maps words to projections."""
     if (
         not isinstance(panels, Mapping)
         or not panels
@@ -138,13 +139,14 @@ def check_panels(panels) -> None:
         raise InputError(
             f"Expected a mapping of titles to Projections, at least one. Received: {shown(panels)}"
         )
+    check_words(panels)
 
 
 def _draw(ax: "Axes", projection: Projection) -> None:
     corners = projection.corners
     ax.plot(*corners[[0, 1, 2, 0]].T, zorder=2, **style.REFERENCE)
     for class_id, name, corner, look in zip(
-        projection.classes, projection.names, corners, style.looks(), strict=False
+        projection.classes, projection.names, corners, style.looks(len(corners)), strict=True
     ):
         points = projection.coordinates[projection.labels == class_id]
         ax.scatter(

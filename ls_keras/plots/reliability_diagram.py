@@ -79,9 +79,9 @@ def reliability_diagram(
         writes the numbers beside it.
 
     Raises:
-        InputError: If there is no curve, something that is none, more than six names, curves of
-            one name with other bins, a smoothed curve of no name, or curves of sigmoids among
-            curves of classes: their axes are different things.
+        InputError: If there is no curve, something that is none, more than six names or one that is
+            no word, curves of one name with other bins, a smoothed curve of no name, or curves of
+            sigmoids among curves of classes: their axes are different things.
 
     Example:
         >>> import ls_keras
@@ -108,7 +108,8 @@ def reliability_diagram(
             2, 1, sharex=True, height_ratios=(3.2, 1.0)
         )
     ax.plot([0, 1], [0, 1], label="perfectly calibrated", zorder=2, **style.REFERENCE)
-    for i, ((name, one), look) in enumerate(zip(named.items(), style.looks(), strict=False)):
+    looks = style.looks(len(named))
+    for i, ((name, one), look) in enumerate(zip(named.items(), looks, strict=True)):
         if len(named) <= _MOST_GAPS:
             _draw_gaps(ax, one, look, i, len(named))
         _draw_points(ax, one, look)

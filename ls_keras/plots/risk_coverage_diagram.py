@@ -43,7 +43,8 @@ def risk_coverage_diagram(
         writes the numbers beside it.
 
     Raises:
-        InputError: If there is no curve, or something that is none.
+        InputError: If there is no curve, or something that is none, or names are no words, or more
+            than 49.
 
     Example:
         >>> from ls_keras.calibration import risk_coverage
@@ -56,10 +57,11 @@ def risk_coverage_diagram(
     check_ax(ax)
     check_title(title)
     named = by_name(curves, RiskCoverage)
+    looks = style.looks(len(named))
     if ax is None:
-        ax = style.new_figure(height=5.2).subplots()
+        ax = style.new_figure(height=5.2 + style.more_height(len(named))).subplots()
     highest = 0.0
-    for (name, curve), look in zip(named.items(), style.looks(), strict=False):
+    for (name, curve), look in zip(named.items(), looks, strict=True):
         at = _points(curve)
         highest = max(highest, float(curve.risk[at].max()))
         ax.plot(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ls_base.errors import InputError
-from ls_base.files import write_bytes
+from ls_base.files import finite, write_bytes
 from ls_keras.arguments import as_count, as_function, as_path, shown
 from ls_keras.keywords import told_keywords
 from ls_keras.plots.arguments import with_same_keys
@@ -106,7 +106,8 @@ def save(
         path: The image's path. `.png` takes the place of the suffix of another kind of image, and
             follows any other name: of `alpha-0.1` it makes `alpha-0.1.png`.
         data: The numbers that are drawn: a mapping, written as `.json`; or rows with the same
-            keys, written as `.json` and `.csv`.
+            keys, written as `.json` and `.csv`. NaN and infinity are written as `null`, in the
+            table as nothing.
         dpi: Dots per inch of the PNG.
 
     Returns:
@@ -128,8 +129,9 @@ def save(
     with _laid_out(figure, dpi) as whole:
         files = {path: _png(figure, dpi, whole), path.with_suffix(".svg"): _svg(figure, whole)}
     try:
-        text = json.dumps(data, indent=2, ensure_ascii=False) + "\n"
-    except (TypeError, ValueError) as error:
+        data = finite(data)
+        text = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    except (TypeError, ValueError, RecursionError) as error:
         raise InputError(f"Expected what JSON can hold. Received: {error}") from error
     files[path.with_suffix(".json")] = text.encode()
     if not isinstance(data, Mapping):

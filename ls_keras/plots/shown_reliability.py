@@ -10,6 +10,7 @@ import numpy as np
 from ls_base.errors import InputError
 from ls_keras.arguments import shown
 from ls_keras.calibration.reliability_curve import ReliabilityCurve, binomial_intervals
+from ls_keras.plots.arguments import check_words
 
 WIDE = 0.3  # a 95 % interval so wide says little: what it is of is faded
 _LEVEL = 0.95
@@ -65,13 +66,14 @@ def shown_by_name(curves: Curves) -> dict[str, ShownReliability]:
     """Returns what is drawn of curves by name; one curve alone has the empty name.
 
     Raises:
-        InputError: If there is none, or something that is none, or the bins of curves of one name
-            differ.
+        InputError: If there is none, something that is none, or a name that is no word, or the bins
+            of curves of one name differ.
     """
     named = {"": curves} if isinstance(curves, ReliabilityCurve) else curves
     expected = "Expected a ReliabilityCurve, or a mapping of names to one or several. Received: "
     if not isinstance(named, Mapping) or not named:
         raise InputError(f"{expected}{shown(curves)}")
+    check_words(named)
     found = {}
     for name, value in named.items():
         several = (value,) if isinstance(value, ReliabilityCurve) else value

@@ -8,10 +8,11 @@ inches have 70 pixels each, and the smallest letters are 9 pixels high. Legends 
 axes, where they cover no data.
 """
 
-import itertools
+import math
 import textwrap
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ls_base.errors import InputError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,6 +29,7 @@ TEXT, SMALL = 10.0, 9.4  # points
 FADED = 0.3  # opacity of what few examples say
 _LABELS = 0.52  # inches below axes that the numbers and the label of theirs take
 _LEGEND = 62  # letters of a line of a legend
+_LINE = 0.21  # inches of it
 
 
 class Look(NamedTuple):
@@ -38,9 +40,44 @@ class Look(NamedTuple):
     line_style: Any
 
 
-def looks() -> Iterator[Look]:
-    """Yields a look for each series; the seven combinations repeat."""
-    return itertools.cycle(Look(*look) for look in zip(COLORS, MARKERS, LINE_STYLES, strict=True))
+def looks(number: int) -> list[Look]:
+    """Returns a look for each of so many series.
+
+    The first seven have colors, markers and lines of their own. From the eighth on, colors come
+    again with other markers and other lines; any two looks differ in two of the three at least.
+
+    Args:
+        number: At most 49.
+
+    Raises:
+        InputError: If there are more.
+
+    Example:
+    >>> [look.color == COLORS[0] for look in looks(8)].count(True), len(set(looks(49)))
+    (2, 49)
+    """
+    n = len(COLORS)
+    if number > n * n:
+        raise InputError(
+            f"Expected at most {n * n} series, as more are not told apart. Received: {number}"
+        )
+    # With n prime, no marker meets a line twice.
+    places = ((i % n, i // n) for i in range(number))
+    return [
+        Look(COLORS[i], MARKERS[(i + turn) % n], LINE_STYLES[(i + 2 * turn) % n])
+        for i, turn in places
+    ]
+
+
+def more_height(number: int, columns: int = 1) -> float:
+    """Returns the inches that the legend of more than seven series takes more than that of seven.
+
+    Args:
+        number: How many series there are.
+        columns: Of the legend.
+    """
+    lines, of_seven = (math.ceil(n / columns) for n in (number, len(COLORS)))
+    return _LINE * max(0, lines - of_seven)
 
 
 def new_figure(

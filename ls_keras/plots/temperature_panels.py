@@ -29,7 +29,7 @@ def temperature_panels(
     Args:
         rows: One a run and temperature, with the keys `run`, `alpha`, `temperature`, `nll` (nats),
             `ece`, `score` and, if known, the ends of its 95 % interval, `<score>_low` and
-            `<score>_high`, which are drawn as a band.
+            `<score>_high`, which are drawn as a band; `None`: not known.
         score: The key of the score to draw; of `"ece"` or `"nll"`, no panel of its own.
         labels: What keys are called on an axis. Default: ECE, NLL (nats a label), and the key.
         title: A title over all panels; `None` for none.
@@ -38,7 +38,8 @@ def temperature_panels(
         The figure, which no global state knows.
 
     Raises:
-        InputError: If there are no rows, or they lack a key.
+        InputError: If there are no rows, they lack a key, something is no finite number, or there
+            are more than 49 runs.
 
     Example:
         >>> from ls_keras.plots import temperature_panels
@@ -50,7 +51,8 @@ def temperature_panels(
         ['bleu', 'ECE', 'NLL (nats a label)']
     """
     check_title(title)
-    check_rows(rows, ("run", "alpha", "temperature", "nll", "ece", score), words=("run",))
+    drawn = (score, *_PANELS)
+    check_rows(rows, ("run", "alpha", "temperature", *drawn), words=("run",), banded=drawn)
     check_labels(labels)
     runs: dict[str, list[Mapping[str, Any]]] = {}
     for row in sorted(rows, key=lambda row: row["temperature"]):
@@ -63,11 +65,13 @@ def temperature_panels(
         f"α = {alpha:g}" + f" ({folder})" * (alphas.count(alpha) > 1)
         for folder, alpha in zip(folders, alphas, strict=True)
     ]
-    figure = style.new_figure(height=8.2)
+    looks = style.looks(len(runs))
+    columns = 3 if max(map(len, names)) <= _SHORT else 1
+    figure = style.new_figure(height=8.2 + style.more_height(len(runs), columns))
     panels = {score: score} | _PANELS
     axes = figure.subplots(len(panels), 1, sharex=True)
     for ax, (key, label) in zip(axes, panels.items(), strict=True):
-        for of_run, name, look in zip(runs.values(), names, style.looks(), strict=False):
+        for of_run, name, look in zip(runs.values(), names, looks, strict=True):
             banded_line(ax, of_run, "temperature", key, look, name)
         ax.set_ylabel((labels or {}).get(key, label))
         ax.axvline(1.0, zorder=0, **style.REFERENCE)
@@ -78,8 +82,7 @@ def temperature_panels(
     handles, _ = axes[0].get_legend_handles_labels()
     if any(has_band(of_run, score) for of_run in runs.values()):
         handles.append(band_in_legend())
-    short = max(map(len, names)) <= _SHORT
-    style.shared_legend(figure, handles, columns=3 if short else 1)
+    style.shared_legend(figure, handles, columns=columns)
     figure.align_ylabels(axes)
     if title:
         figure.suptitle(title)

@@ -70,6 +70,7 @@ def test_training_is_not_disturbed(data, tmp_path):
         ({"data": np.zeros((3, 5))}, "Received: an array"),
         ({"data": {"train": 3}}, "'train'.*Received: 3"),
         ({"data": {}}, "none"),
+        ({"data": {0.1: (np.zeros((3, 5)), np.zeros(3))}}, "names that are words.* 0.1"),
     ],
 )
 def test_bad_arguments_are_told(data, change, message):

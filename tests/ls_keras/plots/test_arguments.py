@@ -2,7 +2,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from ls_base.errors import InputError
-from ls_keras.plots.arguments import by_name, check_axes, check_rows, figure_of
+from ls_keras.plots.arguments import by_name, check_axes, check_rows, check_words, figure_of
 
 
 def test_one_thing_alone_has_the_empty_name():
@@ -25,12 +25,28 @@ def test_what_is_no_such_thing_is_refused(data, message):
         by_name(data, int)
 
 
+@pytest.mark.parametrize("name", [0.0, 1, None])
+def test_names_that_are_no_words_are_refused(name):
+    check_words(("", "a"))
+    with pytest.raises(InputError, match=f"Expected names that are words.* Received: {name}$"):
+        by_name({name: 1}, int)
+
+
 def test_rows_without_a_key_are_refused():
     check_rows([{"a": 1, "b": 2}], ("a", "b"))
     with pytest.raises(InputError, match="keys b, c. Received: a"):
         check_rows([{"a": 1}], ("a", "b", "c"))
     with pytest.raises(InputError, match="keys a. Received: no rows"):
         check_rows([], ("a",))
+
+
+def test_ends_of_intervals_are_numbers_or_not_known():
+    row = {"a": 1, "a_high": 2.0, "b": 1, "b_low": "of another kind"}
+    check_rows([row, row | {"a_low": None}], ("a", "b"), banded=("a",))
+    for end in ("a_low", "a_high"):
+        for value in (float("nan"), float("inf"), "0.5", True):
+            with pytest.raises(InputError, match=f"Expected {end} to be a finite number"):
+                check_rows([row | {end: value}], ("a", "b"), banded=("a",))
 
 
 def test_axes_are_one_for_each_and_know_their_figure():

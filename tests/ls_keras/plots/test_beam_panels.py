@@ -48,6 +48,8 @@ def test_ends_that_are_not_known_are_no_band():
         ([{"name": "a", "beam_size": 1}], ["bleu"], "Expected rows with the keys"),
         (rows_of("a"), [], "Expected names of scores"),
         (rows_of("a"), "bleu", "Expected names of scores"),
+        (rows_of("a", bleu_low="a"), ["bleu"], "Expected bleu_low to be a finite number"),
+        (rows_of("a", bleu_high=np.nan), ["bleu"], "Expected bleu_high to be a finite number"),
         (rows_of("a", beam_size=0), ["bleu"], "Expected a beam_size of at least 1. Received: 0"),
     ],
 )

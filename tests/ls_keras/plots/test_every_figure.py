@@ -1,9 +1,12 @@
 """What holds for each figure: a phone can show it, and no legend lies on data."""
 
+import itertools
+
 import numpy as np
 import pytest
 from matplotlib.text import Text
 
+from ls_base.errors import InputError
 from ls_keras.calibration import curve_of_statistics, risk_coverage
 from ls_keras.plots import (
     AttentionMap,
@@ -91,8 +94,63 @@ FIGURES = {
 }
 
 
+MANY = 12  # more than there are colors
+OF_MANY = {
+    beam_panels: lambda number: beam_panels(
+        [{**row, "name": f"α = {n}"} for n in range(number) for row in BEAMS[:2]], scores=["bleu"]
+    ),
+    information_curve: lambda number: information_curve(
+        {f"{LONG}, {n}": PROBED for n in range(number)}
+    ),
+    risk_coverage_diagram: lambda number: risk_coverage_diagram(
+        {f"α = {n}": risk_coverage([1, 0, 1], [0.9, 0.8, 0.7]) for n in range(number)}
+    ),
+    temperature_panels: lambda number: temperature_panels(
+        [{**row, "run": f"{n}/{LONG}"} for n in range(number) for row in SWEPT[:3]], score="bleu"
+    ),
+}
+BY_NAME = {
+    attention_map: lambda: AttentionMap(np.eye(2), ["a", "b"], 0.1),
+    information_curve: lambda: PROBED,
+    mean_logits_map: lambda: MeanLogits((0, 1), np.eye(2), np.ones(2, int)),
+    projection_panels: _projection,
+    reliability_diagram: _reliability,
+    risk_coverage_diagram: lambda: risk_coverage([1, 0, 1, 1], [0.9, 0.8, 0.7, 0.6]),
+}
+
+
 def test_all_are_here():
     assert set(FIGURES) == set(NUMBERS)
+
+
+@pytest.mark.parametrize("draw", BY_NAME, ids=lambda draw: draw.__name__)
+def test_names_that_are_numbers_are_refused(draw):
+    for function in (draw, NUMBERS[draw]):
+        with pytest.raises(InputError, match="Expected names that are words.* Received: 0.0"):
+            function({0.0: BY_NAME[draw](), 0.1: BY_NAME[draw]()})
+
+
+def _legend(figure):
+    legend = figure.legends[0] if figure.legends else figure.axes[0].get_legend()
+    return [text.get_text() for text in legend.get_texts()]
+
+
+def _look(line):
+    return line.get_color(), line.get_marker(), line._unscaled_dash_pattern
+
+
+@pytest.mark.parametrize("draw", OF_MANY, ids=lambda draw: draw.__name__)
+def test_many_series_are_told_apart(draw):
+    figure, few = (OF_MANY[draw](number) for number in (MANY, 7))
+    figure.draw_without_rendering()
+    drawn = [line for line in figure.axes[0].lines if line.get_label() in _legend(figure)]
+    assert len(drawn) >= MANY
+    for one, other in itertools.combinations(drawn[:MANY], 2):
+        assert _look(one) != _look(other)
+    test_no_legend_lies_on_data(figure)
+    few.draw_without_rendering()
+    heights = [one.axes[0].get_window_extent().height for one in (figure, few)]
+    assert heights[0] > 0.95 * heights[1]
 
 
 @pytest.fixture(params=FIGURES, ids=lambda draw: draw.__name__)

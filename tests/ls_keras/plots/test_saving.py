@@ -1,5 +1,6 @@
 import csv
 import json
+import math
 from xml.etree import ElementTree
 
 import matplotlib
@@ -178,6 +179,33 @@ def test_rows_that_know_more_than_others_are_saved_as_they_are_drawn(tmp_path):
     (first, second) = json.loads((tmp_path / "a.json").read_text())
     assert list(first) == list(second) == ["name", "beam_size", "wer", "wer_low", "wer_high"]
     assert (first["wer_low"], second) == (None, known)
+
+
+def test_what_is_not_finite_is_null(figure, tmp_path):
+    """JSON has no NaN; a table has nothing there, as of None."""
+    save(figure, tmp_path / "a.png", [{"x": 1, "y": math.nan}, {"x": 2.5, "y": -math.inf}])
+    rows = [{"x": 1, "y": None}, {"x": 2.5, "y": None}]
+    assert json.loads((tmp_path / "a.json").read_text(), parse_constant=pytest.fail) == rows
+    assert (tmp_path / "a.csv").read_text() == "x,y\n1,\n2.5,\n"
+    save(figure, tmp_path / "b.png", {"curve": {"y": [0.5, math.nan]}})
+    found = json.loads((tmp_path / "b.json").read_text(), parse_constant=pytest.fail)
+    assert found == {"curve": {"y": [0.5, None]}}
+
+
+def test_what_a_plot_leaves_out_may_be_unknown(tmp_path):
+    """Only what is drawn must be a number."""
+    save_plot(temperature_panels, [SWEEP[0] | {"brier": math.nan}], tmp_path / "a.png", score="wer")
+    (row,) = json.loads((tmp_path / "a.json").read_text(), parse_constant=pytest.fail)
+    assert row == SWEEP[0] | {"brier": None}
+
+
+def test_what_json_cannot_hold_is_refused(figure, tmp_path):
+    endless: dict = {}
+    endless["self"] = endless
+    for data in ({"x": {1, 2}}, endless):
+        with pytest.raises(InputError, match="Expected what JSON can hold"):
+            save(figure, tmp_path / "a.png", data)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_keys_in_another_order_are_the_same(figure, tmp_path):

@@ -70,6 +70,14 @@ def test_every_key_has_its_label_and_every_score_a_panel():
         assert axes[names.index("ECE")].get_ylim()[0] == 0
 
 
+@pytest.mark.parametrize("end", ["bleu_low", "bleu_high", "ece_low"])
+@pytest.mark.parametrize("value", ["a", float("nan")])
+def test_ends_that_are_no_numbers_are_refused(end, value):
+    rows = [row | {end: value} for row in rows_of("a", 0.1)]
+    with pytest.raises(InputError, match=f"Expected {end} to be a finite number"):
+        temperature_panels(rows, score="bleu")
+
+
 @pytest.mark.parametrize("rows", [[], [{"run": "a", "alpha": 0.0}]])
 def test_rows_that_lack_keys_are_refused(rows):
     with pytest.raises(InputError, match="Expected rows with the keys"):

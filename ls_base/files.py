@@ -7,6 +7,7 @@ import math
 import os
 import platform
 import re
+import secrets
 import shutil
 import tempfile
 import time
@@ -14,9 +15,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ls_base.errors import FileError
+from ls_base.errors import FileError, shown
+from ls_base.reading import is_text
 
 _ABANDONED = 24 * 3600  # seconds after which an unfinished folder is nobody's, wherever it is from
+_ALL_PROCESSES = "4026531836"  # Linux's number of the namespace that is no container's
 
 
 @contextlib.contextmanager
@@ -48,8 +51,11 @@ def expect_place(path: Path) -> None:
         path: Of a file or folder, which need not be there, nor what it is to lie in.
 
     Raises:
-        FileError: If the nearest folder that is there is none, or can't be written.
+        FileError: If the nearest folder that is there is none, or can't be written, or if the path
+            is no text: no JSON file could name it.
     """
+    if not is_text(str(path)):
+        raise FileError(f"Expected a path whose letters are UTF-8. Received: {shown(str(path))}")
     there = next(place for place in (path, *path.absolute().parents) if place.exists())
     with writing(path):
         if there != path and not there.is_dir():
@@ -167,11 +173,12 @@ def finite(value: Any) -> Any:
 def new_folder(path: Path, *, mark: str = "writing") -> Iterator[Path]:
     """Makes a folder that is there whole once the block has ended well, and not at all if not.
 
-    A process that is killed leaves the temporary folder: see `remove_unfinished`.
+    A process that is killed leaves the temporary folder, which is in nobody's way; what others left
+    so beside `path` goes away: see `remove_unfinished`.
 
     Args:
         path: Where it will be: nothing yet, or an empty folder. Its parents are made.
-        mark: Stands in the name that it has until then, `.NAME.MARK-HOST-PID`.
+        mark: Stands in the name that it has until then, `.NAME.TOKEN.MARK-HOST-PID`.
 
     Yields:
         The temporary folder beside `path`, to be filled.
@@ -187,10 +194,13 @@ def new_folder(path: Path, *, mark: str = "writing") -> Iterator[Path]:
     >>> [file.name for file in path.iterdir()]
     ['file']
     """
-    name = f".{path.absolute().name}.{mark}-{_host()}-{os.getpid()}"
+    # Another time, or in another container, a process may have the same number.
+    token = secrets.token_hex(4)
+    name = f".{path.absolute().name}.{token}.{mark}-{_host()}-{os.getpid()}"
     temporary = path.absolute().with_name(name)
     with writing(path):
         temporary.mkdir(parents=True)
+        remove_unfinished(temporary.parent, mark)
     try:
         yield temporary
         with writing(path):
@@ -224,8 +234,16 @@ def remove_unfinished(folder: Path, mark: str) -> None:
 
 
 def _host() -> str:
-    """Returns this machine's name as part of a file's."""
-    return re.sub(r"[^\w.-]", "_", platform.node())
+    """Returns this machine's name as part of a file's, and where its process numbers count.
+
+    Containers may share a name and a folder, and each has processes of its own.
+    """
+    name = re.sub(r"[^\w.-]", "_", platform.node())
+    try:
+        space = re.sub(r"\D", "", str(Path("/proc/self/ns/pid").readlink()))
+    except OSError:  # no Linux
+        return name
+    return name if space == _ALL_PROCESSES else f"{name}.{space}"
 
 
 def _runs(process: int) -> bool:
@@ -242,9 +260,8 @@ def _runs(process: int) -> bool:
 
 
 def _written(folder: Path) -> float:
-    """Returns when a folder, or what is in it, was written to last; 0: it is gone."""
-    times = [0.0]
-    for path in (folder, *folder.rglob("*")):
-        with contextlib.suppress(OSError):  # its process is finishing
-            times.append(path.stat().st_mtime)
-    return max(times)
+    """Returns when a folder, or what is in it, was written to last."""
+    try:
+        return max(path.lstat().st_mtime for path in (folder, *folder.rglob("*")))
+    except OSError:  # its process is finishing
+        return time.time()

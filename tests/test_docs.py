@@ -323,6 +323,7 @@ def test_the_command_line_page_has_every_command(extension, monkeypatch):
     assert {f"lsk {name}" for name in names} <= set(headings)
     assert "Usage: lsk translate [OPTIONS] RUN [FILE]" in page
     assert "--alpha FLOAT" in page
+    assert not re.search(r"\w-$", page, re.MULTILINE)  # names are whole, as in the help
 
 
 def test_a_command_that_does_not_load_fails_the_build(extension):

@@ -60,11 +60,12 @@ def distill(
     """Train a student under a teacher, and score it. Takes the options of `lsk train` as well.
 
     \b
-    lsk train --task image --preset mnist-mlp-teacher --data FOLDER --run-dir teacher
-    lsk distill --teacher teacher --preset mnist-mlp-student --data FOLDER --temperature 4
-    lsk distill --teacher teacher --preset mnist-mlp-student --data FOLDER --beta 0.6 \\
-        --loss squared-logits
-    lsk train --resume runs/image-FOLDER-mlp-alpha0-seed0-student-of-teacher-T4-beta1
+    lsk train --task image --preset mnist-mlp-teacher --data FOLDER --run-dir big
+    lsk distill --teacher big --preset mnist-mlp-student --data FOLDER \\
+        --temperature 4 --run-dir small
+    lsk distill --teacher big --preset mnist-mlp-student --data FOLDER \\
+        --beta 0.6 --loss squared-logits
+    lsk train --resume small
 
     The loss is (1 − β) H(labels, p) + β H(teacher at T, p); --alpha smooths the labels. The run
     names its teacher and is resumed and evaluated like any other.

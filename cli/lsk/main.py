@@ -1,9 +1,12 @@
 """The `lsk` command: its group, where commands come from, and how errors look."""
 
+import contextlib
 import os
 import signal
 import sys
 import warnings
+from collections.abc import Iterator
+from typing import Any, TextIO
 
 # TensorFlow's notes on its own start-up concern nobody here; a user's setting wins.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -17,6 +20,7 @@ from lsk.compare import compare
 from lsk.diagnose import diagnose
 from lsk.distill import distill
 from lsk.evaluate import evaluate
+from lsk.help_lines import Context
 from lsk.prepare import prepare
 from lsk.probe import probe
 from lsk.project import project
@@ -37,12 +41,23 @@ from lsk_engine.progress import clear_lines, fitted
 from lsk_engine.tasks.registry import COMMAND_GROUP, Plugin, plugins
 
 
+class _UnreadError(Exception):
+    """Whoever read the output has gone: no `OSError`, of which Click would make exit code 1."""
+
+
 class Commands(click.Group):
     """The commands of this package, and those that plugins contribute.
 
     A plugin's command is imported when it is called or listed; one that is broken says so in its
     place and hinders no other.
     """
+
+    context_class = Context
+
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        """Reads the arguments, and shows the help that they ask for."""
+        with _told_apart():
+            return super().make_context(*args, **extra)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Returns the names of all commands."""
@@ -51,12 +66,14 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """Returns the command `name`, imported if a plugin brings it."""
         command = super().get_command(ctx, name)
-        if command is not None or name not in _contributed(ctx):
-            return command
-        try:
-            return _contributed(ctx)[name].load()
-        except LsKerasError as error:
-            return _broken(name, error)
+        if command is None and name in _contributed(ctx):
+            try:
+                command = _contributed(ctx)[name].load()
+            except LsKerasError as error:
+                command = _broken(name, error)
+        if command is not None:
+            command.context_class = Context
+        return command
 
     def resolve_command(self, ctx: click.Context, args: list[str]):
         """Adds near matches to the message about an unknown command."""
@@ -74,7 +91,8 @@ class Commands(click.Group):
             # Searches are compiled for each length that comes, and TensorFlow advises against it.
             logging.getLogger("tensorflow").setLevel(logging.ERROR)
         try:
-            return super().invoke(ctx)
+            with _told_apart():
+                return super().invoke(ctx)
         except KeyboardInterrupt:
             clear_lines()  # Click ends the line next
             raise
@@ -121,29 +139,38 @@ def main() -> None:
     if not _verbose():
         warnings.simplefilter("ignore")
     try:
+        code = _ended()
+    except (BrokenPipeError, _UnreadError):
+        _drop(sys.stdout, sys.stderr)
+        code = 141
+    sys.exit(code)
+
+
+def _ended() -> int:
+    """Calls the command, tells what went wrong, and returns the exit code."""
+    try:
         code = _called()
         if sys.stdout is not None:  # as `>&-` has it
             sys.stdout.flush()
-        sys.exit(code if isinstance(code, int) else 0)
+        return code if isinstance(code, int) else 0
     except click.ClickException as error:
         error.show()
-        sys.exit(2)
+        return 2
     except LsKerasError as error:
         _tell(f"Error: {error}")
-        sys.exit(error.exit_code)
+        return error.exit_code
     except BrokenPipeError:
-        _drop_output()
-        sys.exit(141)
+        raise
     except OSError as error:
         # What is ours to explain is an `LsKerasError` by now.
         if _verbose():
             raise
-        _drop_output()
+        _drop(sys.stdout)
         _tell(f"Error: Expected the system to do as asked. Received: {error}")
-        sys.exit(2)
+        return 2
     except (KeyboardInterrupt, click.Abort):
         click.echo("Interrupted", err=True)
-        sys.exit(130)
+        return 130
 
 
 def _called() -> object:
@@ -172,14 +199,23 @@ def _called() -> object:
             signal.signal(signal.SIGINT, usual)
 
 
+@contextlib.contextmanager
+def _told_apart() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise _UnreadError from error
+
+
 def _tell(text: str) -> None:
     click.echo(text if sys.stderr is None else fitted(text, sys.stderr), err=True)
 
 
-def _drop_output() -> None:
+def _drop(*outputs: TextIO | None) -> None:
     """Leaves nothing to be flushed at exit: its reader has gone (`| head`), or its disk is full."""
-    if sys.stdout is not None:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    for output in outputs:
+        if output is not None:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), output.fileno())
 
 
 def _verbose() -> bool:

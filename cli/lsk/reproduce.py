@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from ls_base.commands import shell_command
 from ls_base.errors import InputError
 from lsk import many_runs, options, study_tables, tables
 from lsk_engine.progress import estimate
@@ -108,7 +109,7 @@ def reproduce(
         return
     for one in found:
         tables.echo(*study_tables.reproduced(one), "")
-    click.echo(f"Saved: {out}; lsk report {out} makes a page of it")
+    click.echo(f"Saved: {out}; {shell_command('lsk', 'report', out)} makes a page of it")
 
 
 def _list(

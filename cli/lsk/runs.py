@@ -29,13 +29,13 @@ def runs(folder: Path, as_json: bool) -> None:
     told = []
     for run in found:
         what = f"step {run.step:,}"
-        if run.score is not None:
+        if run.note:
+            what = "see below"
+        elif run.score is not None:
             _, label, value = run.score
             what = f"{label} {value:.2f}"
-        told.append((run.state, f"{_age(time.time() - run.written)} ago", run.note or what))
-    # What the others leave; a note of damage is long, and wrapped.
-    others = [max((len(row[n]) for row in told), default=0) for n in (0, 1)]
-    others.append(max((len(row[2]) for row in told if row[0] != "damaged"), default=20))
+        told.append((run.state, f"{_age(time.time() - run.written)} ago", what))
+    others = [max((len(row[n]) for row in told), default=0) for n in range(3)]
     room = tables.width() - sum(others) - 6
     listed = [
         (_shown(run.path, folder, max(room, _LEAST)), *columns)
@@ -43,6 +43,7 @@ def runs(folder: Path, as_json: bool) -> None:
     ]
     if listed:
         tables.echo(tables.listed(listed, ("run", "state", "written", "score"), right=(2,)))
+    tables.echo(*(tables.paragraph(run.note, first="Damaged: ") for run in found if run.note))
     click.echo(f"{len(found)} run{'s' * (len(found) != 1)} in {folder}")
 
 

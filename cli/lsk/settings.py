@@ -1,7 +1,6 @@
 """`lsk settings`."""
 
 import dataclasses
-import json
 import shutil
 
 import click
@@ -44,7 +43,7 @@ def settings(
     if as_json:
         described = [dataclasses.asdict(setting) for setting in settings_of(task)]
         whole = {"schema": 1, "settings": described, "config": config.to_dict()}
-        click.echo(json.dumps(whole, ensure_ascii=False))
+        options.echo_json(whole)
         return
     width = min(shutil.get_terminal_size((88, 24)).columns, 100)
     click.echo(settings_text(task, config, width=width), nl=False)

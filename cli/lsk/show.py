@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ls_base.commands import shell_command
 from lsk import options, results, tables
 from lsk.sparkline import sparkline
 
@@ -31,11 +32,16 @@ def show(run: Path, as_json: bool) -> None:
     if as_json:
         metrics = directory.read_metrics() if is_there(directory.metrics_file) else None
         scores = None if metrics is None else metrics.to_dict()
-        whole = {"config": config, "history": directory.read_history(), "metrics": scores}
+        whole = {
+            "schema": 1,
+            "config": config,
+            "history": directory.read_history(),
+            "metrics": scores,
+        }
         options.echo_json(whole)
         return
     found = read_run("", run)
-    # What is damaged beside the scores is a warning; a run without scores is unfinished.
+    # What is damaged beside the scores is a warning; a run without scores is no damaged one.
     metrics = found.metrics
     if metrics is None and is_there(directory.metrics_file):
         directory.read_metrics()  # which says what is wrong with them
@@ -56,7 +62,17 @@ def show(run: Path, as_json: bool) -> None:
     for problem in found.problems:
         click.echo(f"Warning: {problem}")
     if metrics is None:
-        click.echo(f"unfinished; go on with: lsk train --resume {run}")
+        click.echo(_unfinished(found))
+
+
+def _unfinished(found: "ReadRun") -> str:
+    from lsk_engine.runs.listing import is_running
+
+    run = found.directory
+    if is_running(run):
+        step = found.history[-1]["step"] if found.history else 0
+        return f"running, step {step:,}"
+    return f"unfinished; go on with: {shell_command('lsk', 'train', '--resume', run.path)}"
 
 
 def _facts(found: "ReadRun") -> Iterator[tuple[str, str]]:

@@ -82,11 +82,13 @@ def sweep_beams(
 ) -> None:
     """Decode and score RUNS with several numbers of beams: what wide beams cost, and why.
 
-    lsk sweep-beams runs/hard-seed* runs/smoothed-seed* --beams 1,4,16,64 --unsmooth 0,fitted
+    \b
+    lsk sweep-beams runs/hard-seed* runs/smoothed-seed* --beams 1,4,16,64
+    lsk sweep-beams runs/smoothed-seed* --beams 1,4,16,64 --unsmooth 0,fitted
 
     Runs that differ in nothing but the seed are told together, with intervals over the seeds.
     Finished points are kept in the runs: a sweep that was stopped goes on where it was.
-    """
+    """  # noqa: D301 - \b is Click's mark for lines to be left as they are
     from lsk_engine.runs.run_directory import RunDirectory
     from lsk_engine.runs.stored_run import open_run
     from lsk_engine.studies.beam_means import beam_means

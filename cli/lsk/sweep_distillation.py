@@ -69,8 +69,9 @@ def sweep_distillation(
     """Train teachers and students, and draw their errors against γ: the paper's Figure 5.
 
     \b
-    lsk sweep-distillation --preset cifar10-alexnet --teacher-preset cifar10-resnet56 \\
-        --data FOLDER --alphas 0,.15,.3,.45,.6,.75 --temperatures 1,2,3,4,8,12,16 --seeds 5
+    lsk sweep-distillation --preset cifar10-alexnet \\
+        --teacher-preset cifar10-resnet56 --data FOLDER --seeds 5 \\
+        --alphas 0,.15,.3,.45,.6,.75 --temperatures 1,2,3,4,8,12,16
 
     Four curves: teachers with α; students with α alone; students of the teacher without smoothing
     at rising T; students of smoothed teachers. It is a study: every point is a run below --out.

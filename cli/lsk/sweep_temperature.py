@@ -70,10 +70,11 @@ def sweep_temperature(
 ) -> None:
     """Decode and score RUNS at several temperatures, with NLL and ECE: the paper's Figure 4.
 
+    \b
     lsk sweep-temperature runs/alpha0 runs/alpha0.1 --temperatures 0.7:1.6:0.1
 
     Finished points are kept in the runs: a sweep that was stopped goes on where it was.
-    """
+    """  # noqa: D301 - \b is Click's mark for lines to be left as they are
     from lsk_engine.runs.stored_run import open_run
 
     decoding = {"beam_size": beam, "unsmooth": unsmooth}

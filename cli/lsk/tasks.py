@@ -1,12 +1,13 @@
 """`lsk tasks`."""
 
-import json
 from typing import Any
 
 import click
 
-from ls_base.errors import LsKerasError
+from ls_base.commands import shell_command
+from ls_base.errors import InputError, LsKerasError
 from lsk import options, tables
+from lsk_engine.tasks.contract import Task
 from lsk_engine.tasks.registry import TASK_GROUP, load_task, plugins
 
 
@@ -36,7 +37,7 @@ def tasks(name: str | None, as_json: bool) -> None:
             }
         found.append(entry)
     if as_json:
-        click.echo(json.dumps({"tasks": found}, ensure_ascii=False))
+        options.echo_json({"schema": 1, "tasks": found})
         return
     for number, entry in enumerate(found):
         if number:
@@ -51,5 +52,17 @@ def tasks(name: str | None, as_json: bool) -> None:
             for number, (one, text) in enumerate(entry[part].items())
         ]
         tables.echo(tables.listed(rows))
-    if name is not None:
-        click.echo(f"Every setting with its meaning: lsk settings {name}")
+    if name is not None and "error" not in found[0]:
+        command = shell_command("lsk", "settings", name, *_needed(load_task(name)))
+        click.echo(f"Every setting with its meaning: {command}")
+
+
+def _needed(task: Task) -> list[str]:
+    """Returns the options of a task that has no settings without a model and data of a user's."""
+    from lsk_engine.data import configuration
+
+    try:
+        configuration.resolve(task, None, {})
+    except InputError:
+        return ["--model", next(iter(task.models)), "--data", next(iter(task.data_sources))]
+    return []

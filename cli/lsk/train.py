@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from ls_base.commands import shell_command
 from ls_base.errors import FileError, InputError, MissingExtraError
 from lsk import options, together
 from lsk.results import show
@@ -106,8 +107,9 @@ def train(
     lsk train --task translation --alpha 0.1
     lsk train --task translation --preset multi30k-tiny --data FOLDER
     lsk train --task keras --model FILE.py:build_model --data FILE.npz --alpha 0.1
-    lsk train --task translation --set model.layers=4 --set training.checkpoint_every=100
-    lsk train --config FILE.toml --alpha 0.1        # `lsk settings` writes such a file
+    lsk train --task translation --set model.layers=4 \\
+        --set training.checkpoint_every=100
+    lsk train --config FILE.toml --alpha 0.1  # `lsk settings` writes such a file
     lsk train --resume runs/translation-cldr-alpha0.1-seed0
     lsk train --task image --data FOLDER --init-from RUN --patience 3 --keep best
     """  # noqa: D301 - \b is Click's mark for lines to be left as they are
@@ -168,7 +170,8 @@ def start_all(workers: int, run: Path, reporter: Any, *, resume: bool = False) -
     """Ends this command with what came of several of it."""
     code = together.start_all(workers, run, resume=resume, say=reporter.warning)
     if code and (run / "checkpoints").is_dir():
-        reporter.warning(f"go on with: lsk train --resume {run} --local-workers {workers}")
+        command = shell_command("lsk", "train", "--resume", run, "--local-workers", workers)
+        reporter.warning(f"go on with: {command}")
     raise click.exceptions.Exit(code)
 
 
@@ -254,7 +257,8 @@ def run_to_end(
                     tensorboard=tensorboard,
                 )
         except Interrupted as stop:
-            reporter.warning(f"{stop}; go on with: lsk train --resume {run.path}")
+            command = shell_command("lsk", "train", "--resume", run.path)
+            reporter.warning(f"{stop}; go on with: {command}")
             raise click.exceptions.Exit(stop.exit_code) from None
     show(results, as_json)
 

@@ -4,6 +4,8 @@ import click
 
 from ls_base.errors import near
 
+_EXTRA = "Got unexpected extra argument"  # Click has no class for it
+
 
 def in_our_words(error: click.UsageError) -> click.UsageError:
     """Returns an error about options and arguments as `lsk` tells it; others as they are.
@@ -21,6 +23,14 @@ def in_our_words(error: click.UsageError) -> click.UsageError:
         what, meant = _name(error.param, error.ctx), getattr(error.param, "help", None)
         meant = f" ({meant[0].lower()}{meant[1:].rstrip('.')})" if meant else ""
         return click.UsageError(f"Expected {what}{meant}. Received: none", error.ctx)
+    if error.ctx is not None and error.message.startswith(_EXTRA):
+        _, _, received = error.message.partition("(")
+        path = error.ctx.command_path
+        return click.UsageError(
+            f"Expected no argument after those of `{path}` (a path with spaces needs quotes). "
+            f"Received: {received.removesuffix(')')}",
+            error.ctx,
+        )
     return error
 
 

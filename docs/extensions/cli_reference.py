@@ -14,7 +14,7 @@ def reference(group: click.Group, program: str) -> str:
         group: The program's commands.
         program: What a person types before a command's name.
     """
-    context = click.Context(
+    context = group.context_class(
         group,
         info_name=program,
         terminal_width=88,
@@ -23,7 +23,7 @@ def reference(group: click.Group, program: str) -> str:
     )
     sections = [f"## `{program}`\n\n{_fenced(group.get_help(context))}"]
     for name, command in _commands(group, context):
-        inner = click.Context(command, info_name=name, parent=context)
+        inner = command.context_class(command, info_name=name, parent=context)
         sections.append(f"## `{program} {name}`\n\n{_fenced(command.get_help(inner))}")
     return "\n\n".join(sections) + "\n"
 

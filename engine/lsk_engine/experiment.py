@@ -21,7 +21,7 @@ from lsk_engine.progress import Reporter, duration
 from lsk_engine.runs.checkpoints import Checkpoints
 from lsk_engine.runs.following import followed
 from lsk_engine.runs.holding import writes_run
-from lsk_engine.runs.resuming import record_resumption, seconds_before
+from lsk_engine.runs.resuming import check_resumption, record_resumption, seconds_before
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.scoring.evaluate import evaluate
 from lsk_engine.settings.config import Config
@@ -116,17 +116,26 @@ def _run(
     tensorboard: bool,
 ) -> dict[str, Any]:
     start = time.monotonic() - (data.seconds if data else 0)  # whoever has read them
-    before = 0.0
     tensorboard = writes_events(run, reporter, wanted=tensorboard)
     if resume:
-        for consequence in record_resumption(task, config, run):
-            reporter.warning(consequence)
-        before = seconds_before(run)
+        check_resumption(task, config, run)
     found = _data(task, config, run, reporter, data, resume=resume)
     wait_for_all()  # those who follow read what was written
     for note in found.notes:
         reporter.detail(f"Note: {note}")  # the scores say so to everybody
-    train(task, config, found, run, reporter, resume=resume, tensorboard=tensorboard)
+
+    def begins() -> None:
+        if resume:
+            for consequence in record_resumption(task, config, run):
+                reporter.warning(consequence)
+
+    train(
+        *(task, config, found, run, reporter),
+        resume=resume,
+        tensorboard=tensorboard,
+        begins=begins,
+    )
+    before = seconds_before(run) if resume else 0.0
     seconds = before + time.monotonic() - start
     reporter.message(f"Trained in {duration(seconds)}")
     reporter.going_on("loading the saved model")

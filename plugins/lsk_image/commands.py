@@ -7,6 +7,7 @@ import click
 
 from ls_base.errors import InputError
 from lsk import options
+from lsk.stdin import read_stdin
 from lsk_engine.devices.backend import load_backend
 from lsk_engine.progress import fitted
 from lsk_engine.tasks.registry import needing_extra
@@ -59,11 +60,7 @@ def classify(
         raise InputError(f"Expected --temperature above 0. Received: {temperature}")
     check_task(run, "image")
     directory, task, config = read_run(run)
-    stdin = None
-    if Path("-") in files:
-        stdin = sys.stdin.buffer.read(_MOST_BYTES + 1)
-        if len(stdin) > _MOST_BYTES:
-            raise InputError(f"Expected a picture of at most {_MOST_BYTES:,} bytes on stdin")
+    stdin = read_stdin("a picture", _MOST_BYTES) if Path("-") in files else None
     load_backend(backend)
     found, failed = [], []
     with needing_extra(task):

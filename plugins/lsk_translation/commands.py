@@ -1,6 +1,5 @@
 """The commands that the translation task adds to `lsk`."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +8,7 @@ import click
 from ls_base.errors import InputError
 from ls_base.reading import read_bytes
 from lsk import options
+from lsk.stdin import read_stdin
 from lsk_engine.data.own_files import split_lines
 from lsk_engine.devices.backend import load_backend
 from lsk_engine.tasks.registry import needing_extra
@@ -130,13 +130,6 @@ def phrases(run: Path, count: int, seed: int, backend: str | None, quiet: bool) 
 
 def _read_lines(file: Path | None) -> list[str]:
     """Reads lines as those of training text are read."""
-    name = str(file) if file else "stdin"
     if file is None:
-        content = sys.stdin.buffer.read(_MOST_BYTES + 1)
-        if len(content) > _MOST_BYTES:
-            raise InputError(
-                f"Expected at most {_MOST_BYTES:,} bytes of text at once. Received: more on {name}"
-            )
-    else:
-        content = read_bytes(file, most=_MOST_BYTES, error=InputError)
-    return split_lines(content, name)
+        return split_lines(read_stdin("text", _MOST_BYTES), "stdin")
+    return split_lines(read_bytes(file, most=_MOST_BYTES, error=InputError), str(file))

@@ -1,7 +1,6 @@
 import errno
 import json
 import os
-import platform
 import time
 import types
 from pathlib import Path
@@ -19,7 +18,7 @@ from ls_base.files import (
     writing,
 )
 
-HOST = platform.node()
+HOST = files._host()
 DEAD = 99999999  # above what Linux gives out
 DAY = 24 * 3600
 
@@ -82,13 +81,58 @@ def test_a_place_that_permissions_allow_to_root_is_tried():
         expect_place(Path("/proc/run"))
 
 
+def test_a_path_that_no_json_file_could_name_is_told(tmp_path):
+    with pytest.raises(FileError, match=r"letters are UTF-8. Received: '.*\\udcff'"):
+        expect_place(tmp_path / os.fsdecode(b"\xff"))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_folder_is_there_whole(tmp_path):
     with new_folder(tmp_path / "deep" / "folder") as folder:
         (folder / "file").write_text("text")
         assert not (tmp_path / "deep" / "folder").exists()
-        assert folder.name == f".folder.writing-{HOST}-{os.getpid()}"
+        token, _, origin = folder.name.removeprefix(".folder.").partition(".")
+        assert len(token) == 8
+        assert origin == f"writing-{HOST}-{os.getpid()}"
     assert (tmp_path / "deep" / "folder" / "file").read_text() == "text"
     assert [p.name for p in (tmp_path / "deep").iterdir()] == ["folder"]
+
+
+def test_what_a_process_of_the_same_number_left_is_in_nobody_s_way(tmp_path):
+    """As in containers, where each first process has the number 1."""
+    earlier = left(tmp_path, f".folder.00000000.writing-{HOST}-{os.getpid()}")
+    before = left(tmp_path, f".folder.writing-{HOST}-{os.getpid()}")  # of an older version
+    ended = left(tmp_path, f".other.00000000.writing-{HOST}-{DEAD}")
+    with new_folder(tmp_path / "folder"):
+        assert earlier.exists()  # nobody can tell that its process has ended
+        assert before.exists()
+        assert not ended.exists()
+    assert (tmp_path / "folder").is_dir()
+
+
+def test_a_new_folder_has_the_permissions_of_any_other(tmp_path):
+    (tmp_path / "other").mkdir()
+    with new_folder(tmp_path / "folder"):
+        pass
+    assert (tmp_path / "folder").stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
+@pytest.mark.parametrize(("space", "name"), [(4026531836, "node"), (4026532201, "node.4026532201")])
+def test_containers_of_one_name_are_told_apart(monkeypatch, space, name):
+    monkeypatch.setattr(files.platform, "node", lambda: "node")
+    monkeypatch.setattr(Path, "readlink", lambda self: Path(f"pid:[{space}]"))
+    assert files._host() == name
+
+
+def test_what_vanishes_while_it_is_looked_at_is_somebody_s(tmp_path, monkeypatch):
+    unfinished = left(tmp_path, f".words.making-elsewhere-{DEAD}", age=2 * DAY)
+
+    def vanished(self, pattern):
+        raise FileNotFoundError
+
+    monkeypatch.setattr(Path, "rglob", vanished)
+    remove_unfinished(tmp_path, "making")
+    assert unfinished.exists()
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError, OSError])

@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from ls_base.errors import InputError, LsKerasError
+from ls_base.records import read_record
+from lsk_engine.data.fingerprint import differences, fingerprint
 from lsk_engine.data.lazy import LazySplits
-from lsk_engine.data.prepared import is_offered, is_prepared, prepare
+from lsk_engine.data.prepared import MANIFEST_FILE, SCHEMA, is_offered, is_prepared, prepare
 from lsk_engine.data.quick_look import quick_look
 from lsk_engine.progress import Reporter
 from lsk_engine.settings.config import Config
@@ -40,19 +42,21 @@ def shared_data(
         reporter: Who is told.
 
     Raises:
-        InputError: If data that are there already were prepared of files that have changed.
+        InputError: If data that are there already were prepared of others than there are now.
     """
     if not is_offered(task):
         yield
         return
-    files = functools.cache(_files)  # many runs, one look at what they read
+    # Many runs, one look at what they read.
+    files = functools.cache(functools.partial(_files, without=folder.parent))
     named = [(_name(config, files(config.data.source)), config) for config in configs]
     runs = Counter(name for name, _ in named)
     for name, config in dict(named).items():
         there = is_prepared(str(folder / name)) or is_prepared(config.data.source)
         if runs[name] > 1 and not there:
-            _refuse_older(folder, name, config.data.source)
             reporter.status(functools.partial("preparing the data of {} runs".format, runs[name]))
+            if _take_older(task, config, folder, name):
+                continue
             with contextlib.suppress(LsKerasError):
                 prepare(task, config, folder / name)
     before = os.environ.get(_FOLDER)
@@ -80,8 +84,11 @@ def load_data(task: Task, config: Config, artifacts: Mapping[str, bytes] | None)
 
 def _loaded(task: Task, config: Config, artifacts: Mapping[str, bytes] | None) -> TaskData:
     folder = os.environ.get(_FOLDER)
-    shared = folder and str(Path(folder) / _name(config, _files(config.data.source)))
-    if shared and is_prepared(shared):
+    if not folder:
+        return task.load_data(config, artifacts)
+    files = _files(config.data.source, without=Path(folder).parent)
+    shared = str(Path(folder) / _name(config, files))
+    if is_prepared(shared):
         # Damaged, or with the vocabulary of another teacher: the source has what there is to say.
         with contextlib.suppress(LsKerasError):
             found = task.load_data(config.changed("data", source=shared), artifacts)
@@ -109,14 +116,27 @@ def _or_else(
     return LazySplits({name: loader(name) for name in shared.splits})
 
 
-def _refuse_older(folder: Path, name: str, source: str) -> None:
+def _take_older(task: Task, config: Config, folder: Path, name: str) -> bool:
+    """Takes what was prepared of other files, if it is the same data; returns whether it is there.
+
+    A note beside the data, or another time after a copy, makes no others of them.
+    """
     settings, _, _ = name.partition("-")
     older = next(folder.glob(f"{settings}-*"), None)
-    if older is not None:
+    if older is None:
+        return False
+    there, now = (
+        fingerprint(task.load_data(of))
+        for of in (config.changed("data", source=str(older)), config)
+    )
+    if changed := differences(there, now):
         raise InputError(
-            f"Expected {source} as it was when it was prepared; take another folder (--out) for "
-            f"what it is now. Received: other files than those of {older}"
+            f"Expected {config.data.source} as it was when it was prepared; take another folder "
+            f"(--out) for what it is now. Received: other data than those of {older} "
+            f"({'; '.join(changed)})"
         )
+    older.rename(folder / name)
+    return True
 
 
 def _name(config: Config, files: list[tuple[str, int, int]]) -> str:
@@ -128,20 +148,46 @@ def _name(config: Config, files: list[tuple[str, int, int]]) -> str:
     return f"{_digest(settings)}-{_digest(files)}"
 
 
-def _files(source: str | None) -> list[tuple[str, int, int]]:
+def _files(source: str | None, *, without: Path) -> list[tuple[str, int, int]]:
     """Returns name, size and time of the files that data are read from; none: they have a name.
 
-    Of a folder, those that lie in it, and none below: the study itself may write there.
+    Of a folder, all below it but what is hidden, and what runs and studies have written.
+
+    Args:
+        source: A path, or a name.
+        without: The folder of the study itself.
     """
     if not source:
         return []
     path = Path(source)
     try:
-        files = [path] if path.is_file() else sorted(f for f in path.iterdir() if f.is_file())
+        files = [path] if path.is_file() else sorted(_below(path, without.resolve()))
         states = [(str(file.relative_to(path)), file.stat()) for file in files]
     except OSError:
         return []
     return [(name, state.st_size, state.st_mtime_ns) for name, state in states]
+
+
+def _below(top: Path, without: Path) -> Iterator[Path]:
+    seen = {without}
+    for name, folders, files in os.walk(top, followlinks=True):
+        folder = Path(name)
+        real = folder.resolve()
+        if real in seen or (folder != top and _is_written(folder)):
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = [one for one in folders if not one.startswith(".")]
+        yield from (folder / one for one in files if not one.startswith("."))
+
+
+def _is_written(folder: Path) -> bool:
+    """Returns whether a folder is a run, a study or a prepared data set."""
+    for name in ("config.json", "study.json", MANIFEST_FILE):
+        with contextlib.suppress(LsKerasError):
+            read_record(folder / name, dict[str, Any], schema=SCHEMA)
+            return True
+    return False
 
 
 def _digest(value: Any) -> str:

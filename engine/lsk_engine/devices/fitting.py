@@ -10,15 +10,25 @@ from lsk_engine.devices.replicas import num_replicas, process_shard
 def made_to_fit(model: keras.Model, *, parts: int = 1, xla: bool = False) -> keras.Model:
     """Fits the steps of a compiled model to the devices, and returns it.
 
+    Its mean loss is that over batches, which the weights are made for (`lsk_engine.data.batches`).
+
     Args:
         model: The model; it must not have made a step.
         parts: Of each batch, in training: see `lsk_engine.devices.accumulation`.
         xla: Whether XLA compiles what each of several replicas computes of a step.
     """
+    _count_batches_once(model)
     accumulate(model, parts, xla=xla)
     if num_replicas() > 1 and process_shard()[1] > 1:
         mend(model)
     return model
+
+
+def _count_batches_once(model: keras.Model) -> None:
+    """Makes batches count alike in the mean loss: Keras counts rows, which vary with the length."""
+    tracker = next(metric for metric in model.metrics if metric.name == "loss")
+    update = tracker.update_state
+    tracker.update_state = lambda loss, sample_weight=None: update(loss)
 
 
 def split_rows(array, parts: int):

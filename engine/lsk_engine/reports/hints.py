@@ -1,8 +1,8 @@
 """What a report doesn't show because nobody has made it, and the commands that do."""
 
-import shlex
 from collections.abc import Sequence
 
+from ls_base.commands import shell_command
 from lsk_engine.reports.run_files import ReadRun
 from lsk_engine.reports.swept import swept_beams, swept_temperatures
 
@@ -16,36 +16,38 @@ def missing(runs: Sequence[ReadRun]) -> list[tuple[str, str]]:
     finished = [run for run in runs if run.metrics is not None]
     if not finished:
         return []
-    path = shlex.quote(str(finished[0].directory.path))
+    path = finished[0].directory.path
+    calibrate = shell_command("lsk", "calibrate", path)
+    evaluate = shell_command("lsk", "evaluate", path)
     makes = {
         "reliability diagrams": (
             any(run.reliability for run in runs),
-            f"lsk evaluate {path}",
+            evaluate,
         ),
         "references beside outputs": (
             any(run.references for run in runs) or not any(run.outputs for run in runs),
-            f"lsk evaluate {path}",
+            evaluate,
         ),
         "a fitted temperature": (
             any(run.calibrated is not None for run in runs),
-            f"lsk calibrate {path} && lsk evaluate {path} --calibrated",
+            f"{calibrate} && {evaluate} --calibrated",
         ),
         "scores by temperature": (
             any(swept_temperatures(points) for run in runs for points in run.sweeps.values()),
-            f"lsk sweep-temperature {path}",
+            shell_command("lsk", "sweep-temperature", path),
         ),
         "scores by number of beams": (
             any(swept_beams(points) for run in runs for points in run.sweeps.values())
             or "decoding.beam_size" not in finished[0].settings,
-            f"lsk sweep-beams {path}",
+            shell_command("lsk", "sweep-beams", path),
         ),
         "a projection": (
             any("projection" in run.pictures for run in runs),
-            f"lsk project {path} --classes A,B,C",
+            shell_command("lsk", "project", path, "--classes", "A,B,C"),
         ),
         "mutual information": (
             any(run.information for run in runs),
-            f"lsk probe {path} --classes A,B",
+            shell_command("lsk", "probe", path, "--classes", "A,B"),
         ),
     }
     return [(what, command) for what, (there, command) in makes.items() if not there]

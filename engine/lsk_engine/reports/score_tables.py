@@ -6,13 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from ls_base.errors import LsKerasError
+from lsk_engine.reports.blocks import Sentences
 from lsk_engine.reports.curves import seeds_of
 from lsk_engine.reports.groups import Group
 from lsk_engine.reports.run_files import ReadRun
 from lsk_engine.reports.tables import Cell, Column, Table, Value, decimals, with_interval
 from lsk_engine.runs.records import Metrics
 from lsk_engine.studies.stored_results import StoredDecision, StoredStudy, SweptPoint
-from lsk_engine.studies.tables import heading
+from lsk_engine.studies.tables import heading, of_split
 from lsk_engine.studies.told_apart import SEED
 
 if TYPE_CHECKING:
@@ -64,8 +65,11 @@ def run_tables(
         yield from _scores(f"Scores, {split}", cells, names, several=True, told=told)
 
 
-def comparison_tables(groups: Sequence[Group]) -> Iterator[Table]:
-    """Yields means and differences of groups of runs, if there are several seeds of any."""
+def comparison_tables(groups: Sequence[Group]) -> Iterator[Table | Sentences]:
+    """Yields means and differences of groups of runs, if there are several seeds of any.
+
+    Of runs that can't be put side by side, why not.
+    """
     finished = [run for group in groups for run in group.runs if run.metrics is not None]
     seeds = [run.settings.get(SEED, 0) for run in finished]
     if len(groups) < 2 or len(finished) <= len(groups) or {type(s) for s in seeds} != {int}:
@@ -76,8 +80,9 @@ def comparison_tables(groups: Sequence[Group]) -> Iterator[Table]:
     split = "test" if "test" in common else next(iter(common), "test")
     try:
         found = compare_runs([run.directory for run in finished], split)
-    except LsKerasError:
-        return  # runs that can't be put side by side have their scores all the same
+    except LsKerasError as error:  # they have their scores all the same
+        yield Sentences([f"Not side by side: {error}"])
+        return
     yield from comparison(found)
 
 
@@ -134,7 +139,7 @@ def verdict_table(study: StoredStudy, decided: Sequence[StoredDecision]) -> Tabl
     """
     against = [f"{heading(study.arms[d.arm])} − {heading(study.arms[d.baseline])}" for d in decided]
     columns = [
-        Column("claim", [one.name for one in decided]),
+        Column("claim", [_claim(study, one) for one in decided]),
         Column("verdict", [verdict_text(one) for one in decided]),
         # Each row has a unit of its own, so each its digits.
         Column("difference", [_difference(one) for one in decided]),
@@ -176,7 +181,11 @@ def arm_table(study: StoredStudy, arms: Sequence[str] = (), numbers: Sequence[st
     shown = arms or [*study.arms]
     names = Column("setting", [heading(study.arms[arm]) for arm in shown])
     columns = [
-        Column(number.label, [value(name, arm) for arm in shown], number.better)
+        Column(
+            of_split(number.label, number.split),
+            [value(name, arm) for arm in shown],
+            number.better,
+        )
         for name, number in study.numbers.items()
         if not numbers or name in numbers
     ]
@@ -274,6 +283,11 @@ def _better(metrics: Iterable[Metrics | None]) -> dict[str, str]:
     for one in metrics:
         found |= (one.better or {}) if one is not None else {}
     return found
+
+
+def _claim(study: StoredStudy, decided: StoredDecision) -> str:
+    measured = study.numbers.get(decided.measure)
+    return of_split(decided.name, measured.split if measured else None)
 
 
 def _difference(decided: StoredDecision) -> Cell:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from ls_base.commands import shell_command
 from lsk_engine.reports import beam_curves, curves, reliability_charts, score_tables
 from lsk_engine.reports.blocks import Facts, Figure, Fold, Heading, Section, Sentences
 from lsk_engine.reports.collected import Collection
@@ -10,6 +11,7 @@ from lsk_engine.reports.groups import Group
 from lsk_engine.reports.run_files import ReadRun
 from lsk_engine.reports.tables import Column, Table
 from lsk_engine.reports.texts import chosen_examples
+from lsk_engine.runs.listing import is_running
 
 Blocks = Iterator[Any]
 _MOST_OUTPUTS = 4  # models whose outputs are shown beside one another
@@ -159,7 +161,10 @@ def _runs(collection: Collection) -> Blocks:
 def _state(run: ReadRun) -> str:
     step = f"step {run.history[-1]['step']:,}" if run.history else "no epoch yet"
     if run.metrics is None:
-        return f"unfinished, {step}; go on with lsk train --resume {run.directory.path}"
+        if is_running(run.directory):
+            return f"running, {step}"
+        command = shell_command("lsk", "train", "--resume", run.directory.path)
+        return f"unfinished, {step}; go on with: {command}"
     return f"finished, {step}"
 
 

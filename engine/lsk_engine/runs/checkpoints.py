@@ -113,7 +113,9 @@ class Checkpoints:
         with replacing(self._file(step)) as file:
             # Array by array: there is no second copy of them all.
             np.savez(file, allow_pickle=False, **{_SHA256: _sha256(state)}, **state)
-        for old in checkpoint_steps(self.directory)[: -self.kept]:
+        # A damaged one of a later step, that training went back behind, takes no other's place.
+        done = [one for one in checkpoint_steps(self.directory) if one <= step]
+        for old in done[: -self.kept]:
             of_every = self.kept_every and old % self.kept_every == 0
             if not of_every and old not in kept:
                 self._file(old).unlink(missing_ok=True)

@@ -92,14 +92,19 @@ def _listed(path: Path) -> ListedRun:
     except LsKerasError as error:
         return ListedRun(path, "damaged", written, note=str(error))
     state: State = "stopped"
-    if _in_use(run):
+    if is_running(run):
         state = "running"
     elif finished:
         state = "finished"
     return ListedRun(path, state, written, **known, score=score, split=split)
 
 
-def _in_use(run: RunDirectory) -> bool:
+def is_running(run: RunDirectory) -> bool:
+    """Returns whether a process is at work in a run, as far as that can be seen.
+
+    Args:
+        run: The run.
+    """
     try:
         return run.in_use()
     except FileError:  # whoever may not write here may not ask either

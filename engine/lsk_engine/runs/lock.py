@@ -11,13 +11,14 @@ from ls_base.files import writing
 
 
 @contextlib.contextmanager
-def locked(file: Path, *, wait: bool, again: bool = False) -> Iterator[None]:
+def locked(file: Path, *, wait: bool, again: bool = False, patience: float = 0.0) -> Iterator[None]:
     """Holds the lock of a file while the block runs.
 
     Args:
         file: A file of its own, made if it isn't there; it stays.
         wait: Whether to wait while another process has the lock.
         again: Whether a thread that holds it by `again` already may come in once more.
+        patience: Seconds that it is tried for where `wait` is false.
 
     Raises:
         BlockingIOError: If another process has it, and `wait` is false.
@@ -36,7 +37,7 @@ def locked(file: Path, *, wait: bool, again: bool = False) -> Iterator[None]:
         file.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(file.absolute(), is_singleton=again)
     try:
-        lock.acquire(timeout=-1 if wait else 0)
+        lock.acquire(timeout=-1 if wait else patience)
     except Timeout:
         raise BlockingIOError(f"{file} is locked by another process") from None
     except OSError as error:

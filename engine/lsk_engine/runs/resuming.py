@@ -1,11 +1,15 @@
 """Going on with a run: what may change, and what is written down about it."""
 
 import datetime
+import glob
 import math
+import shutil
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
+from ls_base.commands import shell_command
 from ls_base.errors import FileError, InputError
 from ls_base.files import writing
 from lsk_engine.data.configuration import from_dict
@@ -26,8 +30,14 @@ CHANGEABLE = (
     "optimizer.learning_rate",
     "optimizer.global_clipnorm",
 )
-# What other commands have found of the model as it was, and `lsk show` and reports would tell.
-_OF_THE_MODEL = ("*-temperature-sweep.json", "projection*", "measured-*.json")
+# What commands have found of the model as it was, and `lsk show` and reports would tell. Not so
+# what belongs to training: learning curves, and mutual information by checkpoint.
+_OF_THE_MODEL = (
+    "*temperature-sweep.*",
+    "projection*",
+    "measured-*.json",
+    "equivalent-smoothing.json",
+)
 _LENGTH = {"training.epochs", "training.steps"}
 _TO_THE_END = ("cosine", "linear")  # schedules that know the last step
 
@@ -59,16 +69,16 @@ def changed(config: Config, overrides: Mapping[str, Any]) -> Config:
     return config
 
 
-def record_resumption(task: Task, config: Config, run: RunDirectory) -> list[str]:
-    """Writes down that a run is gone on with and, if settings have changed, from what to what.
+def check_resumption(task: Task, config: Config, run: RunDirectory) -> dict[str, list[Any]]:
+    """Refuses what a run can't be gone on with, as far as its settings tell, and changes nothing.
 
     Args:
         task: The task.
-        config: What the run goes on with.
-        run: The run; nobody else is at work in it.
+        config: What the run is to go on with.
+        run: The run.
 
     Returns:
-        What follows from the changes, to be said.
+        Which settings change, by dotted key: from what to what.
 
     Raises:
         InputError: If a setting differs that is not in `CHANGEABLE`.
@@ -88,16 +98,42 @@ def record_resumption(task: Task, config: Config, run: RunDirectory) -> list[str
             f"Expected the settings of {run.path}. Received: "
             + ", ".join(f"{k}={differing[k][1]!r} for {differing[k][0]!r}" for k in settled)
         )
+    return differing
+
+
+def record_resumption(task: Task, config: Config, run: RunDirectory) -> list[str]:
+    """Writes down that a run is gone on with and, if settings have changed, from what to what.
+
+    Then the model that is there, and what was found of it, are removed: they are not what these
+    settings lead to. So this is the last thing to be done before training goes on.
+
+    Args:
+        task: The task.
+        config: What the run goes on with.
+        run: The run; nobody else is at work in it.
+
+    Returns:
+        What follows from the changes, to be said.
+
+    Raises:
+        InputError: As `check_resumption`.
+        FileError: Likewise.
+    """
+    differing = check_resumption(task, config, run)
     more: dict[str, Any] = {"changed": differing} if differing else {}
     run.record_start(resumed=True, seconds_before=_seconds_until_now(run), **more)
     if not differing:
         return []
     # What is another model's goes first; until its own is measured, the run isn't finished.
-    found = (file for pattern in _OF_THE_MODEL for file in run.evaluation.glob(pattern))
-    for file in (run.metrics_file, *found):
+    for file in (run.metrics_file, run.model_file, *_of_the_model(run)):
         with writing(file):
             file.unlink(missing_ok=True)
     calibrated = run.drop_calibration()
+    elsewhere = run.new_data_folder("any").parent
+    scored_elsewhere = elsewhere.is_dir()
+    if scored_elsewhere:
+        with writing(elsewhere):
+            shutil.rmtree(elsewhere)
     run.write_json(run.config_file, {"schema": SCHEMA, **config.to_dict()})
     consequences = []
     schedule = config.optimizer.schedule
@@ -109,9 +145,24 @@ def record_resumption(task: Task, config: Config, run: RunDirectory) -> list[str
         )
     if calibrated:
         consequences.append(
-            f"the calibration of the run as it was is removed: lsk calibrate {run.path}"
+            "the calibration of the run as it was is removed: "
+            + shell_command("lsk", "calibrate", run.path)
+        )
+    if scored_elsewhere:
+        consequences.append(
+            "the scores of the run as it was on other data are removed: "
+            f"{shell_command('lsk', 'evaluate', run.path)} --data …"
         )
     return consequences
+
+
+def _of_the_model(run: RunDirectory) -> Iterator[Path]:
+    """Yields the files that hold what was found of a run's model."""
+    for pattern in _OF_THE_MODEL:
+        yield from run.evaluation.glob(pattern)
+    for outputs in run.outputs.glob("*.json"):
+        yield outputs
+        yield from run.evaluation.glob(f"*-{glob.escape(outputs.stem)}.*")
 
 
 def seconds_before(run: RunDirectory) -> float:

@@ -4,10 +4,11 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ls_base.commands import shell_command
 from ls_base.errors import FileError, InputError, shown
 from ls_base.files import append_line, expect_place, json_bytes, replacing, write_bytes, writing
 from ls_base.reading import inside, is_regular, is_there, open_regular, read_bytes
@@ -150,7 +151,8 @@ class RunDirectory:
         """
         with contextlib.ExitStack() as held:
             try:
-                held.enter_context(locked(self.lock_file, wait=False, again=True))
+                # A second: whoever asks `in_use` has the lock for a moment.
+                held.enter_context(locked(self.lock_file, wait=False, again=True, patience=1.0))
             except BlockingIOError:
                 raise InputError(
                     "Expected a run that no other process is at work in (wait for it, or stop "
@@ -266,10 +268,10 @@ class RunDirectory:
             entries.append(decode_record(last, HistoryEntry, name))
         return entries
 
-    def truncate_history(self, step: int) -> None:
-        """Drops what was written after `step`, which a resumed run will write again."""
-        kept = [json.dumps(e) + "\n" for e in self.read_history() if e["step"] <= step]
-        write_bytes(self.history_file, "".join(kept).encode())
+    def write_history(self, entries: Iterable[HistoryEntry]) -> None:
+        """Replaces the history: by those of its entries that a resumed run keeps."""
+        lines = [json.dumps(entry) + "\n" for entry in entries]
+        write_bytes(self.history_file, "".join(lines).encode())
 
     def outputs_file(self, split: str) -> Path:
         """Returns where a split's decoded outputs are."""
@@ -326,7 +328,7 @@ class RunDirectory:
 
         if calibrated and not self.calibrated_model_file.is_file():
             raise FileError(
-                f"Expected a calibrated run (`lsk calibrate {self.path}`). "
+                f"Expected a calibrated run (`{shell_command('lsk', 'calibrate', self.path)}`). "
                 f"Received: {self.path} without {self.calibrated_model_file.name}"
             )
         if not self.model_file.is_file():

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ls_base.commands import shell_command
 from ls_base.errors import FileError, InputError
 from lsk_engine.data.configuration import from_dict
 from lsk_engine.devices.backend import load_backend
@@ -153,7 +154,6 @@ def fitted_temperature(path: str | os.PathLike) -> float:
     found = RunDirectory.open(path).read_calibration()
     if found is None or found.temperature is None:
         what = "no calibration.json" if found is None else f"{found.method} scaling"
-        raise FileError(
-            f"Expected a temperature fitted by `lsk calibrate {path}`. Received: {what}"
-        )
+        command = shell_command("lsk", "calibrate", path)
+        raise FileError(f"Expected a temperature fitted by `{command}`. Received: {what}")
     return found.temperature

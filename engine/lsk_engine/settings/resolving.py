@@ -1,5 +1,6 @@
 """Composing a configuration: defaults, a preset, overrides, what data were prepared with."""
 
+import contextlib
 import dataclasses
 import typing
 from collections.abc import Callable, Collection, Mapping
@@ -187,6 +188,26 @@ def _complete(part: str, cls: type, config: Mapping[str, Any]) -> dict[str, Any]
         found[name] = parse(f"{part}.{name}", value, hints[name])
         if is_written(field) and found[name] is not None and not may_write(found[name]):
             found[name] = field.default
+    return found
+
+
+def completed(task: TaskParts, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a stored configuration with the settings that came after it: what was done then.
+
+    Args:
+        task: The task.
+        values: What `Config.to_dict` returned, through JSON or not; parts and values may be missing
+            otherwise, too.
+    """
+    found = dict(values)
+    for part, cls in part_classes(task).items():
+        of_part = values.get(part)
+        if not isinstance(of_part, Mapping):
+            continue
+        for field in dataclasses.fields(cls):
+            with contextlib.suppress(KeyError, TypeError):
+                if field.name not in of_part:
+                    found[part] = {**found[part], field.name: value_before(field, values)}
     return found
 
 

@@ -1,5 +1,6 @@
 """From numbers to an answer: which claims hold, which arm to show, which to take."""
 
+import dataclasses
 import math
 import statistics
 from collections.abc import Mapping, Sequence
@@ -54,10 +55,14 @@ def answer(
     """
     metrics = run.directory.read_metrics()
     check_run(study, metrics)
-    known = _known_numbers(study, metrics)
+    known = {
+        name: dataclasses.replace(number, split=_split_of(found, study, name))
+        for name, number in _known_numbers(study, metrics).items()
+    }
     names = [arm.name for arm in arms]
     values = {
-        number: {arm: _by_seed(found, study, arm, number) for arm in names} for number in known
+        name: {arm: _by_seed(found, study, arm, name, number.split) for arm in names}
+        for name, number in known.items()
     }
     claimed = {name for one in study.claims or () for name in (one.measure, one.against)}
     values = {
@@ -124,15 +129,23 @@ def _smoothed(arms: Sequence[Arm]) -> list[Arm]:
     ]
 
 
-def _by_seed(found: Found, study: Study, arm: str, number: str) -> tuple[float, ...]:
-    """Returns an arm's number by seed, of the study's split or, failing that, of training."""
-    values = []
-    for seed in range(study.seeds):
-        splits = found.get(f"{arm}-seed{seed}", {})
-        of_split = splits.get(study.split, {})
-        value = of_split.get(number, splits.get("train", {}).get(number))
-        values.append(math.nan if value is None else float(value))
-    return tuple(values)
+def _split_of(found: Found, study: Study, number: str) -> str | None:
+    """Returns the split that a number is of in all runs; `None`: the study's.
+
+    It is training's where no run has the number of the study's split.
+    """
+    if any(number in splits.get(study.split, {}) for splits in found.values()):
+        return None
+    return "train" if any(number in splits.get("train", {}) for splits in found.values()) else None
+
+
+def _by_seed(
+    found: Found, study: Study, arm: str, number: str, split: str | None
+) -> tuple[float, ...]:
+    """Returns an arm's number by seed, of a split; `None`: the study's."""
+    of_runs = (found.get(f"{arm}-seed{seed}", {}) for seed in range(study.seeds))
+    values = (splits.get(split or study.split, {}).get(number) for splits in of_runs)
+    return tuple(math.nan if value is None else float(value) for value in values)
 
 
 def _better(claim: Claim, numbers: Mapping[str, Number]) -> Better:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from ls_base.commands import shell_command
 from ls_base.errors import FileError, InputError
 from ls_base.reading import is_there
 from ls_keras.calibration import (
@@ -144,7 +145,8 @@ def _curves(
     file = run.statistics_file(split)
     if not is_there(file):
         raise FileError(
-            f"Expected a run evaluated on split '{split}' (`lsk evaluate {run.path}`). "
+            f"Expected a run evaluated on split '{split}' "
+            f"(`{shell_command('lsk', 'evaluate', run.path)}`). "
             f"Received: {run.path} without {file.name}"
         )
     if models != "scaled":
@@ -155,7 +157,7 @@ def _curves(
     calibration = run.read_calibration()
     if calibration is None:
         raise FileError(
-            f"Expected a calibrated run (`lsk calibrate {run.path}`). "
+            f"Expected a calibrated run (`{shell_command('lsk', 'calibrate', run.path)}`). "
             f"Received: {run.path} without {run.calibration_file.name}"
         )
     how = f", {calibration.method} scaling"

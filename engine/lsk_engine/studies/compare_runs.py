@@ -5,10 +5,12 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+from ls_base.commands import shell_command
 from ls_base.errors import InputError
 from ls_base.reading import is_there
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.studies.claims import interval
+from lsk_engine.studies.own_runs import splits_of
 from lsk_engine.studies.seed_groups import seed_groups
 
 _COMMON = {"accuracy": "accuracy", "nll": "NLL (nats)", "ece": "ECE", "brier": "Brier"}
@@ -82,10 +84,12 @@ def compare_runs(runs: Sequence[RunDirectory], split: str = "test") -> Compariso
 
     Raises:
         InputError: If there is no run, a run is given twice, tasks differ, a run isn't finished or
-            has no such split, or two differ in nothing.
+            has no such split, two differ in nothing, or two of one seed have scores of different
+            data that go by one name.
         FileError: If there is no run at a path.
     """
     found = seed_groups(runs)
+    _refuse_other_data(runs, split)
     scores = {run.path: _scores(run, split) for run in runs}
     labels = {
         name: label
@@ -107,11 +111,30 @@ def compare_runs(runs: Sequence[RunDirectory], split: str = "test") -> Compariso
     return Comparison(split, labels, tuple(groups), better)
 
 
+def _refuse_other_data(runs: Sequence[RunDirectory], split: str) -> None:
+    """Refuses pairs whose split has changed between them: data of one name and settings."""
+    known: dict[str, tuple[RunDirectory, Any]] = {}
+    for run in runs:
+        found = (splits_of(run) or {}).get(split)
+        if found is None:
+            continue
+        config = run.read_config()
+        training = config["training"]
+        named = repr((config["data"], training.get("max_examples"), training.get("seed", 0)))
+        first, of_first = known.setdefault(named, (run, found))
+        if found != of_first:
+            raise InputError(
+                f"Expected runs whose {split} split is the same; that of "
+                f"{config['data'].get('source')} has changed between them. "
+                f"Received: {first.path} and {run.path}"
+            )
+
+
 def _scores(run: RunDirectory, split: str) -> Mapping[str, float]:
     if not is_there(run.metrics_file):
         raise InputError(
-            f"Expected finished runs (`lsk train --resume {run.path}`). Received: {run.path}, "
-            "which has no scores yet"
+            f"Expected finished runs (`{shell_command('lsk', 'train', '--resume', run.path)}`). "
+            f"Received: {run.path}, which has no scores yet"
         )
     splits = run.read_metrics().splits
     if split not in splits:

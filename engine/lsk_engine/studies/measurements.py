@@ -39,10 +39,12 @@ class Number:
     Attributes:
         label: What it is called in a table.
         better: Whether less or more is better; `None`: neither, or nobody has said.
+        split: The split that it is of, where that is not the study's.
     """
 
     label: str
     better: Better | None
+    split: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)

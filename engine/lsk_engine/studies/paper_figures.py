@@ -8,11 +8,14 @@ from ls_base.records import read_record
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.records import InformationPoint
 from lsk_engine.runs.stored_run import StoredRun, open_run
+from lsk_engine.settings.values import flat
 from lsk_engine.studies.distillation import draw_figure
 from lsk_engine.studies.measurements import TEMPERATURES
 from lsk_engine.studies.paper_studies import Part
 from lsk_engine.studies.study_folder import FIGURE_FILE, RUNS
 from lsk_engine.studies.study_result import StudyResult
+from lsk_engine.studies.tables import heading
+from lsk_engine.studies.told_apart import differing, telling
 
 Draw = Callable[[Sequence[StoredRun], Part, Path, Reporter], object]
 
@@ -68,11 +71,18 @@ def _temperature(runs: Sequence[StoredRun], part: Part, file: Path, reporter: Re
 def _information(runs: Sequence[StoredRun], part: Part, file: Path, reporter: Reporter) -> None:
     from ls_keras.plots import information_curve, save_plot
 
+    alphas = [f"α = {config.training.alpha:g}" for *_, config in runs]
+    settings = [telling(flat(config.to_dict())) for *_, config in runs]
+    if len(set(alphas)) == len(alphas):
+        names = alphas
+    else:
+        told = differing(settings)
+        names = [heading({key: of_run.get(key) for key in told}) for of_run in settings]
     curves = {}
-    for directory, _, config in runs:
+    for name, (directory, *_) in zip(names, runs, strict=True):
         found = directory.information_file.with_suffix(".json")
         points = read_record(found, list[InformationPoint])
-        curves[f"α = {config.training.alpha:g}"] = [point.to_dict() for point in points]
+        curves[name] = [point.to_dict() for point in points]
     save_plot(information_curve, curves, file)
 
 

@@ -87,11 +87,11 @@ def run_study(
     # Which values the axes have may change: more of them take the runs that are there.
     new = not directory.exists()
     with contextlib.ExitStack() as held:
-        held.enter_context(study_folder(directory, base_settings(study, task)))
+        held.enter_context(study_folder(directory, base_settings(study, task), task))
         held.enter_context(removed_if_nothing_began(directory, new=new))
         if taught:
             made_with = {"student": {key: str(value) for key, value in study.student.items()}}
-            held.enter_context(study_folder(directory / STUDENTS, made_with))
+            held.enter_context(study_folder(directory / STUDENTS, made_with, task))
         everyone = [*arms, *taught]
         there = own_runs(directory, everyone, study.seeds, task)
         to_train = jobs_of(directory, everyone, study.seeds, cached=study.cache)

@@ -7,7 +7,7 @@ from lsk_engine.studies.claims import Claim
 from lsk_engine.studies.measurements import BEST_SCORE, SCORE, Number
 from lsk_engine.studies.study import ALPHA, SMOOTHING, Study
 from lsk_engine.studies.study_result import Decided, evidence_text
-from lsk_engine.studies.tables import heading
+from lsk_engine.studies.tables import heading, of_split
 from lsk_engine.studies.teaching import STUDENT_SCORE
 
 QUESTION = "Does label smoothing help?"
@@ -168,7 +168,8 @@ def sentences_about(
     """
     found = []
     for one in decided:
-        label = numbers[one.claim.measure].label
+        measured = numbers[one.claim.measure]
+        label = of_split(measured.label, measured.split)
         if one.claim.against is not None:
             label = f"{label} − {numbers[one.claim.against].label}:"
         found.append(

@@ -13,6 +13,7 @@ class StoredNumber(Record, frozen=True):
 
     label: str
     better: Literal["less", "more"] | None
+    split: str | None = None
 
 
 class StoredDecision(Record, frozen=True):

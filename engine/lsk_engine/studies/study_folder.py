@@ -12,14 +12,17 @@ from ls_base.reading import is_there
 from ls_base.records import read_record
 from lsk_engine.runs.lock import locked
 from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
+from lsk_engine.settings.resolving import completed
 from lsk_engine.settings.values import flat
 from lsk_engine.studies.told_apart import unlike
+from lsk_engine.tasks.contract import Task
 
 RUNS, TEACHERS, STUDENTS = "runs", "teachers", "students"  # folders inside
 DATA = "data"  # a folder inside, of what the runs share
 RESULTS_FILE = "results.json"
 FIGURE_FILE = "distillation-sweep.png"  # of teachers and students, its numbers beside it
 _LOCK_FILE = ".lock"
+_CONFIGS = ("config", "teacher")  # of what runs have in common
 
 
 def settings_file(directory: Path) -> Path:
@@ -28,12 +31,13 @@ def settings_file(directory: Path) -> Path:
 
 
 @contextlib.contextmanager
-def study_folder(directory: Path, made_with: Mapping[str, Any]) -> Iterator[None]:
+def study_folder(directory: Path, made_with: Mapping[str, Any], task: Task) -> Iterator[None]:
     """Holds a folder while the block runs, and keeps what all of its runs have in common.
 
     Args:
         directory: The folder; made if it isn't there.
         made_with: What its runs have in common, as JSON can hold it.
+        task: Its task, whose settings may have become more since the folder was made.
 
     Raises:
         InputError: If it holds something else, another process is at work in it, or it was made
@@ -42,7 +46,7 @@ def study_folder(directory: Path, made_with: Mapping[str, Any]) -> Iterator[None
     """
     file = settings_file(directory)
     settings = json.loads(json.dumps({"schema": SCHEMA, **made_with}))
-    _check(directory, file, settings)  # before anything of ours is in it
+    _check(directory, file, settings, task)  # before anything of ours is in it
     with contextlib.ExitStack() as held:
         try:
             held.enter_context(locked(directory / _LOCK_FILE, wait=False))
@@ -50,7 +54,7 @@ def study_folder(directory: Path, made_with: Mapping[str, Any]) -> Iterator[None
             raise InputError(
                 f"Expected a folder that no other study is at work in. Received: {directory}"
             ) from None
-        _check(directory, file, settings)
+        _check(directory, file, settings, task)
         write_json(file, settings)
         yield
 
@@ -73,7 +77,7 @@ def refuse_left_trainings(runs: Iterable[RunDirectory]) -> None:
             )
 
 
-def _check(directory: Path, file: Path, settings: Mapping[str, Any]) -> None:
+def _check(directory: Path, file: Path, settings: Mapping[str, Any], task: Task) -> None:
     """Refuses a folder that holds something else."""
     if not is_there(file):
         if directory.exists() and (
@@ -83,8 +87,10 @@ def _check(directory: Path, file: Path, settings: Mapping[str, Any]) -> None:
                 f"Expected a new or empty folder, or one that a study made. Received: {directory}"
             )
         return
-    there, here = flat(read_record(file, dict[str, Any], schema=SCHEMA)), flat(settings)
-    if differing := unlike(there, here):
+    there = read_record(file, dict[str, Any], schema=SCHEMA)
+    of_runs = {key: there[key] for key in _CONFIGS if isinstance(there.get(key), Mapping)}
+    there |= {key: completed(task, values) for key, values in of_runs.items()}
+    if differing := unlike(flat(there), flat(settings)):
         expected, received = differing
         raise InputError(
             f"Expected the settings of the study in {directory} ({expected}), or another folder. "

@@ -10,7 +10,15 @@ from typing import Any
 from ls_base.files import finite
 from lsk_engine.studies.claims import Claim, Decision
 from lsk_engine.studies.measurements import Number
-from lsk_engine.studies.tables import columns, difference_line, heading, plain, signed, span
+from lsk_engine.studies.tables import (
+    columns,
+    difference_line,
+    heading,
+    of_split,
+    plain,
+    signed,
+    span,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,7 +48,7 @@ class StudyResult:
         question: The study's.
         task: The task's name.
         preset: The recipe's.
-        split: The split of the numbers; those of the training split where a measure has no other.
+        split: The split of the numbers, where they don't say another.
         seeds: How many runs an arm has.
         arms: The settings of each arm, by name; baselines first.
         numbers: What was measured, by name: label, and whether less or more is better.
@@ -101,7 +109,10 @@ class StudyResult:
         """Returns the means of each arm, then the decisions about the shown arm."""
         seeds = f"{self.split}, {self.seeds} seed{'s' * (self.seeds != 1)}"
         rows = [
-            (number.label, [plain(self.mean(name, arm)) for arm in self.arms])
+            (
+                of_split(number.label, number.split),
+                [plain(self.mean(name, arm)) for arm in self.arms],
+            )
             for name, number in self.numbers.items()
         ]
         lines = list(columns(seeds, [heading(settings) for settings in self.arms.values()], rows))
@@ -114,7 +125,9 @@ class StudyResult:
         for one in about:
             found = one.decision
             mean, interval = signed(found.mean), span(found.low, found.high)
-            lines.append(difference_line(one.claim.name, mean, interval, found.verdict))
+            measured = self.numbers.get(one.claim.measure)
+            name = of_split(one.claim.name, measured.split if measured else None)
+            lines.append(difference_line(name, mean, interval, found.verdict))
         return "\n".join(lines)
 
 

@@ -50,6 +50,20 @@ def heading(settings: Mapping[str, Any]) -> str:
     return ", ".join(parts)
 
 
+def of_split(text: str, split: str | None) -> str:
+    """Returns what a number is called, or a claim about it, of a split that is not the study's.
+
+    Args:
+        text: What it is called of the study's split.
+        split: The split; `None`: the study's.
+
+    Example:
+    >>> of_split("spread in classes", "train"), of_split("ECE", None)
+    ('train spread in classes', 'ECE')
+    """
+    return text if split is None else f"{split} {text}"
+
+
 def columns(
     head: str, names: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]]
 ) -> Iterator[str]:

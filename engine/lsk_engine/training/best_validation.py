@@ -84,3 +84,26 @@ class BestValidation:
         return (
             f"validation was best at step {self.step:,}, {self.options.watched} {self._score:.4g}"
         )
+
+
+def history_until(
+    history: Sequence[HistoryEntry], step: int, options: TrainingConfig, *, owed: bool, ended: bool
+) -> list[HistoryEntry]:
+    """Returns the entries that a run keeps which goes on from a step.
+
+    Paid before and not saved since, an owed epoch has its entry already: it comes again. So does
+    the part of an epoch that a run ended with which now goes on; its entry stays where its weights
+    are the best so far, and to be kept.
+
+    Args:
+        history: What there is.
+        step: See above.
+        options: What is watched and kept.
+        owed: Whether the epoch that ends at the step is yet to be validated.
+        ended: Whether an epoch, or the run, ends at the step.
+    """
+    entries = [entry for entry in history if entry["step"] <= step]
+    stays = not owed and (
+        ended or (options.keep == "best" and BestValidation(options, entries, set()).step == step)
+    )
+    return entries if stays else [entry for entry in entries if entry["step"] < step]

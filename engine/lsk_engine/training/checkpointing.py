@@ -49,11 +49,6 @@ class CheckpointEvery(keras.callbacks.Callback):
         self.stop_requested, self.watch, self.restored = stop_requested, watch, restored
         self._loss = math.nan
 
-    def owed_loss(self) -> float | None:
-        """Returns the loss of the epoch that a stopped run owes validation and history."""
-        stored = (self.restored or {}).get(_EPOCH_LOSS)
-        return None if stored is None else float(stored)
-
     def on_epoch_begin(self, epoch, logs=None):
         """Gives the metrics of a resumed epoch their means back: `fit` has just reset them."""
         if self.restored is not None and not self._epoch_ended():
@@ -99,6 +94,16 @@ class CheckpointEvery(keras.callbacks.Callback):
         self.checkpoints.save(self.model, self.step, self.watch.check_state, more)
         if self.stop_requested() or self.step == self.total:
             self.checkpoints.wait()  # whoever is told that training ended finds it there
+
+
+def owed_loss(restored: dict[str, np.ndarray] | None) -> float | None:
+    """Returns the loss of the epoch that a stopped run owes validation and history.
+
+    Args:
+        restored: The arrays of the checkpoint that training goes on from, if it does.
+    """
+    stored = (restored or {}).get(_EPOCH_LOSS)
+    return None if stored is None else float(stored)
 
 
 class StopsValidation(keras.callbacks.Callback):

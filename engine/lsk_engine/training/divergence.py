@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from ls_base.commands import shell_command
 from ls_base.errors import LsKerasError
 from lsk_engine.runs.checkpoints import Checkpoints
 from lsk_engine.runs.run_directory import RunDirectory
@@ -86,7 +87,8 @@ class FiniteWatch:
         advice = "start again with a lower --learning-rate"
         if steps:
             advice = (
-                f"step {steps[-1]:,} is kept: lsk train --resume {self.run.path} "
+                f"step {steps[-1]:,} is kept: "
+                f"{shell_command('lsk', 'train', '--resume', self.run.path)} "
                 "--set optimizer.learning_rate=… goes on from there with a lower rate"
             )
         return DivergenceError(

@@ -1,10 +1,12 @@
 """Training: `fit`, epoch by epoch, with checkpoints, up to the saved model."""
 
 import contextlib
+from collections.abc import Callable
 
 import keras
 
 from ls_base.errors import FileError
+from ls_base.reading import is_regular
 from lsk_engine.assembly.loss import build_loss
 from lsk_engine.assembly.sources import evaluation_source, training_source
 from lsk_engine.data.batches import BatchSource
@@ -22,8 +24,8 @@ from lsk_engine.runs.checkpoints import Checkpoints, restore_metrics
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.settings.config import Config
 from lsk_engine.tasks.contract import Task, TaskData
-from lsk_engine.training.best_validation import BestValidation
-from lsk_engine.training.checkpointing import CheckpointEvery, StopsValidation
+from lsk_engine.training.best_validation import BestValidation, history_until
+from lsk_engine.training.checkpointing import CheckpointEvery, StopsValidation, owed_loss
 from lsk_engine.training.curves import draw_learning_curves
 from lsk_engine.training.divergence import FiniteWatch
 from lsk_engine.training.optimizers import average_last, build_optimizer
@@ -47,6 +49,7 @@ def train(
     resume: bool = False,
     stored: bool | None = None,
     tensorboard: bool = False,
+    begins: Callable[[], None] = lambda: None,
 ) -> None:
     """Trains a model, with `config.distillation` under its teacher, and saves it in the run.
 
@@ -60,6 +63,7 @@ def train(
         stored: Whether the configuration is a run's, and not what a command was told just now;
             default: `resume`.
         tensorboard: Whether to write for TensorBoard, too.
+        begins: Called when all was looked at that can be refused, and nothing was written yet.
 
     Raises:
         Interrupted: After Ctrl-C or another signal to stop; the run can be resumed.
@@ -120,6 +124,16 @@ def train(
             task.import_layers(config)
             start_from(model, config, data, reporter)
         validation = evaluation_source(config, data, "validation")
+        first, owed = step, owed_loss(restored)
+        ended = step == total or step % source.steps_per_epoch == 0
+        history = history_until(
+            run.read_history(), step, options, owed=owed is not None, ended=ended
+        )
+        best = BestValidation(options, history, kept)
+        if restored is not None:
+            best.check(checkpoints)
+        begins()
+        run.write_history(history)
         watch = FiniteWatch(
             run, checkpoints, guess=None if config.distillation else data.num_classes
         )
@@ -141,14 +155,6 @@ def train(
             )
 
             callbacks = [log, *([board] if board else []), saver]  # who saves may stop
-            owed = saver.owed_loss()
-            # Paid before and not saved since, an owed epoch has its entry already: it comes again.
-            # So does the part of an epoch that a run ended with which now goes on.
-            ended = step == total or step % source.steps_per_epoch == 0
-            run.truncate_history(step if owed is None and ended else step - 1)
-            best = BestValidation(options, run.read_history(), kept)
-            if restored is not None:
-                best.check(checkpoints)
 
             def end_epoch(loss_of_epoch: float) -> None:
                 watch.check_loss(step, loss_of_epoch)  # before time is spent on validating NaN
@@ -186,20 +192,34 @@ def train(
                 with memory_for(options.batch_size):
                     loss_of_epoch = _fit(learner, source, start, step, callbacks)
                 end_epoch(loss_of_epoch)
-        reporter.going_on("saving the model")
-        if best.over and step < total:
-            reporter.message(f"Stopped after step {step:,} of {total:,}: {best.said()}")
-        if config.optimizer.ema:
-            average_last(learner)
-        if options.keep == "best" and best.step != step:
-            best.restore(model, checkpoints)
-            reporter.message(f"Kept the weights of step {best.step:,}: {best.said()}")
-        if averaged:
-            average_checkpoints(model, checkpoints, averaged)
-            reporter.message(f"Averaged the weights of steps {', '.join(map(str, averaged))}")
-        # Without the optimizer: its state is in the checkpoints, and loading needs none of it.
-        run.save_model(keras.Model(model.inputs, model.outputs[0], name=model.name))
+        if step == first and owed is None and _has_model(run):
+            reporter.message(f"Nothing is left to be trained: {run.model_file} stays as it is")
+        else:
+            reporter.going_on("saving the model")
+            if best.over and step < total:
+                reporter.message(f"Stopped after step {step:,} of {total:,}: {best.said()}")
+            if config.optimizer.ema:
+                average_last(learner)
+            if options.keep == "best" and best.step != step:
+                best.restore(model, checkpoints)
+                reporter.message(f"Kept the weights of step {best.step:,}: {best.said()}")
+            if averaged:
+                average_checkpoints(model, checkpoints, averaged)
+                reporter.message(f"Averaged the weights of steps {', '.join(map(str, averaged))}")
+            # Without the optimizer: its state is in the checkpoints, and loading needs none of it.
+            run.save_model(keras.Model(model.inputs, model.outputs[0], name=model.name))
     draw_learning_curves(run, config)
+
+
+def _has_model(run: RunDirectory) -> bool:
+    """Returns whether the run's model is there as it was saved: others may know it by its bytes."""
+    if not is_regular(run.model_file):
+        return False
+    try:
+        run.checksums.check(run.model_file)
+    except FileError:
+        return False
+    return True
 
 
 def _fit(

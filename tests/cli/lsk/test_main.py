@@ -26,7 +26,7 @@ main()
     [
         *(["--help"], ["--version"], ["tasks"], ["show", "run"], ["runs", "."]),
         ["report", "run"],
-        ["settings", "image"],
+        *(["settings", "image"], ["tasks", "keras"]),
         *(["train", "--help"], ["study", "--help"], ["compare", "--help"]),
     ],
     ids=" ".join,
@@ -71,6 +71,11 @@ def test_plugins_are_looked_for_once_a_call(monkeypatch):
         (["show"], "Expected RUN. Received: none"),
         (["distill"], "Expected --teacher RUN (the teacher: a finished run of the same task)."),
         (["train", "--aplha", "0.1"], "Near matches: --alpha"),
+        (
+            ["show", "a", "b"],
+            "Expected no argument after those of `lsk show` (a path with spaces needs quotes). "
+            "Received: b\n",
+        ),
         (["report", "-o", "x"], "Expected an option that `lsk report` has. Received: '-o'"),
         (["train", "--alpha", "x"], "Invalid value for '--alpha'"),
     ],

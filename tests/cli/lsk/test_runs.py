@@ -40,6 +40,19 @@ def test_a_line_a_run(folder, monkeypatch):
     assert count == "2 runs in runs"
 
 
+def test_damage_is_told_below_in_whole_words(folder, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    (folder / "done" / "metrics.json").write_text("{")
+    lines = runs().stdout.splitlines()
+    (row,) = (line for line in lines if line.startswith("done "))
+    assert row.split()[1:2] + row.split()[-2:] == ["damaged", "see", "below"]
+    told = lines[3:-1]
+    assert told[0].startswith("Damaged: Expected ")
+    assert "runs/done/metrics.json" in " ".join(told)
+    assert max(map(len, lines)) <= 80
+    assert lines[-1] == "2 runs in runs"
+
+
 def test_json_has_the_whole_paths(folder):
     found = json.loads(runs(folder, "--json").stdout)["runs"]
     assert [run["path"] for run in found] == [

@@ -39,6 +39,7 @@ def test_options_are_resolved():
 
 def test_as_json():
     found = json.loads(called("settings", "speech", "--json").stdout)
+    assert found["schema"] == 1
     keys = {setting["key"]: setting for setting in found["settings"]}
     assert keys["training.steps"]["kind"] == "int or none"
     assert found["config"]["task"] == "speech"

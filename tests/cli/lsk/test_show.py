@@ -82,6 +82,20 @@ def test_an_unfinished_run_says_how_to_go_on(run):
     assert "unfinished; go on with: lsk train --resume runs/student" in text
 
 
+def test_the_command_that_goes_on_is_one_that_a_shell_takes(run):
+    RunDirectory.create("runs/my own", CONFIG)
+    assert show("runs/my own").stdout.endswith(": lsk train --resume 'runs/my own'\n")
+
+
+def test_a_run_that_is_trained_now_gets_no_advice(run):
+    student = RunDirectory("runs/student")
+    student.append_history(entry(1000, 3.0))
+    with student.at_work():
+        text = show(student.path).stdout
+    assert text.endswith("\nrunning, step 1,000\n")
+    assert "--resume" not in text
+
+
 def test_a_damaged_file_is_told_and_the_others_are_shown(run):
     run.sweep_file("test").write_text("{")
     text = show(run.path).stdout
@@ -91,5 +105,6 @@ def test_a_damaged_file_is_told_and_the_others_are_shown(run):
 
 def test_json_has_all_of_it(run):
     found = json.loads(show(run.path, "--json").stdout)
+    assert found["schema"] == 1
     assert found["metrics"]["test"]["wer"] == 9.0
     assert len(found["history"]) == 3

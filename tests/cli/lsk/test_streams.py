@@ -1,12 +1,15 @@
 """Streams that are closed or full: a line, not a traceback."""
 
+import io
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from ls_base.errors import FileError
+from ls_base.errors import FileError, InputError
+from lsk.stdin import read_stdin
 from lsk_engine.progress import Reporter
 
 LSK = f"{sys.executable} -m lsk"
@@ -28,6 +31,42 @@ def test_a_full_disk_under_the_output_is_told(arguments, tmp_path):
 def test_a_closed_output_hinders_nothing(tmp_path):
     done = shell(f"{LSK} tasks >&-", tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("arguments", ["tasks", "tasks --json", "--help", "train -h"])
+def test_who_writes_to_nobody_ends_as_docs_say(arguments):
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "lsk", *arguments.split()]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_who_tells_a_mistake_to_nobody_ends_so_as_well():
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "lsk", "show", "nowhere"]
+    done = subprocess.run(command, stdout=writing, stderr=writing, check=False)
+    os.close(writing)
+    assert done.returncode == 141
+
+
+def test_a_closed_input_is_told(tmp_path):
+    """As `<&-` has it."""
+    code = "from lsk.stdin import read_stdin; read_stdin('text', 9)"
+    done = shell(f'{sys.executable} -c "{code}" <&-', tmp_path)
+    assert done.stderr.endswith("InputError: Expected text on stdin. Received: stdin is closed\n")
+
+
+def test_an_input_is_read_whole_or_refused(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"four")))
+    assert read_stdin("text", 4) == b"four"
+    sys.stdin.seek(0)
+    with pytest.raises(
+        InputError, match="at most 3 bytes of text at once. Received: more on stdin"
+    ):
+        read_stdin("text", 3)
 
 
 def test_a_closed_output_for_errors_hinders_nothing(tmp_path):

@@ -1,10 +1,13 @@
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from ls_base.commands import shell_command
 from ls_base.errors import FileError, InputError
 from ls_base.files import write_json
 from lsk_engine.tasks.class_ids import CLASSES_FILE
@@ -58,6 +61,13 @@ def test_classes_and_probabilities_are_those_of_the_model(made):
         assert name == str(file)
         assert guesses[::2] == [("cat", "dog", "owl")[i] for i in order]
         np.testing.assert_allclose([float(g) for g in guesses[1::2]], p[order], atol=6e-5)
+
+
+def test_a_closed_input_is_told(made):
+    command = shell_command(sys.executable, "-m", "lsk", "classify", made[0].directory.path, "-")
+    done = subprocess.run(f"{command} <&-", shell=True, capture_output=True, text=True)
+    told = "Error: Expected a picture on stdin. Received: stdin is closed\n"
+    assert (done.returncode, done.stderr) == (2, told)
 
 
 def test_json_at_a_temperature_in_batches(made):

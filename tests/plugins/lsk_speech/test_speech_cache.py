@@ -1,9 +1,9 @@
 import os
-import platform
 
 import numpy as np
 import pytest
 
+from ls_base import files
 from lsk_engine.data.ragged import Ragged
 from lsk_speech import speech_cache
 from lsk_speech.source_data import Speech
@@ -50,8 +50,8 @@ def test_what_could_not_be_finished_leaves_nothing(tmp_path):
 
 
 def test_what_a_killed_process_left_goes_away(tmp_path):
-    dead = tmp_path / f".words-0.making-{platform.node()}-99999999"
-    alive = tmp_path / f".words-0.making-{platform.node()}-{os.getppid()}"
+    dead = tmp_path / f".words-0.making-{files._host()}-99999999"
+    alive = tmp_path / f".words-0.making-{files._host()}-{os.getppid()}"
     for folder in (dead, alive):
         (folder / "test").mkdir(parents=True)
     check(cached(tmp_path, "words", {}, Maker()))

@@ -1,10 +1,13 @@
 import json
 import os
+import subprocess
+import sys
 
 import pytest
 from click.testing import CliRunner
 
 import small_translation
+from ls_base.commands import shell_command
 from ls_base.errors import InputError
 from lsk_translation import commands
 from lsk_translation.cldr_phrases import held_out_phrases
@@ -50,6 +53,13 @@ def test_lines_are_read_as_those_of_training_text(run, tmp_path, monkeypatch):
     (tmp_path / "x").write_bytes(b"ab\nc\xff\n")
     with pytest.raises(InputError, match="UTF-8 text. Received: byte 0xff in line 2 of .*/x"):
         invoke(run, tmp_path / "x")
+
+
+def test_a_closed_input_is_told(run):
+    command = shell_command(sys.executable, "-m", "lsk", "translate", run)
+    done = subprocess.run(f"{command} <&-", shell=True, capture_output=True, text=True)
+    told = "Error: Expected text on stdin. Received: stdin is closed\n"
+    assert (done.returncode, done.stderr) == (2, told)
 
 
 def test_a_whole_text_on_one_line_is_told(run):

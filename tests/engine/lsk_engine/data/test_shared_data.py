@@ -1,3 +1,4 @@
+import dataclasses
 import os
 from pathlib import Path
 
@@ -6,10 +7,11 @@ import pytest
 from ls_base.errors import InputError
 from lsk_engine.data import configuration
 from lsk_engine.data.fingerprint import fingerprint
+from lsk_engine.data.prepared import is_prepared
 from lsk_engine.data.shared_data import load_data, shared_data
 from lsk_engine.progress import Reporter
 from preparable_task import PreparableTask
-from tiny_task import TinyTask
+from tiny_task import Letters, TinyTask
 
 pytestmark = pytest.mark.tensorflow
 
@@ -53,23 +55,77 @@ def test_what_runs_have_in_common_is_made_once(tmp_path):
     assert {Path(source).parent for source in task.read} == {tmp_path}
 
 
-def test_data_that_have_changed_are_told(tmp_path):
-    source = tmp_path / "letters"
-    shared = source / "runs" / "data"  # what is written there is none of the data
+class RecordedTask(PreparableTask):
+    """Its training split is made of what is in `wav/a`."""
+
+    def load_data(self, config, artifacts=None):
+        source = Path(config.data.source)
+        there = source / "spoken" if is_prepared(str(source)) else source / "wav" / "a"
+        data = TinyTask.load_data(self, config)
+        train = Letters(41, len(there.read_bytes()))
+        return dataclasses.replace(data, splits={**data.splits, "train": train})
+
+    def prepare(self, config, data, directory):
+        content = (Path(config.data.source) / "wav" / "a").read_bytes()
+        (directory / "spoken").write_bytes(content)
+
+
+@pytest.fixture
+def recorded(tmp_path):
+    """A folder of recordings, with a study in it that has prepared them; and how it goes on."""
+    source = tmp_path / "recordings"
+    (source / "wav").mkdir(parents=True)
+    (source / "manifest.tsv").write_text("a")
+    (source / "wav" / "a").write_bytes(b"0")
+    task = RecordedTask()
+    config = resolve(task, source=str(source))
+    shared = source / "study" / "data"
+
+    def go_on():
+        with shared_data(task, [config, config], shared, SILENT):
+            return load_data(task, config, None)
+
+    go_on()
+    return source, shared, go_on
+
+
+def test_recordings_that_have_changed_in_a_folder_below_are_told(recorded):
+    source, shared, go_on = recorded
+    (older,) = shared.iterdir()
+    (source / "wav" / "a").write_bytes(b"01")
+    with pytest.raises(InputError, match=r"recordings as it was .* \(--out\)") as told:
+        go_on()
+    assert f"Received: other data than those of {older} (train: " in str(told.value)
+    assert list(shared.iterdir()) == [older]
+
+
+def test_files_beside_the_data_do_not_change_them(recorded):
+    source, shared, go_on = recorded
+    (older,) = shared.iterdir()
+    (source / ".DS_Store").touch()
+    for name, file in (("run", "config.json"), ("another", "study.json")):  # and what is in them
+        (source / name / "runs").mkdir(parents=True)
+        (source / name / file).write_text('{"schema": 1}')
+        (source / name / "runs" / "log").touch()
+    (source / "wav" / "all").symlink_to(source)
+    before = fingerprint(go_on())
+    assert list(shared.iterdir()) == [older]
+    (source / "notes.txt").touch()
+    os.utime(source / "wav" / "a", (0, 0))  # copied
+    assert fingerprint(go_on()) == before
+    (now,) = shared.iterdir()
+    assert now != older  # and not looked at once more
+
+
+def test_runs_that_share_nothing_of_what_there_is_now_read_their_source(tmp_path):
+    source, shared = tmp_path / "letters", tmp_path / "shared"
     source.mkdir()
-    file = source / "a"
-    file.write_text("a")
     task = CountingTask()
     config = resolve(task, source=str(source))
     with shared_data(task, [config, config], shared, SILENT):
         load_data(task, config, None)
     assert task.read == [str(source), str(next(shared.iterdir()))]
-    file.write_text("ab")
-    with (
-        pytest.raises(InputError, match=r"letters as it was .* \(--out\).*Received: other files"),
-        shared_data(task, [config, config], shared, SILENT),
-    ):
-        pass
+    (source / "a").touch()
     with shared_data(task, [], shared, SILENT):
         load_data(task, config, None)
     assert task.read[-1] == str(source)  # not what it was

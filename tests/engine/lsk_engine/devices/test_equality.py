@@ -113,6 +113,8 @@ def test_two_learn_what_one_does(trained, backend, how, case):
     assert one.metrics_file.is_file() == two.metrics_file.is_file() == (case == "plain")
     if case != "plain":
         return
+    validated = one.read_history()[-1]["validation"]["loss"]  # in buckets of unequal rows
+    assert validated == pytest.approx(one.read_metrics().splits["validation"]["loss"], rel=1e-5)
     scores = [json.loads(run.metrics_file.read_text()) for run in (one, two)]
     for split in ("validation", "test"):
         for name, value in scores[0][split].items():

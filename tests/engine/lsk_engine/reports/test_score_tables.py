@@ -67,6 +67,20 @@ def test_groups_are_compared_seed_by_seed(tmp_path):
     assert list(score_tables.comparison_tables(groups_of(read(*alone)))) == []
 
 
+def test_runs_on_other_data_have_the_reason_in_place_of_a_table(tmp_path):
+    runs = [
+        bare_run(tmp_path / f"{alpha}-{seed}", alpha, seed)
+        for alpha in (0.0, 0.1)
+        for seed in (0, 1)
+    ]
+    for run in runs:
+        splits = {"test": {"examples": 1, "labels": 1, "sha256": run.path.name}}
+        state = {"schema": 1, "classes": 2, "class_counts": "1 1", "splits": splits}
+        run.write_json(run.data_file, state)
+    (told,) = score_tables.comparison_tables(groups_of(read(*runs)))
+    assert told.items[0].startswith("Not side by side: Expected runs whose test split is the same")
+
+
 def test_a_study_has_verdicts_and_means(tmp_path):
     found = read_study_result(study(tmp_path))
     (row,) = shown(score_tables.verdict_table(found, found.decided))

@@ -58,7 +58,11 @@ def test_every_run_has_its_command_environment_and_settings(tmp_path):
 
 
 def test_a_run_that_is_not_finished_says_how_to_go_on(tmp_path):
-    run = bare_run(tmp_path / "a")
+    run = bare_run(tmp_path / "my own")
     run.metrics_file.unlink()
     found = {s.anchor: s for s in sections_of(collect(find([run.path])))}
-    assert found["runs"].blocks[0].summary.startswith("a: unfinished, step 20; go on with lsk")
+    command = f"lsk train --resume '{run.path}'"
+    assert found["runs"].blocks[0].summary == f"my own: unfinished, step 20; go on with: {command}"
+    with run.at_work():
+        found = {s.anchor: s for s in sections_of(collect(find([run.path])))}
+    assert found["runs"].blocks[0].summary == "my own: running, step 20"

@@ -82,6 +82,18 @@ def test_the_newest_whole_one_is_taken(saved, damage):
     assert "\n" not in message
 
 
+@pytest.mark.parametrize("kept", [1, 2])
+def test_a_damaged_one_takes_no_other_s_place(saved, kept):
+    cut_off(file_of(saved, 4))
+    model, checkpoints = build_model(), Checkpoints(saved.directory, kept=kept)
+    checkpoints.restore(model)
+    checkpoints.save(model, 3)
+    assert checkpoints.steps() == [2, 3, 4][-kept - 1 :]
+    assert int(checkpoints.restore(model)["step"]) == 3
+    checkpoints.save(model, 5)  # passed, it is as old as any
+    assert checkpoints.steps() == [3, 4, 5][-kept:]
+
+
 def test_where_none_is_whole_the_way_out_is_told(saved):
     for step in (2, 4):
         cut_off(file_of(saved, step))

@@ -1,4 +1,5 @@
 import threading
+import time
 
 import pytest
 
@@ -22,6 +23,24 @@ def test_one_waits_for_the_other(tmp_path):
         order.append("first")
     thread.join(10)
     assert order == ["first", "second"]
+
+
+def test_who_has_patience_tries_for_a_while(tmp_path):
+    file, held = tmp_path / "lock", threading.Event()
+
+    def look():
+        with locked(file, wait=False):
+            held.set()
+            time.sleep(0.2)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    held.wait(10)
+    with pytest.raises(BlockingIOError), locked(file, wait=False):
+        pass
+    with locked(file, wait=False, patience=10):
+        pass
+    thread.join(10)
 
 
 def test_it_ends_with_its_process_however_that_ends(tmp_path):

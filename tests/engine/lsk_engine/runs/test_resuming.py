@@ -6,7 +6,7 @@ import pytest
 
 from ls_base.errors import FileError, InputError
 from lsk_engine.data import configuration
-from lsk_engine.runs.resuming import changed, record_resumption, seconds_before
+from lsk_engine.runs.resuming import changed, check_resumption, record_resumption, seconds_before
 from lsk_engine.runs.run_directory import RunDirectory
 from tiny_task import DataConfig, TinyTask
 
@@ -34,18 +34,48 @@ def test_another_learning_rate_is_recorded(run):
     assert second["changed"] == {"optimizer.learning_rate": [0.01, 0.003]}
 
 
-def test_what_was_measured_of_the_run_as_it_was_is_not_the_changed_run_s(run):
-    names = ("test-temperature-sweep.json", "projection.png", "projection-statistics.json")
-    files = (run.metrics_file, run.calibration_file, *map(run.evaluation.joinpath, names))
-    run.evaluation.mkdir(exist_ok=True)
-    for file in files:
+OF_THE_MODEL = (
+    *("model.keras", "metrics.json", "outputs/test.json", "outputs/a[b].json"),
+    *("model-calibrated.keras", "calibration.json", "metrics-calibrated.json"),
+    *("new-data/other/metrics.json", "new-data/other/evaluation/reliability-all.png"),
+    *("test-temperature-sweep.json", "temperature-sweep.png", "temperature-sweep.csv"),
+    *("projection.png", "projection-statistics.json", "measured-tightness.json"),
+    *("equivalent-smoothing.json", "reliability-test.png", "reliability-a[b].json"),
+    *("statistics-test.npz", "references-test.json", "attention-test.png"),
+    *("statistics-test-calibrated.npz", "reliability-test-calibrated.svg"),
+)
+OF_TRAINING = (
+    *("history.jsonl", "artifacts/words", "checkpoints/step-00000008.npz", "data.json"),
+    *("log.txt", "learning-curves.png", "mutual-information.json", "mutual-information.png"),
+)
+
+
+def test_what_was_found_of_the_run_as_it_was_is_not_the_changed_run_s(run):
+    def lies(name):
+        inside = "/" in name or (run.path / name).suffix in (".keras", ".jsonl", ".txt")
+        inside = inside or name.startswith(("metrics", "calibration", "data."))
+        return (run.path if inside else run.evaluation) / name
+
+    gone, stay = ([lies(name) for name in names] for names in (OF_THE_MODEL, OF_TRAINING))
+    for file in (*gone, *stay):
+        file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text("{}")
     assert record_resumption(TinyTask(), config_of(run), run) == []
-    assert all(file.exists() for file in files)
+    assert all(file.exists() for file in (*gone, *stay))
     config = changed(config_of(run), {"training.patience": "3"})
-    (said,) = record_resumption(TinyTask(), config, run)
-    assert "calibration" in said
-    assert not any(file.exists() for file in files)
+    said = record_resumption(TinyTask(), config, run)
+    assert [word in text for word, text in zip(("lsk calibrate", "--data"), said, strict=True)]
+    assert [file for file in gone if file.exists()] == []
+    assert [file for file in stay if not file.exists()] == []
+
+
+def test_what_is_only_looked_at_changes_nothing(run):
+    run.model_file.write_text("model")
+    (run.checkpoints / "step-00000008.npz").touch()
+    before = {file: file.read_bytes() for file in run.path.rglob("*") if file.is_file()}
+    config = changed(config_of(run), {"training.steps": "20"})
+    assert check_resumption(TinyTask(), config, run) == {"training.steps": [13, 20]}
+    assert {file: file.read_bytes() for file in run.path.rglob("*") if file.is_file()} == before
 
 
 def test_what_a_run_took_is_added_up_over_its_starts(run):

@@ -1,7 +1,10 @@
+import contextlib
 import json
 import multiprocessing
 import os
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,7 @@ import pytest
 from lock_holder import held_by_another_process
 from ls_base.errors import FileError, InputError
 from ls_base.files import write_json
+from lsk_engine.runs import run_directory
 from lsk_engine.runs.run_directory import RunDirectory
 from stored_files import CONFIG, history
 
@@ -43,6 +47,13 @@ def test_a_path_that_cannot_be_a_directory_is_told(tmp_path):
         RunDirectory.create(tmp_path / "file" / "run", {})
 
 
+def test_a_path_that_no_file_of_the_run_could_name_is_told(tmp_path):
+    path = tmp_path / os.fsdecode(b"\xff")
+    with pytest.raises(FileError, match="letters are UTF-8"):
+        RunDirectory.create(path, CONFIG)
+    assert not path.exists()
+
+
 def test_history_is_cut_to_the_step_that_a_run_resumes_from(tmp_path):
     run = RunDirectory.create(tmp_path / "run", {})
     for step in (10, 20, 30):
@@ -50,7 +61,7 @@ def test_history_is_cut_to_the_step_that_a_run_resumes_from(tmp_path):
     with run.history_file.open("a") as file:
         file.write('{"step": 4')  # what a crash leaves
     assert [e["step"] for e in run.read_history()] == [10, 20, 30]
-    run.truncate_history(20)
+    run.write_history(entry for entry in run.read_history() if entry["step"] <= 20)
     assert [e["step"] for e in run.read_history()] == [10, 20]
 
 
@@ -146,6 +157,28 @@ def test_a_run_that_another_process_is_at_work_in_is_refused(tmp_path):
     assert not run.in_use()
     with run.at_work():
         pass
+
+
+def test_whoever_looks_is_in_nobody_s_way(tmp_path, monkeypatch):
+    """`lsk runs` has the lock for a moment, just when a training starts."""
+    run = RunDirectory.create(tmp_path / "run", {"task": "tiny"})
+    looks, locks = threading.Event(), run_directory.locked
+
+    @contextlib.contextmanager
+    def lingering(file, **options):
+        with locks(file, **options):
+            if threading.current_thread() is thread:
+                looks.set()
+                time.sleep(0.2)
+            yield
+
+    monkeypatch.setattr(run_directory, "locked", lingering)
+    thread = threading.Thread(target=run.in_use)
+    thread.start()
+    looks.wait(10)
+    with run.at_work():
+        pass
+    thread.join(10)
 
 
 def create(path, number, queue, barrier):

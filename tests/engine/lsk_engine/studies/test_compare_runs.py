@@ -98,6 +98,23 @@ def test_scores_that_not_all_have_are_left_out(tmp_path, runs):
     assert compare_runs([*runs, other]).labels == {"nll": "NLL (nats)"}
 
 
+def test_runs_whose_data_have_changed_are_not_paired(runs):
+    def known_by(run, sha256, train="a"):
+        splits = {
+            name: {"examples": 1, "labels": 1, "sha256": digest}
+            for name, digest in (("test", sha256), ("train", train))
+        }
+        state = {"schema": 1, "classes": 2, "class_counts": "1 1", "splits": splits}
+        run.write_json(run.data_file, state)
+
+    for one in runs:
+        known_by(one, "a", train=one.path.name)  # which makes them no worse to compare
+    assert len(compare_runs(runs).groups) == 2
+    known_by(runs[-2], "b")
+    with pytest.raises(InputError, match=r"test split is the same.*changed.*Received: .*h2 .*s2"):
+        compare_runs(runs)
+
+
 def test_what_cannot_be_compared_is_told_in_a_line(tmp_path, runs):
     with pytest.raises(InputError, match="one or more different runs"):
         compare_runs([runs[0], runs[0]])

@@ -8,12 +8,15 @@ import pytest
 
 from ls_base.errors import InputError, LsKerasError
 from lsk_engine.progress import Reporter
+from lsk_engine.reports.score_tables import arm_table, verdict_table
 from lsk_engine.runs.lock import locked
 from lsk_engine.runs.run_directory import RunDirectory
+from lsk_engine.runs.teacher import model_sha256
 from lsk_engine.studies.claims import Claim, Decision
 from lsk_engine.studies.measurements import Number
 from lsk_engine.studies.run_study import run_study
 from lsk_engine.studies.smoothing import CLAIMS, smoothing_question
+from lsk_engine.studies.stored_results import read_study_result
 from lsk_engine.studies.study import Study
 from lsk_engine.studies.study_folder import RESULTS_FILE
 from lsk_engine.studies.study_result import Decided, StudyResult
@@ -212,6 +215,23 @@ def test_another_study_s_folder_is_refused(tmp_path, task):
         run_study(study(), task, tmp_path / "other", reporter(), command=command())
 
 
+def test_a_study_from_before_there_was_a_setting_goes_on(tmp_path, task):
+    first = run_study(study(seeds=1), task, tmp_path, reporter(), command=command(), jobs=4)
+    file = tmp_path / "study.json"
+    now = json.loads(file.read_text())
+    before = json.loads(file.read_text())
+    for name in ("accumulate", "patience", "keep", "init_from"):
+        del before["config"]["training"][name]
+    file.write_text(json.dumps(before))
+    again = run_study(study(seeds=1), task, tmp_path, reporter(), command=["false"])
+    assert again == first
+    assert json.loads(file.read_text()) == now
+    del before["config"]["training"]["alpha"]  # which was always there
+    file.write_text(json.dumps(before))
+    with pytest.raises(InputError, match=r"training.alpha=None.*Received.*training.alpha=0"):
+        run_study(study(seeds=1), task, tmp_path, reporter(), command=command())
+
+
 def test_a_study_of_which_nothing_began_leaves_no_folder(tmp_path, task):
     for code in ("import sys; sys.exit('Error: Expected a model. Received: none')", "1 / 0"):
         with pytest.raises(LsKerasError, match="Expected every training to end well"):
@@ -348,6 +368,34 @@ def test_a_claim_about_what_could_not_be_measured_cannot_be_told(tmp_path, task)
     assert "alpha0-seed0, representation" in result.missing
     stored = json.loads((tmp_path / RESULTS_FILE).read_text())
     assert stored["values"]["relative_spread"]["alpha0"] == [None] * 3
+
+
+def test_numbers_of_the_training_split_are_called_so(tmp_path, task):
+    options = {"alphas": (0.1,), "seeds": 2}
+    run_study(study(**options), task, tmp_path, reporter(), command=command(), jobs=4)
+    for path in (tmp_path / "runs").iterdir():
+        run = RunDirectory(path)
+        spread = 1 - run.read_config()["training"]["alpha"]
+        numbers = {split: {"relative_spread": spread} for split in ("train", "validation")}
+        measured = {"schema": 1, "model_sha256": model_sha256(run), "numbers": numbers}
+        run.write_json(run.measured_file("representation"), measured)
+    asked = study(**options, measures=("accuracy", "representation"))
+    result = run_study(asked, task, tmp_path, reporter(), command=["false"])
+    assert result.values["relative_spread"]["alpha0.1"] == (0.9, 0.9)
+    assert result.numbers["relative_spread"].split == "train"
+    assert result.numbers["top_1_error"].split is None
+    assert "\ntrain spread in classes " in result.table()
+    assert any("(train spread in classes -0.1" in sentence for sentence in result.sentences)
+    stored = read_study_result(tmp_path)
+    heads = [head for head, _ in arm_table(stored).headings()]
+    assert {"top-1 error (%) ↓", "train spread in classes ↓"} <= {*heads}
+    claims = [cell.text for cell, *_ in verdict_table(stored, stored.decided).rows()]
+    assert [claim for claim in claims if claim.startswith("train ")]
+    before = json.loads((tmp_path / RESULTS_FILE).read_text())
+    for number in before["numbers"].values():
+        del number["split"]
+    (tmp_path / RESULTS_FILE).write_text(json.dumps(before))
+    assert read_study_result(tmp_path).numbers["relative_spread"].split is None
 
 
 @pytest.mark.parametrize("seeds", [1, 2])

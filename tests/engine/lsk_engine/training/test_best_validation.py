@@ -12,8 +12,10 @@ from lsk_engine.progress import Reporter
 from lsk_engine.runs.checkpoints import Checkpoints
 from lsk_engine.runs.resuming import changed
 from lsk_engine.runs.run_directory import RunDirectory
+from lsk_engine.runs.teacher import taught_by
+from lsk_engine.scoring.evaluate import evaluate
 from lsk_engine.settings.training import TrainingConfig
-from lsk_engine.training.best_validation import BestValidation
+from lsk_engine.training.best_validation import BestValidation, history_until
 from lsk_engine.training.checkpointing import Interrupted
 from lsk_engine.training.signals import StopRequest
 from tiny_task import TinyTask
@@ -63,6 +65,23 @@ def test_the_best_of_a_history(scores, watched, step, over):
     best = BestValidation(options, history(*scores), kept)
     assert (best.step, best.over) == (step, over)
     assert kept == ({99, step} if step else {99})
+
+
+@pytest.mark.parametrize(
+    ("scores", "keep", "owed", "ended", "kept"),
+    [
+        ([3.0, 2.0, 1.0, 0.5], "last", False, True, 3),
+        ([3.0, 2.0, 1.0, 0.5], "best", True, True, 2),  # it comes again
+        ([3.0, 2.0, 1.0, 0.5], "last", False, False, 2),  # so does the part of an epoch
+        ([3.0, 2.0, 1.0, 0.5], "best", False, False, 3),  # its weights are the best
+        ([3.0, 2.0, 2.5, 0.5], "best", False, False, 2),
+        ([3.0, 2.0, None, 0.5], "best", False, False, 2),
+    ],
+)
+def test_what_is_kept_of_a_history(scores, keep, owed, ended, kept):
+    options = TrainingConfig(keep=keep)
+    entries = history_until(history(*scores), 3, options, owed=owed, ended=ended)
+    assert entries == history(*scores)[:kept]
 
 
 def test_without_patience_training_is_never_over():
@@ -173,6 +192,97 @@ def test_a_longer_run_is_what_it_would_have_been(tmp_path, first, then):
     assert run.read_history() == straight.read_history()
     assert_same_weights(run, straight)
     assert run.read_starts()[1]["changed"] == {"training.steps": [first, then]}
+
+
+def content(run):
+    """Returns what a run holds; what was said goes on."""
+    files = (file for file in run.path.rglob("*") if file.is_file())
+    return {file: file.read_bytes() for file in files if file.name not in ("log.txt", ".lock")}
+
+
+def test_a_run_whose_best_ended_within_an_epoch_goes_on_and_back(tmp_path):
+    """The epoch has six steps; the checkpoint of its predecessor is long gone."""
+    settings = {"training.steps": 17, "training.keep": "best", "training.checkpoints_kept": 1}
+    config, run = start(tmp_path / "run", **settings)
+    run_experiment(TASK, config, run, QUIET)
+    before = run.read_history()
+    assert [entry["step"] for entry in before] == [6, 12, 17]
+    assert Checkpoints(run.checkpoints).steps() == [17]
+    longer = changed(config, {"training.steps": 26})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lsk_engine.training.train.stop_on_signal", lambda: _StopsAt(1))
+        with pytest.raises(Interrupted):
+            run_experiment(TASK, longer, run, QUIET, resume=True)
+    with pytest.raises(FileError, match="Expected a finished run"):
+        evaluate(TASK, longer, run, QUIET)  # the model was that of the shorter one
+    with pytest.raises(InputError, match="Expected a finished teacher"):
+        taught_by(run.path, config)
+    run_experiment(TASK, longer, run, QUIET, resume=True)
+    entries = run.read_history()
+    assert [entry["step"] for entry in entries] == [6, 12, 17, 18, 24, 26]
+    best = BestValidation(longer.training, entries, set()).step
+    saved = run.read_metrics().splits["validation"]["nll"]
+    (expected,) = (e["validation"]["nll"] for e in entries if e["step"] == best)
+    np.testing.assert_allclose(saved, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("error", "told", "settings"),
+    [
+        (FileError, "of one of the run's 6 steps", {"training.steps": 6}),
+        (FileError, "the best validation", {"training.steps": 24, "training.keep": "best"}),
+        (FileNotFoundError, "unplugged", {"training.steps": 24}),
+    ],
+)
+def test_what_is_refused_changes_nothing(tmp_path, monkeypatch, error, told, settings):
+    config, run = start(tmp_path / "run", **{"training.steps": 12, "optimizer.learning_rate": 0.5})
+    run_experiment(TASK, config, run, QUIET)
+    history = run.read_history()
+    history[0]["validation"]["nll"] = 0.0  # the best is the first, which isn't kept
+    run.write_history(history)
+    (run.evaluation / "projection.png").write_bytes(b"")
+
+    def unplugged(*_, **__):
+        raise FileNotFoundError("unplugged")
+
+    before = content(run)
+    with monkeypatch.context() as patch:
+        if error is FileNotFoundError:
+            patch.setattr("lsk_engine.experiment.reload_data", unplugged)
+        with pytest.raises(error, match=told):
+            run_experiment(TASK, changed(config, settings), run, QUIET, resume=True)
+    assert content(run) == before
+    run_experiment(TASK, config, run, QUIET, resume=True)  # it is what it was
+
+
+def test_a_model_that_others_know_by_its_bytes_stays(finished):
+    config, run = finished
+    before, at = run.model_file.read_bytes(), run.model_file.stat().st_mtime_ns
+    run_experiment(TASK, config, run, QUIET, resume=True)
+    assert (run.model_file.read_bytes(), run.model_file.stat().st_mtime_ns) == (before, at)
+    run.model_file.write_bytes(before + b" ")
+    run_experiment(TASK, config, run, QUIET, resume=True)
+    run.load_model()  # a damaged one doesn't
+
+
+def test_a_run_stopped_while_it_was_scored_is_finished_by_either(tmp_path, monkeypatch):
+    config, run = start(tmp_path / "run", **{"training.steps": 6})
+
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TinyTask, "decode", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            run_experiment(TASK, config, run, QUIET)
+    before = run.model_file.read_bytes()
+    assert not run.metrics_file.exists()
+    evaluate(TASK, config, run, QUIET)
+    assert run.metrics_file.exists()
+    run.metrics_file.unlink()
+    run_experiment(TASK, config, run, QUIET, resume=True)
+    assert run.metrics_file.exists()
+    assert run.model_file.read_bytes() == before
 
 
 def test_epochs_take_the_place_of_steps(tmp_path):

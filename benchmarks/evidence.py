@@ -58,7 +58,8 @@ Student's t, and a verdict, corrected for how many are asked at once
 
 Minutes are those of all networks, added up; two were trained at a time. *Kept at* is the commit of
 the code that measured and decided; what had begun before it was trained by an earlier one. Where
-there are two, the second is that of arms which were trained later and compared with what was kept.
+there are two, the second is that of arms which were trained later, beside other work, and compared
+with what was kept.
 
 Made by `benchmarks/evidence.py` from the files in `docs/evidence/`, which have the numbers by seed.
 """

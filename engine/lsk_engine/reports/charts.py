@@ -4,6 +4,7 @@ All positions are in the units of the drawing, `WIDTH` × `HEIGHT`, its origin a
 """
 
 import dataclasses
+import functools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -116,14 +117,15 @@ class Chart:
     x_names: Mapping[float, str] = dataclasses.field(default_factory=dict)
     kind: str = "chart"
 
-    @property
+    # Looked for once: each point is set between them.
+    @functools.cached_property
     def x_limits(self) -> Point:
         """The least and the largest x."""
         if self.limits is not None:
             return self.limits[0]
         return _span(x for one in self.series for x, _ in one.points)
 
-    @property
+    @functools.cached_property
     def y_limits(self) -> Point:
         """The least and the largest y, with some room."""
         if self.limits is not None:

@@ -33,7 +33,6 @@ if "mirrored" in ways:
     )
 PLAIN = {
     "training.batch_size": 7,  # which two replicas don't divide
-    "training.buckets": 3,  # of which some have fewer rows to validate on
     "model.dropout": 0.0,  # replicas draw other masks than one device does
     "optimizer.name": "sgd",
     "optimizer.learning_rate": 0.5,
@@ -44,7 +43,7 @@ PLAIN = {
 }
 AT_THE_END = {"training.validate_every": 99}
 CASES = {
-    "plain": {},
+    "plain": {"training.buckets": 3},  # of which some have fewer rows to validate on
     # A scale that overflows at first: steps are left out, by all replicas.
     "fp16": {"training.precision": "mixed_float16", "optimizer.ema": 0.9, **AT_THE_END},
     # Rows that only fill up a batch have a part in its statistics: here there are as many.

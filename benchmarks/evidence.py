@@ -44,8 +44,8 @@ PAGE = ROOT / "docs" / "evidence.md"
 README = ROOT / "README.md"
 TABLE_OF_VERDICTS = re.compile(r"(?<=<!-- verdicts -->\n).*?(?=<!-- end of verdicts -->)", re.S)
 NOTES = "notes.toml"
-JOINED = "joined"  # in the file of a study: where the arms are from that were added
 NOT_RUN = "not_run"  # in them: a reason for a scale, or one for each study
+JOINED = "joined"  # in the file of a study: where the arms are from that were added
 TOLD = ("does not hold", "no difference that matters")  # verdicts that ask for a word
 INTRODUCTION = """\
 # The paper's claims, here
@@ -101,8 +101,7 @@ def keep(folder: Path, scale: str, evidence: Path) -> None:
         command = f"lsk reproduce {_one(name, scale)} --scale {scale} --seeds {found['seeds']}"
         command += " --data-dir FOLDER" * (part.data is not None)
         content = {"command": command, **_provenance(runs, commit), "study": name, **found}
-        text = json.dumps(content, indent=1, ensure_ascii=False)
-        (target / f"{name}.json").write_text(text + "\n")
+        _write(target / f"{name}.json", content)
     for result in RESULTS.values():
         for name in result.parts(scale):
             if result.figure is not None:
@@ -144,7 +143,10 @@ def join(folder: Path, scale: str, name: str, evidence: Path) -> None:
     ]
     together = [run for of_arm in added.values() for run in of_arm]
     more = {"arms": list(added), **_provenance(together, _commit())}
-    content = {**content, JOINED: [*content.get(JOINED, []), more]}
+    _write(file, {**content, JOINED: [*content.get(JOINED, []), more]})
+
+
+def _write(file: Path, content: Mapping[str, Any]) -> None:
     file.write_text(json.dumps(finite(content), indent=1, ensure_ascii=False) + "\n")
 
 

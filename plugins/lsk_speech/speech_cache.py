@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ls_base.errors import FileError
-from ls_base.files import new_folder, remove_unfinished, writing
+from ls_base.files import new_folder, writing
 from lsk_engine import InputError
 from lsk_engine.data.checked_files import CheckedFiles
 from lsk_engine.progress import Reporter
@@ -51,7 +51,6 @@ def cached(folder: Path, name: str, key: Mapping[str, Any], make: Callable[[], S
     try:
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            remove_unfinished(folder, _MAKING)
             with new_folder(path, mark=_MAKING) as made:
                 for split, speech in splits.items():
                     write_speech(speech, made / split)

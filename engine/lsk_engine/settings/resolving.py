@@ -1,6 +1,5 @@
 """Composing a configuration: defaults, a preset, overrides, what data were prepared with."""
 
-import contextlib
 import dataclasses
 import typing
 from collections.abc import Callable, Collection, Mapping
@@ -13,7 +12,7 @@ from lsk_engine.settings.named_code import is_code, note
 from lsk_engine.settings.optimizer import OptimizerConfig
 from lsk_engine.settings.parts import TaskParts
 from lsk_engine.settings.training import TrainingConfig
-from lsk_engine.settings.values import parse, value_before
+from lsk_engine.settings.values import parse, value_before, values_before
 from lsk_engine.settings.written_folders import is_written, may_write
 
 
@@ -202,12 +201,8 @@ def completed(task: TaskParts, values: Mapping[str, Any]) -> dict[str, Any]:
     found = dict(values)
     for part, cls in part_classes(task).items():
         of_part = values.get(part)
-        if not isinstance(of_part, Mapping):
-            continue
-        for field in dataclasses.fields(cls):
-            with contextlib.suppress(KeyError, TypeError):
-                if field.name not in of_part:
-                    found[part] = {**found[part], field.name: value_before(field, values)}
+        if isinstance(of_part, Mapping):
+            found[part] = {**of_part, **values_before(cls, of_part, values)}
     return found
 
 

@@ -1,10 +1,11 @@
 """Reading values of settings as the types of their fields, and keeping them within bounds."""
 
+import contextlib
 import dataclasses
 import math
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from ls_base.errors import InputError, shown
@@ -42,6 +43,22 @@ def value_before(field: dataclasses.Field, values: Mapping[str, Any]) -> Any:
         return field.default
     part, _, key = then.partition(".")
     return values[part][key]
+
+
+def values_before(cls: type, there: Collection[str], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what was done before there were the fields that a stored configuration lacks.
+
+    Args:
+        cls: A settings' dataclass.
+        there: The names of the fields that it has. Others that were always there stay missing.
+        values: The configuration, by part and key.
+    """
+    found = {}
+    for field in dataclasses.fields(cls):
+        with contextlib.suppress(KeyError, TypeError):
+            if field.name not in there:
+                found[field.name] = value_before(field, values)
+    return found
 
 
 def since_added(settings: Any) -> dict[str, Any]:

@@ -1,7 +1,5 @@
 """What tells runs from one another: settings, without what only the seed changes."""
 
-import contextlib
-import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,7 +8,7 @@ from typing import Any
 from ls_base.errors import LsKerasError
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.settings.training import TrainingConfig
-from lsk_engine.settings.values import flat, value_before
+from lsk_engine.settings.values import flat, values_before
 
 SEED = "training.seed"
 TAUGHT_BY = "distillation.teacher"
@@ -61,11 +59,8 @@ def _less(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def _later() -> dict[str, Any]:
     """Returns what was done before there were settings of training that came later."""
-    found = {}
-    for field in dataclasses.fields(TrainingConfig):
-        with contextlib.suppress(KeyError):
-            found[f"training.{field.name}"] = value_before(field, {})
-    return found
+    later = values_before(TrainingConfig, (), {})
+    return {f"training.{name}": value for name, value in later.items()}
 
 
 def _settings_of(run: Path) -> dict[str, Any]:

@@ -55,13 +55,13 @@ def optimum(labels: np.ndarray, logits: np.ndarray) -> float:
 
 
 def fit_ls_keras(labels, logits):
-    from ls_keras.calibration.temperature import fit_temperature
+    from ls_keras.calibration.scaling.temperature import fit_temperature
 
     return fit_temperature(labels, logits, from_logits=True).temperature
 
 
 def fit_ls_keras_ece(labels, logits):
-    from ls_keras.calibration.temperature import fit_temperature
+    from ls_keras.calibration.scaling.temperature import fit_temperature
 
     return fit_temperature(labels, logits, objective="ece", from_logits=True).temperature
 
@@ -111,7 +111,7 @@ def ece_numpy(labels, probabilities):
 
 
 def ece_ls_keras(labels, probabilities):
-    from ls_keras.calibration.expected_calibration_error import ExpectedCalibrationError
+    from ls_keras.metrics.expected_calibration_error import ExpectedCalibrationError
 
     metric = ExpectedCalibrationError()
     metric.update_state(labels, probabilities)
@@ -119,7 +119,7 @@ def ece_ls_keras(labels, probabilities):
 
 
 def ece_ls_keras_batches(labels, probabilities):
-    from ls_keras.calibration.expected_calibration_error import ExpectedCalibrationError
+    from ls_keras.metrics.expected_calibration_error import ExpectedCalibrationError
 
     metric = ExpectedCalibrationError()
     for i in range(0, len(labels), 5_000):

@@ -26,16 +26,16 @@ from typing import Any
 from ls_base.files import finite
 from lsk_engine.progress import estimate
 from lsk_engine.runs.run_directory import RunDirectory
-from lsk_engine.studies.answer import decide_claims
-from lsk_engine.studies.arm_runs import jobs_of, run_of
+from lsk_engine.studies.analysis import decide_claims
 from lsk_engine.studies.arms import arms_of
+from lsk_engine.studies.jobs import jobs_of, run_of
 from lsk_engine.studies.measurements import SCORE, Number
-from lsk_engine.studies.paper import RESULTS, Result, results_of
-from lsk_engine.studies.paper_studies import SCALES, STUDIES
+from lsk_engine.studies.paper.paper_studies import SCALES, STUDIES
+from lsk_engine.studies.paper.results import RESULTS, Result, results_of
 from lsk_engine.studies.smoothing import sentences_about
 from lsk_engine.studies.study_folder import FIGURE_FILE, RESULTS_FILE
 from lsk_engine.studies.study_result import decisions_of
-from lsk_engine.studies.tables import heading, signed, span
+from lsk_engine.studies.text_tables import heading, signed, span
 from lsk_engine.tasks.registry import load_task
 
 ROOT = Path(__file__).parents[1]

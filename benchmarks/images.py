@@ -24,8 +24,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 
-from lsk_engine.assembly.loss import build_loss
-from lsk_engine.assembly.sources import training_source
+from lsk_engine.data.batch_sources import training_source
 from lsk_engine.data.configuration import resolve
 from lsk_engine.data.datasets import as_dataset
 from lsk_engine.devices.xla import jit_compile
@@ -34,13 +33,14 @@ from lsk_engine.runs.checkpoints import Checkpoints
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.settings.config import Config
 from lsk_engine.tasks.contract import TaskData
+from lsk_engine.tasks.loss import build_loss
 from lsk_engine.training.checkpointing import CheckpointEvery
 from lsk_engine.training.divergence import FiniteWatch
 from lsk_engine.training.optimizers import build_optimizer
 from lsk_engine.training.signals import StopRequest
 from lsk_engine.training.training_log import TrainingLog
 from lsk_image.data import Images
-from lsk_image.pixels import ArrayPixels
+from lsk_image.formats.image_store import ArrayPixels
 from lsk_image.source_data import LabeledImages
 from lsk_image.task import ImageTask
 

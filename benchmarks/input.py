@@ -52,13 +52,13 @@ def rate(batches: Iterable, images: int, wait: float = 0.0) -> tuple[float, floa
 
 def of_lsk(folder: Path, size: int, batch: int, workers: int | None) -> tuple[Callable, int]:
     """Returns what gives the engine's batches, and how many there are."""
-    from lsk_engine.assembly.sources import training_source
+    from lsk_engine.data.batch_sources import training_source
     from lsk_engine.data.configuration import resolve
     from lsk_engine.data.datasets import as_dataset
     from lsk_engine.tasks.registry import load_task
-    from lsk_image import pixels
+    from lsk_image.formats import image_store
 
-    pixels.IN_MEMORY = 0  # as of data that memory does not hold
+    image_store.IN_MEMORY = 0  # as of data that memory does not hold
     task = load_task("image")
     settings = {"data.source": str(folder), "data.size": size, "training.batch_size": batch}
     config = resolve(task, None, {**settings, "training.drop_remainder": True})
@@ -107,7 +107,7 @@ def of_grain(folder: Path, size: int, batch: int, threads: int):
     """Returns a Grain data set."""
     import grain.python as grain
 
-    from lsk_image.pixels import decode_image
+    from lsk_image.formats.image_store import decode_image
 
     files = sorted(folder.glob("train/*/*.jpg"))
     options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=4 * batch)

@@ -81,10 +81,10 @@ def train(network: str, steps: int) -> dict:
     import keras
     import numpy as np
 
-    from lsk_engine.assembly.loss import build_loss
-    from lsk_engine.assembly.sources import training_source
+    from lsk_engine.data.batch_sources import training_source
     from lsk_engine.data.configuration import resolve
     from lsk_engine.tasks.contract import TaskData
+    from lsk_engine.tasks.loss import build_loss
     from lsk_engine.tasks.registry import load_task
     from lsk_engine.training.optimizers import build_optimizer
 
@@ -96,7 +96,7 @@ def train(network: str, steps: int) -> dict:
         data = task.load_data(config)
     else:
         from lsk_image.data import Images
-        from lsk_image.pixels import ArrayPixels
+        from lsk_image.formats.image_store import ArrayPixels
         from lsk_image.source_data import LabeledImages
 
         rng = np.random.default_rng(0)

@@ -101,7 +101,7 @@ def measure(way: str, steps: int) -> dict[str, float]:
     from lsk_engine.data.batches import BatchSource
     from lsk_engine.data.datasets import as_dataset
     from lsk_engine.devices import strategy
-    from lsk_engine.devices.fitting import fed, made_to_fit
+    from lsk_engine.devices.fit_patches import fed, made_to_fit
     from lsk_engine.devices.processes import join
     from lsk_engine.devices.replicas import num_shards, process_shard
     from lsk_engine.tasks.contract import Examples
@@ -151,8 +151,8 @@ def measure(way: str, steps: int) -> dict[str, float]:
 
 def measured(way: str, steps: int) -> dict[str, float]:
     """Measures in processes of their own."""
-    from lsk_engine.devices.addresses import TF_CONFIG, tf_config
     from lsk_engine.devices.local_workers import free_addresses
+    from lsk_engine.devices.process_env import TF_CONFIG, tf_config
 
     environment = {**os.environ, "KERAS_BACKEND": WAYS[way], "TF_CPP_MIN_LOG_LEVEL": "3"}
     environments = [environment]

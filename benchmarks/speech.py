@@ -30,10 +30,10 @@ import numpy as np
 from keras import ops
 
 from lsk_speech.config import PRESETS, DecodingConfig, ModelConfig
-from lsk_speech.encoder import halvings
-from lsk_speech.frontend import LogMel, UtteranceNormalization
+from lsk_speech.features.frontend import LogMel, UtteranceNormalization
 from lsk_speech.model import listen
-from lsk_speech.recognizer import Recognizer
+from lsk_speech.network.encoder import halvings
+from lsk_speech.network.recognizer import Recognizer
 from lsk_speech.units import END_ID, START_ID
 
 SAMPLE_RATE, CLASSES, WORDS_A_SECOND = 16000, 137, 3

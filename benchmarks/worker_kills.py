@@ -41,8 +41,8 @@ def work(environment: dict[str, str], folder: str, log: str) -> None:
 
 
 def start(folder: Path) -> list:
-    from lsk_engine.devices.addresses import ADDRESSES, COUNT, INDEX, TF_CONFIG, tf_config
     from lsk_engine.devices.local_workers import free_addresses
+    from lsk_engine.devices.process_env import ADDRESSES, COUNT, INDEX, TF_CONFIG, tf_config
 
     addresses = free_addresses(WORKERS)
     processes = []

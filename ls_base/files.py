@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ls_base.errors import FileError, shown
-from ls_base.reading import is_text
+from ls_base.safe_open import is_text
 
 _ABANDONED = 24 * 3600  # seconds after which an unfinished folder is nobody's, wherever it is from
 _ALL_PROCESSES = "4026531836"  # Linux's number of the namespace that is no container's

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ls_base.arrays import Array, header_of, opened_npz, read_npz
 from ls_base.errors import FileError, LsKerasError
+from ls_base.npz_schema import Array, header_of, opened_npz, read_npz
 
 _MAPPED = 1 << 26  # bytes from which an array stays on the disk; smaller ones are checked and read
 _LOCAL_HEADER = struct.Struct("<4s5H3I2H")  # of a member of a ZIP file
@@ -95,8 +95,8 @@ def open_npz(
         The arrays by name, in the order of `expected`.
 
     Raises:
-        LsKerasError: Of the type `error`: as `ls_base.arrays.read_npz`; what is wrong with values,
-            when they are read.
+        LsKerasError: Of the type `error`, under the same conditions as
+            `ls_base.npz_schema.read_npz`; wrong values raise when they are read.
     """
     with opened_npz(path, expected, optional=optional, error=error) as (file, archive, present):
         arrays = {}

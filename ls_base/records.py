@@ -12,7 +12,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 
 from ls_base.errors import FileError, LsKerasError, shown
-from ls_base.reading import is_text, read_bytes
+from ls_base.safe_open import is_text, read_bytes
 
 T = TypeVar("T")
 _LARGEST = 1.7976931348623157e308  # a bound that NaN and infinity do not keep

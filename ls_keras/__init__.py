@@ -14,22 +14,17 @@ from ls_keras import (
     information,
     layers,
     losses,
+    metrics,
     plots,
     representation,
 )
 from ls_keras.calibration import (
-    Accuracy,
-    BrierScore,
     CalibratedModel,
-    ExpectedCalibrationError,
-    NegativeLogLikelihood,
-    Perplexity,
     ReliabilityAccumulator,
     ReliabilityCurve,
     TemperatureFit,
     VectorFit,
     calibrated,
-    expected_calibration_error,
     fit_temperature,
     fit_temperature_dataset,
     fit_vector_scaling,
@@ -70,6 +65,14 @@ from ls_keras.losses import (
     off_target_from_alpha,
     smooth_labels,
     smoothed_cross_entropy,
+)
+from ls_keras.metrics import (
+    Accuracy,
+    BrierScore,
+    ExpectedCalibrationError,
+    NegativeLogLikelihood,
+    Perplexity,
+    expected_calibration_error,
 )
 from ls_keras.plots import reliability_diagram
 from ls_keras.representation import (
@@ -143,6 +146,7 @@ __all__ = [
     "linear_smoothed_ce",
     "losses",
     "mean_logits",
+    "metrics",
     "mutual_information",
     "nearest_classes",
     "off_target_from_alpha",

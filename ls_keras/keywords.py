@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 import keras
 
 from ls_base.errors import InputError
-from ls_keras.arguments import shown
-from ls_keras.as_written import as_written
+from ls_keras.backend.autograph import as_written
+from ls_keras.inputs.validation import shown
 
 _Function = TypeVar("_Function", bound=Callable)
 

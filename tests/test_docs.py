@@ -173,7 +173,7 @@ def test_what_the_library_offers_has_an_entry_on_its_pages(public_symbols):
         "ls_base.errors.InputError",
         "ls_base.files.write_json",
         "lsk_engine.data.batches.BatchSource",
-        "lsk_engine.assembly.loss",
+        "lsk_engine.tasks.loss",
         "lsk_engine.scoring",
     ],
 )
@@ -186,7 +186,7 @@ def test_names_of_a_package_lead_to_where_they_are_documented(public_symbols):
     assert names["ls_keras.SmoothedCE"] == "ls_keras.losses.SmoothedCE"
     assert names["ls_keras.losses"] == "ls_keras.losses"
     assert names["ls_keras.InputError"] == "ls_base.errors.InputError"
-    assert not {"ls_keras.targets", "ls_keras.errors", "ls_keras.__version__"} & set(names)
+    assert not {"ls_keras.inputs.targets", "ls_keras.errors", "ls_keras.__version__"} & set(names)
     names = dict(public_symbols.offered("lsk_engine"))
     assert names["lsk_engine.Task"] == "lsk_engine.tasks.contract.Task"
     assert names["lsk_engine.Progress"] == "lsk_engine.progress.Progress"

@@ -11,7 +11,7 @@ import ls_keras
 
 PACKAGES = (
     *("ls_base", "ls_keras", "lsk_engine", "lsk"),
-    *("lsk_image", "lsk_keras", "lsk_speech", "lsk_translation"),
+    *("lsk_image", "lsk_speech", "lsk_translation"),
 )
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from lsk_engine.runs.run_directory import RunDirectory
-from lsk_engine.studies.paper import RESULTS
-from lsk_engine.studies.paper_studies import SCALES, STUDIES
+from lsk_engine.studies.paper.paper_studies import SCALES, STUDIES
+from lsk_engine.studies.paper.results import RESULTS
 
 ROOT = Path(__file__).parents[1]
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from lsk import options, tables
 from lsk.show import calibration
+from lsk.support import options, tables
 from lsk_engine.tasks.registry import needing_extra
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from lsk import options, tables
+from lsk.support import options, tables
 
 
 @click.command(short_help="Put runs side by side: settings, scores, differences by seed.")
@@ -20,7 +20,7 @@ def compare(runs: tuple[Path, ...], split: str, as_json: bool) -> None:
     group, seed by seed. Reads files only. `lsk study` trains such groups, and decides.
     """
     from lsk_engine.runs.run_directory import RunDirectory
-    from lsk_engine.studies.compare_runs import compare_runs
+    from lsk_engine.studies.comparison.compare_runs import compare_runs
 
     found = compare_runs([RunDirectory.open(run) for run in runs], split)
     if as_json:

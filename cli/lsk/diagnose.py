@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ls_base.errors import InputError
-from lsk import options, tables
+from lsk.support import options, tables
 from lsk_engine.devices.backend import load_backend
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def diagnose(
 
 def _read_archive(file: Path, names: dict[str, str | None]) -> tuple[dict[str, "np.ndarray"], str]:
     """Returns the arrays of an `.npz` file by role, and where each is from."""
-    from ls_base.arrays import Array, names_of_npz, read_npz
+    from ls_base.npz_schema import Array, names_of_npz, read_npz
 
     if file.suffix == ".npy":
         raise InputError(
@@ -130,7 +130,7 @@ def _read_archive(file: Path, names: dict[str, str | None]) -> tuple[dict[str, "
 
 def _read_files(names: dict[str, str | None]) -> tuple[dict[str, "np.ndarray"], str]:
     """Returns the arrays of `.npy` files by role, and where each is from."""
-    from ls_base.arrays import Array, open_npy
+    from ls_base.npz_schema import Array, open_npy
 
     paths = {role: path for role, path in names.items() if path is not None}
     if "labels" not in paths or not paths.keys() & set(_PREDICTIONS):

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from ls_base.errors import InputError
-from lsk import options, together
+from lsk.support import distributed_options, options
 from lsk.train import begin, free_path, settings, start_all, train, with_file
 from lsk_engine.settings.distillation import LOSSES
 from lsk_engine.tasks.registry import load_task
@@ -74,7 +74,7 @@ def distill(
     from lsk_engine.runs.run_directory import RunDirectory
     from lsk_engine.runs.teacher import taught_by
 
-    local_workers = together.find_place(chosen, backend)
+    local_workers = distributed_options.find_place(chosen, backend)
     overrides = settings(chosen, assignments)
     task_name, preset, overrides = with_file(config_file, task_name, preset, overrides)
     task = load_task(task_name or RunDirectory.open(teacher).read_config()["task"])

@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 
 from ls_base.errors import InputError
-from lsk import options
-from lsk.results import show
+from lsk.support import options
+from lsk.support.score_lines import show
 from lsk_engine.tasks.registry import needing_extra
 
 
@@ -70,7 +70,7 @@ def evaluate(
     directory, task, config = open_run(run, backend)
     with needing_extra(task):
         from lsk_engine.scoring.evaluate import evaluate as score
-        from lsk_engine.scoring.new_data import evaluate_new
+        from lsk_engine.scoring.evaluate_new_data import evaluate_new
 
         if new:
             results = evaluate_new(

@@ -20,7 +20,6 @@ from lsk.compare import compare
 from lsk.diagnose import diagnose
 from lsk.distill import distill
 from lsk.evaluate import evaluate
-from lsk.help_lines import Context
 from lsk.prepare import prepare
 from lsk.probe import probe
 from lsk.project import project
@@ -31,12 +30,13 @@ from lsk.runs import runs
 from lsk.settings import settings
 from lsk.show import show
 from lsk.study import study
+from lsk.support.help_formatter import Context
+from lsk.support.usage_errors import in_our_words
 from lsk.sweep_beams import sweep_beams
 from lsk.sweep_distillation import sweep_distillation
 from lsk.sweep_temperature import sweep_temperature
 from lsk.tasks import tasks
 from lsk.train import train
-from lsk.usage_errors import in_our_words
 from lsk_engine.progress import clear_lines, fitted
 from lsk_engine.tasks.registry import COMMAND_GROUP, Plugin, plugins
 

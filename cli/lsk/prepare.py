@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from lsk import options
+from lsk.support import options
 from lsk_engine.tasks.registry import load_task, needing_extra
 
 
@@ -38,17 +38,18 @@ def prepare(
     What reads the source (TensorFlow Datasets, say) is needed here only. DIR holds numbers, text
     and checksums, and the settings it was made with: training takes them over, and refuses others.
     """  # noqa: D301 - \b is Click's mark for lines to be left as they are
-    from lsk_engine.data import configuration, prepared
+    from lsk_engine.data import configuration
+    from lsk_engine.data.prepared import prepared_data
 
     chosen: dict[str, Any] = {"data.source": data, "data.split_seed": seed}
     overrides = {key: value for key, value in chosen.items() if value is not None}
     task = load_task(task_name)
-    prepared.check_offered(task)
+    prepared_data.check_offered(task)
     reporter = options.reporter(verbose, quiet)
     overrides |= options.assignments(assignments)
     config = configuration.resolve(task, preset, overrides, reporter.message)
     with needing_extra(task):
-        written = prepared.prepare(task, config, out)
+        written = prepared_data.prepare(task, config, out)
     for note in written.notes:
         reporter.message(f"Note: {note}")
     for name, examples in written.splits.items():

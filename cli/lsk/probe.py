@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from lsk import options, tables
+from lsk.support import options, tables
 from lsk_engine.tasks.registry import needing_extra
 
 
@@ -62,7 +62,7 @@ def probe(
 
     directory, task, config = open_run(run, backend)
     with needing_extra(task), contextlib.ExitStack() as held:
-        from lsk_engine.scoring.probe import probe as measure
+        from lsk_engine.scoring.mutual_information import probe as measure
 
         if output is None:
             held.enter_context(directory.at_work())

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from lsk import options, tables
+from lsk.support import options, tables
 from lsk_engine.tasks.registry import needing_extra
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from lsk import options
+from lsk.support import options
 
 
 @click.command(short_help="Write one HTML page about runs or a study.")

@@ -9,10 +9,10 @@ import click
 
 from ls_base.commands import shell_command
 from ls_base.errors import InputError
-from lsk import many_runs, options, study_tables, tables
+from lsk.support import options, study_tables, tables
 from lsk_engine.progress import estimate
 
-# Those of `lsk_engine.studies.paper` and `paper_studies`, which `lsk --help` does not wait for.
+# Repeated from `lsk_engine.studies.paper.results`, so that `lsk --help` does not import it.
 RESULTS = (
     *("table1", "table2", "table3"),
     *("figure1", "figure2", "figure3", "figure4", "figure5", "figure6", "mnist"),
@@ -77,7 +77,7 @@ def reproduce(
     RESULT is table1 … table3, figure1 … figure6 or mnist. Each is made of studies below --out,
     which results share: what is trained is kept, and after Ctrl-C the same command goes on.
     """  # noqa: D301 - \b is Click's mark for lines to be left as they are
-    from lsk_engine.studies import reproduce as studies
+    from lsk_engine.studies.paper import reproduce as studies
 
     out = out or Path("runs") / f"reproduce-{scale}"
     if listed:
@@ -90,13 +90,13 @@ def reproduce(
     if backend is not None:
         os.environ["KERAS_BACKEND"] = backend  # for the trainings as for this process
     reporter = options.reporter(verbose, quiet)
-    with many_runs.interruptible(reporter):
+    with options.interruptible(reporter):
         found = studies.reproduce(
             studies.parts_of(what, scale, only or ()),  # type: ignore[arg-type]
             scale,  # type: ignore[arg-type]
             out,
             reporter,
-            command=many_runs.TRAIN,
+            command=options.TRAIN,
             data_dir=data_dir,
             seeds=seeds,
             settings=options.assignments(assignments),
@@ -115,9 +115,9 @@ def reproduce(
 def _list(
     what: str, only: tuple[str, ...], scale: Any, out: Path, seeds: int | None, as_json: bool
 ) -> None:
-    from lsk_engine.studies import paper_studies
-    from lsk_engine.studies.paper import results_of
-    from lsk_engine.studies.reproduce import costs_of, parts_of
+    from lsk_engine.studies.paper import paper_studies
+    from lsk_engine.studies.paper.reproduce import costs_of, parts_of
+    from lsk_engine.studies.paper.results import results_of
 
     chosen = parts_of(what, scale, only)
     costs = {result.name: costs_of(parts, out, seeds) for result, parts in chosen.items()}

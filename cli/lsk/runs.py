@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from lsk import options, tables
+from lsk.support import options, tables
 
 _LEAST = 16  # letters of a run's name
 

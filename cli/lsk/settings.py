@@ -5,7 +5,7 @@ import shutil
 
 import click
 
-from lsk import options
+from lsk.support import options
 
 
 @click.command(short_help="Every setting of a task: type, default, meaning; as TOML.")
@@ -32,7 +32,7 @@ def settings(
     The output is TOML, which `lsk train --config` reads: all of it, or the lines that differ.
     """  # noqa: D301 - \b is Click's mark for lines to be left as they are
     from lsk_engine.data import configuration
-    from lsk_engine.settings.described import settings_of
+    from lsk_engine.settings.settings_docs import settings_of
     from lsk_engine.settings.toml_files import settings_text
     from lsk_engine.tasks.registry import load_task
 

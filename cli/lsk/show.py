@@ -1,6 +1,7 @@
 """`lsk show`."""
 
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,8 +9,32 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ls_base.commands import shell_command
-from lsk import options, results, tables
-from lsk.sparkline import sparkline
+from lsk.support import options, score_lines, tables
+
+_BARS = "▁▂▃▄▅▆▇█"
+
+
+def sparkline(values: Sequence[float], width: int) -> str:
+    """Returns a curve as bars of eight heights, from the least value to the largest.
+
+    Args:
+        values: Its values; of more than there are columns, neighbors are averaged.
+        width: Columns, at most.
+
+    Example:
+    >>> sparkline([1, 2, 3, 8], 4), sparkline([8, 8, 1, 1], 2), sparkline([5, 5], 9)
+    ('▁▂▃█', '█▁', '▁▁')
+    """
+    known = [value for value in values if math.isfinite(value)]
+    if not known or width < 1:
+        return ""
+    count = min(width, len(known))
+    ends = [round(n * len(known) / count) for n in range(count + 1)]
+    means = [sum(known[low:high]) / (high - low) for low, high in itertools.pairwise(ends)]
+    low, high = min(means), max(means)
+    steps = (len(_BARS) - 1) / (high - low) if high > low else 0.0
+    return "".join(_BARS[round((mean - low) * steps)] for mean in means)
+
 
 if TYPE_CHECKING:
     from lsk_engine.reports.run_files import ReadRun
@@ -22,7 +47,7 @@ _CURVE = 24  # columns
 @options.as_json
 def show(run: Path, as_json: bool) -> None:
     """Show the configuration, learning curves, scores and calibration of RUN; reads files only."""
-    from ls_base.reading import is_there
+    from ls_base.safe_open import is_there
     from lsk_engine.reports.run_files import read_run
     from lsk_engine.reports.score_tables import LOSS, run_tables
     from lsk_engine.runs.run_directory import RunDirectory
@@ -58,7 +83,7 @@ def show(run: Path, as_json: bool) -> None:
     if calibration:
         tables.echo("", *calibration)
     if metrics is not None:
-        results.about(metrics.to_dict())
+        score_lines.about(metrics.to_dict())
     for problem in found.problems:
         click.echo(f"Warning: {problem}")
     if metrics is None:
@@ -110,7 +135,7 @@ def _facts(found: "ReadRun") -> Iterator[tuple[str, str]]:
 
 
 def _sweeps(found: "ReadRun") -> Iterator[tuple[str, str]]:
-    from lsk_engine.reports.swept import swept_beams, swept_temperatures
+    from lsk_engine.reports.run_files import swept_beams, swept_temperatures
 
     for split, points in found.sweeps.items():
         if by_temperature := list(itertools.chain(*swept_temperatures(points))):

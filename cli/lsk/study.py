@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from ls_base.errors import InputError
-from lsk import many_runs, options, study_tables, tables, together
+from lsk.support import distributed_options, options, study_tables, tables
 from lsk_engine.settings.training import SMOOTHINGS
 from lsk_engine.tasks.registry import load_task, needing_extra
 
@@ -53,7 +53,7 @@ MEASURES = (
     help="Of the students that the measure distillation trains.",
 )
 @options.devices
-@together.local_workers("Processes of this machine that train each run together.")
+@distributed_options.local_workers("Processes of this machine that train each run together.")
 @options.jobs
 @options.scheduler
 @click.option("--stop", is_flag=True, help="Let a training that fails stop the others.")
@@ -99,7 +99,7 @@ def study(
     from lsk_engine.studies.study import preset_of, read_study
     from lsk_engine.studies.study_folder import RESULTS_FILE
 
-    command = together.train_command(local_workers, jobs, backend)
+    command = distributed_options.train_command(local_workers, jobs, backend)
     settings: dict[str, Any] = {
         "model.name": model,
         "data.source": data,
@@ -131,7 +131,7 @@ def study(
     out = out or Path("runs") / f"study-{kind}-{task.name}-{name}"
     if backend is not None:
         os.environ["KERAS_BACKEND"] = backend  # for the trainings as for this process
-    with needing_extra(task), many_runs.interruptible(reporter):
+    with needing_extra(task), options.interruptible(reporter):
         result = run_study(
             asked,
             task,

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from lsk import options, results, tables
+from lsk.support import options, score_lines, tables
 from lsk_engine.tasks.registry import needing_extra
 
 
@@ -91,8 +91,8 @@ def sweep_beams(
     """  # noqa: D301 - \b is Click's mark for lines to be left as they are
     from lsk_engine.runs.run_directory import RunDirectory
     from lsk_engine.runs.stored_run import open_run
-    from lsk_engine.studies.beam_means import beam_means
-    from lsk_engine.studies.seed_groups import seed_groups
+    from lsk_engine.studies.comparison.beam_means import beam_means
+    from lsk_engine.studies.comparison.seed_groups import seed_groups
 
     searched = ["beam_size", "batch_size", *(["unsmooth"] if unsmooth else [])]
     groups = seed_groups(
@@ -100,7 +100,7 @@ def sweep_beams(
     )
     decoding = {"batch_size": batch_size, "beam_size": beams[0]}
     stored = [open_run(run, backend, decoding=decoding) for run in runs]
-    _, better = results.told(run.directory for run in stored)
+    _, better = score_lines.told(run.directory for run in stored)
     with needing_extra(stored[0].task):
         from lsk_engine.scoring.beam_sweep import sweep_beams as sweep
 
@@ -144,7 +144,7 @@ def _draw(
 
 def _table(rows: Sequence[Mapping[str, Any]], labels: Mapping[str, str], better: Mapping[str, str]):
     from lsk_engine.reports.tables import Column, Table, Value
-    from lsk_engine.studies.beam_means import BY_BEAM, BY_UNDOING
+    from lsk_engine.studies.comparison.beam_means import BY_BEAM, BY_UNDOING
 
     smallest = min(row["beam_size"] for row in rows)
     first, *others = labels

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from lsk import many_runs, options, study_tables, tables, together
+from lsk.support import distributed_options, options, study_tables, tables
 from lsk_engine.tasks.registry import load_task, needing_extra
 
 
@@ -36,7 +36,7 @@ from lsk_engine.tasks.registry import load_task, needing_extra
 @click.option("--cache", is_flag=True, help="Compute a teacher's logits once, not every step.")
 @click.option("--split", default="validation", show_default=True, help="Which split errors are of.")
 @options.devices
-@together.local_workers("Processes of this machine that train each run together.")
+@distributed_options.local_workers("Processes of this machine that train each run together.")
 @options.jobs
 @options.scheduler
 @options.runs_folder("runs/sweep-…")
@@ -86,7 +86,7 @@ def sweep_distillation(
     from lsk_engine.studies.study_folder import FIGURE_FILE
 
     task = load_task(task_name)
-    command = together.train_command(local_workers, jobs, backend)
+    command = distributed_options.train_command(local_workers, jobs, backend)
     of_all = {"training.strategy": strategy, "training.devices": devices}
     of_all = {key: value for key, value in of_all.items() if value is not None}
     settings = dict(of_all) if data is None else {"data.source": data, **of_all}
@@ -110,7 +110,7 @@ def sweep_distillation(
     out = out or Path("runs") / f"sweep-{task.name}-{taught}"
     if backend is not None:
         os.environ["KERAS_BACKEND"] = backend  # for the trainings as for this process
-    with needing_extra(task), many_runs.interruptible(reporter):
+    with needing_extra(task), options.interruptible(reporter):
         result = run_study(
             study,
             task,

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from lsk import options, results, tables
+from lsk.support import options, score_lines, tables
 from lsk_engine.tasks.registry import needing_extra
 
 
@@ -86,7 +86,7 @@ def sweep_temperature(
     if as_json:
         options.echo_json({"schema": 1, "split": split, "rows": rows})
         return
-    labels, better = results.told(run.directory for run in stored)
+    labels, better = score_lines.told(run.directory for run in stored)
     for run in dict.fromkeys(row["run"] for row in rows):
         of_run = [row for row in rows if row["run"] == run]
         head = f"α = {of_run[0]['alpha']:g}, {split} ({run})"

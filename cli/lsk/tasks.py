@@ -6,7 +6,7 @@ import click
 
 from ls_base.commands import shell_command
 from ls_base.errors import InputError, LsKerasError
-from lsk import options, tables
+from lsk.support import options, tables
 from lsk_engine.tasks.contract import Task
 from lsk_engine.tasks.registry import TASK_GROUP, load_task, plugins
 

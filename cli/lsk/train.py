@@ -8,10 +8,10 @@ import click
 
 from ls_base.commands import shell_command
 from ls_base.errors import FileError, InputError, MissingExtraError
-from lsk import options, together
-from lsk.results import show
+from lsk.support import distributed_options, options
+from lsk.support.score_lines import show
 from lsk_engine.devices.backend import load_backend
-from lsk_engine.runs.failed_start import removed_if_nothing_began
+from lsk_engine.runs.cleanup import removed_if_nothing_began
 from lsk_engine.settings.resolving import with_one_length
 from lsk_engine.settings.training import KEPT, PRECISIONS, SMOOTHINGS
 from lsk_engine.tasks.registry import load_task, needing_extra
@@ -53,7 +53,7 @@ _MENDABLE = (InputError, MissingExtraError)
 @click.option("--learning-rate", type=float, help="Peak learning rate.")
 @click.option("--precision", type=click.Choice(PRECISIONS), help="Arithmetic.")
 @options.devices
-@together.options
+@distributed_options.options
 @options.backend
 @click.option("--seed", type=int, help="Seed of everything random. [default: 0]")
 @options.max_examples
@@ -118,7 +118,7 @@ def train(
     from lsk_engine.runs.stored_run import open_run, read_run
     from lsk_engine.runs.teacher import begun_from
 
-    local_workers = together.find_place(chosen, backend, resume=bool(resume))
+    local_workers = distributed_options.find_place(chosen, backend, resume=bool(resume))
     overrides = settings(chosen, assignments)
     reporter = options.reporter(verbose, quiet)
     if resume:
@@ -168,7 +168,7 @@ def train(
 
 def start_all(workers: int, run: Path, reporter: Any, *, resume: bool = False) -> None:
     """Ends this command with what came of several of it."""
-    code = together.start_all(workers, run, resume=resume, say=reporter.warning)
+    code = distributed_options.start_all(workers, run, resume=resume, say=reporter.warning)
     if code and (run / "checkpoints").is_dir():
         command = shell_command("lsk", "train", "--resume", run, "--local-workers", workers)
         reporter.warning(f"go on with: {command}")
@@ -183,7 +183,7 @@ def begin(
     In this order: what is wrong with the data leaves nothing behind. Where several processes train
     together it is the chief that reads and makes; all are told the directory's path.
     """
-    from lsk_engine.devices.addresses import is_said, place
+    from lsk_engine.devices.process_env import is_said, place
     from lsk_engine.runs.run_directory import RunDirectory
 
     if not is_said():  # else Keras has to be loaded to know who is the chief
@@ -265,7 +265,7 @@ def run_to_end(
 
 def follows() -> bool:
     """Returns whether another process is the chief of this one's run."""
-    from lsk_engine.devices.addresses import place
+    from lsk_engine.devices.process_env import place
 
     return place().index > 0
 
@@ -282,8 +282,7 @@ def _follow(task, config, run, *, resume: bool) -> None:
 
 def free_path(task, config) -> Path:
     """Returns where a new run would go now, if nobody else were quicker."""
-    from lsk_engine.runs.naming import run_name
-    from lsk_engine.runs.numbered import numbered
+    from lsk_engine.runs.naming import numbered, run_name
 
     return next(numbered(Path("runs") / run_name(task, config)))
 

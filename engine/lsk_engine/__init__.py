@@ -5,7 +5,7 @@ nothing of Keras is imported for them.
 """
 
 from ls_base.errors import InputError
-from lsk_engine.own_model.study import smoothing_study
+from lsk_engine.keras_model.study import smoothing_study
 from lsk_engine.progress import Progress
 from lsk_engine.settings.config import Config, Preset
 from lsk_engine.tasks.contract import Examples, Scores, Task, TaskData

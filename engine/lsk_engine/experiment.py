@@ -15,20 +15,20 @@ again alone, in another process (`lsk train --resume`, `lsk evaluate`).
 import time
 from typing import Any
 
-from lsk_engine.assembly.run_data import NewData, reload_data
 from lsk_engine.devices.processes import join, peers_watched, wait_for_all
 from lsk_engine.progress import Reporter, duration
 from lsk_engine.runs.checkpoints import Checkpoints
-from lsk_engine.runs.following import followed
 from lsk_engine.runs.holding import writes_run
 from lsk_engine.runs.resuming import check_resumption, record_resumption, seconds_before
+from lsk_engine.runs.run_data import NewData, reload_data
 from lsk_engine.runs.run_directory import RunDirectory
+from lsk_engine.runs.worker_copy import followed
 from lsk_engine.scoring.evaluate import evaluate
 from lsk_engine.settings.config import Config
 from lsk_engine.tasks.contract import Task, TaskData
+from lsk_engine.training.distillation import teacher_artifacts
 from lsk_engine.training.event_file import add_pictures, writes_events
-from lsk_engine.training.starting_weights import first_artifacts
-from lsk_engine.training.student import teacher_artifacts
+from lsk_engine.training.init_from import first_artifacts
 from lsk_engine.training.train import train
 
 
@@ -55,7 +55,7 @@ def run_experiment(
 
     Where several processes train together, each calls this with the same arguments; the first is
     the chief, and only it writes the run. They find one another by
-    `lsk_engine.devices.addresses`.
+    `lsk_engine.devices.process_env`.
 
     Returns:
         The final scores, as in the run's `metrics.json`; of a process that is no chief, nothing.

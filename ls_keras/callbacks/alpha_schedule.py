@@ -8,12 +8,12 @@ import numpy as np
 from keras import ops
 
 from ls_base.errors import InputError
-from ls_keras.arguments import shown
+from ls_base.short_repr import one_line
 from ls_keras.callbacks.optimizer_steps import Updates, updates_of
+from ls_keras.inputs.registry import from_config
+from ls_keras.inputs.validation import shown
 from ls_keras.keywords import told_keywords
-from ls_keras.losses.moving import Rate, let_move, rate_of
-from ls_keras.names import from_config
-from ls_keras.one_line import one_line
+from ls_keras.losses.scheduled_rate import Rate, let_move, rate_of
 
 
 class AlphaSchedule(keras.callbacks.Callback):

@@ -13,7 +13,22 @@ from keras import ops
 
 from ls_base.errors import InputError
 from ls_base.files import write_bytes, write_json
-from ls_keras.arguments import (
+from ls_base.short_repr import one_line
+from ls_keras.backend.keras_internals import sync_state
+from ls_keras.callbacks.optimizer_steps import Updates, updates_of
+from ls_keras.callbacks.probe_callback import Monitor, NotFiniteError
+from ls_keras.information.augmented_logits import augmented_differences, check_draws
+from ls_keras.information.mutual_information import (
+    SCORED,
+    MutualInformation,
+    Scored,
+    mutual_information,
+)
+from ls_keras.inputs.batches import as_batches
+from ls_keras.inputs.model_forward import Forward
+from ls_keras.inputs.model_outputs import Output, symbolic
+from ls_keras.inputs.output_activation import SIGMOID, SOFTMAX, model_output
+from ls_keras.inputs.validation import (
     as_array,
     as_choice,
     as_count,
@@ -23,22 +38,7 @@ from ls_keras.arguments import (
     as_seed,
     shown,
 )
-from ls_keras.batches import as_batches
-from ls_keras.calibration.forward import Forward
-from ls_keras.calibration.heads import Output, symbolic
-from ls_keras.callbacks.monitor import Monitor, NotFiniteError
-from ls_keras.callbacks.optimizer_steps import Updates, updates_of
-from ls_keras.information.augmented_logits import augmented_differences, check_draws
-from ls_keras.information.mutual_information import (
-    SCORED,
-    MutualInformation,
-    Scored,
-    mutual_information,
-)
-from ls_keras.keras_internals import sync_state
 from ls_keras.keywords import told_keywords
-from ls_keras.model_output import SIGMOID, SOFTMAX, model_output
-from ls_keras.one_line import one_line
 
 _READ = 1024  # examples at a time
 

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
-from ls_keras.keras_internals import batches_of
+from ls_keras.backend.keras_internals import batches_of
 
 
 class Updates(NamedTuple):

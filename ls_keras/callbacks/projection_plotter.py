@@ -8,19 +8,19 @@ import keras
 import numpy as np
 
 from ls_base.errors import InputError
-from ls_keras.arguments import as_count, as_counts, as_names, as_path, as_seed
-from ls_keras.batches import Batches, as_batches
-from ls_keras.calibration.heads import Output, of_head
-from ls_keras.callbacks.monitor import Monitor, NotFiniteError
-from ls_keras.keras_internals import sync_state
+from ls_base.short_repr import one_line
+from ls_keras.backend.keras_internals import sync_state
+from ls_keras.callbacks.probe_callback import Monitor, NotFiniteError
+from ls_keras.inputs.batches import Batches, as_batches
+from ls_keras.inputs.model_outputs import Output, of_head
+from ls_keras.inputs.targets import IgnoreClass, ignored_ids
+from ls_keras.inputs.validation import as_count, as_counts, as_names, as_path, as_seed
 from ls_keras.keywords import told_keywords
-from ls_keras.one_line import one_line
 from ls_keras.plots import projection_panels, save_plot
-from ls_keras.plots.arguments import check_words
+from ls_keras.plots.plot_inputs import check_words
 from ls_keras.representation import Projection, penultimate, template_plane, templates
 from ls_keras.representation.projection import ProjectionSampler
 from ls_keras.representation.template_distances import check_classes
-from ls_keras.targets import IgnoreClass, ignored_ids
 
 
 class ProjectionPlotter(Monitor):

@@ -6,15 +6,15 @@ from typing import Any, NamedTuple
 from keras import ops
 
 from ls_base.errors import InputError
-from ls_keras.arguments import as_choice, as_count, as_function, shown
-from ls_keras.decoding.arguments import check_size, read_arguments, read_scalar
 from ls_keras.decoding.hypotheses import Hypotheses, check_failed
 from ls_keras.decoding.length_penalty import LengthPenalty, Scorer
 from ls_keras.decoding.logits import Rules, read_logits
 from ls_keras.decoding.rows import flat_rows, take_places, take_rows
+from ls_keras.decoding.search_options import check_size, read_arguments, read_scalar
 from ls_keras.decoding.state import BeamOrder, read_state
 from ls_keras.decoding.top_k import first_top_k
 from ls_keras.decoding.unsmoothed import Unsmoothing
+from ls_keras.inputs.validation import as_choice, as_count, as_function, shown
 from ls_keras.keywords import told_keywords
 
 _NEVER = float("-inf")  # the score of a place that holds no hypothesis

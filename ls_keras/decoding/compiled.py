@@ -7,7 +7,7 @@ import keras
 from keras import ops
 
 from ls_base.errors import InputError
-from ls_keras.arguments import as_flag, as_function, shown
+from ls_keras.inputs.validation import as_flag, as_function, shown
 from ls_keras.keywords import told_keywords
 
 

@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterable
 
 from keras import ops
 
-from ls_keras.arguments import as_function
-from ls_keras.decoding.arguments import read_arguments
 from ls_keras.decoding.hypotheses import Hypotheses, check_failed
 from ls_keras.decoding.logits import read_logits
+from ls_keras.decoding.search_options import read_arguments
 from ls_keras.decoding.state import read_state, run_step
 from ls_keras.decoding.top_k import first_top_k
 from ls_keras.decoding.unsmoothed import Unsmoothing
+from ls_keras.inputs.validation import as_function
 from ls_keras.keywords import told_keywords
 
 

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ls_base.errors import InputError
-from ls_keras.concrete import concrete
-from ls_keras.one_line import one_line
+from ls_base.short_repr import one_line
+from ls_keras.backend.tracing import concrete
 
 
 class Hypotheses(NamedTuple):

@@ -4,9 +4,9 @@ from typing import Any, Protocol
 
 from keras import ops
 
-from ls_keras.decoding.arguments import read_scalar
+from ls_base.short_repr import one_line
+from ls_keras.decoding.search_options import read_scalar
 from ls_keras.keywords import told_keywords
-from ls_keras.one_line import one_line
 
 
 class Scorer(Protocol):

@@ -12,13 +12,13 @@ import numpy as np
 from keras import ops
 
 from ls_base.errors import InputError, LsKerasError
-from ls_keras.arguments import as_count
-from ls_keras.decoding.arguments import read_unsmooth
 from ls_keras.decoding.beam import beam_search
 from ls_keras.decoding.compiled import compiled
 from ls_keras.decoding.length_penalty import Scorer
 from ls_keras.decoding.padded_batches import padded_batches
+from ls_keras.decoding.search_options import read_unsmooth
 from ls_keras.decoding.unsmoothed import Unsmoothing
+from ls_keras.inputs.validation import as_count
 from ls_keras.keywords import told_keywords
 
 

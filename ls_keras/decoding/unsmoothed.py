@@ -9,11 +9,11 @@ import numpy as np
 from keras import ops
 
 from ls_base.errors import InputError
-from ls_keras.arguments import as_number, as_tensor, shown
+from ls_base.short_repr import Fields
+from ls_keras.inputs.validation import as_number, as_tensor, shown
 from ls_keras.keywords import told_keywords
 from ls_keras.losses import Neighborhood, Smoothing
-from ls_keras.losses import identifiers as smoothings
-from ls_keras.one_line import Fields
+from ls_keras.losses import smoothing_registry as smoothings
 
 
 @dataclasses.dataclass(frozen=True, repr=False)

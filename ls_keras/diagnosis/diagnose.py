@@ -1,20 +1,20 @@
 """From predictions to a diagnosis."""
 
-from ls_keras.arguments import as_array, as_count, as_flag, as_names, as_seed
-from ls_keras.calibration.binning import check_num_bins
-from ls_keras.calibration.clustered_error import MAX_RESAMPLES
-from ls_keras.calibration.host_examples import check_any_counts, read_host_examples
-from ls_keras.calibration.top_label_statistics import (
+from ls_keras.backend.keras_internals import mask_of
+from ls_keras.calibration.curves.ece_bootstrap import MAX_RESAMPLES
+from ls_keras.calibration.curves.top_label_statistics import (
     at_positions,
     check_level,
     group_of_each_row,
     read_groups,
 )
-from ls_keras.diagnosis.measured import Resampling, measured
+from ls_keras.diagnosis.measure import Resampling, measured
 from ls_keras.diagnosis.report import Diagnosis
-from ls_keras.keras_internals import mask_of
+from ls_keras.inputs.numpy_examples import check_any_counts, read_host_examples
+from ls_keras.inputs.targets import IgnoreClass
+from ls_keras.inputs.validation import as_array, as_count, as_flag, as_names, as_seed
 from ls_keras.keywords import told_keywords
-from ls_keras.targets import IgnoreClass
+from ls_keras.metrics.binning import check_num_bins
 
 
 @told_keywords

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from ls_keras.diagnosis.findings import Findings
 from ls_keras.plots import style
-from ls_keras.plots.arguments import check_title
+from ls_keras.plots.plot_inputs import check_title
 from ls_keras.plots.reliability_diagram import reliability_diagram, reliability_rows
 from ls_keras.plots.risk_coverage_diagram import risk_coverage_diagram, risk_coverage_rows
 

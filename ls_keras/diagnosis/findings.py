@@ -4,11 +4,11 @@ import dataclasses
 import math
 from typing import Any, NamedTuple
 
-from ls_keras.calibration.reliability_curve import ReliabilityCurve
-from ls_keras.calibration.risk_coverage import RiskCoverage
-from ls_keras.calibration.smooth_error import SmoothError
-from ls_keras.calibration.temperature import TemperatureFit
-from ls_keras.one_line import Fields
+from ls_base.short_repr import Fields
+from ls_keras.calibration.curves.reliability_curve import ReliabilityCurve
+from ls_keras.calibration.curves.smooth_error import SmoothError
+from ls_keras.calibration.ranking.risk_coverage import RiskCoverage
+from ls_keras.calibration.scaling.temperature import TemperatureFit
 
 SCHEMA = 1
 

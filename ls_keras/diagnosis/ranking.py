@@ -5,10 +5,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ls_keras.calibration.host_examples import HostExamples, blocks, in_threads, read_rows
-from ls_keras.calibration.recalibration import ExampleScores
-from ls_keras.calibration.risk_coverage import RiskCoverage, logit_norm_confidence, risk_coverage
-from ls_keras.calibration.risk_influence import aurc_influence
+from ls_keras.calibration.ranking.risk_coverage import (
+    RiskCoverage,
+    aurc_influence,
+    logit_norm_confidence,
+    risk_coverage,
+)
+from ls_keras.calibration.scaling.recalibration import ExampleScores
+from ls_keras.inputs.numpy_examples import HostExamples, blocks, in_threads, read_rows
 
 NORMS = (1, 2, 3, 4, 5, 6, 7, 8)
 _SAMPLE = 20_000  # examples that tell one p from another; eight powers of each logit take long

@@ -4,11 +4,11 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ls_base.short_repr import one_line
 from ls_keras.diagnosis.advice import advice
 from ls_keras.diagnosis.figure import figure_numbers, figure_of_findings
 from ls_keras.diagnosis.findings import Findings
 from ls_keras.diagnosis.table import table
-from ls_keras.one_line import one_line
 from ls_keras.plots import save
 
 if TYPE_CHECKING:

@@ -7,16 +7,16 @@ import keras
 from keras import ops
 
 from ls_base.errors import InputError
-from ls_keras import keras_internals
-from ls_keras.arguments import as_flag, shown
+from ls_keras.backend import keras_internals
 from ls_keras.distillation.loss import Objective, losses_and_valid
-from ls_keras.distillation.shared_view import SharedView
+from ls_keras.distillation.shared_augmentation import SharedView
 from ls_keras.distillation.top_logits import TopLogits, expand
+from ls_keras.inputs.logits_check import Glances
+from ls_keras.inputs.output_activation import OTHER, SIGMOID, SOFTMAX, UNKNOWN, model_output
+from ls_keras.inputs.targets import IgnoreClass, stored_ignore_class
+from ls_keras.inputs.validation import as_flag, shown
 from ls_keras.keywords import told_keywords
-from ls_keras.losses import identifiers as smoothings
-from ls_keras.model_output import OTHER, SIGMOID, SOFTMAX, UNKNOWN, model_output
-from ls_keras.said_logits import Glances
-from ls_keras.targets import IgnoreClass, stored_ignore_class
+from ls_keras.losses import smoothing_registry as smoothings
 
 TEACHER_LOGITS = "teacher_logits"
 TEACHER_CLASSES, TEACHER_REST = "teacher_classes", "teacher_rest"

@@ -9,16 +9,16 @@ from collections.abc import Sequence
 import numpy as np
 
 from ls_base.errors import InputError
-from ls_keras.arguments import as_array, as_flag
-from ls_keras.batches import as_batches
-from ls_keras.calibration.forward import Forward
-from ls_keras.calibration.heads import Output
-from ls_keras.calibration.host_examples import blocks, read_host_examples, read_rows
-from ls_keras.calibration.model_logits import predicted_batches
+from ls_base.short_repr import one_line
+from ls_keras.calibration.scaling.model_logits import predicted_batches
 from ls_keras.distillation.loss import check_temperature
+from ls_keras.inputs.batches import as_batches
+from ls_keras.inputs.model_forward import Forward
+from ls_keras.inputs.model_outputs import Output
+from ls_keras.inputs.numpy_examples import blocks, read_host_examples, read_rows
+from ls_keras.inputs.targets import IgnoreClass, ignored_ids
+from ls_keras.inputs.validation import as_array, as_flag
 from ls_keras.keywords import told_keywords
-from ls_keras.one_line import one_line
-from ls_keras.targets import IgnoreClass, ignored_ids
 
 
 @told_keywords

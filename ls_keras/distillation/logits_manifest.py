@@ -7,8 +7,8 @@ from typing import Annotated
 import msgspec
 
 from ls_base.errors import InputError
-from ls_base.reading import open_regular
 from ls_base.records import Count, Record
+from ls_base.safe_open import open_regular
 from ls_keras.distillation.fingerprint import DataFingerprint
 
 

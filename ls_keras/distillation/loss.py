@@ -7,15 +7,15 @@ import numpy as np
 from keras import ops
 
 from ls_base.errors import InputError
-from ls_keras.arguments import as_choice, as_flag, as_number, as_tensor
+from ls_keras.inputs.logits_check import Glances, recovered_logits
+from ls_keras.inputs.targets import IgnoreClass, ignored_ids, poisoned, read_targets
+from ls_keras.inputs.validation import as_choice, as_flag, as_number, as_tensor
 from ls_keras.keywords import told_keywords
 from ls_keras.losses import Smoothing
-from ls_keras.losses import identifiers as smoothings
+from ls_keras.losses import smoothing_registry as smoothings
+from ls_keras.losses.alpha_conversions import check_fraction
 from ls_keras.losses.closed_form import Mixture, dense_cross_entropy
-from ls_keras.losses.conventions import check_fraction
 from ls_keras.losses.cross_entropy import losses_and_valid as label_losses_and_valid
-from ls_keras.said_logits import Glances, recovered_logits
-from ls_keras.targets import IgnoreClass, ignored_ids, poisoned, read_targets
 
 LOSSES = ("cross-entropy", "squared-logits")
 
@@ -161,7 +161,7 @@ def losses_and_valid(
         mask: Boolean tensor `(...)` or `None`; see `ls_keras.losses.cross_entropy`.
         sample_weight: Tensor of the shape of the losses, or of its leading axes, or `None`; see
             there.
-        glances: Of student and teacher, see `ls_keras.said_logits`.
+        glances: Of student and teacher, see `ls_keras.inputs.logits_check`.
 
     Returns:
         Losses, and a Boolean tensor `(...)` or `None`.

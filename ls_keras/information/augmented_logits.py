@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 
 from ls_base.errors import InputError
-from ls_keras.arguments import as_count
+from ls_keras.inputs.validation import as_count
 
 
 def augmented_differences(

@@ -9,10 +9,10 @@ import numpy as np
 
 from ls_base.cores import cores
 from ls_base.errors import InputError
-from ls_keras.arguments import as_array, as_choice, as_count, as_seed
+from ls_base.short_repr import Fields
 from ls_keras.information.kernel_sum import log_kernel_sum
+from ls_keras.inputs.validation import as_array, as_choice, as_count, as_seed
 from ls_keras.keywords import told_keywords
-from ls_keras.one_line import Fields
 
 Scored = Literal["held_out", "reused"]
 SCORED = get_args(Scored)

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from ls_base.errors import InputError
-from ls_keras.arguments import as_choice, as_count, as_flag, as_number
+from ls_keras.inputs.validation import as_choice, as_count, as_flag, as_number
 from ls_keras.keywords import told_keywords
 
 

@@ -4,16 +4,21 @@ import keras
 from keras import ops
 
 from ls_base.errors import InputError
-from ls_keras.arguments import shown
-from ls_keras.as_written import as_written
-from ls_keras.keras_internals import mask_of
+from ls_keras.backend.autograph import as_written
+from ls_keras.backend.keras_internals import mask_of
+from ls_keras.inputs.targets import IgnoreClass, plain_ignore_class, stored_ignore_class
+from ls_keras.inputs.validation import shown
 from ls_keras.keywords import told_keywords
 from ls_keras.layers.tied_logits import TiedLogits
-from ls_keras.losses import identifiers as smoothings
-from ls_keras.losses.conventions import check_fraction
-from ls_keras.losses.linear_ce import check_chunk_size, check_reduction, fused_loss, num_replicas
-from ls_keras.losses.linear_problem import Linear
-from ls_keras.targets import IgnoreClass, plain_ignore_class, stored_ignore_class
+from ls_keras.losses import smoothing_registry as smoothings
+from ls_keras.losses.alpha_conversions import check_fraction
+from ls_keras.losses.fused_linear.cross_entropy import (
+    check_chunk_size,
+    check_reduction,
+    fused_loss,
+    num_replicas,
+)
+from ls_keras.losses.fused_linear.problem import Linear
 
 
 @keras.saving.register_keras_serializable(package="ls_keras")

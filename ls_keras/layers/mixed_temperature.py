@@ -5,7 +5,7 @@ import math
 import keras
 from keras import ops
 
-from ls_keras.arguments import as_number
+from ls_keras.inputs.validation import as_number
 from ls_keras.keywords import told_keywords
 
 

@@ -4,10 +4,10 @@ import keras
 from keras import ops
 
 from ls_base.errors import InputError
-from ls_keras import keras_internals
-from ls_keras.arguments import as_flag, shown
-from ls_keras.as_written import as_written
-from ls_keras.caller import warn_caller
+from ls_keras.backend import keras_internals
+from ls_keras.backend.autograph import as_written
+from ls_keras.backend.tracing import warn_caller
+from ls_keras.inputs.validation import as_flag, shown
 from ls_keras.keywords import told_keywords
 
 

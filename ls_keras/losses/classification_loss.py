@@ -3,14 +3,19 @@
 import keras
 from keras import ops
 
-from ls_keras import keras_internals
-from ls_keras.arguments import as_count, as_flag
-from ls_keras.as_written import as_written
+from ls_base.short_repr import Configured
+from ls_keras.backend import keras_internals
+from ls_keras.backend.autograph import as_written
+from ls_keras.inputs.logits_check import Glances
+from ls_keras.inputs.targets import (
+    IgnoreClass,
+    plain_ignore_class,
+    read_weights,
+    stored_ignore_class,
+)
+from ls_keras.inputs.validation import as_count, as_flag
 from ls_keras.keywords import TellsKeywords
-from ls_keras.losses.reading import Reading, finished, read
-from ls_keras.one_line import Configured
-from ls_keras.said_logits import Glances
-from ls_keras.targets import IgnoreClass, plain_ignore_class, read_weights, stored_ignore_class
+from ls_keras.losses.loss_inputs import Reading, finished, read
 
 
 class ClassificationLoss(Configured, TellsKeywords, keras.losses.Loss):

@@ -12,9 +12,9 @@ import keras
 import numpy as np
 from keras import ops
 
+from ls_keras.backend.tracing import compiled_by_xla
+from ls_keras.losses.loss_inputs import Reading, known_classes
 from ls_keras.losses.rate import by_class, filled, is_zero, scaled
-from ls_keras.losses.reading import Reading, known_classes
-from ls_keras.losses.xla import compiled_by_xla
 
 # Classes from which on a tensor of their logits' size costs time, and rounding averages out.
 _MANY = 256

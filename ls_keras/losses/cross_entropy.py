@@ -5,15 +5,15 @@ import numpy as np
 from keras import ops
 
 from ls_base.errors import InputError
-from ls_keras.arguments import MAX_CLASSES, as_count, as_tensor
-from ls_keras.concrete import concrete
+from ls_keras.backend.tracing import concrete
+from ls_keras.inputs.targets import IgnoreClass, Targets, read_targets, read_weights
+from ls_keras.inputs.validation import MAX_CLASSES, as_count, as_tensor
 from ls_keras.keywords import told_keywords
-from ls_keras.losses import identifiers as smoothings
+from ls_keras.losses import smoothing_registry as smoothings
 from ls_keras.losses.closed_form import Mixture, cross_entropy
+from ls_keras.losses.loss_inputs import finished, known_classes, read
 from ls_keras.losses.rate import ALPHA, by_class, filled, is_zero
-from ls_keras.losses.reading import finished, known_classes, read
 from ls_keras.losses.smoothing import Spread
-from ls_keras.targets import IgnoreClass, Targets, read_targets, read_weights
 
 
 @keras.saving.register_keras_serializable(package="ls_keras")
@@ -115,7 +115,7 @@ def losses_and_valid(
             has a loss, as in Keras.
         sample_weight: Tensor of the shape of the losses, or of its leading axes, or `None`; a
             position of weight 0 is nobody's neighbor either.
-        glances: See `ls_keras.losses.reading.read`.
+        glances: See `ls_keras.losses.loss_inputs.read`.
 
     Returns:
         Losses, and a Boolean tensor `(...)` or `None`.

@@ -5,12 +5,12 @@ import numpy as np
 from keras import ops
 
 from ls_base.errors import InputError
-from ls_keras.arguments import as_number, shown
+from ls_keras.inputs.targets import IgnoreClass
+from ls_keras.inputs.validation import as_number, shown
 from ls_keras.losses.classification_loss import ClassificationLoss
 from ls_keras.losses.closed_form import cross_entropy, uniform_mixture
+from ls_keras.losses.loss_inputs import Reading
 from ls_keras.losses.rate import refuse_alpha
-from ls_keras.losses.reading import Reading
-from ls_keras.targets import IgnoreClass
 
 FLSD_53 = "flsd53"
 _SURE = 0.2  # the probability from which FLSD-53 takes 3 in place of 5

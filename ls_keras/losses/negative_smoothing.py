@@ -4,11 +4,11 @@ import math
 
 import keras
 
+from ls_keras.inputs.targets import IgnoreClass
 from ls_keras.losses.classification_loss import ClassificationLoss
 from ls_keras.losses.closed_form import cross_entropy, uniform_mixture
-from ls_keras.losses.moving import Rate
-from ls_keras.losses.reading import Reading
-from ls_keras.targets import IgnoreClass
+from ls_keras.losses.loss_inputs import Reading
+from ls_keras.losses.scheduled_rate import Rate
 
 
 @keras.saving.register_keras_serializable(package="ls_keras")

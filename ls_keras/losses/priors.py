@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from ls_base.errors import InputError
-from ls_keras.arguments import as_counts, shown
+from ls_keras.inputs.validation import as_counts, shown
 from ls_keras.losses.smoothing import Smoothing, Spread, masses
 
 

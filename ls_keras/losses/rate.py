@@ -12,10 +12,10 @@ import numpy as np
 from keras import ops
 
 from ls_base.errors import InputError
-from ls_keras.arguments import as_array, as_number, as_tensor, shown
-from ls_keras.concrete import concrete
-from ls_keras.losses.conventions import check_fraction
-from ls_keras.targets import Targets
+from ls_keras.backend.tracing import concrete
+from ls_keras.inputs.targets import Targets
+from ls_keras.inputs.validation import as_array, as_number, as_tensor, shown
+from ls_keras.losses.alpha_conversions import check_fraction
 
 PER_EXAMPLE = "per-example"
 _ROUNDING = 1e-5  # of a sum of float32

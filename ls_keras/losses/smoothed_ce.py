@@ -2,11 +2,11 @@
 
 import keras
 
-from ls_keras.losses import identifiers as smoothings
+from ls_keras.inputs.targets import IgnoreClass
+from ls_keras.losses import smoothing_registry as smoothings
 from ls_keras.losses.classification_loss import ClassificationLoss
 from ls_keras.losses.cross_entropy import losses_and_valid
-from ls_keras.losses.moving import Rate
-from ls_keras.targets import IgnoreClass
+from ls_keras.losses.scheduled_rate import Rate
 
 
 @keras.saving.register_keras_serializable(package="ls_keras")

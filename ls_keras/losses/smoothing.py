@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ls_base.errors import InputError
-from ls_keras.arguments import as_array, shown
+from ls_base.short_repr import one_line
+from ls_keras.inputs.validation import as_array, shown
 from ls_keras.keywords import TellsKeywords
-from ls_keras.one_line import one_line
 
 
 class Spread(NamedTuple):

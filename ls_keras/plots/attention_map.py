@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ls_base.errors import InputError
-from ls_keras.arguments import as_array, as_number, shown
+from ls_base.short_repr import Fields
+from ls_keras.inputs.validation import as_array, as_number, shown
 from ls_keras.keywords import told_keywords
-from ls_keras.one_line import Fields
 from ls_keras.plots import style
-from ls_keras.plots.arguments import by_name, check_axes, check_title, figure_of
+from ls_keras.plots.plot_inputs import by_name, check_axes, check_title, figure_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ls_base.errors import InputError
 from ls_keras.keywords import told_keywords
 from ls_keras.plots import style
-from ls_keras.plots.arguments import check_rows, check_title
+from ls_keras.plots.plot_inputs import check_rows, check_title
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

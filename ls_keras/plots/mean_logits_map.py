@@ -8,7 +8,7 @@ import numpy as np
 
 from ls_keras.keywords import told_keywords
 from ls_keras.plots import style
-from ls_keras.plots.arguments import by_name, check_axes, check_names, check_title, figure_of
+from ls_keras.plots.plot_inputs import by_name, check_axes, check_names, check_title, figure_of
 from ls_keras.representation.mean_logits import MeanLogits
 
 if TYPE_CHECKING:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ls_base.errors import InputError
-from ls_keras.arguments import as_flag, shown
-from ls_keras.calibration.smooth_reliability import SmoothReliability
+from ls_keras.calibration.curves.smooth_reliability import SmoothReliability
+from ls_keras.inputs.validation import as_flag, shown
 from ls_keras.keywords import told_keywords
 from ls_keras.plots import style
-from ls_keras.plots.arguments import by_name, check_ax, check_title, figure_of
-from ls_keras.plots.shown_reliability import (
+from ls_keras.plots.plot_inputs import by_name, check_ax, check_title, figure_of
+from ls_keras.plots.reliability_plot_data import (
     WIDE,
     Curves,
     ShownReliability,

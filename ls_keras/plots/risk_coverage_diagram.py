@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ls_keras.calibration.risk_coverage import RiskCoverage
+from ls_keras.calibration.ranking.risk_coverage import RiskCoverage
 from ls_keras.keywords import told_keywords
 from ls_keras.plots import style
-from ls_keras.plots.arguments import by_name, check_ax, check_title, figure_of
+from ls_keras.plots.plot_inputs import by_name, check_ax, check_title, figure_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

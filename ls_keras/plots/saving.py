@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 from ls_base.errors import InputError
 from ls_base.files import finite, write_bytes
-from ls_keras.arguments import as_count, as_function, as_path, shown
+from ls_keras.inputs.validation import as_count, as_function, as_path, shown
 from ls_keras.keywords import told_keywords
-from ls_keras.plots.arguments import with_same_keys
 from ls_keras.plots.attention_map import attention_map, attention_rows
 from ls_keras.plots.beam_panels import beam_panels
 from ls_keras.plots.distillation_curves import distillation_curves
 from ls_keras.plots.information_curve import information_curve, information_rows
 from ls_keras.plots.learning_curves import learning_curves, learning_rows
 from ls_keras.plots.mean_logits_map import mean_logits_map, mean_logits_rows
+from ls_keras.plots.plot_inputs import with_same_keys
 from ls_keras.plots.projection_panels import projection_panels, projection_rows
 from ls_keras.plots.reliability_diagram import reliability_diagram, reliability_rows
 from ls_keras.plots.risk_coverage_diagram import risk_coverage_diagram, risk_coverage_rows

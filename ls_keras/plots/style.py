@@ -91,7 +91,7 @@ def new_figure(
         fixed_aspect: Whether axes will have a fixed aspect, and are moved together.
     """
     # Matplotlib is a second, which only who draws has to wait.
-    from ls_keras.plots.shown_figure import ShownFigure
+    from ls_keras.plots.notebook_figure import ShownFigure
 
     return ShownFigure(
         figsize=(width, height), layout="compressed" if fixed_aspect else "constrained"

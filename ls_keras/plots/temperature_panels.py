@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from ls_keras.keywords import told_keywords
 from ls_keras.plots import style
-from ls_keras.plots.arguments import check_labels, check_rows, check_title
-from ls_keras.plots.banded_lines import band_in_legend, banded_line, has_band
+from ls_keras.plots.confidence_bands import band_in_legend, banded_line, has_band
+from ls_keras.plots.plot_inputs import check_labels, check_rows, check_title
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

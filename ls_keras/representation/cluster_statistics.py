@@ -8,14 +8,14 @@ import numpy as np
 from keras import ops
 
 from ls_base.errors import InputError
-from ls_keras.arguments import as_array, as_flag
+from ls_base.short_repr import Fields, one_line
+from ls_keras.inputs.targets import IgnoreClass
+from ls_keras.inputs.validation import as_array, as_flag
 from ls_keras.keywords import told_keywords
-from ls_keras.one_line import Fields, one_line
 from ls_keras.representation.class_moments import ClassMoments, divide
 from ls_keras.representation.host_labels import read_host_labels
 from ls_keras.representation.penultimate import with_one
 from ls_keras.representation.template_distances import as_templates, template_distances
-from ls_keras.targets import IgnoreClass
 
 # Distances computed at a time: 64 MiB of float32, whatever the number of classes.
 _ELEMENTS = 1 << 24

@@ -5,11 +5,11 @@ from typing import Any, NamedTuple
 import keras
 
 from ls_base.errors import InputError
-from ls_keras.calibration.calibrated import CalibratedModel
-from ls_keras.calibration.heads import Output, symbolic
-from ls_keras.keras_internals import Call, call_that_made
+from ls_keras.backend.keras_internals import Call, call_that_made
+from ls_keras.calibration.scaling.calibrated import CalibratedModel
+from ls_keras.inputs.model_outputs import Output, symbolic
+from ls_keras.inputs.output_activation import POOLING
 from ls_keras.layers import Temperature, TiedLogits, VectorScaling
-from ls_keras.model_output import POOLING
 
 _CONVOLUTIONS = (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D)
 _EXPECTED = (

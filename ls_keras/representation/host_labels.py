@@ -5,10 +5,10 @@ import numpy as np
 from keras import ops
 
 from ls_base.errors import InputError
-from ls_keras.arguments import as_array, as_count
-from ls_keras.keras_internals import mask_of
+from ls_keras.backend.keras_internals import mask_of
+from ls_keras.inputs.targets import IgnoreClass, position_weights, read_targets
+from ls_keras.inputs.validation import as_array, as_count
 from ls_keras.representation.template_distances import MAX_FEATURE
-from ls_keras.targets import IgnoreClass, position_weights, read_targets
 
 
 def read_host_labels(

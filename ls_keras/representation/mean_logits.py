@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from ls_base.errors import InputError
-from ls_keras.arguments import as_counts, as_tensor, shown
+from ls_base.short_repr import Fields
+from ls_keras.inputs.targets import IgnoreClass
+from ls_keras.inputs.validation import as_counts, as_tensor, shown
 from ls_keras.keywords import told_keywords
-from ls_keras.one_line import Fields
 from ls_keras.representation.class_moments import ClassMoments
 from ls_keras.representation.host_labels import read_host_labels
 from ls_keras.representation.template_distances import check_classes
-from ls_keras.targets import IgnoreClass
 
 
 @dataclass(frozen=True, eq=False, repr=False)

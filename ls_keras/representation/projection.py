@@ -7,13 +7,13 @@ import numpy as np
 from keras import ops
 
 from ls_base.errors import InputError
-from ls_keras.arguments import as_count, as_names, as_seed
+from ls_base.short_repr import Fields, one_line
+from ls_keras.inputs.targets import IgnoreClass
+from ls_keras.inputs.validation import as_count, as_names, as_seed
 from ls_keras.keywords import told_keywords
-from ls_keras.one_line import Fields, one_line
 from ls_keras.representation.host_labels import read_host_labels
 from ls_keras.representation.penultimate import with_one
 from ls_keras.representation.template_plane import TemplatePlane, check_plane, project
-from ls_keras.targets import IgnoreClass
 
 
 @dataclass(frozen=True, eq=False, repr=False)

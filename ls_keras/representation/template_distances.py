@@ -5,8 +5,8 @@ import numpy as np
 from keras import ops
 
 from ls_base.errors import InputError
-from ls_keras.arguments import as_array, as_count, as_flag, as_tensor, shown
-from ls_keras.concrete import concrete
+from ls_keras.backend.tracing import concrete
+from ls_keras.inputs.validation import as_array, as_count, as_flag, as_tensor, shown
 from ls_keras.keywords import told_keywords
 from ls_keras.representation.penultimate import with_one
 

@@ -7,9 +7,9 @@ import numpy as np
 from keras import ops
 
 from ls_base.errors import InputError
-from ls_keras.arguments import as_array, as_counts, as_number, shown
+from ls_base.short_repr import Fields
+from ls_keras.inputs.validation import as_array, as_counts, as_number, shown
 from ls_keras.keywords import told_keywords
-from ls_keras.one_line import Fields
 from ls_keras.representation.penultimate import with_one
 from ls_keras.representation.template_distances import as_templates, check_classes
 

@@ -8,17 +8,17 @@ import keras
 import numpy as np
 
 import lsk_image.model  # noqa: F401 - registers the layers of the saved model
-from ls_base.arrays import Array, names_of_npz
 from ls_base.errors import LsKerasError
 from ls_base.npz_arrays import open_npz
-from ls_base.reading import read_bytes
+from ls_base.npz_schema import Array, names_of_npz
+from ls_base.safe_open import read_bytes
 from lsk_engine import Config, InputError
-from lsk_engine.data.ragged import check_offsets
+from lsk_engine.data.formats.ragged import check_offsets
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.tasks.class_ids import class_names
 from lsk_image.decoding import ranked
-from lsk_image.pixels import ArrayPixels, decode_image
+from lsk_image.formats.image_store import ArrayPixels, decode_image
 
 _MOST_BYTES = 1 << 28  # of one picture's file
 

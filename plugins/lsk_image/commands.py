@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 
 from ls_base.errors import InputError
-from lsk import options
-from lsk.stdin import read_stdin
+from lsk.support import options
+from lsk.support.options import read_stdin
 from lsk_engine.devices.backend import load_backend
 from lsk_engine.progress import fitted
 from lsk_engine.tasks.registry import needing_extra

@@ -3,7 +3,7 @@
 import dataclasses
 
 from lsk_engine import InputError, Preset
-from lsk_engine.settings.values import count_or_share, one_of
+from lsk_engine.settings.parsing import count_or_share, one_of
 
 MODELS = {
     "mlp": "fully connected, ReLU, dropout: the MNIST networks of the paper",

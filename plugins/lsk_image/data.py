@@ -9,9 +9,9 @@ import numpy as np
 
 from ls_base.cores import cores
 from lsk_engine import Config, Examples, InputError, TaskData
-from lsk_engine.data.held_out import draw_rows
 from lsk_engine.data.lazy import LazyNotes, LazySplits, changed_splits, lazy_array
-from lsk_engine.data.new_splits import new_splits
+from lsk_engine.data.random_splits import draw_rows
+from lsk_engine.data.split_names import new_splits
 from lsk_engine.tasks.class_ids import class_names, named_classes, near_of_many
 from lsk_image.config import DataConfig
 from lsk_image.source_data import ImageSource, LabeledImages

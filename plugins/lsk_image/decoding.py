@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 from lsk_engine import Config, Examples, Progress, TaskData
-from lsk_engine.devices.predicting import predictor
+from lsk_engine.devices.distributed_predict import predictor
 
 RANKED = 5
 

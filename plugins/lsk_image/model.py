@@ -4,13 +4,12 @@ import keras
 from keras import ops
 
 from lsk_engine import Config, InputError, TaskData
-from lsk_image.alexnet import alexnet
 from lsk_image.augmentation import Augmentation, per_image_standardization
 from lsk_image.config import ModelConfig
-from lsk_image.inception_v3 import inception_v3
-from lsk_image.inception_v4 import inception_v4
-from lsk_image.mlp import mlp
-from lsk_image.resnet import resnet
+from lsk_image.networks.alexnet import alexnet
+from lsk_image.networks.inception_v4 import inception_v3, inception_v4
+from lsk_image.networks.mlp import mlp
+from lsk_image.networks.resnet import resnet
 
 INCEPTION_LEAST = 75  # pixels a side: below, the last stages would have none
 

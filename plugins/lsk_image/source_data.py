@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lsk_engine import InputError
-from lsk_image.pixels import Pixels
+from lsk_image.formats.image_store import Pixels
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ class ImageTask(Task):
         self, source: Path, preset: str | None, given: Mapping[str, Any]
     ) -> Suggestion | None:
         """Looks at the sizes and colors of pictures; chooses a preset, and one size for all."""
-        from lsk_image.own_pictures import suggest
+        from lsk_image.suggest_preset import suggest
 
         return suggest(source, preset, given)
 

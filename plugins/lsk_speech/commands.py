@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lsk import options
+from lsk.support import options
 from lsk_engine.devices.backend import load_backend
 from lsk_engine.progress import fitted
 from lsk_engine.tasks.registry import needing_extra

@@ -4,9 +4,9 @@ import dataclasses
 import math
 
 from lsk_engine import InputError, Preset
+from lsk_engine.settings.output_folders import written
+from lsk_engine.settings.parsing import added, one_of
 from lsk_engine.settings.unsmoothing import check_unsmooth
-from lsk_engine.settings.values import added, one_of
-from lsk_engine.settings.written_folders import written
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,12 +8,12 @@ import numpy as np
 
 from ls_base.cores import cores
 from lsk_engine import Config, Examples, InputError, TaskData
+from lsk_engine.data.formats.ragged import Ragged
 from lsk_engine.data.lazy import LazyNotes, LazySplits, lazy_array
-from lsk_engine.data.new_splits import new_splits
-from lsk_engine.data.ragged import Ragged
+from lsk_engine.data.split_names import new_splits
 from lsk_speech.config import DataConfig
-from lsk_speech.recordings import Streamed
-from lsk_speech.sound import Sound
+from lsk_speech.corpora.recordings import Streamed
+from lsk_speech.features.features_spec import Sound
 from lsk_speech.source_data import Speech
 from lsk_speech.sources import load_source
 from lsk_speech.units import (

@@ -6,10 +6,10 @@ import keras
 import numpy as np
 
 from lsk_engine import Config, Examples, InputError, Progress, TaskData
-from lsk_engine.assembly.unsmoothing import unsmoothing
-from lsk_engine.devices.searching import searching
+from lsk_engine.devices.distributed_decoding import searching
+from lsk_engine.runs.unsmoothing import unsmoothing
 from lsk_speech.data import Utterances
-from lsk_speech.recognizer import Recognizer
+from lsk_speech.network.recognizer import Recognizer
 from lsk_speech.units import load_units
 
 Sound = Callable[[np.ndarray, int], Mapping[str, np.ndarray]]  # rows and frames → inputs

@@ -4,10 +4,10 @@ import keras
 
 from lsk_engine import Config, TaskData
 from lsk_speech.config import ModelConfig
-from lsk_speech.decoder import AttentionDecoder
-from lsk_speech.encoder import encode
-from lsk_speech.frontend import LogMel, UtteranceNormalization
-from lsk_speech.spec_augment import SpecAugment
+from lsk_speech.features.frontend import LogMel, UtteranceNormalization
+from lsk_speech.features.spec_augment import SpecAugment
+from lsk_speech.network.decoder import AttentionDecoder
+from lsk_speech.network.encoder import encode
 
 
 def build_recognizer(config: Config, data: TaskData) -> keras.Model:

@@ -4,7 +4,7 @@
 DIR/units.json or subwords.model   what transcripts are cut into
 DIR/sound.json                     what a model hears
 DIR/splits.json                    the names of the splits, in order
-DIR/SPLIT/                         as `lsk_speech.stored_speech` has it
+DIR/SPLIT/                         as `lsk_speech.corpora.stored_speech` has it
 ```
 """
 
@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from lsk_engine import Examples, InputError, TaskData
-from lsk_engine.data.prepared import PreparedData
-from lsk_engine.data.prepared_splits import read_artifacts, read_splits, write_splits
+from lsk_engine.data.prepared.prepared_data import PreparedData
+from lsk_engine.data.prepared.splits import read_artifacts, read_splits, write_splits
+from lsk_speech.corpora.stored_speech import read_speech, write_speech
 from lsk_speech.data import Utterances, encoded, task_data
-from lsk_speech.sound import SOUND_FILE, Sound
-from lsk_speech.stored_speech import read_speech, write_speech
+from lsk_speech.features.features_spec import SOUND_FILE, Sound
 from lsk_speech.units import SUBWORDS_FILE, UNITS_FILE, load_units
 
 

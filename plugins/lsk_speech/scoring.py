@@ -15,7 +15,7 @@ _NORMALIZATION = "NFKC, lower case, no punctuation but apostrophes in words"
 def score(references: Sequence[str], hypotheses: Sequence[str]) -> Scores:
     """Scores transcripts of one split; less is better.
 
-    Both sides are in the form of `lsk_speech.transcripts.normalize`: references are brought into
+    Both sides are in the form of `lsk_speech.units.normalize`: references are brought into
     it when they are loaded, hypotheses are made of units of it. In percent:
 
     WER = (substitutions + insertions + deletions) / words of the references

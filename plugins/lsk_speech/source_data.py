@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from lsk_engine.data.ragged import Ragged
+from lsk_engine.data.formats.ragged import Ragged
 
 
 @dataclasses.dataclass(frozen=True)

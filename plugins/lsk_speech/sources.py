@@ -3,14 +3,14 @@
 from pathlib import Path
 
 from lsk_engine import InputError
-from lsk_engine.data.named_source import path_or_name
+from lsk_engine.data.source_spec import path_or_name
 from lsk_speech.config import DataConfig
-from lsk_speech.digit_strings import holds_digits, read_digit_strings
-from lsk_speech.manifest import read_manifest
-from lsk_speech.ready_features import read_features
+from lsk_speech.corpora.digit_strings import holds_digits, read_digit_strings
+from lsk_speech.corpora.manifest import read_manifest
+from lsk_speech.corpora.precomputed_features import read_features
+from lsk_speech.corpora.spoken_words import load_spoken_words
+from lsk_speech.corpora.tfds_speech import read_tfds
 from lsk_speech.source_data import SpeechSource
-from lsk_speech.spoken_words import load_spoken_words
-from lsk_speech.tfds_speech import read_tfds
 
 
 def load_source(

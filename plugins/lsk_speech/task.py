@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from lsk_engine import Config, Examples, Progress, Scores, Task, TaskData
-from lsk_engine.data.prepared import is_prepared, open_prepared
+from lsk_engine.data.prepared.prepared_data import is_prepared, open_prepared
 from lsk_speech import config as settings
 
 

@@ -9,15 +9,15 @@ import numpy as np
 import lsk_speech.model  # noqa: F401 - registers the layers of the saved model
 from ls_base.errors import LsKerasError
 from lsk_engine import Config, InputError
-from lsk_engine.assembly.unsmoothing import announce_unsmoothing, unsmoothing_of_run
-from lsk_engine.data.ragged import Ragged
-from lsk_engine.devices.searching import searching
+from lsk_engine.data.formats.ragged import Ragged
+from lsk_engine.devices.distributed_decoding import searching
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.run_directory import RunDirectory
+from lsk_engine.runs.unsmoothing import announce_unsmoothing, unsmoothing_of_run
+from lsk_speech.corpora.recording import read_recording
 from lsk_speech.data import frames_of, padded_sound
-from lsk_speech.recognizer import Recognizer
-from lsk_speech.recording import read_recording
-from lsk_speech.sound import Sound
+from lsk_speech.features.features_spec import Sound
+from lsk_speech.network.recognizer import Recognizer
 from lsk_speech.source_data import Speech
 from lsk_speech.units import UNUSED, load_units
 

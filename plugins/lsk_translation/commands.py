@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 import click
 
 from ls_base.errors import InputError
-from ls_base.reading import read_bytes
-from lsk import options
-from lsk.stdin import read_stdin
-from lsk_engine.data.own_files import split_lines
+from ls_base.safe_open import read_bytes
+from lsk.support import options
+from lsk.support.options import read_stdin
+from lsk_engine.data.formats.text_files import split_lines
 from lsk_engine.devices.backend import load_backend
 from lsk_engine.tasks.registry import needing_extra
 
@@ -100,7 +100,7 @@ def phrases(run: Path, count: int, seed: int, backend: str | None, quiet: bool) 
 
     directory, task, config = open_for_search(run, "translation", decoding={})
     with needing_extra(task):
-        from lsk_translation.cldr_phrases import draw_held_out
+        from lsk_translation.cldr.phrases import draw_held_out
 
         drawn = draw_held_out(count, seed)
     made = config.data.source == "cldr" and config.data.source_language == "en"

@@ -4,8 +4,8 @@ import dataclasses
 import math
 
 from lsk_engine import InputError, Preset
+from lsk_engine.settings.parsing import added
 from lsk_engine.settings.unsmoothing import check_unsmooth
-from lsk_engine.settings.values import added
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from lsk_engine import Config, Examples, InputError, TaskData
+from lsk_engine.data.formats.ragged import Ragged
+from lsk_engine.data.formats.text_lines import taken
 from lsk_engine.data.lazy import LazyNotes, LazySplits, changed_splits, lazy_array
-from lsk_engine.data.new_splits import new_splits
-from lsk_engine.data.ragged import Ragged
-from lsk_engine.data.text_lines import taken
+from lsk_engine.data.split_names import new_splits
 from lsk_translation.source_data import ParallelText
 from lsk_translation.sources import load_source
 from lsk_translation.subwords import END_ID, PAD_ID, START_ID, UNUSED, SubwordVocabulary

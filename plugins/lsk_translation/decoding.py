@@ -5,9 +5,9 @@ from typing import NamedTuple
 import keras
 
 from lsk_engine import Config, Examples, InputError, Progress, TaskData
-from lsk_engine.assembly.unsmoothing import unsmoothing
-from lsk_engine.data.ragged import Ragged
-from lsk_engine.devices.searching import searching
+from lsk_engine.data.formats.ragged import Ragged
+from lsk_engine.devices.distributed_decoding import searching
+from lsk_engine.runs.unsmoothing import unsmoothing
 from lsk_translation.data import VOCABULARY_FILE, TextPairs, with_ends
 from lsk_translation.subwords import SubwordVocabulary
 from lsk_translation.translator import Translator

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from lsk_engine import InputError
+from lsk_engine.data.formats.text_files import listing
+from lsk_engine.data.formats.text_lines import open_lines, taken
 from lsk_engine.data.lazy import LazyNotes, LazySplits
-from lsk_engine.data.own_files import listing
 from lsk_engine.data.split_names import SPLIT_NAMES
-from lsk_engine.data.text_lines import open_lines, taken
 from lsk_translation.source_data import ParallelText
 
 

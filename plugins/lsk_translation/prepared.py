@@ -15,14 +15,14 @@ from pathlib import Path
 
 import numpy as np
 
-from ls_base.arrays import Array, open_npy
 from ls_base.files import write_json
+from ls_base.npz_schema import Array, open_npy
 from ls_base.records import read_record
 from lsk_engine import Examples, InputError, TaskData
-from lsk_engine.data.checked_files import CheckedFiles
-from lsk_engine.data.prepared import PreparedData
-from lsk_engine.data.prepared_splits import read_artifacts, read_splits, write_splits
-from lsk_engine.data.ragged import Ragged, check_offsets, offsets
+from lsk_engine.data.formats.ragged import Ragged, check_offsets, offsets
+from lsk_engine.data.prepared.checksummed_files import CheckedFiles
+from lsk_engine.data.prepared.prepared_data import PreparedData
+from lsk_engine.data.prepared.splits import read_artifacts, read_splits, write_splits
 from lsk_translation.data import VOCABULARY_FILE, TextPairs, task_data
 from lsk_translation.subwords import SubwordVocabulary
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from lsk_engine import InputError
+from lsk_engine.data.formats.text_lines import taken
 from lsk_engine.data.lazy import LazyNotes, changed_splits
-from lsk_engine.data.named_source import path_or_name
-from lsk_engine.data.text_lines import taken
+from lsk_engine.data.source_spec import path_or_name
 from lsk_translation.parallel_text import read_folder
 from lsk_translation.source_data import Corpus, ParallelText
 from lsk_translation.tfds_text import read_tfds
@@ -28,7 +28,7 @@ def load_source(
     """Loads parallel text.
 
     Args:
-        data: "cldr", or a path or name as `lsk_engine.data.named_source.path_or_name` has it.
+        data: "cldr", or a path or name as `lsk_engine.data.source_spec.path_or_name` has it.
         pairs: Number of training pairs. `None`: 40,000 of cldr, 60,000 with phrases, all of other
             data. Of other data, as many are drawn at random by the seed; their order stays.
         seed: Of the generated text or the draw.
@@ -79,8 +79,8 @@ def _cldr(pairs: int | None, seed: int, phrases: float, source: str, target: str
         raise InputError(
             f"Expected the languages en and de for cldr. Received: {source!r} and {target!r}"
         )
-    from lsk_translation.cldr import DEFAULT_PAIRS, DEFAULT_PHRASE_PAIRS, cldr_splits
-    from lsk_translation.cldr_phrases import held_out_phrases
+    from lsk_translation.cldr.corpus import DEFAULT_PAIRS, DEFAULT_PHRASE_PAIRS, cldr_splits
+    from lsk_translation.cldr.phrases import held_out_phrases
 
     english_first = source == "en"
     splits = {}

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from lsk_engine import InputError
+from lsk_engine.data.formats.text_lines import kept_lines
+from lsk_engine.data.formats.tfds import find_split, missing_split, open_builder, read_split
 from lsk_engine.data.lazy import LazyNotes, LazySplits
 from lsk_engine.data.split_names import SPLIT_NAMES
-from lsk_engine.data.text_lines import kept_lines
-from lsk_engine.data.tfds_builder import find_split, missing_split, open_builder, read_split
 from lsk_translation.source_data import ParallelText
 
 

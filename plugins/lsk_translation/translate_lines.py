@@ -9,11 +9,11 @@ import numpy as np
 from ls_base.errors import FileError, InputError, LsKerasError
 from ls_base.records import Finite, Record, read_record
 from lsk_engine import Config
-from lsk_engine.assembly.unsmoothing import announce_unsmoothing, unsmoothing_of_run
-from lsk_engine.data.ragged import Ragged
-from lsk_engine.devices.searching import searching
+from lsk_engine.data.formats.ragged import Ragged
+from lsk_engine.devices.distributed_decoding import searching
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.run_directory import RunDirectory
+from lsk_engine.runs.unsmoothing import announce_unsmoothing, unsmoothing_of_run
 from lsk_translation.data import VOCABULARY_FILE
 from lsk_translation.decoding import Translation, translate_sentences
 from lsk_translation.subwords import UNUSED, SubwordVocabulary

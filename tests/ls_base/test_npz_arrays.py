@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from ls_base import npz_arrays
-from ls_base.arrays import Array
 from ls_base.errors import FileError, InputError
 from ls_base.npz_arrays import open_npz
+from ls_base.npz_schema import Array
 
 EXPECTED = {"x": Array("u", (None, 3)), "y": Array("i", (None,))}
 

@@ -35,6 +35,7 @@ from ls_keras import (
     information,
     layers,
     losses,
+    metrics,
     plots,
     representation,
 )
@@ -254,12 +255,12 @@ BEAMS = [{"name": "a", "beam_size": b, "bleu": 30.0} for b in (1, 4)]
 NUMBERED = {"rows": ROWS, "score": "bleu"}
 
 CASES = {
-    "Accuracy": metric_case(calibration.Accuracy),
-    "BrierScore": metric_case(calibration.BrierScore),
-    "NegativeLogLikelihood": metric_case(calibration.NegativeLogLikelihood),
-    "Perplexity": metric_case(calibration.Perplexity),
+    "Accuracy": metric_case(metrics.Accuracy),
+    "BrierScore": metric_case(metrics.BrierScore),
+    "NegativeLogLikelihood": metric_case(metrics.NegativeLogLikelihood),
+    "Perplexity": metric_case(metrics.Perplexity),
     "ExpectedCalibrationError": metric_case(
-        calibration.ExpectedCalibrationError,
+        metrics.ExpectedCalibrationError,
         num_bins=5,
         norm="l2",
         binning="equal_width",
@@ -788,7 +789,7 @@ CASES = {
         others="identifier alpha from_logits",
     ),
     "get(metric)": Case(
-        calibration.get, {"identifier": "ece", "num_bins": 5}, others="identifier num_bins"
+        metrics.get, {"identifier": "ece", "num_bins": 5}, others="identifier num_bins"
     ),
     "serialize": Case(losses.serialize, {"value": losses.Uniform()}, others="value"),
     "deserialize": Case(

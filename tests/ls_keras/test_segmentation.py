@@ -54,8 +54,8 @@ def of_pixels(y, z, weights):
 
 
 def metrics(**options):
-    made = {name: ls_keras.calibration.get(name, **options) for name in ("nll", "perplexity")}
-    made |= {name: ls_keras.calibration.get(name, **options) for name in ("brier", "accuracy")}
+    made = {name: ls_keras.metrics.get(name, **options) for name in ("nll", "perplexity")}
+    made |= {name: ls_keras.metrics.get(name, **options) for name in ("brier", "accuracy")}
     ece = ls_keras.ExpectedCalibrationError
     made["ece"] = ece(BINS, **options)
     made["classwise"] = ece(BINS, classwise=True, name="classwise", **options)

@@ -14,10 +14,10 @@ from PIL import Image
 import small_speech
 import small_translation
 import speech_files
-from lsk_engine.assembly.sources import evaluation_source, training_source
+from lsk_engine.data.batch_sources import evaluation_source, training_source
 from lsk_engine.data.configuration import resolve
-from lsk_engine.data.prepared import prepare
-from lsk_engine.data.shared_data import load_data
+from lsk_engine.data.data_cache import load_data
+from lsk_engine.data.prepared.prepared_data import prepare
 from lsk_engine.tasks.registry import load_task
 
 pytestmark = pytest.mark.tensorflow

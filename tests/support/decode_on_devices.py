@@ -13,7 +13,7 @@ import numpy as np
 import small_speech
 import small_translation
 from lsk_engine.data import configuration
-from lsk_engine.devices.predicting import copies_of, model_on_devices, predictor
+from lsk_engine.devices.distributed_predict import copies_of, model_on_devices, predictor
 from lsk_engine.tasks.registry import load_task
 
 SMALL = {"translation": small_translation, "speech": small_speech}

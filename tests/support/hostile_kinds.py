@@ -19,24 +19,24 @@ import small_translation
 import speech_files
 from hostile_files import Kind
 from ls_base.files import write_json
-from ls_base.reading import read_bytes
 from ls_base.records import read_record
+from ls_base.safe_open import read_bytes
 from ls_keras import TeacherLogits
-from lsk.results import table
+from lsk.support.score_lines import table
 from lsk_engine.data import configuration
-from lsk_engine.data.data_state import DataState
-from lsk_engine.data.prepared import prepare
+from lsk_engine.data.fingerprint_store import DataState
+from lsk_engine.data.prepared.prepared_data import prepare
 from lsk_engine.runs.checkpoints import Checkpoints
-from lsk_engine.runs.records import Gammas, SweepPoints
 from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
+from lsk_engine.runs.schemas import Gammas, SweepPoints
 from lsk_engine.runs.stored_run import fitted_temperature, read_run
-from lsk_engine.scoring.predictions import COLUMNS, Predictions
+from lsk_engine.scoring.position_statistics import COLUMNS, Predictions
 from lsk_engine.settings.resolving import keys
 from lsk_engine.tasks.registry import load_task
 from lsk_image.sources import load_source as load_images
 from lsk_speech.config import DataConfig as SpeechConfig
-from lsk_speech.recording import read_recording
-from lsk_speech.sound import Sound
+from lsk_speech.corpora.recording import read_recording
+from lsk_speech.features.features_spec import Sound
 from lsk_speech.sources import load_source as load_speech
 from lsk_speech.units import load_units, make_units
 from lsk_translation.sources import load_source as load_text

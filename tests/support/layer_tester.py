@@ -9,7 +9,7 @@ import pytest
 from keras import ops
 
 from copies import WHOLE
-from ls_keras.keras_internals import layers_within, mask_of
+from ls_keras.backend.keras_internals import layers_within, mask_of
 from tracing import run_traced
 
 CLASSES, FEATURES = 7, 4

@@ -19,7 +19,7 @@ from pathlib import Path
 ANEW = [sys.executable, "-m", "lsk"]
 _SERVER = multiprocessing.get_context("forkserver")
 _SERVER.set_forkserver_preload(
-    ["lsk_engine.studies.preloaded", "lsk.main", "lsk_engine.scoring.calibrate"]
+    ["lsk_engine.studies.executors.preload", "lsk.main", "lsk_engine.scoring.calibrate"]
 )
 
 

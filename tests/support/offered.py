@@ -11,20 +11,19 @@ OFFERED = {
         cluster_statistics confidence_spread decoding diagnose diagnosis distillation
         distillation_loss equivalent_smoothing expected_calibration_error fit_temperature
         fit_temperature_dataset fit_vector_scaling greedy_search information layers
-        linear_smoothed_ce losses mean_logits mutual_information nearest_classes
+        linear_smoothed_ce losses mean_logits metrics mutual_information nearest_classes
         off_target_from_alpha penultimate plots project project_classes reliability_curve
         reliability_diagram representation smooth_calibration_error smooth_labels
         smoothed_cross_entropy template_distances template_plane templates
     """,
     "ls_keras.calibration": """
-        Accuracy BrierScore CalibratedModel ClasswiseFit Detection ExpectedCalibrationError
-        ForeignDetection LossParts MatrixFit MixedTemperatureFit NegativeLogLikelihood
-        Perplexity Recalibration ReliabilityAccumulator ReliabilityCurve RiskCoverage
+        CalibratedModel ClasswiseFit Detection ForeignDetection LossParts MatrixFit
+        MixedTemperatureFit Recalibration ReliabilityAccumulator ReliabilityCurve RiskCoverage
         SmoothError SmoothReliability TemperatureCurve TemperatureFit VectorFit calibrated
         classwise_reliability confidence_auroc curve_of_statistics detection_score
         expected_calibration_error fit_histogram fit_isotonic fit_matrix_scaling
         fit_mixed_temperature fit_temperature fit_temperature_dataset fit_vector_scaling
-        foreign_detection get logit_norm_confidence loss_parts reliability_curve
+        foreign_detection logit_norm_confidence loss_parts reliability_curve
         risk_coverage smooth_calibration_error smooth_curve_of_statistics
         smooth_error_of_statistics smooth_reliability_curve temperature_curve
     """,
@@ -50,6 +49,9 @@ OFFERED = {
         SmoothedBCE SmoothedCE Smoothing Uniform Unigram alpha_from_off_target deserialize get
         linear_smoothed_ce off_target_from_alpha serialize smooth_labels smoothed_cross_entropy
         with_alpha
+    """,
+    "ls_keras.metrics": """
+        Accuracy BrierScore ExpectedCalibrationError NegativeLogLikelihood Perplexity get
     """,
     "ls_keras.plots": """
         AttentionMap attention_map attention_rows beam_panels distillation_curves

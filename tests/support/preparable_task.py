@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from lsk_engine.data import prepared
+from lsk_engine.data.prepared import prepared_data
 from tiny_task import TinyTask
 
 
@@ -21,8 +21,8 @@ class PreparableTask(TinyTask):
     data_config = DataConfig
 
     def load_data(self, config, artifacts=None):
-        if prepared.is_prepared(config.data.source):
-            found = prepared.open_prepared(config.data.source, config.task)
+        if prepared_data.is_prepared(config.data.source):
+            found = prepared_data.open_prepared(config.data.source, config.task)
             inputs = np.load(found.files.file("letters.npy"))
             data = super().load_data(config)
             np.testing.assert_array_equal(inputs, data.splits["train"].inputs)

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from lsk_engine.data.ragged import Ragged
+from lsk_engine.data.formats.ragged import Ragged
 from lsk_speech.data import Utterances, task_data
-from lsk_speech.sound import Sound
+from lsk_speech.features.features_spec import Sound
 from lsk_speech.source_data import Speech
 from lsk_speech.units import make_units
 

@@ -11,8 +11,8 @@ import sys
 import time
 from pathlib import Path
 
-from lsk_engine.devices.addresses import TF_CONFIG
 from lsk_engine.devices.local_workers import WATCHED, end_with_stdin, supervise
+from lsk_engine.devices.process_env import TF_CONFIG
 
 
 def work(how: str, folder: Path) -> int:

@@ -109,7 +109,7 @@ class TinyTask(Task):
         return keras.Model({"letters": letters}, logits)
 
     def decode(self, model, examples, config, data, progress):
-        from lsk_engine.devices.predicting import predictor
+        from lsk_engine.devices.distributed_predict import predictor
 
         inputs, _ = examples.gather(np.arange(len(examples)), int(examples.sizes.max()))
         best = np.asarray(predictor(model, config)(inputs)).argmax(-1)

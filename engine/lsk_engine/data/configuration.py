@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from lsk_engine.data import prepared
-from lsk_engine.data.named_source import path_or_name
+from lsk_engine.data.prepared import prepared_data
+from lsk_engine.data.source_spec import path_or_name
 from lsk_engine.settings.config import Config
 from lsk_engine.settings.resolving import compose, restore
 from lsk_engine.tasks.contract import Suggestion, Task
@@ -78,7 +78,11 @@ def suited(
 
 def _suggested(task: Task, preset: str | None, overrides: Mapping[str, Any]) -> Suggestion | None:
     source = overrides.get("data.source")
-    if not isinstance(source, str) or source in task.data_sources or prepared.is_prepared(source):
+    if (
+        not isinstance(source, str)
+        or source in task.data_sources
+        or prepared_data.is_prepared(source)
+    ):
         return None
     found = path_or_name(source)
     if isinstance(found, str) or not found.exists():
@@ -88,6 +92,10 @@ def _suggested(task: Task, preset: str | None, overrides: Mapping[str, Any]) -> 
 
 def _prepared_with(task: Task) -> Callable[[str], Mapping[str, Any] | None]:
     def settings(source: str) -> Mapping[str, Any] | None:
-        return prepared.read_settings(source, task.name) if prepared.is_prepared(source) else None
+        return (
+            prepared_data.read_settings(source, task.name)
+            if prepared_data.is_prepared(source)
+            else None
+        )
 
     return settings

@@ -18,8 +18,8 @@ from pathlib import Path
 from ls_base.cores import cores
 from ls_base.errors import InputError
 from ls_base.signals import handled
-from lsk_engine.devices.addresses import ADDRESSES, COUNT, INDEX, TF_CONFIG, tf_config
 from lsk_engine.devices.gpus import VISIBLE, visible_gpus
+from lsk_engine.devices.process_env import ADDRESSES, COUNT, INDEX, TF_CONFIG, tf_config
 
 WATCHED = "LSK_ENDS_WITH_STDIN"  # set in processes that are to end when their standard input does
 LAST_LINES = 15

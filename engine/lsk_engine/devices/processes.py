@@ -1,7 +1,7 @@
 """Processes that train one run together: joining them, and what they have to agree on.
 
 Each runs the same program and makes the same steps; what one of them reads of the others goes
-through here. `lsk_engine.devices.addresses` says where they are.
+through here. `lsk_engine.devices.process_env` says where they are.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ls_base.errors import InputError, LsKerasError
-from lsk_engine.devices.addresses import ADDRESSES, Place, place
+from lsk_engine.devices.process_env import ADDRESSES, Place, place
 
 # Of JAX's coordinator, in place of its 100 s: a peer that was killed is known after that long.
 _HEARTBEAT_SECONDS = 10

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from lsk_engine.devices.addresses import place
+from lsk_engine.devices.process_env import place
 from lsk_engine.devices.processes import gathered, join
 
 

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from typing import NamedTuple
 
 from ls_base.errors import InputError
-from lsk_engine.devices.addresses import TPU, Place, place
+from lsk_engine.devices.process_env import TPU, Place, place
 
 # What each backend can do; `auto` chooses among them.
 OF_BACKEND = {
@@ -35,9 +35,9 @@ class Chosen(NamedTuple):
 def choose(name: str, devices: int | None = None) -> Chosen:
     """Returns the strategy of a name; `auto`: the one for what is there.
 
-    Where several processes train together (`lsk_engine.devices.addresses`), `auto` joins them. Else
-    it takes a TPU, all GPUs if there are several, or one device: logical CPUs share the machine's
-    cores, and are used where `devices` asks for them.
+    Where several processes train together (`lsk_engine.devices.process_env`), `auto` joins
+    them. Otherwise, it takes a TPU, all GPUs if there are several, or one device. Logical CPUs
+    share the machine's cores and are used only if `devices` asks for them.
 
     Args:
         name: One of `lsk_engine.settings.training.STRATEGIES`.

@@ -12,7 +12,7 @@ import weakref
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, TextIO
 
-from lsk_engine.progress.words import duration
+from lsk_engine.progress.format import duration
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TextIO
 
 from ls_base.files import writing
+from lsk_engine.progress.format import duration, fitted, per_second
 from lsk_engine.progress.live_line import LiveLine, Standing, is_live
-from lsk_engine.progress.words import duration, fitted, per_second
 
 Progress = Callable[[int, int], None]  # done, total
 

@@ -5,9 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from lsk_engine.reports.charts import Chart, Series
 from lsk_engine.reports.groups import Group
-from lsk_engine.reports.run_files import ReadRun
-from lsk_engine.reports.swept import Search, swept_beams
-from lsk_engine.runs.records import SweepPoint
+from lsk_engine.reports.run_files import ReadRun, Search, swept_beams
+from lsk_engine.runs.schemas import SweepPoint
 
 _Swept = tuple[str, list[SweepPoint]]  # what a line is called, and its points
 

@@ -6,9 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from lsk_engine.reports.charts import Chart, Point, Reference, Series
 from lsk_engine.reports.groups import Group
-from lsk_engine.reports.run_files import ReadRun
-from lsk_engine.reports.swept import swept_temperatures
-from lsk_engine.runs.records import SweepPoint
+from lsk_engine.reports.run_files import ReadRun, swept_temperatures
+from lsk_engine.runs.schemas import SweepPoint
 from lsk_engine.studies.stored_results import SweptPoint
 
 _FAR = 2.5  # log N so many times above the curves would flatten them

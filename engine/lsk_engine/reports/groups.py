@@ -4,8 +4,8 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 
 from lsk_engine.reports.run_files import ReadRun
-from lsk_engine.studies.tables import heading
-from lsk_engine.studies.told_apart import differing, telling, without_seed
+from lsk_engine.studies.settings_diff import differing, telling, without_seed
+from lsk_engine.studies.text_tables import heading
 
 _LONGEST = 40
 

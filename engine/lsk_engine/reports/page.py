@@ -12,9 +12,9 @@ from ls_base import __version__
 from ls_base.errors import FileError
 from ls_base.files import write_bytes
 from lsk_engine.reports.charts import SIZE
-from lsk_engine.reports.collected import Collection, collect
-from lsk_engine.reports.found import find
-from lsk_engine.reports.hints import missing
+from lsk_engine.reports.discover import find
+from lsk_engine.reports.missing_results import missing
+from lsk_engine.reports.run_collections import Collection, collect
 from lsk_engine.reports.sections import sections_of
 
 FILE = "report.html"

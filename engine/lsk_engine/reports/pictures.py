@@ -6,7 +6,7 @@ import struct
 from pathlib import Path
 
 from ls_base.errors import FileError
-from ls_base.reading import read_bytes
+from ls_base.safe_open import read_bytes
 
 _MOST_BYTES = 1 << 24
 _SIGNATURE, _END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"

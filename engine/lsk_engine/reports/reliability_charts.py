@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from lsk_engine.reports.charts import Chart, Reference, Series
 from lsk_engine.reports.groups import Group
 from lsk_engine.reports.run_files import ReadRun
-from lsk_engine.runs.records import ReliabilityBin
+from lsk_engine.runs.schemas import ReliabilityBin
 
-WIDE = 0.3  # an interval so wide says little, as `ls_keras.plots.shown_reliability` has it
+WIDE = 0.3  # an interval so wide says little, as `ls_keras.plots.reliability_plot_data` has it
 MOST_CURVES = 6  # more are not told apart
 _FADED = "Faded: few examples, 95 % interval wider than 0.3."
 

@@ -11,13 +11,13 @@ from lsk_engine.reports.curves import seeds_of
 from lsk_engine.reports.groups import Group
 from lsk_engine.reports.run_files import ReadRun
 from lsk_engine.reports.tables import Cell, Column, Table, Value, decimals, with_interval
-from lsk_engine.runs.records import Metrics
+from lsk_engine.runs.schemas import Metrics
+from lsk_engine.studies.settings_diff import SEED
 from lsk_engine.studies.stored_results import StoredDecision, StoredStudy, SweptPoint
-from lsk_engine.studies.tables import heading, of_split
-from lsk_engine.studies.told_apart import SEED
+from lsk_engine.studies.text_tables import heading, of_split
 
 if TYPE_CHECKING:
-    from lsk_engine.studies.compare_runs import Comparison
+    from lsk_engine.studies.comparison.compare_runs import Comparison
 
 Row = tuple[ReadRun, str, Metrics]  # a run, what its model is called, its scores
 # What the engine measures of every task, after the task's own scores.
@@ -74,7 +74,7 @@ def comparison_tables(groups: Sequence[Group]) -> Iterator[Table | Sentences]:
     seeds = [run.settings.get(SEED, 0) for run in finished]
     if len(groups) < 2 or len(finished) <= len(groups) or {type(s) for s in seeds} != {int}:
         return
-    from lsk_engine.studies.compare_runs import compare_runs  # SciPy
+    from lsk_engine.studies.comparison.compare_runs import compare_runs  # SciPy
 
     common = [s for s in finished[0].splits if all(s in run.splits for run in finished)]
     split = "test" if "test" in common else next(iter(common), "test")

@@ -6,11 +6,11 @@ from typing import Any
 from ls_base.commands import shell_command
 from lsk_engine.reports import beam_curves, curves, reliability_charts, score_tables
 from lsk_engine.reports.blocks import Facts, Figure, Fold, Heading, Section, Sentences
-from lsk_engine.reports.collected import Collection
 from lsk_engine.reports.groups import Group
+from lsk_engine.reports.run_collections import Collection
 from lsk_engine.reports.run_files import ReadRun
 from lsk_engine.reports.tables import Column, Table
-from lsk_engine.reports.texts import chosen_examples
+from lsk_engine.reports.word_diff import chosen_examples
 from lsk_engine.runs.listing import is_running
 
 Blocks = Iterator[Any]

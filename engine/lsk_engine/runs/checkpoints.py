@@ -8,12 +8,12 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from ls_base.arrays import Array, names_of_npz, read_npz
 from ls_base.errors import FileError
 from ls_base.files import replacing
-from ls_keras.keras_internals import sync_state
+from ls_base.npz_schema import Array, names_of_npz, read_npz
+from ls_keras.backend.keras_internals import sync_state
 from lsk_engine.devices.replicas import assign_parts, parts_of
-from lsk_engine.runs.checkpoint_files import checkpoint_file, checkpoint_steps
+from lsk_engine.runs.naming import checkpoint_file, checkpoint_steps
 
 
 class Checkpoints:

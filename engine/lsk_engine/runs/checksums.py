@@ -5,8 +5,8 @@ from pathlib import Path
 
 from ls_base.errors import FileError
 from ls_base.files import write_json
-from ls_base.reading import is_regular, is_there, open_regular
 from ls_base.records import Record, read_record
+from ls_base.safe_open import is_regular, is_there, open_regular
 
 FILE = "checksums.json"
 _SCHEMA = 1

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ls_base.errors import FileError, InputError, LsKerasError
-from ls_base.reading import is_regular, is_there
+from ls_base.safe_open import is_regular, is_there
 from lsk_engine.runs.run_directory import RunDirectory
 
 State = Literal["finished", "running", "stopped", "damaged"]

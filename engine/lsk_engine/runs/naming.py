@@ -1,12 +1,57 @@
 """What a run is called that nobody has named: after its data and its model."""
 
+import itertools
 import re
 import unicodedata
-from pathlib import PurePath
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePath
 
 from lsk_engine.settings.config import Config
-from lsk_engine.settings.named_code import NamedCode
+from lsk_engine.settings.user_code import NamedCode
 from lsk_engine.tasks.contract import Task
+
+_NAME = re.compile(r"step-(\d{8,})\.npz")
+
+
+def checkpoint_file(directory: Path, step: int) -> Path:
+    """Returns where the checkpoint of a step is, or would be."""
+    return directory / f"step-{step:08d}.npz"
+
+
+def checkpoint_steps(directory: Path) -> list[int]:
+    """Returns the steps of the checkpoints that are there, ascending; other files don't count."""
+    if not directory.is_dir():
+        return []
+    found = (_NAME.fullmatch(file.name) for file in directory.iterdir())
+    return sorted(int(match[1]) for match in found if match)
+
+
+def folder_names(paths: Sequence[Path]) -> list[str]:
+    """Returns the names of folders, or, where two have the same one, their paths.
+
+    Args:
+        paths: The folders, all different.
+
+    Example:
+    >>> folder_names([Path("a/hard"), Path("a/smoothed")])
+    ['hard', 'smoothed']
+    >>> folder_names([Path("a/hard"), Path("b/hard")])
+    ['a/hard', 'b/hard']
+    """
+    names = [path.name for path in paths]
+    return names if len(set(names)) == len(names) else [str(path) for path in paths]
+
+
+def numbered(path: Path) -> Iterator[Path]:
+    """Yields `path`, then `path-2`, `path-3` and so on, those that are not there.
+
+    Example:
+    >>> next(numbered(Path("no/such/run"))).name
+    'run'
+    """
+    names = (path.with_name(f"{path.name}-{number}") for number in itertools.count(2))
+    return (one for one in itertools.chain([path], names) if not one.exists())
+
 
 # Letters of each part, so that a name has about 100 at most.
 _DATA, _MODEL, _TEACHER = 28, 24, 40

@@ -13,11 +13,11 @@ from ls_base.commands import shell_command
 from ls_base.errors import FileError, InputError
 from ls_base.files import writing
 from lsk_engine.data.configuration import from_dict
-from lsk_engine.runs.checkpoint_files import checkpoint_file, checkpoint_steps
+from lsk_engine.runs.naming import checkpoint_file, checkpoint_steps
 from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
 from lsk_engine.settings.config import PARTS, Config
+from lsk_engine.settings.parsing import parse
 from lsk_engine.settings.resolving import with_one_length
-from lsk_engine.settings.values import parse
 from lsk_engine.tasks.contract import Task
 
 # What a checkpoint knows nothing of: how long training goes on, what of it is kept, and what helps

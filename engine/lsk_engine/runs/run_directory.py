@@ -11,12 +11,12 @@ from typing import Any, TypeVar
 from ls_base.commands import shell_command
 from ls_base.errors import FileError, InputError, shown
 from ls_base.files import append_line, expect_place, json_bytes, replacing, write_bytes, writing
-from ls_base.reading import inside, is_regular, is_there, open_regular, read_bytes
 from ls_base.records import decode_record
+from ls_base.safe_open import inside, is_regular, is_there, open_regular, read_bytes
 from lsk_engine.environment import environment
 from lsk_engine.runs.checksums import Checksums
 from lsk_engine.runs.lock import locked
-from lsk_engine.runs.records import Calibration, HistoryEntry, Metrics, Starts, StoredConfig
+from lsk_engine.runs.schemas import Calibration, HistoryEntry, Metrics, Starts, StoredConfig
 
 SCHEMA = 1
 _MOST_BYTES = 1 << 28  # of a file that is read whole
@@ -208,7 +208,7 @@ class RunDirectory:
 
         Args:
             file: One of the run's.
-            kind: A type of `lsk_engine.runs.records`, say.
+            kind: A type of `lsk_engine.runs.schemas`, say.
             schema: What its key `schema` must be; `None`: it need have none.
 
         Raises:

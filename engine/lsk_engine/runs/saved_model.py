@@ -9,7 +9,7 @@ import numpy as np
 
 import ls_keras.layers  # noqa: F401 - registers what a saved model may hold
 from ls_base.errors import FileError, LsKerasError, reason, shown
-from ls_base.reading import check_unpacked, open_regular
+from ls_base.safe_open import check_unpacked, open_regular
 
 _MEMBERS = {"metadata.json", "config.json", "model.weights.h5"}
 

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ls_base.errors import InputError, shown
-from lsk_engine.assembly.trained_model import load_trained
-from lsk_engine.assembly.unsmoothing import announce_unsmoothing
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.stored_run import StoredRun, check_runs
-from lsk_engine.scoring.searched_points import SearchedPoints
+from lsk_engine.runs.trained_model import load_trained
+from lsk_engine.runs.unsmoothing import announce_unsmoothing
+from lsk_engine.scoring.decode_cache import SearchedPoints
 from lsk_engine.settings.config import Config
 from lsk_engine.settings.resolving import with_decoding
 from lsk_engine.settings.unsmoothing import FITTED, undone_alpha

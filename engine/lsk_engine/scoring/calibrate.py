@@ -14,15 +14,15 @@ from ls_keras.calibration import (
     fit_temperature_dataset,
     fit_vector_scaling,
 )
-from lsk_engine.assembly.sources import evaluation_source
-from lsk_engine.assembly.trained_model import load_trained
+from lsk_engine.data.batch_sources import evaluation_source
 from lsk_engine.data.batches import BatchSource
 from lsk_engine.data.datasets import as_dataset, reading
-from lsk_engine.devices.predicting import model_on_devices, predictor
+from lsk_engine.devices.distributed_predict import model_on_devices, predictor
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.holding import writes_run
 from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
-from lsk_engine.scoring.predictions import Predictions, build_scorer
+from lsk_engine.runs.trained_model import load_trained
+from lsk_engine.scoring.position_statistics import Predictions, build_scorer
 from lsk_engine.settings.config import Config
 from lsk_engine.tasks.contract import Task
 

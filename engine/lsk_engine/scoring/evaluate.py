@@ -11,13 +11,13 @@ import keras
 from ls_base.errors import InputError, LsKerasError
 from ls_keras.plots import reliability_diagram, save_plot
 from ls_keras.plots import save as save_figure
-from lsk_engine.assembly.sources import evaluation_source
-from lsk_engine.assembly.trained_model import load_trained
-from lsk_engine.assembly.unsmoothing import announce_unsmoothing
+from lsk_engine.data.batch_sources import evaluation_source
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.holding import writes_run
 from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
-from lsk_engine.scoring.predictions import build_scorer
+from lsk_engine.runs.trained_model import load_trained
+from lsk_engine.runs.unsmoothing import announce_unsmoothing
+from lsk_engine.scoring.position_statistics import build_scorer
 from lsk_engine.settings.config import Config
 from lsk_engine.settings.unsmoothing import undone_alpha
 from lsk_engine.tasks.contract import Task, TaskData

@@ -21,15 +21,15 @@ from ls_keras.representation import (
     templates,
 )
 from ls_keras.representation.split_statistics import SplitStatistics
-from lsk_engine.assembly.sources import evaluation_source
-from lsk_engine.assembly.trained_model import load_trained
+from lsk_engine.data.batch_sources import evaluation_source
 from lsk_engine.data.batches import BatchSource
-from lsk_engine.devices.predicting import predictor
+from lsk_engine.devices.distributed_predict import predictor
 from lsk_engine.devices.xla import jit_compile
 from lsk_engine.progress import Reporter
-from lsk_engine.runs.folder_names import folder_names
+from lsk_engine.runs.naming import folder_names
 from lsk_engine.runs.run_directory import SCHEMA
 from lsk_engine.runs.stored_run import StoredRun
+from lsk_engine.runs.trained_model import load_trained
 from lsk_engine.tasks.class_ids import class_ids
 from lsk_engine.tasks.contract import TaskData
 

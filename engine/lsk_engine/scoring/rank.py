@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 
 from ls_keras.calibration import confidence_auroc, logit_norm_confidence, risk_coverage
-from lsk_engine.assembly.sources import evaluation_source
-from lsk_engine.assembly.trained_model import load_trained
+from lsk_engine.data.batch_sources import evaluation_source
 from lsk_engine.data.batches import BatchSource
 from lsk_engine.data.datasets import reading
-from lsk_engine.devices.memory import memory_for
-from lsk_engine.devices.predicting import predictor
+from lsk_engine.devices.distributed_predict import predictor
+from lsk_engine.devices.oom_errors import memory_for
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.stored_run import StoredRun
+from lsk_engine.runs.trained_model import load_trained
 
 NORMS = (1, 2, 3, 4, 5, 6, 7, 8)
 

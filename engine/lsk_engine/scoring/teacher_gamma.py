@@ -6,16 +6,16 @@ from typing import Any
 
 import keras
 
-from ls_base.reading import is_there
+from ls_base.safe_open import is_there
 from ls_keras.distillation import equivalent_smoothing_dataset
-from lsk_engine.assembly.sources import evaluation_source
-from lsk_engine.assembly.trained_model import load_trained
+from lsk_engine.data.batch_sources import evaluation_source
 from lsk_engine.data.configuration import from_dict
-from lsk_engine.devices.predicting import model_on_devices
+from lsk_engine.devices.distributed_predict import model_on_devices
 from lsk_engine.progress import Progress, Reporter
-from lsk_engine.runs.records import Gammas
 from lsk_engine.runs.run_directory import RunDirectory
+from lsk_engine.runs.schemas import Gammas
 from lsk_engine.runs.teacher import model_sha256
+from lsk_engine.runs.trained_model import load_trained
 from lsk_engine.settings.config import Config
 from lsk_engine.tasks.contract import Task, TaskData
 

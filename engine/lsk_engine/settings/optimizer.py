@@ -3,7 +3,7 @@
 import dataclasses
 
 from ls_base.errors import InputError
-from lsk_engine.settings.values import one_of, within
+from lsk_engine.settings.parsing import one_of, within
 
 SCHEDULES = ("constant", "inverse_sqrt", "cosine", "linear", "piecewise")
 

@@ -8,12 +8,12 @@ from typing import Any
 from ls_base.errors import InputError, near
 from lsk_engine.settings.config import PARTS, Config
 from lsk_engine.settings.distillation import DistillationConfig
-from lsk_engine.settings.named_code import is_code, note
 from lsk_engine.settings.optimizer import OptimizerConfig
-from lsk_engine.settings.parts import TaskParts
+from lsk_engine.settings.output_folders import is_written, may_write
+from lsk_engine.settings.parsing import parse, value_before, values_before
+from lsk_engine.settings.protocols import TaskParts
 from lsk_engine.settings.training import TrainingConfig
-from lsk_engine.settings.values import parse, value_before, values_before
-from lsk_engine.settings.written_folders import is_written, may_write
+from lsk_engine.settings.user_code import is_code, note
 
 
 def compose(
@@ -25,7 +25,7 @@ def compose(
     """Composes defaults, a preset and overrides, in rising precedence.
 
     Where `data.source` is a prepared data set, the other settings of the data are its own. Code
-    that is named is noted, see `lsk_engine.settings.named_code`.
+    that is named is noted, see `lsk_engine.settings.user_code`.
 
     Args:
         task: The task, which brings its presets and the classes of its parts.
@@ -142,7 +142,7 @@ def restore(
 ) -> Config:
     """Rebuilds a complete configuration: nothing is taken from presets or defaults.
 
-    Of folders that are written to, see `lsk_engine.settings.written_folders`.
+    Of folders that are written to, see `lsk_engine.settings.output_folders`.
 
     Args:
         task: The task.

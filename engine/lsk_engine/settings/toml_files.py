@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from ls_base.errors import InputError, reason, shown
-from ls_base.reading import read_bytes
+from ls_base.safe_open import read_bytes
 from lsk_engine.settings.config import Config
-from lsk_engine.settings.described import settings_of
-from lsk_engine.settings.parts import TaskParts
-from lsk_engine.settings.values import flat
+from lsk_engine.settings.parsing import flat
+from lsk_engine.settings.protocols import TaskParts
+from lsk_engine.settings.settings_docs import settings_of
 
 NONE = "none"  # TOML has no word for it; `--set` takes the same
 _MOST_BYTES = 1 << 20

@@ -3,7 +3,7 @@
 import dataclasses
 
 from ls_base.errors import InputError
-from lsk_engine.settings.values import added, one_of, within
+from lsk_engine.settings.parsing import added, one_of, within
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 SMOOTHINGS = ("uniform", "unigram", "neighborhood")

@@ -11,8 +11,8 @@ from ls_base.errors import InputError, near
 from lsk_engine.data import configuration
 from lsk_engine.settings.config import Config
 from lsk_engine.settings.distillation import DistillationConfig
+from lsk_engine.settings.parsing import flat, parse
 from lsk_engine.settings.resolving import keys
-from lsk_engine.settings.values import flat, parse
 from lsk_engine.studies.study import (
     ALPHA,
     DISTILLATION,

@@ -7,11 +7,11 @@ from typing import Any
 
 from ls_base.errors import InputError, LsKerasError
 from lsk_engine.studies.claims import Claim
+from lsk_engine.studies.distillation_measures import TEACHER_SCORE, TRANSFER
 from lsk_engine.studies.measurements import SCORE
 from lsk_engine.studies.study import ALPHA, TEACHER_ALPHA, TEACHER_TEMPERATURE, Study
 from lsk_engine.studies.study_folder import FIGURE_FILE, RUNS, TEACHERS
 from lsk_engine.studies.study_result import StudyResult
-from lsk_engine.studies.teaching import TEACHER_SCORE, TRANSFER
 
 ALPHAS = (0.0, 0.15, 0.3, 0.45, 0.6, 0.75)  # the paper's, as those below
 TEMPERATURES = (1.0, 2.0, 3.0, 4.0, 8.0, 12.0, 16.0)

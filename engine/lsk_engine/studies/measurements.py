@@ -8,16 +8,16 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 
 from ls_base.errors import InputError, near
-from ls_base.reading import is_there
 from ls_base.records import Record
+from ls_base.safe_open import is_there
 from lsk_engine.progress import Reporter
-from lsk_engine.runs.records import Metrics
 from lsk_engine.runs.run_directory import SCHEMA
+from lsk_engine.runs.schemas import Metrics
 from lsk_engine.runs.stored_run import StoredRun
 from lsk_engine.runs.teacher import model_sha256
-from lsk_engine.settings.parts import searches
+from lsk_engine.settings.protocols import searches
 from lsk_engine.studies.claims import Better
-from lsk_engine.studies.teaching import (
+from lsk_engine.studies.distillation_measures import (
     STUDENT_SCORE,
     TEACHER_SCORE,
     TRANSFER,
@@ -202,7 +202,7 @@ def _representation(run: StoredRun, reporter: Reporter) -> BySplit:
 
 
 def _information(run: StoredRun, reporter: Reporter) -> BySplit:
-    from lsk_engine.scoring.probe import probe
+    from lsk_engine.scoring.mutual_information import probe
 
     directory, task, config = run
     classes = _likeliest_classes(run, 2)
@@ -218,7 +218,7 @@ def _likeliest_classes(run: StoredRun, count: int) -> list[str]:
     """Returns the names of the classes with the most training labels, alike in all arms."""
     import numpy as np
 
-    from lsk_engine.assembly.run_data import reload_data
+    from lsk_engine.runs.run_data import reload_data
 
     directory, task, config = run
     data = reload_data(task, config, directory)

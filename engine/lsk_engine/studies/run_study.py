@@ -8,15 +8,18 @@ from pathlib import Path
 from ls_base.errors import InputError, LsKerasError, near
 from ls_base.files import write_json
 from lsk_engine.data.configuration import from_dict
-from lsk_engine.data.shared_data import shared_data
+from lsk_engine.data.data_cache import shared_data
 from lsk_engine.devices.backend import load_backend
 from lsk_engine.progress import Reporter
-from lsk_engine.runs.failed_start import removed_if_nothing_began
+from lsk_engine.runs.cleanup import removed_if_nothing_began
 from lsk_engine.runs.stored_run import StoredRun
-from lsk_engine.studies.answer import answer, check_run
-from lsk_engine.studies.arm_runs import configs_of, jobs_of, run_name, run_of
+from lsk_engine.studies.analysis import answer, check_run
 from lsk_engine.studies.arms import arms_of, base_settings, student_of
-from lsk_engine.studies.job import Job
+from lsk_engine.studies.executors.choose import trainings_of
+from lsk_engine.studies.executors.in_process import run_here
+from lsk_engine.studies.executors.run_jobs import run_jobs
+from lsk_engine.studies.existing_runs import own_runs, refuse_other_backend, refuse_other_data
+from lsk_engine.studies.jobs import Job, configs_of, jobs_of, run_name, run_of
 from lsk_engine.studies.measurements import (
     MEASUREMENTS,
     BySplit,
@@ -24,9 +27,6 @@ from lsk_engine.studies.measurements import (
     measure,
     numbers_of,
 )
-from lsk_engine.studies.own_runs import own_runs, refuse_other_backend, refuse_other_data
-from lsk_engine.studies.run_here import run_here
-from lsk_engine.studies.run_jobs import run_jobs
 from lsk_engine.studies.study import Study
 from lsk_engine.studies.study_folder import (
     DATA,
@@ -37,9 +37,8 @@ from lsk_engine.studies.study_folder import (
     study_folder,
 )
 from lsk_engine.studies.study_result import StudyResult
-from lsk_engine.studies.who_trains import trainings_of
 from lsk_engine.tasks.contract import Task
-from lsk_engine.training.void_settings import void_in_any
+from lsk_engine.training.unused_settings import void_in_any
 
 STUDENT = "distillation"  # the measure that trains students
 
@@ -69,8 +68,8 @@ def run_study(
         command: What resumes a run (`lsk train --resume`): the run's path goes behind it; `None`:
             all runs are trained in this process, one after another.
         jobs: How many trainings run at a time.
-        scheduler: Whose workers train, as `lsk_engine.studies.cluster.Cluster` takes it; `None`:
-            processes of this machine.
+        scheduler: Address of a Dask scheduler whose workers train the runs; `None`: processes of
+            this machine.
         stop_on_failure: Whether a training that fails stops the others.
 
     Raises:

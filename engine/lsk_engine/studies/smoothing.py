@@ -4,11 +4,11 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from lsk_engine.studies.claims import Claim
+from lsk_engine.studies.distillation_measures import STUDENT_SCORE
 from lsk_engine.studies.measurements import BEST_SCORE, SCORE, Number
 from lsk_engine.studies.study import ALPHA, SMOOTHING, Study
 from lsk_engine.studies.study_result import Decided, evidence_text
-from lsk_engine.studies.tables import heading, of_split
-from lsk_engine.studies.teaching import STUDENT_SCORE
+from lsk_engine.studies.text_tables import heading, of_split
 
 QUESTION = "Does label smoothing help?"
 # The first six that are decided make the sentences.

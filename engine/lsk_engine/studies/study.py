@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from ls_base.errors import InputError, near, shown
+from lsk_engine.settings.parsing import flat
 from lsk_engine.settings.resolving import layered
 from lsk_engine.settings.toml_files import read_toml
-from lsk_engine.settings.values import flat
 from lsk_engine.studies.claims import Claim
-from lsk_engine.studies.told_apart import SEED
+from lsk_engine.studies.settings_diff import SEED
 from lsk_engine.tasks.contract import Task
 
 ALPHA, SMOOTHING = "training.alpha", "training.smoothing"

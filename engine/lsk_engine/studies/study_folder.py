@@ -8,13 +8,13 @@ from typing import Any
 
 from ls_base.errors import InputError
 from ls_base.files import write_json
-from ls_base.reading import is_there
 from ls_base.records import read_record
+from ls_base.safe_open import is_there
 from lsk_engine.runs.lock import locked
 from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
+from lsk_engine.settings.parsing import flat
 from lsk_engine.settings.resolving import completed
-from lsk_engine.settings.values import flat
-from lsk_engine.studies.told_apart import unlike
+from lsk_engine.studies.settings_diff import unlike
 from lsk_engine.tasks.contract import Task
 
 RUNS, TEACHERS, STUDENTS = "runs", "teachers", "students"  # folders inside

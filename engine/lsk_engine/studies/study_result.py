@@ -10,7 +10,7 @@ from typing import Any
 from ls_base.files import finite
 from lsk_engine.studies.claims import Claim, Decision
 from lsk_engine.studies.measurements import Number
-from lsk_engine.studies.tables import (
+from lsk_engine.studies.text_tables import (
     columns,
     difference_line,
     heading,

@@ -221,7 +221,7 @@ class Task(abc.ABC):
         """Writes loaded data into the empty `directory`, if the task offers that.
 
         `load_data` must then take them from there where `config.data.source` is a prepared data
-        set; `lsk_engine.data.prepared` tells, and keeps settings, notes and checksums.
+        set; see `lsk_engine.data.prepared.prepared_data`.
         """
         raise NotImplementedError  # `lsk prepare` says so to the user
 

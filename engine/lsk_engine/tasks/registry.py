@@ -6,7 +6,7 @@ import importlib.metadata
 from collections.abc import Iterator
 
 from ls_base.errors import InputError, LsKerasError, MissingExtraError, near
-from lsk_engine.settings.parts import check_parts
+from lsk_engine.settings.protocols import check_parts
 from lsk_engine.tasks.contract import Task
 
 TASK_GROUP = "ls_keras.tasks"

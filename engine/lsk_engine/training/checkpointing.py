@@ -5,7 +5,7 @@ import math
 import keras
 import numpy as np
 
-from ls_keras.keras_internals import sync_state
+from ls_keras.backend.keras_internals import sync_state
 from lsk_engine.runs.checkpoints import Checkpoints, restore_metrics
 from lsk_engine.training.divergence import FiniteWatch
 from lsk_engine.training.signals import StopRequest

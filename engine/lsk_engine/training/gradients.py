@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from ls_base.errors import InputError
-from ls_keras.keras_internals import variables_of
+from ls_keras.backend.keras_internals import variables_of
 from lsk_engine.devices.replicas import num_replicas, sum_over_replicas
 
 

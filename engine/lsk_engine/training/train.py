@@ -6,36 +6,36 @@ from collections.abc import Callable
 import keras
 
 from ls_base.errors import FileError
-from ls_base.reading import is_regular
-from lsk_engine.assembly.loss import build_loss
-from lsk_engine.assembly.sources import evaluation_source, training_source
+from ls_base.safe_open import is_regular
+from lsk_engine.data.batch_sources import evaluation_source, training_source
 from lsk_engine.data.batches import BatchSource
 from lsk_engine.data.datasets import as_dataset, reading
 from lsk_engine.devices import strategy
-from lsk_engine.devices.fitting import fed, made_to_fit
-from lsk_engine.devices.layers_on_replicas import fit_layers
+from lsk_engine.devices.fit_patches import fed, made_to_fit
 from lsk_engine.devices.loss_scaling import scaled
-from lsk_engine.devices.memory import memory_for
+from lsk_engine.devices.oom_errors import memory_for
 from lsk_engine.devices.precision import precision
 from lsk_engine.devices.processes import peers_watched
+from lsk_engine.devices.replica_layers import fit_layers
 from lsk_engine.devices.xla import compiles_replicas, jit_compile
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.checkpoints import Checkpoints, restore_metrics
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.settings.config import Config
 from lsk_engine.tasks.contract import Task, TaskData
-from lsk_engine.training.best_validation import BestValidation, history_until
+from lsk_engine.tasks.loss import build_loss
 from lsk_engine.training.checkpointing import CheckpointEvery, StopsValidation, owed_loss
 from lsk_engine.training.curves import draw_learning_curves
+from lsk_engine.training.distillation import build_learner, with_teacher_logits
 from lsk_engine.training.divergence import FiniteWatch
+from lsk_engine.training.early_stopping import BestValidation, history_until
+from lsk_engine.training.init_from import start_from
 from lsk_engine.training.optimizers import average_last, build_optimizer
 from lsk_engine.training.signals import stop_on_signal
-from lsk_engine.training.starting_weights import start_from
-from lsk_engine.training.student import build_learner, with_teacher_logits
 from lsk_engine.training.tensorboard_log import TensorBoardLog
 from lsk_engine.training.training_log import TrainingLog
-from lsk_engine.training.validator import build_validator
-from lsk_engine.training.void_settings import void_settings
+from lsk_engine.training.unused_settings import void_settings
+from lsk_engine.training.validation import build_validator
 from lsk_engine.training.weight_averaging import average_checkpoints, averaged_steps
 
 

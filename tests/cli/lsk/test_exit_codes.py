@@ -9,7 +9,7 @@ import pytest
 
 from ls_base.errors import InputError, LsKerasError, MissingExtraError
 from lsk.main import main
-from lsk_engine.studies.run_jobs import Terminated
+from lsk_engine.studies.executors.run_jobs import Terminated
 from lsk_engine.training.checkpointing import Interrupted
 from lsk_engine.training.divergence import DivergenceError
 

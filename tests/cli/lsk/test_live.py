@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from lsk_engine.runs.checkpoint_files import checkpoint_steps
+from lsk_engine.runs.naming import checkpoint_steps
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_processes import ANEW
 

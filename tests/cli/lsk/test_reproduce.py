@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from ls_base.errors import InputError
 from lsk.main import cli
 from lsk.reproduce import RESULTS, SCALES
-from lsk_engine.studies.paper_studies import STUDIES
+from lsk_engine.studies.paper.paper_studies import STUDIES
 
 TINY = ("--seeds", 1, "--set", "training.steps=3", "--jobs", 2)
 

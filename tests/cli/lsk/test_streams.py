@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ls_base.errors import FileError, InputError
-from lsk.stdin import read_stdin
+from lsk.support.options import read_stdin
 from lsk_engine.progress import Reporter
 
 LSK = f"{sys.executable} -m lsk"
@@ -54,7 +54,7 @@ def test_who_tells_a_mistake_to_nobody_ends_so_as_well():
 
 def test_a_closed_input_is_told(tmp_path):
     """As `<&-` has it."""
-    code = "from lsk.stdin import read_stdin; read_stdin('text', 9)"
+    code = "from lsk.support.options import read_stdin; read_stdin('text', 9)"
     done = shell(f'{sys.executable} -c "{code}" <&-', tmp_path)
     assert done.stderr.endswith("InputError: Expected text on stdin. Received: stdin is closed\n")
 

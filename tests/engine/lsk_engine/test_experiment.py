@@ -13,15 +13,15 @@ from matplotlib.figure import Figure
 from kills import differences
 from lock_holder import held_by_another_process
 from ls_base.errors import FileError, InputError, LsKerasError
-from lsk_engine.assembly.run_data import NewData
 from lsk_engine.data import configuration
 from lsk_engine.data.batches import BatchSource
-from lsk_engine.data.data_state import DataState
+from lsk_engine.data.fingerprint_store import DataState
 from lsk_engine.data.lazy import changed_splits, lazy_array
 from lsk_engine.experiment import run_experiment
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.checkpoints import Checkpoints
 from lsk_engine.runs.resuming import changed
+from lsk_engine.runs.run_data import NewData
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.scoring.calibrate import calibrate
 from lsk_engine.scoring.evaluate import evaluate

@@ -8,7 +8,7 @@ import pytest
 from sklearn.metrics import accuracy_score, brier_score_loss, log_loss
 
 from ls_keras import calibration
-from ls_keras.calibration import (
+from ls_keras.metrics import (
     Accuracy,
     BrierScore,
     ExpectedCalibrationError,

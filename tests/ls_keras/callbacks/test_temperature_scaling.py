@@ -10,9 +10,10 @@ import pytest
 from keras import ops
 
 from ls_base.errors import InputError
-from ls_keras.calibration import ExpectedCalibrationError, expected_calibration_error
-from ls_keras.calibration.temperature import fit_temperature
+from ls_keras.calibration import expected_calibration_error
+from ls_keras.calibration.scaling.temperature import fit_temperature
 from ls_keras.callbacks import TemperatureScaling
+from ls_keras.metrics import ExpectedCalibrationError
 
 NAMES = ("val_temperature", "val_ece_half", "val_ece_scaled", "val_nll_scaled")
 

@@ -13,7 +13,7 @@ import ls_keras
 from diagnosed import predictions
 from ls_base.errors import InputError
 from ls_keras.calibration import logit_norm_confidence, loss_parts, risk_coverage
-from ls_keras.diagnosis.held_out import fold_ids
+from ls_keras.diagnosis.cross_validation import fold_ids
 
 Y, Z = predictions()
 P = softmax(Z.astype(np.float64), -1)

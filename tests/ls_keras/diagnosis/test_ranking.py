@@ -3,16 +3,16 @@ import pytest
 
 from diagnosed import predictions
 from ls_keras.calibration import logit_norm_confidence, risk_coverage
-from ls_keras.calibration.host_examples import read_host_examples
-from ls_keras.calibration.recalibration import example_scores, tempered_log_probabilities
+from ls_keras.calibration.scaling.recalibration import example_scores, tempered_log_probabilities
 from ls_keras.diagnosis import ranking
-from ls_keras.diagnosis.held_out import fold_ids
+from ls_keras.diagnosis.cross_validation import fold_ids
+from ls_keras.inputs.numpy_examples import read_host_examples
 
 
 def test_confidences_of_few_rows_at_a_time_are_those_of_all(monkeypatch):
     y, z = predictions(50)
     examples = read_host_examples(y, z, from_logits=True, ignore_class=1)
-    monkeypatch.setattr("ls_keras.calibration.host_examples._BLOCK", 12)
+    monkeypatch.setattr("ls_keras.inputs.numpy_examples._BLOCK", 12)
     found = ranking.norm_confidence(examples, 3)
     np.testing.assert_allclose(found, logit_norm_confidence(z[y != 1], 3), atol=1e-12)
 

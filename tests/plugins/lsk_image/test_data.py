@@ -7,7 +7,7 @@ from ls_base.errors import InputError
 from lsk_engine.data.configuration import resolve
 from lsk_image.config import DataConfig
 from lsk_image.data import load, split_images, with_ids_of
-from lsk_image.pixels import ArrayPixels
+from lsk_image.formats.image_store import ArrayPixels
 from lsk_image.source_data import ImageSource, LabeledImages
 from lsk_image.sources import load_source
 from lsk_image.task import ImageTask

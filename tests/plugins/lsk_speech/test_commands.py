@@ -9,9 +9,9 @@ import small_speech
 import speech_files
 from ls_base.errors import FileError, InputError
 from ls_base.files import write_json
-from lsk_engine.assembly.unsmoothing import unsmoothing, unsmoothing_of_run
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.runs.stored_run import open_run
+from lsk_engine.runs.unsmoothing import unsmoothing, unsmoothing_of_run
 from lsk_speech.commands import transcribe
 from lsk_speech.task import SpeechTask
 from lsk_speech.units import UNUSED

@@ -4,7 +4,7 @@ import pytest
 import speech_files
 from ls_base.errors import InputError
 from lsk_engine.data.configuration import resolve
-from lsk_engine.data.ragged import Ragged
+from lsk_engine.data.formats.ragged import Ragged
 from lsk_speech.data import Utterances, encoded
 from lsk_speech.source_data import Speech
 from lsk_speech.task import SpeechTask

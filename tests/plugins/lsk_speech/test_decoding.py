@@ -7,12 +7,12 @@ import small_speech
 from ls_base.errors import InputError
 from ls_keras.calibration import TemperatureFit, calibrated
 from ls_keras.decoding.padded_batches import padded_size
-from lsk_engine.assembly.loss import build_loss
-from lsk_engine.assembly.sources import training_source
+from lsk_engine.data.batch_sources import training_source
 from lsk_engine.data.configuration import resolve
+from lsk_engine.tasks.loss import build_loss
 from lsk_engine.training.optimizers import build_optimizer
 from lsk_speech.decoding import recognize_examples, utterances_of
-from lsk_speech.recognizer import Recognizer
+from lsk_speech.network.recognizer import Recognizer
 from lsk_speech.task import SpeechTask
 from tiny_task import Letters
 

@@ -5,7 +5,7 @@ import pytest
 import small_speech
 from lsk_engine.data.configuration import resolve
 from lsk_speech.model import build_recognizer
-from lsk_speech.recognizer import Recognizer
+from lsk_speech.network.recognizer import Recognizer
 from lsk_speech.task import SpeechTask
 
 SOUNDS = {"data.sample_rate": 1000, "data.normalization": "utterance"}

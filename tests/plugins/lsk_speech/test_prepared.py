@@ -4,7 +4,7 @@ import pytest
 import speech_files
 from ls_base.errors import InputError
 from lsk_engine.data.configuration import resolve
-from lsk_engine.data.prepared import prepare
+from lsk_engine.data.prepared.prepared_data import prepare
 from lsk_speech.task import SpeechTask
 
 TASK = SpeechTask()

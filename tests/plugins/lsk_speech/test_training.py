@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 import small_speech
-from lsk_engine.assembly.loss import build_loss
-from lsk_engine.assembly.sources import training_source
+from lsk_engine.data.batch_sources import training_source
 from lsk_engine.data.configuration import resolve
 from lsk_engine.data.datasets import as_dataset
 from lsk_engine.experiment import run_experiment
@@ -23,6 +22,7 @@ from lsk_engine.scoring.calibrate import calibrate
 from lsk_engine.scoring.evaluate import evaluate
 from lsk_engine.scoring.project import project_runs
 from lsk_engine.settings.distillation import DistillationConfig
+from lsk_engine.tasks.loss import build_loss
 from lsk_engine.training.optimizers import build_optimizer
 from lsk_speech.task import SpeechTask
 from lsk_speech.units import END_ID, PAD_ID, START_ID

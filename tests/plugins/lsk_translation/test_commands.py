@@ -10,7 +10,7 @@ import small_translation
 from ls_base.commands import shell_command
 from ls_base.errors import InputError
 from lsk_translation import commands
-from lsk_translation.cldr_phrases import held_out_phrases
+from lsk_translation.cldr.phrases import held_out_phrases
 from lsk_translation.commands import phrases, translate
 from lsk_translation.decoding import Translation
 from lsk_translation.task import TranslationTask

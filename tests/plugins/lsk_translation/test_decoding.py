@@ -10,9 +10,9 @@ from ls_keras.calibration import TemperatureFit, calibrated
 from ls_keras.decoding import Unsmoothing, compiled
 from ls_keras.decoding.padded_batches import padded_size
 from ls_keras.losses import Uniform, Unigram
-from lsk_engine.assembly.unsmoothing import unsmoothing
 from lsk_engine.data.configuration import resolve
-from lsk_engine.data.ragged import Ragged
+from lsk_engine.data.formats.ragged import Ragged
+from lsk_engine.runs.unsmoothing import unsmoothing
 from lsk_translation.config import DecodingConfig, ModelConfig
 from lsk_translation.data import with_ends
 from lsk_translation.decoding import translate_examples, translate_sentences

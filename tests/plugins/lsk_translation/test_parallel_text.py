@@ -3,7 +3,7 @@ import gzip
 import pytest
 
 from ls_base.errors import InputError
-from lsk_engine.data import text_lines
+from lsk_engine.data.formats import text_lines
 from lsk_translation.parallel_text import read_folder
 
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 import small_translation
 from ls_base.errors import InputError
-from lsk_engine.data.checked_files import CheckedFiles
 from lsk_engine.data.configuration import resolve
-from lsk_engine.data.prepared import PreparedData, prepare
+from lsk_engine.data.prepared.checksummed_files import CheckedFiles
+from lsk_engine.data.prepared.prepared_data import PreparedData, prepare
 from lsk_translation.prepared import Lines, load_prepared
 from lsk_translation.task import TranslationTask
 

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ls_base.errors import InputError
-from lsk_translation.cldr import cldr_splits
+from lsk_translation.cldr.corpus import cldr_splits
 from lsk_translation.subwords import END_ID, PAD_ID, START_ID, UNKNOWN_ID, SubwordVocabulary
 
 

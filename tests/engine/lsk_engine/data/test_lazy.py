@@ -5,7 +5,7 @@ import pytest
 
 from ls_base.errors import InputError
 from lsk_engine.data.lazy import LazyNotes, LazySplits, changed_splits, lazy_array
-from lsk_engine.data.new_splits import new_splits
+from lsk_engine.data.split_names import new_splits
 
 
 def counting(names):

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lsk_engine.devices.addresses import ADDRESSES, COUNT, INDEX, TF_CONFIG, tf_config
 from lsk_engine.devices.local_workers import free_addresses
+from lsk_engine.devices.process_env import ADDRESSES, COUNT, INDEX, TF_CONFIG, tf_config
 from lsk_engine.runs.run_directory import RunDirectory
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]

@@ -10,9 +10,9 @@ import pytest
 
 from ls_base.errors import InputError
 from lsk_engine.devices import local_workers
-from lsk_engine.devices.addresses import ADDRESSES, COUNT, INDEX, TF_CONFIG
 from lsk_engine.devices.gpus import VISIBLE
 from lsk_engine.devices.local_workers import worker_environments
+from lsk_engine.devices.process_env import ADDRESSES, COUNT, INDEX, TF_CONFIG
 
 SCRIPT = Path(__file__).parents[3] / "support" / "supervised.py"
 

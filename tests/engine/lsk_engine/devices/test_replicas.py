@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from lsk_engine.devices import replicas, strategy
-from lsk_engine.devices.addresses import TF_CONFIG
+from lsk_engine.devices.process_env import TF_CONFIG
 from lsk_engine.devices.replicas import assign_parts, num_shards, parts_of, process_shard
 
 pytestmark = pytest.mark.tensorflow

@@ -5,7 +5,7 @@ import pytest
 
 from ls_base.errors import InputError
 from lsk_engine.devices import strategy
-from lsk_engine.devices.addresses import TF_CONFIG, be_worker
+from lsk_engine.devices.process_env import TF_CONFIG, be_worker
 from lsk_engine.settings.training import STRATEGIES
 
 tensorflow = pytest.mark.tensorflow

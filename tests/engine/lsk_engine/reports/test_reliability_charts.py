@@ -5,7 +5,7 @@ import inspect
 import pytest
 
 from ls_base.files import write_json
-from ls_keras.plots import reliability_diagram, shown_reliability
+from ls_keras.plots import reliability_diagram, reliability_plot_data
 from lsk_engine.reports.groups import groups_of
 from lsk_engine.reports.reliability_charts import MOST_CURVES, WIDE, reliability_diagrams
 from lsk_engine.reports.run_files import read_run
@@ -86,5 +86,5 @@ def test_of_more_than_six_curves_seeds_are_one(tmp_path):
 
 
 def test_the_rules_are_those_of_the_library():
-    assert WIDE == shown_reliability.WIDE
+    assert WIDE == reliability_plot_data.WIDE
     assert inspect.unwrap(reliability_diagram).__globals__["MOST_CURVES"] == MOST_CURVES

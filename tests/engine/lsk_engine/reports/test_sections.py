@@ -1,6 +1,6 @@
 from lsk_engine.reports.blocks import Facts, Fold, Heading
-from lsk_engine.reports.collected import collect
-from lsk_engine.reports.found import find
+from lsk_engine.reports.discover import find
+from lsk_engine.reports.run_collections import collect
 from lsk_engine.reports.sections import sections_of
 from lsk_engine.reports.tables import Table
 from reported_runs import bare_run, study, taught, whole_run

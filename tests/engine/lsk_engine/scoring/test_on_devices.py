@@ -5,7 +5,7 @@ import pytest
 
 from lsk_engine.progress import Reporter
 from lsk_engine.scoring.calibrate import calibrate
-from lsk_engine.scoring.new_data import evaluate_new
+from lsk_engine.scoring.evaluate_new_data import evaluate_new
 from lsk_engine.scoring.project import project_runs
 from lsk_engine.scoring.rank import rank
 from lsk_engine.scoring.teacher_gamma import teacher_gammas

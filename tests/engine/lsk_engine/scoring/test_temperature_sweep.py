@@ -11,12 +11,12 @@ from ls_base.errors import InputError
 from lsk_engine.data import configuration
 from lsk_engine.experiment import run_experiment
 from lsk_engine.progress import Reporter
-from lsk_engine.runs.records import SweepPoints
 from lsk_engine.runs.run_directory import RunDirectory
+from lsk_engine.runs.schemas import SweepPoints
 from lsk_engine.runs.stored_run import StoredRun
 from lsk_engine.scoring.evaluate import evaluate
 from lsk_engine.scoring.temperature_sweep import sweep_temperature
-from lsk_engine.settings.values import added
+from lsk_engine.settings.parsing import added
 from lsk_engine.tasks.contract import Scores
 from tiny_task import DecodingConfig, TinyTask
 

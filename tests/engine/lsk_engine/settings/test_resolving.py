@@ -8,7 +8,7 @@ import pytest
 from ls_base.errors import InputError
 from lsk_engine.data.configuration import from_dict, resolve
 from lsk_engine.settings.config import PARTS, Preset
-from lsk_engine.settings.values import added
+from lsk_engine.settings.parsing import added
 from lsk_engine.tasks.registry import load_task
 from tiny_task import TinyTask
 

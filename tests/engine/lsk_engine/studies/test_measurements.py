@@ -14,7 +14,7 @@ from lsk_engine.experiment import run_experiment
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.runs.stored_run import StoredRun
-from lsk_engine.scoring.probe import probe
+from lsk_engine.scoring.mutual_information import probe
 from lsk_engine.scoring.project import project_runs
 from lsk_engine.scoring.rank import NORMS
 from lsk_engine.studies.measurements import (

@@ -1,0 +1,1 @@
+"""Options, tables and messages that the commands share."""

@@ -1,1 +1,0 @@
-"""What training and scoring share: loss, sources of batches, the logits contract."""

@@ -1,0 +1,1 @@
+"""Readers of ragged arrays, text files and TensorFlow Datasets."""

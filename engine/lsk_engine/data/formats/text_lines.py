@@ -1,0 +1,186 @@
+"""Lines of text that stay on the disk: a file of millions takes the memory of its line ends."""
+
+import copy
+import mmap
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from ls_base.errors import InputError
+from ls_base.safe_open import open_regular
+from lsk_engine.data.formats.text_files import (
+    FREE_TEXT,
+    LONGEST_LINE,
+    read_file,
+    read_lines,
+    split_lines,
+)
+
+ON_DISK = 1 << 26  # bytes of text from which lines stay there
+_AT_ONCE = 1 << 24
+_MARK = b"\xef\xbb\xbf"
+
+
+class TextLines(Sequence[str]):
+    r"""Lines of UTF-8 text behind a memory map, each without the spaces at its ends.
+
+    Args:
+        file: The text; it may be closed, or without a name, afterwards.
+        name: What it is called in an error.
+
+    Raises:
+        InputError: If it is not UTF-8, or a line has more than 65,536 bytes; the line is named.
+
+    Example:
+        >>> import io, tempfile
+        >>> with tempfile.TemporaryFile() as file:
+        ...     _ = file.write("eins \nzwei\n".encode())
+        ...     lines = TextLines(file, "a file")
+        >>> list(lines), lines.take(np.array([1]))[0]
+        (['eins', 'zwei'], 'zwei')
+    """
+
+    def __init__(self, file: BinaryIO, name: str):
+        file.flush()
+        self._text = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        marked = self._text[: len(_MARK)] == _MARK
+        ends = _line_ends(self._text, name)
+        if marked and len(self._text) == len(_MARK):
+            ends = ends[:0]  # a mark is no line
+        self._starts = np.concatenate([[0], ends[:-1] + 1]) if len(ends) else ends
+        self._ends = ends
+        if marked and len(ends):
+            self._starts[0] = len(_MARK)
+
+    def take(self, rows: np.ndarray) -> "TextLines":
+        """Returns the lines `rows`; the text is shared."""
+        taken = copy.copy(self)
+        taken._starts, taken._ends = self._starts[rows], self._ends[rows]
+        return taken
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+    def __getitem__(self, index):
+        if isinstance(index, slice):
+            return [self._line(a, b) for a, b in zip(self._starts[index], self._ends[index])]  # noqa: B905
+        return self._line(self._starts[index], self._ends[index])
+
+    def __iter__(self) -> Iterator[str]:
+        for start in range(0, len(self), 4096):
+            yield from self[start : start + 4096]
+
+    def _line(self, start: int, end: int) -> str:
+        return self._text[start:end].decode("utf-8").strip()
+
+
+def open_lines(file: Path) -> Sequence[str]:
+    """Returns the lines of a UTF-8 file, plain or `.gz`; those of a large one stay on the disk.
+
+    A packed one is unpacked into a temporary file (the environment variable `TMPDIR` says where).
+
+    Args:
+        file: The file.
+
+    Raises:
+        InputError: As `lsk_engine.data.formats.text_files.read_lines`.
+    """
+    if file.suffix != ".gz":
+        with open_regular(file, error=InputError) as content:
+            content.seek(0, 2)
+            if content.tell() >= ON_DISK:
+                return TextLines(content, str(file))
+        return read_lines(file)
+    unpacked = read_file(file, free=FREE_TEXT)
+    if len(unpacked) < ON_DISK:
+        return split_lines(unpacked, str(file))
+    with tempfile.TemporaryFile() as content:
+        content.write(unpacked)
+        del unpacked
+        return TextLines(content, str(file))
+
+
+def kept_lines(rows: Iterable[tuple[str, ...]], columns: int) -> list[Sequence[str]]:
+    """Keeps columns of lines: few in memory, many in temporary files.
+
+    Args:
+        rows: A line of each column at a time; without line ends.
+        columns: How many there are.
+    """
+    kept: list[list[str]] = [[] for _ in range(columns)]
+    files: list = []
+    size = 0
+    for row in rows:
+        if files:
+            for file, line in zip(files, row, strict=True):
+                file.write(f"{line}\n".encode())
+            continue
+        for column, line in zip(kept, row, strict=True):
+            column.append(line)
+            size += len(line)
+        if size >= ON_DISK:
+            for column in kept:
+                files.append(tempfile.TemporaryFile())  # noqa: SIM115 - closed below
+                files[-1].writelines(f"{line}\n".encode() for line in column)
+            kept = []
+    if not files:
+        return [tuple(column) for column in kept]
+    found: list[Sequence[str]] = []
+    for file in files:
+        with file:
+            found.append(TextLines(file, "a temporary file"))
+    return found
+
+
+def taken(lines: Sequence, rows: np.ndarray) -> Sequence:
+    """Returns some lines of a sequence, which stay where they are if they are on the disk.
+
+    Args:
+        lines: Lines of any kind.
+        rows: Which.
+    """
+    take = getattr(lines, "take", None)
+    return tuple(lines[row] for row in rows) if take is None else take(rows)
+
+
+def _line_ends(text: mmap.mmap, name: str) -> np.ndarray:
+    """Returns where each line's end is, after a look at every byte."""
+    parts: list[np.ndarray] = []
+    start = 0
+    while start < len(text):
+        stop = min(start + _AT_ONCE, len(text))
+        if stop < len(text):
+            stop = text.rfind(b"\n", start, stop) + 1
+            if not stop:  # the line is longer than all that is read at once
+                end = text.find(b"\n", start)
+                stop = len(text) if end < 0 else end + 1
+                if stop - start > max(LONGEST_LINE, _AT_ONCE):
+                    raise _too_long(stop - start, sum(len(before) for before in parts), name)
+        part = text[start:stop]
+        try:
+            part.decode("utf-8")
+        except UnicodeDecodeError as error:
+            line = sum(len(before) for before in parts) + part.count(b"\n", 0, error.start) + 1
+            raise InputError(
+                f"Expected UTF-8 text. Received: byte 0x{part[error.start]:02x} in line {line} of "
+                f"{name}"
+            ) from error
+        parts.append(np.flatnonzero(np.frombuffer(part, np.uint8) == ord("\n")) + start)
+        start = stop
+    ends = np.concatenate(parts).astype(np.int64)
+    if not len(ends) or ends[-1] != len(text) - 1:
+        ends = np.append(ends, len(text))
+    lengths = np.diff(ends, prepend=-1) - 1
+    if len(long := np.flatnonzero(lengths > LONGEST_LINE)):
+        raise _too_long(lengths[long[0]], long[0], name)
+    return ends
+
+
+def _too_long(size: int, before: int, name: str) -> InputError:
+    return InputError(
+        f"Expected lines of at most {LONGEST_LINE:,} bytes, a sentence each. "
+        f"Received: {size:,} bytes in line {before + 1} of {name}"
+    )

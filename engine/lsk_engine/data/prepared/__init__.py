@@ -1,0 +1,1 @@
+"""Data sets that are prepared once and memory-mapped for training."""

@@ -1,0 +1,42 @@
+"""What a task's `data.source` says besides names of its own: a path, or a TFDS data set."""
+
+from pathlib import Path
+
+from ls_base.errors import InputError, shown
+from ls_base.safe_open import expanded
+
+_PREFIX = "tfds:"
+
+
+def path_or_name(source: str) -> Path | str:
+    """Returns the path that `source` is, or the name of a data set of TensorFlow Datasets.
+
+    A path exists, is absolute, or begins with `.` or `~`: names have separators too
+    (`wmt14_translate/de-en`). After `tfds:` comes a name, whatever exists.
+
+    Args:
+        source: As the user wrote it.
+
+    Raises:
+        InputError: If it can be neither.
+
+    Returns:
+        A `Path`, a leading `~` expanded; or a `str`, `tfds:` taken away.
+
+    Example:
+        >>> path_or_name("cifar10"), path_or_name("tfds:mnist:3.0.1")
+        ('cifar10', 'mnist:3.0.1')
+        >>> path_or_name("./photos").name
+        'photos'
+    """
+    if source.startswith(_PREFIX):
+        return source.removeprefix(_PREFIX)
+    path = expanded(source)
+    try:
+        there = path.exists()
+    except OSError as error:  # too long
+        raise InputError(
+            f"Expected a path or the name of a data set. Received: {shown(source)}: "
+            f"{error.strerror}"
+        ) from error
+    return path if there or path.is_absolute() or source.startswith((".", "~")) else source

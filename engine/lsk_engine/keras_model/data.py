@@ -1,0 +1,233 @@
+"""Labeled arrays as a task's data: splits, checks, and what is held out."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ls_base.errors import InputError
+from lsk_engine.data.lazy import changed_splits
+from lsk_engine.data.random_splits import draw_rows
+from lsk_engine.data.split_names import new_splits
+from lsk_engine.keras_model.arrays import Labeled
+from lsk_engine.keras_model.config import DataConfig
+from lsk_engine.tasks.class_ids import class_names, named_classes
+from lsk_engine.tasks.contract import Examples, TaskData
+
+SPLITS = ("train", "validation", "test")
+
+
+class ArrayExamples(Examples):
+    """Some examples of a split; all have one shape.
+
+    Args:
+        split: The examples and their labels.
+        rows: Which of them; `None`: all.
+        ignore_class: The label of positions that don't count, or `None`.
+    """
+
+    def __init__(
+        self, split: Labeled, rows: np.ndarray | None = None, ignore_class: int | None = None
+    ):
+        self.split, self.ignore_class = split, ignore_class
+        self.rows = np.arange(len(split)) if rows is None else rows
+        self.labels = split.labels[self.rows]
+        self.counts = np.ones(self.labels.shape, bool)
+        if ignore_class is not None:
+            self.counts = self.labels != ignore_class
+        self.references = self.of_each(self.labels, np.arange(len(self)))
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def of_each(self, classes: np.ndarray, rows: np.ndarray) -> list[Any]:
+        """Returns the class of each of the examples `rows`, or a list of those that count.
+
+        Args:
+            classes: Of each, or of each of its positions.
+            rows: Which examples they are.
+
+        Returns:
+            `None` for an example whose one label does not count.
+        """
+        counts = self.counts[rows]
+        if classes.ndim == 1:
+            found = zip(classes.tolist(), counts, strict=True)
+            return [one if kept else None for one, kept in found]
+        return [one[kept].tolist() for one, kept in zip(classes, counts, strict=True)]
+
+    def take(self, rows: np.ndarray) -> "ArrayExamples":
+        """Returns the examples `rows` as a split of their own."""
+        return ArrayExamples(self.split, self.rows[rows], self.ignore_class)
+
+    def gather(
+        self, rows: np.ndarray, size: int | None
+    ) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """Returns the inputs and labels of `rows`; all have one shape, so `size` is `None`."""
+        chosen = self.rows[rows]
+        inputs = {name: array[chosen] for name, array in self.split.inputs.items()}
+        return inputs, self.labels[rows]
+
+    def label_counts(self) -> np.ndarray:
+        """Returns how many labels that count each example has."""
+        return self.counts.reshape(len(self), -1).sum(1)
+
+
+def task_data(
+    splits: Mapping[str, Labeled], options: DataConfig, names: Sequence[str] | None = None
+) -> TaskData:
+    """Checks splits against one another, and holds out what is missing.
+
+    Args:
+        splits: `train`, and `validation` and `test` where there are.
+        options: What is held out, and which labels count.
+        names: Of the classes, by label; `None`: numbers.
+
+    Raises:
+        InputError: If a label is out of range, splits differ in shape, or nothing is left to train
+            on.
+    """
+    num_classes = _num_classes(splits, options, names)
+    for split in splits.values():
+        _check(split, splits["train"], num_classes, options.ignore_class)
+    found, notes = _split(splits, options)
+    return _task_data(found, options, list(names or map(str, range(num_classes))), notes)
+
+
+def new_data(
+    splits: Mapping[str, Labeled],
+    options: DataConfig,
+    own_names: Sequence[str] | None,
+    artifacts: Mapping[str, bytes],
+) -> TaskData:
+    """Checks other data than a run's against its classes; nothing is held out.
+
+    Args:
+        splits: The splits that there are.
+        options: The run's, with the other source.
+        own_names: The names of the classes that the data have, if they say so.
+        artifacts: The run's.
+
+    Raises:
+        InputError: If the data have other classes or, among themselves, other shapes.
+    """
+    names = class_names(artifacts)
+    if own_names is not None and list(own_names) != names:
+        raise InputError(
+            f"Expected the classes of the run, {', '.join(names)}. Received: {', '.join(own_names)}"
+        )
+    first = next(iter(splits.values()))
+    for split in splits.values():
+        _check(split, first, len(names), options.ignore_class)
+    found = {
+        name: ArrayExamples(split, ignore_class=options.ignore_class)
+        for name, split in splits.items()
+    }
+    return dataclasses.replace(_task_data(found, options, names, []), splits=new_splits(found))
+
+
+def _task_data(
+    found: Mapping[str, ArrayExamples], options: DataConfig, names: list[str], notes: list[str]
+) -> TaskData:
+    train = found.get("train", next(iter(found.values())))
+    if not all(examples.counts.any() for examples in found.values()):
+        raise InputError(
+            "Expected labels that count in every split. "
+            f"Received: none but data.ignore_class={options.ignore_class}"
+        )
+    if one_hot := train.split.one_hot:
+        notes.append(f"labels: one-hot over {one_hot} classes, read as integers")
+    # Labels are here; inputs may still be in a file, which is read for what is asked for.
+    splits = changed_splits(found, lambda name, examples: examples)
+    return TaskData(
+        splits=splits,
+        num_classes=len(names),
+        ignore_class=options.ignore_class,
+        class_names=names,
+        class_counts=np.bincount(train.labels[train.counts], minlength=len(names)),
+        artifacts=named_classes(names),
+        notes=tuple(notes),
+    )
+
+
+def _num_classes(
+    splits: Mapping[str, Labeled], options: DataConfig, class_names: Sequence[str] | None
+) -> int:
+    largest = max(
+        int(split.labels[split.labels != options.ignore_class].max(initial=0))
+        for split in splits.values()
+    )
+    told: dict[str, Any] = {
+        "data.num_classes": options.num_classes,
+        "one-hot labels": splits["train"].one_hot,
+        "class_names": None if class_names is None else len(class_names),
+    }
+    known = {what: count for what, count in told.items() if count is not None}
+    if len(set(known.values())) > 1:
+        raise InputError(
+            "Expected one number of classes. Received: "
+            + ", ".join(f"{count} by {what}" for what, count in known.items())
+        )
+    count = next(iter(known.values()), largest + 1)
+    if count < 2:
+        raise InputError(f"Expected at least two classes. Received: {count}")
+    return count
+
+
+def _check(split: Labeled, train: Labeled, num_classes: int, ignore_class: int | None) -> None:
+    labels = split.labels
+    wrong = ((labels < 0) | (labels >= num_classes)) & (labels != ignore_class)
+    if wrong.any():
+        place = tuple(int(i) for i in np.argwhere(wrong)[0])
+        more = "" if labels.ndim == 1 else "; data.ignore_class says which are padding"
+        raise InputError(
+            f"Expected labels in [0, {num_classes}) in y of {split.name}{more}. "
+            f"Received: {labels[place]} in row {place[0]:,}"
+        )
+    shapes, expected = (
+        {
+            **{name: (array.shape[1:], array.dtype.kind) for name, array in of.inputs.items()},
+            "y": (of.labels.shape[1:], "i"),
+        }
+        for of in (split, train)
+    )
+    if shapes != expected:
+        received, wanted = (_listed(which) for which in (shapes, expected))
+        raise InputError(
+            f"Expected {split.name} of the shapes and types of {train.name}, {wanted}. "
+            f"Received: {received}"
+        )
+
+
+def _listed(shapes: Mapping[str, tuple[tuple[int, ...], str]]) -> str:
+    kinds = {"b": "booleans", "i": "integers", "u": "unsigned integers", "f": "floats"}
+    return ", ".join(f"{name} {kinds[kind]} {shape}" for name, (shape, kind) in shapes.items())
+
+
+def _split(
+    splits: Mapping[str, Labeled], options: DataConfig
+) -> tuple[dict[str, ArrayExamples], list[str]]:
+    """Draws validation and test examples from the training split, where there are none."""
+    ignore = options.ignore_class
+    found = {
+        name: ArrayExamples(split, ignore_class=ignore)
+        for name, split in splits.items()
+        if name != "train"
+    }
+    for name in ("validation", "test"):
+        if name in found and getattr(options, name) is not None:
+            raise InputError(
+                f"Expected data without the split {name}, to hold out data.{name}="
+                f"{getattr(options, name)}. Received: {len(found[name]):,} examples in {name}"
+            )
+    rows, notes = draw_rows(
+        len(splits["train"]),
+        {name: getattr(options, name) for name in ("test", "validation") if name not in found},
+        seed=options.split_seed,
+        examples=options.examples,
+        noun="examples",
+    )
+    for name, drawn in rows.items():
+        found[name] = ArrayExamples(splits["train"], drawn, ignore)
+    return {name: found[name] for name in SPLITS}, notes

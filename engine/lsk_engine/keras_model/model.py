@@ -1,0 +1,202 @@
+"""A model as somebody built it, brought to what every model here must be: logits by name."""
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from ls_base.errors import InputError, reason, shown
+from ls_keras.backend.keras_internals import call_that_made, layers_within
+from ls_keras.inputs.output_activation import OTHER, SIGMOID, SOFTMAX, UNKNOWN, model_output
+from ls_keras.layers import LogProbabilities
+from lsk_engine.keras_model.config import ModelConfig
+from lsk_engine.settings.user_code import called
+
+_LINEAR = (None, keras.activations.linear, keras.activations.log_softmax)
+
+
+def build_own_model(
+    build: Callable[[], Any],
+    options: ModelConfig,
+    inputs: Mapping[str, np.ndarray],
+    num_classes: int,
+    *,
+    label_shape: tuple[int, ...],
+    seed: int,
+) -> keras.Model:
+    """Calls a user's function, and makes what it returns emit float32 logits.
+
+    The layers are the model's own, its weights as the function left them. A softmax at its end is
+    left out. A last `Dense` layer is copied into one named `logits`; behind anything else comes an
+    `Identity` of that name. Inputs have the names of the data.
+
+    Args:
+        build: Returns a Keras model: functional, sequential, or a subclass with a registered class.
+        options: The function's name, for messages, and what the model gives if nobody can see it.
+        inputs: Examples by input name, whose shapes and types the model must take.
+        num_classes: K, by the labels.
+        label_shape: `(n,)`, or `(n, time)` for labels by position.
+        seed: Of everything random, set before the function is called.
+
+    Returns:
+        A functional model; compiled, with the user's loss, if the user's model is.
+
+    Raises:
+        InputError: In one line that names the function: if it raises something, returns no model,
+            or one of other inputs, other classes, several outputs, an activation that leads to no
+            logits, or layers that could not be loaded again.
+    """
+    name = options.name
+    keras.utils.set_random_seed(seed)
+    model = called(build, name, "a Keras model")
+    if not isinstance(model, keras.Model):
+        raise InputError(f"Expected {name} to return a Keras model. Received: {shown(model)}")
+    if type(model).train_step is not keras.Model.train_step:
+        raise InputError(
+            f"Expected a model of {name} that Keras's own train_step trains: the loss is replaced. "
+            f"Received: {type(model).__name__}, which has its own"
+        )
+    with _one_line(name, inputs):
+        tensor, symbols = _applied(model, inputs)
+    if not isinstance(tensor, keras.KerasTensor):
+        count = len(keras.tree.flatten(tensor))
+        raise InputError(f"Expected a model of {name} with one output. Received: {count}")
+    wanted = (None, *label_shape[1:], num_classes)
+    if not _fits(tensor.shape, wanted) or tensor.shape[-1] is None:
+        raise InputError(
+            f"Expected a model of {name} with an output of shape {wanted}, for the labels' classes "
+            "(--set data.num_classes=K where the last ones never are labels). "
+            f"Received: {tuple(tensor.shape)}"
+        )
+    made = keras.Model(symbols, _logits(symbols, tensor, options), name=model.name)
+    _check_saving(made, name)
+    if model.compiled:
+        made.compile(loss=model.loss)
+    keras.utils.set_random_seed(seed)  # whatever looking at the model has drawn
+    return made
+
+
+def _applied(model: keras.Model, inputs: Mapping[str, np.ndarray]) -> tuple[Any, dict[str, Any]]:
+    """Returns what a model gives for inputs with the data's names, and these."""
+    if isinstance(model, keras.Sequential) and not model.built:
+        (array,) = inputs.values()
+        model(keras.Input(array.shape[1:], dtype=_dtype(array)))
+    if not isinstance(model, keras.Sequential | keras.Function):  # a subclass: one layer of ours
+        symbols = {
+            key: keras.Input(array.shape[1:], dtype=_dtype(array), name=key)
+            for key, array in inputs.items()
+        }
+        return model(symbols if len(symbols) > 1 else next(iter(symbols.values()))), symbols
+    known = {tensor.name: tensor for tensor in model.inputs}
+    if len(inputs) != len(model.inputs):
+        raise InputError(f"{len(model.inputs)} inputs ({', '.join(known)})")
+    by_name = set(known) == set(inputs)
+    taken = {
+        key: known[key] if by_name else tensor
+        for key, tensor in zip(inputs, model.inputs, strict=True)
+    }
+    symbols = {}
+    for key, tensor in taken.items():
+        if not _fits(tensor.shape, (None, *inputs[key].shape[1:])):
+            raise InputError(f"an input {tensor.name!r} of shape {tuple(tensor.shape)}")
+        symbols[key] = keras.Input(tensor.shape[1:], dtype=tensor.dtype, name=key)
+    order = {id(tensor): symbols[key] for key, tensor in taken.items()}
+    given = [order[id(tensor)] for tensor in model.inputs]
+    # `call`, not `__call__`: its layers become ours, instead of one layer around them.
+    structure = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
+    return model.call(keras.tree.pack_sequence_as(structure, given)), symbols
+
+
+def _fits(shape: tuple[int | None, ...], wanted: tuple[int | None, ...]) -> bool:
+    """Returns whether a symbolic shape has the sizes that are wanted, where it says any."""
+    return len(shape) == len(wanted) and all(
+        there in (None, here) for there, here in zip(shape[1:], wanted[1:], strict=True)
+    )
+
+
+def _dtype(array: np.ndarray) -> str:
+    return str(array.dtype)
+
+
+@contextlib.contextmanager
+def _one_line(name: str, inputs: Mapping[str, np.ndarray]) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        shapes = ", ".join(f"{key} {array.shape[1:]}" for key, array in inputs.items())
+        raise InputError(
+            f"Expected a model of {name} that takes the data's inputs, {shapes} an example. "
+            f"Received: {reason(error)}"
+        ) from error
+
+
+def _logits(symbols: dict[str, Any], tensor: Any, options: ModelConfig) -> Any:
+    """Returns the symbolic logits of an output, float32, from a layer of that name."""
+    whole = keras.Model(symbols, tensor)
+    taken = {layer.name for layer in whole.layers}
+    found = model_output(whole)
+    if found.kind in (SIGMOID, OTHER):
+        raise InputError(
+            f"Expected a model of {options.name} that ends in logits or in a softmax, over all "
+            f"classes. Received: an output made by {found.made_by}"
+        )
+    if found.logits is not None:
+        tensor = found.logits(taken)
+    elif found.kind in (UNKNOWN, SOFTMAX):
+        output = "probabilities" if found.kind == SOFTMAX else options.output
+        if output == "auto":
+            raise InputError(
+                f"Expected to see whether {options.name} gives logits or probabilities: say it by "
+                "--set model.output=logits, or =probabilities. "
+                f"Received: an output made by {found.made_by}"
+            )
+        if output == "probabilities":
+            tensor = LogProbabilities(name="log_probabilities")(tensor)
+    return _named(tensor, symbols)
+
+
+def _named(tensor: Any, symbols: dict[str, Any]) -> Any:
+    """Returns logits from a layer that is called so."""
+    layer, inputs = call_that_made(tensor)
+    names = {one.name for one in keras.Model(symbols, tensor).layers}
+    if type(layer) is keras.layers.Dense and layer.activation in _LINEAR:
+        if layer.name != "logits" and "logits" not in names:
+            config = {"activation": "linear", "name": "logits", "dtype": "float32"}
+            copied = keras.layers.Dense.from_config({**layer.get_config(), **config})
+            logits = copied(inputs[0])
+            copied.set_weights(layer.get_weights())
+            return logits
+    elif "logits" not in names:
+        return keras.layers.Identity(name="logits", dtype="float32")(tensor)
+    if tensor.dtype != "float32":
+        return keras.layers.Identity(name="float32_logits", dtype="float32")(tensor)
+    return tensor
+
+
+def _check_saving(model: keras.Model, name: str) -> None:
+    """Refuses a model that could be trained, and not be loaded again."""
+    expected = f"Expected a model of {name} that can be saved and loaded"
+    for layer in layers_within(model):
+        kind = type(layer)
+        if isinstance(layer, keras.layers.Lambda):
+            raise InputError(
+                f"{expected}: keras.ops or a class of your own in place of a Lambda. "
+                f"Received: {layer.name!r}"
+            )
+        own = not kind.__module__.startswith("keras.")
+        if own and keras.saving.get_registered_name(kind) == kind.__name__:
+            raise InputError(
+                f"{expected}: register classes of your own, by "
+                f"@keras.saving.register_keras_serializable(). Received: {kind.__name__}"
+            )
+    try:
+        stored = keras.saving.serialize_keras_object(model)
+        keras.saving.deserialize_keras_object(stored, safe_mode=True)
+    except Exception as error:
+        told = str(error).rpartition("Exception encountered: ")[2]  # Keras puts the config before
+        raise InputError(
+            f"{expected}: give classes of your own a get_config with all arguments. "
+            f"Received: {reason(ValueError(told))}"
+        ) from error

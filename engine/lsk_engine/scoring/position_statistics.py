@@ -1,0 +1,228 @@
+"""One streaming pass over a split: what each position's prediction was worth."""
+
+import dataclasses
+import io
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from ls_base.errors import FileError
+from ls_base.npz_schema import Array, read_npz
+from ls_keras.calibration import ReliabilityCurve, curve_of_statistics
+from ls_keras.inputs.probabilities import first_largest
+from ls_keras.losses import SmoothedCE, smoothed_cross_entropy
+from lsk_engine.data.batches import BatchSource
+from lsk_engine.data.datasets import reading
+from lsk_engine.devices.distributed_predict import copies_of, for_scoring, predict_rows
+from lsk_engine.devices.oom_errors import memory_for
+from lsk_engine.devices.xla import jit_compile
+from lsk_engine.progress import Progress
+from lsk_engine.settings.config import Config
+from lsk_engine.tasks.contract import TaskData
+from lsk_engine.tasks.loss import build_loss
+
+COLUMNS = ("loss", "nll", "brier", "confidence", "correct")
+_LABELS = "statistics_labels"
+
+
+class PositionStatistics(keras.layers.Layer):
+    """What is kept of a position's K logits: five numbers.
+
+    Args:
+        loss: The training loss, whose smoothing the column `loss` has.
+
+    Call arguments:
+        logits: Tensor `(..., K)`.
+        labels: Integers `(...)`.
+
+    Returns:
+        A dict of float32 tensors `(...)`: `loss`, `nll` (−log p_y, nats, never smoothed),
+        `brier` (Σ_k (p_k − y_k)²), `confidence` (max_k p_k) and `correct` (0 or 1).
+    """
+
+    def __init__(self, loss: SmoothedCE, ignore_class: int | None = None, **kwargs):
+        super().__init__(dtype="float32", **kwargs)
+        self.loss, self.ignore_class = loss, ignore_class
+
+    def call(self, logits, labels):
+        """Reduces the logits."""
+        num_classes = logits.shape[-1]
+
+        def cross_entropy(alpha, smoothing):
+            return smoothed_cross_entropy(
+                labels,
+                logits,
+                alpha=alpha,
+                smoothing=smoothing,
+                from_logits=True,
+                ignore_class=self.ignore_class,
+            )
+
+        smoothed = cross_entropy(self.loss.alpha, self.loss.smoothing)
+        nll = cross_entropy(0.0, "uniform")
+        # A padding label may lie outside the classes; its position does not count.
+        labels = ops.clip(labels, 0, num_classes - 1)
+        probabilities = ops.softmax(logits, axis=-1)
+        return {
+            "loss": smoothed,
+            "nll": nll,
+            "brier": ops.sum(ops.square(probabilities), axis=-1) - 2 * ops.exp(-nll) + 1,
+            "confidence": ops.max(probabilities, axis=-1),
+            "correct": ops.cast(first_largest(logits) == labels, "float32"),
+        }
+
+
+@dataclasses.dataclass(frozen=True)
+class Predictions:
+    """The statistics of every position that counts, in the order of the split.
+
+    Attributes:
+        columns: The columns of `PositionStatistics`, float32 `(positions,)` each.
+        ids: int64 `(positions,)`: the example that each position belongs to.
+    """
+
+    columns: dict[str, np.ndarray]
+    ids: np.ndarray
+
+    def metrics(self) -> dict[str, float]:
+        """Returns means over the positions, summed in float64.
+
+        `loss` (as trained), `nll` (nats a label), `perplexity` (exp of it), `accuracy`, `brier`
+        and `ece` (15 bins), with the ends of its 95 % interval.
+        """
+        curve = self.curve()
+        mean = {name: float(np.mean(v, dtype=np.float64)) for name, v in self.columns.items()}
+        with np.errstate(over="ignore"):
+            perplexity = float(np.exp(mean["nll"]))
+        return {
+            "loss": mean["loss"],
+            "nll": mean["nll"],
+            "perplexity": perplexity,
+            "accuracy": mean["correct"],
+            "brier": mean["brier"],
+            "ece": curve.ece,
+            "ece_low": curve.ece_low,
+            "ece_high": curve.ece_high,
+        }
+
+    @property
+    def confidences(self) -> np.ndarray:
+        """The confidences; float32 sums of K terms may exceed 1, these don't."""
+        return np.clip(self.columns["confidence"], 0, 1)
+
+    def curve(self, **options: Any) -> ReliabilityCurve:
+        """Returns the reliability curve; examples (sentences), not positions, are resampled.
+
+        Args:
+            options: Of `ls_keras.calibration.curve_of_statistics`.
+        """
+        return curve_of_statistics(
+            self.confidences,
+            self.columns["correct"],
+            groups=self.ids,
+            **options,
+        )
+
+    def to_bytes(self) -> memoryview:
+        """Returns the statistics as a compressed `.npz`."""
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, allow_pickle=False, ids=self.ids, **self.columns)
+        return buffer.getbuffer()
+
+    @classmethod
+    def load(cls, file: Path) -> "Predictions":
+        """Reads a file of what `to_bytes` returned.
+
+        Raises:
+            FileError: If it is no such file.
+        """
+        column = Array("f", (None,))
+        columns = read_npz(file, {"ids": Array("iu", (None,)), **dict.fromkeys(COLUMNS, column)})
+        ids = columns.pop("ids")
+        lengths = {len(array) for array in (ids, *columns.values())}
+        inside = all(
+            ((columns[name] >= 0) & (columns[name] <= 1 + 1e-3)).all()
+            for name in ("confidence", "correct")
+        )
+        if len(lengths) > 1 or not len(ids) or not inside:
+            raise FileError(
+                f"Expected statistics of as many positions each, with confidences from 0 to 1, in "
+                f"{file}. Received: others"
+            )
+        return cls(ids=ids, columns=columns)
+
+
+class Scorer:
+    """Runs a model over splits and keeps five numbers a position; compiled once.
+
+    Args:
+        model: A model `inputs → logits`, built under the strategy that this is called under.
+        loss: The training loss.
+        ignore_class: The label of padding, or `None`.
+        label_rank: Rank of an example's labels: 0 for one label, 1 for a sequence.
+        jit_compile: What `keras.Model.compile` takes.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        loss: SmoothedCE,
+        ignore_class: int | None,
+        *,
+        label_rank: int,
+        jit_compile: bool | str = "auto",
+    ):
+        labels = keras.Input((None,) * label_rank, dtype="int32", name=_LABELS)
+        statistics = PositionStatistics(loss, ignore_class)(model.output, labels)
+        inputs = {**{x.name: x for x in model.inputs}, _LABELS: labels}
+        self._model = keras.Model(inputs, statistics)
+        self._model.compile(jit_compile=jit_compile)
+
+    def predict(
+        self, source: BatchSource, progress: Progress = lambda done, total: None
+    ) -> Predictions:
+        """Returns the statistics of a split.
+
+        Args:
+            source: The split's batches, unshuffled.
+            progress: Called with examples done and in all.
+        """
+        columns: dict[str, list[np.ndarray]] = {}
+        ids = []
+        total = len(source.examples)
+        for step in range(source.steps_per_epoch):
+            with reading(source):
+                batch = source.batch(step)
+            counts = batch.sample_weight > 0
+            inputs = {**batch.inputs, _LABELS: batch.labels.astype(np.int32)}
+            with memory_for(source.batch_size):
+                statistics = predict_rows(self._model, inputs)
+            for name, values in statistics.items():
+                columns.setdefault(name, []).append(np.asarray(values)[counts])
+            spread = batch.ids.reshape(-1, *(1 for _ in counts.shape[1:]))
+            ids.append(np.broadcast_to(spread, counts.shape)[counts])
+            progress(min((step + 1) * source.batch_size, total), total)
+        rows = np.concatenate(ids)
+        order = np.argsort(rows, kind="stable")  # buckets put the examples out of order
+        return Predictions(
+            {name: np.concatenate(parts)[order] for name, parts in columns.items()}, rows[order]
+        )
+
+
+def build_scorer(model: keras.Model, config: Config, data: TaskData) -> Scorer:
+    """Returns what runs a model over splits, on all devices, with the loss of `config`."""
+    # Of any split but the largest, which scoring does not need.
+    split = next((name for name in data.splits if name != "train"), "train")
+    _, labels = data.splits[split].gather(np.arange(1), None)
+    copies = copies_of(model, config)
+    with for_scoring(config.training.strategy, config.training.devices).scope:
+        return Scorer(
+            model if copies is None else copies.model,
+            build_loss(config, data),
+            data.ignore_class,
+            label_rank=labels.ndim - 1,
+            jit_compile=jit_compile(config),
+        )

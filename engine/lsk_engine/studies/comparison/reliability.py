@@ -1,0 +1,215 @@
+"""Several runs in one reliability diagram: Figures 2 and 3 of the paper."""
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from ls_base.commands import shell_command
+from ls_base.errors import FileError, InputError
+from ls_base.safe_open import is_there
+from ls_keras.calibration import (
+    ReliabilityCurve,
+    SmoothReliability,
+    smooth_curve_of_statistics,
+)
+from ls_keras.plots import reliability_diagram, reliability_rows, save, style
+from ls_keras.plots.reliability_diagram import MOST_CURVES
+from lsk_engine.runs.naming import folder_names
+from lsk_engine.runs.run_directory import RunDirectory
+from lsk_engine.scoring.position_statistics import Predictions
+from lsk_engine.settings.parsing import flat
+from lsk_engine.studies.settings_diff import differing, telling
+from lsk_engine.studies.text_tables import heading
+
+Models = Literal["both", "as-trained", "scaled"]
+
+_SOURCE = "data.source"
+_LONGEST = 40  # letters of a name made of settings
+_HEIGHT, _LINE = 6.6, 0.21  # inches of a panel, and of a line of its legend
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class RunCurve:
+    """The curve of a model of a run.
+
+    Attributes:
+        panel: What it is drawn with: the task and its data.
+        name: What it is called among these.
+        setting: What it is called together with those of other seeds.
+        curve: The curve.
+        smooth: The same without bins.
+    """
+
+    panel: str
+    name: str
+    setting: str
+    curve: ReliabilityCurve
+    smooth: SmoothReliability
+
+
+def compare_reliability(
+    runs: Sequence[RunDirectory],
+    split: str,
+    output: Path,
+    *,
+    models: Models = "both",
+    smooth: bool = False,
+) -> list[RunCurve]:
+    """Draws the curves of evaluated runs over one another, a panel a task and data set.
+
+    A run contributes its curve and, if `lsk evaluate --calibrated` has been there, the curve of
+    its calibrated model. Where a panel would have more than six curves, those of runs that differ
+    in nothing but the seed are drawn as one.
+
+    Args:
+        runs: Evaluated runs.
+        split: Which split.
+        output: The PNG to write; the SVG, and the numbers as CSV and JSON, go beside it.
+        models: Which curves: those of the models as trained, those after scaling, or both.
+        smooth: Whether lines are smoothed as the smECE smooths, rather than go from bin to bin.
+            Curves that are drawn as one have none.
+
+    Returns:
+        The curves, one a run and model.
+
+    Raises:
+        InputError: If there is no run, one is given twice, there are more than six settings, or no
+            run has such a model.
+        FileError: If a run has not been evaluated on `split`.
+    """
+    if not runs or len({run.path.resolve() for run in runs}) < len(runs):
+        raise InputError(
+            f"Expected one or more different runs. Received: {[str(r.path) for r in runs]}"
+        )
+    configs = [flat(run.read_config()) for run in runs]
+    titles = _titles(configs)
+    found: list[RunCurve] = []
+    for title in dict.fromkeys(titles):
+        inside = [i for i, other in enumerate(titles) if other == title]
+        of_panel = [configs[i] for i in inside]
+        names = _names([runs[i] for i in inside], of_panel)
+        settings = _settings(of_panel)
+        for i, name, setting in zip(inside, names, settings, strict=True):
+            found += _curves(runs[i], title, name, setting, split, models)
+    if not found:
+        raise InputError(
+            "Expected runs whose scaled model has been scored (`lsk calibrate RUN`, then "
+            f"`lsk evaluate --calibrated RUN`). Received: {', '.join(str(r.path) for r in runs)}"
+        )
+    panels = {one.panel: _drawn([o for o in found if o.panel == one.panel]) for one in found}
+    _draw(panels, split, output, smooth)
+    return found
+
+
+def _titles(configs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Returns what each run's panel is called: by its task, and its data where these differ."""
+    sources: dict[str, dict[str, None]] = {}
+    for config in configs:
+        sources.setdefault(config["task"], {})[str(config.get(_SOURCE))] = None
+    return [
+        f"{config['task']}, {Path(str(config.get(_SOURCE))).name}"
+        if len(sources[config["task"]]) > 1
+        else str(config["task"])
+        for config in configs
+    ]
+
+
+def _names(runs: Sequence[RunDirectory], configs: Sequence[Mapping[str, Any]]) -> list[str]:
+    alphas = [config["training.alpha"] for config in configs]
+    folders = folder_names([run.path for run in runs])
+    return [
+        f"α = {alpha:g}" + f" ({folder})" * (alphas.count(alpha) > 1)
+        for folder, alpha in zip(folders, alphas, strict=True)
+    ]
+
+
+def _settings(configs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Returns what each run is called that is drawn with its other seeds."""
+    alike = [telling(config) for config in configs]
+    keys = [repr(sorted(config.items())) for config in alike]
+    alphas = {
+        key: f"α = {config['training.alpha']:g}" for key, config in zip(keys, alike, strict=True)
+    }
+    if len(set(alphas.values())) == len(alphas):
+        return [alphas[key] for key in keys]
+    names = differing(alike)
+    told = [heading({name: config.get(name) for name in names}) for config in alike]
+    short = [name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…" for name in told]
+    return short if len(set(short)) == len(set(keys)) else told
+
+
+def _curves(
+    run: RunDirectory, panel: str, name: str, setting: str, split: str, models: Models
+) -> Iterable[RunCurve]:
+    file = run.statistics_file(split)
+    if not is_there(file):
+        raise FileError(
+            f"Expected a run evaluated on split '{split}' "
+            f"(`{shell_command('lsk', 'evaluate', run.path)}`). "
+            f"Received: {run.path} without {file.name}"
+        )
+    if models != "scaled":
+        yield _curve(run, file, panel, name, setting, None)
+    scaled = run.statistics_file(split, calibrated=True)
+    if models == "as-trained" or not is_there(scaled):
+        return
+    calibration = run.read_calibration()
+    if calibration is None:
+        raise FileError(
+            f"Expected a calibrated run (`{shell_command('lsk', 'calibrate', run.path)}`). "
+            f"Received: {run.path} without {run.calibration_file.name}"
+        )
+    how = f", {calibration.method} scaling"
+    yield _curve(run, scaled, panel, name + how, setting + how, calibration.temperature)
+
+
+def _curve(
+    run: RunDirectory, file: Path, panel: str, name: str, setting: str, temperature: float | None
+) -> RunCurve:
+    run.checksums.check(file)
+    predictions = Predictions.load(file)
+    return RunCurve(
+        panel,
+        name,
+        setting,
+        predictions.curve(temperature=temperature),
+        smooth_curve_of_statistics(predictions.confidences, predictions.columns["correct"]),
+    )
+
+
+def _drawn(found: Sequence[RunCurve]) -> dict[str, list[RunCurve]]:
+    """Returns what each line of a panel is of, by its name: a curve, or all seeds of a setting."""
+    if len(found) <= MOST_CURVES:
+        return {one.name: [one] for one in found}
+    together: dict[str, list[RunCurve]] = {}
+    for one in found:
+        together.setdefault(one.setting, []).append(one)
+    if len(together) > MOST_CURVES:
+        raise InputError(
+            f"Expected at most {MOST_CURVES} curves in a diagram, seeds of a setting drawn as one: "
+            f"name fewer RUNS, or take --only as-trained or --only scaled. Received: "
+            f"{len(together)} of {found[0].panel} ({', '.join(together)})"
+        )
+    return together
+
+
+def _draw(
+    panels: Mapping[str, Mapping[str, Sequence[RunCurve]]], split: str, output: Path, smooth: bool
+) -> None:
+    """Draws a panel below the other, and writes their numbers."""
+    heights = [_HEIGHT + _LINE * (len(lines) + 2) for lines in panels.values()]
+    figure = style.new_figure(height=sum(heights))
+    parts = figure.subfigures(len(panels), 1, squeeze=False, height_ratios=heights)[:, 0]
+    rows = []
+    for part, (panel, lines) in zip(parts, panels.items(), strict=True):
+        ax, counts_ax = part.subplots(2, 1, sharex=True, height_ratios=(3.2, 1.0))
+        curves = {name: [one.curve for one in of] for name, of in lines.items()}
+        smoothed = {name: of[0].smooth for name, of in lines.items() if len(of) == 1}
+        wanted = smoothed if smooth and smoothed else None
+        title = f"Reliability: {panel}, {split}"
+        reliability_diagram(curves, ax=ax, counts_ax=counts_ax, title=title, smooth=wanted)
+        told = {"panel": panel} if len(panels) > 1 else {}
+        rows += [told | row for row in reliability_rows(curves, wanted)]
+    names = dict.fromkeys(name for row in rows for name in row)
+    save(figure, output, [{name: row.get(name) for name in names} for row in rows])

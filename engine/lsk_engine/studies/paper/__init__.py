@@ -1,0 +1,1 @@
+"""The ten results of the paper as studies."""

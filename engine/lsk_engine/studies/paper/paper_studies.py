@@ -1,0 +1,292 @@
+"""What is trained for the paper's results, at three scales: a table of data.
+
+A study serves several results (`lsk_engine.studies.paper.results`): its runs are trained once.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Literal
+
+from lsk_engine.studies import distillation
+from lsk_engine.studies.paper import questions as ask
+from lsk_engine.studies.study import Study
+
+Scale = Literal["demo", "data", "paper"]
+SCALES: Mapping[str, str] = {
+    "demo": "data that come with the packages: minutes on 2 cores",
+    "data": "real data sets below --data-dir, recipes shortened for processors: hours",
+    "paper": "the paper's recipes, data by TFDS or below --data-dir: weeks of GPUs",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """A study of a scale.
+
+    Attributes:
+        study: The study.
+        minutes: What a seed takes on two cores (`paper`: on a GPU), estimated.
+        data: Its data below the folder of data; `None`: the recipe's.
+        classes: Whose templates make the plane of Figure 1.
+    """
+
+    study: Study
+    minutes: float
+    data: str | None = None
+    classes: tuple[str, ...] = ()
+
+    def cost(self, seeds: int | None = None) -> float:
+        """Returns the minutes of so many seeds; `None`: of the study's."""
+        return self.minutes * (seeds or self.study.seeds)
+
+
+_BESIDE_LABELS = {"distillation.beta": 0.6}
+_AIRPLANES = ("airplane", "automobile", "bird")
+_SHORT_ALEXNET = {
+    "training.steps": 6000,
+    "training.checkpoint_every": 250,
+    "training.checkpoints_kept_every": 250,
+    "optimizer.momentum": 0.9,
+    "optimizer.learning_rate": 0.03,
+    "optimizer.schedule": "linear",
+    "optimizer.boundaries": (),
+    "optimizer.l2": 0.002,
+}
+_SHORT_RESNET = {
+    "model.name": "resnet20",
+    "training.steps": 2500,
+    "optimizer.schedule": "cosine",
+    "optimizer.boundaries": (),
+}
+# So few images that a small network comes to fit them in 60 passes: the clusters of Figure 1 need
+# that.
+_FITTED = {"data.examples": 10000, "training.steps": 4700}
+_FEW_DIGITS = {"data.shift": 0, "data.validation": 600}
+
+STUDIES: Mapping[str, Mapping[str, Part]] = {
+    "demo": {
+        # So long that hard targets become too sure (T = 2), on digits that are hardly ever wrong:
+        # smoothing makes them too modest. Where it calibrates is the few pairs of text.
+        "images": Part(
+            ask.smoothing(
+                "image",
+                {**ask.RESNET, **ask.ALEXNET, **ask.LOOKED_INTO},
+                preset="digits-mlp",
+                measures=ask.IMAGES,
+                settings={
+                    "training.epochs": 600,
+                    "training.validate_every": 100,
+                    "training.checkpoint_every": 950,
+                    "training.checkpoints_kept_every": 950,
+                },
+            ),
+            minutes=1,
+            classes=("3", "8", "5"),
+        ),
+        "text": Part(
+            ask.text("cldr-few"),
+            minutes=2,
+        ),
+        "speech": Part(
+            ask.speech(
+                preset="spoken-words", settings={"data.utterances": 4000, "training.steps": 800}
+            ),
+            minutes=15,
+        ),
+        # A student of 100 of its teacher's 897 digits needs what a teacher knows beside the labels.
+        "teachers": Part(
+            distillation.distillation_study(
+                "image",
+                alphas=(0.0, 0.15, 0.3),
+                temperatures=(1.0, 3.0, 5.0, 8.0),
+                hard_temperature=5.0,
+                seeds=10,
+                preset="digits-mlp",
+                settings={
+                    **_FEW_DIGITS,
+                    **{f"teacher.{key}": value for key, value in _FEW_DIGITS.items()},
+                    "teacher.model.dropout": 0.3,
+                    "data.examples": 100,
+                    "model.layers": 1,
+                    "model.width": 16,
+                    "training.epochs": 250,
+                    "training.batch_size": 25,
+                    "training.validate_every": 50,
+                    "optimizer.name": "adam",
+                    "optimizer.learning_rate": 0.005,
+                },
+                cache=True,
+                split="validation",
+            ),
+            minutes=2,
+        ),
+        "mnist": Part(
+            ask.mnist(
+                0.5,
+                (0.01, 0.1),
+                0.1,
+                (0.1, 0.1),
+                (2.0,),
+                preset="digits-mlp",
+                settings={
+                    **_BESIDE_LABELS,
+                    "data.shift": 0,
+                    "model.width": 64,
+                },
+            ),
+            minutes=1,
+        ),
+    },
+    "data": {
+        "images": Part(
+            ask.smoothing(
+                "image",
+                {**ask.RESNET, **ask.ALEXNET, **ask.LOOKED_INTO},
+                preset="cifar10-alexnet",
+                measures=ask.IMAGES,
+                # Shifted and mirrored, as Figure 6 needs: where nothing is changed at random there
+                # is no information to be measured.
+                settings={**_SHORT_ALEXNET, **_FITTED, "optimizer.l2": 0.0005},
+            ),
+            minutes=35,
+            data="cifar10",
+            classes=_AIRPLANES,
+        ),
+        "residual": Part(
+            ask.smoothing(
+                "image",
+                {**ask.RESNET, "representation": (None, "Figure 1")},
+                preset="cifar10-resnet56",
+                measures=ask.IMAGES[:3],
+                # As they are: a network of eight layers does not come to fit them otherwise.
+                settings={
+                    **_SHORT_RESNET,
+                    **_FITTED,
+                    "model.name": "resnet8",
+                    "data.shift": 0,
+                    "data.flip": False,
+                },
+            ),
+            minutes=20,
+            data="cifar10",
+            classes=_AIRPLANES,
+        ),
+        "text": Part(
+            ask.text("multi30k-cpu"),
+            minutes=35,
+            data="multi30k",
+        ),
+        "speech": Part(
+            ask.speech("uniform", preset="an4-las"),
+            minutes=62,
+            data="an4_mfcc/an4_mfcc13.npz",
+        ),
+        "voices": Part(ask.speech("uniform", preset="fsdd-digits"), minutes=14, data="fsdd"),
+        "teachers": Part(
+            distillation.distillation_study(
+                "image",
+                alphas=(0.0, 0.15, 0.3, 0.6),
+                temperatures=(1.0, 2.0, 4.0, 8.0),
+                seeds=3,
+                preset="cifar10-alexnet",
+                teacher_preset="cifar10-resnet56",
+                settings={
+                    **_SHORT_ALEXNET,
+                    **{f"teacher.{key}": value for key, value in _SHORT_RESNET.items()},
+                },
+                split="validation",
+            ),
+            minutes=250,
+            data="cifar10",
+        ),
+        "mnist": Part(
+            ask.mnist(
+                0.05,
+                (0.01, 0.1),
+                0.3,
+                (0.1, 0.0),
+                preset="mnist-mlp-student",
+                teacher_preset="mnist-mlp-teacher",
+                settings=_BESIDE_LABELS,
+            ),
+            minutes=30,
+            data="mnist",
+        ),
+    },
+    "paper": {
+        "images": Part(
+            ask.smoothing(
+                "image",
+                {**ask.ALEXNET, "representation": (None, "Figure 1")},
+                preset="cifar10-alexnet",
+                measures=("accuracy", "representation"),
+                seeds=5,
+            ),
+            minutes=240,
+            classes=_AIRPLANES,
+        ),
+        "residual": Part(
+            ask.smoothing(
+                "image",
+                {**ask.RESNET, "representation": (None, "Figure 1")},
+                alphas=(0.05, 0.1),
+                preset="cifar100-resnet56",
+                measures=ask.IMAGES[:3],
+                seeds=5,
+            ),
+            minutes=360,
+            classes=("beaver", "dolphin", "otter"),
+        ),
+        "probed": Part(
+            ask.smoothing(
+                "image",
+                {"information": (None, "Figure 6")},
+                preset="cifar10-resnet56",
+                measures=("accuracy", "information"),
+                settings={
+                    "training.checkpoint_every": 4000,
+                    "training.checkpoints_kept_every": 4000,
+                },
+            ),
+            minutes=240,
+        ),
+        "imagenet": Part(
+            ask.smoothing(
+                "image",
+                ask.INCEPTION,
+                preset="imagenet-inception-v4",
+                measures=ask.IMAGES[:3],
+                seeds=1,
+            ),
+            minutes=20000,
+            classes=("tench", "meerkat", "cleaver"),
+        ),
+        "text": Part(
+            ask.text("wmt14-base", seeds=1),
+            minutes=6000,
+        ),
+        "speech": Part(ask.speech(preset="wsj-las"), minutes=4000, data="wsj/manifest.tsv"),
+        "teachers": Part(
+            distillation.distillation_study(
+                "image",
+                preset="cifar10-alexnet",
+                teacher_preset="cifar10-resnet56",
+                split="validation",
+            ),
+            minutes=3000,
+        ),
+        "mnist": Part(
+            ask.mnist(
+                0.05,
+                (0.01, 0.1),
+                0.3,
+                (0.1, 0.0),
+                preset="mnist-mlp-student",
+                teacher_preset="mnist-mlp-teacher",
+                settings={**_BESIDE_LABELS, "training.epochs": 100, "teacher.training.epochs": 100},
+                seeds=5,
+            ),
+            minutes=20,
+        ),
+    },
+}

@@ -1,0 +1,1 @@
+"""Code that depends on Keras internals or on a single framework."""

@@ -1,0 +1,1 @@
+"""Reliability curves, their errors and confidence intervals."""

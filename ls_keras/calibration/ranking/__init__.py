@@ -1,0 +1,1 @@
+"""How well confidence separates right from wrong, and known from unknown inputs."""

@@ -1,0 +1,79 @@
+"""The worst classes: chosen on one half of the examples, measured on the other.
+
+The largest of K noisy errors is too large, the more so the more classes there are; what the same
+class has on examples that did not choose it is not.
+"""
+
+import numpy as np
+
+from ls_keras.calibration.scaling.recalibration import tempered_log_probabilities
+from ls_keras.calibration.scaling.temperature_sums import bin_sums
+from ls_keras.inputs.numpy_examples import HostExamples, blocks, in_threads, read_rows
+
+_SAMPLE = 1 << 24  # probabilities that the choice looks at: 64 MiB
+
+
+def hard_labels(examples: HostExamples) -> np.ndarray:
+    """Returns the label of each example `(n,)`, or its target's largest entry."""
+    if examples.labels is not None:
+        return examples.labels
+    dense = read_rows(examples.dense, examples.rows, slice(None))  # type: ignore[arg-type]
+    return dense.argmax(-1)
+
+
+def class_probability(examples: HostExamples, class_id: int) -> np.ndarray:
+    """Returns the probability `(n,)` that each example gives to a class."""
+    found = np.empty(len(examples))
+
+    def run(at: slice) -> None:
+        z = read_rows(examples.logits, examples.rows, at).astype(np.float64)
+        found[at] = np.exp(tempered_log_probabilities(z)[:, class_id])
+
+    in_threads(run, list(blocks(0, len(examples), examples.logits.shape[1])))
+    return found
+
+
+def worst_calibrated(examples: HostExamples, labels: np.ndarray, num_bins: int) -> int:
+    """Returns the class whose own probability has the largest ECE, one against the rest.
+
+    Args:
+        examples: Those that choose; of many, some.
+        labels: The label of each.
+        num_bins: Bins of the ECE.
+    """
+    num_classes = examples.logits.shape[1]
+    stride = max(1, len(examples) * num_classes // _SAMPLE)
+    examples, labels = examples.every(stride), labels[::stride]
+    p = np.empty((len(examples), num_classes), np.float32)
+
+    def run(at: slice) -> None:
+        z = read_rows(examples.logits, examples.rows, at).astype(np.float64)
+        p[at] = np.exp(tempered_log_probabilities(z))
+
+    in_threads(run, list(blocks(0, len(examples), num_classes)))
+
+    def error(class_id: int) -> float:
+        column = np.ascontiguousarray(p[:, class_id])[None]
+        bins = bin_sums(column, labels == class_id, examples.weights, num_bins)[0]
+        return float(np.abs(bins[1] - bins[2]).sum())
+
+    return int(np.argmax(in_threads(error, range(num_classes))))
+
+
+def least_recalled(
+    labels: np.ndarray, correct: np.ndarray, weights: np.ndarray, num_classes: int
+) -> int:
+    """Returns the class whose examples are recognized least, among those that have any.
+
+    One right and one wrong are added to each (Laplace), or the rarest would be it.
+
+    Args:
+        labels: `(n,)`.
+        correct: `(n,)`.
+        weights: `(n,)`.
+        num_classes: K.
+    """
+    weights = weights / weights.mean()
+    there = np.bincount(labels, weights, num_classes)
+    hits = np.bincount(labels, weights * correct, num_classes)
+    return int(np.argmin(np.where(there > 0, (hits + 1) / (there + 2), np.inf)))

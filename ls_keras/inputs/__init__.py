@@ -1,0 +1,1 @@
+"""Reading and validating labels, predictions, weights and batches."""

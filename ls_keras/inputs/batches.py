@@ -1,0 +1,150 @@
+"""Data as Keras takes them, batch by batch: every function and callback reads them here."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from ls_base.errors import InputError
+from ls_keras.inputs.validation import as_array, as_count, shown
+
+KINDS = (
+    "(x, y) or (x, y, sample_weight) arrays, or batches of them: a tf.data.Dataset, a PyDataset, "
+    "a DataLoader of PyTorch, a list"
+)
+
+
+class Batches:
+    """Examples with labels, read from the beginning each time; made by `as_batches`.
+
+    Args:
+        source: Anything that gives batches `(x, y)` or `(x, y, sample_weight)`.
+        name: What messages call it.
+    """
+
+    def __init__(self, source: Iterable, name: str):
+        self.source, self.name = source, name
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({shown(self.source)})"
+
+    def __iter__(self) -> Iterator[tuple[Any, Any, Any]]:
+        """Yields `(x, y, sample_weight or None)`, of NumPy arrays whatever they come from."""
+        for batch in self._batches():
+            if not isinstance(batch, tuple | list) or not 2 <= len(batch) <= 3 or batch[1] is None:
+                raise InputError(
+                    f"Expected batches (x, y) or (x, y, sample_weight) in {self.name}. "
+                    f"Received: {type(batch).__name__}"
+                    + (f" of length {len(batch)}" if isinstance(batch, tuple | list) else "")
+                )
+            x, y, *rest = batch
+            weights = rest[0] if rest else None
+            yield tuple(keras.tree.map_structure(_as_array, part) for part in (x, y, weights))
+
+    def _batches(self) -> Iterable:
+        source = self.source
+        if isinstance(source, keras.utils.PyDataset):  # its own iteration need not end
+            if source.num_batches is None:
+                raise InputError(
+                    f"Expected finite {self.name}. Received: a PyDataset without a length"
+                )
+            return (source[i] for i in range(source.num_batches))
+        cardinality = getattr(source, "cardinality", None)
+        if cardinality is not None and int(np.asarray(cardinality())) == -1:
+            raise InputError(f"Expected finite {self.name}. Received: a data set without an end")
+        return source
+
+
+class _Cut:
+    """Arrays of one length, cut into batches."""
+
+    def __init__(self, arrays: tuple, batch_size: int, length: int):
+        self.arrays, self.batch_size, self.length = arrays, batch_size, length
+
+    def __repr__(self) -> str:
+        return f"arrays of {self.length:,} examples"
+
+    def __iter__(self) -> Iterator[tuple]:
+        for start in range(0, self.length, self.batch_size):
+            rows = slice(start, start + self.batch_size)
+            yield keras.tree.map_structure(
+                lambda array, rows=rows: None if array is None else array[rows], self.arrays
+            )
+
+
+def as_batches(data, name: str, *, batch_size: int = 32, again: str | None = "") -> Batches:
+    """Returns data of any kind that Keras's `fit` takes as batches of arrays.
+
+    Args:
+        data: `(x, y)` or `(x, y, sample_weight)`: a tuple of arrays, x any structure of them; a
+            `tf.data.Dataset`, a `keras.utils.PyDataset`, PyTorch's `DataLoader`, a list of batches
+            or anything else that gives such batches; what this function returned.
+        name: What messages call them.
+        batch_size: Of arrays. Data sets have their own.
+        again: What to do about an iterator, which a second reading would find empty, for the
+            message; `None` where the data are read once, and one will do.
+
+    Raises:
+        InputError: If they are something else, or arrays of different lengths; when they are read,
+            if they have no end, or a batch has no labels.
+
+    Example:
+    >>> import numpy as np
+    >>> from ls_keras.inputs.batches import as_batches
+    >>> [len(y) for x, y, _ in as_batches((np.zeros((5, 2)), np.arange(5)), "data", batch_size=2)]
+    [2, 2, 1]
+    """
+    batch_size = as_count(batch_size, "batch_size", 1)
+    if isinstance(data, Batches):
+        return data
+    if isinstance(data, tuple):
+        return Batches(_cut(data, name, batch_size), name)
+    one_pass = not isinstance(data, keras.utils.PyDataset)
+    if one_pass and (
+        not hasattr(data, "__iter__") or isinstance(data, str | bytes | Mapping) or _is_array(data)
+    ):
+        raise InputError(f"Expected {name} to be {KINDS}. Received: {shown(data)}")
+    if again is not None and isinstance(data, Iterator):
+        raise InputError(
+            f"Expected {name} that can be read several times{again}. Received: an iterator"
+        )
+    return Batches(data, name)
+
+
+def _cut(data: tuple, name: str, batch_size: int) -> _Cut:
+    if not 2 <= len(data) <= 3 or data[1] is None:
+        raise InputError(f"Expected {name} to be {KINDS}. Received: a tuple of {len(data)}")
+    names = ("x", "y", "sample_weight")
+    arrays = tuple(_structure(part, of) for part, of in zip(data, names, strict=False))
+    leaves = [leaf for leaf in keras.tree.flatten(arrays) if leaf is not None]
+    lengths = {len(leaf) if leaf.ndim else 0 for leaf in leaves}
+    if len(lengths) != 1:
+        raise InputError(
+            f"Expected arrays of one length in {name}. Received: lengths {sorted(lengths)}"
+        )
+    return _Cut(arrays, batch_size, lengths.pop())
+
+
+def _structure(value, name: str):
+    """Returns arrays in the structure they came in; a list of numbers is one array."""
+    if value is None and name == "sample_weight":
+        return None
+    if isinstance(value, Mapping):
+        return {key: _structure(entry, name) for key, entry in value.items()}
+    if isinstance(value, tuple | list) and any(_is_array(v) or isinstance(v, dict) for v in value):
+        entries = [_structure(entry, name) for entry in value]
+        named = isinstance(value, tuple) and type(value) is not tuple
+        return type(value)(*entries) if named else type(value)(entries)
+    return as_array(value, name)
+
+
+def _is_array(value) -> bool:
+    return hasattr(value, "shape") and hasattr(value, "dtype")
+
+
+def _as_array(value):
+    """Makes tensors of any framework arrays, so that a tf.data pipeline feeds a JAX model."""
+    if hasattr(value, "detach"):  # PyTorch's, which may be on a device, and have a gradient
+        value = value.detach().cpu()
+    return np.asarray(value) if hasattr(value, "__array__") else value

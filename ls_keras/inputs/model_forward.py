@@ -1,0 +1,102 @@
+"""A model's output with its mask, in one compiled function."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+from keras import ops
+
+from ls_keras.backend.autograph import as_written
+from ls_keras.backend.keras_internals import mask_of, sync_state
+from ls_keras.inputs.model_outputs import Output, chosen
+
+
+class Forward:
+    """What a model predicts, and which positions count: `x → (output, mask or None)`.
+
+    It is what `predict_on_batch` gives, compiled as that is, with the mask that it drops: once for
+    each shape, however many passes there are. PyTorch runs it without gradients. The model is read
+    as it is at each call, also in the middle of its training.
+
+    Args:
+        model: A `keras.Model`, or a function of x, which is called as it is.
+        output: Which of several outputs; see `ls_keras.inputs.model_outputs`.
+
+    Example:
+    >>> import keras, numpy as np
+    >>> from ls_keras.inputs.model_forward import Forward
+    >>> tokens = keras.Input((None,), dtype="int32")
+    >>> embedded = keras.layers.Embedding(4, 2, mask_zero=True)(tokens)
+    >>> logits, mask = Forward(keras.Model(tokens, embedded))(np.array([[3, 1, 0]]))
+    >>> tuple(logits.shape), keras.ops.convert_to_numpy(mask).tolist()
+    ((1, 3, 2), [[True, True, False]])
+    """
+
+    def __init__(self, model, output: Output = None):
+        self.model = model
+        self.output = output
+        self._run: Callable | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the model's outputs, where it has a list of them."""
+        if isinstance(self.model, keras.Sequential):
+            return [self.model.layers[-1].name]
+        return list(getattr(self.model, "output_names", None) or ())
+
+    def __call__(self, x) -> tuple[Any, Any | None]:
+        """Runs the model on a batch of inputs."""
+        if not isinstance(self.model, keras.Model):
+            return self._choose(self.model(x))
+        if self._run is None:
+            if not self.model.built:
+                self.model(x, training=False)
+            self._run = _COMPILERS[keras.config.backend()](self.model, self._choose)
+        return self._run(x)
+
+    def _choose(self, outputs) -> tuple[Any, Any | None]:
+        output = chosen(outputs, self.output, self.names)
+        return output, mask_of(output)
+
+
+def _tensorflow(model, choose) -> Callable:
+    import tensorflow as tf
+
+    @as_written
+    def run(x):
+        return choose(model.predict_step((x,)))
+
+    if not model.run_eagerly:
+        run = tf.function(run, reduce_retracing=True, jit_compile=model.jit_compile or None)
+    return lambda x: run(keras.tree.map_structure(ops.convert_to_tensor, x))
+
+
+def _jax(model, choose) -> Callable:
+    import jax
+
+    def run(state, x):
+        outputs, _ = model.predict_step(state, (x,))
+        return choose(outputs)
+
+    if model.jit_compile and not model.run_eagerly:
+        run = jax.jit(run)
+
+    def call(x):
+        sync_state(model)
+        state = [v.value for v in model.trainable_variables]
+        return run((state, [v.value for v in model.non_trainable_variables]), x)
+
+    return call
+
+
+def _torch(model, choose) -> Callable:
+    import torch
+
+    @torch.no_grad()
+    def run(x):
+        return choose(model.predict_step((x,)))
+
+    return run
+
+
+_COMPILERS = {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}

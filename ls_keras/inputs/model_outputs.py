@@ -1,0 +1,84 @@
+"""One output of several: which of a model's heads gives the logits."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+
+from ls_base.errors import InputError
+from ls_keras.inputs.validation import shown
+
+Output = str | int | None
+
+
+def chosen(outputs, output: Output, names: Sequence[str] = ()):
+    """Returns one output of what a model gives, or of its symbolic outputs.
+
+    Args:
+        outputs: A tensor, or a list, tuple or mapping of tensors.
+        output: Its key, its place in a list, or its name there; `None` where there is one only.
+        names: Of the entries of a list: `Model.output_names`.
+
+    Raises:
+        InputError: If there is no such output, or several and none is chosen.
+
+    Example:
+    >>> from ls_keras.inputs.model_outputs import chosen
+    >>> chosen({"label": 1.0, "domain": 2.0}, "domain"), chosen([1.0, 2.0], 0), chosen(1.0, None)
+    (2.0, 1.0, 1.0)
+    """
+    entries = _entries(outputs, names)
+    key = next(iter(entries)) if output is None and _number(outputs) == 1 else output
+    if isinstance(key, bool) or key not in entries:
+        keys = [k for k in entries if isinstance(k, str)] or list(entries)
+        raise InputError(
+            f"Expected one output, or output= to be one of {', '.join(map(repr, keys))}. "
+            f"Received: output={shown(output)}"
+        )
+    return entries[key]
+
+
+def symbolic(model, output: Output) -> keras.KerasTensor | None:
+    """Returns a model's symbolic output; `None` for a function, or a model without a graph."""
+    if isinstance(model, keras.Function) and not isinstance(model, keras.Sequential):
+        return chosen(model.output, output, model.output_names)
+    if isinstance(model, keras.Sequential) and model.built:
+        return chosen(model.outputs[0], output, [model.layers[-1].name])
+    return None
+
+
+def replaced(outputs, output: Output, value, names: Sequence[str] = ()):
+    """Returns the structure of `outputs` with another value in the place that `output` names."""
+    old = chosen(outputs, output, names)
+    if isinstance(outputs, Mapping):
+        return {key: value if entry is old else entry for key, entry in outputs.items()}
+    if isinstance(outputs, list | tuple):
+        return [value if entry is old else entry for entry in outputs]
+    return value
+
+
+def of_head(values, output: Output, names: Sequence[str] = ()):
+    """Returns the labels, or the weights, of a head, where a batch has them for each.
+
+    Args:
+        values: One for all, or a mapping, list or tuple of arrays as a model's outputs are.
+        output: As for `chosen`.
+        names: As for `chosen`.
+    """
+    if output is None or values is None:
+        return values
+    each = isinstance(values, list | tuple) and all(hasattr(entry, "shape") for entry in values)
+    return chosen(values, output, names) if each or isinstance(values, Mapping) else values
+
+
+def _entries(outputs, names: Sequence[str]) -> dict[Any, Any]:
+    if isinstance(outputs, Mapping):
+        return dict(outputs)
+    if isinstance(outputs, list | tuple):
+        named = dict(zip(names, outputs, strict=True)) if len(names) == len(outputs) else {}
+        return {**named, **dict(enumerate(outputs))}
+    return {**dict.fromkeys(names, outputs), 0: outputs}
+
+
+def _number(outputs) -> int:
+    return len(outputs) if isinstance(outputs, Mapping | list | tuple) else 1

@@ -1,0 +1,258 @@
+"""Smoothed cross-entropy of a linear layer's output, without that output."""
+
+import keras
+from keras import ops
+
+from ls_base.errors import InputError
+from ls_keras.backend import keras_internals
+from ls_keras.inputs.targets import (
+    IgnoreClass,
+    Targets,
+    position_weights,
+    read_targets,
+    read_weights,
+)
+from ls_keras.inputs.validation import as_choice, as_count, as_flag, as_tensor, shown
+from ls_keras.keywords import told_keywords
+from ls_keras.losses import smoothing_registry as smoothings
+from ls_keras.losses.alpha_conversions import check_fraction
+from ls_keras.losses.cross_entropy import mixture_of
+from ls_keras.losses.fused_linear.gradient import differentiable_loss
+from ls_keras.losses.fused_linear.problem import Fixed, Linear, Rows
+from ls_keras.losses.rate import refuse_alpha
+
+REDUCTIONS = ("sum_over_batch_size", "mean", "mean_with_sample_weight", "sum")
+
+
+@keras.saving.register_keras_serializable(package="ls_keras")
+@told_keywords
+def linear_smoothed_ce(
+    y_true,
+    hidden,
+    kernel,
+    bias=None,
+    alpha: float = 0.1,
+    smoothing="uniform",
+    *,
+    sample_weight=None,
+    mask=None,
+    ignore_class: IgnoreClass = None,
+    reduction: str = "sum_over_batch_size",
+    transposed: bool = False,
+    chunk_size: int | None = None,
+):
+    """Computes the smoothed cross-entropy of `hidden @ kernel + bias`, reduced, without the logits.
+
+    Σ_n w_n H(y_n^LS, softmax(z_n)) with z_n = h_n K + b
+
+    It is `SmoothedCE(alpha, smoothing=smoothing, from_logits=True)` of the logits, of which only a
+    chunk of tokens is there at a time: with 32,000 classes, 4,096 tokens have 500 MiB of logits,
+    and as much again for every tensor made of them. The gradients for hidden, kernel and bias are
+    made in the same pass and wait for the factor that backpropagation brings; so the loss comes
+    reduced, and cannot be differentiated twice. Weights get no gradient.
+
+    With z = h K + b, p = softmax(z) and y^LS = m + α q, where m is the target's (and its
+    neighbors') part:
+
+    dK = Σ_n w_n h_n ⊗ (p_n − m_n) − α (Σ_n w_n h_n) ⊗ q
+
+    Args:
+        y_true: Integer labels `(...)` or `(..., 1)`.
+        hidden: `(..., D)`: what the last layer gets.
+        kernel: `(D, K)`: its kernel, K ≥ 2; see `transposed`.
+        bias: `(K,)`, or `None`, the default.
+        alpha: The mass to take off the target, in [0, 1]. Default: 0.1.
+        smoothing: See `smoothed_cross_entropy`; all of them. Default: `"uniform"`.
+        sample_weight: `(...)` as the labels, or of their leading axes; ≥ 0. Default: `None`.
+        mask: Booleans `(...)`: which positions count. Default: the mask that Keras's layers
+            attached to `hidden`, if any.
+        ignore_class: A label id, or several, whose positions behave as masked ones. Default:
+            `None`. Where nothing counts, `hidden` may hold anything, NaN too.
+        reduction: `"sum_over_batch_size"`, `"mean"`, `"mean_with_sample_weight"` or `"sum"`, as in
+            Keras's losses. Default: `"sum_over_batch_size"`.
+        transposed: Whether the kernel is `(K, D)`, as an embedding's table is. Default: `False`.
+        chunk_size: How many tokens are computed at once; the logits of as many are held. More is
+            faster on a GPU. Default: those of 2²³ logits (32 MiB), at least 64.
+
+    Returns:
+        A scalar in float32, or float64 for such arguments: nats. Products are summed up in float32
+        or better, whatever their dtype. In a replica of `tf.distribute`, a mean is the replica's
+        share of that of all, as Keras's losses have it: replicas add up.
+
+    Raises:
+        InputError: If shapes don't belong together, if labels are dense or, in eager use, out of
+            range, if the loss isn't to be reduced, or if an option is out of its range.
+
+    Example:
+    ```python
+    >>> import numpy as np
+    >>> import ls_keras
+    >>> hidden, kernel = np.float32([[1, 0], [0, 1]]), np.float32([[2, 0, 0], [0, 2, 0]])
+    >>> loss = ls_keras.linear_smoothed_ce([0, 2], hidden, kernel, alpha=0.1)
+    >>> logits = ls_keras.SmoothedCE(0.1, from_logits=True)([0, 2], hidden @ kernel)
+    >>> round(float(loss), 3), round(float(logits), 3)
+    (1.273, 1.273)
+
+    ```
+
+    References:
+        [Wijmans et al., 2024](https://arxiv.org/abs/2411.09009), without smoothing;
+        [Hsu et al., 2024](https://arxiv.org/abs/2410.10989): gradients in the forward pass.
+    """
+    loss = fused_loss(
+        y_true,
+        Linear(hidden, kernel, bias),
+        alpha=check_fraction(alpha, "alpha"),
+        smoothing=smoothings.get(smoothing),
+        sample_weight=sample_weight,
+        mask=mask,
+        ignore_class=ignore_class,
+        reduction=check_reduction(reduction),
+        transposed=as_flag(transposed, "transposed"),
+        chunk_size=check_chunk_size(chunk_size),
+    )
+    return loss if reduction == "sum" else loss / num_replicas()
+
+
+def fused_loss(
+    y_true,
+    linear: Linear,
+    *,
+    alpha: float,
+    smoothing,
+    sample_weight=None,
+    mask=None,
+    ignore_class: IgnoreClass = None,
+    reduction: str,
+    transposed: bool,
+    chunk_size: int | None,
+    ahead: bool = True,
+):
+    """Computes `linear_smoothed_ce`, of options that are checked, for it and for `FusedLogits`.
+
+    Args:
+        y_true: See `linear_smoothed_ce`, as the others.
+        linear: Hidden states, kernel and bias.
+        alpha: A float in [0, 1].
+        smoothing: A `Smoothing`.
+        sample_weight: See `linear_smoothed_ce`.
+        mask: See `linear_smoothed_ce`.
+        ignore_class: See `linear_smoothed_ce`.
+        reduction: See `linear_smoothed_ce`.
+        transposed: See `linear_smoothed_ce`.
+        chunk_size: See `linear_smoothed_ce`.
+        ahead: Whether gradients will be asked for, see `differentiable_loss`.
+
+    Returns:
+        The loss of the tokens here, whatever replicas there are.
+    """
+    mask = keras_internals.mask_of(linear.hidden) if mask is None else mask
+    linear, num_classes = _checked(linear, transposed)
+    logits = keras.KerasTensor((*linear.hidden.shape[:-1], num_classes))
+    targets = read_targets(y_true, logits, ignore_class=ignore_class)
+    refuse_alpha(targets, "alpha='per-example', which needs the logits")
+    if targets.labels is None:
+        raise InputError(
+            "Expected integer labels: dense targets are as large as the logits, which are not to "
+            f"be held. Received: y_true of shape {tuple(targets.dense.shape)}"
+        )
+    shape = tuple(targets.labels.shape)
+    if mask is not None:
+        mask = _positions(mask, targets.labels)
+    if sample_weight is not None:
+        sample_weight = read_weights(sample_weight, shape)
+    dtypes = {keras.backend.standardize_dtype(x.dtype) for x in (linear.hidden, linear.kernel)}
+    dtype = "float64" if "float64" in dtypes else "float32"
+    weights = _weights(targets, mask, sample_weight, reduction, dtype)
+    mixture = mixture_of(targets, alpha, smoothing, logits, mask, sample_weight)
+    each = mixture.ids.shape[-1]
+    loss = differentiable_loss(
+        linear._replace(hidden=ops.reshape(linear.hidden, (-1, linear.hidden.shape[-1]))),
+        Rows(
+            ops.reshape(mixture.ids, (-1, each)),
+            ops.cast(ops.reshape(mixture.weights, (-1, each)), dtype),
+            ops.reshape(weights, (-1,)),
+        ),
+        Fixed(alpha, mixture.prior, num_classes, transposed, chunk_size, dtype),
+        ahead=ahead,
+    )
+    if targets.wrong is None:
+        return loss
+    return ops.where(ops.any(targets.wrong), float("nan"), loss)
+
+
+def num_replicas() -> int:
+    """Returns how many replicas of TensorFlow compute a step together; 1 outside of them."""
+    if keras.config.backend() != "tensorflow":
+        return 1
+    import tensorflow as tf
+
+    return tf.distribute.get_strategy().num_replicas_in_sync
+
+
+def check_reduction(reduction) -> str:
+    """Returns a reduction to one number, or raises an InputError."""
+    return as_choice(reduction, "reduction", REDUCTIONS)
+
+
+def check_chunk_size(chunk_size) -> int | None:
+    """Returns a number of tokens or `None`, or raises an InputError."""
+    return None if chunk_size is None else as_count(chunk_size, "chunk_size", 1)
+
+
+def _checked(linear: Linear, transposed: bool) -> tuple[Linear, int]:
+    """Returns hidden states, kernel and bias as tensors of floats that fit, and K."""
+    hidden, kernel = _floats(linear.hidden, "hidden"), _floats(linear.kernel, "kernel")
+    form = "(K, D)" if transposed else "(D, K)"
+    if len(kernel.shape) != 2 or None in kernel.shape or 0 in kernel.shape:
+        raise InputError(
+            f"Expected a kernel of shape {form}. Received: kernel of shape {tuple(kernel.shape)}"
+        )
+    num_features, num_classes = tuple(kernel.shape)[:: -1 if transposed else 1]
+    if tuple(hidden.shape)[-1:] != (num_features,):
+        raise InputError(
+            f"Expected hidden states of shape (..., {num_features}) for a kernel {form} of shape "
+            f"{tuple(kernel.shape)}. Received: hidden of shape {tuple(hidden.shape)}"
+        )
+    if linear.bias is None:
+        return Linear(hidden, kernel, None), num_classes
+    bias = _floats(linear.bias, "bias")
+    if tuple(bias.shape) != (num_classes,):
+        raise InputError(
+            f"Expected a bias of shape ({num_classes},). "
+            f"Received: bias of shape {tuple(bias.shape)}"
+        )
+    return Linear(hidden, kernel, bias), num_classes
+
+
+def _floats(value, name: str):
+    tensor = as_tensor(value, name)
+    if isinstance(tensor, keras.KerasTensor):
+        raise InputError(
+            f"Expected a tensor of numbers for {name}; among symbolic ones, "
+            f"ls_keras.layers.FusedLogits adds this loss to a model. Received: {shown(tensor)}"
+        )
+    if "float" in keras.backend.standardize_dtype(tensor.dtype):
+        return tensor
+    return ops.cast(tensor, keras.config.floatx())
+
+
+def _positions(mask, labels):
+    """Returns a mask as Booleans of the labels' shape."""
+    counted = position_weights(ops.cast(labels, "float32"), mask=as_tensor(mask, "mask"))
+    return ops.not_equal(counted, 0)
+
+
+def _weights(targets: Targets, mask, sample_weight, reduction: str, dtype: str):
+    """Returns what each loss is multiplied by, so that their sum is as Keras reduces them."""
+    like = ops.cast(targets.labels, dtype)
+    ones = ops.ones_like(like)
+    counted = position_weights(like, valid=targets.valid, mask=mask)
+    counted = ones if counted is None else counted
+    weights = position_weights(like, sample_weight=sample_weight)
+    weights = counted if weights is None else weights * counted
+    if reduction == "sum":
+        return weights
+    # Keras's own mean is over the positions that count, whatever they weigh.
+    over = weights if reduction == "mean_with_sample_weight" else counted
+    return ops.divide_no_nan(weights, ops.sum(over))

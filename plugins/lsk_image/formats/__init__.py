@@ -1,0 +1,1 @@
+"""Readers of images: class folders, NumPy, idx files and TensorFlow Datasets."""

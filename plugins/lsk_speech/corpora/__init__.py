@@ -1,0 +1,1 @@
+"""Sources of speech: synthesized, recorded, precomputed and TensorFlow Datasets."""

@@ -1,0 +1,136 @@
+"""Speaking many lines with eSpeak NG, in processes of their own.
+
+eSpeak NG has one state a process and keeps it from line to line. So each chunk of lines is spoken
+by a fresh process, `python -m lsk_speech.corpora.speaking`: a chunk sounds the same, to the bit,
+however many cores speak at the same time, and whatever this process has spoken before.
+"""
+
+import concurrent.futures
+import dataclasses
+import json
+import os
+import struct
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ls_base.cores import cores
+from ls_base.errors import LsKerasError, MissingExtraError
+from lsk_engine.data.formats.ragged import Ragged
+from lsk_speech.corpora.espeak import Synthesizer, Voice
+from lsk_speech.corpora.recording import resample, to_int16
+
+_CHUNK = 2000  # lines a process; starting one takes as long as speaking 300
+_LENGTH = struct.Struct("<q")
+
+
+@dataclasses.dataclass(frozen=True)
+class Line:
+    """What is spoken, and how."""
+
+    text: str
+    voice: Voice
+
+
+def speak(
+    lines: Sequence[Line],
+    sample_rate: int,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Ragged:
+    """Speaks lines, on as many cores as there are.
+
+    Args:
+        lines: At least one.
+        sample_rate: Samples a second wanted.
+        progress: Is called with the number of lines spoken, and of all.
+
+    Returns:
+        int16 samples, a row a line.
+
+    Raises:
+        MissingExtraError: If eSpeak NG is not installed.
+        LsKerasError: If a process fails.
+    """
+    try:
+        import espeakng_loader  # noqa: F401 - told here, once, and not by each process
+    except ImportError as error:  # pragma: no cover - the extra is installed where tests run
+        raise MissingExtraError(
+            f"Expected the speech extra: pip install 'ls-keras[speech]'. Received: {error}"
+        ) from error
+    chunks = [lines[start : start + _CHUNK] for start in range(0, len(lines), _CHUNK)]
+    counts = [0] * len(chunks)
+    processes: list[subprocess.Popen] = []
+
+    def run(number: int) -> list[np.ndarray]:
+        rows = []
+        with _start() as process:
+            processes.append(process)
+            for row in _exchange(process, chunks[number], sample_rate):
+                rows.append(row)
+                counts[number] = len(rows)
+                if len(rows) % 50 == 0:
+                    progress(sum(counts), len(lines))
+            complaint = process.stderr.read().decode(errors="replace")  # type: ignore[union-attr]
+        if process.returncode or len(rows) != len(chunks[number]):
+            told = complaint.strip().splitlines() or [f"exit status {process.returncode}"]
+            raise LsKerasError(
+                f"Expected eSpeak NG to speak {len(chunks[number])} lines. "
+                f"Received: {len(rows)}, then {told[-1]}"
+            )
+        return rows
+
+    with concurrent.futures.ThreadPoolExecutor(cores()) as pool:
+        try:
+            spoken = list(pool.map(run, range(len(chunks))))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in processes:
+                process.kill()
+            raise
+    progress(len(lines), len(lines))
+    return Ragged.of(row for rows in spoken for row in rows)
+
+
+def _start() -> subprocess.Popen:
+    pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+        "OMP_NUM_THREADS": "1",
+    }
+    return subprocess.Popen(_command(), env=environment, **pipes)
+
+
+def _command() -> list[str]:
+    return [sys.executable, "-m", __name__]
+
+
+def _exchange(process: subprocess.Popen, lines: Sequence[Line], sample_rate: int):
+    """Sends lines and yields samples, until the process has no more."""
+    job = {"sample_rate": sample_rate, "lines": [dataclasses.asdict(line) for line in lines]}
+    try:
+        process.stdin.write(json.dumps(job).encode())  # type: ignore[union-attr]
+        process.stdin.close()  # type: ignore[union-attr]
+    except BrokenPipeError:  # it has died; what it said is read later
+        return
+    stream = process.stdout
+    while len(header := stream.read(_LENGTH.size)) == _LENGTH.size:  # type: ignore[union-attr]
+        content = stream.read(2 * _LENGTH.unpack(header)[0])  # type: ignore[union-attr]
+        yield np.frombuffer(content, "<i2")
+
+
+def _serve() -> None:
+    """Speaks the lines of the job on stdin; their samples go to stdout."""
+    job = json.load(sys.stdin.buffer)
+    synthesizer = Synthesizer()
+    for line in job["lines"]:
+        samples = synthesizer.speak(line["text"], Voice(**line["voice"])) / np.float32(32768)
+        row = to_int16(resample(samples, synthesizer.sample_rate, job["sample_rate"]))
+        sys.stdout.buffer.write(_LENGTH.pack(len(row)) + row.astype("<i2").tobytes())
+
+
+if __name__ == "__main__":
+    _serve()

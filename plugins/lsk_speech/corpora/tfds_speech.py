@@ -1,0 +1,141 @@
+"""Utterances from TensorFlow Datasets that are prepared on this machine."""
+
+import functools
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lsk_engine import InputError
+from lsk_engine.data.formats.ragged import Ragged
+from lsk_engine.data.formats.tfds import find_split, missing_split, open_builder
+from lsk_engine.data.lazy import LazySplits
+from lsk_engine.data.split_names import SPLIT_NAMES
+from lsk_speech.config import DataConfig
+from lsk_speech.corpora.recording import check_samples, resample, to_int16
+from lsk_speech.corpora.recordings import IN_MEMORY
+from lsk_speech.corpora.stored_examples import StoredExamples, StreamedExamples
+from lsk_speech.source_data import Speech, SpeechSource
+from lsk_speech.splits import checked_texts
+
+# Of each split, the candidates; those of `train` that there are make it together. The second are
+# the names of LibriSpeech.
+_TRAIN = (*SPLIT_NAMES["train"], "train_clean100", "train_clean360", "train_other500")
+_HELD_OUT = {
+    "validation": (*SPLIT_NAMES["validation"], "dev_clean"),
+    "test": (*SPLIT_NAMES["test"], "test_clean"),
+}
+_FURTHER = ("test_other",)
+_SOUND, _TEXT, _SPEAKER = ("speech", "audio"), ("text", "label"), ("speaker_id", "speaker")
+
+
+def read_tfds(
+    name: str, options: DataConfig, *, data_dir: str | Path | None = None
+) -> SpeechSource:
+    """Finds the splits of a prepared TFDS data set; nothing is ever downloaded.
+
+    A split is read once it is asked for: through once, for texts and lengths, and into memory if
+    that holds its samples, 16 bits each. Of a larger one, examples of array_record files are read
+    again when a batch has them; TFRecord files have no random access, and can be gone through in
+    order only, as `lsk prepare` does.
+
+    Args:
+        name: Such as `librispeech` or `speech_commands`, or with a version.
+        options: The sample rate.
+        data_dir: Where the data lie; default `TFDS_DATA_DIR` as it is set now, then TFDS's own.
+
+    Raises:
+        InputError: If the data set is unknown, not prepared, has no such features or splits, or a
+            recording can't be used; the example is named.
+    """
+    builder = open_builder(
+        name,
+        extra="speech",
+        expected="spoken-words, the path of a manifest, folder or .npz file, or the name of a "
+        "TFDS data set",
+        data_dir=data_dir,
+    )
+    keys = _keys(builder)
+    found = {"train": [split for split in _TRAIN if split in builder.info.splits]}
+    for split, candidates in _HELD_OUT.items():
+        held_out = find_split(builder, candidates)
+        found[split] = [held_out] if held_out else []
+    for split, names in found.items():
+        if not names:
+            raise missing_split(builder, name, split)
+    found |= {split: [split] for split in _FURTHER if split in builder.info.splits}
+    loaders = {
+        split: functools.partial(_read, builder, names, keys, options.sample_rate)
+        for split, names in found.items()
+    }
+    notes = (f"TFDS {builder.info.full_name}",)
+    return SpeechSource(LazySplits(loaders), options.sample_rate, notes)
+
+
+def _keys(builder) -> tuple[str, str, str | None]:
+    """Returns the keys of sound, text and, if there is one, speaker."""
+    features = builder.info.features
+    sound, text, speaker = (
+        next((key for key in keys if key in features), None) for keys in (_SOUND, _TEXT, _SPEAKER)
+    )
+    if sound is None or text is None or not hasattr(features[sound], "sample_rate"):
+        raise InputError(
+            "Expected features speech or audio (with a sample rate) and text or label in the TFDS "
+            f"data set {builder.name!r}. Received: {', '.join(features)}"
+        )
+    return sound, text, speaker
+
+
+def _read(builder, names: list[str], keys: tuple[str, str, str | None], wanted: int) -> Speech:
+    sound, text, speaker = keys
+    rate = builder.info.features[sound].sample_rate
+    if rate is None:
+        raise InputError(
+            f"Expected a sample rate of {sound!r} in the TFDS data set {builder.name!r}. "
+            "Received: none"
+        )
+
+    def read(example: Mapping[str, Any], row: str) -> np.ndarray:
+        checked = check_samples(_in_range(np.asarray(example[sound]), row), row)
+        return to_int16(resample(checked, rate, wanted))
+
+    stored = StoredExamples(builder, names, read)
+    samples: list[np.ndarray] = []
+    lengths, texts, speakers, rows = [], [], [], []
+    size = 0
+    for example, row in stored.all():
+        if size <= IN_MEMORY:
+            samples.append(read(example, row))
+            size += samples[-1].nbytes
+            lengths.append(len(samples[-1]))
+        else:
+            samples.clear()
+            lengths.append(-(-np.size(example[sound]) * wanted // rate))
+        texts.append(_as_text(example[text], builder.info.features[text]))
+        speakers.append(str(example[speaker]) if speaker else "")
+        rows.append(row)
+    if not rows:
+        raise InputError(
+            f"Expected examples in {', '.join(names)} of {builder.name!r}. Received: none"
+        )
+    if size <= IN_MEMORY:
+        return Speech(Ragged.of(samples), checked_texts(texts, rows), speakers)
+    streamed = StreamedExamples(stored, np.array(lengths))
+    return Speech(streamed, checked_texts(texts, rows), speakers)
+
+
+def _in_range(samples: np.ndarray, row: str) -> np.ndarray:
+    """Returns samples in ±1: integers are 16 bits, whatever array they come in."""
+    if samples.ndim != 1:
+        raise InputError(f"Expected mono samples. Received: shape {samples.shape} in {row}")
+    if np.issubdtype(samples.dtype, np.integer):
+        return samples.astype(np.float32) / 32768
+    return samples.astype(np.float32)
+
+
+def _as_text(value, feature) -> str:
+    names = getattr(feature, "names", None)
+    if names:  # a class label
+        return names[int(value)]
+    return value.decode("utf-8") if isinstance(value, bytes) else str(value)

@@ -1,0 +1,131 @@
+"""Features computed once, while data are loaded, by the layers that a model would have."""
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import cast
+
+import numpy as np
+from keras import ops
+
+from lsk_engine.data.formats.ragged import Ragged, offsets
+from lsk_speech.corpora.recordings import Streamed
+from lsk_speech.features.frontend import LogMel, differences
+from lsk_speech.source_data import Speech
+
+_BATCH = 64  # utterances at most, of
+_FRAMES = 1 << 17  # frames in all: 64 times 20 s; each takes some 10 KiB
+_STEP = 100  # frames that lengths are rounded up to: some backends compile for each shape
+
+
+def log_mel(audio: Ragged, sample_rate: int, bands: int, deltas: bool) -> Ragged:
+    """Returns the log-mel features of recordings.
+
+    Args:
+        audio: int16 samples.
+        sample_rate: Samples a second.
+        bands: Mel bands.
+        deltas: Whether first and second differences follow.
+
+    Returns:
+        float16 `(frames, features)` for each: rounding errors are below a hundredth.
+    """
+    layer = LogMel(sample_rate, bands, deltas=deltas)
+    lengths = -(-audio.lengths // layer.hop)
+
+    def compute(rows: np.ndarray, size: int):
+        samples = audio.padded(rows, size * layer.hop, np.float32) / np.float32(32768)
+        return layer(samples, lengths[rows].astype(np.int32))
+
+    return _by_batches(lengths, layer.features, np.float16, compute)
+
+
+class StreamedFeatures(Streamed):
+    """Log-mel features of recordings that memory does not hold, computed batch by batch.
+
+    Args:
+        audio: The recordings.
+        sample_rate: Samples a second.
+        bands: Mel bands.
+        deltas: Whether first and second differences follow.
+    """
+
+    def __init__(self, audio: Streamed, sample_rate: int, bands: int, deltas: bool):
+        self._audio, self._layer = audio, LogMel(sample_rate, bands, deltas=deltas)
+        lengths = -(-audio.lengths // self._layer.hop)
+        super().__init__(lengths, np.zeros((0, self._layer.features), np.float16))
+
+    def take(self, rows: np.ndarray) -> "StreamedFeatures":
+        """Returns the features of the recordings `rows`."""
+        taken = cast(StreamedFeatures, super().take(rows))
+        taken._audio = self._audio.take(rows)
+        return taken
+
+    def make(self, rows: np.ndarray) -> Iterator[np.ndarray]:
+        """Yields the frames of recordings."""
+        decoded = self._audio.make(rows)  # ahead of the features
+        for chosen, size in _batches(self.lengths[rows]):
+            lengths = self.lengths[rows[chosen]]
+            samples = np.zeros((len(lengths), size * self._layer.hop), np.float32)
+            for target, found in zip(samples, decoded, strict=False):
+                target[: len(found)] = found
+            samples /= np.float32(32768)
+            found = ops.convert_to_numpy(self._layer(samples, lengths.astype(np.int32)))
+            for frames, length in zip(found, lengths, strict=True):
+                yield frames[:length].astype(np.float16)
+
+
+def with_deltas(features: Ragged) -> Ragged:
+    """Returns features, followed by their first and second differences."""
+    lengths = features.lengths
+
+    def compute(rows: np.ndarray, size: int):
+        x, ends = features.padded(rows, size), lengths[rows].astype(np.int32)
+        first = differences(x, ends)
+        return ops.concatenate([x, first, differences(first, ends)], axis=-1)
+
+    return _by_batches(lengths, 3 * features.values.shape[1], features.values.dtype, compute)
+
+
+def normalized_by_speaker(speech: Speech) -> Speech:
+    """Gives each feature mean 0 and variance 1 over all frames of each speaker in the split."""
+    rows = speech.rows
+    values = np.empty((int(rows.lengths.sum()), rows.values.shape[1]), rows.values.dtype)
+    out = Ragged(values, offsets(rows.lengths))
+    for members in _groups(speech.speakers):
+        frames = np.concatenate([rows[i] for i in members]).astype(np.float32)
+        normalized = (frames - frames.mean(0)) / np.sqrt(frames.var(0) + 1e-5)
+        cuts = np.cumsum(rows.lengths[members])[:-1]
+        for i, part in zip(members, np.split(normalized, cuts), strict=True):
+            out[i][:] = part
+    return dataclasses.replace(speech, rows=out)
+
+
+def _groups(speakers) -> list[np.ndarray]:
+    _, numbers = np.unique(np.asarray(speakers), return_inverse=True)
+    order = np.argsort(numbers, kind="stable")
+    return np.split(order, np.cumsum(np.bincount(numbers))[:-1])
+
+
+def _by_batches(lengths: np.ndarray, width: int, dtype, compute: Callable) -> Ragged:
+    """Computes rows in batches of similar length; `compute(rows, size)` gives them padded."""
+    out = Ragged(np.empty((int(lengths.sum()), width), dtype), offsets(lengths))
+    order = np.argsort(lengths, kind="stable")
+    for chosen, size in _batches(lengths[order]):
+        rows = order[chosen]
+        count = max(1, min(_BATCH, _FRAMES // max(size, 1)))
+        filled = np.concatenate([rows, np.repeat(rows[:1], count - len(rows))])
+        batch = ops.convert_to_numpy(compute(filled, size))
+        for row, computed in zip(rows, batch, strict=False):
+            out[row][:] = computed[: lengths[row]]
+    return out
+
+
+def _batches(lengths: np.ndarray) -> Iterator[tuple[slice, int]]:
+    """Yields which rows, as they stand, are computed together, and what they are padded to."""
+    sizes = -(-lengths // _STEP) * _STEP
+    start = 0
+    while start < len(sizes):
+        longest = np.maximum.accumulate(sizes[start : start + _BATCH])
+        count = max(1, int((np.arange(1, len(longest) + 1) * longest <= _FRAMES).sum()))
+        yield slice(start, start + count), int(longest[count - 1])
+        start += count

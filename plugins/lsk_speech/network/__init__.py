@@ -1,0 +1,1 @@
+"""The speech recognizer: encoder, attention and decoder."""

@@ -1,0 +1,1 @@
+"""The generated English-German corpus of dates, numbers and names."""

@@ -1,0 +1,165 @@
+import dataclasses
+import os
+from pathlib import Path
+
+import pytest
+
+from ls_base.errors import InputError
+from lsk_engine.data import configuration
+from lsk_engine.data.data_cache import load_data, shared_data
+from lsk_engine.data.fingerprint import fingerprint
+from lsk_engine.data.prepared.prepared_data import is_prepared
+from lsk_engine.progress import Reporter
+from preparable_task import PreparableTask
+from tiny_task import Letters, TinyTask
+
+pytestmark = pytest.mark.tensorflow
+
+SILENT = Reporter(verbosity=-1)
+
+
+class CountingTask(PreparableTask):
+    """Counts how often its data are made, and notes from where they are read."""
+
+    def __init__(self):
+        super().__init__()
+        self.made, self.read = 0, []
+
+    def load_data(self, config, artifacts=None):
+        if config.data.source == "letters":
+            self.made += 1
+        else:
+            self.read.append(config.data.source)
+        return super().load_data(config, artifacts)
+
+
+def resolve(task, **data):
+    return configuration.resolve(task, None, {f"data.{key}": value for key, value in data.items()})
+
+
+def test_what_runs_have_in_common_is_made_once(tmp_path):
+    task = CountingTask()
+    short, long = resolve(task, length=5), resolve(task, length=6)
+    with shared_data(task, [short, short, long], tmp_path, SILENT):
+        assert task.made == 1
+        first, second = (load_data(task, short, None) for _ in range(2))
+        assert task.made == 1
+        load_data(task, long, None)  # nobody else's
+        assert task.made == 2
+    assert fingerprint(first) == fingerprint(second) == fingerprint(load_data(task, short, None))
+    assert first.notes == ("letters: made",)
+    assert task.made == 3  # nobody shares any more
+    with shared_data(task, [short, short], tmp_path, SILENT):
+        load_data(task, short, None)
+    assert task.made == 3  # it is there already
+    assert {Path(source).parent for source in task.read} == {tmp_path}
+
+
+class RecordedTask(PreparableTask):
+    """Its training split is made of what is in `wav/a`."""
+
+    def load_data(self, config, artifacts=None):
+        source = Path(config.data.source)
+        there = source / "spoken" if is_prepared(str(source)) else source / "wav" / "a"
+        data = TinyTask.load_data(self, config)
+        train = Letters(41, len(there.read_bytes()))
+        return dataclasses.replace(data, splits={**data.splits, "train": train})
+
+    def prepare(self, config, data, directory):
+        content = (Path(config.data.source) / "wav" / "a").read_bytes()
+        (directory / "spoken").write_bytes(content)
+
+
+@pytest.fixture
+def recorded(tmp_path):
+    """A folder of recordings, with a study in it that has prepared them; and how it goes on."""
+    source = tmp_path / "recordings"
+    (source / "wav").mkdir(parents=True)
+    (source / "manifest.tsv").write_text("a")
+    (source / "wav" / "a").write_bytes(b"0")
+    task = RecordedTask()
+    config = resolve(task, source=str(source))
+    shared = source / "study" / "data"
+
+    def go_on():
+        with shared_data(task, [config, config], shared, SILENT):
+            return load_data(task, config, None)
+
+    go_on()
+    return source, shared, go_on
+
+
+def test_recordings_that_have_changed_in_a_folder_below_are_told(recorded):
+    source, shared, go_on = recorded
+    (older,) = shared.iterdir()
+    (source / "wav" / "a").write_bytes(b"01")
+    with pytest.raises(InputError, match=r"recordings as it was .* \(--out\)") as told:
+        go_on()
+    assert f"Received: other data than those of {older} (train: " in str(told.value)
+    assert list(shared.iterdir()) == [older]
+
+
+def test_files_beside_the_data_do_not_change_them(recorded):
+    source, shared, go_on = recorded
+    (older,) = shared.iterdir()
+    (source / ".DS_Store").touch()
+    for name, file in (("run", "config.json"), ("another", "study.json")):  # and what is in them
+        (source / name / "runs").mkdir(parents=True)
+        (source / name / file).write_text('{"schema": 1}')
+        (source / name / "runs" / "log").touch()
+    (source / "wav" / "all").symlink_to(source)
+    before = fingerprint(go_on())
+    assert list(shared.iterdir()) == [older]
+    (source / "notes.txt").touch()
+    os.utime(source / "wav" / "a", (0, 0))  # copied
+    assert fingerprint(go_on()) == before
+    (now,) = shared.iterdir()
+    assert now != older  # and not looked at once more
+
+
+def test_runs_that_share_nothing_of_what_there_is_now_read_their_source(tmp_path):
+    source, shared = tmp_path / "letters", tmp_path / "shared"
+    source.mkdir()
+    task = CountingTask()
+    config = resolve(task, source=str(source))
+    with shared_data(task, [config, config], shared, SILENT):
+        load_data(task, config, None)
+    assert task.read == [str(source), str(next(shared.iterdir()))]
+    (source / "a").touch()
+    with shared_data(task, [], shared, SILENT):
+        load_data(task, config, None)
+    assert task.read[-1] == str(source)  # not what it was
+
+
+def test_damaged_data_give_way_to_their_source(tmp_path):
+    task = CountingTask()
+    config = resolve(task)
+    with shared_data(task, [config, config], tmp_path, SILENT):
+        (folder,) = tmp_path.iterdir()
+        (folder / "letters.npy").write_bytes(b"")
+        assert fingerprint(load_data(task, config, None)) == fingerprint(TinyTask().load_data(None))
+        assert task.made == 2
+
+
+def test_what_can_not_be_made_is_left_to_the_runs(tmp_path):
+    class Refusing(PreparableTask):
+        def load_data(self, config, artifacts=None):
+            raise InputError("Expected letters. Received: none")
+
+    for task in (Refusing(), TinyTask()):
+        config = resolve(task)
+        with shared_data(task, [config, config], tmp_path, SILENT):
+            assert not any(tmp_path.iterdir())
+
+
+def test_the_environment_is_as_it_was(tmp_path):
+    before, within = dict(os.environ), []
+
+    def fail():
+        within.append(dict(os.environ))
+        raise KeyError
+
+    with pytest.raises(KeyError), shared_data(CountingTask(), [], tmp_path, SILENT):
+        fail()
+    assert within != [before]  # what a study starts knows of it
+    assert dict(os.environ) == before

@@ -1,0 +1,175 @@
+"""Processes that stand for trainings: they need no framework, and say what they were told."""
+
+import io
+import json
+import os
+import signal
+import sys
+import time
+
+import pytest
+
+from ls_base.errors import LsKerasError
+from lsk_engine.progress import Reporter
+from lsk_engine.runs.run_directory import RunDirectory
+from lsk_engine.studies.executors.local_processes import LocalProcesses
+from lsk_engine.studies.executors.run_jobs import run_jobs
+from lsk_engine.studies.jobs import Job
+from stored_files import metrics
+
+QUICK = f"""
+import pathlib, sys
+(pathlib.Path(sys.argv[1]) / "metrics.json").write_text({json.dumps(metrics())!r})
+"""
+UNTIL_STOPPED = """
+import pathlib, signal, sys, time
+run = pathlib.Path(sys.argv[1])
+def save(*_):
+    (run / "saved").touch()
+    sys.exit(130)
+signal.signal(signal.SIGTERM, save)
+(run / "started").touch()
+time.sleep(60)
+"""
+FAILING = """
+import sys
+print("Warning: of something else", file=sys.stderr)
+print("Error: Expected a finite loss. Received: nan", file=sys.stderr)
+sys.exit(2)
+"""
+
+
+def processes(code, workers=1):
+    return LocalProcesses([sys.executable, "-S", "-c", code], workers)
+
+
+def job(folder, name, after=None, kind="student"):
+    run = RunDirectory(folder / name)
+    create = lambda: RunDirectory.create(folder / name, {"name": name})  # noqa: E731
+    return Job(name, kind, run, create, after and after.run)
+
+
+def reporter():
+    return Reporter(stream=io.StringIO())
+
+
+def test_a_run_starts_when_the_one_before_it_is_finished(tmp_path):
+    teacher = job(tmp_path, "teacher", kind="teacher")
+    jobs = [job(tmp_path, "student", after=teacher), teacher, job(tmp_path, "alone")]
+    ended = []
+    told = reporter()
+    run_jobs(jobs, processes(QUICK, 3), told, ended=lambda j: ended.append(j.name) or "error 1")
+    assert set(ended[:2]) == {"teacher", "alone"}
+    assert ended[2] == "student"
+    assert "3/3  student: error 1" in told.stream.getvalue()
+    written = (tmp_path / "teacher" / "environment.json").read_bytes()
+    again = reporter()
+    run_jobs(jobs, processes(FAILING), again)  # nothing is left to fail
+    assert "3 of 3 runs are finished already" in again.stream.getvalue()
+    assert (tmp_path / "teacher" / "environment.json").read_bytes() == written
+
+
+def test_a_run_that_was_started_is_gone_on_with(tmp_path):
+    started = job(tmp_path, "a")
+    started.create()
+    run_jobs([started], processes(QUICK), reporter())  # a second `create` would be refused
+    assert started.finished
+
+
+def test_a_run_that_cannot_be_made_stops_no_other(tmp_path):
+    def refuse():
+        raise LsKerasError("Expected a finished run as the teacher")
+
+    damaged, other = job(tmp_path, "damaged"), job(tmp_path, "other")
+    damaged = Job(damaged.name, damaged.kind, damaged.run, refuse)
+    failed = run_jobs([damaged, other], processes(QUICK), reporter(), keep_going=True)
+    assert list(failed) == [damaged]
+    assert other.finished
+    with pytest.raises(LsKerasError, match="as the teacher"):
+        run_jobs([damaged], processes(QUICK), reporter())
+
+
+def test_a_failure_is_told_and_stops_the_others(tmp_path):
+    failing, other = job(tmp_path, "failing"), job(tmp_path, "other")
+    wait = (
+        "import pathlib, time\n"
+        f"while not pathlib.Path({str(tmp_path / 'other' / 'started')!r}).exists():\n"
+        "    time.sleep(0.01)\n"
+    )
+    code = (
+        f"import sys\nif sys.argv[1].endswith('failing'):\n    exec({wait + FAILING!r})\n"
+        f"exec({UNTIL_STOPPED!r})"
+    )
+    with pytest.raises(LsKerasError, match="failing.*exit code 2: Expected a finite loss") as error:
+        run_jobs([failing, other], processes(code, 2), reporter())
+    assert "Warning" not in str(error.value)
+    assert (tmp_path / "other" / "saved").exists()
+
+
+def test_a_failure_is_told_and_the_others_go_on(tmp_path):
+    failing, other = job(tmp_path, "failing"), job(tmp_path, "other")
+    student, its_own = job(tmp_path, "student", after=failing), job(tmp_path, "third")
+    code = f"import sys\nexec({FAILING!r} if sys.argv[1].endswith('failing') else {QUICK!r})"
+    told = reporter()
+    jobs = [failing, student, other, its_own]
+    failed = run_jobs(jobs, processes(code), told, keep_going=True)
+    assert {j.name for j in failed} == {"failing", "student"}
+    assert "Expected a finite loss" in str(failed[failing])
+    assert "Received: one that failed" in str(failed[student])
+    assert other.finished
+    assert its_own.finished
+    assert "Warning: failing: Expected every training to end well" in told.stream.getvalue()
+    assert "2/4  third" in told.stream.getvalue()
+
+
+def test_one_that_ends_without_scores_has_failed(tmp_path):
+    with pytest.raises(LsKerasError, match="Received: a .*exit code 0: nothing"):
+        run_jobs([job(tmp_path, "a")], processes("pass"), reporter())
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_lets_every_run_save_its_state(tmp_path, request, number):
+    # A shell's background job starts with Ctrl-C ignored; these tests may be one.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
+    quick, slow = job(tmp_path, "quick"), job(tmp_path, "slow")
+    code = f"import sys\nexec({QUICK!r} if sys.argv[1].endswith('quick') else {UNTIL_STOPPED!r})"
+
+    def interrupt(ended):
+        deadline = time.monotonic() + 60
+        while not (tmp_path / "slow" / "started").exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        os.kill(os.getpid(), number)
+        time.sleep(1)  # the signal's handler raises here at the latest
+        return ""
+
+    with pytest.raises(KeyboardInterrupt):
+        run_jobs([quick, slow], processes(code, 2), reporter(), ended=interrupt)
+    assert (tmp_path / "slow" / "saved").exists()
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+def test_time_left_counts_each_kind_by_what_it_took(tmp_path):
+    """Two students of 10 s are left after a teacher of 100 s; two run at a time."""
+    teacher = job(tmp_path, "teacher", kind="teacher")
+    students = [job(tmp_path, f"student{i}", after=teacher) for i in range(3)]
+    for done, seconds in ((teacher, 100), (students[0], 10)):
+        done.create()
+        done.run.metrics_file.write_text(json.dumps(metrics(seconds=seconds)))
+    told = reporter()
+    run_jobs([teacher, *students], processes(QUICK, 2), told)
+    lines = told.stream.getvalue().splitlines()
+    assert lines[0] == "2 of 4 runs are finished already"
+    assert lines[1].startswith("2/4 runs, 2 running")
+    assert lines[1].endswith(("9 s left", "10 s left"))
+
+
+def test_no_time_is_left_of_what_takes_longer_than_the_others(tmp_path):
+    first, second = job(tmp_path, "first"), job(tmp_path, "second")
+    first.create()
+    first.run.metrics_file.write_text(json.dumps(metrics(seconds=0.001)))
+    told = reporter()
+    run_jobs([first, second], processes(QUICK, 1), told)
+    (running,) = (line for line in told.stream.getvalue().splitlines() if "1 running" in line)
+    assert "left" not in running

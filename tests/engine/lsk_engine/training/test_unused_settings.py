@@ -1,0 +1,79 @@
+import math
+
+import pytest
+
+from lsk_engine.data.configuration import resolve
+from lsk_engine.experiment import run_experiment
+from lsk_engine.progress import Reporter
+from lsk_engine.runs.run_directory import RunDirectory
+from lsk_engine.training.divergence import FiniteWatch
+from lsk_engine.training.unused_settings import void_settings
+from lsk_image.task import ImageTask
+from tiny_task import TinyTask
+
+
+@pytest.mark.parametrize(
+    ("every", "kept", "said"),
+    [
+        (4, 0, None),
+        (4, 8, None),
+        (4, 4, None),
+        (4, 6, "checkpoints_kept_every=6 keeps those of every 12th step only"),
+        (4, 20, "checkpoints_kept_every=20 keeps no checkpoint of the 13 steps"),
+        (5, 3, "checkpoints_kept_every=3 keeps no checkpoint of the 13 steps"),
+    ],
+)
+def test_checkpoints_that_are_never_kept(every, kept, said):
+    settings = {"training.checkpoint_every": every, "training.checkpoints_kept_every": kept}
+    found = void_settings(TinyTask(), resolve(TinyTask(), None, settings), 13)
+    assert len(found) == (said is not None)
+    assert all(said in text for text in found)
+
+
+def test_what_a_preset_sets_for_another_model():
+    task = ImageTask()
+    assert void_settings(task, resolve(task, "digits-mlp", {}), 100) == []
+    config = resolve(task, "digits-mlp", {"model.name": "resnet20"})
+    assert void_settings(task, config, 100) == [
+        "model.width=256 means nothing with model.name=resnet20 (preset digits-mlp)"
+    ]
+    settings = {"model.name": "inception_v3", "model.dropout": 0.1, "optimizer.name": "adam"}
+    config = resolve(task, "cifar10-resnet56", settings)
+    assert void_settings(task, config, 64000) == [
+        "optimizer.nesterov=True means nothing with optimizer.name=adam (preset cifar10-resnet56)"
+    ]
+
+
+@pytest.mark.parametrize("preset", ImageTask.presets, ids=lambda preset: preset.name)
+def test_no_preset_has_such_a_setting(preset):
+    task = ImageTask()
+    assert void_settings(task, resolve(task, preset.name, {}), 10**6) == []
+
+
+def test_a_loss_that_has_risen_tenfold_is_told_once(tmp_path):
+    watch = FiniteWatch(RunDirectory(tmp_path), None, guess=10)
+    assert watch.risen(2.0, {}) == []
+    assert watch.risen(0.1, {"nll": 0.9}) == []
+    (said,) = watch.risen(1.2, {"nll": 3.0})
+    assert said.startswith("the loss is 1.2, 12 times 0.1")
+    assert watch.risen(5.0, {}) == []
+
+
+def test_a_loss_far_above_a_guess_is_told_in_the_first_epoch(tmp_path):
+    watch = FiniteWatch(RunDirectory(tmp_path), None, guess=10)
+    (said,) = watch.risen(2.0, {"nll": 53.0})
+    assert said.startswith(f"the NLL of validation is 53, 23 times {math.log(10):.4g}")
+    assert FiniteWatch(RunDirectory(tmp_path), None).risen(500.0, {}) == []
+
+
+def test_training_says_both(tmp_path):
+    said = []
+    reporter = Reporter(verbosity=-1)
+    reporter.warning = said.append
+    settings = {"training.checkpoints_kept_every": 5, "optimizer.learning_rate": 100.0}
+    config = resolve(TinyTask(), None, settings)
+    run = RunDirectory.create(tmp_path / "run", config.to_dict())
+    run_experiment(TinyTask(), config, run, reporter)
+    assert "checkpoints_kept_every=5" in said[0]
+    assert "times" in said[1]
+    assert len(said) == 2

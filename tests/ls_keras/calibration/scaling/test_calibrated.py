@@ -1,0 +1,263 @@
+import os
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from ls_base.errors import InputError
+from ls_keras.calibration.scaling.calibrated import calibrated
+from ls_keras.calibration.scaling.classwise_scaling import fit_histogram, fit_isotonic
+from ls_keras.calibration.scaling.matrix_scaling import fit_matrix_scaling
+from ls_keras.calibration.scaling.mixed_temperature import fit_mixed_temperature
+from ls_keras.calibration.scaling.temperature import TemperatureFit, fit_temperature
+from ls_keras.calibration.scaling.vector_scaling import fit_vector_scaling
+
+LOAD = """
+import sys
+import numpy as np
+import keras
+import ls_keras
+x = np.load(sys.argv[1])
+for path in sys.argv[2:]:
+    model = keras.models.load_model(path)
+    assert model.layers[-1].name == "calibrated_logits"
+    np.save(path + ".npy", model.predict(x, verbose=0))
+"""
+
+
+@keras.saving.register_keras_serializable(package="ls_keras_tests")
+class Subclassed(keras.Model):
+    def __init__(self, probabilities=False, **kwargs):
+        super().__init__(**kwargs)
+        last = "softmax" if probabilities else None
+        self.hidden = keras.layers.Dense(8, activation="tanh")
+        self.logits = keras.layers.Dense(5, activation=last, name="logits")
+
+    def call(self, inputs, training=None):
+        return self.logits(self.hidden(inputs))
+
+
+def functional(**last):
+    inputs = keras.Input((3,))
+    x = keras.layers.Dense(8, activation="tanh")(inputs)
+    return keras.Model(inputs, keras.layers.Dense(5, name="logits", **last)(x))
+
+
+def sequential():
+    return keras.Sequential([keras.Input((3,)), keras.layers.Dense(5, name="logits")])
+
+
+def data(n=300):
+    rng = np.random.default_rng(0)
+    return rng.standard_normal((n, 3)).astype(np.float32) * 3, rng.integers(0, 5, n)
+
+
+def fit_of(kind, y, z):
+    fits = {
+        "temperature": fit_temperature,
+        "vector": fit_vector_scaling,
+        "mixed temperature": fit_mixed_temperature,
+        "matrix": fit_matrix_scaling,
+        "isotonic": fit_isotonic,
+        "histogram": fit_histogram,
+    }
+    return fits[kind](y, z, from_logits=True)
+
+
+def scaled(fit, z):
+    return z / fit.temperature if hasattr(fit, "temperature") else z * fit.scale + fit.bias
+
+
+@pytest.mark.parametrize("kind", ["temperature", "vector"])
+@pytest.mark.parametrize("make", [functional, sequential, Subclassed])
+def test_logits_are_scaled_and_weights_shared(make, kind):
+    model, (x, y) = make(), data()
+    z = ops.convert_to_numpy(model(x))
+    fit = fit_of(kind, y, z)
+    made = calibrated(model, fit, from_logits=True)
+    np.testing.assert_allclose(ops.convert_to_numpy(made(x)), scaled(fit, z), atol=1e-5)
+    np.testing.assert_array_equal(ops.convert_to_numpy(model(x)), z)
+    assert made.layers[-1].name == "calibrated_logits"
+    # Weights are shared, both ways.
+    model.set_weights([w * 0 + 1 for w in model.get_weights()])
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(made(x)), scaled(fit, ops.convert_to_numpy(model(x))), atol=1e-4
+    )
+    if make is not Subclassed:
+        assert made.get_layer("logits") is model.get_layer("logits")
+
+
+@pytest.mark.parametrize("kind", ["mixed temperature", "matrix", "isotonic", "histogram"])
+@pytest.mark.parametrize("make", [functional, Subclassed])
+def test_other_fits_are_saved_with_the_model(make, kind, tmp_path):
+    model, (x, y) = make(), data()
+    z = ops.convert_to_numpy(model(x))
+    fit = fit_of(kind, y, z)
+    made = calibrated(model, fit, from_logits=True)
+    p = ops.convert_to_numpy(ops.softmax(made(x)))
+    near = np.isclose(p, fit.probabilities(z, from_logits=True), atol=1e-4)
+    assert near.mean() > 0.99  # a curve may jump between roundings
+    assert made.layers[-1].name == "calibrated_logits"
+    made.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(ops.convert_to_numpy(ops.softmax(loaded(x))), p, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_saved_and_loaded_in_a_fresh_process(tmp_path):
+    x, y = data()
+    np.save(tmp_path / "x.npy", x)
+    expected = {}
+    for make in (functional, sequential):
+        for kind in ("temperature", "vector"):
+            model = make()
+            made = calibrated(model, fit_of(kind, y, ops.convert_to_numpy(model(x))))
+            path = tmp_path / f"{make.__name__}_{kind}.keras"
+            made.save(path)
+            expected[str(path)] = made.predict(x, verbose=0)
+    result = subprocess.run(
+        [sys.executable, "-c", LOAD, str(tmp_path / "x.npy"), *expected],
+        env={**os.environ, "KERAS_BACKEND": keras.config.backend()},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    for path, values in expected.items():
+        np.testing.assert_allclose(np.load(f"{path}.npy"), values, rtol=1e-5, atol=1e-5)
+
+
+def test_subclassed_models_are_saved_and_loaded(tmp_path):
+    model, (x, y) = Subclassed(), data()
+    fit = fit_vector_scaling(y, ops.convert_to_numpy(model(x)), from_logits=True)
+    made = calibrated(model, fit, from_logits=True)
+    expected = made.predict(x, verbose=0)
+    made.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(loaded.predict(x, verbose=0), expected, atol=1e-5)
+
+
+def softmax_layer():
+    inputs = keras.Input((3,))
+    z = keras.layers.Dense(5, name="logits")(inputs)
+    return keras.Model(inputs, keras.layers.Softmax()(z))
+
+
+def softmax_activation_layer():
+    inputs = keras.Input((3,))
+    z = keras.layers.Dense(5, name="logits")(inputs)
+    return keras.Model(inputs, keras.layers.Activation("softmax")(z))
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: functional(activation="softmax"), softmax_layer, softmax_activation_layer]
+)
+def test_a_last_softmax_is_left_out(make):
+    model, (x, y) = make(), data()
+    p = ops.convert_to_numpy(model(x))
+    fit = fit_temperature(y, np.log(p), from_logits=True)
+    q = ops.convert_to_numpy(ops.softmax(calibrated(model, fit)(x)))
+    expected = p ** (1 / fit.temperature)
+    np.testing.assert_allclose(q, expected / expected.sum(-1, keepdims=True), atol=1e-5)
+    np.testing.assert_allclose(ops.convert_to_numpy(model(x)), p, atol=1e-7)
+
+
+def nested(**last):
+    inputs = keras.Input((3,))
+    return keras.Model(inputs, functional(**last)(inputs))
+
+
+def behind(function):
+    inputs = keras.Input((3,))
+    return keras.Model(inputs, function(keras.layers.Dense(5, name="logits")(inputs)))
+
+
+@keras.saving.register_keras_serializable(package="ls_keras_tests")
+class Own(keras.layers.Layer):
+    """A softmax that nobody sees."""
+
+    def call(self, inputs):
+        return ops.softmax(inputs)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: nested(activation="softmax"),
+        lambda: behind(ops.softmax),
+        lambda: behind(keras.layers.Lambda(lambda z: ops.softmax(z))),
+        lambda: behind(Own()),
+        lambda: Subclassed(probabilities=True),
+    ],
+    ids=["nested", "operation", "lambda", "unseen", "subclass"],
+)
+def test_probabilities_are_scaled_as_their_logits(make):
+    model, (x, y) = make(), data()
+    p = ops.convert_to_numpy(model(x))
+    fit = fit_temperature(y, p)
+    q = ops.convert_to_numpy(ops.softmax(calibrated(model, fit)(x)))
+    expected = p ** (1 / fit.temperature)
+    np.testing.assert_allclose(q, expected / expected.sum(-1, keepdims=True), atol=1e-5)
+
+
+def test_what_from_logits_says_counts_only_where_the_graph_is_silent():
+    x, _ = data()
+    fit = TemperatureFit(2.0, "nll", 1.0, 0.9, 0.1, 0.0, 9, 3, True)
+    own = behind(keras.layers.Lambda(lambda z: z * 2))
+    z = ops.convert_to_numpy(own(x))
+    scaled = calibrated(own, fit, from_logits=True)
+    np.testing.assert_allclose(ops.convert_to_numpy(scaled(x)), z / 2, rtol=1e-5)
+    assert np.isnan(ops.convert_to_numpy(calibrated(own, fit)(x))).all()
+    with pytest.warns(UserWarning, match="Received: the output of the layer 'logits'"):
+        calibrated(functional(activation="softmax"), fit, from_logits=True)
+    with pytest.raises(InputError, match="from_logits to be True or False"):
+        calibrated(own, fit, from_logits="no")
+
+
+def test_dict_inputs_keep_their_names():
+    inputs = {name: keras.Input((2,), name=name) for name in "ab"}
+    z = keras.layers.Dense(3, name="logits")(keras.layers.Concatenate()([inputs["a"], inputs["b"]]))
+    model = keras.Model(inputs, z)
+    x = {"a": np.ones((4, 2)), "b": np.zeros((4, 2))}
+    fit = fit_temperature([0, 1, 2, 0], ops.convert_to_numpy(model(x)), from_logits=True)
+    np.testing.assert_allclose(
+        calibrated(model, fit).predict(x, verbose=0),
+        model.predict(x, verbose=0) / fit.temperature,
+        atol=1e-5,
+    )
+
+
+def test_bad_input_is_told():
+    x, y = data()
+    model = functional()
+    fit = fit_temperature(y, ops.convert_to_numpy(model(x)), from_logits=True)
+    with pytest.raises(InputError, match="TemperatureFit or a VectorFit"):
+        calibrated(model, 2.0)
+    with pytest.raises(InputError, match=r"keras\.Model"):
+        calibrated(lambda x: x, fit)
+    with pytest.raises(InputError, match="sigmoid"):
+        calibrated(functional(activation="sigmoid"), fit)
+    inputs = keras.Input((3,))
+    two = keras.Model(inputs, [keras.layers.Dense(2)(inputs), keras.layers.Dense(2)(inputs)])
+    with pytest.raises(InputError, match="one output"):
+        calibrated(two, fit)
+    narrow = fit_vector_scaling(y % 2, x[:, :2], from_logits=True)
+    with pytest.raises(InputError, match="5 classes"):
+        calibrated(model, narrow)
+    with pytest.raises(InputError, match="5 classes"):
+        calibrated(model, fit_matrix_scaling(y % 2, x[:, :2], from_logits=True))
+
+
+@pytest.mark.parametrize("make", [functional, sequential])
+def test_what_is_calibrated_is_calibrated_once_more(make):
+    x, _ = data()
+    first, second = (
+        TemperatureFit(value, "nll", 1.0, 0.9, 0.1, 0.0, 9, 3, True) for value in (2.0, 0.25)
+    )
+    first = calibrated(make(), first, from_logits=True)
+    second = calibrated(first, second, from_logits=True)
+    twice, once = (ops.convert_to_numpy(model(x)) for model in (second, first))
+    np.testing.assert_allclose(twice, once * 4, rtol=1e-5)

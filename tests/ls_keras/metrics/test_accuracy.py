@@ -1,0 +1,39 @@
+import keras
+import numpy as np
+import pytest
+
+from ls_keras.metrics import Accuracy
+
+
+def test_equals_keras_for_integer_and_dense_targets(rng):
+    logits = rng.normal(size=(50, 6)).astype("float32")
+    labels = rng.integers(0, 6, 50)
+    smoothed = 0.9 * np.eye(6, dtype="float32")[labels] + 0.1 / 6
+    for reference, y_true in (
+        (keras.metrics.SparseCategoricalAccuracy(), labels),
+        (keras.metrics.CategoricalAccuracy(), smoothed),
+    ):
+        reference.update_state(y_true, logits)
+        metric = Accuracy(from_logits=True)
+        metric.update_state(y_true, logits)
+        assert float(metric.result()) == pytest.approx(float(reference.result()), rel=1e-6)
+
+
+@pytest.mark.parametrize("multi_label", [False, True])
+def test_nan_predictions_poison_a_compiled_step_where_they_count(multi_label, traced):
+    metric = Accuracy(from_logits=True, multi_label=multi_label)
+    y_true = np.int32([[0, 1], [1, 0]]) if multi_label else np.int32([1, 0])
+
+    def score(y_pred, weight):
+        state = metric.stateless_update_state(metric.variables, y_true, y_pred, weight)
+        return metric.stateless_result(state)
+
+    z = np.float32([[-1, 1], [np.nan, 1]])
+    assert np.isnan(traced(score, z, np.float32([1, 1])))
+    assert traced(score, z, np.float32([1, 0])) == 1
+
+
+def test_padding_is_neither_right_nor_wrong():
+    metric = Accuracy(from_logits=True, ignore_class=0)
+    metric.update_state([[2, 1, 0, 0]], [[[0.1, 0.2, 0.7]] * 4])
+    assert float(metric.result()) == 0.5

@@ -1,0 +1,64 @@
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from ls_base.errors import InputError
+from ls_keras import calibration
+from ls_keras.metrics.base import CalibrationMetric
+from masked import masked
+
+
+class Count(CalibrationMetric):
+    """Adds up weights, on the host where it is told to."""
+
+    def __init__(self, on_host=False, **arguments):
+        super().__init__(**arguments)
+        self.on_host, self.read = on_host, []
+        self.total = self.add_variable((), "zeros", dtype="float32", name="total")
+
+    def add_on_host(self, y_true, y_pred, **options):
+        if self.on_host:
+            self.read.append((y_true, y_pred, options))
+        return self.on_host
+
+    def add(self, examples):
+        self.total.assign(self.total + ops.sum(examples.weights))
+
+    def result(self):
+        return ops.cast(self.total, self.dtype)
+
+
+def test_masks_weights_and_ignored_classes_are_read_before_anything_is_added():
+    metric = Count(from_logits=True, ignore_class=-1)
+    z = masked(np.zeros((2, 3, 4), "float32"), [[True, True, False], [True] * 3])
+    metric.update_state([[0, -1, 1], [2, 3, -1]], z, sample_weight=[1.0, 2.0])
+    assert float(metric.result()) == 1 + 2 + 2
+
+
+def test_what_is_added_on_the_host_is_not_read_again():
+    metric = Count(on_host=True, ignore_class=0)
+    metric.update_state("y", "p", sample_weight="w")
+    options = {"sample_weight": "w", "from_logits": False, "ignore_class": 0}
+    assert metric.read == [("y", "p", options)]
+    assert float(metric.result()) == 0
+
+
+def test_arguments_are_checked_and_kept():
+    with pytest.raises(InputError, match="ignore_class"):
+        Count(ignore_class=0.5)
+    metric = Count(from_logits=True, ignore_class=(0, 1), name="n")
+    config = metric.get_config()
+    assert (config["from_logits"], config["ignore_class"]) == (True, (0, 1))
+    with pytest.raises(NotImplementedError):
+        CalibrationMetric().update_state([0], [[0.5, 0.5]])
+
+
+def test_every_metric_reads_its_arguments_here():
+    metrics = [
+        value
+        for value in vars(calibration).values()
+        if isinstance(value, type) and issubclass(value, keras.metrics.Metric)
+    ]
+    assert len(metrics) == 5
+    assert all(metric.update_state is CalibrationMetric.update_state for metric in metrics)

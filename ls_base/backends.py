@@ -19,15 +19,18 @@ def configured_backend() -> str:
     """Returns the name of the backend that ls-keras uses.
 
     That is the environment variable `KERAS_BACKEND`, else the backend in Keras's configuration
-    file `~/.keras/keras.json`, else the first installed one of TensorFlow, JAX and PyTorch.
+    file `~/.keras/keras.json` if it is installed (Keras writes that file by itself), else the
+    first installed one of TensorFlow, JAX and PyTorch.
     """
     if name := os.environ.get("KERAS_BACKEND"):
         return name
+    installed = installed_backends() or [BACKENDS[0]]
     try:
         folder = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
-        return json.loads((folder / "keras.json").read_text())["backend"]
+        name = json.loads((folder / "keras.json").read_text())["backend"]
     except (OSError, RuntimeError, ValueError, KeyError, TypeError):  # RuntimeError: no home
-        return next(iter(installed_backends()), BACKENDS[0])
+        return installed[0]
+    return installed[0] if name in BACKENDS and name not in installed else name
 
 
 def select_backend() -> None:

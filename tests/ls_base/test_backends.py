@@ -1,4 +1,5 @@
 import importlib.util
+import json
 import os
 
 import pytest
@@ -27,9 +28,10 @@ def test_the_only_installed_backend_is_used(only_jax, monkeypatch):
     assert os.environ["KERAS_BACKEND"] == "jax"
 
 
-def test_keras_configuration_file_names_the_backend(only_jax):
-    (only_jax / "keras.json").write_text('{"backend": "torch"}')
-    assert backends.configured_backend() == "torch"
+@pytest.mark.parametrize(("written", "used"), [("jax", "jax"), ("torch", "jax"), ("mine", "mine")])
+def test_keras_configuration_file_names_the_backend_if_it_is_installed(only_jax, written, used):
+    (only_jax / "keras.json").write_text(json.dumps({"backend": written}))
+    assert backends.configured_backend() == used
 
 
 def test_the_environment_variable_comes_first(only_jax, monkeypatch):

@@ -49,10 +49,10 @@ def test_the_first_axis_is_compared_and_the_others_are_conditions(task):
     axes = {"training.alpha": (0, 0.1), "data.max_train_examples": (100, 1000)}
     baselines = {arm.name: arm.baseline for arm in arms_of(study(axes=axes), task)}
     assert baselines == {
-        "alpha0-examples100": None,
-        "alpha0-examples1000": None,
-        "alpha0.1-examples100": "alpha0-examples100",
-        "alpha0.1-examples1000": "alpha0-examples1000",
+        "alpha0-max_train_examples100": None,
+        "alpha0-max_train_examples1000": None,
+        "alpha0.1-max_train_examples100": "alpha0-max_train_examples100",
+        "alpha0.1-max_train_examples1000": "alpha0-max_train_examples1000",
     }
 
 

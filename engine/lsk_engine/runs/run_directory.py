@@ -136,13 +136,11 @@ class RunDirectory:
         """
         run = cls(path)
         if not is_regular(run.config_file):
-            what = "no directory"
-            if run.path.is_dir():
-                what = "a directory without config.json"
-                if run._unused():
-                    what += ", which `lsk train --run-dir` can make anew"
+            what = "a directory without config.json" if run.path.is_dir() else "no directory"
+            if run._unused():
+                what += ", which `lsk train --run-dir` can make anew"
             raise FileError(
-                f"Expected a run directory that `lsk train` made. Received: {run.path} ({what})"
+                f"Expected a run directory made by `lsk train`. Received: {run.path} ({what})"
             )
         return run
 
@@ -156,10 +154,9 @@ class RunDirectory:
             InputError: If another process is at work in it.
             FileError: If it can't be written.
         """
-        with contextlib.ExitStack() as held:
-            try:
-                # A second: whoever asks `in_use` has the lock for a moment.
-                held.enter_context(hold_lock(self.lock_file, wait=False, again=True, patience=1.0))
+        with contextlib.ExitStack() as stack:
+            try:  # for a second: `is_locked` holds the lock for a moment
+                stack.enter_context(hold_lock(self.lock_file, wait=False, again=True, patience=1.0))
             except BlockingIOError:
                 raise InputError(
                     "Expected a run that no other process is at work in (wait for it, or stop "
@@ -190,12 +187,8 @@ class RunDirectory:
 
     def read_starts(self) -> list[dict[str, Any]]:
         """Returns the entries of `environment.json`, the oldest first."""
-        if not lexists(self.environment_file):
-            return []
-        found = self.read(self.environment_file, dict[str, Any])
-        if found.get("schema") == 1:  # one start, before there were more
-            return [{name: value for name, value in found.items() if name != "schema"}]
-        return self.read(self.environment_file, Starts, schema=2).starts
+        found = lexists(self.environment_file)
+        return self.read(self.environment_file, Starts, schema=2).starts if found else []
 
     def sweep_file(self, split: str) -> Path:
         """Returns where the points of sweeps over temperatures and beams are kept."""
@@ -277,8 +270,7 @@ class RunDirectory:
 
     def write_history(self, entries: Iterable[HistoryEntry]) -> None:
         """Replaces the history: by those of its entries that a resumed run keeps."""
-        lines = [json.dumps(entry) + "\n" for entry in entries]
-        write_bytes(self.history_file, "".join(lines).encode())
+        write_bytes(self.history_file, b"".join(json.dumps(e).encode() + b"\n" for e in entries))
 
     def outputs_file(self, split: str) -> Path:
         """Returns where a split's decoded outputs are."""
@@ -311,7 +303,7 @@ class RunDirectory:
         """
         file = self.calibrated_model_file if calibrated else self.model_file
         if calibrated:
-            self._drop_calibrated()
+            self._remove_scores()
         with atomic_write(file) as temporary:
             model.save(temporary)
             with open_regular(temporary) as saved:
@@ -319,15 +311,15 @@ class RunDirectory:
 
     def remove_calibration(self) -> bool:
         """Removes what `lsk calibrate` made: it is another model's. Returns whether there was."""
-        there = lexists(self.calibration_file)
-        self._drop_calibrated(self.calibration_file, self.calibrated_model_file)
-        return there
+        existed = lexists(self.calibration_file)
+        self._remove_scores(self.calibration_file, self.calibrated_model_file)
+        return existed
 
-    def _drop_calibrated(self, *files: Path) -> None:
-        scores = (self.calibrated_metrics_file, *self.evaluation.glob("*-calibrated.*"))
-        for stale in (*scores, *files):
-            with wrap_os_errors(stale):
-                stale.unlink(missing_ok=True)
+    def _remove_scores(self, *more: Path) -> None:
+        calibrated = self.evaluation.glob("*-calibrated.*")
+        for file in (self.calibrated_metrics_file, *calibrated, *more):
+            with wrap_os_errors(file):
+                file.unlink(missing_ok=True)
 
     def load_model(self, *, calibrated: bool = False):
         """Loads the trained, or the calibrated, model, uncompiled."""

@@ -227,9 +227,6 @@ def test_each_start_is_recorded(tmp_path):
     first, second = run.read_starts()
     assert "step" not in first
     assert second["step"] == 20
-    run.write_json(run.environment_file, {"schema": 1, "python": "3.11"})  # of an older run
-    run.record_start(step=30)
-    assert run.read_starts()[0] == {"python": "3.11"}
 
 
 def note_syncs(monkeypatch) -> list[str]:

@@ -143,7 +143,7 @@ _MNIST = {
     "training.validate_every": 5,
     "optimizer.name": "sgd",
     "optimizer.schedule": "linear",
-    "optimizer.logits_rate": 0.1,
+    "optimizer.logits_lr_multiplier": 0.1,
 }
 _CIFAR = {
     "data.validation": 10000,
@@ -154,7 +154,7 @@ _CIFAR = {
     "optimizer.name": "sgd",
     "optimizer.learning_rate": 0.1,
     "optimizer.schedule": "piecewise",
-    "optimizer.loss_weight": 3.0,
+    "training.loss_weight": 3.0,
     "model.normalization": "per_image",
 }
 _CIFAR_RESNET = {
@@ -196,7 +196,7 @@ _IMAGENET = {
     "optimizer.name": "sgd",
     "optimizer.schedule": "cosine",
     "optimizer.nesterov": True,
-    "optimizer.ema": 0.9999,
+    "optimizer.ema_momentum": 0.9999,
 }
 
 PRESETS = (

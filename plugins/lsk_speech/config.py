@@ -223,8 +223,8 @@ def _at_least(key: str, value: float, least: float) -> None:
 _ADAM = {
     "training.epochs": None,
     "training.batch_size": 64,
-    "training.buckets": 8,
-    "training.smooth_unused": False,  # start and padding never come
+    "training.max_length_buckets": 8,
+    "training.smooth_unused_classes": False,  # start and padding never come
     # LSTMs are slower with XLA on a CPU: 218 against 65 ms for a layer's training step.
     "training.jit_compile": False,
     "optimizer.learning_rate": 5e-3,

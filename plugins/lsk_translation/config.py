@@ -147,7 +147,7 @@ _SMALL = {
     "model.feedforward": 256,
     "training.epochs": None,
     "training.steps": 450,
-    "training.buckets": 1,
+    "training.max_length_buckets": 1,
     "optimizer.learning_rate": 4e-3,
     "optimizer.schedule": "linear",
     "optimizer.warmup_steps": 80,
@@ -169,7 +169,7 @@ PRESETS = (
             "training.steps": 1200,
             # Half the batch of the others: more steps teach more than more examples a step.
             "training.batch_size": 64,
-            "training.buckets": 4,
+            "training.max_length_buckets": 4,
             "optimizer.learning_rate": 3e-3,
             "optimizer.warmup_steps": 120,
         },
@@ -209,7 +209,7 @@ PRESETS = (
             "training.steps": 3000,
             # XLA's random numbers for dropout cost a CPU more than its fusions save.
             "training.jit_compile": False,
-            "training.buckets": 8,
+            "training.max_length_buckets": 8,
             "optimizer.learning_rate": 3e-3,
             "optimizer.schedule": "cosine",
             "optimizer.warmup_steps": 600,
@@ -220,7 +220,7 @@ PRESETS = (
     Preset(
         name="multi30k-tiny",
         purpose="A small Transformer for Multi30k (29,000 image captions): --data FOLDER",
-        expected="an hour and a half on one core; test2016 BLEU 38 with average_last=10",
+        expected="an hour and a half on one core; test2016 BLEU 38 with average_checkpoints=10",
         settings={
             "data.vocabulary_size": 8000,
             "data.subwords": "bpe",
@@ -231,9 +231,9 @@ PRESETS = (
             "training.epochs": None,
             "training.steps": 4680,  # 40 passes
             "training.batch_size": 256,
-            "training.buckets": 8,
+            "training.max_length_buckets": 8,
             "training.validate_every": 4,
-            "training.checkpoint_every": 113,  # about a pass, for training.average_last
+            "training.checkpoint_every": 113,  # about a pass, for training.average_checkpoints
             "optimizer.learning_rate": 5e-3,
             "optimizer.schedule": "inverse_sqrt",
             "optimizer.warmup_steps": 2000,
@@ -258,9 +258,9 @@ PRESETS = (
             "training.epochs": None,
             "training.steps": 300000,
             # Tensor2Tensor's transformer_base: 4,096 of the longer side on each of 8 GPUs.
-            "training.batch_tokens": 32768,
+            "training.tokens_per_batch": 32768,
             "training.batch_size": 256,
-            "training.buckets": 8,
+            "training.max_length_buckets": 8,
             "training.jit_compile": True,
             "optimizer.learning_rate": 7e-4,
             "optimizer.schedule": "inverse_sqrt",

@@ -91,7 +91,7 @@ DATA = {
         "c4ac98806b016f78",
     ),
 }
-LONG = {"data.max_length": 6, "data.pairs": 30, "training.buckets": 3}
+LONG = {"data.max_length": 6, "data.pairs": 30, "training.max_length_buckets": 3}
 PREPARED = {name: case for name, case in DATA.items() if case[0] != "image"}
 
 

@@ -54,7 +54,7 @@ def arguments(task: str, folder: Path) -> list[str]:
         "translation": lambda: {
             **small_translation.settings(folder),
             "model.layers": 1,
-            "training.buckets": 1,
+            "training.max_length_buckets": 1,
             "decoding.beam_size": 2,
         },
         "speech": lambda: {**small_speech.settings(folder), "decoding.beam_size": 2},

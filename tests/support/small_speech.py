@@ -32,7 +32,7 @@ SETTINGS = {
     "training.epochs": None,
     "training.steps": 4,
     "training.batch_size": 8,
-    "training.buckets": 1,
+    "training.max_length_buckets": 1,
     "training.jit_compile": False,
     "decoding.batch_size": 5,
 }

@@ -51,7 +51,7 @@ def test_training_goes_on_after_an_interruption_as_if_there_had_been_none(tmp_pa
         "model.dropout": 0.5,
         "training.epochs": 2,
         "training.validate_every": 2,
-        "optimizer.logits_rate": 0.1,
+        "optimizer.logits_lr_multiplier": 0.1,
     }
     monkeypatch.setattr("lsk_engine.experiment.evaluate", lambda *_, **__: {})
     task, config = ImageTask(), resolve(ImageTask(), None, settings)

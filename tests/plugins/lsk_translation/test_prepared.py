@@ -147,7 +147,7 @@ print(cli.main(["train", "--resume", "run", "--json"], standalone_mode=False))
 def test_training_and_scoring_need_no_tensorflow(written, tmp_path):
     """Train, stop, resume, decode and score on JAX, from prepared data."""
     _, _, directory = written
-    small = {"model.layers": 1, "training.buckets": 1, "training.steps": 4}
+    small = {"model.layers": 1, "training.max_length_buckets": 1, "training.steps": 4}
     small |= {"decoding.beam_size": 1, "decoding.batch_size": 9}
     small |= {"training.jit_compile": None}  # on JAX, op by op takes longer than compiling
     arguments = [f"--set={key}={value}" for key, value in (MODEL | small).items()]

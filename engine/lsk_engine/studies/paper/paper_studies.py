@@ -45,7 +45,7 @@ _AIRPLANES = ("airplane", "automobile", "bird")
 _SHORT_ALEXNET = {
     "training.steps": 6000,
     "training.checkpoint_every": 250,
-    "training.checkpoints_kept_every": 250,
+    "training.keep_every": 250,
     "optimizer.momentum": 0.9,
     "optimizer.learning_rate": 0.03,
     "optimizer.schedule": "linear",
@@ -77,7 +77,7 @@ STUDIES: Mapping[str, Mapping[str, Part]] = {
                     "training.epochs": 600,
                     "training.validate_every": 100,
                     "training.checkpoint_every": 950,
-                    "training.checkpoints_kept_every": 950,
+                    "training.keep_every": 950,
                 },
             ),
             minutes=1,
@@ -245,7 +245,7 @@ STUDIES: Mapping[str, Mapping[str, Part]] = {
                 measures=("accuracy", "information"),
                 settings={
                     "training.checkpoint_every": 4000,
-                    "training.checkpoints_kept_every": 4000,
+                    "training.keep_every": 4000,
                 },
             ),
             minutes=240,

@@ -20,16 +20,16 @@ def stored():
 
 
 CAME_LATER = {
-    "training.accumulate",
-    "training.batch_tokens",
+    "training.gradient_accumulation_steps",
+    "training.tokens_per_batch",
     "training.sync_batch_norm",
     "training.drop_remainder",
     "training.init_from",
     "training.init_sha256",
-    "training.keep",
+    "training.save_weights",
     "training.max_examples",
     "training.patience",
-    "training.watched",
+    "training.monitor",
     "data.split_seed",
     "data.phrases",
     "data.split_digits",

@@ -122,6 +122,20 @@ def test_fused_loss_over_a_quantized_head_is_that_of_its_weights(kind, mode):
     np.testing.assert_allclose(array(fused.kernel), array(effective_weights(head).columns()))
 
 
+@pytest.mark.parametrize("mode", ["int8", "int4"])
+@pytest.mark.filterwarnings("ignore:Layer .* does not have a `quantize` method:UserWarning")
+def test_a_quantized_model_keeps_its_tied_predictions(mode):
+    keras.utils.set_random_seed(0)
+    tokens = keras.Input((None,), dtype="int32")
+    embedding = keras.layers.Embedding(50, 16, embeddings_initializer="normal")
+    hidden = keras.layers.Dense(16)(embedding(tokens))
+    model = keras.Model(tokens, TiedLogits(embedding)(hidden))
+    x = np.arange(50)[None]
+    before = array(model(x))
+    model.quantize(mode)
+    np.testing.assert_allclose(array(model(x)), before, atol=0.25 * np.abs(before).max())
+
+
 @pytest.mark.parametrize("mode", list(STEPS))
 def test_templates_of_a_quantized_model_are_those_of_the_model_in_floats(mode):
     model = keras.Sequential([keras.Input((FEATURES,)), keras.layers.Dense(CLASSES, name="logits")])
@@ -171,6 +185,7 @@ def test_tied_logits_are_those_of_the_reversed_embedding(options):
 
 
 @reversible
+@pytest.mark.filterwarnings("ignore:.*The use of `x.T`:UserWarning")  # Keras's, on PyTorch
 @pytest.mark.parametrize("mode", list(STEPS))
 @pytest.mark.parametrize("options", ["tied", "untied", "soft cap"])
 def test_a_quantized_reversible_embedding_is_scaled(options, mode):

@@ -17,7 +17,12 @@ from lsk_engine.training.signals import StopRequest
 from lsk_image.data import load
 from lsk_image.task import ImageTask
 
-SMALL = {"data.examples": 60, "data.test": 30, "data.validation": 20, "training.batch_size": 30}
+SMALL = {
+    "data.max_train_examples": 60,
+    "data.test": 30,
+    "data.validation": 20,
+    "training.batch_size": 30,
+}
 
 
 class TestImage(TaskContract):

@@ -57,7 +57,7 @@ def find_head(model: keras.Model, output: Output = None) -> Head:
         )
     if not model.built:
         raise InputError(f"Expected a built model. Received: {model.name!r}, not built")
-    tensor = _output(model) if output is None else symbolic(model, output)
+    tensor: Any = _output(model) if output is None else symbolic(model, output)
     tail = list[keras.layers.Layer]()
     while True:
         call = call_that_made(tensor)

@@ -7,6 +7,7 @@ without chunks. PyTorch has the same in place, in `linear_torch`.
 from typing import Any, NamedTuple
 
 import keras
+import numpy as np
 from keras import ops
 
 from ls_keras.backend.loops import product, scan
@@ -47,8 +48,8 @@ def loss_and_gradients(linear: Linear, rows: Rows, fixed: Fixed, *, gradients: b
     bias = None if linear.bias is None else ops.cast(linear.bias, dtype)
     # A soft cap is not linear: the mean logit under the prior then needs each logit.
     capped, cap = fixed.soft_cap is not None, fixed.soft_cap
-    prior = None if fixed.prior is None or capped else _prior(kernel, bias, fixed)
-    q = _prior_vector(fixed) if fixed.prior is not None and capped else None
+    prior = None if fixed.prior is None or capped else _prior(kernel, bias, fixed.prior, fixed)
+    q = _prior_vector(fixed.prior, dtype) if fixed.prior is not None and capped else None
     blocks = fixed.blocks(hidden.shape[-1])
 
     def chunk(total, rows):
@@ -112,17 +113,16 @@ def _product_dtype(linear: Linear, fixed: Fixed) -> str:
     return "bfloat16" if as_it_is else fixed.dtype
 
 
-def _prior_vector(fixed: Fixed):
+def _prior_vector(prior: np.ndarray, dtype: str):
     """Returns the prior as a tensor `(K,)`, or as one number if it is uniform."""
-    prior = fixed.prior
     if prior.min() == prior.max():
         return float(prior[0])
-    return ops.convert_to_tensor(prior, dtype=fixed.dtype)
+    return ops.convert_to_tensor(prior, dtype=dtype)
 
 
-def _prior(kernel, bias, fixed: Fixed) -> _Prior:
+def _prior(kernel, bias, prior: np.ndarray, fixed: Fixed) -> _Prior:
     dtype, axis = fixed.dtype, fixed.axis_of_classes
-    q = _prior_vector(fixed)
+    q = _prior_vector(prior, dtype)
     if isinstance(q, float):  # One number costs less than a vector.
         mean = ops.mean(ops.cast(kernel, dtype), axis=axis)
         shift = 0.0 if bias is None else ops.mean(bias)

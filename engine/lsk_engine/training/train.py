@@ -88,7 +88,12 @@ def train(
             reporter.message(
                 "Note: the model was compiled before; the run's loss and optimizer replace its own"
             )
-        fit_layers(model, sync_batch_norm=options.sync_batch_norm)
+        varying = fit_layers(model, sync_batch_norm=options.sync_batch_norm)
+        if varying:
+            reporter.message(
+                "Note: with another number of devices, the random numbers of these layers differ: "
+                + ", ".join(varying)
+            )
         loss = build_loss(config, data, reduction="sum")  # the weights hold the denominator
         learner = build_learner(model, loss, task, config, data)  # the model, or its distiller
         learner.compile(

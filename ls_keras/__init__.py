@@ -25,6 +25,7 @@ from ls_keras.calibration import (
     TemperatureFit,
     VectorFit,
     calibrated,
+    expected_calibration_error,
     fit_temperature,
     fit_temperature_dataset,
     fit_vector_scaling,
@@ -72,7 +73,6 @@ from ls_keras.metrics import (
     ExpectedCalibrationError,
     NegativeLogLikelihood,
     Perplexity,
-    expected_calibration_error,
 )
 from ls_keras.plots import reliability_diagram
 from ls_keras.representation import (

@@ -56,7 +56,7 @@ def probe(
 ) -> None:
     """Estimate the mutual information between examples and logits at the checkpoints of RUN.
 
-    Train with `--set training.checkpoints_kept_every=STEPS`, so that checkpoints stay.
+    Train with `--set training.keep_every=STEPS`, so that checkpoints stay.
     """
     from lsk_engine.runs.stored_run import open_run
 

@@ -13,7 +13,7 @@ from lsk.support.score_lines import show
 from lsk_engine.devices.backend import load_backend
 from lsk_engine.runs.cleanup import removed_if_nothing_began
 from lsk_engine.settings.resolving import with_one_length
-from lsk_engine.settings.training import KEPT, PRECISIONS, SMOOTHINGS
+from lsk_engine.settings.training import PRECISIONS, SAVED_WEIGHTS, SMOOTHINGS
 from lsk_engine.tasks.registry import load_task, needing_extra
 
 # Command-line option -> configuration key.
@@ -32,7 +32,7 @@ _KEYS = {
     "seed": "training.seed",
     "max_examples": "training.max_examples",
     "patience": "training.patience",
-    "keep": "training.keep",
+    "save_weights": "training.save_weights",
 }
 # What a user mends before the same command is given again: the run's name is to be free then.
 _MENDABLE = (InputError, MissingExtraError)
@@ -64,8 +64,8 @@ _MENDABLE = (InputError, MissingExtraError)
     "--patience", type=int, metavar="N", help="End after N validations without a better one."
 )
 @click.option(
-    "--keep",
-    type=click.Choice(KEPT),
+    "--save-weights",
+    type=click.Choice(SAVED_WEIGHTS),
     help="Which weights are saved, by validation. [default: last]",
 )
 @click.option(
@@ -111,7 +111,7 @@ def train(
         --set training.checkpoint_every=100
     lsk train --config FILE.toml --alpha 0.1  # `lsk settings` writes such a file
     lsk train --resume runs/translation-cldr-alpha0.1-seed0
-    lsk train --task image --data FOLDER --init-from RUN --patience 3 --keep best
+    lsk train --task image --data FOLDER --init-from RUN --patience 3 --save-weights best
     """  # noqa: D301 - \b is Click's mark for lines to be left as they are
     from lsk_engine.data import configuration
     from lsk_engine.runs.resuming import changed

@@ -12,7 +12,6 @@ from ls_base.short_repr import one_line
 from ls_keras.callbacks.optimizer_steps import Updates, updates_of
 from ls_keras.inputs.registry import from_config
 from ls_keras.inputs.validation import shown
-from ls_keras.keywords import told_keywords
 from ls_keras.losses.scheduled_rate import Rate, let_move, rate_of
 
 
@@ -57,7 +56,6 @@ class AlphaSchedule(keras.callbacks.Callback):
     [0.125, 0.175, 0.2]
     """
 
-    @told_keywords
     def __init__(self, schedule: Callable, output: str | int | None = None):
         super().__init__()
         if isinstance(schedule, Mapping):

@@ -38,7 +38,6 @@ from ls_keras.inputs.validation import (
     as_seed,
     shown,
 )
-from ls_keras.keywords import told_keywords
 
 _READ = 1024  # examples at a time
 
@@ -108,7 +107,6 @@ class MutualInformationProbe(Monitor):
         Müller et al., When Does Label Smoothing Help?, NeurIPS 2019 (arXiv 1906.02629), section 4
     """
 
-    @told_keywords
     def __init__(
         self,
         data,

@@ -15,7 +15,6 @@ from ls_keras.inputs.batches import Batches, as_batches
 from ls_keras.inputs.model_outputs import Output, of_head
 from ls_keras.inputs.targets import IgnoreClass, ignored_ids
 from ls_keras.inputs.validation import as_count, as_counts, as_names, as_path, as_seed
-from ls_keras.keywords import told_keywords
 from ls_keras.plots import projection_panels, save_plot
 from ls_keras.plots.plot_inputs import check_words
 from ls_keras.representation import Projection, penultimate, template_plane, templates
@@ -71,7 +70,6 @@ class ProjectionPlotter(Monitor):
         ['projection-0002.png']
     """
 
-    @told_keywords
     def __init__(
         self,
         data,

@@ -24,7 +24,6 @@ from ls_keras.inputs.numpy_examples import HostExamples, read_host_examples
 from ls_keras.inputs.output_activation import LOGITS, model_output
 from ls_keras.inputs.targets import IgnoreClass, ignored_ids
 from ls_keras.inputs.validation import as_count, as_flag, shown
-from ls_keras.keywords import told_keywords
 
 _KEPT_BYTES = 128 << 20
 _NAMES = ("temperature", "ece_half", "ece_scaled", "nll_scaled")
@@ -88,7 +87,6 @@ class TemperatureScaling(Monitor):
     ['val_ece_half', 'val_ece_scaled', 'val_nll_scaled', 'val_temperature']
     """
 
-    @told_keywords
     def __init__(
         self,
         validation_data,

@@ -6,7 +6,6 @@ from keras import ops
 
 from ls_base.short_repr import one_line
 from ls_keras.decoding.search_options import read_scalar
-from ls_keras.keywords import told_keywords
 
 
 class Scorer(Protocol):
@@ -45,7 +44,6 @@ class LengthPenalty:
         (arXiv 1609.08144).
     """
 
-    @told_keywords
     def __init__(self, exponent=0.6):
         self.exponent = read_scalar("length_penalty", exponent, positive=False)
 

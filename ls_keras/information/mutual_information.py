@@ -12,7 +12,6 @@ from ls_base.errors import InputError
 from ls_base.short_repr import Fields
 from ls_keras.information.kernel_sum import log_kernel_sum
 from ls_keras.inputs.validation import as_array, as_choice, as_count, as_seed
-from ls_keras.keywords import told_keywords
 
 Scored = Literal["held_out", "reused"]
 SCORED = get_args(Scored)
@@ -53,7 +52,6 @@ class MutualInformation(Fields):
         return math.log(self.num_examples)
 
 
-@told_keywords
 def mutual_information(
     samples, *, scored: Scored = "held_out", resamples: int = 1000, seed: int = 0
 ) -> MutualInformation:
@@ -161,7 +159,6 @@ def mutual_information(
     )
 
 
-@told_keywords
 def estimator_bias(draws: int, scored: Scored = "held_out") -> float:
     """Returns what an estimate from L draws is off by, in nats, where means coincide (N → ∞).
 

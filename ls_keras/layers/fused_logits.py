@@ -4,11 +4,10 @@ import keras
 from keras import ops
 
 from ls_base.errors import InputError
-from ls_keras.backend.autograph import as_written
+from ls_keras.backend.autograph import no_autograph
 from ls_keras.backend.keras_internals import mask_of
 from ls_keras.inputs.targets import IgnoreClass, plain_ignore_class, stored_ignore_class
 from ls_keras.inputs.validation import shown
-from ls_keras.keywords import told_keywords
 from ls_keras.layers.tied_logits import TiedLogits
 from ls_keras.losses import smoothing_registry as smoothings
 from ls_keras.losses.alpha_conversions import check_fraction
@@ -80,7 +79,6 @@ class FusedLogits(keras.layers.Layer):
 
     gives_logits = True
 
-    @told_keywords
     def __init__(
         self,
         head: keras.layers.Layer,
@@ -115,7 +113,7 @@ class FusedLogits(keras.layers.Layer):
         if not self.head.built:
             self.head.build(input_shape)
 
-    @as_written
+    @no_autograph
     def __call__(self, inputs, *args, **kwargs):
         """Adds the loss, or computes the logits; a restored head first finds its embedding."""
         if isinstance(self.head, TiedLogits):

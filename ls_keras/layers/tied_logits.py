@@ -5,10 +5,9 @@ from keras import ops
 
 from ls_base.errors import InputError
 from ls_keras.backend import keras_internals
-from ls_keras.backend.autograph import as_written
+from ls_keras.backend.autograph import no_autograph
 from ls_keras.backend.tracing import warn_caller
 from ls_keras.inputs.validation import as_flag, shown
-from ls_keras.keywords import told_keywords
 
 
 @keras.saving.register_keras_serializable(package="ls_keras")
@@ -46,7 +45,6 @@ class TiedLogits(keras.layers.Layer):
 
     gives_logits = True
 
-    @told_keywords
     def __init__(self, embedding: keras.layers.Embedding, *, use_bias: bool = False, **kwargs):
         super().__init__(**kwargs)
         if not isinstance(embedding, keras.layers.Embedding):
@@ -71,7 +69,7 @@ class TiedLogits(keras.layers.Layer):
                 shape=(self.embedding.input_dim,), initializer="zeros", name="bias"
             )
 
-    @as_written
+    @no_autograph
     def __call__(self, inputs, *args, **kwargs):
         """Computes the logits; a restored layer first finds the embedding that it shares."""
         self.share_again(inputs)

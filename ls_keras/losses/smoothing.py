@@ -7,7 +7,6 @@ import numpy as np
 from ls_base.errors import InputError
 from ls_base.short_repr import one_line
 from ls_keras.inputs.validation import as_array, shown
-from ls_keras.keywords import TellsKeywords
 
 
 class Spread(NamedTuple):
@@ -24,7 +23,7 @@ class Spread(NamedTuple):
     weights: Any = None
 
 
-class Smoothing(TellsKeywords):
+class Smoothing:
     """Base of the smoothings: a distribution q, of which the targets get α.
 
     y_k^LS = (1 − α) y_k + α q_k

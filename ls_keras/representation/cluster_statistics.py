@@ -11,7 +11,6 @@ from ls_base.errors import InputError
 from ls_base.short_repr import Fields, one_line
 from ls_keras.inputs.targets import IgnoreClass
 from ls_keras.inputs.validation import as_array, as_flag
-from ls_keras.keywords import told_keywords
 from ls_keras.representation.class_moments import ClassMoments, divide
 from ls_keras.representation.host_labels import read_host_labels
 from ls_keras.representation.penultimate import with_one
@@ -95,7 +94,6 @@ class ClusterAccumulator:
     array([1, 1, 1])
     """
 
-    @told_keywords
     def __init__(self, templates, *, in_span: bool = False):
         as_flag(in_span, "in_span")
         w = as_array(as_templates(templates), "templates")
@@ -178,7 +176,6 @@ class ClusterAccumulator:
             self._sums[name] += np.bincount(labels, weights=column, minlength=self.num_classes)
 
 
-@told_keywords
 def cluster_statistics(
     y_true,
     activations,

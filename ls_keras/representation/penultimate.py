@@ -7,11 +7,9 @@ from keras import ops
 from ls_base.errors import InputError
 from ls_keras.inputs.model_outputs import Output
 from ls_keras.inputs.validation import as_tensor
-from ls_keras.keywords import told_keywords
 from ls_keras.representation.head import find_head
 
 
-@told_keywords
 def penultimate(model: keras.Model, *, output: Output = None) -> keras.Model:
     r"""Returns the part of a classifier up to the input of its last linear layer.
 
@@ -57,7 +55,6 @@ def penultimate(model: keras.Model, *, output: Output = None) -> keras.Model:
     return keras.Model(inputs, head.activations, name=f"{head.model.name}_penultimate")
 
 
-@told_keywords
 def templates(model: keras.Model, *, output: Output = None):
     """Returns a classifier's class templates: its kernel, the bias appended as the last row.
 

@@ -10,7 +10,6 @@ from ls_base.errors import InputError
 from ls_base.short_repr import Fields, one_line
 from ls_keras.inputs.targets import IgnoreClass
 from ls_keras.inputs.validation import as_count, as_names, as_seed
-from ls_keras.keywords import told_keywords
 from ls_keras.representation.host_labels import read_host_labels
 from ls_keras.representation.penultimate import with_one
 from ls_keras.representation.template_plane import TemplatePlane, check_plane, project
@@ -45,7 +44,6 @@ class ProjectionSampler:
         seed: Of the draw, which depends on the order of the examples, not on the batches.
     """
 
-    @told_keywords
     def __init__(
         self, plane: TemplatePlane, num_classes: int, *, per_class: int = 100, seed: int = 0
     ):
@@ -109,7 +107,6 @@ class ProjectionSampler:
         )
 
 
-@told_keywords
 def project_classes(
     y_true,
     activations,

@@ -183,7 +183,7 @@ class Augmentation(InTraining):
     Args:
         shift: The largest shift in pixels, see `RandomShift`; 0: none. Default: 0.
         flip: Whether to mirror. Default: `False`.
-        distort: Whether to crop and resize, see `RandomResizedCrop`. Default: `False`.
+        random_resized_crop: Whether to crop and resize, see `RandomResizedCrop`. Default: `False`.
         seed: Of all of them.
 
     Example:
@@ -205,15 +205,16 @@ class Augmentation(InTraining):
         *,
         shift: int = 0,
         flip: bool = False,
-        distort: bool = False,
+        random_resized_crop: bool = False,
         seed: int | None = None,
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.shift, self.flip, self.distort, self.seed = shift, flip, distort, seed
+        self.shift, self.flip, self.seed = shift, flip, seed
+        self.random_resized_crop = random_resized_crop
         seeds = [None if seed is None else seed + i for i in range(3)]
         self.steps: list[RandomImageLayer] = []
-        if distort:
+        if random_resized_crop:
             self.steps.append(RandomResizedCrop(seed=seeds[0]))
         if shift:
             self.steps.append(RandomShift(shift, seed=seeds[1]))
@@ -234,7 +235,7 @@ class Augmentation(InTraining):
 
     def get_config(self) -> dict:
         """Returns the arguments of the constructor."""
-        names = ("shift", "flip", "distort", "seed")
+        names = ("shift", "flip", "random_resized_crop", "seed")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 

@@ -185,7 +185,7 @@ def split_images(
             len(source.splits["train"].labels),
             missing,
             seed=options.split_seed,
-            examples=options.examples,
+            examples=options.max_train_examples,
             noun="images",
         )
 

@@ -29,11 +29,11 @@ def build_classifier(config: Config, data: TaskData) -> keras.Model:
     image = keras.Input(shape, dtype="uint8", name="image")
     x = image
     options = config.data
-    if options.shift or options.flip or options.distort:
+    if options.shift or options.flip or options.random_resized_crop:
         x = Augmentation(
             shift=options.shift,
             flip=options.flip,
-            distort=options.distort,
+            random_resized_crop=options.random_resized_crop,
             seed=config.training.seed,
             name="augmentation",
         )(x)

@@ -79,6 +79,6 @@ class ImageTask(Task):
         return Augmentation(
             shift=options.shift,
             flip=options.flip,
-            distort=options.distort,
+            random_resized_crop=options.random_resized_crop,
             seed=config.training.seed,
         )

@@ -243,7 +243,7 @@ def _training_utterances(
         notes.append(
             f"{len(train) - len(kept):,} training utterances over {options.max_seconds:g} s unused"
         )
-    wanted = options.utterances
+    wanted = options.max_train_examples
     if wanted is not None and wanted < len(kept):
         rng = np.random.default_rng(options.split_seed)
         notes.append(f"train: {wanted:,} of {len(kept):,} utterances, drawn at random")

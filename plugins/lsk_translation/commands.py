@@ -104,11 +104,11 @@ def phrases(run: Path, count: int, seed: int, backend: str | None, quiet: bool) 
 
         drawn = draw_held_out(count, seed)
     made = config.data.source == "cldr" and config.data.source_language == "en"
-    if not (made and config.data.phrases):
+    if not (made and config.data.phrase_fraction):
         raise InputError(
-            "Expected a run trained from English on data.source=cldr with data.phrases above 0, "
-            f"where the phrases were held out. Received: {run}, on {config.data.source} "
-            f"with {config.data.phrases:g}"
+            "Expected a run trained from English on data.source=cldr with data.phrase_fraction "
+            f"above 0, where the phrases were held out. Received: {run}, on {config.data.source} "
+            f"with {config.data.phrase_fraction:g}"
         )
     load_backend(backend)
     with needing_extra(task):

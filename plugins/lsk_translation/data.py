@@ -72,9 +72,9 @@ def load(config: Config, artifacts: Mapping[str, bytes] | None) -> TaskData:
     options = config.data
     corpus = load_source(
         options.source,
-        pairs=options.pairs,
+        max_train_examples=options.max_train_examples,
         seed=options.split_seed,
-        phrases=options.phrases,
+        phrase_fraction=options.phrase_fraction,
         source_language=options.source_language,
         target_language=options.target_language,
     )

@@ -70,7 +70,7 @@ def _make_run(folder, *, checksums=True):
     found = {"classes": 10, "class_counts": "abc", "splits": {"train": split, "test": split}}
     run.write_json(run.data_file, {"schema": 1, **found})
     units = make_units("words", ["ba be da", "go ka"], 0)
-    sound = Sound("log-mel", 8000, bands=8, deltas=True, by_speaker=False)
+    sound = Sound("log-mel", 8000, num_mel_bins=8, deltas=True, by_speaker=False)
     run.write_artifacts({**units.artifacts, **sound.artifacts})
     if not checksums:
         run.checksums.file.unlink()
@@ -253,7 +253,7 @@ def _make_digits(folder):
 
 
 def _digits(folder):
-    options = SpeechConfig(source=str(folder), sample_rate=8000, utterances=9)
+    options = SpeechConfig(source=str(folder), sample_rate=8000, max_train_examples=9)
     return [s.rows.flattened() for s in load_speech(options).splits.values()]
 
 

@@ -24,6 +24,6 @@ def memory_for(batch_size: int) -> Iterator[None]:
             raise
         raise InputError(
             f"Expected enough memory for training.batch_size={batch_size} (a smaller --batch-size "
-            "needs less, and training.accumulate keeps the update). "
+            "needs less, and training.gradient_accumulation_steps keeps the update). "
             f"Received: {told.strip().splitlines()[0][:200]}"
         ) from error

@@ -225,7 +225,7 @@ def _split(
         len(splits["train"]),
         {name: getattr(options, name) for name in ("test", "validation") if name not in found},
         seed=options.split_seed,
-        examples=options.examples,
+        examples=options.max_train_examples,
         noun="examples",
     )
     for name, drawn in rows.items():

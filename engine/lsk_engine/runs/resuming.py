@@ -26,7 +26,7 @@ CHANGEABLE = (
     "training.epochs",
     "training.steps",
     "training.patience",
-    "training.keep",
+    "training.save_weights",
     "optimizer.learning_rate",
     "optimizer.global_clipnorm",
 )

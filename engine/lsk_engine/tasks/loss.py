@@ -31,7 +31,7 @@ def build_smoothing(
         unused_classes: Classes that never are labels.
         class_counts: Returns how often each class is a training label; asked only if it matters.
     """
-    exclude = () if options.smooth_unused else unused_classes
+    exclude = () if options.smooth_unused_classes else unused_classes
     if options.smoothing == "unigram":
         return Unigram(class_counts(), exclude=exclude)
     if options.smoothing == "uniform":

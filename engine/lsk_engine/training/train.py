@@ -79,11 +79,9 @@ def train(
     with precision(options.precision), peers_watched(), chosen.scope:
         source = training_source(config, data)
         total = options.steps or (options.epochs or 1) * source.steps_per_epoch
-        averaged = averaged_steps(total, options.checkpoint_every, options.average_last)
+        averaged = averaged_steps(total, options.checkpoint_every, options.average_checkpoints)
         kept = set(averaged)
-        checkpoints = Checkpoints(
-            run.checkpoints, options.checkpoints_kept, options.checkpoints_kept_every, kept
-        )
+        checkpoints = Checkpoints(run.checkpoints, options.max_to_keep, options.keep_every, kept)
         reporter.going_on("building the model")
         model = task.build_model(config, data)
         if model.compiled:
@@ -94,11 +92,15 @@ def train(
         loss = build_loss(config, data, reduction="sum")  # the weights hold the denominator
         learner = build_learner(model, loss, task, config, data)  # the model, or its distiller
         learner.compile(
-            optimizer=scaled(build_optimizer(config.optimizer, total)),
+            optimizer=scaled(
+                build_optimizer(config.optimizer, total, loss_weight=options.loss_weight)
+            ),
             loss=loss if learner is model else None,
             jit_compile=jit_compile(config),
         )
-        made_to_fit(learner, parts=options.accumulate, xla=compiles_replicas(config))
+        made_to_fit(
+            learner, parts=options.gradient_accumulation_steps, xla=compiles_replicas(config)
+        )
         # Else TensorFlow traces the first step twice: once to make the variables.
         learner.optimizer.build(learner.trainable_variables)
         validator = build_validator(model, config, data)
@@ -179,7 +181,7 @@ def train(
                 improved = bool(scores) and best.take(step, scores)
                 # After the history has its entry: neither is lost without both.
                 saver.end_epoch(
-                    loss_of_epoch, due=best.over or (improved and options.keep == "best")
+                    loss_of_epoch, due=best.over or (improved and options.save_weights == "best")
                 )
 
             if owed is not None:
@@ -198,9 +200,9 @@ def train(
             reporter.going_on("saving the model")
             if best.over and step < total:
                 reporter.message(f"Stopped after step {step:,} of {total:,}: {best.said()}")
-            if config.optimizer.ema:
+            if config.optimizer.ema_momentum:
                 average_last(learner)
-            if options.keep == "best" and best.step != step:
+            if options.save_weights == "best" and best.step != step:
                 best.restore(model, checkpoints)
                 reporter.message(f"Kept the weights of step {best.step:,}: {best.said()}")
             if averaged:

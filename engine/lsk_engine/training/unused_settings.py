@@ -68,7 +68,7 @@ def _is_set(part: Any, key: str) -> bool:
 
 
 def _checkpoints(config: Config, total: float) -> list[str]:
-    every, kept = config.training.checkpoint_every, config.training.checkpoints_kept_every
+    every, kept = config.training.checkpoint_every, config.training.keep_every
     if not kept or (kept % every == 0 and kept <= total):
         return []
     both = math.lcm(every, kept)
@@ -78,6 +78,6 @@ def _checkpoints(config: Config, total: float) -> list[str]:
         else f"keeps those of every {both:,}th step only"
     )
     return [
-        f"training.checkpoints_kept_every={kept} {what}: they are saved every "
+        f"training.keep_every={kept} {what}: they are saved every "
         f"training.checkpoint_every={every} steps"
     ]

@@ -23,7 +23,6 @@ from ls_keras.calibration.curves.top_label_statistics import (
 )
 from ls_keras.inputs.targets import IgnoreClass
 from ls_keras.inputs.validation import as_choice, as_count, as_number, as_seed
-from ls_keras.keywords import told_keywords
 
 Mesh = Literal["fine", "relplot"]
 
@@ -62,7 +61,6 @@ class SmoothError(Fields):
     groups: int
 
 
-@told_keywords
 def smooth_calibration_error(
     y_true,
     y_pred,
@@ -141,7 +139,6 @@ def smooth_calibration_error(
     )
 
 
-@told_keywords
 def smooth_error_of_statistics(
     top_confidence,
     correct,

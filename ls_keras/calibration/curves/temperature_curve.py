@@ -14,7 +14,6 @@ from ls_keras.inputs.model_forward import Forward
 from ls_keras.inputs.model_outputs import Output
 from ls_keras.inputs.targets import IgnoreClass
 from ls_keras.inputs.validation import as_array, shown
-from ls_keras.keywords import told_keywords
 from ls_keras.metrics.binning import check_num_bins
 
 
@@ -35,7 +34,6 @@ class TemperatureCurve(Fields):
     num_examples: int
 
 
-@told_keywords
 def temperature_curve(
     model,
     dataset,

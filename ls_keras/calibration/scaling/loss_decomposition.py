@@ -26,7 +26,6 @@ from ls_keras.inputs.numpy_examples import (
 )
 from ls_keras.inputs.targets import IgnoreClass
 from ls_keras.inputs.validation import as_array, as_choice
-from ls_keras.keywords import told_keywords
 
 Map = Literal["mixed temperature", "matrix", "isotonic", "histogram"]
 _FITS: dict[str, Callable[..., Recalibration]] = {
@@ -60,7 +59,6 @@ class LossParts(Fields):
     num_examples: int
 
 
-@told_keywords
 def loss_parts(
     y_true,
     y_pred,

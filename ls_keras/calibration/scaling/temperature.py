@@ -20,7 +20,6 @@ from ls_keras.inputs.numpy_examples import (
 )
 from ls_keras.inputs.targets import IgnoreClass
 from ls_keras.inputs.validation import as_choice, as_number
-from ls_keras.keywords import told_keywords
 from ls_keras.metrics.binning import check_num_bins
 
 Objective = Literal["nll", "ece"]
@@ -75,7 +74,6 @@ class TemperatureFit(Fields):
         return self.nll_after if self.objective == "nll" else self.ece_after
 
 
-@told_keywords
 def fit_temperature(
     y_true,
     y_pred,

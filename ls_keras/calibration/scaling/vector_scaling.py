@@ -17,7 +17,6 @@ from ls_keras.inputs.numpy_examples import (
 )
 from ls_keras.inputs.targets import IgnoreClass
 from ls_keras.inputs.validation import as_count, as_number
-from ls_keras.keywords import told_keywords
 from ls_keras.metrics.binning import check_num_bins
 
 _UNLIKELY = 100.0  # nats below the largest, at the fitted temperature
@@ -52,7 +51,6 @@ class VectorFit(Fields):
     converged: bool
 
 
-@told_keywords
 def fit_vector_scaling(
     y_true,
     y_pred,

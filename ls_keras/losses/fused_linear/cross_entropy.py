@@ -5,6 +5,7 @@ from keras import ops
 
 from ls_base.errors import InputError
 from ls_keras.backend import keras_internals
+from ls_keras.backend.autograph import no_autograph
 from ls_keras.inputs.targets import (
     IgnoreClass,
     Targets,
@@ -13,7 +14,6 @@ from ls_keras.inputs.targets import (
     read_weights,
 )
 from ls_keras.inputs.validation import as_choice, as_count, as_flag, as_tensor, shown
-from ls_keras.keywords import told_keywords
 from ls_keras.losses import smoothing_registry as smoothings
 from ls_keras.losses.alpha_conversions import check_fraction
 from ls_keras.losses.cross_entropy import mixture_of
@@ -25,7 +25,7 @@ REDUCTIONS = ("sum_over_batch_size", "mean", "mean_with_sample_weight", "sum")
 
 
 @keras.saving.register_keras_serializable(package="ls_keras")
-@told_keywords
+@no_autograph
 def linear_smoothed_ce(
     y_true,
     hidden,

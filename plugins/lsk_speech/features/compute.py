@@ -17,19 +17,19 @@ _FRAMES = 1 << 17  # frames in all: 64 times 20 s; each takes some 10 KiB
 _STEP = 100  # frames that lengths are rounded up to: some backends compile for each shape
 
 
-def log_mel(audio: Ragged, sample_rate: int, bands: int, deltas: bool) -> Ragged:
+def log_mel(audio: Ragged, sample_rate: int, num_mel_bins: int, deltas: bool) -> Ragged:
     """Returns the log-mel features of recordings.
 
     Args:
         audio: int16 samples.
         sample_rate: Samples a second.
-        bands: Mel bands.
+        num_mel_bins: Mel bands.
         deltas: Whether first and second differences follow.
 
     Returns:
         float16 `(frames, features)` for each: rounding errors are below a hundredth.
     """
-    layer = LogMel(sample_rate, bands, deltas=deltas)
+    layer = LogMel(sample_rate, num_mel_bins, deltas=deltas)
     lengths = -(-audio.lengths // layer.hop)
 
     def compute(rows: np.ndarray, size: int):
@@ -45,12 +45,12 @@ class StreamedFeatures(Streamed):
     Args:
         audio: The recordings.
         sample_rate: Samples a second.
-        bands: Mel bands.
+        num_mel_bins: Mel bands.
         deltas: Whether first and second differences follow.
     """
 
-    def __init__(self, audio: Streamed, sample_rate: int, bands: int, deltas: bool):
-        self._audio, self._layer = audio, LogMel(sample_rate, bands, deltas=deltas)
+    def __init__(self, audio: Streamed, sample_rate: int, num_mel_bins: int, deltas: bool):
+        self._audio, self._layer = audio, LogMel(sample_rate, num_mel_bins, deltas=deltas)
         lengths = -(-audio.lengths // self._layer.hop)
         super().__init__(lengths, np.zeros((0, self._layer.features), np.float16))
 

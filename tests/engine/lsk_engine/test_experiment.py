@@ -135,7 +135,7 @@ def test_another_seed_gives_another_model(finished, tmp_path):
 @pytest.fixture(scope="module")
 def finished_in_buckets(tmp_path_factory):
     """A finished run whose batches have two lengths."""
-    task, resolved, run = start(tmp_path_factory.mktemp("buckets"), training__buckets=2)
+    task, resolved, run = start(tmp_path_factory.mktemp("buckets"), training__max_length_buckets=2)
     run_experiment(task, resolved, run, silent())
     return run
 
@@ -148,7 +148,7 @@ def test_an_interrupted_run_goes_on_to_the_same_end(
     finished_in_buckets, tmp_path, stop_at, monkeypatch
 ):
     """In the middle of an epoch, at its end, and again right after a resume."""
-    task, resolved, run = start(tmp_path, training__buckets=2)
+    task, resolved, run = start(tmp_path, training__max_length_buckets=2)
     batch, seen = BatchSource.batch, []
 
     def interrupting(self, step):
@@ -322,7 +322,7 @@ def test_calibration_lowers_the_nll_where_it_was_fitted(finished, method):
 
 
 def test_ema_weights_are_what_is_saved(tmp_path):
-    task, resolved, run = start(tmp_path, optimizer__ema=0.9)
+    task, resolved, run = start(tmp_path, optimizer__ema_momentum=0.9)
     run_experiment(task, resolved, run, silent())
     with np.load(run.checkpoints / f"step-{STEPS:08d}.npz") as state:
         trained = next(state[k] for k in state.files if k == "model/0")
@@ -333,7 +333,7 @@ def test_ema_weights_are_what_is_saved(tmp_path):
 
 
 def test_ema_and_loss_scaling_go_together(tmp_path):
-    settings = {"optimizer__ema": 0.9, "training__precision": "mixed_float16"}
+    settings = {"optimizer__ema_momentum": 0.9, "training__precision": "mixed_float16"}
     task, resolved, run = start(tmp_path, training__steps=3, **settings)
     run_experiment(task, resolved, run, silent())
     model, plain = run.load_model(), task.build_model(resolved, task.load_data(resolved))
@@ -472,14 +472,14 @@ def test_two_are_never_at_work_in_a_run(finished, stage):
 
 
 @pytest.mark.parametrize(
-    ("smoothing", "smooth_unused"),
+    ("smoothing", "smooth_unused_classes"),
     [("uniform", True), ("uniform", False), ("unigram", False), ("neighborhood", True)],
 )
-def test_every_smoothing_trains(finished, tmp_path, smoothing, smooth_unused):
+def test_every_smoothing_trains(finished, tmp_path, smoothing, smooth_unused_classes):
     task, resolved, run = start(
         tmp_path,
         training__smoothing=smoothing,
-        training__smooth_unused=smooth_unused,
+        training__smooth_unused=smooth_unused_classes,
         training__steps=2,
     )
     metrics = run_experiment(task, resolved, run, silent())

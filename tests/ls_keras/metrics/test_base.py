@@ -4,7 +4,7 @@ import pytest
 from keras import ops
 
 from ls_base.errors import InputError
-from ls_keras import calibration, metrics
+from ls_keras import metrics
 from ls_keras.metrics.base import CalibrationMetric
 from masked import masked
 
@@ -55,13 +55,13 @@ def test_arguments_are_checked_and_kept():
 
 
 def test_every_metric_reads_its_arguments_here():
-    metrics = [
+    found = [
         value
-        for value in vars(calibration).values()
+        for value in vars(metrics).values()
         if isinstance(value, type) and issubclass(value, keras.metrics.Metric)
     ]
-    assert len(metrics) == 5
-    assert all(metric.update_state is CalibrationMetric.update_state for metric in metrics)
+    assert len(found) == 5
+    assert all(metric.update_state is CalibrationMetric.update_state for metric in found)
 
 
 def test_auto_mode_of_keras_callbacks_knows_the_direction_of_every_metric(tmp_path):

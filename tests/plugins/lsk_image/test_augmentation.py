@@ -17,7 +17,7 @@ LAYERS = {
     "shift": lambda seed=0: RandomShift(2, seed=seed),
     "flip": lambda seed=0: RandomFlip(seed=seed),
     "crop": lambda seed=0: RandomResizedCrop(seed=seed),
-    "all": lambda seed=0: Augmentation(shift=1, flip=True, distort=True, seed=seed),
+    "all": lambda seed=0: Augmentation(shift=1, flip=True, random_resized_crop=True, seed=seed),
 }
 
 

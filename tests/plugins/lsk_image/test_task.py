@@ -17,7 +17,12 @@ from lsk_engine.training.signals import StopRequest
 from lsk_image.data import load
 from lsk_image.task import ImageTask
 
-SMALL = {"data.examples": 60, "data.test": 30, "data.validation": 20, "training.batch_size": 30}
+SMALL = {
+    "data.max_train_examples": 60,
+    "data.test": 30,
+    "data.validation": 20,
+    "training.batch_size": 30,
+}
 
 
 class TestImage(TaskContract):
@@ -51,7 +56,7 @@ def test_training_goes_on_after_an_interruption_as_if_there_had_been_none(tmp_pa
         "model.dropout": 0.5,
         "training.epochs": 2,
         "training.validate_every": 2,
-        "optimizer.logits_rate": 0.1,
+        "optimizer.logits_lr_multiplier": 0.1,
     }
     monkeypatch.setattr("lsk_engine.experiment.evaluate", lambda *_, **__: {})
     task, config = ImageTask(), resolve(ImageTask(), None, settings)

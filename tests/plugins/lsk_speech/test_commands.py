@@ -171,7 +171,11 @@ def test_no_file_and_no_number_are_usage_errors(made):
 
 @pytest.mark.slow
 def test_smoothing_is_undone_with_the_classes_that_training_left_out(tmp_path):
-    settings = {"training.alpha": 0.3, "training.smooth_unused": False, "decoding.beam_size": 1}
+    settings = {
+        "training.alpha": 0.3,
+        "training.smooth_unused_classes": False,
+        "decoding.beam_size": 1,
+    }
     run, files, _ = make(tmp_path, **settings)
 
     def scores(*more):

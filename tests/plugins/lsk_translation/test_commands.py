@@ -132,8 +132,8 @@ def test_held_out_phrases_are_asked_and_checked(tmp_path, monkeypatch):
     settings = {
         **small_translation.SETTINGS,
         "data.source": "cldr",
-        "data.phrases": 0.5,
-        "data.pairs": 60,
+        "data.phrase_fraction": 0.5,
+        "data.max_train_examples": 60,
         "data.vocabulary_size": 500,
     }
     path = untrained_run(TranslationTask(), tmp_path / "run", **settings).directory.path

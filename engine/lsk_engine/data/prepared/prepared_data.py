@@ -16,7 +16,7 @@ from ls_base.errors import InputError
 from ls_base.files import new_folder, write_json, writing
 from ls_base.records import Record, convert_record, read_record
 from ls_base.safe_open import expanded, is_regular
-from lsk_engine.data.prepared.checksummed_files import FileChecks, describe
+from lsk_engine.data.prepared.file_checks import FileChecks, describe
 from lsk_engine.environment import environment
 from lsk_engine.settings.config import Config
 from lsk_engine.tasks.contract import Task, TaskData

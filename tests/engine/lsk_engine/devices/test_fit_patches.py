@@ -15,7 +15,11 @@ pytestmark = pytest.mark.jax
 @pytest.mark.parametrize("parts", [1, 2])
 def test_an_epoch_s_loss_is_the_mean_over_its_steps_however_many_rows_they_have(parts):
     task = TinyTask()
-    settings = {"training.batch_tokens": 8, "training.buckets": 3, "training.accumulate": parts}
+    settings = {
+        "training.tokens_per_batch": 8,
+        "training.max_length_buckets": 3,
+        "training.gradient_accumulation_steps": parts,
+    }
     config = configuration.resolve(task, None, {"model.dropout": 0.0, **settings})
     data = task.load_data(config)
     source, model = training_source(config, data), task.build_model(config, data)

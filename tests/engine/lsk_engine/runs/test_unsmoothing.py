@@ -32,7 +32,7 @@ class UndoingTask(TinyTask):
 @pytest.mark.parametrize("smoothing", ["uniform", "unigram"])
 def test_q_is_that_of_the_loss(smoothing, unused):
     task = UndoingTask()
-    settings = {"training.smoothing": smoothing, "training.smooth_unused": unused}
+    settings = {"training.smoothing": smoothing, "training.smooth_unused_classes": unused}
     config = configuration.resolve(task, None, {**settings, "training.alpha": 0.2})
     data = task.load_data(config)
     loss = build_loss(config, data)
@@ -51,7 +51,7 @@ def test_nothing_is_undone_of_hard_targets_nor_unasked(settings):
 @pytest.mark.parametrize("smoothing", ["uniform", "unigram"])
 def test_data_are_loaded_only_where_their_counts_are_q(tmp_path, monkeypatch, smoothing):
     task = UndoingTask()
-    settings = {"training.smoothing": smoothing, "training.smooth_unused": False}
+    settings = {"training.smoothing": smoothing, "training.smooth_unused_classes": False}
     run, _, config = untrained_run(task, tmp_path / "run", **settings)
     loaded = []
 

@@ -43,7 +43,7 @@ def test_round_trip_through_json(task):
         ("training.steps", "none", None),
         ("training.steps", "12", 12),
         ("training.jit_compile", "yes", True),
-        ("training.smooth_unused", "0", False),
+        ("training.smooth_unused_classes", "0", False),
         ("optimizer.learning_rate", "1e-3", 1e-3),
         ("optimizer.name", "sgd", "sgd"),
     ],
@@ -76,7 +76,7 @@ def test_strings_are_read_as_the_type_of_the_field(task, key, text, value):
         ({"optimizer.boundaries": "5"}, r"Received: \(5,\) with"),
         ({"optimizer.schedule": "piecewise", "optimizer.boundaries": "5,3"}, "ascending"),
         ({"optimizer.schedule": "piecewise", "optimizer.boundaries": "0,3"}, "above 0"),
-        ({"optimizer.logits_rate": 0.1}, "with sgd only. Received: adam"),
+        ({"optimizer.logits_lr_multiplier": 0.1}, "with sgd only. Received: adam"),
         (
             {"optimizer.name": "sgd", "optimizer.nesterov": True, "optimizer.dampening": 0.9},
             "Received: both",

@@ -26,7 +26,7 @@ from stored_arrays import arrays_of
 from tiny_task import NUM_CLASSES, Letters, TinyTask
 
 STEPS = 13
-SETTINGS = {"optimizer.ema": 0.5}
+SETTINGS = {"optimizer.ema_momentum": 0.5}
 OPTIONS = {"beta": 0.7, "teacher_temperature": 2.0}
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("undrawn")]

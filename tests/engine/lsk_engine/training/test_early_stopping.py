@@ -27,7 +27,7 @@ TASK = TinyTask()
 HIGH = {
     "training.steps": 60,
     "training.patience": 2,
-    "training.keep": "best",
+    "training.save_weights": "best",
     "optimizer.learning_rate": 0.5,
 }
 QUIET = Reporter(verbosity=-1)
@@ -60,7 +60,7 @@ def history(*scores):
     ],
 )
 def test_the_best_of_a_history(scores, watched, step, over):
-    options = TrainingConfig(patience=2, keep="best", watched=watched)
+    options = TrainingConfig(patience=2, save_weights="best", monitor=watched)
     kept = {99}
     best = BestValidation(options, history(*scores), kept)
     assert (best.step, best.over) == (step, over)
@@ -79,7 +79,7 @@ def test_the_best_of_a_history(scores, watched, step, over):
     ],
 )
 def test_what_is_kept_of_a_history(scores, keep, owed, ended, kept):
-    options = TrainingConfig(keep=keep)
+    options = TrainingConfig(save_weights=keep)
     entries = history_until(history(*scores), 3, options, owed=owed, ended=ended)
     assert entries == history(*scores)[:kept]
 
@@ -157,22 +157,22 @@ def test_without_the_best_checkpoint_it_says_what_to_do(tmp_path):
     run_experiment(TASK, config, run, QUIET)
     best = BestValidation(config.training, run.read_history(), set()).step
     (run.checkpoints / f"step-{best:08}.npz").unlink()
-    with pytest.raises(FileError, match=r"--set training.keep=last goes on without"):
+    with pytest.raises(FileError, match=r"--set training.save_weights=last goes on without"):
         run_experiment(TASK, config, run, QUIET, resume=True)
-    config = changed(config, {"training.keep": "last"})
+    config = changed(config, {"training.save_weights": "last"})
     run_experiment(TASK, config, run, QUIET, resume=True)
-    assert from_dict(TASK, run.read_config()).training.keep == "last"
+    assert from_dict(TASK, run.read_config()).training.save_weights == "last"
 
 
 @pytest.mark.parametrize(
     "settings",
     [
-        {"training.keep": "best", "training.average_last": 2},
-        {"training.patience": 1, "training.average_last": 2},
-        {"training.keep": "best", "optimizer.ema": 0.9},
+        {"training.save_weights": "best", "training.average_checkpoints": 2},
+        {"training.patience": 1, "training.average_checkpoints": 2},
+        {"training.save_weights": "best", "optimizer.ema_momentum": 0.9},
         {"training.patience": -1},
-        {"training.watched": "bleu"},
-        {"training.keep": "first"},
+        {"training.monitor": "bleu"},
+        {"training.save_weights": "first"},
     ],
 )
 def test_what_does_not_go_together_is_told(settings):
@@ -202,7 +202,7 @@ def content(run):
 
 def test_a_run_whose_best_ended_within_an_epoch_goes_on_and_back(tmp_path):
     """The epoch has six steps; the checkpoint of its predecessor is long gone."""
-    settings = {"training.steps": 17, "training.keep": "best", "training.checkpoints_kept": 1}
+    settings = {"training.steps": 17, "training.save_weights": "best", "training.max_to_keep": 1}
     config, run = start(tmp_path / "run", **settings)
     run_experiment(TASK, config, run, QUIET)
     before = run.read_history()
@@ -230,7 +230,7 @@ def test_a_run_whose_best_ended_within_an_epoch_goes_on_and_back(tmp_path):
     ("error", "told", "settings"),
     [
         (FileError, "of one of the run's 6 steps", {"training.steps": 6}),
-        (FileError, "the best validation", {"training.steps": 24, "training.keep": "best"}),
+        (FileError, "the best validation", {"training.steps": 24, "training.save_weights": "best"}),
         (FileNotFoundError, "unplugged", {"training.steps": 24}),
     ],
 )
@@ -317,7 +317,7 @@ def assert_same_weights(first, second):
 
 def test_a_configuration_from_before_has_what_was_done_then():
     values = resolve(TASK, None, {}).to_dict()
-    for name in ("patience", "keep", "watched", "init_from", "init_sha256", "max_examples"):
+    for name in ("patience", "save_weights", "monitor", "init_from", "init_sha256", "max_examples"):
         del values["training"][name]
     assert from_dict(TASK, values).training == dataclasses.replace(
         from_dict(TASK, resolve(TASK, None, {}).to_dict()).training

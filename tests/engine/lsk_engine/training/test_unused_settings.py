@@ -18,13 +18,13 @@ from tiny_task import TinyTask
         (4, 0, None),
         (4, 8, None),
         (4, 4, None),
-        (4, 6, "checkpoints_kept_every=6 keeps those of every 12th step only"),
-        (4, 20, "checkpoints_kept_every=20 keeps no checkpoint of the 13 steps"),
-        (5, 3, "checkpoints_kept_every=3 keeps no checkpoint of the 13 steps"),
+        (4, 6, "keep_every=6 keeps those of every 12th step only"),
+        (4, 20, "keep_every=20 keeps no checkpoint of the 13 steps"),
+        (5, 3, "keep_every=3 keeps no checkpoint of the 13 steps"),
     ],
 )
 def test_checkpoints_that_are_never_kept(every, kept, said):
-    settings = {"training.checkpoint_every": every, "training.checkpoints_kept_every": kept}
+    settings = {"training.checkpoint_every": every, "training.keep_every": kept}
     found = void_settings(TinyTask(), resolve(TinyTask(), None, settings), 13)
     assert len(found) == (said is not None)
     assert all(said in text for text in found)
@@ -70,10 +70,10 @@ def test_training_says_both(tmp_path):
     said = []
     reporter = Reporter(verbosity=-1)
     reporter.warning = said.append
-    settings = {"training.checkpoints_kept_every": 5, "optimizer.learning_rate": 100.0}
+    settings = {"training.keep_every": 5, "optimizer.learning_rate": 100.0}
     config = resolve(TinyTask(), None, settings)
     run = RunDirectory.create(tmp_path / "run", config.to_dict())
     run_experiment(TinyTask(), config, run, reporter)
-    assert "checkpoints_kept_every=5" in said[0]
+    assert "keep_every=5" in said[0]
     assert "times" in said[1]
     assert len(said) == 2

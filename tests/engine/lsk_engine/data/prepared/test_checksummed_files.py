@@ -6,8 +6,9 @@ import pytest
 from ls_base.errors import InputError
 from ls_base.npz_schema import Array
 from lsk_engine.data.formats.ragged import Ragged
-from lsk_engine.data.prepared import checksummed_files
-from lsk_engine.data.prepared.checksummed_files import CheckedFiles, describe
+from lsk_engine.data.prepared import checksummed_files, file_checks
+from lsk_engine.data.prepared.checksummed_files import CheckedFiles
+from lsk_engine.data.prepared.file_checks import describe
 
 ROWS = 50
 
@@ -15,7 +16,8 @@ ROWS = 50
 @pytest.fixture
 def stored(tmp_path, monkeypatch):
     """Rows of 1 to 7 numbers in a file of many shards, and its files."""
-    monkeypatch.setattr(checksummed_files, "SHARD", 64)
+    for module in (checksummed_files, file_checks):
+        monkeypatch.setattr(module, "SHARD", 64)
     rng = np.random.default_rng(0)
     rows = [rng.integers(0, 1000, n).astype(np.int32) for n in rng.integers(1, 8, ROWS)]
     Ragged.of(rows).save(tmp_path / "values.npy", tmp_path / "offsets.npy")

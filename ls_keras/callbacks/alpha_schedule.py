@@ -7,8 +7,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from ls_base.brief_repr import brief_repr
 from ls_base.errors import InputError
-from ls_base.short_repr import one_line
 from ls_keras.callbacks.optimizer_steps import Updates, updates_of
 from ls_keras.inputs.registry import from_config
 from ls_keras.inputs.validation import shown
@@ -71,7 +71,7 @@ class AlphaSchedule(keras.callbacks.Callback):
         self._now: Any = None
 
     def __repr__(self) -> str:
-        return one_line(self, schedule=self.schedule, output=self.output)
+        return brief_repr(self, schedule=self.schedule, output=self.output)
 
     def set_model(self, model):
         """Takes the model, whose losses' rates become variables of it."""

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
+from ls_base.brief_repr import brief_repr
 from ls_base.errors import InputError
-from ls_base.short_repr import one_line
 from ls_keras.calibration.scaling.model_logits import predicted_batches
 from ls_keras.calibration.scaling.reservoir import Reservoir
 from ls_keras.calibration.scaling.temperature import (
@@ -118,7 +118,7 @@ class TemperatureScaling(Monitor):
         self._values: dict[str, float] = {}
 
     def __repr__(self) -> str:
-        return one_line(
+        return brief_repr(
             self,
             validation_data=self.data,
             every=self.every,

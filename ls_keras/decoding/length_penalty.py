@@ -4,7 +4,7 @@ from typing import Any, Protocol
 
 from keras import ops
 
-from ls_base.short_repr import one_line
+from ls_base.brief_repr import brief_repr
 from ls_keras.decoding.search_options import read_scalar
 
 
@@ -48,7 +48,7 @@ class LengthPenalty:
         self.exponent = read_scalar("length_penalty", exponent, positive=False)
 
     def __repr__(self) -> str:
-        return one_line(self, exponent=self.exponent)
+        return brief_repr(self, exponent=self.exponent)
 
     def score(self, log_probs, length, state=None):
         """Returns `log_probs` over the penalty at `length`."""

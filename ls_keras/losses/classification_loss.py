@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from ls_base.short_repr import Configured
+from ls_base.brief_repr import ConfigRepr
 from ls_keras.backend import keras_internals
 from ls_keras.backend.autograph import no_autograph
 from ls_keras.inputs.logits_check import Glances
@@ -17,7 +17,7 @@ from ls_keras.inputs.validation import as_count, as_flag
 from ls_keras.losses.loss_inputs import Reading, finished, read
 
 
-class ClassificationLoss(Configured, keras.losses.Loss):
+class ClassificationLoss(ConfigRepr, keras.losses.Loss):
     """A loss of integer or dense labels; a subclass says what the loss of a position is (`losses`).
 
     Ignored positions behave as masked ones, as in Keras's sparse loss; a batch in which everything

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ls_base.brief_repr import BriefRepr
 from ls_base.errors import InputError
-from ls_base.short_repr import Fields
 from ls_keras.inputs.targets import IgnoreClass
 from ls_keras.inputs.validation import as_flag, as_tensor
 from ls_keras.representation.class_moments import ClassMoments
@@ -13,7 +13,7 @@ from ls_keras.representation.host_labels import read_host_labels
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ConfidenceSpread(Fields):
+class ConfidenceSpread(BriefRepr):
     """The probability of the true class within each class; arrays `(K,)`, NaN without examples.
 
     Attributes:

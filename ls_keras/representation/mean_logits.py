@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ls_base.brief_repr import BriefRepr
 from ls_base.errors import InputError
-from ls_base.short_repr import Fields
 from ls_keras.inputs.targets import IgnoreClass
 from ls_keras.inputs.validation import as_counts, as_tensor, shown
 from ls_keras.representation.class_moments import ClassMoments
@@ -15,7 +15,7 @@ from ls_keras.representation.template_distances import check_classes
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class MeanLogits(Fields):
+class MeanLogits(BriefRepr):
     """The mean logits of each class.
 
     Attributes:

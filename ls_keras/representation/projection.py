@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from keras import ops
 
+from ls_base.brief_repr import BriefRepr, brief_repr
 from ls_base.errors import InputError
-from ls_base.short_repr import Fields, one_line
 from ls_keras.inputs.targets import IgnoreClass
 from ls_keras.inputs.validation import as_count, as_names, as_seed
 from ls_keras.representation.host_labels import read_host_labels
@@ -16,7 +16,7 @@ from ls_keras.representation.template_plane import TemplatePlane, check_plane, p
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Projection(Fields):
+class Projection(BriefRepr):
     """Examples of three classes on the plane of their templates.
 
     Attributes:
@@ -56,7 +56,7 @@ class ProjectionSampler:
         self._coordinates = [np.empty((0, 2)) for _ in range(3)]
 
     def __repr__(self) -> str:
-        return one_line(
+        return brief_repr(
             self,
             classes=self.plane.classes,
             per_class=self.per_class,

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 from keras import ops
 
+from ls_base.brief_repr import BriefRepr
 from ls_base.errors import InputError
-from ls_base.short_repr import Fields
 from ls_keras.inputs.validation import as_array, as_counts, as_number, shown
 from ls_keras.representation.penultimate import with_one
 from ls_keras.representation.template_distances import as_templates, check_classes
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class TemplatePlane(Fields):
+class TemplatePlane(BriefRepr):
     """An orthonormal basis of the plane through three templates.
 
     Attributes:

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from lsk_engine import InputError
-from lsk_engine.data.formats.text_lines import taken
-from lsk_engine.data.lazy import LazyNotes, changed_splits
+from lsk_engine.data.formats.text_lines import take_lines
+from lsk_engine.data.lazy import LazyNotes, map_splits
 from lsk_engine.data.source_spec import path_or_name
 from lsk_translation.parallel_text import read_folder
 from lsk_translation.source_data import Corpus, ParallelText
@@ -69,7 +69,7 @@ def load_source(
         data,
         source_language,
         target_language,
-        changed_splits(splits, drawn),
+        map_splits(splits, drawn),
         LazyNotes(all_notes),
     )
 
@@ -105,4 +105,4 @@ def _draw(train: ParallelText, pairs: int, seed: int) -> ParallelText:
             f"Expected data.max_train_examples of at most {len(train)}. Received: {pairs}"
         )
     chosen = np.sort(np.random.default_rng(seed).permutation(len(train))[:pairs])
-    return ParallelText(taken(train.source, chosen), taken(train.target, chosen))
+    return ParallelText(take_lines(train.source, chosen), take_lines(train.target, chosen))

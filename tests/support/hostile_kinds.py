@@ -24,12 +24,12 @@ from ls_base.safe_open import read_bytes
 from ls_keras import TeacherLogits
 from lsk.support.score_lines import table
 from lsk_engine.data import configuration
-from lsk_engine.data.fingerprint_store import DataState
+from lsk_engine.data.fingerprint_store import StoredFingerprint
 from lsk_engine.data.prepared.prepared_data import prepare
 from lsk_engine.runs.checkpoints import Checkpoints
 from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
 from lsk_engine.runs.schemas import Gammas, SweepPoints
-from lsk_engine.runs.stored_run import fitted_temperature, read_run
+from lsk_engine.runs.stored_run import read_fitted_temperature, read_run
 from lsk_engine.scoring.position_statistics import COLUMNS, Predictions
 from lsk_engine.settings.resolving import keys
 from lsk_engine.tasks.registry import load_task
@@ -128,9 +128,9 @@ def _artifacts(folder):
 _OF_RUNS = {
     "config.json": ("json", _config),
     "metrics.json": ("json", _metrics),
-    "calibration.json": ("json", fitted_temperature),
+    "calibration.json": ("json", read_fitted_temperature),
     "environment.json": ("json", lambda folder: RunDirectory.open(folder).read_starts()),
-    "data.json": ("json", _stored(lambda run: run.data_file, DataState, SCHEMA)),
+    "data.json": ("json", _stored(lambda run: run.data_file, StoredFingerprint, SCHEMA)),
     "evaluation/statistics-test.npz": ("npz", _statistics),
     "evaluation/test-temperature-sweep.json": (
         "json",

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ls_base.brief_repr import BriefRepr
 from ls_base.errors import InputError
-from ls_base.short_repr import Fields
 from ls_keras.calibration.scaling.model_logits import host_batches
 from ls_keras.calibration.scaling.temperature_sums import TemperedSums, tempered_sums
 from ls_keras.inputs.batches import as_batches
@@ -18,7 +18,7 @@ from ls_keras.metrics.binning import check_num_bins
 
 
 @dataclass(frozen=True, repr=False)
-class TemperatureCurve(Fields):
+class TemperatureCurve(BriefRepr):
     """What dividing the logits by each temperature does.
 
     Attributes:

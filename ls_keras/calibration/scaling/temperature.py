@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from ls_base.short_repr import Fields
+from ls_base.brief_repr import BriefRepr
 from ls_keras.calibration.scaling.temperature_search import (
     Evaluate,
     Found,
@@ -30,7 +30,7 @@ _SAMPLE = 4096
 
 
 @dataclass(frozen=True, repr=False)
-class TemperatureFit(Fields):
+class TemperatureFit(BriefRepr):
     """What a temperature fit found.
 
     Attributes:

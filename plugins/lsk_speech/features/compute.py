@@ -7,7 +7,7 @@ from typing import cast
 import numpy as np
 from keras import ops
 
-from lsk_engine.data.formats.ragged import Ragged, offsets
+from lsk_engine.data.formats.ragged import Ragged, row_offsets
 from lsk_speech.corpora.recordings import Streamed
 from lsk_speech.features.frontend import LogMel, differences
 from lsk_speech.source_data import Speech
@@ -90,7 +90,7 @@ def normalized_by_speaker(speech: Speech) -> Speech:
     """Gives each feature mean 0 and variance 1 over all frames of each speaker in the split."""
     rows = speech.rows
     values = np.empty((int(rows.lengths.sum()), rows.values.shape[1]), rows.values.dtype)
-    out = Ragged(values, offsets(rows.lengths))
+    out = Ragged(values, row_offsets(rows.lengths))
     for members in _groups(speech.speakers):
         frames = np.concatenate([rows[i] for i in members]).astype(np.float32)
         normalized = (frames - frames.mean(0)) / np.sqrt(frames.var(0) + 1e-5)
@@ -108,7 +108,7 @@ def _groups(speakers) -> list[np.ndarray]:
 
 def _by_batches(lengths: np.ndarray, width: int, dtype, compute: Callable) -> Ragged:
     """Computes rows in batches of similar length; `compute(rows, size)` gives them padded."""
-    out = Ragged(np.empty((int(lengths.sum()), width), dtype), offsets(lengths))
+    out = Ragged(np.empty((int(lengths.sum()), width), dtype), row_offsets(lengths))
     order = np.argsort(lengths, kind="stable")
     for chosen, size in _batches(lengths[order]):
         rows = order[chosen]

@@ -5,6 +5,7 @@ import numpy as np
 from keras import ops
 
 from lsk_engine import InputError
+from lsk_engine.devices.replica_layers import SharedSeedGenerator
 from lsk_speech.features.frontend import is_valid
 
 _ANCHORS = 4  # bands, evenly spaced, whose shifts are drawn
@@ -82,7 +83,7 @@ class SpecAugment(keras.layers.Layer):
         self.num_time_masks, self.time_mask_ratio = num_time_masks, time_mask_ratio
         self.num_freq_masks, self.freq_mask_ratio = num_freq_masks, freq_mask_ratio
         self.freq_warp, self.groups, self.seed = freq_warp, groups, seed
-        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.seed_generator = SharedSeedGenerator(seed)
 
     def call(self, features, length=None, training=False):
         """Hides what is drawn, or hands the features on."""
@@ -115,9 +116,7 @@ class SpecAugment(keras.layers.Layer):
         batch = ops.shape(features)[0]
         anchors = np.linspace(0, bands - 1, _ANCHORS)
         between = np.stack([np.interp(np.arange(bands), anchors, row) for row in np.eye(_ANCHORS)])
-        draws = keras.random.uniform(
-            (batch, _ANCHORS), -1.0, 1.0, dtype="float32", seed=self.seed_generator
-        )
+        draws = 2 * self.seed_generator.uniform(batch, _ANCHORS) - 1
         shifts = ops.matmul(draws, between.astype(np.float32)) * (self.freq_warp * bands)
         band = np.arange(bands, dtype=np.float32)
         sources = ops.clip(band + shifts, 0.0, bands - 1.0)  # batch × bands
@@ -129,10 +128,10 @@ class SpecAugment(keras.layers.Layer):
     def _runs(self, batch, count: int, share: float, places, size):
         """Returns which of `places` are hidden, batch × places, in runs within `size`."""
         # In float32 whatever the policy: 16 bits can't tell frames apart.
-        draws = keras.random.uniform((2, batch, count), dtype="float32", seed=self.seed_generator)
+        draws = self.seed_generator.uniform(batch, 2 * count)
         size = ops.cast(size, "float32")[:, None]
-        run = ops.floor(draws[0] * share * size)  # batch × count
-        start = ops.floor(draws[1] * (size - run + 1))
+        run = ops.floor(draws[:, :count] * share * size)  # batch × count
+        start = ops.floor(draws[:, count:] * (size - run + 1))
         place = ops.cast(ops.arange(places), "float32")[None, None]
         inside = ops.logical_and(place >= start[..., None], place < (start + run)[..., None])
         return ops.any(inside, axis=1)

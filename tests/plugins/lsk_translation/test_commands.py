@@ -7,8 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 import small_translation
-from ls_base.commands import shell_command
-from ls_base.errors import InputError
+from ls_base.errors import InputError, shell_command
 from lsk_translation import commands
 from lsk_translation.cldr.phrases import held_out_phrases
 from lsk_translation.commands import phrases, translate

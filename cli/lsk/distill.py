@@ -75,7 +75,7 @@ def distill(
     """  # noqa: D301 - \b is Click's mark for lines to be left as they are
     from lsk_engine.data import configuration
     from lsk_engine.runs.run_directory import RunDirectory
-    from lsk_engine.runs.teacher import taught_by
+    from lsk_engine.runs.stored_run import with_teacher
 
     local_workers = distributed_options.find_place(chosen, backend)
     overrides = settings(chosen, assignments)
@@ -91,7 +91,7 @@ def distill(
         "cache": None if cache is None else str(cache.absolute()),
         "top_k": top_k,
     }
-    config = taught_by(teacher, config, **{k: v for k, v in given.items() if v is not None})
+    config = with_teacher(teacher, config, **{k: v for k, v in given.items() if v is not None})
     alpha = config.training.alpha
     if beta in (None, 1) and alpha and "training.alpha" in overrides:
         raise InputError(

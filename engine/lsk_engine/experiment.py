@@ -18,11 +18,11 @@ from typing import Any
 from lsk_engine.devices.processes import join, peers_watched, wait_for_all
 from lsk_engine.progress import Reporter, duration
 from lsk_engine.runs.checkpoints import Checkpoints
-from lsk_engine.runs.holding import writes_run
+from lsk_engine.runs.locking import locks_run
 from lsk_engine.runs.resuming import check_resumption, record_resumption, seconds_before
 from lsk_engine.runs.run_data import NewData, reload_data
 from lsk_engine.runs.run_directory import RunDirectory
-from lsk_engine.runs.worker_copy import followed
+from lsk_engine.runs.worker_copy import private_copy
 from lsk_engine.scoring.evaluate import evaluate
 from lsk_engine.settings.config import Config
 from lsk_engine.tasks.contract import Task, TaskData
@@ -99,14 +99,14 @@ def _follow(
     `stored`: whether the command goes on with a run, so that the configuration is that one's.
     """
     wait_for_all()  # until the chief has loaded the data, and written what belongs to the model
-    with followed(run) as copy:
+    with private_copy(run) as copy:
         data = reload_data(task, config, copy)
         train(task, config, data, copy, reporter, resume=True, stored=stored)
     wait_for_all()
     return {}
 
 
-@writes_run
+@locks_run
 def _run(
     task: Task,
     config: Config,
@@ -165,4 +165,4 @@ def _data(
     if resume and Checkpoints(run.checkpoints).steps():
         reporter.going_on("loading the data")
         return reload_data(task, config, run, whole=True)
-    return (new or read_data(task, config, reporter)).kept_in(run)
+    return (new or read_data(task, config, reporter)).save_to(run)

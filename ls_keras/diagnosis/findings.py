@@ -4,7 +4,7 @@ import dataclasses
 import math
 from typing import Any, NamedTuple
 
-from ls_base.short_repr import Fields
+from ls_base.brief_repr import BriefRepr
 from ls_keras.calibration.curves.reliability_curve import ReliabilityCurve
 from ls_keras.calibration.curves.smooth_error import SmoothError
 from ls_keras.calibration.ranking.risk_coverage import RiskCoverage
@@ -56,7 +56,7 @@ UNKNOWN = Estimate(math.nan, math.nan, math.nan)
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True, repr=False)
-class Findings(Fields):
+class Findings(BriefRepr):
     """The numbers of a diagnosis.
 
     Held out means: of examples by what was fitted or chosen on others, so that a gain is what new

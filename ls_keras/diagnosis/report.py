@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ls_base.short_repr import one_line
+from ls_base.brief_repr import brief_repr
 from ls_keras.diagnosis.advice import advice
 from ls_keras.diagnosis.figure import figure_numbers, figure_of_findings
 from ls_keras.diagnosis.findings import Findings
@@ -22,7 +22,7 @@ class Diagnosis(Findings):
     """
 
     def __repr__(self) -> str:
-        return one_line(
+        return brief_repr(
             self,
             num_examples=self.num_examples,
             num_classes=self.num_classes,

@@ -15,7 +15,6 @@ from ls_keras.inputs.logits_check import Glances
 from ls_keras.inputs.output_activation import OTHER, SIGMOID, SOFTMAX, UNKNOWN, model_output
 from ls_keras.inputs.targets import IgnoreClass, stored_ignore_class
 from ls_keras.inputs.validation import as_flag, shown
-from ls_keras.keywords import told_keywords
 from ls_keras.losses import smoothing_registry as smoothings
 from ls_keras.losses.classification_loss import ClassificationLoss
 
@@ -95,7 +94,6 @@ class Distiller(keras.Model):
         [Hinton et al., 2015](https://arxiv.org/abs/1503.02531).
     """
 
-    @told_keywords
     def __init__(
         self,
         student: keras.Model,

@@ -7,10 +7,10 @@ import numpy as np
 from keras import ops
 
 from ls_base.errors import InputError
+from ls_keras.backend.autograph import no_autograph
 from ls_keras.inputs.logits_check import Glances, recovered_logits
 from ls_keras.inputs.targets import IgnoreClass, ignored_ids, poisoned, read_targets
 from ls_keras.inputs.validation import as_choice, as_flag, as_number, as_tensor, shown
-from ls_keras.keywords import told_keywords
 from ls_keras.losses import Smoothing
 from ls_keras.losses import smoothing_registry as smoothings
 from ls_keras.losses.alpha_conversions import check_fraction
@@ -21,7 +21,7 @@ from ls_keras.losses.cross_entropy import losses_and_valid as label_losses_and_v
 LOSSES = ("cross-entropy", "squared-logits")
 
 
-@told_keywords
+@no_autograph
 def distillation_loss(
     y_true,
     student_logits,

@@ -17,9 +17,9 @@ class DataConfig:
             that `lsk prepare` wrote, whose settings then replace the others here.
         source_language: The language to translate from.
         target_language: The language to translate into.
-        pairs: Number of training pairs to use; `None`: all that there are.
-        phrases: Share of single phrases among the pairs of `cldr`; 0: all frames alike. Above 0, a
-            split `phrases` asks for 200 of them that are in no other split.
+        max_train_examples: Number of training pairs to use; `None`: all that there are.
+        phrase_fraction: Fraction of `cldr` training pairs that are single phrases; 0: all pairs
+            come from all frames. Above 0, a split `phrases` holds 200 phrases of no other split.
         split_seed: Seed of what is drawn: the text of `cldr`, the training pairs of other sources;
             the same for every `training.seed`.
         vocabulary_size: Sub-words of the joint vocabulary.
@@ -32,8 +32,8 @@ class DataConfig:
     source: str = "cldr"
     source_language: str = "en"
     target_language: str = "de"
-    pairs: int | None = None
-    phrases: float = added(0.0)
+    max_train_examples: int | None = None
+    phrase_fraction: float = added(0.0)
     split_seed: int = added(0, then="training.seed")
     vocabulary_size: int = 4000
     subwords: str = "unigram"
@@ -45,10 +45,12 @@ class DataConfig:
             raise InputError(
                 f"Expected data.subwords to be unigram or bpe. Received: {self.subwords!r}"
             )
-        if not 0 <= self.phrases <= 1:
-            raise InputError(f"Expected data.phrases in [0, 1]. Received: {self.phrases}")
+        if not 0 <= self.phrase_fraction <= 1:
+            raise InputError(
+                f"Expected data.phrase_fraction in [0, 1]. Received: {self.phrase_fraction}"
+            )
         for key, least in (
-            ("pairs", 1),
+            ("max_train_examples", 1),
             ("split_seed", 0),
             ("vocabulary_size", 8),
             ("max_length", 2),
@@ -161,7 +163,7 @@ PRESETS = (
         expected="3 to 4 minutes on 2 cores; test BLEU 70, 99 % of held-out phrases right",
         settings={
             **_SMALL,
-            "data.phrases": 0.75,
+            "data.phrase_fraction": 0.75,
             "data.vocabulary_size": 1200,
             "data.split_digits": True,
             "data.max_length": 32,
@@ -186,7 +188,7 @@ PRESETS = (
         expected="1 to 2 minutes on 2 cores; accuracy 0.48, ECE 0.145 without smoothing",
         settings={
             **_SMALL,
-            "data.pairs": 500,
+            "data.max_train_examples": 500,
             "model.dropout": 0.0,
             "training.steps": 400,
             "training.batch_size": 32,

@@ -55,7 +55,6 @@ LIBRARY = Floor(
         Room("errors", "the errors, by the library's name"),
         Room("backend", "what depends on Keras internals or one framework"),
         Room("inputs", "reading labels, predictions, weights, batches"),
-        Room("keywords", "keywords that a function doesn't take"),
         Room("losses", "smoothed cross-entropy, its smoothings and neighbors"),
         Room("layers", "temperature, scaling, tied and fused logits"),
         Room("metrics", "Keras metrics: ECE, NLL, Brier, accuracy"),

@@ -40,13 +40,13 @@ def arguments(task: str, folder: Path) -> list[str]:
     """
     settings: dict = {
         "image": lambda: {
-            "data.examples": 120,
+            "data.max_train_examples": 120,
             "model.name": "resnet8",
             "training.batch_size": 32,
             "data.flip": True,
         },
         "large": lambda: {
-            "data.examples": 120,
+            "data.max_train_examples": 120,
             "model.layers": 3,
             "model.width": 2000,
             "optimizer.name": "adam",

@@ -15,9 +15,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from ls_base.cores import cores
 from ls_base.errors import InputError
-from ls_base.signals import handled
+from ls_base.process import handle_signals, num_cores
 from lsk_engine.devices.gpus import VISIBLE, visible_gpus
 from lsk_engine.devices.process_env import ADDRESSES, COUNT, INDEX, TF_CONFIG, tf_config
 
@@ -98,7 +97,7 @@ def worker_environments(workers: int) -> list[dict[str, str]]:
             f"(with {VISIBLE}=-1 they train on the CPU)"
         )
     each = len(gpus) // workers
-    threads = str(max(1, cores() // workers))
+    threads = str(max(1, num_cores() // workers))
     shared: Mapping[str, str] = (
         {} if gpus else {"TF_NUM_INTRAOP_THREADS": threads, "OMP_NUM_THREADS": threads}
     )
@@ -195,7 +194,7 @@ def _handing_on(processes: Sequence[subprocess.Popen]) -> Iterator[None]:
             if process.poll() is None:
                 process.kill() if len(came) > 1 else process.send_signal(number)
 
-    with handled(_SIGNALS, hand_on):
+    with handle_signals(_SIGNALS, hand_on):
         yield
 
 

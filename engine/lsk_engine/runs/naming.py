@@ -43,11 +43,11 @@ def folder_names(paths: Sequence[Path]) -> list[str]:
     return names if len(set(names)) == len(names) else [str(path) for path in paths]
 
 
-def numbered(path: Path) -> Iterator[Path]:
+def unique_paths(path: Path) -> Iterator[Path]:
     """Yields `path`, then `path-2`, `path-3` and so on, those that are not there.
 
     Example:
-    >>> next(numbered(Path("no/such/run"))).name
+    >>> next(unique_paths(Path("no/such/run"))).name
     'run'
     """
     names = (path.with_name(f"{path.name}-{number}") for number in itertools.count(2))

@@ -10,13 +10,13 @@ import numpy as np
 from keras import ops
 
 from ls_base.errors import FileError
-from ls_base.npz_schema import Array, read_npz
+from ls_base.npz_schema import ArraySpec, read_npz
 from ls_keras.calibration import ReliabilityCurve, curve_of_statistics
 from ls_keras.inputs.probabilities import first_largest
 from ls_keras.losses import smoothed_cross_entropy
 from ls_keras.losses.classification_loss import ClassificationLoss
 from lsk_engine.data.batches import BatchSource
-from lsk_engine.data.datasets import reading
+from lsk_engine.data.datasets import explain_data_errors
 from lsk_engine.devices.distributed_predict import copies_of, for_scoring, predict_rows
 from lsk_engine.devices.oom_errors import memory_for
 from lsk_engine.devices.xla import jit_compile
@@ -132,8 +132,10 @@ class Predictions:
         Raises:
             FileError: If it is no such file.
         """
-        column = Array("f", (None,))
-        columns = read_npz(file, {"ids": Array("iu", (None,)), **dict.fromkeys(COLUMNS, column)})
+        column = ArraySpec("f", (None,))
+        columns = read_npz(
+            file, {"ids": ArraySpec("iu", (None,)), **dict.fromkeys(COLUMNS, column)}
+        )
         ids = columns.pop("ids")
         lengths = {len(array) for array in (ids, *columns.values())}
         inside = all(
@@ -187,7 +189,7 @@ class Scorer:
         ids = []
         total = len(source.examples)
         for step in range(source.steps_per_epoch):
-            with reading(source):
+            with explain_data_errors(source):
                 batch = source.batch(step)
             counts = batch.sample_weight > 0
             inputs = {**batch.inputs, _LABELS: batch.labels.astype(np.int32)}

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ls_base.errors import InputError, shown
+from ls_base.errors import InputError, short_repr
 from lsk_engine.settings.distillation import DistillationConfig
 from lsk_engine.settings.training import DEFAULT_LOSS, TrainingConfig
 
@@ -18,7 +18,7 @@ def check_unsmooth(value: float | str) -> None:
     if value != FITTED and not (isinstance(value, int | float) and 0 <= value < 1):
         raise InputError(
             f"Expected decoding.unsmooth to be a number in [0, 1), or {FITTED}. "
-            f"Received: {shown(value)}"
+            f"Received: {short_repr(value)}"
         )
 
 

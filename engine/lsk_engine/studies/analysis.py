@@ -5,7 +5,7 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 
-from ls_base.errors import InputError, near
+from ls_base.errors import InputError, suggest
 from lsk_engine.runs.schemas import Metrics
 from lsk_engine.runs.stored_run import StoredRun
 from lsk_engine.studies.arms import Arm
@@ -155,7 +155,7 @@ def _better(claim: Claim, numbers: Mapping[str, Number]) -> Better:
     """Returns which values of a claim's measure are better, and refuses it if nobody knows."""
     for name in (claim.measure, claim.against or claim.measure):
         if name not in numbers:
-            raise InputError(f"Expected a claim about what is measured. {near(name, numbers)}")
+            raise InputError(f"Expected a claim about what is measured. {suggest(name, numbers)}")
     better = numbers[claim.measure].better
     if better is None:
         raise InputError(

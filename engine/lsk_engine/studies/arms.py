@@ -7,7 +7,7 @@ import typing
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from ls_base.errors import InputError, near
+from ls_base.errors import InputError, suggest
 from lsk_engine.data import configuration
 from lsk_engine.settings.config import Config
 from lsk_engine.settings.distillation import DistillationConfig
@@ -90,7 +90,11 @@ def arms_of(study: Study, task: Task) -> list[Arm]:
     for axis in itertools.chain.from_iterable(study.all_axes()):
         for key in axis.split(","):
             if key not in known:
+<<<<<<< HEAD
                 _check_option(task, key, known)
+=======
+                raise InputError(f"Expected an axis that is a setting. {suggest(key, known)}")
+>>>>>>> main
     if not any(map(is_taught, study.all_axes())):
         taught = next((k for k in study.settings if k.startswith((TEACHER, DISTILLATION))), None)
         if taught is not None or study.teacher_preset is not None:
@@ -289,7 +293,7 @@ def _parted(
         elif key.startswith(DISTILLATION):
             name = key.removeprefix(DISTILLATION)
             if name not in _OPTIONS:
-                raise InputError(f"Expected a configuration key. {near(key, _keys(task))}")
+                raise InputError(f"Expected a configuration key. {suggest(key, _keys(task))}")
             options[name] = parse(key, value, _OPTIONS[name])
         else:
             own[key] = value

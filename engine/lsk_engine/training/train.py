@@ -9,7 +9,7 @@ from ls_base.errors import FileError
 from ls_base.safe_open import is_regular
 from lsk_engine.data.batch_sources import evaluation_source, training_source
 from lsk_engine.data.batches import BatchSource
-from lsk_engine.data.datasets import as_dataset, reading
+from lsk_engine.data.datasets import as_dataset, explain_data_errors
 from lsk_engine.devices import strategy
 from lsk_engine.devices.fit_patches import fed, made_to_fit
 from lsk_engine.devices.loss_scaling import scaled
@@ -88,7 +88,12 @@ def train(
             reporter.message(
                 "Note: the model was compiled before; the run's loss and optimizer replace its own"
             )
-        fit_layers(model, sync_batch_norm=options.sync_batch_norm)
+        varying = fit_layers(model, sync_batch_norm=options.sync_batch_norm)
+        if varying:
+            reporter.message(
+                "Note: with another number of devices, the random numbers of these layers differ: "
+                + ", ".join(varying)
+            )
         loss = build_loss(config, data, reduction="sum")  # the weights hold the denominator
         learner = build_learner(model, loss, task, config, data)  # the model, or its distiller
         learner.compile(
@@ -163,7 +168,7 @@ def train(
                 saver.stop_before_validation(loss_of_epoch)
                 epoch, scores = (step - 1) // source.steps_per_epoch, {}
                 if step == total or (epoch + 1) % options.validate_every == 0:
-                    with reading(validation), memory_for(options.batch_size):
+                    with explain_data_errors(validation), memory_for(options.batch_size):
                         scores = validator.evaluate(
                             fed(as_dataset(validation, 0, validation.steps_per_epoch)),
                             callbacks=[
@@ -233,7 +238,7 @@ def _fit(
 ) -> float:
     """Trains for the steps `start` … `end − 1`, of one epoch; returns the epoch's mean loss."""
     epoch = start // source.steps_per_epoch
-    with reading(source):
+    with explain_data_errors(source):
         fitted = learner.fit(
             fed(as_dataset(source, start, end)),
             initial_epoch=epoch,

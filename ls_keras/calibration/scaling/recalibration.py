@@ -8,8 +8,8 @@ from typing import NamedTuple, Self
 import keras
 import numpy as np
 
+from ls_base.brief_repr import BriefRepr
 from ls_base.errors import InputError
-from ls_base.short_repr import Fields
 from ls_keras.calibration.scaling.temperature_sums import bin_sums
 from ls_keras.inputs.numpy_examples import (
     HostExamples,
@@ -24,7 +24,7 @@ _CHUNK = 1 << 19  # elements of float64 that one thread takes at a time
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
-class Recalibration(Fields):
+class Recalibration(BriefRepr):
     """A map of probabilities to probabilities that was fitted on held-out examples.
 
     Attributes:

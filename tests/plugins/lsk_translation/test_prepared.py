@@ -67,8 +67,8 @@ def test_all_right_translations_are_prepared_too(tmp_path):
     made_with = {
         **small_translation.SETTINGS,
         "data.source": "cldr",
-        "data.phrases": 0.5,
-        "data.pairs": 60,
+        "data.phrase_fraction": 0.5,
+        "data.max_train_examples": 60,
         "data.vocabulary_size": 500,
     }
     data = prepare(task, resolve(task, None, made_with), tmp_path / "data")

@@ -65,7 +65,7 @@ def train(
             "Expected a file system that the study and its workers share. "
             f"Received: {host}, where {path} isn't",
         )
-    if not _within(patience, lambda: not run.in_use()):
+    if not _within(patience, lambda: not run.is_locked()):
         return Ending(
             REFUSED,
             f"Expected a run that nobody else is at work in, on {host}. Received: {path}",

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from typing import IO, NamedTuple
 
-from ls_base.cores import cores
+from ls_base.process import num_cores
 from lsk_engine.devices.gpus import VISIBLE, visible_gpus
 from lsk_engine.studies.executors import forkserver
 from lsk_engine.studies.executors.executor import Ending, Trainings, last_words
@@ -111,7 +111,7 @@ def worker_environments(workers: int) -> list[dict[str, str]]:
     """
     if workers == 1:
         return [dict(os.environ)]
-    threads = str(max(1, cores() // workers))
+    threads = str(max(1, num_cores() // workers))
     divided: Mapping[str, str] = {
         "TF_NUM_INTRAOP_THREADS": threads,
         "TF_NUM_INTEROP_THREADS": threads,

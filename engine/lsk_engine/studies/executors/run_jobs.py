@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from ls_base.errors import LsKerasError
-from ls_base.signals import handled
+from ls_base.process import handle_signals
 from lsk_engine.progress import Reporter
 from lsk_engine.studies.executors.executor import Ending, Trainings
 from lsk_engine.studies.executors.job_progress import Board
@@ -60,7 +60,7 @@ def run_jobs(
     failed: dict[Job, LsKerasError] = {}
     if not waiting:
         return failed
-    with handled(("SIGTERM", "SIGHUP"), _interrupt), trainings:
+    with handle_signals(("SIGTERM", "SIGHUP"), _interrupt), trainings:
         try:
             while waiting or running:
                 for job in [job for job in waiting if job.ready][: trainings.room()]:

@@ -6,7 +6,7 @@ from keras import layers
 from lsk_engine.devices import strategy
 from lsk_engine.devices.loss_scaling import ScalesTogether, scaled
 from lsk_engine.devices.precision import precision
-from lsk_engine.devices.replica_layers import fit_layers
+from lsk_engine.devices.replica_layers import SharedSeedGenerator, fit_layers
 
 pytestmark = pytest.mark.tensorflow
 
@@ -30,12 +30,37 @@ def test_each_replica_masks_its_rows_otherwise():
     def dropping():
         inputs = keras.Input((64,))
         model = keras.Model(inputs, layers.Dropout(0.5, seed=1)(inputs))
-        return fit_layers(model, sync_batch_norm=False)
+        assert fit_layers(model, sync_batch_norm=False) == ["Dropout"]
+        return model
 
     first, second = on_two(dropping, np.ones((4, 64), "float32"))
     assert 0.2 < (first == 0).mean() < 0.8
     assert not np.array_equal(first, second)
     assert not np.array_equal(first[0], first[1])
+
+
+class AddsNoise(layers.Layer):
+    """Adds numbers that depend on the row of the batch over all replicas."""
+
+    def __init__(self):
+        super().__init__()
+        self.seed_generator = SharedSeedGenerator(3)
+
+    def call(self, x, training=False):
+        return x + self.seed_generator.uniform(keras.ops.shape(x)[0], x.shape[-1])
+
+
+def test_shared_random_numbers_are_those_of_one_device():
+    def noisy():
+        inputs = keras.Input((5,))
+        model = keras.Model(inputs, AddsNoise()(inputs))
+        assert fit_layers(model, sync_batch_norm=False) == []
+        return model
+
+    rows = np.zeros((6, 5), "float32")
+    found = np.concatenate(on_two(noisy, rows))
+    assert len(np.unique(found)) == 30
+    np.testing.assert_array_equal(found, np.asarray(noisy()(rows, training=True)))
 
 
 @pytest.mark.parametrize("sync", [True, False])
@@ -46,7 +71,8 @@ def test_batch_normalization_is_of_all_rows_on_request(sync, rng):
     def normalizing():
         inputs = keras.Input((3,))
         model = keras.Model(inputs, layers.BatchNormalization(epsilon=1e-7)(inputs))
-        return fit_layers(model, sync_batch_norm=sync)
+        assert fit_layers(model, sync_batch_norm=sync) == []
+        return model
 
     found = np.concatenate(on_two(normalizing, rows))
     of = rows if sync else rows.reshape(2, 4, 3)

@@ -14,7 +14,7 @@ from ls_base.errors import InputError, LsKerasError
 from ls_base.files import write_json
 from lsk_engine.data import configuration
 from lsk_engine.progress import Reporter
-from lsk_engine.runs.lock import locked
+from lsk_engine.runs.locking import hold_lock
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.studies import run_study as studies
 from lsk_engine.studies.distillation import CLAIMS, distillation_study, draw_figure
@@ -176,7 +176,10 @@ def test_trainings_that_outlive_their_sweep_keep_the_next_one_out(tmp_path, trai
     sweep(tmp_path, **grid)
     run = RunDirectory(tmp_path / "teachers" / "alpha0-seed0")
     before = list(trained)
-    with locked(run.lock_file, wait=False), pytest.raises(InputError, match="left its trainings"):
+    with (
+        hold_lock(run.lock_file, wait=False),
+        pytest.raises(InputError, match="left its trainings"),
+    ):
         sweep(tmp_path, **grid, seeds=2)
     assert trained == before
 

@@ -90,11 +90,7 @@ def arms_of(study: Study, task: Task) -> list[Arm]:
     for axis in itertools.chain.from_iterable(study.all_axes()):
         for key in axis.split(","):
             if key not in known:
-<<<<<<< HEAD
                 _check_option(task, key, known)
-=======
-                raise InputError(f"Expected an axis that is a setting. {suggest(key, known)}")
->>>>>>> main
     if not any(map(is_taught, study.all_axes())):
         taught = next((k for k in study.settings if k.startswith((TEACHER, DISTILLATION))), None)
         if taught is not None or study.teacher_preset is not None:
@@ -226,7 +222,7 @@ def _check_option(task: Task, key: str, known: Collection[str]) -> None:
     try:
         split_key(task, key.removeprefix(TEACHER))
     except InputError:
-        raise InputError(f"Expected an axis that is a setting. {near(key, known)}") from None
+        raise InputError(f"Expected an axis that is a setting. {suggest(key, known)}") from None
 
 
 def _keys(task: Task) -> list[str]:

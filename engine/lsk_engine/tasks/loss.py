@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from ls_base.errors import InputError, near
+from ls_base.errors import InputError, suggest
 from ls_keras import losses
 from ls_keras.losses import Neighborhood, Prior, SmoothedBCE, Smoothing, Uniform, Unigram
 from ls_keras.losses.classification_loss import ClassificationLoss
@@ -64,7 +64,7 @@ def check_loss(options: TrainingConfig) -> None:
     known = loss_parameters(options.loss) - _NOT_OPTIONS
     for name in options.loss_options:
         if name not in known:
-            hint = near(name, known) if known else "It has none."
+            hint = suggest(name, known) if known else "It has none."
             raise InputError(f"Expected an option of the loss {options.loss}. {hint}")
     losses.get(options.loss, **options.loss_options)  # checks the values
 

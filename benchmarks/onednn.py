@@ -28,11 +28,11 @@ NETWORKS = {
     "inception-v3": (
         "image",
         "imagenet-inception-v3",
-        {"training.batch_size": 4, "data.distort": False},
+        {"training.batch_size": 4, "data.random_resized_crop": False},
         "inception",
     ),
-    "transformer": ("translation", "cldr-small", {"data.pairs": 2000}, None),
-    "bilstm-attention": ("speech", "spoken-words", {"data.utterances": 60}, None),
+    "transformer": ("translation", "cldr-small", {"data.max_train_examples": 2000}, None),
+    "bilstm-attention": ("speech", "spoken-words", {"data.max_train_examples": 60}, None),
 }
 
 

@@ -2,6 +2,7 @@
 
 import difflib
 import errno
+import shlex
 from collections.abc import Iterable
 
 _SHOWN, _REASON = 80, 200  # characters
@@ -35,14 +36,14 @@ class FileError(LsKerasError, OSError):
     """
 
 
-def shown(value: object) -> str:
+def short_repr(value: object) -> str:
     """Returns a value as the end of an error shows it: its `repr` on one line, cut if it is long.
 
     Args:
         value: What was received.
 
     Example:
-    >>> shown("a" * 1000)[-24:]
+    >>> short_repr("a" * 1000)[-24:]
     'aaaa… (1,002 characters)'
     """
     text = repr(value)
@@ -68,7 +69,7 @@ def reason(error: BaseException) -> str:
     return (text if len(text) <= _REASON else f"{text[:_REASON]}…") or type(error).__name__
 
 
-def near(received: str, known: Iterable[str]) -> str:
+def suggest(received: str, known: Iterable[str]) -> str:
     """Returns the end of an error message: near matches, all that is known, what was received.
 
     Args:
@@ -76,7 +77,7 @@ def near(received: str, known: Iterable[str]) -> str:
         known: The names that there are.
 
     Example:
-    >>> near("aplha", ["training.alpha", "training.seed"])
+    >>> suggest("aplha", ["training.alpha", "training.seed"])
     "Near matches: training.alpha. Received: 'aplha'"
     """
     known = list(known)
@@ -86,4 +87,17 @@ def near(received: str, known: Iterable[str]) -> str:
     matches += [by_end[m] for m in difflib.get_close_matches(end, by_end, n=3)]
     names = list(dict.fromkeys(matches)) or known
     label = "Near matches" if matches else "Known"
-    return f"{label}: {', '.join(names)}. Received: {shown(received)}"
+    return f"{label}: {', '.join(names)}. Received: {short_repr(received)}"
+
+
+def shell_command(*words: object) -> str:
+    """Returns a command line with these words, quoted for a shell.
+
+    Args:
+        *words: The program and its arguments, such as paths.
+
+    Example:
+    >>> print(shell_command("lsk", "train", "--resume", "runs/my own"))
+    lsk train --resume 'runs/my own'
+    """
+    return shlex.join(map(str, words))

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ls_base.errors import FileError, shown
+from ls_base.errors import FileError, short_repr
 from ls_base.safe_open import is_text
 
 _ABANDONED = 24 * 3600  # seconds after which an unfinished folder is nobody's, wherever it is from
@@ -23,7 +23,7 @@ _ALL_PROCESSES = "4026531836"  # Linux's number of the namespace that is no cont
 
 
 @contextlib.contextmanager
-def writing(path: Path) -> Iterator[None]:
+def wrap_os_errors(path: Path) -> Iterator[None]:
     """Turns the operating system's refusal into one line that names the path.
 
     Args:
@@ -42,7 +42,7 @@ def writing(path: Path) -> Iterator[None]:
         ) from error
 
 
-def expect_place(path: Path) -> None:
+def check_writable(path: Path) -> None:
     """Tries whether something could be made at a path, and leaves nothing.
 
     What permissions say is not enough: to root they allow everything.
@@ -55,9 +55,11 @@ def expect_place(path: Path) -> None:
             is no text: no JSON file could name it.
     """
     if not is_text(str(path)):
-        raise FileError(f"Expected a path whose letters are UTF-8. Received: {shown(str(path))}")
+        raise FileError(
+            f"Expected a path whose letters are UTF-8. Received: {short_repr(str(path))}"
+        )
     there = next(place for place in (path, *path.absolute().parents) if place.exists())
-    with writing(path):
+    with wrap_os_errors(path):
         if there != path and not there.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
         if there.is_dir():
@@ -76,12 +78,12 @@ def write_bytes(path: Path, content: bytes | memoryview) -> None:
     Raises:
         FileError: If it can't be written.
     """
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_bytes(content)
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """Makes a file that takes the place of another once the block has ended well, and is on disk.
 
     Args:
@@ -94,13 +96,13 @@ def replacing(path: Path) -> Iterator[Path]:
         FileError: If it can't be written.
     """
     temporary = path.with_name(f".{path.stem}.writing{path.suffix}")
-    with writing(path):
+    with wrap_os_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield temporary
-            sync(temporary)
+            fsync(temporary)
             temporary.replace(path)
-            sync(path.parent)
+            fsync(path.parent)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
@@ -116,15 +118,15 @@ def append_line(path: Path, line: str) -> None:
     Raises:
         FileError: If it can't be written.
     """
-    with writing(path):
+    with wrap_os_errors(path):
         with path.open("a", encoding="utf-8") as file:
             file.write(f"{line}\n")
             file.flush()
             os.fsync(file.fileno())
-        sync(path.parent)
+        fsync(path.parent)
 
 
-def sync(path: Path) -> None:
+def fsync(path: Path) -> None:
     """Waits until a file, or the names in a folder, are on disk.
 
     Raises:
@@ -155,17 +157,17 @@ def json_bytes(value: Any) -> bytes:
     return (text + "\n").encode()
 
 
-def finite(value: Any) -> Any:
+def nan_to_none(value: Any) -> Any:
     """Returns a value as JSON proper can hold it: numbers that are not finite are `None`.
 
     Example:
-    >>> finite({"ece": [0.1, float("nan")], "alpha": 0})
+    >>> nan_to_none({"ece": [0.1, float("nan")], "alpha": 0})
     {'ece': [0.1, None], 'alpha': 0}
     """
     if isinstance(value, Mapping):
-        return {key: finite(inner) for key, inner in value.items()}
+        return {key: nan_to_none(inner) for key, inner in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return [finite(inner) for inner in value]
+        return [nan_to_none(inner) for inner in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
@@ -198,18 +200,18 @@ def new_folder(path: Path, *, mark: str = "writing") -> Iterator[Path]:
     token = secrets.token_hex(4)
     name = f".{path.absolute().name}.{token}.{mark}-{_host()}-{os.getpid()}"
     temporary = path.absolute().with_name(name)
-    with writing(path):
+    with wrap_os_errors(path):
         temporary.mkdir(parents=True)
         remove_unfinished(temporary.parent, mark)
     try:
         yield temporary
-        with writing(path):
+        with wrap_os_errors(path):
             for file in sorted(temporary.rglob("*"), reverse=True):
                 if not file.is_symlink():
-                    sync(file)
-            sync(temporary)
+                    fsync(file)
+            fsync(temporary)
             temporary.rename(path)
-            sync(path.absolute().parent)
+            fsync(path.absolute().parent)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise

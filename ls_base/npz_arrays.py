@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ls_base.errors import FileError, LsKerasError
-from ls_base.npz_schema import Array, header_of, opened_npz, read_npz
+from ls_base.npz_schema import ArraySpec, open_archive, read_header, read_npz
 
 _MAPPED = 1 << 26  # bytes from which an array stays on the disk; smaller ones are checked and read
 _LOCAL_HEADER = struct.Struct("<4s5H3I2H")  # of a member of a ZIP file
@@ -30,7 +30,7 @@ class NpzArray:
         self,
         path: Path,
         name: str,
-        expected: Array,
+        expected: ArraySpec,
         dtype: np.dtype,
         shape: tuple[int, ...],
         start: int | None,
@@ -78,7 +78,7 @@ class NpzArray:
 
 def open_npz(
     path: Path,
-    expected: Mapping[str, Array],
+    expected: Mapping[str, ArraySpec],
     *,
     optional: Collection[str] = (),
     error: type[LsKerasError] = FileError,
@@ -98,11 +98,11 @@ def open_npz(
         LsKerasError: Of the type `error`, under the same conditions as
             `ls_base.npz_schema.read_npz`; wrong values raise when they are read.
     """
-    with opened_npz(path, expected, optional=optional, error=error) as (file, archive, present):
+    with open_archive(path, expected, optional=optional, error=error) as (file, archive, present):
         arrays = {}
         for name, member in present.items():
             with archive.open(member) as content:
-                dtype, shape, fortran = header_of(
+                dtype, shape, fortran = read_header(
                     content, f"{name} in {path}", expected[name], member.file_size, error
                 )
                 begin = content.tell()

@@ -25,7 +25,7 @@ _KINDS = {"b": "booleans", "i": "integers", "u": "unsigned integers", "f": "floa
 
 
 @dataclasses.dataclass(frozen=True)
-class Array:
+class ArraySpec:
     """What is promised of an array in a file.
 
     Attributes:
@@ -61,7 +61,7 @@ class Array:
 
 def read_npz(
     path: Path,
-    expected: Mapping[str, Array],
+    expected: Mapping[str, ArraySpec],
     *,
     optional: Collection[str] = (),
     error: type[LsKerasError] = FileError,
@@ -81,12 +81,12 @@ def read_npz(
         LsKerasError: Of the type `error`: if the file is damaged, lacks an array, holds one twice,
             pickled or of another type or shape, or would unpack to far more than its size.
     """
-    with opened_npz(path, expected, optional=optional, error=error) as (_, archive, present):
+    with open_archive(path, expected, optional=optional, error=error) as (_, archive, present):
         arrays = {}
         for name, member in present.items():
             what = f"{name} in {path}"
             with archive.open(member) as content:
-                dtype, shape, fortran = header_of(
+                dtype, shape, fortran = read_header(
                     content, what, expected[name], member.file_size, error
                 )
                 arrays[name] = _filled(content, dtype, shape, fortran)
@@ -96,9 +96,9 @@ def read_npz(
 
 
 @contextlib.contextmanager
-def opened_npz(
+def open_archive(
     path: Path,
-    expected: Mapping[str, Array],
+    expected: Mapping[str, ArraySpec],
     *,
     optional: Collection[str] = (),
     error: type[LsKerasError] = FileError,
@@ -138,7 +138,7 @@ def opened_npz(
             ) from refused
 
 
-def names_of_npz(path: Path, *, error: type[LsKerasError] = FileError) -> list[str]:
+def npz_names(path: Path, *, error: type[LsKerasError] = FileError) -> list[str]:
     """Returns the names of the arrays in an `.npz` file.
 
     Args:
@@ -159,7 +159,7 @@ def names_of_npz(path: Path, *, error: type[LsKerasError] = FileError) -> list[s
 
 
 def open_npy(
-    path: Path, expected: Array, *, mapped: bool = True, error: type[LsKerasError] = FileError
+    path: Path, expected: ArraySpec, *, mapped: bool = True, error: type[LsKerasError] = FileError
 ) -> np.ndarray:
     """Opens an `.npy` file.
 
@@ -185,8 +185,8 @@ def open_npy(
     return np.memmap(path, dtype, "r", start, shape, order)  # type: ignore[call-overload]
 
 
-def header_of(
-    file, what: str, expected: Array, size: int, error: type[LsKerasError] = FileError
+def read_header(
+    file, what: str, expected: ArraySpec, size: int, error: type[LsKerasError] = FileError
 ) -> tuple[np.dtype, tuple[int, ...], bool]:
     """Reads the header of an array in `.npy` form, and holds it to what is expected.
 
@@ -212,7 +212,7 @@ def _members(
     path: Path,
     file: BinaryIO,
     archive: zipfile.ZipFile,
-    expected: Mapping[str, Array],
+    expected: Mapping[str, ArraySpec],
     optional: Collection[str],
     error: type[LsKerasError],
 ) -> dict[str, zipfile.ZipInfo]:
@@ -235,7 +235,7 @@ def _members(
 
 
 def _header(
-    file, what: str, expected: Array, error: type[LsKerasError]
+    file, what: str, expected: ArraySpec, error: type[LsKerasError]
 ) -> tuple[np.dtype, tuple[int, ...], bool]:
     """Reads the header of an array, and holds it to what is expected."""
     try:
@@ -278,7 +278,7 @@ def _filled(file, dtype: np.dtype, shape: tuple[int, ...], fortran: bool) -> np.
 
 
 def _check_values(
-    values: np.ndarray, what: str, expected: Array, error: type[LsKerasError]
+    values: np.ndarray, what: str, expected: ArraySpec, error: type[LsKerasError]
 ) -> None:
     if expected.finite and values.dtype.kind == "f" and not np.isfinite(values).all():
         wrong = values[~np.isfinite(values)][0]

@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
-from ls_base.errors import FileError, LsKerasError, shown
+from ls_base.errors import FileError, LsKerasError, short_repr
 from ls_base.safe_open import is_text, read_bytes
 
 T = TypeVar("T")
@@ -96,7 +96,7 @@ def decode_record(
     if schema is not None:
         found = value.get("schema") if isinstance(value, dict) else None
         if type(found) is not int or found != schema:
-            received = "none" if found is None else shown(found)
+            received = "none" if found is None else short_repr(found)
             raise error(f"Expected schema {schema} in {name}. Received: {received}")
     return convert_record(value, kind, name, error=error)
 
@@ -129,7 +129,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         keys = [key for key, _ in pairs]
         twice = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f"the key {shown(twice)} twice")
+        raise ValueError(f"the key {short_repr(twice)} twice")
     return found
 
 
@@ -147,7 +147,7 @@ def _check(value: Any, name: str, error: type[LsKerasError]) -> None:
             elif isinstance(item, str) and not is_text(item):
                 raise error(
                     f"Expected text without NUL and half characters in {name}. "
-                    f"Received: {shown(item)}"
+                    f"Received: {short_repr(item)}"
                 )
         level = inner
     if level:
@@ -180,4 +180,4 @@ def _received(value: Any, path: str) -> str:
             value = value[int(index) if index else key]
         except (KeyError, IndexError, TypeError, ValueError):
             return ""  # `[...]`: some key of a mapping
-    return shown(value)
+    return short_repr(value)

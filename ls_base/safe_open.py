@@ -8,9 +8,9 @@ import stat
 import zlib
 from pathlib import Path
 
-from ls_base.errors import FileError, InputError, LsKerasError, reason, shown
+from ls_base.errors import FileError, InputError, LsKerasError, reason, short_repr
 
-FREE = 1 << 28  # bytes that may be unpacked from however few
+FREE_BYTES = 1 << 28  # bytes that may be unpacked from however few
 RATIO = 100  # and beyond: so many times the packed bytes; deflate's most is about 1,000
 _AT_ONCE = 1 << 20
 _NO_TEXT = re.compile("[\0\ud800-\udfff]")
@@ -33,18 +33,7 @@ def is_regular(path: Path) -> bool:
         return False
 
 
-def is_there(path: Path) -> bool:
-    """Returns whether there is anything of that name, a link that leads nowhere included.
-
-    What is there and can't be read is refused; it isn't taken for nothing.
-
-    Args:
-        path: Any path.
-    """
-    return os.path.lexists(path)
-
-
-def resolved(path: Path) -> Path:
+def resolve_path(path: Path) -> Path:
     """Returns a path without links and `..`; it need not be there.
 
     Args:
@@ -63,7 +52,7 @@ def resolved(path: Path) -> Path:
     return path.resolve()
 
 
-def expanded(path: str) -> Path:
+def expand_user(path: str) -> Path:
     """Returns a path that a user wrote, `~` expanded.
 
     Args:
@@ -73,11 +62,13 @@ def expanded(path: str) -> Path:
         InputError: If it has a NUL, or `~` names nobody.
     """
     if not is_text(path):
-        raise InputError(f"Expected a path. Received: {shown(path)}")
+        raise InputError(f"Expected a path. Received: {short_repr(path)}")
     try:
         return Path(path).expanduser()
     except RuntimeError as error:
-        raise InputError(f"Expected a path whose ~ is known. Received: {shown(path)}") from error
+        raise InputError(
+            f"Expected a path whose ~ is known. Received: {short_repr(path)}"
+        ) from error
 
 
 def open_regular(path: Path, *, error: type[LsKerasError] = FileError) -> io.BufferedReader:
@@ -129,7 +120,9 @@ def read_bytes(
             ) from refused
 
 
-def read_unpacked(path: Path, *, free: int = FREE, error: type[LsKerasError] = FileError) -> bytes:
+def read_unpacked(
+    path: Path, *, free: int = FREE_BYTES, error: type[LsKerasError] = FileError
+) -> bytes:
     """Reads a regular file whole, unpacked if its name ends in `.gz`.
 
     Args:
@@ -166,7 +159,7 @@ def check_unpacked(
     packed: int,
     unpacked: int,
     *,
-    free: int = FREE,
+    free: int = FREE_BYTES,
     error: type[LsKerasError] = FileError,
 ) -> None:
     """Refuses what would fill the memory from a small file.
@@ -190,7 +183,7 @@ def check_unpacked(
         )
 
 
-def inside(folder: Path, name: str, *, error: type[LsKerasError] = FileError) -> Path:
+def safe_join(folder: Path, name: str, *, error: type[LsKerasError] = FileError) -> Path:
     """Returns the path of what a list in a folder names, if it lies in that folder.
 
     Args:
@@ -203,9 +196,9 @@ def inside(folder: Path, name: str, *, error: type[LsKerasError] = FileError) ->
             a link, or can't be a path.
 
     Example:
-    >>> inside(Path("data"), "a/b.wav").as_posix()
+    >>> safe_join(Path("data"), "a/b.wav").as_posix()
     'data/a/b.wav'
-    >>> inside(Path("data"), "../b.wav")
+    >>> safe_join(Path("data"), "../b.wav")
     Traceback (most recent call last):
         ...
     ls_base.errors.FileError: Expected the name of a file inside data. Received: '../b.wav'
@@ -215,9 +208,9 @@ def inside(folder: Path, name: str, *, error: type[LsKerasError] = FileError) ->
         within = bool(name) and is_text(name) and not Path(name).is_absolute()
         within = within and ".." not in Path(name).parts
         within = within and all(len(os.fsencode(part)) < 256 for part in Path(name).parts)
-        within = within and resolved(path).is_relative_to(folder.resolve())
+        within = within and resolve_path(path).is_relative_to(folder.resolve())
     except (OSError, ValueError):  # a circle of links, a name too long
         within = False
     if not within:
-        raise error(f"Expected the name of a file inside {folder}. Received: {shown(name)}")
+        raise error(f"Expected the name of a file inside {folder}. Received: {short_repr(name)}")
     return path

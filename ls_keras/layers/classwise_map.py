@@ -7,7 +7,6 @@ from keras import ops
 
 from ls_base.errors import InputError
 from ls_keras.inputs.validation import as_choice, as_count, as_flag, as_number
-from ls_keras.keywords import told_keywords
 
 
 @keras.saving.register_keras_serializable(package="ls_keras")
@@ -44,7 +43,6 @@ class ClasswiseMap(keras.layers.Layer):
 
     gives_logits = True
 
-    @told_keywords
     def __init__(
         self,
         knots: int,

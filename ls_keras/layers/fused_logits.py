@@ -4,11 +4,11 @@ import keras
 from keras import ops
 
 from ls_base.errors import InputError
-from ls_keras.backend.autograph import as_written
+from ls_keras.backend.autograph import no_autograph
 from ls_keras.backend.keras_internals import mask_of
 from ls_keras.inputs.targets import IgnoreClass, plain_ignore_class, stored_ignore_class
 from ls_keras.inputs.validation import shown
-from ls_keras.keywords import told_keywords
+from ls_keras.layers.effective_weights import effective_weights, is_reversible
 from ls_keras.layers.tied_logits import TiedLogits
 from ls_keras.losses import smoothing_registry as smoothings
 from ls_keras.losses.alpha_conversions import check_fraction
@@ -38,7 +38,8 @@ class FusedLogits(keras.layers.Layer):
     gives `y` and `sample_weight` of `fit` to losses of `compile` only, which would need the logits.
 
     Args:
-        head: A `keras.layers.Dense` without activation, or `TiedLogits`.
+        head: A `keras.layers.Dense` without activation, `TiedLogits`, or a `ReversibleEmbedding`
+            (of Keras or Keras Hub), which is held as `TiedLogits`.
         alpha: See `linear_smoothed_ce`, as the others. Default: 0.1.
         smoothing: Default: `"uniform"`.
         ignore_class: Default: `None`.
@@ -80,7 +81,6 @@ class FusedLogits(keras.layers.Layer):
 
     gives_logits = True
 
-    @told_keywords
     def __init__(
         self,
         head: keras.layers.Layer,
@@ -94,13 +94,15 @@ class FusedLogits(keras.layers.Layer):
     ):
         # No autocast, which would round weights of tokens to 16 bits.
         super().__init__(autocast=False, **kwargs)
+        if is_reversible(head):
+            head = TiedLogits(head)
         linear = isinstance(head, keras.layers.Dense) and (
             head.activation is keras.activations.linear
         )
         if not linear and not isinstance(head, TiedLogits):
             raise InputError(
-                "Expected head to be a keras.layers.Dense without activation, or TiedLogits. "
-                f"Received: {shown(head)}"
+                "Expected head to be a keras.layers.Dense without activation, TiedLogits or a "
+                f"ReversibleEmbedding. Received: {shown(head)}"
             )
         self.supports_masking = True
         self.head = head
@@ -115,7 +117,7 @@ class FusedLogits(keras.layers.Layer):
         if not self.head.built:
             self.head.build(input_shape)
 
-    @as_written
+    @no_autograph
     def __call__(self, inputs, *args, **kwargs):
         """Adds the loss, or computes the logits; a restored head first finds its embedding."""
         if isinstance(self.head, TiedLogits):
@@ -125,7 +127,7 @@ class FusedLogits(keras.layers.Layer):
     @property
     def kernel(self):
         """Tensor `(features, K)`: the class templates as columns."""
-        return self.head.kernel
+        return effective_weights(self.head).columns()
 
     @property
     def bias(self):
@@ -136,19 +138,20 @@ class FusedLogits(keras.layers.Layer):
         """Adds the loss of the labels, or computes the logits."""
         if y_true is None:
             return ops.cast(self.head(inputs), "float32")
-        tied = isinstance(self.head, TiedLogits)
-        kernel = self.head.embedding.embeddings if tied else self.head.kernel
-        dtype = self.head.compute_dtype
+        weights = effective_weights(self.head)
+        embedding = getattr(self.head, "embedding", None)
+        dtype = getattr(embedding, "reverse_dtype", None) or self.head.compute_dtype
         loss = fused_loss(
             y_true,
-            Linear(ops.cast(inputs, dtype), ops.cast(kernel, dtype), self.head.bias),
+            Linear(ops.cast(inputs, dtype), ops.cast(weights.kernel, dtype), weights.bias),
             alpha=self.alpha,
             smoothing=self.smoothing,
             sample_weight=sample_weight,
             mask=mask_of(inputs),
             ignore_class=self.ignore_class,
             reduction=self.reduction,
-            transposed=tied,
+            transposed=weights.transposed,
+            soft_cap=weights.soft_cap,
             chunk_size=self.chunk_size,
             ahead=bool(training),
         )

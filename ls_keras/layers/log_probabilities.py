@@ -4,8 +4,6 @@ import keras
 import numpy as np
 from keras import ops
 
-from ls_keras.keywords import told_keywords
-
 # How far a sum of probabilities may stray from 1, and how far one may lie below 0: rounding.
 _TOLERANCE = 5e-2
 
@@ -35,7 +33,6 @@ class LogProbabilities(keras.layers.Layer):
 
     gives_logits = True
 
-    @told_keywords
     def __init__(self, *, dtype="float32", **kwargs):
         super().__init__(dtype=dtype, **kwargs)
         self.supports_masking = True
@@ -78,7 +75,6 @@ class LogOdds(keras.layers.Layer):
 
     gives_logits = True
 
-    @told_keywords
     def __init__(self, *, dtype="float32", **kwargs):
         super().__init__(dtype=dtype, **kwargs)
         self.supports_masking = True

@@ -6,7 +6,6 @@ import keras
 from keras import ops
 
 from ls_keras.inputs.validation import as_number
-from ls_keras.keywords import told_keywords
 
 
 @keras.saving.register_keras_serializable(package="ls_keras")
@@ -37,7 +36,6 @@ class MixedTemperature(keras.layers.Layer):
 
     gives_logits = True
 
-    @told_keywords
     def __init__(self, temperature: float = 1.0, mixing: float = 0.0, *, dtype="float32", **kwargs):
         super().__init__(dtype=dtype, **kwargs)
         self.temperature = as_number(temperature, "temperature", low=0, above=True)
@@ -96,7 +94,6 @@ class MatrixScaling(MixedTemperature):
     [-1.099, -0.288]
     """
 
-    @told_keywords
     def __init__(self, temperature: float = 1.0, mixing: float = 1e-6, **kwargs):
         super().__init__(temperature, as_number(mixing, "mixing", low=0, above=True), **kwargs)
         self.matrix = None

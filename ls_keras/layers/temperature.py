@@ -6,7 +6,6 @@ import keras
 from keras import ops
 
 from ls_keras.inputs.validation import as_number
-from ls_keras.keywords import told_keywords
 
 
 @keras.saving.register_keras_serializable(package="ls_keras")
@@ -35,7 +34,6 @@ class Temperature(keras.layers.Layer):
 
     gives_logits = True
 
-    @told_keywords
     def __init__(self, temperature: float = 1.0, *, dtype="float32", **kwargs):
         super().__init__(dtype=dtype, **kwargs)
         self.temperature = as_number(temperature, "temperature", low=0, above=True)
@@ -82,7 +80,6 @@ class VectorScaling(keras.layers.Layer):
 
     gives_logits = True
 
-    @told_keywords
     def __init__(self, *, dtype="float32", **kwargs):
         super().__init__(dtype=dtype, **kwargs)
         self.supports_masking = True

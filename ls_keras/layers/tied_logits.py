@@ -5,10 +5,10 @@ from keras import ops
 
 from ls_base.errors import InputError
 from ls_keras.backend import keras_internals
-from ls_keras.backend.autograph import as_written
+from ls_keras.backend.autograph import no_autograph
 from ls_keras.backend.tracing import warn_caller
 from ls_keras.inputs.validation import as_flag, shown
-from ls_keras.keywords import told_keywords
+from ls_keras.layers.effective_weights import apply_soft_cap, effective_weights
 
 
 @keras.saving.register_keras_serializable(package="ls_keras")
@@ -46,7 +46,6 @@ class TiedLogits(keras.layers.Layer):
 
     gives_logits = True
 
-    @told_keywords
     def __init__(self, embedding: keras.layers.Embedding, *, use_bias: bool = False, **kwargs):
         super().__init__(**kwargs)
         if not isinstance(embedding, keras.layers.Embedding):
@@ -71,7 +70,7 @@ class TiedLogits(keras.layers.Layer):
                 shape=(self.embedding.input_dim,), initializer="zeros", name="bias"
             )
 
-    @as_written
+    @no_autograph
     def __call__(self, inputs, *args, **kwargs):
         """Computes the logits; a restored layer first finds the embedding that it shares."""
         self.share_again(inputs)
@@ -80,13 +79,17 @@ class TiedLogits(keras.layers.Layer):
     @property
     def kernel(self):
         """Tensor `(features, vocabulary)`: the class templates as columns."""
-        return ops.transpose(self.embedding.embeddings)
+        return effective_weights(self).columns()
 
     def call(self, inputs):
         """Computes the logits; the product in the compute dtype, the result in float32."""
-        kernel = ops.cast(self.embedding.embeddings, inputs.dtype)
-        logits = ops.cast(ops.matmul(inputs, ops.transpose(kernel)), "float32")
-        return logits if self.bias is None else logits + ops.cast(self.bias, "float32")
+        weights = effective_weights(self)
+        dtype = getattr(self.embedding, "reverse_dtype", None) or inputs.dtype
+        kernel = ops.cast(weights.columns(), dtype)
+        logits = ops.cast(ops.matmul(ops.cast(inputs, dtype), kernel), "float32")
+        if weights.bias is not None:
+            logits = logits + ops.cast(weights.bias, "float32")
+        return apply_soft_cap(logits, weights.soft_cap)
 
     def compute_output_spec(self, inputs):
         """Declares the float32 output whatever the compute dtype is."""

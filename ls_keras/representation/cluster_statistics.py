@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from ls_base.brief_repr import BriefRepr, brief_repr
 from ls_base.errors import InputError
-from ls_base.short_repr import Fields, one_line
 from ls_keras.inputs.targets import IgnoreClass
 from ls_keras.inputs.validation import as_array, as_flag
-from ls_keras.keywords import told_keywords
 from ls_keras.representation.class_moments import ClassMoments, divide
 from ls_keras.representation.host_labels import read_host_labels
 from ls_keras.representation.penultimate import with_one
@@ -22,7 +21,7 @@ _ELEMENTS = 1 << 24
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ClusterStatistics(Fields):
+class ClusterStatistics(BriefRepr):
     """What the activations of each class look like; arrays `(K,)`, NaN without examples.
 
     Attributes:
@@ -95,7 +94,6 @@ class ClusterAccumulator:
     array([1, 1, 1])
     """
 
-    @told_keywords
     def __init__(self, templates, *, in_span: bool = False):
         as_flag(in_span, "in_span")
         w = as_array(as_templates(templates), "templates")
@@ -118,7 +116,7 @@ class ClusterAccumulator:
         self._sums = {name: np.zeros(self.num_classes) for name in ("own", "other", "equidistance")}
 
     def __repr__(self) -> str:
-        return one_line(
+        return brief_repr(
             self,
             features=self.num_features,
             classes=self.num_classes,
@@ -178,7 +176,6 @@ class ClusterAccumulator:
             self._sums[name] += np.bincount(labels, weights=column, minlength=self.num_classes)
 
 
-@told_keywords
 def cluster_statistics(
     y_true,
     activations,

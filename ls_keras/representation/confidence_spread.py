@@ -4,17 +4,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ls_base.brief_repr import BriefRepr
 from ls_base.errors import InputError
-from ls_base.short_repr import Fields
 from ls_keras.inputs.targets import IgnoreClass
 from ls_keras.inputs.validation import as_flag, as_tensor
-from ls_keras.keywords import told_keywords
 from ls_keras.representation.class_moments import ClassMoments
 from ls_keras.representation.host_labels import read_host_labels
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ConfidenceSpread(Fields):
+class ConfidenceSpread(BriefRepr):
     """The probability of the true class within each class; arrays `(K,)`, NaN without examples.
 
     Attributes:
@@ -41,7 +40,6 @@ class ConfidenceSpread(Fields):
         return float(np.sqrt(self.counts[some] @ self.deviation[some] ** 2 / self.counts.sum()))
 
 
-@told_keywords
 def confidence_spread(
     y_true, y_pred, *, from_logits: bool = False, mask=None, ignore_class: IgnoreClass = None
 ) -> ConfidenceSpread:

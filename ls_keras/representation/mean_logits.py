@@ -5,18 +5,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ls_base.brief_repr import BriefRepr
 from ls_base.errors import InputError
-from ls_base.short_repr import Fields
 from ls_keras.inputs.targets import IgnoreClass
 from ls_keras.inputs.validation import as_counts, as_tensor, shown
-from ls_keras.keywords import told_keywords
 from ls_keras.representation.class_moments import ClassMoments
 from ls_keras.representation.host_labels import read_host_labels
 from ls_keras.representation.template_distances import check_classes
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class MeanLogits(Fields):
+class MeanLogits(BriefRepr):
     """The mean logits of each class.
 
     Attributes:
@@ -49,7 +48,6 @@ class MeanLogits(Fields):
         return float(rows.std(axis=1).mean()) if len(rows) else float("nan")
 
 
-@told_keywords
 def mean_logits(
     y_true,
     logits,

@@ -6,18 +6,17 @@ from dataclasses import dataclass
 import numpy as np
 from keras import ops
 
+from ls_base.brief_repr import BriefRepr, brief_repr
 from ls_base.errors import InputError
-from ls_base.short_repr import Fields, one_line
 from ls_keras.inputs.targets import IgnoreClass
 from ls_keras.inputs.validation import as_count, as_names, as_seed
-from ls_keras.keywords import told_keywords
 from ls_keras.representation.host_labels import read_host_labels
 from ls_keras.representation.penultimate import with_one
 from ls_keras.representation.template_plane import TemplatePlane, check_plane, project
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Projection(Fields):
+class Projection(BriefRepr):
     """Examples of three classes on the plane of their templates.
 
     Attributes:
@@ -45,7 +44,6 @@ class ProjectionSampler:
         seed: Of the draw, which depends on the order of the examples, not on the batches.
     """
 
-    @told_keywords
     def __init__(
         self, plane: TemplatePlane, num_classes: int, *, per_class: int = 100, seed: int = 0
     ):
@@ -58,7 +56,7 @@ class ProjectionSampler:
         self._coordinates = [np.empty((0, 2)) for _ in range(3)]
 
     def __repr__(self) -> str:
-        return one_line(
+        return brief_repr(
             self,
             classes=self.plane.classes,
             per_class=self.per_class,
@@ -109,7 +107,6 @@ class ProjectionSampler:
         )
 
 
-@told_keywords
 def project_classes(
     y_true,
     activations,

@@ -5,16 +5,16 @@ import numpy as np
 from keras import ops
 
 from ls_base.errors import InputError
+from ls_keras.backend.autograph import no_autograph
 from ls_keras.backend.tracing import concrete
 from ls_keras.inputs.validation import as_array, as_count, as_flag, as_tensor, shown
-from ls_keras.keywords import told_keywords
 from ls_keras.representation.penultimate import with_one
 
 # Of activations and templates: the sum of the squares of a million of them is a float32.
 MAX_FEATURE = 1e15
 
 
-@told_keywords
+@no_autograph
 def template_distances(activations, templates, *, squared: bool = False):
     r"""Computes the distances of activations to all class templates.
 
@@ -63,7 +63,7 @@ def template_distances(activations, templates, *, squared: bool = False):
     return squares if squared else ops.sqrt(squares)
 
 
-@told_keywords
+@no_autograph
 def nearest_classes(templates, class_id: int, count: int = 2) -> tuple[int, ...]:
     """Returns the classes whose templates are nearest to a class's own, nearest first.
 

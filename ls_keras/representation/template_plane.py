@@ -6,16 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 from keras import ops
 
+from ls_base.brief_repr import BriefRepr
 from ls_base.errors import InputError
-from ls_base.short_repr import Fields
 from ls_keras.inputs.validation import as_array, as_counts, as_number, shown
-from ls_keras.keywords import told_keywords
 from ls_keras.representation.penultimate import with_one
 from ls_keras.representation.template_distances import as_templates, check_classes
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class TemplatePlane(Fields):
+class TemplatePlane(BriefRepr):
     """An orthonormal basis of the plane through three templates.
 
     Attributes:
@@ -32,7 +31,6 @@ class TemplatePlane(Fields):
     corners: np.ndarray
 
 
-@told_keywords
 def template_plane(templates, classes: Sequence[int], *, tolerance: float = 1e-5) -> TemplatePlane:
     """Returns an orthonormal basis of the plane through three class templates.
 
@@ -98,7 +96,6 @@ def check_plane(plane) -> None:
         raise InputError(f"Expected plane to be a TemplatePlane. Received: {shown(plane)}")
 
 
-@told_keywords
 def project(activations, plane: TemplatePlane):
     r"""Projects activations orthogonally onto a plane: `((x − origin) · a₁, (x − origin) · a₂)`.
 

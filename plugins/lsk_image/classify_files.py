@@ -10,7 +10,7 @@ import numpy as np
 import lsk_image.model  # noqa: F401 - registers the layers of the saved model
 from ls_base.errors import LsKerasError
 from ls_base.npz_arrays import open_npz
-from ls_base.npz_schema import Array, names_of_npz
+from ls_base.npz_schema import ArraySpec, npz_names
 from ls_base.safe_open import read_bytes
 from lsk_engine import Config, InputError
 from lsk_engine.data.formats.ragged import check_offsets
@@ -136,9 +136,9 @@ def _pictures(
 
 
 def _of_npz(file: Path, shape: tuple[int, ...]) -> Iterator[tuple[str, np.ndarray | str]]:
-    known = set(names_of_npz(file, error=InputError))
+    known = set(npz_names(file, error=InputError))
     if {"jpeg", "offsets"} <= known:
-        wanted = {"jpeg": Array("u", (None,)), "offsets": Array("iu", (None,))}
+        wanted = {"jpeg": ArraySpec("u", (None,)), "offsets": ArraySpec("iu", (None,))}
         arrays = open_npz(file, wanted, error=InputError)
         jpeg, ends = arrays["jpeg"], arrays["offsets"].read().astype(np.int64)
         check_offsets(ends, len(jpeg), str(file))
@@ -149,7 +149,7 @@ def _of_npz(file: Path, shape: tuple[int, ...]) -> Iterator[tuple[str, np.ndarra
             except InputError as error:
                 yield name, str(error)
     elif "images" in known:
-        array = open_npz(file, {"images": Array()}, error=InputError)["images"]
+        array = open_npz(file, {"images": ArraySpec()}, error=InputError)["images"]
         pixels = ArrayPixels(array, f"images of {file}", _square(shape), shape[2])
         _check(pixels.shape, f"images of {file}", shape)
         for row in range(len(pixels)):

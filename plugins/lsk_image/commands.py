@@ -48,14 +48,14 @@ def classify(
     Each picture that can't be read is one line on stderr; the others go on, and the exit code
     is 2.
     """  # noqa: D301 - \b is Click's mark for lines to be left as they are
-    from lsk_engine.runs.stored_run import check_task, fitted_temperature, read_run
+    from lsk_engine.runs.stored_run import check_task, read_fitted_temperature, read_run
 
     if top < 1 or (batch_size is not None and batch_size < 1):
         raise InputError(
             "Expected --top and --batch-size of at least 1. "
             f"Received: {top if top < 1 else batch_size}"
         )
-    scale = fitted_temperature(run) if isinstance(temperature, str) else temperature or 1.0
+    scale = read_fitted_temperature(run) if isinstance(temperature, str) else temperature or 1.0
     if temperature == 0 or not 0 < scale < float("inf"):
         raise InputError(f"Expected --temperature above 0. Received: {temperature}")
     check_task(run, "image")

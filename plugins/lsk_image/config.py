@@ -33,30 +33,30 @@ class DataConfig:
         test: Images held out for testing where the source has no test split, below 1 the share
             of them; `None`: one sixth.
         split_seed: Draws what is held out; the same for every `training.seed`.
-        examples: Number of training images to use; `None`: all.
+        max_train_examples: Number of training images to use; `None`: all.
         size: Height and width that images are brought to (the shorter side scaled, the middle
             cut out); `None`: images have one size.
         channels: 1 or 3, converted to; `None`: as the images are, all alike.
         shift: Random shift in training, up to so many pixels each way; 0: none.
         flip: Whether to mirror images at random in training.
-        distort: Whether to train on Inception's random crops.
+        random_resized_crop: Whether to train on Inception's random crops.
     """
 
     source: str = "digits"
     validation: int | float | None = None
     test: int | float | None = None
     split_seed: int = 0
-    examples: int | None = None
+    max_train_examples: int | None = None
     size: int | None = None
     channels: int | None = None
     shift: int = 0
     flip: bool = False
-    distort: bool = False
+    random_resized_crop: bool = False
 
     def __post_init__(self):
         for key in ("validation", "test"):
             count_or_share(f"data.{key}", getattr(self, key))
-        for key in ("examples", "size"):
+        for key in ("max_train_examples", "size"):
             _at_least(f"data.{key}", getattr(self, key), 1)
         for key in ("split_seed", "shift"):
             _at_least(f"data.{key}", getattr(self, key), 0)
@@ -143,7 +143,7 @@ _MNIST = {
     "training.validate_every": 5,
     "optimizer.name": "sgd",
     "optimizer.schedule": "linear",
-    "optimizer.logits_rate": 0.1,
+    "optimizer.logits_lr_multiplier": 0.1,
 }
 _CIFAR = {
     "data.validation": 10000,
@@ -154,7 +154,7 @@ _CIFAR = {
     "optimizer.name": "sgd",
     "optimizer.learning_rate": 0.1,
     "optimizer.schedule": "piecewise",
-    "optimizer.loss_weight": 3.0,
+    "training.loss_weight": 3.0,
     "model.normalization": "per_image",
 }
 _CIFAR_RESNET = {
@@ -184,7 +184,7 @@ _IMAGENET = {
     "data.validation": 10000,
     "data.size": 299,
     "data.channels": 3,
-    "data.distort": True,
+    "data.random_resized_crop": True,
     "data.flip": True,
     "model.dropout": 0.2,
     "model.normalization": "symmetric",
@@ -196,7 +196,7 @@ _IMAGENET = {
     "optimizer.name": "sgd",
     "optimizer.schedule": "cosine",
     "optimizer.nesterov": True,
-    "optimizer.ema": 0.9999,
+    "optimizer.ema_momentum": 0.9999,
 }
 
 PRESETS = (

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from ls_base.cores import cores
+from ls_base.process import num_cores
 from lsk_engine import Config, Examples, InputError, TaskData
-from lsk_engine.data.lazy import LazyNotes, LazySplits, changed_splits, lazy_array
+from lsk_engine.data.lazy import LazyNotes, LazySplits, lazy_array, map_splits
 from lsk_engine.data.random_splits import draw_rows
-from lsk_engine.data.split_names import new_splits
+from lsk_engine.data.split_names import splits_to_score
 from lsk_engine.tasks.class_ids import class_names, named_classes, near_of_many
 from lsk_image.config import DataConfig
 from lsk_image.source_data import ImageSource, LabeledImages
@@ -40,7 +40,7 @@ class Images(Examples):
     @property
     def workers(self) -> int:  # type: ignore[override]
         """As many as there are cores, where a batch is decoded when it is asked for."""
-        return cores() if self.pixels.decodes else 1
+        return num_cores() if self.pixels.decodes else 1
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -66,7 +66,7 @@ def load(config: Config, artifacts: Mapping[str, bytes] | None = None) -> TaskDa
         _check_labels(images, num_classes)
         return images
 
-    source = dataclasses.replace(source, splits=changed_splits(source.splits, checked))
+    source = dataclasses.replace(source, splits=map_splits(source.splits, checked))
     splits, notes = split_images(source, options)
     names = source.class_names or [str(label) for label in range(num_classes)]
     return _task_data(splits, names, splits.keys(), (source.notes, notes))
@@ -86,13 +86,13 @@ def load_new(config: Config, artifacts: Mapping[str, bytes]) -> TaskData:
     source = load_source(
         options.source, size=options.size, channels=options.channels, classes=names
     )
-    splits = changed_splits(
+    splits = map_splits(
         source.splits,
         lambda name, images: Images(with_ids_of(names, images, source.class_names)),
     )
-    scored = [name for name in new_splits(splits) if name != "train"]
+    scored = [name for name in splits_to_score(splits) if name != "train"]
     data = _task_data(splits, names, scored, (source.notes, ()))
-    return dataclasses.replace(data, splits=new_splits(data.splits))
+    return dataclasses.replace(data, splits=splits_to_score(data.splits))
 
 
 def with_ids_of(
@@ -138,7 +138,7 @@ def _task_data(
         images.pixels.keep(images.rows)
         return images
 
-    lazy = changed_splits(splits, ready)
+    lazy = map_splits(splits, ready)
 
     def all_notes() -> Iterator[str]:
         for name in noted:
@@ -185,7 +185,7 @@ def split_images(
             len(source.splits["train"].labels),
             missing,
             seed=options.split_seed,
-            examples=options.examples,
+            examples=options.max_train_examples,
             noun="images",
         )
 

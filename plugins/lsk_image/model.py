@@ -27,19 +27,25 @@ def build_classifier(config: Config, data: TaskData) -> keras.Model:
     """
     shape = data.splits["train"].shape  # type: ignore[attr-defined]
     image = keras.Input(shape, dtype="uint8", name="image")
-    x = image
-    options = config.data
-    if options.shift or options.flip or options.distort:
-        x = Augmentation(
-            shift=options.shift,
-            flip=options.flip,
-            distort=options.distort,
-            seed=config.training.seed,
-            name="augmentation",
-        )(x)
+    augment = build_augmentation(config)
+    x = image if augment is None else augment(image)
     x = normalized(x, config.model.normalization)
     logits = _network(x, config.model, data.num_classes, config.training.seed)
     return keras.Model({"image": image}, logits, name=config.model.name)
+
+
+def build_augmentation(config: Config) -> Augmentation | None:
+    """Builds the augmentation layer of a configuration; `None` if nothing is augmented."""
+    options = config.data
+    if not (options.shift or options.flip or options.random_resized_crop):
+        return None
+    return Augmentation(
+        shift=options.shift,
+        flip=options.flip,
+        random_resized_crop=options.random_resized_crop,
+        seed=config.training.seed,
+        name="augmentation",
+    )
 
 
 def normalized(images, normalization: str):

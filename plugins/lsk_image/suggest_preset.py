@@ -13,7 +13,7 @@ from PIL import Image
 
 from ls_base.errors import reason
 from ls_base.npz_arrays import open_npz
-from ls_base.npz_schema import Array, names_of_npz
+from ls_base.npz_schema import ArraySpec, npz_names
 from ls_base.safe_open import open_regular
 from lsk_engine import InputError
 from lsk_engine.data.formats.ragged import check_offsets
@@ -112,10 +112,12 @@ def _of_file(file: Path) -> Survey | None:
     """Surveys an `.npz` file; what is wrong with it, its reader says."""
     if not file.is_file() or file.suffix != ".npz":
         return None
-    names = names_of_npz(file, error=InputError)
+    names = npz_names(file, error=InputError)
     if "jpeg" in names and "offsets" in names:
         arrays = open_npz(
-            file, {"jpeg": Array("u", (None,)), "offsets": Array("iu", (None,))}, error=InputError
+            file,
+            {"jpeg": ArraySpec("u", (None,)), "offsets": ArraySpec("iu", (None,))},
+            error=InputError,
         )
         jpeg, ends = arrays["jpeg"], arrays["offsets"].read().astype(np.int64)
         check_offsets(ends, len(jpeg), str(file))
@@ -125,7 +127,7 @@ def _of_file(file: Path) -> Survey | None:
         )
         return _of_headers(pictures)
     keys = [name for name in names if name == "images" or name.startswith("x_")]
-    images = open_npz(file, dict.fromkeys(keys, Array()), error=InputError).values()
+    images = open_npz(file, dict.fromkeys(keys, ArraySpec()), error=InputError).values()
     return _together([_of_array(array.shape) for array in images])
 
 

@@ -72,13 +72,7 @@ class ImageTask(Task):
         return score(examples.references, outputs)
 
     def augment(self, config: Config):
-        """Returns the random augmentation as a layer: `layer(images, training=True)`."""
-        from lsk_image.augmentation import Augmentation
+        """Builds the augmentation layer, called as `layer(images, training=True)`."""
+        from lsk_image.model import build_augmentation
 
-        options = config.data
-        return Augmentation(
-            shift=options.shift,
-            flip=options.flip,
-            distort=options.distort,
-            seed=config.training.seed,
-        )
+        return build_augmentation(config)

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from ls_base.cores import cores
+from ls_base.process import num_cores
 from lsk_engine import Config, Examples, InputError, TaskData
 from lsk_engine.data.formats.ragged import Ragged
 from lsk_engine.data.lazy import LazyNotes, LazySplits, lazy_array
-from lsk_engine.data.split_names import new_splits
+from lsk_engine.data.split_names import splits_to_score
 from lsk_speech.config import DataConfig
 from lsk_speech.corpora.recordings import Streamed
 from lsk_speech.features.features_spec import Sound
@@ -52,7 +52,7 @@ class Utterances(Examples):
         self._sorted_sizes: np.ndarray = self.sizes[order]
         self._longest = np.maximum.accumulate(tokens.lengths[order] + 1)
         if isinstance(speech.rows, Streamed):
-            self.workers = cores()
+            self.workers = num_cores()
 
     @property
     def feature_size(self) -> int | None:
@@ -174,7 +174,7 @@ def load_new(config: Config, artifacts: Mapping[str, bytes]) -> TaskData:
     def all_notes() -> Iterator[str]:
         yield from (*source.notes, *_unknown({name: examples[name] for name in scored}))
 
-    return task_data(new_splits(examples), units, sound, LazyNotes(all_notes))
+    return task_data(splits_to_score(examples), units, sound, LazyNotes(all_notes))
 
 
 def _unknown(examples: Mapping[str, "Utterances"], kind: str = "units") -> list[str]:
@@ -243,7 +243,7 @@ def _training_utterances(
         notes.append(
             f"{len(train) - len(kept):,} training utterances over {options.max_seconds:g} s unused"
         )
-    wanted = options.utterances
+    wanted = options.max_train_examples
     if wanted is not None and wanted < len(kept):
         rng = np.random.default_rng(options.split_seed)
         notes.append(f"train: {wanted:,} of {len(kept):,} utterances, drawn at random")

@@ -7,7 +7,7 @@ import numpy as np
 
 from lsk_engine import Config, Examples, InputError, Progress, TaskData
 from lsk_engine.devices.distributed_decoding import make_search
-from lsk_engine.runs.unsmoothing import unsmoothing
+from lsk_engine.runs.unsmoothing import build_unsmoothing
 from lsk_speech.data import Utterances
 from lsk_speech.network.recognizer import Recognizer
 from lsk_speech.units import load_units
@@ -20,7 +20,7 @@ def recognize_examples(
 ) -> list[str]:
     """Recognizes the utterances of a split, which `lsk_speech.data` has loaded."""
     recognizer = make_search(
-        Recognizer, model, config, len(examples), unsmooth=unsmoothing(config, data)
+        Recognizer, model, config, len(examples), unsmooth=build_unsmoothing(config, data)
     )
     sizes, sound = utterances_of(examples)
     found = recognizer.search_all(

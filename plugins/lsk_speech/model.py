@@ -31,7 +31,9 @@ def build_recognizer(config: Config, data: TaskData) -> keras.Model:
         sound = x = keras.Input((None, width), dtype="float32", name="features")
     else:
         sound = keras.Input((None,), dtype="float32", name="audio")
-        front_end = LogMel(rate, config.data.bands, deltas=config.data.deltas, name="log_mel")
+        front_end = LogMel(
+            rate, config.data.num_mel_bins, deltas=config.data.deltas, name="log_mel"
+        )
         x = front_end(sound, length)
     if config.data.normalization == "utterance":
         x = UtteranceNormalization(name="normalized")(x, length)
@@ -45,11 +47,11 @@ def spec_augment(config: Config) -> SpecAugment:
     """Returns the augmentation that `config` describes; it may do nothing."""
     options = config.model
     return SpecAugment(
-        time_masks=options.time_masks,
-        time_share=options.time_share,
-        band_masks=options.band_masks,
-        band_share=options.band_share,
-        band_warp=options.band_warp,
+        num_time_masks=options.num_time_masks,
+        time_mask_ratio=options.time_mask_ratio,
+        num_freq_masks=options.num_freq_masks,
+        freq_mask_ratio=options.freq_mask_ratio,
+        freq_warp=options.freq_warp,
         groups=3 if config.data.deltas else 1,
         seed=config.training.seed,
         name="spec_augment",
@@ -77,7 +79,7 @@ def listen(features, length, target, config: ModelConfig, num_classes: int, seed
         location_kernel=config.location_kernel,
         attention=config.attention,
         guided_attention=config.guided_attention,
-        guided_spread=config.guided_spread,
+        guided_attention_sigma=config.guided_attention_sigma,
         weight_noise=config.weight_noise,
         seed=seed,
         name="decoder",

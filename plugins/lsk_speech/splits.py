@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ls_base.errors import shown
+from ls_base.errors import short_repr
 from lsk_engine import InputError
-from lsk_engine.data.split_names import split_of
+from lsk_engine.data.split_names import split_from_name
 from lsk_speech.units import normalize
 
 SHARE = 0.1  # of the utterances, for each split that is missing
@@ -94,10 +94,11 @@ def split_rows(
         names = ["train"] * len(names)
     members: dict[str, list[int]] = {"train": [], "validation": [], "test": []}
     for i, name in enumerate(names):
-        known = name if _TEST.fullmatch(name) and name != "testing" else split_of(name)
+        known = name if _TEST.fullmatch(name) and name != "testing" else split_from_name(name)
         if known is None:
             raise InputError(
-                f"Expected a split train, validation or test. Received: {shown(name)} in {rows[i]}"
+                "Expected a split train, validation or test. "
+                f"Received: {short_repr(name)} in {rows[i]}"
             )
         members.setdefault(known, []).append(i)
     if new:
@@ -132,5 +133,7 @@ def checked_texts(texts: Sequence[str], rows: Sequence[str]) -> list[str]:
     normalized = [normalize(text) for text in texts]
     for text, found, row in zip(texts, normalized, rows, strict=True):
         if not found:
-            raise InputError(f"Expected a transcript with a word. Received: {shown(text)} in {row}")
+            raise InputError(
+                f"Expected a transcript with a word. Received: {short_repr(text)} in {row}"
+            )
     return normalized

@@ -83,5 +83,5 @@ class SpeechTask(Task):
         from lsk_speech.model import spec_augment
 
         options = config.model
-        acts = options.time_masks or options.band_masks or options.band_warp
+        acts = options.num_time_masks or options.num_freq_masks or options.freq_warp
         return spec_augment(config) if acts else None

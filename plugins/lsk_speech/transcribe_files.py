@@ -13,7 +13,7 @@ from lsk_engine.data.formats.ragged import Ragged
 from lsk_engine.devices.distributed_decoding import make_search
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.run_directory import RunDirectory
-from lsk_engine.runs.unsmoothing import announce_unsmoothing, unsmoothing_of_run
+from lsk_engine.runs.unsmoothing import announce_unsmoothing, build_unsmoothing_for_run
 from lsk_speech.corpora.recording import read_recording
 from lsk_speech.data import frames_of, padded_sound
 from lsk_speech.features.features_spec import Sound
@@ -90,7 +90,7 @@ def transcribe_files(
         config,
         len(heard),
         num_return=num_return,
-        unsmooth=unsmoothing_of_run(config, run, UNUSED),
+        unsmooth=build_unsmoothing_for_run(config, run, UNUSED),
     )
     found = recognizer.search_all(
         frames_of(rows, sound.heard_rate),

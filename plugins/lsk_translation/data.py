@@ -7,9 +7,9 @@ import numpy as np
 
 from lsk_engine import Config, Examples, InputError, TaskData
 from lsk_engine.data.formats.ragged import Ragged
-from lsk_engine.data.formats.text_lines import taken
-from lsk_engine.data.lazy import LazyNotes, LazySplits, changed_splits, lazy_array
-from lsk_engine.data.split_names import new_splits
+from lsk_engine.data.formats.text_lines import take_lines
+from lsk_engine.data.lazy import LazyNotes, LazySplits, lazy_array, map_splits
+from lsk_engine.data.split_names import splits_to_score
 from lsk_translation.source_data import ParallelText
 from lsk_translation.sources import load_source
 from lsk_translation.subwords import END_ID, PAD_ID, START_ID, UNUSED, SubwordVocabulary
@@ -41,7 +41,7 @@ class TextPairs(Examples):
 
     def take(self, rows: np.ndarray) -> "TextPairs":
         """Returns the pairs `rows` as a split of their own."""
-        references = taken(self.references, rows)
+        references = take_lines(self.references, rows)
         return TextPairs(self.source.take(rows), self.target.take(rows), references)
 
     def __len__(self) -> int:
@@ -72,9 +72,9 @@ def load(config: Config, artifacts: Mapping[str, bytes] | None) -> TaskData:
     options = config.data
     corpus = load_source(
         options.source,
-        pairs=options.pairs,
+        max_train_examples=options.max_train_examples,
         seed=options.split_seed,
-        phrases=options.phrases,
+        phrase_fraction=options.phrase_fraction,
         source_language=options.source_language,
         target_language=options.target_language,
     )
@@ -135,8 +135,8 @@ def load_new(config: Config, artifacts: Mapping[str, bytes]) -> TaskData:
         new=True,
     )
     vocabulary = _vocabulary(artifacts)
-    splits = new_splits(
-        changed_splits(corpus.splits, lambda name, text: TextPairs.encoded(text, vocabulary))
+    splits = splits_to_score(
+        map_splits(corpus.splits, lambda name, text: TextPairs.encoded(text, vocabulary))
     )
     counts = lazy_array(lambda: _label_counts(splits["train"], vocabulary.size))
     return task_data(splits, vocabulary, counts, corpus.notes)

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from lsk_engine import InputError
-from lsk_engine.data.formats.text_files import listing
-from lsk_engine.data.formats.text_lines import open_lines, taken
+from lsk_engine.data.formats.text_files import list_folder
+from lsk_engine.data.formats.text_lines import open_lines, take_lines
 from lsk_engine.data.lazy import LazyNotes, LazySplits
 from lsk_engine.data.split_names import SPLIT_NAMES
 from lsk_translation.source_data import ParallelText
@@ -62,7 +62,7 @@ def read_folder(
         if name is None:
             raise InputError(
                 f"Expected {patterns[split]}.{source_language} and .{target_language}, plain or "
-                f".gz, in {folder}. Received: {listing(folder)}"
+                f".gz, in {folder}. Received: {list_folder(folder)}"
             )
     if found.get("test", "test") != "test":
         notes.append(f"test: {found['test']}")
@@ -81,7 +81,7 @@ def read_folder(
         if not len(kept):
             raise InputError(f"Expected training pairs in {folder}. Received: empty lines only")
         dropped.append(len(source) - len(kept))
-        return ParallelText(taken(source, kept), taken(target, kept))
+        return ParallelText(take_lines(source, kept), take_lines(target, kept))
 
     def all_notes() -> Iterator[str]:
         yield from notes

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from lsk_engine import InputError
-from lsk_engine.data.formats.text_lines import taken
-from lsk_engine.data.lazy import LazyNotes, changed_splits
+from lsk_engine.data.formats.text_lines import take_lines
+from lsk_engine.data.lazy import LazyNotes, map_splits
 from lsk_engine.data.source_spec import path_or_name
 from lsk_translation.parallel_text import read_folder
 from lsk_translation.source_data import Corpus, ParallelText
@@ -17,9 +17,9 @@ from lsk_translation.tfds_text import read_tfds
 def load_source(
     data: str,
     *,
-    pairs: int | None = None,
+    max_train_examples: int | None = None,
     seed: int = 0,
-    phrases: float = 0.0,
+    phrase_fraction: float = 0.0,
     source_language: str = "en",
     target_language: str = "de",
     data_dir: str | Path | None = None,
@@ -29,10 +29,11 @@ def load_source(
 
     Args:
         data: "cldr", or a path or name as `lsk_engine.data.source_spec.path_or_name` has it.
-        pairs: Number of training pairs. `None`: 40,000 of cldr, 60,000 with phrases, all of other
-            data. Of other data, as many are drawn at random by the seed; their order stays.
+        max_train_examples: Number of training pairs: generated for cldr, drawn at random (in
+            their order) from other data. `None`: 40,000 of cldr, 60,000 with phrases, all of
+            other data.
         seed: Of the generated text or the draw.
-        phrases: Share of single phrases among the generated pairs.
+        phrase_fraction: Share of single phrases among the generated pairs.
         source_language: Language code; of a folder, the suffix of its files.
         target_language: Likewise.
         data_dir: Where TFDS data lie prepared; default `TFDS_DATA_DIR`, then TFDS's own.
@@ -46,35 +47,34 @@ def load_source(
             "Expected two different languages. "
             f"Received: source_language={source_language!r}, target_language={target_language!r}"
         )
-    if pairs is not None and pairs < 1:
-        raise InputError(f"Expected at least 1 training pair. Received: pairs={pairs}")
     if data == "cldr":
-        return _cldr(pairs, seed, phrases, source_language, target_language)
+        return _cldr(max_train_examples, seed, phrase_fraction, source_language, target_language)
     found = path_or_name(data)
     if isinstance(found, Path):
         splits, notes = read_folder(found, source_language, target_language, new=new)
     else:
         splits, notes = read_tfds(found, source_language, target_language, data_dir=data_dir)
-    if pairs is None:
+    if max_train_examples is None:
         return Corpus(data, source_language, target_language, splits, notes)
 
     def drawn(name: str, text: ParallelText) -> ParallelText:
-        return _draw(text, pairs, seed) if name == "train" else text
+        return _draw(text, max_train_examples, seed) if name == "train" else text
 
     def all_notes() -> Iterator[str]:
         yield from notes
-        yield f"train: {pairs} of {len(splits['train'])} pairs, drawn with seed {seed}"
+        total = len(splits["train"])
+        yield f"train: {max_train_examples} of {total} pairs, drawn with seed {seed}"
 
     return Corpus(
         data,
         source_language,
         target_language,
-        changed_splits(splits, drawn),
+        map_splits(splits, drawn),
         LazyNotes(all_notes),
     )
 
 
-def _cldr(pairs: int | None, seed: int, phrases: float, source: str, target: str) -> Corpus:
+def _cldr(pairs: int | None, seed: int, phrase_fraction: float, source: str, target: str) -> Corpus:
     if {source, target} != {"en", "de"}:
         raise InputError(
             f"Expected the languages en and de for cldr. Received: {source!r} and {target!r}"
@@ -85,12 +85,12 @@ def _cldr(pairs: int | None, seed: int, phrases: float, source: str, target: str
     english_first = source == "en"
     splits = {}
     if pairs is None:
-        pairs = DEFAULT_PHRASE_PAIRS if phrases else DEFAULT_PAIRS
-    for name, rows in cldr_splits(pairs, seed, phrases).items():
+        pairs = DEFAULT_PHRASE_PAIRS if phrase_fraction else DEFAULT_PAIRS
+    for name, rows in cldr_splits(pairs, seed, phrase_fraction).items():
         english, german = (tuple(side) for side in zip(*rows, strict=True))
         sides = (english, german) if english_first else (german, english)
         splits[name] = ParallelText(*sides)
-    if phrases and english_first:  # only their German is known in all forms
+    if phrase_fraction and english_first:  # only their German is known in all forms
         asked = held_out_phrases()
         first = tuple(phrase.german[0] for phrase in asked)
         english = tuple(phrase.english for phrase in asked)
@@ -101,6 +101,8 @@ def _cldr(pairs: int | None, seed: int, phrases: float, source: str, target: str
 
 def _draw(train: ParallelText, pairs: int, seed: int) -> ParallelText:
     if pairs > len(train):
-        raise InputError(f"Expected at most {len(train)} training pairs. Received: pairs={pairs}")
+        raise InputError(
+            f"Expected data.max_train_examples of at most {len(train)}. Received: {pairs}"
+        )
     chosen = np.sort(np.random.default_rng(seed).permutation(len(train))[:pairs])
-    return ParallelText(taken(train.source, chosen), taken(train.target, chosen))
+    return ParallelText(take_lines(train.source, chosen), take_lines(train.target, chosen))

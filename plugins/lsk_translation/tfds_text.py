@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from lsk_engine import InputError
-from lsk_engine.data.formats.text_lines import kept_lines
+from lsk_engine.data.formats.text_lines import spool_lines
 from lsk_engine.data.formats.tfds import find_split, missing_split, open_builder, read_split
 from lsk_engine.data.lazy import LazyNotes, LazySplits
 from lsk_engine.data.split_names import SPLIT_NAMES
@@ -50,7 +50,7 @@ def read_tfds(
             for source, target in _pairs(builder, found, path, names)
             if split != "train" or (source and target)
         )
-        sources, targets = kept_lines(pairs, 2)
+        sources, targets = spool_lines(pairs, 2)
         if not len(sources):
             raise InputError(f"Expected examples in the {found} split of {name!r}. Received: none")
         return ParallelText(sources, targets)

@@ -13,7 +13,7 @@ from lsk_engine.data.formats.ragged import Ragged
 from lsk_engine.devices.distributed_decoding import make_search
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.run_directory import RunDirectory
-from lsk_engine.runs.unsmoothing import announce_unsmoothing, unsmoothing_of_run
+from lsk_engine.runs.unsmoothing import announce_unsmoothing, build_unsmoothing_for_run
 from lsk_translation.data import VOCABULARY_FILE
 from lsk_translation.decoding import Translation, translate_sentences
 from lsk_translation.subwords import UNUSED, SubwordVocabulary
@@ -79,7 +79,7 @@ def translate_lines(
             config,
             len(lines),
             num_return=num_return,
-            unsmooth=unsmoothing_of_run(config, run, UNUSED),
+            unsmooth=build_unsmoothing_for_run(config, run, UNUSED),
         ),
         sentences,
         vocabulary,

@@ -4,7 +4,7 @@ import re
 import shlex
 from pathlib import Path
 
-from ls_base.commands import shell_command
+from ls_base.errors import shell_command
 
 ROOT = Path(__file__).parents[2]
 UNQUOTED = re.compile(r"lsk [a-z][a-z -]*\{")

@@ -7,7 +7,7 @@ import pytest
 
 import ls_base
 from ls_base import errors
-from ls_base.errors import FileError, InputError, LsKerasError, MissingExtraError, near, reason
+from ls_base.errors import FileError, InputError, LsKerasError, MissingExtraError, reason, suggest
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_the_library_hands_them_on():
     ],
 )
 def test_near_matches_are_named_else_all(received, end):
-    assert near(received, ["training.alpha", "model.width"]) == end
+    assert suggest(received, ["training.alpha", "model.width"]) == end
 
 
 def test_the_ground_needs_no_other_package():

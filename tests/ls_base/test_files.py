@@ -10,12 +10,12 @@ import pytest
 from ls_base import files
 from ls_base.errors import FileError
 from ls_base.files import (
-    expect_place,
+    check_writable,
     new_folder,
     remove_unfinished,
+    wrap_os_errors,
     write_bytes,
     write_json,
-    writing,
 )
 
 HOST = files._host()
@@ -48,23 +48,23 @@ def test_a_file_is_read_as_it_was_written(tmp_path):
 
 def test_a_refusal_of_the_system_names_the_path_and_is_told_once(tmp_path):
     message = "able to write outer. Received: No space"
-    with pytest.raises(FileError, match=message), writing(files.Path("outer")):
+    with pytest.raises(FileError, match=message), wrap_os_errors(files.Path("outer")):
         raise OSError(28, "No space left on device")
-    with pytest.raises(FileError, match="^inner$"), writing(files.Path("outer")):
+    with pytest.raises(FileError, match="^inner$"), wrap_os_errors(files.Path("outer")):
         raise FileError("inner")
 
 
 @pytest.mark.parametrize("name", ["new", "deep/er/new", "there"])
 def test_a_place_where_something_can_be_made(tmp_path, name):
     (tmp_path / "there").mkdir()
-    expect_place(tmp_path / name)
+    check_writable(tmp_path / name)
     assert [path.name for path in tmp_path.iterdir()] == ["there"]
 
 
 def test_a_place_where_nothing_can_be_made_is_told(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     with pytest.raises(FileError, match="write .*file/new. Received: Not a directory"):
-        expect_place(tmp_path / "file" / "new")
+        check_writable(tmp_path / "file" / "new")
 
     def refuse(dir):  # noqa: A002
         assert dir == tmp_path
@@ -72,19 +72,19 @@ def test_a_place_where_nothing_can_be_made_is_told(tmp_path, monkeypatch):
 
     monkeypatch.setattr("tempfile.TemporaryFile", refuse)
     with pytest.raises(FileError, match="write .*new. Received: Permission denied"):
-        expect_place(tmp_path / "new")
+        check_writable(tmp_path / "new")
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs Linux's /proc")
 def test_a_place_that_permissions_allow_to_root_is_tried():
     with pytest.raises(FileError, match="write /proc/run"):
-        expect_place(Path("/proc/run"))
+        check_writable(Path("/proc/run"))
 
 
 def test_a_path_that_no_json_file_could_name_is_told(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(FileError, match=r"letters are UTF-8. Received: '\\udcff'"):
-        expect_place(Path(os.fsdecode(b"\xff")))
+        check_writable(Path(os.fsdecode(b"\xff")))
     assert list(tmp_path.iterdir()) == []
 
 

@@ -4,9 +4,9 @@ import pytest
 from ls_base import npz_arrays
 from ls_base.errors import FileError, InputError
 from ls_base.npz_arrays import open_npz
-from ls_base.npz_schema import Array
+from ls_base.npz_schema import ArraySpec
 
-EXPECTED = {"x": Array("u", (None, 3)), "y": Array("i", (None,))}
+EXPECTED = {"x": ArraySpec("u", (None, 3)), "y": ArraySpec("i", (None,))}
 
 
 @pytest.fixture(params=[np.savez, np.savez_compressed], ids=["stored", "compressed"])
@@ -40,17 +40,17 @@ def test_small_arrays_are_read_and_compared_with_their_sums(tmp_path):
 
 
 def test_only_what_is_there_comes_back(file):
-    assert list(open_npz(file, {**EXPECTED, "more": Array()}, optional=["more"])) == ["x", "y"]
+    assert list(open_npz(file, {**EXPECTED, "more": ArraySpec()}, optional=["more"])) == ["x", "y"]
     with pytest.raises(InputError, match="Expected an array 'more' in .*Received: x, y, z"):
-        open_npz(file, {"more": Array()}, error=InputError)
+        open_npz(file, {"more": ArraySpec()}, error=InputError)
 
 
 def test_other_types_and_files_are_told_before_anything_is_read(file):
     with pytest.raises(FileError, match="Expected x in .* to be integers"):
-        open_npz(file, {"x": Array("i")})
+        open_npz(file, {"x": ArraySpec("i")})
     np.savez(file, x=np.array([{}], object))
     with pytest.raises(FileError, match="Expected .*to be .*Received: pickled objects"):
-        open_npz(file, {"x": Array()})
+        open_npz(file, {"x": ArraySpec()})
     file.write_bytes(b"PK\x03\x04 nothing")
     with pytest.raises(FileError, match="Expected a readable .npz file"):
         open_npz(file, EXPECTED)

@@ -5,10 +5,14 @@ import numpy as np
 import pytest
 
 from ls_base.errors import FileError, InputError
-from ls_base.npz_schema import Array, names_of_npz, open_npy, read_npz
+from ls_base.npz_schema import ArraySpec, npz_names, open_npy, read_npz
 from stored_arrays import arrays_of
 
-KNOWN = {"a": Array("f", (None, 3), finite=True), "n": Array("iu", (4,)), "t": Array("U")}
+KNOWN = {
+    "a": ArraySpec("f", (None, 3), finite=True),
+    "n": ArraySpec("iu", (4,)),
+    "t": ArraySpec("U"),
+}
 
 
 @pytest.fixture
@@ -51,7 +55,7 @@ def test_arrays_are_those_that_numpy_reads(tmp_path, save, rng):
         "flags": np.array([True, False]),
     }
     save(tmp_path / "x.npz", **arrays)
-    found = read_npz(tmp_path / "x.npz", dict.fromkeys(arrays, Array()))
+    found = read_npz(tmp_path / "x.npz", dict.fromkeys(arrays, ArraySpec()))
     assert list(found) == list(arrays)
     for name, array in arrays_of(tmp_path / "x.npz").items():
         assert found[name].dtype == array.dtype
@@ -60,8 +64,8 @@ def test_arrays_are_those_that_numpy_reads(tmp_path, save, rng):
 
 def test_arrays_that_nobody_expects_are_left_alone(file):
     rewritten(file, "t", saved(np.array([{}], object), allow_pickle=True))
-    assert list(read_npz(file, {"n": KNOWN["n"], "z": Array()}, optional=["z"])) == ["n"]
-    assert names_of_npz(file) == ["a", "n", "t"]
+    assert list(read_npz(file, {"n": KNOWN["n"], "z": ArraySpec()}, optional=["z"])) == ["n"]
+    assert npz_names(file) == ["a", "n", "t"]
 
 
 @pytest.mark.parametrize(
@@ -105,13 +109,13 @@ def test_damaged_archives_are_told(file, tmp_path):
         with pytest.raises(FileError, match=r"readable .npz file .*x.npz. Received: "):
             read_npz(file, KNOWN)
         with pytest.raises(FileError, match=r"readable .npz file .*x.npz. Received: "):
-            names_of_npz(file)
+            npz_names(file)
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_a_missing_and_a_double_member_are_told(file):
     with pytest.raises(FileError, match="an array 'z' in .*x.npz. Received: a, n, t"):
-        read_npz(file, {"z": Array()})
+        read_npz(file, {"z": ArraySpec()})
     with zipfile.ZipFile(file, "a") as archive:
         archive.writestr("a.npy", saved(np.ones((5, 3))))
     with pytest.raises(FileError, match="Expected a.npy once in .*x.npz"):
@@ -128,14 +132,14 @@ def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path):
         for _ in range(192):
             out.write(bytes(1 << 24))
     with pytest.raises(FileError, match="to hold at most .* bytes unpacked"):
-        read_npz(tmp_path / "x.npz", {"a": Array()})
+        read_npz(tmp_path / "x.npz", {"a": ArraySpec()})
 
 
 @pytest.mark.parametrize("mapped", [True, False])
 def test_one_array_is_that_of_numpy(tmp_path, mapped, rng):
     values = rng.normal(size=(4, 3)).T
     np.save(tmp_path / "x.npy", values)
-    found = open_npy(tmp_path / "x.npy", Array("f", (3, None)), mapped=mapped)
+    found = open_npy(tmp_path / "x.npy", ArraySpec("f", (3, None)), mapped=mapped)
     np.testing.assert_array_equal(found, values)
     assert isinstance(found, np.memmap) == mapped
 
@@ -155,13 +159,13 @@ def test_one_array_is_that_of_numpy(tmp_path, mapped, rng):
 def test_one_array_that_is_not_what_it_should_be_is_told(tmp_path, content, message, mapped):
     (tmp_path / "x.npy").write_bytes(content)
     with pytest.raises(FileError, match=message):
-        open_npy(tmp_path / "x.npy", Array(dtype="float64"), mapped=mapped)
+        open_npy(tmp_path / "x.npy", ArraySpec(dtype="float64"), mapped=mapped)
 
 
 def test_numbers_that_are_read_are_finite_where_it_is_promised(tmp_path):
     np.save(tmp_path / "x.npy", np.array([1, np.nan]))
     with pytest.raises(FileError, match="finite numbers in .*x.npy. Received: nan"):
-        open_npy(tmp_path / "x.npy", Array("f", finite=True), mapped=False)
+        open_npy(tmp_path / "x.npy", ArraySpec("f", finite=True), mapped=False)
 
 
 @pytest.mark.parametrize("code", [0x110000, 0xD800, 2**32 - 1])

@@ -68,7 +68,7 @@ class TinyTask(Task):
                 "training.epochs": None,
                 "training.steps": 13,
                 "training.batch_size": 8,
-                "training.buckets": 1,
+                "training.max_length_buckets": 1,
                 "training.checkpoint_every": 4,
                 "optimizer.learning_rate": 1e-2,
             },

@@ -8,12 +8,12 @@ from typing import Any
 
 import click
 
+from ls_base.backends import configured_backend
 from ls_base.errors import InputError
 from lsk.support.options import PROGRAM, TRAIN, Option
 from lsk_engine.devices.local_workers import supervise
 from lsk_engine.devices.parent_watch import stop_with_parent
 from lsk_engine.devices.process_env import TPU, set_jax_env, set_tf_config
-from lsk_engine.environment import configured_backend
 
 _BACKENDS = {  # whose options these are
     "workers": "tensorflow",

@@ -6,10 +6,8 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
+from ls_base.backends import BACKENDS, configured_backend, select_backend
 from ls_base.errors import InputError
-from lsk_engine.environment import configured_backend
-
-BACKENDS = ("tensorflow", "jax", "torch")
 
 # Optional dependencies of Keras and TensorFlow that this project does not use through them.
 # Importing them takes half as long as importing TensorFlow.
@@ -23,8 +21,8 @@ def load_backend(name: str | None = None) -> None:
         name: A Keras backend; `None`: that of `KERAS_BACKEND` or of Keras's configuration file.
 
     Raises:
-        InputError: If Keras was imported with another backend before, or the backend is not
-            installed.
+        InputError: If Keras was imported with another backend before.
+        MissingExtraError: If the backend is not installed.
     """
     if name is not None:
         if name not in BACKENDS:
@@ -35,14 +33,10 @@ def load_backend(name: str | None = None) -> None:
             f"Expected a backend of {', '.join(BACKENDS)} in KERAS_BACKEND, or in Keras's "
             f"configuration. Received: {configured!r}"
         )
+    select_backend()
     with _hold_stderr(), _hide_optional_packages(configured):
-        try:
-            import keras
-        except ModuleNotFoundError as error:
-            raise InputError(
-                f"Expected the backend {configured!r} to be installed. "
-                f"Received: no module named {error.name!r}"
-            ) from error
+        import keras
+
     if name not in (None, keras.config.backend()):
         raise InputError(
             f"Expected the backend to be chosen before Keras is imported. Received: {name!r} "

@@ -40,7 +40,7 @@ def explain_oom(batch_size: int) -> Iterator[None]:
             raise
         raise InputError(
             f"Out of memory with training.batch_size={batch_size}. Use a smaller --batch-size; "
-            "training.accumulate keeps the size of an update. "
+            "training.gradient_accumulation_steps keeps the size of an update. "
             f"Received: {_first_line(text)}"
         ) from error
 

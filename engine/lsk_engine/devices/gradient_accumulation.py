@@ -33,13 +33,11 @@ def accumulate_gradients(model: keras.Model, parts: int, *, xla: bool = False) -
 
 
 def _select_part(data, index, parts: int):
-    """Returns the rows of a part, with weights that make the mean over parts the whole's sum."""
+    """Returns the rows of a part, with weights that make the mean over parts the whole's sum.
 
-    def rows(array):
-        size = ops.shape(array)[0] // parts
-        return array[index * size : (index + 1) * size]
-
-    x, y, weights = keras.tree.map_structure(rows, data)
+    Takes every `parts`-th row, so that a part has the same rows on any number of replicas.
+    """
+    x, y, weights = keras.tree.map_structure(lambda array: array[index::parts], data)
     return x, y, weights * parts
 
 

@@ -17,7 +17,12 @@ import keras
 
 from ls_keras.backend.keras_internals import build_from_batch, layers_within, seed_generators
 from lsk_engine.devices.gradient_accumulation import accumulate_gradients
-from lsk_engine.devices.replicas import num_replicas, process_shard, sum_over_replicas
+from lsk_engine.devices.replicas import (
+    SharedSeedGenerator,
+    num_replicas,
+    process_shard,
+    sum_over_replicas,
+)
 
 # A prime: seeds of replicas do not coincide with those of other layers, which are below 2^20.
 _SEED_STEP = 104_729
@@ -38,24 +43,32 @@ def patch_for_strategy(model: keras.Model, *, parts: int = 1, xla: bool = False)
     return model
 
 
-def patch_layers(model: keras.Model, *, sync_batch_norm: bool) -> keras.Model:
-    """Prepares a model's layers for the replicas of the current strategy, and returns the model.
+def patch_layers(model: keras.Model, *, sync_batch_norm: bool) -> list[str]:
+    """Prepares a new model's layers for the replicas of the current strategy.
 
-    Random layers, such as dropout, draw different numbers in each replica. JAX needs nothing: there
-    a batch is one array, wherever its rows are.
+    Random layers such as dropout draw different numbers in each replica, except with a
+    `SharedSeedGenerator`. JAX needs nothing: there a batch is one array, wherever its rows are.
 
     Args:
-        model: A model that was just built.
-        sync_batch_norm: Whether BatchNormalization uses the statistics of all replicas' rows.
+        model: A model that was just built; it is changed.
+        sync_batch_norm: Whether BatchNormalization computes its statistics over all replicas.
+
+    Returns:
+        The classes of layers whose random numbers depend on the number of replicas, sorted.
     """
+    varying: set[str] = set()
     if num_replicas() == 1:
-        return model
+        return []
     for layer in layers_within(model):
         if sync_batch_norm and isinstance(layer, keras.layers.BatchNormalization):
             layer.synchronized = True
         for generator in seed_generators(layer):
-            _draw_per_replica(generator)
-    return model
+            if not isinstance(generator, SharedSeedGenerator):
+                _draw_per_replica(generator)
+                # An LSTM without dropout has a generator that it never uses.
+                if getattr(layer, "dropout", 1) or getattr(layer, "recurrent_dropout", 0):
+                    varying.add(type(layer).__name__)
+    return sorted(varying)
 
 
 class SyncedLossScaleOptimizer(keras.optimizers.LossScaleOptimizer):

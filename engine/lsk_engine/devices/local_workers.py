@@ -14,9 +14,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from ls_base.cores import cores
 from ls_base.errors import InputError
-from ls_base.signals import handled
+from ls_base.process import handle_signals, num_cores
 from lsk_engine.devices.framework_errors import PeerLostError
 from lsk_engine.devices.parent_watch import watch_variables
 from lsk_engine.devices.process_env import (
@@ -114,7 +113,7 @@ def worker_environments(workers: int) -> list[dict[str, str]]:
             f"(with {VISIBLE}=-1 they train on the CPU)"
         )
     each = len(gpus) // workers
-    threads = str(max(1, cores() // workers))
+    threads = str(max(1, num_cores() // workers))
     shared: Mapping[str, str] = (
         {} if gpus else {"TF_NUM_INTRAOP_THREADS": threads, "OMP_NUM_THREADS": threads}
     )
@@ -192,7 +191,7 @@ def _pass_signals_on(processes: Sequence[subprocess.Popen]) -> Iterator[list[int
             if process.poll() is None:
                 process.kill() if len(received) > 1 else process.send_signal(number)
 
-    with handled(_SIGNALS, pass_on):
+    with handle_signals(_SIGNALS, pass_on):
         yield received
 
 

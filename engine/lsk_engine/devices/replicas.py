@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+from keras import ops
 
 from lsk_engine.devices.process_env import find_process
 from lsk_engine.devices.processes import gather, join
@@ -44,6 +45,44 @@ def _spans_processes() -> bool:
     import tensorflow as tf
 
     return isinstance(tf.distribute.get_strategy(), tf.distribute.MultiWorkerMirroredStrategy)
+
+
+class SharedSeedGenerator(keras.random.SeedGenerator):
+    """A random state whose numbers do not depend on the number of replicas.
+
+    A layer that draws with it trains the same way on one device and on several. Use `uniform` for
+    numbers per example; numbers that concern all examples, such as noise on weights, can be drawn
+    with `keras.random`.
+
+    Args:
+        seed: An integer; `None` draws one from Keras's global seed.
+    """
+
+    def uniform(self, rows, width: int):
+        """Draws numbers for the examples of a batch.
+
+        They are a function of the seed, of the number of draws before, and of an example's row in
+        the batch over all replicas: each replica draws for the whole batch and keeps its rows.
+
+        Args:
+            rows: Number of examples, of this replica.
+            width: Numbers per example.
+
+        Returns:
+            float32 `(rows, width)` in [0, 1), whatever the dtype policy: bfloat16 has only 128
+            values between 0.5 and 1.
+        """
+        replicas, index = 1, None
+        if num_replicas() > 1:
+            import tensorflow as tf
+
+            context = tf.distribute.get_replica_context()
+            if context is not None:
+                replicas, index = num_replicas(), context.replica_id_in_sync_group
+        drawn = keras.random.uniform((rows * replicas, width), dtype="float32", seed=self)
+        if index is None:
+            return drawn
+        return ops.take(ops.reshape(drawn, (replicas, rows, width)), index, axis=0)
 
 
 def sum_over_replicas(values: list) -> list:

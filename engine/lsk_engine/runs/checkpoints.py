@@ -9,8 +9,8 @@ import keras
 import numpy as np
 
 from ls_base.errors import FileError
-from ls_base.files import replacing
-from ls_base.npz_schema import Array, names_of_npz, read_npz
+from ls_base.files import atomic_write
+from ls_base.npz_schema import ArraySpec, npz_names, read_npz
 from ls_keras.backend.keras_internals import sync_state
 from lsk_engine.devices.replicas import assign_replica_values, read_replica_values
 from lsk_engine.runs.naming import checkpoint_file, checkpoint_steps
@@ -112,7 +112,7 @@ class Checkpoints:
             self._failure = error
 
     def _write(self, step: int, state: dict[str, np.ndarray], kept: Collection[int]) -> None:
-        with replacing(self._file(step)) as file:
+        with atomic_write(self._file(step)) as file:
             # Array by array: there is no second copy of them all.
             np.savez(file, allow_pickle=False, **{_SHA256: _sha256(state)}, **state)
         # A damaged one of a later step, that training went back behind, takes no other's place.
@@ -188,7 +188,7 @@ class Checkpoints:
         file = self._file(step)
         expected = f"Expected a whole checkpoint of step {step} at {file}. Received:"
         try:
-            state = read_npz(file, dict.fromkeys(names_of_npz(file), Array()))
+            state = read_npz(file, dict.fromkeys(npz_names(file), ArraySpec()))
         except FileError as error:
             raise FileError(f"{expected} {str(error).partition('Received: ')[2]}") from error
         written = state.pop(_SHA256, None)  # older checkpoints have none

@@ -1,12 +1,13 @@
 """What the files of a run were when the run wrote them, and whether they still are."""
 
 import hashlib
+from os.path import lexists
 from pathlib import Path
 
 from ls_base.errors import FileError
 from ls_base.files import write_json
 from ls_base.records import Record, read_record
-from ls_base.safe_open import is_regular, is_there, open_regular
+from ls_base.safe_open import is_regular, open_regular
 
 FILE = "checksums.json"
 _SCHEMA = 1
@@ -81,7 +82,7 @@ class Checksums:
         return file.relative_to(self.folder).as_posix()
 
     def _read(self) -> dict[str, tuple[str, ...]]:
-        if not is_there(self.file):
+        if not lexists(self.file):
             return {}
         return dict(read_record(self.file, _Stored, schema=_SCHEMA).files)
 

@@ -3,11 +3,12 @@
 import dataclasses
 import os
 from collections.abc import Iterator
+from os.path import lexists
 from pathlib import Path
 from typing import Any, Literal
 
 from ls_base.errors import FileError, InputError, LsKerasError
-from ls_base.safe_open import is_regular, is_there
+from ls_base.safe_open import is_regular
 from lsk_engine.runs.run_directory import RunDirectory
 
 State = Literal["finished", "running", "stopped", "damaged"]
@@ -84,7 +85,7 @@ def _listed(path: Path) -> ListedRun:
             "step": history[-1]["step"] if history else 0,
         }
         score, split = None, "validation"
-        if finished := is_there(run.metrics_file):
+        if finished := lexists(run.metrics_file):
             metrics = run.read_metrics()
             split = split if split in metrics.splits else next(iter(metrics.splits), split)
             if metrics.labels:
@@ -106,6 +107,6 @@ def is_running(run: RunDirectory) -> bool:
         run: The run.
     """
     try:
-        return run.in_use()
+        return run.is_locked()
     except FileError:  # whoever may not write here may not ask either
         return False

@@ -5,17 +5,24 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from os.path import lexists
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ls_base.commands import shell_command
-from ls_base.errors import FileError, InputError, shown
-from ls_base.files import append_line, expect_place, json_bytes, replacing, write_bytes, writing
+from ls_base.errors import FileError, InputError, shell_command, short_repr
+from ls_base.files import (
+    append_line,
+    atomic_write,
+    check_writable,
+    json_bytes,
+    wrap_os_errors,
+    write_bytes,
+)
 from ls_base.records import decode_record
-from ls_base.safe_open import inside, is_regular, is_there, open_regular, read_bytes
+from ls_base.safe_open import is_regular, open_regular, read_bytes, safe_join
 from lsk_engine.environment import environment
 from lsk_engine.runs.checksums import Checksums
-from lsk_engine.runs.lock import locked
+from lsk_engine.runs.locking import hold_lock
 from lsk_engine.runs.schemas import Calibration, HistoryEntry, Metrics, Starts, StoredConfig
 
 SCHEMA = 1
@@ -86,8 +93,8 @@ class RunDirectory:
             FileError: If it holds files already, or can't be written.
         """
         run = cls(path)
-        run.expect_new()
-        with locked(run.lock_file, wait=True), writing(run.path):
+        run.check_new()
+        with hold_lock(run.lock_file, wait=True), wrap_os_errors(run.path):
             if not run._unused():  # another was quicker
                 raise run._taken()
             for folder in (run.artifacts, run.checkpoints, run.outputs):
@@ -96,7 +103,7 @@ class RunDirectory:
             run.write_json(run.config_file, {"schema": SCHEMA, **config})
         return run
 
-    def expect_new(self) -> None:
+    def check_new(self) -> None:
         """Looks whether the directory can be made, as far as that can be told without making it.
 
         Raises:
@@ -104,7 +111,7 @@ class RunDirectory:
         """
         if self.path.exists() and not self._unused():
             raise self._taken()
-        expect_place(self.path)
+        check_writable(self.path)
 
     def _unused(self) -> bool:
         """Returns whether nothing is in the way of a new run: no file that says anything."""
@@ -129,18 +136,16 @@ class RunDirectory:
         """
         run = cls(path)
         if not is_regular(run.config_file):
-            what = "no directory"
-            if run.path.is_dir():
-                what = "a directory without config.json"
-                if run._unused():
-                    what += ", which `lsk train --run-dir` can make anew"
+            what = "a directory without config.json" if run.path.is_dir() else "no directory"
+            if run._unused():
+                what += ", which `lsk train --run-dir` can make anew"
             raise FileError(
-                f"Expected a run directory that `lsk train` made. Received: {run.path} ({what})"
+                f"Expected a run directory made by `lsk train`. Received: {run.path} ({what})"
             )
         return run
 
     @contextlib.contextmanager
-    def at_work(self) -> Iterator[None]:
+    def lock(self) -> Iterator[None]:
         """Keeps other processes from writing the run while the block runs.
 
         The system frees the lock of a process that ends, however it ends.
@@ -149,10 +154,9 @@ class RunDirectory:
             InputError: If another process is at work in it.
             FileError: If it can't be written.
         """
-        with contextlib.ExitStack() as held:
-            try:
-                # A second: whoever asks `in_use` has the lock for a moment.
-                held.enter_context(locked(self.lock_file, wait=False, again=True, patience=1.0))
+        with contextlib.ExitStack() as stack:
+            try:  # for a second: `is_locked` holds the lock for a moment
+                stack.enter_context(hold_lock(self.lock_file, wait=False, again=True, patience=1.0))
             except BlockingIOError:
                 raise InputError(
                     "Expected a run that no other process is at work in (wait for it, or stop "
@@ -160,12 +164,12 @@ class RunDirectory:
                 ) from None
             yield
 
-    def in_use(self) -> bool:
+    def is_locked(self) -> bool:
         """Returns whether somebody is at work in the run, which need not exist."""
         if not self.lock_file.exists():
             return False
         try:
-            with locked(self.lock_file, wait=False):
+            with hold_lock(self.lock_file, wait=False):
                 return False
         except BlockingIOError:
             return True
@@ -183,12 +187,8 @@ class RunDirectory:
 
     def read_starts(self) -> list[dict[str, Any]]:
         """Returns the entries of `environment.json`, the oldest first."""
-        if not is_there(self.environment_file):
-            return []
-        found = self.read(self.environment_file, dict[str, Any])
-        if found.get("schema") == 1:  # one start, before there were more
-            return [{name: value for name, value in found.items() if name != "schema"}]
-        return self.read(self.environment_file, Starts, schema=2).starts
+        found = lexists(self.environment_file)
+        return self.read(self.environment_file, Starts, schema=2).starts if found else []
 
     def sweep_file(self, split: str) -> Path:
         """Returns where the points of sweeps over temperatures and beams are kept."""
@@ -227,14 +227,14 @@ class RunDirectory:
 
     def read_calibration(self) -> Calibration | None:
         """Returns what `lsk calibrate` found; `None`: it hasn't been there."""
-        if not is_there(self.calibration_file):
+        if not lexists(self.calibration_file):
             return None
         return self.read(self.calibration_file, Calibration)
 
     def write_artifacts(self, artifacts: Mapping[str, bytes]) -> None:
         """Saves the files that belong to the model."""
         for name, content in artifacts.items():
-            self.write(inside(self.artifacts, name), content)
+            self.write(safe_join(self.artifacts, name), content)
 
     def read_artifacts(self) -> dict[str, bytes]:
         """Returns the files that belong to the model, by name."""
@@ -256,7 +256,7 @@ class RunDirectory:
         Raises:
             FileError: If another line is damaged.
         """
-        if not is_there(self.history_file):
+        if not lexists(self.history_file):
             return []
         *lines, last = read_bytes(self.history_file, most=_MOST_BYTES).split(b"\n")
         name = str(self.history_file)
@@ -270,8 +270,7 @@ class RunDirectory:
 
     def write_history(self, entries: Iterable[HistoryEntry]) -> None:
         """Replaces the history: by those of its entries that a resumed run keeps."""
-        lines = [json.dumps(entry) + "\n" for entry in entries]
-        write_bytes(self.history_file, "".join(lines).encode())
+        write_bytes(self.history_file, b"".join(json.dumps(e).encode() + b"\n" for e in entries))
 
     def outputs_file(self, split: str) -> Path:
         """Returns where a split's decoded outputs are."""
@@ -304,23 +303,23 @@ class RunDirectory:
         """
         file = self.calibrated_model_file if calibrated else self.model_file
         if calibrated:
-            self._drop_calibrated()
-        with replacing(file) as temporary:
+            self._remove_scores()
+        with atomic_write(file) as temporary:
             model.save(temporary)
             with open_regular(temporary) as saved:
                 self.checksums.note(file, hashlib.file_digest(saved, "sha256").hexdigest())
 
-    def drop_calibration(self) -> bool:
+    def remove_calibration(self) -> bool:
         """Removes what `lsk calibrate` made: it is another model's. Returns whether there was."""
-        there = is_there(self.calibration_file)
-        self._drop_calibrated(self.calibration_file, self.calibrated_model_file)
-        return there
+        existed = lexists(self.calibration_file)
+        self._remove_scores(self.calibration_file, self.calibrated_model_file)
+        return existed
 
-    def _drop_calibrated(self, *files: Path) -> None:
-        scores = (self.calibrated_metrics_file, *self.evaluation.glob("*-calibrated.*"))
-        for stale in (*scores, *files):
-            with writing(stale):
-                stale.unlink(missing_ok=True)
+    def _remove_scores(self, *more: Path) -> None:
+        calibrated = self.evaluation.glob("*-calibrated.*")
+        for file in (self.calibrated_metrics_file, *calibrated, *more):
+            with wrap_os_errors(file):
+                file.unlink(missing_ok=True)
 
     def load_model(self, *, calibrated: bool = False):
         """Loads the trained, or the calibrated, model, uncompiled."""
@@ -345,6 +344,7 @@ def _name(split: str) -> str:
     """Returns the name of a split, which data may choose, as part of a file's."""
     if split in ("", ".", "..") or any(mark in split for mark in "/\\\0") or len(split) > 100:
         raise InputError(
-            f"Expected the name of a split that can be part of a file's. Received: {shown(split)}"
+            "Expected the name of a split that can be part of a file's name. "
+            f"Received: {short_repr(split)}"
         )
     return split

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 import ls_keras.layers  # noqa: F401 - registers what a saved model may hold
-from ls_base.errors import FileError, LsKerasError, reason, shown
+from ls_base.errors import FileError, LsKerasError, reason, short_repr
 from ls_base.safe_open import check_unpacked, open_regular
 
 _MEMBERS = {"metadata.json", "config.json", "model.weights.h5"}
@@ -55,7 +55,7 @@ def _check_archive(file: Path) -> None:
                 if climbing or not names >= _MEMBERS or len(names) < len(members):
                     raise FileError(
                         f"Expected {', '.join(sorted(_MEMBERS))} in {file}. "
-                        f"Received: {shown(', '.join(sorted(names)[:12]) or 'nothing')}"
+                        f"Received: {short_repr(', '.join(sorted(names)[:12]) or 'nothing')}"
                     )
                 check_unpacked(file, file.stat().st_size, sizes)
                 broken = archive.testzip()

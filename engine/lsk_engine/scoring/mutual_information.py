@@ -42,7 +42,7 @@ def probe(
 ) -> dict[str, Any]:
     """Estimates mutual information at each of a run's checkpoints.
 
-    The same examples and augmentations are used at all of them. `training.checkpoints_kept_every`
+    The same examples and augmentations are used at all of them. `training.keep_every`
     says which checkpoints a run keeps; an unfinished run can be probed too. Weights are those of
     the training, not averaged ones. Writes the curve (`output`; its numbers beside it as CSV and
     JSON).

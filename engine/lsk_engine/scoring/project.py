@@ -27,9 +27,9 @@ from lsk_engine.devices.distributed_predict import make_predictor
 from lsk_engine.devices.xla import jit_compile
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.naming import folder_names
+from lsk_engine.runs.run_data import load_trained
 from lsk_engine.runs.run_directory import SCHEMA
 from lsk_engine.runs.stored_run import StoredRun
-from lsk_engine.runs.trained_model import load_trained
 from lsk_engine.tasks.class_ids import class_ids
 from lsk_engine.tasks.contract import TaskData
 

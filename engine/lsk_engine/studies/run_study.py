@@ -5,13 +5,13 @@ import functools
 from collections.abc import Sequence
 from pathlib import Path
 
-from ls_base.errors import InputError, LsKerasError, near
+from ls_base.errors import InputError, LsKerasError, suggest
 from ls_base.files import write_json
 from lsk_engine.data.configuration import from_dict
-from lsk_engine.data.data_cache import shared_data
+from lsk_engine.data.data_cache import prepare_shared
 from lsk_engine.devices.backend import load_backend
 from lsk_engine.progress import Reporter
-from lsk_engine.runs.cleanup import removed_if_nothing_began
+from lsk_engine.runs.resuming import remove_on_failed_start
 from lsk_engine.runs.stored_run import StoredRun
 from lsk_engine.studies.analysis import answer, check_run
 from lsk_engine.studies.arms import arms_of, base_settings, student_of
@@ -84,7 +84,7 @@ def run_study(
     new = not directory.exists()
     with contextlib.ExitStack() as held:
         held.enter_context(study_folder(directory, base_settings(study, task), task))
-        held.enter_context(removed_if_nothing_began(directory, new=new))
+        held.enter_context(remove_on_failed_start(directory, new=new))
         if taught:
             made_with = {"student": {key: str(value) for key, value in study.student.items()}}
             held.enter_context(study_folder(directory / STUDENTS, made_with, task))
@@ -99,7 +99,7 @@ def run_study(
         configs = [] if idle else configs_of(everyone, study.seeds)
         for text in void_in_any(task, configs):  # what trains says so to its own log
             reporter.warning(text)
-        held.enter_context(shared_data(task, configs, directory / DATA, reporter))
+        held.enter_context(prepare_shared(task, configs, directory / DATA, reporter))
         failed = run_jobs(
             to_train,
             executor,
@@ -148,7 +148,7 @@ def _check_claims(study: Study) -> None:
         if claim.axis is not None and claim.axis not in firsts:
             raise InputError(
                 "Expected the axis of a claim to be the first of a grid. "
-                f"{near(claim.axis, firsts)}"
+                f"{suggest(claim.axis, firsts)}"
             )
         for name in {claim.measure, claim.against or claim.measure} - taken.keys():
             owners = [of for of, one in MEASUREMENTS.items() if name in one.numbers]
@@ -158,7 +158,7 @@ def _check_claims(study: Study) -> None:
                     f"{owners[0]}). Received: {', '.join(study.measures)}"
                 )
             if "accuracy" not in study.measures:
-                raise InputError(f"Expected a claim about what is measured. {near(name, taken)}")
+                raise InputError(f"Expected a claim about what is measured. {suggest(name, taken)}")
 
 
 def _said(study: Study, job: Job) -> str:

@@ -4,7 +4,7 @@ import contextlib
 import signal
 from collections.abc import Iterator
 
-from ls_base.signals import handled
+from ls_base.process import handle_signals
 from lsk_engine.devices.processes import ConsensusCounter
 
 # Ctrl-C, `kill`, a terminal that closes, a scheduler's warning; not every system has all.
@@ -42,5 +42,5 @@ def stop_on_signal() -> Iterator[StopRequest]:
         for other, handler in before.items():
             signal.signal(other, handler)
 
-    with handled(_NAMES, note) as before:
+    with handle_signals(_NAMES, note) as before:
         yield request

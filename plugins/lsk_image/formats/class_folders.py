@@ -8,9 +8,9 @@ from PIL import Image
 
 from ls_base.safe_open import read_bytes
 from lsk_engine import InputError
-from lsk_engine.data.formats.text_files import listing
+from lsk_engine.data.formats.text_files import list_folder
 from lsk_engine.data.lazy import LazyNotes
-from lsk_engine.data.split_names import one_of_each, split_of
+from lsk_engine.data.split_names import split_from_name, unique_splits
 from lsk_image.formats.image_store import FORMATS, EncodedPixels
 from lsk_image.source_data import ImageSource, LabeledImages
 
@@ -65,7 +65,7 @@ def split_folders(folder: Path, *, new: bool = False) -> tuple[dict[str, Path], 
         InputError: If two folders are for one split, such as `val` and `dev`.
     """
     names = folders_in(folder)
-    found = one_of_each([(split, n) for n in names if (split := split_of(n))], folder)
+    found = unique_splits([(split, n) for n in names if (split := split_from_name(n))], folder)
     if "train" not in found and not (new and found):
         return {"train": folder}, []
     others = [name for name in names if name not in found.values()]
@@ -86,7 +86,7 @@ def _read(
     if not present:
         raise InputError(
             f"Expected a folder of class folders, such as {folder / classes[0]}. "
-            f"Received: {listing(folder)}"
+            f"Received: {list_folder(folder)}"
         )
     files: list[Path] = []
     labels: list[int] = []

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from lsk_engine import InputError
-from lsk_engine.data.formats.text_files import listing, read_file
+from lsk_engine.data.formats.text_files import list_folder, read_file
 from lsk_image.formats.image_store import ArrayPixels
 from lsk_image.source_data import ImageSource, LabeledImages
 
@@ -72,4 +72,4 @@ def _find(folder: Path, prefix: str, kind: str, rank: int) -> Path:
             file = folder / f"{candidate}{suffix}"
             if file.exists():
                 return file
-    raise InputError(f"Expected {name}, plain or .gz, in {folder}. Received: {listing(folder)}")
+    raise InputError(f"Expected {name}, plain or .gz, in {folder}. Received: {list_folder(folder)}")

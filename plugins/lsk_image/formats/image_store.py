@@ -10,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
-from ls_base.cores import cores
 from ls_base.errors import reason
 from ls_base.npz_arrays import NpzArray
+from ls_base.process import num_cores
 from lsk_engine import InputError
 
 IN_MEMORY = 2**30  # bytes of decoded pixels that are kept, rather than decoded for each batch
@@ -211,7 +211,7 @@ class EncodedPixels(Pixels):
             for position, content in enumerate(contents):
                 decode(position, content)
         else:
-            with ThreadPoolExecutor(cores()) as pool:
+            with ThreadPoolExecutor(num_cores()) as pool:
                 list(pool.map(decode, range(len(rows)), contents))
         return out
 

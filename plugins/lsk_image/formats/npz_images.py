@@ -7,18 +7,18 @@ from pathlib import Path
 import numpy as np
 
 from ls_base.npz_arrays import NpzArray, open_npz
-from ls_base.npz_schema import Array, names_of_npz
+from ls_base.npz_schema import ArraySpec, npz_names
 from lsk_engine import InputError
 from lsk_engine.data.formats.ragged import check_offsets
-from lsk_engine.data.formats.text_files import listing
+from lsk_engine.data.formats.text_files import list_folder
 from lsk_engine.data.lazy import LazyNotes
-from lsk_engine.data.split_names import one_of_each, split_at_beginning, split_of
+from lsk_engine.data.split_names import split_from_name, split_from_prefix, unique_splits
 from lsk_image.formats.image_store import ArrayPixels, EncodedPixels, Pixels
 from lsk_image.source_data import ImageSource, LabeledImages
 
-_NAMES = Array("U", (None,))
+_NAMES = ArraySpec("U", (None,))
 _KNOWN = {
-    **dict.fromkeys(("images", "jpeg", "offsets", "labels"), Array()),
+    **dict.fromkeys(("images", "jpeg", "offsets", "labels"), ArraySpec()),
     "class_names": _NAMES,
 }
 
@@ -37,12 +37,14 @@ def read_npz_file(
     Raises:
         InputError: If arrays are missing or have the wrong shape.
     """
-    names = names_of_npz(file, error=InputError)
+    names = npz_names(file, error=InputError)
     found = [
-        (split, name[2:]) for name in names if name[:2] == "x_" and (split := split_of(name[2:]))
+        (split, name[2:])
+        for name in names
+        if name[:2] == "x_" and (split := split_from_name(name[2:]))
     ]
-    words = one_of_each(found, str(file))
-    wanted = {f"{axis}_{word}": Array() for axis in "xy" for word in words.values()}
+    words = unique_splits(found, str(file))
+    wanted = {f"{axis}_{word}": ArraySpec() for axis in "xy" for word in words.values()}
     arrays = _open(file, {**wanted, "class_names": _NAMES})
     if not words if new else "train" not in words:
         raise InputError(
@@ -113,7 +115,7 @@ def npz_files(folder: Path, *, new: bool = False) -> tuple[dict[str, Path], list
     found: dict[str, list[str]] = {}
     others = []
     for name in sorted(file.name for file in folder.glob("*.npz")):
-        split = split_at_beginning(name)
+        split = split_from_prefix(name)
         if split is None:
             others.append(name)
         else:
@@ -122,7 +124,7 @@ def npz_files(folder: Path, *, new: bool = False) -> tuple[dict[str, Path], list
         found.setdefault("train", [])
     for split, names in found.items():
         if len(names) != 1:
-            received = ", ".join(names) or listing(folder)
+            received = ", ".join(names) or list_folder(folder)
             raise InputError(f"Expected one {split}*.npz in {folder}. Received: {received}")
     return {split: folder / names[0] for split, names in found.items()}, others
 
@@ -150,7 +152,7 @@ def _pixels(
     return EncodedPixels(read, len(ends) - 1, name, size, channels, str(file))
 
 
-def _open(file: Path, wanted: Mapping[str, Array]) -> dict[str, NpzArray]:
+def _open(file: Path, wanted: Mapping[str, ArraySpec]) -> dict[str, NpzArray]:
     return open_npz(file, wanted, optional=wanted, error=InputError)
 
 

@@ -71,7 +71,7 @@ def read_digit_strings(folder: Path, options: DataConfig) -> SpeechSource:
                 f"Expected recordings for the {split} split (numbers 0 to 4 are test, 5 to 9 "
                 f"validation). Received: none in {folder}"
             )
-        count = HELD_OUT if split != "train" else options.utterances or DEFAULT_STRINGS
+        count = HELD_OUT if split != "train" else options.max_train_examples or DEFAULT_STRINGS
         rng = np.random.default_rng([options.split_seed, i])
         splits[split] = _strings(pool, count, options, rng)
         recordings = sum(map(len, pool.values()))

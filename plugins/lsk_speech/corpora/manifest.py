@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ls_base.errors import shown
-from ls_base.safe_open import inside, is_regular, read_bytes
+from ls_base.errors import short_repr
+from ls_base.safe_open import is_regular, read_bytes, safe_join
 from lsk_engine import InputError
 from lsk_engine.data.lazy import LazySplits
 from lsk_speech.config import DataConfig
@@ -57,7 +57,7 @@ def read_manifest(manifest: Path, options: DataConfig, *, new: bool = False) -> 
 
 def _recording(folder: Path, name: str, row: str) -> Path:
     try:
-        file = inside(folder, name, error=InputError)
+        file = safe_join(folder, name, error=InputError)
     except InputError as error:
         raise InputError(f"{error} in {row}") from error
     if not is_regular(file):
@@ -83,8 +83,8 @@ def read_rows(manifest: Path) -> tuple[Sequence[Mapping[str, str]], Sequence[str
             if missing or len(set(columns)) < len(columns):
                 raise InputError(
                     "Expected the columns file, text and optionally speaker and split, named in "
-                    f"the first line, with tabs between. Received: {shown(', '.join(columns))} "
-                    f"in {row}"
+                    f"the first line, with tabs between. "
+                    f"Received: {short_repr(', '.join(columns))} in {row}"
                 )
         elif any(cells):
             if len(cells) != len(columns):

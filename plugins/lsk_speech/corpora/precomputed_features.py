@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ls_base.npz_schema import Array, read_npz
+from ls_base.npz_schema import ArraySpec, read_npz
 from lsk_engine import InputError
 from lsk_engine.data.formats.ragged import Ragged, check_offsets
 from lsk_speech.config import DataConfig
@@ -17,12 +17,12 @@ from lsk_speech.source_data import Speech, SpeechSource
 from lsk_speech.splits import checked_texts, split_rows
 
 _ARRAYS = {
-    "feats": Array("f", (None, None)),
-    "offsets": Array("iu", (None,)),
-    "text": Array("U", (None,)),
-    "split": Array("U", (None,)),
-    "speaker": Array("U", (None,)),
-    "ids": Array("iuU", (None,)),
+    "feats": ArraySpec("f", (None, None)),
+    "offsets": ArraySpec("iu", (None,)),
+    "text": ArraySpec("U", (None,)),
+    "split": ArraySpec("U", (None,)),
+    "speaker": ArraySpec("U", (None,)),
+    "ids": ArraySpec("iuU", (None,)),
 }
 
 

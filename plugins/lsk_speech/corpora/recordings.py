@@ -9,9 +9,9 @@ from typing import cast
 
 import numpy as np
 
-from ls_base.cores import cores
+from ls_base.process import num_cores
 from lsk_engine import InputError
-from lsk_engine.data.formats.ragged import Ragged, offsets
+from lsk_engine.data.formats.ragged import Ragged, row_offsets
 from lsk_speech.corpora.recording import read_recording, recorded_length
 
 IN_MEMORY = 1 << 30  # bytes of a split's samples, or features, that are kept rather than made again
@@ -27,7 +27,7 @@ class Streamed(Ragged):
     """
 
     def __init__(self, lengths: np.ndarray, like: np.ndarray):
-        super().__init__(like, offsets(lengths))
+        super().__init__(like, row_offsets(lengths))
 
     @abc.abstractmethod
     def make(self, rows: np.ndarray) -> Iterator[np.ndarray]:
@@ -53,7 +53,7 @@ class Streamed(Ragged):
     def flattened(self) -> tuple[np.ndarray, np.ndarray]:
         """Returns all rows, one after another, and their offsets."""
         out = np.empty((int(self.lengths.sum()), *self.values.shape[1:]), self.values.dtype)
-        ends = offsets(self.lengths)
+        ends = row_offsets(self.lengths)
         for row, start in zip(self._runs(), ends, strict=False):
             out[start : start + len(row)] = row
         return out, ends
@@ -77,7 +77,7 @@ class Recordings(Streamed):
 
     def __init__(self, files: Sequence[Path], names: Sequence[str], sample_rate: int):
         self._files, self._names, self._rate = files, names, sample_rate
-        with concurrent.futures.ThreadPoolExecutor(cores()) as pool:
+        with concurrent.futures.ThreadPoolExecutor(num_cores()) as pool:
             try:
                 found = pool.map(recorded_length, files, itertools.repeat(sample_rate), names)
                 lengths = np.fromiter(found, np.int64, len(files))
@@ -116,7 +116,7 @@ def in_threads(
         rows: Which.
         threads: How many; `None`: as many as there are cores.
     """
-    threads = threads or cores()
+    threads = threads or num_cores()
     left = iter(rows.tolist())
     with concurrent.futures.ThreadPoolExecutor(threads) as pool:
         waiting = [pool.submit(read, row) for row in itertools.islice(left, _AHEAD * threads)]

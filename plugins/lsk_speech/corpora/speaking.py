@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from ls_base.cores import cores
 from ls_base.errors import LsKerasError, MissingExtraError
+from ls_base.process import num_cores
 from lsk_engine.data.formats.ragged import Ragged
 from lsk_speech.corpora.espeak import Synthesizer, Voice
 from lsk_speech.corpora.recording import resample, to_int16
@@ -82,7 +82,7 @@ def speak(
             )
         return rows
 
-    with concurrent.futures.ThreadPoolExecutor(cores()) as pool:
+    with concurrent.futures.ThreadPoolExecutor(num_cores()) as pool:
         try:
             spoken = list(pool.map(run, range(len(chunks))))
         except BaseException:

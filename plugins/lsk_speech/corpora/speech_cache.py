@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ls_base.errors import FileError
-from ls_base.files import new_folder, writing
+from ls_base.files import new_folder, wrap_os_errors
 from lsk_engine import InputError
 from lsk_engine.data.prepared.checksummed_files import CheckedFiles
 from lsk_engine.progress import Reporter
@@ -49,7 +49,7 @@ def cached(folder: Path, name: str, key: Mapping[str, Any], make: Callable[[], S
             shutil.rmtree(path, ignore_errors=True)
     splits = make()
     try:
-        with writing(folder):
+        with wrap_os_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
             with new_folder(path, mark=_MAKING) as made:
                 for split, speech in splits.items():

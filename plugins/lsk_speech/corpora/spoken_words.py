@@ -72,7 +72,7 @@ def load_spoken_words(options: DataConfig) -> SpeechSource:
     counts = {
         "test": HELD_OUT,
         "validation": HELD_OUT,
-        "train": options.utterances or DEFAULT_UTTERANCES,
+        "train": options.max_train_examples or DEFAULT_UTTERANCES,
     }
     key = {
         "version": _VERSION,

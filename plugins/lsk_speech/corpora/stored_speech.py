@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ls_base.files import write_bytes
-from ls_base.npz_schema import Array
+from ls_base.npz_schema import ArraySpec
 from ls_base.safe_open import read_bytes
 from lsk_engine import InputError
 from lsk_engine.data.prepared.checksummed_files import CheckedFiles
@@ -39,7 +39,7 @@ def read_speech(files: CheckedFiles) -> Speech:
     Raises:
         InputError: If it is not whole.
     """
-    rows = files.ragged(_ROWS, _OFFSETS, Array("if"))
+    rows = files.ragged(_ROWS, _OFFSETS, ArraySpec("if"))
     content = read_bytes(files.file(_UTTERANCES), error=InputError)
     folder = files.path
     try:

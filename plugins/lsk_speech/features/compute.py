@@ -7,7 +7,7 @@ from typing import cast
 import numpy as np
 from keras import ops
 
-from lsk_engine.data.formats.ragged import Ragged, offsets
+from lsk_engine.data.formats.ragged import Ragged, row_offsets
 from lsk_speech.corpora.recordings import Streamed
 from lsk_speech.features.frontend import LogMel, differences
 from lsk_speech.source_data import Speech
@@ -17,19 +17,19 @@ _FRAMES = 1 << 17  # frames in all: 64 times 20 s; each takes some 10 KiB
 _STEP = 100  # frames that lengths are rounded up to: some backends compile for each shape
 
 
-def log_mel(audio: Ragged, sample_rate: int, bands: int, deltas: bool) -> Ragged:
+def log_mel(audio: Ragged, sample_rate: int, num_mel_bins: int, deltas: bool) -> Ragged:
     """Returns the log-mel features of recordings.
 
     Args:
         audio: int16 samples.
         sample_rate: Samples a second.
-        bands: Mel bands.
+        num_mel_bins: Mel bands.
         deltas: Whether first and second differences follow.
 
     Returns:
         float16 `(frames, features)` for each: rounding errors are below a hundredth.
     """
-    layer = LogMel(sample_rate, bands, deltas=deltas)
+    layer = LogMel(sample_rate, num_mel_bins, deltas=deltas)
     lengths = -(-audio.lengths // layer.hop)
 
     def compute(rows: np.ndarray, size: int):
@@ -45,12 +45,12 @@ class StreamedFeatures(Streamed):
     Args:
         audio: The recordings.
         sample_rate: Samples a second.
-        bands: Mel bands.
+        num_mel_bins: Mel bands.
         deltas: Whether first and second differences follow.
     """
 
-    def __init__(self, audio: Streamed, sample_rate: int, bands: int, deltas: bool):
-        self._audio, self._layer = audio, LogMel(sample_rate, bands, deltas=deltas)
+    def __init__(self, audio: Streamed, sample_rate: int, num_mel_bins: int, deltas: bool):
+        self._audio, self._layer = audio, LogMel(sample_rate, num_mel_bins, deltas=deltas)
         lengths = -(-audio.lengths // self._layer.hop)
         super().__init__(lengths, np.zeros((0, self._layer.features), np.float16))
 
@@ -90,7 +90,7 @@ def normalized_by_speaker(speech: Speech) -> Speech:
     """Gives each feature mean 0 and variance 1 over all frames of each speaker in the split."""
     rows = speech.rows
     values = np.empty((int(rows.lengths.sum()), rows.values.shape[1]), rows.values.dtype)
-    out = Ragged(values, offsets(rows.lengths))
+    out = Ragged(values, row_offsets(rows.lengths))
     for members in _groups(speech.speakers):
         frames = np.concatenate([rows[i] for i in members]).astype(np.float32)
         normalized = (frames - frames.mean(0)) / np.sqrt(frames.var(0) + 1e-5)
@@ -108,7 +108,7 @@ def _groups(speakers) -> list[np.ndarray]:
 
 def _by_batches(lengths: np.ndarray, width: int, dtype, compute: Callable) -> Ragged:
     """Computes rows in batches of similar length; `compute(rows, size)` gives them padded."""
-    out = Ragged(np.empty((int(lengths.sum()), width), dtype), offsets(lengths))
+    out = Ragged(np.empty((int(lengths.sum()), width), dtype), row_offsets(lengths))
     order = np.argsort(lengths, kind="stable")
     for chosen, size in _batches(lengths[order]):
         rows = order[chosen]

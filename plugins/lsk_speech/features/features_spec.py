@@ -25,14 +25,14 @@ class Sound:
     Attributes:
         input: `waveform`, `log-mel` or `features`, which somebody else has computed.
         sample_rate: Samples a second of recordings; `None` with `features`.
-        bands: Mel bands of `log-mel`.
+        num_mel_bins: Mel bands of `log-mel`.
         deltas: Whether features get their first and second differences.
         by_speaker: Whether features are normalized over all frames of a speaker.
     """
 
     input: str
     sample_rate: int | None
-    bands: int
+    num_mel_bins: int
     deltas: bool
     by_speaker: bool
 
@@ -50,7 +50,7 @@ class Sound:
                 "Expected data.input=log-mel with data.normalization=speaker, since a model hears "
                 f"one utterance at a time. Received: data.input={options.input}"
             )
-        return cls(kind, sample_rate, options.bands, options.deltas, by_speaker)
+        return cls(kind, sample_rate, options.num_mel_bins, options.deltas, by_speaker)
 
     @classmethod
     def from_artifacts(cls, artifacts: Mapping[str, bytes]) -> "Sound":
@@ -92,7 +92,7 @@ class Sound:
 
         rows = speech.rows
         if isinstance(rows, Streamed) and self.sample_rate is not None:
-            heard = StreamedFeatures(rows, self.sample_rate, self.bands, self.deltas)
+            heard = StreamedFeatures(rows, self.sample_rate, self.num_mel_bins, self.deltas)
             if heard.bytes > IN_MEMORY:
                 if self.by_speaker:
                     raise InputError(
@@ -103,7 +103,7 @@ class Sound:
                 return dataclasses.replace(speech, rows=heard)
             rows = Ragged(*heard.flattened())  # in order: some files have no other
         elif self.sample_rate is not None:
-            rows = log_mel(rows, self.sample_rate, self.bands, self.deltas)
+            rows = log_mel(rows, self.sample_rate, self.num_mel_bins, self.deltas)
         elif self.deltas:
             rows = with_deltas(rows)
         speech = dataclasses.replace(speech, rows=rows)
@@ -113,6 +113,6 @@ class Sound:
 class _Stored(Record, frozen=True):
     input: Literal["waveform", "log-mel", "features"]
     sample_rate: Annotated[int, msgspec.Meta(ge=1000, le=400_000)] | None
-    bands: Annotated[int, msgspec.Meta(ge=1, le=4096)]
+    num_mel_bins: Annotated[int, msgspec.Meta(ge=1, le=4096)]
     deltas: bool
     by_speaker: bool

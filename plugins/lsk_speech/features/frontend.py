@@ -32,7 +32,7 @@ class LogMel(keras.layers.Layer):
 
     Args:
         sample_rate: Samples a second.
-        bands: Mel bands.
+        num_mel_bins: Mel bands.
         frame_ms: Length of the window. Default: 25.
         hop_ms: Distance of frames. Default: 10.
         deltas: Whether to append the differences. Default: `True`.
@@ -43,8 +43,8 @@ class LogMel(keras.layers.Layer):
             all.
 
     Returns:
-        A float32 tensor `(batch, ⌈samples / hop⌉, bands)`, 3 × bands with `deltas`; 0 behind
-        `length`.
+        A float32 tensor `(batch, ⌈samples / hop⌉, num_mel_bins)`, with three times as many features
+        if `deltas`; 0 after `length`.
 
     Raises:
         InputError: If the window is shorter than the hop, or bands are so narrow that one of them
@@ -54,7 +54,7 @@ class LogMel(keras.layers.Layer):
     ```python
     >>> import numpy as np
     >>> from lsk_speech.features.frontend import LogMel
-    >>> tuple(LogMel(8000, bands=40)(np.zeros((1, 8001), "float32")).shape)
+    >>> tuple(LogMel(8000, num_mel_bins=40)(np.zeros((1, 8001), "float32")).shape)
     (1, 101, 120)
 
     ```
@@ -63,7 +63,7 @@ class LogMel(keras.layers.Layer):
     def __init__(
         self,
         sample_rate: int = 16000,
-        bands: int = 80,
+        num_mel_bins: int = 80,
         *,
         frame_ms: float = 25.0,
         hop_ms: float = 10.0,
@@ -72,7 +72,7 @@ class LogMel(keras.layers.Layer):
     ):
         kwargs.setdefault("dtype", "float32")  # 16 bits don't hold the range of a power spectrum
         super().__init__(**kwargs)
-        self.sample_rate, self.bands, self.deltas = sample_rate, bands, deltas
+        self.sample_rate, self.num_mel_bins, self.deltas = sample_rate, num_mel_bins, deltas
         self.frame_ms, self.hop_ms = frame_ms, hop_ms
         self.hop = round(sample_rate * hop_ms / 1000)
         self.window = round(sample_rate * frame_ms / 1000)
@@ -82,14 +82,14 @@ class LogMel(keras.layers.Layer):
                 f"Received: {self.window} and {self.hop} samples"
             )
         self.fft_size = 2 ** math.ceil(math.log2(self.window))
-        self.filters = mel_filters(sample_rate, self.fft_size, bands)
+        self.filters = mel_filters(sample_rate, self.fft_size, num_mel_bins)
         angles = 2 * np.pi * np.arange(self.window) / self.window
         self.hann = (0.5 - 0.5 * np.cos(angles)).astype(np.float32)
 
     @property
     def features(self) -> int:
         """Number of features of a frame."""
-        return 3 * self.bands if self.deltas else self.bands
+        return 3 * self.num_mel_bins if self.deltas else self.num_mel_bins
 
     def call(self, audio, length=None):
         """Computes the features."""
@@ -125,7 +125,7 @@ class LogMel(keras.layers.Layer):
 
     def get_config(self) -> dict:
         """Returns the arguments of the constructor."""
-        names = ("sample_rate", "bands", "frame_ms", "hop_ms", "deltas")
+        names = ("sample_rate", "num_mel_bins", "frame_ms", "hop_ms", "deltas")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
@@ -165,14 +165,14 @@ class UtteranceNormalization(keras.layers.Layer):
         return {**super().get_config(), "epsilon": self.epsilon}
 
 
-def mel_filters(sample_rate: int, fft_size: int, bands: int) -> np.ndarray:
-    """Returns the triangles of `LogMel`, float32 `(fft_size / 2 + 1, bands)`.
+def mel_filters(sample_rate: int, fft_size: int, num_mel_bins: int) -> np.ndarray:
+    """Returns the triangles of `LogMel`, float32 `(fft_size / 2 + 1, num_mel_bins)`.
 
     Raises:
         InputError: If there are so many that one lies between two frequencies of the spectrum.
     """
     nyquist = sample_rate / 2
-    edges = _hertz(np.linspace(_mel(20.0), _mel(nyquist), bands + 2))
+    edges = _hertz(np.linspace(_mel(20.0), _mel(nyquist), num_mel_bins + 2))
     frequencies = np.linspace(0.0, nyquist, fft_size // 2 + 1)[:, None]
     rising = (frequencies - edges[:-2]) / (edges[1:-1] - edges[:-2])
     falling = (edges[2:] - frequencies) / (edges[2:] - edges[1:-1])
@@ -180,8 +180,8 @@ def mel_filters(sample_rate: int, fft_size: int, bands: int) -> np.ndarray:
     if (filters.sum(axis=0) == 0).any():
         raise InputError(
             f"Expected fewer mel bands for {sample_rate} samples a second and spectra of "
-            f"{fft_size // 2 + 1} frequencies. Received: bands={bands}, of which "
-            f"{int((filters.sum(axis=0) == 0).sum())} would get nothing"
+            f"{fft_size // 2 + 1} frequencies. Received: num_mel_bins={num_mel_bins}, of "
+            f"which {int((filters.sum(axis=0) == 0).sum())} would get nothing"
         )
     return filters.astype(np.float32)
 

@@ -5,6 +5,7 @@ import numpy as np
 from keras import ops
 
 from lsk_engine import InputError
+from lsk_engine.devices.replicas import SharedSeedGenerator
 from lsk_speech.features.frontend import is_valid
 
 _ANCHORS = 4  # bands, evenly spaced, whose shifts are drawn
@@ -14,22 +15,22 @@ _ANCHORS = 4  # bands, evenly spaced, whose shifts are drawn
 class SpecAugment(keras.layers.Layer):
     """Shifts bands at random; sets runs of frames and of bands to 0, the mean of normalized ones.
 
-    With `band_warp`, each utterance gets a voice of its own, as its formants move: what a band
-    holds is taken from up to `band_warp` of all bands away. The shift is uniform at four bands from
+    With `freq_warp`, each utterance gets a voice of its own, as its formants move: what a band
+    holds is taken from up to `freq_warp` of all bands away. The shift is uniform at four bands from
     the lowest to the highest and linear in between, as are the values between two bands.
 
-    Each of `time_masks` hides a run of frames whose share of the utterance is uniform in
-    [0, `time_share`), each of `band_masks` a run of bands whose share of all bands is uniform in
-    [0, `band_share`); where a run begins is uniform over the places where it fits. They may
-    overlap. Acts where `training=True` is passed. Its random state is a variable, and so in
-    checkpoints.
+    Each of `num_time_masks` hides a run of frames whose share of the utterance is uniform in
+    [0, `time_mask_ratio`), each of `num_freq_masks` a run of bands whose share of all bands is
+    uniform in [0, `freq_mask_ratio`); where a run begins is uniform over the places where it fits.
+    They may overlap. Acts only with `training=True`. Its random state is a variable and therefore
+    part of checkpoints.
 
     Args:
-        time_masks: Runs of frames. Default: 0.
-        time_share: The longest run, as a share of the utterance. Default: 0.1.
-        band_masks: Runs of bands. Default: 0.
-        band_share: The widest run, as a share of the bands. Default: 0.2.
-        band_warp: The largest shift, as a share of the bands; 0: none. Default: 0.
+        num_time_masks: Runs of frames. Default: 0.
+        time_mask_ratio: The longest run, as a share of the utterance. Default: 0.1.
+        num_freq_masks: Runs of bands. Default: 0.
+        freq_mask_ratio: The widest run, as a share of the bands. Default: 0.2.
+        freq_warp: The largest shift, as a share of the bands; 0: none. Default: 0.
         groups: Into how many equal groups the features fall (bands, their differences, …); what
             happens to one, happens to all. Default: 1.
         seed: An integer; `None`: drawn from Keras's global seed.
@@ -47,7 +48,7 @@ class SpecAugment(keras.layers.Layer):
     ```python
     >>> import numpy as np
     >>> from lsk_speech.features.spec_augment import SpecAugment
-    >>> augment = SpecAugment(time_masks=1, time_share=0.5, seed=3)
+    >>> augment = SpecAugment(num_time_masks=1, time_mask_ratio=0.5, seed=3)
     >>> hidden = np.asarray(augment(np.ones((1, 20, 2), "float32"), training=True)) == 0
     >>> 0 < int(hidden.all(axis=2).sum()) <= 10
     True
@@ -63,26 +64,26 @@ class SpecAugment(keras.layers.Layer):
     def __init__(
         self,
         *,
-        time_masks: int = 0,
-        time_share: float = 0.1,
-        band_masks: int = 0,
-        band_share: float = 0.2,
-        band_warp: float = 0.0,
+        num_time_masks: int = 0,
+        time_mask_ratio: float = 0.1,
+        num_freq_masks: int = 0,
+        freq_mask_ratio: float = 0.2,
+        freq_warp: float = 0.0,
         groups: int = 1,
         seed: int | None = None,
         **kwargs,
     ):
         super().__init__(**kwargs)
-        shares = (time_share, band_share, band_warp)
-        if min(time_masks, band_masks) < 0 or not (min(shares) >= 0 and max(shares) <= 1):
+        shares = (time_mask_ratio, freq_mask_ratio, freq_warp)
+        if min(num_time_masks, num_freq_masks) < 0 or not (min(shares) >= 0 and max(shares) <= 1):
             raise InputError(
                 "Expected numbers of runs of at least 0 and shares in [0, 1]. Received: "
-                f"{time_masks} and {band_masks}, {', '.join(map(str, shares))}"
+                f"{num_time_masks} and {num_freq_masks}, {', '.join(map(str, shares))}"
             )
-        self.time_masks, self.time_share = time_masks, time_share
-        self.band_masks, self.band_share = band_masks, band_share
-        self.band_warp, self.groups, self.seed = band_warp, groups, seed
-        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.num_time_masks, self.time_mask_ratio = num_time_masks, time_mask_ratio
+        self.num_freq_masks, self.freq_mask_ratio = num_freq_masks, freq_mask_ratio
+        self.freq_warp, self.groups, self.seed = freq_warp, groups, seed
+        self.seed_generator = SharedSeedGenerator(seed)
 
     def call(self, features, length=None, training=False):
         """Hides what is drawn, or hands the features on."""
@@ -91,21 +92,21 @@ class SpecAugment(keras.layers.Layer):
             raise InputError(
                 f"Expected features that fall into {self.groups} equal groups. Received: {width}"
             )
-        if not training or not (self.time_masks or self.band_masks or self.band_warp):
+        if not training or not (self.num_time_masks or self.num_freq_masks or self.freq_warp):
             return features
-        if self.band_warp:
+        if self.freq_warp:
             features = self._warped(features)
         batch, frames = ops.shape(features)[0], ops.shape(features)[1]
         if length is None:
             length = ops.full((batch,), frames, dtype="int32")
         kept = is_valid(features, length)
-        if self.time_masks:
-            runs = self._runs(batch, self.time_masks, self.time_share, frames, length)
+        if self.num_time_masks:
+            runs = self._runs(batch, self.num_time_masks, self.time_mask_ratio, frames, length)
             kept = ops.logical_and(kept, ops.logical_not(runs)[:, :, None])
-        if self.band_masks:
+        if self.num_freq_masks:
             bands = width // self.groups
             size = ops.full((batch,), bands, dtype="int32")
-            runs = self._runs(batch, self.band_masks, self.band_share, bands, size)
+            runs = self._runs(batch, self.num_freq_masks, self.freq_mask_ratio, bands, size)
             kept = ops.logical_and(kept, ops.logical_not(ops.tile(runs, (1, self.groups)))[:, None])
         return ops.where(kept, features, ops.zeros_like(features))
 
@@ -115,10 +116,8 @@ class SpecAugment(keras.layers.Layer):
         batch = ops.shape(features)[0]
         anchors = np.linspace(0, bands - 1, _ANCHORS)
         between = np.stack([np.interp(np.arange(bands), anchors, row) for row in np.eye(_ANCHORS)])
-        draws = keras.random.uniform(
-            (batch, _ANCHORS), -1.0, 1.0, dtype="float32", seed=self.seed_generator
-        )
-        shifts = ops.matmul(draws, between.astype(np.float32)) * (self.band_warp * bands)
+        draws = 2 * self.seed_generator.uniform(batch, _ANCHORS) - 1
+        shifts = ops.matmul(draws, between.astype(np.float32)) * (self.freq_warp * bands)
         band = np.arange(bands, dtype=np.float32)
         sources = ops.clip(band + shifts, 0.0, bands - 1.0)  # batch × bands
         # Of each source the two bands around it: batch × bands there × bands here.
@@ -129,10 +128,10 @@ class SpecAugment(keras.layers.Layer):
     def _runs(self, batch, count: int, share: float, places, size):
         """Returns which of `places` are hidden, batch × places, in runs within `size`."""
         # In float32 whatever the policy: 16 bits can't tell frames apart.
-        draws = keras.random.uniform((2, batch, count), dtype="float32", seed=self.seed_generator)
+        draws = self.seed_generator.uniform(batch, 2 * count)
         size = ops.cast(size, "float32")[:, None]
-        run = ops.floor(draws[0] * share * size)  # batch × count
-        start = ops.floor(draws[1] * (size - run + 1))
+        run = ops.floor(draws[:, :count] * share * size)  # batch × count
+        start = ops.floor(draws[:, count:] * (size - run + 1))
         place = ops.cast(ops.arange(places), "float32")[None, None]
         inside = ops.logical_and(place >= start[..., None], place < (start + run)[..., None])
         return ops.any(inside, axis=1)
@@ -143,6 +142,6 @@ class SpecAugment(keras.layers.Layer):
 
     def get_config(self) -> dict:
         """Returns the arguments of the constructor."""
-        masks = ("time_masks", "time_share", "band_masks", "band_share")
-        names = (*masks, "band_warp", "groups", "seed")
+        masks = ("num_time_masks", "time_mask_ratio", "num_freq_masks", "freq_mask_ratio")
+        names = (*masks, "freq_warp", "groups", "seed")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}

@@ -15,10 +15,10 @@ def encode(features, length, config: ModelConfig, seed: int):
     """Adds the encoder to a functional model.
 
     Convolutions first, each with a stride of 2, then the LSTMs; behind the first
-    `config.reductions` of these, pairs of frames are joined to one. What comes out of valid frames
-    does not depend on the padding behind them: convolutions and pairs see zeros there, and the
-    LSTM that runs backwards starts at the end of each utterance, not of its batch. So no mask is
-    needed, which would keep cuDNN's LSTM away.
+    `config.pyramid_layers` of these, pairs of frames are joined to one. What comes out of valid
+    frames does not depend on the padding behind them: convolutions and pairs see zeros there, and
+    the LSTM that runs backwards starts at the end of each utterance, not of its batch. So no mask
+    is needed, which would keep cuDNN's LSTM away.
 
     Args:
         features: Symbolic tensor `(batch, frames, features)`, 0 behind the end.
@@ -47,7 +47,7 @@ def encode(features, length, config: ModelConfig, seed: int):
         x = keras.layers.LayerNormalization(name=f"{name}_normalized")(x)
         last = i == config.encoder_layers - 1
         x = WithoutPadding(name="encoded" if last else f"{name}_masked")(x, length)
-        if i < config.reductions:
+        if i < config.pyramid_layers:
             x = JoinPairs(name=f"{name}_pairs")(x)
             length = halved(length)
     return x, length
@@ -60,7 +60,7 @@ def halved(length):
 
 def halvings(config: ModelConfig) -> int:
     """Returns how many times frames are halved."""
-    return config.convolutions + config.reductions
+    return config.convolutions + config.pyramid_layers
 
 
 def _both_directions(x, length, config: ModelConfig, seed: int, name: str):

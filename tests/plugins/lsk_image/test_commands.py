@@ -7,8 +7,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from ls_base.commands import shell_command
-from ls_base.errors import FileError, InputError
+from ls_base.errors import FileError, InputError, shell_command
 from ls_base.files import write_json
 from lsk_engine.tasks.class_ids import CLASSES_FILE
 from lsk_image.commands import classify

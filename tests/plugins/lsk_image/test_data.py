@@ -69,7 +69,7 @@ def test_defaults_hold_out_a_sixth_and_a_tenth():
 def test_fewer_examples_leave_the_other_splits_alone():
     given = source([0, 1] * 50)
     all_of_them, _ = split_images(given, DataConfig(validation=20, test=30))
-    some, notes = split_images(given, DataConfig(validation=20, test=30, examples=10))
+    some, notes = split_images(given, DataConfig(validation=20, test=30, max_train_examples=10))
     assert len(some["train"]) == 10
     assert rows(some["train"]) < rows(all_of_them["train"])
     assert rows(some["test"]) == rows(all_of_them["test"])
@@ -107,8 +107,8 @@ def test_images_are_brought_to_size():
         (source([0, 1]), {}, "at least 1 and fewer than 2"),
         (
             source([0, 1] * 6),
-            {"data.examples": 10},
-            "at most 9 training images. Received: data.examples=10",
+            {"data.max_train_examples": 10},
+            "max_train_examples of at most 9, .* images left. Received: 10",
         ),
     ],
 )

@@ -66,9 +66,8 @@ def load(folder, artifacts=None, counts=None, **settings):
         speech_files.write_manifest(folder, counts)
     given = {f"data.{key}": value for key, value in settings.items()}
     task = SpeechTask()
-    config = resolve(
-        task, None, {"data.source": str(folder), "data.sample_rate": 8000, "data.bands": 8, **given}
-    )
+    small = {"data.source": str(folder), "data.sample_rate": 8000, "data.num_mel_bins": 8}
+    config = resolve(task, None, small | given)
     return task.load_data(config, artifacts)
 
 
@@ -96,10 +95,10 @@ def test_long_training_utterances_are_left_out(tmp_path):
 
 
 def test_fewer_utterances_are_drawn(tmp_path):
-    data = load(tmp_path, utterances=5)
+    data = load(tmp_path, max_train_examples=5)
     assert len(data.splits["train"]) == 5
     assert "train: 5 of 12 utterances, drawn at random" in data.notes
-    assert len(load(tmp_path, utterances=50).splits["train"]) == 12
+    assert len(load(tmp_path, max_train_examples=50).splits["train"]) == 12
 
 
 @pytest.mark.parametrize(("units", "count"), [("words", 1), ("characters", 2)])
@@ -140,7 +139,7 @@ def test_normalization_by_speaker_needs_features(tmp_path):
         ({"sample_rate": 11025}, "a multiple of 100.* Received: 11025"),
         ({"max_words": 1}, "data.max_words of at least data.min_words=2. Received: 1"),
         ({"max_seconds": 0.0}, "data.max_seconds of at least 0.01. Received: 0.0"),
-        ({"utterances": 0}, "data.utterances of at least 1. Received: 0"),
+        ({"max_train_examples": 0}, "data.max_train_examples of at least 1. Received: 0"),
     ],
 )
 def test_bad_settings_are_told(setting, message, tmp_path):

@@ -71,7 +71,7 @@ def test_greedy_and_beam_agree_on_a_model_that_is_certain(tmp_path):
         None,
         {
             **small,
-            "data.utterances": 8,
+            "data.max_train_examples": 8,
             "model.dropout": 0,
             "optimizer.learning_rate": 0.03,
         },

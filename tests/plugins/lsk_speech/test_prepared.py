@@ -14,8 +14,8 @@ TASK = SpeechTask()
     "settings",
     [
         {"data.units": "characters"},
-        {"data.input": "log-mel", "data.bands": 6, "data.normalization": "speaker"},
-        {"data.units": "subwords", "data.vocabulary_size": 16, "data.utterances": 9},
+        {"data.input": "log-mel", "data.num_mel_bins": 6, "data.normalization": "speaker"},
+        {"data.units": "subwords", "data.vocabulary_size": 16, "data.max_train_examples": 9},
     ],
 )
 def test_prepared_data_are_the_data(settings, tmp_path):

@@ -12,7 +12,7 @@ from ls_keras.decoding.padded_batches import padded_size
 from ls_keras.losses import Uniform, Unigram
 from lsk_engine.data.configuration import resolve
 from lsk_engine.data.formats.ragged import Ragged
-from lsk_engine.runs.unsmoothing import unsmoothing
+from lsk_engine.runs.unsmoothing import build_unsmoothing
 from lsk_translation.config import DecodingConfig, ModelConfig
 from lsk_translation.data import with_ends
 from lsk_translation.decoding import translate_examples, translate_sentences
@@ -236,5 +236,5 @@ def test_a_split_is_translated_with_the_smoothing_of_its_run_undone(tmp_path):
         found = translate_examples(model, data.splits["test"], either, data, lambda *at: None)
         log_ps.append([one["log_p"] for one in found])
     assert log_ps[0] != pytest.approx(log_ps[1], rel=1e-3)
-    translator = Translator.of(model, undoing.decoding, unsmooth=unsmoothing(undoing, data))
+    translator = Translator.of(model, undoing.decoding, unsmooth=build_unsmoothing(undoing, data))
     assert translator.unsmooth == Unsmoothing(0.3, Unigram(data.class_counts))

@@ -17,7 +17,7 @@ def folder(tmp_path):
 
 
 def test_cldr():
-    corpus = load_source("cldr", pairs=300)
+    corpus = load_source("cldr", max_train_examples=300)
     assert (corpus.name, corpus.source_language, corpus.target_language) == ("cldr", "en", "de")
     assert {name: len(split) for name, split in corpus.splits.items()} == {
         "train": 300,
@@ -28,8 +28,10 @@ def test_cldr():
 
 
 def test_cldr_in_the_other_direction():
-    forward = load_source("cldr", pairs=20).splits
-    back = load_source("cldr", pairs=20, source_language="de", target_language="en").splits
+    forward = load_source("cldr", max_train_examples=20).splits
+    back = load_source(
+        "cldr", max_train_examples=20, source_language="de", target_language="en"
+    ).splits
     for name in forward:
         assert back[name] == ParallelText(forward[name].target, forward[name].source)
 
@@ -48,13 +50,16 @@ def test_relative_paths_and_names_without_a_separator(folder, monkeypatch):
 
 
 def test_fewer_pairs_of_a_folder_are_drawn_by_seed_in_order(folder):
-    few = load_source(str(folder), pairs=3, seed=1)
+    few = load_source(str(folder), max_train_examples=3, seed=1)
     numbers = [int(line.split()[-1]) for line in few.splits["train"].source]
     assert numbers == sorted(set(numbers))
     assert len(numbers) == 3
     assert [line.split()[-1] for line in few.splits["train"].target] == list(map(str, numbers))
     assert "3 of 6 pairs, drawn with seed 1" in few.notes[-1]
-    draws = {load_source(str(folder), pairs=3, seed=s).splits["train"].source for s in range(8)}
+    draws = {
+        load_source(str(folder), max_train_examples=3, seed=s).splits["train"].source
+        for s in range(8)
+    }
     assert len(draws) > 1
     assert few.splits["train"].source in draws
 
@@ -69,7 +74,6 @@ def test_languages_name_the_sides(folder):
     [
         ({"data": "cldr", "target_language": "en"}, "two different languages"),
         ({"data": "cldr", "target_language": "fr"}, "en and de for cldr. Received: 'en' and 'fr'"),
-        ({"data": "cldr", "pairs": 0}, "at least 1 training pair. Received: pairs=0"),
         ({"data": "./nowhere"}, "a folder with parallel text. Received: nowhere"),
     ],
 )
@@ -79,8 +83,8 @@ def test_mistakes(options, message):
 
 
 def test_more_pairs_than_a_folder_has(folder):
-    with pytest.raises(InputError, match=r"at most 6 training pairs. Received: pairs=7"):
-        load_source(str(folder), pairs=7).splits["train"]
+    with pytest.raises(InputError, match=r"data.max_train_examples of at most 6. Received: 7"):
+        load_source(str(folder), max_train_examples=7).splits["train"]
 
 
 def test_unequal_sides():

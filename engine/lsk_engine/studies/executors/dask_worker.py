@@ -73,7 +73,7 @@ def train(order: Order, path: str) -> ExitStatus:
             "Expected a file system that the study and its workers share. "
             f"Received: {host}, where {path} does not exist",
         )
-    if not _wait_for(lambda: not run.in_use(), order.patience):
+    if not _wait_for(lambda: not run.is_locked(), order.patience):
         return ExitStatus(
             REFUSED, f"Expected a run that no other process uses, on {host}. Received: {path}"
         )

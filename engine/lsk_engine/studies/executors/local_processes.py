@@ -16,10 +16,10 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from typing import IO, NamedTuple
 
-from ls_base.cores import cores
+from ls_base.backends import configured_backend
+from ls_base.process import num_cores
 from lsk_engine.devices.parent_watch import stop_after, watch_variables
 from lsk_engine.devices.process_env import VISIBLE, visible_gpus
-from lsk_engine.environment import configured_backend
 from lsk_engine.studies.executors.executor import Executor, ExitStatus, last_error_line
 from lsk_engine.studies.jobs import Job
 
@@ -127,7 +127,7 @@ def worker_environments(workers: int) -> list[dict[str, str]]:
     """
     if workers == 1:
         return [dict(os.environ)]
-    threads = str(max(1, cores() // workers))
+    threads = str(max(1, num_cores() // workers))
     shares: Mapping[str, str] = {
         "TF_NUM_INTRAOP_THREADS": threads,
         "TF_NUM_INTEROP_THREADS": threads,

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from ls_base.errors import InputError, LsKerasError
-from ls_base.signals import handled
+from ls_base.process import handle_signals
 from lsk_engine.progress import Reporter
 from lsk_engine.studies.executors.dask_cluster import DaskCluster
 from lsk_engine.studies.executors.executor import Executor, ExitStatus
@@ -144,13 +144,13 @@ def run_jobs(
 
     if not waiting:
         return failed
-    with handled(("SIGTERM", "SIGHUP"), _interrupt), executor:
+    with handle_signals(("SIGTERM", "SIGHUP"), _interrupt), executor:
         try:
             while waiting or running:
                 for job in [job for job in waiting if job.ready]:
                     if len(running) >= executor.capacity():
                         break
-                    if not job.run.in_use():
+                    if not job.run.is_locked():
                         start(job)
                     elif job not in waited_for:
                         waited_for.add(job)

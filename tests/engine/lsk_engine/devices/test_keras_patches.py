@@ -23,6 +23,7 @@ from lsk_engine.devices.keras_patches import (
 from lsk_engine.devices.local_workers import free_addresses
 from lsk_engine.devices.precision import precision, with_loss_scaling
 from lsk_engine.devices.process_env import TF_CONFIG, tf_config
+from lsk_engine.devices.replicas import SharedSeedGenerator
 from tiny_task import TinyTask
 
 SCRIPT = Path(__file__).parents[3] / "support" / "stock_multi_worker.py"
@@ -66,8 +67,11 @@ def test_the_private_names_that_the_patch_assigns_exist():
 def test_the_loss_of_an_epoch_is_the_mean_over_its_steps(parts):
     """For any number of rows in a batch; `None`: without the patch it is not."""
     task = TinyTask()
-    more = {} if parts is None else {"training.accumulate": parts}
-    settings = {"training.batch_tokens": 8, "training.buckets": 3, **more}
+    settings = {
+        "training.tokens_per_batch": 8,
+        "training.max_length_buckets": 3,
+        "training.gradient_accumulation_steps": parts or 1,
+    }
     config = configuration.resolve(task, None, {"model.dropout": 0.0, **settings})
     data = task.load_data(config)
     source, model = training_source(config, data), task.build_model(config, data)
@@ -104,12 +108,39 @@ def test_replicas_draw_different_dropout_masks(patched):
     def build():
         inputs = keras.Input((64,))
         model = keras.Model(inputs, layers.Dropout(0.5, seed=1)(inputs))
-        return patch_layers(model, sync_batch_norm=False) if patched else model
+        if patched:
+            assert patch_layers(model, sync_batch_norm=False) == ["Dropout"]
+        return model
 
     first, second = call_on_two_replicas(build, np.ones((4, 64), "float32"))
     assert 0.2 < (first == 0).mean() < 0.8
     assert np.array_equal(first, second) != patched
     assert not np.array_equal(first[0], first[1])
+
+
+class AddsNoise(layers.Layer):
+    """Adds numbers that depend on the row of the batch over all replicas."""
+
+    def __init__(self):
+        super().__init__()
+        self.seed_generator = SharedSeedGenerator(3)
+
+    def call(self, x, training=False):
+        return x + self.seed_generator.uniform(keras.ops.shape(x)[0], x.shape[-1])
+
+
+@tensorflow
+def test_shared_random_numbers_are_those_of_one_device():
+    def build():
+        inputs = keras.Input((5,))
+        model = keras.Model(inputs, AddsNoise()(inputs))
+        assert patch_layers(model, sync_batch_norm=False) == []
+        return model
+
+    rows = np.zeros((6, 5), "float32")
+    outputs = np.concatenate(call_on_two_replicas(build, rows))
+    assert len(np.unique(outputs)) == 30
+    np.testing.assert_array_equal(outputs, np.asarray(build()(rows, training=True)))
 
 
 @tensorflow
@@ -121,7 +152,8 @@ def test_batch_normalization_uses_the_rows_of_all_replicas_on_request(sync, rng)
     def build():
         inputs = keras.Input((3,))
         model = keras.Model(inputs, layers.BatchNormalization(epsilon=1e-7)(inputs))
-        return patch_layers(model, sync_batch_norm=sync)
+        assert patch_layers(model, sync_batch_norm=sync) == []
+        return model
 
     outputs = np.concatenate(call_on_two_replicas(build, rows))
     groups = rows if sync else rows.reshape(2, 4, 3)

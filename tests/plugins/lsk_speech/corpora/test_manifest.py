@@ -203,7 +203,7 @@ def test_the_features_of_what_memory_does_not_hold_are_the_same(tmp_path, monkey
     manifest = speech_files.write_manifest(tmp_path)
     monkeypatch.setattr(recordings, "IN_MEMORY", 0)
     speech = load_source(options(manifest)).splits["train"]
-    sound = Sound.of(options(manifest, input="log-mel", bands=8), 8000)
+    sound = Sound.of(options(manifest, input="log-mel", num_mel_bins=8), 8000)
     features = {}
     for memory in (0, 1 << 30):
         monkeypatch.setattr("lsk_speech.features.features_spec.IN_MEMORY", memory)

@@ -17,7 +17,7 @@ from lsk_speech.source_data import Speech
 
 def test_log_mels_are_the_layers_whatever_stands_beside_them(rng):
     rows = [rng.integers(-9000, 9000, n).astype(np.int16) for n in (1000, 455, 3)]
-    found = log_mel(Ragged.of(rows), 1000, bands=6, deltas=True)
+    found = log_mel(Ragged.of(rows), 1000, num_mel_bins=6, deltas=True)
     assert found.lengths.tolist() == [100, 46, 1]
     layer = LogMel(1000, 6, deltas=True)
     for i, row in enumerate(rows):
@@ -51,9 +51,9 @@ def test_long_recordings_stand_beside_few(rng, monkeypatch):
 
     monkeypatch.setattr(compute, "LogMel", Watched)
     rows = [rng.integers(-9000, 9000, 10 * n).astype(np.int16) for n in (600, 9, 60_000, 50, 2000)]
-    found = log_mel(Ragged.of(rows), 1000, bands=4, deltas=False)
+    found = log_mel(Ragged.of(rows), 1000, num_mel_bins=4, deltas=False)
     assert seen == [(64, 2000), (2, 60_000)]
-    streamed = StreamedFeatures(Given(rows), 1000, bands=4, deltas=False)
+    streamed = StreamedFeatures(Given(rows), 1000, num_mel_bins=4, deltas=False)
     order = np.array([3, 0, 2, 4, 1])
     for row, frames in zip(order, streamed.make(order), strict=True):
         np.testing.assert_allclose(frames, found[row], atol=0.01)

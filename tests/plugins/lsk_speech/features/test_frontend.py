@@ -105,7 +105,7 @@ def test_layers_come_back_from_their_configuration(rng):
 
 
 def test_bands_that_get_nothing_are_refused():
-    with pytest.raises(InputError, match=r"fewer mel bands .* Received: bands=200, of which"):
+    with pytest.raises(InputError, match=r"fewer mel bands .* num_mel_bins=200, of which"):
         mel_filters(8000, 256, 200)
 
 

@@ -29,16 +29,16 @@ def features(rng):
 @pytest.mark.parametrize(
     "options",
     [
-        {"convolutions": 2, "encoder_layers": 2, "reductions": 1},
-        {"convolutions": 0, "encoder_layers": 3, "reductions": 3},
-        {"convolutions": 0, "encoder_layers": 2, "reductions": 0},
-        {"convolutions": 1, "encoder_layers": 1, "reductions": 1},
+        {"convolutions": 2, "encoder_layers": 2, "pyramid_layers": 1},
+        {"convolutions": 0, "encoder_layers": 3, "pyramid_layers": 3},
+        {"convolutions": 0, "encoder_layers": 2, "pyramid_layers": 0},
+        {"convolutions": 1, "encoder_layers": 1, "pyramid_layers": 1},
     ],
 )
 def test_what_follows_the_end_changes_nothing(features, options):
     model = encoder(**options)
     narrow, frames = map(numpy, model([features, LENGTH]))
-    halvings = options["convolutions"] + options["reductions"]
+    halvings = options["convolutions"] + options["pyramid_layers"]
     np.testing.assert_array_equal(frames, -(-LENGTH // 2**halvings))
     assert narrow.shape[1] == frames[0]
     for more in (1, 2, 13):
@@ -94,7 +94,7 @@ def test_pairs_of_frames_are_joined(frames):
 def test_both_directions_are_those_of_pytorch(features):
     import torch
 
-    model = encoder(convolutions=0, encoder_layers=1, reductions=0)
+    model = encoder(convolutions=0, encoder_layers=1, pyramid_layers=0)
     peer = torch.nn.LSTM(4, 5, bidirectional=True, batch_first=True)
     state = {}
     for direction, suffix in (("forward", ""), ("backward", "_reverse")):

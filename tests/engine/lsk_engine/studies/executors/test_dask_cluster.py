@@ -41,7 +41,7 @@ def save(*_):
     sys.exit(130)
 signal.signal(signal.SIGTERM, save)
 stop_with_parent()
-with run.at_work():
+with run.lock():
     done = len(steps.read_text()) if steps.exists() else 0
     for step in range(done, 30):
         with steps.open("a") as file:
@@ -158,7 +158,7 @@ def test_ctrl_c_lets_every_run_save_its_state(tmp_path, cluster):
     with pytest.raises(KeyboardInterrupt):
         run_jobs(jobs, Interrupting(command(ENDLESS), cluster[1], reporter()), reporter())
     assert all((one.run.path / "saved").exists() for one in jobs)
-    assert not any(one.run.in_use() for one in jobs)
+    assert not any(one.run.is_locked() for one in jobs)
 
 
 def test_workers_without_the_shared_files_are_reported(tmp_path, monkeypatch, cluster):

@@ -169,7 +169,7 @@ def test_a_run_that_another_process_uses_is_waited_for(tmp_path):
     busy.create()
     told = reporter()
     with contextlib.ExitStack() as held:
-        held.enter_context(busy.run.at_work())
+        held.enter_context(busy.run.lock())
         run_jobs([busy, other], processes(QUICK, 2), told, on_finish=lambda j: held.close() or "")
     assert busy.finished
     lines = told.stream.getvalue()

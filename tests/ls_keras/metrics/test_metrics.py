@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, brier_score_loss, log_loss
 
-from ls_keras import calibration
+from ls_keras import metrics
 from ls_keras.metrics import (
     Accuracy,
     BrierScore,
@@ -116,6 +116,6 @@ class TestMetrics(MetricTester):
 
 
 def test_every_metric_has_a_row():
-    offered = {value for value in vars(calibration).values() if isinstance(value, type)}
+    offered = {value for value in vars(metrics).values() if isinstance(value, type)}
     public = {value for value in offered if issubclass(value, keras.metrics.Metric)}
     assert {type(row.make()) for row in ROWS.values()} == public

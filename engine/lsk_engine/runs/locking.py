@@ -1,17 +1,23 @@
 """Locks between processes, which none leaves behind: the system frees them when they end."""
 
 import contextlib
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, TypeVar
 
 from filelock import FileLock, Timeout
 
 from ls_base.errors import FileError
-from ls_base.files import writing
+from ls_base.files import wrap_os_errors
+
+_F = TypeVar("_F", bound=Callable[..., Any])
 
 
 @contextlib.contextmanager
-def locked(file: Path, *, wait: bool, again: bool = False, patience: float = 0.0) -> Iterator[None]:
+def hold_lock(
+    file: Path, *, wait: bool, again: bool = False, patience: float = 0.0
+) -> Iterator[None]:
     """Holds the lock of a file while the block runs.
 
     Args:
@@ -27,13 +33,13 @@ def locked(file: Path, *, wait: bool, again: bool = False, patience: float = 0.0
     Example:
     >>> import tempfile
     >>> file = Path(tempfile.mkdtemp()) / "lock"
-    >>> with locked(file, wait=False), locked(file, wait=False):
+    >>> with hold_lock(file, wait=False), hold_lock(file, wait=False):
     ...     pass
     Traceback (most recent call last):
         ...
     BlockingIOError: ...
     """
-    with writing(file):
+    with wrap_os_errors(file):
         file.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(file.absolute(), is_singleton=again)
     try:
@@ -48,3 +54,18 @@ def locked(file: Path, *, wait: bool, again: bool = False, patience: float = 0.0
         yield
     finally:
         lock.release()
+
+
+def locks_run(function: _F) -> _F:
+    """Decorates a function that writes a run: it holds `RunDirectory.lock` while it works.
+
+    Args:
+        function: Takes a task, a configuration and a `RunDirectory`, then any other arguments.
+    """
+
+    @functools.wraps(function)
+    def with_lock(task, config, run, *args, **kwargs):
+        with run.lock():
+            return function(task, config, run, *args, **kwargs)
+
+    return with_lock  # type: ignore[return-value]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import ls_keras
-from ls_base.short_repr import one_line, short
+from ls_base.brief_repr import brief_repr, brief_value
 from ls_keras import calibration, callbacks, decoding, distillation, layers, losses, representation
 from offered import PAIRS
 
@@ -101,8 +101,8 @@ def test_a_rate_that_moves_is_not_read():
 
 
 def test_values_are_short():
-    assert short(np.zeros((2, 3))) == "<array (2, 3)>"
-    assert short(list(range(9))) == "<9 in a list>"
-    assert short((1.5,)) == "(1.5,)"
-    assert short({"a": np.zeros(2)}) == "{'a': <array (2,)>}"
-    assert one_line(1, low=0.5, high=None) == "int(low=0.5)"
+    assert brief_value(np.zeros((2, 3))) == "<array (2, 3)>"
+    assert brief_value(list(range(9))) == "<9 in a list>"
+    assert brief_value((1.5,)) == "(1.5,)"
+    assert brief_value({"a": np.zeros(2)}) == "{'a': <array (2,)>}"
+    assert brief_repr(1, low=0.5, high=None) == "int(low=0.5)"

@@ -10,7 +10,7 @@ import numpy as np
 _FEW = 4  # numbers that are shown one by one
 
 
-def one_line(thing: Any, **values: Any) -> str:
+def brief_repr(thing: Any, **values: Any) -> str:
     """Returns the line for an object, with some of its values.
 
     Args:
@@ -19,15 +19,17 @@ def one_line(thing: Any, **values: Any) -> str:
 
     Example:
     >>> import numpy as np
-    >>> from ls_base.short_repr import one_line
-    >>> one_line(object(), alpha=0.1, prior=np.ones(3), name=None)
+    >>> from ls_base.brief_repr import one_line
+    >>> brief_repr(object(), alpha=0.1, prior=np.ones(3), name=None)
     'object(alpha=0.1, prior=<array (3,)>)'
     """
-    shown = ", ".join(f"{key}={short(value)}" for key, value in values.items() if value is not None)
+    shown = ", ".join(
+        f"{key}={brief_value(value)}" for key, value in values.items() if value is not None
+    )
     return f"{type(thing).__name__}({shown})"
 
 
-def short(value: Any) -> str:
+def brief_value(value: Any) -> str:
     """Returns a value in a few words: of arrays the shape, of many things the number."""
     if hasattr(value, "trainable"):  # a variable, whose value may be elsewhere while a model trains
         return f"<variable {tuple(value.shape)}>"
@@ -39,26 +41,26 @@ def short(value: Any) -> str:
     if isinstance(value, Mapping | list | tuple | set | frozenset) and len(value) > _FEW:
         return f"<{len(value)} in a {type(value).__name__}>"
     if isinstance(value, list):
-        return f"[{', '.join(short(entry) for entry in value)}]"
+        return f"[{', '.join(brief_value(entry) for entry in value)}]"
     if type(value) is tuple:
-        inside = ", ".join(short(entry) for entry in value)
+        inside = ", ".join(brief_value(entry) for entry in value)
         return f"({inside},)" if len(value) == 1 else f"({inside})"
     if isinstance(value, Mapping):
-        inside = ", ".join(f"{key!r}: {short(entry)}" for key, entry in value.items())
+        inside = ", ".join(f"{key!r}: {brief_value(entry)}" for key, entry in value.items())
         return f"{{{inside}}}"
     text = " ".join(repr(value).split())
     return text if len(text) <= 120 else f"<{type(value).__name__}>"
 
 
-class Fields:
+class BriefRepr:
     """Base of results: a dataclass, decorated with `repr=False`, that shows its fields briefly."""
 
     def __repr__(self) -> str:
         fields: Any = dataclasses.fields(self)  # type: ignore[arg-type]
-        return one_line(self, **{f.name: getattr(self, f.name) for f in fields if f.repr})
+        return brief_repr(self, **{f.name: getattr(self, f.name) for f in fields if f.repr})
 
 
-class Configured:
+class ConfigRepr:
     """Base of what Keras configures: shows the arguments that differ from their defaults."""
 
     def __repr__(self) -> str:
@@ -68,4 +70,4 @@ class Configured:
             usual = isinstance(value, type(parameter.default)) and value == parameter.default
             if name not in ("self", "dtype") and not usual:
                 told[name] = value
-        return one_line(self, **told)
+        return brief_repr(self, **told)

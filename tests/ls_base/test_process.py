@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from ls_base.signals import handled
+from ls_base.process import handle_signals
 
 
 def test_handlers_are_set_back_after_an_error_too():
@@ -13,7 +13,9 @@ def test_handlers_are_set_back_after_an_error_too():
     came, told = [], []
 
     def fail():
-        with handled(["SIGTERM", "SIGHUP"], lambda number, frame: came.append(number)) as others:
+        with handle_signals(
+            ["SIGTERM", "SIGHUP"], lambda number, frame: came.append(number)
+        ) as others:
             signal.raise_signal(signal.SIGTERM)
             signal.raise_signal(signal.SIGHUP)
             told.append(others[signal.SIGTERM])
@@ -29,7 +31,7 @@ def test_handlers_are_set_back_after_an_error_too():
 def test_what_is_ignored_stays_so(request):
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     request.addfinalizer(lambda: signal.signal(signal.SIGHUP, before))
-    with handled(["SIGHUP", "SIGNOSUCH"], lambda number, frame: None) as those_before:
+    with handle_signals(["SIGHUP", "SIGNOSUCH"], lambda number, frame: None) as those_before:
         assert those_before == {}
         assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
 
@@ -38,7 +40,7 @@ def test_other_threads_change_nothing():
     found = []
 
     def work():
-        with handled(["SIGTERM"], lambda number, frame: None) as those_before:
+        with handle_signals(["SIGTERM"], lambda number, frame: None) as those_before:
             found.append((dict(those_before), signal.getsignal(signal.SIGTERM)))
 
     before = signal.getsignal(signal.SIGTERM)

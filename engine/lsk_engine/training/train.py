@@ -13,7 +13,7 @@ from lsk_engine.data.datasets import as_dataset, explain_data_errors
 from lsk_engine.devices import strategy
 from lsk_engine.devices.framework_errors import explain_oom, explain_peer_loss
 from lsk_engine.devices.keras_patches import patch_for_strategy, patch_layers
-from lsk_engine.devices.precision import precision
+from lsk_engine.devices.precision import precision, with_loss_scaling
 from lsk_engine.devices.replicas import distribute_dataset
 from lsk_engine.devices.xla import compiles_replicas, jit_compile
 from lsk_engine.progress import Reporter

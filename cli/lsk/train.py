@@ -17,6 +17,7 @@ from lsk_engine.tasks.registry import load_task, needing_extra
 
 # Command-line option -> configuration key.
 _KEYS = {
+    "loss": "training.loss",
     "alpha": "training.alpha",
     "smoothing": "training.smoothing",
     "model": "model.name",
@@ -40,6 +41,11 @@ _MENDABLE = (InputError, MissingExtraError)
 @click.command(short_help="Train a model, with or without label smoothing, and score it.")
 @click.option("--task", "task_name", help="What to train; `lsk tasks` lists them.")
 @click.option("--preset", help="A recipe of the task. [default: the task's first]")
+@click.option(
+    "--loss",
+    metavar="NAME",
+    help="Training loss, such as max_sup, focal_ce or confidence_penalty. [default: smoothed_ce]",
+)
 @click.option(
     "--alpha", type=float, help="Label smoothing α, 0 … 1 (α/K off the target). [default: 0]"
 )
@@ -106,6 +112,7 @@ def train(
     lsk train --task translation --alpha 0.1
     lsk train --task translation --preset multi30k-tiny --data FOLDER
     lsk train --task keras --model FILE.py:build_model --data FILE.npz --alpha 0.1
+    lsk train --task image --loss focal_ce --set training.loss_options.gamma=2
     lsk train --task translation --set model.layers=4 \\
         --set training.checkpoint_every=100
     lsk train --config FILE.toml --alpha 0.1  # `lsk settings` writes such a file

@@ -26,6 +26,7 @@ from lsk_engine.runs.worker_copy import private_copy
 from lsk_engine.scoring.evaluate import evaluate
 from lsk_engine.settings.config import Config
 from lsk_engine.tasks.contract import Task, TaskData
+from lsk_engine.tasks.loss import check_loss
 from lsk_engine.training.distillation import teacher_artifacts
 from lsk_engine.training.event_file import add_pictures, writes_events
 from lsk_engine.training.init_from import first_artifacts
@@ -85,6 +86,7 @@ def read_data(task: Task, config: Config, reporter: Reporter) -> NewData:
     takes that one's.
     """
     join()  # before anything is computed
+    check_loss(config.training)
     reporter.going_on("loading the data")
     return NewData.read(task, config, teacher_artifacts(config) or first_artifacts(config))
 

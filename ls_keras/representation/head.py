@@ -1,5 +1,6 @@
 """Finding the layer whose columns are the class templates, and what leads up to it."""
 
+import re
 from typing import Any, NamedTuple
 
 import keras
@@ -10,12 +11,13 @@ from ls_keras.calibration.scaling.calibrated import CalibratedModel
 from ls_keras.inputs.model_outputs import Output, symbolic
 from ls_keras.inputs.output_activation import POOLING
 from ls_keras.layers import Temperature, TiedLogits, VectorScaling
+from ls_keras.layers.effective_weights import effective_weights, is_reversible
 
 _CONVOLUTIONS = (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D)
 _EXPECTED = (
-    "Expected a functional or sequential model that ends in a Dense layer, a 1×1 convolution or "
-    "TiedLogits, followed by no more than average pooling, reshaping, a softmax or a rescaling of "
-    "the logits. "
+    "Expected a functional or sequential model that ends in a Dense layer, a 1×1 convolution, "
+    "TiedLogits or a reversed embedding, followed by no more than average pooling, reshaping, a "
+    "softmax or a rescaling of the logits. "
 )
 
 
@@ -55,15 +57,15 @@ def find_head(model: keras.Model, output: Output = None) -> Head:
         )
     if not model.built:
         raise InputError(f"Expected a built model. Received: {model.name!r}, not built")
-    tensor = _output(model) if output is None else symbolic(model, output)
+    tensor: Any = _output(model) if output is None else symbolic(model, output)
     tail = list[keras.layers.Layer]()
     while True:
         call = call_that_made(tensor)
         layer = call.layer
         if isinstance(layer, keras.Model):
             return _inside(model, layer, _input(call), tail)
-        if is_linear_head(layer):
-            return Head(model, layer, _follow(_input(call), tail, layer))
+        if is_linear_head(layer) or _is_reversed(call, tensor):
+            return Head(model, layer, _follow(_input(call), tail, tensor.shape[-1]))
         if not _keeps_templates(layer):
             raise InputError(
                 f"{_EXPECTED}Received: {model.name!r} with the layer {layer.name!r} "
@@ -82,7 +84,17 @@ def is_linear_head(layer) -> bool:
         if layer.data_format != "channels_last":
             return False
         return all(size == 1 for size in (*layer.kernel_size, *layer.strides, layer.groups))
+    if isinstance(layer, keras.layers.EinsumDense):
+        return re.fullmatch(r"(\.*\w*)(\w),\2(\w)->\1\3", layer.equation) is not None
     return isinstance(layer, keras.layers.Dense | TiedLogits)
+
+
+def _is_reversed(call: Call, output) -> bool:
+    """Returns whether a call is that of a `ReversibleEmbedding` in reverse, with logits as output.
+
+    A lookup adds an axis to the tokens; the reverse projection keeps their number.
+    """
+    return is_reversible(call.layer) and len(call.inputs[0].shape) == len(output.shape)
 
 
 def _output(model: keras.Model):
@@ -116,13 +128,13 @@ def _keeps_templates(layer) -> bool:
     return isinstance(layer, (*ends, *shapes, *POOLING))
 
 
-def _follow(activations, tail, head):
+def _follow(activations, tail, num_classes):
     """Pools and reshapes the activations as the layers after the head do its logits."""
     features = activations.shape[-1]
     for layer in tail:
         if isinstance(layer, keras.layers.Flatten | keras.layers.Reshape):
             shape = tuple(layer.output.shape[1:])
-            if shape[-1] != head.output.shape[-1]:
+            if shape[-1] != num_classes:
                 raise InputError(
                     f"{_EXPECTED}Received: {layer.name!r}, which reshapes "
                     f"{tuple(layer.input.shape)} into {tuple(layer.output.shape)}"
@@ -139,4 +151,5 @@ def _inside(outer: keras.Model, inner: keras.Model, inputs, tail) -> Head:
     """Finds the head of a model that is itself the last layer of a model."""
     head = find_head(inner)
     made = keras.Model(inner.inputs, head.activations, name=f"{inner.name}_penultimate")
-    return Head(outer, head.layer, _follow(made(inputs), tail, head.layer))
+    num_classes = effective_weights(head.layer).columns().shape[-1]
+    return Head(outer, head.layer, _follow(made(inputs), tail, num_classes))

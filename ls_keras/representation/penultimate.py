@@ -7,6 +7,7 @@ from keras import ops
 from ls_base.errors import InputError
 from ls_keras.inputs.model_outputs import Output
 from ls_keras.inputs.validation import as_tensor
+from ls_keras.layers.effective_weights import effective_weights
 from ls_keras.representation.head import find_head
 
 
@@ -79,15 +80,12 @@ def templates(model: keras.Model, *, output: Output = None):
     [0.0, 0.0, 0.0]
     """
     layer = find_head(model, output).layer
-    kernel = ops.cast(ops.convert_to_tensor(layer.kernel), "float32")
+    weights = effective_weights(layer)
+    kernel = ops.cast(weights.columns(), "float32")
     num_classes = kernel.shape[-1]
     kernel = ops.reshape(kernel, (-1, num_classes))  # a 1×1 convolution's: (1, 1, D, K)
-    bias = getattr(layer, "bias", None)
-    row = (
-        ops.zeros((1, num_classes), "float32")
-        if bias is None
-        else ops.reshape(ops.cast(ops.convert_to_tensor(bias), "float32"), (1, num_classes))
-    )
+    bias = ops.zeros((num_classes,)) if weights.bias is None else weights.bias
+    row = ops.reshape(ops.cast(bias, "float32"), (1, num_classes))
     return ops.stop_gradient(ops.concatenate([kernel, row], axis=0))
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import click
 
+from ls_base.backends import configured_backend
 from ls_base.errors import InputError
 from lsk.support.options import PROGRAM, TRAIN, Option
 from lsk_engine.devices.local_workers import end_with_stdin, supervise
 from lsk_engine.devices.process_env import be_of_tpu, be_process, be_worker
-from lsk_engine.environment import configured_backend
 
 _BACKENDS = {  # whose options these are
     "workers": "tensorflow",

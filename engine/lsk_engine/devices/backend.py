@@ -6,10 +6,8 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
+from ls_base.backends import BACKENDS, configured_backend, select_backend
 from ls_base.errors import InputError
-from lsk_engine.environment import configured_backend
-
-BACKENDS = ("tensorflow", "jax", "torch")
 
 # What Keras and TensorFlow import only where they find it, for what is not used here: wrappers and
 # tables as inputs, another backend. It takes as long as half of TensorFlow.
@@ -23,8 +21,8 @@ def load_backend(name: str | None = None) -> None:
         name: A Keras backend; `None`: what `KERAS_BACKEND` or Keras's configuration says.
 
     Raises:
-        InputError: If Keras was imported with another backend already, or the backend is not
-            installed.
+        InputError: If Keras was imported with another backend already.
+        MissingExtraError: If the backend is not installed.
     """
     if name is not None:
         if name not in BACKENDS:
@@ -35,14 +33,10 @@ def load_backend(name: str | None = None) -> None:
             f"Expected a backend of {', '.join(BACKENDS)} in KERAS_BACKEND, or in Keras's "
             f"configuration. Received: {kind!r}"
         )
+    select_backend()
     with _stderr_kept_back(), _left_out():
-        try:
-            import keras
-        except ModuleNotFoundError as error:
-            raise InputError(
-                f"Expected the backend {configured_backend()!r} to be installed. "
-                f"Received: no module named {error.name!r}"
-            ) from error
+        import keras
+
     if name not in (None, keras.config.backend()):
         raise InputError(
             f"Expected the backend to be chosen before Keras is imported. Received: {name!r} "

@@ -13,7 +13,8 @@ from ls_base.errors import FileError
 from ls_base.npz import ArraySpec, read_npz
 from ls_keras.calibration import ReliabilityCurve, curve_of_statistics
 from ls_keras.inputs.probabilities import first_largest
-from ls_keras.losses import SmoothedCE, smoothed_cross_entropy
+from ls_keras.losses import smoothed_cross_entropy
+from ls_keras.losses.classification_loss import ClassificationLoss
 from lsk_engine.data.batches import BatchSource
 from lsk_engine.data.datasets import explain_data_errors
 from lsk_engine.devices.distributed_predict import copies_of, for_scoring, predict_rows
@@ -32,7 +33,8 @@ class PositionStatistics(keras.layers.Layer):
     """What is kept of a position's K logits: five numbers.
 
     Args:
-        loss: The training loss, whose smoothing the column `loss` has.
+        loss: The training loss, whose values are the column `loss`.
+        ignore_class: The label of padding, or `None`.
 
     Call arguments:
         logits: Tensor `(..., K)`.
@@ -43,31 +45,22 @@ class PositionStatistics(keras.layers.Layer):
         `brier` (Σ_k (p_k − y_k)²), `confidence` (max_k p_k) and `correct` (0 or 1).
     """
 
-    def __init__(self, loss: SmoothedCE, ignore_class: int | None = None, **kwargs):
+    def __init__(self, loss: ClassificationLoss, ignore_class: int | None = None, **kwargs):
         super().__init__(dtype="float32", **kwargs)
         self.loss, self.ignore_class = loss, ignore_class
 
     def call(self, logits, labels):
         """Reduces the logits."""
         num_classes = logits.shape[-1]
-
-        def cross_entropy(alpha, smoothing):
-            return smoothed_cross_entropy(
-                labels,
-                logits,
-                alpha=alpha,
-                smoothing=smoothing,
-                from_logits=True,
-                ignore_class=self.ignore_class,
-            )
-
-        smoothed = cross_entropy(self.loss.alpha, self.loss.smoothing)
-        nll = cross_entropy(0.0, "uniform")
+        trained = self.loss.call(labels, logits)
+        nll = smoothed_cross_entropy(
+            labels, logits, alpha=0.0, from_logits=True, ignore_class=self.ignore_class
+        )
         # A padding label may lie outside the classes; its position does not count.
         labels = ops.clip(labels, 0, num_classes - 1)
         probabilities = ops.softmax(logits, axis=-1)
         return {
-            "loss": smoothed,
+            "loss": trained,
             "nll": nll,
             "brier": ops.sum(ops.square(probabilities), axis=-1) - 2 * ops.exp(-nll) + 1,
             "confidence": ops.max(probabilities, axis=-1),
@@ -171,7 +164,7 @@ class Scorer:
     def __init__(
         self,
         model: keras.Model,
-        loss: SmoothedCE,
+        loss: ClassificationLoss,
         ignore_class: int | None,
         *,
         label_rank: int,

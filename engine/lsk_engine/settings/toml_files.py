@@ -107,6 +107,8 @@ def _line(name: str, value: Any) -> str:
     """Returns `name = value`, on one line."""
     import tomli_w
 
+    if isinstance(value, Mapping):
+        return f"{name} = {{{', '.join(_line(key, one) for key, one in value.items())}}}"
     if isinstance(value, list | tuple):
         items = (_line("x", item).partition(" = ")[2] for item in value)
         return f"{name} = [{', '.join(items)}]"

@@ -127,6 +127,7 @@ def fused_loss(
     transposed: bool,
     chunk_size: int | None,
     ahead: bool = True,
+    soft_cap: float | None = None,
 ):
     """Computes `linear_smoothed_ce`, of options that are checked, for it and for `FusedLogits`.
 
@@ -142,6 +143,7 @@ def fused_loss(
         transposed: See `linear_smoothed_ce`.
         chunk_size: See `linear_smoothed_ce`.
         ahead: Whether gradients will be asked for, see `differentiable_loss`.
+        soft_cap: c, if the logits are c tanh(z / c) of the linear layer's output z.
 
     Returns:
         The loss of the tokens here, whatever replicas there are.
@@ -173,7 +175,7 @@ def fused_loss(
             ops.cast(ops.reshape(mixture.weights, (-1, each)), dtype),
             ops.reshape(weights, (-1,)),
         ),
-        Fixed(alpha, mixture.prior, num_classes, transposed, chunk_size, dtype),
+        Fixed(alpha, mixture.prior, num_classes, transposed, chunk_size, dtype, soft_cap),
         ahead=ahead,
     )
     if targets.wrong is None:

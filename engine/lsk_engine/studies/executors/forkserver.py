@@ -14,8 +14,8 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from ls_base.backends import configured_backend
 from lsk_engine.devices.gpus import visible_gpus
-from lsk_engine.environment import configured_backend
 
 _SERVER = multiprocessing.get_context("forkserver")
 # The exit code of multiprocessing for the child of a fork server that has gone.

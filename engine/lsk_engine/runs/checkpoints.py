@@ -10,7 +10,7 @@ import numpy as np
 
 from ls_base.errors import FileError
 from ls_base.files import atomic_write
-from ls_base.npz_schema import ArraySpec, npz_names, read_npz
+from ls_base.npz import ArraySpec, npz_names, read_npz
 from ls_keras.backend.keras_internals import sync_state
 from lsk_engine.devices.replicas import assign_replica_values, read_replica_values
 from lsk_engine.runs.naming import checkpoint_file, checkpoint_steps

@@ -10,7 +10,7 @@ import numpy as np
 from keras import ops
 
 from ls_base.errors import FileError
-from ls_base.npz_schema import ArraySpec, read_npz
+from ls_base.npz import ArraySpec, read_npz
 from ls_keras.calibration import ReliabilityCurve, curve_of_statistics
 from ls_keras.inputs.probabilities import first_largest
 from ls_keras.losses import smoothed_cross_entropy

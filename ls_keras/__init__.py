@@ -4,6 +4,9 @@
 with them loads without `custom_objects`. The names imported here are the public ones.
 """
 
+from ls_keras import backend  # noqa: F401 # selects an installed Keras backend
+
+# isort: split
 from ls_base import __version__
 from ls_keras import (
     calibration,

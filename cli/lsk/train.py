@@ -17,6 +17,7 @@ from lsk_engine.tasks.registry import load_task, needing_extra
 
 # Command-line option -> configuration key.
 _KEYS = {
+    "loss": "training.loss",
     "alpha": "training.alpha",
     "smoothing": "training.smoothing",
     "model": "model.name",
@@ -40,6 +41,11 @@ _MENDABLE = (InputError, MissingExtraError)
 @click.command(short_help="Train a model, with or without label smoothing, and score it.")
 @click.option("--task", "task_name", help="What to train; `lsk tasks` lists them.")
 @click.option("--preset", help="A recipe of the task. [default: the task's first]")
+@click.option(
+    "--loss",
+    metavar="NAME",
+    help="Training loss, such as max_sup, focal_ce or confidence_penalty. [default: smoothed_ce]",
+)
 @click.option(
     "--alpha", type=float, help="Label smoothing α, 0 … 1 (α/K off the target). [default: 0]"
 )
@@ -106,6 +112,7 @@ def train(
     lsk train --task translation --alpha 0.1
     lsk train --task translation --preset multi30k-tiny --data FOLDER
     lsk train --task keras --model FILE.py:build_model --data FILE.npz --alpha 0.1
+    lsk train --task image --loss focal_ce --set training.loss_options.gamma=2
     lsk train --task translation --set model.layers=4 \\
         --set training.checkpoint_every=100
     lsk train --config FILE.toml --alpha 0.1  # `lsk settings` writes such a file
@@ -181,14 +188,14 @@ def begin(
     In this order: what is wrong with the data leaves nothing behind. Where several processes train
     together it is the chief that reads and makes; all are told the directory's path.
     """
-    from lsk_engine.devices.process_env import is_said, place
+    from lsk_engine.devices.process_env import find_process, is_distributed
     from lsk_engine.runs.run_directory import RunDirectory
 
-    if not is_said():  # else Keras has to be loaded to know who is the chief
+    if not is_distributed():  # else Keras has to be loaded to know who is the chief
         RunDirectory(path or free_path(task, config)).check_new()
     reporter.going_on("loading Keras")
     load_backend(backend)
-    if path is None and place().count > 1:
+    if path is None and find_process().count > 1:
         raise InputError("Expected --run-dir with the same path for all processes. Received: none")
     if path is not None and follows():
         run, data = RunDirectory(path), None
@@ -263,9 +270,9 @@ def run_to_end(
 
 def follows() -> bool:
     """Returns whether another process is the chief of this one's run."""
-    from lsk_engine.devices.process_env import place
+    from lsk_engine.devices.process_env import find_process
 
-    return place().index > 0
+    return find_process().index > 0
 
 
 def _follow(task, config, run, *, resume: bool) -> None:

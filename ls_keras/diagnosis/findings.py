@@ -91,8 +91,8 @@ class Findings(BriefRepr):
         aurc_gain: AURC less that with logit normalization, within each fold with the p that is best
             for the others, the folds' mean; NaN likewise.
         worst_class: The class whose own probability is worst calibrated, chosen on one half of the
-            groups by ECE.
-        worst_reliability: The reliability curve of its probability on the other half.
+            groups by ECE; with the held-out T where `temperature_helps`.
+        worst_reliability: The reliability curve of its probability on the other half, likewise.
         least_class: The class whose examples are recognized least, chosen likewise.
         least_recall: The share of them that is, on the other half; NaN where it has none.
     """
@@ -124,6 +124,16 @@ class Findings(BriefRepr):
     worst_reliability: ReliabilityCurve
     least_class: int
     least_recall: Estimate
+
+    @property
+    def no_errors(self) -> bool:
+        """Whether every prediction is right, so that the best temperature is 0."""
+        return self.accuracy.value == 1
+
+    @property
+    def temperature_helps(self) -> bool:
+        """Whether the temperature lowers the NLL of held-out examples, beyond its noise."""
+        return self.nll_gain.above and not self.no_errors
 
     @property
     def ece(self) -> Estimate:

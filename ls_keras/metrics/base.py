@@ -37,6 +37,9 @@ class CalibrationMetric(ConfigRepr, keras.metrics.Metric):
         InputError: If `ignore_class` is no integer.
     """
 
+    # Private in Keras: what `mode="auto"` of `EarlyStopping` and `ModelCheckpoint` reads.
+    _direction = "down"
+
     def __init__(
         self,
         *,

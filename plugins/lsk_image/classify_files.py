@@ -124,7 +124,7 @@ def _read_pictures(
             elif file.suffix == ".npz":
                 yield from _read_npz(file, shape)
             else:
-                content = read_bytes(file, most=_MAX_BYTES, error=InputError)
+                content = read_bytes(file, max_bytes=_MAX_BYTES, error=InputError)
                 yield name, _decode(content, name, shape)
         except InputError as error:
             yield name, str(error)

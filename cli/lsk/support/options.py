@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 
+from ls_base.backends import BACKENDS
 from ls_base.errors import InputError
 from ls_base.files import nan_to_none
-from lsk_engine.devices.backend import BACKENDS
 from lsk_engine.progress import Reporter
 from lsk_engine.settings.training import STRATEGIES
 

@@ -139,6 +139,10 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _read(value: Any, kind: Any) -> Any:
+    if typing.get_origin(kind) is Mapping:
+        if not isinstance(value, Mapping):
+            raise TypeError(value)
+        return {str(name): parse(name, one, float | str) for name, one in value.items()}
     if typing.get_origin(kind) is tuple:
         if not isinstance(value, str | list | tuple):
             raise TypeError(value)

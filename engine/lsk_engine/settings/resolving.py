@@ -48,10 +48,11 @@ def compose(
     values: dict[str, dict[str, Any]] = {part: {} for part in parts}
     hints = {part: typing.get_type_hints(cls) for part, cls in parts.items()}
     for key, value in layered(by_name[preset].settings, overrides).items():
-        part, _, field = key.partition(".")
-        if part not in parts or field not in hints[part]:
-            raise InputError(f"Expected a configuration key. {suggest(key, keys(task))}")
-        values[part][field] = parse(key, value, hints[part][field])
+        part, field, option = split_key(task, key)
+        if option:
+            values[part].setdefault(field, {})[option] = parse(key, value, float | str)
+        else:
+            values[part][field] = parse(key, value, hints[part][field])
     stored = prepared_with(values["data"].get("source", ""))
     if stored is not None:
         given = {key.removeprefix("data.") for key in overrides if key.startswith("data.")}
@@ -215,6 +216,24 @@ def part_classes(task: TaskParts) -> dict[str, type]:
         "model": task.model_config,
         "decoding": task.decoding_config,
     }
+
+
+def split_key(task: TaskParts, key: str) -> tuple[str, str, str]:
+    """Splits a dotted key into part, field and, for a field with options, the option's name.
+
+    Args:
+        task: The task.
+        key: Such as `training.alpha` or `training.loss_options.gamma`.
+
+    Raises:
+        InputError: If the task has no such setting, with near matches.
+    """
+    part, _, rest = key.partition(".")
+    field, _, option = rest.partition(".")
+    hints = typing.get_type_hints(part_classes(task).get(part, object))
+    if field not in hints or (option != "" and typing.get_origin(hints[field]) is not Mapping):
+        raise InputError(f"Expected a configuration key. {suggest(key, keys(task))}")
+    return part, field, option
 
 
 def keys(task: TaskParts) -> list[str]:

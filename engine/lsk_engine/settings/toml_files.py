@@ -44,7 +44,7 @@ def read_toml(file: Path) -> dict[str, Any]:
         InputError: If it is no TOML.
     """
     try:
-        return tomllib.loads(read_bytes(file, most=_MOST_BYTES).decode())
+        return tomllib.loads(read_bytes(file, max_bytes=_MOST_BYTES).decode())
     except (ValueError, RecursionError) as error:
         raise InputError(f"Expected TOML in {file}. Received: {reason(error)}") from error
 
@@ -107,6 +107,8 @@ def _line(name: str, value: Any) -> str:
     """Returns `name = value`, on one line."""
     import tomli_w
 
+    if isinstance(value, Mapping):
+        return f"{name} = {{{', '.join(_line(key, one) for key, one in value.items())}}}"
     if isinstance(value, list | tuple):
         items = (_line("x", item).partition(" = ")[2] for item in value)
         return f"{name} = [{', '.join(items)}]"

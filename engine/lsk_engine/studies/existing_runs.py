@@ -5,10 +5,10 @@ from os.path import lexists
 from pathlib import Path
 from typing import Any
 
+from ls_base.backends import configured_backend
 from ls_base.errors import InputError
 from ls_base.records import Record
 from lsk_engine.data.configuration import from_dict
-from lsk_engine.environment import configured_backend
 from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
 from lsk_engine.settings.config import Config
 from lsk_engine.settings.parsing import flat

@@ -13,7 +13,7 @@ from lsk_engine.studies.claims import Claim
 from lsk_engine.studies.settings_diff import SEED
 from lsk_engine.tasks.contract import Task
 
-ALPHA, SMOOTHING = "training.alpha", "training.smoothing"
+ALPHA, SMOOTHING, LOSS = "training.alpha", "training.smoothing", "training.loss"
 # Keys of a student's teacher, and of how it is taught (`lsk_engine.settings.distillation`).
 TEACHER, DISTILLATION = "teacher.", "distillation."
 TEACHER_ALPHA, TEACHER_TEMPERATURE = TEACHER + ALPHA, DISTILLATION + "teacher_temperature"

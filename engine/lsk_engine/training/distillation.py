@@ -9,7 +9,7 @@ import keras
 
 from ls_base.errors import InputError
 from ls_keras.distillation import Distiller, TeacherLogits
-from ls_keras.losses import SmoothedCE
+from ls_keras.losses.classification_loss import ClassificationLoss
 from lsk_engine.data.configuration import from_dict
 from lsk_engine.data.lazy import map_splits
 from lsk_engine.data.teacher_logits import (
@@ -129,7 +129,7 @@ def _cached_logits(
 
 
 def build_learner(
-    student: keras.Model, loss: SmoothedCE, task: Task, config: Config, data: TaskData
+    student: keras.Model, loss: ClassificationLoss, task: Task, config: Config, data: TaskData
 ) -> keras.Model:
     """Returns what `fit` trains: the model itself or, with a teacher, a `Distiller` around it.
 
@@ -158,8 +158,7 @@ def build_learner(
         beta=options.beta,
         teacher_temperature=options.teacher_temperature,
         student_temperature=options.student_temperature,
-        alpha=loss.alpha,
-        smoothing=loss.smoothing,
+        label_loss=loss,
         loss=options.loss,
         from_logits=True,
         ignore_class=loss.ignore_class,

@@ -179,13 +179,13 @@ def example_scores(
 
 
 def tempered_log_probabilities(
-    z: np.ndarray, temperature: float = 1.0, mixing: float = 0.0
+    z: np.ndarray, temperature: float | np.ndarray = 1.0, mixing: float = 0.0
 ) -> np.ndarray:
     """Returns log((1 − ε) softmax(z/T) + ε/K) `(N, K)`; a class of −inf keeps it, others share ε.
 
     Args:
         z: float64 logits `(N, K)`.
-        temperature: T.
+        temperature: T, or one for each row, `(N, 1)`.
         mixing: ε.
     """
     scaled = (z - z.max(-1, keepdims=True)) / temperature

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from ls_base.npz_arrays import NpzArray
+from ls_base.npz import NpzArray
 from ls_base.process import num_cores
 from lsk_engine import InputError
 from lsk_image.formats.decode import (

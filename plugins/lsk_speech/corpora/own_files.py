@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ls_base.errors import short_repr
-from ls_base.npz_schema import ArraySpec, read_npz
+from ls_base.npz import ArraySpec, read_npz
 from ls_base.safe_open import is_regular, read_bytes, safe_join
 from lsk_engine import InputError
 from lsk_engine.data.formats.ragged import Ragged, check_offsets

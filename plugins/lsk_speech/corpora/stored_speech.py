@@ -12,7 +12,7 @@ import numpy as np
 
 from ls_base.errors import FileError
 from ls_base.files import new_folder, wrap_os_errors, write_bytes
-from ls_base.npz_schema import ArraySpec
+from ls_base.npz import ArraySpec
 from ls_base.safe_open import read_bytes
 from lsk_engine import InputError
 from lsk_engine.data.prepared.checksummed_files import CheckedFiles
@@ -68,7 +68,6 @@ def read_speech(files: CheckedFiles) -> Speech:
 
 
 Splits = Mapping[str, Speech]
-_MAKING = "making"
 
 
 def cache_folder(chosen: str | None) -> Path:
@@ -101,7 +100,7 @@ def cached(folder: Path, name: str, key: Mapping[str, Any], make: Callable[[], S
     try:
         with wrap_os_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            with new_folder(path, mark=_MAKING) as made:
+            with new_folder(path) as made:
                 for split, speech in splits.items():
                     write_speech(speech, made / split)
             mark(folder)

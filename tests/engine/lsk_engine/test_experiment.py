@@ -481,7 +481,7 @@ def test_every_smoothing_trains(finished, tmp_path, smoothing, smooth_unused_cla
     task, resolved, run = start(
         tmp_path,
         training__smoothing=smoothing,
-        training__smooth_unused=smooth_unused_classes,
+        training__smooth_unused_classes=smooth_unused_classes,
         training__steps=2,
     )
     metrics = run_experiment(task, resolved, run, silent())

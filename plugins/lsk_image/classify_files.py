@@ -9,8 +9,7 @@ import numpy as np
 
 import lsk_image.model  # noqa: F401 - registers the layers of the saved model
 from ls_base.errors import LsKerasError
-from ls_base.npz_arrays import open_npz
-from ls_base.npz_schema import ArraySpec, npz_names
+from ls_base.npz import ArraySpec, npz_names, open_npz
 from ls_base.safe_open import read_bytes
 from lsk_engine import Config, InputError
 from lsk_engine.data.formats.ragged import check_offsets
@@ -129,7 +128,7 @@ def _pictures(
             elif file.suffix == ".npz":
                 yield from _of_npz(file, shape)
             else:
-                content = read_bytes(file, most=_MOST_BYTES, error=InputError)
+                content = read_bytes(file, max_bytes=_MOST_BYTES, error=InputError)
                 yield name, _decoded(content, name, shape)
         except InputError as error:
             yield name, str(error)

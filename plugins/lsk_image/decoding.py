@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 from lsk_engine import Config, Examples, Progress, TaskData
-from lsk_engine.devices.distributed_predict import predictor
+from lsk_engine.devices.distributed_predict import make_predictor
 
 RANKED = 5
 
@@ -19,7 +19,7 @@ def rank_classes(
     kept = RANKED if data.num_classes > RANKED else 1
     total = len(examples)
     size = min(config.decoding.batch_size, total)
-    predict = predictor(model, config)
+    predict = make_predictor(model, config)
     found: list[list[int]] = []
     for start in range(0, total, size):
         rows = np.arange(start, min(start + size, total))

@@ -12,8 +12,7 @@ import numpy as np
 from PIL import Image
 
 from ls_base.errors import reason
-from ls_base.npz_arrays import open_npz
-from ls_base.npz_schema import ArraySpec, npz_names
+from ls_base.npz import ArraySpec, npz_names, open_npz
 from ls_base.safe_open import open_regular
 from lsk_engine import InputError
 from lsk_engine.data.formats.ragged import check_offsets

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from lsk_engine import Config, Examples, InputError, Progress, TaskData
-from lsk_engine.devices.distributed_decoding import searching
+from lsk_engine.devices.distributed_decoding import make_search
 from lsk_engine.runs.unsmoothing import build_unsmoothing
 from lsk_speech.data import Utterances
 from lsk_speech.network.recognizer import Recognizer
@@ -19,7 +19,7 @@ def recognize_examples(
     model: keras.Model, examples: Examples, config: Config, data: TaskData, progress: Progress
 ) -> list[str]:
     """Recognizes the utterances of a split, which `lsk_speech.data` has loaded."""
-    recognizer = searching(
+    recognizer = make_search(
         Recognizer, model, config, len(examples), unsmooth=build_unsmoothing(config, data)
     )
     sizes, sound = utterances_of(examples)

@@ -132,4 +132,4 @@ def _read_lines(file: Path | None) -> list[str]:
     """Reads lines as those of training text are read."""
     if file is None:
         return split_lines(read_stdin("text", _MOST_BYTES), "stdin")
-    return split_lines(read_bytes(file, most=_MOST_BYTES, error=InputError), str(file))
+    return split_lines(read_bytes(file, max_bytes=_MOST_BYTES, error=InputError), str(file))

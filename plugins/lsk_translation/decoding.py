@@ -6,7 +6,7 @@ import keras
 
 from lsk_engine import Config, Examples, InputError, Progress, TaskData
 from lsk_engine.data.formats.ragged import Ragged
-from lsk_engine.devices.distributed_decoding import searching
+from lsk_engine.devices.distributed_decoding import make_search
 from lsk_engine.runs.unsmoothing import build_unsmoothing
 from lsk_translation.data import VOCABULARY_FILE, TextPairs, with_ends
 from lsk_translation.subwords import SubwordVocabulary
@@ -75,7 +75,7 @@ def translate_examples(
         raise InputError(f"Expected sentence pairs. Received: {type(examples).__name__}")
     vocabulary = SubwordVocabulary.from_bytes(data.artifacts[VOCABULARY_FILE])
     found = translate_sentences(
-        searching(
+        make_search(
             Translator, model, config, len(examples), unsmooth=build_unsmoothing(config, data)
         ),
         examples.source,

@@ -211,7 +211,9 @@ def _make_subwords(folder):
 
 
 def _subwords(folder):
-    vocabulary = SubwordVocabulary.from_bytes(read_bytes(folder / "subwords.model", most=1 << 28))
+    vocabulary = SubwordVocabulary.from_bytes(
+        read_bytes(folder / "subwords.model", max_bytes=1 << 28)
+    )
     return vocabulary.pieces, vocabulary.encode(["the Hund"])
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
 from ls_base.errors import reason
-from ls_base.npz_arrays import NpzArray
+from ls_base.npz import NpzArray
 from ls_base.process import num_cores
 from lsk_engine import InputError
 

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ls_base.npz_arrays import NpzArray, open_npz
-from ls_base.npz_schema import ArraySpec, npz_names
+from ls_base.npz import ArraySpec, NpzArray, npz_names, open_npz
 from lsk_engine import InputError
 from lsk_engine.data.formats.ragged import check_offsets
 from lsk_engine.data.formats.text_files import list_folder

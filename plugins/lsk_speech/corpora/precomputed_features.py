@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ls_base.npz_schema import ArraySpec, read_npz
+from ls_base.npz import ArraySpec, read_npz
 from lsk_engine import InputError
 from lsk_engine.data.formats.ragged import Ragged, check_offsets
 from lsk_speech.config import DataConfig

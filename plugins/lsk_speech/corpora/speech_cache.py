@@ -18,7 +18,6 @@ from lsk_speech.corpora.stored_speech import read_speech, write_speech
 from lsk_speech.source_data import Speech
 
 Splits = Mapping[str, Speech]
-_MAKING = "making"
 
 
 def cache_folder(chosen: str | None) -> Path:
@@ -51,7 +50,7 @@ def cached(folder: Path, name: str, key: Mapping[str, Any], make: Callable[[], S
     try:
         with wrap_os_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            with new_folder(path, mark=_MAKING) as made:
+            with new_folder(path) as made:
                 for split, speech in splits.items():
                     write_speech(speech, made / split)
             mark(folder)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ls_base.files import write_bytes
-from ls_base.npz_schema import ArraySpec
+from ls_base.npz import ArraySpec
 from ls_base.safe_open import read_bytes
 from lsk_engine import InputError
 from lsk_engine.data.prepared.checksummed_files import CheckedFiles

@@ -5,7 +5,7 @@ import numpy as np
 from keras import ops
 
 from lsk_engine import InputError
-from lsk_engine.devices.replica_layers import SharedSeedGenerator
+from lsk_engine.devices.replicas import SharedSeedGenerator
 from lsk_speech.features.frontend import is_valid
 
 _ANCHORS = 4  # bands, evenly spaced, whose shifts are drawn

@@ -77,6 +77,6 @@ def test_unusable_features_are_told(changed, message, tmp_path):
 def test_another_file_is_told(tmp_path):
     (tmp_path / "features.npz").write_text("text")
     with pytest.raises(
-        InputError, match=r"a readable .npz file .*features.npz. Received: File is not a zip"
+        InputError, match=r"a readable file .*features.npz. Received: File is not a zip"
     ):
         load_source(DataConfig(source=str(tmp_path / "features.npz")))

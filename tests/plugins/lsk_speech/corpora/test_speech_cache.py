@@ -1,9 +1,6 @@
-import os
-
 import numpy as np
 import pytest
 
-from ls_base import files
 from lsk_engine.data.formats.ragged import Ragged
 from lsk_speech.corpora import speech_cache
 from lsk_speech.corpora.speech_cache import cache_folder, cached
@@ -47,16 +44,6 @@ def test_what_could_not_be_finished_leaves_nothing(tmp_path):
     with pytest.raises(RuntimeError):
         cached(tmp_path, "words", {}, Maker(fail=True))
     assert list(tmp_path.iterdir()) == []
-
-
-def test_what_a_killed_process_left_goes_away(tmp_path):
-    dead = tmp_path / f".words-0.making-{files._host()}-99999999"
-    alive = tmp_path / f".words-0.making-{files._host()}-{os.getppid()}"
-    for folder in (dead, alive):
-        (folder / "test").mkdir(parents=True)
-    check(cached(tmp_path, "words", {}, Maker()))
-    assert not dead.exists()
-    assert alive.exists()
 
 
 def test_a_damaged_entry_is_made_anew(tmp_path):

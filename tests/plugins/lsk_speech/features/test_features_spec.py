@@ -18,7 +18,7 @@ def test_what_a_model_hears_is_kept_with_it(sound):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"input": "smell"}, "a valid input in sound.json .*Received: 'smell'"),
+        ({"input": "smell"}, "a valid input in sound.json. Received: 'smell'"),
         ({"sample_rate": "16000"}, "sample_rate in sound.json to be int | null. .*'16000'"),
         ({"sample_rate": 1}, "sample_rate in sound.json"),
         ({"sample_rate": None}, "a sample_rate in sound.json.*None with input 'log-mel'"),

@@ -106,8 +106,8 @@ def speech(options: argparse.Namespace, folder: Path) -> None:
     write_speech(folder / "speech", options.hours)
     settings = (
         "data.units=characters",
-        "data.utterances=none",
-        "data.bands=40",
+        "data.max_train_examples=none",
+        "data.num_mel_bins=40",
         "data.deltas=false",
     )
     data = [f"--set={setting}" for setting in settings]

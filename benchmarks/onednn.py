@@ -28,11 +28,11 @@ NETWORKS = {
     "inception-v3": (
         "image",
         "imagenet-inception-v3",
-        {"training.batch_size": 4, "data.distort": False},
+        {"training.batch_size": 4, "data.random_resized_crop": False},
         "inception",
     ),
-    "transformer": ("translation", "cldr-small", {"data.pairs": 2000}, None),
-    "bilstm-attention": ("speech", "spoken-words", {"data.utterances": 60}, None),
+    "transformer": ("translation", "cldr-small", {"data.max_train_examples": 2000}, None),
+    "bilstm-attention": ("speech", "spoken-words", {"data.max_train_examples": 60}, None),
 }
 
 
@@ -96,8 +96,7 @@ def train(network: str, steps: int) -> dict:
         data = task.load_data(config)
     else:
         from lsk_image.data import Images
-        from lsk_image.formats.image_store import ArrayPixels
-        from lsk_image.source_data import LabeledImages
+        from lsk_image.formats.image_store import ArrayPixels, LabeledImages
 
         rng = np.random.default_rng(0)
         count = 4 * config.training.batch_size

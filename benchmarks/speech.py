@@ -30,9 +30,8 @@ import numpy as np
 from keras import ops
 
 from lsk_speech.config import PRESETS, DecodingConfig, ModelConfig
-from lsk_speech.features.frontend import LogMel, UtteranceNormalization
-from lsk_speech.model import listen
-from lsk_speech.network.encoder import halvings
+from lsk_speech.model import halvings, listen
+from lsk_speech.network.frontend import LogMel, UtteranceNormalization
 from lsk_speech.network.recognizer import Recognizer
 from lsk_speech.units import END_ID, START_ID
 
@@ -43,7 +42,7 @@ def preset(name: str) -> tuple[ModelConfig, dict]:
     """Returns a preset's network, without noise, and its settings."""
     settings = next(p for p in PRESETS if p.name == name).settings
     model = {k.removeprefix("model."): v for k, v in settings.items() if k.startswith("model.")}
-    quiet = {"dropout": 0.0, "weight_noise": 0.0, "time_masks": 0, "band_masks": 0}
+    quiet = {"dropout": 0.0, "weight_noise": 0.0, "num_time_masks": 0, "num_freq_masks": 0}
     return ModelConfig(**{**model, **quiet, "guided_attention": 0.0}), settings
 
 
@@ -174,7 +173,7 @@ def torch_step(
                 x, _ = pad_packed_sequence(self.made[f"encoder_{i}"](packed)[0], batch_first=True)
                 x = self.made[f"encoder_{i}_normalized"](x)
                 x = x * (torch.arange(x.shape[1]) < length[:, None])[..., None]
-                if i < config.reductions:
+                if i < config.pyramid_layers:
                     x = F.pad(x, (0, 0, 0, x.shape[1] % 2))
                     x = x.reshape(x.shape[0], -1, 2 * x.shape[2])
                     length = (length + 1) // 2
@@ -271,7 +270,7 @@ def main() -> None:
     args = parser.parse_args()
     keras.utils.set_random_seed(0)
     config, settings = preset(args.preset)
-    bands, deltas = settings.get("data.bands", 80), settings.get("data.deltas", True)
+    bands, deltas = settings.get("data.num_mel_bins", 80), settings.get("data.deltas", True)
     print(
         f"{keras.config.backend()}, {args.preset}: {bands} bands{' + Δ + ΔΔ' * deltas}, frames ÷ "
         f"{2 ** halvings(config)}, {os.cpu_count()} cores"

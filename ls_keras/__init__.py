@@ -4,6 +4,9 @@
 with them loads without `custom_objects`. The names imported here are the public ones.
 """
 
+from ls_keras import backend  # noqa: F401 # selects an installed Keras backend
+
+# isort: split
 from ls_base import __version__
 from ls_keras import (
     calibration,
@@ -25,6 +28,7 @@ from ls_keras.calibration import (
     TemperatureFit,
     VectorFit,
     calibrated,
+    expected_calibration_error,
     fit_temperature,
     fit_temperature_dataset,
     fit_vector_scaling,
@@ -72,7 +76,6 @@ from ls_keras.metrics import (
     ExpectedCalibrationError,
     NegativeLogLikelihood,
     Perplexity,
-    expected_calibration_error,
 )
 from ls_keras.plots import reliability_diagram
 from ls_keras.representation import (

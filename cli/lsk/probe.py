@@ -56,7 +56,7 @@ def probe(
 ) -> None:
     """Estimate the mutual information between examples and logits at the checkpoints of RUN.
 
-    Train with `--set training.checkpoints_kept_every=STEPS`, so that checkpoints stay.
+    Train with `--set training.keep_every=STEPS`, so that checkpoints stay.
     """
     from lsk_engine.runs.stored_run import open_run
 
@@ -65,7 +65,7 @@ def probe(
         from lsk_engine.scoring.mutual_information import probe as measure
 
         if output is None:
-            held.enter_context(directory.at_work())
+            held.enter_context(directory.lock())
             output = directory.information_file
         results = measure(
             task,

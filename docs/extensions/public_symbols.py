@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator
 from types import ModuleType
 
 GROUND, LIBRARY, ENGINE = "ls_base", "ls_keras", "lsk_engine"
+INTERNAL = {"ls_keras.backend", "ls_keras.inputs"}
 # The page of each that lists what it offers.
 INDEXES = {LIBRARY: "api/library/index", ENGINE: "api/engine/index"}
 
@@ -19,12 +20,12 @@ INDEXES = {LIBRARY: "api/library/index", ENGINE: "api/engine/index"}
 def modules() -> list[str]:
     """Returns the dotted names of what has an entry as a module.
 
-    Modules of the library itself are internal: its subpackages say what they offer.
+    The library documents the names that its public subpackages offer, not its modules.
     """
     ground = pkgutil.iter_modules(importlib.import_module(GROUND).__path__, f"{GROUND}.")
     library = pkgutil.iter_modules(importlib.import_module(LIBRARY).__path__, f"{LIBRARY}.")
     engine = pkgutil.walk_packages(importlib.import_module(ENGINE).__path__, f"{ENGINE}.")
-    packages = (module for module in library if module.ispkg)
+    packages = (m for m in library if m.ispkg and m.name not in INTERNAL)
     return [module.name for module in (*ground, *packages, *engine)]
 
 

@@ -1,4 +1,4 @@
-"""Keeps TensorFlow from rewriting the library: it has `keras.ops`, and asks no tensor's value."""
+"""Excludes library code from TensorFlow's AutoGraph, which it doesn't need."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -8,13 +8,12 @@ import keras
 _Function = TypeVar("_Function", bound=Callable)
 
 
-def as_written(function: _Function) -> _Function:
-    """Has `tf.function` trace a function, and what it calls, as it is.
+def no_autograph(function: _Function) -> _Function:
+    """Decorator that makes `tf.function` trace a function, and what it calls, without AutoGraph.
 
-    TensorFlow's AutoGraph rewrites what a step calls, so that `if` and `while` may ask for the
-    values of tensors. For what never does, that is two to five seconds of each training loop of
-    one's own before its first step. Keras's own functions are left alone, and so is all that
-    `fit` calls.
+    AutoGraph rewrites the source of each function that a step calls, so that `if` and `while` may
+    depend on tensors. The library uses `keras.ops` instead, and the rewriting delays the first step
+    of a custom training loop by two to five seconds. Keras already excludes all that `fit` calls.
 
     Args:
         function: A function, or a method in its class.

@@ -32,7 +32,7 @@ def added(words, increment):
 
     Example:
     >>> from keras import ops
-    >>> from ls_keras.calibration import exact_sum
+    >>> from ls_keras.backend import exact_sum
     >>> words = exact_sum.added(ops.array([15.0, 2.0**20 - 1, 0.0]), ops.array(2.0))  # 2^24 − 1
     >>> [float(word) for word in words]  # 2^24 + 1, which no float32 holds
     [16.0, 1.0, 0.0]

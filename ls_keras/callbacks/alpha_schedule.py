@@ -7,12 +7,11 @@ import keras
 import numpy as np
 from keras import ops
 
+from ls_base.brief_repr import brief_repr
 from ls_base.errors import InputError
-from ls_base.short_repr import one_line
 from ls_keras.callbacks.optimizer_steps import Updates, updates_of
 from ls_keras.inputs.registry import from_config
 from ls_keras.inputs.validation import shown
-from ls_keras.keywords import told_keywords
 from ls_keras.losses.scheduled_rate import Rate, let_move, rate_of
 
 
@@ -57,7 +56,6 @@ class AlphaSchedule(keras.callbacks.Callback):
     [0.125, 0.175, 0.2]
     """
 
-    @told_keywords
     def __init__(self, schedule: Callable, output: str | int | None = None):
         super().__init__()
         if isinstance(schedule, Mapping):
@@ -73,7 +71,7 @@ class AlphaSchedule(keras.callbacks.Callback):
         self._now: Any = None
 
     def __repr__(self) -> str:
-        return one_line(self, schedule=self.schedule, output=self.output)
+        return brief_repr(self, schedule=self.schedule, output=self.output)
 
     def set_model(self, model):
         """Takes the model, whose losses' rates become variables of it."""

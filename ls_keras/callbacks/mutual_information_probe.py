@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from ls_base.brief_repr import brief_repr
 from ls_base.errors import InputError
 from ls_base.files import write_bytes, write_json
-from ls_base.short_repr import one_line
 from ls_keras.backend.keras_internals import sync_state
 from ls_keras.callbacks.optimizer_steps import Updates, updates_of
 from ls_keras.callbacks.probe_callback import Monitor, NotFiniteError
@@ -38,7 +38,6 @@ from ls_keras.inputs.validation import (
     as_seed,
     shown,
 )
-from ls_keras.keywords import told_keywords
 
 _READ = 1024  # examples at a time
 
@@ -108,7 +107,6 @@ class MutualInformationProbe(Monitor):
         Müller et al., When Does Label Smoothing Help?, NeurIPS 2019 (arXiv 1906.02629), section 4
     """
 
-    @told_keywords
     def __init__(
         self,
         data,
@@ -149,7 +147,7 @@ class MutualInformationProbe(Monitor):
         self._forward: Forward | None = None
 
     def __repr__(self) -> str:
-        return one_line(
+        return brief_repr(
             self,
             classes=self.classes,
             images=len(self.images),

@@ -7,15 +7,14 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from ls_base.brief_repr import brief_repr
 from ls_base.errors import InputError
-from ls_base.short_repr import one_line
 from ls_keras.backend.keras_internals import sync_state
 from ls_keras.callbacks.probe_callback import Monitor, NotFiniteError
 from ls_keras.inputs.batches import Batches, as_batches
 from ls_keras.inputs.model_outputs import Output, of_head
 from ls_keras.inputs.targets import IgnoreClass, ignored_ids
 from ls_keras.inputs.validation import as_count, as_counts, as_names, as_path, as_seed
-from ls_keras.keywords import told_keywords
 from ls_keras.plots import projection_panels, save_plot
 from ls_keras.plots.plot_inputs import check_words
 from ls_keras.representation import Projection, penultimate, template_plane, templates
@@ -71,7 +70,6 @@ class ProjectionPlotter(Monitor):
         ['projection-0002.png']
     """
 
-    @told_keywords
     def __init__(
         self,
         data,
@@ -106,7 +104,7 @@ class ProjectionPlotter(Monitor):
         self._half: keras.Model | None = None
 
     def __repr__(self) -> str:
-        return one_line(
+        return brief_repr(
             self, data=self.panels, classes=self.classes, every=self.every, files=len(self.files)
         )
 

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
+from ls_base.brief_repr import brief_repr
 from ls_base.errors import InputError
-from ls_base.short_repr import one_line
 from ls_keras.calibration.scaling.model_logits import predicted_batches
 from ls_keras.calibration.scaling.reservoir import Reservoir
 from ls_keras.calibration.scaling.temperature import (
@@ -24,7 +24,6 @@ from ls_keras.inputs.numpy_examples import HostExamples, read_host_examples
 from ls_keras.inputs.output_activation import LOGITS, model_output
 from ls_keras.inputs.targets import IgnoreClass, ignored_ids
 from ls_keras.inputs.validation import as_count, as_flag, shown
-from ls_keras.keywords import told_keywords
 
 _KEPT_BYTES = 128 << 20
 _NAMES = ("temperature", "ece_half", "ece_scaled", "nll_scaled")
@@ -88,7 +87,6 @@ class TemperatureScaling(Monitor):
     ['val_ece_half', 'val_ece_scaled', 'val_nll_scaled', 'val_temperature']
     """
 
-    @told_keywords
     def __init__(
         self,
         validation_data,
@@ -120,7 +118,7 @@ class TemperatureScaling(Monitor):
         self._values: dict[str, float] = {}
 
     def __repr__(self) -> str:
-        return one_line(
+        return brief_repr(
             self,
             validation_data=self.data,
             every=self.every,

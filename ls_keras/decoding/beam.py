@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from keras import ops
 
 from ls_base.errors import InputError
+from ls_keras.backend.autograph import no_autograph
 from ls_keras.decoding.hypotheses import Hypotheses, check_failed
 from ls_keras.decoding.length_penalty import LengthPenalty, Scorer
 from ls_keras.decoding.logits import Rules, read_logits
@@ -15,12 +16,11 @@ from ls_keras.decoding.state import BeamOrder, read_state
 from ls_keras.decoding.top_k import first_top_k
 from ls_keras.decoding.unsmoothed import Unsmoothing
 from ls_keras.inputs.validation import as_choice, as_count, as_function, shown
-from ls_keras.keywords import told_keywords
 
 _NEVER = float("-inf")  # the score of a place that holds no hypothesis
 
 
-@told_keywords
+@no_autograph
 def beam_search(
     step: Callable,
     initial_state,

@@ -8,10 +8,8 @@ from keras import ops
 
 from ls_base.errors import InputError
 from ls_keras.inputs.validation import as_flag, as_function, shown
-from ls_keras.keywords import told_keywords
 
 
-@told_keywords
 def compiled(function: Callable, *, variables: Sequence = (), jit_compile: bool = False):
     """Compiles a function of tensors, on the backend that Keras uses.
 

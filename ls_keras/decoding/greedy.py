@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 
 from keras import ops
 
+from ls_keras.backend.autograph import no_autograph
 from ls_keras.decoding.hypotheses import Hypotheses, check_failed
 from ls_keras.decoding.logits import read_logits
 from ls_keras.decoding.search_options import read_arguments
@@ -11,10 +12,9 @@ from ls_keras.decoding.state import read_state, run_step
 from ls_keras.decoding.top_k import first_top_k
 from ls_keras.decoding.unsmoothed import Unsmoothing
 from ls_keras.inputs.validation import as_function
-from ls_keras.keywords import told_keywords
 
 
-@told_keywords
+@no_autograph
 def greedy_search(
     step: Callable,
     initial_state,

@@ -4,8 +4,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ls_base.brief_repr import brief_repr
 from ls_base.errors import InputError
-from ls_base.short_repr import one_line
 from ls_keras.backend.tracing import concrete
 
 
@@ -26,7 +26,7 @@ class Hypotheses(NamedTuple):
     lengths: Any
 
     def __repr__(self) -> str:
-        return one_line(self, **self._asdict())
+        return brief_repr(self, **self._asdict())
 
 
 def check_failed(failed) -> None:

@@ -4,9 +4,8 @@ from typing import Any, Protocol
 
 from keras import ops
 
-from ls_base.short_repr import one_line
+from ls_base.brief_repr import brief_repr
 from ls_keras.decoding.search_options import read_scalar
-from ls_keras.keywords import told_keywords
 
 
 class Scorer(Protocol):
@@ -45,12 +44,11 @@ class LengthPenalty:
         (arXiv 1609.08144).
     """
 
-    @told_keywords
     def __init__(self, exponent=0.6):
         self.exponent = read_scalar("length_penalty", exponent, positive=False)
 
     def __repr__(self) -> str:
-        return one_line(self, exponent=self.exponent)
+        return brief_repr(self, exponent=self.exponent)
 
     def score(self, log_probs, length, state=None):
         """Returns `log_probs` over the penalty at `length`."""

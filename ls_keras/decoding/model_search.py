@@ -19,7 +19,6 @@ from ls_keras.decoding.padded_batches import padded_batches
 from ls_keras.decoding.search_options import read_unsmooth
 from ls_keras.decoding.unsmoothed import Unsmoothing
 from ls_keras.inputs.validation import as_count
-from ls_keras.keywords import told_keywords
 
 
 class Found(NamedTuple):
@@ -91,7 +90,6 @@ class ModelSearch(abc.ABC):
     start_token: ClassVar[int]
     end_token: ClassVar[int]
 
-    @told_keywords
     def __init__(
         self,
         model: keras.Model,

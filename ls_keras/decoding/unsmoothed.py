@@ -8,16 +8,16 @@ import keras
 import numpy as np
 from keras import ops
 
+from ls_base.brief_repr import BriefRepr
 from ls_base.errors import InputError
-from ls_base.short_repr import Fields
+from ls_keras.backend.autograph import no_autograph
 from ls_keras.inputs.validation import as_number, as_tensor, shown
-from ls_keras.keywords import told_keywords
 from ls_keras.losses import Neighborhood, Smoothing
 from ls_keras.losses import smoothing_registry as smoothings
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class Unsmoothing(Fields):
+class Unsmoothing(BriefRepr):
     """Which smoothing a search undoes: α and its distribution q.
 
     A model that has learned targets smoothed with α perfectly well says p = (1 − α) p* + α q. A
@@ -78,7 +78,7 @@ class Unsmoothing(Fields):
         return _log_rest(_log_probs(logits), ops.convert_to_tensor(taken, dtype=logits.dtype))
 
 
-@told_keywords
+@no_autograph
 def unsmoothed_log_probs(logits, alpha: float, smoothing="uniform"):
     """Returns the log-probabilities of what a model trained with smoothed targets has learned.
 

@@ -13,11 +13,9 @@ from ls_keras.diagnosis.report import Diagnosis
 from ls_keras.inputs.numpy_examples import check_any_counts, read_host_examples
 from ls_keras.inputs.targets import IgnoreClass
 from ls_keras.inputs.validation import as_array, as_count, as_flag, as_names, as_seed
-from ls_keras.keywords import told_keywords
 from ls_keras.metrics.binning import check_num_bins
 
 
-@told_keywords
 def diagnose(
     y_true,
     y_pred,

@@ -15,8 +15,8 @@ from ls_keras.inputs.logits_check import Glances
 from ls_keras.inputs.output_activation import OTHER, SIGMOID, SOFTMAX, UNKNOWN, model_output
 from ls_keras.inputs.targets import IgnoreClass, stored_ignore_class
 from ls_keras.inputs.validation import as_flag, shown
-from ls_keras.keywords import told_keywords
 from ls_keras.losses import smoothing_registry as smoothings
+from ls_keras.losses.classification_loss import ClassificationLoss
 
 TEACHER_LOGITS = "teacher_logits"
 TEACHER_CLASSES, TEACHER_REST = "teacher_classes", "teacher_rest"
@@ -52,6 +52,9 @@ class Distiller(keras.Model):
         student_temperature: T_s. Default: 1.
         alpha: Smoothing of the labels. Default: 0.
         smoothing: See `SmoothedCE`. Default: `"uniform"`.
+        label_loss: Loss of the labels in place of smoothed cross-entropy, such as
+            `FocalCE(from_logits=True)`, with the `ignore_class` of the distiller; excludes `alpha`
+            and `smoothing`. Default: `None`.
         loss: `"cross-entropy"` or `"squared-logits"`, for which the k largest are not enough.
             Default: `"cross-entropy"`.
         scale_by_temperature: Whether to multiply the teacher's term by T · T_s. Default: `False`.
@@ -91,7 +94,6 @@ class Distiller(keras.Model):
         [Hinton et al., 2015](https://arxiv.org/abs/1503.02531).
     """
 
-    @told_keywords
     def __init__(
         self,
         student: keras.Model,
@@ -102,6 +104,7 @@ class Distiller(keras.Model):
         student_temperature: float = 1.0,
         alpha: float = 0.0,
         smoothing="uniform",
+        label_loss: ClassificationLoss | None = None,
         loss: str = "cross-entropy",
         scale_by_temperature: bool = False,
         ignore_class: IgnoreClass = None,
@@ -119,6 +122,7 @@ class Distiller(keras.Model):
             student_temperature=student_temperature,
             alpha=alpha,
             smoothing=smoothings.get(smoothing),
+            label_loss=label_loss,
             loss=loss,
             scale_by_temperature=scale_by_temperature,
             ignore_class=ignore_class,
@@ -229,6 +233,7 @@ class Distiller(keras.Model):
             "teacher": keras.saving.serialize_keras_object(self.teacher),
             **objective,
             "smoothing": smoothings.serialize(self.objective.smoothing),
+            "label_loss": keras.saving.serialize_keras_object(self.objective.label_loss),
             "ignore_class": stored_ignore_class(self.objective.ignore_class),
             "from_logits": self.from_logits,
             "teacher_view": self.teacher_view,
@@ -239,7 +244,7 @@ class Distiller(keras.Model):
     def from_config(cls, config: dict, custom_objects: dict | None = None):
         """Makes the distiller from `get_config()`; weights are new."""
         config = dict(config)
-        for key in ("student", "teacher", "dtype"):
+        for key in ("student", "teacher", "dtype", "label_loss"):
             config[key] = keras.saving.deserialize_keras_object(config[key], custom_objects)
         return cls(**config)
 

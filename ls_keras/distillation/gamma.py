@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ls_base.brief_repr import brief_repr
 from ls_base.errors import InputError
-from ls_base.short_repr import one_line
 from ls_keras.calibration.scaling.model_logits import predicted_batches
 from ls_keras.distillation.loss import check_temperature
 from ls_keras.inputs.batches import as_batches
@@ -18,10 +18,8 @@ from ls_keras.inputs.model_outputs import Output
 from ls_keras.inputs.numpy_examples import blocks, read_host_examples, read_rows
 from ls_keras.inputs.targets import IgnoreClass, ignored_ids
 from ls_keras.inputs.validation import as_array, as_flag
-from ls_keras.keywords import told_keywords
 
 
-@told_keywords
 def equivalent_smoothing(
     y_true,
     y_pred,
@@ -75,7 +73,6 @@ def equivalent_smoothing(
     return total.result()
 
 
-@told_keywords
 def equivalent_smoothing_dataset(
     teacher,
     dataset,
@@ -147,7 +144,6 @@ class EquivalentSmoothing:
     ```
     """
 
-    @told_keywords
     def __init__(
         self,
         temperature: float | Sequence[float] = 1.0,
@@ -167,7 +163,7 @@ class EquivalentSmoothing:
         self._weight = 0.0
 
     def __repr__(self) -> str:
-        return one_line(
+        return brief_repr(
             self,
             temperature=tuple(self.temperatures),
             from_logits=self.from_logits,

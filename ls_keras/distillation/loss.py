@@ -7,20 +7,21 @@ import numpy as np
 from keras import ops
 
 from ls_base.errors import InputError
+from ls_keras.backend.autograph import no_autograph
 from ls_keras.inputs.logits_check import Glances, recovered_logits
 from ls_keras.inputs.targets import IgnoreClass, ignored_ids, poisoned, read_targets
-from ls_keras.inputs.validation import as_choice, as_flag, as_number, as_tensor
-from ls_keras.keywords import told_keywords
+from ls_keras.inputs.validation import as_choice, as_flag, as_number, as_tensor, shown
 from ls_keras.losses import Smoothing
 from ls_keras.losses import smoothing_registry as smoothings
 from ls_keras.losses.alpha_conversions import check_fraction
+from ls_keras.losses.classification_loss import ClassificationLoss
 from ls_keras.losses.closed_form import Mixture, dense_cross_entropy
 from ls_keras.losses.cross_entropy import losses_and_valid as label_losses_and_valid
 
 LOSSES = ("cross-entropy", "squared-logits")
 
 
-@told_keywords
+@no_autograph
 def distillation_loss(
     y_true,
     student_logits,
@@ -111,6 +112,7 @@ class Objective:
     loss: str
     scale_by_temperature: bool
     ignore_class: IgnoreClass
+    label_loss: ClassificationLoss | None = None
 
     def __post_init__(self):
         check_fraction(self.beta, "beta")
@@ -118,6 +120,7 @@ class Objective:
         check_temperature(self.teacher_temperature, "teacher_temperature")
         check_temperature(self.student_temperature, "student_temperature")
         ignored_ids(self.ignore_class)
+        self._check_label_loss()
         as_choice(self.loss, "loss", LOSSES)
         as_flag(self.scale_by_temperature, "scale_by_temperature")
         temperatures = (self.teacher_temperature, self.student_temperature)
@@ -127,6 +130,19 @@ class Objective:
                 f"Received: T = {temperatures[0]}, T_s = {temperatures[1]}, "
                 f"scale_by_temperature={self.scale_by_temperature}"
             )
+
+    def _check_label_loss(self) -> None:
+        loss = self.label_loss
+        if loss is None:
+            return
+        fits = isinstance(loss, ClassificationLoss) and loss.from_logits and loss.axis == -1
+        if not fits or ignored_ids(loss.ignore_class) != ignored_ids(self.ignore_class):
+            raise InputError(
+                "Expected label_loss to be a loss of ls_keras with from_logits=True, axis=-1 and "
+                f"ignore_class={self.ignore_class}. Received: {shown(loss)}"
+            )
+        if self.alpha:
+            raise InputError(f"Expected alpha or label_loss, not both. Received: {self.alpha}")
 
 
 def check_temperature(value, name: str) -> float:
@@ -187,18 +203,23 @@ def losses_and_valid(
         valid = targets.valid
         losses = poisoned(ops.zeros_like(z[..., 0]), targets)
     else:
-        from_labels, valid = label_losses_and_valid(
-            y_true,
-            z,
-            objective.alpha,
-            objective.smoothing,
-            from_logits=True,
-            ignore_class=objective.ignore_class,
-            axis=-1,
-            mask=mask,
-            sample_weight=sample_weight,
-            glances=Glances(0),  # they have been looked at
-        )
+        if objective.label_loss is not None:
+            from_labels, valid = objective.label_loss.losses_and_valid(
+                y_true, z, mask, sample_weight
+            )
+        else:
+            from_labels, valid = label_losses_and_valid(
+                y_true,
+                z,
+                objective.alpha,
+                objective.smoothing,
+                from_logits=True,
+                ignore_class=objective.ignore_class,
+                axis=-1,
+                mask=mask,
+                sample_weight=sample_weight,
+                glances=Glances(0),  # they have been looked at
+            )
         losses = (1 - beta) * from_labels
     if beta:
         if valid is not None:  # what is there need not be finite

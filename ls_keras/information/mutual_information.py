@@ -7,12 +7,11 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from ls_base.cores import cores
+from ls_base.brief_repr import BriefRepr
 from ls_base.errors import InputError
-from ls_base.short_repr import Fields
+from ls_base.process import num_cores
 from ls_keras.information.kernel_sum import log_kernel_sum
 from ls_keras.inputs.validation import as_array, as_choice, as_count, as_seed
-from ls_keras.keywords import told_keywords
 
 Scored = Literal["held_out", "reused"]
 SCORED = get_args(Scored)
@@ -23,7 +22,7 @@ _NO_NOISE = 1e-150
 
 
 @dataclass(frozen=True, repr=False)
-class MutualInformation(Fields):
+class MutualInformation(BriefRepr):
     """An estimate of mutual information, in nats.
 
     Attributes:
@@ -53,7 +52,6 @@ class MutualInformation(Fields):
         return math.log(self.num_examples)
 
 
-@told_keywords
 def mutual_information(
     samples, *, scored: Scored = "held_out", resamples: int = 1000, seed: int = 0
 ) -> MutualInformation:
@@ -143,7 +141,7 @@ def mutual_information(
     residuals = values - means
     sigma = _root_mean_square(residuals)
     # NumPy lets go of the interpreter while it computes: a draw a core.
-    with ThreadPoolExecutor(min(draws, cores())) as pool:
+    with ThreadPoolExecutor(min(draws, num_cores())) as pool:
         parts = pool.map(
             lambda j: _terms(values[:, j], means[:, j], residuals[:, j], sigma), range(draws)
         )
@@ -161,7 +159,6 @@ def mutual_information(
     )
 
 
-@told_keywords
 def estimator_bias(draws: int, scored: Scored = "held_out") -> float:
     """Returns what an estimate from L draws is off by, in nats, where means coincide (N → ∞).
 

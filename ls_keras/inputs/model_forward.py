@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from ls_keras.backend.autograph import as_written
+from ls_keras.backend.autograph import no_autograph
 from ls_keras.backend.keras_internals import mask_of, sync_state
 from ls_keras.inputs.model_outputs import Output, chosen
 
@@ -62,7 +62,7 @@ class Forward:
 def _tensorflow(model, choose) -> Callable:
     import tensorflow as tf
 
-    @as_written
+    @no_autograph
     def run(x):
         return choose(model.predict_step((x,)))
 

@@ -9,12 +9,12 @@ import numpy as np
 from keras import ops
 
 from ls_base.errors import InputError
+from ls_keras.backend.autograph import no_autograph
 from ls_keras.backend.tracing import concrete
 from ls_keras.inputs.validation import INT32, as_tensor, shown
-from ls_keras.keywords import told_keywords
 
 
-@told_keywords
+@no_autograph
 def with_alpha(y_true, alpha):
     """Packs targets and an α for each of them into the one `y_true` that Keras hands on.
 

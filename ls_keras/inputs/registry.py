@@ -9,7 +9,7 @@ from typing import Any
 
 import keras
 
-from ls_base.errors import InputError, near
+from ls_base.errors import InputError, suggest
 from ls_keras.inputs.validation import shown
 
 
@@ -28,7 +28,7 @@ def named(identifier, options: dict[str, Any], table: Mapping[str, Callable], ki
     """
     if isinstance(identifier, str):
         if identifier not in table:
-            raise InputError(f"Expected the name of {kind}. {near(identifier, table)}")
+            raise InputError(f"Expected the name of {kind}. {suggest(identifier, table)}")
         made = table[identifier]
         return _made(made, options) if inspect.isclass(made) else _function(made, options)
     if options:

@@ -5,10 +5,8 @@ from typing import Any
 
 from ls_base.errors import InputError
 from ls_keras.inputs.validation import as_count, shown
-from ls_keras.keywords import told_keywords
 
 
-@told_keywords
 def alpha_from_off_target(epsilon: float, num_classes: int) -> float:
     """Converts ε, of which each wrong class gets ε/(K − 1), into the paper's alpha.
 
@@ -51,7 +49,6 @@ def alpha_from_off_target(epsilon: float, num_classes: int) -> float:
     return alpha
 
 
-@told_keywords
 def off_target_from_alpha(alpha: float, num_classes: int) -> float:
     """Converts the paper's alpha into ε, of which each wrong class gets ε/(K − 1).
 

@@ -3,9 +3,9 @@
 import keras
 from keras import ops
 
-from ls_base.short_repr import Configured
+from ls_base.brief_repr import ConfigRepr
 from ls_keras.backend import keras_internals
-from ls_keras.backend.autograph import as_written
+from ls_keras.backend.autograph import no_autograph
 from ls_keras.inputs.logits_check import Glances
 from ls_keras.inputs.targets import (
     IgnoreClass,
@@ -14,11 +14,10 @@ from ls_keras.inputs.targets import (
     stored_ignore_class,
 )
 from ls_keras.inputs.validation import as_count, as_flag
-from ls_keras.keywords import TellsKeywords
 from ls_keras.losses.loss_inputs import Reading, finished, read
 
 
-class ClassificationLoss(Configured, TellsKeywords, keras.losses.Loss):
+class ClassificationLoss(ConfigRepr, keras.losses.Loss):
     """A loss of integer or dense labels; a subclass says what the loss of a position is (`losses`).
 
     Ignored positions behave as masked ones, as in Keras's sparse loss; a batch in which everything
@@ -79,7 +78,7 @@ class ClassificationLoss(Configured, TellsKeywords, keras.losses.Loss):
         )
         return finished(self.losses(reading), reading.targets), reading.targets.valid
 
-    @as_written
+    @no_autograph
     def __call__(self, y_true, y_pred, sample_weight=None):
         """Computes the reduced loss; Keras's own would cast labels to the loss's dtype."""
         mask = keras_internals.mask_of(y_pred)
@@ -97,7 +96,7 @@ class ClassificationLoss(Configured, TellsKeywords, keras.losses.Loss):
                 dtype=self.dtype,
             )
 
-    @as_written
+    @no_autograph
     def call(self, y_true, y_pred):
         """Computes the loss of each example."""
         return self.losses_and_valid(y_true, y_pred)[0]

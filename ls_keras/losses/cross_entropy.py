@@ -5,10 +5,10 @@ import numpy as np
 from keras import ops
 
 from ls_base.errors import InputError
+from ls_keras.backend.autograph import no_autograph
 from ls_keras.backend.tracing import concrete
 from ls_keras.inputs.targets import IgnoreClass, Targets, read_targets, read_weights
 from ls_keras.inputs.validation import MAX_CLASSES, as_count, as_tensor
-from ls_keras.keywords import told_keywords
 from ls_keras.losses import smoothing_registry as smoothings
 from ls_keras.losses.closed_form import Mixture, cross_entropy
 from ls_keras.losses.loss_inputs import finished, known_classes, read
@@ -17,7 +17,7 @@ from ls_keras.losses.smoothing import Spread
 
 
 @keras.saving.register_keras_serializable(package="ls_keras")
-@told_keywords
+@no_autograph
 def smoothed_cross_entropy(
     y_true,
     y_pred,
@@ -137,7 +137,7 @@ def losses_and_valid(
     return finished(cross_entropy(reading, mixture), targets), targets.valid
 
 
-@told_keywords
+@no_autograph
 def smooth_labels(
     y_true,
     alpha=0.1,

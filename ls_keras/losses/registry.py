@@ -9,7 +9,6 @@ import keras
 from ls_base.errors import InputError
 from ls_keras.inputs.registry import from_config, named
 from ls_keras.inputs.validation import shown
-from ls_keras.keywords import told_keywords
 from ls_keras.losses.confidence_penalty import ConfidencePenalty
 from ls_keras.losses.cross_entropy import smoothed_cross_entropy
 from ls_keras.losses.focal_ce import FocalCE
@@ -87,7 +86,6 @@ def get(identifier, **options):
     return _checked(named(identifier, options, NAMES, _KIND), identifier)
 
 
-@told_keywords
 def serialize(value) -> dict:
     """Returns the configuration that `deserialize` and `get` read.
 
@@ -111,7 +109,6 @@ def serialize(value) -> dict:
     return keras.saving.serialize_keras_object(value)
 
 
-@told_keywords
 def deserialize(config: dict, custom_objects: dict | None = None):
     """Returns the loss, smoothing or function that `serialize` wrote.
 

@@ -4,10 +4,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ls_base.brief_repr import brief_repr
 from ls_base.errors import InputError
-from ls_base.short_repr import one_line
 from ls_keras.inputs.validation import as_array, shown
-from ls_keras.keywords import TellsKeywords
 
 
 class Spread(NamedTuple):
@@ -24,7 +23,7 @@ class Spread(NamedTuple):
     weights: Any = None
 
 
-class Smoothing(TellsKeywords):
+class Smoothing:
     """Base of the smoothings: a distribution q, of which the targets get α.
 
     y_k^LS = (1 − α) y_k + α q_k
@@ -52,7 +51,7 @@ class Smoothing(TellsKeywords):
         return cls(**config)
 
     def __repr__(self) -> str:
-        return one_line(self, **{k: v for k, v in self.get_config().items() if v != []})
+        return brief_repr(self, **{k: v for k, v in self.get_config().items() if v != []})
 
     def __eq__(self, other) -> bool:
         return type(self) is type(other) and self.get_config() == other.get_config()

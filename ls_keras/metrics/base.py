@@ -5,15 +5,14 @@ from typing import Any
 import keras
 from keras import ops
 
-from ls_base.short_repr import Configured
-from ls_keras.backend.autograph import as_written
+from ls_base.brief_repr import ConfigRepr
+from ls_keras.backend.autograph import no_autograph
 from ls_keras.inputs.probabilities import Examples, read_examples, warn_of_wrong
 from ls_keras.inputs.targets import IgnoreClass, plain_ignore_class
 from ls_keras.inputs.validation import as_flag
-from ls_keras.keywords import TellsKeywords
 
 
-class CalibrationMetric(Configured, TellsKeywords, keras.metrics.Metric):
+class CalibrationMetric(ConfigRepr, keras.metrics.Metric):
     """A metric of predictions; a subclass says what it adds up of them (`add`), and its result.
 
     Every position of `y_pred` but its last axis is an example. Positions that a Keras mask or
@@ -38,6 +37,9 @@ class CalibrationMetric(Configured, TellsKeywords, keras.metrics.Metric):
         InputError: If `ignore_class` is no integer.
     """
 
+    # Private in Keras: what `mode="auto"` of `EarlyStopping` and `ModelCheckpoint` reads.
+    _direction = "down"
+
     def __init__(
         self,
         *,
@@ -53,7 +55,7 @@ class CalibrationMetric(Configured, TellsKeywords, keras.metrics.Metric):
         self.multi_label = as_flag(multi_label, "multi_label")
         self._told = False
 
-    @as_written
+    @no_autograph
     def update_state(self, y_true, y_pred, sample_weight=None):
         """Adds a batch.
 

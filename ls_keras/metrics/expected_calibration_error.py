@@ -8,7 +8,7 @@ from keras import ops
 
 from ls_base.errors import InputError
 from ls_keras.backend import exact_sum
-from ls_keras.backend.autograph import as_written
+from ls_keras.backend.autograph import no_autograph
 from ls_keras.backend.tracing import concrete, warn_caller
 from ls_keras.inputs.numpy_examples import to_host
 from ls_keras.inputs.probabilities import (
@@ -230,7 +230,7 @@ class ExpectedCalibrationError(CalibrationMetric):
                 words = exact_sum.added(words, sums)
             self._bins.assign(words)
 
-    @as_written
+    @no_autograph
     def result(self):
         """Returns the error so far, a scalar; NaN before the first example that counts.
 

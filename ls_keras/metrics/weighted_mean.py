@@ -3,7 +3,7 @@
 from keras import ops
 
 from ls_keras.backend import exact_sum
-from ls_keras.backend.autograph import as_written
+from ls_keras.backend.autograph import no_autograph
 from ls_keras.inputs.probabilities import Examples
 from ls_keras.metrics.base import CalibrationMetric
 
@@ -51,7 +51,7 @@ class WeightedMean(CalibrationMetric):
         """Returns the metric's value, of the mean; the mean itself unless a subclass says so."""
         return mean
 
-    @as_written
+    @no_autograph
     def result(self):
         """Returns the score of the mean so far, a scalar; NaN before the first example.
 

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ls_base.brief_repr import BriefRepr
 from ls_base.errors import InputError
-from ls_base.short_repr import Fields
 from ls_keras.inputs.validation import as_array, as_number, shown
-from ls_keras.keywords import told_keywords
 from ls_keras.plots import style
 from ls_keras.plots.plot_inputs import by_name, check_axes, check_title, figure_of
 
@@ -22,7 +21,7 @@ _LABELED = 40  # tokens up to which each is written beside its row
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class AttentionMap(Fields):
+class AttentionMap(BriefRepr):
     """The weights of attention while one example was decoded.
 
     Attributes:
@@ -53,7 +52,6 @@ class AttentionMap(Fields):
 Maps = AttentionMap | Mapping[str, AttentionMap]
 
 
-@told_keywords
 def attention_map(
     maps: Maps, *, axes: "Sequence[Axes] | None" = None, title: str | None = "Attention"
 ) -> "Figure":
@@ -103,7 +101,6 @@ def attention_map(
     return figure
 
 
-@told_keywords
 def attention_rows(maps: Maps) -> list[dict[str, Any]]:
     """Returns the numbers of the maps, one row a cell, for `ls_keras.plots.save`."""
     return [

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 from ls_base.errors import InputError
 from ls_keras.inputs.validation import shown
-from ls_keras.keywords import told_keywords
 from ls_keras.plots import style
 from ls_keras.plots.confidence_bands import band_in_legend, banded_line, has_band
 from ls_keras.plots.plot_inputs import check_labels, check_rows, check_title
@@ -17,7 +16,6 @@ _PANEL = 2.7  # inches
 _SHORT = 22  # letters of a name of which three stand side by side
 
 
-@told_keywords
 def beam_panels(
     rows: Sequence[Mapping[str, Any]],
     *,

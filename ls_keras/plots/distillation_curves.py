@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ls_base.errors import InputError
-from ls_keras.keywords import told_keywords
 from ls_keras.plots import style
 from ls_keras.plots.plot_inputs import check_rows, check_title
 
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
 CURVES = ("teacher", "student alone", "student of hard teacher", "student of smoothed teacher")
 
 
-@told_keywords
 def distillation_points(rows: Sequence[Mapping[str, Any]], *, score: str) -> list[dict[str, Any]]:
     """Puts the seeds of each point together.
 
@@ -64,7 +62,6 @@ def distillation_points(rows: Sequence[Mapping[str, Any]], *, score: str) -> lis
     return sorted(points, key=lambda point: (CURVES.index(point["curve"]), point["gamma"]))
 
 
-@told_keywords
 def distillation_curves(
     rows: Sequence[Mapping[str, Any]],
     *,

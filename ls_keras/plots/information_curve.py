@@ -8,7 +8,6 @@ import numpy as np
 
 from ls_base.errors import InputError
 from ls_keras.inputs.validation import as_count, as_number, shown
-from ls_keras.keywords import told_keywords
 from ls_keras.plots import style
 from ls_keras.plots.plot_inputs import check_ax, check_title, check_words, figure_of
 
@@ -23,7 +22,6 @@ _FAR = 2.5  # times the highest curve: from there on, the axis is compressed
 _COLUMNS = ("step", "mutual_information", "low", "high")
 
 
-@told_keywords
 def information_curve(
     histories: History | Mapping[str, History],
     *,
@@ -138,7 +136,6 @@ def _compress(
     ax.axhspan(start, top, color="0.93", zorder=0)
 
 
-@told_keywords
 def information_rows(histories: History | Mapping[str, History]) -> list[dict[str, Any]]:
     """Returns the numbers of the curves, one row a curve and step, for `ls_keras.plots.save`."""
     return [

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from ls_base.errors import InputError
 from ls_keras.inputs.validation import as_number, shown
-from ls_keras.keywords import told_keywords
 from ls_keras.plots import style
 from ls_keras.plots.plot_inputs import check_labels, check_rows, check_title, with_same_keys
 
@@ -18,7 +17,6 @@ _COLUMNS = 2
 _FEW = 25  # points of a curve, of which each is marked
 
 
-@told_keywords
 def learning_curves(
     rows: Sequence[Mapping[str, Any]],
     *,
@@ -94,7 +92,6 @@ def learning_curves(
     return figure
 
 
-@told_keywords
 def learning_rows(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Returns the numbers of the curves by step, one row each with the same keys.
 

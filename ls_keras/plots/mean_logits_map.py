@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ls_keras.keywords import told_keywords
 from ls_keras.plots import style
 from ls_keras.plots.plot_inputs import by_name, check_axes, check_names, check_title, figure_of
 from ls_keras.representation.mean_logits import MeanLogits
@@ -20,7 +19,6 @@ _LABELED, _NUMBERED = 16, 10
 _CELL = 8.4  # points of a number in a cell, which is 35 pixels wide on a phone
 
 
-@told_keywords
 def mean_logits_map(
     maps: MeanLogits | Mapping[str, MeanLogits],
     *,
@@ -82,7 +80,6 @@ def mean_logits_map(
     return figure
 
 
-@told_keywords
 def mean_logits_rows(
     maps: MeanLogits | Mapping[str, MeanLogits], class_names: Sequence[str] | None = None
 ) -> list[dict[str, Any]]:

@@ -8,7 +8,6 @@ import numpy as np
 
 from ls_base.errors import InputError
 from ls_keras.inputs.validation import as_flag, shown
-from ls_keras.keywords import told_keywords
 from ls_keras.plots import style
 from ls_keras.plots.plot_inputs import check_axes, check_title, check_words, figure_of
 from ls_keras.representation.projection import Projection
@@ -22,7 +21,6 @@ _SHORT = 16  # letters of a name, of which three stand side by side
 _TITLE_WIDTH = 26  # letters that fit above a panel
 
 
-@told_keywords
 def projection_panels(
     panels: Mapping[str, Projection],
     *,
@@ -101,7 +99,6 @@ def projection_panels(
     return figure
 
 
-@told_keywords
 def projection_rows(panels: Mapping[str, Projection]) -> list[dict[str, Any]]:
     """Returns the numbers of the panels, one row a point, for `ls_keras.plots.save`.
 

@@ -10,7 +10,6 @@ import numpy as np
 from ls_base.errors import InputError
 from ls_keras.calibration.curves.smooth_reliability import SmoothReliability
 from ls_keras.inputs.validation import as_flag, shown
-from ls_keras.keywords import told_keywords
 from ls_keras.plots import style
 from ls_keras.plots.plot_inputs import by_name, check_ax, check_title, figure_of
 from ls_keras.plots.reliability_plot_data import (
@@ -41,7 +40,6 @@ _COLUMNS = (
 )
 
 
-@told_keywords
 def reliability_diagram(
     curves: Curves,
     *,
@@ -154,7 +152,6 @@ def reliability_diagram(
     return figure_of(ax)
 
 
-@told_keywords
 def reliability_rows(curves: Curves, smooth: Smooth | None = None) -> list[dict[str, Any]]:
     """Returns the numbers of a diagram, one row a curve and bin, for `ls_keras.plots.save`.
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ls_keras.calibration.ranking.risk_coverage import RiskCoverage
-from ls_keras.keywords import told_keywords
 from ls_keras.plots import style
 from ls_keras.plots.plot_inputs import by_name, check_ax, check_title, figure_of
 
@@ -19,7 +18,6 @@ Curves = RiskCoverage | Mapping[str, RiskCoverage]
 _MOST_POINTS = 500  # more than a figure has dots across
 
 
-@told_keywords
 def risk_coverage_diagram(
     curves: Curves,
     *,
@@ -95,7 +93,6 @@ def risk_coverage_diagram(
     return figure_of(ax)
 
 
-@told_keywords
 def risk_coverage_rows(curves: Curves) -> list[dict[str, Any]]:
     """Returns the numbers of a diagram, one row a curve and point, for `ls_keras.plots.save`."""
     return [

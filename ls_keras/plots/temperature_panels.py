@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from ls_keras.keywords import told_keywords
 from ls_keras.plots import style
 from ls_keras.plots.confidence_bands import band_in_legend, banded_line, has_band
 from ls_keras.plots.plot_inputs import check_labels, check_rows, check_title
@@ -16,7 +15,6 @@ _PANELS = {"ece": "ECE", "nll": "NLL (nats a label)"}  # beside the score
 _SHORT = 16  # letters of a name, of which three stand side by side
 
 
-@told_keywords
 def temperature_panels(
     rows: Sequence[Mapping[str, Any]],
     *,

@@ -23,10 +23,11 @@ class DataConfig:
             while loading. Ready features are taken as they are.
         normalization: What the mean and variance of features are taken over: `utterance`,
             `speaker` (not with waveforms) or `none`.
-        bands: Mel bands.
+        num_mel_bins: Number of mel filters.
         deltas: Whether features get their first and second differences in time.
         sample_rate: Samples a second that recordings are brought to.
-        utterances: Training utterances; `None`: all, or as many as the source makes by itself.
+        max_train_examples: Number of training utterances to use or, for spoken words and digit
+            strings, to generate; `None`: all, or the default of the source.
         held_out_speaker: The speaker whose digits are the test split; `None`: the official split.
         max_seconds: Training utterances that last longer are left out; validation and test
             utterances never are.
@@ -41,10 +42,10 @@ class DataConfig:
     vocabulary_size: int = 1000
     input: str = "waveform"
     normalization: str = "utterance"
-    bands: int = 80
+    num_mel_bins: int = 80
     deltas: bool = True
     sample_rate: int = 16000
-    utterances: int | None = None
+    max_train_examples: int | None = None
     held_out_speaker: str | None = None
     max_seconds: float = 20.0
     min_words: int = 2
@@ -61,9 +62,9 @@ class DataConfig:
             one_of(f"data.{key}", getattr(self, key), choices)
         for key, least in (
             ("vocabulary_size", 8),
-            ("bands", 1),
+            ("num_mel_bins", 1),
             ("sample_rate", 1000),
-            ("utterances", 1),
+            ("max_train_examples", 1),
             ("max_seconds", 0.01),
             ("min_words", 1),
             ("split_seed", 0),
@@ -94,7 +95,8 @@ class ModelConfig:
         convolution_width: Their features.
         encoder_layers: LSTMs in both directions.
         encoder_width: Units of each direction.
-        reductions: Behind how many of these LSTMs, from the first on, pairs of frames are joined.
+        pyramid_layers: Number of LSTM layers, counted from the first, after which pairs of frames
+            are concatenated (the pyramid of "listen, attend and spell").
         decoder_width: Units of the decoder's LSTM.
         embedding_width: Features of a token.
         attention: `location`, `content` (without the convolution over what has been attended to)
@@ -103,16 +105,16 @@ class ModelConfig:
         location_filters: Filters of the convolution over what has been attended to.
         location_kernel: Its size, encoded frames; odd.
         guided_attention: Weight of a loss that pulls attention to the diagonal; 0: none.
-        guided_spread: How far from the diagonal it lets attention be, as a share of the utterance.
+        guided_attention_sigma: Width of the diagonal in that loss, as a fraction of the utterance.
         dropout: Rate before each LSTM of the encoder and before `logits`.
         weight_noise: Standard deviation of noise on the weights of all LSTMs and of attention in
             training.
-        time_masks: SpecAugment: runs of frames that are hidden in training.
-        time_share: Longest of them, as a share of the utterance.
-        band_masks: SpecAugment: runs of bands that are hidden in training.
-        band_share: Widest of them, as a share of all bands.
-        band_warp: How far bands are shifted in training, at most, as a share of all bands, so that
-            each utterance gets a voice of its own; not for cepstra.
+        num_time_masks: SpecAugment: number of time masks per utterance.
+        time_mask_ratio: Largest length of a time mask, as a fraction of the utterance.
+        num_freq_masks: SpecAugment: number of frequency masks per utterance.
+        freq_mask_ratio: Largest width of a frequency mask, as a fraction of the mel bins.
+        freq_warp: Largest random shift along the frequency axis, as a fraction of the mel bins; it
+            varies the voice of each utterance. Do not use it with cepstra.
     """
 
     name: str = "las"
@@ -120,7 +122,7 @@ class ModelConfig:
     convolution_width: int = 64
     encoder_layers: int = 2
     encoder_width: int = 128
-    reductions: int = 1
+    pyramid_layers: int = 1
     decoder_width: int = 128
     embedding_width: int = 64
     attention: str = "location"
@@ -128,14 +130,14 @@ class ModelConfig:
     location_filters: int = 10
     location_kernel: int = 15
     guided_attention: float = 0.0
-    guided_spread: float = 0.2
+    guided_attention_sigma: float = 0.2
     dropout: float = 0.1
     weight_noise: float = 0.0
-    time_masks: int = 0
-    time_share: float = 0.1
-    band_masks: int = 0
-    band_share: float = 0.2
-    band_warp: float = 0.0
+    num_time_masks: int = 0
+    time_mask_ratio: float = 0.1
+    num_freq_masks: int = 0
+    freq_mask_ratio: float = 0.2
+    freq_warp: float = 0.0
 
     def __post_init__(self):
         one_of("model.name", self.name, MODELS)
@@ -144,25 +146,26 @@ class ModelConfig:
         sizes = ("encoder_layers", "attention_width", "location_filters", "location_kernel")
         for key in (*widths, *sizes):
             _at_least(f"model.{key}", getattr(self, key), 1)
-        counts = ("convolutions", "reductions", "time_masks", "band_masks")
+        counts = ("convolutions", "pyramid_layers", "num_time_masks", "num_freq_masks")
         for key in (*counts, "guided_attention", "weight_noise"):
             _at_least(f"model.{key}", getattr(self, key), 0)
-        if self.reductions > self.encoder_layers:
+        if self.pyramid_layers > self.encoder_layers:
             raise InputError(
-                f"Expected model.reductions of at most model.encoder_layers={self.encoder_layers}. "
-                f"Received: {self.reductions}"
+                "Expected model.pyramid_layers of at most "
+                f"model.encoder_layers={self.encoder_layers}. Received: {self.pyramid_layers}"
             )
         if self.location_kernel % 2 != 1:
             raise InputError(
                 f"Expected model.location_kernel to be odd. Received: {self.location_kernel}"
             )
-        if not self.guided_spread > 0:
+        if not self.guided_attention_sigma > 0:
             raise InputError(
-                f"Expected model.guided_spread above 0. Received: {self.guided_spread}"
+                "Expected model.guided_attention_sigma above 0. "
+                f"Received: {self.guided_attention_sigma}"
             )
         if not 0 <= self.dropout < 1:
             raise InputError(f"Expected model.dropout in [0, 1). Received: {self.dropout}")
-        for key in ("time_share", "band_share", "band_warp"):
+        for key in ("time_mask_ratio", "freq_mask_ratio", "freq_warp"):
             if not 0 <= getattr(self, key) <= 1:
                 raise InputError(f"Expected model.{key} in [0, 1]. Received: {getattr(self, key)}")
 
@@ -223,8 +226,8 @@ def _at_least(key: str, value: float, least: float) -> None:
 _ADAM = {
     "training.epochs": None,
     "training.batch_size": 64,
-    "training.buckets": 8,
-    "training.smooth_unused": False,  # start and padding never come
+    "training.max_length_buckets": 8,
+    "training.smooth_unused_classes": False,  # start and padding never come
     # LSTMs are slower with XLA on a CPU: 218 against 65 ms for a layer's training step.
     "training.jit_compile": False,
     "optimizer.learning_rate": 5e-3,
@@ -245,14 +248,14 @@ _LAS = {
     "model.convolutions": 0,
     "model.encoder_layers": 4,
     "model.encoder_width": 256,
-    "model.reductions": 3,
+    "model.pyramid_layers": 3,
     "model.decoder_width": 256,
     "model.attention_width": 64,
     "model.guided_attention": 0.5,
     "model.weight_noise": 0.01,
-    "model.time_masks": 2,
-    "model.time_share": 0.05,
-    "model.band_masks": 2,
+    "model.num_time_masks": 2,
+    "model.time_mask_ratio": 0.05,
+    "model.num_freq_masks": 2,
     "decoding.tokens_per_second": 30.0,
     "decoding.length_penalty": 0.6,
 }
@@ -265,13 +268,13 @@ PRESETS = (
         settings={
             **_ADAM,
             "data.input": "log-mel",
-            "data.bands": 40,
-            "data.utterances": 12000,
+            "data.num_mel_bins": 40,
+            "data.max_train_examples": 12000,
             "training.steps": 2400,
             "training.validate_every": 3,
             "model.guided_attention": 1.0,
-            "model.time_masks": 1,
-            "model.band_masks": 1,
+            "model.num_time_masks": 1,
+            "model.num_freq_masks": 1,
         },
     ),
     Preset(
@@ -281,13 +284,13 @@ PRESETS = (
         settings={
             **_ADAM,
             "data.input": "log-mel",
-            "data.bands": 40,
+            "data.num_mel_bins": 40,
             "data.sample_rate": 8000,
-            "data.utterances": 4000,
+            "data.max_train_examples": 4000,
             "training.steps": 500,
             "training.validate_every": 4,
-            "model.time_masks": 1,
-            "model.band_masks": 1,
+            "model.num_time_masks": 1,
+            "model.num_freq_masks": 1,
         },
     ),
     Preset(
@@ -305,8 +308,8 @@ PRESETS = (
             "model.convolutions": 1,
             "model.dropout": 0.3,
             "model.guided_attention": 1.0,
-            "model.time_masks": 2,
-            "model.band_masks": 1,
+            "model.num_time_masks": 2,
+            "model.num_freq_masks": 1,
             "decoding.tokens_per_second": 30.0,
         },
     ),

@@ -17,9 +17,9 @@ class DataConfig:
             that `lsk prepare` wrote, whose settings then replace the others here.
         source_language: The language to translate from.
         target_language: The language to translate into.
-        pairs: Number of training pairs to use; `None`: all that there are.
-        phrases: Share of single phrases among the pairs of `cldr`; 0: all frames alike. Above 0, a
-            split `phrases` asks for 200 of them that are in no other split.
+        max_train_examples: Number of training pairs to use; `None`: all that there are.
+        phrase_fraction: Fraction of `cldr` training pairs that are single phrases; 0: all pairs
+            come from all frames. Above 0, a split `phrases` holds 200 phrases of no other split.
         split_seed: Seed of what is drawn: the text of `cldr`, the training pairs of other sources;
             the same for every `training.seed`.
         vocabulary_size: Sub-words of the joint vocabulary.
@@ -32,8 +32,8 @@ class DataConfig:
     source: str = "cldr"
     source_language: str = "en"
     target_language: str = "de"
-    pairs: int | None = None
-    phrases: float = added(0.0)
+    max_train_examples: int | None = None
+    phrase_fraction: float = added(0.0)
     split_seed: int = added(0, then="training.seed")
     vocabulary_size: int = 4000
     subwords: str = "unigram"
@@ -45,10 +45,12 @@ class DataConfig:
             raise InputError(
                 f"Expected data.subwords to be unigram or bpe. Received: {self.subwords!r}"
             )
-        if not 0 <= self.phrases <= 1:
-            raise InputError(f"Expected data.phrases in [0, 1]. Received: {self.phrases}")
+        if not 0 <= self.phrase_fraction <= 1:
+            raise InputError(
+                f"Expected data.phrase_fraction in [0, 1]. Received: {self.phrase_fraction}"
+            )
         for key, least in (
-            ("pairs", 1),
+            ("max_train_examples", 1),
             ("split_seed", 0),
             ("vocabulary_size", 8),
             ("max_length", 2),
@@ -147,7 +149,7 @@ _SMALL = {
     "model.feedforward": 256,
     "training.epochs": None,
     "training.steps": 450,
-    "training.buckets": 1,
+    "training.max_length_buckets": 1,
     "optimizer.learning_rate": 4e-3,
     "optimizer.schedule": "linear",
     "optimizer.warmup_steps": 80,
@@ -161,7 +163,7 @@ PRESETS = (
         expected="3 to 4 minutes on 2 cores; test BLEU 70, 99 % of held-out phrases right",
         settings={
             **_SMALL,
-            "data.phrases": 0.75,
+            "data.phrase_fraction": 0.75,
             "data.vocabulary_size": 1200,
             "data.split_digits": True,
             "data.max_length": 32,
@@ -169,7 +171,7 @@ PRESETS = (
             "training.steps": 1200,
             # Half the batch of the others: more steps teach more than more examples a step.
             "training.batch_size": 64,
-            "training.buckets": 4,
+            "training.max_length_buckets": 4,
             "optimizer.learning_rate": 3e-3,
             "optimizer.warmup_steps": 120,
         },
@@ -186,7 +188,7 @@ PRESETS = (
         expected="1 to 2 minutes on 2 cores; accuracy 0.48, ECE 0.145 without smoothing",
         settings={
             **_SMALL,
-            "data.pairs": 500,
+            "data.max_train_examples": 500,
             "model.dropout": 0.0,
             "training.steps": 400,
             "training.batch_size": 32,
@@ -209,7 +211,7 @@ PRESETS = (
             "training.steps": 3000,
             # XLA's random numbers for dropout cost a CPU more than its fusions save.
             "training.jit_compile": False,
-            "training.buckets": 8,
+            "training.max_length_buckets": 8,
             "optimizer.learning_rate": 3e-3,
             "optimizer.schedule": "cosine",
             "optimizer.warmup_steps": 600,
@@ -220,7 +222,7 @@ PRESETS = (
     Preset(
         name="multi30k-tiny",
         purpose="A small Transformer for Multi30k (29,000 image captions): --data FOLDER",
-        expected="an hour and a half on one core; test2016 BLEU 38 with average_last=10",
+        expected="an hour and a half on one core; test2016 BLEU 38 with average_checkpoints=10",
         settings={
             "data.vocabulary_size": 8000,
             "data.subwords": "bpe",
@@ -231,9 +233,9 @@ PRESETS = (
             "training.epochs": None,
             "training.steps": 4680,  # 40 passes
             "training.batch_size": 256,
-            "training.buckets": 8,
+            "training.max_length_buckets": 8,
             "training.validate_every": 4,
-            "training.checkpoint_every": 113,  # about a pass, for training.average_last
+            "training.checkpoint_every": 113,  # about a pass, for training.average_checkpoints
             "optimizer.learning_rate": 5e-3,
             "optimizer.schedule": "inverse_sqrt",
             "optimizer.warmup_steps": 2000,
@@ -258,9 +260,9 @@ PRESETS = (
             "training.epochs": None,
             "training.steps": 300000,
             # Tensor2Tensor's transformer_base: 4,096 of the longer side on each of 8 GPUs.
-            "training.batch_tokens": 32768,
+            "training.tokens_per_batch": 32768,
             "training.batch_size": 256,
-            "training.buckets": 8,
+            "training.max_length_buckets": 8,
             "training.jit_compile": True,
             "optimizer.learning_rate": 7e-4,
             "optimizer.schedule": "inverse_sqrt",

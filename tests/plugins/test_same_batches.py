@@ -64,7 +64,7 @@ def arrays(folder):
     values = {f"x_{s}": rng.integers(0, 256, (n, 8, 8), np.uint8) for s, n in sizes.items()}
     values |= {f"y_{s}": np.arange(n) % 3 for s, n in sizes.items()}
     np.savez_compressed(folder / "all.npz", **values)
-    return {"data.source": str(folder / "all.npz"), "data.examples": 25}
+    return {"data.source": str(folder / "all.npz"), "data.max_train_examples": 25}
 
 
 def recordings(folder, **more):
@@ -91,7 +91,7 @@ DATA = {
         "c4ac98806b016f78",
     ),
 }
-LONG = {"data.max_length": 6, "data.pairs": 30, "training.buckets": 3}
+LONG = {"data.max_length": 6, "data.max_train_examples": 30, "training.max_length_buckets": 3}
 PREPARED = {name: case for name, case in DATA.items() if case[0] != "image"}
 
 

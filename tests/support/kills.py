@@ -40,13 +40,13 @@ def arguments(task: str, folder: Path) -> list[str]:
     """
     settings: dict = {
         "image": lambda: {
-            "data.examples": 120,
+            "data.max_train_examples": 120,
             "model.name": "resnet8",
             "training.batch_size": 32,
             "data.flip": True,
         },
         "large": lambda: {
-            "data.examples": 120,
+            "data.max_train_examples": 120,
             "model.layers": 3,
             "model.width": 2000,
             "optimizer.name": "adam",
@@ -54,7 +54,7 @@ def arguments(task: str, folder: Path) -> list[str]:
         "translation": lambda: {
             **small_translation.settings(folder),
             "model.layers": 1,
-            "training.buckets": 1,
+            "training.max_length_buckets": 1,
             "decoding.beam_size": 2,
         },
         "speech": lambda: {**small_speech.settings(folder), "decoding.beam_size": 2},

@@ -1,5 +1,14 @@
 """THE list of the library's public names, by package: `test_public_names.py` holds it."""
 
+# Packages that offer nothing to users.
+INTERNAL = {
+    "ls_keras.backend",
+    "ls_keras.calibration.curves",
+    "ls_keras.calibration.ranking",
+    "ls_keras.calibration.scaling",
+    "ls_keras.inputs",
+    "ls_keras.losses.fused_linear",
+}
 OFFERED = {
     "ls_keras": """
         Accuracy AlphaSchedule BrierScore CalibratedModel ConfidencePenalty Diagnosis Distiller

@@ -4,7 +4,7 @@ import numpy as np
 
 from lsk_engine.data.formats.ragged import Ragged
 from lsk_speech.data import Utterances, task_data
-from lsk_speech.features.features_spec import Sound
+from lsk_speech.features import Sound
 from lsk_speech.source_data import Speech
 from lsk_speech.units import make_units
 
@@ -13,7 +13,7 @@ SETTINGS = {
     "data.units": "words",
     "data.deltas": False,
     "data.normalization": "none",  # an utterance of one word would become noise
-    "data.bands": 8,
+    "data.num_mel_bins": 8,
     "model.convolution_width": 8,
     "model.encoder_layers": 1,
     "model.encoder_width": 6,
@@ -24,15 +24,15 @@ SETTINGS = {
     "model.location_kernel": 5,
     "model.dropout": 0.1,
     "model.guided_attention": 0.0,
-    "model.time_masks": 0,
-    "model.band_masks": 0,
+    "model.num_time_masks": 0,
+    "model.num_freq_masks": 0,
     "optimizer.schedule": "constant",
     "optimizer.warmup_steps": 0,
     "optimizer.global_clipnorm": 0.0,
     "training.epochs": None,
     "training.steps": 4,
     "training.batch_size": 8,
-    "training.buckets": 1,
+    "training.max_length_buckets": 1,
     "training.jit_compile": False,
     "decoding.batch_size": 5,
 }
@@ -78,5 +78,5 @@ def sounds(count=9, sample_rate=1000):
     units = make_units("words", texts, 0)
     tokens = Ragged.of(units.encode(text) for text in texts)
     utterances = Utterances(speech, tokens, sample_rate)
-    sound = Sound("waveform", sample_rate, bands=8, deltas=False, by_speaker=False)
+    sound = Sound("waveform", sample_rate, num_mel_bins=8, deltas=False, by_speaker=False)
     return task_data(dict.fromkeys(("train", "validation", "test"), utterances), units, sound, ())

@@ -12,7 +12,7 @@ SETTINGS = {
     "model.heads": 2,
     "training.jit_compile": False,
     "training.batch_size": 8,
-    "training.buckets": 1,
+    "training.max_length_buckets": 1,
     "decoding.batch_size": 5,
 }
 

@@ -68,7 +68,7 @@ class TinyTask(Task):
                 "training.epochs": None,
                 "training.steps": 13,
                 "training.batch_size": 8,
-                "training.buckets": 1,
+                "training.max_length_buckets": 1,
                 "training.checkpoint_every": 4,
                 "optimizer.learning_rate": 1e-2,
             },
@@ -109,10 +109,10 @@ class TinyTask(Task):
         return keras.Model({"letters": letters}, logits)
 
     def decode(self, model, examples, config, data, progress):
-        from lsk_engine.devices.distributed_predict import predictor
+        from lsk_engine.devices.distributed_predict import make_predictor
 
         inputs, _ = examples.gather(np.arange(len(examples)), int(examples.sizes.max()))
-        best = np.asarray(predictor(model, config)(inputs)).argmax(-1)
+        best = np.asarray(make_predictor(model, config)(inputs)).argmax(-1)
         progress(len(examples), len(examples))
         return [row[:size].tolist() for row, size in zip(best, examples.sizes, strict=True)]
 

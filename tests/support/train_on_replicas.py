@@ -38,14 +38,14 @@ PLAIN = {
     "optimizer.learning_rate": 0.5,
     "optimizer.global_clipnorm": 0.3,  # of the whole batch's gradient, not of each replica's
     "optimizer.l2": 1e-2,
-    "optimizer.loss_weight": 3.0,
-    "optimizer.logits_rate": 0.5,
+    "training.loss_weight": 3.0,
+    "optimizer.logits_lr_multiplier": 0.5,
 }
 AT_THE_END = {"training.validate_every": 99}
 CASES = {
-    "plain": {"training.buckets": 3},  # of which some have fewer rows to validate on
+    "plain": {"training.max_length_buckets": 3},  # of which some have fewer rows to validate on
     # A scale that overflows at first: steps are left out, by all replicas.
-    "fp16": {"training.precision": "mixed_float16", "optimizer.ema": 0.9, **AT_THE_END},
+    "fp16": {"training.precision": "mixed_float16", "optimizer.ema_momentum": 0.9, **AT_THE_END},
     # Rows that only fill up a batch have a part in its statistics: here there are as many.
     "batch_norm": {
         "model.batch_norm": True,
@@ -54,7 +54,11 @@ CASES = {
         **AT_THE_END,
     },
     "xla": {"training.jit_compile": True, **AT_THE_END},
-    "accumulated": {"training.accumulate": 2, "training.batch_size": 5, **AT_THE_END},
+    "accumulated": {
+        "training.gradient_accumulation_steps": 2,
+        "training.batch_size": 5,
+        **AT_THE_END,
+    },
 }
 # With its pictures, which the others go without.
 STORY = "story"

@@ -10,17 +10,17 @@ from lsk_engine.tasks.contract import Examples, TaskData
 
 def training_source(config: Config, data: TaskData) -> BatchSource:
     """Returns the shuffled batches of the training split, for the present strategy's replicas."""
-    examples, tokens = data.splits["train"], config.training.batch_tokens
+    examples, tokens = data.splits["train"], config.training.tokens_per_batch
     return BatchSource(
         examples,
-        config.training.batch_size * config.training.accumulate,
+        config.training.batch_size * config.training.gradient_accumulation_steps,
         ignore_class=data.ignore_class,
         boundaries=_boundaries(config, data, examples),
         shuffle=True,
         seed=config.training.seed,
         drop_remainder=config.training.drop_remainder,
-        tokens=tokens and tokens * config.training.accumulate,
-        replicas=num_shards() * config.training.accumulate,
+        tokens=tokens and tokens * config.training.gradient_accumulation_steps,
+        replicas=num_shards() * config.training.gradient_accumulation_steps,
         shard=process_shard(),
     )
 
@@ -46,6 +46,6 @@ def _boundaries(config: Config, data: TaskData, examples: Examples) -> tuple[int
     sizes = data.splits["train"].sizes if data.train_sizes is None else data.train_sizes
     if sizes is None:
         return None
-    boundaries = bucket_boundaries(sizes, config.training.buckets)
+    boundaries = bucket_boundaries(sizes, config.training.max_length_buckets)
     longest = int(np.max(examples.sizes))
     return boundaries if longest <= boundaries[-1] else (*boundaries, longest)

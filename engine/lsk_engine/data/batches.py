@@ -99,8 +99,8 @@ class BatchSource:
             )
         if self.tokens is not None and sizes is None:
             raise InputError(
-                "Expected training.batch_tokens for examples of unequal length only; others are "
-                f"counted by training.batch_size. Received: {self.tokens}"
+                "Expected training.tokens_per_batch for examples of unequal length only; others "
+                f"are counted by training.batch_size. Received: {self.tokens}"
             )
         if not self.steps_per_epoch:
             raise InputError(

@@ -55,7 +55,8 @@ def draw_rows(
     if examples is not None:
         if examples > len(left):
             raise InputError(
-                f"Expected at most {len(left)} training {noun}. Received: data.examples={examples}"
+                f"Expected data.max_train_examples of at most {len(left)}, the number of training "
+                f"{noun} left. Received: {examples}"
             )
         left = left[:examples]
         notes.append(f"train: {len(left):,} of {total - start:,} {noun}, drawn at random")

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from ls_base.errors import InputError, shown
+from ls_base.errors import InputError, short_repr
 from lsk_engine.settings.config import Preset
 from lsk_engine.settings.parsing import count_or_share, one_of, within
 from lsk_engine.settings.user_code import NamedCode, code
@@ -31,7 +31,7 @@ class DataConfig:
             below 1 the share of them; `None`: one tenth.
         test: Likewise for testing; `None`: one sixth.
         split_seed: Draws what is held out; the same for every `training.seed`.
-        examples: Number of training examples to use; `None`: all.
+        max_train_examples: Number of training examples to use; `None`: all.
         num_classes: K; `None`: the largest label + 1.
         ignore_class: Label of positions that don't count, such as padding; `None`: all count.
     """
@@ -40,7 +40,7 @@ class DataConfig:
     validation: int | float | None = None
     test: int | float | None = None
     split_seed: int = 0
-    examples: int | None = None
+    max_train_examples: int | None = None
     num_classes: int | None = None
     ignore_class: int | None = None
 
@@ -54,7 +54,7 @@ class DataConfig:
             object.__setattr__(self, "source", str(named.absolute()))
         for key in ("validation", "test"):
             count_or_share(f"data.{key}", getattr(self, key))
-        for key, least in {"examples": 1, "num_classes": 2}.items():
+        for key, least in {"max_train_examples": 1, "num_classes": 2}.items():
             if getattr(self, key) is not None:
                 within(f"data.{key}", getattr(self, key), least)
         within("data.split_seed", self.split_seed, 0)
@@ -96,7 +96,7 @@ def _named(key: str, text: str) -> NamedCode:
         option = "--model " if key == "name" else f"--set model.{key}="
         raise InputError(
             f"Expected {option}FILE.py:function, or {option}module:function. "
-            f"Received: {shown(text) if text else 'none'}"
+            f"Received: {short_repr(text) if text else 'none'}"
         )
     return named.absolute()
 

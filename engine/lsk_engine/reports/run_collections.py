@@ -3,10 +3,10 @@
 import dataclasses
 import os
 from collections.abc import Sequence
+from os.path import lexists
 from pathlib import Path
 
 from ls_base.errors import InputError, LsKerasError
-from ls_base.safe_open import is_there
 from lsk_engine.reports.groups import Group, group_runs
 from lsk_engine.reports.reliability_charts import MOST_CURVES
 from lsk_engine.reports.run_files import ReadRun, read_run
@@ -111,10 +111,10 @@ def find_inputs(folders: Sequence[Path]) -> ReportInputs:
         empty = True
         for name, inner, _ in os.walk(folder):
             path = Path(name)
-            is_run = os.path.lexists(RunDirectory(path).config_file)
+            is_run = lexists(RunDirectory(path).config_file)
             # The file's name alone is not enough: `lsk sweep-temperature --output study.png`
             # writes a `study.json`, too.
-            is_study = RUNS in inner and os.path.lexists(settings_file(path))
+            is_study = RUNS in inner and lexists(settings_file(path))
             inner[:] = [] if is_run else sorted(name for name in inner if name[:1] != ".")
             if not is_run and not is_study:
                 continue
@@ -181,12 +181,12 @@ def _take_inside(runs: dict[Path, ReadRun], folder: Path) -> list[ReadRun]:
 
 def _study(name: str, folder: Path, runs: Sequence[ReadRun]) -> Collection:
     collection = Collection(f"Study {name}", [*runs])
-    if not is_there(folder / RESULTS_FILE):
+    if not lexists(folder / RESULTS_FILE):
         collection.unfinished = f"{folder} is not finished: the same command continues it"
         return collection
     try:
         collection.study = read_study_result(folder)
-        if is_there((folder / FIGURE_FILE).with_suffix(".json")):
+        if lexists((folder / FIGURE_FILE).with_suffix(".json")):
             collection.score, collection.points = read_curves(folder)
     except LsKerasError as error:
         collection.problems.append(str(error))

@@ -9,13 +9,14 @@ import shlex
 import struct
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from os.path import lexists
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, TypeVar
 
 import msgspec
 
 from ls_base.errors import FileError, LsKerasError
-from ls_base.safe_open import is_there, read_bytes
+from ls_base.safe_open import read_bytes
 from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
 from lsk_engine.runs.schemas import (
     Calibration,
@@ -210,7 +211,7 @@ def read_picture(file: Path) -> Picture:
     Raises:
         FileError: If it cannot be read, or is not a complete PNG.
     """
-    content = read_bytes(file, most=_MAX_PICTURE)
+    content = read_bytes(file, max_bytes=_MAX_PICTURE)
     if not content.startswith(_PNG) or content[12:16] != b"IHDR":
         raise FileError(f"Expected a PNG at {file}. Received: something else")
     if not content.endswith(_PNG_END):
@@ -270,7 +271,7 @@ def _read_json(found: ReadRun, file: Path, kind: type[T]) -> T | None:
 
 
 def _if_exists(found: ReadRun, file: Path, read: Callable[[], T]) -> T | None:
-    return _try(found, read) if is_there(file) else None
+    return _try(found, read) if lexists(file) else None
 
 
 def _try(found: ReadRun, read: Callable[[], T]) -> T | None:

@@ -44,17 +44,18 @@ class Config:
     distillation: DistillationConfig | None = None
 
     def __post_init__(self):
-        if self.training.average_last and self.optimizer.ema:
+        if self.training.average_checkpoints and self.optimizer.ema_momentum:
             raise InputError(
-                "Expected training.average_last or optimizer.ema, not both. "
-                f"Received: {self.training.average_last} and {self.optimizer.ema}"
+                "Expected training.average_checkpoints or optimizer.ema_momentum, not both. "
+                f"Received: {self.training.average_checkpoints} and {self.optimizer.ema_momentum}"
             )
         undone_alpha(self.training, self.decoding, self.distillation)  # before training, not after
 
-        if self.training.keep == "best" and self.optimizer.ema:
+        if self.training.save_weights == "best" and self.optimizer.ema_momentum:
             raise InputError(
-                "Expected training.keep=best or optimizer.ema, not both: validation is of the "
-                f"weights that are not averaged. Received: optimizer.ema={self.optimizer.ema}"
+                "Expected training.save_weights=best or optimizer.ema_momentum, not both: "
+                "validation uses the weights that are not averaged. "
+                f"Received: optimizer.ema_momentum={self.optimizer.ema_momentum}"
             )
 
     def changed(self, part: str, **values: Any) -> "Config":

@@ -30,11 +30,9 @@ class OptimizerConfig:
         l2: Coefficient of a penalty l2/2 · Σ w² (its gradient l2 · w), over weights of rank 2 and
             above; 0: none.
         l2_layers: Names of the layers that `l2` is for; none: all.
-        loss_weight: Factor on the loss's gradient, before `l2` and `global_clipnorm`; the loss
-            that is reported has none.
         global_clipnorm: Largest norm of all gradients together; 0: no limit.
-        logits_rate: Of `sgd`: the rate of the layer `logits`, relative to the others'.
-        ema: Momentum of an exponential moving average of the weights; 0: none.
+        logits_lr_multiplier: Of `sgd`: the rate of the layer `logits`, relative to the others'.
+        ema_momentum: Momentum of an exponential moving average of the weights; 0: none.
     """
 
     name: str = "adam"
@@ -51,21 +49,20 @@ class OptimizerConfig:
     weight_decay: float = 0.0
     l2: float = 0.0
     l2_layers: tuple[str, ...] = ()
-    loss_weight: float = 1.0
     global_clipnorm: float = 0.0
-    logits_rate: float = 1.0
-    ema: float = 0.0
+    logits_lr_multiplier: float = 1.0
+    ema_momentum: float = 0.0
 
     def __post_init__(self):
         within("optimizer.learning_rate", self.learning_rate, 0)
         within("optimizer.warmup_steps", self.warmup_steps, 0)
-        for key in ("weight_decay", "l2", "loss_weight", "global_clipnorm", "logits_rate"):
+        for key in ("weight_decay", "l2", "global_clipnorm", "logits_lr_multiplier"):
             within(f"optimizer.{key}", getattr(self, key), 0)
         within("optimizer.momentum", self.momentum, 0, 1)
         within("optimizer.beta_2", self.beta_2, 0, 1)
         within("optimizer.epsilon", self.epsilon, 0)
         within("optimizer.dampening", self.dampening, 0, 1)
-        within("optimizer.ema", self.ema, 0, 1)
+        within("optimizer.ema_momentum", self.ema_momentum, 0, 1)
         one_of("optimizer.schedule", self.schedule, SCHEDULES)
         if (self.schedule == "piecewise") != bool(self.boundaries):
             raise InputError(
@@ -80,9 +77,9 @@ class OptimizerConfig:
             raise InputError(
                 f"Expected optimizer.decay_factor above 0. Received: {self.decay_factor}"
             )
-        if self.name != "sgd" and (self.dampening or self.logits_rate != 1):
+        if self.name != "sgd" and (self.dampening or self.logits_lr_multiplier != 1):
             raise InputError(
-                "Expected optimizer.dampening and optimizer.logits_rate with sgd only. "
+                "Expected optimizer.dampening and optimizer.logits_lr_multiplier with sgd only. "
                 f"Received: {self.name}"
             )
         if self.nesterov and self.dampening:

@@ -1,71 +1,86 @@
 """The part `training` of a configuration."""
 
 import dataclasses
+from collections.abc import Mapping
 
 from ls_base.errors import InputError
 from lsk_engine.settings.parsing import added, one_of, within
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
-SMOOTHINGS = ("uniform", "unigram", "neighborhood")
-KEPT = ("last", "best")
-WATCHED = ("nll", "loss", "accuracy")
+DEFAULT_LOSS = "smoothed_ce"
+SMOOTHINGS = ("uniform", "unigram", "prior", "neighborhood")
+SAVED_WEIGHTS = ("last", "best")
+MONITORS = ("nll", "loss", "accuracy")
 STRATEGIES = ("auto", "one-device", "mirrored", "multi-worker", "tpu", "data-parallel")
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainingConfig:
-    """How long, on what, and with which loss a model is trained.
+    """Duration, batches, loss and checkpoints of training.
 
     Attributes:
-        alpha: Smoothing α of the loss, 0 … 1, in the paper's convention (α/K off the target).
-        smoothing: Which distribution the mass α follows.
-        smooth_unused: Whether classes that never are labels (padding, start) get mass too.
+        loss: Training loss, by its name in `ls_keras.losses.get`, such as `smoothed_ce`,
+            `max_sup` or `focal_ce`. NLL and calibration errors never depend on it.
+        loss_options: Arguments of the loss by name, such as `training.loss_options.gamma=2` for
+            `focal_ce`; others keep the defaults of its class.
+        alpha: Smoothing α of the loss, 0 … 1, in the paper's convention (α/K off the target);
+            for losses that have an α.
+        smoothing: Distribution of the smoothing mass α over the classes.
+        prior: With `smoothing=prior`, the probability of each class: K numbers that sum to 1.
+        smooth_unused_classes: Whether classes that are never labels (padding, start) receive
+            smoothing mass.
+        loss_weight: Factor on the gradient of the loss, applied before `optimizer.l2` and
+            `optimizer.global_clipnorm`. The reported loss does not contain it.
         epochs: Passes over the training split; exclusive with `steps`.
-        steps: Optimizer steps; takes precedence over `epochs` where both are set.
-        batch_size: Examples that are computed together, over all replicas.
-        batch_tokens: Positions that are computed together in training, in place of `batch_size`
-            examples: longer sequences come fewer at a time. Of sequences padded to L, that are
-            batch_tokens // L, a multiple of the replicas. Validation goes by `batch_size`.
-        accumulate: A step has so many times `batch_size` examples, computed one part after another:
-            the update of a large batch, with the memory of a part. BatchNormalization sees a part.
-        drop_remainder: Whether each epoch leaves out the examples that fill no whole batch; else
-            they come with others of weight 0, which BatchNormalization sees as well.
-        buckets: Number of sequence lengths that batches are padded to, at most.
-        precision: A Keras dtype policy.
-        strategy: How devices share the work; `auto`: by what is there.
+        steps: Optimizer steps; takes precedence over `epochs`.
+        batch_size: Examples in a batch, over all devices together.
+        tokens_per_batch: Positions (tokens with padding) in a training batch, in place of
+            `batch_size`: of sequences padded to length L, a batch has tokens_per_batch // L,
+            rounded down to a multiple of the number of devices. Validation uses `batch_size`.
+        gradient_accumulation_steps: Batches whose gradients are added up for one optimizer step:
+            the update of a large batch with the memory of a small one. BatchNormalization uses
+            the statistics of each small batch.
+        drop_remainder: Whether each epoch leaves out the examples that do not fill a batch.
+            Otherwise the last batch is filled with rows of weight 0, which BatchNormalization sees.
+        max_length_buckets: Maximum number of different sequence lengths that batches are padded to.
+        precision: Keras dtype policy.
+        strategy: Distribution over devices; `auto` chooses one for the devices of this machine.
         devices: Number of devices to use; `None`: all.
-        sync_batch_norm: Whether BatchNormalization takes its statistics of the whole batch on
-            TensorFlow, too, where each device has its own of its part. On JAX it always does.
+        sync_batch_norm: Whether BatchNormalization uses the statistics of the whole batch on
+            TensorFlow too, where each device otherwise uses its own share. JAX always does.
         jit_compile: Whether TensorFlow compiles with XLA; `None`: Keras decides (on CPUs: no).
-        seed: Seed of weights, dropout and the order of examples.
-        validate_every: Epochs between validations; the last one always ends with one.
+        seed: Seed of the weights, of dropout and of the order of examples.
+        validate_every: Epochs between validations; the last epoch always ends with one.
         checkpoint_every: Steps between full-state checkpoints.
-        checkpoints_kept: How many of the newest are kept.
-        checkpoints_kept_every: Every checkpoint whose step this divides is kept as well; 0: none.
-        max_examples: So many examples of each split at most, drawn at random: a quick look;
+        max_to_keep: Number of newest checkpoints to keep.
+        keep_every: Also keep the checkpoints whose step is a multiple of this; 0: none.
+        max_examples: Maximum number of examples in each split, drawn at random, for a quick trial;
             `None`: all.
-        average_last: The saved model has the mean weights of so many checkpoints, the last ones,
-            which are kept for it; 0: the last step's weights. Excludes `optimizer.ema`.
-        patience: Training ends after so many validations in a row without a better score; 0: it
-            goes on to the end.
-        keep: Which weights the saved model has: those of the `last` step, or of the `best`
+        average_checkpoints: Number of last checkpoints whose weights are averaged in the saved
+            model; 0: the weights of the last step. Excludes `optimizer.ema_momentum`.
+        patience: Stop after this many validations in a row without improvement; 0: never.
+        save_weights: Weights in the saved model: those of the `last` step or of the `best`
             validation.
-        watched: Which score of validation is the better: less `nll` (never smoothed), less `loss`,
-            or more `accuracy`.
-        init_from: A finished run whose weights training starts from; `None`: random ones.
-        init_sha256: The SHA-256 of its saved model: another model is refused.
+        monitor: Validation score that defines the best: lowest `nll` (never smoothed), lowest
+            `loss`, or highest `accuracy`.
+        init_from: Finished run whose weights training starts from; `None`: random weights.
+        init_sha256: SHA-256 of the saved model of `init_from`; another model is refused.
     """
 
+    loss: str = DEFAULT_LOSS
+    loss_options: Mapping[str, float | str] = dataclasses.field(default_factory=dict)
     alpha: float = 0.0
     smoothing: str = "uniform"
-    smooth_unused: bool = True
+    prior: tuple[float, ...] = ()
+    smooth_unused_classes: bool = True
+    loss_weight: float = 1.0
     epochs: int | None = 10
     steps: int | None = None
     batch_size: int = 128
-    batch_tokens: int | None = added(None)
-    accumulate: int = added(1)
+    tokens_per_batch: int | None = added(None)
+    gradient_accumulation_steps: int = added(1)
     drop_remainder: bool = added(False)
-    buckets: int = 3
+    max_length_buckets: int = 3
     precision: str = "float32"
     strategy: str = "auto"
     devices: int | None = None
@@ -74,26 +89,27 @@ class TrainingConfig:
     seed: int = 0
     validate_every: int = 1
     checkpoint_every: int = 500
-    checkpoints_kept: int = 2
-    checkpoints_kept_every: int = 0
-    average_last: int = 0
+    max_to_keep: int = 2
+    keep_every: int = 0
+    average_checkpoints: int = 0
     max_examples: int | None = added(None)
     patience: int = added(0)
-    keep: str = added("last")
-    watched: str = added("nll")
+    save_weights: str = added("last")
+    monitor: str = added("nll")
     init_from: str | None = added(None)
     init_sha256: str | None = added(None)
 
     def __post_init__(self):
         within("training.alpha", self.alpha, 0, 1)
-        counts = ("validate_every", "checkpoint_every", "checkpoints_kept")
-        for key in ("batch_size", "accumulate", "buckets", *counts):
+        within("training.loss_weight", self.loss_weight, 0)
+        counts = ("validate_every", "checkpoint_every", "max_to_keep")
+        for key in ("batch_size", "gradient_accumulation_steps", "max_length_buckets", *counts):
             within(f"training.{key}", getattr(self, key), 1)
         within("training.seed", self.seed, 0, 2**32 - 1)
-        within("training.checkpoints_kept_every", self.checkpoints_kept_every, 0)
-        within("training.average_last", self.average_last, 0)
+        within("training.keep_every", self.keep_every, 0)
+        within("training.average_checkpoints", self.average_checkpoints, 0)
         within("training.patience", self.patience, 0)
-        for key in ("epochs", "steps", "devices", "max_examples", "batch_tokens"):
+        for key in ("epochs", "steps", "devices", "max_examples", "tokens_per_batch"):
             if getattr(self, key) is not None:
                 within(f"training.{key}", getattr(self, key), 1)
         if (self.init_from is None) != (self.init_sha256 is None):
@@ -104,15 +120,21 @@ class TrainingConfig:
             )
         if self.epochs is None and self.steps is None:
             raise InputError("Expected training.epochs or training.steps. Received: neither")
-        one_of("training.keep", self.keep, KEPT)
-        one_of("training.watched", self.watched, WATCHED)
-        if self.average_last and (self.patience or self.keep == "best"):
+        one_of("training.save_weights", self.save_weights, SAVED_WEIGHTS)
+        one_of("training.monitor", self.monitor, MONITORS)
+        if self.average_checkpoints and (self.patience or self.save_weights == "best"):
             raise InputError(
-                "Expected training.average_last without training.patience and training.keep=best: "
-                "it is the last checkpoints of all steps that are averaged. "
-                f"Received: average_last={self.average_last}, patience={self.patience}, "
-                f"keep={self.keep}"
+                "Expected training.average_checkpoints without training.patience and "
+                "training.save_weights=best: it averages the last checkpoints of all steps. "
+                f"Received: average_checkpoints={self.average_checkpoints}, "
+                f"patience={self.patience}, save_weights={self.save_weights}"
             )
         one_of("training.smoothing", self.smoothing, SMOOTHINGS)
+        if (self.smoothing == "prior") != bool(self.prior):
+            raise InputError(
+                "Expected training.prior, a probability for each class, with "
+                "training.smoothing=prior and with no other. "
+                f"Received: {len(self.prior)} numbers with smoothing={self.smoothing}"
+            )
         one_of("training.precision", self.precision, PRECISIONS)
         one_of("training.strategy", self.strategy, STRATEGIES)

@@ -18,8 +18,8 @@ def heading(settings: Mapping[str, Any]) -> str:
         settings: By dotted key.
 
     Example:
-    >>> heading({"training.alpha": 0.1}), heading({"training.alpha": 0.0, "data.examples": 100})
-    ('α 0.1', 'hard, examples 100')
+    >>> heading({"training.alpha": 0.1}), heading({"training.alpha": 0.0, "data.size": 100})
+    ('α 0.1', 'hard, size 100')
     >>> [heading({"training.alpha": a, "training.smoothing": "unigram"}) for a in (0.0, 0.1)]
     ['hard', 'α 0.1, unigram']
     >>> heading({"teacher.training.alpha": 0.1, "distillation.teacher_temperature": 2.0})
@@ -42,6 +42,8 @@ def heading(settings: Mapping[str, Any]) -> str:
             continue  # of a run without a teacher
         elif key == "distillation.teacher_temperature":
             parts.append(f"T {text}")
+        elif key == "training.loss":
+            parts.append(text)
         elif key == "training.smoothing":
             if settings.get("training.alpha") != 0:  # what no mass follows
                 parts.append(text)

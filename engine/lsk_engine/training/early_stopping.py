@@ -19,7 +19,8 @@ class BestValidation:
     Args:
         options: What is watched, how patient training is, and what it keeps.
         history: The entries up to the step that training goes on from.
-        kept: Steps whose checkpoints stay, which it changes: with `keep=best`, the best is one.
+        kept: Steps whose checkpoints stay, which it changes: the best, with
+            `save_weights=best`.
 
     Attributes:
         step: The step of the best; 0: there was no validation yet.
@@ -43,14 +44,14 @@ class BestValidation:
 
         One that is not a number is worse than all that are.
         """
-        score = float(scores[self.options.watched])
-        sign = 1 if self.options.watched == "accuracy" else -1
+        score = float(scores[self.options.monitor])
+        sign = 1 if self.options.monitor == "accuracy" else -1
         # No number is at most NaN: one that is there first makes way for any.
         better = not math.isnan(score) and not sign * score <= sign * self._score
         if self.step and not better:
             self._since += 1
             return False
-        if self.options.keep == "best":
+        if self.options.save_weights == "best":
             self.kept.discard(self.step)
             self.kept.add(step)
         self.step, self._score, self._since = step, score, 0
@@ -62,10 +63,14 @@ class BestValidation:
         Raises:
             FileError: If it is not there.
         """
-        if self.options.keep == "best" and self.step and self.step not in checkpoints.steps():
+        if (
+            self.options.save_weights == "best"
+            and self.step
+            and self.step not in checkpoints.steps()
+        ):
             raise FileError(
                 f"Expected the checkpoint of step {self.step:,}, the best validation, in "
-                f"{checkpoints.directory}; --set training.keep=last goes on without it. "
+                f"{checkpoints.directory}; --set training.save_weights=last goes on without it. "
                 f"Received: steps {checkpoints.steps()}"
             )
 
@@ -82,7 +87,7 @@ class BestValidation:
     def said(self) -> str:
         """Returns the best in words."""
         return (
-            f"validation was best at step {self.step:,}, {self.options.watched} {self._score:.4g}"
+            f"validation was best at step {self.step:,}, {self.options.monitor} {self._score:.4g}"
         )
 
 
@@ -104,6 +109,7 @@ def history_until(
     """
     entries = [entry for entry in history if entry["step"] <= step]
     stays = not owed and (
-        ended or (options.keep == "best" and BestValidation(options, entries, set()).step == step)
+        ended
+        or (options.save_weights == "best" and BestValidation(options, entries, set()).step == step)
     )
     return entries if stays else [entry for entry in entries if entry["step"] < step]

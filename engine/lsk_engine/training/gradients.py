@@ -19,8 +19,8 @@ class GradientTransform:
         g ← c · (loss_weight · g + l2 · w),  c = min(1, global_clipnorm / ‖g‖)
 
     where ‖g‖ is the norm over all weights together, and the second term is there for penalized
-    weights only. Then g ← (1 − dampening) · g and, in the layer `logits`, g ← logits_rate · g:
-    with SGD, momentum or not, that is a learning rate of its own.
+    weights only. Then g ← (1 − dampening) · g and, in the layer `logits`,
+    g ← logits_lr_multiplier · g: with SGD, momentum or not, that is a learning rate of its own.
 
     Attributes:
         loss_weight: Factor on the loss, before the penalty is added and before clipping. The loss
@@ -31,7 +31,7 @@ class GradientTransform:
         global_clipnorm: Largest norm of all gradients together; 0: no limit.
         dampening: As in PyTorch's SGD: 0.9 with a momentum of 0.9 makes the velocity the
             running mean 0.9 · previous + 0.1 · current of the gradients.
-        logits_rate: The learning rate of the layer `logits`, relative to the others'.
+        logits_lr_multiplier: The learning rate of the layer `logits`, relative to the others'.
     """
 
     loss_weight: float = 1.0
@@ -39,7 +39,7 @@ class GradientTransform:
     l2_layers: tuple[str, ...] = ()
     global_clipnorm: float = 0.0
     dampening: float = 0.0
-    logits_rate: float = 1.0
+    logits_lr_multiplier: float = 1.0
 
     def penalizes(self, variable: keras.Variable) -> bool:
         """Returns whether the L2 penalty counts `variable` in."""
@@ -54,7 +54,7 @@ class GradientTransform:
             InputError: With the names that there are.
         """
         known = sorted({name for v in variables for name in _layers(v)})
-        wanted = [*self.l2_layers, *(["logits"] if self.logits_rate != 1 else [])]
+        wanted = [*self.l2_layers, *(["logits"] if self.logits_lr_multiplier != 1 else [])]
         for name in wanted:
             if name not in known:
                 raise InputError(
@@ -107,7 +107,7 @@ class GradientTransform:
             ]
         if self.global_clipnorm:
             gradients = clip_by_global_norm(gradients, self.global_clipnorm)
-        rates = [self.logits_rate if "logits" in _layers(v) else 1.0 for v in variables]
+        rates = [self.logits_lr_multiplier if "logits" in _layers(v) else 1.0 for v in variables]
         return [g * (1 - self.dampening) * r for g, r in zip(gradients, rates, strict=True)]
 
 

@@ -117,10 +117,12 @@ def build_schedule(config: OptimizerConfig, total_steps: int) -> WarmUp:
     )
 
 
-def build_optimizer(config: OptimizerConfig, total_steps: int) -> keras.optimizers.Optimizer:
+def build_optimizer(
+    config: OptimizerConfig, total_steps: int, *, loss_weight: float = 1.0
+) -> keras.optimizers.Optimizer:
     """Creates the optimizer that `config` describes, for a run of `total_steps`.
 
-    With `config.ema` it is an `AveragesLast`, with anything that changes gradients a
+    With `config.ema_momentum` it is an `AveragesLast`, with anything that changes gradients a
     `TransformsGradients`.
     """
     rate = build_schedule(config, total_steps)
@@ -130,8 +132,8 @@ def build_optimizer(config: OptimizerConfig, total_steps: int) -> keras.optimize
     arguments: dict = {"learning_rate": rate, "weight_decay": decay}
     if name == "muon":  # which decays by a rate of its own what it leaves to Adam
         arguments["adam_weight_decay"] = decay
-    if config.ema:
-        arguments |= {"use_ema": True, "ema_momentum": config.ema}
+    if config.ema_momentum:
+        arguments |= {"use_ema": True, "ema_momentum": config.ema_momentum}
     if name == "sgd":
         arguments |= {"momentum": config.momentum, "nesterov": config.nesterov}
     elif name in ("adam", "adamw"):
@@ -142,10 +144,15 @@ def build_optimizer(config: OptimizerConfig, total_steps: int) -> keras.optimize
         raise InputError(
             f"Expected optimizer.name to be a Keras optimizer. Received: {config.name!r}"
         ) from error
-    if config.ema:
+    if config.ema_momentum:
         kind = type(f"Averaged{kind.__name__}", (AveragesLast, kind), {})
     transform = GradientTransform(
-        **{f.name: getattr(config, f.name) for f in dataclasses.fields(GradientTransform)}
+        loss_weight=loss_weight,
+        **{
+            field.name: getattr(config, field.name)
+            for field in dataclasses.fields(GradientTransform)
+            if field.name != "loss_weight"
+        },
     )
     if transform != GradientTransform():
         kind = type(kind.__name__, (TransformsGradients, kind), {"transform": transform})

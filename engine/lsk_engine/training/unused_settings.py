@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from lsk_engine.settings.config import Config
+from lsk_engine.settings.training import DEFAULT_LOSS
 from lsk_engine.tasks.contract import Task
 
 # What the optimizers of these names read.
@@ -55,7 +56,7 @@ def void_settings(task: Task, config: Config, total: float) -> list[str]:
         for key, names in _OPTIMIZERS.items()
         if optimizer.name not in names and _is_set(optimizer, key)
     ]
-    return said + _checkpoints(config, total)
+    return said + _loss(config) + _checkpoints(config, total)
 
 
 def _nothing(name: str, part: Any, key: str, beside: str, config: Config) -> str:
@@ -67,8 +68,31 @@ def _is_set(part: Any, key: str) -> bool:
     return getattr(part, key) != default
 
 
+def _loss(config: Config) -> list[str]:
+    """Returns what the training loss does not use of the settings of smoothed cross-entropy.
+
+    Raises:
+        InputError: If there is no such loss, or it does not take its options.
+    """
+    options = config.training
+    if options.loss == DEFAULT_LOSS:
+        return []
+    from lsk_engine.tasks.loss import check_loss, loss_parameters  # imports Keras
+
+    check_loss(options)
+    parameters, beside = loss_parameters(options.loss), f"training.loss={options.loss}"
+    unused = [
+        _nothing(f"training.{key}", options, key, beside, config)
+        for key in ("alpha", "smoothing")
+        if key not in parameters and _is_set(options, key)
+    ]
+    if "alpha" in parameters and not options.alpha:
+        unused.append(f"{beside} with training.alpha=0 is plain cross-entropy")
+    return unused
+
+
 def _checkpoints(config: Config, total: float) -> list[str]:
-    every, kept = config.training.checkpoint_every, config.training.checkpoints_kept_every
+    every, kept = config.training.checkpoint_every, config.training.keep_every
     if not kept or (kept % every == 0 and kept <= total):
         return []
     both = math.lcm(every, kept)
@@ -78,6 +102,6 @@ def _checkpoints(config: Config, total: float) -> list[str]:
         else f"keeps those of every {both:,}th step only"
     )
     return [
-        f"training.checkpoints_kept_every={kept} {what}: they are saved every "
+        f"training.keep_every={kept} {what}: they are saved every "
         f"training.checkpoint_every={every} steps"
     ]

@@ -1,4 +1,4 @@
-"""The mean of the weights at the last checkpoints: what a run saves with `average_last`."""
+"""The mean of the weights at the last checkpoints: what a run saves with `average_checkpoints`."""
 
 from collections.abc import Sequence
 
@@ -31,8 +31,9 @@ def averaged_steps(total: int, checkpoint_every: int, count: int) -> tuple[int, 
     steps = [*range(checkpoint_every, total, checkpoint_every), total]
     if count > len(steps):
         raise InputError(
-            f"Expected at least training.average_last={count} checkpoints in the {total} steps of "
-            f"the run. Received: {len(steps)}, with training.checkpoint_every={checkpoint_every}"
+            f"Expected at least training.average_checkpoints={count} checkpoints in the "
+            f"{total} steps of the run. Received: {len(steps)}, with "
+            f"training.checkpoint_every={checkpoint_every}"
         )
     return tuple(steps[len(steps) - count :])
 

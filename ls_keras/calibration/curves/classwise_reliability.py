@@ -14,10 +14,8 @@ from ls_keras.calibration.curves.top_label_statistics import (
 from ls_keras.inputs.probabilities import class_labels, probabilities, read_examples
 from ls_keras.inputs.targets import IgnoreClass
 from ls_keras.inputs.validation import as_counts, as_flag
-from ls_keras.keywords import told_keywords
 
 
-@told_keywords
 def classwise_reliability(
     y_true,
     y_pred,

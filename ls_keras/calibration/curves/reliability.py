@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from ls_base.brief_repr import brief_repr
 from ls_base.errors import InputError
-from ls_base.short_repr import one_line
 from ls_keras.calibration.curves.ece_bootstrap import error_interval
 from ls_keras.calibration.curves.reliability_curve import ReliabilityCurve, binomial_intervals
 from ls_keras.calibration.curves.top_label_statistics import (
@@ -19,13 +19,11 @@ from ls_keras.calibration.curves.top_label_statistics import (
 from ls_keras.inputs.probabilities import confidence_and_correct, read_examples
 from ls_keras.inputs.targets import IgnoreClass, ignored_ids
 from ls_keras.inputs.validation import as_flag, as_number, as_seed
-from ls_keras.keywords import told_keywords
 from ls_keras.metrics.binning import check_num_bins, equal_width_edges
 from ls_keras.metrics.calibration_error import Bins, calibration_error
 from ls_keras.metrics.numpy_top_label import TopLabels, read_top_labels
 
 
-@told_keywords
 def reliability_curve(
     y_true,
     y_pred,
@@ -110,7 +108,6 @@ class ReliabilityAccumulator:
         (0.0, 0.0, 6.0, 0.0)
     """
 
-    @told_keywords
     def __init__(
         self,
         *,
@@ -127,7 +124,7 @@ class ReliabilityAccumulator:
         self._next_group = 0
 
     def __repr__(self) -> str:
-        return one_line(
+        return brief_repr(
             self,
             from_logits=self.from_logits,
             ignore_class=self.ignore_class,
@@ -203,7 +200,6 @@ class ReliabilityAccumulator:
         }
 
 
-@told_keywords
 def curve_of_statistics(
     top_confidence,
     correct,

@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from ls_base.short_repr import Fields
+from ls_base.brief_repr import BriefRepr
 from ls_keras.calibration.curves.ece_bootstrap import MAX_RESAMPLES, bin_noise, noise_interval
 from ls_keras.calibration.curves.reliability import ReliabilityAccumulator
 from ls_keras.calibration.curves.smooth_kernel import (
@@ -23,7 +23,6 @@ from ls_keras.calibration.curves.top_label_statistics import (
 )
 from ls_keras.inputs.targets import IgnoreClass
 from ls_keras.inputs.validation import as_choice, as_count, as_number, as_seed
-from ls_keras.keywords import told_keywords
 
 Mesh = Literal["fine", "relplot"]
 
@@ -31,7 +30,7 @@ _MOST_CELLS = 2048  # of the interval: each resample is an array of so many
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class SmoothError(Fields):
+class SmoothError(BriefRepr):
     """The smooth calibration error, smECE, of the top label.
 
     Attributes:
@@ -62,7 +61,6 @@ class SmoothError(Fields):
     groups: int
 
 
-@told_keywords
 def smooth_calibration_error(
     y_true,
     y_pred,
@@ -141,7 +139,6 @@ def smooth_calibration_error(
     )
 
 
-@told_keywords
 def smooth_error_of_statistics(
     top_confidence,
     correct,

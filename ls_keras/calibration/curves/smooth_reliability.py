@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from ls_base.short_repr import Fields
+from ls_base.brief_repr import BriefRepr
 from ls_keras.calibration.curves.reliability import ReliabilityAccumulator
 from ls_keras.calibration.curves.smooth_error import best_bandwidth
 from ls_keras.calibration.curves.smooth_kernel import (
@@ -17,13 +17,12 @@ from ls_keras.calibration.curves.smooth_kernel import (
 from ls_keras.calibration.curves.top_label_statistics import Statistics, read_statistics
 from ls_keras.inputs.targets import IgnoreClass
 from ls_keras.inputs.validation import as_number
-from ls_keras.keywords import told_keywords
 
 _STEP = 128  # cells from one point of the curve to the next: 257 points
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class SmoothReliability(Fields):
+class SmoothReliability(BriefRepr):
     """Accuracy against confidence, smoothed.
 
     Where less than one example is behind a point, its accuracy is NaN.
@@ -48,7 +47,6 @@ class SmoothReliability(Fields):
     multi_label: bool = False
 
 
-@told_keywords
 def smooth_reliability_curve(
     y_true,
     y_pred,
@@ -101,7 +99,6 @@ def smooth_reliability_curve(
     return smooth_curve_of_statistics(**found, bandwidth=bandwidth, multi_label=multi_label)
 
 
-@told_keywords
 def smooth_curve_of_statistics(
     top_confidence,
     correct,

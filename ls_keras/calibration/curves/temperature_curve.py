@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ls_base.brief_repr import BriefRepr
 from ls_base.errors import InputError
-from ls_base.short_repr import Fields
 from ls_keras.calibration.scaling.model_logits import host_batches
 from ls_keras.calibration.scaling.temperature_sums import TemperedSums, tempered_sums
 from ls_keras.inputs.batches import as_batches
@@ -14,12 +14,11 @@ from ls_keras.inputs.model_forward import Forward
 from ls_keras.inputs.model_outputs import Output
 from ls_keras.inputs.targets import IgnoreClass
 from ls_keras.inputs.validation import as_array, shown
-from ls_keras.keywords import told_keywords
 from ls_keras.metrics.binning import check_num_bins
 
 
 @dataclass(frozen=True, repr=False)
-class TemperatureCurve(Fields):
+class TemperatureCurve(BriefRepr):
     """What dividing the logits by each temperature does.
 
     Attributes:
@@ -35,7 +34,6 @@ class TemperatureCurve(Fields):
     num_examples: int
 
 
-@told_keywords
 def temperature_curve(
     model,
     dataset,

@@ -5,18 +5,17 @@ from typing import Literal
 
 import numpy as np
 
+from ls_base.brief_repr import BriefRepr
 from ls_base.errors import InputError
-from ls_base.short_repr import Fields
 from ls_keras.calibration.ranking.risk_coverage import confidence_auroc
 from ls_keras.inputs.validation import as_array, as_choice, as_number
-from ls_keras.keywords import told_keywords
 
 Score = Literal["max_softmax", "max_logit", "energy"]
 SCORES: tuple[Score, ...] = ("max_softmax", "max_logit", "energy")
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class Detection(Fields):
+class Detection(BriefRepr):
     """How well a score tells own inputs, which it should give more, from foreign ones.
 
     Attributes:
@@ -34,7 +33,7 @@ class Detection(Fields):
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class ForeignDetection(Fields):
+class ForeignDetection(BriefRepr):
     """What three scores of the same logits detect.
 
     Attributes:
@@ -52,7 +51,6 @@ class ForeignDetection(Fields):
     foreign: int
 
 
-@told_keywords
 def foreign_detection(
     logits, foreign_logits, *, temperature: float = 1.0, recall: float = 0.95
 ) -> ForeignDetection:
@@ -102,7 +100,6 @@ def foreign_detection(
     return ForeignDetection(**found, own=len(own), foreign=len(foreign))
 
 
-@told_keywords
 def detection_score(logits, score: Score = "energy", *, temperature: float = 1.0) -> np.ndarray:
     """Returns how much an input looks like one's own, float64 `(...)`.
 

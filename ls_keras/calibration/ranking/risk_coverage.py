@@ -5,14 +5,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ls_base.brief_repr import BriefRepr
 from ls_base.errors import InputError
-from ls_base.short_repr import Fields
 from ls_keras.inputs.validation import as_array, as_number
-from ls_keras.keywords import told_keywords
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class RiskCoverage(Fields):
+class RiskCoverage(BriefRepr):
     """The error rate among the most confident predictions, for each number of them.
 
     Attributes:
@@ -44,7 +43,6 @@ class RiskCoverage(Fields):
         return float(self.risk[min(int(at), len(self.risk) - 1)])
 
 
-@told_keywords
 def risk_coverage(correct, confidence, *, sample_weight=None) -> RiskCoverage:
     """Returns the error rate among the most confident predictions, at each share that is kept.
 
@@ -93,7 +91,6 @@ def risk_coverage(correct, confidence, *, sample_weight=None) -> RiskCoverage:
     return RiskCoverage(risk, aurc, aurc - float(weights @ best / total), kept / total, best)
 
 
-@told_keywords
 def confidence_auroc(correct, confidence) -> float:
     """Returns how probably a right prediction is surer than a wrong one; ties count half.
 
@@ -120,7 +117,6 @@ def confidence_auroc(correct, confidence) -> float:
     return float(np.sum(ranked.errors * (surer + ranked.right / 2)) / pairs)
 
 
-@told_keywords
 def logit_norm_confidence(logits, p: float) -> np.ndarray:
     """Returns a confidence that ranks better than the softmax where smoothing was trained.
 

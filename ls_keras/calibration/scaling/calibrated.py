@@ -12,7 +12,6 @@ from ls_keras.calibration.scaling.temperature import TemperatureFit
 from ls_keras.calibration.scaling.vector_scaling import VectorFit
 from ls_keras.inputs.model_outputs import Output, chosen, replaced
 from ls_keras.inputs.validation import as_flag, shown
-from ls_keras.keywords import told_keywords
 from ls_keras.layers import LogOdds, LogProbabilities, Temperature, VectorScaling
 
 NAME = "calibrated_logits"
@@ -31,7 +30,6 @@ class CalibratedModel(keras.Model):
             `False`.
     """
 
-    @told_keywords
     def __init__(
         self,
         model,
@@ -91,7 +89,6 @@ class CalibratedModel(keras.Model):
         return cls(model, scaling, **config)
 
 
-@told_keywords
 def calibrated(
     model: keras.Model,
     fit: TemperatureFit | VectorFit | Recalibration,

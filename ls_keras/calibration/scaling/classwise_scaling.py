@@ -19,7 +19,6 @@ from ls_keras.inputs.numpy_examples import (
     read_rows,
 )
 from ls_keras.inputs.targets import IgnoreClass
-from ls_keras.keywords import told_keywords
 from ls_keras.layers import ClasswiseMap
 from ls_keras.metrics.binning import check_num_bins, equal_width_edges
 
@@ -83,7 +82,6 @@ class ClasswiseFit(Recalibration):
         return made
 
 
-@told_keywords
 def fit_isotonic(
     y_true,
     y_pred,
@@ -156,7 +154,6 @@ def fit_isotonic(
     )
 
 
-@told_keywords
 def fit_histogram(
     y_true,
     y_pred,

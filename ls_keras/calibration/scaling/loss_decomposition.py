@@ -6,8 +6,8 @@ from typing import Literal
 
 import numpy as np
 
+from ls_base.brief_repr import BriefRepr
 from ls_base.errors import InputError
-from ls_base.short_repr import Fields
 from ls_keras.calibration.curves.top_label_statistics import at_positions, read_groups
 from ls_keras.calibration.scaling.classwise_scaling import fit_histogram, fit_isotonic
 from ls_keras.calibration.scaling.matrix_scaling import fit_matrix_scaling
@@ -26,7 +26,6 @@ from ls_keras.inputs.numpy_examples import (
 )
 from ls_keras.inputs.targets import IgnoreClass
 from ls_keras.inputs.validation import as_array, as_choice
-from ls_keras.keywords import told_keywords
 
 Map = Literal["mixed temperature", "matrix", "isotonic", "histogram"]
 _FITS: dict[str, Callable[..., Recalibration]] = {
@@ -38,7 +37,7 @@ _FITS: dict[str, Callable[..., Recalibration]] = {
 
 
 @dataclass(frozen=True, repr=False)
-class LossParts(Fields):
+class LossParts(BriefRepr):
     """The NLL and the Brier score, each as refinement and calibration error.
 
     Attributes:
@@ -60,7 +59,6 @@ class LossParts(Fields):
     num_examples: int
 
 
-@told_keywords
 def loss_parts(
     y_true,
     y_pred,

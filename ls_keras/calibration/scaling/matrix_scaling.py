@@ -16,7 +16,6 @@ from ls_keras.inputs.numpy_examples import (
 )
 from ls_keras.inputs.targets import IgnoreClass
 from ls_keras.inputs.validation import as_count, as_number
-from ls_keras.keywords import told_keywords
 from ls_keras.layers import MatrixScaling
 from ls_keras.metrics.binning import check_num_bins
 
@@ -65,7 +64,6 @@ class MatrixFit(Recalibration):
         return made
 
 
-@told_keywords
 def fit_matrix_scaling(
     y_true,
     y_pred,

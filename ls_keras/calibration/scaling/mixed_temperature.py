@@ -9,7 +9,6 @@ from ls_keras.calibration.scaling.recalibration import Recalibration, tempered_l
 from ls_keras.calibration.scaling.temperature import check_options, fit_examples
 from ls_keras.inputs.numpy_examples import HostExamples, check_any_counts, read_host_examples
 from ls_keras.inputs.targets import IgnoreClass
-from ls_keras.keywords import told_keywords
 from ls_keras.layers import MixedTemperature
 
 
@@ -36,7 +35,6 @@ class MixedTemperatureFit(Recalibration):
         return MixedTemperature(self.temperature, self.mixing, name=name)
 
 
-@told_keywords
 def fit_mixed_temperature(
     y_true,
     y_pred,

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from ls_base.short_repr import Fields
+from ls_base.brief_repr import BriefRepr
 from ls_keras.calibration.scaling.temperature_search import (
     Evaluate,
     Found,
@@ -20,7 +20,6 @@ from ls_keras.inputs.numpy_examples import (
 )
 from ls_keras.inputs.targets import IgnoreClass
 from ls_keras.inputs.validation import as_choice, as_number
-from ls_keras.keywords import told_keywords
 from ls_keras.metrics.binning import check_num_bins
 
 Objective = Literal["nll", "ece"]
@@ -31,7 +30,7 @@ _SAMPLE = 4096
 
 
 @dataclass(frozen=True, repr=False)
-class TemperatureFit(Fields):
+class TemperatureFit(BriefRepr):
     """What a temperature fit found.
 
     Attributes:
@@ -75,7 +74,6 @@ class TemperatureFit(Fields):
         return self.nll_after if self.objective == "nll" else self.ece_after
 
 
-@told_keywords
 def fit_temperature(
     y_true,
     y_pred,

@@ -18,7 +18,6 @@ from ls_keras.inputs.model_outputs import Output
 from ls_keras.inputs.numpy_examples import HostExamples
 from ls_keras.inputs.targets import IgnoreClass
 from ls_keras.inputs.validation import as_count, as_seed
-from ls_keras.keywords import told_keywords
 
 # Logits kept of the first pass, to start the search from: 512 tokens of 32,000 classes.
 _SAMPLE_BYTES = 64 << 20
@@ -30,7 +29,6 @@ _NONE_COUNTS = (
 )
 
 
-@told_keywords
 def fit_temperature_dataset(
     model,
     dataset,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ls_base.short_repr import Fields
+from ls_base.brief_repr import BriefRepr
 from ls_keras.calibration.scaling.temperature import fit_examples
 from ls_keras.calibration.scaling.temperature_sums import bin_sums
 from ls_keras.inputs.numpy_examples import (
@@ -17,7 +17,6 @@ from ls_keras.inputs.numpy_examples import (
 )
 from ls_keras.inputs.targets import IgnoreClass
 from ls_keras.inputs.validation import as_count, as_number
-from ls_keras.keywords import told_keywords
 from ls_keras.metrics.binning import check_num_bins
 
 _UNLIKELY = 100.0  # nats below the largest, at the fitted temperature
@@ -25,7 +24,7 @@ _CHUNK = 1 << 19  # elements of float64 that one thread takes at a time
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class VectorFit(Fields):
+class VectorFit(BriefRepr):
     """What a vector-scaling fit found: calibrated logits are `scale * logits + bias`.
 
     Attributes:
@@ -52,7 +51,6 @@ class VectorFit(Fields):
     converged: bool
 
 
-@told_keywords
 def fit_vector_scaling(
     y_true,
     y_pred,

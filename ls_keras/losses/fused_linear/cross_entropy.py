@@ -5,6 +5,7 @@ from keras import ops
 
 from ls_base.errors import InputError
 from ls_keras.backend import keras_internals
+from ls_keras.backend.autograph import no_autograph
 from ls_keras.inputs.targets import (
     IgnoreClass,
     Targets,
@@ -13,7 +14,6 @@ from ls_keras.inputs.targets import (
     read_weights,
 )
 from ls_keras.inputs.validation import as_choice, as_count, as_flag, as_tensor, shown
-from ls_keras.keywords import told_keywords
 from ls_keras.losses import smoothing_registry as smoothings
 from ls_keras.losses.alpha_conversions import check_fraction
 from ls_keras.losses.cross_entropy import mixture_of
@@ -25,7 +25,7 @@ REDUCTIONS = ("sum_over_batch_size", "mean", "mean_with_sample_weight", "sum")
 
 
 @keras.saving.register_keras_serializable(package="ls_keras")
-@told_keywords
+@no_autograph
 def linear_smoothed_ce(
     y_true,
     hidden,
@@ -127,6 +127,7 @@ def fused_loss(
     transposed: bool,
     chunk_size: int | None,
     ahead: bool = True,
+    soft_cap: float | None = None,
 ):
     """Computes `linear_smoothed_ce`, of options that are checked, for it and for `FusedLogits`.
 
@@ -142,6 +143,7 @@ def fused_loss(
         transposed: See `linear_smoothed_ce`.
         chunk_size: See `linear_smoothed_ce`.
         ahead: Whether gradients will be asked for, see `differentiable_loss`.
+        soft_cap: c, if the logits are c tanh(z / c) of the linear layer's output z.
 
     Returns:
         The loss of the tokens here, whatever replicas there are.
@@ -173,7 +175,7 @@ def fused_loss(
             ops.cast(ops.reshape(mixture.weights, (-1, each)), dtype),
             ops.reshape(weights, (-1,)),
         ),
-        Fixed(alpha, mixture.prior, num_classes, transposed, chunk_size, dtype),
+        Fixed(alpha, mixture.prior, num_classes, transposed, chunk_size, dtype, soft_cap),
         ahead=ahead,
     )
     if targets.wrong is None:

@@ -19,7 +19,7 @@ from ls_base.safe_open import check_unpacked, open_regular
 from lsk_engine import InputError
 from lsk_engine.data.formats.ragged import Ragged
 from lsk_speech.config import DataConfig
-from lsk_speech.corpora.recording import read_recording
+from lsk_speech.corpora.recordings import read_recording
 from lsk_speech.source_data import Speech, SpeechSource
 
 DEFAULT_STRINGS, HELD_OUT = 4000, 300
@@ -71,7 +71,7 @@ def read_digit_strings(folder: Path, options: DataConfig) -> SpeechSource:
                 f"Expected recordings for the {split} split (numbers 0 to 4 are test, 5 to 9 "
                 f"validation). Received: none in {folder}"
             )
-        count = HELD_OUT if split != "train" else options.utterances or DEFAULT_STRINGS
+        count = HELD_OUT if split != "train" else options.max_train_examples or DEFAULT_STRINGS
         rng = np.random.default_rng([options.split_seed, i])
         splits[split] = _strings(pool, count, options, rng)
         recordings = sum(map(len, pool.values()))

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from lsk_engine.devices.replicas import SharedSeedGenerator
 from lsk_speech.network.attention import LocationAttention, guided_penalty
 from lsk_speech.network.weight_noise import noisy_weights
 from lsk_speech.units import PAD_ID
@@ -28,7 +29,7 @@ class AttentionDecoder(keras.layers.Layer):
         location_kernel: See there. Default: 15.
         attention: See there. Default: `location`.
         guided_attention: Weight of `guided_penalty` in the loss; 0: none. Default: 0.
-        guided_spread: Its g. Default: 0.2.
+        guided_attention_sigma: Its g. Default: 0.2.
         weight_noise: Standard deviation of noise on all weights in training. Default: 0.
         seed: Of the noise.
 
@@ -53,7 +54,7 @@ class AttentionDecoder(keras.layers.Layer):
         location_kernel: int = 15,
         attention: str = "location",
         guided_attention: float = 0.0,
-        guided_spread: float = 0.2,
+        guided_attention_sigma: float = 0.2,
         weight_noise: float = 0.0,
         seed: int | None = None,
         **kwargs,
@@ -68,12 +69,12 @@ class AttentionDecoder(keras.layers.Layer):
             "location_kernel": location_kernel,
             "attention": attention,
             "guided_attention": guided_attention,
-            "guided_spread": guided_spread,
+            "guided_attention_sigma": guided_attention_sigma,
             "weight_noise": weight_noise,
             "seed": seed,
         }
-        self.units, self.guided_attention, self.guided_spread = (
-            units, guided_attention, guided_spread,
+        self.units, self.guided_attention, self.guided_attention_sigma = (
+            units, guided_attention, guided_attention_sigma,
         )  # fmt: skip
         self.weight_noise = weight_noise
         self.embedding = keras.layers.Embedding(
@@ -88,7 +89,7 @@ class AttentionDecoder(keras.layers.Layer):
             dtype=self.dtype_policy,
             name="attention",
         )
-        self.noise_generator = keras.random.SeedGenerator(seed)
+        self.noise_generator = SharedSeedGenerator(seed)
 
     def build(self, target_shape, encoded_shape, length_shape):
         """Builds the parts."""
@@ -104,7 +105,9 @@ class AttentionDecoder(keras.layers.Layer):
             states = self.run(target, encoded, length)
         if training and self.guided_attention:
             tokens = ops.sum(ops.cast(ops.not_equal(target, PAD_ID), "int32"), axis=1)
-            penalty = guided_penalty(attention_of(states), tokens, length, self.guided_spread)
+            penalty = guided_penalty(
+                attention_of(states), tokens, length, self.guided_attention_sigma
+            )
             self.add_loss(self.guided_attention * penalty)
         return ops.concatenate([states["hidden"], states["context"]], axis=-1)
 

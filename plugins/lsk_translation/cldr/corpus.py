@@ -26,7 +26,7 @@ _GROUP = re.compile(r"\[(?:(\w):)?([^\]]*)\]")
 
 
 def cldr_splits(
-    pairs: int = DEFAULT_PAIRS, seed: int = 0, phrases: float = 0.0
+    pairs: int = DEFAULT_PAIRS, seed: int = 0, phrase_fraction: float = 0.0
 ) -> dict[str, list[Pair]]:
     """Makes the splits train, validation and test of (English, German) pairs.
 
@@ -38,8 +38,8 @@ def cldr_splits(
     Args:
         pairs: Number of training pairs.
         seed: The same seed gives the same text with the same versions of Babel and num2words.
-        phrases: Share of the pairs that are single phrases of `cldr_phrases`, rather than drawn
-            from all frames alike. If above 0, no training pair has one of the held-out phrases.
+        phrase_fraction: Fraction of pairs that are single phrases of `cldr.phrases`; the others
+            come from all frames. If above 0, no training pair has one of the held-out phrases.
 
     Raises:
         InputError: If `pairs` is below 1, or more than the frames give.
@@ -49,11 +49,11 @@ def cldr_splits(
     held_out: list[Pair] = []
     sources: set[str] = set()
     targets: set[str] = set()
-    if phrases:
+    if phrase_fraction:
         for phrase in held_out_phrases():
             sources.add(normalized(phrase.english))
             targets.update(map(normalized, phrase.german))
-    for source, target in _stream(f"cldr held out {seed}", phrases):
+    for source, target in _stream(f"cldr held out {seed}", phrase_fraction):
         keys = normalized(source), normalized(target)
         if keys[0] in sources or keys[1] in targets:
             continue
@@ -63,14 +63,15 @@ def cldr_splits(
         if len(held_out) == 2 * HELD_OUT:
             break
     train: dict[Pair, None] = {}
-    for drawn, (source, target) in enumerate(_stream(f"cldr train {seed}", phrases)):
+    for drawn, (source, target) in enumerate(_stream(f"cldr train {seed}", phrase_fraction)):
         if normalized(source) not in sources and normalized(target) not in targets:
             train[source, target] = None
         if len(train) == pairs:
             break
         if drawn > 20 * pairs + 10_000:
             raise InputError(
-                f"Expected at most {len(train)} training pairs of cldr. Received: pairs={pairs}"
+                f"Expected at most {len(train)} training pairs of cldr (data.max_train_examples). "
+                f"Received: {pairs}"
             )
     return {
         "train": list(train),
@@ -84,12 +85,12 @@ def normalized(text: str) -> str:
     return " ".join(text.casefold().split())
 
 
-def _stream(seed: str, phrases: float) -> Iterator[Pair]:
+def _stream(seed: str, phrase_fraction: float) -> Iterator[Pair]:
     # Random(str) hashes with SHA-512, so PYTHONHASHSEED has no say.
     rng = random.Random(seed)
     everything, single = _compiled(FRAMES), _compiled(PHRASES)
     while True:
-        compiled = single if phrases and rng.random() < phrases else everything
+        compiled = single if phrase_fraction and rng.random() < phrase_fraction else everything
         english, german = compiled[int(rng.random() * len(compiled))]
         meanings: dict = {}
         yield _render(english, 0, meanings, rng), _render(german, 1, meanings, rng)

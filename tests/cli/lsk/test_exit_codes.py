@@ -13,7 +13,7 @@ from lsk_engine.studies.executors.run_jobs import Terminated
 from lsk_engine.training.checkpointing import Interrupted
 from lsk_engine.training.divergence import DivergenceError
 
-TRAIN = ["train", "--task", "image", "--set", "data.examples=60", "--run-dir", "run"]
+TRAIN = ["train", "--task", "image", "--set", "data.max_train_examples=60", "--run-dir", "run"]
 SWEEP = ["sweep-distillation", "--task", "image", "--preset", "digits-mlp"]
 SWEEP += ["--teacher-preset", "digits-mlp", "--out", "sweep"]
 

@@ -12,7 +12,10 @@ pytestmark = pytest.mark.tensorflow
 
 
 def training_arguments(folder, *more):
-    larger = {"model.layers": 2, "training.buckets": 2}  # one layer finds 'ab' unlike its training
+    larger = {
+        "model.layers": 2,
+        "training.max_length_buckets": 2,
+    }  # one layer finds 'ab' unlike its training
     settings = small_translation.settings(folder) | larger
     data = settings.pop("data.source")
     assignments = [f"--set={key}={value}" for key, value in settings.items()]

@@ -24,7 +24,7 @@ HOME = "ls_keras/backend/keras_internals.py"
 def source() -> Path:
     """Returns the module's file, without an import that a moved name would fail."""
     (folder,) = importlib.util.find_spec("ls_keras").submodule_search_locations
-    return Path(folder) / "keras_internals.py"
+    return Path(folder) / "backend" / "keras_internals.py"
 
 
 def imported_names(text: str) -> list[tuple[str, str]]:

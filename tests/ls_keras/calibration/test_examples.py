@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 MODULES = [
-    "calibration.accuracy",
-    "calibration.brier",
-    "calibration.calibration_error",
-    "calibration.exact_sum",
-    "calibration.expected_calibration_error",
-    "calibration.likelihood",
-    "calibration.reliability",
+    "metrics.accuracy",
+    "metrics.brier_score",
+    "metrics.calibration_error",
+    "backend.exact_sum",
+    "metrics.expected_calibration_error",
+    "metrics.negative_log_likelihood",
+    "calibration.curves.reliability",
     "plots.reliability_diagram",
 ]
 

@@ -5,6 +5,7 @@ import speech_files
 from ls_base.errors import InputError
 from lsk_engine.data.configuration import resolve
 from lsk_engine.data.formats.ragged import Ragged
+from lsk_engine.data.prepared.prepared_data import prepare
 from lsk_speech.data import Utterances, encoded
 from lsk_speech.source_data import Speech
 from lsk_speech.task import SpeechTask
@@ -66,9 +67,8 @@ def load(folder, artifacts=None, counts=None, **settings):
         speech_files.write_manifest(folder, counts)
     given = {f"data.{key}": value for key, value in settings.items()}
     task = SpeechTask()
-    config = resolve(
-        task, None, {"data.source": str(folder), "data.sample_rate": 8000, "data.bands": 8, **given}
-    )
+    small = {"data.source": str(folder), "data.sample_rate": 8000, "data.num_mel_bins": 8}
+    config = resolve(task, None, small | given)
     return task.load_data(config, artifacts)
 
 
@@ -96,10 +96,10 @@ def test_long_training_utterances_are_left_out(tmp_path):
 
 
 def test_fewer_utterances_are_drawn(tmp_path):
-    data = load(tmp_path, utterances=5)
+    data = load(tmp_path, max_train_examples=5)
     assert len(data.splits["train"]) == 5
     assert "train: 5 of 12 utterances, drawn at random" in data.notes
-    assert len(load(tmp_path, utterances=50).splits["train"]) == 12
+    assert len(load(tmp_path, max_train_examples=50).splits["train"]) == 12
 
 
 @pytest.mark.parametrize(("units", "count"), [("words", 1), ("characters", 2)])
@@ -140,9 +140,54 @@ def test_normalization_by_speaker_needs_features(tmp_path):
         ({"sample_rate": 11025}, "a multiple of 100.* Received: 11025"),
         ({"max_words": 1}, "data.max_words of at least data.min_words=2. Received: 1"),
         ({"max_seconds": 0.0}, "data.max_seconds of at least 0.01. Received: 0.0"),
-        ({"utterances": 0}, "data.utterances of at least 1. Received: 0"),
+        ({"max_train_examples": 0}, "data.max_train_examples of at least 1. Received: 0"),
     ],
 )
 def test_bad_settings_are_told(setting, message, tmp_path):
     with pytest.raises(InputError, match=message):
         load(tmp_path, **setting)
+
+
+TASK = SpeechTask()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"data.units": "characters"},
+        {"data.input": "log-mel", "data.num_mel_bins": 6, "data.normalization": "speaker"},
+        {"data.units": "subwords", "data.vocabulary_size": 16, "data.max_train_examples": 9},
+    ],
+)
+def test_prepared_data_are_the_data(settings, tmp_path):
+    speech_files.write_manifest(tmp_path / "own")
+    made_with = {"data.source": str(tmp_path / "own"), "data.sample_rate": 8000, **settings}
+    data = prepare(TASK, resolve(TASK, None, made_with), tmp_path / "data")
+    config = resolve(TASK, None, {"data.source": str(tmp_path / "data")})
+    assert config.data.sample_rate == 8000
+    for artifacts in (None, data.artifacts):
+        read = TASK.load_data(config, artifacts)
+        assert list(read.splits) == list(data.splits)
+        assert isinstance(read.splits["train"].speech.rows.values, np.memmap)
+        for name in ("artifacts", "notes", "class_names", "num_classes"):
+            assert getattr(read, name) == getattr(data, name), name
+        np.testing.assert_array_equal(read.class_counts, data.class_counts)
+        for name, examples in data.splits.items():
+            again = read.splits[name]
+            rows = np.random.default_rng(0).permutation(len(examples))
+            for first, second in zip(
+                examples.gather(rows, None), again.gather(rows, None), strict=True
+            ):
+                np.testing.assert_equal(first, second)
+            assert list(again.references) == list(examples.references)
+            assert list(again.speakers) == list(examples.speakers)
+
+
+def test_data_of_another_run_are_told(tmp_path):
+    speech_files.write_manifest(tmp_path / "own")
+    given = {"data.source": str(tmp_path / "own"), "data.sample_rate": 8000}
+    prepare(TASK, resolve(TASK, None, given), tmp_path / "data")
+    other = TASK.load_data(resolve(TASK, None, {**given, "data.units": "characters"}))
+    config = resolve(TASK, None, {"data.source": str(tmp_path / "data")})
+    with pytest.raises(InputError, match="prepared with other units or features"):
+        TASK.load_data(config, other.artifacts)

@@ -16,8 +16,7 @@ from lsk_engine.experiment import run_experiment
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.checkpoints import Checkpoints
 from lsk_engine.runs.run_directory import RunDirectory
-from lsk_engine.runs.stored_run import StoredRun
-from lsk_engine.runs.teacher import model_sha256
+from lsk_engine.runs.stored_run import StoredRun, model_sha256
 from lsk_engine.scoring.calibrate import calibrate
 from lsk_engine.scoring.evaluate import evaluate
 from lsk_engine.scoring.project import project_runs
@@ -27,7 +26,7 @@ from lsk_engine.training.optimizers import build_optimizer
 from lsk_speech.task import SpeechTask
 from lsk_speech.units import END_ID, PAD_ID, START_ID
 
-NOISE = {"model.dropout": 0.3, "model.weight_noise": 0.05, "model.time_masks": 1}
+NOISE = {"model.dropout": 0.3, "model.weight_noise": 0.05, "model.num_time_masks": 1}
 
 
 def silent():
@@ -150,7 +149,7 @@ def test_a_run_teaches_a_student(finished, tmp_path, cached):
         teacher_sha256=model_sha256(directory),
         cache=str(tmp_path / "cache") if cached else None,
     )
-    model = dataclasses.replace(config.model, time_masks=0 if cached else 2)
+    model = dataclasses.replace(config.model, num_time_masks=0 if cached else 2)
     config = dataclasses.replace(config, model=model, distillation=teaching)
     run = RunDirectory.create(tmp_path / "student", config.to_dict())
     assert np.isfinite(run_experiment(task, config, run, silent())["test"]["nll"])

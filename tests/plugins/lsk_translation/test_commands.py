@@ -7,12 +7,11 @@ import pytest
 from click.testing import CliRunner
 
 import small_translation
-from ls_base.commands import shell_command
-from ls_base.errors import InputError
+from ls_base.errors import InputError, shell_command
 from lsk_translation import commands
 from lsk_translation.cldr.phrases import held_out_phrases
 from lsk_translation.commands import phrases, translate
-from lsk_translation.decoding import Translation
+from lsk_translation.scoring import Translation
 from lsk_translation.task import TranslationTask
 from untrained_run import untrained_run
 
@@ -132,8 +131,8 @@ def test_held_out_phrases_are_asked_and_checked(tmp_path, monkeypatch):
     settings = {
         **small_translation.SETTINGS,
         "data.source": "cldr",
-        "data.phrases": 0.5,
-        "data.pairs": 60,
+        "data.phrase_fraction": 0.5,
+        "data.max_train_examples": 60,
         "data.vocabulary_size": 500,
     }
     path = untrained_run(TranslationTask(), tmp_path / "run", **settings).directory.path

@@ -67,8 +67,8 @@ def test_all_right_translations_are_prepared_too(tmp_path):
     made_with = {
         **small_translation.SETTINGS,
         "data.source": "cldr",
-        "data.phrases": 0.5,
-        "data.pairs": 60,
+        "data.phrase_fraction": 0.5,
+        "data.max_train_examples": 60,
         "data.vocabulary_size": 500,
     }
     data = prepare(task, resolve(task, None, made_with), tmp_path / "data")
@@ -147,7 +147,7 @@ print(cli.main(["train", "--resume", "run", "--json"], standalone_mode=False))
 def test_training_and_scoring_need_no_tensorflow(written, tmp_path):
     """Train, stop, resume, decode and score on JAX, from prepared data."""
     _, _, directory = written
-    small = {"model.layers": 1, "training.buckets": 1, "training.steps": 4}
+    small = {"model.layers": 1, "training.max_length_buckets": 1, "training.steps": 4}
     small |= {"decoding.beam_size": 1, "decoding.batch_size": 9}
     small |= {"training.jit_compile": None}  # on JAX, op by op takes longer than compiling
     arguments = [f"--set={key}={value}" for key, value in (MODEL | small).items()]

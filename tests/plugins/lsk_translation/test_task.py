@@ -44,7 +44,7 @@ def test_no_pair_left_is_told(tmp_path):
         ({"model.layers": 0}, "model.layers of at least 1"),
         ({"model.name": "rnn"}, "to be transformer. Received: 'rnn'"),
         ({"data.subwords": "words"}, "unigram or bpe"),
-        ({"data.pairs": 0}, "data.pairs of at least 1"),
+        ({"data.max_train_examples": 0}, "data.max_train_examples of at least 1"),
         ({"decoding.batch_size": 0}, "decoding.batch_size"),
     ],
 )

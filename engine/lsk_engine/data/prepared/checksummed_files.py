@@ -7,7 +7,6 @@ asked for.
 
 import dataclasses
 import hashlib
-import os
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,46 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from ls_base.errors import InputError
-from ls_base.npz_schema import Array, open_npy
-from ls_base.records import Count, Record
-from ls_base.safe_open import inside, is_regular, open_regular
+from ls_base.npz import ArraySpec, open_npy
+from ls_base.safe_open import is_regular, open_regular, safe_join
 from lsk_engine.data.formats.ragged import Ragged, check_offsets
-
-# Bytes. A first row costs the hash of its shard, and a run looks at 1,024 of each split (see
-# `fingerprint`): of 1 MiB, that is a second. The hashes of 500 GB are 33 MB.
-SHARD = 1 << 20
-
-
-class FileChecks(Record, frozen=True):
-    """What a file is compared with.
-
-    Attributes:
-        bytes: Its size.
-        sha256: Of the whole.
-        shards: Of each `SHARD` bytes, the last one's fewer; `None`: the file has one at most.
-    """
-
-    bytes: Count
-    sha256: str
-    shards: list[str] | None = None
-
-
-def describe(file: Path, *, flush: bool = False) -> FileChecks:
-    """Reads a file once, whatever its size, and returns what to compare it with later.
-
-    Args:
-        file: The file.
-        flush: Whether to wait until it is on the disk.
-    """
-    whole, shards = hashlib.sha256(), []
-    with open_regular(file, error=InputError) as content:
-        while part := content.read(SHARD):
-            whole.update(part)
-            shards.append(hashlib.sha256(part).hexdigest())
-        if flush:
-            os.fsync(content.fileno())
-        size = content.tell()
-    return FileChecks(bytes=size, sha256=whole.hexdigest(), shards=shards if size > SHARD else None)
+from lsk_engine.data.prepared.file_checks import SHARD, FileChecks, checksum_file
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,7 +51,7 @@ class CheckedFiles:
         """
         start = f"{folder}/"
         known = {n[len(start) :]: c for n, c in self.known.items() if n.startswith(start)}
-        return CheckedFiles(inside(self.path, folder, error=InputError), known)
+        return CheckedFiles(safe_join(self.path, folder, error=InputError), known)
 
     def __contains__(self, name: str) -> bool:
         return name in self.known
@@ -100,7 +63,7 @@ class CheckedFiles:
             InputError: If one is missing, or has another size.
         """
         for name, checks in self.known.items():
-            file = inside(self.path, name, error=InputError)
+            file = safe_join(self.path, name, error=InputError)
             if checks is None:
                 continue
             if not is_regular(file):
@@ -119,7 +82,7 @@ class CheckedFiles:
         """
         file, checks = self._known(name)
         if checks is not None and name not in self._whole:
-            found = describe(file) if is_regular(file) else None
+            found = checksum_file(file) if is_regular(file) else None
             for what in ("bytes", "sha256"):
                 received = "no file" if found is None else getattr(found, what)
                 if received != getattr(checks, what):
@@ -131,7 +94,7 @@ class CheckedFiles:
         self,
         values: str,
         offsets: str,
-        expected: Array,
+        expected: ArraySpec,
         valid: Callable[[np.ndarray, Path], None] = lambda values, file: None,
     ) -> Ragged:
         """Opens rows of unequal length; their values stay on the disk, and are compared by shard.
@@ -146,7 +109,7 @@ class CheckedFiles:
         Raises:
             InputError: If a file is damaged; of values, once they are asked for.
         """
-        ends = open_npy(self.file(offsets), Array("i", (None,)), mapped=False, error=InputError)
+        ends = open_npy(self.file(offsets), ArraySpec("i", (None,)), mapped=False, error=InputError)
         mapped, check = self.mapped(values, expected, valid)
         check_offsets(ends, len(mapped), str(self.path / offsets))
         return Ragged(mapped, ends, check)
@@ -154,7 +117,7 @@ class CheckedFiles:
     def mapped(
         self,
         name: str,
-        expected: Array,
+        expected: ArraySpec,
         valid: Callable[[np.ndarray, Path], None] = lambda values, file: None,
     ) -> tuple[np.ndarray, Callable[[np.ndarray, np.ndarray], None] | None]:
         """Opens an array that stays on the disk.
@@ -199,7 +162,7 @@ class CheckedFiles:
                 f"Expected {name} in the list of files of {self.path}; prepare the data set "
                 "again. Received: a list without it"
             )
-        return inside(self.path, name, error=InputError), self.known[name]
+        return safe_join(self.path, name, error=InputError), self.known[name]
 
 
 class _Shards:

@@ -45,7 +45,7 @@ _AIRPLANES = ("airplane", "automobile", "bird")
 _SHORT_ALEXNET = {
     "training.steps": 6000,
     "training.checkpoint_every": 250,
-    "training.checkpoints_kept_every": 250,
+    "training.keep_every": 250,
     "optimizer.momentum": 0.9,
     "optimizer.learning_rate": 0.03,
     "optimizer.schedule": "linear",
@@ -60,7 +60,7 @@ _SHORT_RESNET = {
 }
 # So few images that a small network comes to fit them in 60 passes: the clusters of Figure 1 need
 # that.
-_FITTED = {"data.examples": 10000, "training.steps": 4700}
+_FITTED = {"data.max_train_examples": 10000, "training.steps": 4700}
 _FEW_DIGITS = {"data.shift": 0, "data.validation": 600}
 
 STUDIES: Mapping[str, Mapping[str, Part]] = {
@@ -77,7 +77,7 @@ STUDIES: Mapping[str, Mapping[str, Part]] = {
                     "training.epochs": 600,
                     "training.validate_every": 100,
                     "training.checkpoint_every": 950,
-                    "training.checkpoints_kept_every": 950,
+                    "training.keep_every": 950,
                 },
             ),
             minutes=1,
@@ -89,7 +89,8 @@ STUDIES: Mapping[str, Mapping[str, Part]] = {
         ),
         "speech": Part(
             ask.speech(
-                preset="spoken-words", settings={"data.utterances": 4000, "training.steps": 800}
+                preset="spoken-words",
+                settings={"data.max_train_examples": 4000, "training.steps": 800},
             ),
             minutes=15,
         ),
@@ -106,7 +107,7 @@ STUDIES: Mapping[str, Mapping[str, Part]] = {
                     **_FEW_DIGITS,
                     **{f"teacher.{key}": value for key, value in _FEW_DIGITS.items()},
                     "teacher.model.dropout": 0.3,
-                    "data.examples": 100,
+                    "data.max_train_examples": 100,
                     "model.layers": 1,
                     "model.width": 16,
                     "training.epochs": 250,
@@ -245,7 +246,7 @@ STUDIES: Mapping[str, Mapping[str, Part]] = {
                 measures=("accuracy", "information"),
                 settings={
                     "training.checkpoint_every": 4000,
-                    "training.checkpoints_kept_every": 4000,
+                    "training.keep_every": 4000,
                 },
             ),
             minutes=240,

@@ -234,7 +234,9 @@ def test_batches_of_so_many_positions(sizes, tokens, replicas, seed):
 
 
 def test_positions_are_counted_of_sequences_only():
-    with pytest.raises(InputError, match="training.batch_tokens for examples of unequal length"):
+    with pytest.raises(
+        InputError, match="training.tokens_per_batch for examples of unequal length"
+    ):
         BatchSource(Points(4), 2, tokens=100)
 
 

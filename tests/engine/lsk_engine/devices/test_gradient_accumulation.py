@@ -5,7 +5,7 @@ from keras import layers
 
 from ls_keras import Distiller, SmoothedCE
 from lsk_engine.data import configuration
-from lsk_engine.devices.gradient_accumulation import accumulate
+from lsk_engine.devices.gradient_accumulation import accumulate_gradients
 from lsk_engine.devices.precision import precision
 from lsk_engine.settings.optimizer import OptimizerConfig
 from lsk_engine.training.optimizers import build_optimizer
@@ -33,7 +33,12 @@ def trained(parts, policy="float32", distilled=False):
     for step in range(STEPS):
         weights[step * ROWS : (step + 1) * ROWS] /= weights[step * ROWS : (step + 1) * ROWS].sum()
     options = OptimizerConfig(
-        name="sgd", momentum=0.9, learning_rate=0.5, global_clipnorm=0.2, ema=0.9, warmup_steps=1
+        name="sgd",
+        momentum=0.9,
+        learning_rate=0.5,
+        global_clipnorm=0.2,
+        ema_momentum=0.9,
+        warmup_steps=1,
     )
     with precision(policy):
         learner = model("student")
@@ -42,7 +47,7 @@ def trained(parts, policy="float32", distilled=False):
             learner = Distiller(learner, model("teacher"), beta=0.5, reduction="sum")
             loss = None
         learner.compile(build_optimizer(options, STEPS), loss, jit_compile=False)
-        accumulate(learner, parts)
+        accumulate_gradients(learner, parts)
         learner.optimizer.build(learner.trainable_variables)
         fit = learner.fit(x, y, sample_weight=weights, batch_size=ROWS, shuffle=False, verbose=0)
     state = [keras.ops.convert_to_numpy(v) for v in learner.optimizer.variables]
@@ -72,7 +77,7 @@ def test_a_step_has_so_many_times_the_examples():
     from lsk_engine.data.batch_sources import evaluation_source, training_source
 
     config = configuration.resolve(
-        TinyTask(), None, {"training.batch_size": 3, "training.accumulate": 4}
+        TinyTask(), None, {"training.batch_size": 3, "training.gradient_accumulation_steps": 4}
     )
     data = TinyTask().load_data(config)
     source = training_source(config, data)

@@ -41,7 +41,7 @@ def test_missing_splits_are_drawn_by_their_own_seed():
 
 def test_given_splits_are_kept_and_training_may_have_fewer():
     splits = {"train": split(), "validation": split(6, "validation"), "test": split(9, "test")}
-    data = task_data(splits, options(examples=12))
+    data = task_data(splits, options(max_train_examples=12))
     assert [len(of) for of in data.splits.values()] == [12, 6, 9]
     assert data.notes == ("train: 12 of 30 examples, drawn at random",)
     inputs, labels = data.splits["test"].gather(np.array([8, 0]), None)
@@ -94,7 +94,7 @@ def test_classes_may_be_more_than_labels_and_have_names():
         ({"y": np.array([[0, -1]] * 30)}, {"num_classes": 2}, "data.ignore_class says which"),
         ({"y": np.array([[0, 1]] * 30)}, {"ignore_class": 0}, None),
         ({}, {"test": 20, "validation": 10}, "fewer than 30 training examples"),
-        ({}, {"examples": 25}, "at most 23 training examples"),
+        ({}, {"max_train_examples": 25}, "max_train_examples of at most 23"),
         ({"y": np.eye(4)[np.arange(30) % 3]}, {"num_classes": 3}, "one number of classes"),
     ],
 )

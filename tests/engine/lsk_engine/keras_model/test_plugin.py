@@ -113,7 +113,7 @@ def test_a_strangers_run_runs_no_code_of_its_choice(tmp_path, settings):
         ({"model.augment": "flip"}, "Expected --set model.augment=FILE.py:function.* 'flip'"),
         ({"data.source": ""}, "Expected data: --data FILE.npz"),
         ({"model.output": "softmax"}, "model.output to be one of auto, logits, probabilities"),
-        ({"data.examples": 0}, "data.examples at least 1"),
+        ({"data.max_train_examples": 0}, "data.max_train_examples at least 1"),
         ({"decoding.batch_size": 0}, "decoding.batch_size at least 1"),
     ],
 )

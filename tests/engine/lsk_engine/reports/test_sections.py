@@ -65,7 +65,7 @@ def test_an_unfinished_run_shows_the_command_that_continues_it(tmp_path):
     assert (
         found["runs"].blocks[0].summary == f"my own: unfinished, step 20; continue with: {command}"
     )
-    with run.at_work():
+    with run.lock():
         found = {s.anchor: s for s in build_sections(collect(find_inputs([run.path])))}
     assert found["runs"].blocks[0].summary == "my own: running, step 20"
 

@@ -20,18 +20,18 @@ def stored():
 
 
 CAME_LATER = {
-    "training.accumulate",
-    "training.batch_tokens",
+    "training.gradient_accumulation_steps",
+    "training.tokens_per_batch",
     "training.sync_batch_norm",
     "training.drop_remainder",
     "training.init_from",
     "training.init_sha256",
-    "training.keep",
+    "training.save_weights",
     "training.max_examples",
     "training.patience",
-    "training.watched",
+    "training.monitor",
     "data.split_seed",
-    "data.phrases",
+    "data.phrase_fraction",
     "data.split_digits",
     "decoding.unsmooth",
 }
@@ -59,7 +59,7 @@ def test_a_run_from_before_a_setting_does_what_it_did(stored):
     config = from_dict(load_task("translation"), stored)
     assert config.data.split_seed == 3
     assert config.training.drop_remainder is False
-    assert (config.data.phrases, config.data.split_digits) == (0, False)
+    assert (config.data.phrase_fraction, config.data.split_digits) == (0, False)
     assert config.decoding.unsmooth == 0
 
 

@@ -5,6 +5,7 @@ import pytest
 from ls_base.errors import InputError
 from lsk_engine.studies.arms import arms_of, base_settings, student_of
 from lsk_engine.studies.distillation import distillation_study
+from lsk_engine.studies.smoothing import smoothing_question
 from lsk_engine.studies.study import TEACHER_ALPHA, TEACHER_TEMPERATURE, Study
 from lsk_engine.tasks.registry import load_task
 
@@ -36,7 +37,7 @@ def test_a_task_says_which_recipe_studies_take():
     translation = load_task("translation")
     config = base_settings(study(task="translation"), translation)["config"]
     assert config["preset"] == translation.study_preset != translation.presets[0].name
-    assert config["data"]["pairs"] == 500
+    assert config["data"]["max_train_examples"] == 500
     for given in ("settings", "axes"):
         values = {"data.source": "x" if given == "settings" else ("x", "y")}
         other = base_settings(study(task="translation", **{given: values}), translation)
@@ -46,14 +47,24 @@ def test_a_task_says_which_recipe_studies_take():
 
 
 def test_the_first_axis_is_compared_and_the_others_are_conditions(task):
-    axes = {"training.alpha": (0, 0.1), "data.examples": (100, 1000)}
+    axes = {"training.alpha": (0, 0.1), "data.max_train_examples": (100, 1000)}
     baselines = {arm.name: arm.baseline for arm in arms_of(study(axes=axes), task)}
     assert baselines == {
-        "alpha0-examples100": None,
-        "alpha0-examples1000": None,
-        "alpha0.1-examples100": "alpha0-examples100",
-        "alpha0.1-examples1000": "alpha0-examples1000",
+        "alpha0-max_train_examples100": None,
+        "alpha0-max_train_examples1000": None,
+        "alpha0.1-max_train_examples100": "alpha0-max_train_examples100",
+        "alpha0.1-max_train_examples1000": "alpha0-max_train_examples1000",
     }
+
+
+def test_losses_are_compared_with_the_first(task):
+    axes = {"training.loss,training.loss_options.gamma": (("focal_ce", 1), ("focal_ce", 3))}
+    arms = arms_of(smoothing_question("image", axes=axes), task)
+    assert [arm.config.training.loss_options for arm in arms] == [{"gamma": 1.0}, {"gamma": 3.0}]
+    asked = smoothing_question("image", axes={"training.loss": ("smoothed_ce", "max_sup")})
+    first, second = arms_of(asked, task)
+    assert (first.name, second.baseline) == ("loss-smoothed_ce", first.name)
+    assert student_of(second, asked, task).config.training.loss == "smoothed_ce"
 
 
 @pytest.mark.parametrize("alpha_first", [True, False])
@@ -202,7 +213,7 @@ def test_settings_with_commas_between_them_are_one_axis(task):
 
 def test_the_student_of_an_arm_has_its_recipe_and_hard_targets(task):
     asked = study(
-        axes=ALPHAS | {"data.examples": (100, 200)},
+        axes=ALPHAS | {"data.max_train_examples": (100, 200)},
         measures=("accuracy", "distillation"),
         student={"model.width": "16", TEACHER_TEMPERATURE: 2},
     )
@@ -210,7 +221,7 @@ def test_the_student_of_an_arm_has_its_recipe_and_hard_targets(task):
     student = student_of(arm, asked, task)
     assert (student.name, student.folder, student.teacher) == (arm.name, "students", arm)
     assert (arm.config.training.alpha, student.config.training.alpha) == (0.1, 0)
-    assert (student.config.data.examples, student.config.model.width) == (200, 16)
+    assert (student.config.data.max_train_examples, student.config.model.width) == (200, 16)
     assert student.distillation["teacher_temperature"] == 2
     for told, message in (
         ({"teacher.model.width": 4}, "whose teachers the study has.*teacher.model.width"),

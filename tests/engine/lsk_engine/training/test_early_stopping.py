@@ -10,9 +10,9 @@ from lsk_engine.data.configuration import from_dict, resolve
 from lsk_engine.experiment import run_experiment
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.checkpoints import Checkpoints
-from lsk_engine.runs.resuming import changed
+from lsk_engine.runs.resuming import apply_changes
 from lsk_engine.runs.run_directory import RunDirectory
-from lsk_engine.runs.teacher import taught_by
+from lsk_engine.runs.stored_run import with_teacher
 from lsk_engine.scoring.evaluate import evaluate
 from lsk_engine.settings.training import TrainingConfig
 from lsk_engine.training.checkpointing import Interrupted
@@ -27,7 +27,7 @@ TASK = TinyTask()
 HIGH = {
     "training.steps": 60,
     "training.patience": 2,
-    "training.keep": "best",
+    "training.save_weights": "best",
     "optimizer.learning_rate": 0.5,
 }
 QUIET = Reporter(verbosity=-1)
@@ -60,7 +60,7 @@ def history(*scores):
     ],
 )
 def test_the_best_of_a_history(scores, watched, step, over):
-    options = TrainingConfig(patience=2, keep="best", watched=watched)
+    options = TrainingConfig(patience=2, save_weights="best", monitor=watched)
     kept = {99}
     best = BestValidation(options, history(*scores), kept)
     assert (best.step, best.over) == (step, over)
@@ -79,7 +79,7 @@ def test_the_best_of_a_history(scores, watched, step, over):
     ],
 )
 def test_what_is_kept_of_a_history(scores, keep, owed, ended, kept):
-    options = TrainingConfig(keep=keep)
+    options = TrainingConfig(save_weights=keep)
     entries = history_until(history(*scores), 3, options, owed=owed, ended=ended)
     assert entries == history(*scores)[:kept]
 
@@ -157,22 +157,22 @@ def test_without_the_best_checkpoint_it_says_what_to_do(tmp_path):
     run_experiment(TASK, config, run, QUIET)
     best = BestValidation(config.training, run.read_history(), set()).step
     (run.checkpoints / f"step-{best:08}.npz").unlink()
-    with pytest.raises(FileError, match=r"--set training.keep=last goes on without"):
+    with pytest.raises(FileError, match=r"--set training.save_weights=last goes on without"):
         run_experiment(TASK, config, run, QUIET, resume=True)
-    config = changed(config, {"training.keep": "last"})
+    config = apply_changes(config, {"training.save_weights": "last"})
     run_experiment(TASK, config, run, QUIET, resume=True)
-    assert from_dict(TASK, run.read_config()).training.keep == "last"
+    assert from_dict(TASK, run.read_config()).training.save_weights == "last"
 
 
 @pytest.mark.parametrize(
     "settings",
     [
-        {"training.keep": "best", "training.average_last": 2},
-        {"training.patience": 1, "training.average_last": 2},
-        {"training.keep": "best", "optimizer.ema": 0.9},
+        {"training.save_weights": "best", "training.average_checkpoints": 2},
+        {"training.patience": 1, "training.average_checkpoints": 2},
+        {"training.save_weights": "best", "optimizer.ema_momentum": 0.9},
         {"training.patience": -1},
-        {"training.watched": "bleu"},
-        {"training.keep": "first"},
+        {"training.monitor": "bleu"},
+        {"training.save_weights": "first"},
     ],
 )
 def test_what_does_not_go_together_is_told(settings):
@@ -188,7 +188,7 @@ def test_a_longer_run_is_what_it_would_have_been(tmp_path, first, then):
     run_experiment(TASK, config, straight, QUIET)
     config, run = start(tmp_path / "run", **{"training.steps": first})
     run_experiment(TASK, config, run, QUIET)
-    run_experiment(TASK, changed(config, {"training.steps": then}), run, QUIET, resume=True)
+    run_experiment(TASK, apply_changes(config, {"training.steps": then}), run, QUIET, resume=True)
     assert run.read_history() == straight.read_history()
     assert_same_weights(run, straight)
     assert run.read_starts()[1]["changed"] == {"training.steps": [first, then]}
@@ -202,13 +202,13 @@ def content(run):
 
 def test_a_run_whose_best_ended_within_an_epoch_goes_on_and_back(tmp_path):
     """The epoch has six steps; the checkpoint of its predecessor is long gone."""
-    settings = {"training.steps": 17, "training.keep": "best", "training.checkpoints_kept": 1}
+    settings = {"training.steps": 17, "training.save_weights": "best", "training.max_to_keep": 1}
     config, run = start(tmp_path / "run", **settings)
     run_experiment(TASK, config, run, QUIET)
     before = run.read_history()
     assert [entry["step"] for entry in before] == [6, 12, 17]
     assert Checkpoints(run.checkpoints).steps() == [17]
-    longer = changed(config, {"training.steps": 26})
+    longer = apply_changes(config, {"training.steps": 26})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("lsk_engine.training.train.stop_on_signal", lambda: _StopsAt(1))
         with pytest.raises(Interrupted):
@@ -216,7 +216,7 @@ def test_a_run_whose_best_ended_within_an_epoch_goes_on_and_back(tmp_path):
     with pytest.raises(FileError, match="Expected a finished run"):
         evaluate(TASK, longer, run, QUIET)  # the model was that of the shorter one
     with pytest.raises(InputError, match="Expected a finished teacher"):
-        taught_by(run.path, config)
+        with_teacher(run.path, config)
     run_experiment(TASK, longer, run, QUIET, resume=True)
     entries = run.read_history()
     assert [entry["step"] for entry in entries] == [6, 12, 17, 18, 24, 26]
@@ -230,7 +230,7 @@ def test_a_run_whose_best_ended_within_an_epoch_goes_on_and_back(tmp_path):
     ("error", "told", "settings"),
     [
         (FileError, "of one of the run's 6 steps", {"training.steps": 6}),
-        (FileError, "the best validation", {"training.steps": 24, "training.keep": "best"}),
+        (FileError, "the best validation", {"training.steps": 24, "training.save_weights": "best"}),
         (FileNotFoundError, "unplugged", {"training.steps": 24}),
     ],
 )
@@ -250,7 +250,7 @@ def test_what_is_refused_changes_nothing(tmp_path, monkeypatch, error, told, set
         if error is FileNotFoundError:
             patch.setattr("lsk_engine.experiment.reload_data", unplugged)
         with pytest.raises(error, match=told):
-            run_experiment(TASK, changed(config, settings), run, QUIET, resume=True)
+            run_experiment(TASK, apply_changes(config, settings), run, QUIET, resume=True)
     assert content(run) == before
     run_experiment(TASK, config, run, QUIET, resume=True)  # it is what it was
 
@@ -287,10 +287,10 @@ def test_a_run_stopped_while_it_was_scored_is_finished_by_either(tmp_path, monke
 
 def test_epochs_take_the_place_of_steps(tmp_path):
     config, _ = start(tmp_path / "run", **{"training.steps": 7})
-    longer = changed(config, {"training.epochs": 3})
+    longer = apply_changes(config, {"training.epochs": 3})
     assert (longer.training.epochs, longer.training.steps) == (3, None)
     with pytest.raises(InputError, match=r"--epochs or --steps, not both. Received: training"):
-        changed(config, {"training.epochs": 3, "training.steps": 9})
+        apply_changes(config, {"training.epochs": 3, "training.steps": 9})
 
 
 def test_a_schedule_that_knows_its_end_is_said(tmp_path):
@@ -301,7 +301,7 @@ def test_a_schedule_that_knows_its_end_is_said(tmp_path):
     config, run = start(tmp_path / "run", **settings)
     run_experiment(TASK, config, run, QUIET)
     run.calibration_file.write_text("{}")
-    longer = changed(config, {"training.steps": "12"})
+    longer = apply_changes(config, {"training.steps": "12"})
     run_experiment(TASK, longer, run, reporter, resume=True)
     assert len(said) == 2
     assert "optimizer.schedule=cosine" in said[0]
@@ -317,7 +317,7 @@ def assert_same_weights(first, second):
 
 def test_a_configuration_from_before_has_what_was_done_then():
     values = resolve(TASK, None, {}).to_dict()
-    for name in ("patience", "keep", "watched", "init_from", "init_sha256", "max_examples"):
+    for name in ("patience", "save_weights", "monitor", "init_from", "init_sha256", "max_examples"):
         del values["training"][name]
     assert from_dict(TASK, values).training == dataclasses.replace(
         from_dict(TASK, resolve(TASK, None, {}).to_dict()).training

@@ -31,10 +31,15 @@ def gradient(step):
     return hidden, kernel, bias[0]
 
 
+def make_optimizer(*, loss_weight=1.0, **options):
+    config = OptimizerConfig(name="sgd", learning_rate=0.1, **options)
+    return build_optimizer(config, 3, loss_weight=loss_weight)
+
+
 def stepped(**options):
     """The weights after three steps."""
     variables = weights()
-    optimizer = build_optimizer(OptimizerConfig(name="sgd", learning_rate=0.1, **options), 3)
+    optimizer = make_optimizer(**options)
     for step in range(3):
         values = [ops.convert_to_tensor(g.astype("float32")) for g in gradient(step)]
         optimizer.apply(values, variables)
@@ -42,7 +47,14 @@ def stepped(**options):
 
 
 def reference(
-    *, loss_weight=1, l2=0, penalized=(0, 1), clip=0, dampening=0, logits_rate=1, momentum=0
+    *,
+    loss_weight=1,
+    l2=0,
+    penalized=(0, 1),
+    clip=0,
+    dampening=0,
+    logits_lr_multiplier=1,
+    momentum=0,
 ):
     """The same in NumPy."""
     values = [ops.convert_to_numpy(v).astype("float64") for v in weights()]
@@ -56,7 +68,7 @@ def reference(
         norm = np.sqrt(sum((g**2).sum() for g in gradients))
         for i, g in enumerate(gradients):
             clipped = g * min(1, clip / norm) if clip else g
-            rate = 0.1 * (logits_rate if i else 1)
+            rate = 0.1 * (logits_lr_multiplier if i else 1)
             velocity[i] = momentum * velocity[i] - rate * (1 - dampening) * clipped
             values[i] = values[i] + velocity[i]
     return values
@@ -77,7 +89,10 @@ def reference(
             {"momentum": 0.9, "clip": 0.2, "l2": 0.3, "loss_weight": 3},
         ),
         ({"momentum": 0.9, "dampening": 0.9}, {"momentum": 0.9, "dampening": 0.9}),
-        ({"momentum": 0.9, "logits_rate": 0.1}, {"momentum": 0.9, "logits_rate": 0.1}),
+        (
+            {"momentum": 0.9, "logits_lr_multiplier": 0.1},
+            {"momentum": 0.9, "logits_lr_multiplier": 0.1},
+        ),
     ],
 )
 def test_steps_are_those_of_numpy(options, expected):
@@ -86,7 +101,8 @@ def test_steps_are_those_of_numpy(options, expected):
 
 
 @pytest.mark.parametrize(
-    "options", [{"global_clipnorm": 0.2}, {"l2": 0.3}, {"loss_weight": 3.0}, {"logits_rate": 0.1}]
+    "options",
+    [{"global_clipnorm": 0.2}, {"l2": 0.3}, {"loss_weight": 3.0}, {"logits_lr_multiplier": 0.1}],
 )
 def test_a_weight_that_the_loss_does_not_reach_is_only_penalized(options):
     found = {}
@@ -97,7 +113,7 @@ def test_a_weight_that_the_loss_does_not_reach_is_only_penalized(options):
                 1, keras.layers.Dense(2, name="unused").add_weight((3, 2), name="kernel")
             )
         unused = [ops.convert_to_numpy(v) for v in variables[1 : 1 + len(rest)]]
-        optimizer = build_optimizer(OptimizerConfig(name="sgd", learning_rate=0.1, **options), 3)
+        optimizer = make_optimizer(**options)
         values = [ops.convert_to_tensor(g.astype("float32")) for g in gradient(0)]
         if rest:
             values.insert(1, None)

@@ -49,7 +49,7 @@ def test_schedule_round_trips(schedule):
 
 
 def test_options_reach_the_optimizer():
-    adam = build_optimizer(OptimizerConfig(beta_2=0.98, epsilon=1e-9, ema=0.99), 10)
+    adam = build_optimizer(OptimizerConfig(beta_2=0.98, epsilon=1e-9, ema_momentum=0.99), 10)
     assert (adam.beta_2, adam.epsilon, adam.use_ema, adam.ema_momentum) == (0.98, 1e-9, True, 0.99)
     sgd = build_optimizer(OptimizerConfig(name="sgd", nesterov=True, weight_decay=1e-4), 10)
     assert (sgd.momentum, sgd.nesterov, sgd.weight_decay) == (0.9, True, 1e-4)

@@ -18,13 +18,13 @@ from tiny_task import TinyTask
         (4, 0, None),
         (4, 8, None),
         (4, 4, None),
-        (4, 6, "checkpoints_kept_every=6 keeps those of every 12th step only"),
-        (4, 20, "checkpoints_kept_every=20 keeps no checkpoint of the 13 steps"),
-        (5, 3, "checkpoints_kept_every=3 keeps no checkpoint of the 13 steps"),
+        (4, 6, "keep_every=6 keeps those of every 12th step only"),
+        (4, 20, "keep_every=20 keeps no checkpoint of the 13 steps"),
+        (5, 3, "keep_every=3 keeps no checkpoint of the 13 steps"),
     ],
 )
 def test_checkpoints_that_are_never_kept(every, kept, said):
-    settings = {"training.checkpoint_every": every, "training.checkpoints_kept_every": kept}
+    settings = {"training.checkpoint_every": every, "training.keep_every": kept}
     found = void_settings(TinyTask(), resolve(TinyTask(), None, settings), 13)
     assert len(found) == (said is not None)
     assert all(said in text for text in found)
@@ -42,6 +42,22 @@ def test_what_a_preset_sets_for_another_model():
     assert void_settings(task, config, 64000) == [
         "optimizer.nesterov=True means nothing with optimizer.name=adam (preset cifar10-resnet56)"
     ]
+
+
+@pytest.mark.parametrize(
+    ("loss", "alpha", "said"),
+    [
+        ("smoothed_ce", 0.1, []),
+        ("max_sup", 0.1, []),
+        ("max_sup", 0.0, ["training.loss=max_sup with training.alpha=0 is plain cross-entropy"]),
+        ("focal_ce", 0.1, ["training.alpha=0.1 means nothing with training.loss=focal_ce"]),
+    ],
+)
+def test_alpha_is_for_losses_that_have_it(loss, alpha, said):
+    settings = {"training.loss": loss, "training.alpha": alpha}
+    config = resolve(TinyTask(), None, settings)
+    found = void_settings(TinyTask(), config, 13)
+    assert [text.removesuffix(" (preset tiny)") for text in found] == said
 
 
 @pytest.mark.parametrize("preset", ImageTask.presets, ids=lambda preset: preset.name)
@@ -70,10 +86,10 @@ def test_training_says_both(tmp_path):
     said = []
     reporter = Reporter(verbosity=-1)
     reporter.warning = said.append
-    settings = {"training.checkpoints_kept_every": 5, "optimizer.learning_rate": 100.0}
+    settings = {"training.keep_every": 5, "optimizer.learning_rate": 100.0}
     config = resolve(TinyTask(), None, settings)
     run = RunDirectory.create(tmp_path / "run", config.to_dict())
     run_experiment(TinyTask(), config, run, reporter)
-    assert "checkpoints_kept_every=5" in said[0]
+    assert "keep_every=5" in said[0]
     assert "times" in said[1]
     assert len(said) == 2

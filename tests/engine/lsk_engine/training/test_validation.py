@@ -14,7 +14,7 @@ pytestmark = pytest.mark.jax
 @pytest.mark.parametrize(("buckets", "batch_size"), [(1, 4), (3, 3), (3, 8), (3, 32), (7, 2)])
 def test_validation_measures_what_scoring_does_in_batches_of_any_size(buckets, batch_size):
     task = TinyTask()
-    settings = {"training.buckets": buckets, "training.batch_size": batch_size}
+    settings = {"training.max_length_buckets": buckets, "training.batch_size": batch_size}
     config = configuration.resolve(task, None, settings)
     data = task.load_data(config)
     model = task.build_model(config, data)

@@ -26,7 +26,9 @@ pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("undrawn")]
 def test_the_last_steps_that_are_saved_anyway(total, every, count):
     saved = [step for step in range(1, total + 1) if step % every == 0 or step == total]
     if count > len(saved):
-        with pytest.raises(InputError, match=f"average_last={count} .*Received: {len(saved)}, "):
+        with pytest.raises(
+            InputError, match=f"average_checkpoints={count} .*Received: {len(saved)}, "
+        ):
             averaged_steps(total, every, count)
     else:
         assert averaged_steps(total, every, count) == tuple(saved[-count:] if count else [])
@@ -91,7 +93,9 @@ def saved_weights(run):
 @pytest.fixture(scope="module")
 def averaged(tmp_path_factory):
     """A run of 13 steps that saves after 4, 8, 12 and 13, and averages all."""
-    task, resolved, run, reporter = start(tmp_path_factory.mktemp("averaged"), average_last=4)
+    task, resolved, run, reporter = start(
+        tmp_path_factory.mktemp("averaged"), average_checkpoints=4
+    )
     metrics = run_experiment(task, resolved, run, reporter)
     return run, metrics
 
@@ -113,7 +117,7 @@ def test_a_run_saves_the_mean_of_its_last_checkpoints(averaged):
 @pytest.mark.slow
 def test_an_interrupted_run_averages_the_same(averaged, tmp_path, monkeypatch):
     """A power cut saves nothing; a signal saves after a step that is not to be averaged."""
-    task, resolved, run, reporter = start(tmp_path, average_last=4)
+    task, resolved, run, reporter = start(tmp_path, average_checkpoints=4)
     monkeypatch.setattr("lsk_engine.experiment.evaluate", lambda *args, **kwargs: {})
     count_step = CheckpointEvery.on_train_batch_end
 
@@ -142,12 +146,18 @@ def test_an_interrupted_run_averages_the_same(averaged, tmp_path, monkeypatch):
 
 
 def test_averaging_and_ema_exclude_one_another():
-    with pytest.raises(InputError, match="or optimizer.ema, not both. Received: 2 and 0.9"):
-        configuration.resolve(TinyTask(), None, {"training.average_last": 2, "optimizer.ema": 0.9})
+    with pytest.raises(
+        InputError, match="or optimizer.ema_momentum, not both. Received: 2 and 0.9"
+    ):
+        configuration.resolve(
+            TinyTask(), None, {"training.average_checkpoints": 2, "optimizer.ema_momentum": 0.9}
+        )
 
 
 def test_too_few_checkpoints_are_told_before_training(tmp_path):
-    task, resolved, run, reporter = start(tmp_path, average_last=5)
-    with pytest.raises(InputError, match=r"average_last=5 .*13 steps.*Received: 4, with .*every=4"):
+    task, resolved, run, reporter = start(tmp_path, average_checkpoints=5)
+    with pytest.raises(
+        InputError, match=r"average_checkpoints=5 .*13 steps.*Received: 4, with .*every=4"
+    ):
         run_experiment(task, resolved, run, reporter)
     assert Checkpoints(run.checkpoints).steps() == []

@@ -7,7 +7,7 @@ from scipy.special import log_softmax, softmax
 from ls_keras.calibration.scaling.temperature_sums import tempered_sums
 from ls_keras.inputs.numpy_examples import read_host_examples
 
-MODULES = ("host_examples", "tempered_sums")
+MODULES = ("inputs.numpy_examples", "calibration.scaling.temperature_sums")
 PIECES = (("_BLOCK", 97 * 11), ("CHUNK", 640 * 11))
 
 
@@ -37,7 +37,7 @@ def test_many_chunks_blocks_and_temperatures_at_once_are_those_one_by_one(monkey
     y = rng.integers(0, 11, 5_000)
     examples = read_host_examples(y, z, mask=rng.random(5_000) < 0.9, from_logits=True)
     whole = tempered_sums(examples, [0.3, 1.0, 5.0])
-    modules = (sys.modules[f"ls_keras.calibration.{name}"] for name in MODULES)
+    modules = (sys.modules[f"ls_keras.{name}"] for name in MODULES)
     for module, (name, value) in zip(modules, PIECES, strict=True):
         monkeypatch.setattr(module, name, value)
     for b, beta in enumerate([0.3, 1.0, 5.0]):

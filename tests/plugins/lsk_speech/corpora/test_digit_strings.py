@@ -6,7 +6,7 @@ import soundfile
 
 from ls_base.errors import InputError
 from lsk_speech.config import DataConfig
-from lsk_speech.sources import load_source
+from lsk_speech.data import load_source
 
 SPEAKERS, NUMBERS, RATE = ("ann", "bo"), range(12), 8000
 
@@ -28,9 +28,8 @@ def folder(tmp_path_factory):
 
 
 def load(folder, **options):
-    return load_source(
-        DataConfig(**{"source": str(folder), "sample_rate": RATE, "utterances": 200, **options})
-    )
+    given = {"source": str(folder), "sample_rate": RATE, "max_train_examples": 200, **options}
+    return load_source(DataConfig(**given))
 
 
 def recordings(split, row):
@@ -57,7 +56,7 @@ def test_strings_are_recordings_of_one_speaker_as_the_transcript_says(folder):
 
 
 def test_no_recording_is_in_two_splits_and_each_is_used_as_often(folder):
-    source = load(folder, utterances=400)
+    source = load(folder, max_train_examples=400)
     by_split = {name: used(split) for name, split in source.splits.items()}
     numbers = {name: {(v // 100 - 1) // 10 for v in values} for name, values in by_split.items()}
     assert numbers == {"train": {10, 11}, "validation": {5, 6, 7, 8, 9}, "test": {0, 1, 2, 3, 4}}

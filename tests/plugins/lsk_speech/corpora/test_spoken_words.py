@@ -8,7 +8,7 @@ from ls_base.errors import InputError
 from lsk_speech.config import DataConfig
 from lsk_speech.corpora import spoken_words
 from lsk_speech.corpora.spoken_words import ACCENTS, VARIANTS, WORDS, draw
-from lsk_speech.sources import load_source
+from lsk_speech.data import load_source
 
 COUNTS = {"test": 300, "validation": 200, "train": 900}
 
@@ -84,7 +84,7 @@ def test_more_strings_than_there_are_is_told():
 
 def test_it_is_spoken_cached_and_said_to_be_synthetic(tmp_path, monkeypatch):
     monkeypatch.setattr(spoken_words, "HELD_OUT", 3)
-    options = DataConfig(utterances=6, sample_rate=8000, cache=str(tmp_path))
+    options = DataConfig(max_train_examples=6, sample_rate=8000, cache=str(tmp_path))
     source = load_source(options)
     assert {name: len(split) for name, split in source.splits.items()} == {
         "train": 6,

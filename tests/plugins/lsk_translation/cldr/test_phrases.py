@@ -10,7 +10,7 @@ from lsk_translation.cldr.phrases import (
     draw_held_out,
     held_out_phrases,
 )
-from lsk_translation.sources import load_source
+from lsk_translation.data import load_source
 
 ASKED = held_out_phrases()
 
@@ -55,7 +55,7 @@ def test_known_phrases_have_their_right_translations(english, german):
 def test_no_training_text_holds_a_phrase_that_is_asked_for():
     sources = {normalized(phrase.english) for phrase in ASKED}
     targets = {normalized(text) for phrase in ASKED for text in phrase.german}
-    splits = cldr_splits(3000, phrases=0.7)
+    splits = cldr_splits(3000, phrase_fraction=0.7)
     for rows in splits.values():
         assert not sources & {normalized(source) for source, _ in rows}
         assert not targets & {normalized(target) for _, target in rows}
@@ -91,10 +91,13 @@ def test_a_draw_is_of_the_held_out_phrases_and_repeats():
 
 
 def test_the_split_of_phrases_knows_all_right_translations():
-    splits = load_source("cldr", pairs=20, phrases=0.5).splits
+    splits = load_source("cldr", max_train_examples=20, phrase_fraction=0.5).splits
     assert list(splits) == ["train", "validation", "test", "phrases"]
     assert splits["phrases"].source == tuple(phrase.english for phrase in ASKED)
     assert splits["phrases"].right == tuple(phrase.german for phrase in ASKED)
-    assert "phrases" not in load_source("cldr", pairs=20).splits
+    assert "phrases" not in load_source("cldr", max_train_examples=20).splits
     back = {"source_language": "de", "target_language": "en"}
-    assert "phrases" not in load_source("cldr", pairs=20, phrases=0.5, **back).splits
+    assert (
+        "phrases"
+        not in load_source("cldr", max_train_examples=20, phrase_fraction=0.5, **back).splits
+    )

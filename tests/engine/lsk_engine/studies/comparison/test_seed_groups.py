@@ -51,7 +51,9 @@ def test_runs_that_others_are_made_of_are_told_by_their_own_settings(tmp_path, k
 
 def test_a_setting_that_came_later_was_what_was_done_before(tmp_path):
     before = bare_run(tmp_path / "a", 0.1, 0)
-    after = bare_run(tmp_path / "b", training={"alpha": 0.1, "seed": 1, "accumulate": 1})
+    after = bare_run(
+        tmp_path / "b", training={"alpha": 0.1, "seed": 1, "gradient_accumulation_steps": 1}
+    )
     (group,) = seed_groups([before, after])
     assert list(group.runs) == [0, 1]
 

@@ -53,7 +53,7 @@ def test_each_study_can_be(scale, name):
     }
     if part.study.cache:  # logits that are computed once are of images as they are
         taught = [arm.config.data for arm in arms if arm.teacher is not None]
-        assert not any(data.shift or data.flip or data.distort for data in taught)
+        assert not any(data.shift or data.flip or data.random_resized_crop for data in taught)
 
 
 def test_figures_are_drawn_of_what_is_measured():

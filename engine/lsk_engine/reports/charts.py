@@ -132,7 +132,8 @@ class Chart:
         """The least and the largest y, with a margin."""
         if self.limits is not None:
             return self.limits[1]
-        values = [y for one in (*self.series, *self.references) for _, y in one.points]
+        values = [y for one in self.series for _, y in one.points]
+        values += [y for one in self.references for _, y in one.points]
         values += [y for one in self.series for pair in one.intervals for y in pair]
         low, high = _span(values)
         margin = 0.06 * (high - low)

@@ -81,13 +81,13 @@ def temperature_curves(groups: Sequence[Group]) -> Iterator[Chart]:
                     name = f"{group.label}, sweep {number}" if len(searches) > 1 else group.label
                     ordered = sorted(points, key=lambda point: point.temperature)
                     lines.append((name, group.look, ordered))
-        for number, label in {**labels, **_MEASURES}.items():
+        for measure, label in {**labels, **_MEASURES}.items():
             series = []
             for name, look, points in lines:
-                values = [_value(point, number) for point in points]
+                values = [_value(point, measure) for point in points]
                 if all(map(math.isfinite, values)):
                     at = [point.temperature for point in points]
-                    ends = _intervals(points, number)
+                    ends = _intervals(points, measure)
                     series.append(Series(name, [*zip(at, values, strict=True)], ends, look))
             if series:
                 note = "Bands are 95 % intervals." if any(one.intervals for one in series) else ""

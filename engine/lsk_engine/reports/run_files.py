@@ -235,8 +235,9 @@ def _read_split(found: ReadRun, split: str) -> None:
     if points := _read_json(found, run.sweep_file(split), SweepPoints):
         found.sweeps[split] = points.points
     outputs = _read_json(found, run.outputs_file(split), list[Any]) or []
-    texts = [one.get("text") if isinstance(one, dict) else one for one in outputs]
-    if not texts or not all(isinstance(text, str) for text in texts):
+    cells = [one.get("text") if isinstance(one, dict) else one for one in outputs]
+    texts = [text for text in cells if isinstance(text, str)]
+    if not texts or len(texts) != len(cells):
         return
     found.outputs[split] = texts
     references = _read_json(found, run.references_file(split), _References) or []

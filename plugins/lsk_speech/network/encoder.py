@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from ls_keras.decoding.rows import take_places
+from ls_keras.decoding.gather import take_places
 from lsk_speech.config import ModelConfig
 from lsk_speech.features.frontend import without_padding
 from lsk_speech.network.weight_noise import NoisyLSTM

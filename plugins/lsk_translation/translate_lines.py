@@ -15,9 +15,9 @@ from lsk_engine.progress import Reporter
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.runs.unsmoothing import announce_unsmoothing, build_unsmoothing_for_run
 from lsk_translation.data import VOCABULARY_FILE
-from lsk_translation.decoding import Translation, translate_sentences
+from lsk_translation.model import Translator
+from lsk_translation.scoring import Translation, translate_sentences
 from lsk_translation.subwords import UNUSED, SubwordVocabulary
-from lsk_translation.translator import Translator
 
 LONGEST = 2048  # pieces of a line
 _RARE = 0.01

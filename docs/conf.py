@@ -9,25 +9,21 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import ls_keras
 
 ROOT = Path(__file__).parents[1]
-# The list of the floors is where the tests have it.
-sys.path[:0] = [str(ROOT / "docs" / "extensions"), str(ROOT / "tests" / "support")]
+sys.path.insert(0, str(ROOT / "docs" / "extensions"))
 
 project = "ls-keras"
 project_copyright = "the ls-keras authors, Apache-2.0"
 version = release = ls_keras.__version__
 
 extensions = [
+    "sphinx.ext.apidoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "myst_nb",
     "sphinx_copybutton",
-    "api_entries",
     "cli_reference",
-    "code_blocks",
-    "floors_picture",
     "markdown_docstrings",
     "mathml",
-    "public_symbols",
     "tutorials",
 ]
 html_math_renderer = "mathml"
@@ -61,6 +57,14 @@ autodoc_default_options = {
     "exclude-members": "build, compute_mask, compute_output_shape, compute_output_spec, "
     "from_config, get_config",
 }
+# Pages of every module of the engine; those of the library list what its packages export.
+apidoc_modules = [
+    {"path": "../engine/lsk_engine", "destination": "api/generated/engine"},
+    {"path": "../ls_base", "destination": "api/generated/base"},
+]
+apidoc_module_first = True
+apidoc_separate_modules = True
+apidoc_automodule_options = {"members", "ignore-module-all"}
 autodoc_preserve_defaults = True
 autodoc_typehints_format = "short"
 napoleon_numpy_docstring = False

@@ -15,7 +15,8 @@ from ls_keras.decoding.search_options import check_size, read_arguments, read_sc
 from ls_keras.decoding.state import BeamOrder, read_state
 from ls_keras.decoding.top_k import first_top_k
 from ls_keras.decoding.unsmoothed import Unsmoothing
-from ls_keras.inputs.validation import as_choice, as_count, as_function, shown
+from ls_keras.errors import shown
+from ls_keras.inputs.validation import as_choice, as_count, as_function
 
 _NEVER = float("-inf")  # the score of a place that holds no hypothesis
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from ls_base.errors import InputError
 from ls_base.short_repr import one_line
-from ls_keras.backend.tracing import concrete
+from ls_keras.backend.tensors import to_numpy_or_none
 
 
 class Hypotheses(NamedTuple):
@@ -31,7 +31,7 @@ class Hypotheses(NamedTuple):
 
 def check_failed(failed) -> None:
     """Raises, in eager use, if the step function gave NaN for some sample."""
-    values = concrete(failed)
+    values = to_numpy_or_none(failed)
     if values is not None and values.any():
         raise InputError(
             "Expected logits that are finite or -inf. Received: NaN or +inf for samples "

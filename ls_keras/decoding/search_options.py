@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ls_base.errors import InputError
-from ls_keras.backend.tracing import concrete
+from ls_keras.backend.tensors import as_tensor, to_numpy_or_none
 from ls_keras.decoding.logits import Rules
 from ls_keras.decoding.unsmoothed import Unsmoothing
-from ls_keras.inputs.validation import MAX_CLASSES, as_count, as_counts, as_number, as_tensor, shown
+from ls_keras.errors import shown
+from ls_keras.inputs.validation import MAX_CLASSES, as_count, as_counts, as_number
 
 MAX_TOKENS = 2**28
 
@@ -70,7 +71,7 @@ def read_unsmooth(value) -> Unsmoothing | None:
 def read_batch_size(value):
     """Returns `value` as an integer, or untouched where it is a tensor in a graph."""
     if hasattr(value, "shape"):
-        known = concrete(value)
+        known = to_numpy_or_none(value)
         if known is None:
             return value
         value = known.item() if known.size == 1 else known
@@ -99,7 +100,7 @@ def read_scalar(name: str, value, *, positive: bool):
     """Returns `value`, whose range is checked unless it is a tensor in a graph."""
     if not hasattr(value, "shape"):
         return as_number(value, name, low=0, above=positive)
-    known = concrete(as_tensor(value, name))
+    known = to_numpy_or_none(as_tensor(value, name))
     if known is None:
         return value
     number = float(known.item()) if known.size == 1 else float("nan")

@@ -4,8 +4,9 @@ import keras
 from keras import ops
 
 from ls_base.errors import InputError
+from ls_keras.backend.tensors import as_tensor
 from ls_keras.decoding.rows import take_rows
-from ls_keras.inputs.validation import as_tensor, shown
+from ls_keras.errors import shown
 
 
 def read_state(state, batch_size):

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from ls_base.errors import InputError
+from ls_keras.errors import shown
 from ls_keras.inputs.numpy_examples import look_at_logits
 from ls_keras.inputs.output_activation import OTHER, SIGMOID, SOFTMAX, model_output
-from ls_keras.inputs.validation import as_choice, as_count, as_function, shown
+from ls_keras.inputs.validation import as_choice, as_count, as_function
 
 LOGITS_FILE = "logits.npy"
 CLASSES_FILE, REST_FILE = "classes.npy", "rest.npy"  # of the k largest

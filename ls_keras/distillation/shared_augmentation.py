@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import keras
 
 from ls_base.errors import InputError
-from ls_keras.inputs.validation import shown
+from ls_keras.errors import shown
 
 
 class SharedView:

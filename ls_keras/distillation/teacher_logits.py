@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from ls_base.errors import InputError
 from ls_base.files import new_folder, write_json, writing
 from ls_base.npz_schema import Array, open_npy
 from ls_base.records import read_record
 from ls_base.safe_open import is_regular
 from ls_base.short_repr import one_line
+from ls_keras.backend.tensors import as_array
 from ls_keras.distillation.fingerprint import (
     BatchedExamples,
     KnownExamples,
@@ -29,7 +29,8 @@ from ls_keras.distillation.logits_writer import (
     run_teacher,
 )
 from ls_keras.distillation.top_logits import rest_of_each
-from ls_keras.inputs.validation import as_array, as_count, as_path, shown
+from ls_keras.errors import InputError, shown
+from ls_keras.inputs.validation import as_count, as_path
 
 SCHEMA = 1
 MANIFEST_FILE, COUNTS_FILE = "teacher-logits.json", "counts.npy"

@@ -6,10 +6,11 @@ import keras
 from keras import ops
 
 from ls_base.errors import InputError
+from ls_keras.inputs.registry import LAYERS
 from ls_keras.inputs.validation import as_choice, as_count, as_flag, as_number
 
 
-@keras.saving.register_keras_serializable(package="ls_keras")
+@LAYERS.register("classwise_map")
 class ClasswiseMap(keras.layers.Layer):
     """Maps each class's probability by a curve of its own: q_k = f_k(p_k) / Σ_l f_l(p_l).
 

@@ -4,11 +4,13 @@ import keras
 import numpy as np
 from keras import ops
 
+from ls_keras.inputs.registry import LAYERS
+
 # How far a sum of probabilities may stray from 1, and how far one may lie below 0: rounding.
 _TOLERANCE = 5e-2
 
 
-@keras.saving.register_keras_serializable(package="ls_keras")
+@LAYERS.register("log_probabilities")
 class LogProbabilities(keras.layers.Layer):
     """Logits of probabilities, in float32: `log p`.
 
@@ -50,7 +52,7 @@ class LogProbabilities(keras.layers.Layer):
         return input_shape
 
 
-@keras.saving.register_keras_serializable(package="ls_keras")
+@LAYERS.register("log_odds")
 class LogOdds(keras.layers.Layer):
     """Logits of sigmoids' probabilities, in float32: `log p − log(1 − p)`.
 

@@ -5,10 +5,11 @@ import math
 import keras
 from keras import ops
 
+from ls_keras.inputs.registry import LAYERS
 from ls_keras.inputs.validation import as_number
 
 
-@keras.saving.register_keras_serializable(package="ls_keras")
+@LAYERS.register("mixed_temperature")
 class MixedTemperature(keras.layers.Layer):
     """Logarithms of probabilities that are nowhere 0: log((1 − ε) softmax(z/T) + ε/K).
 
@@ -66,7 +67,7 @@ class MixedTemperature(keras.layers.Layer):
         }
 
 
-@keras.saving.register_keras_serializable(package="ls_keras")
+@LAYERS.register("matrix_scaling")
 class MatrixScaling(MixedTemperature):
     """Multiplies what `MixedTemperature` makes by a matrix, and adds a bias: W log p + b.
 

@@ -5,10 +5,11 @@ import math
 import keras
 from keras import ops
 
+from ls_keras.inputs.registry import LAYERS
 from ls_keras.inputs.validation import as_number
 
 
-@keras.saving.register_keras_serializable(package="ls_keras")
+@LAYERS.register("temperature")
 class Temperature(keras.layers.Layer):
     """Divides logits by a temperature, in float32: `z / T`.
 
@@ -52,7 +53,7 @@ class Temperature(keras.layers.Layer):
         return {**super().get_config(), "temperature": self.temperature}
 
 
-@keras.saving.register_keras_serializable(package="ls_keras")
+@LAYERS.register("vector_scaling")
 class VectorScaling(keras.layers.Layer):
     """Scales and shifts each class's logit, in float32: `a ⊙ z + b`.
 

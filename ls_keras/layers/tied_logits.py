@@ -6,11 +6,13 @@ from keras import ops
 from ls_base.errors import InputError
 from ls_keras.backend import keras_internals
 from ls_keras.backend.autograph import no_autograph
-from ls_keras.backend.tracing import warn_caller
-from ls_keras.inputs.validation import as_flag, shown
+from ls_keras.backend.warnings import warn_caller
+from ls_keras.errors import shown
+from ls_keras.inputs.registry import LAYERS
+from ls_keras.inputs.validation import as_flag
 
 
-@keras.saving.register_keras_serializable(package="ls_keras")
+@LAYERS.register("tied_logits")
 class TiedLogits(keras.layers.Layer):
     """Logits by the transposed embedding: `z = x Eᵀ + b`, in float32.
 

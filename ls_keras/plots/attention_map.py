@@ -9,7 +9,9 @@ import numpy as np
 
 from ls_base.errors import InputError
 from ls_base.short_repr import Fields
-from ls_keras.inputs.validation import as_array, as_number, shown
+from ls_keras.backend.tensors import as_array
+from ls_keras.errors import shown
+from ls_keras.inputs.validation import as_number
 from ls_keras.plots import style
 from ls_keras.plots.plot_inputs import by_name, check_axes, check_title, figure_of
 

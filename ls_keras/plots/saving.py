@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from ls_base.errors import InputError
 from ls_base.files import finite, write_bytes
-from ls_keras.inputs.validation import as_count, as_function, as_path, shown
+from ls_keras.errors import shown
+from ls_keras.inputs.validation import as_count, as_function, as_path
 from ls_keras.plots.attention_map import attention_map, attention_rows
 from ls_keras.plots.beam_panels import beam_panels
 from ls_keras.plots.distillation_curves import distillation_curves

@@ -9,8 +9,9 @@ from keras import ops
 
 from ls_base.errors import InputError
 from ls_base.short_repr import Fields, one_line
+from ls_keras.backend.tensors import as_array
 from ls_keras.inputs.targets import IgnoreClass
-from ls_keras.inputs.validation import as_array, as_flag
+from ls_keras.inputs.validation import as_flag
 from ls_keras.representation.class_moments import ClassMoments, divide
 from ls_keras.representation.host_labels import read_host_labels
 from ls_keras.representation.penultimate import with_one

@@ -6,8 +6,9 @@ import numpy as np
 
 from ls_base.errors import InputError
 from ls_base.short_repr import Fields
+from ls_keras.backend.tensors import as_tensor
 from ls_keras.inputs.targets import IgnoreClass
-from ls_keras.inputs.validation import as_flag, as_tensor
+from ls_keras.inputs.validation import as_flag
 from ls_keras.representation.class_moments import ClassMoments
 from ls_keras.representation.host_labels import read_host_labels
 

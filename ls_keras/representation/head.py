@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import keras
 
 from ls_base.errors import InputError
-from ls_keras.backend.keras_internals import Call, call_that_made
+from ls_keras.backend.keras_internals import Call, producing_call
 from ls_keras.calibration.scaling.calibrated import CalibratedModel
 from ls_keras.inputs.model_outputs import Output, symbolic
 from ls_keras.inputs.output_activation import POOLING
@@ -58,7 +58,7 @@ def find_head(model: keras.Model, output: Output = None) -> Head:
     tensor = _output(model) if output is None else symbolic(model, output)
     tail = list[keras.layers.Layer]()
     while True:
-        call = call_that_made(tensor)
+        call = producing_call(tensor)
         layer = call.layer
         if isinstance(layer, keras.Model):
             return _inside(model, layer, _input(call), tail)
@@ -89,7 +89,7 @@ def _output(model: keras.Model):
     if len(model.outputs) == 1:
         return model.outputs[0]
     for output in model.outputs:
-        if call_that_made(output).layer.name == "logits":
+        if producing_call(output).layer.name == "logits":
             return output
     raise InputError(
         "Expected a model with one output, or one of them from a layer named 'logits'. "

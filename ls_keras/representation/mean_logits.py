@@ -7,8 +7,10 @@ import numpy as np
 
 from ls_base.errors import InputError
 from ls_base.short_repr import Fields
+from ls_keras.backend.tensors import as_tensor
+from ls_keras.errors import shown
 from ls_keras.inputs.targets import IgnoreClass
-from ls_keras.inputs.validation import as_counts, as_tensor, shown
+from ls_keras.inputs.validation import as_counts
 from ls_keras.representation.class_moments import ClassMoments
 from ls_keras.representation.host_labels import read_host_labels
 from ls_keras.representation.template_distances import check_classes

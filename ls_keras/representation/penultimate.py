@@ -5,8 +5,8 @@ import numpy as np
 from keras import ops
 
 from ls_base.errors import InputError
+from ls_keras.backend.tensors import as_tensor
 from ls_keras.inputs.model_outputs import Output
-from ls_keras.inputs.validation import as_tensor
 from ls_keras.representation.head import find_head
 
 

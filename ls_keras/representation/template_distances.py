@@ -6,8 +6,9 @@ from keras import ops
 
 from ls_base.errors import InputError
 from ls_keras.backend.autograph import no_autograph
-from ls_keras.backend.tracing import concrete
-from ls_keras.inputs.validation import as_array, as_count, as_flag, as_tensor, shown
+from ls_keras.backend.tensors import as_array, as_tensor, to_numpy_or_none
+from ls_keras.errors import shown
+from ls_keras.inputs.validation import as_count, as_flag
 from ls_keras.representation.penultimate import with_one
 
 # Of activations and templates: the sum of the squares of a million of them is a float32.
@@ -108,7 +109,7 @@ def as_templates(templates):
             "Expected templates of shape (features, K), with the bias as last row and K ≥ 2 "
             f"classes. Received: shape {tuple(w.shape)}"
         )
-    values = concrete(w)
+    values = to_numpy_or_none(w)
     # Of 1e18 the squares are not finite any more.
     if values is not None and not (np.abs(values.astype(np.float64)) < MAX_FEATURE).all():
         raise InputError(

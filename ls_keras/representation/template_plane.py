@@ -8,7 +8,9 @@ from keras import ops
 
 from ls_base.errors import InputError
 from ls_base.short_repr import Fields
-from ls_keras.inputs.validation import as_array, as_counts, as_number, shown
+from ls_keras.backend.tensors import as_array
+from ls_keras.errors import shown
+from ls_keras.inputs.validation import as_counts, as_number
 from ls_keras.representation.penultimate import with_one
 from ls_keras.representation.template_distances import as_templates, check_classes
 

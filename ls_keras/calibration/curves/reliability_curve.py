@@ -15,7 +15,8 @@ from ls_base.errors import InputError
 from ls_base.records import decode_record
 from ls_base.safe_open import read_bytes
 from ls_base.short_repr import Fields
-from ls_keras.inputs.validation import as_path, shown
+from ls_keras.errors import shown
+from ls_keras.inputs.validation import as_path
 
 _SCHEMA = 1
 _MOST_BYTES = 1 << 26

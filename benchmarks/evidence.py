@@ -23,7 +23,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ls_base.files import finite
+from ls_base.files import nan_to_none
 from lsk_engine.progress import estimate
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.studies.analysis import decide_claims
@@ -147,7 +147,7 @@ def join(folder: Path, scale: str, name: str, evidence: Path) -> None:
 
 
 def _write(file: Path, content: Mapping[str, Any]) -> None:
-    file.write_text(json.dumps(finite(content), indent=1, ensure_ascii=False) + "\n")
+    file.write_text(json.dumps(nan_to_none(content), indent=1, ensure_ascii=False) + "\n")
 
 
 def _one(study: str, scale: str) -> str:

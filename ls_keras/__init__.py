@@ -4,6 +4,9 @@
 with them loads without `custom_objects`. The names imported here are the public ones.
 """
 
+from ls_keras import backend  # noqa: F401 # selects an installed Keras backend
+
+# isort: split
 from ls_base import __version__
 from ls_keras import (
     calibration,
@@ -40,12 +43,7 @@ from ls_keras.callbacks import (
 )
 from ls_keras.decoding import beam_search, greedy_search
 from ls_keras.diagnosis import Diagnosis, diagnose
-from ls_keras.distillation import (
-    Distiller,
-    TeacherLogits,
-    distillation_loss,
-    equivalent_smoothing,
-)
+from ls_keras.distillation import Distiller, TeacherLogits, distillation_loss, equivalent_smoothing
 from ls_keras.errors import InputError, LsKerasError
 from ls_keras.information import MutualInformation, mutual_information
 from ls_keras.layers import FusedLogits, TiedLogits

@@ -1,7 +1,6 @@
 """The examples of README and docs run, what they name is there, and the API pages are whole."""
 
 import ast
-import configparser
 import doctest
 import importlib
 import re
@@ -65,16 +64,6 @@ def test_every_python_block_of_a_prompt_is_found():
     for page in PAGES:
         prompts = [line for line in page.read_text().splitlines() if line.startswith(">>> ")]
         assert len(prompts) == len(examples(page).examples), page
-
-
-def test_what_is_installed_by_name_is_all_but_tensorflow():
-    parser = configparser.ConfigParser()
-    parser.read(ROOT / "setup.cfg")
-    needed = {re.split("[<>=]", line)[0] for line in parser["options"]["install_requires"].split()}
-    assert {"click", "tensorflow"} <= needed
-    page = (ROOT / "docs" / "prepared_data.md").read_text()
-    (command,) = re.findall(r"^pip install (click(?:.*\\\n)*.*)$", page, re.MULTILINE)
-    assert needed - set(command.split()) == {"tensorflow"}
 
 
 @pytest.fixture

@@ -99,14 +99,14 @@ def diagnose(
 
 def _read_archive(file: Path, names: dict[str, str | None]) -> tuple[dict[str, "np.ndarray"], str]:
     """Returns the arrays of an `.npz` file by role, and where each is from."""
-    from ls_base.npz_schema import Array, names_of_npz, read_npz
+    from ls_base.npz import ArraySpec, npz_names, read_npz
 
     if file.suffix == ".npy":
         raise InputError(
             f"Expected an .npz file; of .npy files, --labels FILE with --logits FILE or "
             f"--probabilities FILE. Received: {file}"
         )
-    there = names_of_npz(file, error=InputError)
+    there = npz_names(file, error=InputError)
     keys = {role: key for role, key in names.items() if key is not None}
     for role, key in keys.items():
         if key not in there:
@@ -123,14 +123,14 @@ def _read_archive(file: Path, names: dict[str, str | None]) -> tuple[dict[str, "
     _check_predictions(keys)
     if "class_names" in there:
         keys["class_names"] = "class_names"
-    wanted = {key: Array(_kinds(role)) for role, key in keys.items()}
+    wanted = {key: ArraySpec(_kinds(role)) for role, key in keys.items()}
     read = read_npz(file, wanted, error=InputError)
     return {role: read[key] for role, key in keys.items()}, _said(keys, str(file))
 
 
 def _read_files(names: dict[str, str | None]) -> tuple[dict[str, "np.ndarray"], str]:
     """Returns the arrays of `.npy` files by role, and where each is from."""
-    from ls_base.npz_schema import Array, open_npy
+    from ls_base.npz import ArraySpec, open_npy
 
     paths = {role: path for role, path in names.items() if path is not None}
     if "labels" not in paths or not paths.keys() & set(_PREDICTIONS):
@@ -141,7 +141,7 @@ def _read_files(names: dict[str, str | None]) -> tuple[dict[str, "np.ndarray"], 
         )
     _check_predictions(paths)
     read = {
-        role: open_npy(Path(path), Array(_kinds(role)), error=InputError)
+        role: open_npy(Path(path), ArraySpec(_kinds(role)), error=InputError)
         for role, path in paths.items()
     }
     return read, _said(paths, None)

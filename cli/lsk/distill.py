@@ -28,7 +28,9 @@ from lsk_engine.tasks.registry import load_task
     help="T of the student in the teacher's part of the loss. [default: 1]",
 )
 @click.option(
-    "--loss", type=click.Choice(LOSSES), help="The teacher's part. [default: cross-entropy]"
+    "--teacher-loss",
+    type=click.Choice(LOSSES),
+    help="The teacher's part of the loss. [default: cross-entropy]",
 )
 @click.option(
     "--cache",
@@ -42,7 +44,7 @@ def distill(
     beta: float | None,
     temperature: float | None,
     student_temperature: float | None,
-    loss: str | None,
+    teacher_loss: str | None,
     cache: Path | None,
     top_k: int | None,
     task_name: str | None,
@@ -64,15 +66,16 @@ def distill(
     lsk distill --teacher big --preset mnist-mlp-student --data FOLDER \\
         --temperature 4 --run-dir small
     lsk distill --teacher big --preset mnist-mlp-student --data FOLDER \\
-        --beta 0.6 --loss squared-logits
+        --beta 0.6 --teacher-loss squared-logits
     lsk train --resume small
 
-    The loss is (1 − β) H(labels, p) + β H(teacher at T, p); --alpha smooths the labels. The run
-    names its teacher and is resumed and evaluated like any other.
+    The loss is (1 − β) H(labels, p) + β H(teacher at T, p); --alpha smooths the labels, and
+    --loss replaces H(labels, p) by another loss of the labels. The run names its teacher and is
+    resumed and evaluated like any other.
     """  # noqa: D301 - \b is Click's mark for lines to be left as they are
     from lsk_engine.data import configuration
     from lsk_engine.runs.run_directory import RunDirectory
-    from lsk_engine.runs.teacher import taught_by
+    from lsk_engine.runs.stored_run import with_teacher
 
     local_workers = distributed_options.find_place(chosen, backend)
     overrides = settings(chosen, assignments)
@@ -84,11 +87,11 @@ def distill(
         "beta": beta,
         "teacher_temperature": temperature,
         "student_temperature": student_temperature,
-        "loss": loss,
+        "loss": teacher_loss,
         "cache": None if cache is None else str(cache.absolute()),
         "top_k": top_k,
     }
-    config = taught_by(teacher, config, **{k: v for k, v in given.items() if v is not None})
+    config = with_teacher(teacher, config, **{k: v for k, v in given.items() if v is not None})
     alpha = config.training.alpha
     if beta in (None, 1) and alpha and "training.alpha" in overrides:
         raise InputError(

@@ -14,7 +14,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import click
 
 from ls_base import __version__
-from ls_base.errors import LsKerasError, near
+from ls_base.errors import LsKerasError, suggest
 from lsk.calibrate import calibrate
 from lsk.compare import compare
 from lsk.diagnose import diagnose
@@ -79,7 +79,7 @@ class Commands(click.Group):
         """Adds near matches to the message about an unknown command."""
         if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
             raise click.UsageError(
-                f"Expected a command. {near(args[0], self.list_commands(ctx))}", ctx
+                f"Expected a command. {suggest(args[0], self.list_commands(ctx))}", ctx
             )
         return super().resolve_command(ctx, args)
 

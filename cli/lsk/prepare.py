@@ -44,7 +44,7 @@ def prepare(
     chosen: dict[str, Any] = {"data.source": data, "data.split_seed": seed}
     overrides = {key: value for key, value in chosen.items() if value is not None}
     task = load_task(task_name)
-    prepared_data.check_offered(task)
+    prepared_data.check_can_prepare(task)
     reporter = options.reporter(verbose, quiet)
     overrides |= options.assignments(assignments)
     config = configuration.resolve(task, preset, overrides, reporter.message)

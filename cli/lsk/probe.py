@@ -65,7 +65,7 @@ def probe(
         from lsk_engine.scoring.mutual_information import probe as measure
 
         if output is None:
-            held.enter_context(directory.at_work())
+            held.enter_context(directory.lock())
             output = directory.information_file
         results = measure(
             task,

@@ -71,7 +71,7 @@ def project(
             # Several runs have no directory of their own.
             alone = stored[0].directory
             if len(stored) == 1:
-                held.enter_context(alone.at_work())
+                held.enter_context(alone.lock())
                 output = alone.projection_file
             else:
                 output = Path(alone.projection_file.name)

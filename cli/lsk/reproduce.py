@@ -7,8 +7,7 @@ from typing import Any
 
 import click
 
-from ls_base.commands import shell_command
-from ls_base.errors import InputError
+from ls_base.errors import InputError, shell_command
 from lsk.support import options, study_tables, tables
 from lsk_engine.progress import estimate
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ls_base.commands import shell_command
+from ls_base.errors import shell_command
 from lsk.support import options, score_lines, tables
 
 _BARS = "▁▂▃▄▅▆▇█"
@@ -47,7 +47,8 @@ _CURVE = 24  # columns
 @options.as_json
 def show(run: Path, as_json: bool) -> None:
     """Show the configuration, learning curves, scores and calibration of RUN; reads files only."""
-    from ls_base.safe_open import is_there
+    from os.path import lexists
+
     from lsk_engine.reports.run_files import read_run
     from lsk_engine.reports.score_tables import LOSS, run_tables
     from lsk_engine.runs.run_directory import RunDirectory
@@ -55,7 +56,7 @@ def show(run: Path, as_json: bool) -> None:
     directory = RunDirectory.open(run)
     config = directory.read_config()
     if as_json:
-        metrics = directory.read_metrics() if is_there(directory.metrics_file) else None
+        metrics = directory.read_metrics() if lexists(directory.metrics_file) else None
         scores = None if metrics is None else metrics.to_dict()
         whole = {
             "schema": 1,
@@ -68,7 +69,7 @@ def show(run: Path, as_json: bool) -> None:
     found = read_run("", run)
     # What is damaged beside the scores is a warning; a run without scores is no damaged one.
     metrics = found.metrics
-    if metrics is None and is_there(directory.metrics_file):
+    if metrics is None and lexists(directory.metrics_file):
         directory.read_metrics()  # which says what is wrong with them
     click.echo(f"Run: {run}")
     click.echo(f"task {config['task']}, preset {config['preset']}")

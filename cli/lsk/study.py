@@ -35,6 +35,13 @@ MEASURES = (
     metavar="NAME,…",
     help=f"What the mass α follows: {', '.join(SMOOTHINGS)}. [default: uniform]",
 )
+@click.option(
+    "--axis",
+    "axes",
+    multiple=True,
+    metavar="KEY=V1,V2,…",
+    help="Compare values of another setting with the first, such as training.loss=…",
+)
 @click.option("--seeds", type=int, help="Runs of each α; from 3 on they can tell. [default: 3]")
 @click.option(
     "--measure",
@@ -68,6 +75,7 @@ def study(
     model: str | None,
     data: str | None,
     assignments: tuple[str, ...],
+    axes: tuple[str, ...],
     of_students: tuple[str, ...],
     strategy: str | None,
     devices: int | None,
@@ -88,6 +96,8 @@ def study(
     lsk study smoothing --task image --alphas 0,.05,.1,.2 --seeds 3 --jobs 2
     lsk study smoothing --task keras --model FILE.py:build_model --data FILE.npz
     lsk study smoothing --task translation --preset multi30k-tiny --data FOLDER
+    lsk study smoothing --task image --set training.alpha=0.1 \\
+        --axis training.loss=smoothed_ce,max_sup,focal_ce
     lsk study FILE.toml
 
     Every run is a run directory below --out. Finished ones are kept: after Ctrl-C the same command
@@ -109,6 +119,11 @@ def study(
     settings = {key: value for key, value in settings.items() if value is not None}
     settings |= options.assignments(assignments)
     given = {name: value for name, value in chosen.items() if value is not None}
+    if axes:
+        given["axes"] = {
+            key: tuple(values.split(","))
+            for key, values in options.assignments(axes, "--axis").items()
+        }
     if of_students:
         given["student"] = options.assignments(of_students, "--student-set")
     if what == SMOOTHING:

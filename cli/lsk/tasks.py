@@ -4,8 +4,7 @@ from typing import Any
 
 import click
 
-from ls_base.commands import shell_command
-from ls_base.errors import InputError, LsKerasError
+from ls_base.errors import InputError, LsKerasError, shell_command
 from lsk.support import options, tables
 from lsk_engine.tasks.contract import Task
 from lsk_engine.tasks.registry import TASK_GROUP, load_task, plugins

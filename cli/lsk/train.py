@@ -6,18 +6,18 @@ from typing import Any
 
 import click
 
-from ls_base.commands import shell_command
-from ls_base.errors import FileError, InputError, MissingExtraError
+from ls_base.errors import FileError, InputError, MissingExtraError, shell_command
 from lsk.support import distributed_options, options
 from lsk.support.score_lines import show
 from lsk_engine.devices.backend import load_backend
-from lsk_engine.runs.cleanup import removed_if_nothing_began
+from lsk_engine.runs.resuming import remove_on_failed_start
 from lsk_engine.settings.resolving import with_one_length
 from lsk_engine.settings.training import PRECISIONS, SAVED_WEIGHTS, SMOOTHINGS
 from lsk_engine.tasks.registry import load_task, needing_extra
 
 # Command-line option -> configuration key.
 _KEYS = {
+    "loss": "training.loss",
     "alpha": "training.alpha",
     "smoothing": "training.smoothing",
     "model": "model.name",
@@ -41,6 +41,11 @@ _MENDABLE = (InputError, MissingExtraError)
 @click.command(short_help="Train a model, with or without label smoothing, and score it.")
 @click.option("--task", "task_name", help="What to train; `lsk tasks` lists them.")
 @click.option("--preset", help="A recipe of the task. [default: the task's first]")
+@click.option(
+    "--loss",
+    metavar="NAME",
+    help="Training loss, such as max_sup, focal_ce or confidence_penalty. [default: smoothed_ce]",
+)
 @click.option(
     "--alpha", type=float, help="Label smoothing α, 0 … 1 (α/K off the target). [default: 0]"
 )
@@ -107,6 +112,7 @@ def train(
     lsk train --task translation --alpha 0.1
     lsk train --task translation --preset multi30k-tiny --data FOLDER
     lsk train --task keras --model FILE.py:build_model --data FILE.npz --alpha 0.1
+    lsk train --task image --loss focal_ce --set training.loss_options.gamma=2
     lsk train --task translation --set model.layers=4 \\
         --set training.checkpoint_every=100
     lsk train --config FILE.toml --alpha 0.1  # `lsk settings` writes such a file
@@ -114,9 +120,8 @@ def train(
     lsk train --task image --data FOLDER --init-from RUN --patience 3 --save-weights best
     """  # noqa: D301 - \b is Click's mark for lines to be left as they are
     from lsk_engine.data import configuration
-    from lsk_engine.runs.resuming import changed
-    from lsk_engine.runs.stored_run import open_run, read_run
-    from lsk_engine.runs.teacher import begun_from
+    from lsk_engine.runs.resuming import apply_changes
+    from lsk_engine.runs.stored_run import open_run, read_run, with_init_from
 
     local_workers = distributed_options.find_place(chosen, backend, resume=bool(resume))
     overrides = settings(chosen, assignments)
@@ -136,11 +141,11 @@ def train(
             )
         if local_workers:
             run, task, config = read_run(resume)
-            changed(config, overrides)  # refused here, not by each
+            apply_changes(config, overrides)  # refused here, not by each
             start_all(local_workers, run.path, reporter, resume=True)
         reporter.going_on("loading Keras")
         run, task, config = open_run(resume, backend)
-        config = changed(config, overrides)
+        config = apply_changes(config, overrides)
     else:
         task_name, preset, overrides = with_file(config_file, task_name, preset, overrides)
         if task_name is None:
@@ -151,7 +156,7 @@ def train(
         task = load_task(task_name)
         config = configuration.resolve(task, preset, overrides, reporter.message)
         if init_from is not None:
-            config = begun_from(init_from, config)
+            config = with_init_from(init_from, config)
         if local_workers:
             start_all(local_workers, run_dir or free_path(task, config), reporter)
         begin(
@@ -183,14 +188,14 @@ def begin(
     In this order: what is wrong with the data leaves nothing behind. Where several processes train
     together it is the chief that reads and makes; all are told the directory's path.
     """
-    from lsk_engine.devices.process_env import is_said, place
+    from lsk_engine.devices.process_env import find_process, is_distributed
     from lsk_engine.runs.run_directory import RunDirectory
 
-    if not is_said():  # else Keras has to be loaded to know who is the chief
-        RunDirectory(path or free_path(task, config)).expect_new()
+    if not is_distributed():  # else Keras has to be loaded to know who is the chief
+        RunDirectory(path or free_path(task, config)).check_new()
     reporter.going_on("loading Keras")
     load_backend(backend)
-    if path is None and place().count > 1:
+    if path is None and find_process().count > 1:
         raise InputError("Expected --run-dir with the same path for all processes. Received: none")
     if path is not None and follows():
         run, data = RunDirectory(path), None
@@ -249,7 +254,7 @@ def run_to_end(
         from lsk_engine.training.checkpointing import Interrupted
 
         try:
-            with run.at_work(), removed_if_nothing_began(run.path, new=not resume, on=_MENDABLE):
+            with run.lock(), remove_on_failed_start(run.path, new=not resume, on=_MENDABLE):
                 results = run_experiment(
                     *(task, config, run, reporter),
                     data=data,
@@ -265,9 +270,9 @@ def run_to_end(
 
 def follows() -> bool:
     """Returns whether another process is the chief of this one's run."""
-    from lsk_engine.devices.process_env import place
+    from lsk_engine.devices.process_env import find_process
 
-    return place().index > 0
+    return find_process().index > 0
 
 
 def _follow(task, config, run, *, resume: bool) -> None:
@@ -282,9 +287,9 @@ def _follow(task, config, run, *, resume: bool) -> None:
 
 def free_path(task, config) -> Path:
     """Returns where a new run would go now, if nobody else were quicker."""
-    from lsk_engine.runs.naming import numbered, run_name
+    from lsk_engine.runs.naming import run_name, unique_paths
 
-    return next(numbered(Path("runs") / run_name(task, config)))
+    return next(unique_paths(Path("runs") / run_name(task, config)))
 
 
 def new_run(task, config, path: Path | None):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from lsk_engine.data.configuration import from_dict, resolve
-from lsk_engine.data.fingerprint import differences, fingerprint
+from lsk_engine.data.fingerprint import compare_fingerprints, fingerprint_data
 from lsk_engine.settings.config import Config
 from lsk_engine.tasks.contract import Task, TaskData
 
@@ -97,7 +97,10 @@ class TaskContract:
         """Runs of several seeds are compared on the same data; `data.split_seed` draws others."""
         task, _, data = self.loaded(tmp_path)
         config = resolve(task, None, {**self.settings(tmp_path), "training.seed": 1})
-        assert differences(fingerprint(data), fingerprint(task.load_data(config))) == []
+        assert (
+            compare_fingerprints(fingerprint_data(data), fingerprint_data(task.load_data(config)))
+            == []
+        )
 
     def test_model_emits_float32_logits(self, tmp_path):
         """From a last layer `logits` with kernel and bias, `(..., num_classes)`."""

@@ -4,12 +4,12 @@ import contextlib
 import datetime
 import functools
 import importlib.metadata
-import json
 import os
 import platform
 import sys
-from pathlib import Path
 from typing import Any
+
+from ls_base.backends import configured_backend
 
 
 def environment() -> dict[str, Any]:
@@ -34,14 +34,3 @@ def _versions() -> dict[str, str]:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             versions[package] = importlib.metadata.version(package)
     return versions
-
-
-def configured_backend() -> str:
-    """Returns what Keras would take, by the environment or its configuration file."""
-    if name := os.environ.get("KERAS_BACKEND"):
-        return name
-    try:
-        folder = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
-        return json.loads((folder / "keras.json").read_text())["backend"]
-    except (OSError, RuntimeError, ValueError, KeyError, TypeError):  # RuntimeError: no home
-        return "tensorflow"

@@ -15,17 +15,20 @@ again alone, in another process (`lsk train --resume`, `lsk evaluate`).
 import time
 from typing import Any
 
-from lsk_engine.devices.processes import join, peers_watched, wait_for_all
+from lsk_engine.devices.framework_errors import explain_peer_loss
+from lsk_engine.devices.processes import join, wait_for_all
+from lsk_engine.devices.strategy import configure_cpu_devices
 from lsk_engine.progress import Reporter, duration
 from lsk_engine.runs.checkpoints import Checkpoints
-from lsk_engine.runs.holding import writes_run
+from lsk_engine.runs.locking import locks_run
 from lsk_engine.runs.resuming import check_resumption, record_resumption, seconds_before
 from lsk_engine.runs.run_data import NewData, reload_data
 from lsk_engine.runs.run_directory import RunDirectory
-from lsk_engine.runs.worker_copy import followed
+from lsk_engine.runs.worker_copy import private_copy
 from lsk_engine.scoring.evaluate import evaluate
 from lsk_engine.settings.config import Config
 from lsk_engine.tasks.contract import Task, TaskData
+from lsk_engine.tasks.loss import check_loss
 from lsk_engine.training.distillation import teacher_artifacts
 from lsk_engine.training.event_file import add_pictures, writes_events
 from lsk_engine.training.init_from import first_artifacts
@@ -66,9 +69,11 @@ def run_experiment(
         DivergenceError: If the loss or the state is not finite; no checkpoint has such a state.
         LsKerasError: If something that the user passed can't be used.
     """
-    here = join()  # before anything is computed
+    # Before anything is computed:
+    configure_cpu_devices(config.training.strategy, config.training.devices)
+    here = join()
     try:
-        with peers_watched():
+        with explain_peer_loss():
             if here.index:
                 return _follow(task, config, run, reporter, stored=resume)
             return _run(
@@ -84,7 +89,10 @@ def read_data(task: Task, config: Config, reporter: Reporter) -> NewData:
     A student takes the vocabulary of its teacher, and what starts from the weights of another run
     takes that one's.
     """
-    join()  # before anything is computed
+    # Before anything is computed:
+    configure_cpu_devices(config.training.strategy, config.training.devices)
+    join()
+    check_loss(config.training)
     reporter.going_on("loading the data")
     return NewData.read(task, config, teacher_artifacts(config) or first_artifacts(config))
 
@@ -97,14 +105,14 @@ def _follow(
     `stored`: whether the command goes on with a run, so that the configuration is that one's.
     """
     wait_for_all()  # until the chief has loaded the data, and written what belongs to the model
-    with followed(run) as copy:
+    with private_copy(run) as copy:
         data = reload_data(task, config, copy)
         train(task, config, data, copy, reporter, resume=True, stored=stored)
     wait_for_all()
     return {}
 
 
-@writes_run
+@locks_run
 def _run(
     task: Task,
     config: Config,
@@ -163,4 +171,4 @@ def _data(
     if resume and Checkpoints(run.checkpoints).steps():
         reporter.going_on("loading the data")
         return reload_data(task, config, run, whole=True)
-    return (new or read_data(task, config, reporter)).kept_in(run)
+    return (new or read_data(task, config, reporter)).save_to(run)

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from ls_base.short_repr import one_line
+from ls_base.brief_repr import brief_repr
 from ls_keras.backend.keras_internals import attach_variable, sync_state
 from ls_keras.callbacks.optimizer_steps import UpdateCounter, count_updates
 from ls_keras.errors import InputError, shown
@@ -72,7 +72,7 @@ class AlphaSchedule(keras.callbacks.Callback):
         self._value: Any = None
 
     def __repr__(self) -> str:
-        return one_line(self, schedule=self.schedule, output=self.output)
+        return brief_repr(self, schedule=self.schedule, output=self.output)
 
     def set_model(self, model):
         """Makes the rates of the model's losses variables of the model."""

@@ -11,14 +11,13 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from ls_base.errors import InputError
+from ls_base.brief_repr import brief_repr
 from ls_base.files import write_bytes, write_json
-from ls_base.short_repr import one_line
 from ls_keras.backend.keras_internals import sync_state
 from ls_keras.backend.tensors import as_array
 from ls_keras.callbacks.optimizer_steps import UpdateCounter, count_updates
 from ls_keras.callbacks.probe_callback import Monitor, NotFiniteError
-from ls_keras.errors import shown
+from ls_keras.errors import InputError, shown
 from ls_keras.information.augmented_logits import augmented_differences, check_draws
 from ls_keras.information.mutual_information import (
     SCORED,
@@ -140,7 +139,7 @@ class MutualInformationProbe(Monitor):
         self._forward: Forward | None = None
 
     def __repr__(self) -> str:
-        return one_line(
+        return brief_repr(
             self,
             classes=self.classes,
             images=len(self.images),

@@ -7,8 +7,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from ls_base.brief_repr import brief_repr
 from ls_base.errors import InputError
-from ls_base.short_repr import one_line
 from ls_keras.backend.keras_internals import sync_state
 from ls_keras.callbacks.probe_callback import Monitor, NotFiniteError
 from ls_keras.inputs.batches import Batches, as_batches
@@ -104,7 +104,7 @@ class ProjectionPlotter(Monitor):
         self._half: keras.Model | None = None
 
     def __repr__(self) -> str:
-        return one_line(
+        return brief_repr(
             self, data=self.panels, classes=self.classes, every=self.every, files=len(self.files)
         )
 

@@ -4,8 +4,7 @@ import math
 
 import numpy as np
 
-from ls_base.errors import InputError
-from ls_base.short_repr import one_line
+from ls_base.brief_repr import brief_repr
 from ls_keras.calibration.scaling.model_logits import predicted_batches
 from ls_keras.calibration.scaling.reservoir import Reservoir
 from ls_keras.calibration.scaling.temperature import (
@@ -17,7 +16,7 @@ from ls_keras.calibration.scaling.temperature import (
 from ls_keras.calibration.scaling.temperature_dataset import sample_size
 from ls_keras.calibration.scaling.temperature_sums import tempered_sums
 from ls_keras.callbacks.probe_callback import Monitor, NotFiniteError
-from ls_keras.errors import shown
+from ls_keras.errors import InputError, shown
 from ls_keras.inputs.batches import as_batches
 from ls_keras.inputs.model_forward import Forward
 from ls_keras.inputs.model_outputs import Output, symbolic
@@ -119,7 +118,7 @@ class TemperatureScaling(Monitor):
         self._values: dict[str, float] = {}
 
     def __repr__(self) -> str:
-        return one_line(
+        return brief_repr(
             self,
             validation_data=self.data,
             every=self.every,

@@ -1,58 +1,62 @@
-"""What to do, in at most four sentences, from intervals: a difference that may be none is none."""
+"""Recommendations in at most four sentences; each follows from an interval that excludes 0."""
 
 from ls_keras.diagnosis.findings import Findings, number
 
+MIN_GROUPS = 30
 
-def advice(found: Findings) -> list[str]:
-    """Returns the sentences: sign and temperature, what remains, ranking, classes."""
+
+def give_advice(found: Findings) -> list[str]:
+    """Returns sentences about temperature, remaining miscalibration, ranking and classes.
+
+    With fewer than 30 independent examples, bootstrap intervals are too narrow to rely on, and
+    the only sentence says so.
+    """
+    if 1 < found.num_groups < MIN_GROUPS:
+        return [
+            f"Too little data for advice: {found.num_groups} independent examples. Intervals and "
+            f"recommendations need at least {MIN_GROUPS}; a few hundred are better."
+        ]
     return [_temperature(found), _remainder(found), _ranking(found), _classes(found)]
 
 
-def helps(found: Findings) -> bool:
-    """Returns whether a temperature is shown to lower the NLL of held-out examples."""
-    return found.nll_gain.above
-
-
 def _temperature(found: Findings) -> str:
-    sign = "Neither over- nor underconfident on the whole"
+    sign = "Neither over- nor underconfident on average"
     if found.bias.above:
         sign = "Overconfident"
     elif found.bias.below:
         sign = "Underconfident"
     if not found.folds:
-        return f"{sign}, as far as one group tells: no gain can be held out, and no interval given."
+        return f"{sign} (a single group: no intervals, and no held-out gain of a temperature)."
+    if found.no_errors:
+        return f"{sign}: no prediction is wrong, so no temperature can be fitted to these examples."
     gain = found.nll_gain
-    if found.fit.at_bound == "lower" and found.accuracy.value == 1:
-        return f"{sign}: no prediction is wrong, so no temperature can be found on these examples."
-    if helps(found):
-        what = "logits" if found.from_logits else "log-probabilities"
-        end = {"lower": ", the smallest tried", "upper": ", the largest tried", None: ""}
-        by = f"T = {found.fit.temperature:.2f}{end[found.fit.at_bound]}"
-        ece = "the change of ECE may be none"
-        if found.ece_gain.above:
-            ece = f"ECE less its bias falls from {number(found.ece.value)} to {found.scaled_ece}"
-        elif found.ece_gain.below:
-            ece = f"ECE less its bias rises from {number(found.ece.value)} to {found.scaled_ece}"
-        return f"{sign}: divide {what} by {by}; held out, NLL falls by {gain} and {ece}."
-    # A gain below 0 is no harm to tell of: near T = 1, folds have it from their own noise.
-    return (
-        f"{sign}: no temperature is shown to gain anything (T = {found.temperature}; held out, NLL "
-        f"falls by {gain})."
-    )
+    if not found.temperature_helps:
+        # A negative gain is not reported as harm: fitting noise causes it wherever T is near 1.
+        return (
+            f"{sign}: no evidence that a temperature helps (T = {found.temperature}; held-out NLL "
+            f"falls by {gain})."
+        )
+    what = "logits" if found.from_logits else "log-probabilities"
+    end = {"lower": ", the smallest value tried", "upper": ", the largest value tried", None: ""}
+    by = f"T = {found.fit.temperature:.2f}{end[found.fit.at_bound]}"
+    ece = "the change in ECE may be zero"
+    if found.ece_gain.above or found.ece_gain.below:
+        verb = "falls" if found.ece_gain.above else "rises"
+        ece = f"bias-corrected ECE {verb} from {number(found.ece.value)} to {found.scaled_ece}"
+    return f"{sign}: divide {what} by {by}; held-out NLL falls by {gain} and {ece}."
 
 
 def _remainder(found: Findings) -> str:
-    scaled = helps(found)
-    ece = found.scaled_ece if scaled else found.ece
-    state = "With T, " if scaled else "As they are, "
+    ece = found.scaled_ece if found.temperature_helps else found.ece
+    state = "With T" if found.temperature_helps else "Without scaling"
     if ece.above:
         return (
-            f"{state}confidences are still off (ECE less its bias {ece}): try "
-            "fit_matrix_scaling or fit_isotonic, on other data than these."
+            f"{state}, confidences are still off (bias-corrected ECE {ece}): try "
+            "fit_matrix_scaling or fit_isotonic, fitted to other data than these."
         )
     if not found.folds:
-        return f"{state}confidences are off by {ece} (ECE)."
-    return f"{state}no miscalibration is left that these examples show (ECE less its bias {ece})."
+        return f"{state}, the ECE is {ece}."
+    return f"{state}, these examples show no miscalibration (bias-corrected ECE {ece})."
 
 
 def _ranking(found: Findings) -> str:
@@ -61,25 +65,28 @@ def _ranking(found: Findings) -> str:
         return f"Ranking: AURC {found.aurc}; logit normalization was not tried."
     if gain.above:
         return (
-            f"Ranking: rank by logit_norm_confidence with p = {found.norm_p}; held out, AURC falls "
+            f"Ranking: rank by logit_norm_confidence with p = {found.norm_p}; held-out AURC falls "
             f"by {gain}."
         )
     if gain.below:
         return (
-            "Ranking: stay with the largest probability; logit normalization would raise AURC by "
+            "Ranking: keep the largest probability; logit normalization would raise AURC by "
             f"{number(-gain.value)}."
         )
-    return f"Ranking: no difference between largest probability and logit normalization ({gain})."
+    return (
+        f"Ranking: no difference between the largest probability and logit normalization ({gain})."
+    )
 
 
 def _classes(found: Findings) -> str:
     name = f"class {found.name_of(found.worst_class)}"
     ece = found.worst_ece
+    state = " with T" if found.temperature_helps else ""
     if not ece.above:
-        return f"Classes: none is shown to be miscalibrated; the worst is {name} (ECE {ece})."
+        return f"Classes{state}: none is clearly miscalibrated; the worst is {name} (ECE {ece})."
     curve = found.worst_reliability
     too = "high" if curve.overconfidence > curve.underconfidence else "low"
     return (
-        f"Classes: the probability of {name} is the worst calibrated, mostly too {too} "
-        f"(ECE less its bias {ece}): try fit_vector_scaling."
+        f"Classes{state}: the probability of {name} is the worst calibrated, mostly too {too} "
+        f"(bias-corrected ECE {ece}): try fit_vector_scaling."
     )

@@ -4,7 +4,7 @@ import dataclasses
 import math
 from typing import Any, NamedTuple
 
-from ls_base.short_repr import Fields
+from ls_base.brief_repr import BriefRepr
 from ls_keras.calibration.curves.reliability_curve import ReliabilityCurve
 from ls_keras.calibration.curves.smooth_error import SmoothError
 from ls_keras.calibration.ranking.risk_coverage import RiskCoverage
@@ -56,7 +56,7 @@ UNKNOWN = Estimate(math.nan, math.nan, math.nan)
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True, repr=False)
-class Findings(Fields):
+class Findings(BriefRepr):
     """The numbers of a diagnosis.
 
     Held out means: of examples by what was fitted or chosen on others, so that a gain is what new
@@ -91,8 +91,8 @@ class Findings(Fields):
         aurc_gain: AURC less that with logit normalization, within each fold with the p that is best
             for the others, the folds' mean; NaN likewise.
         worst_class: The class whose own probability is worst calibrated, chosen on one half of the
-            groups by ECE.
-        worst_reliability: The reliability curve of its probability on the other half.
+            groups by ECE; with the held-out T where `temperature_helps`.
+        worst_reliability: The reliability curve of its probability on the other half, likewise.
         least_class: The class whose examples are recognized least, chosen likewise.
         least_recall: The share of them that is, on the other half; NaN where it has none.
     """
@@ -124,6 +124,16 @@ class Findings(Fields):
     worst_reliability: ReliabilityCurve
     least_class: int
     least_recall: Estimate
+
+    @property
+    def no_errors(self) -> bool:
+        """Whether every prediction is right, so that the best temperature is 0."""
+        return self.accuracy.value == 1
+
+    @property
+    def temperature_helps(self) -> bool:
+        """Whether the temperature lowers the NLL of held-out examples, beyond its noise."""
+        return self.nll_gain.above and not self.no_errors
 
     @property
     def ece(self) -> Estimate:

@@ -17,7 +17,7 @@ from ls_keras.calibration.scaling.recalibration import (
 )
 from ls_keras.calibration.scaling.temperature import fit_examples
 from ls_keras.calibration.scaling.temperature_interval import temperature_interval
-from ls_keras.diagnosis.cross_validation import fold_ids, scaled_scores
+from ls_keras.diagnosis.cross_validation import fold_ids, influence_by_folds, scale_held_out
 from ls_keras.diagnosis.findings import UNKNOWN, Estimate
 from ls_keras.diagnosis.ranking import curve_of, normalized_ranking
 from ls_keras.diagnosis.worst_classes import (
@@ -103,18 +103,29 @@ def measured(
             mean(aurc_influence(scores.correct, scores.confidence, sample_weight=weights)),
             risks.aurc,
         ),
-        **_worst_classes(examples, scores, groups, num_bins, how),
     }
     nothing: dict[str, Any] = dict.fromkeys(("nll_gain", "brier_gain", "aurc_gain"), UNKNOWN)
     found |= {**nothing, "scaled": None, "norm_p": None, "normalized": None}
     if not folds:
-        return found
+        return found | _worst_classes(examples, scores, groups, num_bins, how, None)
     ids = fold_ids(groups, folds, how.seed)
-    scaled = scaled_scores(examples, ids)
+    scaled = scale_held_out(examples, ids)
+    of_nll, of_brier = influence_by_folds(examples, scaled, ids)
+    nll_gain = mean(scores.nll - scaled.scores.nll + of_nll)
+    helps = nll_gain.above and not scores.correct.all()
     found |= {
-        "nll_gain": mean(scores.nll - scaled.nll),
-        "brier_gain": mean(scores.brier - scaled.brier),
-        "scaled": curve(scaled, fit.temperature),
+        "nll_gain": nll_gain,
+        "brier_gain": mean(scores.brier - scaled.scores.brier + of_brier),
+        "scaled": curve(scaled.scores, fit.temperature),
+        # Where T helps, what it leaves of a class is of interest, not what it takes away.
+        **_worst_classes(
+            examples,
+            scores,
+            groups,
+            num_bins,
+            how,
+            scaled.temperatures if helps else None,
+        ),
     }
     if not examples.masked:
         ranked = normalized_ranking(examples, scores, ids)
@@ -132,12 +143,17 @@ def _worst_classes(
     groups: np.ndarray,
     num_bins: int,
     how: Resampling,
+    temperatures: np.ndarray | None,
 ) -> dict[str, Any]:
+    if temperatures is None:
+        temperatures = np.ones(len(groups))
     halves, labels = fold_ids(groups, 2, how.seed), hard_labels(examples)
     weights, num_classes = examples.weights, examples.logits.shape[1]
     chooses = halves == 0
     measures = ~chooses if not chooses.all() else chooses  # a single group has no other half
-    worst = worst_calibrated(examples.chosen(chooses), labels[chooses], num_bins)
+    worst = worst_calibrated(
+        examples.chosen(chooses), labels[chooses], num_bins, temperatures[chooses]
+    )
     least = least_recalled(labels[chooses], scores.correct[chooses], weights[chooses], num_classes)
     recall = UNKNOWN
     its = measures & (labels == least)
@@ -148,7 +164,7 @@ def _worst_classes(
     return {
         "worst_class": worst,
         "worst_reliability": _curve(
-            class_probability(examples.chosen(measures), worst),
+            class_probability(examples.chosen(measures), worst, temperatures[measures]),
             labels[measures] == worst,
             weights[measures],
             groups[measures],

@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ls_base.short_repr import one_line
-from ls_keras.diagnosis.advice import advice
+from ls_base.brief_repr import brief_repr
+from ls_keras.diagnosis.advice import give_advice
 from ls_keras.diagnosis.figure import figure_numbers, figure_of_findings
 from ls_keras.diagnosis.findings import Findings
 from ls_keras.diagnosis.table import table
@@ -22,7 +22,7 @@ class Diagnosis(Findings):
     """
 
     def __repr__(self) -> str:
-        return one_line(
+        return brief_repr(
             self,
             num_examples=self.num_examples,
             num_classes=self.num_classes,
@@ -38,7 +38,7 @@ class Diagnosis(Findings):
     @property
     def advice(self) -> list[str]:
         """What to do, in at most four sentences that follow from the intervals."""
-        return advice(self)
+        return give_advice(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Returns numbers and advice for JSON: an estimate as value, low and high, NaN as `None`.

@@ -38,25 +38,26 @@ def _rows(found: Findings) -> list[tuple[str, str, str]]:
     worst, least = (_short(found.name_of(k)) for k in (found.worst_class, found.least_class))
     norm = "not tried" if found.norm_p is None else f"p = {found.norm_p}"
     half = "other half" if found.folds else "same examples"
+    scaled = ", with T" if found.temperature_helps else ""
     return [
         _of("accuracy", found.accuracy),
         _of("NLL (nats)", found.nll),
         _of("Brier score", found.brier),
         ("ECE, " + f"{bins} bins, plug-in (biased up)", number(found.reliability.ece), ""),
-        _of("  less its bias", found.ece),
+        _of("  bias-corrected", found.ece),
         ("smECE, plug-in (biased up)", number(found.smooth.error), ""),
-        _of("  less its bias", found.smooth_ece),
+        _of("  bias-corrected", found.smooth_ece),
         _of("mean confidence − accuracy", found.bias),
         _of(_bounded("temperature T", found.fit.at_bound), found.temperature),
         (f"with T ({held_out}):", "", ""),
         _of("  NLL falls by", found.nll_gain),
         _of("  Brier score falls by", found.brier_gain),
-        _of("  ECE less its bias", found.scaled_ece),
+        _of("  bias-corrected ECE", found.scaled_ece),
         _of("AURC, ranked by largest probability", found.aurc),
         ("  E-AURC: a perfect ranking would save", number(found.risk_coverage.excess), ""),
         _of(f"  logit normalization ({norm}) saves", found.aurc_gain),
-        (f"worst calibrated class, {worst} ({half}):", "", ""),
-        _of("  ECE of its probability, less its bias", found.worst_ece),
+        (f"worst calibrated class, {worst} ({half}{scaled}):", "", ""),
+        _of("  bias-corrected ECE of its probability", found.worst_ece),
         (f"least recognized class, {least} ({half}):", "", ""),
         _of("  share of its examples", found.least_recall),
     ]

@@ -21,34 +21,43 @@ def hard_labels(examples: HostExamples) -> np.ndarray:
     return dense.argmax(-1)
 
 
-def class_probability(examples: HostExamples, class_id: int) -> np.ndarray:
-    """Returns the probability `(n,)` that each example gives to a class."""
+def class_probability(
+    examples: HostExamples, class_id: int, temperatures: np.ndarray
+) -> np.ndarray:
+    """Returns the probability `(n,)` that each example gives to a class, at its temperature."""
     found = np.empty(len(examples))
 
     def run(at: slice) -> None:
         z = read_rows(examples.logits, examples.rows, at).astype(np.float64)
-        found[at] = np.exp(tempered_log_probabilities(z)[:, class_id])
+        found[at] = np.exp(tempered_log_probabilities(z, temperatures[at, None])[:, class_id])
 
     in_threads(run, list(blocks(0, len(examples), examples.logits.shape[1])))
     return found
 
 
-def worst_calibrated(examples: HostExamples, labels: np.ndarray, num_bins: int) -> int:
+def worst_calibrated(
+    examples: HostExamples, labels: np.ndarray, num_bins: int, temperatures: np.ndarray
+) -> int:
     """Returns the class whose own probability has the largest ECE, one against the rest.
 
     Args:
         examples: Those that choose; of many, some.
         labels: The label of each.
         num_bins: Bins of the ECE.
+        temperatures: T that divides the logits of each example, `(n,)`.
     """
     num_classes = examples.logits.shape[1]
     stride = max(1, len(examples) * num_classes // _SAMPLE)
-    examples, labels = examples.every(stride), labels[::stride]
+    examples, labels, temperatures = (
+        examples.every(stride),
+        labels[::stride],
+        temperatures[::stride],
+    )
     p = np.empty((len(examples), num_classes), np.float32)
 
     def run(at: slice) -> None:
         z = read_rows(examples.logits, examples.rows, at).astype(np.float64)
-        p[at] = np.exp(tempered_log_probabilities(z))
+        p[at] = np.exp(tempered_log_probabilities(z, temperatures[at, None]))
 
     in_threads(run, list(blocks(0, len(examples), num_classes)))
 

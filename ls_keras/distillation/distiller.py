@@ -6,16 +6,16 @@ from typing import Any
 import keras
 from keras import ops
 
-from ls_base.errors import InputError
 from ls_keras.backend import keras_internals
 from ls_keras.backend.tensors import in_shape_inference, mask_of, reduce_losses
 from ls_keras.distillation.loss import Objective, losses_and_valid
 from ls_keras.distillation.shared_augmentation import SharedView
 from ls_keras.distillation.top_logits import TopLogits, expand
-from ls_keras.errors import shown
+from ls_keras.errors import InputError, shown
 from ls_keras.inputs.output_activation import OTHER, SIGMOID, SOFTMAX, UNKNOWN, model_output
 from ls_keras.inputs.targets import IgnoreClass, stored_ignore_class
 from ls_keras.inputs.validation import as_flag
+from ls_keras.losses.classification_loss import ClassificationLoss
 from ls_keras.losses.smoothings import get_smoothing
 
 TEACHER_LOGITS = "teacher_logits"
@@ -52,6 +52,9 @@ class Distiller(keras.Model):
         student_temperature: T_s. Default: 1.
         alpha: Smoothing of the labels. Default: 0.
         smoothing: See `SmoothedCE`. Default: `"uniform"`.
+        label_loss: Loss of the labels in place of smoothed cross-entropy, such as
+            `FocalCE(from_logits=True)`, with the `ignore_class` of the distiller; excludes `alpha`
+            and `smoothing`. Default: `None`.
         loss: `"cross-entropy"` or `"squared-logits"`, for which the k largest are not enough.
             Default: `"cross-entropy"`.
         scale_by_temperature: Whether to multiply the teacher's term by T · T_s. Default: `False`.
@@ -101,6 +104,7 @@ class Distiller(keras.Model):
         student_temperature: float = 1.0,
         alpha: float = 0.0,
         smoothing="uniform",
+        label_loss: ClassificationLoss | None = None,
         loss: str = "cross-entropy",
         scale_by_temperature: bool = False,
         ignore_class: IgnoreClass = None,
@@ -118,6 +122,7 @@ class Distiller(keras.Model):
             student_temperature=student_temperature,
             alpha=alpha,
             smoothing=get_smoothing(smoothing),
+            label_loss=label_loss,
             loss=loss,
             scale_by_temperature=scale_by_temperature,
             ignore_class=ignore_class,
@@ -229,6 +234,7 @@ class Distiller(keras.Model):
             "teacher": keras.saving.serialize_keras_object(self.teacher),
             **objective,
             "smoothing": keras.saving.serialize_keras_object(self.objective.smoothing),
+            "label_loss": keras.saving.serialize_keras_object(self.objective.label_loss),
             "ignore_class": stored_ignore_class(self.objective.ignore_class),
             "from_logits": self.from_logits,
             "teacher_view": self.teacher_view,
@@ -239,7 +245,7 @@ class Distiller(keras.Model):
     def from_config(cls, config: dict, custom_objects: dict | None = None):
         """Makes the distiller from `get_config()`; weights are new."""
         config = dict(config)
-        for key in ("student", "teacher", "dtype"):
+        for key in ("student", "teacher", "dtype", "label_loss"):
             config[key] = keras.saving.deserialize_keras_object(config[key], custom_objects)
         return cls(**config)
 

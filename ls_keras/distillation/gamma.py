@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ls_base.brief_repr import brief_repr
 from ls_base.errors import InputError
-from ls_base.short_repr import one_line
 from ls_keras.backend.tensors import as_array
 from ls_keras.calibration.scaling.model_logits import predicted_batches
 from ls_keras.distillation.loss import check_temperature
@@ -164,7 +164,7 @@ class EquivalentSmoothing:
         self._weight = 0.0
 
     def __repr__(self) -> str:
-        return one_line(
+        return brief_repr(
             self,
             temperature=tuple(self.temperatures),
             from_logits=self.from_logits,

@@ -6,15 +6,15 @@ import keras
 import numpy as np
 from keras import ops
 
-from ls_base.errors import InputError
 from ls_keras.backend.autograph import no_autograph
 from ls_keras.backend.tensors import as_tensor, recover_logits
+from ls_keras.errors import InputError, shown
 from ls_keras.inputs.logits_check import warn_if_probabilities
 from ls_keras.inputs.targets import IgnoreClass, ignored_ids, nan_where_invalid, read_targets
 from ls_keras.inputs.validation import as_choice, as_flag, as_number
 from ls_keras.losses import Smoothing
 from ls_keras.losses.alpha import refuse_alpha
-from ls_keras.losses.classification_loss import mask_losses, read_inputs
+from ls_keras.losses.classification_loss import ClassificationLoss, mask_losses, read_inputs
 from ls_keras.losses.cross_entropy import SmoothedTargets, dense_cross_entropy
 from ls_keras.losses.smoothed_ce import smoothed_ce
 from ls_keras.losses.smoothings import get_smoothing
@@ -113,6 +113,7 @@ class Objective:
     loss: str
     scale_by_temperature: bool
     ignore_class: IgnoreClass
+    label_loss: ClassificationLoss | None = None
 
     def __post_init__(self):
         as_number(self.beta, "beta", low=0, high=1)
@@ -120,6 +121,7 @@ class Objective:
         check_temperature(self.teacher_temperature, "teacher_temperature")
         check_temperature(self.student_temperature, "student_temperature")
         ignored_ids(self.ignore_class)
+        self._check_label_loss()
         as_choice(self.loss, "loss", LOSSES)
         as_flag(self.scale_by_temperature, "scale_by_temperature")
         temperatures = (self.teacher_temperature, self.student_temperature)
@@ -129,6 +131,19 @@ class Objective:
                 f"Received: T = {temperatures[0]}, T_s = {temperatures[1]}, "
                 f"scale_by_temperature={self.scale_by_temperature}"
             )
+
+    def _check_label_loss(self) -> None:
+        loss = self.label_loss
+        if loss is None:
+            return
+        fits = isinstance(loss, ClassificationLoss) and loss.from_logits and loss.axis == -1
+        if not fits or ignored_ids(loss.ignore_class) != ignored_ids(self.ignore_class):
+            raise InputError(
+                "Expected label_loss to be a loss of ls_keras with from_logits=True, axis=-1 and "
+                f"ignore_class={self.ignore_class}. Received: {shown(loss)}"
+            )
+        if self.alpha:
+            raise InputError(f"Expected alpha or label_loss, not both. Received: {self.alpha}")
 
 
 def check_temperature(value, name: str) -> float:
@@ -191,18 +206,23 @@ def losses_and_valid(
         valid = targets.valid
         losses = nan_where_invalid(ops.zeros_like(z[..., 0]), targets)
     else:
-        inputs = read_inputs(
-            y_true,
-            z,
-            from_logits=True,
-            ignore_class=objective.ignore_class,
-            mask=mask,
-            sample_weight=sample_weight,
-        )
-        refuse_alpha(inputs.targets, "alpha='per-example'")
-        valid = inputs.targets.valid
-        from_labels = smoothed_ce(inputs, objective.alpha, objective.smoothing)
-        from_labels = mask_losses(from_labels, inputs.targets)
+        if objective.label_loss is not None:
+            from_labels, valid = objective.label_loss.losses_and_valid(
+                y_true, z, mask, sample_weight
+            )
+        else:
+            inputs = read_inputs(
+                y_true,
+                z,
+                from_logits=True,
+                ignore_class=objective.ignore_class,
+                mask=mask,
+                sample_weight=sample_weight,
+            )
+            refuse_alpha(inputs.targets, "alpha='per-example'")
+            valid = inputs.targets.valid
+            from_labels = smoothed_ce(inputs, objective.alpha, objective.smoothing)
+            from_labels = mask_losses(from_labels, inputs.targets)
         losses = (1 - beta) * from_labels
     if beta:
         if valid is not None:  # what is there need not be finite

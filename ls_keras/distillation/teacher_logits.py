@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from ls_base.files import new_folder, write_json, writing
-from ls_base.npz_schema import Array, open_npy
+from ls_base.brief_repr import brief_repr
+from ls_base.files import new_folder, wrap_os_errors, write_json
+from ls_base.npz import ArraySpec, open_npy
 from ls_base.records import read_record
 from ls_base.safe_open import is_regular
-from ls_base.short_repr import one_line
 from ls_keras.backend.tensors import as_array
 from ls_keras.distillation.fingerprint import (
     BatchedExamples,
@@ -34,7 +34,6 @@ from ls_keras.inputs.validation import as_count, as_path
 
 SCHEMA = 1
 MANIFEST_FILE, COUNTS_FILE = "teacher-logits.json", "counts.npy"
-_FILES = (LOGITS_FILE, CLASSES_FILE, REST_FILE, COUNTS_FILE)
 
 
 class TeacherLogits:
@@ -84,7 +83,7 @@ class TeacherLogits:
         positions, width = int(self._offsets[-1]), self.top_k or self.num_classes
 
         def stored(name: str, kinds: str, *shape: int) -> np.ndarray:
-            return open_npy(directory / name, Array(kinds, shape), error=InputError)
+            return open_npy(directory / name, ArraySpec(kinds, shape), error=InputError)
 
         self._logits = stored(LOGITS_FILE, "f", positions, width)
         if self.top_k is not None:
@@ -180,7 +179,7 @@ class TeacherLogits:
             raise InputError(f"Expected a new folder for the teacher's logits. Received: {path}")
         if not examples.counts.sum():
             raise InputError("Expected positions that count. Received: none")
-        with new_folder(path) as folder, writing(path):
+        with new_folder(path) as folder, wrap_os_errors(path):
             offsets = _offsets(examples.counts)
             writer = LogitsWriter(folder, offsets, top_k, np.dtype(dtype))
             run_teacher(writer, teacher, batches, ignore_class, progress)
@@ -232,7 +231,10 @@ class TeacherLogits:
                     f"{manifest.teacher[:12]}…. Received: another, {identity[:12]}…"
                 )
         for name, sha256 in (manifest.sha256 or {}).items():
-            if name in _FILES and sha256_of(path / name) != sha256:
+            if (
+                name in (LOGITS_FILE, CLASSES_FILE, REST_FILE, COUNTS_FILE)
+                and sha256_of(path / name) != sha256
+            ):
                 raise InputError(
                     f"Expected {path / name} as it was computed; remove the folder, and compute "
                     "the logits again. Received: another"
@@ -245,7 +247,7 @@ class TeacherLogits:
         return cls(path, manifest, known.counts)
 
     def __repr__(self) -> str:
-        return one_line(self, directory=self.directory, examples=len(self), top_k=self.top_k)
+        return brief_repr(self, directory=self.directory, examples=len(self), top_k=self.top_k)
 
     def __len__(self) -> int:
         return len(self._offsets) - 1

@@ -7,9 +7,9 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from ls_base.cores import cores
+from ls_base.brief_repr import BriefRepr
 from ls_base.errors import InputError
-from ls_base.short_repr import Fields
+from ls_base.process import num_cores
 from ls_keras.backend.tensors import as_array
 from ls_keras.information.kernel_sum import log_kernel_sum
 from ls_keras.inputs.validation import as_choice, as_count, as_seed
@@ -23,7 +23,7 @@ _NO_NOISE = 1e-150
 
 
 @dataclass(frozen=True, repr=False)
-class MutualInformation(Fields):
+class MutualInformation(BriefRepr):
     """An estimate of mutual information, in nats.
 
     Attributes:
@@ -142,7 +142,7 @@ def mutual_information(
     residuals = values - means
     sigma = _root_mean_square(residuals)
     # NumPy lets go of the interpreter while it computes: a draw a core.
-    with ThreadPoolExecutor(min(draws, cores())) as pool:
+    with ThreadPoolExecutor(min(draws, num_cores())) as pool:
         parts = pool.map(
             lambda j: _terms(values[:, j], means[:, j], residuals[:, j], sigma), range(draws)
         )

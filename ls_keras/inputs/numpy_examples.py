@@ -11,8 +11,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from ls_base.cores import cores
 from ls_base.errors import InputError
+from ls_base.process import num_cores
 from ls_keras.backend.tensors import as_array, mask_of
 from ls_keras.inputs.logits_check import warn_of_distributions, warn_of_sigmoids
 from ls_keras.inputs.probabilities import SUM_TOLERANCE, expected_probabilities
@@ -278,7 +278,7 @@ def _check(top: np.ndarray, gap: np.ndarray | None) -> None:
 
 def in_threads(function, items) -> list:
     """Maps in order; NumPy lets go of the interpreter lock while it computes."""
-    helpers = min(cores(), len(items)) - 1
+    helpers = min(num_cores(), len(items)) - 1
     if helpers < 1:
         return [function(item) for item in items]
     results: list = [None] * len(items)

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import keras
 
-from ls_base.errors import near
+from ls_base.errors import suggest
 from ls_keras.errors import InputError, shown
 
 _Entry = TypeVar("_Entry", bound=Callable)
@@ -58,7 +58,7 @@ class Registry:
         if isinstance(identifier, str):
             if identifier not in self.entries:
                 raise InputError(
-                    f"Expected the name of {self.kind}. {near(identifier, self.entries)}"
+                    f"Expected the name of {self.kind}. {suggest(identifier, self.entries)}"
                 )
             entry = self.entries[identifier]
             if inspect.isclass(entry):

@@ -1,10 +1,15 @@
-"""Layers that models of any task can hold: logits, and what calibrates them."""
+"""Output layers: tied and fused logits, and the layers that calibrate a model."""
 
+from ls_keras.layers.calibration_layers import (
+    LogOdds,
+    LogProbabilities,
+    MatrixScaling,
+    MixedTemperature,
+    Temperature,
+    VectorScaling,
+)
 from ls_keras.layers.classwise_map import ClasswiseMap
 from ls_keras.layers.fused_logits import FusedLogits
-from ls_keras.layers.log_probabilities import LogOdds, LogProbabilities
-from ls_keras.layers.mixed_temperature import MatrixScaling, MixedTemperature
-from ls_keras.layers.temperature import Temperature, VectorScaling
 from ls_keras.layers.tied_logits import TiedLogits
 
 __all__ = [

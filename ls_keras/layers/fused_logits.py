@@ -1,15 +1,15 @@
-"""The end of a model of many classes, which is trained without its logits."""
+"""Output layer that adds the smoothed cross-entropy without storing the logits."""
 
 import keras
 from keras import ops
 
-from ls_base.errors import InputError
 from ls_keras.backend.autograph import no_autograph
 from ls_keras.backend.tensors import mask_of
-from ls_keras.errors import shown
+from ls_keras.errors import InputError, shown
 from ls_keras.inputs.registry import LAYERS
 from ls_keras.inputs.targets import IgnoreClass, plain_ignore_class, stored_ignore_class
 from ls_keras.inputs.validation import as_number
+from ls_keras.layers.effective_weights import effective_weights, is_reversible
 from ls_keras.layers.tied_logits import TiedLogits
 from ls_keras.losses.fused_linear.cross_entropy import (
     check_chunk_size,
@@ -23,38 +23,42 @@ from ls_keras.losses.smoothings import get_smoothing
 
 @LAYERS.register("fused_logits")
 class FusedLogits(keras.layers.Layer):
-    """A last layer and its loss, `SmoothedCE(alpha, from_logits=True)`, without the logits between.
+    """Output layer with a built-in `SmoothedCE(alpha, from_logits=True)` for many classes.
 
-    Called with labels, in training and in evaluation, it adds `linear_smoothed_ce` to the model's
-    losses and hands its inputs on: no tensor of tokens × classes is there. Called without labels,
-    it gives the logits. Its weights are those of the layer that it holds, so that one model
-    is trained, of inputs and labels, while another with the same weights predicts:
+    Called with labels, it adds `linear_smoothed_ce` to the model's losses and returns its inputs;
+    no tensor of tokens × classes is created. Called without labels, it returns the logits. It
+    shares its weights with the head that it wraps, so you build one model for training, with the
+    labels as an input, and another for prediction:
 
         hidden = body(tokens)
         training = keras.Model([tokens, labels], FusedLogits(head, 0.1)(hidden, labels))
         model = keras.Model(tokens, head(hidden))
 
-    `training` is compiled without a loss and has its labels, and weights, among the inputs. Keras
-    gives `y` and `sample_weight` of `fit` to losses of `compile` only, which would need the logits.
+    Compile `training` without a loss and pass labels and sample weights as inputs: Keras passes `y`
+    and `sample_weight` of `fit` only to compiled losses, which would need the logits.
+
+    The loss of a quantized head is that of its dequantized weights.
 
     Args:
-        head: A `keras.layers.Dense` without activation, or `TiedLogits`.
-        alpha: See `linear_smoothed_ce`, as the others. Default: 0.1.
-        smoothing: Default: `"uniform"`.
-        ignore_class: Default: `None`.
-        reduction: Default: `"sum_over_batch_size"`.
-        chunk_size: Default: `None`.
+        head: A `keras.layers.Dense` without activation, `TiedLogits`, or a `ReversibleEmbedding`
+            (of Keras or Keras Hub), which is wrapped in `TiedLogits`.
+        alpha: Smoothing α, in [0, 1]. Default: 0.1.
+        smoothing: See `smoothed_cross_entropy`. Default: `"uniform"`.
+        ignore_class: A label id, or several, whose positions do not count. Default: `None`.
+        reduction: A reduction of Keras's losses to a scalar. Default: `"sum_over_batch_size"`.
+        chunk_size: Number of tokens whose logits are computed at once; see `linear_smoothed_ce`.
+            Default: `None`, chosen by memory.
 
     Call arguments:
-        inputs: Tensor `(..., features)`. Positions that its Keras mask leaves out don't count.
-        y_true: Integer labels `(...)`, or `None`.
-        sample_weight: Weights of the labels' shape, or of its leading axes, or `None`.
+        inputs: Tensor `(..., features)`. Positions that its Keras mask excludes do not count.
+        y_true: Integer labels `(...)`, or `None` for logits.
+        sample_weight: Weights of the shape of the labels or of its leading axes, or `None`.
 
     Returns:
-        Without labels, float32 logits `(..., K)`; with them, the inputs.
+        Float32 logits `(..., K)` without labels; the inputs with labels.
 
     Raises:
-        InputError: If the head is another layer, or an option is out of range.
+        InputError: If the head is an unsupported layer, or an option is out of range.
 
     Example:
     ```python
@@ -91,15 +95,17 @@ class FusedLogits(keras.layers.Layer):
         chunk_size: int | None = None,
         **kwargs,
     ):
-        # No autocast, which would round weights of tokens to 16 bits.
+        # Autocast would round the sample weights to 16 bits.
         super().__init__(autocast=False, **kwargs)
+        if is_reversible(head):
+            head = TiedLogits(head)
         linear = isinstance(head, keras.layers.Dense) and (
             head.activation is keras.activations.linear
         )
         if not linear and not isinstance(head, TiedLogits):
             raise InputError(
-                "Expected head to be a keras.layers.Dense without activation, or TiedLogits. "
-                f"Received: {shown(head)}"
+                "Expected head to be a keras.layers.Dense without activation, TiedLogits or a "
+                f"ReversibleEmbedding. Received: {shown(head)}"
             )
         self.supports_masking = True
         self.head = head
@@ -110,21 +116,21 @@ class FusedLogits(keras.layers.Layer):
         self.chunk_size = check_chunk_size(chunk_size)
 
     def build(self, input_shape):
-        """Builds the head, if it isn't yet."""
+        """Builds the head."""
         if not self.head.built:
             self.head.build(input_shape)
 
     @no_autograph
     def __call__(self, inputs, *args, **kwargs):
-        """Adds the loss, or computes the logits; a restored head first finds its embedding."""
+        """Calls the layer; a restored tied head is first connected to its embedding."""
         if isinstance(self.head, TiedLogits):
-            self.head.share_again(inputs)
+            self.head.reconnect(inputs)
         return super().__call__(inputs, *args, **kwargs)
 
     @property
     def kernel(self):
-        """Tensor `(features, K)`: the class templates as columns."""
-        return self.head.kernel
+        """Tensor `(features, K)` whose columns are the class templates."""
+        return effective_weights(self.head).columns()
 
     @property
     def bias(self):
@@ -132,38 +138,39 @@ class FusedLogits(keras.layers.Layer):
         return self.head.bias
 
     def call(self, inputs, y_true=None, sample_weight=None, training=False):
-        """Adds the loss of the labels, or computes the logits."""
+        """Adds the loss if there are labels; computes the logits otherwise."""
         if y_true is None:
             return ops.cast(self.head(inputs), "float32")
-        tied = isinstance(self.head, TiedLogits)
-        kernel = self.head.embedding.embeddings if tied else self.head.kernel
-        dtype = self.head.compute_dtype
+        weights = effective_weights(self.head)
+        embedding = getattr(self.head, "embedding", None)
+        dtype = getattr(embedding, "reverse_dtype", None) or self.head.compute_dtype
         loss = fused_loss(
             y_true,
-            Linear(ops.cast(inputs, dtype), ops.cast(kernel, dtype), self.head.bias),
+            Linear(ops.cast(inputs, dtype), ops.cast(weights.kernel, dtype), weights.bias),
             alpha=self.alpha,
             smoothing=self.smoothing,
             sample_weight=sample_weight,
             mask=mask_of(inputs),
             ignore_class=self.ignore_class,
             reduction=self.reduction,
-            transposed=tied,
+            transposed=weights.transposed,
+            soft_cap=weights.soft_cap,
             chunk_size=self.chunk_size,
             ahead=bool(training),
         )
-        # Keras takes what is added for a mean, and divides it by the number of replicas.
+        # Keras divides added losses by the number of replicas, as if they were means.
         self.add_loss(loss * num_replicas() if self.reduction == "sum" else loss)
         return inputs
 
     def compute_output_spec(self, inputs, y_true=None, sample_weight=None, training=False):
-        """Declares the logits, or the inputs."""
+        """Returns the spec of the logits, or of the inputs if there are labels."""
         if y_true is not None:
             return keras.KerasTensor(inputs.shape, inputs.dtype)
         shape = self.head.compute_output_spec(inputs).shape
         return keras.KerasTensor(shape, dtype="float32")
 
     def get_config(self) -> dict:
-        """Returns the configuration, the head included."""
+        """Returns the configuration, including the head."""
         return {
             **super().get_config(),
             "head": keras.saving.serialize_keras_object(self.head),
@@ -176,7 +183,7 @@ class FusedLogits(keras.layers.Layer):
 
     @classmethod
     def from_config(cls, config: dict):
-        """Restores the layer; a tied embedding is shared again where it is called."""
+        """Restores the layer; a tied head finds its embedding again when it is called."""
         config = dict(config)
         head = keras.saving.deserialize_keras_object(config.pop("head"))
         return cls(head, **config)

@@ -1,37 +1,41 @@
-"""The output layer of a model whose classes are the tokens of an embedding."""
+"""Output layer that shares the table of an embedding (weight tying)."""
 
 import keras
 from keras import ops
 
-from ls_base.errors import InputError
 from ls_keras.backend import keras_internals
 from ls_keras.backend.autograph import no_autograph
 from ls_keras.backend.warnings import warn_caller
-from ls_keras.errors import shown
+from ls_keras.errors import InputError, shown
 from ls_keras.inputs.registry import LAYERS
 from ls_keras.inputs.validation import as_flag
+from ls_keras.layers.effective_weights import apply_soft_cap, effective_weights
 
 
 @LAYERS.register("tied_logits")
 class TiedLogits(keras.layers.Layer):
-    """Logits by the transposed embedding: `z = x Eᵀ + b`, in float32.
+    """Computes logits with the transposed embedding table: `z = x Eᵀ + b`, in float32.
 
-    The embedding's rows are the class templates, so `kernel` and `bias` can be read as those of
-    a `Dense` layer. Use it as a model's last layer, under the name `logits`.
+    The rows of the table are the class templates; `kernel` and `bias` are those of the equivalent
+    `Dense` layer. Use it as the last layer of a model, with the name `logits`.
+
+    With a `ReversibleEmbedding`, the logits are those of its reverse projection: `logit_soft_cap`,
+    `tie_weights=False` and `reverse_dtype` are respected. With a quantized embedding, the table is
+    dequantized first.
 
     Args:
-        embedding: The `keras.layers.Embedding` (`vocabulary × features`) to share; it is saved
-            with the model once, and shared again after loading, cloning, and `from_config`.
-        use_bias: Whether a bias `(vocabulary,)` is added. Default: no.
+        embedding: The `keras.layers.Embedding` (`vocabulary × features`) whose table is shared. It
+            is saved once, and shared again after loading, cloning and `from_config`.
+        use_bias: Whether to add a bias `(vocabulary,)`, before the soft cap. Default: `False`.
 
     Call arguments:
         inputs: Tensor `(..., features)`.
 
     Returns:
-        float32 tensor `(..., vocabulary)`, with the inputs' mask.
+        float32 tensor `(..., vocabulary)` with the mask of the inputs.
 
     Warns:
-        UserWarning: If a restored layer is called on what no embedding of that name led to.
+        UserWarning: If a restored layer is called on inputs that do not come from its embedding.
 
     Example:
     >>> import keras
@@ -58,10 +62,10 @@ class TiedLogits(keras.layers.Layer):
         self._restored = False
 
     def build(self, input_shape):
-        """Builds the shared embedding, if it isn't yet, and the bias."""
+        """Builds the shared embedding and the bias."""
         if input_shape[-1] != self.embedding.output_dim:
             raise InputError(
-                f"Expected inputs of {self.embedding.output_dim} features, as the embedding has. "
+                f"Expected inputs with {self.embedding.output_dim} features, as in the embedding. "
                 f"Received: inputs of shape {tuple(input_shape)}"
             )
         if not self.embedding.built:
@@ -73,28 +77,32 @@ class TiedLogits(keras.layers.Layer):
 
     @no_autograph
     def __call__(self, inputs, *args, **kwargs):
-        """Computes the logits; a restored layer first finds the embedding that it shares."""
-        self.share_again(inputs)
+        """Calls the layer; a restored layer is first connected to its embedding."""
+        self.reconnect(inputs)
         return super().__call__(inputs, *args, **kwargs)
 
     @property
     def kernel(self):
-        """Tensor `(features, vocabulary)`: the class templates as columns."""
-        return ops.transpose(self.embedding.embeddings)
+        """Tensor `(features, vocabulary)` whose columns are the class templates."""
+        return effective_weights(self).columns()
 
     def call(self, inputs):
-        """Computes the logits; the product in the compute dtype, the result in float32."""
-        kernel = ops.cast(self.embedding.embeddings, inputs.dtype)
-        logits = ops.cast(ops.matmul(inputs, ops.transpose(kernel)), "float32")
-        return logits if self.bias is None else logits + ops.cast(self.bias, "float32")
+        """Computes the product in the compute dtype and returns it in float32."""
+        weights = effective_weights(self)
+        dtype = getattr(self.embedding, "reverse_dtype", None) or inputs.dtype
+        kernel = ops.cast(weights.columns(), dtype)
+        logits = ops.cast(ops.matmul(ops.cast(inputs, dtype), kernel), "float32")
+        if weights.bias is not None:
+            logits = logits + ops.cast(weights.bias, "float32")
+        return apply_soft_cap(logits, weights.soft_cap)
 
     def compute_output_spec(self, inputs):
-        """Declares the float32 output whatever the compute dtype is."""
+        """Returns the spec of the output: float32, independent of the compute dtype."""
         shape = (*inputs.shape[:-1], self.embedding.input_dim)
         return keras.KerasTensor(shape, dtype="float32")
 
     def get_config(self):
-        """Returns the configuration, the shared embedding included."""
+        """Returns the configuration, including the shared embedding."""
         return {
             **super().get_config(),
             "embedding": keras.saving.serialize_keras_object(self.embedding),
@@ -103,10 +111,10 @@ class TiedLogits(keras.layers.Layer):
 
     @classmethod
     def from_config(cls, config):
-        """Restores the layer; the embedding is shared again with the model that it is called in.
+        """Restores the layer; `reconnect` shares the embedding again when the layer is called.
 
-        Where Keras keeps track of objects, when it loads a file, that is so from the start. When
-        it clones a model or restores one from its configuration, every layer comes on its own.
+        Loading a file restores shared objects, but cloning and `Model.from_config` restore each
+        layer separately.
         """
         config = dict(config)
         shared = config.pop("embedding")
@@ -114,13 +122,13 @@ class TiedLogits(keras.layers.Layer):
         layer._restored = True
         return layer
 
-    def share_again(self, inputs) -> None:
-        """Finds the embedding that a restored layer shares, the first time that it is called.
+    def reconnect(self, inputs) -> None:
+        """Connects a restored layer to the model's embedding at its first symbolic call.
 
-        It is the one of the same name and configuration that led to the inputs.
+        The embedding is the layer of the same name and configuration that the inputs depend on.
 
         Args:
-            inputs: What the layer, or one that holds it, is called on.
+            inputs: Inputs of this layer, or of the layer that wraps it.
         """
         restored, self._restored = self._restored, False
         if not restored or not isinstance(inputs, keras.KerasTensor):
@@ -135,5 +143,5 @@ class TiedLogits(keras.layers.Layer):
                 return
         warn_caller(
             f"TiedLogits {self.name!r} was restored without the embedding {own.name!r} that it "
-            "shared: none leads to its inputs, so it has one of its own"
+            "shared: its inputs do not depend on it, so the layer has a separate copy"
         )

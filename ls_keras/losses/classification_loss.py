@@ -7,7 +7,7 @@ from typing import Any, ClassVar, NamedTuple
 import keras
 from keras import ops
 
-from ls_base.short_repr import Configured
+from ls_base.brief_repr import ConfigRepr
 from ls_keras.backend.autograph import no_autograph
 from ls_keras.backend.tensors import (
     as_tensor,
@@ -54,7 +54,7 @@ class LossInputs(NamedTuple):
     sample_weight: Any = None
 
 
-class ClassificationLoss(Configured, keras.losses.Loss):
+class ClassificationLoss(ConfigRepr, keras.losses.Loss):
     """Base class of losses of integer or dense labels; a subclass implements `losses`.
 
     Ignored positions behave as masked ones, as in Keras's sparse loss; a batch in which everything

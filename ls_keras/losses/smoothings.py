@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from keras import ops
 
-from ls_base.short_repr import one_line
+from ls_base.brief_repr import brief_repr
 from ls_keras.backend.tensors import as_array
 from ls_keras.errors import InputError, shown
 from ls_keras.inputs.registry import LOSSES, deserialize
@@ -59,7 +59,7 @@ class Smoothing:
         return cls(**config)
 
     def __repr__(self) -> str:
-        return one_line(self, **{k: v for k, v in self.get_config().items() if v != []})
+        return brief_repr(self, **{k: v for k, v in self.get_config().items() if v != []})
 
     def __eq__(self, other) -> bool:
         return type(self) is type(other) and self.get_config() == other.get_config()

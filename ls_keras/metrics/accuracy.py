@@ -38,6 +38,8 @@ class Accuracy(WeightedMean):
     0.5
     """
 
+    _direction = "up"
+
     def __init__(
         self,
         *,

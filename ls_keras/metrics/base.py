@@ -5,14 +5,14 @@ from typing import Any
 import keras
 from keras import ops
 
-from ls_base.short_repr import Configured
+from ls_base.brief_repr import ConfigRepr
 from ls_keras.backend.autograph import no_autograph
 from ls_keras.inputs.probabilities import Examples, read_examples, warn_of_wrong
 from ls_keras.inputs.targets import IgnoreClass, plain_ignore_class
 from ls_keras.inputs.validation import as_flag
 
 
-class CalibrationMetric(Configured, keras.metrics.Metric):
+class CalibrationMetric(ConfigRepr, keras.metrics.Metric):
     """A metric of predictions; a subclass says what it adds up of them (`add`), and its result.
 
     Every position of `y_pred` but its last axis is an example. Positions that a Keras mask or
@@ -36,6 +36,9 @@ class CalibrationMetric(Configured, keras.metrics.Metric):
     Raises:
         InputError: If `ignore_class` is no integer.
     """
+
+    # Private in Keras: what `mode="auto"` of `EarlyStopping` and `ModelCheckpoint` reads.
+    _direction = "down"
 
     def __init__(
         self,

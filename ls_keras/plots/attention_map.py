@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ls_base.errors import InputError
-from ls_base.short_repr import Fields
+from ls_base.brief_repr import BriefRepr
 from ls_keras.backend.tensors import as_array
-from ls_keras.errors import shown
+from ls_keras.errors import InputError, shown
 from ls_keras.inputs.validation import as_number
 from ls_keras.plots import style
 from ls_keras.plots.plot_inputs import by_name, check_axes, check_title, figure_of
@@ -23,7 +22,7 @@ _LABELED = 40  # tokens up to which each is written beside its row
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class AttentionMap(Fields):
+class AttentionMap(BriefRepr):
     """The weights of attention while one example was decoded.
 
     Attributes:

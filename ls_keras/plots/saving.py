@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ls_base.errors import InputError
-from ls_base.files import finite, write_bytes
-from ls_keras.errors import shown
+from ls_base.files import nan_to_none, write_bytes
+from ls_keras.errors import InputError, shown
 from ls_keras.inputs.validation import as_count, as_function, as_path
 from ls_keras.plots.attention_map import attention_map, attention_rows
 from ls_keras.plots.beam_panels import beam_panels
@@ -128,7 +127,7 @@ def save(
     with _laid_out(figure, dpi) as whole:
         files = {path: _png(figure, dpi, whole), path.with_suffix(".svg"): _svg(figure, whole)}
     try:
-        data = finite(data)
+        data = nan_to_none(data)
         text = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     except (TypeError, ValueError, RecursionError) as error:
         raise InputError(f"Expected what JSON can hold. Received: {error}") from error

@@ -1,4 +1,4 @@
-"""The networks by name: augmentation, normalization of pixels, the network, `logits`."""
+"""Builds the network of a configuration: augmentation, normalization, network, `logits`."""
 
 import keras
 from keras import ops
@@ -6,10 +6,8 @@ from keras import ops
 from lsk_engine import Config, InputError, TaskData
 from lsk_image.augmentation import Augmentation, per_image_standardization
 from lsk_image.config import ModelConfig
-from lsk_image.networks.alexnet import alexnet
-from lsk_image.networks.inception_v4 import inception_v3, inception_v4
-from lsk_image.networks.mlp import mlp
-from lsk_image.networks.resnet import resnet
+from lsk_image.inception_v4 import inception_v3, inception_v4
+from lsk_image.networks import alexnet, mlp, resnet
 
 INCEPTION_LEAST = 75  # pixels a side: below, the last stages would have none
 
@@ -27,19 +25,25 @@ def build_classifier(config: Config, data: TaskData) -> keras.Model:
     """
     shape = data.splits["train"].shape  # type: ignore[attr-defined]
     image = keras.Input(shape, dtype="uint8", name="image")
-    x = image
-    options = config.data
-    if options.shift or options.flip or options.random_resized_crop:
-        x = Augmentation(
-            shift=options.shift,
-            flip=options.flip,
-            random_resized_crop=options.random_resized_crop,
-            seed=config.training.seed,
-            name="augmentation",
-        )(x)
+    augment = build_augmentation(config)
+    x = image if augment is None else augment(image)
     x = normalized(x, config.model.normalization)
     logits = _network(x, config.model, data.num_classes, config.training.seed)
     return keras.Model({"image": image}, logits, name=config.model.name)
+
+
+def build_augmentation(config: Config) -> Augmentation | None:
+    """Builds the augmentation layer of a configuration; `None` if nothing is augmented."""
+    options = config.data
+    if not (options.shift or options.flip or options.random_resized_crop):
+        return None
+    return Augmentation(
+        shift=options.shift,
+        flip=options.flip,
+        random_resized_crop=options.random_resized_crop,
+        seed=config.training.seed,
+        name="augmentation",
+    )
 
 
 def normalized(images, normalization: str):

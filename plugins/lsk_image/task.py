@@ -61,7 +61,7 @@ class ImageTask(Task):
         self, model, examples: Examples, config: Config, data: TaskData, progress: Progress
     ) -> list[Any]:
         """Ranks the classes of each image."""
-        from lsk_image.decoding import rank_classes
+        from lsk_image.scoring import rank_classes
 
         return rank_classes(model, examples, config, data, progress)
 
@@ -72,13 +72,7 @@ class ImageTask(Task):
         return score(examples.references, outputs)
 
     def augment(self, config: Config):
-        """Returns the random augmentation as a layer: `layer(images, training=True)`."""
-        from lsk_image.augmentation import Augmentation
+        """Builds the augmentation layer, called as `layer(images, training=True)`."""
+        from lsk_image.model import build_augmentation
 
-        options = config.data
-        return Augmentation(
-            shift=options.shift,
-            flip=options.flip,
-            random_resized_crop=options.random_resized_crop,
-            seed=config.training.seed,
-        )
+        return build_augmentation(config)

@@ -51,7 +51,7 @@ def transcribe(
     One line a file, in their order; with several files, the file's name and a tab come first. A
     file that can't be used is told on stderr; the others go on, and the exit code is 2.
     """
-    from lsk_engine.runs.stored_run import open_for_search
+    from lsk_engine.runs.stored_run import open_for_decoding
 
     decoding = {
         "beam_size": beam,
@@ -61,7 +61,7 @@ def transcribe(
         "unsmooth": unsmooth,
         "batch_size": batch_size,
     }
-    directory, task, config = open_for_search(run, "speech", num_return=n_best, decoding=decoding)
+    directory, task, config = open_for_decoding(run, "speech", num_return=n_best, decoding=decoding)
     load_backend(backend)
     found: list[list[Transcript] | str]
     with needing_extra(task):

@@ -14,7 +14,7 @@ from lsk_engine.devices.backend import load_backend
 from lsk_engine.tasks.registry import needing_extra
 
 if TYPE_CHECKING:
-    from lsk_translation.decoding import Translation
+    from lsk_translation.scoring import Translation
 
 _WRONG = 4  # exit code of a check that has found something; docs/cli.md has them all
 _MOST_BYTES = 1 << 28  # read before the first line is translated
@@ -50,7 +50,7 @@ def translate(
     Blank lines stay blank. Lines are translated in batches of similar length and come out in
     their own order.
     """
-    from lsk_engine.runs.stored_run import open_for_search
+    from lsk_engine.runs.stored_run import open_for_decoding
 
     decoding = {
         "beam_size": beam,
@@ -59,7 +59,7 @@ def translate(
         "unsmooth": unsmooth,
         "batch_size": batch_size,
     }
-    directory, task, config = open_for_search(
+    directory, task, config = open_for_decoding(
         run, "translation", num_return=n_best, decoding=decoding
     )
     lines = _read_lines(file)
@@ -96,9 +96,9 @@ def phrases(run: Path, count: int, seed: int, backend: str | None, quiet: bool) 
     They are dates, times, numbers, amounts, measures and places, made with Unicode CLDR, of which
     all right translations are known. Ends with exit code 4 unless all are right.
     """
-    from lsk_engine.runs.stored_run import open_for_search
+    from lsk_engine.runs.stored_run import open_for_decoding
 
-    directory, task, config = open_for_search(run, "translation", decoding={})
+    directory, task, config = open_for_decoding(run, "translation", decoding={})
     with needing_extra(task):
         from lsk_translation.cldr.phrases import draw_held_out
 
@@ -132,4 +132,4 @@ def _read_lines(file: Path | None) -> list[str]:
     """Reads lines as those of training text are read."""
     if file is None:
         return split_lines(read_stdin("text", _MOST_BYTES), "stdin")
-    return split_lines(read_bytes(file, most=_MOST_BYTES, error=InputError), str(file))
+    return split_lines(read_bytes(file, max_bytes=_MOST_BYTES, error=InputError), str(file))

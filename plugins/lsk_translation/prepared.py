@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 
 from ls_base.files import write_json
-from ls_base.npz_schema import Array, open_npy
+from ls_base.npz import ArraySpec, open_npy
 from ls_base.records import read_record
 from lsk_engine import Examples, InputError, TaskData
-from lsk_engine.data.formats.ragged import Ragged, check_offsets, offsets
+from lsk_engine.data.formats.ragged import Ragged, check_offsets, row_offsets
 from lsk_engine.data.prepared.checksummed_files import CheckedFiles
 from lsk_engine.data.prepared.prepared_data import PreparedData
 from lsk_engine.data.prepared.splits import read_artifacts, read_splits, write_splits
@@ -85,7 +85,7 @@ def load_prepared(prepared: PreparedData, artifacts: Mapping[str, bytes] | None)
     vocabulary = SubwordVocabulary.from_bytes(stored[VOCABULARY_FILE])
     counts = open_npy(
         prepared.files.file(_COUNTS_FILE),
-        Array("iu", (vocabulary.size,)),
+        ArraySpec("iu", (vocabulary.size,)),
         mapped=False,
         error=InputError,
     )
@@ -105,7 +105,7 @@ def _write_pairs(pairs: Examples, folder: Path, dtype: np.dtype) -> None:
     lines = (one if isinstance(one, str) else one[0] for one in pairs.references)
     with (folder / "references.txt").open("wb") as file:
         lengths = [file.write(f"{line}\n".encode()) for line in lines]
-    np.save(folder / "reference_offsets.npy", offsets(lengths))
+    np.save(folder / "reference_offsets.npy", row_offsets(lengths))
 
 
 def _read_pairs(files: CheckedFiles, num_classes: int) -> TextPairs:
@@ -117,11 +117,11 @@ def _read_pairs(files: CheckedFiles, num_classes: int) -> TextPairs:
             )
 
     source, target = (
-        files.ragged(f"{side}_ids.npy", f"{side}_offsets.npy", Array("iu", (None,)), valid)
+        files.ragged(f"{side}_ids.npy", f"{side}_offsets.npy", ArraySpec("iu", (None,)), valid)
         for side in _SIDES
     )
     ends = open_npy(
-        files.file("reference_offsets.npy"), Array("i", (None,)), mapped=False, error=InputError
+        files.file("reference_offsets.npy"), ArraySpec("i", (None,)), mapped=False, error=InputError
     )
     text, check = files.content("references.txt")
     lines = Lines(text, ends, check)

@@ -15,8 +15,8 @@ from typing import Literal
 
 import numpy as np
 
-from ls_base.cores import cores
 from ls_base.errors import MissingExtraError
+from ls_base.process import num_cores
 from lsk_engine import InputError
 
 PAD_ID, UNKNOWN_ID, START_ID, END_ID = 0, 1, 2, 3
@@ -159,7 +159,7 @@ class SubwordVocabulary:
             # Of two bytes an id for most vocabularies; nobody needs its name.
             file = tempfile.TemporaryFile()  # noqa: SIM115 - closed below
             dtype = np.min_scalar_type(self.size - 1)
-        threads = min(8, cores())
+        threads = min(8, num_cores())
         for start in range(0, len(texts), _CHUNK):
             rows = self._processor.encode(list(texts[start : start + _CHUNK]), num_threads=threads)
             count = np.fromiter(map(len, rows), np.int64, len(rows))

@@ -21,7 +21,7 @@ def imported(package: types.ModuleType) -> set[str]:
         for node in ast.parse(inspect.getsource(package)).body
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
-        if not alias.name.startswith("__")
+        if not alias.name.startswith("__") and f"ls_keras.{alias.name}" not in INTERNAL
     }
 
 

@@ -24,22 +24,22 @@ from ls_base.safe_open import read_bytes
 from ls_keras import TeacherLogits
 from lsk.support.score_lines import table
 from lsk_engine.data import configuration
-from lsk_engine.data.fingerprint_store import DataState
+from lsk_engine.data.fingerprint_store import StoredFingerprint
 from lsk_engine.data.prepared.prepared_data import prepare
 from lsk_engine.runs.checkpoints import Checkpoints
 from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
 from lsk_engine.runs.schemas import Gammas, SweepPoints
-from lsk_engine.runs.stored_run import fitted_temperature, read_run
+from lsk_engine.runs.stored_run import read_fitted_temperature, read_run
 from lsk_engine.scoring.position_statistics import COLUMNS, Predictions
 from lsk_engine.settings.resolving import keys
 from lsk_engine.tasks.registry import load_task
-from lsk_image.sources import load_source as load_images
+from lsk_image.data import load_source as load_images
 from lsk_speech.config import DataConfig as SpeechConfig
-from lsk_speech.corpora.recording import read_recording
-from lsk_speech.features.features_spec import Sound
-from lsk_speech.sources import load_source as load_speech
+from lsk_speech.corpora.recordings import read_recording
+from lsk_speech.data import load_source as load_speech
+from lsk_speech.features import Sound
 from lsk_speech.units import load_units, make_units
-from lsk_translation.sources import load_source as load_text
+from lsk_translation.data import load_source as load_text
 from lsk_translation.subwords import SubwordVocabulary
 from stored_files import history, metrics
 from untrained_run import untrained_run
@@ -128,9 +128,9 @@ def _artifacts(folder):
 _OF_RUNS = {
     "config.json": ("json", _config),
     "metrics.json": ("json", _metrics),
-    "calibration.json": ("json", fitted_temperature),
+    "calibration.json": ("json", read_fitted_temperature),
     "environment.json": ("json", lambda folder: RunDirectory.open(folder).read_starts()),
-    "data.json": ("json", _stored(lambda run: run.data_file, DataState, SCHEMA)),
+    "data.json": ("json", _stored(lambda run: run.data_file, StoredFingerprint, SCHEMA)),
     "evaluation/statistics-test.npz": ("npz", _statistics),
     "evaluation/test-temperature-sweep.json": (
         "json",
@@ -211,7 +211,9 @@ def _make_subwords(folder):
 
 
 def _subwords(folder):
-    vocabulary = SubwordVocabulary.from_bytes(read_bytes(folder / "subwords.model", most=1 << 28))
+    vocabulary = SubwordVocabulary.from_bytes(
+        read_bytes(folder / "subwords.model", max_bytes=1 << 28)
+    )
     return vocabulary.pieces, vocabulary.encode(["the Hund"])
 
 

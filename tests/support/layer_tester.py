@@ -1,4 +1,4 @@
-"""One set of properties for every layer: a table gives a row, the row a reference in NumPy."""
+"""Tests that every layer and model must pass, given a row with a reference in NumPy."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -21,13 +21,13 @@ class Row(NamedTuple):
     """A layer, or a model, that ends a model of tokens.
 
     Attributes:
-        model: Makes the model `(batch, time)` of tokens, whose first weights are those of an
-            embedding `(CLASSES, FEATURES)`.
-        layer: The class that the row is of.
-        reference: What it makes of the embedded tokens and the model's other weights, in float64.
-        dtype: Of its output under a policy of 16 bits; `None` for that of the policy.
-        saves_another: Whether the file holds another model than it, of the same output.
-        weights: Makes weights that the layer can have of drawn ones, in the model's order.
+        model: Builds a model of tokens `(batch, time)`, whose first weight is that of an embedding
+            `(CLASSES, FEATURES)`.
+        layer: The class under test.
+        reference: Expected output, from the embedded tokens and the model's weights, in float64.
+        dtype: Dtype of the output under mixed precision; `None` for that of the policy.
+        saves_another: Whether saving stores another model with the same output.
+        weights: Turns random weights, in the model's order, into valid weights of the layer.
     """
 
     model: Callable[[], keras.Model]
@@ -47,7 +47,7 @@ def tokens():
 
 
 def built(row):
-    """Returns the row's model with weights that no layer starts with."""
+    """Returns the row's model with random weights."""
     model = row.model()
     model(TOKENS)
     rng = np.random.default_rng(0)
@@ -70,7 +70,7 @@ def reloaded(model, folder):
 
 
 def recloned(model, copy):
-    """Returns a copy that has no weights of its own, with the model's."""
+    """Returns a clone with the weights of the model."""
     copied = copy(model)
     copied(TOKENS)
     copied.set_weights(model.get_weights())
@@ -85,24 +85,24 @@ NEW = {
 
 
 class LayerTester:
-    """The tests; a subclass comes with a fixture `row` that goes through the table."""
+    """The tests; a subclass needs a fixture `row` with the rows of the table."""
 
-    def test_reference(self, row):
+    def test_output_equals_the_reference(self, row):
         model = built(row)
         np.testing.assert_allclose(outputs(model), expected(row, model), rtol=1e-5, atol=1e-6)
         assert any(type(part) is row.layer for part in layers_within(model))
 
-    def test_many_batches_are_one(self, row):
+    def test_batches_do_not_change_the_output(self, row):
         model = built(row)
         parts = [outputs(model, TOKENS[[i]]) for i in range(len(TOKENS))]
         np.testing.assert_allclose(np.concatenate(parts), outputs(model), rtol=1e-5, atol=1e-6)
 
-    def test_masks_are_handed_on(self, row):
+    def test_masks_are_passed_on(self, row):
         mask = mask_of(built(row)(TOKENS))
         np.testing.assert_array_equal(ops.convert_to_numpy(mask), TOKENS != 0)
 
     @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
-    def test_16_bits(self, row, dtype):
+    def test_mixed_precision_is_close(self, row, dtype):
         exact, before = built(row), keras.config.dtype_policy()
         keras.config.set_dtype_policy(f"mixed_{dtype}")
         try:
@@ -115,14 +115,14 @@ class LayerTester:
         np.testing.assert_allclose(outputs(half), outputs(exact), rtol=3e-2, atol=5e-2)
 
     @pytest.mark.parametrize("how", WHOLE)
-    def test_a_copy_has_the_weights(self, row, how):
+    def test_a_copy_keeps_the_weights(self, row, how):
         model = built(row)
         copied = WHOLE[how](model)
         assert type(copied) is type(model)
         np.testing.assert_allclose(outputs(copied), outputs(model), rtol=1e-6)
 
     @pytest.mark.parametrize("how", NEW)
-    def test_a_clone_takes_the_weights(self, row, how):
+    def test_a_clone_accepts_the_weights(self, row, how):
         model = built(row)
         copied = recloned(model, NEW[how])
         assert type(copied) is type(model)
@@ -135,7 +135,7 @@ class LayerTester:
         assert (type(loaded) is type(model)) != row.saves_another
         np.testing.assert_allclose(outputs(loaded), outputs(model), rtol=1e-6)
 
-    def test_compiled(self, row):
+    def test_traced_and_symbolic_calls_agree(self, row):
         model = built(row)
         found = run_traced(lambda x: ops.cast(model(x), "float32"), TOKENS)
         np.testing.assert_allclose(found, outputs(model), rtol=1e-5, atol=1e-6)
@@ -143,7 +143,7 @@ class LayerTester:
         assert symbolic.shape == found.shape
 
     @pytest.mark.tensorflow
-    def test_replicas_are_one_device(self, row):
+    def test_replicas_agree_with_one_device(self, row):
         import tensorflow as tf
 
         single = built(row)

@@ -7,9 +7,9 @@ from pathlib import Path
 _CODE = """
 import sys, time
 from pathlib import Path
-from lsk_engine.runs.lock import locked
+from lsk_engine.runs.locking import hold_lock
 
-with locked(Path(sys.argv[1]), wait=False):
+with hold_lock(Path(sys.argv[1]), wait=False):
     print("held", flush=True)
     time.sleep(600)
 """

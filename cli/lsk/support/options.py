@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 
+from ls_base.backends import BACKENDS
 from ls_base.errors import InputError
-from ls_base.files import finite
-from lsk_engine.devices.backend import BACKENDS
+from ls_base.files import nan_to_none
 from lsk_engine.progress import Reporter
 from lsk_engine.settings.training import STRATEGIES
 
@@ -269,7 +269,7 @@ def reporter(verbose: bool, quiet: bool) -> Reporter:
 
 def echo_json(value: object) -> None:
     """Writes one JSON object to stdout; numbers that are not finite are `null`."""
-    click.echo(json.dumps(finite(value), ensure_ascii=False))
+    click.echo(json.dumps(nan_to_none(value), ensure_ascii=False))
 
 
 def assignments(texts: Iterable[str], option: str = "--set") -> dict[str, str]:

@@ -39,12 +39,12 @@ def told(runs: "Iterable[RunDirectory]") -> tuple[dict[str, str], dict[str, str]
     Args:
         runs: The runs.
     """
-    from ls_base.safe_open import is_there
+    from os.path import lexists
 
     labels: dict[str, str] = {}
     better: dict[str, str] = {}
     for run in runs:
-        if is_there(run.metrics_file):
+        if lexists(run.metrics_file):
             metrics = run.read_metrics()
             labels |= metrics.labels
             better |= metrics.better or {}

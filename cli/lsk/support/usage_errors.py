@@ -2,7 +2,7 @@
 
 import click
 
-from ls_base.errors import near
+from ls_base.errors import suggest
 
 _EXTRA = "Got unexpected extra argument"  # Click has no class for it
 
@@ -17,7 +17,7 @@ def in_our_words(error: click.UsageError) -> click.UsageError:
         known = [name for param in error.ctx.command.params for name in param.opts]
         known = [name for name in known if name.startswith("--")]
         given, path = error.option_name, error.ctx.command_path
-        told = near(given, known) if given.startswith("--") else f"Received: {given!r}"
+        told = suggest(given, known) if given.startswith("--") else f"Received: {given!r}"
         return click.UsageError(f"Expected an option that `{path}` has. {told}", error.ctx)
     if isinstance(error, click.MissingParameter) and error.param is not None:
         what, meant = _name(error.param, error.ctx), getattr(error.param, "help", None)

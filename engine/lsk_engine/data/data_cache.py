@@ -16,16 +16,16 @@ from typing import Any
 
 from ls_base.errors import InputError, LsKerasError
 from ls_base.records import read_record
-from lsk_engine.data.fingerprint import differences, fingerprint
+from lsk_engine.data.fingerprint import compare_fingerprints, fingerprint_data
 from lsk_engine.data.lazy import LazySplits
 from lsk_engine.data.prepared.prepared_data import (
     MANIFEST_FILE,
     SCHEMA,
-    is_offered,
+    can_prepare,
     is_prepared,
     prepare,
 )
-from lsk_engine.data.subsample import quick_look
+from lsk_engine.data.subsample import subsample
 from lsk_engine.progress import Reporter
 from lsk_engine.settings.config import Config
 from lsk_engine.tasks.contract import Examples, Task, TaskData
@@ -34,7 +34,7 @@ _FOLDER = "LSK_SHARED_DATA"  # an environment variable: for the processes of a s
 
 
 @contextlib.contextmanager
-def shared_data(
+def prepare_shared(
     task: Task, configs: Iterable[Config], folder: Path, reporter: Reporter
 ) -> Iterator[None]:
     """Lets runs share their data while the block runs: in this process, and in those it starts.
@@ -50,7 +50,7 @@ def shared_data(
     Raises:
         InputError: If data that are there already were prepared of others than there are now.
     """
-    if not is_offered(task):
+    if not can_prepare(task):
         yield
         return
     # Many runs, one look at what they read.
@@ -85,7 +85,7 @@ def load_data(task: Task, config: Config, artifacts: Mapping[str, bytes] | None)
         config: The run's configuration.
         artifacts: As for `Task.load_data`.
     """
-    return quick_look(_loaded(task, config, artifacts), config.training.max_examples)
+    return subsample(_loaded(task, config, artifacts), config.training.max_examples)
 
 
 def _loaded(task: Task, config: Config, artifacts: Mapping[str, bytes] | None) -> TaskData:
@@ -132,10 +132,10 @@ def _take_older(task: Task, config: Config, folder: Path, name: str) -> bool:
     if older is None:
         return False
     there, now = (
-        fingerprint(task.load_data(of))
+        fingerprint_data(task.load_data(of))
         for of in (config.changed("data", source=str(older)), config)
     )
-    if changed := differences(there, now):
+    if changed := compare_fingerprints(there, now):
         raise InputError(
             f"Expected {config.data.source} as it was when it was prepared; take another folder "
             f"(--out) for what it is now. Received: other data than those of {older} "

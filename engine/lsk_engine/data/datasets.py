@@ -8,7 +8,7 @@ from lsk_engine.data.batches import BatchSource
 
 
 @contextlib.contextmanager
-def reading(source: BatchSource) -> Iterator[None]:
+def explain_data_errors(source: BatchSource) -> Iterator[None]:
     """Tells why a batch could not be read: a framework that reads ahead hides it in its own error.
 
     Raises:

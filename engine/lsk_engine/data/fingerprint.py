@@ -28,7 +28,7 @@ class Fingerprint(TypedDict):
     splits: dict[str, SplitFingerprint]
 
 
-def fingerprint(data: TaskData) -> Fingerprint:
+def fingerprint_data(data: TaskData) -> Fingerprint:
     """Returns what a task's data are known by.
 
     For each split the numbers of examples and of labels that count, and the SHA-256 over the sizes
@@ -51,7 +51,7 @@ def counts_digest(class_counts: np.ndarray) -> str:
     return hashlib.sha256(_bytes(class_counts, np.float64)).hexdigest()[:16]
 
 
-def differences(expected: Fingerprint, received: Fingerprint) -> list[str]:
+def compare_fingerprints(expected: Fingerprint, received: Fingerprint) -> list[str]:
     """Returns in words what is not the same of two fingerprints, first as it was."""
     found = []
     for split in sorted(expected["splits"].keys() | received["splits"].keys()):

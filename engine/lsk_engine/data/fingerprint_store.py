@@ -14,17 +14,17 @@ from ls_keras.distillation.fingerprint import DataFingerprint
 from lsk_engine.data.fingerprint import (
     Fingerprint,
     SplitFingerprint,
+    compare_fingerprints,
     counts_digest,
-    differences,
-    fingerprint,
+    fingerprint_data,
     split_differences,
     split_fingerprint,
 )
-from lsk_engine.data.lazy import LazySplits, changed_splits
+from lsk_engine.data.lazy import LazySplits, map_splits
 from lsk_engine.tasks.contract import Examples, TaskData
 
 
-class DataState(Record, frozen=True):
+class StoredFingerprint(Record, frozen=True):
     """What `data.json` holds.
 
     Attributes:
@@ -47,10 +47,10 @@ class DataState(Record, frozen=True):
     train: DataFingerprint | None = None
 
     @classmethod
-    def of(cls, data: TaskData) -> "DataState":
+    def of(cls, data: TaskData) -> "StoredFingerprint":
         """Looks at data, for which every split is loaded."""
         train = data.splits["train"]
-        found = fingerprint(data)
+        found = fingerprint_data(data)
         sizes = None
         if train.sizes is not None:
             values, counts = np.unique(train.sizes, return_counts=True)
@@ -113,9 +113,9 @@ class DataState(Record, frozen=True):
         return np.repeat(values, counts)
 
 
-def hold(
+def check_fingerprint(
     data: TaskData,
-    state: DataState,
+    state: StoredFingerprint,
     where: object,
     refusal: Callable[[list[str]], InputError],
     *,
@@ -142,9 +142,9 @@ def hold(
         # As if the splits had not changed, until one is there to be looked at.
         there = {name: expected["splits"].get(name, _NONE) for name in data.splits}
         known: Fingerprint = {**expected, "classes": data.num_classes, "splits": there}
-        changed = differences(expected, known)
+        changed = compare_fingerprints(expected, known)
     else:
-        changed = differences(expected, fingerprint(data))
+        changed = compare_fingerprints(expected, fingerprint_data(data))
     if changed:
         raise refusal(changed)
 
@@ -159,7 +159,7 @@ def hold(
     counts = state.counts(where)
     return dataclasses.replace(
         data,
-        splits=changed_splits(data.splits, looked_at) if lazily else data.splits,
+        splits=map_splits(data.splits, looked_at) if lazily else data.splits,
         class_counts=data.class_counts if counts is None else counts,
         notes=data.notes if state.notes is None else tuple(state.notes),
         train_sizes=state.train_sizes(where),

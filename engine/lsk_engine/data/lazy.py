@@ -51,7 +51,7 @@ class LazySplits(Mapping[str, T]):
         return [name for name in self._loaders if name in self._found]
 
 
-def changed_splits(splits: Mapping[str, Any], change: Callable[[str, Any], T]) -> LazySplits[T]:
+def map_splits(splits: Mapping[str, Any], change: Callable[[str, Any], T]) -> LazySplits[T]:
     """Returns splits that are each changed when they are asked for.
 
     Args:

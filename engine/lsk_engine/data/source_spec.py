@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from ls_base.errors import InputError, shown
-from ls_base.safe_open import expanded
+from ls_base.errors import InputError, short_repr
+from ls_base.safe_open import expand_user
 
 _PREFIX = "tfds:"
 
@@ -31,12 +31,12 @@ def path_or_name(source: str) -> Path | str:
     """
     if source.startswith(_PREFIX):
         return source.removeprefix(_PREFIX)
-    path = expanded(source)
+    path = expand_user(source)
     try:
         there = path.exists()
     except OSError as error:  # too long
         raise InputError(
-            f"Expected a path or the name of a data set. Received: {shown(source)}: "
+            f"Expected a path or the name of a data set. Received: {short_repr(source)}: "
             f"{error.strerror}"
         ) from error
     return path if there or path.is_absolute() or source.startswith((".", "~")) else source

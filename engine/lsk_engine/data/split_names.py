@@ -11,7 +11,7 @@ from lsk_engine.tasks.contract import Examples
 ALL = "all"
 
 
-def new_splits(found: Mapping[str, Examples]) -> LazySplits:
+def splits_to_score(found: Mapping[str, Examples]) -> LazySplits:
     """Returns splits of which all but `train` are to be scored, and `train`, which batches need.
 
     Data without splits of their own are one, `all`. Without a split for training, another has its
@@ -22,7 +22,7 @@ def new_splits(found: Mapping[str, Examples]) -> LazySplits:
 
     Example:
     >>> for names in (["train"], ["test"], ["train", "test"]):
-    ...     dict(new_splits({name: f"the {name} split" for name in names}))
+    ...     dict(splits_to_score({name: f"the {name} split" for name in names}))
     {'train': 'the train split', 'all': 'the train split'}
     {'train': 'the test split', 'test': 'the test split'}
     {'train': 'the train split', 'test': 'the test split'}
@@ -46,34 +46,34 @@ _OF_WORD = {word: split for split, words in SPLIT_NAMES.items() for word in word
 _BEGINNING = re.compile(r"(train|validation|test)|(valid|val|dev)(?![a-z])")
 
 
-def split_of(word: str) -> str | None:
+def split_from_name(word: str) -> str | None:
     """Returns the split that a word names, in whichever case; `None`: none.
 
     Args:
         word: A name of a folder, say.
 
     Example:
-    >>> split_of("val"), split_of("Training"), split_of("photos")
+    >>> split_from_name("val"), split_from_name("Training"), split_from_name("photos")
     ('validation', 'train', None)
     """
     return _OF_WORD.get(word.lower())
 
 
-def split_at_beginning(name: str) -> str | None:
+def split_from_prefix(name: str) -> str | None:
     """Returns the split that a longer name begins with; `None`: it begins with none.
 
     Args:
         name: Of a file, say.
 
     Example:
-    >>> split_at_beginning("val_jpeg.npz"), split_at_beginning("values.npz")
+    >>> split_from_prefix("val_jpeg.npz"), split_from_prefix("values.npz")
     ('validation', None)
     """
     found = _BEGINNING.match(name.lower())
-    return split_of(found[0]) if found else None
+    return split_from_name(found[0]) if found else None
 
 
-def one_of_each(found: Iterable[tuple[str, str]], where: object) -> dict[str, str]:
+def unique_splits(found: Iterable[tuple[str, str]], where: object) -> dict[str, str]:
     """Returns what each split is called; of two for one split, neither is left out silently.
 
     Args:
@@ -84,7 +84,7 @@ def one_of_each(found: Iterable[tuple[str, str]], where: object) -> dict[str, st
         InputError: If two stand for one split.
 
     Example:
-    >>> one_of_each([("train", "train"), ("validation", "dev")], "a folder")
+    >>> unique_splits([("train", "train"), ("validation", "dev")], "a folder")
     {'train': 'train', 'validation': 'dev'}
     """
     names: dict[str, str] = {}

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from lsk_engine.data.lazy import LazyNotes, changed_splits
+from lsk_engine.data.lazy import LazyNotes, map_splits
 from lsk_engine.tasks.contract import Examples, TaskData
 
 
-def quick_look(data: TaskData, most: int | None, *, scored: bool = False) -> TaskData:
+def subsample(data: TaskData, most: int | None, *, scored: bool = False) -> TaskData:
     """Returns data of which no split has more than so many examples, and notes that say so.
 
     They are drawn at random, since data are often sorted by class; the draw is the same for every
@@ -29,7 +29,7 @@ def quick_look(data: TaskData, most: int | None, *, scored: bool = False) -> Tas
         if len(examples) <= most:
             return examples
         order = np.random.default_rng([0, numbers[name]]).permutation(len(examples))
-        return take(examples, np.sort(order[:most]))
+        return take_examples(examples, np.sort(order[:most]))
 
     def notes() -> Iterator[str]:
         yield from data.notes
@@ -40,12 +40,10 @@ def quick_look(data: TaskData, most: int | None, *, scored: bool = False) -> Tas
             if len(examples) > most:
                 yield f"{name}: a quick look at {most:,} of {len(examples):,} examples"
 
-    return dataclasses.replace(
-        data, splits=changed_splits(data.splits, look), notes=LazyNotes(notes)
-    )
+    return dataclasses.replace(data, splits=map_splits(data.splits, look), notes=LazyNotes(notes))
 
 
-def take(examples: Examples, rows: np.ndarray) -> Examples:
+def take_examples(examples: Examples, rows: np.ndarray) -> Examples:
     """Returns some examples as a split of their own.
 
     Args:
@@ -53,10 +51,10 @@ def take(examples: Examples, rows: np.ndarray) -> Examples:
         rows: Which.
     """
     own: Any = getattr(examples, "take", None)
-    return Taken(examples, rows) if own is None else own(rows)
+    return SubsetExamples(examples, rows) if own is None else own(rows)
 
 
-class Taken(Examples):
+class SubsetExamples(Examples):
     """Some examples of a split, which has no way of its own to take them.
 
     Args:

@@ -4,10 +4,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ls_base.npz_arrays import open_npz
-from ls_base.npz_schema import Array, names_of_npz, read_npz
+from ls_base.npz import ArraySpec, npz_names, open_npz, read_npz
 from lsk_engine import InputError
-from lsk_engine.data.split_names import SPLIT_NAMES, split_of
+from lsk_engine.data.split_names import SPLIT_NAMES, split_from_name
 
 _AXES = {
     "x": ("x", "inputs", "features", "images"),
@@ -70,7 +69,7 @@ def parts_of(key: str) -> tuple[str, str] | None:
     """
     words = key.lower().split("_")
     axes = [axis for axis, names in _AXES.items() for word in words if word in names]
-    splits = [split for word in words if (split := split_of(word)) is not None]
+    splits = [split for word in words if (split := split_from_name(word)) is not None]
     if len(axes) != 1 or len(axes) + len(splits) != len(words):
         return None
     return axes[0], splits[0] if splits else "train"
@@ -94,12 +93,12 @@ def read_npz_arrays(file: Path) -> dict[str, Any]:
     Raises:
         InputError: If it can't be read, holds pickled objects, or lacks arrays.
     """
-    names = names_of_npz(file, error=InputError)
+    names = npz_names(file, error=InputError)
     parts = {name: found for name in names if (found := parts_of(name)) is not None}
-    labels = {name: Array() for name, (axis, _) in parts.items() if axis == "y"}
+    labels = {name: ArraySpec() for name, (axis, _) in parts.items() if axis == "y"}
     if "class_names" in names:
-        labels["class_names"] = Array("U", (None,))
-    inputs = {name: Array() for name, (axis, _) in parts.items() if axis == "x"}
+        labels["class_names"] = ArraySpec("U", (None,))
+    inputs = {name: ArraySpec() for name, (axis, _) in parts.items() if axis == "x"}
     arrays = {
         **open_npz(file, inputs, error=InputError),
         **read_npz(file, labels, error=InputError),

@@ -7,8 +7,8 @@ from typing import Any, cast
 
 import numpy as np
 
-from ls_base.errors import InputError, shown
-from ls_base.npz_arrays import NpzArray
+from ls_base.errors import InputError, short_repr
+from ls_base.npz import NpzArray
 
 MOST_BYTES = 1 << 33  # of the arrays that a data set of batches is read into
 X = "x"  # the input of a model with one
@@ -215,4 +215,4 @@ def _described(value: Any) -> str:
     if isinstance(value, tuple | list):
         return f"a {type(value).__name__} of {len(value)}"
     shape = getattr(value, "shape", None)
-    return f"{type(value).__name__} of shape {tuple(shape)}" if shape else shown(value)
+    return f"{type(value).__name__} of shape {tuple(shape)}" if shape else short_repr(value)

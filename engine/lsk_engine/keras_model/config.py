@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from ls_base.errors import InputError, shown
+from ls_base.errors import InputError, short_repr
 from lsk_engine.settings.config import Preset
 from lsk_engine.settings.parsing import count_or_share, one_of, within
 from lsk_engine.settings.user_code import NamedCode, code
@@ -96,7 +96,7 @@ def _named(key: str, text: str) -> NamedCode:
         option = "--model " if key == "name" else f"--set model.{key}="
         raise InputError(
             f"Expected {option}FILE.py:function, or {option}module:function. "
-            f"Received: {shown(text) if text else 'none'}"
+            f"Received: {short_repr(text) if text else 'none'}"
         )
     return named.absolute()
 

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from ls_base.errors import InputError
-from lsk_engine.data.lazy import changed_splits
+from lsk_engine.data.lazy import map_splits
 from lsk_engine.data.random_splits import draw_rows
-from lsk_engine.data.split_names import new_splits
+from lsk_engine.data.split_names import splits_to_score
 from lsk_engine.keras_model.arrays import Labeled
 from lsk_engine.keras_model.config import DataConfig
 from lsk_engine.tasks.class_ids import class_names, named_classes
@@ -124,7 +124,7 @@ def new_data(
         name: ArrayExamples(split, ignore_class=options.ignore_class)
         for name, split in splits.items()
     }
-    return dataclasses.replace(_task_data(found, options, names, []), splits=new_splits(found))
+    return dataclasses.replace(_task_data(found, options, names, []), splits=splits_to_score(found))
 
 
 def _task_data(
@@ -139,7 +139,7 @@ def _task_data(
     if one_hot := train.split.one_hot:
         notes.append(f"labels: one-hot over {one_hot} classes, read as integers")
     # Labels are here; inputs may still be in a file, which is read for what is asked for.
-    splits = changed_splits(found, lambda name, examples: examples)
+    splits = map_splits(found, lambda name, examples: examples)
     return TaskData(
         splits=splits,
         num_classes=len(names),

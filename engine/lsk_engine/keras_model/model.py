@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from ls_base.errors import InputError, reason, shown
+from ls_base.errors import InputError, reason, short_repr
 from ls_keras.backend.keras_internals import layers_within, producing_call
 from ls_keras.inputs.output_activation import OTHER, SIGMOID, SOFTMAX, UNKNOWN, model_output
 from ls_keras.layers import LogProbabilities
@@ -52,7 +52,7 @@ def build_own_model(
     keras.utils.set_random_seed(seed)
     model = called(build, name, "a Keras model")
     if not isinstance(model, keras.Model):
-        raise InputError(f"Expected {name} to return a Keras model. Received: {shown(model)}")
+        raise InputError(f"Expected {name} to return a Keras model. Received: {short_repr(model)}")
     if type(model).train_step is not keras.Model.train_step:
         raise InputError(
             f"Expected a model of {name} that Keras's own train_step trains: the loss is replaced. "

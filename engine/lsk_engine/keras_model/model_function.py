@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from ls_base.errors import shown
+from ls_base.errors import short_repr
 from lsk_engine import InputError
 from lsk_engine.keras_model.config import PYTHON, ModelConfig
 from lsk_engine.settings.user_code import NamedCode
@@ -54,7 +54,7 @@ def load_augmentation(options: ModelConfig) -> keras.Layer | None:
     # A student's is found by its class, which other parts of a model may be of, too.
     if not isinstance(layer, keras.Layer) or isinstance(layer, keras.Model):
         raise InputError(
-            f"Expected {named} to return one layer, no model. Received: {shown(layer)}"
+            f"Expected {named} to return one layer, no model. Received: {short_repr(layer)}"
         )
     return layer
 

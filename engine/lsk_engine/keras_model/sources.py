@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from lsk_engine import InputError
-from lsk_engine.data.split_names import one_of_each, split_of
+from lsk_engine.data.split_names import split_from_name, unique_splits
 from lsk_engine.keras_model.array_names import read_npz_arrays, split_arrays
 from lsk_engine.keras_model.arrays import Labeled, labeled
 from lsk_engine.keras_model.config import PYTHON
@@ -48,7 +48,7 @@ def load_source(name: str) -> Source:
 
 def _splits_of(value: Any, name: str) -> dict[str, Any]:
     if isinstance(value, Mapping):
-        words = {str(key): split_of(str(key)) for key in value}
+        words = {str(key): split_from_name(str(key)) for key in value}
         if "train" not in words.values():
             return split_arrays(value, name)
         unknown = sorted(key for key, split in words.items() if not split and key != "class_names")
@@ -57,7 +57,7 @@ def _splits_of(value: Any, name: str) -> dict[str, Any]:
                 f"Expected {name} to return train, validation, test and class_names. "
                 f"Received: {', '.join(unknown)}"
             )
-        one_of_each(((split, key) for key, split in words.items() if split), name)
+        unique_splits(((split, key) for key, split in words.items() if split), name)
         return {words[key] or key: of for key, of in value.items() if of is not None}
     if isinstance(value, tuple | list) and value and all(_is_pair(part) for part in value):
         names = {1: ("train",), 2: ("train", "test"), 3: ("train", "validation", "test")}

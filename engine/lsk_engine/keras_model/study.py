@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ls_base.errors import InputError, near
+from ls_base.errors import InputError, suggest
 from lsk_engine.keras_model.config import PYTHON
 from lsk_engine.keras_model.task import OwnModelTask
 from lsk_engine.progress import Reporter
-from lsk_engine.runs.naming import numbered
+from lsk_engine.runs.naming import unique_paths
 from lsk_engine.settings.config import Config
 from lsk_engine.settings.resolving import keys
 from lsk_engine.tasks.contract import Task
@@ -138,7 +138,7 @@ def smoothing_study(
         seeds=seeds,
         measures=tuple(measure),
     )
-    free = numbered(Path("runs") / f"study-smoothing-{name}")
+    free = unique_paths(Path("runs") / f"study-smoothing-{name}")
     folder = next(free) if out is None else Path(out)
     reporter.message(f"Study: {folder}")
     try:
@@ -174,7 +174,7 @@ def _known(settings: Mapping[str, Any], task: Task) -> Mapping[str, Any]:
         if key in ("model.name", "model.sha256", "data.source"):
             raise InputError(f"Expected settings without {key}, which arguments say. Received: it")
         if key not in keys(task):
-            raise InputError(f"Expected a configuration key. {near(key, keys(task))}")
+            raise InputError(f"Expected a configuration key. {suggest(key, keys(task))}")
     return settings
 
 
@@ -186,7 +186,7 @@ def _known_by(
     Of the data, their content; of the model, its layers: the code of a function need not be known.
     """
     from lsk_engine.data.configuration import resolve
-    from lsk_engine.data.fingerprint import fingerprint
+    from lsk_engine.data.fingerprint import fingerprint_data
 
     first = {"data.source": PYTHON, "model.name": f"{PYTHON}{name}", **chosen}
     config = resolve(task, None, first)
@@ -199,7 +199,7 @@ def _known_by(
     # Keras counts the layers of a process in their names.
     layers = re.sub(r'_\d+(?=["/])', "", model.to_json())
     return {
-        "data.source": f"{PYTHON}{_digest(json.dumps(fingerprint(data), sort_keys=True))}",
+        "data.source": f"{PYTHON}{_digest(json.dumps(fingerprint_data(data), sort_keys=True))}",
         "model.name": f"{PYTHON}{name}",
         "model.sha256": _digest(layers),
     }

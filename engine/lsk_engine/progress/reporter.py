@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
-from ls_base.files import writing
+from ls_base.files import wrap_os_errors
 from lsk_engine.progress.format import duration, fitted, per_second
 from lsk_engine.progress.live_line import LiveLine, Standing, is_live
 
@@ -103,7 +103,7 @@ class Reporter:
     def _say(self, text: str, level: int) -> None:
         if self.log is not None:
             stamp = time.strftime("%Y-%m-%dT%H:%M:%S")
-            with writing(self.log), self.log.open("a", encoding="utf-8") as file:
+            with wrap_os_errors(self.log), self.log.open("a", encoding="utf-8") as file:
                 file.write(f"{stamp} {text}\n")
         if self.verbosity >= level:
             with self._line.aside() if self._line else contextlib.nullcontext():

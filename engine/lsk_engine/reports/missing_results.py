@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ls_base.commands import shell_command
+from ls_base.errors import shell_command
 from lsk_engine.reports.run_files import ReadRun, swept_beams, swept_temperatures
 
 

@@ -2,10 +2,10 @@
 
 import dataclasses
 from collections.abc import Sequence
+from os.path import lexists
 from pathlib import Path
 
 from ls_base.errors import LsKerasError
-from ls_base.safe_open import is_there
 from lsk_engine.reports.discover import Found
 from lsk_engine.reports.groups import Group, groups_of
 from lsk_engine.reports.reliability_charts import MOST_CURVES
@@ -115,12 +115,12 @@ def _inside(runs: dict[Path, ReadRun], folder: Path) -> list[ReadRun]:
 
 def _study(name: str, folder: Path, runs: Sequence[ReadRun]) -> Collection:
     collection = Collection(f"Study {name}", [*runs])
-    if not is_there(folder / RESULTS_FILE):
+    if not lexists(folder / RESULTS_FILE):
         collection.unfinished = f"{folder} is not finished: the same command goes on"
         return collection
     try:
         collection.study = read_study_result(folder)
-        if is_there((folder / FIGURE_FILE).with_suffix(".json")):
+        if lexists((folder / FIGURE_FILE).with_suffix(".json")):
             collection.score, collection.points = read_curves(folder)
     except LsKerasError as error:
         collection.problems.append(str(error))

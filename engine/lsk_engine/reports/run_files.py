@@ -7,13 +7,13 @@ import dataclasses
 import shlex
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from os.path import lexists
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, TypeVar
 
 import msgspec
 
 from ls_base.errors import LsKerasError
-from ls_base.safe_open import is_there
 from lsk_engine.reports.pictures import Picture, read_picture
 from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
 from lsk_engine.runs.schemas import (
@@ -229,7 +229,7 @@ def _json(found: ReadRun, file: Path, kind: type[T]) -> T | None:
 
 
 def _if_there(found: ReadRun, file: Path, read: Callable[[], T]) -> T | None:
-    return _tried(found, read) if is_there(file) else None
+    return _tried(found, read) if lexists(file) else None
 
 
 def _tried(found: ReadRun, read: Callable[[], T]) -> T | None:

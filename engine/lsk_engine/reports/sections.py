@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from ls_base.commands import shell_command
+from ls_base.errors import shell_command
 from lsk_engine.reports import beam_curves, curves, reliability_charts, score_tables
 from lsk_engine.reports.blocks import Facts, Figure, Fold, Heading, Section, Sentences
 from lsk_engine.reports.groups import Group

@@ -9,10 +9,10 @@ import keras
 import numpy as np
 
 from ls_base.errors import FileError
-from ls_base.files import replacing
-from ls_base.npz_schema import Array, names_of_npz, read_npz
+from ls_base.files import atomic_write
+from ls_base.npz import ArraySpec, npz_names, read_npz
 from ls_keras.backend.keras_internals import sync_state
-from lsk_engine.devices.replicas import assign_parts, parts_of
+from lsk_engine.devices.replicas import assign_replica_values, read_replica_values
 from lsk_engine.runs.naming import checkpoint_file, checkpoint_steps
 
 
@@ -88,7 +88,9 @@ class Checkpoints:
         sync_state(model)
         state = _numbers(_variables(model))
         check(step, state)
-        state |= {f"metric/{i}": parts_of(v) for i, v in enumerate(model.metrics_variables)}
+        state |= {
+            f"metric/{i}": read_replica_values(v) for i, v in enumerate(model.metrics_variables)
+        }
         state |= {"step": np.asarray(step, np.int64), **(more or {})}
         kept = frozenset(self.kept_steps)  # as of now: it may change while the state is written
         if sum(array.nbytes for array in state.values()) < BACKGROUND:
@@ -110,7 +112,7 @@ class Checkpoints:
             self._failure = error
 
     def _write(self, step: int, state: dict[str, np.ndarray], kept: Collection[int]) -> None:
-        with replacing(self._file(step)) as file:
+        with atomic_write(self._file(step)) as file:
             # Array by array: there is no second copy of them all.
             np.savez(file, allow_pickle=False, **{_SHA256: _sha256(state)}, **state)
         # A damaged one of a later step, that training went back behind, takes no other's place.
@@ -186,7 +188,7 @@ class Checkpoints:
         file = self._file(step)
         expected = f"Expected a whole checkpoint of step {step} at {file}. Received:"
         try:
-            state = read_npz(file, dict.fromkeys(names_of_npz(file), Array()))
+            state = read_npz(file, dict.fromkeys(npz_names(file), ArraySpec()))
         except FileError as error:
             raise FileError(f"{expected} {str(error).partition('Received: ')[2]}") from error
         written = state.pop(_SHA256, None)  # older checkpoints have none
@@ -218,7 +220,7 @@ def restore_metrics(model: keras.Model, state: dict[str, np.ndarray]) -> None:
     for index, variable in enumerate(model.metrics_variables):
         stored = state.get(f"metric/{index}")
         if stored is not None:
-            assign_parts(variable, stored)
+            assign_replica_values(variable, stored)
 
 
 def _model_variables(model: keras.Model) -> dict[str, keras.Variable]:

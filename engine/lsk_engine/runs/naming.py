@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePath
 
 from lsk_engine.settings.config import Config
+from lsk_engine.settings.training import DEFAULT_LOSS
 from lsk_engine.settings.user_code import NamedCode
 from lsk_engine.tasks.contract import Task
 
@@ -42,11 +43,11 @@ def folder_names(paths: Sequence[Path]) -> list[str]:
     return names if len(set(names)) == len(names) else [str(path) for path in paths]
 
 
-def numbered(path: Path) -> Iterator[Path]:
+def unique_paths(path: Path) -> Iterator[Path]:
     """Yields `path`, then `path-2`, `path-3` and so on, those that are not there.
 
     Example:
-    >>> next(numbered(Path("no/such/run"))).name
+    >>> next(unique_paths(Path("no/such/run"))).name
     'run'
     """
     names = (path.with_name(f"{path.name}-{number}") for number in itertools.count(2))
@@ -59,10 +60,11 @@ _ELSEWHERE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 def run_name(task: Task, config: Config) -> str:
-    """Returns `TASK-DATA-MODEL-alphaA-seedS`; a student's name tells its teacher's, T and β, too.
+    """Returns `TASK-DATA-MODEL-LOSS-alphaA-seedS`; for a student, teacher, T and β follow.
 
     The data are called as their source is, or as their folder or file; the model has a part where
-    the task has several. What can't be in the name of a file anywhere becomes `-`.
+    the task has several, the loss where it is not smoothed cross-entropy. What can't be in the name
+    of a file anywhere becomes `-`.
 
     Args:
         task: The task.
@@ -80,6 +82,8 @@ def run_name(task: Task, config: Config) -> str:
     model = str(getattr(config.model, "name", ""))
     if len(task.models) > 1 and model:
         parts.append(_short(_source(model), _MODEL) or "model")
+    if config.training.loss != DEFAULT_LOSS:
+        parts.append(_short(config.training.loss, _MODEL) or "loss")
     parts += [f"alpha{config.training.alpha:g}", f"seed{config.training.seed}"]
     taught = config.distillation
     if taught:

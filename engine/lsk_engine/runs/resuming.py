@@ -1,7 +1,9 @@
 """Going on with a run: what may change, and what is written down about it."""
 
+import contextlib
 import datetime
 import glob
+import itertools
 import math
 import shutil
 import typing
@@ -9,9 +11,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ls_base.commands import shell_command
-from ls_base.errors import FileError, InputError
-from ls_base.files import writing
+from ls_base.errors import FileError, InputError, shell_command
+from ls_base.files import wrap_os_errors
 from lsk_engine.data.configuration import from_dict
 from lsk_engine.runs.naming import checkpoint_file, checkpoint_steps
 from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
@@ -39,10 +40,11 @@ _OF_THE_MODEL = (
     "equivalent-smoothing.json",
 )
 _LENGTH = {"training.epochs", "training.steps"}
+_TRAINED = ("checkpoints/*", "history.jsonl", "model.keras", "metrics.json")
 _TO_THE_END = ("cosine", "linear")  # schedules that know the last step
 
 
-def changed(config: Config, overrides: Mapping[str, Any]) -> Config:
+def apply_changes(config: Config, overrides: Mapping[str, Any]) -> Config:
     """Returns a run's configuration with the settings that it is to go on with.
 
     Args:
@@ -126,13 +128,13 @@ def record_resumption(task: Task, config: Config, run: RunDirectory) -> list[str
         return []
     # What is another model's goes first; until its own is measured, the run isn't finished.
     for file in (run.metrics_file, run.model_file, *_of_the_model(run)):
-        with writing(file):
+        with wrap_os_errors(file):
             file.unlink(missing_ok=True)
-    calibrated = run.drop_calibration()
+    calibrated = run.remove_calibration()
     elsewhere = run.new_data_folder("any").parent
     scored_elsewhere = elsewhere.is_dir()
     if scored_elsewhere:
-        with writing(elsewhere):
+        with wrap_os_errors(elsewhere):
             shutil.rmtree(elsewhere)
     run.write_json(run.config_file, {"schema": SCHEMA, **config.to_dict()})
     consequences = []
@@ -191,3 +193,28 @@ def _by_key(config: Config) -> dict[str, Any]:
     values = config.to_dict()
     parts = [part for part in (*PARTS, "distillation") if part in values]
     return {f"{part}.{key}": value for part in parts for key, value in values[part].items()}
+
+
+@contextlib.contextmanager
+def remove_on_failed_start(
+    directory: Path,
+    *,
+    new: bool,
+    on: type[BaseException] | tuple[type[BaseException], ...] = BaseException,
+) -> Iterator[None]:
+    """Removes a folder that was not there before, if the block fails before anything was trained.
+
+    What was wrong can be mended then, and the same command given again.
+
+    Args:
+        directory: A run's folder, or one of many runs; it is held.
+        new: Whether it was not there before.
+        on: Which failures.
+    """
+    try:
+        yield
+    except on:
+        trained = itertools.chain.from_iterable(map(directory.rglob, _TRAINED))
+        if new and next(trained, None) is None:
+            shutil.rmtree(directory, ignore_errors=True)
+        raise

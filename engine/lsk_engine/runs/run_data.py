@@ -3,19 +3,22 @@
 import dataclasses
 import time
 from collections.abc import Mapping
+from os.path import lexists
 
+import keras
 import numpy as np
 
 from ls_base.errors import InputError
-from ls_base.safe_open import is_there
 from ls_keras.distillation.fingerprint import KnownExamples
 from lsk_engine.data.data_cache import load_data
-from lsk_engine.data.fingerprint_store import DataState, hold
+from lsk_engine.data.fingerprint_store import StoredFingerprint, check_fingerprint
 from lsk_engine.data.split_names import ALL
 from lsk_engine.data.teacher_logits import read_examples
+from lsk_engine.devices.xla import jit_compile
 from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
 from lsk_engine.settings.config import Config
 from lsk_engine.tasks.contract import Task, TaskData
+from lsk_engine.tasks.model_contract import check_contract
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +32,7 @@ class NewData:
     """
 
     data: TaskData
-    state: DataState
+    state: StoredFingerprint
     seconds: float
 
     @classmethod
@@ -43,10 +46,10 @@ class NewData:
         """
         start = time.monotonic()
         data = load_data(task, config, artifacts)
-        state = DataState.of(data)
+        state = StoredFingerprint.of(data)
         return cls(data, state, time.monotonic() - start)
 
-    def kept_in(self, run: RunDirectory) -> TaskData:
+    def save_to(self, run: RunDirectory) -> TaskData:
         """Saves what of the data belongs to the run, such as a vocabulary; returns the data."""
         run.write_artifacts(self.data.artifacts)
         run.write_json(run.data_file, {"schema": SCHEMA, **self.state.to_dict()})
@@ -77,7 +80,42 @@ def reload_data(task: Task, config: Config, run: RunDirectory, *, whole: bool = 
             f"run takes what there is now). Received: {'; '.join(changed)}"
         )
 
-    return hold(data, state, run.data_file, refusal, whole=whole)
+    return check_fingerprint(data, state, run.data_file, refusal, whole=whole)
+
+
+def load_trained(
+    task: Task,
+    config: Config,
+    run: RunDirectory,
+    *,
+    data: TaskData | None = None,
+    calibrated: bool = False,
+) -> tuple[keras.Model, TaskData]:
+    """Loads the model that a run saved, and the run's data.
+
+    Args:
+        task: The run's task.
+        config: The run's configuration; everything random has its seed from here on.
+        run: A finished run.
+        data: The run's data, where they are loaded already.
+        calibrated: Whether to load the model that `lsk calibrate` saved instead.
+
+    Returns:
+        The model, compiled for `predict`, and the data.
+
+    Raises:
+        FileError: If the run has no such model, or it is damaged.
+        InputError: If the data are not what they were when the run began.
+        LsKerasError: If the model breaks the contract, or belongs to another vocabulary.
+    """
+    keras.utils.set_random_seed(config.training.seed)
+    task.import_layers(config)
+    model = run.load_model(calibrated=calibrated)
+    if data is None:
+        data = reload_data(task, config, run)
+    check_contract(model, data)
+    model.compile(jit_compile=jit_compile(config))
+    return model, data
 
 
 def known_training_examples(data: TaskData, run: RunDirectory) -> KnownExamples:
@@ -100,7 +138,7 @@ def known_training_examples(data: TaskData, run: RunDirectory) -> KnownExamples:
     return known
 
 
-def like_the_runs(data: TaskData, run: RunDirectory) -> TaskData:
+def use_training_label_counts(data: TaskData, run: RunDirectory) -> TaskData:
     """Returns other data, smoothed as the run's own training labels say and batched like these.
 
     Args:
@@ -118,6 +156,10 @@ def like_the_runs(data: TaskData, run: RunDirectory) -> TaskData:
     return dataclasses.replace(data, train_sizes=state.train_sizes(run.data_file))
 
 
-def _state(run: RunDirectory) -> DataState | None:
+def _state(run: RunDirectory) -> StoredFingerprint | None:
     """Returns what a run keeps of its data; `None`: an older version kept nothing."""
-    return run.read(run.data_file, DataState, schema=SCHEMA) if is_there(run.data_file) else None
+    return (
+        run.read(run.data_file, StoredFingerprint, schema=SCHEMA)
+        if lexists(run.data_file)
+        else None
+    )

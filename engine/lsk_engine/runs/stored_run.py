@@ -1,15 +1,17 @@
 """Opening a run that was trained before, with its task and configuration."""
 
+import dataclasses
+import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ls_base.commands import shell_command
-from ls_base.errors import FileError, InputError
+from ls_base.errors import FileError, InputError, shell_command
 from lsk_engine.data.configuration import from_dict
 from lsk_engine.devices.backend import load_backend
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.settings.config import Config
+from lsk_engine.settings.distillation import DistillationConfig
 from lsk_engine.settings.resolving import with_decoding
 from lsk_engine.settings.unsmoothing import undone_alpha
 from lsk_engine.tasks.contract import Task
@@ -82,7 +84,7 @@ def check_runs(runs: Sequence[StoredRun]) -> None:
         )
 
 
-def open_for_search(
+def open_for_decoding(
     path: str | os.PathLike,
     task: str,
     *,
@@ -109,7 +111,7 @@ def open_for_search(
     check_task(path, task)
     calibrating = decoding.get("temperature") == "fitted"
     if calibrating:
-        decoding = {**decoding, "temperature": fitted_temperature(path)}
+        decoding = {**decoding, "temperature": read_fitted_temperature(path)}
     opened = read_run(path, decoding=decoding)
     _, _, config = opened
     if calibrating and undone_alpha(config.training, config.decoding, config.distillation):
@@ -142,7 +144,7 @@ def check_task(path: str | os.PathLike, task: str) -> None:
         raise InputError(f"Expected a run of task '{task}'. Received: one of '{found}'")
 
 
-def fitted_temperature(path: str | os.PathLike) -> float:
+def read_fitted_temperature(path: str | os.PathLike) -> float:
     """Returns the temperature that `lsk calibrate` found for a run.
 
     Args:
@@ -157,3 +159,70 @@ def fitted_temperature(path: str | os.PathLike) -> float:
         command = shell_command("lsk", "calibrate", path)
         raise FileError(f"Expected a temperature fitted by `{command}`. Received: {what}")
     return found.temperature
+
+
+def with_teacher(teacher: str | os.PathLike, config: Config, **options: Any) -> Config:
+    """Returns the configuration of a student of a finished run.
+
+    Args:
+        teacher: The run directory.
+        config: The student's configuration, as `lsk train` would have it.
+        **options: Fields of `DistillationConfig`, without those that say who the teacher is.
+
+    Raises:
+        FileError: If there is no run.
+        InputError: If the run isn't finished, is of another task, or an option is out of range.
+    """
+    run = RunDirectory.open(teacher)
+    task = run.read_config()["task"]
+    if task != config.task:
+        raise InputError(
+            f"Expected a teacher of the student's task, '{config.task}'. "
+            f"Received: {run.path}, of task '{task}'"
+        )
+    distillation = DistillationConfig(
+        teacher=str(run.path.absolute()), teacher_sha256=model_sha256(run), **options
+    )
+    return dataclasses.replace(config, distillation=distillation)
+
+
+def with_init_from(path: str | os.PathLike, config: Config) -> Config:
+    """Returns the configuration of a run that starts from the weights of a finished one.
+
+    Args:
+        path: The run directory.
+        config: What `lsk train` would have otherwise.
+
+    Raises:
+        FileError: If there is no run.
+        InputError: If the run isn't finished, or is of another task.
+    """
+    run = RunDirectory.open(path)
+    task = run.read_config()["task"]
+    if task != config.task:
+        raise InputError(
+            f"Expected --init-from with a run of the same task, '{config.task}'. "
+            f"Received: {run.path}, of task '{task}'"
+        )
+    return config.changed(
+        "training", init_from=str(run.path.absolute()), init_sha256=model_sha256(run, "run")
+    )
+
+
+def model_sha256(run: RunDirectory, what: str = "teacher") -> str:
+    """Returns the SHA-256 of a run's saved model.
+
+    Args:
+        run: The run.
+        what: What it is called in an error.
+
+    Raises:
+        InputError: If the run has none yet.
+    """
+    if not run.model_file.is_file():
+        raise InputError(
+            f"Expected a finished {what} (`lsk train --resume` finishes a run). "
+            f"Received: {run.path} without {run.model_file.name}"
+        )
+    with run.model_file.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

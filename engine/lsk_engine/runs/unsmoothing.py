@@ -16,17 +16,17 @@ from lsk_engine.tasks.loss import build_smoothing
 from lsk_engine.tasks.registry import load_task
 
 
-def unsmoothing(config: Config, data: TaskData) -> Unsmoothing | None:
+def build_unsmoothing(config: Config, data: TaskData) -> Unsmoothing | None:
     """Returns what a task's `decode` hands to its search as `unsmooth`.
 
     Args:
         config: The run's configuration.
         data: Its data.
     """
-    return _unsmoothing(config, data.unused_classes, lambda: data.class_counts)
+    return _build(config, data.unused_classes, lambda: data.class_counts)
 
 
-def unsmoothing_of_run(
+def build_unsmoothing_for_run(
     config: Config, run: RunDirectory, unused_classes: Sequence[int]
 ) -> Unsmoothing | None:
     """Returns the same where the run's data aren't loaded; they are, if their counts are q.
@@ -40,7 +40,7 @@ def unsmoothing_of_run(
     def counts() -> np.ndarray:
         return reload_data(load_task(config.task), config, run).class_counts
 
-    return _unsmoothing(config, unused_classes, counts)
+    return _build(config, unused_classes, counts)
 
 
 def announce_unsmoothing(config: Config, reporter: Reporter) -> None:
@@ -56,7 +56,7 @@ def announce_unsmoothing(config: Config, reporter: Reporter) -> None:
         )
 
 
-def _unsmoothing(
+def _build(
     config: Config, unused_classes: Sequence[int], class_counts: Callable[[], Any]
 ) -> Unsmoothing | None:
     alpha = undone_alpha(config.training, config.decoding, config.distillation)

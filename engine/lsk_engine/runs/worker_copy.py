@@ -15,7 +15,7 @@ _NEEDED = ("config.json", "data.json", "history.jsonl", "artifacts", "checkpoint
 
 
 @contextlib.contextmanager
-def followed(run: RunDirectory) -> Iterator[RunDirectory]:
+def private_copy(run: RunDirectory) -> Iterator[RunDirectory]:
     """Yields a copy of a run for a process that makes the chief's steps, and is no chief.
 
     It has the chief's configuration, vocabulary and checkpoints; what the process writes goes into

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ls_base.errors import InputError, shown
+from ls_base.errors import InputError, short_repr
 from lsk_engine.progress import Reporter
+from lsk_engine.runs.run_data import load_trained
 from lsk_engine.runs.stored_run import StoredRun, check_runs
-from lsk_engine.runs.trained_model import load_trained
 from lsk_engine.runs.unsmoothing import announce_unsmoothing
 from lsk_engine.scoring.decode_cache import SearchedPoints
 from lsk_engine.settings.config import Config
@@ -61,7 +61,7 @@ def sweep_beams(
     if not beam_sizes or not unsmooth:
         raise InputError(
             "Expected a number of beams and an α to undo, or 0, at least. "
-            f"Received: {shown(list(beam_sizes))} and {shown(list(unsmooth))}"
+            f"Received: {short_repr(list(beam_sizes))} and {short_repr(list(unsmooth))}"
         )
     searches = [_searches(stored, beam_sizes, unsmooth) for stored in runs]
     hard = [stored.config for stored in runs if stored.config.training.alpha == 0]
@@ -70,7 +70,7 @@ def sweep_beams(
     rows: list[dict[str, Any]] = []
     labels: dict[str, str] = {}
     for stored, of_run in zip(runs, searches, strict=True):
-        with stored.directory.at_work():
+        with stored.directory.lock():
             rows += _sweep_run(stored, of_run, split, reporter, labels)
     kept = {name: label for name, label in labels.items() if all(name in row for row in rows)}
     if missing := [label for name, label in labels.items() if name not in kept]:

@@ -16,12 +16,12 @@ from ls_keras.calibration import (
 )
 from lsk_engine.data.batch_sources import evaluation_source
 from lsk_engine.data.batches import BatchSource
-from lsk_engine.data.datasets import as_dataset, reading
-from lsk_engine.devices.distributed_predict import model_on_devices, predictor
+from lsk_engine.data.datasets import as_dataset, explain_data_errors
+from lsk_engine.devices.distributed_predict import make_predictor, model_on_devices
 from lsk_engine.progress import Reporter
-from lsk_engine.runs.holding import writes_run
+from lsk_engine.runs.locking import locks_run
+from lsk_engine.runs.run_data import load_trained
 from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
-from lsk_engine.runs.trained_model import load_trained
 from lsk_engine.scoring.position_statistics import Predictions, build_scorer
 from lsk_engine.settings.config import Config
 from lsk_engine.tasks.contract import Task
@@ -33,7 +33,7 @@ OBJECTIVES = ("nll", "ece")
 _MOST_LOGITS = 2**30
 
 
-@writes_run
+@locks_run
 def calibrate(
     task: Task,
     config: Config,
@@ -73,7 +73,7 @@ def calibrate(
     reporter.message(f"{run.path}: fitting {method} scaling on {count:,} examples")
     fit: TemperatureFit | VectorFit
     if method == "temperature":
-        with reading(validation):
+        with explain_data_errors(validation):
             fit = fit_temperature_dataset(
                 model_on_devices(model, config),
                 as_dataset(validation, 0, validation.steps_per_epoch),
@@ -83,7 +83,7 @@ def calibrate(
             )
     else:
         fit = fit_vector_scaling(
-            *_logits(predictor(model, config), data.num_classes, validation),
+            *_logits(make_predictor(model, config), data.num_classes, validation),
             from_logits=True,
             ignore_class=data.ignore_class,
         )
@@ -92,7 +92,7 @@ def calibrate(
     if isinstance(fit, TemperatureFit) and fit.at_bound:
         reporter.warning(f"the best temperature lies beyond {fit.temperature:g}")
     scaled = calibrated(model, fit, from_logits=True)
-    run.drop_calibration()  # which would say of another model what it is, if scoring were stopped
+    run.remove_calibration()  # which would say of another model what it is, if scoring were stopped
     run.save_model(scaled, calibrated=True)
     results: dict[str, Any] = {
         "schema": SCHEMA,

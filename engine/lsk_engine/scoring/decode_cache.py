@@ -3,12 +3,12 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from os.path import lexists
 from typing import Any
 
 import keras
 import msgspec
 
-from ls_base.safe_open import is_there
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.schemas import SweepPoint, SweepPoints
 from lsk_engine.runs.stored_run import StoredRun
@@ -116,7 +116,7 @@ class SearchedPoints:
         return self._task.score(examples, outputs)
 
     def _all(self) -> list[SweepPoint]:
-        return self._run.read(self._file, SweepPoints).points if is_there(self._file) else []
+        return self._run.read(self._file, SweepPoints).points if lexists(self._file) else []
 
     def _of_model(self, settings: Mapping[str, Any]) -> str:
         digest = self._digest.copy()

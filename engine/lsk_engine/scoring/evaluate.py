@@ -13,9 +13,9 @@ from ls_keras.plots import reliability_diagram, save_plot
 from ls_keras.plots import save as save_figure
 from lsk_engine.data.batch_sources import evaluation_source
 from lsk_engine.progress import Reporter
-from lsk_engine.runs.holding import writes_run
+from lsk_engine.runs.locking import locks_run
+from lsk_engine.runs.run_data import load_trained
 from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
-from lsk_engine.runs.trained_model import load_trained
 from lsk_engine.runs.unsmoothing import announce_unsmoothing
 from lsk_engine.scoring.position_statistics import build_scorer
 from lsk_engine.settings.config import Config
@@ -23,7 +23,7 @@ from lsk_engine.settings.unsmoothing import undone_alpha
 from lsk_engine.tasks.contract import Task, TaskData
 
 
-@writes_run
+@locks_run
 def evaluate(
     task: Task,
     config: Config,

@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 from collections.abc import Mapping
+from os.path import lexists
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +13,17 @@ import keras
 import numpy as np
 
 from ls_base.errors import InputError
-from ls_base.files import writing
-from ls_base.safe_open import is_there
+from ls_base.files import wrap_os_errors
 from ls_keras.calibration import TemperatureFit, calibrated, fit_temperature_dataset
 from lsk_engine.data.batch_sources import evaluation_source
-from lsk_engine.data.datasets import as_dataset, reading
+from lsk_engine.data.datasets import as_dataset, explain_data_errors
 from lsk_engine.data.source_spec import path_or_name
-from lsk_engine.data.subsample import quick_look
+from lsk_engine.data.subsample import subsample
 from lsk_engine.devices.distributed_predict import model_on_devices
 from lsk_engine.progress import Reporter
-from lsk_engine.runs.holding import writes_run
-from lsk_engine.runs.run_data import like_the_runs, reload_data
+from lsk_engine.runs.locking import locks_run
+from lsk_engine.runs.run_data import load_trained, reload_data, use_training_label_counts
 from lsk_engine.runs.run_directory import RunDirectory
-from lsk_engine.runs.trained_model import load_trained
 from lsk_engine.scoring.evaluate import evaluate
 from lsk_engine.scoring.position_statistics import build_scorer
 from lsk_engine.settings.config import Config
@@ -35,7 +34,7 @@ from lsk_engine.tasks.contract import Task, TaskData
 _KEPT = ("ece", "nll", "brier", "accuracy")
 
 
-@writes_run
+@locks_run
 def evaluate_new(
     task: Task,
     config: Config,
@@ -74,11 +73,11 @@ def evaluate_new(
     new = with_decoding(config, decoding or {})
     if source is None:
         # What the run began with, before a look at some of it.
-        data = quick_look(reload_data(task, new, run), max_examples, scored=True)
+        data = subsample(reload_data(task, new, run), max_examples, scored=True)
     else:
         new = new.changed("data", source=_noted(new, source))
         found = task.load_new(new, run.read_artifacts())
-        data = quick_look(like_the_runs(found, run), max_examples, scored=True)
+        data = subsample(use_training_label_counts(found, run), max_examples, scored=True)
     model, data = load_trained(task, new, run, data=data)
     if source is not None:
         _check_shapes(model, data, source)
@@ -127,13 +126,13 @@ def _folder(run: RunDirectory, name: str, asked: Mapping[str, Any]) -> RunDirect
     folder = run.new_data_folder(name)
     for number in itertools.count(1):
         found = RunDirectory(folder if number == 1 else f"{folder}-{number}")
-        if not is_there(found.path):
+        if not lexists(found.path):
             break
-        if is_there(found.metrics_file):
+        if lexists(found.metrics_file):
             before = found.read(found.metrics_file, dict[str, Any]).get("new_data")
             if before == json.loads(json.dumps(asked)):
                 break
-    with writing(found.path):
+    with wrap_os_errors(found.path):
         found.outputs.mkdir(parents=True, exist_ok=True)
     return found
 
@@ -165,7 +164,7 @@ def _calibration(
     results: dict[str, Any] = {}
     for split in (name for name in data.splits if name != "train"):
         source = evaluation_source(config, data, split)
-        with reading(source):
+        with explain_data_errors(source):
             fit: TemperatureFit = fit_temperature_dataset(
                 model_on_devices(model, config),
                 as_dataset(source, 0, source.steps_per_epoch),

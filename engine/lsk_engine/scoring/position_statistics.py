@@ -10,14 +10,15 @@ import numpy as np
 from keras import ops
 
 from ls_base.errors import FileError
-from ls_base.npz_schema import Array, read_npz
+from ls_base.npz import ArraySpec, read_npz
 from ls_keras.calibration import ReliabilityCurve, curve_of_statistics
 from ls_keras.inputs.probabilities import first_largest
-from ls_keras.losses import SmoothedCE, smoothed_cross_entropy
+from ls_keras.losses import smoothed_cross_entropy
+from ls_keras.losses.classification_loss import ClassificationLoss
 from lsk_engine.data.batches import BatchSource
-from lsk_engine.data.datasets import reading
-from lsk_engine.devices.distributed_predict import copies_of, for_scoring, predict_rows
-from lsk_engine.devices.oom_errors import memory_for
+from lsk_engine.data.datasets import explain_data_errors
+from lsk_engine.devices.distributed_predict import copy_to_devices, predict_rows, scoring_strategy
+from lsk_engine.devices.framework_errors import explain_oom
 from lsk_engine.devices.xla import jit_compile
 from lsk_engine.progress import Progress
 from lsk_engine.settings.config import Config
@@ -32,7 +33,8 @@ class PositionStatistics(keras.layers.Layer):
     """What is kept of a position's K logits: five numbers.
 
     Args:
-        loss: The training loss, whose smoothing the column `loss` has.
+        loss: The training loss, whose values are the column `loss`.
+        ignore_class: The label of padding, or `None`.
 
     Call arguments:
         logits: Tensor `(..., K)`.
@@ -43,31 +45,22 @@ class PositionStatistics(keras.layers.Layer):
         `brier` (Σ_k (p_k − y_k)²), `confidence` (max_k p_k) and `correct` (0 or 1).
     """
 
-    def __init__(self, loss: SmoothedCE, ignore_class: int | None = None, **kwargs):
+    def __init__(self, loss: ClassificationLoss, ignore_class: int | None = None, **kwargs):
         super().__init__(dtype="float32", **kwargs)
         self.loss, self.ignore_class = loss, ignore_class
 
     def call(self, logits, labels):
         """Reduces the logits."""
         num_classes = logits.shape[-1]
-
-        def cross_entropy(alpha, smoothing):
-            return smoothed_cross_entropy(
-                labels,
-                logits,
-                alpha=alpha,
-                smoothing=smoothing,
-                from_logits=True,
-                ignore_class=self.ignore_class,
-            )
-
-        smoothed = cross_entropy(self.loss.alpha, self.loss.smoothing)
-        nll = cross_entropy(0.0, "uniform")
+        trained = self.loss.call(labels, logits)
+        nll = smoothed_cross_entropy(
+            labels, logits, alpha=0.0, from_logits=True, ignore_class=self.ignore_class
+        )
         # A padding label may lie outside the classes; its position does not count.
         labels = ops.clip(labels, 0, num_classes - 1)
         probabilities = ops.softmax(logits, axis=-1)
         return {
-            "loss": smoothed,
+            "loss": trained,
             "nll": nll,
             "brier": ops.sum(ops.square(probabilities), axis=-1) - 2 * ops.exp(-nll) + 1,
             "confidence": ops.max(probabilities, axis=-1),
@@ -139,8 +132,10 @@ class Predictions:
         Raises:
             FileError: If it is no such file.
         """
-        column = Array("f", (None,))
-        columns = read_npz(file, {"ids": Array("iu", (None,)), **dict.fromkeys(COLUMNS, column)})
+        column = ArraySpec("f", (None,))
+        columns = read_npz(
+            file, {"ids": ArraySpec("iu", (None,)), **dict.fromkeys(COLUMNS, column)}
+        )
         ids = columns.pop("ids")
         lengths = {len(array) for array in (ids, *columns.values())}
         inside = all(
@@ -169,7 +164,7 @@ class Scorer:
     def __init__(
         self,
         model: keras.Model,
-        loss: SmoothedCE,
+        loss: ClassificationLoss,
         ignore_class: int | None,
         *,
         label_rank: int,
@@ -194,11 +189,11 @@ class Scorer:
         ids = []
         total = len(source.examples)
         for step in range(source.steps_per_epoch):
-            with reading(source):
+            with explain_data_errors(source):
                 batch = source.batch(step)
             counts = batch.sample_weight > 0
             inputs = {**batch.inputs, _LABELS: batch.labels.astype(np.int32)}
-            with memory_for(source.batch_size):
+            with explain_oom(source.batch_size):
                 statistics = predict_rows(self._model, inputs)
             for name, values in statistics.items():
                 columns.setdefault(name, []).append(np.asarray(values)[counts])
@@ -217,8 +212,8 @@ def build_scorer(model: keras.Model, config: Config, data: TaskData) -> Scorer:
     # Of any split but the largest, which scoring does not need.
     split = next((name for name in data.splits if name != "train"), "train")
     _, labels = data.splits[split].gather(np.arange(1), None)
-    copies = copies_of(model, config)
-    with for_scoring(config.training.strategy, config.training.devices).scope:
+    copies = copy_to_devices(model, config)
+    with scoring_strategy(config.training.strategy, config.training.devices).scope:
         return Scorer(
             model if copies is None else copies.model,
             build_loss(config, data),

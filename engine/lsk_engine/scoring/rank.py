@@ -8,12 +8,12 @@ import numpy as np
 from ls_keras.calibration import confidence_auroc, logit_norm_confidence, risk_coverage
 from lsk_engine.data.batch_sources import evaluation_source
 from lsk_engine.data.batches import BatchSource
-from lsk_engine.data.datasets import reading
-from lsk_engine.devices.distributed_predict import predictor
-from lsk_engine.devices.oom_errors import memory_for
+from lsk_engine.data.datasets import explain_data_errors
+from lsk_engine.devices.distributed_predict import make_predictor
+from lsk_engine.devices.framework_errors import explain_oom
 from lsk_engine.progress import Reporter
+from lsk_engine.runs.run_data import load_trained
 from lsk_engine.runs.stored_run import StoredRun
-from lsk_engine.runs.trained_model import load_trained
 
 NORMS = (1, 2, 3, 4, 5, 6, 7, 8)
 
@@ -34,7 +34,7 @@ def rank(run: StoredRun, reporter: Reporter) -> dict[str, dict[str, float]]:
     """
     directory, task, config = run
     model, data = load_trained(task, config, directory)
-    predict = predictor(model, config)
+    predict = make_predictor(model, config)
     ranked = {
         split: _confidences(
             predict,
@@ -71,10 +71,10 @@ def _confidences(
     columns: dict[Any, list[np.ndarray]] = {}
     total = len(source.examples)
     for step in range(source.steps_per_epoch):
-        with reading(source):
+        with explain_data_errors(source):
             batch = source.batch(step)
         counts = batch.sample_weight > 0
-        with memory_for(source.batch_size):
+        with explain_oom(source.batch_size):
             z = np.asarray(predict(batch.inputs))[counts].astype(np.float64)
         labels = np.asarray(batch.labels)[counts]
         z -= z.max(-1, keepdims=True)

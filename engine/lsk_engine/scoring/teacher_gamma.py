@@ -2,20 +2,20 @@
 
 import dataclasses
 from collections.abc import Iterator, Sequence
+from os.path import lexists
 from typing import Any
 
 import keras
 
-from ls_base.safe_open import is_there
 from ls_keras.distillation import equivalent_smoothing_dataset
 from lsk_engine.data.batch_sources import evaluation_source
 from lsk_engine.data.configuration import from_dict
 from lsk_engine.devices.distributed_predict import model_on_devices
 from lsk_engine.progress import Progress, Reporter
+from lsk_engine.runs.run_data import load_trained
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.runs.schemas import Gammas
-from lsk_engine.runs.teacher import model_sha256
-from lsk_engine.runs.trained_model import load_trained
+from lsk_engine.runs.stored_run import model_sha256
 from lsk_engine.settings.config import Config
 from lsk_engine.tasks.contract import Task, TaskData
 
@@ -46,7 +46,7 @@ def teacher_gammas(
     model: Any = None
     shared: Any = None  # what runs of one model and the same data have in common
     for run, of_run in zip(runs, temperatures, strict=True):
-        with run.at_work():  # a value that another process adds meanwhile would be lost
+        with run.lock():  # a value that another process adds meanwhile would be lost
             sha256 = model_sha256(run)
             kept = _read(run, sha256)
             missing = [t for t in of_run if f"{t:g}" not in kept]
@@ -70,7 +70,7 @@ def teacher_gammas(
 
 def _read(run: RunDirectory, sha256: str) -> dict[str, float]:
     """Returns γ by temperature, as far as it is kept for this model."""
-    if not is_there(run.gamma_file):
+    if not lexists(run.gamma_file):
         return {}
     kept = run.read(run.gamma_file, Gammas)
     return dict(kept.gamma) if kept.model_sha256 == sha256 else {}

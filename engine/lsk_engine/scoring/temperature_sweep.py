@@ -8,11 +8,11 @@ from ls_base.errors import InputError
 from ls_keras.calibration import temperature_curve
 from ls_keras.plots import save_plot, temperature_panels
 from lsk_engine.data.batch_sources import evaluation_source
-from lsk_engine.data.datasets import as_dataset, reading
+from lsk_engine.data.datasets import as_dataset, explain_data_errors
 from lsk_engine.devices.distributed_predict import model_on_devices
 from lsk_engine.progress import Reporter
+from lsk_engine.runs.run_data import load_trained
 from lsk_engine.runs.stored_run import StoredRun, check_runs
-from lsk_engine.runs.trained_model import load_trained
 from lsk_engine.runs.unsmoothing import announce_unsmoothing
 from lsk_engine.scoring.decode_cache import SearchedPoints
 from lsk_engine.settings.unsmoothing import undone_alpha
@@ -51,7 +51,7 @@ def sweep_temperature(
     labels: dict[str, str] = {}
     rows = []
     for stored in runs:
-        with stored.directory.at_work():
+        with stored.directory.lock():
             rows += _sweep_run(stored, temperatures, split, reporter, labels)
     # Points of earlier versions lack scores, and a BLEU of 0 its interval: told is what all have.
     rows = [{name: row[name] for name in row if all(name in one for one in rows)} for row in rows]
@@ -82,7 +82,7 @@ def _sweep_run(
             "of the model as it is"
         )
     reporter.message(f"{run.path}: NLL and ECE on {len(source.examples):,} examples")
-    with reading(source):
+    with explain_data_errors(source):
         curve = temperature_curve(
             model_on_devices(model, config),
             as_dataset(source, 0, source.steps_per_epoch),

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ls_base.files import write_bytes
-from ls_base.safe_open import expanded, is_regular, resolved
+from ls_base.safe_open import expand_user, is_regular, resolve_path
 
 _MARK = "CACHEDIR.TAG"  # which backups and the like know too, https://bford.info/cachedir/
 _CONTENT = b"Signature: 8a477f597d28d172789f06886806bc55\n# What ls-keras keeps to make it once.\n"
@@ -56,7 +56,7 @@ def may_write(folder: str, *, inside: Iterable[Path] = ()) -> bool:
         inside: Further folders that it may lie in, beside the present one.
     """
     try:
-        path = resolved(expanded(folder))
+        path = resolve_path(expand_user(folder))
         if any(path.is_relative_to(own.resolve()) for own in (Path.cwd(), *inside)):
             return True
     except (OSError, ValueError):  # a circle of links, NUL

@@ -8,7 +8,7 @@ import typing
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from ls_base.errors import InputError, shown
+from ls_base.errors import InputError, short_repr
 from ls_base.safe_open import is_text
 
 _ADDED = "added"
@@ -87,7 +87,7 @@ def parse(key: str, value: Any, kind: Any) -> Any:
                 continue
     names = " or ".join(getattr(o, "__name__", str(o)) for o in options)
     raise InputError(
-        f"Expected {key} to be {names.replace('NoneType', 'none')}. Received: {shown(value)}"
+        f"Expected {key} to be {names.replace('NoneType', 'none')}. Received: {short_repr(value)}"
     )
 
 
@@ -95,7 +95,7 @@ def within(key: str, value: float, low: float, high: float = math.inf) -> None:
     """Refuses a number outside `[low, high]`."""
     if not low <= value <= high:
         bounds = f"in [{low}, {high}]" if high < math.inf else f"at least {low}"
-        raise InputError(f"Expected {key} {bounds}. Received: {shown(value)}")
+        raise InputError(f"Expected {key} {bounds}. Received: {short_repr(value)}")
 
 
 def count_or_share(key: str, value: float | None) -> None:
@@ -108,7 +108,7 @@ def count_or_share(key: str, value: float | None) -> None:
     if value is not None and not (0 < value < 1 or (value >= 1 and value == int(value))):
         raise InputError(
             f"Expected {key} of at least 1 example, or a share between 0 and 1. "
-            f"Received: {shown(value)}"
+            f"Received: {short_repr(value)}"
         )
 
 
@@ -116,7 +116,7 @@ def one_of(key: str, value: str, options: Iterable[str]) -> None:
     """Refuses a word that is none of `options`."""
     if value not in options:
         raise InputError(
-            f"Expected {key} to be one of {', '.join(options)}. Received: {shown(value)}"
+            f"Expected {key} to be one of {', '.join(options)}. Received: {short_repr(value)}"
         )
 
 
@@ -139,6 +139,10 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _read(value: Any, kind: Any) -> Any:
+    if typing.get_origin(kind) is Mapping:
+        if not isinstance(value, Mapping):
+            raise TypeError(value)
+        return {str(name): parse(name, one, float | str) for name, one in value.items()}
     if typing.get_origin(kind) is tuple:
         if not isinstance(value, str | list | tuple):
             raise TypeError(value)

@@ -5,7 +5,7 @@ import typing
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from ls_base.errors import InputError, near
+from ls_base.errors import InputError, suggest
 from lsk_engine.settings.config import PARTS, Config
 from lsk_engine.settings.distillation import DistillationConfig
 from lsk_engine.settings.optimizer import OptimizerConfig
@@ -43,15 +43,16 @@ def compose(
     if preset is None:
         preset = task.presets[0].name
     if preset not in by_name:
-        raise InputError(f"Expected a preset of task '{task.name}'. {near(preset, by_name)}")
+        raise InputError(f"Expected a preset of task '{task.name}'. {suggest(preset, by_name)}")
     parts = part_classes(task)
     values: dict[str, dict[str, Any]] = {part: {} for part in parts}
     hints = {part: typing.get_type_hints(cls) for part, cls in parts.items()}
     for key, value in layered(by_name[preset].settings, overrides).items():
-        part, _, field = key.partition(".")
-        if part not in parts or field not in hints[part]:
-            raise InputError(f"Expected a configuration key. {near(key, keys(task))}")
-        values[part][field] = parse(key, value, hints[part][field])
+        part, field, option = split_key(task, key)
+        if option:
+            values[part].setdefault(field, {})[option] = parse(key, value, float | str)
+        else:
+            values[part][field] = parse(key, value, hints[part][field])
     stored = prepared_with(values["data"].get("source", ""))
     if stored is not None:
         given = {key.removeprefix("data.") for key in overrides if key.startswith("data.")}
@@ -174,7 +175,7 @@ def _complete(part: str, cls: type, config: Mapping[str, Any]) -> dict[str, Any]
     for key in values:
         if key not in fields:
             known = [f"{part}.{name}" for name in fields]
-            raise InputError(f"Expected a configuration key. {near(f'{part}.{key}', known)}")
+            raise InputError(f"Expected a configuration key. {suggest(f'{part}.{key}', known)}")
     found, hints = {}, typing.get_type_hints(cls)
     for name, field in fields.items():
         try:
@@ -215,6 +216,24 @@ def part_classes(task: TaskParts) -> dict[str, type]:
         "model": task.model_config,
         "decoding": task.decoding_config,
     }
+
+
+def split_key(task: TaskParts, key: str) -> tuple[str, str, str]:
+    """Splits a dotted key into part, field and, for a field with options, the option's name.
+
+    Args:
+        task: The task.
+        key: Such as `training.alpha` or `training.loss_options.gamma`.
+
+    Raises:
+        InputError: If the task has no such setting, with near matches.
+    """
+    part, _, rest = key.partition(".")
+    field, _, option = rest.partition(".")
+    hints = typing.get_type_hints(part_classes(task).get(part, object))
+    if field not in hints or (option != "" and typing.get_origin(hints[field]) is not Mapping):
+        raise InputError(f"Expected a configuration key. {suggest(key, keys(task))}")
+    return part, field, option
 
 
 def keys(task: TaskParts) -> list[str]:

@@ -5,6 +5,7 @@ import inspect
 import re
 import types
 import typing
+from collections.abc import Mapping
 from typing import Any
 
 from lsk_engine.settings.protocols import TaskParts
@@ -54,12 +55,18 @@ def settings_of(task: TaskParts) -> list[Setting]:
                 Setting(
                     key=f"{part}.{field.name}",
                     kind=_kind(hints[field.name]),
-                    default=None if field.default is dataclasses.MISSING else field.default,
+                    default=_default(field),
                     meaning=meanings.get(field.name, ""),
                     computed=is_computed(field),
                 )
             )
     return found
+
+
+def _default(field: dataclasses.Field) -> Any:
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory()
+    return None if field.default is dataclasses.MISSING else field.default
 
 
 def is_computed(field: dataclasses.Field) -> bool:
@@ -87,7 +94,9 @@ def _kind(hint: Any) -> str:
     options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
     names = []
     for option in options:
-        if typing.get_origin(option) is tuple:
+        if typing.get_origin(option) is Mapping:
+            names.append("table of options")
+        elif typing.get_origin(option) is tuple:
             names.append(f"list of {_kind(typing.get_args(option)[0])}")
         else:
             names.append("none" if option is type(None) else getattr(option, "__name__", "any"))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ls_base.errors import InputError, reason, shown
+from ls_base.errors import InputError, reason, short_repr
 from ls_base.safe_open import read_bytes
 from lsk_engine.settings.config import Config
 from lsk_engine.settings.parsing import flat
@@ -44,7 +44,7 @@ def read_toml(file: Path) -> dict[str, Any]:
         InputError: If it is no TOML.
     """
     try:
-        return tomllib.loads(read_bytes(file, most=_MOST_BYTES).decode())
+        return tomllib.loads(read_bytes(file, max_bytes=_MOST_BYTES).decode())
     except (ValueError, RecursionError) as error:
         raise InputError(f"Expected TOML in {file}. Received: {reason(error)}") from error
 
@@ -65,7 +65,9 @@ def read_settings(file: Path) -> SettingsFile:
     named = {key: values.pop(key, None) for key in ("task", "preset")}
     for key, value in named.items():
         if not isinstance(value, str | None):
-            raise InputError(f"Expected {key} in {file} to be a name. Received: {shown(value)}")
+            raise InputError(
+                f"Expected {key} in {file} to be a name. Received: {short_repr(value)}"
+            )
     return SettingsFile(named["task"], named["preset"], flat(values))
 
 
@@ -105,6 +107,8 @@ def _line(name: str, value: Any) -> str:
     """Returns `name = value`, on one line."""
     import tomli_w
 
+    if isinstance(value, Mapping):
+        return f"{name} = {{{', '.join(_line(key, one) for key, one in value.items())}}}"
     if isinstance(value, list | tuple):
         items = (_line("x", item).partition(" = ")[2] for item in value)
         return f"{name} = [{', '.join(items)}]"

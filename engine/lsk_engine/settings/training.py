@@ -1,12 +1,14 @@
 """The part `training` of a configuration."""
 
 import dataclasses
+from collections.abc import Mapping
 
 from ls_base.errors import InputError
 from lsk_engine.settings.parsing import added, one_of, within
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
-SMOOTHINGS = ("uniform", "unigram", "neighborhood")
+DEFAULT_LOSS = "smoothed_ce"
+SMOOTHINGS = ("uniform", "unigram", "prior", "neighborhood")
 SAVED_WEIGHTS = ("last", "best")
 MONITORS = ("nll", "loss", "accuracy")
 STRATEGIES = ("auto", "one-device", "mirrored", "multi-worker", "tpu", "data-parallel")
@@ -17,8 +19,14 @@ class TrainingConfig:
     """Duration, batches, loss and checkpoints of training.
 
     Attributes:
-        alpha: Smoothing α of the loss, 0 … 1, in the paper's convention (α/K off the target).
+        loss: Training loss, by its name in `ls_keras.losses.get`, such as `smoothed_ce`,
+            `max_sup` or `focal_ce`. NLL and calibration errors never depend on it.
+        loss_options: Arguments of the loss by name, such as `training.loss_options.gamma=2` for
+            `focal_ce`; others keep the defaults of its class.
+        alpha: Smoothing α of the loss, 0 … 1, in the paper's convention (α/K off the target);
+            for losses that have an α.
         smoothing: Distribution of the smoothing mass α over the classes.
+        prior: With `smoothing=prior`, the probability of each class: K numbers that sum to 1.
         smooth_unused_classes: Whether classes that are never labels (padding, start) receive
             smoothing mass.
         loss_weight: Factor on the gradient of the loss, applied before `optimizer.l2` and
@@ -59,8 +67,11 @@ class TrainingConfig:
         init_sha256: SHA-256 of the saved model of `init_from`; another model is refused.
     """
 
+    loss: str = DEFAULT_LOSS
+    loss_options: Mapping[str, float | str] = dataclasses.field(default_factory=dict)
     alpha: float = 0.0
     smoothing: str = "uniform"
+    prior: tuple[float, ...] = ()
     smooth_unused_classes: bool = True
     loss_weight: float = 1.0
     epochs: int | None = 10
@@ -119,5 +130,11 @@ class TrainingConfig:
                 f"patience={self.patience}, save_weights={self.save_weights}"
             )
         one_of("training.smoothing", self.smoothing, SMOOTHINGS)
+        if (self.smoothing == "prior") != bool(self.prior):
+            raise InputError(
+                "Expected training.prior, a probability for each class, with "
+                "training.smoothing=prior and with no other. "
+                f"Received: {len(self.prior)} numbers with smoothing={self.smoothing}"
+            )
         one_of("training.precision", self.precision, PRECISIONS)
         one_of("training.strategy", self.strategy, STRATEGIES)

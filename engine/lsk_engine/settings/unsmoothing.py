@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from ls_base.errors import InputError, shown
+from ls_base.errors import InputError, short_repr
 from lsk_engine.settings.distillation import DistillationConfig
-from lsk_engine.settings.training import TrainingConfig
+from lsk_engine.settings.training import DEFAULT_LOSS, TrainingConfig
 
 FITTED = "fitted"  # the α that the run was trained with
 
@@ -18,7 +18,7 @@ def check_unsmooth(value: float | str) -> None:
     if value != FITTED and not (isinstance(value, int | float) and 0 <= value < 1):
         raise InputError(
             f"Expected decoding.unsmooth to be a number in [0, 1), or {FITTED}. "
-            f"Received: {shown(value)}"
+            f"Received: {short_repr(value)}"
         )
 
 
@@ -43,6 +43,11 @@ def undone_alpha(
         raise InputError(
             "Expected decoding.unsmooth=0 for a student: what it learned from its teacher is no "
             f"known mixture. {received}"
+        )
+    if training.loss != DEFAULT_LOSS:
+        raise InputError(
+            f"Expected decoding.unsmooth=0 with training.loss={training.loss}: only a model "
+            f"trained with {DEFAULT_LOSS} is a known mixture of labels and smoothing. {received}"
         )
     alpha = training.alpha if unsmooth == FITTED else float(unsmooth)
     if alpha == 0:

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from ls_base.errors import FileError, InputError, reason
-from ls_base.files import append_line, writing
-from ls_base.safe_open import expanded, is_regular, read_bytes
+from ls_base.files import append_line, wrap_os_errors
+from ls_base.safe_open import expand_user, is_regular, read_bytes
 
 _CODE = "code"
 _NO_MODULES = ("python", "tfds")  # what names of functions and data sets of others begin with
@@ -90,7 +90,7 @@ class NamedCode:
         """Returns the same with the file's absolute path."""
         if not self.is_file:
             return self
-        return dataclasses.replace(self, module=str(expanded(self.module).absolute()))
+        return dataclasses.replace(self, module=str(expand_user(self.module).absolute()))
 
     def __str__(self) -> str:
         return f"{self.module}:{self.function}"
@@ -107,7 +107,7 @@ class NamedCode:
                 f"Expected {self} to name a file or module with code. Received: no such "
                 + ("file" if self.is_file else "module that can be imported from here")
             )
-        return read_bytes(path, most=_MOST_BYTES, error=InputError)
+        return read_bytes(path, max_bytes=_MOST_BYTES, error=InputError)
 
     def sha256(self) -> str:
         """Returns the SHA-256 of the file's content.
@@ -180,7 +180,7 @@ def note(text: str) -> None:
         return
     file = _file_of_notes()
     try:
-        with writing(file):
+        with wrap_os_errors(file):
             file.parent.mkdir(parents=True, exist_ok=True)
         append_line(file, str(named))
     except FileError as error:

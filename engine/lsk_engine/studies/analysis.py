@@ -5,14 +5,14 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 
-from ls_base.errors import InputError, near
+from ls_base.errors import InputError, suggest
 from lsk_engine.runs.schemas import Metrics
 from lsk_engine.runs.stored_run import StoredRun
 from lsk_engine.studies.arms import Arm
 from lsk_engine.studies.claims import Better, Claim, Evidence, decide
 from lsk_engine.studies.measurements import SCORE, BySplit, Number, numbers_of, own_numbers
-from lsk_engine.studies.smoothing import advice, claims_for, sentences_about
-from lsk_engine.studies.study import ALPHA, Study
+from lsk_engine.studies.smoothing import LOSS_CLAIMS, advice, claims_for, sentences_about
+from lsk_engine.studies.study import ALPHA, LOSS, Study
 from lsk_engine.studies.study_result import Decided, StudyResult
 
 _SENTENCES = 6
@@ -73,7 +73,10 @@ def answer(
     }
     numbers = {number: known[number] for number in values}
     smoothed = _smoothed(arms)
-    if study.claims is None:
+    by_loss = next(iter(study.axes)).split(",")[0] == LOSS
+    if study.claims is None and by_loss:
+        decided = decide_claims(claims_for(numbers, LOSS_CLAIMS), arms, numbers, values)
+    elif study.claims is None:
         decided = decide_claims(claims_for(numbers), smoothed, numbers, values)
     else:
         decided = decide_claims(study.claims, arms, numbers, values)
@@ -81,7 +84,7 @@ def answer(
     settings = {arm.name: dict(arm.values) for arm in arms}
     about = [one for one in decided if one.arm == shown][:_SENTENCES]
     sentences = sentences_about(about, numbers, settings[shown])
-    if study.claims is None and not smoothed:
+    if study.claims is None and not smoothed and not by_loss:
         sentences.append(
             f"Nothing is decided: {next(iter(study.axes))} is no α beside hard targets. Claims "
             "about it are [[claims]] of the study's file."
@@ -152,7 +155,7 @@ def _better(claim: Claim, numbers: Mapping[str, Number]) -> Better:
     """Returns which values of a claim's measure are better, and refuses it if nobody knows."""
     for name in (claim.measure, claim.against or claim.measure):
         if name not in numbers:
-            raise InputError(f"Expected a claim about what is measured. {near(name, numbers)}")
+            raise InputError(f"Expected a claim about what is measured. {suggest(name, numbers)}")
     better = numbers[claim.measure].better
     if better is None:
         raise InputError(

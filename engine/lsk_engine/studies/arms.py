@@ -7,15 +7,16 @@ import typing
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from ls_base.errors import InputError, near
+from ls_base.errors import InputError, suggest
 from lsk_engine.data import configuration
 from lsk_engine.settings.config import Config
 from lsk_engine.settings.distillation import DistillationConfig
 from lsk_engine.settings.parsing import flat, parse
-from lsk_engine.settings.resolving import keys
+from lsk_engine.settings.resolving import keys, split_key
 from lsk_engine.studies.study import (
     ALPHA,
     DISTILLATION,
+    LOSS,
     SMOOTHING,
     TEACHER,
     TEACHER_TEMPERATURE,
@@ -89,7 +90,7 @@ def arms_of(study: Study, task: Task) -> list[Arm]:
     for axis in itertools.chain.from_iterable(study.all_axes()):
         for key in axis.split(","):
             if key not in known:
-                raise InputError(f"Expected an axis that is a setting. {near(key, known)}")
+                _check_option(task, key, known)
     if not any(map(is_taught, study.all_axes())):
         taught = next((k for k in study.settings if k.startswith((TEACHER, DISTILLATION))), None)
         if taught is not None or study.teacher_preset is not None:
@@ -157,6 +158,7 @@ def student_of(arm: Arm, study: Study, task: Task) -> Arm:
             f"Expected settings of students, whose teachers the study has. "
             f"Received: {TEACHER}{next(iter(of_teacher))}"
         )
+    own = {key: value for key, value in own.items() if not key.startswith(LOSS)}
     settings = merged(own, {ALPHA: 0.0}, told)
     return Arm(
         values=arm.values,
@@ -213,6 +215,14 @@ def _less(config: Config, keys: Collection[str]) -> dict[str, Any]:
 def is_taught(axes: Mapping[str, Any]) -> bool:
     """Returns whether the runs of a grid are students: an axis is of their teachers or teaching."""
     return any(key.startswith((TEACHER, DISTILLATION)) for axis in axes for key in axis.split(","))
+
+
+def _check_option(task: Task, key: str, known: Collection[str]) -> None:
+    """Refuses an axis that is no option of a setting, such as `training.loss_options.gamma`."""
+    try:
+        split_key(task, key.removeprefix(TEACHER))
+    except InputError:
+        raise InputError(f"Expected an axis that is a setting. {suggest(key, known)}") from None
 
 
 def _keys(task: Task) -> list[str]:
@@ -279,7 +289,7 @@ def _parted(
         elif key.startswith(DISTILLATION):
             name = key.removeprefix(DISTILLATION)
             if name not in _OPTIONS:
-                raise InputError(f"Expected a configuration key. {near(key, _keys(task))}")
+                raise InputError(f"Expected a configuration key. {suggest(key, _keys(task))}")
             options[name] = parse(key, value, _OPTIONS[name])
         else:
             own[key] = value
@@ -311,8 +321,9 @@ def _distillation(study: Study, options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _value(config: Config, key: str) -> Any:
-    part, _, field = key.partition(".")
-    return getattr(getattr(config, part), field)
+    part, field, *option = key.split(".")
+    value = getattr(getattr(config, part), field)
+    return value[option[0]] if option else value
 
 
 def _name(values: Mapping[str, Any]) -> str:

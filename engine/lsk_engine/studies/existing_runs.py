@@ -1,14 +1,14 @@
 """Whether the runs in a study's folder are the study's: of its settings, on the same data."""
 
 from collections.abc import Iterable, Sequence
+from os.path import lexists
 from pathlib import Path
 from typing import Any
 
+from ls_base.backends import configured_backend
 from ls_base.errors import InputError
 from ls_base.records import Record
-from ls_base.safe_open import is_there
 from lsk_engine.data.configuration import from_dict
-from lsk_engine.environment import configured_backend
 from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
 from lsk_engine.settings.config import Config
 from lsk_engine.settings.parsing import flat
@@ -50,7 +50,7 @@ def own_runs(
     there = []
     for arm, seed in runs_of(arms, seeds):
         run = run_of(directory, arm, seed)
-        if not is_there(run.config_file):
+        if not lexists(run.config_file):
             continue
         wanted = _told(arm.seeded(seed), arm.distillation)
         config = from_dict(task, run.read_config())
@@ -112,7 +112,7 @@ def splits_of(run: RunDirectory) -> dict[str, Any] | None:
     Args:
         run: The run.
     """
-    if not is_there(run.data_file):
+    if not lexists(run.data_file):
         return None
     return run.read(run.data_file, _Data, schema=SCHEMA).splits
 

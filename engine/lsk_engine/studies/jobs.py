@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from lsk_engine.runs.run_directory import RunDirectory
-from lsk_engine.runs.teacher import taught_by
+from lsk_engine.runs.stored_run import with_teacher
 from lsk_engine.settings.config import Config
 from lsk_engine.studies.arms import Arm
 from lsk_engine.studies.study_folder import RUNS
@@ -111,5 +111,5 @@ def _create(
     config = arm.seeded(seed)
     if teacher is not None:
         cache = str((teacher.path / _LOGITS).absolute()) if cached else None
-        config = taught_by(teacher.path, config, cache=cache, **arm.distillation)
+        config = with_teacher(teacher.path, config, cache=cache, **arm.distillation)
     return RunDirectory.create(run.path, config.to_dict())

@@ -6,15 +6,14 @@ and a study that was stopped goes on with the next.
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from os.path import lexists
 
-from ls_base.errors import InputError, near
+from ls_base.errors import InputError, suggest
 from ls_base.records import Record
-from ls_base.safe_open import is_there
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.run_directory import SCHEMA
 from lsk_engine.runs.schemas import Metrics
-from lsk_engine.runs.stored_run import StoredRun
-from lsk_engine.runs.teacher import model_sha256
+from lsk_engine.runs.stored_run import StoredRun, model_sha256
 from lsk_engine.settings.protocols import searches
 from lsk_engine.studies.claims import Better
 from lsk_engine.studies.distillation_measures import (
@@ -85,7 +84,7 @@ def check_measures(names: Sequence[str], task: Task) -> None:
     """
     for name in names:
         if name not in MEASUREMENTS:
-            raise InputError(f"Expected a measure. {near(name, MEASUREMENTS)}")
+            raise InputError(f"Expected a measure. {suggest(name, MEASUREMENTS)}")
     if "beam" in names and not searches(task.decoding_config):
         raise InputError(
             "Expected measures without beam, of a task that doesn't search. "
@@ -139,12 +138,12 @@ def measure(name: str, run: StoredRun, reporter: Reporter) -> BySplit:
         return measurement.take(run, reporter)
     model = model_sha256(directory)
     file = directory.measured_file(name)
-    if is_there(file):
+    if lexists(file):
         kept = directory.read(file, Measured, schema=SCHEMA)
         if kept.model_sha256 == model:
             return kept.numbers
     found = measurement.take(run, reporter)
-    with directory.at_work():
+    with directory.lock():
         values = Measured(model_sha256=model, numbers=found).to_dict()
         directory.write_json(file, {"schema": SCHEMA, **values})
     return found
@@ -189,7 +188,7 @@ def _representation(run: StoredRun, reporter: Reporter) -> BySplit:
 
     directory = run.directory
     classes = _likeliest_classes(run, 3)
-    with directory.at_work():
+    with directory.lock():
         results = project_runs([run], reporter, directory.projection_file, classes=classes)
     (found,) = results["runs"]
     return {
@@ -206,7 +205,7 @@ def _information(run: StoredRun, reporter: Reporter) -> BySplit:
 
     directory, task, config = run
     classes = _likeliest_classes(run, 2)
-    with directory.at_work():
+    with directory.lock():
         results = probe(
             task, config, directory, reporter, directory.information_file, classes=classes
         )

@@ -11,6 +11,7 @@ from lsk_engine.studies.study_result import Decided, evidence_text
 from lsk_engine.studies.text_tables import heading, of_split
 
 QUESTION = "Does label smoothing help?"
+_ALPHAS = (0.05, 0.1, 0.2)
 # The first six that are decided make the sentences.
 # Margins: half a point of a score of 0 … 100, a hundredth of an error or a probability.
 CLAIMS = (
@@ -99,12 +100,21 @@ CLAIMS = (
     ),
 )
 
+# What is decided about a training loss beside the first one.
+LOSS_CLAIMS = (
+    Claim("score", "The loss makes the task's score better", SCORE, "better", 0.5),
+    Claim("accuracy", "The loss makes predictions right more often", "accuracy", "better", 0.005),
+    Claim("calibration", "The loss calibrates better", "ece", "better", 0.01),
+    Claim("likelihood", "The loss makes the labels more likely", "nll", "better", 0.01),
+)
+
 
 def smoothing_question(
     task: str,
     *,
-    alphas: Sequence[float] = (0.0, 0.05, 0.1, 0.2),
+    alphas: Sequence[float] | None = None,
     smoothings: Sequence[str] = ("uniform",),
+    axes: Mapping[str, tuple[Any, ...]] | None = None,
     settings: Mapping[str, Any] | None = None,
     **more: Any,
 ) -> Study:
@@ -112,8 +122,10 @@ def smoothing_question(
 
     Args:
         task: The task's name.
-        alphas: What is compared with α = 0, which is added if it is not there.
+        alphas: What is compared with α = 0, which is added if it is not there; `None`: 0.05, 0.1
+            and 0.2, or no such axis where `axes` has others.
         smoothings: What the mass follows; an axis if there are several.
+        axes: Values of other settings, such as `training.loss`, compared with the first of each.
         settings: Further settings of all runs.
         more: Further attributes of the study.
 
@@ -124,16 +136,21 @@ def smoothing_question(
     >>> smoothing_question("image", alphas=(0.2, 0.1)).axes
     {'training.alpha': (0.0, 0.1, 0.2)}
     """
-    axes: dict[str, tuple[Any, ...]] = {ALPHA: tuple(sorted({0.0, *alphas}))}
+    found: dict[str, tuple[Any, ...]] = dict(axes or {})
+    if alphas is not None or not found:
+        found[ALPHA] = tuple(sorted({0.0, *(_ALPHAS if alphas is None else alphas)}))
     settings = dict(settings or {})
     if len(smoothings) > 1:
-        axes[SMOOTHING] = tuple(smoothings)
-    elif smoothings and SMOOTHING not in settings:
+        found[SMOOTHING] = tuple(smoothings)
+    elif smoothings and SMOOTHING not in {*settings, *found}:
         settings[SMOOTHING] = smoothings[0]
-    return Study(question=QUESTION, task=task, axes=axes, settings=settings, **more)
+    question = QUESTION if next(iter(found)) == ALPHA else f"Which {next(iter(found))} is best?"
+    return Study(question=question, task=task, axes=found, settings=settings, **more)
 
 
-def claims_for(numbers: Mapping[str, Number]) -> tuple[Claim, ...]:
+def claims_for(
+    numbers: Mapping[str, Number], claims: Sequence[Claim] = CLAIMS
+) -> tuple[Claim, ...]:
     """Returns those of the claims that numbers can decide.
 
     Whether a task's own score is better when it is less or more, the task may leave open; then its
@@ -141,6 +158,7 @@ def claims_for(numbers: Mapping[str, Number]) -> tuple[Claim, ...]:
 
     Args:
         numbers: What is measured, by name.
+        claims: The claims to choose from.
     """
 
     def known(name: str) -> bool:
@@ -149,7 +167,7 @@ def claims_for(numbers: Mapping[str, Number]) -> tuple[Claim, ...]:
     own = known(SCORE)
     return tuple(
         claim
-        for claim in CLAIMS
+        for claim in claims
         if known(claim.measure)
         and known(claim.against or claim.measure)
         and not (claim.measure == "accuracy" and own)

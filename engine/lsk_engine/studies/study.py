@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ls_base.errors import InputError, near, shown
+from ls_base.errors import InputError, short_repr, suggest
 from lsk_engine.settings.parsing import flat
 from lsk_engine.settings.resolving import layered
 from lsk_engine.settings.toml_files import read_toml
@@ -13,7 +13,7 @@ from lsk_engine.studies.claims import Claim
 from lsk_engine.studies.settings_diff import SEED
 from lsk_engine.tasks.contract import Task
 
-ALPHA, SMOOTHING = "training.alpha", "training.smoothing"
+ALPHA, SMOOTHING, LOSS = "training.alpha", "training.smoothing", "training.loss"
 # Keys of a student's teacher, and of how it is taught (`lsk_engine.settings.distillation`).
 TEACHER, DISTILLATION = "teacher.", "distillation."
 TEACHER_ALPHA, TEACHER_TEMPERATURE = TEACHER + ALPHA, DISTILLATION + "teacher_temperature"
@@ -150,7 +150,7 @@ def read_study(file: Path) -> Study:
     known["measure"] = known.pop("measures")
     for key in values:
         if key not in known:
-            raise InputError(f"Expected a key of a study in {file}. {near(key, known)}")
+            raise InputError(f"Expected a key of a study in {file}. {suggest(key, known)}")
     for key in ("question", "task", "axes"):
         if key not in values:
             raise InputError(f"Expected the key {key} in {file}. Received: a file without it")
@@ -159,7 +159,8 @@ def read_study(file: Path) -> Study:
         if key in found and type(found[key]) is not kind:
             name = next(name for name, field in known.items() if field == key)
             raise InputError(
-                f"Expected {name} in {file} to be {_WORDS[kind]}. Received: {shown(found[key])}"
+                f"Expected {name} in {file} to be {_WORDS[kind]}. "
+                f"Received: {short_repr(found[key])}"
             )
     found["axes"] = _axes(found["axes"], file)
     found["grids"] = tuple(_axes(axes, file) for axes in found.get("grids", ()))
@@ -191,7 +192,7 @@ _WORDS: Mapping[type, str] = {
 
 def _axes(values: Any, file: Path) -> dict[str, tuple[Any, ...]]:
     if not isinstance(values, dict):
-        raise InputError(f"Expected grids in {file} to be tables. Received: {shown(values)}")
+        raise InputError(f"Expected grids in {file} to be tables. Received: {short_repr(values)}")
     axes = {}
     for key, of_axis in flat(values).items():  # unquoted dotted keys nest in TOML
         if not isinstance(of_axis, list):
@@ -205,10 +206,10 @@ def _axes(values: Any, file: Path) -> dict[str, tuple[Any, ...]]:
 
 def _claim(values: Any, file: Path) -> Claim:
     if not isinstance(values, dict):
-        raise InputError(f"Expected claims in {file} to be tables. Received: {shown(values)}")
+        raise InputError(f"Expected claims in {file} to be tables. Received: {short_repr(values)}")
     for key in values:
         if key not in _CLAIM_KEYS:
-            raise InputError(f"Expected a key of a claim in {file}. {near(key, _CLAIM_KEYS)}")
+            raise InputError(f"Expected a key of a claim in {file}. {suggest(key, _CLAIM_KEYS)}")
     found = {"name": values.get("measure"), **values}
     for field in dataclasses.fields(Claim):
         if field.name not in found:
@@ -223,6 +224,6 @@ def _claim(values: Any, file: Path) -> Claim:
         if not isinstance(value, kinds) or isinstance(value, bool):
             raise InputError(
                 f"Expected {field.name} of a claim in {file} to be {_WORDS[kind]}. "
-                f"Received: {shown(value)}"
+                f"Received: {short_repr(value)}"
             )
     return Claim(**found)

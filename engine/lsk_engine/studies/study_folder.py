@@ -2,16 +2,16 @@
 
 import contextlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from os.path import lexists
 from pathlib import Path
 from typing import Any
 
 from ls_base.errors import InputError
 from ls_base.files import write_json
 from ls_base.records import read_record
-from ls_base.safe_open import is_there
-from lsk_engine.runs.lock import locked
-from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
+from lsk_engine.runs.locking import hold_lock
+from lsk_engine.runs.run_directory import SCHEMA
 from lsk_engine.settings.parsing import flat
 from lsk_engine.settings.resolving import completed
 from lsk_engine.studies.settings_diff import unlike
@@ -49,7 +49,7 @@ def study_folder(directory: Path, made_with: Mapping[str, Any], task: Task) -> I
     _check(directory, file, settings, task)  # before anything of ours is in it
     with contextlib.ExitStack() as held:
         try:
-            held.enter_context(locked(directory / _LOCK_FILE, wait=False))
+            held.enter_context(hold_lock(directory / _LOCK_FILE, wait=False))
         except BlockingIOError:
             raise InputError(
                 f"Expected a folder that no other study is at work in. Received: {directory}"
@@ -59,27 +59,9 @@ def study_folder(directory: Path, made_with: Mapping[str, Any], task: Task) -> I
         yield
 
 
-def refuse_left_trainings(runs: Iterable[RunDirectory]) -> None:
-    """Refuses runs that trainings are still at work in that a killed process has left.
-
-    Args:
-        runs: The runs; they need not exist.
-
-    Raises:
-        InputError: If there is one.
-    """
-    for run in runs:
-        if run.in_use():
-            raise InputError(
-                "Expected runs that no other process is at work in: a study that was killed has "
-                "left its trainings running; wait for them, or stop them. "
-                f"Received: {run.path}"
-            )
-
-
 def _check(directory: Path, file: Path, settings: Mapping[str, Any], task: Task) -> None:
     """Refuses a folder that holds something else."""
-    if not is_there(file):
+    if not lexists(file):
         if directory.exists() and (
             not directory.is_dir() or {p.name for p in directory.iterdir()} - {_LOCK_FILE}
         ):

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ls_base.files import finite
+from ls_base.files import nan_to_none
 from lsk_engine.studies.claims import Claim, Decision
 from lsk_engine.studies.measurements import Number
 from lsk_engine.studies.text_tables import (
@@ -103,7 +103,7 @@ class StudyResult:
         """Returns the result as JSON can hold it; numbers that are not finite are `null`."""
         found = dataclasses.asdict(self)
         found["decided"] = decisions_of(self.decided)
-        return {"schema": 1, **finite(found)}
+        return {"schema": 1, **nan_to_none(found)}
 
     def table(self) -> str:
         """Returns the means of each arm, then the decisions about the shown arm."""

@@ -42,6 +42,8 @@ def heading(settings: Mapping[str, Any]) -> str:
             continue  # of a run without a teacher
         elif key == "distillation.teacher_temperature":
             parts.append(f"T {text}")
+        elif key == "training.loss":
+            parts.append(text)
         elif key == "training.smoothing":
             if settings.get("training.alpha") != 0:  # what no mass follows
                 parts.append(text)

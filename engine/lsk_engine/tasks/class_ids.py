@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from ls_base.errors import InputError, near
+from ls_base.errors import InputError, suggest
 from ls_base.files import json_bytes
 from ls_base.records import decode_record
 from lsk_engine.tasks.contract import TaskData
@@ -50,7 +50,7 @@ def class_ids(names: Sequence[str], data: TaskData) -> tuple[int, ...]:
             ids = [int(name)]
         if not ids:
             known = [str(n) for n in data.class_names if str(n)]
-            shown = near(name, known) if len(known) <= 100 else near_of_many(name, known)
+            shown = suggest(name, known) if len(known) <= 100 else near_of_many(name, known)
             raise InputError(f"Expected a class of the run. {shown}")
         if len(ids) > 1:
             raise InputError(
@@ -64,7 +64,7 @@ def class_ids(names: Sequence[str], data: TaskData) -> tuple[int, ...]:
 
 def near_of_many(received: str, known: Sequence[str]) -> str:
     """Returns the end of an error message like `near`, without listing a whole vocabulary."""
-    text = near(received, known)
+    text = suggest(received, known)
     if text.startswith("Known"):
         return f"Known: numbers below {len(known)}, and names. Received: {received!r}"
     return text

@@ -5,7 +5,7 @@ import dataclasses
 import importlib.metadata
 from collections.abc import Iterator
 
-from ls_base.errors import InputError, LsKerasError, MissingExtraError, near
+from ls_base.errors import InputError, LsKerasError, MissingExtraError, suggest
 from lsk_engine.settings.protocols import check_parts
 from lsk_engine.tasks.contract import Task
 
@@ -60,7 +60,7 @@ def load_task(name: str) -> Task:
     """
     found = {p.name: p for p in plugins(TASK_GROUP)}
     if name not in found:
-        raise InputError(f"Expected an installed task. {near(name, found)}")
+        raise InputError(f"Expected an installed task. {suggest(name, found)}")
     task = found[name].load()
     if not (isinstance(task, type) and issubclass(task, Task)):
         raise LsKerasError(

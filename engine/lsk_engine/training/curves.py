@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ls_base.files import finite
+from ls_base.files import nan_to_none
 from ls_keras.plots import learning_curves, save_plot
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.settings.config import Config
@@ -26,8 +26,8 @@ def draw_learning_curves(run: RunDirectory, config: Config) -> None:
         {
             "step": entry["step"],
             "epoch": entry["epoch"],
-            **finite(entry["train"]),
-            **{f"val_{name}": value for name, value in finite(entry["validation"]).items()},
+            **nan_to_none(entry["train"]),
+            **{f"val_{name}": value for name, value in nan_to_none(entry["validation"]).items()},
         }
         for entry in run.read_history()
     ]

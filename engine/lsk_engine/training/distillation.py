@@ -9,19 +9,19 @@ import keras
 
 from ls_base.errors import InputError
 from ls_keras.distillation import Distiller, TeacherLogits
-from ls_keras.losses import SmoothedCE
+from ls_keras.losses.classification_loss import ClassificationLoss
 from lsk_engine.data.configuration import from_dict
-from lsk_engine.data.lazy import changed_splits
+from lsk_engine.data.lazy import map_splits
 from lsk_engine.data.teacher_logits import (
     WithTeacherLogits,
     compute_teacher_logits,
     open_teacher_logits,
 )
 from lsk_engine.progress import Reporter
-from lsk_engine.runs.lock import locked
+from lsk_engine.runs.locking import hold_lock
 from lsk_engine.runs.run_data import known_training_examples
 from lsk_engine.runs.run_directory import RunDirectory
-from lsk_engine.runs.teacher import model_sha256
+from lsk_engine.runs.stored_run import model_sha256
 from lsk_engine.settings.config import Config
 from lsk_engine.settings.distillation import DistillationConfig
 from lsk_engine.settings.output_folders import may_write
@@ -86,7 +86,7 @@ def with_teacher_logits(
     def taught(name: str, examples: Examples) -> Examples:
         return WithTeacherLogits(examples, cache) if name == "train" else examples
 
-    return dataclasses.replace(data, splits=changed_splits(data.splits, taught))
+    return dataclasses.replace(data, splits=map_splits(data.splits, taught))
 
 
 def _cached_logits(
@@ -111,7 +111,7 @@ def _cached_logits(
             f"above it and resume there). Received: {path}"
         )
     # Of several students that start together, the first computes and the others wait.
-    with locked(path.with_name(f".{path.name}.lock"), wait=True):
+    with hold_lock(path.with_name(f".{path.name}.lock"), wait=True):
         known = known_training_examples(data, run)
         if path.exists():
             return open_teacher_logits(path, examples, options.teacher_sha256, known)
@@ -129,7 +129,7 @@ def _cached_logits(
 
 
 def build_learner(
-    student: keras.Model, loss: SmoothedCE, task: Task, config: Config, data: TaskData
+    student: keras.Model, loss: ClassificationLoss, task: Task, config: Config, data: TaskData
 ) -> keras.Model:
     """Returns what `fit` trains: the model itself or, with a teacher, a `Distiller` around it.
 
@@ -158,8 +158,7 @@ def build_learner(
         beta=options.beta,
         teacher_temperature=options.teacher_temperature,
         student_temperature=options.student_temperature,
-        alpha=loss.alpha,
-        smoothing=loss.smoothing,
+        label_loss=loss,
         loss=options.loss,
         from_logits=True,
         ignore_class=loss.ignore_class,

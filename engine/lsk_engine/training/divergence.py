@@ -5,8 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ls_base.commands import shell_command
-from ls_base.errors import LsKerasError
+from ls_base.errors import LsKerasError, shell_command
 from lsk_engine.runs.checkpoints import Checkpoints
 from lsk_engine.runs.run_directory import RunDirectory
 

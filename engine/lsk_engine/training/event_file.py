@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from ls_base.errors import InputError, MissingExtraError
-from ls_base.files import writing
+from ls_base.files import wrap_os_errors
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.run_directory import RunDirectory
 
@@ -28,7 +28,7 @@ class EventFile:
         from tensorboard.summary.writer.record_writer import RecordWriter
 
         folder = run.tensorboard
-        with writing(folder):
+        with wrap_os_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
             # TensorBoard reads files in the order of their names.
             files = (folder / f"events.out.tfevents.{n:04}" for n in itertools.count())
@@ -75,7 +75,7 @@ class EventFile:
 
     def _write(self, *, step: int = 0, **what) -> None:
         event = self._event(wall_time=time.time(), step=step, **what)
-        with writing(self._file):
+        with wrap_os_errors(self._file):
             self._writer.write(event.SerializeToString())
             self._writer.flush()  # who looks while it trains sees it
 
@@ -122,7 +122,8 @@ def add_pictures(run: RunDirectory) -> None:
     """
     events = EventFile(run)
     try:
-        step = run.read_history()[-1]["step"]
+        entry = run.read_last_entry()
+        step = entry["step"] if entry else 0
         for file in sorted(run.evaluation.glob("*.png")):
             events.picture(file.stem, file, step)
     finally:

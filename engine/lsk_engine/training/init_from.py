@@ -7,7 +7,7 @@ import keras
 from ls_base.errors import InputError
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.run_directory import RunDirectory
-from lsk_engine.runs.teacher import model_sha256
+from lsk_engine.runs.stored_run import model_sha256
 from lsk_engine.settings.config import Config
 from lsk_engine.tasks.class_ids import CLASSES_FILE, named_classes
 from lsk_engine.tasks.contract import TaskData

@@ -4,8 +4,8 @@ import contextlib
 import signal
 from collections.abc import Iterator
 
-from ls_base.signals import handled
-from lsk_engine.devices.processes import Agreement
+from ls_base.process import handle_signals
+from lsk_engine.devices.processes import ConsensusCounter
 
 # Ctrl-C, `kill`, a terminal that closes, a scheduler's warning; not every system has all.
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1")
@@ -22,7 +22,7 @@ class StopRequest:
 
     def __init__(self) -> None:
         self.number: int | None = None
-        self._agreed = Agreement()
+        self._agreed = ConsensusCounter()
 
     def __call__(self) -> bool:
         """Returns whether one came; each process asks as often as the others."""
@@ -42,5 +42,5 @@ def stop_on_signal() -> Iterator[StopRequest]:
         for other, handler in before.items():
             signal.signal(other, handler)
 
-    with handled(_NAMES, note) as before:
+    with handle_signals(_NAMES, note) as before:
         yield request

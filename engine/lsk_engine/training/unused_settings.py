@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from lsk_engine.settings.config import Config
+from lsk_engine.settings.training import DEFAULT_LOSS
 from lsk_engine.tasks.contract import Task
 
 # What the optimizers of these names read.
@@ -55,7 +56,7 @@ def void_settings(task: Task, config: Config, total: float) -> list[str]:
         for key, names in _OPTIMIZERS.items()
         if optimizer.name not in names and _is_set(optimizer, key)
     ]
-    return said + _checkpoints(config, total)
+    return said + _loss(config) + _checkpoints(config, total)
 
 
 def _nothing(name: str, part: Any, key: str, beside: str, config: Config) -> str:
@@ -65,6 +66,29 @@ def _nothing(name: str, part: Any, key: str, beside: str, config: Config) -> str
 def _is_set(part: Any, key: str) -> bool:
     default = next(field.default for field in dataclasses.fields(part) if field.name == key)
     return getattr(part, key) != default
+
+
+def _loss(config: Config) -> list[str]:
+    """Returns what the training loss does not use of the settings of smoothed cross-entropy.
+
+    Raises:
+        InputError: If there is no such loss, or it does not take its options.
+    """
+    options = config.training
+    if options.loss == DEFAULT_LOSS:
+        return []
+    from lsk_engine.tasks.loss import check_loss, loss_parameters  # imports Keras
+
+    check_loss(options)
+    parameters, beside = loss_parameters(options.loss), f"training.loss={options.loss}"
+    unused = [
+        _nothing(f"training.{key}", options, key, beside, config)
+        for key in ("alpha", "smoothing")
+        if key not in parameters and _is_set(options, key)
+    ]
+    if "alpha" in parameters and not options.alpha:
+        unused.append(f"{beside} with training.alpha=0 is plain cross-entropy")
+    return unused
 
 
 def _checkpoints(config: Config, total: float) -> list[str]:

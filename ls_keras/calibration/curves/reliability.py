@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from ls_base.brief_repr import brief_repr
 from ls_base.errors import InputError
-from ls_base.short_repr import one_line
 from ls_keras.calibration.curves.ece_bootstrap import error_interval
 from ls_keras.calibration.curves.reliability_curve import ReliabilityCurve, binomial_intervals
 from ls_keras.calibration.curves.top_label_statistics import (
@@ -124,7 +124,7 @@ class ReliabilityAccumulator:
         self._next_group = 0
 
     def __repr__(self) -> str:
-        return one_line(
+        return brief_repr(
             self,
             from_logits=self.from_logits,
             ignore_class=self.ignore_class,

@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from ls_base.short_repr import Fields
+from ls_base.brief_repr import BriefRepr
 from ls_keras.calibration.curves.ece_bootstrap import MAX_RESAMPLES, bin_noise, noise_interval
 from ls_keras.calibration.curves.reliability import ReliabilityAccumulator
 from ls_keras.calibration.curves.smooth_kernel import (
@@ -30,7 +30,7 @@ _MOST_CELLS = 2048  # of the interval: each resample is an array of so many
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class SmoothError(Fields):
+class SmoothError(BriefRepr):
     """The smooth calibration error, smECE, of the top label.
 
     Attributes:

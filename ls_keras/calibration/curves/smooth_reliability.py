@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from ls_base.short_repr import Fields
+from ls_base.brief_repr import BriefRepr
 from ls_keras.calibration.curves.reliability import ReliabilityAccumulator
 from ls_keras.calibration.curves.smooth_error import best_bandwidth
 from ls_keras.calibration.curves.smooth_kernel import (
@@ -22,7 +22,7 @@ _STEP = 128  # cells from one point of the curve to the next: 257 points
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class SmoothReliability(Fields):
+class SmoothReliability(BriefRepr):
     """Accuracy against confidence, smoothed.
 
     Where less than one example is behind a point, its accuracy is NaN.

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ls_base.errors import InputError
-from ls_base.short_repr import Fields
+from ls_base.brief_repr import BriefRepr
 from ls_keras.backend.tensors import as_array
 from ls_keras.calibration.scaling.model_logits import host_batches
 from ls_keras.calibration.scaling.temperature_sums import TemperedSums, tempered_sums
-from ls_keras.errors import shown
+from ls_keras.errors import InputError, shown
 from ls_keras.inputs.batches import as_batches
 from ls_keras.inputs.model_forward import Forward
 from ls_keras.inputs.model_outputs import Output
@@ -19,7 +18,7 @@ from ls_keras.metrics.binning import check_num_bins
 
 
 @dataclass(frozen=True, repr=False)
-class TemperatureCurve(Fields):
+class TemperatureCurve(BriefRepr):
     """What dividing the logits by each temperature does.
 
     Attributes:

@@ -5,8 +5,8 @@ from typing import Literal
 
 import numpy as np
 
+from ls_base.brief_repr import BriefRepr
 from ls_base.errors import InputError
-from ls_base.short_repr import Fields
 from ls_keras.backend.tensors import as_array
 from ls_keras.calibration.ranking.risk_coverage import confidence_auroc
 from ls_keras.inputs.validation import as_choice, as_number
@@ -16,7 +16,7 @@ SCORES: tuple[Score, ...] = ("max_softmax", "max_logit", "energy")
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class Detection(Fields):
+class Detection(BriefRepr):
     """How well a score tells own inputs, which it should give more, from foreign ones.
 
     Attributes:
@@ -34,7 +34,7 @@ class Detection(Fields):
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class ForeignDetection(Fields):
+class ForeignDetection(BriefRepr):
     """What three scores of the same logits detect.
 
     Attributes:

@@ -5,14 +5,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ls_base.brief_repr import BriefRepr
 from ls_base.errors import InputError
-from ls_base.short_repr import Fields
 from ls_keras.backend.tensors import as_array
 from ls_keras.inputs.validation import as_number
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class RiskCoverage(Fields):
+class RiskCoverage(BriefRepr):
     """The error rate among the most confident predictions, for each number of them.
 
     Attributes:

@@ -6,8 +6,8 @@ from typing import Literal
 
 import numpy as np
 
+from ls_base.brief_repr import BriefRepr
 from ls_base.errors import InputError
-from ls_base.short_repr import Fields
 from ls_keras.backend.tensors import as_array
 from ls_keras.calibration.curves.top_label_statistics import at_positions, read_groups
 from ls_keras.calibration.scaling.classwise_scaling import fit_histogram, fit_isotonic
@@ -38,7 +38,7 @@ _FITS: dict[str, Callable[..., Recalibration]] = {
 
 
 @dataclass(frozen=True, repr=False)
-class LossParts(Fields):
+class LossParts(BriefRepr):
     """The NLL and the Brier score, each as refinement and calibration error.
 
     Attributes:

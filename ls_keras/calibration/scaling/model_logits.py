@@ -19,7 +19,7 @@ from ls_keras.inputs.output_activation import (
 )
 from ls_keras.inputs.targets import IgnoreClass
 from ls_keras.inputs.validation import as_flag, as_function
-from ls_keras.layers.log_probabilities import LogOdds, LogProbabilities
+from ls_keras.layers.calibration_layers import LogOdds, LogProbabilities
 
 
 def logits_tensor(

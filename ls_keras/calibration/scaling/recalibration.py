@@ -8,8 +8,8 @@ from typing import NamedTuple, Self
 import keras
 import numpy as np
 
+from ls_base.brief_repr import BriefRepr
 from ls_base.errors import InputError
-from ls_base.short_repr import Fields
 from ls_keras.backend.tensors import as_array
 from ls_keras.calibration.scaling.temperature_sums import bin_sums
 from ls_keras.inputs.numpy_examples import (
@@ -24,7 +24,7 @@ _CHUNK = 1 << 19  # elements of float64 that one thread takes at a time
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
-class Recalibration(Fields):
+class Recalibration(BriefRepr):
     """A map of probabilities to probabilities that was fitted on held-out examples.
 
     Attributes:
@@ -179,13 +179,13 @@ def example_scores(
 
 
 def tempered_log_probabilities(
-    z: np.ndarray, temperature: float = 1.0, mixing: float = 0.0
+    z: np.ndarray, temperature: float | np.ndarray = 1.0, mixing: float = 0.0
 ) -> np.ndarray:
     """Returns log((1 − ε) softmax(z/T) + ε/K) `(N, K)`; a class of −inf keeps it, others share ε.
 
     Args:
         z: float64 logits `(N, K)`.
-        temperature: T.
+        temperature: T, or one for each row, `(N, 1)`.
         mixing: ε.
     """
     scaled = (z - z.max(-1, keepdims=True)) / temperature

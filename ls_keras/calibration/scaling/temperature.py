@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from ls_base.short_repr import Fields
+from ls_base.brief_repr import BriefRepr
 from ls_keras.calibration.scaling.temperature_search import (
     Evaluate,
     Found,
@@ -13,11 +13,7 @@ from ls_keras.calibration.scaling.temperature_search import (
     search_nll,
 )
 from ls_keras.calibration.scaling.temperature_sums import TemperedSums, tempered_sums
-from ls_keras.inputs.numpy_examples import (
-    HostExamples,
-    check_any_counts,
-    read_host_examples,
-)
+from ls_keras.inputs.numpy_examples import HostExamples, check_any_counts, read_host_examples
 from ls_keras.inputs.targets import IgnoreClass
 from ls_keras.inputs.validation import as_choice, as_number
 from ls_keras.metrics.binning import check_num_bins
@@ -30,7 +26,7 @@ _SAMPLE = 4096
 
 
 @dataclass(frozen=True, repr=False)
-class TemperatureFit(Fields):
+class TemperatureFit(BriefRepr):
     """What a temperature fit found.
 
     Attributes:

@@ -39,7 +39,7 @@ def temperature_interval(
     unknown = float("nan"), float("nan")
     if fit.flat or fit.at_bound:
         return unknown
-    slope, curvature = slopes(examples, beta)
+    slope, _, curvature = slopes(examples, beta)
     noise = mean_noise(slope, examples.weights, groups, resamples, seed)
     if noise is None or not curvature:
         return unknown

@@ -6,6 +6,7 @@ time than tracing and compiling the same pass would.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -135,29 +136,52 @@ def _chunk_sums(examples, chunk, betas, moments, num_bins) -> TemperedSums:
     )  # fmt: skip
 
 
-def slopes(examples: HostExamples, beta: float) -> tuple[np.ndarray, float]:
-    """Returns the derivative of each example's loss by β, `(n,)`, and the mean second derivative.
+class Slopes(NamedTuple):
+    """Derivatives of the scores of each example by β = 1/T.
+
+    Attributes:
+        nll: First derivative of the NLL, float64 `(n,)`.
+        brier: First derivative of the Brier score, float64 `(n,)`.
+        curvature: Weighted mean of the NLL's second derivative.
+    """
+
+    nll: np.ndarray
+    brier: np.ndarray
+    curvature: float
+
+
+def slopes(examples: HostExamples, betas) -> Slopes:
+    """Returns the derivatives of NLL and Brier score by the inverse temperature.
 
     Args:
         examples: At least one.
-        beta: Inverse temperature.
+        betas: Inverse temperature, a number or one for each example, `(n,)`.
     """
-    first, second = np.empty((2, len(examples)))
-    num_classes = examples.logits.shape[1]
+    n, num_classes = len(examples), examples.logits.shape[1]
+    nll, brier, variance = np.empty((3, n))
+    mass = np.ones(n) if examples.mass is None else examples.mass
+    betas = np.broadcast_to(betas, n)
 
     def run(at: slice) -> None:
         d = read_rows(examples.logits, examples.rows, at).astype(np.float64)
         d -= examples.top[at][:, None]
         np.maximum(d, _MASKED, out=d)
-        p = np.exp(beta * d)
+        p = np.exp(betas[at][:, None] * d)
         p /= p.sum(-1, keepdims=True)
-        first[at] = np.einsum("ij,ij->i", p, d)
-        second[at] = np.einsum("ij,ij,ij->i", p, d, d)
+        mean = np.einsum("ij,ij->i", p, d)
+        variance[at] = np.maximum(np.einsum("ij,ij,ij->i", p, d, d) - mean**2, 0)
+        nll[at] = mass[at] * mean - examples.gap[at]
+        changes = p * (d - mean[:, None])  # dp/dβ
+        brier[at] = 2 * np.einsum("ij,ij->i", p, changes)
+        if examples.labels is not None:
+            brier[at] -= 2 * changes[np.arange(len(d)), examples.labels[at]]
+        elif examples.dense is not None:
+            y = read_rows(examples.dense, examples.rows, at)
+            brier[at] -= 2 * np.einsum("ij,ij->i", y, changes)
 
-    in_threads(run, list(blocks(0, len(examples), num_classes)))
-    mass = 1.0 if examples.mass is None else examples.mass
-    curvature = examples.weights @ (mass * np.maximum(second - first**2, 0))
-    return mass * first - examples.gap, float(curvature / examples.weights.sum())
+    in_threads(run, list(blocks(0, n, num_classes)))
+    curvature = float(examples.weights @ (mass * variance) / examples.weights.sum())
+    return Slopes(nll, brier, curvature)
 
 
 def bin_sums(confidence, correct, weights, num_bins) -> np.ndarray:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ls_base.short_repr import Fields
+from ls_base.brief_repr import BriefRepr
 from ls_keras.calibration.scaling.temperature import fit_examples
 from ls_keras.calibration.scaling.temperature_sums import bin_sums
 from ls_keras.inputs.numpy_examples import (
@@ -24,7 +24,7 @@ _CHUNK = 1 << 19  # elements of float64 that one thread takes at a time
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class VectorFit(Fields):
+class VectorFit(BriefRepr):
     """What a vector-scaling fit found: calibrated logits are `scale * logits + bias`.
 
     Attributes:

@@ -46,7 +46,10 @@ def loss_and_gradients(linear: Linear, rows: Rows, fixed: Fixed, *, gradients: b
     narrow = _product_dtype(linear, fixed)
     hidden, kernel = ops.cast(linear.hidden, narrow), ops.cast(linear.kernel, narrow)
     bias = None if linear.bias is None else ops.cast(linear.bias, dtype)
-    prior = None if fixed.prior is None else _prior(kernel, bias, fixed.prior, fixed)
+    # A soft cap is not linear: the mean logit under the prior then needs each logit.
+    capped, cap = fixed.soft_cap is not None, fixed.soft_cap
+    prior = None if fixed.prior is None or capped else _prior(kernel, bias, fixed.prior, fixed)
+    q = _prior_vector(fixed.prior, dtype) if fixed.prior is not None and capped else None
     blocks = fixed.blocks(hidden.shape[-1])
 
     def chunk(total, rows):
@@ -55,12 +58,17 @@ def loss_and_gradients(linear: Linear, rows: Rows, fixed: Fixed, *, gradients: b
         z = product(h, kernel, dtype, transpose_b=fixed.transposed)
         if bias is not None:
             z = z + bias
+        if capped:
+            z = ops.tanh(z / cap) * cap
+            slope = 1 - ops.square(z / cap)
         top = ops.max(z, axis=-1)
         at = ops.take_along_axis(z, ids, axis=-1) - top[:, None]
         expected = weighted_sum(at, masses)
         if prior is not None:
             mean = ops.matmul(ops.cast(h, dtype), prior.direction) + prior.shift
             expected = expected + fixed.alpha * (mean - top)
+        elif q is not None:
+            expected = expected + fixed.alpha * (ops.sum(q * z, axis=-1) - top)
         p = ops.exp(z - top[:, None])
         normalizer = ops.sum(p, axis=-1)
         loss = w * (ops.log(normalizer) - expected)
@@ -68,6 +76,10 @@ def loss_and_gradients(linear: Linear, rows: Rows, fixed: Fixed, *, gradients: b
         if not gradients:
             return total, None
         dz = subtract_targets()(p * (w / normalizer)[:, None], ids, masses * w[:, None])
+        if q is not None:
+            dz = dz - fixed.alpha * w[:, None] * q
+        if capped:
+            dz = dz * slope
         if bias is not None:
             total["bias"] = total["bias"] + ops.sum(dz, axis=0)
         if prior is not None:
@@ -101,13 +113,20 @@ def _product_dtype(linear: Linear, fixed: Fixed) -> str:
     return "bfloat16" if as_it_is else fixed.dtype
 
 
+def _prior_vector(prior: np.ndarray, dtype: str):
+    """Returns the prior as a tensor `(K,)`, or as one number if it is uniform."""
+    if prior.min() == prior.max():
+        return float(prior[0])
+    return ops.convert_to_tensor(prior, dtype=dtype)
+
+
 def _prior(kernel, bias, prior: np.ndarray, fixed: Fixed) -> _Prior:
     dtype, axis = fixed.dtype, fixed.axis_of_classes
-    if prior.min() == prior.max():  # One number costs less than a vector.
+    q = _prior_vector(prior, dtype)
+    if isinstance(q, float):  # One number costs less than a vector.
         mean = ops.mean(ops.cast(kernel, dtype), axis=axis)
         shift = 0.0 if bias is None else ops.mean(bias)
-        return _Prior(float(prior[0]), mean, shift)
-    q = ops.convert_to_tensor(prior, dtype=dtype)
+        return _Prior(q, mean, shift)
     # Where q is 0, a bias may be −inf.
     shift = 0.0 if bias is None else ops.sum(q * ops.where(q > 0, bias, 0.0))
     direction = product(q[None], ops.cast(kernel, dtype), dtype, transpose_b=axis == 1)
@@ -121,7 +140,7 @@ def _zeros(num_features: int, blocks: list[slice], bias, fixed: Fixed) -> dict:
     total: dict = {"kernel": [ops.zeros(shape, fixed.dtype) for shape in shapes]}
     if bias is not None:
         total["bias"] = ops.zeros((fixed.num_classes,), fixed.dtype)
-    if fixed.prior is not None:
+    if fixed.prior is not None and fixed.soft_cap is None:
         total["along"] = ops.zeros((num_features,), fixed.dtype)
     return total
 

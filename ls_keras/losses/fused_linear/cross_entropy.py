@@ -3,10 +3,9 @@
 import keras
 from keras import ops
 
-from ls_base.errors import InputError
 from ls_keras.backend.autograph import no_autograph
 from ls_keras.backend.tensors import as_tensor, mask_of
-from ls_keras.errors import shown
+from ls_keras.errors import InputError, shown
 from ls_keras.inputs.registry import LOSSES
 from ls_keras.inputs.targets import IgnoreClass, Targets, read_targets
 from ls_keras.inputs.validation import as_choice, as_count, as_flag, as_number
@@ -124,6 +123,7 @@ def fused_loss(
     transposed: bool,
     chunk_size: int | None,
     ahead: bool = True,
+    soft_cap: float | None = None,
 ):
     """Computes `linear_smoothed_ce`, of options that are checked, for it and for `FusedLogits`.
 
@@ -138,7 +138,8 @@ def fused_loss(
         reduction: See `linear_smoothed_ce`.
         transposed: See `linear_smoothed_ce`.
         chunk_size: See `linear_smoothed_ce`.
-        ahead: Whether gradients will be asked for, see `differentiable_loss`.
+        ahead: Whether gradients will be needed, see `differentiable_loss`.
+        soft_cap: c, if the logits are c tanh(z / c) of the linear layer's output z.
 
     Returns:
         The loss of the tokens here, whatever replicas there are.
@@ -171,7 +172,7 @@ def fused_loss(
             ops.cast(ops.reshape(smoothed.weights, (-1, each)), dtype),
             ops.reshape(weights, (-1,)),
         ),
-        Fixed(alpha, smoothed.prior, num_classes, transposed, chunk_size, dtype),
+        Fixed(alpha, smoothed.prior, num_classes, transposed, chunk_size, dtype, soft_cap),
         ahead=ahead,
     )
     if targets.wrong is None:

@@ -50,6 +50,7 @@ class Fixed(NamedTuple):
         transposed: Whether the kernel is `(K, D)`.
         chunk_size: How many tokens are computed at once; `None`: what memory and speed suggest.
         dtype: Of the arithmetic: float32 or better.
+        soft_cap: c, if the logits are c tanh(z / c) of the linear layer's output z.
     """
 
     alpha: float
@@ -58,6 +59,7 @@ class Fixed(NamedTuple):
     transposed: bool
     chunk_size: int | None
     dtype: str
+    soft_cap: float | None = None
 
     @property
     def axis_of_classes(self) -> int:

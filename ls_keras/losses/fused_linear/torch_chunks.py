@@ -43,8 +43,10 @@ def _loss_and_gradients(linear: Linear, rows: Rows, fixed: Fixed, wanted: Sequen
     kernel = kernel.t() if fixed.transposed else kernel  # D × K, a view
     bias = None if linear.bias is None else linear.bias.to(dtype)
     prior = None if fixed.prior is None else torch.as_tensor(fixed.prior).to(hidden.device, dtype)
-    if prior is not None:
-        direction = kernel.to(dtype) @ prior
+    # A soft cap is not linear: the mean logit under the prior then needs each logit.
+    cap, linear_prior = fixed.soft_cap, None if fixed.soft_cap is not None else prior
+    if linear_prior is not None:
+        direction = kernel.to(dtype) @ linear_prior
         # Where the prior is 0, a bias may be −inf.
         shift = 0.0 if bias is None else (prior * bias.masked_fill(prior == 0, 0)).sum()
 
@@ -65,31 +67,40 @@ def _loss_and_gradients(linear: Linear, rows: Rows, fixed: Fixed, wanted: Sequen
         z = _product(h, kernel, dtype, out=buffer[: len(w)])
         if bias is not None:
             z += bias
+        if cap is not None:
+            z.div_(cap).tanh_()
+            slope = 1 - z.square()
+            z.mul_(cap)
         top = z.amax(1)
         at = z.gather(1, ids) - top[:, None]
         expected = (masses * at.masked_fill(masses == 0, 0)).sum(1)
         if prior is not None:
-            expected += alpha * (h.to(dtype) @ direction + shift - top)
+            mean = z @ prior if linear_prior is None else h.to(dtype) @ direction + shift
+            expected += alpha * (mean - top)
         p = z.sub_(top[:, None]).exp_()
         normalizer = p.sum(1)
         loss += (w * (normalizer.log() - expected)).masked_fill(w == 0, 0).sum()
         if not any(wanted):
             continue
         dz = p.mul_((w / normalizer)[:, None]).scatter_add_(1, ids, masses * -w[:, None])
+        if cap is not None:
+            if prior is not None:
+                dz -= (alpha * w)[:, None] * prior
+            dz *= slope
         if db is not None:
             db += dz.sum(0)
         along += w @ h.to(dtype)
         dz = dz.to(narrow)
         if dh is not None:
             dh[here] = _product(dz, kernel.t(), dtype)
-            if prior is not None:
+            if linear_prior is not None:
                 dh[here] -= (alpha * w)[:, None] * direction
         if dk is not None:
             _add_product(dk_view, h.t(), dz, fixed)
-    if prior is not None and dk is not None:
-        dk_view.addr_(along, prior, alpha=-alpha)
-    if prior is not None and db is not None:
-        db -= alpha * rows.weights.sum() * prior
+    if linear_prior is not None and dk is not None:
+        dk_view.addr_(along, linear_prior, alpha=-alpha)
+    if linear_prior is not None and db is not None:
+        db -= alpha * rows.weights.sum() * linear_prior
     return loss, (dh, None if dk is None else dk.to(getattr(torch, fixed.stored(kernel.dtype))), db)
 
 

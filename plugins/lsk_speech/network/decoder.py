@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from lsk_engine.devices.replicas import SharedSeedGenerator
 from lsk_speech.network.attention import LocationAttention, guided_penalty
 from lsk_speech.network.weight_noise import noisy_weights
 from lsk_speech.units import PAD_ID
@@ -88,7 +89,7 @@ class AttentionDecoder(keras.layers.Layer):
             dtype=self.dtype_policy,
             name="attention",
         )
-        self.noise_generator = keras.random.SeedGenerator(seed)
+        self.noise_generator = SharedSeedGenerator(seed)
 
     def build(self, target_shape, encoded_shape, length_shape):
         """Builds the parts."""

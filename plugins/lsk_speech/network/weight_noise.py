@@ -5,6 +5,8 @@ from collections.abc import Iterator
 
 import keras
 
+from lsk_engine.devices.replicas import SharedSeedGenerator
+
 
 @contextlib.contextmanager
 def noisy_weights(
@@ -47,7 +49,7 @@ class NoisyLSTM(keras.layers.LSTM):
     def __init__(self, units: int, *, weight_noise: float = 0.0, **kwargs):
         super().__init__(units, **kwargs)
         self.weight_noise = weight_noise
-        self.noise_generator = keras.random.SeedGenerator(kwargs.get("seed"))
+        self.noise_generator = SharedSeedGenerator(kwargs.get("seed"))
 
     def call(self, sequences, initial_state=None, mask=None, training=False):
         """Runs the LSTM."""

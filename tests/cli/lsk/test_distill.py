@@ -51,8 +51,12 @@ def test_a_student_of_a_run_is_a_run(teacher, tmp_path):
         (["--alpha", "0.1"], "--alpha with --beta below 1"),
         (["--beta", "2"], r"beta in \[0, 1\]"),
         (["--temperature", "0"], "temperatures to be finite numbers above 0"),
-        (["--loss", "squared-logits", "--temperature", "2"], "squared logits at temperatures of 1"),
+        (
+            ["--teacher-loss", "squared-logits", "--temperature", "2"],
+            "squared logits at temperatures of 1",
+        ),
         (["--top-k", "2"], "with a cache"),
+        (["--loss", "focal"], "Near matches: focal_ce"),
         (["--task", "translation"], "Expected a teacher of the student's task, 'translation'"),
         (["--preset", "digit-mlp"], "Near matches: digits-mlp"),
     ],

@@ -90,7 +90,7 @@ def test_the_command_that_goes_on_is_one_that_a_shell_takes(run):
 def test_a_run_that_is_trained_now_gets_no_advice(run):
     student = RunDirectory("runs/student")
     student.append_history(entry(1000, 3.0))
-    with student.at_work():
+    with student.lock():
         text = show(student.path).stdout
     assert text.endswith("\nrunning, step 1,000\n")
     assert "--resume" not in text

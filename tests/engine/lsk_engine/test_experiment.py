@@ -15,12 +15,12 @@ from lock_holder import held_by_another_process
 from ls_base.errors import FileError, InputError, LsKerasError
 from lsk_engine.data import configuration
 from lsk_engine.data.batches import BatchSource
-from lsk_engine.data.fingerprint_store import DataState
-from lsk_engine.data.lazy import changed_splits, lazy_array
+from lsk_engine.data.fingerprint_store import StoredFingerprint
+from lsk_engine.data.lazy import lazy_array, map_splits
 from lsk_engine.experiment import run_experiment
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.checkpoints import Checkpoints
-from lsk_engine.runs.resuming import changed
+from lsk_engine.runs.resuming import apply_changes
 from lsk_engine.runs.run_data import NewData
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.scoring.calibrate import calibrate
@@ -390,7 +390,7 @@ def test_no_stage_scores_on_other_data(finished, monkeypatch, stage):
 
 def test_before_the_first_checkpoint_the_data_may_still_change(tmp_path, monkeypatch):
     task, resolved, run = start(tmp_path)
-    NewData.read(task, resolved, None).kept_in(run)
+    NewData.read(task, resolved, None).save_to(run)
     more_letters(monkeypatch)
     run_experiment(task, resolved, run, silent(), resume=True)
     assert json.loads(run.data_file.read_text())["splits"]["train"]["examples"] == 123
@@ -419,7 +419,7 @@ def test_a_checkpoint_of_a_longer_run_is_refused(stopped):
 @pytest.mark.slow
 def test_another_learning_rate_is_taken_and_recorded(finished, stopped):
     task, resolved, run = stopped
-    other = changed(resolved, {"optimizer.learning_rate": 0.02})
+    other = apply_changes(resolved, {"optimizer.learning_rate": 0.02})
     run_experiment(task, other, run, silent(), resume=True)
     assert run.read_history() != finished[2].read_history()
     assert run.read_config()["optimizer"]["learning_rate"] == 0.02
@@ -455,7 +455,9 @@ def test_data_that_vanish_are_told_in_one_line(tmp_path, monkeypatch, error, tol
     task, resolved, run = start(tmp_path)
     state = NewData.read(task, resolved, None).state
     monkeypatch.setattr(Letters, "gather", gone)
-    monkeypatch.setattr(DataState, "of", lambda data: state)  # which reads some examples, too
+    monkeypatch.setattr(
+        StoredFingerprint, "of", lambda data: state
+    )  # which reads some examples, too
     with pytest.raises(LsKerasError, match=told):
         run_experiment(task, resolved, run, silent(), resume=True)
 
@@ -479,7 +481,7 @@ def test_every_smoothing_trains(finished, tmp_path, smoothing, smooth_unused_cla
     task, resolved, run = start(
         tmp_path,
         training__smoothing=smoothing,
-        training__smooth_unused=smooth_unused_classes,
+        training__smooth_unused_classes=smooth_unused_classes,
         training__steps=2,
     )
     metrics = run_experiment(task, resolved, run, silent())
@@ -520,7 +522,7 @@ class LazyTask(TinyTask):
     def load_data(self, config, artifacts=None):
         data = super().load_data(config, artifacts)
         counts = lazy_array(lambda: self.loaded.append("counts") or data.class_counts)
-        splits = changed_splits(data.splits, lambda name, of: self.loaded.append(name) or of)
+        splits = map_splits(data.splits, lambda name, of: self.loaded.append(name) or of)
         return dataclasses.replace(data, splits=splits, class_counts=counts)
 
 

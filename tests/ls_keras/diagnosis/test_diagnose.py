@@ -107,9 +107,10 @@ def test_what_it_gains_is_that_of_examples_it_was_not_fitted_on(found):
     one_hot = np.eye(4)[Y]
     brier = ((P - one_hot) ** 2 - (p - one_hot) ** 2).sum(-1)
     for estimate, values in ((found.nll_gain, gains), (found.brier_gain, brier)):
-        ends, slack = normal_interval(values)
+        ends, _ = normal_interval(values)
         assert estimate.value == pytest.approx(values.mean(), abs=1e-6)
-        np.testing.assert_allclose(estimate[1:], ends, atol=slack)
+        # Wider than the gain's own noise: the temperatures are estimates, too.
+        assert 0.9 < (estimate.high - estimate.low) / (ends[1] - ends[0]) < 1.2
     confidence, correct = p.max(-1), p.argmax(-1) == Y
     assert found.scaled.ece == pytest.approx(binned_error(confidence, correct), abs=1e-3)
     parts = loss_parts(Y, Z, from_logits=True, folds=FOLDS)
@@ -166,14 +167,15 @@ def test_what_normalization_gains_is_that_of_folds_it_was_not_chosen_on(found):
 def test_the_worst_class_is_chosen_on_one_half_and_measured_on_the_other(found):
     halves = fold_ids(np.arange(600), 2, seed=0)
     first, second = halves == 0, halves == 1
-    errors = [binned_error(P[first, k], Y[first] == k) for k in range(4)]
+    p = held_out_probabilities()
+    errors = [binned_error(p[first, k], Y[first] == k) for k in range(4)]
     assert found.worst_class == np.argmax(errors) == 0
     curve = ls_keras.calibration.classwise_reliability(
-        Y[second], P[second], classes=[0], resamples=1000
+        Y[second], p[second], classes=[0], resamples=1000
     )[0]
-    assert found.worst_reliability.ece == pytest.approx(curve.ece, abs=1e-4)
+    assert found.worst_reliability.ece == pytest.approx(curve.ece, abs=1e-3)
     assert found.worst_ece == pytest.approx(
-        (curve.ece_corrected, curve.ece_low, curve.ece_high), abs=1e-3
+        (curve.ece_corrected, curve.ece_low, curve.ece_high), abs=2e-3
     )
 
 
@@ -313,7 +315,7 @@ def test_one_group_has_values_and_neither_intervals_nor_gains():
     for name in ("nll_gain", "aurc_gain", "scaled_ece"):
         assert np.isnan(getattr(found, name).value)
     assert np.isnan(found.nll.low)
-    assert "no gain can be held out" in found.advice[0]
+    assert "no held-out gain" in found.advice[0]
 
 
 def test_a_seed_decides():

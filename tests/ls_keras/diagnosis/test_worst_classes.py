@@ -13,7 +13,7 @@ P = softmax(Z.astype(float), -1)
 
 def test_the_probability_of_a_class_is_the_softmax_s():
     examples = read_host_examples(Y, Z, from_logits=True)
-    np.testing.assert_allclose(worst_classes.class_probability(examples, 2), P[:, 2])
+    np.testing.assert_allclose(worst_classes.class_probability(examples, 2, np.ones(300)), P[:, 2])
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -21,7 +21,7 @@ def test_the_worst_calibrated_class_has_the_largest_error(weighted):
     weights = np.random.default_rng(0).uniform(0, 2, 300) if weighted else None
     curves = classwise_reliability(Y, P, sample_weight=weights, resamples=100)
     examples = read_host_examples(Y, Z, from_logits=True, sample_weight=weights)
-    assert worst_classes.worst_calibrated(examples, Y, 15) == max(
+    assert worst_classes.worst_calibrated(examples, Y, 15, np.ones(300)) == max(
         curves, key=lambda k: curves[k].ece
     )
 
@@ -30,7 +30,7 @@ def test_of_many_probabilities_some_choose(monkeypatch):
     monkeypatch.setattr(worst_classes, "_SAMPLE", 4 * 100)
     curves = classwise_reliability(Y[::3], P[::3], resamples=100)
     examples = read_host_examples(Y, Z, from_logits=True)
-    assert worst_classes.worst_calibrated(examples, Y, 15) == max(
+    assert worst_classes.worst_calibrated(examples, Y, 15, np.ones(300)) == max(
         curves, key=lambda k: curves[k].ece
     )
 

@@ -70,6 +70,36 @@ def test_one_step_is_a_step_down_the_loss():
     assert evaluated[0] == pytest.approx(-(targets * log_p).sum(-1).mean(), rel=1e-5)
 
 
+def test_labels_may_have_another_loss():
+    x, y = data()
+    student, teacher = linear(), linear()
+    z, z_teacher = (host(model(x)) for model in (student, teacher))
+    distiller = Distiller(
+        student, teacher, beta=0.75, label_loss=ls_keras.FocalCE(2.0, from_logits=True)
+    )
+    distiller.compile("sgd")
+    p_y = softmax(z, -1)[np.arange(N), y]
+    expected = 0.25 * -((1 - p_y) ** 2 * np.log(p_y))
+    expected += 0.75 * -(softmax(z_teacher, -1) * log_softmax(z, -1)).sum(-1)
+    assert distiller.evaluate(x, y, verbose=0) == pytest.approx(expected.mean(), rel=1e-5)
+    again = Distiller.from_config(distiller.get_config())
+    assert again.objective.label_loss.gamma == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"label_loss": ls_keras.FocalCE()}, "with from_logits=True"),
+        ({"label_loss": "focal_ce"}, "to be a loss of ls_keras"),
+        ({"label_loss": ls_keras.FocalCE(from_logits=True), "ignore_class": 0}, "ignore_class=0"),
+        ({"label_loss": ls_keras.FocalCE(from_logits=True), "alpha": 0.1}, "not both"),
+    ],
+)
+def test_a_label_loss_must_fit(options, message):
+    with pytest.raises(InputError, match=message):
+        Distiller(linear(), linear(), beta=0.5, **options)
+
+
 def tagger():
     tokens = keras.Input((None,), dtype="int32", name="tokens")
     embedded = layers.Embedding(6, FEATURES, mask_zero=True)(tokens)

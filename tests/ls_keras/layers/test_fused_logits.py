@@ -12,7 +12,7 @@ OPTIONS = {"alpha": 0.2, "ignore_class": 3}
 
 
 def models(*, tied=False, smoothing="uniform", **options):
-    """Returns a model that is trained by the fused loss, and one of the same weights by logits."""
+    """Returns a model with the fused loss, and the model of logits that shares its weights."""
     keras.utils.set_random_seed(0)
     tokens, labels = (keras.Input((TOKENS,), dtype="int32") for _ in range(2))
     weights = keras.Input((TOKENS,))
@@ -47,7 +47,7 @@ def trained(tied=False, smoothing="uniform", **options):
 
 
 @pytest.mark.parametrize("tied", [False, True])
-def test_fit_ends_in_the_weights_of_the_loss_of_logits(tied):
+def test_fit_gives_the_same_weights_as_the_loss_of_logits(tied):
     by_fused, fused, by_logits, unfused = trained(tied, "neighborhood")
     np.testing.assert_allclose(fused, unfused, rtol=1e-5)
     for one, other in zip(by_fused.get_weights(), by_logits.get_weights(), strict=True):
@@ -56,7 +56,7 @@ def test_fit_ends_in_the_weights_of_the_loss_of_logits(tied):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [{"run_eagerly": True}, {"jit_compile": True}])
-def test_fit_however_it_is_compiled(how):
+def test_fit_gives_the_same_weights_eagerly_and_with_xla(how):
     if "jit_compile" in how and keras.config.backend() == "torch":
         pytest.skip("torch.compile needs a compiler of C++")
     by_fused, fused, by_logits, unfused = trained(**how)
@@ -87,7 +87,7 @@ def test_fit_on_replicas_is_fit_on_one_device(reduction):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
 
 
-def test_with_labels_it_hands_on_its_inputs_and_has_the_loss():
+def test_a_call_with_labels_adds_the_loss_and_returns_the_inputs():
     layer = FusedLogits(keras.layers.Dense(CLASSES), reduction="sum")
     rng = np.random.default_rng(0)
     hidden, y = rng.normal(size=(2, 3, FEATURES)).astype("float32"), np.ones((2, 3), int)
@@ -106,7 +106,7 @@ def test_with_labels_it_hands_on_its_inputs_and_has_the_loss():
 
 
 @pytest.mark.parametrize("tied", [False, True])
-def test_the_model_of_logits_has_the_weights_and_so_have_copies(tied, tmp_path):
+def test_the_model_of_logits_and_copies_share_the_weights(tied, tmp_path):
     x, y, weights = data(4)
     training, model = models(tied=tied)
     assert len(training.variables) == len(model.variables) == (4 if tied else 5)
@@ -130,7 +130,7 @@ def test_the_model_of_logits_has_the_weights_and_so_have_copies(tied, tmp_path):
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
-def test_training_of_mixed_precision(dtype):
+def test_training_in_mixed_precision(dtype):
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(f"mixed_{dtype}")
     try:
@@ -147,7 +147,7 @@ def test_training_of_mixed_precision(dtype):
 
 
 @pytest.mark.tensorflow
-def test_a_gradient_outside_of_training_is_the_same():
+def test_gradients_are_equal_with_training_false():
     import tensorflow as tf
 
     layer = FusedLogits(keras.layers.Dense(CLASSES))
@@ -173,6 +173,6 @@ WRONG = {
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_wrong_options_are_told(wrong):
+def test_wrong_options_raise_input_errors(wrong):
     with pytest.raises(InputError, match=r"^Expected .* Received: "):
         FusedLogits(**{"head": keras.layers.Dense(3), **WRONG[wrong]})

@@ -1,4 +1,4 @@
-"""The table of layers and models: a row for each on offer, which `LayerTester` tests."""
+"""Table of all public layers and models, tested by `LayerTester`."""
 
 import keras
 import numpy as np
@@ -35,7 +35,7 @@ class Subclassed(keras.Model):
 
 
 def ending_in(*ends):
-    """Returns a maker of models whose embedded tokens go through layers, made anew."""
+    """Returns a function that builds a model of embedded tokens followed by new layers."""
 
     def model():
         inputs, embedded = tokens(), embedding()
@@ -65,7 +65,7 @@ def mixed(x):
 
 
 def curves(x, y, kind):
-    """Makes knots of whatever weights: a curve that rises over [0, 1]."""
+    """Returns a function that maps probabilities by curves with these knots."""
 
     def of(p):
         q = np.empty_like(p)
@@ -79,7 +79,7 @@ def curves(x, y, kind):
 
 
 def knots(weights):
-    """Returns weights of which the last two are made knots: in [0, 1], rising."""
+    """Makes the last two weights valid knots: ascending, in [0, 1]."""
     *others, x, y = weights
     rising = [np.sort(1 / (1 + np.exp(-w)), axis=-1) for w in (x, y)]
     return [*others, *rising]
@@ -165,22 +165,3 @@ def test_every_layer_and_model_has_a_row():
         if isinstance(value, type) and issubclass(value, keras.layers.Layer)
     }
     assert {row.layer for row in ROWS.values()} == offered
-
-
-@pytest.mark.parametrize("size", [1, 2, 7, 8])
-def test_steps_are_searched_in_every_class_at_once(size, rng):
-    x, y = (np.sort(rng.random((4, size)), axis=-1) for _ in range(2))
-    layer = ClasswiseMap(size, "step")
-    layer.build((None, 4))
-    layer.set_weights([x, y])
-    z = rng.normal(size=(50, 4))
-    found = np.exp(keras.ops.convert_to_numpy(layer(z)))
-    np.testing.assert_allclose(found, curves(x, y, "step")(softmax(z)), atol=1e-5)
-
-
-def test_what_is_mapped_to_nothing_at_all_is_uniform():
-    layer = ClasswiseMap(2)
-    layer.build((None, 3))
-    layer.set_weights([np.tile([0.0, 1.0], (3, 1)), np.zeros((3, 2))])
-    p = np.exp(keras.ops.convert_to_numpy(layer(np.array([[1.0, 2.0, -np.inf]]))))
-    np.testing.assert_allclose(p, [[0.5, 0.5, 0.0]], atol=1e-6)

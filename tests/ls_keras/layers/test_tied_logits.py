@@ -51,16 +51,16 @@ def test_logits_are_float32_under_mixed_precision():
     assert layer.compute_output_spec(keras.KerasTensor((None, 4), "bfloat16")).dtype == "float32"
 
 
-def test_bad_input_is_told():
+def test_wrong_layers_and_shapes_raise_input_errors():
     with pytest.raises(InputError, match=r"keras.layers.Embedding. Received"):
         TiedLogits(keras.layers.Dense(3))
     layer = TiedLogits(keras.layers.Embedding(7, 4))
-    with pytest.raises(InputError, match=r"inputs of 4 features.*Received.*\(2, 5\)"):
+    with pytest.raises(InputError, match=r"inputs with 4 features.*Received.*\(2, 5\)"):
         layer(np.ones((2, 5), "float32"))
 
 
 def nested():
-    """The decoder is a model of its own, in which the embedding is that of the outer one."""
+    """Returns a model whose embedding is called inside an inner model."""
     embedding = keras.layers.Embedding(7, 4, name="embedding")
     tokens = keras.Input((None,), dtype="int32")
     embedder = keras.Model(tokens, embedding(tokens), name="embedder")
@@ -85,7 +85,7 @@ COPIES = {
 
 @pytest.mark.parametrize("make", [tied_model, nested, sequential])
 @pytest.mark.parametrize("copy", list(COPIES))
-def test_a_copy_is_tied(make, copy, tmp_path):
+def test_copies_share_the_embedding(make, copy, tmp_path):
     model = make()
     copied = COPIES[copy](model)
     assert copied.count_params() == model.count_params()
@@ -99,7 +99,7 @@ def test_a_copy_is_tied(make, copy, tmp_path):
     np.testing.assert_allclose(ops.convert_to_numpy(loaded(tokens)), logits, rtol=1e-6)
 
 
-def test_a_restored_layer_says_when_it_finds_no_embedding():
+def test_a_restored_layer_without_its_embedding_warns():
     layer = TiedLogits.from_config(TiedLogits(keras.layers.Embedding(7, 4, name="e")).get_config())
     with pytest.warns(UserWarning, match="without the embedding 'e'"):
         layer(keras.Input((3, 4)))
@@ -107,7 +107,7 @@ def test_a_restored_layer_says_when_it_finds_no_embedding():
     assert again(np.ones((2, 4), "float32")).shape == (2, 7)
 
 
-def test_masks_are_handed_on():
+def test_masks_are_passed_on():
     embedding = keras.layers.Embedding(7, 4, mask_zero=True)
     tokens = keras.Input((None,), dtype="int32")
     model = keras.Model(tokens, TiedLogits(embedding)(embedding(tokens)))

@@ -62,3 +62,22 @@ def test_every_metric_reads_its_arguments_here():
     ]
     assert len(found) == 5
     assert all(metric.update_state is CalibrationMetric.update_state for metric in found)
+
+
+def test_auto_mode_of_keras_callbacks_knows_the_direction_of_every_metric(tmp_path):
+    # `Metric._direction` is private in Keras: if this fails, see `MonitorCallback`.
+    names = ("accuracy", "brier", "ece", "nll", "perplexity")
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(3)])
+    model.compile(
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=[metrics.get(name, from_logits=True) for name in names],
+    )
+    callbacks = [keras.callbacks.EarlyStopping(f"val_{name}") for name in names]
+    checkpoint = keras.callbacks.ModelCheckpoint(
+        tmp_path / "best.keras", monitor="val_ece", save_best_only=True
+    )
+    data = np.eye(3, dtype="float32"), np.arange(3)
+    model.fit(*data, validation_data=data, callbacks=[*callbacks, checkpoint], verbose=0)
+    better = {name: c.monitor_op for name, c in zip(names, callbacks, strict=True)}
+    assert better.pop("accuracy") is ops.greater
+    assert set(better.values()) == {checkpoint.monitor_op} == {ops.less}

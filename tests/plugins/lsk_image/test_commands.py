@@ -7,8 +7,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from ls_base.commands import shell_command
-from ls_base.errors import FileError, InputError
+from ls_base.errors import FileError, InputError, shell_command
 from ls_base.files import write_json
 from lsk_engine.tasks.class_ids import CLASSES_FILE
 from lsk_image.commands import classify
@@ -142,8 +141,8 @@ def test_arrays_that_stay_on_the_disk_are_not_read_whole(made, tmp_path, monkeyp
     def refuse(*arguments):
         raise AssertionError
 
-    monkeypatch.setattr("ls_base.npz_schema._filled", refuse)
-    monkeypatch.setattr("ls_base.npz_arrays._MAPPED", 0)
+    monkeypatch.setattr("numpy.lib.format.read_array", refuse)
+    monkeypatch.setattr("ls_base.npz._MAPPED", 0)
     for file in (tmp_path / "a.npz", tmp_path / "b.npz"):
         assert invoke(stored.directory.path, file).stdout == f"{file}[0]\t{alone}"
 

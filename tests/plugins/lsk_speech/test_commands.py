@@ -11,7 +11,7 @@ from ls_base.errors import FileError, InputError
 from ls_base.files import write_json
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.runs.stored_run import open_run
-from lsk_engine.runs.unsmoothing import unsmoothing, unsmoothing_of_run
+from lsk_engine.runs.unsmoothing import build_unsmoothing, build_unsmoothing_for_run
 from lsk_speech.commands import transcribe
 from lsk_speech.task import SpeechTask
 from lsk_speech.units import UNUSED
@@ -187,6 +187,6 @@ def test_smoothing_is_undone_with_the_classes_that_training_left_out(tmp_path):
     assert fitted != scores()
     stored = open_run(run, decoding={"unsmooth": "fitted"})
     data = TASK.load_data(stored.config, stored.directory.read_artifacts())
-    assert unsmoothing_of_run(stored.config, stored.directory, UNUSED) == unsmoothing(
+    assert build_unsmoothing_for_run(stored.config, stored.directory, UNUSED) == build_unsmoothing(
         stored.config, data
     )

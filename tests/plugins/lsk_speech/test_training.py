@@ -16,8 +16,7 @@ from lsk_engine.experiment import run_experiment
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.checkpoints import Checkpoints
 from lsk_engine.runs.run_directory import RunDirectory
-from lsk_engine.runs.stored_run import StoredRun
-from lsk_engine.runs.teacher import model_sha256
+from lsk_engine.runs.stored_run import StoredRun, model_sha256
 from lsk_engine.scoring.calibrate import calibrate
 from lsk_engine.scoring.evaluate import evaluate
 from lsk_engine.scoring.project import project_runs

@@ -42,7 +42,7 @@ class Ragged:
     def of(cls, rows: Iterable[np.ndarray]) -> "Ragged":
         """Joins arrays that agree in all axes but the first; at least one."""
         arrays = list(rows)
-        return cls(np.concatenate(arrays), offsets([len(array) for array in arrays]))
+        return cls(np.concatenate(arrays), row_offsets([len(array) for array in arrays]))
 
     def save(
         self,
@@ -61,7 +61,7 @@ class Ragged:
             version: Of the `.npy` format of the values, (1, 0) or (2, 0).
         """
         dtype = self.values.dtype if dtype is None else np.dtype(dtype)
-        ends = offsets(self.lengths)
+        ends = row_offsets(self.lengths)
         header = {
             "descr": np.lib.format.dtype_to_descr(dtype),
             "fortran_order": False,
@@ -129,7 +129,7 @@ class Ragged:
 
     def flattened(self) -> tuple[np.ndarray, np.ndarray]:
         """Returns values and offsets of these rows alone, in order."""
-        return np.concatenate([self.values[:0], *self._runs()]), offsets(self.lengths)
+        return np.concatenate([self.values[:0], *self._runs()]), row_offsets(self.lengths)
 
     def _read(self, starts: np.ndarray, lengths: np.ndarray) -> None:
         if self._check is not None:
@@ -145,11 +145,11 @@ class Ragged:
                 yield self.values[self.starts[first] : ends[last - 1]]
 
 
-def offsets(lengths: Sequence[int] | np.ndarray) -> np.ndarray:
+def row_offsets(lengths: Sequence[int] | np.ndarray) -> np.ndarray:
     """Returns where rows of these lengths begin, and where the last one ends.
 
     Example:
-        >>> offsets([3, 0, 1]).tolist()
+        >>> row_offsets([3, 0, 1]).tolist()
         [0, 3, 3, 4]
     """
     return np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths, dtype=np.int64)])

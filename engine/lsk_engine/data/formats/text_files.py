@@ -3,14 +3,14 @@
 from pathlib import Path
 
 from ls_base.errors import InputError
-from ls_base.safe_open import FREE, read_unpacked
+from ls_base.safe_open import FREE_BYTES, read_unpacked
 
 LONGEST_LINE = 1 << 16  # bytes: what takes a line for a sentence does not end on longer ones
-FREE_TEXT = 1 << 26  # bytes of packed text: lines take several times their bytes
+FREE_TEXT_BYTES = 1 << 26  # bytes of packed text: lines take several times their bytes
 _LISTED = 12
 
 
-def read_file(file: Path, *, free: int = FREE) -> bytes:
+def read_file(file: Path, *, free: int = FREE_BYTES) -> bytes:
     """Returns the content of a regular file, unpacked if it ends in `.gz`.
 
     Args:
@@ -33,7 +33,7 @@ def read_lines(file: Path) -> list[str]:
         InputError: As `read_file`, or if it is not UTF-8, or a line has more than 65,536 bytes;
             the line is named.
     """
-    return split_lines(read_file(file, free=FREE_TEXT), str(file))
+    return split_lines(read_file(file, free=FREE_TEXT_BYTES), str(file))
 
 
 def split_lines(content: bytes, name: str) -> list[str]:
@@ -69,7 +69,7 @@ def split_lines(content: bytes, name: str) -> list[str]:
     return [line.strip() for line in lines]
 
 
-def listing(folder: Path) -> str:
+def list_folder(folder: Path) -> str:
     """Returns what lies in a folder, as the end of an error says it.
 
     Args:

@@ -12,7 +12,7 @@ import numpy as np
 from ls_base.errors import InputError
 from ls_base.safe_open import open_regular
 from lsk_engine.data.formats.text_files import (
-    FREE_TEXT,
+    FREE_TEXT_BYTES,
     LONGEST_LINE,
     read_file,
     read_lines,
@@ -94,7 +94,7 @@ def open_lines(file: Path) -> Sequence[str]:
             if content.tell() >= ON_DISK:
                 return TextLines(content, str(file))
         return read_lines(file)
-    unpacked = read_file(file, free=FREE_TEXT)
+    unpacked = read_file(file, free=FREE_TEXT_BYTES)
     if len(unpacked) < ON_DISK:
         return split_lines(unpacked, str(file))
     with tempfile.TemporaryFile() as content:
@@ -103,7 +103,7 @@ def open_lines(file: Path) -> Sequence[str]:
         return TextLines(content, str(file))
 
 
-def kept_lines(rows: Iterable[tuple[str, ...]], columns: int) -> list[Sequence[str]]:
+def spool_lines(rows: Iterable[tuple[str, ...]], columns: int) -> list[Sequence[str]]:
     """Keeps columns of lines: few in memory, many in temporary files.
 
     Args:
@@ -135,7 +135,7 @@ def kept_lines(rows: Iterable[tuple[str, ...]], columns: int) -> list[Sequence[s
     return found
 
 
-def taken(lines: Sequence, rows: np.ndarray) -> Sequence:
+def take_lines(lines: Sequence, rows: np.ndarray) -> Sequence:
     """Returns some lines of a sequence, which stay where they are if they are on the disk.
 
     Args:

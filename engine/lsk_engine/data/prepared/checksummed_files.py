@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from ls_base.errors import InputError
-from ls_base.npz_schema import Array, open_npy
-from ls_base.safe_open import inside, is_regular, open_regular
+from ls_base.npz import ArraySpec, open_npy
+from ls_base.safe_open import is_regular, open_regular, safe_join
 from lsk_engine.data.formats.ragged import Ragged, check_offsets
-from lsk_engine.data.prepared.file_checks import SHARD, FileChecks, describe
+from lsk_engine.data.prepared.file_checks import SHARD, FileChecks, checksum_file
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +51,7 @@ class CheckedFiles:
         """
         start = f"{folder}/"
         known = {n[len(start) :]: c for n, c in self.known.items() if n.startswith(start)}
-        return CheckedFiles(inside(self.path, folder, error=InputError), known)
+        return CheckedFiles(safe_join(self.path, folder, error=InputError), known)
 
     def __contains__(self, name: str) -> bool:
         return name in self.known
@@ -63,7 +63,7 @@ class CheckedFiles:
             InputError: If one is missing, or has another size.
         """
         for name, checks in self.known.items():
-            file = inside(self.path, name, error=InputError)
+            file = safe_join(self.path, name, error=InputError)
             if checks is None:
                 continue
             if not is_regular(file):
@@ -82,7 +82,7 @@ class CheckedFiles:
         """
         file, checks = self._known(name)
         if checks is not None and name not in self._whole:
-            found = describe(file) if is_regular(file) else None
+            found = checksum_file(file) if is_regular(file) else None
             for what in ("bytes", "sha256"):
                 received = "no file" if found is None else getattr(found, what)
                 if received != getattr(checks, what):
@@ -94,7 +94,7 @@ class CheckedFiles:
         self,
         values: str,
         offsets: str,
-        expected: Array,
+        expected: ArraySpec,
         valid: Callable[[np.ndarray, Path], None] = lambda values, file: None,
     ) -> Ragged:
         """Opens rows of unequal length; their values stay on the disk, and are compared by shard.
@@ -109,7 +109,7 @@ class CheckedFiles:
         Raises:
             InputError: If a file is damaged; of values, once they are asked for.
         """
-        ends = open_npy(self.file(offsets), Array("i", (None,)), mapped=False, error=InputError)
+        ends = open_npy(self.file(offsets), ArraySpec("i", (None,)), mapped=False, error=InputError)
         mapped, check = self.mapped(values, expected, valid)
         check_offsets(ends, len(mapped), str(self.path / offsets))
         return Ragged(mapped, ends, check)
@@ -117,7 +117,7 @@ class CheckedFiles:
     def mapped(
         self,
         name: str,
-        expected: Array,
+        expected: ArraySpec,
         valid: Callable[[np.ndarray, Path], None] = lambda values, file: None,
     ) -> tuple[np.ndarray, Callable[[np.ndarray, np.ndarray], None] | None]:
         """Opens an array that stays on the disk.
@@ -162,7 +162,7 @@ class CheckedFiles:
                 f"Expected {name} in the list of files of {self.path}; prepare the data set "
                 "again. Received: a list without it"
             )
-        return inside(self.path, name, error=InputError), self.known[name]
+        return safe_join(self.path, name, error=InputError), self.known[name]
 
 
 class _Shards:

@@ -27,7 +27,7 @@ class FileChecks(Record, frozen=True):
     shards: list[str] | None = None
 
 
-def describe(file: Path, *, flush: bool = False) -> FileChecks:
+def checksum_file(file: Path, *, flush: bool = False) -> FileChecks:
     """Reads a file once, whatever its size, and returns what to compare it with later.
 
     Args:

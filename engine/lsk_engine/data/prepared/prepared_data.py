@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ls_base.errors import InputError
-from ls_base.files import new_folder, write_json, writing
+from ls_base.files import new_folder, wrap_os_errors, write_json
 from ls_base.records import Record, convert_record, read_record
-from ls_base.safe_open import expanded, is_regular
-from lsk_engine.data.prepared.file_checks import FileChecks, describe
+from ls_base.safe_open import expand_user, is_regular
+from lsk_engine.data.prepared.file_checks import FileChecks, checksum_file
 from lsk_engine.environment import environment
 from lsk_engine.settings.config import Config
 from lsk_engine.tasks.contract import Task, TaskData
@@ -46,7 +46,7 @@ class PreparedData:
     files: "CheckedFiles"
 
 
-def check_offered(task: Task) -> None:
+def check_can_prepare(task: Task) -> None:
     """Refuses a task whose data can't be prepared.
 
     Args:
@@ -55,15 +55,15 @@ def check_offered(task: Task) -> None:
     Raises:
         InputError: If it does not offer it.
     """
-    if not is_offered(task):
-        offering = " or ".join(name for name, other in tasks_that_load() if is_offered(other))
+    if not can_prepare(task):
+        offering = " or ".join(name for name, other in tasks_that_load() if can_prepare(other))
         raise InputError(
             f"Expected a task whose data can be prepared: {offering or 'none is installed'}. "
             f"Received: {task.name}"
         )
 
 
-def is_offered(task: Task) -> bool:
+def can_prepare(task: Task) -> bool:
     """Returns whether the task's data can be prepared."""
     return type(task).prepare is not Task.prepare
 
@@ -86,13 +86,13 @@ def prepare(task: Task, config: Config, directory: str | os.PathLike) -> TaskDat
         InputError: If the task does not offer it, or the data can't be loaded.
         FileError: If `directory` holds files already, or can't be written.
     """
-    check_offered(task)
+    check_can_prepare(task)
     path = Path(directory)
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise InputError(f"Expected a new or empty directory to prepare into. Received: {path}")
-    with new_folder(path, mark="preparing") as folder:
+    with new_folder(path) as folder:
         data = task.load_data(config)
-        with writing(path):
+        with wrap_os_errors(path):
             task.prepare(config, data, folder)
             write_json(folder / MANIFEST_FILE, _manifest(config, data, folder))
     return data
@@ -100,7 +100,7 @@ def prepare(task: Task, config: Config, directory: str | os.PathLike) -> TaskDat
 
 def is_prepared(source: str) -> bool:
     """Returns whether `source` is the path of a prepared data set."""
-    return bool(source) and is_regular(expanded(source) / MANIFEST_FILE)
+    return bool(source) and is_regular(expand_user(source) / MANIFEST_FILE)
 
 
 def read_settings(source: str, task: str) -> dict[str, Any]:
@@ -113,7 +113,7 @@ def read_settings(source: str, task: str) -> dict[str, Any]:
     Raises:
         InputError: If it is of another task, or of another schema.
     """
-    return _read_manifest(expanded(source), task).settings
+    return _read_manifest(expand_user(source), task).settings
 
 
 def open_prepared(source: str, task: str) -> PreparedData:
@@ -131,7 +131,7 @@ def open_prepared(source: str, task: str) -> PreparedData:
     """
     from lsk_engine.data.prepared.checksummed_files import CheckedFiles
 
-    path = expanded(source)
+    path = expand_user(source)
     manifest = _read_manifest(path, task)
     files = CheckedFiles(path, manifest.files)
     files.check_sizes()
@@ -154,7 +154,7 @@ def _manifest(config: Config, data: TaskData, folder: Path) -> dict[str, Any]:
 
 
 def _entry(file: Path) -> dict[str, Any]:
-    told = describe(file, flush=True).to_dict()
+    told = checksum_file(file, flush=True).to_dict()
     return {name: value for name, value in told.items() if value is not None}
 
 

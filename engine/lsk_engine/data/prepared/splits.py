@@ -14,7 +14,7 @@ from pathlib import Path
 from ls_base.errors import InputError
 from ls_base.files import write_json
 from ls_base.records import read_record
-from ls_base.safe_open import inside, read_bytes
+from ls_base.safe_open import read_bytes, safe_join
 from lsk_engine.data.lazy import LazySplits
 from lsk_engine.data.prepared.checksummed_files import CheckedFiles
 from lsk_engine.data.prepared.prepared_data import PreparedData
@@ -32,7 +32,7 @@ def write_splits(data: TaskData, directory: Path, write: Callable[[Examples, Pat
         write: Writes a split into a folder, which it makes.
     """
     for name, content in data.artifacts.items():
-        inside(directory, name, error=InputError).write_bytes(content)
+        safe_join(directory, name, error=InputError).write_bytes(content)
     for name, examples in data.splits.items():
         write(examples, directory / name)
     write_json(directory / _SPLITS_FILE, list(data.splits))

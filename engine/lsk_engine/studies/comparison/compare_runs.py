@@ -3,11 +3,10 @@
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
+from os.path import lexists
 from typing import Any, Literal
 
-from ls_base.commands import shell_command
-from ls_base.errors import InputError
-from ls_base.safe_open import is_there
+from ls_base.errors import InputError, shell_command
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.studies.claims import interval
 from lsk_engine.studies.comparison.seed_groups import seed_groups
@@ -131,7 +130,7 @@ def _refuse_other_data(runs: Sequence[RunDirectory], split: str) -> None:
 
 
 def _scores(run: RunDirectory, split: str) -> Mapping[str, float]:
-    if not is_there(run.metrics_file):
+    if not lexists(run.metrics_file):
         raise InputError(
             f"Expected finished runs (`{shell_command('lsk', 'train', '--resume', run.path)}`). "
             f"Received: {run.path}, which has no scores yet"

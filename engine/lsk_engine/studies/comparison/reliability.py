@@ -2,17 +2,12 @@
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
+from os.path import lexists
 from pathlib import Path
 from typing import Any, Literal
 
-from ls_base.commands import shell_command
-from ls_base.errors import FileError, InputError
-from ls_base.safe_open import is_there
-from ls_keras.calibration import (
-    ReliabilityCurve,
-    SmoothReliability,
-    smooth_curve_of_statistics,
-)
+from ls_base.errors import FileError, InputError, shell_command
+from ls_keras.calibration import ReliabilityCurve, SmoothReliability, smooth_curve_of_statistics
 from ls_keras.plots import reliability_diagram, reliability_rows, save, style
 from ls_keras.plots.reliability_diagram import MOST_CURVES
 from lsk_engine.runs.naming import folder_names
@@ -143,7 +138,7 @@ def _curves(
     run: RunDirectory, panel: str, name: str, setting: str, split: str, models: Models
 ) -> Iterable[RunCurve]:
     file = run.statistics_file(split)
-    if not is_there(file):
+    if not lexists(file):
         raise FileError(
             f"Expected a run evaluated on split '{split}' "
             f"(`{shell_command('lsk', 'evaluate', run.path)}`). "
@@ -152,7 +147,7 @@ def _curves(
     if models != "scaled":
         yield _curve(run, file, panel, name, setting, None)
     scaled = run.statistics_file(split, calibrated=True)
-    if models == "as-trained" or not is_there(scaled):
+    if models == "as-trained" or not lexists(scaled):
         return
     calibration = run.read_calibration()
     if calibration is None:

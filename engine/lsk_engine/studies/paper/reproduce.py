@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
-from ls_base.errors import InputError, LsKerasError, near
+from ls_base.errors import InputError, LsKerasError, suggest
 from ls_base.files import write_json
 from lsk_engine.progress import Reporter
 from lsk_engine.studies.arms import arms_of, is_taught
@@ -124,7 +124,7 @@ def parts_of(what: str, scale: Scale, only: Sequence[str] = ()) -> dict[Result, 
         InputError: For another name, with near matches.
     """
     if what not in (*RESULTS, ALL):
-        raise InputError(f"Expected a result of the paper. {near(what, [*RESULTS, ALL])}")
+        raise InputError(f"Expected a result of the paper. {suggest(what, [*RESULTS, ALL])}")
     chosen: dict[Result, Mapping[str, Part]] = {
         one: one.parts(scale) for one in RESULTS.values() if what in (one.name, ALL)
     }
@@ -132,7 +132,9 @@ def parts_of(what: str, scale: Scale, only: Sequence[str] = ()) -> dict[Result, 
     for name in only:
         if name not in known:
             of = "" if what == ALL else f" of {what}"
-            raise InputError(f"Expected only studies{of} at the scale {scale}. {near(name, known)}")
+            raise InputError(
+                f"Expected only studies{of} at the scale {scale}. {suggest(name, known)}"
+            )
     if not only:
         return chosen
     chosen = {

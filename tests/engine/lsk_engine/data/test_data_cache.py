@@ -6,8 +6,8 @@ import pytest
 
 from ls_base.errors import InputError
 from lsk_engine.data import configuration
-from lsk_engine.data.data_cache import load_data, shared_data
-from lsk_engine.data.fingerprint import fingerprint
+from lsk_engine.data.data_cache import load_data, prepare_shared
+from lsk_engine.data.fingerprint import fingerprint_data
 from lsk_engine.data.prepared.prepared_data import is_prepared
 from lsk_engine.progress import Reporter
 from preparable_task import PreparableTask
@@ -40,16 +40,20 @@ def resolve(task, **data):
 def test_what_runs_have_in_common_is_made_once(tmp_path):
     task = CountingTask()
     short, long = resolve(task, length=5), resolve(task, length=6)
-    with shared_data(task, [short, short, long], tmp_path, SILENT):
+    with prepare_shared(task, [short, short, long], tmp_path, SILENT):
         assert task.made == 1
         first, second = (load_data(task, short, None) for _ in range(2))
         assert task.made == 1
         load_data(task, long, None)  # nobody else's
         assert task.made == 2
-    assert fingerprint(first) == fingerprint(second) == fingerprint(load_data(task, short, None))
+    assert (
+        fingerprint_data(first)
+        == fingerprint_data(second)
+        == fingerprint_data(load_data(task, short, None))
+    )
     assert first.notes == ("letters: made",)
     assert task.made == 3  # nobody shares any more
-    with shared_data(task, [short, short], tmp_path, SILENT):
+    with prepare_shared(task, [short, short], tmp_path, SILENT):
         load_data(task, short, None)
     assert task.made == 3  # it is there already
     assert {Path(source).parent for source in task.read} == {tmp_path}
@@ -82,7 +86,7 @@ def recorded(tmp_path):
     shared = source / "study" / "data"
 
     def go_on():
-        with shared_data(task, [config, config], shared, SILENT):
+        with prepare_shared(task, [config, config], shared, SILENT):
             return load_data(task, config, None)
 
     go_on()
@@ -108,11 +112,11 @@ def test_files_beside_the_data_do_not_change_them(recorded):
         (source / name / file).write_text('{"schema": 1}')
         (source / name / "runs" / "log").touch()
     (source / "wav" / "all").symlink_to(source)
-    before = fingerprint(go_on())
+    before = fingerprint_data(go_on())
     assert list(shared.iterdir()) == [older]
     (source / "notes.txt").touch()
     os.utime(source / "wav" / "a", (0, 0))  # copied
-    assert fingerprint(go_on()) == before
+    assert fingerprint_data(go_on()) == before
     (now,) = shared.iterdir()
     assert now != older  # and not looked at once more
 
@@ -122,11 +126,11 @@ def test_runs_that_share_nothing_of_what_there_is_now_read_their_source(tmp_path
     source.mkdir()
     task = CountingTask()
     config = resolve(task, source=str(source))
-    with shared_data(task, [config, config], shared, SILENT):
+    with prepare_shared(task, [config, config], shared, SILENT):
         load_data(task, config, None)
     assert task.read == [str(source), str(next(shared.iterdir()))]
     (source / "a").touch()
-    with shared_data(task, [], shared, SILENT):
+    with prepare_shared(task, [], shared, SILENT):
         load_data(task, config, None)
     assert task.read[-1] == str(source)  # not what it was
 
@@ -134,10 +138,12 @@ def test_runs_that_share_nothing_of_what_there_is_now_read_their_source(tmp_path
 def test_damaged_data_give_way_to_their_source(tmp_path):
     task = CountingTask()
     config = resolve(task)
-    with shared_data(task, [config, config], tmp_path, SILENT):
+    with prepare_shared(task, [config, config], tmp_path, SILENT):
         (folder,) = tmp_path.iterdir()
         (folder / "letters.npy").write_bytes(b"")
-        assert fingerprint(load_data(task, config, None)) == fingerprint(TinyTask().load_data(None))
+        assert fingerprint_data(load_data(task, config, None)) == fingerprint_data(
+            TinyTask().load_data(None)
+        )
         assert task.made == 2
 
 
@@ -148,7 +154,7 @@ def test_what_can_not_be_made_is_left_to_the_runs(tmp_path):
 
     for task in (Refusing(), TinyTask()):
         config = resolve(task)
-        with shared_data(task, [config, config], tmp_path, SILENT):
+        with prepare_shared(task, [config, config], tmp_path, SILENT):
             assert not any(tmp_path.iterdir())
 
 
@@ -159,7 +165,7 @@ def test_the_environment_is_as_it_was(tmp_path):
         within.append(dict(os.environ))
         raise KeyError
 
-    with pytest.raises(KeyError), shared_data(CountingTask(), [], tmp_path, SILENT):
+    with pytest.raises(KeyError), prepare_shared(CountingTask(), [], tmp_path, SILENT):
         fail()
     assert within != [before]  # what a study starts knows of it
     assert dict(os.environ) == before

@@ -8,7 +8,7 @@ from ls_base.errors import FileError, InputError
 from ls_base.records import convert_record
 from lsk_engine.data.batch_sources import evaluation_source
 from lsk_engine.data.configuration import resolve
-from lsk_engine.data.fingerprint_store import DataState, hold
+from lsk_engine.data.fingerprint_store import StoredFingerprint, check_fingerprint
 from lsk_engine.data.lazy import LazySplits, lazy_array
 from lsk_engine.tasks.contract import Examples, TaskData
 from tiny_task import Letters, TinyTask
@@ -44,12 +44,12 @@ def data():
 @pytest.fixture
 def state(data):
     """What a run keeps, as it comes back from the disk."""
-    stored = json.loads(json.dumps(DataState.of(data).to_dict()))
-    return convert_record(stored, DataState, "data.json")
+    stored = json.loads(json.dumps(StoredFingerprint.of(data).to_dict()))
+    return convert_record(stored, StoredFingerprint, "data.json")
 
 
 def test_a_run_is_scored_without_its_training_split(data, state):
-    held = hold(
+    held = check_fingerprint(
         dataclasses.replace(lazily(data), notes=()), state, "data.json", refusal, whole=False
     )
     assert held.notes == ("synthetic",)
@@ -65,7 +65,7 @@ def test_a_run_is_scored_without_its_training_split(data, state):
 
 def test_each_split_is_held_against_what_it_was_when_it_is_loaded(data, state):
     other = lazily(data, test=lambda: Letters(30, 5), train=lambda: Letters(41, 9))
-    held = hold(
+    held = check_fingerprint(
         dataclasses.replace(other, class_counts=data.class_counts),
         state,
         "data.json",
@@ -83,14 +83,14 @@ def test_to_train_on_all_are_held_at_once(data, state):
     other = lazily(data, test=lambda: Letters(30, 5), train=lambda: Letters(41, 9))
     other = dataclasses.replace(other, class_counts=data.class_counts)
     with pytest.raises(InputError, match=r"^test: .*; train: "):
-        hold(other, state, "data.json", refusal, whole=True)
+        check_fingerprint(other, state, "data.json", refusal, whole=True)
 
 
 def test_other_labels_of_training_are_told_with_it(data, state):
     counts = np.roll(data.class_counts, 1)
     other = lazily(data, train=lambda: data.splits["train"])
     other = dataclasses.replace(other, class_counts=counts)
-    held = hold(other, state, "data.json", refusal, whole=False)
+    held = check_fingerprint(other, state, "data.json", refusal, whole=False)
     with pytest.raises(InputError, match=r"^train: other labels$"):
         held.splits["train"]
 
@@ -98,10 +98,10 @@ def test_other_labels_of_training_are_told_with_it(data, state):
 def test_splits_and_classes_are_compared_without_loading_any(data, state):
     more = lazily(data, more=lambda: data.splits["test"])
     with pytest.raises(InputError, match=r"^more: not there before$"):
-        hold(more, state, "data.json", refusal, whole=False)
+        check_fingerprint(more, state, "data.json", refusal, whole=False)
     classes = dataclasses.replace(lazily(data), num_classes=9)
     with pytest.raises(InputError, match=r"^6 classes, now 9$"):
-        hold(classes, state, "data.json", refusal, whole=False)
+        check_fingerprint(classes, state, "data.json", refusal, whole=False)
 
 
 @pytest.mark.parametrize(
@@ -116,14 +116,14 @@ def test_splits_and_classes_are_compared_without_loading_any(data, state):
     ],
 )
 def test_a_damaged_state_is_told(data, state, changed, message):
-    damaged = DataState(**{**state.to_dict(), **changed})
+    damaged = StoredFingerprint(**{**state.to_dict(), **changed})
     with pytest.raises(FileError, match=message):
-        hold(lazily(data), damaged, "data.json", refusal, whole=False)
+        check_fingerprint(lazily(data), damaged, "data.json", refusal, whole=False)
 
 
 def test_of_an_older_run_the_data_say_it(data, state):
-    old = DataState(**state.fingerprint)
-    held = hold(lazily(data), old, "data.json", refusal, whole=False)
+    old = StoredFingerprint(**state.fingerprint)
+    held = check_fingerprint(lazily(data), old, "data.json", refusal, whole=False)
     assert held.train_sizes is None
     assert held.notes == data.notes
     with pytest.raises(AskedError):
@@ -143,6 +143,6 @@ class Points(Examples):
 def test_examples_of_one_shape_have_no_sizes():
     splits = dict.fromkeys(("train", "test"), Points())
     data = TaskData(splits, 2, None, ["a", "b"], np.array([3, 2]))
-    state = DataState.of(data)
+    state = StoredFingerprint.of(data)
     assert state.sizes is None
     assert state.train_sizes("data.json") is None

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from ls_base.errors import InputError
-from lsk_engine.data.lazy import LazyNotes, LazySplits, changed_splits, lazy_array
-from lsk_engine.data.split_names import new_splits
+from lsk_engine.data.lazy import LazyNotes, LazySplits, lazy_array, map_splits
+from lsk_engine.data.split_names import splits_to_score
 
 
 def counting(names):
@@ -62,7 +62,7 @@ def test_an_error_comes_again():
 
 def test_changed_splits_are_loaded_as_late():
     splits, made = counting(["train", "test"])
-    changed = changed_splits(splits, lambda name, of: [*of, name.upper()])
+    changed = map_splits(splits, lambda name, of: [*of, name.upper()])
     assert made == []
     assert changed["test"] == ["test", "TEST"]
     assert made == ["test"]
@@ -70,7 +70,7 @@ def test_changed_splits_are_loaded_as_late():
 
 def test_new_data_are_loaded_as_late():
     splits, made = counting(["test", "more"])
-    found = new_splits(splits)
+    found = splits_to_score(splits)
     assert list(found) == ["train", "test", "more"]
     assert found["more"] == ["more"]
     assert made == ["more"]

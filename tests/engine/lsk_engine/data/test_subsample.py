@@ -2,7 +2,7 @@ import numpy as np
 
 from lsk_engine.data.configuration import resolve
 from lsk_engine.data.data_cache import load_data
-from lsk_engine.data.subsample import quick_look, take
+from lsk_engine.data.subsample import subsample, take_examples
 from tiny_task import TinyTask
 
 
@@ -17,8 +17,8 @@ def test_no_split_has_more_and_it_is_said():
     assert [len(split) for split in data.splits.values()] == [10, 10, 9]
     assert data.notes == ("train: a quick look at 10 of 41 examples",)
     assert data.splits["test"] is not whole.splits["test"]
-    assert quick_look(whole, None) is whole
-    assert quick_look(whole, 41).notes == ()
+    assert subsample(whole, None) is whole
+    assert subsample(whole, 41).notes == ()
 
 
 def test_the_draw_is_the_same_for_every_seed_and_not_the_first():
@@ -32,7 +32,7 @@ def test_the_draw_is_the_same_for_every_seed_and_not_the_first():
 def test_taken_examples_are_those_of_the_split():
     whole = loaded()[1].splits["train"]
     rows = np.array([3, 7, 20])
-    some = take(whole, rows)
+    some = take_examples(whole, rows)
     assert len(some) == 3
     assert some.references == [whole.references[row] for row in rows]
     np.testing.assert_array_equal(some.sizes, whole.sizes[rows])

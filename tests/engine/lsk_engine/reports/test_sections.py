@@ -63,6 +63,6 @@ def test_a_run_that_is_not_finished_says_how_to_go_on(tmp_path):
     found = {s.anchor: s for s in sections_of(collect(find([run.path])))}
     command = f"lsk train --resume '{run.path}'"
     assert found["runs"].blocks[0].summary == f"my own: unfinished, step 20; go on with: {command}"
-    with run.at_work():
+    with run.lock():
         found = {s.anchor: s for s in sections_of(collect(find([run.path])))}
     assert found["runs"].blocks[0].summary == "my own: running, step 20"

@@ -38,7 +38,7 @@ def test_runs_are_found_at_any_depth_and_in_every_state(folder):
     assert (done.score, done.split) == (("bleu", "BLEU", 25.8), "test")
     assert (done.task, done.preset, done.alpha, done.seed) == ("tiny", "tiny", 0.1, 3)
     assert (stopped.step, stopped.score) == (40, None)
-    with RunDirectory(folder / "study/runs/c").at_work():
+    with RunDirectory(folder / "study/runs/c").lock():
         assert state_of(folder)["study/runs/c"] == "running"
     assert state_of(folder)["study/runs/c"] == "stopped"
 

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from lsk_engine.data import configuration
-from lsk_engine.runs.naming import numbered, run_name
+from lsk_engine.runs.naming import run_name, unique_paths
 from lsk_engine.settings.distillation import DistillationConfig
 from lsk_engine.tasks.registry import load_task
 
@@ -66,10 +66,10 @@ def test_every_name_is_a_file_s_and_not_long(source):
 def test_what_is_there_is_left_out(tmp_path):
     for name in ("run", "run-3"):
         (tmp_path / name).mkdir()
-    found = itertools.islice(numbered(tmp_path / "run"), 3)
+    found = itertools.islice(unique_paths(tmp_path / "run"), 3)
     assert [path.name for path in found] == ["run-2", "run-4", "run-5"]
 
 
 def test_a_name_with_a_point_keeps_it(tmp_path):
     (tmp_path / "alpha0.1").mkdir()
-    assert next(numbered(tmp_path / "alpha0.1")).name == "alpha0.1-2"
+    assert next(unique_paths(tmp_path / "alpha0.1")).name == "alpha0.1-2"

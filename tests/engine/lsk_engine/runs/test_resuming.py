@@ -6,7 +6,12 @@ import pytest
 
 from ls_base.errors import FileError, InputError
 from lsk_engine.data import configuration
-from lsk_engine.runs.resuming import changed, check_resumption, record_resumption, seconds_before
+from lsk_engine.runs.resuming import (
+    apply_changes,
+    check_resumption,
+    record_resumption,
+    seconds_before,
+)
 from lsk_engine.runs.run_directory import RunDirectory
 from tiny_task import DataConfig, TinyTask
 
@@ -24,7 +29,7 @@ def config_of(run):
 
 
 def test_another_learning_rate_is_recorded(run):
-    config = changed(config_of(run), {"optimizer.learning_rate": "0.003"})
+    config = apply_changes(config_of(run), {"optimizer.learning_rate": "0.003"})
     assert config.optimizer.learning_rate == 0.003
     record_resumption(TinyTask(), config, run)
     assert config_of(run) == config
@@ -62,7 +67,7 @@ def test_what_was_found_of_the_run_as_it_was_is_not_the_changed_run_s(run):
         file.write_text("{}")
     assert record_resumption(TinyTask(), config_of(run), run) == []
     assert all(file.exists() for file in (*gone, *stay))
-    config = changed(config_of(run), {"training.patience": "3"})
+    config = apply_changes(config_of(run), {"training.patience": "3"})
     said = record_resumption(TinyTask(), config, run)
     assert [word in text for word, text in zip(("lsk calibrate", "--data"), said, strict=True)]
     assert [file for file in gone if file.exists()] == []
@@ -73,7 +78,7 @@ def test_what_is_only_looked_at_changes_nothing(run):
     run.model_file.write_text("model")
     (run.checkpoints / "step-00000008.npz").touch()
     before = {file: file.read_bytes() for file in run.path.rglob("*") if file.is_file()}
-    config = changed(config_of(run), {"training.steps": "20"})
+    config = apply_changes(config_of(run), {"training.steps": "20"})
     assert check_resumption(TinyTask(), config, run) == {"training.steps": [13, 20]}
     assert {file: file.read_bytes() for file in run.path.rglob("*") if file.is_file()} == before
 
@@ -114,12 +119,12 @@ def test_nothing_changed_is_recorded_as_nothing(run):
 @pytest.mark.parametrize("key", ["training.alpha", "optimizer.name", "model.width", "data.source"])
 def test_settled_settings_are_refused(run, key):
     with pytest.raises(InputError, match=f"optimizer.learning_rate and .* Received: {key}"):
-        changed(config_of(run), {key: "0.5"})
+        apply_changes(config_of(run), {key: "0.5"})
 
 
 def test_a_value_out_of_range_is_refused(run):
     with pytest.raises(InputError, match="optimizer.learning_rate at least 0. Received: -1"):
-        changed(config_of(run), {"optimizer.learning_rate": -1})
+        apply_changes(config_of(run), {"optimizer.learning_rate": -1})
 
 
 def test_another_configuration_is_refused(run):

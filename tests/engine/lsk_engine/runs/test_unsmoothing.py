@@ -11,8 +11,8 @@ from lsk_engine.progress import Reporter
 from lsk_engine.runs import unsmoothing as module
 from lsk_engine.runs.unsmoothing import (
     announce_unsmoothing,
-    unsmoothing,
-    unsmoothing_of_run,
+    build_unsmoothing,
+    build_unsmoothing_for_run,
 )
 from lsk_engine.tasks.loss import build_loss
 from tiny_task import DecodingConfig, TinyTask
@@ -36,16 +36,16 @@ def test_q_is_that_of_the_loss(smoothing, unused):
     config = configuration.resolve(task, None, {**settings, "training.alpha": 0.2})
     data = task.load_data(config)
     loss = build_loss(config, data)
-    assert unsmoothing(config, data) == Unsmoothing(loss.alpha, loss.smoothing)
+    assert build_unsmoothing(config, data) == Unsmoothing(loss.alpha, loss.smoothing)
     half = configuration.resolve(task, None, {**settings, "decoding.unsmooth": "0.1"})
-    assert unsmoothing(half, data) == Unsmoothing(0.1, loss.smoothing)
+    assert build_unsmoothing(half, data) == Unsmoothing(0.1, loss.smoothing)
 
 
 @pytest.mark.parametrize("settings", [{"training.alpha": 0}, {"decoding.unsmooth": "0"}])
 def test_nothing_is_undone_of_hard_targets_nor_unasked(settings):
     task = UndoingTask()
     config = configuration.resolve(task, None, settings)
-    assert unsmoothing(config, task.load_data(config)) is None
+    assert build_unsmoothing(config, task.load_data(config)) is None
 
 
 @pytest.mark.parametrize("smoothing", ["uniform", "unigram"])
@@ -61,7 +61,9 @@ def test_data_are_loaded_only_where_their_counts_are_q(tmp_path, monkeypatch, sm
 
     monkeypatch.setattr(module, "load_task", load)
     data = task.load_data(config)
-    assert unsmoothing_of_run(config, run, data.unused_classes) == unsmoothing(config, data)
+    assert build_unsmoothing_for_run(config, run, data.unused_classes) == build_unsmoothing(
+        config, data
+    )
     assert loaded == ["tiny"] * (smoothing == "unigram")
 
 

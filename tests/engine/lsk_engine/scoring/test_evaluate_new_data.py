@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from ls_base.errors import InputError
-from lsk_engine.data.fingerprint_store import DataState
-from lsk_engine.data.split_names import new_splits
+from lsk_engine.data.fingerprint_store import StoredFingerprint
+from lsk_engine.data.split_names import splits_to_score
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.run_directory import SCHEMA
 from lsk_engine.scoring.calibrate import calibrate
@@ -24,7 +24,7 @@ class OtherLetters(TinyTask):
     def load_new(self, config, artifacts):
         data = self.load_data(config, artifacts)
         if config.data.source.endswith("others"):
-            data = dataclasses.replace(data, splits=new_splits({"train": Letters(30, 7)}))
+            data = dataclasses.replace(data, splits=splits_to_score({"train": Letters(30, 7)}))
         return data
 
 
@@ -69,13 +69,13 @@ def test_new_data_are_scored_whole_and_the_run_stays_as_it_is(stored):
 def test_unigram_smoothing_is_that_of_the_run_s_own_labels(tmp_path):
     run, _, config = untrained_run(TASK, tmp_path / "run", **{"training.smoothing": "unigram"})
     data = TASK.load_data(config)
-    run.write_json(run.data_file, {"schema": SCHEMA, **DataState.of(data).to_dict()})
+    run.write_json(run.data_file, {"schema": SCHEMA, **StoredFingerprint.of(data).to_dict()})
     others = dataclasses.replace(data, class_counts=data.class_counts[::-1].copy())
     found = []
     for given in (data, others):
         task = OtherLetters()
         task.load_new = lambda config, artifacts, given=given: dataclasses.replace(
-            given, splits=new_splits({"train": Letters(30, 7)})
+            given, splits=splits_to_score({"train": Letters(30, 7)})
         )
         results = evaluate_new(task, config, run, QUIET, source="others")
         found.append(results["all"]["loss"])
@@ -91,7 +91,9 @@ def test_examples_of_another_shape_are_told(stored):
     run, _, config = stored
     task = OtherLetters()
     data = task.load_data(config)
-    task.load_new = lambda *_: dataclasses.replace(data, splits=new_splits({"train": Wider(9, 7)}))
+    task.load_new = lambda *_: dataclasses.replace(
+        data, splits=splits_to_score({"train": Wider(9, 7)})
+    )
     with pytest.raises(InputError, match=r"have the shape \(any\), .* \(\d, 2\) in oth"):
         evaluate_new(task, config, run, QUIET, source="others")
 
@@ -116,7 +118,7 @@ def test_a_folder_above_does_not_become_the_run(stored, tmp_path, monkeypatch):
     before = files(run)
     results = evaluate_new(TASK, config, run, QUIET, source="..")
     assert results["folder"] == str(run.path / "new-data" / "others")
-    with pytest.raises(InputError, match="can be part of a file's. Received: .*[.][.]"):
+    with pytest.raises(InputError, match="can be part of a file's name. Received: .*[.][.]"):
         evaluate_new(TASK, config, run, QUIET, source="..", name="..")
     assert files(run) == before
 

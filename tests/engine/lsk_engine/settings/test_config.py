@@ -46,11 +46,13 @@ def test_round_trip_through_json(task):
         ("training.smooth_unused_classes", "0", False),
         ("optimizer.learning_rate", "1e-3", 1e-3),
         ("optimizer.name", "sgd", "sgd"),
+        ("training.loss_options.gamma", "2", {"gamma": 2.0}),
+        ("training.loss_options.gamma", "flsd53", {"gamma": "flsd53"}),
     ],
 )
 def test_strings_are_read_as_the_type_of_the_field(task, key, text, value):
     resolved = configuration.resolve(task, None, {"training.epochs": 1, key: text})
-    part, field = key.split(".")
+    part, field, *_ = key.split(".")
     assert getattr(getattr(resolved, part), field) == value
 
 
@@ -67,7 +69,11 @@ def test_strings_are_read_as_the_type_of_the_field(task, key, text, value):
         ({"training.batch_size": 0}, "batch_size at least 1"),
         ({"training.batch_size": 1.5}, "to be int"),
         ({"training.steps": None, "training.epochs": None}, "Received: neither"),
-        ({"training.smoothing": "gaussian"}, "uniform, unigram, neighborhood"),
+        ({"training.smoothing": "gaussian"}, "uniform, unigram, prior, neighborhood"),
+        ({"training.smoothing": "prior"}, "training.prior, a probability for each class"),
+        ({"training.prior": "0.5,0.5"}, "Received: 2 numbers with smoothing=uniform"),
+        ({"training.loss_option.gamma": 1}, "Near matches: training.loss_options"),
+        ({"training.loss_options": "gamma=1"}, "Expected training.loss_options to be"),
         ({"training.precision": "int8"}, "mixed_bfloat16"),
         ({"training.strategy": "pigeons"}, "mirrored"),
         ({"training.jit_compile": "perhaps"}, "bool or none"),

@@ -5,7 +5,7 @@ import pytest
 from ls_base.errors import FileError, InputError
 from lsk_engine.data import configuration
 from lsk_engine.runs.run_directory import RunDirectory
-from lsk_engine.runs.teacher import model_sha256, taught_by
+from lsk_engine.runs.stored_run import model_sha256, with_teacher
 from lsk_engine.settings.distillation import DistillationConfig
 from tiny_task import TinyTask
 
@@ -25,7 +25,7 @@ def test_a_teacher_is_named_by_its_path_and_its_model(teacher, monkeypatch):
     monkeypatch.chdir(teacher.path.parent)
     task = TinyTask()
     plain = configuration.resolve(task, None, {})
-    student = taught_by("teacher", plain, beta=0.5, teacher_temperature=4.0)
+    student = with_teacher("teacher", plain, beta=0.5, teacher_temperature=4.0)
     assert student.distillation == DistillationConfig(
         str(teacher.path), SHA256_OF_ABC, beta=0.5, teacher_temperature=4.0
     )
@@ -37,9 +37,9 @@ def test_a_teacher_is_named_by_its_path_and_its_model(teacher, monkeypatch):
 def test_an_unfinished_teacher_or_none_is_told(teacher, tmp_path):
     student = configuration.resolve(TinyTask(), None, {})
     with pytest.raises(FileError, match="Expected a run directory"):
-        taught_by(tmp_path / "nobody", student)
+        with_teacher(tmp_path / "nobody", student)
     with pytest.raises(InputError, match="of the student's task, 'other'.*of task 'tiny'"):
-        taught_by(teacher.path, dataclasses.replace(student, task="other"))
+        with_teacher(teacher.path, dataclasses.replace(student, task="other"))
     teacher.model_file.unlink()
     with pytest.raises(InputError, match=r"Expected a finished teacher.*without model\.keras"):
         model_sha256(teacher)

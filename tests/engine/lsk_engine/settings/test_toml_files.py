@@ -38,6 +38,8 @@ def test_what_options_have_changed_comes_back(tmp_path):
         "training.epochs": None,
         "training.steps": 7,
         "optimizer.l2_layers": "a,b",
+        "training.loss_options.gamma": 2.0,
+        "training.loss_options.kind": "x",
     }
     config = resolve(task, "mnist-mlp-teacher", settings)
     assert config.optimizer.l2_layers == ("a", "b")

@@ -59,6 +59,12 @@ def test_a_q_that_depends_on_labels_is_refused_before_training(given):
     assert alpha_of(resolved(**settings)) == 0
 
 
+def test_other_losses_are_refused():
+    settings = {"training__loss": "max_sup", "training__alpha": 0.1}
+    with pytest.raises(InputError, match="Expected decoding.unsmooth=0 with training.loss=max_sup"):
+        resolved(**settings, decoding__unsmooth="fitted")
+
+
 def test_alpha_of_1_is_refused():
     with pytest.raises(InputError, match="Expected decoding.unsmooth=0 with training.alpha=1"):
         resolved(training__alpha=1, decoding__unsmooth="fitted")

@@ -5,6 +5,7 @@ import pytest
 from ls_base.errors import InputError
 from lsk_engine.studies.arms import arms_of, base_settings, student_of
 from lsk_engine.studies.distillation import distillation_study
+from lsk_engine.studies.smoothing import smoothing_question
 from lsk_engine.studies.study import TEACHER_ALPHA, TEACHER_TEMPERATURE, Study
 from lsk_engine.tasks.registry import load_task
 
@@ -54,6 +55,16 @@ def test_the_first_axis_is_compared_and_the_others_are_conditions(task):
         "alpha0.1-max_train_examples100": "alpha0-max_train_examples100",
         "alpha0.1-max_train_examples1000": "alpha0-max_train_examples1000",
     }
+
+
+def test_losses_are_compared_with_the_first(task):
+    axes = {"training.loss,training.loss_options.gamma": (("focal_ce", 1), ("focal_ce", 3))}
+    arms = arms_of(smoothing_question("image", axes=axes), task)
+    assert [arm.config.training.loss_options for arm in arms] == [{"gamma": 1.0}, {"gamma": 3.0}]
+    asked = smoothing_question("image", axes={"training.loss": ("smoothed_ce", "max_sup")})
+    first, second = arms_of(asked, task)
+    assert (first.name, second.baseline) == ("loss-smoothed_ce", first.name)
+    assert student_of(second, asked, task).config.training.loss == "smoothed_ce"
 
 
 @pytest.mark.parametrize("alpha_first", [True, False])

@@ -11,14 +11,14 @@ import pytest
 from ls_base.errors import InputError
 from lsk_engine.data import configuration
 from lsk_engine.data.batches import BatchSource
-from lsk_engine.data.fingerprint_store import DataState
+from lsk_engine.data.fingerprint_store import StoredFingerprint
 from lsk_engine.data.teacher_logits import compute_teacher_logits, read_examples
 from lsk_engine.experiment import run_experiment
 from lsk_engine.progress import Reporter
-from lsk_engine.runs.lock import locked
+from lsk_engine.runs.locking import hold_lock
 from lsk_engine.runs.run_data import NewData, known_training_examples, reload_data
 from lsk_engine.runs.run_directory import RunDirectory
-from lsk_engine.runs.teacher import taught_by
+from lsk_engine.runs.stored_run import with_teacher
 from lsk_engine.tasks.loss import build_loss
 from lsk_engine.training.checkpointing import Interrupted
 from lsk_engine.training.distillation import build_learner, with_teacher_logits
@@ -47,7 +47,9 @@ def teacher(tmp_path_factory):
 
 def start(teacher, path, settings=None, task=None, **options):
     task = task or TinyTask()
-    resolved = taught_by(teacher.path, configuration.resolve(task, None, settings or {}), **options)
+    resolved = with_teacher(
+        teacher.path, configuration.resolve(task, None, settings or {}), **options
+    )
     return task, resolved, RunDirectory.create(path, resolved.to_dict())
 
 
@@ -141,7 +143,9 @@ class RandomLetters(keras.layers.Layer):
 
 def test_the_teacher_sees_what_the_student_sees(teacher):
     task = NoisyTask()
-    resolved = taught_by(teacher.path, configuration.resolve(task, None, {}), loss="squared-logits")
+    resolved = with_teacher(
+        teacher.path, configuration.resolve(task, None, {}), loss="squared-logits"
+    )
     data = task.load_data(resolved)
     student = task.build_model(resolved, data)
     loss = build_loss(resolved, data, reduction="sum")
@@ -214,7 +218,7 @@ def test_of_students_that_start_together_one_computes_the_logits(teacher, tmp_pa
     held = []
 
     def computing(*arguments, **options):
-        with pytest.raises(BlockingIOError), locked(tmp_path / ".logits.lock", wait=False):
+        with pytest.raises(BlockingIOError), hold_lock(tmp_path / ".logits.lock", wait=False):
             pass
         held.append(True)
         return compute_teacher_logits(*arguments, **options)
@@ -254,7 +258,7 @@ def test_a_cache_of_other_classes_kept_is_refused(teacher, tmp_path):
 
 def test_training_examples_are_read_once_for_what_they_are(teacher, tmp_path, monkeypatch):
     task, resolved, run = start(teacher, tmp_path / "run", cache=str(tmp_path / "logits"))
-    data, read = NewData.read(task, resolved, None).kept_in(run), []
+    data, read = NewData.read(task, resolved, None).save_to(run), []
     monkeypatch.setattr(
         "lsk_engine.runs.run_data.read_examples",
         lambda *of: read.append(1) or read_examples(*of),
@@ -264,4 +268,4 @@ def test_training_examples_are_read_once_for_what_they_are(teacher, tmp_path, mo
     assert read == [1]
     assert again.data == first.data
     np.testing.assert_array_equal(again.counts, first.counts)
-    assert run.read(run.data_file, DataState).notes == []
+    assert run.read(run.data_file, StoredFingerprint).notes == []

@@ -10,9 +10,9 @@ from lsk_engine.data.configuration import from_dict, resolve
 from lsk_engine.experiment import run_experiment
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.checkpoints import Checkpoints
-from lsk_engine.runs.resuming import changed
+from lsk_engine.runs.resuming import apply_changes
 from lsk_engine.runs.run_directory import RunDirectory
-from lsk_engine.runs.teacher import taught_by
+from lsk_engine.runs.stored_run import with_teacher
 from lsk_engine.scoring.evaluate import evaluate
 from lsk_engine.settings.training import TrainingConfig
 from lsk_engine.training.checkpointing import Interrupted
@@ -159,7 +159,7 @@ def test_without_the_best_checkpoint_it_says_what_to_do(tmp_path):
     (run.checkpoints / f"step-{best:08}.npz").unlink()
     with pytest.raises(FileError, match=r"--set training.save_weights=last goes on without"):
         run_experiment(TASK, config, run, QUIET, resume=True)
-    config = changed(config, {"training.save_weights": "last"})
+    config = apply_changes(config, {"training.save_weights": "last"})
     run_experiment(TASK, config, run, QUIET, resume=True)
     assert from_dict(TASK, run.read_config()).training.save_weights == "last"
 
@@ -188,7 +188,7 @@ def test_a_longer_run_is_what_it_would_have_been(tmp_path, first, then):
     run_experiment(TASK, config, straight, QUIET)
     config, run = start(tmp_path / "run", **{"training.steps": first})
     run_experiment(TASK, config, run, QUIET)
-    run_experiment(TASK, changed(config, {"training.steps": then}), run, QUIET, resume=True)
+    run_experiment(TASK, apply_changes(config, {"training.steps": then}), run, QUIET, resume=True)
     assert run.read_history() == straight.read_history()
     assert_same_weights(run, straight)
     assert run.read_starts()[1]["changed"] == {"training.steps": [first, then]}
@@ -208,7 +208,7 @@ def test_a_run_whose_best_ended_within_an_epoch_goes_on_and_back(tmp_path):
     before = run.read_history()
     assert [entry["step"] for entry in before] == [6, 12, 17]
     assert Checkpoints(run.checkpoints).steps() == [17]
-    longer = changed(config, {"training.steps": 26})
+    longer = apply_changes(config, {"training.steps": 26})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("lsk_engine.training.train.stop_on_signal", lambda: _StopsAt(1))
         with pytest.raises(Interrupted):
@@ -216,7 +216,7 @@ def test_a_run_whose_best_ended_within_an_epoch_goes_on_and_back(tmp_path):
     with pytest.raises(FileError, match="Expected a finished run"):
         evaluate(TASK, longer, run, QUIET)  # the model was that of the shorter one
     with pytest.raises(InputError, match="Expected a finished teacher"):
-        taught_by(run.path, config)
+        with_teacher(run.path, config)
     run_experiment(TASK, longer, run, QUIET, resume=True)
     entries = run.read_history()
     assert [entry["step"] for entry in entries] == [6, 12, 17, 18, 24, 26]
@@ -250,7 +250,7 @@ def test_what_is_refused_changes_nothing(tmp_path, monkeypatch, error, told, set
         if error is FileNotFoundError:
             patch.setattr("lsk_engine.experiment.reload_data", unplugged)
         with pytest.raises(error, match=told):
-            run_experiment(TASK, changed(config, settings), run, QUIET, resume=True)
+            run_experiment(TASK, apply_changes(config, settings), run, QUIET, resume=True)
     assert content(run) == before
     run_experiment(TASK, config, run, QUIET, resume=True)  # it is what it was
 
@@ -287,10 +287,10 @@ def test_a_run_stopped_while_it_was_scored_is_finished_by_either(tmp_path, monke
 
 def test_epochs_take_the_place_of_steps(tmp_path):
     config, _ = start(tmp_path / "run", **{"training.steps": 7})
-    longer = changed(config, {"training.epochs": 3})
+    longer = apply_changes(config, {"training.epochs": 3})
     assert (longer.training.epochs, longer.training.steps) == (3, None)
     with pytest.raises(InputError, match=r"--epochs or --steps, not both. Received: training"):
-        changed(config, {"training.epochs": 3, "training.steps": 9})
+        apply_changes(config, {"training.epochs": 3, "training.steps": 9})
 
 
 def test_a_schedule_that_knows_its_end_is_said(tmp_path):
@@ -301,7 +301,7 @@ def test_a_schedule_that_knows_its_end_is_said(tmp_path):
     config, run = start(tmp_path / "run", **settings)
     run_experiment(TASK, config, run, QUIET)
     run.calibration_file.write_text("{}")
-    longer = changed(config, {"training.steps": "12"})
+    longer = apply_changes(config, {"training.steps": "12"})
     run_experiment(TASK, longer, run, reporter, resume=True)
     assert len(said) == 2
     assert "optimizer.schedule=cosine" in said[0]

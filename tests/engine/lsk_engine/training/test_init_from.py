@@ -6,7 +6,7 @@ from lsk_engine.data.configuration import resolve
 from lsk_engine.experiment import run_experiment
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.run_directory import RunDirectory
-from lsk_engine.runs.teacher import begun_from
+from lsk_engine.runs.stored_run import with_init_from
 from lsk_engine.training.init_from import start_from
 from tiny_task import TinyTask
 from untrained_run import untrained_run
@@ -23,7 +23,7 @@ def first(tmp_path):
 
 
 def second(first, **settings):
-    return begun_from(first.directory.path, resolve(TASK, None, settings))
+    return with_init_from(first.directory.path, resolve(TASK, None, settings))
 
 
 def built(config):

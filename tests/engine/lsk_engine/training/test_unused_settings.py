@@ -44,6 +44,22 @@ def test_what_a_preset_sets_for_another_model():
     ]
 
 
+@pytest.mark.parametrize(
+    ("loss", "alpha", "said"),
+    [
+        ("smoothed_ce", 0.1, []),
+        ("max_sup", 0.1, []),
+        ("max_sup", 0.0, ["training.loss=max_sup with training.alpha=0 is plain cross-entropy"]),
+        ("focal_ce", 0.1, ["training.alpha=0.1 means nothing with training.loss=focal_ce"]),
+    ],
+)
+def test_alpha_is_for_losses_that_have_it(loss, alpha, said):
+    settings = {"training.loss": loss, "training.alpha": alpha}
+    config = resolve(TinyTask(), None, settings)
+    found = void_settings(TinyTask(), config, 13)
+    assert [text.removesuffix(" (preset tiny)") for text in found] == said
+
+
 @pytest.mark.parametrize("preset", ImageTask.presets, ids=lambda preset: preset.name)
 def test_no_preset_has_such_a_setting(preset):
     task = ImageTask()

@@ -49,7 +49,13 @@ def test_slopes_are_derivatives_of_the_loss(rng, dense):
     def loss(beta):
         return -(target * np.where(target == 0, 0, log_softmax(beta * finite, -1))).sum(-1)
 
-    slope, curvature = slopes(examples, 0.7)
+    slope, brier, curvature = slopes(examples, 0.7)
+
+    def brier_score(beta):
+        return np.square(np.exp(log_softmax(beta * finite, -1)) - target).sum(-1)
+
+    expected = (brier_score(0.7 + 1e-6) - brier_score(0.7 - 1e-6)) / 2e-6
+    np.testing.assert_allclose(brier, expected, atol=1e-6)
     # Targets lose what is off when a class is forbidden: the loss is that of what is left.
     np.testing.assert_allclose(slope, (loss(0.7001) - loss(0.6999)) / 2e-4, atol=1e-5)
     p = softmax(0.7 * finite, -1)

@@ -4,9 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ls_base.errors import InputError
-from ls_base.npz_schema import Array
+from ls_base.npz import ArraySpec
 from lsk_engine.data.formats import ragged
-from lsk_engine.data.formats.ragged import Ragged, offsets
+from lsk_engine.data.formats.ragged import Ragged, row_offsets
 from lsk_engine.data.prepared.checksummed_files import CheckedFiles
 
 ROWS = st.lists(st.lists(st.integers(1, 9)), min_size=1)
@@ -24,7 +24,7 @@ def folder(tmp_path_factory):
 
 
 def opened(folder):
-    return CheckedFiles.of_folder(folder).ragged("values.npy", "offsets.npy", Array("iuf"))
+    return CheckedFiles.of_folder(folder).ragged("values.npy", "offsets.npy", ArraySpec("iuf"))
 
 
 @pytest.mark.usefixtures("short")
@@ -99,7 +99,7 @@ def test_files_are_as_numpy_writes_them(folder, monkeypatch):
 
 @pytest.mark.parametrize("lengths", [[], [3, 0, 1], np.array([2])], ids=["none", "list", "array"])
 def test_offsets(lengths):
-    found = offsets(lengths)
+    found = row_offsets(lengths)
     assert found.dtype == np.int64
     assert found.tolist() == [sum(lengths[:i]) for i in range(len(lengths) + 1)]
 

@@ -3,7 +3,7 @@ import gzip
 import pytest
 
 from ls_base.errors import InputError
-from lsk_engine.data.formats.text_files import LONGEST_LINE, listing, read_file, read_lines
+from lsk_engine.data.formats.text_files import LONGEST_LINE, list_folder, read_file, read_lines
 
 
 def test_plain_and_packed_files_read_alike(tmp_path):
@@ -62,4 +62,4 @@ def test_a_bomb_of_short_lines_is_refused(tmp_path):
 def test_a_listing_is_sorted_and_short(tmp_path, count, expected):
     for number in reversed(range(count)):
         (tmp_path / f"{number:02}").touch()
-    assert listing(tmp_path) == expected
+    assert list_folder(tmp_path) == expected

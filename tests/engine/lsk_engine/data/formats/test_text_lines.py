@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ls_base.errors import InputError
 from lsk_engine.data.formats import text_lines
 from lsk_engine.data.formats.text_files import read_lines
-from lsk_engine.data.formats.text_lines import TextLines, kept_lines, open_lines, taken
+from lsk_engine.data.formats.text_lines import TextLines, open_lines, spool_lines, take_lines
 
 LINES = st.lists(st.text(st.characters(exclude_characters="\n", codec="utf-8")), min_size=1)
 
@@ -69,8 +69,8 @@ def test_too_long_lines_are_told():
 def test_kept_lines(monkeypatch, on_disk):
     monkeypatch.setattr(text_lines, "ON_DISK", on_disk)
     rows = [("a", "ä"), ("", "bb"), ("c", "d")]
-    first, second = kept_lines(iter(rows), 2)
+    first, second = spool_lines(iter(rows), 2)
     assert list(first) == ["a", "", "c"]
     assert list(second) == ["ä", "bb", "d"]
-    assert list(taken(second, np.array([2, 0]))) == ["d", "ä"]
-    assert [len(column) for column in kept_lines(iter([]), 2)] == [0, 0]
+    assert list(take_lines(second, np.array([2, 0]))) == ["d", "ä"]
+    assert [len(column) for column in spool_lines(iter([]), 2)] == [0, 0]

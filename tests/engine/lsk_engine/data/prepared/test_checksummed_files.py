@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from ls_base.errors import InputError
-from ls_base.npz_schema import Array
+from ls_base.npz import ArraySpec
 from lsk_engine.data.formats.ragged import Ragged
 from lsk_engine.data.prepared import checksummed_files, file_checks
 from lsk_engine.data.prepared.checksummed_files import CheckedFiles
-from lsk_engine.data.prepared.file_checks import describe
+from lsk_engine.data.prepared.file_checks import checksum_file
 
 ROWS = 50
 
@@ -21,12 +21,12 @@ def stored(tmp_path, monkeypatch):
     rng = np.random.default_rng(0)
     rows = [rng.integers(0, 1000, n).astype(np.int32) for n in rng.integers(1, 8, ROWS)]
     Ragged.of(rows).save(tmp_path / "values.npy", tmp_path / "offsets.npy")
-    known = {name: describe(tmp_path / name) for name in ("values.npy", "offsets.npy")}
+    known = {name: checksum_file(tmp_path / name) for name in ("values.npy", "offsets.npy")}
     return rows, tmp_path, CheckedFiles(tmp_path, known)
 
 
 def opened(files, **options):
-    return files.ragged("values.npy", "offsets.npy", Array("i", (None,)), **options)
+    return files.ragged("values.npy", "offsets.npy", ArraySpec("i", (None,)), **options)
 
 
 def spoil(file, byte):
@@ -44,7 +44,7 @@ def test_a_file_is_described_as_others_would(stored):
     parts = [content[i : i + 64] for i in range(0, len(content), 64)]
     assert found.shards == [hashlib.sha256(part).hexdigest() for part in parts]
     (folder / "small").write_bytes(b"x" * 64)
-    assert describe(folder / "small").shards is None
+    assert checksum_file(folder / "small").shards is None
 
 
 def test_rows_are_what_they_were_however_they_are_read(stored):

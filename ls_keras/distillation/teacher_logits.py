@@ -34,6 +34,7 @@ from ls_keras.inputs.validation import as_count, as_path
 
 SCHEMA = 1
 MANIFEST_FILE, COUNTS_FILE = "teacher-logits.json", "counts.npy"
+_FILES = (LOGITS_FILE, CLASSES_FILE, REST_FILE, COUNTS_FILE)
 
 
 class TeacherLogits:
@@ -231,10 +232,7 @@ class TeacherLogits:
                     f"{manifest.teacher[:12]}…. Received: another, {identity[:12]}…"
                 )
         for name, sha256 in (manifest.sha256 or {}).items():
-            if (
-                name in (LOGITS_FILE, CLASSES_FILE, REST_FILE, COUNTS_FILE)
-                and sha256_of(path / name) != sha256
-            ):
+            if name in _FILES and sha256_of(path / name) != sha256:
                 raise InputError(
                     f"Expected {path / name} as it was computed; remove the folder, and compute "
                     "the logits again. Received: another"
@@ -329,8 +327,7 @@ class TeacherLogits:
         labels = as_array(labels, "labels")
         if self._shape is not None and labels.shape[1:] == (*self._shape, 1):
             labels = labels[..., 0]
-        padding = self.ignore_class
-        valid = np.ones(labels.shape, bool) if padding is None else labels != padding
+        valid = labels != self.ignore_class  # all, for an `ignore_class` of None
         if [int(np.sum(row)) for row in np.atleast_1d(valid)] != [len(span) for span in spans]:
             raise InputError(
                 f"Expected labels of {len(spans)} examples with {len(at)} positions that count, in "

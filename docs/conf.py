@@ -59,13 +59,14 @@ autodoc_default_options = {
 }
 # Pages of every module of the engine; those of the library list what its packages export.
 apidoc_modules = [
-    {"path": "../engine/lsk_engine", "destination": "api/generated/engine"},
-    {"path": "../ls_base", "destination": "api/generated/base"},
+    {
+        "path": path,
+        "destination": f"api/generated/{name}",
+        "separate_modules": True,
+        "module_first": True,
+    }
+    for name, path in {"engine": "../engine/lsk_engine", "base": "../ls_base"}.items()
 ]
-apidoc_module_first = True
-apidoc_separate_modules = True
-apidoc_automodule_options = {"members", "ignore-module-all"}
-autodoc_preserve_defaults = True
 autodoc_typehints_format = "short"
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from lsk_engine import InputError
-from lsk_engine.data.source_spec import path_or_name
+from lsk_engine.settings.source_spec import path_or_name
 from lsk_image.formats.class_folders import read_class_folders
 from lsk_image.formats.idx_images import read_idx_folder
 from lsk_image.formats.image_store import ArrayPixels
@@ -26,7 +26,7 @@ def load_source(
     """Loads labeled images; those that memory holds are decoded at once.
 
     Args:
-        name: `digits`, or a path or name as `lsk_engine.data.source_spec.path_or_name` has it.
+        name: `digits`, or a path or name as `lsk_engine.settings.source_spec.path_or_name` has it.
         size: Height and width that images are brought to; `None`: as they are.
         channels: 1 or 3, converted to; `None`: as they are.
         classes: Of other images than a run's, the run's classes: any split will do then, and a

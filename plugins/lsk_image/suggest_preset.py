@@ -17,7 +17,7 @@ from ls_base.npz_schema import ArraySpec, npz_names
 from ls_base.safe_open import open_regular
 from lsk_engine import InputError
 from lsk_engine.data.formats.ragged import check_offsets
-from lsk_engine.tasks.contract import Suggestion
+from lsk_engine.settings.config import Suggestion
 from lsk_image.config import PRESETS
 from lsk_image.formats.class_folders import folders_in, pictures_in, split_folders
 from lsk_image.formats.image_store import FORMATS, upright_size

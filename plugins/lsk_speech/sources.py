@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from lsk_engine import InputError
-from lsk_engine.data.source_spec import path_or_name
+from lsk_engine.settings.source_spec import path_or_name
 from lsk_speech.config import DataConfig
 from lsk_speech.corpora.digit_strings import holds_digits, read_digit_strings
 from lsk_speech.corpora.manifest import read_manifest

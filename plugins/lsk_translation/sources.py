@@ -8,7 +8,7 @@ import numpy as np
 from lsk_engine import InputError
 from lsk_engine.data.formats.text_lines import take_lines
 from lsk_engine.data.lazy import LazyNotes, map_splits
-from lsk_engine.data.source_spec import path_or_name
+from lsk_engine.settings.source_spec import path_or_name
 from lsk_translation.parallel_text import read_folder
 from lsk_translation.source_data import Corpus, ParallelText
 from lsk_translation.tfds_text import read_tfds
@@ -28,7 +28,7 @@ def load_source(
     """Loads parallel text.
 
     Args:
-        data: "cldr", or a path or name as `lsk_engine.data.source_spec.path_or_name` has it.
+        data: "cldr", or a path or name as `lsk_engine.settings.source_spec.path_or_name` has it.
         max_train_examples: Number of training pairs: generated for cldr, drawn at random (in
             their order) from other data. `None`: 40,000 of cldr, 60,000 with phrases, all of
             other data.

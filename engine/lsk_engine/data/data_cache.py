@@ -19,15 +19,13 @@ from ls_base.records import read_record
 from lsk_engine.data.fingerprint import compare_fingerprints, fingerprint_data
 from lsk_engine.data.lazy import LazySplits
 from lsk_engine.data.prepared.prepared_data import (
-    MANIFEST_FILE,
-    SCHEMA,
     can_prepare,
-    is_prepared,
     prepare,
 )
 from lsk_engine.data.subsample import subsample
 from lsk_engine.progress import Reporter
 from lsk_engine.settings.config import Config
+from lsk_engine.settings.prepared_manifest import MANIFEST_FILE, is_prepared
 from lsk_engine.tasks.contract import Examples, Task, TaskData
 
 _FOLDER = "LSK_SHARED_DATA"  # an environment variable: for the processes of a study
@@ -97,7 +95,7 @@ def _loaded(task: Task, config: Config, artifacts: Mapping[str, bytes] | None) -
     if is_prepared(shared):
         # Damaged, or with the vocabulary of another teacher: the source has what there is to say.
         with contextlib.suppress(LsKerasError):
-            found = task.load_data(config.changed("data", source=shared), artifacts)
+            found = task.load_data(config.replace("data", source=shared), artifacts)
             return dataclasses.replace(found, splits=_or_else(found, task, config, artifacts))
     return task.load_data(config, artifacts)
 
@@ -133,7 +131,7 @@ def _take_older(task: Task, config: Config, folder: Path, name: str) -> bool:
         return False
     there, now = (
         fingerprint_data(task.load_data(of))
-        for of in (config.changed("data", source=str(older)), config)
+        for of in (config.replace("data", source=str(older)), config)
     )
     if changed := compare_fingerprints(there, now):
         raise InputError(
@@ -191,7 +189,7 @@ def _is_written(folder: Path) -> bool:
     """Returns whether a folder is a run, a study or a prepared data set."""
     for name in ("config.json", "study.json", MANIFEST_FILE):
         with contextlib.suppress(LsKerasError):
-            read_record(folder / name, dict[str, Any], schema=SCHEMA)
+            read_record(folder / name, dict[str, Any])
             return True
     return False
 

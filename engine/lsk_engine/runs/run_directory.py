@@ -24,6 +24,7 @@ from lsk_engine.environment import environment
 from lsk_engine.runs.checksums import Checksums
 from lsk_engine.runs.locking import hold_lock
 from lsk_engine.runs.schemas import Calibration, HistoryEntry, Metrics, Starts, StoredConfig
+from lsk_engine.settings.config import CONFIG_SCHEMA
 
 SCHEMA = 1
 _MOST_BYTES = 1 << 28  # of a file that is read whole
@@ -100,7 +101,7 @@ class RunDirectory:
             for folder in (run.artifacts, run.checkpoints, run.outputs):
                 folder.mkdir(exist_ok=True)
             run.record_start()
-            run.write_json(run.config_file, {"schema": SCHEMA, **config})
+            run.write_json(run.config_file, {"schema": CONFIG_SCHEMA, **config})
         return run
 
     def check_new(self) -> None:
@@ -218,7 +219,7 @@ class RunDirectory:
 
     def read_config(self) -> StoredConfig:
         """Returns the resolved configuration as it was written."""
-        return self.read(self.config_file, StoredConfig, schema=SCHEMA)
+        return self.read(self.config_file, StoredConfig, schema=CONFIG_SCHEMA)
 
     def read_metrics(self) -> Metrics:
         """Returns the final scores."""

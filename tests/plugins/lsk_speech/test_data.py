@@ -3,8 +3,8 @@ import pytest
 
 import speech_files
 from ls_base.errors import InputError
-from lsk_engine.data.configuration import resolve
 from lsk_engine.data.formats.ragged import Ragged
+from lsk_engine.settings.resolving import resolve_config
 from lsk_speech.data import Utterances, encoded
 from lsk_speech.source_data import Speech
 from lsk_speech.task import SpeechTask
@@ -67,7 +67,7 @@ def load(folder, artifacts=None, counts=None, **settings):
     given = {f"data.{key}": value for key, value in settings.items()}
     task = SpeechTask()
     small = {"data.source": str(folder), "data.sample_rate": 8000, "data.num_mel_bins": 8}
-    config = resolve(task, None, small | given)
+    config = resolve_config(task, None, small | given)
     return task.load_data(config, artifacts)
 
 

@@ -3,7 +3,7 @@ import pytest
 import small_speech
 from ls_base.errors import InputError
 from lsk_engine.conformance import TaskContract
-from lsk_engine.data.configuration import resolve
+from lsk_engine.settings.resolving import resolve_config
 from lsk_speech.task import SpeechTask
 
 
@@ -34,4 +34,4 @@ class TestSpeech(TaskContract):
 )
 def test_bad_settings_are_told(setting, message):
     with pytest.raises(InputError, match=message):
-        resolve(SpeechTask(), None, {**small_speech.SETTINGS, **setting})
+        resolve_config(SpeechTask(), None, {**small_speech.SETTINGS, **setting})

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 
 from ls_base.errors import LsKerasError
-from lsk_engine.data.configuration import from_dict
 from lsk_engine.progress import Reporter
+from lsk_engine.settings.resolving import restore_config
 from lsk_engine.studies.executors.job_progress import Board
 from lsk_engine.studies.executors.run_jobs import WAITED_IN_VAIN
 from lsk_engine.studies.jobs import Job
@@ -69,6 +69,6 @@ def _train(job: Job, task: Task) -> None:
     resume = job.run.config_file.is_file()
     if not resume:
         job.create()
-    config = from_dict(task, job.run.read_config())
+    config = restore_config(task, job.run.read_config())
     quiet = Reporter(verbosity=-1, log=job.run.log_file)
     run_experiment(task, config, job.run, quiet, resume=resume)

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from ls_base.errors import InputError
-from lsk_engine.data import configuration
 from lsk_engine.data.data_cache import load_data, prepare_shared
 from lsk_engine.data.fingerprint import fingerprint_data
-from lsk_engine.data.prepared.prepared_data import is_prepared
 from lsk_engine.progress import Reporter
+from lsk_engine.settings.prepared_manifest import is_prepared
+from lsk_engine.settings.resolving import resolve_config
 from preparable_task import PreparableTask
 from tiny_task import Letters, TinyTask
 
@@ -34,7 +34,7 @@ class CountingTask(PreparableTask):
 
 
 def resolve(task, **data):
-    return configuration.resolve(task, None, {f"data.{key}": value for key, value in data.items()})
+    return resolve_config(task, None, {f"data.{key}": value for key, value in data.items()})
 
 
 def test_what_runs_have_in_common_is_made_once(tmp_path):

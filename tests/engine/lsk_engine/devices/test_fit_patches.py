@@ -3,10 +3,10 @@ import numpy as np
 import pytest
 
 from ls_keras import SmoothedCE
-from lsk_engine.data import configuration
 from lsk_engine.data.batch_sources import training_source
 from lsk_engine.data.datasets import as_dataset
 from lsk_engine.devices.fit_patches import made_to_fit
+from lsk_engine.settings.resolving import resolve_config
 from tiny_task import TinyTask
 
 pytestmark = pytest.mark.jax
@@ -20,7 +20,7 @@ def test_an_epoch_s_loss_is_the_mean_over_its_steps_however_many_rows_they_have(
         "training.max_length_buckets": 3,
         "training.gradient_accumulation_steps": parts,
     }
-    config = configuration.resolve(task, None, {"model.dropout": 0.0, **settings})
+    config = resolve_config(task, None, {"model.dropout": 0.0, **settings})
     data = task.load_data(config)
     source, model = training_source(config, data), task.build_model(config, data)
     assert source.rows_vary

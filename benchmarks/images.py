@@ -40,8 +40,7 @@ from lsk_engine.training.optimizers import build_optimizer
 from lsk_engine.training.signals import StopRequest
 from lsk_engine.training.training_log import TrainingLog
 from lsk_image.data import Images
-from lsk_image.formats.image_store import ArrayPixels
-from lsk_image.source_data import LabeledImages
+from lsk_image.formats.image_store import ArrayPixels, LabeledImages
 from lsk_image.task import ImageTask
 
 SHAPES = {"mnist": (28, 28, 1), "cifar": (32, 32, 3), "digits": (8, 8, 1)}

@@ -96,8 +96,7 @@ def train(network: str, steps: int) -> dict:
         data = task.load_data(config)
     else:
         from lsk_image.data import Images
-        from lsk_image.formats.image_store import ArrayPixels
-        from lsk_image.source_data import LabeledImages
+        from lsk_image.formats.image_store import ArrayPixels, LabeledImages
 
         rng = np.random.default_rng(0)
         count = 4 * config.training.batch_size

@@ -96,8 +96,8 @@ def study(
     lsk study smoothing --task image --alphas 0,.05,.1,.2 --seeds 3 --jobs 2
     lsk study smoothing --task keras --model FILE.py:build_model --data FILE.npz
     lsk study smoothing --task translation --preset multi30k-tiny --data FOLDER
-    lsk study smoothing --task image --axis training.loss=smoothed_ce,max_sup,focal_ce \\
-        --set training.alpha=0.1
+    lsk study smoothing --task image --set training.alpha=0.1 \\
+        --axis training.loss=smoothed_ce,max_sup,focal_ce
     lsk study FILE.toml
 
     Every run is a run directory below --out. Finished ones are kept: after Ctrl-C the same command

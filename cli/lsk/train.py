@@ -188,14 +188,14 @@ def begin(
     In this order: what is wrong with the data leaves nothing behind. Where several processes train
     together it is the chief that reads and makes; all are told the directory's path.
     """
-    from lsk_engine.devices.process_env import is_said, place
+    from lsk_engine.devices.process_env import find_process, is_distributed
     from lsk_engine.runs.run_directory import RunDirectory
 
-    if not is_said():  # else Keras has to be loaded to know who is the chief
+    if not is_distributed():  # else Keras has to be loaded to know who is the chief
         RunDirectory(path or free_path(task, config)).check_new()
     reporter.going_on("loading Keras")
     load_backend(backend)
-    if path is None and place().count > 1:
+    if path is None and find_process().count > 1:
         raise InputError("Expected --run-dir with the same path for all processes. Received: none")
     if path is not None and follows():
         run, data = RunDirectory(path), None
@@ -270,9 +270,9 @@ def run_to_end(
 
 def follows() -> bool:
     """Returns whether another process is the chief of this one's run."""
-    from lsk_engine.devices.process_env import place
+    from lsk_engine.devices.process_env import find_process
 
-    return place().index > 0
+    return find_process().index > 0
 
 
 def _follow(task, config, run, *, resume: bool) -> None:

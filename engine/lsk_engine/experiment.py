@@ -15,7 +15,9 @@ again alone, in another process (`lsk train --resume`, `lsk evaluate`).
 import time
 from typing import Any
 
-from lsk_engine.devices.processes import join, peers_watched, wait_for_all
+from lsk_engine.devices.framework_errors import explain_peer_loss
+from lsk_engine.devices.processes import join, wait_for_all
+from lsk_engine.devices.strategy import configure_cpu_devices
 from lsk_engine.progress import Reporter, duration
 from lsk_engine.runs.checkpoints import Checkpoints
 from lsk_engine.runs.locking import locks_run
@@ -67,9 +69,11 @@ def run_experiment(
         DivergenceError: If the loss or the state is not finite; no checkpoint has such a state.
         LsKerasError: If something that the user passed can't be used.
     """
-    here = join()  # before anything is computed
+    # Before anything is computed:
+    configure_cpu_devices(config.training.strategy, config.training.devices)
+    here = join()
     try:
-        with peers_watched():
+        with explain_peer_loss():
             if here.index:
                 return _follow(task, config, run, reporter, stored=resume)
             return _run(
@@ -85,7 +89,9 @@ def read_data(task: Task, config: Config, reporter: Reporter) -> NewData:
     A student takes the vocabulary of its teacher, and what starts from the weights of another run
     takes that one's.
     """
-    join()  # before anything is computed
+    # Before anything is computed:
+    configure_cpu_devices(config.training.strategy, config.training.devices)
+    join()
     check_loss(config.training)
     reporter.going_on("loading the data")
     return NewData.read(task, config, teacher_artifacts(config) or first_artifacts(config))

@@ -10,7 +10,7 @@ import numpy as np
 from ls_base.brief_repr import brief_repr
 from ls_base.errors import InputError
 from ls_base.files import new_folder, wrap_os_errors, write_json
-from ls_base.npz_schema import ArraySpec, open_npy
+from ls_base.npz import ArraySpec, open_npy
 from ls_base.records import read_record
 from ls_base.safe_open import is_regular
 from ls_keras.distillation.fingerprint import (

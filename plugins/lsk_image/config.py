@@ -23,23 +23,25 @@ DATA_SOURCES = {
 
 @dataclasses.dataclass(frozen=True)
 class DataConfig:
-    """Which images, how they are split, and what is done to them at random.
+    """Images, their splits, and their random augmentation.
 
     Attributes:
-        source: `digits`, a folder or file, or a TFDS name (`tfds:NAME` where a folder of that
-            name exists).
-        validation: Training images held out for validation, below 1 the share of them; `None`:
-            the source's validation split, or one tenth.
-        test: Images held out for testing where the source has no test split, below 1 the share
-            of them; `None`: one sixth.
-        split_seed: Draws what is held out; the same for every `training.seed`.
+        source: `digits`, a folder or file, or a TFDS name (`tfds:NAME` if a folder of that name
+            exists).
+        validation: Number of training images held out for validation, or their fraction if below
+            1; `None`: the source's validation split, or one tenth.
+        test: Number of images held out for testing if the source has no test split, or their
+            fraction if below 1; `None`: one sixth.
+        split_seed: Seed of the images that are held out, independent of `training.seed`.
         max_train_examples: Number of training images to use; `None`: all.
-        size: Height and width that images are brought to (the shorter side scaled, the middle
-            cut out); `None`: images have one size.
-        channels: 1 or 3, converted to; `None`: as the images are, all alike.
-        shift: Random shift in training, up to so many pixels each way; 0: none.
+        size: Height and width that images are resized to (the shorter side is scaled, the center
+            cut out); `None`: all images have one size already.
+        channels: 1 (gray) or 3 (color), to convert images to; `None`: all have the same already.
+        skip_unreadable: Whether to leave out pictures that cannot be decoded, instead of stopping
+            with an error that names them; each picture is decoded once more at the start.
+        shift: Largest random shift in training, in pixels in each direction; 0: none.
         flip: Whether to mirror images at random in training.
-        random_resized_crop: Whether to train on Inception's random crops.
+        random_resized_crop: Whether to train on random crops, as for Inception.
     """
 
     source: str = "digits"
@@ -49,6 +51,7 @@ class DataConfig:
     max_train_examples: PositiveInt | None = None
     size: PositiveInt | None = None
     channels: Literal[1, 3] | None = None
+    skip_unreadable: bool = False
     shift: NonNegativeInt = 0
     flip: bool = False
     random_resized_crop: bool = False
@@ -61,12 +64,12 @@ class ModelConfig:
     Attributes:
         name: `mlp`, `alexnet`, `resnet56` (or `resnetN` of any depth N = 6n + 2),
             `inception_v3` or `inception_v4`.
-        layers: Of `mlp`: hidden layers.
-        width: Of `mlp`: units in each.
-        dropout: Of `mlp`: rate on hidden layers; of the Inceptions: before `logits`.
-        input_dropout: Of `mlp`: rate on pixels.
-        normalization: `unit`: x/255; `symmetric`: x/127.5 − 1; `per_image`: mean 0 and
-            standard deviation 1 of each image.
+        layers: Number of hidden layers (`mlp`).
+        width: Units of each hidden layer (`mlp`).
+        dropout: Dropout rate after hidden layers (`mlp`) or before `logits` (Inception).
+        input_dropout: Dropout rate on pixels (`mlp`).
+        normalization: `unit`: x/255; `symmetric`: x/127.5 − 1; `per_image`: each image gets mean
+            0 and standard deviation 1.
     """
 
     name: str = "mlp"
@@ -85,7 +88,7 @@ class ModelConfig:
 
     @property
     def unused(self) -> tuple[str, ...]:
-        """The fields that this network does not have."""
+        """The fields that this network does not use."""
         if self.name == "mlp":
             return ()
         own = ("layers", "width", "input_dropout")
@@ -102,10 +105,10 @@ class ModelConfig:
 
 @dataclasses.dataclass(frozen=True)
 class DecodingConfig:
-    """How classes are ranked.
+    """Ranking of classes.
 
     Attributes:
-        batch_size: Images ranked together.
+        batch_size: Images per batch.
     """
 
     batch_size: PositiveInt = 500
@@ -195,8 +198,8 @@ PRESETS = (
     ),
     Preset(
         name="few-pictures",
-        purpose="Own natural images, fewer than 5,000: ResNet-20, shifted and mirrored, 60 epochs",
-        expected="minutes to an hour on 2 cores, by number and size",
+        purpose="Your own pictures (--data FOLDER), fewer than 5,000: ResNet-20, shifts and flips",
+        expected="minutes to an hour on 2 cores, depending on their number and size",
         settings={
             **_PICTURES,
             "training.epochs": 60,
@@ -207,7 +210,7 @@ PRESETS = (
     ),
     Preset(
         name="many-pictures",
-        purpose="Own natural images, 5,000 or more: the same network, 30 epochs",
+        purpose="Your own pictures (--data FOLDER), 5,000 or more: ResNet-20, 30 epochs",
         expected="hours on 2 cores, minutes on a GPU",
         settings={
             **_PICTURES,
@@ -218,7 +221,7 @@ PRESETS = (
     ),
     Preset(
         name="gray-pictures",
-        purpose="Own gray images of up to 32 × 32: a perceptron, shifts of 1 pixel",
+        purpose="Your own gray pictures (--data FOLDER) of up to 32 × 32: a perceptron, shifts",
         expected="minutes on 2 cores",
         settings={
             "data.shift": 1,
@@ -245,8 +248,8 @@ PRESETS = (
     ),
     Preset(
         name="mnist-mlp-student",
-        purpose="The paper's MNIST student, 2 × 800, alone: no shifts, no dropout",
-        expected="1 to 2 minutes on one core; test error 1.6 %, taught by lsk distill 1.2 to 1.5 %",
+        purpose="The paper's MNIST student, 2 × 800, without a teacher, shifts or dropout",
+        expected="1 to 2 minutes on one core; test error 1.6 %, with lsk distill 1.2 to 1.5 %",
         settings={
             **_MNIST,
             "model.width": 800,
@@ -285,7 +288,7 @@ PRESETS = (
     ),
     Preset(
         name="imagenet-inception-v3",
-        purpose="Inception-v3 on ImageNet; the paper's Table 1 has an earlier form of it",
+        purpose="Inception-v3 on ImageNet; the paper's Table 1 has an earlier version",
         expected="days on several GPUs; not run to the end",
         settings={
             **_IMAGENET,

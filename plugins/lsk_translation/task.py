@@ -62,7 +62,7 @@ class TranslationTask(Task):
         self, model, examples: Examples, config: Config, data: TaskData, progress: Progress
     ) -> list[Any]:
         """Translates the sources of a split."""
-        from lsk_translation.decoding import translate_examples
+        from lsk_translation.scoring import translate_examples
 
         return translate_examples(model, examples, config, data, progress)
 

@@ -32,13 +32,13 @@ from lsk_engine.runs.stored_run import read_fitted_temperature, read_run
 from lsk_engine.scoring.position_statistics import COLUMNS, Predictions
 from lsk_engine.settings.resolving import keys, resolve_config
 from lsk_engine.tasks.registry import load_task
-from lsk_image.sources import load_source as load_images
+from lsk_image.data import load_source as load_images
 from lsk_speech.config import DataConfig as SpeechConfig
-from lsk_speech.corpora.recording import read_recording
-from lsk_speech.features.features_spec import Sound
-from lsk_speech.sources import load_source as load_speech
+from lsk_speech.corpora.recordings import read_recording
+from lsk_speech.data import load_source as load_speech
+from lsk_speech.features import Sound
 from lsk_speech.units import load_units, make_units
-from lsk_translation.sources import load_source as load_text
+from lsk_translation.data import load_source as load_text
 from lsk_translation.subwords import SubwordVocabulary
 from stored_files import history, metrics
 from untrained_run import untrained_run
@@ -210,7 +210,9 @@ def _make_subwords(folder):
 
 
 def _subwords(folder):
-    vocabulary = SubwordVocabulary.from_bytes(read_bytes(folder / "subwords.model", most=1 << 28))
+    vocabulary = SubwordVocabulary.from_bytes(
+        read_bytes(folder / "subwords.model", max_bytes=1 << 28)
+    )
     return vocabulary.pieces, vocabulary.encode(["the Hund"])
 
 

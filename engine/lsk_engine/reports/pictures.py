@@ -37,7 +37,7 @@ def read_picture(file: Path) -> Picture:
     Raises:
         FileError: If it can't be read, or is no whole PNG.
     """
-    content = read_bytes(file, most=_MOST_BYTES)
+    content = read_bytes(file, max_bytes=_MOST_BYTES)
     if not content.startswith(_SIGNATURE) or content[12:16] != b"IHDR":
         raise FileError(f"Expected a PNG at {file}. Received: something else")
     if not content.endswith(_END):

@@ -12,7 +12,7 @@ from ls_keras.callbacks.mutual_information_probe import history_entry
 from ls_keras.information.augmented_logits import augmented_differences, check_draws
 from ls_keras.information.mutual_information import Scored, mutual_information
 from ls_keras.plots import information_curve, save_plot
-from lsk_engine.devices.distributed_predict import predictor
+from lsk_engine.devices.distributed_predict import make_predictor
 from lsk_engine.devices.precision import precision
 from lsk_engine.devices.xla import jit_compile
 from lsk_engine.progress import Reporter
@@ -106,7 +106,7 @@ def probe(
         values = checkpoints.read_model(model, step)
         for variable, value in zip(model.variables, values, strict=True):
             variable.assign(value)
-        predict = predictor(model, config)  # with the weights of now
+        predict = make_predictor(model, config)  # with the weights of now
         samples = augmented_differences(
             lambda augmented, predict=predict: predict({name: augmented}),
             images,

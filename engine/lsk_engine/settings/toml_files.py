@@ -44,7 +44,7 @@ def read_toml(file: Path) -> dict[str, Any]:
         InputError: If it is not TOML.
     """
     try:
-        return tomllib.loads(read_bytes(file, most=_MOST_BYTES).decode())
+        return tomllib.loads(read_bytes(file, max_bytes=_MOST_BYTES).decode())
     except (ValueError, RecursionError) as error:
         raise InputError(f"Expected TOML in {file}. Received: {reason(error)}") from error
 

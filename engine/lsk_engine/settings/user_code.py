@@ -107,7 +107,7 @@ class NamedCode:
                 f"Expected {self} to name a file or module with code. Received: no such "
                 + ("file" if self.is_file else "module that can be imported from here")
             )
-        return read_bytes(path, most=_MOST_BYTES, error=InputError)
+        return read_bytes(path, max_bytes=_MOST_BYTES, error=InputError)
 
     def sha256(self) -> str:
         """Returns the SHA-256 of the file's content.

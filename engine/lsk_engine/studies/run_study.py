@@ -15,9 +15,7 @@ from lsk_engine.runs.stored_run import StoredRun
 from lsk_engine.settings.resolving import restore_config
 from lsk_engine.studies.analysis import answer, check_run
 from lsk_engine.studies.arms import arms_of, base_settings, student_of
-from lsk_engine.studies.executors.choose import trainings_of
-from lsk_engine.studies.executors.in_process import run_here
-from lsk_engine.studies.executors.run_jobs import run_jobs
+from lsk_engine.studies.executors.run_jobs import make_executor, run_jobs
 from lsk_engine.studies.existing_runs import own_runs, refuse_other_backend, refuse_other_data
 from lsk_engine.studies.jobs import Job, configs_of, jobs_of, run_name, run_of
 from lsk_engine.studies.measurements import (
@@ -33,7 +31,6 @@ from lsk_engine.studies.study_folder import (
     RESULTS_FILE,
     RUNS,
     STUDENTS,
-    refuse_left_trainings,
     study_folder,
 )
 from lsk_engine.studies.study_result import StudyResult
@@ -78,7 +75,7 @@ def run_study(
         LsKerasError: If every training fails, or one with `stop_on_failure`.
         KeyboardInterrupt: After Ctrl-C or SIGTERM; every run has saved its state.
     """
-    trainings = trainings_of(command, jobs, scheduler, reporter)
+    executor = make_executor(task, command, jobs, scheduler, reporter)
     check_measures(study.measures, task)
     _check_claims(study)
     arms = arms_of(study, task)
@@ -94,8 +91,7 @@ def run_study(
         everyone = [*arms, *taught]
         there = own_runs(directory, everyone, study.seeds, task)
         to_train = jobs_of(directory, everyone, study.seeds, cached=study.cache)
-        refuse_left_trainings(job.run for job in to_train)
-        reporter.message(f"{len(to_train)} runs in {directory}, {trainings}")
+        reporter.message(f"{len(to_train)} runs in {directory}, {executor}")
         refuse_other_data([one for one in there if one[0].metrics_file.is_file()])
         idle = all(job.finished for job in to_train)
         if not idle:
@@ -104,15 +100,11 @@ def run_study(
         for text in void_in_any(task, configs):  # what trains says so to its own log
             reporter.warning(text)
         held.enter_context(prepare_shared(task, configs, directory / DATA, reporter))
-        train_all = (
-            functools.partial(run_here, task=task)
-            if command is None
-            else functools.partial(run_jobs, trainings=trainings)
-        )
-        failed = train_all(
+        failed = run_jobs(
             to_train,
-            reporter=reporter,
-            ended=functools.partial(_said, study),
+            executor,
+            reporter,
+            on_finish=functools.partial(_said, study),
             keep_going=not stop_on_failure,
         )
         if not idle:

@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from os.path import lexists
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,6 @@ from ls_base.errors import InputError
 from ls_base.files import write_json
 from ls_base.records import read_record
 from lsk_engine.runs.locking import hold_lock
-from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.settings.config import CONFIG_SCHEMA
 from lsk_engine.settings.parsing import flat
 from lsk_engine.studies.settings_diff import unlike
@@ -54,24 +53,6 @@ def study_folder(directory: Path, made_with: Mapping[str, Any]) -> Iterator[None
         _check(directory, file, settings)
         write_json(file, settings)
         yield
-
-
-def refuse_left_trainings(runs: Iterable[RunDirectory]) -> None:
-    """Refuses runs that trainings are still at work in that a killed process has left.
-
-    Args:
-        runs: The runs; they need not exist.
-
-    Raises:
-        InputError: If there is one.
-    """
-    for run in runs:
-        if run.is_locked():
-            raise InputError(
-                "Expected runs that no other process is at work in: a study that was killed has "
-                "left its trainings running; wait for them, or stop them. "
-                f"Received: {run.path}"
-            )
 
 
 def _check(directory: Path, file: Path, settings: Mapping[str, Any]) -> None:

@@ -210,7 +210,7 @@ def _read(source: str | os.PathLike, is_text) -> str:
         return source
     path = as_path(source, "source")
     try:
-        return read_bytes(path, most=_MOST_BYTES).decode("utf-8")
+        return read_bytes(path, max_bytes=_MOST_BYTES).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
             f"Expected the path of a readable file. Received: {shown(str(source))} ({error})"

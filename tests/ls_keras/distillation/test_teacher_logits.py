@@ -162,7 +162,7 @@ def test_damaged_folders_are_told(cached, tmp_path):
     manifest = json.loads((path / "teacher-logits.json").read_text())
     del manifest["sha256"]  # of an older version
     (path / "teacher-logits.json").write_text(json.dumps(manifest))
-    with pytest.raises(InputError, match=r"logits.npy to be an array that NumPy saved"):
+    with pytest.raises(InputError, match=r"readable file .*logits.npy"):
         TeacherLogits.open(path, (x, y))
     np.save(path / "logits.npy", np.zeros((9, K), np.float16))
     with pytest.raises(InputError, match=r"to be floats of shape .*Received: float16 of shape"):

@@ -6,10 +6,8 @@ import pytest
 from ls_base.errors import InputError
 from lsk_engine.settings.resolving import resolve_config
 from lsk_image.config import DataConfig
-from lsk_image.data import load, split_images, with_ids_of
-from lsk_image.formats.image_store import ArrayPixels
-from lsk_image.source_data import ImageSource, LabeledImages
-from lsk_image.sources import load_source
+from lsk_image.data import load, load_source, split_images, use_class_ids
+from lsk_image.formats.image_store import ArrayPixels, ImageSource, LabeledImages
 from lsk_image.task import ImageTask
 
 
@@ -129,7 +127,7 @@ def test_labels_of_other_names_are_checked_before_they_are_the_run_s(label, told
     """An index of -1 would be the last name."""
     pixels = ArrayPixels(np.zeros((3, 4, 4), np.uint8), "it")
     images = LabeledImages(pixels, np.array([0, 1, 0]), "labels of it")
-    assert with_ids_of(["a", "b", "c"], images, ["c", "a"]).labels.tolist() == [2, 0, 2]
+    assert use_class_ids(["a", "b", "c"], images, ["c", "a"]).labels.tolist() == [2, 0, 2]
     wrong = dataclasses.replace(images, labels=np.array([0, label, 0]))
     with pytest.raises(InputError, match=f"Received: {told}"):
-        with_ids_of(["a", "b", "c"], wrong, ["c", "a"])
+        use_class_ids(["a", "b", "c"], wrong, ["c", "a"])

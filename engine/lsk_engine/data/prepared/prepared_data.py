@@ -90,7 +90,7 @@ def prepare(task: Task, config: Config, directory: str | os.PathLike) -> TaskDat
     path = Path(directory)
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise InputError(f"Expected a new or empty directory to prepare into. Received: {path}")
-    with new_folder(path, mark="preparing") as folder:
+    with new_folder(path) as folder:
         data = task.load_data(config)
         with wrap_os_errors(path):
             task.prepare(config, data, folder)

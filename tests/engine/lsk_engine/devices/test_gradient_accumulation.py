@@ -4,7 +4,7 @@ import pytest
 from keras import layers
 
 from ls_keras import Distiller, SmoothedCE
-from lsk_engine.devices.gradient_accumulation import accumulate
+from lsk_engine.devices.gradient_accumulation import accumulate_gradients
 from lsk_engine.devices.precision import precision
 from lsk_engine.settings.optimizer import OptimizerConfig
 from lsk_engine.settings.resolving import resolve_config
@@ -47,7 +47,7 @@ def trained(parts, policy="float32", distilled=False):
             learner = Distiller(learner, model("teacher"), beta=0.5, reduction="sum")
             loss = None
         learner.compile(build_optimizer(options, STEPS), loss, jit_compile=False)
-        accumulate(learner, parts)
+        accumulate_gradients(learner, parts)
         learner.optimizer.build(learner.trainable_variables)
         fit = learner.fit(x, y, sample_weight=weights, batch_size=ROWS, shuffle=False, verbose=0)
     state = [keras.ops.convert_to_numpy(v) for v in learner.optimizer.variables]

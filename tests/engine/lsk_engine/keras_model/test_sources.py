@@ -110,7 +110,7 @@ def test_validation_has_several_names(val):
         ),
         ({"x_train": X, "y_train": Y[:3]}, "as many labels as examples in train of .*own.npz"),
         ({"x_train": X, "y_train": np.array(["a"] * 12)}, "integer labels in y of train of"),
-        ({"x_train": np.array([{}] * 12), "y_train": Y}, "Received: pickled objects"),
+        ({"x_train": np.array([{}] * 12), "y_train": Y}, "Received: [Oo]bject"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_told_in_one_line(tmp_path, arrays, message):

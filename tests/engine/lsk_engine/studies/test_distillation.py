@@ -13,7 +13,6 @@ import ls_keras
 from ls_base.errors import InputError, LsKerasError
 from ls_base.files import write_json
 from lsk_engine.progress import Reporter
-from lsk_engine.runs.locking import hold_lock
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.settings.resolving import restore_config
 from lsk_engine.studies import run_study as studies
@@ -32,7 +31,7 @@ def trained(monkeypatch):
     names = []
     task = TinyPoints()
 
-    def run_jobs(jobs, trainings, reporter, *, ended, keep_going):
+    def run_jobs(jobs, executor, reporter, *, on_finish, keep_going):
         data = task.load_data(None)
         waiting = [job for job in jobs if not job.finished]
         while waiting:
@@ -45,7 +44,7 @@ def trained(monkeypatch):
             scores = {s: {"right": n + len(names), "nll": 1.0} for s, n in SPLITS.items()}
             found = metrics({"right": "right"}, **scores, better={"right": "more"})
             write_json(job.run.metrics_file, found)
-            ended(job)
+            on_finish(job)
             names.append(job.name)
         return {}
 
@@ -169,19 +168,6 @@ def test_without_gamma_there_are_no_curves(tmp_path):
     (tmp_path / "teachers" / "alpha0-seed0" / "model.keras").unlink()
     with pytest.raises(LsKerasError, match="γ of the teachers. Received: Expected a finished"):
         sweep(tmp_path, **grid)
-
-
-def test_trainings_that_outlive_their_sweep_keep_the_next_one_out(tmp_path, trained):
-    grid = {"alphas": (0.0,), "temperatures": (2.0,)}
-    sweep(tmp_path, **grid)
-    run = RunDirectory(tmp_path / "teachers" / "alpha0-seed0")
-    before = list(trained)
-    with (
-        hold_lock(run.lock_file, wait=False),
-        pytest.raises(InputError, match="left its trainings"),
-    ):
-        sweep(tmp_path, **grid, seeds=2)
-    assert trained == before
 
 
 def test_what_cannot_be_is_refused():

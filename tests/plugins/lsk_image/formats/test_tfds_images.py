@@ -5,9 +5,8 @@ import pytest
 
 from ls_base.errors import InputError
 from lsk_engine.settings.resolving import resolve_config
-from lsk_image.data import load
+from lsk_image.data import load, load_source
 from lsk_image.formats import image_store, tfds_images
-from lsk_image.sources import load_source
 from lsk_image.task import ImageTask
 
 pytestmark = pytest.mark.tensorflow  # writing TFDS data needs TensorFlow

@@ -160,7 +160,7 @@ def _run_kinds():
 
 def _make_study(folder):
     folder.mkdir()
-    write_json(folder / "study.json", {"schema": 1, "config": {"training": {"alpha": 0.0}}})
+    write_json(folder / "study.json", {"schema": 2, "config": {"training": {"alpha": 0.0}}})
 
 
 def _study(folder):

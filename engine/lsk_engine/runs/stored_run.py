@@ -11,6 +11,7 @@ from lsk_engine.devices.backend import load_backend
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.settings.config import Config
 from lsk_engine.settings.distillation import DistillationConfig
+from lsk_engine.settings.parsing import parse_fields
 from lsk_engine.settings.resolving import replace_decoding, restore_config
 from lsk_engine.settings.unsmoothing import unsmooth_alpha
 from lsk_engine.tasks.contract import Task
@@ -179,9 +180,8 @@ def with_teacher(teacher: str | os.PathLike, config: Config, **options: Any) -> 
             f"Expected a teacher of the student's task, '{config.task}'. "
             f"Received: {run.path}, of task '{task}'"
         )
-    distillation = DistillationConfig(
-        teacher=str(run.path.absolute()), teacher_sha256=model_sha256(run), **options
-    )
+    values = {"teacher": str(run.path.absolute()), "teacher_sha256": model_sha256(run), **options}
+    distillation = parse_fields("distillation", DistillationConfig, values)
     return dataclasses.replace(config, distillation=distillation)
 
 

@@ -55,6 +55,6 @@ def test_presets_and_defaults_of_today_change_nothing():
 
 def test_a_configuration_of_another_schema_is_refused(tmp_path, stored):
     run = RunDirectory.create(tmp_path / "run", stored)
-    run.config_file.write_text(json.dumps({"schema": 1, **stored}))
+    run.write_json(run.config_file, {"schema": 1, **stored})
     with pytest.raises(FileError, match=r"Expected schema 2 in .*config.json. Received: 1"):
         run.read_config()

@@ -92,7 +92,7 @@ def test_the_path_of_a_file_becomes_absolute(tmp_path, monkeypatch):
 def test_what_nobody_has_named_does_not_run(file):
     file.write_text(f"{CONTENT}\nimport pathlib\npathlib.Path(__file__).with_name('ran').touch()")
     strangers = NamedCode(str(file), "build")
-    with pytest.raises(InputError, match="you have named yourself.*config.json may be somebody"):
+    with pytest.raises(InputError, match="you have named yourself.*may come from somebody"):
         strangers.load()
     assert not (file.parent / "ran").exists()
     assert named(file).load() is not None

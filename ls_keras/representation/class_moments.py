@@ -21,6 +21,9 @@ class ClassMoments:
         num_classes: K.
         num_features: F. Memory is 8·K·F bytes.
 
+    Raises:
+        InputError: If the memory does not suffice.
+
     Attributes:
         counts: int64 `(K,)`.
         means: float64 `(K, F)`; 0 for classes without examples.
@@ -37,7 +40,14 @@ class ClassMoments:
 
     def __init__(self, num_classes: int, num_features: int):
         self.counts = np.zeros(num_classes, np.int64)
-        self.means = np.zeros((num_classes, num_features))
+        try:
+            self.means = np.zeros((num_classes, num_features))
+        except MemoryError as error:
+            raise InputError(
+                f"Expected fewer classes or features: means of {num_classes:,} classes x "
+                f"{num_features:,} features take {8 * num_classes * num_features / 2**30:,.0f} "
+                f"GiB. Received: {error}"
+            ) from error
         self.scatter = np.zeros(num_classes)
 
     def add(self, labels: np.ndarray, values: np.ndarray) -> None:

@@ -14,7 +14,7 @@ from lsk_engine.data.lazy import LazyNotes, LazySplits, lazy_array, map_splits
 from lsk_engine.data.random_splits import draw_rows
 from lsk_engine.data.split_names import splits_to_score
 from lsk_engine.settings.source_spec import path_or_name
-from lsk_engine.tasks.class_ids import class_names, named_classes, near_of_many
+from lsk_engine.tasks.class_ids import class_names, count_classes, named_classes, near_of_many
 from lsk_image.config import DataConfig
 from lsk_image.formats.array_files import read_idx_folder, read_npz_file, read_npz_folder
 from lsk_image.formats.class_folders import read_class_folders
@@ -278,7 +278,7 @@ def _num_classes(source: ImageSource) -> int:
     if source.class_names is not None:
         count = len(source.class_names)
     else:
-        count = int(source.splits["train"].labels.max()) + 1
+        count = count_classes(int(source.splits["train"].labels.max()))
     if count < 2:
         raise InputError(f"Expected at least two classes. Received: {count}")
     return count

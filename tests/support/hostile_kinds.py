@@ -23,7 +23,7 @@ from ls_base.records import read_record
 from ls_base.safe_open import read_bytes
 from ls_keras import TeacherLogits
 from lsk.support.score_lines import table
-from lsk_engine.data.fingerprint_store import StoredFingerprint
+from lsk_engine.data.fingerprint import StoredFingerprint
 from lsk_engine.data.prepared.prepared_data import prepare
 from lsk_engine.runs.checkpoints import Checkpoints
 from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
@@ -66,7 +66,8 @@ def _make_run(folder, *, checksums=True):
     run.write_json(run.sweep_file("test"), {"points": [point, {**point, "temperature": 2.0}]})
     run.write_json(run.gamma_file, {"model_sha256": "abc", "gamma": {"1": 0.1, "2": 0.2}})
     split = {"examples": 9, "labels": 9, "sha256": "abc"}
-    found = {"classes": 10, "class_counts": "abc", "splits": {"train": split, "test": split}}
+    found = {"classes": 2, "class_counts": "abc", "splits": {"train": split, "test": split}}
+    found |= {"notes": ["a note"], "label_counts": "4 5", "sizes": ("3 5", "4 5")}
     run.write_json(run.data_file, {"schema": 1, **found})
     units = make_units("words", ["ba be da", "go ka"], 0)
     sound = Sound("log-mel", 8000, num_mel_bins=8, deltas=True, by_speaker=False)

@@ -195,8 +195,9 @@ def _known_by(
         )
     # Keras counts the layers of a process in their names.
     layers = re.sub(r'_\d+(?=["/])', "", model.to_json())
+    content = json.dumps(fingerprint_data(data).to_dict(), sort_keys=True)
     return {
-        "data.source": f"{PYTHON}{_digest(json.dumps(fingerprint_data(data), sort_keys=True))}",
+        "data.source": f"{PYTHON}{_digest(content)}",
         "model.name": f"{PYTHON}{name}",
         "model.sha256": _digest(layers),
     }

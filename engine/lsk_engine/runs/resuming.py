@@ -134,7 +134,8 @@ def record_resumption(task: Task, config: Config, run: RunDirectory) -> list[str
     if scored_elsewhere:
         with wrap_os_errors(elsewhere):
             shutil.rmtree(elsewhere)
-    run.write_json(run.config_file, {"schema": CONFIG_SCHEMA, **config.to_dict()})
+    cache = {key: value for key, value in run.read_config().items() if key == "data_cache"}
+    run.write_json(run.config_file, {"schema": CONFIG_SCHEMA, **config.to_dict(), **cache})
     consequences = []
     schedule = config.optimizer.schedule
     if differing.keys() & _LENGTH and schedule in _TO_THE_END:

@@ -22,7 +22,7 @@ _OF_FOLDERS = ("distillation.teacher", "distillation.teacher_sha256", "distillat
 
 
 class _Data(Record, frozen=True):
-    """What is read of `data.json` (`lsk_engine.data.fingerprint_store`, which needs Keras)."""
+    """What is read of `data.json` (`lsk_engine.data.fingerprint`, which needs Keras)."""
 
     splits: dict[str, Any]
 

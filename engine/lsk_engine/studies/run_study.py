@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ls_base.errors import InputError, LsKerasError, suggest
 from ls_base.files import write_json
-from lsk_engine.data.data_cache import prepare_shared
+from lsk_engine.data.data_cache import fill_cache
 from lsk_engine.devices.backend import load_backend
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.resuming import remove_on_failed_start
@@ -99,7 +99,7 @@ def run_study(
         configs = [] if idle else configs_of(everyone, study.seeds)
         for text in void_in_any(task, configs):  # what trains says so to its own log
             reporter.warning(text)
-        held.enter_context(prepare_shared(task, configs, directory / DATA, reporter))
+        fill_cache(task, configs, directory / DATA, reporter)
         failed = run_jobs(
             to_train,
             executor,

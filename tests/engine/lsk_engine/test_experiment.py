@@ -14,7 +14,7 @@ from kills import differences
 from lock_holder import held_by_another_process
 from ls_base.errors import FileError, InputError, LsKerasError
 from lsk_engine.data.batches import BatchSource
-from lsk_engine.data.fingerprint_store import StoredFingerprint
+from lsk_engine.data.fingerprint import StoredFingerprint
 from lsk_engine.data.lazy import lazy_array, map_splits
 from lsk_engine.experiment import run_experiment
 from lsk_engine.progress import Reporter
@@ -453,7 +453,7 @@ def test_data_that_vanish_are_told_in_one_line(tmp_path, monkeypatch, error, tol
         return gather(self, rows, size)
 
     task, resolved, run = start(tmp_path)
-    state = NewData.read(task, resolved, None).state
+    state = NewData.read(task, resolved, None).fingerprint
     monkeypatch.setattr(Letters, "gather", gone)
     monkeypatch.setattr(
         StoredFingerprint, "of", lambda data: state

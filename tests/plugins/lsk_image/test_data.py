@@ -30,6 +30,12 @@ def rows(examples):
     return set(examples.rows.tolist())
 
 
+@pytest.mark.parametrize("largest", [10**6, 10**18])
+def test_a_huge_label_is_refused_before_classes_are_named(monkeypatch, largest):
+    with pytest.raises(InputError, match=f"most 1,000,000 classes.*Received: {largest:,} as the"):
+        loaded(monkeypatch, source([0, 1, largest]))
+
+
 def test_what_is_held_out_is_not_trained_on():
     splits, notes = split_images(source([0, 1] * 50), DataConfig(validation=20, test=30))
     assert [len(splits[s]) for s in ("train", "validation", "test")] == [50, 20, 30]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 import small_speech
 from ls_base.errors import InputError
 from ls_keras.calibration import TemperatureFit, calibrated
-from ls_keras.decoding.padded_batches import padded_size
+from ls_keras.decoding.model_search import padded_size
 from lsk_engine.data.batch_sources import training_source
 from lsk_engine.settings.resolving import resolve_config
 from lsk_engine.tasks.loss import build_loss

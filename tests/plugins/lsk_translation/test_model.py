@@ -8,7 +8,7 @@ import small_translation
 from ls_base.errors import InputError, LsKerasError
 from ls_keras.calibration import TemperatureFit, calibrated
 from ls_keras.decoding import Unsmoothing, compiled
-from ls_keras.decoding.padded_batches import padded_size
+from ls_keras.decoding.model_search import padded_size
 from ls_keras.losses import Uniform, Unigram
 from lsk_engine.data.formats.ragged import Ragged
 from lsk_engine.runs.unsmoothing import build_unsmoothing
@@ -237,5 +237,7 @@ def test_a_split_is_translated_with_the_smoothing_of_its_run_undone(tmp_path):
         found = translate_examples(model, data.splits["test"], either, data, lambda *at: None)
         log_ps.append([one["log_p"] for one in found])
     assert log_ps[0] != pytest.approx(log_ps[1], rel=1e-3)
-    translator = Translator.of(model, undoing.decoding, unsmooth=build_unsmoothing(undoing, data))
+    translator = Translator.for_model(
+        model, undoing.decoding, unsmooth=build_unsmoothing(undoing, data)
+    )
     assert translator.unsmooth == Unsmoothing(0.3, Unigram(data.class_counts))

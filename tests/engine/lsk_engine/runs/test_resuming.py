@@ -123,9 +123,7 @@ def test_settled_settings_are_refused(run, key):
 
 
 def test_a_value_out_of_range_is_refused(run):
-    with pytest.raises(
-        InputError, match="optimizer.learning_rate to be a number .*Received: -1"
-    ):
+    with pytest.raises(InputError, match="optimizer.learning_rate to be a number .*Received: -1"):
         apply_changes(config_of(run), {"optimizer.learning_rate": -1})
 
 

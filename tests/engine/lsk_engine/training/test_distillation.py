@@ -10,7 +10,7 @@ import pytest
 
 from ls_base.errors import InputError
 from lsk_engine.data.batches import BatchSource
-from lsk_engine.data.fingerprint_store import StoredFingerprint
+from lsk_engine.data.fingerprint import StoredFingerprint
 from lsk_engine.data.teacher_logits import compute_teacher_logits, read_examples
 from lsk_engine.experiment import run_experiment
 from lsk_engine.progress import Reporter

@@ -13,11 +13,12 @@ import numpy as np
 from keras import ops
 
 from ls_base.brief_repr import brief_repr
-from ls_base.errors import InputError
 from ls_base.files import write_bytes, write_json
 from ls_keras.backend.keras_internals import sync_state
-from ls_keras.callbacks.optimizer_steps import Updates, updates_of
+from ls_keras.backend.tensors import as_array
+from ls_keras.callbacks.optimizer_steps import UpdateCounter, count_updates
 from ls_keras.callbacks.probe_callback import NotFiniteError, ProbeCallback
+from ls_keras.errors import InputError, shown
 from ls_keras.information.augmented_logits import augmented_differences, check_draws
 from ls_keras.information.mutual_information import (
     SCORED,
@@ -29,70 +30,59 @@ from ls_keras.inputs.batches import as_batches
 from ls_keras.inputs.model_forward import Forward
 from ls_keras.inputs.model_outputs import Output, symbolic
 from ls_keras.inputs.output_activation import SIGMOID, SOFTMAX, model_output
-from ls_keras.inputs.validation import (
-    as_array,
-    as_choice,
-    as_count,
-    as_counts,
-    as_function,
-    as_path,
-    as_seed,
-    shown,
-)
+from ls_keras.inputs.validation import as_choice, as_count, as_counts, as_function, as_path, as_seed
 
 _READ_SIZE = 1024  # examples
 
 
 class MutualInformationProbe(ProbeCallback):
-    """Estimates during training how much information logits contain about single examples.
+    """Estimates, while a model trains, how much its logits tell about single examples.
 
-    The examples of two classes are augmented `draws` times, the model runs without dropout, and the
-    mutual information between the example and the difference of the logits of the two classes is
-    estimated (`ls_keras.mutual_information`). With smoothing it falls to about log 2, where only
-    the class is left; with hard targets it stays higher. It is evaluated before training, at the
-    end of epochs or every few steps, and after training.
+    Before training, at the end of epochs or each so many steps, and after training: the examples
+    of two classes are augmented `draws` times, the model runs without dropout, and the mutual
+    information between the example and the difference of its two classes' logits is estimated
+    (`ls_keras.mutual_information`). With smoothing it falls to about log 2, where only the class
+    is left; with hard targets it stays higher.
 
-    The augmentations are the same at every evaluation and do not affect the random state of
-    training. Evaluations do not change the result of training.
+    The augmentations are the same at every evaluation, and don't touch the random state of
+    training. Evaluations don't change what is trained.
 
-    Adds `mutual_information` (nats), the latest value, to the `logs` of each epoch and of the
-    steps with an evaluation. Pass the probe before callbacks that use it. If the logits of the two
-    classes are not finite, the value is NaN, the history has no entry, and training continues with
-    one warning; `EarlyStopping` treats such epochs as no improvement.
+    Adds `mutual_information` (nats), the latest value, to the `logs` of each epoch, and of the
+    steps at which it was evaluated. Put the probe before callbacks that are to see it. Where the
+    logits of the two classes are not finite, it is NaN, the history has no entry, and training goes
+    on, with one warning; `EarlyStopping` counts such epochs as no better.
 
     Args:
-        data: `(x, y)`: arrays of model inputs before augmentation `(n, ...)` and of integer labels
-            `(n,)`, of the training set in the paper. Or batches of them, read once: a
-            `tf.data.Dataset`, a `keras.utils.PyDataset`, a PyTorch `DataLoader` or a list.
-            Sample weights are ignored.
-        classes: Two different classes. Only their examples are used, 300 of each in the paper.
+        data: `(x, y)`: arrays of inputs of the model before augmentation, `(n, ...)`, and of
+            labels, integers `(n,)`; of the training set, in the paper. Or batches of them, read
+            once: a `tf.data.Dataset`, a `keras.utils.PyDataset`, a `DataLoader` of PyTorch, a
+            list. Sample weights don't matter.
+        classes: Two different classes. Only their examples are used; the paper takes 300 of each.
         augment: The augmentation d(·), called as `augment(images, training=True)`: a Keras layer
-            or model, whose seed generators are set for each draw and restored, or a function. A
-            function with an argument `seed` receives another integer for each draw and batch;
-            others must make their draws repeatable themselves.
-        draws: L, number of augmentations of each example. Default: 5.
-        every: Epochs between evaluations. Default: 1 without `every_steps`, otherwise none.
-        every_steps: Updates between evaluations. Default: `None`, for none within an epoch.
-        scored: See `ls_keras.mutual_information`. Default: `"held_out"`.
-        batch_size: Images in a batch. Default: 256.
-        seed: Seed of the augmentations. Default: 0.
-        file: A `.csv` or `.json` file for the history, written after each evaluation. Default:
-            `None`.
-        output: For models with several outputs, which one has the logits: its name, its key or its
-            index.
+            or model, whose seed generators are set for each draw and put back, or a function. One
+            that has an argument `seed` gets another integer for each draw and batch; any other
+            must see to repeatable draws itself.
+        draws: L, augmentations of each example.
+        every: Epochs between evaluations. Default: 1 without `every_steps`, else none.
+        every_steps: UpdateCounter between evaluations. Default: `None`, none inside an epoch.
+        scored: What `ls_keras.mutual_information` takes.
+        batch_size: Images at a time.
+        seed: Of the augmentations.
+        file: Where the history goes after each evaluation, `.csv` or `.json`; `None`: nowhere.
+        output: Of a model with several outputs, the one that gives the logits: its name, its key
+            or its place.
 
     Attributes:
-        history: A mapping for each evaluation, for `ls_keras.plots.information_curve`: `step`,
+        history: A mapping an evaluation, as `ls_keras.plots.information_curve` draws it: `step`,
             `mutual_information`, `low`, `high`, `bias`, `sigma`, `num_examples`, `draws`,
             `scored`.
 
     Raises:
-        InputError: If an argument is wrong, or the two classes have fewer than two examples; before
-            the first step, if logits are not finite.
+        InputError: If the arguments are not what they should be, or the two classes have fewer
+            than two examples; before the first step, if logits are not finite.
 
     Warns:
-        UserWarning: Once in each training, if logits are not finite later because the model
-            diverged.
+        UserWarning: Once a training, if logits are not finite later: the model has diverged.
 
     Example:
         >>> import keras, numpy as np
@@ -144,7 +134,7 @@ class MutualInformationProbe(ProbeCallback):
         self.scored, self.batch_size, self.seed = scored, batch_size, seed
         self.file = None if file is None else Path(file)
         self.history: list[dict[str, Any]] = []
-        self._updates, self._step = Updates(), 0  # at the start of the epoch, and now
+        self._updates, self._step = UpdateCounter(), 0  # at the start of the epoch, and now
         self._not_finite: int | None = None  # the latest step without an estimate
         self.output = output
         self._forward: Forward | None = None
@@ -228,9 +218,9 @@ class MutualInformationProbe(ProbeCallback):
         logits = ops.convert_to_numpy(self._forward(x)[0])  # type: ignore[misc]
         return np.where(np.isinf(logits), np.nan, logits)  # NumPy warns about ∞ − ∞
 
-    def _read_updates(self) -> Updates:
+    def _read_updates(self) -> UpdateCounter:
         optimizer = getattr(self.model, "optimizer", None)
-        return Updates(self._step) if optimizer is None else updates_of(optimizer)
+        return UpdateCounter(self._step) if optimizer is None else count_updates(optimizer)
 
     def _evaluate(self) -> None:
         sync_state(self.model)

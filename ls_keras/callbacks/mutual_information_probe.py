@@ -36,53 +36,55 @@ _READ_SIZE = 1024  # examples
 
 
 class MutualInformationProbe(ProbeCallback):
-    """Estimates, while a model trains, how much its logits tell about single examples.
+    """Estimates during training how much information logits contain about single examples.
 
-    Before training, at the end of epochs or each so many steps, and after training: the examples
-    of two classes are augmented `draws` times, the model runs without dropout, and the mutual
-    information between the example and the difference of its two classes' logits is estimated
-    (`ls_keras.mutual_information`). With smoothing it falls to about log 2, where only the class
-    is left; with hard targets it stays higher.
+    The examples of two classes are augmented `draws` times, the model runs without dropout, and the
+    mutual information between the example and the difference of the logits of the two classes is
+    estimated (`ls_keras.mutual_information`). With smoothing it falls to about log 2, where only
+    the class is left; with hard targets it stays higher. It is evaluated before training, at the
+    end of epochs or every few steps, and after training.
 
-    The augmentations are the same at every evaluation, and don't touch the random state of
-    training. Evaluations don't change what is trained.
+    The augmentations are the same at every evaluation and do not affect the random state of
+    training. Evaluations do not change the result of training.
 
-    Adds `mutual_information` (nats), the latest value, to the `logs` of each epoch, and of the
-    steps at which it was evaluated. Put the probe before callbacks that are to see it. Where the
-    logits of the two classes are not finite, it is NaN, the history has no entry, and training goes
-    on, with one warning; `EarlyStopping` counts such epochs as no better.
+    Adds `mutual_information` (nats), the latest value, to the `logs` of each epoch and of the
+    steps with an evaluation. Pass the probe before callbacks that use it. If the logits of the two
+    classes are not finite, the value is NaN, the history has no entry, and training continues with
+    one warning; `EarlyStopping` treats such epochs as no improvement.
 
     Args:
-        data: `(x, y)`: arrays of inputs of the model before augmentation, `(n, ...)`, and of
-            labels, integers `(n,)`; of the training set, in the paper. Or batches of them, read
-            once: a `tf.data.Dataset`, a `keras.utils.PyDataset`, a `DataLoader` of PyTorch, a
-            list. Sample weights don't matter.
-        classes: Two different classes. Only their examples are used; the paper takes 300 of each.
+        data: `(x, y)`: arrays of model inputs before augmentation `(n, ...)` and of integer labels
+            `(n,)`, of the training set in the paper. Or batches of them, read once: a
+            `tf.data.Dataset`, a `keras.utils.PyDataset`, a PyTorch `DataLoader` or a list.
+            Sample weights are ignored.
+        classes: Two different classes. Only their examples are used, 300 of each in the paper.
         augment: The augmentation d(·), called as `augment(images, training=True)`: a Keras layer
-            or model, whose seed generators are set for each draw and put back, or a function. One
-            that has an argument `seed` gets another integer for each draw and batch; any other
-            must see to repeatable draws itself.
-        draws: L, augmentations of each example.
-        every: Epochs between evaluations. Default: 1 without `every_steps`, else none.
-        every_steps: UpdateCounter between evaluations. Default: `None`, none inside an epoch.
-        scored: What `ls_keras.mutual_information` takes.
-        batch_size: Images at a time.
-        seed: Of the augmentations.
-        file: Where the history goes after each evaluation, `.csv` or `.json`; `None`: nowhere.
-        output: Of a model with several outputs, the one that gives the logits: its name, its key
-            or its place.
+            or model, whose seed generators are set for each draw and restored, or a function. A
+            function with an argument `seed` receives another integer for each draw and batch;
+            others must make their draws repeatable themselves.
+        draws: L, number of augmentations of each example. Default: 5.
+        every: Epochs between evaluations. Default: 1 without `every_steps`, otherwise none.
+        every_steps: Updates between evaluations. Default: `None`, for none within an epoch.
+        scored: See `ls_keras.mutual_information`. Default: `"held_out"`.
+        batch_size: Images in a batch. Default: 256.
+        seed: Seed of the augmentations. Default: 0.
+        file: A `.csv` or `.json` file for the history, written after each evaluation. Default:
+            `None`.
+        output: For models with several outputs, which one has the logits: its name, its key or its
+            index.
 
     Attributes:
-        history: A mapping an evaluation, as `ls_keras.plots.information_curve` draws it: `step`,
+        history: A mapping for each evaluation, for `ls_keras.plots.information_curve`: `step`,
             `mutual_information`, `low`, `high`, `bias`, `sigma`, `num_examples`, `draws`,
             `scored`.
 
     Raises:
-        InputError: If the arguments are not what they should be, or the two classes have fewer
-            than two examples; before the first step, if logits are not finite.
+        InputError: If an argument is wrong, or the two classes have fewer than two examples; before
+            the first step, if logits are not finite.
 
     Warns:
-        UserWarning: Once a training, if logits are not finite later: the model has diverged.
+        UserWarning: Once in each training, if logits are not finite later because the model
+            diverged.
 
     Example:
         >>> import keras, numpy as np

@@ -4,7 +4,7 @@ import pytest
 from keras import ops
 
 from ls_base.errors import InputError
-from ls_keras.information.augmented_logits import augmented_differences, augment_seeded
+from ls_keras.information.augmented_logits import augment_seeded, augmented_differences
 
 IMAGES = np.random.default_rng(0).normal(size=(7, 4)).astype("float32")
 

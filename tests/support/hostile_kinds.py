@@ -211,9 +211,7 @@ def _make_subwords(folder):
 
 
 def _subwords(folder):
-    vocabulary = SubwordVocabulary.from_bytes(
-        read_bytes(folder / "subwords.model", max_bytes=1 << 28)
-    )
+    vocabulary = SubwordVocabulary(read_bytes(folder / "subwords.model", max_bytes=1 << 28))
     return vocabulary.pieces, vocabulary.encode(["the Hund"])
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from lsk_engine.data.prepared import prepared_data
-from lsk_engine.data.source_spec import path_or_name
+from lsk_engine.data.source_spec import check_near_paths, path_or_name
 from lsk_engine.settings.config import Config
 from lsk_engine.settings.resolving import compose, restore
 from lsk_engine.tasks.contract import Suggestion, Task
@@ -84,6 +84,7 @@ def _suggested(task: Task, preset: str | None, overrides: Mapping[str, Any]) -> 
         or prepared_data.is_prepared(source)
     ):
         return None
+    check_near_paths(source)
     found = path_or_name(source)
     if isinstance(found, str) or not found.exists():
         return None

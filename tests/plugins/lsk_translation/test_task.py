@@ -41,10 +41,10 @@ def test_no_pair_left_is_told(tmp_path):
     [
         ({"model.heads": 3}, "multiple of model.heads. Received: 16 and 3"),
         ({"model.dropout": 1.0}, r"model.dropout in \[0, 1\)"),
-        ({"model.layers": 0}, "model.layers of at least 1"),
-        ({"model.name": "rnn"}, "to be transformer. Received: 'rnn'"),
-        ({"data.subwords": "words"}, "unigram or bpe"),
-        ({"data.max_train_examples": 0}, "data.max_train_examples of at least 1"),
+        ({"model.layers": 0}, "model.layers at least 1"),
+        ({"model.name": "rnn"}, "one of transformer. Received: 'rnn'"),
+        ({"data.subwords": "words"}, "one of unigram, bpe"),
+        ({"data.max_train_examples": 0}, "data.max_train_examples at least 1"),
         ({"decoding.batch_size": 0}, "decoding.batch_size"),
     ],
 )

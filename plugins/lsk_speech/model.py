@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from ls_keras.decoding.rows import take_places
+from ls_keras.decoding.gather import take_places
 from lsk_engine import Config, TaskData
 from lsk_speech.config import ModelConfig
 from lsk_speech.network.decoder import AttentionDecoder

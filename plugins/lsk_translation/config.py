@@ -1,11 +1,20 @@
 """Defaults and presets of the translation task."""
 
 import dataclasses
-import math
+from typing import Annotated, Literal
+
+from msgspec import Meta
 
 from lsk_engine import InputError, Preset
-from lsk_engine.settings.parsing import added, one_of, within
-from lsk_engine.settings.unsmoothing import check_unsmooth
+from lsk_engine.settings.parsing import (
+    Fraction,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    Rate,
+)
+from lsk_engine.settings.unsmoothing import Unsmooth
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,21 +42,13 @@ class DataConfig:
     source: str = "cldr"
     source_language: str = "en"
     target_language: str = "de"
-    max_train_examples: int | None = None
-    phrase_fraction: float = added(0.0)
-    split_seed: int = added(0, then="training.seed")
-    vocabulary_size: int = 4000
-    subwords: str = "unigram"
-    split_digits: bool = added(False)
-    max_length: int = 128
-
-    def __post_init__(self):
-        one_of("data.subwords", self.subwords, ("unigram", "bpe"))
-        within("data.phrase_fraction", self.phrase_fraction, 0, 1)
-        for key, least in (("split_seed", 0), ("vocabulary_size", 8), ("max_length", 2)):
-            within(f"data.{key}", getattr(self, key), least)
-        if self.max_train_examples is not None:
-            within("data.max_train_examples", self.max_train_examples, 1)
+    max_train_examples: PositiveInt | None = None
+    phrase_fraction: Fraction = 0.0
+    split_seed: NonNegativeInt = 0
+    vocabulary_size: Annotated[int, Meta(ge=8)] = 4000
+    subwords: Literal["unigram", "bpe"] = "unigram"
+    split_digits: bool = False
+    max_length: Annotated[int, Meta(ge=2)] = 128
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,25 +66,20 @@ class ModelConfig:
             original network).
     """
 
-    name: str = "transformer"
-    layers: int = 2
-    width: int = 128
-    feedforward: int = 512
-    heads: int = 4
-    dropout: float = 0.1
+    name: Literal["transformer"] = "transformer"
+    layers: PositiveInt = 2
+    width: PositiveInt = 128
+    feedforward: PositiveInt = 512
+    heads: PositiveInt = 4
+    dropout: Rate = 0.1
     normalize_first: bool = True
 
     def __post_init__(self):
-        one_of("model.name", self.name, MODELS)
-        for key in ("layers", "width", "feedforward", "heads"):
-            within(f"model.{key}", getattr(self, key), 1)
         if self.width % self.heads:
             raise InputError(
                 "Expected model.width to be a multiple of model.heads. "
                 f"Received: {self.width} and {self.heads}"
             )
-        if not 0 <= self.dropout < 1:
-            raise InputError(f"Expected model.dropout in [0, 1). Received: {self.dropout}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,25 +98,13 @@ class DecodingConfig:
         length_margin: See `length_ratio`.
     """
 
-    beam_size: int = 4
-    length_penalty: float = 0.6
-    temperature: float = 1.0
-    unsmooth: float | str = added(0.0)
-    batch_size: int = 64
-    length_ratio: float = 1.5
-    length_margin: int = 10
-
-    def __post_init__(self):
-        for key in ("beam_size", "batch_size", "length_margin"):
-            within(f"decoding.{key}", getattr(self, key), 1)
-        for key in ("length_penalty", "length_ratio"):
-            within(f"decoding.{key}", getattr(self, key), 0)
-        if not 0 < self.temperature < math.inf:
-            raise InputError(
-                "Expected decoding.temperature to be a finite number > 0. "
-                f"Received: {self.temperature}"
-            )
-        check_unsmooth(self.unsmooth)
+    beam_size: PositiveInt = 4
+    length_penalty: NonNegativeFloat = 0.6
+    temperature: PositiveFloat = 1.0
+    unsmooth: Unsmooth = 0.0
+    batch_size: PositiveInt = 64
+    length_ratio: NonNegativeFloat = 1.5
+    length_margin: PositiveInt = 10
 
 
 _SMALL = {

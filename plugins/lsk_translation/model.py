@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 
 from ls_keras.decoding import ModelSearch
-from ls_keras.decoding.model_search import Found
+from ls_keras.decoding.model_search import DecodedHypothesis
 from ls_keras.layers import TiedLogits
 from lsk_translation.config import DecodingConfig, ModelConfig
 from lsk_translation.subwords import END_ID, PAD_ID, START_ID
@@ -100,7 +100,9 @@ class Translator(ModelSearch):
         source = next(x for x in model.inputs if x.name == "source")
         self.encoder = keras.Model(source, model.get_layer("encoded").output)
 
-    def translate(self, source: np.ndarray, temperature: float = 1.0) -> list[list[Found]]:
+    def translate(
+        self, source: np.ndarray, temperature: float = 1.0
+    ) -> list[list[DecodedHypothesis]]:
         """Returns the token ids, the end token left out, and the score of each translation.
 
         Args:

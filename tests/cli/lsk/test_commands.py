@@ -104,7 +104,7 @@ class Setup:
         settings = {**self.settings, "training.steps": 2, "training.batch_size": 8}
         chosen = " ".join(f"--set {key}={value}" for key, value in settings.items())
         options = f"--task {self.task} --data {self.data} {self.model} {chosen}"
-        kept = "--set training.checkpoint_every=1 --set training.checkpoints_kept_every=1"
+        kept = "--set training.checkpoint_every=1 --set training.keep_every=1"
         named = {
             **{"task": self.task, "data": self.data, "model": self.model, "mode": mode},
             **{"classes": self.classes, "pair": self.classes.rpartition(",")[0]},

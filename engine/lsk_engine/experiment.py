@@ -6,13 +6,14 @@ again alone, in another process (`lsk train --resume`, `lsk evaluate`).
 
 | stage | where it is told | what it leaves in the run directory |
 |---|---|---|
-| settings | `lsk_engine.data.configuration.resolve` | `config.json`, `environment.json` |
+| settings | `lsk_engine.data.resolve_config` | `config.json`, `environment.json` |
 | load | `Task.load_data`, of the plugin | `artifacts/`, `data.json` |
 | train | `lsk_engine.training.train` | `checkpoints/`, `history.jsonl`, `model.keras` |
 | evaluate | `lsk_engine.scoring.evaluate` | `metrics.json`, `outputs/`, `evaluation/` |
 """
 
 import time
+from pathlib import Path
 from typing import Any
 
 from lsk_engine.devices.framework_errors import explain_peer_loss
@@ -83,7 +84,7 @@ def run_experiment(
         reporter.end_stage()
 
 
-def read_data(task: Task, config: Config, reporter: Reporter) -> NewData:
+def read_data(task: Task, config: Config, reporter: Reporter, cache: Path | None = None) -> NewData:
     """Reads what a new run is to be trained on; where that fails, no run need have been made.
 
     A student takes the vocabulary of its teacher, and what starts from the weights of another run
@@ -94,7 +95,8 @@ def read_data(task: Task, config: Config, reporter: Reporter) -> NewData:
     join()
     check_loss(config.training)
     reporter.start_stage("loading the data")
-    return NewData.read(task, config, teacher_artifacts(config) or first_artifacts(config))
+    artifacts = teacher_artifacts(config) or first_artifacts(config)
+    return NewData.read(task, config, artifacts, cache)
 
 
 def _follow(
@@ -171,4 +173,4 @@ def _data(
     if resume and Checkpoints(run.checkpoints).steps():
         reporter.start_stage("loading the data")
         return reload_data(task, config, run, whole=True)
-    return (new or read_data(task, config, reporter)).save_to(run)
+    return (new or read_data(task, config, reporter, run.read_cache())).save_to(run)

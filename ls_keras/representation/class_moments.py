@@ -5,9 +5,9 @@ import numpy as np
 from keras import ops
 
 from ls_base.errors import InputError
-from ls_keras.backend.keras_internals import mask_of
+from ls_keras.backend.tensors import as_array, mask_of
 from ls_keras.inputs.targets import IgnoreClass, read_targets
-from ls_keras.inputs.validation import as_array, as_count
+from ls_keras.inputs.validation import as_count
 from ls_keras.representation.template_distances import MAX_FEATURE
 
 
@@ -20,6 +20,9 @@ class ClassMoments:
     Args:
         num_classes: K.
         num_features: F. Memory is 8·K·F bytes.
+
+    Raises:
+        InputError: If the memory does not suffice.
 
     Attributes:
         counts: int64 `(K,)`.
@@ -37,7 +40,14 @@ class ClassMoments:
 
     def __init__(self, num_classes: int, num_features: int):
         self.counts = np.zeros(num_classes, np.int64)
-        self.means = np.zeros((num_classes, num_features))
+        try:
+            self.means = np.zeros((num_classes, num_features))
+        except MemoryError as error:
+            raise InputError(
+                f"Expected fewer classes or features: means of {num_classes:,} classes x "
+                f"{num_features:,} features take {8 * num_classes * num_features / 2**30:,.0f} "
+                f"GiB. Received: {error}"
+            ) from error
         self.scatter = np.zeros(num_classes)
 
     def add(self, labels: np.ndarray, values: np.ndarray) -> None:

@@ -25,6 +25,7 @@ from lsk_engine.runs.checksums import Checksums, sha256
 from lsk_engine.runs.locking import hold_lock
 from lsk_engine.runs.run_paths import RunPaths
 from lsk_engine.runs.schemas import Calibration, HistoryEntry, Metrics, Starts, StoredConfig
+from lsk_engine.settings.config import CONFIG_SCHEMA
 
 SCHEMA = 1
 _MAX_BYTES = 1 << 28  # of a file that is read as a whole
@@ -44,7 +45,9 @@ class RunDirectory(RunPaths):
         self.checksums = Checksums(self.path)
 
     @classmethod
-    def create(cls, path: str | os.PathLike, config: Mapping[str, Any]) -> "RunDirectory":
+    def create(
+        cls, path: str | os.PathLike, config: Mapping[str, Any], cache: Path | None = None
+    ) -> "RunDirectory":
         """Makes a new run directory and writes its configuration and environment.
 
         If several processes create the same directory at once, one succeeds. A directory that a
@@ -53,6 +56,7 @@ class RunDirectory(RunPaths):
         Args:
             path: A new or empty directory.
             config: What `config.json` will hold.
+            cache: The data cache of the study that the run belongs to, if any.
 
         Raises:
             FileError: If the directory holds files already, or can't be written.
@@ -64,7 +68,10 @@ class RunDirectory(RunPaths):
             for folder in (run.artifacts, run.checkpoints, run.outputs):
                 folder.mkdir(exist_ok=True)
             run.record_start()
-            run.write_json(run.config_file, {"schema": SCHEMA, **config})
+            content = {"schema": CONFIG_SCHEMA, **config}
+            if cache is not None:  # relative, so that the study can be moved
+                content["data_cache"] = os.path.relpath(cache, run.path)
+            run.write_json(run.config_file, content)
         return run
 
     def check_new(self) -> None:
@@ -188,7 +195,12 @@ class RunDirectory(RunPaths):
 
     def read_config(self) -> StoredConfig:
         """Returns the resolved configuration as it was written."""
-        return self.read(self.config_file, StoredConfig, schema=SCHEMA)
+        return self.read(self.config_file, StoredConfig, schema=CONFIG_SCHEMA)
+
+    def read_cache(self) -> Path | None:
+        """Returns the folder of prepared data that the run shares with others, if any."""
+        folder = self.read_config().get("data_cache")
+        return self.path / folder if folder else None
 
     def read_metrics(self) -> Metrics:
         """Returns the final scores."""

@@ -35,3 +35,8 @@ def test_structure_is_zero_without_similarity():
 def test_wrong_classes_raise_input_errors(classes, message):
     with pytest.raises(InputError, match=message):
         mean_logits([0, 1], np.zeros((2, 4)), classes=classes)
+
+
+def test_too_many_classes_for_the_memory_raise_an_input_error():
+    with pytest.raises(InputError, match=r"300,000 classes x 300,000 features take 671 GiB"):
+        mean_logits([0], np.zeros((1, 300_000), np.float32))

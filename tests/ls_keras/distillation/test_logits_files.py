@@ -5,7 +5,7 @@ from keras import ops
 
 import ls_keras
 from ls_base.errors import InputError
-from ls_keras.distillation.top_logits import TopLogits, expand
+from ls_keras.distillation.logits_files import TopLogits, expand
 
 K, TOP = 7, 3
 
@@ -22,7 +22,7 @@ class Teacher:
 
 @pytest.fixture
 def kept(tmp_path, rng):
-    """Logits of three positions an example, one of which is padding."""
+    """Stored logits of three positions for each example, one of which is padding."""
     x = rng.normal(size=(5, 3, 4)).astype(np.float32)
     y = rng.integers(1, K, (5, 3))
     y[:, 2] = 0
@@ -35,7 +35,7 @@ def kept(tmp_path, rng):
     )
 
 
-def test_the_device_fills_in_what_the_host_would(kept):
+def test_expand_equals_gather(kept):
     _, labels, cache = kept
     rows = np.array([3, 0, 4])
     dense = cache.gather(rows, labels[rows])
@@ -46,7 +46,7 @@ def test_the_device_fills_in_what_the_host_would(kept):
     np.testing.assert_array_equal(found, dense)  # to the last bit
 
 
-def test_of_fixed_shapes_no_labels_are_needed(tmp_path, rng):
+def test_fixed_shapes_need_no_labels(tmp_path, rng):
     x, y = rng.normal(size=(5, 4)).astype(np.float32), np.arange(5) % K
     cache = ls_keras.TeacherLogits.compute(tmp_path / "logits", Teacher(), (x, y), top_k=TOP)
     top = TopLogits(*cache.gather_top())
@@ -54,7 +54,7 @@ def test_of_fixed_shapes_no_labels_are_needed(tmp_path, rng):
     np.testing.assert_array_equal(ops.convert_to_numpy(expand(top, K)), cache.gather())
 
 
-def test_classes_that_the_teacher_excludes_stay_excluded():
+def test_excluded_classes_stay_excluded():
     top = TopLogits(
         np.array([[0.0, -np.inf]], np.float32), np.array([[2, 0]]), np.array([-np.inf], np.float32)
     )
@@ -62,13 +62,13 @@ def test_classes_that_the_teacher_excludes_stay_excluded():
     assert found.tolist() == [[-np.inf, -np.inf, 0.0, -np.inf]]
 
 
-def test_all_logits_have_no_largest(tmp_path):
+def test_gather_top_of_all_logits_raises_an_input_error(tmp_path):
     cache = ls_keras.TeacherLogits.compute(tmp_path / "l", Teacher(), (np.eye(4), np.arange(4)))
-    with pytest.raises(InputError, match="of which the k largest are kept. Received: all"):
+    with pytest.raises(InputError, match="the k largest logits. Received: all"):
         cache.gather_top()
 
 
-def test_a_student_learns_the_same_from_either_form(kept):
+def test_both_forms_train_the_same_student(kept):
     x, labels, cache = kept
     losses = []
     for compact in (False, True):

@@ -101,9 +101,9 @@ def measure(way: str, steps: int) -> dict[str, float]:
     from lsk_engine.data.batches import BatchSource
     from lsk_engine.data.datasets import as_dataset
     from lsk_engine.devices import strategy
-    from lsk_engine.devices.fit_patches import fed, made_to_fit
+    from lsk_engine.devices.keras_patches import patch_for_strategy
     from lsk_engine.devices.processes import join
-    from lsk_engine.devices.replicas import num_shards, process_shard
+    from lsk_engine.devices.replicas import distribute_dataset, num_shards, process_shard
     from lsk_engine.tasks.contract import Examples
 
     class Random(Examples):
@@ -130,19 +130,19 @@ def measure(way: str, steps: int) -> dict[str, float]:
     found = {}
     for kind in ROWS:
         keras.utils.set_random_seed(0)
-        with strategy.choose(name).scope:
+        with strategy.choose_strategy(name).scope:
             core = build(kind)
             model = keras.Model({"x": core.inputs[0]}, core.outputs[0])
             loss = SmoothedCE(0.1, from_logits=True, reduction="sum")
             jit = keras.config.backend() == "jax"
             model.compile("adam", loss, jit_compile=jit)
-            made_to_fit(model)
+            patch_for_strategy(model)
             source = BatchSource(
                 Random(kind), ROWS[kind], replicas=num_shards(), shard=process_shard()
             )
             for count in (3, steps):  # the first compiles
                 start = time.perf_counter()
-                batches = fed(as_dataset(source, 0, count))
+                batches = distribute_dataset(as_dataset(source, 0, count))
                 model.fit(batches, steps_per_epoch=count, shuffle=False, verbose=0)
                 seconds = time.perf_counter() - start
         found[kind] = steps * ROWS[kind] * (TOKENS if kind == "tokens" else 1) / seconds

@@ -1,4 +1,4 @@
-"""How objects show themselves: one line that says what matters, and no arrays."""
+"""One-line representations of results, losses and metrics, without array contents."""
 
 import dataclasses
 import inspect
@@ -7,47 +7,45 @@ from typing import Any
 
 import numpy as np
 
-_FEW = 4  # numbers that are shown one by one
+_MAX_ITEMS = 4  # items of a collection that are shown one by one
 
 
 def brief_repr(thing: Any, **values: Any) -> str:
-    """Returns the line for an object, with some of its values.
+    """Returns a line for an object: its type and some of its values.
 
     Args:
         thing: The object.
-        **values: What to show of it; `None` is left out.
+        **values: The values to show; `None` is left out.
 
     Example:
     >>> import numpy as np
-    >>> from ls_base.brief_repr import one_line
+    >>> from ls_base.brief_repr import brief_repr
     >>> brief_repr(object(), alpha=0.1, prior=np.ones(3), name=None)
     'object(alpha=0.1, prior=<array (3,)>)'
     """
-    shown = ", ".join(
-        f"{key}={brief_value(value)}" for key, value in values.items() if value is not None
-    )
-    return f"{type(thing).__name__}({shown})"
+    shown = (f"{key}={brief_value(value)}" for key, value in values.items() if value is not None)
+    return f"{type(thing).__name__}({', '.join(shown)})"
 
 
 def brief_value(value: Any) -> str:
-    """Returns a value in a few words: of arrays the shape, of many things the number."""
-    if hasattr(value, "trainable"):  # a variable, whose value may be elsewhere while a model trains
+    """Returns a short text for a value: the shape of an array, the length of a collection."""
+    if hasattr(value, "trainable"):  # a variable, whose value may be on a device
         return f"<variable {tuple(value.shape)}>"
     if isinstance(value, np.ndarray) or (hasattr(value, "shape") and hasattr(value, "dtype")):
         shape = tuple(value.shape)
         return f"<array {shape}>" if shape else str(value)
     if isinstance(value, str):
         return repr(value if len(value) <= 60 else f"{value[:57]}...")
-    if isinstance(value, Mapping | list | tuple | set | frozenset) and len(value) > _FEW:
+    if isinstance(value, Mapping | list | tuple | set | frozenset) and len(value) > _MAX_ITEMS:
         return f"<{len(value)} in a {type(value).__name__}>"
     if isinstance(value, list):
-        return f"[{', '.join(brief_value(entry) for entry in value)}]"
+        return f"[{', '.join(map(brief_value, value))}]"
     if type(value) is tuple:
-        inside = ", ".join(brief_value(entry) for entry in value)
-        return f"({inside},)" if len(value) == 1 else f"({inside})"
+        inner = ", ".join(map(brief_value, value))
+        return f"({inner},)" if len(value) == 1 else f"({inner})"
     if isinstance(value, Mapping):
-        inside = ", ".join(f"{key!r}: {brief_value(entry)}" for key, entry in value.items())
-        return f"{{{inside}}}"
+        inner = ", ".join(f"{key!r}: {brief_value(entry)}" for key, entry in value.items())
+        return f"{{{inner}}}"
     text = " ".join(repr(value).split())
     return text if len(text) <= 120 else f"<{type(value).__name__}>"
 
@@ -61,13 +59,13 @@ class BriefRepr:
 
 
 class ConfigRepr:
-    """Base of what Keras configures: shows the arguments that differ from their defaults."""
+    """Base of losses, metrics and layers: shows the arguments that differ from their defaults."""
 
     def __repr__(self) -> str:
-        told = {}
+        changed = {}
         for name, parameter in inspect.signature(type(self).__init__).parameters.items():
             value = getattr(self, name, parameter.default)
-            usual = isinstance(value, type(parameter.default)) and value == parameter.default
-            if name not in ("self", "dtype") and not usual:
-                told[name] = value
-        return brief_repr(self, **told)
+            default = isinstance(value, type(parameter.default)) and value == parameter.default
+            if name not in ("self", "dtype") and not default:
+                changed[name] = value
+        return brief_repr(self, **changed)

@@ -1,60 +1,57 @@
-"""The exceptions that ls-keras raises itself, and how their messages end."""
+"""The exceptions of ls-keras, and the parts of their messages."""
 
 import difflib
 import errno
 import shlex
 from collections.abc import Iterable
 
-_SHOWN, _REASON = 80, 200  # characters
+_MAX_REPR, _MAX_REASON = 80, 200  # characters
 
 
 class LsKerasError(Exception):
     """Base of all exceptions of ls-keras; `lsk` shows it as one line and exits with its code.
 
     Attributes:
-        exit_code: 2, if a subclass says nothing else.
+        exit_code: The exit code of `lsk`: 2, unless a subclass sets another.
     """
 
     exit_code = 2
 
 
 class InputError(LsKerasError, ValueError):
-    """A value, shape or file that a user passed is not what was expected.
-
-    The message says what was expected, then `Received: ...`.
-    """
+    """Raised for a wrong value, shape or file of the user: "Expected …. Received: …"."""
 
 
 class MissingExtraError(LsKerasError, ImportError):
-    """A task needs an optional dependency that is not installed."""
+    """Raised if a task needs an optional dependency that is not installed."""
 
 
 class FileError(LsKerasError, OSError):
-    """A file or folder (a run directory, say) can't be read or written, or isn't what it should be.
+    """Raised if a file or folder can't be read or written, or holds something else.
 
     The message names the path.
     """
 
 
 def short_repr(value: object) -> str:
-    """Returns a value as the end of an error shows it: its `repr` on one line, cut if it is long.
+    """Returns the `repr` of a value for an error message, cut after 80 characters.
 
     Args:
-        value: What was received.
+        value: Any value.
 
     Example:
     >>> short_repr("a" * 1000)[-24:]
     'aaaa… (1,002 characters)'
     """
     text = repr(value)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(text):,} characters)"
+    return text if len(text) <= _MAX_REPR else f"{text[:_MAX_REPR]}… ({len(text):,} characters)"
 
 
 def reason(error: BaseException) -> str:
-    """Returns what somebody else's exception says, as the end of an error: one short line.
+    """Returns the message of another library's exception as one short line.
 
     Args:
-        error: Of the system, without the path, which our message names; or of any library.
+        error: The exception; of an error of the system, the path is left out.
 
     Example:
     >>> reason(OSError(28, "No space left on device", "a.json"))
@@ -63,18 +60,18 @@ def reason(error: BaseException) -> str:
     'KeyError'
     """
     if isinstance(error, OSError) and error.strerror:
-        return error.strerror + (" (a circle of links)" if error.errno == errno.ELOOP else "")
+        return error.strerror + (" (a loop of links)" if error.errno == errno.ELOOP else "")
     line = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
     text = "".join(letter if letter.isprintable() else "?" for letter in line)
-    return (text if len(text) <= _REASON else f"{text[:_REASON]}…") or type(error).__name__
+    return (text if len(text) <= _MAX_REASON else f"{text[:_MAX_REASON]}…") or type(error).__name__
 
 
 def suggest(received: str, known: Iterable[str]) -> str:
-    """Returns the end of an error message: near matches, all that is known, what was received.
+    """Returns the end of an error message about an unknown name: near matches or all names.
 
     Args:
-        received: An unknown name, dotted or not.
-        known: The names that there are.
+        received: The unknown name, dotted or not.
+        known: The valid names.
 
     Example:
     >>> suggest("aplha", ["training.alpha", "training.seed"])

@@ -1,12 +1,10 @@
-"""Files and folders that are there whole or not at all, and the system's refusals in one line."""
+"""Writing files and folders that are whole or missing; refusals of the system in one line."""
 
 import contextlib
 import errno
 import json
 import math
 import os
-import platform
-import re
 import secrets
 import shutil
 import tempfile
@@ -18,13 +16,13 @@ from typing import Any
 from ls_base.errors import FileError, short_repr
 from ls_base.safe_open import is_text
 
-_ABANDONED = 24 * 3600  # seconds after which an unfinished folder is nobody's, wherever it is from
-_ALL_PROCESSES = "4026531836"  # Linux's number of the namespace that is no container's
+_ABANDONED = 24 * 3600  # seconds without a write after which an unfinished folder is removed
+_UNFINISHED = "unfinished"
 
 
 @contextlib.contextmanager
 def wrap_os_errors(path: Path) -> Iterator[None]:
-    """Turns the operating system's refusal into one line that names the path.
+    """Turns errors of the operating system into one line that names the path.
 
     Args:
         path: What is being written.
@@ -43,37 +41,35 @@ def wrap_os_errors(path: Path) -> Iterator[None]:
 
 
 def check_writable(path: Path) -> None:
-    """Tries whether something could be made at a path, and leaves nothing.
+    """Checks that a file or folder could be made at a path; leaves nothing behind.
 
-    What permissions say is not enough: to root they allow everything.
+    It tries, since permissions alone don't tell: they allow everything to root.
 
     Args:
-        path: Of a file or folder, which need not be there, nor what it is to lie in.
+        path: Of a file or folder, which need not exist, nor its parents.
 
     Raises:
-        FileError: If the nearest folder that is there is none, or can't be written, or if the path
-            is no text: no JSON file could name it.
+        FileError: If the nearest existing parent is no folder or can't be written, or if the path
+            is not UTF-8, so that no JSON file could name it.
     """
     if not is_text(str(path)):
-        raise FileError(
-            f"Expected a path whose letters are UTF-8. Received: {short_repr(str(path))}"
-        )
-    there = next(place for place in (path, *path.absolute().parents) if place.exists())
+        raise FileError(f"Expected a path in UTF-8. Received: {short_repr(str(path))}")
+    existing = next(place for place in (path, *path.absolute().parents) if place.exists())
     with wrap_os_errors(path):
-        if there != path and not there.is_dir():
+        if existing != path and not existing.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
-        if there.is_dir():
-            tempfile.TemporaryFile(dir=there).close()
-        elif not os.access(there, os.W_OK):
+        if existing.is_dir():
+            tempfile.TemporaryFile(dir=existing).close()
+        elif not os.access(existing, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 def write_bytes(path: Path, content: bytes | memoryview) -> None:
-    """Writes a file so that it is there whole or not at all, also after a power cut.
+    """Writes a file atomically, also across a power cut.
 
     Args:
         path: The file; its folder is made.
-        content: What it will hold.
+        content: The file's new content.
 
     Raises:
         FileError: If it can't be written.
@@ -84,13 +80,13 @@ def write_bytes(path: Path, content: bytes | memoryview) -> None:
 
 @contextlib.contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Makes a file that takes the place of another once the block has ended well, and is on disk.
+    """Replaces a file once the block has ended without an error, and flushes it to the disk.
 
     Args:
         path: The file; its folder is made.
 
     Yields:
-        A file beside it, of the same suffix, to be written.
+        A temporary file beside it, of the same suffix, to be written.
 
     Raises:
         FileError: If it can't be written.
@@ -109,11 +105,11 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 
 def append_line(path: Path, line: str) -> None:
-    """Adds a line to a file, and returns when it is on disk.
+    """Adds a line to a file, and flushes it to the disk.
 
     Args:
-        path: The file; made if it isn't there, its folder is.
-        line: Without its end.
+        path: The file; it and its folder must be writable, the file is made if it is missing.
+        line: The line, without its end.
 
     Raises:
         FileError: If it can't be written.
@@ -127,19 +123,19 @@ def append_line(path: Path, line: str) -> None:
 
 
 def fsync(path: Path) -> None:
-    """Waits until a file, or the names in a folder, are on disk.
+    """Flushes a file, or the names in a folder, to the disk.
 
     Raises:
-        OSError: If the system can't promise it.
+        OSError: If the system fails to.
     """
     folder = path.is_dir()
-    if folder and os.name == "nt":  # there folders can't be opened; their names go to disk at once
+    if folder and os.name == "nt":  # Windows can't open folders; it flushes names at once
         return
     descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
     try:
         os.fsync(descriptor)
     except OSError as error:
-        # Some file systems keep no promise about folders, and say so.
+        # Some file systems can't flush folders, and say so.
         if not (folder and error.errno in (errno.EINVAL, errno.ENOTSUP)):
             raise
     finally:
@@ -147,7 +143,7 @@ def fsync(path: Path) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Writes JSON with a final newline, whole or not at all."""
+    """Writes JSON with a final newline, atomically; NaN is written as `NaN`."""
     write_bytes(path, json_bytes(value))
 
 
@@ -158,7 +154,7 @@ def json_bytes(value: Any) -> bytes:
 
 
 def nan_to_none(value: Any) -> Any:
-    """Returns a value as JSON proper can hold it: numbers that are not finite are `None`.
+    """Returns a value for standard JSON: numbers that are not finite become `None`.
 
     Example:
     >>> nan_to_none({"ece": [0.1, float("nan")], "alpha": 0})
@@ -172,37 +168,36 @@ def nan_to_none(value: Any) -> Any:
 
 
 @contextlib.contextmanager
-def new_folder(path: Path, *, mark: str = "writing") -> Iterator[Path]:
-    """Makes a folder that is there whole once the block has ended well, and not at all if not.
+def new_folder(path: Path) -> Iterator[Path]:
+    """Makes a folder that appears as a whole once the block has ended without an error.
 
-    A process that is killed leaves the temporary folder, which is in nobody's way; what others left
-    so beside `path` goes away: see `remove_unfinished`.
+    A killed process leaves its temporary folder; a later call for any folder beside it removes
+    temporary folders that were not written to for a day.
 
     Args:
-        path: Where it will be: nothing yet, or an empty folder. Its parents are made.
-        mark: Stands in the name that it has until then, `.NAME.TOKEN.MARK-HOST-PID`.
+        path: The new folder: missing yet, or empty. Its parents are made.
 
     Yields:
         The temporary folder beside `path`, to be filled.
 
     Raises:
-        FileError: If the system refuses to make or to rename the folder.
+        FileError: If the folder can't be made or renamed.
 
     Example:
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "folder"
     >>> with new_folder(path) as folder:
-    ...     written = (folder / "file").write_text("text")
+    ...     _ = (folder / "file").write_text("text")
     >>> [file.name for file in path.iterdir()]
     ['file']
     """
-    # Another time, or in another container, a process may have the same number.
-    token = secrets.token_hex(4)
-    name = f".{path.absolute().name}.{token}.{mark}-{_host()}-{os.getpid()}"
-    temporary = path.absolute().with_name(name)
+    path = path.absolute()
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.{_UNFINISHED}")
     with wrap_os_errors(path):
         temporary.mkdir(parents=True)
-        remove_unfinished(temporary.parent, mark)
+        for folder in path.parent.glob(f".*.{_UNFINISHED}"):
+            if time.time() - _last_write(folder) > _ABANDONED:
+                shutil.rmtree(folder, ignore_errors=True)
     try:
         yield temporary
         with wrap_os_errors(path):
@@ -211,59 +206,15 @@ def new_folder(path: Path, *, mark: str = "writing") -> Iterator[Path]:
                     fsync(file)
             fsync(temporary)
             temporary.rename(path)
-            fsync(path.absolute().parent)
+            fsync(path.parent)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
 
 
-def remove_unfinished(folder: Path, mark: str) -> None:
-    """Removes what processes left in a folder that were killed inside `new_folder`.
-
-    That is what ended processes of this host left, and, since the folder may be on a file system
-    that hosts share, what nobody has written to for a day, wherever it is from.
-
-    Args:
-        folder: An existing folder.
-        mark: As given to `new_folder`.
-    """
-    for left in folder.glob(f".*.{mark}-*"):
-        origin, _, process = left.name.rpartition("-")
-        if process.isdecimal():
-            ended = origin.endswith(f".{mark}-{_host()}") and not _runs(int(process))
-            if ended or time.time() - _written(left) > _ABANDONED:
-                shutil.rmtree(left, ignore_errors=True)
-
-
-def _host() -> str:
-    """Returns this machine's name as part of a file's, and where its process numbers count.
-
-    Containers may share a name and a folder, and each has processes of its own.
-    """
-    name = re.sub(r"[^\w.-]", "_", platform.node())
-    try:
-        space = re.sub(r"\D", "", str(Path("/proc/self/ns/pid").readlink()))
-    except OSError:  # no Linux
-        return name
-    return name if space == _ALL_PROCESSES else f"{name}.{space}"
-
-
-def _runs(process: int) -> bool:
-    """Returns whether a process of this host runs, or may run where nobody can ask."""
-    if os.name == "nt":  # there, `os.kill` would end it
-        return True
-    try:
-        os.kill(process, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except OSError:
-        return True
-    return True
-
-
-def _written(folder: Path) -> float:
-    """Returns when a folder, or what is in it, was written to last."""
+def _last_write(folder: Path) -> float:
+    """Returns when a folder or a file below it was last written, in seconds since 1970."""
     try:
         return max(path.lstat().st_mtime for path in (folder, *folder.rglob("*")))
-    except OSError:  # its process is finishing
+    except OSError:  # its process removes or renames it just now
         return time.time()

@@ -1,4 +1,4 @@
-"""Opening files that somebody else may have made: regular ones, of a size that memory holds."""
+"""Opening files that somebody else may have made: regular files only, of bounded size."""
 
 import errno
 import io
@@ -10,23 +10,19 @@ from pathlib import Path
 
 from ls_base.errors import FileError, InputError, LsKerasError, reason, short_repr
 
-FREE_BYTES = 1 << 28  # bytes that may be unpacked from however few
-RATIO = 100  # and beyond: so many times the packed bytes; deflate's most is about 1,000
-_AT_ONCE = 1 << 20
+FREE_BYTES = 1 << 28  # unpacked bytes that are always allowed
+_MAX_RATIO = 100  # of unpacked to packed bytes beyond that; deflate reaches about 1,000
+_CHUNK = 1 << 20
 _NO_TEXT = re.compile("[\0\ud800-\udfff]")
 
 
 def is_text(value: str) -> bool:
-    """Returns whether a string can be a path and be printed: without NUL and half characters."""
+    """Returns whether a string can be a path and can be printed: no NUL, no lone surrogate."""
     return _NO_TEXT.search(value) is None
 
 
 def is_regular(path: Path) -> bool:
-    """Returns whether there is a regular file; of a path that can't be one, false.
-
-    Args:
-        path: Any path, also one that is too long for the system.
-    """
+    """Returns whether a path is a regular file; `False` for paths that no file can have."""
     try:
         return stat.S_ISREG(path.stat().st_mode)
     except (OSError, ValueError):
@@ -34,15 +30,14 @@ def is_regular(path: Path) -> bool:
 
 
 def resolve_path(path: Path) -> Path:
-    """Returns a path without links and `..`; it need not be there.
+    """Returns a path without links and `..`; it need not exist.
 
     Args:
         path: Any path.
 
     Raises:
-        OSError: Of a circle of links. `Path.resolve` has a RuntimeError for it, and since Python
-            3.13 none.
-        ValueError: Of a path with a NUL.
+        OSError: If links form a loop, which `Path.resolve` reports as a RuntimeError or not at all.
+        ValueError: If the path holds a NUL.
     """
     try:
         path.stat()
@@ -53,13 +48,13 @@ def resolve_path(path: Path) -> Path:
 
 
 def expand_user(path: str) -> Path:
-    """Returns a path that a user wrote, `~` expanded.
+    """Returns a path that a user wrote, with `~` expanded.
 
     Args:
         path: The path.
 
     Raises:
-        InputError: If it has a NUL, or `~` names nobody.
+        InputError: If it holds a NUL, or `~` names an unknown user.
     """
     if not is_text(path):
         raise InputError(f"Expected a path. Received: {short_repr(path)}")
@@ -67,27 +62,26 @@ def expand_user(path: str) -> Path:
         return Path(path).expanduser()
     except RuntimeError as error:
         raise InputError(
-            f"Expected a path whose ~ is known. Received: {short_repr(path)}"
+            f"Expected a path with a known home directory. Received: {short_repr(path)}"
         ) from error
 
 
 def open_regular(path: Path, *, error: type[LsKerasError] = FileError) -> io.BufferedReader:
-    """Opens a regular file to be read, and never waits for one that is none.
+    """Opens a regular file for reading; opening a named pipe or a device fails at once.
 
     Args:
         path: The file; links are followed.
-        error: What to raise.
+        error: The exception's type.
 
     Raises:
-        LsKerasError: Of the type `error`: if it is a folder, a named pipe, a device or a circle of
-            links, or the system refuses.
+        LsKerasError: Of the type `error`: if the path is no regular file or can't be opened.
     """
-    # Without O_NONBLOCK, opening a named pipe waits for somebody to write into it.
+    # Without O_NONBLOCK, opening a named pipe waits for a writer.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
         descriptor = os.open(path, flags)
     except (OSError, ValueError) as refused:  # ValueError: NUL in the name
-        raise error(f"Expected a readable file {path}. Received: {reason(refused)}") from refused
+        raise unreadable(path, refused, error) from refused
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         what = "a folder" if path.is_dir() else "a named pipe, a device or the like"
@@ -95,44 +89,68 @@ def open_regular(path: Path, *, error: type[LsKerasError] = FileError) -> io.Buf
     return io.BufferedReader(io.FileIO(descriptor))
 
 
+def unreadable(path: object, cause: BaseException, error: type[LsKerasError]) -> LsKerasError:
+    """Returns the error about a file that a library could not read.
+
+    Args:
+        path: The file, or a description of it.
+        cause: What the library raised.
+        error: The exception's type.
+    """
+    return error(f"Expected a readable file {path}. Received: {reason(cause)}")
+
+
 def read_bytes(
-    path: Path, *, most: int | None = None, error: type[LsKerasError] = FileError
+    path: Path, *, max_bytes: int | None = None, error: type[LsKerasError] = FileError
 ) -> bytes:
-    """Reads a regular file whole.
+    """Reads a regular file as a whole.
 
     Args:
         path: The file.
-        most: How many bytes it may have; `None`: any number.
-        error: What to raise.
+        max_bytes: Its largest allowed size; `None`: any.
+        error: The exception's type.
 
     Raises:
         LsKerasError: Of the type `error`: as `open_regular`, or if the file is larger.
     """
     with open_regular(path, error=error) as file:
         size = os.fstat(file.fileno()).st_size
-        if most is not None and size > most:
-            raise error(f"Expected at most {most:,} bytes in {path}. Received: {size:,}")
+        if max_bytes is not None and size > max_bytes:
+            raise error(f"Expected at most {max_bytes:,} bytes in {path}. Received: {size:,}")
         try:
             return file.read()
         except (OSError, MemoryError) as refused:
-            raise error(
-                f"Expected a readable file {path}. Received: {reason(refused)}"
-            ) from refused
+            raise unreadable(path, refused, error) from refused
+
+
+def read_end(path: Path, num_bytes: int) -> bytes:
+    """Returns the last bytes of a regular file, or all of them if it has fewer.
+
+    Args:
+        path: The file.
+        num_bytes: How many.
+
+    Raises:
+        FileError: As `open_regular`.
+    """
+    with open_regular(path) as file:
+        file.seek(max(0, os.fstat(file.fileno()).st_size - num_bytes))
+        return file.read(num_bytes)
 
 
 def read_unpacked(
     path: Path, *, free: int = FREE_BYTES, error: type[LsKerasError] = FileError
 ) -> bytes:
-    """Reads a regular file whole, unpacked if its name ends in `.gz`.
+    """Reads a regular file as a whole, and unpacks it if its name ends in `.gz`.
 
     Args:
         path: The file.
         free: As for `check_unpacked`.
-        error: What to raise.
+        error: The exception's type.
 
     Raises:
-        LsKerasError: Of the type `error`: as `open_regular`, if the file is damaged, or as
-            `check_unpacked`.
+        LsKerasError: Of the type `error`: as `open_regular` or `check_unpacked`, or if the file
+            is damaged.
     """
     if path.suffix != ".gz":
         return read_bytes(path, error=error)
@@ -142,15 +160,13 @@ def read_unpacked(
     with open_regular(path, error=error) as file, gzip.GzipFile(fileobj=file) as unpacked:
         packed = os.fstat(file.fileno()).st_size
         try:
-            while part := unpacked.read(_AT_ONCE):
+            while part := unpacked.read(_CHUNK):
                 content += part
                 check_unpacked(path, packed, len(content), free=free, error=error)
-        except (OSError, EOFError, zlib.error) as refused:
-            if isinstance(refused, LsKerasError):
-                raise
-            raise error(
-                f"Expected a readable file {path}. Received: {reason(refused)}"
-            ) from refused
+        except LsKerasError:
+            raise
+        except (OSError, EOFError, zlib.error, MemoryError) as refused:
+            raise unreadable(path, refused, error) from refused
     return bytes(content)
 
 
@@ -162,38 +178,39 @@ def check_unpacked(
     free: int = FREE_BYTES,
     error: type[LsKerasError] = FileError,
 ) -> None:
-    """Refuses what would fill the memory from a small file.
+    """Refuses a small file that would unpack to fill the memory.
 
     Args:
-        path: The file, or what it is called.
+        path: The file, or a description of it.
         packed: Its bytes.
-        unpacked: What they become, as far as it is known.
-        free: Bytes that are never refused.
-        error: What to raise.
+        unpacked: Its unpacked bytes, as far as they are known.
+        free: Unpacked bytes that are always allowed.
+        error: The exception's type.
 
     Raises:
-        LsKerasError: Of the type `error`: if `unpacked` is above `free` and above `RATIO` times
+        LsKerasError: Of the type `error`: if `unpacked` is above `free` and above 100 times
             `packed`.
     """
-    most = max(free, RATIO * packed)
-    if unpacked > most:
+    limit = max(free, _MAX_RATIO * packed)
+    if unpacked > limit:
         raise error(
-            f"Expected {path} to hold at most {most:,} bytes unpacked ({free:,}, or {RATIO} times "
-            f"its own size); if it is meant, unpack it first. Received: {unpacked:,} or more"
+            f"Expected {path} to hold at most {limit:,} bytes unpacked ({free:,}, or {_MAX_RATIO} "
+            f"times its own size); unpack it yourself if it is right. Received: {unpacked:,} or "
+            "more"
         )
 
 
 def safe_join(folder: Path, name: str, *, error: type[LsKerasError] = FileError) -> Path:
-    """Returns the path of what a list in a folder names, if it lies in that folder.
+    """Returns the path of a name inside a folder, as a file in that folder lists it.
 
     Args:
         folder: The folder.
         name: A relative path.
-        error: What to raise.
+        error: The exception's type.
 
     Raises:
-        LsKerasError: Of the type `error`: if the name is empty, absolute, climbs out by `..` or by
-            a link, or can't be a path.
+        LsKerasError: Of the type `error`: if the name is empty, absolute, leaves the folder through
+            `..` or a link, or can't be a path.
 
     Example:
     >>> safe_join(Path("data"), "a/b.wav").as_posix()
@@ -205,12 +222,12 @@ def safe_join(folder: Path, name: str, *, error: type[LsKerasError] = FileError)
     """
     path = folder / name
     try:
-        within = bool(name) and is_text(name) and not Path(name).is_absolute()
-        within = within and ".." not in Path(name).parts
-        within = within and all(len(os.fsencode(part)) < 256 for part in Path(name).parts)
-        within = within and resolve_path(path).is_relative_to(folder.resolve())
-    except (OSError, ValueError):  # a circle of links, a name too long
-        within = False
-    if not within:
+        inside = bool(name) and is_text(name) and not Path(name).is_absolute()
+        inside = inside and ".." not in Path(name).parts
+        inside = inside and all(len(os.fsencode(part)) < 256 for part in Path(name).parts)
+        inside = inside and resolve_path(path).is_relative_to(folder.resolve())
+    except (OSError, ValueError):  # a loop of links, a name too long
+        inside = False
+    if not inside:
         raise error(f"Expected the name of a file inside {folder}. Received: {short_repr(name)}")
     return path

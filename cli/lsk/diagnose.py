@@ -99,7 +99,7 @@ def diagnose(
 
 def _read_archive(file: Path, names: dict[str, str | None]) -> tuple[dict[str, "np.ndarray"], str]:
     """Returns the arrays of an `.npz` file by role, and where each is from."""
-    from ls_base.npz_schema import ArraySpec, npz_names, read_npz
+    from ls_base.npz import ArraySpec, npz_names, read_npz
 
     if file.suffix == ".npy":
         raise InputError(
@@ -130,7 +130,7 @@ def _read_archive(file: Path, names: dict[str, str | None]) -> tuple[dict[str, "
 
 def _read_files(names: dict[str, str | None]) -> tuple[dict[str, "np.ndarray"], str]:
     """Returns the arrays of `.npy` files by role, and where each is from."""
-    from ls_base.npz_schema import ArraySpec, open_npy
+    from ls_base.npz import ArraySpec, open_npy
 
     paths = {role: path for role, path in names.items() if path is not None}
     if "labels" not in paths or not paths.keys() & set(_PREDICTIONS):

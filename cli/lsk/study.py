@@ -96,14 +96,14 @@ def study(
     lsk study smoothing --task image --alphas 0,.05,.1,.2 --seeds 3 --jobs 2
     lsk study smoothing --task keras --model FILE.py:build_model --data FILE.npz
     lsk study smoothing --task translation --preset multi30k-tiny --data FOLDER
-    lsk study smoothing --task image --axis training.loss=smoothed_ce,max_sup,focal_ce \\
-        --set training.alpha=0.1
+    lsk study smoothing --task image --set training.alpha=0.1 \\
+        --axis training.loss=smoothed_ce,max_sup,focal_ce
     lsk study FILE.toml
 
     Every run is a run directory below --out. Finished ones are kept: after Ctrl-C the same command
     goes on, and more seeds, α or measures take what is there. A file asks any other question.
     """  # noqa: D301 - \b is Click's mark for lines to be left as they are
-    from lsk_engine.data import configuration
+    from lsk_engine.settings.resolving import apply_suggestion
     from lsk_engine.studies.run_study import run_study
     from lsk_engine.studies.smoothing import smoothing_question
     from lsk_engine.studies.study import preset_of, read_study
@@ -139,7 +139,7 @@ def study(
         asked = read_study(Path(what))
     task = load_task(asked.task)
     reporter = options.reporter(verbose, quiet)
-    preset, settings = configuration.suited(task, asked.preset, asked.settings, reporter.message)
+    preset, settings = apply_suggestion(task, asked.preset, asked.settings, reporter.message)
     asked = dataclasses.replace(asked, preset=preset, settings=settings)
     name = preset_of(asked, task)
     kind = SMOOTHING if what == SMOOTHING else Path(what).stem

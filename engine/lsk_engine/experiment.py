@@ -6,16 +6,19 @@ again alone, in another process (`lsk train --resume`, `lsk evaluate`).
 
 | stage | where it is told | what it leaves in the run directory |
 |---|---|---|
-| settings | `lsk_engine.data.configuration.resolve` | `config.json`, `environment.json` |
+| settings | `lsk_engine.data.resolve_config` | `config.json`, `environment.json` |
 | load | `Task.load_data`, of the plugin | `artifacts/`, `data.json` |
 | train | `lsk_engine.training.train` | `checkpoints/`, `history.jsonl`, `model.keras` |
 | evaluate | `lsk_engine.scoring.evaluate` | `metrics.json`, `outputs/`, `evaluation/` |
 """
 
 import time
+from pathlib import Path
 from typing import Any
 
-from lsk_engine.devices.processes import join, peers_watched, wait_for_all
+from lsk_engine.devices.framework_errors import explain_peer_loss
+from lsk_engine.devices.processes import join, wait_for_all
+from lsk_engine.devices.strategy import configure_cpu_devices
 from lsk_engine.progress import Reporter, duration
 from lsk_engine.runs.checkpoints import Checkpoints
 from lsk_engine.runs.locking import locks_run
@@ -67,9 +70,11 @@ def run_experiment(
         DivergenceError: If the loss or the state is not finite; no checkpoint has such a state.
         LsKerasError: If something that the user passed can't be used.
     """
-    here = join()  # before anything is computed
+    # Before anything is computed:
+    configure_cpu_devices(config.training.strategy, config.training.devices)
+    here = join()
     try:
-        with peers_watched():
+        with explain_peer_loss():
             if here.index:
                 return _follow(task, config, run, reporter, stored=resume)
             return _run(
@@ -79,16 +84,19 @@ def run_experiment(
         reporter.settled()
 
 
-def read_data(task: Task, config: Config, reporter: Reporter) -> NewData:
+def read_data(task: Task, config: Config, reporter: Reporter, cache: Path | None = None) -> NewData:
     """Reads what a new run is to be trained on; where that fails, no run need have been made.
 
     A student takes the vocabulary of its teacher, and what starts from the weights of another run
     takes that one's.
     """
-    join()  # before anything is computed
+    # Before anything is computed:
+    configure_cpu_devices(config.training.strategy, config.training.devices)
+    join()
     check_loss(config.training)
     reporter.going_on("loading the data")
-    return NewData.read(task, config, teacher_artifacts(config) or first_artifacts(config))
+    artifacts = teacher_artifacts(config) or first_artifacts(config)
+    return NewData.read(task, config, artifacts, cache)
 
 
 def _follow(
@@ -165,4 +173,4 @@ def _data(
     if resume and Checkpoints(run.checkpoints).steps():
         reporter.going_on("loading the data")
         return reload_data(task, config, run, whole=True)
-    return (new or read_data(task, config, reporter)).save_to(run)
+    return (new or read_data(task, config, reporter, run.read_cache())).save_to(run)

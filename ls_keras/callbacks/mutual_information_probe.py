@@ -12,11 +12,12 @@ import numpy as np
 from keras import ops
 
 from ls_base.brief_repr import brief_repr
-from ls_base.errors import InputError
 from ls_base.files import write_bytes, write_json
 from ls_keras.backend.keras_internals import sync_state
-from ls_keras.callbacks.optimizer_steps import Updates, updates_of
+from ls_keras.backend.tensors import as_array
+from ls_keras.callbacks.optimizer_steps import UpdateCounter, count_updates
 from ls_keras.callbacks.probe_callback import Monitor, NotFiniteError
+from ls_keras.errors import InputError, shown
 from ls_keras.information.augmented_logits import augmented_differences, check_draws
 from ls_keras.information.mutual_information import (
     SCORED,
@@ -28,16 +29,7 @@ from ls_keras.inputs.batches import as_batches
 from ls_keras.inputs.model_forward import Forward
 from ls_keras.inputs.model_outputs import Output, symbolic
 from ls_keras.inputs.output_activation import SIGMOID, SOFTMAX, model_output
-from ls_keras.inputs.validation import (
-    as_array,
-    as_choice,
-    as_count,
-    as_counts,
-    as_function,
-    as_path,
-    as_seed,
-    shown,
-)
+from ls_keras.inputs.validation import as_choice, as_count, as_counts, as_function, as_path, as_seed
 
 _READ = 1024  # examples at a time
 
@@ -71,7 +63,7 @@ class MutualInformationProbe(Monitor):
             must see to repeatable draws itself.
         draws: L, augmentations of each example.
         every: Epochs between evaluations. Default: 1 without `every_steps`, else none.
-        every_steps: Updates between evaluations. Default: `None`, none inside an epoch.
+        every_steps: UpdateCounter between evaluations. Default: `None`, none inside an epoch.
         scored: What `ls_keras.mutual_information` takes.
         batch_size: Images at a time.
         seed: Of the augmentations.
@@ -141,7 +133,7 @@ class MutualInformationProbe(Monitor):
         self.scored, self.batch_size, self.seed = scored, batch_size, seed
         self.file = None if file is None else Path(file)
         self.history: list[dict[str, Any]] = []
-        self._updates, self._step = Updates(), 0  # as the epoch began, and made since
+        self._updates, self._step = UpdateCounter(), 0  # as the epoch began, and made since
         self._not_finite: int | None = None  # the latest step, where there was no estimate
         self.output = output
         self._forward: Forward | None = None
@@ -225,9 +217,9 @@ class MutualInformationProbe(Monitor):
         logits = ops.convert_to_numpy(self._forward(x)[0])  # type: ignore[misc]
         return np.where(np.isinf(logits), np.nan, logits)  # of ∞ − ∞, NumPy would warn
 
-    def _read_updates(self) -> Updates:
+    def _read_updates(self) -> UpdateCounter:
         optimizer = getattr(self.model, "optimizer", None)
-        return Updates(self._step) if optimizer is None else updates_of(optimizer)
+        return UpdateCounter(self._step) if optimizer is None else count_updates(optimizer)
 
     def _evaluate(self) -> None:
         sync_state(self.model)

@@ -3,7 +3,7 @@
 import keras
 
 from ls_base.errors import InputError
-from ls_keras.backend.tracing import warn_caller
+from ls_keras.backend.warnings import warn_caller
 
 
 class NotFiniteError(InputError):

@@ -5,7 +5,6 @@ import math
 import numpy as np
 
 from ls_base.brief_repr import brief_repr
-from ls_base.errors import InputError
 from ls_keras.calibration.scaling.model_logits import predicted_batches
 from ls_keras.calibration.scaling.temperature import (
     Objective,
@@ -16,13 +15,14 @@ from ls_keras.calibration.scaling.temperature import (
 from ls_keras.calibration.scaling.temperature_dataset import Reservoir, sample_size
 from ls_keras.calibration.scaling.temperature_sums import tempered_sums
 from ls_keras.callbacks.probe_callback import Monitor, NotFiniteError
+from ls_keras.errors import InputError, shown
 from ls_keras.inputs.batches import as_batches
 from ls_keras.inputs.model_forward import Forward
 from ls_keras.inputs.model_outputs import Output, symbolic
 from ls_keras.inputs.numpy_examples import HostExamples, read_host_examples
 from ls_keras.inputs.output_activation import LOGITS, model_output
 from ls_keras.inputs.targets import IgnoreClass, ignored_ids
-from ls_keras.inputs.validation import as_count, as_flag, shown
+from ls_keras.inputs.validation import as_count, as_flag
 
 _KEPT_BYTES = 128 << 20
 _NAMES = ("temperature", "ece_half", "ece_scaled", "nll_scaled")

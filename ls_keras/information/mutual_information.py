@@ -10,8 +10,9 @@ import numpy as np
 from ls_base.brief_repr import BriefRepr
 from ls_base.errors import InputError
 from ls_base.process import num_cores
+from ls_keras.backend.tensors import as_array
 from ls_keras.information.kernel_sum import log_kernel_sum
-from ls_keras.inputs.validation import as_array, as_choice, as_count, as_seed
+from ls_keras.inputs.validation import as_choice, as_count, as_seed
 
 Scored = Literal["held_out", "reused"]
 SCORED = get_args(Scored)

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from lsk_engine import InputError
-from lsk_engine.devices.replica_layers import SharedSeedGenerator
+from lsk_engine.devices.replicas import SharedSeedGenerator
 
 _AREA = (0.08, 1.0)  # of a crop, as a fraction of the image
 _LOG_ASPECT = (math.log(3 / 4), math.log(4 / 3))  # of a crop's width / height

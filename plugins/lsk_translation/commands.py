@@ -14,7 +14,7 @@ from lsk_engine.devices.backend import load_backend
 from lsk_engine.tasks.registry import needing_extra
 
 if TYPE_CHECKING:
-    from lsk_translation.decoding import Translation
+    from lsk_translation.scoring import Translation
 
 _WRONG = 4  # exit code of a check that has found something; docs/cli.md has them all
 _MOST_BYTES = 1 << 28  # read before the first line is translated
@@ -132,4 +132,4 @@ def _read_lines(file: Path | None) -> list[str]:
     """Reads lines as those of training text are read."""
     if file is None:
         return split_lines(read_stdin("text", _MOST_BYTES), "stdin")
-    return split_lines(read_bytes(file, most=_MOST_BYTES, error=InputError), str(file))
+    return split_lines(read_bytes(file, max_bytes=_MOST_BYTES, error=InputError), str(file))

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from ls_base.files import write_json
-from ls_base.npz_schema import ArraySpec, open_npy
+from ls_base.npz import ArraySpec, open_npy
 from ls_base.records import read_record
 from lsk_engine import Examples, InputError, TaskData
 from lsk_engine.data.formats.ragged import Ragged, check_offsets, row_offsets

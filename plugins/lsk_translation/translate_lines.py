@@ -10,14 +10,14 @@ from ls_base.errors import FileError, InputError, LsKerasError
 from ls_base.records import Finite, Record, read_record
 from lsk_engine import Config
 from lsk_engine.data.formats.ragged import Ragged
-from lsk_engine.devices.distributed_decoding import searching
+from lsk_engine.devices.distributed_decoding import make_search
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.runs.unsmoothing import announce_unsmoothing, build_unsmoothing_for_run
 from lsk_translation.data import VOCABULARY_FILE
-from lsk_translation.decoding import Translation, translate_sentences
+from lsk_translation.model import Translator
+from lsk_translation.scoring import Translation, translate_sentences
 from lsk_translation.subwords import UNUSED, SubwordVocabulary
-from lsk_translation.translator import Translator
 
 LONGEST = 2048  # pieces of a line
 _RARE = 0.01
@@ -73,7 +73,7 @@ def translate_lines(
         )
     announce_unsmoothing(config, reporter)
     found = translate_sentences(
-        searching(
+        make_search(
             Translator,
             model,
             config,

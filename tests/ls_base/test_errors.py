@@ -1,25 +1,39 @@
 import errno
 import importlib
+import re
+import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import ls_base
 from ls_base import errors
-from ls_base.errors import FileError, InputError, LsKerasError, MissingExtraError, reason, suggest
+from ls_base.errors import (
+    FileError,
+    InputError,
+    LsKerasError,
+    MissingExtraError,
+    reason,
+    shell_command,
+    short_repr,
+    suggest,
+)
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
     ("error", "kind"),
     [(InputError, ValueError), (FileError, OSError), (MissingExtraError, ImportError)],
 )
-def test_each_is_ours_and_what_python_calls_it(error, kind):
+def test_each_error_is_also_a_builtin_exception(error, kind):
     assert issubclass(error, LsKerasError)
     assert issubclass(error, kind)
 
 
-def test_the_library_hands_them_on():
+def test_the_library_exports_all_errors():
     of_library = importlib.import_module("ls_keras.errors")
     assert of_library.InputError is errors.InputError
     assert set(of_library.__all__) == {
@@ -36,11 +50,11 @@ def test_the_library_hands_them_on():
         ("zzz", "Known: training.alpha, model.width. Received: 'zzz'"),
     ],
 )
-def test_near_matches_are_named_else_all(received, end):
+def test_unknown_names_get_near_matches_or_all_names(received, end):
     assert suggest(received, ["training.alpha", "model.width"]) == end
 
 
-def test_the_ground_needs_no_other_package():
+def test_errors_and_files_need_no_other_package():
     code = "import sys; before = set(sys.modules); import ls_base.errors, ls_base.files;"
     code += "print(*{m.partition('.')[0] for m in set(sys.modules) - before})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -53,9 +67,27 @@ def test_the_version_is_a_version():
     assert ls_base.__version__.count(".") == 2
 
 
-def test_what_others_say_becomes_one_short_line():
+def test_other_libraries_messages_become_one_short_line():
     error = ValueError("\n  first\x00 line " + "x" * 1000 + "\nsecond\n")
     assert reason(error).startswith("first? line xxx")
     assert len(reason(error)) == 201
-    assert reason(OSError(errno.ELOOP, "Too many levels", "a")).endswith("(a circle of links)")
+    assert reason(OSError(errno.ELOOP, "Too many levels", "a")).endswith("(a loop of links)")
     assert reason(MemoryError()) == "MemoryError"
+
+
+def test_values_are_shown_on_one_short_line():
+    assert short_repr("a\nb") == r"'a\nb'"
+    assert len(short_repr("a" * 10**6)) < 120
+
+
+def test_a_shell_splits_a_command_into_the_words_that_were_given():
+    words = ("lsk", "show", Path("it's/my own $HOME"), 3)
+    assert shlex.split(shell_command(*words)) == [str(word) for word in words]
+    assert shell_command("lsk", "show", "runs/a") == "lsk show runs/a"
+
+
+def test_messages_quote_the_paths_in_commands():
+    unquoted = re.compile(r"lsk [a-z][a-z -]*\{")
+    folders = ("cli", "engine", "ls_base", "ls_keras", "plugins")
+    files = [file for folder in folders for file in (ROOT / folder).rglob("*.py")]
+    assert [file for file in files if unquoted.search(file.read_text())] == []

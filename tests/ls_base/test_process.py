@@ -1,5 +1,3 @@
-"""Signals are handled for a while, and then as before."""
-
 import signal
 import threading
 
@@ -8,7 +6,7 @@ import pytest
 from ls_base.process import handle_signals
 
 
-def test_handlers_are_set_back_after_an_error_too():
+def test_the_previous_handlers_return_after_an_error():
     before = signal.getsignal(signal.SIGTERM)
     came, told = [], []
 
@@ -28,20 +26,20 @@ def test_handlers_are_set_back_after_an_error_too():
     assert signal.getsignal(signal.SIGTERM) is before
 
 
-def test_what_is_ignored_stays_so(request):
+def test_ignored_signals_stay_ignored(request):
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     request.addfinalizer(lambda: signal.signal(signal.SIGHUP, before))
-    with handle_signals(["SIGHUP", "SIGNOSUCH"], lambda number, frame: None) as those_before:
-        assert those_before == {}
+    with handle_signals(["SIGHUP", "SIGNOSUCH"], lambda number, frame: None) as previous:
+        assert previous == {}
         assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
 
 
-def test_other_threads_change_nothing():
+def test_other_threads_change_no_handler():
     found = []
 
     def work():
-        with handle_signals(["SIGTERM"], lambda number, frame: None) as those_before:
-            found.append((dict(those_before), signal.getsignal(signal.SIGTERM)))
+        with handle_signals(["SIGTERM"], lambda number, frame: None) as previous:
+            found.append((dict(previous), signal.getsignal(signal.SIGTERM)))
 
     before = signal.getsignal(signal.SIGTERM)
     thread = threading.Thread(target=work)

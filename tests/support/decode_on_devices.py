@@ -12,8 +12,8 @@ import numpy as np
 
 import small_speech
 import small_translation
-from lsk_engine.data import configuration
-from lsk_engine.devices.distributed_predict import copies_of, model_on_devices, predictor
+from lsk_engine.devices.distributed_predict import copy_to_devices, make_predictor, model_on_devices
+from lsk_engine.settings.resolving import resolve_config
 from lsk_engine.tasks.registry import load_task
 
 SMALL = {"translation": small_translation, "speech": small_speech}
@@ -30,7 +30,7 @@ def trained(name: str, folder: Path, **changes):
         "training.strategy": OF_BACKEND[keras.config.backend()],
         "training.devices": 2,
     }
-    config = configuration.resolve(task, None, settings | changes)
+    config = resolve_config(task, None, settings | changes)
     data = task.load_data(config)
     model = task.build_model(config, data)
     rng = np.random.default_rng(0)
@@ -43,7 +43,7 @@ def trained(name: str, folder: Path, **changes):
 
 
 def on_one(config):
-    return config.changed("training", strategy="one-device", devices=None)
+    return config.replace("training", strategy="one-device", devices=None)
 
 
 def check_decoding(name: str, folder: Path, **changes) -> None:
@@ -60,8 +60,8 @@ def check_decoding(name: str, folder: Path, **changes) -> None:
     assert found == wanted
     assert len({str(one) for one in wanted}) > 1
     assert said[-1] == (len(examples), len(examples))
-    assert copies_of(model, config).devices == 2
-    hotter = [one.changed("decoding", temperature=3.0) for one in (config, on_one(config))]
+    assert copy_to_devices(model, config).devices == 2
+    hotter = [one.replace("decoding", temperature=3.0) for one in (config, on_one(config))]
     assert decoded(hotter[0]) == decoded(hotter[1]) != wanted
     # Its weights of now, not those that the copies were made with.
     model.set_weights([-w for w in model.get_weights()])
@@ -73,10 +73,10 @@ def check_predicting(folder: Path) -> None:
     _, data, model, config = trained("translation", folder)
     inputs, _ = data.splits["validation"].gather(np.arange(5), 24)
     wanted = model.predict_on_batch(inputs)
-    assert predictor(model, on_one(config)) == model.predict_on_batch
+    assert make_predictor(model, on_one(config)) == model.predict_on_batch
     assert model_on_devices(model, on_one(config)) is model
     tensors = {name: keras.ops.convert_to_tensor(array) for name, array in inputs.items()}
-    for found in (predictor(model, config)(inputs), model_on_devices(model, config)(tensors)):
+    for found in (make_predictor(model, config)(inputs), model_on_devices(model, config)(tensors)):
         assert found.shape == wanted.shape
         np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5)
 

@@ -1,4 +1,7 @@
-"""`python -m says_what_it_finds [wait] FOLDER`: writes found.json there, and ends with code 3."""
+"""`python -m says_what_it_finds [wait] [watch] FOLDER`: writes found.json, ends with code 3.
+
+With `wait` it does not end; with `watch` it stops with its parent, as a training does.
+"""
 
 import json
 import os
@@ -6,14 +9,20 @@ import sys
 import time
 from pathlib import Path
 
+from lsk_engine.devices.parent_watch import stop_with_parent
+
 if __name__ == "__main__":
+    folder = Path(sys.argv[-1])
     found = {
         "imported": "keras" in sys.modules,
         "leads": os.getsid(0) == os.getpid(),
         "threads": os.environ.get("TF_NUM_INTRAOP_THREADS"),
         "program": Path(sys.argv[0]).name,
     }
-    (Path(sys.argv[-1]) / "found.json").write_text(json.dumps(found))
+    if "watch" in sys.argv:
+        (folder / "pid").write_text(str(os.getpid()))
+        stop_with_parent()
+    (folder / "found.json").write_text(json.dumps(found))
     print("nobody hears")
     print("Error: told", file=sys.stderr)
     while "wait" in sys.argv:

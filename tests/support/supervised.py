@@ -11,13 +11,14 @@ import sys
 import time
 from pathlib import Path
 
-from lsk_engine.devices.local_workers import WATCHED, end_with_stdin, supervise
+from lsk_engine.devices.local_workers import supervise
+from lsk_engine.devices.parent_watch import WATCHED, stop_with_parent
 from lsk_engine.devices.process_env import TF_CONFIG
 
 
 def work(how: str, folder: Path) -> int:
     """Is a worker."""
-    end_with_stdin()
+    stop_with_parent()
     index = json.loads(os.environ[TF_CONFIG])["task"]["index"]
     stopped = []
     signal.signal(signal.SIGTERM, lambda number, frame: stopped.append(number))

@@ -109,10 +109,10 @@ class TinyTask(Task):
         return keras.Model({"letters": letters}, logits)
 
     def decode(self, model, examples, config, data, progress):
-        from lsk_engine.devices.distributed_predict import predictor
+        from lsk_engine.devices.distributed_predict import make_predictor
 
         inputs, _ = examples.gather(np.arange(len(examples)), int(examples.sizes.max()))
-        best = np.asarray(predictor(model, config)(inputs)).argmax(-1)
+        best = np.asarray(make_predictor(model, config)(inputs)).argmax(-1)
         progress(len(examples), len(examples))
         return [row[:size].tolist() for row, size in zip(best, examples.sizes, strict=True)]
 

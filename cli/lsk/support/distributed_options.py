@@ -1,5 +1,6 @@
 """Options of commands that several processes may run together."""
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,8 +11,9 @@ import click
 from ls_base.backends import configured_backend
 from ls_base.errors import InputError
 from lsk.support.options import PROGRAM, TRAIN, Option
-from lsk_engine.devices.local_workers import end_with_stdin, supervise
-from lsk_engine.devices.process_env import be_of_tpu, be_process, be_worker
+from lsk_engine.devices.local_workers import supervise
+from lsk_engine.devices.parent_watch import stop_with_parent
+from lsk_engine.devices.process_env import TPU, set_jax_env, set_tf_config
 
 _BACKENDS = {  # whose options these are
     "workers": "tensorflow",
@@ -71,7 +73,7 @@ def find_place(chosen: dict[str, Any], backend: str | None, *, resume: bool = Fa
     Raises:
         InputError: If they don't go together.
     """
-    end_with_stdin()
+    stop_with_parent()
     given = {name: chosen.pop(name) for name in _NAMES}
     together = (
         ("workers", "worker_index"),
@@ -93,13 +95,13 @@ def find_place(chosen: dict[str, Any], backend: str | None, *, resume: bool = Fa
         if given[name] is not None:
             _check_backend(name, kind, (wanted,))
     if given["tpu"] is not None:
-        be_of_tpu(given["tpu"])
+        os.environ[TPU] = given["tpu"]
         if not resume:  # whose strategy is settled
             chosen["strategy"] = chosen["strategy"] or "tpu"
     if given["workers"] is not None:
-        be_worker(given["workers"].split(","), given["worker_index"])
+        set_tf_config(given["workers"].split(","), given["worker_index"])
     if given["coordinator"] is not None:
-        be_process(given["coordinator"], given["processes"], given["process_id"])
+        set_jax_env(given["coordinator"], given["processes"], given["process_id"])
     return several(given["local_workers"], kind)
 
 

@@ -58,7 +58,9 @@ def table(results: Mapping[str, Any]) -> str:
     from lsk_engine.runs.run_directory import RunDirectory
     from lsk_engine.runs.schemas import Metrics
 
-    metrics = Metrics.of(results, "the scores")
+    # Scores on new data come with two mappings that are not splits.
+    scores = {k: v for k, v in results.items() if k not in ("new_data", "calibration")}
+    metrics = Metrics.of(scores, "the scores")
     run = ReadRun("", RunDirectory(Path(metrics.run)), metrics=metrics)
     head = f"α = {metrics.alpha:g}" + ", calibrated" * metrics.calibrated
     return tables.drawn(

@@ -1,4 +1,4 @@
-"""Loading Keras with a chosen backend, without the noise of its start-up."""
+"""Imports Keras with a chosen backend, without messages of its start."""
 
 import contextlib
 import os
@@ -9,32 +9,32 @@ from collections.abc import Iterator
 from ls_base.backends import BACKENDS, configured_backend, select_backend
 from ls_base.errors import InputError
 
-# What Keras and TensorFlow import only where they find it, for what is not used here: wrappers and
-# tables as inputs, another backend. It takes as long as half of TensorFlow.
-_LEFT_OUT = ("sklearn", "pandas", "jax")
+# Optional dependencies of Keras and TensorFlow that this project does not use through them.
+# Importing them takes half as long as importing TensorFlow.
+_NOT_IMPORTED = ("sklearn", "pandas", "jax")
 
 
 def load_backend(name: str | None = None) -> None:
-    """Imports Keras; TensorFlow's start-up messages are shown only if the import fails.
+    """Imports Keras; TensorFlow's messages are shown only if the import fails.
 
     Args:
-        name: A Keras backend; `None`: what `KERAS_BACKEND` or Keras's configuration says.
+        name: A Keras backend; `None`: that of `KERAS_BACKEND` or of Keras's configuration file.
 
     Raises:
-        InputError: If Keras was imported with another backend already.
+        InputError: If Keras was imported with another backend before.
         MissingExtraError: If the backend is not installed.
     """
     if name is not None:
         if name not in BACKENDS:
             raise InputError(f"Expected a backend of {', '.join(BACKENDS)}. Received: {name!r}")
         os.environ["KERAS_BACKEND"] = name
-    if (kind := configured_backend()) not in BACKENDS:
+    if (configured := configured_backend()) not in BACKENDS:
         raise InputError(
             f"Expected a backend of {', '.join(BACKENDS)} in KERAS_BACKEND, or in Keras's "
-            f"configuration. Received: {kind!r}"
+            f"configuration. Received: {configured!r}"
         )
     select_backend()
-    with _stderr_kept_back(), _left_out():
+    with _hold_stderr(), _hide_optional_packages(configured):
         import keras
 
     if name not in (None, keras.config.backend()):
@@ -45,11 +45,11 @@ def load_backend(name: str | None = None) -> None:
 
 
 @contextlib.contextmanager
-def _left_out() -> Iterator[None]:
-    """Lets imports within find nothing of `_LEFT_OUT` but the backend; who asks later finds it."""
-    names = {*_LEFT_OUT} - {configured_backend(), *sys.modules}
+def _hide_optional_packages(backend: str) -> Iterator[None]:
+    """Makes imports of `_NOT_IMPORTED` fail while the block runs; later ones succeed."""
+    names = {*_NOT_IMPORTED} - {backend, *sys.modules}
     for name in names:
-        sys.modules[name] = None  # type: ignore[assignment] # Python's word for: not to be imported
+        sys.modules[name] = None  # type: ignore[assignment] # makes `import name` fail
     try:
         yield
     finally:
@@ -58,11 +58,11 @@ def _left_out() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _stderr_kept_back() -> Iterator[None]:
-    """Holds what is written to file descriptor 2, where C++ code writes past `sys.stderr`."""
+def _hold_stderr() -> Iterator[None]:
+    """Holds back what is written to file descriptor 2 (C++ code bypasses `sys.stderr`)."""
     try:
         saved = os.dup(2)
-    except OSError:  # no standard error at all
+    except OSError:  # there is no standard error
         yield
         return
     with tempfile.TemporaryFile() as held:

@@ -1,4 +1,4 @@
-"""A search on all devices: whole batches, one for each, as one device would decode them."""
+"""Decoding on all devices: each decodes whole batches, exactly as one device would."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -8,38 +8,42 @@ import keras
 import numpy as np
 
 from ls_keras.decoding import ModelSearch
-from lsk_engine.devices.distributed_predict import copies_of, filled, split_by_replica
-from lsk_engine.devices.xla import in_each_replica
+from lsk_engine.devices.distributed_predict import (
+    copy_to_devices,
+    pad_to_multiple,
+    split_by_replica,
+)
+from lsk_engine.devices.xla import compile_in_replica
 from lsk_engine.settings.config import Config
 
 Search = TypeVar("Search", bound=ModelSearch)
 
 
-def searching(
+def make_search(
     kind: type[Search], model: keras.Model, config: Config, examples: int, **options: Any
 ) -> Search:
-    """Returns the search of a run's model, on the devices that the run is scored on.
+    """Returns the search of a run's model on the devices that score the run.
 
-    With several, each has a copy of the weights and decodes a batch of its own at a time; a batch
-    has the rows that it has on one device, so that what is found is the same.
+    With several devices, each has a copy of the weights and decodes one batch at a time. The
+    batches have the same rows as on one device, so the results are the same.
 
     Args:
-        kind: The task's search.
+        kind: The task's class of searches.
         model: The run's model.
         config: The run's configuration.
-        examples: How many are to be decoded: what fits into one batch is left to one device.
-        options: What the search is besides: `num_return`, `unsmooth`.
+        examples: Number of examples to decode; a single batch is decoded by one device.
+        options: Further arguments of the search: `num_return`, `unsmooth`.
     """
     jit_compile = config.training.jit_compile is True
     decoding: Any = config.decoding
-    copies = None if examples <= decoding.batch_size else copies_of(model, config)
+    copies = None if examples <= decoding.batch_size else copy_to_devices(model, config)
     if copies is None:
-        return kind.of(model, decoding, jit_compile=jit_compile, **options)
+        return kind.for_model(model, decoding, jit_compile=jit_compile, **options)
     if copies.mesh is None:
-        compiler = functools.partial(_on_replicas, copies.model.distribute_strategy)
+        compiler = functools.partial(_compile_for_replicas, copies.model.distribute_strategy)
     else:
-        compiler = functools.partial(_on_mesh, copies.mesh)
-    return kind.of(
+        compiler = functools.partial(_compile_for_mesh, copies.mesh)
+    return kind.for_model(
         copies.model,
         decoding,
         jit_compile=jit_compile,
@@ -49,46 +53,48 @@ def searching(
     )
 
 
-def _on_replicas(
+def _compile_for_replicas(
     strategy, function: Callable, *, variables: Sequence, jit_compile: bool
 ) -> Callable:
-    """Compiles a function for TensorFlow's replicas: one graph, in which each has its own loop."""
+    """Compiles a function for TensorFlow's replicas: one graph in which each has its own loop."""
     import tensorflow as tf
 
-    of_replica = in_each_replica(function) if jit_compile else function
+    in_replica = compile_in_replica(function) if jit_compile else function
 
     @tf.function(autograph=False)
     def run(*arguments):
-        return strategy.run(of_replica, args=arguments)
+        return strategy.run(in_replica, args=arguments)
 
     def call(*arguments):
-        rows, whole = filled(arguments, strategy.num_replicas_in_sync)
-        found = run(*split_by_replica(whole, strategy))
+        rows, padded = pad_to_multiple(arguments, strategy.num_replicas_in_sync)
+        results = run(*split_by_replica(padded, strategy))
 
-        def joined(value):
+        def join(value):
             parts = strategy.experimental_local_results(value)
             return np.concatenate([part.numpy() for part in parts])[:rows]
 
-        return keras.tree.map_structure(joined, tuple(found))
+        return keras.tree.map_structure(join, tuple(results))
 
     return call
 
 
-def _on_mesh(mesh, function: Callable, *, variables: Sequence, jit_compile: bool) -> Callable:
-    """Compiles a function for JAX's devices: one program, whose loop each runs by itself."""
+def _compile_for_mesh(
+    mesh, function: Callable, *, variables: Sequence, jit_compile: bool
+) -> Callable:
+    """Compiles a function for JAX's devices: one program whose loop each runs by itself."""
     import jax
 
     every, by_row = jax.sharding.PartitionSpec(), jax.sharding.PartitionSpec(mesh.axis_names[0])
 
-    def of_device(values, arguments):
+    def on_device(values, arguments):
         with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))):
             return tuple(function(*arguments))
 
     @jax.jit
     def run(values, arguments):
-        # Said of each device, not left to the compiler: it would gather all beams at each step.
+        # Mapped explicitly: the compiler's own partitioning gathers all beams at each step.
         return jax.shard_map(
-            of_device,
+            on_device,
             mesh=mesh,
             in_specs=(every, tuple(by_row if x.ndim else every for x in arguments)),
             out_specs=by_row,
@@ -96,8 +102,8 @@ def _on_mesh(mesh, function: Callable, *, variables: Sequence, jit_compile: bool
         )(values, arguments)
 
     def call(*arguments):
-        rows, whole = filled(arguments, mesh.size)
-        found = run([variable.value for variable in variables], whole)
-        return tuple(np.asarray(value)[:rows] for value in found)
+        rows, padded = pad_to_multiple(arguments, mesh.size)
+        results = run([variable.value for variable in variables], padded)
+        return tuple(np.asarray(value)[:rows] for value in results)
 
     return call

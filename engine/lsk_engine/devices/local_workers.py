@@ -1,6 +1,6 @@
-"""Several processes of this machine that train one run, and who looks after them.
+"""Starts several processes of this machine that train one run, and supervises them.
 
-Nothing here needs a framework: whoever looks after others must not hang as they may.
+Nothing here imports a framework: the supervisor must not hang when a framework does.
 """
 
 import contextlib
@@ -10,83 +10,99 @@ import signal
 import socket
 import subprocess
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ls_base.errors import InputError
 from ls_base.process import handle_signals, num_cores
-from lsk_engine.devices.gpus import VISIBLE, visible_gpus
-from lsk_engine.devices.process_env import ADDRESSES, COUNT, INDEX, TF_CONFIG, tf_config
+from lsk_engine.devices.framework_errors import PeerLostError
+from lsk_engine.devices.parent_watch import watch_variables
+from lsk_engine.devices.process_env import (
+    ADDRESSES,
+    COUNT,
+    INDEX,
+    TF_CONFIG,
+    VISIBLE,
+    tf_config,
+    visible_gpus,
+)
 
-WATCHED = "LSK_ENDS_WITH_STDIN"  # set in processes that are to end when their standard input does
 LAST_LINES = 15
 
 _POLL_SECONDS = 0.1
-_FAREWELL_SECONDS = 3.0  # what others have to notice that one is gone, and to say so
-_SAVED_SECONDS = 30.0  # likewise where all were asked to stop, or the first is finished
+_NOTICE_SECONDS = 3.0  # for the others to notice that a worker is gone, and to say so
+_SAVE_SECONDS = 30.0  # for the others after a signal to stop, or when the first has finished
 _STOPPED = {128 + number for number in (1, 2, 10, 15)}  # see `lsk_engine.training.checkpointing`
-_START_UP = re.compile(r"WARNING: All log messages before absl|[IW]\d{4} |\[Gloo\]")  # no reason
+# Messages of TensorFlow's start, which are never the reason of a failure.
+_START_UP = re.compile(r"WARNING: All log messages before absl|[IW]\d{4} |\[Gloo\]")
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1")
 
 
-def supervise(command: Sequence[str], workers: int, say: Callable[[str], None]) -> int:
-    """Starts a command as often as there are workers, and returns when all have ended.
+def supervise(command: Sequence[str], workers: int, warn: Callable[[str], None]) -> int:
+    """Starts a command once per worker, and returns when all have ended.
 
-    The first is the chief and has this process's streams; what the others write is kept, and its
-    end shown of one that fails. Where one ends before its time, all are ended within seconds: by
-    force, as a framework that waits for the one that is gone may hear no signal. Signals to stop go
-    to all. If this process is killed, they end as well.
+    The first worker is the chief and has this process's streams. If a worker ends early, the others
+    are killed within seconds, because a framework that waits for the lost one may ignore signals.
+    Signals to stop are passed on to all. If this process is killed, the workers end as well.
 
     Args:
         command: Program and arguments, the same for all.
-        workers: How many, at least 2.
-        say: Told how one has failed, with the last lines of what it said.
+        workers: Number of workers, at least 2.
+        warn: Receives the reason of a failure with the last lines that the worker wrote.
 
     Returns:
-        The exit code: that of the first that failed, else 0.
+        The exit code: 0; that of the first worker that failed; 5 (`PeerLostError`) if it was
+        killed; 128 + N after signal N.
 
     Raises:
-        InputError: If there are fewer GPUs than workers, and any.
+        InputError: If there are GPUs, but fewer than workers.
     """
     environments = worker_environments(workers)
     with (
         tempfile.TemporaryDirectory(prefix="lsk-workers-") as folder,
-        contextlib.ExitStack() as held,
+        contextlib.ExitStack() as contexts,
     ):
         logs = [Path(folder) / f"worker-{index}.txt" for index in range(workers)]
         processes: list[subprocess.Popen] = []
-        held.callback(_end, processes)
+        contexts.callback(_kill_all, processes)
         for index, environment in enumerate(environments):
-            output = held.enter_context(logs[index].open("wb")) if index else None
+            output = contexts.enter_context(logs[index].open("wb")) if index else None
             processes.append(
                 subprocess.Popen(
                     command,
-                    env={**environment, WATCHED: "1", "TMPDIR": folder},
-                    stdin=subprocess.PIPE,
+                    env={**environment, **watch_variables(signal.SIGKILL), "TMPDIR": folder},
+                    stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,
-                    # Ctrl-C is for this process, which hands it on.
-                    start_new_session=True,
+                    start_new_session=True,  # Ctrl-C reaches this process, which passes it on
                 )
             )
-        with _handing_on(processes):
-            first = _first_to_fail(processes)
+        with _pass_signals_on(processes) as received:
+            first = _wait_for_failure(processes)
         if first is None:
             return 0
         code = processes[first].returncode
-        _end(processes)
+        _kill_all(processes)
         if code not in _STOPPED:
-            told = f"worker {first} of {workers} ended with {_told(code)}; all were ended"
-            say("\n  ".join([told, *(_last_lines(logs[first]) if first else ())]))
-        return code if code > 0 else 128 - code
+            lines = _last_lines(logs[first]) if first else ()
+            text = f"worker {first} of {workers} ended with {_describe(code)}; all were ended"
+            warn("\n  ".join([text, *lines]))
+        if code > 0:
+            return code
+        return 128 + received[0] if received else PeerLostError.exit_code
 
 
 def worker_environments(workers: int) -> list[dict[str, str]]:
-    """Returns the environment of each worker: its place by both frameworks' variables, its GPUs.
+    """Returns the environment of each worker: its rank for both frameworks, its GPUs, its cores.
 
-    What the user has set of threads stays; where there is no GPU, each has its part of the cores.
+    Thread counts that the user has set are kept.
+
+    Args:
+        workers: Number of workers.
+
+    Raises:
+        InputError: If there are GPUs, but fewer than workers.
     """
     addresses = free_addresses(workers + 1)
     coordinator = addresses.pop()
@@ -115,90 +131,71 @@ def worker_environments(workers: int) -> list[dict[str, str]]:
     ]
 
 
-def end_with_stdin() -> None:
-    """Ends this process when its standard input does, where `WATCHED` says so.
-
-    The input is a pipe from the process that looks after this one: it ends with that, however that
-    ends.
-    """
-    if os.environ.pop(WATCHED, None) is None:
-        return
-
-    def watch() -> None:
-        with contextlib.suppress(OSError, ValueError):
-            while os.read(0, 1024):
-                pass
-        # Whatever the framework waits for; no other signal is sure to be heard.
-        os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
 def free_addresses(count: int) -> list[str]:
-    """Returns so many `HOST:PORT` of this machine that nobody listens at."""
-    with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
+    """Returns `HOST:PORT` of this machine that no program listens at.
+
+    Args:
+        count: How many.
+    """
+    with contextlib.ExitStack() as contexts:
+        sockets = [contexts.enter_context(socket.socket()) for _ in range(count)]
         for one in sockets:
             one.bind(("127.0.0.1", 0))
         return [f"127.0.0.1:{one.getsockname()[1]}" for one in sockets]
 
 
-def _first_to_fail(processes: Sequence[subprocess.Popen]) -> int | None:
-    """Waits until all have ended well, or one has not and the others had their time."""
+def _wait_for_failure(processes: Sequence[subprocess.Popen]) -> int | None:
+    """Waits until all workers have ended, or one has failed and the others had time to react.
+
+    Returns:
+        The index of the first worker that failed; `None` if all succeeded.
+    """
     first: int | None = None
-    until = float("inf")
-    while None in [process.poll() for process in processes]:  # each is asked
+    deadline = float("inf")
+    while None in [process.poll() for process in processes]:
         ended = [i for i, p in enumerate(processes) if p.returncode is not None]
         failed = [i for i in ended if processes[i].returncode]
         if first is None and failed:
             first = failed[0]
-            asked = processes[first].returncode in _STOPPED
-            until = time.monotonic() + (_SAVED_SECONDS if asked else _FAREWELL_SECONDS)
-        elif ended and until == float("inf"):
-            until = time.monotonic() + _SAVED_SECONDS
-        if time.monotonic() > until:
-            # Of those that ended well, some still run: they hang.
-            return first if first is not None else _hanging(processes)
+            stopped = processes[first].returncode in _STOPPED
+            deadline = time.monotonic() + (_SAVE_SECONDS if stopped else _NOTICE_SECONDS)
+        elif ended and deadline == float("inf"):
+            deadline = time.monotonic() + _SAVE_SECONDS
+        if time.monotonic() > deadline:
+            if first is None:  # some have finished and others hang
+                first = next(i for i, p in enumerate(processes) if p.returncode is None)
+                _kill_all([processes[first]])
+            return first
         time.sleep(_POLL_SECONDS)
     if first is None:
         first = next((i for i, p in enumerate(processes) if p.returncode), None)
     return first
 
 
-def _hanging(processes: Sequence[subprocess.Popen]) -> int:
-    index = next(i for i, p in enumerate(processes) if p.returncode is None)
-    _end([processes[index]])
-    return index
-
-
-def _end(processes: Sequence[subprocess.Popen]) -> None:
-    """Ends what still runs, at once, and leaves no zombie."""
+def _kill_all(processes: Sequence[subprocess.Popen]) -> None:
     for process in processes:
         if process.poll() is None:
             process.kill()
     for process in processes:
         process.wait()
-        if process.stdin is not None:
-            with contextlib.suppress(OSError):
-                process.stdin.close()
 
 
 @contextlib.contextmanager
-def _handing_on(processes: Sequence[subprocess.Popen]) -> Iterator[None]:
-    """Hands signals to stop on to all, once; a second one ends them."""
-    came: list[int] = []
+def _pass_signals_on(processes: Sequence[subprocess.Popen]) -> Iterator[list[int]]:
+    """Passes the first signal to stop on to all; the second kills them. Yields those received."""
+    received: list[int] = []
 
-    def hand_on(number, frame):
-        came.append(number)
+    def pass_on(number, frame):
+        received.append(number)
         for process in processes:
             if process.poll() is None:
-                process.kill() if len(came) > 1 else process.send_signal(number)
+                process.kill() if len(received) > 1 else process.send_signal(number)
 
-    with handle_signals(_SIGNALS, hand_on):
-        yield
+    with handle_signals(_SIGNALS, pass_on):
+        yield received
 
 
-def _told(code: int) -> str:
+def _describe(code: int) -> str:
     return f"exit code {code}" if code >= 0 else f"signal {-code} ({signal.strsignal(-code)})"
 
 

@@ -1,12 +1,15 @@
-"""Which process this is, of those that train one run together: said by the environment.
+"""Reads and writes the environment variables that describe processes and devices.
 
-TensorFlow's own variable `TF_CONFIG` and Keras's `KERAS_DISTRIBUTION_…` are the interface: what
-schedulers set is honored, and what the command line says is written there.
+TensorFlow's `TF_CONFIG`, Keras's `KERAS_DISTRIBUTION_…` and `CUDA_VISIBLE_DEVICES` are the only
+interface: values that a scheduler has set are respected, and command-line options write the same
+variables.
 """
 
 import dataclasses
 import json
 import os
+import shutil
+import subprocess
 from collections.abc import Sequence
 
 from ls_base.errors import InputError
@@ -15,104 +18,133 @@ TF_CONFIG = "TF_CONFIG"
 ADDRESSES = "KERAS_DISTRIBUTION_JOB_ADDRESSES"
 COUNT = "KERAS_DISTRIBUTION_NUM_PROCESSES"
 INDEX = "KERAS_DISTRIBUTION_PROCESS_ID"
-TPU = "TPU_NAME"  # TensorFlow's own resolver reads it
+TPU = "TPU_NAME"  # read by TensorFlow's own resolver
+VISIBLE = "CUDA_VISIBLE_DEVICES"
 _TORCHRUN = ("WORLD_SIZE", "RANK")
 _EXAMPLE = '{"cluster": {"worker": ["HOST:PORT", …]}, "task": {"type": "worker", "index": 0}}'
+_NVIDIA_SMI_SECONDS = 30  # a driver that takes longer does not work
 
 
 @dataclasses.dataclass(frozen=True)
-class Place:
-    """A process's place among those that train together.
+class ProcessInfo:
+    """A process's rank among the processes that train one run together.
 
     Attributes:
-        index: From 0; the process 0 is the chief, which writes the run.
-        count: How many there are.
-        source: Which variable says so.
-        listens: `HOST:PORT` where the others find this process; empty: they need not.
+        index: Rank, from 0. Process 0 is the chief, which writes the run.
+        count: Number of processes.
+        source: The environment variable that says so.
+        address: `HOST:PORT` where the others connect to this process; empty if they do not.
     """
 
     index: int = 0
     count: int = 1
     source: str = ""
-    listens: str = ""
+    address: str = ""
 
 
-def is_said() -> bool:
-    """Returns whether a variable says something of other processes, whatever the backend."""
+def is_distributed() -> bool:
+    """Returns whether a variable describes several processes, for any backend."""
     return any(os.environ.get(name) for name in (TF_CONFIG, COUNT, _TORCHRUN[0]))
 
 
-def place() -> Place:
-    """Returns the place of this process, by the variable that Keras's backend goes by.
+def find_process() -> ProcessInfo:
+    """Returns this process's rank, from the variables that the current backend uses.
 
     Raises:
-        InputError: If the variable says what can't be.
+        InputError: If the variables contradict each other.
     """
     import keras
 
-    return {"tensorflow": _of_tensorflow, "jax": _of_keras, "torch": _of_torchrun}[
-        keras.config.backend()
-    ]()
+    backend = keras.config.backend()
+    if backend == "tensorflow":
+        return _from_tf_config()
+    if backend == "torch":
+        return _from_numbers(*_TORCHRUN)
+    info = _from_numbers(COUNT, INDEX)
+    if info.count == 1:
+        return info
+    coordinator = (os.environ.get(ADDRESSES) or "").split(",")[0]
+    _check([coordinator], info.index, info.count, ADDRESSES, INDEX)
+    return info if info.index else dataclasses.replace(info, address=coordinator)
 
 
-def be_worker(addresses: Sequence[str], index: int) -> None:
-    """Makes this process one of TensorFlow's workers: writes `TF_CONFIG`.
+def set_tf_config(addresses: Sequence[str], index: int) -> None:
+    """Makes this process one of several TensorFlow workers.
 
     Args:
-        addresses: `HOST:PORT` of each worker, in the same order for all.
-        index: Which one this is.
+        addresses: `HOST:PORT` of each worker, in the same order on all.
+        index: Which of them this process is.
 
     Raises:
-        InputError: If that can't be.
+        InputError: If an address is malformed or repeated, or the index out of range.
     """
     _check(addresses, index, len(addresses), "--workers", "--worker-index")
     os.environ[TF_CONFIG] = tf_config(addresses, index)
 
 
 def tf_config(addresses: Sequence[str], index: int) -> str:
-    """Returns the `TF_CONFIG` of a worker."""
+    """Returns the value of `TF_CONFIG` for a worker."""
     return json.dumps(
         {"cluster": {"worker": list(addresses)}, "task": {"type": "worker", "index": index}}
     )
 
 
-def be_process(coordinator: str, count: int, index: int) -> None:
-    """Makes this process one of JAX's: writes `KERAS_DISTRIBUTION_…`.
+def set_jax_env(coordinator: str, count: int, index: int) -> None:
+    """Makes this process one of several JAX processes.
 
     Args:
-        coordinator: `HOST:PORT` of process 0, the same for all.
-        count: How many there are.
-        index: Which one this is.
+        coordinator: `HOST:PORT` of process 0, the same on all.
+        count: Number of processes.
+        index: Which of them this process is.
 
     Raises:
-        InputError: If that can't be.
+        InputError: If the address is malformed or the index out of range.
     """
     _check([coordinator], index, count, "--coordinator", "--process-id")
     os.environ |= {ADDRESSES: coordinator, COUNT: str(count), INDEX: str(index)}
 
 
-def be_of_tpu(name: str) -> None:
-    """Makes the TPU of a name the one that strategy `tpu` takes; `local`: this machine's."""
-    os.environ[TPU] = name
+def visible_gpus() -> list[str]:
+    """Returns the GPUs that a process would see, by the names that `CUDA_VISIBLE_DEVICES` takes.
+
+    No framework is asked, because one that has found a GPU occupies it. If the variable is not set,
+    NVIDIA's `nvidia-smi` lists the GPUs; without it there are none.
+    """
+    if VISIBLE in os.environ:
+        names = [name.strip() for name in os.environ[VISIBLE].split(",")]
+        # CUDA ignores what follows an invalid name.
+        ends = [i for i, name in enumerate(names) if name in ("", "-1", "NoDevFiles")]
+        return names[: ends[0]] if ends else names
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return []
+    query = [program, "--query-gpu=uuid", "--format=csv,noheader"]
+    try:
+        done = subprocess.run(
+            query, capture_output=True, text=True, timeout=_NVIDIA_SMI_SECONDS, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return [line.strip() for line in done.stdout.splitlines() if line.startswith("GPU-")]
 
 
-def _check(addresses: Sequence[str], index: int, count: int, option: str, its_index: str) -> None:
+def _check(
+    addresses: Sequence[str], index: int, count: int, option: str, index_option: str
+) -> None:
     for address in addresses:
         host, _, port = address.rpartition(":")
         if not host or not port.isdecimal() or not 0 < int(port) < 1 << 16:
             raise InputError(f"Expected {option} HOST:PORT. Received: {address!r}")
     if len(set(addresses)) < len(addresses):
-        raise InputError(
-            f"Expected {option} with another address each. Received: {', '.join(addresses)}"
-        )
+        raise InputError(f"Expected {option} without repetitions. Received: {', '.join(addresses)}")
     if not 0 <= index < count:
-        raise InputError(f"Expected {its_index} from 0 to {count - 1}. Received: {index}")
+        raise InputError(f"Expected {index_option} from 0 to {count - 1}. Received: {index}")
 
 
-def _of_tensorflow() -> Place:
+def _from_tf_config() -> ProcessInfo:
     text = os.environ.get(TF_CONFIG)
     if not text:
-        return Place()
+        return ProcessInfo()
     try:
         config = json.loads(text)
         workers = list(config["cluster"]["worker"])
@@ -122,38 +154,25 @@ def _of_tensorflow() -> Place:
         raise InputError(f"Expected TF_CONFIG as {_EXAMPLE}. Received: {text[:200]}") from error
     if others or kind != "worker":
         raise InputError(
-            "Expected TF_CONFIG with workers only, of which the first is the chief (there are no "
-            "parameter servers here, and no evaluator: docs/scaling_out.md). "
+            "Expected TF_CONFIG with workers only, of which the first is the chief (parameter "
+            "servers and evaluators are not supported: docs/scaling_out.md). "
             f"Received: {', '.join(sorted({*others, kind} - {'worker'}))}"
         )
     _check(workers, index, len(workers), "cluster.worker in TF_CONFIG", "task.index in TF_CONFIG")
-    return Place(index, len(workers), TF_CONFIG, listens=workers[index])
+    return ProcessInfo(index, len(workers), TF_CONFIG, address=workers[index])
 
 
-def _of_keras() -> Place:
-    found = _numbers(COUNT, INDEX)
-    if found.count == 1:
-        return found
-    coordinator = (os.environ.get(ADDRESSES) or "").split(",")[0]
-    _check([coordinator], found.index, found.count, ADDRESSES, INDEX)
-    return found if found.index else dataclasses.replace(found, listens=coordinator)
-
-
-def _of_torchrun() -> Place:
-    return _numbers(*_TORCHRUN)
-
-
-def _numbers(of_count: str, of_index: str) -> Place:
+def _from_numbers(count_name: str, index_name: str) -> ProcessInfo:
     texts = {
         name: os.environ.get(name) or default
-        for name, default in ((of_count, "1"), (of_index, "0"))
+        for name, default in ((count_name, "1"), (index_name, "0"))
     }
     for name, text in texts.items():
         if not text.isdecimal():
             raise InputError(f"Expected a number in {name}. Received: {text!r}")
-    count, index = int(texts[of_count]), int(texts[of_index])
+    count, index = int(texts[count_name]), int(texts[index_name])
     if not 0 <= index < count:
         raise InputError(
-            f"Expected {of_index} from 0 to {of_count} - 1. Received: {index} of {count}"
+            f"Expected {index_name} from 0 to {count_name} - 1. Received: {index} of {count}"
         )
-    return Place(index, count, of_count)
+    return ProcessInfo(index, count, count_name)

@@ -1,30 +1,32 @@
-"""Distribution strategies by name."""
+"""Distribution strategies by name, one function for each."""
 
 import contextlib
 import functools
 import os
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import NamedTuple
 
 from ls_base.errors import InputError
-from lsk_engine.devices.process_env import TPU, Place, place
+from lsk_engine.devices.process_env import TPU, ProcessInfo, find_process
+from lsk_engine.devices.processes import multi_worker_strategy
 
-# What each backend can do; `auto` chooses among them.
-OF_BACKEND = {
+# The strategies of each backend; `auto` chooses one of them.
+BACKEND_STRATEGIES = {
     "tensorflow": ("one-device", "mirrored", "multi-worker", "tpu"),
     "jax": ("one-device", "data-parallel"),
     "torch": ("one-device",),
 }
+_XLA_COUNT = "xla_force_host_platform_device_count"  # a user's own choice
+_MOST_CPU_DEVICES = 64  # logical ones, which share the cores
 
 
-class Chosen(NamedTuple):
+class ActiveStrategy(NamedTuple):
     """A strategy that can be entered.
 
     Attributes:
         name: Its name, never `auto`.
-        devices: In words, what a model trains on.
-        scope: The context under which a model is built and compiled.
+        devices: Description of the devices, such as `2 GPUs`.
+        scope: The context in which a model is built and compiled.
     """
 
     name: str
@@ -32,165 +34,179 @@ class Chosen(NamedTuple):
     scope: AbstractContextManager
 
 
-def choose(name: str, devices: int | None = None) -> Chosen:
-    """Returns the strategy of a name; `auto`: the one for what is there.
+def configure_cpu_devices(name: str, devices: int | None) -> None:
+    """Makes as many logical CPU devices as a strategy of several devices needs without a GPU.
 
-    Where several processes train together (`lsk_engine.devices.process_env`), `auto` joins
-    them. Otherwise, it takes a TPU, all GPUs if there are several, or one device. Logical CPUs
-    share the machine's cores and are used only if `devices` asks for them.
+    Call it before anything is computed: later, the framework's devices are fixed, and nothing
+    changes. Logical devices share the cores of the machine; they serve to try a strategy.
 
     Args:
-        name: One of `lsk_engine.settings.training.STRATEGIES`.
-        devices: How many devices to use; `None`: all.
-
-    Raises:
-        InputError: If the devices are not there, or the backend has no such strategy.
+        name: The strategy's name.
+        devices: Number of devices; `None`: all that exist.
     """
     import keras
 
-    backend, here = keras.config.backend(), place()
+    count = devices or 1
+    if count == 1 or count > _MOST_CPU_DEVICES or find_process().count > 1:
+        return
+    backend = keras.config.backend()
+    if backend == "tensorflow" and name in ("auto", "mirrored"):
+        import tensorflow as tf
+
+        if not tf.config.list_physical_devices("GPU"):
+            (cpu, *_) = tf.config.list_physical_devices("CPU")
+            with contextlib.suppress(RuntimeError):  # something was computed already
+                if tf.config.get_logical_device_configuration(cpu) is None:
+                    logical = [tf.config.LogicalDeviceConfiguration() for _ in range(count)]
+                    tf.config.set_logical_device_configuration(cpu, logical)
+    elif backend == "jax" and name in ("auto", "data-parallel"):
+        import jax
+
+        with contextlib.suppress(RuntimeError):
+            if _XLA_COUNT not in os.environ.get("XLA_FLAGS", ""):
+                jax.config.update("jax_num_cpu_devices", count)
+
+
+def choose_strategy(name: str, devices: int | None = None) -> ActiveStrategy:
+    """Returns the strategy with a name.
+
+    `auto` joins the other processes if several train together (`process_env`). Otherwise it takes a
+    TPU, all GPUs if there are several, or one device. Logical CPUs share the cores of the machine,
+    so they are used only if `devices` is given.
+
+    Args:
+        name: One of `lsk_engine.settings.training.STRATEGIES`.
+        devices: Number of devices; `None`: all.
+
+    Raises:
+        InputError: If the devices do not exist, or the backend has no such strategy.
+    """
+    import keras
+
+    backend, here = keras.config.backend(), find_process()
     if backend == "torch" and here.count > 1:
         raise InputError(
             "Expected one process with the torch backend: Keras has no data parallelism for it, "
-            "and each process would train the same run by itself; with --backend tensorflow or jax "
-            f"processes train together. Received: {here.count} processes"
+            "and each process would train the whole run. Several processes can train with "
+            f"--backend tensorflow or jax. Received: {here.count} processes"
         )
-    if name != "auto" and name not in OF_BACKEND[backend]:
+    if name != "auto" and name not in BACKEND_STRATEGIES[backend]:
         raise InputError(
-            f"Expected a strategy of auto, {', '.join(OF_BACKEND[backend])} with the {backend} "
-            f"backend. Received: strategy={name!r}, devices={devices}"
+            f"Expected a strategy of auto, {', '.join(BACKEND_STRATEGIES[backend])} with the "
+            f"{backend} backend. Received: strategy={name!r}, devices={devices}"
         )
     if name == "one-device" and (devices or 1) > 1:
         raise InputError(f"Expected one device for 'one-device'. Received: devices={devices}")
-    if here.count > 1 and devices is not None:
-        raise InputError(
-            "Expected no number of devices where several processes train together: each takes all "
-            "that it sees (CUDA_VISIBLE_DEVICES says which these are). "
-            f"Received: devices={devices} with {here.count} processes"
-        )
-    if backend == "tensorflow":
-        return _of_tensorflow(name, devices, here)
-    if backend == "jax":
-        return _of_jax(name, devices, here)
-    if (devices or 1) > 1:
-        raise InputError(
-            "Expected one device with the torch backend: Keras has no data parallelism for it. "
-            f"Received: devices={devices}"
-        )
-    return one_device("one device of PyTorch's")
-
-
-def one_device(devices: str = "one device") -> Chosen:
-    """Returns that a model is where Keras puts it; `devices` says so in words."""
-    return Chosen("one-device", devices, contextlib.nullcontext())
-
-
-def _of_tensorflow(name: str, devices: int | None, here: Place) -> Chosen:
-    import tensorflow as tf
-
     if here.count > 1:
-        if name not in ("auto", "multi-worker"):
-            raise _alone(name, here)
-        strategy = multi_worker()
-        all_of_them = strategy.num_replicas_in_sync
-        text = f"{all_of_them} devices of {here.count} workers"
-        return Chosen("multi-worker", text, strategy.scope())
+        return _of_processes(backend, name, devices, here)
+    if backend == "torch":
+        if (devices or 1) > 1:
+            raise InputError(
+                "Expected one device with the torch backend: Keras has no data parallelism for it. "
+                f"Received: devices={devices}"
+            )
+        return one_device("one device of PyTorch")
     if name == "multi-worker":
         raise InputError(
             "Expected several workers for strategy 'multi-worker': --workers HOST:PORT,… with "
             "--worker-index I, --local-workers N, or TF_CONFIG. Received: none of them"
         )
-    if name == "tpu" or (name == "auto" and tf.config.list_physical_devices("TPU")):
+    if name == "tpu" or (backend == "tensorflow" and name == "auto" and _has_tpu()):
         strategy = _tpu()
-        return Chosen("tpu", f"{strategy.num_replicas_in_sync} TPU cores", strategy.scope())
-    kind = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
-    found = [device.name for device in tf.config.list_logical_devices(kind)]
-    wanted = _wanted(name, devices, len(found), kind)
+        return ActiveStrategy("tpu", f"{strategy.num_replicas_in_sync} TPU cores", strategy.scope())
+    found = keras.distribution.list_devices() if backend == "jax" else _list_tensorflow_devices()
+    kind = found[0].strip("/").removeprefix("device:").partition(":")[0].upper()
+    if (devices or 1) > len(found):
+        raise InputError(f"Expected at most {len(found)} {kind} devices. Received: {devices}")
+    wanted = 1 if devices is None and name == "auto" and kind == "CPU" else devices or len(found)
     if name == "one-device" or (name == "auto" and wanted == 1):
         return one_device(f"one {kind}")
-    names = found[:wanted]
-    return Chosen("mirrored", f"{wanted} {kind}s", _mirrored(tuple(names)).scope())
+    several = data_parallel if backend == "jax" else mirrored
+    return several(tuple(found[:wanted]), f"{wanted} {kind}s")
 
 
-def _of_jax(name: str, devices: int | None, here: Place) -> Chosen:
-    import jax
+def one_device(description: str = "one device") -> ActiveStrategy:
+    """Returns the strategy that leaves a model on Keras's default device."""
+    return ActiveStrategy("one-device", description, contextlib.nullcontext())
+
+
+def mirrored(devices: tuple[str, ...], description: str) -> ActiveStrategy:
+    """Returns TensorFlow's `MirroredStrategy`: a replica on each device of this process."""
+    return ActiveStrategy("mirrored", description, _mirrored(devices).scope())
+
+
+@functools.cache  # one per process: TensorFlow numbers the sums of a strategy
+def _mirrored(devices: tuple[str, ...]):
+    import tensorflow as tf
+
+    # The sums of all strategies of a process get the same numbers unless this is raised (as
+    # TensorFlow's own tests do): beside another strategy, their shapes would be compared.
+    tf.distribute.MirroredStrategy._collective_key_base += 100_000
+    return tf.distribute.MirroredStrategy(devices)
+
+
+def data_parallel(devices: tuple[str, ...] | None, description: str) -> ActiveStrategy:
+    """Returns Keras's `DataParallel` on JAX: each device has a part of a batch's rows."""
     import keras
 
-    if here.count > 1:
-        if name not in ("auto", "data-parallel"):
-            raise _alone(name, here)
-        # Each process yields its own rows: `lsk_engine.data.datasets`.
-        parallel = keras.distribution.DataParallel(auto_shard_dataset=False)
-        text = f"{jax.device_count()} devices of {here.count} processes"
-        return Chosen("data-parallel", text, parallel.scope())
-    found = keras.distribution.list_devices()
-    kind = found[0].partition(":")[0].upper()
-    wanted = _wanted(name, devices, len(found), kind)
-    if name == "one-device" or (name == "auto" and wanted == 1):
-        return one_device(f"one {kind}")
-    parallel = keras.distribution.DataParallel(devices=found[:wanted], auto_shard_dataset=False)
-    return Chosen("data-parallel", f"{wanted} {kind}s", parallel.scope())
+    # Each process yields its own rows, see `lsk_engine.data.datasets`.
+    parallel = keras.distribution.DataParallel(devices=devices, auto_shard_dataset=False)
+    return ActiveStrategy("data-parallel", description, parallel.scope())
 
 
-def _wanted(name: str, devices: int | None, found: int, kind: str) -> int:
-    """Returns how many devices are used, of those that were found."""
-    if (devices or 1) > found:
-        raise InputError(f"Expected at most {found} {kind} devices. Received: {devices}")
-    if devices is None and name == "auto" and kind == "CPU":
-        return 1
-    return devices or found
+def _of_processes(
+    backend: str, name: str, devices: int | None, here: ProcessInfo
+) -> ActiveStrategy:
+    """Returns the strategy of several processes that train together."""
+    if devices is not None:
+        raise InputError(
+            "Expected no number of devices where several processes train together: each uses all "
+            "that it sees (CUDA_VISIBLE_DEVICES limits them). "
+            f"Received: devices={devices} with {here.count} processes"
+        )
+    wanted = "multi-worker" if backend == "tensorflow" else "data-parallel"
+    if name not in ("auto", wanted):
+        raise InputError(
+            f"Expected strategy 'auto' or one for several processes. Received: strategy={name!r} "
+            f"in process {here.index} of {here.count} ({here.source} says so)"
+        )
+    if backend == "jax":
+        import jax
+
+        return data_parallel(None, f"{jax.device_count()} devices of {here.count} processes")
+    strategy = multi_worker_strategy()
+    text = f"{strategy.num_replicas_in_sync} devices of {here.count} workers"
+    return ActiveStrategy("multi-worker", text, strategy.scope())
 
 
-def _alone(name: str, here: Place) -> InputError:
-    return InputError(
-        f"Expected strategy 'auto' or one for several processes. Received: strategy={name!r} in "
-        f"process {here.index} of {here.count} ({here.source} says so)"
-    )
-
-
-@functools.cache
-def _mirrored(names: tuple[str, ...]):
-    """Returns the strategy of some devices: one a process, as TensorFlow numbers what it sums."""
+def _list_tensorflow_devices() -> list[str]:
     import tensorflow as tf
 
-    # Sums of all strategies of a process have the same numbers, unless this is raised (TensorFlow's
-    # own tests do); where somebody has a strategy beside ours, their shapes would be compared.
-    tf.distribute.MirroredStrategy._collective_key_base += 100_000
-    return tf.distribute.MirroredStrategy(names)
+    kind = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
+    return [device.name for device in tf.config.list_logical_devices(kind)]
 
 
-@functools.cache
-def multi_worker():
-    """Returns TensorFlow's strategy for the workers of `TF_CONFIG`; one a process.
-
-    To be called before any other operation of TensorFlow's: it sets up how workers talk.
-    """
+def _has_tpu() -> bool:
     import tensorflow as tf
 
-    return tf.distribute.MultiWorkerMirroredStrategy()
+    return bool(tf.config.list_physical_devices("TPU"))
 
 
 def _tpu():
     import tensorflow as tf
 
     name = os.environ.get(TPU) or "local"
-    if name == "local" and not tf.config.list_physical_devices("TPU"):
+    if name == "local" and not _has_tpu():
         raise InputError(
-            "Expected a TPU for strategy 'tpu' (--tpu NAME for one that is not this machine's). "
+            "Expected a TPU for strategy 'tpu' (--tpu NAME for one of another machine). "
             "Received: no TPU on this machine"
         )
-    return _connected(lambda: tf.distribute.cluster_resolver.TPUClusterResolver(tpu=name), name)
-
-
-def _connected(resolve: Callable, name: str):
-    import tensorflow as tf
-
     try:
-        resolver = resolve()
+        resolver = tf.distribute.cluster_resolver.TPUClusterResolver(tpu=name)
         if name != "local":
             tf.config.experimental_connect_to_cluster(resolver)
         tf.tpu.experimental.initialize_tpu_system(resolver)
         return tf.distribute.TPUStrategy(resolver)
     except (ValueError, IndexError, RuntimeError, OSError, tf.errors.OpError) as error:
-        told = f"{type(error).__name__}: {error}".strip().splitlines()[0][:200]
-        raise InputError(f"Expected the TPU {name!r} to answer. Received: {told}") from error
+        text = f"{type(error).__name__}: {error}".strip().splitlines()[0][:200]
+        raise InputError(f"Expected the TPU {name!r} to answer. Received: {text}") from error

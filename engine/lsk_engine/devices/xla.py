@@ -1,4 +1,4 @@
-"""Whether a model is compiled with XLA, and how a replica's part of a step is."""
+"""XLA: whether a model is compiled, and how a replica's part of a step is."""
 
 from collections.abc import Callable
 
@@ -10,37 +10,47 @@ from lsk_engine.settings.config import Config
 
 
 def jit_compile(config: Config) -> bool | str:
-    """Returns what to pass to `compile`: Keras decides unless the configuration does."""
-    chosen = config.training.jit_compile
+    """Returns the argument `jit_compile` of `compile`: Keras's choice unless configured.
+
+    Args:
+        config: The run's configuration.
+    """
+    wanted = config.training.jit_compile
     if keras.config.backend() == "torch":
-        return bool(chosen)
-    if num_replicas() > 1:  # of all replicas' variables, which fails: see `in_each_replica`
+        return bool(wanted)
+    if num_replicas() > 1:  # a program of XLA cannot span replicas, see `compile_in_replica`
         return False
-    return "auto" if chosen is None else chosen
+    return "auto" if wanted is None else wanted
 
 
 def compiles_replicas(config: Config) -> bool:
-    """Returns whether each replica's part of a step is compiled: only where one asks for it.
+    """Returns whether XLA compiles each replica's part of a step, which must be asked for.
+
+    Args:
+        config: The run's configuration.
 
     Raises:
-        InputError: If layers are to sum over the replicas in it.
+        InputError: If layers have to sum over replicas within a step.
     """
     if num_replicas() == 1 or config.training.jit_compile is not True:
         return False
     if config.training.sync_batch_norm:
         raise InputError(
             "Expected training.jit_compile=false with training.sync_batch_norm=true on several "
-            "replicas: XLA compiles each by itself, and can't sum over all. Received: both true"
+            "replicas: XLA compiles each replica by itself and cannot sum over them. "
+            "Received: both true"
         )
     return True
 
 
-def in_each_replica(function: Callable) -> Callable:
-    """Returns a function of tensors that XLA compiles for the replica that it is called in.
+def compile_in_replica(function: Callable) -> Callable:
+    """Returns a function of tensors that XLA compiles for the replica in which it is called.
 
-    A program of XLA's has the variables of one device. So each replica has a function of its own:
-    one that is traced for the first refers to its variables in all. What replicas sum has to stay
-    outside.
+    A program of XLA has the variables of one device, so each replica needs its own: one traced for
+    the first replica would use that one's variables in all. Sums over replicas must stay outside.
+
+    Args:
+        function: A function of tensors.
     """
     import tensorflow as tf
 

@@ -4,8 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ls_base.npz_arrays import open_npz
-from ls_base.npz_schema import ArraySpec, npz_names, read_npz
+from ls_base.npz import ArraySpec, npz_names, open_npz, read_npz
 from lsk_engine import InputError
 from lsk_engine.data.split_names import SPLIT_NAMES, split_from_name
 

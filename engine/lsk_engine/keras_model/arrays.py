@@ -8,7 +8,7 @@ from typing import Any, cast
 import numpy as np
 
 from ls_base.errors import InputError, short_repr
-from ls_base.npz_arrays import NpzArray
+from ls_base.npz import NpzArray
 
 MOST_BYTES = 1 << 33  # of the arrays that a data set of batches is read into
 X = "x"  # the input of a model with one

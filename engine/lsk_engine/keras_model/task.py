@@ -65,11 +65,11 @@ class OwnModelTask(Task):
         self, model, examples: Examples, config: Config, data: TaskData, progress: Progress
     ) -> list[Any]:
         """Returns the likeliest class of each example, or those of its positions."""
-        from lsk_engine.devices.distributed_predict import predictor
+        from lsk_engine.devices.distributed_predict import make_predictor
         from lsk_engine.keras_model.scoring import likeliest
 
         size = config.decoding.batch_size
-        predict = predictor(model, config)
+        predict = make_predictor(model, config)
         return likeliest(predict, examples, size, progress)  # type: ignore[arg-type]
 
     def score(self, examples: Examples, outputs: Sequence[Any]) -> Scores:

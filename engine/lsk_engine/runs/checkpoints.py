@@ -10,9 +10,9 @@ import numpy as np
 
 from ls_base.errors import FileError
 from ls_base.files import atomic_write
-from ls_base.npz_schema import ArraySpec, npz_names, read_npz
+from ls_base.npz import ArraySpec, npz_names, read_npz
 from ls_keras.backend.keras_internals import sync_state
-from lsk_engine.devices.replicas import assign_parts, parts_of
+from lsk_engine.devices.replicas import assign_replica_values, read_replica_values
 from lsk_engine.runs.naming import checkpoint_file, checkpoint_steps
 
 
@@ -88,7 +88,9 @@ class Checkpoints:
         sync_state(model)
         state = _numbers(_variables(model))
         check(step, state)
-        state |= {f"metric/{i}": parts_of(v) for i, v in enumerate(model.metrics_variables)}
+        state |= {
+            f"metric/{i}": read_replica_values(v) for i, v in enumerate(model.metrics_variables)
+        }
         state |= {"step": np.asarray(step, np.int64), **(more or {})}
         kept = frozenset(self.kept_steps)  # as of now: it may change while the state is written
         if sum(array.nbytes for array in state.values()) < BACKGROUND:
@@ -218,7 +220,7 @@ def restore_metrics(model: keras.Model, state: dict[str, np.ndarray]) -> None:
     for index, variable in enumerate(model.metrics_variables):
         stored = state.get(f"metric/{index}")
         if stored is not None:
-            assign_parts(variable, stored)
+            assign_replica_values(variable, stored)
 
 
 def _model_variables(model: keras.Model) -> dict[str, keras.Variable]:

@@ -1,4 +1,4 @@
-"""What the files of a run were when the run wrote them, and whether they still are."""
+"""Checksums of a run's files: files that changed after the run wrote them are refused."""
 
 import hashlib
 from os.path import lexists
@@ -9,26 +9,25 @@ from ls_base.files import write_json
 from ls_base.records import Record, read_record
 from ls_base.safe_open import is_regular, open_regular
 
-FILE = "checksums.json"
 _SCHEMA = 1
 
 
 class Checksums:
-    """The SHA-256 of each file that a run wrote, in `checksums.json`.
+    """The SHA-256 of each file of a run, in `checksums.json`.
 
-    A file's checksum is noted before the file is put in place, beside that of the one that is
-    there: whenever a process is killed, the file is one of the two. Files without a checksum, such
-    as those of a run that was made before there were any, are taken as they are.
+    A new checksum is stored before the new file replaces the old one, beside the old checksum:
+    whenever the process is killed, the file has one of the two. Files without a checksum are not
+    checked.
 
     Args:
         folder: The run's folder.
     """
 
     def __init__(self, folder: Path):
-        self.folder, self.file = folder, folder / FILE
+        self.folder, self.file = folder, folder / "checksums.json"
 
-    def note(self, file: Path, digest: str) -> None:
-        """Notes what a file is going to be.
+    def add(self, file: Path, digest: str) -> None:
+        """Stores the checksum of a file that is about to be written.
 
         Args:
             file: A file inside the run.
@@ -37,35 +36,34 @@ class Checksums:
         Raises:
             FileError: If `checksums.json` can't be read or written.
         """
-        files = self._read()
-        name = self._name(file)
+        files, name = self._read(), self._name(file)
         known = files.get(name)
-        before = _sha256(file) if is_regular(file) else digest
-        kept = before != digest and (known is None or before in known)
-        files[name] = (digest, before) if kept else (digest,)
+        before = sha256(file) if is_regular(file) else digest
+        keep_old = before != digest and (known is None or before in known)
+        files[name] = (digest, before) if keep_old else (digest,)
         write_json(self.file, {"schema": _SCHEMA, "files": dict(sorted(files.items()))})
 
     def check(self, file: Path) -> None:
-        """Refuses a file that is not what the run wrote.
-
-        Args:
-            file: A file inside the run; it is read once.
-
-        Raises:
-            FileError: If it is another, or can't be read.
-        """
-        if known := self._read().get(self._name(file)):
-            self._compare(file, _sha256(file), known)
-
-    def check_content(self, file: Path, content: bytes) -> None:
-        """Does what `check` does with a file that was read already.
+        """Refuses a file that the run did not write; the file is read once.
 
         Args:
             file: A file inside the run.
-            content: What it holds.
 
         Raises:
-            FileError: If it is another.
+            FileError: If it has another checksum or can't be read.
+        """
+        if known := self._read().get(self._name(file)):
+            self._compare(file, sha256(file), known)
+
+    def check_content(self, file: Path, content: bytes) -> None:
+        """Does the same for a file whose content was read already.
+
+        Args:
+            file: A file inside the run.
+            content: Its content.
+
+        Raises:
+            FileError: If it has another checksum.
         """
         if known := self._read().get(self._name(file)):
             self._compare(file, hashlib.sha256(content).hexdigest(), known)
@@ -73,9 +71,9 @@ class Checksums:
     def _compare(self, file: Path, found: str, known: tuple[str, ...]) -> None:
         if found not in known:
             raise FileError(
-                f"Expected {file} as the run wrote it, with the SHA-256 {known[0][:12]}…; take it "
-                f"from a copy of the run or, if the change is meant, its line out of {self.file}. "
-                f"Received: {found[:12]}…"
+                f"Expected {file} as the run wrote it, with the SHA-256 {known[0][:12]}…; restore "
+                "it from a copy of the run or, if you changed it on purpose, remove its line from "
+                f"{self.file}. Received: {found[:12]}…"
             )
 
     def _name(self, file: Path) -> str:
@@ -87,7 +85,8 @@ class Checksums:
         return dict(read_record(self.file, _Stored, schema=_SCHEMA).files)
 
 
-def _sha256(file: Path) -> str:
+def sha256(file: Path) -> str:
+    """Returns the SHA-256 of a regular file, hexadecimal."""
     with open_regular(file) as content:
         return hashlib.file_digest(content, "sha256").hexdigest()
 

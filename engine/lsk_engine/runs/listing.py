@@ -1,11 +1,11 @@
-"""What runs lie below a folder, in which state, and how they went; files are read only."""
+"""Listing the runs below a folder with their state and scores; reads files only."""
 
 import dataclasses
 import os
 from collections.abc import Iterator
 from os.path import lexists
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from ls_base.errors import FileError, InputError, LsKerasError
 from ls_base.safe_open import is_regular
@@ -20,15 +20,15 @@ class ListedRun:
 
     Attributes:
         path: The run directory.
-        state: `finished`: it has its final scores; `running`: a process is at work in it;
-            `stopped`: it can be gone on with; `damaged`: a file isn't what it has to be.
-        written: When it was last written to, in seconds since 1970.
-        task: The task's name; empty where the run is damaged.
-        preset: The recipe's.
+        state: `finished`: it has final scores; `running`: a process is writing it; `stopped`: it
+            can be resumed; `damaged`: a file can't be read.
+        written: When it was last written, in seconds since 1970.
+        task: The task's name; empty for a damaged run.
+        preset: The preset's name.
         alpha: Smoothing.
-        seed: Of everything random.
-        step: The last step that history tells of.
-        score: The task's first score, its name, label and value; `None` of an unfinished run.
+        seed: The random seed.
+        step: The last step in the history.
+        score: The task's first score, as name, label and value; `None` for an unfinished run.
         split: The split of the score.
         note: What is damaged.
     """
@@ -47,9 +47,9 @@ class ListedRun:
 
 
 def list_runs(folder: Path) -> list[ListedRun]:
-    """Returns the runs below a folder, or the one that it is; by name.
+    """Returns the runs below a folder, or the folder itself if it is a run, sorted by name.
 
-    Links to folders are not followed, and nothing is looked for inside of a run.
+    Links to folders are not followed, and runs are not searched for further runs.
 
     Args:
         folder: An existing folder.
@@ -59,10 +59,18 @@ def list_runs(folder: Path) -> list[ListedRun]:
     """
     if not folder.is_dir():
         raise InputError(f"Expected a folder with runs. Received: {folder}")
-    return [_listed(path) for path in _found(folder)]
+    return [_read(path) for path in _find(folder)]
 
 
-def _found(folder: Path) -> Iterator[Path]:
+def is_running(run: RunDirectory) -> bool:
+    """Returns whether a process is writing a run; `False` if its lock can't be tried."""
+    try:
+        return run.is_locked()
+    except FileError:  # no right to write the lock
+        return False
+
+
+def _find(folder: Path) -> Iterator[Path]:
     for path, folders, files in os.walk(folder):
         if "config.json" in files:
             folders.clear()
@@ -70,20 +78,12 @@ def _found(folder: Path) -> Iterator[Path]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
 
 
-def _listed(path: Path) -> ListedRun:
+def _read(path: Path) -> ListedRun:
     run = RunDirectory(path)
     files = (run.metrics_file, run.history_file, run.log_file, run.config_file)
     written = max((file.stat().st_mtime for file in files if is_regular(file)), default=0.0)
     try:
-        config = run.read_config()
-        history = run.read_history()
-        known: dict[str, Any] = {
-            "task": config["task"],
-            "preset": config["preset"],
-            "alpha": config["training"].get("alpha"),
-            "seed": config["training"].get("seed"),
-            "step": history[-1]["step"] if history else 0,
-        }
+        config, entry = run.read_config(), run.read_last_entry()
         score, split = None, "validation"
         if finished := lexists(run.metrics_file):
             metrics = run.read_metrics()
@@ -92,21 +92,15 @@ def _listed(path: Path) -> ListedRun:
                 score = metrics.first_score(split)
     except LsKerasError as error:
         return ListedRun(path, "damaged", written, note=str(error))
-    state: State = "stopped"
-    if is_running(run):
-        state = "running"
-    elif finished:
-        state = "finished"
-    return ListedRun(path, state, written, **known, score=score, split=split)
-
-
-def is_running(run: RunDirectory) -> bool:
-    """Returns whether a process is at work in a run, as far as that can be seen.
-
-    Args:
-        run: The run.
-    """
-    try:
-        return run.is_locked()
-    except FileError:  # whoever may not write here may not ask either
-        return False
+    return ListedRun(
+        path,
+        "running" if is_running(run) else "finished" if finished else "stopped",
+        written,
+        task=config["task"],
+        preset=config["preset"],
+        alpha=config["training"].get("alpha"),
+        seed=config["training"].get("seed"),
+        step=entry["step"] if entry else 0,
+        score=score,
+        split=split,
+    )

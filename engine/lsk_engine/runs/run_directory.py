@@ -1,4 +1,4 @@
-"""The run directory: the interface between stages. Only this module knows its file names."""
+"""The run directory: the interface between the stages of an experiment."""
 
 import contextlib
 import hashlib
@@ -9,7 +9,7 @@ from os.path import lexists
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ls_base.errors import FileError, InputError, shell_command, short_repr
+from ls_base.errors import FileError, InputError, shell_command
 from ls_base.files import (
     append_line,
     atomic_write,
@@ -18,142 +18,128 @@ from ls_base.files import (
     wrap_os_errors,
     write_bytes,
 )
-from ls_base.records import decode_record
-from ls_base.safe_open import is_regular, open_regular, read_bytes, safe_join
+from ls_base.records import decode_lines, decode_record
+from ls_base.safe_open import is_regular, read_bytes, read_end, safe_join
 from lsk_engine.environment import environment
-from lsk_engine.runs.checksums import Checksums
+from lsk_engine.runs.checksums import Checksums, sha256
 from lsk_engine.runs.locking import hold_lock
+from lsk_engine.runs.run_paths import RunPaths
 from lsk_engine.runs.schemas import Calibration, HistoryEntry, Metrics, Starts, StoredConfig
+from lsk_engine.settings.config import CONFIG_SCHEMA
 
 SCHEMA = 1
-_MOST_BYTES = 1 << 28  # of a file that is read whole
+_MAX_BYTES = 1 << 28  # of a file that is read as a whole
+_MAX_LINE = 1 << 20  # bytes of the history's last line
 T = TypeVar("T")
 
 
-class RunDirectory:
-    """Reads and writes one run's files. Every write is atomic: a killed process leaves no half.
-
-    ```
-    RUN/config.json       the resolved configuration
-    RUN/environment.json  versions, machine, command and time of each start
-    RUN/data.json         what the data are known by
-    RUN/artifacts/        files that belong to the model (vocabulary)
-    RUN/checkpoints/      full training states, by step
-    RUN/history.jsonl     one line an evaluation during training
-    RUN/model.keras       the trained model
-    RUN/metrics.json      the final scores, one schema for all tasks
-    RUN/model-calibrated.keras, calibration.json, metrics-calibrated.json
-                          what `lsk calibrate` made and found, and the scores with it
-    RUN/outputs/          decoded outputs, one JSON list a split
-    RUN/evaluation/       what `lsk evaluate` and later stages draw and count
-    RUN/new-data/NAME/    the same of other data (`lsk evaluate --data`), and their scores
-    RUN/tensorboard/      what `lsk train --tensorboard` wrote; nobody reads it but TensorBoard
-    RUN/log.txt           what was said on the terminal
-    RUN/checksums.json    the SHA-256 of what the run wrote, log and history left out
-    RUN/.lock             held while a process is at work in the run; empty
-    ```
+class RunDirectory(RunPaths):
+    """Reads and writes the files of one run. Each write is atomic: a file is whole or missing.
 
     Args:
         path: The directory; it need not exist yet.
     """
 
     def __init__(self, path: str | os.PathLike):
-        self.path = Path(path)
-        self.config_file = self.path / "config.json"
-        self.environment_file = self.path / "environment.json"
-        self.data_file = self.path / "data.json"
-        self.artifacts = self.path / "artifacts"
-        self.checkpoints = self.path / "checkpoints"
-        self.history_file = self.path / "history.jsonl"
-        self.model_file = self.path / "model.keras"
-        self.calibrated_model_file = self.path / "model-calibrated.keras"
-        self.calibration_file = self.path / "calibration.json"
-        self.metrics_file = self.path / "metrics.json"
-        self.calibrated_metrics_file = self.path / "metrics-calibrated.json"
-        self.outputs = self.path / "outputs"
-        self.evaluation = self.path / "evaluation"
-        # Pictures, their numbers beside them; γ of the run as a teacher.
-        self.learning_curves_file = self.evaluation / "learning-curves.png"
-        self.projection_file = self.evaluation / "projection.png"
-        self.information_file = self.evaluation / "mutual-information.png"
-        self.gamma_file = self.evaluation / "equivalent-smoothing.json"
-        self.tensorboard = self.path / "tensorboard"
-        self.log_file = self.path / "log.txt"
-        self.lock_file = self.path / ".lock"
+        super().__init__(path)
         self.checksums = Checksums(self.path)
 
     @classmethod
-    def create(cls, path: str | os.PathLike, config: Mapping[str, Any]) -> "RunDirectory":
-        """Makes a new run directory and writes what is known at the start.
+    def create(
+        cls, path: str | os.PathLike, config: Mapping[str, Any], cache: Path | None = None
+    ) -> "RunDirectory":
+        """Makes a new run directory and writes its configuration and environment.
 
-        Of several processes that make the same one at the same time, one does; what a process
-        left that was killed meanwhile counts as nothing.
+        If several processes create the same directory at once, one succeeds. A directory that a
+        killed process left before it wrote its configuration counts as new.
+
+        Args:
+            path: A new or empty directory.
+            config: What `config.json` will hold.
+            cache: The data cache of the study that the run belongs to, if any.
 
         Raises:
-            FileError: If it holds files already, or can't be written.
+            FileError: If the directory holds files already, or can't be written.
         """
         run = cls(path)
         run.check_new()
         with hold_lock(run.lock_file, wait=True), wrap_os_errors(run.path):
-            if not run._unused():  # another was quicker
-                raise run._taken()
+            run.check_new()  # another process may have been quicker
             for folder in (run.artifacts, run.checkpoints, run.outputs):
                 folder.mkdir(exist_ok=True)
             run.record_start()
-            run.write_json(run.config_file, {"schema": SCHEMA, **config})
+            content = {"schema": CONFIG_SCHEMA, **config}
+            if cache is not None:  # relative, so that the study can be moved
+                content["data_cache"] = os.path.relpath(cache, run.path)
+            run.write_json(run.config_file, content)
         return run
 
     def check_new(self) -> None:
-        """Looks whether the directory can be made, as far as that can be told without making it.
+        """Refuses a directory that holds files, or whose parent can't be written.
 
         Raises:
-            FileError: If it holds files already, or what it would lie in can't be written.
+            FileError: In both cases.
         """
-        if self.path.exists() and not self._unused():
-            raise self._taken()
+        if self.path.exists() and not self._is_unused():
+            raise FileError(
+                "Expected a new or empty run directory (or `--resume` to go on). "
+                f"Received: {self.path}"
+            )
         check_writable(self.path)
 
-    def _unused(self) -> bool:
-        """Returns whether nothing is in the way of a new run: no file that says anything."""
+    def _is_unused(self) -> bool:
+        """Returns whether the directory holds nothing but what a killed `create` leaves."""
         if not self.path.is_dir():
             return False
         started = {self.lock_file, self.environment_file, self.checksums.file}
         files = (file for file in self.path.rglob("*") if not file.is_dir())
-        writing = (".config.writing", ".environment.writing", ".checksums.writing")
-        return not [f for f in files if f not in started and not f.name.startswith(writing)]
-
-    def _taken(self) -> FileError:
-        return FileError(
-            f"Expected a new or empty run directory (or `--resume` to go on). Received: {self.path}"
-        )
+        partial = (".config.writing", ".environment.writing", ".checksums.writing")
+        return not [f for f in files if f not in started and not f.name.startswith(partial)]
 
     @classmethod
     def open(cls, path: str | os.PathLike) -> "RunDirectory":
         """Opens an existing run directory.
 
         Raises:
-            FileError: If there is none at `path`.
+            FileError: If there is none at `path`, or as `check_links`.
         """
         run = cls(path)
         if not is_regular(run.config_file):
             what = "a directory without config.json" if run.path.is_dir() else "no directory"
-            if run._unused():
+            if run._is_unused():
                 what += ", which `lsk train --run-dir` can make anew"
             raise FileError(
                 f"Expected a run directory made by `lsk train`. Received: {run.path} ({what})"
             )
+        run.check_links()
         return run
+
+    def check_links(self) -> None:
+        """Refuses symbolic links inside the run: writing through one changes files elsewhere.
+
+        Raises:
+            FileError: If there is one.
+        """
+        for folder, folders, files in os.walk(self.path):
+            for name in (*folders, *files):
+                if (entry := Path(folder, name)).is_symlink():
+                    raise FileError(
+                        "Expected a run directory without symbolic links: commands would write "
+                        "to where they point. Replace the link by what it points to. "
+                        f"Received: {entry}"
+                    )
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
         """Keeps other processes from writing the run while the block runs.
 
-        The system frees the lock of a process that ends, however it ends.
+        The system frees the lock when its process ends, even after SIGKILL.
 
         Raises:
-            InputError: If another process is at work in it.
-            FileError: If it can't be written.
+            InputError: If another process holds the lock.
+            FileError: If the lock can't be written, or as `check_links`.
         """
+        self.check_links()
         with contextlib.ExitStack() as stack:
             try:  # for a second: `is_locked` holds the lock for a moment
                 stack.enter_context(hold_lock(self.lock_file, wait=False, again=True, patience=1.0))
@@ -165,7 +151,7 @@ class RunDirectory:
             yield
 
     def is_locked(self) -> bool:
-        """Returns whether somebody is at work in the run, which need not exist."""
+        """Returns whether a process is writing the run, which need not exist."""
         if not self.lock_file.exists():
             return False
         try:
@@ -174,51 +160,47 @@ class RunDirectory:
         except BlockingIOError:
             return True
 
-    def new_data_folder(self, name: str) -> Path:
-        """Returns where scores on other data go, which are called so; it has no `config.json`."""
-        return self.path / "new-data" / _name(name)
-
     def record_start(self, **more: Any) -> None:
         """Adds an entry to `environment.json`: versions, machine, command, time, and `more`."""
-        starts = self.read_starts()
-        self.write_json(
-            self.environment_file, {"schema": 2, "starts": [*starts, {**environment(), **more}]}
-        )
+        starts = [*self.read_starts(), {**environment(), **more}]
+        self.write_json(self.environment_file, {"schema": 2, "starts": starts})
 
     def read_starts(self) -> list[dict[str, Any]]:
         """Returns the entries of `environment.json`, the oldest first."""
-        found = lexists(self.environment_file)
-        return self.read(self.environment_file, Starts, schema=2).starts if found else []
-
-    def sweep_file(self, split: str) -> Path:
-        """Returns where the points of sweeps over temperatures and beams are kept."""
-        return self.evaluation / f"{_name(split)}-temperature-sweep.json"
+        if not lexists(self.environment_file):
+            return []
+        return self.read(self.environment_file, Starts, schema=2).starts
 
     def write(self, file: Path, content: bytes | memoryview) -> None:
-        """Writes a file of the run, and notes its checksum."""
-        self.checksums.note(file, hashlib.sha256(content).hexdigest())
+        """Writes a file of the run and its checksum."""
+        self.checksums.add(file, hashlib.sha256(content).hexdigest())
         write_bytes(file, content)
 
     def write_json(self, file: Path, value: Any) -> None:
-        """Writes a JSON file of the run, and notes its checksum."""
+        """Writes a JSON file of the run and its checksum."""
         self.write(file, json_bytes(value))
 
     def read(self, file: Path, kind: type[T], *, schema: int | None = None) -> T:
         """Reads a JSON file of the run.
 
         Args:
-            file: One of the run's.
-            kind: A type of `lsk_engine.runs.schemas`, say.
-            schema: What its key `schema` must be; `None`: it need have none.
+            file: The file.
+            kind: The type of its content, such as a class of `lsk_engine.runs.schemas`.
+            schema: The expected value of its key `schema`; `None`: not checked.
 
         Raises:
-            FileError: If it isn't what the run wrote, or not of that type.
+            FileError: If the file was changed since the run wrote it, or is of another type.
         """
-        return decode_record(self._checked(file), kind, str(file), schema=schema)
+        return decode_record(self._read_bytes(file), kind, str(file), schema=schema)
 
     def read_config(self) -> StoredConfig:
         """Returns the resolved configuration as it was written."""
-        return self.read(self.config_file, StoredConfig, schema=SCHEMA)
+        return self.read(self.config_file, StoredConfig, schema=CONFIG_SCHEMA)
+
+    def read_cache(self) -> Path | None:
+        """Returns the folder of prepared data that the run shares with others, if any."""
+        folder = self.read_config().get("data_cache")
+        return self.path / folder if folder else None
 
     def read_metrics(self) -> Metrics:
         """Returns the final scores."""
@@ -226,23 +208,22 @@ class RunDirectory:
         return Metrics.of(content, str(self.metrics_file))
 
     def read_calibration(self) -> Calibration | None:
-        """Returns what `lsk calibrate` found; `None`: it hasn't been there."""
-        if not lexists(self.calibration_file):
-            return None
-        return self.read(self.calibration_file, Calibration)
+        """Returns the result of `lsk calibrate`; `None`: the run is not calibrated."""
+        found = lexists(self.calibration_file)
+        return self.read(self.calibration_file, Calibration) if found else None
 
     def write_artifacts(self, artifacts: Mapping[str, bytes]) -> None:
-        """Saves the files that belong to the model."""
+        """Saves the files that belong to the model, by name."""
         for name, content in artifacts.items():
             self.write(safe_join(self.artifacts, name), content)
 
     def read_artifacts(self) -> dict[str, bytes]:
         """Returns the files that belong to the model, by name."""
         files = sorted(self.artifacts.iterdir()) if self.artifacts.is_dir() else []
-        return {file.name: self._checked(file) for file in files}
+        return {file.name: self._read_bytes(file) for file in files}
 
-    def _checked(self, file: Path) -> bytes:
-        content = read_bytes(file, most=_MOST_BYTES)
+    def _read_bytes(self, file: Path) -> bytes:
+        content = read_bytes(file, max_bytes=_MAX_BYTES)
         self.checksums.check_content(file, content)
         return content
 
@@ -251,66 +232,47 @@ class RunDirectory:
         append_line(self.history_file, json.dumps(entry))
 
     def read_history(self) -> list[HistoryEntry]:
-        """Returns the history; a last line that a crash cut off is left out.
+        """Returns the history without a last line that a crash cut off.
 
         Raises:
             FileError: If another line is damaged.
         """
         if not lexists(self.history_file):
             return []
-        *lines, last = read_bytes(self.history_file, most=_MOST_BYTES).split(b"\n")
-        name = str(self.history_file)
-        entries = [
-            decode_record(line, HistoryEntry, f"line {number} of {name}")
-            for number, line in enumerate(lines, 1)
-        ]
-        with contextlib.suppress(FileError):
-            entries.append(decode_record(last, HistoryEntry, name))
-        return entries
+        content = read_bytes(self.history_file, max_bytes=_MAX_BYTES)
+        return decode_lines(content, HistoryEntry, str(self.history_file))
+
+    def read_last_entry(self) -> HistoryEntry | None:
+        """Returns the last entry of the history, for which the file's end is read; `None`: none.
+
+        Raises:
+            FileError: If that line is damaged.
+        """
+        if not lexists(self.history_file):
+            return None
+        # A line that a crash cut off may follow the last whole one.
+        *_, last, _ = (b"\n\n" + read_end(self.history_file, 2 * _MAX_LINE)).rsplit(b"\n", 2)
+        name = f"the last line of {self.history_file}"
+        return decode_record(last, HistoryEntry, name) if last else None
 
     def write_history(self, entries: Iterable[HistoryEntry]) -> None:
-        """Replaces the history: by those of its entries that a resumed run keeps."""
+        """Replaces the history, as when a run resumes from an earlier step."""
         write_bytes(self.history_file, b"".join(json.dumps(e).encode() + b"\n" for e in entries))
 
-    def outputs_file(self, split: str) -> Path:
-        """Returns where a split's decoded outputs are."""
-        return self.outputs / f"{_name(split)}.json"
-
-    def references_file(self, split: str) -> Path:
-        """Returns where the texts are that a split's outputs are compared with."""
-        return self.evaluation / f"references-{_name(split)}.json"
-
-    def statistics_file(self, split: str, *, calibrated: bool = False) -> Path:
-        """Returns where a split's statistics, position by position, are."""
-        return self.evaluation / f"statistics-{_name(split)}{'-calibrated' * calibrated}.npz"
-
-    def reliability_file(self, split: str, *, calibrated: bool = False) -> Path:
-        """Returns where a split's reliability diagram is; its numbers are beside it."""
-        return self.evaluation / f"reliability-{_name(split)}{'-calibrated' * calibrated}.png"
-
-    def picture_file(self, name: str, split: str) -> Path:
-        """Returns where a picture that the task drew of a split is; its numbers are beside it."""
-        return self.evaluation / f"{_name(name)}-{_name(split)}.png"
-
-    def measured_file(self, measure: str) -> Path:
-        """Returns where the numbers of a study's measure are kept."""
-        return self.evaluation / f"measured-{_name(measure)}.json"
-
     def save_model(self, model, *, calibrated: bool = False) -> None:
-        """Saves the trained, or the calibrated, model, atomically.
+        """Saves the trained or the calibrated model, atomically.
 
-        Scores of an earlier calibrated model are removed: they are not this one's.
+        Saving a calibrated model removes the scores of an earlier one.
         """
         file = self.calibrated_model_file if calibrated else self.model_file
         if calibrated:
             self._remove_scores()
         with atomic_write(file) as temporary:
             model.save(temporary)
-            with open_regular(temporary) as saved:
-                self.checksums.note(file, hashlib.file_digest(saved, "sha256").hexdigest())
+            self.checksums.add(file, sha256(temporary))
 
     def remove_calibration(self) -> bool:
-        """Removes what `lsk calibrate` made: it is another model's. Returns whether there was."""
+        """Removes the results of `lsk calibrate`; returns whether there were any."""
         existed = lexists(self.calibration_file)
         self._remove_scores(self.calibration_file, self.calibrated_model_file)
         return existed
@@ -322,29 +284,17 @@ class RunDirectory:
                 file.unlink(missing_ok=True)
 
     def load_model(self, *, calibrated: bool = False):
-        """Loads the trained, or the calibrated, model, uncompiled."""
+        """Loads the trained or the calibrated model, uncompiled."""
         from lsk_engine.runs.saved_model import load_model  # Keras
 
-        if calibrated and not self.calibrated_model_file.is_file():
+        file, state = self.model_file, "finished"
+        command = shell_command("lsk", "train", "--resume", self.path)
+        if calibrated:
+            file, state = self.calibrated_model_file, "calibrated"
+            command = shell_command("lsk", "calibrate", self.path)
+        if not file.is_file():
             raise FileError(
-                f"Expected a calibrated run (`{shell_command('lsk', 'calibrate', self.path)}`). "
-                f"Received: {self.path} without {self.calibrated_model_file.name}"
+                f"Expected a {state} run (`{command}`). Received: {self.path} without {file.name}"
             )
-        if not self.model_file.is_file():
-            raise FileError(
-                "Expected a finished run (`lsk train --resume` finishes one). "
-                f"Received: {self.path} without {self.model_file.name}"
-            )
-        file = self.calibrated_model_file if calibrated else self.model_file
         self.checksums.check(file)
         return load_model(file)
-
-
-def _name(split: str) -> str:
-    """Returns the name of a split, which data may choose, as part of a file's."""
-    if split in ("", ".", "..") or any(mark in split for mark in "/\\\0") or len(split) > 100:
-        raise InputError(
-            "Expected the name of a split that can be part of a file's name. "
-            f"Received: {short_repr(split)}"
-        )
-    return split

@@ -25,6 +25,7 @@ class StoredConfig(_Parts, total=False):
     """`config.json`: the parts of a configuration, whose keys the task's classes hold to."""
 
     distillation: dict[str, Any]
+    data_cache: str  # relative to the run
 
 
 class Starts(Record, frozen=True):

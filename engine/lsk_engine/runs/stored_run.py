@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ls_base.errors import FileError, InputError, shell_command
-from lsk_engine.data.configuration import from_dict
 from lsk_engine.devices.backend import load_backend
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.settings.config import Config
 from lsk_engine.settings.distillation import DistillationConfig
-from lsk_engine.settings.resolving import with_decoding
-from lsk_engine.settings.unsmoothing import undone_alpha
+from lsk_engine.settings.parsing import parse_fields
+from lsk_engine.settings.resolving import replace_decoding, restore_config
+from lsk_engine.settings.unsmoothing import unsmooth_alpha
 from lsk_engine.tasks.contract import Task
 from lsk_engine.tasks.registry import load_task
 
@@ -63,8 +63,8 @@ def read_run(path: str | os.PathLike, *, decoding: Mapping[str, Any] | None = No
     directory = RunDirectory.open(path)
     stored = directory.read_config()
     task = load_task(stored["task"])
-    config = from_dict(task, stored)
-    return StoredRun(directory, task, with_decoding(config, decoding or {}))
+    config = restore_config(task, stored)
+    return StoredRun(directory, task, replace_decoding(config, decoding or {}))
 
 
 def check_runs(runs: Sequence[StoredRun]) -> None:
@@ -114,7 +114,7 @@ def open_for_decoding(
         decoding = {**decoding, "temperature": read_fitted_temperature(path)}
     opened = read_run(path, decoding=decoding)
     _, _, config = opened
-    if calibrating and undone_alpha(config.training, config.decoding, config.distillation):
+    if calibrating and unsmooth_alpha(config.training, config.decoding, config.distillation):
         raise InputError(
             "Expected a number for the temperature where smoothing is undone: the fitted one "
             "belongs to the smoothed probabilities p; p* has zeros, and so no NLL to fit one by. "
@@ -180,9 +180,8 @@ def with_teacher(teacher: str | os.PathLike, config: Config, **options: Any) -> 
             f"Expected a teacher of the student's task, '{config.task}'. "
             f"Received: {run.path}, of task '{task}'"
         )
-    distillation = DistillationConfig(
-        teacher=str(run.path.absolute()), teacher_sha256=model_sha256(run), **options
-    )
+    values = {"teacher": str(run.path.absolute()), "teacher_sha256": model_sha256(run), **options}
+    distillation = parse_fields("distillation", DistillationConfig, values)
     return dataclasses.replace(config, distillation=distillation)
 
 
@@ -204,7 +203,7 @@ def with_init_from(path: str | os.PathLike, config: Config) -> Config:
             f"Expected --init-from with a run of the same task, '{config.task}'. "
             f"Received: {run.path}, of task '{task}'"
         )
-    return config.changed(
+    return config.replace(
         "training", init_from=str(run.path.absolute()), init_sha256=model_sha256(run, "run")
     )
 

@@ -19,7 +19,7 @@ from ls_keras.calibration import (
 from lsk_engine.data.batch_sources import evaluation_source
 from lsk_engine.data.batches import BatchSource
 from lsk_engine.data.datasets import as_dataset, explain_data_errors
-from lsk_engine.devices.distributed_predict import model_on_devices, predictor
+from lsk_engine.devices.distributed_predict import make_predictor, model_on_devices
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.locking import locks_run
 from lsk_engine.runs.run_data import load_trained
@@ -87,7 +87,7 @@ def calibrate(
             )
     else:
         fit = fit_vector_scaling(
-            *_logits(predictor(model, config), data.num_classes, validation),
+            *_logits(make_predictor(model, config), data.num_classes, validation),
             from_logits=True,
             ignore_class=data.ignore_class,
         )

@@ -12,7 +12,7 @@ from ls_keras.callbacks.mutual_information_probe import history_entry
 from ls_keras.information.augmented_logits import augmented_differences, check_draws
 from ls_keras.information.mutual_information import Scored, mutual_information
 from ls_keras.plots import information_curve, save_plot
-from lsk_engine.devices.distributed_predict import predictor
+from lsk_engine.devices.distributed_predict import make_predictor
 from lsk_engine.devices.precision import precision
 from lsk_engine.devices.xla import jit_compile
 from lsk_engine.progress import Reporter
@@ -20,7 +20,6 @@ from lsk_engine.runs.checkpoints import Checkpoints
 from lsk_engine.runs.run_data import reload_data
 from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
 from lsk_engine.settings.config import Config
-from lsk_engine.settings.parsing import within
 from lsk_engine.tasks.class_ids import class_ids
 from lsk_engine.tasks.contract import Examples, Task
 
@@ -74,7 +73,8 @@ def probe(
         given = f"{len(classes)} ({', '.join(classes)})" if classes else "none"
         raise InputError(f"Expected two classes. Received: {given}")
     check_draws(draws)
-    within("--seed", seed, 0)
+    if seed < 0:
+        raise InputError(f"Expected --seed of at least 0. Received: {seed}")
     if per_class < 1 or batch_size < 1:
         raise InputError(
             "Expected at least one example a class, and a batch. "
@@ -106,7 +106,7 @@ def probe(
         values = checkpoints.read_model(model, step)
         for variable, value in zip(model.variables, values, strict=True):
             variable.assign(value)
-        predict = predictor(model, config)  # with the weights of now
+        predict = make_predictor(model, config)  # with the weights of now
         samples = augmented_differences(
             lambda augmented, predict=predict: predict({name: augmented}),
             images,

@@ -10,15 +10,15 @@ import numpy as np
 from keras import ops
 
 from ls_base.errors import FileError
-from ls_base.npz_schema import ArraySpec, read_npz
+from ls_base.npz import ArraySpec, read_npz
 from ls_keras.calibration import ReliabilityCurve, curve_of_statistics
 from ls_keras.inputs.probabilities import first_largest
 from ls_keras.losses import smoothed_cross_entropy
 from ls_keras.losses.classification_loss import ClassificationLoss
 from lsk_engine.data.batches import BatchSource
 from lsk_engine.data.datasets import explain_data_errors
-from lsk_engine.devices.distributed_predict import copies_of, for_scoring, predict_rows
-from lsk_engine.devices.oom_errors import memory_for
+from lsk_engine.devices.distributed_predict import copy_to_devices, predict_rows, scoring_strategy
+from lsk_engine.devices.framework_errors import explain_oom
 from lsk_engine.devices.xla import jit_compile
 from lsk_engine.progress import Progress
 from lsk_engine.settings.config import Config
@@ -193,7 +193,7 @@ class Scorer:
                 batch = source.batch(step)
             counts = batch.sample_weight > 0
             inputs = {**batch.inputs, _LABELS: batch.labels.astype(np.int32)}
-            with memory_for(source.batch_size):
+            with explain_oom(source.batch_size):
                 statistics = predict_rows(self._model, inputs)
             for name, values in statistics.items():
                 columns.setdefault(name, []).append(np.asarray(values)[counts])
@@ -212,8 +212,8 @@ def build_scorer(model: keras.Model, config: Config, data: TaskData) -> Scorer:
     # Of any split but the largest, which scoring does not need.
     split = next((name for name in data.splits if name != "train"), "train")
     _, labels = data.splits[split].gather(np.arange(1), None)
-    copies = copies_of(model, config)
-    with for_scoring(config.training.strategy, config.training.devices).scope:
+    copies = copy_to_devices(model, config)
+    with scoring_strategy(config.training.strategy, config.training.devices).scope:
         return Scorer(
             model if copies is None else copies.model,
             build_loss(config, data),

@@ -23,7 +23,7 @@ from ls_keras.representation import (
 from ls_keras.representation.split_statistics import SplitStatistics
 from lsk_engine.data.batch_sources import evaluation_source
 from lsk_engine.data.batches import BatchSource
-from lsk_engine.devices.distributed_predict import predictor
+from lsk_engine.devices.distributed_predict import make_predictor
 from lsk_engine.devices.xla import jit_compile
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.naming import folder_names
@@ -118,7 +118,7 @@ def project_runs(
                 f"and {directory.path}, which differ"
             )
         half.compile(jit_compile=jit_compile(config))
-        predict = predictor(half, config)
+        predict = make_predictor(half, config)
         plane = template_plane(w, ids)
         entry: dict[str, Any] = {
             "run": str(directory.path),

@@ -9,8 +9,8 @@ from ls_keras.calibration import confidence_auroc, logit_norm_confidence, risk_c
 from lsk_engine.data.batch_sources import evaluation_source
 from lsk_engine.data.batches import BatchSource
 from lsk_engine.data.datasets import explain_data_errors
-from lsk_engine.devices.distributed_predict import predictor
-from lsk_engine.devices.oom_errors import memory_for
+from lsk_engine.devices.distributed_predict import make_predictor
+from lsk_engine.devices.framework_errors import explain_oom
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.run_data import load_trained
 from lsk_engine.runs.stored_run import StoredRun
@@ -34,7 +34,7 @@ def rank(run: StoredRun, reporter: Reporter) -> dict[str, dict[str, float]]:
     """
     directory, task, config = run
     model, data = load_trained(task, config, directory)
-    predict = predictor(model, config)
+    predict = make_predictor(model, config)
     ranked = {
         split: _confidences(
             predict,
@@ -74,7 +74,7 @@ def _confidences(
         with explain_data_errors(source):
             batch = source.batch(step)
         counts = batch.sample_weight > 0
-        with memory_for(source.batch_size):
+        with explain_oom(source.batch_size):
             z = np.asarray(predict(batch.inputs))[counts].astype(np.float64)
         labels = np.asarray(batch.labels)[counts]
         z -= z.max(-1, keepdims=True)

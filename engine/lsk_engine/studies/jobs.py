@@ -9,7 +9,7 @@ from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.runs.stored_run import with_teacher
 from lsk_engine.settings.config import Config
 from lsk_engine.studies.arms import Arm
-from lsk_engine.studies.study_folder import RUNS
+from lsk_engine.studies.study_folder import DATA, RUNS
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -100,16 +100,21 @@ def _job(directory: Path, arm: Arm, seed: int, cached: bool) -> Job:
         name=f"{within}{run_name(arm, seed)}",
         kind=f"{within}{arm.name}",
         run=run,
-        create=functools.partial(_create, run, arm, seed, teacher, cached),
+        create=functools.partial(_create, run, arm, seed, teacher, cached, directory / DATA),
         after=teacher,
     )
 
 
 def _create(
-    run: RunDirectory, arm: Arm, seed: int, teacher: RunDirectory | None, cached: bool
+    run: RunDirectory,
+    arm: Arm,
+    seed: int,
+    teacher: RunDirectory | None,
+    cached: bool,
+    data_cache: Path,
 ) -> RunDirectory:
     config = arm.seeded(seed)
     if teacher is not None:
         cache = str((teacher.path / _LOGITS).absolute()) if cached else None
         config = with_teacher(teacher.path, config, cache=cache, **arm.distillation)
-    return RunDirectory.create(run.path, config.to_dict())
+    return RunDirectory.create(run.path, config.to_dict(), data_cache)

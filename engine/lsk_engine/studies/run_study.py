@@ -7,17 +7,15 @@ from pathlib import Path
 
 from ls_base.errors import InputError, LsKerasError, suggest
 from ls_base.files import write_json
-from lsk_engine.data.configuration import from_dict
-from lsk_engine.data.data_cache import prepare_shared
+from lsk_engine.data.data_cache import fill_cache
 from lsk_engine.devices.backend import load_backend
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.resuming import remove_on_failed_start
 from lsk_engine.runs.stored_run import StoredRun
+from lsk_engine.settings.resolving import restore_config
 from lsk_engine.studies.analysis import answer, check_run
 from lsk_engine.studies.arms import arms_of, base_settings, student_of
-from lsk_engine.studies.executors.choose import trainings_of
-from lsk_engine.studies.executors.in_process import run_here
-from lsk_engine.studies.executors.run_jobs import run_jobs
+from lsk_engine.studies.executors.run_jobs import make_executor, run_jobs
 from lsk_engine.studies.existing_runs import own_runs, refuse_other_backend, refuse_other_data
 from lsk_engine.studies.jobs import Job, configs_of, jobs_of, run_name, run_of
 from lsk_engine.studies.measurements import (
@@ -33,7 +31,6 @@ from lsk_engine.studies.study_folder import (
     RESULTS_FILE,
     RUNS,
     STUDENTS,
-    refuse_left_trainings,
     study_folder,
 )
 from lsk_engine.studies.study_result import StudyResult
@@ -78,7 +75,7 @@ def run_study(
         LsKerasError: If every training fails, or one with `stop_on_failure`.
         KeyboardInterrupt: After Ctrl-C or SIGTERM; every run has saved its state.
     """
-    trainings = trainings_of(command, jobs, scheduler, reporter)
+    executor = make_executor(task, command, jobs, scheduler, reporter)
     check_measures(study.measures, task)
     _check_claims(study)
     arms = arms_of(study, task)
@@ -86,16 +83,15 @@ def run_study(
     # Which values the axes have may change: more of them take the runs that are there.
     new = not directory.exists()
     with contextlib.ExitStack() as held:
-        held.enter_context(study_folder(directory, base_settings(study, task), task))
+        held.enter_context(study_folder(directory, base_settings(study, task)))
         held.enter_context(remove_on_failed_start(directory, new=new))
         if taught:
             made_with = {"student": {key: str(value) for key, value in study.student.items()}}
-            held.enter_context(study_folder(directory / STUDENTS, made_with, task))
+            held.enter_context(study_folder(directory / STUDENTS, made_with))
         everyone = [*arms, *taught]
         there = own_runs(directory, everyone, study.seeds, task)
         to_train = jobs_of(directory, everyone, study.seeds, cached=study.cache)
-        refuse_left_trainings(job.run for job in to_train)
-        reporter.message(f"{len(to_train)} runs in {directory}, {trainings}")
+        reporter.message(f"{len(to_train)} runs in {directory}, {executor}")
         refuse_other_data([one for one in there if one[0].metrics_file.is_file()])
         idle = all(job.finished for job in to_train)
         if not idle:
@@ -103,16 +99,12 @@ def run_study(
         configs = [] if idle else configs_of(everyone, study.seeds)
         for text in void_in_any(task, configs):  # what trains says so to its own log
             reporter.warning(text)
-        held.enter_context(prepare_shared(task, configs, directory / DATA, reporter))
-        train_all = (
-            functools.partial(run_here, task=task)
-            if command is None
-            else functools.partial(run_jobs, trainings=trainings)
-        )
-        failed = train_all(
+        fill_cache(task, configs, directory / DATA, reporter)
+        failed = run_jobs(
             to_train,
-            reporter=reporter,
-            ended=functools.partial(_said, study),
+            executor,
+            reporter,
+            on_finish=functools.partial(_said, study),
             keep_going=not stop_on_failure,
         )
         if not idle:
@@ -129,7 +121,7 @@ def run_study(
             raise next(iter(failed.values()))
         load_backend()
         opened = {
-            name: StoredRun(run, task, from_dict(task, run.read_config()))
+            name: StoredRun(run, task, restore_config(task, run.read_config()))
             for name, run in runs.items()
         }
         refuse_other_data([(run.directory, run.config) for run in opened.values()])

@@ -122,7 +122,8 @@ def add_pictures(run: RunDirectory) -> None:
     """
     events = EventFile(run)
     try:
-        step = run.read_history()[-1]["step"]
+        entry = run.read_last_entry()
+        step = entry["step"] if entry else 0
         for file in sorted(run.evaluation.glob("*.png")):
             events.picture(file.stem, file, step)
     finally:

@@ -5,7 +5,7 @@ import signal
 from collections.abc import Iterator
 
 from ls_base.process import handle_signals
-from lsk_engine.devices.processes import Agreement
+from lsk_engine.devices.processes import ConsensusCounter
 
 # Ctrl-C, `kill`, a terminal that closes, a scheduler's warning; not every system has all.
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1")
@@ -22,7 +22,7 @@ class StopRequest:
 
     def __init__(self) -> None:
         self.number: int | None = None
-        self._agreed = Agreement()
+        self._agreed = ConsensusCounter()
 
     def __call__(self) -> bool:
         """Returns whether one came; each process asks as often as the others."""

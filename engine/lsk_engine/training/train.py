@@ -11,12 +11,10 @@ from lsk_engine.data.batch_sources import evaluation_source, training_source
 from lsk_engine.data.batches import BatchSource
 from lsk_engine.data.datasets import as_dataset, explain_data_errors
 from lsk_engine.devices import strategy
-from lsk_engine.devices.fit_patches import fed, made_to_fit
-from lsk_engine.devices.loss_scaling import scaled
-from lsk_engine.devices.oom_errors import memory_for
-from lsk_engine.devices.precision import precision
-from lsk_engine.devices.processes import peers_watched
-from lsk_engine.devices.replica_layers import fit_layers
+from lsk_engine.devices.framework_errors import explain_oom, explain_peer_loss
+from lsk_engine.devices.keras_patches import patch_for_strategy, patch_layers
+from lsk_engine.devices.precision import precision, with_loss_scaling
+from lsk_engine.devices.replicas import distribute_dataset
 from lsk_engine.devices.xla import compiles_replicas, jit_compile
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.checkpoints import Checkpoints, restore_metrics
@@ -75,8 +73,8 @@ def train(
     data = with_teacher_logits(
         task, config, data, run, reporter, stored=resume if stored is None else stored
     )
-    chosen = strategy.choose(options.strategy, options.devices)
-    with precision(options.precision), peers_watched(), chosen.scope:
+    chosen = strategy.choose_strategy(options.strategy, options.devices)
+    with precision(options.precision), explain_peer_loss(), chosen.scope:
         source = training_source(config, data)
         total = options.steps or (options.epochs or 1) * source.steps_per_epoch
         averaged = averaged_steps(total, options.checkpoint_every, options.average_checkpoints)
@@ -88,7 +86,7 @@ def train(
             reporter.message(
                 "Note: the model was compiled before; the run's loss and optimizer replace its own"
             )
-        varying = fit_layers(model, sync_batch_norm=options.sync_batch_norm)
+        varying = patch_layers(model, sync_batch_norm=options.sync_batch_norm)
         if varying:
             reporter.message(
                 "Note: with another number of devices, the random numbers of these layers differ: "
@@ -97,13 +95,13 @@ def train(
         loss = build_loss(config, data, reduction="sum")  # the weights hold the denominator
         learner = build_learner(model, loss, task, config, data)  # the model, or its distiller
         learner.compile(
-            optimizer=scaled(
+            optimizer=with_loss_scaling(
                 build_optimizer(config.optimizer, total, loss_weight=options.loss_weight)
             ),
             loss=loss if learner is model else None,
             jit_compile=jit_compile(config),
         )
-        made_to_fit(
+        patch_for_strategy(
             learner, parts=options.gradient_accumulation_steps, xla=compiles_replicas(config)
         )
         # Else TensorFlow traces the first step twice: once to make the variables.
@@ -168,9 +166,11 @@ def train(
                 saver.stop_before_validation(loss_of_epoch)
                 epoch, scores = (step - 1) // source.steps_per_epoch, {}
                 if step == total or (epoch + 1) % options.validate_every == 0:
-                    with explain_data_errors(validation), memory_for(options.batch_size):
+                    with explain_data_errors(validation), explain_oom(options.batch_size):
                         scores = validator.evaluate(
-                            fed(as_dataset(validation, 0, validation.steps_per_epoch)),
+                            distribute_dataset(
+                                as_dataset(validation, 0, validation.steps_per_epoch)
+                            ),
                             callbacks=[
                                 log.validating(validation.steps_per_epoch),
                                 StopsValidation(saver, loss_of_epoch),
@@ -196,7 +196,7 @@ def train(
             while step < total and not best.over:
                 start = step
                 step = min((start // source.steps_per_epoch + 1) * source.steps_per_epoch, total)
-                with memory_for(options.batch_size):
+                with explain_oom(options.batch_size):
                     loss_of_epoch = _fit(learner, source, start, step, callbacks)
                 end_epoch(loss_of_epoch)
         if step == first and owed is None and _has_model(run):
@@ -240,7 +240,7 @@ def _fit(
     epoch = start // source.steps_per_epoch
     with explain_data_errors(source):
         fitted = learner.fit(
-            fed(as_dataset(source, start, end)),
+            distribute_dataset(as_dataset(source, start, end)),
             initial_epoch=epoch,
             epochs=epoch + 1,
             steps_per_epoch=end - start,

@@ -3,7 +3,7 @@
 import keras
 
 from ls_keras.metrics import Accuracy, ExpectedCalibrationError, NegativeLogLikelihood
-from lsk_engine.devices.fit_patches import made_to_fit
+from lsk_engine.devices.keras_patches import patch_for_strategy
 from lsk_engine.devices.xla import jit_compile
 from lsk_engine.settings.config import Config
 from lsk_engine.tasks.contract import TaskData
@@ -26,4 +26,4 @@ def build_validator(model: keras.Model, config: Config, data: TaskData) -> keras
         ],
         jit_compile=jit_compile(config),
     )
-    return made_to_fit(validator)
+    return patch_for_strategy(validator)

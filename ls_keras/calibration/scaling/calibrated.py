@@ -9,8 +9,9 @@ import keras
 from ls_base.errors import InputError
 from ls_keras.calibration.scaling.model_logits import find_logits, to_logits
 from ls_keras.calibration.scaling.recalibration import Recalibration
-from ls_keras.inputs.model_outputs import Output, chosen, replaced
-from ls_keras.inputs.validation import as_flag, as_number, shown
+from ls_keras.errors import shown
+from ls_keras.inputs.model_outputs import Output, replaced, select_output
+from ls_keras.inputs.validation import as_flag, as_number
 from ls_keras.layers import Temperature
 
 NAME = "calibrated_logits"
@@ -64,7 +65,7 @@ class CalibratedModel(keras.Model):
         if mask is not None and "mask" in takes:
             arguments["mask"] = mask
         outputs = self.model(inputs, **arguments)
-        z = chosen(outputs, self.output_key)
+        z = select_output(outputs, self.output_key)
         z = self.scaling(z if self.logarithm is None else self.logarithm(z))
         if self.logarithm is not None:
             z = keras.ops.sigmoid(z) if self.multi_label else keras.ops.softmax(z)

@@ -19,7 +19,7 @@ from ls_base.safe_open import check_unpacked, open_regular
 from lsk_engine import InputError
 from lsk_engine.data.formats.ragged import Ragged
 from lsk_speech.config import DataConfig
-from lsk_speech.corpora.recording import read_recording
+from lsk_speech.corpora.recordings import read_recording
 from lsk_speech.source_data import Speech, SpeechSource
 
 DEFAULT_STRINGS, HELD_OUT = 4000, 300

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from lsk_engine.devices.replica_layers import SharedSeedGenerator
+from lsk_engine.devices.replicas import SharedSeedGenerator
 from lsk_speech.network.attention import LocationAttention, guided_penalty
 from lsk_speech.network.weight_noise import noisy_weights
 from lsk_speech.units import PAD_ID

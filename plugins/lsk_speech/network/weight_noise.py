@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import keras
 
-from lsk_engine.devices.replica_layers import SharedSeedGenerator
+from lsk_engine.devices.replicas import SharedSeedGenerator
 
 
 @contextlib.contextmanager

@@ -78,7 +78,7 @@ BAD = {
 @pytest.mark.parametrize(
     ("arguments", "parts"),
     [
-        (["pickled.npz"], ["Expected y in pickled.npz to be", "Received: pickled objects"]),
+        (["pickled.npz"], ["readable file pickled.npz", "Received: Object arrays"]),
         (["not_finite.npz"], ["1 of 600 examples", "--ignore-class, or weights of 0, leave"]),
         (["short.npz"], ["shape (600,)", "shape (9,)", "labels from y, logits from logits in"]),
         (["no_probabilities.npz"], ["sum to 1", "use --logits", "600 of 600"]),
@@ -95,7 +95,7 @@ BAD = {
         ([], ["Expected FILE.npz", "Received: neither"]),
         (["--labels", "y.npy", "--logits", "gone.npy"], ["readable file gone.npy"]),
         (["gone.npz"], ["readable file gone.npz"]),
-        (["y.npy.npz"], ["a readable .npz file"]),
+        (["y.npy.npz"], ["a readable file"]),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, list) else None,
 )

@@ -33,8 +33,7 @@ class Sequence(keras.utils.PyDataset):
 
 
 def tf_data(*arrays):
-    import tensorflow as tf
-
+    tf = pytest.importorskip("tensorflow")
     return tf.data.Dataset.from_tensor_slices(arrays).batch(8)
 
 

@@ -141,8 +141,8 @@ def test_arrays_that_stay_on_the_disk_are_not_read_whole(made, tmp_path, monkeyp
     def refuse(*arguments):
         raise AssertionError
 
-    monkeypatch.setattr("ls_base.npz_schema._filled", refuse)
-    monkeypatch.setattr("ls_base.npz_arrays._MAPPED", 0)
+    monkeypatch.setattr("numpy.lib.format.read_array", refuse)
+    monkeypatch.setattr("ls_base.npz._MAPPED", 0)
     for file in (tmp_path / "a.npz", tmp_path / "b.npz"):
         assert invoke(stored.directory.path, file).stdout == f"{file}[0]\t{alone}"
 

@@ -11,7 +11,7 @@ from ls_base.errors import InputError, shell_command
 from lsk_translation import commands
 from lsk_translation.cldr.phrases import held_out_phrases
 from lsk_translation.commands import phrases, translate
-from lsk_translation.decoding import Translation
+from lsk_translation.scoring import Translation
 from lsk_translation.task import TranslationTask
 from untrained_run import untrained_run
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from ls_base.errors import InputError
-from ls_base.npz_schema import ArraySpec, open_npy
+from ls_base.npz import ArraySpec, open_npy
 from ls_base.safe_open import is_regular, open_regular, safe_join
 from lsk_engine.data.formats.ragged import Ragged, check_offsets
 from lsk_engine.data.prepared.file_checks import SHARD, FileChecks, checksum_file

@@ -1,7 +1,7 @@
-"""Trainings by the workers of a Dask cluster, wherever Dask runs: one run a worker.
+"""Trains runs on the workers of a Dask cluster, one run per worker.
 
-Study and workers share a file system: a run directory is all that they have in common. Dask hands
-what a worker that died was at to another, which goes on from the run's last checkpoint.
+Study and workers share a file system with the run directories and nothing else. If a worker dies,
+Dask gives its task to another worker, which resumes the run from its last checkpoint.
 """
 
 import contextlib
@@ -17,169 +17,166 @@ from typing import Any
 from ls_base import __version__
 from ls_base.errors import InputError, MissingExtraError
 from lsk_engine.progress import Reporter
-from lsk_engine.studies.executors.dask_worker import REFUSED, train
-from lsk_engine.studies.executors.executor import Ending, Trainings
+from lsk_engine.studies.executors.dask_worker import REFUSED, Order, train
+from lsk_engine.studies.executors.executor import Executor, ExitStatus
 from lsk_engine.studies.executors.local_processes import worker_environments
 from lsk_engine.studies.jobs import Job
 
 LOCAL = "local:"
-_ANSWER = 20  # seconds that a scheduler may take
-PATIENCE = 120.0  # as of `lsk_engine.studies.executors.dask_worker.train`
-_NEWS = 1.0  # seconds for which it is known who is there
-_LOST = 1  # the exit code of what has none
-_INHERITED = ("LSK_", "KERAS_")  # variables that say what is to be done, not where
+PATIENCE = 120.0  # seconds, see `lsk_engine.studies.executors.dask_worker.Order`
+_CONNECT_SECONDS = 20
+_REFRESH_SECONDS = 1.0  # how long a list of workers is used
+_LOST = 1  # exit code of a task that did not return one
+_INHERITED = ("LSK_", "KERAS_")  # beginnings of the variables that trainings get from the study
 
 
-class Cluster(Trainings):
-    """Trains a run on each worker of a cluster; workers may come and go.
+class DaskCluster(Executor):
+    """Trains one run on each worker of a cluster; workers may come and go.
 
     Args:
-        command: What trains a run: the run's path goes behind it.
-        scheduler: The address of Dask's scheduler, such as `tcp://HOST:8786`, or `local:N`: N
-            workers of this machine, as long as the study takes.
-        reporter: Who is told.
+        command: Command line that trains a run; the run's path is appended.
+        scheduler: Address of Dask's scheduler, such as `tcp://HOST:8786`, or `local:N` for N
+            workers on this machine that live as long as the study.
+        reporter: Receives messages.
     """
 
     def __init__(self, command: Sequence[str], scheduler: str, reporter: Reporter):
         self.command, self.scheduler, self.reporter = command, scheduler, reporter
-        self.local = local_workers(scheduler)
-        self.running: dict[Job, Any] = {}
-        self.held = contextlib.ExitStack()
-        self.by_worker: dict[str, dict[str, str]] = {}
-        self._known: list[str] = []
-        self._asked = -math.inf
+        self.local = parse_local_workers(scheduler)
+        self.running: dict[Job, tuple[str | None, Any]] = {}  # worker and Dask future
+        self._contexts = contextlib.ExitStack()
+        self._workers: list[str] = []
+        self._refreshed = -math.inf
 
     def __str__(self) -> str:
-        return f"one a worker of {self.scheduler}"
+        return f"one on each worker of {self.scheduler}"
 
     def __enter__(self):
-        distributed = _distributed()
-        with contextlib.ExitStack() as held:
+        distributed = _import_distributed()
+        by_worker: dict[str, dict[str, str]] = {}
+        with contextlib.ExitStack() as contexts:
             address = self.scheduler
             if self.local:
                 environments = worker_environments(self.local)
-                self.by_worker = {str(i): one for i, one in enumerate(environments)}
+                by_worker = {str(i): one for i, one in enumerate(environments)}
                 cluster = distributed.LocalCluster(
                     n_workers=self.local,
                     threads_per_worker=1,
-                    # Trainings have processes of their own; Ctrl-C would reach a worker's.
+                    # Trainings have their own processes; Ctrl-C would reach a worker's process.
                     processes=False,
                     dashboard_address=None,
                     worker_dashboard_address=None,
                     silence_logs=50,
                 )
-                address = held.enter_context(cluster).scheduler_address
+                address = contexts.enter_context(cluster).scheduler_address
             try:
-                client = distributed.Client(address, timeout=_ANSWER, set_as_default=False)
+                client = distributed.Client(address, timeout=_CONNECT_SECONDS, set_as_default=False)
             except (OSError, ValueError, ImportError) as error:
                 raise InputError(
-                    "Expected a scheduler of Dask (`dask scheduler` prints its address), or "
+                    "Expected a Dask scheduler (`dask scheduler` prints its address), or "
                     f"--scheduler {LOCAL}N. Received: {self.scheduler}: {error}"
                 ) from error
-            self.client = held.enter_context(client)
-            name = uuid.uuid4().hex
-            self.names = {"stop": f"stop-{name}", "kill": f"kill-{name}"}
-            self.events = {
-                what: distributed.Event(of, client=client) for what, of in self.names.items()
-            }
-            self.held = held.pop_all()
-        workers = self._workers()
+            self.client = contexts.enter_context(client)
+            self._contexts = contexts.pop_all()
+        name = uuid.uuid4().hex
+        self.order = Order(
+            command=tuple(self.command),
+            python=sys.executable,
+            version=__version__,
+            folder=str(Path.cwd()),
+            environment={k: v for k, v in os.environ.items() if k.startswith(_INHERITED)},
+            by_worker=by_worker,
+            stop=f"stop-{name}",
+            kill=f"kill-{name}",
+            patience=PATIENCE,
+        )
+        workers = self._find_workers()
         self.reporter.message(
             f"{len(workers)} workers at {address}" + ": waiting for one" * (not workers)
         )
         return self
 
     def __exit__(self, *_):
-        self.held.close()
+        self._contexts.close()
 
-    def at_a_time(self) -> int:
-        """Returns how many runs are trained at a time."""
-        return len(self._workers())
-
-    def room(self) -> int:
-        """Returns how many runs can be started now."""
-        return max(0, len(self._workers()) - len(self.running))
+    def capacity(self) -> int:
+        """Returns the current number of workers."""
+        return len(self._find_workers())
 
     def start(self, job: Job) -> None:
-        """Hands a run to a worker that has none."""
-        taken = {address for address, _ in self.running.values()}
-        free = [address for address in self._workers() if address not in taken]
-        variables = {k: v for k, v in os.environ.items() if k.startswith(_INHERITED)}
+        """Submits a run to a worker that has none."""
+        busy = {address for address, _ in self.running.values()}
+        free = [address for address in self._find_workers() if address not in busy]
         future = self.client.submit(
             train,
-            tuple(self.command),
+            self.order,
             str(job.run.path.absolute()),
-            python=sys.executable,
-            version=__version__,
-            folder=str(Path.cwd()),
-            environment=variables,
-            by_worker=self.by_worker,
-            patience=PATIENCE,
-            **self.names,
             key=f"{job.name}-{uuid.uuid4().hex}",
             pure=False,
             workers=free[:1] or None,
-            allow_other_workers=True,  # where this one dies
+            allow_other_workers=True,  # if this one dies
         )
         self.running[job] = (free[0] if free else None, future)
 
-    def ended(self) -> list[tuple[Job, Ending]]:
-        """Returns the runs whose training has ended since it was last asked, and how."""
-        found = []
+    def poll(self) -> list[tuple[Job, ExitStatus]]:
+        """Returns the trainings that have ended since the last call."""
+        ended = []
         for job, (_, future) in list(self.running.items()):
             if future.done():
                 del self.running[job]
-                found.append((job, self._ending(future)))
-        return found
+                ended.append((job, self._status(future)))
+        return ended
 
     def stop(self) -> None:
-        """Lets every training save its state, and waits for it; a second Ctrl-C kills them."""
+        """Lets every training save its state, and waits; a second Ctrl-C kills them."""
         try:
-            self._told("stop")
+            self._signal(self.order.stop)
         except KeyboardInterrupt:
-            self._told("kill")
+            self._signal(self.order.kill)
             raise
 
-    def _told(self, what: str) -> None:
-        from distributed import wait
+    def _signal(self, event: str) -> None:
+        from distributed import Event, wait
 
         futures = [future for _, future in self.running.values()]
-        # Where the scheduler is gone, its workers and their trainings have ended, too.
+        # If the scheduler is gone, its workers and their trainings have ended, too.
         with contextlib.suppress(OSError, TimeoutError), self.client.as_current():
-            self.events[what].set()
+            Event(event, client=self.client).set()
             if futures:
                 wait(futures)
 
-    def _workers(self) -> list[str]:
-        """Returns the workers that there are; the scheduler is asked about once a second."""
-        if time.monotonic() > self._asked + _NEWS:
-            self._known = [*self.client.scheduler_info(n_workers=-1)["workers"]]
-            self._asked = time.monotonic()
-        return self._known
+    def _find_workers(self) -> list[str]:
+        """Returns the addresses of the workers, as of a second ago."""
+        if time.monotonic() > self._refreshed + _REFRESH_SECONDS:
+            self._workers = [*self.client.scheduler_info(n_workers=-1)["workers"]]
+            self._refreshed = time.monotonic()
+        return self._workers
 
-    def _ending(self, future: Any) -> Ending:
+    def _status(self, future: Any) -> ExitStatus:
         if future.status == "finished":
-            return Ending(*future.result())
+            return ExitStatus(*future.result())
         if future.status == "cancelled":
-            return Ending(_LOST, f"the scheduler {self.scheduler} is gone")
+            return ExitStatus(_LOST, f"the scheduler {self.scheduler} is gone")
         error = future.exception()
         if isinstance(error, ModuleNotFoundError):
-            told = f"Expected ls-keras on every worker. Received: no module named {error.name!r}"
-            return Ending(REFUSED, told)
-        return Ending(_LOST, f"{type(error).__name__}: {error}")
+            return ExitStatus(
+                REFUSED,
+                f"Expected ls-keras on every worker. Received: no module named {error.name!r}",
+            )
+        return ExitStatus(_LOST, f"{type(error).__name__}: {error}")
 
 
-def local_workers(scheduler: str) -> int:
-    """Returns how many workers of this machine are asked for; 0 for an address.
+def parse_local_workers(scheduler: str) -> int:
+    """Returns the number of workers that `local:N` asks for; 0 for an address.
 
     Args:
-        scheduler: As for `Cluster`.
+        scheduler: As for `DaskCluster`.
 
     Raises:
         InputError: If it is neither.
 
     Example:
-    >>> local_workers("local:4"), local_workers("tcp://10.0.0.1:8786")
+    >>> parse_local_workers("local:4"), parse_local_workers("tcp://10.0.0.1:8786")
     (4, 0)
     """
     if scheduler.startswith(LOCAL):
@@ -194,7 +191,7 @@ def local_workers(scheduler: str) -> int:
     )
 
 
-def _distributed() -> Any:
+def _import_distributed() -> Any:
     try:
         import distributed
     except ModuleNotFoundError as error:

@@ -1,4 +1,4 @@
-"""What a worker of a cluster does of a study: it trains a run, and can be asked to stop."""
+"""The task that a Dask worker runs for a study: train one run, and stop on request."""
 
 import contextlib
 import os
@@ -10,108 +10,108 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from ls_base import __version__
+from lsk_engine.devices.parent_watch import watch_variables
 from lsk_engine.runs.run_directory import RunDirectory
-from lsk_engine.studies.executors.executor import Ending, last_words
+from lsk_engine.studies.executors.executor import ExitStatus, last_error_line
 
-_POLL = 0.5  # seconds
-REFUSED = 2  # the exit code of an error that a person can mend
+REFUSED = 2  # exit code of an error that a person can correct
+_POLL_SECONDS = 0.5
 
 
-def train(
-    command: Sequence[str],
-    path: str,
-    *,
-    python: str,
-    version: str,
-    folder: str,
-    environment: Mapping[str, str],
-    by_worker: Mapping[str, Mapping[str, str]],
-    stop: str,
-    kill: str,
-    patience: float,
-) -> Ending:
-    """Trains a run in a process of its own, which ends when this one does.
+class Order(NamedTuple):
+    """What the study's process tells each worker.
+
+    Attributes:
+        command: Command line that trains a run; the run's path is appended.
+        python: Path of Python where the study runs; the worker's own replaces it in the command.
+        version: Version of ls-keras where the study runs.
+        folder: Working directory of the study, which relative paths of data refer to.
+        environment: Variables of the study's environment that trainings need.
+        by_worker: Further variables, by the worker's name.
+        stop: Name of the Dask event that lets runs save their state and end.
+        kill: Name of the Dask event that ends runs at once.
+        patience: Seconds to wait for the shared file system to show the run, and for another
+            process to leave it.
+    """
+
+    command: Sequence[str]
+    python: str
+    version: str
+    folder: str
+    environment: Mapping[str, str]
+    by_worker: Mapping[str, Mapping[str, str]]
+    stop: str
+    kill: str
+    patience: float
+
+
+def train(order: Order, path: str) -> ExitStatus:
+    """Trains a run in a process of its own, which stops when this one is gone.
 
     Args:
-        command: What trains a run; the run's path goes behind it.
-        path: The run's directory.
-        python: Python's program where the study is; in the command, this machine's takes its place.
-        version: That of ls-keras where the study is.
-        folder: Where the study was started: relative paths of data are meant from there.
-        environment: What the study's trainings have of its environment.
-        by_worker: More of it, by the worker's name.
-        stop: The name of an event: the run is to save its state and end.
-        kill: The name of an event: it is to end at once.
-        patience: Seconds for the file system to show the run, and for who trained it before to
-            leave it.
+        order: What the study says.
+        path: The run directory.
 
     Returns:
-        How the training has ended.
+        How the training ended.
     """
     from distributed import Event, get_client, get_worker
 
     host = socket.gethostname()
-    if version != __version__:
-        return Ending(
+    if order.version != __version__:
+        return ExitStatus(
             REFUSED,
-            f"Expected ls-keras {version} on every worker. Received: {__version__} on {host}",
+            f"Expected ls-keras {order.version} on every worker. Received: {__version__} on {host}",
         )
     run = RunDirectory(Path(path))
-    if not _within(patience, run.config_file.is_file):
-        return Ending(
+    if not _wait_for(run.config_file.is_file, order.patience):
+        return ExitStatus(
             REFUSED,
             "Expected a file system that the study and its workers share. "
-            f"Received: {host}, where {path} isn't",
+            f"Received: {host}, where {path} does not exist",
         )
-    if not _within(patience, lambda: not run.is_locked()):
-        return Ending(
-            REFUSED,
-            f"Expected a run that nobody else is at work in, on {host}. Received: {path}",
+    if not _wait_for(lambda: not run.is_locked(), order.patience):
+        return ExitStatus(
+            REFUSED, f"Expected a run that no other process uses, on {host}. Received: {path}"
         )
     client, worker = get_client(), get_worker()
-    stopped, killed = Event(stop, client=client), Event(kill, client=client)
-    own = [sys.executable if part == python else part for part in command]
-    watched = [sys.executable, "-m", "lsk_engine.studies.executors.parent_watchdog", *own, path]
+    stop, kill = Event(order.stop, client=client), Event(order.kill, client=client)
+    own = [sys.executable if part == order.python else part for part in order.command]
+    more = {**order.environment, **order.by_worker.get(str(worker.name), {})}
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
-            watched,
-            cwd=folder if Path(folder).is_dir() else None,
-            env={**os.environ, **environment, **by_worker.get(str(worker.name), {})},
-            stdin=subprocess.PIPE,  # its end is how the training knows of ours
+            [*own, path],
+            cwd=order.folder if Path(order.folder).is_dir() else None,
+            env={**os.environ, **more, **watch_variables(signal.SIGTERM)},
+            stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=errors,
             start_new_session=True,
         )
-        assert process.stdin is not None
+        asked = False
         try:
             while process.poll() is None:
-                if not process.stdin.closed and stopped.is_set():
-                    process.stdin.close()
-                if killed.is_set():
-                    _kill(process)
+                if not asked and stop.is_set():
+                    asked = True
+                    process.terminate()
+                if kill.is_set():
+                    process.kill()
                 with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(_POLL)
-        except BaseException:  # the scheduler is gone, or who asked
-            if not process.stdin.closed:
-                process.stdin.close()
+                    process.wait(_POLL_SECONDS)
+        except BaseException:  # the scheduler is gone
+            if not asked:
+                process.terminate()
             raise
-        finally:
-            process.stdin.close()
-        return Ending(process.returncode, last_words(errors))
+        return ExitStatus(process.returncode, last_error_line(errors))
 
 
-def _within(seconds: float, true: Callable[[], bool]) -> bool:
+def _wait_for(condition: Callable[[], bool], seconds: float) -> bool:
     deadline = time.monotonic() + seconds
-    while not true():
+    while not condition():
         if time.monotonic() > deadline:
             return False
-        time.sleep(_POLL)
+        time.sleep(_POLL_SECONDS)
     return True
-
-
-def _kill(process: subprocess.Popen) -> None:
-    """Kills a process and what it has started: all of its session."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)

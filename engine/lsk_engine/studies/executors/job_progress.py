@@ -1,4 +1,4 @@
-"""Where many runs stand: how many are done, at which rate, how long the rest will take."""
+"""Progress of many runs: how many are finished, at which rate, and the remaining time."""
 
 import heapq
 import statistics
@@ -10,78 +10,86 @@ from lsk_engine.progress import Reporter, Standing, duration
 from lsk_engine.studies.jobs import Job
 
 
-class Board:
-    """Tells how far the jobs are, at which rate, and how long the rest will take.
+class StudyProgress:
+    """Reports finished and failed jobs, and estimates the remaining time.
 
     Args:
-        jobs: All of them.
-        reporter: Who is told.
+        jobs: All jobs, finished ones included.
+        reporter: Receives messages and progress.
     """
 
     def __init__(self, jobs: Sequence[Job], reporter: Reporter):
         self.jobs, self.reporter, self.workers = jobs, reporter, 1
-        self.since: dict[Job, float] = {}
+        self.started_at: dict[Job, float] = {}
         self.start = time.monotonic()
-        self.done = [job for job in jobs if job.finished]
-        self.before = len(self.done)
-        self.lost: list[Job] = []
-        self.seconds: dict[str, list[float]] = {}
-        for job in self.done:
-            took = job.run.read_metrics().seconds
-            self.seconds.setdefault(job.kind, []).append(took)
-        if self.before:
-            reporter.message(f"{self.before} of {len(jobs)} runs are finished already")
+        self.finished = [job for job in jobs if job.finished]
+        self.finished_before = len(self.finished)
+        self.failed: list[Job] = []
+        self.seconds: dict[str, list[float]] = {}  # by kind of job
+        for job in self.finished:
+            seconds = job.run.read_metrics().seconds
+            self.seconds.setdefault(job.kind, []).append(seconds)
+        if self.finished_before:
+            reporter.message(f"{self.finished_before} of {len(jobs)} runs are finished already")
 
-    def started(self, job: Job) -> None:
-        """Notes that a job runs."""
-        self.since[job] = time.monotonic()
+    def job_started(self, job: Job) -> None:
+        """Records that a job is running."""
+        self.started_at[job] = time.monotonic()
 
-    def ended(self, job: Job, said: str) -> None:
-        """Tells that a job has ended well, and what is said of it."""
-        took = time.monotonic() - self.since.pop(job)
-        self.seconds.setdefault(job.kind, []).append(took)
-        self.done.append(job)
-        text = f"{len(self.done)}/{len(self.jobs)}  {job.name}{': ' * bool(said)}{said}"
-        self.reporter.message(f"{text}  ({duration(took)})")
+    def job_finished(self, job: Job, result: str) -> None:
+        """Reports a finished job and its result in a few words."""
+        seconds = time.monotonic() - self.started_at.pop(job, time.monotonic())
+        self.seconds.setdefault(job.kind, []).append(seconds)
+        self.finished.append(job)
+        text = f"{len(self.finished)}/{len(self.jobs)}  {job.name}{': ' * bool(result)}{result}"
+        self.reporter.message(f"{text}  ({duration(seconds)})")
 
-    def failed(self, job: Job, failure: LsKerasError) -> None:
-        """Tells that a job has failed, or can't start any more."""
-        self.since.pop(job, None)
-        self.lost.append(job)
-        self.reporter.warning(f"{job.name}: {failure}")
+    def job_stopped(self, job: Job, reason: str) -> None:
+        """Reports that a job ended early and will be started again."""
+        self.started_at.pop(job, None)
+        self.reporter.warning(f"{job.name}: {reason}")
+
+    def job_failed(self, job: Job, error: LsKerasError) -> None:
+        """Reports that a job failed, or cannot start any more."""
+        self.failed.append(job)
+        self.job_stopped(job, str(error))
 
     def show(self, workers: int) -> None:
-        """Shows where all stand, so many of which run at a time."""
-        self.workers = max(1, workers)
-        self.reporter.status(self._standing)
+        """Shows the current state.
 
-    def _standing(self) -> Standing:
-        text = f"{len(self.done)}/{len(self.jobs)} runs, {len(self.since)} running"
-        text += f", {len(self.lost)} failed" * bool(self.lost)
+        Args:
+            workers: How many jobs run at a time.
+        """
+        self.workers = max(1, workers)
+        self.reporter.status(self._state)
+
+    def _state(self) -> Standing:
+        text = f"{len(self.finished)}/{len(self.jobs)} runs, {len(self.started_at)} running"
+        text += f", {len(self.failed)} failed" * bool(self.failed)
         details = []
         now = time.monotonic()
-        if len(self.done) > self.before:
-            rate = 60 * (len(self.done) - self.before) / (now - self.start)
+        if len(self.finished) > self.finished_before:
+            rate = 60 * (len(self.finished) - self.finished_before) / (now - self.start)
             details.append(f"{rate:.1f} runs/min")
-        # How long one goes on that takes longer than the others is not known.
-        if self.seconds and (left := self._left(now)) >= 1:
+        # A job that takes longer than the others has an unknown remaining time.
+        if self.seconds and (left := self._seconds_left(now)) >= 1:
             details.append(f"{duration(left)} left")
-        return Standing(text, len(self.done), len(self.jobs), tuple(details))
+        return Standing(text, len(self.finished), len(self.jobs), tuple(details))
 
-    def _left(self, now: float) -> float:
-        """Returns how many seconds all that is to be done takes, as far as one can tell."""
-        every = statistics.mean(s for of_kind in self.seconds.values() for s in of_kind)
-        means = {kind: statistics.mean(of_kind) for kind, of_kind in self.seconds.items()}
-        rests = {
-            job: max(0.0, means.get(job.kind, every) - (now - self.since.get(job, now)))
+    def _seconds_left(self, now: float) -> float:
+        """Estimates the remaining seconds from the mean duration of each kind of job."""
+        overall = statistics.mean(s for seconds in self.seconds.values() for s in seconds)
+        means = {kind: statistics.mean(seconds) for kind, seconds in self.seconds.items()}
+        left = {
+            job: max(0.0, means.get(job.kind, overall) - (now - self.started_at.get(job, now)))
             for job in self.jobs
-            if job not in self.done and job not in self.lost
+            if job not in self.finished and job not in self.failed
         }
-        # Each that waits begins where one ends first.
-        ends = [rest for job, rest in rests.items() if job in self.since]
+        # Each waiting job starts on the worker that is free first.
+        ends = [seconds for job, seconds in left.items() if job in self.started_at]
         ends += [0.0] * (self.workers - len(ends))
         heapq.heapify(ends)
-        for job, rest in rests.items():
-            if job not in self.since:
-                heapq.heapreplace(ends, ends[0] + rest)
+        for job, seconds in left.items():
+            if job not in self.started_at:
+                heapq.heapreplace(ends, ends[0] + seconds)
         return max(ends)

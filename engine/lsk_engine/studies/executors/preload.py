@@ -1,10 +1,10 @@
-"""Imports everything that a training needs, once, in the server process of `forkserver`."""
+"""Imports what a training needs; the fork server of `local_processes` imports this module."""
 
 import contextlib
 
 from lsk_engine.devices.backend import load_backend
 
-# What can't be imported is told by the training that needs it.
+# What cannot be imported is reported by the training that needs it.
 with contextlib.suppress(Exception):
-    load_backend()  # before what imports Keras: its start is silent so
+    load_backend()  # first, so that TensorFlow starts without messages
     import lsk_engine.experiment  # noqa: F401

@@ -1,24 +1,33 @@
-"""Training many runs, several at a time, whoever trains them."""
+"""Trains many runs, several at a time, with any executor."""
 
 import time
 from collections.abc import Callable, Sequence
 
-from ls_base.errors import LsKerasError
+from ls_base.errors import InputError, LsKerasError
 from ls_base.process import handle_signals
 from lsk_engine.progress import Reporter
-from lsk_engine.studies.executors.executor import Ending, Trainings
-from lsk_engine.studies.executors.job_progress import Board
+from lsk_engine.studies.executors.dask_cluster import DaskCluster
+from lsk_engine.studies.executors.executor import Executor, ExitStatus
+from lsk_engine.studies.executors.in_process import InProcess
+from lsk_engine.studies.executors.job_progress import StudyProgress
+from lsk_engine.studies.executors.local_processes import LocalProcesses
 from lsk_engine.studies.jobs import Job
+from lsk_engine.tasks.contract import Task
 
-WAITED_IN_VAIN = "Expected the run before it to be finished. Received: one that failed"
-_POLL = 0.1  # seconds
+_POLL_SECONDS = 0.1
+
+
+class TrainingFailedError(LsKerasError):
+    """A training of a study failed; the same command resumes it."""
+
+    exit_code = 6
 
 
 class Terminated(KeyboardInterrupt):
-    """Work on many runs was stopped by another signal than Ctrl-C's.
+    """Training many runs was stopped by another signal than Ctrl-C's.
 
     Attributes:
-        exit_code: Of a process that ends for it: 128 + the signal's number.
+        exit_code: Exit code of a process that ends for it: 128 + the signal's number.
     """
 
     def __init__(self, number: int):
@@ -26,84 +35,148 @@ class Terminated(KeyboardInterrupt):
         self.exit_code = 128 + number
 
 
+def make_executor(
+    task: Task,
+    command: Sequence[str] | None,
+    jobs: int,
+    scheduler: str | None,
+    reporter: Reporter,
+) -> Executor:
+    """Returns the executor that the options choose; it starts nothing yet.
+
+    Args:
+        task: The task of all runs.
+        command: Command line that trains a run (the run's path is appended); `None` trains in this
+            process.
+        jobs: Number of processes of this machine.
+        scheduler: A Dask scheduler, see `DaskCluster`; `None`: no cluster.
+        reporter: Receives messages.
+
+    Raises:
+        InputError: If the options contradict each other.
+    """
+    if jobs < 1:
+        raise InputError(f"Expected at least one job. Received: {jobs}")
+    if scheduler is None:
+        return InProcess(task) if command is None else LocalProcesses(command, jobs)
+    if jobs != 1:
+        raise InputError(
+            "Expected --jobs or --scheduler, whose workers train one run each. "
+            f"Received: jobs={jobs}, scheduler={scheduler}"
+        )
+    if command is None:
+        raise InputError(
+            "Expected runs that other processes can train, for a scheduler. "
+            f"Received: a model of this process, scheduler={scheduler}"
+        )
+    return DaskCluster(command, scheduler, reporter)
+
+
 def run_jobs(
     jobs: Sequence[Job],
-    trainings: Trainings,
+    executor: Executor,
     reporter: Reporter,
     *,
-    ended: Callable[[Job], str] = lambda job: "",
+    on_finish: Callable[[Job], str] = lambda job: "",
     keep_going: bool = False,
 ) -> dict[Job, LsKerasError]:
-    """Trains those jobs that are not finished, and resumes those that were interrupted.
+    """Trains the jobs that are not finished, and resumes those that were interrupted.
 
-    Ctrl-C, SIGTERM and SIGHUP are handed on: each run saves its state before it ends; a second
+    A training that was killed (the system does so when memory runs out) is resumed once. A run that
+    another process still works in, such as a training of a study that was killed, is waited for.
+    Ctrl-C, SIGTERM and SIGHUP are passed on: each run saves its state before it ends; a second
     Ctrl-C kills them.
 
     Args:
-        jobs: What to train; where several can start, the first does.
-        trainings: Who trains them.
-        reporter: Who is told.
-        ended: Returns what to say of a run that ended, and may refuse it.
-        keep_going: Whether the others go on when a training fails, those apart that wait for it.
+        jobs: What to train; if several can start, the first one does.
+        executor: What trains them.
+        reporter: Receives messages and progress.
+        on_finish: Returns what to report about a finished run; may refuse it with an exception.
+        keep_going: Whether the other jobs continue when a training fails, except those that need
+            its run.
 
     Returns:
-        What failed, and how; nothing without `keep_going`.
+        The jobs that failed, with the reason; empty without `keep_going`.
 
     Raises:
-        LsKerasError: If a training fails, without `keep_going`; the others are stopped, and can go
-            on later.
-        KeyboardInterrupt: After Ctrl-C; `Terminated`, which is one, after another signal.
+        LsKerasError: If a training fails, without `keep_going`; the others are stopped and can be
+            resumed.
+        KeyboardInterrupt: After Ctrl-C; its subclass `Terminated` after another signal.
     """
-    board = Board(jobs, reporter)
+    progress = StudyProgress(jobs, reporter)
     waiting = [job for job in jobs if not job.finished]
     running: set[Job] = set()
+    retried: set[Job] = set()
+    waited_for: set[Job] = set()
     failed: dict[Job, LsKerasError] = {}
+
+    def fail(job: Job, error: LsKerasError) -> None:
+        if not keep_going:
+            raise error
+        failed[job] = error
+        progress.job_failed(job, error)
+
+    def start(job: Job) -> None:
+        waiting.remove(job)
+        if job.finished:  # by the process that was waited for
+            progress.job_finished(job, on_finish(job))
+            return
+        if not job.run.config_file.is_file():
+            try:
+                job.create()
+            except LsKerasError as error:
+                fail(job, error)
+                return
+        running.add(job)
+        progress.job_started(job)
+        executor.start(job)
+
+    def end(job: Job, status: ExitStatus) -> None:
+        running.remove(job)
+        if status.code == 0 and job.finished:
+            progress.job_finished(job, on_finish(job))
+        elif status.was_killed and job not in retried:
+            retried.add(job)
+            waiting.insert(0, job)
+            progress.job_stopped(job, f"{status}; it is resumed once")
+        else:
+            fail(job, _failure(job, status))
+
     if not waiting:
         return failed
-    with handle_signals(("SIGTERM", "SIGHUP"), _interrupt), trainings:
+    with handle_signals(("SIGTERM", "SIGHUP"), _interrupt), executor:
         try:
             while waiting or running:
-                for job in [job for job in waiting if job.ready][: trainings.room()]:
+                for job in [job for job in waiting if job.ready]:
+                    if len(running) >= executor.capacity():
+                        break
+                    if not job.run.is_locked():
+                        start(job)
+                    elif job not in waited_for:
+                        waited_for.add(job)
+                        reporter.message(f"Waiting for another process that uses {job.run.path}")
+                progress.show(executor.capacity())
+                time.sleep(_POLL_SECONDS)
+                for job, status in executor.poll():
+                    end(job, status)
+                failed_paths = {job.run.path for job in failed}
+                for job in [one for one in waiting if one.after and one.after.path in failed_paths]:
                     waiting.remove(job)
-                    if not job.run.config_file.is_file():
-                        try:
-                            job.create()
-                        except LsKerasError as error:
-                            if not keep_going:
-                                raise
-                            failed[job] = error
-                            board.failed(job, error)
-                            continue
-                    trainings.start(job)
-                    running.add(job)
-                    board.started(job)
-                board.show(trainings.at_a_time())
-                time.sleep(_POLL)
-                for job, ending in trainings.ended():
-                    running.remove(job)
-                    if ending.code or not job.finished:
-                        failure = _failure(job, ending)
-                        if not keep_going:
-                            raise failure
-                        failed[job] = failure
-                        board.failed(job, failure)
-                    else:
-                        board.ended(job, ended(job))
-                lost = {job.run.path for job in failed}
-                for job in [job for job in waiting if job.after and job.after.path in lost]:
-                    waiting.remove(job)
-                    failed[job] = LsKerasError(WAITED_IN_VAIN)
-                    board.failed(job, failed[job])
+                    fail(job, TrainingFailedError("the run that it depends on failed"))
         except BaseException:
-            trainings.stop()
+            executor.stop()
             raise
     return failed
 
 
-def _failure(job: Job, ending: Ending) -> LsKerasError:
-    return LsKerasError(
-        f"Expected every training to end well; the same command goes on. Received: {job.name} "
-        f"({job.run.path}), exit code {ending.code}: {ending.said}"
+def _failure(job: Job, status: ExitStatus) -> LsKerasError:
+    if status.error is not None:
+        return status.error
+    if not status.message and job.run.log_file.is_file():
+        lines = job.run.log_file.read_text(errors="replace").splitlines()
+        status = status._replace(message=f"last line of its log: {lines[-1]}" if lines else "")
+    return TrainingFailedError(
+        f"Training {job.name} ({job.run.path}) failed, {status}; the same command resumes it"
     )
 
 

@@ -57,6 +57,21 @@ def test_scores_fit_and_have_value_and_interval_in_one_cell(width):
     assert "7.000" in text
 
 
+def test_scores_on_new_data_are_a_table_and_the_calibration_lines(width, capsys):
+    raw = {"ece": 0.1, "nll": 1.0}
+    calibration = {"temperature": None, "best_temperature": 1.5, "raw": raw, "best": raw}
+    asked = {"source": "photos", "decoding": {}, "max_examples": None}
+    score_lines.show(
+        scored(new_data=asked, folder="run/new-data/photos", calibration={"test": calibration}),
+        as_json=False,
+    )
+    shown = capsys.readouterr().out
+    assert "63.2 [61.1, 65.4]" in shown
+    assert "test, as it is: ECE 0.1000, NLL 1.0000" in shown
+    assert "at T = 1.500" in shown
+    assert "Results: run/new-data/photos" in shown
+
+
 @pytest.mark.parametrize("count", [1, 2, 7])
 def test_columns_that_do_not_fit_come_below(width, count):
     names = [f"a setting that is long, number {n}" for n in range(count)]

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from decode_on_devices import check_decoding, check_predicting, trained
-from lsk_engine.devices.distributed_decoding import searching
-from lsk_translation.translator import Translator
+from lsk_engine.devices.distributed_decoding import make_search
+from lsk_translation.model import Translator
 
 SCRIPT = Path(__file__).parents[3] / "support" / "decode_on_devices.py"
 
@@ -59,7 +59,7 @@ def test_each_device_has_a_whole_batch(tmp_path, monkeypatch):
         raise StopIteration
 
     monkeypatch.setattr(Translator, "begin", begin)
-    search = searching(Translator, model, config, rows + 1)
+    search = make_search(Translator, model, config, rows + 1)
     assert search.at_once == 2
     with pytest.raises(Exception):  # noqa: B017, PT011 - TensorFlow's own, of what was raised
         search.search_all([5] * (rows + 1), lambda r, size: (r[:, None].repeat(size, 1),), print)
@@ -69,4 +69,4 @@ def test_each_device_has_a_whole_batch(tmp_path, monkeypatch):
 @pytest.mark.tensorflow
 def test_one_batch_is_left_to_one_device(tmp_path):
     _, _, model, config = trained("translation", tmp_path)
-    assert searching(Translator, model, config, config.decoding.batch_size).at_once == 1
+    assert make_search(Translator, model, config, config.decoding.batch_size).at_once == 1

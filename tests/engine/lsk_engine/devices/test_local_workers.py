@@ -10,9 +10,8 @@ import pytest
 
 from ls_base.errors import InputError
 from lsk_engine.devices import local_workers
-from lsk_engine.devices.gpus import VISIBLE
 from lsk_engine.devices.local_workers import worker_environments
-from lsk_engine.devices.process_env import ADDRESSES, COUNT, INDEX, TF_CONFIG
+from lsk_engine.devices.process_env import ADDRESSES, COUNT, INDEX, TF_CONFIG, VISIBLE
 
 SCRIPT = Path(__file__).parents[3] / "support" / "supervised.py"
 
@@ -35,7 +34,7 @@ _started: list[subprocess.Popen] = []
 
 @pytest.fixture(autouse=True)
 def _none_left():
-    """Ends what a test started, should it fail."""
+    """Kills what a failed test has started."""
     yield
     while _started:
         process = _started.pop()
@@ -45,7 +44,7 @@ def _none_left():
 
 
 def pids(how, folder, workers=2) -> list[int]:
-    """Waits for the workers, and returns their numbers."""
+    """Waits for the workers, and returns their process IDs."""
     files = [folder / f"{how}-{index}" for index in range(workers)]
     until = time.monotonic() + 60
     while not all(file.is_file() and file.read_text() for file in files):
@@ -55,7 +54,7 @@ def pids(how, folder, workers=2) -> list[int]:
 
 
 def gone(numbers) -> bool:
-    """Returns whether no such process is left, within a few seconds; zombies count as left."""
+    """Returns whether all processes are gone and reaped within seconds."""
     until = time.monotonic() + 10
     while time.monotonic() < until:
         if not any(Path(f"/proc/{number}").exists() for number in numbers):
@@ -64,7 +63,7 @@ def gone(numbers) -> bool:
     return False
 
 
-def test_a_worker_that_ends_before_its_time_ends_all(tmp_path):
+def test_a_failed_worker_ends_all(tmp_path):
     process = start("end", tmp_path)
     workers = pids("end", tmp_path)
     begun = time.monotonic()
@@ -76,17 +75,17 @@ def test_a_worker_that_ends_before_its_time_ends_all(tmp_path):
     assert gone(workers)
 
 
-def test_a_worker_that_was_killed_is_told(tmp_path):
+def test_a_killed_worker_is_reported_with_exit_code_5(tmp_path):
     process = start("save", tmp_path)
     workers = pids("save", tmp_path)
     os.kill(workers[1], signal.SIGKILL)
     said, _ = process.communicate(timeout=60)
-    assert process.returncode == 128 + signal.SIGKILL
+    assert process.returncode == 5
     assert "worker 1 of 2 ended with signal 9 (Killed); all were ended" in said
     assert gone(workers)
 
 
-def test_a_signal_lets_all_save(tmp_path):
+def test_a_signal_to_stop_lets_all_workers_save(tmp_path):
     process = start("save", tmp_path)
     workers = pids("save", tmp_path)
     process.send_signal(signal.SIGTERM)
@@ -95,7 +94,7 @@ def test_a_signal_lets_all_save(tmp_path):
     assert gone(workers)
 
 
-def test_workers_end_with_who_looks_after_them(tmp_path):
+def test_workers_end_when_their_supervisor_is_killed(tmp_path):
     process = start("save", tmp_path)
     workers = pids("save", tmp_path)
     process.kill()
@@ -103,23 +102,23 @@ def test_workers_end_with_who_looks_after_them(tmp_path):
     assert gone(workers)
 
 
-def test_all_that_finish_are_a_success(tmp_path):
+def test_exit_code_is_0_if_all_workers_finish(tmp_path):
     process = start("finish", tmp_path, 3)
     said, _ = process.communicate(timeout=60)
     assert (process.returncode, said) == (0, "")
     assert gone(pids("finish", tmp_path, 3))
 
 
-def test_one_that_hangs_where_others_have_finished_is_ended(tmp_path, monkeypatch):
-    monkeypatch.setattr(local_workers, "_SAVED_SECONDS", 1.0)
+def test_a_worker_that_hangs_after_the_others_finished_is_killed(tmp_path, monkeypatch):
+    monkeypatch.setattr(local_workers, "_SAVE_SECONDS", 1.0)
     said = []
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
     command = [sys.executable, str(SCRIPT), "2", "hang", str(tmp_path)]
-    assert local_workers.supervise(command, 2, said.append) == 128 + signal.SIGKILL
+    assert local_workers.supervise(command, 2, said.append) == 5
     assert said[0].startswith("worker 0 of 2 ended with signal 9")
 
 
-def test_each_worker_has_its_place_in_the_words_of_both_frameworks(monkeypatch):
+def test_workers_get_the_variables_of_both_frameworks(monkeypatch):
     monkeypatch.setenv(VISIBLE, "-1")
     found = worker_environments(3)
     configs = [json.loads(environment[TF_CONFIG]) for environment in found]
@@ -131,7 +130,7 @@ def test_each_worker_has_its_place_in_the_words_of_both_frameworks(monkeypatch):
 
 
 @pytest.mark.parametrize(("visible", "dealt"), [("0,1,2,3", ["0,1", "2,3"]), ("5,7,9", ["5", "7"])])
-def test_workers_share_the_gpus(monkeypatch, visible, dealt):
+def test_gpus_are_divided_among_workers(monkeypatch, visible, dealt):
     monkeypatch.setenv(VISIBLE, visible)
     assert [one[VISIBLE] for one in worker_environments(2)] == dealt
 

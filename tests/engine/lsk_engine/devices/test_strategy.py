@@ -5,14 +5,14 @@ import pytest
 
 from ls_base.errors import InputError
 from lsk_engine.devices import strategy
-from lsk_engine.devices.process_env import TF_CONFIG, be_worker
+from lsk_engine.devices.process_env import TF_CONFIG, set_tf_config
 from lsk_engine.settings.training import STRATEGIES
 
 tensorflow = pytest.mark.tensorflow
 
 
-def test_every_strategy_is_some_backends():
-    assert {"auto"} | {n for names in strategy.OF_BACKEND.values() for n in names} == set(
+def test_every_strategy_belongs_to_a_backend():
+    assert {"auto"} | {n for names in strategy.BACKEND_STRATEGIES.values() for n in names} == set(
         STRATEGIES
     )
 
@@ -22,7 +22,7 @@ def test_every_strategy_is_some_backends():
 def test_two_logical_cpus_are_mirrored(name, devices):
     import tensorflow as tf
 
-    chosen = strategy.choose(name, devices)
+    chosen = strategy.choose_strategy(name, devices)
     assert chosen[:2] == ("mirrored", "2 CPUs")
     with chosen.scope:
         assert tf.distribute.get_strategy().num_replicas_in_sync == 2
@@ -31,7 +31,7 @@ def test_two_logical_cpus_are_mirrored(name, devices):
 @tensorflow
 @pytest.mark.parametrize("name", ["auto", "one-device"])
 def test_one_device_needs_no_strategy(name):
-    chosen = strategy.choose(name)
+    chosen = strategy.choose_strategy(name)
     assert chosen[:2] == ("one-device", "one CPU")
     assert isinstance(chosen.scope, contextlib.nullcontext)
 
@@ -51,13 +51,13 @@ def test_one_device_needs_no_strategy(name):
         ),
     ],
 )
-def test_devices_that_are_not_there_are_told(name, devices, message):
+def test_missing_devices_are_refused(name, devices, message):
     with pytest.raises(InputError, match=message):
-        strategy.choose(name, devices)
+        strategy.choose_strategy(name, devices)
 
 
 @tensorflow
-def test_a_tpu_that_does_not_answer_is_told_in_one_line(monkeypatch):
+def test_a_tpu_that_does_not_answer_gives_one_line(monkeypatch):
     monkeypatch.setenv("TPU_NAME", "grpc://127.0.0.1:1")
     import tensorflow as tf
 
@@ -66,7 +66,7 @@ def test_a_tpu_that_does_not_answer_is_told_in_one_line(monkeypatch):
 
     monkeypatch.setattr(tf.config, "experimental_connect_to_cluster", refuse)
     with pytest.raises(InputError, match="'grpc://127.0.0.1:1' to answer. Received: Unavail") as e:
-        strategy.choose("tpu")
+        strategy.choose_strategy("tpu")
     assert "\n" not in str(e.value)
 
 
@@ -78,11 +78,11 @@ def test_a_tpu_that_does_not_answer_is_told_in_one_line(monkeypatch):
         ("auto", 2, "no number of devices where several processes"),
     ],
 )
-def test_workers_train_together_or_not_at_all(monkeypatch, name, devices, message):
+def test_processes_need_a_strategy_for_several(monkeypatch, name, devices, message):
     monkeypatch.setenv(TF_CONFIG, "")
-    be_worker(["a:1", "b:1"], 1)
+    set_tf_config(["a:1", "b:1"], 1)
     with pytest.raises(InputError, match=message):
-        strategy.choose(name, devices)
+        strategy.choose_strategy(name, devices)
 
 
 @pytest.mark.parametrize(
@@ -93,15 +93,15 @@ def test_workers_train_together_or_not_at_all(monkeypatch, name, devices, messag
         ("torch", "auto", 2, "Keras has no data parallelism for it. Received: devices=2"),
     ],
 )
-def test_other_backends_have_other_strategies(monkeypatch, backend, name, devices, message):
+def test_strategies_of_other_backends_are_refused(monkeypatch, backend, name, devices, message):
     monkeypatch.setattr(keras.config, "backend", lambda: backend)
     with pytest.raises(InputError, match=message):
-        strategy.choose(name, devices)
+        strategy.choose_strategy(name, devices)
 
 
-def test_torchrun_is_told_that_processes_train_alone(monkeypatch):
+def test_torchrun_is_refused(monkeypatch):
     monkeypatch.setattr(keras.config, "backend", lambda: "torch")
     monkeypatch.setenv("WORLD_SIZE", "4")
     monkeypatch.setenv("RANK", "1")
-    with pytest.raises(InputError, match="each process would train the same run by itself"):
-        strategy.choose("auto")
+    with pytest.raises(InputError, match="each process would train the whole run"):
+        strategy.choose_strategy("auto")

@@ -19,10 +19,10 @@ def test_a_file_is_what_was_noted_last_or_before(tmp_path):
     file = tmp_path / "folder" / "x"
     file.parent.mkdir()
     for content, digest in (("a", A), ("b", B)):
-        checksums.note(file, digest)
+        checksums.add(file, digest)
         file.write_text(content)
         checksums.check(file)
-    checksums.note(file, C)
+    checksums.add(file, C)
     checksums.check(file)
     checksums.check_content(file, b"c")
     file.write_text("a")
@@ -37,10 +37,10 @@ def test_a_file_survives_that_was_about_to_be_replaced_twice(tmp_path):
     checksums = Checksums(tmp_path)
     (tmp_path / "x").write_text("a")  # of a run from before there were checksums
     for digest in (B, C):
-        checksums.note(tmp_path / "x", digest)  # and the process is killed
+        checksums.add(tmp_path / "x", digest)  # and the process is killed
         checksums.check(tmp_path / "x")
     (tmp_path / "x").write_text("d")  # damaged, and then written anew
-    checksums.note(tmp_path / "x", B)
+    checksums.add(tmp_path / "x", B)
     with pytest.raises(FileError):
         checksums.check(tmp_path / "x")
 
@@ -48,7 +48,7 @@ def test_a_file_survives_that_was_about_to_be_replaced_twice(tmp_path):
 def test_files_without_a_checksum_are_taken_as_they_are(tmp_path):
     (tmp_path / "x").write_text("a")
     Checksums(tmp_path).check(tmp_path / "x")
-    Checksums(tmp_path).note(tmp_path / "y", A)
+    Checksums(tmp_path).add(tmp_path / "y", A)
     Checksums(tmp_path).check(tmp_path / "x")
 
 

@@ -49,7 +49,7 @@ def test_a_path_that_cannot_be_a_directory_is_told(tmp_path):
 
 def test_a_path_that_no_file_of_the_run_could_name_is_told(tmp_path):
     path = tmp_path / os.fsdecode(b"\xff")
-    with pytest.raises(FileError, match="letters are UTF-8"):
+    with pytest.raises(FileError, match="path in UTF-8"):
         RunDirectory.create(path, CONFIG)
     assert not path.exists()
 
@@ -65,6 +65,20 @@ def test_history_is_cut_to_the_step_that_a_run_resumes_from(tmp_path):
     assert [e["step"] for e in run.read_history()] == [10, 20]
 
 
+def test_the_last_entry_is_read_from_the_end_of_the_history(tmp_path):
+    run = RunDirectory.create(tmp_path / "run", {})
+    assert run.read_last_entry() is None
+    run.history_file.write_text('{"step": 1')
+    assert run.read_last_entry() is None
+    run.history_file.write_bytes(b"damaged\n" * 10**6)
+    for step in (10, 20):
+        run.append_history(history(step))
+    assert run.read_last_entry()["step"] == 20
+    with run.history_file.open("a") as file:
+        file.write('{"step": 3')  # as a crash leaves it
+    assert run.read_last_entry()["step"] == 20
+
+
 def test_a_line_of_history_that_is_damaged_within_is_told(tmp_path):
     run = RunDirectory.create(tmp_path / "run", {})
     for step in (10, 20):
@@ -74,15 +88,15 @@ def test_a_line_of_history_that_is_damaged_within_is_told(tmp_path):
         run.read_history()
 
 
-def test_a_part_less_in_the_configuration_is_told(tmp_path):
+def test_a_configuration_without_data_is_refused(tmp_path):
     run = RunDirectory.create(tmp_path / "run", {k: v for k, v in CONFIG.items() if k != "data"})
-    with pytest.raises(FileError, match="Expected data in .*config.json. Received: a file without"):
+    with pytest.raises(FileError, match="config.json. .*missing required field data"):
         run.read_config()
 
 
 def test_a_changed_configuration_is_told_unless_it_is_meant(tmp_path):
     run = RunDirectory.create(tmp_path / "run", CONFIG)
-    write_json(run.config_file, {"schema": 1, **CONFIG, "preset": "other"})
+    write_json(run.config_file, {"schema": 2, **CONFIG, "preset": "other"})
     with pytest.raises(FileError, match=r"config.json as the run wrote it.*checksums.json"):
         run.read_config()
     files = json.loads(run.checksums.file.read_text())
@@ -108,6 +122,23 @@ def test_artifacts_stay_in_their_folder(tmp_path, name):
     assert run.read_config() == CONFIG
 
 
+@pytest.mark.parametrize(
+    "name", ["outputs", "evaluation", "new-data", "checkpoints", "log.txt", ".lock", "artifacts/a"]
+)
+def test_links_inside_a_run_are_refused(tmp_path, name):
+    """Else `lsk evaluate` and `lsk train --resume` write where the link points."""
+    run = RunDirectory.create(tmp_path / "run", CONFIG)
+    link, target = run.path / name, tmp_path / "elsewhere"
+    if link.is_dir():
+        link.rmdir()
+    link.unlink(missing_ok=True)
+    link.symlink_to(target)
+    for use in (lambda: RunDirectory.open(run.path), lambda: run.lock().__enter__()):
+        with pytest.raises(FileError, match=f"without symbolic links.*Received: .*/run/{name}$"):
+            use()
+    assert not target.exists()
+
+
 @pytest.mark.parametrize("split", ["../config", "test/x", "", "a\0", "a" * 300])
 def test_splits_name_files_of_the_run(tmp_path, split):
     run = RunDirectory(tmp_path)
@@ -129,14 +160,14 @@ def test_a_run_without_a_model_is_told(tmp_path):
 def test_a_model_that_was_cut_off_is_told(tmp_path):
     run = RunDirectory.create(tmp_path, {})
     run.model_file.write_bytes(b"PK\x03\x04 and no end")
-    with pytest.raises(FileError, match=r"Received: .*model\.keras, which is damaged"):
+    with pytest.raises(FileError, match=r"a model that Keras saved in .*model\.keras"):
         run.load_model()
 
 
 def test_another_schema_is_refused(tmp_path):
     run = RunDirectory.create(tmp_path / "run", {})
     run.write_json(run.config_file, {"schema": 99})
-    with pytest.raises(FileError, match="schema 1"):
+    with pytest.raises(FileError, match="schema 2"):
         run.read_config()
 
 

@@ -8,9 +8,9 @@ from ls_base.errors import FileError, InputError
 from ls_keras.callbacks.mutual_information_probe import two_classes
 from ls_keras.information import mutual_information
 from ls_keras.information.augmented_logits import augmented_differences
-from lsk_engine.data import configuration
 from lsk_engine.progress import Reporter
 from lsk_engine.scoring.mutual_information import _images, probe
+from lsk_engine.settings.resolving import resolve_config
 from tiny_points import TinyPoints
 from tiny_task import TinyTask
 from untrained_run import untrained_run
@@ -93,7 +93,7 @@ def test_mistakes_are_told(run, tmp_path, options, message):
 
 
 def test_a_run_without_randomness_is_told(run, tmp_path):
-    still = run._replace(config=configuration.resolve(run.task, None, {"data.noise": 0.0}))
+    still = run._replace(config=resolve_config(run.task, None, {"data.noise": 0.0}))
     with pytest.raises(InputError, match="changed no output"):
         measure(still, tmp_path)
     letters = untrained_run(TinyTask(), tmp_path / "letters")

@@ -12,10 +12,9 @@ import pytest
 import ls_keras
 from ls_base.errors import InputError, LsKerasError
 from ls_base.files import write_json
-from lsk_engine.data import configuration
 from lsk_engine.progress import Reporter
-from lsk_engine.runs.locking import hold_lock
 from lsk_engine.runs.run_directory import RunDirectory
+from lsk_engine.settings.resolving import restore_config
 from lsk_engine.studies import run_study as studies
 from lsk_engine.studies.distillation import CLAIMS, distillation_study, draw_figure
 from stored_files import metrics
@@ -32,20 +31,20 @@ def trained(monkeypatch):
     names = []
     task = TinyPoints()
 
-    def run_jobs(jobs, trainings, reporter, *, ended, keep_going):
+    def run_jobs(jobs, executor, reporter, *, on_finish, keep_going):
         data = task.load_data(None)
         waiting = [job for job in jobs if not job.finished]
         while waiting:
             job = next(job for job in waiting if job.ready)
             waiting.remove(job)
             job.create()
-            resolved = configuration.from_dict(task, job.run.read_config())
+            resolved = restore_config(task, job.run.read_config())
             keras.utils.set_random_seed(len(names))
             job.run.save_model(task.build_model(resolved, data))
             scores = {s: {"right": n + len(names), "nll": 1.0} for s, n in SPLITS.items()}
             found = metrics({"right": "right"}, **scores, better={"right": "more"})
             write_json(job.run.metrics_file, found)
-            ended(job)
+            on_finish(job)
             names.append(job.name)
         return {}
 
@@ -169,19 +168,6 @@ def test_without_gamma_there_are_no_curves(tmp_path):
     (tmp_path / "teachers" / "alpha0-seed0" / "model.keras").unlink()
     with pytest.raises(LsKerasError, match="γ of the teachers. Received: Expected a finished"):
         sweep(tmp_path, **grid)
-
-
-def test_trainings_that_outlive_their_sweep_keep_the_next_one_out(tmp_path, trained):
-    grid = {"alphas": (0.0,), "temperatures": (2.0,)}
-    sweep(tmp_path, **grid)
-    run = RunDirectory(tmp_path / "teachers" / "alpha0-seed0")
-    before = list(trained)
-    with (
-        hold_lock(run.lock_file, wait=False),
-        pytest.raises(InputError, match="left its trainings"),
-    ):
-        sweep(tmp_path, **grid, seeds=2)
-    assert trained == before
 
 
 def test_what_cannot_be_is_refused():

@@ -6,7 +6,7 @@ import soundfile
 
 from ls_base.errors import InputError
 from lsk_speech.config import DataConfig
-from lsk_speech.sources import load_source
+from lsk_speech.data import load_source
 
 SPEAKERS, NUMBERS, RATE = ("ann", "bo"), range(12), 8000
 

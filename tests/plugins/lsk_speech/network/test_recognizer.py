@@ -8,7 +8,7 @@ import small_speech
 from ls_base.errors import InputError, LsKerasError
 from ls_keras.calibration import calibrated
 from ls_keras.decoding import Unsmoothing
-from ls_keras.decoding.padded_batches import padded_batches
+from ls_keras.decoding.model_search import padded_batches
 from lsk_speech.config import DecodingConfig, ModelConfig
 from lsk_speech.model import listen
 from lsk_speech.network.recognizer import CoverageScorer, Recognizer

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ls_base.errors import InputError
-from ls_base.npz_schema import ArraySpec
+from ls_base.npz import ArraySpec
 from lsk_engine.data.formats import ragged
 from lsk_engine.data.formats.ragged import Ragged, row_offsets
 from lsk_engine.data.prepared.checksummed_files import CheckedFiles

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ls_base.errors import InputError
-from ls_base.npz_schema import ArraySpec
+from ls_base.npz import ArraySpec
 from lsk_engine.data.formats.ragged import Ragged
 from lsk_engine.data.prepared import checksummed_files, file_checks
 from lsk_engine.data.prepared.checksummed_files import CheckedFiles

@@ -14,15 +14,14 @@ import pytest
 from ls_base.errors import InputError, LsKerasError
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.run_directory import RunDirectory
-from lsk_engine.studies.executors.choose import trainings_of
-from lsk_engine.studies.executors.dask_cluster import Cluster, local_workers
-from lsk_engine.studies.executors.run_jobs import run_jobs
+from lsk_engine.studies.executors.dask_cluster import DaskCluster, parse_local_workers
+from lsk_engine.studies.executors.run_jobs import make_executor, run_jobs
 from lsk_engine.studies.jobs import Job
 from stored_files import metrics
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # what Dask and Tornado say of one another
+pytestmark = pytest.mark.filterwarnings("ignore")  # of Dask and Tornado
 
-# Where it was at work, and what it was told; it goes on if there is a step already.
+# Writes its working directory and environment.
 QUICK = f"""
 import json, os, pathlib, sys
 run = pathlib.Path(sys.argv[1])
@@ -30,9 +29,10 @@ told = {{k: os.environ.get(k) for k in ("KERAS_BACKEND", "OMP_NUM_THREADS")}}
 (run / "told.json").write_text(json.dumps({{**told, "pid": os.getpid(), "folder": os.getcwd()}}))
 (run / "metrics.json").write_text({json.dumps(metrics())!r})
 """
-# As a training: it holds the run's lock, keeps a state, and goes on from it.
+# Like a training: it locks the run, saves its state, resumes, and stops with its parent.
 LONG = f"""
 import pathlib, signal, sys, time
+from lsk_engine.devices.parent_watch import stop_with_parent
 from lsk_engine.runs.run_directory import RunDirectory
 run = RunDirectory(pathlib.Path(sys.argv[1]))
 steps = run.path / "steps"
@@ -40,6 +40,7 @@ def save(*_):
     (run.path / "saved").touch()
     sys.exit(130)
 signal.signal(signal.SIGTERM, save)
+stop_with_parent()
 with run.lock():
     done = len(steps.read_text()) if steps.exists() else 0
     for step in range(done, 30):
@@ -71,7 +72,7 @@ def reporter():
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
-    """Two workers that don't come back, and their scheduler: the workers' processes, an address."""
+    """Starts a scheduler and two workers without nanny; yields their processes and the address."""
     folder = tmp_path_factory.mktemp("dask")
     file = folder / "scheduler.json"
     quiet = {"cwd": folder, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
@@ -96,8 +97,8 @@ def cluster(tmp_path_factory):
             assert time.monotonic() < deadline
             time.sleep(0.1)
         address = json.loads(file.read_text())["address"]
-        with Cluster([], address, reporter()) as trainings:
-            while trainings.at_a_time() < 2:
+        with DaskCluster([], address, reporter()) as executor:
+            while executor.capacity() < 2:
                 assert time.monotonic() < deadline
                 time.sleep(0.1)
         yield workers, address
@@ -108,7 +109,7 @@ def test_workers_train_a_run_each(tmp_path, monkeypatch, cluster):
     monkeypatch.chdir(tmp_path)
     jobs = [job(tmp_path, name) for name in "abc"]
     told = reporter()
-    run_jobs(jobs, Cluster(command(QUICK), cluster[1], told), told)
+    run_jobs(jobs, DaskCluster(command(QUICK), cluster[1], told), told)
     found = [json.loads((one.run.path / "told.json").read_text()) for one in jobs]
     assert {one["KERAS_BACKEND"] for one in found} == {"jax"}
     assert {one["folder"] for one in found} == {str(tmp_path)}
@@ -116,12 +117,12 @@ def test_workers_train_a_run_each(tmp_path, monkeypatch, cluster):
     assert "3/3  " in told.stream.getvalue()
 
 
-def test_a_failure_says_what_the_run_said(tmp_path, cluster):
+def test_a_failure_reports_the_error_of_the_run(tmp_path, cluster):
     failing, other = job(tmp_path, "failing"), job(tmp_path, "other")
     code = f"import sys\nexec({FAILING!r} if sys.argv[1].endswith('failing') else {QUICK!r})"
     failed = run_jobs(
         [failing, other],
-        Cluster(command(code), cluster[1], reporter()),
+        DaskCluster(command(code), cluster[1], reporter()),
         reporter(),
         keep_going=True,
     )
@@ -141,18 +142,18 @@ def test_a_failure_stops_the_others_which_save_their_state(tmp_path, cluster):
         f"exec({ENDLESS!r})"
     )
     with pytest.raises(LsKerasError, match="failing.*exit code 2: Expected a finite loss"):
-        run_jobs([failing, other], Cluster(command(code), cluster[1], reporter()), reporter())
+        run_jobs([failing, other], DaskCluster(command(code), cluster[1], reporter()), reporter())
     assert (tmp_path / "other" / "saved").exists()
 
 
 def test_ctrl_c_lets_every_run_save_its_state(tmp_path, cluster):
     jobs = [job(tmp_path, name) for name in "ab"]
 
-    class Interrupting(Cluster):
-        def ended(self):
+    class Interrupting(DaskCluster):
+        def poll(self):
             if all((one.run.path / "steps").exists() for one in jobs):
                 raise KeyboardInterrupt
-            return super().ended()
+            return super().poll()
 
     with pytest.raises(KeyboardInterrupt):
         run_jobs(jobs, Interrupting(command(ENDLESS), cluster[1], reporter()), reporter())
@@ -160,76 +161,78 @@ def test_ctrl_c_lets_every_run_save_its_state(tmp_path, cluster):
     assert not any(one.run.is_locked() for one in jobs)
 
 
-def test_workers_without_the_files_say_so(tmp_path, monkeypatch, cluster):
+def test_workers_without_the_shared_files_are_reported(tmp_path, monkeypatch, cluster):
     monkeypatch.setattr("lsk_engine.studies.executors.dask_cluster.PATIENCE", 0.0)
     one = job(tmp_path, "a")
     one.create()
-    # As if the worker had another disk.
+    # As if the worker had another disk:
     elsewhere = Job("a", "run", RunDirectory(tmp_path / "elsewhere"), lambda: None)
     with pytest.raises(LsKerasError, match="a file system that the study and its workers share"):
-        run_jobs([elsewhere], Cluster(command(QUICK), cluster[1], reporter()), reporter())
+        run_jobs([elsewhere], DaskCluster(command(QUICK), cluster[1], reporter()), reporter())
 
 
 def test_another_version_is_refused(tmp_path, monkeypatch, cluster):
     monkeypatch.setattr("lsk_engine.studies.executors.dask_cluster.__version__", "9.9")
     with pytest.raises(LsKerasError, match=r"Expected ls-keras 9\.9 on every worker. Received: "):
-        run_jobs([job(tmp_path, "a")], Cluster(command(QUICK), cluster[1], reporter()), reporter())
+        run_jobs(
+            [job(tmp_path, "a")], DaskCluster(command(QUICK), cluster[1], reporter()), reporter()
+        )
 
 
 def test_local_workers_divide_the_cores(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(8)), raising=False)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     jobs = [job(tmp_path, name) for name in "abc"]
-    run_jobs(jobs, Cluster(command(QUICK), "local:2", reporter()), reporter())
+    run_jobs(jobs, DaskCluster(command(QUICK), "local:2", reporter()), reporter())
     found = [json.loads((one.run.path / "told.json").read_text()) for one in jobs]
     assert {one["OMP_NUM_THREADS"] for one in found} == {"4"}
 
 
 @pytest.mark.parametrize("scheduler", ["local:0", "local:x", "local", "", "host:8786"])
-def test_what_is_no_scheduler_is_refused(scheduler):
+def test_a_malformed_scheduler_is_refused(scheduler):
     with pytest.raises(InputError, match="Expected a scheduler's address"):
-        local_workers(scheduler)
+        parse_local_workers(scheduler)
 
 
-def test_a_scheduler_that_does_not_answer_is_told(tmp_path, monkeypatch):
-    monkeypatch.setattr("lsk_engine.studies.executors.dask_cluster._ANSWER", 0.5)
+def test_a_scheduler_that_does_not_answer_is_an_error(tmp_path, monkeypatch):
+    monkeypatch.setattr("lsk_engine.studies.executors.dask_cluster._CONNECT_SECONDS", 0.5)
     one = job(tmp_path, "a")
-    with pytest.raises(InputError, match="Expected a scheduler of Dask.*Received: tcp://127"):
-        run_jobs([one], Cluster([], "tcp://127.0.0.1:9", reporter()), reporter())
+    with pytest.raises(InputError, match="Expected a Dask scheduler.*Received: tcp://127"):
+        run_jobs([one], DaskCluster([], "tcp://127.0.0.1:9", reporter()), reporter())
     assert not one.run.path.exists()
 
 
 def test_jobs_and_a_scheduler_contradict():
     with pytest.raises(InputError, match="Expected --jobs or --scheduler"):
-        trainings_of([], 2, "local:2", reporter())
+        make_executor(None, [], 2, "local:2", reporter())
     with pytest.raises(InputError, match="that other processes can train"):
-        trainings_of(None, 1, "local:2", reporter())
+        make_executor(None, None, 1, "local:2", reporter())
     with pytest.raises(InputError, match="at least one job"):
-        trainings_of([], 0, None, reporter())
+        make_executor(None, [], 0, None, reporter())
 
 
 @pytest.mark.slow
-def test_a_worker_that_is_killed_costs_what_came_after_the_last_state(tmp_path, cluster):
+def test_another_worker_resumes_the_run_of_a_killed_one(tmp_path, cluster):
     """The last of this module: one worker is left."""
     workers, address = cluster
     jobs = [job(tmp_path, name) for name in "ab"]
 
-    class Killing(Cluster):
+    class Killing(DaskCluster):
         killed = False
 
-        def ended(self):
+        def poll(self):
             if not self.killed and all((one.run.path / "steps").exists() for one in jobs):
                 workers[0].send_signal(signal.SIGKILL)
                 workers[0].wait()
                 self.killed = True
-            return super().ended()
+            return super().poll()
 
-    trainings = Killing(command(LONG), address, reporter())
-    run_jobs(jobs, trainings, reporter())
-    assert trainings.killed
+    executor = Killing(command(LONG), address, reporter())
+    run_jobs(jobs, executor, reporter())
+    assert executor.killed
     steps = sorted((one.run.path / "steps").read_text() for one in jobs)
     assert [len(one) for one in steps] == [30, 30]
-    assert steps[0] == "." * 30  # on the worker that lived
+    assert steps[0] == "." * 30
     assert steps[1].startswith(".")
     assert steps[1].endswith("r")
     assert [(one.run.path / "saved").exists() for one in jobs].count(True) == 1

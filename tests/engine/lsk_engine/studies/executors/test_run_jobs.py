@@ -1,5 +1,6 @@
-"""Processes that stand for trainings: they need no framework, and say what they were told."""
+"""Jobs run by processes that stand for trainings and need no framework."""
 
+import contextlib
 import io
 import json
 import os
@@ -58,7 +59,7 @@ def test_a_run_starts_when_the_one_before_it_is_finished(tmp_path):
     jobs = [job(tmp_path, "student", after=teacher), teacher, job(tmp_path, "alone")]
     ended = []
     told = reporter()
-    run_jobs(jobs, processes(QUICK, 3), told, ended=lambda j: ended.append(j.name) or "error 1")
+    run_jobs(jobs, processes(QUICK, 3), told, on_finish=lambda j: ended.append(j.name) or "error 1")
     assert set(ended[:2]) == {"teacher", "alone"}
     assert ended[2] == "student"
     assert "3/3  student: error 1" in told.stream.getvalue()
@@ -69,14 +70,14 @@ def test_a_run_starts_when_the_one_before_it_is_finished(tmp_path):
     assert (tmp_path / "teacher" / "environment.json").read_bytes() == written
 
 
-def test_a_run_that_was_started_is_gone_on_with(tmp_path):
+def test_a_started_run_is_resumed(tmp_path):
     started = job(tmp_path, "a")
     started.create()
-    run_jobs([started], processes(QUICK), reporter())  # a second `create` would be refused
+    run_jobs([started], processes(QUICK), reporter())  # a second `create` would fail
     assert started.finished
 
 
-def test_a_run_that_cannot_be_made_stops_no_other(tmp_path):
+def test_a_run_that_cannot_be_created_does_not_stop_the_others(tmp_path):
     def refuse():
         raise LsKerasError("Expected a finished run as the teacher")
 
@@ -89,7 +90,7 @@ def test_a_run_that_cannot_be_made_stops_no_other(tmp_path):
         run_jobs([damaged], processes(QUICK), reporter())
 
 
-def test_a_failure_is_told_and_stops_the_others(tmp_path):
+def test_a_failure_stops_the_others_which_save_their_state(tmp_path):
     failing, other = job(tmp_path, "failing"), job(tmp_path, "other")
     wait = (
         "import pathlib, time\n"
@@ -106,7 +107,7 @@ def test_a_failure_is_told_and_stops_the_others(tmp_path):
     assert (tmp_path / "other" / "saved").exists()
 
 
-def test_a_failure_is_told_and_the_others_go_on(tmp_path):
+def test_the_others_continue_after_a_failure_with_keep_going(tmp_path):
     failing, other = job(tmp_path, "failing"), job(tmp_path, "other")
     student, its_own = job(tmp_path, "student", after=failing), job(tmp_path, "third")
     code = f"import sys\nexec({FAILING!r} if sys.argv[1].endswith('failing') else {QUICK!r})"
@@ -115,16 +116,65 @@ def test_a_failure_is_told_and_the_others_go_on(tmp_path):
     failed = run_jobs(jobs, processes(code), told, keep_going=True)
     assert {j.name for j in failed} == {"failing", "student"}
     assert "Expected a finite loss" in str(failed[failing])
-    assert "Received: one that failed" in str(failed[student])
+    assert "the run that it depends on failed" in str(failed[student])
     assert other.finished
     assert its_own.finished
-    assert "Warning: failing: Expected every training to end well" in told.stream.getvalue()
+    assert "Warning: failing: Training failing (" in told.stream.getvalue()
     assert "2/4  third" in told.stream.getvalue()
 
 
-def test_one_that_ends_without_scores_has_failed(tmp_path):
-    with pytest.raises(LsKerasError, match="Received: a .*exit code 0: nothing"):
+def test_a_training_that_ends_without_scores_has_failed(tmp_path):
+    with pytest.raises(LsKerasError, match=r"Training a \(.*\) failed, exit code 0; the same"):
         run_jobs([job(tmp_path, "a")], processes("pass"), reporter())
+
+
+KILLED = """
+import os, pathlib, signal, sys
+run = pathlib.Path(sys.argv[1])
+with (run / "starts").open("a") as file:
+    file.write("x")
+if len((run / "starts").read_text()) <= int(sys.argv[0] or 1):
+    (run / "log.txt").write_text("loading\\nstep 7\\n")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_killed_training_is_resumed_once(tmp_path):
+    killed, other = job(tmp_path, "killed"), job(tmp_path, "other")
+    code = "import sys\nif sys.argv[1].endswith('killed'):\n    sys.argv[0] = '1'\n"
+    code += f"    exec({KILLED!r})\nexec({QUICK!r})"
+    told = reporter()
+    run_jobs([killed, other], processes(code), told)
+    assert killed.finished
+    assert (killed.run.path / "starts").read_text() == "xx"
+    assert (
+        "killed by signal 9 (Killed), as the system does when memory runs out; it is resumed"
+        in (told.stream.getvalue())
+    )
+
+
+def test_a_training_killed_twice_has_failed_and_its_last_log_line_is_reported(tmp_path):
+    killed, other = job(tmp_path, "killed"), job(tmp_path, "other")
+    code = "import sys\nif sys.argv[1].endswith('killed'):\n    sys.argv[0] = '9'\n"
+    code += f"    exec({KILLED!r})\nexec({QUICK!r})"
+    failed = run_jobs([killed, other], processes(code), reporter(), keep_going=True)
+    assert (killed.run.path / "starts").read_text() == "xx"
+    assert "memory runs out: last line of its log: step 7; the same command" in str(failed[killed])
+    assert other.finished
+
+
+def test_a_run_that_another_process_uses_is_waited_for(tmp_path):
+    """As of a killed study whose training is still saving its state."""
+    busy, other = job(tmp_path, "busy"), job(tmp_path, "other")
+    busy.create()
+    told = reporter()
+    with contextlib.ExitStack() as held:
+        held.enter_context(busy.run.lock())
+        run_jobs([busy, other], processes(QUICK, 2), told, on_finish=lambda j: held.close() or "")
+    assert busy.finished
+    lines = told.stream.getvalue()
+    assert f"Waiting for another process that uses {busy.run.path}" in lines
+    assert lines.index("1/2  other") < lines.index("2/2  busy")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -145,12 +195,12 @@ def test_an_interruption_lets_every_run_save_its_state(tmp_path, request, number
         return ""
 
     with pytest.raises(KeyboardInterrupt):
-        run_jobs([quick, slow], processes(code, 2), reporter(), ended=interrupt)
+        run_jobs([quick, slow], processes(code, 2), reporter(), on_finish=interrupt)
     assert (tmp_path / "slow" / "saved").exists()
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
 
-def test_time_left_counts_each_kind_by_what_it_took(tmp_path):
+def test_remaining_time_uses_the_duration_of_each_kind(tmp_path):
     """Two students of 10 s are left after a teacher of 100 s; two run at a time."""
     teacher = job(tmp_path, "teacher", kind="teacher")
     students = [job(tmp_path, f"student{i}", after=teacher) for i in range(3)]
@@ -165,7 +215,7 @@ def test_time_left_counts_each_kind_by_what_it_took(tmp_path):
     assert lines[1].endswith(("9 s left", "10 s left"))
 
 
-def test_no_time_is_left_of_what_takes_longer_than_the_others(tmp_path):
+def test_a_run_longer_than_the_others_has_no_remaining_time(tmp_path):
     first, second = job(tmp_path, "first"), job(tmp_path, "second")
     first.create()
     first.run.metrics_file.write_text(json.dumps(metrics(seconds=0.001)))

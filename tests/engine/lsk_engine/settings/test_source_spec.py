@@ -1,0 +1,32 @@
+from pathlib import Path
+
+import pytest
+
+from lsk_engine.settings.source_spec import path_or_name
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    """A working folder with `mnist` in it, and a home folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "mnist").mkdir()
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ["cifar10", "wmt14_translate/de-en:1.0.0", "photos.npz"])
+def test_names(name):
+    assert path_or_name(name) == name
+
+
+@pytest.mark.parametrize("name", ["mnist", "./photos", "../photos", "/photos/of/mine"])
+def test_paths(name):
+    assert path_or_name(name) == Path(name)
+
+
+def test_a_folder_of_ones_own(here):
+    assert path_or_name("~/photos") == here / "home" / "photos"
+
+
+def test_after_the_prefix_comes_a_name():
+    assert path_or_name("tfds:mnist") == "mnist"

@@ -2,6 +2,7 @@
 
 import math
 
+import keras
 from keras import ops
 
 from ls_base.errors import InputError

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from ls_keras.backend.tracing import warn_caller
+from ls_keras.backend.warnings import warn_caller
 from ls_keras.calibration.scaling.recalibration import Recalibration, read_fit_examples
 from ls_keras.calibration.scaling.temperature_search import (
     Evaluate,

@@ -105,7 +105,7 @@ class CalibratedTask:
 
     def get_config(self):
         """Returns the configuration of the task and of the scaling."""
-        return dict(self._calibrated_config)  # type: ignore[attr-defined]
+        return dict(self.calibrated_config)  # type: ignore[attr-defined]
 
     @classmethod
     def from_config(cls, config):
@@ -260,7 +260,7 @@ def _task_model(task, plain: keras.Model, scaling, config: dict) -> keras.Model:
         made, inputs=plain.input, outputs=plain.output, name=config["name"], compile=False
     )
     made.generate_function = None  # Keras Hub compiles it for `made` when `generate` is called
-    vars(made)["_calibrated_config"] = config  # a plain dict, which Keras does not track
+    vars(made)["calibrated_config"] = config  # a plain dict, which Keras does not track
     return made
 
 

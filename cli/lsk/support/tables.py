@@ -186,8 +186,12 @@ def grid(
             head = "\n".join(textwrap.wrap(names[n], max(widths[n], 1))).replace(_NBSP, " ")
             # Left-aligned columns have the gap before their texts, as numbers have.
             head = textwrap.indent(head, " " * _GAP * (n in left))
-            justify = "left" if n in left else "right"
-            table.add_column(head, justify=justify, width=widths[n] + _GAP, overflow="fold")
+            table.add_column(
+                head,
+                justify="left" if n in left else "right",
+                width=widths[n] + _GAP,
+                overflow="fold",
+            )
         for label, cells in rows:
             if label_width < longest:  # the arrow must not stand on a line of its own
                 label = label.replace(" ↓", "↓").replace(" ↑", "↑")

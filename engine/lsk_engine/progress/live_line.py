@@ -121,10 +121,11 @@ def clear_lines() -> None:
         line.clear()
 
 
-class _Terminal(io.TextIOBase):
+class _Terminal(io.StringIO):
     """A terminal that may be closed at any time, which must not stop the work."""
 
     def __init__(self, stream: TextIO):
+        super().__init__()
         self._stream = stream
 
     def write(self, text: str) -> int:

@@ -58,10 +58,10 @@ def tasks(name: str | None, as_json: bool) -> None:
 
 def _needed(task: Task) -> list[str]:
     """Returns the options of a task that has no settings without a model and data of a user's."""
-    from lsk_engine.data import configuration
+    from lsk_engine.settings.resolving import resolve_config
 
     try:
-        configuration.resolve(task, None, {})
+        resolve_config(task, None, {})
     except InputError:
         return ["--model", next(iter(task.models)), "--data", next(iter(task.data_sources))]
     return []

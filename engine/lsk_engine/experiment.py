@@ -6,7 +6,7 @@ again alone, in another process (`lsk train --resume`, `lsk evaluate`).
 
 | stage | where it is told | what it leaves in the run directory |
 |---|---|---|
-| settings | `lsk_engine.data.configuration.resolve` | `config.json`, `environment.json` |
+| settings | `lsk_engine.data.resolve_config` | `config.json`, `environment.json` |
 | load | `Task.load_data`, of the plugin | `artifacts/`, `data.json` |
 | train | `lsk_engine.training.train` | `checkpoints/`, `history.jsonl`, `model.keras` |
 | evaluate | `lsk_engine.scoring.evaluate` | `metrics.json`, `outputs/`, `evaluation/` |

@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
-from ls_base.errors import InputError
 from ls_keras.backend.autograph import no_autograph
 from ls_keras.decoding.gather import first_top_k, flat_rows, take_places, take_rows
 from ls_keras.decoding.hypotheses import Hypotheses, LengthPenalty, Scorer, check_failed
@@ -18,7 +17,8 @@ from ls_keras.decoding.search_options import (
 )
 from ls_keras.decoding.state import BeamOrder, read_state
 from ls_keras.decoding.unsmoothed import Unsmoothing
-from ls_keras.inputs.validation import as_choice, as_count, as_function, shown
+from ls_keras.errors import InputError, shown
+from ls_keras.inputs.validation import as_choice, as_count, as_function
 
 _NEVER = float("-inf")  # the score of a place without a hypothesis
 

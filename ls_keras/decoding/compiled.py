@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 import keras
 from keras import ops
 
-from ls_base.errors import InputError
-from ls_keras.inputs.validation import as_flag, as_function, shown
+from ls_keras.errors import InputError, shown
+from ls_keras.inputs.validation import as_flag, as_function
 
 
 def compiled(function: Callable, *, variables: Sequence = (), jit_compile: bool = False):

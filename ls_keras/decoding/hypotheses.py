@@ -7,7 +7,7 @@ from keras import ops
 
 from ls_base.brief_repr import brief_repr
 from ls_base.errors import InputError
-from ls_keras.backend.tracing import concrete
+from ls_keras.backend.tensors import to_numpy_or_none
 from ls_keras.decoding.search_options import read_scalar
 
 
@@ -33,7 +33,7 @@ class Hypotheses(NamedTuple):
 
 def check_failed(failed) -> None:
     """Raises an `InputError` in eager mode if the step function returned NaN for a sample."""
-    values = concrete(failed)
+    values = to_numpy_or_none(failed)
     if values is not None and values.any():
         raise InputError(
             "Expected logits that are finite or -inf. Received: NaN or +inf for samples "

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from keras import ops
 
-from ls_base.errors import InputError
-from ls_keras.backend.tracing import concrete
+from ls_keras.backend.tensors import as_tensor, to_numpy_or_none
 from ls_keras.decoding.unsmoothed import Unsmoothing
-from ls_keras.inputs.validation import MAX_CLASSES, as_count, as_counts, as_number, as_tensor, shown
+from ls_keras.errors import InputError, shown
+from ls_keras.inputs.validation import MAX_CLASSES, as_count, as_counts, as_number
 
 MAX_TOKENS = 2**28
 
@@ -70,7 +70,7 @@ def read_arguments(
         forbidden_tokens = tuple(itertools.islice(forbidden_tokens, MAX_CLASSES))  # a generator
     forbidden = tuple(sorted(set(as_counts(forbidden_tokens, "forbidden_tokens"))))
     constraints = TokenConstraints(as_count(end_token, "end_token"), min_length, forbidden)
-    known = concrete(batch_size) if hasattr(batch_size, "shape") else batch_size
+    known = to_numpy_or_none(batch_size) if hasattr(batch_size, "shape") else batch_size
     if known is not None:  # otherwise a tensor in a graph
         known = known.item() if hasattr(known, "size") and known.size == 1 else known
         batch_size = as_count(known, "batch_size", 1)
@@ -93,7 +93,7 @@ def read_scalar(name: str, value, *, positive: bool):
     """Returns a number, or a scalar tensor; the range is checked if the value is known."""
     if not hasattr(value, "shape"):
         return as_number(value, name, low=0, above=positive)
-    known = concrete(as_tensor(value, name))
+    known = to_numpy_or_none(as_tensor(value, name))
     if known is None:
         return value
     number = float(known.item()) if known.size == 1 else float("nan")

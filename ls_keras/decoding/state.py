@@ -3,10 +3,10 @@
 import keras
 from keras import ops
 
-from ls_base.errors import InputError
+from ls_keras.backend.tensors import as_tensor
 from ls_keras.decoding.gather import take_rows
+from ls_keras.errors import InputError, shown
 from ls_keras.inputs.targets import compatible
-from ls_keras.inputs.validation import as_tensor, shown
 
 
 def read_state(state, batch_size):

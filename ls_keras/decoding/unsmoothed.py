@@ -9,11 +9,12 @@ import numpy as np
 from keras import ops
 
 from ls_base.brief_repr import BriefRepr
-from ls_base.errors import InputError
 from ls_keras.backend.autograph import no_autograph
-from ls_keras.inputs.validation import as_number, as_tensor, shown
+from ls_keras.backend.tensors import as_tensor
+from ls_keras.errors import InputError, shown
+from ls_keras.inputs.validation import as_number
 from ls_keras.losses import Neighborhood, Smoothing
-from ls_keras.losses import smoothing_registry as smoothings
+from ls_keras.losses.smoothings import get_smoothing
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -49,7 +50,7 @@ class Unsmoothing(BriefRepr):
             raise InputError(
                 "Expected alpha below 1: with 1, targets do not depend on labels. Received: 1"
             )
-        smoothing = smoothings.get(self.smoothing)
+        smoothing = get_smoothing(self.smoothing)
         if isinstance(smoothing, Neighborhood):
             raise _depends_on_labels(smoothing)
         object.__setattr__(self, "alpha", alpha)
@@ -70,7 +71,7 @@ class Unsmoothing(BriefRepr):
             logits = ops.cast(logits, "float32")
         if not self.alpha:
             return logits
-        prior = self.smoothing.spread(None, None, logits.shape[-1]).prior
+        prior = self.smoothing.distribution(None, None, logits.shape[-1]).prior
         if prior is None:
             raise _depends_on_labels(self.smoothing)
         with np.errstate(divide="ignore"):  # classes with q = 0

@@ -8,14 +8,14 @@ from keras import ops
 
 from ls_base.errors import InputError
 from ls_keras.backend import keras_internals
+from ls_keras.backend.tensors import in_shape_inference, mask_of, reduce_losses
 from ls_keras.distillation.logits_files import TopLogits, expand
 from ls_keras.distillation.loss import Objective, losses_and_valid
 from ls_keras.distillation.student_teacher import SharedView, check_models
-from ls_keras.inputs.logits_check import Glances
 from ls_keras.inputs.targets import IgnoreClass, stored_ignore_class
 from ls_keras.inputs.validation import as_flag
-from ls_keras.losses import smoothing_registry as smoothings
 from ls_keras.losses.classification_loss import ClassificationLoss
+from ls_keras.losses.smoothings import get_smoothing
 
 TEACHER_LOGITS = "teacher_logits"
 TEACHER_CLASSES, TEACHER_REST = "teacher_classes", "teacher_rest"
@@ -117,14 +117,14 @@ class Distiller(keras.Model):
             teacher_temperature=teacher_temperature,
             student_temperature=student_temperature,
             alpha=alpha,
-            smoothing=smoothings.get(smoothing),
+            smoothing=get_smoothing(smoothing),
             label_loss=label_loss,
             loss=loss,
             scale_by_temperature=scale_by_temperature,
             ignore_class=ignore_class,
         )
         self.from_logits = as_flag(from_logits, "from_logits")
-        self._glances = (Glances(), Glances())
+        self._checked = False  # whether student and teacher were checked to give logits
         check_models(student, teacher, self.from_logits)
         if teacher is not None:
             teacher.trainable = False
@@ -182,13 +182,14 @@ class Distiller(keras.Model):
             if z_teacher is None:
                 z_teacher = self.teacher(inputs, training=False)
             z_teacher = _expand_classes(z_teacher, z)
-        mask = keras_internals.mask_of(z)
+        mask = mask_of(z)
         losses, valid = losses_and_valid(
-            y, z, z_teacher, self.objective, mask, sample_weight, self._glances
+            y, z, z_teacher, self.objective, mask, sample_weight, check=not self._checked
         )
+        self._checked = not in_shape_inference()
         if mask is not None and valid is not None:
             mask = ops.logical_and(mask, valid)
-        total = keras_internals.reduced(
+        total = reduce_losses(
             losses,
             sample_weight=sample_weight,
             mask=valid if mask is None else mask,
@@ -224,7 +225,7 @@ class Distiller(keras.Model):
             "student": keras.saving.serialize_keras_object(self.student),
             "teacher": keras.saving.serialize_keras_object(self.teacher),
             **objective,
-            "smoothing": smoothings.serialize(self.objective.smoothing),
+            "smoothing": keras.saving.serialize_keras_object(self.objective.smoothing),
             "label_loss": keras.saving.serialize_keras_object(self.objective.label_loss),
             "ignore_class": stored_ignore_class(self.objective.ignore_class),
             "from_logits": self.from_logits,

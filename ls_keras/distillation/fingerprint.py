@@ -11,8 +11,8 @@ import keras
 import numpy as np
 
 from ls_base.errors import InputError
+from ls_keras.backend.tensors import as_array
 from ls_keras.inputs.batches import as_batches
-from ls_keras.inputs.validation import as_array
 
 _CHANGED = (
     "Expected the same examples in the same order each time, not shuffled or changed at random. "

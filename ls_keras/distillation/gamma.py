@@ -9,6 +9,7 @@ import numpy as np
 
 from ls_base.brief_repr import brief_repr
 from ls_base.errors import InputError
+from ls_keras.backend.tensors import as_array
 from ls_keras.calibration.scaling.model_logits import predicted_batches
 from ls_keras.distillation.loss import check_temperature
 from ls_keras.inputs.batches import as_batches
@@ -16,7 +17,7 @@ from ls_keras.inputs.model_forward import Forward
 from ls_keras.inputs.model_outputs import Output
 from ls_keras.inputs.numpy_examples import blocks, read_host_examples, read_rows
 from ls_keras.inputs.targets import IgnoreClass, ignored_ids
-from ls_keras.inputs.validation import as_array, as_flag
+from ls_keras.inputs.validation import as_flag
 
 
 def equivalent_smoothing(

@@ -12,13 +12,13 @@ import msgspec
 import numpy as np
 from keras import ops
 
-from ls_base.errors import InputError
 from ls_base.records import Count, Record
 from ls_base.safe_open import open_regular
 from ls_keras.distillation.fingerprint import DataFingerprint
+from ls_keras.errors import InputError, shown
 from ls_keras.inputs.numpy_examples import look_at_logits
 from ls_keras.inputs.output_activation import OTHER, SIGMOID, SOFTMAX, model_output
-from ls_keras.inputs.validation import as_choice, as_count, as_function, shown
+from ls_keras.inputs.validation import as_choice, as_count, as_function
 
 LOGITS_FILE = "logits.npy"
 CLASSES_FILE, REST_FILE = "classes.npy", "rest.npy"  # only if the k largest are kept

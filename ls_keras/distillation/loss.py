@@ -6,17 +6,18 @@ import keras
 import numpy as np
 from keras import ops
 
-from ls_base.errors import InputError
 from ls_keras.backend.autograph import no_autograph
-from ls_keras.inputs.logits_check import Glances, recovered_logits
-from ls_keras.inputs.targets import IgnoreClass, ignored_ids, poisoned, read_targets
-from ls_keras.inputs.validation import as_choice, as_flag, as_number, as_tensor, shown
+from ls_keras.backend.tensors import as_tensor, recover_logits
+from ls_keras.errors import InputError, shown
+from ls_keras.inputs.logits_check import warn_if_probabilities
+from ls_keras.inputs.targets import IgnoreClass, ignored_ids, nan_where_invalid, read_targets
+from ls_keras.inputs.validation import as_choice, as_flag, as_number
 from ls_keras.losses import Smoothing
-from ls_keras.losses import smoothing_registry as smoothings
-from ls_keras.losses.alpha_conversions import check_fraction
-from ls_keras.losses.classification_loss import ClassificationLoss
-from ls_keras.losses.closed_form import Mixture, dense_cross_entropy
-from ls_keras.losses.cross_entropy import losses_and_valid as label_losses_and_valid
+from ls_keras.losses.alpha import refuse_alpha
+from ls_keras.losses.classification_loss import ClassificationLoss, mask_losses, read_inputs
+from ls_keras.losses.cross_entropy import SmoothedTargets, dense_cross_entropy
+from ls_keras.losses.smoothed_ce import smoothed_ce
+from ls_keras.losses.smoothings import get_smoothing
 
 LOSSES = ("cross-entropy", "squared-logits")
 
@@ -91,7 +92,7 @@ def distillation_loss(
         teacher_temperature=teacher_temperature,
         student_temperature=student_temperature,
         alpha=alpha,
-        smoothing=smoothings.get(smoothing),
+        smoothing=get_smoothing(smoothing),
         loss=loss,
         scale_by_temperature=scale_by_temperature,
         ignore_class=ignore_class,
@@ -114,8 +115,8 @@ class Objective:
     label_loss: ClassificationLoss | None = None
 
     def __post_init__(self):
-        check_fraction(self.beta, "beta")
-        check_fraction(self.alpha, "alpha")
+        as_number(self.beta, "beta", low=0, high=1)
+        as_number(self.alpha, "alpha", low=0, high=1)
         check_temperature(self.teacher_temperature, "teacher_temperature")
         check_temperature(self.student_temperature, "student_temperature")
         ignored_ids(self.ignore_class)
@@ -164,7 +165,7 @@ def losses_and_valid(
     objective: Objective,
     mask=None,
     sample_weight=None,
-    glances: tuple[Glances, Glances] | None = None,
+    check: bool = True,
 ):
     """Returns the losses `(...)` and which of them count.
 
@@ -176,18 +177,20 @@ def losses_and_valid(
         mask: Boolean tensor `(...)` or `None`; see `ls_keras.losses.cross_entropy`.
         sample_weight: Weights `(...)`, or of its leading axes, or `None`; see
             `ls_keras.losses.cross_entropy`.
-        glances: Remaining checks for probabilities of the student and of the teacher; see
+        check: Whether to warn of probabilities of student and teacher.
             `ls_keras.inputs.logits_check`.
 
     Returns:
         Losses, and a Boolean tensor `(...)` or `None`.
     """
-    of_student, of_teacher = glances or (Glances(), Glances())
-    z, _ = recovered_logits(as_tensor(student_logits, "student_logits"), True, glances=of_student)
+    student_logits = as_tensor(student_logits, "student_logits")
+    teacher_logits = as_tensor(teacher_logits, "teacher_logits")
+    if check:
+        for logits in (student_logits, teacher_logits):
+            warn_if_probabilities(logits)
+    z, _ = recover_logits(student_logits, True)
     z = ops.cast(z, keras.backend.result_type(z.dtype, "float32"))
-    z_teacher, _ = recovered_logits(
-        as_tensor(teacher_logits, "teacher_logits"), True, glances=of_teacher
-    )
+    z_teacher, _ = recover_logits(teacher_logits, True)
     z_teacher = ops.stop_gradient(ops.cast(z_teacher, z.dtype))
     _check_shapes(tuple(z.shape), tuple(z_teacher.shape))
     beta = objective.beta
@@ -201,25 +204,25 @@ def losses_and_valid(
     elif beta == 1:
         targets = read_targets(y_true, z, ignore_class=objective.ignore_class)
         valid = targets.valid
-        losses = poisoned(ops.zeros_like(z[..., 0]), targets)
+        losses = nan_where_invalid(ops.zeros_like(z[..., 0]), targets)
     else:
         if objective.label_loss is not None:
             from_labels, valid = objective.label_loss.losses_and_valid(
                 y_true, z, mask, sample_weight
             )
         else:
-            from_labels, valid = label_losses_and_valid(
+            inputs = read_inputs(
                 y_true,
                 z,
-                objective.alpha,
-                objective.smoothing,
                 from_logits=True,
                 ignore_class=objective.ignore_class,
-                axis=-1,
                 mask=mask,
                 sample_weight=sample_weight,
-                glances=Glances(0),  # the logits were checked above
             )
+            refuse_alpha(inputs.targets, "alpha='per-example'")
+            valid = inputs.targets.valid
+            from_labels = smoothed_ce(inputs, objective.alpha, objective.smoothing)
+            from_labels = mask_losses(from_labels, inputs.targets)
         losses = (1 - beta) * from_labels
     if beta:
         if valid is not None:  # ignored positions may have NaN or infinity
@@ -242,7 +245,7 @@ def _teacher_losses(z, z_teacher, objective: Objective):
         float(t) for t in (objective.teacher_temperature, objective.student_temperature)
     )
     targets = ops.softmax(z_teacher / teacher_t, axis=-1)
-    no_smoothing = Mixture(None, None, 0.0, None)
+    no_smoothing = SmoothedTargets(None, None, 0.0, None)
     losses = dense_cross_entropy(z / student_t, targets, no_smoothing, normalize=True)
     if objective.scale_by_temperature:
         losses = losses * (teacher_t * student_t)

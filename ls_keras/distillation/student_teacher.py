@@ -4,10 +4,9 @@ from collections.abc import Mapping
 
 import keras
 
-from ls_base.errors import InputError
 from ls_keras.backend import keras_internals
+from ls_keras.errors import InputError, shown
 from ls_keras.inputs.output_activation import OTHER, SIGMOID, SOFTMAX, UNKNOWN, model_output
-from ls_keras.inputs.validation import shown
 
 # Prefixes of the names of layers that change images at random in training.
 _RANDOM = ("Random", "Augment", "AugMix", "CutMix", "MixUp")

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from ls_base.brief_repr import brief_repr
-from ls_base.errors import InputError
 from ls_base.files import new_folder, wrap_os_errors, write_json
 from ls_base.npz import ArraySpec, open_npy
 from ls_base.records import read_record
 from ls_base.safe_open import is_regular
+from ls_keras.backend.tensors import as_array
 from ls_keras.distillation.fingerprint import (
     BatchedExamples,
     KnownExamples,
@@ -31,7 +31,8 @@ from ls_keras.distillation.logits_files import (
     run_teacher,
     split_rest,
 )
-from ls_keras.inputs.validation import as_array, as_count, as_path, shown
+from ls_keras.errors import InputError, shown
+from ls_keras.inputs.validation import as_count, as_path
 
 SCHEMA = 1
 MANIFEST_FILE, COUNTS_FILE = "teacher-logits.json", "counts.npy"

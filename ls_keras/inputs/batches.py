@@ -7,7 +7,9 @@ import keras
 import numpy as np
 
 from ls_base.errors import InputError
-from ls_keras.inputs.validation import as_array, as_count, shown
+from ls_keras.backend.tensors import as_array
+from ls_keras.errors import shown
+from ls_keras.inputs.validation import as_count
 
 KINDS = (
     "(x, y) or (x, y, sample_weight) arrays, or batches of them: a tf.data.Dataset, a PyDataset, "

@@ -2,15 +2,15 @@
 
 import math
 
-import keras
 from keras import ops
 
 from ls_base.errors import InputError
+from ls_keras.inputs.registry import LAYERS
 from ls_keras.inputs.validation import as_choice, as_count, as_flag, as_number
 from ls_keras.layers.calibration_layers import CalibrationLayer
 
 
-@keras.saving.register_keras_serializable(package="ls_keras")
+@LAYERS.register("classwise_map")
 class ClasswiseMap(CalibrationLayer):
     """Maps the probability of each class by a curve of its own: q_k = f_k(p_k) / Σ_l f_l(p_l).
 

@@ -5,9 +5,9 @@ import numpy as np
 from keras import ops
 
 from ls_base.errors import InputError
-from ls_keras.backend.keras_internals import mask_of
+from ls_keras.backend.tensors import as_array, mask_of
 from ls_keras.inputs.targets import IgnoreClass, read_targets
-from ls_keras.inputs.validation import as_array, as_count
+from ls_keras.inputs.validation import as_count
 from ls_keras.representation.template_distances import MAX_FEATURE
 
 

@@ -9,8 +9,9 @@ from keras import ops
 
 from ls_base.brief_repr import BriefRepr, brief_repr
 from ls_base.errors import InputError
+from ls_keras.backend.tensors import as_array
 from ls_keras.inputs.targets import IgnoreClass
-from ls_keras.inputs.validation import as_array, as_flag
+from ls_keras.inputs.validation import as_flag
 from ls_keras.representation.class_moments import ClassMoments, divide, read_class_values
 from ls_keras.representation.penultimate import append_bias_feature
 from ls_keras.representation.template_distances import as_templates, template_distances

@@ -6,8 +6,9 @@ import numpy as np
 
 from ls_base.brief_repr import BriefRepr
 from ls_base.errors import InputError
+from ls_keras.backend.tensors import as_tensor
 from ls_keras.inputs.targets import IgnoreClass
-from ls_keras.inputs.validation import as_flag, as_tensor
+from ls_keras.inputs.validation import as_flag
 from ls_keras.representation.class_moments import ClassMoments, read_class_values
 
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from ls_base.brief_repr import BriefRepr
-from ls_base.errors import InputError
+from ls_keras.backend.tensors import as_tensor
+from ls_keras.errors import InputError, shown
 from ls_keras.inputs.targets import IgnoreClass
-from ls_keras.inputs.validation import as_counts, as_tensor, shown
+from ls_keras.inputs.validation import as_counts
 from ls_keras.representation.class_moments import ClassMoments, read_class_values
 from ls_keras.representation.template_distances import check_classes
 

@@ -8,11 +8,11 @@ import numpy as np
 from keras import ops
 
 from ls_base.errors import InputError
-from ls_keras.backend.keras_internals import Call, call_that_made
+from ls_keras.backend.keras_internals import Call, producing_call
+from ls_keras.backend.tensors import as_tensor
 from ls_keras.calibration.scaling.calibrated import CalibratedModel
 from ls_keras.inputs.model_outputs import Output, symbolic
 from ls_keras.inputs.output_activation import POOLING
-from ls_keras.inputs.validation import as_tensor
 from ls_keras.layers import Temperature, TiedLogits, VectorScaling
 from ls_keras.layers.effective_weights import effective_weights, is_reversible
 
@@ -174,7 +174,7 @@ def find_head(model: keras.Model, output: Output = None) -> Head:
     tensor: Any = _select_output(model) if output is None else symbolic(model, output)
     tail = list[keras.layers.Layer]()
     while True:
-        call = call_that_made(tensor)
+        call = producing_call(tensor)
         layer = call.layer
         if isinstance(layer, keras.Model):
             return _find_nested_head(model, layer, _single_input(call), tail)
@@ -216,7 +216,7 @@ def _select_output(model: keras.Model):
     if len(model.outputs) == 1:
         return model.outputs[0]
     for output in model.outputs:
-        if call_that_made(output).layer.name == "logits":
+        if producing_call(output).layer.name == "logits":
             return output
     raise InputError(
         "Expected a model with one output, or one of them from a layer named 'logits'. "

@@ -7,8 +7,8 @@ import numpy as np
 from keras import ops
 
 from ls_base.errors import InputError
-from ls_keras.backend.tracing import concrete
-from ls_keras.inputs.validation import as_array, as_count, as_flag, as_tensor
+from ls_keras.backend.tensors import as_array, as_tensor, to_numpy_or_none
+from ls_keras.inputs.validation import as_count, as_flag
 from ls_keras.representation.penultimate import append_bias_feature
 
 # Limit of activations and templates: the squares of a million features still add up in float32.
@@ -104,7 +104,7 @@ def as_templates(templates):
             "Expected templates of shape (features, K), with the bias as last row and K ≥ 2 "
             f"classes. Received: shape {tuple(w.shape)}"
         )
-    values = concrete(w)
+    values = to_numpy_or_none(w)
     if values is not None and not (np.abs(values.astype(np.float64)) < MAX_FEATURE).all():
         raise InputError(
             f"Expected finite templates below {MAX_FEATURE:g}. "

@@ -1,12 +1,21 @@
 """Defaults and presets of the speech task."""
 
 import dataclasses
-import math
+from typing import Annotated, Literal
+
+from msgspec import Meta
 
 from lsk_engine import InputError, Preset
-from lsk_engine.settings.output_folders import written
-from lsk_engine.settings.parsing import added, one_of
-from lsk_engine.settings.unsmoothing import check_unsmooth
+from lsk_engine.settings.output_folders import output_folder
+from lsk_engine.settings.parsing import (
+    Fraction,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    Rate,
+)
+from lsk_engine.settings.unsmoothing import Unsmooth
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,40 +47,22 @@ class DataConfig:
     """
 
     source: str = "spoken-words"
-    units: str = "words"
-    vocabulary_size: int = 1000
-    input: str = "waveform"
-    normalization: str = "utterance"
-    num_mel_bins: int = 80
+    units: Literal["words", "characters", "subwords"] = "words"
+    vocabulary_size: Annotated[int, Meta(ge=8)] = 1000
+    input: Literal["waveform", "log-mel"] = "waveform"
+    normalization: Literal["utterance", "speaker", "none"] = "utterance"
+    num_mel_bins: PositiveInt = 80
     deltas: bool = True
-    sample_rate: int = 16000
-    max_train_examples: int | None = None
+    sample_rate: Annotated[int, Meta(ge=1000)] = 16000
+    max_train_examples: PositiveInt | None = None
     held_out_speaker: str | None = None
-    max_seconds: float = 20.0
-    min_words: int = 2
-    max_words: int = 5
-    split_seed: int = 0
-    cache: str | None = written()
+    max_seconds: Annotated[float, Meta(ge=0.01)] = 20.0
+    min_words: PositiveInt = 2
+    max_words: PositiveInt = 5
+    split_seed: NonNegativeInt = 0
+    cache: str | None = output_folder()
 
     def __post_init__(self):
-        for key, choices in (
-            ("units", ("words", "characters", "subwords")),
-            ("input", ("waveform", "log-mel")),
-            ("normalization", ("utterance", "speaker", "none")),
-        ):
-            one_of(f"data.{key}", getattr(self, key), choices)
-        for key, least in (
-            ("vocabulary_size", 8),
-            ("num_mel_bins", 1),
-            ("sample_rate", 1000),
-            ("max_train_examples", 1),
-            ("max_seconds", 0.01),
-            ("min_words", 1),
-            ("split_seed", 0),
-        ):
-            value = getattr(self, key)
-            if value is not None and not value >= least:
-                raise InputError(f"Expected data.{key} of at least {least}. Received: {value}")
         if self.sample_rate % 100:
             raise InputError(
                 "Expected data.sample_rate to be a multiple of 100, since frames are 10 ms apart. "
@@ -117,38 +108,29 @@ class ModelConfig:
             varies the voice of each utterance. Do not use it with cepstra.
     """
 
-    name: str = "las"
-    convolutions: int = 2
-    convolution_width: int = 64
-    encoder_layers: int = 2
-    encoder_width: int = 128
-    pyramid_layers: int = 1
-    decoder_width: int = 128
-    embedding_width: int = 64
-    attention: str = "location"
-    attention_width: int = 128
-    location_filters: int = 10
-    location_kernel: int = 15
-    guided_attention: float = 0.0
-    guided_attention_sigma: float = 0.2
-    dropout: float = 0.1
-    weight_noise: float = 0.0
-    num_time_masks: int = 0
-    time_mask_ratio: float = 0.1
-    num_freq_masks: int = 0
-    freq_mask_ratio: float = 0.2
-    freq_warp: float = 0.0
+    name: Literal["las"] = "las"
+    convolutions: NonNegativeInt = 2
+    convolution_width: PositiveInt = 64
+    encoder_layers: PositiveInt = 2
+    encoder_width: PositiveInt = 128
+    pyramid_layers: NonNegativeInt = 1
+    decoder_width: PositiveInt = 128
+    embedding_width: PositiveInt = 64
+    attention: Literal["location", "content", "uniform"] = "location"
+    attention_width: PositiveInt = 128
+    location_filters: PositiveInt = 10
+    location_kernel: PositiveInt = 15
+    guided_attention: NonNegativeFloat = 0.0
+    guided_attention_sigma: PositiveFloat = 0.2
+    dropout: Rate = 0.1
+    weight_noise: NonNegativeFloat = 0.0
+    num_time_masks: NonNegativeInt = 0
+    time_mask_ratio: Fraction = 0.1
+    num_freq_masks: NonNegativeInt = 0
+    freq_mask_ratio: Fraction = 0.2
+    freq_warp: Fraction = 0.0
 
     def __post_init__(self):
-        one_of("model.name", self.name, MODELS)
-        one_of("model.attention", self.attention, ("location", "content", "uniform"))
-        widths = ("convolution_width", "encoder_width", "decoder_width", "embedding_width")
-        sizes = ("encoder_layers", "attention_width", "location_filters", "location_kernel")
-        for key in (*widths, *sizes):
-            _at_least(f"model.{key}", getattr(self, key), 1)
-        counts = ("convolutions", "pyramid_layers", "num_time_masks", "num_freq_masks")
-        for key in (*counts, "guided_attention", "weight_noise"):
-            _at_least(f"model.{key}", getattr(self, key), 0)
         if self.pyramid_layers > self.encoder_layers:
             raise InputError(
                 "Expected model.pyramid_layers of at most "
@@ -158,16 +140,6 @@ class ModelConfig:
             raise InputError(
                 f"Expected model.location_kernel to be odd. Received: {self.location_kernel}"
             )
-        if not self.guided_attention_sigma > 0:
-            raise InputError(
-                "Expected model.guided_attention_sigma above 0. "
-                f"Received: {self.guided_attention_sigma}"
-            )
-        if not 0 <= self.dropout < 1:
-            raise InputError(f"Expected model.dropout in [0, 1). Received: {self.dropout}")
-        for key in ("time_mask_ratio", "freq_mask_ratio", "freq_warp"):
-            if not 0 <= getattr(self, key) <= 1:
-                raise InputError(f"Expected model.{key} in [0, 1]. Received: {getattr(self, key)}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -189,37 +161,15 @@ class DecodingConfig:
         token_margin: See `tokens_per_second`.
     """
 
-    beam_size: int = 4
-    length_penalty: float = 0.0
-    coverage: float = 0.0
-    coverage_threshold: float = 0.5
-    temperature: float = 1.0
-    unsmooth: float | str = added(0.0)
-    batch_size: int = 32
-    tokens_per_second: float = 8.0
-    token_margin: int = 10
-
-    def __post_init__(self):
-        for key in ("beam_size", "batch_size", "token_margin"):
-            _at_least(f"decoding.{key}", getattr(self, key), 1)
-        for key in ("length_penalty", "coverage", "tokens_per_second"):
-            if not 0 <= getattr(self, key) < math.inf:
-                raise InputError(
-                    f"Expected decoding.{key} to be a finite number ≥ 0. "
-                    f"Received: {getattr(self, key)}"
-                )
-        for key in ("temperature", "coverage_threshold"):
-            if not 0 < getattr(self, key) < math.inf:
-                raise InputError(
-                    f"Expected decoding.{key} to be a finite number > 0. "
-                    f"Received: {getattr(self, key)}"
-                )
-        check_unsmooth(self.unsmooth)
-
-
-def _at_least(key: str, value: float, least: float) -> None:
-    if not value >= least:
-        raise InputError(f"Expected {key} of at least {least}. Received: {value}")
+    beam_size: PositiveInt = 4
+    length_penalty: NonNegativeFloat = 0.0
+    coverage: NonNegativeFloat = 0.0
+    coverage_threshold: PositiveFloat = 0.5
+    temperature: PositiveFloat = 1.0
+    unsmooth: Unsmooth = 0.0
+    batch_size: PositiveInt = 32
+    tokens_per_second: NonNegativeFloat = 8.0
+    token_margin: PositiveInt = 10
 
 
 # Attention settles within a few hundred steps at this rate; at 2e-3 it takes three times as many.

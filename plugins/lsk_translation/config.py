@@ -1,11 +1,20 @@
 """Defaults and presets of the translation task."""
 
 import dataclasses
-import math
+from typing import Annotated, Literal
+
+from msgspec import Meta
 
 from lsk_engine import InputError, Preset
-from lsk_engine.settings.parsing import added
-from lsk_engine.settings.unsmoothing import check_unsmooth
+from lsk_engine.settings.parsing import (
+    Fraction,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    Rate,
+)
+from lsk_engine.settings.unsmoothing import Unsmooth
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,32 +41,13 @@ class DataConfig:
     source: str = "cldr"
     source_language: str = "en"
     target_language: str = "de"
-    max_train_examples: int | None = None
-    phrase_fraction: float = added(0.0)
-    split_seed: int = added(0, then="training.seed")
-    vocabulary_size: int = 4000
-    subwords: str = "unigram"
-    split_digits: bool = added(False)
-    max_length: int = 128
-
-    def __post_init__(self):
-        if self.subwords not in ("unigram", "bpe"):
-            raise InputError(
-                f"Expected data.subwords to be unigram or bpe. Received: {self.subwords!r}"
-            )
-        if not 0 <= self.phrase_fraction <= 1:
-            raise InputError(
-                f"Expected data.phrase_fraction in [0, 1]. Received: {self.phrase_fraction}"
-            )
-        for key, least in (
-            ("max_train_examples", 1),
-            ("split_seed", 0),
-            ("vocabulary_size", 8),
-            ("max_length", 2),
-        ):
-            value = getattr(self, key)
-            if value is not None and value < least:
-                raise InputError(f"Expected data.{key} of at least {least}. Received: {value}")
+    max_train_examples: PositiveInt | None = None
+    phrase_fraction: Fraction = 0.0
+    split_seed: NonNegativeInt = 0
+    vocabulary_size: Annotated[int, Meta(ge=8)] = 4000
+    subwords: Literal["unigram", "bpe"] = "unigram"
+    split_digits: bool = False
+    max_length: Annotated[int, Meta(ge=2)] = 128
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,29 +65,20 @@ class ModelConfig:
             published network does.
     """
 
-    name: str = "transformer"
-    layers: int = 2
-    width: int = 128
-    feedforward: int = 512
-    heads: int = 4
-    dropout: float = 0.1
+    name: Literal["transformer"] = "transformer"
+    layers: PositiveInt = 2
+    width: PositiveInt = 128
+    feedforward: PositiveInt = 512
+    heads: PositiveInt = 4
+    dropout: Rate = 0.1
     normalize_first: bool = True
 
     def __post_init__(self):
-        if self.name != "transformer":
-            raise InputError(f"Expected model.name to be transformer. Received: {self.name!r}")
-        for key in ("layers", "width", "feedforward", "heads"):
-            if getattr(self, key) < 1:
-                raise InputError(
-                    f"Expected model.{key} of at least 1. Received: {getattr(self, key)}"
-                )
         if self.width % self.heads:
             raise InputError(
                 "Expected model.width to be a multiple of model.heads. "
                 f"Received: {self.width} and {self.heads}"
             )
-        if not 0 <= self.dropout < 1:
-            raise InputError(f"Expected model.dropout in [0, 1). Received: {self.dropout}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,32 +97,13 @@ class DecodingConfig:
         length_margin: See `length_ratio`.
     """
 
-    beam_size: int = 4
-    length_penalty: float = 0.6
-    temperature: float = 1.0
-    unsmooth: float | str = added(0.0)
-    batch_size: int = 64
-    length_ratio: float = 1.5
-    length_margin: int = 10
-
-    def __post_init__(self):
-        for key, least in (("beam_size", 1), ("batch_size", 1), ("length_margin", 1)):
-            if getattr(self, key) < least:
-                raise InputError(
-                    f"Expected decoding.{key} of at least {least}. Received: {getattr(self, key)}"
-                )
-        for key in ("length_penalty", "length_ratio"):
-            if not 0 <= getattr(self, key) < math.inf:
-                raise InputError(
-                    f"Expected decoding.{key} to be a finite number ≥ 0. "
-                    f"Received: {getattr(self, key)}"
-                )
-        if not 0 < self.temperature < math.inf:
-            raise InputError(
-                "Expected decoding.temperature to be a finite number > 0. "
-                f"Received: {self.temperature}"
-            )
-        check_unsmooth(self.unsmooth)
+    beam_size: PositiveInt = 4
+    length_penalty: NonNegativeFloat = 0.6
+    temperature: PositiveFloat = 1.0
+    unsmooth: Unsmooth = 0.0
+    batch_size: PositiveInt = 64
+    length_ratio: NonNegativeFloat = 1.5
+    length_margin: PositiveInt = 10
 
 
 _SMALL = {

@@ -69,11 +69,11 @@ def run_name(task: Task, config: Config) -> str:
         config: The run's configuration.
 
     Example:
-    >>> from lsk_engine.data.configuration import resolve
+    >>> from lsk_engine.settings.resolving import resolve_config
     >>> from lsk_engine.tasks.registry import load_task
     >>> settings = {"data.source": "/photos/flowers", "model.name": "resnet20"}
     >>> task = load_task("image")
-    >>> run_name(task, resolve(task, None, {**settings, "training.alpha": 0.1}))
+    >>> run_name(task, resolve_config(task, None, {**settings, "training.alpha": 0.1}))
     'image-flowers-resnet20-alpha0.1-seed0'
     """
     parts = [task.name, _shorten(_base_name(config.data.source), _DATA) or "data"]

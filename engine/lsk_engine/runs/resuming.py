@@ -6,19 +6,17 @@ import glob
 import itertools
 import math
 import shutil
-import typing
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from ls_base.errors import FileError, InputError, shell_command
 from ls_base.files import wrap_os_errors
-from lsk_engine.data.configuration import from_dict
 from lsk_engine.runs.naming import checkpoint_file, checkpoint_steps
-from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
-from lsk_engine.settings.config import PARTS, Config
-from lsk_engine.settings.parsing import parse
-from lsk_engine.settings.resolving import with_one_length
+from lsk_engine.runs.run_directory import RunDirectory
+from lsk_engine.settings.config import CONFIG_SCHEMA, PARTS, Config
+from lsk_engine.settings.parsing import field_types, parse
+from lsk_engine.settings.resolving import resolve_epochs_and_steps, restore_config
 from lsk_engine.tasks.contract import Task
 
 # Settings that don't belong to a checkpoint: the length of training, which weights are saved, and
@@ -59,13 +57,13 @@ def apply_changes(config: Config, overrides: Mapping[str, Any]) -> Config:
             "Expected --resume RUN with no other settings than "
             f"{', '.join(CHANGEABLE[:-1])} and {CHANGEABLE[-1]}. Received: {', '.join(fixed)}"
         )
-    overrides = with_one_length(overrides)
+    overrides = resolve_epochs_and_steps(overrides)
     for part in ("training", "optimizer"):
         before = getattr(config, part)
-        hints = typing.get_type_hints(type(before))
+        hints = field_types(type(before))
         fields = {key.partition(".")[2]: key for key in overrides if key.startswith(part)}
         values = {name: parse(key, overrides[key], hints[name]) for name, key in fields.items()}
-        config = config.changed(part, **values)
+        config = config.replace(part, **values)
     return config
 
 
@@ -90,7 +88,7 @@ def check_resumption(task: Task, config: Config, run: RunDirectory) -> dict[str,
             "run again; to train from the start, start another run). "
             f"Received: {run.path}, finished, without checkpoints"
         )
-    before, now = (_by_key(values) for values in (from_dict(task, run.read_config()), config))
+    before, now = (_by_key(values) for values in (restore_config(task, run.read_config()), config))
     differing = {key: [before[key], now[key]] for key in before if before[key] != now[key]}
     if fixed := sorted(differing.keys() - set(CHANGEABLE)):
         raise InputError(
@@ -134,7 +132,7 @@ def record_resumption(task: Task, config: Config, run: RunDirectory) -> list[str
         with wrap_os_errors(new_data):
             shutil.rmtree(new_data)
     cache = {key: value for key, value in run.read_config().items() if key == "data_cache"}
-    run.write_json(run.config_file, {"schema": SCHEMA, **config.to_dict(), **cache})
+    run.write_json(run.config_file, {"schema": CONFIG_SCHEMA, **config.to_dict(), **cache})
     consequences = []
     schedule = config.optimizer.schedule
     if differing.keys() & _LENGTH and schedule in _FULL_LENGTH:

@@ -27,6 +27,7 @@ from lsk_engine.runs.checksums import Checksums, sha256
 from lsk_engine.runs.locking import hold_lock
 from lsk_engine.runs.run_paths import RunPaths
 from lsk_engine.runs.schemas import Calibration, HistoryEntry, Metrics, Starts, StoredConfig
+from lsk_engine.settings.config import CONFIG_SCHEMA
 
 SCHEMA = 1
 _MAX_BYTES = 1 << 28  # of a file that is read as a whole
@@ -70,7 +71,7 @@ class RunDirectory(RunPaths):
             for folder in (run.artifacts, run.checkpoints, run.outputs):
                 folder.mkdir(exist_ok=True)
             run.record_start()
-            content = {"schema": SCHEMA, **config}
+            content = {"schema": CONFIG_SCHEMA, **config}
             if cache is not None:  # relative, so that the study can be moved
                 content["data_cache"] = os.path.relpath(cache, run.path)
             run.write_json(run.config_file, content)
@@ -197,7 +198,7 @@ class RunDirectory(RunPaths):
 
     def read_config(self) -> StoredConfig:
         """Returns the resolved configuration as it was written."""
-        return self.read(self.config_file, StoredConfig, schema=SCHEMA)
+        return self.read(self.config_file, StoredConfig, schema=CONFIG_SCHEMA)
 
     def read_cache(self) -> Path | None:
         """Returns the folder of prepared data that the run shares with others, if any."""

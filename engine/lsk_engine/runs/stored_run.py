@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ls_base.errors import FileError, InputError, shell_command
-from lsk_engine.data.configuration import from_dict
 from lsk_engine.devices.backend import load_backend
 from lsk_engine.runs.checksums import sha256
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.settings.config import Config
 from lsk_engine.settings.distillation import DistillationConfig
-from lsk_engine.settings.resolving import with_decoding
-from lsk_engine.settings.unsmoothing import undone_alpha
+from lsk_engine.settings.parsing import parse_fields
+from lsk_engine.settings.resolving import replace_decoding, restore_config
+from lsk_engine.settings.unsmoothing import unsmooth_alpha
 from lsk_engine.tasks.contract import Task
 from lsk_engine.tasks.registry import load_task
 
@@ -62,8 +62,8 @@ def read_run(path: str | os.PathLike, *, decoding: Mapping[str, Any] | None = No
     directory = RunDirectory.open(path)
     stored = directory.read_config()
     task = load_task(stored["task"])
-    config = from_dict(task, stored)
-    return StoredRun(directory, task, with_decoding(config, decoding or {}))
+    config = restore_config(task, stored)
+    return StoredRun(directory, task, replace_decoding(config, decoding or {}))
 
 
 def check_runs(runs: Sequence[StoredRun]) -> None:
@@ -110,9 +110,15 @@ def open_for_decoding(
     fitted = decoding.get("temperature") == "fitted"
     if fitted:
         decoding = {**decoding, "temperature": read_fitted_temperature(path)}
+<<<<<<< HEAD
     stored = read_run(path, decoding=decoding)
     config = stored.config
     if fitted and undone_alpha(config.training, config.decoding, config.distillation):
+=======
+    opened = read_run(path, decoding=decoding)
+    _, _, config = opened
+    if calibrating and unsmooth_alpha(config.training, config.decoding, config.distillation):
+>>>>>>> main
         raise InputError(
             "Expected a number for the temperature with decoding.unsmooth: the fitted temperature "
             "belongs to the smoothed probabilities. "
@@ -171,10 +177,22 @@ def with_teacher(teacher: str | os.PathLike, config: Config, **options: Any) -> 
         FileError: If there is no run.
         InputError: If the run is unfinished or of another task, or an option is out of range.
     """
+<<<<<<< HEAD
     run = _open_same_task(teacher, config, "a teacher of the student's task")
     distillation = DistillationConfig(
         teacher=str(run.path.absolute()), teacher_sha256=model_sha256(run), **options
     )
+=======
+    run = RunDirectory.open(teacher)
+    task = run.read_config()["task"]
+    if task != config.task:
+        raise InputError(
+            f"Expected a teacher of the student's task, '{config.task}'. "
+            f"Received: {run.path}, of task '{task}'"
+        )
+    values = {"teacher": str(run.path.absolute()), "teacher_sha256": model_sha256(run), **options}
+    distillation = parse_fields("distillation", DistillationConfig, values)
+>>>>>>> main
     return dataclasses.replace(config, distillation=distillation)
 
 
@@ -189,8 +207,19 @@ def with_init_from(path: str | os.PathLike, config: Config) -> Config:
         FileError: If there is no run.
         InputError: If the run is unfinished, or is of another task.
     """
+<<<<<<< HEAD
     run = _open_same_task(path, config, "--init-from with a run of the same task")
     return config.changed(
+=======
+    run = RunDirectory.open(path)
+    task = run.read_config()["task"]
+    if task != config.task:
+        raise InputError(
+            f"Expected --init-from with a run of the same task, '{config.task}'. "
+            f"Received: {run.path}, of task '{task}'"
+        )
+    return config.replace(
+>>>>>>> main
         "training", init_from=str(run.path.absolute()), init_sha256=model_sha256(run, "run")
     )
 

@@ -10,8 +10,9 @@ from ls_keras.calibration.scaling.model_logits import logits_tensor
 from ls_keras.calibration.scaling.recalibration import Recalibration
 from ls_keras.calibration.scaling.temperature import TemperatureFit
 from ls_keras.calibration.scaling.vector_scaling import VectorFit
-from ls_keras.inputs.model_outputs import Output, chosen, replaced
-from ls_keras.inputs.validation import as_flag, shown
+from ls_keras.errors import shown
+from ls_keras.inputs.model_outputs import Output, replaced, select_output
+from ls_keras.inputs.validation import as_flag
 from ls_keras.layers import LogOdds, LogProbabilities, Temperature, VectorScaling
 
 NAME = "calibrated_logits"
@@ -65,7 +66,7 @@ class CalibratedModel(keras.Model):
         if mask is not None and "mask" in takes:
             arguments["mask"] = mask
         outputs = self.model(inputs, **arguments)
-        z = chosen(outputs, self.output_key)
+        z = select_output(outputs, self.output_key)
         z = self.scaling(z if self.logarithm is None else self.logarithm(z))
         return replaced(outputs, self.output_key, z)
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from ls_base.brief_repr import BriefRepr
 from ls_base.errors import InputError
+from ls_keras.backend.tensors import as_array
 from ls_keras.calibration.curves.top_label_statistics import at_positions, read_groups
 from ls_keras.calibration.scaling.classwise_scaling import fit_histogram, fit_isotonic
 from ls_keras.calibration.scaling.matrix_scaling import fit_matrix_scaling
@@ -25,7 +26,7 @@ from ls_keras.inputs.numpy_examples import (
     read_rows,
 )
 from ls_keras.inputs.targets import IgnoreClass
-from ls_keras.inputs.validation import as_array, as_choice
+from ls_keras.inputs.validation import as_choice
 
 Map = Literal["mixed temperature", "matrix", "isotonic", "histogram"]
 _FITS: dict[str, Callable[..., Recalibration]] = {

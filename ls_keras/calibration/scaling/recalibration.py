@@ -10,6 +10,7 @@ import numpy as np
 
 from ls_base.brief_repr import BriefRepr
 from ls_base.errors import InputError
+from ls_keras.backend.tensors import as_array
 from ls_keras.calibration.scaling.temperature_sums import bin_sums
 from ls_keras.inputs.numpy_examples import (
     HostExamples,
@@ -18,7 +19,6 @@ from ls_keras.inputs.numpy_examples import (
     read_host_examples,
     read_rows,
 )
-from ls_keras.inputs.validation import as_array
 
 _CHUNK = 1 << 19  # elements of float64 that one thread takes at a time
 

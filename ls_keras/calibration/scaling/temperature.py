@@ -13,11 +13,7 @@ from ls_keras.calibration.scaling.temperature_search import (
     search_nll,
 )
 from ls_keras.calibration.scaling.temperature_sums import TemperedSums, tempered_sums
-from ls_keras.inputs.numpy_examples import (
-    HostExamples,
-    check_any_counts,
-    read_host_examples,
-)
+from ls_keras.inputs.numpy_examples import HostExamples, check_any_counts, read_host_examples
 from ls_keras.inputs.targets import IgnoreClass
 from ls_keras.inputs.validation import as_choice, as_number
 from ls_keras.metrics.binning import check_num_bins

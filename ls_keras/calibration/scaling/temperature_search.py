@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ls_base.errors import InputError
+from ls_keras.backend.tensors import as_array
 from ls_keras.calibration.scaling.temperature_sums import TemperedSums
-from ls_keras.inputs.validation import as_array, shown
+from ls_keras.errors import shown
 
 # Takes inverse temperatures `(B,)` and whether derivatives are wanted; one pass over the data.
 Evaluate = Callable[[ArrayLike, bool], TemperedSums]

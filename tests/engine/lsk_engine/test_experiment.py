@@ -13,7 +13,6 @@ from matplotlib.figure import Figure
 from kills import differences
 from lock_holder import held_by_another_process
 from ls_base.errors import FileError, InputError, LsKerasError
-from lsk_engine.data import configuration
 from lsk_engine.data.batches import BatchSource
 from lsk_engine.data.fingerprint import StoredFingerprint
 from lsk_engine.data.lazy import lazy_array, map_splits
@@ -26,6 +25,7 @@ from lsk_engine.runs.run_data import NewData
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.scoring.calibrate import calibrate
 from lsk_engine.scoring.evaluate import evaluate
+from lsk_engine.settings.resolving import resolve_config
 from lsk_engine.training.checkpointing import CheckpointEvery, Interrupted, StopsValidation
 from lsk_engine.training.divergence import DivergenceError
 from lsk_engine.training.optimizers import build_optimizer
@@ -40,7 +40,7 @@ pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("undrawn")]
 def start(folder, **overrides):
     task = TinyTask()
     settings = {key.replace("__", "."): value for key, value in overrides.items()}
-    resolved = configuration.resolve(task, None, settings)
+    resolved = resolve_config(task, None, settings)
     return task, resolved, RunDirectory.create(folder / "run", resolved.to_dict())
 
 

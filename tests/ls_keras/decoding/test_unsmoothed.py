@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from ls_keras.losses.smoothing import Spread
 
 from gradient import gradient
 from ls_base.errors import InputError
@@ -15,7 +16,6 @@ from ls_keras.decoding import (
     unsmoothed_log_probs,
 )
 from ls_keras.losses import Neighborhood, Prior, Smoothing, Uniform, Unigram
-from ls_keras.losses.smoothing import Spread
 
 K, START, END = 7, 0, 1
 COUNTS = [5, 0, 3, 1, 8, 2, 6]

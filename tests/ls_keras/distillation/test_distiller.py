@@ -356,7 +356,7 @@ def other_classes():
             {"teacher_view": "noise"},
             "functional teacher with the layer .* Received: 'noise'",
         ),
-        (linear, linear, {"beta": 2}, "0 ≤ beta ≤ 1"),
+        (linear, linear, {"beta": 2}, "beta to be a finite number"),
         (linear, linear, {"loss": "kl"}, "one of cross-entropy"),
     ],
 )

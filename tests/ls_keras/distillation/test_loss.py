@@ -271,9 +271,9 @@ def test_loss_equals_pytorch_with_soft_targets(t, t_s):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"beta": 1.5}, r"0 ≤ beta ≤ 1\. Received: beta=1\.5"),
-        ({"beta": "all"}, "beta to be a number"),
-        ({"alpha": -0.1}, "0 ≤ alpha ≤ 1"),
+        ({"beta": 1.5}, r"beta to be a finite number .* of at most 1\. Received: 1\.5"),
+        ({"beta": "all"}, "beta to be a finite number"),
+        ({"alpha": -0.1}, "alpha to be a finite number"),
         ({"teacher_temperature": 0}, "teacher_temperature to be a finite number above 0"),
         ({"student_temperature": -1}, "student_temperature to be a finite number above 0"),
         ({"teacher_temperature": float("nan")}, "finite number above 0. Received: nan"),

@@ -7,12 +7,7 @@ from keras import ops
 from scipy.spatial.distance import pdist
 
 from ls_base.errors import InputError
-from ls_keras.representation import (
-    ProjectionSampler,
-    project,
-    project_classes,
-    template_plane,
-)
+from ls_keras.representation import ProjectionSampler, project, project_classes, template_plane
 
 PLANE = template_plane(np.eye(6)[:, :5], (1, 4, 0))
 

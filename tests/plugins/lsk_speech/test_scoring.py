@@ -11,7 +11,7 @@ from ls_base.errors import InputError
 from ls_keras.calibration import TemperatureFit, calibrated
 from ls_keras.decoding.model_search import padded_size
 from lsk_engine.data.batch_sources import training_source
-from lsk_engine.data.configuration import resolve
+from lsk_engine.settings.resolving import resolve_config
 from lsk_engine.tasks.loss import build_loss
 from lsk_engine.training.optimizers import build_optimizer
 from lsk_speech.network.recognizer import Recognizer
@@ -27,7 +27,9 @@ def nobody(done, total):
 @pytest.fixture
 def loaded(tmp_path):
     task = SpeechTask()
-    config = resolve(task, None, {**small_speech.settings(tmp_path), "decoding.beam_size": 2})
+    config = resolve_config(
+        task, None, {**small_speech.settings(tmp_path), "decoding.beam_size": 2}
+    )
     data = task.load_data(config)
     return config, data, task.build_model(config, data)
 
@@ -69,7 +71,7 @@ def test_greedy_and_beam_agree_on_a_model_that_is_certain(tmp_path):
     """A network that has learned eight utterances by heart."""
     task = SpeechTask()
     small = small_speech.settings(tmp_path)
-    config = resolve(
+    config = resolve_config(
         task,
         None,
         {

@@ -10,9 +10,9 @@ from ls_keras.calibration import TemperatureFit, calibrated
 from ls_keras.decoding import Unsmoothing, compiled
 from ls_keras.decoding.model_search import padded_size
 from ls_keras.losses import Uniform, Unigram
-from lsk_engine.data.configuration import resolve
 from lsk_engine.data.formats.ragged import Ragged
 from lsk_engine.runs.run_data import build_unsmoothing
+from lsk_engine.settings.resolving import resolve_config
 from lsk_translation.config import DecodingConfig, ModelConfig
 from lsk_translation.data import with_ends
 from lsk_translation.model import Translator, build_transformer
@@ -154,7 +154,9 @@ def test_order_and_batch_size_make_no_difference():
 
 def test_a_temperature_behind_the_logits_keeps_greedy_translations(tmp_path):
     task = TranslationTask()
-    config = resolve(task, None, {**small_translation.settings(tmp_path), "decoding.beam_size": 1})
+    config = resolve_config(
+        task, None, {**small_translation.settings(tmp_path), "decoding.beam_size": 1}
+    )
     data = task.load_data(config)
     model = task.build_model(config, data)
     fit = TemperatureFit(2.0, "nll", 1.0, 0.9, 0.1, 0.0, 9, 3, True)
@@ -224,7 +226,7 @@ def test_scores_are_of_what_smoothing_left_out(model):
 def test_a_split_is_translated_with_the_smoothing_of_its_run_undone(tmp_path):
     task = TranslationTask()
     settings = {"training.alpha": 0.3, "training.smoothing": "unigram"}
-    config = resolve(task, None, {**small_translation.settings(tmp_path), **settings})
+    config = resolve_config(task, None, {**small_translation.settings(tmp_path), **settings})
     data = task.load_data(config)
     model = task.build_model(config, data)
     undoing = dataclasses.replace(

@@ -1,8 +1,10 @@
-"""Rates by class and by position: as the losses of each position with its own number."""
+"""Rates: conversions, and rates per class and per position against one loss per position."""
 
 import keras
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from keras import ops
 
 from gradient import gradient
@@ -18,6 +20,8 @@ from ls_keras.losses import (
     SmoothedCE,
     Uniform,
     Unigram,
+    alpha_from_off_target,
+    off_target_from_alpha,
     smooth_labels,
     smoothed_cross_entropy,
     with_alpha,
@@ -250,7 +254,7 @@ def test_rates_that_do_not_fit_the_targets_are_told():
             loss(packed, z)
     with pytest.raises(InputError, match="per-example"):
         linear_smoothed_ce(packed, z, np.eye(K, dtype="float32"))
-    with pytest.raises(InputError, match=r"shape \(7,\), one a class"):
+    with pytest.raises(InputError, match=r"shape \(7,\), one per class"):
         SmoothedCE(BY_CLASS[1:], from_logits=True)(labels, z)
 
 
@@ -282,3 +286,37 @@ def test_of_dense_targets_what_rounds_above_a_bound_is_the_bound():
 def test_of_dense_targets_a_sum_out_of_bounds_is_told():
     with pytest.raises(InputError, match="Received: alpha=1.2"):
         SmoothedCE([0.6, 0.6, 0.1], from_logits=True)(np.float32([[1, 1, 0]]), np.zeros((1, 3)))
+
+
+@given(st.floats(0, 1), st.integers(2, 100_000))
+def test_conversions_are_inverse(alpha, num_classes):
+    epsilon = off_target_from_alpha(alpha, num_classes)
+    # Each wrong class gets the same mass in both conventions, and so does the target.
+    assert epsilon / (num_classes - 1) == pytest.approx(alpha / num_classes)
+    assert 1 - epsilon == pytest.approx(1 - alpha + alpha / num_classes)
+    if alpha <= 0.999:
+        assert alpha_from_off_target(epsilon, num_classes) == pytest.approx(alpha)
+
+
+def test_conversions_by_hand():
+    assert alpha_from_off_target(0.1, 2) == pytest.approx(0.2)
+    assert alpha_from_off_target(0.5, 2) == 1
+
+
+@pytest.mark.parametrize("epsilon", [-0.1, 1.1, float("nan"), "0.1", None, True])
+def test_conversions_refuse_what_is_no_fraction(epsilon):
+    with pytest.raises(InputError, match="epsilon"):
+        alpha_from_off_target(epsilon, 10)
+    with pytest.raises(InputError, match="alpha"):
+        off_target_from_alpha(epsilon, 10)
+
+
+def test_alpha_above_1_is_refused():
+    with pytest.raises(InputError, match=r"gives alpha=1\.2"):
+        alpha_from_off_target(0.6, 2)
+
+
+@pytest.mark.parametrize("num_classes", [1, 2.0, True])
+def test_conversions_refuse_too_few_classes(num_classes):
+    with pytest.raises(InputError, match="num_classes"):
+        alpha_from_off_target(0.1, num_classes)

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from lsk_engine.data.source_spec import path_or_name
+from lsk_engine.settings.source_spec import path_or_name
 
 
 @pytest.fixture(autouse=True)

@@ -3,7 +3,7 @@ import pytest
 from keras import ops
 
 from gradient import gradient
-from ls_keras.losses.regularizers import entropy, excess_over_margin
+from ls_keras.losses.confidence_penalty import entropy
 
 Z = np.float32([[1.0, 0.5, -2.0, 1.5], [0.0, 0.0, 0.0, 0.0], [90.0, -90.0, 3.0, 89.0]])
 
@@ -30,14 +30,6 @@ def test_entropy_with_classes_of_no_probability():
     found = ops.convert_to_numpy(entropy(ops.convert_to_tensor(z)))
     np.testing.assert_allclose(found, [np.log(2), 0], atol=1e-7)
     np.testing.assert_array_equal(gradient(lambda z: ops.sum(entropy(z)), z), 0)
-
-
-def test_excess_by_hand():
-    z = np.float32([[3.0, 1.0, 0.0, 2.5]])
-    found = excess_over_margin(ops.convert_to_tensor(z), 1.0)
-    assert float(found[0]) == pytest.approx((1 + 2) / 4)
-    slopes = gradient(lambda z: ops.sum(excess_over_margin(z, 1.0)), z)
-    np.testing.assert_allclose(slopes, [[0.5, -0.25, -0.25, 0]])
 
 
 @pytest.mark.tensorflow

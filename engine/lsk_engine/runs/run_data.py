@@ -21,7 +21,7 @@ from lsk_engine.devices.xla import jit_compile
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
 from lsk_engine.settings.config import Config
-from lsk_engine.settings.unsmoothing import FITTED, undone_alpha
+from lsk_engine.settings.unsmoothing import FITTED, unsmooth_alpha
 from lsk_engine.tasks.contract import Task, TaskData
 from lsk_engine.tasks.loss import build_smoothing
 from lsk_engine.tasks.model_contract import check_contract
@@ -192,7 +192,7 @@ def build_unsmoothing_for_run(
 def _build_unsmoothing(
     config: Config, unused_classes: Sequence[int], class_counts: Callable[[], Any]
 ) -> Unsmoothing | None:
-    alpha = undone_alpha(config.training, config.decoding, config.distillation)
+    alpha = unsmooth_alpha(config.training, config.decoding, config.distillation)
     if not alpha:
         return None
     return Unsmoothing(alpha, build_smoothing(config.training, unused_classes, class_counts))

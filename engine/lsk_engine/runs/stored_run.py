@@ -110,15 +110,9 @@ def open_for_decoding(
     fitted = decoding.get("temperature") == "fitted"
     if fitted:
         decoding = {**decoding, "temperature": read_fitted_temperature(path)}
-<<<<<<< HEAD
     stored = read_run(path, decoding=decoding)
     config = stored.config
-    if fitted and undone_alpha(config.training, config.decoding, config.distillation):
-=======
-    opened = read_run(path, decoding=decoding)
-    _, _, config = opened
-    if calibrating and unsmooth_alpha(config.training, config.decoding, config.distillation):
->>>>>>> main
+    if fitted and unsmooth_alpha(config.training, config.decoding, config.distillation):
         raise InputError(
             "Expected a number for the temperature with decoding.unsmooth: the fitted temperature "
             "belongs to the smoothed probabilities. "
@@ -177,22 +171,9 @@ def with_teacher(teacher: str | os.PathLike, config: Config, **options: Any) -> 
         FileError: If there is no run.
         InputError: If the run is unfinished or of another task, or an option is out of range.
     """
-<<<<<<< HEAD
     run = _open_same_task(teacher, config, "a teacher of the student's task")
-    distillation = DistillationConfig(
-        teacher=str(run.path.absolute()), teacher_sha256=model_sha256(run), **options
-    )
-=======
-    run = RunDirectory.open(teacher)
-    task = run.read_config()["task"]
-    if task != config.task:
-        raise InputError(
-            f"Expected a teacher of the student's task, '{config.task}'. "
-            f"Received: {run.path}, of task '{task}'"
-        )
     values = {"teacher": str(run.path.absolute()), "teacher_sha256": model_sha256(run), **options}
     distillation = parse_fields("distillation", DistillationConfig, values)
->>>>>>> main
     return dataclasses.replace(config, distillation=distillation)
 
 
@@ -207,19 +188,8 @@ def with_init_from(path: str | os.PathLike, config: Config) -> Config:
         FileError: If there is no run.
         InputError: If the run is unfinished, or is of another task.
     """
-<<<<<<< HEAD
     run = _open_same_task(path, config, "--init-from with a run of the same task")
-    return config.changed(
-=======
-    run = RunDirectory.open(path)
-    task = run.read_config()["task"]
-    if task != config.task:
-        raise InputError(
-            f"Expected --init-from with a run of the same task, '{config.task}'. "
-            f"Received: {run.path}, of task '{task}'"
-        )
     return config.replace(
->>>>>>> main
         "training", init_from=str(run.path.absolute()), init_sha256=model_sha256(run, "run")
     )
 

@@ -24,8 +24,7 @@ from lsk_engine.runs.checkpoints import Checkpoints
 from lsk_engine.runs.locking import locks_run
 from lsk_engine.runs.resuming import check_resumption, record_resumption, seconds_before
 from lsk_engine.runs.run_data import NewData, reload_data
-from lsk_engine.runs.run_directory import RunDirectory
-from lsk_engine.runs.worker_copy import private_copy
+from lsk_engine.runs.run_directory import RunDirectory, private_copy
 from lsk_engine.scoring.evaluate import evaluate
 from lsk_engine.settings.config import Config
 from lsk_engine.tasks.contract import Task, TaskData

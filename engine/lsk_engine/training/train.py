@@ -117,7 +117,7 @@ def train(
             reporter.warning(text)
         step, restored = 0, None
         if resume and checkpoints.steps():
-            restored = checkpoints.restore(learner, damaged=reporter.warning)
+            restored = checkpoints.restore(learner, warn=reporter.warning)
             step = int(restored["step"])
             if step > total:
                 raise FileError(

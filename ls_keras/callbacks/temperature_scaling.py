@@ -6,14 +6,13 @@ import numpy as np
 
 from ls_base.brief_repr import brief_repr
 from ls_keras.calibration.scaling.model_logits import predicted_batches
-from ls_keras.calibration.scaling.reservoir import Reservoir
 from ls_keras.calibration.scaling.temperature import (
     Objective,
     TemperatureFit,
     check_options,
     fit_examples,
 )
-from ls_keras.calibration.scaling.temperature_dataset import sample_size
+from ls_keras.calibration.scaling.temperature_dataset import Reservoir, sample_size
 from ls_keras.calibration.scaling.temperature_sums import tempered_sums
 from ls_keras.callbacks.probe_callback import NotFiniteError, ProbeCallback
 from ls_keras.errors import InputError, shown

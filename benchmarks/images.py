@@ -25,13 +25,13 @@ import keras
 import numpy as np
 
 from lsk_engine.data.batch_sources import training_source
-from lsk_engine.data.configuration import resolve
 from lsk_engine.data.datasets import as_dataset
 from lsk_engine.devices.xla import jit_compile
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.checkpoints import Checkpoints
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.settings.config import Config
+from lsk_engine.settings.resolving import resolve_config
 from lsk_engine.tasks.contract import TaskData
 from lsk_engine.tasks.loss import build_loss
 from lsk_engine.training.checkpointing import CheckpointEvery
@@ -54,7 +54,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=6)
     options = parser.parse_args()
     overrides = dict(setting.split("=", 1) for setting in options.set)
-    config = resolve(ImageTask(), options.preset, overrides)
+    config = resolve_config(ImageTask(), options.preset, overrides)
     data = random_data(config, options.steps)
     with tempfile.TemporaryDirectory() as folder:
         epochs = {

@@ -82,7 +82,7 @@ def train(network: str, steps: int) -> dict:
     import numpy as np
 
     from lsk_engine.data.batch_sources import training_source
-    from lsk_engine.data.configuration import resolve
+    from lsk_engine.settings.resolving import resolve_config
     from lsk_engine.tasks.contract import TaskData
     from lsk_engine.tasks.loss import build_loss
     from lsk_engine.tasks.registry import load_task
@@ -90,7 +90,7 @@ def train(network: str, steps: int) -> dict:
 
     name, preset, settings, shape = NETWORKS[network]
     task = load_task(name)
-    config = resolve(task, preset, settings)
+    config = resolve_config(task, preset, settings)
     keras.utils.set_random_seed(0)
     if shape is None:
         data = task.load_data(config)

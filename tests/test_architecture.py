@@ -261,7 +261,7 @@ def test_files_are_short():
 
 def test_contract_settings_and_registry_do_not_wait_for_a_framework(tmp_path):
     code = (
-        "import sys, lsk_engine, lsk_engine.tasks.registry, lsk_engine.data.configuration\n"
+        "import sys, lsk_engine, lsk_engine.tasks.registry, lsk_engine.settings.resolving\n"
         "import lsk_engine.runs.stored_run, lsk_engine.runs.locking, lsk_engine.runs.stored_run\n"
         "print(*sys.modules)\n"
     )

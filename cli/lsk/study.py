@@ -103,7 +103,7 @@ def study(
     Every run is a run directory below --out. Finished ones are kept: after Ctrl-C the same command
     goes on, and more seeds, α or measures take what is there. A file asks any other question.
     """  # noqa: D301 - \b is Click's mark for lines to be left as they are
-    from lsk_engine.data import configuration
+    from lsk_engine.settings.resolving import apply_suggestion
     from lsk_engine.studies.run_study import run_study
     from lsk_engine.studies.smoothing import smoothing_question
     from lsk_engine.studies.study import preset_of, read_study
@@ -139,7 +139,7 @@ def study(
         asked = read_study(Path(what))
     task = load_task(asked.task)
     reporter = options.reporter(verbose, quiet)
-    preset, settings = configuration.suited(task, asked.preset, asked.settings, reporter.message)
+    preset, settings = apply_suggestion(task, asked.preset, asked.settings, reporter.message)
     asked = dataclasses.replace(asked, preset=preset, settings=settings)
     name = preset_of(asked, task)
     kind = SMOOTHING if what == SMOOTHING else Path(what).stem

@@ -79,7 +79,7 @@ def sweep_distillation(
     what is there.
     Random augmentation of a student is its teacher's view, too; --cache is for students without.
     """  # noqa: D301 - \b is Click's mark for lines to be left as they are
-    from lsk_engine.data import configuration
+    from lsk_engine.settings.resolving import apply_suggestion
     from lsk_engine.studies.distillation import distillation_study, draw_figure
     from lsk_engine.studies.run_study import run_study
     from lsk_engine.studies.study import TEACHER
@@ -92,7 +92,7 @@ def sweep_distillation(
     settings = dict(of_all) if data is None else {"data.source": data, **of_all}
     settings |= options.assignments(assignments)
     reporter = options.reporter(verbose, quiet)
-    preset, settings = configuration.suited(task, preset, settings, reporter.message)
+    preset, settings = apply_suggestion(task, preset, settings, reporter.message)
     first = preset or task.presets[0].name
     of_teachers = of_all | options.assignments(teacher_assignments, "--teacher-set")
     study = distillation_study(
@@ -135,7 +135,7 @@ def sweep_distillation(
 
     number = result.numbers[score]
     table = sweep_table(read_curves(out)[1], number.label, number.better)
-    tables.echo(tables.lying(table), tables.note(_GAMMA), "", *study_tables.answer(result))
+    tables.echo(tables.row_table(table), tables.note(_GAMMA), "", *study_tables.answer(result))
     click.echo(f"Saved: {out / FIGURE_FILE}, and the numbers beside it")
 
 

@@ -1,9 +1,10 @@
 """Defaults and presets of the image task."""
 
 import dataclasses
+from typing import Literal
 
 from lsk_engine import InputError, Preset
-from lsk_engine.settings.parsing import count_or_share, one_of, within
+from lsk_engine.settings.parsing import CountOrFraction, NonNegativeInt, PositiveInt, Rate
 
 MODELS = {
     "mlp": "fully connected, ReLU, dropout: the MNIST networks of the paper",
@@ -18,7 +19,6 @@ DATA_SOURCES = {
     "FILE.npz": "arrays x_train, y_train, x_test, y_test",
     "TFDS": "a TensorFlow Datasets name with images and labels, such as cifar10",
 }
-NORMALIZATIONS = ("unit", "symmetric", "per_image")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,27 +45,16 @@ class DataConfig:
     """
 
     source: str = "digits"
-    validation: int | float | None = None
-    test: int | float | None = None
-    split_seed: int = 0
-    max_train_examples: int | None = None
-    size: int | None = None
-    channels: int | None = None
+    validation: CountOrFraction | None = None
+    test: CountOrFraction | None = None
+    split_seed: NonNegativeInt = 0
+    max_train_examples: PositiveInt | None = None
+    size: PositiveInt | None = None
+    channels: Literal[1, 3] | None = None
     skip_unreadable: bool = False
-    shift: int = 0
+    shift: NonNegativeInt = 0
     flip: bool = False
     random_resized_crop: bool = False
-
-    def __post_init__(self):
-        for key in ("validation", "test"):
-            count_or_share(f"data.{key}", getattr(self, key))
-        for key in ("max_train_examples", "size"):
-            if getattr(self, key) is not None:
-                within(f"data.{key}", getattr(self, key), 1)
-        for key in ("split_seed", "shift"):
-            within(f"data.{key}", getattr(self, key), 0)
-        if self.channels not in (None, 1, 3):
-            raise InputError(f"Expected data.channels of 1 or 3. Received: {self.channels}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,11 +73,11 @@ class ModelConfig:
     """
 
     name: str = "mlp"
-    layers: int = 2
-    width: int = 1200
-    dropout: float = 0.0
-    input_dropout: float = 0.0
-    normalization: str = "unit"
+    layers: PositiveInt = 2
+    width: PositiveInt = 1200
+    dropout: Rate = 0.0
+    input_dropout: Rate = 0.0
+    normalization: Literal["unit", "symmetric", "per_image"] = "unit"
 
     def __post_init__(self):
         if self.name not in MODELS and self.depth is None:
@@ -96,12 +85,6 @@ class ModelConfig:
                 f"Expected model.name to be one of {', '.join(MODELS)}, or resnetN with "
                 f"N = 6n + 2, n ≥ 1. Received: {self.name!r}"
             )
-        one_of("model.normalization", self.normalization, NORMALIZATIONS)
-        for key in ("layers", "width"):
-            within(f"model.{key}", getattr(self, key), 1)
-        for key in ("dropout", "input_dropout"):
-            if not 0 <= getattr(self, key) < 1:
-                raise InputError(f"Expected model.{key} in [0, 1). Received: {getattr(self, key)}")
 
     @property
     def unused(self) -> tuple[str, ...]:
@@ -128,10 +111,7 @@ class DecodingConfig:
         batch_size: Images per batch.
     """
 
-    batch_size: int = 500
-
-    def __post_init__(self):
-        within("decoding.batch_size", self.batch_size, 1)
+    batch_size: PositiveInt = 500
 
 
 _MNIST = {

@@ -12,8 +12,8 @@ from ls_base.process import num_cores
 from lsk_engine import Config, Examples, InputError, TaskData
 from lsk_engine.data.lazy import LazyNotes, LazySplits, lazy_array, map_splits
 from lsk_engine.data.random_splits import draw_rows
-from lsk_engine.data.source_spec import path_or_name
 from lsk_engine.data.split_names import splits_to_score
+from lsk_engine.settings.source_spec import path_or_name
 from lsk_engine.tasks.class_ids import class_names, count_classes, named_classes, near_of_many
 from lsk_image.config import DataConfig
 from lsk_image.formats.array_files import read_idx_folder, read_npz_file, read_npz_folder
@@ -33,7 +33,7 @@ def load_source(
     """Opens labeled images by name.
 
     Args:
-        name: `digits`, or a path or name as for `lsk_engine.data.source_spec.path_or_name`.
+        name: `digits`, or a path or name as for `lsk_engine.settings.source_spec.path_or_name`.
         size: Height and width that images are resized to; `None` keeps their size.
         channels: 1 or 3, to convert to; `None` keeps their channels.
         data_dir: Folder of TFDS data; default `TFDS_DATA_DIR`, then TFDS's own.

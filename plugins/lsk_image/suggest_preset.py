@@ -10,7 +10,7 @@ from typing import Any
 
 from ls_base.safe_open import open_regular
 from lsk_engine import InputError
-from lsk_engine.tasks.contract import Suggestion
+from lsk_engine.settings.config import Suggestion
 from lsk_image.config import PRESETS
 from lsk_image.formats.array_files import JpegArray, find_npz_files, open_images
 from lsk_image.formats.class_folders import find_split_folders, list_folders, list_images

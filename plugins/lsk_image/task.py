@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from lsk_engine import Config, Examples, Progress, Scores, Task, TaskData
-from lsk_engine.tasks.contract import Suggestion
+from lsk_engine.settings.config import Suggestion
 from lsk_image import config as settings
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from lsk_engine import Config, Examples, Progress, Scores, Task, TaskData
-from lsk_engine.data.prepared.prepared_data import is_prepared, open_prepared
+from lsk_engine.data.prepared.prepared_data import open_prepared
+from lsk_engine.settings.prepared_manifest import is_prepared
 from lsk_translation import config as settings
 
 

@@ -22,8 +22,7 @@ from ls_base.files import write_json
 from ls_base.records import read_record
 from ls_base.safe_open import read_bytes
 from ls_keras import TeacherLogits
-from lsk.support.score_lines import table
-from lsk_engine.data import configuration
+from lsk.support.score_lines import score_table
 from lsk_engine.data.fingerprint import StoredFingerprint
 from lsk_engine.data.prepared.prepared_data import prepare
 from lsk_engine.runs.checkpoints import Checkpoints
@@ -31,7 +30,7 @@ from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
 from lsk_engine.runs.schemas import Gammas, SweepPoints
 from lsk_engine.runs.stored_run import read_fitted_temperature, read_run
 from lsk_engine.scoring.position_statistics import COLUMNS, Predictions
-from lsk_engine.settings.resolving import keys
+from lsk_engine.settings.resolving import keys, resolve_config
 from lsk_engine.tasks.registry import load_task
 from lsk_image.data import load_source as load_images
 from lsk_speech.config import DataConfig as SpeechConfig
@@ -83,7 +82,7 @@ def _config(folder):
 
 def _metrics(folder):
     found = RunDirectory.open(folder).read_metrics()
-    return found.to_dict(), table(found.to_dict()), found.first_score("test")
+    return found.to_dict(), score_table(found.to_dict()), found.first_score("test")
 
 
 def _statistics(folder):
@@ -103,13 +102,13 @@ def _stored(file, kind, schema=None):
 
 
 def _model(folder):
-    IMAGE.import_layers(configuration.resolve(IMAGE, None, {}))
+    IMAGE.import_layers(resolve_config(IMAGE, None, {}))
     return RunDirectory.open(folder).load_model().get_weights()
 
 
 @functools.cache
 def _learner():
-    config = configuration.resolve(IMAGE, None, _SETTINGS)
+    config = resolve_config(IMAGE, None, _SETTINGS)
     model = IMAGE.build_model(config, IMAGE.load_data(config))
     model.compile("adam", "mse")
     return model
@@ -162,7 +161,7 @@ def _run_kinds():
 
 def _make_study(folder):
     folder.mkdir()
-    write_json(folder / "study.json", {"schema": 1, "config": {"training": {"alpha": 0.0}}})
+    write_json(folder / "study.json", {"schema": 2, "config": {"training": {"alpha": 0.0}}})
 
 
 def _study(folder):
@@ -175,11 +174,11 @@ def _study(folder):
 def _make_prepared(task, make_settings, folder):
     source = folder.with_name(f"{folder.name}-source")
     source.mkdir()
-    prepare(task, configuration.resolve(task, None, make_settings(source)), folder)
+    prepare(task, resolve_config(task, None, make_settings(source)), folder)
 
 
 def _prepared(task, folder):
-    config = configuration.resolve(task, None, {"data.source": str(folder)})
+    config = resolve_config(task, None, {"data.source": str(folder)})
     data = task.load_data(config)
     found = [np.asarray(data.class_counts), list(data.class_names), dict(data.artifacts)]
     for examples in data.splits.values():
@@ -212,9 +211,7 @@ def _make_subwords(folder):
 
 
 def _subwords(folder):
-    vocabulary = SubwordVocabulary.from_bytes(
-        read_bytes(folder / "subwords.model", max_bytes=1 << 28)
-    )
+    vocabulary = SubwordVocabulary(read_bytes(folder / "subwords.model", max_bytes=1 << 28))
     return vocabulary.pieces, vocabulary.encode(["the Hund"])
 
 
@@ -351,7 +348,7 @@ def _settings(folder):
     key, equals, value = (folder / "settings").read_text().partition("=")
     if not equals or "\n" in value:
         return None
-    config = configuration.resolve(IMAGE, None, {**_SETTINGS, key: value})
+    config = resolve_config(IMAGE, None, {**_SETTINGS, key: value})
     return json.dumps(config.to_dict())
 
 

@@ -19,15 +19,13 @@ from ls_base.records import read_record
 from lsk_engine.data.fingerprint import compare_fingerprints, fingerprint_data
 from lsk_engine.data.lazy import LazySplits
 from lsk_engine.data.prepared.prepared_data import (
-    MANIFEST_FILE,
-    SCHEMA,
     can_prepare,
-    is_prepared,
     prepare,
 )
 from lsk_engine.data.subsample import subsample
 from lsk_engine.progress import Reporter
 from lsk_engine.settings.config import Config
+from lsk_engine.settings.prepared_manifest import MANIFEST_FILE, is_prepared
 from lsk_engine.tasks.contract import Examples, Task, TaskData
 
 
@@ -86,7 +84,7 @@ def _load_cached(
     if not is_prepared(cached):
         return None
     try:
-        data = task.load_data(config.changed("data", source=cached), artifacts)
+        data = task.load_data(config.replace("data", source=cached), artifacts)
     except LsKerasError:  # damaged, or prepared with another teacher's vocabulary
         return None
     if not isinstance(data.splits, LazySplits):
@@ -117,7 +115,7 @@ def _rename_entry(task: Task, config: Config, folder: Path, name: str) -> bool:
         return False
     cached, now = (
         fingerprint_data(task.load_data(of))
-        for of in (config.changed("data", source=str(entry)), config)
+        for of in (config.replace("data", source=str(entry)), config)
     )
     if changed := compare_fingerprints(cached, now):
         raise InputError(
@@ -175,7 +173,7 @@ def _is_output(folder: Path) -> bool:
     """Returns whether a folder is a run, a study or a prepared data set."""
     for name in ("config.json", "study.json", MANIFEST_FILE):
         with contextlib.suppress(LsKerasError):
-            read_record(folder / name, dict[str, Any], schema=SCHEMA)
+            read_record(folder / name, dict[str, Any])
             return True
     return False
 

@@ -12,7 +12,7 @@ from ls_keras.backend.keras_internals import layers_within, producing_call
 from ls_keras.inputs.output_activation import OTHER, SIGMOID, SOFTMAX, UNKNOWN, model_output
 from ls_keras.layers import LogProbabilities
 from lsk_engine.keras_model.config import ModelConfig
-from lsk_engine.settings.user_code import called
+from lsk_engine.settings.user_code import call_user_code
 
 _LINEAR = (None, keras.activations.linear, keras.activations.log_softmax)
 
@@ -50,7 +50,7 @@ def build_own_model(
     """
     name = options.name
     keras.utils.set_random_seed(seed)
-    model = called(build, name, "a Keras model")
+    model = call_user_code(build, name, "a Keras model")
     if not isinstance(model, keras.Model):
         raise InputError(f"Expected {name} to return a Keras model. Received: {short_repr(model)}")
     if type(model).train_step is not keras.Model.train_step:

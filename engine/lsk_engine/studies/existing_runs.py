@@ -8,10 +8,10 @@ from typing import Any
 from ls_base.backends import configured_backend
 from ls_base.errors import InputError
 from ls_base.records import Record
-from lsk_engine.data.configuration import from_dict
 from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
 from lsk_engine.settings.config import Config
 from lsk_engine.settings.parsing import flat
+from lsk_engine.settings.resolving import restore_config
 from lsk_engine.studies.arms import Arm
 from lsk_engine.studies.jobs import run_of, runs_of
 from lsk_engine.studies.settings_diff import unlike
@@ -53,7 +53,7 @@ def own_runs(
         if not lexists(run.config_file):
             continue
         wanted = _told(arm.seeded(seed), arm.distillation)
-        config = from_dict(task, run.read_config())
+        config = restore_config(task, run.read_config())
         found = _told(config, {})
         if differing := unlike(wanted, found):
             expected, received = differing

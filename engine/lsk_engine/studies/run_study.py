@@ -7,12 +7,12 @@ from pathlib import Path
 
 from ls_base.errors import InputError, LsKerasError, suggest
 from ls_base.files import write_json
-from lsk_engine.data.configuration import from_dict
 from lsk_engine.data.data_cache import fill_cache
 from lsk_engine.devices.backend import load_backend
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.resuming import remove_on_failed_start
 from lsk_engine.runs.stored_run import StoredRun
+from lsk_engine.settings.resolving import restore_config
 from lsk_engine.studies.analysis import answer, check_run
 from lsk_engine.studies.arms import arms_of, base_settings, student_of
 from lsk_engine.studies.executors.run_jobs import make_executor, run_jobs
@@ -83,11 +83,11 @@ def run_study(
     # Which values the axes have may change: more of them take the runs that are there.
     new = not directory.exists()
     with contextlib.ExitStack() as held:
-        held.enter_context(study_folder(directory, base_settings(study, task), task))
+        held.enter_context(study_folder(directory, base_settings(study, task)))
         held.enter_context(remove_on_failed_start(directory, new=new))
         if taught:
             made_with = {"student": {key: str(value) for key, value in study.student.items()}}
-            held.enter_context(study_folder(directory / STUDENTS, made_with, task))
+            held.enter_context(study_folder(directory / STUDENTS, made_with))
         everyone = [*arms, *taught]
         there = own_runs(directory, everyone, study.seeds, task)
         to_train = jobs_of(directory, everyone, study.seeds, cached=study.cache)
@@ -121,7 +121,7 @@ def run_study(
             raise next(iter(failed.values()))
         load_backend()
         opened = {
-            name: StoredRun(run, task, from_dict(task, run.read_config()))
+            name: StoredRun(run, task, restore_config(task, run.read_config()))
             for name, run in runs.items()
         }
         refuse_other_data([(run.directory, run.config) for run in opened.values()])

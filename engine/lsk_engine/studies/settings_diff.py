@@ -7,8 +7,7 @@ from typing import Any
 
 from ls_base.errors import LsKerasError
 from lsk_engine.runs.run_directory import RunDirectory
-from lsk_engine.settings.parsing import flat, values_before
-from lsk_engine.settings.training import TrainingConfig
+from lsk_engine.settings.parsing import flat
 
 SEED = "training.seed"
 TAUGHT_BY = "distillation.teacher"
@@ -46,21 +45,13 @@ def telling(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _less(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the settings that have to do with no seed, those that came later among them."""
-    stored = any(key.startswith("training.") for key in settings)
-    found = {**(_later() if stored else {}), **settings}
-    found = {key: value for key, value in found.items() if key not in _NO_SETTINGS}
+    """Returns the settings that do not depend on the seed."""
+    found = {key: value for key, value in settings.items() if key not in _NO_SETTINGS}
     for key in _OF_RUNS:
         if found.get(key) is not None:
             folder = Path(str(found[key])).name.removeprefix(f"{settings.get('task')}-")
             found[key] = without_seed(folder)
     return found
-
-
-def _later() -> dict[str, Any]:
-    """Returns what was done before there were settings of training that came later."""
-    later = values_before(TrainingConfig, (), {})
-    return {f"training.{name}": value for name, value in later.items()}
 
 
 def _settings_of(run: Path) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ls_base.errors import InputError, short_repr, suggest
 from lsk_engine.settings.parsing import flat
-from lsk_engine.settings.resolving import layered
+from lsk_engine.settings.resolving import merge_settings
 from lsk_engine.settings.toml_files import read_toml
 from lsk_engine.studies.claims import Claim
 from lsk_engine.studies.settings_diff import SEED
@@ -108,7 +108,7 @@ def merged(*layers: Mapping[str, Any]) -> dict[str, Any]:
     """Returns settings, of which a later layer's take the place of an earlier one's.
 
     Epochs that come later than steps take their place, of runs and of their teachers
-    (`lsk_engine.settings.resolving.layered`).
+    (`lsk_engine.settings.resolving.merge_settings`).
 
     Args:
         *layers: Settings by dotted key, the strongest last.
@@ -122,8 +122,8 @@ def merged(*layers: Mapping[str, Any]) -> dict[str, Any]:
         for layer in layers
     )
     own = ({key: v for key, v in layer.items() if not key.startswith(TEACHER)} for layer in layers)
-    of_teachers = {f"{TEACHER}{key}": value for key, value in layered(*taught).items()}
-    return {**layered(*own), **of_teachers}
+    of_teachers = {f"{TEACHER}{key}": value for key, value in merge_settings(*taught).items()}
+    return {**merge_settings(*own), **of_teachers}
 
 
 def preset_of(study: Study, task: Task) -> str:

@@ -11,18 +11,15 @@ from ls_base.errors import InputError
 from ls_base.files import write_json
 from ls_base.records import read_record
 from lsk_engine.runs.locking import hold_lock
-from lsk_engine.runs.run_directory import SCHEMA
+from lsk_engine.settings.config import CONFIG_SCHEMA
 from lsk_engine.settings.parsing import flat
-from lsk_engine.settings.resolving import completed
 from lsk_engine.studies.settings_diff import unlike
-from lsk_engine.tasks.contract import Task
 
 RUNS, TEACHERS, STUDENTS = "runs", "teachers", "students"  # folders inside
 DATA = "data"  # a folder inside, of what the runs share
 RESULTS_FILE = "results.json"
 FIGURE_FILE = "distillation-sweep.png"  # of teachers and students, its numbers beside it
 _LOCK_FILE = ".lock"
-_CONFIGS = ("config", "teacher")  # of what runs have in common
 
 
 def settings_file(directory: Path) -> Path:
@@ -31,13 +28,12 @@ def settings_file(directory: Path) -> Path:
 
 
 @contextlib.contextmanager
-def study_folder(directory: Path, made_with: Mapping[str, Any], task: Task) -> Iterator[None]:
+def study_folder(directory: Path, made_with: Mapping[str, Any]) -> Iterator[None]:
     """Holds a folder while the block runs, and keeps what all of its runs have in common.
 
     Args:
         directory: The folder; made if it isn't there.
         made_with: What its runs have in common, as JSON can hold it.
-        task: Its task, whose settings may have become more since the folder was made.
 
     Raises:
         InputError: If it holds something else, another process is at work in it, or it was made
@@ -45,8 +41,8 @@ def study_folder(directory: Path, made_with: Mapping[str, Any], task: Task) -> I
         FileError: If it can't be written.
     """
     file = settings_file(directory)
-    settings = json.loads(json.dumps({"schema": SCHEMA, **made_with}))
-    _check(directory, file, settings, task)  # before anything of ours is in it
+    settings = json.loads(json.dumps({"schema": CONFIG_SCHEMA, **made_with}))
+    _check(directory, file, settings)  # before anything of ours is in it
     with contextlib.ExitStack() as held:
         try:
             held.enter_context(hold_lock(directory / _LOCK_FILE, wait=False))
@@ -54,12 +50,12 @@ def study_folder(directory: Path, made_with: Mapping[str, Any], task: Task) -> I
             raise InputError(
                 f"Expected a folder that no other study is at work in. Received: {directory}"
             ) from None
-        _check(directory, file, settings, task)
+        _check(directory, file, settings)
         write_json(file, settings)
         yield
 
 
-def _check(directory: Path, file: Path, settings: Mapping[str, Any], task: Task) -> None:
+def _check(directory: Path, file: Path, settings: Mapping[str, Any]) -> None:
     """Refuses a folder that holds something else."""
     if not lexists(file):
         if directory.exists() and (
@@ -69,9 +65,7 @@ def _check(directory: Path, file: Path, settings: Mapping[str, Any], task: Task)
                 f"Expected a new or empty folder, or one that a study made. Received: {directory}"
             )
         return
-    there = read_record(file, dict[str, Any], schema=SCHEMA)
-    of_runs = {key: there[key] for key in _CONFIGS if isinstance(there.get(key), Mapping)}
-    there |= {key: completed(task, values) for key, values in of_runs.items()}
+    there = read_record(file, dict[str, Any], schema=CONFIG_SCHEMA)
     if differing := unlike(flat(there), flat(settings)):
         expected, received = differing
         raise InputError(

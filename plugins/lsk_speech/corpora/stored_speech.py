@@ -17,7 +17,7 @@ from ls_base.safe_open import read_bytes
 from lsk_engine import InputError
 from lsk_engine.data.prepared.checksummed_files import CheckedFiles
 from lsk_engine.progress import Reporter
-from lsk_engine.settings.output_folders import mark
+from lsk_engine.settings.output_folders import mark_folder
 from lsk_speech.source_data import Speech
 
 _ROWS, _OFFSETS, _UTTERANCES = "rows.npy", "offsets.npy", "utterances.tsv"
@@ -103,7 +103,7 @@ def cached(folder: Path, name: str, key: Mapping[str, Any], make: Callable[[], S
             with new_folder(path) as made:
                 for split, speech in splits.items():
                     write_speech(speech, made / split)
-            mark(folder)
+            mark_folder(folder)
     except FileError as error:
         if not path.is_dir():  # else another process was faster
             Reporter(verbosity=-1).warning(f"speech is not kept for the next time. {error}")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ls_base.errors import InputError
-from lsk_engine.data.configuration import resolve
+from lsk_engine.settings.resolving import resolve_config
 from lsk_image.config import DataConfig
 from lsk_image.data import load, load_source, split_images, use_class_ids
 from lsk_image.formats.image_store import ArrayPixels, ImageSource, LabeledImages
@@ -23,7 +23,7 @@ def source(labels, *, names=None, **others):
 def loaded(monkeypatch, given, **settings):
     monkeypatch.setattr("lsk_image.data.load_source", lambda *_, **__: given)
     defaults = {"data.source": "mine", "data.validation": None, "data.test": None}
-    return load(resolve(ImageTask(), None, {**defaults, **settings}))
+    return load(resolve_config(ImageTask(), None, {**defaults, **settings}))
 
 
 def rows(examples):

@@ -6,7 +6,7 @@ import pytest
 from sklearn.metrics import top_k_accuracy_score
 
 from ls_base.errors import InputError
-from lsk_engine.data.configuration import resolve
+from lsk_engine.settings.resolving import resolve_config
 from lsk_image.data import load
 from lsk_image.scoring import rank_classes, score
 from lsk_image.task import ImageTask
@@ -23,7 +23,7 @@ def model():
 @pytest.mark.parametrize("batch_size", [7, 10, 64])
 def test_ranks_in_order_whatever_the_batches(model, batch_size):
     settings = {"data.test": 40, "data.max_train_examples": 20, "decoding.batch_size": batch_size}
-    config = resolve(ImageTask(), None, settings)
+    config = resolve_config(ImageTask(), None, settings)
     data = load(config)
     test = data.splits["test"]
     seen = []
@@ -36,7 +36,7 @@ def test_ranks_in_order_whatever_the_batches(model, batch_size):
 
 
 def test_of_few_classes_only_the_likeliest(model):
-    config = resolve(ImageTask(), None, {"data.test": 3, "data.max_train_examples": 20})
+    config = resolve_config(ImageTask(), None, {"data.test": 3, "data.max_train_examples": 20})
     data = load(config)
     few = dataclasses.replace(data, num_classes=5)
     outputs = rank_classes(model, data.splits["test"], config, few, lambda *_: None)

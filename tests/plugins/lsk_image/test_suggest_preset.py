@@ -3,7 +3,7 @@ import pytest
 from PIL import ExifTags, Image
 
 from ls_base.errors import InputError
-from lsk_engine.data.configuration import from_dict, resolve
+from lsk_engine.settings.resolving import resolve_config, restore_config
 from lsk_image.data import load, load_source
 from lsk_image.suggest_preset import suggest, survey
 from lsk_image.task import ImageTask
@@ -20,7 +20,7 @@ def folder(tmp_path):
 def resolved(folder, preset=None, **given):
     said = []
     settings = {"data.source": str(folder), **given}
-    return resolve(ImageTask(), preset, settings, said.append), said
+    return resolve_config(ImageTask(), preset, settings, said.append), said
 
 
 def test_one_gray_picture_and_other_sizes_are_brought_to_one_shape(folder):
@@ -44,7 +44,7 @@ def test_one_gray_picture_and_other_sizes_are_brought_to_one_shape(folder):
 
 def test_the_choice_is_part_of_the_configuration(folder):
     config, _ = resolved(folder)
-    assert from_dict(ImageTask(), config.to_dict()) == config
+    assert restore_config(ImageTask(), config.to_dict()) == config
 
 
 def test_what_the_user_says_goes_before(folder):

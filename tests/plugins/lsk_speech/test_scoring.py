@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 import small_speech
 from ls_base.errors import InputError
-from ls_keras.calibration import TemperatureFit, calibrated
+from ls_keras.calibration import calibrated
 from ls_keras.decoding.model_search import padded_size
 from lsk_engine.data.batch_sources import training_source
-from lsk_engine.data.configuration import resolve
+from lsk_engine.settings.resolving import resolve_config
 from lsk_engine.tasks.loss import build_loss
 from lsk_engine.training.optimizers import build_optimizer
 from lsk_speech.network.recognizer import Recognizer
@@ -27,7 +27,9 @@ def nobody(done, total):
 @pytest.fixture
 def loaded(tmp_path):
     task = SpeechTask()
-    config = resolve(task, None, {**small_speech.settings(tmp_path), "decoding.beam_size": 2})
+    config = resolve_config(
+        task, None, {**small_speech.settings(tmp_path), "decoding.beam_size": 2}
+    )
     data = task.load_data(config)
     return config, data, task.build_model(config, data)
 
@@ -59,7 +61,7 @@ def test_order_and_batch_size_make_no_difference(loaded):
 def test_a_temperature_behind_the_logits_keeps_greedy_transcripts(loaded):
     config, data, model = loaded
     config = dataclasses.replace(config, decoding=dataclasses.replace(config.decoding, beam_size=1))
-    scaled = calibrated(model, TemperatureFit(2.0, "nll", 1.0, 0.9, 0.1, 0.0, 9, 3, True))
+    scaled = calibrated(model, 2.0)
     arguments = (data.splits["test"], config, data, nobody)
     assert recognize_examples(scaled, *arguments) == recognize_examples(model, *arguments)
 
@@ -69,7 +71,7 @@ def test_greedy_and_beam_agree_on_a_model_that_is_certain(tmp_path):
     """A network that has learned eight utterances by heart."""
     task = SpeechTask()
     small = small_speech.settings(tmp_path)
-    config = resolve(
+    config = resolve_config(
         task,
         None,
         {

@@ -5,7 +5,7 @@ import pytest
 
 import small_translation
 from ls_base.errors import InputError
-from lsk_engine.data.configuration import resolve
+from lsk_engine.settings.resolving import resolve_config
 from lsk_translation.data import load, load_new, load_source
 from lsk_translation.parallel_text import ParallelText
 from lsk_translation.task import TranslationTask
@@ -97,7 +97,7 @@ def test_unequal_sides():
 
 
 def test_other_text_is_read_whole_in_the_sub_words_of_the_run(tmp_path):
-    config = resolve(
+    config = resolve_config(
         TranslationTask(),
         None,
         small_translation.settings(tmp_path),
@@ -107,7 +107,7 @@ def test_other_text_is_read_whole_in_the_sub_words_of_the_run(tmp_path):
     other.mkdir()
     (other / "test.en").write_text("abc d\n\nbb\n")
     (other / "test.de").write_text("cba dx\nx\nbbx\n")
-    changed = resolve(
+    changed = resolve_config(
         TranslationTask(),
         None,
         {**small_translation.SETTINGS, "data.source": str(other)},

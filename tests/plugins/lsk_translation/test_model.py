@@ -6,13 +6,13 @@ import pytest
 
 import small_translation
 from ls_base.errors import InputError, LsKerasError
-from ls_keras.calibration import TemperatureFit, calibrated
+from ls_keras.calibration import calibrated
 from ls_keras.decoding import Unsmoothing, compiled
 from ls_keras.decoding.model_search import padded_size
 from ls_keras.losses import Uniform, Unigram
-from lsk_engine.data.configuration import resolve
 from lsk_engine.data.formats.ragged import Ragged
-from lsk_engine.runs.unsmoothing import build_unsmoothing
+from lsk_engine.runs.run_data import build_unsmoothing
+from lsk_engine.settings.resolving import resolve_config
 from lsk_translation.config import DecodingConfig, ModelConfig
 from lsk_translation.data import with_ends
 from lsk_translation.model import Translator, build_transformer
@@ -154,11 +154,12 @@ def test_order_and_batch_size_make_no_difference():
 
 def test_a_temperature_behind_the_logits_keeps_greedy_translations(tmp_path):
     task = TranslationTask()
-    config = resolve(task, None, {**small_translation.settings(tmp_path), "decoding.beam_size": 1})
+    config = resolve_config(
+        task, None, {**small_translation.settings(tmp_path), "decoding.beam_size": 1}
+    )
     data = task.load_data(config)
     model = task.build_model(config, data)
-    fit = TemperatureFit(2.0, "nll", 1.0, 0.9, 0.1, 0.0, 9, 3, True)
-    scaled = calibrated(model, fit)
+    scaled = calibrated(model, 2.0)
     plain = Translator(model, config.decoding)
     assert len(Translator(scaled, config.decoding).scaling) == 1
     assert plain.scaling == []
@@ -172,7 +173,7 @@ def test_a_temperature_behind_the_logits_keeps_greedy_translations(tmp_path):
 
 
 def test_dividing_logits_in_the_model_or_in_the_search_is_the_same(model):
-    scaled = calibrated(model, TemperatureFit(1.7, "nll", 1.0, 0.9, 0.1, 0.0, 9, 3, True))
+    scaled = calibrated(model, 1.7)
     source = with_ends(some_sentences(), np.arange(7), 6)
     config = DecodingConfig(beam_size=3, length_margin=3)
     inside = Translator(scaled, config).translate(source)
@@ -224,7 +225,7 @@ def test_scores_are_of_what_smoothing_left_out(model):
 def test_a_split_is_translated_with_the_smoothing_of_its_run_undone(tmp_path):
     task = TranslationTask()
     settings = {"training.alpha": 0.3, "training.smoothing": "unigram"}
-    config = resolve(task, None, {**small_translation.settings(tmp_path), **settings})
+    config = resolve_config(task, None, {**small_translation.settings(tmp_path), **settings})
     data = task.load_data(config)
     model = task.build_model(config, data)
     undoing = dataclasses.replace(

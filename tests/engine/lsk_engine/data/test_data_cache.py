@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 
 from ls_base.errors import InputError
-from lsk_engine.data import configuration
 from lsk_engine.data.data_cache import fill_cache, load_data
 from lsk_engine.data.fingerprint import fingerprint_data
-from lsk_engine.data.prepared.prepared_data import is_prepared
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.run_data import reload_data
 from lsk_engine.runs.run_directory import RunDirectory
+from lsk_engine.settings.prepared_manifest import is_prepared
+from lsk_engine.settings.resolving import resolve_config
 from preparable_task import PreparableTask
 from tiny_task import Letters, TinyTask
 
@@ -36,7 +36,7 @@ class CountingTask(PreparableTask):
 
 
 def resolve(task, **data):
-    return configuration.resolve(task, None, {f"data.{key}": value for key, value in data.items()})
+    return resolve_config(task, None, {f"data.{key}": value for key, value in data.items()})
 
 
 def test_data_of_several_runs_are_prepared_once(tmp_path):

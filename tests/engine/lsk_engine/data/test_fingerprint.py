@@ -7,7 +7,6 @@ import pytest
 from ls_base.errors import FileError, InputError
 from ls_base.records import convert_record
 from lsk_engine.data.batch_sources import evaluation_source
-from lsk_engine.data.configuration import resolve
 from lsk_engine.data.fingerprint import (
     StoredFingerprint,
     check_fingerprint,
@@ -15,11 +14,12 @@ from lsk_engine.data.fingerprint import (
     fingerprint_data,
 )
 from lsk_engine.data.lazy import LazySplits, lazy_array
+from lsk_engine.settings.resolving import resolve_config
 from lsk_engine.tasks.contract import Examples, TaskData
 from tiny_task import Letters, TinyTask
 
 TASK = TinyTask()
-CONFIG = resolve(TASK, None, {})
+CONFIG = resolve_config(TASK, None, {})
 
 
 class LoadedError(Exception):

@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from ls_base.errors import InputError
-from lsk_engine.data.configuration import resolve
+from lsk_engine.settings.resolving import resolve_config
 from lsk_image.data import load, load_source
 from lsk_image.task import ImageTask
 
@@ -77,7 +77,7 @@ def test_unreadable_images_are_left_out_where_the_user_asks_for_it(tmp_path):
     damaged = tmp_path / "b" / "0.png"
     damaged.write_bytes(damaged.read_bytes()[:-20])
     settings = {"data.source": str(tmp_path), "data.skip_unreadable": True}
-    data = load(resolve(ImageTask(), None, settings))
+    data = load(resolve_config(ImageTask(), None, settings))
     assert sum(map(len, data.splits.values())) == 11
     assert f"1 unreadable pictures left out: {damaged}" in data.notes
 

@@ -49,15 +49,6 @@ def test_runs_that_others_are_made_of_are_told_by_their_own_settings(tmp_path, k
             shutil.rmtree(tmp_path / sweep, ignore_errors=True)
 
 
-def test_a_setting_that_came_later_was_what_was_done_before(tmp_path):
-    before = bare_run(tmp_path / "a", 0.1, 0)
-    after = bare_run(
-        tmp_path / "b", training={"alpha": 0.1, "seed": 1, "gradient_accumulation_steps": 1}
-    )
-    (group,) = seed_groups([before, after])
-    assert list(group.runs) == [0, 1]
-
-
 def test_settings_that_do_not_count_keep_runs_together(tmp_path):
     runs = [
         bare_run(tmp_path / f"{n}", 0.1, n, decoding={"beam_size": n, "other": 1}) for n in (1, 2)

@@ -8,7 +8,7 @@ import click
 
 from ls_base.errors import FileError, InputError, MissingExtraError, shell_command
 from lsk.support import distributed_options, options
-from lsk.support.score_lines import show
+from lsk.support.score_lines import echo_scores
 from lsk_engine.devices.backend import load_backend
 from lsk_engine.runs.resuming import remove_on_failed_start
 from lsk_engine.settings.resolving import resolve_epochs_and_steps
@@ -117,7 +117,7 @@ def train(
         --set training.checkpoint_every=100
     lsk train --config FILE.toml --alpha 0.1  # `lsk settings` writes such a file
     lsk train --resume runs/translation-cldr-alpha0.1-seed0
-    lsk train --task image --data FOLDER --init-from RUN --patience 3 --save-weights best
+    lsk train --task image --data FOLDER --init-from RUN --save-weights best
     """  # noqa: D301 - \b is Click's mark for lines to be left as they are
     from lsk_engine.runs.resuming import apply_changes
     from lsk_engine.runs.stored_run import open_run, read_run, with_init_from
@@ -143,7 +143,7 @@ def train(
             run, task, config = read_run(resume)
             apply_changes(config, overrides)  # refused here, not by each
             start_all(local_workers, run.path, reporter, resume=True)
-        reporter.going_on("loading Keras")
+        reporter.start_stage("loading Keras")
         run, task, config = open_run(resume, backend)
         config = apply_changes(config, overrides)
     else:
@@ -193,7 +193,7 @@ def begin(
 
     if not is_distributed():  # else Keras has to be loaded to know who is the chief
         RunDirectory(path or free_path(task, config)).check_new()
-    reporter.going_on("loading Keras")
+    reporter.start_stage("loading Keras")
     load_backend(backend)
     if path is None and find_process().count > 1:
         raise InputError("Expected --run-dir with the same path for all processes. Received: none")
@@ -265,7 +265,7 @@ def run_to_end(
             command = shell_command("lsk", "train", "--resume", run.path)
             reporter.warning(f"{stop}; go on with: {command}")
             raise click.exceptions.Exit(stop.exit_code) from None
-    show(results, as_json)
+    echo_scores(results, as_json)
 
 
 def follows() -> bool:

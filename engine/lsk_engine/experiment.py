@@ -80,7 +80,7 @@ def run_experiment(
                 *(task, config, run, reporter), data=data, resume=resume, tensorboard=tensorboard
             )
     finally:
-        reporter.settled()
+        reporter.end_stage()
 
 
 def read_data(task: Task, config: Config, reporter: Reporter, cache: Path | None = None) -> NewData:
@@ -93,7 +93,7 @@ def read_data(task: Task, config: Config, reporter: Reporter, cache: Path | None
     configure_cpu_devices(config.training.strategy, config.training.devices)
     join()
     check_loss(config.training)
-    reporter.going_on("loading the data")
+    reporter.start_stage("loading the data")
     artifacts = teacher_artifacts(config) or first_artifacts(config)
     return NewData.read(task, config, artifacts, cache)
 
@@ -147,7 +147,7 @@ def _run(
     before = seconds_before(run) if resume else 0.0
     seconds = before + time.monotonic() - start
     reporter.message(f"Trained in {duration(seconds)}")
-    reporter.going_on("loading the saved model")
+    reporter.start_stage("loading the saved model")
     results = evaluate(task, config, run, reporter, data=found, seconds=seconds)
     if tensorboard:
         add_pictures(run)
@@ -170,6 +170,6 @@ def _data(
     half of it, and starts anew.
     """
     if resume and Checkpoints(run.checkpoints).steps():
-        reporter.going_on("loading the data")
+        reporter.start_stage("loading the data")
         return reload_data(task, config, run, whole=True)
     return (new or read_data(task, config, reporter, run.read_cache())).save_to(run)

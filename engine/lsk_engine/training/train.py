@@ -7,9 +7,13 @@ import keras
 
 from ls_base.errors import FileError
 from ls_base.safe_open import is_regular
-from lsk_engine.data.batch_sources import evaluation_source, training_source
 from lsk_engine.data.batches import BatchSource
-from lsk_engine.data.datasets import as_dataset, explain_data_errors
+from lsk_engine.data.datasets import (
+    as_dataset,
+    evaluation_source,
+    explain_data_errors,
+    training_source,
+)
 from lsk_engine.devices import strategy
 from lsk_engine.devices.framework_errors import explain_oom, explain_peer_loss
 from lsk_engine.devices.keras_patches import patch_for_strategy, patch_layers

@@ -34,6 +34,11 @@ class Reporter:
         self._line = LiveLine(self.stream) if verbosity >= 0 and is_live(self.stream) else None
         self._shown = 0.0
 
+    def with_log(self, log: Path) -> "Reporter":
+        """Returns a reporter that also appends its messages to a file."""
+        self.settled()
+        return Reporter(self.verbosity, self.stream, log)
+
     def message(self, text: str) -> None:
         """Says something that stays."""
         self._say(text, 0)

@@ -93,6 +93,11 @@ def run_name(task: Task, config: Config) -> str:
     return "-".join(parts)
 
 
+def free_run_path(task: Task, config: Config) -> Path:
+    """Returns a path below `runs` with the run's name that no other run has now."""
+    return next(unique_paths(Path("runs") / run_name(task, config)))
+
+
 def _source(text: str) -> str:
     """Returns what data or code are called, without the folders that they lie in."""
     named = NamedCode.read(text)

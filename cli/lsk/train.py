@@ -8,7 +8,7 @@ import click
 
 from ls_base.errors import InputError, shell_command
 from lsk.support import distributed_options, options
-from lsk.support.score_lines import show
+from lsk.support.score_lines import echo_scores
 from lsk_engine.devices.backend import load_backend
 from lsk_engine.settings.resolving import resolve_epochs_and_steps
 from lsk_engine.settings.training import PRECISIONS, SAVED_WEIGHTS, SMOOTHINGS
@@ -114,7 +114,7 @@ def train(
         --set training.checkpoint_every=100
     lsk train --config FILE.toml --alpha 0.1  # `lsk settings` writes such a file
     lsk train --resume runs/translation-cldr-alpha0.1-seed0
-    lsk train --task image --data FOLDER --init-from RUN --patience 3 --save-weights best
+    lsk train --task image --data FOLDER --init-from RUN --save-weights best
     """  # noqa: D301 - \b is Click's mark for lines to be left as they are
     from lsk_engine.runs.naming import free_run_path
     from lsk_engine.runs.resuming import apply_changes
@@ -141,7 +141,7 @@ def train(
             run, task, config = read_run(resume)
             apply_changes(config, overrides)  # refused once, not by each process
             start_all(local_workers, run.path, reporter, resume=True)
-        reporter.going_on("loading Keras")
+        reporter.start_stage("loading Keras")
         run, task, config = open_run(resume, backend)
         config = apply_changes(config, overrides)
     else:
@@ -192,7 +192,7 @@ def start_run(
 
     if not is_distributed():  # otherwise only Keras knows which process is the chief
         RunDirectory(path or free_run_path(task, config)).check_new()
-    reporter.going_on("loading Keras")
+    reporter.start_stage("loading Keras")
     load_backend(backend)
     with needing_extra(task):
         from lsk_engine.experiment import train_new_run
@@ -211,7 +211,7 @@ def show_scores(train: Callable[[], dict[str, Any]], as_json: bool) -> None:
     except Interrupted as stop:
         raise click.exceptions.Exit(stop.exit_code) from None
     if results:  # the other processes of a distributed run have none
-        show(results, as_json)
+        echo_scores(results, as_json)
 
 
 def settings(chosen: Mapping[str, Any], assignments: Iterable[str]) -> dict[str, Any]:

@@ -36,8 +36,7 @@ from lsk_engine.runs.resuming import (
     seconds_before,
 )
 from lsk_engine.runs.run_data import NewData, reload_data
-from lsk_engine.runs.run_directory import RunDirectory
-from lsk_engine.runs.worker_copy import private_copy
+from lsk_engine.runs.run_directory import RunDirectory, private_copy
 from lsk_engine.scoring.evaluate import evaluate
 from lsk_engine.settings.config import Config
 from lsk_engine.tasks.contract import Task, TaskData
@@ -181,7 +180,7 @@ def run_experiment(
                 *(task, config, run, reporter), data=data, resume=resume, tensorboard=tensorboard
             )
     finally:
-        reporter.settled()
+        reporter.end_stage()
 
 
 def read_data(task: Task, config: Config, reporter: Reporter, cache: Path | None = None) -> NewData:
@@ -194,7 +193,7 @@ def read_data(task: Task, config: Config, reporter: Reporter, cache: Path | None
     configure_cpu_devices(config.training.strategy, config.training.devices)
     join()
     check_loss(config.training)
-    reporter.going_on("loading the data")
+    reporter.start_stage("loading the data")
     artifacts = teacher_artifacts(config) or init_from_artifacts(config)
     return NewData.read(task, config, artifacts, cache)
 
@@ -248,7 +247,7 @@ def _run(
     before = seconds_before(run) if resume else 0.0
     seconds = before + time.monotonic() - start
     reporter.message(f"Trained in {duration(seconds)}")
-    reporter.going_on("loading the saved model")
+    reporter.start_stage("loading the saved model")
     results = evaluate(task, config, run, reporter, data=found, seconds=seconds)
     if tensorboard:
         add_pictures(run)
@@ -271,6 +270,6 @@ def _data(
     it, and starts again.
     """
     if resume and Checkpoints(run.checkpoints).steps():
-        reporter.going_on("loading the data")
+        reporter.start_stage("loading the data")
         return reload_data(task, config, run, whole=True)
     return (new or read_data(task, config, reporter, run.read_cache())).save_to(run)

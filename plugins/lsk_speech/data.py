@@ -52,7 +52,9 @@ def load_source(
         InputError: If there are no such data, or they are damaged; the file and row are named.
     """
     found = path_or_name(options.source)
-    digits = isinstance(found, Path) and found.is_dir() and holds_digits(found)
+    digits = False
+    if isinstance(found, Path) and found.is_dir():
+        digits = not (found / "manifest.tsv").is_file() and holds_digits(found)
     if options.held_out_speaker is not None and not digits and not new:
         raise InputError(
             "Expected data.held_out_speaker with a folder of digits; who is held out of other "

@@ -255,7 +255,7 @@ def _vocabulary(artifacts: Mapping[str, bytes]) -> SubwordVocabulary:
             f"Expected {VOCABULARY_FILE} among the run's artifacts. "
             f"Received: {', '.join(artifacts) or 'none'}"
         )
-    return SubwordVocabulary.from_bytes(artifacts[VOCABULARY_FILE])
+    return SubwordVocabulary(artifacts[VOCABULARY_FILE])
 
 
 def task_data(

@@ -11,9 +11,8 @@ from lsk_engine.data.batch_sources import evaluation_source
 from lsk_engine.data.datasets import as_dataset, explain_data_errors
 from lsk_engine.devices.distributed_predict import model_on_devices
 from lsk_engine.progress import Reporter
-from lsk_engine.runs.run_data import load_trained
+from lsk_engine.runs.run_data import announce_unsmoothing, load_trained
 from lsk_engine.runs.stored_run import StoredRun, check_runs
-from lsk_engine.runs.unsmoothing import announce_unsmoothing
 from lsk_engine.scoring.decode_cache import SearchedPoints
 from lsk_engine.settings.unsmoothing import unsmooth_alpha
 

@@ -91,10 +91,10 @@ def prepare_training(
     averaged = steps_to_average(total, options.checkpoint_every, options.average_checkpoints)
     kept = set(averaged)
     checkpoints = Checkpoints(run.checkpoints, options.max_to_keep, options.keep_every, kept)
-    reporter.going_on("building the model")
+    reporter.start_stage("building the model")
     model, learner = _build_models(task, config, data, total, reporter)
     validator = build_validator(model, config, data)
-    reporter.settled()
+    reporter.end_stage()
     reporter.message(
         f"{len(source.examples):,} training examples, {data.num_classes:,} classes, "
         f"{model.count_params():,} parameters, {total:,} steps"
@@ -103,7 +103,7 @@ def prepare_training(
         reporter.warning(text)
     start, restored = 0, None
     if resume and checkpoints.steps():
-        restored = checkpoints.restore(learner, damaged=reporter.warning)
+        restored = checkpoints.restore(learner, warn=reporter.warning)
         start = int(restored["step"])
         if start > total:
             raise FileError(

@@ -145,7 +145,7 @@ def _finish(
     if step == training.start and training.pending_loss is None and _has_valid_model(run):
         reporter.message(f"Nothing is left to train: {run.model_file} stays as it is")
         return
-    reporter.going_on("saving the model")
+    reporter.start_stage("saving the model")
     if best.should_stop and step < training.total:
         reporter.message(f"Stopped after step {step:,} of {training.total:,}: {best.describe()}")
     if config.optimizer.ema_momentum:

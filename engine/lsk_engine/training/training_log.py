@@ -9,7 +9,7 @@ import keras
 from ls_base.files import nan_to_none
 from ls_keras.plots import learning_curves, save_plot
 from lsk_engine.data.batches import BatchSource
-from lsk_engine.progress import Reporter, Standing, duration
+from lsk_engine.progress import ProgressState, Reporter, duration
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.settings.config import Config
 from lsk_engine.training.divergence import DivergenceMonitor
@@ -70,7 +70,7 @@ class TrainingLog(keras.callbacks.Callback):
         """Shows that the first step compiles."""
         if self._first:
             self._first = False
-            self.reporter.going_on("compiling the first step")
+            self.reporter.start_stage("compiling the first step")
 
     def on_train_batch_end(self, batch, logs=None):
         """Counts the step and shows the progress."""
@@ -85,7 +85,7 @@ class TrainingLog(keras.callbacks.Callback):
         """Shows that a validation begins."""
         self._stop_clock()
         self._show_validation = self.reporter.counter("validating", "batches")
-        self.reporter.going_on("validating")
+        self.reporter.start_stage("validating")
 
     def on_test_batch_end(self, batch, logs=None):
         """Shows the progress of a validation."""
@@ -119,7 +119,7 @@ class TrainingLog(keras.callbacks.Callback):
         """Stops the clock."""
         self._stop_clock()
 
-    def _progress(self, logs: dict) -> Standing:
+    def _progress(self, logs: dict) -> ProgressState:
         loss = float(logs.get("loss", math.nan))
         self.monitor.check_loss(self.step, loss)
         details = [f"loss {loss:.3f}"]
@@ -127,7 +127,7 @@ class TrainingLog(keras.callbacks.Callback):
             left = duration((self.total - self.step) * self.labels_per_step / rate)
             details += [f"{rate:,.0f} {self.unit}/s", f"{left} left"]
         what = f"step {self.step:,}/{self.total:,}"
-        return Standing(what, self.step, self.total, tuple(details))
+        return ProgressState(what, self.step, self.total, tuple(details))
 
     def _rate(self) -> float:
         """Labels per second while the clock ran."""

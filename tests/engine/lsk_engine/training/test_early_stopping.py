@@ -304,7 +304,7 @@ def test_a_schedule_that_knows_its_end_is_said(tmp_path):
     run_experiment(TASK, longer, run, reporter, resume=True)
     assert len(said) == 2
     assert "optimizer.schedule=cosine" in said[0]
-    assert "calibration of the run as it was is removed" in said[1]
+    assert "the calibration is removed" in said[1]
     assert not run.calibration_file.exists()
 
 

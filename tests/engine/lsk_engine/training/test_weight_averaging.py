@@ -45,7 +45,7 @@ def model():
 
 
 def test_statistics_are_averaged_and_seeds_are_the_last(model, tmp_path, rng):
-    checkpoints = Checkpoints(tmp_path, kept=3)
+    checkpoints = Checkpoints(tmp_path, max_to_keep=3)
     states = []
     for step in (1, 2, 3):
         model.train_on_batch(rng.normal(size=(8, 3)), rng.normal(size=(8, 2)))

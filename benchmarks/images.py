@@ -24,8 +24,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 
-from lsk_engine.data.batch_sources import training_source
-from lsk_engine.data.datasets import as_dataset
+from lsk_engine.data.datasets import as_dataset, training_source
 from lsk_engine.devices.xla import jit_compile
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.checkpoints import Checkpoints

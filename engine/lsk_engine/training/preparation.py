@@ -6,8 +6,8 @@ import keras
 import numpy as np
 
 from ls_base.errors import FileError
-from lsk_engine.data.batch_sources import evaluation_source, training_source
 from lsk_engine.data.batches import BatchSource
+from lsk_engine.data.datasets import evaluation_source, training_source
 from lsk_engine.devices.keras_patches import patch_for_strategy, patch_layers
 from lsk_engine.devices.precision import with_loss_scaling
 from lsk_engine.devices.xla import compiles_replicas, jit_compile

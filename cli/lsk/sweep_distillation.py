@@ -135,7 +135,7 @@ def sweep_distillation(
 
     number = result.numbers[score]
     table = sweep_table(read_curves(out)[1], number.label, number.better)
-    tables.echo(tables.lying(table), tables.note(_GAMMA), "", *study_tables.answer(result))
+    tables.echo(tables.row_table(table), tables.note(_GAMMA), "", *study_tables.answer(result))
     click.echo(f"Saved: {out / FIGURE_FILE}, and the numbers beside it")
 
 

@@ -143,7 +143,7 @@ def image(default: str) -> Option:
     )
 
 
-class OrFitted(click.ParamType):
+class FloatOrFitted(click.ParamType):
     """A number, or the word `fitted`.
 
     Args:
@@ -192,14 +192,14 @@ class Names(click.ParamType):
 
 temperature = click.option(
     "--temperature",
-    type=OrFitted("T"),
+    type=FloatOrFitted("T"),
     help="T that divides the logits, or the one that `lsk calibrate` fitted. [default: 1]",
 )
 
 
 unsmooth = click.option(
     "--unsmooth",
-    type=OrFitted("A"),
+    type=FloatOrFitted("A"),
     help="Undo smoothing: the α whose αq is taken off the probabilities, or that of the training. "
     "[default: the run's, 0]",
 )

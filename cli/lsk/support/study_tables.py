@@ -84,8 +84,8 @@ def _means(
     table = arm_table(study, arms or [*study.arms], numbers or [*study.numbers])
     # The shorter side is written from left to right.
     if len(arms or study.arms) > len(table.columns):
-        return tables.lying(table, caption=table.caption)
-    return tables.upright(table)
+        return tables.row_table(table, caption=table.caption)
+    return tables.transposed_table(table)
 
 
 def _decisions(
@@ -96,7 +96,7 @@ def _decisions(
     if decided:
         table = verdict_table(study, decided)
         yield tables.paragraph(table.caption)
-        yield tables.lying(table)
+        yield tables.row_table(table)
 
 
 def _told(reasons: Mapping[str, Sequence[str]], notes: Sequence[str]) -> "Iterator[RenderableType]":

@@ -11,12 +11,11 @@ import keras
 from ls_base.errors import InputError, LsKerasError
 from ls_keras.plots import reliability_diagram, save_plot
 from ls_keras.plots import save as save_figure
-from lsk_engine.data.batch_sources import evaluation_source
+from lsk_engine.data.datasets import evaluation_source
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.locking import locks_run
-from lsk_engine.runs.run_data import load_trained
+from lsk_engine.runs.run_data import announce_unsmoothing, load_trained
 from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
-from lsk_engine.runs.unsmoothing import announce_unsmoothing
 from lsk_engine.scoring.position_statistics import build_scorer
 from lsk_engine.settings.config import Config
 from lsk_engine.settings.unsmoothing import unsmooth_alpha

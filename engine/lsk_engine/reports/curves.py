@@ -8,7 +8,7 @@ from lsk_engine.reports.charts import Chart, Point, Reference, Series
 from lsk_engine.reports.groups import Group
 from lsk_engine.reports.run_files import ReadRun, swept_temperatures
 from lsk_engine.runs.schemas import SweepPoint
-from lsk_engine.studies.stored_results import SweptPoint
+from lsk_engine.studies.study_result import CurvePoint
 
 _FAR = 2.5  # log N so many times above the curves would flatten them
 # What the numbers of history are called in a title and, with their unit, on an axis.
@@ -106,7 +106,7 @@ def information_curves(groups: Sequence[Group]) -> Iterator[Chart]:
     )
 
 
-def distillation_chart(points: Sequence[SweptPoint], label: str) -> Chart:
+def distillation_chart(points: Sequence[CurvePoint], label: str) -> Chart:
     """Returns Figure 5: a score against equivalent smoothing, a line a curve.
 
     Args:
@@ -137,10 +137,10 @@ def distillation_chart(points: Sequence[SweptPoint], label: str) -> Chart:
 
 
 def seeds_of(
-    points: Iterable[SweptPoint], curve: str
-) -> dict[tuple[float, float], list[SweptPoint]]:
+    points: Iterable[CurvePoint], curve: str
+) -> dict[tuple[float, float], list[CurvePoint]]:
     """Returns the networks of a curve by their α and T."""
-    found: dict[tuple[float, float], list[SweptPoint]] = {}
+    found: dict[tuple[float, float], list[CurvePoint]] = {}
     for point in points:
         if point.curve == curve:
             found.setdefault((point.alpha, point.temperature), []).append(point)
@@ -155,7 +155,7 @@ def _of_seeds(groups: Sequence[Group]) -> str:
     return "A line is a run; those of one color differ in their seed." if several else ""
 
 
-def _gamma(points: Sequence[SweptPoint]) -> float:
+def _gamma(points: Sequence[CurvePoint]) -> float:
     return statistics.fmean(point.gamma for point in points)
 
 

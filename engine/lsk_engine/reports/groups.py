@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 
 from lsk_engine.reports.run_files import ReadRun
-from lsk_engine.studies.settings_diff import differing, telling, without_seed
+from lsk_engine.studies.settings_diff import comparable_settings, differing_keys, without_seed
 from lsk_engine.studies.text_tables import heading
 
 _LONGEST = 40
@@ -50,15 +50,17 @@ def _labels(runs: Sequence[ReadRun]) -> list[str]:
     folders = [_folder(run) for run in runs]
     if len(set(folders)) < len(folders):
         folders = [run.name for run in runs]
-    settings = [telling(run.settings) for run in runs]
-    names = differing(settings)
+    settings = [comparable_settings(run.settings) for run in runs]
+    names = differing_keys(settings)
     labels = [heading({name: of_run.get(name) for name in names}) for of_run in settings]
     short = all(label and len(label) <= _LONGEST for label in labels)
     return labels if short and len(set(labels)) == len(labels) else folders
 
 
 def _key(run: ReadRun) -> str:
-    return repr(sorted((name, repr(value)) for name, value in telling(run.settings).items()))
+    return repr(
+        sorted((name, repr(value)) for name, value in comparable_settings(run.settings).items())
+    )
 
 
 def _folder(run: ReadRun) -> str:

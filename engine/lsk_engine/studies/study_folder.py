@@ -1,4 +1,4 @@
-"""The folder of many runs: one process is at work in it, for what it was made for."""
+"""The folder of a study: its files, its lock, and the settings that all of its runs share."""
 
 import contextlib
 import json
@@ -14,45 +14,45 @@ from lsk_engine.runs.locking import hold_lock
 from lsk_engine.runs.run_directory import SCHEMA
 from lsk_engine.settings.parsing import flat
 from lsk_engine.settings.resolving import completed
-from lsk_engine.studies.settings_diff import unlike
+from lsk_engine.studies.settings_diff import first_differences
 from lsk_engine.tasks.contract import Task
 
 RUNS, TEACHERS, STUDENTS = "runs", "teachers", "students"  # folders inside
-DATA = "data"  # a folder inside, of what the runs share
+DATA = "data"  # folder inside, of prepared data that the runs share
 RESULTS_FILE = "results.json"
-FIGURE_FILE = "distillation-sweep.png"  # of teachers and students, its numbers beside it
+FIGURE_FILE = "distillation-sweep.png"  # of teachers and students, with its numbers beside it
 _LOCK_FILE = ".lock"
-_CONFIGS = ("config", "teacher")  # of what runs have in common
+_CONFIGS = ("config", "teacher")  # configurations in the file of settings
 
 
 def settings_file(directory: Path) -> Path:
-    """Returns where it is said what all runs of a study's folder have in common."""
+    """Returns the file with the settings that all runs of a study share."""
     return directory / "study.json"
 
 
 @contextlib.contextmanager
-def study_folder(directory: Path, made_with: Mapping[str, Any], task: Task) -> Iterator[None]:
-    """Holds a folder while the block runs, and keeps what all of its runs have in common.
+def study_folder(directory: Path, shared: Mapping[str, Any], task: Task) -> Iterator[None]:
+    """Locks a study's folder while the block runs, and stores what its runs share.
 
     Args:
-        directory: The folder; made if it isn't there.
-        made_with: What its runs have in common, as JSON can hold it.
-        task: Its task, whose settings may have become more since the folder was made.
+        directory: The folder; it is made if it does not exist.
+        shared: What its runs share, as JSON can hold it.
+        task: Its task, which may have more settings than when the folder was made.
 
     Raises:
-        InputError: If it holds something else, another process is at work in it, or it was made
-            with something else.
-        FileError: If it can't be written.
+        InputError: If the folder holds something else, another process uses it, or it was made
+            with other settings.
+        FileError: If it cannot be written.
     """
     file = settings_file(directory)
-    settings = json.loads(json.dumps({"schema": SCHEMA, **made_with}))
-    _check(directory, file, settings, task)  # before anything of ours is in it
-    with contextlib.ExitStack() as held:
+    settings = json.loads(json.dumps({"schema": SCHEMA, **shared}))
+    _check(directory, file, settings, task)  # before anything is written into it
+    with contextlib.ExitStack() as contexts:
         try:
-            held.enter_context(hold_lock(directory / _LOCK_FILE, wait=False))
+            contexts.enter_context(hold_lock(directory / _LOCK_FILE, wait=False))
         except BlockingIOError:
             raise InputError(
-                f"Expected a folder that no other study is at work in. Received: {directory}"
+                f"Expected a folder that no other study uses. Received: {directory}"
             ) from None
         _check(directory, file, settings, task)
         write_json(file, settings)
@@ -60,20 +60,20 @@ def study_folder(directory: Path, made_with: Mapping[str, Any], task: Task) -> I
 
 
 def _check(directory: Path, file: Path, settings: Mapping[str, Any], task: Task) -> None:
-    """Refuses a folder that holds something else."""
+    """Raises an error if a folder holds something else than this study."""
     if not lexists(file):
         if directory.exists() and (
             not directory.is_dir() or {p.name for p in directory.iterdir()} - {_LOCK_FILE}
         ):
             raise InputError(
-                f"Expected a new or empty folder, or one that a study made. Received: {directory}"
+                f"Expected a new or empty folder, or one of a study. Received: {directory}"
             )
         return
-    there = read_record(file, dict[str, Any], schema=SCHEMA)
-    of_runs = {key: there[key] for key in _CONFIGS if isinstance(there.get(key), Mapping)}
-    there |= {key: completed(task, values) for key, values in of_runs.items()}
-    if differing := unlike(flat(there), flat(settings)):
-        expected, received = differing
+    stored = read_record(file, dict[str, Any], schema=SCHEMA)
+    configs = {key: stored[key] for key in _CONFIGS if isinstance(stored.get(key), Mapping)}
+    stored |= {key: completed(task, values) for key, values in configs.items()}
+    if differences := first_differences(flat(stored), flat(settings)):
+        expected, received = differences
         raise InputError(
             f"Expected the settings of the study in {directory} ({expected}), or another folder. "
             f"Received: {received}"

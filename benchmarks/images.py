@@ -25,13 +25,13 @@ import keras
 import numpy as np
 
 from lsk_engine.data.batch_sources import training_source
-from lsk_engine.data.configuration import resolve
 from lsk_engine.data.datasets import as_dataset
 from lsk_engine.devices.xla import jit_compile
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.checkpoints import Checkpoints
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.settings.config import Config
+from lsk_engine.settings.resolving import resolve_config
 from lsk_engine.tasks.contract import TaskData
 from lsk_engine.tasks.loss import build_loss
 from lsk_engine.training.checkpointing import CheckpointEvery
@@ -40,8 +40,7 @@ from lsk_engine.training.optimizers import build_optimizer
 from lsk_engine.training.signals import StopRequest
 from lsk_engine.training.training_log import TrainingLog
 from lsk_image.data import Images
-from lsk_image.formats.image_store import ArrayPixels
-from lsk_image.source_data import LabeledImages
+from lsk_image.formats.image_store import ArrayPixels, LabeledImages
 from lsk_image.task import ImageTask
 
 SHAPES = {"mnist": (28, 28, 1), "cifar": (32, 32, 3), "digits": (8, 8, 1)}
@@ -55,7 +54,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=6)
     options = parser.parse_args()
     overrides = dict(setting.split("=", 1) for setting in options.set)
-    config = resolve(ImageTask(), options.preset, overrides)
+    config = resolve_config(ImageTask(), options.preset, overrides)
     data = random_data(config, options.steps)
     with tempfile.TemporaryDirectory() as folder:
         epochs = {

@@ -53,15 +53,15 @@ def rate(batches: Iterable, images: int, wait: float = 0.0) -> tuple[float, floa
 def of_lsk(folder: Path, size: int, batch: int, workers: int | None) -> tuple[Callable, int]:
     """Returns what gives the engine's batches, and how many there are."""
     from lsk_engine.data.batch_sources import training_source
-    from lsk_engine.data.configuration import resolve
     from lsk_engine.data.datasets import as_dataset
+    from lsk_engine.settings.resolving import resolve_config
     from lsk_engine.tasks.registry import load_task
     from lsk_image.formats import image_store
 
     image_store.IN_MEMORY = 0  # as of data that memory does not hold
     task = load_task("image")
     settings = {"data.source": str(folder), "data.size": size, "training.batch_size": batch}
-    config = resolve(task, None, {**settings, "training.drop_remainder": True})
+    config = resolve_config(task, None, {**settings, "training.drop_remainder": True})
     source = training_source(config, task.load_data(config))
     if workers is not None:
         type(source.examples).workers = workers

@@ -82,7 +82,7 @@ def train(network: str, steps: int) -> dict:
     import numpy as np
 
     from lsk_engine.data.batch_sources import training_source
-    from lsk_engine.data.configuration import resolve
+    from lsk_engine.settings.resolving import resolve_config
     from lsk_engine.tasks.contract import TaskData
     from lsk_engine.tasks.loss import build_loss
     from lsk_engine.tasks.registry import load_task
@@ -90,14 +90,13 @@ def train(network: str, steps: int) -> dict:
 
     name, preset, settings, shape = NETWORKS[network]
     task = load_task(name)
-    config = resolve(task, preset, settings)
+    config = resolve_config(task, preset, settings)
     keras.utils.set_random_seed(0)
     if shape is None:
         data = task.load_data(config)
     else:
         from lsk_image.data import Images
-        from lsk_image.formats.image_store import ArrayPixels
-        from lsk_image.source_data import LabeledImages
+        from lsk_image.formats.image_store import ArrayPixels, LabeledImages
 
         rng = np.random.default_rng(0)
         count = 4 * config.training.batch_size

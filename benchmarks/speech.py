@@ -30,9 +30,8 @@ import numpy as np
 from keras import ops
 
 from lsk_speech.config import PRESETS, DecodingConfig, ModelConfig
-from lsk_speech.features.frontend import LogMel, UtteranceNormalization
-from lsk_speech.model import listen
-from lsk_speech.network.encoder import halvings
+from lsk_speech.model import halvings, listen
+from lsk_speech.network.frontend import LogMel, UtteranceNormalization
 from lsk_speech.network.recognizer import Recognizer
 from lsk_speech.units import END_ID, START_ID
 

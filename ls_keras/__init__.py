@@ -43,12 +43,7 @@ from ls_keras.callbacks import (
 )
 from ls_keras.decoding import beam_search, greedy_search
 from ls_keras.diagnosis import Diagnosis, diagnose
-from ls_keras.distillation import (
-    Distiller,
-    TeacherLogits,
-    distillation_loss,
-    equivalent_smoothing,
-)
+from ls_keras.distillation import Distiller, TeacherLogits, distillation_loss, equivalent_smoothing
 from ls_keras.errors import InputError, LsKerasError
 from ls_keras.information import MutualInformation, mutual_information
 from ls_keras.layers import FusedLogits, TiedLogits

@@ -106,7 +106,7 @@ def test_every_room_is_in_the_list(floor):
             "from ls_keras import SmoothedCE",
             "ls_keras.losses.smoothed_ce",
         ),
-        ("ls_keras.backend.tracing", "import lsk_engine.progress", "lsk_engine.progress"),
+        ("ls_keras.backend.tensors", "import lsk_engine.progress", "lsk_engine.progress"),
         ("ls_base.errors", "def f():\n    import ls_keras.errors", "ls_keras.errors"),
         (
             "lsk_engine.settings.training",
@@ -220,13 +220,14 @@ def test_nothing_needs_a_system_with_fcntl():
 NOT_OF_KERAS = {"_version", "_replace", "_asdict", "_fields", "_saved_dim", "_saved_self_sym_sizes"}
 
 
-def test_what_keras_keeps_private_is_read_in_one_module():
+def test_private_names_of_keras_are_read_in_the_backend_only():
     read = {
         file.relative_to(ROOT).as_posix(): names
         for file in MODULES.values()
         if (names := private_names(file) - NOT_OF_KERAS)
     }
-    assert set(read) == {"ls_keras/backend/keras_internals.py"}, read
+    backend = {f"ls_keras/backend/{name}.py" for name in ("keras_internals", "tensors")}
+    assert set(read) == backend, read
     tests = (ROOT / "tests").rglob("*.py")
     assert [f for f in tests if any(n.startswith("keras.src") for n in private_names(f))] == []
 
@@ -260,7 +261,7 @@ def test_files_are_short():
 
 def test_contract_settings_and_registry_do_not_wait_for_a_framework(tmp_path):
     code = (
-        "import sys, lsk_engine, lsk_engine.tasks.registry, lsk_engine.data.configuration\n"
+        "import sys, lsk_engine, lsk_engine.tasks.registry, lsk_engine.settings.resolving\n"
         "import lsk_engine.runs.stored_run, lsk_engine.runs.locking, lsk_engine.runs.stored_run\n"
         "print(*sys.modules)\n"
     )

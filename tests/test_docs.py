@@ -230,7 +230,7 @@ def test_every_name_in_a_page_is_that_of_something():
 
 def test_every_file_that_a_page_names_is_there():
     named = by_page(FILE)
-    assert ("CONTRIBUTING.md", "ls_keras/losses/smoothing.py") in named
+    assert ("CONTRIBUTING.md", "ls_keras/losses/smoothed_ce.py") in named
     # Of links too, which are relative to the page.
     assert [
         (page, file)
@@ -427,13 +427,12 @@ def test_a_tutorial_can_be_downloaded_and_uses_what_is_there(page):
     assert [name for name in sorted(named) if not is_there(name)] == []
 
 
-def test_the_tutorials_are_on_their_page_and_first_on_the_start_page():
+def test_the_tutorials_are_on_their_page_and_linked_on_the_start_page():
     index = (ROOT / "docs" / "tutorials" / "index.md").read_text()
     start = (ROOT / "docs" / "index.md").read_text()
     names = re.findall(r"^\| \[.*\]\((\w+)\.md\)", index, re.MULTILINE)
     assert sorted(names) == [page.stem for page in TUTORIALS if page.stem != "index"]
-    linked = re.findall(r"\]\((?!http)([\w/]+)\.md\)", start)
-    assert linked[: len(names) + 1] == ["tutorials/index", *(f"tutorials/{name}" for name in names)]
+    assert "(tutorials/index.md)" in start
 
 
 def test_outputs_of_tutorials_are_kept_while_the_code_stays_the_same(extension, tmp_path):

@@ -44,7 +44,7 @@ def calibrate(
     from lsk_engine.runs.stored_run import open_run
 
     reporter = options.reporter(verbose, quiet)
-    reporter.going_on("loading Keras")
+    reporter.start_stage("loading Keras")
     directory, task, config = open_run(run, backend)
     with needing_extra(task):
         from lsk_engine.scoring.calibrate import calibrate as fit

@@ -29,4 +29,4 @@ def compare(runs: tuple[Path, ...], split: str, as_json: bool) -> None:
     from lsk_engine.reports.score_tables import comparison
 
     for number, table in enumerate(comparison(found)):
-        tables.echo(*([""] if number else []), tables.upright(table))
+        tables.echo(*([""] if number else []), tables.transposed_table(table))

@@ -8,7 +8,7 @@ import click
 from ls_base.errors import InputError
 from lsk.support import distributed_options, options
 from lsk.train import begin, free_path, settings, start_all, train, with_file
-from lsk_engine.settings.distillation import LOSSES
+from lsk_engine.settings.distillation import TEACHER_LOSSES
 from lsk_engine.tasks.registry import load_task
 
 
@@ -29,7 +29,7 @@ from lsk_engine.tasks.registry import load_task
 )
 @click.option(
     "--teacher-loss",
-    type=click.Choice(LOSSES),
+    type=click.Choice(TEACHER_LOSSES),
     help="The teacher's part of the loss. [default: cross-entropy]",
 )
 @click.option(
@@ -73,16 +73,16 @@ def distill(
     --loss replaces H(labels, p) by another loss of the labels. The run names its teacher and is
     resumed and evaluated like any other.
     """  # noqa: D301 - \b is Click's mark for lines to be left as they are
-    from lsk_engine.data import configuration
     from lsk_engine.runs.run_directory import RunDirectory
     from lsk_engine.runs.stored_run import with_teacher
+    from lsk_engine.settings.resolving import resolve_config
 
     local_workers = distributed_options.find_place(chosen, backend)
     overrides = settings(chosen, assignments)
     task_name, preset, overrides = with_file(config_file, task_name, preset, overrides)
     task = load_task(task_name or RunDirectory.open(teacher).read_config()["task"])
     reporter = options.reporter(verbose, quiet)
-    config = configuration.resolve(task, preset, overrides, reporter.message)
+    config = resolve_config(task, preset, overrides, reporter.message)
     given = {
         "beta": beta,
         "teacher_temperature": temperature,

@@ -6,7 +6,7 @@ import click
 
 from ls_base.errors import InputError
 from lsk.support import options
-from lsk.support.score_lines import show
+from lsk.support.score_lines import echo_scores
 from lsk_engine.tasks.registry import needing_extra
 
 
@@ -66,7 +66,7 @@ def evaluate(
     if max_examples is not None and max_examples < 1:
         raise InputError(f"Expected --max-examples of at least 1. Received: {max_examples}")
     reporter = options.reporter(verbose, quiet)
-    reporter.going_on("loading Keras")
+    reporter.start_stage("loading Keras")
     directory, task, config = open_run(run, backend)
     with needing_extra(task):
         from lsk_engine.scoring.evaluate import evaluate as score
@@ -85,4 +85,4 @@ def evaluate(
             )
         else:
             results = score(task, config, directory, reporter, calibrated=calibrated)
-    show(results, as_json)
+    echo_scores(results, as_json)

@@ -38,8 +38,8 @@ def prepare(
     What reads the source (TensorFlow Datasets, say) is needed here only. DIR holds numbers, text
     and checksums, and the settings it was made with: training takes them over, and refuses others.
     """  # noqa: D301 - \b is Click's mark for lines to be left as they are
-    from lsk_engine.data import configuration
     from lsk_engine.data.prepared import prepared_data
+    from lsk_engine.settings.resolving import resolve_config
 
     chosen: dict[str, Any] = {"data.source": data, "data.split_seed": seed}
     overrides = {key: value for key, value in chosen.items() if value is not None}
@@ -47,7 +47,7 @@ def prepare(
     prepared_data.check_can_prepare(task)
     reporter = options.reporter(verbose, quiet)
     overrides |= options.assignments(assignments)
-    config = configuration.resolve(task, preset, overrides, reporter.message)
+    config = resolve_config(task, preset, overrides, reporter.message)
     with needing_extra(task):
         written = prepared_data.prepare(task, config, out)
     for note in written.notes:

@@ -94,7 +94,7 @@ def _table(history: Sequence[Mapping[str, Any]], results: Mapping[str, Any]):
     values = [Value(e["mutual_information"], e["low"], e["high"]) for e in history]
     names = f"{' and '.join(results['names'])}, {results['split']} (nats)"
     steps = Column("step", [f"{entry['step']:,}" for entry in history])
-    return tables.lying(Table("", [steps, Column(names, values)]))
+    return tables.row_table(Table("", [steps, Column(names, values)]))
 
 
 def _told(history: Sequence[Mapping[str, Any]]) -> str:

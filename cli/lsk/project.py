@@ -108,4 +108,4 @@ def _table(rows: Sequence[Mapping[str, Any]]):
     names = [name for name in rows[0] if name not in ("run", "split")]
     labels = Column("run", [f"{row['run']}, {row['split']}" for row in rows])
     columns = [Column(name.replace("_", " "), [Value(row[name]) for row in rows]) for name in names]
-    return tables.lying(Table("", [labels, *columns]))
+    return tables.row_table(Table("", [labels, *columns]))

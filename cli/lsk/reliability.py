@@ -94,4 +94,4 @@ def _table(found: "Sequence[RunCurve]", caption: str):
         cells = ["–" if c.temperature is None else f"{c.temperature:.2f}" for c in curves]
         columns.append(Column("T", [Cell(cell, 0.0) for cell in cells]))
     columns.append(Column("examples", [Cell(f"{c.examples:,}", c.examples) for c in curves]))
-    return tables.lying(Table(caption, columns))
+    return tables.row_table(Table(caption, columns))

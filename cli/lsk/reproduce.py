@@ -147,10 +147,10 @@ def _list(
     total = estimate(sum(part.cost(seeds) for part in studies.values()))
     lines.append(("all", total, "", "", f"results share their runs in {out}"))
     head = ("result", "cost", "took", "runs", "topic")
-    tables.echo(tables.listed(lines, head, right=(1, 2, 3)))
+    tables.echo(tables.plain_table(lines, head, right=(1, 2, 3)))
     of = {name: ", ".join(one.name for one in results_of(name, scale)) for name in studies}
     costly = [
         (name, estimate(part.cost(seeds)), f"{part.study.task}: {of[name]}")
         for name, part in studies.items()
     ]
-    tables.echo("", tables.listed(costly, ("study", "cost", "results"), right=(1,)))
+    tables.echo("", tables.plain_table(costly, ("study", "cost", "results"), right=(1,)))

@@ -42,7 +42,7 @@ def runs(folder: Path, as_json: bool) -> None:
         for run, columns in zip(found, told, strict=True)
     ]
     if listed:
-        tables.echo(tables.listed(listed, ("run", "state", "written", "score"), right=(2,)))
+        tables.echo(tables.plain_table(listed, ("run", "state", "written", "score"), right=(2,)))
     tables.echo(*(tables.paragraph(run.note, first="Damaged: ") for run in found if run.note))
     click.echo(f"{len(found)} run{'s' * (len(found) != 1)} in {folder}")
 

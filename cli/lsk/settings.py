@@ -31,17 +31,17 @@ def settings(
 
     The output is TOML, which `lsk train --config` reads: all of it, or the lines that differ.
     """  # noqa: D301 - \b is Click's mark for lines to be left as they are
-    from lsk_engine.data import configuration
-    from lsk_engine.settings.settings_docs import settings_of
+    from lsk_engine.settings.resolving import resolve_config
+    from lsk_engine.settings.settings_docs import document_settings
     from lsk_engine.settings.toml_files import settings_text
     from lsk_engine.tasks.registry import load_task
 
     task = load_task(task_name)
     given = {"model.name": model, "data.source": data}
     overrides = {key: value for key, value in given.items() if value is not None}
-    config = configuration.resolve(task, preset, overrides | options.assignments(assignments))
+    config = resolve_config(task, preset, overrides | options.assignments(assignments))
     if as_json:
-        described = [dataclasses.asdict(setting) for setting in settings_of(task)]
+        described = [dataclasses.asdict(setting) for setting in document_settings(task)]
         whole = {"schema": 1, "settings": described, "config": config.to_dict()}
         options.echo_json(whole)
         return

@@ -73,18 +73,18 @@ def show(run: Path, as_json: bool) -> None:
         directory.read_metrics()  # which says what is wrong with them
     click.echo(f"Run: {run}")
     click.echo(f"task {config['task']}, preset {config['preset']}")
-    tables.echo(tables.listed(_facts(found)), "")
+    tables.echo(tables.plain_table(_facts(found)), "")
     curves = list(_curves(found))
     if curves:
         head = ("over the steps", "", "first", "last", "best", "at step")
-        tables.echo(tables.listed(curves, head, right=(2, 3, 4, 5)), "")
+        tables.echo(tables.plain_table(curves, head, right=(2, 3, 4, 5)), "")
     for table in run_tables([found], LOSS):
-        tables.echo(tables.upright(table))
+        tables.echo(tables.transposed_table(table))
     calibration = list(_calibration(found))
     if calibration:
         tables.echo("", *calibration)
     if metrics is not None:
-        score_lines.about(metrics.to_dict())
+        score_lines.echo_notes(metrics.to_dict())
     for problem in found.problems:
         click.echo(f"Warning: {problem}")
     if metrics is None:

@@ -101,8 +101,7 @@ def study(
     further seeds, α or measures reuse finished runs. A FILE.toml defines any other study. Exit code
     6: some runs failed or could not be measured.
     """  # noqa: D301 - \b is Click's mark for lines to be left as they are
-    from lsk_engine.data import configuration
-    from lsk_engine.settings.resolving import with_one_length
+    from lsk_engine.settings.resolving import apply_suggestion, resolve_epochs_and_steps
     from lsk_engine.studies.run_study import run_study
     from lsk_engine.studies.smoothing import smoothing_question
     from lsk_engine.studies.study import preset_of, read_study
@@ -123,9 +122,10 @@ def study(
             key: tuple(values.split(","))
             for key, values in options.assignments(axes, "--axis").items()
         }
-    student = {key: settings.pop(key) for key in [*settings] if key.startswith(STUDENT)}
+    student = [key for key in settings if key.startswith(STUDENT)]
     if student:
-        given["student"] = with_one_length({k.removeprefix(STUDENT): v for k, v in student.items()})
+        given["student"] = {key.removeprefix(STUDENT): settings.pop(key) for key in student}
+        resolve_epochs_and_steps(given["student"])  # raises an error if both are given
     if what == SMOOTHING:
         if task_name is None:
             raise InputError("Expected --task NAME (see `lsk tasks`). Received: none")
@@ -139,7 +139,7 @@ def study(
         definition = read_study(Path(what))
     task = load_task(definition.task)
     reporter = options.reporter(verbose, quiet)
-    preset, settings = configuration.suited(
+    preset, settings = apply_suggestion(
         task, definition.preset, definition.settings, reporter.message
     )
     definition = dataclasses.replace(definition, preset=preset, settings=settings)

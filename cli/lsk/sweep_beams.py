@@ -42,7 +42,7 @@ class UnsmoothList(click.ParamType):
         """Returns a tuple of floats and `"fitted"`."""
         if isinstance(value, tuple):
             return value
-        one = options.OrFitted("A")
+        one = options.FloatOrFitted("A")
         return tuple(one.convert(part.strip(), param, ctx) for part in value.split(","))
 
 
@@ -100,7 +100,7 @@ def sweep_beams(
     )
     decoding = {"batch_size": batch_size, "beam_size": beams[0]}
     stored = [open_run(run, backend, decoding=decoding) for run in runs]
-    _, better = score_lines.told(run.directory for run in stored)
+    _, better = score_lines.score_labels(run.directory for run in stored)
     with needing_extra(stored[0].task):
         from lsk_engine.scoring.beam_sweep import sweep_beams as sweep
 
@@ -117,7 +117,7 @@ def sweep_beams(
         seeds = of_name[0]["seeds"]
         head = f"{name}, {split}" + f", means of {seeds} seeds" * (seeds > 1)
         table = _table(of_name, labels, better)
-        tables.echo(tables.paragraph(head), tables.lying(table), "")
+        tables.echo(tables.paragraph(head), tables.row_table(table), "")
     counts = {row["seeds"] for row in means}
     notes = [_OVER_SEEDS] * (max(counts) > 1) + [_OVER_EXAMPLES] * (min(counts) == 1)
     tables.echo(tables.note(" ".join(notes)))

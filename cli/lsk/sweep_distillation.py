@@ -76,8 +76,7 @@ def sweep_distillation(
     After Ctrl-C, the same command resumes it; further seeds or points reuse finished runs.
     Teachers see the random augmentation of their students; --cache needs students without it.
     """  # noqa: D301 - \b is Click's mark for lines to be left as they are
-    from lsk_engine.data import configuration
-    from lsk_engine.settings.resolving import with_one_length
+    from lsk_engine.settings.resolving import apply_suggestion, resolve_epochs_and_steps
     from lsk_engine.studies.distillation import distillation_study, draw_figure
     from lsk_engine.studies.run_study import run_study
     from lsk_engine.studies.study import TEACHER
@@ -92,9 +91,9 @@ def sweep_distillation(
     of_teachers = {k.removeprefix(TEACHER): v for k, v in given.items() if k.startswith(TEACHER)}
     settings |= {key: value for key, value in given.items() if not key.startswith(TEACHER)}
     reporter = options.reporter(verbose, quiet)
-    preset, settings = configuration.suited(task, preset, settings, reporter.message)
+    preset, settings = apply_suggestion(task, preset, settings, reporter.message)
     first = preset or task.presets[0].name
-    with_one_length(of_teachers)
+    resolve_epochs_and_steps(of_teachers)
     study = distillation_study(
         task_name,
         alphas=alphas,
@@ -135,7 +134,7 @@ def sweep_distillation(
 
     number = result.numbers[score]
     table = sweep_table(read_curves(out)[1], number.label, number.better)
-    tables.echo(tables.lying(table), tables.note(_GAMMA), "", *study_tables.show_answer(result))
+    tables.echo(tables.row_table(table), tables.note(_GAMMA), "", *study_tables.show_answer(result))
     click.echo(f"Saved: {out / FIGURE_FILE}, and the numbers beside it")
 
 

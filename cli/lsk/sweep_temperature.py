@@ -86,11 +86,11 @@ def sweep_temperature(
     if as_json:
         options.echo_json({"schema": 1, "split": split, "rows": rows})
         return
-    labels, better = score_lines.told(run.directory for run in stored)
+    labels, better = score_lines.score_labels(run.directory for run in stored)
     for run in dict.fromkeys(row["run"] for row in rows):
         of_run = [row for row in rows if row["run"] == run]
         head = f"α = {of_run[0]['alpha']:g}, {split} ({run})"
-        tables.echo(tables.paragraph(head), tables.lying(_table(of_run, labels, better)), "")
+        tables.echo(tables.paragraph(head), tables.row_table(_table(of_run, labels, better)), "")
     tables.echo(tables.note(_NOTE))
     tables.echo_saved(output)
 

@@ -50,18 +50,18 @@ def tasks(name: str | None, as_json: bool) -> None:
             for part in ("presets", "models", "data")
             for number, (one, text) in enumerate(entry[part].items())
         ]
-        tables.echo(tables.listed(rows))
+        tables.echo(tables.plain_table(rows))
     if name is not None and "error" not in found[0]:
         command = shell_command("lsk", "settings", name, *_needed(load_task(name)))
-        click.echo(f"Every setting with its meaning: {command}")
+        click.echo(f"All settings: {command}")
 
 
 def _needed(task: Task) -> list[str]:
     """Returns the options of a task that has no settings without a model and data of a user's."""
-    from lsk_engine.data import configuration
+    from lsk_engine.settings.resolving import resolve_config
 
     try:
-        configuration.resolve(task, None, {})
+        resolve_config(task, None, {})
     except InputError:
         return ["--model", next(iter(task.models)), "--data", next(iter(task.data_sources))]
     return []

@@ -8,10 +8,10 @@ import click
 
 from ls_base.errors import FileError, InputError, MissingExtraError, shell_command
 from lsk.support import distributed_options, options
-from lsk.support.score_lines import show
+from lsk.support.score_lines import echo_scores
 from lsk_engine.devices.backend import load_backend
 from lsk_engine.runs.resuming import remove_on_failed_start
-from lsk_engine.settings.resolving import with_one_length
+from lsk_engine.settings.resolving import resolve_epochs_and_steps
 from lsk_engine.settings.training import PRECISIONS, SAVED_WEIGHTS, SMOOTHINGS
 from lsk_engine.tasks.registry import load_task, needing_extra
 
@@ -117,11 +117,11 @@ def train(
         --set training.checkpoint_every=100
     lsk train --config FILE.toml --alpha 0.1  # `lsk settings` writes such a file
     lsk train --resume runs/translation-cldr-alpha0.1-seed0
-    lsk train --task image --data FOLDER --init-from RUN --patience 3 --save-weights best
+    lsk train --task image --data FOLDER --init-from RUN --save-weights best
     """  # noqa: D301 - \b is Click's mark for lines to be left as they are
-    from lsk_engine.data import configuration
     from lsk_engine.runs.resuming import apply_changes
     from lsk_engine.runs.stored_run import open_run, read_run, with_init_from
+    from lsk_engine.settings.resolving import resolve_config
 
     local_workers = distributed_options.find_place(chosen, backend, resume=bool(resume))
     overrides = settings(chosen, assignments)
@@ -143,7 +143,7 @@ def train(
             run, task, config = read_run(resume)
             apply_changes(config, overrides)  # refused here, not by each
             start_all(local_workers, run.path, reporter, resume=True)
-        reporter.going_on("loading Keras")
+        reporter.start_stage("loading Keras")
         run, task, config = open_run(resume, backend)
         config = apply_changes(config, overrides)
     else:
@@ -154,7 +154,7 @@ def train(
                 "--resume RUN. Received: none"
             )
         task = load_task(task_name)
-        config = configuration.resolve(task, preset, overrides, reporter.message)
+        config = resolve_config(task, preset, overrides, reporter.message)
         if init_from is not None:
             config = with_init_from(init_from, config)
         if local_workers:
@@ -193,7 +193,7 @@ def begin(
 
     if not is_distributed():  # else Keras has to be loaded to know who is the chief
         RunDirectory(path or free_path(task, config)).check_new()
-    reporter.going_on("loading Keras")
+    reporter.start_stage("loading Keras")
     load_backend(backend)
     if path is None and find_process().count > 1:
         raise InputError("Expected --run-dir with the same path for all processes. Received: none")
@@ -217,7 +217,7 @@ def begin(
 def settings(chosen: Mapping[str, Any], assignments: Iterable[str]) -> dict[str, Any]:
     """Returns the values by configuration key that options and `--set` give."""
     overrides = {_KEYS[name]: value for name, value in chosen.items() if value is not None}
-    return dict(with_one_length(overrides | options.assignments(assignments)))
+    return dict(resolve_epochs_and_steps(overrides | options.assignments(assignments)))
 
 
 def with_file(
@@ -229,11 +229,11 @@ def with_file(
     """
     if file is None:
         return task_name, preset, dict(overrides)
-    from lsk_engine.settings.resolving import layered
+    from lsk_engine.settings.resolving import merge_settings
     from lsk_engine.settings.toml_files import read_settings
 
     found = read_settings(file)
-    return task_name or found.task, preset or found.preset, layered(found.values, overrides)
+    return task_name or found.task, preset or found.preset, merge_settings(found.values, overrides)
 
 
 def run_to_end(
@@ -265,7 +265,7 @@ def run_to_end(
             command = shell_command("lsk", "train", "--resume", run.path)
             reporter.warning(f"{stop}; go on with: {command}")
             raise click.exceptions.Exit(stop.exit_code) from None
-    show(results, as_json)
+    echo_scores(results, as_json)
 
 
 def follows() -> bool:

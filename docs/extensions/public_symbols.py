@@ -70,7 +70,7 @@ def offered(package: str) -> Iterator[tuple[str, str]]:
     for node in ast.parse(inspect.getsource(module)).body:
         for alias in node.names if isinstance(node, ast.ImportFrom) else ():
             name = alias.asname or alias.name
-            if name.startswith("_"):
+            if name.startswith("_") or f"{package}.{name}" in INTERNAL:
                 continue
             # Where it is defined or, where that is a module of the library's, its subpackage.
             defined = getattr(getattr(module, name), "__module__", None)

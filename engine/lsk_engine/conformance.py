@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from lsk_engine.data.configuration import from_dict, resolve
 from lsk_engine.data.fingerprint import compare_fingerprints, fingerprint_data
 from lsk_engine.settings.config import Config
+from lsk_engine.settings.resolving import resolve_config, restore_config
 from lsk_engine.tasks.contract import Task, TaskData
 
 
@@ -44,17 +44,17 @@ class TaskContract:
     def loaded(self, folder: Path) -> tuple[Task, Config, TaskData]:
         """Returns the task, its small configuration and its data."""
         task = self.task()
-        config = resolve(task, None, self.settings(folder))
+        config = resolve_config(task, None, self.settings(folder))
         return task, config, task.load_data(config)
 
     def test_configuration_round_trips_through_json(self, tmp_path):
         """Every preset, and the small one."""
         task = self.task()
         for preset in task.presets:
-            config = resolve(task, preset.name, self.required(tmp_path))
-            assert from_dict(task, json.loads(json.dumps(config.to_dict()))) == config
-        config = resolve(task, None, self.settings(tmp_path))
-        assert from_dict(task, json.loads(json.dumps(config.to_dict()))) == config
+            config = resolve_config(task, preset.name, self.required(tmp_path))
+            assert restore_config(task, json.loads(json.dumps(config.to_dict()))) == config
+        config = resolve_config(task, None, self.settings(tmp_path))
+        assert restore_config(task, json.loads(json.dumps(config.to_dict()))) == config
 
     def test_data_keep_the_contract(self, tmp_path):
         """Splits, label range, counts, references, gathering by any rows."""
@@ -96,7 +96,7 @@ class TaskContract:
     def test_the_seed_of_training_draws_no_data(self, tmp_path):
         """Runs of several seeds are compared on the same data; `data.split_seed` draws others."""
         task, _, data = self.loaded(tmp_path)
-        config = resolve(task, None, {**self.settings(tmp_path), "training.seed": 1})
+        config = resolve_config(task, None, {**self.settings(tmp_path), "training.seed": 1})
         assert (
             compare_fingerprints(fingerprint_data(data), fingerprint_data(task.load_data(config)))
             == []

@@ -6,13 +6,14 @@ again alone, in another process (`lsk train --resume`, `lsk evaluate`).
 
 | stage | where it is told | what it leaves in the run directory |
 |---|---|---|
-| settings | `lsk_engine.data.configuration.resolve` | `config.json`, `environment.json` |
+| settings | `lsk_engine.data.resolve_config` | `config.json`, `environment.json` |
 | load | `Task.load_data`, of the plugin | `artifacts/`, `data.json` |
 | train | `lsk_engine.training.train` | `checkpoints/`, `history.jsonl`, `model.keras` |
 | evaluate | `lsk_engine.scoring.evaluate` | `metrics.json`, `outputs/`, `evaluation/` |
 """
 
 import time
+from pathlib import Path
 from typing import Any
 
 from lsk_engine.devices.framework_errors import explain_peer_loss
@@ -23,8 +24,7 @@ from lsk_engine.runs.checkpoints import Checkpoints
 from lsk_engine.runs.locking import locks_run
 from lsk_engine.runs.resuming import check_resumption, record_resumption, seconds_before
 from lsk_engine.runs.run_data import NewData, reload_data
-from lsk_engine.runs.run_directory import RunDirectory
-from lsk_engine.runs.worker_copy import private_copy
+from lsk_engine.runs.run_directory import RunDirectory, private_copy
 from lsk_engine.scoring.evaluate import evaluate
 from lsk_engine.settings.config import Config
 from lsk_engine.tasks.contract import Task, TaskData
@@ -80,10 +80,10 @@ def run_experiment(
                 *(task, config, run, reporter), data=data, resume=resume, tensorboard=tensorboard
             )
     finally:
-        reporter.settled()
+        reporter.end_stage()
 
 
-def read_data(task: Task, config: Config, reporter: Reporter) -> NewData:
+def read_data(task: Task, config: Config, reporter: Reporter, cache: Path | None = None) -> NewData:
     """Reads what a new run is to be trained on; where that fails, no run need have been made.
 
     A student takes the vocabulary of its teacher, and what starts from the weights of another run
@@ -93,8 +93,9 @@ def read_data(task: Task, config: Config, reporter: Reporter) -> NewData:
     configure_cpu_devices(config.training.strategy, config.training.devices)
     join()
     check_loss(config.training)
-    reporter.going_on("loading the data")
-    return NewData.read(task, config, teacher_artifacts(config) or first_artifacts(config))
+    reporter.start_stage("loading the data")
+    artifacts = teacher_artifacts(config) or first_artifacts(config)
+    return NewData.read(task, config, artifacts, cache)
 
 
 def _follow(
@@ -146,7 +147,7 @@ def _run(
     before = seconds_before(run) if resume else 0.0
     seconds = before + time.monotonic() - start
     reporter.message(f"Trained in {duration(seconds)}")
-    reporter.going_on("loading the saved model")
+    reporter.start_stage("loading the saved model")
     results = evaluate(task, config, run, reporter, data=found, seconds=seconds)
     if tensorboard:
         add_pictures(run)
@@ -169,6 +170,6 @@ def _data(
     half of it, and starts anew.
     """
     if resume and Checkpoints(run.checkpoints).steps():
-        reporter.going_on("loading the data")
+        reporter.start_stage("loading the data")
         return reload_data(task, config, run, whole=True)
-    return (new or read_data(task, config, reporter)).save_to(run)
+    return (new or read_data(task, config, reporter, run.read_cache())).save_to(run)

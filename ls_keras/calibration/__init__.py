@@ -32,7 +32,7 @@ from ls_keras.calibration.ranking.risk_coverage import (
 )
 from ls_keras.calibration.scaling.calibrated import CalibratedModel, calibrated
 from ls_keras.calibration.scaling.classwise_scaling import ClasswiseFit, fit_histogram, fit_isotonic
-from ls_keras.calibration.scaling.loss_decomposition import LossParts, loss_parts
+from ls_keras.calibration.scaling.loss_decomposition import LossDecomposition, loss_decomposition
 from ls_keras.calibration.scaling.matrix_scaling import MatrixFit, fit_matrix_scaling
 from ls_keras.calibration.scaling.mixed_temperature import (
     MixedTemperatureFit,
@@ -51,7 +51,7 @@ __all__ = [
     "ClasswiseFit",
     "Detection",
     "ForeignDetection",
-    "LossParts",
+    "LossDecomposition",
     "MatrixFit",
     "MixedTemperatureFit",
     "Recalibration",
@@ -78,7 +78,7 @@ __all__ = [
     "fit_vector_scaling",
     "foreign_detection",
     "logit_norm_confidence",
-    "loss_parts",
+    "loss_decomposition",
     "reliability_curve",
     "risk_coverage",
     "smooth_calibration_error",

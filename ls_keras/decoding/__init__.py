@@ -1,10 +1,9 @@
-"""Greedy and beam search over any step function."""
+"""Greedy and beam search with any step function."""
 
 from ls_keras.decoding.beam import beam_search
 from ls_keras.decoding.compiled import compiled
 from ls_keras.decoding.greedy import greedy_search
-from ls_keras.decoding.hypotheses import Hypotheses
-from ls_keras.decoding.length_penalty import LengthPenalty, Scorer
+from ls_keras.decoding.hypotheses import Hypotheses, LengthPenalty, Scorer
 from ls_keras.decoding.model_search import ModelSearch
 from ls_keras.decoding.unsmoothed import Unsmoothing, unsmoothed_log_probs
 

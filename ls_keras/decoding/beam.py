@@ -1,23 +1,26 @@
-"""Beam search with a pool of finished hypotheses apart from the live beams."""
+"""Beam search with a pool of finished hypotheses separate from the live beams."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from keras import ops
 
-from ls_base.errors import InputError
 from ls_keras.backend.autograph import no_autograph
-from ls_keras.decoding.hypotheses import Hypotheses, check_failed
-from ls_keras.decoding.length_penalty import LengthPenalty, Scorer
-from ls_keras.decoding.logits import Rules, read_logits
-from ls_keras.decoding.rows import flat_rows, take_places, take_rows
-from ls_keras.decoding.search_options import check_size, read_arguments, read_scalar
+from ls_keras.decoding.gather import first_top_k, flat_rows, take_places, take_rows
+from ls_keras.decoding.hypotheses import Hypotheses, LengthPenalty, Scorer, check_failed
+from ls_keras.decoding.search_options import (
+    TokenConstraints,
+    check_size,
+    read_arguments,
+    read_logits,
+    read_scalar,
+)
 from ls_keras.decoding.state import BeamOrder, read_state
-from ls_keras.decoding.top_k import first_top_k
 from ls_keras.decoding.unsmoothed import Unsmoothing
-from ls_keras.inputs.validation import as_choice, as_count, as_function, shown
+from ls_keras.errors import InputError, shown
+from ls_keras.inputs.validation import as_choice, as_count, as_function
 
-_NEVER = float("-inf")  # the score of a place that holds no hypothesis
+_NEVER = float("-inf")  # the score of a place without a hypothesis
 
 
 @no_autograph
@@ -43,56 +46,56 @@ def beam_search(
 ) -> Hypotheses:
     """Decodes a batch by beam search, in one loop of fixed shapes.
 
-    A step ranks the one-token extensions of a sample's live beams by log-probability. Those of
-    the best `beam_size` that end are finished hypotheses and enter the pool of the best
-    `num_return`, ranked by `log p(y) / ((5 + |y|) / 6)^length_penalty`; the best `beam_size` that
-    do not end are the next live beams. So `beam_size=1` with `length_penalty=0` is
-    `greedy_search`. Equal candidates: the earlier beam first, then the lower id.
+    Each step ranks the one-token extensions of the live beams of a sample by log-probability.
+    Extensions among the best `beam_size` that end are finished hypotheses and enter the pool of the
+    best `num_return`, ranked by `log p(y) / ((5 + |y|) / 6)^length_penalty`; the best `beam_size`
+    that do not end are the next live beams. So `beam_size=1` with `length_penalty=0` is
+    `greedy_search`. Ties go to the earlier beam, then to the lower id.
 
-    A sample is done, and its hypotheses fixed, when
+    A sample is done, and its hypotheses are final, when
 
     - `stop="bound"`: no live beam can beat the worst hypothesis kept. Log-probabilities are sums
       of terms ≤ 0, so they only fall, and the divisor is largest at `max_length`: a beam with
-      `log p` can't end with more than `log p / ((5 + max_length) / 6)^length_penalty`. While
-      fewer than `num_return` have finished there is nothing to beat, and the search goes on. The
-      result is the one of a search that never stops early. The closer `max_length`, the sooner.
-    - `stop="first"`: the first `num_return` hypotheses have finished, better ones might follow.
+      `log p` cannot end with more than `log p / ((5 + max_length) / 6)^length_penalty`. The
+      search continues while fewer than `num_return` hypotheses have finished. The result is that
+      of a search that never stops early. The smaller `max_length`, the sooner it stops.
+    - `stop="first"`: the first `num_return` hypotheses have finished, even if better ones might
+      follow.
 
-    The loop ends when all samples are done. Until then the rows of done samples are computed along
-    (shapes are fixed) and not used: batches of similar lengths waste the least.
+    The loop ends when all samples are done. Because shapes are fixed, the rows of samples that are
+    done are still computed until then: batches of similar lengths waste the least.
 
     Args:
         step: As in `greedy_search`. The rows are batch × beam: all beams of sample 0 first.
-        initial_state: As in `greedy_search`, with the batch for leading axis; it is repeated for
-            the beams, and its rows follow the beams as they change places. Leaves that step
-            returns untouched (keys and values of an encoder) are not moved, as the beams of a
-            sample share them.
+        initial_state: As in `greedy_search`, with the batch as leading axis; it is repeated for
+            the beams, and its rows move with the beams. Leaves that step returns unchanged, such as
+            keys and values of an encoder, are not moved, because the beams of a sample share them.
         batch_size: As in `greedy_search`.
-        beam_size: Number of live beams; may exceed the vocabulary.
+        beam_size: Number of live beams; may exceed the vocabulary. Default: 4.
         max_length: As in `greedy_search`.
         start_token: As in `greedy_search`.
         end_token: As in `greedy_search`.
         pad_token: As in `greedy_search`.
-        length_penalty: Exponent a ≥ 0: a number, or a scalar tensor.
-        scorer: What ranks hypotheses instead, with a bound of its own; `length_penalty` is then
-            not read.
-        temperature: T > 0, a number or a scalar tensor: logits are divided by it before the
-            log-softmax.
-        num_return: Hypotheses to return for each sample, 1 to `beam_size`.
-        stop: `"bound"` or `"first"`.
-        unfinished: What becomes of live beams at `max_length`. `"fallback"`: they are returned
-            for samples without any finished hypothesis, and only for those. `"compete"`: they are
-            ranked with the finished ones (they lack the end token's log-probability, which favors
-            them, endless repetitions above all).
+        length_penalty: Exponent a ≥ 0: a number, or a scalar tensor. Default: 0.6.
+        scorer: Ranks hypotheses instead of the length penalty, with its own bound;
+            `length_penalty` is then ignored. Default: `None`.
+        temperature: T > 0, a number or a scalar tensor that divides the logits before the
+            log-softmax. Default: 1.
+        num_return: Hypotheses to return for each sample, 1 to `beam_size`. Default: 1.
+        stop: `"bound"` or `"first"`. Default: `"bound"`.
+        unfinished: Use of live beams at `max_length`. `"fallback"`, the default: they are returned
+            only for samples without a finished hypothesis. `"compete"`: they are ranked together
+            with the finished ones. Missing the log-probability of the end token favors them,
+            endless repetitions most of all.
         min_length: As in `greedy_search`.
         forbidden_tokens: As in `greedy_search`.
-        unsmooth: As in `greedy_search`; comes before the temperature.
+        unsmooth: As in `greedy_search`; applied before the temperature.
 
     Returns:
         `Hypotheses`: `tokens` `(batch, num_return, max_length)`, `scores` and `lengths`
-        `(batch, num_return)`, best first. Where a sample has fewer hypotheses, the places left
-        hold `pad_token`, score −inf and length 0. An unfinished one has length `max_length` and
-        no end token.
+        `(batch, num_return)`, best first. If a sample has fewer hypotheses, the remaining places
+        have `pad_token`, score −inf and length 0. Unfinished hypotheses have length `max_length`
+        and no end token.
 
     Raises:
         InputError: As in `greedy_search`.
@@ -120,7 +123,7 @@ def beam_search(
         Generation* (arXiv 1809.00069), on stopping by bounds.
     """
     as_function(step, "step")
-    batch_size, max_length, start_token, rules, unsmooth = read_arguments(
+    batch_size, max_length, start_token, constraints, unsmooth = read_arguments(
         batch_size=batch_size,
         max_length=max_length,
         start_token=start_token,
@@ -133,18 +136,36 @@ def beam_search(
     scorer = LengthPenalty(length_penalty) if scorer is None else scorer
     if not (hasattr(scorer, "score") and hasattr(scorer, "bound")):
         raise InputError(f"Expected scorer to be a Scorer. Received: {shown(scorer)}")
-    settings = _read_settings(
-        beam_size, max_length, num_return, stop, unfinished, rules, scorer, temperature, unsmooth
+    beam_size = as_count(beam_size, "beam_size", 1)
+    num_return = as_count(num_return, "num_return", 1)
+    if num_return > beam_size:
+        raise InputError(
+            f"Expected num_return ≤ beam_size={beam_size}. Received: num_return={num_return}"
+        )
+    as_choice(stop, "stop", ("bound", "first"))
+    as_choice(unfinished, "unfinished", ("fallback", "compete"))
+    temperature = read_scalar("temperature", temperature, positive=True)
+    if isinstance(temperature, int | float) and temperature == 1:
+        temperature = None  # saves a pass over rows × vocabulary
+    settings = _Settings(
+        beam_size,
+        max_length,
+        num_return,
+        stop,
+        unfinished,
+        constraints,
+        scorer,
+        temperature,
+        unsmooth,
     )
-    check_size(batch_size, max_length, settings.beam_size)
-    order = BeamOrder(settings.beam_size)
-    beams = (batch_size, settings.beam_size)
-    kept = (batch_size, settings.num_return)
-    first_beam = ops.arange(settings.beam_size, dtype="int32") == 0
+    check_size(batch_size, max_length, beam_size)
+    order = BeamOrder(beam_size)
+    beams, kept = (batch_size, beam_size), (batch_size, num_return)
+    first_beam = ops.arange(beam_size, dtype="int32") == 0
     start = _Search(
         index=ops.convert_to_tensor(0, dtype="int32"),
-        last=ops.full((batch_size * settings.beam_size,), start_token, dtype="int32"),
-        # One start, not beam_size equal ones.
+        last=ops.full((batch_size * beam_size,), start_token, dtype="int32"),
+        # Only the first beam starts; equal beams would stay equal.
         log_probs=ops.broadcast_to(ops.where(first_beam, 0.0, _NEVER), beams),
         tokens=ops.full((*beams, max_length), pad_token, dtype="int32"),
         finished=Hypotheses(
@@ -179,72 +200,52 @@ class _Settings(NamedTuple):
     num_return: int
     stop: str
     unfinished: str
-    rules: Rules
+    constraints: TokenConstraints
     scorer: Scorer
     temperature: Any
     unsmooth: Unsmoothing | None
 
 
 class _Search(NamedTuple):
-    """What the loop carries: B samples, K beams, at most L tokens."""
+    """The loop variables, for B samples, K beams and at most L tokens."""
 
     index: Any  # position of the tokens in `last`
-    last: Any  # B·K: what each beam ends with
+    last: Any  # B·K: last token of each beam
     log_probs: Any  # B × K, sorted, −inf for a place without a beam
     tokens: Any  # B × K × L
     finished: Hypotheses  # B × num_return, sorted
     done: Any  # B: the finished hypotheses are final
-    failed: Any  # B: a NaN was met before that
+    failed: Any  # B: a NaN occurred before that
     state: Any  # leaves with leading axis B·K
-
-
-def _read_settings(
-    beam_size, max_length, num_return, stop, unfinished, rules, scorer, temperature, unsmooth
-) -> _Settings:
-    beam_size = as_count(beam_size, "beam_size", 1)
-    num_return = as_count(num_return, "num_return", 1)
-    if num_return > beam_size:
-        raise InputError(
-            f"Expected num_return ≤ beam_size={beam_size}. Received: num_return={num_return}"
-        )
-    for name, value, names in (
-        ("stop", stop, ("bound", "first")),
-        ("unfinished", unfinished, ("fallback", "compete")),
-    ):
-        as_choice(value, name, names)
-    temperature = read_scalar("temperature", temperature, positive=True)
-    if isinstance(temperature, int | float) and temperature == 1:
-        temperature = None  # saves a pass over rows × vocabulary
-    return _Settings(
-        beam_size, max_length, num_return, stop, unfinished, rules, scorer, temperature, unsmooth
-    )
 
 
 def _extend(search: _Search, step: Callable, order: BeamOrder, settings: _Settings) -> _Search:
     """Extends every live beam by one token."""
-    beam_size, end_token = settings.beam_size, settings.rules.end_token
+    beam_size, end_token = settings.beam_size, settings.constraints.end_token
     length = search.index + 1
     logits, state = order.run(step, search.last, search.state, search.index)
     read = read_logits(
         logits,
         length,
-        rules=settings.rules,
+        constraints=settings.constraints,
         temperature=settings.temperature,
         unsmooth=settings.unsmooth,
     )
 
     before = ops.reshape(search.log_probs, (-1, 1))  # B·K × 1
     normalizer = ops.expand_dims(read.normalizer, -1)
-    # Of one beam the best K + 1 will do: K may go on beside its end token.
+    # The best K + 1 of each beam are enough: K that continue, and its end token.
     width = min(beam_size + 1, int(logits.shape[-1]))
     values, ids = first_top_k(read.allowed, width)
     candidates = ops.reshape(_add(before, values - normalizer), (-1, beam_size * width))
-    log_probs, places = first_top_k(candidates, 2 * beam_size)  # B × 2K: at most K of them end
+    log_probs, places = first_top_k(
+        candidates, 2 * beam_size
+    )  # B × 2K, because at most K of them end
     ids = take_places(ops.reshape(ids, (-1, beam_size * width)), places)
     parents = places // width
     ends = ids == end_token
 
-    # In the parents' order, which is that of the rows of `state`.
+    # In the order of the parents, as the rows of `state`.
     admitted = ops.any(
         ops.logical_and(
             ops.expand_dims(ends[:, :beam_size], -1),
@@ -264,9 +265,9 @@ def _extend(search: _Search, step: Callable, order: BeamOrder, settings: _Settin
     )
     finished = _best([search.finished, new], settings.num_return)
 
-    log_probs, chosen = first_top_k(ops.where(ends, _NEVER, log_probs), beam_size)
-    parents = take_places(parents, chosen)
-    last = ops.reshape(take_places(ids, chosen), (-1,))
+    log_probs, best = first_top_k(ops.where(ends, _NEVER, log_probs), beam_size)
+    parents = take_places(parents, best)
+    last = ops.reshape(take_places(ids, best), (-1,))
     rows = flat_rows(parents, beam_size)
     state = order.reorder(state, rows)
     tokens = take_rows(ops.reshape(search.tokens, (-1, settings.max_length)), rows)
@@ -287,7 +288,7 @@ def _extend(search: _Search, step: Callable, order: BeamOrder, settings: _Settin
 
 
 def _is_done(finished: Hypotheses, log_probs, state, settings: _Settings):
-    worst = finished.scores[:, -1]  # −inf while there are places left
+    worst = finished.scores[:, -1]  # −inf while places are empty
     none_live = log_probs[:, 0] == _NEVER
     if settings.stop == "first":
         return ops.logical_or(worst > _NEVER, none_live)
@@ -299,7 +300,7 @@ def _is_done(finished: Hypotheses, log_probs, state, settings: _Settings):
 
 
 def _with_unfinished(search: _Search, settings: _Settings) -> Hypotheses:
-    """Ranks the live beams of samples that are not done, all of `max_length` by now."""
+    """Adds the live beams, all of `max_length`, of samples that are not done."""
     flat = ops.reshape(search.log_probs, (-1,))
     scores = settings.scorer.score(flat, settings.max_length, search.state)
     scores = ops.reshape(ops.where(flat > _NEVER, scores, _NEVER), (-1, settings.beam_size))
@@ -312,7 +313,7 @@ def _with_unfinished(search: _Search, settings: _Settings) -> Hypotheses:
 
 
 def _best(groups: list[Hypotheses], count: int) -> Hypotheses:
-    """Returns the `count` best of each sample; of equals, those of the first group."""
+    """Returns the `count` best of each sample; ties go to the first group."""
     tokens, scores, lengths = (
         ops.concatenate(list(parts), axis=1) for parts in zip(*groups, strict=True)
     )
@@ -321,5 +322,5 @@ def _best(groups: list[Hypotheses], count: int) -> Hypotheses:
 
 
 def _add(log_probs, gains):
-    """Adds log-probabilities of tokens; rounding must not lift a hypothesis above its prefix."""
+    """Adds log-probabilities of tokens, without rounding above the score of the prefix."""
     return log_probs + ops.minimum(gains, 0.0)

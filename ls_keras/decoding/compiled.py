@@ -1,4 +1,4 @@
-"""One way to compile a decoder: one graph on TensorFlow and JAX, eager on PyTorch."""
+"""Compilation of a function of tensors: one graph on TensorFlow and JAX, eager on PyTorch."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -6,27 +6,28 @@ from collections.abc import Callable, Sequence
 import keras
 from keras import ops
 
-from ls_base.errors import InputError
-from ls_keras.inputs.validation import as_flag, as_function, shown
+from ls_keras.errors import InputError, shown
+from ls_keras.inputs.validation import as_flag, as_function
 
 
 def compiled(function: Callable, *, variables: Sequence = (), jit_compile: bool = False):
-    """Compiles a function of tensors, on the backend that Keras uses.
+    """Compiles a function of tensors with the backend of Keras.
 
-    TensorFlow: `tf.function`, with XLA if `jit_compile`. JAX: `jax.jit`.
-    PyTorch: the function itself, without gradients. One graph is traced for each set of shapes
-    and dtypes, so pad inputs to few shapes. Numbers become tensors before they get there: a sweep
-    over temperatures traces once.
+    Uses `tf.function` on TensorFlow, with XLA if `jit_compile`, `jax.jit` on JAX, and the function
+    itself, without gradients, on PyTorch. One graph is traced for each set of shapes and dtypes,
+    so pad inputs to few shapes. Numbers are converted to tensors first: a sweep over
+    temperatures traces once.
 
     Args:
         function: Takes and returns pytrees of tensors; positional arguments only.
-        variables: The Keras variables that `function` reads: `model.variables`. JAX would bake
-            their present values into the program as constants; given here, they are arguments of
-            it, and later changes are seen. The other backends see changes anyway.
-        jit_compile: Whether TensorFlow compiles with XLA (all shapes must then be known).
+        variables: The Keras variables that `function` reads, such as `model.variables`. JAX would
+            compile their current values as constants; variables given here are arguments of the
+            program, so later changes are seen. The other backends always see changes.
+        jit_compile: Whether TensorFlow compiles with XLA, which needs static shapes. Default:
+            `False`.
 
     Returns:
-        A function of the same arguments.
+        A function with the same arguments.
 
     Example:
         >>> import keras
@@ -58,8 +59,8 @@ def compiled(function: Callable, *, variables: Sequence = (), jit_compile: bool 
 def _tensorflow(function: Callable, variables: list, jit_compile: bool) -> Callable:
     import tensorflow as tf
 
-    # None leaves the default aside: False says "no XLA" also inside an XLA context. Nothing here
-    # has Python's own control flow over tensors, and AutoGraph takes longer than tracing itself.
+    # None instead of False, which would disable XLA also inside an XLA context. Decoders have no
+    # Python control flow over tensors, and AutoGraph takes longer than tracing.
     return tf.function(function, jit_compile=jit_compile or None, autograph=False)
 
 

@@ -1,15 +1,14 @@
-"""Greedy search: the most probable token, over and over."""
+"""Greedy search: the most probable token at each position."""
 
 from collections.abc import Callable, Iterable
 
 from keras import ops
 
 from ls_keras.backend.autograph import no_autograph
+from ls_keras.decoding.gather import first_top_k
 from ls_keras.decoding.hypotheses import Hypotheses, check_failed
-from ls_keras.decoding.logits import read_logits
-from ls_keras.decoding.search_options import read_arguments
+from ls_keras.decoding.search_options import read_arguments, read_logits
 from ls_keras.decoding.state import read_state, run_step
-from ls_keras.decoding.top_k import first_top_k
 from ls_keras.decoding.unsmoothed import Unsmoothing
 from ls_keras.inputs.validation import as_function
 
@@ -30,39 +29,39 @@ def greedy_search(
 ) -> Hypotheses:
     """Decodes a batch by taking the most probable token at each position.
 
-    `y_t = argmax_v log p(v | y_<t)`, the lowest id where several are equal, until the end token
-    or `max_length`. The loop has fixed shapes, so it compiles (see `ls_keras.decoding.compiled`),
-    and it stops as soon as every sample has ended.
+    `y_t = argmax_v log p(v | y_<t)`, with ties going to the lowest id, until the end token or
+    `max_length`. The loop has fixed shapes, so it can be compiled (see
+    `ls_keras.decoding.compiled`), and it stops as soon as every sample has ended.
 
     Args:
         step: `step(tokens, state, index) -> (logits, state)`. `tokens`: int32 `(rows,)`, the
             tokens at position `index` (an int32 scalar tensor, 0 for the start token). `logits`:
-            `(rows, vocabulary)`, any float dtype, −inf allowed. The returned state has the
-            structure, shapes and dtypes of the one given. Rows are samples here; once a sample
-            has ended, its row is fed the end token and what comes of it is not used.
-        initial_state: Any pytree of tensors whose leading axis is the batch.
+            `(rows, vocabulary)`, any float dtype, −inf allowed. The returned state must keep the
+            structure, shapes and dtypes of `state`. Rows are samples here; the rows of samples
+            that have ended receive the end token, and their results are not used.
+        initial_state: Any pytree of tensors with the batch as leading axis.
         batch_size: Number of samples: an integer, or a scalar tensor in an uncompiled TensorFlow
-            graph. Times `max_length` (and beams) at most 2^28.
-        max_length: Most tokens in a hypothesis, the end token counted.
-        start_token: Id fed at position 0; it is not part of the result, nor of its length.
+            graph. The product with `max_length` (and beams) is at most 2^28.
+        max_length: Largest number of tokens in a hypothesis, including the end token.
+        start_token: Id of the token at position 0; it is not part of the result or its length.
         end_token: Id that ends a hypothesis.
-        pad_token: What fills `tokens` after the end; any integer of 32 bits.
-        min_length: Fewest tokens in a hypothesis, the end token counted.
-        forbidden_tokens: Ids that never come. The others keep their probabilities.
-        unsmooth: The smoothing that the model was trained with, to be undone: all log-probabilities
-            are then log p* of `unsmoothed_log_probs`. Costs some passes over rows × vocabulary a
-            step.
+        pad_token: Fills `tokens` after the end token; any 32-bit integer. Default: 0.
+        min_length: Smallest number of tokens in a hypothesis, including the end token. Default: 0.
+        forbidden_tokens: Ids that are excluded; the others keep their probabilities. Default: none.
+        unsmooth: The smoothing that the model was trained with, to be removed: all
+            log-probabilities are then log p* of `unsmoothed_log_probs`. Costs a few passes over
+            rows × vocabulary at each step. Default: `None`.
 
     Returns:
-        `Hypotheses`: `tokens` `(batch, max_length)`, `scores` `(batch,)`: sum of
-        log-probabilities, `lengths` `(batch,)`. A sample that never ended has length `max_length`
-        and no end token. A sample for which only impossible tokens were left scores −inf.
+        `Hypotheses`: `tokens` `(batch, max_length)`, `scores` `(batch,)`: sums of
+        log-probabilities, `lengths` `(batch,)`. Samples that did not end have length `max_length`
+        and no end token. Samples with only impossible tokens left score −inf.
 
     Raises:
-        InputError: For arguments out of range, token ids outside the vocabulary, a smoothing for
-            another one, a state whose
-            rows are not the batch or that step changes in shape, and, in eager use, for NaN or
-            +inf logits. In a compiled graph such a sample scores NaN.
+        InputError: If arguments are out of range, token ids are outside the vocabulary, the
+            smoothing is for another vocabulary, the rows of the state are not the batch, step
+            changes its shape, or, in eager mode, logits are NaN or +inf. In a compiled graph,
+            such samples score NaN.
 
     Example:
         >>> import numpy as np
@@ -80,7 +79,7 @@ def greedy_search(
         (2, 0.48)
     """
     as_function(step, "step")
-    batch_size, max_length, start_token, rules, unsmooth = read_arguments(
+    batch_size, max_length, start_token, constraints, unsmooth = read_arguments(
         batch_size=batch_size,
         max_length=max_length,
         start_token=start_token,
@@ -90,7 +89,7 @@ def greedy_search(
         forbidden_tokens=forbidden_tokens,
         unsmooth=unsmooth,
     )
-    end_token = rules.end_token
+    end_token = constraints.end_token
     positions = ops.arange(max_length, dtype="int32")
 
     def unfinished(index, last, tokens, scores, lengths, failed, state):
@@ -98,7 +97,7 @@ def greedy_search(
 
     def extend(index, last, tokens, scores, lengths, failed, state):
         logits, new_state = run_step(step, last, state, index)
-        read = read_logits(logits, index + 1, rules=rules, unsmooth=unsmooth)
+        read = read_logits(logits, index + 1, constraints=constraints, unsmooth=unsmooth)
         best_logit, best = first_top_k(read.allowed, 1)
         gain = best_logit[:, 0] - read.normalizer
         live = lengths == 0

@@ -1,15 +1,16 @@
-"""The state of a decoder in a search: any pytree of tensors whose leading axis is the rows."""
+"""The state of a decoder in a search: any pytree of tensors with the rows as leading axis."""
 
 import keras
 from keras import ops
 
-from ls_base.errors import InputError
-from ls_keras.decoding.rows import take_rows
-from ls_keras.inputs.validation import as_tensor, shown
+from ls_keras.backend.tensors import as_tensor
+from ls_keras.decoding.gather import take_rows
+from ls_keras.errors import InputError, shown
+from ls_keras.inputs.targets import compatible
 
 
 def read_state(state, batch_size):
-    """Returns `state` with tensors for leaves, each of `batch_size` rows."""
+    """Returns `state` with its leaves as tensors, each with `batch_size` rows."""
     leaves = [
         _read_leaf(leaf, path, batch_size)
         for leaf, path in zip(keras.tree.flatten(state), _paths(state), strict=True)
@@ -17,46 +18,41 @@ def read_state(state, batch_size):
     return keras.tree.pack_sequence_as(state, leaves)
 
 
-def _check(before, after) -> None:
-    """Raises unless a step kept the structure, the shapes and the dtypes of its state."""
+def _check_unchanged_form(before, after) -> None:
+    """Raises an `InputError` if a step changed the structure, shapes or dtypes of its state."""
     try:
         keras.tree.assert_same_structure(before, after)
     except (TypeError, ValueError) as error:
         raise InputError(
-            f"Expected step to return a state of the structure that it was given. Received: {error}"
+            f"Expected step to return a state of the same structure. Received: {error}"
         ) from error
     for path, old, new in zip(
         _paths(before), keras.tree.flatten(before), keras.tree.flatten(after), strict=True
     ):
-        was, now = _signature(old), _signature(ops.convert_to_tensor(new))
-        if (
-            was[1] != now[1]
-            or len(was[0]) != len(now[0])
-            or any(
-                a is not None and b is not None and a != b
-                for a, b in zip(was[0], now[0], strict=True)
-            )
-        ):
+        new = ops.convert_to_tensor(new)
+        dtypes = [keras.backend.standardize_dtype(leaf.dtype) for leaf in (old, new)]
+        if dtypes[0] != dtypes[1] or not compatible(tuple(old.shape), tuple(new.shape)):
             raise InputError(
-                f"Expected step to return a state of shape {was[0]} and dtype {was[1]} at {path}. "
-                f"Received: shape {now[0]}, dtype {now[1]}"
+                f"Expected step to return a state of shape {tuple(old.shape)} and dtype "
+                f"{dtypes[0]} at {path}. Received: shape {tuple(new.shape)}, dtype {dtypes[1]}"
             )
 
 
 def run_step(step, tokens, state, index):
-    """Calls `step`, and checks what it returns.
+    """Calls `step` and checks its results.
 
     Args:
-        step: What the search was given.
+        step: The step function of the search.
         tokens: int32 tensor `(rows,)`.
-        state: The state before.
+        state: The current state.
         index: Scalar tensor: the position of `tokens`.
 
     Returns:
-        Logits, a tensor of a row a token, and the new state.
+        Logits with a row for each token, and the new state.
 
     Raises:
-        InputError: If it is no pair, if there are other rows, or if the state has changed its form.
+        InputError: If the result is not a pair, or the number of rows or the form of the state
+            changed.
     """
     found = step(tokens, state, index)
     if not isinstance(found, tuple | list) or len(found) != 2:
@@ -68,32 +64,32 @@ def run_step(step, tokens, state, index):
             f"Expected step to return logits of {rows} rows, one for each of its tokens: samples × "
             f"beams. Received: logits of shape {shape}"
         )
-    _check(state, new_state)
+    _check_unchanged_form(state, new_state)
     return logits, new_state
 
 
 class BeamOrder:
-    """Repeats a state for the beams of each sample, and reorders it as they change places.
+    """Repeats a state for the beams of each sample, and reorders it with the beams.
 
-    A gather of large caches can cost as much as attention does, so it is left out where it
-    changes nothing: with one beam, and for leaves that step hands back as it got them (keys and
-    values of the source, for instance). The rows of a sample are equal in those from the start,
-    and beams only move within a sample. What is gathered, is gathered whole rows along the leading
-    axis: `take_along_axis` on (batch, beam, ...) took 3 to 9 times as long in TensorFlow.
+    Gathering large caches can cost as much as attention, so it is skipped where it changes nothing:
+    with one beam, and for leaves that step returns unchanged, such as keys and values of the
+    source. Their rows are equal for all beams of a sample, and beams only move within a sample.
+    Other leaves are gathered by whole rows along the leading axis: `take_along_axis` on
+    (batch, beam, ...) took 3 to 9 times as long in TensorFlow.
     """
 
     def __init__(self, beam_size: int):
         self.beam_size = beam_size
-        self._changed: set[int] = set()  # leaves that some step has replaced
+        self._changed: set[int] = set()  # leaves that a step has replaced
 
     def repeat(self, state):
-        """Repeats each row `beam_size` times, next to one another."""
+        """Repeats each row `beam_size` times, next to each other."""
         if self.beam_size == 1:
             return state
         return keras.tree.map_structure(lambda x: ops.repeat(x, self.beam_size, axis=0), state)
 
     def run(self, step, tokens, state, index):
-        """Calls `step`, checks its state and notes which leaves it replaced."""
+        """Calls `step`, checks its state and records which leaves it replaced."""
         before = keras.tree.flatten(state)
         versions = [_version(leaf) for leaf in before]
         logits, new_state = run_step(step, tokens, state, index)
@@ -103,7 +99,7 @@ class BeamOrder:
         return logits, new_state
 
     def reorder(self, state, rows):
-        """Takes `rows` (int32, of the flat batch × beam axis) of each leaf that can differ."""
+        """Takes `rows` (int32, along the flat batch × beam axis) of each leaf that was replaced."""
         if self.beam_size == 1:
             return state
         leaves = [
@@ -114,7 +110,7 @@ class BeamOrder:
 
 
 def _version(leaf) -> int | None:
-    """PyTorch's count of writes in place; `None` where it keeps none (inference mode)."""
+    """Returns PyTorch's count of in-place writes; `None` in inference mode, which has none."""
     if keras.config.backend() != "torch":
         return 0
     return None if leaf.is_inference() else leaf._version
@@ -132,10 +128,6 @@ def _read_leaf(leaf, path: str, batch_size):
             f"Received: shape {shape} at {path}"
         )
     return leaf
-
-
-def _signature(leaf) -> tuple[tuple, str]:
-    return tuple(leaf.shape), keras.backend.standardize_dtype(leaf.dtype)
 
 
 def _paths(state) -> list[str]:

@@ -1,4 +1,4 @@
-"""Undoing label smoothing: the distribution that is left of a model's when αq is taken off it."""
+"""Removes label smoothing from predictions: the distribution p* in p = (1 − α) p* + α q."""
 
 import dataclasses
 import math
@@ -9,28 +9,29 @@ import numpy as np
 from keras import ops
 
 from ls_base.brief_repr import BriefRepr
-from ls_base.errors import InputError
 from ls_keras.backend.autograph import no_autograph
-from ls_keras.inputs.validation import as_number, as_tensor, shown
+from ls_keras.backend.tensors import as_tensor
+from ls_keras.errors import InputError, shown
+from ls_keras.inputs.validation import as_number
 from ls_keras.losses import Neighborhood, Smoothing
-from ls_keras.losses import smoothing_registry as smoothings
+from ls_keras.losses.smoothings import get_smoothing
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Unsmoothing(BriefRepr):
-    """Which smoothing a search undoes: α and its distribution q.
+    """The smoothing that a search removes from predictions: α and its distribution q.
 
-    A model that has learned targets smoothed with α perfectly well says p = (1 − α) p* + α q. A
-    search with `unsmooth=Unsmoothing(α, q)` ranks by p*, see `unsmoothed_log_probs`.
+    A model that fits targets smoothed with α perfectly predicts p = (1 − α) p* + α q. A search
+    with `unsmooth=Unsmoothing(α, q)` ranks by p*; see `unsmoothed_log_probs`.
 
     Args:
-        alpha: α, in [0, 1); 0 undoes nothing.
+        alpha: α, in [0, 1); 0 removes nothing.
         smoothing: `"uniform"`, or an object whose q is the same at every position: `Uniform`,
-            `Unigram`, `Prior`. What the loss had: `Unsmoothing(loss.alpha, loss.smoothing)`.
+            `Unigram` or `Prior`. Use that of the loss: `Unsmoothing(loss.alpha, loss.smoothing)`.
 
     Raises:
-        InputError: If alpha is no number in [0, 1), or the smoothing is unknown or depends on the
-            labels, as `Neighborhood` does.
+        InputError: If alpha is not in [0, 1), or the smoothing is unknown or depends on the labels,
+            as `Neighborhood` does.
 
     Example:
         >>> import ls_keras
@@ -47,9 +48,9 @@ class Unsmoothing(BriefRepr):
         alpha = as_number(self.alpha, "alpha", low=0, high=1)
         if alpha == 1:
             raise InputError(
-                "Expected alpha below 1: at 1 nothing of the labels was learned. Received: 1"
+                "Expected alpha below 1: with 1, targets do not depend on labels. Received: 1"
             )
-        smoothing = smoothings.get(self.smoothing)
+        smoothing = get_smoothing(self.smoothing)
         if isinstance(smoothing, Neighborhood):
             raise _depends_on_labels(smoothing)
         object.__setattr__(self, "alpha", alpha)
@@ -58,10 +59,10 @@ class Unsmoothing(BriefRepr):
     def logits(self, logits):
         """Returns logits `(..., K)` of p*: log max(p − αq, 0), in float32 or better.
 
-        They are not normalized; where nothing is to be undone, they are those given.
+        They are not normalized. With α = 0, the logits are returned unchanged.
 
         Args:
-            logits: Tensor `(..., K)`, of any float dtype.
+            logits: Tensor `(..., K)` of any float dtype.
 
         Raises:
             InputError: If the smoothing is for another K, or depends on the labels.
@@ -70,39 +71,39 @@ class Unsmoothing(BriefRepr):
             logits = ops.cast(logits, "float32")
         if not self.alpha:
             return logits
-        prior = self.smoothing.spread(None, None, logits.shape[-1]).prior
+        prior = self.smoothing.distribution(None, None, logits.shape[-1]).prior
         if prior is None:
             raise _depends_on_labels(self.smoothing)
-        with np.errstate(divide="ignore"):  # classes that smoothing gave nothing
+        with np.errstate(divide="ignore"):  # classes with q = 0
             taken = np.log(self.alpha) + np.log(prior)
-        return _log_rest(_log_probs(logits), ops.convert_to_tensor(taken, dtype=logits.dtype))
+        return _log_difference(_log_probs(logits), ops.convert_to_tensor(taken, dtype=logits.dtype))
 
 
 @no_autograph
 def unsmoothed_log_probs(logits, alpha: float, smoothing="uniform"):
-    """Returns the log-probabilities of what a model trained with smoothed targets has learned.
+    """Returns log-probabilities with the effect of label smoothing in training removed.
 
     p*_k = max(p_k − α q_k, 0) / Σ_j max(p_j − α q_j, 0)
 
-    With p = (1 − α) p* + α q, as cross-entropy with smoothed targets has it at its minimum, this is
-    p* itself, and the sum is 1 − α. Of a trained model it is an estimate, with zeros for all
-    classes of which it says less than α q_k: p* is for searching, it has no finite NLL. Computed
-    from logarithms throughout: log p + log(1 − exp(log α q − log p)), less its log-normalizer.
+    For p = (1 − α) p* + α q, the minimum of cross-entropy with smoothed targets, this is exactly
+    p*, and the sum is 1 − α. For a trained model it is an estimate, with zeros for all classes
+    with p_k ≤ α q_k: p* is meant for searching and has no finite NLL. It is computed from
+    logarithms: log p + log(1 − exp(log α q − log p)), minus its log-normalizer.
 
     Args:
-        logits: Tensor `(..., K)`, of any float dtype. −inf is the logit of p = 0.
+        logits: Tensor `(..., K)` of any float dtype; −inf for p = 0.
         alpha: α of the training, in [0, 1).
-        smoothing: Its q: `"uniform"`, or an object whose q is the same at every position:
-            `Uniform`, `Unigram`, `Prior`.
+        smoothing: q of the training: `"uniform"`, or an object whose q is the same at every
+            position: `Uniform`, `Unigram` or `Prior`. Default: `"uniform"`.
 
     Returns:
-        Tensor `(..., K)`, float32 (float64 stays): log p*, −inf where p ≤ αq. Rows with NaN or
-        +inf are NaN, rows of −inf only stay. Some class always has more than αq, but with α so
-        near 1 that rounding hides it, a row is log p.
+        Tensor `(..., K)` of float32, or float64 for such logits: log p*, −inf where p ≤ αq. Rows
+        with NaN or +inf are NaN, rows of −inf stay −inf. Some class always has more than αq;
+        where α is so near 1 that rounding hides this, a row is log p.
 
     Raises:
-        InputError: As `Unsmoothing`, if the logits have no axis of classes, or if the smoothing is
-            for another number of them.
+        InputError: See `Unsmoothing`; also if the logits have no class axis, or the smoothing is
+            for another number of classes.
 
     Example:
         >>> import numpy as np
@@ -115,7 +116,7 @@ def unsmoothed_log_probs(logits, alpha: float, smoothing="uniform"):
 
     References:
         Liang, Wang and Cao 2022, *The Implicit Length Bias of Label Smoothing on Beam Search
-        Decoding* (arXiv 2205.00659), on what it does to the length of what beams find.
+        Decoding* (arXiv 2205.00659), on its effect on the length of hypotheses.
     """
     logits = as_tensor(logits, "logits")
     if not len(logits.shape) or logits.shape[-1] is None:
@@ -126,16 +127,16 @@ def unsmoothed_log_probs(logits, alpha: float, smoothing="uniform"):
 
 
 def _log_probs(logits):
-    """Returns the log-softmax; a row of −inf only stays what it is, one with +inf is NaN."""
+    """Returns the log-softmax; rows of −inf stay −inf, rows with +inf are NaN."""
     normalizer = ops.logsumexp(logits, axis=-1, keepdims=True)
     normalizer = ops.where(normalizer == float("inf"), float("nan"), normalizer)
     return logits - ops.where(normalizer == float("-inf"), 0.0, normalizer)
 
 
-def _log_rest(log_p, taken):
-    """Returns log(exp(log_p) − exp(taken)), −inf where that is no more than 0."""
-    rest = log_p > taken  # of NaN: no
-    # Where nothing is left any number below 0 will do: nothing comes of it, nor of its gradient.
+def _log_difference(log_p, taken):
+    """Returns log(exp(log_p) − exp(taken)), −inf where the difference is not positive."""
+    rest = log_p > taken  # false for NaN
+    # Elsewhere, −1 keeps values and gradients finite; they are not used.
     ratio = ops.where(rest, taken - log_p, -1.0)
     # log(1 − e^x): near 0 by expm1, far below by log1p (Mächler 2012).
     near = ratio > -math.log(2)
@@ -149,5 +150,5 @@ def _log_rest(log_p, taken):
 def _depends_on_labels(smoothing: Smoothing) -> InputError:
     return InputError(
         "Expected a smoothing whose q is the same at every position (Uniform, Unigram, Prior): a "
-        f"search has no labels to know it by. Received: {shown(smoothing)}"
+        f"search has no labels. Received: {shown(smoothing)}"
     )

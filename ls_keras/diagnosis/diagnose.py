@@ -1,6 +1,6 @@
 """From predictions to a diagnosis."""
 
-from ls_keras.backend.keras_internals import mask_of
+from ls_keras.backend.tensors import as_array, mask_of
 from ls_keras.calibration.curves.ece_bootstrap import MAX_RESAMPLES
 from ls_keras.calibration.curves.top_label_statistics import (
     at_positions,
@@ -12,7 +12,7 @@ from ls_keras.diagnosis.measure import Resampling, measured
 from ls_keras.diagnosis.report import Diagnosis
 from ls_keras.inputs.numpy_examples import check_any_counts, read_host_examples
 from ls_keras.inputs.targets import IgnoreClass
-from ls_keras.inputs.validation import as_array, as_count, as_flag, as_names, as_seed
+from ls_keras.inputs.validation import as_count, as_flag, as_names, as_seed
 from ls_keras.metrics.binning import check_num_bins
 
 

@@ -1,4 +1,4 @@
-"""Students of teachers: the loss, the model that trains them, logits kept on disk, and γ."""
+"""Knowledge distillation: loss, Keras model, teacher's logits on disk, and γ."""
 
 from ls_keras.distillation.distiller import Distiller
 from ls_keras.distillation.gamma import (

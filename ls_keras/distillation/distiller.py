@@ -1,4 +1,4 @@
-"""A Keras model that trains a student under a teacher, and is its student afterwards."""
+"""A Keras model that trains a student with a teacher and predicts with the student."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,71 +8,67 @@ from keras import ops
 
 from ls_base.errors import InputError
 from ls_keras.backend import keras_internals
+from ls_keras.backend.tensors import in_shape_inference, mask_of, reduce_losses
+from ls_keras.distillation.logits_files import TopLogits, expand
 from ls_keras.distillation.loss import Objective, losses_and_valid
-from ls_keras.distillation.shared_augmentation import SharedView
-from ls_keras.distillation.top_logits import TopLogits, expand
-from ls_keras.inputs.logits_check import Glances
-from ls_keras.inputs.output_activation import OTHER, SIGMOID, SOFTMAX, UNKNOWN, model_output
+from ls_keras.distillation.student_teacher import SharedView, check_models
 from ls_keras.inputs.targets import IgnoreClass, stored_ignore_class
-from ls_keras.inputs.validation import as_flag, shown
-from ls_keras.losses import smoothing_registry as smoothings
+from ls_keras.inputs.validation import as_flag
 from ls_keras.losses.classification_loss import ClassificationLoss
+from ls_keras.losses.smoothings import get_smoothing
 
 TEACHER_LOGITS = "teacher_logits"
 TEACHER_CLASSES, TEACHER_REST = "teacher_classes", "teacher_rest"
-_OF_TEACHER = (TEACHER_LOGITS, TEACHER_CLASSES, TEACHER_REST)
-# How layers are called that change images at random in training.
-_RANDOM = ("Random", "Augment", "AugMix", "CutMix", "MixUp")
+_TEACHER_INPUTS = (TEACHER_LOGITS, TEACHER_CLASSES, TEACHER_REST)
 
 
 @keras.saving.register_keras_serializable(package="ls_keras")
 class Distiller(keras.Model):
     """Trains a student on labels and a teacher's logits, with `compile` and `fit`.
 
-    The loss is `distillation_loss`, wired to Keras's masks, sample weights and reductions as in
-    `SmoothedCE`; metrics see the student's logits. The teacher runs in the same graph, in inference
-    mode (no dropout, no update of moving averages) and is frozen: `teacher.trainable` becomes
-    false. Called outside of training, the distiller is its student.
+    The loss is `distillation_loss` with masks, sample weights and reductions as in `SmoothedCE`;
+    metrics receive the student's logits. The teacher runs in the same graph in inference mode
+    (without dropout or updates of moving averages) and is frozen: `teacher.trainable` is set to
+    false. Outside of training, the distiller returns the output of the student.
 
-    Without a teacher, its logits come with the inputs: `x` is a pair `(inputs, teacher logits)`, or
-    a dict of inputs with the logits as `"teacher_logits"`; `TeacherLogits` keeps such on disk. Of
-    the k largest, a dict may have the parts that `TeacherLogits.gather_top` returns, as
-    `"teacher_logits"`, `"teacher_classes"` and `"teacher_rest"`: all classes then are filled in on
-    the device.
+    Without a teacher, pass its logits as inputs: `x` is a pair `(inputs, teacher logits)`, or a
+    dictionary of inputs with the logits as `"teacher_logits"`; `TeacherLogits` stores them on disk.
+    For the k largest logits, a dictionary may have the results of `TeacherLogits.gather_top` as
+    `"teacher_logits"`, `"teacher_classes"` and `"teacher_rest"`; the other classes are then filled
+    in on the device.
 
-    `save` and `export` write the student alone, so a `ModelCheckpoint` holds a model to be used.
-    `save_weights` writes all that `fit` needs to go on, the teacher included; for the student's
-    weights there is `distiller.student.save_weights`.
+    `save` and `export` write the student alone, so `ModelCheckpoint` stores a model ready for use.
+    `save_weights` includes the teacher, as continuing `fit` requires; use
+    `distiller.student.save_weights` for the weights of the student.
 
     Args:
-        student: A model `x → logits (..., K)`.
-        teacher: A built model of the same inputs and classes; `None`: see above.
-        beta: See `distillation_loss`, as the others. Default: 1.
-        teacher_temperature: T. Default: 1.
-        student_temperature: T_s. Default: 1.
-        alpha: Smoothing of the labels. Default: 0.
+        student: A model with outputs logits `(..., K)`.
+        teacher: A built model with the same inputs and classes. Default: `None`, see above.
+        beta: Weight β of the teacher, in [0, 1]; see `distillation_loss`. Default: 1.
+        teacher_temperature: T > 0. Default: 1.
+        student_temperature: T_s > 0. Default: 1.
+        alpha: Smoothing α of the labels, in [0, 1]. Default: 0.
         smoothing: See `SmoothedCE`. Default: `"uniform"`.
-        label_loss: Loss of the labels in place of smoothed cross-entropy, such as
+        label_loss: Loss of the labels instead of smoothed cross-entropy, such as
             `FocalCE(from_logits=True)`, with the `ignore_class` of the distiller; excludes `alpha`
             and `smoothing`. Default: `None`.
-        loss: `"cross-entropy"` or `"squared-logits"`, for which the k largest are not enough.
+        loss: `"cross-entropy"`, or `"squared-logits"`, which needs all logits of the teacher.
             Default: `"cross-entropy"`.
         scale_by_temperature: Whether to multiply the teacher's term by T · T_s. Default: `False`.
         ignore_class: A label id, or several, whose positions do not count. Default: `None`.
-        from_logits: Whether student and teacher emit logits, where their graphs of layers don't
-            tell: subclasses of `Model`, layers of one's own, a `Lambda`. Default: `False`, as in
-            Keras; such models are refused then, as those are whose graph shows a softmax.
-        teacher_view: The name of a layer of the student, such as its augmentation, whose output
-            the teacher gets in training: both see the same random view. It takes the place of the
-            teacher's input where there is one input; of several, that of the output of the
-            teacher's layer of this name. The student must be functional. Default: `None`, the
-            input itself.
-        reduction: As in Keras's losses. Default: `"sum_over_batch_size"`.
+        from_logits: Whether student and teacher return logits. Needed for models whose layers do
+            not show this (subclasses of `Model`, custom layers, `Lambda`), which raise an error
+            otherwise; models that end in a softmax always do. Default: `False`, as in Keras.
+        teacher_view: Name of a layer of the student, such as its augmentation, whose output the
+            teacher receives in training, so that both see the same random view. For models with one
+            input, it replaces the input of the teacher; otherwise, it replaces the output of
+            the teacher's layer of this name. The student must be functional. Default: `None`.
+        reduction: A reduction of Keras's losses. Default: `"sum_over_batch_size"`.
 
     Raises:
-        InputError: If an option is out of range, if student and teacher share weights or differ in
-            classes, if one ends in a softmax or may do so, if `teacher_view` is no layer of the
-            student or, without a teacher, if the student augments its inputs at random.
+        InputError: If an option is out of range, student and teacher share weights or differ in
+            classes, one of them may end in a softmax, `teacher_view` is not a layer of the
+            student, or a student without a teacher model augments its inputs at random.
 
     Example:
     ```python
@@ -114,27 +110,23 @@ class Distiller(keras.Model):
         name: str = "distiller",
         **kwargs,
     ):
-        # No autocast: cached logits of 16 bits would lose half of them under another policy.
+        # Autocast would convert stored 16-bit logits to the dtype of the policy.
         super().__init__(name=name, autocast=False, **kwargs)
         self.objective = Objective(
             beta=beta,
             teacher_temperature=teacher_temperature,
             student_temperature=student_temperature,
             alpha=alpha,
-            smoothing=smoothings.get(smoothing),
+            smoothing=get_smoothing(smoothing),
             label_loss=label_loss,
             loss=loss,
             scale_by_temperature=scale_by_temperature,
             ignore_class=ignore_class,
         )
         self.from_logits = as_flag(from_logits, "from_logits")
-        self._glances = (Glances(), Glances())
-        _check_logits(student, "student", self.from_logits)
-        if teacher is None:
-            _check_no_augmentation(student)
-        else:
-            _check_pair(student, teacher)
-            _check_logits(teacher, "teacher", self.from_logits)
+        self._checked = False  # whether student and teacher were checked to give logits
+        check_models(student, teacher, self.from_logits)
+        if teacher is not None:
             teacher.trainable = False
         self.student = student
         self.teacher: Any = teacher
@@ -145,29 +137,29 @@ class Distiller(keras.Model):
         self.built = student.built
 
     def compile(self, optimizer="rmsprop", loss=None, **kwargs):
-        """Configures training; the loss is the distiller's own.
+        """Configures training.
 
         Args:
-            optimizer: As in Keras.
-            loss: Must be `None`.
-            **kwargs: As in Keras; metrics get the student's logits.
+            optimizer: See `keras.Model.compile`.
+            loss: Must be `None`; the distiller has its own loss.
+            **kwargs: See `keras.Model.compile`; metrics receive the student's logits.
         """
         if loss is not None:
             raise InputError(
-                "Expected compile without a loss: beta, alpha and loss of the Distiller say what "
-                f"it is. Received: loss={loss!r}"
+                "Expected compile without a loss, which beta, alpha and loss of the Distiller "
+                f"define. Received: loss={loss!r}"
             )
         super().compile(optimizer=optimizer, loss=None, **kwargs)
 
     def compile_from_config(self, config: dict):
-        """Compiles as `compile` was called before saving; see `keras.Model.compile_from_config`."""
-        # Keras's own does nothing where compile is overridden.
+        """Compiles with a saved configuration; see `keras.Model.compile_from_config`."""
+        # Keras's implementation does nothing if compile is overridden.
         self.compile(**keras.saving.deserialize_keras_object(config))
         if self.built:
             self.optimizer.build(self.trainable_variables)
 
     def call(self, inputs, training=False):
-        """Returns the student's logits; in training the teacher's as well, of the same view."""
+        """Returns the student's logits; in training, also the teacher's logits of the same view."""
         inputs, z_teacher = self._split(inputs)
         if not training:
             return self.student(inputs, training=False)
@@ -177,11 +169,11 @@ class Distiller(keras.Model):
             z = self.student(inputs, training=True)
             if z_teacher is None:
                 z_teacher = self.teacher(inputs, training=False)
-        z_teacher = _of_all_classes(z_teacher, z)
+        z_teacher = _expand_classes(z_teacher, z)
         return {"logits": z, TEACHER_LOGITS: ops.stop_gradient(z_teacher)}
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        """Computes the reduced loss, with the student's own additional losses."""
+        """Computes the reduced loss, including additional losses of the student."""
         z = _student_logits(y_pred)
         if isinstance(y_pred, Mapping):
             z_teacher = y_pred[TEACHER_LOGITS]
@@ -189,20 +181,21 @@ class Distiller(keras.Model):
             inputs, z_teacher = self._split(x)
             if z_teacher is None:
                 z_teacher = self.teacher(inputs, training=False)
-            z_teacher = _of_all_classes(z_teacher, z)
-        mask = keras_internals.mask_of(z)
+            z_teacher = _expand_classes(z_teacher, z)
+        mask = mask_of(z)
         losses, valid = losses_and_valid(
-            y, z, z_teacher, self.objective, mask, sample_weight, self._glances
+            y, z, z_teacher, self.objective, mask, sample_weight, check=not self._checked
         )
+        self._checked = not in_shape_inference()
         if mask is not None and valid is not None:
             mask = ops.logical_and(mask, valid)
-        total = keras_internals.reduced(
+        total = reduce_losses(
             losses,
             sample_weight=sample_weight,
             mask=valid if mask is None else mask,
             reduction=self.reduction,
         )
-        if self.losses:  # Keras's own sum, of these alone: the model was compiled without a loss
+        if self.losses:  # Keras sums only these, because compile has no loss
             total = total + super().compute_loss(x, y, z, None, training)
         return total
 
@@ -212,7 +205,7 @@ class Distiller(keras.Model):
 
     @property
     def losses(self):
-        """The student's additional losses; the teacher's are nobody's."""
+        """Additional losses of the student, without those of the teacher."""
         return keras_internals.collected_losses(self) or self.student.losses
 
     def save(self, filepath, overwrite=True, **kwargs):
@@ -224,7 +217,7 @@ class Distiller(keras.Model):
         self.student.export(filepath, **kwargs)
 
     def get_config(self) -> dict:
-        """Returns the arguments of the constructor, as JSON holds them."""
+        """Returns the arguments of the constructor for JSON."""
         objective = vars(self.objective)
         return {
             "name": self.name,
@@ -232,7 +225,7 @@ class Distiller(keras.Model):
             "student": keras.saving.serialize_keras_object(self.student),
             "teacher": keras.saving.serialize_keras_object(self.teacher),
             **objective,
-            "smoothing": smoothings.serialize(self.objective.smoothing),
+            "smoothing": keras.saving.serialize_keras_object(self.objective.smoothing),
             "label_loss": keras.saving.serialize_keras_object(self.objective.label_loss),
             "ignore_class": stored_ignore_class(self.objective.ignore_class),
             "from_logits": self.from_logits,
@@ -242,14 +235,14 @@ class Distiller(keras.Model):
 
     @classmethod
     def from_config(cls, config: dict, custom_objects: dict | None = None):
-        """Makes the distiller from `get_config()`; weights are new."""
+        """Creates a distiller with new weights from `get_config()`."""
         config = dict(config)
         for key in ("student", "teacher", "dtype", "label_loss"):
             config[key] = keras.saving.deserialize_keras_object(config[key], custom_objects)
         return cls(**config)
 
     def _split(self, x) -> tuple[Any, Any]:
-        """Returns the inputs, and the teacher's logits where they came along."""
+        """Returns the inputs, and the teacher's logits if they are among the inputs."""
         if self.teacher is not None:
             return x, None
         if isinstance(x, Mapping) and TEACHER_LOGITS in x:
@@ -257,11 +250,11 @@ class Distiller(keras.Model):
             if TEACHER_CLASSES in x:
                 if self.objective.loss == "squared-logits":
                     raise InputError(
-                        "Expected all logits of the teacher for loss='squared-logits'. Received: "
-                        "the k largest, which are kept as log-probabilities"
+                        "Expected all logits of the teacher for loss='squared-logits'. "
+                        "Received: log-probabilities of the k largest"
                     )
                 found = TopLogits(found, x[TEACHER_CLASSES], x[TEACHER_REST])
-            return {k: v for k, v in x.items() if k not in _OF_TEACHER}, found
+            return {k: v for k, v in x.items() if k not in _TEACHER_INPUTS}, found
         if isinstance(x, tuple | list) and len(x) == 2:
             return x[0], x[1]
         raise InputError(
@@ -271,58 +264,9 @@ class Distiller(keras.Model):
         )
 
 
-def _of_all_classes(z_teacher, z):
+def _expand_classes(z_teacher, z):
     return expand(z_teacher, z.shape[-1]) if isinstance(z_teacher, TopLogits) else z_teacher
 
 
 def _student_logits(y_pred):
     return y_pred["logits"] if isinstance(y_pred, Mapping) else y_pred
-
-
-def _check_logits(model: keras.Model, role: str, from_logits: bool) -> None:
-    """Refuses a model that can be seen to make probabilities, or to make no one knows what."""
-    if not isinstance(model, keras.Model):
-        raise InputError(f"Expected a {role} that is a keras.Model. Received: {shown(model)}")
-    number, found = len(getattr(model, "outputs", None) or [None]), model_output(model)
-    if number > 1 or found.kind in (SOFTMAX, SIGMOID, OTHER):
-        received = f"{number} outputs, the first" if number > 1 else "an output"
-        raise InputError(
-            f"Expected a {role} with one output, logits: no softmax at its end. "
-            f"Received: {model.name!r} with {received} of {found.made_by}"
-        )
-    if found.kind == UNKNOWN and not from_logits:
-        raise InputError(
-            f"Expected a {role} whose layers show that it emits logits, or from_logits=True, which "
-            f"says so. Received: {model.name!r} with an output of {found.made_by}"
-        )
-
-
-def _check_pair(student: keras.Model, teacher: keras.Model) -> None:
-    if not isinstance(teacher, keras.Model):
-        raise InputError(f"Expected a teacher that is a keras.Model. Received: {shown(teacher)}")
-    if not teacher.built:
-        raise InputError(
-            "Expected a built teacher, with the weights it was trained to. "
-            f"Received: {teacher.name!r}, not built"
-        )
-    if {id(v) for v in student.variables} & {id(v) for v in teacher.variables}:
-        raise InputError(
-            "Expected a teacher that shares no weights with its student: they would be frozen. "
-            f"Received: {teacher.name!r} and {student.name!r}"
-        )
-    shapes = [m.outputs[0].shape for m in (student, teacher) if getattr(m, "outputs", None)]
-    if len(shapes) == 2 and shapes[0][-1] != shapes[1][-1]:
-        raise InputError(
-            "Expected student and teacher of the same classes. "
-            f"Received: {shapes[0][-1]} of the student, {shapes[1][-1]} of the teacher"
-        )
-
-
-def _check_no_augmentation(student: keras.Model) -> None:
-    for layer in keras_internals.layers_within(student):
-        if type(layer).__name__.startswith(_RANDOM):
-            raise InputError(
-                "Expected a student without random augmentation: logits that were computed once "
-                "are of other inputs than those it sees. Give the Distiller the teacher itself. "
-                f"Received: {student.name!r} with the layer {layer.name!r}"
-            )

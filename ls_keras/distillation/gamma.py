@@ -1,7 +1,6 @@
-"""How much smoothing a teacher's predictions amount to: the horizontal axis of Figure 5.
+"""The equivalent smoothing γ of a teacher's predictions: the horizontal axis of Figure 5.
 
-NumPy on the host, as for temperature fits: it ends in a few floats, and needs float64, since a
-confident teacher leaves less than 1e-7 off the target.
+Computed with NumPy in float64, because a confident teacher has less than 1e-7 off the target.
 """
 
 from collections.abc import Sequence
@@ -10,6 +9,7 @@ import numpy as np
 
 from ls_base.brief_repr import brief_repr
 from ls_base.errors import InputError
+from ls_keras.backend.tensors import as_array
 from ls_keras.calibration.scaling.model_logits import predicted_batches
 from ls_keras.distillation.loss import check_temperature
 from ls_keras.inputs.batches import as_batches
@@ -17,7 +17,7 @@ from ls_keras.inputs.model_forward import Forward
 from ls_keras.inputs.model_outputs import Output
 from ls_keras.inputs.numpy_examples import blocks, read_host_examples, read_rows
 from ls_keras.inputs.targets import IgnoreClass, ignored_ids
-from ls_keras.inputs.validation import as_array, as_flag
+from ls_keras.inputs.validation import as_flag
 
 
 def equivalent_smoothing(
@@ -30,29 +30,29 @@ def equivalent_smoothing(
     mask=None,
     ignore_class: IgnoreClass = None,
 ):
-    """Computes the γ of a teacher: the α of label smoothing with as much mass off the target.
+    """Computes the γ of a teacher: the α of label smoothing with the same mass off the target.
 
     γ(T) = K/(K − 1) · mean over examples of Σ_k (1 − y_k) p^t_k(T),  p^t(T) = softmax(z^t / T)
 
-    For p^t = y^LS of uniform smoothing it is α.
+    For targets p^t = y^LS of uniform smoothing, γ = α.
 
     Args:
         y_true: Integers `(...)` or `(..., 1)`, or dense targets `(..., K)` that sum to 1.
         y_pred: The teacher's predictions `(..., K)`: probabilities, whose logarithms are then z^t,
-            or logits, of which classes may have −inf.
+            or logits, −inf allowed.
         temperature: T > 0, or several. Default: 1.
-        from_logits: Whether `y_pred` are logits; log-probabilities are. Default: `False`, as in
+        from_logits: Whether `y_pred` are logits or log-probabilities. Default: `False`, as in
             Keras.
-        sample_weight: `(...)`, or of its leading axes. Default: all the same.
-        mask: Boolean `(...)`. Default: all count.
+        sample_weight: Weights `(...)`, or of its leading axes. Default: equal weights.
+        mask: Boolean `(...)`, false where a position does not count. Default: all count.
         ignore_class: A label id, or several, whose positions do not count. Default: `None`.
 
     Returns:
         A float, or a float64 array for several temperatures.
 
     Raises:
-        InputError: If a temperature is not above 0, if the shapes don't belong together, if logits
-            that count hold NaN or +inf, if probabilities are none, or if no position counts.
+        InputError: If a temperature is not above 0, shapes do not match, logits that count are NaN
+            or +inf, probabilities are invalid, or no position counts.
 
     Example:
     ```python
@@ -83,24 +83,24 @@ def equivalent_smoothing_dataset(
     ignore_class: IgnoreClass = None,
     batch_size: int = 32,
 ):
-    """Computes `equivalent_smoothing` over a data set, holding one batch of logits at a time.
+    """Computes `equivalent_smoothing` of a dataset, with one batch of logits in memory at a time.
 
     Args:
-        teacher: A `keras.Model`, or a function of x. Runs in inference mode.
+        teacher: A `keras.Model`, run in inference mode, or a function of x.
         dataset: `(x, y)` or `(x, y, sample_weight)` arrays, or batches of them: a
             `tf.data.Dataset`, a `PyDataset`, a `DataLoader` of PyTorch, or an iterable.
         temperature: T > 0, or several. Default: 1.
-        from_logits: Whether the teacher emits logits. Default: `False`, as in Keras.
-        output: Of a model with several outputs, the one to be read: its name, its key or its
-            place. Labels and weights may be given for each output, or for this one alone.
+        from_logits: Whether the teacher returns logits. Default: `False`, as in Keras.
+        output: For models with several outputs, which one to use: its name, its key or its index.
+            Labels and weights may be given for each output, or for this one alone.
         ignore_class: See `equivalent_smoothing`.
-        batch_size: Of arrays.
+        batch_size: Batch size for arrays. Default: 32.
 
     Returns:
         A float, or a float64 array for several temperatures.
 
     Raises:
-        InputError: See `equivalent_smoothing`; if the data set is endless or has no targets.
+        InputError: See `equivalent_smoothing`; also if the dataset is infinite or has no targets.
 
     Example:
     ```python
@@ -125,7 +125,7 @@ def equivalent_smoothing_dataset(
 
 
 class EquivalentSmoothing:
-    """Sums up `equivalent_smoothing` batch by batch.
+    """Accumulates `equivalent_smoothing` over batches.
 
     Args:
         temperature: T > 0, or several. Default: 1.
@@ -172,7 +172,7 @@ class EquivalentSmoothing:
         )
 
     def update(self, y_true, y_pred, *, sample_weight=None, mask=None) -> None:
-        """Adds a batch; the arguments are those of `equivalent_smoothing`."""
+        """Adds a batch; see `equivalent_smoothing` for the arguments."""
         examples = read_host_examples(
             y_true,
             y_pred,
@@ -197,7 +197,7 @@ class EquivalentSmoothing:
         """Returns γ: a float, or a float64 array for several temperatures.
 
         Raises:
-            InputError: If no position counted.
+            InputError: If no position counts.
         """
         if not self._weight:
             raise InputError("Expected at least one position that counts. Received: none")
@@ -211,7 +211,7 @@ class EquivalentSmoothing:
         for temperature in self.temperatures:
             e = np.exp(d / temperature)
             total = e.sum(-1)
-            if y.ndim == 1:  # summed without the target: 1 − p_y would cancel
+            if y.ndim == 1:  # without the target, because 1 − p_y would lose precision
                 e[np.arange(len(y)), y] = 0
             else:
                 e *= 1 - y

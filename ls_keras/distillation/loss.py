@@ -1,4 +1,4 @@
-"""The loss of a student that learns from labels and from a teacher's logits."""
+"""The distillation loss of a student, from labels and a teacher's logits."""
 
 import dataclasses
 
@@ -6,17 +6,18 @@ import keras
 import numpy as np
 from keras import ops
 
-from ls_base.errors import InputError
 from ls_keras.backend.autograph import no_autograph
-from ls_keras.inputs.logits_check import Glances, recovered_logits
-from ls_keras.inputs.targets import IgnoreClass, ignored_ids, poisoned, read_targets
-from ls_keras.inputs.validation import as_choice, as_flag, as_number, as_tensor, shown
+from ls_keras.backend.tensors import as_tensor, recover_logits
+from ls_keras.errors import InputError, shown
+from ls_keras.inputs.logits_check import warn_if_probabilities
+from ls_keras.inputs.targets import IgnoreClass, ignored_ids, nan_where_invalid, read_targets
+from ls_keras.inputs.validation import as_choice, as_flag, as_number
 from ls_keras.losses import Smoothing
-from ls_keras.losses import smoothing_registry as smoothings
-from ls_keras.losses.alpha_conversions import check_fraction
-from ls_keras.losses.classification_loss import ClassificationLoss
-from ls_keras.losses.closed_form import Mixture, dense_cross_entropy
-from ls_keras.losses.cross_entropy import losses_and_valid as label_losses_and_valid
+from ls_keras.losses.alpha import refuse_alpha
+from ls_keras.losses.classification_loss import ClassificationLoss, mask_losses, read_inputs
+from ls_keras.losses.cross_entropy import SmoothedTargets, dense_cross_entropy
+from ls_keras.losses.smoothed_ce import smoothed_ce
+from ls_keras.losses.smoothings import get_smoothing
 
 LOSSES = ("cross-entropy", "squared-logits")
 
@@ -36,41 +37,40 @@ def distillation_loss(
     scale_by_temperature: bool = False,
     ignore_class: IgnoreClass = None,
 ):
-    """Computes the loss of a student beside its teacher, for each example.
+    """Computes the distillation loss of each example.
 
     (1 − β) H(y^LS, p) + β H(p^t(T), p(T_s)),  p(T) = softmax(z / T)
 
     with H(q, p) = −Σ_k q_k log p_k: cross-entropy, not KL divergence, and without a factor T². The
-    first term is that of `smoothed_cross_entropy`, at temperature 1. With `"squared-logits"` the
-    second term is β · ½ ‖z − z^t‖². No gradient goes into the teacher.
+    first term is `smoothed_cross_entropy` at temperature 1. With `"squared-logits"`, the second
+    term is β · ½ ‖z − z^t‖². The teacher gets no gradient.
 
     Args:
         y_true: Integer labels `(...)` or `(..., 1)`, or dense targets `(..., K)`; `None` for
             unlabeled examples, with β = 1 only.
-        student_logits: z, `(..., K)`. Computed in float32 or better, whatever their dtype.
-        teacher_logits: z^t, `(..., K)`; for the cross-entropy, log-probabilities are as good. A
-            class may have a logit of −inf in both models; in the student's alone, the loss is inf
-            where the teacher's p^t_k is above 0 (cross-entropy) or wherever (squared logits).
+        student_logits: z, `(..., K)`. Computed in float32 or better for any dtype.
+        teacher_logits: z^t, `(..., K)`, or log-probabilities for the cross-entropy. A class may
+            have a logit of −inf in both models. If only the student's is −inf, the loss is
+            infinite where p^t_k > 0 (cross-entropy) or everywhere (squared logits).
         beta: The weight β of the teacher, in [0, 1]. Default: 1.
         teacher_temperature: T > 0. Default: 1.
-        student_temperature: T_s > 0, of the second term only. The paper's experiments have 1; T
-            for both is the form of Hinton et al. (2015). Default: 1.
+        student_temperature: T_s > 0, in the second term only. The paper uses 1; Hinton et al.
+            (2015) use T for both. Default: 1.
         alpha: Smoothing α of the labels, in [0, 1]. Default: 0.
         smoothing: See `smoothed_cross_entropy`. Default: `"uniform"`.
         loss: `"cross-entropy"` or `"squared-logits"`. Default: `"cross-entropy"`.
-        scale_by_temperature: Whether to multiply the second term by T · T_s, which keeps its
-            gradient of one size while both temperatures rise (T² where they are equal). Default:
-            `False`.
-        ignore_class: A label id, or several, whose positions give 0; integer labels only. What the
-            logits hold there leaves no trace. Default: `None`.
+        scale_by_temperature: Whether to multiply the second term by T · T_s (T² if both are
+            equal), which keeps the size of its gradient for higher temperatures. Default: `False`.
+        ignore_class: A label id, or several, whose positions give 0, for integer labels only. The
+            logits there may be anything. Default: `None`.
 
     Returns:
         Tensor `(...)` of float32, or float64 for such student logits: nats, or squared logits.
 
     Raises:
-        InputError: If β or α is no number in [0, 1], if a temperature is not above 0, if the
-            logits' shapes differ, if there are no labels and β < 1, or temperatures with squared
-            logits; for labels see `smoothed_cross_entropy`.
+        InputError: If β or α is not in [0, 1], a temperature is not above 0, the shapes of the
+            logits differ, there are no labels with β < 1, or squared logits are combined with
+            temperatures; for labels, see `smoothed_cross_entropy`.
 
     Example:
     ```python
@@ -92,7 +92,7 @@ def distillation_loss(
         teacher_temperature=teacher_temperature,
         student_temperature=student_temperature,
         alpha=alpha,
-        smoothing=smoothings.get(smoothing),
+        smoothing=get_smoothing(smoothing),
         loss=loss,
         scale_by_temperature=scale_by_temperature,
         ignore_class=ignore_class,
@@ -102,7 +102,7 @@ def distillation_loss(
 
 @dataclasses.dataclass(frozen=True)
 class Objective:
-    """The options of `distillation_loss`, checked."""
+    """The validated options of `distillation_loss`."""
 
     beta: float
     teacher_temperature: float
@@ -115,8 +115,8 @@ class Objective:
     label_loss: ClassificationLoss | None = None
 
     def __post_init__(self):
-        check_fraction(self.beta, "beta")
-        check_fraction(self.alpha, "alpha")
+        as_number(self.beta, "beta", low=0, high=1)
+        as_number(self.alpha, "alpha", low=0, high=1)
         check_temperature(self.teacher_temperature, "teacher_temperature")
         check_temperature(self.student_temperature, "student_temperature")
         ignored_ids(self.ignore_class)
@@ -126,7 +126,7 @@ class Objective:
         temperatures = (self.teacher_temperature, self.student_temperature)
         if self.loss == "squared-logits" and (temperatures != (1, 1) or self.scale_by_temperature):
             raise InputError(
-                "Expected temperatures of 1, not scaled by, with squared logits. "
+                "Expected temperatures of 1 without scaling for squared logits. "
                 f"Received: T = {temperatures[0]}, T_s = {temperatures[1]}, "
                 f"scale_by_temperature={self.scale_by_temperature}"
             )
@@ -146,14 +146,14 @@ class Objective:
 
 
 def check_temperature(value, name: str) -> float:
-    """Returns `value` as a float.
+    """Returns a temperature as a float.
 
     Args:
         value: A real number.
-        name: What the error message calls it.
+        name: Name of the argument, for the message.
 
     Raises:
-        InputError: If `value` is no finite number above 0.
+        InputError: If `value` is not a finite number above 0.
     """
     return as_number(value, name, low=0, above=True)
 
@@ -165,9 +165,9 @@ def losses_and_valid(
     objective: Objective,
     mask=None,
     sample_weight=None,
-    glances: tuple[Glances, Glances] | None = None,
+    check: bool = True,
 ):
-    """Returns the losses `(...)` and which of them count, for the `Distiller`.
+    """Returns the losses `(...)` and which of them count.
 
     Args:
         y_true: See `distillation_loss`.
@@ -175,19 +175,22 @@ def losses_and_valid(
         teacher_logits: See `distillation_loss`.
         objective: The options.
         mask: Boolean tensor `(...)` or `None`; see `ls_keras.losses.cross_entropy`.
-        sample_weight: Tensor of the shape of the losses, or of its leading axes, or `None`; see
-            there.
-        glances: Of student and teacher, see `ls_keras.inputs.logits_check`.
+        sample_weight: Weights `(...)`, or of its leading axes, or `None`; see
+            `ls_keras.losses.cross_entropy`.
+        check: Whether to warn of probabilities of student and teacher.
+            `ls_keras.inputs.logits_check`.
 
     Returns:
         Losses, and a Boolean tensor `(...)` or `None`.
     """
-    of_student, of_teacher = glances or (Glances(), Glances())
-    z, _ = recovered_logits(as_tensor(student_logits, "student_logits"), True, glances=of_student)
+    student_logits = as_tensor(student_logits, "student_logits")
+    teacher_logits = as_tensor(teacher_logits, "teacher_logits")
+    if check:
+        for logits in (student_logits, teacher_logits):
+            warn_if_probabilities(logits)
+    z, _ = recover_logits(student_logits, True)
     z = ops.cast(z, keras.backend.result_type(z.dtype, "float32"))
-    z_teacher, _ = recovered_logits(
-        as_tensor(teacher_logits, "teacher_logits"), True, glances=of_teacher
-    )
+    z_teacher, _ = recover_logits(teacher_logits, True)
     z_teacher = ops.stop_gradient(ops.cast(z_teacher, z.dtype))
     _check_shapes(tuple(z.shape), tuple(z_teacher.shape))
     beta = objective.beta
@@ -201,28 +204,28 @@ def losses_and_valid(
     elif beta == 1:
         targets = read_targets(y_true, z, ignore_class=objective.ignore_class)
         valid = targets.valid
-        losses = poisoned(ops.zeros_like(z[..., 0]), targets)
+        losses = nan_where_invalid(ops.zeros_like(z[..., 0]), targets)
     else:
         if objective.label_loss is not None:
             from_labels, valid = objective.label_loss.losses_and_valid(
                 y_true, z, mask, sample_weight
             )
         else:
-            from_labels, valid = label_losses_and_valid(
+            inputs = read_inputs(
                 y_true,
                 z,
-                objective.alpha,
-                objective.smoothing,
                 from_logits=True,
                 ignore_class=objective.ignore_class,
-                axis=-1,
                 mask=mask,
                 sample_weight=sample_weight,
-                glances=Glances(0),  # they have been looked at
             )
+            refuse_alpha(inputs.targets, "alpha='per-example'")
+            valid = inputs.targets.valid
+            from_labels = smoothed_ce(inputs, objective.alpha, objective.smoothing)
+            from_labels = mask_losses(from_labels, inputs.targets)
         losses = (1 - beta) * from_labels
     if beta:
-        if valid is not None:  # what is there need not be finite
+        if valid is not None:  # ignored positions may have NaN or infinity
             z, z_teacher = (ops.where(valid[..., None], x, 0.0) for x in (z, z_teacher))
         from_teacher = _teacher_losses(z, z_teacher, objective)
         if valid is not None:
@@ -233,16 +236,16 @@ def losses_and_valid(
 
 def _teacher_losses(z, z_teacher, objective: Objective):
     if objective.loss == "squared-logits":
-        # A class that both have masked: no distance, and no NaN in the gradient either.
+        # Classes that both mask have no distance, and no NaN in the gradient.
         masked = ops.logical_and(ops.equal(z, -np.inf), ops.equal(z_teacher, -np.inf))
         difference = ops.where(masked, 0.0, z) - ops.where(masked, 0.0, z_teacher)
         return 0.5 * ops.sum(ops.square(difference), axis=-1)
-    # Floats: an integer beyond int64 is no number to JAX and PyTorch.
+    # Converted to float, because JAX and PyTorch reject integers beyond int64.
     teacher_t, student_t = (
         float(t) for t in (objective.teacher_temperature, objective.student_temperature)
     )
     targets = ops.softmax(z_teacher / teacher_t, axis=-1)
-    no_smoothing = Mixture(None, None, 0.0, None)
+    no_smoothing = SmoothedTargets(None, None, 0.0, None)
     losses = dense_cross_entropy(z / student_t, targets, no_smoothing, normalize=True)
     if objective.scale_by_temperature:
         losses = losses * (teacher_t * student_t)

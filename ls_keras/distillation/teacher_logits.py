@@ -1,4 +1,4 @@
-"""A teacher's logits over a data set, computed once and kept on disk."""
+"""A teacher's logits of a dataset, computed once and stored on disk."""
 
 import os
 from collections.abc import Callable, Iterable
@@ -8,28 +8,31 @@ from typing import Any
 import numpy as np
 
 from ls_base.brief_repr import brief_repr
-from ls_base.errors import InputError
 from ls_base.files import new_folder, wrap_os_errors, write_json
 from ls_base.npz import ArraySpec, open_npy
 from ls_base.records import read_record
 from ls_base.safe_open import is_regular
+from ls_keras.backend.tensors import as_array
 from ls_keras.distillation.fingerprint import (
     BatchedExamples,
     KnownExamples,
+    check_fingerprint,
     fingerprint_examples,
     fingerprint_model,
 )
-from ls_keras.distillation.logits_manifest import LogitsManifest, check_data, sha256_of
-from ls_keras.distillation.logits_writer import (
+from ls_keras.distillation.logits_files import (
     CLASSES_FILE,
     LOGITS_FILE,
     REST_FILE,
+    LogitsManifest,
     LogitsWriter,
     check_options,
+    compute_sha256,
     run_teacher,
+    split_rest,
 )
-from ls_keras.distillation.top_logits import rest_of_each
-from ls_keras.inputs.validation import as_array, as_count, as_path, shown
+from ls_keras.errors import InputError, shown
+from ls_keras.inputs.validation import as_count, as_path
 
 SCHEMA = 1
 MANIFEST_FILE, COUNTS_FILE = "teacher-logits.json", "counts.npy"
@@ -37,21 +40,21 @@ _FILES = (LOGITS_FILE, CLASSES_FILE, REST_FILE, COUNTS_FILE)
 
 
 class TeacherLogits:
-    """A teacher's logits by example and position, memory-mapped; made by `compute` or `open`.
+    """A teacher's logits of each example and position, memory-mapped; see `compute` and `open`.
 
-    Whole, in 16 bits (a relative error of at most 2^−11, 0.005 for a logit of 10), or the k largest
-    as log-probabilities, with the mass of the rest, which is spread evenly over the other classes:
-    exact at temperature 1 but for which of the rest has how much. Positions with the label
-    `ignore_class` take no space.
+    Stores either all logits in 16 bits (a relative error of at most 2^−11, 0.005 for a logit of
+    10), or the k largest as log-probabilities with the mass of the rest. The rest is spread evenly
+    over the other classes, so at temperature 1 only their individual shares are lost. Positions
+    with the label `ignore_class` take no space.
 
-    The folder says what the logits are of: the examples, their order and the teacher, as SHA-256
-    hashes. `open` refuses others. A student that sees its inputs through a random augmentation
-    must not be trained on such logits; `Distiller` refuses it.
+    The folder has SHA-256 hashes of the examples, their order and the teacher, and `open` refuses
+    others. Do not train a student with random augmentation on stored logits; `Distiller` refuses
+    this.
 
     Attributes:
-        directory: Where they are.
+        directory: The folder.
         num_classes: K.
-        top_k: How many classes of each position are kept; `None`: all.
+        top_k: Number of classes kept for each position; `None` for all.
 
     Example:
     ```python
@@ -106,27 +109,27 @@ class TeacherLogits:
     ) -> "TeacherLogits":
         """Runs the teacher over all examples, in inference mode, and writes a new folder.
 
-        The folder is there whole or not at all.
+        If it fails, no folder is left.
 
         Args:
             directory: A folder that does not exist yet.
-            teacher: A model that emits logits `(n, ..., K)`.
-            examples: `(x, y)`, arrays of one leading axis (x any structure of them, y integers
-                `(n, ...)` or `(n, ..., 1)`), or batches, read twice, in the same order each time:
-                a `tf.data.Dataset`, a `keras.utils.PyDataset`, a PyTorch `DataLoader`, a list.
+            teacher: A model with outputs logits `(n, ..., K)`.
+            examples: `(x, y)` arrays (x any structure of arrays, y integers `(n, ...)` or
+                `(n, ..., 1)`), or batches that can be read twice in the same order: a
+                `tf.data.Dataset`, a `keras.utils.PyDataset`, a PyTorch `DataLoader` or a list.
             ignore_class: The label of padding, whose positions are left out. Default: `None`.
-            top_k: How many classes to keep at each position, fewer than K; not for squared
+            top_k: Number of classes to keep at each position, fewer than K; not for squared
                 logits. Default: all.
-            dtype: `"float16"` or `"float32"`.
-            batch_size: Examples the teacher sees at a time, of arrays.
-            teacher_id: What to know the teacher by. Default: the hash of its weights.
-            progress: Called with the number of examples done, and of all.
+            dtype: `"float16"` or `"float32"`. Default: `"float16"`.
+            batch_size: Batch size for arrays. Default: 256.
+            teacher_id: Name of the teacher. Default: the hash of its weights.
+            progress: Called with the number of finished examples and their total. Default: `None`.
 
         Raises:
-            InputError: If the folder exists, if `top_k` is not in [1, K), if there are no
-                positions, if logits are NaN, +inf or beyond what the dtype holds, or if the
-                examples come in another order when they are read again.
-            FileError: If the folder can't be written.
+            InputError: If the folder exists, `top_k` is not in [1, K), there are no positions,
+                logits are NaN, +inf or too large for the dtype, or the examples are in another
+                order when they are read again.
+            FileError: If the folder cannot be written.
         """
         data = BatchedExamples(examples, batch_size)
         if ignore_class is not None:
@@ -155,23 +158,23 @@ class TeacherLogits:
         teacher_id: str | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> "TeacherLogits":
-        """Does what `compute` does with data that come in batches of their own.
+        """Runs the teacher over given batches; otherwise like `compute`.
 
         Args:
-            directory: As for `compute`.
-            teacher: Likewise.
-            batches: `(rows, inputs, labels)`: the numbers of the examples in a batch, −1 for one
-                that only fills it up, what the teacher takes, and integers `(rows, ...)`.
-            examples: What `fingerprint_examples` found, reading them once in their order.
-            ignore_class: As for `compute`, and the other arguments too.
-            top_k: See above.
-            dtype: See above.
-            teacher_id: See above.
-            progress: See above.
+            directory: See `compute`.
+            teacher: See `compute`.
+            batches: `(rows, inputs, labels)`: the indices of the examples in a batch (−1 for
+                padding), inputs of the teacher, and integers `(rows, ...)`.
+            examples: The result of `fingerprint_examples`, which reads them once in order.
+            ignore_class: See `compute`.
+            top_k: See `compute`.
+            dtype: See `compute`.
+            teacher_id: See `compute`.
+            progress: See `compute`.
 
         Raises:
-            InputError: As `compute`.
-            FileError: As `compute`.
+            InputError: See `compute`.
+            FileError: See `compute`.
         """
         path = as_path(directory, "directory")
         check_options(teacher, top_k, dtype, teacher_id, progress)
@@ -183,7 +186,7 @@ class TeacherLogits:
             offsets = _offsets(examples.counts)
             writer = LogitsWriter(folder, offsets, top_k, np.dtype(dtype))
             run_teacher(writer, teacher, batches, ignore_class, progress)
-            alike = (examples.counts == examples.counts[0]).all()
+            same = (examples.counts == examples.counts[0]).all()
             np.save(folder / COUNTS_FILE, examples.counts)
             manifest = LogitsManifest(
                 data=examples.data,
@@ -191,35 +194,35 @@ class TeacherLogits:
                 num_classes=writer.num_classes,
                 top_k=top_k,
                 ignore_class=ignore_class,
-                shape=tuple(writer.shape) if alike and writer.shape is not None else None,
-                sha256={file.name: sha256_of(file) for file in sorted(folder.iterdir())},
+                shape=tuple(writer.shape) if same and writer.shape is not None else None,
+                sha256={file.name: compute_sha256(file) for file in sorted(folder.iterdir())},
             )
             write_json(folder / MANIFEST_FILE, {"schema": SCHEMA, **manifest.to_dict()})
         return cls(path, manifest, examples.counts)
 
     @classmethod
     def open(cls, directory: str | os.PathLike, examples, teacher: Any = None) -> "TeacherLogits":
-        """Opens what `compute` wrote, if it is of these examples and this teacher.
+        """Opens a folder that `compute` wrote for these examples and this teacher.
 
         Args:
             directory: The folder.
-            examples: The examples, as for `compute`; of others, a function that reads them by
-                `fingerprint_examples` with the label of padding that it is given.
-            teacher: The model, or what it was called by (`teacher_id`); `None`: any.
+            examples: The examples, as for `compute`, or a function that returns the result of
+                `fingerprint_examples` for a given label of padding.
+            teacher: The model, or its `teacher_id`. Default: `None`, for any.
 
         Raises:
-            InputError: If there is no such folder, or it is of other examples, of another order,
-                or of another teacher.
+            InputError: If there is no such folder, or it is of other examples, another order or
+                another teacher.
         """
         path = as_path(directory, "directory")
         if not isinstance(teacher, str | None) and not hasattr(teacher, "get_weights"):
             raise InputError(
-                f"Expected a teacher that is a Keras model, or its name. Received: {shown(teacher)}"
+                f"Expected a teacher that is a Keras model, or its id. Received: {shown(teacher)}"
             )
         file = path / MANIFEST_FILE
         if not is_regular(file):
             raise InputError(
-                f"Expected a folder that TeacherLogits.compute made. Received: {path}, without "
+                f"Expected a folder that TeacherLogits.compute wrote. Received: {path}, without "
                 f"{MANIFEST_FILE}"
             )
         manifest = read_record(file, LogitsManifest, schema=SCHEMA, error=InputError)
@@ -227,20 +230,20 @@ class TeacherLogits:
             identity = teacher if isinstance(teacher, str) else fingerprint_model(teacher)
             if identity != manifest.teacher:
                 raise InputError(
-                    f"Expected the teacher that the logits in {path} are of, "
-                    f"{manifest.teacher[:12]}…. Received: another, {identity[:12]}…"
+                    f"Expected the teacher of the logits in {path}, {manifest.teacher[:12]}…. "
+                    f"Received: another teacher, {identity[:12]}…"
                 )
-        for name, sha256 in (manifest.sha256 or {}).items():
-            if name in _FILES and sha256_of(path / name) != sha256:
+        for name, sha256 in manifest.sha256.items():
+            if name in _FILES and compute_sha256(path / name) != sha256:
                 raise InputError(
-                    f"Expected {path / name} as it was computed; remove the folder, and compute "
-                    "the logits again. Received: another"
+                    f"Expected {path / name} as it was computed. Received: a changed file; remove "
+                    "the folder and compute the logits again"
                 )
         if callable(examples) and not hasattr(examples, "__iter__"):
             known = examples(manifest.ignore_class)
         else:
             known = fingerprint_examples(BatchedExamples(examples), manifest.ignore_class)
-        check_data(manifest.data, known.data, path)
+        check_fingerprint(manifest.data, known.data, path)
         return cls(path, manifest, known.counts)
 
     def __repr__(self) -> str:
@@ -250,62 +253,59 @@ class TeacherLogits:
         return len(self._offsets) - 1
 
     def gather(self, rows=None, labels: np.ndarray | None = None) -> np.ndarray:
-        """Returns the logits of examples; of the k largest, log-probabilities.
+        """Returns the logits of examples, or log-probabilities if the k largest were kept.
 
         Args:
-            rows: Integers `(batch,)`; `None`: all examples.
-            labels: The labels `(batch, ...)` of `rows`, which say where padding is: the logits
-                there are 0. Needed where examples have different numbers of positions.
+            rows: Integers `(batch,)`. Default: `None`, for all examples.
+            labels: The labels `(batch, ...)` of `rows`, which mark padding; logits of padding are
+                0. Required if examples have different numbers of positions. Default: `None`.
 
         Returns:
             float32 `(batch, ..., K)`.
 
         Raises:
-            InputError: If labels are needed, or have other positions than the logits.
+            InputError: If labels are required, or their positions do not match the logits.
         """
         at, valid = self._places(rows, labels)
-        if valid is None:
-            return self._dense(at).reshape(-1, *(self._shape or ()), self.num_classes)
-        logits = np.zeros((*valid.shape, self.num_classes), np.float32)
-        logits[valid] = self._dense(at)
-        return logits
+        return self._add_padding(self._all_classes(at), valid)
 
     def gather_top(
         self, rows=None, labels: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Returns the k largest logits of examples as they are kept, for the `Distiller`.
+        """Returns the k largest logits of examples in the form that `Distiller` accepts.
 
         Args:
-            rows: As for `gather`.
-            labels: Likewise. Where padding is, all classes are alike.
+            rows: See `gather`.
+            labels: See `gather`. All classes of padding are equal.
 
         Returns:
-            `teacher_logits`, float32 log-probabilities `(batch, ..., k)`; `teacher_classes`, int32,
-            whose they are; `teacher_rest`, float32 `(batch, ...)`, what each other class has.
+            `teacher_logits`, float32 log-probabilities `(batch, ..., k)`; `teacher_classes`, their
+            int32 classes; `teacher_rest`, float32 `(batch, ...)`, the log-probability of each
+            other class.
 
         Raises:
-            InputError: As `gather`, or if all logits are kept.
+            InputError: See `gather`; also if all logits are kept.
         """
         if self.top_k is None:
-            raise InputError("Expected logits of which the k largest are kept. Received: all")
+            raise InputError("Expected a folder with the k largest logits. Received: all logits")
         at, valid = self._places(rows, labels)
-        found = (
-            self._logits[at].astype(np.float32),
-            self._classes[at].astype(np.int32),
-            rest_of_each(self._rest[at], self.num_classes - self.top_k),
+        rest = split_rest(self._rest[at], self.num_classes - self.top_k)
+        return (
+            self._add_padding(self._logits[at].astype(np.float32), valid),
+            self._add_padding(self._classes[at].astype(np.int32), valid, np.arange(self.top_k)),
+            self._add_padding(rest, valid),
         )
+
+    def _add_padding(self, values: np.ndarray, valid: np.ndarray | None, padding=0) -> np.ndarray:
+        """Returns values of positions in the shape of the labels, `valid` where they count."""
         if valid is None:
-            shape = (-1, *(self._shape or ()))
-            logits, classes, rest = (part.reshape(*shape, *part.shape[1:]) for part in found)
-            return logits, classes, rest
-        wide = (*valid.shape, self.top_k)
-        logits, rest = np.zeros(wide, np.float32), np.zeros(valid.shape, np.float32)
-        classes = np.broadcast_to(np.arange(self.top_k, dtype=np.int32), wide).copy()
-        logits[valid], classes[valid], rest[valid] = found
-        return logits, classes, rest
+            return values.reshape(-1, *(self._shape or ()), *values.shape[1:])
+        padded = np.full((*valid.shape, *values.shape[1:]), padding, values.dtype)
+        padded[valid] = values
+        return padded
 
     def _places(self, rows, labels) -> tuple[np.ndarray, np.ndarray | None]:
-        """Returns where the positions of examples are, and which of the labels' they are."""
+        """Returns the stored positions of examples, and the mask of their labels."""
         rows = np.arange(len(self)) if rows is None else as_array(rows, "rows")
         if rows.ndim != 1 or (rows.size and rows.dtype.kind not in "iu"):
             raise InputError(f"Expected rows to be integers (batch,). Received: {shown(rows)}")
@@ -319,7 +319,7 @@ class TeacherLogits:
         if labels is None:
             if self._shape is None:
                 raise InputError(
-                    "Expected labels, which say where padding is: examples differ in length. "
+                    "Expected labels, which mark padding, because examples differ in length. "
                     "Received: labels=None"
                 )
             return at, None
@@ -330,16 +330,16 @@ class TeacherLogits:
         valid = np.ones(labels.shape, bool) if padding is None else labels != padding
         if [int(np.sum(row)) for row in np.atleast_1d(valid)] != [len(span) for span in spans]:
             raise InputError(
-                f"Expected labels of {len(spans)} examples with {len(at)} positions that count, in "
-                "each as many as when the teacher's logits were computed. "
+                f"Expected labels of {len(spans)} examples with {len(at)} positions that count, "
+                "distributed as in the teacher's logits. "
                 f"Received: {len(np.atleast_1d(valid))} with {int(valid.sum())}"
             )
         return at, valid
 
-    def _dense(self, at: np.ndarray) -> np.ndarray:
+    def _all_classes(self, at: np.ndarray) -> np.ndarray:
         if self.top_k is None:
             return self._logits[at].astype(np.float32)
-        rest = rest_of_each(self._rest[at], self.num_classes - self.top_k)
+        rest = split_rest(self._rest[at], self.num_classes - self.top_k)
         logits = np.repeat(rest[:, None], self.num_classes, axis=1)
         classes = self._classes[at].astype(np.int64)
         np.put_along_axis(logits, classes, self._logits[at].astype(np.float32), -1)

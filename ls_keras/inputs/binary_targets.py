@@ -11,9 +11,9 @@ import numpy as np
 from keras import ops
 
 from ls_base.errors import InputError
-from ls_keras.backend.tracing import concrete
+from ls_keras.backend.tensors import as_tensor, to_numpy_or_none
+from ls_keras.backend.warnings import warn_in_graph
 from ls_keras.inputs.targets import IgnoreClass, compatible, ignored_ids
-from ls_keras.inputs.validation import as_tensor
 
 _ROUNDING = 1e-5  # how far a soft target may lie outside [0, 1]
 
@@ -34,7 +34,9 @@ class BinaryTargets(NamedTuple):
     wrong: Any
 
 
-def read_binary_targets(y_true, y_pred, *, ignore_class: IgnoreClass = None) -> BinaryTargets:
+def read_binary_targets(
+    y_true, y_pred, *, ignore_class: IgnoreClass = None, warn: bool = False
+) -> BinaryTargets:
     """Reads the label of each sigmoid.
 
     Args:
@@ -42,6 +44,7 @@ def read_binary_targets(y_true, y_pred, *, ignore_class: IgnoreClass = None) -> 
             their last axis where that is of 1, or with another of 1.
         y_pred: Tensor or array `(..., K)`, K ≥ 1, whose shape and dtype are read.
         ignore_class: A label, or several, that do not count.
+        warn: Whether a compiled step of TensorFlow warns of labels out of range.
 
     Raises:
         InputError: If the shapes don't belong together or, in eager use, if a label is outside
@@ -70,15 +73,21 @@ def read_binary_targets(y_true, y_pred, *, ignore_class: IgnoreClass = None) -> 
     inside = ops.logical_and(y >= -_ROUNDING, y <= 1 + _ROUNDING)  # nor is NaN
     right = inside if valid is None else ops.logical_or(inside, ops.logical_not(valid))
     values = ops.where(inside if valid is None else ops.logical_and(inside, valid), y, 0.0)
-    all_right = concrete(ops.all(right))
+    all_right = to_numpy_or_none(ops.all(right))
     if all_right is None:
-        return BinaryTargets(values, valid, ops.logical_not(right))
+        wrong = ops.logical_not(right)
+        if warn:
+            warn_in_graph(wrong, lambda wrong, y: _out_of_range(y[wrong], ignore_class), y)
+        return BinaryTargets(values, valid, wrong)
     if not all_right:
-        off = ~ops.convert_to_numpy(right)
-        first = ops.convert_to_numpy(y)[off].flat[0]
-        ids = "" if ignore_class is None else f" or ignore_class={ignore_class}"
-        raise InputError(
-            f"Expected labels in [0, 1]{ids}, one for each sigmoid. "
-            f"Received: {first:g} among {int(off.sum())} labels outside"
-        )
+        wrong = ~ops.convert_to_numpy(right)
+        raise InputError(_out_of_range(ops.convert_to_numpy(y)[wrong], ignore_class))
     return BinaryTargets(values, valid, None)
+
+
+def _out_of_range(wrong: np.ndarray, ignore_class: IgnoreClass) -> str:
+    ids = "" if ignore_class is None else f" or ignore_class={ignore_class}"
+    return (
+        f"Expected labels in [0, 1]{ids}, one for each sigmoid. "
+        f"Received: {wrong.flat[0]:g} among {wrong.size} labels outside"
+    )

@@ -7,8 +7,9 @@ import keras
 from keras import ops
 
 from ls_keras.backend.autograph import no_autograph
-from ls_keras.backend.keras_internals import mask_of, sync_state
-from ls_keras.inputs.model_outputs import Output, chosen
+from ls_keras.backend.keras_internals import sync_state
+from ls_keras.backend.tensors import mask_of
+from ls_keras.inputs.model_outputs import Output, select_output
 
 
 class Forward:
@@ -48,6 +49,8 @@ class Forward:
         """Runs the model on a batch of inputs."""
         if not isinstance(self.model, keras.Model):
             return self._choose(self.model(x))
+        if hasattr(self.model, "preprocess_samples"):  # a task of Keras Hub, as in its `predict`
+            x = keras.tree.map_structure(ops.convert_to_numpy, self.model.preprocess_samples(x))
         if self._run is None:
             if not self.model.built:
                 self.model(x, training=False)
@@ -55,7 +58,7 @@ class Forward:
         return self._run(x)
 
     def _choose(self, outputs) -> tuple[Any, Any | None]:
-        output = chosen(outputs, self.output, self.names)
+        output = select_output(outputs, self.output, self.names)
         return output, mask_of(output)
 
 

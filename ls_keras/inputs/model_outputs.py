@@ -6,12 +6,12 @@ from typing import Any
 import keras
 
 from ls_base.errors import InputError
-from ls_keras.inputs.validation import shown
+from ls_keras.errors import shown
 
 Output = str | int | None
 
 
-def chosen(outputs, output: Output, names: Sequence[str] = ()):
+def select_output(outputs, output: Output, names: Sequence[str] = ()):
     """Returns one output of what a model gives, or of its symbolic outputs.
 
     Args:
@@ -23,9 +23,9 @@ def chosen(outputs, output: Output, names: Sequence[str] = ()):
         InputError: If there is no such output, or several and none is chosen.
 
     Example:
-    >>> from ls_keras.inputs.model_outputs import chosen
-    >>> chosen({"label": 1.0, "domain": 2.0}, "domain"), chosen([1.0, 2.0], 0), chosen(1.0, None)
-    (2.0, 1.0, 1.0)
+    >>> from ls_keras.inputs.model_outputs import select_output
+    >>> select_output({"label": 1.0, "domain": 2.0}, "domain"), select_output([1.0, 2.0], 0)
+    (2.0, 1.0)
     """
     entries = _entries(outputs, names)
     key = next(iter(entries)) if output is None and _number(outputs) == 1 else output
@@ -41,15 +41,15 @@ def chosen(outputs, output: Output, names: Sequence[str] = ()):
 def symbolic(model, output: Output) -> keras.KerasTensor | None:
     """Returns a model's symbolic output; `None` for a function, or a model without a graph."""
     if isinstance(model, keras.Function) and not isinstance(model, keras.Sequential):
-        return chosen(model.output, output, model.output_names)
+        return select_output(model.output, output, model.output_names)
     if isinstance(model, keras.Sequential) and model.built:
-        return chosen(model.outputs[0], output, [model.layers[-1].name])
+        return select_output(model.outputs[0], output, [model.layers[-1].name])
     return None
 
 
 def replaced(outputs, output: Output, value, names: Sequence[str] = ()):
     """Returns the structure of `outputs` with another value in the place that `output` names."""
-    old = chosen(outputs, output, names)
+    old = select_output(outputs, output, names)
     if isinstance(outputs, Mapping):
         return {key: value if entry is old else entry for key, entry in outputs.items()}
     if isinstance(outputs, list | tuple):
@@ -62,13 +62,13 @@ def of_head(values, output: Output, names: Sequence[str] = ()):
 
     Args:
         values: One for all, or a mapping, list or tuple of arrays as a model's outputs are.
-        output: As for `chosen`.
-        names: As for `chosen`.
+        output: As for `select_output`.
+        names: As for `select_output`.
     """
     if output is None or values is None:
         return values
     each = isinstance(values, list | tuple) and all(hasattr(entry, "shape") for entry in values)
-    return chosen(values, output, names) if each or isinstance(values, Mapping) else values
+    return select_output(values, output, names) if each or isinstance(values, Mapping) else values
 
 
 def _entries(outputs, names: Sequence[str]) -> dict[Any, Any]:

@@ -13,12 +13,13 @@ from keras import ops
 
 from ls_base.errors import InputError
 from ls_base.process import num_cores
-from ls_keras.backend.keras_internals import mask_of
-from ls_keras.inputs.logits_check import warn_of_distributions, warn_of_shares
+from ls_keras.backend.tensors import as_array, mask_of
+from ls_keras.inputs.logits_check import warn_of_distributions, warn_of_sigmoids
 from ls_keras.inputs.probabilities import SUM_TOLERANCE, expected_probabilities
 from ls_keras.inputs.sigmoid_as_softmax import as_two_classes
-from ls_keras.inputs.targets import position_weights, read_targets
-from ls_keras.inputs.validation import as_array, as_flag
+from ls_keras.inputs.targets import read_targets
+from ls_keras.inputs.validation import as_flag
+from ls_keras.inputs.weights import position_weights
 
 _BLOCK = 1 << 17  # elements: two float32 blocks are 1 MiB, inside a core's second-level cache
 _LOOKED_AT = 4096  # rows: whether they are what they are said to be
@@ -125,7 +126,7 @@ def read_host_examples(
         logits = logits.astype(np.float32)
     if as_flag(multi_label, "multi_label"):
         if from_logits:
-            warn_of_shares(logits.reshape(-1)[:_LOOKED_AT])
+            warn_of_sigmoids(logits.reshape(-1)[:_LOOKED_AT])
         targets, logits, mask = as_two_classes(
             y_true, logits, from_logits=from_logits, ignore_class=ignore_class, mask=mask
         )

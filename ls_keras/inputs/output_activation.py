@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from ls_keras.backend.graph_inspection import SIGMOID, SOFTMAX
-from ls_keras.backend.keras_internals import call_that_made
+from ls_keras.backend.keras_internals import producing_call
+from ls_keras.backend.tensors import SIGMOID, SOFTMAX
 from ls_keras.inputs.logits_check import warn
 
 LOGITS, OTHER, UNKNOWN = "logits", "other", "unknown"
@@ -97,7 +97,7 @@ def warn_of_softmax(
 
 
 def _of_tensor(tensor) -> Output:
-    call = call_that_made(tensor)
+    call = producing_call(tensor)
     layer, inputs = call.layer, call.inputs
     if isinstance(layer, keras.Model):
         return _of_nested(layer, inputs)
@@ -157,7 +157,7 @@ def _of_function(function, name: str) -> Output:
         return Output(SIGMOID, name)
     try:
         made = function(keras.KerasTensor((None, 3)))
-        operation = call_that_made(made).layer
+        operation = producing_call(made).layer
     except Exception:  # a function of the backend's tensors: nobody can look into it
         return Output(UNKNOWN, name)
     if type(operation).__name__ == "Sigmoid":

@@ -7,12 +7,12 @@ import numpy as np
 from keras import ops
 
 from ls_base.errors import InputError
-from ls_keras.backend.keras_internals import mask_of
-from ls_keras.backend.tracing import concrete, warn_caller
-from ls_keras.inputs.logits_check import Glances, recovered_logits, warn_of_distributions
+from ls_keras.backend.tensors import as_tensor, mask_of, recover_logits, to_numpy_or_none
+from ls_keras.backend.warnings import warn_caller
+from ls_keras.inputs.logits_check import warn, warn_if_probabilities, warn_of_distributions
 from ls_keras.inputs.sigmoid_as_softmax import as_two_classes
-from ls_keras.inputs.targets import IgnoreClass, Targets, position_weights, read_targets
-from ls_keras.inputs.validation import as_tensor
+from ls_keras.inputs.targets import IgnoreClass, Targets, read_targets
+from ls_keras.inputs.weights import position_weights
 
 # How far the sum of K probabilities may stray from 1: rounding of K numbers of the dtype.
 SUM_TOLERANCE = {"float64": 1e-3, "float32": 1e-3, "float16": 2e-2, "bfloat16": 5e-2}
@@ -67,9 +67,11 @@ def read_examples(
     mask = mask_of(y_pred)  # before a conversion may lose it
     y_pred = as_tensor(y_pred, "y_pred")
     if from_logits:
-        y_pred, _ = recovered_logits(
-            y_pred, from_logits, multi_label=multi_label, glances=Glances() if multi_label else None
-        )
+        y_pred, has_activation = recover_logits(y_pred, False, multi_label=multi_label)
+        if has_activation:
+            warn(f"the output of a {'sigmoid' if multi_label else 'softmax'}")
+        elif multi_label:  # `_check_values` checks the others
+            warn_if_probabilities(y_pred, multi_label=True)
     dtype = keras.backend.standardize_dtype(y_pred.dtype)
     if multi_label:
         targets, y_pred, mask = as_two_classes(
@@ -87,7 +89,7 @@ def read_examples(
         )
     tolerance = SUM_TOLERANCE.get(dtype, 1e-3)
     sums = ops.sum(y_pred, axis=-1)
-    known, counts = concrete(sums), None if weights is None else concrete(weights)
+    known, counts = to_numpy_or_none(sums), None if weights is None else to_numpy_or_none(weights)
     if known is not None and (weights is None or counts is not None):
         _check_values(y_pred, known, counts, from_logits, multi_label, tolerance)
         return Examples(targets, y_pred, weights, targets.wrong)
@@ -106,7 +108,7 @@ def warn_of_wrong(name: str, words) -> bool:
         name: The metric's.
         words: Its sums.
     """
-    known = concrete(ops.convert_to_tensor(words))
+    known = to_numpy_or_none(ops.convert_to_tensor(words))
     if known is None or not np.isnan(known).any():
         return False
     warn_caller(
@@ -169,7 +171,7 @@ def top_label(y_pred, *, from_logits: bool):
     if from_logits:
         # The largest softmax probability without the softmax: 1 / Σ exp(z − max z).
         top = 1.0 / ops.sum(ops.exp(y_pred - ops.expand_dims(top, axis=-1)), axis=-1)
-    elif concrete(top) is None:
+    elif to_numpy_or_none(top) is None:
         # A graph: nothing has been checked, and the largest of NaN and a number may be either.
         top = ops.where(ops.isnan(ops.sum(y_pred, axis=-1)), float("nan"), top)
     return predicted, ops.cast(top, "float32")

@@ -1,54 +1,103 @@
-"""Finding losses and metrics by name, configuration or object, as Keras finds its own.
+"""Registries of losses, metrics and layers: a decorated class is found by name and serializable.
 
-Keras looks names up in private tables of its own classes, so each package here has a table.
+    @LOSSES.register("my_loss")
+    class MyLoss(ClassificationLoss): ...
+
+Keras finds its own classes in private tables, so the library needs tables of its own. The tests go
+through them, too.
 """
 
 import inspect
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import keras
 
-from ls_base.errors import InputError, suggest
-from ls_keras.inputs.validation import shown
+from ls_base.errors import suggest
+from ls_keras.errors import InputError, shown
+
+_Entry = TypeVar("_Entry", bound=Callable)
 
 
-def named(identifier, options: dict[str, Any], table: Mapping[str, Callable], kind: str) -> Any:
-    """Returns what a name, a configuration or an object stands for.
+class Registry:
+    """The classes and functions of one kind, by name.
 
-    Args:
-        identifier: A name of the table, what Keras's `serialize` returned, or an object.
-        options: Arguments of the class that a name stands for.
-        table: Classes and functions by name. A class is called, a function is returned.
-        kind: What it is to be, for messages: "a loss".
-
-    Raises:
-        InputError: If there is no such name, if the class doesn't take the options, or if
-            something else than a name comes with options.
+    Attributes:
+        kind: The kind with its article, for messages: "a metric".
+        bases: The classes that its objects are instances of.
+        entries: The classes and functions by name, in the order of their registration.
     """
-    if isinstance(identifier, str):
-        if identifier not in table:
-            raise InputError(f"Expected the name of {kind}. {suggest(identifier, table)}")
-        made = table[identifier]
-        return _made(made, options) if inspect.isclass(made) else _function(made, options)
-    if options:
+
+    def __init__(self, kind: str, *bases: type):
+        self.kind = kind
+        self.bases = list(bases)
+        self.entries: dict[str, Callable] = {}
+
+    def register(self, name: str) -> Callable[[_Entry], _Entry]:
+        """Returns a decorator that adds a class or function, and registers it with Keras."""
+
+        def decorate(entry: _Entry) -> _Entry:
+            self.entries[name] = entry
+            return keras.saving.register_keras_serializable(package="ls_keras")(entry)
+
+        return decorate
+
+    def get(self, identifier, options: dict[str, Any] | None = None) -> Any:
+        """Returns the object for a name, a configuration or an object.
+
+        Args:
+            identifier: A registered name, a configuration that Keras serialized, or an object.
+            options: Arguments of the class with this name.
+
+        Raises:
+            InputError: If the name is unknown, if the class doesn't take the options, if options
+                are given with something else than a class's name, or if the object is of another
+                kind.
+        """
+        options = options or {}
+        if isinstance(identifier, str):
+            if identifier not in self.entries:
+                raise InputError(
+                    f"Expected the name of {self.kind}. {suggest(identifier, self.entries)}"
+                )
+            entry = self.entries[identifier]
+            if inspect.isclass(entry):
+                return _call(entry, options)
+        else:
+            is_config = isinstance(identifier, dict)
+            entry = deserialize(identifier, self.kind) if is_config else identifier
+        if options:
+            raise InputError(
+                f"Expected options only with the name of a class. Received: {shown(identifier)} "
+                f"with {', '.join(options)}"
+            )
+        return self.check(entry, identifier)
+
+    def check(self, entry, identifier=None) -> Any:
+        """Returns an object of this kind, or raises an `InputError` that shows the identifier."""
+        if isinstance(entry, tuple(self.bases)) or inspect.isfunction(entry):
+            return entry
         raise InputError(
-            f"Expected options beside the name of {kind} only. Received: {shown(identifier)} with "
-            f"{', '.join(options)}"
+            f"Expected {self.kind}: its name, configuration or object. Received: "
+            f"{shown(entry if identifier is None else identifier)}"
         )
-    return from_config(identifier, kind) if isinstance(identifier, dict) else identifier
 
 
-def from_config(config, kind: str, custom_objects: dict | None = None) -> Any:
-    """Returns the object of a configuration that Keras wrote.
+LOSSES = Registry("a loss or smoothing", keras.losses.Loss)
+METRICS = Registry("a metric", keras.metrics.Metric)
+LAYERS = Registry("a layer", keras.layers.Layer)
+
+
+def deserialize(config, kind: str, custom_objects: dict | None = None) -> Any:
+    """Returns the object of a configuration that Keras serialized.
 
     Args:
-        config: What `serialize` returned.
-        kind: What it is to be, for messages: "a loss".
+        config: The configuration.
+        kind: What it should describe, for messages: "a loss".
         custom_objects: Classes by name, for those that are not registered.
 
     Raises:
-        InputError: If it is none.
+        InputError: If it is not such a configuration.
     """
     if not isinstance(config, dict) or not isinstance(custom_objects, dict | None):
         raise InputError(
@@ -59,29 +108,19 @@ def from_config(config, kind: str, custom_objects: dict | None = None) -> Any:
         return keras.saving.deserialize_keras_object(config, custom_objects=custom_objects)
     except InputError:
         raise
-    except Exception as error:  # Keras's own for what is no configuration differ from case to case
+    except Exception as error:  # Keras raises different errors for different wrong dictionaries
         raise InputError(
             f"Expected the configuration of {kind}. Received: {shown(config)}"
         ) from error
 
 
-def _made(made: Callable, options: dict[str, Any]) -> Any:
-    signature = inspect.signature(made)
+def _call(cls: Callable, options: dict[str, Any]) -> Any:
+    signature = inspect.signature(cls)
     try:
         signature.bind(**options)
     except TypeError as error:
-        taken = ", ".join(signature.parameters)
         raise InputError(
-            f"Expected options of {made.__name__}({taken}): {error}. "
+            f"Expected options of {cls.__name__}({', '.join(signature.parameters)}): {error}. "
             f"Received: {', '.join(options) or 'none'}"
         ) from error
-    return made(**options)
-
-
-def _function(function: Callable, options: dict[str, Any]) -> Callable:
-    if options:
-        raise InputError(
-            f"Expected no options of {function.__name__}, which takes them when it is called. "
-            f"Received: {', '.join(options)}"
-        )
-    return function
+    return cls(**options)

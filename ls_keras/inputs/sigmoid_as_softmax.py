@@ -14,7 +14,8 @@ from keras import ops
 
 from ls_keras.backend.exact_sum import namespace
 from ls_keras.inputs.binary_targets import read_binary_targets
-from ls_keras.inputs.targets import IgnoreClass, Targets, read_weights
+from ls_keras.inputs.targets import IgnoreClass, Targets
+from ls_keras.inputs.weights import read_weights
 
 
 class TwoClasses(NamedTuple):

@@ -1,14 +1,13 @@
-"""One reading of `y_true` for every loss and metric: integer or dense, ignored classes, weights.
+"""Reads `y_true` for every loss and metric: integer or dense targets, ignored classes, alpha.
 
-Labels stay integers from end to end. Keras casts `y_true` to the dtype of a loss, which corrupts
-ids above 256 in bfloat16, above 2,048 in float16 and above 2^24 in float32.
+Labels stay integers. Keras casts `y_true` to the dtype of a loss, which corrupts ids above 256 in
+bfloat16, above 2,048 in float16 and above 2^24 in float32.
 
-What can be looked at (eager use) is checked, and raises. In a compiled step nothing can be raised:
-there, what is wrong makes the result NaN, on every backend alike.
+In eager use, wrong values raise an `InputError`. A compiled step can't raise: there they make the
+result NaN on every backend.
 """
 
 import contextlib
-import math
 import numbers
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -17,10 +16,11 @@ import keras
 import numpy as np
 from keras import ops
 
-from ls_base.errors import InputError
-from ls_keras.backend.tracing import concrete
-from ls_keras.inputs.per_example_alpha import unpacked
-from ls_keras.inputs.validation import as_array, as_tensor, shown
+from ls_keras.backend.autograph import no_autograph
+from ls_keras.backend.tensors import as_array, as_tensor, to_numpy_or_none
+from ls_keras.backend.warnings import warn_in_graph
+from ls_keras.errors import InputError, shown
+from ls_keras.inputs.validation import INT32
 
 IgnoreClass = int | Sequence[int] | None
 _SIGMOIDS = (
@@ -29,21 +29,17 @@ _SIGMOIDS = (
 
 
 class Targets(NamedTuple):
-    """`y_true`, read.
-
-    Exactly one of `labels` and `dense` is set.
+    """Targets, read from `y_true`; either `labels` or `dense` is set.
 
     Attributes:
         labels: int32 tensor `(...)`; ignored and wrong positions hold 0, so that a gather stays
             in range.
         dense: Tensor `(..., K)` of target probabilities, in its own dtype.
         valid: Boolean tensor `(...)`, false at ignored positions; `None` where nothing is ignored.
-        wrong: Boolean tensor `(...)`, true at labels that are no class and are not ignored; `None`
-            where the labels have been looked at.
-        alpha: float32 tensor `(...)` that came with the targets, see `with_alpha`, or `None`.
-
-    Of dense targets, only those that were made of labels have `valid` and `wrong`
-    (`ls_keras.inputs.binary_targets`).
+            Dense targets have it only if they were made from the labels of sigmoids.
+        wrong: Boolean tensor `(...)`, true at labels out of range that are not ignored; `None`
+            where the values were checked. Dense targets as for `valid`.
+        alpha: float32 tensor `(...)` that `with_alpha` packed with the targets, or `None`.
     """
 
     labels: Any
@@ -54,24 +50,30 @@ class Targets(NamedTuple):
 
 
 def read_targets(
-    y_true, y_pred, *, ignore_class: IgnoreClass = None, one_example: bool = False
+    y_true,
+    y_pred,
+    *,
+    ignore_class: IgnoreClass = None,
+    one_example: bool = False,
+    warn: bool = False,
 ) -> Targets:
-    """Tells integer from dense targets by rank, as Keras does, and finds what is ignored.
+    """Reads integer or dense targets, which differ in rank as in Keras.
 
     Args:
         y_true: Integers `(...)` or `(..., 1)`, or dense targets `(..., K)`.
         y_pred: Tensor `(..., K)`, K ≥ 2: the classes are its last axis.
         ignore_class: A label id, or several, whose positions do not count. Ids may lie outside
             `[0, K)`, and outside of what the labels' dtype holds. Integer targets only.
-        one_example: Whether a dense target `(K,)` is one example; if not, it is refused, since N
-            predictions of one number each look the same.
+        one_example: Whether a dense target `(K,)` is accepted as one example; by default it is
+            refused, since N predictions of one number each have the same shape.
+        warn: Whether a compiled step of TensorFlow warns of labels out of range.
 
     Raises:
-        InputError: If the shapes don't belong together, if K < 2, if `ignore_class` comes with
-            dense targets or, in eager use, if a label is no integer in `[0, K)`, or a dense target
-            holds a number that is negative, NaN or infinite.
+        InputError: If the shapes don't fit, if K < 2, if `ignore_class` comes with dense targets
+            or, in eager use, if a label is not an integer in `[0, K)`, or a dense target holds a
+            number that is negative, NaN or infinite.
     """
-    y_true, alpha = unpacked(y_true, y_pred)
+    y_true, alpha = _unpack_alpha(y_true, y_pred)
     known = y_true if isinstance(y_true, np.ndarray) else None  # 64 bits, which JAX would cut
     if isinstance(y_true, list | tuple):
         with contextlib.suppress(InputError):  # tensors in a list, while they are being traced
@@ -112,14 +114,21 @@ def read_targets(
         _check_dense(y_true)
         return Targets(None, y_true, None, alpha=alpha)
     ids = ignored_ids(ignore_class)
-    known = concrete(y_true) if known is None else known
+    known = to_numpy_or_none(y_true) if known is None else known
     if known is None:
-        return _read_traced(y_true, num_classes, ids)._replace(alpha=alpha)
+        targets = _read_traced(y_true, num_classes, ids)._replace(alpha=alpha)
+        if warn:
+            warn_in_graph(
+                targets.wrong,
+                lambda wrong, labels: _out_of_range(labels[wrong], num_classes, ids),
+                y_true,
+            )
+        return targets
     return _read_known(known, num_classes, ids)._replace(alpha=alpha)
 
 
 def _read_known(values: np.ndarray, num_classes: int | None, ids: tuple[int, ...]) -> Targets:
-    """Reads labels that can be looked at: what is wrong with them is told."""
+    """Reads labels in eager use; raises if any is out of range."""
     if values.dtype.kind not in "iu":
         whole = values.astype(np.float64)
         off = ~np.isfinite(whole) | (whole != np.round(whole))
@@ -130,28 +139,27 @@ def _read_known(values: np.ndarray, num_classes: int | None, ids: tuple[int, ...
             )
         # 2^62 is out of every range, and so is what lies beyond.
         values = whole.clip(-(2.0**62), 2.0**62).astype(np.int64)
-    valid = ~_is_one_of(values, ids)
+    limits = np.iinfo(values.dtype)
+    held = [i for i in ids if limits.min <= i <= limits.max]  # ids may exceed the dtype
+    valid = ~np.isin(values, np.array(held, values.dtype))
     wrong = (values < 0) | (values >= (2**31 if num_classes is None else num_classes))
     wrong &= valid
     if wrong.any():
-        raise InputError(
-            f"Expected labels in [0, {num_classes})"
-            + (f" or ignore_class={ids[0] if len(ids) == 1 else ids}" if ids else "")
-            + f". Received: {values[wrong].flat[0]} among {int(wrong.sum())} labels out of range"
-        )
+        raise InputError(_out_of_range(values[wrong], num_classes, ids))
     labels = ops.convert_to_tensor(np.where(valid, values, 0).astype(np.int32))
     return Targets(labels, None, ops.convert_to_tensor(valid) if ids else None)
 
 
-def _is_one_of(values: np.ndarray, ids: tuple[int, ...]) -> np.ndarray:
-    """Returns where integers are one of some ids, of which the dtype need not hold all."""
-    limits = np.iinfo(values.dtype)
-    held = [i for i in ids if limits.min <= i <= limits.max]
-    return np.isin(values, np.array(held, values.dtype))
+def _out_of_range(wrong: np.ndarray, num_classes: int | None, ids: tuple[int, ...]) -> str:
+    ignored = f" or ignore_class={ids[0] if len(ids) == 1 else ids}" if ids else ""
+    return (
+        f"Expected labels in [0, {num_classes}){ignored}, as the predictions have {num_classes} "
+        f"classes. Received: {wrong.flat[0]} among {wrong.size} labels out of range"
+    )
 
 
 def _read_traced(labels, num_classes: int | None, ids: tuple[int, ...]) -> Targets:
-    """Reads labels of a graph: what is wrong with them is marked."""
+    """Reads labels in a graph; marks those out of range."""
     wrong = None
     dtype = keras.backend.standardize_dtype(labels.dtype)
     if "int" not in dtype:
@@ -162,9 +170,9 @@ def _read_traced(labels, num_classes: int | None, ids: tuple[int, ...]) -> Targe
             labels = ops.where(wrong, ops.zeros_like(labels), labels)
         labels, dtype = ops.cast(labels, "int32"), "int32"
     elif dtype in ("int8", "uint8", "int16", "uint16"):
-        labels, dtype = ops.cast(labels, "int32"), "int32"  # that holds any number of classes
+        labels, dtype = ops.cast(labels, "int32"), "int32"  # wide enough for K
     elif dtype != "int32" and keras.config.backend() == "torch":
-        labels, dtype = ops.cast(labels, "int64"), "int64"  # its unsigned types compare nothing
+        labels, dtype = ops.cast(labels, "int64"), "int64"  # can't compare unsigned ones
     limits = np.iinfo(dtype)
     valid = None
     for class_id in ids:
@@ -173,7 +181,7 @@ def _read_traced(labels, num_classes: int | None, ids: tuple[int, ...]) -> Targe
             valid = keep if valid is None else ops.logical_and(valid, keep)
     if ids and valid is None:
         valid = ops.ones_like(labels, dtype="bool")
-    # An unknown K still has to be gathered from: no more than int32 holds.
+    # With an unknown K, a gather still needs int32.
     classes = ops.cast(limits.max if num_classes is None else num_classes, dtype)
     outside = ops.logical_or(labels < ops.zeros_like(labels), labels >= classes)
     wrong = outside if wrong is None else ops.logical_or(wrong, outside)
@@ -185,84 +193,9 @@ def _read_traced(labels, num_classes: int | None, ids: tuple[int, ...]) -> Targe
     return Targets(ops.cast(labels, "int32"), None, valid, wrong)
 
 
-def poisoned(values, targets: Targets):
-    """Returns values `(...)` with NaN where a label is wrong; see `Targets`."""
+def nan_where_invalid(values, targets: Targets):
+    """Returns values `(...)` with NaN where a label is out of range."""
     return values if targets.wrong is None else ops.where(targets.wrong, float("nan"), values)
-
-
-def position_weights(values, *, valid=None, mask=None, sample_weight=None):
-    """Joins ignored positions, a Keras mask and sample weights into one weight per position.
-
-    Args:
-        values: Tensor `(...)` whose shape and dtype the weights take.
-        valid: Boolean tensor `(...)` or `None`.
-        mask: Boolean tensor `(...)` or `None`, as Keras layers propagate it.
-        sample_weight: Tensor of the shape of `values`, or of its leading axes, or `None`.
-
-    Returns:
-        A tensor of the shape of `values`, or `None` where every position weighs 1.
-
-    Raises:
-        InputError: If the shapes don't belong together or, in eager use, if a weight of a position
-            that counts is negative; in a graph it becomes NaN.
-    """
-    weights = None
-    if sample_weight is not None:
-        weights = ops.cast(read_weights(sample_weight, tuple(values.shape)), values.dtype)
-        weights = ops.broadcast_to(weights, ops.shape(values))
-    for name, keep in (("valid", valid), ("mask", mask)):
-        if keep is not None:
-            factor = ops.cast(_reshaped(as_tensor(keep, name), values, name), values.dtype)
-            weights = factor if weights is None else weights * factor
-    return weights if sample_weight is None else _not_negative(weights)
-
-
-def _not_negative(weights):
-    """Returns weights that are: told in eager use, in a graph NaN where they are negative."""
-    known = concrete(weights)
-    if known is None:
-        return ops.where(weights < 0, float("nan"), weights)
-    if (known < 0).any():
-        raise InputError(
-            "Expected sample weights that are finite and not negative. "
-            f"Received: {known[known < 0].flat[0]}"
-        )
-    return weights
-
-
-def read_weights(sample_weight, shape: tuple, name: str = "sample_weight"):
-    """Returns sample weights as a tensor of as many axes as `shape`, of 1 where they are fewer.
-
-    Args:
-        sample_weight: Numbers of that shape or of its leading axes; a last axis of 1 more will do.
-        shape: What is weighted.
-        name: What the message calls them.
-
-    Raises:
-        InputError: If they don't fit.
-    """
-    weights = as_tensor(sample_weight, name)
-    if len(weights.shape) == len(shape) + 1 and weights.shape[-1] == 1:
-        weights = ops.squeeze(weights, axis=-1)
-    while len(weights.shape) < len(shape):
-        weights = ops.expand_dims(weights, axis=-1)
-    fits = len(weights.shape) == len(shape) and all(
-        w is None or w == 1 or n is None or w == n
-        for w, n in zip(weights.shape, shape, strict=True)
-    )
-    if not fits:
-        raise InputError(
-            f"Expected {name} of shape {shape} or of its leading axes. "
-            f"Received: {name} of shape {tuple(weights.shape)}"
-        )
-    return weights
-
-
-def _reshaped(keep, values, name: str):
-    kept, shape = tuple(keep.shape), tuple(values.shape)
-    if None not in (*kept, *shape) and math.prod(kept) != math.prod(shape):
-        raise InputError(f"Expected a {name} of shape {shape}. Received: {name} of shape {kept}")
-    return ops.reshape(keep, ops.shape(values))
 
 
 def ignored_ids(ignore_class: IgnoreClass) -> tuple[int, ...]:
@@ -282,10 +215,10 @@ def ignored_ids(ignore_class: IgnoreClass) -> tuple[int, ...]:
 
 
 def plain_ignore_class(ignore_class: IgnoreClass) -> int | list[int] | tuple[int, ...] | None:
-    """Returns `ignore_class` with Python's integers in place of NumPy's, which JSON doesn't hold.
+    """Returns `ignore_class` with Python's integers instead of NumPy's, for JSON.
 
     Raises:
-        InputError: If it holds anything but integers.
+        InputError: If it contains anything but integers.
     """
     ids = ignored_ids(ignore_class)
     if ignore_class is None:
@@ -296,14 +229,14 @@ def plain_ignore_class(ignore_class: IgnoreClass) -> int | list[int] | tuple[int
 
 
 def stored_ignore_class(ignore_class: IgnoreClass) -> int | list[int] | None:
-    """Returns `ignore_class` as a configuration in JSON holds it."""
+    """Returns `ignore_class` as a JSON configuration stores it."""
     ids = plain_ignore_class(ignore_class)
     return list(ids) if isinstance(ids, tuple) else ids
 
 
 def _check_dense(dense) -> None:
-    # Two numbers reach the host, whatever there is of targets.
-    if concrete(dense[:0]) is None or not all(dense.shape):
+    # Only two numbers are copied to the host.
+    if to_numpy_or_none(dense[:0]) is None or not all(dense.shape):
         return
     dense = ops.cast(dense, "float32")
     total, lowest = (float(ops.convert_to_numpy(f(dense))) for f in (ops.sum, ops.min))
@@ -315,7 +248,99 @@ def _check_dense(dense) -> None:
 
 
 def compatible(left: tuple, right: tuple) -> bool:
-    """Returns whether two shapes may be the same; a size of `None` is any."""
+    """Returns whether two shapes may be equal; `None` matches any size."""
     return len(left) == len(right) and all(
         a is None or b is None or a == b for a, b in zip(left, right, strict=True)
     )
+
+
+@no_autograph
+def with_alpha(y_true, alpha):
+    """Packs targets and an α for each of them into one `y_true`, as Keras takes one per output.
+
+    For losses with `alpha="per-example"` (also `rate` and `beta`), in `fit` with arrays, `tf.data`
+    or a `PyDataset`, and wherever losses of this library are called. Metrics of this library read
+    the labels only; other metrics, and `class_weight` of `fit`, can't read such targets.
+
+    - Integer labels `(...)` become int32 `(..., 1, 2)`: the label, and the bits of α in float32.
+    - Dense targets `(..., K)` of a floating dtype become `(..., 2, K)`: the targets, and α,
+      repeated for each class.
+
+    Labels stay integers and α float32, both exact at any precision of training, and the shape,
+    which has one more axis than other targets, identifies them.
+
+    Args:
+        y_true: Labels or dense targets, the classes on the last axis. Integers are always labels;
+            pass one-hot targets as floats.
+        alpha: Numbers `(...)` as the examples, or of their leading axes: for sentences, `(batch,)`
+            is one α for all words of a sentence. The loss defines their range.
+
+    Returns:
+        A NumPy array for arrays, a tensor for tensors of the backend.
+
+    Raises:
+        InputError: If the shapes don't fit, or if a label exceeds int32.
+
+    Example:
+    ```python
+    >>> import numpy as np
+    >>> import ls_keras
+    >>> y_true = ls_keras.losses.with_alpha(np.array([0, 1]), np.array([0.1, 0.0]))
+    >>> y_true.shape, y_true.dtype
+    ((2, 1, 2), dtype('int32'))
+    >>> loss = ls_keras.SmoothedCE("per-example", from_logits=True, reduction=None)
+    >>> [round(float(x), 4) for x in loss(y_true, [[2.0, 0.0], [2.0, 0.0]])]
+    [0.2269, 2.1269]
+
+    ```
+    """
+    host = not any(ops.is_tensor(value) for value in (y_true, alpha))
+    labels, alpha = as_tensor(y_true, "y_true"), as_tensor(alpha, "alpha")
+    whole = "int" in keras.backend.standardize_dtype(labels.dtype)
+    known = np.asarray(y_true) if host else to_numpy_or_none(labels)  # 64 bits, which JAX would cut
+    if whole and known is not None and (abs(known.astype(np.float64)) > INT32).any():
+        raise InputError(f"Expected labels within ±{INT32:,}. Received: {shown(known)} beyond")
+    shape = tuple(labels.shape) if whole else tuple(labels.shape)[:-1]
+    rank = len(alpha.shape)
+    if (
+        (not whole and not (len(labels.shape) and labels.shape[-1]))
+        or rank > len(shape)
+        or tuple(alpha.shape) != shape[:rank]
+    ):
+        raise InputError(
+            f"Expected an alpha for each of the targets, of shape {shape} or of its leading axes. "
+            f"Received: alpha of shape {tuple(alpha.shape)}"
+        )
+    alpha = ops.cast(alpha, "float32" if whole else labels.dtype)
+    for _ in shape[rank:]:
+        alpha = alpha[..., None]
+    ones = ops.ones_like(labels if whole else labels[..., 0], dtype=alpha.dtype)
+    alpha = (alpha * ones)[..., None]
+    if whole:
+        pair = [ops.cast(labels, "int32")[..., None], ops.view(alpha, "int32")]
+        packed = ops.concatenate(pair, axis=-1)[..., None, :]
+    else:
+        packed = ops.stack([labels, alpha * ops.ones_like(labels)], axis=-2)
+    return ops.convert_to_numpy(packed) if host else packed
+
+
+def _unpack_alpha(y_true, y_pred):
+    """Returns targets, and the α that `with_alpha` packed with them, a tensor `(...)`, or `None`.
+
+    Args:
+        y_true: The argument of any loss or metric.
+        y_pred: Tensor `(..., K)`.
+    """
+    shape, rank = getattr(y_true, "shape", None), len(y_pred.shape)
+    if shape is None or not rank:
+        return y_true, None
+    shape, dtype = tuple(shape), getattr(y_true.dtype, "name", str(y_true.dtype))
+    whole = dtype in ("int32", "torch.int32")
+    if len(shape) == rank + 2 and shape[-3:] == (1, 1, 2) and whole:  # labels `(..., 1)`
+        y_true, shape = y_true[..., 0, :, :], shape[:-3] + shape[-2:]
+    if len(shape) == rank + 1 and shape[-2:] == (1, 2) and whole:
+        # View first, then index: TensorFlow needs a known last axis.
+        return y_true[..., 0, 0], ops.view(as_tensor(y_true, "y_true"), "float32")[..., 0, 1]
+    if len(shape) == rank + 1 and shape[-2:] == (2, y_pred.shape[-1]) and "float" in dtype:
+        return y_true[..., 0, :], ops.cast(as_tensor(y_true, "y_true")[..., 1, 0], "float32")
+    return y_true, None

@@ -1,7 +1,7 @@
-"""What every door asks: tensors and arrays of numbers, counts, numbers, choices.
+"""Checks of the library's arguments: counts, numbers, flags, choices, paths.
 
-Each function returns the value as what it should be, or raises an `InputError` that names the
-argument, in one line. So no error of a framework, or of NumPy, reaches the caller.
+Each function returns the value in its expected type, or raises an `InputError` of one line that
+names the argument, so that no error of a framework or of NumPy reaches the caller.
 """
 
 import math
@@ -10,94 +10,13 @@ import operator
 import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
-import keras
 import numpy as np
-from keras import ops
 
-from ls_base.errors import InputError
-from ls_keras.backend.tracing import tensor_of
+from ls_keras.errors import InputError, shown
 
-_SHOWN = 80  # characters of a value in a message
 INT32 = 2**31 - 1  # what sizes and ids of tensors can be, at most
 MAX_CLASSES = 2**24
-
-
-def shown(value) -> str:
-    """Returns a value in a few words, in one line, whatever it is.
-
-    Example:
-    >>> import numpy as np
-    >>> from ls_keras.inputs.validation import shown
-    >>> shown(np.zeros((2, 3))), shown("pad"), shown(2**70)
-    ('an array of shape (2, 3) and dtype float64', "'pad'", '1180591620717411303424')
-    """
-    if isinstance(value, np.ndarray):
-        return f"an array of shape {value.shape} and dtype {value.dtype}"
-    if hasattr(value, "shape") and hasattr(value, "dtype"):
-        return f"{type(value).__name__} of shape {tuple(value.shape)} and dtype {value.dtype}"
-    try:
-        text = " ".join(repr(value).split())
-    except ValueError:  # an integer of more than 4,300 digits
-        text = f"{type(value).__name__} that is too large to be shown"
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 4]} ..."
-
-
-def as_tensor(value, name: str):
-    """Returns a tensor of numbers or Booleans; symbolic tensors stay what they are.
-
-    Args:
-        value: A tensor of the backend, a Keras or TensorFlow variable, an array, numbers in lists.
-        name: What the message calls it.
-
-    Raises:
-        InputError: If it is none of these: strings, objects, complex numbers, lists of different
-            lengths, mappings, sparse or ragged tensors, `None`.
-    """
-    if isinstance(value, keras.KerasTensor):
-        return value
-    if not _is_backend_tensor(value):
-        array = _numeric(value, name)
-        if array is not None:
-            if array.dtype == np.float64 and not hasattr(value, "dtype"):
-                array = array.astype(keras.config.floatx())  # as Keras reads Python's numbers
-            return ops.convert_to_tensor(array)
-    try:
-        tensor = tensor_of(value)
-        dtype = keras.backend.standardize_dtype(tensor.dtype)
-    except Exception as error:  # each backend has its own for what it can't convert
-        raise _no_numbers(value, name) from error
-    ragged = hasattr(tensor, "row_splits")  # TensorFlow's, which Keras hands through
-    if not ragged and (dtype == "bool" or "int" in dtype or "float" in dtype):
-        return tensor
-    raise _no_numbers(value, name)
-
-
-def as_array(value, name: str) -> np.ndarray:
-    """Returns an array of numbers or Booleans, without a copy where the memory can be shared.
-
-    Args:
-        value: As for `as_tensor`, with values.
-        name: What the message calls it.
-
-    Raises:
-        InputError: As `as_tensor`, and for a symbolic tensor.
-    """
-    if isinstance(value, np.ndarray):
-        return _checked(value, value, name)
-    if _is_backend_tensor(value):
-        try:
-            value = ops.convert_to_numpy(as_tensor(value, name))
-        except InputError:
-            raise
-        except Exception as error:  # a tensor that is only being traced
-            raise _no_numbers(value, name) from error
-        return np.asarray(value)
-    array = None if isinstance(value, keras.KerasTensor) else _numeric(value, name)
-    if array is None:
-        raise _no_numbers(value, name)
-    return array
 
 
 def as_count(value, name: str, minimum: int = 0, maximum: int = INT32) -> int:
@@ -221,42 +140,3 @@ def as_counts(value, name: str, number: int | None = None) -> tuple[int, ...]:
             f"Received: {shown(value)}"
         )
     return tuple(as_count(entry, name) for entry in found)
-
-
-def _is_backend_tensor(value) -> bool:
-    if isinstance(value, keras.Variable) or ops.is_tensor(value):
-        return True
-    if keras.config.backend() == "tensorflow":
-        import tensorflow as tf
-
-        return isinstance(value, tf.Variable)
-    return False
-
-
-def _numeric(value, name: str) -> np.ndarray | None:
-    """Returns what NumPy makes of a value, `None` where it holds tensors that are being traced."""
-    if value is None or isinstance(value, str | bytes | dict | set):
-        raise _no_numbers(value, name)
-    if hasattr(value, "detach"):  # PyTorch's tensors on another backend
-        value = value.detach().cpu()
-    try:
-        array = np.asarray(value)
-    except (ValueError, OverflowError, MemoryError) as error:  # ragged; or larger than anything
-        raise _no_numbers(value, name) from error
-    except Exception:  # tensors that are being traced refuse with errors of their own
-        return None
-    return _checked(array, value, name)
-
-
-def _checked(array: np.ndarray, value, name: str) -> np.ndarray:
-    # ml_dtypes' bfloat16 and float8 are of kind V.
-    if array.dtype.kind in "biuf" or "float" in array.dtype.name:
-        return array
-    raise _no_numbers(value, name)
-
-
-def _no_numbers(value: Any, name: str) -> InputError:
-    return InputError(
-        f"Expected {name} to be a tensor or array of real numbers, all rows of one length. "
-        f"Received: {shown(value)}"
-    )

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from ls_keras.inputs.registry import LAYERS
 from ls_keras.inputs.validation import as_number
 
 # How far probabilities may lie outside [0, 1], and their sum from 1, because of rounding.
@@ -37,7 +38,7 @@ class CalibrationLayer(keras.layers.Layer):
         return self.add_weight(shape=shape, initializer=initializer, trainable=False, name=name)
 
 
-@keras.saving.register_keras_serializable(package="ls_keras")
+@LAYERS.register("log_probabilities")
 class LogProbabilities(CalibrationLayer):
     """Converts probabilities to logits, `log p`.
 
@@ -68,7 +69,7 @@ class LogProbabilities(CalibrationLayer):
         return ops.where(valid, ops.log(ops.maximum(inputs, _SMALLEST)), float("nan"))
 
 
-@keras.saving.register_keras_serializable(package="ls_keras")
+@LAYERS.register("log_odds")
 class LogOdds(CalibrationLayer):
     """Converts the probabilities of sigmoids to logits, `log p − log(1 − p)`.
 
@@ -98,7 +99,7 @@ class LogOdds(CalibrationLayer):
         return ops.where(valid, log_p - log_rest, float("nan"))
 
 
-@keras.saving.register_keras_serializable(package="ls_keras")
+@LAYERS.register("temperature")
 class Temperature(CalibrationLayer):
     """Divides logits by a temperature: `z / T`.
 
@@ -135,7 +136,7 @@ class Temperature(CalibrationLayer):
         return {**super().get_config(), "temperature": self.temperature}
 
 
-@keras.saving.register_keras_serializable(package="ls_keras")
+@LAYERS.register("vector_scaling")
 class VectorScaling(CalibrationLayer):
     """Scales and shifts the logit of each class: `a ⊙ z + b`.
 
@@ -178,7 +179,7 @@ class VectorScaling(CalibrationLayer):
         return scaled + self.bias
 
 
-@keras.saving.register_keras_serializable(package="ls_keras")
+@LAYERS.register("mixed_temperature")
 class MixedTemperature(CalibrationLayer):
     """Applies a temperature and mixes in the uniform distribution: log((1 − ε) softmax(z/T) + ε/K).
 
@@ -226,7 +227,7 @@ class MixedTemperature(CalibrationLayer):
         return {**super().get_config(), **config}
 
 
-@keras.saving.register_keras_serializable(package="ls_keras")
+@LAYERS.register("matrix_scaling")
 class MatrixScaling(MixedTemperature):
     """Multiplies the log-probabilities of `MixedTemperature` by a matrix: W log p + b.
 

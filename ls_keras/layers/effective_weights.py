@@ -5,8 +5,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from ls_base.errors import InputError
-from ls_keras.inputs.validation import shown
+from ls_keras.errors import InputError, shown
 
 
 class LinearWeights(NamedTuple):

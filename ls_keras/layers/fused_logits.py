@@ -3,15 +3,14 @@
 import keras
 from keras import ops
 
-from ls_base.errors import InputError
 from ls_keras.backend.autograph import no_autograph
-from ls_keras.backend.keras_internals import mask_of
+from ls_keras.backend.tensors import mask_of
+from ls_keras.errors import InputError, shown
+from ls_keras.inputs.registry import LAYERS
 from ls_keras.inputs.targets import IgnoreClass, plain_ignore_class, stored_ignore_class
-from ls_keras.inputs.validation import shown
+from ls_keras.inputs.validation import as_number
 from ls_keras.layers.effective_weights import effective_weights, is_reversible
 from ls_keras.layers.tied_logits import TiedLogits
-from ls_keras.losses import smoothing_registry as smoothings
-from ls_keras.losses.alpha_conversions import check_fraction
 from ls_keras.losses.fused_linear.cross_entropy import (
     check_chunk_size,
     check_reduction,
@@ -19,9 +18,10 @@ from ls_keras.losses.fused_linear.cross_entropy import (
     num_replicas,
 )
 from ls_keras.losses.fused_linear.problem import Linear
+from ls_keras.losses.smoothings import get_smoothing
 
 
-@keras.saving.register_keras_serializable(package="ls_keras")
+@LAYERS.register("fused_logits")
 class FusedLogits(keras.layers.Layer):
     """Output layer with a built-in `SmoothedCE(alpha, from_logits=True)` for many classes.
 
@@ -109,8 +109,8 @@ class FusedLogits(keras.layers.Layer):
             )
         self.supports_masking = True
         self.head = head
-        self.alpha = check_fraction(alpha, "alpha")
-        self.smoothing = smoothings.get(smoothing)
+        self.alpha = as_number(alpha, "alpha", low=0, high=1)
+        self.smoothing = get_smoothing(smoothing)
         self.ignore_class = plain_ignore_class(ignore_class)
         self.reduction = check_reduction(reduction)
         self.chunk_size = check_chunk_size(chunk_size)
@@ -175,7 +175,7 @@ class FusedLogits(keras.layers.Layer):
             **super().get_config(),
             "head": keras.saving.serialize_keras_object(self.head),
             "alpha": self.alpha,
-            "smoothing": smoothings.serialize(self.smoothing),
+            "smoothing": keras.saving.serialize_keras_object(self.smoothing),
             "ignore_class": stored_ignore_class(self.ignore_class),
             "reduction": self.reduction,
             "chunk_size": self.chunk_size,

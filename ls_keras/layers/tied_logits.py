@@ -3,15 +3,16 @@
 import keras
 from keras import ops
 
-from ls_base.errors import InputError
 from ls_keras.backend import keras_internals
 from ls_keras.backend.autograph import no_autograph
-from ls_keras.backend.tracing import warn_caller
-from ls_keras.inputs.validation import as_flag, shown
+from ls_keras.backend.warnings import warn_caller
+from ls_keras.errors import InputError, shown
+from ls_keras.inputs.registry import LAYERS
+from ls_keras.inputs.validation import as_flag
 from ls_keras.layers.effective_weights import apply_soft_cap, effective_weights
 
 
-@keras.saving.register_keras_serializable(package="ls_keras")
+@LAYERS.register("tied_logits")
 class TiedLogits(keras.layers.Layer):
     """Computes logits with the transposed embedding table: `z = x Eᵀ + b`, in float32.
 

@@ -1,20 +1,17 @@
-"""Smoothed cross-entropy, where its mass goes, and the losses it is compared with."""
+"""Smoothed cross-entropy, its smoothings, and the losses it is compared with."""
 
-from ls_keras.inputs.per_example_alpha import with_alpha
-from ls_keras.losses.alpha_conversions import alpha_from_off_target, off_target_from_alpha
+from ls_keras.inputs.targets import with_alpha
+from ls_keras.losses.alpha import alpha_from_off_target, off_target_from_alpha
 from ls_keras.losses.confidence_penalty import ConfidencePenalty
-from ls_keras.losses.cross_entropy import smooth_labels, smoothed_cross_entropy
 from ls_keras.losses.focal_ce import FocalCE
 from ls_keras.losses.fused_linear.cross_entropy import linear_smoothed_ce
 from ls_keras.losses.margin_smoothing import MarginSmoothing
 from ls_keras.losses.max_sup import MaxSup
 from ls_keras.losses.negative_smoothing import NegativeSmoothing
-from ls_keras.losses.neighborhood import Neighborhood
-from ls_keras.losses.priors import Prior, Uniform, Unigram
 from ls_keras.losses.registry import deserialize, get, serialize
 from ls_keras.losses.smoothed_bce import SmoothedBCE
-from ls_keras.losses.smoothed_ce import SmoothedCE
-from ls_keras.losses.smoothing import Smoothing
+from ls_keras.losses.smoothed_ce import SmoothedCE, smooth_labels, smoothed_cross_entropy
+from ls_keras.losses.smoothings import Neighborhood, Prior, Smoothing, Uniform, Unigram
 
 __all__ = [
     "ConfidencePenalty",

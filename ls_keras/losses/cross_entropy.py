@@ -1,256 +1,285 @@
-"""Smoothed cross-entropy and smoothed targets, as functions."""
+"""Smoothed cross-entropy in closed form, without a tensor of smoothed targets.
+
+    logsumexp(z) − Σ_j w_j z_j − α Σ_k q_k z_k
+
+On TensorFlow it has its own gradient. Besides the logits, one tensor of their size is held, the
+gradient itself (a fifth more under XLA); Keras's one-hot loss holds three (two under XLA), and
+automatic differentiation of the closed form six. `benchmarks/losses.py` measures that.
+"""
+
+import numbers
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 from keras import ops
 
-from ls_base.errors import InputError
-from ls_keras.backend.autograph import no_autograph
-from ls_keras.backend.tracing import concrete
-from ls_keras.inputs.targets import IgnoreClass, Targets, read_targets, read_weights
-from ls_keras.inputs.validation import MAX_CLASSES, as_count, as_tensor
-from ls_keras.losses import smoothing_registry as smoothings
-from ls_keras.losses.closed_form import Mixture, cross_entropy
-from ls_keras.losses.loss_inputs import finished, known_classes, read
-from ls_keras.losses.rate import ALPHA, by_class, filled, is_zero
-from ls_keras.losses.smoothing import Spread
+from ls_keras.backend.tensors import compiled_by_xla
+from ls_keras.errors import InputError
+from ls_keras.losses.classification_loss import LossInputs
+
+# Number of classes from which a tensor of the logits' size costs time, and rounding averages out.
+_MANY_CLASSES = 256
 
 
-@keras.saving.register_keras_serializable(package="ls_keras")
-@no_autograph
-def smoothed_cross_entropy(
-    y_true,
-    y_pred,
-    alpha=0.1,
-    *,
-    smoothing="uniform",
-    from_logits: bool = False,
-    ignore_class: IgnoreClass = None,
-    axis: int = -1,
-):
-    """Computes the cross-entropy with smoothed targets, for each example.
+class SmoothedTargets(NamedTuple):
+    """Smoothed targets in sparse form: y^LS = Σ_j weights_j · onehot(ids_j) + α · prior.
 
-    H(y^LS, p) = logsumexp(z) − (1 − α) z_y − α Σ_k q_k z_k
+    Attributes:
+        ids: int32 tensor `(..., J)`, or `None` for dense targets.
+        weights: float32 tensor `(..., J)`, or `None` for dense targets.
+        alpha: A float in [0, 1], or a tensor, a scalar or `(...)`, which gets no gradient; below 0
+            for negative smoothing.
+        prior: float64 array `(K,)`, or `None`.
+    """
 
-    with q_k = 1/K for uniform smoothing. For dense targets y the logsumexp is weighted by
-    (1 − α) Σ_k y_k + α, so they need not sum to 1. No tensor of smoothed targets is built for
-    integer labels.
+    ids: Any
+    weights: Any
+    alpha: Any
+    prior: np.ndarray | None
+
+
+def cross_entropy(inputs: LossInputs, smoothed: SmoothedTargets):
+    """Computes the cross-entropy with smoothed targets: a tensor `(...)`."""
+    targets, z, normalize, *_ = inputs
+    if targets.dense is None:
+        return label_cross_entropy(z, smoothed, targets.valid, normalize=normalize)
+    return dense_cross_entropy(z, ops.cast(targets.dense, z.dtype), smoothed, normalize=normalize)
+
+
+def uniform_targets(inputs: LossInputs, alpha: Any = 0.0) -> SmoothedTargets:
+    """Returns uniformly smoothed targets; the targets themselves for an alpha of 0."""
+    num_classes = known_classes(inputs.z)
+    prior = None if is_zero(alpha) else np.full(num_classes, 1 / num_classes)
+    if inputs.targets.labels is None:
+        return SmoothedTargets(None, None, alpha, prior)
+    ids = inputs.targets.labels[..., None]
+    return SmoothedTargets(ids, full_like(ids, 1 - alpha, inputs.z.dtype), alpha, prior)
+
+
+def label_cross_entropy(z, smoothed: SmoothedTargets, valid, *, normalize: bool):
+    """Computes logsumexp(z) − Σ_j w_j z_j − α Σ_k q_k z_k for integer labels.
 
     Args:
-        y_true: Integer labels `(...)` or `(..., 1)`, or dense targets `(..., K)`.
-        y_pred: `(..., K)` probabilities, or logits with `from_logits`. Computed in float32 or
-            better, whatever their dtype.
-        alpha: The mass to take off the target, in [0, 1]. With 0 it is plain cross-entropy, and
-            logits of −inf (masked classes) do no harm; above 0, a class that has mass in q and a
-            logit of −inf gives a loss of inf. Or a tensor, which gets no gradient: a scalar;
-            `(K,)`, of which α is that of the target's class (Σ_k y_k α_k of dense targets); or
-            `(..., 1)`, one for each position. Or `"per-example"`: it comes with `y_true`, see
-            `ls_keras.losses.with_alpha`. Default: 0.1.
-        smoothing: `"uniform"`, `"neighborhood"`, or an object: `Uniform`, `Unigram`, `Prior`,
-            `Neighborhood`. Default: `"uniform"`.
-        from_logits: Whether `y_pred` holds logits. Where Keras kept the logits of a softmax
-            output, they are used, as in Keras's own losses; else probabilities are normalized and
-            clipped to [ε, 1 − ε] as Keras does. Default: `False`.
-        ignore_class: A label id, or several, whose positions give 0; integer labels only.
-            Default: `None`.
-        axis: The axis of the classes. Default: −1.
+        z: Logits `(..., K)` in float32 or better, or log-probabilities.
+        smoothed: The smoothed targets.
+        valid: Boolean tensor `(...)` or `None`. Other positions may hold any value, even NaN,
+            without effect on the gradient; the caller sets their loss to 0.
+        normalize: Whether to compute the logsumexp; false for log-probabilities.
 
     Returns:
-        Tensor `(...)` of float32, or float64 for such predictions: nats.
-
-    Raises:
-        InputError: If alpha is no number in [0, 1], nor such numbers of one of these shapes, if
-            shapes don't belong together, or if labels are out of range (in eager use).
-
-    Example:
-    ```python
-    >>> import ls_keras
-    >>> losses = ls_keras.smoothed_cross_entropy(
-    ...     [0, 1], [[2.0, 0.0], [2.0, 0.0]], alpha=0.1, from_logits=True
-    ... )
-    >>> [round(float(loss), 4) for loss in losses]
-    [0.2269, 2.0269]
-
-    ```
-
-    References:
-        [Müller et al., 2019](https://arxiv.org/abs/1906.02629), section 1.1.
+        Tensor `(...)`.
     """
-    losses, _ = losses_and_valid(
-        y_true,
-        y_pred,
-        ALPHA.tensor(alpha),
-        smoothings.get(smoothing),
-        from_logits=from_logits,
-        ignore_class=ignore_class,
-        axis=axis,
-    )
-    return losses
+    # Only on TensorFlow: a custom gradient would break forward-mode derivatives and
+    # `jax.checkpoint` on JAX, second derivatives and `torch.compile` on PyTorch.
+    if normalize and keras.config.backend() == "tensorflow":
+        return _with_gradient(z, smoothed, valid, subtract_targets())
+    if valid is not None:
+        z = ops.where(valid[..., None], z, 1.0)
+    if normalize:
+        z = _shift(z)
+    expected = _expected(z, smoothed, gather=not compiled_by_xla())
+    return ops.logsumexp(z, axis=-1) - expected if normalize else -expected
 
 
-def losses_and_valid(
-    y_true,
-    y_pred,
-    alpha,
-    smoothing,
-    *,
-    from_logits,
-    ignore_class,
-    axis,
-    mask=None,
-    sample_weight=None,
-    glances=None,
-):
-    """Returns the losses `(...)` and which of them count, for `SmoothedCE`.
+def dense_cross_entropy(z, targets, smoothed: SmoothedTargets, *, normalize: bool):
+    """Computes Σ_k y_k^LS · logsumexp(z) − (1 − α) Σ_k y_k z_k − α Σ_k q_k z_k.
 
     Args:
-        y_true: See `smoothed_cross_entropy`.
-        y_pred: See `smoothed_cross_entropy`.
-        alpha: As `Bounds.at_positions` takes it.
-        smoothing: A `Smoothing`.
-        from_logits: See `smoothed_cross_entropy`.
-        ignore_class: See `smoothed_cross_entropy`.
-        axis: See `smoothed_cross_entropy`.
-        mask: Boolean tensor `(...)` or `None`; a masked position is nobody's neighbor, but still
-            has a loss, as in Keras.
-        sample_weight: Tensor of the shape of the losses, or of its leading axes, or `None`; a
-            position of weight 0 is nobody's neighbor either.
-        glances: See `ls_keras.losses.loss_inputs.read`.
+        z: Logits `(..., K)` in float32 or better, or log-probabilities.
+        targets: `(..., K)`; need not sum to 1.
+        smoothed: Alpha and the prior.
+        normalize: Whether to compute the logsumexp; false for log-probabilities.
 
     Returns:
-        Losses, and a Boolean tensor `(...)` or `None`.
+        Tensor `(...)`.
     """
-    reading = read(
-        y_true,
-        y_pred,
-        from_logits=from_logits,
-        ignore_class=ignore_class,
-        axis=axis,
-        mask=mask,
-        glances=glances,
-    )
-    targets, z, _ = reading
-    alpha = ALPHA.at_positions(alpha, targets, z)
-    if sample_weight is not None:
-        sample_weight = read_weights(sample_weight, tuple(z.shape[:-1]))
-    mixture = mixture_of(targets, alpha, smoothing, z, mask, sample_weight)
-    return finished(cross_entropy(reading, mixture), targets), targets.valid
+    alpha = smoothed.alpha
+    if normalize:
+        z = _shift(z)
+    # A target of 0 times a logit of −inf is 0, not NaN.
+    absent = ops.logical_and(ops.equal(targets, 0), ops.equal(z, -np.inf))
+    expected = (1 - alpha) * ops.sum(targets * ops.where(absent, 0.0, z), axis=-1)
+    if smoothed.prior is not None:
+        expected = expected + scale(alpha, _prior_mean(z, smoothed.prior))
+    if not normalize:
+        return -expected
+    total = (1 - alpha) * ops.sum(targets, axis=-1) + alpha
+    return total * ops.logsumexp(z, axis=-1) - expected
 
 
-@no_autograph
-def smooth_labels(
-    y_true,
-    alpha=0.1,
-    num_classes: int | None = None,
-    smoothing="uniform",
-    *,
-    ignore_class: IgnoreClass = None,
-    dtype=None,
-):
-    """Makes dense smoothed targets, for losses that take nothing else.
+def _expected(z, smoothed: SmoothedTargets, *, gather: bool):
+    """Computes Σ_k y_k^LS z_k without y^LS."""
+    at = ops.take_along_axis(z, smoothed.ids, axis=-1) if gather else _compare(z, smoothed.ids)
+    expected = weighted_sum(at, smoothed.weights)
+    if smoothed.prior is None:
+        return expected
+    return expected + scale(smoothed.alpha, _prior_mean(z, smoothed.prior))
 
-    y_k^LS = (1 − α) y_k + α q_k
 
-    Args:
-        y_true: With `num_classes`, labels `(...)` of any dtype; without, dense targets `(..., K)`
-            of any dtype. Of a floating dtype and K entries in the last axis, they are dense with
-            `num_classes` too. (The losses tell by the rank of the predictions.)
-        alpha: The mass to take off the target, in [0, 1]: a number, a scalar, `(K,)` by class or
-            `(..., 1)` by position, as in `smoothed_cross_entropy`. Default: 0.1.
-        num_classes: K, at least 2; needed for labels.
-        smoothing: See `smoothed_cross_entropy`. Default: `"uniform"`.
-        ignore_class: A label id, or several, whose positions become rows of zeros. Default:
-            `None`.
-        dtype: Of the result. Default: `keras.config.floatx()`.
+def weighted_sum(at, weights):
+    """Computes Σ_j weights_j · at_j, where a weight of 0 times a logit of −inf is 0, not NaN."""
+    weights = ops.cast(weights, at.dtype)
+    return ops.sum(weights * ops.where(ops.equal(weights, 0), 0.0, at), axis=-1)
 
-    Returns:
-        Tensor `(..., K)`.
 
-    Raises:
-        InputError: If alpha is no number in [0, 1], if K is missing or below 2, or if labels are
-            out of range (in eager use).
+def _compare(z, ids):
+    """Selects the logits at `ids` by reductions, which XLA fuses, unlike a gather."""
+    classes = ops.arange(z.shape[-1], dtype="int32")
+    at = [
+        ops.sum(ops.where(ops.equal(ids[..., j : j + 1], classes), z, 0.0), axis=-1)
+        for j in range(ids.shape[-1])
+    ]
+    return ops.stack(at, axis=-1)
 
-    Example:
-    ```python
-    >>> import ls_keras
-    >>> [round(float(y), 3) for y in ls_keras.smooth_labels(1, 0.3, num_classes=3)]
-    [0.1, 0.8, 0.1]
 
-    ```
+def _prior_mean(z, prior: np.ndarray):
+    """Computes Σ_k q_k z_k; logits where q is 0 may be −inf."""
+    if prior.min() == prior.max():
+        return ops.mean(z, axis=-1)
+    q = ops.convert_to_tensor(prior, dtype=z.dtype)
+    if not prior.all():
+        z = ops.where(q > 0, z, 0.0)
+    # XLA fuses a sum, but not a matrix product; uncompiled, the product needs no copy.
+    return ops.sum(z * q, axis=-1) if compiled_by_xla() else ops.matmul(z, q)
 
-    References:
-        [Müller et al., 2019](https://arxiv.org/abs/1906.02629), section 1.1.
+
+def _with_gradient(z, smoothed: SmoothedTargets, valid, subtract: Callable):
+    """Computes the closed form with the gradient dz = (softmax(z) − y^LS) · upstream."""
+    import tensorflow as tf
+
+    prior: Any = smoothed.prior
+    uniform = prior is not None and prior.min() == prior.max()
+    if prior is not None:  # one number costs less than a vector
+        prior = float(prior[0]) if uniform else ops.convert_to_tensor(prior, dtype=z.dtype)
+
+    @ops.custom_gradient
+    def loss(z):
+        top = row_max(z)
+        # Shifted before they are averaged: the mean of logits near 1e4 keeps three decimals only.
+        shifted = z - top
+        at = ops.take_along_axis(z, smoothed.ids, axis=-1) - top
+        expected = weighted_sum(at, smoothed.weights)
+        if uniform and z.shape[-1] >= _MANY_CLASSES and compiled_by_xla():
+            expected = expected + scale(smoothed.alpha, _mean_below(top, z))
+        elif smoothed.prior is not None:
+            mean = _prior_mean(shifted, smoothed.prior)
+            expected = expected + scale(smoothed.alpha, mean)
+            if compiled_by_xla():
+                # The mean is at most 0, so this shift is the same. XLA doesn't know that, and can't
+                # compute the exponential first, which would then need the memory of `shifted`.
+                shifted = z - ops.maximum(top, top + mean[..., None])
+        # For the same reason, the mean comes first.
+        with tf.control_dependencies([expected]):
+            exponential = ops.exp(shifted)
+        total = ops.sum(exponential, axis=-1, keepdims=True)
+
+        def gradient(upstream):
+            if valid is not None:  # the gradient of an infinite loss may be NaN
+                upstream = ops.where(valid, upstream, 0.0)
+            dz = exponential / total
+            if prior is not None:
+                dz = dz - expand_class_axis(smoothed.alpha) * prior
+            dz = dz * upstream[..., None]
+            if valid is not None:
+                dz = ops.where(valid[..., None], dz, 0.0)
+            weights = ops.cast(smoothed.weights, dz.dtype) * upstream[..., None]
+            return subtract(dz, smoothed.ids, weights)
+
+        return ops.log(total[..., 0]) - expected, gradient
+
+    return loss(z)
+
+
+def _mean_below(top, z):
+    """Computes mean_k (z_k − top) without the tensor of differences that XLA makes on a CPU.
+
+    Eight groups of classes are averaged before top is subtracted. Dividing by 8 is exact; the three
+    additions lose about the spacing of numbers near top, which averages out over many classes: at
+    1e4, where numbers are 1e-3 apart, the mean over 1,000 classes is off by 1e-4.
     """
-    alpha, smoothing = ALPHA.tensor(alpha), smoothings.get(smoothing)
-    dtype = keras.backend.standardize_dtype(dtype or keras.config.floatx())
-    tensor = as_tensor(y_true, "y_true")
-    y_true = y_true if isinstance(y_true, np.ndarray) else tensor
-    shape = tuple(tensor.shape)
-    if num_classes is not None:
-        num_classes = as_count(num_classes, "num_classes", 2, MAX_CLASSES)
-    whole = "int" in keras.backend.standardize_dtype(tensor.dtype)
-    if num_classes is None:
-        if shape[-1:] in ((), (0,), (1,)) or (whole and not _may_be_dense(tensor)):
-            raise InputError(
-                "Expected num_classes for labels, or dense targets that sum to 1 over the last "
-                f"axis. Received: num_classes=None, y_true of shape {shape}"
-            )
-    elif whole or shape[-1:] != (num_classes,):
-        shape = (*shape, num_classes)
-    targets = read_targets(
-        y_true, keras.KerasTensor(shape), ignore_class=ignore_class, one_example=True
+    width, end = divmod(z.shape[-1], 8)
+    parts = [0.125 * z[..., i * width : (i + 1) * width] for i in range(8)]
+    while len(parts) > 1:
+        parts = [a + b for a, b in zip(parts[::2], parts[1::2], strict=True)]
+    below = 8 * ops.sum(parts[0] - top, axis=-1)
+    if end:
+        below = below + ops.sum(z[..., -end:] - top, axis=-1)
+    return below / z.shape[-1]
+
+
+def row_max(z):
+    """Returns the largest entry of each row, `(..., 1)`; accepts empty tensors, unlike Keras's."""
+    return z[..., :1] if 0 in tuple(z.shape) else ops.max(z, axis=-1, keepdims=True)
+
+
+def _shift(z):
+    """Subtracts the largest logit, which leaves the loss unchanged and logits of ±1e4 exact."""
+    return z - ops.stop_gradient(row_max(z))
+
+
+def subtract_targets() -> Callable:
+    """Returns a function that subtracts `weights` `(..., J)` at classes `ids` from `dz` `(..., K)`.
+
+    Call this while the loss is traced: within a gradient, XLA can't be detected.
+    """
+    return _subtract_by_comparison if compiled_by_xla() else _subtract_by_scatter
+
+
+def _subtract_by_scatter(dz, ids, weights):
+    """Subtracts in place, J numbers per position; fast without XLA."""
+    import tensorflow as tf
+
+    num_classes, num_ids = dz.shape[-1], ids.shape[-1]
+    ids = ops.reshape(ids, (-1,))
+    rows = ops.arange(ops.size(ids), dtype="int32") // num_ids
+    # keras.ops.scatter_update copies; this reuses the buffer if nothing else refers to it.
+    flat = tf.raw_ops.ScatterNdNonAliasingAdd(
+        input=ops.reshape(dz, (-1, num_classes)),
+        indices=ops.stack([rows, ids], axis=-1),
+        updates=-ops.reshape(weights, (-1,)),
     )
-    z = keras.KerasTensor(shape, dtype="float32")
-    alpha = ALPHA.at_positions(alpha, targets, z)
-    mixture = mixture_of(targets, alpha, smoothing, z)
-    if targets.dense is not None:
-        smoothed = ops.cast(targets.dense, "float32") * by_class(1 - alpha)
-    else:
-        one_hot = ops.one_hot(mixture.ids, shape[-1], dtype="float32")  # ... × J × K
-        smoothed = ops.sum(one_hot * mixture.weights[..., None], axis=-2)
-    if mixture.prior is not None:
-        prior = ops.convert_to_tensor(mixture.prior, dtype="float32")
-        smoothed = smoothed + by_class(alpha) * prior
-    if targets.wrong is not None:
-        smoothed = ops.where(targets.wrong[..., None], float("nan"), smoothed)
-    if targets.valid is not None:
-        smoothed = ops.where(targets.valid[..., None], smoothed, 0.0)
-    return ops.cast(smoothed, dtype)
+    return ops.reshape(flat, ops.shape(dz))
 
 
-def _may_be_dense(whole) -> bool:
-    """Returns whether integers `(..., K)` are rows of probabilities, as one-hot targets are."""
-    known = concrete(whole)
-    return known is not None and bool((known >= 0).all() and (known.sum(-1) == 1).all())
+def _subtract_by_comparison(dz, ids, weights):
+    """Subtracts by comparison with all classes, which XLA fuses into the pass that computes dz."""
+    classes = ops.arange(dz.shape[-1], dtype="int32")
+    for j in range(ids.shape[-1]):
+        here = ops.equal(ids[..., j : j + 1], classes)
+        dz = dz - ops.where(here, weights[..., j : j + 1], 0.0)
+    return dz
 
 
-def mixture_of(targets: Targets, alpha, smoothing, z, mask=None, sample_weight=None) -> Mixture:
-    """Joins the target and the smoothing into the classes and the prior that get mass."""
-    valid = targets.valid
-    if targets.labels is not None:
-        for keep in (mask, sample_weight):
-            if keep is not None:
-                keep = _on_positions(ops.not_equal(keep, 0), targets.labels)
-                valid = keep if valid is None else ops.logical_and(valid, keep)
-    num_classes = known_classes(z)
-    spread = Spread() if is_zero(alpha) else smoothing.spread(targets.labels, valid, num_classes)
-    if targets.labels is None:
-        return Mixture(None, None, alpha, spread.prior)
-    ids = targets.labels[..., None]
-    dtype = keras.backend.result_type(z.dtype, "float32")
-    weights = filled(ids, 1 - alpha, dtype)
-    if spread.ids is not None:
-        ids = ops.concatenate([ids, spread.ids], axis=-1)
-        mass = alpha if isinstance(alpha, float) else filled(spread.ids, alpha, dtype)
-        weights = ops.concatenate([weights, mass * ops.cast(spread.weights, dtype)], axis=-1)
-    return Mixture(ids, weights, alpha, spread.prior)
+def known_classes(z) -> int:
+    """Returns K, or raises an `InputError` if the last axis has no known size."""
+    if z.shape[-1] is None:
+        raise InputError(
+            "Expected a known number of classes. Received: y_pred of shape (..., None)"
+        )
+    return z.shape[-1]
 
 
-def _on_positions(keep, labels):
-    """Gives Booleans `(...)`, of leading axes or with a last axis of 1, the shape of the labels."""
-    rank = len(labels.shape)
-    if len(keep.shape) == rank + 1 and keep.shape[-1] == 1:
-        keep = ops.squeeze(keep, axis=-1)
-    while len(keep.shape) < rank:
-        keep = ops.expand_dims(keep, axis=-1)
-    return ops.broadcast_to(keep, ops.shape(labels))
+def is_zero(rate) -> bool:
+    """Returns whether a rate is the number 0; a tensor may have another value later."""
+    return isinstance(rate, numbers.Real) and not rate
+
+
+def scale(rate, values):
+    """Computes rate · values `(...)`, where a rate of 0 gives 0 also for infinite values."""
+    if isinstance(rate, numbers.Real):
+        return rate * values
+    return ops.where(ops.equal(rate, 0), 0.0, rate * values)
+
+
+def expand_class_axis(rate) -> Any:
+    """Returns a rate that can be multiplied with tensors `(..., K)`."""
+    return rate if isinstance(rate, numbers.Real) or not len(rate.shape) else rate[..., None]
+
+
+def full_like(like, rate, dtype):
+    """Returns weights of the shape `(..., J)` of `like`, all equal to the rate."""
+    if isinstance(rate, numbers.Real):
+        return ops.full(ops.shape(like), rate, dtype=dtype)
+    return ops.broadcast_to(ops.cast(expand_class_axis(rate), dtype), ops.shape(like))

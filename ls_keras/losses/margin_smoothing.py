@@ -1,47 +1,39 @@
-"""A penalty on distances between logits beyond a margin, as a Keras loss."""
+"""Cross-entropy and a penalty on distances between logits beyond a margin."""
 
-import keras
+import math
 
-from ls_keras.inputs.targets import IgnoreClass
+from keras import ops
+
+from ls_keras.inputs.registry import LOSSES
 from ls_keras.inputs.validation import as_number
-from ls_keras.losses.classification_loss import ClassificationLoss
-from ls_keras.losses.closed_form import cross_entropy, uniform_mixture
-from ls_keras.losses.loss_inputs import Reading, without_ignored
-from ls_keras.losses.rate import is_zero, scaled
-from ls_keras.losses.regularizers import excess_over_margin
-from ls_keras.losses.scheduled_rate import Rate
+from ls_keras.losses.alpha import RateBounds
+from ls_keras.losses.classification_loss import ClassificationLoss, LossInputs, logits_of_valid
+from ls_keras.losses.cross_entropy import cross_entropy, is_zero, row_max, scale, uniform_targets
 
 
-@keras.saving.register_keras_serializable(package="ls_keras")
+@LOSSES.register("margin_smoothing")
 class MarginSmoothing(ClassificationLoss):
-    """Cross-entropy, and α times how far logits lie more than a margin below the largest (MbLS).
+    """Margin-based label smoothing (MbLS): a penalty on logits far below the largest.
 
     L = H(y, p) + α mean_k max(0, max_j z_j − z_k − m)
 
-    Smoothing pulls all logits together, without end; here they are free within the margin. With a
-    margin of 0 it is `MaxSup`, with one that no distance reaches plain cross-entropy.
-
-    Integer or dense labels; masks, sample weights and 16 bits as in `SmoothedCE`. The paper writes
-    a sum over the classes, the authors' code takes their mean, and so does this: a sum is an alpha
-    K times as large.
+    Smoothing pulls all logits together; here, distances within the margin are free. With a margin
+    of 0 it is `MaxSup`; with a margin above all distances, plain cross-entropy. The paper writes a
+    sum over the classes, the authors' code takes their mean, as this loss does: the sum corresponds
+    to an alpha K times as large.
 
     Args:
         alpha: The weight of the penalty, at least 0. With 0 it is plain cross-entropy, and logits
-            of −inf (masked classes) do no harm; above 0 they give a loss of inf. By class, per
+            of −inf (masked classes) are harmless; above 0 they give a loss of inf. Per class, per
             example or by a schedule as in `SmoothedCE`. Default: 0.1.
-        margin: m, at least 0, in nats (the unit of logits). The authors take 6 to 10. Default: 10.
-        from_logits: Whether predictions are logits; what is asked of probabilities are their
-            logarithms. Default: `False`, as in Keras.
-        ignore_class: A label id, or several, whose positions do not count; integer labels only.
-            Default: `None`.
-        axis: The axis of the classes. Default: −1.
-        reduction: As in Keras. Default: `"sum_over_batch_size"`.
+        margin: m, at least 0, in nats (the unit of logits). The authors use 6 to 10. For
+            probabilities, their logarithms are compared. Default: 10.
         name: Default: `"margin_smoothing"`.
-        dtype: Of the result; the arithmetic, sums included, is in float32 or better. Default:
-            `keras.config.floatx()`.
+        **options: `from_logits`, `ignore_class`, `axis`, `reduction` and `dtype`; see
+            `ClassificationLoss`.
 
     Raises:
-        InputError: If alpha or the margin is no number of at least 0; as `SmoothedCE` otherwise.
+        InputError: If alpha or the margin is not a number of at least 0.
 
     Example:
     ```python
@@ -56,47 +48,40 @@ class MarginSmoothing(ClassificationLoss):
         [Liu et al., 2022](https://arxiv.org/abs/2111.15430), The Devil is in the Margin.
     """
 
-    alpha = Rate()
+    rate_bounds = RateBounds("alpha", 0.0, math.inf)
 
     def __init__(
-        self,
-        alpha=0.1,
-        margin: float = 10.0,
-        *,
-        from_logits: bool = False,
-        ignore_class: IgnoreClass = None,
-        axis: int = -1,
-        reduction: str | None = "sum_over_batch_size",
-        name: str = "margin_smoothing",
-        dtype=None,
+        self, alpha=0.1, margin: float = 10.0, *, name: str = "margin_smoothing", **options
     ):
-        super().__init__(
-            from_logits=from_logits,
-            ignore_class=ignore_class,
-            axis=axis,
-            reduction=reduction,
-            name=name,
-            dtype=dtype,
-        )
-        self.alpha = alpha
+        super().__init__(name=name, **options)
+        self.alpha = self.rate_bounds.validate(alpha)
         self.margin = as_number(margin, "margin", low=0)
 
-    def losses(self, reading: Reading):
-        """Returns the loss of each position, see `ClassificationLoss.losses`."""
-        return margin_smoothed(reading, type(self).alpha.at(self, reading), self.margin)
+    def losses(self, inputs: LossInputs):
+        """Computes H(y, p) + α mean_k max(0, max_j z_j − z_k − m)."""
+        plain = cross_entropy(inputs, uniform_targets(inputs))
+        alpha = self.rate_at_positions(inputs)
+        if is_zero(alpha):
+            return plain
+        return plain + scale(alpha, excess_over_margin(logits_of_valid(inputs), self.margin))
 
     def get_config(self) -> dict:
-        """Returns the arguments of the constructor, as JSON holds them."""
-        return {
-            **super().get_config(),
-            "alpha": type(self).alpha.stored(self),
-            "margin": self.margin,
-        }
+        """Returns the arguments of the constructor, as JSON values."""
+        return {**super().get_config(), "margin": self.margin}
 
 
-def margin_smoothed(reading: Reading, alpha, margin: float):
-    """Computes H(y, p) + α mean_k max(0, max_j z_j − z_k − m): a tensor `(...)`."""
-    plain = cross_entropy(reading, uniform_mixture(reading))
-    if is_zero(alpha):
-        return plain
-    return plain + scaled(alpha, excess_over_margin(without_ignored(reading), margin))
+def excess_over_margin(z, margin: float):
+    """Computes mean_k max(0, max_j z_j − z_k − m).
+
+    With A the classes beyond the margin, dR/dz_k = (|A| [k is the largest] − [k ∈ A]) / K; ties
+    for the largest share it.
+
+    Args:
+        z: Logits or log-probabilities `(..., K)`.
+        margin: m, at least 0.
+
+    Returns:
+        Tensor `(...)`.
+    """
+    # Distances first: logits near 1e4 keep their digits.
+    return ops.mean(ops.relu(row_max(z) - z - margin), axis=-1)

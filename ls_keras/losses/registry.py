@@ -1,70 +1,33 @@
-"""THE table of the names of this package, and what finds losses and smoothings by them."""
+"""Finding losses and smoothings by name or configuration, and serializing them."""
 
 import inspect
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
 
 import keras
 
-from ls_base.errors import InputError
-from ls_keras.inputs.registry import from_config, named
-from ls_keras.inputs.validation import shown
-from ls_keras.losses.confidence_penalty import ConfidencePenalty
-from ls_keras.losses.cross_entropy import smoothed_cross_entropy
-from ls_keras.losses.focal_ce import FocalCE
-from ls_keras.losses.fused_linear.cross_entropy import linear_smoothed_ce
-from ls_keras.losses.margin_smoothing import MarginSmoothing
-from ls_keras.losses.max_sup import MaxSup
-from ls_keras.losses.negative_smoothing import NegativeSmoothing
-from ls_keras.losses.neighborhood import Neighborhood
-from ls_keras.losses.priors import Prior, Uniform, Unigram
-from ls_keras.losses.smoothed_bce import SmoothedBCE
-from ls_keras.losses.smoothed_ce import SmoothedCE
-from ls_keras.losses.smoothing import Smoothing
-
-_KIND = "a loss or smoothing"
-
-# A loss has its own `name` by default.
-NAMES: Mapping[str, Callable] = MappingProxyType(
-    {
-        "smoothed_ce": SmoothedCE,
-        "smoothed_bce": SmoothedBCE,
-        "max_sup": MaxSup,
-        "margin_smoothing": MarginSmoothing,
-        "focal_ce": FocalCE,
-        "confidence_penalty": ConfidencePenalty,
-        "negative_smoothing": NegativeSmoothing,
-        "smoothed_cross_entropy": smoothed_cross_entropy,
-        "linear_smoothed_ce": linear_smoothed_ce,
-        "uniform": Uniform,
-        "unigram": Unigram,
-        "prior": Prior,
-        "neighborhood": Neighborhood,
-    }
-)
+from ls_keras.errors import InputError, shown
+from ls_keras.inputs.registry import LOSSES
+from ls_keras.inputs.registry import deserialize as deserialize_config
+from ls_keras.losses.smoothings import Smoothing
 
 
 def get(identifier, **options):
     """Returns a loss, or a smoothing, by name, configuration or object.
 
-    Keras's `get`, and strings in `compile`, know Keras's own names only:
-    `compile(loss=ls_keras.losses.get("smoothed_ce", from_logits=True))`. A configuration too comes
-    into `compile` through here, since Keras takes a dictionary there for one loss by output.
+    Keras's `get`, and strings in `compile`, accept Keras's own names only, so write
+    `compile(loss=ls_keras.losses.get("smoothed_ce", from_logits=True))`. Use it for configurations,
+    too, since `compile` reads a dictionary as one loss per output.
 
-    - Losses: `"smoothed_ce"`, `"smoothed_bce"`, `"max_sup"`, `"margin_smoothing"`, `"focal_ce"`,
-      `"confidence_penalty"`, `"negative_smoothing"`
-    - Functions: `"smoothed_cross_entropy"`, `"linear_smoothed_ce"`
-    - Smoothings: `"uniform"`, `"unigram"` (with `counts`), `"prior"` (with `probabilities`),
-      `"neighborhood"`
+    The name of a class is its name in snake case: `"smoothed_ce"`, `"max_sup"`, `"uniform"`;
+    `"unigram"` needs `counts`, `"prior"` needs `probabilities`. Functions have their own names.
 
     Args:
-        identifier: One of these names; what `serialize` or `keras.losses.serialize` returned; or a
-            loss, smoothing or function, which is returned as it is.
-        **options: Arguments of the class that the name stands for.
+        identifier: One of these names; a configuration from `serialize` or
+            `keras.losses.serialize`; or a loss, smoothing or function, which is returned unchanged.
+        **options: Arguments of the class with this name.
 
     Raises:
-        InputError: If there is no such name (with near matches), if the class doesn't take the
-            options, or if the identifier is something else.
+        InputError: If the name is unknown (the message has near matches), if the class doesn't
+            take the options, or if the identifier is something else.
 
     Example:
     ```python
@@ -83,11 +46,11 @@ def get(identifier, **options):
 
     ```
     """
-    return _checked(named(identifier, options, NAMES, _KIND), identifier)
+    return LOSSES.get(identifier, options)
 
 
 def serialize(value) -> dict:
-    """Returns the configuration that `deserialize` and `get` read.
+    """Returns a configuration, which `deserialize` and `get` read.
 
     Args:
         value: A loss, a smoothing, or a registered function such as `smoothed_cross_entropy`.
@@ -105,31 +68,25 @@ def serialize(value) -> dict:
     """
     function = inspect.isfunction(value) and _is_registered(value)
     if not isinstance(value, keras.losses.Loss | Smoothing) and not function:
-        raise InputError(f"Expected {_KIND}, or a registered function. Received: {shown(value)}")
+        raise InputError(
+            f"Expected {LOSSES.kind}, or a registered function. Received: {shown(value)}"
+        )
     return keras.saving.serialize_keras_object(value)
 
 
 def deserialize(config: dict, custom_objects: dict | None = None):
-    """Returns the loss, smoothing or function that `serialize` wrote.
+    """Returns the loss, smoothing or function of a configuration.
 
     Args:
-        config: What `serialize` returned.
+        config: A configuration from `serialize`.
         custom_objects: Classes by name, for those that are not registered.
 
     Raises:
         InputError: If it is something else.
     """
-    return _checked(from_config(config, _KIND, custom_objects), config)
+    return LOSSES.check(deserialize_config(config, LOSSES.kind, custom_objects), config)
 
 
 def _is_registered(function) -> bool:
     name = keras.saving.get_registered_name(function)
     return keras.saving.get_registered_object(name) is function
-
-
-def _checked(found, identifier):
-    if isinstance(found, keras.losses.Loss | Smoothing) or inspect.isfunction(found):
-        return found
-    raise InputError(
-        f"Expected {_KIND}: its name, configuration or object. Received: {shown(identifier)}"
-    )

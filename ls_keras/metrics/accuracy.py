@@ -1,14 +1,14 @@
 """Accuracy that counts what the other metrics count."""
 
-import keras
 from keras import ops
 
-from ls_keras.backend.tracing import being_traced
+from ls_keras.backend.tensors import is_tracing
 from ls_keras.inputs.probabilities import Examples, class_labels, first_largest
+from ls_keras.inputs.registry import METRICS
 from ls_keras.metrics.weighted_mean import WeightedMean
 
 
-@keras.saving.register_keras_serializable(package="ls_keras")
+@METRICS.register("accuracy")
 class Accuracy(WeightedMean):
     """Share of examples whose most probable class is the target's.
 
@@ -61,6 +61,6 @@ class Accuracy(WeightedMean):
         """Returns 1 for each example that is right, else 0; NaN where predictions have it."""
         right = ops.equal(first_largest(examples.y_pred), class_labels(examples.targets))
         right = ops.cast(right, "float32")
-        if being_traced(examples.y_pred):  # else it has been looked at
+        if is_tracing(examples.y_pred):  # else it has been looked at
             right = ops.where(ops.isnan(ops.sum(examples.y_pred, axis=-1)), float("nan"), right)
         return right

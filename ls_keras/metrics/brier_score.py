@@ -1,13 +1,13 @@
 """The Brier score."""
 
-import keras
 from keras import ops
 
 from ls_keras.inputs.probabilities import Examples, pick, probabilities
+from ls_keras.inputs.registry import METRICS
 from ls_keras.metrics.weighted_mean import WeightedMean
 
 
-@keras.saving.register_keras_serializable(package="ls_keras")
+@METRICS.register("brier")
 class BrierScore(WeightedMean):
     """Mean squared distance between the predicted probabilities and the targets.
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from keras import ops
 
-from ls_keras.backend.tracing import concrete
+from ls_keras.backend.tensors import to_numpy_or_none
 
 # Elements: 2 MiB of float32, of which a dozen are needed at a time.
 _CHUNK = 1 << 19
@@ -27,7 +27,7 @@ def sum_over_rows(function: Callable, arrays: Sequence, row_size: int):
     size = max(1, _CHUNK // row_size)
     if isinstance(total, int) and total <= size:
         return tuple(function(*arrays))
-    if concrete(weights[:0]) is not None:
+    if to_numpy_or_none(weights[:0]) is not None:
         sums = None
         for start in range(0, total, size):
             parts = function(*(array[start : start + size] for array in arrays))

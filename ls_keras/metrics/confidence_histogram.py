@@ -12,12 +12,8 @@ import numpy as np
 from keras import ops
 
 from ls_keras.backend import exact_sum
-from ls_keras.backend.tracing import concrete
-from ls_keras.metrics.binning import (
-    equal_width_index,
-    equal_width_index_of_array,
-    sum_by_index,
-)
+from ls_keras.backend.tensors import to_numpy_or_none
+from ls_keras.metrics.binning import equal_width_index, equal_width_index_of_array, sum_by_index
 from ls_keras.metrics.calibration_error import Bins
 
 # Cells of the fixed histogram behind equal-mass bins: per octave of the distance to the nearer
@@ -186,7 +182,7 @@ class ConfidenceHistogram:
             `merge_cells` returns it, `None` for bins of equal width.
         """
         words = ops.convert_to_tensor(words)
-        on_host = concrete(words)
+        on_host = to_numpy_or_none(words)
         words = words if on_host is None else on_host
         sums = exact_sum.value(words)
         count, correct = sums[_WEIGHT], sums[_CORRECT]

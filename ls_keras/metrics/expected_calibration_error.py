@@ -2,14 +2,14 @@
 
 from typing import Any, get_args
 
-import keras
 import numpy as np
 from keras import ops
 
 from ls_base.errors import InputError
 from ls_keras.backend import exact_sum
 from ls_keras.backend.autograph import no_autograph
-from ls_keras.backend.tracing import concrete, warn_caller
+from ls_keras.backend.tensors import as_tensor, to_numpy_or_none
+from ls_keras.backend.warnings import warn_caller
 from ls_keras.inputs.numpy_examples import to_host
 from ls_keras.inputs.probabilities import (
     Examples,
@@ -17,8 +17,9 @@ from ls_keras.inputs.probabilities import (
     confidence_and_correct,
     probabilities,
 )
+from ls_keras.inputs.registry import METRICS
 from ls_keras.inputs.targets import IgnoreClass
-from ls_keras.inputs.validation import as_choice, as_flag, as_tensor
+from ls_keras.inputs.validation import as_choice, as_flag
 from ls_keras.metrics.base import CalibrationMetric
 from ls_keras.metrics.binning import check_num_bins
 from ls_keras.metrics.calibration_error import Norm, calibration_error
@@ -29,7 +30,7 @@ from ls_keras.metrics.numpy_top_label import TopLabels, read_top_labels
 _WHOLE = 1 << 22  # examples whose counts a float32 increment holds exactly
 
 
-@keras.saving.register_keras_serializable(package="ls_keras")
+@METRICS.register("ece")
 class ExpectedCalibrationError(CalibrationMetric):
     """Expected calibration error: how far confidence is from accuracy, over bins of confidence.
 
@@ -284,7 +285,7 @@ class ExpectedCalibrationError(CalibrationMetric):
         return int(exact_sum.value(ops.convert_to_tensor(self._nan)))
 
     def _warn_of_nan(self):
-        words = concrete(ops.convert_to_tensor(self._nan))
+        words = to_numpy_or_none(ops.convert_to_tensor(self._nan))
         if words is not None and words.any():
             warn_caller(
                 f"{self.name}: {self.nan_count} examples with NaN predictions were left out"

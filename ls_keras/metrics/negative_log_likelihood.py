@@ -4,10 +4,11 @@ import keras
 from keras import ops
 
 from ls_keras.inputs.probabilities import Examples, pick
+from ls_keras.inputs.registry import METRICS
 from ls_keras.metrics.weighted_mean import WeightedMean
 
 
-@keras.saving.register_keras_serializable(package="ls_keras")
+@METRICS.register("nll")
 class NegativeLogLikelihood(WeightedMean):
     """Mean negative log-likelihood of the targets, in nats.
 
@@ -58,7 +59,7 @@ class NegativeLogLikelihood(WeightedMean):
         return negative_log_likelihood(examples, from_logits=self.from_logits)
 
 
-@keras.saving.register_keras_serializable(package="ls_keras")
+@METRICS.register("perplexity")
 class Perplexity(WeightedMean):
     """Perplexity per example (per token, for sequences): exp(NLL), never smoothed.
 

@@ -13,11 +13,11 @@ import keras
 import numpy as np
 from keras import ops
 
-from ls_keras.backend.keras_internals import mask_of
-from ls_keras.backend.tracing import concrete, tensor_of
+from ls_keras.backend.tensors import mask_of, tensor_of, to_numpy_or_none
 from ls_keras.inputs.numpy_examples import in_threads, look_at_logits, to_host
 from ls_keras.inputs.probabilities import SUM_TOLERANCE
-from ls_keras.inputs.targets import IgnoreClass, Targets, position_weights, read_targets
+from ls_keras.inputs.targets import IgnoreClass, Targets, read_targets
+from ls_keras.inputs.weights import position_weights
 
 # Elements: 4 MiB of float32 stay in the last cache, and keep a thread busy for longer than it
 # takes to hand over the interpreter lock.
@@ -87,7 +87,7 @@ def host_view(value) -> np.ndarray | None:
     value = tensor_of(value)
     if keras.backend.standardize_dtype(value.dtype) not in ("float32", "float64"):
         return None
-    if concrete(value[:0]) is None:  # no values are copied to find out
+    if to_numpy_or_none(value[:0]) is None:  # no values are copied to find out
         return None
     backend = keras.config.backend()
     if backend == "tensorflow":

@@ -1,47 +1,24 @@
-"""THE table of the metrics' names, and what finds a metric by its name."""
-
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
+"""Finding metrics by name or configuration."""
 
 import keras
 
-from ls_base.errors import InputError
-from ls_keras.inputs.registry import named
-from ls_keras.inputs.validation import shown
-from ls_keras.metrics.accuracy import Accuracy
-from ls_keras.metrics.brier_score import BrierScore
-from ls_keras.metrics.expected_calibration_error import ExpectedCalibrationError
-from ls_keras.metrics.negative_log_likelihood import NegativeLogLikelihood, Perplexity
-
-_KIND = "a metric"
-
-# A metric has its own `name` by default.
-NAMES: Mapping[str, Callable] = MappingProxyType(
-    {
-        "accuracy": Accuracy,
-        "brier": BrierScore,
-        "ece": ExpectedCalibrationError,
-        "nll": NegativeLogLikelihood,
-        "perplexity": Perplexity,
-    }
-)
+from ls_keras.inputs.registry import METRICS
 
 
 def get(identifier, **options) -> keras.metrics.Metric:
     """Returns a metric by name, configuration or object.
 
-    Keras's `get`, and strings in `compile`, know Keras's own names only.
-
-    - Metrics: `"accuracy"`, `"brier"`, `"ece"`, `"nll"`, `"perplexity"`
+    Keras's `get`, and strings in `compile`, accept Keras's own names only. A metric is found by its
+    default name: `"accuracy"`, `"brier"`, `"ece"`, `"nll"`, `"perplexity"`.
 
     Args:
-        identifier: One of these names; what `keras.metrics.serialize` returned; or a metric, which
-            is returned as it is.
-        **options: Arguments of the class that the name stands for.
+        identifier: One of these names; a configuration from `keras.metrics.serialize`; or a metric,
+            which is returned unchanged.
+        **options: Arguments of the class with this name.
 
     Raises:
-        InputError: If there is no such name (with near matches), if the class doesn't take the
-            options, or if the identifier is something else.
+        InputError: If the name is unknown (the message has near matches), if the class doesn't
+            take the options, or if the identifier is something else.
 
     Example:
     ```python
@@ -52,9 +29,4 @@ def get(identifier, **options) -> keras.metrics.Metric:
 
     ```
     """
-    found = named(identifier, options, NAMES, _KIND)
-    if isinstance(found, keras.metrics.Metric):
-        return found
-    raise InputError(
-        f"Expected {_KIND}: its name, configuration or object. Received: {shown(identifier)}"
-    )
+    return METRICS.get(identifier, options)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ls_base.brief_repr import BriefRepr
-from ls_base.errors import InputError
-from ls_keras.inputs.validation import as_array, as_number, shown
+from ls_keras.backend.tensors import as_array
+from ls_keras.errors import InputError, shown
+from ls_keras.inputs.validation import as_number
 from ls_keras.plots import style
 from ls_keras.plots.plot_inputs import by_name, check_axes, check_title, figure_of
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ls_base.errors import InputError
-from ls_keras.inputs.validation import shown
+from ls_keras.errors import shown
 from ls_keras.plots import style
 from ls_keras.plots.confidence_bands import band_in_legend, banded_line, has_band
 from ls_keras.plots.plot_inputs import check_labels, check_rows, check_title

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ls_base.errors import InputError
-from ls_keras.inputs.validation import as_count, as_number, shown
+from ls_keras.errors import shown
+from ls_keras.inputs.validation import as_count, as_number
 from ls_keras.plots import style
 from ls_keras.plots.plot_inputs import check_ax, check_title, check_words, figure_of
 

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ls_base.errors import InputError
-from ls_keras.inputs.validation import as_number, shown
+from ls_keras.errors import shown
+from ls_keras.inputs.validation import as_number
 from ls_keras.plots import style
 from ls_keras.plots.plot_inputs import check_labels, check_rows, check_title, with_same_keys
 

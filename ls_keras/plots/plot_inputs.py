@@ -4,7 +4,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ls_base.errors import InputError
-from ls_keras.inputs.validation import as_names, as_number, shown
+from ls_keras.errors import shown
+from ls_keras.inputs.validation import as_names, as_number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,7 +9,8 @@ import numpy as np
 
 from ls_base.errors import InputError
 from ls_keras.calibration.curves.smooth_reliability import SmoothReliability
-from ls_keras.inputs.validation import as_flag, shown
+from ls_keras.errors import shown
+from ls_keras.inputs.validation import as_flag
 from ls_keras.plots import style
 from ls_keras.plots.plot_inputs import by_name, check_ax, check_title, figure_of
 from ls_keras.plots.reliability_plot_data import (

@@ -9,7 +9,7 @@ import numpy as np
 
 from ls_base.errors import InputError
 from ls_keras.calibration.curves.reliability_curve import ReliabilityCurve, binomial_intervals
-from ls_keras.inputs.validation import shown
+from ls_keras.errors import shown
 from ls_keras.plots.plot_inputs import check_words
 
 WIDE = 0.3  # a 95 % interval so wide says little: what it is of is faded

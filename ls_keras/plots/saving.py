@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ls_base.errors import InputError
 from ls_base.files import nan_to_none, write_bytes
-from ls_keras.inputs.validation import as_count, as_function, as_path, shown
+from ls_keras.errors import InputError, shown
+from ls_keras.inputs.validation import as_count, as_function, as_path
 from ls_keras.plots.attention_map import attention_map, attention_rows
 from ls_keras.plots.beam_panels import beam_panels
 from ls_keras.plots.distillation_curves import distillation_curves

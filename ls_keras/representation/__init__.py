@@ -1,4 +1,4 @@
-"""Penultimate activations, class templates, and what smoothing does to them (paper, section 2)."""
+"""Penultimate activations and class templates, and statistics of both (paper, section 2)."""
 
 from ls_keras.representation.cluster_statistics import (
     ClusterAccumulator,
@@ -8,9 +8,15 @@ from ls_keras.representation.cluster_statistics import (
 from ls_keras.representation.confidence_spread import ConfidenceSpread, confidence_spread
 from ls_keras.representation.mean_logits import MeanLogits, mean_logits
 from ls_keras.representation.penultimate import penultimate, templates
-from ls_keras.representation.projection import Projection, ProjectionSampler, project_classes
+from ls_keras.representation.projection import (
+    Projection,
+    ProjectionSampler,
+    TemplatePlane,
+    project,
+    project_classes,
+    template_plane,
+)
 from ls_keras.representation.template_distances import nearest_classes, template_distances
-from ls_keras.representation.template_plane import TemplatePlane, project, template_plane
 
 __all__ = [
     "ClusterAccumulator",

@@ -1,4 +1,4 @@
-"""How tightly activations gather, and how evenly they keep away from the other templates."""
+"""How tight the clusters of activations are, and how equidistant from the other templates."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,30 +9,30 @@ from keras import ops
 
 from ls_base.brief_repr import BriefRepr, brief_repr
 from ls_base.errors import InputError
+from ls_keras.backend.tensors import as_array
 from ls_keras.inputs.targets import IgnoreClass
-from ls_keras.inputs.validation import as_array, as_flag
-from ls_keras.representation.class_moments import ClassMoments, divide
-from ls_keras.representation.host_labels import read_host_labels
-from ls_keras.representation.penultimate import with_one
+from ls_keras.inputs.validation import as_flag
+from ls_keras.representation.class_moments import ClassMoments, divide, read_class_values
+from ls_keras.representation.penultimate import append_bias_feature
 from ls_keras.representation.template_distances import as_templates, template_distances
 
-# Distances computed at a time: 64 MiB of float32, whatever the number of classes.
+# Number of distances computed at once: 64 MiB of float32 for any number of classes.
 _ELEMENTS = 1 << 24
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ClusterStatistics(BriefRepr):
-    """What the activations of each class look like; arrays `(K,)`, NaN without examples.
+    """Statistics of the activations of each class; arrays `(K,)`, NaN without examples.
 
     Attributes:
-        counts: Examples.
-        spread: Root mean square distance to the class's own mean: how tight the cluster is.
-        own_distance: Mean distance to the class's own template.
+        counts: Number of examples.
+        spread: Root mean square distance to the mean of the class: how tight the cluster is.
+        own_distance: Mean distance to the template of the class.
         other_distance: Mean distance to the other templates.
-        equidistance: Mean coefficient of variation (standard deviation over mean) of an example's
-            distances to the other templates: 0 if it is equally far from all of them.
+        equidistance: Mean coefficient of variation (standard deviation over mean) of the distances
+            of an example to the other templates; 0 if they are equal.
         between: Root mean square distance of the class means to their mean, weighted by examples:
-            the scale that `spread` is read against.
+            the scale to compare `spread` with.
     """
 
     counts: np.ndarray
@@ -43,11 +43,11 @@ class ClusterStatistics(BriefRepr):
     between: float
 
     def summary(self) -> dict[str, float]:
-        """Returns the values over all examples, those without a scale first.
+        """Returns the values over all examples, scale-free values first.
 
-        `relative_spread` (spread over `between`), `relative_own_distance` (own distance over that
-        to the others) and `equidistance` compare between networks; `spread`, `between`,
-        `own_distance` and `other_distance` have the scale of a network's activations.
+        `relative_spread` (spread over `between`), `relative_own_distance` (own distance over other
+        distance) and `equidistance` can be compared between networks; `spread`, `between`,
+        `own_distance` and `other_distance` have the scale of the activations of a network.
         """
         some = self.counts > 0
         share = self.counts[some] / self.counts.sum()
@@ -64,7 +64,7 @@ class ClusterStatistics(BriefRepr):
         }
 
     def rows(self, class_names: Sequence[str] | None = None) -> list[dict[str, Any]]:
-        """Returns a row for each class with examples, as JSON and CSV can hold it."""
+        """Returns a row for each class with examples, for JSON and CSV."""
         columns = ("spread", "own_distance", "other_distance", "equidistance")
         return [
             {
@@ -78,11 +78,11 @@ class ClusterStatistics(BriefRepr):
 
 
 class ClusterAccumulator:
-    """`cluster_statistics`, batch by batch: holds K·D sums, never the activations.
+    """Computes `cluster_statistics` batch by batch; stores K·D sums, not the activations.
 
     Args:
-        templates: Tensor `(D, K)`, features × classes, the bias as last row.
-        in_span: As in `cluster_statistics`.
+        templates: Tensor `(D, K)`, features × classes, with the bias as the last row.
+        in_span: See `cluster_statistics`. Default: `False`.
 
     Example:
     >>> import numpy as np
@@ -98,17 +98,17 @@ class ClusterAccumulator:
         as_flag(in_span, "in_span")
         w = as_array(as_templates(templates), "templates")
         self.num_features, self.num_classes = w.shape
-        # One vector added to all templates changes no probability, but every distance.
+        # A vector added to all templates changes no probability, but every distance.
         self._centered = w - w.mean(axis=1, keepdims=True, dtype=np.float64).astype(w.dtype)
         self._basis = None
         if in_span:
             u, scale, _ = np.linalg.svd(self._centered.astype(np.float64), full_matrices=False)
-            # float32's rounding is no direction: equal templates span none.
+            # Directions of the size of float32's rounding error do not count.
             rank = int((scale > 1e-6 * max(scale[0], np.abs(w).max())).sum())
             if not rank:
                 raise InputError(
-                    "Expected templates that differ (in_span=True is about the space of their "
-                    "differences). Received: templates that are alike"
+                    "Expected templates that differ, because in_span=True projects onto the space "
+                    "of their differences. Received: equal templates"
                 )
             self._basis = u[:, :rank].astype(np.float32)
             self._centered = self._basis.T @ self._centered
@@ -116,21 +116,19 @@ class ClusterAccumulator:
         self._sums = {name: np.zeros(self.num_classes) for name in ("own", "other", "equidistance")}
 
     def __repr__(self) -> str:
+        in_span = self._basis is not None
         return brief_repr(
-            self,
-            features=self.num_features,
-            classes=self.num_classes,
-            in_span=self._basis is not None,
+            self, features=self.num_features, classes=self.num_classes, in_span=in_span
         )
 
     def update(self, y_true, activations, *, mask=None, ignore_class: IgnoreClass = None) -> None:
-        """Adds a batch; arguments as of `cluster_statistics`."""
-        labels, values = read_host_labels(
+        """Adds a batch; see `cluster_statistics` for the arguments."""
+        labels, values = read_class_values(
             y_true, activations, self.num_classes, mask=mask, ignore_class=ignore_class
         )
         if not len(labels):
             return
-        values = with_one(values, self.num_features).astype(np.float32)
+        values = append_bias_feature(values, self.num_features).astype(np.float32)
         if self._basis is not None:
             values = values @ self._basis
         self._moments.add(labels, values)
@@ -139,14 +137,13 @@ class ClusterAccumulator:
             self._add_distances(labels[start : start + rows], values[start : start + rows])
 
     def result(self) -> ClusterStatistics:
-        """Returns the statistics of what was added.
+        """Returns the statistics of all batches.
 
         Raises:
-            InputError: If nothing was.
+            InputError: If there was no example.
         """
+        self._moments.check_not_empty()
         counts = self._moments.counts
-        if not counts.sum():
-            raise InputError("Expected at least one example that counts. Received: none")
         some = counts > 0
         share = counts[some] / counts.sum()
         means = self._moments.means[some]
@@ -158,21 +155,21 @@ class ClusterAccumulator:
 
     def _add_distances(self, labels: np.ndarray, values: np.ndarray) -> None:
         n = len(labels)
-        # Few shapes: XLA compiles each one.
+        # Padded to powers of two, because XLA compiles each shape.
         padded = np.zeros((1 << (n - 1).bit_length(), values.shape[1]), np.float32)
         padded[:n] = values
         distances = np.array(ops.convert_to_numpy(template_distances(padded, self._centered)))[:n]
         rows = np.arange(n)
         own = distances[rows, labels]
-        # The own template is left out of the mean and of the deviations from it.
+        # The own template is excluded from the mean and from the deviations.
         distances[rows, labels] = 0.0
         other = distances.sum(axis=1, dtype=np.float64) / (self.num_classes - 1)
         distances -= other[:, None].astype(np.float32)
         distances[rows, labels] = 0.0
         squares = np.einsum("nk,nk->n", distances, distances) / (self.num_classes - 1)
-        # All at one point: no distance varies.
-        varies = np.sqrt(squares) / np.where(other > 0, other, 1.0)
-        for name, column in (("own", own), ("other", other), ("equidistance", varies)):
+        # If all templates are at one point, the variation is 0.
+        variation = np.sqrt(squares) / np.where(other > 0, other, 1.0)
+        for name, column in (("own", own), ("other", other), ("equidistance", variation)):
             self._sums[name] += np.bincount(labels, weights=column, minlength=self.num_classes)
 
 
@@ -187,28 +184,30 @@ def cluster_statistics(
 ) -> ClusterStatistics:
     r"""Measures what Figure 1 of the paper shows, for all classes and in all dimensions.
 
-    Of an example x of class y, with distances $d_k = \lVert x - (w_k - \bar w)\rVert$:
+    For an example x of class y with the distances $d_k = \lVert x - (w_k - \bar w)\rVert$, it
+    averages over the class
 
-    - its distance to its own template, $d_y$;
-    - the coefficient of variation of the others,
-      $\mathrm{std}_{k\ne y}(d_k) / \mathrm{mean}_{k\ne y}(d_k)$;
+    - the distance to the own template, $d_y$, and
+    - the coefficient of variation of the other distances,
+      $\mathrm{std}_{k\ne y}(d_k) / \mathrm{mean}_{k\ne y}(d_k)$,
 
-    and of a class, the root mean square distance of its examples to their mean. Label smoothing
-    is to lower all three. Templates are centered ($\bar w$ is their mean), since one vector added
-    to all of them changes no probability but every distance.
+    and it computes the root mean square distance of the examples of a class to their mean. Label
+    smoothing should lower all three. Templates are centered ($\bar w$ is their mean), because a
+    vector added to all templates changes no probability but every distance.
 
-    Nor does what an activation has outside the span of the centered templates change any
-    probability; but it adds the same to all squared distances, and where it is large (a ReLU
-    network of few classes) all distances become alike, with or without smoothing. `in_span=True`
-    leaves it out.
+    The part of an activation outside the span of the centered templates changes no probability
+    either, but adds the same amount to all squared distances. Where it is large, as in a ReLU
+    network with few classes, all distances become similar, with or without smoothing.
+    `in_span=True` removes it.
 
-    Sums are in float64 on the host.
+    Sums are computed with NumPy in float64.
 
     Args:
         y_true: Integer labels `(...)` or `(..., 1)`.
         activations: Tensor `(..., D)`; with one feature less than the templates, a 1 is appended.
-        templates: Tensor `(D, K)`, features × classes, the bias as last row.
+        templates: Tensor `(D, K)`, features × classes, with the bias as the last row.
         in_span: Whether to project activations onto the span of the centered templates first.
+            Default: `False`.
         mask: Boolean, of the shape of the labels, false where a position does not count.
         ignore_class: A label id, or several, that do not count, such as padding.
 
@@ -216,12 +215,12 @@ def cluster_statistics(
         A `ClusterStatistics`.
 
     Raises:
-        InputError: If no example counts, labels are not integers in range, shapes don't belong
-            together, or values are not finite.
+        InputError: If no example counts, labels are not integers in range, shapes do not match, or
+            values are not finite.
 
     Example:
-        Two examples of class 0, both at distance 1 from their template; the templates of classes
-        1 and 2 are equally far from the first, not from the second.
+        Two examples of class 0, both at distance 1 from their template. The templates of classes
+        1 and 2 are equally far from the first example, but not from the second.
 
         >>> import numpy as np
         >>> from ls_keras.representation import cluster_statistics

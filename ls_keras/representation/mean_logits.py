@@ -1,4 +1,4 @@
-"""Which classes a network takes for similar: the mean logits of each class."""
+"""The mean logits of each class, which show the classes that a network considers similar."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ls_base.brief_repr import BriefRepr
-from ls_base.errors import InputError
+from ls_keras.backend.tensors import as_tensor
+from ls_keras.errors import InputError, shown
 from ls_keras.inputs.targets import IgnoreClass
-from ls_keras.inputs.validation import as_counts, as_tensor, shown
-from ls_keras.representation.class_moments import ClassMoments
-from ls_keras.representation.host_labels import read_host_labels
+from ls_keras.inputs.validation import as_counts
+from ls_keras.representation.class_moments import ClassMoments, read_class_values
 from ls_keras.representation.template_distances import check_classes
 
 
@@ -19,10 +19,10 @@ class MeanLogits(BriefRepr):
     """The mean logits of each class.
 
     Attributes:
-        classes: The C classes, of the rows and of the columns.
-        matrix: float64 `(C, C)`: row i is the mean over the examples of class i; each example's
-            logits had their mean over all K classes subtracted. NaN without examples.
-        counts: int64 `(C,)`: examples of each class.
+        classes: The C classes of the rows and columns.
+        matrix: float64 `(C, C)`: row i is the mean over the examples of class i, after the mean
+            over all K classes was subtracted from the logits of each example. NaN without examples.
+        counts: int64 `(C,)`: number of examples of each class.
     """
 
     classes: tuple[int, ...]
@@ -30,17 +30,17 @@ class MeanLogits(BriefRepr):
     counts: np.ndarray
 
     @classmethod
-    def of_moments(cls, moments: ClassMoments, classes: Sequence[int]) -> "MeanLogits":
-        """Reads what was accumulated of the classes' centered logits `(n, C)`."""
+    def from_moments(cls, moments: ClassMoments, classes: Sequence[int]) -> "MeanLogits":
+        """Returns the means of accumulated centered logits `(n, C)` of `classes`."""
         rows = np.asarray(classes, int)
         counts = moments.counts[rows]
         matrix = np.where(counts[:, None] > 0, moments.means[rows], np.nan)
         return cls(tuple(int(c) for c in classes), matrix, counts)
 
     def structure(self) -> float:
-        """Returns how much similarity between classes is left: 0 if all others look alike.
+        """Returns how much similarity structure there is; 0 if all other classes look alike.
 
-        The standard deviation of a row's entries off the diagonal, averaged over the rows.
+        This is the standard deviation of the off-diagonal entries of a row, averaged over the rows.
         """
         size = len(self.classes)
         other = self.matrix[~np.eye(size, dtype=bool)].reshape(size, size - 1)
@@ -58,9 +58,9 @@ def mean_logits(
 ) -> MeanLogits:
     """Averages the logits of each class's examples: the similarity structure between classes.
 
-    Entry (i, k) says how much an example of class i looks like class k. One number added to all
-    logits of an example changes no probability, so each example's mean logit is subtracted. With
-    label smoothing the entries off the diagonal become alike.
+    Entry (i, k) measures how much the examples of class i resemble class k. Adding a number to all
+    logits of an example changes no probability, so the mean logit of each example is subtracted.
+    With label smoothing, the off-diagonal entries become similar.
 
     Args:
         y_true: Integer labels `(...)` or `(..., 1)`.
@@ -70,7 +70,7 @@ def mean_logits(
         ignore_class: A label id, or several, that do not count, such as padding.
 
     Raises:
-        InputError: If classes are unknown or repeated, or the arguments don't belong together.
+        InputError: If classes are unknown or repeated, or the arguments do not match.
 
     Example:
     >>> from ls_keras.representation import mean_logits
@@ -81,28 +81,18 @@ def mean_logits(
     """
     logits = as_tensor(logits, "logits")
     num_classes = logits.shape[-1] if len(logits.shape) else 0
-    chosen = check_rows(range(num_classes) if classes is None else classes, num_classes)
-    labels, values = read_host_labels(
+    columns = list(as_counts(range(num_classes) if classes is None else classes, "classes"))
+    if len(columns) < 2:
+        raise InputError(f"Expected at least two classes. Received: {shown(columns)}")
+    check_classes(columns, num_classes)
+    labels, values = read_class_values(
         y_true, logits, num_classes, mask=mask, ignore_class=ignore_class
     )
-    moments = ClassMoments(num_classes, len(chosen))
-    moments.add(labels, centered(values, chosen))
-    return MeanLogits.of_moments(moments, chosen)
+    moments = ClassMoments(num_classes, len(columns))
+    moments.add(labels, center_logits(values, columns))
+    return MeanLogits.from_moments(moments, columns)
 
 
-def check_rows(classes: Sequence[int], num_classes: int) -> list[int]:
-    """Returns the classes as a list.
-
-    Raises:
-        InputError: If there are fewer than two, or one is unknown or repeated.
-    """
-    chosen = list(as_counts(classes, "classes"))
-    if len(chosen) < 2:
-        raise InputError(f"Expected at least two classes. Received: {shown(chosen)}")
-    check_classes(chosen, num_classes)
-    return chosen
-
-
-def centered(logits: np.ndarray, classes: Sequence[int]) -> np.ndarray:
-    """Returns logits `(n, K)` less their mean over the classes, of `classes` only: `(n, C)`."""
+def center_logits(logits: np.ndarray, classes: Sequence[int]) -> np.ndarray:
+    """Subtracts the mean over all classes from logits `(n, K)` and returns `classes`: `(n, C)`."""
     return logits[:, list(classes)] - logits.mean(axis=1, keepdims=True, dtype=np.float64)

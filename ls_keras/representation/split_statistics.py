@@ -1,4 +1,4 @@
-"""All that is told of a split's activations, in one pass."""
+"""All statistics of the activations of one split, in one pass."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,24 +8,23 @@ import numpy as np
 from ls_keras.representation.class_moments import ClassMoments
 from ls_keras.representation.cluster_statistics import ClusterAccumulator
 from ls_keras.representation.confidence_spread import ConfidenceSpread, true_probabilities
-from ls_keras.representation.mean_logits import MeanLogits, centered
-from ls_keras.representation.penultimate import with_one
-from ls_keras.representation.projection import Projection, ProjectionSampler
-from ls_keras.representation.template_plane import TemplatePlane
+from ls_keras.representation.mean_logits import MeanLogits, center_logits
+from ls_keras.representation.penultimate import append_bias_feature
+from ls_keras.representation.projection import Projection, ProjectionSampler, TemplatePlane
 
-# Logits computed at a time: 64 MiB of float32, whatever the number of classes.
+# Number of logits computed at once: 64 MiB of float32 for any number of classes.
 _ELEMENTS = 1 << 24
 
 
 class SplitStatistics:
-    """Projection, clusters, confidence and mean logits of one split, batch by batch.
+    """Accumulates projection, clusters, confidence and mean logits of one split.
 
     Args:
-        templates: float32 `(D + 1, K)`, as `ls_keras.representation.templates` returns them.
+        templates: float32 `(D + 1, K)`, from `ls_keras.representation.templates`.
         plane: The plane to project onto.
         logit_classes: The classes of the mean-logit matrix.
-        per_class: Examples of each class of the plane to keep.
-        seed: Of their choice.
+        per_class: Examples to keep of each class of the plane. Default: 100.
+        seed: Seed of the sample. Default: 0.
     """
 
     def __init__(
@@ -40,18 +39,14 @@ class SplitStatistics:
         num_features, num_classes = templates.shape
         self._templates, self._logit_classes = templates, tuple(logit_classes)
         self._sampler = ProjectionSampler(plane, num_classes, per_class=per_class, seed=seed)
-        self._clusters = ClusterAccumulator(templates)
-        # With more classes than features the span is the whole space.
-        self._in_span = (
-            ClusterAccumulator(templates, in_span=True)
-            if num_classes <= num_features
-            else self._clusters
-        )
+        self._clusters = self._in_span = ClusterAccumulator(templates)
+        if num_classes <= num_features:  # otherwise the span is the whole space
+            self._in_span = ClusterAccumulator(templates, in_span=True)
         self._confidences = ClassMoments(num_classes, 1)
         self._logits = ClassMoments(num_classes, len(self._logit_classes))
 
     def update(self, labels: np.ndarray, activations: np.ndarray) -> None:
-        """Adds positions that count: labels `(n,)`, activations `(n, D)`."""
+        """Adds labels `(n,)` and activations `(n, D)` of positions that count."""
         self._sampler.update(labels, activations)
         self._clusters.update(labels, activations)
         if self._in_span is not self._clusters:
@@ -60,27 +55,27 @@ class SplitStatistics:
         for start in range(0, len(labels), rows):
             own = labels[start : start + rows]
             part = activations[start : start + rows].astype(np.float32)
-            logits = with_one(part, len(self._templates)) @ self._templates
+            logits = append_bias_feature(part, len(self._templates)) @ self._templates
             self._confidences.add(own, true_probabilities(own, logits, from_logits=True)[:, None])
-            self._logits.add(own, centered(logits, self._logit_classes))
+            self._logits.add(own, center_logits(logits, self._logit_classes))
 
     def projection(self, class_names: Sequence[str] | None = None) -> Projection:
-        """Returns the examples to draw."""
+        """Returns the projected sample."""
         return self._sampler.result(class_names)
 
     def mean_logits(self) -> MeanLogits:
         """Returns the mean logits of each class."""
-        return MeanLogits.of_moments(self._logits, self._logit_classes)
+        return MeanLogits.from_moments(self._logits, self._logit_classes)
 
     def values(self, class_names: Sequence[str] | None = None) -> dict[str, Any]:
-        """Returns the statistics as JSON can hold them.
+        """Returns the statistics for JSON.
 
-        `clusters` and `in_span` are summaries of `ClusterStatistics` over all examples,
-        `confidence_spread` the deviation of p_y within classes, `similarity` what is left of the
-        similarity structure in the mean logits, `classes` a row for each class.
+        `clusters` and `in_span` are summaries of `ClusterStatistics`, `confidence_spread` is the
+        deviation of p_y within classes, `similarity` the similarity structure of the mean logits,
+        and `classes` has a row for each class.
         """
         clusters, in_span = self._clusters.result(), self._in_span.result()
-        spread = ConfidenceSpread.of_moments(self._confidences)
+        spread = ConfidenceSpread.from_moments(self._confidences)
         rows = clusters.rows(class_names)
         for row, narrow in zip(rows, in_span.rows(class_names), strict=True):
             k = row["class"]

@@ -1,4 +1,4 @@
-"""Classifying pictures with a run's model."""
+"""Classifies picture files with the model of a run."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -6,34 +6,35 @@ from typing import Any, NamedTuple
 
 import keras
 import numpy as np
+import scipy.special
 
 import lsk_image.model  # noqa: F401 - registers the layers of the saved model
 from ls_base.errors import LsKerasError
-from ls_base.npz import ArraySpec, npz_names, open_npz
 from ls_base.safe_open import read_bytes
 from lsk_engine import Config, InputError
-from lsk_engine.data.formats.ragged import check_offsets
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.tasks.class_ids import class_names
-from lsk_image.decoding import ranked
-from lsk_image.formats.image_store import ArrayPixels, decode_image
+from lsk_image.formats.array_files import JpegArray, open_images
+from lsk_image.formats.decode import decode_image
+from lsk_image.formats.image_store import ArrayPixels
+from lsk_image.scoring import rank_logits
 
-_MOST_BYTES = 1 << 28  # of one picture's file
+_MAX_BYTES = 1 << 28  # of one file
 
 
-class Guess(NamedTuple):
+class Prediction(NamedTuple):
     """A class and its probability."""
 
     name: str
     probability: float
 
 
-class Classified(NamedTuple):
-    """What a picture shows, the likeliest class first; or why it could not be read."""
+class ClassifiedImage(NamedTuple):
+    """The most likely classes of a picture, the most likely first, or an error message."""
 
     file: str
-    guesses: list[Guess]
+    predictions: list[Prediction]
     error: str = ""
 
 
@@ -47,25 +48,25 @@ def classify_files(
     top: int = 2,
     temperature: float = 1.0,
     batch_size: int | None = None,
-) -> Iterator[Classified]:
-    """Yields the likeliest classes of each picture, in their order.
+) -> Iterator[ClassifiedImage]:
+    """Yields the most likely classes of each picture, in the order of the files.
 
-    Pictures are brought to the size and colors that the model sees. One that can't be read is
-    told in its place; the others go on.
+    Pictures are resized and converted to the model's input. A picture that cannot be read yields
+    an error message; the others continue.
 
     Args:
         run: A finished run.
         config: Its configuration.
-        files: Pictures, `.npz` files of pictures, or `-`: what `stdin` holds.
-        reporter: Who is told.
-        stdin: A picture.
-        top: How many classes.
+        files: Pictures, `.npz` files of pictures, or `-` for the content of `stdin`.
+        reporter: Receives progress.
+        stdin: An encoded picture.
+        top: Number of classes per picture.
         temperature: T, which divides the logits.
-        batch_size: Pictures together; `None`: the run's `decoding.batch_size`.
+        batch_size: Pictures per batch; `None`: the run's `decoding.batch_size`.
 
     Raises:
-        InputError: If the run doesn't say what its classes are.
-        FileError: If it is not finished.
+        InputError: If the run does not name its classes.
+        FileError: If the run is not finished.
     """
     names = class_names(run.read_artifacts())
     model = run.load_model()
@@ -76,93 +77,83 @@ def classify_files(
         )
     size = batch_size or config.decoding.batch_size
     shape = tuple(model.inputs[0].shape[1:])
-    waiting: list[tuple[str, np.ndarray | str]] = []
+    batch: list[tuple[str, np.ndarray | str]] = []
     done = 0
     progress = reporter.counter("classifying", "pictures")
-    for file, picture in _pictures(files, stdin, shape):
-        waiting.append((file, picture))
-        if len(waiting) == size:
-            yield from _classified(model, waiting, names, top, temperature)
-            done += len(waiting)
+    for item in _read_pictures(files, stdin, shape):
+        batch.append(item)
+        if len(batch) == size:
+            yield from _classify(model, batch, names, top, temperature)
+            done += len(batch)
             progress(done, done + 1)
-            waiting = []
-    yield from _classified(model, waiting, names, top, temperature)
-    progress(done + len(waiting), done + len(waiting))
+            batch = []
+    yield from _classify(model, batch, names, top, temperature)
+    progress(done + len(batch), done + len(batch))
 
 
-def _classified(
+def _classify(
     model: keras.Model,
     pictures: Sequence[tuple[str, Any]],
     names: Sequence[str],
     top: int,
     temperature: float,
-) -> Iterator[Classified]:
+) -> Iterator[ClassifiedImage]:
     images = [picture for _, picture in pictures if not isinstance(picture, str)]
     rows: Iterator[tuple[Any, Any]] = iter(())
     if images:
         logits = np.asarray(model.predict_on_batch({"image": np.stack(images)}), np.float64)
-        rows = iter(zip(ranked(logits, top), _softmax(logits / temperature), strict=True))
+        probabilities = scipy.special.softmax(logits / temperature, axis=-1)
+        rows = iter(zip(rank_logits(logits, top), probabilities, strict=True))
     for file, picture in pictures:
         if isinstance(picture, str):
-            yield Classified(file, [], picture)
+            yield ClassifiedImage(file, [], picture)
         else:
-            ids, probabilities = next(rows)
-            guesses = [Guess(names[i], float(probabilities[i])) for i in ids]
-            yield Classified(file, guesses)
+            ids, values = next(rows)
+            yield ClassifiedImage(file, [Prediction(names[i], float(values[i])) for i in ids])
 
 
-def _softmax(logits: np.ndarray) -> np.ndarray:
-    scaled = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return scaled / scaled.sum(axis=-1, keepdims=True)
-
-
-def _pictures(
+def _read_pictures(
     files: Sequence[Path], stdin: bytes | None, shape: tuple[int, ...]
 ) -> Iterator[tuple[str, np.ndarray | str]]:
-    """Yields names and pixels, or what is wrong with a file in place of them."""
+    """Yields the name and the pixels of each picture, or an error message in place of pixels."""
     for file in files:
         name = str(file)
         try:
             if name == "-":
-                yield "stdin", _decoded(stdin or b"", "stdin", shape)
+                yield "stdin", _decode(stdin or b"", "stdin", shape)
             elif file.suffix == ".npz":
-                yield from _of_npz(file, shape)
+                yield from _read_npz(file, shape)
             else:
-                content = read_bytes(file, max_bytes=_MOST_BYTES, error=InputError)
-                yield name, _decoded(content, name, shape)
+                content = read_bytes(file, max_bytes=_MAX_BYTES, error=InputError)
+                yield name, _decode(content, name, shape)
         except InputError as error:
             yield name, str(error)
 
 
-def _of_npz(file: Path, shape: tuple[int, ...]) -> Iterator[tuple[str, np.ndarray | str]]:
-    known = set(npz_names(file, error=InputError))
-    if {"jpeg", "offsets"} <= known:
-        wanted = {"jpeg": ArraySpec("u", (None,)), "offsets": ArraySpec("iu", (None,))}
-        arrays = open_npz(file, wanted, error=InputError)
-        jpeg, ends = arrays["jpeg"], arrays["offsets"].read().astype(np.int64)
-        check_offsets(ends, len(jpeg), str(file))
-        for row in range(len(ends) - 1):
-            name, content = f"{file}[{row}]", jpeg[ends[row] : ends[row + 1]]
+def _read_npz(file: Path, shape: tuple[int, ...]) -> Iterator[tuple[str, np.ndarray | str]]:
+    found = open_images(file)
+    if isinstance(found, JpegArray):
+        for row, content in enumerate(found):
+            name = f"{file}[{row}]"
             try:
-                yield name, _decoded(content.tobytes(), name, shape)
+                yield name, _decode(content, name, shape)
             except InputError as error:
                 yield name, str(error)
-    elif "images" in known:
-        array = open_npz(file, {"images": ArraySpec()}, error=InputError)["images"]
-        pixels = ArrayPixels(array, f"images of {file}", _square(shape), shape[2])
-        _check(pixels.shape, f"images of {file}", shape)
+    elif "images" in found:
+        pixels = ArrayPixels(found["images"], f"images of {file}", _square(shape), shape[2])
+        _check_shape(pixels.shape, f"images of {file}", shape)
         for row in range(len(pixels)):
             yield f"{file}[{row}]", pixels.gather(np.array([row]))[0]
     else:
         raise InputError(
             f"Expected images, or jpeg and offsets, in {file}. "
-            f"Received: {', '.join(sorted(known)) or 'no arrays'}"
+            f"Received: {', '.join(sorted(found)) or 'neither'}"
         )
 
 
-def _decoded(content: bytes, name: str, shape: tuple[int, ...]) -> np.ndarray:
+def _decode(content: bytes, name: str, shape: tuple[int, ...]) -> np.ndarray:
     image = decode_image(content, name, _square(shape), shape[2])
-    _check(image.shape, name, shape)
+    _check_shape(image.shape, name, shape)
     return image
 
 
@@ -170,9 +161,9 @@ def _square(shape: tuple[int, ...]) -> int | None:
     return shape[0] if shape[0] == shape[1] else None
 
 
-def _check(found: tuple[int, ...], name: str, shape: tuple[int, ...]) -> None:
+def _check_shape(found: tuple[int, ...], name: str, shape: tuple[int, ...]) -> None:
     if tuple(found) != tuple(shape):
         raise InputError(
-            f"Expected pictures of {shape[0]} × {shape[1]}, as the model has seen. "
+            f"Expected pictures of {shape[0]} × {shape[1]}, as in training. "
             f"Received: {name} of {found[0]} × {found[1]}"
         )

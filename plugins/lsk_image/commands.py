@@ -9,17 +9,22 @@ from ls_base.errors import InputError
 from lsk.support import options
 from lsk.support.options import read_stdin
 from lsk_engine.devices.backend import load_backend
-from lsk_engine.progress import fitted
+from lsk_engine.progress import wrap_message
 from lsk_engine.tasks.registry import needing_extra
 
-_MOST_BYTES = 1 << 28  # of a picture on stdin
+_MAX_BYTES = 1 << 28  # of a picture on stdin
 
 
-@click.command(short_help="Say what pictures show, with a trained run.")
+@click.command(short_help="Classify pictures with a trained run.")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("files", type=click.Path(path_type=Path), nargs=-1, required=True, metavar="FILE…")
 @click.option(
-    "--top", type=int, default=2, show_default=True, help="The K likeliest classes of each."
+    "--top",
+    type=int,
+    default=2,
+    show_default=True,
+    metavar="K",
+    help="Show the K most likely classes.",
 )
 @options.temperature
 @options.batch_size("Pictures", 500)
@@ -36,18 +41,18 @@ def classify(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Say what each FILE shows, with the model of RUN; one line a picture.
+    """Classify each FILE with the model of RUN; one line a picture.
 
     \b
     lsk classify RUN photo.jpg more/*.png
     lsk classify RUN photo.jpg --top 5 --temperature fitted
     cat photo.jpg | lsk classify RUN -
 
-    FILE is a JPEG, PNG or other picture, an .npz file with `images` or `jpeg`, or `-`: a picture on
-    stdin. A line has the file, and the likeliest classes with their probabilities, tabs between.
-    Each picture that can't be read is one line on stderr; the others go on, and the exit code
-    is 2.
-    """  # noqa: D301 - \b is Click's mark for lines to be left as they are
+    FILE is a JPEG, PNG or other picture, an .npz file with `images` or `jpeg`, or `-` for a picture
+    on stdin. A line has the file and the most likely classes with their probabilities, separated by
+    tabs. A picture that cannot be read is reported on stderr; the others continue, and the exit
+    code is 2.
+    """  # noqa: D301 - Click keeps the lines of a paragraph that begins with \b
     from lsk_engine.runs.stored_run import check_task, read_fitted_temperature, read_run
 
     if top < 1 or (batch_size is not None and batch_size < 1):
@@ -60,7 +65,7 @@ def classify(
         raise InputError(f"Expected --temperature above 0. Received: {temperature}")
     check_task(run, "image")
     directory, task, config = read_run(run)
-    stdin = read_stdin("a picture", _MOST_BYTES) if Path("-") in files else None
+    stdin = read_stdin("a picture", _MAX_BYTES) if Path("-") in files else None
     load_backend(backend)
     found, failed = [], []
     with needing_extra(task):
@@ -79,12 +84,12 @@ def classify(
         ):
             if one.error:
                 failed.append({"file": one.file, "error": one.error})
-                click.echo(fitted(f"Error: {one.error}", sys.stderr), err=True)
+                click.echo(wrap_message(f"Error: {one.error}", sys.stderr), err=True)
             elif as_json:
-                classes = [{"class": name, "probability": p} for name, p in one.guesses]
+                classes = [{"class": name, "probability": p} for name, p in one.predictions]
                 found.append({"file": one.file, "classes": classes})
             else:
-                columns = (text for name, p in one.guesses for text in (name, f"{p:.4f}"))
+                columns = (text for name, p in one.predictions for text in (name, f"{p:.4f}"))
                 click.echo("\t".join([one.file, *columns]))
     if as_json:
         results = {

@@ -1,9 +1,10 @@
 """Defaults and presets of the image task."""
 
 import dataclasses
+from typing import Literal
 
 from lsk_engine import InputError, Preset
-from lsk_engine.settings.parsing import count_or_share, one_of
+from lsk_engine.settings.parsing import CountOrFraction, NonNegativeInt, PositiveInt, Rate
 
 MODELS = {
     "mlp": "fully connected, ReLU, dropout: the MNIST networks of the paper",
@@ -18,50 +19,42 @@ DATA_SOURCES = {
     "FILE.npz": "arrays x_train, y_train, x_test, y_test",
     "TFDS": "a TensorFlow Datasets name with images and labels, such as cifar10",
 }
-NORMALIZATIONS = ("unit", "symmetric", "per_image")
 
 
 @dataclasses.dataclass(frozen=True)
 class DataConfig:
-    """Which images, how they are split, and what is done to them at random.
+    """Images, their splits, and their random augmentation.
 
     Attributes:
-        source: `digits`, a folder or file, or a TFDS name (`tfds:NAME` where a folder of that
-            name exists).
-        validation: Training images held out for validation, below 1 the share of them; `None`:
-            the source's validation split, or one tenth.
-        test: Images held out for testing where the source has no test split, below 1 the share
-            of them; `None`: one sixth.
-        split_seed: Draws what is held out; the same for every `training.seed`.
+        source: `digits`, a folder or file, or a TFDS name (`tfds:NAME` if a folder of that name
+            exists).
+        validation: Number of training images held out for validation, or their fraction if below
+            1; `None`: the source's validation split, or one tenth.
+        test: Number of images held out for testing if the source has no test split, or their
+            fraction if below 1; `None`: one sixth.
+        split_seed: Seed of the images that are held out, independent of `training.seed`.
         max_train_examples: Number of training images to use; `None`: all.
-        size: Height and width that images are brought to (the shorter side scaled, the middle
-            cut out); `None`: images have one size.
-        channels: 1 or 3, converted to; `None`: as the images are, all alike.
-        shift: Random shift in training, up to so many pixels each way; 0: none.
+        size: Height and width that images are resized to (the shorter side is scaled, the center
+            cut out); `None`: all images have one size already.
+        channels: 1 (gray) or 3 (color), to convert images to; `None`: all have the same already.
+        skip_unreadable: Whether to leave out pictures that cannot be decoded, instead of stopping
+            with an error that names them; each picture is decoded once more at the start.
+        shift: Largest random shift in training, in pixels in each direction; 0: none.
         flip: Whether to mirror images at random in training.
-        random_resized_crop: Whether to train on Inception's random crops.
+        random_resized_crop: Whether to train on random crops, as for Inception.
     """
 
     source: str = "digits"
-    validation: int | float | None = None
-    test: int | float | None = None
-    split_seed: int = 0
-    max_train_examples: int | None = None
-    size: int | None = None
-    channels: int | None = None
-    shift: int = 0
+    validation: CountOrFraction | None = None
+    test: CountOrFraction | None = None
+    split_seed: NonNegativeInt = 0
+    max_train_examples: PositiveInt | None = None
+    size: PositiveInt | None = None
+    channels: Literal[1, 3] | None = None
+    skip_unreadable: bool = False
+    shift: NonNegativeInt = 0
     flip: bool = False
     random_resized_crop: bool = False
-
-    def __post_init__(self):
-        for key in ("validation", "test"):
-            count_or_share(f"data.{key}", getattr(self, key))
-        for key in ("max_train_examples", "size"):
-            _at_least(f"data.{key}", getattr(self, key), 1)
-        for key in ("split_seed", "shift"):
-            _at_least(f"data.{key}", getattr(self, key), 0)
-        if self.channels not in (None, 1, 3):
-            raise InputError(f"Expected data.channels of 1 or 3. Received: {self.channels}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,20 +64,20 @@ class ModelConfig:
     Attributes:
         name: `mlp`, `alexnet`, `resnet56` (or `resnetN` of any depth N = 6n + 2),
             `inception_v3` or `inception_v4`.
-        layers: Of `mlp`: hidden layers.
-        width: Of `mlp`: units in each.
-        dropout: Of `mlp`: rate on hidden layers; of the Inceptions: before `logits`.
-        input_dropout: Of `mlp`: rate on pixels.
-        normalization: `unit`: x/255; `symmetric`: x/127.5 − 1; `per_image`: mean 0 and
-            standard deviation 1 of each image.
+        layers: Number of hidden layers (`mlp`).
+        width: Units of each hidden layer (`mlp`).
+        dropout: Dropout rate after hidden layers (`mlp`) or before `logits` (Inception).
+        input_dropout: Dropout rate on pixels (`mlp`).
+        normalization: `unit`: x/255; `symmetric`: x/127.5 − 1; `per_image`: each image gets mean
+            0 and standard deviation 1.
     """
 
     name: str = "mlp"
-    layers: int = 2
-    width: int = 1200
-    dropout: float = 0.0
-    input_dropout: float = 0.0
-    normalization: str = "unit"
+    layers: PositiveInt = 2
+    width: PositiveInt = 1200
+    dropout: Rate = 0.0
+    input_dropout: Rate = 0.0
+    normalization: Literal["unit", "symmetric", "per_image"] = "unit"
 
     def __post_init__(self):
         if self.name not in MODELS and self.depth is None:
@@ -92,16 +85,10 @@ class ModelConfig:
                 f"Expected model.name to be one of {', '.join(MODELS)}, or resnetN with "
                 f"N = 6n + 2, n ≥ 1. Received: {self.name!r}"
             )
-        one_of("model.normalization", self.normalization, NORMALIZATIONS)
-        for key in ("layers", "width"):
-            _at_least(f"model.{key}", getattr(self, key), 1)
-        for key in ("dropout", "input_dropout"):
-            if not 0 <= getattr(self, key) < 1:
-                raise InputError(f"Expected model.{key} in [0, 1). Received: {getattr(self, key)}")
 
     @property
     def unused(self) -> tuple[str, ...]:
-        """The fields that this network does not have."""
+        """The fields that this network does not use."""
         if self.name == "mlp":
             return ()
         own = ("layers", "width", "input_dropout")
@@ -118,21 +105,13 @@ class ModelConfig:
 
 @dataclasses.dataclass(frozen=True)
 class DecodingConfig:
-    """How classes are ranked.
+    """Ranking of classes.
 
     Attributes:
-        batch_size: Images ranked together.
+        batch_size: Images per batch.
     """
 
-    batch_size: int = 500
-
-    def __post_init__(self):
-        _at_least("decoding.batch_size", self.batch_size, 1)
-
-
-def _at_least(key: str, value: int | None, least: int) -> None:
-    if value is not None and value < least:
-        raise InputError(f"Expected {key} of at least {least}. Received: {value}")
+    batch_size: PositiveInt = 500
 
 
 _MNIST = {
@@ -219,8 +198,8 @@ PRESETS = (
     ),
     Preset(
         name="few-pictures",
-        purpose="Own natural images, fewer than 5,000: ResNet-20, shifted and mirrored, 60 epochs",
-        expected="minutes to an hour on 2 cores, by number and size",
+        purpose="Your own pictures (--data FOLDER), fewer than 5,000: ResNet-20, shifts and flips",
+        expected="minutes to an hour on 2 cores, depending on their number and size",
         settings={
             **_PICTURES,
             "training.epochs": 60,
@@ -231,7 +210,7 @@ PRESETS = (
     ),
     Preset(
         name="many-pictures",
-        purpose="Own natural images, 5,000 or more: the same network, 30 epochs",
+        purpose="Your own pictures (--data FOLDER), 5,000 or more: ResNet-20, 30 epochs",
         expected="hours on 2 cores, minutes on a GPU",
         settings={
             **_PICTURES,
@@ -242,7 +221,7 @@ PRESETS = (
     ),
     Preset(
         name="gray-pictures",
-        purpose="Own gray images of up to 32 × 32: a perceptron, shifts of 1 pixel",
+        purpose="Your own gray pictures (--data FOLDER) of up to 32 × 32: a perceptron, shifts",
         expected="minutes on 2 cores",
         settings={
             "data.shift": 1,
@@ -269,8 +248,8 @@ PRESETS = (
     ),
     Preset(
         name="mnist-mlp-student",
-        purpose="The paper's MNIST student, 2 × 800, alone: no shifts, no dropout",
-        expected="1 to 2 minutes on one core; test error 1.6 %, taught by lsk distill 1.2 to 1.5 %",
+        purpose="The paper's MNIST student, 2 × 800, without a teacher, shifts or dropout",
+        expected="1 to 2 minutes on one core; test error 1.6 %, with lsk distill 1.2 to 1.5 %",
         settings={
             **_MNIST,
             "model.width": 800,
@@ -309,7 +288,7 @@ PRESETS = (
     ),
     Preset(
         name="imagenet-inception-v3",
-        purpose="Inception-v3 on ImageNet; the paper's Table 1 has an earlier form of it",
+        purpose="Inception-v3 on ImageNet; the paper's Table 1 has an earlier version",
         expected="days on several GPUs; not run to the end",
         settings={
             **_IMAGENET,

@@ -1,8 +1,9 @@
-"""Labeled images as examples: splits, checks, and what is held out."""
+"""Loads labeled images and draws the splits that a source lacks."""
 
 import dataclasses
 import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,18 +13,70 @@ from lsk_engine import Config, Examples, InputError, TaskData
 from lsk_engine.data.lazy import LazyNotes, LazySplits, lazy_array, map_splits
 from lsk_engine.data.random_splits import draw_rows
 from lsk_engine.data.split_names import splits_to_score
-from lsk_engine.tasks.class_ids import class_names, named_classes, near_of_many
+from lsk_engine.settings.source_spec import path_or_name
+from lsk_engine.tasks.class_ids import class_names, count_classes, named_classes, near_of_many
 from lsk_image.config import DataConfig
-from lsk_image.source_data import ImageSource, LabeledImages
-from lsk_image.sources import load_source
+from lsk_image.formats.array_files import read_idx_folder, read_npz_file, read_npz_folder
+from lsk_image.formats.class_folders import read_class_folders
+from lsk_image.formats.image_store import ArrayPixels, ImageSource, LabeledImages
+from lsk_image.formats.tfds_images import read_tfds
+
+
+def load_source(
+    name: str,
+    *,
+    size: int | None = None,
+    channels: int | None = None,
+    data_dir: str | Path | None = None,
+    classes: Sequence[str] | None = None,
+) -> ImageSource:
+    """Opens labeled images by name.
+
+    Args:
+        name: `digits`, or a path or name as for `lsk_engine.settings.source_spec.path_or_name`.
+        size: Height and width that images are resized to; `None` keeps their size.
+        channels: 1 or 3, to convert to; `None` keeps their channels.
+        data_dir: Folder of TFDS data; default `TFDS_DATA_DIR`, then TFDS's own.
+        classes: The classes of a finished run, to open new images for it: any split will do, and a
+            folder may lack some classes.
+
+    Raises:
+        InputError: If there are no such data, or they are damaged; it names the file and row.
+    """
+    if name == "digits":
+        return _load_digits(size, channels)
+    found = path_or_name(name)
+    options: dict[str, Any] = {"size": size, "channels": channels}
+    if not isinstance(found, Path):
+        return read_tfds(found, **options, data_dir=data_dir)
+    if not found.exists():
+        raise InputError(f"Expected a folder or an .npz file with images. Received: {found}")
+    if not found.is_dir():
+        return read_npz_file(found, **options, any_split=classes is not None)
+    names = [path.name for path in found.iterdir()]
+    if any(name.startswith("train") and "ubyte" in name for name in names):
+        return read_idx_folder(found, **options)
+    if any(name.endswith(".npz") for name in names):
+        return read_npz_folder(found, **options, any_split=classes is not None)
+    return read_class_folders(found, **options, classes=classes)
+
+
+def _load_digits(size: int | None, channels: int | None) -> ImageSource:
+    from sklearn.datasets import load_digits
+
+    images, labels = load_digits(return_X_y=True)
+    scaled = np.round(images.reshape(-1, 8, 8) * (255 / 16)).astype(np.uint8)
+    pixels = ArrayPixels(scaled, "digits", size, channels)
+    split = LabeledImages(pixels, labels.astype(np.int64), "digits")
+    return ImageSource({"train": split}, [str(i) for i in range(10)])
 
 
 class Images(Examples):
-    """Some images of a split with their labels; pixels stay uint8.
+    """Images of one split with their labels; pixels stay uint8.
 
     Args:
-        images: The images and labels.
-        rows: Which of them; `None`: all.
+        images: Images and labels.
+        rows: The rows that belong to the split; `None`: all.
     """
 
     def __init__(self, images: LabeledImages, rows: np.ndarray | None = None):
@@ -39,14 +92,14 @@ class Images(Examples):
 
     @property
     def workers(self) -> int:  # type: ignore[override]
-        """As many as there are cores, where a batch is decoded when it is asked for."""
+        """Number of batches to load in parallel: the cores, if images are decoded per batch."""
         return num_cores() if self.pixels.decodes else 1
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def take(self, rows: np.ndarray) -> "Images":
-        """Returns the images `rows` as a split of their own."""
+        """Returns a subset as a split."""
         return Images(self.source, self.rows[rows])
 
     def gather(
@@ -57,9 +110,9 @@ class Images(Examples):
 
 
 def load(config: Config, artifacts: Mapping[str, bytes] | None = None) -> TaskData:
-    """Loads the source and holds out what it has no split for."""
+    """Loads the data of a configuration; draws validation and test images if there are none."""
     options = config.data
-    source = load_source(options.source, size=options.size, channels=options.channels)
+    source = _open_source(options)
     num_classes = _num_classes(source)
 
     def checked(name: str, images: LabeledImages) -> LabeledImages:
@@ -73,37 +126,48 @@ def load(config: Config, artifacts: Mapping[str, bytes] | None = None) -> TaskDa
 
 
 def load_new(config: Config, artifacts: Mapping[str, bytes]) -> TaskData:
-    """Loads other images than a run's, in their own splits or, without any, as `all`.
+    """Loads new images for a finished run, in their own splits or, if they have none, as `all`.
 
     Args:
-        config: The run's, with the other source.
-        artifacts: The run's, which have the names of its classes.
+        config: The run's configuration with the new source.
+        artifacts: The run's artifacts, which name its classes.
 
     Raises:
-        InputError: If the run doesn't say what its classes are, or the images have others.
+        InputError: If the run does not name its classes, or the images have others.
     """
-    names, options = class_names(artifacts), config.data
-    source = load_source(
-        options.source, size=options.size, channels=options.channels, classes=names
-    )
+    names = class_names(artifacts)
+    source = _open_source(config.data, names)
     splits = map_splits(
         source.splits,
-        lambda name, images: Images(with_ids_of(names, images, source.class_names)),
+        lambda name, images: Images(use_class_ids(names, images, source.class_names)),
     )
     scored = [name for name in splits_to_score(splits) if name != "train"]
     data = _task_data(splits, names, scored, (source.notes, ()))
     return dataclasses.replace(data, splits=splits_to_score(data.splits))
 
 
-def with_ids_of(
+def _open_source(options: DataConfig, classes: Sequence[str] | None = None) -> ImageSource:
+    source = load_source(
+        options.source, size=options.size, channels=options.channels, classes=classes
+    )
+    if not options.skip_unreadable:
+        return source
+    splits = map_splits(source.splits, lambda name, images: images.without_unreadable())
+    notes = LazyNotes(
+        lambda: (*source.notes, *(n for images in splits.values() for n in images.pixels.notes))
+    )
+    return ImageSource(splits, source.class_names, notes)
+
+
+def use_class_ids(
     names: Sequence[str], images: LabeledImages, own_names: Sequence[str] | None
 ) -> LabeledImages:
-    """Returns images with a run's class ids; without names of their own, they have them already.
+    """Returns images with a run's class ids; images without class names have them already.
 
     Args:
         names: The run's classes.
         images: Images.
-        own_names: Their classes, of which each has to be one of the run's.
+        own_names: The images' classes; each has to be one of the run's.
     """
     if own_names is None or list(own_names) == list(names):
         return images
@@ -121,24 +185,24 @@ def _task_data(
     noted: Iterable[str],
     notes: tuple[Sequence[str], Sequence[str]],
 ) -> TaskData:
-    """Returns data of which labels are known, and pixels are decoded for what is asked for.
+    """Builds the task data: labels are known at once, pixels are decoded when a split is used.
 
     Args:
         splits: The splits.
         names: The classes.
-        noted: The splits whose pixels the notes are about.
-        notes: Of the source, and on what was drawn.
+        noted: Splits to load before the notes are complete.
+        notes: Notes of the source, and on drawn splits.
     """
     first: list[tuple[int, int, int]] = []
 
-    def ready(name: str, images: Any) -> Examples:
+    def prepare(name: str, images: Any) -> Examples:
         _check_labels(images.source, len(names))
-        first.append(images.shape)  # of the split that is loaded first: in training, of `train`
+        first.append(images.shape)  # of the split that is loaded first; in training, `train`
         _check_shape(images.source, first[0])
         images.pixels.keep(images.rows)
         return images
 
-    lazy = map_splits(splits, ready)
+    lazy = map_splits(splits, prepare)
 
     def all_notes() -> Iterator[str]:
         for name in noted:
@@ -160,18 +224,17 @@ def _task_data(
 def split_images(
     source: ImageSource, options: DataConfig
 ) -> tuple[LazySplits[Images], Sequence[str]]:
-    """Draws validation and test images from the training images, where the source has none.
+    """Draws validation and test images from the training images if the source has none.
 
     Args:
         source: The source.
-        options: How many, and the seed of the draw.
+        options: The numbers to draw, and the seed.
 
     Returns:
-        The splits `train`, `validation` and `test`, each of which is read when it is asked for, and
-        notes.
+        The splits `train`, `validation` and `test`, read when they are first used, and notes.
 
     Raises:
-        InputError: If nothing would be left to train on, once something is drawn.
+        InputError: If nothing is left to train on; raised when a drawn split is first used.
     """
     missing = {}
     if "test" not in source.splits:
@@ -215,7 +278,7 @@ def _num_classes(source: ImageSource) -> int:
     if source.class_names is not None:
         count = len(source.class_names)
     else:
-        count = int(source.splits["train"].labels.max()) + 1
+        count = count_classes(int(source.splits["train"].labels.max()))
     if count < 2:
         raise InputError(f"Expected at least two classes. Received: {count}")
     return count

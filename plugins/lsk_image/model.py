@@ -1,4 +1,4 @@
-"""The networks by name: augmentation, normalization of pixels, the network, `logits`."""
+"""Builds the network of a configuration: augmentation, normalization, network, `logits`."""
 
 import keras
 from keras import ops
@@ -6,10 +6,8 @@ from keras import ops
 from lsk_engine import Config, InputError, TaskData
 from lsk_image.augmentation import Augmentation, per_image_standardization
 from lsk_image.config import ModelConfig
-from lsk_image.networks.alexnet import alexnet
-from lsk_image.networks.inception_v4 import inception_v3, inception_v4
-from lsk_image.networks.mlp import mlp
-from lsk_image.networks.resnet import resnet
+from lsk_image.inception_v4 import inception_v3, inception_v4
+from lsk_image.networks import alexnet, mlp, resnet
 
 INCEPTION_LEAST = 75  # pixels a side: below, the last stages would have none
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from lsk_engine import Config, Examples, Progress, Scores, Task, TaskData
-from lsk_engine.tasks.contract import Suggestion
+from lsk_engine.settings.config import Suggestion
 from lsk_image import config as settings
 
 
@@ -61,7 +61,7 @@ class ImageTask(Task):
         self, model, examples: Examples, config: Config, data: TaskData, progress: Progress
     ) -> list[Any]:
         """Ranks the classes of each image."""
-        from lsk_image.decoding import rank_classes
+        from lsk_image.scoring import rank_classes
 
         return rank_classes(model, examples, config, data, progress)
 

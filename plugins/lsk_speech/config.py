@@ -1,114 +1,100 @@
 """Defaults and presets of the speech task."""
 
 import dataclasses
-import math
+from typing import Annotated, Literal
+
+from msgspec import Meta
 
 from lsk_engine import InputError, Preset
-from lsk_engine.settings.output_folders import written
-from lsk_engine.settings.parsing import added, one_of
-from lsk_engine.settings.unsmoothing import check_unsmooth
+from lsk_engine.settings.output_folders import output_folder
+from lsk_engine.settings.parsing import (
+    Fraction,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    Rate,
+)
+from lsk_engine.settings.unsmoothing import Unsmooth
 
 
 @dataclasses.dataclass(frozen=True)
 class DataConfig:
-    """Which utterances, what the model gets of them, and what their transcripts are cut into.
+    """Utterances, the model's input, and the units of transcripts.
 
     Attributes:
-        source: `spoken-words` (made on the spot), a manifest, a folder of digits, an `.npz` file
-            of features, a TFDS name, or a directory that `lsk prepare` wrote, whose settings then
+        source: `spoken-words` (generated), a manifest, a folder of digits, an `.npz` file of
+            features, a TFDS name, or a directory that `lsk prepare` wrote, whose settings then
             replace the others here.
         units: `words`, `characters` or `subwords`.
-        vocabulary_size: Sub-words, where `units` is `subwords`.
+        vocabulary_size: Number of sub-words, if `units` is `subwords`.
         input: `waveform`: the model computes its features; `log-mel`: they are computed once,
-            while loading. Ready features are taken as they are.
-        normalization: What the mean and variance of features are taken over: `utterance`,
+            while loading. Precomputed features are used directly.
+        normalization: Frames over which features get mean 0 and variance 1: `utterance`,
             `speaker` (not with waveforms) or `none`.
         num_mel_bins: Number of mel filters.
-        deltas: Whether features get their first and second differences in time.
-        sample_rate: Samples a second that recordings are brought to.
+        deltas: Whether to append first and second differences in time to the features.
+        sample_rate: Samples per second that recordings are resampled to.
         max_train_examples: Number of training utterances to use or, for spoken words and digit
             strings, to generate; `None`: all, or the default of the source.
         held_out_speaker: The speaker whose digits are the test split; `None`: the official split.
-        max_seconds: Training utterances that last longer are left out; validation and test
-            utterances never are.
-        min_words: Words of a string, at least, where the source makes strings.
-        max_words: Words of a string, at most.
-        split_seed: Seed of what is drawn: strings, held-out speakers, utterances.
-        cache: Folder for speech made on the spot; `None`: `ls-keras` in the user's cache folder.
+        max_seconds: Longest training utterance; longer ones are left out of training, never of
+            validation and test.
+        min_words: Smallest number of words in a generated string.
+        max_words: Largest number of words in a generated string.
+        split_seed: Seed of generated strings, held-out speakers and drawn utterances.
+        cache: Folder for generated speech; `None`: `ls-keras` in the user's cache folder.
     """
 
     source: str = "spoken-words"
-    units: str = "words"
-    vocabulary_size: int = 1000
-    input: str = "waveform"
-    normalization: str = "utterance"
-    num_mel_bins: int = 80
+    units: Literal["words", "characters", "subwords"] = "words"
+    vocabulary_size: Annotated[int, Meta(ge=8)] = 1000
+    input: Literal["waveform", "log-mel"] = "waveform"
+    normalization: Literal["utterance", "speaker", "none"] = "utterance"
+    num_mel_bins: PositiveInt = 80
     deltas: bool = True
-    sample_rate: int = 16000
-    max_train_examples: int | None = None
+    sample_rate: Annotated[int, Meta(ge=1000)] = 16000
+    max_train_examples: PositiveInt | None = None
     held_out_speaker: str | None = None
-    max_seconds: float = 20.0
-    min_words: int = 2
-    max_words: int = 5
-    split_seed: int = 0
-    cache: str | None = written()
+    max_seconds: Annotated[float, Meta(ge=0.01)] = 20.0
+    min_words: PositiveInt = 2
+    max_words: PositiveInt = 5
+    split_seed: NonNegativeInt = 0
+    cache: str | None = output_folder()
 
     def __post_init__(self):
-        for key, choices in (
-            ("units", ("words", "characters", "subwords")),
-            ("input", ("waveform", "log-mel")),
-            ("normalization", ("utterance", "speaker", "none")),
-        ):
-            one_of(f"data.{key}", getattr(self, key), choices)
-        for key, least in (
-            ("vocabulary_size", 8),
-            ("num_mel_bins", 1),
-            ("sample_rate", 1000),
-            ("max_train_examples", 1),
-            ("max_seconds", 0.01),
-            ("min_words", 1),
-            ("split_seed", 0),
-        ):
-            value = getattr(self, key)
-            if value is not None and not value >= least:
-                raise InputError(f"Expected data.{key} of at least {least}. Received: {value}")
         if self.sample_rate % 100:
             raise InputError(
                 "Expected data.sample_rate to be a multiple of 100, since frames are 10 ms apart. "
                 f"Received: {self.sample_rate}"
             )
-        if self.max_words < self.min_words:
-            raise InputError(
-                f"Expected data.max_words of at least data.min_words={self.min_words}. "
-                f"Received: {self.max_words}"
-            )
 
 
 @dataclasses.dataclass(frozen=True)
 class ModelConfig:
-    """The dimensions of listener and speller.
+    """The dimensions of the recognizer.
 
     Attributes:
-        name: The network; `las` (listen, attend and spell) is the one there is.
-        convolutions: Convolutions over three frames in front of the encoder, each with a stride of
-            2.
-        convolution_width: Their features.
-        encoder_layers: LSTMs in both directions.
+        name: The network: `las` (listen, attend and spell).
+        convolutions: Number of convolutions over three frames before the encoder, each with a
+            stride of 2.
+        convolution_width: Filters of each convolution.
+        encoder_layers: Number of bidirectional LSTM layers.
         encoder_width: Units of each direction.
         pyramid_layers: Number of LSTM layers, counted from the first, after which pairs of frames
             are concatenated (the pyramid of "listen, attend and spell").
         decoder_width: Units of the decoder's LSTM.
         embedding_width: Features of a token.
-        attention: `location`, `content` (without the convolution over what has been attended to)
-            or `uniform` (all frames alike: to see what attention is worth).
-        attention_width: Units that queries and frames are compared in.
-        location_filters: Filters of the convolution over what has been attended to.
-        location_kernel: Its size, encoded frames; odd.
+        attention: `location`, `content` (without the convolution over earlier weights) or
+            `uniform` (equal weights, as a baseline).
+        attention_width: Units of the attention's hidden layer.
+        location_filters: Filters of the convolution over earlier attention weights.
+        location_kernel: Its kernel size in encoded frames; odd.
         guided_attention: Weight of a loss that pulls attention to the diagonal; 0: none.
         guided_attention_sigma: Width of the diagonal in that loss, as a fraction of the utterance.
-        dropout: Rate before each LSTM of the encoder and before `logits`.
-        weight_noise: Standard deviation of noise on the weights of all LSTMs and of attention in
-            training.
+        dropout: Dropout rate before each LSTM of the encoder and before `logits`.
+        weight_noise: Standard deviation of the training noise on the weights of all LSTMs and of
+            attention.
         num_time_masks: SpecAugment: number of time masks per utterance.
         time_mask_ratio: Largest length of a time mask, as a fraction of the utterance.
         num_freq_masks: SpecAugment: number of frequency masks per utterance.
@@ -117,38 +103,29 @@ class ModelConfig:
             varies the voice of each utterance. Do not use it with cepstra.
     """
 
-    name: str = "las"
-    convolutions: int = 2
-    convolution_width: int = 64
-    encoder_layers: int = 2
-    encoder_width: int = 128
-    pyramid_layers: int = 1
-    decoder_width: int = 128
-    embedding_width: int = 64
-    attention: str = "location"
-    attention_width: int = 128
-    location_filters: int = 10
-    location_kernel: int = 15
-    guided_attention: float = 0.0
-    guided_attention_sigma: float = 0.2
-    dropout: float = 0.1
-    weight_noise: float = 0.0
-    num_time_masks: int = 0
-    time_mask_ratio: float = 0.1
-    num_freq_masks: int = 0
-    freq_mask_ratio: float = 0.2
-    freq_warp: float = 0.0
+    name: Literal["las"] = "las"
+    convolutions: NonNegativeInt = 2
+    convolution_width: PositiveInt = 64
+    encoder_layers: PositiveInt = 2
+    encoder_width: PositiveInt = 128
+    pyramid_layers: NonNegativeInt = 1
+    decoder_width: PositiveInt = 128
+    embedding_width: PositiveInt = 64
+    attention: Literal["location", "content", "uniform"] = "location"
+    attention_width: PositiveInt = 128
+    location_filters: PositiveInt = 10
+    location_kernel: PositiveInt = 15
+    guided_attention: NonNegativeFloat = 0.0
+    guided_attention_sigma: PositiveFloat = 0.2
+    dropout: Rate = 0.1
+    weight_noise: NonNegativeFloat = 0.0
+    num_time_masks: NonNegativeInt = 0
+    time_mask_ratio: Fraction = 0.1
+    num_freq_masks: NonNegativeInt = 0
+    freq_mask_ratio: Fraction = 0.2
+    freq_warp: Fraction = 0.0
 
     def __post_init__(self):
-        one_of("model.name", self.name, MODELS)
-        one_of("model.attention", self.attention, ("location", "content", "uniform"))
-        widths = ("convolution_width", "encoder_width", "decoder_width", "embedding_width")
-        sizes = ("encoder_layers", "attention_width", "location_filters", "location_kernel")
-        for key in (*widths, *sizes):
-            _at_least(f"model.{key}", getattr(self, key), 1)
-        counts = ("convolutions", "pyramid_layers", "num_time_masks", "num_freq_masks")
-        for key in (*counts, "guided_attention", "weight_noise"):
-            _at_least(f"model.{key}", getattr(self, key), 0)
         if self.pyramid_layers > self.encoder_layers:
             raise InputError(
                 "Expected model.pyramid_layers of at most "
@@ -158,68 +135,36 @@ class ModelConfig:
             raise InputError(
                 f"Expected model.location_kernel to be odd. Received: {self.location_kernel}"
             )
-        if not self.guided_attention_sigma > 0:
-            raise InputError(
-                "Expected model.guided_attention_sigma above 0. "
-                f"Received: {self.guided_attention_sigma}"
-            )
-        if not 0 <= self.dropout < 1:
-            raise InputError(f"Expected model.dropout in [0, 1). Received: {self.dropout}")
-        for key in ("time_mask_ratio", "freq_mask_ratio", "freq_warp"):
-            if not 0 <= getattr(self, key) <= 1:
-                raise InputError(f"Expected model.{key} in [0, 1]. Received: {getattr(self, key)}")
 
 
 @dataclasses.dataclass(frozen=True)
 class DecodingConfig:
-    """How transcripts are searched for.
+    """Beam search for transcripts.
 
     Attributes:
-        beam_size: Live beams of the search; 1 is greedy search.
+        beam_size: Number of live beams; 1 is greedy search.
         length_penalty: Exponent a of ((5 + |y|) / 6)^a, which divides log p(y).
-        coverage: What each encoded frame that got more than `coverage_threshold` of attention adds
-            to the score of a transcript.
-        coverage_threshold: See `coverage`.
-        temperature: T: the logits are divided by it before the softmax.
-        unsmooth: The α of smoothing that the search undoes before that, in [0, 1), or `fitted`:
-            that of the training; 0: none.
-        batch_size: Utterances decoded together.
+        coverage: Reward for each encoded frame that received more than `coverage_threshold` of
+            attention.
+        coverage_threshold: Attention above which a frame counts as covered.
+        temperature: T, which divides the logits before the softmax.
+        unsmooth: The α of label smoothing to remove from the probabilities before that, in
+            [0, 1), or `fitted` for the α of training; 0: none.
+        batch_size: Utterances per batch.
         tokens_per_second: A transcript has at most `tokens_per_second × seconds + token_margin`
-            tokens, the utterance padded to one of few lengths.
+            tokens, where the utterance is padded to one of a few lengths.
         token_margin: See `tokens_per_second`.
     """
 
-    beam_size: int = 4
-    length_penalty: float = 0.0
-    coverage: float = 0.0
-    coverage_threshold: float = 0.5
-    temperature: float = 1.0
-    unsmooth: float | str = added(0.0)
-    batch_size: int = 32
-    tokens_per_second: float = 8.0
-    token_margin: int = 10
-
-    def __post_init__(self):
-        for key in ("beam_size", "batch_size", "token_margin"):
-            _at_least(f"decoding.{key}", getattr(self, key), 1)
-        for key in ("length_penalty", "coverage", "tokens_per_second"):
-            if not 0 <= getattr(self, key) < math.inf:
-                raise InputError(
-                    f"Expected decoding.{key} to be a finite number ≥ 0. "
-                    f"Received: {getattr(self, key)}"
-                )
-        for key in ("temperature", "coverage_threshold"):
-            if not 0 < getattr(self, key) < math.inf:
-                raise InputError(
-                    f"Expected decoding.{key} to be a finite number > 0. "
-                    f"Received: {getattr(self, key)}"
-                )
-        check_unsmooth(self.unsmooth)
-
-
-def _at_least(key: str, value: float, least: float) -> None:
-    if not value >= least:
-        raise InputError(f"Expected {key} of at least {least}. Received: {value}")
+    beam_size: PositiveInt = 4
+    length_penalty: NonNegativeFloat = 0.0
+    coverage: NonNegativeFloat = 0.0
+    coverage_threshold: PositiveFloat = 0.5
+    temperature: PositiveFloat = 1.0
+    unsmooth: Unsmooth = 0.0
+    batch_size: PositiveInt = 32
+    tokens_per_second: NonNegativeFloat = 8.0
+    token_margin: PositiveInt = 10
 
 
 # Attention settles within a few hundred steps at this rate; at 2e-3 it takes three times as many.
@@ -227,7 +172,7 @@ _ADAM = {
     "training.epochs": None,
     "training.batch_size": 64,
     "training.max_length_buckets": 8,
-    "training.smooth_unused_classes": False,  # start and padding never come
+    "training.smooth_unused_classes": False,  # start and padding are never labels
     # LSTMs are slower with XLA on a CPU: 218 against 65 ms for a layer's training step.
     "training.jit_compile": False,
     "optimizer.learning_rate": 5e-3,
@@ -235,7 +180,7 @@ _ADAM = {
     "optimizer.warmup_steps": 100,
     "optimizer.global_clipnorm": 1.0,
 }
-# The network of Chorowski & Jaitly (2016): 4 LSTMs of 256 each way, halved thrice, attention of 64.
+# The network of Chorowski & Jaitly (2016): 4 LSTMs of 2 × 256, 3 pyramid layers, attention of 64.
 _LAS = {
     **_ADAM,
     "data.units": "characters",
@@ -263,7 +208,7 @@ _LAS = {
 PRESETS = (
     Preset(
         name="spoken-words",
-        purpose="The default: random words, spoken on the spot by many voices",
+        purpose="The default: random words, spoken by many synthetic voices",
         expected="5 minutes on 2 cores, data included; WER 9.8 % on voices not in training",
         settings={
             **_ADAM,
@@ -280,7 +225,7 @@ PRESETS = (
     Preset(
         name="fsdd-digits",
         purpose="Strings of digits in real voices: --data FOLDER of the Free Spoken Digit Dataset",
-        expected="2 minutes on a core; WER 8 to 32 %, by the speaker who is left out",
+        expected="2 minutes on a core; WER 8 to 32 %, depending on the held-out speaker",
         settings={
             **_ADAM,
             "data.input": "log-mel",
@@ -334,12 +279,12 @@ PRESETS = (
     ),
 )
 
-MODELS = {"las": "LSTMs in both directions, and an LSTM decoder with location-aware attention"}
+MODELS = {"las": "bidirectional LSTMs, and an LSTM decoder with location-aware attention"}
 DATA_SOURCES = {
     "spoken-words": "random strings of about 130 words, spoken by eSpeak NG in many voices",
     "MANIFEST": "a .tsv file (file, text, optional speaker and split) over WAV or FLAC files",
     "FOLDER": "the Free Spoken Digit Dataset (digits joined into strings), or manifest.tsv",
-    "FEATURES": "an .npz file of ready features, such as the cepstra of AN4",
+    "FEATURES": "an .npz file of precomputed features, such as the cepstra of AN4",
     "PREPARED": "a directory that `lsk prepare` wrote",
     "TFDS": "a TensorFlow Datasets name, such as librispeech or speech_commands",
 }

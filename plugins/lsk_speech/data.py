@@ -1,7 +1,8 @@
-"""Utterances as examples: samples or features in flat arrays, padded when a batch asks for them."""
+"""Loads utterances and encodes their transcripts; reads and writes prepared speech data."""
 
 import functools
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,22 +11,75 @@ from ls_base.process import num_cores
 from lsk_engine import Config, Examples, InputError, TaskData
 from lsk_engine.data.formats.ragged import Ragged
 from lsk_engine.data.lazy import LazyNotes, LazySplits, lazy_array
+from lsk_engine.data.prepared.prepared_data import PreparedData
+from lsk_engine.data.prepared.splits import read_artifacts, read_splits, write_splits
 from lsk_engine.data.split_names import splits_to_score
+from lsk_engine.settings.source_spec import path_or_name
 from lsk_speech.config import DataConfig
+from lsk_speech.corpora.digit_strings import holds_digits, read_digit_strings
+from lsk_speech.corpora.own_files import read_features, read_manifest
 from lsk_speech.corpora.recordings import Streamed
-from lsk_speech.features.features_spec import Sound
-from lsk_speech.source_data import Speech
-from lsk_speech.sources import load_source
+from lsk_speech.corpora.spoken_words import load_spoken_words
+from lsk_speech.corpora.stored_speech import read_speech, write_speech
+from lsk_speech.corpora.tfds_speech import read_tfds
+from lsk_speech.features import SOUND_FILE, Sound
+from lsk_speech.source_data import Speech, SpeechSource
 from lsk_speech.units import (
     END_ID,
     PAD_ID,
     START_ID,
+    SUBWORDS_FILE,
+    UNITS_FILE,
     UNKNOWN_ID,
     UNUSED,
     Units,
     load_units,
     make_units,
 )
+
+
+def load_source(
+    options: DataConfig, *, data_dir: str | Path | None = None, new: bool = False
+) -> SpeechSource:
+    """Loads utterances.
+
+    Args:
+        options: Which, and how they are drawn or made.
+        data_dir: Where TFDS data lie prepared; default `TFDS_DATA_DIR`, then TFDS's own.
+        new: Whether the data are others than a run's: nothing is held out of them then.
+
+    Raises:
+        InputError: If there are no such data, or they are damaged; the file and row are named.
+    """
+    found = path_or_name(options.source)
+    digits = False
+    if isinstance(found, Path) and found.is_dir():
+        digits = not (found / "manifest.tsv").is_file() and holds_digits(found)
+    if options.held_out_speaker is not None and not digits and not new:
+        raise InputError(
+            "Expected data.held_out_speaker with a folder of digits; who is held out of other "
+            "recordings says the column split of their manifest. "
+            f"Received: {options.held_out_speaker!r} with {options.source}"
+        )
+    if options.source == "spoken-words":
+        return load_spoken_words(options)
+    if isinstance(found, Path):
+        return read_digit_strings(found, options) if digits else _read_path(found, options, new)
+    return read_tfds(found, options, data_dir=data_dir)
+
+
+def _read_path(path: Path, options: DataConfig, new: bool) -> SpeechSource:
+    if path.suffix == ".npz" and path.is_file():
+        return read_features(path, options, new=new)
+    manifest = path / "manifest.tsv" if path.is_dir() else path
+    if not manifest.is_file():
+        what = "a folder with none of them" if path.is_dir() else "no such file"
+        raise InputError(
+            "Expected a manifest (.tsv), a folder with manifest.tsv or recordings of digits, or "
+            f"an .npz file of features. Received: {path}, {what}"
+        )
+    return read_manifest(manifest, options, new=new)
+
 
 FRAMES_PER_SECOND = 100
 
@@ -249,3 +303,31 @@ def _training_utterances(
         notes.append(f"train: {wanted:,} of {len(kept):,} utterances, drawn at random")
         kept = np.sort(rng.permutation(kept)[:wanted])
     return (train.take(kept) if len(kept) < len(train) else train), notes
+
+
+def write_prepared(data: TaskData, directory: Path) -> None:
+    """Writes what `lsk_speech.data.load` gave."""
+    write_splits(data, directory, _write_utterances)
+
+
+def load_prepared(prepared: PreparedData, artifacts: Mapping[str, bytes] | None) -> TaskData:
+    """Opens what `write_prepared` wrote.
+
+    Args:
+        prepared: Where it is.
+        artifacts: Of the run that the data are for, or `None`: its units and features must be
+            these.
+    """
+    names = (UNITS_FILE, SUBWORDS_FILE, SOUND_FILE)
+    stored = read_artifacts(prepared, names, artifacts, what="other units or features")
+    units, sound = load_units(stored), Sound.from_artifacts(stored)
+    splits = read_splits(
+        prepared, lambda files: encoded(read_speech(files), units, sound.heard_rate)
+    )
+    return task_data(splits, units, sound, prepared.notes)
+
+
+def _write_utterances(examples: Examples, folder: Path) -> None:
+    if not isinstance(examples, Utterances):
+        raise InputError(f"Expected utterances. Received: {type(examples).__name__}")
+    write_speech(examples.speech, folder)

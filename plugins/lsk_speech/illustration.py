@@ -10,10 +10,10 @@ from keras import ops
 from ls_keras.plots import AttentionMap, attention_map, attention_rows
 from lsk_engine import Config, Examples, TaskData
 from lsk_speech.config import DecodingConfig
-from lsk_speech.decoding import utterances_of
+from lsk_speech.model import halvings
 from lsk_speech.network.decoder import attention_of
-from lsk_speech.network.encoder import halvings
 from lsk_speech.network.recognizer import FRAMES_PER_SECOND, Recognizer
+from lsk_speech.scoring import utterances_of
 from lsk_speech.units import END_ID, START_ID, load_units
 
 _SHOWN = (0.2, 0.5, 0.8, 0.95)  # the quantiles of length that utterances are shown of

@@ -1,11 +1,16 @@
-"""What a source of speech gives: utterances in splits."""
+"""Utterances in splits, as their source has them, and drawing splits that it lacks."""
 
 import dataclasses
+import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from ls_base.errors import short_repr
+from lsk_engine import InputError
 from lsk_engine.data.formats.ragged import Ragged
+from lsk_engine.data.split_names import split_from_name
+from lsk_speech.units import normalize
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,3 +52,132 @@ class SpeechSource:
     splits: Mapping[str, Speech]
     sample_rate: int | None
     notes: Sequence[str] = ()
+
+
+SHARE = 0.1  # of the utterances, for each split that is missing
+
+
+def hold_out(speakers: Sequence[str], splits: Sequence[str], seed: int) -> dict[str, np.ndarray]:
+    """Draws splits of about a tenth each.
+
+    Whole speakers are drawn where there are at least three for each split, so that those held out
+    are not heard in training; else, or where less than half would be left for training, utterances.
+
+    Args:
+        speakers: Of each utterance.
+        splits: Names of the splits to draw.
+        seed: Of the draw.
+
+    Returns:
+        The rows of each split, and of `train`, ascending.
+
+    Raises:
+        InputError: If there are too few utterances.
+
+    Example:
+        >>> found = hold_out(["ann", "bo", "cy", "dee"] * 5, ["test"], seed=0)
+        >>> len(found["test"]), len(found["train"])
+        (5, 15)
+    """
+    total = len(speakers)
+    if total < 3 * (len(splits) + 1):
+        raise InputError(
+            f"Expected at least {3 * (len(splits) + 1)} utterances to draw {', '.join(splits)} "
+            f"from. Received: {total}"
+        )
+    names, groups = np.unique(np.asarray(speakers), return_inverse=True)
+    if len(names) >= 3 * len(splits):
+        found = _drawn(groups, splits, seed)
+        if 2 * len(found["train"]) >= total:
+            return found
+    return _drawn(np.arange(total), splits, seed)
+
+
+def _drawn(groups: np.ndarray, splits: Sequence[str], seed: int) -> dict[str, np.ndarray]:
+    """Returns the rows of each split and of `train`, whole groups each, as long as there are."""
+    order = np.random.default_rng(seed).permutation(int(groups.max()) + 1)
+    reached = np.cumsum(np.bincount(groups)[order])  # examples up to and with each group
+    chosen, start = {}, 0
+    for split in splits:
+        before = reached[min(start, len(reached)) - 1] if start else 0
+        stop = int(np.searchsorted(reached, before + SHARE * len(groups))) + 1
+        chosen[split] = np.flatnonzero(np.isin(groups, order[start:stop]))
+        start = stop
+    chosen["train"] = np.flatnonzero(np.isin(groups, order[start:]))
+    return chosen
+
+
+_TEST = re.compile(r"test[\w.+-]{0,60}")
+
+
+def split_rows(
+    names: Sequence[str],
+    rows: Sequence[str],
+    speakers: Sequence[str],
+    seed: int,
+    *,
+    new: bool = False,
+) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Returns the rows of each split; what the data have no split for is drawn.
+
+    Args:
+        names: The split of each row, as `lsk_engine.data.split_names` has them, or a further test
+            set `test…`; all empty: none is known.
+        rows: What each row is called in an error.
+        speakers: Who speaks in each.
+        seed: Of the draw.
+        new: Whether the splits that there are will do: nothing is drawn.
+
+    Returns:
+        Row numbers by split, and notes on what was drawn.
+
+    Raises:
+        InputError: If a name is none of these, or there is nothing to train on.
+    """
+    if not any(names):
+        names = ["train"] * len(names)
+    members: dict[str, list[int]] = {"train": [], "validation": [], "test": []}
+    for i, name in enumerate(names):
+        known = name if _TEST.fullmatch(name) and name != "testing" else split_from_name(name)
+        if known is None:
+            raise InputError(
+                "Expected a split train, validation or test. "
+                f"Received: {short_repr(name)} in {rows[i]}"
+            )
+        members.setdefault(known, []).append(i)
+    if new:
+        return {name: np.array(found) for name, found in members.items() if found}, []
+    if not members["train"]:
+        raise InputError(f"Expected utterances for training. Received: {', '.join(set(names))}")
+    splits = {name: np.array(found) for name, found in members.items() if found}
+    missing = [name for name in members if name not in splits]
+    notes = []
+    if missing:
+        train = splits["train"]
+        drawn = hold_out([speakers[i] for i in train], missing, seed)
+        splits |= {name: train[found] for name, found in drawn.items()}
+        heard = {speakers[i] for i in splits["train"]}
+        for name in missing:
+            who = {speakers[i] for i in splits[name]}
+            told = f" ({len(who)} speakers, not in training)" if not who & heard else ""
+            notes.append(f"{name}: {len(splits[name]):,} utterances{told} held out of training")
+    return {name: splits[name] for name in members}, notes
+
+
+def checked_texts(texts: Sequence[str], rows: Sequence[str]) -> list[str]:
+    """Returns normalized transcripts.
+
+    Args:
+        texts: The transcripts.
+        rows: What each is called in an error.
+
+    Raises:
+        InputError: If one has no word.
+    """
+    normalized = [normalize(text) for text in texts]
+    for text, found, row in zip(texts, normalized, rows, strict=True):
+        if not found:
+            raise InputError(
+                f"Expected a transcript with a word. Received: {short_repr(text)} in {row}"
+            )
+    return normalized

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from lsk_engine import Config, Examples, Progress, Scores, Task, TaskData
-from lsk_engine.data.prepared.prepared_data import is_prepared, open_prepared
+from lsk_engine.data.prepared.prepared_data import open_prepared
+from lsk_engine.settings.prepared_manifest import is_prepared
 from lsk_speech import config as settings
 
 
@@ -25,24 +26,24 @@ class SpeechTask(Task):
 
     def load_data(self, config: Config, artifacts: Mapping[str, bytes] | None = None) -> TaskData:
         """Loads utterances and encodes their transcripts."""
-        from lsk_speech import data, prepared
+        from lsk_speech import data as speech_data
 
         if is_prepared(config.data.source):
             found = open_prepared(config.data.source, config.task)
-            return prepared.load_prepared(found, artifacts)
-        return data.load(config, artifacts)
+            return speech_data.load_prepared(found, artifacts)
+        return speech_data.load(config, artifacts)
 
     def load_new(self, config: Config, artifacts: Mapping[str, bytes]) -> TaskData:
         """Loads other utterances than a run's."""
-        from lsk_speech import data
+        from lsk_speech import data as speech_data
 
         if is_prepared(config.data.source):
             return self.load_data(config, artifacts)
-        return data.load_new(config, artifacts)
+        return speech_data.load_new(config, artifacts)
 
     def prepare(self, config: Config, data: TaskData, directory: Path) -> None:
         """Writes samples or features, transcripts and units."""
-        from lsk_speech.prepared import write_prepared
+        from lsk_speech.data import write_prepared
 
         write_prepared(data, directory)
 
@@ -60,7 +61,7 @@ class SpeechTask(Task):
         self, model, examples: Examples, config: Config, data: TaskData, progress: Progress
     ) -> list[Any]:
         """Recognizes the utterances of a split."""
-        from lsk_speech.decoding import recognize_examples
+        from lsk_speech.scoring import recognize_examples
 
         return recognize_examples(model, examples, config, data, progress)
 

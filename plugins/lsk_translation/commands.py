@@ -14,7 +14,7 @@ from lsk_engine.devices.backend import load_backend
 from lsk_engine.tasks.registry import needing_extra
 
 if TYPE_CHECKING:
-    from lsk_translation.decoding import Translation
+    from lsk_translation.scoring import Translation
 
 _WRONG = 4  # exit code of a check that has found something; docs/cli.md has them all
 _MOST_BYTES = 1 << 28  # read before the first line is translated

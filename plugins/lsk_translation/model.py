@@ -1,14 +1,18 @@
-"""The Transformer, of keras-hub layers, with one embedding for source, target and output."""
+"""The Transformer, and beam search with its decoder."""
 
 import math
+from typing import Any
 
 import keras
 import keras_hub
+import numpy as np
 from keras import ops
 
+from ls_keras.decoding import ModelSearch
+from ls_keras.decoding.model_search import DecodedHypothesis
 from ls_keras.layers import TiedLogits
-from lsk_translation.config import ModelConfig
-from lsk_translation.subwords import PAD_ID
+from lsk_translation.config import DecodingConfig, ModelConfig
+from lsk_translation.subwords import END_ID, PAD_ID, START_ID
 
 
 def build_transformer(config: ModelConfig, num_classes: int) -> keras.Model:
@@ -69,3 +73,110 @@ def build_transformer(config: ModelConfig, num_classes: int) -> keras.Model:
     x = finish(x, "decoded")
     logits = TiedLogits(embedding, name="logits")(x)
     return keras.Model({"source": source, "target": target}, logits, name="transformer")
+
+
+class Translator(ModelSearch):
+    """Translates batches of sentences.
+
+    Args:
+        model: A model that `build_transformer` built.
+        config: How to search; its temperature is not read.
+        num_return: Translations a sentence, 1 to `config.beam_size`.
+        jit_compile: Whether TensorFlow compiles with XLA.
+        unsmooth: The smoothing to undo in the search.
+    """
+
+    shortest = 8  # pieces
+    most_positions = 1 << 14  # attention needs rows × pieces² numbers a head
+    pad_token, start_token, end_token = PAD_ID, START_ID, END_ID
+
+    def __init__(self, model: keras.Model, config: DecodingConfig, **kwargs):
+        super().__init__(model, config, **kwargs)
+        self.embedding = model.get_layer("embedding")
+        self.positions = model.get_layer("positions")
+        self.decoded = model.get_layer("decoded")
+        names = [layer.name for layer in model.layers]
+        self.decoders = [model.get_layer(n) for n in names if n.startswith("decoder_")]
+        source = next(x for x in model.inputs if x.name == "source")
+        self.encoder = keras.Model(source, model.get_layer("encoded").output)
+
+    def translate(
+        self, source: np.ndarray, temperature: float = 1.0
+    ) -> list[list[DecodedHypothesis]]:
+        """Returns the token ids, the end token left out, and the score of each translation.
+
+        Args:
+            source: int32 `(batch, S)` as `Sentences.padded` gives them.
+            temperature: T.
+
+        Returns:
+            For each sentence, at most `num_return` translations, best first.
+
+        Raises:
+            LsKerasError: If the model emits NaN.
+        """
+        return self.search(source, temperature=temperature)
+
+    def max_length(self, source_length: int) -> int:
+        """Returns the most tokens that a translation of `source_length` pieces may have."""
+        return math.ceil(self.config.length_ratio * source_length) + self.config.length_margin
+
+    def begin(self, source) -> tuple[Any, int]:
+        """Encodes the source; all that a step needs of a sentence is in the state."""
+        batch, length = source.shape
+        max_length = self.max_length(length)
+        mask = ops.not_equal(source, PAD_ID)
+        encoded = self.encoder(source, training=False)
+        state = {
+            "encoded": encoded,
+            "mask": mask,
+            "cross": self._cross_caches(encoded, mask),
+            "own": [self._empty_cache(batch, max_length, encoded.dtype) for _ in self.decoders],
+        }
+        return state, max_length
+
+    def step(self, tokens, state, index):
+        """Runs the decoder for one position."""
+        x = self._embed(tokens, index)
+        own = []
+        for layer, cache, cross in zip(self.decoders, state["own"], state["cross"], strict=True):
+            x, cache, _ = layer(
+                x,
+                state["encoded"],
+                encoder_padding_mask=state["mask"],
+                self_attention_cache=cache,
+                self_attention_cache_update_index=index,
+                cross_attention_cache=cross,
+                cross_attention_cache_update_index=None,
+                training=False,
+            )
+            own.append(cache)
+        return self.decoded(x)[:, 0], {**state, "own": own}
+
+    def _embed(self, tokens, index):
+        x = self.embedding(ops.expand_dims(tokens, -1)) * math.sqrt(self.embedding.output_dim)
+        return x + ops.cast(self.positions(x, start_index=index), x.dtype)
+
+    def _cross_caches(self, encoded, mask):
+        """Computes the keys and values of the source once: a decoder step on the start token."""
+        batch, length, _ = encoded.shape
+        x = self._embed(ops.full((batch,), START_ID, dtype="int32"), 0)
+        caches = []
+        for layer in self.decoders:
+            x, _, cache = layer(
+                x,
+                encoded,
+                encoder_padding_mask=mask,
+                # Of two positions: Keras warns of a softmax over one.
+                self_attention_cache=self._empty_cache(batch, 2, encoded.dtype),
+                self_attention_cache_update_index=0,
+                cross_attention_cache=self._empty_cache(batch, length, encoded.dtype),
+                cross_attention_cache_update_index=0,
+                training=False,
+            )
+            caches.append(cache)
+        return caches
+
+    def _empty_cache(self, batch: int, length: int, dtype):
+        heads = self.decoders[0].num_heads
+        return ops.zeros((batch, 2, length, heads, self.embedding.output_dim // heads), dtype)

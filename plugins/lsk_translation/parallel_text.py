@@ -1,17 +1,63 @@
-"""Own parallel text: a folder with `train.en`, `train.de`, `validation.*`, `test*.*`."""
+"""Parallel text in splits, from a folder of files or from TensorFlow Datasets."""
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from lsk_engine import InputError
 from lsk_engine.data.formats.text_files import list_folder
-from lsk_engine.data.formats.text_lines import open_lines, take_lines
+from lsk_engine.data.formats.text_lines import open_lines, spool_lines, take_lines
+from lsk_engine.data.formats.tfds import find_split, missing_split, open_builder, read_split
 from lsk_engine.data.lazy import LazyNotes, LazySplits
 from lsk_engine.data.split_names import SPLIT_NAMES
-from lsk_translation.source_data import ParallelText
+
+
+@dataclass(frozen=True)
+class ParallelText:
+    """One split: line `i` of `target` translates line `i` of `source`.
+
+    Attributes:
+        source: The sentences.
+        target: Their translations.
+        right: All right translations of each, `target` among them; empty: nobody knows them.
+    """
+
+    source: Sequence[str]
+    target: Sequence[str]
+    right: Sequence[tuple[str, ...]] = ()
+
+    def __post_init__(self):
+        if len(self.source) != len(self.target):
+            raise InputError(
+                "Expected as many target as source lines. "
+                f"Received: {len(self.source)} source and {len(self.target)} target lines"
+            )
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Parallel text in splits.
+
+    Attributes:
+        name: As the user called it.
+        source_language: Language code.
+        target_language: Language code.
+        splits: "train", "validation" and "test"; further test sets under their own names. Each is
+            read when it is asked for.
+        notes: What a report should say about the data.
+    """
+
+    name: str
+    source_language: str
+    target_language: str
+    splits: Mapping[str, ParallelText]
+    notes: Sequence[str] = ()
 
 
 def read_folder(
@@ -116,3 +162,94 @@ def _read_lines(path: Path) -> Sequence[str]:
     if not lines:
         raise InputError(f"Expected lines of text in {path}. Received: an empty file")
     return tuple(lines) if isinstance(lines, list) else lines
+
+
+def read_tfds(
+    name: str,
+    source_language: str,
+    target_language: str,
+    *,
+    data_dir: str | Path | None = None,
+) -> tuple[LazySplits[ParallelText], Sequence[str]]:
+    """Finds the splits of a prepared TFDS data set; nothing is ever downloaded.
+
+    array_record files are read without TensorFlow, TFRecord files through `tf.data`. Text is held
+    in memory, or where there is much, in temporary files.
+
+    Args:
+        name: Such as `wmt14_translate/de-en`, or with a version, `wmt14_translate/de-en:1.0.0`.
+        source_language: A language of the data set's `Translation` feature, or a text feature.
+        target_language: Likewise.
+        data_dir: Where the data lie; default `TFDS_DATA_DIR` as it is set now, then TFDS's own.
+
+    Returns:
+        The splits, each read when it is asked for, and the notes.
+
+    Raises:
+        InputError: If the data set is unknown, not prepared, or has no such texts or splits.
+    """
+    builder = open_builder(
+        name,
+        extra="translation",
+        expected="cldr, the path of a folder, or the name of a TFDS data set",
+        data_dir=data_dir,
+    )
+    path, names = _text_features(builder, source_language, target_language)
+
+    def read(split: str, found: str) -> ParallelText:
+        pairs = (
+            (source, target)
+            for source, target in _pairs(builder, found, path, names)
+            if split != "train" or (source and target)
+        )
+        sources, targets = spool_lines(pairs, 2)
+        if not len(sources):
+            raise InputError(f"Expected examples in the {found} split of {name!r}. Received: none")
+        return ParallelText(sources, targets)
+
+    loaders = {}
+    for split, candidates in SPLIT_NAMES.items():
+        found = find_split(builder, candidates)
+        if found is None:
+            raise missing_split(builder, name, split)
+        loaders[split] = functools.partial(read, split, found)
+    splits = LazySplits(loaders)
+    return splits, LazyNotes(lambda: _notes(builder, splits))
+
+
+def _notes(builder, splits: Mapping[str, ParallelText]) -> Iterator[str]:
+    yield f"TFDS {builder.info.full_name}"
+    dropped = builder.info.splits["train"].num_examples - len(splits["train"])
+    if dropped:
+        yield f"train: {dropped} pairs with an empty side dropped"
+
+
+def _text_features(builder, source: str, target: str) -> tuple[str | None, tuple[str, str]]:
+    """Returns the key of the feature that holds the texts (`None`: the example) and their keys."""
+    import tensorflow_datasets as tfds
+
+    features = builder.info.features
+    candidates = [(None, features), *((key, features[key]) for key in features)]
+    texts: list[str] = []
+    for path, feature in candidates:
+        if not isinstance(feature, tfds.features.FeaturesDict):
+            continue
+        keys = [key for key in feature if isinstance(feature[key], tfds.features.Text)]
+        texts += keys
+        if source in keys and target in keys:
+            return path, (source, target)
+    raise InputError(
+        f"Expected text features {source!r} and {target!r} in the TFDS data set {builder.name!r}. "
+        f"Received: {', '.join(map(repr, texts)) or 'no text features'}"
+    )
+
+
+def _pairs(builder, split: str, path: str | None, names: tuple[str, str]) -> Iterator:
+    for example in read_split(builder, split):
+        texts = example if path is None else example[path]
+        yield tuple(_text(texts[name]) for name in names)
+
+
+def _text(value) -> str:
+    text = value.decode("utf-8") if isinstance(value, bytes) else str(value)
+    return " ".join(text.split("\n")).strip()

@@ -82,7 +82,7 @@ def load_prepared(prepared: PreparedData, artifacts: Mapping[str, bytes] | None)
     stored = read_artifacts(prepared, [VOCABULARY_FILE], artifacts, what="another vocabulary")
     if VOCABULARY_FILE not in stored:
         raise InputError(f"Expected {VOCABULARY_FILE} in {prepared.path}. Received: none")
-    vocabulary = SubwordVocabulary.from_bytes(stored[VOCABULARY_FILE])
+    vocabulary = SubwordVocabulary(stored[VOCABULARY_FILE])
     counts = open_npy(
         prepared.files.file(_COUNTS_FILE),
         ArraySpec("iu", (vocabulary.size,)),

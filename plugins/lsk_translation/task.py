@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from lsk_engine import Config, Examples, Progress, Scores, Task, TaskData
-from lsk_engine.data.prepared.prepared_data import is_prepared, open_prepared
+from lsk_engine.data.prepared.prepared_data import open_prepared
+from lsk_engine.settings.prepared_manifest import is_prepared
 from lsk_translation import config as settings
 
 
@@ -61,7 +62,7 @@ class TranslationTask(Task):
         self, model, examples: Examples, config: Config, data: TaskData, progress: Progress
     ) -> list[Any]:
         """Translates the sources of a split."""
-        from lsk_translation.decoding import translate_examples
+        from lsk_translation.scoring import translate_examples
 
         return translate_examples(model, examples, config, data, progress)
 

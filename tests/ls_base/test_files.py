@@ -8,13 +8,7 @@ import pytest
 
 from ls_base import files
 from ls_base.errors import FileError
-from ls_base.files import (
-    check_writable,
-    new_folder,
-    wrap_os_errors,
-    write_bytes,
-    write_json,
-)
+from ls_base.files import check_writable, new_folder, wrap_os_errors, write_bytes, write_json
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):

@@ -436,8 +436,8 @@ CASES = {
         others="from_logits ignore_class num_bins",
         finite=True,
     ),
-    "loss_parts": Case(
-        calibration.loss_parts,
+    "loss_decomposition": Case(
+        calibration.loss_decomposition,
         FITTED | {"recalibration": "isotonic", "folds": [0, 1, 0, 1]},
         arrays="y_true y_pred sample_weight mask folds",
         others="from_logits ignore_class recalibration",
@@ -1007,7 +1007,7 @@ CASES |= {
 # Results, which hold what they are given, errors, interfaces and modules.
 NO_DOORS = """
     ClasswiseFit ClusterStatistics ConfidenceSpread Detection Diagnosis Estimate ForeignDetection
-    Hypotheses InputError LossParts LsKerasError MatrixFit MeanLogits MixedTemperatureFit
+    Hypotheses InputError LossDecomposition LsKerasError MatrixFit MeanLogits MixedTemperatureFit
     ModelSearch MutualInformation Projection Recalibration ReliabilityCurve RiskCoverage Scorer
     SmoothError SmoothReliability Smoothing TeacherLogits TemperatureCurve TemperatureFit
     TemplatePlane VectorFit

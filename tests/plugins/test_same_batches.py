@@ -15,9 +15,9 @@ import small_speech
 import small_translation
 import speech_files
 from lsk_engine.data.batch_sources import evaluation_source, training_source
-from lsk_engine.data.configuration import resolve
 from lsk_engine.data.data_cache import load_data
 from lsk_engine.data.prepared.prepared_data import prepare
+from lsk_engine.settings.resolving import resolve_config
 from lsk_engine.tasks.registry import load_task
 
 pytestmark = pytest.mark.tensorflow
@@ -120,7 +120,7 @@ def digest(task, config, folder):
 def test_batches_are_what_they_were(name, tmp_path):
     name, settings, expected = DATA[name]
     task = load_task(name)
-    found = digest(task, resolve(task, None, settings(tmp_path / "data")), tmp_path)
+    found = digest(task, resolve_config(task, None, settings(tmp_path / "data")), tmp_path)
     assert expected in (found, None)
 
 
@@ -128,9 +128,9 @@ def test_batches_are_what_they_were(name, tmp_path):
 def test_prepared_data_give_the_same_batches(name, tmp_path):
     name, settings, expected = PREPARED[name]
     task, given = load_task(name), settings(tmp_path / "data")
-    config = resolve(task, None, given)
+    config = resolve_config(task, None, given)
     prepare(task, config, tmp_path / "prepared")
     kept = {key: value for key, value in given.items() if not key.startswith("data.")}
-    again = resolve(task, None, {**kept, "data.source": str(tmp_path / "prepared")})
+    again = resolve_config(task, None, {**kept, "data.source": str(tmp_path / "prepared")})
     found = digest(task, again, tmp_path)
     assert found == (expected or digest(task, config, tmp_path))

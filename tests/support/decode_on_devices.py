@@ -12,8 +12,8 @@ import numpy as np
 
 import small_speech
 import small_translation
-from lsk_engine.data import configuration
 from lsk_engine.devices.distributed_predict import copy_to_devices, make_predictor, model_on_devices
+from lsk_engine.settings.resolving import resolve_config
 from lsk_engine.tasks.registry import load_task
 
 SMALL = {"translation": small_translation, "speech": small_speech}
@@ -30,7 +30,7 @@ def trained(name: str, folder: Path, **changes):
         "training.strategy": OF_BACKEND[keras.config.backend()],
         "training.devices": 2,
     }
-    config = configuration.resolve(task, None, settings | changes)
+    config = resolve_config(task, None, settings | changes)
     data = task.load_data(config)
     model = task.build_model(config, data)
     rng = np.random.default_rng(0)
@@ -43,7 +43,7 @@ def trained(name: str, folder: Path, **changes):
 
 
 def on_one(config):
-    return config.changed("training", strategy="one-device", devices=None)
+    return config.replace("training", strategy="one-device", devices=None)
 
 
 def check_decoding(name: str, folder: Path, **changes) -> None:
@@ -61,7 +61,7 @@ def check_decoding(name: str, folder: Path, **changes) -> None:
     assert len({str(one) for one in wanted}) > 1
     assert said[-1] == (len(examples), len(examples))
     assert copy_to_devices(model, config).devices == 2
-    hotter = [one.changed("decoding", temperature=3.0) for one in (config, on_one(config))]
+    hotter = [one.replace("decoding", temperature=3.0) for one in (config, on_one(config))]
     assert decoded(hotter[0]) == decoded(hotter[1]) != wanted
     # Its weights of now, not those that the copies were made with.
     model.set_weights([-w for w in model.get_weights()])

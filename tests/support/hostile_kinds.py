@@ -22,24 +22,23 @@ from ls_base.files import write_json
 from ls_base.records import read_record
 from ls_base.safe_open import read_bytes
 from ls_keras import TeacherLogits
-from lsk.support.score_lines import table
-from lsk_engine.data import configuration
-from lsk_engine.data.fingerprint_store import StoredFingerprint
+from lsk.support.score_lines import score_table
+from lsk_engine.data.fingerprint import StoredFingerprint
 from lsk_engine.data.prepared.prepared_data import prepare
 from lsk_engine.runs.checkpoints import Checkpoints
 from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
 from lsk_engine.runs.schemas import Gammas, SweepPoints
 from lsk_engine.runs.stored_run import read_fitted_temperature, read_run
 from lsk_engine.scoring.position_statistics import COLUMNS, Predictions
-from lsk_engine.settings.resolving import keys
+from lsk_engine.settings.resolving import keys, resolve_config
 from lsk_engine.tasks.registry import load_task
-from lsk_image.sources import load_source as load_images
+from lsk_image.data import load_source as load_images
 from lsk_speech.config import DataConfig as SpeechConfig
-from lsk_speech.corpora.recording import read_recording
-from lsk_speech.features.features_spec import Sound
-from lsk_speech.sources import load_source as load_speech
+from lsk_speech.corpora.recordings import read_recording
+from lsk_speech.data import load_source as load_speech
+from lsk_speech.features import Sound
 from lsk_speech.units import load_units, make_units
-from lsk_translation.sources import load_source as load_text
+from lsk_translation.data import load_source as load_text
 from lsk_translation.subwords import SubwordVocabulary
 from stored_files import history, metrics
 from untrained_run import untrained_run
@@ -67,7 +66,8 @@ def _make_run(folder, *, checksums=True):
     run.write_json(run.sweep_file("test"), {"points": [point, {**point, "temperature": 2.0}]})
     run.write_json(run.gamma_file, {"model_sha256": "abc", "gamma": {"1": 0.1, "2": 0.2}})
     split = {"examples": 9, "labels": 9, "sha256": "abc"}
-    found = {"classes": 10, "class_counts": "abc", "splits": {"train": split, "test": split}}
+    found = {"classes": 2, "class_counts": "abc", "splits": {"train": split, "test": split}}
+    found |= {"notes": ["a note"], "label_counts": "4 5", "sizes": ("3 5", "4 5")}
     run.write_json(run.data_file, {"schema": 1, **found})
     units = make_units("words", ["ba be da", "go ka"], 0)
     sound = Sound("log-mel", 8000, num_mel_bins=8, deltas=True, by_speaker=False)
@@ -82,7 +82,7 @@ def _config(folder):
 
 def _metrics(folder):
     found = RunDirectory.open(folder).read_metrics()
-    return found.to_dict(), table(found.to_dict()), found.first_score("test")
+    return found.to_dict(), score_table(found.to_dict()), found.first_score("test")
 
 
 def _statistics(folder):
@@ -102,13 +102,13 @@ def _stored(file, kind, schema=None):
 
 
 def _model(folder):
-    IMAGE.import_layers(configuration.resolve(IMAGE, None, {}))
+    IMAGE.import_layers(resolve_config(IMAGE, None, {}))
     return RunDirectory.open(folder).load_model().get_weights()
 
 
 @functools.cache
 def _learner():
-    config = configuration.resolve(IMAGE, None, _SETTINGS)
+    config = resolve_config(IMAGE, None, _SETTINGS)
     model = IMAGE.build_model(config, IMAGE.load_data(config))
     model.compile("adam", "mse")
     return model
@@ -161,7 +161,7 @@ def _run_kinds():
 
 def _make_study(folder):
     folder.mkdir()
-    write_json(folder / "study.json", {"schema": 1, "config": {"training": {"alpha": 0.0}}})
+    write_json(folder / "study.json", {"schema": 2, "config": {"training": {"alpha": 0.0}}})
 
 
 def _study(folder):
@@ -174,11 +174,11 @@ def _study(folder):
 def _make_prepared(task, make_settings, folder):
     source = folder.with_name(f"{folder.name}-source")
     source.mkdir()
-    prepare(task, configuration.resolve(task, None, make_settings(source)), folder)
+    prepare(task, resolve_config(task, None, make_settings(source)), folder)
 
 
 def _prepared(task, folder):
-    config = configuration.resolve(task, None, {"data.source": str(folder)})
+    config = resolve_config(task, None, {"data.source": str(folder)})
     data = task.load_data(config)
     found = [np.asarray(data.class_counts), list(data.class_names), dict(data.artifacts)]
     for examples in data.splits.values():
@@ -211,9 +211,7 @@ def _make_subwords(folder):
 
 
 def _subwords(folder):
-    vocabulary = SubwordVocabulary.from_bytes(
-        read_bytes(folder / "subwords.model", max_bytes=1 << 28)
-    )
+    vocabulary = SubwordVocabulary(read_bytes(folder / "subwords.model", max_bytes=1 << 28))
     return vocabulary.pieces, vocabulary.encode(["the Hund"])
 
 
@@ -350,7 +348,7 @@ def _settings(folder):
     key, equals, value = (folder / "settings").read_text().partition("=")
     if not equals or "\n" in value:
         return None
-    config = configuration.resolve(IMAGE, None, {**_SETTINGS, key: value})
+    config = resolve_config(IMAGE, None, {**_SETTINGS, key: value})
     return json.dumps(config.to_dict())
 
 

@@ -9,7 +9,8 @@ import pytest
 from keras import ops
 
 from copies import WHOLE
-from ls_keras.backend.keras_internals import layers_within, mask_of
+from ls_keras.backend.keras_internals import layers_within
+from ls_keras.backend.tensors import mask_of
 from tracing import run_traced
 
 CLASSES, FEATURES = 7, 4

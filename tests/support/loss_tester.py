@@ -13,6 +13,7 @@ from copies import NEW, WHOLE, same_config
 from gradient import gradient
 from ls_base.errors import InputError
 from masked import masked
+from tracing import warns_in_graph
 
 B, T, K = 3, 6, 7
 IGNORED = 3
@@ -25,7 +26,7 @@ class Row(NamedTuple):
         make: Makes it of a strength (0: plain cross-entropy), and options of the loss.
         values: The losses `(B, T)` in float64, of a strength, labels `(B, T)`, logits
             `(B, T, K)` and which positions count.
-        dense: Whether dense targets have such a loss, or are refused.
+        dense: Whether dense targets, and labels `(N,)` without sequences, are accepted.
     """
 
     make: Callable[..., keras.losses.Loss]
@@ -97,13 +98,14 @@ class LossTester:
         found = value(row.make(0.3, axis=1), labels, np.moveaxis(z, -1, 1), weights)
         np.testing.assert_allclose(found, expected, rtol=1e-6)
 
-    def test_labels_out_of_range_are_told_or_poison_their_loss_alone(self, row, traced):
+    def test_labels_out_of_range_raise_or_make_their_loss_nan(self, row, traced):
         labels, z, _ = batch()
         labels[1, :3] = K, -1, -100
         loss = row.make(0.3, ignore_class=-100, reduction=None)
         with pytest.raises(InputError, match="2 labels out of range"):
             loss(labels, z)
-        found = traced(loss, labels, z)
+        with warns_in_graph(traced, "2 labels out of range"):
+            found = traced(loss, labels, z)
         assert np.argwhere(np.isnan(found)).tolist() == [[1, 0], [1, 1]]
         assert found[1, 2] == 0
 
@@ -113,11 +115,16 @@ class LossTester:
             row.make(0.3, from_logits=False)(labels, z)
 
     @pytest.mark.parametrize("from_logits", [True, False])
-    def test_the_loss_of_no_examples_is_zero(self, row, from_logits):
-        """As Keras's own."""
-        labels, z, _ = batch()
-        found = row.make(0.3, from_logits=from_logits)(labels[:, :0], z[:, :0])
+    @pytest.mark.parametrize("shape", [(B, 0), (0, 2), (0,)], ids=str)
+    def test_an_empty_batch_has_a_scalar_loss_of_zero_and_a_gradient(self, row, shape, from_logits):
+        if len(shape) == 1 and not row.dense:
+            pytest.skip("needs sequences")
+        labels, z = np.zeros(shape, "int32"), np.zeros((*shape, K), "float32")
+        loss = row.make(0.3, from_logits=from_logits)
+        found = loss(labels, z)
+        assert tuple(found.shape) == ()
         assert float(found) == 0
+        assert gradient(lambda z: loss(labels, z), z).shape == z.shape
 
     def test_many_batches_are_one(self, row):
         labels, z, weights = batch()

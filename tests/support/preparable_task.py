@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from lsk_engine.data.prepared import prepared_data
+from lsk_engine.settings.prepared_manifest import is_prepared
 from tiny_task import TinyTask
 
 
@@ -21,7 +22,7 @@ class PreparableTask(TinyTask):
     data_config = DataConfig
 
     def load_data(self, config, artifacts=None):
-        if prepared_data.is_prepared(config.data.source):
+        if is_prepared(config.data.source):
             found = prepared_data.open_prepared(config.data.source, config.task)
             inputs = np.load(found.files.file("letters.npy"))
             data = super().load_data(config)

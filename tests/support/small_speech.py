@@ -4,7 +4,7 @@ import numpy as np
 
 from lsk_engine.data.formats.ragged import Ragged
 from lsk_speech.data import Utterances, task_data
-from lsk_speech.features.features_spec import Sound
+from lsk_speech.features import Sound
 from lsk_speech.source_data import Speech
 from lsk_speech.units import make_units
 

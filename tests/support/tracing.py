@@ -4,6 +4,7 @@ import contextlib
 
 import keras
 import numpy as np
+import pytest
 
 
 def run_traced(function, *arrays, xla: bool = False):
@@ -30,6 +31,18 @@ def run_traced(function, *arrays, xla: bool = False):
         with _said_to_compile():
             found = function(*tensors)
     return keras.tree.map_structure(lambda x: np.asarray(keras.ops.convert_to_numpy(x)), found)
+
+
+def warns_in_graph(traced, message: str):
+    """Expects the warning of wrong values that TensorFlow gives where XLA doesn't compile.
+
+    Args:
+        traced: The fixture, a partial of `run_traced`.
+        message: What it says.
+    """
+    if keras.config.backend() != "tensorflow" or traced.keywords["xla"]:
+        return contextlib.nullcontext()
+    return pytest.warns(UserWarning, match=message)
 
 
 @contextlib.contextmanager

@@ -14,11 +14,11 @@ from unittest.mock import patch
 
 import keras
 
-from lsk_engine.data import configuration
 from lsk_engine.devices.processes import join
 from lsk_engine.experiment import run_experiment
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.run_directory import RunDirectory
+from lsk_engine.settings.resolving import resolve_config
 from lsk_engine.training.checkpointing import Interrupted
 from tiny_task import TinyTask
 
@@ -68,7 +68,7 @@ SCORED = ("plain", STORY)
 def run_one(how: str, name: str) -> None:
     """Trains into DIR/HOW/NAME, or goes on there."""
     settings = {"training.strategy": "auto" if how == "processes" else how}
-    resolved = configuration.resolve(TinyTask(), None, PLAIN | settings | CASES.get(name, {}))
+    resolved = resolve_config(TinyTask(), None, PLAIN | settings | CASES.get(name, {}))
     run = RunDirectory(Path(folder) / how / name)
     resume = run.config_file.is_file()
     if join().index == 0 and not resume:

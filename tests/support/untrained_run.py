@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from lsk_engine.data import configuration
 from lsk_engine.runs.checkpoints import Checkpoints
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.runs.stored_run import StoredRun
+from lsk_engine.settings.resolving import resolve_config
 
 
 def untrained_run(task, folder, *, steps=(), seed=0, scale=1.0, **settings):
@@ -13,7 +13,7 @@ def untrained_run(task, folder, *, steps=(), seed=0, scale=1.0, **settings):
 
     Weights have the standard deviation `scale`: near 0, the model finds all classes alike.
     """
-    resolved = configuration.resolve(task, None, settings)
+    resolved = resolve_config(task, None, settings)
     run = RunDirectory.create(folder, resolved.to_dict())
     data = task.load_data(resolved)
     run.write_artifacts(data.artifacts)

@@ -143,7 +143,7 @@ def image(default: str) -> Option:
     )
 
 
-class OrFitted(click.ParamType):
+class FloatOrFitted(click.ParamType):
     """A number, or the word `fitted`.
 
     Args:
@@ -192,14 +192,14 @@ class Names(click.ParamType):
 
 temperature = click.option(
     "--temperature",
-    type=OrFitted("T"),
+    type=FloatOrFitted("T"),
     help="T that divides the logits, or the one that `lsk calibrate` fitted. [default: 1]",
 )
 
 
 unsmooth = click.option(
     "--unsmooth",
-    type=OrFitted("A"),
+    type=FloatOrFitted("A"),
     help="Undo smoothing: the α whose αq is taken off the probabilities, or that of the training. "
     "[default: the run's, 0]",
 )
@@ -282,7 +282,7 @@ def assignments(texts: Iterable[str], option: str = "--set") -> dict[str, str]:
     Raises:
         InputError: If one says something else, or if they say how many epochs and how many steps.
     """
-    from lsk_engine.settings.resolving import with_one_length
+    from lsk_engine.settings.resolving import resolve_epochs_and_steps
 
     found = {}
     for text in texts:
@@ -290,5 +290,5 @@ def assignments(texts: Iterable[str], option: str = "--set") -> dict[str, str]:
         if not (key and equals):
             raise InputError(f"Expected {option} KEY=VALUE. Received: {text!r}")
         found[key.strip()] = value.strip()
-    with_one_length(found)
+    resolve_epochs_and_steps(found)
     return found

@@ -75,8 +75,8 @@ def _means(
     table = arm_table(study, arms or [*study.arms], numbers or [*study.numbers])
     # The shorter side is written from left to right.
     if len(arms or study.arms) > len(table.columns):
-        return tables.lying(table, caption=table.caption)
-    return tables.upright(table)
+        return tables.row_table(table, caption=table.caption)
+    return tables.transposed_table(table)
 
 
 def _claims(study: "StudyResult", claims: "Sequence[ClaimResult]") -> "Iterator[RenderableType]":
@@ -85,7 +85,7 @@ def _claims(study: "StudyResult", claims: "Sequence[ClaimResult]") -> "Iterator[
     if claims:
         table = verdict_table(study, claims)
         yield tables.paragraph(table.caption)
-        yield tables.lying(table)
+        yield tables.row_table(table)
 
 
 def _missing_and_notes(

@@ -38,12 +38,12 @@ def make_search(
     decoding: Any = config.decoding
     copies = None if examples <= decoding.batch_size else copy_to_devices(model, config)
     if copies is None:
-        return kind.of(model, decoding, jit_compile=jit_compile, **options)
+        return kind.for_model(model, decoding, jit_compile=jit_compile, **options)
     if copies.mesh is None:
         compiler = functools.partial(_compile_for_replicas, copies.model.distribute_strategy)
     else:
         compiler = functools.partial(_compile_for_mesh, copies.mesh)
-    return kind.of(
+    return kind.for_model(
         copies.model,
         decoding,
         jit_compile=jit_compile,

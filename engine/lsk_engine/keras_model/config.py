@@ -1,11 +1,14 @@
 """Settings of a task that is a function and arrays."""
 
 import dataclasses
+from typing import Annotated, Literal
+
+from msgspec import Meta
 
 from ls_base.errors import InputError, short_repr
 from lsk_engine.settings.config import Preset
-from lsk_engine.settings.parsing import count_or_share, one_of, within
-from lsk_engine.settings.user_code import NamedCode, code
+from lsk_engine.settings.parsing import CountOrFraction, NonNegativeInt, PositiveInt
+from lsk_engine.settings.user_code import NamedCode, code_field
 
 MODELS = {
     "FILE.py:function": "returns a Keras model that ends in logits or in a softmax",
@@ -16,7 +19,6 @@ DATA_SOURCES = {
     "FILE.py:function": "returns such arrays, pairs (x, y), tf.data or PyDataset",
     "module:function": "likewise, such as keras.datasets.mnist:load_data",
 }
-OUTPUTS = ("auto", "logits", "probabilities")
 PYTHON = "python:"  # what the names of functions and data begin with that a Python program holds
 
 
@@ -36,12 +38,12 @@ class DataConfig:
         ignore_class: Label of positions that don't count, such as padding; `None`: all count.
     """
 
-    source: str = code()
-    validation: int | float | None = None
-    test: int | float | None = None
-    split_seed: int = 0
-    max_train_examples: int | None = None
-    num_classes: int | None = None
+    source: str = code_field()
+    validation: CountOrFraction | None = None
+    test: CountOrFraction | None = None
+    split_seed: NonNegativeInt = 0
+    max_train_examples: PositiveInt | None = None
+    num_classes: Annotated[int, Meta(ge=2)] | None = None
     ignore_class: int | None = None
 
     def __post_init__(self):
@@ -52,12 +54,6 @@ class DataConfig:
         named = NamedCode.read(self.source)
         if named is not None:
             object.__setattr__(self, "source", str(named.absolute()))
-        for key in ("validation", "test"):
-            count_or_share(f"data.{key}", getattr(self, key))
-        for key, least in {"max_train_examples": 1, "num_classes": 2}.items():
-            if getattr(self, key) is not None:
-                within(f"data.{key}", getattr(self, key), least)
-        within("data.split_seed", self.split_seed, 0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,13 +69,12 @@ class ModelConfig:
             called by itself (`lsk probe`); a student's teacher then sees what it gives.
     """
 
-    name: str = code()
+    name: str = code_field()
     sha256: str = dataclasses.field(default="", metadata={"computed": True})
-    output: str = "auto"
-    augment: str = code()
+    output: Literal["auto", "logits", "probabilities"] = "auto"
+    augment: str = code_field()
 
     def __post_init__(self):
-        one_of("model.output", self.output, OUTPUTS)
         if self.augment:
             object.__setattr__(self, "augment", str(_named("augment", self.augment)))
         if self.name.startswith(PYTHON):
@@ -109,10 +104,7 @@ class DecodingConfig:
         batch_size: Examples at a time.
     """
 
-    batch_size: int = 500
-
-    def __post_init__(self):
-        within("decoding.batch_size", self.batch_size, 1)
+    batch_size: PositiveInt = 500
 
 
 PRESETS = (

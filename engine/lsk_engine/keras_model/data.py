@@ -12,7 +12,7 @@ from lsk_engine.data.random_splits import draw_rows
 from lsk_engine.data.split_names import splits_to_score
 from lsk_engine.keras_model.arrays import Labeled
 from lsk_engine.keras_model.config import DataConfig
-from lsk_engine.tasks.class_ids import class_names, named_classes
+from lsk_engine.tasks.class_ids import class_names, count_classes, named_classes
 from lsk_engine.tasks.contract import Examples, TaskData
 
 SPLITS = ("train", "validation", "test")
@@ -169,7 +169,7 @@ def _num_classes(
             "Expected one number of classes. Received: "
             + ", ".join(f"{count} by {what}" for what, count in known.items())
         )
-    count = next(iter(known.values()), largest + 1)
+    count = next(iter(known.values())) if known else count_classes(largest)
     if count < 2:
         raise InputError(f"Expected at least two classes. Received: {count}")
     return count

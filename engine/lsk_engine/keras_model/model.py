@@ -8,11 +8,11 @@ import keras
 import numpy as np
 
 from ls_base.errors import InputError, reason, short_repr
-from ls_keras.backend.keras_internals import call_that_made, layers_within
+from ls_keras.backend.keras_internals import layers_within, producing_call
 from ls_keras.inputs.output_activation import OTHER, SIGMOID, SOFTMAX, UNKNOWN, model_output
 from ls_keras.layers import LogProbabilities
 from lsk_engine.keras_model.config import ModelConfig
-from lsk_engine.settings.user_code import called
+from lsk_engine.settings.user_code import call_user_code
 
 _LINEAR = (None, keras.activations.linear, keras.activations.log_softmax)
 
@@ -50,7 +50,7 @@ def build_own_model(
     """
     name = options.name
     keras.utils.set_random_seed(seed)
-    model = called(build, name, "a Keras model")
+    model = call_user_code(build, name, "a Keras model")
     if not isinstance(model, keras.Model):
         raise InputError(f"Expected {name} to return a Keras model. Received: {short_repr(model)}")
     if type(model).train_step is not keras.Model.train_step:
@@ -159,7 +159,7 @@ def _logits(symbols: dict[str, Any], tensor: Any, options: ModelConfig) -> Any:
 
 def _named(tensor: Any, symbols: dict[str, Any]) -> Any:
     """Returns logits from a layer that is called so."""
-    layer, inputs = call_that_made(tensor)
+    layer, inputs = producing_call(tensor)
     names = {one.name for one in keras.Model(symbols, tensor).layers}
     if type(layer) is keras.layers.Dense and layer.activation in _LINEAR:
         if layer.name != "logits" and "logits" not in names:

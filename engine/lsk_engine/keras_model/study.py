@@ -7,13 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ls_base.errors import InputError, suggest
+from ls_base.errors import InputError
 from lsk_engine.keras_model.config import PYTHON
 from lsk_engine.keras_model.task import OwnModelTask
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.naming import unique_paths
 from lsk_engine.settings.config import Config
-from lsk_engine.settings.resolving import keys
 from lsk_engine.tasks.contract import Task
 
 if TYPE_CHECKING:
@@ -173,8 +172,6 @@ def _known(settings: Mapping[str, Any], task: Task) -> Mapping[str, Any]:
     for key in settings:
         if key in ("model.name", "model.sha256", "data.source"):
             raise InputError(f"Expected settings without {key}, which arguments say. Received: it")
-        if key not in keys(task):
-            raise InputError(f"Expected a configuration key. {suggest(key, keys(task))}")
     return settings
 
 
@@ -185,11 +182,11 @@ def _known_by(
 
     Of the data, their content; of the model, its layers: the code of a function need not be known.
     """
-    from lsk_engine.data.configuration import resolve
     from lsk_engine.data.fingerprint import fingerprint_data
+    from lsk_engine.settings.resolving import resolve_config
 
     first = {"data.source": PYTHON, "model.name": f"{PYTHON}{name}", **chosen}
-    config = resolve(task, None, first)
+    config = resolve_config(task, None, first)
     data = task.load_data(config)
     model = task.build_model(config, data)
     if model.compiled:
@@ -198,8 +195,9 @@ def _known_by(
         )
     # Keras counts the layers of a process in their names.
     layers = re.sub(r'_\d+(?=["/])', "", model.to_json())
+    content = json.dumps(fingerprint_data(data).to_dict(), sort_keys=True)
     return {
-        "data.source": f"{PYTHON}{_digest(json.dumps(fingerprint_data(data), sort_keys=True))}",
+        "data.source": f"{PYTHON}{_digest(content)}",
         "model.name": f"{PYTHON}{name}",
         "model.sha256": _digest(layers),
     }

@@ -1,1 +1,1 @@
-"""One page about runs, for people: self-contained HTML from files that are there, without Keras."""
+"""The report: one self-contained HTML page about runs, made from their files without Keras."""

@@ -1,10 +1,10 @@
-"""What a section of a page is made of, beside tables, charts and examples."""
+"""The parts of a section of the report, besides tables, charts and examples."""
 
 import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from lsk_engine.reports.pictures import Picture
+from lsk_engine.reports.run_files import Picture
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,11 +17,11 @@ class Heading:
 
 @dataclasses.dataclass(frozen=True)
 class Sentences:
-    """Sentences, one an item.
+    """A list of sentences.
 
     Attributes:
-        items: The sentences; words between backticks are shown as code.
-        emphasized: Whether they are what the page is about.
+        items: The sentences; text between backticks is shown as code.
+        emphasized: Whether they are paragraphs in bold type.
     """
 
     items: Sequence[str]
@@ -31,11 +31,11 @@ class Sentences:
 
 @dataclasses.dataclass(frozen=True)
 class Figure:
-    """A picture that a run keeps.
+    """A picture that is stored in a run.
 
     Attributes:
-        title: What it shows.
-        alternative: The same for those who can't see it.
+        title: The title.
+        alternative: The alternative text.
         picture: The picture.
     """
 
@@ -47,11 +47,11 @@ class Figure:
 
 @dataclasses.dataclass(frozen=True)
 class Facts:
-    """Names and what they are, code where it is a command.
+    """A list of names with values.
 
     Attributes:
-        items: Names with texts.
-        commands: The names of those that are commands.
+        items: Names and values.
+        commands: The names whose values are shown as code.
     """
 
     items: Sequence[tuple[str, str]]
@@ -61,12 +61,12 @@ class Facts:
 
 @dataclasses.dataclass(frozen=True)
 class Fold:
-    """Blocks that open by a click.
+    """Blocks that a click opens.
 
     Attributes:
-        summary: What is seen of it.
-        blocks: What is inside.
-        anchor: Its `id`; empty: it has none.
+        summary: The line that is always visible.
+        blocks: The blocks inside.
+        anchor: The `id` of the element; empty: none.
         opened: Whether it is open at first.
     """
 
@@ -82,9 +82,9 @@ class Section:
     """A section of the page.
 
     Attributes:
-        anchor: Its `id`.
-        title: Its heading.
-        blocks: What is in it.
+        anchor: The `id` of the heading.
+        title: The heading.
+        blocks: The contents.
     """
 
     anchor: str

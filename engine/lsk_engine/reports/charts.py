@@ -1,6 +1,13 @@
-"""Line charts as numbers that a template draws: scales, ticks, and where each point lies.
+"""Line charts for the report: scales, ticks and the position of every point in the drawing.
 
-All positions are in the units of the drawing, `WIDTH` × `HEIGHT`, its origin at the upper left.
+The report does not use the figures of `ls_keras.plots`: as measured, Matplotlib takes 0.3 s and
+50 kB for a chart, after a second for its import, and a page about 160 runs has hundreds of charts.
+Its SVGs fix their colors in 300 inline styles each, which neither a dark page nor the page's
+content security policy allows. These charts take about a millisecond and 3 kB each, and the style
+sheet sets their colors.
+
+Positions are in units of the drawing, `WIDTH` × `HEIGHT`, with the origin at the upper left.
+`page.html` writes the SVG elements.
 """
 
 import dataclasses
@@ -9,15 +16,16 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 
 WIDTH, HEIGHT = 420, 280
-LEFT, RIGHT, TOP, BOTTOM = 52, 24, 28, 42
+LEFT, RIGHT, TOP, BOTTOM = 52, 24, 28, 42  # margins, where the labels are
 SIZE = {
     **{"width": WIDTH, "height": HEIGHT},
     **{"left": LEFT, "right": RIGHT, "top": TOP, "bottom": BOTTOM},
 }
-LOOKS = 7  # colors with a dash and a marker each, in `page.css` and `page.html`
-_MOST_MARKERS = 40  # points of a series
-_LARGEST = 1e100  # farther out, nothing is told apart, and differences would overflow
-_MOST_TOLD = 6  # series in the text for those who can't see the chart
+LOOKS = 7  # colors, each with a dash pattern and a marker, in `page.css` and `page.html`
+_MAX_POINTS = 400  # of a line; a chart is not wide enough to show more
+_MAX_MARKERS = 40  # of a line
+_MAX_DESCRIBED = 6  # series in the alternative text
+_LARGEST = 1e100  # larger values are clamped, as their differences would overflow
 Point = tuple[float, float]
 
 
@@ -26,12 +34,12 @@ class Series:
     """A line of a chart.
 
     Attributes:
-        name: What the legend calls it; series of one name and look are told once.
-        points: x and y; in the order that they are joined in.
-        intervals: The ends of an interval of each y; empty: there are none.
-        look: Which color, dash and marker.
-        columns: Of a histogram behind the line: the ends of each bin, and its height.
-        faded: Whether a point is hardly known, one a point; empty: none is.
+        name: The name in the legend; several series may share one, such as the seeds of a setting.
+        points: The points (x, y), in the order in which the line connects them.
+        intervals: The interval (low, high) of each y; empty: no intervals are known.
+        look: The number of the color, dash pattern and marker.
+        columns: The columns (left, right, height) of a histogram behind the line.
+        faded: For each point, whether to draw it faded; empty: none is.
     """
 
     name: str
@@ -44,11 +52,11 @@ class Series:
 
 @dataclasses.dataclass(frozen=True)
 class Reference:
-    """A dotted line that series are seen against.
+    """A dotted line for comparison.
 
     Attributes:
-        name: What the legend calls it.
-        points: Its two ends; an x of NaN is the edge of the chart on that side.
+        name: The name in the legend.
+        points: Its two ends; NaN for x means the left or right edge of the chart.
     """
 
     name: str
@@ -57,53 +65,47 @@ class Reference:
 
 @dataclasses.dataclass(frozen=True)
 class Tick:
-    """A tick and its label."""
+    """A position on an axis, with its label."""
 
     at: float
     label: str
 
 
 @dataclasses.dataclass(frozen=True)
-class Drawn:
-    """A series as it is drawn.
+class SeriesPath:
+    """A series in drawing units.
 
     Attributes:
-        look: Which color, dash and marker.
-        path: The line, as an SVG path; empty: all of it is faded.
-        markers: Where markers stand.
-        band: The intervals as one area, as an SVG path; empty: there are none.
-        bars: The intervals as bars: x, and y of both ends.
-        columns: The histogram behind it, as SVG paths.
-        faint: The parts of the line that end in a faded point, as an SVG path.
-        faint_markers: Where faded points are.
-        faint_bars: Their intervals, as `bars`.
+        look: The number of the color, dash pattern and marker.
+        line: The line, as an SVG path.
+        markers: x, y and whether it is faded, of each marker.
+        bars: x, both ends and whether it is faded, of each interval that is drawn as a bar.
+        band: The intervals as one area, as an SVG path; empty: they are bars or unknown.
+        columns: The columns of the histogram, as SVG paths.
     """
 
     look: int
-    path: str
-    markers: tuple[Point, ...] = ()
-    band: str = ""
-    bars: tuple[tuple[float, float, float], ...] = ()
-    columns: tuple[str, ...] = ()
-    faint: str = ""
-    faint_markers: tuple[Point, ...] = ()
-    faint_bars: tuple[tuple[float, float, float], ...] = ()
+    line: str
+    markers: list[tuple[float, float, bool]]
+    bars: list[tuple[float, float, float, bool]]
+    band: str
+    columns: list[str]
 
 
 @dataclasses.dataclass(frozen=True)
 class Chart:
-    """A chart.
+    """A line chart.
 
     Attributes:
-        title: What it shows.
-        x_label: What the horizontal axis is, with its unit.
-        y_label: Likewise of the vertical one.
+        title: The title.
+        x_label: The label of the horizontal axis, with its unit.
+        y_label: The label of the vertical axis, with its unit.
         series: The lines.
-        references: What they are seen against.
-        bars: Whether intervals are bars at the points; else a band.
-        limits: Of both axes, x then y; `None`: what the points need.
-        note: What has to be known to read it.
-        x_names: What is at each x, where there is no scale; empty: there is one.
+        references: Dotted lines for comparison.
+        bars: Whether intervals are drawn as bars at the points, instead of a band.
+        limits: The limits of both axes, x then y; `None`: as the points need.
+        note: An explanation below the chart.
+        x_names: Labels by x for an axis without a scale; empty: the axis has a scale.
     """
 
     title: str
@@ -117,7 +119,7 @@ class Chart:
     x_names: Mapping[float, str] = dataclasses.field(default_factory=dict)
     kind: str = "chart"
 
-    # Looked for once: each point is set between them.
+    # Cached, because every point needs both.
     @functools.cached_property
     def x_limits(self) -> Point:
         """The least and the largest x."""
@@ -127,26 +129,23 @@ class Chart:
 
     @functools.cached_property
     def y_limits(self) -> Point:
-        """The least and the largest y, with some room."""
+        """The least and the largest y, with a margin."""
         if self.limits is not None:
             return self.limits[1]
         values = [y for one in self.series for _, y in one.points]
-        values += [y for one in self.series for pair in one.intervals for y in pair]
         values += [y for one in self.references for _, y in one.points]
+        values += [y for one in self.series for pair in one.intervals for y in pair]
         low, high = _span(values)
-        room = 0.06 * (high - low)
-        return (low if 0 <= low < room else low - room), high + room
+        margin = 0.06 * (high - low)
+        return (low if 0 <= low < margin else low - margin), high + margin
 
     def x(self, value: float) -> float:
-        """Returns where an x lies."""
-        low, high = self.x_limits
-        return round(LEFT + (WIDTH - LEFT - RIGHT) * (_near(value) - low) / (high - low), 1)
+        """Returns the horizontal position of a value."""
+        return round(LEFT + (WIDTH - LEFT - RIGHT) * _share(value, self.x_limits), 1)
 
     def y(self, value: float) -> float:
-        """Returns where a y lies."""
-        low, high = self.y_limits
-        share = (_near(value) - low) / (high - low)
-        return round(HEIGHT - BOTTOM - (HEIGHT - BOTTOM - TOP) * share, 1)
+        """Returns the vertical position of a value."""
+        return round(HEIGHT - BOTTOM - (HEIGHT - BOTTOM - TOP) * _share(value, self.y_limits), 1)
 
     def x_ticks(self) -> list[Tick]:
         """Returns the ticks of the horizontal axis."""
@@ -158,74 +157,76 @@ class Chart:
         """Returns the ticks of the vertical axis."""
         return [Tick(self.y(v), tick_label(v)) for v in tick_values(*self.y_limits, 5)]
 
-    def drawn(self) -> list[Drawn]:
-        """Returns the series as they are drawn."""
-        return [self._drawn(one) for one in self.series]
+    def paths(self) -> list[SeriesPath]:
+        """Returns the series in drawing units."""
+        return [self._path(one) for one in self.series]
 
-    def _drawn(self, series: Series) -> Drawn:
-        at = [(self.x(x), self.y(y)) for x, y in series.points]
-        faded = [*series.faded] or [False] * len(at)
-        ends = [(self.y(low), self.y(high)) for low, high in series.intervals]
-        bars = [(x, low, high) for (x, _), (low, high) in zip(at, ends, strict=False)]
-        strong = [bar for bar, dim in zip(bars, faded, strict=False) if not dim]
-        area = [(x, low) for x, low, _ in strong] + [(x, high) for x, _, high in strong[::-1]]
-        single = len(at) == 1
-        marked = [*zip(at, faded, strict=True)] if len(at) <= _MOST_MARKERS else []
-        drawn_as_bars = self.bars or single
-        return Drawn(
+    def _path(self, series: Series) -> SeriesPath:
+        count = len(series.points)
+        step = -(-count // _MAX_POINTS)
+        some = slice((count - 1) % step, None, step)  # the last point is one of them
+        points = [(self.x(x), self.y(y)) for x, y in series.points[some]]
+        faded = [*series.faded[some]] or [False] * len(points)
+        ends = [(self.y(low), self.y(high)) for low, high in series.intervals[some]]
+        band, bars = "", []
+        if self.bars or len(points) == 1:
+            bars = [
+                (x, low, high, dim)
+                for (x, _), (low, high), dim in zip(points, ends, faded, strict=False)
+            ]
+        elif ends:
+            lower = [(x, low) for (x, _), (low, _) in zip(points, ends, strict=True)]
+            upper = [(x, high) for (x, _), (_, high) in zip(points, ends, strict=True)]
+            band = f"{_svg_path([*lower, *upper[::-1]])}Z"
+        markers = [(x, y, dim) for (x, y), dim in zip(points, faded, strict=True)]
+        return SeriesPath(
             look=series.look % LOOKS,
-            path=_path(at) if single else _joined(at, faded, dim=False),
-            markers=tuple(point for point, dim in marked if not dim),
-            band="" if drawn_as_bars or not area else f"{_path(area)}Z",
-            bars=tuple(strong) if drawn_as_bars else (),
-            columns=tuple(self._column(*column) for column in series.columns),
-            faint="" if single else _joined(at, faded, dim=True),
-            faint_markers=tuple(point for point, dim in marked if dim),
-            faint_bars=tuple(bar for bar, dim in zip(bars, faded, strict=False) if dim)
-            if drawn_as_bars
-            else (),
+            line=_svg_path(points),
+            markers=markers if len(markers) <= _MAX_MARKERS else [],
+            bars=bars,
+            band=band,
+            columns=[self._column(*column) for column in series.columns],
         )
 
     def _column(self, low: float, high: float, height: float) -> str:
         left, right, top, bottom = self.x(low), self.x(high), self.y(height), self.y(0.0)
         return f"M{left:g} {bottom:g}V{top:g}H{right:g}V{bottom:g}Z"
 
-    def dotted(self) -> list[str]:
+    def reference_paths(self) -> list[str]:
         """Returns the references as SVG paths."""
-        low, high = self.x_limits
         paths = []
         for one in self.references:
-            (x0, y0), (x1, y1) = one.points
-            x0, x1 = (low if math.isnan(x0) else x0), (high if math.isnan(x1) else x1)
-            paths.append(_path([(self.x(x0), self.y(y0)), (self.x(x1), self.y(y1))]))
+            edges = zip(one.points, self.x_limits, strict=True)
+            ends = [(edge if math.isnan(x) else x, y) for (x, y), edge in edges]
+            paths.append(_svg_path([(self.x(x), self.y(y)) for x, y in ends]))
         return paths
 
     def legend(self) -> list[tuple[int, str]]:
-        """Returns look and name of each series that has a name, each once."""
+        """Returns each look and name once, without series that have no name."""
         return list(dict.fromkeys((one.look % LOOKS, one.name) for one in self.series if one.name))
+
+    def text(self) -> str:
+        """Returns the alternative text, for readers who cannot see the chart."""
+        parts = [
+            f"{one.name or 'from'}: {y0:.4g} at {self._name(x0)} to {y1:.4g} at {self._name(x1)}"
+            for one in self.series[:_MAX_DESCRIBED]
+            for (x0, y0), (x1, y1) in [(one.points[0], one.points[-1])]
+        ]
+        more = len(self.series) - _MAX_DESCRIBED
+        parts += [f"and {more} more"] * (more > 0)
+        return f"{self.title}. {self.y_label} against {self.x_label}. {'; '.join(parts)}."
 
     def _name(self, x: float) -> str:
         return self.x_names.get(x, f"{x:.4g}")
 
-    def text(self) -> str:
-        """Returns what the chart shows, for those who can't see it."""
-        told = [
-            f"{one.name or 'from'}: {y0:.4g} at {self._name(x0)} to {y1:.4g} at {self._name(x1)}"
-            for one in self.series[:_MOST_TOLD]
-            for (x0, y0), (x1, y1) in [(one.points[0], one.points[-1])]
-        ]
-        more = len(self.series) - _MOST_TOLD
-        told += [f"and {more} more"] * (more > 0)
-        return f"{self.title}. {self.y_label} against {self.x_label}. {'; '.join(told)}."
-
 
 def tick_values(low: float, high: float, about: int) -> list[float]:
-    """Returns round numbers from `low` to `high`.
+    """Returns round numbers between two limits.
 
     Args:
-        low: The least.
-        high: The largest, above it.
-        about: How many.
+        low: The lower limit.
+        high: The upper limit, above `low`.
+        about: The approximate count.
 
     Example:
     >>> tick_values(0, 1, 5)
@@ -241,9 +242,6 @@ def tick_values(low: float, high: float, about: int) -> list[float]:
 def tick_label(value: float) -> str:
     """Returns the label of a tick.
 
-    Args:
-        value: Where it is.
-
     Example:
     >>> tick_label(12000.0), tick_label(0.25)
     ('12,000', '0.25')
@@ -252,29 +250,23 @@ def tick_label(value: float) -> str:
 
 
 def _span(values: Iterable[float]) -> Point:
-    """Returns the least and the largest value; of one value, some room about it."""
-    found = [_near(value) for value in values]
-    low, high = min(found), max(found)
+    """Returns the least and the largest value, with a margin if they are (nearly) equal."""
+    clamped = [_clamp(value) for value in values]
+    low, high = min(clamped), max(clamped)
     if high - low > 1e-9 * max(abs(low), abs(high)):
         return low, high
-    room = 0.1 * abs(low) or 0.5
-    return low - room, high + room
+    margin = 0.1 * abs(low) or 0.5
+    return low - margin, high + margin
 
 
-def _near(value: float) -> float:
+def _share(value: float, limits: Point) -> float:
+    low, high = limits
+    return (_clamp(value) - low) / (high - low)
+
+
+def _clamp(value: float) -> float:
     return min(max(value, -_LARGEST), _LARGEST)
 
 
-def _path(points: Sequence[Point]) -> str:
+def _svg_path(points: Sequence[Point]) -> str:
     return "M" + "L".join(f"{x:g} {y:g}" for x, y in points)
-
-
-def _joined(points: Sequence[Point], faded: Sequence[bool], *, dim: bool) -> str:
-    """Returns the parts of a line that end in a faded point, or those that don't, as a path."""
-    path, last = "", -1
-    for i in range(len(points) - 1):
-        if (faded[i] or faded[i + 1]) == dim:
-            (x, y), start = points[i + 1], points[i]
-            path += f"L{x:g} {y:g}" if last == i else f"M{start[0]:g} {start[1]:g}L{x:g} {y:g}"
-            last = i + 1
-    return path

@@ -1,17 +1,16 @@
-"""The charts of a report, drawn from the numbers that runs keep."""
+"""The line charts of a report, except reliability diagrams, from the numbers stored in runs."""
 
 import math
 import statistics
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from lsk_engine.reports.charts import Chart, Point, Reference, Series
 from lsk_engine.reports.groups import Group
-from lsk_engine.reports.run_files import ReadRun, swept_temperatures
+from lsk_engine.reports.run_files import ReadRun, Search, swept_beams, swept_temperatures
 from lsk_engine.runs.schemas import SweepPoint
 from lsk_engine.studies.study_result import CurvePoint
 
-_FAR = 2.5  # log N so many times above the curves would flatten them
-# What the numbers of history are called in a title and, with their unit, on an axis.
+# Quantities of the history: the name in a title, and the axis label with its unit.
 QUANTITIES = {
     "loss": ("Loss", "Loss as trained (nats)"),
     "nll": ("NLL", "−log p(label), unsmoothed (nats)"),
@@ -20,61 +19,130 @@ QUANTITIES = {
     "perplexity": ("Perplexity", "exp(NLL)"),
     "brier": ("Brier score", "Mean Σ (p − y)²"),
 }
+_PARTS = {"train": "training", "validation": "validation"}
 _CURVES = ("teacher", "student alone", "student of hard teacher", "student of smoothed teacher")
+_MEASURES = {"ece": "ECE", "nll": "NLL (nats a label)"}  # of a temperature sweep, beside scores
+_FAR = 2.5  # a reference line this many times above the curves is not drawn: it would flatten them
 
 
 def learning_curves(groups: Sequence[Group]) -> Iterator[Chart]:
-    """Yields a chart for each quantity of history: of one run both splits, of several one each."""
-    runs = [run for group in groups for run in group.runs]
-    found = [(split, entry[split]) for run in runs for entry in run.history for split in _PARTS]  # type: ignore[literal-required]
-    names = dict.fromkeys(name for _, values in found for name in values)
-    for name in names:
+    """Yields a chart for each quantity of the history.
+
+    One run has training and validation in the same chart; several runs have a chart for each.
+
+    Args:
+        groups: The runs.
+    """
+    runs = _runs(groups)
+    histories = [entry[split] for run in runs for entry in run.history for split in _PARTS]  # type: ignore[literal-required]
+    several = any(len(group.runs) > 1 for group in groups)
+    note = "A line is a run; lines of one color differ only in their seed." if several else ""
+    for name in dict.fromkeys(name for values in histories for name in values):
         short, label = QUANTITIES.get(name, (name, name))
-        if len(runs) == 1:
-            series = [
-                Series(what, points, look=look)
-                for look, (split, what) in enumerate(_PARTS.items())
-                if (points := _history(runs[0], split, name))
-            ]
-            if series:
-                what = " and ".join(one.name for one in series)
-                yield Chart(f"{short}, {what}", "Training step", label, series)
-            continue
-        for split, what in _PARTS.items():
-            series = [
-                Series(group.label, points, look=group.look)
+        lines = {
+            split: [
+                (group, points)
                 for group in groups
                 for run in group.runs
                 if (points := _history(run, split, name))
             ]
+            for split in _PARTS
+        }
+        if len(runs) == 1:
+            series = [
+                Series(part, points, look=look)
+                for look, (split, part) in enumerate(_PARTS.items())
+                for _, points in lines[split]
+            ]
             if series:
-                note = _of_seeds(groups)
-                yield Chart(f"{short}, {what}", "Training step", label, series, note=note)
+                title = f"{short}, {' and '.join(one.name for one in series)}"
+                yield Chart(title, "Training step", label, series)
+            continue
+        for split, part in _PARTS.items():
+            series = [
+                Series(group.label, points, look=group.look) for group, points in lines[split]
+            ]
+            if series:
+                yield Chart(f"{short}, {part}", "Training step", label, series, note=note)
 
 
 def temperature_curves(groups: Sequence[Group]) -> Iterator[Chart]:
-    """Yields a chart for each split and number of what `lsk sweep-temperature` has scored."""
-    runs = [run for group in groups for run in group.runs]
-    for split in dict.fromkeys(split for run in runs for split in run.sweeps):
-        labels: dict[str, str] = {}
-        for run in runs:
-            for point in run.sweeps.get(split, ()):
-                labels |= point.labels
-        series: dict[str, list[Series]] = {}
+    """Yields a chart for each split and each number that `lsk sweep-temperature` measured.
+
+    Args:
+        groups: The runs.
+    """
+    for split, labels in _swept(groups):
+        lines = []
         for group in groups:
             for run in group.runs:
-                for name, points in _searches(run.sweeps.get(split, ())).items():
-                    label = f"{group.label}{name}"
-                    for number, one in _of_sweep(label, group.look, points, labels).items():
-                        series.setdefault(number, []).append(one)
-        for number, of_number in series.items():
-            what = labels.get(number) or {"nll": "NLL (nats a label)", "ece": "ECE"}[number]
-            note = "Bands are 95 % intervals." if any(one.intervals for one in of_number) else ""
-            yield Chart(f"{what}, {split}", "Temperature T", what, of_number, note=note)
+                searches = swept_temperatures(run.sweeps.get(split, ()))
+                for number, points in enumerate(searches, 1):
+                    name = f"{group.label}, sweep {number}" if len(searches) > 1 else group.label
+                    ordered = sorted(points, key=lambda point: point.temperature)
+                    lines.append((name, group.look, ordered))
+        for measure, label in {**labels, **_MEASURES}.items():
+            series = []
+            for name, look, points in lines:
+                values = [_value(point, measure) for point in points]
+                if all(map(math.isfinite, values)):
+                    at = [point.temperature for point in points]
+                    ends = _intervals(points, measure)
+                    series.append(Series(name, [*zip(at, values, strict=True)], ends, look))
+            if series:
+                note = "Bands are 95 % intervals." if any(one.intervals for one in series) else ""
+                yield Chart(f"{label}, {split}", "Temperature T", label, series, note=note)
+
+
+def beam_curves(groups: Sequence[Group]) -> Iterator[Chart]:
+    """Yields a chart for each split and score that `lsk sweep-beams` measured.
+
+    Args:
+        groups: The runs.
+    """
+    for split, labels in _swept(groups):
+        lines = [
+            (group.label + name, points)
+            for group in groups
+            for run in group.runs
+            for name, points in _searches(run, split)
+        ]
+        looks = {name: look for look, name in enumerate(dict.fromkeys(name for name, _ in lines))}
+        for score, label in labels.items():
+            shown = [
+                (name, points)
+                for name, points in lines
+                if all(math.isfinite(_value(point, score)) for point in points)
+            ]
+            beams = sorted({point.beam_size or 0 for _, points in shown for point in points})
+            series = [
+                Series(
+                    name,
+                    [(float(beams.index(p.beam_size or 0)), _value(p, score)) for p in points],
+                    _intervals(points, score),
+                    looks[name],
+                )
+                for name, points in shown
+            ]
+            if series:
+                yield Chart(
+                    f"{label}, {split}",
+                    "Number of beams",
+                    label,
+                    series,
+                    bars=True,
+                    note="Bars are 95 % intervals." * any(one.intervals for one in series),
+                    x_names={float(i): f"{beam_size:,}" for i, beam_size in enumerate(beams)},
+                )
 
 
 def information_curves(groups: Sequence[Group]) -> Iterator[Chart]:
-    """Yields the chart of mutual information, if a run has been probed."""
+    """Yields the chart of mutual information, if `lsk probe` measured any run.
+
+    Args:
+        groups: The runs.
+    """
+    probed = [(group, run) for group in groups for run in group.runs if run.information]
     series = [
         Series(
             group.label,
@@ -82,64 +150,67 @@ def information_curves(groups: Sequence[Group]) -> Iterator[Chart]:
             [(p.low, p.high) for p in run.information],
             look=group.look,
         )
-        for group in groups
-        for run in group.runs
-        if run.information
+        for group, run in probed
     ]
     if not series:
         return
-    sizes = {p.num_examples for g in groups for run in g.runs for p in run.information}
-    highest = max(max(high for _, high in one.intervals) for one in series)
-    lines = {"log 2 (the class alone)": math.log(2)}
-    lines |= {f"log N (N = {n})": math.log(n) for n in sorted(sizes) if n > 1}
-    near = {name: y for name, y in lines.items() if y <= max(_FAR * highest, math.log(2))}
-    far = [
-        f"{name}: {y:.2f} nats, above the chart" for name, y in lines.items() if name not in near
-    ]
+    sizes = {p.num_examples for _, run in probed for p in run.information}
+    highest = max(high for one in series for _, high in one.intervals)
+    levels = {"log 2 (the class alone)": math.log(2)}
+    levels |= {f"log N (N = {n})": math.log(n) for n in sorted(sizes) if n > 1}
+    near = {name: y for name, y in levels.items() if y <= max(_FAR * highest, math.log(2))}
+    notes = ["Bands are 95 % intervals"]
+    notes += [f"{n}: {y:.2f} nats, above the chart" for n, y in levels.items() if n not in near]
     yield Chart(
         "Mutual information of examples and logits",
         "Training step",
         "Mutual information (nats)",
         series,
         [Reference(name, ((math.nan, y), (math.nan, y))) for name, y in near.items()],
-        note="; ".join(["Bands are 95 % intervals", *far]) + ".",
+        note="; ".join(notes) + ".",
     )
 
 
 def distillation_chart(points: Sequence[CurvePoint], label: str) -> Chart:
-    """Returns Figure 5: a score against equivalent smoothing, a line a curve.
+    """Returns the paper's Figure 5: a score against equivalent smoothing, a line for each curve.
 
     Args:
-        points: A point a network.
-        label: What the score is called.
+        points: The networks.
+        label: The label of the score.
     """
     series = []
     curves = [*_CURVES, *dict.fromkeys(p.curve for p in points if p.curve not in _CURVES)]
     for look, curve in enumerate(curves):
-        seeds = sorted(seeds_of(points, curve).values(), key=_gamma)
-        if seeds:
-            series.append(
-                Series(
-                    curve,
-                    [(_gamma(of), statistics.fmean(p.score for p in of)) for of in seeds],
-                    [(min(p.score for p in of), max(p.score for p in of)) for of in seeds],
-                    look=look,
-                )
+        means = sorted(
+            (
+                statistics.fmean(p.gamma for p in seeds),
+                statistics.fmean(p.score for p in seeds),
+                (min(p.score for p in seeds), max(p.score for p in seeds)),
             )
+            for seeds in group_seeds(points, curve).values()
+        )
+        if means:
+            at = [(gamma, mean) for gamma, mean, _ in means]
+            series.append(Series(curve, at, [ends for *_, ends in means], look=look))
     return Chart(
         "Teachers and students (the paper’s Figure 5)",
         "Equivalent smoothing γ",
         label,
         series,
         bars=True,
-        note="A point is the mean over seeds, its bar goes from the least to the most.",
+        note="A point is the mean over seeds; its bar spans the lowest to the highest seed.",
     )
 
 
-def seeds_of(
+def group_seeds(
     points: Iterable[CurvePoint], curve: str
 ) -> dict[tuple[float, float], list[CurvePoint]]:
-    """Returns the networks of a curve by their α and T."""
+    """Returns the networks of a curve by α and T.
+
+    Args:
+        points: The networks.
+        curve: The name of the curve.
+    """
     found: dict[tuple[float, float], list[CurvePoint]] = {}
     for point in points:
         if point.curve == curve:
@@ -147,16 +218,8 @@ def seeds_of(
     return found
 
 
-_PARTS = {"train": "training", "validation": "validation"}
-
-
-def _of_seeds(groups: Sequence[Group]) -> str:
-    several = any(len(group.runs) > 1 for group in groups)
-    return "A line is a run; those of one color differ in their seed." if several else ""
-
-
-def _gamma(points: Sequence[CurvePoint]) -> float:
-    return statistics.fmean(point.gamma for point in points)
+def _runs(groups: Sequence[Group]) -> list[ReadRun]:
+    return [run for group in groups for run in group.runs]
 
 
 def _history(run: ReadRun, split: str, name: str) -> list[Point]:
@@ -167,28 +230,41 @@ def _history(run: ReadRun, split: str, name: str) -> list[Point]:
     ]
 
 
-def _searches(points: Iterable[SweepPoint]) -> dict[str, list[SweepPoint]]:
-    """Returns points by what they are called: those of one model and search belong together."""
-    found = swept_temperatures(points)
-    if len(found) == 1:
-        return {"": found[0]}
-    return {f", sweep {n}": of_search for n, of_search in enumerate(found, 1)}
+def _swept(groups: Sequence[Group]) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yields each split that was swept, with the labels of its scores."""
+    runs = _runs(groups)
+    for split in dict.fromkeys(split for run in runs for split in run.sweeps):
+        labels: dict[str, str] = {}
+        for run in runs:
+            for point in run.sweeps.get(split, ()):
+                labels |= point.labels
+        yield split, labels
 
 
-def _of_sweep(
-    name: str, look: int, points: Sequence[SweepPoint], labels: Mapping[str, str]
-) -> dict[str, Series]:
-    """Returns a series for each number that all points have: scores, then ECE and NLL."""
-    rows = sorted(points, key=lambda point: point.temperature)
-    found = {}
-    for number in labels:
-        values = [(p.temperature, p.values.get(number, math.nan)) for p in rows]
-        if all(math.isfinite(y) for _, y in values):
-            ends = [p.intervals[number] for p in rows if number in p.intervals]
-            ends = [pair for pair in ends if all(map(math.isfinite, pair))]
-            found[number] = Series(name, values, ends if len(ends) == len(rows) else (), look)
-    for number in ("ece", "nll"):
-        kept = [(p.temperature, getattr(p, number)) for p in rows]
-        if all(value is not None and math.isfinite(value) for _, value in kept):
-            found[number] = Series(name, kept, look=look)
-    return found
+def _value(point: SweepPoint, number: str) -> float:
+    value = point.values.get(number, getattr(point, number) if number in _MEASURES else None)
+    return math.nan if value is None else value
+
+
+def _intervals(points: Sequence[SweepPoint], number: str) -> list[Point]:
+    """Returns the interval of each point; empty unless all are known."""
+    ends = [point.intervals.get(number, (math.nan, math.nan)) for point in points]
+    return ends if all(math.isfinite(end) for pair in ends for end in pair) else []
+
+
+def _searches(run: ReadRun, split: str) -> Iterator[tuple[str, list[SweepPoint]]]:
+    """Yields the beam sweeps of a run, each with what distinguishes it from the others."""
+    swept = swept_beams(run.sweeps.get(split, ()))
+    models = list(dict.fromkeys(search.elsewise for search in swept))
+    several = len({search.temperature for search in swept}) > 1
+
+    def name(search: Search) -> str:
+        alpha, number = search.undone_alpha, models.index(search.elsewise) + 1
+        return (
+            f", α = {alpha:g} undone" * bool(alpha)
+            + f", T = {search.temperature:g}" * several
+            + f", sweep {number}" * (len(models) > 1)
+        )
+
+    for search, points in swept.items():
+        yield name(search), points

@@ -1,17 +1,18 @@
-"""Runs that belong together: a study's, or those of one task."""
+"""Finds the studies and runs in folders and reads them, those that belong together in one."""
 
 import dataclasses
+import os
 from collections.abc import Sequence
 from os.path import lexists
 from pathlib import Path
 
-from ls_base.errors import LsKerasError
-from lsk_engine.reports.discover import Found
-from lsk_engine.reports.groups import Group, groups_of
+from ls_base.errors import InputError, LsKerasError
+from lsk_engine.reports.groups import Group, group_runs
 from lsk_engine.reports.reliability_charts import MOST_CURVES
 from lsk_engine.reports.run_files import ReadRun, read_run
+from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.runs.schemas import StoredConfig
-from lsk_engine.studies.study_folder import FIGURE_FILE, RESULTS_FILE
+from lsk_engine.studies.study_folder import FIGURE_FILE, RESULTS_FILE, RUNS, settings_file
 from lsk_engine.studies.study_result import (
     CurvePoint,
     StudyResult,
@@ -19,21 +20,34 @@ from lsk_engine.studies.study_result import (
     read_study_result,
 )
 
-_LARGEST = 1e100  # of a setting that is told
+_LARGEST = 1e100  # larger α and seeds are not listed
+
+
+@dataclasses.dataclass(frozen=True)
+class ReportInputs:
+    """The folders that a report reads.
+
+    Attributes:
+        runs: Run directories by their name in the report.
+        studies: Study folders by their name in the report.
+    """
+
+    runs: dict[str, Path] = dataclasses.field(default_factory=dict)
+    studies: dict[str, Path] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass
 class Collection:
-    """Runs that are shown together.
+    """The runs of a study, or all other runs of a task.
 
     Attributes:
-        title: What they are.
+        title: The heading.
         runs: The runs.
-        study: What their study found.
-        points: The points of its curves of teachers and students.
-        score: The name of these points' score.
-        unfinished: What would finish the study; empty: it is.
-        problems: A line for each file, of runs or of what they belong to, that can't be read.
+        study: The result of the study.
+        points: The networks of the study's curves of teachers and students.
+        score: The name of their score.
+        unfinished: How to finish the study; empty: it is finished.
+        problems: A line for each file that could not be read.
     """
 
     title: str
@@ -46,14 +60,14 @@ class Collection:
 
     @property
     def readable(self) -> list[ReadRun]:
-        """The runs whose configuration could be read."""
+        """The runs with a readable configuration."""
         return [run for run in self.runs if run.config is not None]
 
     def about(self) -> str:
-        """Returns what the runs are, in a line."""
+        """Returns a line about the runs: task, preset, α, seeds and how many are finished."""
         configs = [run.config for run in self.runs if run.config is not None]
         finished = sum(run.metrics is not None for run in self.runs)
-        alphas, seeds = _numbers(configs, "alpha"), _numbers(configs, "seed")
+        alphas, seeds = _values(configs, "alpha"), _values(configs, "seed")
         parts = [
             ", ".join(dict.fromkeys(f"{c['task']}, {c['preset']}" for c in configs)),
             f"α {alphas}",
@@ -63,8 +77,8 @@ class Collection:
         return "; ".join([*(parts if configs else ()), count])
 
     def chunks(self) -> list[list[Group]]:
-        """Returns the groups of runs, as many together as can be told apart in a diagram."""
-        groups = groups_of(self.runs)
+        """Returns the groups of runs, in parts that can be distinguished in one diagram."""
+        groups = group_runs(self.runs)
         return [
             [
                 dataclasses.replace(group, look=look)
@@ -74,30 +88,82 @@ class Collection:
         ]
 
     def score_label(self) -> str:
-        """Returns what the score of the points is called."""
+        """Returns the label of the score of `points`."""
         labels = (run.metrics.labels for run in self.runs if run.metrics is not None)
         return next((of[self.score] for of in labels if self.score in of), self.score)
 
 
-def collect(found: Found) -> list[Collection]:
-    """Reads what was found: studies, then the other runs by task."""
-    runs = {path: read_run(name, path) for name, path in found.runs.items()}
-    # A study may lie in the folder of another: the inner one has its runs.
-    inner_first = sorted(found.studies.values(), key=lambda folder: -len(folder.resolve().parts))
-    inside = {folder: _inside(runs, folder) for folder in inner_first}
-    collections = [_study(name, path, inside[path]) for name, path in found.studies.items()]
+def find_inputs(folders: Sequence[Path]) -> ReportInputs:
+    """Finds runs and studies in folders; a folder may be one itself.
+
+    Links to folders are not followed, and run directories are not searched.
+
+    Args:
+        folders: Existing folders.
+
+    Raises:
+        InputError: If a folder does not exist, or contains no run or study.
+    """
+    inputs, seen = ReportInputs(), set[Path]()
+    for folder in folders:
+        if not folder.is_dir():
+            raise InputError(f"Expected a run, or a folder with runs. Received: {folder}")
+        empty = True
+        for name, inner, _ in os.walk(folder):
+            path = Path(name)
+            is_run = lexists(RunDirectory(path).config_file)
+            # The file's name alone is not enough: `lsk sweep-temperature --output study.png`
+            # writes a `study.json`, too.
+            is_study = RUNS in inner and lexists(settings_file(path))
+            inner[:] = [] if is_run else sorted(name for name in inner if name[:1] != ".")
+            if not is_run and not is_study:
+                continue
+            empty = False
+            if path.resolve() not in seen:
+                seen.add(path.resolve())
+                known = inputs.runs if is_run else inputs.studies
+                known[_name(path, folder, known)] = path
+        if empty:
+            raise InputError(
+                "Expected a folder with a run that `lsk train` made, or a study's. "
+                f"Received: {folder}, which holds none"
+            )
+    return inputs
+
+
+def collect(inputs: ReportInputs) -> list[Collection]:
+    """Reads studies with their runs, then the other runs by task.
+
+    Args:
+        inputs: The folders to read.
+    """
+    runs = {path: read_run(name, path) for name, path in inputs.runs.items()}
+    # If a study lies in the folder of another one, the inner study takes its runs first.
+    inner_first = sorted(inputs.studies.values(), key=lambda folder: -len(folder.resolve().parts))
+    inside = {folder: _take_inside(runs, folder) for folder in inner_first}
+    collections = [_study(name, path, inside[path]) for name, path in inputs.studies.items()]
     by_task: dict[str, list[ReadRun]] = {}
     for run in runs.values():
         task = run.config["task"] if run.config is not None else ""
         by_task.setdefault(task, []).append(run)
-    collections += [Collection(_title(task), of_task) for task, of_task in by_task.items()]
+    for task, of_task in by_task.items():
+        title = f"Task {task}" if task else "Runs that can’t be read"
+        collections.append(Collection(title, of_task))
     for one in collections:
         one.problems += [problem for run in one.runs for problem in run.problems]
     return collections
 
 
-def _numbers(configs: Sequence[StoredConfig], name: str) -> str:
-    """Returns the values of a setting of the training, each once; what is no number is left out."""
+def _name(path: Path, folder: Path, known: dict[str, Path]) -> str:
+    """Returns the path below the folder, or the whole path if that name is in use."""
+    name = path.relative_to(folder).as_posix()
+    if name == ".":
+        name = path.resolve().name
+    return str(path) if name in known else name
+
+
+def _values(configs: Sequence[StoredConfig], name: str) -> str:
+    """Returns the distinct numeric values of a training setting."""
     values = {config["training"].get(name, 0) for config in configs if _is_number(config, name)}
     return ", ".join(f"{value:g}" for value in sorted(values))
 
@@ -107,8 +173,8 @@ def _is_number(config: StoredConfig, name: str) -> bool:
     return isinstance(value, int | float) and abs(value) <= _LARGEST
 
 
-def _inside(runs: dict[Path, ReadRun], folder: Path) -> list[ReadRun]:
-    """Takes the runs in a folder out of those that are left."""
+def _take_inside(runs: dict[Path, ReadRun], folder: Path) -> list[ReadRun]:
+    """Removes the runs inside a folder from `runs` and returns them."""
     whole = folder.resolve()
     return [runs.pop(path) for path in [*runs] if path.resolve().is_relative_to(whole)]
 
@@ -116,7 +182,7 @@ def _inside(runs: dict[Path, ReadRun], folder: Path) -> list[ReadRun]:
 def _study(name: str, folder: Path, runs: Sequence[ReadRun]) -> Collection:
     collection = Collection(f"Study {name}", [*runs])
     if not lexists(folder / RESULTS_FILE):
-        collection.unfinished = f"{folder} is not finished: the same command goes on"
+        collection.unfinished = f"{folder} is not finished: the same command continues it"
         return collection
     try:
         collection.study = read_study_result(folder)
@@ -125,7 +191,3 @@ def _study(name: str, folder: Path, runs: Sequence[ReadRun]) -> Collection:
     except LsKerasError as error:
         collection.problems.append(str(error))
     return collection
-
-
-def _title(task: str) -> str:
-    return f"Task {task}" if task else "Runs that can't be read"

@@ -1,13 +1,13 @@
-"""The tables of scores: of runs, of runs side by side, of a study and its curves."""
+"""The tables of scores: of runs, of groups of runs, of a study and of its curves."""
 
 import math
 import statistics
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from ls_base.errors import LsKerasError
 from lsk_engine.reports.blocks import Sentences
-from lsk_engine.reports.curves import seeds_of
+from lsk_engine.reports.curves import group_seeds
 from lsk_engine.reports.groups import Group
 from lsk_engine.reports.run_files import ReadRun
 from lsk_engine.reports.tables import Cell, Column, Table, Value, decimals, with_interval
@@ -19,8 +19,8 @@ from lsk_engine.studies.text_tables import heading, of_split
 if TYPE_CHECKING:
     from lsk_engine.studies.comparison.compare_runs import Comparison
 
-Row = tuple[ReadRun, str, Metrics]  # a run, what its model is called, its scores
-# What the engine measures of every task, after the task's own scores.
+_Row = tuple[ReadRun, str, Metrics]  # a run, "as trained" or "scaled", and the scores
+# The scores that the engine measures for every task: label and better side.
 COMMON: Mapping[str, tuple[str, str]] = {
     "accuracy": ("accuracy", "more"),
     "nll": ("NLL (nats)", "less"),
@@ -28,22 +28,23 @@ COMMON: Mapping[str, tuple[str, str]] = {
     "ece": ("ECE", "less"),
     "brier": ("Brier", "less"),
 }
-LOSS: Mapping[str, tuple[str, str]] = {"loss": ("loss as trained (nats)", "")}  # of one α only
+# Not comparable between runs of different α.
+LOSS: Mapping[str, tuple[str, str]] = {"loss": ("loss as trained (nats)", "")}
 INTERVALS = (
-    "In brackets: 95 % interval over the examples of the split, of this one network. That of the "
-    "ECE is of the true one: the bins’ noise makes the figure before it too large, so it may lie "
-    "outside."
+    "In brackets: 95 % interval over the examples of the split, for this one network. The interval "
+    "of the ECE is for the true ECE; noise in the bins makes the estimate before it too large, so "
+    "it may lie outside."
 )
 
 
 def run_tables(
     runs: Sequence[ReadRun], more: Mapping[str, tuple[str, str]] | None = None
 ) -> Iterator[Table]:
-    """Yields the scores of runs: of one run in one table, of several a table a split.
+    """Yields the scores of runs: one table for one run, a table for each split for several.
 
     Args:
         runs: The runs.
-        more: Scores beside those of `COMMON`, where they can be compared: label and better.
+        more: Scores beside those of `COMMON`: label and better side by name.
     """
     rows = [
         (run, model, metrics)
@@ -52,35 +53,43 @@ def run_tables(
         if metrics is not None
     ]
     splits = list(dict.fromkeys(split for _, _, metrics in rows for split in metrics.splits))
-    if len(runs) == 1:
+    labels = {**COMMON, **(more or {})}
+    if len(runs) == 1 and rows:
         cells = [(split, row) for row in rows for split in row[2].splits]
-        yield from _scores(
-            "Scores", cells, Column("split", [split for split, _ in cells]), more=more
-        )
+        names = [Column("split", [split for split, _ in cells])]
+        yield _scores("Scores", cells, names, labels)
         return
     for split in splits:
         cells = [(split, row) for row in rows if split in row[2].splits]
-        names = Column("run", [Cell(run.name, link=anchor(run)) for _, (run, _, _) in cells])
-        told = split != splits[0]  # what brackets are, once
-        yield from _scores(f"Scores, {split}", cells, names, several=True, told=told)
+        metrics = [row[2] for _, row in cells]
+        names = [
+            Column("run", [Cell(run.name, link=anchor(run)) for _, (run, _, _) in cells]),
+            Column("α", [Cell(f"{m.alpha:g}", m.alpha) for m in metrics]),
+            Column("seed", [Cell(str(m.seed), m.seed) for m in metrics]),
+        ]
+        # The first table explains the brackets of all.
+        yield _scores(f"Scores, {split}", cells, names, labels, explain=split == splits[0])
 
 
 def comparison_tables(groups: Sequence[Group]) -> Iterator[Table | Sentences]:
-    """Yields means and differences of groups of runs, if there are several seeds of any.
+    """Yields means and differences of groups of runs, if a group has several seeds.
 
-    Of runs that can't be put side by side, why not.
+    If the runs cannot be compared, yields the reason.
+
+    Args:
+        groups: The runs.
     """
     finished = [run for group in groups for run in group.runs if run.metrics is not None]
     seeds = [run.settings.get(SEED, 0) for run in finished]
     if len(groups) < 2 or len(finished) <= len(groups) or {type(s) for s in seeds} != {int}:
         return
-    from lsk_engine.studies.comparison.compare_runs import compare_runs  # SciPy
+    from lsk_engine.studies.comparison.compare_runs import compare_runs  # imports SciPy
 
     common = [s for s in finished[0].splits if all(s in run.splits for run in finished)]
     split = "test" if "test" in common else next(iter(common), "test")
     try:
         found = compare_runs([run.directory for run in finished], split)
-    except LsKerasError as error:  # they have their scores all the same
+    except LsKerasError as error:
         yield Sentences([f"Not side by side: {error}"])
         return
     yield from comparison(found)
@@ -90,9 +99,10 @@ def comparison(found: "Comparison") -> Iterator[Table]:
     """Yields the means of groups of runs, and their differences from the first group.
 
     Args:
-        found: What `compare_runs` found.
+        found: The result of `compare_runs`.
     """
     names = [heading(group.settings) or "all" for group in found.groups]
+    first, *others = found.groups
     means = [
         Column(
             label,
@@ -101,47 +111,49 @@ def comparison(found: "Comparison") -> Iterator[Table]:
         )
         for s, label in found.labels.items()
     ]
-    seeds = [len(group.runs) for group in found.groups]
-    counts = Column("seeds", [Cell(str(count), count) for count in seeds])
+    counts = _counts("seeds", [len(group.runs) for group in found.groups])
     yield Table(f"Means over seeds, {found.split}", [Column("setting", names), counts, *means])
+    if not others:
+        return
     differences = [
         Column(
             label,
-            [Value(*found.difference(s, group)) for group in found.groups[1:]],
+            [Value(*found.difference(s, group)) for group in others],
             found.better.get(s),
             signed=True,
         )
         for s, label in found.labels.items()
     ]
-    if len(names) < 2:
-        return
-    shared = [len(group.runs.keys() & found.groups[0].runs.keys()) for group in found.groups[1:]]
-    pairs = Column("shared seeds", [Cell(str(count), count) for count in shared])
+    shared = [len(group.runs.keys() & first.runs.keys()) for group in others]
     note = "Paired by seed, without an interval: that takes two seeds that both have."
     if max(shared) > 1:
         note = (
             "Paired by seed. In brackets: 95 % interval by Student’s t over the shared seeds, "
-            "without a correction for one another. `lsk study` decides."
+            "not corrected for multiple comparisons. `lsk study` decides."
         )
     yield Table(
         f"Differences from {names[0]}, {found.split}",
-        [Column("setting", names[1:]), pairs, *differences],
+        [Column("setting", names[1:]), _counts("shared seeds", shared), *differences],
         note=note,
     )
 
 
 def verdict_table(study: StudyResult, decided: Sequence[ClaimResult]) -> Table:
-    """Returns decisions of a study.
+    """Returns a table of decisions.
 
     Args:
         study: The study.
-        decided: Which of its decisions; at least one.
+        decided: The decisions to show; at least one.
     """
     against = [f"{heading(study.arms[d.arm])} − {heading(study.arms[d.baseline])}" for d in decided]
+    splits = [
+        study.numbers[d.measure].split if d.measure in study.numbers else None for d in decided
+    ]
+    names = [of_split(one.name, split) for one, split in zip(decided, splits, strict=True)]
     columns = [
-        Column("claim", [_claim(study, one) for one in decided]),
+        Column("claim", names),
         Column("verdict", [verdict_text(one) for one in decided]),
-        # Each row has a unit of its own, so each its digits.
+        # Every row has its own unit, and therefore its own decimals.
         Column("difference", [_difference(one) for one in decided]),
         Column("margin", [f"± {one.margin:g}" for one in decided]),
         Column("paper", [_signed(one.paper) for one in decided]),
@@ -158,28 +170,27 @@ def verdict_table(study: StudyResult, decided: Sequence[ClaimResult]) -> Table:
 
 
 def verdict_text(decided: ClaimResult) -> str:
-    """Returns a verdict with a sign that is seen without its color."""
+    """Returns a verdict with a sign, so that it does not depend on color."""
     sign = {"supported": "✓", "contradicted": "✗", "equivalent": "="}
     return f"{sign.get(decided.verdict, '?')} {decided.verdict}"
 
 
 def arm_table(study: StudyResult, arms: Sequence[str] = (), numbers: Sequence[str] = ()) -> Table:
-    """Returns the mean of each number of each arm, with its interval over seeds.
+    """Returns the mean of each number for each arm, with its interval over seeds.
 
     Args:
         study: The study.
-        arms: Which arms; none: all.
-        numbers: Which numbers; none: all.
+        arms: The arms to show; empty: all.
+        numbers: The numbers to show; empty: all.
     """
-    from lsk_engine.studies.claims import interval  # SciPy
+    from lsk_engine.studies.claims import interval  # imports SciPy
 
     def value(number: str, arm: str) -> Value:
         seeds = study.values.get(number, {}).get(arm, ())
-        known = [math.nan if v is None else v for v in seeds]
-        return Value(*interval(known, study.numbers[number].bounds))
+        values = [math.nan if v is None else v for v in seeds]
+        return Value(*interval(values, study.numbers[number].bounds))
 
     shown = arms or [*study.arms]
-    names = Column("setting", [heading(study.arms[arm]) for arm in shown])
     columns = [
         Column(
             of_split(number.label, number.split),
@@ -191,7 +202,7 @@ def arm_table(study: StudyResult, arms: Sequence[str] = (), numbers: Sequence[st
     ]
     return Table(
         f"Means over {study.seeds} seed{'s' * (study.seeds != 1)}, {study.split}",
-        [names, *columns],
+        [Column("setting", [heading(study.arms[arm]) for arm in shown]), *columns],
         note=_over(study.seeds),
     )
 
@@ -199,17 +210,17 @@ def arm_table(study: StudyResult, arms: Sequence[str] = (), numbers: Sequence[st
 def sweep_table(
     points: Sequence[CurvePoint], label: str, better: Literal["less", "more"] | None = None
 ) -> Table:
-    """Returns the points of curves of teachers and students, seeds together.
+    """Returns the points of the curves of teachers and students, averaged over seeds.
 
     Args:
-        points: A point a network.
-        label: What the score is called.
-        better: Whether less or more of it is better, if it is known.
+        points: The networks.
+        label: The label of the score.
+        better: Whether lower or higher scores are better; `None` if unknown.
     """
     groups = [
-        of_point
+        seeds
         for curve in dict.fromkeys(point.curve for point in points)
-        for of_point in seeds_of(points, curve).values()
+        for seeds in group_seeds(points, curve).values()
     ]
     scores = [[point.score for point in of] for of in groups]
     return Table(
@@ -220,20 +231,24 @@ def sweep_table(
             Column("T", [Cell(f"{of[0].temperature:g}", of[0].temperature) for of in groups]),
             Column("γ", [Value(statistics.fmean(p.gamma for p in of)) for of in groups]),
             Column(label, [Value(statistics.fmean(s), min(s), max(s)) for s in scores], better),
-            Column("seeds", [Cell(str(len(of)), len(of)) for of in groups]),
+            _counts("seeds", [len(of) for of in groups]),
         ],
-        note="In brackets: the least and the most of the seeds.",
+        note="In brackets: the lowest and the highest seed.",
     )
 
 
 def anchor(run: ReadRun) -> str:
-    """Returns the `id` of what the page tells of a run itself."""
+    """Returns the `id` of a run's own block on the page."""
     letters = (c if c.isascii() and c.isalnum() else f"_{ord(c):x}" for c in run.name)
     return f"run-{''.join(letters)}"
 
 
+def _counts(label: str, counts: Sequence[int]) -> Column:
+    return Column(label, [Cell(str(count), count) for count in counts])
+
+
 def _over(seeds: int) -> str:
-    """Returns what intervals of a study's numbers are; of one seed there are none."""
+    """Returns the explanation of a study's intervals; one seed has none."""
     if seeds < 2:
         return ""
     return f"In brackets: 95 % interval by Student’s t over {seeds} seeds."
@@ -241,60 +256,40 @@ def _over(seeds: int) -> str:
 
 def _scores(
     caption: str,
-    cells: Sequence[tuple[str, Row]],
-    names: Column,
+    cells: Sequence[tuple[str, _Row]],
+    names: Sequence[Column],
+    common: Mapping[str, tuple[str, str]],
     *,
-    several: bool = False,
-    told: bool = False,
-    more: Mapping[str, tuple[str, str]] | None = None,
-) -> Iterator[Table]:
-    if not cells:
-        return
-    metrics = [row[2] for _, row in cells]
-    better = _better(metrics)
-    own = {name: label for of_run in metrics for name, label in of_run.labels.items()}
-    common = {**COMMON, **(more or {})}
-    labels = {**own, **{n: label for n, (label, _) in common.items() if n not in own}}
-    columns = [names]
+    explain: bool = True,
+) -> Table:
+    """Returns the table of scores of splits of runs; `names` are the columns before the scores."""
+    first, *columns = names
     if len({model for _, (_, model, _) in cells}) > 1:
-        columns.append(Column("model", [model for _, (_, model, _) in cells]))
-    if several:
-        alphas = [Cell(f"{m.alpha:g}", m.alpha) for m in metrics]
-        columns += [
-            Column("α", alphas),
-            Column("seed", [Cell(str(m.seed), m.seed) for m in metrics]),
-        ]
+        columns.insert(0, Column("model", [model for _, (_, model, _) in cells]))
+    better = {name: better for name, (_, better) in COMMON.items()}
+    labels: dict[str, str] = {}
+    for _, (_, _, metrics) in cells:
+        better |= metrics.better or {}
+        labels |= metrics.labels
+    labels = labels | {n: label for n, (label, _) in common.items() if n not in labels}
     bracketed = False
     for name, label in labels.items():
-        values = [_value(of_run.splits[split], name) for split, (_, _, of_run) in cells]
-        if any(not math.isnan(one.value) for one in values):
-            columns.append(Column(label, values, better.get(name)))  # type: ignore[arg-type]
-            bracketed = bracketed or any(not math.isnan(one.low) for one in values)
-    yield Table(caption, columns, note=INTERVALS if bracketed and not told else "")
+        values = [_value(metrics.splits[split], name) for split, (_, _, metrics) in cells]
+        if not all(math.isnan(one.value) for one in values):
+            columns.append(Column(label, values, better.get(name) or None))  # type: ignore[arg-type]
+            bracketed = bracketed or not all(math.isnan(one.low) for one in values)
+    return Table(caption, [first, *columns], note=INTERVALS if bracketed and explain else "")
 
 
 def _value(scores: Mapping[str, float], name: str) -> Value:
-    ends = (scores.get(f"{name}_{end}", math.nan) for end in ("low", "high"))
-    return Value(scores.get(name, math.nan), *ends)
-
-
-def _better(metrics: Iterable[Metrics | None]) -> dict[str, str]:
-    found = {name: better for name, (_, better) in COMMON.items()}
-    for one in metrics:
-        found |= (one.better or {}) if one is not None else {}
-    return found
-
-
-def _claim(study: StudyResult, decided: ClaimResult) -> str:
-    measured = study.numbers.get(decided.measure)
-    return of_split(decided.name, measured.split if measured else None)
+    return Value(*(scores.get(key, math.nan) for key in (name, f"{name}_low", f"{name}_high")))
 
 
 def _difference(decided: ClaimResult) -> Cell:
     if decided.mean is None:
         return Cell("–")
     ends = [math.nan if end is None else end for end in (decided.low, decided.high)]
-    # What is left of rounding when numbers cancel is none.
+    # Rounded, because differences that cancel leave a rounding error.
     value = Value(*(round(one, 12) + 0.0 for one in (decided.mean, *ends)))
     digits = decimals([value.value, *ends], intervals=not any(map(math.isnan, ends)))
     return Cell(with_interval(value, digits, signed=True), decided.mean)

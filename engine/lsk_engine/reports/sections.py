@@ -1,51 +1,45 @@
-"""The sections of a report, in the order in which they answer: verdicts, scores, curves, runs."""
+"""The sections of a report, in order: verdicts, scores, curves, outputs, runs."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from ls_base.errors import shell_command
-from lsk_engine.reports import beam_curves, curves, reliability_charts, score_tables
+from lsk_engine.reports import curves, reliability_charts, score_tables
 from lsk_engine.reports.blocks import Facts, Figure, Fold, Heading, Section, Sentences
 from lsk_engine.reports.groups import Group
 from lsk_engine.reports.run_collections import Collection
-from lsk_engine.reports.run_files import ReadRun
+from lsk_engine.reports.run_files import ReadRun, swept_beams, swept_temperatures
 from lsk_engine.reports.tables import Column, Table
-from lsk_engine.reports.word_diff import chosen_examples
+from lsk_engine.reports.word_diff import choose_examples
 from lsk_engine.runs.listing import is_running
 
 Blocks = Iterator[Any]
-_MOST_OUTPUTS = 4  # models whose outputs are shown beside one another
-_BEFORE_PROJECTION = ("learning", "reliability", "temperature", "beams")
+_MAX_OUTPUTS = 4  # models whose outputs are shown beside one another
 _PROJECTION, _LOGITS = "projection", "projection-logits"
 
 
-def sections_of(collections: Sequence[Collection]) -> list[Section]:
-    """Returns the sections that have something to show.
+def build_sections(collections: Sequence[Collection]) -> list[Section]:
+    """Returns the sections that are not empty.
 
     Args:
-        collections: What was read.
+        collections: The runs and studies.
     """
-    charts = [
-        ("learning", "Learning curves", curves.learning_curves),
-        ("reliability", "Reliability", reliability_charts.reliability_diagrams),
-        ("temperature", "Temperature", curves.temperature_curves),
-        ("beams", "Beams", beam_curves.beam_curves),
-        ("information", "Mutual information", curves.information_curves),
+    parts: list[tuple[str, str, Callable[[Collection], Blocks]]] = [
+        ("verdicts", "Verdicts", _verdicts),
+        ("scores", "Scores", _score_tables),
+        ("learning", "Learning curves", _charts(curves.learning_curves)),
+        ("reliability", "Reliability", _charts(reliability_charts.reliability_diagrams)),
+        ("temperature", "Temperature", _charts(curves.temperature_curves)),
+        ("beams", "Beams", _charts(curves.beam_curves)),
+        ("projection", "Projection", _projections),
+        ("information", "Mutual information", _charts(curves.information_curves)),
+        ("distillation", "Distillation", _distillation),
+        ("outputs", "Outputs and references", _outputs),
+        ("pictures", "Pictures of the task", _pictures),
+        ("runs", "Runs, commands, environment", _runs),
     ]
-    of_charts = {anchor: (title, _charted(draw)) for anchor, title, draw in charts}
-    parts: dict[str, tuple[str, Callable[[Collection], Blocks]]] = {
-        "verdicts": ("Verdicts", _verdicts),
-        "scores": ("Scores", _score_tables),
-        **{anchor: of_charts[anchor] for anchor in _BEFORE_PROJECTION},
-        "projection": ("Projection", _projections),
-        "information": of_charts["information"],
-        "distillation": ("Distillation", _distillation),
-        "outputs": ("Outputs and references", _outputs),
-        "pictures": ("Pictures of the task", _pictures),
-        "runs": ("Runs, commands, environment", _runs),
-    }
     sections = []
-    for anchor, (title, blocks_of) in parts.items():
+    for anchor, title, blocks_of in parts:
         blocks: list[Any] = []
         for collection in collections:
             found = list(blocks_of(collection))
@@ -55,6 +49,56 @@ def sections_of(collections: Sequence[Collection]) -> list[Section]:
         if blocks:
             sections.append(Section(anchor, title, blocks))
     return sections
+
+
+def missing_results(runs: Sequence[ReadRun]) -> list[tuple[str, str]]:
+    """Returns the results that no run has, each with the command that makes it for one run.
+
+    Args:
+        runs: The runs.
+    """
+    finished = [run for run in runs if run.metrics is not None]
+    if not finished:
+        return []
+    path = finished[0].directory.path
+    calibrate = shell_command("lsk", "calibrate", path)
+    evaluate = shell_command("lsk", "evaluate", path)
+    sweeps = [points for run in runs for points in run.sweeps.values()]
+    has_beams = "decoding.beam_size" in finished[0].settings
+    results = [
+        ("reliability diagrams", any(run.reliability for run in runs), evaluate),
+        (
+            "references beside outputs",
+            any(run.references for run in runs) or not any(run.outputs for run in runs),
+            evaluate,
+        ),
+        (
+            "a fitted temperature",
+            any(run.calibrated is not None for run in runs),
+            f"{calibrate} && {evaluate} --calibrated",
+        ),
+        (
+            "scores by temperature",
+            any(map(swept_temperatures, sweeps)),
+            shell_command("lsk", "sweep-temperature", path),
+        ),
+        (
+            "scores by number of beams",
+            any(map(swept_beams, sweeps)) or not has_beams,
+            shell_command("lsk", "sweep-beams", path),
+        ),
+        (
+            "a projection",
+            any(_PROJECTION in run.pictures for run in runs),
+            shell_command("lsk", "project", path, "--classes", "A,B,C"),
+        ),
+        (
+            "mutual information",
+            any(run.information for run in runs),
+            shell_command("lsk", "probe", path, "--classes", "A,B"),
+        ),
+    ]
+    return [(what, command) for what, exists, command in results if not exists]
 
 
 def _verdicts(collection: Collection) -> Blocks:
@@ -90,16 +134,18 @@ def _score_tables(collection: Collection) -> Blocks:
         yield Fold(f"Scores of each of {len(collection.readable)} runs", tables)
 
 
-def _charted(draw: Callable[[Sequence[Group]], Blocks]) -> Callable[[Collection], Blocks]:
+def _charts(draw: Callable[[Sequence[Group]], Blocks]) -> Callable[[Collection], Blocks]:
+    """Returns a function that draws charts of all runs, in folds if they need several charts."""
+
     def blocks_of(collection: Collection) -> Blocks:
         chunks = collection.chunks()
         for number, groups in enumerate(chunks, 1):
-            found = list(draw(groups))
-            if found and len(chunks) > 1:
+            charts = list(draw(groups))
+            if charts and len(chunks) > 1:
                 names = f"{groups[0].label} to {groups[-1].label}"
-                yield Fold(f"{number} of {len(chunks)}: {names}", found)
+                yield Fold(f"{number} of {len(chunks)}: {names}", charts)
             else:
-                yield from found
+                yield from charts
 
     return blocks_of
 
@@ -107,18 +153,17 @@ def _charted(draw: Callable[[Sequence[Group]], Blocks]) -> Callable[[Collection]
 def _projections(collection: Collection) -> Blocks:
     for run in collection.readable:
         found = run.projections
-        classes = "" if found is None or not found.runs else ", ".join(found.runs[0].names)
-        split = "" if found is None else f" and {found.split}"
+        what = "three classes"
+        if found is not None and found.runs:
+            classes = ", ".join(found.runs[0].names)
+            what = f"classes {classes}; training and {found.split}"
+        title = f"{run.name}: {what}"
+        text = f"Scatter plots of penultimate activations on the plane of three templates. {title}"
+        matrix = f"{run.name}: mean logits of each class"
         if (picture := run.pictures.get(_PROJECTION)) is not None:
-            what = f"classes {classes}; training{split}" if classes else "three classes"
-            title = f"{run.name}: {what}"
-            text = (
-                f"Scatter plots of penultimate activations on the plane of three templates. {title}"
-            )
             yield Figure(title, text, picture)
         if (picture := run.pictures.get(_LOGITS)) is not None:
-            title = f"{run.name}: mean logits of each class"
-            yield Figure(title, f"Matrix by class and logit. {title}", picture)
+            yield Figure(matrix, f"Matrix by class and logit. {matrix}", picture)
 
 
 def _distillation(collection: Collection) -> Blocks:
@@ -128,14 +173,14 @@ def _distillation(collection: Collection) -> Blocks:
 
 def _outputs(collection: Collection) -> Blocks:
     texts: dict[tuple[str, int, tuple[tuple[str, ...], ...]], list[tuple[str, list[str]]]] = {}
-    for group in (group for of_chunk in collection.chunks() for group in of_chunk):
-        run = group.runs[0]  # other seeds would say the same in other words
+    for group in (group for chunk in collection.chunks() for group in chunk):
+        run = group.runs[0]  # the outputs of other seeds are similar
         for split, outputs in run.outputs.items():
-            wanted = tuple(run.references.get(split, ()))
+            references = tuple(run.references.get(split, ()))
             name = run.name if len(group.runs) > 1 else group.label
-            texts.setdefault((split, len(outputs), wanted), []).append((name, outputs))
-    for (split, _, wanted), of_models in texts.items():
-        yield chosen_examples(split, wanted, of_models[:_MOST_OUTPUTS])
+            texts.setdefault((split, len(outputs), references), []).append((name, outputs))
+    for (split, _, references), models in texts.items():
+        yield choose_examples(split, references, models[:_MAX_OUTPUTS])
 
 
 def _pictures(collection: Collection) -> Blocks:
@@ -144,28 +189,27 @@ def _pictures(collection: Collection) -> Blocks:
             if stem not in (_PROJECTION, _LOGITS):
                 name, _, split = stem.rpartition("-")
                 title = f"{run.name}: {name}, {split}" if name else f"{run.name}: {stem}"
-                yield Figure(title, f"A picture that the task drew. {title}", picture)
+                yield Figure(title, f"A picture drawn by the task. {title}", picture)
 
 
 def _runs(collection: Collection) -> Blocks:
-    alone = len(collection.runs) == 1
     for run in collection.readable:
         yield Fold(
             f"{run.name}: {_state(run)}",
             [*_starts(run), *_settings(run)],
             anchor=score_tables.anchor(run),
-            opened=alone,
+            opened=len(collection.runs) == 1,
         )
 
 
 def _state(run: ReadRun) -> str:
     step = f"step {run.history[-1]['step']:,}" if run.history else "no epoch yet"
-    if run.metrics is None:
-        if is_running(run.directory):
-            return f"running, {step}"
-        command = shell_command("lsk", "train", "--resume", run.directory.path)
-        return f"unfinished, {step}; go on with: {command}"
-    return f"finished, {step}"
+    if run.metrics is not None:
+        return f"finished, {step}"
+    if is_running(run.directory):
+        return f"running, {step}"
+    command = shell_command("lsk", "train", "--resume", run.directory.path)
+    return f"unfinished, {step}; continue with: {command}"
 
 
 def _starts(run: ReadRun) -> Blocks:

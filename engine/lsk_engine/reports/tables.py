@@ -1,4 +1,7 @@
-"""Tables as a page shows them: values with their intervals, as many digits all down a column."""
+"""Tables that the report and the command line show: numbers with intervals, aligned digits.
+
+`page.html` and `lsk.support.tables` draw them.
+"""
 
 import dataclasses
 import math
@@ -6,18 +9,17 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 
 ARROWS = {"less": "↓", "more": "↑"}
-_DIGITS = {True: 3, False: 4}  # of a column's largest number, with intervals and without
-_MOST_DECIMALS = 4
+_MAX_DECIMALS = 4
 
 
 @dataclasses.dataclass(frozen=True)
 class Value:
-    """A number of a table.
+    """A number with an optional 95 % interval.
 
     Attributes:
-        value: The number; NaN: there is none.
-        low: The lower end of its 95 % interval; NaN: it has none.
-        high: The upper end.
+        value: The number; NaN if it is unknown.
+        low: The lower end of the interval; NaN if there is none.
+        high: The upper end of the interval.
     """
 
     value: float
@@ -27,12 +29,12 @@ class Value:
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
-    """What stands in a table.
+    """The text of a table cell.
 
     Attributes:
-        text: As it is read.
-        sort: What it is sorted by, if it is a number.
-        link: The `id` of what it leads to on the page; empty: nothing.
+        text: The text.
+        sort: The number to sort by; `None` for texts.
+        link: The `id` of an element of the page that the cell links to; empty: no link.
     """
 
     text: str
@@ -45,10 +47,10 @@ class Column:
     """A column of a table.
 
     Attributes:
-        label: Its heading.
-        cells: Texts or numbers, one a row.
-        better: Whether less or more is better; `None`: neither, or nobody knows.
-        signed: Whether numbers are differences, which have a sign.
+        label: The heading.
+        cells: A text or number for each row.
+        better: Whether lower or higher numbers are better; `None` if neither, or unknown.
+        signed: Whether the numbers are differences, shown with a sign.
     """
 
     label: str
@@ -62,10 +64,10 @@ class Table:
     """A table.
 
     Attributes:
-        caption: What it shows.
-        columns: Its columns; the first one's cells are the rows' headings.
-        note: What has to be known to read it.
-        sortable: Whether its rows may come in another order.
+        caption: The title.
+        columns: The columns; the cells of the first are the headings of the rows.
+        note: An explanation below the table.
+        sortable: Whether the rows may be sorted by another column.
     """
 
     caption: str
@@ -75,27 +77,27 @@ class Table:
     kind: str = "table"
 
     def headings(self) -> list[tuple[str, bool]]:
-        """Returns each heading, with an arrow to the better, and whether it is of numbers."""
+        """Returns each heading with an arrow to the better side, and whether it has numbers."""
         return [
             (f"{one.label} {ARROWS[one.better]}" if one.better else one.label, _is_numeric(one))
             for one in self.columns
         ]
 
     def rows(self) -> list[list[Cell]]:
-        """Returns the cells by row; a column's numbers have the same digits after the point."""
-        shown = [_cells(column) for column in self.columns]
-        return [list(row) for row in zip(*shown, strict=True)]
+        """Returns the cells by row; the numbers of a column have equally many decimals."""
+        columns = [_cells(column) for column in self.columns]
+        return [list(row) for row in zip(*columns, strict=True)]
 
 
 def decimals(values: Iterable[float], *, intervals: bool = False) -> int:
-    """Returns how many digits after the point the numbers of a column have.
+    """Returns how many decimals the numbers of a column have.
 
-    The largest one has four digits, with intervals three; none has more than four after the point.
-    Numbers below 1,000, such as percentages of which one is 100, have at least one.
+    The largest number gets four significant digits, three with intervals, and at most four
+    decimals. Numbers below 1,000, such as percentages, get at least one decimal.
 
     Args:
-        values: The numbers; those that are not finite don't count.
-        intervals: Whether they have intervals, which say how far digits mean anything.
+        values: The numbers; values that are not finite are ignored.
+        intervals: Whether the numbers have intervals.
 
     Example:
     >>> decimals([63.21, 5.0]), decimals([63.21, 100.0], intervals=True), decimals([12345.0])
@@ -105,16 +107,16 @@ def decimals(values: Iterable[float], *, intervals: bool = False) -> int:
     if not largest:
         return 1
     before = math.floor(math.log10(largest)) + 1
-    return min(max(_DIGITS[intervals] - before, int(before <= 3)), _MOST_DECIMALS)
+    return min(max((3 if intervals else 4) - before, int(before <= 3)), _MAX_DECIMALS)
 
 
 def number(value: float, digits: int, *, signed: bool = False) -> str:
-    """Returns a number as a table shows it.
+    """Returns a number as text.
 
     Args:
-        value: The number; NaN is a dash.
-        digits: After the point.
-        signed: Whether one above 0 has a sign.
+        value: The number; NaN becomes a dash.
+        digits: The number of decimals.
+        signed: Whether positive numbers have a sign.
 
     Example:
     >>> number(-1.5, 1), number(1234.0, 0), number(0.1, 2, signed=True), number(float("nan"), 1)
@@ -124,28 +126,26 @@ def number(value: float, digits: int, *, signed: bool = False) -> str:
         return "–"
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
-    if abs(value) >= 1e9:
-        return f"{value:{'+' * signed}.3e}".replace("-", "−")
-    return f"{value:{'+' * signed},.{digits}f}".replace("-", "−")
+    sign = "+" * signed
+    text = f"{value:{sign}.3e}" if abs(value) >= 1e9 else f"{value:{sign},.{digits}f}"
+    return text.replace("-", "−")
 
 
 def with_interval(value: Value, digits: int, *, signed: bool = False) -> str:
-    """Returns a number with its interval.
+    """Returns a number with its interval as text.
 
     Args:
         value: The number.
-        digits: After the point, of all three.
-        signed: As for `number`.
+        digits: The number of decimals of the number and of both ends.
+        signed: Whether positive numbers have a sign.
 
     Example:
     >>> with_interval(Value(63.2, 61.1, 65.4), 1)
     '63.2 [61.1, 65.4]'
     """
-    text = number(value.value, digits, signed=signed)
-    if math.isnan(value.value) or math.isnan(value.low) or math.isnan(value.high):
-        return text
-    low, high = (number(end, digits, signed=signed) for end in (value.low, value.high))
-    return f"{text} [{low}, {high}]"
+    numbers = (value.value, value.low, value.high)
+    text, low, high = (number(one, digits, signed=signed) for one in numbers)
+    return text if any(map(math.isnan, numbers)) else f"{text} [{low}, {high}]"
 
 
 def _is_numeric(column: Column) -> bool:
@@ -158,16 +158,13 @@ def _is_numeric(column: Column) -> bool:
 def _cells(column: Column) -> list[Cell]:
     numbers = [cell for cell in column.cells if isinstance(cell, Value)]
     ends = [v for one in numbers for v in (one.low, one.high)]
-    intervals = not all(math.isnan(v) for v in ends)
+    intervals = not all(map(math.isnan, ends))
     digits = decimals([*(one.value for one in numbers), *ends], intervals=intervals)
-    return [
-        Cell(
-            with_interval(cell, digits, signed=column.signed),
-            None if math.isnan(cell.value) else cell.value,
-        )
-        if isinstance(cell, Value)
-        else Cell(cell)
-        if isinstance(cell, str)
-        else cell
-        for cell in column.cells
-    ]
+
+    def as_cell(cell: Value | Cell | str) -> Cell:
+        if isinstance(cell, Value):
+            sort = None if math.isnan(cell.value) else cell.value
+            return Cell(with_interval(cell, digits, signed=column.signed), sort)
+        return Cell(cell) if isinstance(cell, str) else cell
+
+    return [as_cell(cell) for cell in column.cells]

@@ -1,4 +1,4 @@
-"""What a model wrote beside what was wanted, word by word, the differences marked."""
+"""Decoded texts beside their references, with the differences marked word by word."""
 
 import dataclasses
 import difflib
@@ -6,32 +6,31 @@ from collections.abc import Sequence
 from typing import Literal
 
 EXAMPLES = 10  # of a split
-_MOST_WORDS = 200  # of a text; comparing takes time with their square
-
-Change = Literal["same", "missing", "added"]
+_MAX_WORDS = 200  # of a text; the time of a comparison grows with the square
 
 
 @dataclasses.dataclass(frozen=True)
 class Piece:
-    """Words that follow one another.
+    """Consecutive words.
 
     Attributes:
-        change: `same`: of both; `missing`: of the reference alone; `added`: of the output alone.
+        change: `same`: in both texts; `missing`: only in the reference; `added`: only in the
+            output.
         text: The words.
     """
 
-    change: Change
+    change: Literal["same", "missing", "added"]
     text: str
 
 
 @dataclasses.dataclass(frozen=True)
 class Example:
-    """An example.
+    """An example with the outputs of several models.
 
     Attributes:
         number: Its place in the split, from 0.
-        reference: What was wanted; `None`: nobody has kept it.
-        outputs: What each model wrote, by its name.
+        reference: The right text; `None` if it was not stored.
+        outputs: The name of each model, and its output in pieces.
     """
 
     number: int
@@ -44,9 +43,9 @@ class Examples:
     """Some examples of a split.
 
     Attributes:
-        title: What they are of.
+        title: The heading.
         examples: The examples.
-        total: How many the split has.
+        total: The number of examples of the split.
     """
 
     title: str
@@ -56,40 +55,40 @@ class Examples:
 
 
 def differences(reference: str, output: str) -> tuple[Piece, ...]:
-    """Returns an output in pieces, with what it lacks of the reference in between.
+    """Returns an output in pieces, with the missing words of the reference in between.
 
     Args:
-        reference: What was wanted.
-        output: What was written.
+        reference: The right text.
+        output: The decoded text.
 
     Example:
     >>> [(piece.change, piece.text) for piece in differences("a red big house", "a big horse")]
     [('same', 'a'), ('missing', 'red'), ('same', 'big'), ('missing', 'house'), ('added', 'horse')]
     """
-    wanted, found = _words(reference), _words(output)
+    right, found = _words(reference), _words(output)
     pieces: list[Piece] = []
-    matcher = difflib.SequenceMatcher(None, wanted, found, autojunk=False)
+    matcher = difflib.SequenceMatcher(None, right, found, autojunk=False)
     for tag, i0, i1, j0, j1 in matcher.get_opcodes():
         if tag == "equal":
             pieces.append(Piece("same", " ".join(found[j0:j1])))
             continue
         if i1 > i0:
-            pieces.append(Piece("missing", " ".join(wanted[i0:i1])))
+            pieces.append(Piece("missing", " ".join(right[i0:i1])))
         if j1 > j0:
             pieces.append(Piece("added", " ".join(found[j0:j1])))
     return tuple(pieces)
 
 
-def chosen_examples(
+def choose_examples(
     title: str, references: Sequence[tuple[str, ...]], outputs: Sequence[tuple[str, Sequence[str]]]
 ) -> Examples:
-    """Returns examples from the whole split, evenly apart: nobody has picked them.
+    """Returns examples at equal distances in the split, so that they are not hand-picked.
 
     Args:
-        title: What they are of.
-        references: What was wanted, of an example all that is right, of which an output is
-            compared with the nearest; empty: nobody has kept it, and nothing is marked.
-        outputs: What each model wrote, of each example, by its name; at least one.
+        title: The heading.
+        references: All right texts of each example, of which an output is compared with the most
+            similar one; empty: not stored, and nothing is marked.
+        outputs: The name of each model, and its output for each example; at least one model.
     """
     total = len(outputs[0][1])
     count = min(EXAMPLES, total)
@@ -97,23 +96,23 @@ def chosen_examples(
     for row in (i * total // count for i in range(count)):
         right = references[row] if references else ()
         pieces = (
-            (name, differences(_nearest(right or (texts[row],), texts[row]), texts[row]))
+            (name, differences(_most_similar(right or (texts[row],), texts[row]), texts[row]))
             for name, texts in outputs
         )
         examples.append(Example(row, right[0] if right else None, tuple(pieces)))
     return Examples(title, tuple(examples), total)
 
 
-def _nearest(references: Sequence[str], output: str) -> str:
-    """Returns the reference that has most words in common with an output."""
+def _most_similar(references: Sequence[str], output: str) -> str:
+    """Returns the reference that shares most words with an output."""
     found = _words(output)
 
-    def likeness(reference: str) -> float:
+    def similarity(reference: str) -> float:
         return difflib.SequenceMatcher(None, _words(reference), found, autojunk=False).ratio()
 
-    return max(references, key=likeness)
+    return max(references, key=similarity)
 
 
 def _words(text: str) -> list[str]:
     words = text.split()
-    return words if len(words) <= _MOST_WORDS else [*words[:_MOST_WORDS], "…"]
+    return words if len(words) <= _MAX_WORDS else [*words[:_MAX_WORDS], "…"]

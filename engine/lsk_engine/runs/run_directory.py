@@ -4,6 +4,8 @@ import contextlib
 import hashlib
 import json
 import os
+import shutil
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from os.path import lexists
 from pathlib import Path
@@ -25,10 +27,12 @@ from lsk_engine.runs.checksums import Checksums, sha256
 from lsk_engine.runs.locking import hold_lock
 from lsk_engine.runs.run_paths import RunPaths
 from lsk_engine.runs.schemas import Calibration, HistoryEntry, Metrics, Starts, StoredConfig
+from lsk_engine.settings.config import CONFIG_SCHEMA
 
 SCHEMA = 1
 _MAX_BYTES = 1 << 28  # of a file that is read as a whole
 _MAX_LINE = 1 << 20  # bytes of the history's last line
+_RESUMED_FROM = ("config.json", "data.json", "history.jsonl", "artifacts", "checkpoints")
 T = TypeVar("T")
 
 
@@ -44,7 +48,9 @@ class RunDirectory(RunPaths):
         self.checksums = Checksums(self.path)
 
     @classmethod
-    def create(cls, path: str | os.PathLike, config: Mapping[str, Any]) -> "RunDirectory":
+    def create(
+        cls, path: str | os.PathLike, config: Mapping[str, Any], cache: Path | None = None
+    ) -> "RunDirectory":
         """Makes a new run directory and writes its configuration and environment.
 
         If several processes create the same directory at once, one succeeds. A directory that a
@@ -53,6 +59,7 @@ class RunDirectory(RunPaths):
         Args:
             path: A new or empty directory.
             config: What `config.json` will hold.
+            cache: The data cache of the study that the run belongs to, if any.
 
         Raises:
             FileError: If the directory holds files already, or can't be written.
@@ -64,7 +71,10 @@ class RunDirectory(RunPaths):
             for folder in (run.artifacts, run.checkpoints, run.outputs):
                 folder.mkdir(exist_ok=True)
             run.record_start()
-            run.write_json(run.config_file, {"schema": SCHEMA, **config})
+            content = {"schema": CONFIG_SCHEMA, **config}
+            if cache is not None:  # relative, so that the study can be moved
+                content["data_cache"] = os.path.relpath(cache, run.path)
+            run.write_json(run.config_file, content)
         return run
 
     def check_new(self) -> None:
@@ -188,7 +198,12 @@ class RunDirectory(RunPaths):
 
     def read_config(self) -> StoredConfig:
         """Returns the resolved configuration as it was written."""
-        return self.read(self.config_file, StoredConfig, schema=SCHEMA)
+        return self.read(self.config_file, StoredConfig, schema=CONFIG_SCHEMA)
+
+    def read_cache(self) -> Path | None:
+        """Returns the folder of prepared data that the run shares with others, if any."""
+        folder = self.read_config().get("data_cache")
+        return self.path / folder if folder else None
 
     def read_metrics(self) -> Metrics:
         """Returns the final scores."""
@@ -286,3 +301,43 @@ class RunDirectory(RunPaths):
             )
         self.checksums.check(file)
         return load_model(file)
+
+
+@contextlib.contextmanager
+def private_copy(run: RunDirectory) -> Iterator[RunDirectory]:
+    """Yields a temporary copy of a run for a worker of multi-worker training.
+
+    The worker takes the configuration, vocabulary and checkpoints of the chief, and writes into its
+    copy, which is removed at the end. So the chief alone writes the run.
+
+    Args:
+        run: The chief's run, on a file system that this process sees as well.
+
+    Raises:
+        FileError: If this process does not see it.
+    """
+    if not run.config_file.is_file():
+        raise FileError(
+            "Expected the run directory on a file system that all processes see (--run-dir or "
+            f"--resume with the same path for all). Received: {run.path} without config.json"
+        )
+    with tempfile.TemporaryDirectory(prefix="lsk-worker-") as folder:
+        copy = RunDirectory(Path(folder) / run.path.name)
+        copy.path.mkdir()
+        for name in _RESUMED_FROM:
+            source, target = run.path / name, copy.path / name
+            if source.is_dir():
+                shutil.copytree(source, target, copy_function=_link)
+            elif source.is_file():
+                shutil.copy2(source, target)  # no link: the history is appended to
+        for made in (copy.artifacts, copy.checkpoints, copy.outputs):
+            made.mkdir(exist_ok=True)
+        yield copy
+
+
+def _link(source: str, target: str) -> None:
+    """Copies a file that is never written again; a hard link takes no space."""
+    try:
+        os.link(source, target)
+    except OSError:  # another file system
+        shutil.copy2(source, target)

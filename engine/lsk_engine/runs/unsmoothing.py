@@ -10,7 +10,7 @@ from lsk_engine.progress import Reporter
 from lsk_engine.runs.run_data import reload_data
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.settings.config import Config
-from lsk_engine.settings.unsmoothing import FITTED, undone_alpha
+from lsk_engine.settings.unsmoothing import FITTED, unsmooth_alpha
 from lsk_engine.tasks.contract import TaskData
 from lsk_engine.tasks.loss import build_smoothing
 from lsk_engine.tasks.registry import load_task
@@ -59,7 +59,7 @@ def announce_unsmoothing(config: Config, reporter: Reporter) -> None:
 def _build(
     config: Config, unused_classes: Sequence[int], class_counts: Callable[[], Any]
 ) -> Unsmoothing | None:
-    alpha = undone_alpha(config.training, config.decoding, config.distillation)
+    alpha = unsmooth_alpha(config.training, config.decoding, config.distillation)
     if not alpha:
         return None
     return Unsmoothing(alpha, build_smoothing(config.training, unused_classes, class_counts))

@@ -5,13 +5,12 @@ from typing import Any, NamedTuple
 
 from ls_base.errors import InputError, short_repr
 from lsk_engine.progress import Reporter
-from lsk_engine.runs.run_data import load_trained
+from lsk_engine.runs.run_data import announce_unsmoothing, load_trained
 from lsk_engine.runs.stored_run import StoredRun, check_runs
-from lsk_engine.runs.unsmoothing import announce_unsmoothing
 from lsk_engine.scoring.decode_cache import SearchedPoints
 from lsk_engine.settings.config import Config
-from lsk_engine.settings.resolving import with_decoding
-from lsk_engine.settings.unsmoothing import FITTED, undone_alpha
+from lsk_engine.settings.resolving import replace_decoding
+from lsk_engine.settings.unsmoothing import FITTED, unsmooth_alpha
 
 _Searches = Mapping[tuple[float, int], Config]  # by α undone and beam
 
@@ -66,7 +65,7 @@ def sweep_beams(
     searches = [_searches(stored, beam_sizes, unsmooth) for stored in runs]
     hard = [stored.config for stored in runs if stored.config.training.alpha == 0]
     if FITTED in unsmooth and hard:
-        announce_unsmoothing(with_decoding(hard[0], {"unsmooth": FITTED}), reporter)
+        announce_unsmoothing(replace_decoding(hard[0], {"unsmooth": FITTED}), reporter)
     rows: list[dict[str, Any]] = []
     labels: dict[str, str] = {}
     for stored, of_run in zip(runs, searches, strict=True):
@@ -90,8 +89,8 @@ def _searches(
             if undone or hasattr(stored.config.decoding, "unsmooth"):  # 0 is all that others do
                 changes["unsmooth"] = undone
             try:
-                one = with_decoding(stored.config, changes)
-                alpha = undone_alpha(one.training, one.decoding, one.distillation)
+                one = replace_decoding(stored.config, changes)
+                alpha = unsmooth_alpha(one.training, one.decoding, one.distillation)
             except InputError as error:
                 raise InputError(f"{stored.directory.path}: {error}") from None
             found.setdefault((alpha, beam_size), one)

@@ -1,5 +1,6 @@
 """The scores of a run's searches, in a file of the run: no search is made twice."""
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
@@ -13,9 +14,8 @@ from lsk_engine.progress import Reporter
 from lsk_engine.runs.schemas import SweepPoint, SweepPoints
 from lsk_engine.runs.stored_run import StoredRun
 from lsk_engine.settings.config import Config
-from lsk_engine.settings.parsing import since_added
-from lsk_engine.settings.protocols import searches
-from lsk_engine.settings.unsmoothing import undone_alpha
+from lsk_engine.settings.protocols import has_search
+from lsk_engine.settings.unsmoothing import unsmooth_alpha
 from lsk_engine.tasks.contract import Scores, TaskData
 
 # Of no matter to what is found, or kept by themselves.
@@ -93,8 +93,7 @@ class SearchedPoints:
 
     def _point(self, config: Config, temperature: float) -> SweepPoint:
         """Returns what tells a point from others, without scores."""
-        # Settings that came later count once they do something: points from before stay found.
-        values = since_added(config.decoding)
+        values = dataclasses.asdict(config.decoding)
         return SweepPoint(
             settings=self._of_model({**values, "temperature": None}),
             temperature=temperature,
@@ -103,13 +102,13 @@ class SearchedPoints:
             intervals={},
             elsewise=self._of_model({k: v for k, v in values.items() if k not in _BESIDE}),
             beam_size=getattr(config.decoding, "beam_size", None),
-            undone_alpha=undone_alpha(config.training, config.decoding, config.distillation),
+            undone_alpha=unsmooth_alpha(config.training, config.decoding, config.distillation),
         )
 
     def _decode(self, config: Config, temperature: float, told: str) -> Scores:
         # A task whose outputs do not depend on T (the largest logit) has no such setting.
-        if searches(config.decoding):
-            config = config.changed("decoding", temperature=temperature)
+        if has_search(config.decoding):
+            config = config.replace("decoding", temperature=temperature)
         examples = self._data.splits[self._split]
         progress = self._reporter.counter(told, "examples")
         outputs = self._task.decode(self._model, examples, config, self._data, progress)

@@ -14,12 +14,11 @@ from ls_keras.plots import save as save_figure
 from lsk_engine.data.batch_sources import evaluation_source
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.locking import locks_run
-from lsk_engine.runs.run_data import load_trained
+from lsk_engine.runs.run_data import announce_unsmoothing, load_trained
 from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
-from lsk_engine.runs.unsmoothing import announce_unsmoothing
 from lsk_engine.scoring.position_statistics import build_scorer
 from lsk_engine.settings.config import Config
-from lsk_engine.settings.unsmoothing import undone_alpha
+from lsk_engine.settings.unsmoothing import unsmooth_alpha
 from lsk_engine.tasks.contract import Task, TaskData
 
 
@@ -65,12 +64,12 @@ def evaluate(
     start = time.monotonic()
     into = into or run
     announce_unsmoothing(config, reporter)
-    if calibrated and undone_alpha(config.training, config.decoding, config.distillation):
+    if calibrated and unsmooth_alpha(config.training, config.decoding, config.distillation):
         reporter.message(
             "The calibrated model is decoded with decoding.unsmooth=0: its calibration was fitted "
             "to the smoothed probabilities"
         )
-        config = config.changed("decoding", unsmooth=0.0)
+        config = config.replace("decoding", unsmooth=0.0)
     if model is None or data is None:
         model, data = load_trained(task, config, run, data=data, calibrated=calibrated)
     results: dict[str, Any] = {

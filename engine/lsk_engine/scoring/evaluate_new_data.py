@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 import json
 import os
+import warnings
 from collections.abc import Mapping
 from os.path import lexists
 from pathlib import Path
@@ -17,7 +18,6 @@ from ls_base.files import wrap_os_errors
 from ls_keras.calibration import TemperatureFit, calibrated, fit_temperature_dataset
 from lsk_engine.data.batch_sources import evaluation_source
 from lsk_engine.data.datasets import as_dataset, explain_data_errors
-from lsk_engine.data.source_spec import path_or_name
 from lsk_engine.data.subsample import subsample
 from lsk_engine.devices.distributed_predict import model_on_devices
 from lsk_engine.progress import Reporter
@@ -27,8 +27,9 @@ from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.scoring.evaluate import evaluate
 from lsk_engine.scoring.position_statistics import build_scorer
 from lsk_engine.settings.config import Config
-from lsk_engine.settings.resolving import with_decoding
-from lsk_engine.settings.user_code import is_code, note
+from lsk_engine.settings.resolving import replace_decoding
+from lsk_engine.settings.source_spec import path_or_name
+from lsk_engine.settings.user_code import is_code, trust_code
 from lsk_engine.tasks.contract import Task, TaskData
 
 _KEPT = ("ece", "nll", "brier", "accuracy")
@@ -70,12 +71,12 @@ def evaluate_new(
     Raises:
         InputError: If there are no such data, or they don't fit the run.
     """
-    new = with_decoding(config, decoding or {})
+    new = replace_decoding(config, decoding or {})
     if source is None:
         # What the run began with, before a look at some of it.
         data = subsample(reload_data(task, new, run), max_examples, scored=True)
     else:
-        new = new.changed("data", source=_noted(new, source))
+        new = new.replace("data", source=_noted(new, source))
         found = task.load_new(new, run.read_artifacts())
         data = subsample(use_training_label_counts(found, run), max_examples, scored=True)
     model, data = load_trained(task, new, run, data=data)
@@ -141,7 +142,7 @@ def _noted(config: Config, source: str) -> str:
     """Returns a source as the configuration of a run has it; code that it names is noted."""
     fields = {field.name: field for field in dataclasses.fields(config.data)}
     if is_code(fields["source"]):
-        note(source)
+        trust_code(source)
         return source
     found = path_or_name(source)
     return source if isinstance(found, str) else str(found.absolute())
@@ -164,7 +165,9 @@ def _calibration(
     results: dict[str, Any] = {}
     for split in (name for name in data.splits if name != "train"):
         source = evaluation_source(config, data, split)
-        with explain_data_errors(source):
+        with explain_data_errors(source), warnings.catch_warnings():
+            # At a bound, T is stored as it is, to be compared with the validation data's.
+            warnings.filterwarnings("ignore", message="The best temperature is at")
             fit: TemperatureFit = fit_temperature_dataset(
                 model_on_devices(model, config),
                 as_dataset(source, 0, source.steps_per_epoch),

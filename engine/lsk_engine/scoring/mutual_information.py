@@ -20,7 +20,6 @@ from lsk_engine.runs.checkpoints import Checkpoints
 from lsk_engine.runs.run_data import reload_data
 from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
 from lsk_engine.settings.config import Config
-from lsk_engine.settings.parsing import within
 from lsk_engine.tasks.class_ids import class_ids
 from lsk_engine.tasks.contract import Examples, Task
 
@@ -74,7 +73,8 @@ def probe(
         given = f"{len(classes)} ({', '.join(classes)})" if classes else "none"
         raise InputError(f"Expected two classes. Received: {given}")
     check_draws(draws)
-    within("--seed", seed, 0)
+    if seed < 0:
+        raise InputError(f"Expected --seed of at least 0. Received: {seed}")
     if per_class < 1 or batch_size < 1:
         raise InputError(
             "Expected at least one example a class, and a batch. "

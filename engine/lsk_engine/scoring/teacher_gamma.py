@@ -9,7 +9,6 @@ import keras
 
 from ls_keras.distillation import equivalent_smoothing_dataset
 from lsk_engine.data.batch_sources import evaluation_source
-from lsk_engine.data.configuration import from_dict
 from lsk_engine.devices.distributed_predict import model_on_devices
 from lsk_engine.progress import Progress, Reporter
 from lsk_engine.runs.run_data import load_trained
@@ -17,6 +16,7 @@ from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.runs.schemas import Gammas
 from lsk_engine.runs.stored_run import model_sha256
 from lsk_engine.settings.config import Config
+from lsk_engine.settings.resolving import restore_config
 from lsk_engine.tasks.contract import Task, TaskData
 
 
@@ -51,9 +51,9 @@ def teacher_gammas(
             kept = _read(run, sha256)
             missing = [t for t in of_run if f"{t:g}" not in kept]
             if missing:
-                config = from_dict(task, run.read_config())
+                config = restore_config(task, run.read_config())
                 own = dataclasses.replace(
-                    config.changed("training", alpha=0.0, seed=0), preset="", distillation=None
+                    config.replace("training", alpha=0.0, seed=0), preset="", distillation=None
                 )
                 if data is None or own != shared:
                     model, data = load_trained(task, config, run)

@@ -11,11 +11,10 @@ from lsk_engine.data.batch_sources import evaluation_source
 from lsk_engine.data.datasets import as_dataset, explain_data_errors
 from lsk_engine.devices.distributed_predict import model_on_devices
 from lsk_engine.progress import Reporter
-from lsk_engine.runs.run_data import load_trained
+from lsk_engine.runs.run_data import announce_unsmoothing, load_trained
 from lsk_engine.runs.stored_run import StoredRun, check_runs
-from lsk_engine.runs.unsmoothing import announce_unsmoothing
 from lsk_engine.scoring.decode_cache import SearchedPoints
-from lsk_engine.settings.unsmoothing import undone_alpha
+from lsk_engine.settings.unsmoothing import unsmooth_alpha
 
 
 def sweep_temperature(
@@ -76,7 +75,7 @@ def _sweep_run(
         raise InputError(f"Expected a split of {', '.join(data.splits)}. Received: {split!r}")
     source = evaluation_source(config, data, split)
     announce_unsmoothing(config, reporter)
-    if alpha := undone_alpha(config.training, config.decoding, config.distillation):
+    if alpha := unsmooth_alpha(config.training, config.decoding, config.distillation):
         reporter.message(
             f"{run.path}: searching with the smoothing α = {alpha:g} undone; NLL and ECE are those "
             "of the model as it is"

@@ -1,4 +1,4 @@
-"""One experiment's configuration, and the presets that it starts from."""
+"""The configuration of an experiment, and the presets that it starts from."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -8,9 +8,11 @@ from ls_base.errors import InputError
 from lsk_engine.settings.distillation import DistillationConfig
 from lsk_engine.settings.optimizer import OptimizerConfig
 from lsk_engine.settings.training import TrainingConfig
-from lsk_engine.settings.unsmoothing import undone_alpha
+from lsk_engine.settings.unsmoothing import unsmooth_alpha
 
 PARTS = ("training", "optimizer", "data", "model", "decoding")
+# Version of the settings in a run's config.json; configurations of other versions are refused.
+CONFIG_SCHEMA = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,8 +33,23 @@ class Preset:
 
 
 @dataclasses.dataclass(frozen=True)
+class Suggestion:
+    """What a task chooses for a user's own data, where the user has not.
+
+    Attributes:
+        preset: A preset of the task.
+        settings: Values by dotted key; settings of the user take precedence.
+        notes: What was found and chosen, a sentence each.
+    """
+
+    preset: str
+    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
 class Config:
-    """One experiment, resolved: nothing is decided later."""
+    """The settings of one experiment, all resolved."""
 
     task: str
     preset: str
@@ -44,26 +61,26 @@ class Config:
     distillation: DistillationConfig | None = None
 
     def __post_init__(self):
-        if self.training.average_checkpoints and self.optimizer.ema_momentum:
+        ema = self.optimizer.ema_momentum
+        if self.training.average_checkpoints and ema:
             raise InputError(
                 "Expected training.average_checkpoints or optimizer.ema_momentum, not both. "
-                f"Received: {self.training.average_checkpoints} and {self.optimizer.ema_momentum}"
+                f"Received: {self.training.average_checkpoints} and {ema}"
             )
-        undone_alpha(self.training, self.decoding, self.distillation)  # before training, not after
-
-        if self.training.save_weights == "best" and self.optimizer.ema_momentum:
+        if self.training.save_weights == "best" and ema:
             raise InputError(
                 "Expected training.save_weights=best or optimizer.ema_momentum, not both: "
                 "validation uses the weights that are not averaged. "
-                f"Received: optimizer.ema_momentum={self.optimizer.ema_momentum}"
+                f"Received: optimizer.ema_momentum={ema}"
             )
+        unsmooth_alpha(self.training, self.decoding, self.distillation)  # refused before training
 
-    def changed(self, part: str, **values: Any) -> "Config":
+    def replace(self, part: str, **values: Any) -> "Config":
         """Returns the configuration with other values in one of its parts.
 
         Args:
-            part: Of `PARTS`.
-            **values: By the names of its fields.
+            part: One of `PARTS`.
+            **values: Values by the names of its fields.
         """
         new: Any = dataclasses.replace(getattr(self, part), **values)
         return dataclasses.replace(self, **{part: new})

@@ -1,8 +1,8 @@
-"""Settings that say where something is written: one's own count, a stranger's do not.
+"""Settings that name a folder to write to, and whether a stored configuration may use it.
 
-A run directory may be somebody else's, and so may be what its `config.json` says. What a command is
-told may name any folder. What a stored configuration names is written to only if it lies in the
-present folder, or has been such a folder before: then the mark is in it.
+A run directory may come from somebody else, and so may its `config.json`. A command may write to
+any folder that its user names. A folder that a stored configuration names is used only if it lies
+in the current folder, or carries the mark of a folder that a command was told to write to.
 """
 
 import dataclasses
@@ -13,29 +13,29 @@ from typing import Any
 from ls_base.files import write_bytes
 from ls_base.safe_open import expand_user, is_regular, resolve_path
 
-_MARK = "CACHEDIR.TAG"  # which backups and the like know too, https://bford.info/cachedir/
-_CONTENT = b"Signature: 8a477f597d28d172789f06886806bc55\n# What ls-keras keeps to make it once.\n"
-_WRITTEN = "written"
+_MARK = "CACHEDIR.TAG"  # backup programs know it as well, https://bford.info/cachedir/
+_CONTENT = b"Signature: 8a477f597d28d172789f06886806bc55\n# Cache of ls-keras.\n"
+_OUTPUT = "output_folder"
 
 
-def written(default: str | None = None) -> Any:
-    """Returns the field of a settings' dataclass that names a folder that is written to.
+def output_folder(default: str | None = None) -> Any:
+    """Returns the field of a settings class that names a folder to write to.
 
-    In a stored configuration it is the default again, unless `may_write` says otherwise; so it must
-    not change a result.
+    In a stored configuration it gets its default again unless `may_write` allows the folder, so it
+    must not change results.
 
     Args:
         default: The default.
     """
-    return dataclasses.field(default=default, metadata={_WRITTEN: True})
+    return dataclasses.field(default=default, metadata={_OUTPUT: True})
 
 
-def is_written(field: dataclasses.Field) -> bool:
-    """Returns whether a field names a folder that is written to: see `written`."""
-    return bool(field.metadata.get(_WRITTEN))
+def is_output_folder(field: dataclasses.Field) -> bool:
+    """Returns whether a field names a folder to write to: see `output_folder`."""
+    return bool(field.metadata.get(_OUTPUT))
 
 
-def mark(folder: Path) -> None:
+def mark_folder(folder: Path) -> None:
     """Marks a folder that a command was told to write to.
 
     Args:
@@ -53,7 +53,7 @@ def may_write(folder: str, *, inside: Iterable[Path] = ()) -> bool:
 
     Args:
         folder: The folder; it need not exist.
-        inside: Further folders that it may lie in, beside the present one.
+        inside: Further folders that it may lie in, beside the current one.
     """
     try:
         path = resolve_path(expand_user(folder))

@@ -1,131 +1,154 @@
-"""Reading values of settings as the types of their fields, and keeping them within bounds."""
+"""Types of settings with their bounds, and conversion of values to them.
 
-import contextlib
-import dataclasses
+A settings class declares what a field may be in its annotation (`alpha: Fraction = 0.0`); values
+from the command line, TOML or JSON are converted and checked here, by msgspec.
+"""
+
 import math
 import types
 import typing
-from collections.abc import Collection, Iterable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+from msgspec import Meta
 
 from ls_base.errors import InputError, short_repr
 from ls_base.safe_open import is_text
 
-_ADDED = "added"
-_LARGEST = 2**53  # of an integer: what JSON's other readers keep, and more than anything counts
+PositiveInt = Annotated[int, Meta(ge=1)]
+NonNegativeInt = Annotated[int, Meta(ge=0)]
+PositiveFloat = Annotated[float, Meta(gt=0)]
+NonNegativeFloat = Annotated[float, Meta(ge=0)]
+Fraction = Annotated[float, Meta(ge=0, le=1)]  # with 1
+Rate = Annotated[float, Meta(ge=0, lt=1)]  # below 1, such as dropout
+CountOrFraction = PositiveInt | Annotated[float, Meta(gt=0, lt=1)]  # examples, or a share of them
+
+T = TypeVar("T")
+_LARGEST = 2**53  # the largest integer that every JSON reader keeps exactly
+_NONE = ("none", "null")
+_SWITCHES = {"yes": True, "no": False}
+_NAMES = {int: "an integer", float: "a number", bool: "true or false", str: "text"}
 
 
-def added(default: Any, *, then: str | None = None) -> Any:
-    """Returns the field of a settings' dataclass that came after runs had been kept without it.
-
-    A stored configuration has to be complete; of one from before, such a setting is what was done
-    then.
-
-    Args:
-        default: The default.
-        then: The dotted key of the setting that had its part; `None`: the default was done.
-    """
-    return dataclasses.field(default=default, metadata={_ADDED: (then,)})
-
-
-def value_before(field: dataclasses.Field, values: Mapping[str, Any]) -> Any:
-    """Returns what was done before there was a field that a stored configuration lacks.
+def parse(key: str, value: Any, hint: Any) -> Any:
+    """Converts a value to the type of a setting.
 
     Args:
-        field: Of a settings' dataclass.
-        values: The configuration, by part and key.
+        key: The dotted key, for the message.
+        value: A string from the command line, or a value from TOML or JSON.
+        hint: The type of the field, with bounds as `Annotated`.
 
     Raises:
-        KeyError: If the field was always there: see `added`.
+        InputError: If the value does not fit.
+
+    Example:
+    >>> parse("training.steps", "2e3", PositiveInt | None), parse("x", "1,2", tuple[int, ...])
+    (2000, (1, 2))
+    >>> parse("training.alpha", "1.5", Fraction)
+    Traceback (most recent call last):
+    ls_base.errors.InputError: Expected training.alpha to be a number in [0, 1]. Received: '1.5'
     """
-    (then,) = field.metadata[_ADDED]
-    if then is None:
-        return field.default
-    part, _, key = then.partition(".")
-    return values[part][key]
+    try:
+        converted = msgspec.convert(_prepare(value, hint), hint, strict=False)
+        if not all(map(_is_storable, converted if isinstance(converted, tuple) else (converted,))):
+            raise ValueError(value)
+    except (ValueError, OverflowError):  # of msgspec, too
+        expected = f"Expected {key} to be {describe(hint)}"
+        raise InputError(f"{expected}. Received: {short_repr(value)}") from None
+    return converted
 
 
-def values_before(cls: type, there: Collection[str], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns what was done before there were the fields that a stored configuration lacks.
+def parse_fields(part: str, cls: type[T], values: Mapping[str, Any]) -> T:
+    """Builds a settings class from values that are converted to the types of its fields.
 
     Args:
-        cls: A settings' dataclass.
-        there: The names of the fields that it has. Others that were always there stay missing.
-        values: The configuration, by part and key.
+        part: The first part of the dotted keys, for messages.
+        cls: The class, a dataclass.
+        values: Values by the names of fields.
+
+    Raises:
+        InputError: If a value does not fit.
     """
-    found = {}
-    for field in dataclasses.fields(cls):
-        with contextlib.suppress(KeyError, TypeError):
-            if field.name not in there:
-                found[field.name] = value_before(field, values)
-    return found
+    hints = field_types(cls)
+    return cls(**{name: parse(f"{part}.{name}", v, hints[name]) for name, v in values.items()})
 
 
-def since_added(settings: Any) -> dict[str, Any]:
-    """Returns the fields of a settings' dataclass, less those that came later and do as before.
-
-    Args:
-        settings: The instance.
-    """
-    return {
-        field.name: getattr(settings, field.name)
-        for field in dataclasses.fields(settings)
-        if field.metadata.get(_ADDED) != (None,) or getattr(settings, field.name) != field.default
-    }
+def field_types(cls: type) -> dict[str, Any]:
+    """Returns the types of a dataclass's fields by name, with their bounds."""
+    return typing.get_type_hints(cls, include_extras=True)
 
 
-def parse(key: str, value: Any, kind: Any) -> Any:
-    """Reads `value` (a string, or a value from JSON) as the type `kind` of the field `key`."""
-    options = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
-    if type(None) in options and value in (None, "none", "None", "null"):
+def _prepare(value: Any, hint: Any) -> Any:
+    """Reads what msgspec does not: lists as `a,b`, `none`, `yes` and options of any type."""
+    if typing.get_origin(hint) is Mapping and isinstance(value, Mapping):
+        return {str(name): _number_or_text(one) for name, one in value.items()}
+    if not isinstance(value, str):
+        return value
+    union = typing.get_origin(hint) in (types.UnionType, typing.Union)
+    options = typing.get_args(hint) if union else (hint,)
+    if types.NoneType in options and value.lower() in _NONE:
         return None
-    for option in options:
-        if option is not type(None):
-            try:
-                return _read(value, option)
-            except (TypeError, ValueError, OverflowError):
-                continue
-    names = " or ".join(getattr(o, "__name__", str(o)) for o in options)
-    raise InputError(
-        f"Expected {key} to be {names.replace('NoneType', 'none')}. Received: {short_repr(value)}"
-    )
+    if typing.get_origin(hint) is tuple:
+        return [item for item in value.split(",") if item]
+    return _SWITCHES.get(value.lower(), value) if bool in options else value
 
 
-def within(key: str, value: float, low: float, high: float = math.inf) -> None:
-    """Refuses a number outside `[low, high]`."""
-    if not low <= value <= high:
-        bounds = f"in [{low}, {high}]" if high < math.inf else f"at least {low}"
-        raise InputError(f"Expected {key} {bounds}. Received: {short_repr(value)}")
+def _number_or_text(value: Any) -> Any:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return value
 
 
-def count_or_share(key: str, value: float | None) -> None:
-    """Refuses what is neither a number of examples nor a share of them, between 0 and 1.
+def _is_storable(value: Any) -> bool:
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, int):
+        return abs(value) <= _LARGEST
+    return not isinstance(value, str) or is_text(value)
+
+
+def describe(hint: Any) -> str:
+    """Returns which values a type takes, as a phrase.
 
     Args:
-        key: The setting.
-        value: Its value; `None`: it says nothing.
+        hint: The type of a field.
+
+    Example:
+    >>> describe(PositiveInt | None), describe(Literal["last", "best"]), describe(Rate)
+    ('an integer of at least 1 or none', 'last or best', 'a number in [0, 1)')
     """
-    if value is not None and not (0 < value < 1 or (value >= 1 and value == int(value))):
-        raise InputError(
-            f"Expected {key} of at least 1 example, or a share between 0 and 1. "
-            f"Received: {short_repr(value)}"
-        )
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Annotated:
+        return describe(arguments[0]) + _describe_bounds(arguments[1])
+    if origin is Literal:
+        names = [str(name) for name in arguments]
+        return " or ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+    if origin is tuple:
+        return f"a list ({describe(arguments[0])} each)"
+    if origin is Mapping:
+        return "a table of options"
+    if arguments:
+        return " or ".join(describe(one) for one in arguments)
+    return "none" if hint is types.NoneType else _NAMES.get(hint, "any value")
 
 
-def one_of(key: str, value: str, options: Iterable[str]) -> None:
-    """Refuses a word that is none of `options`."""
-    if value not in options:
-        raise InputError(
-            f"Expected {key} to be one of {', '.join(options)}. Received: {short_repr(value)}"
-        )
+def _describe_bounds(meta: Meta) -> str:
+    low = meta.ge if meta.gt is None else meta.gt
+    high = meta.le if meta.lt is None else meta.lt
+    if high is None:
+        return f" above {low}" if meta.gt is not None else f" of at least {low}"
+    opening, closing = "(" if meta.gt is not None else "[", ")" if meta.lt is not None else "]"
+    return f" in {opening}{low}, {high}{closing}"
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Returns nested mappings as one, with dotted keys.
 
     Args:
-        values: Such as a configuration as JSON holds it.
-        prefix: What the keys begin with.
+        values: For example, a configuration as JSON holds it.
+        prefix: Prefix of the keys.
 
     Example:
     >>> flat({"training": {"alpha": 0.1}, "task": "image"})
@@ -136,51 +159,3 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         nested = isinstance(value, Mapping)
         found |= flat(value, f"{prefix}{key}.") if nested else {f"{prefix}{key}": value}
     return found
-
-
-def _read(value: Any, kind: Any) -> Any:
-    if typing.get_origin(kind) is Mapping:
-        if not isinstance(value, Mapping):
-            raise TypeError(value)
-        return {str(name): parse(name, one, float | str) for name, one in value.items()}
-    if typing.get_origin(kind) is tuple:
-        if not isinstance(value, str | list | tuple):
-            raise TypeError(value)
-        items = [i for i in value.split(",") if i] if isinstance(value, str) else value
-        return tuple(_read(item, typing.get_args(kind)[0]) for item in items)
-    if kind is bool:
-        words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-        if isinstance(value, bool):
-            return value
-        if str(value).lower() in words:
-            return words[str(value).lower()]
-        raise ValueError(value)
-    if kind is str:
-        if not isinstance(value, str):
-            raise TypeError(value)
-        if not is_text(value):
-            raise ValueError(value)
-        return value
-    if isinstance(value, bool):
-        raise TypeError(value)
-    if kind is int:
-        whole = _whole(value)
-        if abs(whole) > _LARGEST:
-            raise ValueError(value)
-        return whole
-    number = float(value)
-    if not math.isfinite(number):
-        raise ValueError(value)
-    return number
-
-
-def _whole(value: Any) -> int:
-    """Returns an integer that may be written as `2e5`, and no digit of a large one is lost."""
-    if isinstance(value, int):
-        return value
-    if isinstance(value, str) and value.strip().lstrip("+-").isdecimal():
-        return int(value)
-    number = float(value)
-    if not number.is_integer():
-        raise ValueError(value)
-    return int(number)

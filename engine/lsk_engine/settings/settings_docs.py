@@ -1,15 +1,13 @@
-"""Every setting of a task, told: its key, type, default, and what its class's docstring says."""
+"""Documentation of a task's settings: key, type, default, and the text of the class's docstring."""
 
 import dataclasses
 import inspect
 import re
-import types
-import typing
-from collections.abc import Mapping
 from typing import Any
 
-from lsk_engine.settings.protocols import TaskParts
-from lsk_engine.settings.resolving import part_classes
+from lsk_engine.settings.parsing import describe, field_types
+from lsk_engine.settings.protocols import TaskSettings
+from lsk_engine.settings.resolving import settings_classes
 
 _ATTRIBUTE = re.compile(r" {4}(\w+): (.*)")
 
@@ -20,10 +18,10 @@ class Setting:
 
     Attributes:
         key: Its dotted key, as `--set` takes it.
-        kind: The type of its values, in a few words.
-        default: What it is where neither preset nor user says anything.
-        meaning: What the docstring of its class says.
-        computed: Whether it follows from others, and need not be given.
+        kind: The values that it takes, as a phrase.
+        default: Its default.
+        meaning: Its description in the docstring of its class.
+        computed: Whether it follows from other settings, and need not be given.
     """
 
     key: str
@@ -33,7 +31,7 @@ class Setting:
     computed: bool = False
 
 
-def settings_of(task: TaskParts) -> list[Setting]:
+def document_settings(task: TaskSettings) -> list[Setting]:
     """Returns the settings of a task, part by part, in the order of their classes.
 
     Args:
@@ -41,20 +39,20 @@ def settings_of(task: TaskParts) -> list[Setting]:
 
     Example:
     >>> from lsk_engine.tasks.registry import load_task
-    >>> found = {setting.key: setting for setting in settings_of(load_task("image"))}
+    >>> found = {setting.key: setting for setting in document_settings(load_task("image"))}
     >>> found["training.steps"].kind, found["training.steps"].default
-    ('int or none', None)
-    >>> found["training.alpha"].meaning
-    "Smoothing α of the loss, 0 … 1, in the paper's convention (α/K off the target)."
+    ('an integer of at least 1 or none', None)
+    >>> found["training.smoothing"].meaning
+    'Distribution of the smoothing mass α over the classes.'
     """
     found = []
-    for part, cls in part_classes(task).items():
-        meanings, hints = _meanings(cls), typing.get_type_hints(cls)
+    for part, cls in settings_classes(task).items():
+        meanings, hints = _attribute_docs(cls), field_types(cls)
         for field in dataclasses.fields(cls):
             found.append(
                 Setting(
                     key=f"{part}.{field.name}",
-                    kind=_kind(hints[field.name]),
+                    kind=describe(hints[field.name]),
                     default=_default(field),
                     meaning=meanings.get(field.name, ""),
                     computed=is_computed(field),
@@ -70,12 +68,12 @@ def _default(field: dataclasses.Field) -> Any:
 
 
 def is_computed(field: dataclasses.Field) -> bool:
-    """Returns whether a field follows from others: its metadata have `computed`."""
+    """Returns whether a field follows from others: its metadata contain `computed`."""
     return bool(field.metadata.get("computed"))
 
 
-def _meanings(cls: type) -> dict[str, str]:
-    """Returns what the section `Attributes` of a class's docstring says of each."""
+def _attribute_docs(cls: type) -> dict[str, str]:
+    """Returns the text of each attribute in the section `Attributes` of a class's docstring."""
     _, _, section = (inspect.getdoc(cls) or "").partition("Attributes:\n")
     found: dict[str, str] = {}
     name = ""
@@ -88,16 +86,3 @@ def _meanings(cls: type) -> dict[str, str]:
         elif name:
             found[name] += f" {line.strip()}"
     return found
-
-
-def _kind(hint: Any) -> str:
-    options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
-    names = []
-    for option in options:
-        if typing.get_origin(option) is Mapping:
-            names.append("table of options")
-        elif typing.get_origin(option) is tuple:
-            names.append(f"list of {_kind(typing.get_args(option)[0])}")
-        else:
-            names.append("none" if option is type(None) else getattr(option, "__name__", "any"))
-    return " or ".join(names)

@@ -1,4 +1,4 @@
-"""Settings in a TOML file: one that people write, and the one that says everything."""
+"""Settings in TOML files: reading a file for `--config`, and writing all settings of a task."""
 
 import dataclasses
 import textwrap
@@ -11,20 +11,20 @@ from ls_base.errors import InputError, reason, short_repr
 from ls_base.safe_open import read_bytes
 from lsk_engine.settings.config import Config
 from lsk_engine.settings.parsing import flat
-from lsk_engine.settings.protocols import TaskParts
-from lsk_engine.settings.settings_docs import settings_of
+from lsk_engine.settings.protocols import TaskSettings
+from lsk_engine.settings.settings_docs import document_settings
 
-NONE = "none"  # TOML has no word for it; `--set` takes the same
+NONE = "none"  # TOML has no null; `--set` takes the same word
 _MOST_BYTES = 1 << 20
 
 
 @dataclasses.dataclass(frozen=True)
 class SettingsFile:
-    """What a file says of a run.
+    """Task, preset and settings from a file.
 
     Attributes:
-        task: The task's name; `None`: the file names none.
-        preset: The recipe that it starts from; `None`: the task's first.
+        task: The task's name, or `None`.
+        preset: Name of the preset to start from; `None`: the task's first.
         values: Settings by dotted key.
     """
 
@@ -41,7 +41,7 @@ def read_toml(file: Path) -> dict[str, Any]:
 
     Raises:
         FileError: If it can't be read.
-        InputError: If it is no TOML.
+        InputError: If it is not TOML.
     """
     try:
         return tomllib.loads(read_bytes(file, max_bytes=_MOST_BYTES).decode())
@@ -50,16 +50,16 @@ def read_toml(file: Path) -> dict[str, Any]:
 
 
 def read_settings(file: Path) -> SettingsFile:
-    """Reads settings: a table for each part, or dotted keys, and, where it likes, task and preset.
+    """Reads settings as tables or dotted keys, and, optionally, `task` and `preset`.
 
-    Whether there are such keys is the task's to say: `lsk_engine.data.configuration.resolve`.
+    The keys are checked later, by `lsk_engine.settings.resolving.resolve_config`.
 
     Args:
         file: The file.
 
     Raises:
         FileError: If it can't be read.
-        InputError: If it is no TOML, or names a task or preset that is no text.
+        InputError: If it is not TOML, or its task or preset is not text.
     """
     values = read_toml(file)
     named = {key: values.pop(key, None) for key in ("task", "preset")}
@@ -71,20 +71,20 @@ def read_settings(file: Path) -> SettingsFile:
     return SettingsFile(named["task"], named["preset"], flat(values))
 
 
-def settings_text(task: TaskParts, config: Config, *, width: int = 88) -> str:
-    """Returns a configuration as TOML, each key below what it means; `read_settings` reads it.
+def settings_text(task: TaskSettings, config: Config, *, width: int = 88) -> str:
+    """Returns a configuration as TOML, each key below its documentation.
 
     Args:
         task: The task.
-        config: Its configuration, resolved.
-        width: Letters of a line of comment, at most; what a key is set to is never broken.
+        config: Its configuration.
+        width: Maximum width of comments, in characters; values are never wrapped.
     """
-    import tomli_w  # only who writes one waits for it
+    import tomli_w  # imported here: few commands write TOML
 
     stored = config.to_dict()
     lines = [tomli_w.dumps({"task": config.task, "preset": config.preset}).rstrip()]
     part = ""
-    for setting in settings_of(task):
+    for setting in document_settings(task):
         if setting.key.partition(".")[0] != part:
             part = setting.key.partition(".")[0]
             lines += ["", f"[{part}]"]
@@ -94,7 +94,7 @@ def settings_text(task: TaskParts, config: Config, *, width: int = 88) -> str:
         about = f"{meaning} ({setting.kind}; default {default})".strip()
         comments = (f"# {line}" for line in _wrapped(about, max(width, 40) - 2))
         value = _line(name, stored[part][name])
-        # What is computed is told, and not fixed: it follows the other settings.
+        # A computed setting is a comment: it follows from the others.
         lines += ["", *comments, f"# {value}" if setting.computed else value]
     return "\n".join(lines) + "\n"
 

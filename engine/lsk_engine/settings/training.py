@@ -1,17 +1,22 @@
-"""The part `training` of a configuration."""
+"""Settings of training: the part `training` of a configuration."""
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Annotated, Literal, get_args
+
+from msgspec import Meta
 
 from ls_base.errors import InputError
-from lsk_engine.settings.parsing import added, one_of, within
+from lsk_engine.settings.parsing import Fraction, NonNegativeFloat, NonNegativeInt, PositiveInt
 
-PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 DEFAULT_LOSS = "smoothed_ce"
-SMOOTHINGS = ("uniform", "unigram", "prior", "neighborhood")
-SAVED_WEIGHTS = ("last", "best")
-MONITORS = ("nll", "loss", "accuracy")
-STRATEGIES = ("auto", "one-device", "mirrored", "multi-worker", "tpu", "data-parallel")
+SmoothingName = Literal["uniform", "unigram", "prior", "neighborhood"]
+Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
+Strategy = Literal["auto", "one-device", "mirrored", "multi-worker", "tpu", "data-parallel"]
+SavedWeights = Literal["last", "best"]
+SMOOTHINGS, PRECISIONS, STRATEGIES, SAVED_WEIGHTS = map(
+    get_args, (SmoothingName, Precision, Strategy, SavedWeights)
+)  # for options of the command line
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,59 +74,51 @@ class TrainingConfig:
 
     loss: str = DEFAULT_LOSS
     loss_options: Mapping[str, float | str] = dataclasses.field(default_factory=dict)
-    alpha: float = 0.0
-    smoothing: str = "uniform"
+    alpha: Fraction = 0.0
+    smoothing: SmoothingName = "uniform"
     prior: tuple[float, ...] = ()
     smooth_unused_classes: bool = True
-    loss_weight: float = 1.0
-    epochs: int | None = 10
-    steps: int | None = None
-    batch_size: int = 128
-    tokens_per_batch: int | None = added(None)
-    gradient_accumulation_steps: int = added(1)
-    drop_remainder: bool = added(False)
-    max_length_buckets: int = 3
-    precision: str = "float32"
-    strategy: str = "auto"
-    devices: int | None = None
-    sync_batch_norm: bool = added(False)
+    loss_weight: NonNegativeFloat = 1.0
+    epochs: PositiveInt | None = 10
+    steps: PositiveInt | None = None
+    batch_size: PositiveInt = 128
+    tokens_per_batch: PositiveInt | None = None
+    gradient_accumulation_steps: PositiveInt = 1
+    drop_remainder: bool = False
+    max_length_buckets: PositiveInt = 3
+    precision: Precision = "float32"
+    strategy: Strategy = "auto"
+    devices: PositiveInt | None = None
+    sync_batch_norm: bool = False
     jit_compile: bool | None = None
-    seed: int = 0
-    validate_every: int = 1
-    checkpoint_every: int = 500
-    max_to_keep: int = 2
-    keep_every: int = 0
-    average_checkpoints: int = 0
-    max_examples: int | None = added(None)
-    patience: int = added(0)
-    save_weights: str = added("last")
-    monitor: str = added("nll")
-    init_from: str | None = added(None)
-    init_sha256: str | None = added(None)
+    seed: Annotated[int, Meta(ge=0, le=2**32 - 1)] = 0
+    validate_every: PositiveInt = 1
+    checkpoint_every: PositiveInt = 500
+    max_to_keep: PositiveInt = 2
+    keep_every: NonNegativeInt = 0
+    max_examples: PositiveInt | None = None
+    average_checkpoints: NonNegativeInt = 0
+    patience: NonNegativeInt = 0
+    save_weights: SavedWeights = "last"
+    monitor: Literal["nll", "loss", "accuracy"] = "nll"
+    init_from: str | None = None
+    init_sha256: str | None = None
 
     def __post_init__(self):
-        within("training.alpha", self.alpha, 0, 1)
-        within("training.loss_weight", self.loss_weight, 0)
-        counts = ("validate_every", "checkpoint_every", "max_to_keep")
-        for key in ("batch_size", "gradient_accumulation_steps", "max_length_buckets", *counts):
-            within(f"training.{key}", getattr(self, key), 1)
-        within("training.seed", self.seed, 0, 2**32 - 1)
-        within("training.keep_every", self.keep_every, 0)
-        within("training.average_checkpoints", self.average_checkpoints, 0)
-        within("training.patience", self.patience, 0)
-        for key in ("epochs", "steps", "devices", "max_examples", "tokens_per_batch"):
-            if getattr(self, key) is not None:
-                within(f"training.{key}", getattr(self, key), 1)
+        if (self.smoothing == "prior") != bool(self.prior):
+            raise InputError(
+                "Expected training.prior, a probability for each class, with "
+                "training.smoothing=prior only. "
+                f"Received: {len(self.prior)} numbers with smoothing={self.smoothing}"
+            )
         if (self.init_from is None) != (self.init_sha256 is None):
             raise InputError(
-                "Expected --init-from RUN, which says whose weights and that they are these. "
-                f"Received: training.init_from={self.init_from} with "
+                "Expected --init-from RUN, which sets training.init_from together with the digest "
+                f"of its model. Received: training.init_from={self.init_from} with "
                 f"training.init_sha256={self.init_sha256}"
             )
         if self.epochs is None and self.steps is None:
             raise InputError("Expected training.epochs or training.steps. Received: neither")
-        one_of("training.save_weights", self.save_weights, SAVED_WEIGHTS)
-        one_of("training.monitor", self.monitor, MONITORS)
         if self.average_checkpoints and (self.patience or self.save_weights == "best"):
             raise InputError(
                 "Expected training.average_checkpoints without training.patience and "
@@ -129,12 +126,3 @@ class TrainingConfig:
                 f"Received: average_checkpoints={self.average_checkpoints}, "
                 f"patience={self.patience}, save_weights={self.save_weights}"
             )
-        one_of("training.smoothing", self.smoothing, SMOOTHINGS)
-        if (self.smoothing == "prior") != bool(self.prior):
-            raise InputError(
-                "Expected training.prior, a probability for each class, with "
-                "training.smoothing=prior and with no other. "
-                f"Received: {len(self.prior)} numbers with smoothing={self.smoothing}"
-            )
-        one_of("training.precision", self.precision, PRECISIONS)
-        one_of("training.strategy", self.strategy, STRATEGIES)

@@ -1,8 +1,8 @@
-"""Settings that name a user's own code, `FILE.py:function`: one's own runs, a stranger's does not.
+"""Settings that name a user's code, `FILE.py:function`, and which code is trusted to run.
 
-A run directory may be somebody else's, and so may be what its `config.json` says. A function that
-a command is told is noted for this user. One that a stored configuration names runs only if it was
-noted before: the same function of a file at the same place.
+A run directory may come from somebody else, and so may its `config.json`. A function that the user
+names on the command line is recorded as trusted. A function that a stored configuration names runs
+only if it was recorded before: the same function of a file with the same path.
 """
 
 import dataclasses
@@ -24,19 +24,19 @@ from ls_base.files import append_line, wrap_os_errors
 from ls_base.safe_open import expand_user, is_regular, read_bytes
 
 _CODE = "code"
-_NO_MODULES = ("python", "tfds")  # what names of functions and data sets of others begin with
-_MOST_BYTES = 1 << 24  # of a file with code
-# Files of this module, of Python and of what is installed: an error of a user's is seen in none.
-_OTHERS = (
+_NO_MODULES = ("python", "tfds")  # prefixes of other names, `python:NAME` and `tfds:NAME`
+_MOST_BYTES = 1 << 24  # largest file with code
+# Start of the paths of this module, of Python and of installed packages: not the user's code.
+_NOT_USER_CODE = (
     *(__file__, "<frozen"),
     *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
 )
 
 
-def code(default: str = "") -> Any:
-    """Returns the field of a settings' dataclass that may name code.
+def code_field(default: str = "") -> Any:
+    """Returns the field of a settings class that may name code.
 
-    Where a command is told such a setting, `lsk_engine.settings.resolving.compose` notes it.
+    `lsk_engine.settings.resolving.resolve_config` records the code as trusted.
 
     Args:
         default: The default.
@@ -45,7 +45,7 @@ def code(default: str = "") -> Any:
 
 
 def is_code(field: dataclasses.Field) -> bool:
-    """Returns whether a field may name code: see `code`."""
+    """Returns whether a field may name code: see `code_field`."""
     return bool(field.metadata.get(_CODE))
 
 
@@ -63,7 +63,7 @@ class NamedCode:
 
     @classmethod
     def read(cls, text: str) -> "NamedCode | None":
-        """Returns what `FILE.py:function` or `module:function` names; `None`: it is neither.
+        """Parses `FILE.py:function` or `module:function`; returns `None` for anything else.
 
         Args:
             text: The setting.
@@ -83,7 +83,7 @@ class NamedCode:
 
     @property
     def is_file(self) -> bool:
-        """Whether a file is named, and no module."""
+        """Whether it is the function of a file, not of a module."""
         return self.module.endswith(".py")
 
     def absolute(self) -> "NamedCode":
@@ -96,7 +96,7 @@ class NamedCode:
         return f"{self.module}:{self.function}"
 
     def content(self) -> bytes:
-        """Returns the file's content, also that of a module, which is not imported for it.
+        """Returns the content of the file, or of the module's file, without importing it.
 
         Raises:
             InputError: If there is no such file or module.
@@ -120,15 +120,15 @@ class NamedCode:
     def load(self) -> Callable[..., Any]:
         """Imports the file or module, once for each content, and returns the function.
 
-        Modules beside a file can be imported by it, as by a script.
+        A file can import modules beside it, as a script can.
 
         Raises:
-            InputError: In one line, whatever goes wrong; or if the user has not named it.
+            InputError: In one line, if the import fails or the user has not named the code.
         """
-        if str(self) not in _noted():
+        if str(self) not in _read_trusted():
             raise InputError(
-                "Expected code that you have named yourself, in --model, --data or --set of a "
-                f"command: a run's config.json may be somebody else's. Received: {self}"
+                "Expected code that you have named yourself, with --model, --data or --set: a "
+                f"run's config.json may come from somebody else. Received: {self}"
             )
         return _loaded(self, self.content())
 
@@ -136,49 +136,49 @@ class NamedCode:
         """Calls the function without arguments.
 
         Args:
-            expected: What it should return, for a message.
+            expected: The expected result, for the message.
 
         Raises:
-            InputError: In one line, whatever it raises; and as `load`.
+            InputError: In one line, if it raises anything; and as `load`.
         """
-        return called(self.load(), str(self), expected)
+        return call_user_code(self.load(), str(self), expected)
 
 
-def called(function: Callable[[], Any], name: str, expected: str) -> Any:
+def call_user_code(function: Callable[[], Any], name: str, expected: str) -> Any:
     """Calls a user's function.
 
     Args:
         function: The function.
-        name: What it is called, for a message.
-        expected: What it should return.
+        name: Its name, for the message.
+        expected: The expected result, for the message.
 
     Raises:
-        InputError: In one line, whatever it raises.
+        InputError: In one line, if it raises anything.
     """
     try:
         return function()
     except (Exception, SystemExit) as error:
-        raise _told(f"Expected {name} to return {expected}", error) from error
+        raise _user_error(f"Expected {name} to return {expected}", error) from error
 
 
-def note(text: str) -> None:
-    """Notes that the user has named this code; of a text that names none, does nothing.
+def trust_code(text: str) -> None:
+    """Records that the user has named this code; does nothing if the text names no code.
 
     Args:
         text: A setting.
 
     Raises:
         InputError: If there is no such file or module.
-        FileError: If the note can't be written.
+        FileError: If the record can't be written.
     """
     named = NamedCode.read(text)
     if named is None:
         return
     named = named.absolute()
     named.content()
-    if str(named) in _noted():
+    if str(named) in _read_trusted():
         return
-    file = _file_of_notes()
+    file = _trusted_file()
     try:
         with wrap_os_errors(file):
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -187,12 +187,12 @@ def note(text: str) -> None:
         raise FileError(f"{error}; set XDG_STATE_HOME to a folder of yours") from error
 
 
-def _noted() -> set[str]:
-    file = _file_of_notes()
+def _read_trusted() -> set[str]:
+    file = _trusted_file()
     return set(read_bytes(file).decode().splitlines()) if is_regular(file) else set()
 
 
-def _file_of_notes() -> Path:
+def _trusted_file() -> Path:
     home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     return Path(home) / "ls-keras" / "own-code"
 
@@ -213,7 +213,7 @@ def _loaded(named: NamedCode, content: bytes) -> Callable[..., Any]:
     try:
         module = _imported(named, content)
     except (Exception, SystemExit) as error:
-        raise _told(f"Expected {named.module} to be importable", error) from error
+        raise _user_error(f"Expected {named.module} to be importable", error) from error
     function = getattr(module, named.function, None)
     if not callable(function):
         own = [
@@ -246,11 +246,11 @@ def _imported(named: NamedCode, content: bytes):
     return module
 
 
-def _told(expected: str, error: BaseException) -> InputError:
-    """Returns a user's own error in one line, with the line of the file that it comes from."""
+def _user_error(expected: str, error: BaseException) -> InputError:
+    """Returns an error of the user's code in one line, with file and line number."""
     where = ""
     frames = traceback.extract_tb(error.__traceback__)
-    own = next((f for f in reversed(frames) if not f.filename.startswith(_OTHERS)), None)
+    own = next((f for f in reversed(frames) if not f.filename.startswith(_NOT_USER_CODE)), None)
     if own is not None:
         where = f" (line {own.lineno} of {own.filename})"
     elif isinstance(error, SyntaxError):

@@ -3,16 +3,14 @@
 import dataclasses
 import itertools
 import re
-import typing
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from ls_base.errors import InputError, suggest
-from lsk_engine.data import configuration
 from lsk_engine.settings.config import Config
 from lsk_engine.settings.distillation import DistillationConfig
-from lsk_engine.settings.parsing import flat, parse
-from lsk_engine.settings.resolving import keys, split_key
+from lsk_engine.settings.parsing import field_types, flat, parse, parse_fields
+from lsk_engine.settings.resolving import resolve_config, setting_keys, split_key
 from lsk_engine.studies.study import (
     ALPHA,
     DISTILLATION,
@@ -21,7 +19,7 @@ from lsk_engine.studies.study import (
     TEACHER,
     TEACHER_TEMPERATURE,
     Study,
-    merge_settings,
+    merge_study_settings,
     preset_of,
 )
 from lsk_engine.studies.study_folder import RUNS, STUDENTS, TEACHERS
@@ -31,7 +29,7 @@ _SOURCE = "data.source"
 # A study sets the teacher, and the folder of its logits, itself.
 _OPTIONS = {
     name: kind
-    for name, kind in typing.get_type_hints(DistillationConfig).items()
+    for name, kind in field_types(DistillationConfig).items()
     if name not in ("teacher", "teacher_sha256", "cache")
 }
 
@@ -69,7 +67,7 @@ class Arm:
 
     def seeded(self, seed: int) -> Config:
         """Returns the configuration of the run with this seed."""
-        return self.config.changed("training", seed=seed)
+        return self.config.replace("training", seed=seed)
 
 
 def arms_of(study: Study, task: Task) -> list[Arm]:
@@ -151,7 +149,7 @@ def student_of(arm: Arm, study: Study, task: Task) -> Arm:
     Raises:
         InputError: For an unknown setting (with near matches), or an invalid value.
     """
-    own, _, options = _split_settings(merge_settings(study.settings, arm.values), task)
+    own, _, options = _split_settings(merge_study_settings(study.settings, arm.values), task)
     student, of_teacher, student_options = _split_settings(study.student, task)
     if of_teacher:
         raise InputError(
@@ -159,10 +157,10 @@ def student_of(arm: Arm, study: Study, task: Task) -> Arm:
             f"Received: {TEACHER}{next(iter(of_teacher))}"
         )
     own = {key: value for key, value in own.items() if not key.startswith(LOSS)}
-    settings = merge_settings(own, {ALPHA: 0.0}, student)
+    settings = merge_study_settings(own, {ALPHA: 0.0}, student)
     return Arm(
         values=arm.values,
-        config=configuration.resolve(task, preset_of(study, task), settings),
+        config=resolve_config(task, preset_of(study, task), settings),
         teacher=arm,
         distillation=_distillation(study, {**options, **student_options}),
         folder=STUDENTS,
@@ -180,14 +178,14 @@ def base_settings(study: Study, task: Task) -> dict[str, Any]:
     axes = {axis for axes in study.all_axes() for axis in axes}
     with_teacher = any(map(has_teacher, study.all_axes()))
     try:
-        config = configuration.resolve(task, preset_of(study, task), own)
+        config = resolve_config(task, preset_of(study, task), own)
         teacher = _teacher_config(study, task, own, of_teacher) if with_teacher else None
         without: Collection[str] = ()
     except InputError:  # an axis without a default, such as a user's own model
         first = {axis: values[0] for each in study.all_axes() for axis, values in each.items()}
-        first = merge_settings(study.settings, dict(_single(first)))
+        first = merge_study_settings(study.settings, dict(_single(first)))
         own, of_teacher, _ = _split_settings(first, task)
-        config = configuration.resolve(task, preset_of(study, task), own)
+        config = resolve_config(task, preset_of(study, task), own)
         teacher = _teacher_config(study, task, own, of_teacher) if with_teacher else None
         without = study.keys()
     found: dict[str, Any] = {"axes": sorted(axes), "config": _without(config, without)}
@@ -226,22 +224,22 @@ def _check_option(task: Task, key: str, known: Collection[str]) -> None:
 
 
 def _keys(task: Task) -> list[str]:
-    own = keys(task)
+    own = setting_keys(task)
     return [*own, *(TEACHER + key for key in own), *(DISTILLATION + name for name in _OPTIONS)]
 
 
 def _arm(study: Study, task: Task, combination: Mapping[str, Any]) -> Arm:
     values = dict(_single(combination))
-    own, of_teacher, options = _split_settings(merge_settings(study.settings, values), task)
+    own, of_teacher, options = _split_settings(merge_study_settings(study.settings, values), task)
     if has_teacher(values):
         own = {ALPHA: 0.0, **own}  # hard targets
-    config = configuration.resolve(task, preset_of(study, task), own)
+    config = resolve_config(task, preset_of(study, task), own)
     if SMOOTHING in values and config.training.alpha == 0:
         firsts = ({axis: values[0] for axis, values in axes.items()} for axes in study.all_axes())
         first = next(
             each[SMOOTHING] for each in map(dict, map(_single, firsts)) if SMOOTHING in each
         )
-        config = config.changed("training", smoothing=first)
+        config = config.replace("training", smoothing=first)
     teacher, distillation = None, {}
     if has_teacher(values):
         teacher_config = _teacher_config(study, task, own, of_teacher)
@@ -301,10 +299,10 @@ def _teacher_config(
 ) -> Config:
     """Returns the teacher's configuration, by default with the student's data."""
     shared = {_SOURCE: own[_SOURCE]} if _SOURCE in own else {}
-    config = configuration.resolve(
+    config = resolve_config(
         task, study.teacher_preset or preset_of(study, task), {**shared, **of_teacher}
     )
-    student = configuration.resolve(task, preset_of(study, task), own)
+    student = resolve_config(task, preset_of(study, task), own)
     if config.data.source != student.data.source:
         raise InputError(
             "Expected a teacher and a student with the same data. "
@@ -316,7 +314,8 @@ def _teacher_config(
 def _distillation(study: Study, options: Mapping[str, Any]) -> dict[str, Any]:
     """Returns all options of the distillation, after checking them."""
     cache = "logits" if study.cache else None
-    checked = DistillationConfig(teacher="", teacher_sha256="", cache=cache, **options)
+    values = {"teacher": "", "teacher_sha256": "", "cache": cache, **options}
+    checked = parse_fields("distillation", DistillationConfig, values)
     return {name: getattr(checked, name) for name in _OPTIONS}
 
 

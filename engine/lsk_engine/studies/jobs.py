@@ -10,14 +10,14 @@ from typing import Any
 from ls_base.backends import configured_backend
 from ls_base.errors import InputError
 from ls_base.records import Record
-from lsk_engine.data.configuration import from_dict
 from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
 from lsk_engine.runs.stored_run import with_teacher
 from lsk_engine.settings.config import Config
 from lsk_engine.settings.parsing import flat
+from lsk_engine.settings.resolving import restore_config
 from lsk_engine.studies.arms import Arm
 from lsk_engine.studies.settings_diff import first_differences
-from lsk_engine.studies.study_folder import RUNS
+from lsk_engine.studies.study_folder import DATA, RUNS
 from lsk_engine.tasks.contract import Task
 
 _LOGITS = "logits"  # folder in a teacher's run, where its students share them
@@ -127,7 +127,7 @@ def find_existing_runs(
         run = run_of(directory, arm, seed)
         if not lexists(run.config_file):
             continue
-        config = from_dict(task, run.read_config())
+        config = restore_config(task, run.read_config())
         wanted = flat(arm.seeded(seed).to_dict())
         wanted |= {f"distillation.{name}": value for name, value in arm.distillation.items()}
         settings = (wanted, flat(config.to_dict()))
@@ -194,7 +194,7 @@ def read_split_fingerprints(run: RunDirectory) -> dict[str, Any] | None:
 
 
 class _DataFile(Record, frozen=True):
-    """What is read of `data.json` (`lsk_engine.data.fingerprint_store`, which needs Keras)."""
+    """What is read of `data.json` (`lsk_engine.data.fingerprint`, which needs Keras)."""
 
     splits: dict[str, Any]
 
@@ -211,16 +211,21 @@ def _job(directory: Path, arm: Arm, seed: int, cached: bool) -> Job:
         name=f"{folder}{run_name(arm, seed)}",
         kind=f"{folder}{arm.name}",
         run=run,
-        create=functools.partial(_create, run, arm, seed, teacher, cached),
+        create=functools.partial(_create, run, arm, seed, teacher, cached, directory / DATA),
         after=teacher,
     )
 
 
 def _create(
-    run: RunDirectory, arm: Arm, seed: int, teacher: RunDirectory | None, cached: bool
+    run: RunDirectory,
+    arm: Arm,
+    seed: int,
+    teacher: RunDirectory | None,
+    cached: bool,
+    data_cache: Path,
 ) -> RunDirectory:
     config = arm.seeded(seed)
     if teacher is not None:
         cache = str((teacher.path / _LOGITS).absolute()) if cached else None
         config = with_teacher(teacher.path, config, cache=cache, **arm.distillation)
-    return RunDirectory.create(run.path, config.to_dict())
+    return RunDirectory.create(run.path, config.to_dict(), data_cache)

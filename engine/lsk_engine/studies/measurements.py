@@ -14,7 +14,7 @@ from lsk_engine.progress import Reporter
 from lsk_engine.runs.run_directory import SCHEMA
 from lsk_engine.runs.schemas import Metrics
 from lsk_engine.runs.stored_run import StoredRun, model_sha256
-from lsk_engine.settings.protocols import searches
+from lsk_engine.settings.protocols import has_search
 from lsk_engine.studies.distillation_measures import (
     STUDENT_SCORE,
     TEACHER_SCORE,
@@ -70,7 +70,7 @@ def check_measures(names: Sequence[str], task: Task) -> None:
     for name in names:
         if name not in MEASUREMENTS:
             raise InputError(f"Expected a measure. {suggest(name, MEASUREMENTS)}")
-    if "beam" in names and not searches(task.decoding_config):
+    if "beam" in names and not has_search(task.decoding_config):
         raise InputError(
             "Expected measures without beam for a task without search. "
             f"Received: beam for task '{task.name}'"

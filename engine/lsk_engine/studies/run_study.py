@@ -7,12 +7,12 @@ from pathlib import Path
 
 from ls_base.errors import InputError, LsKerasError, suggest
 from ls_base.files import write_json
-from lsk_engine.data.configuration import from_dict
-from lsk_engine.data.data_cache import prepare_shared
+from lsk_engine.data.data_cache import fill_cache
 from lsk_engine.devices.backend import load_backend
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.resuming import remove_on_failed_start
 from lsk_engine.runs.stored_run import StoredRun
+from lsk_engine.settings.resolving import restore_config
 from lsk_engine.studies.analysis import analyze, check_run
 from lsk_engine.studies.arms import arms_of, base_settings, student_of
 from lsk_engine.studies.executors.run_jobs import make_executor, run_jobs
@@ -88,11 +88,11 @@ def run_study(
     is_new = not directory.exists()
     with contextlib.ExitStack() as contexts:
         # The values of the axes may change: further ones reuse the runs.
-        contexts.enter_context(study_folder(directory, base_settings(study, task), task))
+        contexts.enter_context(study_folder(directory, base_settings(study, task)))
         contexts.enter_context(remove_on_failed_start(directory, new=is_new))
         if DISTILLATION in study.measures:
             shared = {"student": {key: str(value) for key, value in study.student.items()}}
-            contexts.enter_context(study_folder(directory / STUDENTS, shared, task))
+            contexts.enter_context(study_folder(directory / STUDENTS, shared))
         existing = find_existing_runs(directory, all_arms, study.seeds, task)
         to_train = jobs_of(directory, all_arms, study.seeds, cached=study.cache)
         reporter.message(f"{len(to_train)} runs in {directory}, {executor}")
@@ -106,7 +106,7 @@ def run_study(
             configs = configs_of(all_arms, study.seeds)
         for text in void_in_any(task, configs):  # the trainings write it to their own logs only
             reporter.warning(text)
-        contexts.enter_context(prepare_shared(task, configs, directory / DATA, reporter))
+        fill_cache(task, configs, directory / DATA, reporter)
         failed = run_jobs(
             to_train,
             executor,
@@ -128,7 +128,7 @@ def run_study(
             check_same_data([one for one in trained if one[0].metrics_file.is_file()])
         load_backend()
         opened = {
-            name: StoredRun(run, task, from_dict(task, run.read_config()))
+            name: StoredRun(run, task, restore_config(task, run.read_config()))
             for name, run in runs.items()
         }
         _prepare(study, list(opened.values()), reporter)

@@ -7,8 +7,7 @@ from typing import Any
 
 from ls_base.errors import LsKerasError
 from lsk_engine.runs.run_directory import RunDirectory
-from lsk_engine.settings.parsing import flat, values_before
-from lsk_engine.settings.training import TrainingConfig
+from lsk_engine.settings.parsing import flat
 
 SEED = "training.seed"
 TEACHER_RUN = "distillation.teacher"
@@ -47,12 +46,7 @@ def comparable_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _without_seed_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
-    defaults: dict[str, Any] = {}
-    if any(key.startswith("training.") for key in settings):  # settings added since it was stored
-        added = values_before(TrainingConfig, (), {})
-        defaults = {f"training.{name}": value for name, value in added.items()}
-    found = {**defaults, **settings}
-    found = {key: value for key, value in found.items() if key not in _IGNORED}
+    found = {key: value for key, value in settings.items() if key not in _IGNORED}
     for key in _OTHER_RUNS:
         if found.get(key) is not None:
             folder = Path(str(found[key])).name.removeprefix(f"{settings.get('task')}-")

@@ -8,7 +8,7 @@ from typing import Any
 from ls_base.errors import InputError, short_repr, suggest
 from ls_base.records import Record, convert_record
 from lsk_engine.settings.parsing import flat
-from lsk_engine.settings.resolving import layered
+from lsk_engine.settings.resolving import merge_settings
 from lsk_engine.settings.toml_files import read_toml
 from lsk_engine.studies.claims import MAX_SEEDS, Claim
 from lsk_engine.studies.settings_diff import SEED
@@ -115,17 +115,17 @@ class Study:
         return list(dict.fromkeys(key for axis in axes for key in axis.split(",")))
 
 
-def merge_settings(*layers: Mapping[str, Any]) -> dict[str, Any]:
+def merge_study_settings(*layers: Mapping[str, Any]) -> dict[str, Any]:
     """Merges settings; later layers override earlier ones.
 
     Later epochs override earlier steps, of runs and of their teachers
-    (`lsk_engine.settings.resolving.layered`).
+    (`lsk_engine.settings.resolving.merge_settings`).
 
     Args:
         *layers: Settings by dotted key.
 
     Example:
-    >>> merge_settings({"teacher.training.steps": 450}, {"teacher.training.epochs": 3})
+    >>> merge_study_settings({"teacher.training.steps": 450}, {"teacher.training.epochs": 3})
     {'teacher.training.steps': None, 'teacher.training.epochs': 3}
     """
     teachers = (
@@ -133,8 +133,8 @@ def merge_settings(*layers: Mapping[str, Any]) -> dict[str, Any]:
         for layer in layers
     )
     own = ({key: v for key, v in layer.items() if not key.startswith(TEACHER)} for layer in layers)
-    merged = {f"{TEACHER}{key}": value for key, value in layered(*teachers).items()}
-    return {**layered(*own), **merged}
+    merged = {f"{TEACHER}{key}": value for key, value in merge_settings(*teachers).items()}
+    return {**merge_settings(*own), **merged}
 
 
 def preset_of(study: Study, task: Task) -> str:

@@ -11,18 +11,15 @@ from ls_base.errors import InputError
 from ls_base.files import write_json
 from ls_base.records import read_record
 from lsk_engine.runs.locking import hold_lock
-from lsk_engine.runs.run_directory import SCHEMA
+from lsk_engine.settings.config import CONFIG_SCHEMA
 from lsk_engine.settings.parsing import flat
-from lsk_engine.settings.resolving import completed
 from lsk_engine.studies.settings_diff import first_differences
-from lsk_engine.tasks.contract import Task
 
 RUNS, TEACHERS, STUDENTS = "runs", "teachers", "students"  # folders inside
 DATA = "data"  # folder inside, of prepared data that the runs share
 RESULTS_FILE = "results.json"
 FIGURE_FILE = "distillation-sweep.png"  # of teachers and students, with its numbers beside it
 _LOCK_FILE = ".lock"
-_CONFIGS = ("config", "teacher")  # configurations in the file of settings
 
 
 def settings_file(directory: Path) -> Path:
@@ -31,13 +28,12 @@ def settings_file(directory: Path) -> Path:
 
 
 @contextlib.contextmanager
-def study_folder(directory: Path, shared: Mapping[str, Any], task: Task) -> Iterator[None]:
+def study_folder(directory: Path, shared: Mapping[str, Any]) -> Iterator[None]:
     """Locks a study's folder while the block runs, and stores what its runs share.
 
     Args:
         directory: The folder; it is made if it does not exist.
         shared: What its runs share, as JSON can hold it.
-        task: Its task, which may have more settings than when the folder was made.
 
     Raises:
         InputError: If the folder holds something else, another process uses it, or it was made
@@ -45,8 +41,8 @@ def study_folder(directory: Path, shared: Mapping[str, Any], task: Task) -> Iter
         FileError: If it cannot be written.
     """
     file = settings_file(directory)
-    settings = json.loads(json.dumps({"schema": SCHEMA, **shared}))
-    _check(directory, file, settings, task)  # before anything is written into it
+    settings = json.loads(json.dumps({"schema": CONFIG_SCHEMA, **shared}))
+    _check(directory, file, settings)  # before anything is written into it
     with contextlib.ExitStack() as contexts:
         try:
             contexts.enter_context(hold_lock(directory / _LOCK_FILE, wait=False))
@@ -54,12 +50,12 @@ def study_folder(directory: Path, shared: Mapping[str, Any], task: Task) -> Iter
             raise InputError(
                 f"Expected a folder that no other study uses. Received: {directory}"
             ) from None
-        _check(directory, file, settings, task)
+        _check(directory, file, settings)
         write_json(file, settings)
         yield
 
 
-def _check(directory: Path, file: Path, settings: Mapping[str, Any], task: Task) -> None:
+def _check(directory: Path, file: Path, settings: Mapping[str, Any]) -> None:
     """Raises an error if a folder holds something else than this study."""
     if not lexists(file):
         if directory.exists() and (
@@ -69,9 +65,7 @@ def _check(directory: Path, file: Path, settings: Mapping[str, Any], task: Task)
                 f"Expected a new or empty folder, or one of a study. Received: {directory}"
             )
         return
-    stored = read_record(file, dict[str, Any], schema=SCHEMA)
-    configs = {key: stored[key] for key in _CONFIGS if isinstance(stored.get(key), Mapping)}
-    stored |= {key: completed(task, values) for key, values in configs.items()}
+    stored = read_record(file, dict[str, Any], schema=CONFIG_SCHEMA)
     if differences := first_differences(flat(stored), flat(settings)):
         expected, received = differences
         raise InputError(

@@ -7,7 +7,25 @@ from ls_base.files import json_bytes
 from ls_base.records import decode_record
 from lsk_engine.tasks.contract import TaskData
 
+MAX_CLASSES = 1_000_000  # where the largest label determines the number of classes
 CLASSES_FILE = "classes.json"  # of a run's artifacts: the names of its classes, by number
+
+
+def count_classes(largest: int) -> int:
+    """Returns the number of classes of data without class names.
+
+    Args:
+        largest: The largest label.
+
+    Raises:
+        InputError: If it is so large that it is probably no class id.
+    """
+    if largest >= MAX_CLASSES:
+        raise InputError(
+            f"Expected labels from 0 to K - 1, with at most {MAX_CLASSES:,} classes if they have "
+            f"no names. Received: {largest:,} as the largest label"
+        )
+    return largest + 1
 
 
 def named_classes(names: Sequence[str]) -> dict[str, bytes]:

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from lsk_engine.progress import Progress
-from lsk_engine.settings.config import Config, Preset
+from lsk_engine.settings.config import Config
+from lsk_engine.settings.protocols import TaskSettings
 
 if TYPE_CHECKING:
     import keras
@@ -115,52 +116,16 @@ class Scores:
         return found
 
 
-@dataclasses.dataclass(frozen=True)
-class Suggestion:
-    """What a task chooses for a user's own data, where the user has not.
-
-    Attributes:
-        preset: A preset of the task.
-        settings: Values by dotted key, which the user's own go before.
-        notes: What was found and chosen, a sentence each.
-    """
-
-    preset: str
-    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-
-
-class Task(abc.ABC):
+class Task(TaskSettings, abc.ABC):
     """A task plugin, found through the entry-point group `ls_keras.tasks`.
 
     A `task.py` imports nothing heavy: each method starts with its one local import.
     """
 
-    name: ClassVar[str]
     summary: ClassVar[str]
     extra: ClassVar[str | None] = None  # the pip requirement that installs what the task needs
     unit: ClassVar[str] = "examples"  # what a label is called in "…/s"
-    data_config: ClassVar[type]  # frozen dataclasses: each part declares its own defaults
-    model_config: ClassVar[type]
-    decoding_config: ClassVar[type]
-    presets: ClassVar[Sequence[Preset]]  # the default first
-    # What studies train where nothing else is said; `None`: the default. A task that a model nearly
-    # solves hides every effect.
-    study_preset: ClassVar[str | None] = None
     models: ClassVar[Mapping[str, str]]  # name -> one line
-    data_sources: ClassVar[Mapping[str, str]]
-
-    def suggest(
-        self, source: Path, preset: str | None, given: Mapping[str, Any]
-    ) -> Suggestion | None:
-        """Looks at own data at a path before a run is made of them; `None`: nothing is chosen.
-
-        Args:
-            source: What `--data` says; it exists, and is no prepared data set.
-            preset: The preset that the user chose, which stays.
-            given: The settings that the user gave, by dotted key.
-        """
-        return None
 
     @abc.abstractmethod
     def load_data(self, config: Config, artifacts: Mapping[str, bytes] | None = None) -> TaskData:

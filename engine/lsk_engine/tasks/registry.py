@@ -6,7 +6,7 @@ import importlib.metadata
 from collections.abc import Iterator
 
 from ls_base.errors import InputError, LsKerasError, MissingExtraError, suggest
-from lsk_engine.settings.protocols import check_parts
+from lsk_engine.settings.protocols import check_settings_classes
 from lsk_engine.tasks.contract import Task
 
 TASK_GROUP = "ls_keras.tasks"
@@ -74,7 +74,7 @@ def load_task(name: str) -> Task:
             f"Expected plugin '{name}' ({found[name].distribution}) to implement the whole "
             f"contract. Received: {error}"
         ) from error
-    check_parts(made)
+    check_settings_classes(made)
     return made
 
 

@@ -10,7 +10,6 @@ import keras
 from ls_base.errors import InputError
 from ls_keras.distillation import Distiller, TeacherLogits
 from ls_keras.losses.classification_loss import ClassificationLoss
-from lsk_engine.data.configuration import from_dict
 from lsk_engine.data.lazy import map_splits
 from lsk_engine.data.teacher_logits import (
     WithTeacherLogits,
@@ -25,6 +24,7 @@ from lsk_engine.runs.stored_run import model_sha256
 from lsk_engine.settings.config import Config
 from lsk_engine.settings.distillation import DistillationConfig
 from lsk_engine.settings.output_folders import may_write
+from lsk_engine.settings.resolving import restore_config
 from lsk_engine.tasks.contract import Examples, Task, TaskData
 from lsk_engine.tasks.model_contract import check_contract
 
@@ -185,7 +185,7 @@ def load_teacher(task: Task, options: DistillationConfig, data: TaskData) -> ker
             "Expected a teacher with the vocabulary of the student's data. "
             f"Received: {run.path}, with another"
         )
-    task.import_layers(from_dict(task, run.read_config()))
+    task.import_layers(restore_config(task, run.read_config()))
     teacher = run.load_model()
     check_contract(teacher, data, expected="a teacher", received=f"{run.path}, ", error=InputError)
     return teacher

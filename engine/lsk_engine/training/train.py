@@ -80,7 +80,7 @@ def train(
         averaged = averaged_steps(total, options.checkpoint_every, options.average_checkpoints)
         kept = set(averaged)
         checkpoints = Checkpoints(run.checkpoints, options.max_to_keep, options.keep_every, kept)
-        reporter.going_on("building the model")
+        reporter.start_stage("building the model")
         model = task.build_model(config, data)
         if model.compiled:
             reporter.message(
@@ -107,7 +107,7 @@ def train(
         # Else TensorFlow traces the first step twice: once to make the variables.
         learner.optimizer.build(learner.trainable_variables)
         validator = build_validator(model, config, data)
-        reporter.settled()
+        reporter.end_stage()
         reporter.message(
             f"{len(source.examples):,} training examples, {data.num_classes:,} classes, "
             f"{model.count_params():,} parameters, {total:,} steps"
@@ -117,7 +117,7 @@ def train(
             reporter.warning(text)
         step, restored = 0, None
         if resume and checkpoints.steps():
-            restored = checkpoints.restore(learner, damaged=reporter.warning)
+            restored = checkpoints.restore(learner, warn=reporter.warning)
             step = int(restored["step"])
             if step > total:
                 raise FileError(
@@ -202,7 +202,7 @@ def train(
         if step == first and owed is None and _has_model(run):
             reporter.message(f"Nothing is left to be trained: {run.model_file} stays as it is")
         else:
-            reporter.going_on("saving the model")
+            reporter.start_stage("saving the model")
             if best.over and step < total:
                 reporter.message(f"Stopped after step {step:,} of {total:,}: {best.said()}")
             if config.optimizer.ema_momentum:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import keras
 
 from lsk_engine.data.batches import BatchSource
-from lsk_engine.progress import Reporter, Standing, duration
+from lsk_engine.progress import ProgressState, Reporter, duration
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.training.divergence import FiniteWatch
 
@@ -59,7 +59,7 @@ class TrainingLog(keras.callbacks.Callback):
         """Says what the first step waits for."""
         if self._first:
             self._first = False
-            self.reporter.going_on("compiling the first step")
+            self.reporter.start_stage("compiling the first step")
 
     def on_train_batch_end(self, batch, logs=None):
         """Counts the step and shows where training stands."""
@@ -103,11 +103,11 @@ class TrainingLog(keras.callbacks.Callback):
         """
         show = self.reporter.counter("validating", "batches")
         return keras.callbacks.LambdaCallback(
-            on_test_begin=lambda logs: self.reporter.going_on("validating"),
+            on_test_begin=lambda logs: self.reporter.start_stage("validating"),
             on_test_batch_end=lambda batch, logs: show(batch + 1, steps),
         )
 
-    def _standing(self, logs: dict) -> Standing:
+    def _standing(self, logs: dict) -> ProgressState:
         loss = float(logs.get("loss", math.nan))
         self.watch.check_loss(self.step, loss)
         details = [f"loss {loss:.3f}"]
@@ -115,7 +115,7 @@ class TrainingLog(keras.callbacks.Callback):
             left = duration((self.total - self.step) * self.labels_per_step / rate)
             details += [f"{rate:,.0f} {self.unit}/s", f"{left} left"]
         what = f"step {self.step:,}/{self.total:,}"
-        return Standing(what, self.step, self.total, tuple(details))
+        return ProgressState(what, self.step, self.total, tuple(details))
 
     def _rate(self) -> float:
         """Labels a second, while the clock ran."""

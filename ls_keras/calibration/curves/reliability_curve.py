@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from ls_base.brief_repr import BriefRepr
-from ls_base.errors import InputError
 from ls_base.records import decode_record
 from ls_base.safe_open import read_bytes
-from ls_keras.inputs.validation import as_path, shown
+from ls_keras.errors import InputError, shown
+from ls_keras.inputs.validation import as_path
 
 _SCHEMA = 1
 _MOST_BYTES = 1 << 26

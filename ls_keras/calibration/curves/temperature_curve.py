@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from ls_base.brief_repr import BriefRepr
-from ls_base.errors import InputError
+from ls_keras.backend.tensors import as_array
 from ls_keras.calibration.scaling.model_logits import host_batches
 from ls_keras.calibration.scaling.temperature_sums import TemperedSums, tempered_sums
+from ls_keras.errors import InputError, shown
 from ls_keras.inputs.batches import as_batches
 from ls_keras.inputs.model_forward import Forward
 from ls_keras.inputs.model_outputs import Output
 from ls_keras.inputs.targets import IgnoreClass
-from ls_keras.inputs.validation import as_array, shown
 from ls_keras.metrics.binning import check_num_bins
 
 

@@ -5,7 +5,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ls_base.errors import InputError
-from ls_keras.inputs.validation import as_array, as_number
+from ls_keras.backend.tensors import as_array
+from ls_keras.inputs.validation import as_number
 
 
 class Statistics(NamedTuple):

@@ -7,8 +7,9 @@ import numpy as np
 
 from ls_base.brief_repr import BriefRepr
 from ls_base.errors import InputError
+from ls_keras.backend.tensors import as_array
 from ls_keras.calibration.ranking.risk_coverage import confidence_auroc
-from ls_keras.inputs.validation import as_array, as_choice, as_number
+from ls_keras.inputs.validation import as_choice, as_number
 
 Score = Literal["max_softmax", "max_logit", "energy"]
 SCORES: tuple[Score, ...] = ("max_softmax", "max_logit", "energy")

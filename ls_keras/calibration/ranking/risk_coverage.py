@@ -7,7 +7,8 @@ import numpy as np
 
 from ls_base.brief_repr import BriefRepr
 from ls_base.errors import InputError
-from ls_keras.inputs.validation import as_array, as_number
+from ls_keras.backend.tensors import as_array
+from ls_keras.inputs.validation import as_number
 
 
 @dataclasses.dataclass(frozen=True, repr=False)

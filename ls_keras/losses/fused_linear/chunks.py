@@ -11,7 +11,7 @@ import numpy as np
 from keras import ops
 
 from ls_keras.backend.loops import product, scan
-from ls_keras.losses.closed_form import subtract_targets, weighted
+from ls_keras.losses.cross_entropy import subtract_targets, weighted_sum
 from ls_keras.losses.fused_linear.problem import Fixed, Linear, Rows
 
 
@@ -63,7 +63,7 @@ def loss_and_gradients(linear: Linear, rows: Rows, fixed: Fixed, *, gradients: b
             slope = 1 - ops.square(z / cap)
         top = ops.max(z, axis=-1)
         at = ops.take_along_axis(z, ids, axis=-1) - top[:, None]
-        expected = weighted(at, masses)
+        expected = weighted_sum(at, masses)
         if prior is not None:
             mean = ops.matmul(ops.cast(h, dtype), prior.direction) + prior.shift
             expected = expected + fixed.alpha * (mean - top)

@@ -3,28 +3,24 @@
 import keras
 from keras import ops
 
-from ls_base.errors import InputError
-from ls_keras.backend import keras_internals
 from ls_keras.backend.autograph import no_autograph
-from ls_keras.inputs.targets import (
-    IgnoreClass,
-    Targets,
-    position_weights,
-    read_targets,
-    read_weights,
-)
-from ls_keras.inputs.validation import as_choice, as_count, as_flag, as_tensor, shown
-from ls_keras.losses import smoothing_registry as smoothings
-from ls_keras.losses.alpha_conversions import check_fraction
-from ls_keras.losses.cross_entropy import mixture_of
+from ls_keras.backend.tensors import as_tensor, mask_of
+from ls_keras.errors import InputError, shown
+from ls_keras.inputs.registry import LOSSES
+from ls_keras.inputs.targets import IgnoreClass, Targets, read_targets
+from ls_keras.inputs.validation import as_choice, as_count, as_flag, as_number
+from ls_keras.inputs.weights import position_weights, read_weights
+from ls_keras.losses.alpha import refuse_alpha
+from ls_keras.losses.classification_loss import LossInputs
 from ls_keras.losses.fused_linear.gradient import differentiable_loss
 from ls_keras.losses.fused_linear.problem import Fixed, Linear, Rows
-from ls_keras.losses.rate import refuse_alpha
+from ls_keras.losses.smoothed_ce import smoothed_targets
+from ls_keras.losses.smoothings import get_smoothing
 
 REDUCTIONS = ("sum_over_batch_size", "mean", "mean_with_sample_weight", "sum")
 
 
-@keras.saving.register_keras_serializable(package="ls_keras")
+@LOSSES.register("linear_smoothed_ce")
 @no_autograph
 def linear_smoothed_ce(
     y_true,
@@ -102,8 +98,8 @@ def linear_smoothed_ce(
     loss = fused_loss(
         y_true,
         Linear(hidden, kernel, bias),
-        alpha=check_fraction(alpha, "alpha"),
-        smoothing=smoothings.get(smoothing),
+        alpha=as_number(alpha, "alpha", low=0, high=1),
+        smoothing=get_smoothing(smoothing),
         sample_weight=sample_weight,
         mask=mask,
         ignore_class=ignore_class,
@@ -142,13 +138,13 @@ def fused_loss(
         reduction: See `linear_smoothed_ce`.
         transposed: See `linear_smoothed_ce`.
         chunk_size: See `linear_smoothed_ce`.
-        ahead: Whether gradients will be asked for, see `differentiable_loss`.
+        ahead: Whether gradients will be needed, see `differentiable_loss`.
         soft_cap: c, if the logits are c tanh(z / c) of the linear layer's output z.
 
     Returns:
         The loss of the tokens here, whatever replicas there are.
     """
-    mask = keras_internals.mask_of(linear.hidden) if mask is None else mask
+    mask = mask_of(linear.hidden) if mask is None else mask
     linear, num_classes = _checked(linear, transposed)
     logits = keras.KerasTensor((*linear.hidden.shape[:-1], num_classes))
     targets = read_targets(y_true, logits, ignore_class=ignore_class)
@@ -166,16 +162,17 @@ def fused_loss(
     dtypes = {keras.backend.standardize_dtype(x.dtype) for x in (linear.hidden, linear.kernel)}
     dtype = "float64" if "float64" in dtypes else "float32"
     weights = _weights(targets, mask, sample_weight, reduction, dtype)
-    mixture = mixture_of(targets, alpha, smoothing, logits, mask, sample_weight)
-    each = mixture.ids.shape[-1]
+    inputs = LossInputs(targets, logits, True, mask, sample_weight)
+    smoothed = smoothed_targets(inputs, alpha, smoothing)
+    each = smoothed.ids.shape[-1]
     loss = differentiable_loss(
         linear._replace(hidden=ops.reshape(linear.hidden, (-1, linear.hidden.shape[-1]))),
         Rows(
-            ops.reshape(mixture.ids, (-1, each)),
-            ops.cast(ops.reshape(mixture.weights, (-1, each)), dtype),
+            ops.reshape(smoothed.ids, (-1, each)),
+            ops.cast(ops.reshape(smoothed.weights, (-1, each)), dtype),
             ops.reshape(weights, (-1,)),
         ),
-        Fixed(alpha, mixture.prior, num_classes, transposed, chunk_size, dtype, soft_cap),
+        Fixed(alpha, smoothed.prior, num_classes, transposed, chunk_size, dtype, soft_cap),
         ahead=ahead,
     )
     if targets.wrong is None:

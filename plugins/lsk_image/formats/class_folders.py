@@ -1,4 +1,4 @@
-"""A folder of class folders: `CLASS/*.png`, or `train/CLASS/*.png` and `test/CLASS/*.png`."""
+"""Images in class folders: `CLASS/*.png`, or `train/CLASS/*.png` and `test/CLASS/*.png`."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,8 +11,8 @@ from lsk_engine import InputError
 from lsk_engine.data.formats.text_files import list_folder
 from lsk_engine.data.lazy import LazyNotes
 from lsk_engine.data.split_names import split_from_name, unique_splits
-from lsk_image.formats.image_store import FORMATS, EncodedPixels
-from lsk_image.source_data import ImageSource, LabeledImages
+from lsk_image.formats.decode import FORMATS
+from lsk_image.formats.image_store import EncodedPixels, ImageSource, LabeledImages
 
 
 def read_class_folders(
@@ -22,67 +22,81 @@ def read_class_folders(
     channels: int | None = None,
     classes: Sequence[str] | None = None,
 ) -> ImageSource:
-    """Reads images by class.
+    """Lists the images of each class; they are read when they are needed.
 
-    The classes are the folders in sorted order (those of `train`, where there are splits). Hidden
-    files, and files whose suffix is that of no image, are left out.
+    The classes are the folders in sorted order (those of `train`, if there are splits). Hidden
+    files and files without an image's suffix are ignored.
 
     Args:
         folder: The folder.
-        size: See `lsk_image.sources.load_source`.
-        channels: Likewise.
-        classes: Likewise.
+        size: As for `lsk_image.data.load_source`.
+        channels: As for `load_source`.
+        classes: As for `load_source`.
 
     Raises:
-        InputError: If there are fewer than two classes, a class without images, or a class in
-            another split that `train` does not have.
+        InputError: If there are fewer than two classes, a class without images, or a class that
+            the training split does not have.
     """
-    splits, notes = split_folders(folder, new=classes is not None)
-    known = folders_in(splits["train"]) if classes is None else list(classes)
+    splits, notes = find_split_folders(folder, any_split=classes is not None)
+    known = list_folders(splits["train"]) if classes is None else list(classes)
     if len(known) < 2:
         raise InputError(
             "Expected at least two class folders, MNIST's idx files or .npz files in "
             f"{splits['train']}. Received: {', '.join(known) or 'no folders'}"
         )
     found = {
-        split: _read(path, known, size, channels, some=classes is not None)
+        split: _read_split(path, known, size, channels, subset=classes is not None)
         for split, path in splits.items()
     }
-    told = LazyNotes(
+    all_notes = LazyNotes(
         lambda: (*notes, *(n for images in found.values() for n in images.pixels.notes))
     )
-    return ImageSource(found, known, told)
+    return ImageSource(found, known, all_notes)
 
 
-def split_folders(folder: Path, *, new: bool = False) -> tuple[dict[str, Path], list[str]]:
-    """Returns the folder of each split, and notes; without `train`, all is for training.
+def find_split_folders(
+    folder: Path, *, any_split: bool = False
+) -> tuple[dict[str, Path], list[str]]:
+    """Returns the folder of each split, and notes; a folder without splits is all `train`.
 
     Args:
         folder: The folder.
-        new: Whether any split will do, `test` alone, say.
+        any_split: Whether `train` may be missing.
 
     Raises:
         InputError: If two folders are for one split, such as `val` and `dev`.
     """
-    names = folders_in(folder)
-    found = unique_splits([(split, n) for n in names if (split := split_from_name(n))], folder)
-    if "train" not in found and not (new and found):
+    names = list_folders(folder)
+    found = unique_splits([(s, n) for n in names if (s := split_from_name(n))], folder)
+    if "train" not in found and not (any_split and found):
         return {"train": folder}, []
     others = [name for name in names if name not in found.values()]
-    notes = [f"not read, of no split's name: {', '.join(others)}"] if others else []
+    notes = [f"folders that name no split are not read: {', '.join(others)}"] if others else []
     return {split: folder / name for split, name in found.items()}, notes
 
 
-def _read(
-    folder: Path, classes: list[str], size: int | None, channels: int | None, *, some: bool
+def list_images(folder: Path) -> list[Path]:
+    """Returns the images in a folder, sorted by name; none if there is no such folder."""
+    suffixes = {s for s, known in Image.registered_extensions().items() if known in FORMATS}
+    inside = folder.iterdir() if folder.is_dir() else ()
+    return sorted(f for f in inside if f.suffix.lower() in suffixes and not f.name.startswith("."))
+
+
+def list_folders(folder: Path) -> list[str]:
+    """Returns the names of the folders in a folder, sorted, without hidden ones."""
+    return sorted(p.name for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
+
+
+def _read_split(
+    folder: Path, classes: list[str], size: int | None, channels: int | None, *, subset: bool
 ) -> LabeledImages:
-    unknown = sorted(set(folders_in(folder)) - set(classes))
+    unknown = sorted(set(list_folders(folder)) - set(classes))
     if unknown:
         raise InputError(
             f"Expected the classes of the training images: {', '.join(classes)}. "
             f"Received: {folder / unknown[0]}"
         )
-    present = [name for name in classes if not some or (folder / name).is_dir()]
+    present = [name for name in classes if not subset or (folder / name).is_dir()]
     if not present:
         raise InputError(
             f"Expected a folder of class folders, such as {folder / classes[0]}. "
@@ -91,7 +105,7 @@ def _read(
     files: list[Path] = []
     labels: list[int] = []
     for name in present:
-        images = pictures_in(folder / name)
+        images = list_images(folder / name)
         if not images:
             raise InputError(f"Expected images in {folder / name}. Received: none")
         files += images
@@ -103,15 +117,3 @@ def _read(
     name = str(folder)
     pixels = EncodedPixels(read, len(files), lambda row: str(files[row]), size, channels, name)
     return LabeledImages(pixels, np.array(labels), name)
-
-
-def pictures_in(folder: Path) -> list[Path]:
-    """Returns the images in a folder, by name; none if there is no such folder."""
-    suffixes = {s for s, known in Image.registered_extensions().items() if known in FORMATS}
-    inside = folder.iterdir() if folder.is_dir() else ()
-    return sorted(f for f in inside if f.suffix.lower() in suffixes and not f.name.startswith("."))
-
-
-def folders_in(folder: Path) -> list[str]:
-    """Returns the names of the folders in a folder, hidden ones left out, sorted."""
-    return sorted(p.name for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))

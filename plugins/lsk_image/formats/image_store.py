@@ -1,26 +1,26 @@
-"""Access to the pixels of many images: an array, or files decoded when a batch asks for them."""
+"""Labeled images, held as an array or decoded from files when a batch needs them."""
 
 import abc
-import contextlib
 import functools
-import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps
+from PIL import Image
 
-from ls_base.errors import reason
 from ls_base.npz import NpzArray
 from ls_base.process import num_cores
 from lsk_engine import InputError
+from lsk_image.formats.decode import (
+    MODES,
+    UnreadableImageError,
+    decode_image,
+    to_array,
+    unreadable_images,
+)
 
-IN_MEMORY = 2**30  # bytes of decoded pixels that are kept, rather than decoded for each batch
-_MODES = {1: "L", 3: "RGB"}
-# What Pillow decodes by itself: for EPS, say, it would start another program.
-FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
-_MOST_PIXELS = 1 << 26  # of one image; a small file may claim any number
-_ON_ITS_SIDE = (5, 6, 7, 8)  # orientations of EXIF that change places of width and height
+IN_MEMORY = 2**30  # bytes of decoded pixels that are kept; larger data are decoded per batch
 _THREADED = 100 * 100  # pixels an image above which threads pay: Pillow decodes without the GIL
 
 
@@ -29,8 +29,8 @@ class Pixels(abc.ABC):
 
     Attributes:
         shape: `(height, width, channels)`.
-        notes: What was done to bring images to it, with counts, where that is known.
-        decodes: Whether rows that are asked for now would be decoded now.
+        notes: How images were resized or converted, with counts, as far as that is known.
+        decodes: Whether images are decoded for each batch.
     """
 
     shape: tuple[int, int, int]
@@ -46,12 +46,61 @@ class Pixels(abc.ABC):
         """Returns the images `rows`, uint8 `(len(rows), height, width, channels)`."""
 
     def keep(self, rows: np.ndarray) -> None:
-        """Decodes images that will be asked for again and again, where memory holds them.
+        """Decodes images that every epoch needs, if memory holds them.
 
         Args:
-            rows: Which.
+            rows: Their rows.
         """
         return None
+
+
+@dataclass(frozen=True)
+class LabeledImages:
+    """One split.
+
+    Attributes:
+        pixels: The images.
+        labels: Their classes, integers `(n,)`.
+        name: Its name in an error.
+    """
+
+    pixels: Pixels
+    labels: np.ndarray
+    name: str
+
+    def __post_init__(self):
+        if self.labels.ndim != 1 or not np.issubdtype(self.labels.dtype, np.integer):
+            raise InputError(
+                "Expected integer labels, one an image. Received: labels of shape "
+                f"{self.labels.shape}, {self.labels.dtype} in {self.name}"
+            )
+        if len(self.pixels) != len(self.labels):
+            raise InputError(
+                "Expected as many labels as images. "
+                f"Received: {len(self.labels)} and {len(self.pixels)} in {self.name}"
+            )
+
+    def without_unreadable(self) -> "LabeledImages":
+        """Returns the images that can be decoded; the others are named in a note."""
+        if not isinstance(self.pixels, EncodedPixels):
+            return self
+        pixels, rows = self.pixels.without_unreadable()
+        return LabeledImages(pixels, self.labels[rows], self.name)
+
+
+@dataclass(frozen=True)
+class ImageSource:
+    """Labeled images in splits, as their source has them.
+
+    Attributes:
+        splits: `train` and, if the source has them, `validation` and `test`.
+        class_names: The name of each label; `None`: labels are numbers.
+        notes: Remarks about the data for the run's output and report.
+    """
+
+    splits: Mapping[str, LabeledImages]
+    class_names: Sequence[str] | None = None
+    notes: Sequence[str] = ()
 
 
 class ArrayPixels(Pixels):
@@ -59,9 +108,9 @@ class ArrayPixels(Pixels):
 
     Args:
         array: uint8 `(n, height, width)` or `(n, height, width, channels)`, 1 or 3 channels.
-        what: What it is called in an error.
-        size: Height and width to bring images to; `None`: as they are.
-        channels: 1 or 3, to convert to; `None`: as they are.
+        name: Its name in an error.
+        size: Height and width to resize images to; `None` keeps the size.
+        channels: 1 or 3, to convert to; `None` keeps the channels.
 
     Raises:
         InputError: For another shape or dtype, or no images.
@@ -70,19 +119,19 @@ class ArrayPixels(Pixels):
     def __init__(
         self,
         array: np.ndarray | NpzArray,
-        what: str,
+        name: str,
         size: int | None = None,
         channels: int | None = None,
     ):
         before = (*array.shape, 1) if array.ndim == 3 else array.shape
-        if len(before) != 4 or before[-1] not in _MODES or array.dtype != np.uint8:
+        if len(before) != 4 or before[-1] not in MODES or array.dtype != np.uint8:
             raise InputError(
                 "Expected uint8 images (n, height, width), or with 1 or 3 channels at the end. "
-                f"Received: {what} of shape {array.shape}, {array.dtype}"
+                f"Received: {name} of shape {array.shape}, {array.dtype}"
             )
         if not before[0]:
             raise InputError(
-                f"Expected at least one image. Received: {what} of shape {array.shape}"
+                f"Expected at least one image. Received: {name} of shape {array.shape}"
             )
         self._stored, self._size, self._channels = array, size, channels
         same = size in (None, *({before[1]} & {before[2]}))
@@ -90,53 +139,49 @@ class ArrayPixels(Pixels):
         self.shape = (*side, channels or before[3])
         self._changed = self.shape != before[1:]
         if self._changed:
-            self.notes = brought(
-                what,
-                self.shape,
-                resized=before[0] * (not same),
-                converted=before[0] * (before[3] != self.shape[2]),
-            )
+            converted = before[0] * (before[3] != self.shape[2])
+            self.notes = change_notes(name, self.shape, before[0] * (not same), converted)
 
     def __len__(self) -> int:
         return len(self._stored)
 
     @functools.cached_property
     def array(self) -> np.ndarray:
-        """The images, of one shape; of a large file, a memory map."""
+        """The images as they are stored, `(n, height, width, channels)`; possibly mapped."""
         stored = self._stored.read() if isinstance(self._stored, NpzArray) else self._stored
         return stored[..., None] if stored.ndim == 3 else stored
 
     def gather(self, rows: np.ndarray) -> np.ndarray:
-        """Returns copies."""
+        """Returns copies of images."""
         if not self._changed:
             return self.array[rows]
         if len(self) * int(np.prod(self.shape)) > IN_MEMORY:
-            return self._brought(self.array[rows])
-        return self._all[rows]
+            return self._convert(self.array[rows])
+        return self._converted[rows]
 
     @functools.cached_property
-    def _all(self) -> np.ndarray:
-        return self._brought(self.array)
+    def _converted(self) -> np.ndarray:
+        return self._convert(self.array)
 
-    def _brought(self, array: np.ndarray) -> np.ndarray:
+    def _convert(self, array: np.ndarray) -> np.ndarray:
         images = (Image.fromarray(np.squeeze(a, -1) if a.shape[-1] == 1 else a) for a in array)
-        return np.stack([_as_array(image, self._size, self._channels) for image in images])
+        return np.stack([to_array(image, self._size, self._channels) for image in images])
 
 
 class EncodedPixels(Pixels):
-    """Images that are decoded when they are asked for.
+    """Images that are decoded when they are needed.
 
     Args:
-        read: Gives the encoded images (JPEG, PNG and others of `FORMATS`) of some rows.
+        read: Returns the encoded images (JPEG, PNG and others) of some rows.
         count: Number of images.
-        name: Gives what a row is called in an error.
-        size: Height and width to bring images to; `None`: all have the first one's.
-        channels: 1 or 3, to convert to; `None`: all have as many as the first one.
-        what: What they are called in notes; `None`: there are none.
+        name: Returns the name of a row in an error.
+        size: Height and width to resize images to; `None`: all have the first one's.
+        channels: 1 or 3, to convert to; `None`: all have the first one's.
+        source: Their name in notes; `None`: no notes.
+        notes: Further notes.
 
     Raises:
-        InputError: Once they are asked for, if the first image, or one of those asked for, can't be
-            decoded.
+        InputError: If there are no images; when images are needed, if they cannot be decoded.
     """
 
     def __init__(
@@ -146,78 +191,118 @@ class EncodedPixels(Pixels):
         name: Callable[[int], str],
         size: int | None = None,
         channels: int | None = None,
-        what: str | None = None,
+        source: str | None = None,
+        notes: tuple[str, ...] = (),
     ):
         self.read, self.count, self.name = read, count, name
-        self.size, self.channels, self.what = size, channels, what
-        self._other = np.zeros((2, count), bool)  # decoded, of another size, of other channels
+        self.size, self.channels, self.source, self._notes = size, channels, source, notes
+        self._changed = np.zeros((2, count), bool)  # resized, converted
         self._kept = np.zeros(count, bool)
         if not count:
             raise InputError("Expected at least one image. Received: none")
 
     @functools.cached_property
     def shape(self) -> tuple[int, int, int]:  # type: ignore[override]
-        """`(height, width, channels)` of the first image, brought to what was asked for."""
+        """`(height, width, channels)` of the first image, resized and converted."""
         first = self.read(np.array([0]))[0]
         return decode_image(first, self.name(0), self.size, self.channels).shape
 
     @property
     def notes(self) -> tuple[str, ...]:  # type: ignore[override]
-        """What was done to images that are kept."""
-        if self.what is None or not self._kept.any():
-            return ()
-        resized, converted = self._other[:, self._kept].sum(axis=1)
-        return brought(self.what, self.shape, resized=int(resized), converted=int(converted))
+        """How the images that are kept were changed."""
+        if self.source is None or not self._kept.any():
+            return self._notes
+        resized, converted = self._changed[:, self._kept].sum(axis=1)
+        changed = change_notes(self.source, self.shape, int(resized), int(converted))
+        return (*self._notes, *changed)
 
     @property
     def decodes(self) -> bool:  # type: ignore[override]
-        """Whether there are more than memory holds."""
+        """Whether there are more images than memory holds."""
         return self.count * int(np.prod(self.shape)) > IN_MEMORY
 
     def __len__(self) -> int:
         return self.count
 
     def gather(self, rows: np.ndarray) -> np.ndarray:
-        """Reads and decodes, but for what is kept."""
+        """Returns images, decoded unless they are kept."""
         if self._kept[rows].all():
             return self._decoded[rows]
-        return self._read(rows)
+        images, failures = self._decode(rows)
+        if failures:
+            raise unreadable_images(failures)
+        return images
 
     def keep(self, rows: np.ndarray) -> None:
-        """Decodes images, if `IN_MEMORY` holds all that there are.
+        """Decodes images and keeps them, if `IN_MEMORY` holds all images.
 
         Args:
-            rows: Which.
+            rows: Their rows.
+
+        Raises:
+            InputError: If some cannot be decoded; it names those of all rows.
         """
         missing = rows[~self._kept[rows]]
         if self.decodes or not len(missing):
             return
         for part in np.array_split(missing, -(-len(missing) // 1024)):
-            self._decoded[part] = self._read(part)
+            self._decoded[part], failures = self._decode(part)
+            if failures:
+                raise unreadable_images(self._find_unreadable()[1])
             self._kept[part] = True
+
+    def without_unreadable(self) -> tuple["EncodedPixels", np.ndarray]:
+        """Decodes all images; returns those that can be decoded, and their rows."""
+        rows, failures = self._find_unreadable()
+        notes = self._notes
+        if failures:
+            names = ", ".join(failure.name for failure in failures)
+            notes = (*notes, f"{len(failures):,} unreadable pictures left out: {names}")
+        kept = EncodedPixels(
+            lambda chosen: self.read(rows[chosen]),
+            len(rows),
+            lambda row: self.name(int(rows[row])),
+            *(self.size, self.channels, self.source, notes),
+        )
+        return kept, rows
+
+    def _find_unreadable(self) -> tuple[np.ndarray, list[UnreadableImageError]]:
+        """Returns the rows that can be decoded, and an error for each of the others."""
+        readable, failures = [], []
+        for row in range(self.count):
+            try:
+                name = self.name(row)
+                decode_image(self.read(np.array([row]))[0], name, self.size, self.channels)
+                readable.append(row)
+            except UnreadableImageError as error:
+                failures.append(error)
+        return np.array(readable, np.int64), failures
 
     @functools.cached_property
     def _decoded(self) -> np.ndarray:
-        return np.empty((self.count, *self.shape), np.uint8)  # pages that nobody writes take none
+        return np.empty((self.count, *self.shape), np.uint8)  # unwritten pages take no memory
 
-    def _read(self, rows: np.ndarray) -> np.ndarray:
-        out = np.empty((len(rows), *self.shape), np.uint8)
+    def _decode(self, rows: np.ndarray) -> tuple[np.ndarray, list[UnreadableImageError]]:
+        images = np.empty((len(rows), *self.shape), np.uint8)
 
-        def decode(position: int, content: bytes) -> None:
-            out[position] = self._decode(content, int(rows[position]))
+        def decode(position: int, content: bytes) -> UnreadableImageError | None:
+            try:
+                images[position] = self._decode_row(content, int(rows[position]))
+            except UnreadableImageError as error:
+                return error
+            return None
 
         contents = self.read(rows)
         if self.shape[0] * self.shape[1] < _THREADED:
-            for position, content in enumerate(contents):
-                decode(position, content)
+            found = list(map(decode, range(len(rows)), contents))
         else:
             with ThreadPoolExecutor(num_cores()) as pool:
-                list(pool.map(decode, range(len(rows)), contents))
-        return out
+                found = list(pool.map(decode, range(len(rows)), contents))
+        return images, [error for error in found if error is not None]
 
-    def _decode(self, content: bytes, row: int) -> np.ndarray:
+    def _decode_row(self, content: bytes, row: int) -> np.ndarray:
         image = decode_image(
-            content, self.name(row), self.size, self.channels, other=self._other[:, row]
+            content, self.name(row), self.size, self.channels, changed=self._changed[:, row]
         )
         if image.shape != self.shape:
             raise InputError(
@@ -227,122 +312,19 @@ class EncodedPixels(Pixels):
         return image
 
 
-def brought(
-    what: str, shape: tuple[int, int, int], *, resized: int, converted: int
+def change_notes(
+    source: str, shape: tuple[int, int, int], resized: int, converted: int
 ) -> tuple[str, ...]:
-    """Returns notes on images that were brought to one shape.
+    """Returns notes on images that were resized or converted.
 
     Example:
-    >>> brought("train", (32, 32, 3), resized=0, converted=2)
+    >>> change_notes("train", (32, 32, 3), resized=0, converted=2)
     ('train: 2 images converted to color',)
     """
     color = "color" if shape[2] == 3 else "gray"
     notes = []
     if resized:
-        notes.append(f"{what}: {resized:,} images brought to {shape[0]} × {shape[1]}")
+        notes.append(f"{source}: {resized:,} images resized to {shape[0]} × {shape[1]}")
     if converted:
-        notes.append(f"{what}: {converted:,} images converted to {color}")
+        notes.append(f"{source}: {converted:,} images converted to {color}")
     return tuple(notes)
-
-
-def upright_size(image: Image.Image) -> tuple[int, int]:
-    """Returns `(width, height)` of an image that is opened, as `decode_image` turns it.
-
-    Args:
-        image: The image, whose pixels are not read.
-    """
-    orientation = 1
-    if image.format != "TIFF":  # that one Pillow turns by itself
-        with contextlib.suppress(Exception):
-            # What stands before the pixels: of a PNG, its own getexif would decode all of it.
-            orientation = Image.Image.getexif(image).get(ExifTags.Base.Orientation, 1)
-    width, height = image.size
-    return (height, width) if orientation in _ON_ITS_SIDE else (width, height)
-
-
-def decode_image(
-    content: bytes,
-    what: str,
-    size: int | None = None,
-    channels: int | None = None,
-    *,
-    other: np.ndarray | None = None,
-) -> np.ndarray:
-    """Decodes one image, turned as its EXIF says; what is transparent lies on white.
-
-    Args:
-        content: The encoded image.
-        what: What it is called in an error.
-        size: Height and width: the shorter side is scaled to it, the middle cut out; `None`: as
-            it is.
-        channels: 1 or 3, converted to; `None`: as it is, which has to be one of them.
-        other: Two booleans, which are set to whether it had another size, other channels.
-
-    Returns:
-        uint8 `(height, width, channels)`.
-
-    Raises:
-        InputError: If it is cut off or no image, or has other channels.
-    """
-    try:
-        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-            if image.width * image.height > _MOST_PIXELS:
-                raise InputError(
-                    f"Expected an image of at most {_MOST_PIXELS:,} pixels. "
-                    f"Received: {what} of {image.width} × {image.height}"
-                )
-            image.load()
-            with contextlib.suppress(Exception):  # EXIF that can't be read says nothing
-                ImageOps.exif_transpose(image, in_place=True)
-            whole = _of_8_bits(image, what)
-            if channels is None and whole.mode not in _MODES.values():
-                raise InputError(
-                    "Expected an image with 1 or 3 channels, or data.channels. "
-                    f"Received: {what} of mode {whole.mode}"
-                )
-            if other is not None:
-                other[0] = size is not None and whole.size != (size, size)
-                other[1] = channels is not None and whole.mode != _MODES[channels]
-            return _as_array(_on_white(whole), size, channels)
-    except InputError:
-        raise
-    except Exception as error:  # Pillow's decoders raise whatever they stumble over
-        raise InputError(
-            f"Expected an image that can be decoded. Received: {what}: {reason(error)}"
-        ) from error
-
-
-def _of_8_bits(image: Image.Image, what: str) -> Image.Image:
-    """Returns an image of 8 bits a channel: the upper ones of 16, which Pillow would cut off."""
-    if image.mode == "1":
-        return image.convert("L")
-    deep_pgm = image.mode == "I" and image.format == "PPM"
-    if image.mode.startswith("I;16") or deep_pgm:
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    if image.mode in ("I", "F"):
-        raise InputError(
-            f"Expected an image of 8 or 16 bits a channel. Received: {what} of mode {image.mode}"
-        )
-    return image
-
-
-def _on_white(image: Image.Image) -> Image.Image:
-    """Returns an image on white; what is transparent has any color, and Pillow would show it."""
-    if not image.has_transparency_data:
-        return image
-    white = Image.new("RGBA", image.size, "white")
-    white.alpha_composite(image.convert("RGBA"))
-    return white.convert("L" if image.mode == "L" else "RGB")
-
-
-def _as_array(image: Image.Image, size: int | None, channels: int | None) -> np.ndarray:
-    if channels is not None and image.mode != _MODES[channels]:
-        image = image.convert(_MODES[channels])
-    if size is not None and image.size != (size, size):
-        width, height = image.size
-        side = min(width, height)
-        left, top = (width - side) // 2, (height - side) // 2
-        box = (left, top, left + side, top + side)
-        image = image.resize((size, size), Image.Resampling.BILINEAR, box=box)
-    array = np.asarray(image)
-    return array[..., None] if array.ndim == 2 else array

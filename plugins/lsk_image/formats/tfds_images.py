@@ -10,10 +10,9 @@ from lsk_engine import InputError
 from lsk_engine.data.formats.tfds import find_split, missing_split, open_builder, read_in_order
 from lsk_engine.data.lazy import LazySplits
 from lsk_engine.data.split_names import SPLIT_NAMES
-from lsk_image.formats.image_store import EncodedPixels
-from lsk_image.source_data import ImageSource, LabeledImages
+from lsk_image.formats.image_store import EncodedPixels, ImageSource, LabeledImages
 
-READ_AT_ONCE = 2**31  # bytes of a data set without random access that memory is filled with
+READ_AT_ONCE = 2**31  # bytes; larger data sets need random access
 
 Read = Callable[[np.ndarray], Sequence[bytes]]
 
@@ -25,20 +24,20 @@ def read_tfds(
     channels: int | None = None,
     data_dir: str | Path | None = None,
 ) -> ImageSource:
-    """Opens a prepared TFDS data set; nothing is ever downloaded.
+    """Opens a prepared TFDS data set; nothing is downloaded.
 
-    array_record files are read row by row, when a batch asks for them. TFRecord files have no
-    random access: a data set of up to 2 GiB is read once, a larger one refused. The labels of a
-    split are read once it is asked for, for which all its records are read through.
+    array_record files are read row by row when a batch needs them. TFRecord files have no random
+    access: up to 2 GiB of them are read at once, more are refused. The labels of a split are read
+    when the split is first used, which reads all its records.
 
-    A test split without labels (its first is −1, as in imagenet2012) is left out; where there is
-    no other, the validation split becomes the test split.
+    A test split without labels (its first is −1, as in imagenet2012) is left out; without another
+    one, the validation split becomes the test split.
 
     Args:
         name: Such as `cifar10`, or with a version, `cifar10:3.0.2`.
-        size: See `lsk_image.sources.load_source`.
-        channels: Likewise; `None`: as the data set's feature says.
-        data_dir: Where the data lie; default `TFDS_DATA_DIR` as it is set now, then TFDS's own.
+        size: As for `lsk_image.data.load_source`.
+        channels: As for `load_source`; `None`: those of the data set's image feature.
+        data_dir: Folder of the data sets; default `TFDS_DATA_DIR`, then TFDS's own.
 
     Raises:
         InputError: If the data set is unknown, not prepared, too large to be read at once, or has
@@ -58,9 +57,9 @@ def read_tfds(
     def read_images(found: str) -> LabeledImages:
         where = f"the {found} split of {name}"
         read, labels = _records(builder, found, image, label)
-        called = functools.partial(_row_name, where)
+        name_row = functools.partial(_row_name, where)
         return LabeledImages(
-            EncodedPixels(read, len(labels), called, size, channels), labels, where
+            EncodedPixels(read, len(labels), name_row, size, channels), labels, where
         )
 
     splits = {}
@@ -86,7 +85,7 @@ def _has_labels(builder, split: str, image: str, label: str) -> bool:
 
 
 def _decode():
-    """Returns TFDS's ways to decode, which are imported when they are needed."""
+    """Imports TFDS's decoders, only when they are needed."""
     import tensorflow_datasets as tfds
 
     return tfds.decode
@@ -116,7 +115,7 @@ def _keys(builder) -> tuple[str, str]:
 
 
 def _records(builder, split: str, image: str, label: str) -> tuple[Read, np.ndarray]:
-    """Returns what reads encoded images by row, and all labels."""
+    """Returns a function that reads encoded images by row, and all labels."""
     decoders = {image: _decode().SkipDecoding()}
     if builder.info.file_format.value == "array_record":
         source = builder.as_data_source(split, decoders=decoders)

@@ -19,7 +19,7 @@ from ls_base.safe_open import check_unpacked, open_regular
 from lsk_engine import InputError
 from lsk_engine.data.formats.ragged import Ragged
 from lsk_speech.config import DataConfig
-from lsk_speech.corpora.recording import read_recording
+from lsk_speech.corpora.recordings import read_recording
 from lsk_speech.source_data import Speech, SpeechSource
 
 DEFAULT_STRINGS, HELD_OUT = 4000, 300
@@ -78,6 +78,11 @@ def read_digit_strings(folder: Path, options: DataConfig) -> SpeechSource:
         notes.append(
             f"{split}: {count:,} strings joined from {recordings:,} recordings of digits by "
             f"{', '.join(sorted(pool))}"
+        )
+    if unread := sorted(file.name for file in folder.glob("*.tsv")):
+        notes.append(
+            f"not read: {', '.join(unread)}; the file names give the digits. To read a table with "
+            f"the columns file and text, pass it as data.source: {folder / unread[0]}"
         )
     return SpeechSource(splits, options.sample_rate, tuple(notes))
 

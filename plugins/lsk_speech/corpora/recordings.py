@@ -1,18 +1,173 @@
-"""Recordings that are decoded when they are asked for: first lengths, then samples by batch."""
+"""Recordings: read from WAV or FLAC, checked, resampled, and decoded when a batch needs them."""
 
 import abc
 import concurrent.futures
+import contextlib
+import io
 import itertools
+import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 
+from ls_base.errors import MissingExtraError
 from ls_base.process import num_cores
+from ls_base.safe_open import check_unpacked, is_regular, open_regular
 from lsk_engine import InputError
 from lsk_engine.data.formats.ragged import Ragged, row_offsets
-from lsk_speech.corpora.recording import read_recording, recorded_length
+
+_RATES = 1_000, 400_000  # samples a second; others would ask for filters of any length
+_STREAMED = 0x7FFFFF00  # bytes; who writes a header before the samples may claim any more
+_LARGEST = 2.0  # of float samples: a little over 1 is clipped, more was scaled otherwise
+
+
+def read_recording(file: Path | bytes, sample_rate: int, name: str) -> np.ndarray:
+    """Reads one recording.
+
+    Args:
+        file: A file, or its content: what libsndfile reads, such as WAV and FLAC.
+        sample_rate: Samples a second wanted.
+        name: What it is called in an error: the file, and where it is listed.
+
+    Returns:
+        int16 `(samples,)`.
+
+    Raises:
+        InputError: If it can't be read, is not mono, has 8-bit samples, none, or some that are
+            not finite or far beyond ±1, or claims more samples or a rate than can be.
+    """
+    with _opened(file, name) as sound:
+        rate, samples = sound.samplerate, sound.read(dtype="float32")
+        if len(samples) != sound.frames:
+            raise InputError(
+                f"Expected {sound.frames:,} samples, as the file's header says. "
+                f"Received: {name}, with {len(samples):,}"
+            )
+    return to_int16(resample(check_samples(samples, name), rate, sample_rate))
+
+
+def recorded_length(file: Path | bytes, sample_rate: int, name: str) -> int:
+    """Returns how many samples `read_recording` would give: of the file, its header is read.
+
+    Args:
+        file: As for `read_recording`.
+        sample_rate: Likewise.
+        name: Likewise.
+
+    Raises:
+        InputError: As `read_recording`, of what the header says.
+    """
+    with _opened(file, name) as sound:
+        if not sound.frames:
+            check_samples(np.zeros(0), name)
+        return -(-sound.frames * sample_rate // sound.samplerate)
+
+
+@contextlib.contextmanager
+def _opened(file: Path | bytes, name: str) -> Iterator:
+    """Opens a recording, if what its header says can be."""
+    soundfile = _soundfile()
+    if isinstance(file, Path) and not is_regular(file):
+        what = "not a file" if file.exists() else "no such file"
+        raise InputError(f"Expected a recording. Received: {name}: {what}")
+    size = len(file) if isinstance(file, bytes) else file.stat().st_size
+    _check_whole(file, size, name)
+    try:
+        with soundfile.SoundFile(io.BytesIO(file) if isinstance(file, bytes) else file) as sound:
+            if not _RATES[0] <= sound.samplerate <= _RATES[1]:
+                raise InputError(
+                    f"Expected {_RATES[0]:,} to {_RATES[1]:,} samples a second. "
+                    f"Received: {name}, with {sound.samplerate:,}"
+                )
+            # A header may claim any number; as float32, 4 bytes a sample.
+            check_unpacked(name, size, 4 * sound.frames * sound.channels, error=InputError)
+            if sound.channels != 1:
+                raise InputError(
+                    f"Expected a mono recording. Received: {name}, with {sound.channels} channels"
+                )
+            if sound.subtype in ("PCM_U8", "PCM_S8"):
+                raise InputError(
+                    f"Expected samples of 16 bits or more. Received: {name}, with 8-bit samples"
+                )
+            yield sound
+    except (soundfile.SoundFileError, OSError) as error:
+        reason = getattr(error, "error_string", None) or error
+        raise InputError(f"Expected a WAV or FLAC recording. Received: {name}: {reason}") from error
+
+
+def _check_whole(file: Path | bytes, size: int, name: str) -> None:
+    """Refuses a WAV file that was cut off: libsndfile would read what is left."""
+    if isinstance(file, bytes):
+        start = file[:8]
+    else:
+        with open_regular(file, error=InputError) as content:
+            start = content.read(8)
+    if start[:4] == b"RIFF" and len(start) == 8:
+        claimed = 8 + int.from_bytes(start[4:], "little")
+        if size + 1 < claimed < _STREAMED:  # one byte of padding may be missing
+            raise InputError(
+                f"Expected {claimed:,} bytes of a WAV recording, as its header says. "
+                f"Received: {name}, with {size:,}"
+            )
+
+
+def check_samples(samples: np.ndarray, name: str) -> np.ndarray:
+    """Returns float samples `(n,)` if there are any and all are usable.
+
+    Raises:
+        InputError: If not; it says `name`.
+    """
+    if not len(samples):
+        raise InputError(f"Expected at least one sample. Received: {name}, with 0 samples")
+    wrong = np.flatnonzero(~np.isfinite(samples))
+    if len(wrong):
+        raise InputError(
+            f"Expected finite samples. Received: {name}, with {samples[wrong[0]]} at sample "
+            f"{wrong[0]} ({len(wrong)} in all)"
+        )
+    largest = np.abs(samples).max()
+    if largest > _LARGEST:
+        raise InputError(
+            f"Expected samples from -1 to 1. Received: {name}, with one of size {largest:g}"
+        )
+    return samples
+
+
+def resample(samples: np.ndarray, rate: int, wanted: int) -> np.ndarray:
+    """Brings samples to another rate by a polyphase filter.
+
+    Args:
+        samples: Float `(n,)`, n ≥ 1.
+        rate: Their samples a second.
+        wanted: Samples a second of the result.
+
+    Returns:
+        Float `(⌈n × wanted / rate⌉,)`.
+    """
+    if rate == wanted:
+        return samples
+    from scipy.signal import resample_poly
+
+    divisor = math.gcd(rate, wanted)
+    return resample_poly(samples, wanted // divisor, rate // divisor)
+
+
+def to_int16(samples: np.ndarray) -> np.ndarray:
+    """Returns samples in ±1 as int16, rounded and clipped."""
+    return np.clip(np.rint(samples * 32768), -32768, 32767).astype(np.int16)
+
+
+def _soundfile():
+    try:
+        import soundfile
+    except ImportError as error:  # pragma: no cover - the extra is installed where tests run
+        raise MissingExtraError(
+            f"Expected the speech extra: pip install 'ls-keras[speech]'. Received: {error}"
+        ) from error
+    return soundfile
+
 
 IN_MEMORY = 1 << 30  # bytes of a split's samples, or features, that are kept rather than made again
 _AHEAD = 16  # recordings a thread that are decoded before somebody takes them

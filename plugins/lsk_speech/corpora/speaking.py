@@ -21,7 +21,7 @@ from ls_base.errors import LsKerasError, MissingExtraError
 from ls_base.process import num_cores
 from lsk_engine.data.formats.ragged import Ragged
 from lsk_speech.corpora.espeak import Synthesizer, Voice
-from lsk_speech.corpora.recording import resample, to_int16
+from lsk_speech.corpora.recordings import resample, to_int16
 
 _CHUNK = 2000  # lines a process; starting one takes as long as speaking 300
 _LENGTH = struct.Struct("<q")

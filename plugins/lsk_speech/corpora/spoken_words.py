@@ -15,10 +15,9 @@ from lsk_engine import InputError
 from lsk_engine.data.formats.ragged import Ragged
 from lsk_engine.progress import Reporter
 from lsk_speech.config import DataConfig
-from lsk_speech.corpora.espeak import Voice
-from lsk_speech.corpora.random_voices import made_variant
+from lsk_speech.corpora.espeak import Voice, made_variant
 from lsk_speech.corpora.speaking import Line, speak
-from lsk_speech.corpora.speech_cache import cache_folder, cached
+from lsk_speech.corpora.stored_speech import cache_folder, cached
 from lsk_speech.source_data import Speech, SpeechSource
 
 DEFAULT_UTTERANCES, HELD_OUT = 8000, 500

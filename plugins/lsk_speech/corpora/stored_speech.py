@@ -1,21 +1,23 @@
-"""A split of utterances on disk, read through a memory map.
+"""A split of utterances on disk, read through a memory map, and a cache of generated speech."""
 
-```
-DIR/rows.npy        all utterances' samples (or feature frames), one after another
-DIR/offsets.npy     where each begins, and the end of the last
-DIR/utterances.tsv  speaker, tab, transcript: a line an utterance
-```
-"""
-
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from ls_base.files import write_bytes
+from ls_base.errors import FileError
+from ls_base.files import new_folder, wrap_os_errors, write_bytes
 from ls_base.npz import ArraySpec
 from ls_base.safe_open import read_bytes
 from lsk_engine import InputError
 from lsk_engine.data.prepared.checksummed_files import CheckedFiles
+from lsk_engine.progress import Reporter
+from lsk_engine.settings.output_folders import mark_folder
 from lsk_speech.source_data import Speech
 
 _ROWS, _OFFSETS, _UTTERANCES = "rows.npy", "offsets.npy", "utterances.tsv"
@@ -63,3 +65,51 @@ def read_speech(files: CheckedFiles) -> Speech:
             f"Received: {values.dtype} of shape {values.shape}"
         )
     return Speech(rows, texts, speakers)
+
+
+Splits = Mapping[str, Speech]
+
+
+def cache_folder(chosen: str | None) -> Path:
+    """Returns the folder `chosen`, or `ls-keras` in the user's cache folder."""
+    if chosen is not None:
+        return Path(chosen).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ls-keras"
+
+
+def cached(folder: Path, name: str, key: Mapping[str, Any], make: Callable[[], Splits]) -> Splits:
+    """Returns splits from the cache, or makes them and puts them there.
+
+    They are in the cache whole or not at all. What processes left that were killed while writing
+    goes away. Where the folder can't be written, that is a warning.
+
+    Args:
+        folder: The cache.
+        name: What it is, as the first part of a folder's name.
+        key: All that the result depends on, as JSON can hold it.
+        make: Makes the splits.
+    """
+    digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
+    path = folder / f"{name}-{digest}"
+    if path.is_dir():
+        try:
+            return {split.name: _read(split) for split in sorted(path.iterdir())}
+        except InputError:  # not whole after a power cut, or somebody's hand
+            shutil.rmtree(path, ignore_errors=True)
+    splits = make()
+    try:
+        with wrap_os_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            with new_folder(path) as made:
+                for split, speech in splits.items():
+                    write_speech(speech, made / split)
+            mark_folder(folder)
+    except FileError as error:
+        if not path.is_dir():  # else another process was faster
+            Reporter(verbosity=-1).warning(f"speech is not kept for the next time. {error}")
+            return splits
+    return {split: _read(path / split) for split in splits}  # memory-mapped from now on
+
+
+def _read(folder: Path) -> Speech:
+    return read_speech(CheckedFiles.of_folder(folder))

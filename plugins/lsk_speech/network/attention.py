@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from lsk_engine import InputError
-from lsk_speech.features.frontend import is_valid
+from lsk_speech.network.frontend import is_valid
 
 KINDS = ("location", "content", "uniform")
 

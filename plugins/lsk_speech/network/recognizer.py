@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 
 from ls_keras.decoding import LengthPenalty, ModelSearch
-from ls_keras.decoding.model_search import Found
+from ls_keras.decoding.model_search import DecodedHypothesis
 from lsk_speech.config import DecodingConfig
 from lsk_speech.units import END_ID, PAD_ID, START_ID
 
@@ -80,7 +80,7 @@ class Recognizer(ModelSearch):
 
     def recognize(
         self, inputs: Mapping[str, np.ndarray], temperature: float = 1.0
-    ) -> list[list[Found]]:
+    ) -> list[list[DecodedHypothesis]]:
         """Returns the token ids, the end token left out, and the score of each transcript.
 
         Args:

@@ -65,7 +65,7 @@ def test_diverged_training(exit_code, monkeypatch, capsys):
 
 def test_success(exit_code, monkeypatch):
     monkeypatch.setattr("lsk_engine.experiment.run_experiment", lambda *_, **__: {})
-    monkeypatch.setattr("lsk.train.show", lambda *_: None)
+    monkeypatch.setattr("lsk.train.echo_scores", lambda *_: None)
     assert exit_code(*TRAIN) == 0
 
 

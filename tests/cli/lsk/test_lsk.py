@@ -145,7 +145,7 @@ def test_evaluate_searches_otherwise_and_leaves_the_run_alone(run):
         ("translate", ["--temperature", "0"], "decoding.temperature to be a finite number > 0"),
         ("translate", ["--temperature", "warm"], "Expected a number or 'fitted'"),
         ("translate", ["--temperature", "fitted"], "Expected a temperature fitted by"),
-        ("translate", ["--n-best", "5"], "Expected --n-best of at most the beam's size, 4"),
+        ("translate", ["--n-best", "5"], "Expected --n-best of at most the beam size, 4"),
         ("translate", ["--unsmooth", "much"], "Expected a number or 'fitted'"),
         ("translate", ["--unsmooth", "1"], "decoding.unsmooth to be a number in [0, 1), or fitted"),
         ("evaluate", ["--set", "training.alpha=0"], "decoding.…: the run has settled all else"),

@@ -18,7 +18,7 @@ def called(*arguments):
 def test_every_key_is_there_with_its_meaning():
     text = called("settings", "image").stdout
     assert "# Smoothing α of the loss, 0 … 1" in text
-    assert "(float; default 0.0)" in text
+    assert "(a number in [0, 1]; default 0.0)" in text
     found = tomllib.loads(text)
     assert (found["task"], found["preset"]) == ("image", "digits-mlp")
     assert found["training"]["epochs"] == 60
@@ -41,7 +41,7 @@ def test_as_json():
     found = json.loads(called("settings", "speech", "--json").stdout)
     assert found["schema"] == 1
     keys = {setting["key"]: setting for setting in found["settings"]}
-    assert keys["training.steps"]["kind"] == "int or none"
+    assert keys["training.steps"]["kind"] == "an integer of at least 1 or none"
     assert found["config"]["task"] == "speech"
 
 

@@ -2,8 +2,8 @@ import pytest
 
 from ls_base.errors import FileError
 from lsk.train import new_run
-from lsk_engine.data import configuration
 from lsk_engine.runs.run_directory import RunDirectory
+from lsk_engine.settings.resolving import resolve_config
 from lsk_engine.tasks.registry import load_task
 
 TASK = load_task("image")
@@ -12,7 +12,7 @@ TASK = load_task("image")
 @pytest.fixture
 def config(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    return configuration.resolve(TASK, None, {"training.alpha": 0.1})
+    return resolve_config(TASK, None, {"training.alpha": 0.1})
 
 
 def test_a_name_that_is_taken_gets_a_number(config):

@@ -13,18 +13,19 @@ from matplotlib.figure import Figure
 from kills import differences
 from lock_holder import held_by_another_process
 from ls_base.errors import FileError, InputError, LsKerasError
-from lsk_engine.data import configuration
 from lsk_engine.data.batches import BatchSource
-from lsk_engine.data.fingerprint_store import StoredFingerprint
+from lsk_engine.data.fingerprint import StoredFingerprint
 from lsk_engine.data.lazy import lazy_array, map_splits
 from lsk_engine.experiment import run_experiment
 from lsk_engine.progress import Reporter
+from lsk_engine.runs import checkpoints
 from lsk_engine.runs.checkpoints import Checkpoints
 from lsk_engine.runs.resuming import apply_changes
 from lsk_engine.runs.run_data import NewData
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.scoring.calibrate import calibrate
 from lsk_engine.scoring.evaluate import evaluate
+from lsk_engine.settings.resolving import resolve_config
 from lsk_engine.training.checkpointing import CheckpointEvery, Interrupted, StopsValidation
 from lsk_engine.training.divergence import DivergenceError
 from lsk_engine.training.optimizers import build_optimizer
@@ -39,7 +40,7 @@ pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("undrawn")]
 def start(folder, **overrides):
     task = TinyTask()
     settings = {key.replace("__", "."): value for key, value in overrides.items()}
-    resolved = configuration.resolve(task, None, settings)
+    resolved = resolve_config(task, None, settings)
     return task, resolved, RunDirectory.create(folder / "run", resolved.to_dict())
 
 
@@ -403,7 +404,7 @@ def test_a_damaged_checkpoint_costs_the_steps_since_the_one_before(finished, sto
     newest.write_bytes(newest.read_bytes()[:-100])
     stream = io.StringIO()
     run_experiment(task, resolved, run, Reporter(verbosity=0, stream=stream), resume=True)
-    assert "Expected a whole checkpoint of step 13" in stream.getvalue()
+    assert "step-00000013.npz" in stream.getvalue()
     assert_same_end(finished[2], run)
 
 
@@ -411,7 +412,8 @@ def test_a_checkpoint_of_a_longer_run_is_refused(stopped):
     task, resolved, run = stopped
     state = arrays_of(run.checkpoints / "step-00000004.npz")
     del state["sha256"]
-    np.savez(run.checkpoints / "step-00000099.npz", **{**state, "step": np.int64(99)})
+    state["step"] = np.int64(99)
+    np.savez(run.checkpoints / "step-00000099.npz", sha256=checkpoints._hash(state), **state)
     with pytest.raises(FileError, match="of one of the run's 13 steps in .*Received: step 99"):
         run_experiment(task, resolved, run, silent(), resume=True)
 
@@ -453,7 +455,7 @@ def test_data_that_vanish_are_told_in_one_line(tmp_path, monkeypatch, error, tol
         return gather(self, rows, size)
 
     task, resolved, run = start(tmp_path)
-    state = NewData.read(task, resolved, None).state
+    state = NewData.read(task, resolved, None).fingerprint
     monkeypatch.setattr(Letters, "gather", gone)
     monkeypatch.setattr(
         StoredFingerprint, "of", lambda data: state

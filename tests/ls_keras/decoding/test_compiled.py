@@ -11,7 +11,7 @@ BACKEND = keras.config.backend()
 
 
 @pytest.mark.parametrize("jit_compile", [False, True] if BACKEND == "tensorflow" else [False])
-def test_one_trace_a_shape_and_new_weights_are_seen(jit_compile):
+def test_each_shape_is_traced_once_and_new_weights_are_used(jit_compile):
     layer = keras.layers.Dense(2, use_bias=False)
     layer.build((None, 3))
     traces = []

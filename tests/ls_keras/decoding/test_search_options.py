@@ -5,8 +5,7 @@ import pytest
 
 from ls_base.errors import InputError
 from ls_keras.decoding import Unsmoothing, beam_search, greedy_search
-from ls_keras.decoding.logits import Rules
-from ls_keras.decoding.search_options import read_arguments
+from ls_keras.decoding.search_options import TokenConstraints, read_arguments
 
 GOOD = {
     "batch_size": 2,
@@ -21,15 +20,15 @@ GOOD = {
 
 
 def documented(function) -> dict[str, str]:
-    """Returns the texts of a function's arguments by name."""
+    """Returns the documentation of each argument of a function."""
     text = inspect.getdoc(function).partition("Args:\n")[2].partition("\n\n")[0]
     return dict(re.findall(r"^    (\w+): (.*(?:\n {5,}.*)*)", text, re.MULTILINE))
 
 
-def test_what_all_searches_have_is_read_at_once():
+def test_shared_arguments_are_read_together():
     read = read_arguments(**GOOD)
-    rules = Rules(end_token=2, min_length=3, forbidden_tokens=(0, 4))
-    assert read == (2, 5, 1, rules, Unsmoothing(0.1))
+    constraints = TokenConstraints(end_token=2, min_length=3, forbidden_tokens=(0, 4))
+    assert read == (2, 5, 1, constraints, Unsmoothing(0.1))
     assert read_arguments(**{**GOOD, "unsmooth": Unsmoothing(0)}).unsmooth is None
 
 
@@ -37,6 +36,7 @@ def test_what_all_searches_have_is_read_at_once():
     ("argument", "value"),
     [
         ("batch_size", 0),
+        ("batch_size", "2"),
         ("max_length", 0),
         ("max_length", 2),  # below min_length
         ("start_token", -1),
@@ -49,12 +49,12 @@ def test_what_all_searches_have_is_read_at_once():
         ("unsmooth", 0.1),
     ],
 )
-def test_each_is_checked(argument, value):
+def test_wrong_arguments_raise_input_errors(argument, value):
     with pytest.raises(InputError, match=r"Expected .*Received"):
         read_arguments(**{**GOOD, argument: value})
 
 
-def test_what_both_searches_have_is_documented_with_one_of_them():
+def test_shared_arguments_are_documented_in_greedy_search():
     greedy, beam = documented(greedy_search), documented(beam_search)
     assert set(greedy) == set(inspect.signature(greedy_search).parameters)
     assert set(beam) == set(inspect.signature(beam_search).parameters)

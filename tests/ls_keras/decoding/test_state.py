@@ -16,7 +16,7 @@ def leaves(state):
     return [ops.convert_to_numpy(leaf).tolist() for leaf in keras.tree.flatten(state)]
 
 
-def test_a_state_is_repeated_beam_by_beam_and_reordered_where_step_replaced_it():
+def test_states_are_repeated_and_replaced_leaves_reordered():
     order = BeamOrder(2)
     state = order.repeat(
         read_state({"kept": np.array([1, 2]), "moved": (np.array([3, 4], "int32"),)}, 2)
@@ -31,15 +31,15 @@ def test_a_state_is_repeated_beam_by_beam_and_reordered_where_step_replaced_it()
     state = order.reorder(state, rows)
     assert leaves(state) == [[1, 1, 2, 2], [31, 31, 42, 43]]
 
-    def touch_nothing(tokens, state, index):
+    def change_nothing(tokens, state, index):
         return LOGITS, state
 
-    # What one step replaced has rows of its own from then on.
-    _, state = order.run(touch_nothing, ops.arange(4, dtype="int32"), state, 1)
+    # A leaf that one step replaced is reordered from then on.
+    _, state = order.run(change_nothing, ops.arange(4, dtype="int32"), state, 1)
     assert leaves(order.reorder(state, ops.flip(rows)))[1] == [43, 42, 31, 31]
 
 
-def test_one_beam_is_never_moved():
+def test_one_beam_is_never_reordered():
     order = BeamOrder(1)
     state = read_state([np.array([1, 2])], 2)
     tokens = ops.arange(2, dtype="int32")
@@ -49,7 +49,7 @@ def test_one_beam_is_never_moved():
 
 @pytest.mark.peers
 @pytest.mark.parametrize("inference", [False, True])
-def test_a_torch_state_written_in_place_is_moved(monkeypatch, inference):
+def test_a_torch_state_written_in_place_is_reordered(monkeypatch, inference):
     import torch
 
     monkeypatch.setattr(keras.config, "backend", lambda: "torch")

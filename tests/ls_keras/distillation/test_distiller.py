@@ -43,7 +43,7 @@ def host(tensor):
     return ops.convert_to_numpy(tensor)
 
 
-def test_one_step_is_a_step_down_the_loss():
+def test_one_step_follows_the_gradient():
     """SGD on a linear student, worked out in NumPy; the frozen teacher stays what it was."""
     x, y = data()
     student, teacher = linear(), noisy()
@@ -70,7 +70,7 @@ def test_one_step_is_a_step_down_the_loss():
     assert evaluated[0] == pytest.approx(-(targets * log_p).sum(-1).mean(), rel=1e-5)
 
 
-def test_labels_may_have_another_loss():
+def test_a_label_loss_replaces_smoothed_cross_entropy():
     x, y = data()
     student, teacher = linear(), linear()
     z, z_teacher = (host(model(x)) for model in (student, teacher))
@@ -95,7 +95,7 @@ def test_labels_may_have_another_loss():
         ({"label_loss": ls_keras.FocalCE(from_logits=True), "alpha": 0.1}, "not both"),
     ],
 )
-def test_a_label_loss_must_fit(options, message):
+def test_unsupported_label_losses_raise_input_errors(options, message):
     with pytest.raises(InputError, match=message):
         Distiller(linear(), linear(), beta=0.5, **options)
 
@@ -106,7 +106,7 @@ def tagger():
     return keras.Model({"tokens": tokens}, layers.Dense(K, name="logits")(embedded))
 
 
-def test_masks_weights_and_ignored_labels_count_as_in_smoothed_ce():
+def test_masks_weights_and_ignored_labels_as_in_smoothed_ce():
     """With β = 0 it is the same training, of dict inputs and `(batch, time, K)`."""
     rng = np.random.default_rng(0)
     tokens = rng.integers(0, 6, (N, 5)).astype("int32")
@@ -127,7 +127,7 @@ def test_masks_weights_and_ignored_labels_count_as_in_smoothed_ce():
         np.testing.assert_allclose(a, b, atol=1e-6)
 
 
-def test_word_level_distillation_averages_over_the_positions_that_count():
+def test_word_level_loss_is_averaged_over_valid_positions():
     rng = np.random.default_rng(0)
     tokens = rng.integers(0, 6, (N, 5)).astype("int32")
     labels = np.where(rng.random((N, 5)) < 0.2, -1, rng.integers(0, K, (N, 5)))
@@ -143,7 +143,7 @@ def test_word_level_distillation_averages_over_the_positions_that_count():
     assert found == pytest.approx(losses[(labels != -1) & (tokens != 0)].mean(), rel=1e-5)
 
 
-def test_logits_that_come_along_are_as_good_as_the_teacher():
+def test_logits_as_inputs_equal_the_teacher():
     rng = np.random.default_rng(0)
     tokens, labels = rng.integers(0, 6, (N, 5)).astype("int32"), rng.integers(0, K, (N, 5))
     teacher, students = tagger(), [tagger() for _ in range(3)]
@@ -178,7 +178,7 @@ class RandomNoise(layers.Layer):
         return inputs + keras.random.normal(ops.shape(inputs), seed=self.seeds)
 
 
-def test_the_teacher_sees_the_view_of_the_student():
+def test_teacher_view_shares_the_augmentation():
     """The same weights and the same view: no distance between the logits."""
     x, y = data()
     inputs = keras.Input((FEATURES,), name="features")
@@ -213,7 +213,7 @@ def two_inputs(kind, arranged=lambda first, second: {"first": first, "second": s
     ],
     ids=["dicts", "student-reversed", "teacher-reversed"],
 )
-def test_of_several_inputs_the_teacher_goes_on_from_the_view(of_student, of_teacher):
+def test_teacher_view_with_several_inputs(of_student, of_teacher):
     x, y = data()
     student, teacher = two_inputs(RandomNoise, of_student), two_inputs(layers.Identity, of_teacher)
     student.set_weights([*teacher.get_weights(), *student.get_weights()[2:]])
@@ -226,7 +226,7 @@ def test_of_several_inputs_the_teacher_goes_on_from_the_view(of_student, of_teac
     assert losses[1] > 0.1
 
 
-def test_the_students_own_losses_count_and_the_teachers_do_not():
+def test_additional_losses_of_the_student_count():
     x, y = data()
     student = linear(kernel_regularizer=keras.regularizers.L2(0.5))
     distiller = Distiller(student, noisy())
@@ -238,7 +238,7 @@ def test_the_students_own_losses_count_and_the_teachers_do_not():
     assert distiller.evaluate(x, y, batch_size=N, verbose=0) == pytest.approx(expected, rel=1e-5)
 
 
-def test_what_is_saved_is_the_student(tmp_path):
+def test_save_and_export_write_the_student(tmp_path):
     x, _ = data()
     student = linear()
     distiller = Distiller(student, noisy())
@@ -250,7 +250,7 @@ def test_what_is_saved_is_the_student(tmp_path):
     np.testing.assert_allclose(host(distiller(x)), x @ kernel + bias, atol=1e-6)
 
 
-def test_a_checkpoint_of_fit_is_the_student(tmp_path):
+def test_model_checkpoint_stores_the_student(tmp_path):
     x, y = data()
     distiller = Distiller(linear(), linear())
     distiller.compile("sgd")
@@ -261,7 +261,7 @@ def test_a_checkpoint_of_fit_is_the_student(tmp_path):
 
 
 @pytest.mark.parametrize("with_teacher", [True, False])
-def test_its_configuration_makes_it_again(with_teacher):
+def test_configuration_round_trips(with_teacher):
     prior = ls_keras.Prior([0.5, 0.25, 0.25])
     distiller = Distiller(
         linear(), linear() if with_teacher else None, beta=0.5, teacher_temperature=3.0,
@@ -276,7 +276,7 @@ def test_its_configuration_makes_it_again(with_teacher):
     assert (again.teacher is not None) == with_teacher
 
 
-def test_cached_logits_keep_their_bits_under_another_policy():
+def test_stored_logits_keep_their_precision_under_mixed_precision():
     x, y = data()
     logits = np.full((N, K), 100.0, "float32") + np.arange(K) / 16  # bfloat16 knows no 100.0625
     found = []
@@ -290,7 +290,7 @@ def test_cached_logits_keep_their_bits_under_another_policy():
 
 @pytest.mark.slow
 @pytest.mark.tensorflow
-def test_two_replicas_learn_what_one_does():
+def test_two_replicas_equal_one_device():
     script = Path(__file__).parents[2] / "support" / "distill_on_replicas.py"
     done = subprocess.run(
         [sys.executable, script], capture_output=True, text=True, check=False, timeout=600
@@ -356,16 +356,16 @@ def other_classes():
             {"teacher_view": "noise"},
             "functional teacher with the layer .* Received: 'noise'",
         ),
-        (linear, linear, {"beta": 2}, "0 ≤ beta ≤ 1"),
+        (linear, linear, {"beta": 2}, "beta to be a finite number"),
         (linear, linear, {"loss": "kl"}, "one of cross-entropy"),
     ],
 )
-def test_what_cannot_be_distilled_is_told(student, teacher, options, message):
+def test_wrong_models_and_options_raise_input_errors(student, teacher, options, message):
     with pytest.raises(InputError, match=message):
         Distiller(student(), teacher(), **options)
 
 
-def test_where_the_layers_are_silent_from_logits_says_it():
+def test_models_without_a_graph_need_from_logits():
     x, _ = data()
     student = linear()
     distiller = Distiller(student, unseen_softmax(), from_logits=True)
@@ -373,13 +373,13 @@ def test_where_the_layers_are_silent_from_logits_says_it():
     assert distiller.get_config()["from_logits"] is True
 
 
-def test_a_model_cannot_teach_itself():
+def test_shared_weights_raise_an_input_error():
     model = linear()
     with pytest.raises(InputError, match="shares no weights with its student"):
         Distiller(model, model)
 
 
-def test_a_loss_of_ones_own_and_missing_logits_are_told():
+def test_a_compiled_loss_and_missing_logits_raise_input_errors():
     x, _ = data()
     with pytest.raises(InputError, match="compile without a loss.*Received: loss='mse'"):
         Distiller(linear(), linear()).compile("sgd", loss="mse")
@@ -388,7 +388,7 @@ def test_a_loss_of_ones_own_and_missing_logits_are_told():
 
 
 @pytest.mark.parametrize("fits", [True, False])
-def test_the_largest_log_probabilities_are_no_logits_to_be_squared(fits):
+def test_squared_logits_need_all_logits(fits):
     x, y = data()
     top = {
         "x": x,
@@ -399,12 +399,12 @@ def test_the_largest_log_probabilities_are_no_logits_to_be_squared(fits):
     distiller = Distiller(linear(), loss="squared-logits")
     distiller.compile("sgd")
     learn = distiller.train_on_batch if fits else distiller.test_on_batch
-    with pytest.raises(InputError, match="all logits of the teacher .*Received: the k largest"):
+    with pytest.raises(InputError, match="all logits of the teacher .*Received: log-probabilities"):
         learn(top, y)
 
 
 @pytest.mark.parametrize("shape", [(N,), (N, 1), (N, 5)])
-def test_weights_of_leading_axes_count_and_stay_the_callers(shape):
+def test_weights_of_leading_axes_are_not_changed(shape):
     rng = np.random.default_rng(0)
     tokens = rng.integers(0, 6, (N, 5)).astype("int32")
     labels = np.where(rng.random((N, 5)) < 0.2, -1, rng.integers(0, K, (N, 5)))
@@ -426,7 +426,7 @@ def test_weights_of_leading_axes_count_and_stay_the_callers(shape):
     np.testing.assert_array_equal(host(given), weights)
 
 
-def test_a_compiled_distiller_is_loaded_compiled(tmp_path):
+def test_a_compiled_distiller_is_restored_compiled(tmp_path):
     x, y = data()
     distiller = Distiller(linear(), noisy(), beta=0.5)
     distiller.compile(keras.optimizers.Adam(0.1), metrics=[ls_keras.Accuracy(from_logits=True)])

@@ -14,7 +14,7 @@ def fingerprint(inputs, labels):
     return fingerprint_examples(BatchedExamples((inputs, labels)))[0]
 
 
-def test_another_order_is_told_from_other_examples():
+def test_order_and_content_have_separate_hashes():
     x, y = np.arange(12.0).reshape(4, 3), np.arange(4)
     whole, turned = fingerprint(x, y), fingerprint(x[::-1], y[::-1])
     assert whole.content == turned.content
@@ -24,7 +24,7 @@ def test_another_order_is_told_from_other_examples():
         assert fingerprint(inputs, labels).content != whole.content
 
 
-def test_names_of_inputs_count_and_their_order_does_not():
+def test_names_of_inputs_matter_but_not_their_order():
     x, y = np.ones((2, 3)), np.arange(2)
     one, two = {"a": x, "b": 2 * x}, {"b": 2 * x, "a": x}
     assert fingerprint(one, y) == fingerprint(two, y)
@@ -41,13 +41,13 @@ def test_names_of_inputs_count_and_their_order_does_not():
     ],
     ids=["array", "by name", "pair", "twelve"],
 )
-def test_what_was_computed_by_earlier_versions_is_known(inputs, content, order):
+def test_hashes_do_not_change_between_versions(inputs, content, order):
     x, y = np.arange(12, dtype=np.int32).reshape(4, 3), np.arange(4, dtype=np.int32)
     found = fingerprint(inputs(x), y)
     assert (found.content[:16], found.order[:16]) == (content, order)
 
 
-def test_inputs_are_any_structure():
+def test_inputs_of_any_structure():
     x, y = np.ones((2, 3)), np.arange(2)
     nested = {"a": {"b": x, "c": 2 * x}, "d": (3 * x, [4 * x])}
     assert fingerprint(nested, y) == fingerprint(
@@ -61,7 +61,7 @@ def test_inputs_are_any_structure():
         assert fingerprint(other, y).content != fingerprint(nested, y).content
 
 
-def test_a_model_is_its_weights():
+def test_the_hash_of_a_model_depends_on_its_weights():
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3, name="a")])
     other = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3, name="b")])
     assert fingerprint_model(model) != fingerprint_model(other)
@@ -70,6 +70,6 @@ def test_a_model_is_its_weights():
 
 
 @pytest.mark.parametrize(("x", "y"), [(np.ones(2), np.ones(3)), (np.ones(2), 1)])
-def test_arrays_that_do_not_belong_together_are_told(x, y):
+def test_arrays_of_different_lengths_raise_input_errors(x, y):
     with pytest.raises(InputError, match="arrays of one length in examples"):
         BatchedExamples((x, y))

@@ -17,7 +17,7 @@ def random(n=50, num_classes=4, scale=3.0):
 
 @settings(max_examples=50, deadline=None)
 @given(alpha=st.floats(1e-9, 1), num_classes=st.integers(2, 50), labels=st.lists(st.integers(0, 1)))
-def test_label_smoothing_has_the_gamma_of_its_alpha(alpha, num_classes, labels):
+def test_gamma_of_smoothed_labels_is_alpha(alpha, num_classes, labels):
     labels = np.array([0, *labels])
     smoothed = (1 - alpha) * np.eye(num_classes)[labels] + alpha / num_classes
     assert equivalent_smoothing(labels, np.log(smoothed), from_logits=True) == pytest.approx(
@@ -30,7 +30,7 @@ def test_label_smoothing_has_the_gamma_of_its_alpha(alpha, num_classes, labels):
     logits=hnp.arrays("float64", (6, 3), elements=st.floats(-30, 30)),
     temperature=st.floats(0.1, 20),
 )
-def test_it_is_the_mass_off_the_target(logits, temperature):
+def test_gamma_is_the_mass_off_the_target(logits, temperature):
     labels = np.arange(6) % 3
     p = softmax(logits / temperature, -1)
     p[np.arange(6), labels] = 0
@@ -39,12 +39,12 @@ def test_it_is_the_mass_off_the_target(logits, temperature):
     assert 0 <= gamma <= 1.5
 
 
-def test_a_confident_teacher_is_not_rounded_to_certainty():
+def test_a_confident_teacher_keeps_precision():
     gamma = equivalent_smoothing([0], [[40.0, 0.0]], from_logits=True)
     assert gamma == pytest.approx(2 * np.exp(-40) / (1 + np.exp(-40)), rel=1e-12, abs=0)
 
 
-def test_it_rises_with_the_temperature_to_one():
+def test_gamma_rises_with_the_temperature_to_one():
     labels, logits = random()
     labels = logits.argmax(-1)
     gammas = equivalent_smoothing(labels, logits, [0.5, 1, 2, 8, 1e6], from_logits=True)
@@ -66,7 +66,7 @@ def test_batches_add_up(cuts):
     np.testing.assert_allclose(total.result(), expected, rtol=1e-12)
 
 
-def test_long_inputs_are_read_in_blocks():
+def test_large_inputs_are_read_in_blocks():
     labels, logits = random(3000, 200)
     p = softmax(logits, -1)[np.arange(3000), labels]
     expected = (1 - p).mean() * 200 / 199
@@ -75,7 +75,7 @@ def test_long_inputs_are_read_in_blocks():
     )
 
 
-def test_padding_masks_and_weights_count_as_elsewhere():
+def test_padding_masks_and_weights():
     labels, logits = random(12, 4)
     labels, logits = labels.reshape(3, 4), logits.reshape(3, 4, 4)
     off = 1 - np.take_along_axis(softmax(logits, -1), labels[..., None], -1)[..., 0]
@@ -90,7 +90,7 @@ def test_padding_masks_and_weights_count_as_elsewhere():
     assert again == pytest.approx(off[labels != 2].mean() * 4 / 3, rel=1e-6)
 
 
-def test_dense_targets_take_their_own_mass_off():
+def test_dense_targets():
     labels, logits = random()
     one_hot = np.eye(4)[labels]
     assert equivalent_smoothing(one_hot, logits, from_logits=True) == pytest.approx(
@@ -98,7 +98,7 @@ def test_dense_targets_take_their_own_mass_off():
     )
 
 
-def test_log_probabilities_are_as_good_as_logits_and_masked_classes_have_none():
+def test_log_probabilities_and_masked_classes():
     labels, logits = random()
     logits[:, 3] = -np.inf
     labels = labels % 3
@@ -111,7 +111,7 @@ def test_log_probabilities_are_as_good_as_logits_and_masked_classes_have_none():
     assert gammas[0] == pytest.approx((1 - p).mean() * 4 / 3, rel=1e-9)
 
 
-def test_a_data_set_is_read_batch_by_batch():
+def test_a_dataset_is_read_batch_by_batch():
     labels, logits = random()
     seen = []
 
@@ -140,6 +140,6 @@ def test_a_data_set_is_read_batch_by_batch():
         ([1], [[1.0, 0.0]], {"ignore_class": 1}, "at least one position that counts"),
     ],
 )
-def test_bad_input_is_told(labels, logits, options, message):
+def test_wrong_arguments_raise_input_errors(labels, logits, options, message):
     with pytest.raises(InputError, match=message):
         equivalent_smoothing(labels, np.array(logits), from_logits=True, **options)

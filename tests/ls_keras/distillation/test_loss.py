@@ -71,7 +71,7 @@ def test_an_example_worked_by_hand():
     ("beta", "t", "t_s", "alpha", "scale"),
     [(1, 1, 1, 0, False), (0.3, 4, 1, 0.1, False), (1, 2, 2, 0, True), (0.7, 3, 2, 0.5, True)],
 )
-def test_is_the_formula_in_numpy(beta, t, t_s, alpha, scale):
+def test_loss_equals_the_formula_in_numpy(beta, t, t_s, alpha, scale):
     y, z, z_teacher = batch()
     losses = distillation_loss(
         y,
@@ -87,7 +87,7 @@ def test_is_the_formula_in_numpy(beta, t, t_s, alpha, scale):
     np.testing.assert_allclose(host(losses), expected, rtol=2e-5)
 
 
-def test_without_a_teacher_it_is_smoothed_cross_entropy():
+def test_beta_zero_is_smoothed_cross_entropy():
     y, z, z_teacher = batch()
     prior = ls_keras.Unigram([5, 4, 3, 2, 1])
     losses = distillation_loss(y, z, z_teacher, beta=0, alpha=0.3, smoothing=prior)
@@ -95,7 +95,7 @@ def test_without_a_teacher_it_is_smoothed_cross_entropy():
     np.testing.assert_array_equal(host(losses), host(expected))
 
 
-def test_a_smoothed_one_hot_teacher_is_label_smoothing():
+def test_a_smoothed_one_hot_teacher_equals_label_smoothing():
     y, z, _ = batch()
     teacher = np.log(host(ls_keras.smooth_labels(y, 0.2, K)))
     expected = ls_keras.smoothed_cross_entropy(y, z, 0.2, from_logits=True)
@@ -103,7 +103,7 @@ def test_a_smoothed_one_hot_teacher_is_label_smoothing():
 
 
 @pytest.mark.parametrize("beta", [1, 0.4])
-def test_the_gradient_is_that_of_the_formula_and_none_goes_into_the_teacher(beta):
+def test_gradients_of_student_and_teacher(beta):
     y, z, z_teacher = batch()
     t, t_s = 3.0, 2.0
 
@@ -127,7 +127,7 @@ def test_the_gradient_is_that_of_the_formula_and_none_goes_into_the_teacher(beta
     np.testing.assert_allclose(dz, differences, atol=1e-5)
 
 
-def test_squared_logits_pull_the_student_straight_to_the_teacher():
+def test_gradient_of_squared_logits():
     y, z, z_teacher = batch()
     dz, dz_teacher = gradients(
         lambda *both: distillation_loss(y, *both, loss="squared-logits"), z, z_teacher
@@ -151,7 +151,7 @@ def test_large_logits_and_masked_classes_stay_finite(loss):
     assert (dz[:, 4] == 0).all()
 
 
-def test_a_class_that_only_the_teacher_has_masked_is_no_trouble():
+def test_a_class_masked_by_the_teacher_alone():
     y, z, z_teacher = batch()
     z_teacher[:, :] = [0, 0, -np.inf, -np.inf, -np.inf]
     expected = -log_softmax(z.astype("float64"), -1)[:, :2].mean(-1)
@@ -160,7 +160,7 @@ def test_a_class_that_only_the_teacher_has_masked_is_no_trouble():
 
 @pytest.mark.parametrize("loss", ["cross-entropy", "squared-logits"])
 @pytest.mark.parametrize("beta", [1, 0.5])
-def test_ignored_positions_leave_no_trace(loss, beta):
+def test_ignored_positions_have_no_effect(loss, beta):
     y, z, z_teacher = batch()
     y = y.copy()
     y[1] = -1
@@ -176,7 +176,7 @@ def test_ignored_positions_leave_no_trace(loss, beta):
     assert np.isfinite(dz).all()
 
 
-def test_half_precision_is_computed_in_single():
+def test_half_precision_is_computed_in_float32():
     y, z, z_teacher = batch()
     half = ops.cast(z, "float16")
     losses = distillation_loss(y, half, z_teacher.astype("float16"))
@@ -184,13 +184,13 @@ def test_half_precision_is_computed_in_single():
     np.testing.assert_allclose(host(losses), reference(y, z, z_teacher), rtol=5e-3)
 
 
-def test_without_labels_the_teacher_alone_is_followed():
+def test_unlabeled_examples_use_the_teacher_alone():
     y, z, z_teacher = batch()
     both = [host(distillation_loss(labels, z, z_teacher)) for labels in (None, y)]
     np.testing.assert_array_equal(*both)
 
 
-def test_gradients_agree_with_keras_where_keras_scales_its_divergence():
+def test_gradients_agree_with_kl_divergence_of_keras():
     """KL and cross-entropy differ by the teacher's entropy, which has no gradient."""
     y, z, z_teacher = batch()
     divergence = keras.losses.KLDivergence()
@@ -220,7 +220,7 @@ def test_gradients_agree_with_keras_where_keras_scales_its_divergence():
         ("categorical_crossentropy", None),
     ],
 )
-def test_keras_takes_logits_for_probabilities_where_it_is_given_a_name(loss, formula):
+def test_keras_treats_logits_as_probabilities_for_a_loss_by_name(loss, formula):
     _, z, z_teacher = batch()
     theirs = keras.distillation.LogitsDistillation(temperature=1.0, loss=loss)
     value = float(theirs.compute_loss(ops.convert_to_tensor(z_teacher), ops.convert_to_tensor(z)))
@@ -247,7 +247,7 @@ def test_keras_can_make_a_cross_entropy_negative():
 
 @pytest.mark.peers
 @pytest.mark.parametrize(("t", "t_s"), [(1.0, 1.0), (4.0, 1.0), (2.0, 2.0)])
-def test_is_pytorch_with_soft_targets(t, t_s):
+def test_loss_equals_pytorch_with_soft_targets(t, t_s):
     import torch
     from torch.nn.functional import cross_entropy
 
@@ -271,9 +271,9 @@ def test_is_pytorch_with_soft_targets(t, t_s):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"beta": 1.5}, r"0 ≤ beta ≤ 1\. Received: beta=1\.5"),
-        ({"beta": "all"}, "beta to be a number"),
-        ({"alpha": -0.1}, "0 ≤ alpha ≤ 1"),
+        ({"beta": 1.5}, r"beta to be a finite number .* of at most 1\. Received: 1\.5"),
+        ({"beta": "all"}, "beta to be a finite number"),
+        ({"alpha": -0.1}, "alpha to be a finite number"),
         ({"teacher_temperature": 0}, "teacher_temperature to be a finite number above 0"),
         ({"student_temperature": -1}, "student_temperature to be a finite number above 0"),
         ({"teacher_temperature": float("nan")}, "finite number above 0. Received: nan"),
@@ -285,7 +285,7 @@ def test_is_pytorch_with_soft_targets(t, t_s):
         ({"smoothing": "unigram"}, "Unigram"),
     ],
 )
-def test_options_out_of_range_are_told(options, message):
+def test_options_out_of_range_raise_input_errors(options, message):
     y, z, z_teacher = batch()
     with pytest.raises(InputError, match=message):
         distillation_loss(y, z, z_teacher, **options)
@@ -301,6 +301,6 @@ def test_options_out_of_range_are_told(options, message):
         (None, 3, {"ignore_class": 0}, "Expected labels, or beta=1 without ignore_class"),
     ],
 )
-def test_what_does_not_belong_together_is_told(y, classes, options, message):
+def test_arguments_that_do_not_match_raise_input_errors(y, classes, options, message):
     with pytest.raises(InputError, match=message):
         distillation_loss(y, np.zeros((2, 3), "float32"), np.zeros((2, classes)), **options)

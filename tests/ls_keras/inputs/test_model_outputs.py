@@ -7,7 +7,7 @@ import ls_keras
 from ls_base.errors import InputError
 from ls_keras.calibration import temperature_curve
 from ls_keras.distillation import equivalent_smoothing_dataset
-from ls_keras.inputs.model_outputs import chosen, of_head, replaced
+from ls_keras.inputs.model_outputs import of_head, replaced, select_output
 
 N, K = 400, 3
 RNG = np.random.default_rng(0)
@@ -129,7 +129,12 @@ def test_what_no_head_is_called_is_told(output):
 
 
 def test_structures():
-    assert chosen([5], None) == chosen({"a": 5}, None) == chosen(5, "a", ["a"]) == 5
+    assert (
+        select_output([5], None)
+        == select_output({"a": 5}, None)
+        == select_output(5, "a", ["a"])
+        == 5
+    )
     assert replaced((1, 2), 0, 9) == [9, 2]
     assert replaced({"a": 1, "b": 2}, "b", 9) == {"a": 1, "b": 9}
     labels = [0, 1, 1]

@@ -42,8 +42,7 @@ def fed(kind, x, y, weights):
     if kind == "arrays":
         return {"x": x, "y": y, "sample_weight": weights, "batch_size": 4}
     if kind == "tf.data":
-        import tensorflow as tf
-
+        tf = pytest.importorskip("tensorflow")
         return {"x": tf.data.Dataset.from_tensor_slices((x, y, weights)).batch(4)}
     if kind == "loader":
         import torch

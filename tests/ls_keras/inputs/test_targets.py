@@ -3,7 +3,8 @@ import pytest
 from keras import ops
 
 from ls_base.errors import InputError
-from ls_keras.inputs.targets import ignored_ids, position_weights, read_targets
+from ls_keras.inputs.targets import ignored_ids, read_targets
+from ls_keras.inputs.weights import position_weights
 from ls_keras.losses import SmoothedCE
 
 P23 = np.zeros((2, 3), "float32")
@@ -58,8 +59,8 @@ def test_large_ids_stay_exact():
         ([0, 1, 2], P23, None, r"labels of shape \(2,\)"),
         (np.zeros((2, 4)), P23, None, r"y_true of shape \(2, 4\)"),
         ([[[0]]], P23, None, "y_true of shape"),
-        ([0, 3], P23, None, r"labels in \[0, 3\). Received: 3 among 1"),
-        ([-1, 3], P23, -1, r"or ignore_class=-1. Received: 3"),
+        ([0, 3], P23, None, r"labels in \[0, 3\), .* Received: 3 among 1"),
+        ([-1, 3], P23, -1, r"or ignore_class=-1, .* Received: 3"),
         (np.eye(3)[:2], P23, 0, "sample_weight"),
         ([0, 1], P23, "pad", "ignore_class"),
         ([0, 1], P23, [True], "ignore_class"),

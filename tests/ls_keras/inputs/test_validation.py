@@ -6,8 +6,9 @@ import pytest
 from keras import ops
 
 from ls_base.errors import InputError
+from ls_keras.backend.tensors import as_array, as_tensor
+from ls_keras.errors import shown
 from ls_keras.inputs.validation import (
-    as_array,
     as_choice,
     as_count,
     as_counts,
@@ -15,8 +16,6 @@ from ls_keras.inputs.validation import (
     as_names,
     as_number,
     as_path,
-    as_tensor,
-    shown,
 )
 
 

@@ -8,7 +8,7 @@ from keras import ops
 import ls_keras
 from ls_base.errors import InputError
 from ls_keras import TiedLogits
-from ls_keras.backend.keras_internals import mask_of
+from ls_keras.backend.tensors import mask_of
 
 
 def tied_model(use_bias=False):

@@ -187,8 +187,13 @@ def test_smooth_labels_of_dense_and_ignored():
 @pytest.mark.parametrize(
     ("y_true", "shape", "options", "message"),
     [
-        ([0], (1, 3), {"alpha": float("nan")}, "0 ≤ alpha ≤ 1"),
-        ([0], (1, 3), {"alpha": "0.1"}, "alpha to be a number"),
+        (
+            [0],
+            (1, 3),
+            {"alpha": float("nan")},
+            "alpha to be a finite number .* of at most 1",
+        ),
+        ([0], (1, 3), {"alpha": "0.1"}, "alpha to be a finite number"),
         ([0], (1, 1), {}, "K ≥ 2"),
         ([3], (1, 3), {}, r"labels in \[0, 3\).*Received: 3"),
         ([-1], (1, 3), {}, "Received: -1"),
@@ -216,21 +221,19 @@ def test_smooth_labels_mistakes(arguments):
 
 
 @pytest.mark.tensorflow
-@pytest.mark.parametrize("axis", [-1, 1])
-def test_recovers_the_logits_of_a_softmax_over_any_axis(axis):
+def test_the_logits_of_a_softmax_are_recovered():
     import tensorflow as tf
 
     z = np.array([[200.0, 0.0, -200.0], [0.0, 1.0, 2.0]], "float32")
-    z = tf.constant(np.moveaxis(z[:, None], -1, axis))
-    labels = [[2], [0]]
-    expected = np.ravel(smoothed(labels, z, 0.1, axis=axis, from_logits=True))
+    labels = [2, 0]
+    expected = smoothed(labels, z, 0.1, from_logits=True)
     assert expected[0] > 300
 
     def ours(z):
-        return smoothed(labels, keras.activations.softmax(z, axis=axis), 0.1, axis=axis)
+        return smoothed(labels, keras.activations.softmax(z), 0.1)
 
     for function in (ours, tf.function(ours)):
-        np.testing.assert_allclose(np.ravel(function(z)), expected, rtol=1e-6)
+        np.testing.assert_allclose(function(tf.constant(z)), expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("compiled", [False, True])

@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 
 from loss_tester import LossTester, Row, batch, log_softmax
-from ls_keras import losses
+from ls_keras.inputs.registry import LOSSES
 from ls_keras.losses import (
     ConfidencePenalty,
     FocalCE,
@@ -123,18 +123,18 @@ class TestLosses(LossTester):
     pass
 
 
-def public(kind) -> set[type]:
-    """Returns the classes of a kind that `ls_keras.losses` offers, itself apart."""
-    found = {value for value in vars(losses).values() if isinstance(value, type)}
-    return {value for value in found if issubclass(value, kind)} - {kind}
+def registered(kind) -> set[type]:
+    """Returns the registered classes of a kind."""
+    classes = {entry for entry in LOSSES.entries.values() if isinstance(entry, type)}
+    return {cls for cls in classes if issubclass(cls, kind)}
 
 
 def test_every_loss_and_smoothing_has_a_row():
     made = [row.make(0.1) for row in ROWS.values()]
-    # Labels of sigmoids are others: test_smoothed_bce.py asks the same of them.
-    assert {type(loss) for loss in made} == public(keras.losses.Loss) - {SmoothedBCE}
+    # The labels of sigmoids differ: test_smoothed_bce.py tests the same properties.
+    assert {type(loss) for loss in made} == registered(keras.losses.Loss) - {SmoothedBCE}
     smoothings = {type(loss.smoothing) for loss in made if isinstance(loss, SmoothedCE)}
-    assert smoothings == public(Smoothing)
+    assert smoothings == registered(Smoothing)
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.1, 1.0])

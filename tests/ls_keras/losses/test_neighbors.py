@@ -19,6 +19,7 @@ from ls_keras.losses import (
     NegativeSmoothing,
     SmoothedCE,
 )
+from ls_keras.losses.margin_smoothing import excess_over_margin
 
 pytestmark = pytest.mark.tables
 
@@ -347,3 +348,11 @@ def test_equals_pytorch_and_its_autodiff_of_the_papers_expressions(name):
     np.testing.assert_allclose(found, theirs.detach().numpy(), rtol=1e-5, atol=1e-6)
     slopes = gradient(lambda z: ops.sum(loss(labels, z)), z)
     np.testing.assert_allclose(slopes, theirs_z.grad.numpy(), atol=1e-6)
+
+
+def test_excess_by_hand():
+    z = np.float32([[3.0, 1.0, 0.0, 2.5]])
+    found = excess_over_margin(ops.convert_to_tensor(z), 1.0)
+    assert float(found[0]) == pytest.approx((1 + 2) / 4)
+    slopes = gradient(lambda z: ops.sum(excess_over_margin(z, 1.0)), z)
+    np.testing.assert_allclose(slopes, [[0.5, -0.25, -0.25, 0]])

@@ -1,6 +1,5 @@
 import inspect
 import json
-import re
 
 import keras
 import numpy as np
@@ -9,10 +8,11 @@ import pytest
 from copies import same_config
 from ls_base.errors import InputError
 from ls_keras import losses
+from ls_keras.inputs.registry import LOSSES as REGISTRY
 from ls_keras.losses import SmoothedCE, Smoothing, Uniform, Unigram, deserialize, get, serialize
-from ls_keras.losses.registry import NAMES
 
 NEEDED = {"unigram": {"counts": [1, 2]}, "prior": {"probabilities": [0.5, 0.5]}}
+NAMES = REGISTRY.entries
 LOSSES = [name for name in NAMES if issubclass(type(get(name, **NEEDED.get(name, {}))), keras.Loss)]
 X, Y = np.eye(3, dtype="float32"), np.array([0, 1, 2])
 
@@ -31,11 +31,6 @@ def test_the_table_has_every_public_loss_and_smoothing():
         if inspect.isclass(value) and issubclass(value, keras.losses.Loss | Smoothing)
     }
     assert {made for made in NAMES.values() if inspect.isclass(made)} == public - {Smoothing}
-
-
-def test_the_docstring_has_the_names():
-    listed = inspect.getdoc(get).partition("Args:")[0].partition("\n- ")[2]
-    assert re.findall(r'`"(\w+)"`', listed) == list(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -71,12 +66,12 @@ def test_options_are_arguments():
         (
             "sparse_categorical_hinge_zzz",
             {},
-            "Known: smoothed_ce, .*, max_sup, .* Received: 'sparse",
+            "Known: .*smoothed_ce, .*, max_sup, .* Received: 'sparse",
         ),
         ("unigram", {}, r"options of Unigram\(counts, .*'counts'. Received: none"),
         ("max_sup", {"beta": 1}, r"options of MaxSup\(alpha, .*'beta'. Received: beta"),
-        ("smoothed_cross_entropy", {"alpha": 1}, "no options of smoothed_cross_entropy"),
-        (Uniform(), {"exclude": [0]}, "options beside the name .* with exclude"),
+        ("smoothed_cross_entropy", {"alpha": 1}, "options only with the name of a class"),
+        (Uniform(), {"exclude": [0]}, "options only with the name of a class.* with exclude"),
         (None, {}, "Expected a loss or smoothing"),
         (3, {}, "Expected a loss or smoothing"),
         (Uniform, {}, "Expected a loss or smoothing"),

@@ -1,6 +1,5 @@
 import inspect
 import json
-import re
 
 import keras
 import numpy as np
@@ -9,8 +8,10 @@ import pytest
 from copies import same_config
 from ls_base.errors import InputError
 from ls_keras import SmoothedCE, metrics
+from ls_keras.inputs.registry import METRICS
 from ls_keras.metrics import ExpectedCalibrationError, get
-from ls_keras.metrics.registry import NAMES
+
+NAMES = METRICS.entries
 
 
 def test_the_table_has_every_public_metric():
@@ -20,11 +21,6 @@ def test_the_table_has_every_public_metric():
         if inspect.isclass(value) and issubclass(value, keras.metrics.Metric)
     }
     assert set(NAMES.values()) == public
-
-
-def test_the_docstring_has_the_names():
-    listed = inspect.getdoc(get).partition("Args:")[0].partition("\n- ")[2]
-    assert re.findall(r'`"(\w+)"`', listed) == list(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)

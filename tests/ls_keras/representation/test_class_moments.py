@@ -7,7 +7,7 @@ from ls_keras.representation.class_moments import ClassMoments
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.lists(st.integers(0, 30), max_size=4), st.floats(-1e6, 1e6))
-def test_batches_of_any_size_give_numpys_moments(seed, cuts, offset):
+def test_moments_equal_numpy_for_any_batches(seed, cuts, offset):
     rng = np.random.default_rng(seed)
     labels, values = rng.integers(0, 4, 30), rng.normal(size=(30, 3)) + offset
     moments = ClassMoments(5, 3)

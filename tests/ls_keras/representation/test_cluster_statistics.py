@@ -30,7 +30,7 @@ def assert_same(one, other, rtol=1e-4):
     assert one.between == pytest.approx(other.between, rel=rtol)
 
 
-def test_equals_a_plain_computation(data):
+def test_statistics_equal_a_direct_computation(data):
     y, x, w = data
     found = cluster_statistics(y, x, w)
     ones = np.concatenate([x, np.ones((40, 1))], 1)
@@ -55,13 +55,13 @@ def test_equals_a_plain_computation(data):
     assert found.between == pytest.approx(between, rel=1e-5)
 
 
-def test_one_vector_added_to_all_templates_changes_nothing(data):
+def test_a_vector_added_to_all_templates_changes_nothing(data):
     y, x, w = data
     moved = w + np.linspace(-20, 20, 7, dtype="float32")[:, None]
     assert_same(cluster_statistics(y, x, w), cluster_statistics(y, x, moved), rtol=1e-3)
 
 
-def test_in_the_span_what_changes_no_probability_does_not_count(data, rng):
+def test_in_span_ignores_activations_outside_the_span(data, rng):
     y, x, w = data
     ones = np.concatenate([x, np.ones((40, 1), "float32")], 1)
     centered = w - w.mean(1, keepdims=True)
@@ -79,7 +79,7 @@ def test_in_the_span_what_changes_no_probability_does_not_count(data, rng):
     assert plain[1] < plain[0] / 2
 
 
-def test_with_more_classes_than_features_the_span_is_everything(rng):
+def test_in_span_changes_nothing_with_more_classes_than_features(rng):
     w, y = rng.normal(size=(3, 6)), rng.integers(0, 6, 20)
     x = rng.normal(size=(20, 3))
     assert_same(cluster_statistics(y, x, w), cluster_statistics(y, x, w, in_span=True))
@@ -93,7 +93,7 @@ def test_a_simplex_is_equidistant():
     assert found.summary()["relative_spread"] == pytest.approx(0, abs=1e-6)
 
 
-def test_batches_and_sequences_add_up(data):
+def test_batches_padding_and_masks_give_the_same_statistics(data):
     y, x, w = data
     clusters = ClusterAccumulator(w)
     for start in range(0, 40, 13):
@@ -109,7 +109,7 @@ def test_batches_and_sequences_add_up(data):
     assert_same(whole, masked, rtol=1e-5)
 
 
-def test_summary_and_rows_are_json(data):
+def test_summary_and_rows_can_be_stored_as_json(data):
     found = cluster_statistics(*data)
     rows = found.rows(["a", "b", "c", "d", "e"])
     assert [row["name"] for row in rows] == ["a", "b", "c", "d"]
@@ -132,20 +132,20 @@ def test_summary_and_rows_are_json(data):
         (lambda y, x, w: (y[:0], x[:0], w), "at least one example"),
     ],
 )
-def test_bad_input_is_told(data, change, message):
+def test_wrong_arguments_raise_input_errors(data, change, message):
     with pytest.raises(InputError, match=message):
         cluster_statistics(*change(*data))
 
 
 @pytest.mark.parametrize("template", [np.zeros((6, 1)), np.full((6, 1), 0.1)])
-def test_templates_that_are_alike_span_nothing(data, template):
+def test_equal_templates_with_in_span_raise_an_input_error(data, template):
     y, x, w = data
     alike = np.repeat(template[: w.shape[0]], w.shape[1], axis=1).astype("float32")
     with pytest.raises(InputError, match="Expected templates that differ"):
         cluster_statistics(y, x, alike, in_span=True)
 
 
-def test_the_mask_that_layers_attached_counts_for_all_that_reads_labels(rng):
+def test_statistics_use_the_keras_mask(rng):
     tokens = np.array([[1, 2, 0], [4, 3, 0]])
     y = np.array([[0, 1, 2], [1, 2, 2]])
     x = keras.layers.Embedding(5, 4, mask_zero=True)(tokens)
@@ -155,7 +155,7 @@ def test_the_mask_that_layers_attached_counts_for_all_that_reads_labels(rng):
     found = cluster_statistics(y, x, w)
     assert list(found.counts) == [1, 2, 1]
     assert_same(found, cluster_statistics(y, plain, w, mask=at))
-    of_logits = functools.partial(confidence_spread, from_logits=True)
-    for read, name in ((mean_logits, "matrix"), (of_logits, "mean")):
+    spread = functools.partial(confidence_spread, from_logits=True)
+    for read, name in ((mean_logits, "matrix"), (spread, "mean")):
         found, expected = (getattr(one, name) for one in (read(y, x), read(y, plain, mask=at)))
         np.testing.assert_allclose(found, expected, rtol=1e-5)

@@ -6,7 +6,7 @@ from ls_base.errors import InputError
 from ls_keras.representation import confidence_spread
 
 
-def test_equals_numpys_deviation_within_each_class(rng):
+def test_spread_equals_the_deviation_within_each_class(rng):
     z, y = rng.normal(size=(50, 4)) * 3, rng.integers(0, 3, 50)
     p = softmax(z, axis=1)
     for found in (confidence_spread(y, p), confidence_spread(y, z, from_logits=True)):
@@ -28,7 +28,7 @@ def test_padding_does_not_count(rng):
     np.testing.assert_allclose(found.deviation, cut.deviation, rtol=1e-6)
 
 
-def test_logits_given_as_probabilities_and_nothing_at_all():
+def test_logits_as_probabilities_and_empty_data_raise_input_errors():
     with pytest.raises(InputError, match="from_logits=True. Received: 3.0"):
         confidence_spread([0, 1], [[3.0, 0.0], [0.0, 0.5]])
     with pytest.raises(InputError, match="at least one example"):

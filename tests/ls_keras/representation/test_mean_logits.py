@@ -18,13 +18,13 @@ def test_rows_are_means_of_centered_logits(rng):
     assert found.structure() == pytest.approx(np.mean(others), rel=1e-5)
 
 
-def test_a_number_added_to_an_examples_logits_changes_nothing(rng):
+def test_a_constant_added_to_the_logits_of_an_example_changes_nothing(rng):
     z, y = rng.normal(size=(30, 4)), rng.integers(0, 4, 30)
     moved = mean_logits(y, z + rng.normal(size=(30, 1)) * 10)
     np.testing.assert_allclose(moved.matrix, mean_logits(y, z).matrix, atol=1e-5)
 
 
-def test_no_similarity_is_no_structure():
+def test_structure_is_zero_without_similarity():
     assert mean_logits(np.arange(5), 7 * np.eye(5)).structure() == pytest.approx(0, abs=1e-6)
 
 
@@ -32,6 +32,11 @@ def test_no_similarity_is_no_structure():
     ("classes", "message"),
     [((0,), "at least two"), ((0, 0), "different"), ((0, 4), "Received: 4")],
 )
-def test_bad_classes_are_told(classes, message):
+def test_wrong_classes_raise_input_errors(classes, message):
     with pytest.raises(InputError, match=message):
         mean_logits([0, 1], np.zeros((2, 4)), classes=classes)
+
+
+def test_too_many_classes_for_the_memory_raise_an_input_error():
+    with pytest.raises(InputError, match=r"300,000 classes x 300,000 features take 671 GiB"):
+        mean_logits([0], np.zeros((1, 300_000), np.float32))

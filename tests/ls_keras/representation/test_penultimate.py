@@ -4,13 +4,12 @@ import pytest
 from keras import layers, ops
 
 from ls_base.errors import InputError
-from ls_keras.calibration import TemperatureFit, calibrated
+from ls_keras.calibration import calibrated
 from ls_keras.layers import TiedLogits
 from ls_keras.representation import penultimate, templates
-from ls_keras.representation.head import is_linear_head
-from ls_keras.representation.penultimate import with_one
+from ls_keras.representation.penultimate import append_bias_feature, is_linear_head
 
-FIT = TemperatureFit(2.0, "nll", 1.0, 1.0, 0.0, 0.0, 1, 1, True)
+FIT = 2.0  # a temperature
 
 
 def random_weights(model):
@@ -27,6 +26,11 @@ def dense(**options):
 
 def softmax_layer():
     return keras.Sequential([dense(), layers.Softmax()])
+
+
+def einsum():
+    x = keras.Input((2, 4))
+    return keras.Model(x, layers.EinsumDense("abc,cd->abd", (None, 5), bias_axes="d")(x))
 
 
 def sequential():
@@ -92,6 +96,7 @@ ROWS = IMAGE.reshape(2, -1)[:, :4]
         (lambda: dense(activation="softmax"), ROWS, "softmax"),
         (softmax_layer, ROWS, "softmax"),
         (sequential, ROWS, None),
+        (einsum, IMAGE[:, :2, :, 0], None),
         (nested, ROWS, None),
         (lambda: convolution(layers.GlobalAveragePooling2D()), IMAGE, None),
         (
@@ -103,7 +108,11 @@ ROWS = IMAGE.reshape(2, -1)[:, :4]
         (flattened, IMAGE[:, :3, :3], None),
         (tied, np.array([[0, 4, 2]]), None),
         (lambda: calibrated(random_weights(dense()), FIT), ROWS, "halved"),
-        (lambda: calibrated(random_weights(dense(activation="softmax")), FIT), ROWS, "halved"),
+        (
+            lambda: calibrated(random_weights(dense(activation="softmax")), FIT),
+            ROWS,
+            "softmax of halves",
+        ),
         (dictionary, {"a": ROWS, "b": -ROWS}, None),
         (two_outputs, ROWS, "second"),
     ],
@@ -113,12 +122,12 @@ def test_activations_times_templates_are_the_logits(build, x, output):
     activations = ops.convert_to_numpy(penultimate(model)(x))
     w = ops.convert_to_numpy(templates(model))
     assert w.shape == (activations.shape[-1] + 1, 5)
-    z = with_one(activations, len(w)) @ w
+    z = append_bias_feature(activations, len(w)) @ w
     found = model(x)
-    if output == "softmax":
-        z = np.exp(z) / np.exp(z).sum(-1, keepdims=True)
-    elif output == "halved":
+    if output in ("halved", "softmax of halves"):
         z = z / 2
+    if output in ("softmax", "softmax of halves"):
+        z = np.exp(z) / np.exp(z).sum(-1, keepdims=True)
     elif output == "second":
         found = found[1]
     np.testing.assert_allclose(ops.convert_to_numpy(found), z, rtol=1e-4, atol=1e-5)
@@ -153,25 +162,25 @@ def test_a_bias_is_the_last_row():
         (lambda: 3, "Received: int"),
     ],
 )
-def test_models_without_templates_are_told(build, message):
+def test_models_without_templates_raise_input_errors(build, message):
     with pytest.raises(InputError, match=message):
         penultimate(build())
 
 
-def test_classes_that_are_not_on_the_last_axis_make_no_templates():
+def test_only_plain_1x1_convolutions_are_linear_heads():
     assert is_linear_head(layers.Conv2D(3, 1))
     assert not is_linear_head(layers.Conv2D(3, 1, data_format="channels_first"))
     assert not is_linear_head(layers.Conv2D(4, 1, groups=2))
     assert not is_linear_head(layers.Conv2D(4, 1, strides=2))
 
 
-def test_two_outputs_without_logits():
+def test_two_outputs_need_a_layer_named_logits():
     x = keras.Input((4,))
     with pytest.raises(InputError, match="2 outputs"):
         templates(keras.Model(x, [layers.Dense(2)(x), layers.Dense(3)(x)]))
 
 
-def test_activations_of_another_size_are_refused():
-    assert with_one(np.zeros((2, 3)), 3).shape == (2, 3)
+def test_activations_of_another_size_raise_an_input_error():
+    assert append_bias_feature(np.zeros((2, 3)), 3).shape == (2, 3)
     with pytest.raises(InputError, match="shape \\(2, 5\\)"):
-        with_one(np.zeros((2, 5)), 3)
+        append_bias_feature(np.zeros((2, 5)), 3)

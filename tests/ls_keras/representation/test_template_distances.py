@@ -12,7 +12,7 @@ def data(rng):
     return rng.normal(size=(6, 8)).astype("float32"), rng.normal(size=(9, 5)).astype("float32")
 
 
-def test_distances_equal_scipys(data):
+def test_distances_equal_scipy(data):
     x, w = data
     expected = cdist(np.concatenate([x, np.ones((6, 1))], 1), w.T)
     for activations in (x, np.concatenate([x, np.ones((6, 1), "float32")], 1)):
@@ -22,7 +22,7 @@ def test_distances_equal_scipys(data):
     np.testing.assert_allclose(squares, expected.reshape(2, 3, 5) ** 2, rtol=1e-5)
 
 
-def test_logits_are_what_distances_are_made_of(data):
+def test_squared_distances_follow_from_logits(data):
     x, w = data
     ones = np.concatenate([x, np.ones((6, 1), "float32")], 1)
     squares = ops.convert_to_numpy(template_distances(x, w, squared=True))
@@ -30,7 +30,7 @@ def test_logits_are_what_distances_are_made_of(data):
     np.testing.assert_allclose(squares, from_logits, rtol=1e-4)
 
 
-def test_a_common_offset_costs_no_digits(data):
+def test_a_common_offset_keeps_precision(data):
     # Without the shift, squares of 1e6 leave float32 no digit of distances near 4.
     _, w = data
     x = w.T[:3] + np.float32(0.25)
@@ -38,21 +38,21 @@ def test_a_common_offset_costs_no_digits(data):
     np.testing.assert_allclose(moved, cdist(x, w.T), atol=2e-3)
 
 
-def test_a_template_is_at_distance_zero_of_itself(data):
+def test_the_distance_of_a_template_to_itself_is_zero(data):
     _, w = data
     distances = ops.convert_to_numpy(template_distances(w.T, w))
     assert np.isfinite(distances).all()
     np.testing.assert_allclose(np.diag(distances), 0, atol=2e-3)
 
 
-def test_nothing_of_examples_by_classes_by_features_is_built(rng):
+def test_memory_does_not_grow_with_examples_times_classes_times_features(rng):
     # 2,000 × 2,000 × 1,000 float32: 16 GB.
     x, w = rng.random((2000, 1000), "float32"), rng.random((1000, 2000), "float32")
     found = ops.convert_to_numpy(template_distances(x, w))
     np.testing.assert_allclose(found[7, :9], np.linalg.norm(x[7] - w.T[:9], axis=1), rtol=1e-4)
 
 
-def test_nearest_templates(data):
+def test_nearest_classes_equal_sorted_distances(data):
     _, w = data
     order = np.argsort(cdist(w.T, w.T), axis=1)[:, 1:]
     for k in range(5):
@@ -67,12 +67,12 @@ def test_nearest_templates(data):
         (lambda w: template_distances(np.zeros((2, 9)), w[0]), "shape \\(5,\\)"),
         (lambda w: template_distances(np.zeros((2, 9)), w[:, :1]), "K ≥ 2"),
         (lambda w: template_distances(np.zeros((2, 9)), w * np.nan), "NaN or infinity"),
-        (lambda w: nearest_classes(w, 5), "classes in \\[0, 5\\). Received: 5"),
+        (lambda w: nearest_classes(w, 5), "class_id to be at most 4. Received: 5"),
         (lambda w: nearest_classes(w, 1.0), "Received: 1.0"),
         (lambda w: nearest_classes(w, 0, 5), "count"),
         (lambda w: nearest_classes(w, 0, 0), "count"),
     ],
 )
-def test_bad_input_is_told(data, call, message):
+def test_wrong_arguments_raise_input_errors(data, call, message):
     with pytest.raises(InputError, match=message):
         call(data[1])

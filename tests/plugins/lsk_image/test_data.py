@@ -4,12 +4,10 @@ import numpy as np
 import pytest
 
 from ls_base.errors import InputError
-from lsk_engine.data.configuration import resolve
+from lsk_engine.settings.resolving import resolve_config
 from lsk_image.config import DataConfig
-from lsk_image.data import load, split_images, with_ids_of
-from lsk_image.formats.image_store import ArrayPixels
-from lsk_image.source_data import ImageSource, LabeledImages
-from lsk_image.sources import load_source
+from lsk_image.data import load, load_source, split_images, use_class_ids
+from lsk_image.formats.image_store import ArrayPixels, ImageSource, LabeledImages
 from lsk_image.task import ImageTask
 
 
@@ -25,11 +23,17 @@ def source(labels, *, names=None, **others):
 def loaded(monkeypatch, given, **settings):
     monkeypatch.setattr("lsk_image.data.load_source", lambda *_, **__: given)
     defaults = {"data.source": "mine", "data.validation": None, "data.test": None}
-    return load(resolve(ImageTask(), None, {**defaults, **settings}))
+    return load(resolve_config(ImageTask(), None, {**defaults, **settings}))
 
 
 def rows(examples):
     return set(examples.rows.tolist())
+
+
+@pytest.mark.parametrize("largest", [10**6, 10**18])
+def test_a_huge_label_is_refused_before_classes_are_named(monkeypatch, largest):
+    with pytest.raises(InputError, match=f"most 1,000,000 classes.*Received: {largest:,} as the"):
+        loaded(monkeypatch, source([0, 1, largest]))
 
 
 def test_what_is_held_out_is_not_trained_on():
@@ -129,7 +133,7 @@ def test_labels_of_other_names_are_checked_before_they_are_the_run_s(label, told
     """An index of -1 would be the last name."""
     pixels = ArrayPixels(np.zeros((3, 4, 4), np.uint8), "it")
     images = LabeledImages(pixels, np.array([0, 1, 0]), "labels of it")
-    assert with_ids_of(["a", "b", "c"], images, ["c", "a"]).labels.tolist() == [2, 0, 2]
+    assert use_class_ids(["a", "b", "c"], images, ["c", "a"]).labels.tolist() == [2, 0, 2]
     wrong = dataclasses.replace(images, labels=np.array([0, label, 0]))
     with pytest.raises(InputError, match=f"Received: {told}"):
-        with_ids_of(["a", "b", "c"], wrong, ["c", "a"])
+        use_class_ids(["a", "b", "c"], wrong, ["c", "a"])

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from ls_base.errors import InputError
-from lsk_engine.data.configuration import resolve
+from lsk_engine.settings.resolving import resolve_config
 from lsk_engine.training.optimizers import build_optimizer
 from lsk_image.data import load
 from lsk_image.model import build_classifier, normalized
@@ -27,21 +27,21 @@ def test_normalizations():
 )
 def test_presets_build_and_their_optimizers_find_their_layers(preset):
     settings = {"data.source": "digits", "data.size": 32, "data.validation": 300}
-    config = resolve(ImageTask(), preset, settings)
+    config = resolve_config(ImageTask(), preset, settings)
     model = build_classifier(config, load(config))
     build_optimizer(config.optimizer, 10).build(model.trainable_variables)
     assert model.get_layer("logits").kernel.shape[-1] == 10
 
 
 def test_small_images_are_told_for_the_inceptions():
-    config = resolve(ImageTask(), None, {"model.name": "inception_v4"})
+    config = resolve_config(ImageTask(), None, {"model.name": "inception_v4"})
     data = load(config)
     with pytest.raises(InputError, match=r"at least 75 × 75 .*Received: 8 × 8"):
         build_classifier(config, data)
 
 
 def test_a_resnet_of_another_depth_by_its_name():
-    config = resolve(ImageTask(), None, {"model.name": "resnet8", "data.shift": 0})
+    config = resolve_config(ImageTask(), None, {"model.name": "resnet8", "data.shift": 0})
     model = build_classifier(config, load(config))
     assert model.name == "resnet8"
     assert "augmentation" not in [layer.name for layer in model.layers]

@@ -3,9 +3,8 @@ import pytest
 from PIL import ExifTags, Image
 
 from ls_base.errors import InputError
-from lsk_engine.data.configuration import from_dict, resolve
-from lsk_image.data import load
-from lsk_image.sources import load_source
+from lsk_engine.settings.resolving import resolve_config, restore_config
+from lsk_image.data import load, load_source
 from lsk_image.suggest_preset import suggest, survey
 from lsk_image.task import ImageTask
 from pictures import write_pictures as write
@@ -21,21 +20,22 @@ def folder(tmp_path):
 def resolved(folder, preset=None, **given):
     said = []
     settings = {"data.source": str(folder), **given}
-    return resolve(ImageTask(), preset, settings, said.append), said
+    return resolve_config(ImageTask(), preset, settings, said.append), said
 
 
 def test_one_gray_picture_and_other_sizes_are_brought_to_one_shape(folder):
     config, said = resolved(folder)
     assert (config.preset, config.data.size, config.data.channels) == ("few-pictures", 9, 3)
     assert said == [
-        "Found 2 classes, 12 pictures of 4 sizes, 1 of them gray; brought to 9 × 9 (data.size=9); "
-        "gray ones to color (data.channels=3); preset few-pictures (--preset takes another)"
+        "Found 2 classes, 12 pictures of 4 sizes, 1 of them gray; resized to 9 × 9 (data.size=9); "
+        "gray ones converted to color (data.channels=3); preset few-pictures (choose another with "
+        "--preset)"
     ]
     data = load(config)
     assert data.splits["train"].shape == (9, 9, 3)
     assert sum(map(len, data.splits.values())) == 12
     assert data.notes[:2] == (
-        f"{folder}: 3 images brought to 9 × 9",
+        f"{folder}: 3 images resized to 9 × 9",
         f"{folder}: 1 images converted to color",
     )
     gray = load_source(str(folder), size=9, channels=3).splits["train"].pixels.gather(np.array([3]))
@@ -44,7 +44,7 @@ def test_one_gray_picture_and_other_sizes_are_brought_to_one_shape(folder):
 
 def test_the_choice_is_part_of_the_configuration(folder):
     config, _ = resolved(folder)
-    assert from_dict(ImageTask(), config.to_dict()) == config
+    assert restore_config(ImageTask(), config.to_dict()) == config
 
 
 def test_what_the_user_says_goes_before(folder):
@@ -128,7 +128,9 @@ def test_a_picture_on_its_side_has_the_size_it_is_shown_in(tmp_path):
 
 def test_a_file_that_is_no_picture_is_told_at_the_start(folder):
     (folder / "dog" / "03.png").write_bytes(b"none")
-    with pytest.raises(InputError, match=r"decoded. Received: .*dog/03.png"):
+    with pytest.raises(
+        InputError, match=r"1 picture: .*dog/03.png: not a picture in a known format"
+    ):
         resolved(folder)
 
 
@@ -139,7 +141,7 @@ def test_a_validation_file_of_another_spelling_is_not_lost(tmp_path):
     np.savez(tmp_path / "more.npz", images=images)
     source = load_source(str(tmp_path))
     assert sorted(source.splits) == ["test", "train", "validation"]
-    assert source.notes == ("not read, of no split's name: more.npz",)
+    assert source.notes == ("files that name no split are not read: more.npz",)
     np.savez(tmp_path / "dev.npz", images=images, labels=np.arange(4) % 2)
     with pytest.raises(
         InputError, match=r"validation\*.npz .* Received: dev.npz, val_pictures.npz"
@@ -153,7 +155,7 @@ def test_folders_of_splits_have_the_same_names(tmp_path):
             write(tmp_path / split / name, [(4, 4)])
     source = load_source(str(tmp_path))
     assert sorted(source.splits) == ["train", "validation"]
-    assert source.notes == ("not read, of no split's name: extra",)
+    assert source.notes == ("folders that name no split are not read: extra",)
     write(tmp_path / "val" / "a", [(4, 4)])
     with pytest.raises(InputError, match="split validation in .*Received: dev and val"):
         load_source(str(tmp_path))

@@ -8,10 +8,10 @@ import pytest
 
 from ls_base.errors import InputError
 from lsk_engine.conformance import TaskContract
-from lsk_engine.data.configuration import resolve
 from lsk_engine.experiment import run_experiment
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.run_directory import RunDirectory
+from lsk_engine.settings.resolving import resolve_config
 from lsk_engine.training.checkpointing import Interrupted
 from lsk_engine.training.signals import StopRequest
 from lsk_image.data import load
@@ -59,7 +59,7 @@ def test_training_goes_on_after_an_interruption_as_if_there_had_been_none(tmp_pa
         "optimizer.logits_lr_multiplier": 0.1,
     }
     monkeypatch.setattr("lsk_engine.experiment.evaluate", lambda *_, **__: {})
-    task, config = ImageTask(), resolve(ImageTask(), None, settings)
+    task, config = ImageTask(), resolve_config(ImageTask(), None, settings)
     runs = [RunDirectory.create(tmp_path / name, config.to_dict()) for name in ("whole", "cut")]
     run_experiment(task, config, runs[0], Reporter(verbosity=-1))
     with monkeypatch.context() as patch:
@@ -89,7 +89,7 @@ def test_two_replicas_augment_as_one_device_does(tmp_path, monkeypatch):
     task, found = ImageTask(), []
     for devices in (1, 2):
         chosen = {"training.strategy": "mirrored" if devices > 1 else "one-device"}
-        config = resolve(task, None, {**settings, **chosen, "training.devices": devices})
+        config = resolve_config(task, None, {**settings, **chosen, "training.devices": devices})
         run = RunDirectory.create(tmp_path / str(devices), config.to_dict())
         run_experiment(task, config, run, Reporter(verbosity=-1))
         found.append(run.load_model().get_weights())
@@ -111,7 +111,7 @@ class _Stop:
 
 def test_a_saved_model_does_not_augment(tmp_path):
     task = ImageTask()
-    config = resolve(task, None, {**SMALL, "data.shift": 2, "model.width": 8})
+    config = resolve_config(task, None, {**SMALL, "data.shift": 2, "model.width": 8})
     data = load(config)
     model = task.build_model(config, data)
     images, _ = data.splits["test"].gather(np.arange(9), None)
@@ -159,15 +159,10 @@ def test_the_task_is_listed_without_a_framework(tmp_path):
     [
         ({"model.name": "vgg"}, "or resnetN .*Received: 'vgg'"),
         ({"model.name": "resnet57"}, "Received: 'resnet57'"),
-        ({"model.normalization": "z"}, "unit, symmetric, per_image"),
-        ({"model.dropout": 1.0}, r"model.dropout in \[0, 1\)"),
-        ({"model.layers": 0}, "model.layers of at least 1"),
-        ({"data.channels": 2}, "data.channels of 1 or 3. Received: 2"),
-        ({"data.size": 0}, "data.size of at least 1"),
-        ({"data.shift": -1}, "data.shift of at least 0"),
-        ({"decoding.batch_size": 0}, "decoding.batch_size"),
+        ({"model.dropout": 1.0}, r"model.dropout to be a number in \[0, 1\)"),
+        ({"data.channels": 2}, "data.channels to be 1 or 3 or none. Received: 2"),
     ],
 )
 def test_bad_settings_are_told(setting, message):
     with pytest.raises(InputError, match=message):
-        resolve(ImageTask(), None, setting)
+        resolve_config(ImageTask(), None, setting)

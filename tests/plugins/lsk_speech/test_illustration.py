@@ -1,13 +1,13 @@
 import numpy as np
 
 import small_speech
-from lsk_engine.data.configuration import resolve
+from lsk_engine.settings.resolving import resolve_config
 from lsk_speech.task import SpeechTask
 
 
 def test_attention_is_drawn_for_a_few_utterances(tmp_path):
     task = SpeechTask()
-    config = resolve(task, None, small_speech.settings(tmp_path))
+    config = resolve_config(task, None, small_speech.settings(tmp_path))
     data = task.load_data(config)
     examples = data.splits["test"]
     outputs = [*examples.references[:-1], "ba <unknown>"]

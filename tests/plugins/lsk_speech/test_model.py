@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 import small_speech
-from lsk_engine.data.configuration import resolve
+from lsk_engine.settings.resolving import resolve_config
 from lsk_speech.model import build_recognizer
 from lsk_speech.network.recognizer import Recognizer
 from lsk_speech.task import SpeechTask
@@ -20,10 +20,10 @@ def model_and_inputs(request, tmp_path):
     """Both inputs that a model can have, and one batch of nine utterances."""
     task = SpeechTask()
     if request.param == "waveforms":
-        config = resolve(task, None, {**small_speech.SETTINGS, **SOUNDS})
+        config = resolve_config(task, None, {**small_speech.SETTINGS, **SOUNDS})
         data = small_speech.sounds()
     else:
-        config = resolve(task, None, small_speech.settings(tmp_path))
+        config = resolve_config(task, None, small_speech.settings(tmp_path))
         data = task.load_data(config)
     examples = data.splits["test"]
     inputs, _ = examples.gather(np.arange(len(examples)), int(examples.sizes.max()))
@@ -60,7 +60,7 @@ def test_the_future_is_hidden(model_and_inputs):
 def test_the_step_of_decoding_gives_the_logits_of_training(model_and_inputs):
     model, inputs = model_and_inputs
     expected = numpy(model(inputs))
-    recognizer = Recognizer(model, resolve(SpeechTask(), None, {}).decoding)
+    recognizer = Recognizer(model, resolve_config(SpeechTask(), None, {}).decoding)
     state, _ = recognizer.begin(*recognizer.arguments(inputs))
     for n in range(expected.shape[1]):
         decoded, state = recognizer.step(inputs["target"][:, n], state, n)
@@ -73,7 +73,7 @@ def test_training_is_one_graph_whatever_the_number_of_tokens():
     """The loop over tokens is in the graph: a longer transcript adds no operation to it."""
     import tensorflow as tf
 
-    config = resolve(SpeechTask(), None, {**small_speech.SETTINGS, **SOUNDS})
+    config = resolve_config(SpeechTask(), None, {**small_speech.SETTINGS, **SOUNDS})
     model = build_recognizer(config, small_speech.sounds())
 
     def operations(tokens):

@@ -10,7 +10,6 @@ import pytest
 
 import small_speech
 from lsk_engine.data.batch_sources import training_source
-from lsk_engine.data.configuration import resolve
 from lsk_engine.data.datasets import as_dataset
 from lsk_engine.experiment import run_experiment
 from lsk_engine.progress import Reporter
@@ -21,6 +20,7 @@ from lsk_engine.scoring.calibrate import calibrate
 from lsk_engine.scoring.evaluate import evaluate
 from lsk_engine.scoring.project import project_runs
 from lsk_engine.settings.distillation import DistillationConfig
+from lsk_engine.settings.resolving import resolve_config
 from lsk_engine.tasks.loss import build_loss
 from lsk_engine.training.optimizers import build_optimizer
 from lsk_speech.task import SpeechTask
@@ -43,7 +43,7 @@ def finished(folder):
     """A run with all that is random, and neighborhood smoothing."""
     task = SpeechTask()
     smoothed = {"training.alpha": 0.1, "training.smoothing": "neighborhood"}
-    config = resolve(task, None, {**small_speech.settings(folder), **NOISE, **smoothed})
+    config = resolve_config(task, None, {**small_speech.settings(folder), **NOISE, **smoothed})
     run = RunDirectory.create(folder / "run", config.to_dict())
     run_experiment(task, config, run, silent())
     return StoredRun(run, task, config)
@@ -65,7 +65,7 @@ def smoothed_targets(loss, labels, num_classes):
 def test_start_and_padding_get_none_of_the_smoothing(folder, smoothing):
     task = SpeechTask()
     settings = {"training.alpha": 0.3, "training.smoothing": smoothing}
-    config = resolve(task, None, {**small_speech.settings(folder / "data"), **settings})
+    config = resolve_config(task, None, {**small_speech.settings(folder / "data"), **settings})
     data = task.load_data(config)
     labels = np.array([[5, 7, END_ID, PAD_ID], [6, END_ID, PAD_ID, PAD_ID]], np.int32)
     found = smoothed_targets(build_loss(config, data, "sum"), labels, data.num_classes)
@@ -89,7 +89,7 @@ def test_start_and_padding_get_none_of_the_smoothing(folder, smoothing):
 def test_a_checkpoint_goes_on_to_the_same_bits(folder, tmp_path):
     """Dropout, weight noise and SpecAugment included: their random states are variables."""
     task = SpeechTask()
-    config = resolve(task, None, {**small_speech.settings(folder / "data"), **NOISE})
+    config = resolve_config(task, None, {**small_speech.settings(folder / "data"), **NOISE})
     data = task.load_data(config)
     source = training_source(config, data)
 

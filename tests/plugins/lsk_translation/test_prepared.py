@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 import small_translation
 from ls_base.errors import InputError
-from lsk_engine.data.configuration import resolve
 from lsk_engine.data.prepared.checksummed_files import CheckedFiles
 from lsk_engine.data.prepared.prepared_data import PreparedData, prepare
+from lsk_engine.settings.resolving import resolve_config
 from lsk_translation.prepared import Lines, load_prepared
 from lsk_translation.task import TranslationTask
 
@@ -31,7 +31,7 @@ def written(folder):
     """The settings that data were prepared with, the data, and where they are."""
     made_with = {**small_translation.settings(folder), **LENGTHS}
     task, directory = TranslationTask(), folder / "data"
-    return made_with, prepare(task, resolve(task, None, made_with), directory), directory
+    return made_with, prepare(task, resolve_config(task, None, made_with), directory), directory
 
 
 def read_all(found):
@@ -39,7 +39,9 @@ def read_all(found):
 
 
 def resolved(directory, **given):
-    return resolve(TranslationTask(), None, {**MODEL, "data.source": str(directory), **given})
+    return resolve_config(
+        TranslationTask(), None, {**MODEL, "data.source": str(directory), **given}
+    )
 
 
 def test_prepared_data_are_the_data(written):
@@ -71,7 +73,7 @@ def test_all_right_translations_are_prepared_too(tmp_path):
         "data.max_train_examples": 60,
         "data.vocabulary_size": 500,
     }
-    data = prepare(task, resolve(task, None, made_with), tmp_path / "data")
+    data = prepare(task, resolve_config(task, None, made_with), tmp_path / "data")
     read = task.load_data(resolved(tmp_path / "data"), data.artifacts).splits["phrases"]
     assert list(read.references) == list(data.splits["phrases"].references)
     assert len(read.references[0]) > 1
@@ -193,7 +195,7 @@ def test_arrays_that_do_not_fit_are_told(tmp_path, file, change, message):
     """Whatever their checksums: the manifest may be somebody's who meant it."""
     task = TranslationTask()
     settings = small_translation.settings(tmp_path)
-    prepare(task, resolve(task, None, settings), tmp_path / "data")
+    prepare(task, resolve_config(task, None, settings), tmp_path / "data")
     files = CheckedFiles.of_folder(tmp_path / "data")
     np.save(tmp_path / "data" / file, change(np.load(tmp_path / "data" / file)))
     with pytest.raises(InputError, match=message):

@@ -5,20 +5,23 @@ manifest `prepared.json`: the settings that the data were made with, and a check
 """
 
 import dataclasses
-import hashlib
-import json
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ls_base.errors import InputError
 from ls_base.files import new_folder, wrap_os_errors, write_json
-from ls_base.records import Record, convert_record, read_record
-from ls_base.safe_open import expand_user, is_regular
+from ls_base.records import convert_record
+from ls_base.safe_open import expand_user
 from lsk_engine.data.prepared.file_checks import FileChecks, checksum_file
 from lsk_engine.environment import environment
 from lsk_engine.settings.config import Config
+from lsk_engine.settings.prepared_manifest import (
+    MANIFEST_FILE,
+    MANIFEST_SCHEMA,
+    manifest_digest,
+    read_manifest,
+)
 from lsk_engine.tasks.contract import Task, TaskData
 from lsk_engine.tasks.registry import tasks_that_load
 
@@ -26,9 +29,6 @@ if TYPE_CHECKING:
     from lsk_engine.data.prepared.checksummed_files import (
         CheckedFiles,  # NumPy: nobody waits for it here
     )
-
-SCHEMA = 1
-MANIFEST_FILE = "prepared.json"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,24 +98,6 @@ def prepare(task: Task, config: Config, directory: str | os.PathLike) -> TaskDat
     return data
 
 
-def is_prepared(source: str) -> bool:
-    """Returns whether `source` is the path of a prepared data set."""
-    return bool(source) and is_regular(expand_user(source) / MANIFEST_FILE)
-
-
-def read_settings(source: str, task: str) -> dict[str, Any]:
-    """Returns the settings that a prepared data set was made with; `source` is not among them.
-
-    Args:
-        source: The path of a prepared data set.
-        task: The name of the task that it must be of.
-
-    Raises:
-        InputError: If it is of another task, or of another schema.
-    """
-    return _read_manifest(expand_user(source), task).settings
-
-
 def open_prepared(source: str, task: str) -> PreparedData:
     """Opens a prepared data set, however large, at once.
 
@@ -132,8 +114,11 @@ def open_prepared(source: str, task: str) -> PreparedData:
     from lsk_engine.data.prepared.checksummed_files import CheckedFiles
 
     path = expand_user(source)
-    manifest = _read_manifest(path, task)
-    files = CheckedFiles(path, manifest.files)
+    manifest = read_manifest(source, task)
+    checks = convert_record(
+        manifest.files, dict[str, FileChecks], str(path / MANIFEST_FILE), error=InputError
+    )
+    files = CheckedFiles(path, checks)
     files.check_sizes()
     return PreparedData(path, tuple(manifest.notes), files)
 
@@ -142,7 +127,7 @@ def _manifest(config: Config, data: TaskData, folder: Path) -> dict[str, Any]:
     settings = dataclasses.asdict(config.data)
     files = sorted(file for file in folder.rglob("*") if file.is_file())
     content = {
-        "schema": SCHEMA,
+        "schema": MANIFEST_SCHEMA,
         "task": config.task,
         "source": settings.pop("source", None),
         "settings": settings,
@@ -150,40 +135,9 @@ def _manifest(config: Config, data: TaskData, folder: Path) -> dict[str, Any]:
         "files": {f.relative_to(folder).as_posix(): _entry(f) for f in files},
         "environment": environment(),
     }
-    return {**content, "sha256": _digest(content)}
+    return {**content, "sha256": manifest_digest(content)}
 
 
 def _entry(file: Path) -> dict[str, Any]:
     told = checksum_file(file, flush=True).to_dict()
     return {name: value for name, value in told.items() if value is not None}
-
-
-def _digest(content: Mapping[str, Any]) -> str:
-    """Returns the SHA-256 of what a manifest says, its own left out, as JSON holds it."""
-    told = {name: value for name, value in content.items() if name != "sha256"}
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
-
-
-class _Manifest(Record, frozen=True):
-    task: str
-    settings: dict[str, Any]
-    notes: list[str]
-    files: dict[str, FileChecks]
-    sha256: str | None = None  # manifests had none at first
-
-
-def _read_manifest(path: Path, task: str) -> _Manifest:
-    file = path / MANIFEST_FILE
-    content = read_record(file, dict[str, Any], schema=SCHEMA, error=InputError)
-    manifest = convert_record(content, _Manifest, str(file), error=InputError)
-    if manifest.sha256 is not None and manifest.sha256 != _digest(content):
-        raise InputError(
-            f"Expected {file} as it was written; prepare the data set again, or copy it again. "
-            "Received: another"
-        )
-    if manifest.task != task:
-        raise InputError(
-            f"Expected a data set prepared for task {task!r}. Received: {path}, prepared for "
-            f"{manifest.task!r}"
-        )
-    return manifest

@@ -7,11 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ls_base.errors import FileError, InputError, shell_command
-from ls_keras.calibration import (
-    ReliabilityCurve,
-    SmoothReliability,
-    smooth_curve_of_statistics,
-)
+from ls_keras.calibration import ReliabilityCurve, SmoothReliability, smooth_curve_of_statistics
 from ls_keras.plots import reliability_diagram, reliability_rows, save, style
 from ls_keras.plots.reliability_diagram import MOST_CURVES
 from lsk_engine.runs.naming import folder_names

@@ -5,8 +5,8 @@ be sent to another process, nor to a worker of a cluster.
 """
 
 from ls_base.errors import LsKerasError
-from lsk_engine.data.configuration import from_dict
 from lsk_engine.progress import Reporter
+from lsk_engine.settings.resolving import restore_config
 from lsk_engine.studies.executors.executor import Executor, ExitStatus
 from lsk_engine.studies.jobs import Job
 from lsk_engine.tasks.contract import Task
@@ -39,7 +39,7 @@ class InProcess(Executor):
         from lsk_engine.experiment import run_experiment
         from lsk_engine.training.checkpointing import Interrupted
 
-        config = from_dict(self.task, job.run.read_config())
+        config = restore_config(self.task, job.run.read_config())
         quiet = Reporter(verbosity=-1, log=job.run.log_file)
         status = ExitStatus(0)
         try:

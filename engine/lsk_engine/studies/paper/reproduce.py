@@ -14,7 +14,7 @@ from lsk_engine.studies.jobs import Job, jobs_of
 from lsk_engine.studies.paper.paper_studies import Part, Scale
 from lsk_engine.studies.paper.results import RESULTS, Result
 from lsk_engine.studies.run_study import run_study
-from lsk_engine.studies.study import DISTILLATION, TEACHER, Study, merge_settings
+from lsk_engine.studies.study import DISTILLATION, TEACHER, Study, merge_study_settings
 from lsk_engine.studies.study_result import ClaimResult, StudyResult
 from lsk_engine.tasks.registry import load_task, needing_extra
 
@@ -107,7 +107,7 @@ def study_of(
             )
         more[_SOURCE] = str(source.absolute())
     return dataclasses.replace(
-        study, seeds=seeds or study.seeds, settings=merge_settings(study.settings, more)
+        study, seeds=seeds or study.seeds, settings=merge_study_settings(study.settings, more)
     )
 
 

@@ -52,7 +52,7 @@ def width(request, monkeypatch):
 
 
 def test_a_study_fits_and_has_values_with_their_intervals(width):
-    text = tables.drawn(*study_tables.show_study(study()))
+    text = tables.render(*study_tables.show_study(study()))
     lines = text.splitlines()
     assert max(map(len, lines)) <= max(width, 54)
     assert lines[0] == "Does label smoothing help here? image, digits-mlp"
@@ -70,7 +70,7 @@ def test_a_study_fits_and_has_values_with_their_intervals(width):
 def test_more_arms_than_numbers_are_lines(width):
     arms = {f"alpha0.{n}" if n else "alpha0": {"training.alpha": n / 10} for n in range(6)}
     arms["alpha0.1"] = {"training.alpha": 0.1}
-    text = tables.drawn(*study_tables.show_study(study(arms)))
+    text = tables.render(*study_tables.show_study(study(arms)))
     starts = [line.split("  ")[0] for line in text.splitlines()]
     assert [one for one in starts if one in ("hard", "α 0.5")] == ["hard", "α 0.5"]
 
@@ -78,7 +78,7 @@ def test_more_arms_than_numbers_are_lines(width):
 def test_a_result_of_the_paper_has_its_numbers_ours_and_verdicts(width):
     result = dataclasses.replace(RESULTS["table2"], claims=("score",))
     one = Reproduced(result, "demo", {"images": study()}, (Path("figure.png"),), {"speech": "why"})
-    text = tables.drawn(*study_tables.show_reproduced(one))
+    text = tables.render(*study_tables.show_reproduced(one))
     lines = text.splitlines()
     assert lines[0].startswith("table2: ")
     assert lines[1].startswith("  the paper: CIFAR-10, AlexNet: 86.8")

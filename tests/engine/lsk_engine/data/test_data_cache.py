@@ -5,11 +5,13 @@ from pathlib import Path
 import pytest
 
 from ls_base.errors import InputError
-from lsk_engine.data import configuration
-from lsk_engine.data.data_cache import load_data, prepare_shared
+from lsk_engine.data.data_cache import fill_cache, load_data
 from lsk_engine.data.fingerprint import fingerprint_data
-from lsk_engine.data.prepared.prepared_data import is_prepared
 from lsk_engine.progress import Reporter
+from lsk_engine.runs.run_data import reload_data
+from lsk_engine.runs.run_directory import RunDirectory
+from lsk_engine.settings.prepared_manifest import is_prepared
+from lsk_engine.settings.resolving import resolve_config
 from preparable_task import PreparableTask
 from tiny_task import Letters, TinyTask
 
@@ -34,28 +36,25 @@ class CountingTask(PreparableTask):
 
 
 def resolve(task, **data):
-    return configuration.resolve(task, None, {f"data.{key}": value for key, value in data.items()})
+    return resolve_config(task, None, {f"data.{key}": value for key, value in data.items()})
 
 
-def test_what_runs_have_in_common_is_made_once(tmp_path):
+def test_data_of_several_runs_are_prepared_once(tmp_path):
     task = CountingTask()
     short, long = resolve(task, length=5), resolve(task, length=6)
-    with prepare_shared(task, [short, short, long], tmp_path, SILENT):
-        assert task.made == 1
-        first, second = (load_data(task, short, None) for _ in range(2))
-        assert task.made == 1
-        load_data(task, long, None)  # nobody else's
-        assert task.made == 2
-    assert (
-        fingerprint_data(first)
-        == fingerprint_data(second)
-        == fingerprint_data(load_data(task, short, None))
-    )
+    fill_cache(task, [short, short, long], tmp_path, SILENT)
+    assert task.made == 1
+    first, second = (load_data(task, short, None, tmp_path) for _ in range(2))
+    assert task.made == 1
+    load_data(task, long, None, tmp_path)  # used by one run only
+    assert task.made == 2
+    plain = load_data(task, short, None)
+    assert task.made == 3
+    assert fingerprint_data(first) == fingerprint_data(second) == fingerprint_data(plain)
     assert first.notes == ("letters: made",)
-    assert task.made == 3  # nobody shares any more
-    with prepare_shared(task, [short, short], tmp_path, SILENT):
-        load_data(task, short, None)
-    assert task.made == 3  # it is there already
+    fill_cache(task, [short, short], tmp_path, SILENT)
+    load_data(task, short, None, tmp_path)
+    assert task.made == 3
     assert {Path(source).parent for source in task.read} == {tmp_path}
 
 
@@ -86,8 +85,8 @@ def recorded(tmp_path):
     shared = source / "study" / "data"
 
     def go_on():
-        with prepare_shared(task, [config, config], shared, SILENT):
-            return load_data(task, config, None)
+        fill_cache(task, [config, config], shared, SILENT)
+        return load_data(task, config, None, shared)
 
     go_on()
     return source, shared, go_on
@@ -126,46 +125,42 @@ def test_runs_that_share_nothing_of_what_there_is_now_read_their_source(tmp_path
     source.mkdir()
     task = CountingTask()
     config = resolve(task, source=str(source))
-    with prepare_shared(task, [config, config], shared, SILENT):
-        load_data(task, config, None)
+    fill_cache(task, [config, config], shared, SILENT)
+    load_data(task, config, None, shared)
     assert task.read == [str(source), str(next(shared.iterdir()))]
     (source / "a").touch()
-    with prepare_shared(task, [], shared, SILENT):
-        load_data(task, config, None)
+    load_data(task, config, None, shared)
     assert task.read[-1] == str(source)  # not what it was
 
 
-def test_damaged_data_give_way_to_their_source(tmp_path):
+def test_damaged_entries_give_way_to_the_source(tmp_path):
     task = CountingTask()
     config = resolve(task)
-    with prepare_shared(task, [config, config], tmp_path, SILENT):
-        (folder,) = tmp_path.iterdir()
-        (folder / "letters.npy").write_bytes(b"")
-        assert fingerprint_data(load_data(task, config, None)) == fingerprint_data(
-            TinyTask().load_data(None)
-        )
-        assert task.made == 2
+    fill_cache(task, [config, config], tmp_path, SILENT)
+    (folder,) = tmp_path.iterdir()
+    (folder / "letters.npy").write_bytes(b"")
+    found = load_data(task, config, None, tmp_path)
+    assert fingerprint_data(found) == fingerprint_data(TinyTask().load_data(None))
+    assert task.made == 2
 
 
-def test_what_can_not_be_made_is_left_to_the_runs(tmp_path):
+def test_data_that_cannot_be_prepared_are_left_to_the_runs(tmp_path):
     class Refusing(PreparableTask):
         def load_data(self, config, artifacts=None):
             raise InputError("Expected letters. Received: none")
 
     for task in (Refusing(), TinyTask()):
         config = resolve(task)
-        with prepare_shared(task, [config, config], tmp_path, SILENT):
-            assert not any(tmp_path.iterdir())
+        fill_cache(task, [config, config], tmp_path, SILENT)
+        assert not any(tmp_path.iterdir())
 
 
-def test_the_environment_is_as_it_was(tmp_path):
-    before, within = dict(os.environ), []
-
-    def fail():
-        within.append(dict(os.environ))
-        raise KeyError
-
-    with pytest.raises(KeyError), prepare_shared(CountingTask(), [], tmp_path, SILENT):
-        fail()
-    assert within != [before]  # what a study starts knows of it
-    assert dict(os.environ) == before
+def test_a_run_finds_its_cache_after_the_study_has_moved(tmp_path):
+    task = CountingTask()
+    config = resolve(task)
+    study, moved = tmp_path / "study", tmp_path / "moved"
+    fill_cache(task, [config, config], study / "data", SILENT)
+    RunDirectory.create(study / "runs" / "a", config.to_dict(), study / "data")
+    study.rename(moved)
+    reload_data(task, config, RunDirectory.open(moved / "runs" / "a"))
+    assert task.made == 1

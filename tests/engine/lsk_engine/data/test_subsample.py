@@ -1,14 +1,14 @@
 import numpy as np
 
-from lsk_engine.data.configuration import resolve
 from lsk_engine.data.data_cache import load_data
 from lsk_engine.data.subsample import subsample, take_examples
+from lsk_engine.settings.resolving import resolve_config
 from tiny_task import TinyTask
 
 
 def loaded(**settings):
     task = TinyTask()
-    config = resolve(task, None, settings)
+    config = resolve_config(task, None, settings)
     return load_data(task, config, None), task.load_data(config)
 
 

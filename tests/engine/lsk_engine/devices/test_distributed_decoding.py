@@ -9,7 +9,7 @@ import pytest
 
 from decode_on_devices import check_decoding, check_predicting, trained
 from lsk_engine.devices.distributed_decoding import make_search
-from lsk_translation.translator import Translator
+from lsk_translation.model import Translator
 
 SCRIPT = Path(__file__).parents[3] / "support" / "decode_on_devices.py"
 

@@ -3,10 +3,10 @@ import numpy as np
 import pytest
 from keras import layers
 
-from lsk_engine.data import configuration
 from lsk_engine.devices import distributed_predict
 from lsk_engine.devices.distributed_predict import copy_to_devices, predict_rows, scoring_strategy
 from lsk_engine.devices.process_env import TF_CONFIG, set_tf_config
+from lsk_engine.settings.resolving import resolve_config
 from tiny_task import TinyTask
 
 pytestmark = pytest.mark.tensorflow
@@ -49,7 +49,7 @@ def test_two_devices_predict_the_same_as_one(rng, rows):
 
 
 def test_one_device_needs_no_copy():
-    assert copy_to_devices(build(), configuration.resolve(TinyTask(), None, {})) is None
+    assert copy_to_devices(build(), resolve_config(TinyTask(), None, {})) is None
 
 
 @pytest.mark.parametrize(

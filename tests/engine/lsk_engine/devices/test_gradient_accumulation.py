@@ -4,10 +4,10 @@ import pytest
 from keras import layers
 
 from ls_keras import Distiller, SmoothedCE
-from lsk_engine.data import configuration
 from lsk_engine.devices.gradient_accumulation import accumulate_gradients
 from lsk_engine.devices.precision import precision
 from lsk_engine.settings.optimizer import OptimizerConfig
+from lsk_engine.settings.resolving import resolve_config
 from lsk_engine.training.optimizers import build_optimizer
 from tiny_task import TinyTask
 
@@ -76,7 +76,7 @@ def test_parts_are_no_smaller_batches():
 def test_a_step_has_so_many_times_the_examples():
     from lsk_engine.data.batch_sources import evaluation_source, training_source
 
-    config = configuration.resolve(
+    config = resolve_config(
         TinyTask(), None, {"training.batch_size": 3, "training.gradient_accumulation_steps": 4}
     )
     data = TinyTask().load_data(config)

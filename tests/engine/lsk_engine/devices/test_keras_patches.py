@@ -11,7 +11,6 @@ import pytest
 from keras import layers
 
 from ls_keras import SmoothedCE
-from lsk_engine.data import configuration
 from lsk_engine.data.batch_sources import training_source
 from lsk_engine.data.datasets import as_dataset
 from lsk_engine.devices import strategy
@@ -24,6 +23,7 @@ from lsk_engine.devices.local_workers import free_addresses
 from lsk_engine.devices.precision import precision, with_loss_scaling
 from lsk_engine.devices.process_env import TF_CONFIG, tf_config
 from lsk_engine.devices.replicas import SharedSeedGenerator
+from lsk_engine.settings.resolving import resolve_config
 from tiny_task import TinyTask
 
 SCRIPT = Path(__file__).parents[3] / "support" / "stock_multi_worker.py"
@@ -72,7 +72,7 @@ def test_the_loss_of_an_epoch_is_the_mean_over_its_steps(parts):
         "training.max_length_buckets": 3,
         "training.gradient_accumulation_steps": parts or 1,
     }
-    config = configuration.resolve(task, None, {"model.dropout": 0.0, **settings})
+    config = resolve_config(task, None, {"model.dropout": 0.0, **settings})
     data = task.load_data(config)
     source, model = training_source(config, data), task.build_model(config, data)
     assert source.rows_vary

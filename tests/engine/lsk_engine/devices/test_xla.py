@@ -3,9 +3,9 @@
 import pytest
 
 from ls_base.errors import InputError
-from lsk_engine.data import configuration
 from lsk_engine.devices.strategy import choose_strategy
 from lsk_engine.devices.xla import compile_in_replica, compiles_replicas, jit_compile
+from lsk_engine.settings.resolving import resolve_config
 from tiny_task import TinyTask
 
 pytestmark = pytest.mark.tensorflow
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.tensorflow
 
 def config(**training):
     settings = {f"training.{name}": value for name, value in training.items()}
-    return configuration.resolve(TinyTask(), None, settings)
+    return resolve_config(TinyTask(), None, settings)
 
 
 @pytest.mark.parametrize(

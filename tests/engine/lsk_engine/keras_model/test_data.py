@@ -123,3 +123,9 @@ def test_what_does_not_fit_is_told(changes, settings, message):
 def test_splits_that_differ_are_told(test, settings, message):
     with pytest.raises(InputError, match=message):
         task_data({"train": split(), "test": test}, options(**settings))
+
+
+def test_a_huge_label_is_refused_before_classes_are_named():
+    split = labeled((np.zeros((3, 2)), np.array([0, 1, 2**31 - 1])), "train")
+    with pytest.raises(InputError, match=r"1,000,000 classes.*Received: 2,147,483,647"):
+        task_data({"train": split}, options())

@@ -10,9 +10,9 @@ import pytest
 
 import lsk_engine
 from ls_base.errors import InputError
-from lsk_engine.data.configuration import resolve
 from lsk_engine.keras_model.study import smoothing_study
 from lsk_engine.runs.run_directory import RunDirectory
+from lsk_engine.settings.resolving import resolve_config
 from lsk_engine.tasks.registry import load_task
 from own_files import points
 from stored_files import metrics
@@ -77,7 +77,7 @@ def test_the_pages_code_runs(tmp_path, monkeypatch):
     (tmp_path / "model.py").write_text(model)
     exec(data, {})
     settings = {"model.name": "model.py:build_model", "data.source": "digits.npz"}
-    config = resolve(load_task("keras"), None, settings)
+    config = resolve_config(load_task("keras"), None, settings)
     data = load_task("keras").load_data(config)
     assert load_task("keras").build_model(config, data).output_shape == (None, 10)
     small = program.replace("seeds=3", "seeds=1").replace("epochs=20", "epochs=1")

@@ -55,7 +55,7 @@ def test_no_text_becomes_an_element(page, text):
     assert any(HOSTILE in value for value in attributes)  # alternative texts have it, too
 
 
-def test_nothing_is_outside_of_the_file(page, text):
+def test_the_page_is_self_contained(page, text):
     for name, attributes in page.elements:
         for attribute in ("src", "href", "data", "action", "srcset"):
             value = attributes.get(attribute)
@@ -66,7 +66,7 @@ def test_nothing_is_outside_of_the_file(page, text):
     assert policy.startswith("default-src 'none'; img-src data:; style-src 'sha256-")
 
 
-def test_links_lead_somewhere_and_ids_are_there_once(page):
+def test_links_have_targets_and_ids_are_unique(page):
     ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
     assert len(ids) == len(set(ids))
     leads = {a["href"][1:] for a in page.all("a")}
@@ -87,7 +87,7 @@ def test_every_picture_has_an_alternative_text(page):
     assert all(svg["aria-hidden"] == "true" for svg in others)
 
 
-def test_tables_are_whole_without_javascript(page, text):
+def test_tables_are_complete_without_javascript(page, text):
     assert "20.0 [18.0, 22.0]" in page.texts
     assert page.all("button") == []
     for table in re.findall(r"(?s)<table.*?</table>", text):
@@ -95,7 +95,7 @@ def test_tables_are_whole_without_javascript(page, text):
         assert len(set(rows)) == 1, table
 
 
-def test_notes_are_there_once(page):
+def test_notes_are_shown_once(page):
     assert page.texts.count("test: made up") == 1
 
 
@@ -103,7 +103,7 @@ def test_the_same_files_give_the_same_bytes(folder, text, tmp_path):
     assert write_report([folder], tmp_path / "again.html").file.read_text() == text
 
 
-def test_a_report_is_in_the_only_folder_or_here(tmp_path, monkeypatch):
+def test_the_default_file_is_in_the_only_folder_or_the_current_one(tmp_path, monkeypatch):
     runs = [bare_run(tmp_path / name, seed=i).path for i, name in enumerate("ab")]
     assert write_report(runs[:1]).file == runs[0] / FILE
     monkeypatch.chdir(tmp_path)
@@ -113,7 +113,7 @@ def test_a_report_is_in_the_only_folder_or_here(tmp_path, monkeypatch):
     assert (written.runs, written.problems) == (2, ())
 
 
-def test_a_page_is_there_whole_or_not_at_all(tmp_path):
+def test_a_failed_write_leaves_no_partial_page(tmp_path):
     run = bare_run(tmp_path / "a").path
     out = tmp_path / "page.html"
     out.mkdir()
@@ -131,7 +131,7 @@ def test_outputs_of_a_run_without_references_are_shown(tmp_path):
     assert "references beside outputs" in page.texts
 
 
-def test_a_damaged_file_is_told_and_the_rest_stands(tmp_path):
+def test_a_damaged_file_is_reported_and_the_rest_is_shown(tmp_path):
     run = whole_run(tmp_path / "a")
     run.metrics_file.write_text("{")
     other = bare_run(tmp_path / "b", 0.0)
@@ -143,7 +143,7 @@ def test_a_damaged_file_is_told_and_the_rest_stands(tmp_path):
     assert "20.0 [18.0, 22.0]" in page.texts
 
 
-def test_nothing_but_damage_is_refused_in_one_line(tmp_path):
+def test_a_folder_with_damaged_runs_only_is_refused_in_one_line(tmp_path):
     run = bare_run(tmp_path / "a")
     run.config_file.write_text("{")
     with pytest.raises(FileError, match="config.json"):
@@ -151,7 +151,7 @@ def test_nothing_but_damage_is_refused_in_one_line(tmp_path):
     assert not (run.path / FILE).exists()
 
 
-def test_a_name_that_is_no_text_is_shown(tmp_path):
+def test_a_folder_name_that_is_not_unicode_is_shown(tmp_path):
     """No run is made under such a name, but it may be moved."""
     moved = tmp_path / os.fsdecode(b"run-\xff")
     try:
@@ -177,7 +177,7 @@ addEventListener("message", (e) => document.documentElement.dataset.found = e.da
 
 @pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium to open the page with")
-def test_a_browser_opens_the_page_without_a_complaint(text, tmp_path):
+def test_a_browser_opens_the_page_without_errors_or_horizontal_scrolling(text, tmp_path):
     (tmp_path / "as-it-is.html").write_text(text)
     shown = opened(tmp_path / "as-it-is.html")
     assert shown.count("<button") > 20  # its own script runs, which its policy knows

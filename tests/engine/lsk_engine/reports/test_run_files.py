@@ -1,11 +1,21 @@
+import base64
+import os
+
 import pytest
 
-from lsk_engine.reports.run_files import Search, read_run, swept_beams, swept_temperatures
+from ls_base.errors import FileError
+from lsk_engine.reports.run_files import (
+    Search,
+    read_picture,
+    read_run,
+    swept_beams,
+    swept_temperatures,
+)
 from lsk_engine.runs.schemas import SweepPoint
-from reported_runs import OUTPUTS, REFERENCES, bare_run, whole_run
+from reported_runs import OUTPUTS, REFERENCES, bare_run, of_run, png, whole_run
 
 
-def test_all_that_a_run_has_is_read(tmp_path):
+def test_all_files_of_a_run_are_read(tmp_path):
     path = whole_run(tmp_path / "run").path
     found = read_run("run", path)
     assert found.problems == []
@@ -30,7 +40,7 @@ def test_a_bare_run_has_no_problems(tmp_path):
     assert found.calibrated is None
 
 
-def test_outputs_that_are_no_texts_are_left_out(tmp_path):
+def test_outputs_that_are_not_texts_are_left_out(tmp_path):
     run = bare_run(tmp_path / "run")
     run.write_json(run.outputs_file("test"), [[1, 2], [3]])
     found = read_run("run", run.path)
@@ -49,11 +59,11 @@ def test_outputs_that_are_no_texts_are_left_out(tmp_path):
     ],
 )
 @pytest.mark.parametrize("content", [b"", b"{", b'{"a": [NaN]}\n1', b"\xff" * 9])
-def test_a_damaged_file_is_one_line_and_hinders_no_other(tmp_path, name, content):
+def test_a_damaged_file_is_one_line_and_the_others_are_read(tmp_path, name, content):
     run = whole_run(tmp_path / "run")
     run.checksums.file.unlink()
     if name == "history.jsonl":
-        content += b"\n"  # a last line that was cut off is nobody's fault
+        content += b"\n"  # a last line that was cut off is normal after a crash
     (run.path / name).write_bytes(content)
     found = read_run("run", run.path)
     (problem,) = found.problems
@@ -64,7 +74,7 @@ def test_a_damaged_file_is_one_line_and_hinders_no_other(tmp_path, name, content
     assert found.metrics is None or found.splits == ["validation", "test"]
 
 
-def test_what_somebody_changed_is_told(tmp_path):
+def test_a_changed_file_is_reported(tmp_path):
     run = whole_run(tmp_path / "run")
     content = run.metrics_file.read_text().replace("20.0", "90.0")
     run.metrics_file.write_text(content)
@@ -74,7 +84,7 @@ def test_what_somebody_changed_is_told(tmp_path):
     assert "as the run wrote it" in found.problems[0]
 
 
-def test_outputs_may_say_more_than_their_text_and_several_references_be_right(tmp_path):
+def test_outputs_may_have_scores_and_several_references(tmp_path):
     run = whole_run(tmp_path / "run")
     run.write_json(run.outputs_file("test"), [{"text": "vor 2 Tagen", "log_p": -0.1}, "ja"])
     run.write_json(run.references_file("test"), [["vor zwei Tagen", "vor 2 Tagen"], "nein"])
@@ -86,7 +96,17 @@ def test_outputs_may_say_more_than_their_text_and_several_references_be_right(tm
     assert "references-test.json" in problem
 
 
-def test_references_of_other_outputs_are_told(tmp_path):
+@pytest.mark.parametrize("split", ["../odd", "", "a/b", "x" * 300])
+def test_a_run_with_an_odd_split_name_is_left_out_with_a_note(tmp_path, split):
+    run = whole_run(tmp_path / "run")
+    run.write_json(run.metrics_file, of_run() | {split: {"nll": 1.0}})
+    found = read_run("run", run.path)
+    assert found.config is None
+    assert len(found.problems) == 1
+    assert found.problems[0].startswith("Expected")
+
+
+def test_references_of_other_outputs_are_reported(tmp_path):
     run = whole_run(tmp_path / "run")
     run.write_json(run.references_file("test"), ["one"])
     found = read_run("run", run.path)
@@ -104,7 +124,7 @@ def test_references_of_other_outputs_are_told(tmp_path):
         (None, ""),
     ],
 )
-def test_a_command_is_as_a_shell_takes_it(tmp_path, words, command):
+def test_commands_are_quoted_for_a_shell(tmp_path, words, command):
     found = read_run("run", bare_run(tmp_path / "run").path)
     assert found.command({"command": words}) == command
 
@@ -123,7 +143,7 @@ def point(settings, temperature=1.0, beam_size=None, undone=0.0, elsewise="e", n
     )
 
 
-def test_beams_of_one_model_temperature_and_undone_alpha_belong_together():
+def test_beam_sweeps_are_grouped_by_model_temperature_and_undone_alpha():
     wide, narrow = point("16", beam_size=16), point("4", beam_size=4)
     undone = point("u", beam_size=4, undone=0.1)
     warmer = point("4", temperature=2.0, beam_size=4)
@@ -132,11 +152,11 @@ def test_beams_of_one_model_temperature_and_undone_alpha_belong_together():
     assert found == {Search("e", 1.0, 0.0): [narrow, wide]}
 
 
-def test_points_of_earlier_versions_tell_no_beam():
+def test_points_without_a_beam_size_are_no_beam_sweep():
     assert swept_beams([point("a", beam_size=b, elsewise=None) for b in (1, 4)]) == {}
 
 
-def test_beams_at_one_temperature_are_no_sweep_over_temperatures():
+def test_beams_at_one_temperature_are_no_temperature_sweep():
     beams = [point("1", beam_size=1), point("4", beam_size=4)]
     assert swept_temperatures(beams) == []
     measured = [point("4", t, beam_size=4, nll=1.0) for t in (1.0, 1.5)]
@@ -144,8 +164,38 @@ def test_beams_at_one_temperature_are_no_sweep_over_temperatures():
     assert swept_temperatures(measured[:1]) == [measured[:1]]
 
 
-def test_a_point_that_a_sweep_over_beams_has_found_stays_with_those_of_its_search():
+def test_a_beam_sweep_s_point_belongs_to_the_temperature_sweep_of_its_search():
     old = [point("a", t, elsewise=None) for t in (0.9, 1.1)]
     found_again = point("a", 1.0, beam_size=4)
     assert swept_temperatures([*old, found_again]) == [[*old, found_again]]
     assert swept_temperatures(old[:1]) == [old[:1]]
+
+
+def test_pictures_have_their_bytes_and_size(tmp_path):
+    file = tmp_path / "a.png"
+    file.write_bytes(png(30, 20))
+    found = read_picture(file)
+    assert (found.width, found.height) == (30, 20)
+    assert base64.b64decode(found.data) == png(30, 20)
+
+
+@pytest.mark.parametrize(
+    ("content", "received"),
+    [
+        (b"", "something else"),
+        (b"<svg onload=alert(1)>", "something else"),
+        (png()[:-5], "one without its end"),
+        (png(2**20, 2), r"1048576 × 2"),
+    ],
+)
+def test_a_file_that_is_not_a_picture_is_refused(tmp_path, content, received):
+    file = tmp_path / "a.png"
+    file.write_bytes(content)
+    with pytest.raises(FileError, match=f"a.png. Received: {received}"):
+        read_picture(file)
+
+
+def test_a_pipe_is_refused_without_waiting(tmp_path):
+    os.mkfifo(tmp_path / "a.png")
+    with pytest.raises(FileError, match="named pipe"):
+        read_picture(tmp_path / "a.png")

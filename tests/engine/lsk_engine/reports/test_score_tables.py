@@ -1,7 +1,7 @@
 import pytest
 
 from lsk_engine.reports import score_tables
-from lsk_engine.reports.groups import groups_of
+from lsk_engine.reports.groups import group_runs
 from lsk_engine.reports.run_files import read_run
 from lsk_engine.studies.study_result import read_curves, read_study_result
 from reported_runs import bare_run, study, taught, whole_run
@@ -16,7 +16,7 @@ def shown(table):
     return [dict(zip(heads, (c.text for c in row), strict=True)) for row in table.rows()]
 
 
-def test_one_run_is_one_table_with_a_row_a_split_and_model(tmp_path):
+def test_one_run_has_one_table_with_a_row_for_each_split_and_model(tmp_path):
     (table,) = score_tables.run_tables(read(whole_run(tmp_path / "a")))
     rows = shown(table)
     assert [(row["split"], row["model"]) for row in rows] == [
@@ -32,7 +32,7 @@ def test_one_run_is_one_table_with_a_row_a_split_and_model(tmp_path):
     ]
 
 
-def test_several_runs_are_a_table_a_split_and_brackets_are_told_once(tmp_path):
+def test_several_runs_have_a_table_for_each_split_and_one_explanation(tmp_path):
     runs = read(bare_run(tmp_path / "a", 0.0), bare_run(tmp_path / "b", 0.1, seed=3))
     validation, test = score_tables.run_tables(runs)
     assert (validation.caption, test.caption) == ("Scores, validation", "Scores, test")
@@ -56,7 +56,7 @@ def test_groups_are_compared_seed_by_seed(tmp_path):
         for alpha in (0.0, 0.1)
         for seed in (0, 1)
     ]
-    means, differences = score_tables.comparison_tables(groups_of(read(*runs)))
+    means, differences = score_tables.comparison_tables(group_runs(read(*runs)))
     assert [(row["setting"], row["BLEU ↑"]) for row in shown(means)] == [
         *(("hard", "20.50"), ("α 0.1", "21.50"))
     ]
@@ -64,10 +64,10 @@ def test_groups_are_compared_seed_by_seed(tmp_path):
     assert row["setting"] == "α 0.1"
     assert row["BLEU ↑"].startswith("+1.00 [")
     alone = [run for run in runs if run.path.name.endswith("-0")]
-    assert list(score_tables.comparison_tables(groups_of(read(*alone)))) == []
+    assert list(score_tables.comparison_tables(group_runs(read(*alone)))) == []
 
 
-def test_runs_on_other_data_have_the_reason_in_place_of_a_table(tmp_path):
+def test_runs_on_other_data_have_a_reason_instead_of_a_table(tmp_path):
     runs = [
         bare_run(tmp_path / f"{alpha}-{seed}", alpha, seed)
         for alpha in (0.0, 0.1)
@@ -77,7 +77,7 @@ def test_runs_on_other_data_have_the_reason_in_place_of_a_table(tmp_path):
         splits = {"test": {"examples": 1, "labels": 1, "sha256": run.path.name}}
         state = {"schema": 1, "classes": 2, "class_counts": "1 1", "splits": splits}
         run.write_json(run.data_file, state)
-    (told,) = score_tables.comparison_tables(groups_of(read(*runs)))
+    (told,) = score_tables.comparison_tables(group_runs(read(*runs)))
     assert told.items[0].startswith("Not side by side: Expected runs with the same test split")
 
 
@@ -114,7 +114,7 @@ def test_verdicts_have_signs(tmp_path, verdict, sign):
     assert score_tables.verdict_text(decided) == f"{sign} {verdict}"
 
 
-def test_a_sweep_has_a_row_a_point(tmp_path):
+def test_a_distillation_sweep_has_a_row_for_each_point(tmp_path):
     _, points = read_curves(taught(tmp_path))
     rows = shown(score_tables.sweep_table(points, "BLEU"))
     assert len(rows) == 4

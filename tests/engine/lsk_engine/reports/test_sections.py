@@ -1,16 +1,16 @@
 from lsk_engine.reports.blocks import Facts, Fold, Heading
-from lsk_engine.reports.discover import find
-from lsk_engine.reports.run_collections import collect
-from lsk_engine.reports.sections import sections_of
+from lsk_engine.reports.run_collections import collect, find_inputs
+from lsk_engine.reports.run_files import read_run
+from lsk_engine.reports.sections import build_sections, missing_results
 from lsk_engine.reports.tables import Table
-from reported_runs import bare_run, study, taught, whole_run
+from reported_runs import OUTPUTS, bare_run, study, taught, whole_run
 
 
 def titles(*folders):
-    return [section.title for section in sections_of(collect(find(folders)))]
+    return [section.title for section in build_sections(collect(find_inputs(folders)))]
 
 
-def test_what_a_run_has_is_shown_in_order_and_nothing_else(tmp_path):
+def test_sections_have_a_fixed_order_and_empty_ones_are_left_out(tmp_path):
     assert titles(whole_run(tmp_path / "a").path) == [
         *("Scores", "Learning curves", "Reliability", "Temperature", "Projection"),
         *("Mutual information", "Outputs and references", "Pictures of the task"),
@@ -24,7 +24,7 @@ def test_what_a_run_has_is_shown_in_order_and_nothing_else(tmp_path):
 def test_verdicts_come_first(tmp_path):
     study(tmp_path / "study")
     taught(tmp_path / "sweep")
-    found = sections_of(collect(find([tmp_path])))
+    found = build_sections(collect(find_inputs([tmp_path])))
     assert [section.title for section in found] == [
         *("Verdicts", "Scores", "Learning curves", "Distillation", "Runs, commands, environment")
     ]
@@ -32,11 +32,11 @@ def test_verdicts_come_first(tmp_path):
     assert [type(block) for block in scores.blocks] == [Heading, Fold, Heading, Table, Fold]
 
 
-def test_seeds_are_no_extra_outputs(tmp_path):
+def test_outputs_are_shown_for_one_seed(tmp_path):
     for alpha in (0.0, 0.1):
         for seed in (0, 1):
             whole_run(tmp_path / f"a{alpha:g}-{seed}", alpha, seed)
-    found = {s.anchor: s for s in sections_of(collect(find([tmp_path])))}
+    found = {s.anchor: s for s in build_sections(collect(find_inputs([tmp_path])))}
     (examples,) = found["outputs"].blocks
     assert [name for name, _ in examples.examples[0].outputs] == ["a0-0", "a0.1-0"]
     assert examples.total == 3
@@ -45,7 +45,7 @@ def test_seeds_are_no_extra_outputs(tmp_path):
 def test_every_run_has_its_command_environment_and_settings(tmp_path):
     run = bare_run(tmp_path / "a")
     run.record_start(command=["lsk", "train", "--resume", "a"], changed={"x": [1, 2]})
-    found = {s.anchor: s for s in sections_of(collect(find([run.path])))}
+    found = {s.anchor: s for s in build_sections(collect(find_inputs([run.path])))}
     (fold,) = found["runs"].blocks
     assert fold.summary == "a: finished, step 20"
     facts = [dict(block.items) for block in fold.blocks if isinstance(block, Facts)]
@@ -57,12 +57,53 @@ def test_every_run_has_its_command_environment_and_settings(tmp_path):
     assert ["training.alpha", "0.1"] in [[cell.text for cell in row] for row in settings]
 
 
-def test_a_run_that_is_not_finished_says_how_to_go_on(tmp_path):
+def test_an_unfinished_run_shows_the_command_that_continues_it(tmp_path):
     run = bare_run(tmp_path / "my own")
     run.metrics_file.unlink()
-    found = {s.anchor: s for s in sections_of(collect(find([run.path])))}
+    found = {s.anchor: s for s in build_sections(collect(find_inputs([run.path])))}
     command = f"lsk train --resume '{run.path}'"
-    assert found["runs"].blocks[0].summary == f"my own: unfinished, step 20; go on with: {command}"
+    assert (
+        found["runs"].blocks[0].summary == f"my own: unfinished, step 20; continue with: {command}"
+    )
     with run.lock():
-        found = {s.anchor: s for s in sections_of(collect(find([run.path])))}
+        found = {s.anchor: s for s in build_sections(collect(find_inputs([run.path])))}
     assert found["runs"].blocks[0].summary == "my own: running, step 20"
+
+
+def test_missing_results_have_the_command_that_makes_them(tmp_path):
+    run = bare_run(tmp_path / "my run")
+    run.write_json(run.outputs_file("test"), OUTPUTS)
+    found = dict(missing_results([read_run("a", run.path)]))
+    path = f"'{run.path}'"
+    assert found == {
+        "reliability diagrams": f"lsk evaluate {path}",
+        "references beside outputs": f"lsk evaluate {path}",
+        "a fitted temperature": f"lsk calibrate {path} && lsk evaluate {path} --calibrated",
+        "scores by temperature": f"lsk sweep-temperature {path}",
+        "a projection": f"lsk project {path} --classes A,B,C",
+        "mutual information": f"lsk probe {path} --classes A,B",
+    }
+
+
+def test_only_a_run_with_beam_search_lacks_a_beam_sweep(tmp_path):
+    decoding = {"beam_size": 4, "temperature": 1.0}
+    run = bare_run(tmp_path / "a", decoding=decoding)
+    what = "scores by number of beams"
+    assert dict(missing_results([read_run("a", run.path)]))[what] == f"lsk sweep-beams {run.path}"
+    point = {"temperature": 1.0, "values": {}, "labels": {}, "intervals": {}, "elsewise": "e"}
+    points = [point | {"settings": f"{b}", "beam_size": b} for b in (1, 4)]
+    run.write_json(run.sweep_file("test"), {"points": points})
+    hinted = dict(missing_results([read_run("a", run.path)]))
+    assert what not in hinted
+    assert "scores by temperature" in hinted  # of which there is none yet
+
+
+def test_a_result_of_one_run_is_not_missing(tmp_path):
+    runs = [bare_run(tmp_path / "a"), whole_run(tmp_path / "b")]
+    assert missing_results([read_run(run.path.name, run.path) for run in runs]) == []
+
+
+def test_an_unfinished_run_lacks_nothing(tmp_path):
+    run = bare_run(tmp_path / "a")
+    run.metrics_file.unlink()
+    assert missing_results([read_run("a", run.path)]) == []

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lsk_engine.reports.word_diff import EXAMPLES, chosen_examples, differences
+from lsk_engine.reports.word_diff import EXAMPLES, choose_examples, differences
 
 texts = st.lists(st.sampled_from(["a", "b", "c", "the", "<i>"]), max_size=12).map(" ".join)
 
@@ -11,39 +11,39 @@ def of(pieces, *changes):
 
 
 @given(texts, texts)
-def test_pieces_give_both_texts_back(reference, output):
+def test_the_pieces_contain_both_texts(reference, output):
     pieces = differences(reference, output)
     assert of(pieces, "same", "missing") == reference
     assert of(pieces, "same", "added") == output
 
 
 @given(texts)
-def test_what_is_right_is_not_marked(text):
+def test_equal_texts_are_not_marked(text):
     assert {piece.change for piece in differences(text, text)} <= {"same"}
 
 
-def test_long_texts_are_cut_and_take_no_time():
+def test_long_texts_are_cut():
     long = " ".join(str(i % 7) for i in range(10**5))
     pieces = differences(long, f"x {long}")
     assert of(pieces, "same", "missing").endswith(" …")
     assert len(of(pieces, "same", "missing").split()) == 201
 
 
-def test_examples_are_from_the_whole_split():
+def test_examples_come_from_the_whole_split():
     wanted = [str(i) for i in range(1000)]
     right = [(text,) for text in wanted]
-    found = chosen_examples("test", right, [("a", wanted), ("b", wanted)])
+    found = choose_examples("test", right, [("a", wanted), ("b", wanted)])
     assert [example.number for example in found.examples] == [*range(0, 1000, 1000 // EXAMPLES)]
     assert found.total == 1000
     assert [name for name, _ in found.examples[0].outputs] == ["a", "b"]
     assert not any(example.reference is None for example in found.examples)
-    few = chosen_examples("test", right[:3], [("a", wanted[:3])])
+    few = choose_examples("test", right[:3], [("a", wanted[:3])])
     assert [example.reference for example in few.examples] == ["0", "1", "2"]
 
 
-def test_an_output_is_compared_with_the_nearest_of_several_that_are_right():
+def test_an_output_is_compared_with_the_most_similar_reference():
     right = [("am 3. Mai 2021", "am 03.05.2021"), ("drei Hunde",)]
-    found = chosen_examples("test", right, [("a", ["am 03.05.2021", "vier Hunde"])])
+    found = choose_examples("test", right, [("a", ["am 03.05.2021", "vier Hunde"])])
     first, second = found.examples
     assert first.reference == "am 3. Mai 2021"
     assert [piece.change for piece in first.outputs[0][1]] == ["same"]
@@ -51,7 +51,7 @@ def test_an_output_is_compared_with_the_nearest_of_several_that_are_right():
 
 
 def test_outputs_without_references_are_not_marked():
-    found = chosen_examples("test", (), [("a", ["one two", "three"])])
+    found = choose_examples("test", (), [("a", ["one two", "three"])])
     assert [example.reference for example in found.examples] == [None, None]
     (piece,) = found.examples[0].outputs[0][1]
     assert (piece.change, piece.text) == ("same", "one two")

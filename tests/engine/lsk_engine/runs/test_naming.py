@@ -4,16 +4,16 @@ import re
 
 import pytest
 
-from lsk_engine.data import configuration
 from lsk_engine.runs.naming import run_name, unique_paths
 from lsk_engine.settings.distillation import DistillationConfig
+from lsk_engine.settings.resolving import resolve_config
 from lsk_engine.tasks.registry import load_task
 
 
 def name(task, settings=None, *, teacher=None, **taught):
     """The name of a new run of a task with these settings."""
     task = load_task(task)
-    config = configuration.resolve(task, None, settings or {})
+    config = resolve_config(task, None, settings or {})
     if teacher:
         distillation = DistillationConfig(teacher=teacher, teacher_sha256="", **taught)
         config = dataclasses.replace(config, distillation=distillation)

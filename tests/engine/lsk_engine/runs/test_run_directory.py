@@ -96,7 +96,7 @@ def test_a_configuration_without_data_is_refused(tmp_path):
 
 def test_a_changed_configuration_is_told_unless_it_is_meant(tmp_path):
     run = RunDirectory.create(tmp_path / "run", CONFIG)
-    write_json(run.config_file, {"schema": 1, **CONFIG, "preset": "other"})
+    write_json(run.config_file, {"schema": 2, **CONFIG, "preset": "other"})
     with pytest.raises(FileError, match=r"config.json as the run wrote it.*checksums.json"):
         run.read_config()
     files = json.loads(run.checksums.file.read_text())
@@ -167,7 +167,7 @@ def test_a_model_that_was_cut_off_is_told(tmp_path):
 def test_another_schema_is_refused(tmp_path):
     run = RunDirectory.create(tmp_path / "run", {})
     run.write_json(run.config_file, {"schema": 99})
-    with pytest.raises(FileError, match="schema 1"):
+    with pytest.raises(FileError, match="schema 2"):
         run.read_config()
 
 

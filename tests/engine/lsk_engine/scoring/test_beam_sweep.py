@@ -6,7 +6,6 @@ import io
 import pytest
 
 from ls_base.errors import InputError
-from lsk_engine.data import configuration
 from lsk_engine.experiment import run_experiment
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.run_directory import RunDirectory
@@ -15,7 +14,7 @@ from lsk_engine.runs.stored_run import StoredRun
 from lsk_engine.scoring.beam_sweep import sweep_beams
 from lsk_engine.scoring.temperature_sweep import sweep_temperature
 from lsk_engine.settings.distillation import DistillationConfig
-from lsk_engine.settings.parsing import added
+from lsk_engine.settings.resolving import resolve_config
 from lsk_engine.tasks.contract import Scores
 from tiny_task import DecodingConfig, TinyTask
 
@@ -28,7 +27,7 @@ class WithBeams(DecodingConfig):
     beam_size: int = 4
     batch_size: int = 8
     temperature: float = 1.0
-    unsmooth: float | str = added(0.0)
+    unsmooth: float | str = 0.0
 
 
 class BeamTask(TinyTask):
@@ -51,7 +50,7 @@ class BeamTask(TinyTask):
 
 def finished(folder, **settings):
     task = BeamTask()
-    resolved = configuration.resolve(task, None, settings)
+    resolved = resolve_config(task, None, settings)
     directory = RunDirectory.create(folder, resolved.to_dict())
     run_experiment(task, resolved, directory, SILENT)
     task.decoded.clear()
@@ -109,7 +108,7 @@ def test_of_hard_targets_there_is_nothing_to_undo(hard):
     rows, _ = sweep_beams([hard], [1, 2], [0, "fitted"], Reporter(stream=said))
     assert hard.task.decoded == [(1, 0), (2, 0)]
     assert [row["undone_alpha"] for row in rows] == [0.0, 0.0]
-    assert "fitted undoes nothing: the run was trained with α = 0" in said.getvalue()
+    assert "fitted has no effect: the run was trained with α = 0" in said.getvalue()
     sweep_beams([hard], [1, 2], ["fitted"], SILENT)
     assert hard.task.decoded == [(1, 0), (2, 0)]
 

@@ -5,12 +5,12 @@ import pytest
 from click.testing import CliRunner
 
 from ls_base.errors import FileError, InputError
-from ls_keras.callbacks.mutual_information_probe import two_classes
+from ls_keras.callbacks.mutual_information_probe import select_classes
 from ls_keras.information import mutual_information
 from ls_keras.information.augmented_logits import augmented_differences
-from lsk_engine.data import configuration
 from lsk_engine.progress import Reporter
 from lsk_engine.scoring.mutual_information import _images, probe
+from lsk_engine.settings.resolving import resolve_config
 from tiny_points import TinyPoints
 from tiny_task import TinyTask
 from untrained_run import untrained_run
@@ -49,7 +49,7 @@ def test_the_last_checkpoint_is_the_saved_model(run, tmp_path):
     found = measure(run, tmp_path, seed=3, draws=4, scored="reused")["history"][-1]
     model = run.directory.load_model()
     examples = run.task.load_data(run.config).splits["train"]
-    images = two_classes((examples.points, examples.labels), (0, 2))
+    images = select_classes((examples.points, examples.labels), (0, 2))
     # The probe takes red examples first, then blue ones.
     order = np.argsort(examples.labels[np.isin(examples.labels, (0, 2))], kind="stable")
     samples = augmented_differences(
@@ -93,7 +93,7 @@ def test_mistakes_are_told(run, tmp_path, options, message):
 
 
 def test_a_run_without_randomness_is_told(run, tmp_path):
-    still = run._replace(config=configuration.resolve(run.task, None, {"data.noise": 0.0}))
+    still = run._replace(config=resolve_config(run.task, None, {"data.noise": 0.0}))
     with pytest.raises(InputError, match="changed no output"):
         measure(still, tmp_path)
     letters = untrained_run(TinyTask(), tmp_path / "letters")

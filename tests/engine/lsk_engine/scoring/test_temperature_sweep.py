@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from ls_base.errors import InputError
-from lsk_engine.data import configuration
 from lsk_engine.experiment import run_experiment
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.run_directory import RunDirectory
@@ -16,7 +15,7 @@ from lsk_engine.runs.schemas import SweepPoints
 from lsk_engine.runs.stored_run import StoredRun
 from lsk_engine.scoring.evaluate import evaluate
 from lsk_engine.scoring.temperature_sweep import sweep_temperature
-from lsk_engine.settings.parsing import added
+from lsk_engine.settings.resolving import resolve_config
 from lsk_engine.tasks.contract import Scores
 from tiny_task import DecodingConfig, TinyTask
 
@@ -48,7 +47,7 @@ class SweepTask(TinyTask):
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     task = SweepTask()
-    resolved = configuration.resolve(task, None, {})
+    resolved = resolve_config(task, None, {})
     directory = RunDirectory.create(tmp_path_factory.mktemp("sweep") / "run", resolved.to_dict())
     run_experiment(task, resolved, directory, Reporter(verbosity=-1))
     return StoredRun(directory, task, resolved)
@@ -100,7 +99,7 @@ def test_runs_given_twice_and_unknown_splits_are_refused(run, tmp_path):
 @dataclasses.dataclass(frozen=True)
 class WithUnsmooth(DecodingConfig):
     temperature: float = 1.0
-    unsmooth: float | str = added(0.0)
+    unsmooth: float | str = 0.0
 
 
 def test_points_from_before_there_was_unsmooth_are_found_and_those_with_it_apart(run, tmp_path):

@@ -4,14 +4,14 @@ import dataclasses
 
 import pytest
 
-from lsk_engine.data.configuration import from_dict, resolve
-from lsk_engine.settings.output_folders import mark, may_write, written
+from lsk_engine.settings.output_folders import mark_folder, may_write, output_folder
+from lsk_engine.settings.resolving import resolve_config, restore_config
 from tiny_task import DataConfig, TinyTask
 
 
 @dataclasses.dataclass(frozen=True)
 class Cached(DataConfig):
-    cache: str | None = written()
+    cache: str | None = output_folder()
 
 
 class CachingTask(TinyTask):
@@ -27,20 +27,20 @@ def elsewhere(tmp_path, monkeypatch):
 
 
 def test_what_is_said_now_is_done_and_what_is_stored_is_not(elsewhere):
-    config = resolve(CachingTask(), None, {"data.cache": str(elsewhere)})
+    config = resolve_config(CachingTask(), None, {"data.cache": str(elsewhere)})
     assert config.data.cache == str(elsewhere)
-    assert from_dict(CachingTask(), config.to_dict()).data.cache is None
+    assert restore_config(CachingTask(), config.to_dict()).data.cache is None
 
 
 def test_a_folder_that_was_written_to_before_may_be_again(elsewhere):
-    config = resolve(CachingTask(), None, {"data.cache": str(elsewhere)})
-    mark(elsewhere)
-    assert from_dict(CachingTask(), config.to_dict()) == config
+    config = resolve_config(CachingTask(), None, {"data.cache": str(elsewhere)})
+    mark_folder(elsewhere)
+    assert restore_config(CachingTask(), config.to_dict()) == config
 
 
 def test_the_present_folder_is_ones_own(elsewhere):
-    config = resolve(CachingTask(), None, {"data.cache": "cache"})
-    assert from_dict(CachingTask(), config.to_dict()) == config
+    config = resolve_config(CachingTask(), None, {"data.cache": "cache"})
+    assert restore_config(CachingTask(), config.to_dict()) == config
 
 
 @pytest.mark.parametrize("path", ["..", "../elsewhere/new", "/", "~", "link/x", "circle/x", "a\0b"])

@@ -2,8 +2,8 @@ import dataclasses
 
 import pytest
 
-from lsk_engine.settings.resolving import keys
-from lsk_engine.settings.settings_docs import settings_of
+from lsk_engine.settings.resolving import setting_keys
+from lsk_engine.settings.settings_docs import document_settings
 from lsk_engine.tasks.registry import load_task
 from tiny_task import TinyTask
 
@@ -13,8 +13,8 @@ TASKS = ("image", "keras", "speech", "translation")
 @pytest.mark.parametrize("task", TASKS)
 def test_every_setting_has_a_meaning(task):
     """A field without a line in its class's docstring is one that nobody can look up."""
-    found = settings_of(load_task(task))
-    assert [setting.key for setting in found] == keys(load_task(task))
+    found = document_settings(load_task(task))
+    assert [setting.key for setting in found] == setting_keys(load_task(task))
     assert [setting.key for setting in found if not setting.meaning] == []
 
 
@@ -38,8 +38,8 @@ def test_a_meaning_may_have_several_lines_and_ends_with_the_section():
     class Task(TinyTask):
         data_config = DataConfig
 
-    found = {s.key: s for s in settings_of(Task()) if s.key.startswith("data.")}
+    found = {s.key: s for s in document_settings(Task()) if s.key.startswith("data.")}
     assert found["data.source"].meaning == "Which; a name: or a path."
     assert found["data.sizes"].meaning == "How large."
-    assert found["data.sizes"].kind == "list of int or none"
+    assert found["data.sizes"].kind == "a list (an integer each) or none"
     assert (found["data.untold"].meaning, found["data.untold"].default) == ("", 0.5)

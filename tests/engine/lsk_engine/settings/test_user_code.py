@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from ls_base.errors import FileError, InputError
-from lsk_engine.settings.user_code import NamedCode, code, is_code, note
+from lsk_engine.settings.user_code import NamedCode, code_field, is_code, trust_code
 
 CONTENT = """
 import dataclasses
@@ -39,7 +39,7 @@ def file(tmp_path, monkeypatch):
 
 def named(file, function="build"):
     text = f"{file}:{function}"
-    note(text)
+    trust_code(text)
     found = NamedCode.read(text)
     assert found is not None
     return found
@@ -65,13 +65,13 @@ def test_a_function_of_a_file_or_a_module_is_read(text, module, function):
 )
 def test_other_settings_name_no_code(text):
     assert NamedCode.read(text) is None
-    note(text)  # does nothing
+    trust_code(text)  # does nothing
 
 
 def test_a_field_says_that_it_may_name_code():
     @dataclasses.dataclass
     class Config:
-        name: str = code("own.py:build")
+        name: str = code_field("own.py:build")
         width: int = 3
 
     assert [is_code(field) for field in dataclasses.fields(Config)] == [True, False]
@@ -92,7 +92,7 @@ def test_the_path_of_a_file_becomes_absolute(tmp_path, monkeypatch):
 def test_what_nobody_has_named_does_not_run(file):
     file.write_text(f"{CONTENT}\nimport pathlib\npathlib.Path(__file__).with_name('ran').touch()")
     strangers = NamedCode(str(file), "build")
-    with pytest.raises(InputError, match="you have named yourself.*config.json may be somebody"):
+    with pytest.raises(InputError, match="you have named yourself.*may come from somebody"):
         strangers.load()
     assert not (file.parent / "ran").exists()
     assert named(file).load() is not None
@@ -131,7 +131,7 @@ def test_a_module_is_found_without_being_imported(file, monkeypatch):
     monkeypatch.syspath_prepend(str(file.parent))
     found = NamedCode("wood.oak", "build")
     assert found.content() == b"def build(): return 1"
-    note(str(found))
+    trust_code(str(found))
     with pytest.raises(InputError, match=r"wood.oak to be importable.*RuntimeError: imported"):
         found.load()
 
@@ -142,7 +142,7 @@ def test_what_is_not_there_is_refused(tmp_path, monkeypatch, text):
     with pytest.raises(
         InputError, match=rf"Expected .*{text} to name .* Received: no such (file|mod)"
     ):
-        note(text)
+        trust_code(text)
 
 
 @pytest.mark.parametrize(
@@ -173,4 +173,4 @@ def test_a_note_that_cannot_be_written_says_where_it_may_go(file, monkeypatch):
     (file.parent / "taken").write_text("")
     monkeypatch.setenv("XDG_STATE_HOME", str(file.parent / "taken"))
     with pytest.raises(FileError, match="XDG_STATE_HOME"):
-        note(f"{file}:build")
+        trust_code(f"{file}:build")

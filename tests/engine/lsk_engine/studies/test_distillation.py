@@ -11,9 +11,9 @@ import pytest
 import ls_keras
 from ls_base.errors import InputError, LsKerasError
 from ls_base.files import write_json
-from lsk_engine.data import configuration
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.run_directory import RunDirectory
+from lsk_engine.settings.resolving import restore_config
 from lsk_engine.studies import run_study as studies
 from lsk_engine.studies.distillation import CLAIMS, distillation_study, draw_figure
 from stored_files import metrics
@@ -37,7 +37,7 @@ def trained(monkeypatch):
             job = next(job for job in waiting if job.ready)
             waiting.remove(job)
             job.create()
-            resolved = configuration.from_dict(task, job.run.read_config())
+            resolved = restore_config(task, job.run.read_config())
             keras.utils.set_random_seed(len(names))
             job.run.save_model(task.build_model(resolved, data))
             scores = {s: {"right": n + len(names), "nll": 1.0} for s, n in SPLITS.items()}

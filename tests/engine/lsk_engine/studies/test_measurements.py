@@ -9,7 +9,6 @@ from sklearn.metrics import roc_auc_score
 
 from ls_base.errors import InputError
 from ls_keras.calibration import logit_norm_confidence, risk_coverage
-from lsk_engine.data import configuration
 from lsk_engine.experiment import run_experiment
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.run_directory import RunDirectory
@@ -17,6 +16,7 @@ from lsk_engine.runs.stored_run import StoredRun
 from lsk_engine.scoring.mutual_information import probe
 from lsk_engine.scoring.project import project_runs
 from lsk_engine.scoring.rank import NORMS
+from lsk_engine.settings.resolving import resolve_config
 from lsk_engine.studies.measurements import (
     MEASUREMENTS,
     TEMPERATURES,
@@ -59,7 +59,7 @@ class SilentTask(SweptTask):
 
 
 def finished(task, folder):
-    config = configuration.resolve(task, None, {})
+    config = resolve_config(task, None, {})
     run = RunDirectory.create(folder / "run", config.to_dict())
     run_experiment(task, config, run, QUIET)
     return StoredRun(run, task, config)

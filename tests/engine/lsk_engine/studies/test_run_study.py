@@ -211,23 +211,6 @@ def test_another_study_s_folder_is_refused(tmp_path, task):
         run_study(study(), task, tmp_path / "other", reporter(), command=command())
 
 
-def test_a_study_from_before_there_was_a_setting_goes_on(tmp_path, task):
-    first = run_study(study(seeds=1), task, tmp_path, reporter(), command=command(), jobs=4)
-    file = tmp_path / "study.json"
-    now = json.loads(file.read_text())
-    before = json.loads(file.read_text())
-    for name in ("gradient_accumulation_steps", "patience", "save_weights", "init_from"):
-        del before["config"]["training"][name]
-    file.write_text(json.dumps(before))
-    again = run_study(study(seeds=1), task, tmp_path, reporter(), command=["false"])
-    assert again == first
-    assert json.loads(file.read_text()) == now
-    del before["config"]["training"]["alpha"]  # which was always there
-    file.write_text(json.dumps(before))
-    with pytest.raises(InputError, match=r"training.alpha=None.*Received.*training.alpha=0"):
-        run_study(study(seeds=1), task, tmp_path, reporter(), command=command())
-
-
 def test_a_study_of_which_nothing_began_leaves_no_folder(tmp_path, task):
     for code in ("import sys; sys.exit('Error: Expected a model. Received: none')", "1 / 0"):
         with pytest.raises(LsKerasError, match="the same command resumes it"):
@@ -395,7 +378,7 @@ def test_a_run_with_other_settings_is_none_of_the_study(tmp_path, task, seeds):
     run = RunDirectory(tmp_path / "runs" / "alpha0.1-seed0")
     config = run.read_config()
     config["training"]["epochs"] = 77  # `lsk train --resume` lets that change
-    run.write_json(run.config_file, {"schema": 1, **config})
+    run.write_json(run.config_file, {"schema": 2, **config})
     with pytest.raises(InputError, match=r"alpha0.1-seed0 to have the study's .*epochs=77"):
         run_study(study(seeds=seeds), task, tmp_path, reporter(), command=["false"])
     assert len(list((tmp_path / "runs").iterdir())) == 3  # nothing was begun

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from ls_base.errors import InputError
-from lsk_engine.tasks.class_ids import class_ids
+from lsk_engine.tasks.class_ids import class_ids, count_classes
 from lsk_engine.tasks.contract import TaskData
 
 
@@ -33,3 +33,10 @@ def test_a_vocabulary_is_not_listed():
     with pytest.raises(InputError, match="Known: numbers below 500, and names") as error:
         class_ids(["ü"], data([f"token-{i:03d}" for i in range(500)]))
     assert len(str(error.value)) < 150
+
+
+@pytest.mark.parametrize("largest", [10**6, 2**31])
+def test_the_largest_label_gives_a_bounded_number_of_classes(largest):
+    assert count_classes(9) == 10
+    with pytest.raises(InputError, match=f"at most 1,000,000 .*Received: {largest:,} as"):
+        count_classes(largest)

@@ -7,11 +7,11 @@ import pytest
 
 from ls_base.errors import InputError
 from ls_keras import losses
-from lsk_engine.data.configuration import resolve
 from lsk_engine.experiment import run_experiment
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.scoring.evaluate import evaluate
+from lsk_engine.settings.resolving import resolve_config
 from lsk_engine.tasks.loss import build_loss, check_loss
 from tiny_task import NUM_CLASSES, TinyTask
 
@@ -26,7 +26,7 @@ TASK = TinyTask()
 
 
 def configured(**settings):
-    return resolve(TASK, None, {f"training.{key}": value for key, value in settings.items()})
+    return resolve_config(TASK, None, {f"training.{key}": value for key, value in settings.items()})
 
 
 def silent():
@@ -64,7 +64,7 @@ def test_every_loss_trains(finished, tmp_path, cls):
 def test_scores_do_not_depend_on_the_training_loss(finished):
     config, run = finished
     before = run.read_metrics().splits["test"]
-    other = config.changed("training", loss="focal_ce", alpha=0.0)
+    other = config.replace("training", loss="focal_ce", alpha=0.0)
     after = evaluate(TASK, other, run, silent())["test"]
     assert after["loss"] < before["loss"]
     assert {k: v for k, v in after.items() if k != "loss"} == {

@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 
 from ls_base.errors import InputError
-from lsk_engine.data import configuration
 from lsk_engine.data.batches import BatchSource
-from lsk_engine.data.fingerprint_store import StoredFingerprint
+from lsk_engine.data.fingerprint import StoredFingerprint
 from lsk_engine.data.teacher_logits import compute_teacher_logits, read_examples
 from lsk_engine.experiment import run_experiment
 from lsk_engine.progress import Reporter
@@ -19,6 +18,7 @@ from lsk_engine.runs.locking import hold_lock
 from lsk_engine.runs.run_data import NewData, known_training_examples, reload_data
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.runs.stored_run import with_teacher
+from lsk_engine.settings.resolving import resolve_config, restore_config
 from lsk_engine.tasks.loss import build_loss
 from lsk_engine.training.checkpointing import Interrupted
 from lsk_engine.training.distillation import build_learner, with_teacher_logits
@@ -39,7 +39,7 @@ def silent():
 @pytest.fixture(scope="module")
 def teacher(tmp_path_factory):
     """A finished run."""
-    resolved = configuration.resolve(TinyTask(), None, {"training.seed": 7})
+    resolved = resolve_config(TinyTask(), None, {"training.seed": 7})
     run = RunDirectory.create(tmp_path_factory.mktemp("teacher") / "run", resolved.to_dict())
     run_experiment(TinyTask(), resolved, run, silent())
     return run
@@ -47,9 +47,7 @@ def teacher(tmp_path_factory):
 
 def start(teacher, path, settings=None, task=None, **options):
     task = task or TinyTask()
-    resolved = with_teacher(
-        teacher.path, configuration.resolve(task, None, settings or {}), **options
-    )
+    resolved = with_teacher(teacher.path, resolve_config(task, None, settings or {}), **options)
     return task, resolved, RunDirectory.create(path, resolved.to_dict())
 
 
@@ -64,7 +62,7 @@ def student(teacher, tmp_path_factory):
 
 def test_a_student_is_a_run_that_names_its_teacher(teacher, student):
     _, resolved, run = student
-    assert configuration.from_dict(TinyTask(), run.read_config()) == resolved
+    assert restore_config(TinyTask(), run.read_config()) == resolved
     assert resolved.distillation.teacher == str(teacher.path)
     metrics = json.loads(run.metrics_file.read_text())
     assert metrics["distillation"]["teacher_temperature"] == 2.0
@@ -143,9 +141,7 @@ class RandomLetters(keras.layers.Layer):
 
 def test_the_teacher_sees_what_the_student_sees(teacher):
     task = NoisyTask()
-    resolved = with_teacher(
-        teacher.path, configuration.resolve(task, None, {}), loss="squared-logits"
-    )
+    resolved = with_teacher(teacher.path, resolve_config(task, None, {}), loss="squared-logits")
     data = task.load_data(resolved)
     student = task.build_model(resolved, data)
     loss = build_loss(resolved, data, reduction="sum")

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from ls_base.errors import FileError, InputError
-from lsk_engine.data.configuration import from_dict, resolve
 from lsk_engine.experiment import run_experiment
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.checkpoints import Checkpoints
@@ -14,6 +13,7 @@ from lsk_engine.runs.resuming import apply_changes
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.runs.stored_run import with_teacher
 from lsk_engine.scoring.evaluate import evaluate
+from lsk_engine.settings.resolving import resolve_config, restore_config
 from lsk_engine.settings.training import TrainingConfig
 from lsk_engine.training.checkpointing import Interrupted
 from lsk_engine.training.early_stopping import BestValidation, history_until
@@ -34,7 +34,7 @@ QUIET = Reporter(verbosity=-1)
 
 
 def start(folder, **settings):
-    config = resolve(TASK, None, settings)
+    config = resolve_config(TASK, None, settings)
     return config, RunDirectory.create(folder, config.to_dict())
 
 
@@ -161,7 +161,7 @@ def test_without_the_best_checkpoint_it_says_what_to_do(tmp_path):
         run_experiment(TASK, config, run, QUIET, resume=True)
     config = apply_changes(config, {"training.save_weights": "last"})
     run_experiment(TASK, config, run, QUIET, resume=True)
-    assert from_dict(TASK, run.read_config()).training.save_weights == "last"
+    assert restore_config(TASK, run.read_config()).training.save_weights == "last"
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_without_the_best_checkpoint_it_says_what_to_do(tmp_path):
 )
 def test_what_does_not_go_together_is_told(settings):
     with pytest.raises(InputError, match="Expected"):
-        resolve(TASK, None, settings)
+        resolve_config(TASK, None, settings)
 
 
 @pytest.mark.slow
@@ -305,7 +305,7 @@ def test_a_schedule_that_knows_its_end_is_said(tmp_path):
     run_experiment(TASK, longer, run, reporter, resume=True)
     assert len(said) == 2
     assert "optimizer.schedule=cosine" in said[0]
-    assert "calibration of the run as it was is removed" in said[1]
+    assert "the calibration is removed" in said[1]
     assert not run.calibration_file.exists()
 
 
@@ -316,9 +316,9 @@ def assert_same_weights(first, second):
 
 
 def test_a_configuration_from_before_has_what_was_done_then():
-    values = resolve(TASK, None, {}).to_dict()
+    values = resolve_config(TASK, None, {}).to_dict()
     for name in ("patience", "save_weights", "monitor", "init_from", "init_sha256", "max_examples"):
         del values["training"][name]
-    assert from_dict(TASK, values).training == dataclasses.replace(
-        from_dict(TASK, resolve(TASK, None, {}).to_dict()).training
+    assert restore_config(TASK, values).training == dataclasses.replace(
+        restore_config(TASK, resolve_config(TASK, None, {}).to_dict()).training
     )

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 
 from ls_base.errors import InputError
-from lsk_engine.data.configuration import resolve
 from lsk_engine.experiment import run_experiment
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.runs.stored_run import with_init_from
+from lsk_engine.settings.resolving import resolve_config
 from lsk_engine.training.init_from import start_from
 from tiny_task import TinyTask
 from untrained_run import untrained_run
@@ -23,7 +23,7 @@ def first(tmp_path):
 
 
 def second(first, **settings):
-    return with_init_from(first.directory.path, resolve(TASK, None, settings))
+    return with_init_from(first.directory.path, resolve_config(TASK, None, settings))
 
 
 def built(config):

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from ls_base.errors import InputError, MissingExtraError
-from lsk_engine.data import configuration
 from lsk_engine.experiment import run_experiment
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.run_directory import RunDirectory
+from lsk_engine.settings.resolving import resolve_config
 from lsk_engine.training.checkpointing import CheckpointEvery, Interrupted
 from lsk_engine.training.event_file import EventFile, writes_events
 from lsk_engine.training.optimizers import build_schedule
@@ -26,7 +26,7 @@ def silent():
 def start(folder, **settings):
     task = TinyTask()
     settings = {key.replace("__", "."): value for key, value in settings.items()}
-    config = configuration.resolve(task, None, settings)
+    config = resolve_config(task, None, settings)
     return task, config, RunDirectory.create(folder / "run", config.to_dict())
 
 

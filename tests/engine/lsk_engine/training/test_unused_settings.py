@@ -2,10 +2,10 @@ import math
 
 import pytest
 
-from lsk_engine.data.configuration import resolve
 from lsk_engine.experiment import run_experiment
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.run_directory import RunDirectory
+from lsk_engine.settings.resolving import resolve_config
 from lsk_engine.training.divergence import FiniteWatch
 from lsk_engine.training.unused_settings import void_settings
 from lsk_image.task import ImageTask
@@ -25,20 +25,20 @@ from tiny_task import TinyTask
 )
 def test_checkpoints_that_are_never_kept(every, kept, said):
     settings = {"training.checkpoint_every": every, "training.keep_every": kept}
-    found = void_settings(TinyTask(), resolve(TinyTask(), None, settings), 13)
+    found = void_settings(TinyTask(), resolve_config(TinyTask(), None, settings), 13)
     assert len(found) == (said is not None)
     assert all(said in text for text in found)
 
 
 def test_what_a_preset_sets_for_another_model():
     task = ImageTask()
-    assert void_settings(task, resolve(task, "digits-mlp", {}), 100) == []
-    config = resolve(task, "digits-mlp", {"model.name": "resnet20"})
+    assert void_settings(task, resolve_config(task, "digits-mlp", {}), 100) == []
+    config = resolve_config(task, "digits-mlp", {"model.name": "resnet20"})
     assert void_settings(task, config, 100) == [
         "model.width=256 means nothing with model.name=resnet20 (preset digits-mlp)"
     ]
     settings = {"model.name": "inception_v3", "model.dropout": 0.1, "optimizer.name": "adam"}
-    config = resolve(task, "cifar10-resnet56", settings)
+    config = resolve_config(task, "cifar10-resnet56", settings)
     assert void_settings(task, config, 64000) == [
         "optimizer.nesterov=True means nothing with optimizer.name=adam (preset cifar10-resnet56)"
     ]
@@ -55,7 +55,7 @@ def test_what_a_preset_sets_for_another_model():
 )
 def test_alpha_is_for_losses_that_have_it(loss, alpha, said):
     settings = {"training.loss": loss, "training.alpha": alpha}
-    config = resolve(TinyTask(), None, settings)
+    config = resolve_config(TinyTask(), None, settings)
     found = void_settings(TinyTask(), config, 13)
     assert [text.removesuffix(" (preset tiny)") for text in found] == said
 
@@ -63,7 +63,7 @@ def test_alpha_is_for_losses_that_have_it(loss, alpha, said):
 @pytest.mark.parametrize("preset", ImageTask.presets, ids=lambda preset: preset.name)
 def test_no_preset_has_such_a_setting(preset):
     task = ImageTask()
-    assert void_settings(task, resolve(task, preset.name, {}), 10**6) == []
+    assert void_settings(task, resolve_config(task, preset.name, {}), 10**6) == []
 
 
 def test_a_loss_that_has_risen_tenfold_is_told_once(tmp_path):
@@ -87,7 +87,7 @@ def test_training_says_both(tmp_path):
     reporter = Reporter(verbosity=-1)
     reporter.warning = said.append
     settings = {"training.keep_every": 5, "optimizer.learning_rate": 100.0}
-    config = resolve(TinyTask(), None, settings)
+    config = resolve_config(TinyTask(), None, settings)
     run = RunDirectory.create(tmp_path / "run", config.to_dict())
     run_experiment(TinyTask(), config, run, reporter)
     assert "keep_every=5" in said[0]

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from lsk_engine.data import configuration
 from lsk_engine.data.batch_sources import evaluation_source
 from lsk_engine.data.datasets import as_dataset
 from lsk_engine.scoring.position_statistics import build_scorer
+from lsk_engine.settings.resolving import resolve_config
 from lsk_engine.training.validation import build_validator
 from tiny_task import TinyTask
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.jax
 def test_validation_measures_what_scoring_does_in_batches_of_any_size(buckets, batch_size):
     task = TinyTask()
     settings = {"training.max_length_buckets": buckets, "training.batch_size": batch_size}
-    config = configuration.resolve(task, None, settings)
+    config = resolve_config(task, None, settings)
     data = task.load_data(config)
     model = task.build_model(config, data)
     rng = np.random.default_rng(0)

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ls_base.errors import FileError, InputError
-from lsk_engine.data import configuration
 from lsk_engine.experiment import run_experiment
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.checkpoints import Checkpoints
 from lsk_engine.runs.run_directory import RunDirectory
+from lsk_engine.settings.resolving import resolve_config
 from lsk_engine.training.checkpointing import CheckpointEvery, Interrupted
 from lsk_engine.training.weight_averaging import average_checkpoints, averaged_steps
 from stored_arrays import arrays_of
@@ -45,7 +45,7 @@ def model():
 
 
 def test_statistics_are_averaged_and_seeds_are_the_last(model, tmp_path, rng):
-    checkpoints = Checkpoints(tmp_path, kept=3)
+    checkpoints = Checkpoints(tmp_path, max_to_keep=3)
     states = []
     for step in (1, 2, 3):
         model.train_on_batch(rng.normal(size=(8, 3)), rng.normal(size=(8, 2)))
@@ -81,7 +81,7 @@ def test_a_missing_checkpoint_and_another_models_are_told(model, tmp_path):
 def start(folder, **settings):
     task = TinyTask()
     overrides = {f"training.{key}": value for key, value in settings.items()}
-    resolved = configuration.resolve(task, None, overrides)
+    resolved = resolve_config(task, None, overrides)
     run = RunDirectory.create(folder / "run", resolved.to_dict())
     return task, resolved, run, Reporter(verbosity=-1, stream=io.StringIO())
 
@@ -149,7 +149,7 @@ def test_averaging_and_ema_exclude_one_another():
     with pytest.raises(
         InputError, match="or optimizer.ema_momentum, not both. Received: 2 and 0.9"
     ):
-        configuration.resolve(
+        resolve_config(
             TinyTask(), None, {"training.average_checkpoints": 2, "optimizer.ema_momentum": 0.9}
         )
 

@@ -3,7 +3,9 @@ import pytest
 from PIL import Image
 
 from ls_base.errors import InputError
-from lsk_image.sources import load_source
+from lsk_engine.settings.resolving import resolve_config
+from lsk_image.data import load, load_source
+from lsk_image.task import ImageTask
 
 
 def write(folder, values, size=(4, 4)):
@@ -61,8 +63,23 @@ def test_a_damaged_image_is_told_by_its_file(tmp_path):
     write(tmp_path / "a", [1])
     write(tmp_path / "b", [1])
     (tmp_path / "b" / "0.png").write_bytes(b"")
-    with pytest.raises(InputError, match=r"decoded. Received: .*b/0.png"):
-        load_source(str(tmp_path)).splits["train"].pixels.keep(np.arange(2))
+    (tmp_path / "a" / "1.png").write_text("no picture")
+    with pytest.raises(
+        InputError, match=r"decode 2 pictures: .*a/1.png: .*; .*b/0.png: .*skip_unreadable"
+    ) as told:
+        load_source(str(tmp_path)).splits["train"].pixels.keep(np.array([0, 1]))
+    assert "Buffered" not in str(told.value)
+
+
+def test_unreadable_images_are_left_out_where_the_user_asks_for_it(tmp_path):
+    write(tmp_path / "a", [1] * 6)
+    write(tmp_path / "b", [2] * 6)
+    damaged = tmp_path / "b" / "0.png"
+    damaged.write_bytes(damaged.read_bytes()[:-20])
+    settings = {"data.source": str(tmp_path), "data.skip_unreadable": True}
+    data = load(resolve_config(ImageTask(), None, settings))
+    assert sum(map(len, data.splits.values())) == 11
+    assert f"1 unreadable pictures left out: {damaged}" in data.notes
 
 
 def test_a_path_that_is_not_there_is_told(tmp_path):

@@ -8,7 +8,8 @@ from PIL import ExifTags, Image
 
 from ls_base.errors import InputError
 from lsk_image.formats import image_store
-from lsk_image.formats.image_store import ArrayPixels, EncodedPixels, decode_image, upright_size
+from lsk_image.formats.decode import decode_image, upright_size
+from lsk_image.formats.image_store import ArrayPixels, EncodedPixels
 
 
 def encoded(array, kind="png", mode=None, **options):
@@ -96,10 +97,10 @@ def test_what_is_transparent_lies_on_white(mode):
     with Image.open(buffer) as stored:
         assert stored.mode == mode
     for channels in (1, 3):
-        other = np.zeros(2, bool)
-        found = decode_image(buffer.getvalue(), "it", channels=channels, other=other)
+        changed = np.zeros(2, bool)
+        found = decode_image(buffer.getvalue(), "it", channels=channels, changed=changed)
         assert found.tolist() == [[[value] * channels for value in expected]]
-        assert other.tolist() == [False, True]
+        assert changed.tolist() == [False, True]
 
 
 def test_a_color_that_is_transparent_is_white():
@@ -155,7 +156,7 @@ def test_of_16_bits_the_upper_8_are_taken():
     pgm = b"P5 3 1 65535\n" + np.array([255, 256, 65535], ">u2").tobytes()
     assert decode_image(pgm, "it")[..., 0].tolist() == [[0, 1, 255]]
     for wide in (np.full((2, 2), 0.5, np.float32), np.full((2, 2), 9, np.int32)):
-        with pytest.raises(InputError, match="8 or 16 bits a channel. Received: it of mode [FI]"):
+        with pytest.raises(InputError, match="picture it: mode [FI], not 8 or 16 bits a channel"):
             decode_image(encoded(wide, "tiff"), "it", channels=1)
 
 
@@ -170,7 +171,7 @@ def test_arrays_are_brought_to_size_and_channels(colors):
     ("content", "message"),
     [
         (encoded(np.zeros((99, 99, 3), np.uint8), "jpeg")[:-9], "row 1: image file is truncated"),
-        (b"no image", "row 1: cannot identify image"),
+        (b"no image", "row 1: not a picture in a known format"),
         (b"", "row 1"),
         (encoded(np.zeros((9, 9), np.uint8)), r"row 1 of shape \(9, 9, 1\)"),
         (encoded(np.zeros((9, 8, 3), np.uint8)), r"row 1 of shape \(9, 8, 3\)"),
@@ -208,11 +209,11 @@ def test_a_picture_that_claims_any_size_is_told_before_it_is_decoded():
     content = bytearray(encoded(np.zeros((4, 4), np.uint8)))
     content[16:24] = struct.pack(">II", 9_000, 9_000)
     content[29:33] = struct.pack(">I", zlib.crc32(bytes(content[12:29])))
-    with pytest.raises(InputError, match="at most 67,108,864 pixels. Received: x of 9000 × 9000"):
+    with pytest.raises(InputError, match="picture x: 9000 × 9000, more than 67,108,864 pixels"):
         decode_image(bytes(content), "x")
 
 
 def test_pictures_that_are_programs_are_not_run():
     content = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\nshowpage\n"
-    with pytest.raises(InputError, match="an image that can be decoded. Received: x: cannot"):
+    with pytest.raises(InputError, match="picture x: not a picture in a known format"):
         decode_image(content, "x")

@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 
 from ls_base.errors import InputError
-from lsk_engine.data.configuration import resolve
-from lsk_image.data import load
+from lsk_engine.settings.resolving import resolve_config
+from lsk_image.data import load, load_source
 from lsk_image.formats import image_store, tfds_images
-from lsk_image.sources import load_source
 from lsk_image.task import ImageTask
 
 pytestmark = pytest.mark.tensorflow  # writing TFDS data needs TensorFlow
@@ -70,7 +69,7 @@ def test_the_imagenet_preset_reads_its_data(tmp_path, monkeypatch):
     counts = {"train": 8, "validation": 5, "test": 2}
     prepare(tmp_path, "imagenet2012", counts, shape=(20, 30, 3), labels=("test",), version=version)
     settings = {"data.validation": 3, "data.size": 12}
-    data = load(resolve(ImageTask(), "imagenet-inception-v4", settings))
+    data = load(resolve_config(ImageTask(), "imagenet-inception-v4", settings))
     assert {name: len(split) for name, split in data.splits.items()} == {
         "train": 5,
         "validation": 3,

@@ -8,7 +8,7 @@ from ls_base.errors import InputError
 from lsk_speech.config import DataConfig
 from lsk_speech.corpora import spoken_words
 from lsk_speech.corpora.spoken_words import ACCENTS, VARIANTS, WORDS, draw
-from lsk_speech.sources import load_source
+from lsk_speech.data import load_source
 
 COUNTS = {"test": 300, "validation": 200, "train": 900}
 

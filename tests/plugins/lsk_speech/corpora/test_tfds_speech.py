@@ -3,9 +3,8 @@ import pytest
 
 from ls_base.errors import InputError
 from lsk_speech.config import DataConfig
-from lsk_speech.corpora.stored_examples import StreamedExamples
-from lsk_speech.corpora.tfds_speech import read_tfds
-from lsk_speech.sources import load_source
+from lsk_speech.corpora.tfds_speech import StreamedExamples, read_tfds
+from lsk_speech.data import load_source
 
 pytestmark = pytest.mark.tensorflow  # writing TFDS data needs TensorFlow
 

@@ -10,7 +10,7 @@ from lsk_translation.cldr.phrases import (
     draw_held_out,
     held_out_phrases,
 )
-from lsk_translation.sources import load_source
+from lsk_translation.data import load_source
 
 ASKED = held_out_phrases()
 

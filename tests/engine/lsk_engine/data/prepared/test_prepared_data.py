@@ -4,10 +4,10 @@ import pytest
 
 from ls_base.errors import FileError, InputError
 from ls_base.files import write_json
-from lsk_engine.data import configuration
 from lsk_engine.data.prepared import prepared_data
 from lsk_engine.data.prepared.checksummed_files import CheckedFiles
 from lsk_engine.data.prepared.splits import read_splits
+from lsk_engine.settings.resolving import resolve_config, restore_config
 from preparable_task import DataConfig, PreparableTask
 from tiny_task import Letters, TinyTask
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.tensorflow
 
 
 def resolve(**data):
-    return configuration.resolve(PreparableTask(), None, {f"data.{k}": v for k, v in data.items()})
+    return resolve_config(PreparableTask(), None, {f"data.{k}": v for k, v in data.items()})
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_the_manifest_can_be_checked_by_other_tools(directory):
 def test_settings_come_from_the_data(directory):
     resolved = resolve(source=str(directory), letters="x,y")
     assert resolved.data == DataConfig(str(directory), ("x", "y"), 5)
-    again = configuration.from_dict(PreparableTask(), json.loads(json.dumps(resolved.to_dict())))
+    again = restore_config(PreparableTask(), json.loads(json.dumps(resolved.to_dict())))
     assert again == resolved
 
 
@@ -162,7 +162,5 @@ def test_a_directory_that_cannot_be_written_is_told(tmp_path):
 
 def test_a_task_that_does_not_offer_it_says_so(tmp_path):
     with pytest.raises(InputError, match="can be prepared: .*translation. Received: tiny"):
-        prepared_data.prepare(
-            TinyTask(), configuration.resolve(TinyTask(), None, {}), tmp_path / "data"
-        )
+        prepared_data.prepare(TinyTask(), resolve_config(TinyTask(), None, {}), tmp_path / "data")
     assert list(tmp_path.iterdir()) == []

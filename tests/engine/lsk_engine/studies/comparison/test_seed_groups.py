@@ -49,15 +49,6 @@ def test_teachers_and_initial_runs_are_compared_by_their_settings(tmp_path, key)
             shutil.rmtree(tmp_path / sweep, ignore_errors=True)
 
 
-def test_a_missing_new_setting_equals_its_default(tmp_path):
-    before = bare_run(tmp_path / "a", 0.1, 0)
-    after = bare_run(
-        tmp_path / "b", training={"alpha": 0.1, "seed": 1, "gradient_accumulation_steps": 1}
-    )
-    (group,) = group_by_seed([before, after])
-    assert list(group.runs) == [0, 1]
-
-
 def test_ignored_settings_do_not_split_a_group(tmp_path):
     runs = [
         bare_run(tmp_path / f"{n}", 0.1, n, decoding={"beam_size": n, "other": 1}) for n in (1, 2)

@@ -1,10 +1,10 @@
 import pytest
 
 from ls_base.files import write_json
-from lsk_engine.data import configuration
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.runs.stored_run import StoredRun
+from lsk_engine.settings.resolving import resolve_config
 from lsk_engine.studies.paper.figures import FIGURES
 from tiny_task import TinyTask
 
@@ -24,7 +24,7 @@ def test_each_arm_has_a_curve_of_information(tmp_path, monkeypatch, names):
     monkeypatch.setattr("ls_keras.plots.save_plot", lambda plot, curves, file: drawn.append(curves))
     runs = []
     for number, settings in enumerate([*SETTINGS.values()][: len(names)]):
-        config = configuration.resolve(TinyTask(), None, settings)
+        config = resolve_config(TinyTask(), None, settings)
         run = RunDirectory.create(tmp_path / f"{number}", config.to_dict())
         information = {"mutual_information": 1.0 + number, "low": 0.9, "high": 9.0}
         point = {"curve": "", "step": 10, "num_examples": 60, **information}

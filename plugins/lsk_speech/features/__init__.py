@@ -1,1 +1,0 @@
-"""Log-mel features and SpecAugment."""

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from ls_base.errors import InputError, LsKerasError, suggest
 from ls_base.files import write_json
-from lsk_engine.data.data_cache import fill_cache
 from lsk_engine.devices.backend import load_backend
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.resuming import remove_on_failed_start
@@ -78,6 +77,8 @@ def run_study(
         LsKerasError: If every run fails, or one with `fail_fast`.
         KeyboardInterrupt: After Ctrl-C or SIGTERM; every run has saved its state.
     """
+    from lsk_engine.data.data_cache import fill_cache  # imports Keras
+
     executor = make_executor(task, command, jobs, scheduler, reporter)
     check_measures(study.measures, task)
     _check_claims(study)

@@ -88,7 +88,10 @@ def test_a_file_asks_another_question(tmp_path):
         (["smoothing", "--task", "images"], "Near matches: image"),
         (["smoothing", "--task", "image", "--seeds", "0"], "1 to 1,000 seeds"),
         (["smoothing", "--task", "image", "--alphas", "0"], "at least two values of the first"),
-        (["smoothing", "--task", "image", "--alphas", "0,2"], r"training.alpha in \[0, 1\]"),
+        (
+            ["smoothing", "--task", "image", "--alphas", "0,2"],
+            r"training.alpha to be a number in \[0, 1\]",
+        ),
         (["smoothing", "--task", "image", "--smoothings", "flat"], "Received: 'flat'"),
         (["smoothing", "--task", "image", "--measure", "acuracy"], "Near matches: accuracy"),
         (["smoothing", "--task", "image", "--measure", ","], "at least one measure"),
@@ -134,7 +137,7 @@ def test_for_own_pictures_a_preset_is_chosen_as_by_train(command, tmp_path, monk
     own = ("--task", "image", "--data", tmp_path)
     study, said = asked_of(monkeypatch, *begin, *own)
     assert (study.preset, study.settings["data.size"]) == ("few-pictures", 9)
-    assert "preset few-pictures (--preset takes another)" in said
+    assert "preset few-pictures (choose another with --preset)" in said
     study, said = asked_of(monkeypatch, *begin, *own, "--preset", "digits-mlp")
     assert (study.preset, study.settings["data.size"]) == ("digits-mlp", 9)
 

@@ -80,9 +80,9 @@ def test_a_task_with_a_vocabulary_is_swept(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--alphas", "0,1.5"], r"training.alpha in \[0, 1\]"),
+        (["--alphas", "0,1.5"], r"training.alpha to be a number in \[0, 1\]"),
         (["--alphas", "0.1"], "α = 0 among the alphas"),
-        (["--temperatures", "0,1"], "finite numbers above 0"),
+        (["--temperatures", "0,1"], "to be a number above 0"),
         (["--seeds", "0"], "1 to 1,000 seeds"),
         (["--jobs", "0"], "at least one job"),
         (["--preset", "digit-mlp"], "Near matches: digits-mlp"),

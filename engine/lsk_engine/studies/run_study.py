@@ -36,7 +36,7 @@ from lsk_engine.studies.study import Study
 from lsk_engine.studies.study_folder import DATA, RESULTS_FILE, RUNS, STUDENTS, study_folder
 from lsk_engine.studies.study_result import StudyResult
 from lsk_engine.tasks.contract import Task
-from lsk_engine.training.unused_settings import void_in_any
+from lsk_engine.training.unused_settings import unused_in_any
 
 DISTILLATION = "distillation"  # the measure that trains students
 
@@ -105,7 +105,7 @@ def run_study(
         if not all(job.finished for job in to_train):
             check_same_backend(run for run, _ in existing)
             configs = configs_of(all_arms, study.seeds)
-        for text in void_in_any(task, configs):  # the trainings write it to their own logs only
+        for text in unused_in_any(task, configs):  # the trainings write it to their own logs only
             reporter.warning(text)
         fill_cache(task, configs, directory / DATA, reporter)
         failed = run_jobs(

@@ -78,7 +78,7 @@ def translate_examples(
     """
     if not isinstance(examples, TextPairs):
         raise InputError(f"Expected sentence pairs. Received: {type(examples).__name__}")
-    vocabulary = SubwordVocabulary.from_bytes(data.artifacts[VOCABULARY_FILE])
+    vocabulary = SubwordVocabulary(data.artifacts[VOCABULARY_FILE])
     found = translate_sentences(
         make_search(
             Translator, model, config, len(examples), unsmooth=build_unsmoothing(config, data)

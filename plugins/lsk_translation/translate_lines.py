@@ -52,7 +52,7 @@ def translate_lines(
     artifacts = run.read_artifacts()
     if VOCABULARY_FILE not in artifacts:
         raise LsKerasError(f"Expected {VOCABULARY_FILE} in {run.artifacts}. Received: none")
-    vocabulary = SubwordVocabulary.from_bytes(artifacts[VOCABULARY_FILE])
+    vocabulary = SubwordVocabulary(artifacts[VOCABULARY_FILE])
     model = run.load_model()
     if model.output_shape[-1] != vocabulary.size:
         raise LsKerasError(

@@ -11,7 +11,7 @@ import keras
 from ls_base.errors import InputError, LsKerasError
 from ls_keras.plots import reliability_diagram, save_plot
 from ls_keras.plots import save as save_figure
-from lsk_engine.data.batch_sources import evaluation_source
+from lsk_engine.data.datasets import evaluation_source
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.locking import locks_run
 from lsk_engine.runs.run_data import announce_unsmoothing, load_trained

@@ -21,8 +21,8 @@ from ls_keras.representation import (
     templates,
 )
 from ls_keras.representation.split_statistics import SplitStatistics
-from lsk_engine.data.batch_sources import evaluation_source
 from lsk_engine.data.batches import BatchSource
+from lsk_engine.data.datasets import evaluation_source
 from lsk_engine.devices.distributed_predict import make_predictor
 from lsk_engine.devices.xla import jit_compile
 from lsk_engine.progress import Reporter

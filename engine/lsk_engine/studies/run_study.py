@@ -35,7 +35,7 @@ from lsk_engine.studies.study_folder import (
 )
 from lsk_engine.studies.study_result import StudyResult
 from lsk_engine.tasks.contract import Task
-from lsk_engine.training.unused_settings import void_in_any
+from lsk_engine.training.unused_settings import unused_in_any
 
 STUDENT = "distillation"  # the measure that trains students
 
@@ -97,7 +97,7 @@ def run_study(
         if not idle:
             refuse_other_backend(run for run, _ in there)
         configs = [] if idle else configs_of(everyone, study.seeds)
-        for text in void_in_any(task, configs):  # what trains says so to its own log
+        for text in unused_in_any(task, configs):  # what trains says so to its own log
             reporter.warning(text)
         fill_cache(task, configs, directory / DATA, reporter)
         failed = run_jobs(

@@ -46,14 +46,14 @@ def test_interrupted_training(number, code, exit_code, monkeypatch, capsys):
     stop = raising(Interrupted(3, number))
     monkeypatch.setattr("lsk_engine.experiment.run_experiment", stop)
     assert exit_code(*TRAIN) == code
-    assert "stopped after step 3; go on with: lsk train --resume run" in capsys.readouterr().err
+    assert "stopped after step 3; resume with: lsk train --resume run" in capsys.readouterr().err
 
 
 def test_the_command_that_continues_is_quoted_for_a_shell(exit_code, monkeypatch, capsys):
     stop = raising(Interrupted(3, signal.SIGINT))
     monkeypatch.setattr("lsk_engine.experiment.run_experiment", stop)
     assert exit_code(*TRAIN[:-1], "my own") == 130
-    assert capsys.readouterr().err.endswith("go on with: lsk train --resume 'my own'\n")
+    assert capsys.readouterr().err.endswith("resume with: lsk train --resume 'my own'\n")
 
 
 def test_diverged_training(exit_code, monkeypatch, capsys):

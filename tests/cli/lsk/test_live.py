@@ -64,7 +64,7 @@ def test_ctrl_c_during_training_leaves_a_run_and_a_usable_terminal(tmp_path):
     whole = "\n".join(lines_of(shown))
     for what in ("loading Keras …", "loading the data …", "compiling the first step …"):
         assert what in whole
-    assert whole.rstrip().endswith(f"go on with:\n  lsk train --resume {run}")
+    assert whole.rstrip().endswith(f"resume with:\n  lsk train --resume {run}")
     assert re.search(r"\r\x1b\[2KWarning: stopped after step", shown)  # the bar was cleared
     assert len(checkpoint_steps(RunDirectory.open(run).checkpoints)) >= 1
 

@@ -31,7 +31,7 @@ class CalibrationMetric(ConfigRepr, keras.metrics.Metric):
         name: Name of the metric in logs.
         dtype: Dtype of the result; the arithmetic is float32. Defaults to Keras's float type.
         multi_label: Whether each entry of the last axis is a sigmoid, and an example of its own
-            (`ls_keras.inputs.sigmoid_as_softmax`), for the metrics that take it.
+            (`ls_keras.inputs.binary_targets`), for the metrics that take it.
 
     Raises:
         InputError: If `ignore_class` is no integer.

@@ -32,7 +32,7 @@ from ls_keras.calibration.ranking.risk_coverage import (
 )
 from ls_keras.calibration.scaling.calibrated import CalibratedModel, calibrated
 from ls_keras.calibration.scaling.classwise_scaling import ClasswiseFit, fit_histogram, fit_isotonic
-from ls_keras.calibration.scaling.loss_decomposition import LossParts, loss_parts
+from ls_keras.calibration.scaling.loss_decomposition import LossDecomposition, loss_decomposition
 from ls_keras.calibration.scaling.matrix_scaling import MatrixFit, fit_matrix_scaling
 from ls_keras.calibration.scaling.mixed_temperature import (
     MixedTemperatureFit,
@@ -42,16 +42,14 @@ from ls_keras.calibration.scaling.recalibration import Recalibration
 from ls_keras.calibration.scaling.temperature import TemperatureFit, fit_temperature
 from ls_keras.calibration.scaling.temperature_dataset import fit_temperature_dataset
 from ls_keras.calibration.scaling.vector_scaling import VectorFit, fit_vector_scaling
-from ls_keras.metrics.expected_calibration_error import (
-    expected_calibration_error,
-)
+from ls_keras.metrics.expected_calibration_error import expected_calibration_error
 
 __all__ = [
     "CalibratedModel",
     "ClasswiseFit",
     "Detection",
     "ForeignDetection",
-    "LossParts",
+    "LossDecomposition",
     "MatrixFit",
     "MixedTemperatureFit",
     "Recalibration",
@@ -78,7 +76,7 @@ __all__ = [
     "fit_vector_scaling",
     "foreign_detection",
     "logit_norm_confidence",
-    "loss_parts",
+    "loss_decomposition",
     "reliability_curve",
     "risk_coverage",
     "smooth_calibration_error",

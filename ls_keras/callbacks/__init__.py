@@ -1,4 +1,4 @@
-"""Callbacks for `fit`: α that moves, temperatures, projections, and what logits still tell."""
+"""Keras callbacks: α schedules, temperature scaling, projections and mutual information."""
 
 from ls_keras.callbacks.alpha_schedule import AlphaSchedule
 from ls_keras.callbacks.mutual_information_probe import MutualInformationProbe

@@ -1,6 +1,7 @@
-"""Figure 6 while a model trains."""
+"""Callback that estimates mutual information during training, as in Figure 6 of the paper."""
 
 import csv
+import dataclasses
 import io
 import math
 import os
@@ -16,7 +17,7 @@ from ls_base.files import write_bytes, write_json
 from ls_keras.backend.keras_internals import sync_state
 from ls_keras.backend.tensors import as_array
 from ls_keras.callbacks.optimizer_steps import UpdateCounter, count_updates
-from ls_keras.callbacks.probe_callback import Monitor, NotFiniteError
+from ls_keras.callbacks.probe_callback import NotFiniteError, ProbeCallback
 from ls_keras.errors import InputError, shown
 from ls_keras.information.augmented_logits import augmented_differences, check_draws
 from ls_keras.information.mutual_information import (
@@ -31,57 +32,59 @@ from ls_keras.inputs.model_outputs import Output, symbolic
 from ls_keras.inputs.output_activation import SIGMOID, SOFTMAX, model_output
 from ls_keras.inputs.validation import as_choice, as_count, as_counts, as_function, as_path, as_seed
 
-_READ = 1024  # examples at a time
+_READ_SIZE = 1024  # examples
 
 
-class MutualInformationProbe(Monitor):
-    """Estimates, while a model trains, how much its logits tell about single examples.
+class MutualInformationProbe(ProbeCallback):
+    """Estimates during training how much information logits contain about single examples.
 
-    Before training, at the end of epochs or each so many steps, and after training: the examples
-    of two classes are augmented `draws` times, the model runs without dropout, and the mutual
-    information between the example and the difference of its two classes' logits is estimated
-    (`ls_keras.mutual_information`). With smoothing it falls to about log 2, where only the class
-    is left; with hard targets it stays higher.
+    The examples of two classes are augmented `draws` times, the model runs without dropout, and the
+    mutual information between the example and the difference of the logits of the two classes is
+    estimated (`ls_keras.mutual_information`). With smoothing it falls to about log 2, where only
+    the class is left; with hard targets it stays higher. It is evaluated before training, at the
+    end of epochs or every few steps, and after training.
 
-    The augmentations are the same at every evaluation, and don't touch the random state of
-    training. Evaluations don't change what is trained.
+    The augmentations are the same at every evaluation and do not affect the random state of
+    training. Evaluations do not change the result of training.
 
-    Adds `mutual_information` (nats), the latest value, to the `logs` of each epoch, and of the
-    steps at which it was evaluated. Put the probe before callbacks that are to see it. Where the
-    logits of the two classes are not finite, it is NaN, the history has no entry, and training goes
-    on, with one warning; `EarlyStopping` counts such epochs as no better.
+    Adds `mutual_information` (nats), the latest value, to the `logs` of each epoch and of the
+    steps with an evaluation. Pass the probe before callbacks that use it. If the logits of the two
+    classes are not finite, the value is NaN, the history has no entry, and training continues with
+    one warning; `EarlyStopping` treats such epochs as no improvement.
 
     Args:
-        data: `(x, y)`: arrays of inputs of the model before augmentation, `(n, ...)`, and of
-            labels, integers `(n,)`; of the training set, in the paper. Or batches of them, read
-            once: a `tf.data.Dataset`, a `keras.utils.PyDataset`, a `DataLoader` of PyTorch, a
-            list. Sample weights don't matter.
-        classes: Two different classes. Only their examples are used; the paper takes 300 of each.
+        data: `(x, y)`: arrays of model inputs before augmentation `(n, ...)` and of integer labels
+            `(n,)`, of the training set in the paper. Or batches of them, read once: a
+            `tf.data.Dataset`, a `keras.utils.PyDataset`, a PyTorch `DataLoader` or a list.
+            Sample weights are ignored.
+        classes: Two different classes. Only their examples are used, 300 of each in the paper.
         augment: The augmentation d(·), called as `augment(images, training=True)`: a Keras layer
-            or model, whose seed generators are set for each draw and put back, or a function. One
-            that has an argument `seed` gets another integer for each draw and batch; any other
-            must see to repeatable draws itself.
-        draws: L, augmentations of each example.
-        every: Epochs between evaluations. Default: 1 without `every_steps`, else none.
-        every_steps: UpdateCounter between evaluations. Default: `None`, none inside an epoch.
-        scored: What `ls_keras.mutual_information` takes.
-        batch_size: Images at a time.
-        seed: Of the augmentations.
-        file: Where the history goes after each evaluation, `.csv` or `.json`; `None`: nowhere.
-        output: Of a model with several outputs, the one that gives the logits: its name, its key
-            or its place.
+            or model, whose seed generators are set for each draw and restored, or a function. A
+            function with an argument `seed` receives another integer for each draw and batch;
+            others must make their draws repeatable themselves.
+        draws: L, number of augmentations of each example. Default: 5.
+        every: Epochs between evaluations. Default: 1 without `every_steps`, otherwise none.
+        every_steps: Updates between evaluations. Default: `None`, for none within an epoch.
+        scored: See `ls_keras.mutual_information`. Default: `"held_out"`.
+        batch_size: Images in a batch. Default: 256.
+        seed: Seed of the augmentations. Default: 0.
+        file: A `.csv` or `.json` file for the history, written after each evaluation. Default:
+            `None`.
+        output: For models with several outputs, which one has the logits: its name, its key or its
+            index.
 
     Attributes:
-        history: A mapping an evaluation, as `ls_keras.plots.information_curve` draws it: `step`,
+        history: A mapping for each evaluation, for `ls_keras.plots.information_curve`: `step`,
             `mutual_information`, `low`, `high`, `bias`, `sigma`, `num_examples`, `draws`,
             `scored`.
 
     Raises:
-        InputError: If the arguments are not what they should be, or the two classes have fewer
-            than two examples; before the first step, if logits are not finite.
+        InputError: If an argument is wrong, or the two classes have fewer than two examples; before
+            the first step, if logits are not finite.
 
     Warns:
-        UserWarning: Once a training, if logits are not finite later: the model has diverged.
+        UserWarning: Once in each training, if logits are not finite later because the model
+            diverged.
 
     Example:
         >>> import keras, numpy as np
@@ -126,15 +129,15 @@ class MutualInformationProbe(Monitor):
         seed = as_seed(seed)
         if file is not None and as_path(file, "file").suffix not in (".csv", ".json"):
             raise InputError(f"Expected a file .csv or .json. Received: {shown(file)}")
-        self.images = two_classes(data, classes)
+        self.images = select_classes(data, classes)
         self.classes = as_counts(classes, "classes")
         self.augment, self.draws = augment, draws
         self.every, self.every_steps = every, every_steps
         self.scored, self.batch_size, self.seed = scored, batch_size, seed
         self.file = None if file is None else Path(file)
         self.history: list[dict[str, Any]] = []
-        self._updates, self._step = UpdateCounter(), 0  # as the epoch began, and made since
-        self._not_finite: int | None = None  # the latest step, where there was no estimate
+        self._updates, self._step = UpdateCounter(), 0  # at the start of the epoch, and now
+        self._not_finite: int | None = None  # the latest step without an estimate
         self.output = output
         self._forward: Forward | None = None
 
@@ -150,47 +153,47 @@ class MutualInformationProbe(Monitor):
         )
 
     def set_model(self, model):
-        """Takes the model whose logits are read."""
+        """Sets the model and checks that its output is logits."""
         super().set_model(model)
         found = model_output(model, symbolic(model, self.output))
         if found.kind in (SOFTMAX, SIGMOID):
             raise InputError(
-                "Expected a model whose output is logits, of which two are compared: no softmax at "
-                f"its end. Received: {model.name!r} with an output of {found.made_by}"
+                "Expected a model whose output is logits, without a softmax at its end. "
+                f"Received: {model.name!r} with an output of {found.made_by}"
             )
         self._forward = Forward(model, self.output)
 
     def on_train_begin(self, logs=None):
-        """Evaluates at the step that training starts from."""
+        """Evaluates the first step."""
         super().on_train_begin(logs)
         self._not_finite = None
         self._evaluate()
 
     def on_epoch_begin(self, epoch, logs=None):
-        """Reads how many updates have been made."""
+        """Reads the number of updates."""
         self._updates = self._read_updates()
         self._step = self._updates.made
 
     def on_train_batch_end(self, batch, logs=None):
-        """Evaluates where a step is due; with several steps an execution, after the execution."""
-        # Of an execution that ends early, Keras tells more batches than there were.
+        """Evaluates if a step is due; with `steps_per_execution`, after the execution."""
+        # Keras reports too many batches for an execution that ends early.
         before, self._step = self._step, self._updates.after(batch + 1)
         if self.every_steps and self._step // self.every_steps > before // self.every_steps:
-            self._go_on()
-            self._tell(logs)
+            self._evaluate_or_warn()
+            self._log(logs)
 
     def on_epoch_end(self, epoch, logs=None):
-        """Evaluates where the epoch is due, and logs the latest value."""
+        """Evaluates if the epoch is due, and logs the latest value."""
         if self.every and (epoch + 1) % self.every == 0:
-            self._go_on()
-        self._tell(logs)
+            self._evaluate_or_warn()
+        self._log(logs)
 
     def on_train_end(self, logs=None):
-        """Evaluates at the last step."""
-        self._go_on()
+        """Evaluates the last step."""
+        self._evaluate_or_warn()
 
     def measure(self) -> MutualInformation:
-        """Returns the estimate for the model as it is.
+        """Returns the estimate for the current weights.
 
         Raises:
             InputError: If logits are not finite.
@@ -215,7 +218,7 @@ class MutualInformationProbe(Monitor):
 
     def _logits(self, x):
         logits = ops.convert_to_numpy(self._forward(x)[0])  # type: ignore[misc]
-        return np.where(np.isinf(logits), np.nan, logits)  # of ∞ − ∞, NumPy would warn
+        return np.where(np.isinf(logits), np.nan, logits)  # NumPy warns about ∞ − ∞
 
     def _read_updates(self) -> UpdateCounter:
         optimizer = getattr(self.model, "optimizer", None)
@@ -223,7 +226,7 @@ class MutualInformationProbe(Monitor):
 
     def _evaluate(self) -> None:
         sync_state(self.model)
-        # Loss scaling skips steps, so there may be fewer than batches tell.
+        # Loss scaling skips steps, so there may be fewer updates than batches.
         made = self._read_updates().made
         if made == self._not_finite or (self.history and self.history[-1]["step"] == made):
             return
@@ -232,14 +235,14 @@ class MutualInformationProbe(Monitor):
         if self.file is not None:
             _write(self.file, self.history)
 
-    def _go_on(self) -> None:
+    def _evaluate_or_warn(self) -> None:
         try:
             self._evaluate()
         except NotFiniteError as error:
             self._not_finite = self._read_updates().made
-            self.leave_out("logs NaN", f"at step {self._not_finite}", error)
+            self.warn_skipped("logs NaN", f"at step {self._not_finite}", error)
 
-    def _tell(self, logs) -> None:
+    def _log(self, logs) -> None:
         if logs is not None:
             known = self.history and self._not_finite is None
             value = self.history[-1]["mutual_information"] if known else math.nan
@@ -258,25 +261,16 @@ def _write(file: Path, history: list[dict[str, Any]]) -> None:
 
 
 def history_entry(step: int, found: MutualInformation) -> dict[str, Any]:
-    """Returns an estimate as a history holds it."""
-    return {
-        "step": step,
-        "mutual_information": found.value,
-        "low": found.low,
-        "high": found.high,
-        "bias": found.bias,
-        "sigma": found.sigma,
-        "num_examples": found.num_examples,
-        "draws": found.draws,
-        "scored": found.scored,
-    }
+    """Returns an entry of a history."""
+    values = dataclasses.asdict(found)
+    return {"step": step, "mutual_information": values.pop("value"), **values}
 
 
-def two_classes(data, classes: Sequence[int]) -> np.ndarray:
-    """Returns the images of two classes; of batches, no others are held.
+def select_classes(data, classes: Sequence[int]) -> np.ndarray:
+    """Returns the images of two classes.
 
     Args:
-        data: `(x, y)` arrays `(n, ...)` and integers `(n,)` or `(n, 1)`; or batches of them.
+        data: `(x, y)` arrays `(n, ...)` and integers `(n,)` or `(n, 1)`, or batches of them.
         classes: Two different classes.
 
     Raises:
@@ -285,8 +279,8 @@ def two_classes(data, classes: Sequence[int]) -> np.ndarray:
     classes = as_counts(classes, "classes")
     if len(classes) != 2 or classes[0] == classes[1]:
         raise InputError(f"Expected two different classes. Received: {classes}")
-    images, found = [], np.zeros(2, int)
-    for x, y, _ in as_batches(data, "data", batch_size=_READ, again=None):
+    images, counts = [], np.zeros(2, int)
+    for x, y, _ in as_batches(data, "data", batch_size=_READ_SIZE, again=None):
         y = as_array(y, "y")
         y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
         if not isinstance(x, np.ndarray) or y.ndim != 1 or x.ndim < 2 or len(x) != len(y):
@@ -294,13 +288,13 @@ def two_classes(data, classes: Sequence[int]) -> np.ndarray:
                 "Expected data (x, y): one array of images (n, ...), and integer labels (n,). "
                 f"Received: x as {shown(x)}, y as {shown(y)}"
             )
-        found += [(y == class_id).sum() for class_id in classes]
+        counts += [(y == class_id).sum() for class_id in classes]
         images.append(x[np.isin(y, classes)])
-    if found.sum() < 2 or not found.all():
-        missing = [c for c, number in zip(classes, found, strict=True) if not number]
+    if counts.sum() < 2 or not counts.all():
+        missing = [c for c, number in zip(classes, counts, strict=True) if not number]
         raise InputError(
             "Expected at least two examples, and some of both classes. "
-            f"Received: {found.sum()} of classes {tuple(classes)}"
+            f"Received: {counts.sum()} of classes {tuple(classes)}"
             + (f", none of {missing[0]}" if missing else "")
         )
     return np.concatenate(images)

@@ -1,4 +1,4 @@
-"""What callbacks that look at a model have in common: they never end its training."""
+"""Base of callbacks that measure a model and never stop its training."""
 
 import keras
 
@@ -7,31 +7,31 @@ from ls_keras.backend.warnings import warn_caller
 
 
 class NotFiniteError(InputError):
-    """What a model gives can't be measured, though nothing is wrong with the data."""
+    """Outputs or weights of a model cannot be measured, although the data are valid."""
 
 
-class Monitor(keras.callbacks.Callback):
-    """A callback that leaves out what can't be measured, and says so once a training."""
+class ProbeCallback(keras.callbacks.Callback):
+    """A callback that skips what cannot be measured, with one warning in each training."""
 
     def __init__(self):
         super().__init__()
-        self._told = False
+        self._has_warned = False
 
     def on_train_begin(self, logs=None):
-        """Lets the next warning be given."""
-        self._told = False
+        """Enables the warning again."""
+        self._has_warned = False
 
-    def leave_out(self, instead: str, when: str, error: NotFiniteError) -> None:
-        """Warns, once a training.
+    def warn_skipped(self, action: str, when: str, error: NotFiniteError) -> None:
+        """Warns, once in each training.
 
         Args:
-            instead: What the callback does.
+            action: What the callback does instead.
             when: The epoch or step.
             error: What could not be measured.
         """
-        if not self._told:
-            self._told = True
+        if not self._has_warned:
+            self._has_warned = True
             warn_caller(
-                f"{type(self).__name__} {instead} {when}, and training goes on: outputs or "
+                f"{type(self).__name__} {action} {when}, and training continues: outputs or "
                 f"weights of {self.model.name!r} are not finite, or degenerate. {error}"
             )

@@ -1,4 +1,4 @@
-"""Figure 1 while a model trains."""
+"""Callback that draws projections during training, as in Figure 1 of the paper."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ import numpy as np
 from ls_base.brief_repr import brief_repr
 from ls_base.errors import InputError
 from ls_keras.backend.keras_internals import sync_state
-from ls_keras.callbacks.probe_callback import Monitor, NotFiniteError
+from ls_keras.callbacks.probe_callback import NotFiniteError, ProbeCallback
 from ls_keras.inputs.batches import Batches, as_batches
 from ls_keras.inputs.model_outputs import Output, of_head
 from ls_keras.inputs.targets import IgnoreClass, ignored_ids
@@ -22,41 +22,41 @@ from ls_keras.representation.projection import ProjectionSampler
 from ls_keras.representation.template_distances import check_classes
 
 
-class ProjectionPlotter(Monitor):
+class ProjectionPlotter(ProbeCallback):
     """Draws the penultimate activations of three classes at the end of epochs.
 
-    Writes `projection-EPOCH.png` into the directory, the coordinates beside it as `.csv` and
-    `.json`. The plane is that of the epoch's templates, so its axes turn from epoch to epoch.
+    Writes `projection-EPOCH.png` and `.svg` to the directory, with the coordinates as `.csv` and
+    `.json`. The plane is that of the current templates, so its axes rotate from epoch to epoch.
 
-    Where templates or activations are not finite, or the templates lie on a line, nothing is drawn
-    and training goes on, with one warning.
+    If templates or activations are not finite, or the templates lie on a line, nothing is drawn and
+    training continues with one warning.
 
     Args:
         data: `(x, y)` arrays, or batches of them: a `tf.data.Dataset`, a `keras.utils.PyDataset`,
-            a `DataLoader` of PyTorch, a list; or several by the title of their panel, such as
-            `{"train": (x, y), "validation": dataset}`. The model runs over all of it; x may be
-            any structure of arrays that the model takes, y one of labels by output. Sample weights
-            don't matter.
+            a PyTorch `DataLoader` or a list; or a dictionary of these by the title of their panel,
+            such as `{"train": (x, y), "validation": dataset}`. The model runs over all of it. x
+            may be any structure of arrays that the model accepts, y a structure of labels for each
+            output. Sample weights are ignored.
         classes: Three different classes.
-        every: Draw at the end of each `every`-th epoch, and of the last.
-        directory: Where the figures go; made where it is missing.
-        per_class: Examples a class.
+        every: Draws at the end of every `every`-th epoch and of the last. Default: 1.
+        directory: Folder of the figures; created if missing. Default: `"projections"`.
+        per_class: Examples of each class. Default: 100.
         class_names: Names of all K classes. Default: their numbers.
         ignore_class: A label id, or several, that do not count, such as padding.
-        batch_size: Rows at a time.
-        seed: Of the choice of the examples, the same at each epoch.
-        output: Of a model with several outputs, the one whose head is drawn; see `penultimate`.
+        batch_size: Batch size for arrays. Default: 256.
+        seed: Seed of the sample, which is the same in each epoch. Default: 0.
+        output: For models with several outputs, which head to draw; see `penultimate`.
 
     Attributes:
         projections: The latest projections by panel.
-        files: The figures written, in order.
+        files: The written figures, in order.
 
     Raises:
-        InputError: If the arguments are not what they should be; in training, if the model has no
-            templates, or a class no example.
+        InputError: If an argument is wrong; in training, if the model has no templates or a class
+            has no example.
 
     Warns:
-        UserWarning: Once a training, if there is nothing to draw: the model has diverged.
+        UserWarning: Once in each training, if nothing can be drawn because the model diverged.
 
     Example:
         >>> import keras, numpy as np
@@ -109,36 +109,36 @@ class ProjectionPlotter(Monitor):
         )
 
     def set_model(self, model):
-        """Takes the model whose activations are drawn."""
+        """Sets the model."""
         super().set_model(model)
         self._half = None
 
     def on_train_begin(self, logs=None):
-        """Looks for the templates now: the first figure may be due after hours."""
+        """Checks that the model has templates, long before the first figure may be due."""
         super().on_train_begin(logs)
         if self.model.built:
             w = templates(self.model, output=self.output)
             check_classes(self.classes, int(w.shape[1]))
 
     def on_epoch_end(self, epoch, logs=None):
-        """Projects, draws and saves, where the epoch is due."""
+        """Projects, draws and saves if the epoch is due."""
         if (epoch + 1) % self.every and epoch + 1 != (self.params or {}).get("epochs"):
             return
         try:
             self.projections = self.project()
         except NotFiniteError as error:
-            self.leave_out("draws nothing", f"in epoch {epoch + 1}", error)
+            self.warn_skipped("draws nothing", f"in epoch {epoch + 1}", error)
             return
         file = self.directory / f"projection-{epoch + 1:04d}.png"
         save_plot(projection_panels, self.projections, file, title=f"Epoch {epoch + 1}")
         self.files.append(file)
 
     def project(self) -> dict[str, Projection]:
-        """Returns the projections by panel, of the model as it is.
+        """Returns the projections by panel for the current weights.
 
         Raises:
-            InputError: If the model has no templates or none that span a plane, a class has no
-                example, or something is not finite.
+            InputError: If the model has no templates, they do not span a plane, a class has no
+                example, or values are not finite.
         """
         sync_state(self.model)
         half = self._half = self._half or penultimate(self.model, output=self.output)
@@ -146,7 +146,7 @@ class ProjectionPlotter(Monitor):
         check_classes(self.classes, int(w.shape[1]))
         try:
             plane = template_plane(w, self.classes)
-        except InputError as error:  # of weights, as the classes are right
+        except InputError as error:  # of the weights, because the classes were checked
             raise NotFiniteError(str(error)) from error
         found = {}
         for name, panel in self.panels.items():
@@ -163,7 +163,7 @@ class ProjectionPlotter(Monitor):
         try:
             sampler.update(y, activations, ignore_class=self.ignore_class)
         except InputError as error:
-            # What is wrong with the labels is told of zeros, too.
+            # Wrong labels raise an error for zeros, too.
             zeros = np.zeros(activations.shape, np.float32)
             sampler.update(y, zeros, ignore_class=self.ignore_class)
             raise NotFiniteError(str(error)) from error
@@ -172,7 +172,7 @@ class ProjectionPlotter(Monitor):
 def _panels(data, batch_size: int) -> dict[str, Batches]:
     panels = data if isinstance(data, Mapping) else {"": data}
     if not panels:
-        raise InputError("Expected data (x, y), or several by title. Received: none")
+        raise InputError("Expected data (x, y), or a dictionary of them by title. Received: none")
     check_words(panels)
     return {
         title: as_batches(panel, f"data[{title!r}]" if title else "data", batch_size=batch_size)

@@ -1,4 +1,4 @@
-"""Calibration while a model trains: the temperature, and what scaling by it would bring."""
+"""Callback that fits a temperature during training and logs calibration before and after."""
 
 import math
 
@@ -6,16 +6,15 @@ import numpy as np
 
 from ls_base.brief_repr import brief_repr
 from ls_keras.calibration.scaling.model_logits import predicted_batches
-from ls_keras.calibration.scaling.reservoir import Reservoir
 from ls_keras.calibration.scaling.temperature import (
     Objective,
     TemperatureFit,
     check_options,
     fit_examples,
 )
-from ls_keras.calibration.scaling.temperature_dataset import sample_size
+from ls_keras.calibration.scaling.temperature_dataset import Reservoir, sample_size
 from ls_keras.calibration.scaling.temperature_sums import tempered_sums
-from ls_keras.callbacks.probe_callback import Monitor, NotFiniteError
+from ls_keras.callbacks.probe_callback import NotFiniteError, ProbeCallback
 from ls_keras.errors import InputError, shown
 from ls_keras.inputs.batches import as_batches
 from ls_keras.inputs.model_forward import Forward
@@ -29,8 +28,8 @@ _KEPT_BYTES = 128 << 20
 _NAMES = ("temperature", "ece_half", "ece_scaled", "nll_scaled")
 
 
-class TemperatureScaling(Monitor):
-    """Fits a temperature at the end of epochs and logs calibration before and after.
+class TemperatureScaling(ProbeCallback):
+    """Fits a temperature at the end of epochs and logs calibration before and after scaling.
 
     Adds to the `logs` of the epoch:
 
@@ -38,42 +37,43 @@ class TemperatureScaling(Monitor):
     - `val_ece_half`: the expected calibration error at T = 1, on the other half;
     - `val_ece_scaled`, `val_nll_scaled`: ECE and unsmoothed NLL (nats) at T, on the other half.
 
-    Halves are the even and the odd examples (rows: sentences, not tokens), in the order of the
-    data. The model runs once over the data; of each half at most 128 MiB of logits are kept, a
-    uniform sample of its positions where there are more.
+    The halves are the even and the odd examples (rows: sentences, not tokens), in the order of the
+    data. The model runs once over the data. At most 128 MiB of logits are kept of each half, as a
+    uniform sample of its positions.
 
-    Callbacks see `logs` in the order in which they are passed: put this one before `CSVLogger`,
-    `TensorBoard`, `EarlyStopping(monitor="val_ece_scaled", mode="min")` and the like. `History`
-    always comes after it. In epochs without a fit the four values are those of the latest. A metric
-    named `ece` in `compile` logs `val_ece`, of all the validation data; `val_ece_half` is what
-    `val_ece_scaled` is to be held against.
+    `EarlyStopping`, `ModelCheckpoint` and `ReduceLROnPlateau` cannot infer the direction of these
+    values: pass `mode="min"`, as in `EarlyStopping(monitor="val_ece_scaled", mode="min")`.
+    KerasTuner needs `keras_tuner.Objective("val_ece_scaled", direction="min")`. Callbacks receive
+    `logs` in the order in which they are passed, so pass this one before them and before
+    `CSVLogger` and `TensorBoard`; `History` always comes last. Epochs without a fit repeat the
+    latest values. A metric named `ece` in `compile` logs `val_ece` of all validation data; compare
+    `val_ece_scaled` with `val_ece_half` instead.
 
-    Where the model's outputs are not finite, the four are NaN and training goes on, with one
-    warning; `EarlyStopping` counts such epochs as no better.
+    If the outputs of the model are not finite, the four values are NaN and training continues with
+    one warning; `EarlyStopping` treats such epochs as no improvement.
 
     Args:
-        validation_data: What is passed to `fit` as such: `(x, y)` or `(x, y, sample_weight)`
-            arrays, or batches of them: a `tf.data.Dataset`, a `keras.utils.PyDataset`, a
-            `DataLoader` of PyTorch, a list.
-        every: Fit at the end of each `every`-th epoch, of the first and of the last.
-        from_logits: Whether the model emits logits. Of probabilities, the default as in Keras, the
-            logarithms are taken.
-        output: Of a model with several outputs, the one to be scaled: its name, its key or its
-            place. Labels and weights may be given for each output, or for this one alone.
+        validation_data: The validation data of `fit`: `(x, y)` or `(x, y, sample_weight)` arrays,
+            or batches of them: a `tf.data.Dataset`, a `keras.utils.PyDataset`, a PyTorch
+            `DataLoader` or a list.
+        every: Fits at the end of every `every`-th epoch, of the first and of the last. Default: 1.
+        from_logits: Whether the model returns logits. Default: `False`, as in Keras, for
+            probabilities, whose logarithms are used.
+        output: For models with several outputs, which one to scale: its name, its key or its
+            index. Labels and weights may be given for each output, or for this one alone.
         ignore_class: A label id, or several, that do not count, such as padding.
-        multi_label: Whether each entry of the last axis is a sigmoid, and an example of its own:
+        multi_label: Whether each entry of the last axis is a sigmoid and a separate example:
             `(batch, 1)` for a binary model. Default: `False`.
-        objective: `"nll"`, or `"ece"`.
-        num_bins: Bins of the ECE.
-        batch_size: Of arrays.
-        prefix: Of the four names.
+        objective: `"nll"` or `"ece"`. Default: `"nll"`.
+        num_bins: Number of bins of the ECE. Default: 15.
+        batch_size: Batch size for arrays. Default: 32.
+        prefix: Prefix of the four names. Default: `"val_"`.
 
     Raises:
-        InputError: If the options or the data are not what they should be, or if a half has no
-            example that counts.
+        InputError: If an option or the data are wrong, or a half has no example that counts.
 
     Warns:
-        UserWarning: Once a training, if outputs are not finite: the model has diverged.
+        UserWarning: Once in each training, if outputs are not finite because the model diverged.
 
     Example:
     >>> import keras, numpy as np
@@ -108,11 +108,11 @@ class TemperatureScaling(Monitor):
         ignored_ids(ignore_class)
         every = as_count(every, "every", 1)
         if not isinstance(prefix, str):
-            raise InputError(f"Expected prefix to be a word. Received: {shown(prefix)}")
+            raise InputError(f"Expected prefix to be a string. Received: {shown(prefix)}")
         self.data = as_batches(validation_data, "validation_data", batch_size=batch_size)
         self.every, self.from_logits, self.ignore_class = every, from_logits, ignore_class
         self.objective, self.num_bins, self.prefix = objective, num_bins, prefix
-        self.fit: TemperatureFit | None = None  # the latest that there was
+        self.fit: TemperatureFit | None = None  # the latest fit
         self.output = output
         self._forward: Forward | None = None
         self._values: dict[str, float] = {}
@@ -127,7 +127,7 @@ class TemperatureScaling(Monitor):
         )
 
     def set_model(self, model):
-        """Takes the model whose logits are scaled."""
+        """Sets the model and checks its output."""
         super().set_model(model)
         found = model_output(model, symbolic(model, self.output))
         if found.kind == LOGITS and not self.from_logits:
@@ -138,19 +138,19 @@ class TemperatureScaling(Monitor):
         self._forward = Forward(model, self.output)
 
     def on_train_begin(self, logs=None):
-        """Forgets what was found of another training."""
+        """Resets the values of an earlier training."""
         super().on_train_begin(logs)
         self._values = {}
 
     def on_epoch_end(self, epoch, logs=None):
-        """Fits where an epoch is due, and logs the latest values."""
+        """Fits if the epoch is due, and logs the latest values."""
         last = epoch + 1 == (self.params or {}).get("epochs")
         if not self._values or last or (epoch + 1) % self.every == 0:
             try:
                 self._values = self._measure()
             except NotFiniteError as error:
                 self._values = dict.fromkeys(_NAMES, math.nan)
-                self.leave_out("logs NaN", f"in epoch {epoch + 1}", error)
+                self.warn_skipped("logs NaN", f"in epoch {epoch + 1}", error)
         if logs is not None:
             logs.update({f"{self.prefix}{name}": value for name, value in self._values.items()})
 
@@ -192,8 +192,8 @@ class TemperatureScaling(Monitor):
             seen += len(logits)
         if halves[0] is None or halves[1] is None:
             raise InputError(
-                "Expected validation data of which both the even and the odd rows have an example "
-                f"that counts. Received: {seen} rows"
+                "Expected validation data with an example that counts in both the even and the odd "
+                f"rows. Received: {seen} rows"
             )
         return [half.examples() for half in halves if half is not None]
 
@@ -206,9 +206,9 @@ class TemperatureScaling(Monitor):
         try:
             return read_host_examples(y_pred=y_pred, **data, **options)
         except InputError as error:
-            if not self.from_logits and np.isfinite(y_pred).all():  # no probabilities
+            if not self.from_logits and np.isfinite(y_pred).all():  # invalid probabilities
                 raise
-            # What is wrong with the data is told of outputs that are as they should be, too.
+            # Wrong labels and weights raise an error for valid outputs, too.
             share = 1 / (2 if self.multi_label else y_pred.shape[-1])
             likely = np.full(y_pred.shape, share, np.float32)
             read_host_examples(y_pred=likely, **data, **options | {"from_logits": False})

@@ -10,16 +10,16 @@ from ls_keras.calibration.curves.reliability_curve import ReliabilityCurve
 from ls_keras.calibration.curves.smooth_error import smooth_error_of_statistics
 from ls_keras.calibration.curves.top_label_statistics import count_groups
 from ls_keras.calibration.ranking.risk_coverage import aurc_influence
-from ls_keras.calibration.scaling.recalibration import (
-    ExampleScores,
-    example_scores,
-    tempered_log_probabilities,
-)
+from ls_keras.calibration.scaling.recalibration import ExampleScores, example_scores, log_softmax
 from ls_keras.calibration.scaling.temperature import fit_examples
-from ls_keras.calibration.scaling.temperature_interval import temperature_interval
-from ls_keras.diagnosis.cross_validation import fold_ids, influence_by_folds, scale_held_out
 from ls_keras.diagnosis.findings import UNKNOWN, Estimate
 from ls_keras.diagnosis.ranking import curve_of, normalized_ranking
+from ls_keras.diagnosis.temperature import (
+    fold_ids,
+    influence_by_folds,
+    scale_held_out,
+    temperature_interval,
+)
 from ls_keras.diagnosis.worst_classes import (
     class_probability,
     hard_labels,
@@ -62,7 +62,7 @@ def measured(
     weights = examples.weights
     num_groups = count_groups(groups)
     folds = 0 if num_groups == 1 else min(folds, num_groups)
-    scores = example_scores(examples, tempered_log_probabilities)
+    scores = example_scores(examples, log_softmax)
 
     def mean(values: np.ndarray) -> Estimate:
         value, ends = mean_interval(values, weights, groups, *how)

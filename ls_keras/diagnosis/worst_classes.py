@@ -6,7 +6,7 @@ class has on examples that did not choose it is not.
 
 import numpy as np
 
-from ls_keras.calibration.scaling.recalibration import tempered_log_probabilities
+from ls_keras.calibration.scaling.recalibration import log_softmax
 from ls_keras.calibration.scaling.temperature_sums import bin_sums
 from ls_keras.inputs.numpy_examples import HostExamples, blocks, in_threads, read_rows
 
@@ -29,7 +29,7 @@ def class_probability(
 
     def run(at: slice) -> None:
         z = read_rows(examples.logits, examples.rows, at).astype(np.float64)
-        found[at] = np.exp(tempered_log_probabilities(z, temperatures[at, None])[:, class_id])
+        found[at] = np.exp(log_softmax(z, temperatures[at, None])[:, class_id])
 
     in_threads(run, list(blocks(0, len(examples), examples.logits.shape[1])))
     return found
@@ -57,7 +57,7 @@ def worst_calibrated(
 
     def run(at: slice) -> None:
         z = read_rows(examples.logits, examples.rows, at).astype(np.float64)
-        p[at] = np.exp(tempered_log_probabilities(z, temperatures[at, None]))
+        p[at] = np.exp(log_softmax(z, temperatures[at, None]))
 
     in_threads(run, list(blocks(0, len(examples), num_classes)))
 

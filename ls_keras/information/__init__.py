@@ -1,4 +1,4 @@
-"""How much an output tells about the example it came from (paper, section 4)."""
+"""Mutual information between examples and outputs (paper, section 4)."""
 
 from ls_keras.information.mutual_information import (
     MutualInformation,

@@ -1,4 +1,4 @@
-"""The samples of a probe: the difference of two logits under random augmentations."""
+"""Samples for mutual information: differences of two logits under random augmentation."""
 
 import inspect
 from collections.abc import Callable, Sequence
@@ -21,25 +21,25 @@ def augmented_differences(
     batch_size: int = 256,
     seed: int = 0,
 ) -> np.ndarray:
-    """Runs a model on augmented images and returns the difference of two classes' logits.
+    """Returns the difference of the logits of two classes for augmented images.
 
-    Batches have one shape: the last is filled up, so that one program is compiled.
+    All batches have the same shape, so one program is compiled; the last is padded.
 
     Args:
         predict: The model in inference mode: images `(batch_size, ...)` → logits
             `(batch_size, K)`, such as `model.predict_on_batch`.
         images: Array `(N, ...)`.
         classes: Two classes a, b.
-        augment: Called as `augment(images, training=True)`; see `seeded`.
-        draws: L, at least 2.
-        batch_size: Images at a time.
-        seed: Integer ≥ 0; the same seed gives the same augmentations.
+        augment: Called as `augment(images, training=True)`; see `augment_seeded`.
+        draws: L, at least 2. Default: 5.
+        batch_size: Images in a batch. Default: 256.
+        seed: Integer ≥ 0; the same seed gives the same augmentations. Default: 0.
 
     Returns:
         float64 `(N, L)`: z_a − z_b.
 
     Raises:
-        InputError: If the model's outputs are not `(batch_size, K)`, or have no such classes.
+        InputError: If the outputs are not `(batch_size, K)`, or lack one of the classes.
 
     Example:
     >>> import numpy as np
@@ -57,8 +57,8 @@ def augmented_differences(
     for draw in range(draws):
         for start in range(0, len(images), size):
             part = images[start : start + size]
-            filled = np.concatenate([part, np.repeat(part[:1], size - len(part), axis=0)])
-            augmented = seeded(augment, filled, seed, draw, start // size)
+            padded = np.concatenate([part, np.repeat(part[:1], size - len(part), axis=0)])
+            augmented = augment_seeded(augment, padded, seed, draw, start // size)
             logits = np.asarray(ops.convert_to_numpy(predict(augmented)), np.float64)
             _check_logits(logits, size, classes)
             differences = logits[:, classes[0]] - logits[:, classes[1]]
@@ -66,11 +66,11 @@ def augmented_differences(
     return samples
 
 
-def seeded(augment: Callable, images: np.ndarray, *seeds: int):
-    """Augments images with randomness that depends on `seeds` alone.
+def augment_seeded(augment: Callable, images: np.ndarray, *seeds: int):
+    """Augments images with random numbers that depend on `seeds` alone.
 
-    The seed generators of a Keras layer or model are set, and put back as they were; a function
-    that has an argument `seed` gets an integer. Other functions are called as they are.
+    The seed generators of a Keras layer or model are set and then restored; a function with an
+    argument `seed` receives an integer. Other functions are called without a seed.
 
     Args:
         augment: A layer, a model or a function of images.
@@ -82,7 +82,7 @@ def seeded(augment: Callable, images: np.ndarray, *seeds: int):
         names = _parameters(augment)
         arguments = {"training": True, "seed": mixed}
         return augment(images, **{k: v for k, v in arguments.items() if k in names})
-    if not augment.built:  # makes the generators that a first call would
+    if not augment.built:  # the first call creates the generators
         augment(images, training=True)
     states = [v for v in augment.variables if v.name == "seed_generator_state"]
     before = [np.array(ops.convert_to_numpy(state)) for state in states]
@@ -105,7 +105,7 @@ def check_draws(draws: int) -> None:
 def _parameters(function: Callable) -> set[str]:
     try:
         parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):  # some built-in functions have none
+    except (TypeError, ValueError):  # some built-in functions have no signature
         return set()
     if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters):
         return {"training", *(p.name for p in parameters)}
@@ -115,7 +115,7 @@ def _parameters(function: Callable) -> set[str]:
 def _check_logits(logits: np.ndarray, size: int, classes: Sequence[int]) -> None:
     if logits.ndim != 2 or logits.shape[0] != size:
         raise InputError(
-            f"Expected one row of logits an image, ({size}, K). Received: shape {logits.shape}"
+            f"Expected a row of logits for each image, ({size}, K). Received: shape {logits.shape}"
         )
     if not all(0 <= c < logits.shape[1] for c in classes):
         raise InputError(f"Expected classes in [0, {logits.shape[1]}). Received: {tuple(classes)}")

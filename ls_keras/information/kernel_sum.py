@@ -1,19 +1,18 @@
-"""log Σ exp(−(t − c)²/2) for many points t and centers c on a line, without a table of both."""
+"""Computes log Σ exp(−(t − c)²/2) for many points t and centers c, without an n × N table."""
 
 import numpy as np
 
-# Pairs computed at a time: 4 MiB of float64, near the cache.
+# Number of pairs computed at once: 4 MiB of float64, which fits into the cache.
 _PAIRS = 1 << 19
-# Terms below e^-45 of a sum of N, divided by N: nothing of float64's 53 bits is lost.
+# Terms below e^-45 of the largest, divided by N, do not change a sum of N terms in float64.
 _NEGLIGIBLE = 45.0
 
 
 def log_kernel_sum(points: np.ndarray, centers: np.ndarray) -> np.ndarray:
     r"""Computes $\log\sum_j \exp(-(t_i - c_j)^2/2)$ for every point, in log space.
 
-    Centers are sorted, and of each block of sorted points only those are visited that can add
-    anything to a sum in float64; memory is O(n + N). Time is O(n·N) where the centers lie within
-    a few units of one another, and falls with their distance.
+    Each block of sorted points only visits the sorted centers that can change a sum in float64.
+    Memory is O(n + N). Time is O(n·N) if all centers lie within a few units, and less otherwise.
 
     Args:
         points: float64 `(n,)`, each within 1e150 of a center.
@@ -34,7 +33,7 @@ def log_kernel_sum(points: np.ndarray, centers: np.ndarray) -> np.ndarray:
     neighbors = sorted_centers[[after - 1, np.minimum(after, len(centers) - 1)]]
     nearest = np.abs(sorted_points - neighbors).min(axis=0)
     top = -0.5 * nearest**2
-    # Within `reach` of a point lie all centers whose terms count beside the nearest one's.
+    # All centers whose terms matter lie within `reach` of a point.
     reach = np.hypot(nearest, np.sqrt(2 * (_NEGLIGIBLE + np.log(len(centers)))))
     first = np.searchsorted(sorted_centers, sorted_points - reach, side="left")
     last = np.searchsorted(sorted_centers, sorted_points + reach, side="right")
@@ -57,8 +56,8 @@ def log_kernel_sum(points: np.ndarray, centers: np.ndarray) -> np.ndarray:
 
 
 def _block_end(first: np.ndarray, last: np.ndarray, start: int) -> int:
-    """Returns where a block of points ends, so that it and the window of its centers are small."""
-    # Windows of neighbors overlap; points of one block share the union of theirs.
+    """Returns the end of a block of points whose window of centers is small."""
+    # Neighboring windows overlap; the points of a block share their union.
     size = max(1, int(_PAIRS // max(last[start] - first[start], 1)))
     stop = min(start + size, len(first))
     while stop - start > 1:

@@ -1,4 +1,4 @@
-"""How much an output tells about which example it came from: Figure 6 of the paper."""
+"""Mutual information between examples and noisy outputs: Figure 6 of the paper."""
 
 import math
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +18,7 @@ Scored = Literal["held_out", "reused"]
 SCORED = get_args(Scored)
 MAX_RESAMPLES = 10_000
 
-# Of the samples' range: less would overflow when the samples are divided by it.
+# Smallest noise relative to the range of the samples; dividing by less would overflow.
 _NO_NOISE = 1e-150
 
 
@@ -27,15 +27,15 @@ class MutualInformation(BriefRepr):
     """An estimate of mutual information, in nats.
 
     Attributes:
-        value: The estimate; at most log N. A small negative value is the estimator's.
+        value: The estimate; at most log N. Small negative values are estimation error.
         low: Lower end of the 95 % interval of `value`.
-        high: Its upper end.
-        bias: What the estimator adds to the information of examples whose means are spread
-            smoothly or coincide, by its formula for N → ∞. Not subtracted from `value`.
+        high: Upper end of the 95 % interval.
+        bias: Bias of the estimator for N → ∞ if the means of examples coincide or are spread
+            smoothly. Not subtracted from `value`.
         sigma: σ, in units of the samples.
         num_examples: N.
         draws: L.
-        scored: Which draws were scored.
+        scored: `"held_out"` or `"reused"`.
     """
 
     value: float
@@ -49,7 +49,7 @@ class MutualInformation(BriefRepr):
 
     @property
     def upper_bound(self) -> float:
-        """The most that N examples can show, log N."""
+        """The largest possible estimate for N examples, log N."""
         return math.log(self.num_examples)
 
 
@@ -58,17 +58,17 @@ def mutual_information(
 ) -> MutualInformation:
     r"""Estimates the mutual information between an example and a noisy output for it.
 
-    A row of `samples` holds L outputs $f_{xl} = f(d_l(z_x))$ for one example: a difference of two
-    logits, under L random augmentations d. With all rows taken for Gaussians of one variance
-    around their means μ_x, on which all N examples are equally likely a priori,
+    A row of `samples` has L outputs $f_{xl} = f(d_l(z_x))$ of one example: a difference of two
+    logits under L random augmentations d. All rows are modeled as Gaussians of one variance around
+    their means μ_x, with all N examples equally likely a priori:
 
     $$\hat I = \frac1N\sum_x \left[-\frac{(f_x-\mu_x)^2}{2\sigma^2} - \log \frac1N\sum_{x'}
     \exp\left(-\frac{(f_x-\mu_{x'})^2}{2\sigma^2}\right)\right],
     \qquad \sigma^2 = \frac1N\sum_x (f_x-\mu_x)^2,$$
 
-    averaged over which of the L draws is scored as $f_x$. Like InfoNCE it is at most log N: the
-    inner sum contains the term of x itself. It is 0 if all examples have the same outputs, log N
-    if none overlap, log 2 if they collapse into two equal groups.
+    averaged over the L draws as $f_x$. Like InfoNCE, it is at most log N, because the inner sum
+    contains the term of x itself. It is 0 if all examples have the same outputs, log N if none
+    overlap, and log 2 if they collapse into two equal groups.
 
     (The paper prints x where x′ stands here. Read literally, that is −½ − log mean exp(−r²/2) of
     the standardized residuals r: between −½ and 0 whatever the network, −½ + ½ log 2 ≈ −0.153 for
@@ -93,19 +93,19 @@ def mutual_information(
     N and L.
 
     **Interval.** The N terms are resampled (percentile bootstrap) with the inner sums as they are.
-    To resample examples would be wrong: a duplicate doubles a term of the inner sum, and of
-    examples that don't overlap the estimate falls from log N to about log N − 0.57. What the
-    choice of the N examples does to the inner sums is not in the interval.
+    Resampling examples would be wrong: a duplicate doubles a term of the inner sum, and for
+    examples that do not overlap the estimate would fall from log N to about log N − 0.57. The
+    interval does not include the effect of the choice of the N examples on the inner sums.
 
-    Computed on the host in float64, in blocks (N numbers, whatever the backend): 50,000 examples
-    need megabytes, not the 20 GB of an N × N table.
+    Computed with NumPy in float64 and in blocks: 50,000 examples need megabytes, not the 20 GB of
+    an N × N table.
 
     Args:
         samples: Array or tensor `(N, L)`, N ≥ 2 examples × L ≥ 2 draws, finite, in any unit.
-        scored: `"held_out"`: each draw in turn is scored against means of the others;
-            `"reused"`: against means of all.
-        resamples: Bootstrap resamples of the interval, at most 10,000.
-        seed: Of the resamples.
+        scored: `"held_out"`: each draw is scored against the means of the others; `"reused"`:
+            against the means of all draws. Default: `"held_out"`.
+        resamples: Bootstrap resamples for the interval, at most 10,000. Default: 1,000.
+        seed: Seed of the resamples. Default: 0.
 
     Returns:
         A `MutualInformation`, in nats.
@@ -114,7 +114,7 @@ def mutual_information(
         InputError: For one example, one draw, another shape, NaN or infinity.
 
     Example:
-        Four examples in two groups far apart, without noise; and four that don't overlap.
+        Four examples in two groups without noise, and four examples that do not overlap.
 
         >>> import numpy as np
         >>> from ls_keras.information import mutual_information
@@ -134,14 +134,14 @@ def mutual_information(
     as_choice(scored, "scored", SCORED)
     resamples, seed = as_count(resamples, "resamples", 1, MAX_RESAMPLES), as_seed(seed)
     num_examples, draws = values.shape
-    # In units of the largest deviation from the middle, so that no square over- or underflows.
+    # Scaled by the largest deviation from the median, so that squares do not over- or underflow.
     middle = np.median(values)
     unit = float(np.max(np.abs(values - middle))) or 1.0
     values = (values - middle) / unit
     means = _means(values, scored)
     residuals = values - means
     sigma = _root_mean_square(residuals)
-    # NumPy lets go of the interpreter while it computes: a draw a core.
+    # One thread for each draw; NumPy releases the GIL.
     with ThreadPoolExecutor(min(draws, num_cores())) as pool:
         parts = pool.map(
             lambda j: _terms(values[:, j], means[:, j], residuals[:, j], sigma), range(draws)
@@ -161,11 +161,11 @@ def mutual_information(
 
 
 def estimator_bias(draws: int, scored: Scored = "held_out") -> float:
-    """Returns what an estimate from L draws is off by, in nats, where means coincide (N → ∞).
+    """Returns the bias of an estimate from L draws, in nats, if means coincide (N → ∞).
 
     Args:
         draws: L ≥ 2.
-        scored: As in `mutual_information`, which derives the formulas.
+        scored: See `mutual_information`, which derives the formulas. Default: `"held_out"`.
 
     Example:
     >>> round(estimator_bias(5, "reused"), 4), round(estimator_bias(5, "held_out"), 4)
@@ -192,8 +192,8 @@ def _read(samples) -> np.ndarray:
 
 
 def _means(values: np.ndarray, scored: Scored) -> np.ndarray:
-    """Returns `(N, L)`: the μ_x that each draw is scored against."""
-    # From the first draw on, so that equal draws have exactly their value as mean.
+    """Returns the μ_x `(N, L)` for each draw."""
+    # Relative to the first draw, so that the mean of equal draws is exact.
     first = values[:, :1]
     deviations = values - first
     total = deviations.sum(axis=1, keepdims=True)
@@ -211,7 +211,7 @@ def _root_mean_square(residuals: np.ndarray) -> float:
 def _terms(points, means, residuals, sigma: float) -> np.ndarray:
     """Returns the bracket of each example for one scored draw."""
     log_n = math.log(len(points))
-    if sigma < _NO_NOISE:  # the limit: only examples of exactly the same mean can be confused
+    if sigma < _NO_NOISE:  # limit: only examples with equal means are confused
         _, group, counts = np.unique(means, return_inverse=True, return_counts=True)
         return log_n - np.log(counts[group])
     own = 0.5 * (residuals / sigma) ** 2

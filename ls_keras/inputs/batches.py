@@ -6,9 +6,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from ls_base.errors import InputError
 from ls_keras.backend.tensors import as_array
-from ls_keras.errors import shown
+from ls_keras.errors import InputError, shown
 from ls_keras.inputs.validation import as_count
 
 KINDS = (
@@ -138,7 +137,17 @@ def _structure(value, name: str):
         entries = [_structure(entry, name) for entry in value]
         named = isinstance(value, tuple) and type(value) is not tuple
         return type(value)(*entries) if named else type(value)(entries)
+    if name == "x" and _holds_strings(value):
+        return np.asarray(value)
     return as_array(value, name)
+
+
+def _holds_strings(value) -> bool:
+    """Returns whether a value is a list or array of strings, which a preprocessor reads."""
+    if not isinstance(value, list | np.ndarray):
+        return False
+    first = next(iter(np.asarray(value, dtype=object).flat), None)
+    return isinstance(first, str | bytes)
 
 
 def _is_array(value) -> bool:

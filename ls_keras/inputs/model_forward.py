@@ -49,6 +49,8 @@ class Forward:
         """Runs the model on a batch of inputs."""
         if not isinstance(self.model, keras.Model):
             return self._choose(self.model(x))
+        if hasattr(self.model, "preprocess_samples"):  # a task of Keras Hub, as in its `predict`
+            x = keras.tree.map_structure(ops.convert_to_numpy, self.model.preprocess_samples(x))
         if self._run is None:
             if not self.model.built:
                 self.model(x, training=False)

@@ -36,7 +36,7 @@ THINGS = {
     "smooth curve": lambda: calibration.smooth_reliability_curve(Y, P),
     "risk": lambda: calibration.risk_coverage(P.argmax(-1) == Y, P.max(-1)),
     "smooth error": lambda: ls_keras.smooth_calibration_error(Y, P),
-    "loss parts": lambda: calibration.loss_parts(Y, Z, **LOGITS),
+    "loss parts": lambda: calibration.loss_decomposition(Y, Z, **LOGITS),
     "metric": lambda: ls_keras.ExpectedCalibrationError(num_bins=20, from_logits=True),
     "diagnosis": lambda: ls_keras.diagnose(Y, Z, **LOGITS, **QUICK),
     "clusters": lambda: ls_keras.cluster_statistics(Y, A, W),

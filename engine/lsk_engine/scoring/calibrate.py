@@ -1,6 +1,8 @@
 """Calibrating a finished run: fit on its validation split, report on its test splits."""
 
 import dataclasses
+import math
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
@@ -73,7 +75,9 @@ def calibrate(
     reporter.message(f"{run.path}: fitting {method} scaling on {count:,} examples")
     fit: TemperatureFit | VectorFit
     if method == "temperature":
-        with explain_data_errors(validation):
+        with explain_data_errors(validation), warnings.catch_warnings():
+            # Reported below.
+            warnings.filterwarnings("ignore", message="The best temperature is at")
             fit = fit_temperature_dataset(
                 model_on_devices(model, config),
                 as_dataset(validation, 0, validation.steps_per_epoch),
@@ -140,4 +144,6 @@ def _logits(
 
 
 def _jsonable(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [entry if math.isfinite(entry) else None for entry in value]
     return value.tolist() if isinstance(value, np.ndarray) else value

@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 import json
 import os
+import warnings
 from collections.abc import Mapping
 from os.path import lexists
 from pathlib import Path
@@ -164,7 +165,9 @@ def _calibration(
     results: dict[str, Any] = {}
     for split in (name for name in data.splits if name != "train"):
         source = evaluation_source(config, data, split)
-        with explain_data_errors(source):
+        with explain_data_errors(source), warnings.catch_warnings():
+            # At a bound, T is stored as it is, to be compared with the validation data's.
+            warnings.filterwarnings("ignore", message="The best temperature is at")
             fit: TemperatureFit = fit_temperature_dataset(
                 model_on_devices(model, config),
                 as_dataset(source, 0, source.steps_per_epoch),

@@ -1,6 +1,7 @@
-"""The logits of a model: of its last layer, or of what comes before its softmax."""
+"""The logits of a model: its output, or the input of its final softmax or sigmoid."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import keras
 
@@ -22,62 +23,80 @@ from ls_keras.inputs.validation import as_flag, as_function
 from ls_keras.layers.calibration_layers import LogOdds, LogProbabilities
 
 
-def logits_tensor(
+class ModelLogits(NamedTuple):
+    """The logits of a model and what its output made of them.
+
+    Attributes:
+        tensor: Symbolic logits `(..., K)`.
+        activation: `"softmax"` or `"sigmoid"` if the model's output are probabilities, else `None`.
+    """
+
+    tensor: keras.KerasTensor
+    activation: str | None
+
+
+def find_logits(
     model: keras.Model,
     *,
     from_logits: bool = False,
     output: Output = None,
-    multi_label: bool = False,
-):
+    multi_label: bool | None = False,
+) -> ModelLogits:
     """Returns the symbolic logits of a functional or sequential model, before any softmax.
 
     The layers are the model's own, except for a last layer with `activation="softmax"`: its
-    weights are copied into a linear one of the same kind, named `logits`.
+    weights are copied into a linear layer of the same kind, named `logits`.
 
     Args:
         model: A built model.
-        from_logits: What its output is, where the graph of layers doesn't tell.
-        output: Which of several outputs.
-        multi_label: Whether it is of sigmoids, whose logits are sought.
+        from_logits: Whether the output are logits, if the graph of layers does not tell.
+        output: Output to use, for a model with several.
+        multi_label: Whether the output belongs to sigmoids; `None`: as the graph tells.
 
     Raises:
-        InputError: If the model has several outputs and none is chosen, or if it ends in another
-            activation than softmax (with `multi_label`, than sigmoid).
+        InputError: If the model has several outputs and none is selected, or if it ends in another
+            activation than softmax (sigmoid with `multi_label`).
 
     Warns:
-        UserWarning: If it ends in a softmax (a sigmoid), and `from_logits` is true.
+        UserWarning: If it ends in a softmax (sigmoid) and `from_logits` is true.
     """
     if not model.built:
         raise InputError(f"Expected a built model. Received: {model.name!r}, not built")
     tensor = symbolic(model, output)
+    found = model_output(model, tensor)
+    if multi_label is None:
+        multi_label = found.kind == SIGMOID
     warn_of_softmax(model, from_logits, tensor, multi_label=multi_label)
-    found, activation = model_output(model, tensor), SIGMOID if multi_label else SOFTMAX
+    activation = SIGMOID if multi_label else SOFTMAX
     if found.kind == activation and found.logits is not None:
-        return found.logits({layer.name for layer in model.layers})
+        return ModelLogits(found.logits({layer.name for layer in model.layers}), activation)
     if from_logits or found.kind == LOGITS:
-        return tensor
+        return ModelLogits(tensor, None)
     if found.kind not in (activation, UNKNOWN):
         raise InputError(
             f"Expected a model that ends in logits or in a {activation}, to scale the logits. "
             f"Received: {model.name!r}, whose output is made by {found.made_by}"
         )
-    logarithm = (
-        LogOdds(name="log_odds") if multi_label else LogProbabilities(name="log_probabilities")
-    )
-    return logarithm(tensor)
+    return ModelLogits(to_logits(multi_label)(tensor), activation)
+
+
+def to_logits(multi_label: bool) -> keras.layers.Layer:
+    """Returns the layer that converts probabilities to logits."""
+    if multi_label:
+        return LogOdds(name="log_odds")
+    return LogProbabilities(name="log_probabilities")
 
 
 def predicted_batches(
     model, dataset: Batches, *, from_logits: bool, multi_label: bool = False
 ) -> Iterator[tuple]:
-    """Yields `(y, y_pred, sample_weight, mask)` of one pass, a batch of predictions at a time.
+    """Yields `(y, y_pred, sample_weight, mask)` for each batch, in one pass over a data set.
 
     Args:
-        model: A `Forward`, to be compiled once for several passes; or what it takes.
-        dataset: What `as_batches` returned.
-        from_logits: Whether the model is said to emit logits; a softmax that can be seen at its
-            end is warned of.
-        multi_label: Whether they are the logits of sigmoids, and it is a sigmoid to be warned of.
+        model: A `Forward`, which is compiled once for several passes, or a model or function.
+        dataset: Result of `as_batches`.
+        from_logits: Whether the model emits logits; warns if it visibly ends in a softmax.
+        multi_label: Whether its outputs are sigmoids; warns if it visibly ends in a sigmoid.
     """
     forward = model if isinstance(model, Forward) else Forward(model)
     as_function(forward.model, "model")
@@ -98,7 +117,7 @@ def host_batches(
     ignore_class: IgnoreClass,
     multi_label: bool = False,
 ) -> Iterator[HostExamples]:
-    """Yields the examples that count, batch by batch; batches without any are left out."""
+    """Yields the examples that count, batch by batch; skips batches without any."""
     as_flag(multi_label, "multi_label")
     for y, y_pred, sample_weight, mask in predicted_batches(
         model, dataset, from_logits=from_logits, multi_label=multi_label

@@ -1,4 +1,4 @@
-"""What every recalibration of probabilities has: scores before and after, arrays, a layer."""
+"""Base class of all fits, and the scores that they report: NLL, Brier score and ECE."""
 
 import math
 from collections.abc import Callable
@@ -15,24 +15,25 @@ from ls_keras.calibration.scaling.temperature_sums import bin_sums
 from ls_keras.inputs.numpy_examples import (
     HostExamples,
     blocks,
+    check_any_counts,
     in_threads,
     read_host_examples,
     read_rows,
 )
 
-_CHUNK = 1 << 19  # elements of float64 that one thread takes at a time
+CHUNK = 1 << 19  # elements of float64 that one thread takes at a time
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Recalibration(BriefRepr):
-    """A map of probabilities to probabilities that was fitted on held-out examples.
+    """A map from logits to calibrated logits, fitted on held-out examples.
 
     Attributes:
-        nll_before: Mean negative log-likelihood before, nats an example, on the fitted examples.
-        nll_after: The same after.
-        ece_before: Expected calibration error before.
-        ece_after: The same after.
-        num_examples: Examples that counted.
+        nll_before: Mean negative log-likelihood of the fitted examples before, nats per example.
+        nll_after: The same with the map.
+        ece_before: Expected calibration error of the fitted examples before, in [0, 1].
+        ece_after: The same with the map.
+        num_examples: Examples that counted (not ignored, not masked, weight above 0).
     """
 
     nll_before: float
@@ -41,52 +42,79 @@ class Recalibration(BriefRepr):
     ece_after: float
     num_examples: int
 
-    def probabilities(self, y_pred, *, from_logits: bool = False) -> np.ndarray:
-        """Returns recalibrated probabilities, float64 `(..., K)`.
+    def logits(self, y_pred, *, from_logits: bool = True) -> np.ndarray:
+        """Returns calibrated logits, float64 `(..., K)`; their softmax is `probabilities`.
 
         Args:
-            y_pred: `(..., K)`: probabilities, or logits.
-            from_logits: Whether `y_pred` are logits.
+            y_pred: Logits `(..., K)`, or probabilities.
+            from_logits: Whether `y_pred` are logits. Default: `True`.
 
         Raises:
-            InputError: If they are neither, or of another number of classes.
+            InputError: If `y_pred` is not what `from_logits` says, or K is not that of the fit.
         """
-        y_pred = as_array(y_pred, "y_pred")
-        examples = read_host_examples(
-            np.zeros(y_pred.shape[:-1], np.int32),
-            y_pred,
-            from_logits=from_logits,
-            label_may_be_forbidden=True,
-        )
-        self.check_classes(y_pred.shape[-1])
-        log_p = self.log_probabilities(examples.logits.astype(np.float64))
-        return np.exp(log_p).reshape(y_pred.shape)
+        z, shape = self._read(y_pred, from_logits), np.shape(y_pred)
+        scaled = self.scale_logits(z)
+        return (np.diff(scaled) if self._of_sigmoids else scaled).reshape(shape)
 
-    def scored(self, examples: HostExamples, num_bins: int) -> Self:
-        """Returns the same with the scores after the map, of the examples it was fitted on."""
-        after = score(examples, self.log_probabilities, num_bins)
-        return replace(self, nll_after=after.nll, ece_after=after.ece)
+    def probabilities(self, y_pred, *, from_logits: bool = False) -> np.ndarray:
+        """Returns calibrated probabilities, float64 `(..., K)`.
 
-    def log_probabilities(self, z: np.ndarray) -> np.ndarray:
-        """Returns recalibrated log-probabilities of float64 logits, both `(N, K)`."""
+        Args:
+            y_pred: Probabilities `(..., K)`, or logits.
+            from_logits: Whether `y_pred` are logits. Default: `False`, as in Keras.
+
+        Raises:
+            InputError: If `y_pred` is not what `from_logits` says, or K is not that of the fit.
+        """
+        p = np.exp(self.log_probabilities(self._read(y_pred, from_logits)))
+        return (p[:, 1] if self._of_sigmoids else p).reshape(np.shape(y_pred))
+
+    def scale_logits(self, z: np.ndarray) -> np.ndarray:
+        """Returns calibrated logits of float64 logits, both `(N, K)`; −inf stays −inf."""
         raise NotImplementedError
 
-    def layer(self, name: str) -> keras.layers.Layer:
-        """Returns the layer that does the same to logits in a model."""
+    def make_layer(self, name: str) -> keras.layers.Layer:
+        """Returns the Keras layer that maps the logits of a model."""
         raise NotImplementedError
 
     @property
     def num_classes(self) -> int | None:
-        """K; `None` where it does for any."""
+        """Number of classes K, or `None` if the fit applies to any."""
         return None
+
+    def log_probabilities(self, z: np.ndarray) -> np.ndarray:
+        """Returns calibrated log-probabilities of float64 logits, both `(N, K)`."""
+        return log_softmax(self.scale_logits(z))
 
     def check_classes(self, number: int | None) -> None:
         """Raises an `InputError` if the fit is for another number of classes."""
         if None not in (number, self.num_classes) and number != self.num_classes:
             raise InputError(
                 f"Expected a fit for the model's {number} classes. "
-                f"Received: one for {self.num_classes} classes"
+                f"Received: a fit for {self.num_classes} classes"
             )
+
+    def with_scores(self, examples: HostExamples, num_bins: int) -> Self:
+        """Returns the same fit with `nll_after` and `ece_after` of the fitted examples."""
+        after = score(examples, self.log_probabilities, num_bins)
+        return replace(self, nll_after=after.nll, ece_after=after.ece)
+
+    @property
+    def _of_sigmoids(self) -> bool:
+        return getattr(self, "multi_label", False)
+
+    def _read(self, y_pred, from_logits: bool) -> np.ndarray:
+        """Returns logits `(N, K)`; a sigmoid becomes two logits, `(N · K, 2)`."""
+        y_pred = as_array(y_pred, "y_pred")
+        examples = read_host_examples(
+            np.zeros(y_pred.shape if self._of_sigmoids else y_pred.shape[:-1], np.int32),
+            y_pred,
+            from_logits=from_logits,
+            label_may_be_forbidden=True,
+            multi_label=self._of_sigmoids,
+        )
+        self.check_classes(examples.logits.shape[-1])
+        return examples.logits.astype(np.float64)
 
 
 class Scores(NamedTuple):
@@ -98,13 +126,13 @@ class Scores(NamedTuple):
 
 
 class ExampleScores(NamedTuple):
-    """What each example adds to the scores: arrays `(n,)`, unweighted.
+    """Scores of each example: arrays `(n,)`, unweighted.
 
     Attributes:
-        nll: float64, nats.
-        brier: float64, in [0, 2].
-        confidence: float64, the largest probability.
-        correct: Boolean.
+        nll: Negative log-likelihood, float64, nats.
+        brier: Brier score, float64, in [0, 2].
+        confidence: Largest probability, float64.
+        correct: Whether the most probable class is the target's, Boolean.
     """
 
     nll: np.ndarray
@@ -114,9 +142,26 @@ class ExampleScores(NamedTuple):
 
     @classmethod
     def empty(cls, number: int) -> Self:
-        """Returns arrays of so many examples, to be filled."""
+        """Returns uninitialized arrays for so many examples."""
         nll, brier, confidence = np.empty((3, number))
         return cls(nll, brier, confidence, np.empty(number, bool))
+
+
+def read_fit_examples(
+    y_true, y_pred, from_logits, sample_weight, mask, ignore_class, multi_label=False
+) -> HostExamples:
+    """Reads the arguments that every `fit_*` function shares; at least one example must count."""
+    examples = read_host_examples(
+        y_true,
+        y_pred,
+        from_logits=from_logits,
+        sample_weight=sample_weight,
+        mask=mask,
+        ignore_class=ignore_class,
+        multi_label=multi_label,
+    )
+    check_any_counts(examples)
+    return examples
 
 
 def score(
@@ -124,12 +169,12 @@ def score(
     log_probabilities: Callable[[np.ndarray], np.ndarray],
     num_bins: int = 15,
 ) -> Scores:
-    """Returns the scores of examples whose logits go through a map.
+    """Returns the mean scores of examples whose logits go through a map.
 
     Args:
-        examples: What is scored, at least one.
-        log_probabilities: Takes float64 logits `(n, K)`, returns normalized log-probabilities.
-        num_bins: Bins of the ECE.
+        examples: At least one example.
+        log_probabilities: Maps float64 logits `(n, K)` to normalized log-probabilities.
+        num_bins: Number of bins of the ECE.
     """
     each, weights = example_scores(examples, log_probabilities), examples.weights
     total = weights.sum()
@@ -147,12 +192,12 @@ def example_scores(
     """Returns the scores of each example, in one pass over the logits.
 
     Args:
-        examples: What is scored.
-        log_probabilities: As for `score`.
+        examples: Examples to score.
+        log_probabilities: Maps float64 logits `(n, K)` to normalized log-probabilities.
     """
     n, num_classes = len(examples), examples.logits.shape[1]
     each = ExampleScores.empty(n)
-    size = max(1, _CHUNK // num_classes)
+    size = max(1, CHUNK // num_classes)
 
     def run(start: int) -> None:
         for at in blocks(start, min(start + size, n), num_classes):
@@ -168,7 +213,7 @@ def example_scores(
                 y = read_rows(examples.dense, examples.rows, at)  # type: ignore[arg-type]
                 y = y.astype(np.float64)
                 labels = y.argmax(-1)
-                each.nll[at] = -(y * np.where(y == 0, 0, log_p)).sum(-1)  # 0 · −inf costs nothing
+                each.nll[at] = -(y * np.where(y == 0, 0, log_p)).sum(-1)  # 0 · −inf counts as 0
                 each.brier[at] = square - 2 * (y * p).sum(-1) + np.square(y).sum(-1)
             guess = log_p.argmax(-1)
             each.confidence[at] = p[index, guess]
@@ -178,21 +223,28 @@ def example_scores(
     return each
 
 
-def tempered_log_probabilities(
-    z: np.ndarray, temperature: float | np.ndarray = 1.0, mixing: float = 0.0
-) -> np.ndarray:
-    """Returns log((1 − ε) softmax(z/T) + ε/K) `(N, K)`; a class of −inf keeps it, others share ε.
+def log_softmax(z: np.ndarray, temperature: float | np.ndarray = 1.0) -> np.ndarray:
+    """Returns log softmax(z/T) of float64 logits `(N, K)`, which may hold −inf.
 
     Args:
-        z: float64 logits `(N, K)`.
-        temperature: T, or one for each row, `(N, 1)`.
-        mixing: ε.
+        z: Logits.
+        temperature: T, a number or one for each row, `(N, 1)`.
     """
     scaled = (z - z.max(-1, keepdims=True)) / temperature
-    log_p = scaled - np.log(np.exp(scaled).sum(-1, keepdims=True))
-    if not mixing:
-        return log_p
+    return scaled - np.log(np.exp(scaled).sum(-1, keepdims=True))
+
+
+def mixed_log_softmax(z: np.ndarray, temperature: float, mixing: float) -> np.ndarray:
+    """Returns log((1 − ε) softmax(z/T) + ε/K); a class of −inf keeps it, the others share ε.
+
+    Args:
+        z: Logits, float64 `(N, K)`.
+        temperature: T.
+        mixing: ε, above 0.
+    """
     allowed = z != -math.inf
     with np.errstate(divide="ignore"):
         share = np.log(mixing * allowed / allowed.sum(-1, keepdims=True))
-    return np.logaddexp(math.log1p(-mixing) + log_p, share) if mixing < 1 else share
+    if mixing == 1:
+        return share
+    return np.logaddexp(math.log1p(-mixing) + log_softmax(z, temperature), share)

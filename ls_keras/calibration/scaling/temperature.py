@@ -1,63 +1,71 @@
 """Temperature scaling: one number that divides the logits, fitted on held-out examples."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from ls_base.brief_repr import BriefRepr
+import numpy as np
+
+from ls_keras.backend.warnings import warn_caller
+from ls_keras.calibration.scaling.recalibration import Recalibration, read_fit_examples
 from ls_keras.calibration.scaling.temperature_search import (
     Evaluate,
-    Found,
+    SearchResult,
     check_bounds,
     search_ece,
     search_nll,
 )
 from ls_keras.calibration.scaling.temperature_sums import TemperedSums, tempered_sums
-from ls_keras.inputs.numpy_examples import HostExamples, check_any_counts, read_host_examples
+from ls_keras.inputs.numpy_examples import HostExamples
 from ls_keras.inputs.targets import IgnoreClass
 from ls_keras.inputs.validation import as_choice, as_number
+from ls_keras.layers import Temperature
 from ls_keras.metrics.binning import check_num_bins
 
 Objective = Literal["nll", "ece"]
 
-# A sample of so many examples is within 1–2 % of the optimum, from where two Newton steps on all
-# the data reach 1e-6; the search on the sample costs less than one pass over 50,000 examples.
+# The optimum of a sample of this size is within 1–2 % of that of all data, from where two Newton
+# steps reach 1e-6; the search on the sample costs less than one pass over 50,000 examples.
 _SAMPLE = 4096
+_NORMAL_975 = 1.959964  # 97.5 % quantile of the normal distribution
 
 
-@dataclass(frozen=True, repr=False)
-class TemperatureFit(BriefRepr):
-    """What a temperature fit found.
+@dataclass(frozen=True, kw_only=True, repr=False)
+class TemperatureFit(Recalibration):
+    """Result of a temperature fit; `Recalibration` documents its scores.
 
     Attributes:
         temperature: T; calibrated probabilities are `softmax(logits / T)`, with `multi_label`
             `sigmoid(logits / T)`.
-        objective: `"nll"` or `"ece"`, what was minimized.
-        nll_before: Mean negative log-likelihood at T = 1, nats an example, on the fitted examples.
-        nll_after: The same at `temperature`.
-        ece_before: Expected calibration error at T = 1, on the fitted examples.
-        ece_after: The same at `temperature`.
-        num_examples: Examples that counted (not ignored, not masked, weight above 0).
-        iterations: Passes over the data: the one at T = 1 and those of the search.
-        converged: Whether the optimum within the bounds was found.
-        at_bound: `"lower"` where the optimum lies at or below the lower bound of T (no example is
-            wrong), `"upper"` where at or above the upper one (worse than chance), or `None`.
-        flat: Whether all logits are equal (of sigmoids, 0), so that every T is as good; T = 1 then.
-        multi_label: Whether it is a fit of sigmoids.
+        interval: 95 % interval of T, `(low, high)`; `high` is infinite if the data exclude no large
+            T. Examples count as independent: tokens of one sentence make it too narrow (see
+            `diagnose`). NaN at a bound, for equal logits, and with `objective="ece"`.
+        objective: `"nll"` or `"ece"`: the quantity that was minimized.
+        iterations: Passes over the data: one at T = 1 and those of the search.
+        converged: Whether the search found the optimum within the bounds.
+        at_bound: `"lower"` if the optimum is at or below the lower bound of T (no example is
+            wrong), `"upper"` if at or above the upper bound (worse than chance), else `None`.
+        flat: Whether all logits are equal (of sigmoids: 0), so that every T is as good; T is 1.
+        multi_label: Whether the fit is for sigmoids.
     """
 
     temperature: float
-    objective: Objective
-    nll_before: float
-    nll_after: float
-    ece_before: float
-    ece_after: float
-    num_examples: int
+    interval: tuple[float, float] = (math.nan, math.nan)
+    objective: Objective = "nll"
     iterations: int
     converged: bool
     at_bound: Literal["lower", "upper"] | None = None
     flat: bool = False
     multi_label: bool = False
+
+    def scale_logits(self, z: np.ndarray) -> np.ndarray:
+        """Returns z/T."""
+        return z / self.temperature
+
+    def make_layer(self, name: str) -> Temperature:
+        """Returns a `Temperature` layer."""
+        return Temperature(self.temperature, name=name)
 
     @property
     def objective_before(self) -> float:
@@ -88,49 +96,54 @@ def fit_temperature(
 
     $$\min_T \; \frac{\sum_i w_i \left[\log\sum_k e^{z_{ik}/T} - z_{i y_i}/T\right]}{\sum_i w_i}$$
 
-    The NLL is convex in 1/T, so a Newton search inside a bracket always converges; it needs no
+    The NLL is convex in 1/T, so a Newton search inside a bracket always converges, without a
     learning rate. The ECE is neither convex nor continuous: it is minimized over 200 log-spaced
-    temperatures, read in one pass, and twice again near the best. The largest logit stays the
+    temperatures in one pass, then on two finer grids around the best. The largest logit stays the
     largest, so accuracy does not change.
 
-    With `multi_label`, it is the T of `sigmoid(logits / T)`, one for all K labels, that minimizes
-    $\sum_i w_i [\log(1 + e^{z_i/T}) - y_i z_i/T]$: the same with the two logits 0 and z. The ECE is
-    that of the label 1's probability.
+    With `multi_label`, one T of `sigmoid(logits / T)` for all K labels minimizes
+    $\sum_i w_i [\log(1 + e^{z_i/T}) - y_i z_i/T]$, which is the same with the two logits 0 and z.
+    The ECE is then that of the probability of label 1.
 
-    Sums are in float64; logits are never copied (those of sigmoids are, in pairs), temporary memory
+    Sums are in float64; logits are not copied (those of sigmoids are, in pairs), temporary memory
     is a few MiB.
 
     Args:
         y_true: Integer labels `(...)` or `(..., 1)`, or dense targets `(..., K)`. With
             `multi_label`, labels in [0, 1] of the shape of `y_pred`, or `(...)` for `(..., 1)`.
         y_pred: `(..., K)`, K ≥ 2, of any floating dtype, as tensor or array: probabilities, whose
-            logarithms are then z; or logits, which −inf may mask classes of. With `multi_label`,
+            logarithms are then z; or logits, in which −inf may mask classes. With `multi_label`,
             K ≥ 1, and z is log p − log(1 − p) of probabilities.
         from_logits: Whether `y_pred` are logits. Log-probabilities are. Default: `False`, as in
             Keras.
-        sample_weight: Weights of the shape of the labels, or of their leading axes; examples of
+        sample_weight: Weights of the shape of the labels or of their leading axes; examples of
             weight 0 do not count, whatever their logits.
-        mask: Boolean, of the shape of the labels, false where a position does not count.
-        ignore_class: A label id, or several, that do not count, such as padding.
+        mask: Boolean, of the shape of the labels; false where a position does not count.
+        ignore_class: Label id, or several, whose positions do not count, such as padding.
         multi_label: Whether each entry of the last axis is a sigmoid, and an example of its own:
             `(batch, 1)` for a binary model. Default: `False`.
-        objective: `"nll"`, or `"ece"`.
+        objective: Quantity to minimize: `"nll"` or `"ece"`.
         bounds: Lower and upper bound of T.
-        tolerance: Relative error of T allowed with `objective="nll"`.
-        num_bins: Bins of the ECE.
+        tolerance: Relative error allowed in T with `objective="nll"`.
+        num_bins: Number of bins of the ECE.
 
     Returns:
         A `TemperatureFit`.
 
     Raises:
         InputError: If no example counts; if logits hold NaN or +inf, or −inf at a label; if
-            probabilities are none; if weights are negative or bounds crossed.
+            probabilities are not in [0, 1] or do not sum to 1; if weights are negative or bounds
+            are crossed.
+
+    Warns:
+        UserWarning: If the best T is at a bound, for instance because every prediction is right:
+            such a T means nothing for new examples.
 
     Example:
         Nine of ten examples are right, at a confidence of 0.98; after the fit it is 0.9.
 
         >>> import numpy as np
-        >>> from ls_keras.calibration.scaling.temperature import fit_temperature
+        >>> from ls_keras.calibration import fit_temperature
         >>> logits = np.tile([4.0, 0.0], (10, 1))
         >>> y_true = np.array([0] * 9 + [1])
         >>> fit = fit_temperature(y_true, logits, from_logits=True)
@@ -144,17 +157,12 @@ def fit_temperature(
         - Müller et al., When Does Label Smoothing Help?, NeurIPS 2019 (arXiv 1906.02629), section 3
     """
     check_options(objective, bounds, tolerance, num_bins)
-    examples = read_host_examples(
-        y_true,
-        y_pred,
-        from_logits=from_logits,
-        sample_weight=sample_weight,
-        mask=mask,
-        ignore_class=ignore_class,
-        multi_label=multi_label,
+    examples = read_fit_examples(
+        y_true, y_pred, from_logits, sample_weight, mask, ignore_class, multi_label
     )
-    check_any_counts(examples)
-    return fit_examples(examples, objective, bounds, tolerance, num_bins)
+    fit = fit_examples(examples, objective, bounds, tolerance, num_bins)
+    warn_at_bound(fit)
+    return fit
 
 
 def fit_examples(
@@ -186,25 +194,27 @@ def search(
     *,
     multi_label: bool = False,
 ) -> TemperatureFit:
-    """Runs a whole fit: T = 1, a start, the search over all the data.
+    """Runs a whole fit: a pass at T = 1, a start value, the search over all data.
 
     Args:
-        evaluate: One pass over all the data.
-        start: Called after the pass at T = 1, for the first β of an NLL search.
+        evaluate: One pass over all data.
+        start: Called after the pass at T = 1; returns the first β of an NLL search.
         objective: `"nll"` or `"ece"`.
         bounds: Lower and upper bound of T.
-        tolerance: Relative error of T.
-        multi_label: Whether the data are sigmoids, to be told with the fit.
+        tolerance: Relative error allowed in T.
+        multi_label: Whether the data are sigmoids; stored in the fit.
     """
     before = evaluate([1.0], False)
     if before.flat:
-        found = Found(min(max(1.0, 1 / bounds[1]), 1 / bounds[0]), before, 0, True, None)
+        beta = min(max(1.0, 1 / bounds[1]), 1 / bounds[0])
+        found = SearchResult(beta, before, 0, True, None)
     elif objective == "nll":
         found = search_nll(evaluate, start=start(), bounds=bounds, tolerance=tolerance)
     else:
         found = search_ece(evaluate, bounds=bounds)
     return TemperatureFit(
         temperature=1 / found.beta,
+        interval=_interval(found),
         objective=objective,
         nll_before=float(before.nll[0]),
         nll_after=float(found.sums.nll[0]),
@@ -219,8 +229,33 @@ def search(
     )
 
 
+def _interval(found: SearchResult) -> tuple[float, float]:
+    """Returns β̂ ± 1.96 standard errors as T: noise of the slope over the curvature (sandwich)."""
+    curvature, square = float(found.sums.curvature[0]), float(found.sums.square[0])
+    if found.at_bound or not curvature > 0:
+        return math.nan, math.nan
+    error = _NORMAL_975 * math.sqrt(square) / curvature
+    high = found.beta - error
+    return 1 / (found.beta + error), 1 / high if high > 0 else math.inf
+
+
+def warn_at_bound(fit: TemperatureFit) -> None:
+    """Warns that a temperature at a bound means nothing for new examples."""
+    if fit.at_bound:
+        why = (
+            "no prediction is wrong"
+            if fit.at_bound == "lower"
+            else "the predictions are no better than chance"
+        )
+        warn_caller(
+            f"The best temperature is at the {fit.at_bound} bound, T = {fit.temperature:g}, on "
+            f"{fit.num_examples:,} examples: {why}. Fit on more held-out examples, or use "
+            "fit_mixed_temperature."
+        )
+
+
 def check_options(objective, bounds, tolerance: float, num_bins: int) -> None:
-    """Raises an `InputError` unless the options of a fit are what they should be."""
+    """Raises an `InputError` unless the options of a fit are valid."""
     as_choice(objective, "objective", ("nll", "ece"))
     check_bounds(bounds)
     as_number(tolerance, "tolerance", low=0, above=True)
@@ -228,7 +263,7 @@ def check_options(objective, bounds, tolerance: float, num_bins: int) -> None:
 
 
 def warm_start(sample: HostExamples, bounds: tuple[float, float]) -> float:
-    """Returns the β that is best for a sample of the data, to 1e-3."""
+    """Returns the best β of a sample of the data, to 1e-3."""
     found = search_nll(
         lambda betas, moments: tempered_sums(sample, betas, moments=moments),
         start=1.0,

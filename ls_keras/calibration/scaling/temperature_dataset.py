@@ -1,8 +1,9 @@
 """Temperature scaling of a model on a data set, one batch of logits at a time."""
 
+import numpy as np
+
 from ls_base.errors import InputError
 from ls_keras.calibration.scaling.model_logits import host_batches
-from ls_keras.calibration.scaling.reservoir import Reservoir
 from ls_keras.calibration.scaling.temperature import (
     Objective,
     TemperatureFit,
@@ -10,6 +11,7 @@ from ls_keras.calibration.scaling.temperature import (
     fit_examples,
     search,
     warm_start,
+    warn_at_bound,
 )
 from ls_keras.calibration.scaling.temperature_sums import TemperedSums, tempered_sums
 from ls_keras.inputs.batches import as_batches
@@ -19,7 +21,7 @@ from ls_keras.inputs.numpy_examples import HostExamples
 from ls_keras.inputs.targets import IgnoreClass
 from ls_keras.inputs.validation import as_count, as_seed
 
-# Logits kept of the first pass, to start the search from: 512 tokens of 32,000 classes.
+# Logits kept from the first pass, to start the search: 512 tokens of 32,000 classes.
 _SAMPLE_BYTES = 64 << 20
 _SAMPLE = 4096
 
@@ -47,37 +49,37 @@ def fit_temperature_dataset(
 ) -> TemperatureFit:
     """Fits the temperature of a model on a data set; see `ls_keras.fit_temperature`.
 
-    The exact fit runs the model over the data several times and never holds more than one batch
-    of logits, a sample of 64 MiB and about 16 MiB of temporaries: usually four passes for the NLL
-    (T = 1, then the search, from the sample's optimum), also four for the ECE (T = 1, 200
-    temperatures, twice 21). With `reservoir` it runs the model once, keeps that many examples,
-    drawn uniformly, and fits them: T has their sampling error.
+    The exact fit runs the model over the data several times and holds at most one batch of logits,
+    a sample of 64 MiB and about 16 MiB of temporaries: usually four passes for the NLL (T = 1, then
+    the search from the sample's optimum), and four for the ECE (T = 1, 200 temperatures, twice 21).
+    With `reservoir` it runs the model once, keeps that many examples, drawn uniformly, and fits
+    them: T then has their sampling error.
 
-    The keras mask of the model's output, `ignore_class` and the sample weights all count.
+    The Keras mask of the model's output, `ignore_class` and sample weights are honored. Models with
+    a preprocessor, as those of Keras Hub, get raw inputs such as strings, as in `predict`.
 
     Args:
         model: A `keras.Model`, or any function of `x`, that emits `(batch, ..., K)`.
         dataset: `(x, y)` or `(x, y, sample_weight)` arrays, or batches of them that can be read
-            several times: a `tf.data.Dataset`, a `keras.utils.PyDataset`, a `DataLoader` of
-            PyTorch, a list. With `reservoir` an iterator will do. The model must answer the same
-            each time.
-        from_logits: Whether the model emits logits. Of probabilities, the default as in Keras, the
-            logarithms are taken.
-        output: Of a model with several outputs, the one to be scaled: its name, its key or its
-            place. Labels and weights may be given for each output, or for this one alone.
-        ignore_class: A label id, or several, that do not count, such as padding.
+            several times: a `tf.data.Dataset`, a `keras.utils.PyDataset`, a PyTorch `DataLoader`, a
+            list. With `reservoir`, an iterator works too. The model must be deterministic.
+        from_logits: Whether the model emits logits. Default: `False`, as in Keras: it emits
+            probabilities, whose logarithms are scaled.
+        output: Output to scale, for a model with several: name, key or index. Labels and weights
+            may be given for each output, or for this one only.
+        ignore_class: Label id, or several, whose positions do not count, such as padding.
         multi_label: Whether each entry of the last axis is a sigmoid, and an example of its own:
             `(batch, 1)` for a binary model. Default: `False`.
-        objective: `"nll"`, or `"ece"`.
+        objective: Quantity to minimize: `"nll"` or `"ece"`.
         reservoir: Number of examples (positions) to keep, or `None` for the exact fit.
         bounds: Lower and upper bound of T.
-        tolerance: Relative error of T allowed with `objective="nll"`.
-        num_bins: Bins of the ECE.
-        batch_size: Of arrays.
-        seed: Of the reservoir's draw.
+        tolerance: Relative error allowed in T with `objective="nll"`.
+        num_bins: Number of bins of the ECE.
+        batch_size: Batch size for arrays.
+        seed: Seed of the reservoir.
 
     Returns:
-        A `TemperatureFit`; `iterations` are passes, over the reservoir where there is one.
+        A `TemperatureFit`; `iterations` counts passes, over the reservoir if there is one.
 
     Raises:
         InputError: As `fit_temperature`, and for an endless data set, one that is an iterator
@@ -85,7 +87,7 @@ def fit_temperature_dataset(
 
     Example:
         >>> import numpy as np
-        >>> from ls_keras.calibration.scaling.temperature_dataset import fit_temperature_dataset
+        >>> from ls_keras.calibration import fit_temperature_dataset
         >>> x = np.array([[4.0, 0.0]] * 10)
         >>> y = np.array([0] * 9 + [1])
         >>> batches = [(x[:5], y[:5]), (x[5:], y[5:])]
@@ -114,7 +116,9 @@ def fit_temperature_dataset(
             kept.add(batch)
         if not kept.seen:
             raise InputError(_NONE_COUNTS)
-        return fit_examples(kept.examples(), objective, bounds, tolerance, num_bins)
+        fit = fit_examples(kept.examples(), objective, bounds, tolerance, num_bins)
+        warn_at_bound(fit)
+        return fit
 
     sample: Reservoir | None = None
 
@@ -135,10 +139,88 @@ def fit_temperature_dataset(
     def start() -> float:
         return 1.0 if sample is None else warm_start(sample.examples(), bounds)
 
-    return search(evaluate, start, objective, bounds, tolerance, multi_label=bool(multi_label))
+    fit = search(evaluate, start, objective, bounds, tolerance, multi_label=bool(multi_label))
+    warn_at_bound(fit)
+    return fit
 
 
 def sample_size(examples: HostExamples, most: int, num_bytes: int) -> int:
-    """Returns how many examples' logits fit into `num_bytes`, at most `most`, at least 1."""
+    """Returns the number of examples whose logits fit into `num_bytes`: 1 to `most`."""
     row = examples.logits.shape[1] * examples.logits.dtype.itemsize
     return max(1, min(most, num_bytes // row))
+
+
+class Reservoir:
+    """Uniform sample of a stream of examples in bounded memory (Vitter's algorithm R).
+
+    The sample depends on `seed` and the order of the examples only, not on batches.
+
+    Args:
+        capacity: Number of examples to keep; all if fewer are added.
+        seed: Integer ≥ 0.
+    """
+
+    def __init__(self, capacity: int, seed: int = 0):
+        self.capacity = capacity
+        self.seen = 0
+        self._flat, self._masked = True, False
+        self._rng = np.random.default_rng(seed)
+        self._logits = np.empty((0, 0))
+        self._columns: dict[str, np.ndarray] = {}
+
+    def add(self, examples: HostExamples) -> None:
+        """Adds a batch; the logits that are kept are copied."""
+        logits, rows = examples.logits, examples.rows
+        if not self.seen:
+            self._logits = np.empty((0, logits.shape[1]), logits.dtype)
+        n = len(examples)
+        order = np.arange(self.seen, self.seen + n)
+        # One random number per example, even while the reservoir fills: batches do not matter.
+        slots = (self._rng.random(n) * (order + 1)).astype(np.int64)
+        slots = np.where(order < self.capacity, order, slots)
+        kept_rows = np.flatnonzero(slots < self.capacity)
+        # If several examples draw one slot, the last one stays.
+        slots, last = np.unique(slots[kept_rows][::-1], return_index=True)
+        kept_rows = kept_rows[::-1][last]
+        self.seen += n
+        size = min(self.seen, self.capacity)
+        self._logits = _grow(self._logits, size, self.capacity)
+        self._logits[slots] = logits[kept_rows if rows is None else rows[kept_rows]]
+        columns = {
+            "weights": examples.weights,
+            "top": examples.top,
+            "gap": examples.gap,
+            "correct": examples.correct,
+        }
+        for name, values in (("mass", examples.mass), ("positive", examples.positive)):
+            if values is not None:
+                columns[name] = values
+        for name, values in columns.items():
+            kept = _grow(self._columns.get(name, values[:0]), size, self.capacity)
+            kept[slots] = values[kept_rows]
+            self._columns[name] = kept
+        self._flat = self._flat and examples.flat
+        self._masked = self._masked or examples.masked
+
+    def examples(self) -> HostExamples:
+        """Returns the sample."""
+        size = min(self.seen, self.capacity)
+        columns = {name: values[:size] for name, values in self._columns.items()}
+        return HostExamples(
+            logits=self._logits[:size],
+            rows=None,
+            mass=columns.pop("mass", None),
+            positive=columns.pop("positive", None),
+            flat=self._flat,
+            masked=self._masked,
+            **columns,
+        )
+
+
+def _grow(array: np.ndarray, size: int, capacity: int) -> np.ndarray:
+    """Returns `array` with room for `size` rows; doubles it, so that copies stay few."""
+    if len(array) >= size:
+        return array
+    larger = np.empty((max(size, min(2 * len(array), capacity)), *array.shape[1:]), array.dtype)
+    larger[: len(array)] = array
+    return larger

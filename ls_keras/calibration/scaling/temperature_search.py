@@ -1,6 +1,6 @@
-"""The search for a temperature, over whatever can sum loss, derivatives and bins at given β = 1/T.
+"""Search for the best temperature, given a function that sums loss and bins at β = 1/T.
 
-A pass over the data is the unit of cost, in memory as in a data set that a model is run on.
+The cost is counted in passes over the data: a pass may run a model over a data set.
 """
 
 import math
@@ -10,12 +10,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ls_base.errors import InputError
 from ls_keras.backend.tensors import as_array
 from ls_keras.calibration.scaling.temperature_sums import TemperedSums
-from ls_keras.errors import shown
+from ls_keras.errors import InputError, shown
 
-# Takes inverse temperatures `(B,)` and whether derivatives are wanted; one pass over the data.
+# One pass over the data: takes inverse temperatures `(B,)` and whether to compute derivatives.
 Evaluate = Callable[[ArrayLike, bool], TemperedSums]
 
 GRID = 200
@@ -23,15 +22,15 @@ _REFINED = 21
 _MAX_PASSES = 100
 
 
-class Found(NamedTuple):
-    """The end of a search.
+class SearchResult(NamedTuple):
+    """Result of a search.
 
     Attributes:
         beta: Inverse temperature.
-        sums: The sums there, B = 1.
+        sums: Sums at the best β, B = 1.
         passes: Passes over the data.
-        converged: Whether the optimum inside the bounds was found.
-        at_bound: `"lower"` or `"upper"`, of T, where the optimum lies on or beyond a bound.
+        converged: Whether the search found the optimum within the bounds.
+        at_bound: `"lower"` or `"upper"` bound of T if the optimum is at or beyond it, else `None`.
     """
 
     beta: float
@@ -63,12 +62,13 @@ def search_nll(
     start: float,
     bounds: tuple[float, float],
     tolerance: float = 1e-5,
-) -> Found:
+) -> SearchResult:
     """Minimizes the NLL, which is convex in β, by Newton steps inside a bracket.
 
-    The sign of the slope says on which side of β the optimum lies, so the bracket is guaranteed.
-    Where a step leaves it, or is not half as long as the one before the last, the bracket is halved
-    in log β instead: at most about 2·log2(log(bounds ratio)/tolerance) passes, in practice 2 to 5.
+    The sign of the slope tells on which side of β the optimum is, so the bracket always holds it.
+    If a step leaves the bracket, or is more than half as long as the step before the last, the
+    bracket is halved in log β instead: at most about 2·log2(log(bounds ratio)/tolerance) passes,
+    in practice 2 to 5.
 
     Args:
         evaluate: One pass over the data.
@@ -86,43 +86,43 @@ def search_nll(
         slope, curvature = float(sums.slope[0]), float(sums.curvature[0])
         rises = slope > 0
         if sums.flat:
-            return Found(beta, sums, passes, True, None)
+            return SearchResult(beta, sums, passes, True, None)
         if beta == last and not rises:
-            return Found(beta, sums, passes, True, "lower")
+            return SearchResult(beta, sums, passes, True, "lower")
         if beta == first and slope >= 0:
-            return Found(beta, sums, passes, True, "upper")
+            return SearchResult(beta, sums, passes, True, "upper")
         low, high = (low, beta) if rises else (beta, high)
         newton = beta - slope / curvature if curvature > 0 else math.nan
-        if sums.gap == 0:  # every label has the largest logit: the NLL falls for ever
+        if sums.gap == 0:  # every label has the largest logit: the NLL falls without end
             beta = last
             continue
         if abs(newton - beta) <= tolerance * beta:
-            # The last step is taken, but not paid for by a pass: it changes the sums by its square.
-            return Found(min(max(newton, first), last), sums, passes, True, None)
+            # Takes the last step without another pass: it changes the sums only by its square.
+            return SearchResult(min(max(newton, first), last), sums, passes, True, None)
         if high / low <= 1 + tolerance:
-            return Found(beta, sums, passes, True, None)
+            return SearchResult(beta, sums, passes, True, None)
         inside = low < newton < high
         if inside and 2 * abs(math.log(newton / beta)) <= steps[-2]:
             to, overshot = newton, 0
         else:
             overshot = 0 if inside else overshot + 1
             bound = first if rises else last
-            # The second time that a step points past a bound, ask the bound itself.
+            # If two steps in a row leave the bracket, try the bound itself.
             to = bound if overshot > 1 and bound in (low, high) else math.sqrt(low * high)
         steps.append(abs(math.log(to / beta)))
         beta = to
-    return Found(beta, sums, _MAX_PASSES, False, None)
+    return SearchResult(beta, sums, _MAX_PASSES, False, None)
 
 
-def search_ece(evaluate: Evaluate, *, bounds: tuple[float, float], rounds: int = 2) -> Found:
-    """Minimizes the ECE over 200 log-spaced temperatures, then over ever finer ones near the best.
+def search_ece(evaluate: Evaluate, *, bounds: tuple[float, float], rounds: int = 2) -> SearchResult:
+    """Minimizes the ECE over 200 log-spaced temperatures, then on finer grids around the best.
 
-    ECE is neither convex nor continuous in T, so that a finer minimum elsewhere is not excluded.
+    The ECE is neither convex nor continuous in T: a narrow minimum elsewhere may be missed.
 
     Args:
         evaluate: One pass over the data.
         bounds: Lower and upper bound of T.
-        rounds: Refinements, each a pass at 21 temperatures and 10 times finer.
+        rounds: Number of refinements, each one pass at 21 temperatures, 10 times finer.
     """
     betas = np.geomspace(1 / bounds[1], 1 / bounds[0], GRID)
     beta, chosen = _best(betas, evaluate(betas, False))
@@ -139,7 +139,7 @@ def search_ece(evaluate: Evaluate, *, bounds: tuple[float, float], rounds: int =
         at_bound = "lower"
     elif math.isclose(beta, 1 / bounds[1]):
         at_bound = "upper"
-    return Found(beta, chosen, 1 + rounds, True, at_bound)
+    return SearchResult(beta, chosen, 1 + rounds, True, at_bound)
 
 
 def _best(betas: np.ndarray, sums: TemperedSums) -> tuple[float, TemperedSums]:
@@ -147,5 +147,5 @@ def _best(betas: np.ndarray, sums: TemperedSums) -> tuple[float, TemperedSums]:
     pick = slice(at, at + 1)
     return float(betas[at]), TemperedSums(
         sums.count, sums.weight, sums.gap, sums.flat,
-        sums.loss[pick], sums.slope[pick], sums.curvature[pick], sums.bins[pick],
+        sums.loss[pick], sums.slope[pick], sums.curvature[pick], sums.square[pick], sums.bins[pick],
     )  # fmt: skip

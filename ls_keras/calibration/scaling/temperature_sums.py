@@ -1,8 +1,7 @@
-"""One fused pass over logits at one or many temperatures: loss, its derivatives, calibration bins.
+"""One pass over logits at one or many temperatures: loss, its derivatives and calibration bins.
 
-The arithmetic is NumPy on the host, whatever the backend: a fit ends in one float, tensors on the
-CPU convert without a copy, and a pass in blocks that stay in the cache, on every core, takes less
-time than tracing and compiling the same pass would.
+Computed with NumPy on every backend: a fit ends in one float, CPU tensors convert without a copy,
+and one pass in cache-sized blocks on all cores takes less time than tracing and compiling it.
 """
 
 from dataclasses import dataclass
@@ -34,8 +33,9 @@ class TemperedSums:
         gap: Σ w · gap ≤ 0; zero where every label has the largest logit.
         flat: Whether no logit differs from another.
         loss: Σ w · NLL `(B,)`, nats.
-        slope: dΣ/dβ `(B,)`; NaN where moments were not asked for.
-        curvature: d²Σ/dβ² `(B,)`, the same.
+        slope: dΣ/dβ `(B,)`; NaN without moments.
+        curvature: d²Σ/dβ² `(B,)`; NaN without moments.
+        square: Σ (w · dNLL/dβ)² over examples `(B,)`; NaN without moments.
         bins: Weight, confidence and accuracy `(B, 3, num_bins)`, summed in each bin.
     """
 
@@ -46,6 +46,7 @@ class TemperedSums:
     loss: np.ndarray
     slope: np.ndarray
     curvature: np.ndarray
+    square: np.ndarray
     bins: np.ndarray
 
     def __add__(self, other: "TemperedSums") -> "TemperedSums":
@@ -57,6 +58,7 @@ class TemperedSums:
             self.loss + other.loss,
             self.slope + other.slope,
             self.curvature + other.curvature,
+            self.square + other.square,
             self.bins + other.bins,
         )
 
@@ -74,10 +76,16 @@ class TemperedSums:
 def tempered_sums(
     examples: HostExamples, betas, *, moments: bool = True, num_bins: int = 15
 ) -> TemperedSums:
-    """Sums loss, derivatives and bins over all examples, at each β, reading the logits once.
+    """Sums loss, derivatives and bins over all examples at each β, reading the logits once.
 
-    Rows are cut into chunks by size alone and their sums added in order, so the result does not
-    depend on the number of cores. Temporary memory is about 1 MiB a core and 8 MiB in all.
+    Rows are cut into chunks by size alone and their sums are added in order, so the result does
+    not depend on the number of cores. Temporary memory is about 1 MiB per core plus 8 MiB.
+
+    Args:
+        examples: At least one example.
+        betas: Inverse temperatures 1/T, `(B,)`.
+        moments: Whether to compute the derivatives.
+        num_bins: Number of bins of the ECE.
     """
     betas = np.atleast_1d(np.asarray(betas, np.float64))
     size = max(1, min(CHUNK // examples.logits.shape[1], CHUNK // 4 // len(betas)))
@@ -122,14 +130,15 @@ def _chunk_sums(examples, chunk, betas, moments, num_bins) -> TemperedSums:
     mass = 1.0 if examples.mass is None else examples.mass[chunk]
     total64 = total.astype(np.float64)
     loss = ((mass * np.log(total64) - betas[:, None] * gap) * weights).sum(-1)
-    slope = curvature = np.full(num_betas, np.nan)
+    slope = curvature = square = np.full(num_betas, np.nan)
     if moments:
         mean = first / total64
-        slope = ((mass * mean - gap) * weights).sum(-1)
+        slopes = (mass * mean - gap) * weights
+        slope, square = slopes.sum(-1), np.square(slopes).sum(-1)
         # Rounding may leave a variance of 0 slightly negative.
         curvature = (np.maximum(second / total64 - mean**2, 0) * mass * weights).sum(-1)
     return TemperedSums(
-        n, weights.sum(), (weights * gap).sum(), examples.flat, loss, slope, curvature,
+        n, weights.sum(), (weights * gap).sum(), examples.flat, loss, slope, curvature, square,
         bin_sums(
             examples.confidence(1 / total, chunk), examples.correct[chunk], weights, num_bins
         ),

@@ -56,7 +56,7 @@ def test_evaluations_before_during_and_after_training(data, tmp_path):
     assert [entry["step"] for entry in probe.history[5:]] == [9, 10, 12]
 
 
-def test_training_is_not_disturbed_and_probes_are_repeatable(data):
+def test_probes_are_repeatable_and_do_not_change_training(data):
     x, y = data
     weights = []
     for probed in (False, True):
@@ -75,7 +75,7 @@ def test_training_is_not_disturbed_and_probes_are_repeatable(data):
     assert probe.measure().value == probe.history[-1]["mutual_information"]
 
 
-def test_json_and_labels_in_a_column(data, tmp_path):
+def test_json_file_and_column_labels(data, tmp_path):
     probe = MutualInformationProbe(
         (data[0], data[1][:, None]), (0, 1), noise(), scored="reused", file=tmp_path / "mi.json"
     )
@@ -103,14 +103,14 @@ def test_json_and_labels_in_a_column(data, tmp_path):
         ({"file": "mi.txt"}, "mi.txt"),
     ],
 )
-def test_bad_arguments_are_told(data, change, message):
+def test_wrong_arguments_raise_input_errors(data, change, message):
     arguments = {"data": data, "classes": (0, 1), "augment": noise()}
     with pytest.raises(InputError, match=message):
         MutualInformationProbe(**{**arguments, **change})
 
 
 @pytest.mark.tensorflow
-def test_several_steps_an_execution(data):
+def test_steps_per_execution(data):
     model = make()
     model.compile(
         "sgd",
@@ -123,7 +123,7 @@ def test_several_steps_an_execution(data):
 
 
 @pytest.mark.parametrize("at_once", [1, 2])
-def test_steps_are_updates_whatever_an_execution_or_an_update_takes(data, at_once):
+def test_steps_count_updates_with_accumulation_and_executions(data, at_once):
     """Keras tells of a last execution that is cut short as if it were whole."""
     if at_once > 1 and keras.config.backend() == "torch":
         pytest.skip("PyTorch has one step an execution")
@@ -139,7 +139,7 @@ def test_steps_are_updates_whatever_an_execution_or_an_update_takes(data, at_onc
     assert steps == [0, 2, 4, 5, *((6, 8) if at_once == 1 else (7, 9)), 10]
 
 
-def test_gathered_gradients_are_one_step(data):
+def test_accumulated_gradients_are_one_step(data):
     model = make()
     optimizer = keras.optimizers.SGD(0.1, gradient_accumulation_steps=2)
     model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
@@ -149,7 +149,7 @@ def test_gathered_gradients_are_one_step(data):
     assert [entry["step"] for entry in probe.history] == [0, 1, 2, 3, 4]
 
 
-def test_what_was_gathered_counts_in_the_next_epoch(data):
+def test_accumulation_continues_in_the_next_epoch(data):
     """Five batches an epoch, two for an update."""
     model = make()
     optimizer = keras.optimizers.SGD(0.1, gradient_accumulation_steps=2)
@@ -160,7 +160,7 @@ def test_what_was_gathered_counts_in_the_next_epoch(data):
     assert [entry["step"] for entry in probe.history] == [0, 5, 10]
 
 
-def test_a_model_that_ends_in_a_softmax_is_refused(data):
+def test_a_model_with_softmax_raises_an_input_error(data):
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation="softmax")])
     model.compile("sgd", "sparse_categorical_crossentropy")
     probe = MutualInformationProbe(data, (0, 1), noise())

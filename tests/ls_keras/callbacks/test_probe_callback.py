@@ -57,7 +57,7 @@ def told(warned):
 
 @pytest.mark.parametrize("rate", [1e10, 1e30])
 @pytest.mark.parametrize("monitor", [MutualInformationProbe, ProjectionPlotter, TemperatureScaling])
-def test_a_model_that_diverges_is_trained_to_the_end(monitor, rate, data, tmp_path):
+def test_a_diverging_model_is_trained_to_the_end(monitor, rate, data, tmp_path):
     keras.utils.set_random_seed(0)
     model, callback = make(rate), monitors(data, tmp_path)[monitor]()
     with pytest.warns(UserWarning, match=f"^{monitor.__name__} .*not finite") as warned:
@@ -70,7 +70,7 @@ def test_a_model_that_diverges_is_trained_to_the_end(monitor, rate, data, tmp_pa
     assert all(np.isnan(history[name][-1]) for name in names.get(monitor, ()))
 
 
-def test_numbers_come_back_with_the_outputs(data, tmp_path):
+def test_values_return_when_outputs_are_finite_again(data, tmp_path):
     good = np.eye(8, 3)
     found = monitors(data, tmp_path)
     probe, plotter, scaling = (make_one() for make_one in found.values())
@@ -89,7 +89,7 @@ def test_numbers_come_back_with_the_outputs(data, tmp_path):
     assert scaling.fit.temperature == history["val_temperature"][-1]
 
 
-def test_probabilities_that_are_not_finite_are_left_out(data):
+def test_probabilities_that_are_not_finite_are_skipped(data):
     scaling = TemperatureScaling(data)
     callbacks, model = [Overflow([np.nan]), scaling], make(activation="softmax")
     with pytest.warns(UserWarning, match="TemperatureScaling logs NaN in epoch 1") as warned:
@@ -98,7 +98,7 @@ def test_probabilities_that_are_not_finite_are_left_out(data):
     assert np.isnan(history["val_ece_half"]).all()
 
 
-def test_each_training_is_warned_of(data, tmp_path):
+def test_each_training_warns_once(data, tmp_path):
     plotter = ProjectionPlotter(data, (0, 1, 2), directory=tmp_path)
     model = make()
     for _ in range(2):
@@ -107,7 +107,7 @@ def test_each_training_is_warned_of(data, tmp_path):
     assert not plotter.files
 
 
-def test_wrong_data_are_told_whatever_the_model_gives(data, tmp_path):
+def test_wrong_data_raise_input_errors_even_with_nan_outputs(data, tmp_path):
     x, y = data
     for callback, message in (
         (TemperatureScaling((x, y + 4), from_logits=True), "labels"),
@@ -122,7 +122,7 @@ def test_wrong_data_are_told_whatever_the_model_gives(data, tmp_path):
             make().fit(x, y, callbacks=[Overflow([np.eye(8, 3)]), plotter], verbose=0)
 
 
-def test_activations_that_are_not_finite_are_left_out(data, tmp_path):
+def test_activations_that_are_not_finite_are_skipped(data, tmp_path):
     x, model = data[0].copy(), make()
     x[5] = (np.inf, 0, 0, 0, 0)
     model.layers[0].kernel.assign(np.ones((5, 8)))
@@ -134,7 +134,7 @@ def test_activations_that_are_not_finite_are_left_out(data, tmp_path):
         model.fit(*data, callbacks=[wrong], verbose=0)
 
 
-def test_no_probabilities_are_told(data):
+def test_invalid_probabilities_raise_an_input_error(data):
     inputs = keras.Input((5,))
     model = keras.Model(inputs, keras.layers.Dense(3)(inputs) * 2.0)
     model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
@@ -142,7 +142,7 @@ def test_no_probabilities_are_told(data):
         model.fit(*data, callbacks=[TemperatureScaling(data)], verbose=0)
 
 
-def test_what_is_not_finite_before_training_is_told(data):
+def test_nan_before_training_raises_an_input_error(data):
     model = make()
     model.layers[-1].kernel.assign(np.full((8, 3), np.nan))
     probe = MutualInformationProbe(data, (0, 1), keras.layers.GaussianNoise(0.1))

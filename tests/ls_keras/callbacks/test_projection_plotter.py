@@ -23,7 +23,7 @@ def data(rng):
     return rng.normal(size=(32, 5)).astype("float32"), np.arange(32) % 4
 
 
-def test_figures_of_the_epochs_that_are_due(data, tmp_path):
+def test_figures_of_due_epochs(data, tmp_path):
     model = make()
     plotter = ProjectionPlotter(
         {"train": data, "validation": (data[0][:20], data[1][:20])},
@@ -48,7 +48,7 @@ def test_figures_of_the_epochs_that_are_due(data, tmp_path):
     np.testing.assert_allclose(np.sort(drawn, 0), np.sort(expected, 0), rtol=1e-4, atol=1e-5)
 
 
-def test_training_is_not_disturbed(data, tmp_path):
+def test_plotting_does_not_change_training(data, tmp_path):
     weights = []
     for callbacks in ([], [ProjectionPlotter(data, (0, 1, 2), directory=tmp_path, batch_size=32)]):
         keras.utils.set_random_seed(3)
@@ -73,19 +73,19 @@ def test_training_is_not_disturbed(data, tmp_path):
         ({"data": {0.1: (np.zeros((3, 5)), np.zeros(3))}}, "names that are words.* 0.1"),
     ],
 )
-def test_bad_arguments_are_told(data, change, message):
+def test_wrong_arguments_raise_input_errors(data, change, message):
     with pytest.raises(InputError, match=message):
         ProjectionPlotter(**{"data": data, "classes": (0, 1, 2), **change})
 
 
-def test_a_class_without_examples_is_told(data):
+def test_a_class_without_examples_raises_an_input_error(data):
     plotter = ProjectionPlotter((data[0], data[1] % 2), (0, 1, 2), batch_size=32)
     plotter.set_model(make())
     with pytest.raises(InputError, match="none of class '2'"):
         plotter.project()
 
 
-def test_what_cannot_be_drawn_is_told_before_training(data):
+def test_models_without_templates_raise_before_training(data):
     class Noticed(keras.callbacks.Callback):
         def on_train_batch_begin(self, batch, logs=None):
             pytest.fail("a step was made")
@@ -102,7 +102,7 @@ def test_what_cannot_be_drawn_is_told_before_training(data):
             )
 
 
-def test_templates_that_are_all_alike_may_come_apart(data, tmp_path):
+def test_equal_templates_are_skipped_until_they_differ(data, tmp_path):
     model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(4, kernel_initializer="zeros")])
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.SGD(1.0), loss)
@@ -111,7 +111,7 @@ def test_templates_that_are_all_alike_may_come_apart(data, tmp_path):
     assert len(plotter.files) == 1
 
 
-def test_labels_by_output_are_those_of_the_head(data, tmp_path):
+def test_labels_by_output(data, tmp_path):
     inputs = keras.Input((5,))
     h = keras.layers.Dense(6)(inputs)
     heads = {name: keras.layers.Dense(4, name=name)(h) for name in ("kind", "domain")}

@@ -37,7 +37,7 @@ def data(n=403, seed=0):
 
 @pytest.mark.parametrize("activation", [None, "softmax"])
 @pytest.mark.parametrize("weighted", [False, True])
-def test_fitted_on_even_rows_and_reported_on_odd_ones(activation, weighted):
+def test_temperature_is_fitted_on_even_rows_and_reported_on_odd_rows(activation, weighted):
     x, y = data()
     weight = np.random.default_rng(1).random(len(y)).astype(np.float32)
     given = (x, y, weight) if weighted else (x, y)
@@ -59,7 +59,7 @@ def test_fitted_on_even_rows_and_reported_on_odd_ones(activation, weighted):
     assert history["val_nll_scaled"][-1] == pytest.approx(after.nll_before, rel=1e-4)
 
 
-def test_later_callbacks_see_the_latest_values(tmp_path):
+def test_later_callbacks_receive_the_latest_values(tmp_path):
     x, y = data(100)
     seen = []
 
@@ -92,7 +92,7 @@ def test_later_callbacks_see_the_latest_values(tmp_path):
     np.testing.assert_array_equal([float(r["val_temperature"]) for r in rows], seen)
 
 
-def test_training_ends_early_by_what_is_logged():
+def test_early_stopping_on_logged_values():
     x, y = data(100)
     stopping = keras.callbacks.EarlyStopping("val_ece_scaled", mode="min", patience=50)
     callbacks = [TemperatureScaling((x, y), every=3, from_logits=True), stopping]
@@ -103,7 +103,7 @@ def test_training_ends_early_by_what_is_logged():
 
 @pytest.mark.tensorflow
 @pytest.mark.peers  # TensorFlow has no TensorBoard any more; netcal brings it
-def test_tensorboard_has_the_values(tmp_path):
+def test_tensorboard_receives_the_values(tmp_path):
     import tensorflow as tf
 
     x, y = data(100)
@@ -138,7 +138,7 @@ def test_two_replicas_agree_with_one_device():
     assert len(set(mirrored["val_temperature"])) == 3
 
 
-def test_training_is_not_disturbed():
+def test_scaling_does_not_change_training():
     x, y = data(200)
     weights = []
     for callbacks in ([], [TemperatureScaling((x, y), from_logits=True)]):
@@ -150,7 +150,7 @@ def test_training_is_not_disturbed():
         np.testing.assert_array_equal(one, other)
 
 
-def test_data_sets_sequences_and_padding():
+def test_datasets_sequences_and_padding():
     rng = np.random.default_rng(0)
     x = rng.standard_normal((40, 6, 3)).astype(np.float32)
     y = rng.integers(0, 4, (40, 6))
@@ -179,12 +179,12 @@ def test_data_sets_sequences_and_padding():
         ((np.zeros((4, 3)), np.zeros(4)), {"objective": "mse"}, "objective"),
     ],
 )
-def test_bad_input_is_told(arguments, options, message):
+def test_wrong_arguments_raise_input_errors(arguments, options, message):
     with pytest.raises(InputError, match=message):
         TemperatureScaling(arguments, from_logits=True, **options)
 
 
-def test_a_half_without_examples():
+def test_a_half_without_examples_raises_an_input_error():
     x, y = data(10)
     callback = TemperatureScaling(
         (x, np.where(np.arange(10) % 2, -1, y)), ignore_class=-1, from_logits=True
@@ -194,7 +194,7 @@ def test_a_half_without_examples():
         callback.on_epoch_end(0, {})
 
 
-def test_a_metric_of_all_validation_data_keeps_its_name():
+def test_a_metric_named_ece_is_logged_separately():
     """`val_ece` is the metric's; the callback's is of one half, and has another name."""
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(60, 3)).astype("float32"), np.arange(60) % 4

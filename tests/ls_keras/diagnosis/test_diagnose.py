@@ -12,8 +12,8 @@ from sklearn.metrics import accuracy_score, log_loss
 import ls_keras
 from diagnosed import predictions
 from ls_base.errors import InputError
-from ls_keras.calibration import logit_norm_confidence, loss_parts, risk_coverage
-from ls_keras.diagnosis.cross_validation import fold_ids
+from ls_keras.calibration import logit_norm_confidence, loss_decomposition, risk_coverage
+from ls_keras.diagnosis.temperature import fold_ids
 
 Y, Z = predictions()
 P = softmax(Z.astype(np.float64), -1)
@@ -113,7 +113,7 @@ def test_what_it_gains_is_that_of_examples_it_was_not_fitted_on(found):
         assert 0.9 < (estimate.high - estimate.low) / (ends[1] - ends[0]) < 1.2
     confidence, correct = p.max(-1), p.argmax(-1) == Y
     assert found.scaled.ece == pytest.approx(binned_error(confidence, correct), abs=1e-3)
-    parts = loss_parts(Y, Z, from_logits=True, folds=FOLDS)
+    parts = loss_decomposition(Y, Z, from_logits=True, folds=FOLDS)
     assert found.nll_gain.value == pytest.approx(parts.nll_calibration, abs=2e-3)
     assert found.brier_gain.value == pytest.approx(parts.brier_calibration, abs=2e-3)
 

@@ -3,9 +3,9 @@ import pytest
 
 from diagnosed import predictions
 from ls_keras.calibration import logit_norm_confidence, risk_coverage
-from ls_keras.calibration.scaling.recalibration import example_scores, tempered_log_probabilities
+from ls_keras.calibration.scaling.recalibration import example_scores, log_softmax
 from ls_keras.diagnosis import ranking
-from ls_keras.diagnosis.cross_validation import fold_ids
+from ls_keras.diagnosis.temperature import fold_ids
 from ls_keras.inputs.numpy_examples import read_host_examples
 
 
@@ -20,7 +20,7 @@ def test_confidences_of_few_rows_at_a_time_are_those_of_all(monkeypatch):
 def test_p_is_chosen_on_some_of_many(monkeypatch):
     y, z = predictions(400)
     examples = read_host_examples(y, z, from_logits=True)
-    scores = example_scores(examples, tempered_log_probabilities)
+    scores = example_scores(examples, log_softmax)
     monkeypatch.setattr(ranking, "_SAMPLE", 100)
     found = ranking.normalized_ranking(examples, scores, fold_ids(np.arange(400), 5, 0))
     some = slice(None, None, 4)
@@ -38,7 +38,7 @@ def test_a_ranking_that_normalization_mends_is_told():
     noise = rng.uniform(0.1, 2, (3000, 1))
     z = (np.eye(10)[y] + noise * rng.normal(size=(3000, 10))) * rng.uniform(0.2, 9, (3000, 1))
     examples = read_host_examples(y, z, from_logits=True)
-    scores = example_scores(examples, tempered_log_probabilities)
+    scores = example_scores(examples, log_softmax)
     ids = fold_ids(np.arange(3000), 5, 0)
     found = ranking.normalized_ranking(examples, scores, ids)
     assert found.gain > 0.02

@@ -4,12 +4,12 @@ import pytest
 from keras import ops
 
 from ls_base.errors import InputError
-from ls_keras.information.augmented_logits import augmented_differences, seeded
+from ls_keras.information.augmented_logits import augment_seeded, augmented_differences
 
 IMAGES = np.random.default_rng(0).normal(size=(7, 4)).astype("float32")
 
 
-def test_draws_of_every_example_in_order():
+def test_draws_of_each_example_in_order():
     seen = []
 
     def augment(images, training, seed):
@@ -30,14 +30,14 @@ def test_draws_of_every_example_in_order():
     )
 
 
-def test_layers_are_repeatable_and_keep_their_state():
+def test_layers_are_repeatable_and_restore_their_state():
     augment = keras.Sequential(
         [keras.layers.GaussianNoise(1.0, seed=1), keras.layers.Dropout(0.3, seed=2)]
     )
     augment(IMAGES, training=True)
     before = [np.array(ops.convert_to_numpy(v)) for v in augment.variables]
-    one, two = (seeded(augment, IMAGES, 5, draw) for draw in (0, 1))
-    again = seeded(augment, IMAGES, 5, 0)
+    one, two = (augment_seeded(augment, IMAGES, 5, draw) for draw in (0, 1))
+    again = augment_seeded(augment, IMAGES, 5, 0)
     np.testing.assert_array_equal(one, again)
     assert not np.allclose(one, two)
     assert not np.allclose(one, IMAGES)
@@ -52,7 +52,7 @@ def test_layers_are_repeatable_and_keep_their_state():
 )
 def test_functions_of_any_signature(augment):
     expected = -IMAGES if augment is np.negative else IMAGES + 1
-    np.testing.assert_allclose(seeded(augment, IMAGES, 0), expected)
+    np.testing.assert_allclose(augment_seeded(augment, IMAGES, 0), expected)
 
 
 @pytest.mark.parametrize(
@@ -63,6 +63,6 @@ def test_functions_of_any_signature(augment):
         (lambda x: x, {"draws": 1}, "draws to be an integer ≥ 2"),
     ],
 )
-def test_bad_input_is_told(predict, options, message):
+def test_wrong_outputs_raise_input_errors(predict, options, message):
     with pytest.raises(InputError, match=message):
         augmented_differences(predict, IMAGES, (0, 3), lambda x: x, **options)

@@ -30,7 +30,7 @@ def plain(samples, scored):
 
 
 @BOTH
-def test_equals_the_formula(rng, scored):
+def test_estimate_equals_the_formula(rng, scored):
     samples = rng.normal(size=(70, 1)) * 3 + rng.normal(size=(70, 4))
     found = mutual_information(samples, scored=scored)
     assert found.value == pytest.approx(plain(samples, scored), rel=1e-10)
@@ -38,7 +38,7 @@ def test_equals_the_formula(rng, scored):
     assert found.upper_bound == math.log(70)
 
 
-def test_a_worked_example():
+def test_an_example_by_hand():
     # Means of both draws: 1 and 11, residuals ±1, σ = 1. For each example and draw one other mean
     # is 9 or 11 away: the brackets are log 2 − log(1 + e^-40) and log 2 − log(1 + e^-60).
     found = mutual_information([[0.0, 2.0], [10.0, 12.0]], scored="reused")
@@ -48,13 +48,13 @@ def test_a_worked_example():
 
 
 @BOTH
-def test_separated_points_show_log_n(rng, scored):
+def test_separated_points_give_log_n(rng, scored):
     samples = 1e3 * np.arange(60)[:, None] + rng.normal(size=(60, 5))
     assert mutual_information(samples, scored=scored).value == pytest.approx(math.log(60))
 
 
 @pytest.mark.parametrize(("scored", "expected"), [("reused", 0.805), ("held_out", 0.618)])
-def test_two_collapsed_groups_show_log_2_and_the_bias(rng, scored, expected):
+def test_two_collapsed_groups_give_log_2_plus_bias(rng, scored, expected):
     # The paper's setting: 300 + 300 examples, 5 draws.
     centers = np.repeat([0.0, 50.0], 300)[:, None]
     found = [
@@ -66,7 +66,7 @@ def test_two_collapsed_groups_show_log_2_and_the_bias(rng, scored, expected):
 
 
 @BOTH
-def test_without_information_only_the_bias_is_left(rng, scored):
+def test_equal_examples_give_the_bias(rng, scored):
     samples = rng.normal(size=(600, 5))
     found = mutual_information(samples, scored=scored)
     assert found.value == pytest.approx(found.bias, abs=0.03)
@@ -76,7 +76,7 @@ def test_without_information_only_the_bias_is_left(rng, scored):
 
 
 @pytest.mark.parametrize("draws", [2, 5, 9])
-def test_the_bias_is_that_of_the_expectations(draws):
+def test_bias_equals_the_expectation(draws):
     # Expectations over f and μ_x′ (s = 1) by Gauss-Hermite quadrature, not by the closed form.
     nodes, weights = np.polynomial.hermite_e.hermegauss(120)
     weights = weights / weights.sum()
@@ -108,7 +108,7 @@ def test_a_known_mixture_of_gaussians(rng, scored):
     assert mutual_information(samples, scored=scored).value == pytest.approx(truth, abs=0.025)
 
 
-def test_the_printed_formula_is_a_trap(rng):
+def test_the_formula_as_printed_in_the_paper_is_negative(rng):
     """With x, not x′, in the inner sum the value says nothing of the network."""
 
     def printed(samples):
@@ -131,7 +131,7 @@ def test_the_printed_formula_is_a_trap(rng):
 
 
 @BOTH
-def test_order_shift_and_scale_change_nothing(rng, scored):
+def test_estimate_is_invariant_to_order_shift_and_scale(rng, scored):
     samples = rng.normal(size=(50, 1)) + rng.normal(size=(50, 3))
     value = mutual_information(samples, scored=scored).value
     changed = {
@@ -152,7 +152,7 @@ def test_order_shift_and_scale_change_nothing(rng, scored):
 
 @BOTH
 @pytest.mark.parametrize("noise", [0.0, 1e-300, 1e-12])
-def test_no_noise_counts_who_is_alike(scored, noise):
+def test_without_noise_equal_examples_are_counted(scored, noise):
     centers = np.array([0.1, 0.1, 0.1, 0.7, 0.7, 3.3])[:, None]
     signs = np.array([[1, -1, 1, -1]])
     found = mutual_information(centers + noise * signs, scored=scored)
@@ -163,7 +163,7 @@ def test_no_noise_counts_who_is_alike(scored, noise):
     assert mutual_information(np.full((4, 3), 0.1), scored=scored).value == 0
 
 
-def test_the_interval_is_as_wide_as_estimates_vary(rng):
+def test_the_interval_covers_the_variation_of_estimates(rng):
     samples = rng.normal(size=(300, 1)) * 4 + rng.normal(size=(300, 5))
     found = mutual_information(samples)
     assert found.low < found.value < found.high
@@ -178,13 +178,13 @@ def test_the_interval_is_as_wide_as_estimates_vary(rng):
     assert 0.4 < (found.high - found.low) / (4 * np.std(values)) < 2.5
 
 
-def test_resampled_examples_are_duplicates(rng):
+def test_resampling_examples_lowers_the_estimate(rng):
     samples = 1e3 * np.arange(600)[:, None] + rng.normal(size=(600, 3))
     resampled = mutual_information(samples[rng.integers(0, 600, 600)])
     assert resampled.value == pytest.approx(math.log(600) - 0.573, abs=0.06)
 
 
-def test_many_examples_need_no_table(rng):
+def test_many_examples_need_little_memory(rng):
     samples = rng.normal(size=(50_000, 1)) * 1e4 + rng.normal(size=(50_000, 2))
     tracemalloc.start()
     found = mutual_information(samples, resamples=20)
@@ -216,6 +216,6 @@ def test_tensors_of_the_backend_and_lists(rng):
         (np.zeros((2, 2)), {"resamples": 0}, "resamples"),
     ],
 )
-def test_bad_input_is_told(samples, options, message):
+def test_wrong_samples_raise_input_errors(samples, options, message):
     with pytest.raises(InputError, match=message):
         mutual_information(samples, **options)

@@ -75,6 +75,7 @@ def test_all_give_the_same_examples(kind, arrays):
     assert found[2][0] is None or len(arrays) == 3
 
 
+@pytest.mark.filterwarnings("ignore:The best temperature is at the")
 def test_functions_of_a_model_take_all(kind):
     made, data = model(), (X, Y, WEIGHTS)
     logits = made.predict(X, verbose=0)

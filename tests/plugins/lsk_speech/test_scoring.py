@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import small_speech
 from ls_base.errors import InputError
-from ls_keras.calibration import TemperatureFit, calibrated
+from ls_keras.calibration import calibrated
 from ls_keras.decoding.model_search import padded_size
 from lsk_engine.data.batch_sources import training_source
 from lsk_engine.settings.resolving import resolve_config
@@ -61,7 +61,7 @@ def test_order_and_batch_size_make_no_difference(loaded):
 def test_a_temperature_behind_the_logits_keeps_greedy_transcripts(loaded):
     config, data, model = loaded
     config = dataclasses.replace(config, decoding=dataclasses.replace(config.decoding, beam_size=1))
-    scaled = calibrated(model, TemperatureFit(2.0, "nll", 1.0, 0.9, 0.1, 0.0, 9, 3, True))
+    scaled = calibrated(model, 2.0)
     arguments = (data.splits["test"], config, data, nobody)
     assert recognize_examples(scaled, *arguments) == recognize_examples(model, *arguments)
 

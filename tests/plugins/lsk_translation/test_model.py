@@ -6,7 +6,7 @@ import pytest
 
 import small_translation
 from ls_base.errors import InputError, LsKerasError
-from ls_keras.calibration import TemperatureFit, calibrated
+from ls_keras.calibration import calibrated
 from ls_keras.decoding import Unsmoothing, compiled
 from ls_keras.decoding.model_search import padded_size
 from ls_keras.losses import Uniform, Unigram
@@ -159,8 +159,7 @@ def test_a_temperature_behind_the_logits_keeps_greedy_translations(tmp_path):
     )
     data = task.load_data(config)
     model = task.build_model(config, data)
-    fit = TemperatureFit(2.0, "nll", 1.0, 0.9, 0.1, 0.0, 9, 3, True)
-    scaled = calibrated(model, fit)
+    scaled = calibrated(model, 2.0)
     plain = Translator(model, config.decoding)
     assert len(Translator(scaled, config.decoding).scaling) == 1
     assert plain.scaling == []
@@ -174,7 +173,7 @@ def test_a_temperature_behind_the_logits_keeps_greedy_translations(tmp_path):
 
 
 def test_dividing_logits_in_the_model_or_in_the_search_is_the_same(model):
-    scaled = calibrated(model, TemperatureFit(1.7, "nll", 1.0, 0.9, 0.1, 0.0, 9, 3, True))
+    scaled = calibrated(model, 1.7)
     source = with_ends(some_sentences(), np.arange(7), 6)
     config = DecodingConfig(beam_size=3, length_margin=3)
     inside = Translator(scaled, config).translate(source)

@@ -5,7 +5,7 @@ import pytest
 from click.testing import CliRunner
 
 from ls_base.errors import FileError, InputError
-from ls_keras.callbacks.mutual_information_probe import two_classes
+from ls_keras.callbacks.mutual_information_probe import select_classes
 from ls_keras.information import mutual_information
 from ls_keras.information.augmented_logits import augmented_differences
 from lsk_engine.progress import Reporter
@@ -49,7 +49,7 @@ def test_the_last_checkpoint_is_the_saved_model(run, tmp_path):
     found = measure(run, tmp_path, seed=3, draws=4, scored="reused")["history"][-1]
     model = run.directory.load_model()
     examples = run.task.load_data(run.config).splits["train"]
-    images = two_classes((examples.points, examples.labels), (0, 2))
+    images = select_classes((examples.points, examples.labels), (0, 2))
     # The probe takes red examples first, then blue ones.
     order = np.argsort(examples.labels[np.isin(examples.labels, (0, 2))], kind="stable")
     samples = augmented_differences(

@@ -12,8 +12,12 @@ from ls_keras.calibration.scaling.calibrated import calibrated
 from ls_keras.calibration.scaling.classwise_scaling import fit_histogram, fit_isotonic
 from ls_keras.calibration.scaling.matrix_scaling import fit_matrix_scaling
 from ls_keras.calibration.scaling.mixed_temperature import fit_mixed_temperature
-from ls_keras.calibration.scaling.temperature import TemperatureFit, fit_temperature
+from ls_keras.calibration.scaling.temperature import fit_temperature
+from ls_keras.calibration.scaling.temperature_dataset import fit_temperature_dataset
 from ls_keras.calibration.scaling.vector_scaling import fit_vector_scaling
+
+# Labels are drawn at random, so that the best temperature may be at a bound.
+pytestmark = pytest.mark.filterwarnings("ignore:The best temperature is at the")
 
 LOAD = """
 import sys
@@ -155,11 +159,11 @@ def softmax_activation_layer():
 @pytest.mark.parametrize(
     "make", [lambda: functional(activation="softmax"), softmax_layer, softmax_activation_layer]
 )
-def test_a_last_softmax_is_left_out(make):
+def test_a_softmax_model_stays_one(make):
     model, (x, y) = make(), data()
     p = ops.convert_to_numpy(model(x))
     fit = fit_temperature(y, np.log(p), from_logits=True)
-    q = ops.convert_to_numpy(ops.softmax(calibrated(model, fit)(x)))
+    q = ops.convert_to_numpy(calibrated(model, fit)(x))
     expected = p ** (1 / fit.temperature)
     np.testing.assert_allclose(q, expected / expected.sum(-1, keepdims=True), atol=1e-5)
     np.testing.assert_allclose(ops.convert_to_numpy(model(x)), p, atol=1e-7)
@@ -198,14 +202,14 @@ def test_probabilities_are_scaled_as_their_logits(make):
     model, (x, y) = make(), data()
     p = ops.convert_to_numpy(model(x))
     fit = fit_temperature(y, p)
-    q = ops.convert_to_numpy(ops.softmax(calibrated(model, fit)(x)))
+    q = ops.convert_to_numpy(calibrated(model, fit)(x))
     expected = p ** (1 / fit.temperature)
     np.testing.assert_allclose(q, expected / expected.sum(-1, keepdims=True), atol=1e-5)
 
 
 def test_what_from_logits_says_counts_only_where_the_graph_is_silent():
     x, _ = data()
-    fit = TemperatureFit(2.0, "nll", 1.0, 0.9, 0.1, 0.0, 9, 3, True)
+    fit = 2.0
     own = behind(keras.layers.Lambda(lambda z: z * 2))
     z = ops.convert_to_numpy(own(x))
     scaled = calibrated(own, fit, from_logits=True)
@@ -234,8 +238,9 @@ def test_bad_input_is_told():
     x, y = data()
     model = functional()
     fit = fit_temperature(y, ops.convert_to_numpy(model(x)), from_logits=True)
-    with pytest.raises(InputError, match="TemperatureFit or a VectorFit"):
-        calibrated(model, 2.0)
+    for wrong in ("2.0", 0, -1, None, x):
+        with pytest.raises(InputError, match="fit to be a finite number above 0"):
+            calibrated(model, wrong)
     with pytest.raises(InputError, match=r"keras\.Model"):
         calibrated(lambda x: x, fit)
     with pytest.raises(InputError, match="sigmoid"):
@@ -254,10 +259,94 @@ def test_bad_input_is_told():
 @pytest.mark.parametrize("make", [functional, sequential])
 def test_what_is_calibrated_is_calibrated_once_more(make):
     x, _ = data()
-    first, second = (
-        TemperatureFit(value, "nll", 1.0, 0.9, 0.1, 0.0, 9, 3, True) for value in (2.0, 0.25)
-    )
-    first = calibrated(make(), first, from_logits=True)
-    second = calibrated(first, second, from_logits=True)
+    first = calibrated(make(), 2.0, from_logits=True)
+    second = calibrated(first, 0.25, from_logits=True)
     twice, once = (ops.convert_to_numpy(model(x)) for model in (second, first))
     np.testing.assert_allclose(twice, once * 4, rtol=1e-5)
+
+
+@pytest.mark.parametrize("last", ["softmax", "sigmoid", None])
+def test_a_number_is_a_temperature(last):
+    model, (x, _) = functional(activation=last), data()
+    before, after = (ops.convert_to_numpy(m(x)) for m in (model, calibrated(model, 1.5)))
+    if last is None:
+        np.testing.assert_allclose(after, before / 1.5, rtol=1e-5)
+    elif last == "sigmoid":
+        z = np.log(before) - np.log1p(-before)
+        np.testing.assert_allclose(after, 1 / (1 + np.exp(-z / 1.5)), rtol=1e-4)
+    else:
+        p = before ** (1 / 1.5)
+        np.testing.assert_allclose(after, p / p.sum(-1, keepdims=True), rtol=1e-4)
+
+
+@pytest.mark.skipif(keras.config.backend() != "torch", reason="about the graph of PyTorch")
+@pytest.mark.parametrize("kind", ["matrix", "isotonic", "histogram"])
+def test_the_graph_has_operations_that_onnx_has(kind):
+    import torch
+
+    model, (x, y) = functional(activation="softmax"), data()
+    made = calibrated(model, fit_of(kind, y, np.log(ops.convert_to_numpy(model(x)))))
+    graph = torch.jit.trace(made, torch.from_numpy(x[:4])).inlined_graph
+    assert "aten::ravel" not in str(graph)
+    assert "aten::take" not in str(graph)
+
+
+HUB = ("the cat sat", "a dog ran", "the dog sat", "a cat ran")
+
+
+@pytest.fixture(scope="module")
+def hub():
+    return pytest.importorskip("keras_hub")
+
+
+def text_classifier(hub, activation=None):
+    words = sorted({word for text in HUB for word in text.split()})
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words]
+    tokenizer = hub.models.BertTokenizer(vocabulary=vocabulary)
+    sizes = {"num_layers": 1, "num_heads": 2, "hidden_dim": 8, "intermediate_dim": 16}
+    return hub.models.BertTextClassifier(
+        hub.models.BertBackbone(len(vocabulary), max_sequence_length=8, **sizes),
+        num_classes=3,
+        preprocessor=hub.models.BertTextClassifierPreprocessor(tokenizer, sequence_length=8),
+        activation=activation,
+    )
+
+
+@pytest.mark.parametrize("activation", [None, "softmax"])
+def test_a_text_classifier_of_keras_hub_takes_strings(hub, activation, tmp_path):
+    model = text_classifier(hub, activation)
+    texts, y = np.array(HUB * 3), np.arange(12) % 3
+    before = model.predict(texts, verbose=0)
+    logits = activation is None
+    fit = fit_temperature_dataset(model, (texts, y), from_logits=logits, batch_size=5)
+    given = fit_temperature(y, before, from_logits=logits)
+    assert fit.temperature == pytest.approx(given.temperature, rel=1e-3)
+    made = calibrated(model, fit)
+    assert isinstance(made, hub.models.BertTextClassifier)
+    assert made.preprocessor is model.preprocessor
+    found = made.predict(list(HUB), verbose=0)
+    apply = fit.logits if logits else fit.probabilities
+    np.testing.assert_allclose(found, apply(before[:4]), rtol=1e-3, atol=1e-5)
+    made.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert isinstance(loaded, hub.models.BertTextClassifier)
+    np.testing.assert_allclose(loaded.predict(list(HUB), verbose=0), found, rtol=1e-5)
+
+
+def test_a_language_model_of_keras_hub_still_generates(hub):
+    vocabulary = {"<|endoftext|>": 0, "a": 1, "b": 2, "ab": 3}
+    tokenizer = hub.models.GPT2Tokenizer(vocabulary=vocabulary, merges=["a b"])
+    sizes = {"num_layers": 1, "num_heads": 2, "hidden_dim": 8, "intermediate_dim": 16}
+    model = hub.models.GPT2CausalLM(
+        hub.models.GPT2Backbone(4, max_sequence_length=8, **sizes),
+        hub.models.GPT2CausalLMPreprocessor(tokenizer, sequence_length=8),
+    )
+    made = calibrated(model, 2.0)
+    assert isinstance(made, hub.models.GPT2CausalLM)
+    texts = ["ab a", "b"]
+    np.testing.assert_allclose(
+        made.predict(texts, verbose=0), model.predict(texts, verbose=0) / 2, atol=1e-5
+    )
+    made.compile(sampler="greedy")
+    model.compile(sampler="greedy")
+    assert made.generate("a", max_length=6) == model.generate("a", max_length=6)

@@ -6,7 +6,7 @@ from scipy.special import log_softmax, softmax
 from sklearn.model_selection import StratifiedKFold
 
 from ls_base.errors import InputError
-from ls_keras.calibration import fit_isotonic, fit_mixed_temperature, loss_parts
+from ls_keras.calibration import fit_isotonic, fit_mixed_temperature, loss_decomposition
 
 MAPS = ("mixed temperature", "matrix", "isotonic", "histogram")
 
@@ -24,7 +24,7 @@ def losses(p, y):
 @pytest.mark.parametrize("name", MAPS)
 def test_the_parts_add_up_to_numpy_s_losses(rng, name):
     y, z = sample(rng)
-    parts = loss_parts(y, z, from_logits=True, recalibration=name)
+    parts = loss_decomposition(y, z, from_logits=True, recalibration=name)
     nll, brier = losses(softmax(z, -1), y)
     assert parts.nll == pytest.approx(nll)
     assert parts.brier == pytest.approx(brier)
@@ -38,11 +38,11 @@ def test_the_parts_add_up_to_numpy_s_losses(rng, name):
 def test_the_refinement_is_the_loss_of_what_calibrates(rng):
     """Logits of calibrated predictions, doubled: halved again nothing is left to gain."""
     y, z = sample(rng, 50_000)
-    parts = loss_parts(y, z, from_logits=True)
+    parts = loss_decomposition(y, z, from_logits=True)
     nll, brier = losses(softmax(z / 2, -1), y)
     assert parts.nll_refinement == pytest.approx(nll, abs=1e-4)
     assert parts.brier_refinement == pytest.approx(brier, abs=1e-3)
-    calibrated = loss_parts(y, z / 2, from_logits=True)
+    calibrated = loss_decomposition(y, z / 2, from_logits=True)
     assert abs(calibrated.nll_calibration) < 1e-3
 
 
@@ -55,23 +55,27 @@ def test_folds_are_scored_by_fits_to_the_others(rng, fit):
         found = fit(y[folds != k], z[folds != k], from_logits=True)
         p[folds == k] = found.probabilities(z[folds == k], from_logits=True)
     name = "isotonic" if fit is fit_isotonic else "mixed temperature"
-    parts = loss_parts(y, z, from_logits=True, recalibration=name, folds=folds)
+    parts = loss_decomposition(y, z, from_logits=True, recalibration=name, folds=folds)
     assert (parts.nll_refinement, parts.brier_refinement) == pytest.approx(losses(p, y), rel=1e-6)
 
 
 def test_order_masks_weights_and_dense_targets(rng):
     y, z = sample(rng)
     folds = np.arange(900) % 4
-    expected = dataclasses.astuple(loss_parts(y, z, from_logits=True, folds=folds))
+    expected = dataclasses.astuple(loss_decomposition(y, z, from_logits=True, folds=folds))
     order = rng.permutation(900)
     wide = np.concatenate([z, np.full((5, 4), np.nan)]), np.r_[y, [-1] * 5], np.r_[folds, [9] * 5]
     found = {
-        "order": loss_parts(y[order], z[order], from_logits=True, folds=folds[order]),
-        "ignored": loss_parts(wide[1], wide[0], from_logits=True, ignore_class=-1, folds=wide[2]),
-        "one hot": loss_parts(np.eye(4)[y], z, from_logits=True, folds=folds),
-        "probabilities": loss_parts(y, softmax(z, -1), folds=folds),
-        "weights": loss_parts(y, z, from_logits=True, folds=folds, sample_weight=np.full(900, 0.5)),
-        "batch × time": loss_parts(
+        "order": loss_decomposition(y[order], z[order], from_logits=True, folds=folds[order]),
+        "ignored": loss_decomposition(
+            wide[1], wide[0], from_logits=True, ignore_class=-1, folds=wide[2]
+        ),
+        "one hot": loss_decomposition(np.eye(4)[y], z, from_logits=True, folds=folds),
+        "probabilities": loss_decomposition(y, softmax(z, -1), folds=folds),
+        "weights": loss_decomposition(
+            y, z, from_logits=True, folds=folds, sample_weight=np.full(900, 0.5)
+        ),
+        "batch × time": loss_decomposition(
             y.reshape(225, 4, order="F"),
             z.reshape(225, 4, 4, order="F"),
             from_logits=True,
@@ -105,7 +109,7 @@ def test_it_is_probmetrics_s(rng, folds, name, theirs):
         splits = StratifiedKFold(5, shuffle=True, random_state=0).split(np.zeros(len(y)), y)
         for k, (_, held_out) in enumerate(splits):
             ids[held_out] = k
-    parts = loss_parts(y, p, recalibration=name, folds=ids)
+    parts = loss_decomposition(y, p, recalibration=name, folds=ids)
     slack = 2e-6 if name == "mixed temperature" else 1e-4
     found = (
         parts.nll_refinement,
@@ -128,11 +132,11 @@ def test_it_is_probmetrics_s(rng, folds, name, theirs):
 def test_what_cannot_be_is_refused(rng, options, message):
     y, z = sample(rng, 20)
     with pytest.raises(InputError, match=message):
-        loss_parts(y, z, from_logits=True, **options)
+        loss_decomposition(y, z, from_logits=True, **options)
 
 
 def test_a_class_of_no_probability_costs_nothing_where_it_is_no_label(rng):
     y, z = sample(rng, 200)
     z[y != 0, 0] = -np.inf
-    parts = loss_parts(np.eye(4)[y], z, from_logits=True)
+    parts = loss_decomposition(np.eye(4)[y], z, from_logits=True)
     assert parts.nll == pytest.approx(-log_softmax(z, -1)[np.arange(200), y].mean())

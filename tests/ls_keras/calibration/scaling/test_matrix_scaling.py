@@ -5,8 +5,6 @@ from scipy.special import log_softmax, softmax
 
 from ls_base.errors import InputError
 from ls_keras.calibration import fit_matrix_scaling, fit_mixed_temperature
-from ls_keras.calibration.scaling import matrix_scaling
-from ls_keras.inputs.numpy_examples import read_host_examples
 
 
 def sample(rng, number=400, classes=4):
@@ -41,25 +39,6 @@ def test_the_optimum_is_stationary(rng, strength):
     assert fit.converged
     np.testing.assert_allclose(approx_fprime(found, loss, 1e-7), 0, atol=1e-5)
     assert loss(found) < loss(np.r_[np.eye(4).ravel(), np.zeros(4)])
-
-
-@pytest.mark.parametrize("dense", [False, True])
-def test_gradients(rng, dense, monkeypatch):
-    monkeypatch.setattr(matrix_scaling, "_CHUNK", 60)
-    y, z = sample(rng, 50)
-    z[y != 1, 1] = np.where(rng.random((y != 1).sum()) < 0.3, -np.inf, z[y != 1, 1])
-    if dense:
-        y = np.eye(4)[y] * 1.5
-    examples = read_host_examples(y, z, from_logits=True, sample_weight=rng.random(50))
-    change = rng.normal(size=(4, 5)) / 3
-
-    def value(flat):
-        return matrix_scaling._sums(examples, 2.0, 0.1, flat.reshape(4, 5))[0]
-
-    gradient = matrix_scaling._sums(examples, 2.0, 0.1, change)[1]
-    np.testing.assert_allclose(
-        gradient.ravel(), approx_fprime(change.ravel(), value, 1e-7), atol=1e-6
-    )
 
 
 def test_it_finds_what_a_temperature_cannot(rng):

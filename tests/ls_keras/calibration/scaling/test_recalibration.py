@@ -8,17 +8,19 @@ from scipy.special import log_softmax, softmax
 from ls_base.errors import InputError
 from ls_keras import calibration
 from ls_keras.calibration.scaling import recalibration
-from ls_keras.calibration.scaling.recalibration import score, tempered_log_probabilities
+from ls_keras.calibration.scaling.recalibration import mixed_log_softmax, score
 from ls_keras.inputs.numpy_examples import read_host_examples
 
 FITS = {
+    "temperature": calibration.fit_temperature,
+    "vector": calibration.fit_vector_scaling,
     "mixed temperature": calibration.fit_mixed_temperature,
     "matrix": calibration.fit_matrix_scaling,
     "isotonic": calibration.fit_isotonic,
     "histogram": calibration.fit_histogram,
 }
 # How far an order of summation, or a repeated example, may move the probabilities.
-SLACK = {"mixed temperature": 1e-6, "matrix": 1e-3, "isotonic": 1e-6, "histogram": 1e-6}
+SLACK = {"matrix": 1e-3, "vector": 1e-3}
 
 
 @pytest.fixture(params=FITS)
@@ -39,7 +41,7 @@ def test_the_likelihood_and_the_ece_get_better(rng, name):
     p = fit.probabilities(z, from_logits=True)
     nll = -np.log(p[np.arange(len(y)), y]).mean()
     assert fit.nll_before == pytest.approx(-log_softmax(z, -1)[np.arange(len(y)), y].mean())
-    assert fit.nll_after == pytest.approx(nll, rel=1e-9)
+    assert fit.nll_after == pytest.approx(nll, rel=1e-6)
     assert nll < fit.nll_before
     ece = calibration.reliability_curve(y, p.astype(np.float32), resamples=100).ece
     assert fit.ece_after == pytest.approx(ece, abs=2e-3)  # an edge is a rounding away
@@ -48,6 +50,7 @@ def test_the_likelihood_and_the_ece_get_better(rng, name):
     np.testing.assert_allclose(p.sum(-1), 1, atol=1e-9)
 
 
+@pytest.mark.parametrize("name", sorted(FITS.keys() - {"vector"}))  # which a shift changes
 def test_probabilities_are_read_as_their_logarithms(rng, name):
     y, z = sample(rng)
     p = softmax(z.astype(float), -1)
@@ -82,7 +85,7 @@ def test_order_masks_weights_and_ignored_classes(rng, name):
     }
     for what, other in found.items():
         p = other.probabilities(z, from_logits=True)
-        np.testing.assert_allclose(p, expected, atol=SLACK[name], err_msg=what)
+        np.testing.assert_allclose(p, expected, atol=SLACK.get(name, 1e-5), err_msg=what)
 
 
 def test_a_forbidden_class_stays_so(rng, name):
@@ -92,7 +95,7 @@ def test_a_forbidden_class_stays_so(rng, name):
     p = fit.probabilities(z, from_logits=True)
     np.testing.assert_array_equal(p[y != 3, 3], 0)
     np.testing.assert_allclose(p.sum(-1), 1, atol=1e-9)
-    layer = ops.convert_to_numpy(ops.softmax(fit.layer("a")(z)))
+    layer = ops.convert_to_numpy(ops.softmax(fit.make_layer("a")(z)))
     np.testing.assert_array_equal(layer[y != 3, 3], 0)
 
 
@@ -101,15 +104,23 @@ def test_the_layer_does_the_same(rng, name, classes):
     y, z = sample(rng, classes=classes)
     fit = FITS[name](y, z, from_logits=True)
     new = rng.normal(size=(3, 50, classes)).astype(np.float32) * 3
-    found = ops.convert_to_numpy(ops.exp(fit.layer("scaled")(new)))
-    if name == "matrix":
-        found = ops.convert_to_numpy(ops.softmax(fit.layer("scaled")(new)))
+    scaled = fit.make_layer("scaled")(new)
+    found = ops.convert_to_numpy(ops.softmax(scaled))
+    if name in ("temperature", "vector", "matrix"):
+        logits = ops.convert_to_numpy(scaled)
+        np.testing.assert_allclose(fit.logits(new), logits, atol=1e-4)
     expected = fit.probabilities(new, from_logits=True)
     # Where a curve is steep, or jumps, rounding of p tells.
     near = np.isclose(found, expected, atol=1e-4)
     assert near.mean() > 0.99
+    np.testing.assert_allclose(softmax(fit.logits(new), -1), expected, atol=1e-12)
+    p = softmax(new, -1)
+    np.testing.assert_allclose(
+        softmax(fit.logits(p, from_logits=False), -1), fit.probabilities(p), atol=1e-12
+    )
 
 
+@pytest.mark.parametrize("name", ["mixed temperature", "matrix", "isotonic", "histogram"])
 def test_no_probability_is_zero_where_all_are_right(rng, name):
     z = rng.normal(size=(200, 3)).astype(np.float32)
     fit = FITS[name](z.argmax(-1), z, from_logits=True)
@@ -136,14 +147,14 @@ def test_what_cannot_be_is_refused(rng, name):
 
 @pytest.mark.parametrize("dense", [False, True])
 def test_scores_are_numpy_s(rng, dense, monkeypatch):
-    monkeypatch.setattr(recalibration, "_CHUNK", 60)
+    monkeypatch.setattr(recalibration, "CHUNK", 60)
     y, z = sample(rng, 100)
     target = np.eye(4)[y]
     if dense:
         y = target = rng.dirichlet(np.ones(4), 100)
     w = rng.random(100).astype(np.float32)
     examples = read_host_examples(y, z, from_logits=True, sample_weight=w)
-    found = score(examples, lambda z: tempered_log_probabilities(z, 2.0, 0.1), num_bins=5)
+    found = score(examples, lambda z: mixed_log_softmax(z, 2.0, 0.1), num_bins=5)
     p = 0.9 * softmax(z / 2, -1) + 0.1 / 4
     assert found.nll == pytest.approx(np.average(-(target * np.log(p)).sum(-1), weights=w))
     assert found.brier == pytest.approx(np.average(((p - target) ** 2).sum(-1), weights=w))
@@ -155,5 +166,5 @@ def test_scores_are_numpy_s(rng, dense, monkeypatch):
 
 def test_all_of_the_mixing_is_uniform():
     z = np.array([[3.0, 0.0, -np.inf]])
-    np.testing.assert_allclose(np.exp(tempered_log_probabilities(z, 1, 1.0)), [[0.5, 0.5, 0]])
-    np.testing.assert_allclose(np.exp(tempered_log_probabilities(z, 1e-9, 0.5)), [[0.75, 0.25, 0]])
+    np.testing.assert_allclose(np.exp(mixed_log_softmax(z, 1, 1.0)), [[0.5, 0.5, 0]])
+    np.testing.assert_allclose(np.exp(mixed_log_softmax(z, 1e-9, 0.5)), [[0.75, 0.25, 0]])

@@ -1,6 +1,6 @@
 import numpy as np
 
-from ls_keras.calibration.scaling.reservoir import Reservoir
+from ls_keras.calibration.scaling.temperature_dataset import Reservoir
 from ls_keras.calibration.scaling.temperature_sums import tempered_sums
 from ls_keras.inputs.numpy_examples import read_host_examples
 

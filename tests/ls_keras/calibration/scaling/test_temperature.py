@@ -147,6 +147,7 @@ def test_what_is_ignored_masked_or_weightless_does_not_count():
 
 @settings(max_examples=20, deadline=None)
 @given(st.lists(st.integers(0, 3), min_size=40, max_size=40), st.integers(0, 99))
+@pytest.mark.filterwarnings("ignore:The best temperature is at the")
 def test_a_weight_is_a_number_of_copies(weights, seed):
     y_true, logits = sample(40, 4, seed=seed)
     weights = np.array(weights)
@@ -167,6 +168,7 @@ def test_a_weight_is_a_number_of_copies(weights, seed):
     st.sampled_from([1e-6, 1e-2, 0.3, 1.0, 30.0, 1e4]),
     st.integers(0, 10_000),
 )
+@pytest.mark.filterwarnings("ignore:The best temperature is at the")
 def test_it_always_converges_and_never_makes_the_nll_worse(n, num_classes, scale, seed):
     rng = np.random.default_rng(seed)
     logits = (rng.standard_normal((n, num_classes)) * scale).astype(np.float32)
@@ -192,23 +194,52 @@ def test_scaled_logits_scale_the_temperature():
     )
 
 
+def at_bound():
+    return pytest.warns(UserWarning, match="The best temperature is at the")
+
+
+def test_the_interval_covers_the_true_temperature():
+    covered = 0
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        z = rng.normal(size=(200, 4))
+        y = (z + rng.gumbel(size=z.shape)).argmax(-1)
+        low, high = fit_temperature(y, 2 * z, from_logits=True).interval
+        covered += low < 2 < high
+    assert 53 <= covered <= 60  # 95 % of 60 are 57
+    z[:3, 0] = 9
+    unknown = fit_temperature(y[:3], z[:3] * 0, from_logits=True).interval
+    assert np.isnan(unknown).all()
+
+
+def test_few_right_examples_warn_and_have_no_interval():
+    z = 3 * np.eye(4)[np.arange(20) % 4]
+    with at_bound():
+        fit = fit_temperature(np.arange(20) % 4, z, from_logits=True)
+    assert np.isnan(fit.interval).all()
+
+
 def test_the_optimum_at_a_bound_is_said():
     logits = np.eye(4, dtype=np.float32) * 3
-    perfect = fit_temperature(np.arange(4), logits, from_logits=True)
+    with at_bound():
+        perfect = fit_temperature(np.arange(4), logits, from_logits=True)
     assert perfect.temperature == pytest.approx(1e-2)
     assert (perfect.at_bound, perfect.converged) == ("lower", True)
     assert perfect.nll_after < perfect.nll_before
-    wrong = fit_temperature((np.arange(4) + 1) % 4, logits, from_logits=True)
+    with at_bound():
+        wrong = fit_temperature((np.arange(4) + 1) % 4, logits, from_logits=True)
     assert wrong.temperature == pytest.approx(1e2)
     assert (wrong.at_bound, wrong.converged) == ("upper", True)
-    narrow = fit_temperature(*sample(500, 5), bounds=(0.5, 1.25), from_logits=True)
+    with at_bound():
+        narrow = fit_temperature(*sample(500, 5), bounds=(0.5, 1.25), from_logits=True)
     assert narrow.temperature == pytest.approx(1.25)
     assert narrow.at_bound == "upper"
 
 
 @pytest.mark.parametrize("scale", [10.0, 1e4])
 def test_perfect_by_a_wide_margin_where_the_loss_is_zero_in_floating_point(scale):
-    fit = fit_temperature(np.arange(4), np.eye(4, dtype=np.float32) * scale, from_logits=True)
+    with at_bound():
+        fit = fit_temperature(np.arange(4), np.eye(4, dtype=np.float32) * scale, from_logits=True)
     assert fit.at_bound == "lower"
     assert fit.nll_after == 0
 
@@ -217,7 +248,8 @@ def test_one_error_among_huge_logits():
     logits = np.array([[1e4, -1e4], [1e4, -1e4], [-1e4, 1e4], [1e4, -1e4]])
     y_true = np.array([0, 0, 1, 1])
     # σ(2e4/T) = 3/4 lies beyond the upper bound, 2e4/ln 3.
-    fit = fit_temperature(y_true, logits, from_logits=True)
+    with at_bound():
+        fit = fit_temperature(y_true, logits, from_logits=True)
     assert fit.at_bound == "upper"
     wide = fit_temperature(y_true, logits, bounds=(1e-2, 1e6), from_logits=True)
     assert wide.temperature == pytest.approx(2e4 / math.log(3), rel=1e-5)

@@ -13,7 +13,7 @@ from ls_keras.calibration.scaling.temperature_sums import TemperedSums
 def sums(slope, curvature):
     return TemperedSums(
         1, 1.0, -1.0, False, np.zeros(1), np.array([slope]), np.array([curvature]),
-        np.zeros((1, 3, 15)),
+        np.ones(1), np.zeros((1, 3, 15)),
     )  # fmt: skip
 
 

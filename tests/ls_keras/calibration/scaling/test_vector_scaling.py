@@ -4,10 +4,8 @@ from scipy.optimize import approx_fprime
 from scipy.special import log_softmax
 
 from ls_base.errors import InputError
-from ls_keras.calibration.scaling import vector_scaling
 from ls_keras.calibration.scaling.temperature import fit_temperature
 from ls_keras.calibration.scaling.vector_scaling import fit_vector_scaling
-from ls_keras.inputs.numpy_examples import read_host_examples
 
 
 def sample(n=6_000, seed=0):
@@ -46,22 +44,6 @@ def test_the_optimum_is_stationary_and_the_values_are_scipys():
     assert abs(fit.bias.sum()) < 1e-9
 
 
-@pytest.mark.parametrize("dense", [False, True])
-def test_gradients(dense, monkeypatch):
-    monkeypatch.setattr(vector_scaling, "_CHUNK", 100)
-    y, z, *_ = sample(60)
-    if dense:
-        y = np.random.default_rng(2).dirichlet(np.ones(4), 60) * 1.5
-    examples = read_host_examples(y, z.astype(float), mask=np.arange(60) % 5 > 0, from_logits=True)
-    x = np.random.default_rng(3).standard_normal(8)
-
-    def value(x):
-        return vector_scaling._sums(examples, x[:4], x[4:], 0)[0]
-
-    gradient = vector_scaling._sums(examples, x[:4], x[4:], 0)[1]
-    np.testing.assert_allclose(gradient, approx_fprime(x, value, 1e-7), atol=1e-5)
-
-
 def test_one_hot_targets_are_labels():
     y, z, *_ = sample(800)
     hard = fit_vector_scaling(y, z, from_logits=True)
@@ -98,20 +80,13 @@ def test_bad_input_is_told(options, message):
         fit_vector_scaling(y, z, from_logits=True, **options)
 
 
-def test_converged_says_what_the_tolerance_says():
-    y, z, *_ = sample(300)
-    examples = read_host_examples(y, z, from_logits=True)
-    temperature = fit_temperature(y, z, from_logits=True).temperature
-    unit = 1 / vector_scaling._root_mean_square(examples, temperature)
-    said, slopes = [], []
-    for iterations in range(1, 25):
-        fit = fit_vector_scaling(y, z, from_logits=True, max_iterations=iterations, tolerance=1e-4)
-        gradient = vector_scaling._sums(examples, fit.scale, fit.bias, 0)[1]
-        gradient[:4] *= unit
-        slopes.append(np.abs(gradient).max())
-        said.append(fit.converged)
-    assert any(1e-4 < slope < 1e-3 for slope in slopes)
-    assert said == [slope <= 1e-4 for slope in slopes]
+def test_without_bias_it_is_a_temperature_for_each_class():
+    y, z, scale, _ = sample(40_000)
+    y = (scale * z + np.random.default_rng(3).gumbel(size=z.shape)).argmax(-1)
+    fit = fit_vector_scaling(y, z, from_logits=True, bias=False)
+    np.testing.assert_allclose(1 / fit.scale, 1 / scale, rtol=0.1)
+    np.testing.assert_array_equal(fit.bias, 0)
+    assert fit.converged
 
 
 @pytest.mark.parametrize("low", [-1e4, -1e9])

@@ -6,7 +6,7 @@ import pytest
 
 import small_speech
 from ls_base.errors import InputError, LsKerasError
-from ls_keras.calibration import TemperatureFit, calibrated
+from ls_keras.calibration import calibrated
 from ls_keras.decoding import Unsmoothing
 from ls_keras.decoding.model_search import padded_batches
 from lsk_speech.config import DecodingConfig, ModelConfig
@@ -140,7 +140,7 @@ def test_the_bound_on_coverage_is_one(rng):
 
 def test_a_temperature_in_the_model_or_in_the_search_is_the_same(inputs):
     model = build(sharp=3.0)
-    scaled = calibrated(model, TemperatureFit(1.7, "nll", 1.0, 0.9, 0.1, 0.0, 9, 3, True))
+    scaled = calibrated(model, 1.7)
     inside = Recognizer(scaled, CONFIG).recognize(inputs)
     outside = Recognizer(model, CONFIG).recognize(inputs, temperature=1.7)
     for first, second in zip(inside, outside, strict=True):

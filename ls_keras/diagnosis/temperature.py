@@ -1,15 +1,12 @@
-"""Cross-validation of a temperature: folds of groups, held-out scores, influence on the gain."""
+"""Uncertainty of a temperature: folds of groups, held-out scores, influence on gains, interval."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-from ls_keras.calibration.scaling.recalibration import (
-    ExampleScores,
-    example_scores,
-    tempered_log_probabilities,
-)
-from ls_keras.calibration.scaling.temperature import fit_examples
+from ls_keras.calibration.curves.mean_interval import Interval, mean_noise
+from ls_keras.calibration.scaling.recalibration import ExampleScores, example_scores, log_softmax
+from ls_keras.calibration.scaling.temperature import TemperatureFit, fit_examples
 from ls_keras.calibration.scaling.temperature_sums import slopes
 from ls_keras.inputs.numpy_examples import HostExamples
 
@@ -59,7 +56,7 @@ def scale_held_out(examples: HostExamples, ids: np.ndarray) -> Scaled:
         temperatures[held_out] = temperature
         found = example_scores(
             examples.chosen(held_out),
-            lambda z, t=temperature: tempered_log_probabilities(z, t),  # type: ignore[misc]
+            lambda z, t=temperature: log_softmax(z, t),  # type: ignore[misc]
         )
         for to, values in zip(each, found, strict=True):
             to[held_out] = values
@@ -97,3 +94,43 @@ def influence_by_folds(
         of_nll[others] -= weights[held_out] @ slope.nll[held_out] * step
         of_brier[others] -= weights[held_out] @ slope.brier[held_out] * step
     return of_nll, of_brier
+
+
+def temperature_interval(
+    examples: HostExamples,
+    fit: TemperatureFit,
+    groups: np.ndarray,
+    level: float,
+    resamples: int,
+    seed: int,
+) -> Interval:
+    r"""Returns the interval of a temperature that was fitted to the NLL.
+
+    $$\beta^* = \hat\beta - \frac{\overline{s}^*}{\overline{h}}, \qquad T^* = 1 / \beta^*$$
+
+    with s and h the first and second derivative of an example's loss by β = 1/T: one Newton step
+    from the optimum of the data to that of each resample. It takes one pass over the logits.
+
+    Args:
+        examples: The fitted examples.
+        fit: Result of `fit_temperature` with `objective="nll"`.
+        groups: Integers `(n,)`: examples of one group are resampled together.
+        level: Level of the interval, such as 0.95.
+        resamples: Number of bootstrap resamples.
+        seed: Seed of the resampling.
+
+    Returns:
+        (NaN, NaN) if all logits are equal, if the optimum is at a bound, or with a single group.
+        The upper end is infinite if the data exclude no large temperature.
+    """
+    beta = 1 / fit.temperature
+    unknown = float("nan"), float("nan")
+    if fit.flat or fit.at_bound:
+        return unknown
+    slope, _, curvature = slopes(examples, beta)
+    noise = mean_noise(slope, examples.weights, groups, resamples, seed)
+    if noise is None or not curvature:
+        return unknown
+    ends = np.quantile(beta - noise / curvature, [(1 + level) / 2, (1 - level) / 2])
+    low, high = (float(1 / end) if end > 0 else float("inf") for end in ends)
+    return low, high

@@ -6,8 +6,8 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
 from ls_keras.calibration.scaling.temperature import fit_examples
-from ls_keras.calibration.scaling.temperature_interval import temperature_interval
 from ls_keras.calibration.scaling.temperature_sums import slopes
+from ls_keras.diagnosis.temperature import temperature_interval
 from ls_keras.inputs.numpy_examples import read_host_examples
 
 

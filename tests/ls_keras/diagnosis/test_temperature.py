@@ -1,11 +1,10 @@
 import numpy as np
 import pytest
-from scipy.special import log_softmax
 
 import ls_keras
 from diagnosed import predictions
-from ls_keras.calibration.scaling.recalibration import example_scores, tempered_log_probabilities
-from ls_keras.diagnosis.cross_validation import fold_ids, influence_by_folds, scale_held_out
+from ls_keras.calibration.scaling.recalibration import example_scores, log_softmax
+from ls_keras.diagnosis.temperature import fold_ids, influence_by_folds, scale_held_out
 from ls_keras.inputs.numpy_examples import read_host_examples
 
 
@@ -30,7 +29,7 @@ def test_each_example_is_scored_by_the_other_folds_temperature(dense):
         at = ids == fold
         t = ls_keras.fit_temperature(y[~at], z[~at], from_logits=True).temperature
         np.testing.assert_allclose(temperatures[at], t)
-        log_p = log_softmax(z[at].astype(float) / t, -1)
+        log_p = log_softmax(z[at].astype(float), t)
         np.testing.assert_allclose(found.nll[at], -log_p[np.arange(30), y[at]], rtol=1e-6)
         np.testing.assert_allclose(found.confidence[at], np.exp(log_p).max(-1), rtol=1e-6)
         np.testing.assert_array_equal(found.correct[at], log_p.argmax(-1) == y[at])
@@ -43,7 +42,7 @@ def test_influence_on_a_gain_is_what_a_little_more_weight_changes():
     def gains(weights):
         examples = read_host_examples(y, z / 2.1, from_logits=True, sample_weight=weights)
         scaled = scale_held_out(examples, ids)
-        before = example_scores(examples, tempered_log_probabilities)
+        before = example_scores(examples, log_softmax)
         each = [getattr(before, k) - getattr(scaled.scores, k) for k in ("nll", "brier")]
         return np.stack(each), np.stack(influence_by_folds(examples, scaled, ids))
 

@@ -50,10 +50,10 @@ def tasks(name: str | None, as_json: bool) -> None:
             for part in ("presets", "models", "data")
             for number, (one, text) in enumerate(entry[part].items())
         ]
-        tables.echo(tables.listed(rows))
+        tables.echo(tables.plain_table(rows))
     if name is not None and "error" not in found[0]:
         command = shell_command("lsk", "settings", name, *_needed(load_task(name)))
-        click.echo(f"Every setting with its meaning: {command}")
+        click.echo(f"All settings: {command}")
 
 
 def _needed(task: Task) -> list[str]:

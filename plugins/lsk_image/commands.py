@@ -9,7 +9,7 @@ from ls_base.errors import InputError
 from lsk.support import options
 from lsk.support.options import read_stdin
 from lsk_engine.devices.backend import load_backend
-from lsk_engine.progress import fitted
+from lsk_engine.progress import wrap_message
 from lsk_engine.tasks.registry import needing_extra
 
 _MAX_BYTES = 1 << 28  # of a picture on stdin
@@ -84,7 +84,7 @@ def classify(
         ):
             if one.error:
                 failed.append({"file": one.file, "error": one.error})
-                click.echo(fitted(f"Error: {one.error}", sys.stderr), err=True)
+                click.echo(wrap_message(f"Error: {one.error}", sys.stderr), err=True)
             elif as_json:
                 classes = [{"class": name, "probability": p} for name, p in one.predictions]
                 found.append({"file": one.file, "classes": classes})

@@ -8,7 +8,7 @@ import click
 
 from lsk.support import options
 from lsk_engine.devices.backend import load_backend
-from lsk_engine.progress import fitted
+from lsk_engine.progress import wrap_message
 from lsk_engine.tasks.registry import needing_extra
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def transcribe(
     named = bool(n_best) or len(files) > 1
     for file, transcripts in zip(files, found, strict=True):
         if isinstance(transcripts, str):
-            click.echo(fitted(f"Error: {transcripts}", sys.stderr), err=True)
+            click.echo(wrap_message(f"Error: {transcripts}", sys.stderr), err=True)
             continue
         for text, score in transcripts:
             columns = [str(file)] * named + [f"{score:.4f}"] * scores

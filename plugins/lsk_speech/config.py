@@ -20,30 +20,30 @@ from lsk_engine.settings.unsmoothing import Unsmooth
 
 @dataclasses.dataclass(frozen=True)
 class DataConfig:
-    """Which utterances, what the model gets of them, and what their transcripts are cut into.
+    """Utterances, the model's input, and the units of transcripts.
 
     Attributes:
-        source: `spoken-words` (made on the spot), a manifest, a folder of digits, an `.npz` file
-            of features, a TFDS name, or a directory that `lsk prepare` wrote, whose settings then
+        source: `spoken-words` (generated), a manifest, a folder of digits, an `.npz` file of
+            features, a TFDS name, or a directory that `lsk prepare` wrote, whose settings then
             replace the others here.
         units: `words`, `characters` or `subwords`.
-        vocabulary_size: Sub-words, where `units` is `subwords`.
+        vocabulary_size: Number of sub-words, if `units` is `subwords`.
         input: `waveform`: the model computes its features; `log-mel`: they are computed once,
-            while loading. Ready features are taken as they are.
-        normalization: What the mean and variance of features are taken over: `utterance`,
+            while loading. Precomputed features are used directly.
+        normalization: Frames over which features get mean 0 and variance 1: `utterance`,
             `speaker` (not with waveforms) or `none`.
         num_mel_bins: Number of mel filters.
-        deltas: Whether features get their first and second differences in time.
-        sample_rate: Samples a second that recordings are brought to.
+        deltas: Whether to append first and second differences in time to the features.
+        sample_rate: Samples per second that recordings are resampled to.
         max_train_examples: Number of training utterances to use or, for spoken words and digit
             strings, to generate; `None`: all, or the default of the source.
         held_out_speaker: The speaker whose digits are the test split; `None`: the official split.
-        max_seconds: Training utterances that last longer are left out; validation and test
-            utterances never are.
-        min_words: Words of a string, at least, where the source makes strings.
-        max_words: Words of a string, at most.
-        split_seed: Seed of what is drawn: strings, held-out speakers, utterances.
-        cache: Folder for speech made on the spot; `None`: `ls-keras` in the user's cache folder.
+        max_seconds: Longest training utterance; longer ones are left out of training, never of
+            validation and test.
+        min_words: Smallest number of words in a generated string.
+        max_words: Largest number of words in a generated string.
+        split_seed: Seed of generated strings, held-out speakers and drawn utterances.
+        cache: Folder for generated speech; `None`: `ls-keras` in the user's cache folder.
     """
 
     source: str = "spoken-words"
@@ -68,38 +68,33 @@ class DataConfig:
                 "Expected data.sample_rate to be a multiple of 100, since frames are 10 ms apart. "
                 f"Received: {self.sample_rate}"
             )
-        if self.max_words < self.min_words:
-            raise InputError(
-                f"Expected data.max_words of at least data.min_words={self.min_words}. "
-                f"Received: {self.max_words}"
-            )
 
 
 @dataclasses.dataclass(frozen=True)
 class ModelConfig:
-    """The dimensions of listener and speller.
+    """The dimensions of the recognizer.
 
     Attributes:
-        name: The network; `las` (listen, attend and spell) is the one there is.
-        convolutions: Convolutions over three frames in front of the encoder, each with a stride of
-            2.
-        convolution_width: Their features.
-        encoder_layers: LSTMs in both directions.
+        name: The network: `las` (listen, attend and spell).
+        convolutions: Number of convolutions over three frames before the encoder, each with a
+            stride of 2.
+        convolution_width: Filters of each convolution.
+        encoder_layers: Number of bidirectional LSTM layers.
         encoder_width: Units of each direction.
         pyramid_layers: Number of LSTM layers, counted from the first, after which pairs of frames
             are concatenated (the pyramid of "listen, attend and spell").
         decoder_width: Units of the decoder's LSTM.
         embedding_width: Features of a token.
-        attention: `location`, `content` (without the convolution over what has been attended to)
-            or `uniform` (all frames alike: to see what attention is worth).
-        attention_width: Units that queries and frames are compared in.
-        location_filters: Filters of the convolution over what has been attended to.
-        location_kernel: Its size, encoded frames; odd.
+        attention: `location`, `content` (without the convolution over earlier weights) or
+            `uniform` (equal weights, as a baseline).
+        attention_width: Units of the attention's hidden layer.
+        location_filters: Filters of the convolution over earlier attention weights.
+        location_kernel: Its kernel size in encoded frames; odd.
         guided_attention: Weight of a loss that pulls attention to the diagonal; 0: none.
         guided_attention_sigma: Width of the diagonal in that loss, as a fraction of the utterance.
-        dropout: Rate before each LSTM of the encoder and before `logits`.
-        weight_noise: Standard deviation of noise on the weights of all LSTMs and of attention in
-            training.
+        dropout: Dropout rate before each LSTM of the encoder and before `logits`.
+        weight_noise: Standard deviation of the training noise on the weights of all LSTMs and of
+            attention.
         num_time_masks: SpecAugment: number of time masks per utterance.
         time_mask_ratio: Largest length of a time mask, as a fraction of the utterance.
         num_freq_masks: SpecAugment: number of frequency masks per utterance.
@@ -144,20 +139,20 @@ class ModelConfig:
 
 @dataclasses.dataclass(frozen=True)
 class DecodingConfig:
-    """How transcripts are searched for.
+    """Beam search for transcripts.
 
     Attributes:
-        beam_size: Live beams of the search; 1 is greedy search.
+        beam_size: Number of live beams; 1 is greedy search.
         length_penalty: Exponent a of ((5 + |y|) / 6)^a, which divides log p(y).
-        coverage: What each encoded frame that got more than `coverage_threshold` of attention adds
-            to the score of a transcript.
-        coverage_threshold: See `coverage`.
-        temperature: T: the logits are divided by it before the softmax.
-        unsmooth: The α of smoothing that the search undoes before that, in [0, 1), or `fitted`:
-            that of the training; 0: none.
-        batch_size: Utterances decoded together.
+        coverage: Reward for each encoded frame that received more than `coverage_threshold` of
+            attention.
+        coverage_threshold: Attention above which a frame counts as covered.
+        temperature: T, which divides the logits before the softmax.
+        unsmooth: The α of label smoothing to remove from the probabilities before that, in
+            [0, 1), or `fitted` for the α of training; 0: none.
+        batch_size: Utterances per batch.
         tokens_per_second: A transcript has at most `tokens_per_second × seconds + token_margin`
-            tokens, the utterance padded to one of few lengths.
+            tokens, where the utterance is padded to one of a few lengths.
         token_margin: See `tokens_per_second`.
     """
 
@@ -177,7 +172,7 @@ _ADAM = {
     "training.epochs": None,
     "training.batch_size": 64,
     "training.max_length_buckets": 8,
-    "training.smooth_unused_classes": False,  # start and padding never come
+    "training.smooth_unused_classes": False,  # start and padding are never labels
     # LSTMs are slower with XLA on a CPU: 218 against 65 ms for a layer's training step.
     "training.jit_compile": False,
     "optimizer.learning_rate": 5e-3,
@@ -185,7 +180,7 @@ _ADAM = {
     "optimizer.warmup_steps": 100,
     "optimizer.global_clipnorm": 1.0,
 }
-# The network of Chorowski & Jaitly (2016): 4 LSTMs of 256 each way, halved thrice, attention of 64.
+# The network of Chorowski & Jaitly (2016): 4 LSTMs of 2 × 256, 3 pyramid layers, attention of 64.
 _LAS = {
     **_ADAM,
     "data.units": "characters",
@@ -213,7 +208,7 @@ _LAS = {
 PRESETS = (
     Preset(
         name="spoken-words",
-        purpose="The default: random words, spoken on the spot by many voices",
+        purpose="The default: random words, spoken by many synthetic voices",
         expected="5 minutes on 2 cores, data included; WER 9.8 % on voices not in training",
         settings={
             **_ADAM,
@@ -230,7 +225,7 @@ PRESETS = (
     Preset(
         name="fsdd-digits",
         purpose="Strings of digits in real voices: --data FOLDER of the Free Spoken Digit Dataset",
-        expected="2 minutes on a core; WER 8 to 32 %, by the speaker who is left out",
+        expected="2 minutes on a core; WER 8 to 32 %, depending on the held-out speaker",
         settings={
             **_ADAM,
             "data.input": "log-mel",
@@ -284,12 +279,12 @@ PRESETS = (
     ),
 )
 
-MODELS = {"las": "LSTMs in both directions, and an LSTM decoder with location-aware attention"}
+MODELS = {"las": "bidirectional LSTMs, and an LSTM decoder with location-aware attention"}
 DATA_SOURCES = {
     "spoken-words": "random strings of about 130 words, spoken by eSpeak NG in many voices",
     "MANIFEST": "a .tsv file (file, text, optional speaker and split) over WAV or FLAC files",
     "FOLDER": "the Free Spoken Digit Dataset (digits joined into strings), or manifest.tsv",
-    "FEATURES": "an .npz file of ready features, such as the cepstra of AN4",
+    "FEATURES": "an .npz file of precomputed features, such as the cepstra of AN4",
     "PREPARED": "a directory that `lsk prepare` wrote",
     "TFDS": "a TensorFlow Datasets name, such as librispeech or speech_commands",
 }

@@ -9,7 +9,7 @@ import numpy as np
 
 from lsk_engine import Config, Examples, InputError, Progress, Scores, TaskData
 from lsk_engine.devices.distributed_decoding import make_search
-from lsk_engine.runs.unsmoothing import build_unsmoothing
+from lsk_engine.runs.run_data import build_unsmoothing
 from lsk_speech.data import Utterances
 from lsk_speech.network.recognizer import Recognizer
 from lsk_speech.units import load_units
@@ -117,4 +117,5 @@ def score(references: Sequence[str], hypotheses: Sequence[str]) -> Scores:
         {"wer": signature},
         {"wer": (float(low), float(high))},
         dict.fromkeys(values, "less"),
+        {**dict.fromkeys(values, (0.0, None)), "ser": (0.0, 100.0)},
     )

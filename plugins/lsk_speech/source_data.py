@@ -9,7 +9,7 @@ import numpy as np
 from ls_base.errors import short_repr
 from lsk_engine import InputError
 from lsk_engine.data.formats.ragged import Ragged
-from lsk_engine.data.split_names import split_from_name
+from lsk_engine.data.splits import split_from_name
 from lsk_speech.units import normalize
 
 
@@ -121,7 +121,7 @@ def split_rows(
     """Returns the rows of each split; what the data have no split for is drawn.
 
     Args:
-        names: The split of each row, as `lsk_engine.data.split_names` has them, or a further test
+        names: The split of each row, as `lsk_engine.data.splits` has them, or a further test
             set `test…`; all empty: none is known.
         rows: What each row is called in an error.
         speakers: Who speaks in each.

@@ -12,8 +12,8 @@ from lsk_engine import Config, InputError
 from lsk_engine.data.formats.ragged import Ragged
 from lsk_engine.devices.distributed_decoding import make_search
 from lsk_engine.progress import Reporter
+from lsk_engine.runs.run_data import announce_unsmoothing, build_unsmoothing_for_run
 from lsk_engine.runs.run_directory import RunDirectory
-from lsk_engine.runs.unsmoothing import announce_unsmoothing, build_unsmoothing_for_run
 from lsk_speech.corpora.recordings import read_recording
 from lsk_speech.data import frames_of, padded_sound
 from lsk_speech.features import Sound

@@ -1,7 +1,6 @@
-"""What transcripts are cut into: words, characters or sub-words, and their ids."""
+"""The units of transcripts, and their ids: words, characters or sub-words."""
 
 import abc
-import io
 import json
 import re
 import unicodedata
@@ -13,16 +12,17 @@ import numpy as np
 from ls_base.errors import LsKerasError
 from ls_base.records import Record, decode_record
 from lsk_engine import InputError
+from lsk_engine.data.formats.sentencepiece_model import load_model, train_model
 
 _APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "`": "'", "´": "'"})
 _LOOSE_APOSTROPHE = re.compile(r"(?<!\w)'+|'+(?!\w)")
 
 
 def normalize(text: str) -> str:
-    """Brings a transcript into the form that is trained on and scored.
+    """Normalizes a transcript for training and scoring.
 
-    Unicode form NFKC, lower case; typographic apostrophes become `'` and stay inside words;
-    every other character that is no letter, mark or digit becomes a space; spaces are folded.
+    Unicode form NFKC, lower case; typographic apostrophes become `'` and stay inside words; every
+    other character that is not a letter, mark or digit becomes a space; runs of spaces become one.
 
     Example:
         >>> normalize("“Don’t PANIC”, she said -- 'twice'.")
@@ -35,7 +35,8 @@ def normalize(text: str) -> str:
 
 PAD_ID, START_ID, END_ID, UNKNOWN_ID = range(4)
 SPECIAL = ("<pad>", "<start>", "<end>", "<unknown>")
-UNUSED = (PAD_ID, START_ID)  # ids that never are labels
+UNUSED = (PAD_ID, START_ID)  # ids that are never labels
+_IDS = {"pad_id": PAD_ID, "unk_id": UNKNOWN_ID, "bos_id": START_ID, "eos_id": END_ID}
 UNITS_FILE, SUBWORDS_FILE = "units.json", "subwords.model"
 
 
@@ -44,7 +45,7 @@ class Units(abc.ABC):
 
     Attributes:
         names: A name for each id, special ones included.
-        artifacts: The files that `load_units` makes the same units of.
+        artifacts: Files from which `load_units` restores the units.
     """
 
     names: Sequence[str]
@@ -65,11 +66,11 @@ class Units(abc.ABC):
 
 
 class ListedUnits(Units):
-    """Words, or characters: whatever the training transcripts have.
+    """The words or characters of the training transcripts.
 
     Args:
         kind: `words` or `characters`.
-        units: The inventory, in the order of the ids.
+        units: All of them, in the order of the ids.
 
     Example:
         >>> units = ListedUnits("words", ["one", "two"])
@@ -87,15 +88,15 @@ class ListedUnits(Units):
         self.artifacts = {UNITS_FILE: listed.encode()}
 
     @classmethod
-    def of(cls, kind: str, texts: Iterable[str]) -> "ListedUnits":
-        """Takes the inventory from transcripts, sorted."""
+    def from_texts(cls, kind: str, texts: Iterable[str]) -> "ListedUnits":
+        """Collects the units of transcripts, sorted."""
         found: set[str] = set()
         for text in texts:
             found.update(text.split() if kind == "words" else text)
         return cls(kind, sorted(found))
 
     def encode(self, text: str) -> np.ndarray:
-        """Returns the ids of a transcript; what the inventory lacks is `UNKNOWN_ID`."""
+        """Returns the ids of a transcript; units that training did not have are `UNKNOWN_ID`."""
         pieces = text.split() if self._kind == "words" else text
         return np.array([self._ids.get(piece, UNKNOWN_ID) for piece in pieces], np.int32)
 
@@ -116,65 +117,19 @@ class Subwords(Units):
         model: The bytes of a SentencePiece model with the ids above.
 
     Raises:
-        InputError: If the bytes are no such model.
+        InputError: If the bytes are not such a model.
     """
 
     def __init__(self, model: bytes):
-        import sentencepiece
-
-        try:
-            if not model:  # sentencepiece takes no bytes for no model yet
-                raise RuntimeError("no bytes")
-            self._processor = sentencepiece.SentencePieceProcessor(model_proto=bytes(model))
-            size = self._processor.get_piece_size()
-            pieces = self._processor.id_to_piece(list(range(size)))
-        except (RuntimeError, ValueError) as error:  # ValueError: text that is not UTF-8
-            raise InputError(
-                f"Expected the bytes of a SentencePiece model. Received: {len(model)} bytes that "
-                "are none"
-            ) from error
-        found = (
-            self._processor.pad_id(),
-            self._processor.bos_id(),
-            self._processor.eos_id(),
-            self._processor.unk_id(),
-        )
-        if found != (PAD_ID, START_ID, END_ID, UNKNOWN_ID):
-            raise InputError(
-                "Expected a SentencePiece model with the ids 0 padding, 1 start, 2 end, 3 unknown. "
-                f"Received: {found}"
-            )
+        self._processor = load_model(model, _IDS)
+        pieces = self._processor.id_to_piece(list(range(self._processor.get_piece_size())))
         self.names = (*SPECIAL, *pieces[4:])
         self.artifacts = {SUBWORDS_FILE: bytes(model)}
 
     @classmethod
-    def of(cls, texts: Iterable[str], size: int) -> "Subwords":
+    def from_texts(cls, texts: Iterable[str], size: int) -> "Subwords":
         """Trains on transcripts: `size` ids, or as many as they give."""
-        import sentencepiece
-
-        model = io.BytesIO()
-        try:
-            sentencepiece.SentencePieceTrainer.train(
-                sentence_iterator=iter(texts),
-                model_writer=model,
-                vocab_size=size,
-                model_type="unigram",
-                character_coverage=1.0,
-                hard_vocab_limit=False,
-                normalization_rule_name="identity",
-                pad_id=PAD_ID,
-                bos_id=START_ID,
-                eos_id=END_ID,
-                unk_id=UNKNOWN_ID,
-                num_threads=1,
-                minloglevel=2,
-            )
-        except (RuntimeError, OSError) as error:
-            raise InputError(
-                "Expected data.vocabulary_size to hold the characters of the training "
-                f"transcripts. Received: {size} ({error})"
-            ) from error
-        return cls(model.getvalue())
+        return cls(train_model(texts, size, _IDS, model_type="unigram", character_coverage=1.0))
 
     def encode(self, text: str) -> np.ndarray:
         """Returns the ids of a transcript."""
@@ -187,23 +142,23 @@ class Subwords(Units):
 
 
 def make_units(kind: str, texts: Sequence[str], vocabulary_size: int) -> Units:
-    """Makes units of normalized training transcripts.
+    """Builds the units of normalized training transcripts.
 
     Args:
         kind: `words`, `characters` or `subwords`.
         texts: The transcripts.
-        vocabulary_size: Ids of `subwords`, special ones included.
+        vocabulary_size: Number of ids of `subwords`, special ones included.
     """
-    return (
-        Subwords.of(texts, vocabulary_size) if kind == "subwords" else ListedUnits.of(kind, texts)
-    )
+    if kind == "subwords":
+        return Subwords.from_texts(texts, vocabulary_size)
+    return ListedUnits.from_texts(kind, texts)
 
 
 def load_units(artifacts: Mapping[str, bytes]) -> Units:
-    """Makes the units of a run.
+    """Loads the units of a run from its artifacts.
 
     Raises:
-        LsKerasError: If the run has none, or they can't be used.
+        LsKerasError: If they are missing or damaged.
     """
     if SUBWORDS_FILE in artifacts:
         return Subwords(artifacts[SUBWORDS_FILE])
@@ -211,7 +166,9 @@ def load_units(artifacts: Mapping[str, bytes]) -> Units:
         raise LsKerasError(f"Expected {UNITS_FILE} or {SUBWORDS_FILE} of a run. Received: neither")
     listed = decode_record(artifacts[UNITS_FILE], _Listed, UNITS_FILE, error=InputError)
     if len(set(listed.units)) < len(listed.units) or not all(listed.units):
-        raise InputError(f"Expected different units in {UNITS_FILE}, none empty. Received: others")
+        raise InputError(
+            f"Expected units in {UNITS_FILE} that are distinct and not empty. Received: others"
+        )
     if listed.kind == "characters" and any(len(unit) > 1 for unit in listed.units):
         raise InputError(f"Expected characters in {UNITS_FILE}. Received: longer units")
     return ListedUnits(listed.kind, listed.units)

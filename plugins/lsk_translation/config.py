@@ -19,23 +19,24 @@ from lsk_engine.settings.unsmoothing import Unsmooth
 
 @dataclasses.dataclass(frozen=True)
 class DataConfig:
-    """Which parallel text, and how it is cut into sub-words.
+    """Parallel text and its sub-words.
 
     Attributes:
-        source: `cldr` (made on the spot), a folder of parallel files, a TFDS name, or a directory
-            that `lsk prepare` wrote, whose settings then replace the others here.
-        source_language: The language to translate from.
-        target_language: The language to translate into.
-        max_train_examples: Number of training pairs to use; `None`: all that there are.
+        source: `cldr` (generated), a folder of parallel files, a TFDS name, or a directory that
+            `lsk prepare` wrote, whose settings then replace the others here.
+        source_language: Code of the language to translate from.
+        target_language: Code of the language to translate into.
+        max_train_examples: Number of training pairs to use or, for `cldr`, to generate; `None`:
+            all, or the default of `cldr`.
         phrase_fraction: Fraction of `cldr` training pairs that are single phrases; 0: all pairs
             come from all frames. Above 0, a split `phrases` holds 200 phrases of no other split.
-        split_seed: Seed of what is drawn: the text of `cldr`, the training pairs of other sources;
-            the same for every `training.seed`.
-        vocabulary_size: Sub-words of the joint vocabulary.
+        split_seed: Seed of the generated text and of drawn training pairs, independent of
+            `training.seed`.
+        vocabulary_size: Number of sub-words of the joint vocabulary.
         subwords: `unigram` or `bpe`.
         split_digits: Whether each digit is a sub-word of its own.
-        max_length: Training pairs with more pieces on a side (end token counted) are left out;
-            validation and test pairs never are.
+        max_length: Largest number of pieces on a side, the end token included; longer pairs are
+            left out of training, never of validation and test.
     """
 
     source: str = "cldr"
@@ -55,14 +56,14 @@ class ModelConfig:
     """The Transformer's dimensions.
 
     Attributes:
-        name: The network; `transformer` is the one there is.
-        layers: Encoder layers, and as many decoder layers.
+        name: The network: `transformer`.
+        layers: Number of encoder layers, and of decoder layers.
         width: Features of embeddings and layers.
         feedforward: Features inside the feed-forward blocks.
-        heads: Attention heads.
-        dropout: Rate on embeddings and on every sub-layer's output.
-        normalize_first: Whether layers normalize their input (pre-norm) or their output, as the
-            published network does.
+        heads: Number of attention heads.
+        dropout: Dropout rate on embeddings and on every sub-layer's output.
+        normalize_first: Whether layers normalize their input (pre-norm) or their output (as in the
+            original network).
     """
 
     name: Literal["transformer"] = "transformer"
@@ -83,17 +84,17 @@ class ModelConfig:
 
 @dataclasses.dataclass(frozen=True)
 class DecodingConfig:
-    """How translations are searched for.
+    """Beam search for translations.
 
     Attributes:
-        beam_size: Live beams of the search; 1 is greedy search.
+        beam_size: Number of live beams; 1 is greedy search.
         length_penalty: Exponent a of ((5 + |y|) / 6)^a, which divides log p(y).
-        temperature: T: the logits are divided by it before the softmax.
-        unsmooth: The α of smoothing that the search undoes before that, in [0, 1), or `fitted`:
-            that of the training; 0: none.
-        batch_size: Sentences decoded together.
+        temperature: T, which divides the logits before the softmax.
+        unsmooth: The α of label smoothing to remove from the probabilities before that, in
+            [0, 1), or `fitted` for the α of training; 0: none.
+        batch_size: Sentences per batch.
         length_ratio: A translation has at most `length_ratio × source pieces + length_margin`
-            pieces, the source padded to one of few lengths.
+            pieces, where the source is padded to one of a few lengths.
         length_margin: See `length_ratio`.
     """
 
@@ -131,7 +132,7 @@ PRESETS = (
             "data.max_length": 32,
             "model.dropout": 0.0,
             "training.steps": 1200,
-            # Half the batch of the others: more steps teach more than more examples a step.
+            # Half the batch of the others: more steps help more than more examples per step.
             "training.batch_size": 64,
             "training.max_length_buckets": 4,
             "optimizer.learning_rate": 3e-3,
@@ -140,13 +141,13 @@ PRESETS = (
     ),
     Preset(
         name="cldr-small",
-        purpose="Sentences of many frames, with free choices that no model can know",
+        purpose="Sentences from many frames, with choices that no model can predict",
         expected="2 to 3 minutes on 2 cores; test BLEU 63 with α = 0.1",
         settings=_SMALL,
     ),
     Preset(
         name="cldr-few",
-        purpose="What studies train: 500 pairs of them, known by heart at the end",
+        purpose="The default of studies: 500 pairs of cldr-small, memorized by the end",
         expected="1 to 2 minutes on 2 cores; accuracy 0.48, ECE 0.145 without smoothing",
         settings={
             **_SMALL,

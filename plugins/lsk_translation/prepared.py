@@ -22,7 +22,7 @@ from lsk_engine import Examples, InputError, TaskData
 from lsk_engine.data.formats.ragged import Ragged, check_offsets, row_offsets
 from lsk_engine.data.prepared.checksummed_files import CheckedFiles
 from lsk_engine.data.prepared.prepared_data import PreparedData
-from lsk_engine.data.prepared.splits import read_artifacts, read_splits, write_splits
+from lsk_engine.data.prepared.split_files import read_artifacts, read_splits, write_splits
 from lsk_translation.data import VOCABULARY_FILE, TextPairs, task_data
 from lsk_translation.subwords import SubwordVocabulary
 
@@ -82,7 +82,7 @@ def load_prepared(prepared: PreparedData, artifacts: Mapping[str, bytes] | None)
     stored = read_artifacts(prepared, [VOCABULARY_FILE], artifacts, what="another vocabulary")
     if VOCABULARY_FILE not in stored:
         raise InputError(f"Expected {VOCABULARY_FILE} in {prepared.path}. Received: none")
-    vocabulary = SubwordVocabulary.from_bytes(stored[VOCABULARY_FILE])
+    vocabulary = SubwordVocabulary(stored[VOCABULARY_FILE])
     counts = open_npy(
         prepared.files.file(_COUNTS_FILE),
         ArraySpec("iu", (vocabulary.size,)),

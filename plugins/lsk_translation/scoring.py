@@ -11,7 +11,7 @@ from sacrebleu.metrics import BLEU, CHRF
 from lsk_engine import Config, Examples, InputError, Progress, Scores, TaskData
 from lsk_engine.data.formats.ragged import Ragged
 from lsk_engine.devices.distributed_decoding import make_search
-from lsk_engine.runs.unsmoothing import build_unsmoothing
+from lsk_engine.runs.run_data import build_unsmoothing
 from lsk_engine.tasks.percentage import percentage
 from lsk_translation.data import VOCABULARY_FILE, TextPairs, with_ends
 from lsk_translation.model import Translator
@@ -78,7 +78,7 @@ def translate_examples(
     """
     if not isinstance(examples, TextPairs):
         raise InputError(f"Expected sentence pairs. Received: {type(examples).__name__}")
-    vocabulary = SubwordVocabulary.from_bytes(data.artifacts[VOCABULARY_FILE])
+    vocabulary = SubwordVocabulary(data.artifacts[VOCABULARY_FILE])
     found = translate_sentences(
         make_search(
             Translator, model, config, len(examples), unsmooth=build_unsmoothing(config, data)
@@ -139,4 +139,5 @@ def score(references: Sequence[str | tuple[str, ...]], hypotheses: Sequence[str]
         labels["right"] = "right (%)"
     better: dict[str, Literal["less", "more"]] = dict.fromkeys(values, "more")
     values["length_ratio"], labels["length_ratio"] = length_ratio, "length / reference"
-    return Scores(values, labels, signatures, intervals, better)
+    bounds = dict.fromkeys(better, (0.0, 100.0))
+    return Scores(values, labels, signatures, intervals, better, bounds)

@@ -12,8 +12,8 @@ from lsk_engine import Config
 from lsk_engine.data.formats.ragged import Ragged
 from lsk_engine.devices.distributed_decoding import make_search
 from lsk_engine.progress import Reporter
+from lsk_engine.runs.run_data import announce_unsmoothing, build_unsmoothing_for_run
 from lsk_engine.runs.run_directory import RunDirectory
-from lsk_engine.runs.unsmoothing import announce_unsmoothing, build_unsmoothing_for_run
 from lsk_translation.data import VOCABULARY_FILE
 from lsk_translation.model import Translator
 from lsk_translation.scoring import Translation, translate_sentences
@@ -52,7 +52,7 @@ def translate_lines(
     artifacts = run.read_artifacts()
     if VOCABULARY_FILE not in artifacts:
         raise LsKerasError(f"Expected {VOCABULARY_FILE} in {run.artifacts}. Received: none")
-    vocabulary = SubwordVocabulary.from_bytes(artifacts[VOCABULARY_FILE])
+    vocabulary = SubwordVocabulary(artifacts[VOCABULARY_FILE])
     model = run.load_model()
     if model.output_shape[-1] != vocabulary.size:
         raise LsKerasError(

@@ -22,7 +22,7 @@ from ls_base.files import write_json
 from ls_base.records import read_record
 from ls_base.safe_open import read_bytes
 from ls_keras import TeacherLogits
-from lsk.support.score_lines import table
+from lsk.support.score_lines import score_table
 from lsk_engine.data.fingerprint import StoredFingerprint
 from lsk_engine.data.prepared.prepared_data import prepare
 from lsk_engine.runs.checkpoints import Checkpoints
@@ -30,7 +30,7 @@ from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
 from lsk_engine.runs.schemas import Gammas, SweepPoints
 from lsk_engine.runs.stored_run import read_fitted_temperature, read_run
 from lsk_engine.scoring.position_statistics import COLUMNS, Predictions
-from lsk_engine.settings.resolving import keys, resolve_config
+from lsk_engine.settings.resolving import resolve_config, setting_keys
 from lsk_engine.tasks.registry import load_task
 from lsk_image.data import load_source as load_images
 from lsk_speech.config import DataConfig as SpeechConfig
@@ -82,7 +82,7 @@ def _config(folder):
 
 def _metrics(folder):
     found = RunDirectory.open(folder).read_metrics()
-    return found.to_dict(), table(found.to_dict()), found.first_score("test")
+    return found.to_dict(), score_table(found.to_dict()), found.first_score("test")
 
 
 def _statistics(folder):
@@ -211,9 +211,7 @@ def _make_subwords(folder):
 
 
 def _subwords(folder):
-    vocabulary = SubwordVocabulary.from_bytes(
-        read_bytes(folder / "subwords.model", max_bytes=1 << 28)
-    )
+    vocabulary = SubwordVocabulary(read_bytes(folder / "subwords.model", max_bytes=1 << 28))
     return vocabulary.pieces, vocabulary.encode(["the Hund"])
 
 
@@ -342,7 +340,7 @@ def _make_jpegs(folder):
 
 def _make_settings(folder):
     folder.mkdir()
-    lines = [f"{key}=1" for key in keys(IMAGE)]
+    lines = [f"{key}=1" for key in setting_keys(IMAGE)]
     (folder / "settings").write_text("\n".join(lines))
 
 

@@ -1,16 +1,19 @@
-"""Times and rates as people write them, and lines as a terminal can show them."""
+"""Durations and rates as text, and messages wrapped for a terminal."""
 
 import re
 import shutil
 import textwrap
 from typing import TextIO
 
-_LEAST = 20  # columns; less is no width
-_COMMAND = re.compile(r"(?<=:) (?=lsk [a-z-]+ .*$)")  # the end of a message that a person copies
+_MIN_WIDTH = 20  # columns; some terminals report 0
+_COMMAND = re.compile(r"(?<=:) (?=lsk [a-z-]+ .*$)")  # a command at the end of a message
 
 
 def duration(seconds: float) -> str:
-    """Returns seconds as people write them.
+    """Returns a duration as text.
+
+    Args:
+        seconds: The duration in seconds.
 
     Example:
     >>> duration(5), duration(95), duration(7260)
@@ -25,7 +28,10 @@ def duration(seconds: float) -> str:
 
 
 def estimate(minutes: float) -> str:
-    """Returns about how long something takes, in one unit.
+    """Returns an approximate duration in one unit.
+
+    Args:
+        minutes: The duration in minutes.
 
     Example:
     >>> estimate(75), estimate(180), estimate(6000)
@@ -38,7 +44,10 @@ def estimate(minutes: float) -> str:
 
 
 def per_second(rate: float) -> str:
-    """Returns a rate as people write it: whole, or with two digits where it is small.
+    """Returns a rate as text: a whole number, or two digits if it is below 10.
+
+    Args:
+        rate: The count per second.
 
     Example:
     >>> per_second(12345.6), per_second(3.21), per_second(0.0912)
@@ -47,19 +56,19 @@ def per_second(rate: float) -> str:
     return f"{rate:,.0f}" if rate >= 10 else f"{rate:.2g}"
 
 
-def fitted(text: str, stream: TextIO) -> str:
-    """Returns a message as a stream gets it: for a terminal it is broken between words.
+def wrap_message(text: str, stream: TextIO) -> str:
+    """Returns a message for a stream: wrapped between words on a terminal, otherwise unchanged.
 
-    Elsewhere it stays one line, which programs read. A word that is longer than a line, such as a
-    path, is left whole, and so is a command at the end: a shell takes a broken one for two.
+    Words longer than a line, such as paths, are not broken, and neither is a command at the end,
+    which a shell would take for two.
 
     Args:
         text: The message.
-        stream: Where it will be written.
+        stream: The stream that the message is written to.
     """
     if not stream.isatty():
         return text
-    width = max(shutil.get_terminal_size().columns, _LEAST)
+    width = max(shutil.get_terminal_size().columns, _MIN_WIDTH)
     lines = []
     for line in text.split("\n"):
         indent = line[: len(line) - len(line.lstrip())]

@@ -1,40 +1,38 @@
-"""The last line of a terminal, kept up to date: a bar, or what goes on and for how long.
-
-The cursor is never hidden, so that nothing has to bring it back, however a process ends.
-"""
+"""The last line of a terminal: a progress bar, or the current stage and its duration."""
 
 import contextlib
 import dataclasses
+import io
 import os
-import threading
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, TextIO
 
 from lsk_engine.progress.format import duration
 
+# Rich is imported where it is used: commands without progress must not wait for it.
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import RenderableType
+    from rich.live import Live
 
-_TICK = 0.5  # seconds between two looks of what goes on
-_BAR, _LEAST_BAR = 30, 8  # columns
+_BAR, _MIN_BAR = 30, 8  # columns
 _GAP = "  "
 
 
 @dataclasses.dataclass(frozen=True)
-class Standing:
-    """Where work stands; as text, the line that is written where there is no terminal.
+class ProgressState:
+    """How far work is; as text, the line for streams that are not a terminal.
 
     Attributes:
-        what: What is counted and how far it is, such as `step 120/450`.
-        done: How much is done.
-        total: Of how much.
-        details: More, such as the loss, the rate, the time left. Where a terminal is too narrow,
-            the last but one goes first.
+        what: The counted work and its count, such as `step 120/450`.
+        done: The finished amount.
+        total: The whole amount.
+        details: More numbers, such as loss, rate and remaining time. If a terminal is too narrow,
+            the last but one is left out first.
 
     Example:
-    >>> str(Standing("step 5/9", 5, 9, ("loss 2.31", "4 s left")))
+    >>> str(ProgressState("step 5/9", 5, 9, ("loss 2.31", "4 s left")))
     'step 5/9  loss 2.31  4 s left'
     """
 
@@ -46,11 +44,11 @@ class Standing:
     def __str__(self) -> str:
         return _GAP.join((self.what, *self.details))
 
-    def fitting(self, width: int) -> "Standing":
-        """Returns the same with as many details as a width holds.
+    def fit(self, width: int) -> "ProgressState":
+        """Returns the state with as many details as fit.
 
         Args:
-            width: In columns.
+            width: The width in columns.
         """
         details = self.details
         while details and len(_GAP.join((self.what, *details))) > width:
@@ -59,7 +57,9 @@ class Standing:
 
 
 class LiveLine:
-    """Draws one line at the bottom of a terminal over and over; no line is wider than it.
+    """Redraws one line at the bottom of a terminal, twice a second and on every change.
+
+    The cursor is never hidden, so a killed process leaves a usable terminal.
 
     Args:
         stream: The terminal.
@@ -67,130 +67,115 @@ class LiveLine:
 
     def __init__(self, stream: TextIO):
         self.stream = stream
-        self._there: Console | None = None
-        self._drawn = False
-        self._lock = threading.RLock()
-        self._ended = threading.Event()
+        self._live: Live | None = None
+        self._state: Callable[[], ProgressState | str] = str
         _LINES.add(self)
 
-    def draw(self, shown: "Standing | str") -> None:
-        """Shows where work stands, in place of what is shown.
+    def draw(self, state: ProgressState | str) -> None:
+        """Shows a state in place of the previous one.
 
         Args:
-            shown: A bar and numbers, or words.
+            state: A progress bar with numbers, or a text.
         """
-        self._ended.set()
-        self._draw(shown)
+        self._show(lambda: state)
 
-    def go_on(self, what: str) -> None:
-        """Shows what goes on and for how long, until something else is shown.
+    def start_stage(self, what: str) -> None:
+        """Shows a stage and its duration until something else is shown.
 
         Args:
-            what: Such as "compiling the first step".
+            what: The stage, such as "compiling the first step".
         """
-        self._ended.set()
-        self._ended = ended = threading.Event()
         start = time.monotonic()
+        self._show(lambda: f"{what} … {duration(time.monotonic() - start)}")
 
-        def look() -> bool:
-            with self._lock:
-                if not ended.is_set():
-                    self._draw(f"{what} … {duration(time.monotonic() - start)}")
-            return ended.wait(_TICK)
-
-        def tick() -> None:
-            with contextlib.suppress(OSError, ValueError):  # the terminal has gone
-                while not look():
-                    pass
-
-        self._draw(f"{what} …")
-        threading.Thread(target=tick, daemon=True).start()
-
-    @contextlib.contextmanager
-    def aside(self) -> Iterator[None]:
-        """Makes room for other lines while the block runs; what goes on is shown below them."""
-        with self._lock:
-            if self._drawn:
-                self._erase()
-            yield
+    def write(self, text: str) -> None:
+        """Writes lines above the live line."""
+        if self._live is None:
+            self.stream.write(f"{text}\n")
+            self.stream.flush()
+        else:
+            self._live.console.print(text, soft_wrap=True)
 
     def clear(self) -> None:
-        """Shows nothing any more."""
-        self._ended.set()
-        with self.aside():
-            pass
+        """Removes the line."""
+        live, self._live = self._live, None
+        if live is not None:
+            live.stop()
 
-    def _draw(self, shown: "Standing | str") -> None:
-        with self._lock, self._console as console:  # one write: nothing flickers
-            self._erase()
-            width = console.width - 1  # in the last column, some terminals begin another line
-            for part in parts(shown, console, width):
-                console.print(part, end="", width=width, no_wrap=True, overflow="ellipsis")
-            self._drawn = True
-
-    def _erase(self) -> None:
-        from rich.control import Control
-        from rich.segment import ControlType
-
-        self._console.control(
-            Control((ControlType.CARRIAGE_RETURN,), (ControlType.ERASE_IN_LINE, 2))
-        )
-        self._drawn = False
-
-    @property
-    def _console(self) -> "Console":
-        if self._there is None:
-            from rich.console import Console  # who sees no line needn't wait for it
-
-            self._there = Console(
-                file=self.stream, force_terminal=True, highlight=False, markup=False, emoji=False
-            )
-        return self._there
+    def _show(self, state: Callable[[], ProgressState | str]) -> None:
+        self._state = state
+        if self._live is None:
+            self._live = _make_live(self.stream, lambda width: _render(self._state(), width))
+            self._live.start()
+        self._live.refresh()
 
 
 def is_live(stream: TextIO) -> bool:
-    """Returns whether a line of a stream can be kept up to date: of a terminal that isn't dumb."""
+    """Returns whether a stream is a terminal that can redraw a line."""
     return stream.isatty() and os.environ.get("TERM", "").lower() not in ("dumb", "unknown")
 
 
 def clear_lines() -> None:
-    """Clears the lines of all terminals, before an error is told or the process ends."""
+    """Removes the lines of all terminals, before an error is shown or the process ends."""
     for line in list(_LINES):
-        with contextlib.suppress(OSError, ValueError):  # the terminal has gone
-            line.clear()
+        line.clear()
 
 
-def parts(shown: "Standing | str", console: "Console", width: int) -> Iterator[object]:
-    """Yields what a line consists of, in no more columns than there are.
+class _Terminal(io.StringIO):
+    """A terminal that may be closed at any time, which must not stop the work."""
 
-    Args:
-        shown: A bar and numbers, or words.
-        console: Where it is shown: colors, letters.
-        width: Columns.
-    """
+    def __init__(self, stream: TextIO):
+        super().__init__()
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.flush()
+
+
+def _make_live(stream: TextIO, render: "Callable[[int], RenderableType]") -> "Live":
+    from rich.console import Console
+    from rich.live import Live
+
+    class CursorConsole(Console):
+        def show_cursor(self, show: bool = True) -> bool:
+            return False
+
+    console = CursorConsole(
+        file=_Terminal(stream), force_terminal=True, highlight=False, markup=False, emoji=False
+    )
+    return Live(
+        console=console,
+        # Some terminals start a new line after the last column.
+        get_renderable=lambda: render(console.width - 1),
+        refresh_per_second=2,
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )
+
+
+def _render(state: ProgressState | str, width: int) -> "RenderableType":
+    """Returns a line of at most `width` columns."""
     from rich.cells import cell_len, set_cell_size
     from rich.progress_bar import ProgressBar
-    from rich.segment import Segment, Segments
+    from rich.table import Table
     from rich.text import Text
 
-    if isinstance(shown, str):
-        yield Text(shown if cell_len(shown) <= width else set_cell_size(shown, width))
-        return
-    shown = shown.fitting(width)
-    room = width - cell_len(str(shown)) - len(_GAP)
-    if room < _LEAST_BAR:
-        text = str(shown)
-        yield Text(text if cell_len(text) <= width else set_cell_size(text, width))
-        return
-    columns = min(room, _BAR)
-    yield Text(shown.what + _GAP)
-    bar = ProgressBar(total=max(shown.total, 1), completed=shown.done, width=columns)
-    drawn = list(console.render(bar))
-    # Without colors, rich leaves out what is yet to be done.
-    rest = columns - Segment.get_line_length(drawn)
-    yield Segments([*drawn, Segment(" " * rest)])
-    if shown.details:
-        yield Text(_GAP + _GAP.join(shown.details))
+    fitting = state if isinstance(state, str) else state.fit(width)
+    text = str(fitting)
+    bar = min(width - cell_len(text) - len(_GAP), _BAR)
+    if isinstance(fitting, str) or bar < _MIN_BAR:
+        return Text(text if cell_len(text) <= width else set_cell_size(text, width))
+    line = Table.grid(padding=(0, len(_GAP), 0, 0))
+    progress = ProgressBar(max(fitting.total, 1), fitting.done, width=bar)
+    line.add_row(fitting.what, progress, *fitting.details)
+    return line
 
 
 _LINES: "weakref.WeakSet[LiveLine]" = weakref.WeakSet()

@@ -1,6 +1,5 @@
-"""Who is told how long work goes: a line that stays up to date, and a log that stays."""
+"""Messages and progress of long work: on the terminal and in a log file."""
 
-import contextlib
 import io
 import sys
 import time
@@ -9,103 +8,116 @@ from pathlib import Path
 from typing import TextIO
 
 from ls_base.files import wrap_os_errors
-from lsk_engine.progress.format import duration, fitted, per_second
-from lsk_engine.progress.live_line import LiveLine, Standing, is_live
+from lsk_engine.progress.format import duration, per_second, wrap_message
+from lsk_engine.progress.live_line import LiveLine, ProgressState, is_live
 
-Progress = Callable[[int, int], None]  # done, total
+Progress = Callable[[int, int], None]  # called with the finished and the whole amount
+_REDRAW = 0.2  # seconds between redraws on a terminal
+# Elsewhere a line a minute, and after ten minutes one for each 10 % of the elapsed time.
+_INTERVAL, _GROWTH = 60.0, 0.1
 
 
 class Reporter:
-    """Writes messages and progress to a stream (default: standard error) and a log file.
+    """Writes messages and progress to a stream, and messages to a log file.
 
-    On a terminal, progress is a bar that is drawn over and over, in colors unless `NO_COLOR` is
-    set; elsewhere, and on a dumb terminal, it is a line every 10 seconds.
+    On a terminal, progress is a bar that is redrawn, in color unless `NO_COLOR` is set. Elsewhere
+    it is a line a minute, which becomes rarer with time.
 
     Args:
-        verbosity: -1: only warnings; 0: messages and progress; 1: more.
-        stream: Where to write; default: `sys.stderr`.
-        log: A file that messages are appended to, with the time.
+        verbosity: -1: warnings only; 0: messages and progress; 1: details, too.
+        stream: The stream. Default: `sys.stderr`.
+        log: A file that messages are appended to, with the time; `None`: no log.
     """
 
     def __init__(self, verbosity: int = 0, stream: TextIO | None = None, log: Path | None = None):
-        # A process may be started without a standard error.
+        # A process may have no standard error.
         self.stream: TextIO = stream or sys.stderr or io.StringIO()
         self.verbosity, self.log = verbosity, log
         self._line = LiveLine(self.stream) if verbosity >= 0 and is_live(self.stream) else None
-        self._shown = 0.0
+        self._start = time.monotonic()
+        self._next_status = self._start
+
+    def with_log(self, log: Path) -> "Reporter":
+        """Returns a reporter that also appends its messages to a file."""
+        self.end_stage()
+        return Reporter(self.verbosity, self.stream, log)
 
     def message(self, text: str) -> None:
-        """Says something that stays."""
-        self._say(text, 0)
+        """Writes a message."""
+        self._write(text, 0)
 
     def detail(self, text: str) -> None:
-        """Says something for those who asked for more."""
-        self._say(text, 1)
+        """Writes a message that only verbose output shows."""
+        self._write(text, 1)
 
     def warning(self, text: str) -> None:
-        """Says something that must be seen."""
-        self._say(f"Warning: {text}", -1)
+        """Writes a warning, in quiet output, too."""
+        self._write(f"Warning: {text}", -1)
 
-    def status(self, shown: Callable[[], Standing | str]) -> None:
-        """Shows where the work stands, at most a few times a second.
+    def status(self, state: Callable[[], ProgressState | str]) -> None:
+        """Shows the progress of the work, unless it was shown a moment ago.
 
         Args:
-            shown: Returns it: a bar and numbers, or words. It isn't called where nothing is shown.
+            state: Returns the progress or a text. It is only called if it is shown.
         """
         now = time.monotonic()
-        if self.verbosity < 0 or now - self._shown < (0.2 if self._line else 10.0):
+        if self.verbosity < 0 or now < self._next_status:
             return
-        self._shown = now
         if self._line:
-            self._line.draw(shown())
+            self._next_status = now + _REDRAW
+            self._line.draw(state())
         else:
-            self.stream.write(f"{shown()}\n")
+            self._next_status = now + max(_INTERVAL, _GROWTH * (now - self._start))
+            self.stream.write(f"{state()}\n")
             self.stream.flush()
 
-    def going_on(self, what: str) -> None:
-        """Shows, on a terminal, what goes on and for how long, until something else is shown.
+    def start_stage(self, what: str) -> None:
+        """Shows, on a terminal, a stage and its duration until something else is shown.
 
         Args:
-            what: What can't be counted, such as "compiling the first step".
+            what: Work that cannot be counted, such as "compiling the first step".
         """
         if self._line:
-            self._line.go_on(what)
+            self._line.start_stage(what)
 
-    def settled(self) -> None:
-        """Shows that nothing goes on any more."""
+    def end_stage(self) -> None:
+        """Removes the progress from the terminal."""
         if self._line:
             self._line.clear()
 
     def counter(self, what: str, unit: str) -> Progress:
-        """Returns a function `(done, total)` that shows progress with rate and time left.
+        """Returns a function `(done, total)` that shows progress with rate and remaining time.
 
         Args:
-            what: What is done.
-            unit: What is counted.
+            what: The work, such as "decoding".
+            unit: The counted things, such as "examples".
         """
         start = time.monotonic()
 
         def show(done: int, total: int) -> None:
             rate = done / max(time.monotonic() - start, 1e-9)
 
-            def standing() -> Standing:
+            def state() -> ProgressState:
                 left = duration((total - done) / max(rate, 1e-9))
                 details = (f"{per_second(rate)} {unit}/s", f"{left} left")
-                return Standing(f"{what} {done:,}/{total:,} {unit}", done, total, details)
+                return ProgressState(f"{what} {done:,}/{total:,} {unit}", done, total, details)
 
             if done < total:
-                self.status(standing)
+                self.status(state)
             else:
-                self.settled()
+                self.end_stage()
 
         return show
 
-    def _say(self, text: str, level: int) -> None:
+    def _write(self, text: str, level: int) -> None:
         if self.log is not None:
             stamp = time.strftime("%Y-%m-%dT%H:%M:%S")
             with wrap_os_errors(self.log), self.log.open("a", encoding="utf-8") as file:
                 file.write(f"{stamp} {text}\n")
         if self.verbosity >= level:
-            with self._line.aside() if self._line else contextlib.nullcontext():
-                self.stream.write(f"{fitted(text, self.stream)}\n")
+            wrapped = wrap_message(text, self.stream)
+            if self._line:
+                self._line.write(wrapped)
+            else:
+                self.stream.write(f"{wrapped}\n")
                 self.stream.flush()

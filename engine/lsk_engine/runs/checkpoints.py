@@ -1,4 +1,4 @@
-"""Full training states by step, written atomically, from which training goes on exactly."""
+"""Checkpoints: the full training state by step, written atomically, to resume training exactly."""
 
 import hashlib
 import threading
@@ -15,39 +15,42 @@ from ls_keras.backend.keras_internals import sync_state
 from lsk_engine.devices.replicas import assign_replica_values, read_replica_values
 from lsk_engine.runs.naming import checkpoint_file, checkpoint_steps
 
+_SHA256 = "sha256"
+BACKGROUND = 1 << 26  # bytes from which a state is written by a thread
+
 
 class Checkpoints:
     """Saves and restores everything that the next step depends on.
 
-    That is weights, BatchNormalization statistics, seed generators (they are variables of the
-    model), optimizer slots and iterations, the running means of the epoch's metrics, and the
-    step. The order of examples needs no state: batches are a function of the step.
+    That is weights, BatchNormalization statistics, seed generators (variables of the model),
+    optimizer slots and iterations, the running means of the epoch's metrics, and the step. The
+    order of examples needs no state: batches are a function of the step.
+
+    A large state is copied to the host and written by a thread while training continues; saving
+    again, or reading, waits for the thread. A process that is killed meanwhile resumes from the
+    checkpoint before.
 
     Args:
-        directory: Where the files `step-00000500.npz` are.
-        kept: How many of the newest stay.
-        kept_every: Checkpoints whose step this divides stay as well; 0: none.
-        kept_steps: Checkpoints of these steps stay as well.
-
-    What is large is written by a thread while training goes on, from a copy on the host, of which
-    there is one at a time: who saves again, or reads, waits until it is on the disk. A process that
-    is killed before goes on from the checkpoint before.
+        directory: The folder of the files `step-00000500.npz`.
+        max_to_keep: How many of the newest checkpoints are kept.
+        keep_every: Checkpoints whose step is a multiple of it are kept as well; 0: none.
+        kept_steps: Checkpoints of these steps are kept as well; the set may change later.
     """
 
     def __init__(
         self,
         directory: Path,
-        kept: int = 2,
-        kept_every: int = 0,
+        max_to_keep: int = 2,
+        keep_every: int = 0,
         kept_steps: Collection[int] = (),
     ):
-        self.directory, self.kept = directory, kept
-        self.kept_every, self.kept_steps = kept_every, kept_steps
+        self.directory, self.max_to_keep = directory, max_to_keep
+        self.keep_every, self.kept_steps = keep_every, kept_steps
         self._writer: threading.Thread | None = None
         self._failure: BaseException | None = None
 
     def wait(self) -> None:
-        """Waits until what was saved is on the disk.
+        """Waits until the last saved state is on the disk.
 
         Raises:
             FileError: If it can't be written.
@@ -60,7 +63,7 @@ class Checkpoints:
             raise failure
 
     def steps(self) -> list[int]:
-        """Returns the steps of the checkpoints that are there, ascending."""
+        """Returns the steps of the stored checkpoints, ascending."""
         self.wait()
         return checkpoint_steps(self.directory)
 
@@ -71,32 +74,35 @@ class Checkpoints:
         check: Callable[[int, Mapping[str, np.ndarray]], None] = lambda step, state: None,
         more: Mapping[str, np.ndarray] | None = None,
     ) -> None:
-        """Writes the state after `step` steps, then removes what need not be kept.
+        """Writes the state after `step` steps, then removes checkpoints that need not be kept.
 
-        Returns when the state is on the disk or, if it is large, on the host: see `wait`.
+        A large state may still be written when this returns: see `wait`.
 
         Args:
             model: A built, compiled model.
             step: How many steps it was trained for.
-            check: Called with the step and the state before it is written; may refuse it.
-            more: Further arrays to be kept with it, by names with a prefix of their own.
+            check: Called with the step and the state before it is written; may raise.
+            more: Further arrays to store, whose names have a prefix of their own.
 
         Raises:
-            FileError: If it, or what was saved before, can't be written.
+            FileError: If this state, or the one before, can't be written.
         """
         self.wait()  # before another copy is made
         sync_state(model)
-        state = _numbers(_variables(model))
+        state = {
+            name: keras.ops.convert_to_numpy(variable)
+            for name, variable in _variables(model).items()
+        }
         check(step, state)
         state |= {
             f"metric/{i}": read_replica_values(v) for i, v in enumerate(model.metrics_variables)
         }
         state |= {"step": np.asarray(step, np.int64), **(more or {})}
-        kept = frozenset(self.kept_steps)  # as of now: it may change while the state is written
+        kept = frozenset(self.kept_steps)  # it may change while the state is written
         if sum(array.nbytes for array in state.values()) < BACKGROUND:
             self._write(step, state, kept)
             return
-        # Of their own: a framework may give views of memory that the next step writes to.
+        # A framework may return views of memory that the next step overwrites.
         for name, array in state.items():
             if array.base is not None or not array.flags.owndata:
                 state[name] = np.array(array)
@@ -108,18 +114,18 @@ class Checkpoints:
     def _try_to_write(self, step: int, state: dict[str, np.ndarray], kept: Collection[int]) -> None:
         try:
             self._write(step, state, kept)
-        except BaseException as error:  # whoever waits gets it
+        except BaseException as error:  # raised by `wait`
             self._failure = error
 
     def _write(self, step: int, state: dict[str, np.ndarray], kept: Collection[int]) -> None:
         with atomic_write(self._file(step)) as file:
-            # Array by array: there is no second copy of them all.
-            np.savez(file, allow_pickle=False, **{_SHA256: _sha256(state)}, **state)
-        # A damaged one of a later step, that training went back behind, takes no other's place.
-        done = [one for one in checkpoint_steps(self.directory) if one <= step]
-        for old in done[: -self.kept]:
-            of_every = self.kept_every and old % self.kept_every == 0
-            if not of_every and old not in kept:
+            # Array by array, without a second copy of all.
+            np.savez(file, allow_pickle=False, **{_SHA256: _hash(state)}, **state)
+        # Damaged checkpoints of later steps, before which training resumed, don't count.
+        steps = [one for one in checkpoint_steps(self.directory) if one <= step]
+        for old in steps[: -self.max_to_keep]:
+            regular = self.keep_every and old % self.keep_every == 0
+            if not regular and old not in kept:
                 self._file(old).unlink(missing_ok=True)
 
     def restore(
@@ -127,24 +133,24 @@ class Checkpoints:
         model: keras.Model,
         step: int | None = None,
         *,
-        damaged: Callable[[str], None] = lambda message: None,
+        warn: Callable[[str], None] = lambda message: None,
     ) -> dict[str, np.ndarray]:
-        """Sets weights and optimizer of a built, compiled model to a checkpoint.
+        """Sets the weights and optimizer of a built, compiled model to a checkpoint.
 
         Args:
             model: A model of the same configuration.
-            step: Which checkpoint; `None`: the newest that is whole.
-            damaged: Told of each newer one that is not.
+            step: The checkpoint's step; `None`: the newest that is not damaged.
+            warn: Called with a message for each newer checkpoint that is damaged.
 
         Returns:
             The arrays of the checkpoint by name, `step` among them; `restore_metrics` takes the
             metrics' part, once `fit` has built and reset them.
 
         Raises:
-            FileError: If there is none, none is whole, or it belongs to another model.
+            FileError: If there is no checkpoint, all are damaged, or it belongs to another model.
         """
-        step, state = self._newest(damaged) if step is None else (step, self._read(step))
-        if not model.optimizer.built:  # Keras's loss scaling would add its variables once more
+        step, state = self._read_newest(warn) if step is None else (step, self._read(step))
+        if not model.optimizer.built:  # else Keras's loss scaling adds its variables again
             model.optimizer.build(model.trainable_variables)
         variables = _variables(model)
         self._check(state, variables, step)
@@ -152,8 +158,8 @@ class Checkpoints:
             variable.assign(state[name])
         return state
 
-    def _newest(self, damaged: Callable[[str], None]) -> tuple[int, dict[str, np.ndarray]]:
-        """Returns the newest checkpoint that is whole, and its step."""
+    def _read_newest(self, warn: Callable[[str], None]) -> tuple[int, dict[str, np.ndarray]]:
+        """Returns the step and state of the newest checkpoint that is not damaged."""
         steps = self.steps()
         for step in reversed(steps):
             try:
@@ -161,50 +167,48 @@ class Checkpoints:
             except FileError as error:
                 if step == steps[0]:
                     raise FileError(
-                        f"{error}; none in {self.directory} is whole: remove that folder's files, "
+                        f"{error}; all checkpoints in {self.directory} are damaged: remove them, "
                         "and `lsk train --resume` starts anew"
                     ) from error
-                damaged(f"{error}; going back to the one before")
+                warn(f"{error}; going back to the checkpoint before")
         raise FileError(f"Expected a checkpoint in {self.directory}. Received: none")
 
     def read_model(self, model: keras.Model, step: int) -> list[np.ndarray]:
-        """Returns what a checkpoint holds for `model.variables`, in their order.
+        """Returns the values of `model.variables` in a checkpoint, in their order.
+
+        Args:
+            model: A model of the same configuration.
+            step: The checkpoint's step.
 
         Raises:
-            FileError: If there is none of that step, or it belongs to another model.
+            FileError: If there is no such checkpoint, or it belongs to another model.
         """
-        variables = _model_variables(model)
-        state = self._read(step, "model/")
+        variables, state = _model_variables(model), self._read(step)
         self._check(state, variables, step)
         return [state[name] for name in variables]
 
-    def _read(self, step: int, prefix: str = "") -> dict[str, np.ndarray]:
-        """Reads a whole checkpoint, and returns the arrays whose names start with `prefix`."""
+    def _read(self, step: int) -> dict[str, np.ndarray]:
         if step not in self.steps():
             raise FileError(
                 f"Expected the checkpoint of step {step} in {self.directory}. "
                 f"Received: steps {self.steps()}"
             )
         file = self._file(step)
-        expected = f"Expected a whole checkpoint of step {step} at {file}. Received:"
-        try:
-            state = read_npz(file, dict.fromkeys(npz_names(file), ArraySpec()))
-        except FileError as error:
-            raise FileError(f"{expected} {str(error).partition('Received: ')[2]}") from error
-        written = state.pop(_SHA256, None)  # older checkpoints have none
-        if written is not None and written.tobytes() != _sha256(state).tobytes():
-            raise FileError(f"{expected} other numbers than were written")
+        state = read_npz(file, dict.fromkeys(npz_names(file), ArraySpec()))
+        written = state.pop(_SHA256, None)
+        if written is None or written.tobytes() != _hash(state).tobytes():
+            raise FileError(f"Expected {file} as it was written. Received: other numbers")
         if not np.array_equal(state.get("step", -1), step):
-            raise FileError(f"{expected} one of step {state.get('step', 'unknown')}")
-        return {name: array for name, array in state.items() if name.startswith(prefix)}
+            raise FileError(f"Expected step {step} in {file}. Received: {state.get('step')}")
+        return state
 
     def _check(
         self, state: dict[str, np.ndarray], variables: dict[str, keras.Variable], step: int
     ) -> None:
         for name, variable in variables.items():
-            # On the host, where backends have their own words for types (JAX: int64 is int32).
-            expected = _kind(keras.ops.convert_to_numpy(variable))
-            received = _kind(state[name]) if name in state else "nothing"
+            # As NumPy arrays: backends name types differently (on JAX, int64 is int32).
+            expected = _describe(keras.ops.convert_to_numpy(variable))
+            received = _describe(state[name]) if name in state else "nothing"
             if received != expected:
                 raise FileError(
                     f"Expected {self._file(step)} to hold {name} ({variable.path}), {expected}. "
@@ -224,37 +228,26 @@ def restore_metrics(model: keras.Model, state: dict[str, np.ndarray]) -> None:
 
 
 def _model_variables(model: keras.Model) -> dict[str, keras.Variable]:
-    # Of a distiller the student: the teacher does not change, and has a run of its own.
+    # Of a distiller only the student: the teacher doesn't change, and has its own run.
     trained = getattr(model, "student", model)
-    # By number: paths need not be unique, and hold counters that differ from process to process.
+    # By number: paths need not be unique, and hold counters that differ between processes.
     return {f"model/{i}": v for i, v in enumerate(trained.variables)}
 
 
 def _variables(model: keras.Model) -> dict[str, keras.Variable]:
-    return {
-        **_model_variables(model),
-        **{f"optimizer/{i}": v for i, v in enumerate(model.optimizer.variables)},
-    }
+    optimizer = {f"optimizer/{i}": v for i, v in enumerate(model.optimizer.variables)}
+    return {**_model_variables(model), **optimizer}
 
 
-def _numbers(variables: Mapping[str, keras.Variable]) -> dict[str, np.ndarray]:
-    return {name: keras.ops.convert_to_numpy(v) for name, v in variables.items()}
-
-
-def _kind(array: np.ndarray) -> str:
-    """Returns what an array is, in words."""
+def _describe(array: np.ndarray) -> str:
     return f"{array.dtype} of shape {array.shape}"
 
 
-def _sha256(state: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Returns the digest of names, types, shapes and numbers: ZIP's own sum is for accidents."""
+def _hash(state: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Returns the SHA-256 of names, types, shapes and numbers, as an array of bytes."""
     digest = hashlib.sha256()
     for name in sorted(state):
         array = np.asarray(state[name])
-        digest.update(f"{name} {_kind(array)}\n".encode())
+        digest.update(f"{name} {_describe(array)}\n".encode())
         digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     return np.frombuffer(digest.digest(), np.uint8)
-
-
-_SHA256 = "sha256"
-BACKGROUND = 1 << 26  # bytes of a state from which it is written by a thread

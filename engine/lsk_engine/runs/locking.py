@@ -1,4 +1,4 @@
-"""Locks between processes, which none leaves behind: the system frees them when they end."""
+"""Locks between processes; the system frees them when their process ends, however it ends."""
 
 import contextlib
 import functools
@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 from filelock import FileLock, Timeout
 
-from ls_base.errors import FileError
 from ls_base.files import wrap_os_errors
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -18,16 +17,16 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 def hold_lock(
     file: Path, *, wait: bool, again: bool = False, patience: float = 0.0
 ) -> Iterator[None]:
-    """Holds the lock of a file while the block runs.
+    """Holds a lock while the block runs.
 
     Args:
-        file: A file of its own, made if it isn't there; it stays.
-        wait: Whether to wait while another process has the lock.
-        again: Whether a thread that holds it by `again` already may come in once more.
-        patience: Seconds that it is tried for where `wait` is false.
+        file: A file for this lock only; it is made if it is missing, and stays.
+        wait: Whether to wait while another process holds the lock.
+        again: Whether the lock is reentrant: a thread that holds it may take it again.
+        patience: How long to try if `wait` is false, in seconds.
 
     Raises:
-        BlockingIOError: If another process has it, and `wait` is false.
+        BlockingIOError: If another process holds the lock, and `wait` is false.
         FileError: If the file can't be made.
 
     Example:
@@ -39,17 +38,14 @@ def hold_lock(
         ...
     BlockingIOError: ...
     """
+    lock, locked = FileLock(file.absolute(), is_singleton=again), False
     with wrap_os_errors(file):
         file.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(file.absolute(), is_singleton=again)
-    try:
-        lock.acquire(timeout=-1 if wait else patience)
-    except Timeout:
-        raise BlockingIOError(f"{file} is locked by another process") from None
-    except OSError as error:
-        raise FileError(
-            f"Expected to be able to write {file}. Received: {error.strerror or error}"
-        ) from error
+        with contextlib.suppress(Timeout):
+            lock.acquire(timeout=-1 if wait else patience)
+            locked = True
+    if not locked:
+        raise BlockingIOError(f"{file} is locked by another process")
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""What a run is called that nobody has named: after its data and its model."""
+"""Names of runs, their folders and checkpoints."""
 
 import itertools
 import re
@@ -11,27 +11,31 @@ from lsk_engine.settings.training import DEFAULT_LOSS
 from lsk_engine.settings.user_code import NamedCode
 from lsk_engine.tasks.contract import Task
 
-_NAME = re.compile(r"step-(\d{8,})\.npz")
+_CHECKPOINT = re.compile(r"step-(\d{8,})\.npz")
+# The most letters of each part: a run's name has about 100 at most.
+_DATA, _MODEL, _TEACHER = 28, 24, 40
+_NO_FILE_NAME = re.compile(r"[^A-Za-z0-9._-]+")
+_FILES = (".npz", ".tsv", ".csv", ".json")
 
 
 def checkpoint_file(directory: Path, step: int) -> Path:
-    """Returns where the checkpoint of a step is, or would be."""
+    """Returns the path of a step's checkpoint."""
     return directory / f"step-{step:08d}.npz"
 
 
 def checkpoint_steps(directory: Path) -> list[int]:
-    """Returns the steps of the checkpoints that are there, ascending; other files don't count."""
+    """Returns the steps of the checkpoints in a folder, ascending; other files are ignored."""
     if not directory.is_dir():
         return []
-    found = (_NAME.fullmatch(file.name) for file in directory.iterdir())
+    found = (_CHECKPOINT.fullmatch(file.name) for file in directory.iterdir())
     return sorted(int(match[1]) for match in found if match)
 
 
 def folder_names(paths: Sequence[Path]) -> list[str]:
-    """Returns the names of folders, or, where two have the same one, their paths.
+    """Returns the names of folders, or their paths if two have the same name.
 
     Args:
-        paths: The folders, all different.
+        paths: Different folders.
 
     Example:
     >>> folder_names([Path("a/hard"), Path("a/smoothed")])
@@ -44,7 +48,7 @@ def folder_names(paths: Sequence[Path]) -> list[str]:
 
 
 def unique_paths(path: Path) -> Iterator[Path]:
-    """Yields `path`, then `path-2`, `path-3` and so on, those that are not there.
+    """Yields those of `path`, `path-2`, `path-3` and so on that don't exist.
 
     Example:
     >>> next(unique_paths(Path("no/such/run"))).name
@@ -54,17 +58,13 @@ def unique_paths(path: Path) -> Iterator[Path]:
     return (one for one in itertools.chain([path], names) if not one.exists())
 
 
-# Letters of each part, so that a name has about 100 at most.
-_DATA, _MODEL, _TEACHER = 28, 24, 40
-_ELSEWHERE = re.compile(r"[^A-Za-z0-9._-]+")
-
-
 def run_name(task: Task, config: Config) -> str:
-    """Returns `TASK-DATA-MODEL-LOSS-alphaA-seedS`; for a student, teacher, T and β follow.
+    """Returns the default name of a run: `TASK-DATA-MODEL-LOSS-alphaA-seedS`.
 
-    The data are called as their source is, or as their folder or file; the model has a part where
-    the task has several, the loss where it is not smoothed cross-entropy. What can't be in the name
-    of a file anywhere becomes `-`.
+    A student's name continues with its teacher, T and β. The data part is the name of the source,
+    its folder or file; the model part is present if the task has several models, and the loss part
+    if the loss is not smoothed cross-entropy. Characters that a
+    file's name can't have become `-`.
 
     Args:
         task: The task.
@@ -78,23 +78,28 @@ def run_name(task: Task, config: Config) -> str:
     >>> run_name(task, resolve_config(task, None, {**settings, "training.alpha": 0.1}))
     'image-flowers-resnet20-alpha0.1-seed0'
     """
-    parts = [task.name, _short(_source(config.data.source), _DATA) or "data"]
+    parts = [task.name, _shorten(_base_name(config.data.source), _DATA) or "data"]
     model = str(getattr(config.model, "name", ""))
     if len(task.models) > 1 and model:
-        parts.append(_short(_source(model), _MODEL) or "model")
+        parts.append(_shorten(_base_name(model), _MODEL) or "model")
     if config.training.loss != DEFAULT_LOSS:
-        parts.append(_short(config.training.loss, _MODEL) or "loss")
+        parts.append(_shorten(config.training.loss, _MODEL) or "loss")
     parts += [f"alpha{config.training.alpha:g}", f"seed{config.training.seed}"]
-    taught = config.distillation
-    if taught:
-        teacher = PurePath(taught.teacher).name.removeprefix(f"{task.name}-")
-        parts += ["student-of", _short(teacher, _TEACHER) or "teacher"]
-        parts += [f"T{taught.teacher_temperature:g}", f"beta{taught.beta:g}"]
+    distillation = config.distillation
+    if distillation:
+        teacher = PurePath(distillation.teacher).name.removeprefix(f"{task.name}-")
+        parts += ["student-of", _shorten(teacher, _TEACHER) or "teacher"]
+        parts += [f"T{distillation.teacher_temperature:g}", f"beta{distillation.beta:g}"]
     return "-".join(parts)
 
 
-def _source(text: str) -> str:
-    """Returns what data or code are called, without the folders that they lie in."""
+def free_run_path(task: Task, config: Config) -> Path:
+    """Returns a path below `runs` with the run's name that no other run has now."""
+    return next(unique_paths(Path("runs") / run_name(task, config)))
+
+
+def _base_name(text: str) -> str:
+    """Returns the name of data or code without its folders."""
     named = NamedCode.read(text)
     if named is not None:
         module = PurePath(named.module).stem if named.is_file else named.module
@@ -105,13 +110,10 @@ def _source(text: str) -> str:
     return path.stem if path.suffix in _FILES else path.name
 
 
-_FILES = (".npz", ".tsv", ".csv", ".json")
+def _shorten(text: str, length: int) -> str:
+    """Returns at most `length` letters from the end of a text, all valid in a file's name.
 
-
-def _short(text: str, most: int) -> str:
-    """Returns what of a text can be in the name of a file, and no more of it than `most` letters.
-
-    The end is kept: that is where the names of versions, seeds and folders differ.
+    The end is where the names of versions, seeds and folders differ.
     """
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
-    return _ELSEWHERE.sub("-", plain).strip(".-")[-most:].strip(".-")
+    return _NO_FILE_NAME.sub("-", plain).strip(".-")[-length:].strip(".-")

@@ -1,4 +1,4 @@
-"""Going on with a run: what may change, and what is written down about it."""
+"""Starting and resuming runs: which settings may change, and what follows from a change."""
 
 import contextlib
 import datetime
@@ -19,8 +19,8 @@ from lsk_engine.settings.parsing import field_types, parse
 from lsk_engine.settings.resolving import resolve_epochs_and_steps, restore_config
 from lsk_engine.tasks.contract import Task
 
-# What a checkpoint knows nothing of: how long training goes on, what of it is kept, and what helps
-# one that diverged.
+# Settings that don't belong to a checkpoint: the length of training, which weights are saved, and
+# what helps after divergence.
 CHANGEABLE = (
     "training.epochs",
     "training.steps",
@@ -29,35 +29,33 @@ CHANGEABLE = (
     "optimizer.learning_rate",
     "optimizer.global_clipnorm",
 )
-# What commands have found of the model as it was, and `lsk show` and reports would tell. Not so
-# what belongs to training: learning curves, and mutual information by checkpoint.
-_OF_THE_MODEL = (
+# Results of commands about the trained model, in `evaluation`. Learning curves and the mutual
+# information by checkpoint belong to training, and stay.
+_RESULTS = (
     "*temperature-sweep.*",
     "projection*",
     "measured-*.json",
     "equivalent-smoothing.json",
 )
 _LENGTH = {"training.epochs", "training.steps"}
-_TRAINED = ("checkpoints/*", "history.jsonl", "model.keras", "metrics.json")
-_TO_THE_END = ("cosine", "linear")  # schedules that know the last step
+_FULL_LENGTH = ("cosine", "linear")  # schedules that depend on the last step
+_TRAINING_FILES = ("checkpoints/*", "history.jsonl", "model.keras", "metrics.json")
 
 
 def apply_changes(config: Config, overrides: Mapping[str, Any]) -> Config:
-    """Returns a run's configuration with the settings that it is to go on with.
+    """Returns a run's configuration with changed settings.
 
     Args:
-        config: As the run has it.
-        overrides: Values by dotted key, as the command line has them.
+        config: The run's configuration.
+        overrides: Values by dotted key, from the command line.
 
     Raises:
-        InputError: If one is not in `CHANGEABLE`, or out of range.
+        InputError: If a setting is not in `CHANGEABLE`, or its value is out of range.
     """
-    settled = sorted(overrides.keys() - set(CHANGEABLE))
-    if settled:
+    if fixed := sorted(overrides.keys() - set(CHANGEABLE)):
         raise InputError(
             "Expected --resume RUN with no other settings than "
-            f"{', '.join(CHANGEABLE[:-1])} and {CHANGEABLE[-1]}: the "
-            f"run has settled all others. Received: {', '.join(settled)}"
+            f"{', '.join(CHANGEABLE[:-1])} and {CHANGEABLE[-1]}. Received: {', '.join(fixed)}"
         )
     overrides = resolve_epochs_and_steps(overrides)
     for part in ("training", "optimizer"):
@@ -70,15 +68,15 @@ def apply_changes(config: Config, overrides: Mapping[str, Any]) -> Config:
 
 
 def check_resumption(task: Task, config: Config, run: RunDirectory) -> dict[str, list[Any]]:
-    """Refuses what a run can't be gone on with, as far as its settings tell, and changes nothing.
+    """Checks that a run can be resumed with a configuration; changes nothing.
 
     Args:
         task: The task.
-        config: What the run is to go on with.
+        config: The configuration to resume with.
         run: The run.
 
     Returns:
-        Which settings change, by dotted key: from what to what.
+        The settings that change: `[old, new]` by dotted key.
 
     Raises:
         InputError: If a setting differs that is not in `CHANGEABLE`.
@@ -86,80 +84,79 @@ def check_resumption(task: Task, config: Config, run: RunDirectory) -> dict[str,
     """
     if run.model_file.is_file() and not checkpoint_steps(run.checkpoints):
         raise FileError(
-            "Expected an unfinished run, or one with its checkpoints (`lsk evaluate` scores a "
-            "finished one again; to train anew, start another run). "
+            "Expected an unfinished run, or one with checkpoints (`lsk evaluate` scores a finished "
+            "run again; to train from the start, start another run). "
             f"Received: {run.path}, finished, without checkpoints"
         )
     before, now = (_by_key(values) for values in (restore_config(task, run.read_config()), config))
     differing = {key: [before[key], now[key]] for key in before if before[key] != now[key]}
-    settled = sorted(differing.keys() - set(CHANGEABLE))
-    if settled:
+    if fixed := sorted(differing.keys() - set(CHANGEABLE)):
         raise InputError(
             f"Expected the settings of {run.path}. Received: "
-            + ", ".join(f"{k}={differing[k][1]!r} for {differing[k][0]!r}" for k in settled)
+            + ", ".join(f"{k}={differing[k][1]!r} for {differing[k][0]!r}" for k in fixed)
         )
     return differing
 
 
 def record_resumption(task: Task, config: Config, run: RunDirectory) -> list[str]:
-    """Writes down that a run is gone on with and, if settings have changed, from what to what.
+    """Records that a run is resumed and, if settings have changed, how.
 
-    Then the model that is there, and what was found of it, are removed: they are not what these
-    settings lead to. So this is the last thing to be done before training goes on.
+    Changed settings lead to another model: the trained model and its results are removed. So this
+    is the last thing to do before training continues.
 
     Args:
         task: The task.
-        config: What the run goes on with.
-        run: The run; nobody else is at work in it.
+        config: The configuration to resume with.
+        run: The run, locked by this process.
 
     Returns:
-        What follows from the changes, to be said.
+        Consequences of the changes, as messages for the user.
 
     Raises:
         InputError: As `check_resumption`.
-        FileError: Likewise.
+        FileError: As `check_resumption`.
     """
     differing = check_resumption(task, config, run)
     more: dict[str, Any] = {"changed": differing} if differing else {}
-    run.record_start(resumed=True, seconds_before=_seconds_until_now(run), **more)
+    run.record_start(resumed=True, seconds_before=_trained_seconds(run), **more)
     if not differing:
         return []
-    # What is another model's goes first; until its own is measured, the run isn't finished.
-    for file in (run.metrics_file, run.model_file, *_of_the_model(run)):
+    # The scores first: without them, the run counts as unfinished.
+    for file in (run.metrics_file, run.model_file, *_result_files(run)):
         with wrap_os_errors(file):
             file.unlink(missing_ok=True)
     calibrated = run.remove_calibration()
-    elsewhere = run.new_data_folder("any").parent
-    scored_elsewhere = elsewhere.is_dir()
-    if scored_elsewhere:
-        with wrap_os_errors(elsewhere):
-            shutil.rmtree(elsewhere)
+    new_data = run.new_data_folder("any").parent
+    has_new_data = new_data.is_dir()
+    if has_new_data:
+        with wrap_os_errors(new_data):
+            shutil.rmtree(new_data)
     cache = {key: value for key, value in run.read_config().items() if key == "data_cache"}
     run.write_json(run.config_file, {"schema": CONFIG_SCHEMA, **config.to_dict(), **cache})
     consequences = []
     schedule = config.optimizer.schedule
-    if differing.keys() & _LENGTH and schedule in _TO_THE_END:
+    if differing.keys() & _LENGTH and schedule in _FULL_LENGTH:
         consequences.append(
-            f"the learning rate falls to the last step (optimizer.schedule={schedule}), which is "
-            "another now: from here on it follows the new one, and the run is not what it would "
-            "have been with this length from the start"
+            f"the learning rate depends on the last step (optimizer.schedule={schedule}), which "
+            "has changed: from here on it follows the new length, and the run differs from one "
+            "with this length from the start"
         )
     if calibrated:
         consequences.append(
-            "the calibration of the run as it was is removed: "
+            "the calibration is removed, since the model changes; calibrate again with "
             + shell_command("lsk", "calibrate", run.path)
         )
-    if scored_elsewhere:
+    if has_new_data:
         consequences.append(
-            "the scores of the run as it was on other data are removed: "
+            "the scores on other data are removed, since the model changes; score again with "
             f"{shell_command('lsk', 'evaluate', run.path)} --data …"
         )
     return consequences
 
 
-def _of_the_model(run: RunDirectory) -> Iterator[Path]:
-    """Yields the files that hold what was found of a run's model."""
-    for pattern in _OF_THE_MODEL:
+def _result_files(run: RunDirectory) -> Iterator[Path]:
+    """Yields the files with results of a run's trained model."""
+    for pattern in _RESULTS:
         yield from run.evaluation.glob(pattern)
     for outputs in run.outputs.glob("*.json"):
         yield outputs
@@ -167,13 +164,13 @@ def _of_the_model(run: RunDirectory) -> Iterator[Path]:
 
 
 def seconds_before(run: RunDirectory) -> float:
-    """Returns how long a run was trained before its last start, as far as it goes on from there."""
+    """Returns how many seconds a run was trained before its last start."""
     known = _last_start(run).get("seconds_before", 0.0)
     return known if isinstance(known, float) and 0 <= known < math.inf else 0.0
 
 
-def _seconds_until_now(run: RunDirectory) -> float:
-    """Adds the time from the last start to the last checkpoint: a process may have been killed."""
+def _trained_seconds(run: RunDirectory) -> float:
+    """Returns how many seconds a run was trained until its last checkpoint."""
     before = seconds_before(run)
     steps = checkpoint_steps(run.checkpoints)
     try:
@@ -201,19 +198,19 @@ def remove_on_failed_start(
     new: bool,
     on: type[BaseException] | tuple[type[BaseException], ...] = BaseException,
 ) -> Iterator[None]:
-    """Removes a folder that was not there before, if the block fails before anything was trained.
+    """Removes a new folder if the block fails before anything was trained.
 
-    What was wrong can be mended then, and the same command given again.
+    The user can fix the problem then, and give the same command again.
 
     Args:
-        directory: A run's folder, or one of many runs; it is held.
-        new: Whether it was not there before.
-        on: Which failures.
+        directory: The folder of a run or a study, locked by this process.
+        new: Whether the folder is new.
+        on: The exceptions to handle.
     """
     try:
         yield
     except on:
-        trained = itertools.chain.from_iterable(map(directory.rglob, _TRAINED))
+        trained = itertools.chain.from_iterable(map(directory.rglob, _TRAINING_FILES))
         if new and next(trained, None) is None:
             shutil.rmtree(directory, ignore_errors=True)
         raise

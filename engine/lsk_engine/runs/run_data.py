@@ -1,25 +1,31 @@
-"""A run's data, compared with its data fingerprint, and its trained model."""
+"""A run's data, compared with its data fingerprint, its trained model, and its unsmoothing."""
 
 import dataclasses
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from os.path import lexists
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 
 from ls_base.errors import InputError
+from ls_keras.decoding import Unsmoothing
 from ls_keras.distillation.fingerprint import KnownExamples
 from lsk_engine.data.data_cache import load_data
 from lsk_engine.data.fingerprint import StoredFingerprint, check_fingerprint
-from lsk_engine.data.split_names import ALL
+from lsk_engine.data.splits import ALL
 from lsk_engine.data.teacher_logits import read_examples
 from lsk_engine.devices.xla import jit_compile
+from lsk_engine.progress import Reporter
 from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
 from lsk_engine.settings.config import Config
+from lsk_engine.settings.unsmoothing import FITTED, unsmooth_alpha
 from lsk_engine.tasks.contract import Task, TaskData
+from lsk_engine.tasks.loss import build_smoothing
 from lsk_engine.tasks.model_contract import check_contract
+from lsk_engine.tasks.registry import load_task
 
 
 @dataclasses.dataclass(frozen=True)
@@ -157,6 +163,52 @@ def use_training_label_counts(data: TaskData, run: RunDirectory) -> TaskData:
     if list(data.splits) in (["train"], ["train", ALL]):
         return data
     return dataclasses.replace(data, train_sizes=stored.read_sizes())
+
+
+def build_unsmoothing(config: Config, data: TaskData) -> Unsmoothing | None:
+    """Returns the smoothing that decoding removes, as `decoding.unsmooth` says; `None`: none.
+
+    Args:
+        config: The run's configuration.
+        data: Its data.
+    """
+    return _build_unsmoothing(config, data.unused_classes, lambda: data.class_counts)
+
+
+def build_unsmoothing_for_run(
+    config: Config, run: RunDirectory, unused_classes: Sequence[int]
+) -> Unsmoothing | None:
+    """Returns the same without the run's data, which are loaded only if q is their label counts.
+
+    Args:
+        config: The run's configuration.
+        run: The run.
+        unused_classes: As in the run's `TaskData`.
+    """
+    load = lambda: reload_data(load_task(config.task), config, run).class_counts  # noqa: E731
+    return _build_unsmoothing(config, unused_classes, load)
+
+
+def _build_unsmoothing(
+    config: Config, unused_classes: Sequence[int], class_counts: Callable[[], Any]
+) -> Unsmoothing | None:
+    alpha = unsmooth_alpha(config.training, config.decoding, config.distillation)
+    if not alpha:
+        return None
+    return Unsmoothing(alpha, build_smoothing(config.training, unused_classes, class_counts))
+
+
+def announce_unsmoothing(config: Config, reporter: Reporter) -> None:
+    """Reports that `decoding.unsmooth` has no effect on a run with hard targets.
+
+    Args:
+        config: The run's configuration.
+        reporter: Receives the message.
+    """
+    if getattr(config.decoding, "unsmooth", 0.0) == FITTED and config.training.alpha == 0:
+        reporter.message(
+            f"decoding.unsmooth={FITTED} has no effect: the run was trained with α = 0"
+        )
 
 
 def _read_fingerprint(run: RunDirectory) -> StoredFingerprint | None:

@@ -4,6 +4,8 @@ import contextlib
 import hashlib
 import json
 import os
+import shutil
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from os.path import lexists
 from pathlib import Path
@@ -30,6 +32,7 @@ from lsk_engine.settings.config import CONFIG_SCHEMA
 SCHEMA = 1
 _MAX_BYTES = 1 << 28  # of a file that is read as a whole
 _MAX_LINE = 1 << 20  # bytes of the history's last line
+_RESUMED_FROM = ("config.json", "data.json", "history.jsonl", "artifacts", "checkpoints")
 T = TypeVar("T")
 
 
@@ -298,3 +301,43 @@ class RunDirectory(RunPaths):
             )
         self.checksums.check(file)
         return load_model(file)
+
+
+@contextlib.contextmanager
+def private_copy(run: RunDirectory) -> Iterator[RunDirectory]:
+    """Yields a temporary copy of a run for a worker of multi-worker training.
+
+    The worker takes the configuration, vocabulary and checkpoints of the chief, and writes into its
+    copy, which is removed at the end. So the chief alone writes the run.
+
+    Args:
+        run: The chief's run, on a file system that this process sees as well.
+
+    Raises:
+        FileError: If this process does not see it.
+    """
+    if not run.config_file.is_file():
+        raise FileError(
+            "Expected the run directory on a file system that all processes see (--run-dir or "
+            f"--resume with the same path for all). Received: {run.path} without config.json"
+        )
+    with tempfile.TemporaryDirectory(prefix="lsk-worker-") as folder:
+        copy = RunDirectory(Path(folder) / run.path.name)
+        copy.path.mkdir()
+        for name in _RESUMED_FROM:
+            source, target = run.path / name, copy.path / name
+            if source.is_dir():
+                shutil.copytree(source, target, copy_function=_link)
+            elif source.is_file():
+                shutil.copy2(source, target)  # no link: the history is appended to
+        for made in (copy.artifacts, copy.checkpoints, copy.outputs):
+            made.mkdir(exist_ok=True)
+        yield copy
+
+
+def _link(source: str, target: str) -> None:
+    """Copies a file that is never written again; a hard link takes no space."""
+    try:
+        os.link(source, target)
+    except OSError:  # another file system
+        shutil.copy2(source, target)

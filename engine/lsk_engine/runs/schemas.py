@@ -1,4 +1,4 @@
-"""What the JSON files of a run hold: one class a file, which its reader gets or refuses."""
+"""Schemas of a run's JSON files: one class per file."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypedDict
@@ -22,14 +22,14 @@ class _Parts(TypedDict):
 
 
 class StoredConfig(_Parts, total=False):
-    """`config.json`: the parts of a configuration, whose keys the task's classes hold to."""
+    """`config.json`: the parts of a configuration; the task's classes check their keys."""
 
     distillation: dict[str, Any]
     data_cache: str  # relative to the run
 
 
 class Starts(Record, frozen=True):
-    """`environment.json`: what is known of each start of the run, the oldest first."""
+    """`environment.json`: an entry for each start of the run, the oldest first."""
 
     starts: list[dict[str, Any]]
 
@@ -44,18 +44,17 @@ class HistoryEntry(TypedDict):
 
 
 class Calibration(Record, frozen=True):
-    """What others read of `calibration.json`."""
+    """`calibration.json`, as far as other commands read it."""
 
     method: Literal["temperature", "vector"]
     temperature: Temperature | None
 
 
 class SweepPoint(Record, frozen=True):
-    """A point of a sweep over temperatures or beams: which model and search, and the scores.
+    """A point of a sweep over temperatures or beams: its model, its search, and its scores.
 
-    A sweep over beams has neither NLL nor ECE, nor have those of earlier versions, which did not
-    note the beam. `settings` is a digest of model and search without T, `elsewise` one without beam
-    and undone α besides.
+    A sweep over beams has neither NLL nor ECE. `settings` is a hash of model and search without T,
+    `elsewise` one without T, beam size and removed α.
     """
 
     settings: str
@@ -77,7 +76,7 @@ class SweepPoints(Record, frozen=True):
 
 
 class ReliabilityBin(Record, frozen=True):
-    """A row of `reliability-SPLIT.json`; of an empty bin, there is no confidence."""
+    """A row of `reliability-SPLIT.json`; an empty bin has no confidence."""
 
     edge_low: Finite
     edge_high: Finite
@@ -106,7 +105,7 @@ class ProjectedRun(Record, frozen=True):
 
 
 class Projections(Record, frozen=True):
-    """`projection-statistics.json`: what the pictures beside it show."""
+    """`projection-statistics.json`: the runs in the figures beside it."""
 
     split: str
     runs: list[ProjectedRun]
@@ -120,7 +119,7 @@ class Gammas(Record, frozen=True):
 
 
 class Metrics(Record, frozen=True):
-    """`metrics.json`: the final scores; the splits are keys beside the others in the file."""
+    """`metrics.json`: the final scores; in the file, each split is a key beside the others."""
 
     schema: Literal[1]
     run: str
@@ -135,19 +134,20 @@ class Metrics(Record, frozen=True):
     seed: int = 0
     distillation: dict[str, Any] | None = None
     better: dict[str, Literal["less", "more"]] | None = None
+    bounds: dict[str, tuple[Finite, Finite | None]] | None = None
     seconds: Finite = 0.0
     splits: dict[str, dict[str, float]] = {}  # noqa: RUF012
 
     @classmethod
     def of(cls, content: Mapping[str, Any], name: str) -> "Metrics":
-        """Returns the scores of what the file holds.
+        """Converts the content of the file.
 
         Args:
             content: The file's content.
-            name: What it is called in an error.
+            name: The file's name in an error.
 
         Raises:
-            FileError: If it is not the scores of a run.
+            FileError: If it holds something else.
         """
         named = {key: content[key] for key in cls.__struct_fields__ if key in content}
         splits = {
@@ -164,24 +164,23 @@ class Metrics(Record, frozen=True):
         """Returns name, label and value of the task's first score.
 
         Args:
-            split: Of which split.
+            split: The name of the split.
 
         Raises:
             InputError: If the run has no such split.
-            LsKerasError: If the scores lack it.
+            LsKerasError: If the split lacks the score.
         """
         if split not in self.splits:
             raise InputError(f"Expected a split of {', '.join(self.splits)}. Received: {split!r}")
-        for score, label in self.labels.items():
-            if score in self.splits[split]:
-                return score, label, self.splits[split][score]
-            break
+        score, label = next(iter(self.labels.items()), ("", ""))
+        if score in self.splits[split]:
+            return score, label, self.splits[split][score]
         raise LsKerasError(
             f"Expected the task's own score of {split} in the metrics of {self.run}. Received: none"
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the scores as the file holds them."""
+        """Returns the content of the file."""
         values = msgspec.to_builtins(self)
         splits = values.pop("splits")
         return {name: value for name, value in {**values, **splits}.items() if value is not None}

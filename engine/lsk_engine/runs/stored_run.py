@@ -1,13 +1,13 @@
-"""Opening a run that was trained before, with its task and configuration."""
+"""Opening stored runs: to score or decode with them, as teachers, or as starting points."""
 
 import dataclasses
-import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ls_base.errors import FileError, InputError, shell_command
 from lsk_engine.devices.backend import load_backend
+from lsk_engine.runs.checksums import sha256
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.settings.config import Config
 from lsk_engine.settings.distillation import DistillationConfig
@@ -19,7 +19,7 @@ from lsk_engine.tasks.registry import load_task
 
 
 class StoredRun(NamedTuple):
-    """A run directory and what it was made with."""
+    """A run directory with its task and configuration."""
 
     directory: RunDirectory
     task: Task
@@ -36,7 +36,7 @@ def open_run(
 
     Args:
         path: The run directory.
-        backend: The Keras backend to use; `None`: what the environment says.
+        backend: The Keras backend to use; `None`: the configured one.
         decoding: As for `read_run`.
 
     Raises:
@@ -49,12 +49,11 @@ def open_run(
 
 
 def read_run(path: str | os.PathLike, *, decoding: Mapping[str, Any] | None = None) -> StoredRun:
-    """Opens a run and leaves Keras alone: a value out of range is told at once.
+    """Opens a run without loading Keras, so that wrong values are reported at once.
 
     Args:
         path: The run directory.
-        decoding: Fields of `config.decoding` that differ from the run's, strings or values; `None`
-            in one leaves it.
+        decoding: Fields of `config.decoding` to change, as strings or values; `None` keeps one.
 
     Raises:
         FileError: If there is no run at `path`.
@@ -68,7 +67,7 @@ def read_run(path: str | os.PathLike, *, decoding: Mapping[str, Any] | None = No
 
 
 def check_runs(runs: Sequence[StoredRun]) -> None:
-    """Refuses runs that can't be put side by side.
+    """Refuses runs that can't be compared.
 
     Args:
         runs: The runs.
@@ -91,41 +90,40 @@ def open_for_decoding(
     num_return: int | None = None,
     decoding: Mapping[str, Any],
 ) -> StoredRun:
-    """Opens a run of one task to decode with it, as the commands of plugins do.
-
-    Keras is not loaded yet: the command reads its input first, and may have nothing to decode.
+    """Opens a run of a given task for a plugin's decoding command, without loading Keras.
 
     Args:
         path: The run directory.
-        task: The task that it has to be of.
-        num_return: Hypotheses an example, if more than one may be wanted.
-        decoding: As for `read_run`; a temperature may be `"fitted"`: that of `fitted_temperature`.
+        task: The name of the expected task.
+        num_return: Number of hypotheses per example, if the command has the option.
+        decoding: As for `read_run`; the temperature may be `"fitted"`: see
+            `read_fitted_temperature`.
 
     Raises:
-        FileError: As `read_run` and `fitted_temperature`.
-        InputError: As `read_run`, if the run is of another task, if there are fewer beams than
-            hypotheses wanted, or if smoothing is to be undone at a fitted temperature.
+        FileError: As `read_run` and `read_fitted_temperature`.
+        InputError: As `read_run`, if the run is of another task, has fewer beams than hypotheses,
+            or removes smoothing at a fitted temperature.
     """
     if num_return is not None and num_return < 1:
         raise InputError(f"Expected --n-best of at least 1. Received: {num_return}")
     check_task(path, task)
-    calibrating = decoding.get("temperature") == "fitted"
-    if calibrating:
+    fitted = decoding.get("temperature") == "fitted"
+    if fitted:
         decoding = {**decoding, "temperature": read_fitted_temperature(path)}
-    opened = read_run(path, decoding=decoding)
-    _, _, config = opened
-    if calibrating and unsmooth_alpha(config.training, config.decoding, config.distillation):
+    stored = read_run(path, decoding=decoding)
+    config = stored.config
+    if fitted and unsmooth_alpha(config.training, config.decoding, config.distillation):
         raise InputError(
-            "Expected a number for the temperature where smoothing is undone: the fitted one "
-            "belongs to the smoothed probabilities p; p* has zeros, and so no NLL to fit one by. "
+            "Expected a number for the temperature with decoding.unsmooth: the fitted temperature "
+            "belongs to the smoothed probabilities. "
             f"Received: fitted, with decoding.unsmooth={config.decoding.unsmooth}"
         )
-    beam_size = opened.config.decoding.beam_size
+    beam_size = config.decoding.beam_size
     if num_return is not None and num_return > beam_size:
         raise InputError(
-            f"Expected --n-best of at most the beam's size, {beam_size}. Received: {num_return}"
+            f"Expected --n-best of at most the beam size, {beam_size}. Received: {num_return}"
         )
-    return opened
+    return stored
 
 
 def check_task(path: str | os.PathLike, task: str) -> None:
@@ -133,7 +131,7 @@ def check_task(path: str | os.PathLike, task: str) -> None:
 
     Args:
         path: The run directory.
-        task: The task that it has to be of.
+        task: The name of the expected task.
 
     Raises:
         FileError: If there is no run at `path`.
@@ -145,7 +143,7 @@ def check_task(path: str | os.PathLike, task: str) -> None:
 
 
 def read_fitted_temperature(path: str | os.PathLike) -> float:
-    """Returns the temperature that `lsk calibrate` found for a run.
+    """Returns the temperature that `lsk calibrate` fitted for a run.
 
     Args:
         path: The run directory.
@@ -165,44 +163,32 @@ def with_teacher(teacher: str | os.PathLike, config: Config, **options: Any) -> 
     """Returns the configuration of a student of a finished run.
 
     Args:
-        teacher: The run directory.
-        config: The student's configuration, as `lsk train` would have it.
-        **options: Fields of `DistillationConfig`, without those that say who the teacher is.
+        teacher: The teacher's run directory.
+        config: The student's configuration without distillation.
+        **options: Fields of `DistillationConfig`, other than the teacher's path and hash.
 
     Raises:
         FileError: If there is no run.
-        InputError: If the run isn't finished, is of another task, or an option is out of range.
+        InputError: If the run is unfinished or of another task, or an option is out of range.
     """
-    run = RunDirectory.open(teacher)
-    task = run.read_config()["task"]
-    if task != config.task:
-        raise InputError(
-            f"Expected a teacher of the student's task, '{config.task}'. "
-            f"Received: {run.path}, of task '{task}'"
-        )
+    run = _open_same_task(teacher, config, "a teacher of the student's task")
     values = {"teacher": str(run.path.absolute()), "teacher_sha256": model_sha256(run), **options}
     distillation = parse_fields("distillation", DistillationConfig, values)
     return dataclasses.replace(config, distillation=distillation)
 
 
 def with_init_from(path: str | os.PathLike, config: Config) -> Config:
-    """Returns the configuration of a run that starts from the weights of a finished one.
+    """Returns the configuration of a run that starts from the weights of a finished run.
 
     Args:
-        path: The run directory.
-        config: What `lsk train` would have otherwise.
+        path: The directory of the finished run.
+        config: The configuration of the new run.
 
     Raises:
         FileError: If there is no run.
-        InputError: If the run isn't finished, or is of another task.
+        InputError: If the run is unfinished, or is of another task.
     """
-    run = RunDirectory.open(path)
-    task = run.read_config()["task"]
-    if task != config.task:
-        raise InputError(
-            f"Expected --init-from with a run of the same task, '{config.task}'. "
-            f"Received: {run.path}, of task '{task}'"
-        )
+    run = _open_same_task(path, config, "--init-from with a run of the same task")
     return config.replace(
         "training", init_from=str(run.path.absolute()), init_sha256=model_sha256(run, "run")
     )
@@ -213,15 +199,24 @@ def model_sha256(run: RunDirectory, what: str = "teacher") -> str:
 
     Args:
         run: The run.
-        what: What it is called in an error.
+        what: The run's role, for the error.
 
     Raises:
-        InputError: If the run has none yet.
+        InputError: If the run is unfinished.
     """
     if not run.model_file.is_file():
         raise InputError(
             f"Expected a finished {what} (`lsk train --resume` finishes a run). "
             f"Received: {run.path} without {run.model_file.name}"
         )
-    with run.model_file.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return sha256(run.model_file)
+
+
+def _open_same_task(path: str | os.PathLike, config: Config, expected: str) -> RunDirectory:
+    run = RunDirectory.open(path)
+    task = run.read_config()["task"]
+    if task != config.task:
+        raise InputError(
+            f"Expected {expected}, '{config.task}'. Received: {run.path}, of task '{task}'"
+        )
+    return run

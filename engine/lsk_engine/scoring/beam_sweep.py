@@ -5,9 +5,8 @@ from typing import Any, NamedTuple
 
 from ls_base.errors import InputError, short_repr
 from lsk_engine.progress import Reporter
-from lsk_engine.runs.run_data import load_trained
+from lsk_engine.runs.run_data import announce_unsmoothing, load_trained
 from lsk_engine.runs.stored_run import StoredRun, check_runs
-from lsk_engine.runs.unsmoothing import announce_unsmoothing
 from lsk_engine.scoring.decode_cache import SearchedPoints
 from lsk_engine.settings.config import Config
 from lsk_engine.settings.resolving import replace_decoding

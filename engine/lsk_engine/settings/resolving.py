@@ -13,7 +13,7 @@ from lsk_engine.settings.output_folders import is_output_folder, may_write
 from lsk_engine.settings.parsing import field_types, parse
 from lsk_engine.settings.prepared_manifest import is_prepared, read_manifest
 from lsk_engine.settings.protocols import TaskSettings
-from lsk_engine.settings.source_spec import path_or_name
+from lsk_engine.settings.source_spec import check_near_paths, path_or_name
 from lsk_engine.settings.training import TrainingConfig
 from lsk_engine.settings.user_code import is_code, trust_code
 
@@ -173,6 +173,7 @@ def _suggest(
     source = overrides.get("data.source")
     if not isinstance(source, str) or source in task.data_sources or is_prepared(source):
         return None
+    check_near_paths(source)
     found = path_or_name(source)
     if isinstance(found, str) or not found.exists():
         return None

@@ -79,6 +79,11 @@ def read_digit_strings(folder: Path, options: DataConfig) -> SpeechSource:
             f"{split}: {count:,} strings joined from {recordings:,} recordings of digits by "
             f"{', '.join(sorted(pool))}"
         )
+    if unread := sorted(file.name for file in folder.glob("*.tsv")):
+        notes.append(
+            f"not read: {', '.join(unread)}; the file names give the digits. To read a table with "
+            f"the columns file and text, pass it as data.source: {folder / unread[0]}"
+        )
     return SpeechSource(splits, options.sample_rate, tuple(notes))
 
 

@@ -18,6 +18,7 @@ from lsk_engine.data.fingerprint import StoredFingerprint
 from lsk_engine.data.lazy import lazy_array, map_splits
 from lsk_engine.experiment import run_experiment
 from lsk_engine.progress import Reporter
+from lsk_engine.runs import checkpoints
 from lsk_engine.runs.checkpoints import Checkpoints
 from lsk_engine.runs.resuming import apply_changes
 from lsk_engine.runs.run_data import NewData
@@ -25,9 +26,10 @@ from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.scoring.calibrate import calibrate
 from lsk_engine.scoring.evaluate import evaluate
 from lsk_engine.settings.resolving import resolve_config
-from lsk_engine.training.checkpointing import CheckpointEvery, Interrupted, StopsValidation
+from lsk_engine.training.checkpointing import CheckpointEvery, Interrupted
 from lsk_engine.training.divergence import DivergenceError
 from lsk_engine.training.optimizers import build_optimizer
+from lsk_engine.training.validation import StopValidationOnRequest
 from stored_arrays import arrays_of
 from tiny_task import Letters, TinyTask
 
@@ -187,7 +189,7 @@ def test_a_signal_at_the_end_of_an_epoch_is_heard(finished, tmp_path, during, nu
         if during == "the last step":
             _signal_at(patch, CheckpointEvery, "on_train_batch_end", number, STEPS)
         else:
-            _signal_at(patch, StopsValidation, "on_test_batch_end", number, 1)
+            _signal_at(patch, StopValidationOnRequest, "on_test_batch_end", number, 1)
         with pytest.raises(Interrupted) as stop:
             run_experiment(task, resolved, run, silent())
     assert stop.value.exit_code == 128 + number
@@ -205,7 +207,7 @@ def test_what_was_owed_is_paid_once(finished, tmp_path, monkeypatch):
     _, _, whole = finished
     task, resolved, run = start(tmp_path)
     with monkeypatch.context() as patch:
-        _signal_at(patch, StopsValidation, "on_test_batch_end", signal.SIGTERM, 1)
+        _signal_at(patch, StopValidationOnRequest, "on_test_batch_end", signal.SIGTERM, 1)
         with pytest.raises(Interrupted):
             run_experiment(task, resolved, run, silent())
     with monkeypatch.context() as patch:
@@ -403,7 +405,7 @@ def test_a_damaged_checkpoint_costs_the_steps_since_the_one_before(finished, sto
     newest.write_bytes(newest.read_bytes()[:-100])
     stream = io.StringIO()
     run_experiment(task, resolved, run, Reporter(verbosity=0, stream=stream), resume=True)
-    assert "Expected a whole checkpoint of step 13" in stream.getvalue()
+    assert "step-00000013.npz" in stream.getvalue()
     assert_same_end(finished[2], run)
 
 
@@ -411,7 +413,8 @@ def test_a_checkpoint_of_a_longer_run_is_refused(stopped):
     task, resolved, run = stopped
     state = arrays_of(run.checkpoints / "step-00000004.npz")
     del state["sha256"]
-    np.savez(run.checkpoints / "step-00000099.npz", **{**state, "step": np.int64(99)})
+    state["step"] = np.int64(99)
+    np.savez(run.checkpoints / "step-00000099.npz", sha256=checkpoints._hash(state), **state)
     with pytest.raises(FileError, match="of one of the run's 13 steps in .*Received: step 99"):
         run_experiment(task, resolved, run, silent(), resume=True)
 

@@ -9,9 +9,9 @@ import small_speech
 import speech_files
 from ls_base.errors import FileError, InputError
 from ls_base.files import write_json
+from lsk_engine.runs.run_data import build_unsmoothing, build_unsmoothing_for_run
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.runs.stored_run import open_run
-from lsk_engine.runs.unsmoothing import build_unsmoothing, build_unsmoothing_for_run
 from lsk_speech.commands import transcribe
 from lsk_speech.task import SpeechTask
 from lsk_speech.units import UNUSED
@@ -148,7 +148,7 @@ def test_a_run_on_ready_features_hears_no_recordings(made, tmp_path):
         (["--beam", 0], "decoding.beam_size of at least 1. Received: 0"),
         (["--coverage", -1], "decoding.coverage to be a finite number ≥ 0. Received: -1"),
         (["--n-best", 0], "--n-best of at least 1. Received: 0"),
-        (["--n-best", 4], "--n-best of at most the beam's size, 3. Received: 4"),
+        (["--n-best", 4], "--n-best of at most the beam size, 3. Received: 4"),
     ],
 )
 def test_bad_options_are_told(options, message, made):

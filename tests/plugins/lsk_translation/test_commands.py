@@ -187,7 +187,7 @@ def test_hard_targets_have_nothing_to_undo_which_is_said(run):
         translate, [str(run), "--beam", "1", "--unsmooth", "fitted"], input="ab\n"
     )
     assert found.exit_code == 0
-    assert found.stderr.count("undoes nothing: the run was trained with α = 0") == 1
+    assert found.stderr.count("has no effect: the run was trained with α = 0") == 1
 
 
 @pytest.mark.slow
@@ -195,7 +195,7 @@ def test_a_fitted_temperature_belongs_to_the_smoothed_probabilities(smoothed):
     fitted = {"schema": 1, "method": "temperature", "temperature": 0.8}
     (smoothed / "calibration.json").write_text(json.dumps(fitted))
     assert scores_of(smoothed, "--temperature", "fitted") != scores_of(smoothed)
-    with pytest.raises(InputError, match="Expected a number for the temperature where smoothing"):
+    with pytest.raises(InputError, match="Expected a number for the temperature with decoding"):
         invoke(smoothed, "--temperature", "fitted", "--unsmooth", "fitted", text="ab\n")
     both = scores_of(smoothed, "--temperature", "0.8", "--unsmooth", "fitted")
     assert both != scores_of(smoothed, "--unsmooth", "fitted")

@@ -11,7 +11,7 @@ from ls_keras.decoding import Unsmoothing, compiled
 from ls_keras.decoding.model_search import padded_size
 from ls_keras.losses import Uniform, Unigram
 from lsk_engine.data.formats.ragged import Ragged
-from lsk_engine.runs.unsmoothing import build_unsmoothing
+from lsk_engine.runs.run_data import build_unsmoothing
 from lsk_engine.settings.resolving import resolve_config
 from lsk_translation.config import DecodingConfig, ModelConfig
 from lsk_translation.data import with_ends

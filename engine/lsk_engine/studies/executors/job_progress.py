@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 
 from ls_base.errors import LsKerasError
-from lsk_engine.progress import Reporter, Standing, duration
+from lsk_engine.progress import ProgressState, Reporter, duration
 from lsk_engine.studies.jobs import Job
 
 
@@ -63,7 +63,7 @@ class StudyProgress:
         self.workers = max(1, workers)
         self.reporter.status(self._state)
 
-    def _state(self) -> Standing:
+    def _state(self) -> ProgressState:
         text = f"{len(self.finished)}/{len(self.jobs)} runs, {len(self.started_at)} running"
         text += f", {len(self.failed)} failed" * bool(self.failed)
         details = []
@@ -74,7 +74,7 @@ class StudyProgress:
         # A job that takes longer than the others has an unknown remaining time.
         if self.seconds and (left := self._seconds_left(now)) >= 1:
             details.append(f"{duration(left)} left")
-        return Standing(text, len(self.finished), len(self.jobs), tuple(details))
+        return ProgressState(text, len(self.finished), len(self.jobs), tuple(details))
 
     def _seconds_left(self, now: float) -> float:
         """Estimates the remaining seconds from the mean duration of each kind of job."""

@@ -1,4 +1,4 @@
-"""Tables at every width: no line is longer, no number is broken, and each says as much."""
+"""Tables at every width: no line is longer, no number is broken."""
 
 import io
 import re
@@ -43,8 +43,8 @@ def width(request, monkeypatch):
     return request.param
 
 
-def test_scores_fit_and_have_value_and_interval_in_one_cell(width):
-    text = score_lines.table(scored())
+def test_score_tables_fit_and_keep_intervals_with_their_numbers(width):
+    text = score_lines.score_table(scored())
     assert max(map(len, text.splitlines())) <= width
     expected = ["63.2 [61.1, 65.4]"] * 3 + ["0.150 [0.109, 0.176]"] * 3
     assert sorted(BRACKETS.findall(text)) == sorted(expected)
@@ -61,25 +61,25 @@ def test_scores_on_new_data_are_a_table_and_the_calibration_lines(width, capsys)
     raw = {"ece": 0.1, "nll": 1.0}
     calibration = {"temperature": None, "best_temperature": 1.5, "raw": raw, "best": raw}
     asked = {"source": "photos", "decoding": {}, "max_examples": None}
-    score_lines.show(
+    score_lines.echo_scores(
         scored(new_data=asked, folder="run/new-data/photos", calibration={"test": calibration}),
         as_json=False,
     )
     shown = capsys.readouterr().out
     assert "63.2 [61.1, 65.4]" in shown
     assert "test, as it is: ECE 0.1000, NLL 1.0000" in shown
-    assert "at T = 1.500" in shown
+    assert "at the best T (in-sample), T = 1.500" in " ".join(shown.split())
     assert "Results: run/new-data/photos" in shown
 
 
 @pytest.mark.parametrize("count", [1, 2, 7])
-def test_columns_that_do_not_fit_come_below(width, count):
+def test_columns_that_do_not_fit_continue_below(width, count):
     names = [f"a setting that is long, number {n}" for n in range(count)]
     rows = [
         (f"label {n} with words", [f"{n}.{m}234 [1.0000, 2.0000]" for m in range(count)])
         for n in (1, 2)
     ]
-    text = tables.drawn(*tables.grid("corner", names, rows))
+    text = tables.render(*tables.grid("corner", names, rows))
     assert max(map(len, text.splitlines())) <= width
     for n in (1, 2):
         for m in range(count):
@@ -87,11 +87,11 @@ def test_columns_that_do_not_fit_come_below(width, count):
     assert text.count("corner") >= 1
 
 
-def test_rows_lie_and_columns_that_do_not_fit_come_below(width):
+def test_row_tables_continue_below(width):
     values = [Value(20.0 + n, 10.0, 100.0) for n in range(3)]
     columns = [Column(f"score {n} (%)", values, "more") for n in range(5)]
     table = Table("", [Column("T", ["0.8", "1", "1.2"]), *columns], note="as 95 % of it")
-    text = tables.drawn(tables.lying(table))
+    text = tables.render(tables.row_table(table))
     lines = text.splitlines()
     assert max(map(len, lines)) <= width
     assert text.count("21.0 [10.0, 100.0]") == 5  # a digit, though one end is 100
@@ -101,9 +101,9 @@ def test_rows_lie_and_columns_that_do_not_fit_come_below(width):
     assert lines[-1] == "as 95 % of it"
 
 
-def test_paragraphs_are_broken_between_words(width):
+def test_paragraphs_are_wrapped_between_words(width):
     path = "/a/long/path" * 9
-    text = tables.drawn(tables.paragraph(f"{'word ' * 30}{path}", first="Missing: "))
+    text = tables.render(tables.paragraph(f"{'word ' * 30}{path}", first="Missing: "))
     lines = text.splitlines()
     assert lines[0].startswith("Missing: word word")
     assert all(line.startswith("    ") for line in lines[1:])
@@ -111,21 +111,21 @@ def test_paragraphs_are_broken_between_words(width):
     assert path in text
 
 
-def test_lists_fit(width):
+def test_plain_tables_fit(width):
     rows = [("a/long/path" * 9, "finished", "words " * 40), ("b", "running", "one")]
-    text = tables.drawn(tables.listed(rows, ("run", "state", "note")))
+    text = tables.render(tables.plain_table(rows, ("run", "state", "note")))
     assert max(map(len, text.splitlines())) <= width
     assert "finished" in text
     assert text.count("words") == 40
 
 
-def test_without_a_terminal_there_are_no_colors_and_room(monkeypatch):
+def test_without_a_terminal_lines_are_long_and_have_no_colors(monkeypatch):
     monkeypatch.delenv("COLUMNS", raising=False)
     assert tables.width() >= 60
-    assert "\x1b" not in score_lines.table(scored())
+    assert "\x1b" not in score_lines.score_table(scored())
 
 
-def test_a_terminal_has_bold_headings_and_with_no_color_no_colors(monkeypatch):
+def test_a_terminal_has_bold_headings_and_obeys_no_color(monkeypatch):
     class Terminal(io.StringIO):
         def isatty(self):
             return True
@@ -133,15 +133,15 @@ def test_a_terminal_has_bold_headings_and_with_no_color_no_colors(monkeypatch):
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setattr("sys.stdout", Terminal())
     monkeypatch.delenv("NO_COLOR", raising=False)
-    shown = tables.drawn(tables.listed([("a", "b")], ("head", "er")))
+    shown = tables.render(tables.plain_table([("a", "b")], ("head", "er")))
     assert "\x1b[1m" in shown
     monkeypatch.setenv("NO_COLOR", "1")
-    shown = tables.drawn(tables.listed([("a", "b")], ("head", "er")))
+    shown = tables.render(tables.plain_table([("a", "b")], ("head", "er")))
     assert not re.search(r"\x1b\[[0-9;]*3[0-9]", shown)
 
 
 @pytest.mark.parametrize("command", ["tasks", "tasks image", "settings speech"])
-def test_tasks_fit(command, width):
+def test_task_lists_fit(command, width):
     done = CliRunner().invoke(cli, command.split(), catch_exceptions=False)
     assert max(map(len, done.stdout.splitlines())) <= width
     assert "image" in done.stdout or command.startswith("settings")
@@ -159,7 +159,7 @@ def runs(tmp_path, monkeypatch):
     return sorted(str(path) for path in (tmp_path / "runs").iterdir())
 
 
-def test_comparisons_and_lists_of_runs_fit(runs, width):
+def test_comparisons_and_run_lists_fit(runs, width):
     done = CliRunner().invoke(cli, ["compare", *runs], catch_exceptions=False)
     assert max(map(len, done.stdout.splitlines())) <= width
     whole = " ".join(done.stdout.split())
@@ -170,7 +170,7 @@ def test_comparisons_and_lists_of_runs_fit(runs, width):
     assert done.stdout.count("finished") == 6
 
 
-def test_curves_in_a_line():
+def test_sparklines():
     assert sparkline([0, 7], 8) == "▁█"
     assert sparkline(list(range(100)), 8) == "▁▂▃▄▅▆▇█"
     assert sparkline([float("nan"), 1.0, float("inf")], 8) == "▁"
@@ -183,6 +183,6 @@ def test_curves_in_a_line():
 def test_a_long_label_leaves_room_for_the_widest_number(width, longest):
     value = "12.3 [11.1, 13.5]"
     table = tables.grid("", ["WER (%)"], [("a " * (longest // 2), [value])])
-    text = tables.drawn(*table)
+    text = tables.render(*table)
     assert max(map(len, text.splitlines())) <= width
     assert value in text

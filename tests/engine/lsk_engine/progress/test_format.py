@@ -1,6 +1,6 @@
 import io
 
-from lsk_engine.progress import Reporter, fitted
+from lsk_engine.progress import Reporter, wrap_message
 
 
 class Terminal(io.StringIO):
@@ -8,20 +8,20 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_messages_are_broken_between_words_on_a_terminal_only(monkeypatch):
+def test_messages_are_wrapped_on_a_terminal_only(monkeypatch):
     monkeypatch.setenv("COLUMNS", "40")
     path = "/a/path/that/is/longer/than/any/line/of/forty"
     text = f"  Expected a model with a layer that is named logits. Received: {path}"
-    assert fitted(text, io.StringIO()) == text
-    lines = fitted(text, Terminal()).split("\n")
+    assert wrap_message(text, io.StringIO()) == text
+    lines = wrap_message(text, Terminal()).split("\n")
     assert lines[0] == "  Expected a model with a layer that is"
     assert all(line.startswith("    ") for line in lines[1:])
     assert lines[-1].strip() == path
     assert " ".join(line.strip() for line in lines) == text.strip()
-    assert fitted("short\n  and shorter", Terminal()) == "short\n  and shorter"
+    assert wrap_message("short\n  and shorter", Terminal()) == "short\n  and shorter"
 
 
-def test_a_reporter_breaks_what_it_says_and_its_log_does_not(monkeypatch, tmp_path):
+def test_a_reporter_wraps_messages_but_not_in_its_log(monkeypatch, tmp_path):
     monkeypatch.setenv("COLUMNS", "30")
     monkeypatch.setenv("TERM", "dumb")
     stream = Terminal()

@@ -2,7 +2,7 @@ import io
 
 import pytest
 
-from lsk_engine.progress import Reporter, Standing, duration
+from lsk_engine.progress import Reporter, duration
 
 
 class Terminal(io.StringIO):
@@ -25,24 +25,31 @@ def terminal(monkeypatch):
     return Terminal()
 
 
-def test_on_a_terminal_one_line_is_drawn_over(terminal):
+def test_a_terminal_shows_messages_above_the_progress(terminal):
     reporter = Reporter(stream=terminal)
     reporter.status(lambda: "step 10 of 20")
     reporter.message("epoch 1 done")
-    assert terminal.getvalue() == "\r\x1b[2Kstep 10 of 20" + "\r\x1b[2K" + "epoch 1 done\n"
+    reporter.end_stage()
+    assert "step 10 of 20\r\x1b[2Kepoch 1 done\nstep 10 of 20" in terminal.getvalue()
+    assert terminal.getvalue().endswith("\r\x1b[1A\x1b[2K")
 
 
 @pytest.mark.parametrize("stream", [io.StringIO, Terminal])
-def test_elsewhere_progress_is_rare(stream, clock, monkeypatch):
+def test_without_a_live_terminal_progress_is_a_line_a_minute_and_becomes_rarer(
+    stream, clock, monkeypatch
+):
     monkeypatch.setenv("TERM", "dumb")
     stream = stream()
     reporter = Reporter(stream=stream)
-    reporter.going_on("loading")
-    for step in range(200):
-        clock[0] += 0.125
-        reporter.status(lambda step=step: Standing(f"step {step}", step, 200, ("loss 1",)))
-    reporter.settled()
-    assert stream.getvalue() == "step 0  loss 1\nstep 80  loss 1\nstep 160  loss 1\n"
+    reporter.start_stage("loading")
+    for second in range(36_000):
+        clock[0] += 1
+        reporter.status(lambda second=second: str(second))
+    reporter.end_stage()
+    shown = [int(line) for line in stream.getvalue().splitlines()]
+    assert shown[:4] == [0, 60, 120, 180]
+    assert 40 < len(shown) < 70
+    assert shown[-1] - shown[-2] > 1000
 
 
 def test_quiet_shows_warnings_only_but_logs_all(tmp_path, terminal):
@@ -50,10 +57,10 @@ def test_quiet_shows_warnings_only_but_logs_all(tmp_path, terminal):
         log = tmp_path / f"{type(stream).__name__}.txt"
         reporter = Reporter(verbosity=-1, stream=stream, log=log)
         reporter.message("hello")
-        reporter.going_on("loading")
+        reporter.start_stage("loading")
         reporter.status(lambda: "progress")
         reporter.warning("mind the gap")
-        reporter.settled()
+        reporter.end_stage()
         assert stream.getvalue() == "Warning: mind the gap\n"
         assert [line.split(" ", 1)[1] for line in log.read_text().splitlines()] == [
             "hello",
@@ -61,7 +68,7 @@ def test_quiet_shows_warnings_only_but_logs_all(tmp_path, terminal):
         ]
 
 
-def test_counter_shows_rate_and_time_left(clock):
+def test_a_counter_shows_rate_and_remaining_time(clock):
     stream = io.StringIO()
     show = Reporter(stream=stream).counter("decoding", "examples")
     clock[0] += 10
@@ -70,14 +77,14 @@ def test_counter_shows_rate_and_time_left(clock):
     assert stream.getvalue() == "decoding 20/60 examples  2 examples/s  20 s left\n"
 
 
-def test_a_counter_that_has_ended_leaves_no_line(clock, terminal):
+def test_a_finished_counter_is_removed(clock, terminal):
     show = Reporter(stream=terminal).counter("decoding", "examples")
     clock[0] += 10
     show(20, 60)
     assert "decoding 20/60 examples" in terminal.getvalue()
     assert "20 s left" in terminal.getvalue()
     show(60, 60)
-    assert terminal.getvalue().endswith("\r\x1b[2K")
+    assert terminal.getvalue().endswith("\r\x1b[1A\x1b[2K")
 
 
 @pytest.mark.parametrize(

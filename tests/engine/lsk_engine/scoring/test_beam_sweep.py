@@ -108,7 +108,7 @@ def test_of_hard_targets_there_is_nothing_to_undo(hard):
     rows, _ = sweep_beams([hard], [1, 2], [0, "fitted"], Reporter(stream=said))
     assert hard.task.decoded == [(1, 0), (2, 0)]
     assert [row["undone_alpha"] for row in rows] == [0.0, 0.0]
-    assert "fitted undoes nothing: the run was trained with α = 0" in said.getvalue()
+    assert "fitted has no effect: the run was trained with α = 0" in said.getvalue()
     sweep_beams([hard], [1, 2], ["fitted"], SILENT)
     assert hard.task.decoded == [(1, 0), (2, 0)]
 

@@ -91,7 +91,7 @@ def test_nothing_to_undo_is_said_once(tmp_path):
     task = UndoingTask()
     run, _, config = untrained_run(task, tmp_path / "run", **{"training.alpha": 0})
     _, said = said_by(task, config, run)
-    assert said.count("undoes nothing: the run was trained with α = 0") == 1
+    assert said.count("has no effect: the run was trained with α = 0") == 1
     assert task.asked == ["fitted"] * 2
 
 

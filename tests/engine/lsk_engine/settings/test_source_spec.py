@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from lsk_engine.settings.source_spec import path_or_name
+from ls_base.errors import InputError
+from lsk_engine.settings.source_spec import check_near_paths, path_or_name
 
 
 @pytest.fixture(autouse=True)
@@ -30,3 +31,13 @@ def test_a_folder_of_ones_own(here):
 
 def test_after_the_prefix_comes_a_name():
     assert path_or_name("tfds:mnist") == "mnist"
+
+
+def test_a_misspelled_path_is_refused_unless_a_data_set_has_its_name(here, monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(here / "tfds"))
+    with pytest.raises(InputError, match=r"Near matches: mnist\. Received: 'minst'"):
+        check_near_paths("minst")
+    for source in ("mnist", "tfds:minst", "cifar10", "nowhere/at/all"):
+        check_near_paths(source)
+    (here / "tfds" / "minst").mkdir(parents=True)
+    check_near_paths("minst")

@@ -55,6 +55,16 @@ def test_strings_are_recordings_of_one_speaker_as_the_transcript_says(folder):
         assert {SPEAKERS[v % 100] for v in values} == {train.speakers[row]}
 
 
+def test_a_table_of_transcripts_beside_digits_is_not_passed_over_silently(folder, tmp_path):
+    for file in folder.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    (tmp_path / "transcripts.tsv").write_text("file\ttext\n0_ann_0.wav\tzero\n")
+    assert any("not read: transcripts.tsv" in note for note in load(tmp_path).notes)
+    rows = [f"{file.name}\tword" for file in sorted(folder.glob("0_*.wav"))]
+    (tmp_path / "manifest.tsv").write_text("\n".join(["file\ttext", *rows]))
+    assert set(load(tmp_path).splits["train"].texts) == {"word"}
+
+
 def test_no_recording_is_in_two_splits_and_each_is_used_as_often(folder):
     source = load(folder, max_train_examples=400)
     by_split = {name: used(split) for name, split in source.splits.items()}

@@ -7,8 +7,8 @@ import pytest
 
 from ls_keras.decoding import Unsmoothing
 from lsk_engine.progress import Reporter
-from lsk_engine.runs import unsmoothing as module
-from lsk_engine.runs.unsmoothing import (
+from lsk_engine.runs import run_data as module
+from lsk_engine.runs.run_data import (
     announce_unsmoothing,
     build_unsmoothing,
     build_unsmoothing_for_run,
@@ -73,5 +73,5 @@ def test_that_there_is_nothing_to_undo_is_said():
         config = resolve_config(UndoingTask(), None, settings)
         announce_unsmoothing(config, Reporter(stream=said))
     assert said.getvalue() == (
-        "decoding.unsmooth=fitted undoes nothing: the run was trained with α = 0\n"
+        "decoding.unsmooth=fitted has no effect: the run was trained with α = 0\n"
     )

@@ -4,8 +4,17 @@ from typing import NamedTuple
 
 import numpy as np
 
+<<<<<<< HEAD
 from ls_keras.calibration.curves.mean_interval import Interval, mean_noise
 from ls_keras.calibration.scaling.recalibration import ExampleScores, example_scores, log_softmax
+=======
+from ls_keras.calibration.curves.intervals import Interval, mean_noise
+from ls_keras.calibration.scaling.recalibration import (
+    ExampleScores,
+    example_scores,
+    log_softmax,
+)
+>>>>>>> main
 from ls_keras.calibration.scaling.temperature import TemperatureFit, fit_examples
 from ls_keras.calibration.scaling.temperature_sums import slopes
 from ls_keras.inputs.numpy_examples import HostExamples
@@ -21,7 +30,7 @@ def fold_ids(groups: np.ndarray, folds: int, seed: int) -> np.ndarray:
 
     Example:
         >>> import numpy as np
-        >>> from ls_keras.diagnosis.cross_validation import fold_ids
+        >>> from ls_keras.diagnosis.temperature import fold_ids
         >>> np.bincount(fold_ids(np.repeat(np.arange(10), 3), 5, seed=0)).tolist()
         [6, 6, 6, 6, 6]
     """

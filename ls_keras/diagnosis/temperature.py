@@ -4,17 +4,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-<<<<<<< HEAD
-from ls_keras.calibration.curves.mean_interval import Interval, mean_noise
-from ls_keras.calibration.scaling.recalibration import ExampleScores, example_scores, log_softmax
-=======
 from ls_keras.calibration.curves.intervals import Interval, mean_noise
 from ls_keras.calibration.scaling.recalibration import (
     ExampleScores,
     example_scores,
     log_softmax,
 )
->>>>>>> main
 from ls_keras.calibration.scaling.temperature import TemperatureFit, fit_examples
 from ls_keras.calibration.scaling.temperature_sums import slopes
 from ls_keras.inputs.numpy_examples import HostExamples

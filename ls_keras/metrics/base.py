@@ -25,21 +25,12 @@ class CalibrationMetric(ConfigRepr, keras.metrics.Metric):
     NaN; reading or resetting the metric eagerly, as Keras does between epochs, then warns once.
 
     Args:
-    <<<<<<< HEAD
-        from_logits: Whether `y_pred` are logits; `False`, as in Keras: probabilities.
-        ignore_class: A label id, or several, whose positions do not count (integer targets).
-        name: Name of the metric in logs.
-        dtype: Dtype of the result; the arithmetic is float32. Defaults to Keras's float type.
-        multi_label: Whether each entry of the last axis is a sigmoid, and an example of its own
-            (`ls_keras.inputs.binary_targets`), for the metrics that take it.
-    =======
         from_logits: Whether `y_pred` are logits. Default: `False`, as in Keras: probabilities.
         ignore_class: Label id, or several, whose positions do not count (integer targets).
         name: Name of the metric in logs. Default: its name in `ls_keras.metrics.get`.
         dtype: Dtype of the result; the arithmetic is float32. Default: Keras's float type.
         multi_label: Whether each entry of the last axis is a sigmoid, and an example of its own:
             `(batch, 1)` for a binary model. Default: `False`.
-    >>>>>>> main
 
     Raises:
         InputError: If an argument is not one of these values.

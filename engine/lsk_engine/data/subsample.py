@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
@@ -50,8 +49,8 @@ def take_examples(examples: Examples, rows: np.ndarray) -> Examples:
         examples: A split; a task's own way, its method `take`, is preferred.
         rows: Which.
     """
-    own: Any = getattr(examples, "take", None)
-    return SubsetExamples(examples, rows) if own is None else own(rows)
+    taken = examples.take(rows)
+    return SubsetExamples(examples, rows) if taken is None else taken
 
 
 class SubsetExamples(Examples):

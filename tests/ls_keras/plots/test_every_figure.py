@@ -27,7 +27,7 @@ from ls_keras.plots.saving import ROW_FUNCTIONS
 from ls_keras.representation import MeanLogits, Projection
 
 PHONE = 390  # pixels
-LEAST = 8.0  # pixels: numbers in the cells of a map; all else has 9
+LEAST = 8.0  # pixels of numbers in the cells of a map; other text has 9
 RNG = np.random.default_rng(0)
 LONG = "a name that is as long as names of settings are"
 
@@ -183,5 +183,5 @@ def test_figures_are_saved_on_white_with_a_margin(figure, tmp_path):
     save(figure, tmp_path / "figure", {}, dpi=40)
     pixels = imread(tmp_path / "figure.png")
     edge = np.concatenate([pixels[[0, -1]].reshape(-1, 4), pixels[:, [0, -1]].reshape(-1, 4)])
-    assert (edge == 1).all()  # white, and opaque
+    assert (edge == 1).all()  # white and opaque
     assert 'style="fill: #ffffff"' in (tmp_path / "figure.svg").read_text()[:3000]

@@ -40,7 +40,7 @@ def test_curves_bands_and_reference_lines():
 
 
 def test_a_distant_log_n_compresses_the_axis():
-    """Its line is there, in the compressed part of the axis; below, equal steps look equal."""
+    """Its line is in the compressed part of the axis; below, the scale is linear."""
     (ax,) = information_curve(history([0.2, 1.0])).axes
 
     def place(y):

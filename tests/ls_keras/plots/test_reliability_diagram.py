@@ -21,7 +21,7 @@ def curves(rng):
 
 
 def points(ax):
-    """Returns what has a mark a bin: of those of many examples, and of the faded ones."""
+    """Returns the lines with points of bins: those with many examples, and faded ones."""
     return [line for line in ax.lines if line.get_linestyle() == "None"]
 
 
@@ -30,7 +30,7 @@ def texts(figure):
 
 
 def without_text(figure):
-    """Fonts differ between versions of FreeType; lines and bars don't."""
+    """Removes text, because fonts differ between versions of FreeType."""
     for ax in figure.axes:
         ax.set(title="", xlabel="", ylabel="", xticks=[], yticks=[])
         if ax.get_legend():

@@ -173,7 +173,7 @@ def test_without_a_folder_a_new_one_is_told(tmp_path, trainings, monkeypatch, ca
         ({"test": (X, Y + 3)}, r"output of shape \(None, 6\)"),
         ({"settings": {"optimizer.rate": 1}}, "Near matches: "),
         ({"settings": {"data.source": "x"}}, "settings without data.source"),
-        ({"seeds": 0}, "at least one seed"),
+        ({"seeds": 0}, "1 to 1,000 seeds"),
         ({"measure": ("acuracy",)}, "Near matches: accuracy"),
     ],
 )

@@ -38,12 +38,14 @@ test-peers: .venv/installed-peers ## Compare with PyTorch and its metrics; the l
 
 check: lint docs ## Lint, check types, build the docs
 
-lint: .venv/installed-dev ## Lint and check types
+lint: .venv/installed-dev ## Lint and check types and wording
+	$(BIN)/python .ci/vocabulary
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
 docs: .venv/installed-dev ## Build the documentation into docs/_build/html
+	rm -rf docs/api/generated
 	$(BIN)/sphinx-build -q -E -W --keep-going -b html docs docs/_build/html
 
 verify: .venv/installed-all ## Slow checks; DATA=FOLDER: real data too (FOLDER/multi30k)

@@ -24,8 +24,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 
-from lsk_engine.data.batch_sources import training_source
-from lsk_engine.data.datasets import as_dataset
+from lsk_engine.data.datasets import as_dataset, training_source
 from lsk_engine.devices.xla import jit_compile
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.checkpoints import Checkpoints
@@ -35,7 +34,7 @@ from lsk_engine.settings.resolving import resolve_config
 from lsk_engine.tasks.contract import TaskData
 from lsk_engine.tasks.loss import build_loss
 from lsk_engine.training.checkpointing import CheckpointEvery
-from lsk_engine.training.divergence import FiniteWatch
+from lsk_engine.training.divergence import DivergenceMonitor
 from lsk_engine.training.optimizers import build_optimizer
 from lsk_engine.training.signals import StopRequest
 from lsk_engine.training.training_log import TrainingLog
@@ -118,7 +117,7 @@ def lsk(config: Config, data: TaskData, epochs: int, folder: Path) -> Callable[[
     total = epochs * source.steps_per_epoch
     run = RunDirectory.create(folder, config.to_dict())
     checkpoints = Checkpoints(run.checkpoints)
-    watch = FiniteWatch(run, checkpoints)
+    watch = DivergenceMonitor(run, checkpoints)
     log = TrainingLog(run, Reporter(verbosity=0), source, 0, total, "images", watch)
     saver = CheckpointEvery(
         checkpoints,

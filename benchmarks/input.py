@@ -52,8 +52,7 @@ def rate(batches: Iterable, images: int, wait: float = 0.0) -> tuple[float, floa
 
 def of_lsk(folder: Path, size: int, batch: int, workers: int | None) -> tuple[Callable, int]:
     """Returns what gives the engine's batches, and how many there are."""
-    from lsk_engine.data.batch_sources import training_source
-    from lsk_engine.data.datasets import as_dataset
+    from lsk_engine.data.datasets import as_dataset, training_source
     from lsk_engine.settings.resolving import resolve_config
     from lsk_engine.tasks.registry import load_task
     from lsk_image.formats import image_store

@@ -81,7 +81,7 @@ def train(network: str, steps: int) -> dict:
     import keras
     import numpy as np
 
-    from lsk_engine.data.batch_sources import training_source
+    from lsk_engine.data.datasets import training_source
     from lsk_engine.settings.resolving import resolve_config
     from lsk_engine.tasks.contract import TaskData
     from lsk_engine.tasks.loss import build_loss

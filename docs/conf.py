@@ -9,25 +9,21 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import ls_keras
 
 ROOT = Path(__file__).parents[1]
-# The list of the floors is where the tests have it.
-sys.path[:0] = [str(ROOT / "docs" / "extensions"), str(ROOT / "tests" / "support")]
+sys.path.insert(0, str(ROOT / "docs" / "extensions"))
 
 project = "ls-keras"
 project_copyright = "the ls-keras authors, Apache-2.0"
 version = release = ls_keras.__version__
 
 extensions = [
+    "sphinx.ext.apidoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "myst_nb",
     "sphinx_copybutton",
-    "api_entries",
     "cli_reference",
-    "code_blocks",
-    "floors_picture",
     "markdown_docstrings",
     "mathml",
-    "public_symbols",
     "tutorials",
 ]
 html_math_renderer = "mathml"
@@ -42,7 +38,7 @@ nb_merge_streams = True
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 copybutton_only_copy_prompt_lines = True
-exclude_patterns = ["_build", "generated", "example_plugin"]
+exclude_patterns = ["_build", "generated", "example_plugin", "api/generated/*/modules.rst"]
 html_theme = "furo"
 html_title = "ls-keras"
 html_copy_source = False
@@ -61,7 +57,16 @@ autodoc_default_options = {
     "exclude-members": "build, compute_mask, compute_output_shape, compute_output_spec, "
     "from_config, get_config",
 }
-autodoc_preserve_defaults = True
+# Pages of every module of the engine; those of the library list what its packages export.
+apidoc_modules = [
+    {
+        "path": path,
+        "destination": f"api/generated/{name}",
+        "separate_modules": True,
+        "module_first": True,
+    }
+    for name, path in {"engine": "../engine/lsk_engine", "base": "../ls_base"}.items()
+]
 autodoc_typehints_format = "short"
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True

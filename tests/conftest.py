@@ -139,7 +139,7 @@ def traced(request):
 @pytest.fixture
 def undrawn(monkeypatch):
     """Leaves out the figures of runs, for tests that don't look at them: three a run, a second."""
-    for module in ("scoring.evaluate", "training.curves"):
+    for module in ("scoring.evaluate", "training.training_log"):
         monkeypatch.setattr(f"lsk_engine.{module}.save_plot", lambda *_, **__: None)
 
 

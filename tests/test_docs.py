@@ -1,4 +1,4 @@
-"""The examples of README and docs run, what they name is there, and the API pages are whole."""
+"""Examples in README and docs run, and the names and files that pages mention exist."""
 
 import ast
 import doctest
@@ -6,13 +6,12 @@ import importlib
 import re
 import sys
 from pathlib import Path
-from xml.etree import ElementTree
 
 import click
 import pytest
 
 from dotted_names import is_there
-from floors import FLOORS, Floor, Room
+from floors import FLOORS
 from ls_keras import losses, metrics
 from lsk_engine.tasks.registry import COMMAND_GROUP, TASK_GROUP
 
@@ -26,8 +25,6 @@ DOTTED = re.compile(r"`((?:ls_base|ls_keras|lsk_engine|lsk)(?:\.\w+)+)(?:\(.*?\)
 GROUPS = {TASK_GROUP, COMMAND_GROUP}  # of entry points, named like modules
 FOLDERS = "benchmarks|cli|docs|engine|examples|ls_base|ls_keras|plugins|tests"
 FILE = re.compile(rf"[`(]((?:{FOLDERS})/(?!_build)[a-z\d_/.]*)[`)]")  # not what is made of them
-# A file, and the names that follow it: `folder/file.py`, `name`, `Class.method`
-FILE_AND_NAMES = re.compile(r"`(\w+/[\w/]+\.py)`((?:,\s+`[\w.]+`)*)")
 
 
 def examples(page: Path) -> doctest.DocTest:
@@ -81,113 +78,6 @@ def extension(monkeypatch):
         sys.modules.pop(name, None)
 
 
-@pytest.fixture
-def public_symbols(extension):
-    """The check that the Sphinx build runs."""
-    return extension("public_symbols")
-
-
-def entries(public_symbols, folder: str = "") -> set[str]:
-    """Returns what the directives of the API pages document, and their blocks of entries."""
-    listed = importlib.import_module("api_entries").listed
-    found = set()
-    for page in (ROOT / "docs" / "api" / folder).rglob("*.md"):
-        text = page.read_text()
-        found |= set(re.findall(r"^\.\. autodata:: (\S+)$", text, re.MULTILINE)) | {*listed(text)}
-        for name, members in re.findall(
-            r"^\.\. automodule:: (\S+)$(\n   :no-members:)?", text, re.MULTILINE
-        ):
-            module = importlib.import_module(name)
-            public = () if members else public_symbols.public_names(module)
-            found |= {name, *(f"{name}.{n}" for n in public)}
-    return found
-
-
-def test_entries_come_in_the_order_of_the_page_and_are_summed_up_at_its_top(extension):
-    page = (
-        "<!-- summaries -->\n## Of a model\n\n```{entries} ls_keras.information\n*\n```\n"
-        "## First\n\n```{entries} ls_keras.diagnosis\n:inherited-members: tuple\n"
-        "diagnose\nEstimate\n```\n"
-    )
-    text = extension("api_entries").expand(page)
-    information = ["MutualInformation", "estimator_bias", "mutual_information"]
-    rows = re.findall(r"^\| \{py:obj\}`(\w+) <ls_keras.\w+.\1>` \| \w.+ \|$", text, re.MULTILINE)
-    assert rows == [*information, "diagnose", "Estimate"]
-    directives = re.findall(r"^\.\. auto(\w+):: ls_keras\.\w+\.(\w+)$", text, re.MULTILINE)
-    assert [name for _, name in directives] == rows
-    assert [kind for kind, _ in directives] == ["class", *["function"] * 3, "class"]
-    assert text.endswith("diagnosis.Estimate\n   :inherited-members: tuple\n```\n")
-    assert text.count(":inherited-members:") == 1  # functions have no members
-
-
-@pytest.mark.parametrize("names", ["mutual_informatoin", "estimator_bias\nestimator_bias"])
-def test_entries_of_what_is_not_offered_or_is_listed_twice_fail_the_build(extension, names):
-    page = f"```{{entries}} ls_keras.information\n{names}\n```\n"
-    with pytest.raises(ValueError, match=rf"Received: {names.split()[0]}$"):
-        extension("api_entries").expand(page)
-
-
-def test_pages_of_the_library_have_a_summary_of_every_entry(public_symbols):
-    pages = [p for p in (ROOT / "docs/api/library").glob("*.md") if "{entries}" in p.read_text()]
-    rows = [
-        row
-        for p in pages
-        for row in importlib.import_module("api_entries").expand(p.read_text()).splitlines()
-        if row.startswith("| {py:")
-    ]
-    assert len(pages) == 11
-    assert len(rows) > 120
-    # A summary is a sentence, not the name again.
-    assert [row for row in rows if len(row.split(" | ")[1].split()) < 4] == []
-
-
-def test_every_public_symbol_is_documented(public_symbols):
-    assert public_symbols.undocumented(entries(public_symbols)) == []
-
-
-def test_what_the_library_offers_has_an_entry_on_its_pages(public_symbols):
-    ground = {name for name in entries(public_symbols) if name.startswith("ls_base.")}
-    pages = entries(public_symbols, "library") | ground
-    offered = dict(public_symbols.offered("ls_keras"))
-    assert len(offered) > 50
-    assert {name: entry for name, entry in offered.items() if entry not in pages} == {}
-    assert [n for n in public_symbols.undocumented(pages) if n.startswith("ls_keras")] == []
-
-
-@pytest.mark.parametrize(
-    "symbol",
-    [
-        "ls_keras.losses.SmoothedCE",
-        "ls_keras.layers",
-        "ls_base.errors.InputError",
-        "ls_base.files.write_json",
-        "lsk_engine.data.batches.BatchSource",
-        "lsk_engine.tasks.loss",
-        "lsk_engine.scoring",
-    ],
-)
-def test_a_missing_entry_is_reported(public_symbols, symbol):
-    assert symbol in public_symbols.undocumented(entries(public_symbols) - {symbol})
-
-
-def test_names_of_a_package_lead_to_where_they_are_documented(public_symbols):
-    names = dict(public_symbols.offered("ls_keras"))
-    assert names["ls_keras.SmoothedCE"] == "ls_keras.losses.SmoothedCE"
-    assert names["ls_keras.losses"] == "ls_keras.losses"
-    assert names["ls_keras.InputError"] == "ls_base.errors.InputError"
-    assert not {"ls_keras.inputs.targets", "ls_keras.errors", "ls_keras.__version__"} & set(names)
-    names = dict(public_symbols.offered("lsk_engine"))
-    assert names["lsk_engine.Task"] == "lsk_engine.tasks.contract.Task"
-    assert names["lsk_engine.Progress"] == "lsk_engine.progress.Progress"
-
-
-def test_the_engine_offers_what_it_says(public_symbols):
-    import lsk_engine
-
-    names = {name.rpartition(".")[2] for name, _ in public_symbols.offered("lsk_engine")}
-    assert names == set(lsk_engine.__all__)
-
-
 def test_the_table_of_names_has_all_that_are_found_by_name():
     page = (ROOT / "docs" / "beyond_uniform_smoothing.md").read_text()
     rows = re.findall(r'^\| `"(\w+)"` \| `(\w+)`.*\| `([\w.]+)` \|$', page, re.MULTILINE)
@@ -239,67 +129,11 @@ def test_every_file_that_a_page_names_is_there():
     ] == []
 
 
-def defined_in(file: Path) -> set[str]:
-    """Returns the functions, classes, methods and constants that a file defines."""
-    found = set()
-    for node in ast.parse(file.read_text()).body:
-        if isinstance(node, ast.Assign):
-            found |= {target.id for target in node.targets if isinstance(target, ast.Name)}
-        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-            found.add(node.target.id)
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            found.add(node.name)
-        if isinstance(node, ast.ClassDef):
-            methods = (inner for inner in node.body if isinstance(inner, ast.FunctionDef))
-            found |= {f"{node.name}.{method.name}" for method in methods}
-    return found
-
-
-def test_the_way_through_the_house_leads_to_what_is_there():
+def test_the_architecture_page_lists_the_packages_from_the_bottom_up():
     page = (ROOT / "docs" / "architecture.md").read_text()
-    steps = [(m[1], re.findall(r"`([\w.]+)`", m[2])) for m in FILE_AND_NAMES.finditer(page)]
-    assert ("ls_keras/losses/smoothed_ce.py", ["SmoothedCE"]) in steps
-    assert len(steps) > 30
-    missing = [(file, set(names) - defined_in(ROOT / file)) for file, names in steps]
-    assert [(file, names) for file, names in missing if names] == []
-
-
-SVG = "{http://www.w3.org/2000/svg}"
-
-
-def pictures(floors_picture, *arguments) -> list[ElementTree.Element]:
-    return list(ElementTree.fromstring(floors_picture.figure(*arguments)))
-
-
-def test_the_picture_shows_and_says_every_floor_and_room(extension):
-    wide, narrow = pictures(extension("floors_picture"))
-    for picture in (wide, narrow):
-        drawn = {text for node in picture.iter() for text in [node.text] if text}
-        said = picture.find(f"{SVG}desc").text
-        for floor in FLOORS:
-            assert {floor.name, f"{floor.folder}/", *(room.name for room in floor.rooms)} <= drawn
-            assert all(text in said for text in (floor.what, *(room.what for room in floor.rooms)))
-        label = picture.get("aria-labelledby").split()
-        assert label == [picture.find(f"{SVG}{tag}").get("id") for tag in ("title", "desc")]
-    assert wide.get("aria-labelledby") != narrow.get("aria-labelledby")
-
-
-def test_the_first_floor_is_drawn_lowest_and_those_beside_one_another_at_one_height(extension):
-    floors = (
-        Floor("a", "a", "A"),
-        Floor("b", "b", "B & more", (Room("c", "C"), Room("d", "D", beside="c"), Room("e", "E"))),
-        Floor("f", "f", "F", beside="b"),
-    )
-    for picture in pictures(extension("floors_picture"), floors):
-        at = {}
-        for box in picture.iter(f"{SVG}g"):
-            name = next(box.itertext()).strip()
-            if name not in at:  # the rooms of a floor are in a box, too
-                x, y = re.findall(r"\d+", box.get("transform"))
-                at[name] = (int(x), int(y))
-        assert at["b"][1] == at["f"][1] < at["a"][1]
-        assert at["c"][1] == at["d"][1] > at["e"][1]
-        assert at["b"][0] < at["f"][0]
+    for floor in FLOORS:
+        (row,) = re.findall(rf"^\| `{floor.folder}/` \|.*$", page, re.MULTILINE)
+        assert re.findall(r"`(\w+)`", row.split("|")[3]) == [room.name for room in floor.rooms]
 
 
 def test_the_command_line_page_has_every_command(extension, monkeypatch):
@@ -384,24 +218,6 @@ def test_what_a_property_is_has_no_type_before_a_colon(extension):
 )
 def test_formulas_beside_one_another_are_parted(extension, formula, expected):
     assert extension("mathml").parts(formula) == expected
-
-
-class Block(list):
-    """Code as docutils has it."""
-
-    def __init__(self, rawsource: str, *children: str):
-        super().__init__(children)
-        self.rawsource = rawsource
-
-    def astext(self) -> str:
-        return "".join(self)
-
-
-def test_code_ends_with_its_last_line(extension):
-    shown, parsed = Block(">>> 1\n1\n\n", ">>> 1\n1\n\n"), Block("`a`\n", "a\n")
-    extension("code_blocks").trim([shown, parsed])
-    assert (shown.astext(), shown.rawsource) == (">>> 1\n1", ">>> 1\n1")
-    assert parsed.astext() == "a\n"  # markup, not text alone
 
 
 TUTORIALS = sorted((ROOT / "docs" / "tutorials").glob("*.md"))

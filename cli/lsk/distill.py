@@ -7,7 +7,7 @@ import click
 
 from ls_base.errors import InputError
 from lsk.support import distributed_options, options
-from lsk.train import begin, free_path, settings, start_all, train, with_file
+from lsk.train import merge_config_file, settings, start_all, start_run, train
 from lsk_engine.settings.distillation import TEACHER_LOSSES
 from lsk_engine.tasks.registry import load_task
 
@@ -73,13 +73,14 @@ def distill(
     --loss replaces H(labels, p) by another loss of the labels. The run names its teacher and is
     resumed and evaluated like any other.
     """  # noqa: D301 - \b is Click's mark for lines to be left as they are
+    from lsk_engine.runs.naming import free_run_path
     from lsk_engine.runs.run_directory import RunDirectory
     from lsk_engine.runs.stored_run import with_teacher
     from lsk_engine.settings.resolving import resolve_config
 
     local_workers = distributed_options.find_place(chosen, backend)
     overrides = settings(chosen, assignments)
-    task_name, preset, overrides = with_file(config_file, task_name, preset, overrides)
+    task_name, preset, overrides = merge_config_file(config_file, task_name, preset, overrides)
     task = load_task(task_name or RunDirectory.open(teacher).read_config()["task"])
     reporter = options.reporter(verbose, quiet)
     config = resolve_config(task, preset, overrides, reporter.message)
@@ -99,8 +100,8 @@ def distill(
             f"Received: α = {alpha:g} with β = 1"
         )
     if local_workers:
-        start_all(local_workers, run_dir or free_path(task, config), reporter)
-    begin(
+        start_all(local_workers, run_dir or free_run_path(task, config), reporter)
+    start_run(
         *(task, config, run_dir, reporter),
         backend=backend,
         tensorboard=tensorboard,

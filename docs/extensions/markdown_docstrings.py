@@ -85,9 +85,12 @@ def _process(app, what, name, obj, options, lines: list[str]) -> None:
 
 
 def _skip(app, what, name, obj, skip, options):
-    # The fields of a named tuple: its docstring says what they are.
+    """Skips fields of named tuples, and names that a package of the engine only re-exports."""
     doc = getattr(obj, "__doc__", None) or ""
-    return True if doc.startswith("Alias for field number") else None
+    if doc.startswith("Alias for field number"):
+        return True
+    page = app.env.docname.rpartition("/")[2]
+    return True if page == "lsk_engine" and what == "module" else None
 
 
 def setup(app):

@@ -114,7 +114,7 @@ class TaskContract:
 
     def test_training_lowers_the_loss(self, tmp_path):
         """A few steps on one batch."""
-        from lsk_engine.data.batch_sources import training_source
+        from lsk_engine.data.datasets import training_source
         from lsk_engine.devices.xla import jit_compile
         from lsk_engine.tasks.loss import build_loss
         from lsk_engine.training.optimizers import build_optimizer
@@ -137,7 +137,7 @@ class TaskContract:
         """Weights and graph survive; nothing needs `custom_objects`."""
         import keras
 
-        from lsk_engine.data.batch_sources import training_source
+        from lsk_engine.data.datasets import training_source
 
         task, config, data = self.loaded(tmp_path)
         batch = training_source(config, data).batch(0)

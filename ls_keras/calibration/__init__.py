@@ -20,9 +20,9 @@ from ls_keras.calibration.curves.smooth_reliability import (
 from ls_keras.calibration.curves.temperature_curve import TemperatureCurve, temperature_curve
 from ls_keras.calibration.ranking.ood_detection import (
     Detection,
-    ForeignDetection,
+    OODDetection,
     detection_score,
-    foreign_detection,
+    ood_detection,
 )
 from ls_keras.calibration.ranking.risk_coverage import (
     RiskCoverage,
@@ -50,10 +50,10 @@ __all__ = [
     "CalibratedModel",
     "ClasswiseFit",
     "Detection",
-    "ForeignDetection",
     "LossDecomposition",
     "MatrixFit",
     "MixedTemperatureFit",
+    "OODDetection",
     "Recalibration",
     "ReliabilityAccumulator",
     "ReliabilityCurve",
@@ -76,9 +76,9 @@ __all__ = [
     "fit_temperature",
     "fit_temperature_dataset",
     "fit_vector_scaling",
-    "foreign_detection",
     "logit_norm_confidence",
     "loss_decomposition",
+    "ood_detection",
     "reliability_curve",
     "risk_coverage",
     "smooth_calibration_error",

@@ -16,7 +16,7 @@ from ls_keras.inputs.model_outputs import Output, of_head
 from ls_keras.inputs.targets import IgnoreClass, ignored_ids
 from ls_keras.inputs.validation import as_count, as_counts, as_names, as_path, as_seed
 from ls_keras.plots import projection_panels, save_plot
-from ls_keras.plots.plot_inputs import check_words
+from ls_keras.plots.plot_inputs import check_strings
 from ls_keras.representation import Projection, penultimate, template_plane, templates
 from ls_keras.representation.projection import ProjectionSampler
 from ls_keras.representation.template_distances import check_classes
@@ -173,7 +173,7 @@ def _panels(data, batch_size: int) -> dict[str, Batches]:
     panels = data if isinstance(data, Mapping) else {"": data}
     if not panels:
         raise InputError("Expected data (x, y), or a dictionary of them by title. Received: none")
-    check_words(panels)
+    check_strings(panels)
     return {
         title: as_batches(panel, f"data[{title!r}]" if title else "data", batch_size=batch_size)
         for title, panel in panels.items()

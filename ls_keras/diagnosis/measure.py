@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ls_keras.calibration.curves.mean_interval import mean_interval, proportion_interval
+from ls_keras.calibration.curves.intervals import mean_interval, proportion_interval
 from ls_keras.calibration.curves.reliability import curve_of_statistics
 from ls_keras.calibration.curves.reliability_curve import ReliabilityCurve
 from ls_keras.calibration.curves.smooth_error import smooth_error_of_statistics

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ls_keras.calibration.curves.mean_interval import Interval, mean_noise
+from ls_keras.calibration.curves.intervals import Interval, mean_noise
 from ls_keras.calibration.scaling.recalibration import (
     ExampleScores,
     example_scores,
@@ -25,7 +25,7 @@ def fold_ids(groups: np.ndarray, folds: int, seed: int) -> np.ndarray:
 
     Example:
         >>> import numpy as np
-        >>> from ls_keras.diagnosis.cross_validation import fold_ids
+        >>> from ls_keras.diagnosis.temperature import fold_ids
         >>> np.bincount(fold_ids(np.repeat(np.arange(10), 3), 5, seed=0)).tolist()
         [6, 6, 6, 6, 6]
     """

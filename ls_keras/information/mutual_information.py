@@ -71,7 +71,7 @@ def mutual_information(
     overlap, and log 2 if they collapse into two equal groups.
 
     (The paper prints x where x′ stands here. Read literally, that is −½ − log mean exp(−r²/2) of
-    the standardized residuals r: between −½ and 0 whatever the network, −½ + ½ log 2 ≈ −0.153 for
+    the standardized residuals r: between −½ and 0 for any network, −½ + ½ log 2 ≈ −0.153 for
     Gaussian ones.)
 
     **Bias.** μ_x is a mean of few draws. Let the noise have variance s², and x′ be another example

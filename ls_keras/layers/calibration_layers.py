@@ -174,7 +174,7 @@ class VectorScaling(CalibrationLayer):
 
     def call(self, inputs):
         """Scales and shifts the logits."""
-        # A class masked with −inf stays masked, whatever the sign of its scale.
+        # A class masked with −inf stays masked for any sign of its scale.
         scaled = ops.where(ops.equal(inputs, -math.inf), inputs, inputs * self.scale)
         return scaled + self.bias
 

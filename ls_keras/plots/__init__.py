@@ -1,7 +1,6 @@
-"""Figures, drawn with Matplotlib's object-oriented interface: no pyplot, no global state."""
+"""Figures, drawn with Matplotlib's object-oriented interface, without pyplot or global state."""
 
 from ls_keras.plots.attention_map import AttentionMap, attention_map, attention_rows
-from ls_keras.plots.beam_panels import beam_panels
 from ls_keras.plots.distillation_curves import distillation_curves, distillation_points
 from ls_keras.plots.information_curve import information_curve, information_rows
 from ls_keras.plots.learning_curves import learning_curves, learning_rows
@@ -10,7 +9,7 @@ from ls_keras.plots.projection_panels import projection_panels, projection_rows
 from ls_keras.plots.reliability_diagram import reliability_diagram, reliability_rows
 from ls_keras.plots.risk_coverage_diagram import risk_coverage_diagram, risk_coverage_rows
 from ls_keras.plots.saving import save, save_plot
-from ls_keras.plots.temperature_panels import temperature_panels
+from ls_keras.plots.score_panels import beam_panels, temperature_panels
 
 __all__ = [
     "AttentionMap",

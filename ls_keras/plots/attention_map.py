@@ -1,4 +1,4 @@
-"""Attention as heat maps: when a decoder looked where, token by token."""
+"""Attention as heat maps: the frames that a decoder attends to at each token."""
 
 import dataclasses
 import textwrap
@@ -12,23 +12,23 @@ from ls_keras.backend.tensors import as_array
 from ls_keras.errors import InputError, shown
 from ls_keras.inputs.validation import as_number
 from ls_keras.plots import style
-from ls_keras.plots.plot_inputs import by_name, check_axes, check_title, figure_of
+from ls_keras.plots.plot_inputs import as_named, check_axes, check_title, get_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_LABELED = 40  # tokens up to which each is written beside its row
+_LABELED = 40  # largest number of tokens that are all labeled
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class AttentionMap(BriefRepr):
-    """The weights of attention while one example was decoded.
+    """Attention weights of one decoded example.
 
     Attributes:
         weights: Float array `(tokens, frames)`.
-        tokens: The tokens, one a row.
-        seconds: Duration of a frame.
+        tokens: The tokens, one for each row.
+        seconds: Duration of a frame in seconds.
     """
 
     weights: np.ndarray
@@ -37,8 +37,8 @@ class AttentionMap(BriefRepr):
 
     def __post_init__(self):
         weights = as_array(self.weights, "weights")
-        is_list = hasattr(self.tokens, "__len__") and np.ndim(self.weights) > 0
-        number = len(self.tokens) if is_list and not isinstance(self.tokens, dict) else -1
+        is_list = hasattr(self.tokens, "__len__") and not isinstance(self.tokens, dict)
+        number = len(self.tokens) if is_list else -1
         if weights.ndim != 2 or not weights.size or number != len(weights):
             raise InputError(
                 "Expected weights (tokens, frames), and a token for each row. "
@@ -56,22 +56,21 @@ Maps = AttentionMap | Mapping[str, AttentionMap]
 def attention_map(
     maps: Maps, *, axes: "Sequence[Axes] | None" = None, title: str | None = "Attention"
 ) -> "Figure":
-    """Draws which frames were attended to at each token: time to the right, tokens downwards.
+    """Draws the attention weights at each token, with time to the right and tokens downwards.
 
-    Where attention aligns, dark cells go down from the left to the right. Colors are on one scale
-    for all maps, 0 to 1.
+    Aligned attention shows as a dark diagonal. All maps use the same color scale, from 0 to 1.
 
     Args:
         maps: A map, or several by name.
-        axes: Axes to draw on, one a map; by default a new figure's.
+        axes: Axes to draw on, one for each map. Default: those of a new figure.
         title: Title of the figure; `None` for none.
 
     Returns:
-        The figure, which no global state knows: save it with `ls_keras.plots.save`.
+        The figure, which is not part of any global state; save it with `ls_keras.plots.save`.
 
     Raises:
-        InputError: If there is no map, something that is none, a name that is no word, or not as
-            many axes.
+        InputError: If there is no map, an object is not a map, a name is not a string, or the
+            number of axes differs.
 
     Example:
         >>> import numpy as np
@@ -82,7 +81,7 @@ def attention_map(
         ('time (s)', 'yes')
     """
     check_title(title)
-    named = by_name(maps, AttentionMap)
+    named = as_named(maps, AttentionMap)
     if axes is None:
         heights = [
             min(max(2.2, 0.8 + 0.17 * min(len(found.tokens), _LABELED)), 8.0)
@@ -95,15 +94,15 @@ def attention_map(
     for ax, (name, found) in zip(axes, named.items(), strict=True):
         image = _draw(ax, found)
         ax.set_title(textwrap.fill(name, 48), fontsize=style.TEXT)
-    figure = figure_of(axes[0])
-    figure.colorbar(image, ax=axes, label="weight of attention", shrink=0.8)
+    figure = get_figure(axes[0])
+    figure.colorbar(image, ax=axes, label="attention weight", shrink=0.8)
     if title:
         figure.suptitle(title)
     return figure
 
 
 def attention_rows(maps: Maps) -> list[dict[str, Any]]:
-    """Returns the numbers of the maps, one row a cell, for `ls_keras.plots.save`."""
+    """Returns the numbers of the maps for `ls_keras.plots.save`, a row for each cell."""
     return [
         {
             "map": name,
@@ -112,7 +111,7 @@ def attention_rows(maps: Maps) -> list[dict[str, Any]]:
             "start": round(i * found.seconds, 6),
             "weight": float(weight),
         }
-        for name, found in by_name(maps, AttentionMap).items()
+        for name, found in as_named(maps, AttentionMap).items()
         for n, (token, row) in enumerate(zip(found.tokens, found.weights, strict=True))
         for i, weight in enumerate(row)
     ]
@@ -129,7 +128,7 @@ def _draw(ax: "Axes", found: AttentionMap):
         interpolation="nearest",
         extent=(0, frames * found.seconds, tokens - 0.5, -0.5),
     )
-    step = -(-tokens // _LABELED)  # of many tokens, every second, every third, …
+    step = -(-tokens // _LABELED)
     labels = [str(token) for token in found.tokens[::step]]
     ax.set_yticks(range(0, tokens, step), labels, fontsize=style.SMALL)
     ax.set(xlabel="time (s)", ylabel="token")

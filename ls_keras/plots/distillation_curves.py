@@ -1,4 +1,4 @@
-"""Error against equivalent smoothing, of teachers and of students: Figure 5 of the paper."""
+"""Error of teachers and students against equivalent smoothing: Figure 5 of the paper."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -10,25 +10,24 @@ from ls_keras.plots.plot_inputs import check_rows, check_title
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-    from matplotlib.lines import Line2D
 
 CURVES = ("teacher", "student alone", "student of hard teacher", "student of smoothed teacher")
 
 
 def distillation_points(rows: Sequence[Mapping[str, Any]], *, score: str) -> list[dict[str, Any]]:
-    """Puts the seeds of each point together.
+    """Summarizes the seeds of each point.
 
     Args:
-        rows: One a curve, setting and seed, with the keys `curve` (of `CURVES`), `alpha`,
-            `temperature`, `gamma` and `score`.
-        score: The key of the score.
+        rows: A row for each curve, setting and seed, with the keys `curve` (one of `CURVES`),
+            `alpha`, `temperature`, `gamma` and `score`.
+        score: Key of the score.
 
     Returns:
-        One a curve and setting, by curve and γ: `curve`, `alpha`, `temperature`, `seeds` (how
-        many), `gamma` (the mean), `mean`, `min` and `max`.
+        A row for each curve and setting, sorted by curve and γ: `curve`, `alpha`, `temperature`,
+        `seeds` (their number), `gamma` (the mean), `mean`, `min` and `max`.
 
     Raises:
-        InputError: If there are no rows, they lack a key, or a curve is none of `CURVES`.
+        InputError: If there are no rows, a key is missing, or a curve is unknown.
 
     Example:
         >>> from ls_keras.plots import distillation_points
@@ -37,7 +36,7 @@ def distillation_points(rows: Sequence[Mapping[str, Any]], *, score: str) -> lis
         >>> point["seeds"], point["mean"], point["min"], point["max"]
         (2, 2.5, 2, 3)
     """
-    check_rows(rows, ("curve", "alpha", "temperature", "gamma", score), words=("curve",))
+    check_rows(rows, ("curve", "alpha", "temperature", "gamma", score), strings=("curve",))
     unknown = {row["curve"] for row in rows} - set(CURVES)
     if unknown:
         raise InputError(f"Expected curves of {', '.join(CURVES)}. Received: {min(unknown)!r}")
@@ -45,15 +44,15 @@ def distillation_points(rows: Sequence[Mapping[str, Any]], *, score: str) -> lis
     for row in rows:
         groups.setdefault((row["curve"], row["alpha"], row["temperature"]), []).append(row)
     points = []
-    for (curve, alpha, temperature), of_point in groups.items():
-        values = [row[score] for row in of_point]
+    for (curve, alpha, temperature), seeds in groups.items():
+        values = [row[score] for row in seeds]
         points.append(
             {
                 "curve": curve,
                 "alpha": alpha,
                 "temperature": temperature,
                 "seeds": len(values),
-                "gamma": statistics.mean(row["gamma"] for row in of_point),
+                "gamma": statistics.mean(row["gamma"] for row in seeds),
                 "mean": statistics.mean(values),
                 "min": min(values),
                 "max": max(values),
@@ -69,16 +68,16 @@ def distillation_curves(
     label: str | None = None,
     title: str | None = None,
 ) -> "Figure":
-    """Draws each curve's mean over the seeds against γ, with a bar from the least to the most.
+    """Draws the mean over the seeds of each curve against γ, with bars from minimum to maximum.
 
     Args:
         rows: See `distillation_points`.
-        score: The key of the score.
-        label: What it is called on the axis. Default: the key.
-        title: A title. Default: none.
+        score: Key of the score.
+        label: Axis label of the score. Default: the key.
+        title: Title of the axes. Default: `None`.
 
     Returns:
-        The figure, which no global state knows.
+        The figure, which is not part of any global state.
 
     Raises:
         InputError: See `distillation_points`.
@@ -90,55 +89,42 @@ def distillation_curves(
         >>> len(distillation_curves(rows, score="error").axes)
         1
     """
+    from matplotlib.lines import Line2D
+
     check_title(title)
     check_title(label)
     points = distillation_points(rows, score=score)
     figure = style.new_figure(height=5.4)
     ax = figure.subplots()
-    for curve, look in zip(CURVES, style.looks(len(CURVES)), strict=True):
-        of_curve = [point for point in points if point["curve"] == curve]
-        if not of_curve:
-            continue
-        mean = [point["mean"] for point in of_curve]
-        below = [point["mean"] - point["min"] for point in of_curve]
-        above = [point["max"] - point["mean"] for point in of_curve]
-        ax.errorbar(
-            [point["gamma"] for point in of_curve],
-            mean,
-            yerr=(below, above),
-            label=_name(curve, of_curve),
-            color=look.color,
-            marker=look.marker,
-            linestyle=look.line_style,
-            markersize=4,
-            linewidth=1.5,
-            elinewidth=0.8,
-            capsize=2,
-        )
+    for curve, series_style in zip(CURVES, style.series_styles(len(CURVES)), strict=True):
+        own = [point for point in points if point["curve"] == curve]
+        if own:
+            below = [point["mean"] - point["min"] for point in own]
+            above = [point["max"] - point["mean"] for point in own]
+            ax.errorbar(
+                [point["gamma"] for point in own],
+                [point["mean"] for point in own],
+                yerr=(below, above),
+                **series_style.line(_label(curve, own), elinewidth=0.8, capsize=2),
+            )
     ax.set_xlabel("Equivalent smoothing γ")
     ax.set_ylabel(label or score)
-    style.tidy(ax)
+    style.despine(ax)
     handles, _ = ax.get_legend_handles_labels()
-    if any(point["seeds"] > 1 for point in points):
-        seeds = max(point["seeds"] for point in points)
-        handles.append(_bar(f"from the least to the most of {seeds} seeds"))
+    seeds = max(point["seeds"] for point in points)
+    if seeds > 1:
+        text = f"minimum to maximum of {seeds} seeds"
+        bar: dict[str, Any] = {"color": style.GRAY, "marker": "|", "markersize": 9}
+        handles.append(Line2D([], [], linestyle="", label=text, **bar))
     style.legend_below(ax, handles)
     if title:
         ax.set_title(title)
     return figure
 
 
-def _bar(label: str) -> "Line2D":
-    """Returns what stands in the legend for a bar."""
-    from matplotlib.lines import Line2D
-
-    return Line2D([], [], color=style.GRAY, marker="|", markersize=9, linestyle="", label=label)
-
-
-def _name(curve: str, points: Sequence[Mapping[str, Any]]) -> str:
-    """Returns the curve's name with what changes along it."""
-    varied = "temperature" if curve == "student of hard teacher" else "alpha"
-    values = [point[varied] for point in points]
-    symbol = "T" if varied == "temperature" else "α"
-    least, most = f"{min(values):g}", f"{max(values):g}"
-    return f"{curve}, {symbol} = {least}" + (f" … {most}" if most != least else "")
+def _label(curve: str, points: Sequence[Mapping[str, Any]]) -> str:
+    """Returns the name of a curve with the range of the setting that varies along it."""
+    key, symbol = ("temperature", "T") if curve == "student of hard teacher" else ("alpha", "α")
+    values = [point[key] for point in points]
+    low, high = f"{min(values):g}", f"{max(values):g}"
+    return f"{curve}, {symbol} = {low}" + (f" … {high}" if high != low else "")

@@ -1,4 +1,4 @@
-"""Mutual information over training: Figure 6 of the paper."""
+"""Mutual information during training: Figure 6 of the paper."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from ls_base.errors import InputError
 from ls_keras.errors import shown
 from ls_keras.inputs.validation import as_count, as_number
 from ls_keras.plots import style
-from ls_keras.plots.plot_inputs import check_ax, check_title, check_words, figure_of
+from ls_keras.plots.plot_inputs import check_ax, check_strings, check_title, get_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 History = Sequence[Mapping[str, Any]]
 
-_SHORT = 24  # letters of a name, of which two stand side by side
-_FAR = 2.5  # times the highest curve: from there on, the axis is compressed
+_SHORT = 24  # longest name of which two fit side by side
+_FAR = 2.5  # the axis is compressed if log N exceeds the curves by this factor
 _COLUMNS = ("step", "mutual_information", "low", "high")
 
 
@@ -30,25 +30,24 @@ def information_curve(
     ax: "Axes | None" = None,
     title: str | None = "Mutual information",
 ) -> "Figure":
-    """Draws mutual information against steps, with lines at log 2 and log N.
+    """Draws mutual information against training steps, with lines at log 2 and log N.
 
-    At log 2 only the class is left of an example; log N is the most that N examples can show. A
-    log N far above the curves would flatten them: then the axis is compressed above them, where it
-    is gray. Bands are 95 % intervals.
+    At log 2 only the class is left; log N is the largest possible value for N examples. If log N is
+    far above the curves, the axis above them is compressed and gray. Bands are 95 % intervals.
 
     Args:
-        histories: What `MutualInformationProbe.history` holds: mappings with `step`,
-            `mutual_information`, `low`, `high` (nats) and `num_examples`; or several by name.
-        num_examples: N, where the entries don't have it.
-        ax: Axes to draw on; by default a new figure's.
-        title: Title of the diagram; `None` for none.
+        histories: `MutualInformationProbe.history`: mappings with `step`, `mutual_information`,
+            `low`, `high` (nats) and `num_examples`; or several histories by name.
+        num_examples: N, if the entries lack it. Default: `None`.
+        ax: Axes to draw on. Default: those of a new figure.
+        title: Title of the axes; `None` for none.
 
     Returns:
-        The figure, which no global state knows: save it with `ls_keras.plots.save`.
+        The figure, which is not part of any global state; save it with `ls_keras.plots.save`.
 
     Raises:
-        InputError: If there is no history, or an entry lacks a value, or names are no words, or
-            more than 49.
+        InputError: If there is no history, an entry lacks a value, a name is not a string, or there
+            are more than 49 histories.
 
     Example:
         >>> from ls_keras.plots import information_curve
@@ -61,31 +60,23 @@ def information_curve(
     check_title(title)
     if num_examples is not None:
         as_count(num_examples, "num_examples", 1)
-    named = _named(histories)
-    looks = style.looks(len(named))
+    named = _as_named(histories)
+    styles = style.series_styles(len(named))
     columns = 2 if max(map(len, named)) <= _SHORT else 1
     if ax is None:
-        height = 4.6 + style.more_height(len(named), columns)
+        height = 4.6 + style.extra_legend_height(len(named), columns)
         ax = style.new_figure(height=height).subplots()
-    for (name, history), look in zip(named.items(), looks, strict=True):
+    for (name, history), series_style in zip(named.items(), styles, strict=True):
         step, value, low, high = (np.array([e[c] for e in history], float) for c in _COLUMNS)
-        ax.fill_between(step, low, high, color=look.color, alpha=0.18, linewidth=0)
-        ax.plot(
-            step,
-            value,
-            label=style.as_label(name) or None,
-            color=look.color,
-            marker=look.marker,
-            linestyle=look.line_style,
-            markersize=4.5,
-            linewidth=1.5,
-        )
-    sizes = {int(e.get("num_examples", num_examples or 0)) for h in named.values() for e in h}
-    lines = {"log 2": math.log(2)}
-    lines |= {f"log N = log {n}": math.log(n) for n in sorted(sizes) if n > 1}
-    highest = max(math.log(2), *(float(e["high"]) for h in named.values() for e in h))
-    compressed = max(lines.values()) > _FAR * highest
-    for text, height in lines.items():
+        ax.fill_between(step, low, high, color=series_style.color, alpha=0.18, linewidth=0)
+        ax.plot(step, value, **series_style.line(name or None, markersize=4.5))
+    entries = [entry for history in named.values() for entry in history]
+    sizes = {int(entry.get("num_examples", num_examples or 0)) for entry in entries}
+    highest = max(math.log(2), *(float(entry["high"]) for entry in entries))
+    levels = {"log 2": math.log(2)}
+    levels |= {f"log N = log {n}": math.log(n) for n in sorted(sizes) if n > 1}
+    compressed = max(levels.values()) > _FAR * highest
+    for text, height in levels.items():
         ax.axhline(height, zorder=1, **style.REFERENCE)
         below = compressed and height > highest
         ax.annotate(
@@ -100,26 +91,26 @@ def information_curve(
         )
     ax.set(xlabel="Training step", ylabel="Mutual information (nats)")
     bottom, top = ax.get_ylim()
-    # Room for the text above the highest line.
-    bottom, top = min(bottom, 0.0), max(top, 1.07 * max(lines.values()))
+    # The text above the highest line needs space.
+    bottom, top = min(bottom, 0.0), max(top, 1.07 * max(levels.values()))
     if compressed:
-        lowest = min(float(e["low"]) for h in named.values() for e in h)
-        bottom = min(0.0, lowest - 0.05 * (highest - lowest))  # not a share of log N
-        far = [height for height in lines.values() if height > highest]
+        lowest = min(float(entry["low"]) for entry in entries)
+        bottom = min(0.0, lowest - 0.05 * (highest - lowest))  # not relative to log N
+        far = [height for height in levels.values() if height > highest]
         _compress(ax, 1.1 * highest, bottom, top, far)
     ax.set_ylim(bottom, top)
-    style.tidy(ax)
+    style.despine(ax)
     if any(named):
         style.legend_below(ax, columns=columns)
     if title:
         ax.set_title(title)
-    return figure_of(ax)
+    return get_figure(ax)
 
 
 def _compress(
     ax: "Axes", start: float, bottom: float, top: float, more_ticks: Sequence[float]
 ) -> None:
-    """Gives what lies above `start` a sixth of the axis's height below it."""
+    """Compresses the axis above `start` to a sixth of the height below it."""
     from matplotlib.ticker import MaxNLocator
 
     factor = (start - bottom) / 6 / (top - start)
@@ -138,15 +129,17 @@ def _compress(
 
 
 def information_rows(histories: History | Mapping[str, History]) -> list[dict[str, Any]]:
-    """Returns the numbers of the curves, one row a curve and step, for `ls_keras.plots.save`."""
+    """Returns the numbers of the curves for `ls_keras.plots.save`, a row for each step."""
     return [
-        {"curve": name, **entry} for name, history in _named(histories).items() for entry in history
+        {"curve": name, **entry}
+        for name, history in _as_named(histories).items()
+        for entry in history
     ]
 
 
-def _named(histories) -> dict[str, History]:
+def _as_named(histories) -> dict[str, History]:
     named = dict(histories) if isinstance(histories, Mapping) else {"": histories}
-    check_words(named)
+    check_strings(named)
     for name, history in named.items():
         try:
             complete = len(history) and all(

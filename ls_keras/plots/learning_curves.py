@@ -1,4 +1,4 @@
-"""What training and validation measured, over the steps: one panel a quantity."""
+"""Training and validation values over the steps, one panel for each quantity."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -8,14 +8,14 @@ from ls_base.errors import InputError
 from ls_keras.errors import shown
 from ls_keras.inputs.validation import as_number
 from ls_keras.plots import style
-from ls_keras.plots.plot_inputs import check_labels, check_rows, check_title, with_same_keys
+from ls_keras.plots.plot_inputs import check_labels, check_rows, check_title, fill_missing_keys
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-VALIDATION = "val_"  # as in the history that `fit` returns
+VALIDATION = "val_"  # as in the history of `fit`
 _COLUMNS = 2
-_FEW = 25  # points of a curve, of which each is marked
+_MARKED = 25  # largest number of points that get markers
 
 
 def learning_curves(
@@ -24,22 +24,22 @@ def learning_curves(
     labels: Mapping[str, str] | None = None,
     title: str | None = None,
 ) -> "Figure":
-    """Draws each quantity in a panel of its own, of training and validation.
+    """Draws each quantity of training and validation in its own panel.
 
     Args:
-        rows: One an epoch, or whenever something was measured, in any order: `step`, and
-            quantities under the names that `fit` gives them, such as `loss`, `val_loss` and
-            `val_nll`. What was not measured then is `None`, or left out.
-        labels: What quantities are called above their panels, with their units, by name without
-            `val_`; those that have one come first, in this order. Default: their names.
-        title: A title. Default: none.
+        rows: A row for each epoch or measurement, in any order: `step`, and quantities with the
+            names of `fit`, such as `loss`, `val_loss` and `val_nll`. Missing values are `None` or
+            left out.
+        labels: Titles of the panels with units, by name without `val_`; these quantities come
+            first, in this order. Default: the names.
+        title: Title of the figure. Default: `None`.
 
     Returns:
-        The figure, which no global state knows.
+        The figure, which is not part of any global state.
 
     Raises:
-        InputError: If there are no rows, one has no step, something is no finite number, or
-            nothing was measured.
+        InputError: If there are no rows, a row has no step, a value is not a finite number, or
+            there is no quantity.
 
     Example:
         >>> from ls_keras.plots import learning_curves
@@ -50,9 +50,9 @@ def learning_curves(
     """
     check_title(title)
     check_labels(labels)
-    whole = learning_rows(rows)
+    filled = learning_rows(rows)
     names = dict.fromkeys(
-        name.removeprefix(VALIDATION) for name in whole[0] if name not in ("step", "epoch")
+        name.removeprefix(VALIDATION) for name in filled[0] if name not in ("step", "epoch")
     )
     if not names:
         raise InputError(f"Expected a quantity beside the step. Received: {', '.join(rows[0])}")
@@ -63,30 +63,23 @@ def learning_curves(
     panels = figure.subplots(height, columns, squeeze=False, sharex=True).ravel()
     for unused in panels[len(names) :]:
         unused.remove()
-    shown_series: dict[str, Any] = {}
+    splits = dict(zip(("training", "validation"), style.series_styles(2), strict=True))
+    lines: dict[str, Any] = {}
     for name, ax in zip(names, panels, strict=False):
-        for (what, key), look in zip(
-            (("training", name), ("validation", VALIDATION + name)), style.looks(2), strict=True
-        ):
-            points = [(row["step"], row[key]) for row in whole if row.get(key) is not None]
-            if not points:
-                continue
-            (shown_series[what],) = ax.plot(
-                *zip(*points, strict=True),
-                label=what,
-                color=look.color,
-                linestyle=look.line_style,
-                marker=look.marker if len(points) <= _FEW else None,
-                markersize=3.5,
-                linewidth=1.4,
-            )
+        for split, series_style in splits.items():
+            key = name if split == "training" else VALIDATION + name
+            points = [(row["step"], row[key]) for row in filled if row.get(key) is not None]
+            if points:
+                marker = series_style.marker if len(points) <= _MARKED else None
+                options = series_style.line(split, marker=marker, markersize=3.5, linewidth=1.4)
+                (lines[split],) = ax.plot(*zip(*points, strict=True), **options)
         ax.set_title((labels or {}).get(name, name), loc="left", fontsize=style.TEXT)
-        style.few_ticks(ax, across=4 if columns > 1 else 6, up=5)
-        style.tidy(ax)
+        style.limit_ticks(ax, across=4 if columns > 1 else 6, up=5)
+        style.despine(ax)
     for ax in panels[max(0, len(names) - columns) : len(names)]:
         ax.set_xlabel("Training step")
         ax.tick_params(labelbottom=True)
-    handles = [shown_series[what] for what in ("training", "validation") if what in shown_series]
+    handles = [lines[split] for split in splits if split in lines]
     style.shared_legend(figure, handles, columns=2)
     if title:
         figure.suptitle(title)
@@ -94,7 +87,7 @@ def learning_curves(
 
 
 def learning_rows(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Returns the numbers of the curves by step, one row each with the same keys.
+    """Returns the numbers of the curves, sorted by step, with the same keys in each row.
 
     Args:
         rows: See `learning_curves`.
@@ -103,11 +96,11 @@ def learning_rows(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         InputError: See `learning_curves`.
     """
     check_rows(rows, ("step",))
-    whole = with_same_keys(rows)
-    if not all(isinstance(name, str) for name in whole[0]):
-        raise InputError(f"Expected names of quantities. Received: {shown(list(whole[0]))}")
+    filled = fill_missing_keys(rows)
+    if not all(isinstance(name, str) for name in filled[0]):
+        raise InputError(f"Expected names of quantities. Received: {shown(list(filled[0]))}")
     for row in rows:
         for name, value in row.items():
             if value is not None:
                 as_number(value, name)
-    return sorted(whole, key=lambda row: row["step"])
+    return sorted(filled, key=lambda row: row["step"])

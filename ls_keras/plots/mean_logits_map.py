@@ -1,4 +1,4 @@
-"""The mean logits of each class as a heat map: which classes a network takes for similar."""
+"""Heat maps of the mean logits of each class, which show similar classes."""
 
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -7,16 +7,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ls_keras.plots import style
-from ls_keras.plots.plot_inputs import by_name, check_axes, check_names, check_title, figure_of
+from ls_keras.plots.plot_inputs import (
+    as_named,
+    check_axes,
+    check_class_names,
+    check_title,
+    get_figure,
+)
 from ls_keras.representation.mean_logits import MeanLogits
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Up to so many classes are all labeled, and have their numbers written into the cells.
+# Largest numbers of classes that are all labeled, and that have numbers in the cells.
 _LABELED, _NUMBERED = 16, 10
-_CELL = 8.4  # points of a number in a cell, which is 35 pixels wide on a phone
+_CELL = 8.4  # font size in points of a number in a cell, 35 pixels wide on a phone
 
 
 def mean_logits_map(
@@ -26,23 +32,23 @@ def mean_logits_map(
     axes: "Sequence[Axes] | None" = None,
     title: str | None = "Mean logits",
 ) -> "Figure":
-    """Draws matrices of mean logits: a row a true class, a column a logit.
+    """Draws matrices of mean logits, with a row for each true class and a column for each logit.
 
-    The diagonal is grey: its values are far above the others, which carry the similarities. Colors
-    are on one scale for all matrices, centered at 0.
+    The diagonal is gray, because its values are far above the others, which show the similarities.
+    All matrices use the same color scale, centered at 0.
 
     Args:
-        maps: What `ls_keras.representation.mean_logits` returned, or several by name.
+        maps: Result of `ls_keras.representation.mean_logits`, or several by name.
         class_names: Names of all K classes. Default: their numbers.
-        axes: Axes to draw on, one a matrix; by default a new figure's.
+        axes: Axes to draw on, one for each matrix. Default: those of a new figure.
         title: Title of the figure; `None` for none.
 
     Returns:
-        The figure, which no global state knows: save it with `ls_keras.plots.save`.
+        The figure, which is not part of any global state; save it with `ls_keras.plots.save`.
 
     Raises:
-        InputError: If there is no matrix, something that is none, a name that is no word, or not as
-            many axes.
+        InputError: If there is no matrix, an object is not one, a name is not a string, or the
+            number of axes differs.
 
     Example:
         >>> from ls_keras.plots import mean_logits_map
@@ -53,9 +59,9 @@ def mean_logits_map(
         'hard targets'
     """
     check_title(title)
-    named = by_name(maps, MeanLogits)
+    named = as_named(maps, MeanLogits)
     for found in named.values():
-        check_names(class_names, found.classes)
+        check_class_names(class_names, found.classes)
     if axes is None:
         figure = style.new_figure(height=5.4 * len(named) + 0.6, fixed_aspect=True)
         axes = list(figure.subplots(len(named), 1, squeeze=False)[:, 0])
@@ -66,11 +72,11 @@ def mean_logits_map(
     for ax, (name, found) in zip(axes, named.items(), strict=True):
         image = _draw(ax, found, class_names, largest)
         ax.set_title(textwrap.fill(name, 44), fontsize=style.TEXT)
-    figure = figure_of(axes[0])
+    figure = get_figure(axes[0])
     figure.colorbar(
         image,
         ax=axes,
-        label="mean logit less the mean over the classes",
+        label="mean logit minus the mean over the classes",
         location="bottom",
         shrink=0.8,
         aspect=30,
@@ -83,10 +89,10 @@ def mean_logits_map(
 def mean_logits_rows(
     maps: MeanLogits | Mapping[str, MeanLogits], class_names: Sequence[str] | None = None
 ) -> list[dict[str, Any]]:
-    """Returns the numbers of the maps, one row a cell, for `ls_keras.plots.save`."""
+    """Returns the numbers of the maps for `ls_keras.plots.save`, a row for each cell."""
     rows = []
-    for name, found in by_name(maps, MeanLogits).items():
-        check_names(class_names, found.classes)
+    for name, found in as_named(maps, MeanLogits).items():
+        check_class_names(class_names, found.classes)
         names = _names(found, class_names)
         for i, true_class in enumerate(names):
             for k, logit in enumerate(names):
@@ -108,7 +114,7 @@ def _draw(ax: "Axes", found: MeanLogits, class_names, largest: float):
     shown = np.ma.masked_where(np.eye(size, dtype=bool), found.matrix)
     image = ax.imshow(shown, cmap="PuOr", vmin=-largest, vmax=largest, interpolation="nearest")
     ax.set_facecolor("0.8")
-    step = -(-size // _LABELED)  # of many classes, every second, every third, …
+    step = -(-size // _LABELED)
     names = [textwrap.shorten(n, 18, placeholder="…") for n in _names(found, class_names)[::step]]
     upright = all(len(name) <= 2 for name in names)
     at = range(0, size, step)

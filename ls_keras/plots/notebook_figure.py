@@ -1,15 +1,15 @@
-"""A figure that a notebook shows where it is the value of a cell."""
+"""A figure that notebooks display as the value of a cell."""
 
 import io
 
 from matplotlib.figure import Figure
 
 
-class ShownFigure(Figure):
-    """Matplotlib's figure, with a picture of itself for notebooks.
+class NotebookFigure(Figure):
+    """Matplotlib's figure with a PNG representation for notebooks.
 
-    Matplotlib's own are shown after `%matplotlib inline` or an import of pyplot only. Where one of
-    these was given, that is what counts, and the picture is shown once.
+    Notebooks display Matplotlib's figures only after `%matplotlib inline` or an import of pyplot.
+    In that case, Matplotlib's representation is used, and the figure is displayed once.
     """
 
     def _repr_png_(self) -> bytes:

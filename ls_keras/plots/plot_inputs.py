@@ -1,4 +1,4 @@
-"""What the plots ask of their arguments alike: things by name, rows, axes to draw on."""
+"""Checks of the arguments that several plots share: named data, rows and axes."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -14,51 +14,51 @@ if TYPE_CHECKING:
 Drawn = TypeVar("Drawn")
 
 
-def by_name(data: Drawn | Mapping[str, Drawn], kind: type[Drawn]) -> dict[str, Drawn]:
-    """Returns what is to be drawn by name; one thing alone has the empty name.
+def as_named(data: Drawn | Mapping[str, Drawn], kind: type[Drawn]) -> dict[str, Drawn]:
+    """Returns data by name; a single object has the empty name.
 
     Args:
-        data: One of `kind`, or a mapping of names to them.
-        kind: The class of what is drawn.
+        data: An object of `kind`, or a mapping of names to them.
+        kind: The class of the objects.
 
     Raises:
-        InputError: If there is none, something that is none, or a name that is no word.
+        InputError: If there is no object, one of another class, or a name that is not a string.
     """
     found = {"": data} if isinstance(data, kind) else data
     article = "an" if kind.__name__[0] in "AEIOaeio" else "a"
     expected = f"Expected {article} {kind.__name__}, or a mapping of names to them. Received: "
     if not isinstance(found, Mapping) or not found:
         raise InputError(f"{expected}{shown(data)}")
-    check_words(found)
+    check_strings(found)
     for name, value in found.items():
         if not isinstance(value, kind):
             raise InputError(f"{expected}{type(value).__name__} for {shown(name)}")
     return dict(found)
 
 
-def check_words(names: Iterable) -> None:
-    """Raises an `InputError` unless all names of what is drawn are words: no numbers."""
+def check_strings(names: Iterable) -> None:
+    """Raises an `InputError` unless all names are strings."""
     for name in names:
         if not isinstance(name, str):
             raise InputError(
-                f'Expected names that are words, such as "α = 0.1". Received: {shown(name)}'
+                f'Expected names that are strings, such as "α = 0.1". Received: {shown(name)}'
             )
 
 
 def check_rows(
     rows: Sequence[Mapping[str, Any]],
     keys: Collection[str],
-    words: Collection[str] = (),
+    strings: Collection[str] = (),
     banded: Collection[str] = (),
 ) -> None:
-    """Raises an `InputError` unless there are rows, each with the keys.
+    """Raises an `InputError` unless there are rows and all have the keys.
 
     Args:
-        rows: What is drawn.
-        keys: What each row must have: finite numbers.
-        words: The keys whose values are words.
-        banded: The keys whose intervals are drawn: their ends, `<key>_low` and `<key>_high`, are
-            finite numbers, too, where they are there and not `None`.
+        rows: The rows.
+        keys: Required keys, whose values are finite numbers.
+        strings: Keys whose values are strings instead. Default: none.
+        banded: Keys with intervals: `<key>_low` and `<key>_high` are finite numbers, `None` or
+            missing. Default: none.
     """
     if not isinstance(rows, Sequence) or not all(isinstance(row, Mapping) for row in rows):
         raise InputError(f"Expected rows that are mappings. Received: {shown(rows)}")
@@ -72,20 +72,20 @@ def check_rows(
                 f"Received: {', '.join(map(str, row)) if row else 'no rows'}"
             )
         for key in keys:
-            if key not in words:
+            if key not in strings:
                 as_number(row[key], key)
             elif not isinstance(row[key], str):
-                raise InputError(f"Expected {key} to be a word. Received: {shown(row[key])}")
+                raise InputError(f"Expected {key} to be a string. Received: {shown(row[key])}")
         for end in (f"{key}_{end}" for key in banded for end in ("low", "high")):
             if row.get(end) is not None:
                 as_number(row[end], end)
 
 
-def with_same_keys(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Returns rows with the keys of all, in one order; `None`: a row has none.
+def fill_missing_keys(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Returns rows with the keys of all rows in the same order; missing values are `None`.
 
     Raises:
-        InputError: If they are no rows.
+        InputError: If they are not rows.
     """
     check_rows(rows, ())
     names = dict.fromkeys(name for row in rows for name in row)
@@ -93,49 +93,49 @@ def with_same_keys(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def check_axes(axes: Sequence["Axes"], number: int, what: str) -> list["Axes"]:
-    """Returns axes as a list, or raises an `InputError` unless there is one for each.
+    """Returns axes as a list, or raises an `InputError` unless there are `number` of them.
 
     Args:
-        axes: Axes.
-        number: How many are needed.
-        what: What is drawn on each, such as `"a panel"`.
+        axes: The axes.
+        number: Expected number.
+        what: What each shows, such as `"a panel"`, for the message.
     """
-    if not isinstance(axes, Iterable) or isinstance(axes, str):
-        raise InputError(f"Expected {number} axes, one {what}. Received: {shown(axes)}")
-    axes = list(axes)
-    if len(axes) != number:
-        raise InputError(f"Expected {number} axes, one {what}. Received: {len(axes)}")
-    for ax in axes:
+    iterable = isinstance(axes, Iterable) and not isinstance(axes, str)
+    found = list(axes) if iterable else []
+    if len(found) != number:
+        received = len(found) if iterable else shown(axes)
+        raise InputError(f"Expected {number} axes, one for {what}. Received: {received}")
+    for ax in found:
         check_ax(ax)
-    return axes
+    return found
 
 
 def check_ax(ax) -> None:
-    """Raises an `InputError` unless it can be drawn on, or is `None`."""
+    """Raises an `InputError` unless the argument is Matplotlib axes or `None`."""
     if ax is not None and not hasattr(ax, "get_figure"):
         raise InputError(f"Expected axes of Matplotlib. Received: {shown(ax)}")
 
 
 def check_labels(labels) -> None:
-    """Raises an InputError unless labels are `None`, or words by key."""
+    """Raises an `InputError` unless labels are `None` or map keys to strings."""
     if not isinstance(labels, Mapping | None) or not all(
         isinstance(label, str) for label in (labels or {}).values()
     ):
-        raise InputError(f"Expected labels to map keys to words. Received: {shown(labels)}")
+        raise InputError(f"Expected labels to map keys to strings. Received: {shown(labels)}")
 
 
 def check_title(title) -> None:
-    """Raises an `InputError` unless it is words, or `None`."""
+    """Raises an `InputError` unless a title is a string or `None`."""
     if not isinstance(title, str | None):
         raise InputError(f"Expected a title, or None. Received: {shown(title)}")
 
 
-def check_names(class_names, classes: Sequence[int]) -> None:
-    """Raises an `InputError` unless there is a name for each class, or `None` for all."""
+def check_class_names(class_names, classes: Sequence[int]) -> None:
+    """Raises an `InputError` unless `class_names` is `None` or has a name for each class."""
     if class_names is not None:
         as_names(class_names, "class_names", max(classes) + 1)
 
 
-def figure_of(ax: "Axes") -> "Figure":
-    """Returns the figure that axes are on, also where it is drawn into a part of one."""
+def get_figure(ax: "Axes") -> "Figure":
+    """Returns the figure of axes, also for axes in a subfigure."""
     return cast("Figure", ax.get_figure(root=True))

@@ -1,4 +1,4 @@
-"""Projections of penultimate activations side by side: a row of the paper's Figure 1."""
+"""Projections of penultimate activations side by side: a row of Figure 1 of the paper."""
 
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -10,16 +10,16 @@ from ls_base.errors import InputError
 from ls_keras.errors import shown
 from ls_keras.inputs.validation import as_flag
 from ls_keras.plots import style
-from ls_keras.plots.plot_inputs import check_axes, check_title, check_words, figure_of
+from ls_keras.plots.plot_inputs import check_axes, check_strings, check_title, get_figure
 from ls_keras.representation.projection import Projection
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_COLUMNS = 2  # training and validation of a run
-_SHORT = 16  # letters of a name, of which three stand side by side
-_TITLE_WIDTH = 26  # letters that fit above a panel
+_COLUMNS = 2  # training and validation
+_SHORT = 16  # longest name of which three fit side by side
+_TITLE_WIDTH = 26  # letters
 
 
 def projection_panels(
@@ -29,24 +29,24 @@ def projection_panels(
     title: str | None = None,
     common_axes: bool = True,
 ) -> "Figure":
-    """Draws projections, two in a row: train and validation without smoothing, then with it.
+    """Draws projections in rows of two, such as training and validation of each network.
 
-    A dot is an example; the large, outlined marks and the triangle are the class templates. Both
-    coordinates are in the units of the activations, on one scale.
+    Dots are examples; the large, outlined marks and the triangle are the class templates. Both
+    coordinates have the units of the activations and the same scale.
 
     Args:
         panels: Projections by the title of their panel, left to right.
-        axes: Axes to draw on, one a panel; by default a new figure's.
+        axes: Axes to draw on, one for each panel. Default: those of a new figure.
         title: Title of the figure; `None` for none.
-        common_axes: Whether all panels have the same limits. Networks of different scale are
-            easier to compare with limits of their own.
+        common_axes: Whether all panels have the same limits. Networks with different scales are
+            easier to compare with separate limits. Default: `True`.
 
     Returns:
-        The figure, which no global state knows: save it with `ls_keras.plots.save`.
+        The figure, which is not part of any global state; save it with `ls_keras.plots.save`.
 
     Raises:
-        InputError: If there is no panel, something that is none, a name that is no word, or not as
-            many axes.
+        InputError: If there is no panel, an object is not a projection, a name is not a string, or
+            the number of axes differs.
 
     Example:
         >>> import numpy as np
@@ -58,7 +58,7 @@ def projection_panels(
         >>> [ax.get_title() for ax in figure.axes]
         ['train', 'validation']
     """
-    check_panels(panels)
+    _check_panels(panels)
     check_title(title)
     as_flag(common_axes, "common_axes")
     columns = len(panels)
@@ -78,13 +78,13 @@ def projection_panels(
         (left, right), (low, high) = limits if common_axes else _limits([projection])
         ax.set(aspect="equal", xlim=(left, right), ylim=(low, high))
         ax.set_title(textwrap.fill(name, _TITLE_WIDTH), fontsize=style.TEXT)
-        style.few_ticks(ax, across=4, up=5)
-        style.tidy(ax)
+        style.limit_ticks(ax, across=4, up=5)
+        style.despine(ax)
         if i % columns == 0:
             ax.set_ylabel("second coordinate")
         if i + columns >= len(panels):
             ax.set_xlabel("first coordinate")
-    figure = figure_of(axes[0])
+    figure = get_figure(axes[0])
     handles, labels = axes[0].get_legend_handles_labels()
     if len({projection.names for projection in panels.values()}) == 1:
         short = max(map(len, labels)) <= _SHORT
@@ -101,11 +101,11 @@ def projection_panels(
 
 
 def projection_rows(panels: Mapping[str, Projection]) -> list[dict[str, Any]]:
-    """Returns the numbers of the panels, one row a point, for `ls_keras.plots.save`.
+    """Returns the numbers of the panels for `ls_keras.plots.save`, a row for each point.
 
     `kind` is `example` or `template`.
     """
-    check_panels(panels)
+    _check_panels(panels)
     rows = []
     for panel, projection in panels.items():
         names = dict(zip(projection.classes, projection.names, strict=True))
@@ -127,8 +127,7 @@ def projection_rows(panels: Mapping[str, Projection]) -> list[dict[str, Any]]:
     return rows
 
 
-def check_panels(panels) -> None:
-    """Raises an `InputError` unless `panels` maps words to projections."""
+def _check_panels(panels) -> None:
     if (
         not isinstance(panels, Mapping)
         or not panels
@@ -137,22 +136,26 @@ def check_panels(panels) -> None:
         raise InputError(
             f"Expected a mapping of titles to Projections, at least one. Received: {shown(panels)}"
         )
-    check_words(panels)
+    check_strings(panels)
 
 
 def _draw(ax: "Axes", projection: Projection) -> None:
     corners = projection.corners
     ax.plot(*corners[[0, 1, 2, 0]].T, zorder=2, **style.REFERENCE)
-    for class_id, name, corner, look in zip(
-        projection.classes, projection.names, corners, style.looks(len(corners)), strict=True
+    for class_id, name, corner, series_style in zip(
+        projection.classes,
+        projection.names,
+        corners,
+        style.series_styles(len(corners)),
+        strict=True,
     ):
         points = projection.coordinates[projection.labels == class_id]
         ax.scatter(
             points[:, 0],
             points[:, 1],
             s=13,
-            color=look.color,
-            marker=look.marker,
+            color=series_style.color,
+            marker=series_style.marker,
             alpha=0.55,
             linewidths=0,
             label=style.as_label(name),
@@ -162,8 +165,8 @@ def _draw(ax: "Axes", projection: Projection) -> None:
             corner[0],
             corner[1],
             s=75,
-            color=look.color,
-            marker=look.marker,
+            color=series_style.color,
+            marker=series_style.marker,
             edgecolors="black",
             linewidths=1.3,
             zorder=4,
@@ -171,7 +174,7 @@ def _draw(ax: "Axes", projection: Projection) -> None:
 
 
 def _limits(projections: Sequence[Projection]) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Returns limits of x and y, equally far apart, that hold every point with a margin."""
+    """Returns limits of x and y of the same width that include all points with a margin."""
     points = np.concatenate([np.concatenate([p.coordinates, p.corners]) for p in projections])
     low, high = points.min(axis=0), points.max(axis=0)
     middle, half = (low + high) / 2, 0.55 * float((high - low).max())

@@ -1,4 +1,4 @@
-"""The reliability diagram: Figure 2 of the paper, and for next tokens Figure 3."""
+"""The reliability diagram: Figure 2 of the paper, and Figure 3 for next tokens."""
 
 import itertools
 import math
@@ -12,13 +12,13 @@ from ls_keras.calibration.curves.smooth_reliability import SmoothReliability
 from ls_keras.errors import shown
 from ls_keras.inputs.validation import as_flag
 from ls_keras.plots import style
-from ls_keras.plots.plot_inputs import by_name, check_ax, check_title, figure_of
+from ls_keras.plots.plot_inputs import as_named, check_ax, check_title, get_figure
 from ls_keras.plots.reliability_plot_data import (
     WIDE,
     Curves,
-    ShownReliability,
+    ReliabilitySeries,
+    as_reliability_series,
     is_faded,
-    shown_by_name,
 )
 
 if TYPE_CHECKING:
@@ -27,9 +27,8 @@ if TYPE_CHECKING:
 
 Smooth = SmoothReliability | Mapping[str, SmoothReliability]
 
-MOST_CURVES = 6  # more are not told apart
-_MOST_GAPS = 3  # curves whose gaps find room side by side in a bin
-_BAND = 0.15  # opacity
+MOST_CURVES = 6  # more cannot be distinguished
+_MOST_GAPS = 3  # number of gaps that fit side by side in a bin
 _COLUMNS = (
     "edge_low",
     "edge_high",
@@ -52,35 +51,37 @@ def reliability_diagram(
 ) -> "Figure":
     """Draws accuracy against confidence, with the diagonal of perfect calibration.
 
-    A point stands at each bin's mean confidence and accuracy, with its Clopper–Pearson interval;
-    where that of 95 % is wider than 0.3, as of bins of few examples, all of the bin is faded (of
-    weighted examples: that of the curve's own level, which the legend then gives). Of up to
-    three curves, the bar between the diagonal and the point is the bin's gap, which the ECE
-    averages. Points below the diagonal are overconfident. Below, the share of the examples in each
-    bin. The legend gives each ECE, and T where the curve has one. Of curves of sigmoids
-    (`multi_label`), the axes say that it is the frequency of the label 1 against its probability.
+    Each bin has a point at its mean confidence and accuracy, with its Clopper–Pearson interval.
+    Bins with a 95 % interval wider than 0.3, because of few examples, are faded. (For weighted
+    examples, it is the interval of the level of the curve, which the legend shows.) With up
+    to three curves, the bar between the diagonal and the point is the gap that the ECE
+    averages. Points below the diagonal are overconfident. The lower axes show the share of the
+    examples in each bin. The legend shows each ECE, and T if the curve has one. For curves of
+    sigmoids (`multi_label`), the axes show the frequency of label 1 against its probability.
 
     Several curves of one name, such as those of seeds, are drawn as one: accuracy and confidence
-    of all their examples, a band from the least accuracy among them to the most, the mean ECE.
+    of all their examples, a band from the smallest to the largest accuracy, and the mean ECE.
 
     Args:
-        curves: A curve, or a mapping of up to six names (hard, scaled, smoothed) to a curve each,
-            or to a list of curves.
-        ax: Axes to draw accuracy on; by default a new figure's.
-        counts_ax: Axes to draw shares on. With `ax` and without it, shares are not drawn.
-        title: Title of the diagram; `None` for none.
-        intervals: Whether to draw intervals and bands.
-        smooth: What `smooth_reliability_curve` returned, by the names of `curves`: the line then
-            follows it and not the bins, and the legend gives the smECE, too.
+        curves: A curve, or a mapping of up to six names (hard, scaled, smoothed) to a curve or a
+            list of curves.
+        ax: Axes for accuracy. Default: those of a new figure.
+        counts_ax: Axes for shares; with `ax` alone, shares are not drawn. Default: those of a new
+            figure.
+        title: Title of the axes; `None` for none.
+        intervals: Whether to draw intervals and bands. Default: `True`.
+        smooth: Results of `smooth_reliability_curve` by the names of `curves`: the line then
+            follows them instead of the bins, and the legend shows the smECE. Default: `None`.
 
     Returns:
-        The figure, which no global state knows: save it with `ls_keras.plots.save_plot`, which
-        writes the numbers beside it.
+        The figure, which is not part of any global state; save it and its numbers with
+        `ls_keras.plots.save_plot`.
 
     Raises:
-        InputError: If there is no curve, something that is none, more than six names or one that is
-            no word, curves of one name with other bins, a smoothed curve of no name, or curves of
-            sigmoids among curves of classes: their axes are different things.
+        InputError: If there is no curve, an object is not a curve, there are more than six names, a
+            name is not a string, curves of one name have different bins, a smoothed curve has an
+            unknown name, or curves of sigmoids and of classes are mixed, which need different
+            axes.
 
     Example:
         >>> import ls_keras
@@ -93,75 +94,63 @@ def reliability_diagram(
     check_ax(counts_ax)
     check_title(title)
     as_flag(intervals, "intervals")
-    named = shown_by_name(curves)
+    named = as_reliability_series(curves)
     if len(named) > MOST_CURVES:
         raise InputError(
-            f"Expected at most {MOST_CURVES} curves, as more are not told apart; those of the "
-            f"seeds of a setting are one curve as a list. Received: {len(named)}"
+            f"Expected at most {MOST_CURVES} curves, because more cannot be distinguished; pass "
+            f"the curves of seeds as a list. Received: {len(named)}"
         )
-    smoothed = _smoothed(smooth, named)
-    across, up = _axes(named)
+    smoothed = _as_smoothed(smooth, named)
+    x_label, y_label = _axis_labels(named)
     if ax is None:
-        height = 6.6 + 0.21 * (len(named) + 1)  # with a line a curve in the legend
+        height = 6.6 + 0.21 * (len(named) + 1)  # with a legend line for each curve
         ax, counts_ax = style.new_figure(height=height).subplots(
             2, 1, sharex=True, height_ratios=(3.2, 1.0)
         )
     ax.plot([0, 1], [0, 1], label="perfectly calibrated", zorder=2, **style.REFERENCE)
-    looks = style.looks(len(named))
-    for i, ((name, one), look) in enumerate(zip(named.items(), looks, strict=True)):
-        if len(named) <= _MOST_GAPS:
-            _draw_gaps(ax, one, look, i, len(named))
-        _draw_points(ax, one, look)
-        if intervals:
-            _draw_intervals(ax, one, look)
+    styles = style.series_styles(len(named))
+    for i, ((name, one), own) in enumerate(zip(named.items(), styles, strict=True)):
+        number = len(named)
+        _draw_bins(ax, one, own, index=i, number=number, intervals=intervals)
         line = smoothed.get(name)
         if line is None:
-            _draw_line(ax, one.confidence, one.accuracy, one.faded, look)
+            _draw_line(ax, one.confidence, one.accuracy, one.faded, own)
         else:
             faded = is_faded(line.accuracy, line.examples, one.levels[-1])
-            _draw_line(ax, line.confidence, line.accuracy, faded, look)
-        ax.plot(
-            [],
-            [],
-            label=_label(name, one, line),
-            color=look.color,
-            marker=look.marker,
-            linestyle=look.line_style,
-            markersize=5,
-            linewidth=1.5,
-        )
+            _draw_line(ax, line.confidence, line.accuracy, faded, own)
+        ax.plot([], [], **own.line(_label(name, one, line), markersize=5))
         if counts_ax is not None:
             share = 100 * one.counts / one.counts.sum()
-            counts_ax.stairs(
-                share, one.edges, color=look.color, linestyle=look.line_style, linewidth=1.4
-            )
+            options = {"color": own.color, "linestyle": own.line_style, "linewidth": 1.4}
+            counts_ax.stairs(share, one.edges, **options)
             if len(named) == 1:
-                counts_ax.stairs(share, one.edges, color=look.color, fill=True, alpha=0.15)
-    ax.set(xlim=(0, 1), ylim=(0, 1), ylabel=up)
-    style.tidy(ax)
+                counts_ax.stairs(share, one.edges, color=own.color, fill=True, alpha=0.15)
+    ax.set(xlim=(0, 1), ylim=(0, 1), ylabel=y_label)
+    style.despine(ax)
     if title:
         ax.set_title(title)
     lowest = ax
     if counts_ax is not None:
         counts_ax.set(xlim=(0, 1), ylabel="Examples (%)")
         counts_ax.set_ylim(bottom=0)
-        style.tidy(counts_ax)
+        style.despine(counts_ax)
         lowest = counts_ax
-    lowest.set_xlabel(across)
+    lowest.set_xlabel(x_label)
     handles = ax.get_legend_handles_labels()[0]
-    style.legend_below(lowest, [*handles, *_explained(named, intervals)])
-    return figure_of(ax)
+    style.legend_below(lowest, [*handles, *_shared_entries(named, intervals)])
+    return get_figure(ax)
 
 
 def reliability_rows(curves: Curves, smooth: Smooth | None = None) -> list[dict[str, Any]]:
-    """Returns the numbers of a diagram, one row a curve and bin, for `ls_keras.plots.save`.
+    """Returns the numbers of a diagram for `ls_keras.plots.save`, a row for each curve and bin.
 
-    `curves` is how many curves are one: of one, `accuracy_low` and `accuracy_high` are the ends of
-    its interval, of several the least and the most among them. With `smooth`, rows of a `kind`
-    "smooth" follow those of "bin": points of the line, with the examples behind each as `count`.
+    `curves` is the number of combined curves. `accuracy_low` and `accuracy_high` are the ends of
+    the interval of one curve, or the smallest and largest accuracy of several. With `smooth`, rows
+    of the `kind` "smooth" follow those of "bin": points of the line, with their number of examples
+    as `count`.
     """
-    named = shown_by_name(curves)
-    smoothed = _smoothed(smooth, named)
+    named = as_reliability_series(curves)
+    smoothed = _as_smoothed(smooth, named)
     rows = []
     for name, one in named.items():
         about = {"ece": one.ece, "temperature": one.temperature, "curves": len(one.curves)}
@@ -169,33 +158,32 @@ def reliability_rows(curves: Curves, smooth: Smooth | None = None) -> list[dict[
         if smooth is not None:
             about["smece"] = None if line is None else line.error
             about["bandwidth"] = None if line is None else line.bandwidth
-        kinds = {"bin": _of_bins(one)} | ({} if line is None else {"smooth": _of_line(line)})
+        kinds = {"bin": _bin_values(one)} | ({} if line is None else {"smooth": _line_values(line)})
         for kind, cells in kinds.items():
-            told = {} if smooth is None else {"kind": kind}
+            kind_column = {} if smooth is None else {"kind": kind}
             for values in cells:
                 known = [None if v is None or math.isnan(v) else float(v) for v in values]
-                rows.append(
-                    {"curve": name, **told, **dict(zip(_COLUMNS, known, strict=True)), **about}
-                )
+                numbers = dict(zip(_COLUMNS, known, strict=True))
+                rows.append({"curve": name, **kind_column, **numbers, **about})
     return rows
 
 
-def _of_bins(one: ShownReliability) -> Iterator[tuple[float, ...]]:
+def _bin_values(one: ReliabilitySeries) -> Iterator[tuple[float, ...]]:
     columns = (one.counts, one.confidence, one.accuracy, one.low, one.high)
     return zip(one.edges[:-1], one.edges[1:], *columns, strict=True)
 
 
-def _of_line(line: SmoothReliability) -> Iterator[tuple[float | None, ...]]:
+def _line_values(line: SmoothReliability) -> Iterator[tuple[float | None, ...]]:
     for count, confidence, accuracy in zip(
         line.examples, line.confidence, line.accuracy, strict=True
     ):
         yield None, None, count, confidence, accuracy, None, None
 
 
-def _smoothed(
-    smooth: Smooth | None, named: Mapping[str, ShownReliability]
+def _as_smoothed(
+    smooth: Smooth | None, named: Mapping[str, ReliabilitySeries]
 ) -> dict[str, SmoothReliability]:
-    found = {} if smooth is None else by_name(smooth, SmoothReliability)
+    found = {} if smooth is None else as_named(smooth, SmoothReliability)
     unknown = [name for name in found if name not in named]
     if unknown:
         raise InputError(
@@ -205,8 +193,8 @@ def _smoothed(
     return found
 
 
-def _axes(named: Mapping[str, ShownReliability]) -> tuple[str, str]:
-    """Returns what the curves have from left to right, and what upwards."""
+def _axis_labels(named: Mapping[str, ReliabilitySeries]) -> tuple[str, str]:
+    """Returns the labels of the x and y axes."""
     kinds = {one.curves[0].multi_label for one in named.values()}
     if kinds == {True}:
         return "Probability of the positive class", "Frequency of the positive class"
@@ -215,84 +203,74 @@ def _axes(named: Mapping[str, ShownReliability]) -> tuple[str, str]:
     names = [name for name, one in named.items() if one.curves[0].multi_label]
     raise InputError(
         "Expected curves of sigmoids, or of classes, in a diagram, not both. "
-        f"Received: {len(named)} curves, of which of sigmoids {', '.join(map(repr, names))}"
+        f"Received: {len(named)} curves, with sigmoids in {', '.join(map(repr, names))}"
     )
 
 
-def _parts(one: ShownReliability) -> Iterator[tuple[np.ndarray, float]]:
-    """Yields the bins of many examples and those of few, with their opacity."""
+def _parts(one: ReliabilitySeries) -> Iterator[tuple[np.ndarray, float]]:
+    """Yields the bins with many examples and those with few, with their opacity."""
     some = one.counts > 0
     for bins, opacity in ((some & ~one.faded, 1.0), (some & one.faded, style.FADED)):
         if bins.any():
             yield bins, opacity
 
 
-def _draw_gaps(ax: "Axes", one: ShownReliability, look: style.Look, index: int, number: int):
-    """Shades the gap of each bin; `number` curves share a bin's width, or colors would mix."""
+def _draw_bins(
+    ax: "Axes",
+    one: ReliabilitySeries,
+    own: style.SeriesStyle,
+    *,
+    index: int,
+    number: int,
+    intervals: bool,
+) -> None:
+    """Draws the points of the bins, their gaps, and their intervals or a band for several curves.
+
+    The gaps of up to three curves share the width of a bin, so that colors do not mix.
+    """
     widths = np.diff(one.edges) / number
     for bins, opacity in _parts(one):
-        ax.bar(
-            one.edges[:-1][bins] + index * widths[bins],
-            (one.accuracy - one.confidence)[bins],
-            width=widths[bins],
-            bottom=one.confidence[bins],
-            align="edge",
-            color=look.color,
-            alpha=(0.18 if number == 1 else 0.3) * opacity,
-            linewidth=0,
-            zorder=1,
-        )
+        x, y = one.confidence[bins], one.accuracy[bins]
+        if number <= _MOST_GAPS:
+            ax.bar(
+                one.edges[:-1][bins] + index * widths[bins],
+                y - x,
+                width=widths[bins],
+                bottom=x,
+                align="edge",
+                color=own.color,
+                alpha=(0.18 if number == 1 else 0.3) * opacity,
+                linewidth=0,
+                zorder=1,
+            )
+        # Accuracies of 0 and 1 are on the frame.
+        options = own.line(linestyle="none", markersize=5, alpha=opacity, clip_on=False, zorder=4)
+        ax.plot(x, y, **options)
+        if intervals and len(one.curves) == 1:
+            ends = one.low[bins], one.high[bins]
+            ax.vlines(x, *ends, color=own.color, linewidth=1.0, alpha=0.8 * opacity, zorder=3)
+    if intervals and len(one.curves) > 1:
+        x = np.where((one.counts > 0) & ~one.faded, one.confidence, np.nan)
+        options = {"color": own.color, "alpha": style.BAND, "linewidth": 0}
+        ax.fill_between(x, one.low, one.high, zorder=1.5, **options)
 
 
-def _draw_points(ax: "Axes", one: ShownReliability, look: style.Look) -> None:
-    for bins, opacity in _parts(one):
-        ax.plot(
-            one.confidence[bins],
-            one.accuracy[bins],
-            color=look.color,
-            marker=look.marker,
-            linestyle="none",
-            markersize=5,
-            alpha=opacity,
-            clip_on=False,  # accuracy 0 and 1 are on the frame
-            zorder=4,
-        )
-
-
-def _draw_intervals(ax: "Axes", one: ShownReliability, look: style.Look) -> None:
-    """Draws an interval as a line at its point; of several curves, a band over those of many."""
-    if len(one.curves) > 1:
-        some = np.where((one.counts > 0) & ~one.faded, one.confidence, np.nan)
-        ax.fill_between(
-            some, one.low, one.high, color=look.color, alpha=_BAND, linewidth=0, zorder=1.5
-        )
-        return
-    for bins, opacity in _parts(one):
-        x, low, high = one.confidence[bins], one.low[bins], one.high[bins]
-        ax.vlines(x, low, high, color=look.color, linewidth=1.0, alpha=0.8 * opacity, zorder=3)
-
-
-def _draw_line(ax: "Axes", x: np.ndarray, y: np.ndarray, faded: np.ndarray, look: style.Look):
-    """Joins points, each part of the line as faded as the more faded of its ends."""
+def _draw_line(
+    ax: "Axes", x: np.ndarray, y: np.ndarray, faded: np.ndarray, own: style.SeriesStyle
+) -> None:
+    """Draws a line through points, faded where an end is faded."""
     known = ~np.isnan(y)
     x, y, faded = x[known], y[known], faded[known]
     dim = faded[1:] | faded[:-1]
     for is_dim, part in itertools.groupby(range(len(dim)), key=lambda i: bool(dim[i])):
         ends = [*part]
-        ax.plot(
-            x[ends[0] : ends[-1] + 2],
-            y[ends[0] : ends[-1] + 2],
-            color=look.color,
-            linestyle=look.line_style,
-            linewidth=1.5,
-            alpha=style.FADED if is_dim else 1.0,
-            clip_on=False,
-            zorder=4,
-        )
+        points = slice(ends[0], ends[-1] + 2)
+        alpha = style.FADED if is_dim else 1.0
+        ax.plot(x[points], y[points], **own.line(marker=None, alpha=alpha, clip_on=False, zorder=4))
 
 
-def _label(name: str, one: ShownReliability, line: SmoothReliability | None) -> str:
-    text = f"{style.as_label(name)}: ECE {one.ece:.3f}" if name else f"ECE {one.ece:.3f}"
+def _label(name: str, one: ReliabilitySeries, line: SmoothReliability | None) -> str:
+    text = f"{name}: ECE {one.ece:.3f}" if name else f"ECE {one.ece:.3f}"
     if line is not None:
         text += f", smECE {line.error:.3f}"
     if one.temperature is not None:
@@ -300,20 +278,20 @@ def _label(name: str, one: ShownReliability, line: SmoothReliability | None) -> 
     return f"{text} (means of {len(one.curves)})" if len(one.curves) > 1 else text
 
 
-def _explained(named: Mapping[str, ShownReliability], intervals: bool) -> list[Any]:
-    """Returns entries of the legend for what belongs to every curve."""
+def _shared_entries(named: Mapping[str, ReliabilitySeries], intervals: bool) -> list[Any]:
+    """Returns the entries of the legend for bands and faded bins."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
     found: list[Any] = []
     if intervals and any(len(one.curves) > 1 for one in named.values()):
-        text = "band: least to most accurate of the curves of a setting"
-        found.append(Patch(color=style.GRAY, alpha=_BAND, linewidth=0, label=text))
+        text = "band: smallest to largest accuracy of several curves"
+        found.append(Patch(color=style.GRAY, alpha=style.BAND, linewidth=0, label=text))
     some = [one for one in named.values() if (one.faded & (one.counts > 0)).any()]
     if some:
         levels = sorted({level for one in some for level in one.levels})
         shares = " or ".join(f"{100 * level:g} %" for level in levels)
         text = f"faded: few examples, {shares} interval wider than {WIDE:g}"
-        look: dict[str, Any] = {"color": style.GRAY, "alpha": style.FADED, "marker": "o"}
-        found.append(Line2D([], [], label=text, markersize=5, **look))
+        faded: dict[str, Any] = {"color": style.GRAY, "alpha": style.FADED, "marker": "o"}
+        found.append(Line2D([], [], label=text, markersize=5, **faded))
     return found

@@ -1,4 +1,4 @@
-"""What a reliability diagram shows of a curve, or of several of one setting."""
+"""The numbers that a reliability diagram shows for a curve, or for several curves of one name."""
 
 import dataclasses
 import math
@@ -10,29 +10,29 @@ import numpy as np
 from ls_base.errors import InputError
 from ls_keras.calibration.curves.reliability_curve import ReliabilityCurve, binomial_intervals
 from ls_keras.errors import shown
-from ls_keras.plots.plot_inputs import check_words
+from ls_keras.plots.plot_inputs import check_strings
 
-WIDE = 0.3  # a 95 % interval so wide says little: what it is of is faded
+WIDE = 0.3  # bins with a wider 95 % interval are faded
 _LEVEL = 0.95
 Curves = ReliabilityCurve | Mapping[str, ReliabilityCurve | Sequence[ReliabilityCurve]]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class ShownReliability:
-    """The numbers of a curve that is drawn, bins without examples as NaN.
+class ReliabilitySeries:
+    """The numbers of a drawn curve; bins without examples are NaN.
 
     Attributes:
-        curves: What it is made of: one curve, or one a seed.
-        counts: B sums of weights, over all curves.
-        confidence: B mean confidences, over the examples of all curves.
-        accuracy: B accuracies, likewise.
-        low: B lower ends: of one curve, of the Clopper–Pearson interval; of several, the least
-            accuracy among them.
-        high: B upper ends.
-        faded: Whether a bin has so few examples that its accuracy is hardly known: the interval, of
-            several curves the mean of theirs, is wider than `WIDE`.
-        levels: Of which levels those intervals are, each once, rising: 0.95. Curves of weighted
-            examples have no other interval than that of their own level.
+        curves: One curve, or one for each seed.
+        counts: B sums of weights over all curves.
+        confidence: B mean confidences over the examples of all curves.
+        accuracy: B accuracies over the examples of all curves.
+        low: B lower ends of the Clopper–Pearson interval, or the smallest accuracies of several
+            curves.
+        high: B upper ends, or the largest accuracies.
+        faded: B flags of bins with few examples, whose interval (for several curves, the mean
+            width) is wider than `WIDE`.
+        levels: The different levels of these intervals in ascending order, usually 0.95. Curves of
+            weighted examples only have an interval of their own level.
     """
 
     curves: tuple[ReliabilityCurve, ...]
@@ -51,29 +51,29 @@ class ShownReliability:
 
     @property
     def ece(self) -> float:
-        """The ECE; of several curves, the mean of theirs."""
+        """The ECE, or the mean over several curves."""
         return statistics.fmean(curve.ece for curve in self.curves)
 
     @property
     def temperature(self) -> float | None:
-        """The temperature, if all have one; of several curves, the mean of theirs."""
+        """The temperature, or the mean over several curves, if all have one."""
         found = [curve.temperature for curve in self.curves]
         known = [t for t in found if t is not None]
         return statistics.fmean(known) if known and len(known) == len(found) else None
 
 
-def shown_by_name(curves: Curves) -> dict[str, ShownReliability]:
-    """Returns what is drawn of curves by name; one curve alone has the empty name.
+def as_reliability_series(curves: Curves) -> dict[str, ReliabilitySeries]:
+    """Returns the series to draw by name; a single curve has the empty name.
 
     Raises:
-        InputError: If there is none, something that is none, or a name that is no word, or the bins
-            of curves of one name differ.
+        InputError: If there is no curve, an object is not a curve, a name is not a string, or the
+            bins of curves of one name differ.
     """
     named = {"": curves} if isinstance(curves, ReliabilityCurve) else curves
     expected = "Expected a ReliabilityCurve, or a mapping of names to one or several. Received: "
     if not isinstance(named, Mapping) or not named:
         raise InputError(f"{expected}{shown(curves)}")
-    check_words(named)
+    check_strings(named)
     found = {}
     for name, value in named.items():
         several = (value,) if isinstance(value, ReliabilityCurve) else value
@@ -85,38 +85,38 @@ def shown_by_name(curves: Curves) -> dict[str, ShownReliability]:
         if len({(one.edges, one.multi_label) for one in several}) > 1:
             raise InputError(
                 "Expected curves of one name to have the same bins. "
-                f"Received: others for {shown(name)}"
+                f"Received: different bins for {shown(name)}"
             )
-        found[name] = _shown(tuple(several))
+        found[name] = _combine(tuple(several))
     return found
 
 
 def is_faded(accuracy: np.ndarray, examples: np.ndarray, level: float = _LEVEL) -> np.ndarray:
-    """Returns where so few examples say little about an accuracy.
+    """Returns which accuracies have intervals wider than `WIDE`.
 
     Args:
-        accuracy: Accuracies, NaN where there are none.
-        examples: How many examples are behind each.
-        level: Of the intervals that are to be no wider than `WIDE`.
+        accuracy: Accuracies, NaN without examples.
+        examples: Number of examples of each.
+        level: Level of the intervals. Default: 0.95.
     """
     low, high = binomial_intervals(np.nan_to_num(accuracy), examples, level)
     return ~(high - low <= WIDE)
 
 
 def _level_and_widths(curve: ReliabilityCurve) -> tuple[float, np.ndarray]:
-    """Returns a level, 0.95 where that can be, and how wide each bin's interval of it is."""
+    """Returns a level, 0.95 if possible, and the width of the interval of each bin."""
     own = np.array([curve.accuracy_low, curve.accuracy_high])
     if curve.level == _LEVEL:
         return _LEVEL, own[1] - own[0]
     accuracy, counts = np.nan_to_num(curve.accuracy), np.array(curve.counts)
-    # Of weighted examples, counts are not how many there are.
+    # With weighted examples, counts are not numbers of examples.
     if not np.allclose(binomial_intervals(accuracy, counts, curve.level), own, equal_nan=True):
         return curve.level, own[1] - own[0]
     low, high = binomial_intervals(accuracy, counts, _LEVEL)
     return _LEVEL, high - low
 
 
-def _shown(curves: tuple[ReliabilityCurve, ...]) -> ShownReliability:
+def _combine(curves: tuple[ReliabilityCurve, ...]) -> ReliabilitySeries:
     counts, confidence, accuracy = (
         np.array([getattr(curve, name) for curve in curves], np.float64)
         for name in ("counts", "confidence", "accuracy")
@@ -125,19 +125,18 @@ def _shown(curves: tuple[ReliabilityCurve, ...]) -> ShownReliability:
     found = [_level_and_widths(curve) for curve in curves]
     levels = tuple(sorted({level for level, _ in found}))
     widths = np.array([width for _, width in found])
-    if len(curves) == 1:
-        (curve,) = curves
-        low, high = np.asarray(curve.accuracy_low), np.asarray(curve.accuracy_high)
-        faded = ~(widths[0] <= WIDE)
-        return ShownReliability(curves, total, confidence[0], accuracy[0], low, high, faded, levels)
     some = total > 0
-    with np.errstate(invalid="ignore"):
-        share = np.where(some, counts / np.where(some, total, 1), 0)
+    share = np.where(some, counts / np.where(some, total, 1), 0)
     mean_confidence, mean_accuracy = (
         np.where(some, np.sum(share * np.nan_to_num(values), 0), math.nan)
         for values in (confidence, accuracy)
     )
-    low = np.where(some, np.min(np.where(counts > 0, accuracy, math.inf), 0), math.nan)
-    high = np.where(some, np.max(np.where(counts > 0, accuracy, -math.inf), 0), math.nan)
+    if len(curves) == 1:
+        low, high = np.array([curves[0].accuracy_low, curves[0].accuracy_high])
+    else:
+        low = np.where(some, np.min(np.where(counts > 0, accuracy, math.inf), 0), math.nan)
+        high = np.where(some, np.max(np.where(counts > 0, accuracy, -math.inf), 0), math.nan)
     faded = np.where(np.isnan(widths), 1.0, widths).mean(0) > WIDE
-    return ShownReliability(curves, total, mean_confidence, mean_accuracy, low, high, faded, levels)
+    return ReliabilitySeries(
+        curves, total, mean_confidence, mean_accuracy, low, high, faded, levels
+    )

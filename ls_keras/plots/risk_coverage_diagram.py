@@ -1,4 +1,4 @@
-"""Risk against coverage: how many errors are left among the predictions that are kept."""
+"""Risk against coverage: the error rate among the most confident predictions."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -7,7 +7,7 @@ import numpy as np
 
 from ls_keras.calibration.ranking.risk_coverage import RiskCoverage
 from ls_keras.plots import style
-from ls_keras.plots.plot_inputs import by_name, check_ax, check_title, figure_of
+from ls_keras.plots.plot_inputs import as_named, check_ax, check_title, get_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Curves = RiskCoverage | Mapping[str, RiskCoverage]
 
-_MOST_POINTS = 500  # more than a figure has dots across
+_MOST_POINTS = 500  # more than the horizontal resolution of a figure
 
 
 def risk_coverage_diagram(
@@ -26,23 +26,23 @@ def risk_coverage_diagram(
 ) -> "Figure":
     """Draws the error rate among the most confident predictions against the share that is kept.
 
-    The lower, the better confidence ranks; where all are kept, the curve ends at the error rate,
-    which no ranking changes. Beneath each curve the best possible ranking of the same errors is
-    dotted: what lies between them is the E-AURC. The legend below gives each AURC and E-AURC. Of
-    more than 500 predictions so many points are drawn.
+    The lower the curve, the better confidence ranks the predictions. At coverage 1, all curves end
+    at the error rate. The dotted line below each curve is the best possible ranking of the
+    same errors; the area between them is the E-AURC. The legend shows each AURC and E-AURC. At
+    most 500 points of each curve are drawn.
 
     Args:
-        curves: What `risk_coverage` returned, or a mapping of names to such.
-        ax: Axes to draw on; by default a new figure's.
-        title: Title; `None` for none.
+        curves: Result of `risk_coverage`, or a mapping of names to several.
+        ax: Axes to draw on. Default: those of a new figure.
+        title: Title of the axes; `None` for none.
 
     Returns:
-        The figure, which no global state knows: save it with `ls_keras.plots.save_plot`, which
-        writes the numbers beside it.
+        The figure, which is not part of any global state; save it and its numbers with
+        `ls_keras.plots.save_plot`.
 
     Raises:
-        InputError: If there is no curve, or something that is none, or names are no words, or more
-            than 49.
+        InputError: If there is no curve, an object is not a curve, a name is not a string, or there
+            are more than 49 curves.
 
     Example:
         >>> from ls_keras.calibration import risk_coverage
@@ -54,27 +54,23 @@ def risk_coverage_diagram(
     """
     check_ax(ax)
     check_title(title)
-    named = by_name(curves, RiskCoverage)
-    looks = style.looks(len(named))
+    named = as_named(curves, RiskCoverage)
+    styles = style.series_styles(len(named))
     if ax is None:
-        ax = style.new_figure(height=5.2 + style.more_height(len(named))).subplots()
+        ax = style.new_figure(height=5.2 + style.extra_legend_height(len(named))).subplots()
     highest = 0.0
-    for (name, curve), look in zip(named.items(), looks, strict=True):
+    for (name, curve), series_style in zip(named.items(), styles, strict=True):
         at = _points(curve)
         highest = max(highest, float(curve.risk[at].max()))
         ax.plot(
             curve.coverage[at],
             curve.risk[at],
-            label=_label(name, curve),
-            color=look.color,
-            linestyle=look.line_style,
-            linewidth=1.5,
-            zorder=3,
+            **series_style.line(_label(name, curve), marker=None, zorder=3),
         )
         ax.plot(
             curve.coverage[at],
             curve.best[at],
-            color=look.color,
+            color=series_style.color,
             linestyle=":",
             linewidth=1.0,
             zorder=2,
@@ -86,15 +82,15 @@ def risk_coverage_diagram(
         xlabel="Coverage (share of predictions kept)",
         ylabel="Risk (error rate of those kept)",
     )
-    style.tidy(ax)
+    style.despine(ax)
     style.legend_below(ax)
     if title:
         ax.set_title(title)
-    return figure_of(ax)
+    return get_figure(ax)
 
 
 def risk_coverage_rows(curves: Curves) -> list[dict[str, Any]]:
-    """Returns the numbers of a diagram, one row a curve and point, for `ls_keras.plots.save`."""
+    """Returns the numbers of a diagram for `ls_keras.plots.save`, a row for each drawn point."""
     return [
         {
             "curve": name,
@@ -104,7 +100,7 @@ def risk_coverage_rows(curves: Curves) -> list[dict[str, Any]]:
             "aurc": curve.aurc,
             "e_aurc": curve.excess,
         }
-        for name, curve in by_name(curves, RiskCoverage).items()
+        for name, curve in as_named(curves, RiskCoverage).items()
         for coverage, risk, best in zip(
             *(values[_points(curve)] for values in (curve.coverage, curve.risk, curve.best)),
             strict=True,
@@ -113,11 +109,11 @@ def risk_coverage_rows(curves: Curves) -> list[dict[str, Any]]:
 
 
 def _points(curve: RiskCoverage) -> np.ndarray:
-    """Returns which points are drawn: all, or some, the first and the last among them."""
+    """Returns the indices of the points to draw, including the first and the last."""
     number = len(curve.risk)
     return np.unique(np.linspace(0, number - 1, min(number, _MOST_POINTS)).round().astype(int))
 
 
 def _label(name: str, curve: RiskCoverage) -> str:
     text = f"AURC {curve.aurc:.4f}, E-AURC {curve.excess:.4f}"
-    return f"{style.as_label(name)}: {text}" if name else text
+    return f"{name}: {text}" if name else text

@@ -1,4 +1,4 @@
-"""Figures in files, each with the numbers that it shows beside it."""
+"""Saves figures as PNG and SVG, with their numbers as JSON and CSV."""
 
 import contextlib
 import csv
@@ -14,59 +14,58 @@ from ls_base.files import nan_to_none, write_bytes
 from ls_keras.errors import InputError, shown
 from ls_keras.inputs.validation import as_count, as_function, as_path
 from ls_keras.plots.attention_map import attention_map, attention_rows
-from ls_keras.plots.beam_panels import beam_panels
 from ls_keras.plots.distillation_curves import distillation_curves
 from ls_keras.plots.information_curve import information_curve, information_rows
 from ls_keras.plots.learning_curves import learning_curves, learning_rows
 from ls_keras.plots.mean_logits_map import mean_logits_map, mean_logits_rows
-from ls_keras.plots.plot_inputs import with_same_keys
+from ls_keras.plots.plot_inputs import fill_missing_keys
 from ls_keras.plots.projection_panels import projection_panels, projection_rows
 from ls_keras.plots.reliability_diagram import reliability_diagram, reliability_rows
 from ls_keras.plots.risk_coverage_diagram import risk_coverage_diagram, risk_coverage_rows
-from ls_keras.plots.temperature_panels import temperature_panels
+from ls_keras.plots.score_panels import beam_panels, temperature_panels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.transforms import Bbox
 
 MAX_DPI = 2400
-# Suffixes of what somebody may ask for, or of what is written beside it.
+# Suffixes that `save` replaces: those of images, and of the files of numbers.
 _REPLACED = (
     *(".png", ".svg", ".pdf", ".eps", ".ps", ".jpg", ".jpeg", ".gif", ".bmp", ".webp"),
     *(".tif", ".tiff", ".json", ".csv"),
 )
-_MARGIN = 0.12  # inches around what is drawn: a dark page shows it
-# What draws, and what gives the numbers of the same; `with_same_keys`: rows are what is drawn.
-NUMBERS: dict[Callable[..., "Figure"], Callable[..., list]] = {
+_MARGIN = 0.12  # inches around the figure, visible on a dark page
+# For each figure, the function that returns its numbers.
+ROW_FUNCTIONS: dict[Callable[..., "Figure"], Callable[..., list]] = {
     attention_map: attention_rows,
-    beam_panels: with_same_keys,
-    distillation_curves: with_same_keys,
+    beam_panels: fill_missing_keys,
+    distillation_curves: fill_missing_keys,
     information_curve: information_rows,
     learning_curves: learning_rows,
     mean_logits_map: mean_logits_rows,
     projection_panels: projection_rows,
     reliability_diagram: reliability_rows,
     risk_coverage_diagram: risk_coverage_rows,
-    temperature_panels: with_same_keys,
+    temperature_panels: fill_missing_keys,
 }
 
 
 def save_plot(
     draw: Callable[..., "Figure"], data: Any, path: str | os.PathLike, **options: Any
 ) -> list[Path]:
-    """Draws, and writes the figure with its numbers beside it; see `save`.
+    """Draws a figure and writes it with its numbers; see `save`.
 
     Args:
-        draw: A function of `ls_keras.plots` that draws, such as `reliability_diagram`.
-        data: What it draws.
-        path: The image's path, see `save`.
-        **options: Arguments of `draw`.
+        draw: A drawing function of `ls_keras.plots`, such as `reliability_diagram`.
+        data: The data to draw.
+        path: Path of the image; see `save`.
+        **options: Other arguments of `draw`.
 
     Returns:
-        The paths written.
+        The written paths.
 
     Raises:
-        InputError: If `draw` is none of these functions, or as it raises.
+        InputError: If `draw` is another function, or arguments of `draw` are wrong.
 
     Example:
         >>> import ls_keras
@@ -76,13 +75,13 @@ def save_plot(
         >>> [path.name for path in paths]
         ['reliability.png', 'reliability.svg', 'reliability.json', 'reliability.csv']
     """
-    numbers = NUMBERS.get(as_function(draw, "draw"))
+    numbers = ROW_FUNCTIONS.get(as_function(draw, "draw"))
     if numbers is None:
         raise InputError(
-            f"Expected one of {', '.join(sorted(known.__name__ for known in NUMBERS))}. "
+            f"Expected one of {', '.join(sorted(known.__name__ for known in ROW_FUNCTIONS))}. "
             f"Received: {shown(getattr(draw, '__name__', draw))}"
         )
-    # Names of classes, for instance, are in figure and numbers alike.
+    # Options such as class names also apply to the numbers.
     shared = inspect.signature(numbers).parameters
     rows = numbers(data, **{name: value for name, value in options.items() if name in shared})
     return save(draw(data, **options), path, rows)
@@ -95,21 +94,20 @@ def save(
     *,
     dpi: int = 150,
 ) -> list[Path]:
-    """Writes a figure as PNG and SVG and its numbers beside it, each file whole or not at all.
+    """Writes a figure as PNG and SVG, and its numbers as JSON and CSV, each file atomically.
 
-    The same drawing gives the same bytes.
+    The same figure gives the same bytes.
 
     Args:
         figure: The figure.
-        path: The image's path. `.png` takes the place of the suffix of another kind of image, and
-            follows any other name: of `alpha-0.1` it makes `alpha-0.1.png`.
-        data: The numbers that are drawn: a mapping, written as `.json`; or rows with the same
-            keys, written as `.json` and `.csv`. NaN and infinity are written as `null`, in the
-            table as nothing.
-        dpi: Dots per inch of the PNG.
+        path: Path of the image. `.png` replaces the suffix of an image and is appended to any other
+            name, such as `alpha-0.1`.
+        data: The numbers of the figure: a mapping, written as `.json`; or rows with the same keys,
+            written as `.json` and `.csv`. NaN and infinity are `null` in JSON and empty in CSV.
+        dpi: Dots per inch of the PNG. Default: 150.
 
     Returns:
-        The paths written.
+        The written paths.
 
     Raises:
         InputError: If rows have different keys.
@@ -123,14 +121,14 @@ def save(
     as_count(dpi, "dpi", 1, MAX_DPI)
     is_rows = isinstance(data, Sequence) and all(isinstance(row, Mapping) for row in data)
     if not isinstance(data, Mapping) and not is_rows:
-        raise InputError(f"Expected rows, or a mapping, of numbers. Received: {shown(data)}")
-    with _laid_out(figure, dpi) as whole:
-        files = {path: _png(figure, dpi, whole), path.with_suffix(".svg"): _svg(figure, whole)}
+        raise InputError(f"Expected rows of numbers, or a mapping. Received: {shown(data)}")
+    with _layout(figure, dpi) as box:
+        files = {path: _png(figure, dpi, box), path.with_suffix(".svg"): _svg(figure, box)}
     try:
         data = nan_to_none(data)
         text = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     except (TypeError, ValueError, RecursionError) as error:
-        raise InputError(f"Expected what JSON can hold. Received: {error}") from error
+        raise InputError(f"Expected data that JSON supports. Received: {error}") from error
     files[path.with_suffix(".json")] = text.encode()
     if not isinstance(data, Mapping):
         files[path.with_suffix(".csv")] = _table(data).encode()
@@ -140,7 +138,7 @@ def save(
 
 
 def image_path(path: Path) -> Path:
-    """Returns where `save` writes the PNG.
+    """Returns the path of the PNG that `save` writes.
 
     Example:
     >>> [image_path(Path(name)).name for name in ("a", "a.svg", "alpha-0.1", "alpha-0.1.png")]
@@ -152,10 +150,10 @@ def image_path(path: Path) -> Path:
 
 
 @contextlib.contextmanager
-def _laid_out(figure: "Figure", dpi: int) -> Iterator["Bbox"]:
-    """Lays a figure out, once for both formats; yields what has to be shown for it to be whole.
+def _layout(figure: "Figure", dpi: int) -> Iterator["Bbox"]:
+    """Computes the layout of a figure once for both formats, and yields its bounding box.
 
-    Matplotlib would do so for each file, and then draw what is laid out already once more.
+    Matplotlib would compute the layout for each file, and draw twice.
     """
     import matplotlib
 
@@ -164,32 +162,31 @@ def _laid_out(figure: "Figure", dpi: int) -> Iterator["Bbox"]:
         {"figure.autolayout": False, "figure.constrained_layout.use": False}
     ):
         try:
-            figure.set_dpi(dpi)  # letters are not as wide at each
+            figure.set_dpi(dpi)  # the width of letters depends on it
             figure.draw_without_rendering()
-            whole = figure.get_tightbbox().padded(_MARGIN)
-            figure.set_layout_engine(None)  # of these settings: none at all
-            yield whole
+            box = figure.get_tightbbox().padded(_MARGIN)
+            figure.set_layout_engine(None)  # with these settings, no layout
+            yield box
         finally:
             figure.set_layout_engine(engine or "none")
             figure.set_dpi(own_dpi)
 
 
-def _png(figure: "Figure", dpi: int, whole: "Bbox") -> bytes:
+def _png(figure: "Figure", dpi: int, box: "Bbox") -> bytes:
     image = io.BytesIO()
-    # No version of the software among the bytes.
-    metadata = {"Software": None}
-    figure.savefig(image, format="png", dpi=dpi, metadata=metadata, bbox_inches=whole)
+    metadata = {"Software": None}  # so that the bytes do not depend on the version
+    figure.savefig(image, format="png", dpi=dpi, metadata=metadata, bbox_inches=box)
     return image.getvalue()
 
 
-def _svg(figure: "Figure", whole: "Bbox") -> bytes:
-    """Returns the figure with text that stays text, to be searched and read aloud."""
+def _svg(figure: "Figure", box: "Bbox") -> bytes:
+    """Returns the SVG, with text as text so that it can be searched and read aloud."""
     import matplotlib
 
     image = io.BytesIO()
     with matplotlib.rc_context({"svg.hashsalt": "ls-keras", "svg.fonttype": "none"}):
         metadata = {"Date": None, "Creator": None}
-        figure.savefig(image, format="svg", metadata=metadata, bbox_inches=whole)
+        figure.savefig(image, format="svg", metadata=metadata, bbox_inches=box)
     return image.getvalue()
 
 

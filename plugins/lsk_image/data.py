@@ -11,8 +11,7 @@ import numpy as np
 from ls_base.process import num_cores
 from lsk_engine import Config, Examples, InputError, TaskData
 from lsk_engine.data.lazy import LazyNotes, LazySplits, lazy_array, map_splits
-from lsk_engine.data.random_splits import draw_rows
-from lsk_engine.data.split_names import splits_to_score
+from lsk_engine.data.splits import draw_rows, splits_to_score
 from lsk_engine.settings.source_spec import path_or_name
 from lsk_engine.tasks.class_ids import class_names, count_classes, named_classes, near_of_many
 from lsk_image.config import DataConfig

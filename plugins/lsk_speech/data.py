@@ -12,8 +12,8 @@ from lsk_engine import Config, Examples, InputError, TaskData
 from lsk_engine.data.formats.ragged import Ragged
 from lsk_engine.data.lazy import LazyNotes, LazySplits, lazy_array
 from lsk_engine.data.prepared.prepared_data import PreparedData
-from lsk_engine.data.prepared.splits import read_artifacts, read_splits, write_splits
-from lsk_engine.data.split_names import splits_to_score
+from lsk_engine.data.prepared.split_files import read_artifacts, read_splits, write_splits
+from lsk_engine.data.splits import splits_to_score
 from lsk_engine.settings.source_spec import path_or_name
 from lsk_speech.config import DataConfig
 from lsk_speech.corpora.digit_strings import holds_digits, read_digit_strings

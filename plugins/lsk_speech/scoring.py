@@ -117,4 +117,5 @@ def score(references: Sequence[str], hypotheses: Sequence[str]) -> Scores:
         {"wer": signature},
         {"wer": (float(low), float(high))},
         dict.fromkeys(values, "less"),
+        {**dict.fromkeys(values, (0.0, None)), "ser": (0.0, 100.0)},
     )

@@ -9,7 +9,7 @@ import numpy as np
 from ls_base.errors import short_repr
 from lsk_engine import InputError
 from lsk_engine.data.formats.ragged import Ragged
-from lsk_engine.data.split_names import split_from_name
+from lsk_engine.data.splits import split_from_name
 from lsk_speech.units import normalize
 
 
@@ -121,7 +121,7 @@ def split_rows(
     """Returns the rows of each split; missing splits are drawn from the training utterances.
 
     Args:
-        names: The split of each row, as in `lsk_engine.data.split_names`, or a further test set
+        names: The split of each row, as in `lsk_engine.data.splits`, or a further test set
             `test…`; all empty if unknown.
         rows: The name of each row in an error.
         speakers: The speaker of each row.

@@ -8,9 +8,9 @@ import numpy as np
 
 from lsk_engine import Config, Examples, InputError, TaskData
 from lsk_engine.data.formats.ragged import Ragged
-from lsk_engine.data.formats.text_lines import take_lines
+from lsk_engine.data.formats.text_files import take_lines
 from lsk_engine.data.lazy import LazyNotes, LazySplits, lazy_array, map_splits
-from lsk_engine.data.split_names import splits_to_score
+from lsk_engine.data.splits import splits_to_score
 from lsk_engine.settings.source_spec import path_or_name
 from lsk_translation.parallel_text import Corpus, ParallelText, read_folder, read_tfds
 from lsk_translation.subwords import END_ID, PAD_ID, START_ID, UNUSED, SubwordVocabulary

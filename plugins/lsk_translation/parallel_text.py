@@ -8,11 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from lsk_engine import InputError
-from lsk_engine.data.formats.text_files import list_folder
-from lsk_engine.data.formats.text_lines import open_lines, spool_lines, take_lines
+from lsk_engine.data.formats.text_files import list_folder, open_lines, spool_lines, take_lines
 from lsk_engine.data.formats.tfds import find_split, missing_split, open_builder, read_split
 from lsk_engine.data.lazy import LazyNotes, LazySplits
-from lsk_engine.data.split_names import SPLIT_NAMES
+from lsk_engine.data.splits import SPLIT_NAMES
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from lsk_engine import Examples, InputError, TaskData
 from lsk_engine.data.formats.ragged import Ragged, check_offsets, row_offsets
 from lsk_engine.data.prepared.checksummed_files import CheckedFiles
 from lsk_engine.data.prepared.prepared_data import PreparedData
-from lsk_engine.data.prepared.splits import read_artifacts, read_splits, write_splits
+from lsk_engine.data.prepared.split_files import read_artifacts, read_splits, write_splits
 from lsk_translation.data import VOCABULARY_FILE, TextPairs, task_data
 from lsk_translation.subwords import SubwordVocabulary
 

@@ -137,4 +137,5 @@ def score(references: Sequence[str | tuple[str, ...]], hypotheses: Sequence[str]
         labels["right"] = "right (%)"
     better: dict[str, Literal["less", "more"]] = dict.fromkeys(values, "more")
     values["length_ratio"], labels["length_ratio"] = length_ratio, "length / reference"
-    return Scores(values, labels, signatures, intervals, better)
+    bounds = dict.fromkeys(better, (0.0, 100.0))
+    return Scores(values, labels, signatures, intervals, better, bounds)

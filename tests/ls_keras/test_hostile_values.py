@@ -367,10 +367,10 @@ CASES = {
         {"correct": Y > 0, "confidence": W / 2},
         arrays="correct confidence",
     ),
-    "foreign_detection": Case(
-        calibration.foreign_detection,
-        {"logits": Z, "foreign_logits": P, "temperature": 1.0, "recall": 0.95},
-        arrays="logits foreign_logits",
+    "ood_detection": Case(
+        calibration.ood_detection,
+        {"logits": Z, "ood_logits": P, "temperature": 1.0, "recall": 0.95},
+        arrays="logits ood_logits",
         scalars="temperature recall",
         finite=True,
     ),
@@ -1006,7 +1006,7 @@ CASES |= {
 
 # Results, which hold what they are given, errors, interfaces and modules.
 NO_DOORS = """
-    ClasswiseFit ClusterStatistics ConfidenceSpread Detection Diagnosis Estimate ForeignDetection
+    ClasswiseFit ClusterStatistics ConfidenceSpread Detection Diagnosis Estimate OODDetection
     Hypotheses InputError LossDecomposition LsKerasError MatrixFit MeanLogits MixedTemperatureFit
     ModelSearch MutualInformation Projection Recalibration ReliabilityCurve RiskCoverage Scorer
     SmoothError SmoothReliability Smoothing TeacherLogits TemperatureCurve TemperatureFit

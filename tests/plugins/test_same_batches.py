@@ -14,8 +14,8 @@ from PIL import Image
 import small_speech
 import small_translation
 import speech_files
-from lsk_engine.data.batch_sources import evaluation_source, training_source
 from lsk_engine.data.data_cache import load_data
+from lsk_engine.data.datasets import evaluation_source, training_source
 from lsk_engine.data.prepared.prepared_data import prepare
 from lsk_engine.settings.resolving import resolve_config
 from lsk_engine.tasks.registry import load_task

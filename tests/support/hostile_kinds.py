@@ -30,7 +30,7 @@ from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
 from lsk_engine.runs.schemas import Gammas, SweepPoints
 from lsk_engine.runs.stored_run import read_fitted_temperature, read_run
 from lsk_engine.scoring.position_statistics import COLUMNS, Predictions
-from lsk_engine.settings.resolving import keys, resolve_config
+from lsk_engine.settings.resolving import resolve_config, setting_keys
 from lsk_engine.tasks.registry import load_task
 from lsk_image.data import load_source as load_images
 from lsk_speech.config import DataConfig as SpeechConfig
@@ -340,7 +340,7 @@ def _make_jpegs(folder):
 
 def _make_settings(folder):
     folder.mkdir()
-    lines = [f"{key}=1" for key in keys(IMAGE)]
+    lines = [f"{key}=1" for key in setting_keys(IMAGE)]
     (folder / "settings").write_text("\n".join(lines))
 
 

@@ -26,13 +26,13 @@ OFFERED = {
         smoothed_cross_entropy template_distances template_plane templates
     """,
     "ls_keras.calibration": """
-        CalibratedModel ClasswiseFit Detection ForeignDetection LossDecomposition MatrixFit
+        CalibratedModel ClasswiseFit Detection OODDetection LossDecomposition MatrixFit
         MixedTemperatureFit Recalibration ReliabilityAccumulator ReliabilityCurve RiskCoverage
         SmoothError SmoothReliability TemperatureCurve TemperatureFit VectorFit calibrated
         classwise_reliability confidence_auroc curve_of_statistics detection_score
         expected_calibration_error fit_histogram fit_isotonic fit_matrix_scaling
         fit_mixed_temperature fit_temperature fit_temperature_dataset fit_vector_scaling
-        foreign_detection logit_norm_confidence loss_decomposition reliability_curve
+        ood_detection logit_norm_confidence loss_decomposition reliability_curve
         risk_coverage smooth_calibration_error smooth_curve_of_statistics
         smooth_error_of_statistics smooth_reliability_curve temperature_curve
     """,

@@ -24,6 +24,6 @@ def untrained_run(task, folder, *, steps=(), seed=0, scale=1.0, **settings):
     model.set_weights([rng.normal(0, scale, w.shape) for w in model.get_weights()])
     for step in steps:
         model.set_weights([rng.normal(0, scale, w.shape) for w in model.get_weights()])
-        Checkpoints(run.checkpoints, kept=len(steps)).save(model, step)
+        Checkpoints(run.checkpoints, max_to_keep=len(steps)).save(model, step)
     run.save_model(model)
     return StoredRun(run, task, resolved)

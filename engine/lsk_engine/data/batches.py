@@ -13,7 +13,7 @@ import numpy as np
 from ls_base.errors import InputError
 from lsk_engine.tasks.contract import Examples
 
-PADDING_ID = -1  # the id of rows that only fill up a batch
+PADDING_ID = -1  # the id of rows that only fill a batch
 
 
 class Batch(NamedTuple):
@@ -40,14 +40,14 @@ class BatchSource:
     """`batch(step)` for any step, in O(1) within an epoch and O(n) once an epoch.
 
     Every batch has `batch_size` rows and one of at most `len(boundaries)` sizes; with
-    `whole_split`, no more rows than there are examples of its size. A last, partial batch is filled
-    up with rows of weight 0. They are other examples of the split: what looks at all rows of a
-    batch, as BatchNormalization does, would take copies of a few for the data.
+    `whole_split`, no more rows than the split has examples of its size. A partial last batch is
+    filled with rows of weight 0: other examples of the split, since copies of a few would distort
+    the statistics of BatchNormalization.
 
-    The weights carry the loss's denominator, so that summing `weight × loss` gives the mean over
-    the positions that count, whichever way a batch is spread over replicas. In training each
-    batch has weights of sum 1. With `whole_split`, weights are equal over all batches and make
-    the mean over batches the mean over the split's positions.
+    The weights contain the denominator of the loss: the sum of `weight × loss` is the mean over the
+    positions that count, in whatever way a batch is distributed over replicas. In training, the
+    weights of each batch sum to 1. With `whole_split`, all batches have equal weights, so that the
+    mean over batches is the mean over the split's positions.
 
     Args:
         examples: The split.
@@ -56,16 +56,16 @@ class BatchSource:
         boundaries: Ascending sizes that batches are padded to; `None` for one common shape.
         shuffle: Whether each epoch has its own order, drawn from `seed` and the epoch's number.
         seed: Any integer ≥ 0.
-        whole_split: See above; default: the batch.
-        drop_remainder: Whether partial batches are left out instead of filled up.
-        replicas: Among how many a batch is split; it is filled up to a multiple of them.
-        tokens: Positions in each batch at most, filling counted: one of size L has `tokens // L`
-            rows, a multiple of `replicas` where there are as many; `None`: `batch_size` rows.
-        shard: Which part of each batch is read, and of how many: `(index, count)`. The parts are
-            consecutive rows; `count` divides `replicas`. Weights are those of the whole batch.
+        whole_split: Whether weights refer to the whole split instead of the batch.
+        drop_remainder: Whether partial batches are skipped instead of filled.
+        replicas: Number of replicas; the rows of a batch are filled to a multiple of it.
+        tokens: Largest number of positions in a batch, filling included: a batch of size L has
+            `tokens // L` rows, a multiple of `replicas` if possible; `None`: `batch_size` rows.
+        shard: The part of each batch to read, as `(index, count)`. Parts are consecutive rows;
+            `count` divides `replicas`. Weights are those of the whole batch.
 
     Attributes:
-        failures: Why batches could not be read.
+        failures: Exceptions from reading batches.
     """
 
     examples: Examples
@@ -111,7 +111,7 @@ class BatchSource:
 
     @functools.cached_property
     def _members(self) -> list[tuple[np.ndarray, int]]:
-        """Rows by bucket, and how many make a batch; empty buckets left out."""
+        """The rows of each bucket that is not empty, and the number of rows in its batches."""
         if self.examples.sizes is None:
             rows = np.arange(len(self.examples))
             return [(rows, self._rows_of(len(rows), None))]
@@ -122,7 +122,7 @@ class BatchSource:
         return [(rows, self._rows_of(len(rows), size)) for rows, size in groups if len(rows)]
 
     def _rows_of(self, count: int, size: int | None) -> int:
-        """Returns how many rows batches have of `count` examples of one size."""
+        """Returns the number of rows in batches of `count` examples of one size."""
         if self.tokens is None or size is None:
             return min(self.batch_size, count) if self.whole_split else self.batch_size
         rows = max(self.tokens // size, 1)
@@ -135,7 +135,7 @@ class BatchSource:
 
     @functools.cached_property
     def steps_per_epoch(self) -> int:
-        """Number of batches that hold every example once, partial ones left out on request."""
+        """Number of batches in an epoch, without partial ones if `drop_remainder` is set."""
         found = 0
         for rows, together in self._members:
             found += (len(rows) + (0 if self.drop_remainder else together - 1)) // together
@@ -181,12 +181,12 @@ class BatchSource:
         return Batch(inputs, labels, counts.astype(np.float32) * np.float32(scale), ids)
 
     def _plan(self, epoch: int) -> list[tuple[np.ndarray, np.ndarray, int]]:
-        """Returns the rows of each batch of an epoch, those to fill it up with, how many it has."""
+        """Returns, for each batch of an epoch, its rows, rows to fill it with, and its size."""
         return self._plans(epoch if self.shuffle else 0)
 
     @functools.cached_property
     def _plans(self):
-        # Two epochs: prefetching reads ahead over the boundary while evaluation looks back.
+        # Two epochs: prefetching crosses the boundary while evaluation reads the epoch before.
         @functools.lru_cache(maxsize=2)
         def plan(epoch: int) -> list[tuple[np.ndarray, np.ndarray, int]]:
             rng = np.random.default_rng([self.seed, epoch])
@@ -205,7 +205,7 @@ class BatchSource:
 
 
 def bucket_boundaries(sizes: np.ndarray, max_buckets: int = 3) -> tuple[int, ...]:
-    """Returns the at most `max_buckets` sizes that waste the least padding.
+    """Returns at most `max_buckets` sizes with the least padding.
 
     Minimizes Σ_i (boundary(i) − size(i)) exactly, by dynamic programming over the distinct sizes.
     Few buckets, because XLA compiles a program for each shape.

@@ -1,4 +1,4 @@
-"""Parts of a task's data that are made when they are asked for, and then kept."""
+"""Splits, arrays and notes of a task's data that are made when they are first needed."""
 
 import functools
 import threading
@@ -11,12 +11,12 @@ T = TypeVar("T")
 
 
 class LazySplits(Mapping[str, T]):
-    """Splits, `Examples` or what they are made of, each loaded when it is asked for, once.
+    """Splits, each of which is loaded once, when it is first needed.
 
-    Their names, their order and whether there is one are known without loading any.
+    Their names and order are known without loading any.
 
     Args:
-        loaders: What loads each split.
+        loaders: A function for each split that loads it.
 
     Example:
         >>> splits = LazySplits({"train": lambda: 1 / 0, "test": lambda: "three examples"})
@@ -27,7 +27,7 @@ class LazySplits(Mapping[str, T]):
     def __init__(self, loaders: Mapping[str, Callable[[], T]]):
         self._loaders = dict(loaders)
         self._found: dict[str, T] = {}
-        self._lock = threading.RLock()  # a split that is held out of another asks for that one
+        self._lock = threading.RLock()  # reentrant: loading one split may load another
 
     def __getitem__(self, name: str) -> T:
         load = self._loaders[name]
@@ -51,16 +51,16 @@ class LazySplits(Mapping[str, T]):
         return [name for name in self._loaders if name in self._found]
 
 
-def map_splits(splits: Mapping[str, Any], change: Callable[[str, Any], T]) -> LazySplits[T]:
-    """Returns splits that are each changed when they are asked for.
+def map_splits(splits: Mapping[str, Any], function: Callable[[str, Any], T]) -> LazySplits[T]:
+    """Returns splits to each of which a function is applied when it is first needed.
 
     Args:
         splits: Any splits.
-        change: Returns a split, of its name and the split as it was.
+        function: Takes a split's name and the split, and returns the new split.
     """
 
     def loader(name: str) -> Callable[[], T]:
-        return lambda: change(name, splits[name])
+        return lambda: function(name, splits[name])
 
     return LazySplits({name: loader(name) for name in splits})
 
@@ -84,7 +84,7 @@ class _LazyArray:
 
 
 def lazy_array(compute: Callable[[], np.ndarray]) -> np.ndarray:
-    """Returns what does as an array, and is computed when somebody looks at it.
+    """Returns an object that behaves as an array, which is computed when it is first needed.
 
     Args:
         compute: Returns the array.
@@ -97,10 +97,10 @@ def lazy_array(compute: Callable[[], np.ndarray]) -> np.ndarray:
 
 
 class LazyNotes(Sequence[str]):
-    """Notes that are known once splits are loaded.
+    """Notes on the data that are known once splits are loaded.
 
     Args:
-        compute: Returns them.
+        compute: Returns the notes.
     """
 
     def __init__(self, compute: Callable[[], Iterable[str]]):

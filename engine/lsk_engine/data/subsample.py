@@ -1,4 +1,4 @@
-"""Some of the examples of each split, for a quick look."""
+"""Subsampling the splits of a task's data, to try things out quickly."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -10,56 +10,56 @@ from lsk_engine.data.lazy import LazyNotes, map_splits
 from lsk_engine.tasks.contract import Examples, TaskData
 
 
-def subsample(data: TaskData, most: int | None, *, scored: bool = False) -> TaskData:
-    """Returns data of which no split has more than so many examples, and notes that say so.
+def subsample(data: TaskData, max_examples: int | None, *, scored: bool = False) -> TaskData:
+    """Returns data with at most `max_examples` examples in each split, and notes that say so.
 
-    They are drawn at random, since data are often sorted by class; the draw is the same for every
-    seed. Classes, vocabulary and how often classes are labels stay those of all the data.
+    Examples are drawn at random, since data are often sorted by class, and equally for every seed.
+    Classes, vocabulary and label counts stay those of all the data.
 
     Args:
         data: The data.
-        most: Examples of a split; `None`: all.
-        scored: Whether notes are about what is scored only, for which no training split is loaded.
+        max_examples: Examples of a split; `None`: all.
+        scored: Whether notes are about scored splits only, so that no training split is loaded.
     """
-    if most is None:
+    if max_examples is None:
         return data
     numbers = {name: number for number, name in enumerate(data.splits)}
 
-    def look(name: str, examples: Examples) -> Examples:
-        if len(examples) <= most:
+    def draw(name: str, examples: Examples) -> Examples:
+        if len(examples) <= max_examples:
             return examples
         order = np.random.default_rng([0, numbers[name]]).permutation(len(examples))
-        return take_examples(examples, np.sort(order[:most]))
+        return take_examples(examples, np.sort(order[:max_examples]))
 
     def notes() -> Iterator[str]:
         yield from data.notes
         for name in data.splits:
             if scored and name == "train":
                 continue
-            examples = data.splits[name]
-            if len(examples) > most:
-                yield f"{name}: a quick look at {most:,} of {len(examples):,} examples"
+            total = len(data.splits[name])
+            if total > max_examples:
+                yield f"{name}: a quick look at {max_examples:,} of {total:,} examples"
 
-    return dataclasses.replace(data, splits=map_splits(data.splits, look), notes=LazyNotes(notes))
+    return dataclasses.replace(data, splits=map_splits(data.splits, draw), notes=LazyNotes(notes))
 
 
 def take_examples(examples: Examples, rows: np.ndarray) -> Examples:
-    """Returns some examples as a split of their own.
-
-    Args:
-        examples: A split; a task's own way, its method `take`, is preferred.
-        rows: Which.
-    """
-    own: Any = getattr(examples, "take", None)
-    return SubsetExamples(examples, rows) if own is None else own(rows)
-
-
-class SubsetExamples(Examples):
-    """Some examples of a split, which has no way of its own to take them.
+    """Returns some examples of a split as a split; its own method `take` is preferred.
 
     Args:
         examples: The split.
-        rows: Which.
+        rows: The rows to take.
+    """
+    take: Any = getattr(examples, "take", None)
+    return SubsetExamples(examples, rows) if take is None else take(rows)
+
+
+class SubsetExamples(Examples):
+    """Some examples of a split that has no method `take`.
+
+    Args:
+        examples: The split.
+        rows: The rows to take.
     """
 
     def __init__(self, examples: Examples, rows: np.ndarray):
@@ -74,9 +74,9 @@ class SubsetExamples(Examples):
     def gather(
         self, rows: np.ndarray, size: int | None
     ) -> tuple[dict[str, np.ndarray], np.ndarray]:
-        """Returns what the split has of these rows."""
+        """Returns the inputs and labels of these rows."""
         return self._examples.gather(self._rows[rows], size)
 
     def label_counts(self) -> np.ndarray:
-        """Returns how many labels that count each example has."""
+        """Returns the number of labels that count, per example."""
         return self._examples.label_counts()[self._rows]

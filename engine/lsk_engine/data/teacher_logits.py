@@ -1,4 +1,4 @@
-"""A teacher's logits of a task's examples: `ls_keras.TeacherLogits`, with batches and padding."""
+"""Cached logits of a teacher for a task's examples: `ls_keras.TeacherLogits` with padding."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,16 +40,16 @@ def compute_teacher_logits(
     """Runs a teacher over a split, in inference mode, and writes a new folder.
 
     Args:
-        directory: A folder that does not exist yet; it is there whole or not at all.
+        directory: A new folder; it is whole or missing afterwards.
         teacher: A model that emits logits `(n, ..., K)`.
         examples: The split.
-        known: What `read_examples` found, where that was done before.
+        known: The result of `read_examples`, if it was called before.
         ignore_class: The label of padding; needed for examples of different sizes.
-        top_k: How many classes to keep at each position; `None`: all.
+        top_k: Number of the most likely classes to store per position; `None`: all.
         dtype: `"float16"` or `"float32"`.
-        batch_size: Examples the teacher sees at a time.
-        teacher_id: What to know the teacher by; `None`: the hash of its weights.
-        progress: Called with the number of examples done, and of all.
+        batch_size: Number of examples per batch of the teacher.
+        teacher_id: An identifier of the teacher; `None`: the hash of its weights.
+        progress: Called with the number of finished examples, and of all.
 
     Raises:
         InputError: As `TeacherLogits.compute`.
@@ -81,17 +81,17 @@ def compute_teacher_logits(
 def open_teacher_logits(
     directory: Path, examples: Examples, teacher: str, known: KnownExamples | None = None
 ) -> TeacherLogits:
-    """Opens what `compute_teacher_logits` wrote.
+    """Opens a folder that `compute_teacher_logits` wrote.
 
     Args:
         directory: The folder.
         examples: The split.
         known: As for `compute_teacher_logits`.
-        teacher: What the teacher was called by (`teacher_id`).
+        teacher: The teacher's identifier (`teacher_id`).
 
     Raises:
-        InputError: If there is no such folder, or it is of other examples, of another order, or
-            of another teacher.
+        InputError: If there is no such folder, or it belongs to other examples, another order,
+            or another teacher.
     """
     return TeacherLogits.open(
         directory, lambda ignore_class: known or read_examples(examples, ignore_class), teacher
@@ -102,8 +102,8 @@ class WithTeacherLogits(Examples):
     """Examples with their teacher's logits as the input `teacher_logits`.
 
     Args:
-        examples: Those the logits are of.
-        logits: The logits.
+        examples: The examples.
+        logits: Their logits.
     """
 
     def __init__(self, examples: Examples, logits: TeacherLogits):
@@ -112,7 +112,7 @@ class WithTeacherLogits(Examples):
         self.workers = examples.workers
 
     def __getattr__(self, name: str):
-        # What a task's own examples have besides, such as the shape of images.
+        # Further attributes of a task's own examples, such as the shape of images.
         return getattr(vars(self)["examples"], name)
 
     def __len__(self) -> int:
@@ -123,13 +123,13 @@ class WithTeacherLogits(Examples):
         inputs, labels = self.examples.gather(rows, size)
         if self.logits.top_k is None:
             return {**inputs, TEACHER_LOGITS: self.logits.gather(rows, labels)}, labels
-        # The device fills in the other classes: here they would be K numbers a position.
+        # The device fills in the other classes: K numbers per position would take much memory.
         names = (TEACHER_LOGITS, TEACHER_CLASSES, TEACHER_REST)
         top = self.logits.gather_top(rows, labels)
         return {**inputs, **dict(zip(names, top, strict=True))}, labels
 
     def label_counts(self) -> np.ndarray:
-        """Returns how many labels that count each example has."""
+        """Returns the number of labels that count, per example."""
         return self.examples.label_counts()
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from ls_base.npz import ArraySpec, npz_names, open_npz, read_npz
 from lsk_engine import InputError
-from lsk_engine.data.split_names import SPLIT_NAMES, split_from_name
+from lsk_engine.data.splits import SPLIT_NAMES, split_from_name
 
 _AXES = {
     "x": ("x", "inputs", "features", "images"),

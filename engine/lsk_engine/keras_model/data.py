@@ -8,8 +8,7 @@ import numpy as np
 
 from ls_base.errors import InputError
 from lsk_engine.data.lazy import map_splits
-from lsk_engine.data.random_splits import draw_rows
-from lsk_engine.data.split_names import splits_to_score
+from lsk_engine.data.splits import draw_rows, splits_to_score
 from lsk_engine.keras_model.arrays import Labeled
 from lsk_engine.keras_model.config import DataConfig
 from lsk_engine.tasks.class_ids import class_names, count_classes, named_classes

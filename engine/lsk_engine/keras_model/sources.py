@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from lsk_engine import InputError
-from lsk_engine.data.split_names import split_from_name, unique_splits
+from lsk_engine.data.splits import split_from_name, unique_splits
 from lsk_engine.keras_model.array_names import read_npz_arrays, split_arrays
 from lsk_engine.keras_model.arrays import Labeled, labeled
 from lsk_engine.keras_model.config import PYTHON

@@ -37,6 +37,11 @@ class Reporter:
         self._start = time.monotonic()
         self._next_status = self._start
 
+    def with_log(self, log: Path) -> "Reporter":
+        """Returns a reporter that also appends its messages to a file."""
+        self.end_stage()
+        return Reporter(self.verbosity, self.stream, log)
+
     def message(self, text: str) -> None:
         """Writes a message."""
         self._write(text, 0)

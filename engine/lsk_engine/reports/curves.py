@@ -8,7 +8,7 @@ from lsk_engine.reports.charts import Chart, Point, Reference, Series
 from lsk_engine.reports.groups import Group
 from lsk_engine.reports.run_files import ReadRun, Search, swept_beams, swept_temperatures
 from lsk_engine.runs.schemas import SweepPoint
-from lsk_engine.studies.stored_results import SweptPoint
+from lsk_engine.studies.study_result import CurvePoint
 
 # Quantities of the history: the name in a title, and the axis label with its unit.
 QUANTITIES = {
@@ -171,7 +171,7 @@ def information_curves(groups: Sequence[Group]) -> Iterator[Chart]:
     )
 
 
-def distillation_chart(points: Sequence[SweptPoint], label: str) -> Chart:
+def distillation_chart(points: Sequence[CurvePoint], label: str) -> Chart:
     """Returns the paper's Figure 5: a score against equivalent smoothing, a line for each curve.
 
     Args:
@@ -203,15 +203,15 @@ def distillation_chart(points: Sequence[SweptPoint], label: str) -> Chart:
 
 
 def group_seeds(
-    points: Iterable[SweptPoint], curve: str
-) -> dict[tuple[float, float], list[SweptPoint]]:
+    points: Iterable[CurvePoint], curve: str
+) -> dict[tuple[float, float], list[CurvePoint]]:
     """Returns the networks of a curve by α and T.
 
     Args:
         points: The networks.
         curve: The name of the curve.
     """
-    found: dict[tuple[float, float], list[SweptPoint]] = {}
+    found: dict[tuple[float, float], list[CurvePoint]] = {}
     for point in points:
         if point.curve == curve:
             found.setdefault((point.alpha, point.temperature), []).append(point)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePath
 
 from lsk_engine.settings.config import Config
+from lsk_engine.settings.training import DEFAULT_LOSS
 from lsk_engine.settings.user_code import NamedCode
 from lsk_engine.tasks.contract import Task
 
@@ -58,10 +59,11 @@ def unique_paths(path: Path) -> Iterator[Path]:
 
 
 def run_name(task: Task, config: Config) -> str:
-    """Returns the default name of a run: `TASK-DATA-MODEL-alphaA-seedS`.
+    """Returns the default name of a run: `TASK-DATA-MODEL-LOSS-alphaA-seedS`.
 
     A student's name continues with its teacher, T and β. The data part is the name of the source,
-    its folder or file; the model part is present if the task has several models. Characters that a
+    its folder or file; the model part is present if the task has several models, and the loss part
+    if the loss is not smoothed cross-entropy. Characters that a
     file's name can't have become `-`.
 
     Args:
@@ -80,6 +82,8 @@ def run_name(task: Task, config: Config) -> str:
     model = str(getattr(config.model, "name", ""))
     if len(task.models) > 1 and model:
         parts.append(_shorten(_base_name(model), _MODEL) or "model")
+    if config.training.loss != DEFAULT_LOSS:
+        parts.append(_shorten(config.training.loss, _MODEL) or "loss")
     parts += [f"alpha{config.training.alpha:g}", f"seed{config.training.seed}"]
     distillation = config.distillation
     if distillation:
@@ -87,6 +91,11 @@ def run_name(task: Task, config: Config) -> str:
         parts += ["student-of", _shorten(teacher, _TEACHER) or "teacher"]
         parts += [f"T{distillation.teacher_temperature:g}", f"beta{distillation.beta:g}"]
     return "-".join(parts)
+
+
+def free_run_path(task: Task, config: Config) -> Path:
+    """Returns a path below `runs` with the run's name that no other run has now."""
+    return next(unique_paths(Path("runs") / run_name(task, config)))
 
 
 def _base_name(text: str) -> str:

@@ -15,7 +15,7 @@ from ls_keras.decoding import Unsmoothing
 from ls_keras.distillation.fingerprint import KnownExamples
 from lsk_engine.data.data_cache import load_data
 from lsk_engine.data.fingerprint import StoredFingerprint, check_fingerprint
-from lsk_engine.data.split_names import ALL
+from lsk_engine.data.splits import ALL
 from lsk_engine.data.teacher_logits import read_examples
 from lsk_engine.devices.xla import jit_compile
 from lsk_engine.progress import Reporter

@@ -16,9 +16,8 @@ from ls_keras.calibration import (
     fit_temperature_dataset,
     fit_vector_scaling,
 )
-from lsk_engine.data.batch_sources import evaluation_source
 from lsk_engine.data.batches import BatchSource
-from lsk_engine.data.datasets import as_dataset, explain_data_errors
+from lsk_engine.data.datasets import as_dataset, evaluation_source, explain_data_errors
 from lsk_engine.devices.distributed_predict import make_predictor, model_on_devices
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.locking import locks_run

@@ -11,7 +11,7 @@ import keras
 from ls_base.errors import InputError, LsKerasError
 from ls_keras.plots import reliability_diagram, save_plot
 from ls_keras.plots import save as save_figure
-from lsk_engine.data.batch_sources import evaluation_source
+from lsk_engine.data.datasets import evaluation_source
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.locking import locks_run
 from lsk_engine.runs.run_data import announce_unsmoothing, load_trained
@@ -84,6 +84,7 @@ def evaluate(
         "notes": list(data.notes),
         "labels": {},
         "better": {},
+        "bounds": {},
         "signatures": {},
     }
     if config.distillation:
@@ -116,6 +117,7 @@ def evaluate(
         save_plot(reliability_diagram, curve, file, title=title)
         results["labels"].update(scores.labels)
         results["better"].update(scores.better)
+        results["bounds"].update(scores.bounds)
         results["signatures"].update(scores.signatures)
     took = (seconds or 0) + time.monotonic() - start
     if seconds is None and into is run:  # a further look at it does not change what it took

@@ -16,8 +16,7 @@ import numpy as np
 from ls_base.errors import InputError
 from ls_base.files import wrap_os_errors
 from ls_keras.calibration import TemperatureFit, calibrated, fit_temperature_dataset
-from lsk_engine.data.batch_sources import evaluation_source
-from lsk_engine.data.datasets import as_dataset, explain_data_errors
+from lsk_engine.data.datasets import as_dataset, evaluation_source, explain_data_errors
 from lsk_engine.data.subsample import subsample
 from lsk_engine.devices.distributed_predict import model_on_devices
 from lsk_engine.progress import Reporter

@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 
 from ls_keras.calibration import confidence_auroc, logit_norm_confidence, risk_coverage
-from lsk_engine.data.batch_sources import evaluation_source
 from lsk_engine.data.batches import BatchSource
-from lsk_engine.data.datasets import explain_data_errors
+from lsk_engine.data.datasets import evaluation_source, explain_data_errors
 from lsk_engine.devices.distributed_predict import make_predictor
 from lsk_engine.devices.framework_errors import explain_oom
 from lsk_engine.progress import Reporter

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from ls_keras.distillation import equivalent_smoothing_dataset
-from lsk_engine.data.batch_sources import evaluation_source
+from lsk_engine.data.datasets import evaluation_source
 from lsk_engine.devices.distributed_predict import model_on_devices
 from lsk_engine.progress import Progress, Reporter
 from lsk_engine.runs.run_data import load_trained

@@ -7,8 +7,7 @@ from typing import Any
 from ls_base.errors import InputError
 from ls_keras.calibration import temperature_curve
 from ls_keras.plots import save_plot, temperature_panels
-from lsk_engine.data.batch_sources import evaluation_source
-from lsk_engine.data.datasets import as_dataset, explain_data_errors
+from lsk_engine.data.datasets import as_dataset, evaluation_source, explain_data_errors
 from lsk_engine.devices.distributed_predict import model_on_devices
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.run_data import announce_unsmoothing, load_trained

@@ -95,6 +95,8 @@ class Scores:
         intervals: The ends of the 95 % intervals of those scores that have one.
         better: Whether less or more is better, of those scores of which it is known: studies
             (`lsk study`) decide nothing about the others.
+        bounds: The smallest and largest possible value of scores, `None`: unlimited; intervals of
+            a study do not leave them.
     """
 
     values: Mapping[str, float]
@@ -102,6 +104,7 @@ class Scores:
     signatures: Mapping[str, str] = dataclasses.field(default_factory=dict)
     intervals: Mapping[str, tuple[float, float]] = dataclasses.field(default_factory=dict)
     better: Mapping[str, Literal["less", "more"]] = dataclasses.field(default_factory=dict)
+    bounds: Mapping[str, tuple[float, float | None]] = dataclasses.field(default_factory=dict)
 
     def flat(self) -> dict[str, float]:
         """Returns the values, each with the ends of its interval as `NAME_low`, `NAME_high`."""

@@ -1,4 +1,4 @@
-"""Stopping a training whose loss or state is no number any more, before it replaces a good one."""
+"""Stopping a training whose loss or state is not finite, before it replaces a good checkpoint."""
 
 import math
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from ls_base.errors import LsKerasError, shell_command
 from lsk_engine.runs.checkpoints import Checkpoints
 from lsk_engine.runs.run_directory import RunDirectory
 
-_RISEN = 10  # times the lowest loss: training has come apart, though it still is a number
+_RISEN = 10  # times the lowest loss: training has diverged, though the loss is still finite
 
 
 class DivergenceError(LsKerasError):
@@ -18,24 +18,24 @@ class DivergenceError(LsKerasError):
     exit_code = 3
 
 
-class FiniteWatch:
-    """Looks at losses and states as they come, and remembers the last good ones.
+class DivergenceMonitor:
+    """Checks losses and states during training, and remembers the last good ones.
 
     Args:
-        run: The run, for the message.
-        checkpoints: Where the good states are.
-        guess: Among how many classes a model chooses that knows nothing, where the loss is a
-            cross-entropy; `None`: it is none.
+        run: The run, for messages.
+        checkpoints: The good states.
+        num_classes: K, if the loss is a cross-entropy: that of a guess is log K; `None`: it is
+            not.
     """
 
-    def __init__(self, run: RunDirectory, checkpoints: Checkpoints, guess: int | None = None):
+    def __init__(self, run: RunDirectory, checkpoints: Checkpoints, num_classes: int | None = None):
         self.run, self.checkpoints = run, checkpoints
-        self._lowest = math.log(guess) if guess else math.inf
+        self._lowest = math.log(num_classes) if num_classes else math.inf
         self._risen = False
         self._good: tuple[int, float] | None = None
 
     def check_loss(self, step: int, loss: float) -> None:
-        """Takes note of the mean loss of the epoch up to a step.
+        """Checks the mean loss of the epoch up to a step.
 
         Raises:
             DivergenceError: If it is not finite.
@@ -45,12 +45,12 @@ class FiniteWatch:
         else:
             raise self._diverged("loss", f"{loss} by step {step:,}")
 
-    def risen(self, loss: float, validation: Mapping[str, float]) -> list[str]:
-        """Returns a warning, once, of a loss tenfold the lowest so far, or tenfold a mere guess.
+    def describe_rise(self, loss: float, validation: Mapping[str, float]) -> list[str]:
+        """Returns a warning, once, if a loss is ten times the lowest so far or that of a guess.
 
         Args:
             loss: The mean loss of an epoch.
-            validation: Its validation, of which `nll` is looked at as well.
+            validation: Scores of its validation; `nll` is checked as well.
         """
         values = {"the loss": loss, "the NLL of validation": validation.get("nll", loss)}
         lowest, self._lowest = self._lowest, min(self._lowest, max(loss, 0.0))
@@ -65,11 +65,11 @@ class FiniteWatch:
         ]
 
     def check_state(self, step: int, state: Mapping[str, np.ndarray]) -> None:
-        """Looks at what is about to be saved.
+        """Checks a state that is about to be saved.
 
         Args:
-            step: After which step.
-            state: Arrays by name, of the model and of its optimizer.
+            step: Number of steps done.
+            state: Arrays of the model and its optimizer, by name.
 
         Raises:
             DivergenceError: If a number in it is not finite.

@@ -1,4 +1,4 @@
-"""Which validation was the best, and whether there is hope for a better one."""
+"""Early stopping, and the step with the best validation."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -10,43 +10,73 @@ from lsk_engine.runs.checkpoints import Checkpoints
 from lsk_engine.runs.schemas import HistoryEntry
 from lsk_engine.settings.training import TrainingConfig
 
+VALIDATION = "val_"  # prefix of validation scores in the logs of an epoch, as in Keras
 
-class BestValidation:
-    """Follows a score of validation; all that it knows is in the run's history.
 
-    So a resumed run knows what the run would have known, and needs no state of its own.
+def validation_scores(logs: Mapping[str, float]) -> dict[str, float]:
+    """Returns the validation scores in the logs of an epoch; empty if there was no validation."""
+    return {
+        name.removeprefix(VALIDATION): float(value)
+        for name, value in logs.items()
+        if name.startswith(VALIDATION)
+    }
+
+
+class EarlyStopping(keras.callbacks.Callback):
+    """Follows a validation score; its state follows from the run's history alone.
+
+    So a resumed run continues exactly, without a state of its own.
 
     Args:
-        options: What is watched, how patient training is, and what it keeps.
-        history: The entries up to the step that training goes on from.
-        kept: Steps whose checkpoints stay, which it changes: the best, with
-            `save_weights=best`.
+        options: Monitored score, patience, and the weights to save.
+        history: The entries up to the step that training continues from.
+        kept: Steps whose checkpoints are not removed, a set that `Checkpoints` reads. With
+            `save_weights=best`, it contains the best step.
+        start: The step that training continues from.
 
     Attributes:
-        step: The step of the best; 0: there was no validation yet.
-        over: Whether patience has come to its end.
+        step: The step with the best validation; 0: there was no validation yet.
+        needs_checkpoint: Whether the state at the end of this epoch has to be saved.
     """
 
-    def __init__(self, options: TrainingConfig, history: Sequence[HistoryEntry], kept: set[int]):
-        self.options, self.kept = options, kept
-        self.step, self._score, self._since = 0, 0.0, 0
+    def __init__(
+        self,
+        options: TrainingConfig,
+        history: Sequence[HistoryEntry],
+        kept: set[int],
+        start: int = 0,
+    ):
+        super().__init__()
+        self.options, self.kept, self.needs_checkpoint = options, kept, False
+        self.step, self._score, self._since, self._now = 0, 0.0, 0, start
         for entry in history:
             if entry["validation"]:
-                self.take(entry["step"], entry["validation"])
+                self.update(entry["step"], entry["validation"])
 
     @property
-    def over(self) -> bool:
-        """See above."""
+    def should_stop(self) -> bool:
+        """Whether there were as many validations without improvement as patience allows."""
         return 0 < self.options.patience <= self._since
 
-    def take(self, step: int, scores: Mapping[str, float]) -> bool:
-        """Takes note of the scores after a step, and returns whether they are the best.
+    def on_train_batch_end(self, batch, logs=None):
+        """Counts the step."""
+        self._now += 1
 
-        One that is not a number is worse than all that are.
+    def on_epoch_end(self, epoch, logs=None):
+        """Takes the scores of a validation into account."""
+        scores = validation_scores(logs or {})
+        improved = bool(scores) and self.update(self._now, scores)
+        best = improved and self.options.save_weights == "best"
+        self.needs_checkpoint = self.should_stop or best
+
+    def update(self, step: int, scores: Mapping[str, float]) -> bool:
+        """Takes the scores after a step into account, and returns whether they are the best.
+
+        NaN is worse than any number.
         """
         score = float(scores[self.options.monitor])
         sign = 1 if self.options.monitor == "accuracy" else -1
-        # No number is at most NaN: one that is there first makes way for any.
+        # No number is at most NaN, so a first NaN is replaced by any number.
         better = not math.isnan(score) and not sign * score <= sign * self._score
         if self.step and not better:
             self._since += 1
@@ -58,24 +88,21 @@ class BestValidation:
         return True
 
     def check(self, checkpoints: Checkpoints) -> None:
-        """Refuses to go on without the checkpoint of the best, where it is to be kept.
+        """Refuses to continue without the checkpoint of the best step, if its weights are saved.
 
         Raises:
-            FileError: If it is not there.
+            FileError: If the checkpoint is missing.
         """
-        if (
-            self.options.save_weights == "best"
-            and self.step
-            and self.step not in checkpoints.steps()
-        ):
+        best = self.options.save_weights == "best"
+        if best and self.step and self.step not in checkpoints.steps():
             raise FileError(
                 f"Expected the checkpoint of step {self.step:,}, the best validation, in "
-                f"{checkpoints.directory}; --set training.save_weights=last goes on without it. "
+                f"{checkpoints.directory}; --set training.save_weights=last continues without it. "
                 f"Received: steps {checkpoints.steps()}"
             )
 
     def restore(self, model: keras.Model, checkpoints: Checkpoints) -> None:
-        """Sets the variables of a model to those of the best.
+        """Sets the variables of a model to those of the best step.
 
         Raises:
             FileError: If its checkpoint is missing, unreadable, or of another model.
@@ -84,32 +111,35 @@ class BestValidation:
         for variable, value in zip(model.variables, values, strict=True):
             variable.assign(value)
 
-    def said(self) -> str:
-        """Returns the best in words."""
+    def describe(self) -> str:
+        """Returns the best validation as a phrase."""
         return (
             f"validation was best at step {self.step:,}, {self.options.monitor} {self._score:.4g}"
         )
 
 
-def history_until(
-    history: Sequence[HistoryEntry], step: int, options: TrainingConfig, *, owed: bool, ended: bool
+def trim_history(
+    history: Sequence[HistoryEntry],
+    step: int,
+    options: TrainingConfig,
+    *,
+    pending: bool,
+    ended: bool,
 ) -> list[HistoryEntry]:
-    """Returns the entries that a run keeps which goes on from a step.
+    """Returns the entries that a run keeps when it continues from a step.
 
-    Paid before and not saved since, an owed epoch has its entry already: it comes again. So does
-    the part of an epoch that a run ended with which now goes on; its entry stays where its weights
-    are the best so far, and to be kept.
+    An epoch whose validation is pending may have its entry already, if the process was killed after
+    writing it; the entry is written again. So is that of a partial epoch at whose end a run ended
+    and that now continues, unless its weights are the best so far and are to be saved.
 
     Args:
-        history: What there is.
-        step: See above.
-        options: What is watched and kept.
-        owed: Whether the epoch that ends at the step is yet to be validated.
+        history: All entries.
+        step: The step.
+        options: Monitored score and the weights to save.
+        pending: Whether the epoch that ends at the step is still to be validated.
         ended: Whether an epoch, or the run, ends at the step.
     """
     entries = [entry for entry in history if entry["step"] <= step]
-    stays = not owed and (
-        ended
-        or (options.save_weights == "best" and BestValidation(options, entries, set()).step == step)
-    )
+    best = options.save_weights == "best" and EarlyStopping(options, entries, set()).step == step
+    stays = not pending and (ended or best)
     return entries if stays else [entry for entry in entries if entry["step"] < step]

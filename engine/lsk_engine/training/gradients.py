@@ -130,7 +130,7 @@ def clip_by_global_norm(gradients: list, limit: float) -> list:
     return [g * ops.cast(scale, g.dtype) for g in gradients]
 
 
-class TransformsGradients:
+class GradientTransformMixin:
     """Mixin for a Keras optimizer whose `transform`, a `GradientTransform`, sees gradients first.
 
     Keras's own clipping would clip each replica's share of the gradient, before they are summed.

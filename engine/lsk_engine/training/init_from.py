@@ -15,14 +15,16 @@ from lsk_engine.tasks.contract import TaskData
 _LISTED = 4
 
 
-def first_artifacts(config: Config) -> Mapping[str, bytes] | None:
+def init_from_artifacts(config: Config) -> Mapping[str, bytes] | None:
     """Returns the vocabulary and the like of the run that another starts from; or `None`."""
     if config.training.init_from is None:
         return None
     return RunDirectory.open(config.training.init_from).read_artifacts()
 
 
-def start_from(model: keras.Model, config: Config, data: TaskData, reporter: Reporter) -> None:
+def load_initial_weights(
+    model: keras.Model, config: Config, data: TaskData, reporter: Reporter
+) -> None:
     """Sets the weights of a new model to those of the run `training.init_from`.
 
     The models have to be alike, layer by layer. The last one, `logits`, starts anew where its

@@ -9,7 +9,7 @@ from keras import ops
 
 from ls_base.errors import InputError
 from lsk_engine.settings.optimizer import OptimizerConfig
-from lsk_engine.training.gradients import GradientTransform, TransformsGradients
+from lsk_engine.training.gradients import GradientTransform, GradientTransformMixin
 
 
 @keras.saving.register_keras_serializable(package="ls_keras")
@@ -83,22 +83,22 @@ class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
         }
 
 
-class AveragesLast:
-    """Mixin for a Keras optimizer with `use_ema`: the weights become their average once, at last.
+class EMAAtEndMixin:
+    """Mixin for a Keras optimizer with `use_ema`: averages the weights once, at the end.
 
-    Keras overwrites them at the end of every `fit`, which a run calls once an epoch.
+    Keras does so at the end of every `fit`, which a run calls once per epoch.
     """
 
     def finalize_variable_values(self, var_list) -> None:
-        """Does nothing: training goes on."""
+        """Does nothing: training continues."""
 
     def average(self, var_list) -> None:
         """Sets the variables to their moving averages."""
         super().finalize_variable_values(var_list)  # type: ignore[misc]
 
 
-def average_last(model: keras.Model) -> None:
-    """Sets the weights of a model whose optimizer is an `AveragesLast` to their moving averages."""
+def apply_ema(model: keras.Model) -> None:
+    """Sets the weights of a model to their moving averages; its optimizer is an `EMAAtEndMixin`."""
     optimizer = model.optimizer
     # In 16 bits, `compile` wraps the optimizer in one that scales the loss.
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)
@@ -122,8 +122,8 @@ def build_optimizer(
 ) -> keras.optimizers.Optimizer:
     """Creates the optimizer that `config` describes, for a run of `total_steps`.
 
-    With `config.ema_momentum` it is an `AveragesLast`, with anything that changes gradients a
-    `TransformsGradients`.
+    With `config.ema_momentum` it is an `EMAAtEndMixin`, with anything that changes gradients a
+    `GradientTransformMixin`.
     """
     rate = build_schedule(config, total_steps)
     # No decay is `None`, which adds nothing to a step; AdamW takes numbers alone.
@@ -145,7 +145,7 @@ def build_optimizer(
             f"Expected optimizer.name to be a Keras optimizer. Received: {config.name!r}"
         ) from error
     if config.ema_momentum:
-        kind = type(f"Averaged{kind.__name__}", (AveragesLast, kind), {})
+        kind = type(f"Averaged{kind.__name__}", (EMAAtEndMixin, kind), {})
     transform = GradientTransform(
         loss_weight=loss_weight,
         **{
@@ -155,5 +155,5 @@ def build_optimizer(
         },
     )
     if transform != GradientTransform():
-        kind = type(kind.__name__, (TransformsGradients, kind), {"transform": transform})
+        kind = type(kind.__name__, (GradientTransformMixin, kind), {"transform": transform})
     return kind(**arguments)

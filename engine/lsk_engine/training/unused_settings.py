@@ -18,7 +18,7 @@ _OPTIMIZERS = {
 }
 
 
-def void_in_any(task: Task, configs: Iterable[Config]) -> list[str]:
+def unused_in_any(task: Task, configs: Iterable[Config]) -> list[str]:
     """Returns what means nothing in the configurations of several runs, each sentence once.
 
     Args:
@@ -29,12 +29,12 @@ def void_in_any(task: Task, configs: Iterable[Config]) -> list[str]:
     said = (
         text
         for config in configs
-        for text in void_settings(task, config, config.training.steps or math.inf)
+        for text in unused_settings(task, config, config.training.steps or math.inf)
     )
     return list(dict.fromkeys(said))
 
 
-def void_settings(task: Task, config: Config, total: float) -> list[str]:
+def unused_settings(task: Task, config: Config, total: float) -> list[str]:
     """Returns what of a configuration means nothing beside the rest of it.
 
     A setting that a preset makes and the chosen model, or optimizer, doesn't have; checkpoints that

@@ -9,7 +9,7 @@ from ls_base.errors import InputError
 from lsk_engine.runs.checkpoints import Checkpoints
 
 
-def averaged_steps(total: int, checkpoint_every: int, count: int) -> tuple[int, ...]:
+def steps_to_average(total: int, checkpoint_every: int, count: int) -> tuple[int, ...]:
     """Returns the last `count` steps at which a run of `total` steps saves its state.
 
     These are the multiples of `checkpoint_every` below `total`, and `total`. They depend on the
@@ -25,7 +25,7 @@ def averaged_steps(total: int, checkpoint_every: int, count: int) -> tuple[int, 
         InputError: If the run has fewer.
 
     Example:
-    >>> averaged_steps(total=13, checkpoint_every=4, count=3)
+    >>> steps_to_average(total=13, checkpoint_every=4, count=3)
     (8, 12, 13)
     """
     steps = [*range(checkpoint_every, total, checkpoint_every), total]

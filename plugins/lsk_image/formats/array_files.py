@@ -12,7 +12,7 @@ from lsk_engine import InputError
 from lsk_engine.data.formats.ragged import check_offsets
 from lsk_engine.data.formats.text_files import list_folder, read_file
 from lsk_engine.data.lazy import LazyNotes
-from lsk_engine.data.split_names import split_from_name, split_from_prefix, unique_splits
+from lsk_engine.data.splits import split_from_name, split_from_prefix, unique_splits
 from lsk_image.formats.image_store import (
     ArrayPixels,
     EncodedPixels,

@@ -10,7 +10,7 @@ from ls_base.safe_open import read_bytes
 from lsk_engine import InputError
 from lsk_engine.data.formats.text_files import list_folder
 from lsk_engine.data.lazy import LazyNotes
-from lsk_engine.data.split_names import split_from_name, unique_splits
+from lsk_engine.data.splits import split_from_name, unique_splits
 from lsk_image.formats.decode import FORMATS
 from lsk_image.formats.image_store import EncodedPixels, ImageSource, LabeledImages
 

@@ -9,7 +9,7 @@ import numpy as np
 from lsk_engine import InputError
 from lsk_engine.data.formats.tfds import find_split, missing_split, open_builder, read_in_order
 from lsk_engine.data.lazy import LazySplits
-from lsk_engine.data.split_names import SPLIT_NAMES
+from lsk_engine.data.splits import SPLIT_NAMES
 from lsk_image.formats.image_store import EncodedPixels, ImageSource, LabeledImages
 
 READ_AT_ONCE = 2**31  # bytes; larger data sets need random access

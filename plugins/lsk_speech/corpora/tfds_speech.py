@@ -11,7 +11,7 @@ from lsk_engine import InputError
 from lsk_engine.data.formats.ragged import Ragged
 from lsk_engine.data.formats.tfds import find_split, missing_split, open_builder, read_split
 from lsk_engine.data.lazy import LazySplits
-from lsk_engine.data.split_names import SPLIT_NAMES
+from lsk_engine.data.splits import SPLIT_NAMES
 from lsk_speech.config import DataConfig
 from lsk_speech.corpora.recordings import (
     IN_MEMORY,

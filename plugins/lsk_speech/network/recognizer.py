@@ -47,7 +47,7 @@ class CoverageScorer(LengthPenalty):
         """Returns an upper bound on the score of all continuations."""
         frames = ops.sum(ops.cast(state["memory"]["valid"], "float32"), axis=-1)
         covered = ops.minimum(frames, max_length / self.threshold)
-        return super().bound(log_probs, max_length) + self.weight * covered
+        return super().score(log_probs, max_length) + self.weight * covered
 
 
 class Recognizer(ModelSearch):

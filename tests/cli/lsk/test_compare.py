@@ -1,4 +1,4 @@
-"""`lsk compare`, on runs that nobody trained."""
+"""`lsk compare`, on runs written by the test."""
 
 import json
 
@@ -24,7 +24,7 @@ def compare(*arguments):
     return CliRunner().invoke(cli, ["compare", *arguments], catch_exceptions=False)
 
 
-def test_runs_are_put_side_by_side(folder):
+def test_runs_are_compared_by_seed(folder):
     done = compare("a0", "a0.1", "--split", "dev")
     assert done.exit_code == 0, done.output
     lines = [line.split() for line in done.stdout.splitlines()]
@@ -36,7 +36,7 @@ def test_runs_are_put_side_by_side(folder):
     assert [group["runs"] for group in found["groups"]] == [{"0": "a0"}, {"0": "a0.1"}]
 
 
-def test_what_is_no_run_is_told(folder):
+def test_a_missing_run_is_refused(folder):
     with pytest.raises(FileError, match="Received: nowhere"):
         compare("a0", "nowhere")
     assert compare().exit_code == 2

@@ -1,4 +1,4 @@
-"""What `lsk` waits for before it answers."""
+"""Imports at start-up, plugins, and usage errors."""
 
 import importlib.metadata
 import json
@@ -31,7 +31,7 @@ main()
     ],
     ids=" ".join,
 )
-def test_what_only_reads_waits_for_no_array(arguments, tmp_path):
+def test_commands_that_only_read_import_no_array_library(arguments, tmp_path):
     run = RunDirectory.create(tmp_path / "run", CONFIG)
     run.write_json(run.metrics_file, metrics(test={"nll": 1.0, "accuracy": 0.5, "loss": 1.0}))
     done = subprocess.run(
@@ -46,7 +46,7 @@ def test_what_only_reads_waits_for_no_array(arguments, tmp_path):
     assert not imported & {"numpy", "keras", "tensorflow", "jax", "torch", "scipy", "matplotlib"}
 
 
-def test_plugins_are_looked_for_once_a_call(monkeypatch):
+def test_plugins_are_searched_once_per_call(monkeypatch):
     calls = []
     found = importlib.metadata.entry_points
 
@@ -80,7 +80,7 @@ def test_plugins_are_looked_for_once_a_call(monkeypatch):
         (["train", "--alpha", "x"], "Invalid value for '--alpha'"),
     ],
 )
-def test_what_click_refuses_is_told_as_the_rest(arguments, message):
+def test_usage_errors_have_the_form_of_other_errors(arguments, message):
     told = CliRunner().invoke(cli, arguments, prog_name="lsk")
     assert told.exit_code == 2
     assert message in told.stderr

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from ls_base.errors import InputError
 from lsk.main import cli
-from lsk.train import with_file
+from lsk.train import merge_config_file
 
 
 def called(*arguments):
@@ -53,10 +53,14 @@ def test_an_unknown_task_is_told():
 def test_options_go_before_the_file_and_the_file_before_the_preset(tmp_path):
     file = tmp_path / "mine.toml"
     file.write_text('task = "image"\npreset = "digits-mlp"\ntraining.alpha = 0.2\n')
-    assert with_file(file, None, None, {}) == ("image", "digits-mlp", {"training.alpha": 0.2})
-    given = with_file(file, "speech", "fsdd-digits", {"training.alpha": 0.1})
+    assert merge_config_file(file, None, None, {}) == (
+        "image",
+        "digits-mlp",
+        {"training.alpha": 0.2},
+    )
+    given = merge_config_file(file, "speech", "fsdd-digits", {"training.alpha": 0.1})
     assert given == ("speech", "fsdd-digits", {"training.alpha": 0.1})
-    assert with_file(None, None, "a", {}) == (None, "a", {})
+    assert merge_config_file(None, None, "a", {}) == (None, "a", {})
 
 
 @pytest.mark.parametrize(

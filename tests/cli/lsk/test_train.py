@@ -1,7 +1,7 @@
 import pytest
 
 from ls_base.errors import FileError
-from lsk.train import new_run
+from lsk_engine.experiment import create_run
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.settings.resolving import resolve_config
 from lsk_engine.tasks.registry import load_task
@@ -16,7 +16,7 @@ def config(monkeypatch, tmp_path):
 
 
 def test_a_name_that_is_taken_gets_a_number(config):
-    runs = [new_run(TASK, config, None) for _ in range(3)]
+    runs = [create_run(TASK, config, None) for _ in range(3)]
     assert [run.path.as_posix() for run in runs] == [
         "runs/image-digits-mlp-alpha0.1-seed0",
         "runs/image-digits-mlp-alpha0.1-seed0-2",
@@ -34,7 +34,7 @@ def test_a_name_that_another_takes_meanwhile(config, monkeypatch):
         return create(path, values)
 
     monkeypatch.setattr(RunDirectory, "create", beaten)
-    assert new_run(TASK, config, None).path.name == "image-digits-mlp-alpha0.1-seed0-2"
+    assert create_run(TASK, config, None).path.name == "image-digits-mlp-alpha0.1-seed0-2"
 
 
 def test_a_folder_that_can_not_be_written_is_told(config, monkeypatch):
@@ -43,10 +43,10 @@ def test_a_folder_that_can_not_be_written_is_told(config, monkeypatch):
 
     monkeypatch.setattr(RunDirectory, "create", refuse)
     with pytest.raises(FileError, match="to write it"):
-        new_run(TASK, config, None)
+        create_run(TASK, config, None)
 
 
 def test_a_path_is_taken_as_it_is(config, tmp_path):
-    assert new_run(TASK, config, tmp_path / "mine").path == tmp_path / "mine"
+    assert create_run(TASK, config, tmp_path / "mine").path == tmp_path / "mine"
     with pytest.raises(FileError, match="mine"):
-        new_run(TASK, config, tmp_path / "mine")
+        create_run(TASK, config, tmp_path / "mine")

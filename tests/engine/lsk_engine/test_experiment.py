@@ -26,9 +26,10 @@ from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.scoring.calibrate import calibrate
 from lsk_engine.scoring.evaluate import evaluate
 from lsk_engine.settings.resolving import resolve_config
-from lsk_engine.training.checkpointing import CheckpointEvery, Interrupted, StopsValidation
+from lsk_engine.training.checkpointing import CheckpointEvery, Interrupted
 from lsk_engine.training.divergence import DivergenceError
 from lsk_engine.training.optimizers import build_optimizer
+from lsk_engine.training.validation import StopValidationOnRequest
 from stored_arrays import arrays_of
 from tiny_task import Letters, TinyTask
 
@@ -188,7 +189,7 @@ def test_a_signal_at_the_end_of_an_epoch_is_heard(finished, tmp_path, during, nu
         if during == "the last step":
             _signal_at(patch, CheckpointEvery, "on_train_batch_end", number, STEPS)
         else:
-            _signal_at(patch, StopsValidation, "on_test_batch_end", number, 1)
+            _signal_at(patch, StopValidationOnRequest, "on_test_batch_end", number, 1)
         with pytest.raises(Interrupted) as stop:
             run_experiment(task, resolved, run, silent())
     assert stop.value.exit_code == 128 + number
@@ -206,7 +207,7 @@ def test_what_was_owed_is_paid_once(finished, tmp_path, monkeypatch):
     _, _, whole = finished
     task, resolved, run = start(tmp_path)
     with monkeypatch.context() as patch:
-        _signal_at(patch, StopsValidation, "on_test_batch_end", signal.SIGTERM, 1)
+        _signal_at(patch, StopValidationOnRequest, "on_test_batch_end", signal.SIGTERM, 1)
         with pytest.raises(Interrupted):
             run_experiment(task, resolved, run, silent())
     with monkeypatch.context() as patch:

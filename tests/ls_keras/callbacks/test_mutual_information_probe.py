@@ -48,7 +48,7 @@ def test_evaluations_before_during_and_after_training(data, tmp_path):
         rows = list(csv.DictReader(file))
     assert [float(row["mutual_information"]) for row in rows] == values
     assert rows[0]["num_examples"] == "16"
-    # The last one is that of the trained model, without dropout.
+    # The last value is that of the trained model without dropout.
     images = x[(y == 2) | (y == 0)]
     samples = augmented_differences(model.predict_on_batch, images, (2, 0), noise())
     assert values[-1] == pytest.approx(mutual_information(samples).value, rel=1e-4)
@@ -124,7 +124,7 @@ def test_steps_per_execution(data):
 
 @pytest.mark.parametrize("at_once", [1, 2])
 def test_steps_count_updates_with_accumulation_and_executions(data, at_once):
-    """Keras tells of a last execution that is cut short as if it were whole."""
+    """Keras reports a shortened last execution as a full one."""
     if at_once > 1 and keras.config.backend() == "torch":
         pytest.skip("PyTorch has one step an execution")
     model = make()
@@ -150,7 +150,7 @@ def test_accumulated_gradients_are_one_step(data):
 
 
 def test_accumulation_continues_in_the_next_epoch(data):
-    """Five batches an epoch, two for an update."""
+    """Five batches in each epoch, two for each update."""
     model = make()
     optimizer = keras.optimizers.SGD(0.1, gradient_accumulation_steps=2)
     model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True))

@@ -1,4 +1,4 @@
-"""Callbacks that look at a model leave its training alone when it diverges."""
+"""Callbacks that measure a model do not stop its training when it diverges."""
 
 import keras
 import numpy as np
@@ -13,7 +13,7 @@ NAMES = ("val_temperature", "val_ece_half", "val_ece_scaled", "val_nll_scaled")
 
 
 class Overflow(keras.callbacks.Callback):
-    """Gives the last layer another kernel at the end of each epoch, and a sound one after it."""
+    """Sets the kernel of the last layer at the end of each epoch, and a valid kernel afterwards."""
 
     def __init__(self, kernels):
         super().__init__()
@@ -50,7 +50,7 @@ def monitors(data, directory):
     }
 
 
-def told(warned):
+def library_warnings(warned):
     """Returns the library's warnings, without those of NumPy about Keras."""
     return [warning for warning in warned if warning.category is UserWarning]
 
@@ -62,7 +62,7 @@ def test_a_diverging_model_is_trained_to_the_end(monitor, rate, data, tmp_path):
     model, callback = make(rate), monitors(data, tmp_path)[monitor]()
     with pytest.warns(UserWarning, match=f"^{monitor.__name__} .*not finite") as warned:
         history = model.fit(*data, batch_size=16, epochs=3, callbacks=[callback], verbose=0).history
-    (warning,) = told(warned)
+    (warning,) = library_warnings(warned)
     assert warning.filename == __file__
     assert "\n" not in str(warning.message)
     assert all(len(values) == 3 for values in history.values())
@@ -78,10 +78,10 @@ def test_values_return_when_outputs_are_finite_again(data, tmp_path):
     callbacks = [Overflow(kernels), probe, plotter, scaling]
     with pytest.warns(UserWarning, match="in epoch 1|at step 5") as warned:
         history = make().fit(*data, batch_size=16, epochs=4, callbacks=callbacks, verbose=0).history
-    assert len(told(warned)) == 3
+    assert len(library_warnings(warned)) == 3
     for name in ("mutual_information", *NAMES):
         np.testing.assert_array_equal(np.isnan(history[name]), [True, False, True, False], name)
-    # No entry, no row and no figure of what could not be measured.
+    # There is no entry, row or figure of skipped epochs.
     assert [entry["step"] for entry in probe.history] == [0, 10, 20]
     assert len((tmp_path / "mi.csv").read_text().splitlines()) == 4
     assert information_curve(probe.history).axes
@@ -94,7 +94,7 @@ def test_probabilities_that_are_not_finite_are_skipped(data):
     callbacks, model = [Overflow([np.nan]), scaling], make(activation="softmax")
     with pytest.warns(UserWarning, match="TemperatureScaling logs NaN in epoch 1") as warned:
         history = model.fit(*data, callbacks=callbacks, verbose=0).history
-    assert len(told(warned)) == 1
+    assert len(library_warnings(warned)) == 1
     assert np.isnan(history["val_ece_half"]).all()
 
 

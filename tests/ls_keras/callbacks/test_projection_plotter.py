@@ -39,7 +39,7 @@ def test_figures_of_due_epochs(data, tmp_path):
     rows = list(csv.DictReader((tmp_path / "projection-0003.csv").read_text().splitlines()))
     assert {row["name"] for row in rows} == {"c", "a", "d"}
     assert [row["panel"] for row in rows].count("validation") == 3 + 15
-    # The last figure is of the trained model.
+    # The last figure shows the trained model.
     x, y = data
     plane = template_plane(templates(model), (2, 0, 3))
     expected = ops.convert_to_numpy(project(penultimate(model)(x[y == 2]), plane))

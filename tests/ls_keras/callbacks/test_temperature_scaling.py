@@ -195,7 +195,7 @@ def test_a_half_without_examples_raises_an_input_error():
 
 
 def test_a_metric_named_ece_is_logged_separately():
-    """`val_ece` is the metric's; the callback's is of one half, and has another name."""
+    """`val_ece` is that of the metric; the callback logs the ECE of one half under another name."""
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(60, 3)).astype("float32"), np.arange(60) % 4
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4, name="logits")])

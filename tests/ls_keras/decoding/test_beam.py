@@ -12,19 +12,19 @@ from ls_keras.decoding import LengthPenalty, beam_search, compiled, greedy_searc
 
 BACKEND = keras.config.backend()
 START, END, PAD = 0, 1, -1
-# PyTorch's own conversion to NumPy 2.
+# Raised by PyTorch's conversion to NumPy 2.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 
 class RandomModel:
-    """Logits that depend on the sample and on which token stood at which position.
+    """Logits that depend on the sample and on the token at each position.
 
     As a step function it keeps the history in three ways at once, a cache of tokens, a cache of
     vectors and a running sum, and gives nonsense if they ever disagree.
     """
 
     def __init__(self, rng, *, batch, vocabulary, max_length, spread=1.5, end_bias=0.0):
-        # The start token and max_length - 1 others are ever looked at.
+        # Only the start token and max_length - 1 others are used.
         self.effects = rng.normal(size=(max_length, vocabulary, vocabulary)) * spread
         self.effects[..., END] += end_bias / max_length
         self.source = rng.normal(size=(batch, vocabulary)) * spread
@@ -61,7 +61,7 @@ class RandomModel:
         return logits, new_state
 
     def log_probs(self, sample, prefix, temperature=1.0):
-        """The same in NumPy: log-probabilities of what may follow the tokens of `prefix`."""
+        """Returns the log-probabilities of the tokens after `prefix`, computed with NumPy."""
         logits = self.source[sample].copy()
         for position, token in enumerate([START, *prefix]):
             logits += self.effects[position, token]
@@ -77,7 +77,7 @@ def plain_beam_search(
     log_probs, *, beam_size, max_length, length_penalty=0.6, num_return=1, stop="bound",
     unfinished="fallback", min_length=0, forbidden_tokens=(),
 ):  # fmt: skip
-    """One sample, lists only; with stop="bound" it never stops early. Also the closest call."""
+    """Decodes one sample with lists and returns the hypotheses and the smallest margin."""
     live, finished, margin = [(0.0, [])], [], np.inf
     for length in range(1, max_length + 1):
         candidates = []
@@ -131,7 +131,7 @@ def check_sample(found, expected, max_length):
 
 
 def every_hypothesis(log_probs, max_length):
-    """All finished hypotheses and all unfinished ones of max_length: (log-probability, tokens)."""
+    """Returns all finished and all unfinished hypotheses as (log-probability, tokens)."""
     finished, live = [], [(0.0, [])]
     for _ in range(max_length):
         longer = [
@@ -167,7 +167,7 @@ def test_a_wide_beam_equals_exhaustive_search(rng, length_penalty, unfinished):
 
 
 class Coverage:
-    """Log-probability plus a reward for each distinct token that step has been fed."""
+    """Log-probability plus a reward for each different token in the state."""
 
     reward = 1.5
 
@@ -207,7 +207,7 @@ def test_a_scorer_reads_the_state_of_its_beam(rng):
         check_sample([part[sample] for part in found], expected[:20], 4)
 
 
-@settings(deadline=None, max_examples=6 if BACKEND == "jax" else 40)  # JAX compiles each
+@settings(deadline=None, max_examples=6 if BACKEND == "jax" else 40)  # JAX compiles each example
 @given(st.data())
 def test_search_equals_the_reference(data):
     draw = data.draw
@@ -236,7 +236,7 @@ def test_search_equals_the_reference(data):
         plain_beam_search(lambda y, s=s: model.log_probs(s, y, temperature), **arguments)
         for s in range(2)
     ]
-    assume(min(margin for _, margin in expected) > 1e-4)  # float32 may fall on either side
+    assume(min(margin for _, margin in expected) > 1e-4)  # below that, float32 decides
     found = search(model, batch=2, temperature=temperature, **arguments)
     for sample in range(2):
         check_sample([part[sample] for part in found], expected[sample][0], max_length)
@@ -362,7 +362,7 @@ def test_end_token_never_reached():
 
 
 def test_places_without_a_hypothesis_are_empty():
-    # 2 then 1 is all there is: from 0 and from the start nothing else goes on.
+    # Only 2 followed by 1 is possible.
     table = np.full((3, 3), -np.inf, "float32")
     table[0, 2] = table[2, 1] = 0.0
 
@@ -384,7 +384,7 @@ def test_a_dead_end_returns_nothing():
 
 
 def test_unfinished_hypotheses_compete_only_with_that_option():
-    # Ending costs log 10 each time, going on next to nothing: repetition is the likeliest.
+    # Ending costs log 10, continuing almost nothing, so repetition is the most likely.
     odds = np.log([1e-6, 0.1, 0.9])
     fallback = constant_search(odds, max_length=3, num_return=2)
     assert fallback[0][0].tolist() == [[2, 2, END], [2, END, PAD]]
@@ -394,7 +394,7 @@ def test_unfinished_hypotheses_compete_only_with_that_option():
 
 
 def test_the_bound_ends_a_sample_and_later_steps_are_ignored():
-    # p(end) = 0.9 at once: after two steps no beam can beat log 0.9, after three not the second.
+    # p(end) = 0.9 at the start: no beam can beat it after two steps, or the second after three.
     odds = np.log([0.05, 0.9, 0.05]).astype("float32")
 
     def calls_and_result(poisoned_from, **changes):
@@ -402,7 +402,7 @@ def test_the_bound_ends_a_sample_and_later_steps_are_ignored():
 
         def step(tokens, state, index):
             calls.append(index)
-            # A NaN from data: XLA's CPU compiler takes exp(NaN) of a literal NaN for a number.
+            # NaN from data, because XLA on the CPU folds exp of a literal NaN into a number.
             return ops.where(index >= poisoned_from, state, ops.convert_to_tensor(odds)), state
 
         poison = np.full((1, 3), np.nan, "float32")
@@ -417,11 +417,11 @@ def test_the_bound_ends_a_sample_and_later_steps_are_ignored():
     assert bound < np.log(0.9)
     calls, _ = calls_and_result(1, length_penalty=0.6)
     assert calls == 1
-    # But not so with exponent 2, so that the search goes on and meets the NaN.
+    # With exponent 2 it cannot, so the search continues and reaches the NaN.
     assert penalized(np.log(0.05), 40, 2.0) > np.log(0.9)
     with pytest.raises(InputError, match="Received: NaN"):
         calls_and_result(1, length_penalty=2.0)
-    # The second of two is found at the second step; "first" asks no more.
+    # The second of two hypotheses is found at the second step, where "first" stops.
     calls, found = calls_and_result(2, length_penalty=2.0, stop="first", num_return=2)
     assert calls <= 2
     assert found[2].tolist() == [[1, 2]]
@@ -429,7 +429,7 @@ def test_the_bound_ends_a_sample_and_later_steps_are_ignored():
 
 def test_a_finished_sample_does_not_change_while_others_continue():
     class Rising:
-        """Any score goes with any bound: here later hypotheses always look better."""
+        """A scorer whose bound always promises better later hypotheses."""
 
         def score(self, log_probs, length, state):
             return log_probs * 0.0 + ops.cast(length, "float32")
@@ -453,7 +453,7 @@ def test_a_finished_sample_does_not_change_while_others_continue():
             scorer=Rising(),
         )
     )
-    # With 0.3 each the end token stays among the best two to the last.
+    # With 0.3 each, the end token stays among the best two until the end.
     assert found[1].tolist() == [[1.0], [6.0]]
     assert found[2].tolist() == [[1], [6]]
 
@@ -573,12 +573,12 @@ def test_unknown_batch_sizes_in_tensorflow(rng):
 @pytest.mark.tensorflow
 @pytest.mark.parametrize("temperature", [1.0, 1.4])
 def test_search_agrees_with_keras_hub(rng, temperature):
-    """A fixed length, no end token, no penalty: plain beam search over log-probabilities."""
+    """With a fixed length and no end token or penalty, both are plain beam search."""
     import keras_hub
 
     length, beam_size = 7, 4
     model = RandomModel(rng, batch=5, vocabulary=11, max_length=length)
-    model.source[:, END] = -1e9  # in a softmax: exactly 0
+    model.source[:, END] = -1e9  # exactly 0 after the softmax
 
     def following(prompt, cache, index):
         tokens = ops.take(prompt, index - 1, axis=1)
@@ -606,7 +606,7 @@ def test_search_agrees_with_keras_hub(rng, temperature):
 
 
 def test_the_reference_prunes_like_a_beam():
-    """The reference itself, by hand: beam 1 misses what beam 2 finds."""
+    """Checks the reference by hand: beam 1 misses the hypothesis that beam 2 finds."""
     table = {(): [0.0, 0.0, 0.6, 0.4], (2,): [0.4, 0.3, 0.3, 0.0], (3,): [0.0, 0.9, 0.1, 0.0]}
 
     def log_probs(prefix):

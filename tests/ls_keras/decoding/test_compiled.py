@@ -5,7 +5,7 @@ from keras import ops
 
 from ls_keras.decoding import compiled
 
-# PyTorch's own conversion to NumPy 2.
+# Raised by PyTorch's conversion to NumPy 2.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 BACKEND = keras.config.backend()
 

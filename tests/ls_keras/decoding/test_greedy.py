@@ -6,12 +6,12 @@ from ls_base.errors import InputError
 from ls_keras.decoding import beam_search, compiled, greedy_search
 
 START, END = 0, 1
-# PyTorch's own conversion to NumPy 2.
+# Raised by PyTorch's conversion to NumPy 2.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 
 def table_step(table):
-    """A Markov chain: row `t` of `table` holds the logits after token `t`."""
+    """A Markov chain: row `t` of `table` has the logits after token `t`."""
     table = ops.convert_to_tensor(np.asarray(table, "float32"))
 
     def step(tokens, state, index):
@@ -32,7 +32,7 @@ def history_step(weights):
 
 
 def plain_greedy(weights, seen, max_length, min_length=0, forbidden=()):
-    """NumPy, one sample: the tokens and their summed log-probability."""
+    """Decodes one sample with NumPy; returns the tokens and the sum of log-probabilities."""
     token, tokens, score = START, [], 0.0
     for length in range(1, max_length + 1):
         seen = -0.5 * seen + weights[token]
@@ -87,7 +87,7 @@ def test_search_stops_when_all_samples_have_ended():
     calls = []
 
     def step(tokens, state, index):
-        # The state counts the calls inside a traced loop too.
+        # The state also counts calls in a traced loop.
         calls.append(index)
         end, go_on = ops.array([[0.0, 9.0, 0.0]]), ops.array([[0.0, 0.0, 9.0]])
         return ops.where(ops.expand_dims(state, -1) >= 2, end, go_on), state + 1
@@ -263,7 +263,7 @@ def test_tensorflow_graphs_agree_and_mark_nan(jit_compile):
             step, state, batch_size=2, max_length=3, start_token=START, end_token=END
         )
 
-    # The second sample ends before it meets the NaN.
+    # The second sample ends before the NaN.
     state = np.array([[0, 0, 0], [0, 9, 0]], "float32")
     _, scores, lengths = as_numpy(compiled(search, jit_compile=jit_compile)(state))
     assert np.isnan(scores[0])

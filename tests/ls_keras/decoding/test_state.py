@@ -5,7 +5,7 @@ from keras import ops
 
 from ls_keras.decoding.state import BeamOrder, read_state
 
-# PyTorch's own conversion to NumPy 2.
+# Raised by PyTorch's conversion to NumPy 2.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 

@@ -1,10 +1,9 @@
-"""p* from p, held to arithmetic in float64, and searches of p held to searches of a known p*."""
+"""Compares p* with float64 arithmetic, and unsmoothed searches with searches of a known p*."""
 
 import keras
 import numpy as np
 import pytest
 from keras import ops
-from ls_keras.losses.smoothing import Spread
 
 from gradient import gradient
 from ls_base.errors import InputError
@@ -16,6 +15,7 @@ from ls_keras.decoding import (
     unsmoothed_log_probs,
 )
 from ls_keras.losses import Neighborhood, Prior, Smoothing, Uniform, Unigram
+from ls_keras.losses.smoothings import TargetDistribution
 
 K, START, END = 7, 0, 1
 COUNTS = [5, 0, 3, 1, 8, 2, 6]
@@ -25,7 +25,7 @@ SMOOTHINGS = {
     "unigram": (Unigram(COUNTS, pseudo_count=0), np.array(COUNTS) / 25),
     "prior": (Prior([0.5, 0, 0, 0, 0, 0.25, 0.25]), np.array([0.5, 0, 0, 0, 0, 0.25, 0.25])),
 }
-# PyTorch's own conversion to NumPy 2.
+# Raised by PyTorch's conversion to NumPy 2.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 
@@ -34,7 +34,7 @@ def unsmoothed(logits, *arguments):
 
 
 def by_hand(logits, alpha, q):
-    """The definition, in probabilities and float64."""
+    """The definition with probabilities in float64."""
     p = np.exp(np.float64(logits) - np.float64(logits).max(-1, keepdims=True))
     p /= p.sum(-1, keepdims=True)
     rest = np.maximum(p - alpha * q, 0)
@@ -70,19 +70,19 @@ def test_an_example_by_hand():
 
 
 def test_underflowing_probabilities_keep_their_logarithms():
-    """A class that got nothing of smoothing loses nothing, at e^−150 too."""
+    """A class with q = 0 keeps its probability, even e^−150."""
     found = unsmoothed(np.float32([[0.0, -150.0, -90.0]]), 0.1, Prior([1.0, 0.0, 0.0]))
     np.testing.assert_allclose(found, np.float32([[0, -150, -90]]) - [0, *[np.log(0.9)] * 2])
 
 
 @pytest.mark.parametrize("excess", [1e-1, 1e-3, 1e-5])
 def test_small_excess_over_alpha_q_is_accurate(excess):
-    """p = αq (1 + excess): float32 loses the digits of p that cancel, and no others."""
+    """p = αq (1 + excess): float32 only loses the digits that cancel."""
     taken = 0.5 * 0.25
     p = np.array([1 - taken * (1 + excess) - 0.02, taken * (1 + excess), 0.01, 0.01])
     expected = np.log(taken * excess) - np.log(p[0] - taken + taken * excess)
     assert unsmoothed(np.log(p).astype("float32"), 0.5)[1] == pytest.approx(expected, abs=0.05)
-    if keras.config.backend() != "jax":  # which has no float64 here
+    if keras.config.backend() != "jax":  # JAX has no float64 here
         assert unsmoothed(np.log(p), 0.5)[1] == pytest.approx(expected, abs=1e-9)
 
 
@@ -108,7 +108,7 @@ def test_impossible_tokens_and_nan_are_kept():
 
 @pytest.mark.parametrize("alpha", [0.99, 1 - 1e-6, 1 - 1e-12])
 def test_rounding_never_removes_all_classes(rng, alpha):
-    """A model that says q itself has p* = q; where that is lost in rounding, p is what is left."""
+    """A model that predicts q has p* = q; if rounding hides it, the result is p."""
     q = rng.dirichlet(np.ones(K), size=40)
     for row in q:
         found = np.exp(unsmoothed(np.log(row).astype("float32"), alpha, Prior(row)))
@@ -145,7 +145,7 @@ class OfLabels(Smoothing):
     """A custom smoothing that depends on the position."""
 
     def spread(self, labels, valid, num_classes):
-        return Spread(None, np.zeros((1, 1)), np.ones((1, 1)))
+        return TargetDistribution(None, np.zeros((1, 1)), np.ones((1, 1)))
 
 
 @pytest.mark.parametrize(
@@ -180,11 +180,11 @@ def test_unsmoothings_compare_by_value():
     assert Unsmoothing(0.1) != Unsmoothing(0.1, Uniform(exclude=[0]))
 
 
-# Searches: a model whose p* depends on all tokens so far, and the model that smoothing made of it.
+# A model whose p* depends on all previous tokens, and its smoothed version.
 
 
 class Known:
-    """A running sum of vectors as state; p* is sharp, so that smoothing changes what is found."""
+    """The state is a running sum of vectors; p* is sharp, so smoothing changes the hypotheses."""
 
     def __init__(self, rng, alpha, q):
         self.weights = ops.convert_to_tensor((1.5 * rng.normal(size=(K, K))).astype("float32"))

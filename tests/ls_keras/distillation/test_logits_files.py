@@ -43,7 +43,7 @@ def test_expand_equals_gather(kept):
     assert [part.shape for part in top] == [(3, 3, TOP), (3, 3, TOP), (3, 3)]
     assert [str(part.dtype) for part in top] == ["float32", "int32", "float32"]
     found = ops.convert_to_numpy(expand(TopLogits(*top), K))
-    np.testing.assert_array_equal(found, dense)  # to the last bit
+    np.testing.assert_array_equal(found, dense)  # exactly
 
 
 def test_fixed_shapes_need_no_labels(tmp_path, rng):

@@ -24,7 +24,7 @@ def host(tensor):
 
 
 def reference(y, z, z_teacher, beta=1.0, t=1.0, t_s=1.0, alpha=0.0, scale=False):
-    """The formula, in float64, with every distribution written out."""
+    """The formula in float64."""
     z, z_teacher = z.astype("float64"), z_teacher.astype("float64")
     y_smooth = (1 - alpha) * np.eye(K)[y] + alpha / K
     from_labels = -(y_smooth * log_softmax(z, -1)).sum(-1)
@@ -33,7 +33,7 @@ def reference(y, z, z_teacher, beta=1.0, t=1.0, t_s=1.0, alpha=0.0, scale=False)
 
 
 def gradients(loss, *inputs):
-    """The gradients of sum(loss(*inputs)) on the backend in use."""
+    """Returns the gradients of sum(loss(*inputs)) on the current backend."""
     inputs = [ops.convert_to_tensor(x) for x in inputs]
     backend = keras.config.backend()
     if backend == "tensorflow":
@@ -215,7 +215,7 @@ def test_gradients_agree_with_kl_divergence_of_keras():
 @pytest.mark.parametrize(
     ("loss", "formula"),
     [
-        # Named, as it is by default, the divergence gets logits, clipped to [1e-7, 1].
+        # By name, which is the default, the divergence receives logits clipped to [1e-7, 1].
         ("kl_divergence", lambda q, z: (q * np.log(q / z)).sum(-1)),
         ("categorical_crossentropy", None),
     ],
@@ -235,7 +235,7 @@ def test_keras_treats_logits_as_probabilities_for_a_loss_by_name(loss, formula):
 
 
 def test_keras_can_make_a_cross_entropy_negative():
-    """With a loss from logits, the teacher's raw logits are the targets, negative ones too."""
+    """With a loss from logits, Keras uses the teacher's logits as targets, even negative ones."""
     _, z, _ = batch()
     loss = keras.losses.CategoricalCrossentropy(from_logits=True)
     theirs = keras.distillation.LogitsDistillation(temperature=1.0, loss=loss)

@@ -38,7 +38,7 @@ def test_all_logits_are_stored_and_gathered(tmp_path, dtype, tolerance):
     x, y = data()
     teacher = Teacher(lambda inputs: inputs)
     cache = TeacherLogits.compute(tmp_path / "c", teacher, (x, y), dtype=dtype, batch_size=4)
-    assert teacher.batches == [(4, K)] * 3  # one shape, the last filled up
+    assert teacher.batches == [(4, K)] * 3  # all batches have the same shape
     assert len(cache) == N
     assert cache.gather().dtype == np.float32
     np.testing.assert_allclose(cache.gather(), x, rtol=tolerance)
@@ -110,7 +110,7 @@ def test_padding_is_not_stored(tmp_path):
         cache.gather([0, 1])
     with pytest.raises(InputError, match="1 positions that count.*Received: 1 with 4"):
         cache.gather([1], np.ones((1, 4), int))
-    for labels in (y[[1, 0]], y[[0, 1, 2]][:, :1]):  # of other rows; of more, as many in all
+    for labels in (y[[1, 0]], y[[0, 1, 2]][:, :1]):  # other rows; more rows
         with pytest.raises(
             InputError, match="2 examples with 3 positions that count, distributed as"
         ):

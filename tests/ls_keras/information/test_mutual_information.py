@@ -15,7 +15,7 @@ BOTH = pytest.mark.parametrize("scored", ["held_out", "reused"])
 
 
 def plain(samples, scored):
-    """The formula, draw by draw, with the whole table."""
+    """The formula with the whole N × N table."""
     n, draws = samples.shape
     means = np.empty_like(samples)
     for j in range(draws):
@@ -95,7 +95,7 @@ def test_bias_equals_the_expectation(draws):
 
 @BOTH
 def test_a_known_mixture_of_gaussians(rng, scored):
-    # Entropy of the mixture by quadrature, less that of a component.
+    # Entropy of the mixture by quadrature, minus that of a component.
     centers, sigma = np.array([-2.0, -0.5, 0.0, 1.0, 3.0]), 0.7
 
     def integrand(t):
@@ -109,7 +109,7 @@ def test_a_known_mixture_of_gaussians(rng, scored):
 
 
 def test_the_formula_as_printed_in_the_paper_is_negative(rng):
-    """With x, not x′, in the inner sum the value says nothing of the network."""
+    """With x instead of x′ in the inner sum, the value does not depend on the network."""
 
     def printed(samples):
         means = samples.mean(1)

@@ -185,7 +185,7 @@ def test_tied_logits_are_those_of_the_reversed_embedding(options):
 
 
 @reversible
-@pytest.mark.filterwarnings("ignore:.*The use of `x.T`:UserWarning")  # Keras's, on PyTorch
+@pytest.mark.filterwarnings("ignore:.*The use of `x.T`:UserWarning")  # raised by Keras on PyTorch
 @pytest.mark.parametrize("mode", list(STEPS))
 @pytest.mark.parametrize("options", ["tied", "untied", "soft cap"])
 def test_a_quantized_reversible_embedding_is_scaled(options, mode):

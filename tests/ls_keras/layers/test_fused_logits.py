@@ -31,7 +31,7 @@ def data(number=16):
 
 
 def trained(tied=False, smoothing="uniform", **options):
-    """Returns both models after some steps each, and their losses."""
+    """Trains both models for some steps and returns them with their losses."""
     x, y, weights = data()
     fit = {"batch_size": 4, "epochs": 2, "shuffle": False, "verbose": 0}
     training, by_fused = models(tied=tied, smoothing=smoothing)
@@ -73,7 +73,7 @@ def test_fit_on_replicas_is_fit_on_one_device(reduction):
 
     x, y, _ = data()
     ones = np.ones(x.shape, "float32")
-    x, y = np.maximum(x, 1), np.where(y == OPTIONS["ignore_class"], 0, y)  # as many everywhere
+    x, y = np.maximum(x, 1), np.where(y == OPTIONS["ignore_class"], 0, y)
 
     def fitted():
         training, model = models(reduction=reduction)

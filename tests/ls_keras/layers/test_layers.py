@@ -24,7 +24,7 @@ pytestmark = pytest.mark.tables
 
 @keras.saving.register_keras_serializable(package="test_layers")
 class Subclassed(keras.Model):
-    """Emits logits; a model without a graph."""
+    """A model without a graph that returns logits."""
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)

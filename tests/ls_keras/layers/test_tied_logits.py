@@ -18,18 +18,6 @@ def tied_model(use_bias=False):
     return keras.Model(tokens, TiedLogits(embedding, use_bias=use_bias, name="logits")(hidden))
 
 
-def test_logits_are_products_with_the_embedding_rows():
-    model = tied_model(use_bias=True)
-    layer = model.get_layer("logits")
-    layer.bias.assign(np.arange(7.0))
-    x = np.random.default_rng(0).normal(size=(2, 3, 4)).astype("float32")
-    rows = ops.convert_to_numpy(model.get_layer("embedding").embeddings)
-    np.testing.assert_allclose(
-        ops.convert_to_numpy(layer(x)), x @ rows.T + np.arange(7.0), rtol=1e-5, atol=1e-6
-    )
-    np.testing.assert_allclose(ops.convert_to_numpy(layer.kernel), rows.T)
-
-
 def test_the_embedding_is_one_variable_before_and_after_saving(tmp_path):
     model = tied_model()
     assert len(model.trainable_variables) == 3  # embedding, kernel and bias of Dense
@@ -41,14 +29,6 @@ def test_the_embedding_is_one_variable_before_and_after_saving(tmp_path):
     np.testing.assert_array_equal(
         ops.convert_to_numpy(model(tokens)), ops.convert_to_numpy(loaded(tokens))
     )
-
-
-def test_logits_are_float32_under_mixed_precision():
-    embedding = keras.layers.Embedding(7, 4, dtype="mixed_bfloat16")
-    layer = TiedLogits(embedding, dtype="mixed_bfloat16")
-    hidden = ops.cast(np.ones((2, 4)), "bfloat16")
-    assert keras.backend.standardize_dtype(layer(hidden).dtype) == "float32"
-    assert layer.compute_output_spec(keras.KerasTensor((None, 4), "bfloat16")).dtype == "float32"
 
 
 def test_wrong_layers_and_shapes_raise_input_errors():

@@ -9,7 +9,7 @@ WEIGHTS = np.array([[0.7, 0.3, 0.0, 0.0], [0.0, 0.25, 0.75, 0.0], [0.0, 0.0, 0.0
 FOUND = AttentionMap(WEIGHTS, ["go", "on", "<end>"], 0.5)
 
 
-def test_time_goes_to_the_right_and_tokens_down():
+def test_axes_show_time_and_tokens():
     figure = attention_map({"first": FOUND, "second": FOUND, "third": FOUND})
     shown = [ax for ax in figure.axes if ax.images and ax.get_xlabel()]
     assert [ax.get_title() for ax in shown] == ["first", "second", "third"]
@@ -23,21 +23,21 @@ def test_time_goes_to_the_right_and_tokens_down():
     assert "attention" in figure.axes[-1].get_ylabel()
 
 
-def test_given_axes_are_drawn_on():
+def test_given_axes_are_used():
     figure = Figure()
     assert attention_map(FOUND, axes=[figure.add_subplot()], title=None) is figure
     with pytest.raises(InputError, match="2 axes"):
         attention_map({"a": FOUND, "b": FOUND}, axes=[figure.add_subplot()])
 
 
-def test_rows_hold_what_is_drawn():
+def test_rows_have_the_numbers():
     rows = attention_rows(FOUND)
     assert len(rows) == 12
     assert rows[6] == {"map": "", "position": 1, "token": "on", "start": 1.0, "weight": 0.75}
 
 
 @pytest.mark.parametrize("maps", [{}, None, {"a": 1}, WEIGHTS])
-def test_what_is_no_map_is_refused(maps):
+def test_other_objects_raise_input_errors(maps):
     with pytest.raises(InputError, match="Expected an AttentionMap"):
         attention_map(maps)
 
@@ -50,6 +50,6 @@ def test_what_is_no_map_is_refused(maps):
         ((WEIGHTS, FOUND.tokens, 0.0), "above 0. Received: 0.0"),
     ],
 )
-def test_maps_without_sense_are_refused(arguments, message):
+def test_wrong_maps_raise_input_errors(arguments, message):
     with pytest.raises(InputError, match=message):
         AttentionMap(*arguments)

@@ -26,7 +26,7 @@ ROWS = [
 ]
 
 
-def test_seeds_are_put_together_and_points_ordered_by_gamma():
+def test_seeds_are_summarized_and_points_sorted_by_gamma():
     points = distillation_points(ROWS, score="error")
     assert [(p["curve"], p["temperature"]) for p in points] == [
         ("teacher", 1.0),
@@ -38,7 +38,7 @@ def test_seeds_are_put_together_and_points_ordered_by_gamma():
     assert points[1]["seeds"] == 3
 
 
-def test_a_curve_has_its_means_and_its_bars_the_ends():
+def test_curves_show_means_and_bars_show_extremes():
     figure = distillation_curves(ROWS, score="error", label="error (%)", title="T")
     (ax,) = figure.axes
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("Equivalent smoothing γ", "error (%)")
@@ -46,7 +46,7 @@ def test_a_curve_has_its_means_and_its_bars_the_ends():
     assert names == [
         "teacher, α = 0",
         "student of hard teacher, T = 1 … 4",
-        "from the least to the most of 3 seeds",
+        "minimum to maximum of 3 seeds",
     ]
     line, _, (bars,) = ax.containers[1].lines
     np.testing.assert_allclose(np.asarray(line.get_xdata(), float), [0.11, 0.61])
@@ -63,6 +63,6 @@ def test_a_curve_has_its_means_and_its_bars_the_ends():
         ([ROWS[0] | {"curve": "students"}], "Expected curves of teacher.*Received: 'students'"),
     ],
 )
-def test_rows_that_cannot_be_are_refused(rows, message):
+def test_wrong_rows_raise_input_errors(rows, message):
     with pytest.raises(InputError, match=message):
         distillation_points(rows, score="error")

@@ -1,4 +1,4 @@
-"""What holds for each figure: a phone can show it, and no legend lies on data."""
+"""Tests of every figure: it is readable on a phone, and no legend covers data."""
 
 import itertools
 
@@ -23,11 +23,11 @@ from ls_keras.plots import (
     temperature_panels,
 )
 from ls_keras.plots.distillation_curves import CURVES
-from ls_keras.plots.saving import NUMBERS
+from ls_keras.plots.saving import ROW_FUNCTIONS
 from ls_keras.representation import MeanLogits, Projection
 
 PHONE = 390  # pixels
-LEAST = 8.0  # pixels: numbers in the cells of a map; all else has 9
+LEAST = 8.0  # pixels of numbers in the cells of a map; other text has 9
 RNG = np.random.default_rng(0)
 LONG = "a name that is as long as names of settings are"
 
@@ -119,14 +119,14 @@ BY_NAME = {
 }
 
 
-def test_all_are_here():
-    assert set(FIGURES) == set(NUMBERS)
+def test_every_figure_is_tested():
+    assert set(FIGURES) == set(ROW_FUNCTIONS)
 
 
 @pytest.mark.parametrize("draw", BY_NAME, ids=lambda draw: draw.__name__)
-def test_names_that_are_numbers_are_refused(draw):
-    for function in (draw, NUMBERS[draw]):
-        with pytest.raises(InputError, match="Expected names that are words.* Received: 0.0"):
+def test_names_that_are_numbers_raise_input_errors(draw):
+    for function in (draw, ROW_FUNCTIONS[draw]):
+        with pytest.raises(InputError, match="Expected names that are strings.* Received: 0.0"):
             function({0.0: BY_NAME[draw](), 0.1: BY_NAME[draw]()})
 
 
@@ -135,19 +135,19 @@ def _legend(figure):
     return [text.get_text() for text in legend.get_texts()]
 
 
-def _look(line):
+def _appearance(line):
     return line.get_color(), line.get_marker(), line._unscaled_dash_pattern
 
 
 @pytest.mark.parametrize("draw", OF_MANY, ids=lambda draw: draw.__name__)
-def test_many_series_are_told_apart(draw):
+def test_many_series_can_be_distinguished(draw):
     figure, few = (OF_MANY[draw](number) for number in (MANY, 7))
     figure.draw_without_rendering()
     drawn = [line for line in figure.axes[0].lines if line.get_label() in _legend(figure)]
     assert len(drawn) >= MANY
     for one, other in itertools.combinations(drawn[:MANY], 2):
-        assert _look(one) != _look(other)
-    test_no_legend_lies_on_data(figure)
+        assert _appearance(one) != _appearance(other)
+    test_no_legend_covers_data(figure)
     few.draw_without_rendering()
     heights = [one.axes[0].get_window_extent().height for one in (figure, few)]
     assert heights[0] > 0.95 * heights[1]
@@ -160,15 +160,15 @@ def figure(request):
     return figure
 
 
-def test_letters_can_be_read_on_a_phone(figure):
+def test_text_is_readable_on_a_phone(figure):
     scale = PHONE / figure.get_size_inches()[0] / 72
     texts = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text()]
     assert min(text.get_fontsize() for text in texts) * scale >= LEAST
     box = figure.get_tightbbox()
-    assert box.width <= figure.get_size_inches()[0] + 0.5  # what is saved is hardly wider
+    assert box.width <= figure.get_size_inches()[0] + 0.5  # hardly wider when saved
 
 
-def test_no_legend_lies_on_data(figure):
+def test_no_legend_covers_data(figure):
     legends = [*figure.legends, *(ax.get_legend() for ax in figure.axes if ax.get_legend())]
     for legend in legends:
         box = legend.get_window_extent()
@@ -177,11 +177,11 @@ def test_no_legend_lies_on_data(figure):
         assert not any(box.overlaps(label) for label in labels)
 
 
-def test_it_is_saved_on_white_with_a_margin(figure, tmp_path):
+def test_figures_are_saved_on_white_with_a_margin(figure, tmp_path):
     from matplotlib.image import imread
 
     save(figure, tmp_path / "figure", {}, dpi=40)
     pixels = imread(tmp_path / "figure.png")
     edge = np.concatenate([pixels[[0, -1]].reshape(-1, 4), pixels[:, [0, -1]].reshape(-1, 4)])
-    assert (edge == 1).all()  # white, and opaque
+    assert (edge == 1).all()  # white and opaque
     assert 'style="fill: #ffffff"' in (tmp_path / "figure.svg").read_text()[:3000]

@@ -22,7 +22,7 @@ def history(values, num_examples=600):
     ]
 
 
-def test_curves_bands_and_lines():
+def test_curves_bands_and_reference_lines():
     hard, smoothed = history([0.1, 2.0, 1.5]), history([0.1, 1.0, 0.7])
     figure = information_curve({"α = 0": hard, "α = 0.1": smoothed})
     (ax,) = figure.axes
@@ -39,8 +39,8 @@ def test_curves_bands_and_lines():
     assert ax.lines[0].get_color() != ax.lines[1].get_color()
 
 
-def test_a_distant_bound_does_not_flatten_the_curves():
-    """Its line is there, in the compressed part of the axis; below, equal steps look equal."""
+def test_a_distant_log_n_compresses_the_axis():
+    """Its line is in the compressed part of the axis; below, the scale is linear."""
     (ax,) = information_curve(history([0.2, 1.0])).axes
 
     def place(y):
@@ -56,7 +56,7 @@ def test_a_distant_bound_does_not_flatten_the_curves():
     assert float(labels[-2]) <= 1.21
 
 
-def test_small_negative_values_are_drawn_and_one_curve_has_no_legend():
+def test_negative_values_are_visible_and_one_curve_has_no_legend():
     entries = [{k: v for k, v in e.items() if k != "num_examples"} for e in history([-0.2, 0.1])]
     (ax,) = information_curve(entries, num_examples=20, title=None).axes
     assert ax.get_ylim()[0] < -0.3
@@ -64,7 +64,7 @@ def test_small_negative_values_are_drawn_and_one_curve_has_no_legend():
     assert ax.texts[1].get_text() == "log N = log 20"
 
 
-def test_draws_on_given_axes_and_leaves_global_state_alone():
+def test_given_axes_are_used_without_global_state():
     before = dict(matplotlib.rcParams)
     figure = Figure()
     left, right = figure.subplots(1, 2)
@@ -74,7 +74,7 @@ def test_draws_on_given_axes_and_leaves_global_state_alone():
     assert dict(matplotlib.rcParams) == before
 
 
-def test_rows_hold_what_is_drawn():
+def test_rows_have_the_numbers():
     rows = information_rows({"a": history([0.1, 0.2]), "b": history([0.3])})
     assert [(r["curve"], r["step"], r["mutual_information"]) for r in rows] == [
         ("a", 0, 0.1),
@@ -84,6 +84,6 @@ def test_rows_hold_what_is_drawn():
 
 
 @pytest.mark.parametrize("histories", [{}, [], {"a": []}, [{"step": 1}], {"a": 3}])
-def test_what_is_no_history_is_refused(histories):
+def test_wrong_histories_raise_input_errors(histories):
     with pytest.raises(InputError, match="history"):
         information_curve(histories)

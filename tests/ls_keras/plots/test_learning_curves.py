@@ -18,7 +18,7 @@ def lines_of(ax):
     return {line.get_label(): np.asarray(line.get_xydata(), float) for line in ax.lines}
 
 
-def test_each_quantity_has_a_panel_and_what_was_not_measured_no_point():
+def test_each_quantity_has_a_panel_without_missing_points():
     labels = {"loss": "loss", "none": "not measured", "nll": "NLL (nats)"}
     figure = learning_curves(ROWS, labels=labels, title="T")
     assert [ax.get_title(loc="left") for ax in figure.axes] == ["loss", "NLL (nats)", "ece"]
@@ -36,7 +36,7 @@ def test_each_quantity_has_a_panel_and_what_was_not_measured_no_point():
 
 
 @pytest.mark.parametrize("count", [1, 3, 4, 5])
-def test_neither_legend_nor_panels_cover_one_another(count):
+def test_legend_and_panels_do_not_overlap(count):
     rows = [{"step": step, **{f"q{n}": step * n for n in range(count)}} for step in (1, 2)]
     figure = learning_curves(rows, title="T")
     figure.draw_without_rendering()
@@ -47,17 +47,17 @@ def test_neither_legend_nor_panels_cover_one_another(count):
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5])
-def test_there_are_as_many_panels_as_quantities(count):
+def test_unused_panels_are_removed(count):
     rows = [{"step": step, **{f"q{n}": step * n for n in range(count)}} for step in (1, 2)]
     assert len(learning_curves(rows).axes) == count
 
 
-def test_one_point_can_be_seen():
+def test_a_single_point_is_visible():
     (ax,) = learning_curves([{"step": 5, "loss": 1.0}]).axes
     assert ax.lines[0].get_marker() not in (None, "None", "")
 
 
-def test_rows_have_the_same_keys_by_step():
+def test_rows_are_sorted_and_have_the_same_keys():
     rows = learning_rows(ROWS)
     assert [row["step"] for row in rows] == [10, 20, 30]
     assert len({tuple(row) for row in rows}) == 1
@@ -75,6 +75,6 @@ def test_rows_have_the_same_keys_by_step():
         ([{"step": 1, 3: 1.0}], "names of quantities"),
     ],
 )
-def test_what_can_not_be_drawn_is_told(rows, message):
+def test_wrong_rows_raise_input_errors(rows, message):
     with pytest.raises(InputError, match=message):
         learning_curves(rows)

@@ -26,7 +26,7 @@ def test_cells_scale_and_labels():
     assert "mean" in bar.get_xlabel()
 
 
-def test_many_classes_are_drawn_without_numbers_and_names(rng):
+def test_many_classes_have_no_numbers_and_fewer_names(rng):
     size = 50
     found = MeanLogits(tuple(range(size)), rng.normal(size=(size, size)), np.ones(size, int))
     figure = Figure()
@@ -36,7 +36,7 @@ def test_many_classes_are_drawn_without_numbers_and_names(rng):
     assert [t.get_text() for t in ax.get_yticklabels()] == [str(n) for n in range(0, 50, 4)]
 
 
-def test_rows_hold_what_is_drawn():
+def test_rows_have_the_numbers():
     rows = mean_logits_rows(FOUND, NAMES)
     assert len(rows) == 9
     assert rows[1] == {"map": "", "class": "cat", "logit": "dog", "mean": -2.0, "count": 4}
@@ -44,11 +44,11 @@ def test_rows_hold_what_is_drawn():
 
 
 @pytest.mark.parametrize("maps", [{}, None, {"a": 1}, MATRIX])
-def test_what_is_no_matrix_is_refused(maps):
+def test_other_objects_raise_input_errors(maps):
     with pytest.raises(InputError, match="MeanLogits"):
         mean_logits_map(maps)
 
 
-def test_axes_for_each_matrix():
+def test_axes_are_counted():
     with pytest.raises(InputError, match="2 axes"):
         mean_logits_map({"a": FOUND, "b": FOUND}, axes=[Figure().add_subplot()])

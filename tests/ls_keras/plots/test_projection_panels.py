@@ -25,7 +25,7 @@ def without_text(figure):
     return figure
 
 
-def test_a_panel_looks_like_a_plain_drawing_of_its_numbers(rng, tmp_path):
+def test_a_panel_equals_a_plain_drawing(rng, tmp_path):
     one = projection(rng)
     figure = Figure(figsize=(4, 4))
     projection_panels({"x": one}, axes=[figure.add_axes((0.1, 0.1, 0.8, 0.8))])
@@ -39,8 +39,8 @@ def test_a_panel_looks_like_a_plain_drawing_of_its_numbers(rng, tmp_path):
     middle = (low + high) / 2
     ax.set(xlim=(middle[0] - half, middle[0] + half), ylim=(middle[1] - half, middle[1] + half))
     ax.plot([-1, 1, 0, -1], [-0.5, -0.5, 1, -0.5], "k:", linewidth=1)
-    looks = (("#0072B2", "o"), ("#D55E00", "s"), ("#009E73", "^"))
-    for i, (color, marker) in enumerate(looks):
+    styles = (("#0072B2", "o"), ("#D55E00", "s"), ("#009E73", "^"))
+    for i, (color, marker) in enumerate(styles):
         x, y = one.coordinates[5 * i : 5 * i + 5].T
         ax.plot(x, y, marker, color=color, markersize=13**0.5, alpha=0.55, markeredgewidth=0)
         ax.plot(*one.corners[i], marker, color=color, markersize=75**0.5, markeredgecolor="k",
@@ -55,7 +55,7 @@ def test_a_panel_looks_like_a_plain_drawing_of_its_numbers(rng, tmp_path):
     assert compare_images(*names, tol=3) is not None  # the comparison can fail
 
 
-def test_common_and_own_axes(rng):
+def test_common_and_separate_limits(rng):
     panels = {"large": projection(rng, 5.0), "small": projection(rng)}
     common = projection_panels(panels).axes
     assert common[0].get_xlim() == common[1].get_xlim()
@@ -68,7 +68,7 @@ def test_common_and_own_axes(rng):
         assert ax.get_ylim()[1] > one.coordinates[:, 1].max()
 
 
-def test_titles_and_one_legend_for_all(rng):
+def test_titles_and_shared_legend(rng):
     panels = {"train": projection(rng), "validation": projection(rng)}
     figure = projection_panels(panels, title="Run")
     assert [ax.get_title() for ax in figure.axes] == ["train", "validation"]
@@ -84,7 +84,7 @@ def test_titles_and_one_legend_for_all(rng):
         assert not any(legend.overlaps(other.get_window_extent()) for other in figure.axes)
 
 
-def test_names_that_begin_with_an_underscore_are_shown(rng):
+def test_names_with_a_leading_underscore_are_in_the_legend(rng):
     names = ("_silence_", "_unknown_", "_")
     panels = {"train": projection(rng, names=names)}
     figure = projection_panels(panels)
@@ -94,7 +94,7 @@ def test_names_that_begin_with_an_underscore_are_shown(rng):
     assert [text.get_text().strip() for text in legend.get_texts()] == [*names]
 
 
-def test_rows_hold_what_is_drawn(rng):
+def test_rows_have_the_numbers(rng):
     one = projection(rng)
     rows = projection_rows({"train": one, "validation": projection(rng)})
     assert len(rows) == 2 * 18
@@ -105,19 +105,19 @@ def test_rows_hold_what_is_drawn(rng):
 
 
 @pytest.mark.parametrize("panels", [{}, None, {"a": 3}, []])
-def test_what_is_no_projection_is_refused(panels):
+def test_other_objects_raise_input_errors(panels):
     with pytest.raises(InputError, match="Projections"):
         projection_panels(panels)
 
 
-def test_axes_for_each_panel(rng):
+def test_axes_are_counted(rng):
     with pytest.raises(InputError, match="2 axes"):
         projection_panels(
             {"a": projection(rng), "b": projection(rng)}, axes=[Figure().add_subplot()]
         )
 
 
-def test_long_titles_do_not_meet(rng):
+def test_long_titles_do_not_overlap(rng):
     panels = {f"α = 0 (image-digits-mlp-seed{i}), validation": projection(rng) for i in range(4)}
     figure = projection_panels(panels)
     figure.draw_without_rendering()

@@ -21,7 +21,7 @@ def curves(rng):
 
 
 def points(ax):
-    """Returns what has a mark a bin: of those of many examples, and of the faded ones."""
+    """Returns the lines with points of bins: those with many examples, and faded ones."""
     return [line for line in ax.lines if line.get_linestyle() == "None"]
 
 
@@ -30,7 +30,7 @@ def texts(figure):
 
 
 def without_text(figure):
-    """Fonts differ between versions of FreeType; lines and bars don't."""
+    """Removes text, because fonts differ between versions of FreeType."""
     for ax in figure.axes:
         ax.set(title="", xlabel="", ylabel="", xticks=[], yticks=[])
         if ax.get_legend():
@@ -38,7 +38,7 @@ def without_text(figure):
     return figure
 
 
-def test_one_curve_looks_like_a_plain_drawing_of_its_numbers(curves, tmp_path):
+def test_one_curve_equals_a_plain_drawing(curves, tmp_path):
     curve = curves["hard"]
     figure = Figure(figsize=(4, 4))
     reliability_diagram(curve, ax=figure.add_axes((0.1, 0.1, 0.8, 0.8)))
@@ -85,7 +85,7 @@ def test_axes_labels_and_legend(curves):
     assert len({(line.get_color(), line.get_marker(), line.get_linestyle()) for line in named}) == 2
 
 
-def test_draws_what_the_curve_says(curves):
+def test_lines_have_the_values_of_the_curve(curves):
     figure = reliability_diagram(curves["hard"])
     top, bottom = figure.axes
     some = np.array(curves["hard"].counts) > 0
@@ -100,7 +100,7 @@ def test_draws_what_the_curve_says(curves):
     assert gaps / 900 == pytest.approx(curves["hard"].ece)
 
 
-def test_gaps_of_several_curves_lie_side_by_side(curves):
+def test_gaps_of_several_curves_are_side_by_side(curves):
     bars = reliability_diagram(curves).axes[0].patches
     spans = sorted((bar.get_x(), bar.get_x() + bar.get_width()) for bar in bars)
     assert len(spans) == sum(np.count_nonzero(curve.counts) for curve in curves.values())
@@ -108,7 +108,7 @@ def test_gaps_of_several_curves_lie_side_by_side(curves):
         assert left >= right - 1e-6
 
 
-def test_draws_on_given_axes(curves):
+def test_given_axes_are_used(curves):
     figure = Figure()
     left, right = figure.subplots(1, 2)
     assert reliability_diagram(curves, ax=left, intervals=False) is figure
@@ -117,7 +117,7 @@ def test_draws_on_given_axes(curves):
     assert not right.lines
 
 
-def test_rows_hold_what_is_drawn(curves):
+def test_rows_have_the_numbers(curves):
     rows = reliability_rows(curves)
     assert len(rows) == 20
     assert rows[0]["accuracy"] is None
@@ -126,12 +126,12 @@ def test_rows_hold_what_is_drawn(curves):
 
 
 @pytest.mark.parametrize("curves", [{}, None, {"a": 0.5}, [1]])
-def test_what_is_no_curve_is_refused(curves):
+def test_other_objects_raise_input_errors(curves):
     with pytest.raises(InputError, match="ReliabilityCurve"):
         reliability_diagram(curves)
 
 
-def test_the_axes_say_what_curves_of_sigmoids_have(curves, rng):
+def test_axes_of_sigmoids_have_their_own_labels(curves, rng):
     p = rng.uniform(0, 1, 200)
     of_sigmoids = curve_of_statistics(p, rng.random(200) < p, multi_label=True)
     top, bottom = reliability_diagram({"a": of_sigmoids, "b": of_sigmoids}).axes
@@ -140,7 +140,7 @@ def test_the_axes_say_what_curves_of_sigmoids_have(curves, rng):
     top, bottom = reliability_diagram(curves).axes
     assert bottom.get_xlabel() == "Confidence (largest probability)"
     assert top.get_ylabel() == "Accuracy (share of examples)"
-    with pytest.raises(InputError, match="not both.*of which of sigmoids 'labels'"):
+    with pytest.raises(InputError, match="not both.*with sigmoids in 'labels'"):
         reliability_diagram({**curves, "labels": of_sigmoids})
 
 
@@ -151,7 +151,7 @@ def curve_of(rng, number=900, **options):
     )
 
 
-def test_bins_of_few_examples_are_faded():
+def test_bins_with_few_examples_are_faded():
     # 30 examples at 0.95 and 3 at 0.45, of which 2 are right: intervals of 0.12 and 0.90.
     curve = curve_of_statistics(
         [0.95] * 30 + [0.45] * 3, [1] * 30 + [1, 1, 0], num_bins=10, resamples=100
@@ -173,7 +173,7 @@ def test_bins_of_few_examples_are_faded():
     assert (rows[1.0], rows[0.5]) == (30, 3)
 
 
-def test_bins_fade_by_the_interval_that_the_legend_names():
+def test_the_legend_names_the_level_of_faded_bins():
     confidence, correct = [0.95] * 30 + [0.45] * 3, [1] * 30 + [1, 1, 0]
     # The interval of 30 examples, 26 of them right, is 0.27 wide, and that of 99.9 % 0.42.
     correct[:4] = [0] * 4
@@ -194,7 +194,7 @@ def test_bins_fade_by_the_interval_that_the_legend_names():
     assert texts(figure)[-1] == "faded: few examples, 99.9 % interval wider than 0.3"
 
 
-def test_curves_of_one_name_are_their_mean_and_a_band(rng):
+def test_curves_of_one_name_are_combined_with_a_band(rng):
     seeds = [curve_of(rng, temperature=t) for t in (1.2, 1.4)]
     figure = reliability_diagram({"hard": seeds})
     top, bottom = figure.axes
@@ -210,7 +210,7 @@ def test_curves_of_one_name_are_their_mean_and_a_band(rng):
     mean = (seeds[0].ece + seeds[1].ece) / 2
     assert texts(figure)[1:] == [
         f"hard: ECE {mean:.3f}, T 1.30 (means of 2)",
-        "band: least to most accurate of the curves of a setting",
+        "band: smallest to largest accuracy of several curves",
     ]
     shares = bottom.patches[0].get_data().values
     np.testing.assert_allclose(shares, 100 * counts.sum(0) / counts.sum())
@@ -220,7 +220,7 @@ def test_curves_of_one_name_are_their_mean_and_a_band(rng):
     assert rows[-1]["accuracy_high"] == max(seed.accuracy[-1] for seed in seeds)
 
 
-def test_more_than_six_are_refused(rng):
+def test_too_many_and_wrong_curves_raise_input_errors(rng):
     curve = curve_of(rng)
     assert len(texts(reliability_diagram({str(n): curve for n in range(6)}))) >= 7
     with pytest.raises(InputError, match=r"at most 6 curves.*as a list\. Received: 7"):
@@ -232,7 +232,7 @@ def test_more_than_six_are_refused(rng):
         reliability_diagram({"a": [curve, 0.5]})
 
 
-def test_a_smoothed_line_is_that_of_the_smooth_error(rng):
+def test_a_smooth_line_replaces_the_bins(rng):
     confidence = rng.uniform(0.3, 1, 900)
     correct = rng.random(900) < confidence**2
     curve = curve_of_statistics(confidence, correct, num_bins=10, resamples=100)

@@ -17,7 +17,7 @@ def curves(rng):
     }
 
 
-def test_draws_what_the_curve_says(curves):
+def test_lines_have_the_values_of_the_curve(curves):
     (ax,) = risk_coverage_diagram(curves["softmax"]).axes
     curve, best, _ = ax.lines
     np.testing.assert_array_equal(curve.get_xdata(), curves["softmax"].coverage)
@@ -46,7 +46,7 @@ def test_title_labels_and_a_legend_below_the_data(curves):
     assert lines[0].get_linestyle() != lines[1].get_linestyle()
 
 
-def test_many_predictions_are_drawn_thinned_out_to_the_ends(rng):
+def test_many_predictions_are_thinned_out(rng):
     confidence = rng.random(20_000)
     curve = risk_coverage(rng.random(20_000) < confidence, confidence)
     (ax,) = risk_coverage_diagram(curve, title=None).axes
@@ -58,7 +58,7 @@ def test_many_predictions_are_drawn_thinned_out_to_the_ends(rng):
     assert ax.get_title() == ""
 
 
-def test_rows_hold_what_is_drawn(curves):
+def test_rows_have_the_numbers(curves):
     rows = risk_coverage_rows(curves)
     assert len(rows) == 600
     assert [row["risk"] for row in rows[:300]] == curves["softmax"].risk.tolist()
@@ -78,6 +78,6 @@ def test_given_axes_and_curves_without_errors():
 
 
 @pytest.mark.parametrize("curves", [{}, None, {"a": 0.5}, [1]])
-def test_what_is_no_curve_is_refused(curves):
+def test_other_objects_raise_input_errors(curves):
     with pytest.raises(InputError, match="Expected a RiskCoverage, or a mapping"):
         risk_coverage_diagram(curves)

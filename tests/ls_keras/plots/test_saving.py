@@ -50,7 +50,7 @@ def figure():
     return draw()
 
 
-def test_rows_are_saved_as_image_json_and_table(figure, tmp_path):
+def test_rows_are_saved_as_images_json_and_csv(figure, tmp_path):
     paths = save(figure, tmp_path / "deep" / "figure", ROWS)
     assert sorted(p.name for p in paths) == [
         f"figure.{kind}" for kind in ("csv", "json", "png", "svg")
@@ -62,26 +62,26 @@ def test_rows_are_saved_as_image_json_and_table(figure, tmp_path):
     assert table == [{"x": "1", "y": "0.5"}, {"x": "2", "y": ""}]
 
 
-def test_a_name_keeps_its_decimals(figure, tmp_path):
+def test_a_name_with_decimals_is_kept(figure, tmp_path):
     for name in ("alpha-0.1", "alpha-0.15.svg"):
         save(figure, tmp_path / name, {"name": name})
     assert sorted(p.stem for p in tmp_path.glob("*.json")) == ["alpha-0.1", "alpha-0.15"]
     assert len(list(tmp_path.iterdir())) == 6
 
 
-def test_text_stays_text_in_svg(tmp_path):
+def test_text_in_svg_is_text(tmp_path):
     save(reliability_diagram(CURVE, title="Digits"), tmp_path / "figure.png", {})
     root = ElementTree.parse(tmp_path / "figure.svg").getroot()
     texts = [text for node in root.iter(f"{{{SVG}}}text") for text in node.itertext()]
     assert "Digits" in texts
 
 
-def test_a_mapping_is_saved_without_a_table(figure, tmp_path):
+def test_a_mapping_is_saved_without_csv(figure, tmp_path):
     paths = save(figure, tmp_path / "figure.png", {"a": [1, 2]})
     assert sorted(p.name for p in paths) == ["figure.json", "figure.png", "figure.svg"]
 
 
-def test_the_same_drawing_gives_the_same_bytes(tmp_path):
+def test_the_same_figure_gives_the_same_bytes(tmp_path):
     save(draw(), tmp_path / "a.png", {})
     save(draw(), tmp_path / "b.png", {})
     for suffix in (".png", ".svg"):
@@ -89,13 +89,13 @@ def test_the_same_drawing_gives_the_same_bytes(tmp_path):
         assert first.read_bytes() == second.read_bytes()
 
 
-def test_ragged_rows_are_refused_before_anything_is_written(figure, tmp_path):
+def test_rows_with_different_keys_write_nothing(figure, tmp_path):
     with pytest.raises(InputError, match="keys x, y"):
         save(figure, tmp_path / "figure.png", [*ROWS, {"x": 3}])
     assert list(tmp_path.iterdir()) == []
 
 
-def test_drawing_leaves_global_state_alone(tmp_path):
+def test_drawing_does_not_change_global_state(tmp_path):
     from matplotlib import pyplot
 
     def state():
@@ -147,8 +147,8 @@ PLOTS = {
 }
 
 
-@pytest.mark.parametrize("draw", saving.NUMBERS, ids=lambda draw: draw.__name__)
-def test_every_plot_is_saved_with_its_own_numbers(draw, tmp_path):
+@pytest.mark.parametrize("draw", saving.ROW_FUNCTIONS, ids=lambda draw: draw.__name__)
+def test_every_plot_is_saved_with_its_numbers(draw, tmp_path):
     data, options, rows = PLOTS[draw]
     paths = save_plot(draw, data, tmp_path / "a.png", title="Title", **options)
     expected = save(draw(data, title="Title", **options), tmp_path / "b.png", rows(data))
@@ -156,21 +156,7 @@ def test_every_plot_is_saved_with_its_own_numbers(draw, tmp_path):
     assert [p.read_bytes() for p in paths] == [p.read_bytes() for p in expected]
 
 
-@pytest.mark.parametrize("draw", saving.NUMBERS, ids=lambda draw: draw.__name__)
-def test_legends_lie_beside_the_data(draw):
-    """Beside every panel's, and on the figure."""
-    data, options, _ = PLOTS[draw]
-    figure = draw(data, title="Title", **options)
-    figure.draw_without_rendering()
-    legends = [*figure.legends, *(ax.get_legend() for ax in figure.axes)]
-    boxes = [legend.get_window_extent() for legend in legends if legend is not None]
-    for box in boxes:
-        assert not any(box.overlaps(ax.get_window_extent()) for ax in figure.axes)
-        assert 0 <= box.x0 < box.x1 <= figure.bbox.x1
-        assert 0 <= box.y0 < box.y1 <= figure.bbox.y1
-
-
-def test_rows_that_know_more_than_others_are_saved_as_they_are_drawn(tmp_path):
+def test_missing_keys_are_filled_before_saving(tmp_path):
     known = {"beam_size": 4, "name": "a", "wer": 9.0, "wer_low": 8.0, "wer_high": 10.0}
     save_plot(beam_panels, [BEAMS[0], known], tmp_path / "a.png", scores=["wer"])
     table = list(csv.DictReader((tmp_path / "a.csv").read_text().splitlines()))
@@ -181,7 +167,7 @@ def test_rows_that_know_more_than_others_are_saved_as_they_are_drawn(tmp_path):
     assert (first["wer_low"], second) == (None, known)
 
 
-def test_what_is_not_finite_is_null(figure, tmp_path):
+def test_nan_and_infinity_are_null(figure, tmp_path):
     """JSON has no NaN; a table has nothing there, as of None."""
     save(figure, tmp_path / "a.png", [{"x": 1, "y": math.nan}, {"x": 2.5, "y": -math.inf}])
     rows = [{"x": 1, "y": None}, {"x": 2.5, "y": None}]
@@ -192,28 +178,28 @@ def test_what_is_not_finite_is_null(figure, tmp_path):
     assert found == {"curve": {"y": [0.5, None]}}
 
 
-def test_what_a_plot_leaves_out_may_be_unknown(tmp_path):
+def test_missing_values_are_saved_as_null(tmp_path):
     """Only what is drawn must be a number."""
     save_plot(temperature_panels, [SWEEP[0] | {"brier": math.nan}], tmp_path / "a.png", score="wer")
     (row,) = json.loads((tmp_path / "a.json").read_text(), parse_constant=pytest.fail)
     assert row == SWEEP[0] | {"brier": None}
 
 
-def test_what_json_cannot_hold_is_refused(figure, tmp_path):
+def test_unsupported_values_raise_input_errors(figure, tmp_path):
     endless: dict = {}
     endless["self"] = endless
     for data in ({"x": {1, 2}}, endless):
-        with pytest.raises(InputError, match="Expected what JSON can hold"):
+        with pytest.raises(InputError, match="Expected data that JSON supports"):
             save(figure, tmp_path / "a.png", data)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_keys_in_another_order_are_the_same(figure, tmp_path):
+def test_the_order_of_keys_does_not_matter(figure, tmp_path):
     save(figure, tmp_path / "a.png", [{"x": 1, "y": 2}, {"y": 4, "x": 3}])
     assert (tmp_path / "a.csv").read_text() == "x,y\n1,2\n3,4\n"
 
 
-def test_what_draws_nothing_known_is_refused(tmp_path):
+def test_other_drawing_functions_raise_input_errors(tmp_path):
     with pytest.raises(InputError, match="Expected one of attention_map, .* Received: 'draw'"):
         save_plot(draw, [], tmp_path / "a.png")
     assert list(tmp_path.iterdir()) == []

@@ -35,7 +35,7 @@ def test_statistics_equal_a_direct_computation(data):
     found = cluster_statistics(y, x, w)
     ones = np.concatenate([x, np.ones((40, 1))], 1)
     centered = w - w.mean(1, keepdims=True)
-    # 40 × 5 × 7, which the library never builds.
+    # The library avoids this array of 40 × 5 × 7.
     distances = np.linalg.norm(ones[:, None, :] - centered.T[None], axis=-1)
     for k in range(4):
         rows = y == k

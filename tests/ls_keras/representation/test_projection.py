@@ -34,7 +34,7 @@ def test_the_sample_depends_on_the_seed_and_not_on_batches(data):
     sampler = ProjectionSampler(PLANE, 5, per_class=7, seed=3)
     for start in range(0, 120, 17):
         sampler.update(y[start : start + 17], x[start : start + 17])
-    # Near 0 within the rounding of the numbers of size 1 that are added: JAX sums other rows apart.
+    # Near 0, rounding errors differ between batches on JAX.
     np.testing.assert_allclose(
         sampler.result().coordinates, whole.coordinates, rtol=1e-6, atol=1e-7
     )

@@ -31,7 +31,7 @@ def test_squared_distances_follow_from_logits(data):
 
 
 def test_a_common_offset_keeps_precision(data):
-    # Without the shift, squares of 1e6 leave float32 no digit of distances near 4.
+    # Without centering, squares of 1e6 leave no digits for distances near 4 in float32.
     _, w = data
     x = w.T[:3] + np.float32(0.25)
     moved = ops.convert_to_numpy(template_distances(x + np.float32(1000), w + np.float32(1000)))

@@ -10,7 +10,7 @@ import small_speech
 from ls_base.errors import InputError
 from ls_keras.calibration import calibrated
 from ls_keras.decoding.model_search import padded_size
-from lsk_engine.data.batch_sources import training_source
+from lsk_engine.data.datasets import training_source
 from lsk_engine.settings.resolving import resolve_config
 from lsk_engine.tasks.loss import build_loss
 from lsk_engine.training.optimizers import build_optimizer

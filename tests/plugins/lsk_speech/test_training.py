@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 import small_speech
-from lsk_engine.data.batch_sources import training_source
-from lsk_engine.data.datasets import as_dataset
+from lsk_engine.data.datasets import as_dataset, training_source
 from lsk_engine.experiment import run_experiment
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.checkpoints import Checkpoints

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from ls_base.errors import InputError
-from lsk_engine.data.formats import text_lines
+from lsk_engine.data.formats import text_files
 from lsk_translation.data import load_source
 from lsk_translation.parallel_text import read_folder, read_tfds
 
@@ -155,9 +155,9 @@ def test_a_split_that_nobody_asks_for_is_not_read(tmp_path):
 def test_text_that_stays_on_the_disk_is_the_same(tmp_path, monkeypatch):
     texts = COMPLETE | {"train__en": "a\n\n\nb\n", "train__de": "A\nB\n \nC\n"}
     expected, notes = read(write(tmp_path, **texts))
-    monkeypatch.setattr(text_lines, "ON_DISK", 0)
+    monkeypatch.setattr(text_files, "ON_DISK", 0)
     found, same = read(tmp_path)
-    assert isinstance(found["train"].source, text_lines.TextLines)
+    assert isinstance(found["train"].source, text_files.TextLines)
     assert same == notes
     for name, text in expected.items():
         assert list(found[name].source) == list(text.source)

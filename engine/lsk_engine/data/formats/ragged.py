@@ -11,15 +11,15 @@ import numpy as np
 
 from ls_base.errors import InputError
 
-_SHORT = 256  # up to which one gather of all values is faster than a copy a row
-_AT_ONCE = 1 << 24  # bounds the memory that writing as another dtype takes
+_SHORT = 256  # up to this size, one gather of all values is faster than a copy per row
+_CHUNK = 1 << 24  # values; bounds the memory for writing as another dtype
 
 
 class Ragged:
-    """Rows one after another, padded when somebody asks for some.
+    """Rows of unequal length, stored one after another; batches of them are padded on demand.
 
     Args:
-        values: `(total, ...)`, in memory or memory-mapped.
+        values: Array `(total, ...)`, in memory or memory-mapped.
         offsets: int64 `(n + 1,)`: row i is `values[offsets[i] : offsets[i + 1]]`.
         check: Called with the first and the end of ranges of values before they are read.
 
@@ -56,9 +56,9 @@ class Ragged:
 
         Args:
             values_file: A new `.npy` file for the values.
-            offsets_file: Another for where rows begin, and the end of the last.
-            dtype: Of the values in the file; `None`: as they are.
-            version: Of the `.npy` format of the values, (1, 0) or (2, 0).
+            offsets_file: A new `.npy` file for the offsets.
+            dtype: The values' dtype in the file; `None`: unchanged.
+            version: The version of the `.npy` format of the values, (1, 0) or (2, 0).
         """
         dtype = self.values.dtype if dtype is None else np.dtype(dtype)
         ends = row_offsets(self.lengths)
@@ -71,12 +71,12 @@ class Ragged:
             (1, 0): np.lib.format.write_array_header_1_0,
             (2, 0): np.lib.format.write_array_header_2_0,
         }[version]
-        # Not through a memory map: that would end a full disk with a bus error.
+        # Not through a memory map, which ends in a bus error if the disk is full.
         with values_file.open("wb") as file:
             begin(file, header)
             for run in self._runs():
-                for start in range(0, len(run), _AT_ONCE):
-                    file.write(np.ascontiguousarray(run[start : start + _AT_ONCE], dtype).data)
+                for start in range(0, len(run), _CHUNK):
+                    file.write(np.ascontiguousarray(run[start : start + _CHUNK], dtype).data)
             _flush(file)
         with offsets_file.open("wb") as file:
             np.save(file, ends)
@@ -99,10 +99,10 @@ class Ragged:
         """Returns `(len(rows), size, ...)`: rows as `dtype`, then zeros.
 
         Args:
-            rows: Which, at least one.
-            size: What they are padded to.
-            dtype: Of the result; `None`: as the values.
-            end: What is put behind each row; `None`: nothing.
+            rows: The rows, at least one.
+            size: The padded length.
+            dtype: The result's dtype; `None`: that of the values.
+            end: A value to append to each row; `None`: nothing.
 
         Raises:
             InputError: If a row does not fit.
@@ -146,7 +146,7 @@ class Ragged:
 
 
 def row_offsets(lengths: Sequence[int] | np.ndarray) -> np.ndarray:
-    """Returns where rows of these lengths begin, and where the last one ends.
+    """Returns the offsets of rows of these lengths: where each begins, and where the last ends.
 
     Example:
         >>> row_offsets([3, 0, 1]).tolist()
@@ -156,15 +156,15 @@ def row_offsets(lengths: Sequence[int] | np.ndarray) -> np.ndarray:
 
 
 def check_offsets(ends: np.ndarray, total: int, what: str) -> None:
-    """Refuses offsets that do not cut all the values into rows.
+    """Refuses offsets that do not divide all values into rows.
 
     Args:
-        ends: Integers `(n + 1,)`.
-        total: How many values there are.
-        what: What the offsets are called in an error.
+        ends: The offsets: integers `(n + 1,)`.
+        total: The number of values.
+        what: The offsets' name in an error.
 
     Raises:
-        InputError: If they don't rise from 0 to the number of values.
+        InputError: If they don't rise from 0 to `total`.
     """
     if not len(ends) or ends[0] != 0 or ends[-1] != total or (np.diff(ends) < 0).any():
         found = f"{ends[0]} … {ends[-1]}" if len(ends) else "none"

@@ -1,4 +1,4 @@
-"""Opening TensorFlow Datasets that are prepared on this machine, for any task's data."""
+"""Opening data sets of TensorFlow Datasets (TFDS) that are prepared on this machine."""
 
 import difflib
 import os
@@ -19,11 +19,12 @@ def open_builder(
     """Opens a prepared data set; nothing is ever downloaded.
 
     Args:
-        name: Such as `cifar10`, or with a version, `cifar10:3.0.2`.
-        extra: The extra of this package that brings TFDS, for the message where it is missing.
-        expected: What else could have been named, for the message about an unknown name.
-        build_options: Options of `tfds build` for the message about one that is not prepared.
-        data_dir: Where the data lie; default `TFDS_DATA_DIR` as it is set now, then TFDS's own.
+        name: A name such as `cifar10`, or with a version, `cifar10:3.0.2`.
+        extra: The extra of this package that installs TFDS, for the error if it is missing.
+        expected: The valid names, for the error about an unknown one.
+        build_options: Options of `tfds build`, for the error if the data set is not prepared.
+        data_dir: The folder of the data; default: `TFDS_DATA_DIR` as it is set now, else the
+            default of TFDS.
 
     Returns:
         A `tfds.core.DatasetBuilder`.
@@ -69,7 +70,7 @@ def find_split(builder, candidates: Iterable[str]) -> str | None:
 
 
 def missing_split(builder, name: str, split: str) -> InputError:
-    """Returns the error that says which splits there are."""
+    """Returns the error about a missing split, which names the available ones."""
     available = ", ".join(builder.info.splits) or "none"
     return InputError(
         f"Expected a {split} split in the TFDS data set {name!r}. Received: {available}"
@@ -98,7 +99,7 @@ def read_in_order(builder, split: str, **options):
     Args:
         builder: The data set.
         split: One of its splits.
-        options: Of `as_dataset`.
+        **options: Options of `as_dataset`.
 
     Raises:
         MissingExtraError: If TensorFlow is not installed.

@@ -1,12 +1,12 @@
-"""Files with checksums, of which each part is compared with its own when it is first read.
+"""Files with checksums: each part is compared with its checksum when it is first read.
 
-So a data set of any size opens at once, and what is read is what was written all the same: a file
-is cut into shards of 1 MiB, and a memory map's shards are hashed one by one, as rows of them are
-asked for.
+So a data set of any size opens at once, and damage is still noticed: a large file is divided into
+shards of 1 MiB, and those of a memory map are hashed one by one, as rows in them are needed.
 """
 
 import dataclasses
 import hashlib
+import os
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,9 +15,47 @@ import numpy as np
 
 from ls_base.errors import InputError
 from ls_base.npz import ArraySpec, open_npy
+from ls_base.records import Count, Record
 from ls_base.safe_open import is_regular, open_regular, safe_join
 from lsk_engine.data.formats.ragged import Ragged, check_offsets
-from lsk_engine.data.prepared.file_checks import SHARD, FileChecks, checksum_file
+
+# Bytes. A first row costs the hash of its shard, and a data fingerprint reads 1,024 rows of each
+# split: with 1 MiB, that takes a second. The hashes of 500 GB take 33 MB.
+SHARD = 1 << 20
+
+CheckRanges = Callable[[np.ndarray, np.ndarray], None]
+
+
+class FileChecks(Record, frozen=True):
+    """The size and checksums of a file.
+
+    Attributes:
+        bytes: Its size.
+        sha256: The hash of the whole file.
+        shards: The hash of each `SHARD` bytes, the last of fewer; `None`: the file has one shard.
+    """
+
+    bytes: Count
+    sha256: str
+    shards: list[str] | None = None
+
+
+def checksum_file(file: Path, *, flush: bool = False) -> FileChecks:
+    """Reads a file of any size once, and returns its size and checksums.
+
+    Args:
+        file: The file.
+        flush: Whether to flush it to the disk.
+    """
+    whole, shards = hashlib.sha256(), []
+    with open_regular(file, error=InputError) as content:
+        while part := content.read(SHARD):
+            whole.update(part)
+            shards.append(hashlib.sha256(part).hexdigest())
+        if flush:
+            os.fsync(content.fileno())
+        size = content.tell()
+    return FileChecks(bytes=size, sha256=whole.hexdigest(), shards=shards if size > SHARD else None)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +64,7 @@ class CheckedFiles:
 
     Attributes:
         path: The folder.
-        known: What each is compared with; `None`: with nothing.
+        known: The checksums of each file; `None`: it is not checked.
     """
 
     path: Path
@@ -35,20 +73,12 @@ class CheckedFiles:
 
     @classmethod
     def of_folder(cls, path: Path) -> "CheckedFiles":
-        """Returns the files of a folder that has no checksums.
-
-        Args:
-            path: The folder.
-        """
+        """Returns the files of a folder without checksums."""
         found = (f.relative_to(path).as_posix() for f in path.rglob("*") if f.is_file())
         return cls(path, dict.fromkeys(found))
 
     def below(self, folder: str) -> "CheckedFiles":
-        """Returns the files below one of the folders, by their names there.
-
-        Args:
-            folder: Its name.
-        """
+        """Returns the files below a subfolder, by their names in it."""
         start = f"{folder}/"
         known = {n[len(start) :]: c for n, c in self.known.items() if n.startswith(start)}
         return CheckedFiles(safe_join(self.path, folder, error=InputError), known)
@@ -57,30 +87,28 @@ class CheckedFiles:
         return name in self.known
 
     def check_sizes(self) -> None:
-        """Compares the size of every file, which reads none.
+        """Compares the size of every file, without reading any.
 
         Raises:
-            InputError: If one is missing, or has another size.
+            InputError: If a file is missing, or has another size.
         """
         for name, checks in self.known.items():
             file = safe_join(self.path, name, error=InputError)
-            if checks is None:
-                continue
-            if not is_regular(file):
-                raise _changed(file, "bytes", checks.bytes, "no file")
-            if (size := file.stat().st_size) != checks.bytes:
-                raise _changed(file, "bytes", checks.bytes, size)
+            if checks is not None:
+                size = file.stat().st_size if is_regular(file) else "no file"
+                if size != checks.bytes:
+                    raise _changed(file, "bytes", checks.bytes, size)
 
     def file(self, name: str) -> Path:
-        """Returns the path of a file that was compared as a whole, the first time.
+        """Returns the path of a file; the first time, the whole file is compared.
 
         Args:
-            name: Its name.
+            name: The file's name.
 
         Raises:
-            InputError: If nobody knows what it should hold, or it holds something else.
+            InputError: If the file is not listed, or was changed.
         """
-        file, checks = self._known(name)
+        file, checks = self._find(name)
         if checks is not None and name not in self._whole:
             found = checksum_file(file) if is_regular(file) else None
             for what in ("bytes", "sha256"):
@@ -95,22 +123,22 @@ class CheckedFiles:
         values: str,
         offsets: str,
         expected: ArraySpec,
-        valid: Callable[[np.ndarray, Path], None] = lambda values, file: None,
+        validate: Callable[[np.ndarray, Path], None] = lambda values, file: None,
     ) -> Ragged:
-        """Opens rows of unequal length; their values stay on the disk, and are compared by shard.
+        """Opens rows of unequal length; their values stay on the disk, and are checked by shard.
 
         Args:
             values: The name of the `.npy` file of the values.
-            offsets: Of that of the offsets.
-            expected: What is promised of the values.
-            valid: Called once with each part of the values, before anybody sees it, and with the
-                file; raises an error if they are not what they should be.
+            offsets: The name of the `.npy` file of the offsets.
+            expected: The expected type and shape of the values.
+            validate: Called once with each part of the values before it is used, and with the
+                file; raises an error for wrong values.
 
         Raises:
-            InputError: If a file is damaged; of values, once they are asked for.
+            InputError: If a file is damaged; for values, once they are needed.
         """
         ends = open_npy(self.file(offsets), ArraySpec("i", (None,)), mapped=False, error=InputError)
-        mapped, check = self.mapped(values, expected, valid)
+        mapped, check = self.mapped(values, expected, validate)
         check_offsets(ends, len(mapped), str(self.path / offsets))
         return Ragged(mapped, ends, check)
 
@@ -118,45 +146,45 @@ class CheckedFiles:
         self,
         name: str,
         expected: ArraySpec,
-        valid: Callable[[np.ndarray, Path], None] = lambda values, file: None,
-    ) -> tuple[np.ndarray, Callable[[np.ndarray, np.ndarray], None] | None]:
+        validate: Callable[[np.ndarray, Path], None] = lambda values, file: None,
+    ) -> tuple[np.ndarray, CheckRanges | None]:
         """Opens an array that stays on the disk.
 
         Args:
             name: The name of its `.npy` file.
-            expected: What is promised of it.
-            valid: As for `ragged`.
+            expected: Its expected type and shape.
+            validate: As for `ragged`.
 
         Returns:
-            The array, and what has to be called with the first and the end of ranges along its
-            first axis before they are read; `None`: it was compared as a whole.
+            The array, and a function to call with the first and the end of ranges along its first
+            axis before they are read; `None`: the whole file was compared.
         """
-        file, checks = self._known(name)
+        file, checks = self._find(name)
         if checks is None or checks.shards is None:
             values = open_npy(self.file(name), expected, error=InputError)
-            valid(values, file)
+            validate(values, file)
             return values, None
         values = open_npy(file, expected, error=InputError)
         width = values.dtype.itemsize * int(np.prod(values.shape[1:]))
         start = checks.bytes - len(values) * width
-        return values, _Shards(file, checks, values, start, width, valid).check
+        return values, _Shards(file, checks, values, start, width, validate).check
 
-    def content(self, name: str) -> tuple[Path, Callable[[np.ndarray, np.ndarray], None] | None]:
-        """Returns a file of any kind that is read piece by piece.
+    def content(self, name: str) -> tuple[Path, CheckRanges | None]:
+        """Returns a file of any kind that is read in pieces.
 
         Args:
-            name: Its name.
+            name: The file's name.
 
         Returns:
-            Its path, and what has to be called with the first byte and the end of pieces before
-            they are read; `None`: it was compared as a whole.
+            Its path, and a function to call with the first byte and the end of pieces before they
+            are read; `None`: the whole file was compared.
         """
-        file, checks = self._known(name)
+        file, checks = self._find(name)
         if checks is None or checks.shards is None:
             return self.file(name), None
         return file, _Shards(file, checks, np.zeros(0), 0, 1, lambda values, file: None).check
 
-    def _known(self, name: str) -> tuple[Path, FileChecks | None]:
+    def _find(self, name: str) -> tuple[Path, FileChecks | None]:
         if name not in self.known:
             raise InputError(
                 f"Expected {name} in the list of files of {self.path}; prepare the data set "
@@ -166,11 +194,11 @@ class CheckedFiles:
 
 
 class _Shards:
-    """Which shards of a memory map were compared."""
+    """The shards of a memory map, and which of them were compared."""
 
-    def __init__(self, file, checks, values, start, width, valid):
+    def __init__(self, file, checks, values, start, width, validate):
         self.file, self.expected = file, checks.shards
-        self.values, self.start, self.width, self.valid = values, start, width, valid
+        self.values, self.start, self.width, self.validate = values, start, width, validate
         self.done = np.zeros(-(-checks.bytes // SHARD), bool)
         self.lock = threading.Lock()
         if len(self.expected) != len(self.done):
@@ -179,7 +207,7 @@ class _Shards:
             )
 
     def check(self, first: np.ndarray, end: np.ndarray) -> None:
-        """Compares the shards that ranges of rows are in; an empty range is in none."""
+        """Compares the shards of ranges of rows; an empty range has none."""
         if self.done.all():
             return
         lowest = (self.start + first * self.width) // SHARD
@@ -190,7 +218,7 @@ class _Shards:
                     self._compare(shard)
 
     def _compare(self, shard: int) -> None:
-        with self.lock:  # of threads that ask for one shard, one reads it
+        with self.lock:  # one thread reads a shard that several need
             if self.done[shard]:
                 return
             with open_regular(self.file, error=InputError) as content:
@@ -198,11 +226,10 @@ class _Shards:
                 part = content.read(SHARD)
             found = hashlib.sha256(part).hexdigest()
             if found != self.expected[shard]:
-                what = f"sha256 of shard {shard}"
-                raise _changed(self.file, what, self.expected[shard], found)
+                raise _changed(self.file, f"sha256 of shard {shard}", self.expected[shard], found)
             begin = max(shard * SHARD - self.start, 0) // self.width
             stop = -(-max(shard * SHARD + len(part) - self.start, 0) // self.width)
-            self.valid(self.values[begin:stop], self.file)
+            self.validate(self.values[begin:stop], self.file)
             self.done[shard] = True
 
 

@@ -1,19 +1,19 @@
-"""Prepared data sets: written once where everything is installed, trained from anywhere.
+"""Prepared data sets: written once where everything is installed, used for training anywhere.
 
-Of any task that offers it (`Task.prepare`). The task writes its files; this module adds the
-manifest `prepared.json`: the settings that the data were made with, and a checksum of each file.
+A task that offers it writes its files (`Task.prepare`); this module adds the manifest
+`prepared.json`, with the settings that the data were made with, and a checksum of each file.
 """
 
 import dataclasses
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ls_base.errors import InputError
 from ls_base.files import new_folder, wrap_os_errors, write_json
 from ls_base.records import convert_record
 from ls_base.safe_open import expand_user
-from lsk_engine.data.prepared.file_checks import FileChecks, checksum_file
+from lsk_engine.data.prepared.checksummed_files import CheckedFiles, FileChecks, checksum_file
 from lsk_engine.environment import environment
 from lsk_engine.settings.config import Config
 from lsk_engine.settings.prepared_manifest import (
@@ -25,25 +25,20 @@ from lsk_engine.settings.prepared_manifest import (
 from lsk_engine.tasks.contract import Task, TaskData
 from lsk_engine.tasks.registry import tasks_that_load
 
-if TYPE_CHECKING:
-    from lsk_engine.data.prepared.checksummed_files import (
-        CheckedFiles,  # NumPy: nobody waits for it here
-    )
-
 
 @dataclasses.dataclass(frozen=True)
 class PreparedData:
     """A prepared data set.
 
     Attributes:
-        path: Where it is.
-        notes: What every report on this data must say.
+        path: Its folder.
+        notes: Notes that every report on the data must contain.
         files: Its files, each of which is compared with its checksum when it is first read.
     """
 
     path: Path
     notes: tuple[str, ...]
-    files: "CheckedFiles"
+    files: CheckedFiles
 
 
 def check_can_prepare(task: Task) -> None:
@@ -53,7 +48,7 @@ def check_can_prepare(task: Task) -> None:
         task: The task.
 
     Raises:
-        InputError: If it does not offer it.
+        InputError: In that case.
     """
     if not can_prepare(task):
         offering = " or ".join(name for name, other in tasks_that_load() if can_prepare(other))
@@ -69,22 +64,22 @@ def can_prepare(task: Task) -> bool:
 
 
 def prepare(task: Task, config: Config, directory: str | os.PathLike) -> TaskData:
-    """Loads a task's data and writes them, so that `data.source=DIRECTORY` is all they need.
+    """Loads a task's data and writes them, so that training needs only `data.source=DIRECTORY`.
 
-    Everything is written under a temporary name beside `directory`, checked off in the manifest,
-    flushed to the disk and renamed: `directory` is there whole or not at all.
+    Everything is written under a temporary name beside `directory`, listed in the manifest, flushed
+    to the disk and renamed: `directory` is whole or missing.
 
     Args:
-        task: A task that offers it.
-        config: Which data: `config.data`.
+        task: A task whose data can be prepared.
+        config: The configuration, whose `data` are loaded.
         directory: A new or empty directory.
 
     Returns:
-        The data as they were loaded.
+        The loaded data.
 
     Raises:
-        InputError: If the task does not offer it, or the data can't be loaded.
-        FileError: If `directory` holds files already, or can't be written.
+        InputError: If the data can't be prepared or loaded, or `directory` holds files already.
+        FileError: If `directory` can't be written.
     """
     check_can_prepare(task)
     path = Path(directory)
@@ -99,20 +94,19 @@ def prepare(task: Task, config: Config, directory: str | os.PathLike) -> TaskDat
 
 
 def open_prepared(source: str, task: str) -> PreparedData:
-    """Opens a prepared data set, however large, at once.
+    """Opens a prepared data set of any size at once.
 
-    The size of every file is compared now, its content when it is first read: of a small file as a
-    whole, of a large one shard by shard.
+    The size of every file is compared now, its content when it is first read: a small file as a
+    whole, a large one shard by shard.
 
     Args:
         source: The path of a prepared data set.
-        task: The name of the task that it must be of.
+        task: The name of the task that it must be prepared for.
 
     Raises:
-        InputError: If it is of another task or schema, or a file is missing or of another size.
+        InputError: If it is for another task or of another schema, or a file is missing or has
+            another size.
     """
-    from lsk_engine.data.prepared.checksummed_files import CheckedFiles
-
     path = expand_user(source)
     manifest = read_manifest(source, task)
     checks = convert_record(
@@ -139,5 +133,5 @@ def _manifest(config: Config, data: TaskData, folder: Path) -> dict[str, Any]:
 
 
 def _entry(file: Path) -> dict[str, Any]:
-    told = checksum_file(file, flush=True).to_dict()
-    return {name: value for name, value in told.items() if value is not None}
+    checks = checksum_file(file, flush=True).to_dict()
+    return {name: value for name, value in checks.items() if value is not None}

@@ -6,7 +6,7 @@ import pytest
 
 from ls_base.errors import FileError, InputError
 from ls_base.records import convert_record
-from lsk_engine.data.batch_sources import evaluation_source
+from lsk_engine.data.datasets import evaluation_source
 from lsk_engine.data.fingerprint import (
     StoredFingerprint,
     check_fingerprint,

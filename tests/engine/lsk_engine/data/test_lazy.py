@@ -5,7 +5,7 @@ import pytest
 
 from ls_base.errors import InputError
 from lsk_engine.data.lazy import LazyNotes, LazySplits, lazy_array, map_splits
-from lsk_engine.data.split_names import splits_to_score
+from lsk_engine.data.splits import splits_to_score
 
 
 def counting(names):

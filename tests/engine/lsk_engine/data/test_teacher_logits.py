@@ -72,7 +72,7 @@ def test_labels_that_do_not_fit_the_logits_are_told(tmp_path):
     letters = Letters(20, 0)
     options = {"ignore_class": PADDING}
     cache = compute_teacher_logits(tmp_path / "c", Teacher(), letters, **options)
-    with pytest.raises(InputError, match="Expected labels, which say where padding is"):
+    with pytest.raises(InputError, match="Expected labels, which mark padding"):
         cache.gather([0, 1])
     with pytest.raises(InputError, match="positions that count.*Received: 1 with 8"):
         cache.gather([int(np.argmin(letters.sizes))], np.ones((1, 8), int))
@@ -82,7 +82,7 @@ def test_stale_logits_are_refused(tmp_path):
     letters, options = Letters(20, 0), {"ignore_class": PADDING, "teacher_id": "run 7"}
     compute_teacher_logits(tmp_path / "c", Teacher(), letters, **options)
     assert len(open_teacher_logits(tmp_path / "c", letters, "run 7")) == 20
-    with pytest.raises(InputError, match="Received: another, run 8"):
+    with pytest.raises(InputError, match="Received: another teacher, run 8"):
         open_teacher_logits(tmp_path / "c", letters, "run 8")
     with pytest.raises(InputError, match="Received: 20 examples that are not the same"):
         open_teacher_logits(tmp_path / "c", Letters(20, 1), "run 7")

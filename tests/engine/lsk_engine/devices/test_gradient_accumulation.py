@@ -74,7 +74,7 @@ def test_parts_are_no_smaller_batches():
 
 
 def test_a_step_has_so_many_times_the_examples():
-    from lsk_engine.data.batch_sources import evaluation_source, training_source
+    from lsk_engine.data.datasets import evaluation_source, training_source
 
     config = resolve_config(
         TinyTask(), None, {"training.batch_size": 3, "training.gradient_accumulation_steps": 4}

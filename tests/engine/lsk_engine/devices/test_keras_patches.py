@@ -11,8 +11,7 @@ import pytest
 from keras import layers
 
 from ls_keras import SmoothedCE
-from lsk_engine.data.batch_sources import training_source
-from lsk_engine.data.datasets import as_dataset
+from lsk_engine.data.datasets import as_dataset, training_source
 from lsk_engine.devices import strategy
 from lsk_engine.devices.keras_patches import (
     SyncedLossScaleOptimizer,

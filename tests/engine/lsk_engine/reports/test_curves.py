@@ -5,7 +5,7 @@ import pytest
 from lsk_engine.reports import curves
 from lsk_engine.reports.groups import group_runs
 from lsk_engine.reports.run_files import read_run
-from lsk_engine.studies.stored_results import read_curves
+from lsk_engine.studies.study_result import read_curves
 from reported_runs import bare_run, taught, whole_run
 
 

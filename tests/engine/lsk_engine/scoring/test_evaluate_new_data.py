@@ -6,7 +6,7 @@ import pytest
 
 from ls_base.errors import InputError
 from lsk_engine.data.fingerprint import StoredFingerprint
-from lsk_engine.data.split_names import splits_to_score
+from lsk_engine.data.splits import splits_to_score
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.run_directory import SCHEMA
 from lsk_engine.scoring.calibrate import calibrate

@@ -167,7 +167,9 @@ class OtherLetters(TinyTask):
 
 class MoreClasses(TinyTask):
     def load_data(self, config, artifacts=None):
-        return dataclasses.replace(super().load_data(config), num_classes=NUM_CLASSES + 1)
+        data = super().load_data(config)
+        counts = np.append(data.class_counts, 0)
+        return dataclasses.replace(data, num_classes=NUM_CLASSES + 1, class_counts=counts)
 
 
 class OtherInputs(TinyTask):

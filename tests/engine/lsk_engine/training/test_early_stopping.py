@@ -1,4 +1,3 @@
-import dataclasses
 import math
 import signal
 
@@ -16,7 +15,7 @@ from lsk_engine.scoring.evaluate import evaluate
 from lsk_engine.settings.resolving import resolve_config, restore_config
 from lsk_engine.settings.training import TrainingConfig
 from lsk_engine.training.checkpointing import Interrupted
-from lsk_engine.training.early_stopping import BestValidation, history_until
+from lsk_engine.training.early_stopping import EarlyStopping, trim_history
 from lsk_engine.training.signals import StopRequest
 from tiny_task import TinyTask
 
@@ -62,8 +61,8 @@ def history(*scores):
 def test_the_best_of_a_history(scores, watched, step, over):
     options = TrainingConfig(patience=2, save_weights="best", monitor=watched)
     kept = {99}
-    best = BestValidation(options, history(*scores), kept)
-    assert (best.step, best.over) == (step, over)
+    best = EarlyStopping(options, history(*scores), kept)
+    assert (best.step, best.should_stop) == (step, over)
     assert kept == ({99, step} if step else {99})
 
 
@@ -80,12 +79,12 @@ def test_the_best_of_a_history(scores, watched, step, over):
 )
 def test_what_is_kept_of_a_history(scores, keep, owed, ended, kept):
     options = TrainingConfig(save_weights=keep)
-    entries = history_until(history(*scores), 3, options, owed=owed, ended=ended)
+    entries = trim_history(history(*scores), 3, options, pending=owed, ended=ended)
     assert entries == history(*scores)[:kept]
 
 
 def test_without_patience_training_is_never_over():
-    assert not BestValidation(TrainingConfig(), history(*range(1, 50)), set()).over
+    assert not EarlyStopping(TrainingConfig(), history(*range(1, 50)), set()).should_stop
 
 
 @pytest.fixture(scope="module")
@@ -155,9 +154,9 @@ def test_a_finished_run_is_not_trained_further(finished, tmp_path):
 def test_without_the_best_checkpoint_it_says_what_to_do(tmp_path):
     config, run = start(tmp_path / "run", **HIGH)
     run_experiment(TASK, config, run, QUIET)
-    best = BestValidation(config.training, run.read_history(), set()).step
+    best = EarlyStopping(config.training, run.read_history(), set()).step
     (run.checkpoints / f"step-{best:08}.npz").unlink()
-    with pytest.raises(FileError, match=r"--set training.save_weights=last goes on without"):
+    with pytest.raises(FileError, match=r"--set training.save_weights=last continues without"):
         run_experiment(TASK, config, run, QUIET, resume=True)
     config = apply_changes(config, {"training.save_weights": "last"})
     run_experiment(TASK, config, run, QUIET, resume=True)
@@ -220,7 +219,7 @@ def test_a_run_whose_best_ended_within_an_epoch_goes_on_and_back(tmp_path):
     run_experiment(TASK, longer, run, QUIET, resume=True)
     entries = run.read_history()
     assert [entry["step"] for entry in entries] == [6, 12, 17, 18, 24, 26]
-    best = BestValidation(longer.training, entries, set()).step
+    best = EarlyStopping(longer.training, entries, set()).step
     saved = run.read_metrics().splits["validation"]["nll"]
     (expected,) = (e["validation"]["nll"] for e in entries if e["step"] == best)
     np.testing.assert_allclose(saved, expected, rtol=1e-5)
@@ -313,12 +312,3 @@ def assert_same_weights(first, second):
     one, two = (run.load_model().weights for run in (first, second))
     for weight, other in zip(one, two, strict=True):
         np.testing.assert_array_equal(weight.numpy(), other.numpy())
-
-
-def test_a_configuration_from_before_has_what_was_done_then():
-    values = resolve_config(TASK, None, {}).to_dict()
-    for name in ("patience", "save_weights", "monitor", "init_from", "init_sha256", "max_examples"):
-        del values["training"][name]
-    assert restore_config(TASK, values).training == dataclasses.replace(
-        restore_config(TASK, resolve_config(TASK, None, {}).to_dict()).training
-    )

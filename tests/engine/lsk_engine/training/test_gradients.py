@@ -9,7 +9,7 @@ from ls_base.errors import InputError
 from lsk_engine.settings.optimizer import OptimizerConfig
 from lsk_engine.training.gradients import (
     GradientTransform,
-    TransformsGradients,
+    GradientTransformMixin,
     clip_by_global_norm,
 )
 from lsk_engine.training.optimizers import build_optimizer
@@ -150,4 +150,4 @@ def test_a_layer_that_is_not_there_is_told():
 
 def test_gradients_without_options_are_not_touched():
     optimizer = build_optimizer(OptimizerConfig(name="sgd"), 1)
-    assert not isinstance(optimizer, TransformsGradients)
+    assert not isinstance(optimizer, GradientTransformMixin)

@@ -7,7 +7,7 @@ from lsk_engine.progress import Reporter
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.runs.stored_run import with_init_from
 from lsk_engine.settings.resolving import resolve_config
-from lsk_engine.training.init_from import start_from
+from lsk_engine.training.init_from import load_initial_weights
 from tiny_task import TinyTask
 from untrained_run import untrained_run
 
@@ -34,7 +34,7 @@ def built(config):
 def test_weights_are_those_of_the_run(first):
     config = second(first)
     model, data = built(config)
-    start_from(model, config, data, QUIET)
+    load_initial_weights(model, config, data, QUIET)
     for to, value in zip(model.weights, first.directory.load_model().weights, strict=True):
         np.testing.assert_array_equal(to.numpy(), value.numpy())
 
@@ -63,7 +63,7 @@ def test_other_classes_start_anew_and_it_is_said(first, monkeypatch):
     old = first.directory.load_model()
     before = model.get_layer("logits").kernel.numpy()
     first.directory.write_artifacts({"classes.json": b'["x"]'})
-    start_from(model, config, data, reporter)
+    load_initial_weights(model, config, data, reporter)
     np.testing.assert_array_equal(model.get_layer("logits").kernel.numpy(), before)
     np.testing.assert_array_equal(model.weights[0].numpy(), old.weights[0].numpy())
     assert said == [
@@ -76,7 +76,7 @@ def test_another_model_is_told_by_its_weights(first):
     config = second(first, **{"model.width": 4})
     model, data = built(config)
     with pytest.raises(InputError, match=r"same model.*embeddings \(6, 8\) for .* \(6, 4\)"):
-        start_from(model, config, data, QUIET)
+        load_initial_weights(model, config, data, QUIET)
 
 
 def test_a_model_that_has_changed_since_is_refused(first):
@@ -84,7 +84,7 @@ def test_a_model_that_has_changed_since_is_refused(first):
     model, data = built(config)
     first.directory.save_model(model)
     with pytest.raises(InputError, match="had when this run was started"):
-        start_from(model, config, data, QUIET)
+        load_initial_weights(model, config, data, QUIET)
 
 
 def test_runs_that_can_not_be_started_from(first, tmp_path):

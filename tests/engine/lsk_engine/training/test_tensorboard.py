@@ -12,8 +12,8 @@ from lsk_engine.progress import Reporter
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.settings.resolving import resolve_config
 from lsk_engine.training.checkpointing import CheckpointEvery, Interrupted
-from lsk_engine.training.event_file import EventFile, writes_events
 from lsk_engine.training.optimizers import build_schedule
+from lsk_engine.training.tensorboard import EventFile, continues_tensorboard
 from tiny_task import TinyTask
 
 pytestmark = pytest.mark.jax
@@ -110,7 +110,7 @@ def test_the_package_is_asked_for_in_one_line(tmp_path, monkeypatch):
     assert not run.artifacts.is_dir() or not list(run.artifacts.iterdir())
     run.tensorboard.mkdir()  # of a run that has begun elsewhere
     told = Reporter(stream=io.StringIO())
-    assert not writes_events(run, told, wanted=False)
+    assert not continues_tensorboard(run, told, wanted=False)
     assert "Expected the package tensorboard" in told.stream.getvalue()
 
 

@@ -6,8 +6,8 @@ from lsk_engine.experiment import run_experiment
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.settings.resolving import resolve_config
-from lsk_engine.training.divergence import FiniteWatch
-from lsk_engine.training.unused_settings import void_settings
+from lsk_engine.training.divergence import DivergenceMonitor
+from lsk_engine.training.unused_settings import unused_settings
 from lsk_image.task import ImageTask
 from tiny_task import TinyTask
 
@@ -25,21 +25,21 @@ from tiny_task import TinyTask
 )
 def test_checkpoints_that_are_never_kept(every, kept, said):
     settings = {"training.checkpoint_every": every, "training.keep_every": kept}
-    found = void_settings(TinyTask(), resolve_config(TinyTask(), None, settings), 13)
+    found = unused_settings(TinyTask(), resolve_config(TinyTask(), None, settings), 13)
     assert len(found) == (said is not None)
     assert all(said in text for text in found)
 
 
 def test_what_a_preset_sets_for_another_model():
     task = ImageTask()
-    assert void_settings(task, resolve_config(task, "digits-mlp", {}), 100) == []
+    assert unused_settings(task, resolve_config(task, "digits-mlp", {}), 100) == []
     config = resolve_config(task, "digits-mlp", {"model.name": "resnet20"})
-    assert void_settings(task, config, 100) == [
+    assert unused_settings(task, config, 100) == [
         "model.width=256 means nothing with model.name=resnet20 (preset digits-mlp)"
     ]
     settings = {"model.name": "inception_v3", "model.dropout": 0.1, "optimizer.name": "adam"}
     config = resolve_config(task, "cifar10-resnet56", settings)
-    assert void_settings(task, config, 64000) == [
+    assert unused_settings(task, config, 64000) == [
         "optimizer.nesterov=True means nothing with optimizer.name=adam (preset cifar10-resnet56)"
     ]
 
@@ -56,30 +56,30 @@ def test_what_a_preset_sets_for_another_model():
 def test_alpha_is_for_losses_that_have_it(loss, alpha, said):
     settings = {"training.loss": loss, "training.alpha": alpha}
     config = resolve_config(TinyTask(), None, settings)
-    found = void_settings(TinyTask(), config, 13)
+    found = unused_settings(TinyTask(), config, 13)
     assert [text.removesuffix(" (preset tiny)") for text in found] == said
 
 
 @pytest.mark.parametrize("preset", ImageTask.presets, ids=lambda preset: preset.name)
 def test_no_preset_has_such_a_setting(preset):
     task = ImageTask()
-    assert void_settings(task, resolve_config(task, preset.name, {}), 10**6) == []
+    assert unused_settings(task, resolve_config(task, preset.name, {}), 10**6) == []
 
 
 def test_a_loss_that_has_risen_tenfold_is_told_once(tmp_path):
-    watch = FiniteWatch(RunDirectory(tmp_path), None, guess=10)
-    assert watch.risen(2.0, {}) == []
-    assert watch.risen(0.1, {"nll": 0.9}) == []
-    (said,) = watch.risen(1.2, {"nll": 3.0})
+    watch = DivergenceMonitor(RunDirectory(tmp_path), None, num_classes=10)
+    assert watch.describe_rise(2.0, {}) == []
+    assert watch.describe_rise(0.1, {"nll": 0.9}) == []
+    (said,) = watch.describe_rise(1.2, {"nll": 3.0})
     assert said.startswith("the loss is 1.2, 12 times 0.1")
-    assert watch.risen(5.0, {}) == []
+    assert watch.describe_rise(5.0, {}) == []
 
 
 def test_a_loss_far_above_a_guess_is_told_in_the_first_epoch(tmp_path):
-    watch = FiniteWatch(RunDirectory(tmp_path), None, guess=10)
-    (said,) = watch.risen(2.0, {"nll": 53.0})
+    watch = DivergenceMonitor(RunDirectory(tmp_path), None, num_classes=10)
+    (said,) = watch.describe_rise(2.0, {"nll": 53.0})
     assert said.startswith(f"the NLL of validation is 53, 23 times {math.log(10):.4g}")
-    assert FiniteWatch(RunDirectory(tmp_path), None).risen(500.0, {}) == []
+    assert DivergenceMonitor(RunDirectory(tmp_path), None).describe_rise(500.0, {}) == []
 
 
 def test_training_says_both(tmp_path):

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from lsk_engine.data.batch_sources import evaluation_source
-from lsk_engine.data.datasets import as_dataset
+from lsk_engine.data.datasets import as_dataset, evaluation_source
 from lsk_engine.scoring.position_statistics import build_scorer
 from lsk_engine.settings.resolving import resolve_config
 from lsk_engine.training.validation import build_validator

@@ -15,7 +15,7 @@ from lsk_engine.runs.checkpoints import Checkpoints
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.settings.resolving import resolve_config
 from lsk_engine.training.checkpointing import CheckpointEvery, Interrupted
-from lsk_engine.training.weight_averaging import average_checkpoints, averaged_steps
+from lsk_engine.training.weight_averaging import average_checkpoints, steps_to_average
 from stored_arrays import arrays_of
 from tiny_task import TinyTask
 
@@ -29,9 +29,9 @@ def test_the_last_steps_that_are_saved_anyway(total, every, count):
         with pytest.raises(
             InputError, match=f"average_checkpoints={count} .*Received: {len(saved)}, "
         ):
-            averaged_steps(total, every, count)
+            steps_to_average(total, every, count)
     else:
-        assert averaged_steps(total, every, count) == tuple(saved[-count:] if count else [])
+        assert steps_to_average(total, every, count) == tuple(saved[-count:] if count else [])
 
 
 @pytest.fixture

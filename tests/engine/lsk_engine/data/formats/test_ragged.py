@@ -83,7 +83,7 @@ def test_saved_rows_are_those_taken_and_no_others(folder, rows, data):
 
 def test_files_are_as_numpy_writes_them(folder, monkeypatch):
     """So that data which were prepared before can be compared, and read, byte by byte."""
-    monkeypatch.setattr(ragged, "_AT_ONCE", 2)
+    monkeypatch.setattr(ragged, "_CHUNK", 2)
     frames = np.arange(15, dtype=np.float32).reshape(5, 3)
     rows = Ragged(frames, np.array([0, 2, 5]))
     rows.save(folder / "values.npy", folder / "offsets.npy", np.float16)

@@ -6,9 +6,8 @@ import pytest
 from ls_base.errors import InputError
 from ls_base.npz import ArraySpec
 from lsk_engine.data.formats.ragged import Ragged
-from lsk_engine.data.prepared import checksummed_files, file_checks
-from lsk_engine.data.prepared.checksummed_files import CheckedFiles
-from lsk_engine.data.prepared.file_checks import checksum_file
+from lsk_engine.data.prepared import checksummed_files
+from lsk_engine.data.prepared.checksummed_files import CheckedFiles, checksum_file
 
 ROWS = 50
 
@@ -16,8 +15,7 @@ ROWS = 50
 @pytest.fixture
 def stored(tmp_path, monkeypatch):
     """Rows of 1 to 7 numbers in a file of many shards, and its files."""
-    for module in (checksummed_files, file_checks):
-        monkeypatch.setattr(module, "SHARD", 64)
+    monkeypatch.setattr(checksummed_files, "SHARD", 64)
     rng = np.random.default_rng(0)
     rows = [rng.integers(0, 1000, n).astype(np.int32) for n in rng.integers(1, 8, ROWS)]
     Ragged.of(rows).save(tmp_path / "values.npy", tmp_path / "offsets.npy")
@@ -77,7 +75,7 @@ def test_a_spoiled_shard_is_told_when_it_is_read_and_not_before(stored, read):
 def test_a_shard_is_read_once(stored, monkeypatch):
     _, _, files = stored
     hashed = []
-    found = opened(files, valid=lambda values, file: hashed.append(len(values)))
+    found = opened(files, validate=lambda values, file: hashed.append(len(values)))
     for _ in range(2):
         for i in range(ROWS):
             found[i]
@@ -88,7 +86,7 @@ def test_a_shard_is_read_once(stored, monkeypatch):
 def test_every_value_is_looked_at_before_it_is_read(stored):
     rows, _, files = stored
     seen = []
-    found = opened(files, valid=lambda values, file: seen.append(values.copy()))
+    found = opened(files, validate=lambda values, file: seen.append(values.copy()))
     found.flattened()
     assert set(np.concatenate(rows)) <= set(np.concatenate(seen))
 
@@ -96,7 +94,7 @@ def test_every_value_is_looked_at_before_it_is_read(stored):
         raise InputError(f"Expected others in {file}. Received: these")
 
     with pytest.raises(InputError, match="Expected others in .*values.npy"):
-        opened(files, valid=refuse)[3]
+        opened(files, validate=refuse)[3]
 
 
 def test_a_small_file_is_compared_as_a_whole(stored):

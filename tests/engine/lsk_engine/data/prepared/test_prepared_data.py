@@ -6,7 +6,7 @@ from ls_base.errors import FileError, InputError
 from ls_base.files import write_json
 from lsk_engine.data.prepared import prepared_data
 from lsk_engine.data.prepared.checksummed_files import CheckedFiles
-from lsk_engine.data.prepared.splits import read_splits
+from lsk_engine.data.prepared.split_files import read_splits
 from lsk_engine.settings.resolving import resolve_config, restore_config
 from preparable_task import DataConfig, PreparableTask
 from tiny_task import Letters, TinyTask

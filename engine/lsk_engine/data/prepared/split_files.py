@@ -1,9 +1,9 @@
-"""The files of prepared data that are the same for any task: artifacts, and the splits' names.
+"""The files of prepared data that every task has: artifacts, and the names of the splits.
 
 ```
 DIR/ARTIFACT     each file of `TaskData.artifacts`
 DIR/splits.json  the names of the splits, in order
-DIR/SPLIT/       what the task writes of each
+DIR/SPLIT/       the task's files of each split
 ```
 """
 
@@ -24,10 +24,10 @@ _SPLITS_FILE = "splits.json"
 
 
 def write_splits(data: TaskData, directory: Path, write: Callable[[Examples, Path], None]) -> None:
-    """Writes artifacts and splits, as a task's `prepare` has to.
+    """Writes artifacts and splits, for a task's `prepare`.
 
     Args:
-        data: The data as they were loaded.
+        data: The loaded data.
         directory: An empty directory.
         write: Writes a split into a folder, which it makes.
     """
@@ -39,11 +39,11 @@ def write_splits(data: TaskData, directory: Path, write: Callable[[Examples, Pat
 
 
 def read_splits(prepared: PreparedData, read: Callable[[CheckedFiles], Examples]) -> LazySplits:
-    """Returns the splits in their order, each of which is read when it is asked for.
+    """Returns the splits in order, each of which is read when it is first needed.
 
     Args:
-        prepared: What `write_splits` wrote.
-        read: Reads the split that some files are.
+        prepared: Data that `write_splits` wrote.
+        read: Reads a split from its files.
 
     Raises:
         InputError: If a split is missing, or a name leads out of the folder.
@@ -66,16 +66,16 @@ def read_artifacts(
     *,
     what: str,
 ) -> dict[str, bytes]:
-    """Reads the artifacts, which must be those of the run that the data are for.
+    """Reads the artifacts; those of an existing run must be equal.
 
     Args:
-        prepared: What `write_splits` wrote.
-        names: The artifacts that a task may have.
-        artifacts: Of the run; `None`: there is none yet.
-        what: What they hold, for the error.
+        prepared: Data that `write_splits` wrote.
+        names: The names of artifacts that the task may have.
+        artifacts: The run's artifacts; `None`: the run is new.
+        what: A description of other artifacts, for the error.
 
     Raises:
-        InputError: If the run's artifacts are others.
+        InputError: If the run has other artifacts.
     """
     stored = {
         name: read_bytes(prepared.files.file(name), error=InputError)

@@ -1,7 +1,7 @@
 import pytest
 
 from ls_base.errors import InputError
-from lsk_engine.data.split_names import (
+from lsk_engine.data.splits import (
     SPLIT_NAMES,
     split_from_name,
     split_from_prefix,

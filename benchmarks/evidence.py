@@ -29,12 +29,12 @@ from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.studies.analysis import decide_claims
 from lsk_engine.studies.arms import arms_of
 from lsk_engine.studies.jobs import jobs_of, run_of
-from lsk_engine.studies.measurements import SCORE, Number
+from lsk_engine.studies.measurements import SCORE
 from lsk_engine.studies.paper.paper_studies import SCALES, STUDIES
 from lsk_engine.studies.paper.results import RESULTS, Result, results_of
 from lsk_engine.studies.smoothing import sentences_about
 from lsk_engine.studies.study_folder import FIGURE_FILE, RESULTS_FILE
-from lsk_engine.studies.study_result import decisions_of
+from lsk_engine.studies.study_result import Number
 from lsk_engine.studies.text_tables import heading, signed, span
 from lsk_engine.tasks.registry import load_task
 
@@ -46,7 +46,7 @@ TABLE_OF_VERDICTS = re.compile(r"(?<=<!-- verdicts -->\n).*?(?=<!-- end of verdi
 NOTES = "notes.toml"
 NOT_RUN = "not_run"  # in them: a reason for a scale, or one for each study
 JOINED = "joined"  # in the file of a study: where the arms are from that were added
-TOLD = ("does not hold", "no difference that matters")  # verdicts that ask for a word
+TOLD = ("contradicted", "equivalent")  # verdicts that ask for a word
 INTRODUCTION = """\
 # The paper's claims, here
 
@@ -135,7 +135,7 @@ def join(folder: Path, scale: str, name: str, evidence: Path) -> None:
         {SCORE: numbers[first], **numbers},
         {SCORE: content["values"][first], **content["values"]},
     )
-    content["decided"] = decisions_of(decided)
+    content["claims"] = [one.to_dict() for one in decided]
     content["sentences"] = [
         sentence
         for one in decided
@@ -220,7 +220,7 @@ def verdicts(evidence: Path) -> Iterator[str]:
 def _verdicts(result: Result, found: Mapping[str, Any]) -> str:
     """Returns the verdicts about a result's claims; of several settings, how many have each."""
     by_claim: dict[str, list[str]] = {}
-    for one in found["decided"]:
+    for one in found["claims"]:
         if one["name"] in result.claims:
             by_claim.setdefault(one["name"], []).append(one["verdict"])
     texts = []
@@ -278,7 +278,7 @@ def _not_run(kept: Mapping[str, Mapping[str, Any]], why: Mapping[str, Any]) -> I
 def _study(
     result: Result, scale: str, found: Mapping[str, Any], notes: Mapping[str, Any]
 ) -> Iterator[str]:
-    decided = [one for one in found["decided"] if one["name"] in result.claims]
+    decided = [one for one in found["claims"] if one["name"] in result.claims]
     about = ", ".join(found[key] for key in ("task", "preset", "split"))
     yield f"\n**`{found['study']}`, {scale}** ({about}):\n"
     yield "| claim | about | the paper | here | 95 % interval | seeds | verdict |"

@@ -51,7 +51,7 @@ def test_what_is_kept_says_where_it_is_from(file):
         assert part["seconds"] > 0
         assert part["machine"]["cores"]
     claims = {name for result in RESULTS.values() for name in result.claims}
-    assert {one["name"] for one in found["decided"]} <= claims
+    assert {one["name"] for one in found["claims"]} <= claims
 
 
 @pytest.mark.parametrize("file", kept(), ids=lambda file: f"{file.parent.name}-{file.stem}")
@@ -60,7 +60,7 @@ def test_what_does_not_show_is_explained(evidence, file):
     found = json.loads(file.read_text())
     scale, study = file.parent.name, file.stem
     notes = tomllib.loads((evidence.EVIDENCE / evidence.NOTES).read_text())
-    to_tell = {one["name"] for one in found["decided"] if one["verdict"] in evidence.TOLD}
+    to_tell = {one["name"] for one in found["claims"] if one["verdict"] in evidence.TOLD}
     assert set(notes.get(scale, {}).get(study, {})) == to_tell
 
 
@@ -82,7 +82,7 @@ def test_a_changed_number_changes_the_page(evidence, tmp_path):
     folder = shutil.copytree(evidence.EVIDENCE, tmp_path / "evidence")
     file = folder / kept()[0].relative_to(evidence.EVIDENCE)
     found = json.loads(file.read_text())
-    for one in found["decided"]:
+    for one in found["claims"]:
         one["mean"] = 123.0
     file.write_text(json.dumps(found))
     assert "+123" in evidence.page(folder)
@@ -107,7 +107,7 @@ def without_an_arm(evidence, tmp_path):
     kept = json.loads(json.dumps(whole))
     for of_arms in [kept["arms"], *kept["values"].values()]:
         del of_arms[arm]
-    kept["decided"] = [one for one in kept["decided"] if one["arm"] != arm]
+    kept["claims"] = [one for one in kept["claims"] if one["arm"] != arm]
     file = tmp_path / "evidence" / "demo" / "speech.json"
     file.parent.mkdir(parents=True)
     file.write_text(json.dumps(kept))
@@ -122,8 +122,8 @@ def test_an_arm_that_is_added_is_decided_with_the_others(evidence, without_an_ar
     assert joined["values"] == whole["values"]
     assert joined["arms"] == whole["arms"]
     told = ("arm", "baseline", "differences", "verdict", "mean", "low", "high", "p")
-    assert [{key: one[key] for key in told} for one in joined["decided"]] == [
-        {key: one[key] for key in told} for one in whole["decided"]
+    assert [{key: one[key] for key in told} for one in joined["claims"]] == [
+        {key: one[key] for key in told} for one in whole["claims"]
     ]
     assert len(joined["sentences"]) == 2
     (part,) = joined["joined"]

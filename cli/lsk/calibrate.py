@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from lsk.show import calibration
+from lsk.show import calibration_parts
 from lsk.support import options, tables
 from lsk_engine.tasks.registry import needing_extra
 
@@ -23,7 +23,7 @@ from lsk_engine.tasks.registry import needing_extra
     type=click.Choice(["nll", "ece"]),
     default="nll",
     show_default=True,
-    help="What the temperature minimizes.",
+    help="Score that the temperature minimizes.",
 )
 @options.backend
 @options.as_json
@@ -37,7 +37,7 @@ def calibrate(
     verbose: bool,
     quiet: bool,
 ) -> None:
-    """Fit a scaling of RUN's logits on its validation data and report on its test data.
+    """Fit a scaling of RUN's logits on its validation data, and score it on its test data.
 
     The calibrated model is saved beside the original; `lsk evaluate --calibrated` scores it.
     """
@@ -53,5 +53,8 @@ def calibrate(
     if as_json:
         options.echo_json(results)
         return
-    tables.echo(*calibration(results))
-    click.echo(f"Saved: {directory.calibrated_model_file}")
+    tables.echo(*calibration_parts(results))
+    file = directory.calibrated_model_file
+    click.echo(f"Saved: {file}; to load it in Python:")
+    click.echo("  import keras, ls_keras  # ls_keras registers the layers")
+    click.echo(f'  model = keras.saving.load_model("{file}")')

@@ -7,17 +7,17 @@ import click
 from lsk.support import options, tables
 
 
-@click.command(short_help="Put runs side by side: settings, scores, differences by seed.")
+@click.command(short_help="Compare finished runs: settings, scores, differences by seed.")
 @click.argument("runs", type=click.Path(path_type=Path), nargs=-1, required=True)
-@click.option("--split", default="test", show_default=True, help="Which split's scores.")
+@click.option("--split", default="test", show_default=True, help="Split of the scores.")
 @options.as_json
 def compare(runs: tuple[Path, ...], split: str, as_json: bool) -> None:
-    """Put finished RUNS side by side: settings that differ, scores, differences by seed.
+    """Compare finished RUNS: settings that differ, scores, differences by seed.
 
     lsk compare runs/hard-seed* runs/smoothed-seed*
 
-    Runs that differ in nothing but the seed make a group; the others are compared with the first
-    group, seed by seed. Reads files only. `lsk study` trains such groups, and decides.
+    Runs that differ only in the seed form a group; the other groups are compared with the first,
+    seed by seed. Reads files only. `lsk study` trains such groups and decides claims.
     """
     from lsk_engine.runs.run_directory import RunDirectory
     from lsk_engine.studies.comparison.compare_runs import compare_runs

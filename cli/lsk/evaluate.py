@@ -13,10 +13,10 @@ from lsk_engine.tasks.registry import needing_extra
 @click.command(short_help="Score a trained run again, or on new data.")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--calibrated", is_flag=True, help="Score the model that `lsk calibrate` saved.")
-@click.option("--data", help="Other data than the run's: a name or a path.")
+@click.option("--data", help="New data to score: a name or a path.")
 @options.max_examples
-@options.settings("Another search: decoding.…; results go into RUN/new-data.")
-@click.option("--name", help="Of results on new data. [default: the data's]")
+@options.settings("Decoding setting, decoding.…, other than the run's.")
+@click.option("--name", help="Name of the results on new data. [default: that of the data]")
 @options.backend
 @options.as_json
 @options.verbosity
@@ -39,8 +39,9 @@ def evaluate(
     lsk evaluate RUN --data FOLDER
     lsk evaluate RUN --data FOLDER --set decoding.beam_size=1 --max-examples 100
 
-    Writes scores, decoded outputs, reliability curves and their diagrams into RUN; of new data, of
-    another search or of some examples into RUN/new-data/NAME, with what a temperature would bring.
+    Writes scores, decoded outputs, reliability curves and diagrams into RUN. Results on new data,
+    with other decoding settings or on fewer examples go into RUN/new-data/NAME, with the scores at
+    other temperatures.
     """  # noqa: D301 - \b is Click's mark for lines to be left as they are
     from lsk_engine.runs.stored_run import open_run
 
@@ -49,19 +50,20 @@ def evaluate(
         part, _, field = key.partition(".")
         if part != "decoding" or not field:
             raise InputError(
-                f"Expected --set decoding.…: the run has settled all else. Received: --set {key}"
+                "Expected --set decoding.…: other settings of a run are fixed. "
+                f"Received: --set {key}"
             )
         decoding[field] = value
     new = data is not None or bool(decoding) or max_examples is not None
     if name is not None and not new:
         raise InputError(
-            "Expected --name with --data, --set or --max-examples: the run's own scores have no "
+            "Expected --name with --data, --set or --max-examples: a run's own scores have no "
             f"name. Received: --name {name}"
         )
     if calibrated and new:
         raise InputError(
-            "Expected --calibrated alone: results on new data have the scores after calibration "
-            "beside the others. Received: --data, --set or --max-examples as well"
+            "Expected --calibrated alone: results on new data include the scores after "
+            "calibration. Received: --data, --set or --max-examples as well"
         )
     if max_examples is not None and max_examples < 1:
         raise InputError(f"Expected --max-examples of at least 1. Received: {max_examples}")

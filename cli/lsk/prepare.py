@@ -10,13 +10,15 @@ from lsk_engine.tasks.registry import load_task, needing_extra
 
 
 @click.command(short_help="Write a task's data for training on another machine.")
-@click.option("--task", "task_name", required=True, help="Whose data; `lsk tasks` lists them.")
-@click.option("--preset", help="A recipe of the task. [default: the task's first]")
+@click.option(
+    "--task", "task_name", required=True, help="Task of the data; `lsk tasks` lists tasks."
+)
+@click.option("--preset", help="Preset of the task. [default: the task's first]")
 @options.data
-@click.option("--seed", type=int, help="Seed of what is drawn. [default: 0]")
+@click.option("--seed", type=int, help="Random seed of the splits. [default: 0]")
 @options.settings("Any other setting.")
 @click.option(
-    "--out", type=click.Path(path_type=Path), required=True, help="A new directory to write."
+    "--out", type=click.Path(path_type=Path), required=True, help="New or empty directory to write."
 )
 @options.verbosity
 def prepare(
@@ -35,8 +37,8 @@ def prepare(
     lsk prepare --task translation --preset multi30k-tiny --data FOLDER --out DIR
     lsk train --task translation --preset multi30k-tiny --data DIR
 
-    What reads the source (TensorFlow Datasets, say) is needed here only. DIR holds numbers, text
-    and checksums, and the settings it was made with: training takes them over, and refuses others.
+    Packages that read the source, such as TensorFlow Datasets, are needed on this machine only. DIR
+    contains numbers, text, checksums and the data settings; training uses these and refuses others.
     """  # noqa: D301 - \b is Click's mark for lines to be left as they are
     from lsk_engine.data.prepared import prepared_data
     from lsk_engine.settings.resolving import resolve_config

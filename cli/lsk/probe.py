@@ -12,7 +12,7 @@ from lsk.support import options, tables
 from lsk_engine.tasks.registry import needing_extra
 
 
-@click.command(short_help="Measure what logits tell about single examples, over checkpoints.")
+@click.command(short_help="Estimate mutual information between examples and logits.")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option(
     "--classes",
@@ -21,21 +21,24 @@ from lsk_engine.tasks.registry import needing_extra
     metavar="A,B",
     help="Two classes, by name or number.",
 )
-@click.option("--split", default="train", show_default=True, help="Where the examples are from.")
-@click.option("--examples", default=300, show_default=True, help="Examples a class.")
-@click.option("--draws", default=5, show_default=True, help="Augmentations of each example.")
+@click.option("--split", default="train", show_default=True, help="Split of the examples.")
+@click.option("--examples", default=300, show_default=True, help="Number of examples per class.")
 @click.option(
-    "--scored",
-    type=click.Choice(["held-out", "reused"]),
-    default="held-out",
-    show_default=True,
-    help="Whether a scored draw is left out of its example's mean.",
+    "--draws", default=5, show_default=True, help="Number of augmentations of each example."
 )
-@click.option("--seed", default=0, show_default=True, help="Of examples and augmentations.")
+@click.option(
+    "--leave-one-out/--no-leave-one-out",
+    default=True,
+    show_default=True,
+    help="Exclude the scored augmentation from the mean of its example.",
+)
+@click.option(
+    "--seed", default=0, show_default=True, help="Random seed of examples and augmentations."
+)
 @click.option(
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="The image; an SVG and its numbers, as CSV and JSON, go beside it. [default: in the run]",
+    help="Image file; an SVG and its numbers as CSV and JSON go beside it. [default: in the run]",
 )
 @options.backend
 @options.as_json
@@ -46,7 +49,7 @@ def probe(
     split: str,
     examples: int,
     draws: int,
-    scored: str,
+    leave_one_out: bool,
     seed: int,
     output: Path | None,
     backend: str | None,
@@ -56,7 +59,7 @@ def probe(
 ) -> None:
     """Estimate the mutual information between examples and logits at the checkpoints of RUN.
 
-    Train with `--set training.keep_every=STEPS`, so that checkpoints stay.
+    Train with `--set training.keep_every=STEPS`, so that checkpoints are kept.
     """
     from lsk_engine.runs.stored_run import open_run
 
@@ -77,14 +80,14 @@ def probe(
             split=split,
             per_class=examples,
             draws=draws,
-            scored=scored.replace("-", "_"),  # type: ignore[arg-type]
+            scored="held_out" if leave_one_out else "reused",
             seed=seed,
         )
     if as_json:
         options.echo_json(results)
         return
     history = results["history"]
-    tables.echo(_table(history, results), tables.note(_told(history)))
+    tables.echo(_table(history, results), tables.note(_explain(history)))
     tables.echo_saved(output)
 
 
@@ -97,11 +100,12 @@ def _table(history: Sequence[Mapping[str, Any]], results: Mapping[str, Any]):
     return tables.row_table(Table("", [steps, Column(names, values)]))
 
 
-def _told(history: Sequence[Mapping[str, Any]]) -> str:
+def _explain(history: Sequence[Mapping[str, Any]]) -> str:
     number = max(int(entry.get("num_examples", 0)) for entry in history)
-    most = f", log N = {math.log(number):.2f} tells all N = {number} examples" * (number > 1)
+    most = f", at log N = {math.log(number):.2f} all N = {number} examples" * (number > 1)
     return (
-        "Mutual information: how much logits tell of which example they come from. log 2 = 0.69 "
-        f"tells its class alone{most}. Where it falls, the network forgets what tells examples of "
-        "a class apart, which a student would learn from it. In brackets: 95 % interval."
+        "Mutual information: how well the logits identify the example they were computed from. At "
+        f"log 2 = 0.69 they distinguish the two classes only{most}. Where it falls, the network "
+        "forgets the differences between examples of a class, which a student would learn from it. "
+        "In brackets: 95 % interval."
     )

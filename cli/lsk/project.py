@@ -18,21 +18,28 @@ from lsk_engine.tasks.registry import needing_extra
     type=options.Names(),
     default=(),
     metavar="A,B,C",
-    help="Three classes, by name or number.",
+    help="Three classes, by name or number. [default: all, if there are three]",
 )
 @click.option(
-    "--nearest", metavar="CLASS", help="Fill up to three with the classes nearest to this one."
+    "--nearest", metavar="CLASS", help="Class to show with the classes nearest to it, three in all."
 )
 @click.option(
-    "--split", default="validation", show_default=True, help="Which split to show beside training."
+    "--split",
+    default="validation",
+    show_default=True,
+    help="Split to show beside the training split.",
 )
-@click.option("--examples", default=100, show_default=True, help="Examples a class to draw.")
-@click.option("--limit", type=int, help="Run at most so many examples a split. [default: all]")
-@click.option("--own-axes", is_flag=True, help="Give each panel limits of its own.")
+@click.option(
+    "--examples", default=100, show_default=True, help="Number of examples to draw for each class."
+)
+@click.option(
+    "--limit", type=int, help="Use at most N examples per split. [default: all]", metavar="N"
+)
+@click.option("--independent-axes", is_flag=True, help="Give each panel its own axis limits.")
 @click.option(
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="The image. [default: in the run; for several runs projection.png]",
+    help="Image file. [default: in the run; projection.png for several runs]",
 )
 @options.backend
 @options.as_json
@@ -44,7 +51,7 @@ def project(
     split: str,
     examples: int,
     limit: int | None,
-    own_axes: bool,
+    independent_axes: bool,
     output: Path | None,
     backend: str | None,
     as_json: bool,
@@ -58,8 +65,9 @@ def project(
     lsk project RUN --nearest beaver
     lsk project RUN --nearest "toy poodle" --classes tench
 
-    Draws training and validation examples of each run; coordinates, statistics of all classes and
-    the mean logits of each class go beside the image. Works for tokens of a translation run too.
+    Draws training and validation examples of each run. Coordinates, statistics of all classes and
+    the mean logits of each class are written beside the image. The classes of a translation run
+    are its tokens.
     """  # noqa: D301 - \b is Click's mark for lines to be left as they are
     from lsk_engine.runs.stored_run import open_run
 
@@ -68,7 +76,7 @@ def project(
         from lsk_engine.scoring.project import project_runs, summary_rows
 
         if output is None:
-            # Several runs have no directory of their own.
+            # Several runs have no common directory.
             alone = stored[0].directory
             if len(stored) == 1:
                 held.enter_context(alone.lock())
@@ -84,7 +92,7 @@ def project(
             split=split,
             per_class=examples,
             limit=limit,
-            common_axes=not own_axes,
+            common_axes=not independent_axes,
         )
     if as_json:
         options.echo_json(results)
@@ -94,11 +102,11 @@ def project(
 
 
 _NOTE = (
-    "relative spread: a cluster's radius over the distance between clusters. equidistance: how "
-    "unequal an example's distances to the other templates are, deviation over mean. confidence "
-    "spread: deviation of p(true class) within a class. similarity: deviation of the wrong "
-    "classes' mean logits (nats). At 0, clusters are points, equally far from the others: nothing "
-    "but its class is left of an example."
+    "relative spread: radius of a cluster / distance between clusters. equidistance: standard "
+    "deviation / mean of an example's distances to the other templates. confidence spread: "
+    "standard deviation of p(true class) within a class. similarity: standard deviation of the "
+    "wrong classes' mean logits (nats). At 0, clusters are equidistant points, and the activations "
+    "contain nothing about an example but its class."
 )
 
 

@@ -15,14 +15,16 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Draw several runs in one reliability diagram.")
 @click.argument("runs", type=click.Path(path_type=Path), nargs=-1, required=True)
-@click.option("--split", default="test", show_default=True, help="Which split to draw.")
+@click.option("--split", default="test", show_default=True, help="Split to draw.")
 @click.option(
     "--only",
     type=click.Choice(["as-trained", "scaled"]),
-    help="The models as trained, or after scaling. [default: both]",
+    help="Only models as trained, or only after scaling. [default: both]",
 )
 @click.option(
-    "--smooth", is_flag=True, help="Lines without bins, by the kernel and bandwidth of the smECE."
+    "--smooth",
+    is_flag=True,
+    help="Smooth the lines with the kernel of the smECE instead of joining bins.",
 )
 @options.image("reliability.png")
 @options.as_json
@@ -34,11 +36,11 @@ def reliability(
     output: Path,
     as_json: bool,
 ) -> None:
-    """Draw the reliability curves of evaluated RUNS over one another.
+    """Draw the reliability curves of evaluated RUNS in one diagram.
 
-    A run that `lsk evaluate --calibrated` has scored too contributes both of its curves. Each task
-    and data set has a panel. Of more than six curves, those that differ in nothing but the seed are
-    drawn as one: the mean, and a band from the least accurate to the most.
+    After `lsk evaluate --calibrated`, a run contributes two curves. Each task and data set has a
+    panel. If there are more than six curves, those that differ only in the seed are drawn as one:
+    the mean, and a band from the least accurate to the most accurate.
     """
     from lsk_engine.runs.run_directory import RunDirectory
 
@@ -73,9 +75,9 @@ def reliability(
 
 
 _NOTE = (
-    "ECE and smECE: mean |accuracy − confidence|, over bins and without them; 0 is calibrated. In "
-    "brackets: 95 % interval of the true ECE; the bins’ noise makes the figure before it too "
-    "large, so it may lie outside."
+    "ECE and smECE: mean |accuracy − confidence|, with and without bins; 0 is calibrated. In "
+    "brackets: 95 % interval of the true ECE. Noise in the bins makes the estimate before it too "
+    "large, so it may be outside."
 )
 
 

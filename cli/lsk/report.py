@@ -12,7 +12,7 @@ from lsk.support import options
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="The page. [default: report.html in the only DIR, else here]",
+    help="Page to write. [default: report.html in the only DIR, or in the current folder]",
 )
 @options.quiet
 def report(folders: tuple[Path, ...], out: Path | None, quiet: bool) -> None:
@@ -22,13 +22,13 @@ def report(folders: tuple[Path, ...], out: Path | None, quiet: bool) -> None:
     lsk report runs/study-smoothing-image-digits-mlp
     lsk report runs/hard runs/smoothed --out hard-and-smoothed.html
 
-    Verdicts first, then scores, curves, diagrams, outputs beside references, and the command of
-    every run. Reads files only, and shows what they hold; a damaged one is told and left out.
-    """  # noqa: D301 - \b is Click's mark for lines to be left as they are
+    The page shows verdicts, scores, curves, diagrams, outputs beside references, and the command
+    and settings of every run. Reads files only; damaged files are reported and left out.
+    """  # noqa: D301 - \b stops Click from rewrapping lines
     from lsk_engine.reports.page import write_report
 
-    written = write_report(folders, out)
+    result = write_report(folders, out)
     reporter = options.reporter(verbose=False, quiet=quiet)
-    for problem in written.problems:
+    for problem in result.problems:
         reporter.warning(f"left out: {problem}")
-    click.echo(f"Saved: {written.file}, {written.runs} run{'s' * (written.runs != 1)}")
+    click.echo(f"Saved: {result.file}, {result.runs} run{'s' * (result.runs != 1)}")

@@ -19,15 +19,15 @@ RESULTS = (
 SCALES = ("demo", "data", "paper")
 
 
-@click.command(short_help="Have the paper's tables and figures, with verdicts.")
+@click.command(short_help="Reproduce the paper's tables and figures.")
 @click.argument("what", metavar="RESULT|all", required=False)
-@click.option("--list", "listed", is_flag=True, help="What there is, its cost, what has been run.")
+@click.option("--list", "listed", is_flag=True, help="List results, their cost and progress.")
 @click.option(
     "--scale",
     type=click.Choice(SCALES),
     default="demo",
     show_default=True,
-    help="Data of the packages, data sets of --data-dir, or the paper's recipes.",
+    help="Included data, data sets in --data-dir, or the paper's recipes.",
 )
 @click.option(
     "--data-dir",
@@ -38,10 +38,10 @@ SCALES = ("demo", "data", "paper")
     "--only",
     type=options.Names(),
     metavar="STUDY,…",
-    help="These of its studies alone; --list has them. [default: all]",
+    help="Run only these studies; --list shows them. [default: all]",
 )
-@click.option("--seeds", type=int, help="Runs of each setting. [default: each study's]")
-@options.settings("Of all runs.")
+@click.option("--seeds", type=int, help="Number of runs of each setting. [default: each study's]")
+@options.settings("Setting of all runs.")
 @options.jobs
 @options.scheduler
 @options.runs_folder("runs/reproduce-…")
@@ -64,7 +64,7 @@ def reproduce(
     verbose: bool,
     quiet: bool,
 ) -> None:
-    """Have a result of the paper: its numbers, ours, and whether it holds here.
+    """Reproduce a table or figure of the paper, and compare it with ours.
 
     \b
     lsk reproduce --list
@@ -73,8 +73,9 @@ def reproduce(
     lsk reproduce figure4 --scale data --data-dir FOLDER
     lsk reproduce table1 --scale data --data-dir FOLDER --only voices
 
-    RESULT is table1 … table3, figure1 … figure6 or mnist. Each is made of studies below --out,
-    which results share: what is trained is kept, and after Ctrl-C the same command goes on.
+    RESULT is table1 … table3, figure1 … figure6 or mnist. Each consists of studies inside --out,
+    which results share. After Ctrl-C, the same command resumes them. Exit code 6: some runs failed
+    or could not be measured.
     """  # noqa: D301 - \b is Click's mark for lines to be left as they are
     from lsk_engine.studies.paper import reproduce as studies
 
@@ -105,10 +106,12 @@ def reproduce(
     if as_json:
         content = {"schema": 1, "results": [one.to_dict() for one in found]}
         options.echo_json(content)
-        return
-    for one in found:
-        tables.echo(*study_tables.reproduced(one), "")
-    click.echo(f"Saved: {out}; {shell_command('lsk', 'report', out)} makes a page of it")
+    else:
+        for one in found:
+            tables.echo(*study_tables.show_reproduced(one), "")
+        click.echo(f"Saved: {out}; {shell_command('lsk', 'report', out)} makes a page of it")
+    if any(one.missing or any(study.missing for study in one.found.values()) for one in found):
+        raise click.exceptions.Exit(study_tables.INCOMPLETE)
 
 
 def _list(
@@ -143,11 +146,11 @@ def _list(
     studies = {n: part for n, part in paper_studies.STUDIES[scale].items() if n in names}
     total = estimate(sum(part.cost(seeds) for part in studies.values()))
     lines.append(("all", total, "", "", f"results share their runs in {out}"))
-    head = ("result", "cost", "took", "runs", "what")
+    head = ("result", "cost", "took", "runs", "topic")
     tables.echo(tables.plain_table(lines, head, right=(1, 2, 3)))
     of = {name: ", ".join(one.name for one in results_of(name, scale)) for name in studies}
     costly = [
         (name, estimate(part.cost(seeds)), f"{part.study.task}: {of[name]}")
         for name, part in studies.items()
     ]
-    tables.echo("", tables.plain_table(costly, ("study", "cost", "of"), right=(1,)))
+    tables.echo("", tables.plain_table(costly, ("study", "cost", "results"), right=(1,)))

@@ -7,63 +7,61 @@ from typing import Any
 
 import click
 
-from ls_base.errors import InputError
+from ls_base.errors import InputError, suggest
 from lsk.support import distributed_options, options, study_tables, tables
 from lsk_engine.settings.training import SMOOTHINGS
 from lsk_engine.tasks.registry import load_task, needing_extra
 
 SMOOTHING = "smoothing"
-# Those of `lsk_engine.studies.measurements`, which `lsk --help` does not wait for.
+STUDENT = "student."  # beginning of settings of students
+# Repeated from `lsk_engine.studies.measurements`, so that `lsk --help` does not import it.
 MEASURES = (
     *("accuracy", "calibration", "ranking", "representation", "information", "beam"),
     *("distillation", "teacher"),
 )
 
 
-@click.command(short_help="Ask many runs one question: does smoothing help here?")
+@click.command(short_help="Train many runs to find out whether smoothing helps.")
 @click.argument("what", metavar="smoothing|FILE.toml")
-@click.option("--task", "task_name", help="What to train; `lsk tasks` lists them.")
-@click.option("--preset", help="A recipe of the task. [default: the task's for studies]")
+@click.option("--task", "task_name", help="Task to train; `lsk tasks` lists them.")
+@click.option("--preset", help="Preset of the task. [default: the task's preset for studies]")
 @options.model
 @options.data
 @click.option(
-    "--alphas", type=options.Numbers(), help="Label smoothings α. [default: 0,0.05,0.1,0.2]"
+    "--alphas",
+    type=options.Numbers(),
+    help="Label smoothings α to compare. [default: 0,0.05,0.1,0.2]",
 )
 @click.option(
     "--smoothings",
     type=options.Names(),
     metavar="NAME,…",
-    help=f"What the mass α follows: {', '.join(SMOOTHINGS)}. [default: uniform]",
+    help=f"Distributions of the mass α: {', '.join(SMOOTHINGS)}. [default: uniform]",
 )
 @click.option(
     "--axis",
     "axes",
     multiple=True,
     metavar="KEY=V1,V2,…",
-    help="Compare values of another setting with the first, such as training.loss=…",
+    help="Setting whose values are compared with the first one, such as training.loss.",
 )
-@click.option("--seeds", type=int, help="Runs of each α; from 3 on they can tell. [default: 3]")
+@click.option(
+    "--seeds", type=int, help="Number of runs of each α, at least 3 for verdicts. [default: 3]"
+)
 @click.option(
     "--measure",
     "measures",
     type=options.Names(),
     metavar="NAME,…",
-    help=f"Of {', '.join(MEASURES)}. [default: accuracy,calibration]",
+    help=f"Measures: {', '.join(MEASURES)}. [default: accuracy,calibration]",
 )
-@click.option("--split", help="Which split the answer is of. [default: test]")
-@options.settings("Of all runs.")
-@click.option(
-    "--student-set",
-    "of_students",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Of the students that the measure distillation trains.",
-)
+@click.option("--split", help="Split that claims are decided on. [default: test]")
+@options.settings("Setting of all runs; student.KEY for students of the measure distillation.")
 @options.devices
-@distributed_options.local_workers("Processes of this machine that train each run together.")
+@distributed_options.local_workers("Number of local processes that train each run together.")
 @options.jobs
 @options.scheduler
-@click.option("--stop", is_flag=True, help="Let a training that fails stop the others.")
+@click.option("--fail-fast", is_flag=True, help="Stop all runs when one fails.")
 @options.runs_folder("runs/study-…")
 @options.backend
 @options.as_json
@@ -76,13 +74,12 @@ def study(
     data: str | None,
     assignments: tuple[str, ...],
     axes: tuple[str, ...],
-    of_students: tuple[str, ...],
     strategy: str | None,
     devices: int | None,
     local_workers: int | None,
     jobs: int,
     scheduler: str | None,
-    stop: bool,
+    fail_fast: bool,
     out: Path | None,
     backend: str | None,
     as_json: bool,
@@ -90,7 +87,7 @@ def study(
     quiet: bool,
     **chosen: Any,
 ) -> None:
-    """Train with several α and seeds, measure, and answer: does label smoothing help here?
+    """Train with several α and seeds, and decide whether label smoothing helps here.
 
     \b
     lsk study smoothing --task image --alphas 0,.05,.1,.2 --seeds 3 --jobs 2
@@ -100,10 +97,11 @@ def study(
         --axis training.loss=smoothed_ce,max_sup,focal_ce
     lsk study FILE.toml
 
-    Every run is a run directory below --out. Finished ones are kept: after Ctrl-C the same command
-    goes on, and more seeds, α or measures take what is there. A file asks any other question.
+    Every run is a run directory inside --out. After Ctrl-C, the same command resumes the study;
+    further seeds, α or measures reuse finished runs. A FILE.toml defines any other study. Exit code
+    6: some runs failed or could not be measured.
     """  # noqa: D301 - \b is Click's mark for lines to be left as they are
-    from lsk_engine.settings.resolving import apply_suggestion
+    from lsk_engine.settings.resolving import apply_suggestion, resolve_epochs_and_steps
     from lsk_engine.studies.run_study import run_study
     from lsk_engine.studies.smoothing import smoothing_question
     from lsk_engine.studies.study import preset_of, read_study
@@ -124,41 +122,49 @@ def study(
             key: tuple(values.split(","))
             for key, values in options.assignments(axes, "--axis").items()
         }
-    if of_students:
-        given["student"] = options.assignments(of_students, "--student-set")
+    student = [key for key in settings if key.startswith(STUDENT)]
+    if student:
+        given["student"] = {key.removeprefix(STUDENT): settings.pop(key) for key in student}
+        resolve_epochs_and_steps(given["student"])  # raises an error if both are given
+    if what != SMOOTHING and Path(what).suffix != ".toml":
+        raise InputError(f"Expected {SMOOTHING} or FILE.toml. {suggest(what, [SMOOTHING])}")
     if what == SMOOTHING:
         if task_name is None:
             raise InputError("Expected --task NAME (see `lsk tasks`). Received: none")
-        asked = smoothing_question(task_name, preset=preset, settings=settings, **given)
+        definition = smoothing_question(task_name, preset=preset, settings=settings, **given)
     else:
         if task_name or preset or settings or given:
             raise InputError(
-                "Expected a file with --out, --jobs, --local-workers and --stop alone; it says the "
-                f"rest. Received: more options with {what}"
+                "Expected a file with --out, --jobs, --local-workers and --fail-fast only; it "
+                f"defines the rest. Received: more options with {what}"
             )
-        asked = read_study(Path(what))
-    task = load_task(asked.task)
+        definition = read_study(Path(what))
+    task = load_task(definition.task)
     reporter = options.reporter(verbose, quiet)
-    preset, settings = apply_suggestion(task, asked.preset, asked.settings, reporter.message)
-    asked = dataclasses.replace(asked, preset=preset, settings=settings)
-    name = preset_of(asked, task)
+    preset, settings = apply_suggestion(
+        task, definition.preset, definition.settings, reporter.message
+    )
+    definition = dataclasses.replace(definition, preset=preset, settings=settings)
+    name = preset_of(definition, task)
     kind = SMOOTHING if what == SMOOTHING else Path(what).stem
     out = out or Path("runs") / f"study-{kind}-{task.name}-{name}"
     if backend is not None:
         os.environ["KERAS_BACKEND"] = backend  # for the trainings as for this process
     with needing_extra(task), options.interruptible(reporter):
         result = run_study(
-            asked,
+            definition,
             task,
             out,
             reporter,
             command=command,
             jobs=jobs,
             scheduler=scheduler,
-            stop_on_failure=stop,
+            fail_fast=fail_fast,
         )
     if as_json:
         options.echo_json(result.to_dict())
-        return
-    tables.echo(*study_tables.shown(result))
-    click.echo(f"Saved: {out / RESULTS_FILE}")
+    else:
+        tables.echo(*study_tables.show_study(result))
+        click.echo(f"Saved: {out / RESULTS_FILE}")
+    if result.missing:
+        raise click.exceptions.Exit(study_tables.INCOMPLETE)

@@ -12,7 +12,7 @@ from lsk_engine.tasks.registry import needing_extra
 
 
 class Beams(click.ParamType):
-    """Whole numbers from 1 with commas between them."""
+    """Comma-separated integers of at least 1."""
 
     name = "beams"
 
@@ -33,8 +33,8 @@ class Beams(click.ParamType):
         return tuple(found)
 
 
-class Undone(click.ParamType):
-    """What `options.FloatOrFitted` reads, several with commas between them."""
+class UnsmoothList(click.ParamType):
+    """Comma-separated values of `--unsmooth`."""
 
     name = "undone"
 
@@ -53,16 +53,16 @@ class Undone(click.ParamType):
     type=Beams(),
     default="1,4,16",
     show_default=True,
-    help="Numbers of live beams with commas; 1 is greedy search.",
+    help="Numbers of beams; 1 is greedy search.",
 )
 @click.option(
     "--unsmooth",
-    type=Undone(),
+    type=UnsmoothList(),
     metavar="A|FITTED,…",
-    help="Undo smoothing in the search: α, or `fitted`, that of the training; 0 for none; several "
-    "with commas. [default: the run's, 0]",
+    help="Remove label smoothing at decoding: α, or `fitted` for that of the training; 0 for none. "
+    "[default: the run's, 0]",
 )
-@click.option("--split", default="validation", show_default=True, help="Which split to score.")
+@click.option("--split", default="validation", show_default=True, help="Split to score.")
 @options.batch_size("Examples")
 @options.image("beam-sweep.png")
 @options.backend
@@ -80,22 +80,22 @@ def sweep_beams(
     verbose: bool,
     quiet: bool,
 ) -> None:
-    """Decode and score RUNS with several numbers of beams: what wide beams cost, and why.
+    """Decode and score RUNS with several numbers of beams.
 
     \b
     lsk sweep-beams runs/hard-seed* runs/smoothed-seed* --beams 1,4,16,64
     lsk sweep-beams runs/smoothed-seed* --beams 1,4,16,64 --unsmooth 0,fitted
 
-    Runs that differ in nothing but the seed are told together, with intervals over the seeds.
-    Finished points are kept in the runs: a sweep that was stopped goes on where it was.
+    Runs that differ only in the seed are averaged, with intervals over the seeds. Finished points
+    are stored in the runs, so that an interrupted sweep can be resumed.
     """  # noqa: D301 - \b is Click's mark for lines to be left as they are
     from lsk_engine.runs.run_directory import RunDirectory
     from lsk_engine.runs.stored_run import open_run
     from lsk_engine.studies.comparison.beam_means import beam_means
-    from lsk_engine.studies.comparison.seed_groups import seed_groups
+    from lsk_engine.studies.comparison.compare_runs import group_by_seed
 
     searched = ["beam_size", "batch_size", *(["unsmooth"] if unsmooth else [])]
-    groups = seed_groups(
+    groups = group_by_seed(
         [RunDirectory.open(run) for run in runs], without=[f"decoding.{name}" for name in searched]
     )
     decoding = {"batch_size": batch_size, "beam_size": beams[0]}
@@ -125,11 +125,11 @@ def sweep_beams(
 
 
 _OVER_SEEDS = (
-    "Of several seeds, in brackets: 95 % interval by Student's t over them; differences are paired "
-    "by seed, and not corrected for one another."
+    "In brackets: 95 % interval by Student's t over the seeds; differences are paired by seed, "
+    "without correction for multiple comparisons."
 )
 _OVER_EXAMPLES = (
-    "Of one run, in brackets: 95 % interval over the examples; differences have none then."
+    "For a single run, in brackets: 95 % interval over the examples; differences have none."
 )
 
 

@@ -12,7 +12,7 @@ from lsk_engine.tasks.registry import needing_extra
 
 
 class Temperatures(click.ParamType):
-    """`FIRST:LAST:STEP`, the last one included, or numbers with commas between them."""
+    """`FIRST:LAST:STEP`, including the last one, or comma-separated numbers."""
 
     name = "temperatures"
 
@@ -23,7 +23,7 @@ class Temperatures(click.ParamType):
         try:
             if ":" in value:
                 first, last, step = map(float, value.split(":"))
-                # Rounded: 0.7 + 3 × 0.1 is to be 1.0.
+                # Rounded, so that 0.7 + 3 × 0.1 is 1.0.
                 count = math.floor((last - first) / step + 1e-6) + 1
                 found = [round(first + i * step, 10) for i in range(count)]
             else:
@@ -47,11 +47,11 @@ class Temperatures(click.ParamType):
     type=Temperatures(),
     default="0.7:1.6:0.1",
     show_default=True,
-    help="FIRST:LAST:STEP, or numbers with commas.",
+    help="FIRST:LAST:STEP, or comma-separated numbers.",
 )
 @options.beam()
 @options.unsmooth
-@click.option("--split", default="validation", show_default=True, help="Which split to score.")
+@click.option("--split", default="validation", show_default=True, help="Split to score.")
 @options.image("temperature-sweep.png")
 @options.backend
 @options.as_json
@@ -73,7 +73,7 @@ def sweep_temperature(
     \b
     lsk sweep-temperature runs/alpha0 runs/alpha0.1 --temperatures 0.7:1.6:0.1
 
-    Finished points are kept in the runs: a sweep that was stopped goes on where it was.
+    Finished points are stored in the runs, so that an interrupted sweep can be resumed.
     """  # noqa: D301 - \b is Click's mark for lines to be left as they are
     from lsk_engine.runs.stored_run import open_run
 
@@ -96,8 +96,8 @@ def sweep_temperature(
 
 
 _NOTE = (
-    "T divides the logits: above 1 it makes probabilities more alike. In brackets: 95 % interval "
-    "over the examples. NLL and ECE are of the labels, each after the right ones before it."
+    "T divides the logits; above 1, probabilities become more even. In brackets: 95 % interval "
+    "over the examples. NLL and ECE are computed with teacher forcing."
 )
 _COMMON = {"nll": ("NLL (nats)", "less"), "ece": ("ECE", "less")}
 

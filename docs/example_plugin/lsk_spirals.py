@@ -116,4 +116,5 @@ class SpiralsTask(Task):
             {"error_rate": 100 * float(wrong.mean())},
             {"error_rate": "error rate (%)"},
             better={"error_rate": "less"},
+            bounds={"error_rate": (0.0, 100.0)},
         )

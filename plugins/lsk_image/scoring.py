@@ -1,6 +1,7 @@
 """Ranks the classes of each image and computes top-1 and top-5 error."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import keras
 import numpy as np
@@ -68,4 +69,6 @@ def score(labels: Sequence[int], ranked: Sequence[Sequence[int]]) -> Scores:
         name = f"top_{k}_error"
         values[name], intervals[name] = percentage(errors, len(labels))
         names[name] = f"top-{k} error (%)"
-    return Scores(values, names, intervals=intervals, better=dict.fromkeys(values, "less"))
+    better: dict[str, Literal["less", "more"]] = dict.fromkeys(values, "less")
+    bounds = dict.fromkeys(values, (0.0, 100.0))
+    return Scores(values, names, intervals=intervals, better=better, bounds=bounds)

@@ -105,14 +105,14 @@ def study(folder, seeds=2, statement="Smoothing makes the score better"):
                 folder / "runs" / f"{name}-seed{seed}", values["training.alpha"], seed, 20.0 + seed
             )
     claim = {"name": "score", "statement": statement, "measure": "bleu", "direction": "better"}
-    decision = {"verdict": "holds", "mean": 1.5, "low": 1.2, "high": 1.8, "p": 0.01}
+    decision = {"verdict": "supported", "mean": 1.5, "low": 1.2, "high": 1.8, "p": 0.01}
     decided = {**claim, "margin": 0.5, "arm": "alpha0.1", "baseline": "alpha0", **decision}
     found = {
         **{"schema": 1, "question": "Does it help?", "task": "tiny", "preset": "tiny"},
         **{"split": "test", "seeds": seeds, "arms": arms, "shown": "alpha0.1"},
         "numbers": {"bleu": {"label": "BLEU", "better": "more"}},
         "values": {"bleu": {"alpha0": [20.0, 21.0], "alpha0.1": [22.0, None]}},
-        "decided": [decided],
+        "claims": [decided],
         "sentences": [f"{statement}: holds, at α 0.1.", "Take α 0.1."],
         "missing": {"alpha0.1-seed1": "Expected a finite loss. Received: nan"},
     }

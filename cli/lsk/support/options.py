@@ -1,4 +1,4 @@
-"""Options that commands share, those of plugins too."""
+"""Options that several commands share, those of plugins included."""
 
 import contextlib
 import json
@@ -14,140 +14,19 @@ from ls_base.files import nan_to_none
 from lsk_engine.progress import Reporter
 from lsk_engine.settings.training import STRATEGIES
 
-
-def read_stdin(what: str, most: int) -> bytes:
-    """Returns all that comes on stdin.
-
-    Args:
-        what: What is expected there.
-        most: How many bytes it may have.
-
-    Raises:
-        InputError: If stdin is closed (`<&-`), or there is more.
-    """
-    if sys.stdin is None:
-        raise InputError(f"Expected {what} on stdin. Received: stdin is closed")
-    content = sys.stdin.buffer.read(most + 1)
-    if len(content) > most:
-        raise InputError(
-            f"Expected at most {most:,} bytes of {what} at once. Received: more on stdin"
-        )
-    return content
-
-
-# What starts `lsk` anew, by the present Python: arguments go behind it.
+# Starts `lsk` in a new process; the arguments are appended.
 PROGRAM = (sys.executable, "-m", "lsk")
-# The command that trains a run: the run's path goes behind it.
+# Trains a run in a new process; the run's path is appended.
 TRAIN = (*PROGRAM, "train", "-q", "--resume")
 
-
-@contextlib.contextmanager
-def interruptible(reporter: Reporter) -> Iterator[None]:
-    """Says how to go on after Ctrl-C or another signal, and exits with its code.
-
-    Args:
-        reporter: Who is told.
-    """
-    try:
-        yield
-    except KeyboardInterrupt as stop:
-        reporter.warning("Interrupted; the same command goes on, with what is finished kept")
-        raise click.exceptions.Exit(getattr(stop, "exit_code", 130)) from None
-
-
 Option = Callable[[Callable], Callable]
-
-quiet = click.option("-q", "--quiet", is_flag=True, help="Only warnings, no progress.")
-backend = click.option(
-    "--backend",
-    type=click.Choice(BACKENDS),
-    help="Keras backend. [default: KERAS_BACKEND, else Keras's own]",
-)
-as_json = click.option(
-    "--json", "as_json", is_flag=True, help="One JSON object on stdout, all else on stderr."
-)
-jobs = click.option("--jobs", type=int, default=1, show_default=True, help="Trainings at a time.")
-scheduler = click.option(
-    "--scheduler",
-    metavar="ADDRESS|local:N",
-    help="Let the workers of this Dask scheduler train, a run each.",
-)
-data = click.option("--data", help="A data set's name, or a path.")
-model = click.option(
-    "--model", metavar="NAME", help="A network of the task; of task keras, FILE.py:function."
-)
-config_file = click.option(
-    "--config",
-    "config_file",
-    type=click.Path(path_type=Path),
-    metavar="FILE.toml",
-    help="Settings from a file, as `lsk settings` prints them; options go first.",
-)
-max_examples = click.option(
-    "--max-examples",
-    type=int,
-    metavar="N",
-    help="A quick look: N examples of each split, drawn at random.",
-)
-
-
-def settings(text: str) -> Option:
-    """Adds `--set`, as often as one likes.
-
-    Args:
-        text: What may be set.
-    """
-    return click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help=text)
-
-
-def runs_folder(default: str) -> Option:
-    """Adds `--out`, the folder of many runs and of what comes of them.
-
-    Args:
-        default: What it is called otherwise.
-    """
-    return click.option(
-        "--out",
-        type=click.Path(path_type=Path, file_okay=False),
-        help=f"Folder of runs and results. [default: {default}]",
-    )
-
-
-def devices(command: Callable) -> Callable:
-    """Adds `--strategy` and `--devices`."""
-    strategy = click.option(
-        "--strategy", type=click.Choice(STRATEGIES), help="How devices share. [default: auto]"
-    )
-    return strategy(
-        click.option("--devices", type=int, help="Number of devices. [default: all]")(command)
-    )
-
-
-def verbosity(command: Callable) -> Callable:
-    """Adds `-v` and `-q`."""
-    return quiet(click.option("-v", "--verbose", is_flag=True, help="Say more.")(command))
-
-
-def image(default: str) -> Option:
-    """Adds `--output`, an image's file.
-
-    Args:
-        default: The file's name.
-    """
-    return click.option(
-        "--output",
-        type=click.Path(path_type=Path, dir_okay=False),
-        default=Path(default),
-        show_default=True,
-        help="The image; an SVG and its numbers, as CSV and JSON, go beside it.",
-    )
 
 
 class FloatOrFitted(click.ParamType):
     """A number, or the word `fitted`.
 
     Args:
-        letter: What the number is called in the help.
+        letter: The name of the number in the help.
     """
 
     def __init__(self, letter: str):
@@ -164,12 +43,12 @@ class FloatOrFitted(click.ParamType):
 
 
 class Numbers(click.ParamType):
-    """Numbers with commas between them."""
+    """Numbers separated by commas."""
 
     name = "numbers"
 
     def convert(self, value, param, ctx):
-        """Returns a sorted tuple of floats."""
+        """Returns a sorted tuple of distinct floats."""
         if isinstance(value, tuple):
             return value
         try:
@@ -179,7 +58,7 @@ class Numbers(click.ParamType):
 
 
 class Names(click.ParamType):
-    """Names with commas between them."""
+    """Names separated by commas."""
 
     name = "names"
 
@@ -190,37 +69,124 @@ class Names(click.ParamType):
         return tuple(name for part in value.split(",") if (name := part.strip()))
 
 
+quiet = click.option("-q", "--quiet", is_flag=True, help="Show warnings only, no progress.")
+backend = click.option(
+    "--backend",
+    type=click.Choice(BACKENDS),
+    help="Keras backend. [default: KERAS_BACKEND, or Keras's own default]",
+)
+as_json = click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Write one JSON object to stdout, and everything else to stderr.",
+)
+jobs = click.option(
+    "--jobs", type=int, default=1, show_default=True, help="Number of trainings at a time."
+)
+scheduler = click.option(
+    "--scheduler",
+    metavar="ADDRESS|local:N",
+    help="Train on the workers of this Dask scheduler, one run each.",
+)
+data = click.option("--data", help="Name of a data set, or a path.")
+model = click.option(
+    "--model", metavar="NAME", help="Network of the task; FILE.py:function for the task keras."
+)
+config_file = click.option(
+    "--config",
+    "config_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE.toml",
+    help="File of settings, as `lsk settings` prints them; options override it.",
+)
+max_examples = click.option(
+    "--max-examples",
+    type=int,
+    metavar="N",
+    help="Use N random examples of each split, for a quick look.",
+)
 temperature = click.option(
     "--temperature",
     type=FloatOrFitted("T"),
-    help="T that divides the logits, or the one that `lsk calibrate` fitted. [default: 1]",
+    help="Divisor T of the logits, or `fitted` for that of `lsk calibrate`. [default: 1]",
 )
-
-
 unsmooth = click.option(
     "--unsmooth",
     type=FloatOrFitted("A"),
-    help="Undo smoothing: the α whose αq is taken off the probabilities, or that of the training. "
-    "[default: the run's, 0]",
+    help="Remove label smoothing A from the probabilities when decoding; `fitted`: the A of the "
+    "training. [default: the run's, 0]",
 )
 
 
-def beam(default: int | None = None) -> Option:
-    """Adds `--beam`.
+def settings(text: str) -> Option:
+    """Returns the repeatable option `--set`.
 
     Args:
-        default: What a run has, if it says nothing else; `None`: tasks differ.
+        text: The help text.
     """
-    otherwise = "the run's" if default is None else f"the run's, {default}"
-    text = f"Live beams; 1 is greedy search. [default: {otherwise}]"
+    return click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help=text)
+
+
+def runs_folder(default: str) -> Option:
+    """Returns the option `--out` for the folder of many runs and their results.
+
+    Args:
+        default: The default in the help text.
+    """
+    return click.option(
+        "--out",
+        type=click.Path(path_type=Path, file_okay=False),
+        help=f"Folder of runs and results. [default: {default}]",
+    )
+
+
+def devices(command: Callable) -> Callable:
+    """Adds `--strategy` and `--devices` to a command."""
+    strategy = click.option(
+        "--strategy", type=click.Choice(STRATEGIES), help="Distribution strategy. [default: auto]"
+    )
+    return strategy(
+        click.option("--devices", type=int, help="Number of devices. [default: all]")(command)
+    )
+
+
+def verbosity(command: Callable) -> Callable:
+    """Adds `-v` and `-q` to a command."""
+    return quiet(click.option("-v", "--verbose", is_flag=True, help="Verbose output.")(command))
+
+
+def image(default: str) -> Option:
+    """Returns the option `--output` for an image file.
+
+    Args:
+        default: The default file name.
+    """
+    return click.option(
+        "--output",
+        type=click.Path(path_type=Path, dir_okay=False),
+        default=Path(default),
+        show_default=True,
+        help="Image file; an SVG and its numbers as CSV and JSON go beside it.",
+    )
+
+
+def beam(default: int | None = None) -> Option:
+    """Returns the option `--beam`.
+
+    Args:
+        default: The default of the task's runs; `None` if tasks differ.
+    """
+    default_text = "the run's" if default is None else f"the run's, {default}"
+    text = f"Number of live beams; 1 is greedy search. [default: {default_text}]"
     return click.option("--beam", type=int, help=text)
 
 
 def length_penalty(default: float) -> Option:
-    """Adds `--length-penalty`.
+    """Returns the option `--length-penalty`.
 
     Args:
-        default: What a run has, if it says nothing else.
+        default: The default of the task's runs.
     """
     return click.option(
         "--length-penalty",
@@ -231,56 +197,61 @@ def length_penalty(default: float) -> Option:
 
 
 def n_best(text: str) -> Option:
-    """Adds `--n-best`.
+    """Returns the option `--n-best`.
 
     Args:
-        text: What comes out.
+        text: The help text.
     """
     return click.option("--n-best", type=int, metavar="N", help=text)
 
 
 def scores(output: str) -> Option:
-    """Adds `--scores`.
+    """Returns the option `--scores`.
 
     Args:
-        output: What has a score.
+        output: The thing that has a score, such as "translation".
     """
     return click.option(
-        "--scores", is_flag=True, help=f"Each {output}'s score and a tab before it."
+        "--scores", is_flag=True, help=f"Write the score and a tab before each {output}."
     )
 
 
 def batch_size(examples: str, default: int | None = None) -> Option:
-    """Adds `--batch-size`.
+    """Returns the option `--batch-size`.
 
     Args:
-        examples: What is decoded, as the first word of the help.
-        default: What a run has, if it says nothing else; `None`: tasks differ.
+        examples: The things that are decoded, as the first word of the help text.
+        default: The default of the task's runs; `None` if tasks differ.
     """
-    otherwise = "the run's" if default is None else f"the run's, {default}"
-    text = f"{examples} decoded together. [default: {otherwise}]"
+    default_text = "the run's" if default is None else f"the run's, {default}"
+    text = f"{examples} decoded at a time. [default: {default_text}]"
     return click.option("--batch-size", type=int, help=text)
 
 
 def reporter(verbose: bool, quiet: bool) -> Reporter:
-    """Returns who is told, and how much."""
+    """Returns a reporter on stderr.
+
+    Args:
+        verbose: Whether to show details.
+        quiet: Whether to show warnings only.
+    """
     return Reporter(verbosity=int(verbose) - int(quiet))
 
 
 def echo_json(value: object) -> None:
-    """Writes one JSON object to stdout; numbers that are not finite are `null`."""
+    """Writes one JSON object to stdout; numbers that are not finite become `null`."""
     click.echo(json.dumps(nan_to_none(value), ensure_ascii=False))
 
 
 def assignments(texts: Iterable[str], option: str = "--set") -> dict[str, str]:
-    """Returns what options such as `--set KEY=VALUE` say, values as they were typed.
+    """Returns the keys and values of options such as `--set KEY=VALUE`.
 
     Args:
-        texts: What they were given.
-        option: What they are called.
+        texts: The values of the option.
+        option: The name of the option.
 
     Raises:
-        InputError: If one says something else, or if they say how many epochs and how many steps.
+        InputError: If a text has no `=`, or if both epochs and steps are set.
     """
     from lsk_engine.settings.resolving import resolve_epochs_and_steps
 
@@ -292,3 +263,37 @@ def assignments(texts: Iterable[str], option: str = "--set") -> dict[str, str]:
         found[key.strip()] = value.strip()
     resolve_epochs_and_steps(found)
     return found
+
+
+def read_stdin(what: str, most: int) -> bytes:
+    """Returns the contents of stdin.
+
+    Args:
+        what: The expected contents, for error messages.
+        most: The largest number of bytes.
+
+    Raises:
+        InputError: If stdin is closed (`<&-`), or has more bytes.
+    """
+    if sys.stdin is None:
+        raise InputError(f"Expected {what} on stdin. Received: stdin is closed")
+    content = sys.stdin.buffer.read(most + 1)
+    if len(content) > most:
+        raise InputError(
+            f"Expected at most {most:,} bytes of {what} at once. Received: more on stdin"
+        )
+    return content
+
+
+@contextlib.contextmanager
+def interruptible(reporter: Reporter) -> Iterator[None]:
+    """Turns Ctrl-C and other signals into a message how to continue, and an exit code.
+
+    Args:
+        reporter: Receives the message.
+    """
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        reporter.warning("Interrupted; the same command continues and keeps finished work")
+        raise click.exceptions.Exit(getattr(stop, "exit_code", 130)) from None

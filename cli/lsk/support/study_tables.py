@@ -1,4 +1,4 @@
-"""What studies found, as commands show it."""
+"""Shows results of studies in the terminal."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -9,75 +9,66 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from lsk_engine.studies.paper.reproduce import Reproduced
-    from lsk_engine.studies.stored_results import StoredDecision, StoredStudy
-    from lsk_engine.studies.study_result import StudyResult
+    from lsk_engine.studies.study_result import ClaimResult, StudyResult
+
+INCOMPLETE = 6  # exit code of a study in which runs failed or were not measured
 
 
-def shown(result: "StudyResult") -> "Iterator[RenderableType]":
-    """Yields the question, means, decisions about the shown arm, and the answer.
+def show_study(study: "StudyResult") -> "Iterator[RenderableType]":
+    """Yields the question, means, claims about the arm `shown`, and conclusions.
 
     Args:
-        result: What a study found.
+        study: The result of a study.
     """
-    study = _stored(result)
     yield tables.paragraph(f"{study.question} {study.task}, {study.preset}")
     yield ""
     yield _means(study)
-    about = [one for one in study.decided if one.arm == study.shown]
+    about = [one for one in study.claims if one.arm == study.shown]
     if about:
         yield ""
-        yield from _decisions(study, about)
+        yield from _claims(study, about)
     yield ""
-    yield from answer(result)
+    yield from show_answer(study)
 
 
-def answer(result: "StudyResult") -> "Iterator[RenderableType]":
-    """Yields the sentences, and what is missing or has to be said.
+def show_answer(study: "StudyResult") -> "Iterator[RenderableType]":
+    """Yields the conclusions, what is missing, and notes.
 
     Args:
-        result: What a study found.
+        study: The result of a study.
     """
-    yield from (tables.paragraph(sentence, first="- ") for sentence in result.sentences)
-    yield from _told(result.reasons(), result.notes)
+    yield from (tables.paragraph(sentence, first="- ") for sentence in study.sentences)
+    yield from _missing_and_notes(study.reasons(), study.notes)
 
 
-def reproduced(one: "Reproduced") -> "Iterator[RenderableType]":
+def show_reproduced(one: "Reproduced") -> "Iterator[RenderableType]":
     """Yields the paper's numbers, ours, and a verdict for each claim.
 
     Args:
-        one: What was found of a result of the paper.
+        one: A reproduced result of the paper.
     """
     yield tables.paragraph(f"{one.result.name}: {one.result.title}")
     yield from (tables.paragraph(line, first="  the paper: ") for line in one.result.paper)
-    for name, result in one.found.items():
-        study, decided = _stored(result), one.decided(name)
+    for name, study in one.found.items():
+        claims = one.claims_of(name)
         yield ""
         yield tables.paragraph(f"{name}: {study.task}, {study.preset}")
-        arms = dict.fromkeys(arm for of in decided for arm in (of.baseline, of.arm))
-        known = [n for of in decided for n in (of.claim.measure, of.claim.against) if n]
-        # The first score has a second name, which claims know it by.
-        names = {n if n in study.numbers else next(iter(study.numbers)) for n in known}
+        arms = dict.fromkeys(arm for claim in claims for arm in (claim.baseline, claim.arm))
+        measures = [n for claim in claims for n in (claim.measure, claim.against) if n]
+        # Claims know the first score by a second name.
+        names = {n if n in study.numbers else next(iter(study.numbers)) for n in measures}
         if arms:
             yield _means(study, arms=[*arms], numbers=[n for n in study.numbers if n in names])
-            claims = set(one.result.claims)
             yield ""
-            yield from _decisions(study, [of for of in study.decided if of.name in claims])
-        yield from _told(result.reasons(), study.notes)
+            yield from _claims(study, claims)
+        yield from _missing_and_notes(study.reasons(), study.notes)
     for name, why in one.missing.items():
         yield tables.paragraph(f"{name}: {why}", first="Missing: ")
     yield from (tables.paragraph(str(file), first="Figure: ") for file in one.figures)
 
 
-def _stored(result: "StudyResult") -> "StoredStudy":
-    """Returns what a report reads of the study's file."""
-    from ls_base.records import convert_record
-    from lsk_engine.studies.stored_results import StoredStudy
-
-    return convert_record(result.to_dict(), StoredStudy, "the study")
-
-
 def _means(
-    study: "StoredStudy", arms: Sequence[str] = (), numbers: Sequence[str] = ()
+    study: "StudyResult", arms: Sequence[str] = (), numbers: Sequence[str] = ()
 ) -> "RenderableType":
     from lsk_engine.reports.score_tables import arm_table
 
@@ -88,18 +79,18 @@ def _means(
     return tables.transposed_table(table)
 
 
-def _decisions(
-    study: "StoredStudy", decided: "Sequence[StoredDecision]"
-) -> "Iterator[RenderableType]":
+def _claims(study: "StudyResult", claims: "Sequence[ClaimResult]") -> "Iterator[RenderableType]":
     from lsk_engine.reports.score_tables import verdict_table
 
-    if decided:
-        table = verdict_table(study, decided)
+    if claims:
+        table = verdict_table(study, claims)
         yield tables.paragraph(table.caption)
         yield tables.row_table(table)
 
 
-def _told(reasons: Mapping[str, Sequence[str]], notes: Sequence[str]) -> "Iterator[RenderableType]":
+def _missing_and_notes(
+    reasons: Mapping[str, Sequence[str]], notes: Sequence[str]
+) -> "Iterator[RenderableType]":
     for why, what in reasons.items():
         yield tables.paragraph(f"{', '.join(what)}: {why}", first="Missing: ")
     yield from (tables.paragraph(note, first="Note: ") for note in notes)

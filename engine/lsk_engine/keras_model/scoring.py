@@ -66,4 +66,10 @@ def score(references: Sequence[Any], outputs: Sequence[Any]) -> Scores:
     value, interval = percentage(int((wanted != given).sum()), len(wanted))
     alone = not any(isinstance(one, list) for one in references)
     intervals = {name: interval} if alone else {}
-    return Scores({name: value}, {name: label}, intervals=intervals, better={name: "less"})
+    return Scores(
+        {name: value},
+        {name: label},
+        intervals=intervals,
+        better={name: "less"},
+        bounds={name: (0.0, 100.0)},
+    )

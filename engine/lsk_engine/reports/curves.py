@@ -8,7 +8,7 @@ from lsk_engine.reports.charts import Chart, Point, Reference, Series
 from lsk_engine.reports.groups import Group
 from lsk_engine.reports.run_files import ReadRun, Search, swept_beams, swept_temperatures
 from lsk_engine.runs.schemas import SweepPoint
-from lsk_engine.studies.stored_results import SweptPoint
+from lsk_engine.studies.study_result import CurvePoint
 
 # Quantities of the history: the name in a title, and the axis label with its unit.
 QUANTITIES = {
@@ -39,31 +39,19 @@ def learning_curves(groups: Sequence[Group]) -> Iterator[Chart]:
     note = "A line is a run; lines of one color differ only in their seed." if several else ""
     for name in dict.fromkeys(name for values in histories for name in values):
         short, label = QUANTITIES.get(name, (name, name))
-        lines = {
-            split: [
-                (group, points)
-                for group in groups
-                for run in group.runs
-                if (points := _history(run, split, name))
-            ]
-            for split in _PARTS
-        }
-        if len(runs) == 1:
-            series = [
-                Series(part, points, look=look)
-                for look, (split, part) in enumerate(_PARTS.items())
-                for _, points in lines[split]
-            ]
-            if series:
-                title = f"{short}, {' and '.join(one.name for one in series)}"
-                yield Chart(title, "Training step", label, series)
-            continue
-        for split, part in _PARTS.items():
-            series = [
-                Series(group.label, points, look=group.look) for group, points in lines[split]
-            ]
-            if series:
-                yield Chart(f"{short}, {part}", "Training step", label, series, note=note)
+        charts: dict[str, list[Series]] = {}
+        for number, (split, part) in enumerate(_PARTS.items()):
+            for group in groups:
+                for run in group.runs:
+                    if points := _history(run, split, name):
+                        alone = len(runs) == 1
+                        look = number if alone else group.look
+                        series = Series(part if alone else group.label, points, look=look)
+                        charts.setdefault("" if alone else part, []).append(series)
+        for part, lines in charts.items():
+            if any(len(one.points) > 1 for one in lines):  # single points are in the tables
+                title = part or " and ".join(one.name for one in lines)
+                yield Chart(f"{short}, {title}", "Training step", label, lines, note=note)
 
 
 def temperature_curves(groups: Sequence[Group]) -> Iterator[Chart]:
@@ -171,7 +159,7 @@ def information_curves(groups: Sequence[Group]) -> Iterator[Chart]:
     )
 
 
-def distillation_chart(points: Sequence[SweptPoint], label: str) -> Chart:
+def distillation_chart(points: Sequence[CurvePoint], label: str) -> Chart:
     """Returns the paper's Figure 5: a score against equivalent smoothing, a line for each curve.
 
     Args:
@@ -203,15 +191,15 @@ def distillation_chart(points: Sequence[SweptPoint], label: str) -> Chart:
 
 
 def group_seeds(
-    points: Iterable[SweptPoint], curve: str
-) -> dict[tuple[float, float], list[SweptPoint]]:
+    points: Iterable[CurvePoint], curve: str
+) -> dict[tuple[float, float], list[CurvePoint]]:
     """Returns the networks of a curve by α and T.
 
     Args:
         points: The networks.
         curve: The name of the curve.
     """
-    found: dict[tuple[float, float], list[SweptPoint]] = {}
+    found: dict[tuple[float, float], list[CurvePoint]] = {}
     for point in points:
         if point.curve == curve:
             found.setdefault((point.alpha, point.temperature), []).append(point)

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 
 from lsk_engine.reports.run_files import ReadRun
-from lsk_engine.studies.settings_diff import differing, telling, without_seed
+from lsk_engine.studies.settings_diff import comparable_settings, differing_keys, without_seed
 from lsk_engine.studies.text_tables import heading
 
 _MAX_LABEL = 40  # characters
@@ -37,7 +37,9 @@ def group_runs(runs: Iterable[ReadRun]) -> list[Group]:
     by_settings: dict[str, list[ReadRun]] = {}
     for run in runs:
         if run.config is not None:
-            settings = sorted((key, repr(value)) for key, value in telling(run.settings).items())
+            settings = sorted(
+                (key, repr(value)) for key, value in comparable_settings(run.settings).items()
+            )
             by_settings.setdefault(repr(settings), []).append(run)
     groups = list(by_settings.values())
     labels = _labels([group[0] for group in groups])
@@ -49,8 +51,8 @@ def group_runs(runs: Iterable[ReadRun]) -> list[Group]:
 
 def _labels(runs: Sequence[ReadRun]) -> list[str]:
     """Returns the labels of groups, given a run of each."""
-    settings = [telling(run.settings) for run in runs]
-    names = differing(settings)
+    settings = [comparable_settings(run.settings) for run in runs]
+    names = differing_keys(settings)
     labels = [heading({name: of_run.get(name) for name in names}) for of_run in settings]
     short = all(label and len(label) <= _MAX_LABEL for label in labels)
     if short and len(set(labels)) == len(labels):

@@ -12,13 +12,13 @@ from lsk_engine.reports.reliability_charts import MOST_CURVES
 from lsk_engine.reports.run_files import ReadRun, read_run
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.runs.schemas import StoredConfig
-from lsk_engine.studies.stored_results import (
-    StoredStudy,
-    SweptPoint,
+from lsk_engine.studies.study_folder import FIGURE_FILE, RESULTS_FILE, RUNS, settings_file
+from lsk_engine.studies.study_result import (
+    CurvePoint,
+    StudyResult,
     read_curves,
     read_study_result,
 )
-from lsk_engine.studies.study_folder import FIGURE_FILE, RESULTS_FILE, RUNS, settings_file
 
 _LARGEST = 1e100  # larger α and seeds are not listed
 
@@ -52,8 +52,8 @@ class Collection:
 
     title: str
     runs: list[ReadRun]
-    study: StoredStudy | None = None
-    points: list[SweptPoint] = dataclasses.field(default_factory=list)
+    study: StudyResult | None = None
+    points: list[CurvePoint] = dataclasses.field(default_factory=list)
     score: str = ""
     unfinished: str = ""
     problems: list[str] = dataclasses.field(default_factory=list)

@@ -13,7 +13,7 @@ from lsk_engine.reports.run_files import ReadRun
 from lsk_engine.reports.tables import Cell, Column, Table, Value, decimals, with_interval
 from lsk_engine.runs.schemas import Metrics
 from lsk_engine.studies.settings_diff import SEED
-from lsk_engine.studies.stored_results import StoredDecision, StoredStudy, SweptPoint
+from lsk_engine.studies.study_result import ClaimResult, CurvePoint, StudyResult
 from lsk_engine.studies.text_tables import heading, of_split
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def comparison(found: "Comparison") -> Iterator[Table]:
     )
 
 
-def verdict_table(study: StoredStudy, decided: Sequence[StoredDecision]) -> Table:
+def verdict_table(study: StudyResult, decided: Sequence[ClaimResult]) -> Table:
     """Returns a table of decisions.
 
     Args:
@@ -169,13 +169,13 @@ def verdict_table(study: StoredStudy, decided: Sequence[StoredDecision]) -> Tabl
     return Table(caption, columns, note=note.strip(), sortable=False)
 
 
-def verdict_text(decided: StoredDecision) -> str:
+def verdict_text(decided: ClaimResult) -> str:
     """Returns a verdict with a sign, so that it does not depend on color."""
-    sign = {"holds": "✓", "does not hold": "✗", "no difference that matters": "="}
+    sign = {"supported": "✓", "contradicted": "✗", "equivalent": "="}
     return f"{sign.get(decided.verdict, '?')} {decided.verdict}"
 
 
-def arm_table(study: StoredStudy, arms: Sequence[str] = (), numbers: Sequence[str] = ()) -> Table:
+def arm_table(study: StudyResult, arms: Sequence[str] = (), numbers: Sequence[str] = ()) -> Table:
     """Returns the mean of each number for each arm, with its interval over seeds.
 
     Args:
@@ -186,8 +186,9 @@ def arm_table(study: StoredStudy, arms: Sequence[str] = (), numbers: Sequence[st
     from lsk_engine.studies.claims import interval  # imports SciPy
 
     def value(number: str, arm: str) -> Value:
-        seeds = study.values.get(number, {}).get(arm, [])
-        return Value(*interval([math.nan if v is None else v for v in seeds]))
+        seeds = study.values.get(number, {}).get(arm, ())
+        values = [math.nan if v is None else v for v in seeds]
+        return Value(*interval(values, study.numbers[number].bounds))
 
     shown = arms or [*study.arms]
     columns = [
@@ -207,7 +208,7 @@ def arm_table(study: StoredStudy, arms: Sequence[str] = (), numbers: Sequence[st
 
 
 def sweep_table(
-    points: Sequence[SweptPoint], label: str, better: Literal["less", "more"] | None = None
+    points: Sequence[CurvePoint], label: str, better: Literal["less", "more"] | None = None
 ) -> Table:
     """Returns the points of the curves of teachers and students, averaged over seeds.
 
@@ -284,7 +285,7 @@ def _value(scores: Mapping[str, float], name: str) -> Value:
     return Value(*(scores.get(key, math.nan) for key in (name, f"{name}_low", f"{name}_high")))
 
 
-def _difference(decided: StoredDecision) -> Cell:
+def _difference(decided: ClaimResult) -> Cell:
     if decided.mean is None:
         return Cell("–")
     ends = [math.nan if end is None else end for end in (decided.low, decided.high)]

@@ -107,14 +107,14 @@ def _verdicts(collection: Collection) -> Blocks:
     study = collection.study
     if study is None:
         return
-    shown = [one for one in study.decided if one.arm == study.shown]
+    shown = [one for one in study.claims if one.arm == study.shown]
     yield Sentences([f"{study.question} {study.task}, {study.preset}"], emphasized=True)
     yield Sentences(study.sentences)
     if shown:
         yield score_tables.verdict_table(study, shown)
     yield score_tables.arm_table(study)
-    if len(study.decided) > len(shown):
-        table = score_tables.verdict_table(study, study.decided)
+    if len(study.claims) > len(shown):
+        table = score_tables.verdict_table(study, study.claims)
         yield Fold("Verdicts about every setting", [table])
     reasons: dict[str, list[str]] = {}
     for what, reason in study.missing.items():

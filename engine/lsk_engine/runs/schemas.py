@@ -134,6 +134,7 @@ class Metrics(Record, frozen=True):
     seed: int = 0
     distillation: dict[str, Any] | None = None
     better: dict[str, Literal["less", "more"]] | None = None
+    bounds: dict[str, tuple[Finite, Finite | None]] | None = None
     seconds: Finite = 0.0
     splits: dict[str, dict[str, float]] = {}  # noqa: RUF012
 

@@ -84,6 +84,7 @@ def evaluate(
         "notes": list(data.notes),
         "labels": {},
         "better": {},
+        "bounds": {},
         "signatures": {},
     }
     if config.distillation:
@@ -116,6 +117,7 @@ def evaluate(
         save_plot(reliability_diagram, curve, file, title=title)
         results["labels"].update(scores.labels)
         results["better"].update(scores.better)
+        results["bounds"].update(scores.bounds)
         results["signatures"].update(scores.signatures)
     took = (seconds or 0) + time.monotonic() - start
     if seconds is None and into is run:  # a further look at it does not change what it took

@@ -36,6 +36,10 @@ from lsk_engine.tasks.contract import TaskData
 # More classes than this make no picture: of a vocabulary, those near the chosen ones are shown.
 _MOST_LOGITS = 100
 _NEIGHBORS = 5
+_EXPECTED = (
+    "Expected three classes (--classes A,B,C), or one (--nearest A) to go with those that are "
+    "nearest to it"
+)
 
 
 def project_runs(
@@ -63,7 +67,8 @@ def project_runs(
         runs: Finished runs; the first two make the paper's row if one is without smoothing.
         reporter: Who is told.
         output: The PNG to write.
-        classes: Three classes by name or number; fewer with `nearest`.
+        classes: Three classes by name or number; fewer with `nearest`. Default: all classes, if
+            there are three.
         nearest: A class to start from; as many as are missing from three are those whose
             templates, in the first run, are nearest to its own.
         split: Which split to show beside the training split.
@@ -84,12 +89,8 @@ def project_runs(
             "Expected one or more different runs. "
             f"Received: {[str(run.directory.path) for run in runs]}"
         )
-    if nearest is None and len(classes) != 3:
-        given = f"{len(classes)} ({', '.join(classes)})" if classes else "none"
-        raise InputError(
-            "Expected three classes (--classes A,B,C), or one (--nearest A) to go with those that "
-            f"are nearest to it. Received: {given}"
-        )
+    if nearest is None and len(classes) not in (0, 3):
+        raise InputError(f"{_EXPECTED}. Received: {len(classes)} ({', '.join(classes)})")
     if limit is not None and limit < 1:
         raise InputError(f"Expected a limit of at least 1. Received: {limit}")
     panels: dict[str, Projection] = {}
@@ -110,6 +111,8 @@ def project_runs(
             ids = class_ids(tuple(classes), data)
             if nearest is not None:
                 ids = complete_classes(w, data, nearest, ids)
+            elif not classes:
+                ids = _all_three(data)
             names = tuple(str(data.class_names[i]) for i in ids)
             shown, first_names = _shown_logits(w, data, ids), list(data.class_names)
         elif list(data.class_names) != first_names:
@@ -148,6 +151,14 @@ def project_runs(
     save_plot(mean_logits_map, maps, logits_file, class_names=first_names, title=title)
     write_json(output.with_name(f"{output.stem}-statistics.json"), results)
     return results
+
+
+def _all_three(data: TaskData) -> tuple[int, ...]:
+    """Returns the classes of data with exactly three classes."""
+    ids = tuple(k for k in range(data.num_classes) if k not in data.unused_classes)
+    if len(ids) != 3:
+        raise InputError(f"{_EXPECTED}. Received: none, and the run has {len(ids):,} classes")
+    return ids
 
 
 def complete_classes(

@@ -1,1 +1,1 @@
-"""Many runs and one answer."""
+"""Studies: many runs that answer one question."""

@@ -1,33 +1,36 @@
-"""From numbers to an answer: which claims hold, which arm to show, which to take."""
+"""Turns the numbers of a study's runs into its result: verdicts, the best arm, conclusions."""
 
-import dataclasses
 import math
 import statistics
 from collections.abc import Mapping, Sequence
 
+import msgspec
+
 from ls_base.errors import InputError, suggest
+from ls_base.files import nan_to_none
 from lsk_engine.runs.schemas import Metrics
 from lsk_engine.runs.stored_run import StoredRun
 from lsk_engine.studies.arms import Arm
 from lsk_engine.studies.claims import Better, Claim, Evidence, decide
-from lsk_engine.studies.measurements import SCORE, BySplit, Number, numbers_of, own_numbers
+from lsk_engine.studies.measurements import SCORE, BySplit, numbers_of, own_numbers
 from lsk_engine.studies.smoothing import LOSS_CLAIMS, advice, claims_for, sentences_about
 from lsk_engine.studies.study import ALPHA, LOSS, Study
-from lsk_engine.studies.study_result import Decided, StudyResult
+from lsk_engine.studies.study_result import ClaimResult, Number, StudyResult
 
-_SENTENCES = 6
-Found = Mapping[str, BySplit]  # numbers by run and split
+_MAX_SENTENCES = 6
+Measured = Mapping[str, BySplit]  # numbers by run and split
+Values = Mapping[str, Mapping[str, tuple[float | None, ...]]]  # by number and arm, one per seed
 
 
 def check_run(study: Study, metrics: Metrics) -> None:
-    """Refuses a study that asks for what its runs don't have.
+    """Checks that a study's runs have what its claims are about.
 
     Args:
         study: The study.
         metrics: The scores of one of its runs.
 
     Raises:
-        InputError: If there is no such split or number, or nobody knows what of it is better.
+        InputError: If there is no such split or number, or a claim's measure has no direction.
     """
     if study.split not in metrics.splits:
         raise InputError(
@@ -38,17 +41,17 @@ def check_run(study: Study, metrics: Metrics) -> None:
         _better(claim, known)
 
 
-def answer(
-    study: Study, arms: Sequence[Arm], run: StoredRun, found: Found, missing: Mapping[str, str]
+def analyze(
+    study: Study, arms: Sequence[Arm], run: StoredRun, found: Measured, missing: Mapping[str, str]
 ) -> StudyResult:
-    """Returns what the numbers of a study's runs say.
+    """Returns the result of a study.
 
     Args:
         study: The study.
         arms: Its arms.
         run: One of its runs.
         found: What was measured, by run and split.
-        missing: Why there are no numbers, by what they are of.
+        missing: Reasons for what is missing, by run.
 
     Raises:
         InputError: As `check_run`.
@@ -56,43 +59,42 @@ def answer(
     metrics = run.directory.read_metrics()
     check_run(study, metrics)
     known = {
-        name: dataclasses.replace(number, split=_split_of(found, study, name))
+        name: msgspec.structs.replace(number, split=_split_of(found, study, name))
         for name, number in _known_numbers(study, metrics).items()
     }
-    names = [arm.name for arm in arms]
     values = {
-        name: {arm: _by_seed(found, study, arm, name, number.split) for arm in names}
+        name: {arm.name: _by_seed(found, study, arm, name, number.split) for arm in arms}
         for name, number in known.items()
     }
     claimed = {name for one in study.claims or () for name in (one.measure, one.against)}
     values = {
-        number: of_arms
-        for number, of_arms in values.items()
-        if number in claimed
-        or not all(math.isnan(value) for by_seed in of_arms.values() for value in by_seed)
+        name: by_arm
+        for name, by_arm in values.items()
+        if name in claimed
+        or any(value is not None for by_seed in by_arm.values() for value in by_seed)
     }
-    numbers = {number: known[number] for number in values}
-    smoothed = _smoothed(arms)
-    by_loss = next(iter(study.axes)).split(",")[0] == LOSS
-    if study.claims is None and by_loss:
-        decided = decide_claims(claims_for(numbers, LOSS_CLAIMS), arms, numbers, values)
-    elif study.claims is None:
-        decided = decide_claims(claims_for(numbers), smoothed, numbers, values)
+    numbers = {name: known[name] for name in values}
+    smoothed = _smoothed_arms(arms)
+    about_loss = next(iter(study.axes)).split(",")[0] == LOSS
+    if study.claims is not None:
+        claims = decide_claims(study.claims, arms, numbers, values)
+    elif about_loss:
+        claims = decide_claims(claims_for(numbers, LOSS_CLAIMS), arms, numbers, values)
     else:
-        decided = decide_claims(study.claims, arms, numbers, values)
-    shown, best = _choice(study, arms, decided, found, numbers)
+        claims = decide_claims(claims_for(numbers), smoothed, numbers, values)
+    shown, best = _choose_arms(study, arms, claims, found, numbers)
     settings = {arm.name: dict(arm.values) for arm in arms}
-    about = [one for one in decided if one.arm == shown][:_SENTENCES]
+    about = [one for one in claims if one.arm == shown][:_MAX_SENTENCES]
     sentences = sentences_about(about, numbers, settings[shown])
-    if study.claims is None and not smoothed and not by_loss:
+    if study.claims is None and not smoothed and not about_loss:
         sentences.append(
-            f"Nothing is decided: {next(iter(study.axes))} is no α beside hard targets. Claims "
-            "about it are [[claims]] of the study's file."
+            f"No claim is decided: {next(iter(study.axes))} does not compare an α with hard "
+            "targets. Add [[claims]] to the study's file."
         )
     if smoothed and not study.grids and next(iter(study.axes)) == ALPHA:
-        sentences.append(advice(decided, settings, best))
-    # The first score has two names; the table needs one.
-    first = {SCORE} & numbers.keys()
+        sentences.append(advice(claims, settings, best))
+    # The first score has two names, of which the table needs one.
+    duplicates = {SCORE} & numbers.keys()
     return StudyResult(
         question=study.question,
         task=study.task,
@@ -100,27 +102,69 @@ def answer(
         split=study.split,
         seeds=study.seeds,
         arms=settings,
-        numbers={name: number for name, number in numbers.items() if name not in first},
-        values={name: of_arms for name, of_arms in values.items() if name not in first},
-        decided=tuple(decided),
+        numbers={name: number for name, number in numbers.items() if name not in duplicates},
+        values={name: by_arm for name, by_arm in values.items() if name not in duplicates},
+        claims=tuple(claims),
         shown=shown,
         sentences=tuple(sentences),
-        missing=missing,
+        missing=dict(missing),
         notes=tuple(metrics.notes),
     )
 
 
+def decide_claims(
+    claims: Sequence[Claim], arms: Sequence[Arm], numbers: Mapping[str, Number], values: Values
+) -> list[ClaimResult]:
+    """Decides claims about all arms that are compared with others, together.
+
+    Args:
+        claims: The claims.
+        arms: The arms.
+        numbers: What was measured, by name.
+        values: By number and arm, one value per seed.
+
+    Raises:
+        InputError: If a claim's measure is unknown or has no direction.
+    """
+    pending: list[tuple[str, str, Evidence]] = []
+    for claim in claims:
+        better = _better(claim, numbers)
+        for arm in arms:
+            baselines = [name for grid, name in arm.baselines.items() if claim.axis in (None, grid)]
+            for baseline in dict.fromkeys(baselines):
+                pairs = zip(
+                    values[claim.measure][arm.name],
+                    values[claim.against or claim.measure][baseline],
+                    strict=True,
+                )
+                differences = tuple(math.nan if a is None or b is None else a - b for a, b in pairs)
+                pending.append((arm.name, baseline, Evidence(claim, better, differences)))
+    decisions = decide([evidence for *_, evidence in pending])
+    results = []
+    for (arm_name, baseline, evidence), decision in zip(pending, decisions, strict=True):
+        claim = evidence.claim
+        content = {**vars(claim), **vars(decision), "differences": evidence.differences}
+        # The difference of two bounded numbers is bounded.
+        low, high = numbers[claim.measure].bounds
+        if low is not None and high is not None:
+            content["low"] = max(content["low"], low - high)
+            content["high"] = min(content["high"], high - low)
+        found = nan_to_none({**content, "arm": arm_name, "baseline": baseline})
+        results.append(msgspec.convert(found, ClaimResult))
+    return results
+
+
 def _known_numbers(study: Study, metrics: Metrics) -> dict[str, Number]:
-    """Returns what is known of a run's numbers: its own scores, and what is measured of it."""
+    """Returns the numbers of a run: its own scores, and what the study measures."""
     own = own_numbers(metrics)
     measured = numbers_of(study.measures)
-    # What is called by the task's own score, and, with `accuracy`, the scores themselves.
+    # Numbers named after the task's score; with `accuracy`, its scores themselves.
     measured |= {name: own[name] for name in measured if name in own}
     return {**(own if "accuracy" in study.measures else {}), **measured}
 
 
-def _smoothed(arms: Sequence[Arm]) -> list[Arm]:
-    """Returns the arms that are compared with hard targets, which claims of the paper are about."""
+def _smoothed_arms(arms: Sequence[Arm]) -> list[Arm]:
+    """Returns the arms that are compared with hard targets, as the paper's claims need."""
     alphas = {arm.name: arm.config.training.alpha for arm in arms}
     return [
         arm
@@ -132,106 +176,68 @@ def _smoothed(arms: Sequence[Arm]) -> list[Arm]:
     ]
 
 
-def _split_of(found: Found, study: Study, number: str) -> str | None:
-    """Returns the split that a number is of in all runs; `None`: the study's.
-
-    It is training's where no run has the number of the study's split.
-    """
+def _split_of(found: Measured, study: Study, number: str) -> str | None:
+    """Returns `train` if all runs have a number of that split only; `None`: the study's split."""
     if any(number in splits.get(study.split, {}) for splits in found.values()):
         return None
     return "train" if any(number in splits.get("train", {}) for splits in found.values()) else None
 
 
 def _by_seed(
-    found: Found, study: Study, arm: str, number: str, split: str | None
-) -> tuple[float, ...]:
-    """Returns an arm's number by seed, of a split; `None`: the study's."""
-    of_runs = (found.get(f"{arm}-seed{seed}", {}) for seed in range(study.seeds))
-    values = (splits.get(split or study.split, {}).get(number) for splits in of_runs)
-    return tuple(math.nan if value is None else float(value) for value in values)
+    found: Measured, study: Study, arm: Arm, number: str, split: str | None
+) -> tuple[float | None, ...]:
+    """Returns an arm's number by seed, of a split or of the study's."""
+    runs = (found.get(f"{arm.name}-seed{seed}", {}) for seed in range(study.seeds))
+    values = (splits.get(split or study.split, {}).get(number) for splits in runs)
+    return tuple(
+        None if value is None or not math.isfinite(value) else float(value) for value in values
+    )
 
 
 def _better(claim: Claim, numbers: Mapping[str, Number]) -> Better:
-    """Returns which values of a claim's measure are better, and refuses it if nobody knows."""
+    """Returns which values of a claim's measure are better; raises an error if it is unknown."""
     for name in (claim.measure, claim.against or claim.measure):
         if name not in numbers:
             raise InputError(f"Expected a claim about what is measured. {suggest(name, numbers)}")
     better = numbers[claim.measure].better
     if better is None:
         raise InputError(
-            "Expected a claim about a measure of which it is known whether less or more is better. "
+            "Expected a claim about a measure that declares whether less or more is better. "
             f"Received: {claim.measure}"
         )
     return better
 
 
-def decide_claims(
-    claims: Sequence[Claim],
-    arms: Sequence[Arm],
-    numbers: Mapping[str, Number],
-    values: Mapping[str, Mapping[str, tuple[float, ...]]],
-) -> list[Decided]:
-    """Decides claims about arms that are compared with others, all together.
-
-    Args:
-        claims: The claims.
-        arms: The arms.
-        numbers: What was measured, by name.
-        values: By number and arm, one a seed.
-
-    Raises:
-        InputError: If a claim is about what was not measured, or nobody knows what of it is better.
-    """
-    asked: list[tuple[Claim, str, str, Evidence]] = []
-    for claim in claims:
-        better = _better(claim, numbers)
-        for arm in arms:
-            asking = [of for grid, of in arm.baselines.items() if claim.axis in (None, grid)]
-            for baseline in dict.fromkeys(asking):
-                pairs = zip(
-                    values[claim.measure][arm.name],
-                    values[claim.against or claim.measure][baseline],
-                    strict=True,
-                )
-                evidence = Evidence(claim, better, tuple(a - b for a, b in pairs))
-                asked.append((claim, arm.name, baseline, evidence))
-    decisions = decide([evidence for *_, evidence in asked])
-    return [
-        Decided(claim, arm, baseline, evidence.differences, decision)
-        for (claim, arm, baseline, evidence), decision in zip(asked, decisions, strict=True)
-    ]
-
-
-def _choice(
+def _choose_arms(
     study: Study,
     arms: Sequence[Arm],
-    decided: Sequence[Decided],
-    found: Found,
+    claims: Sequence[ClaimResult],
+    found: Measured,
     numbers: Mapping[str, Number],
 ) -> tuple[str, str]:
-    """Returns the arm to show and the one to take, if there is one: the best on validation.
+    """Returns the arm to show and the arm to recommend, if any: the best on validation.
 
-    Among those to take are the arms whose score is better; among those to show, all.
+    Recommended is an arm only if its score is better; any arm with a baseline may be shown.
     """
     name = SCORE if SCORE in numbers and numbers[SCORE].better is not None else "accuracy"
     others = [arm.name for arm in arms if arm.baseline is not None]
-    helped = {
-        one.arm
-        for one in decided
-        if one.claim.measure == name
-        and one.claim.against is None
-        and one.claim.direction == "better"
-        and one.decision.verdict == "holds"
-    }
     if name not in numbers or not others:
         return next(iter(others), arms[0].name), ""
+    improved = {
+        one.arm
+        for one in claims
+        if one.measure == name
+        and one.against is None
+        and one.direction == "better"
+        and one.verdict == "supported"
+    }
     sign = 1 if numbers[name].better == "more" else -1
 
-    def worth(arm: str) -> float:
+    def validation_score(arm: str) -> float:
         runs = (f"{arm}-seed{seed}" for seed in range(study.seeds))
         values = [found.get(run, {}).get("validation", {}).get(name, math.nan) for run in runs]
         mean = statistics.fmean(values)
         return -math.inf if math.isnan(mean) else sign * mean
 
-    best = max((arm for arm in others if arm in helped), key=worth, default="")
-    return best or max(others, key=worth), best
+    best = max((arm for arm in others if arm in improved), key=validation_score, default="")
+    return best or max(others, key=validation_score), best

@@ -1,4 +1,4 @@
-"""The arms of a study: each combination of its axes' values, as configurations of runs."""
+"""The arms of a study: the configuration of runs for each combination of the axes' values."""
 
 import dataclasses
 import itertools
@@ -19,14 +19,14 @@ from lsk_engine.studies.study import (
     TEACHER,
     TEACHER_TEMPERATURE,
     Study,
-    merged,
+    merge_study_settings,
     preset_of,
 )
 from lsk_engine.studies.study_folder import RUNS, STUDENTS, TEACHERS
 from lsk_engine.tasks.contract import Task
 
 _SOURCE = "data.source"
-# Who the teacher is, and where its logits are kept, a study knows by itself.
+# A study sets the teacher, and the folder of its logits, itself.
 _OPTIONS = {
     name: kind
     for name, kind in field_types(DistillationConfig).items()
@@ -39,13 +39,13 @@ class Arm:
     """One combination of the axes' values.
 
     Attributes:
-        values: By key, as the settings have them.
+        values: The value of each setting among the axes.
         config: The configuration of its runs, with the first seed and without their teacher.
-        baselines: The names of the arms that it is compared with, by the first axis of the grid
-            that asks; of no grid: it is one itself.
-        teacher: Whose runs teach its runs, seed by seed; `None`: labels alone do.
-        distillation: How they are taught: fields of `DistillationConfig`.
-        folder: The study's folder that its runs are in.
+        baselines: Names of the arms that it is compared with, by the first axis of the grid that
+            compares them; empty if it is a baseline in all grids.
+        teacher: The arm whose runs teach its runs, seed by seed; `None`: no distillation.
+        distillation: The distillation: fields of `DistillationConfig`.
+        folder: Folder of its runs inside the study's folder.
     """
 
     values: Mapping[str, Any]
@@ -57,44 +57,44 @@ class Arm:
 
     @property
     def name(self) -> str:
-        """Its name in tables and, with a seed, that of its runs."""
+        """Its name in tables; with a seed, the name of its runs."""
         return _name(self.values) or "teacher"
 
     @property
     def baseline(self) -> str | None:
-        """What the first grid that it is of compares it with; `None`: nothing, in any."""
+        """The arm that the first of its grids compares it with; `None`: it is a baseline in all."""
         return next(iter(self.baselines.values()), None)
 
     def seeded(self, seed: int) -> Config:
-        """Returns the configuration of the run with a seed."""
+        """Returns the configuration of the run with this seed."""
         return self.config.replace("training", seed=seed)
 
 
 def arms_of(study: Study, task: Task) -> list[Arm]:
-    """Returns the arms, each baseline before what is compared with it.
+    """Returns the arms, baselines first.
 
-    Without mass to spread, all smoothings are the same: α = 0 is one arm. What two grids have in
-    common is one arm as well.
+    With α = 0 all smoothings are the same, so they are one arm. Arms that two grids have in common
+    are one arm as well.
 
     Args:
         study: The study.
         task: Its task.
 
     Raises:
-        InputError: For an unknown axis or setting (with near matches), a value that can't be, or
-            two arms of one name.
+        InputError: For an unknown axis or setting (with near matches), an invalid value, or two
+            arms with the same name.
     """
     known = _keys(task)
     for axis in itertools.chain.from_iterable(study.all_axes()):
         for key in axis.split(","):
             if key not in known:
                 _check_option(task, key, known)
-    if not any(map(is_taught, study.all_axes())):
-        taught = next((k for k in study.settings if k.startswith((TEACHER, DISTILLATION))), None)
-        if taught is not None or study.teacher_preset is not None:
+    if not any(map(has_teacher, study.all_axes())):
+        unused = next((k for k in study.settings if k.startswith((TEACHER, DISTILLATION))), None)
+        if unused is not None or study.teacher_preset is not None:
             raise InputError(
-                f"Expected an axis of {TEACHER}… or {DISTILLATION}…, where there are teachers. "
-                f"Received: {taught or 'teacher_preset'}, and the axes {', '.join(study.keys())}"
+                f"Expected an axis of {TEACHER}… or {DISTILLATION}… with settings of teachers. "
+                f"Received: {unused or 'teacher_preset'}, and the axes {', '.join(study.keys())}"
             )
     arms: dict[str, Arm] = {}
     for axes in study.all_axes():
@@ -102,14 +102,14 @@ def arms_of(study: Study, task: Task) -> list[Arm]:
         for combination in itertools.product(*axes.values()):
             values = dict(zip(axes, combination, strict=True))
             arm = _arm(study, task, values)
-            of = _arm(study, task, {**values, first: axes[first][0]}).name
+            baseline = _arm(study, task, {**values, first: axes[first][0]}).name
             other = arms.get(arm.name, arm)
             if other.values != arm.values:
                 raise InputError(
-                    "Expected values of axes with names that differ. "
+                    "Expected values of axes that give different names. "
                     f"Received: {dict(other.values)} and {dict(arm.values)}, both {arm.name!r}"
                 )
-            compared = {} if of == arm.name else {first: of}
+            compared = {} if baseline == arm.name else {first: baseline}
             arms[arm.name] = dataclasses.replace(other, baselines={**other.baselines, **compared})
     if not study.grids and all(arm.baseline is None for arm in arms.values()):
         first = next(iter(study.axes))
@@ -121,7 +121,7 @@ def arms_of(study: Study, task: Task) -> list[Arm]:
 
 
 def _check_teachers(arms: Iterable[Arm]) -> None:
-    """Refuses teachers that go by one name and are not alike: students would get either."""
+    """Raises an error if teachers with the same name have different configurations."""
     teachers: dict[str, Arm] = {}
     for arm in arms:
         if arm.teacher is None:
@@ -131,15 +131,15 @@ def _check_teachers(arms: Iterable[Arm]) -> None:
             here, there = (flat(one.config.to_dict()) for one in (arm.teacher, other))
             key = next(key for key in here if here[key] != there.get(key))
             raise InputError(
-                f"Expected students whose teachers differ in axes of {TEACHER}… alone. Received: "
-                f"teachers of {key}={there.get(key)} and {here[key]}; ask in a study for each"
+                f"Expected students whose teachers differ only in axes of {TEACHER}…. Received: "
+                f"teachers with {key}={there.get(key)} and {here[key]}; use a study for each"
             )
 
 
 def student_of(arm: Arm, study: Study, task: Task) -> Arm:
-    """Returns what the measure `distillation` trains: a student of an arm's runs.
+    """Returns the arm of the students that the measure `distillation` trains for an arm.
 
-    It has the arm's recipe, hard targets, and the settings that the study has for such students.
+    They have the arm's recipe, hard targets, and the study's settings of students.
 
     Args:
         arm: The teacher.
@@ -147,71 +147,71 @@ def student_of(arm: Arm, study: Study, task: Task) -> Arm:
         task: Its task.
 
     Raises:
-        InputError: For an unknown setting (with near matches), or a value that can't be.
+        InputError: For an unknown setting (with near matches), or an invalid value.
     """
-    own, _, options = _parted(merged(study.settings, arm.values), task)
-    told, of_teacher, told_options = _parted(study.student, task)
+    own, _, options = _split_settings(merge_study_settings(study.settings, arm.values), task)
+    student, of_teacher, student_options = _split_settings(study.student, task)
     if of_teacher:
         raise InputError(
-            f"Expected settings of students, whose teachers the study has. "
+            f"Expected settings of students only: the study has their teachers. "
             f"Received: {TEACHER}{next(iter(of_teacher))}"
         )
     own = {key: value for key, value in own.items() if not key.startswith(LOSS)}
-    settings = merged(own, {ALPHA: 0.0}, told)
+    settings = merge_study_settings(own, {ALPHA: 0.0}, student)
     return Arm(
         values=arm.values,
         config=resolve_config(task, preset_of(study, task), settings),
         teacher=arm,
-        distillation=_distillation(study, {**options, **told_options}),
+        distillation=_distillation(study, {**options, **student_options}),
         folder=STUDENTS,
     )
 
 
 def base_settings(study: Study, task: Task) -> dict[str, Any]:
-    """Returns what all runs have in common, as JSON can hold it: seed and axes are at defaults.
+    """Returns the settings that all runs share; the seed and the axes have their defaults.
 
     Args:
         study: The study.
         task: Its task.
     """
-    own, of_teacher, options = _parted(study.settings, task)
+    own, of_teacher, options = _split_settings(study.settings, task)
     axes = {axis for axes in study.all_axes() for axis in axes}
-    taught = any(map(is_taught, study.all_axes()))
+    with_teacher = any(map(has_teacher, study.all_axes()))
     try:
         config = resolve_config(task, preset_of(study, task), own)
-        teacher = _teacher_config(study, task, own, of_teacher) if taught else None
+        teacher = _teacher_config(study, task, own, of_teacher) if with_teacher else None
         without: Collection[str] = ()
-    except InputError:  # a key without a default, such as a model of one's own, may be an axis
+    except InputError:  # an axis without a default, such as a user's own model
         first = {axis: values[0] for each in study.all_axes() for axis, values in each.items()}
-        first = merged(study.settings, dict(_single(first)))
-        own, of_teacher, _ = _parted(first, task)
+        first = merge_study_settings(study.settings, dict(_single(first)))
+        own, of_teacher, _ = _split_settings(first, task)
         config = resolve_config(task, preset_of(study, task), own)
-        teacher = _teacher_config(study, task, own, of_teacher) if taught else None
+        teacher = _teacher_config(study, task, own, of_teacher) if with_teacher else None
         without = study.keys()
-    found: dict[str, Any] = {"axes": sorted(axes), "config": _less(config, without)}
+    found: dict[str, Any] = {"axes": sorted(axes), "config": _without(config, without)}
     if teacher is not None:
         of_teacher_alone = [k.removeprefix(TEACHER) for k in without if k.startswith(TEACHER)]
         found |= {
-            # The data are the student's.
-            "teacher": _less(teacher, [*of_teacher_alone, *({_SOURCE} & {*without})]),
+            # Teachers have the data of their students.
+            "teacher": _without(teacher, [*of_teacher_alone, *({_SOURCE} & {*without})]),
             "distillation": options,
         }
     return found
 
 
-def _less(config: Config, keys: Collection[str]) -> dict[str, Any]:
-    """Returns a configuration as JSON can hold it, less what the values of axes bring."""
+def _without(config: Config, keys: Collection[str]) -> dict[str, Any]:
+    """Returns a configuration as a dictionary, without what comes from the values of axes."""
     found = config.to_dict()
     for part, _, field in (key.partition(".") for key in keys):
         if part in found and field in found[part]:
-            # A digest beside it, as of a model's file, is the value's, too.
+            # A digest, such as that of a model's file, belongs to the value.
             beside = [name for name in found[part] if name.endswith("sha256")]
             found[part] = found[part] | dict.fromkeys([field, *beside])
     return found
 
 
-def is_taught(axes: Mapping[str, Any]) -> bool:
-    """Returns whether the runs of a grid are students: an axis is of their teachers or teaching."""
+def has_teacher(axes: Mapping[str, Any]) -> bool:
+    """Returns whether the runs of a grid are students, by the settings among its axes."""
     return any(key.startswith((TEACHER, DISTILLATION)) for axis in axes for key in axis.split(","))
 
 
@@ -230,8 +230,8 @@ def _keys(task: Task) -> list[str]:
 
 def _arm(study: Study, task: Task, combination: Mapping[str, Any]) -> Arm:
     values = dict(_single(combination))
-    own, of_teacher, options = _parted(merged(study.settings, values), task)
-    if is_taught(values):
+    own, of_teacher, options = _split_settings(merge_study_settings(study.settings, values), task)
+    if has_teacher(values):
         own = {ALPHA: 0.0, **own}  # hard targets
     config = resolve_config(task, preset_of(study, task), own)
     if SMOOTHING in values and config.training.alpha == 0:
@@ -241,17 +241,17 @@ def _arm(study: Study, task: Task, combination: Mapping[str, Any]) -> Arm:
         )
         config = config.replace("training", smoothing=first)
     teacher, distillation = None, {}
-    if is_taught(values):
+    if has_teacher(values):
         teacher_config = _teacher_config(study, task, own, of_teacher)
-        of_arm = {
+        teacher_values = {
             key.removeprefix(TEACHER): _value(teacher_config, key.removeprefix(TEACHER))
             for key in values
             if key.startswith(TEACHER)
         }
-        teacher = Arm(of_arm, teacher_config, folder=TEACHERS)
+        teacher = Arm(teacher_values, teacher_config, folder=TEACHERS)
         distillation = _distillation(study, options)
     resolved = {}
-    # How students are taught comes last, whichever axis is asked about: names stay as they are.
+    # Settings of distillation come last, so that names do not depend on the order of axes.
     for key in sorted(values, key=lambda k: (k.startswith(DISTILLATION), study.keys().index(k))):
         if key.startswith(TEACHER) and teacher is not None:
             resolved[key] = teacher.values[key.removeprefix(TEACHER)]
@@ -263,21 +263,21 @@ def _arm(study: Study, task: Task, combination: Mapping[str, Any]) -> Arm:
 
 
 def _single(combination: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yields a key and a value each, of axes of several keys too."""
+    """Yields each key with its value, also for axes with several keys."""
     for axis, value in combination.items():
         names = axis.split(",")
         values = value if len(names) > 1 else (value,)
         if not isinstance(values, tuple) or len(values) != len(names):
             raise InputError(
-                f"Expected {len(names)} values each of the axis {axis}. Received: {value}"
+                f"Expected tuples of {len(names)} values of the axis {axis}. Received: {value}"
             )
         yield from zip(names, values, strict=True)
 
 
-def _parted(
+def _split_settings(
     settings: Mapping[str, Any], task: Task
 ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    """Returns the settings of a run, of its teacher, and of its teaching."""
+    """Returns the settings of a run, of its teacher, and of the distillation."""
     own: dict[str, Any] = {}
     of_teacher: dict[str, Any] = {}
     options: dict[str, Any] = {}
@@ -297,7 +297,7 @@ def _parted(
 def _teacher_config(
     study: Study, task: Task, own: Mapping[str, Any], of_teacher: Mapping[str, Any]
 ) -> Config:
-    """Returns the teacher's configuration: of the student's data, where nothing else is said."""
+    """Returns the teacher's configuration, by default with the student's data."""
     shared = {_SOURCE: own[_SOURCE]} if _SOURCE in own else {}
     config = resolve_config(
         task, study.teacher_preset or preset_of(study, task), {**shared, **of_teacher}
@@ -305,14 +305,14 @@ def _teacher_config(
     student = resolve_config(task, preset_of(study, task), own)
     if config.data.source != student.data.source:
         raise InputError(
-            "Expected a teacher and a student of the same data. "
+            "Expected a teacher and a student with the same data. "
             f"Received: {student.data.source!r} and {config.data.source!r}"
         )
     return config
 
 
 def _distillation(study: Study, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns all options of a student; those that can't be are refused."""
+    """Returns all options of the distillation, after checking them."""
     cache = "logits" if study.cache else None
     values = {"teacher": "", "teacher_sha256": "", "cache": cache, **options}
     checked = parse_fields("distillation", DistillationConfig, values)

@@ -1,12 +1,12 @@
-"""Deciding claims from differences paired by seed: pure arithmetic.
+"""Decides claims from differences paired by seed: pure arithmetic.
 
-A claim says in which direction a measure differs between two settings. With d_s, the difference of
-the seed s, the mean d̄ of n seeds has the 95 % interval
+A claim states in which direction a measure differs between two settings. With d_s, the difference
+of the seed s, the mean d̄ of n seeds has the 95 % interval
 
     d̄ ± t_{0.975, n − 1} · s_d / √n
 
-by Student's t over seeds: it speaks of networks that were not trained, too. A bootstrap over three
-seeds would cover 75 %, and one over test examples speaks of the trained networks alone.
+by Student's t over seeds, so it applies to networks that were not trained, too. A bootstrap over
+three seeds would cover 75 %, and one over test examples applies to the trained networks only.
 """
 
 import dataclasses
@@ -21,31 +21,34 @@ from ls_base.errors import InputError
 
 Better = Literal["less", "more"]
 Direction = Literal["better", "worse", "no worse"]
-Verdict = Literal["holds", "does not hold", "no difference that matters", "can't tell"]
+Verdict = Literal["supported", "contradicted", "equivalent", "inconclusive", "not measured"]
 
 DIRECTIONS: tuple[Direction, ...] = ("better", "worse", "no worse")
-LEVEL = 0.05  # of false statements among all claims that are decided together
+LEVEL = 0.05  # probability of a false verdict among all claims that are decided together
 POWER = 0.8
-MOST_SEEDS = 1000
-_SAME = 1e-12  # relative: differences that rounding alone tells apart
+MAX_SEEDS = 1000
+_SAME = 1e-12  # relative: smaller differences come from rounding
 _QUANTILES = 200
 
 
 @dataclasses.dataclass(frozen=True)
 class Claim:
-    """A row of a table of claims.
+    """A statement about a measure that a study decides.
 
     Attributes:
-        name: What it is about, in a word or two.
-        statement: The claim, as a sentence without its full stop.
+        name: Its topic, in a word or two.
+        statement: The claim as a sentence, without the full stop.
         measure: The measure of the setting that the claim is about.
-        direction: What the measure is there, compared with the baseline: `better`, `worse`, or
-            `no worse` by more than the margin.
+        direction: How the setting compares with the baseline: `better`, `worse`, or `no worse` by
+            more than the margin.
         margin: Differences from −margin to margin do not matter, in the measure's unit.
         against: The baseline's measure, if it is another one; `None`: the same.
         paper: The difference in the paper, setting − baseline.
-        source: Where in the paper, or in which.
+        source: Where in the paper, or in which publication.
         axis: The first axis of the grids whose arms it is about; `None`: all.
+
+    Raises:
+        InputError: For another direction, a margin below 0, or a claim without name.
     """
 
     name: str
@@ -59,6 +62,11 @@ class Claim:
     axis: str | None = None
 
     def __post_init__(self):
+        if not self.name.strip() or not self.statement.strip():
+            raise InputError(
+                f"Expected a name and a statement of each claim. "
+                f"Received: name={self.name!r}, statement={self.statement!r}"
+            )
         if self.direction not in DIRECTIONS:
             raise InputError(
                 f"Expected the direction of claim '{self.name}' to be one of "
@@ -73,12 +81,12 @@ class Claim:
 
 @dataclasses.dataclass(frozen=True)
 class Evidence:
-    """What a claim is decided from.
+    """A claim with the differences that decide it.
 
     Attributes:
         claim: The claim.
         better: Which values of its measure are better.
-        differences: Setting − baseline, one a seed; NaN where a run has no such number.
+        differences: Setting − baseline by seed; NaN where a run has no such number.
     """
 
     claim: Claim
@@ -87,25 +95,25 @@ class Evidence:
 
     @property
     def oriented(self) -> np.ndarray:
-        """The differences, above 0 where the setting is better (of `worse`: where it is worse)."""
+        """The differences, positive where they support the claim."""
         sign = (1 if self.better == "more" else -1) * (-1 if self.claim.direction == "worse" else 1)
         return sign * np.asarray(self.differences, np.float64)
 
 
 @dataclasses.dataclass(frozen=True)
 class Decision:
-    """What is said of a claim.
+    """The verdict about a claim.
 
     Attributes:
-        verdict: `holds`, `does not hold` (the opposite does), `no difference that matters` or
-            `can't tell`.
-        mean: Of the differences.
-        low: The lower end of the mean's 95 % interval, by itself; NaN of one seed.
+        verdict: `supported`, `contradicted` (the opposite is supported), `equivalent` (the
+            difference is within the margin), `inconclusive` or `not measured`.
+        mean: Mean of the differences.
+        low: Lower end of the mean's own 95 % interval; NaN with one seed.
         high: Its upper end.
-        p: The least level of its own at which anything is said; NaN where there is no test.
-        reason: Why it can't be told; else empty.
-        seeds: About how many seeds would tell with a probability of 80 %, were mean and spread as
-            found; `None`: it is told, nobody knows, or more than 1,000.
+        p: The smallest level at which the claim alone would get a verdict; NaN without a test.
+        reason: Why it is inconclusive or not measured; else empty.
+        seeds: About how many seeds would detect a difference of this size with a probability of
+            80 %; `None` if there is a verdict, it is unknown, or more than 1,000.
     """
 
     verdict: Verdict
@@ -118,179 +126,185 @@ class Decision:
 
 
 def decide(evidence: Sequence[Evidence]) -> list[Decision]:
-    """Decides claims together: no more than one study in twenty says anything false.
+    """Decides claims together: at most one study in twenty has any false verdict.
 
-    Each is tested at a level that Holm's correction gives it among all that can be tested. A claim
-    with the direction `better` or `worse` *holds* if the interval of that level lies beyond 0, it
-    *does not hold* if the interval lies on the other side, and there is *no difference that
-    matters* if it lies within the margin, wherever 0 is. Whatever the
-    truth, what is false is said with a probability of that level at most. `no worse` is decided
-    about −margin.
+    Each claim is tested at the level that Holm's correction gives it among all that can be tested.
+    A claim with the direction `better` or `worse` is *supported* if the interval of that level is
+    beyond 0, *contradicted* if it is on the other side, and *equivalent* if it is within the
+    margin, wherever 0 is. A claim with `no worse` is decided about −margin. Whatever the truth, a
+    false verdict has at most the probability of that level.
 
     Args:
         evidence: The claims.
 
     Returns:
-        A decision each, in the same order.
+        A decision for each claim, in the same order.
 
     Example:
     >>> claim = Claim("loss", "The loss falls", "loss", "better", margin=0.01)
     >>> differences = (-0.11, -0.09, -0.1), (-0.11, 0.09, 0.01), (0.001, -0.002, 0.0)
     >>> for decision in decide([Evidence(claim, "less", d) for d in differences]):
     ...     print(decision.verdict, decision.seeds)
-    holds None
-    can't tell None
-    no difference that matters None
+    supported None
+    inconclusive None
+    equivalent None
     """
-    refused = [_not_testable(one) for one in evidence]
-    tests = {i: _test(one) for i, one in enumerate(evidence) if not refused[i]}
+    untestable = [_why_untestable(one) for one in evidence]
+    tests = {i: _test(one) for i, one in enumerate(evidence) if untestable[i] is None}
     levels = _holm({i: test.p for i, test in tests.items()})
     decisions = []
     for i, one in enumerate(evidence):
         mean, low, high = interval(one.differences)
-        if reason := refused[i]:
-            decisions.append(Decision("can't tell", mean, low, high, math.nan, reason))
-            continue
-        verdict: Verdict = "can't tell"
-        reason, seeds = "", None
-        if i in levels:
+        if (why := untestable[i]) is not None:
+            decisions.append(Decision(why[0], mean, low, high, math.nan, why[1]))
+        elif i in levels:
             verdict = tests[i].verdict(levels[i])
+            decisions.append(Decision(verdict, mean, low, high, tests[i].p))
         else:
-            told_alone = tests[i].p <= LEVEL
             reason = "the interval is too wide"
-            if told_alone:
-                reason = f"too little among {len(tests)} claims (Holm's correction)"
-            seeds = seeds_to_tell(one, level=LEVEL / len(tests))
-        decisions.append(Decision(verdict, mean, low, high, tests[i].p, reason, seeds))
+            if tests[i].p <= LEVEL:
+                reason = f"not enough among {len(tests)} claims (Holm's correction)"
+            seeds = required_seeds(one, level=LEVEL / len(tests))
+            decisions.append(Decision("inconclusive", mean, low, high, tests[i].p, reason, seeds))
     return decisions
 
 
-def interval(differences: Sequence[float]) -> tuple[float, float, float]:
+def interval(
+    values: Sequence[float], bounds: tuple[float | None, float | None] = (None, None)
+) -> tuple[float, float, float]:
     """Returns the mean and the ends of its 95 % interval, by Student's t.
 
+    An interval of a bounded measure is cut at the bounds. Its coverage stays the same, because the
+    true mean cannot be outside.
+
     Args:
-        differences: One a seed; the ends of one are NaN.
+        values: One value per seed; with one value, the ends are NaN.
+        bounds: The smallest and the largest possible value; `None`: unlimited.
 
     Example:
     >>> [round(x, 3) for x in interval([1.0, 2.0, 3.0])]
     [2.0, -0.484, 4.484]
+    >>> [round(x, 3) for x in interval([1.0, 2.0, 3.0], bounds=(0.0, None))]
+    [2.0, 0.0, 4.484]
     """
-    values = np.asarray(differences, np.float64)
-    n = len(values)
-    if not n or not np.isfinite(values).all():
+    array = np.asarray(values, np.float64)
+    n = len(array)
+    if not n or not np.isfinite(array).all():
         return math.nan, math.nan, math.nan
-    mean = float(values.mean())
+    mean = float(array.mean())
     if n == 1:
         return mean, math.nan, math.nan
-    half = float(stdtrit(n - 1, 1 - LEVEL / 2) * values.std(ddof=1) / math.sqrt(n))
-    return mean, mean - half, mean + half
+    half = float(stdtrit(n - 1, 1 - LEVEL / 2) * array.std(ddof=1) / math.sqrt(n))
+    least, most = (-math.inf if bounds[0] is None else bounds[0]), bounds[1]
+    low, high = max(mean - half, least), min(mean + half, math.inf if most is None else most)
+    return mean, min(low, mean), max(high, mean)
 
 
-def seeds_to_tell(evidence: Evidence, *, level: float = LEVEL) -> int | None:
-    """Returns how many seeds would tell with a probability of 80 %.
+def required_seeds(evidence: Evidence, *, level: float = LEVEL) -> int | None:
+    """Returns how many seeds would give a verdict with a probability of 80 %: power analysis.
 
     Args:
-        evidence: Two seeds or more, whose mean and standard deviation are taken for the truth.
-        level: Of the claim's test.
+        evidence: Differences of two seeds or more; their mean and standard deviation are taken as
+            the truth.
+        level: Level of the claim's test.
 
     Returns:
-        The number; `None`: more than 1,000.
+        The number of seeds; `None` if it is more than 1,000.
     """
     values, claim = evidence.oriented, evidence.claim
     mean, deviation = float(values.mean()), float(values.std(ddof=1))
     no_worse = claim.direction == "no worse"
 
-    def enough(n: int) -> bool:
-        return probability_to_tell(n, mean, deviation, claim.margin, level, no_worse) >= POWER
+    def suffices(n: int) -> bool:
+        return verdict_probability(n, mean, deviation, claim.margin, level, no_worse) >= POWER
 
-    low, high = 1, 2  # two seeds at least; `low` is not enough
-    while not enough(high):
+    low, high = 1, 2  # two seeds at least; `low` does not suffice
+    while not suffices(high):
         low, high = high, 2 * high
-        if low >= MOST_SEEDS:
+        if low >= MAX_SEEDS:
             return None
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if enough(middle) else (middle, high)
-    return high if high <= MOST_SEEDS else None
+        low, high = (low, middle) if suffices(middle) else (middle, high)
+    return high if high <= MAX_SEEDS else None
 
 
-def probability_to_tell(
+def verdict_probability(
     n: int, mean: float, deviation: float, margin: float, level: float, no_worse: bool = False
 ) -> float:
-    """Returns how probably a claim is told, whatever the verdict, if differences are normal.
+    """Returns the probability of any verdict about a claim if differences are normal.
 
-    The mean of n differences is normal and, apart from it, their variance χ² with n − 1 degrees of
-    freedom, over whose quantiles the probability is averaged.
+    The mean of n differences is normal. Their variance is independent of it and follows χ² with
+    n − 1 degrees of freedom, over whose quantiles the probability is averaged.
 
     Args:
-        n: Seeds, 2 or more.
-        mean: Of the differences.
+        n: Number of seeds, at least 2.
+        mean: Mean of the differences.
         deviation: Their standard deviation, above 0.
-        margin: The claim's.
-        level: Of the claim's test.
-        no_worse: Whether the claim is one of `no worse`.
+        margin: The claim's margin.
+        level: Level of the claim's test.
+        no_worse: Whether the claim's direction is `no worse`.
     """
     above = (np.arange(_QUANTILES) + 0.5) / _QUANTILES
     spread = np.sqrt(chdtri(n - 1, above) / (n - 1))  # s/σ
     error = deviation / math.sqrt(n)
     half = stdtrit(n - 1, 1 - level / 2) * spread  # of the interval, in standard errors
     center = (mean + margin if no_worse else mean) / error
-    told = ndtr(center - half) + ndtr(-center - half)
+    probability = ndtr(center - half) + ndtr(-center - half)
     if not no_worse:
-        inside = np.clip(margin / error - half, 0, half)  # wider: told on either side of `half`
-        told += ndtr(inside - center) - ndtr(-inside - center)
-    return float(told.mean())
+        inside = np.clip(margin / error - half, 0, half)  # beyond `half`: counted above already
+        probability += ndtr(inside - center) - ndtr(-inside - center)
+    return float(probability.mean())
 
 
 @dataclasses.dataclass(frozen=True)
 class _Test:
-    """p of each thing that may be said, and what else than the lack of a difference it is."""
+    """The p values of the two verdicts that a claim may get: one of direction, and equivalence."""
 
     direction: Verdict
     p_direction: float
-    p_no_difference: float
+    p_equivalent: float
 
     @property
     def p(self) -> float:
-        return min(self.p_direction, self.p_no_difference)
+        return min(self.p_direction, self.p_equivalent)
 
     def verdict(self, level: float) -> Verdict:
-        return "no difference that matters" if self.p_no_difference <= level else self.direction
+        return "equivalent" if self.p_equivalent <= level else self.direction
 
 
-def _not_testable(evidence: Evidence) -> str:
-    """Returns why there is no test; empty: there is."""
+def _why_untestable(evidence: Evidence) -> tuple[Verdict, str] | None:
+    """Returns the verdict and the reason if a claim cannot be tested."""
     values = np.asarray(evidence.differences, np.float64)
     if not len(values) or not np.isfinite(values).all():
-        return "a run or its number is missing or not finite"
+        return "not measured", "a run or its number is missing or not finite"
     if len(values) == 1:
-        return "one seed tells nothing of others"
+        return "inconclusive", "one seed does not show how much seeds differ"
     if np.ptp(values) <= _SAME * np.abs(values).max() and values.any():
-        return "every seed gave the same difference, which says nothing of its spread"
-    return ""
+        return "inconclusive", "all seeds have the same difference, so their spread is unknown"
+    return None
 
 
 def _test(evidence: Evidence) -> _Test:
     values, claim = evidence.oriented, evidence.claim
+    no_worse = claim.direction == "no worse"
     if not values.any():
-        same: Verdict = "holds" if claim.direction == "no worse" else "no difference that matters"
-        return _Test(same, 0.0 if same == "holds" else 1.0, 1.0 if same == "holds" else 0.0)
+        return _Test("supported", 0.0, 1.0) if no_worse else _Test("equivalent", 1.0, 0.0)
     error = float(values.std(ddof=1)) / math.sqrt(len(values))
     freedom, mean = len(values) - 1, float(values.mean())
 
     def tail(distance: float) -> float:
-        """Returns the two-sided p of a mean that lies so far on the right side of a bound."""
+        """Returns the two-sided p of a mean at this distance on the right side of a bound."""
         return min(1.0, 2 * float(stdtr(freedom, -distance / error)))
 
-    if claim.direction == "no worse":
-        beyond = mean + claim.margin
-        return _Test("holds" if beyond > 0 else "does not hold", tail(abs(beyond)), 1.0)
+    beyond = mean + claim.margin if no_worse else mean
     within = min(claim.margin - mean, claim.margin + mean)
-    return _Test("holds" if mean > 0 else "does not hold", tail(abs(mean)), tail(within))
+    direction: Verdict = "supported" if beyond > 0 else "contradicted"
+    return _Test(direction, tail(abs(beyond)), 1.0 if no_worse else tail(within))
 
 
 def _holm(p: dict[int, float]) -> dict[int, float]:
-    """Returns the level of each test that is told, by Holm's step-down procedure."""
+    """Returns the level of each test that gets a verdict, by Holm's step-down procedure."""
     levels: dict[int, float] = {}
     for rank, i in enumerate(sorted(p, key=p.__getitem__)):
         level = LEVEL / (len(p) - rank)

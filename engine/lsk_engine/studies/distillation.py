@@ -1,6 +1,5 @@
-"""Do smoothed teachers teach worse? The study of the paper's Figure 5, and its four curves."""
+"""The study of smoothed teachers: the paper's Figure 5 with its four curves."""
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,13 +12,20 @@ from lsk_engine.studies.study import ALPHA, TEACHER_ALPHA, TEACHER_TEMPERATURE, 
 from lsk_engine.studies.study_folder import FIGURE_FILE, RUNS, TEACHERS
 from lsk_engine.studies.study_result import StudyResult
 
-ALPHAS = (0.0, 0.15, 0.3, 0.45, 0.6, 0.75)  # the paper's, as those below
+ALPHAS = (0.0, 0.15, 0.3, 0.45, 0.6, 0.75)  # of the paper, like the temperatures
 TEMPERATURES = (1.0, 2.0, 3.0, 4.0, 8.0, 12.0, 16.0)
 SEEDS = 5
 CLAIMS = (
-    Claim("teachers", "Smoothing makes teachers better", TEACHER_SCORE, "better", 0.5),
-    Claim("teaching", "Smoothed teachers teach worse", SCORE, "worse", 0.5, source="Figure 5"),
-    Claim("transfer", "Students lose more to smoothed teachers", TRANSFER, "worse", 0.5),
+    Claim("teachers", "Smoothing improves teachers", TEACHER_SCORE, "better", 0.5),
+    Claim(
+        "teaching",
+        "Students of smoothed teachers are worse",
+        SCORE,
+        "worse",
+        0.5,
+        source="Figure 5",
+    ),
+    Claim("transfer", "Students lag further behind smoothed teachers", TRANSFER, "worse", 0.5),
 )
 
 
@@ -33,18 +39,19 @@ def distillation_study(
     claims: Sequence[Claim] = CLAIMS,
     **more: Any,
 ) -> Study:
-    """Returns the study of students alone, of students of smoothed teachers, and of a hard one.
+    """Returns the study of networks without teacher, and of students of hard and smoothed teachers.
 
-    A student's loss is its teacher's term alone (β = 1), and its own temperature is 1.
+    The students' loss has only the distillation term (β = 1), and their own temperature is 1.
 
     Args:
-        task: The task's name.
-        alphas: α of students alone and of teachers, whose students learn at T = 1; 0 among them.
+        task: Name of the task.
+        alphas: α of networks without teacher, and of teachers, whose students learn at T = 1;
+            including 0.
         temperatures: T of further students of the teacher with α = 0.
-        hard_temperature: T of that student of the teacher with α = 0 which the claims compare
-            with: at T = 1 a teacher that knows its examples by heart tells no more than labels.
-        seeds: How many runs of each.
-        claims: What is decided about students of teachers, compared with those of the hard one.
+        hard_temperature: T of the student of the teacher with α = 0 that the claims compare with:
+            at T = 1, the outputs of a teacher that has memorized its examples equal the labels.
+        seeds: Number of runs of each.
+        claims: Claims about students of smoothed teachers, compared with those of the hard one.
         more: Further attributes of the study.
 
     Raises:
@@ -57,7 +64,7 @@ def distillation_study(
     """
     if 0 not in alphas:
         raise InputError(
-            "Expected α = 0 among the alphas: that teacher's students go over the temperatures. "
+            "Expected α = 0 among the alphas: its students have the other temperatures. "
             f"Received: {alphas}"
         )
     if not temperatures:
@@ -71,7 +78,7 @@ def distillation_study(
     )
     about = [Claim(**{**vars(claim), "axis": compared}) for claim in claims]
     return Study(
-        question="Do smoothed teachers teach worse?",
+        question="Are students of smoothed teachers worse?",
         task=task,
         axes={ALPHA: alphas},
         grids=grids if len(alphas) > 1 else grids[1:],
@@ -85,57 +92,46 @@ def distillation_study(
 def figure_rows(result: StudyResult) -> tuple[str, list[dict[str, Any]]]:
     """Returns the points of the curves that `ls_keras.plots.distillation_curves` draws.
 
-    A run that failed, or a teacher whose γ could not be measured, has no point; the others have.
+    Runs that failed, and students of a teacher whose γ could not be measured, are left out.
 
     Args:
-        result: What such a study found.
+        result: The result of such a study.
 
     Returns:
-        The name of the task's first score, and a row a point and seed: `curve`, `alpha`,
-        `temperature`, `seed`, `gamma`, the score, and the `run` below the study's folder.
+        The name of the task's first score, and a row for each point and seed: `curve`, `alpha`,
+        `temperature`, `seed`, `gamma`, the score, and the `run` inside the study's folder.
 
     Raises:
-        LsKerasError: If γ could be measured of no teacher, or no run is finished.
+        LsKerasError: If γ was measured of no teacher, or no run is finished.
     """
+    reasons = ", ".join(result.reasons()) or "none"
     if "gamma" not in result.numbers:
-        reasons = ", ".join(result.reasons()) or "none"
         raise LsKerasError(f"Expected γ of the teachers. Received: {reasons}")
     score = next(iter(result.numbers))
     rows: dict[tuple[Any, ...], dict[str, Any]] = {}
 
-    def add(
-        curve: str,
-        alpha: float,
-        temperature: float,
-        seed: int,
-        run: str,
-        gamma: float,
-        value: float,
-    ) -> None:
-        if not (math.isfinite(gamma) and math.isfinite(value)):
-            return
-        found = {"gamma": gamma, score: value, "run": run}
-        point = {"curve": curve, "alpha": alpha, "temperature": temperature, "seed": seed}
-        rows.setdefault(tuple(point.values()), {**point, **found})
+    def add(point: tuple[str, float, float, int], run: str, gamma: Any, value: Any) -> None:
+        if gamma is not None and value is not None:
+            keys = ("curve", "alpha", "temperature", "seed", "gamma", score, "run")
+            rows.setdefault(point, dict(zip(keys, (*point, gamma, value, run), strict=True)))
 
     for arm, settings in result.arms.items():
         for seed in range(result.seeds):
             value, run = result.values[score][arm][seed], f"{RUNS}/{arm}-seed{seed}"
             if TEACHER_ALPHA not in settings:
                 alpha = settings[ALPHA]
-                add("student alone", alpha, 1.0, seed, run, alpha, value)
+                add(("student alone", alpha, 1.0, seed), run, alpha, value)
                 continue
             alpha, temperature = settings[TEACHER_ALPHA], settings[TEACHER_TEMPERATURE]
             gamma = result.values["gamma"][arm][seed]
             if alpha == 0:
-                add("student of hard teacher", alpha, temperature, seed, run, gamma, value)
+                add(("student of hard teacher", alpha, temperature, seed), run, gamma, value)
             if temperature == 1:
-                add("student of smoothed teacher", alpha, temperature, seed, run, gamma, value)
+                add(("student of smoothed teacher", alpha, temperature, seed), run, gamma, value)
             teacher = f"{TEACHERS}/alpha{alpha:g}-seed{seed}"
-            of_teacher = result.values[TEACHER_SCORE][arm][seed]
-            add("teacher", alpha, 1.0, seed, teacher, alpha, of_teacher)
+            teacher_score = result.values[TEACHER_SCORE][arm][seed]
+            add(("teacher", alpha, 1.0, seed), teacher, alpha, teacher_score)
     if not rows:
-        reasons = ", ".join(result.reasons()) or "none"
         raise LsKerasError(f"Expected a finished run. Received: {reasons}")
     return score, [*rows.values()]
 
@@ -143,14 +139,14 @@ def figure_rows(result: StudyResult) -> tuple[str, list[dict[str, Any]]]:
 def draw_figure(
     result: StudyResult, directory: Path, title: str
 ) -> tuple[str, list[dict[str, Any]]]:
-    """Draws the four curves into the study's folder, and returns what `figure_rows` does.
+    """Draws the four curves into the study's folder, and returns `figure_rows`.
 
     Args:
-        result: What such a study found.
+        result: The result of such a study.
         directory: The study's folder.
         title: The figure's title.
     """
-    from ls_keras.plots import distillation_curves, save_plot  # Keras: seconds
+    from ls_keras.plots import distillation_curves, save_plot  # imports Keras: seconds
 
     score, rows = figure_rows(result)
     label = result.numbers[score].label

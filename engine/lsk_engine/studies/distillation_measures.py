@@ -1,4 +1,4 @@
-"""What a study measures of teaching: of a run its student's score, of a student its teacher."""
+"""Measurements of distillation: the score of a run's student, and that of a student's teacher."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ from ls_base.errors import InputError
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.runs.stored_run import StoredRun
-from lsk_engine.studies.existing_runs import splits_of
+from lsk_engine.studies.jobs import read_split_fingerprints
 from lsk_engine.studies.study_folder import STUDENTS
 
 STUDENT_SCORE = "student_score"
@@ -15,15 +15,15 @@ TRANSFER = "transfer"
 _BySplit = dict[str, dict[str, float]]
 
 
-def student_numbers(run: StoredRun, reporter: Reporter) -> _BySplit:
-    """Returns the score of the student that a study has trained under a run.
+def measure_student(run: StoredRun, reporter: Reporter) -> _BySplit:
+    """Returns the score of the student that a study has trained with a run as the teacher.
 
     Args:
         run: A run of a study.
-        reporter: Who is told.
+        reporter: Receives messages and progress.
 
     Raises:
-        FileError: If there is no such student, or it isn't finished.
+        FileError: If there is no such student, or it is not finished.
     """
     path = run.directory.path
     student = RunDirectory.open(path.parents[1] / STUDENTS / path.name)
@@ -31,17 +31,17 @@ def student_numbers(run: StoredRun, reporter: Reporter) -> _BySplit:
     return {split: {STUDENT_SCORE: score} for split, score in scores.items()}
 
 
-def teacher_numbers(run: StoredRun, reporter: Reporter) -> _BySplit:
-    """Returns the score of a student's teacher, what the student has less of it, and γ.
+def measure_teacher(run: StoredRun, reporter: Reporter) -> _BySplit:
+    """Returns the score of a student's teacher, the student's score minus it, and γ.
 
-    Of a run without a teacher there are none.
+    A run without a teacher has none of them.
 
     Args:
         run: A finished run.
-        reporter: Who is told.
+        reporter: Receives messages and progress.
 
     Raises:
-        InputError: If the teacher was scored on other examples.
+        InputError: If the teacher was scored on other examples than the student.
         LsKerasError: If the teacher is damaged.
     """
     from lsk_engine.scoring.teacher_gamma import teacher_gammas
@@ -51,32 +51,35 @@ def teacher_numbers(run: StoredRun, reporter: Reporter) -> _BySplit:
         return {}
     teacher = RunDirectory.open(options.teacher)
     ((gamma,),) = teacher_gammas(run.task, [teacher], [[options.teacher_temperature]], reporter)
-    own, of_teacher = _first_scores(run.directory), _first_scores(teacher)
-    examples, of_teachers = splits_of(run.directory), splits_of(teacher)
-    for split in own.keys() & of_teacher.keys():
-        if examples and of_teachers and examples.get(split) != of_teachers.get(split):
+    own, teacher_scores = _first_scores(run.directory), _first_scores(teacher)
+    examples, teacher_examples = (
+        read_split_fingerprints(run.directory),
+        read_split_fingerprints(teacher),
+    )
+    for split in own.keys() & teacher_scores.keys():
+        if examples and teacher_examples and examples.get(split) != teacher_examples.get(split):
             raise InputError(
-                "Expected a teacher that is scored on the examples of its student (--teacher-set, "
-                "or teacher.data.… of a study's file, says which). "
+                "Expected a teacher that is scored on the examples of its student "
+                "(teacher.data.… with --set, or in a study's file). "
                 f"Received: another split '{split}' of {teacher.path}"
             )
     found = {
         split: {TEACHER_SCORE: score, TRANSFER: own[split] - score}
-        for split, score in of_teacher.items()
+        for split, score in teacher_scores.items()
         if split in own
     }
     return {**found, "train": {"gamma": gamma}}
 
 
 def compute_gammas(runs: Sequence[StoredRun], reporter: Reporter) -> None:
-    """Computes γ of the teachers of runs, each in one pass for all of its temperatures.
+    """Computes γ of the teachers of runs, in one pass for all temperatures of a teacher.
 
     Args:
         runs: Finished runs of one task.
-        reporter: Who is told.
+        reporter: Receives messages and progress.
 
     Raises:
-        LsKerasError: If a teacher is not what it was.
+        LsKerasError: If a teacher has changed since.
     """
     from lsk_engine.scoring.teacher_gamma import teacher_gammas
 
@@ -90,6 +93,6 @@ def compute_gammas(runs: Sequence[StoredRun], reporter: Reporter) -> None:
 
 
 def _first_scores(run: RunDirectory) -> dict[str, float]:
-    """Returns a task's first score by split; none where it has no score of its own."""
+    """Returns a task's first score by split; empty if it has no score of its own."""
     metrics = run.read_metrics()
     return {split: metrics.first_score(split)[2] for split in metrics.splits if metrics.labels}

@@ -1,7 +1,7 @@
-"""What a study measures of a finished run: the stages that exist, each with the numbers it yields.
+"""What a study can measure of a finished run, and the numbers that each measurement yields.
 
-A measurement's numbers are kept in the run (`RUN/evaluation/measured-NAME.json`): it is taken once,
-and a study that was stopped goes on with the next.
+The numbers of a measurement are stored in the run (`RUN/evaluation/measured-NAME.json`), so that it
+is taken once, and an interrupted study continues with the next one.
 """
 
 import dataclasses
@@ -15,15 +15,15 @@ from lsk_engine.runs.run_directory import SCHEMA
 from lsk_engine.runs.schemas import Metrics
 from lsk_engine.runs.stored_run import StoredRun, model_sha256
 from lsk_engine.settings.protocols import has_search
-from lsk_engine.studies.claims import Better
 from lsk_engine.studies.distillation_measures import (
     STUDENT_SCORE,
     TEACHER_SCORE,
     TRANSFER,
     compute_gammas,
-    student_numbers,
-    teacher_numbers,
+    measure_student,
+    measure_teacher,
 )
+from lsk_engine.studies.study_result import Number
 from lsk_engine.tasks.contract import Task
 
 SCORE = "score"
@@ -32,68 +32,53 @@ BySplit = dict[str, dict[str, float]]
 
 
 @dataclasses.dataclass(frozen=True)
-class Number:
-    """A number that a measurement yields.
-
-    Attributes:
-        label: What it is called in a table.
-        better: Whether less or more is better; `None`: neither, or nobody has said.
-        split: The split that it is of, where that is not the study's.
-    """
-
-    label: str
-    better: Better | None
-    split: str | None = None
-
-
-@dataclasses.dataclass(frozen=True)
 class Measurement:
-    """A stage that yields numbers.
+    """A measurement of finished runs.
 
     Attributes:
-        what: What it does, in a line.
-        numbers: By name; `accuracy` has the task's own scores as well.
-        take: Runs the stage on a finished run, Keras loaded, and returns the numbers by split.
-        kept: Whether the numbers are kept in the run; else files hold them already.
-        before: Does once what runs share, before it is taken of any.
+        description: What it does, in a line.
+        numbers: The numbers by name; `accuracy` yields the task's own scores as well.
+        take: Measures a finished run, with Keras loaded, and returns the numbers by split.
+        stored: Whether the numbers are stored in the run; else other files have them already.
+        prepare: Computes what runs share, before any is measured.
     """
 
-    what: str
+    description: str
     numbers: Mapping[str, Number]
     take: Callable[[StoredRun, Reporter], BySplit]
-    kept: bool = True
-    before: Callable[[Sequence[StoredRun], Reporter], None] | None = None
+    stored: bool = True
+    prepare: Callable[[Sequence[StoredRun], Reporter], None] | None = None
 
 
-class Measured(Record, frozen=True):
-    """The file of a measurement."""
+class _MeasuredFile(Record, frozen=True):
+    """The file of a measurement's numbers."""
 
     model_sha256: str
     numbers: dict[str, dict[str, float]]
 
 
 def check_measures(names: Sequence[str], task: Task) -> None:
-    """Refuses what is no measurement, or can't be taken of any run of a task.
+    """Checks that measurements exist and that runs of a task can have them.
 
     Args:
         names: Names of `MEASUREMENTS`.
         task: The task.
 
     Raises:
-        InputError: For another name, with near matches, or `beam` of a task that doesn't search.
+        InputError: For an unknown name, with near matches, or `beam` for a task without search.
     """
     for name in names:
         if name not in MEASUREMENTS:
             raise InputError(f"Expected a measure. {suggest(name, MEASUREMENTS)}")
     if "beam" in names and not has_search(task.decoding_config):
         raise InputError(
-            "Expected measures without beam, of a task that doesn't search. "
-            f"Received: beam, of task '{task.name}'"
+            "Expected measures without beam for a task without search. "
+            f"Received: beam for task '{task.name}'"
         )
 
 
 def numbers_of(names: Sequence[str]) -> dict[str, Number]:
-    """Returns the numbers that measurements yield, a task's own scores apart.
+    """Returns the numbers that measurements yield, without a task's own scores.
 
     Args:
         names: Names of `MEASUREMENTS`.
@@ -102,60 +87,66 @@ def numbers_of(names: Sequence[str]) -> dict[str, Number]:
 
 
 def own_numbers(metrics: Metrics) -> dict[str, Number]:
-    """Returns the task's own scores of a finished run, and what is called by the first of them.
+    """Returns the task's own scores of a finished run, and the numbers named after the first one.
 
     Args:
-        metrics: The run's.
+        metrics: The run's scores.
     """
     better = metrics.better or {}
-    found = {name: Number(label, better.get(name)) for name, label in metrics.labels.items()}
+    found = {
+        name: Number(label, better.get(name), bounds=(metrics.bounds or {}).get(name, (None, None)))
+        for name, label in metrics.labels.items()
+    }
     if not found:
         return {}
     first = next(iter(found.values()))
-    of_others = {
+    named_after = {
         BEST_SCORE: f"{first.label}, best T",
         STUDENT_SCORE: f"student {first.label}",
         TEACHER_SCORE: f"teacher {first.label}",
-        TRANSFER: f"lost: {first.label}",
     }
-    called = {name: Number(label, first.better) for name, label in of_others.items()}
-    return {SCORE: first, **found, **called}
+    others = {
+        name: Number(label, first.better, bounds=first.bounds)
+        for name, label in named_after.items()
+    }
+    others[TRANSFER] = Number(f"lost: {first.label}", first.better)
+    return {SCORE: first, **found, **others}
 
 
 def measure(name: str, run: StoredRun, reporter: Reporter) -> BySplit:
-    """Returns a measurement's numbers by split; it is taken if the run has none.
+    """Returns a measurement's numbers by split, measuring the run if it has none stored.
 
     Args:
         name: A name of `MEASUREMENTS`.
         run: A finished run.
-        reporter: Who is told.
+        reporter: Receives messages and progress.
 
     Raises:
-        LsKerasError: If it can't be taken of this run.
+        LsKerasError: If this run cannot be measured.
     """
     directory, measurement = run.directory, MEASUREMENTS[name]
-    if not measurement.kept:
+    if not measurement.stored:
         return measurement.take(run, reporter)
     model = model_sha256(directory)
     file = directory.measured_file(name)
     if lexists(file):
-        kept = directory.read(file, Measured, schema=SCHEMA)
-        if kept.model_sha256 == model:
-            return kept.numbers
+        stored = directory.read(file, _MeasuredFile, schema=SCHEMA)
+        if stored.model_sha256 == model:
+            return stored.numbers
     found = measurement.take(run, reporter)
     with directory.lock():
-        values = Measured(model_sha256=model, numbers=found).to_dict()
+        values = _MeasuredFile(model_sha256=model, numbers=found).to_dict()
         directory.write_json(file, {"schema": SCHEMA, **values})
     return found
 
 
 def _accuracy(run: StoredRun, reporter: Reporter) -> BySplit:
     metrics = run.directory.read_metrics()
-    kept = {name: name for name in (*metrics.labels, *_ACCURACY)}
+    sources = {name: name for name in (*metrics.labels, *_ACCURACY)}
     if first := next(iter(metrics.labels), None):
-        kept = {SCORE: first, **kept}
+        sources = {SCORE: first, **sources}
     return {
-        split: {name: scores[of] for name, of in kept.items() if of in scores}
+        split: {name: scores[source] for name, source in sources.items() if source in scores}
         for split, scores in metrics.splits.items()
     }
 
@@ -187,7 +178,7 @@ def _representation(run: StoredRun, reporter: Reporter) -> BySplit:
     from lsk_engine.scoring.project import project_runs
 
     directory = run.directory
-    classes = _likeliest_classes(run, 3)
+    classes = _most_frequent_classes(run, 3)
     with directory.lock():
         results = project_runs([run], reporter, directory.projection_file, classes=classes)
     (found,) = results["runs"]
@@ -204,7 +195,7 @@ def _information(run: StoredRun, reporter: Reporter) -> BySplit:
     from lsk_engine.scoring.mutual_information import probe
 
     directory, task, config = run
-    classes = _likeliest_classes(run, 2)
+    classes = _most_frequent_classes(run, 2)
     with directory.lock():
         results = probe(
             task, config, directory, reporter, directory.information_file, classes=classes
@@ -213,8 +204,8 @@ def _information(run: StoredRun, reporter: Reporter) -> BySplit:
     return {results["split"]: {"mutual_information": last}}
 
 
-def _likeliest_classes(run: StoredRun, count: int) -> list[str]:
-    """Returns the names of the classes with the most training labels, alike in all arms."""
+def _most_frequent_classes(run: StoredRun, count: int) -> list[str]:
+    """Returns the names of the classes with the most training labels, the same in all arms."""
     import numpy as np
 
     from lsk_engine.runs.run_data import reload_data
@@ -238,10 +229,10 @@ def _beam(run: StoredRun, reporter: Reporter) -> BySplit:
     score = next(iter(metrics.labels))
     if first.better is None:
         raise InputError(
-            f"Expected a task that says whether less or more {score} is better. "
+            f"Expected a task that declares whether less or more {score} is better. "
             f"Received: task '{task.name}'"
         )
-    # The best T is chosen on validation, as a fitted one is; the other splits have its score.
+    # The best T is chosen on validation, like a fitted one; other splits are scored with it.
     sign = 1 if first.better == "more" else -1
     output = directory.evaluation / "temperature-sweep.png"
     rows = sweep_temperature([run], TEMPERATURES, output, reporter, split="validation")
@@ -254,71 +245,72 @@ def _beam(run: StoredRun, reporter: Reporter) -> BySplit:
 
 
 TEMPERATURES = (0.8, 0.9, 1.0, 1.1, 1.2, 1.4)
+_SHARE, _POSITIVE = (0.0, 1.0), (0.0, None)  # bounds
 _ACCURACY = {
-    "accuracy": Number("accuracy", "more"),
-    "nll": Number("NLL (nats)", "less"),
+    "accuracy": Number("accuracy", "more", bounds=_SHARE),
+    "nll": Number("NLL (nats)", "less", bounds=_POSITIVE),
 }
 _CALIBRATION = {
-    "ece": Number("ECE", "less"),
-    "ece_calibrated": Number("ECE, fitted T", "less"),
-    "brier": Number("Brier", "less"),
-    "brier_calibrated": Number("Brier, fitted T", "less"),
-    "nll_calibrated": Number("NLL, fitted T", "less"),
-    "temperature": Number("fitted T", None),
+    "ece": Number("ECE", "less", bounds=_SHARE),
+    "ece_calibrated": Number("ECE, fitted T", "less", bounds=_SHARE),
+    "brier": Number("Brier", "less", bounds=(0.0, 2.0)),
+    "brier_calibrated": Number("Brier, fitted T", "less", bounds=(0.0, 2.0)),
+    "nll_calibrated": Number("NLL, fitted T", "less", bounds=_POSITIVE),
+    "temperature": Number("fitted T", None, bounds=_POSITIVE),
 }
 MEASUREMENTS: dict[str, Measurement] = {
-    "accuracy": Measurement("the scores that training ends with", _ACCURACY, _accuracy),
+    "accuracy": Measurement("the scores at the end of training", _ACCURACY, _accuracy),
     "calibration": Measurement(
-        "a temperature, fitted on validation, and the scores with it", _CALIBRATION, _calibration
+        "the scores with a temperature that is fitted on validation", _CALIBRATION, _calibration
     ),
     "ranking": Measurement(
-        "how well confidence ranks errors last, as it is and with normalized logits",
+        "how well confidence ranks errors last, with plain and with normalized logits",
         {
-            "aurc": Number("AURC", "less"),
-            "eaurc": Number("E-AURC", "less"),
-            "auroc": Number("AUROC of confidence", "more"),
-            "aurc_normalized": Number("AURC, logit norm", "less"),
-            "auroc_normalized": Number("AUROC, logit norm", "more"),
-            "norm_p": Number("p of the norm", None),
+            "aurc": Number("AURC", "less", bounds=_SHARE),
+            "eaurc": Number("E-AURC", "less", bounds=_SHARE),
+            "auroc": Number("AUROC of confidence", "more", bounds=_SHARE),
+            "aurc_normalized": Number("AURC, logit norm", "less", bounds=_SHARE),
+            "auroc_normalized": Number("AUROC, logit norm", "more", bounds=_SHARE),
+            "norm_p": Number("p of the norm", None, bounds=_POSITIVE),
         },
         _ranking,
     ),
     "representation": Measurement(
-        "how closely each class's activations lie together",
+        "the spread of each class's activations",
         {
-            "relative_spread": Number("spread in classes", "less"),
-            "confidence_spread": Number("spread of p(y)", None),
+            "relative_spread": Number("spread in classes", "less", bounds=_POSITIVE),
+            "confidence_spread": Number("spread of p(y)", None, bounds=_POSITIVE),
         },
         _representation,
     ),
     "information": Measurement(
-        "what logits tell of which example it was, at the last checkpoint",
-        {"mutual_information": Number("information (nats)", "less")},
+        "mutual information of logits and examples, at the last checkpoint",
+        {"mutual_information": Number("information (nats)", "less", bounds=_POSITIVE)},
         _information,
     ),
     "beam": Measurement(
-        "decoding at several T, the best one chosen on validation",
+        "the score at the best of several temperatures, chosen on validation",
         {
             BEST_SCORE: Number("score at its best T", None),
-            "best_temperature": Number("best T", None),
+            "best_temperature": Number("best T", None, bounds=_POSITIVE),
         },
         _beam,
     ),
     "distillation": Measurement(
-        "the score of a student that the run teaches",
+        "the score of a student of the run",
         {STUDENT_SCORE: Number("student's score", None)},
-        student_numbers,
-        kept=False,
+        measure_student,
+        stored=False,
     ),
     "teacher": Measurement(
-        "of a student: its teacher's score, and γ, how much smoothing the teacher is",
+        "of a student: its teacher's score and equivalent smoothing γ",
         {
             TEACHER_SCORE: Number("teacher's score", None),
             TRANSFER: Number("score less teacher's", None),
-            "gamma": Number("equivalent smoothing γ", None),
+            "gamma": Number("equivalent smoothing γ", None, bounds=_POSITIVE),
         },
-        teacher_numbers,
-        kept=False,
-        before=compute_gammas,
+        measure_teacher,
+        stored=False,
+        prepare=compute_gammas,
     ),
 }

@@ -1,4 +1,4 @@
-"""What tells runs from one another: settings, without what only the seed changes."""
+"""Compares run configurations, ignoring what only the seed changes."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -10,44 +10,44 @@ from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.settings.parsing import flat
 
 SEED = "training.seed"
-TAUGHT_BY = "distillation.teacher"
-_TAUGHT = "distillation."
-# Other runs that a run is made of, and what their settings begin with among its own.
-_OF_RUNS = {TAUGHT_BY: "teacher.", "training.init_from": "init_from."}
-_BEYOND = tuple(_OF_RUNS.values())
-# The version of the file; digests and folder of what another run's seed brings.
-_NO_SETTINGS = (
+TEACHER_RUN = "distillation.teacher"
+_DISTILLATION = "distillation."
+# Settings that name another run, and the prefix that its settings get.
+_OTHER_RUNS = {TEACHER_RUN: "teacher.", "training.init_from": "init_from."}
+_PREFIXES = tuple(_OTHER_RUNS.values())
+# The schema of the file; digests and folders that differ because seeds do.
+_IGNORED = (
     *("schema", SEED, "training.init_sha256"),
     *("distillation.teacher_sha256", "distillation.cache"),
 )
-_SEEDED = re.compile(r"-seed\d+$")
+_SEED_SUFFIX = re.compile(r"-seed\d+$")
 
 
-def telling(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the settings of a run that runs of other seeds have, too.
+def comparable_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the settings of a run that do not depend on its seed.
 
-    A student's teacher, and the run that another starts from, is called by its folder, without its
-    task and seed; its own settings are among them, or else the folder that it is in.
+    A teacher, or the run that another one starts from, is represented by its folder's name without
+    task and seed, and by its own settings; if it no longer exists, by the folder that it was in.
 
     Args:
-        settings: By dotted key.
+        settings: Settings of a run by dotted key.
 
     Example:
-    >>> telling({"task": "image", "distillation.teacher": "/runs/image-digits-alpha0.1-seed2"})
+    >>> run = {"task": "image", "distillation.teacher": "/runs/image-digits-alpha0.1-seed2"}
+    >>> comparable_settings(run)
     {'task': 'image', 'distillation.teacher': 'digits-alpha0.1', 'teacher.folder': '/runs'}
     """
-    found = _less(settings)
-    for key, beyond in _OF_RUNS.items():
+    found = _without_seed_settings(settings)
+    for key, prefix in _OTHER_RUNS.items():
         if settings.get(key) is not None:
-            of_run = _settings_of(Path(str(settings[key])))
-            found |= {f"{beyond}{name}": value for name, value in of_run.items()}
+            other = _settings_of(Path(str(settings[key])))
+            found |= {f"{prefix}{name}": value for name, value in other.items()}
     return found
 
 
-def _less(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the settings that do not depend on the seed."""
-    found = {key: value for key, value in settings.items() if key not in _NO_SETTINGS}
-    for key in _OF_RUNS:
+def _without_seed_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    found = {key: value for key, value in settings.items() if key not in _IGNORED}
+    for key in _OTHER_RUNS:
         if found.get(key) is not None:
             folder = Path(str(found[key])).name.removeprefix(f"{settings.get('task')}-")
             found[key] = without_seed(folder)
@@ -55,10 +55,9 @@ def _less(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _settings_of(run: Path) -> dict[str, Any]:
-    """Returns what tells a run from others that are called alike."""
     try:
-        return _less(flat(RunDirectory(run).read_config()))
-    except LsKerasError:  # it is elsewhere now
+        return _without_seed_settings(flat(RunDirectory(run).read_config()))
+    except LsKerasError:  # it was moved or deleted
         return {"folder": str(run.parent)}
 
 
@@ -69,46 +68,45 @@ def without_seed(folder: str) -> str:
     >>> without_seed("image-digits-alpha0.1-seed2")
     'image-digits-alpha0.1'
     """
-    return _SEEDED.sub("", folder)
+    return _SEED_SUFFIX.sub("", folder)
 
 
-def differing(settings: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Returns the keys in which settings differ; how students learn, among students.
+def differing_keys(settings: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Returns the keys whose values differ; settings of distillation only if students differ.
 
     Args:
-        settings: Of each run, by dotted key.
+        settings: The settings of each run, by dotted key.
 
     Example:
     >>> hard, student = {"training.alpha": 0.0}, {"distillation.beta": 1.0}
-    >>> differing([hard | {TAUGHT_BY: None}, hard | student | {TAUGHT_BY: "digits"}])
+    >>> differing_keys([hard | {TEACHER_RUN: None}, hard | student | {TEACHER_RUN: "digits"}])
     ['distillation.teacher']
     """
-    known = dict.fromkeys(name for of_run in settings for name in of_run)
-    names = [name for name in known if len(_values(name, settings)) > 1]
-    found = [name for name in names if not name.startswith(_BEYOND)]
+    known = dict.fromkeys(name for one in settings for name in one)
+    names = [name for name in known if len(_distinct_values(name, settings)) > 1]
+    found = [name for name in names if not name.startswith(_PREFIXES)]
     for name in names:
-        # Of a teacher no more than what its name does not tell.
-        if name.startswith(_BEYOND) and _kinds([*found, name], settings) > _kinds(found, settings):
+        # A teacher's setting only if it separates runs that the teacher's name does not.
+        if name.startswith(_PREFIXES) and _count_groups([*found, name], settings) > _count_groups(
+            found, settings
+        ):
             found.append(name)
     return found
 
 
-def _kinds(names: Sequence[str], settings: Sequence[Mapping[str, Any]]) -> int:
-    return len({repr([of_run.get(name) for name in names]) for of_run in settings})
-
-
-def unlike(one: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Returns what two have in the first three settings in which they differ, as errors tell it.
+def first_differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Returns the first three differences between two settings, as text for an error.
 
     Args:
         one: Settings by dotted key.
-        other: Likewise.
+        other: Settings by dotted key.
 
     Returns:
-        What either has; `None`: they are alike.
+        The values in `one` and in `other`; `None` if they are equal.
 
     Example:
-    >>> unlike({"model.width": 8, "model.layers": 2}, {"model.width": 16, "model.layers": 2})
+    >>> small, large = {"model.width": 8, "model.layers": 2}, {"model.width": 16, "model.layers": 2}
+    >>> first_differences(small, large)
     ('model.width=8', 'model.width=16')
     """
     keys = [key for key in {**one, **other} if one.get(key) != other.get(key)][:3]
@@ -118,6 +116,10 @@ def unlike(one: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[str, str] 
     return here, there
 
 
-def _values(name: str, settings: Sequence[Mapping[str, Any]]) -> set[str]:
-    learned = name.startswith((_TAUGHT, *_BEYOND)) and name != TAUGHT_BY
-    return {repr(of_run.get(name)) for of_run in settings if name in of_run or not learned}
+def _count_groups(names: Sequence[str], settings: Sequence[Mapping[str, Any]]) -> int:
+    return len({repr([one.get(name) for name in names]) for one in settings})
+
+
+def _distinct_values(name: str, settings: Sequence[Mapping[str, Any]]) -> set[str]:
+    students_only = name.startswith((_DISTILLATION, *_PREFIXES)) and name != TEACHER_RUN
+    return {repr(one.get(name)) for one in settings if name in one or not students_only}

@@ -1,23 +1,23 @@
-"""Does smoothing help here? The claims of the paper as rows of one table, and what follows."""
+"""The study of label smoothing: the paper's claims as a table, and the conclusions in words."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from lsk_engine.studies.claims import Claim
 from lsk_engine.studies.distillation_measures import STUDENT_SCORE
-from lsk_engine.studies.measurements import BEST_SCORE, SCORE, Number
+from lsk_engine.studies.measurements import BEST_SCORE, SCORE
 from lsk_engine.studies.study import ALPHA, SMOOTHING, Study
-from lsk_engine.studies.study_result import Decided, evidence_text
+from lsk_engine.studies.study_result import ClaimResult, Number
 from lsk_engine.studies.text_tables import heading, of_split
 
 QUESTION = "Does label smoothing help?"
 _ALPHAS = (0.05, 0.1, 0.2)
-# The first six that are decided make the sentences.
-# Margins: half a point of a score of 0 … 100, a hundredth of an error or a probability.
+# A study's sentences are about the first six that it decides.
+# Margins: half a point of a score from 0 to 100, a hundredth of an error or a probability.
 CLAIMS = (
     Claim(
         "score",
-        "Smoothing makes the task's score better",
+        "Smoothing improves the task's score",
         SCORE,
         "better",
         0.5,
@@ -25,7 +25,7 @@ CLAIMS = (
     ),
     Claim(
         "accuracy",
-        "Smoothing makes predictions right more often",
+        "Smoothing improves the accuracy",
         "accuracy",
         "better",
         0.005,
@@ -34,7 +34,7 @@ CLAIMS = (
     ),
     Claim(
         "calibration",
-        "Smoothing calibrates a network without a fitted temperature",
+        "Smoothing improves calibration without a fitted temperature",
         "ece",
         "better",
         0.01,
@@ -43,7 +43,7 @@ CLAIMS = (
     ),
     Claim(
         "against a fitted T",
-        "Smoothing calibrates no worse than temperature scaling of hard targets",
+        "Smoothing calibrates no worse than hard targets with temperature scaling",
         "ece",
         "no worse",
         0.01,
@@ -53,7 +53,7 @@ CLAIMS = (
     ),
     Claim(
         "beam search",
-        "Smoothed, at T = 1, scores no worse than hard targets at their best T",
+        "Smoothing at T = 1 scores no worse than hard targets at their best T",
         SCORE,
         "no worse",
         0.5,
@@ -61,23 +61,23 @@ CLAIMS = (
     ),
     Claim(
         "teaching",
-        "Smoothed teachers teach worse",
+        "Students of smoothed teachers are worse",
         STUDENT_SCORE,
         "worse",
         0.5,
-        source="Section 4: errors of MNIST's students, 0.74 and 0.91 %; Figure 5",
+        source="Section 4: errors of MNIST students, 0.74 and 0.91 %; Figure 5",
     ),
     Claim(
         "ranking",
-        "Smoothing ranks errors worse",
+        "Smoothing makes confidence rank errors worse",
         "auroc",
         "worse",
         0.01,
-        source="Not of the paper: Xia et al. (2025), arXiv 2403.14715",
+        source="Not in the paper: Xia et al. (2025), arXiv 2403.14715",
     ),
     Claim(
         "likelihood",
-        "Smoothing makes the likelihood of the labels worse",
+        "Smoothing reduces the likelihood of the labels",
         "nll",
         "worse",
         0.01,
@@ -86,26 +86,26 @@ CLAIMS = (
     ),
     Claim(
         "representation",
-        "Smoothing draws the activations of a class together",
+        "Smoothing reduces the spread of activations within classes",
         "relative_spread",
         "better",
         0.01,
     ),
     Claim(
         "information",
-        "Smoothing makes logits tell less of which example it was",
+        "Smoothing reduces the information of logits about examples",
         "mutual_information",
         "better",
         0.01,
     ),
 )
 
-# What is decided about a training loss beside the first one.
+# Claims about training losses, compared with the first one.
 LOSS_CLAIMS = (
-    Claim("score", "The loss makes the task's score better", SCORE, "better", 0.5),
-    Claim("accuracy", "The loss makes predictions right more often", "accuracy", "better", 0.005),
-    Claim("calibration", "The loss calibrates better", "ece", "better", 0.01),
-    Claim("likelihood", "The loss makes the labels more likely", "nll", "better", 0.01),
+    Claim("score", "The loss improves the task's score", SCORE, "better", 0.5),
+    Claim("accuracy", "The loss improves the accuracy", "accuracy", "better", 0.005),
+    Claim("calibration", "The loss improves calibration", "ece", "better", 0.01),
+    Claim("likelihood", "The loss improves the likelihood of the labels", "nll", "better", 0.01),
 )
 
 
@@ -118,13 +118,13 @@ def smoothing_question(
     settings: Mapping[str, Any] | None = None,
     **more: Any,
 ) -> Study:
-    """Returns the study that asks whether smoothing helps.
+    """Returns the study of whether label smoothing helps.
 
     Args:
-        task: The task's name.
-        alphas: What is compared with α = 0, which is added if it is not there; `None`: 0.05, 0.1
-            and 0.2, or no such axis where `axes` has others.
-        smoothings: What the mass follows; an axis if there are several.
+        task: Name of the task.
+        alphas: Values of α that are compared with α = 0, which is added if it is missing; `None`:
+            0.05, 0.1 and 0.2, or none if `axes` has others.
+        smoothings: Distributions of the smoothing mass; an axis if there are several.
         axes: Values of other settings, such as `training.loss`, compared with the first of each.
         settings: Further settings of all runs.
         more: Further attributes of the study.
@@ -151,10 +151,9 @@ def smoothing_question(
 def claims_for(
     numbers: Mapping[str, Number], claims: Sequence[Claim] = CLAIMS
 ) -> tuple[Claim, ...]:
-    """Returns those of the claims that numbers can decide.
+    """Returns the claims that can be decided with the measured numbers.
 
-    Whether a task's own score is better when it is less or more, the task may leave open; then its
-    accuracy stands for it.
+    If a task does not declare whether less or more of its score is better, the accuracy is used.
 
     Args:
         numbers: What is measured, by name.
@@ -175,40 +174,43 @@ def claims_for(
 
 
 def sentences_about(
-    decided: Collection[Decided], numbers: Mapping[str, Number], arm: Mapping[str, Any]
+    claims: Collection[ClaimResult], numbers: Mapping[str, Number], arm: Mapping[str, Any]
 ) -> list[str]:
-    """Returns a sentence for each of the decisions about an arm, with its evidence.
+    """Returns a sentence with verdict and evidence for each claim about an arm.
 
     Args:
-        decided: Decisions about one arm.
+        claims: Results of claims about one arm.
         numbers: What is measured, by name.
         arm: The arm's settings.
     """
-    found = []
-    for one in decided:
-        measured = numbers[one.claim.measure]
+    sentences = []
+    for one in claims:
+        measured = numbers[one.measure]
         label = of_split(measured.label, measured.split)
-        if one.claim.against is not None:
-            label = f"{label} − {numbers[one.claim.against].label}:"
-        found.append(
-            f"{one.claim.statement}: {one.decision.verdict}, at {heading(arm)} "
-            f"({evidence_text(one, label)})."
-        )
-    return found
+        if one.against is not None:
+            label = f"{label} (against {numbers[one.against].label})"
+        text = f"{one.statement}: {one.verdict}. At {heading(arm)}, {one.evidence(label)}"
+        if one.verdict == "equivalent":
+            text += f", within the margin of ±{one.margin:g}"
+        elif one.reason:
+            text += f"; {one.reason}"
+        if one.seeds is not None:
+            text += f"; about {one.seeds} seeds would detect a difference of this size"
+        sentences.append(f"{text}.")
+    return sentences
 
 
-def advice(decided: Sequence[Decided], arms: Mapping[str, Mapping[str, Any]], best: str) -> str:
-    """Returns which α to take, by the claim about the score.
+def advice(claims: Sequence[ClaimResult], arms: Mapping[str, Mapping[str, Any]], best: str) -> str:
+    """Returns which α to use, by the claim about the score.
 
     Args:
-        decided: All decisions.
+        claims: All results of claims.
         arms: The arms' settings, by name.
-        best: Of the arms with a better score, the one to take: it is the best on validation.
+        best: The arm with the best validation score among those with a better score; may be empty.
     """
-    about = [one for one in decided if one.claim.name in ("score", "accuracy")]
-    verdicts = [one.decision.verdict for one in about]
+    verdicts = [one.verdict for one in claims if one.name in ("score", "accuracy")]
     if best:
-        return f"Take {heading(arms[best])}: its score is better, and it does best on validation."
-    if verdicts and all(v in ("does not hold", "no difference that matters") for v in verdicts):
-        return "Take hard targets: no α has a better score. A fitted temperature calibrates them."
-    return "Which α to take can't be told from these runs."
+        return f"Use {heading(arms[best])}: its score is better, and it is best on validation."
+    if verdicts and all(verdict in ("contradicted", "equivalent") for verdict in verdicts):
+        return "Use hard targets: no α improves the score. A fitted temperature calibrates them."
+    return "These runs do not show which α to use."

@@ -1,21 +1,21 @@
-"""Tables of settings and differences, at most 80 letters wide."""
+"""Plain-text tables of settings and differences, at most 80 characters wide."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from lsk_engine.studies.settings_diff import TAUGHT_BY
+from lsk_engine.studies.settings_diff import TEACHER_RUN
 
 WIDTH = 80
 _LABEL, _COLUMN = 24, 8
-_LARGEST = 1e300  # whole numbers beyond are no floats
+_LARGEST = 1e300  # larger integers cannot be formatted as floats
 
 
 def heading(settings: Mapping[str, Any]) -> str:
-    """Returns what a combination of settings is called in a table.
+    """Returns the name of a combination of settings in a table.
 
     Args:
-        settings: By dotted key.
+        settings: Settings by dotted key.
 
     Example:
     >>> heading({"training.alpha": 0.1}), heading({"training.alpha": 0.0, "data.size": 100})
@@ -36,16 +36,16 @@ def heading(settings: Mapping[str, Any]) -> str:
         if key.endswith("training.alpha"):
             smoothed = "hard" if value == 0 else f"α {text}"
             parts.append(f"{smoothed} teacher" if key.startswith("teacher.") else smoothed)
-        elif key == TAUGHT_BY:
+        elif key == TEACHER_RUN:
             parts.append("no teacher" if value is None else f"student of {value}")
         elif key.startswith("distillation.") and value is None:
-            continue  # of a run without a teacher
+            continue  # a run without a teacher
         elif key == "distillation.teacher_temperature":
             parts.append(f"T {text}")
         elif key == "training.loss":
             parts.append(text)
         elif key == "training.smoothing":
-            if settings.get("training.alpha") != 0:  # what no mass follows
+            if settings.get("training.alpha") != 0:
                 parts.append(text)
         else:
             parts.append(f"{end} {text}")
@@ -53,10 +53,10 @@ def heading(settings: Mapping[str, Any]) -> str:
 
 
 def of_split(text: str, split: str | None) -> str:
-    """Returns what a number is called, or a claim about it, of a split that is not the study's.
+    """Returns the label of a number, or of a claim about it, with its split if it is another one.
 
     Args:
-        text: What it is called of the study's split.
+        text: The label without split.
         split: The split; `None`: the study's.
 
     Example:
@@ -69,11 +69,11 @@ def of_split(text: str, split: str | None) -> str:
 def columns(
     head: str, names: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]]
 ) -> Iterator[str]:
-    r"""Yields the lines of a table; columns that don't fit beside the others come below them.
+    r"""Yields the lines of a table; columns that do not fit are continued below.
 
     Args:
-        head: What stands above the labels.
-        names: Of the columns.
+        head: Heading of the labels.
+        names: Headings of the columns.
         rows: A label and a cell for each column.
 
     Example:
@@ -87,40 +87,40 @@ def columns(
         if start:
             yield ""
         for label, cells in ((head, names), *rows):
-            some = (f"{_cut(cell, width - 1):>{width}}" for cell in cells[start : start + at_once])
-            yield f"{_cut(label, _LABEL - 1):{_LABEL}}" + "".join(some)
+            part = (f"{_cut(cell, width - 1):>{width}}" for cell in cells[start : start + at_once])
+            yield f"{_cut(label, _LABEL - 1):{_LABEL}}" + "".join(part)
 
 
-def difference_line(about: str, mean: str, interval: str, verdict: str = "") -> str:
-    """Returns a line of a table of differences: the longest verdict has 26 letters.
+def difference_line(label: str, mean: str, interval: str, verdict: str = "") -> str:
+    """Returns a line of a table of differences.
 
     Args:
-        about: What differs.
-        mean: The mean of the differences.
+        label: What differs.
+        mean: Mean of the differences.
         interval: Its interval.
-        verdict: What is said of it.
+        verdict: The verdict.
     """
-    return f"{_cut(about, 21):21} {mean:>9} {interval:21} {verdict}".rstrip()
+    return f"{_cut(label, 25):25} {mean:>9} {interval:23} {verdict}".rstrip()
 
 
 def plain(value: float) -> str:
-    """Returns a number of a table; of NaN, a dash."""
+    """Returns a number for a table; a dash for NaN."""
     return "–" if math.isnan(value) else f"{value:.4g}"
 
 
 def signed(value: float) -> str:
-    """Returns a difference with its sign; of NaN, a dash.
+    """Returns a difference with its sign; a dash for NaN.
 
     Example:
     >>> signed(-0.0123), signed(0.1 + 0.2 - 0.3), signed(float("nan"))
     ('-0.0123', '+0', '–')
     """
-    # What is left of rounding when numbers cancel is none.
+    # Rounded, so that numbers that cancel give 0.
     return "–" if math.isnan(value) else f"{round(value, 12) + 0.0:+.3g}"
 
 
 def span(low: float, high: float) -> str:
-    """Returns an interval; of NaN, a dash."""
+    """Returns an interval; a dash for NaN."""
     return "–" if math.isnan(low) else f"{signed(low)} … {signed(high)}"
 
 

@@ -1,4 +1,4 @@
-"""`lsk diagnose`: files in, a table, JSON and images out; one line about what is no such file."""
+"""`lsk diagnose`: files in, a table, JSON and images out; one line about unusable files."""
 
 import json
 
@@ -33,7 +33,7 @@ def test_an_archive_is_diagnosed_in_80_columns(folder):
 
 
 @pytest.mark.slow
-def test_arrays_of_other_names_and_a_pair_of_files_give_the_same(folder):
+def test_named_arrays_and_npy_files_give_the_same_diagnosis(folder):
     p = np.exp(Z - Z.max(-1, keepdims=True), dtype=np.float64)
     p /= p.sum(-1, keepdims=True)
     weights = np.linspace(0.5, 2, 600)
@@ -99,7 +99,7 @@ BAD = {
     ],
     ids=lambda value: "-".join(value) if isinstance(value, list) else None,
 )
-def test_what_cannot_be_diagnosed_is_one_line(folder, arguments, parts):
+def test_unusable_arrays_are_refused_in_one_line(folder, arguments, parts):
     for name, arrays in BAD.items():
         if f"{name}.npz" in arguments:
             np.savez(f"{name}.npz", allow_pickle=True, **arrays)

@@ -59,6 +59,7 @@ ROWS = (
     Row("reliability run-text run-json", files=("reliability.svg", "reliability.csv")),
     Row("diagnose logits.npz", ("keras",), ("diagnosis.svg",)),
     Row("project run-text --classes {classes}"),
+    Row("project run-text", ("image", "keras")),  # three classes, so all of them
     Row("probe run-text --classes {pair} --examples 10 --draws 2", ("image",)),
     Row("sweep-temperature run-text --temperatures 1,2", files=("temperature-sweep.csv",)),
     Row("sweep-beams run-text --beams 1,2", ("translation", "speech"), ("beam-sweep.csv",)),

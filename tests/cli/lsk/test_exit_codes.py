@@ -1,4 +1,4 @@
-"""What `lsk` ends with, so that `lsk train … && lsk evaluate …` goes on after success only."""
+"""Exit codes: `lsk train … && lsk evaluate …` continues only after success."""
 
 import contextlib
 import signal
@@ -49,7 +49,7 @@ def test_interrupted_training(number, code, exit_code, monkeypatch, capsys):
     assert "stopped after step 3; resume with: lsk train --resume run" in capsys.readouterr().err
 
 
-def test_the_command_that_goes_on_is_one_that_a_shell_takes(exit_code, monkeypatch, capsys):
+def test_the_command_that_continues_is_quoted_for_a_shell(exit_code, monkeypatch, capsys):
     stop = raising(Interrupted(3, signal.SIGINT))
     monkeypatch.setattr("lsk_engine.experiment.run_experiment", stop)
     assert exit_code(*TRAIN[:-1], "my own") == 130
@@ -69,7 +69,7 @@ def test_success(exit_code, monkeypatch):
     assert exit_code(*TRAIN) == 0
 
 
-def test_an_interrupt_that_a_library_takes_for_an_error(exit_code, monkeypatch, capsys):
+def test_an_interrupt_that_a_library_turns_into_an_error(exit_code, monkeypatch, capsys):
     """As Keras does while a model is made: `except:`, and on it goes without what was asked for."""
 
     def within_a_library(*_, **__):
@@ -89,7 +89,7 @@ def test_usage(exit_code):
     assert exit_code("evaluate", "nowhere") == 2
 
 
-def test_our_own_fault(monkeypatch, tmp_path):
+def test_a_bug_shows_a_traceback(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["lsk", *TRAIN])
     monkeypatch.setattr("lsk_engine.experiment.run_experiment", raising(ZeroDivisionError()))
@@ -106,14 +106,14 @@ def test_interrupted_sweep(stop, code, exit_code, monkeypatch):
 
 
 @pytest.mark.parametrize("error", [InputError("no data"), MissingExtraError("no package")])
-def test_a_failed_start_leaves_nothing(error, exit_code, monkeypatch):
+def test_a_failed_start_leaves_no_run_directory(error, exit_code, monkeypatch):
     """So that the same command can be given again, once what was wrong is mended."""
     monkeypatch.setattr("lsk_engine.experiment.run_experiment", raising(error))
     assert exit_code(*TRAIN) == 2
     assert not Path("run").exists()
 
 
-def test_data_are_read_before_there_is_a_run(exit_code, monkeypatch):
+def test_data_are_read_before_the_run_directory_is_made(exit_code, monkeypatch):
     there = []
 
     def read(task, config, reporter):
@@ -129,7 +129,7 @@ def test_data_are_read_before_there_is_a_run(exit_code, monkeypatch):
 @pytest.mark.parametrize(
     ("place", "told"), [("run", "a new or empty run directory"), ("run/deeper", "to write")]
 )
-def test_a_place_that_can_not_be_a_run_is_told_before_data_are_read(
+def test_an_unusable_run_directory_is_refused_before_data_are_read(
     place, told, exit_code, monkeypatch, capsys
 ):
     monkeypatch.setattr("lsk_engine.experiment.read_data", raising(InputError("read")))
@@ -138,7 +138,7 @@ def test_a_place_that_can_not_be_a_run_is_told_before_data_are_read(
     assert told in capsys.readouterr().err
 
 
-def test_a_failure_later_leaves_the_run(exit_code, monkeypatch):
+def test_a_later_failure_keeps_the_run(exit_code, monkeypatch):
     def train(task, config, run, reporter, *, data, resume, tensorboard):
         run.append_history({"step": 1})
         raise InputError("a source that ends")

@@ -1,4 +1,4 @@
-"""The live bar on a pseudo-terminal: what is left of it after Ctrl-C."""
+"""The live bar on a pseudo-terminal: Ctrl-C leaves the terminal in order."""
 
 import fcntl
 import os
@@ -53,7 +53,7 @@ def lines_of(shown):
     return [line.rstrip("\r") for line in re.split(r"\r\x1b\[2K|\n", plain)]
 
 
-def test_ctrl_c_while_it_trains_leaves_a_run_and_a_terminal_in_order(tmp_path):
+def test_ctrl_c_during_training_leaves_a_run_and_a_usable_terminal(tmp_path):
     run = tmp_path / "run"
     shown, code = on_a_terminal(*TRAINING, "--run-dir", str(run), interrupt_at=rb"images/s.* left")
     assert code == 130
@@ -65,14 +65,14 @@ def test_ctrl_c_while_it_trains_leaves_a_run_and_a_terminal_in_order(tmp_path):
     for what in ("loading Keras …", "loading the data …", "compiling the first step …"):
         assert what in whole
     assert whole.rstrip().endswith(f"resume with:\n  lsk train --resume {run}")
-    assert re.search(r"\r\x1b\[2KWarning: stopped after step", shown)  # the bar was cleared
+    assert re.search(r"\x1b\[2KWarning: stopped after step", shown)  # the bar was cleared
     assert len(checkpoint_steps(RunDirectory.open(run).checkpoints)) >= 1
 
 
-def test_ctrl_c_while_it_loads_is_told_on_a_line_of_its_own(tmp_path):
+def test_ctrl_c_during_loading_is_reported_on_its_own_line(tmp_path):
     run = tmp_path / "run"
     shown, code = on_a_terminal(*TRAINING, "--run-dir", str(run), interrupt_at=rb"loading Keras")
     assert code == 130
     assert lines_of(shown)[-2:] == ["Interrupted", ""]
-    assert "\r\x1b[2K\r\n" in shown  # the line was cleared before it was ended
+    assert "\x1b[1A\x1b[2K\r\n" in shown  # the line was cleared before it was ended
     assert "\x1b[?25l" not in shown

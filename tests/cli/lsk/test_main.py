@@ -1,4 +1,4 @@
-"""What `lsk` waits for before it answers."""
+"""Imports at start-up, plugins, and usage errors."""
 
 import importlib.metadata
 import json
@@ -9,6 +9,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from ls_base.errors import InputError
 from lsk.main import cli
 from lsk_engine.runs.run_directory import RunDirectory
 from stored_files import CONFIG, metrics
@@ -31,7 +32,7 @@ main()
     ],
     ids=" ".join,
 )
-def test_what_only_reads_waits_for_no_array(arguments, tmp_path):
+def test_commands_that_only_read_import_no_array_library(arguments, tmp_path):
     run = RunDirectory.create(tmp_path / "run", CONFIG)
     run.write_json(run.metrics_file, metrics(test={"nll": 1.0, "accuracy": 0.5, "loss": 1.0}))
     done = subprocess.run(
@@ -46,7 +47,7 @@ def test_what_only_reads_waits_for_no_array(arguments, tmp_path):
     assert not imported & {"numpy", "keras", "tensorflow", "jax", "torch", "scipy", "matplotlib"}
 
 
-def test_plugins_are_looked_for_once_a_call(monkeypatch):
+def test_plugins_are_searched_once_per_call(monkeypatch):
     calls = []
     found = importlib.metadata.entry_points
 
@@ -62,6 +63,11 @@ def test_plugins_are_looked_for_once_a_call(monkeypatch):
         assert "translate" in names
         assert all(cli.get_command(context, name) for name in names)
         assert len(calls) == 1
+
+
+def test_a_misspelled_kind_of_study_has_a_near_match():
+    with pytest.raises(InputError, match="Near matches: smoothing. Received: 'smothing'"):
+        CliRunner().invoke(cli, ["study", "smothing"], catch_exceptions=False)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +86,7 @@ def test_plugins_are_looked_for_once_a_call(monkeypatch):
         (["train", "--alpha", "x"], "Invalid value for '--alpha'"),
     ],
 )
-def test_what_click_refuses_is_told_as_the_rest(arguments, message):
+def test_usage_errors_have_the_form_of_other_errors(arguments, message):
     told = CliRunner().invoke(cli, arguments, prog_name="lsk")
     assert told.exit_code == 2
     assert message in told.stderr

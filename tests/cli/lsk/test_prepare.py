@@ -12,7 +12,7 @@ def invoke(*arguments):
     return CliRunner().invoke(cli, [str(a) for a in arguments], catch_exceptions=False)
 
 
-def test_prepare_says_what_it_wrote_and_overwrites_nothing(tmp_path):
+def test_prepare_reports_its_files_and_overwrites_nothing(tmp_path):
     settings = small_translation.settings(tmp_path)
     assignments = [f"--set={key}={value}" for key, value in settings.items() if "data" in key]
     arguments = ["prepare", "--task=translation", *assignments, "--out", tmp_path / "data"]
@@ -25,6 +25,6 @@ def test_prepare_says_what_it_wrote_and_overwrites_nothing(tmp_path):
         invoke(*arguments)
 
 
-def test_prepare_reads_settings_as_train_does(tmp_path):
+def test_unknown_settings_are_refused_with_near_matches(tmp_path):
     with pytest.raises(InputError, match="Near matches: data.vocabulary_size"):
         invoke("prepare", "--task=translation", "--set=data.vocab=9", "--out", tmp_path / "data")

@@ -1,4 +1,4 @@
-"""`lsk runs`, on runs that nobody trained."""
+"""`lsk runs`, on runs written by the test."""
 
 import json
 
@@ -25,7 +25,7 @@ def folder(tmp_path, monkeypatch):
     return tmp_path / "runs"
 
 
-def test_a_line_a_run(folder, monkeypatch):
+def test_each_run_is_a_line(folder, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     done = runs()
     assert done.exit_code == 0, done.output
@@ -40,20 +40,20 @@ def test_a_line_a_run(folder, monkeypatch):
     assert count == "2 runs in runs"
 
 
-def test_damage_is_told_below_in_whole_words(folder, monkeypatch):
+def test_damage_is_explained_below_the_table(folder, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     (folder / "done" / "metrics.json").write_text("{")
     lines = runs().stdout.splitlines()
     (row,) = (line for line in lines if line.startswith("done "))
     assert row.split()[1:2] + row.split()[-2:] == ["damaged", "see", "below"]
-    told = lines[3:-1]
-    assert told[0].startswith("Damaged: Expected ")
-    assert "runs/done/metrics.json" in " ".join(told)
+    notes = lines[3:-1]
+    assert notes[0].startswith("Damaged: Expected ")
+    assert "runs/done/metrics.json" in " ".join(notes)
     assert max(map(len, lines)) <= 80
     assert lines[-1] == "2 runs in runs"
 
 
-def test_json_has_the_whole_paths(folder):
+def test_json_has_full_paths(folder):
     found = json.loads(runs(folder, "--json").stdout)["runs"]
     assert [run["path"] for run in found] == [
         str(folder / ("deep/" * 12) / "last"),
@@ -62,6 +62,6 @@ def test_json_has_the_whole_paths(folder):
     assert found[1]["score"] == ["wer", "WER %", 6.7]
 
 
-def test_a_folder_that_is_none_is_told(folder):
+def test_a_missing_folder_is_refused(folder):
     with pytest.raises(InputError, match="Received: nowhere"):
         runs("nowhere")

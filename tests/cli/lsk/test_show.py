@@ -1,4 +1,4 @@
-"""`lsk show`, on a run that nobody trained, with all that a run can have."""
+"""`lsk show`, on a run with every kind of result."""
 
 import json
 
@@ -52,7 +52,7 @@ def show(*arguments):
     return CliRunner().invoke(cli, ["show", *map(str, arguments)], catch_exceptions=False)
 
 
-def test_everything_that_there_is_is_shown(run):
+def test_all_results_of_a_run_are_shown(run):
     text = show(run.path).stdout
     lines = {" ".join(line.split()) for line in text.splitlines()}
     assert "training alpha=0.1, seed=0" in lines
@@ -64,30 +64,30 @@ def test_everything_that_there_is_is_shown(run):
     assert "ECE ↓ 0.1200 0.0200" in lines
     assert "students student" in lines
     assert any(line.startswith("information 0.500 [0.400, 0.600] nats") for line in lines)
-    assert "sweep, test 3 temperatures, 1 … 2; least NLL at T = 1.5" in lines
+    assert "sweep, test 3 temperatures, 1 … 2; lowest NLL at T = 1.5" in lines
     assert "beams, test 4, 16" in lines
     assert text.count("Note: made up") == text.count("nrefs:1") == 1
     assert "took 1 s" in lines
 
 
 @pytest.mark.parametrize("width", [60, 80, 120, 160])
-def test_it_fits(run, width, monkeypatch):
+def test_no_line_is_wider_than_the_terminal(run, width, monkeypatch):
     monkeypatch.setenv("COLUMNS", str(width))
     assert max(map(len, show(run.path).stdout.splitlines())) <= width
 
 
-def test_an_unfinished_run_says_how_to_go_on(run):
+def test_an_unfinished_run_shows_the_command_that_continues_it(run):
     text = show("runs/student").stdout
     assert "distillation  teacher=" in text
-    assert "unfinished; go on with: lsk train --resume runs/student" in text
+    assert "unfinished; continue with: lsk train --resume runs/student" in text
 
 
-def test_the_command_that_goes_on_is_one_that_a_shell_takes(run):
+def test_the_command_is_quoted_for_a_shell(run):
     RunDirectory.create("runs/my own", CONFIG)
     assert show("runs/my own").stdout.endswith(": lsk train --resume 'runs/my own'\n")
 
 
-def test_a_run_that_is_trained_now_gets_no_advice(run):
+def test_a_running_run_shows_no_command(run):
     student = RunDirectory("runs/student")
     student.append_history(entry(1000, 3.0))
     with student.lock():
@@ -96,14 +96,14 @@ def test_a_run_that_is_trained_now_gets_no_advice(run):
     assert "--resume" not in text
 
 
-def test_a_damaged_file_is_told_and_the_others_are_shown(run):
+def test_a_damaged_file_is_reported_and_the_others_are_shown(run):
     run.sweep_file("test").write_text("{")
     text = show(run.path).stdout
     assert "Warning: " in text
     assert "WER (%)" in text
 
 
-def test_json_has_all_of_it(run):
+def test_json_has_configuration_history_and_scores(run):
     found = json.loads(show(run.path, "--json").stdout)
     assert found["schema"] == 1
     assert found["metrics"]["test"]["wer"] == 9.0

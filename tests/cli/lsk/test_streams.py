@@ -21,20 +21,20 @@ def shell(command, folder):
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
 @pytest.mark.parametrize("arguments", ["tasks", "--help"])
-def test_a_full_disk_under_the_output_is_told(arguments, tmp_path):
+def test_a_full_disk_is_reported(arguments, tmp_path):
     done = shell(f"{LSK} {arguments} > /dev/full", tmp_path)
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert "No space left on device" in line
 
 
-def test_a_closed_output_hinders_nothing(tmp_path):
+def test_a_closed_output_is_no_error(tmp_path):
     done = shell(f"{LSK} tasks >&-", tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("arguments", ["tasks", "tasks --json", "--help", "train -h"])
-def test_who_writes_to_nobody_ends_as_docs_say(arguments):
+def test_a_reader_that_has_gone_gives_exit_code_141(arguments):
     reading, writing = os.pipe()
     os.close(reading)
     command = [sys.executable, "-m", "lsk", *arguments.split()]
@@ -43,7 +43,7 @@ def test_who_writes_to_nobody_ends_as_docs_say(arguments):
     assert (done.returncode, done.stderr) == (141, "")
 
 
-def test_who_tells_a_mistake_to_nobody_ends_so_as_well():
+def test_an_error_without_a_reader_gives_exit_code_141():
     reading, writing = os.pipe()
     os.close(reading)
     command = [sys.executable, "-m", "lsk", "show", "nowhere"]
@@ -52,14 +52,14 @@ def test_who_tells_a_mistake_to_nobody_ends_so_as_well():
     assert done.returncode == 141
 
 
-def test_a_closed_input_is_told(tmp_path):
-    """As `<&-` has it."""
+def test_a_closed_input_is_refused(tmp_path):
+    """As with `<&-`."""
     code = "from lsk.support.options import read_stdin; read_stdin('text', 9)"
     done = shell(f'{sys.executable} -c "{code}" <&-', tmp_path)
     assert done.stderr.endswith("InputError: Expected text on stdin. Received: stdin is closed\n")
 
 
-def test_an_input_is_read_whole_or_refused(monkeypatch):
+def test_long_input_is_refused(monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"four")))
     assert read_stdin("text", 4) == b"four"
     sys.stdin.seek(0)
@@ -69,21 +69,21 @@ def test_an_input_is_read_whole_or_refused(monkeypatch):
         read_stdin("text", 3)
 
 
-def test_a_closed_output_for_errors_hinders_nothing(tmp_path):
+def test_a_closed_error_output_is_no_error(tmp_path):
     done = shell(f"{LSK} tasks 2>&-", tmp_path)
     assert done.returncode == 0
     assert "translation" in done.stdout
     assert shell(f"{LSK} train --task nothing 2>&-", tmp_path).returncode == 2
 
 
-def test_who_has_no_standard_error_is_told_nothing(monkeypatch):
+def test_a_reporter_works_without_standard_error(monkeypatch):
     monkeypatch.setattr(sys, "stderr", None)
     reporter = Reporter()
     reporter.message("text")
     reporter.status(lambda: "status")
 
 
-def test_a_log_that_cannot_be_written_is_told(tmp_path):
+def test_an_unwritable_log_is_reported(tmp_path):
     reporter = Reporter(log=tmp_path)  # a folder
     with pytest.raises(FileError, match="Expected to be able to write"):
         reporter.message("text")

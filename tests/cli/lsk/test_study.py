@@ -42,7 +42,7 @@ def test_runs_are_trained_and_measured_and_the_answer_is_a_table(tmp_path):
     found = json.loads(done.stdout)
     assert found == json.loads((tmp_path / "out" / "results.json").read_text())
     assert list(found["arms"]) == ["alpha0", "alpha0.1"]
-    assert [one["name"] for one in found["decided"]] == [
+    assert [one["name"] for one in found["claims"]] == [
         *("score", "calibration", "against a fitted T", "likelihood")
     ]
     for seed in range(2):
@@ -74,8 +74,8 @@ def test_a_file_asks_another_question(tmp_path):
     assert done.exit_code == 0, done.output
     assert done.stdout.startswith("Does width help? image, digits-mlp\n\n")
     assert "\nMeans over 1 seed, test " in done.stdout
-    assert "It makes fewer errors: can't tell, at width 8" in done.stdout
-    assert "one seed tells nothing of" in done.stdout
+    assert "It makes fewer errors: inconclusive. At width 8" in done.stdout
+    assert "one seed does not show" in done.stdout
     assert {run.name for run in (tmp_path / "out" / "runs").iterdir()} == {
         *("width4-seed0", "width8-seed0")
     }
@@ -86,20 +86,23 @@ def test_a_file_asks_another_question(tmp_path):
     [
         (["smoothing"], "Expected --task NAME"),
         (["smoothing", "--task", "images"], "Near matches: image"),
-        (["smoothing", "--task", "image", "--seeds", "0"], "at least one seed"),
-        (["smoothing", "--task", "image", "--alphas", "0"], "two values or more of the first"),
-        (["smoothing", "--task", "image", "--alphas", "0,2"], r"training.alpha in \[0, 1\]"),
+        (["smoothing", "--task", "image", "--seeds", "0"], "1 to 1,000 seeds"),
+        (["smoothing", "--task", "image", "--alphas", "0"], "at least two values of the first"),
+        (
+            ["smoothing", "--task", "image", "--alphas", "0,2"],
+            r"training.alpha to be a number in \[0, 1\]",
+        ),
         (["smoothing", "--task", "image", "--smoothings", "flat"], "Received: 'flat'"),
         (["smoothing", "--task", "image", "--measure", "acuracy"], "Near matches: accuracy"),
         (["smoothing", "--task", "image", "--measure", ","], "at least one measure"),
         (["smoothing", "--task", "image", "--jobs", "0"], "at least one job"),
         (
             ["smoothing", "--task", "image", "--set", "training.alpha=0.1"],
-            "axes without training.alpha: the settings have it",
+            "axes without training.alpha: it is among the settings",
         ),
         (["smooth.toml"], "smooth.toml"),
-        (["smooth.toml", "--seeds", "2"], "it says the rest"),
-        (["smooth.toml", "--task", "image"], "it says the rest"),
+        (["smooth.toml", "--seeds", "2"], "it defines the rest"),
+        (["smooth.toml", "--task", "image"], "it defines the rest"),
     ],
 )
 def test_what_cannot_be_is_told_before_anything_is_made(tmp_path, arguments, message):
@@ -134,7 +137,7 @@ def test_for_own_pictures_a_preset_is_chosen_as_by_train(command, tmp_path, monk
     own = ("--task", "image", "--data", tmp_path)
     study, said = asked_of(monkeypatch, *begin, *own)
     assert (study.preset, study.settings["data.size"]) == ("few-pictures", 9)
-    assert "preset few-pictures (--preset takes another)" in said
+    assert "preset few-pictures (choose another with --preset)" in said
     study, said = asked_of(monkeypatch, *begin, *own, "--preset", "digits-mlp")
     assert (study.preset, study.settings["data.size"]) == ("digits-mlp", 9)
 

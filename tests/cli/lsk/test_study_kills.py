@@ -103,7 +103,7 @@ def descendants(pid: int) -> list[int]:
 def test_a_killed_study_ends_with_the_same_bytes(plugin, expected, tmp_path):
     found = json.loads(expected)
     assert found["task"] == "spirals"
-    assert {one["name"] for one in found["decided"]} >= {"score", "calibration", "teaching"}
+    assert {one["name"] for one in found["claims"]} >= {"score", "calibration", "teaching"}
     folder = tmp_path / "killed"
     out = folder / "out" / "runs"
     kill_when(folder, plugin, lambda: any(out.glob("*/checkpoints/*")))

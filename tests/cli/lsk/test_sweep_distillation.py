@@ -21,7 +21,7 @@ def sweep(*arguments):
 
 @pytest.mark.slow
 def test_the_trainings_are_runs_and_their_scores_a_table(tmp_path):
-    steps = ("--set", "training.steps=2", "--teacher-set", "training.steps=3")
+    steps = ("--set", "training.steps=2", "--set", "teacher.training.steps=3")
     arguments = ("--alphas", "0", "--temperatures", "2", "--seeds", 1, "--jobs", 2, *steps)
     done = sweep(*arguments, "--set", "model.width=8", "--out", tmp_path / "out", "--json", "-q")
     assert done.exit_code == 0, done.output
@@ -64,7 +64,7 @@ def test_a_task_with_a_vocabulary_is_swept(tmp_path):
         *("--task", "translation", "--alphas", "0", "--temperatures", "2"),
         *("--seeds", 1, "-q", "--json"),
         *(f"--set={text}" for text in given),
-        *(f"--teacher-set={text}" for text in given),
+        *(f"--set=teacher.{text}" for text in given),
         *("--out", tmp_path / "out"),
     )
     assert done.exit_code == 0, done.output
@@ -80,17 +80,17 @@ def test_a_task_with_a_vocabulary_is_swept(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--alphas", "0,1.5"], r"training.alpha in \[0, 1\]"),
+        (["--alphas", "0,1.5"], r"training.alpha to be a number in \[0, 1\]"),
         (["--alphas", "0.1"], "α = 0 among the alphas"),
-        (["--temperatures", "0,1"], "finite numbers above 0"),
-        (["--seeds", "0"], "at least one seed"),
+        (["--temperatures", "0,1"], "to be a number above 0"),
+        (["--seeds", "0"], "1 to 1,000 seeds"),
         (["--jobs", "0"], "at least one job"),
         (["--preset", "digit-mlp"], "Near matches: digits-mlp"),
         (["--teacher-preset", "resnet"], "a preset of task 'image'"),
         (["--task", "images"], "Near matches: image"),
-        (["--set", "training.alpha=0.1"], "without training.alpha: the settings have it"),
-        (["--teacher-set", "training.seed=3"], "settings without teacher.training.seed"),
-        (["--teacher-set", "data.source=cifar10"], "of the same data"),
+        (["--set", "training.alpha=0.1"], "without training.alpha: it is among the settings"),
+        (["--set", "teacher.training.seed=3"], "settings without teacher.training.seed"),
+        (["--set", "teacher.data.source=cifar10"], "with the same data"),
         (["--set", "model.width"], "KEY=VALUE"),
     ],
 )

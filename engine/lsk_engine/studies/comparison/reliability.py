@@ -1,4 +1,4 @@
-"""Several runs in one reliability diagram: Figures 2 and 3 of the paper."""
+"""Draws several runs in one reliability diagram: Figures 2 and 3 of the paper."""
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,26 +14,26 @@ from lsk_engine.runs.naming import folder_names
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.scoring.position_statistics import Predictions
 from lsk_engine.settings.parsing import flat
-from lsk_engine.studies.settings_diff import differing, telling
+from lsk_engine.studies.settings_diff import comparable_settings, differing_keys
 from lsk_engine.studies.text_tables import heading
 
 Models = Literal["both", "as-trained", "scaled"]
 
 _SOURCE = "data.source"
-_LONGEST = 40  # letters of a name made of settings
+_MAX_NAME = 40  # characters of a name made of settings
 _HEIGHT, _LINE = 6.6, 0.21  # inches of a panel, and of a line of its legend
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class RunCurve:
-    """The curve of a model of a run.
+    """The reliability curve of a run's model.
 
     Attributes:
-        panel: What it is drawn with: the task and its data.
-        name: What it is called among these.
-        setting: What it is called together with those of other seeds.
+        panel: Its panel: the task and its data.
+        name: Its name in the panel.
+        setting: Its name when it is drawn by_setting with other seeds.
         curve: The curve.
-        smooth: The same without bins.
+        smooth: The curve without bins.
     """
 
     panel: str
@@ -51,22 +51,22 @@ def compare_reliability(
     models: Models = "both",
     smooth: bool = False,
 ) -> list[RunCurve]:
-    """Draws the curves of evaluated runs over one another, a panel a task and data set.
+    """Draws the curves of evaluated runs, with a panel for each task and data set.
 
-    A run contributes its curve and, if `lsk evaluate --calibrated` has been there, the curve of
-    its calibrated model. Where a panel would have more than six curves, those of runs that differ
-    in nothing but the seed are drawn as one.
+    A run contributes its curve and, after `lsk evaluate --calibrated`, the curve of its calibrated
+    model. If a panel would have more than six curves, those of runs that differ only in the seed
+    are drawn as one.
 
     Args:
         runs: Evaluated runs.
-        split: Which split.
-        output: The PNG to write; the SVG, and the numbers as CSV and JSON, go beside it.
+        split: The split.
+        output: The PNG to write; the SVG, and the numbers as CSV and JSON, are written beside it.
         models: Which curves: those of the models as trained, those after scaling, or both.
-        smooth: Whether lines are smoothed as the smECE smooths, rather than go from bin to bin.
-            Curves that are drawn as one have none.
+        smooth: Whether lines are smoothed with the kernel of the smECE, instead of joining the
+            bins. Curves that are drawn as one are not smoothed.
 
     Returns:
-        The curves, one a run and model.
+        The curves, one for each run and model.
 
     Raises:
         InputError: If there is no run, one is given twice, there are more than six settings, or no
@@ -78,13 +78,13 @@ def compare_reliability(
             f"Expected one or more different runs. Received: {[str(r.path) for r in runs]}"
         )
     configs = [flat(run.read_config()) for run in runs]
-    titles = _titles(configs)
+    titles = _title_panels(configs)
     found: list[RunCurve] = []
     for title in dict.fromkeys(titles):
         inside = [i for i, other in enumerate(titles) if other == title]
-        of_panel = [configs[i] for i in inside]
-        names = _names([runs[i] for i in inside], of_panel)
-        settings = _settings(of_panel)
+        panel_configs = [configs[i] for i in inside]
+        names = _name_runs([runs[i] for i in inside], panel_configs)
+        settings = _name_settings(panel_configs)
         for i, name, setting in zip(inside, names, settings, strict=True):
             found += _curves(runs[i], title, name, setting, split, models)
     if not found:
@@ -92,13 +92,13 @@ def compare_reliability(
             "Expected runs whose scaled model has been scored (`lsk calibrate RUN`, then "
             f"`lsk evaluate --calibrated RUN`). Received: {', '.join(str(r.path) for r in runs)}"
         )
-    panels = {one.panel: _drawn([o for o in found if o.panel == one.panel]) for one in found}
+    panels = {one.panel: _group_lines([o for o in found if o.panel == one.panel]) for one in found}
     _draw(panels, split, output, smooth)
     return found
 
 
-def _titles(configs: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Returns what each run's panel is called: by its task, and its data where these differ."""
+def _title_panels(configs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Returns the title of each run's panel: its task, and its data if several are used."""
     sources: dict[str, dict[str, None]] = {}
     for config in configs:
         sources.setdefault(config["task"], {})[str(config.get(_SOURCE))] = None
@@ -110,7 +110,7 @@ def _titles(configs: Sequence[Mapping[str, Any]]) -> list[str]:
     ]
 
 
-def _names(runs: Sequence[RunDirectory], configs: Sequence[Mapping[str, Any]]) -> list[str]:
+def _name_runs(runs: Sequence[RunDirectory], configs: Sequence[Mapping[str, Any]]) -> list[str]:
     alphas = [config["training.alpha"] for config in configs]
     folders = folder_names([run.path for run in runs])
     return [
@@ -119,19 +119,20 @@ def _names(runs: Sequence[RunDirectory], configs: Sequence[Mapping[str, Any]]) -
     ]
 
 
-def _settings(configs: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Returns what each run is called that is drawn with its other seeds."""
-    alike = [telling(config) for config in configs]
-    keys = [repr(sorted(config.items())) for config in alike]
+def _name_settings(configs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Returns the name of each run's setting, for runs that are drawn with their other seeds."""
+    comparable = [comparable_settings(config) for config in configs]
+    keys = [repr(sorted(config.items())) for config in comparable]
     alphas = {
-        key: f"α = {config['training.alpha']:g}" for key, config in zip(keys, alike, strict=True)
+        key: f"α = {config['training.alpha']:g}"
+        for key, config in zip(keys, comparable, strict=True)
     }
     if len(set(alphas.values())) == len(alphas):
         return [alphas[key] for key in keys]
-    names = differing(alike)
-    told = [heading({name: config.get(name) for name in names}) for config in alike]
-    short = [name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…" for name in told]
-    return short if len(set(short)) == len(set(keys)) else told
+    names = differing_keys(comparable)
+    full = [heading({name: config.get(name) for name in names}) for config in comparable]
+    short = [name if len(name) <= _MAX_NAME else f"{name[: _MAX_NAME - 1]}…" for name in full]
+    return short if len(set(short)) == len(set(keys)) else full
 
 
 def _curves(
@@ -173,38 +174,38 @@ def _curve(
     )
 
 
-def _drawn(found: Sequence[RunCurve]) -> dict[str, list[RunCurve]]:
-    """Returns what each line of a panel is of, by its name: a curve, or all seeds of a setting."""
+def _group_lines(found: Sequence[RunCurve]) -> dict[str, list[RunCurve]]:
+    """Returns the curves of each line of a panel, by name: one, or all seeds of a setting."""
     if len(found) <= MOST_CURVES:
         return {one.name: [one] for one in found}
-    together: dict[str, list[RunCurve]] = {}
+    by_setting: dict[str, list[RunCurve]] = {}
     for one in found:
-        together.setdefault(one.setting, []).append(one)
-    if len(together) > MOST_CURVES:
+        by_setting.setdefault(one.setting, []).append(one)
+    if len(by_setting) > MOST_CURVES:
         raise InputError(
-            f"Expected at most {MOST_CURVES} curves in a diagram, seeds of a setting drawn as one: "
-            f"name fewer RUNS, or take --only as-trained or --only scaled. Received: "
-            f"{len(together)} of {found[0].panel} ({', '.join(together)})"
+            f"Expected at most {MOST_CURVES} curves in a diagram, with seeds of a setting as one: "
+            f"name fewer RUNS, or use --only as-trained or --only scaled. Received: "
+            f"{len(by_setting)} of {found[0].panel} ({', '.join(by_setting)})"
         )
-    return together
+    return by_setting
 
 
 def _draw(
     panels: Mapping[str, Mapping[str, Sequence[RunCurve]]], split: str, output: Path, smooth: bool
 ) -> None:
-    """Draws a panel below the other, and writes their numbers."""
+    """Draws the panels below one another, and writes their numbers."""
     heights = [_HEIGHT + _LINE * (len(lines) + 2) for lines in panels.values()]
     figure = style.new_figure(height=sum(heights))
     parts = figure.subfigures(len(panels), 1, squeeze=False, height_ratios=heights)[:, 0]
     rows = []
     for part, (panel, lines) in zip(parts, panels.items(), strict=True):
         ax, counts_ax = part.subplots(2, 1, sharex=True, height_ratios=(3.2, 1.0))
-        curves = {name: [one.curve for one in of] for name, of in lines.items()}
-        smoothed = {name: of[0].smooth for name, of in lines.items() if len(of) == 1}
+        curves = {name: [one.curve for one in group] for name, group in lines.items()}
+        smoothed = {name: group[0].smooth for name, group in lines.items() if len(group) == 1}
         wanted = smoothed if smooth and smoothed else None
         title = f"Reliability: {panel}, {split}"
         reliability_diagram(curves, ax=ax, counts_ax=counts_ax, title=title, smooth=wanted)
-        told = {"panel": panel} if len(panels) > 1 else {}
-        rows += [told | row for row in reliability_rows(curves, wanted)]
+        first = {"panel": panel} if len(panels) > 1 else {}
+        rows += [first | row for row in reliability_rows(curves, wanted)]
     names = dict.fromkeys(name for row in rows for name in row)
     save(figure, output, [{name: row.get(name) for name in names} for row in rows])

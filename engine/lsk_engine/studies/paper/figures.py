@@ -1,4 +1,4 @@
-"""The paper's figures, drawn of a study's runs with the first seed."""
+"""The paper's figures, drawn from a study's runs with the first seed."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ from lsk_engine.settings.parsing import flat
 from lsk_engine.studies.distillation import draw_figure
 from lsk_engine.studies.measurements import TEMPERATURES
 from lsk_engine.studies.paper.paper_studies import Part
-from lsk_engine.studies.settings_diff import differing, telling
+from lsk_engine.studies.settings_diff import comparable_settings, differing_keys
 from lsk_engine.studies.study_folder import FIGURE_FILE, RUNS
 from lsk_engine.studies.study_result import StudyResult
 from lsk_engine.studies.text_tables import heading
@@ -26,18 +26,18 @@ def draw(
     """Draws a figure, its numbers beside it as CSV and JSON.
 
     Args:
-        figure: A name of `FIGURES`, or `distillation`, which is drawn in the study's folder.
+        figure: A name of `FIGURES`, or `distillation`, which is drawn into the study's folder.
         part: The study.
-        result: What it found.
+        result: Its result.
         folder: Its folder.
         file: The PNG to write.
-        reporter: Who is told.
+        reporter: Receives progress.
 
     Returns:
-        Where it is.
+        The file of the figure.
 
     Raises:
-        LsKerasError: If what is to be drawn is missing.
+        LsKerasError: If the numbers for the figure are missing.
     """
     if figure == "distillation":
         draw_figure(result, folder, f"{part.study.preset}, {result.split}")
@@ -65,19 +65,19 @@ def _reliability(runs: Sequence[StoredRun], part: Part, file: Path, reporter: Re
 def _temperature(runs: Sequence[StoredRun], part: Part, file: Path, reporter: Reporter) -> None:
     from lsk_engine.scoring.temperature_sweep import sweep_temperature
 
-    sweep_temperature(runs, TEMPERATURES, file, reporter)  # those that the study has scored
+    sweep_temperature(runs, TEMPERATURES, file, reporter)
 
 
 def _information(runs: Sequence[StoredRun], part: Part, file: Path, reporter: Reporter) -> None:
     from ls_keras.plots import information_curve, save_plot
 
     alphas = [f"α = {config.training.alpha:g}" for *_, config in runs]
-    settings = [telling(flat(config.to_dict())) for *_, config in runs]
+    settings = [comparable_settings(flat(config.to_dict())) for *_, config in runs]
     if len(set(alphas)) == len(alphas):
         names = alphas
     else:
-        told = differing(settings)
-        names = [heading({key: of_run.get(key) for key in told}) for of_run in settings]
+        keys = differing_keys(settings)
+        names = [heading({key: one.get(key) for key in keys}) for one in settings]
     curves = {}
     for name, (directory, *_) in zip(names, runs, strict=True):
         found = directory.information_file.with_suffix(".json")

@@ -1,6 +1,6 @@
-"""What is trained for the paper's results, at three scales: a table of data.
+"""The studies that reproduce the paper's results at three scales: a table of data.
 
-A study serves several results (`lsk_engine.studies.paper.results`): its runs are trained once.
+A study may serve several results (`lsk_engine.studies.paper.results`); its runs are trained once.
 """
 
 import dataclasses
@@ -13,21 +13,21 @@ from lsk_engine.studies.study import Study
 
 Scale = Literal["demo", "data", "paper"]
 SCALES: Mapping[str, str] = {
-    "demo": "data that come with the packages: minutes on 2 cores",
-    "data": "real data sets below --data-dir, recipes shortened for processors: hours",
-    "paper": "the paper's recipes, data by TFDS or below --data-dir: weeks of GPUs",
+    "demo": "data sets included in packages: minutes on 2 cores",
+    "data": "real data sets in --data-dir, recipes shortened for CPUs: hours",
+    "paper": "the paper's recipes, data from TFDS or --data-dir: weeks of GPUs",
 }
 
 
 @dataclasses.dataclass(frozen=True)
 class Part:
-    """A study of a scale.
+    """A study at a scale.
 
     Attributes:
         study: The study.
-        minutes: What a seed takes on two cores (`paper`: on a GPU), estimated.
-        data: Its data below the folder of data; `None`: the recipe's.
-        classes: Whose templates make the plane of Figure 1.
+        minutes: Estimated minutes per seed on two cores (`paper`: on a GPU).
+        data: Its data inside the folder of data sets; `None`: the recipe's.
+        classes: Classes whose templates span the plane of Figure 1.
     """
 
     study: Study
@@ -36,7 +36,7 @@ class Part:
     classes: tuple[str, ...] = ()
 
     def cost(self, seeds: int | None = None) -> float:
-        """Returns the minutes of so many seeds; `None`: of the study's."""
+        """Returns the minutes for a number of seeds; `None`: the study's."""
         return self.minutes * (seeds or self.study.seeds)
 
 
@@ -58,19 +58,18 @@ _SHORT_RESNET = {
     "optimizer.schedule": "cosine",
     "optimizer.boundaries": (),
 }
-# So few images that a small network comes to fit them in 60 passes: the clusters of Figure 1 need
-# that.
+# Few enough images for a small network to fit them in 60 epochs, as the clusters of Figure 1 need.
 _FITTED = {"data.max_train_examples": 10000, "training.steps": 4700}
 _FEW_DIGITS = {"data.shift": 0, "data.validation": 600}
 
 STUDIES: Mapping[str, Mapping[str, Part]] = {
     "demo": {
-        # So long that hard targets become too sure (T = 2), on digits that are hardly ever wrong:
-        # smoothing makes them too modest. Where it calibrates is the few pairs of text.
+        # Long enough for hard targets to become overconfident (T = 2). The digits are so easy that
+        # smoothing makes them underconfident; the study of text shows where it calibrates.
         "images": Part(
             ask.smoothing(
                 "image",
-                {**ask.RESNET, **ask.ALEXNET, **ask.LOOKED_INTO},
+                {**ask.RESNET, **ask.ALEXNET, **ask.REPRESENTATION},
                 preset="digits-mlp",
                 measures=ask.IMAGES,
                 settings={
@@ -94,7 +93,7 @@ STUDIES: Mapping[str, Mapping[str, Part]] = {
             ),
             minutes=15,
         ),
-        # A student of 100 of its teacher's 897 digits needs what a teacher knows beside the labels.
+        # A student with 100 of its teacher's 897 digits needs more than their labels.
         "teachers": Part(
             distillation.distillation_study(
                 "image",
@@ -142,11 +141,10 @@ STUDIES: Mapping[str, Mapping[str, Part]] = {
         "images": Part(
             ask.smoothing(
                 "image",
-                {**ask.RESNET, **ask.ALEXNET, **ask.LOOKED_INTO},
+                {**ask.RESNET, **ask.ALEXNET, **ask.REPRESENTATION},
                 preset="cifar10-alexnet",
                 measures=ask.IMAGES,
-                # Shifted and mirrored, as Figure 6 needs: where nothing is changed at random there
-                # is no information to be measured.
+                # With shifts and flips: Figure 6 measures information under random augmentation.
                 settings={**_SHORT_ALEXNET, **_FITTED, "optimizer.l2": 0.0005},
             ),
             minutes=35,
@@ -159,7 +157,7 @@ STUDIES: Mapping[str, Mapping[str, Part]] = {
                 {**ask.RESNET, "representation": (None, "Figure 1")},
                 preset="cifar10-resnet56",
                 measures=ask.IMAGES[:3],
-                # As they are: a network of eight layers does not come to fit them otherwise.
+                # Without augmentation, for a network of eight layers to fit them.
                 settings={
                     **_SHORT_RESNET,
                     **_FITTED,

@@ -1,4 +1,4 @@
-"""What the paper's results ask: studies of smoothing and of teachers, with its own numbers."""
+"""The studies behind the paper's results, with the differences that the paper reports."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from lsk_engine.studies.study import ALPHA, TEACHER, TEACHER_ALPHA, TEACHER_TEMP
 
 
 def _claims(papers: Mapping[str, tuple[float | None, str]]) -> tuple[Claim, ...]:
-    """Returns the claims about smoothing of these names, each with a difference and its source."""
+    """Returns the claims about smoothing with these names, with difference and source."""
     by_name = {claim.name: claim for claim in CLAIMS}
     return tuple(
         dataclasses.replace(by_name[name], paper=paper, source=source)
@@ -19,7 +19,7 @@ def _claims(papers: Mapping[str, tuple[float | None, str]]) -> tuple[Claim, ...]
     )
 
 
-LOOKED_INTO = {"representation": (None, "Figure 1"), "information": (None, "Figure 6")}
+REPRESENTATION = {"representation": (None, "Figure 1"), "information": (None, "Figure 6")}
 ALEXNET = {"score": (0.1, "Table 2: errors of AlexNet on CIFAR-10, 13.2 and 13.3 %")}
 RESNET = {
     "score": (-0.6, "Table 2: errors of ResNet-56 on CIFAR-100, 27.9 and 27.3 %"),
@@ -39,7 +39,7 @@ _TEXT = {
     "against a fitted T": (0.001, "Table 3: Transformer on EN-DE, 0.018 and 0.019"),
     "beam search": (None, "Figure 4"),
 }
-# Which of its two smoothings had which of the two rates, the paper doesn't say.
+# The paper does not say which of its two smoothings had which of the two rates.
 _SPEECH = {"score": (None, "Table 1: WER 8.9, and 7.0 and 6.7 with two kinds of smoothing")}
 IMAGES = ("accuracy", "calibration", "representation", "information")
 
@@ -48,8 +48,8 @@ def smoothing(task: str, claims: Mapping[str, Any], **more: Any) -> Study:
     """Returns a study of α = 0.1 against hard targets, with claims of the paper.
 
     Args:
-        task: The task's name.
-        claims: The paper's difference and its source, by the claim's name.
+        task: Name of the task.
+        claims: The paper's difference and its source, by the name of the claim.
         more: Further attributes of the study.
     """
     return smoothing_question(task, **{"alphas": (0.1,), "claims": _claims(claims), **more})
@@ -59,7 +59,7 @@ def speech(*further: str, **more: Any) -> Study:
     """Returns a study of the smoothings of Chorowski & Jaitly (2016), with Table 1's claim.
 
     Args:
-        further: What else the mass follows, in arms of their own.
+        further: Further smoothings, in arms of their own.
         more: Further attributes of the study.
     """
     kinds = ("unigram", "neighborhood", *further)
@@ -80,18 +80,18 @@ def mnist(
     temperatures: tuple[float, ...] = (1.0, 2.0, 3.0),
     **more: Any,
 ) -> Study:
-    """Returns the study of MNIST: teachers, their students, a student alone.
+    """Returns the study of MNIST: teachers, their students, and a network without teacher.
 
-    The paper's students learn from squared logits; others learn from probabilities, at temperatures
-    that show how classes resemble each other. All learn from labels beside.
+    The paper's students match squared logits; further students match probabilities at temperatures
+    that show the similarity of classes. All learn from the labels, too.
 
     Args:
-        margin: Of differences in error that don't matter, in points.
-        rates: Learning rates of the students by squared logits of the hard and of the smoothed
-            teacher, which differ because the logits do: those of a smoothed teacher are smaller.
+        margin: Differences in error that do not matter, in points.
+        rates: Learning rates of the students that match logits of the hard and of the smoothed
+            teacher. They differ because a smoothed teacher has smaller logits.
         rate: Learning rate of the others.
-        dropouts: Of the hard and of the smoothed teacher, each the best of some on validation.
-        temperatures: Of those who learn from probabilities.
+        dropouts: Dropout of the hard and of the smoothed teacher, chosen on validation.
+        temperatures: Temperatures of the students that match probabilities.
         more: Further attributes of the study.
     """
     teacher = f"{TEACHER_ALPHA},{TEACHER}model.dropout"
@@ -106,7 +106,7 @@ def mnist(
     ]
     soft = dataclasses.replace(distillation.CLAIMS[1], margin=margin, axis=by_probabilities)
     return Study(
-        question="Does the better teacher teach worse?",
+        question="Are students of the better teacher worse?",
         task="image",
         axes={by_logits: tuple((*one, rate, "squared-logits") for one, rate in squared)},
         grids=(

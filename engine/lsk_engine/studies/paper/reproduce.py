@@ -1,4 +1,4 @@
-"""From a name such as `table3` to the paper's numbers, ours, and verdicts."""
+"""Reproduces a table or figure of the paper: trains its studies, and compares the numbers."""
 
 import dataclasses
 import json
@@ -9,13 +9,13 @@ from typing import Any
 from ls_base.errors import InputError, LsKerasError, suggest
 from ls_base.files import write_json
 from lsk_engine.progress import Reporter
-from lsk_engine.studies.arms import arms_of, is_taught
+from lsk_engine.studies.arms import arms_of, has_teacher
 from lsk_engine.studies.jobs import Job, jobs_of
 from lsk_engine.studies.paper.paper_studies import Part, Scale
 from lsk_engine.studies.paper.results import RESULTS, Result
 from lsk_engine.studies.run_study import run_study
-from lsk_engine.studies.study import DISTILLATION, TEACHER, Study, merged
-from lsk_engine.studies.study_result import Decided, StudyResult
+from lsk_engine.studies.study import DISTILLATION, TEACHER, Study, merge_study_settings
+from lsk_engine.studies.study_result import ClaimResult, StudyResult
 from lsk_engine.tasks.registry import load_task, needing_extra
 
 ALL = "all"
@@ -24,14 +24,14 @@ _SOURCE = "data.source"
 
 @dataclasses.dataclass(frozen=True)
 class Reproduced:
-    """What was found of a result of the paper.
+    """A reproduced result of the paper.
 
     Attributes:
         result: The result.
-        scale: At which scale.
-        found: What each of its studies found, by name.
-        figures: What was drawn.
-        missing: Why a study found nothing, by its name.
+        scale: The scale of its studies.
+        found: The results of its studies, by name.
+        figures: Files of figures.
+        missing: Why a study has no result, by its name.
     """
 
     result: Result
@@ -40,17 +40,16 @@ class Reproduced:
     figures: tuple[Path, ...]
     missing: Mapping[str, str]
 
-    def decided(self, study: str) -> list[Decided]:
-        """Returns a study's decisions about the result's claims."""
-        return [one for one in self.found[study].decided if one.claim.name in self.result.claims]
+    def claims_of(self, study: str) -> list[ClaimResult]:
+        """Returns the claims of a study that belong to the result."""
+        return [one for one in self.found[study].claims if one.name in self.result.claims]
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the result as JSON can hold it: of each study, the decisions about its claims."""
+        """Returns the content of `RESULT.json`: each study's claims that belong to the result."""
         studies = {}
         for name, found in self.found.items():
-            content = found.to_dict()
-            claims = [one for one in content["decided"] if one["name"] in self.result.claims]
-            studies[name] = {"task": found.task, "preset": found.preset, "decided": claims}
+            claims = [one.to_dict() for one in self.claims_of(name)]
+            studies[name] = {"task": found.task, "preset": found.preset, "claims": claims}
         return {
             "schema": 1,
             "result": self.result.name,
@@ -64,13 +63,13 @@ class Reproduced:
 
 @dataclasses.dataclass(frozen=True)
 class Cost:
-    """What a result costs, and what of it is there.
+    """The cost of a result, and its progress.
 
     Attributes:
-        minutes: Of all seeds, as estimated.
-        took: Minutes that the runs which are there took.
-        runs: How many runs there are to be.
-        finished: How many of them are.
+        minutes: Estimated minutes for all seeds.
+        took: Minutes that the finished runs took.
+        runs: Number of runs.
+        finished: Number of finished runs.
     """
 
     minutes: float
@@ -89,15 +88,15 @@ def study_of(
 
     Args:
         part: The study at its scale.
-        data_dir: The folder of data sets.
-        seeds: How many; `None`: the study's.
-        settings: By dotted key.
+        data_dir: Folder of data sets.
+        seeds: Number of seeds; `None`: the study's.
+        settings: Further settings by dotted key.
 
     Raises:
         InputError: If its data are not in the folder.
     """
     study, more = part.study, dict(settings or {})
-    if any(map(is_taught, study.all_axes())):
+    if any(map(has_teacher, study.all_axes())):
         own = (key for key in more if not key.startswith((TEACHER, DISTILLATION)))
         more = {**{f"{TEACHER}{key}": more[key] for key in own}, **more}
     if part.data is not None:
@@ -108,7 +107,7 @@ def study_of(
             )
         more[_SOURCE] = str(source.absolute())
     return dataclasses.replace(
-        study, seeds=seeds or study.seeds, settings=merged(study.settings, more)
+        study, seeds=seeds or study.seeds, settings=merge_study_settings(study.settings, more)
     )
 
 
@@ -118,10 +117,10 @@ def parts_of(what: str, scale: Scale, only: Sequence[str] = ()) -> dict[Result, 
     Args:
         what: A name of `RESULTS`, or `all`.
         scale: The scale.
-        only: The names of the studies to be taken, and only the results that have some; none: all.
+        only: Names of studies to which the results are limited; empty: all.
 
     Raises:
-        InputError: For another name, with near matches.
+        InputError: For an unknown name, with near matches.
     """
     if what not in (*RESULTS, ALL):
         raise InputError(f"Expected a result of the paper. {suggest(what, [*RESULTS, ALL])}")
@@ -159,24 +158,25 @@ def reproduce(
 ) -> list[Reproduced]:
     """Trains what is not finished yet, measures, decides, and draws.
 
-    Each study has a folder below `directory`, which results share; what was found of a result is
-    in `RESULT.json` there, its figure beside it. A study that fails is told and stops no other.
+    Each study has a folder inside `directory`, which results share. A result is stored there in
+    `RESULT.json`, with its figure beside it. A study that fails is reported and does not stop the
+    others.
 
     Args:
-        chosen: Which results, and which studies of each; see `parts_of`.
-        scale: At which scale.
-        directory: The folder.
-        reporter: Who is told.
+        chosen: The results with their studies, from `parts_of`.
+        scale: Their scale.
+        directory: Folder of the studies.
+        reporter: Receives messages and progress.
         command: As for `run_study`.
-        data_dir: The folder of data sets.
-        seeds: How many; `None`: each study's.
+        data_dir: Folder of data sets.
+        seeds: Number of seeds; `None`: each study's.
         settings: Further settings of all runs.
-        jobs: How many trainings run at a time.
-        scheduler: Whose workers train; as for `run_study`.
+        jobs: Number of runs that are trained at a time.
+        scheduler: Dask scheduler, as for `run_study`.
 
     Raises:
-        InputError: If a study can't be, or its data aren't there; before anything is trained.
-        LsKerasError: As `run_study`, if no study finds anything.
+        InputError: If a study is impossible or its data are missing; before anything is trained.
+        LsKerasError: As `run_study`, if no study has a result.
         KeyboardInterrupt: As `run_study`.
     """
     if jobs < 1:
@@ -188,11 +188,11 @@ def reproduce(
         for name, part in parts.items():
             studies[name] = study_of(part, data_dir, seeds, settings)
             arms_of(studies[name], load_task(studies[name].task))
-    parts_asked = [part for parts in chosen.values() for part in parts.values()]
-    if data_dir is not None and all(part.data is None for part in parts_asked):
+    all_parts = [part for parts in chosen.values() for part in parts.values()]
+    if data_dir is not None and all(part.data is None for part in all_parts):
         raise InputError(
-            "Expected --data-dir with results that read it (--scale data or paper): these have "
-            f"data of their own. Received: {data_dir} with the scale {scale}"
+            "Expected --data-dir only with studies that read it (--scale data or paper). "
+            f"Received: {data_dir} with the scale {scale}"
         )
     found: dict[str, StudyResult] = {}
     failed: dict[str, LsKerasError] = {}
@@ -211,31 +211,31 @@ def reproduce(
             except LsKerasError as error:
                 reporter.warning(f"{name}: {error}")
                 failed[name] = error
-        there = {name: part for name, part in parts.items() if name in found}
+        finished = {name: part for name, part in parts.items() if name in found}
         one = Reproduced(
             result,
             scale,
-            {name: found[name] for name in there},
-            tuple(_figures(result, there, found, directory, reporter)),
+            {name: found[name] for name in finished},
+            tuple(_draw_figures(result, finished, found, directory, reporter)),
             {name: str(failed[name]) for name in parts if name in failed},
         )
-        if one.found:  # else what an earlier call has found stays
+        if one.found:  # else the result of an earlier call is kept
             file = directory / f"{result.name}.json"
-            write_json(file, _with_earlier(one.to_dict(), file, asked={*parts}))
+            write_json(file, _add_earlier(one.to_dict(), file, new={*parts}))
         reproduced.append(one)
     if not found:
         raise next(iter(failed.values()))
     return reproduced
 
 
-def _with_earlier(content: dict[str, Any], file: Path, asked: Set[str]) -> dict[str, Any]:
-    """Adds what is in a file of studies that nobody asked for this time."""
+def _add_earlier(content: dict[str, Any], file: Path, new: Set[str]) -> dict[str, Any]:
+    """Adds the studies of an earlier call that are not among the new ones."""
     try:
         earlier = json.loads(file.read_text())
-        studies = {k: v for k, v in earlier["studies"].items() if k not in asked}
+        studies = {k: v for k, v in earlier["studies"].items() if k not in new}
         drawn = [f for f in earlier["figures"] if f not in content["figures"]]
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
-        return content  # none yet, or none that can be read: what is found now replaces it
+        return content  # there is no earlier file, or it is damaged and replaced
     ends = tuple(f"-{name}.png" for name in studies)
     figures = [f for f in drawn if str(f).endswith(ends)]
     return content | {
@@ -245,12 +245,12 @@ def _with_earlier(content: dict[str, Any], file: Path, asked: Set[str]) -> dict[
 
 
 def costs_of(parts: Mapping[str, Part], directory: Path, seeds: int | None = None) -> Cost:
-    """Returns what a result costs at a scale, and what of it is there; without Keras.
+    """Returns the cost of a result at a scale, and its progress; without Keras.
 
     Args:
         parts: Its studies by name.
-        directory: Where `reproduce` has put its runs, if it has.
-        seeds: How many; `None`: each study's.
+        directory: Folder that `reproduce` has put its runs into, if it has.
+        seeds: Number of seeds; `None`: each study's.
     """
     minutes, jobs = 0.0, list[Job]()
     for name, part in parts.items():
@@ -268,14 +268,14 @@ def _run(study: Study, directory: Path, reporter: Reporter, **how: Any) -> Study
         return run_study(study, task, directory, reporter, **how)
 
 
-def _figures(
+def _draw_figures(
     result: Result,
     parts: Mapping[str, Part],
     found: Mapping[str, StudyResult],
     directory: Path,
     reporter: Reporter,
 ) -> list[Path]:
-    """Draws a result's figure of each of its studies; what can't be drawn is told."""
+    """Draws a result's figure for each of its studies; failures are reported."""
     if result.figure is None:
         return []
     from lsk_engine.studies.paper.figures import draw

@@ -1,6 +1,6 @@
-"""The paper's ten results: what it found, and which claims that makes. A table of data.
+"""The paper's ten results and their claims: a table of data.
 
-What is trained for them is the table of `lsk_engine.studies.paper.paper_studies`.
+The studies are in the table of `lsk_engine.studies.paper.paper_studies`.
 """
 
 import dataclasses
@@ -15,13 +15,13 @@ class Result:
     """A table or figure of the paper.
 
     Attributes:
-        name: What it is called on the command line.
-        title: What it is about.
-        paper: What the paper has, a line each.
-        studies: The names of the studies that it may be had from.
-        claims: The names of their claims that it makes.
-        figure: What is drawn of the first seed: a name of
-            `lsk_engine.studies.paper.figures.FIGURES`; `None`: nothing.
+        name: Its name on the command line.
+        title: Its topic.
+        paper: The paper's numbers, as lines.
+        studies: Names of the studies that reproduce it.
+        claims: Names of the claims that belong to it.
+        figure: The figure drawn from the first seed: a name of
+            `lsk_engine.studies.paper.figures.FIGURES`; `None`: none.
     """
 
     name: str
@@ -57,7 +57,7 @@ RESULTS: Mapping[str, Result] = {
         ),
         Result(
             "table2",
-            "Smoothing hardly changes images' accuracy",
+            "Smoothing hardly changes image accuracy",
             (
                 "CIFAR-10, AlexNet: 86.8 ± 0.2 → 86.7 ± 0.3 %",
                 "CIFAR-100, ResNet-56: 72.1 ± 0.3 → 72.7 ± 0.3 %",
@@ -88,7 +88,7 @@ RESULTS: Mapping[str, Result] = {
         Result(
             "figure2",
             "Reliability: images hard, scaled, smoothed",
-            ("CIFAR-100 and ImageNet: hard targets too sure; scaled and smoothed on the diagonal",),
+            ("CIFAR-100, ImageNet: hard targets overconfident; scaled and smoothed calibrated",),
             ("images", "residual", "imagenet"),
             _CALIBRATION,
             "reliability",
@@ -96,7 +96,7 @@ RESULTS: Mapping[str, Result] = {
         Result(
             "figure3",
             "Reliability: tokens hard, scaled, smoothed",
-            ("EN-DE: hard targets too sure; scaled and smoothed on the diagonal",),
+            ("EN-DE: hard targets overconfident; scaled and smoothed calibrated",),
             ("text",),
             _CALIBRATION,
             "reliability",
@@ -111,7 +111,7 @@ RESULTS: Mapping[str, Result] = {
         ),
         Result(
             "figure5",
-            "Smoothed teachers teach worse",
+            "Students of smoothed teachers are worse",
             ("CIFAR-10: students of hard teachers beat smoothed ones, those of smoothed don't",),
             ("teachers",),
             tuple(claim.name for claim in distillation.CLAIMS),
@@ -119,7 +119,7 @@ RESULTS: Mapping[str, Result] = {
         ),
         Result(
             "figure6",
-            "Smoothing makes logits forget examples",
+            "Smoothing reduces the information of logits",
             ("CIFAR-10: information rises, then falls to about log 2 = 0.69 with smoothing",),
             ("images", "residual", "probed"),
             ("information",),
@@ -140,5 +140,5 @@ RESULTS: Mapping[str, Result] = {
 
 
 def results_of(study: str, scale: Scale) -> list[Result]:
-    """Returns the results that a study of a scale serves."""
+    """Returns the results that a study at a scale belongs to."""
     return [result for result in RESULTS.values() if study in result.parts(scale)]

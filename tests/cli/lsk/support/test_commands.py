@@ -1,4 +1,4 @@
-"""The help of every command on 80 columns: lines fit, names and examples are whole."""
+"""The help of every command fits 80 columns, with unbroken names and examples."""
 
 import re
 
@@ -19,7 +19,7 @@ def help_of(*command):
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_no_line_is_longer_and_no_name_is_broken(command):
+def test_help_lines_fit_and_names_are_not_broken(command):
     lines = help_of(command)
     assert [line for line in lines if len(line) > 80] == []
     assert [line for line in lines if re.search(r"\w-$", line)] == []
@@ -27,13 +27,13 @@ def test_no_line_is_longer_and_no_name_is_broken(command):
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_examples_are_lines_of_their_own(command):
-    """A shell takes a line that Click has filled for two commands."""
+def test_examples_are_single_lines(command):
+    """A shell would take an example that Click has wrapped for two commands."""
     text = cli.get_command(click.Context(cli), command).help or ""
     written = [line.strip() for line in text.splitlines() if EXAMPLE.match(f"  {line.strip()}")]
     shown = [line.strip() for line in help_of(command) if EXAMPLE.match(line)]
     assert shown == written
 
 
-def test_the_program_says_its_commands_in_lines_that_fit():
+def test_the_list_of_commands_fits():
     assert [line for line in help_of() if len(line) > 80] == []

@@ -1,4 +1,4 @@
-"""Tables at every width: no line is longer, no number is broken, and each says as much."""
+"""Tables at every width: no line is longer, no number is broken."""
 
 import io
 import re
@@ -43,7 +43,7 @@ def width(request, monkeypatch):
     return request.param
 
 
-def test_scores_fit_and_have_value_and_interval_in_one_cell(width):
+def test_score_tables_fit_and_keep_intervals_with_their_numbers(width):
     text = score_lines.score_table(scored())
     assert max(map(len, text.splitlines())) <= width
     expected = ["63.2 [61.1, 65.4]"] * 3 + ["0.150 [0.109, 0.176]"] * 3
@@ -73,7 +73,7 @@ def test_scores_on_new_data_are_a_table_and_the_calibration_lines(width, capsys)
 
 
 @pytest.mark.parametrize("count", [1, 2, 7])
-def test_columns_that_do_not_fit_come_below(width, count):
+def test_columns_that_do_not_fit_continue_below(width, count):
     names = [f"a setting that is long, number {n}" for n in range(count)]
     rows = [
         (f"label {n} with words", [f"{n}.{m}234 [1.0000, 2.0000]" for m in range(count)])
@@ -87,7 +87,7 @@ def test_columns_that_do_not_fit_come_below(width, count):
     assert text.count("corner") >= 1
 
 
-def test_rows_lie_and_columns_that_do_not_fit_come_below(width):
+def test_row_tables_continue_below(width):
     values = [Value(20.0 + n, 10.0, 100.0) for n in range(3)]
     columns = [Column(f"score {n} (%)", values, "more") for n in range(5)]
     table = Table("", [Column("T", ["0.8", "1", "1.2"]), *columns], note="as 95 % of it")
@@ -101,7 +101,7 @@ def test_rows_lie_and_columns_that_do_not_fit_come_below(width):
     assert lines[-1] == "as 95 % of it"
 
 
-def test_paragraphs_are_broken_between_words(width):
+def test_paragraphs_are_wrapped_between_words(width):
     path = "/a/long/path" * 9
     text = tables.render(tables.paragraph(f"{'word ' * 30}{path}", first="Missing: "))
     lines = text.splitlines()
@@ -111,7 +111,7 @@ def test_paragraphs_are_broken_between_words(width):
     assert path in text
 
 
-def test_lists_fit(width):
+def test_plain_tables_fit(width):
     rows = [("a/long/path" * 9, "finished", "words " * 40), ("b", "running", "one")]
     text = tables.render(tables.plain_table(rows, ("run", "state", "note")))
     assert max(map(len, text.splitlines())) <= width
@@ -119,13 +119,13 @@ def test_lists_fit(width):
     assert text.count("words") == 40
 
 
-def test_without_a_terminal_there_are_no_colors_and_room(monkeypatch):
+def test_without_a_terminal_lines_are_long_and_have_no_colors(monkeypatch):
     monkeypatch.delenv("COLUMNS", raising=False)
     assert tables.width() >= 60
     assert "\x1b" not in score_lines.score_table(scored())
 
 
-def test_a_terminal_has_bold_headings_and_with_no_color_no_colors(monkeypatch):
+def test_a_terminal_has_bold_headings_and_obeys_no_color(monkeypatch):
     class Terminal(io.StringIO):
         def isatty(self):
             return True
@@ -141,7 +141,7 @@ def test_a_terminal_has_bold_headings_and_with_no_color_no_colors(monkeypatch):
 
 
 @pytest.mark.parametrize("command", ["tasks", "tasks image", "settings speech"])
-def test_tasks_fit(command, width):
+def test_task_lists_fit(command, width):
     done = CliRunner().invoke(cli, command.split(), catch_exceptions=False)
     assert max(map(len, done.stdout.splitlines())) <= width
     assert "image" in done.stdout or command.startswith("settings")
@@ -159,7 +159,7 @@ def runs(tmp_path, monkeypatch):
     return sorted(str(path) for path in (tmp_path / "runs").iterdir())
 
 
-def test_comparisons_and_lists_of_runs_fit(runs, width):
+def test_comparisons_and_run_lists_fit(runs, width):
     done = CliRunner().invoke(cli, ["compare", *runs], catch_exceptions=False)
     assert max(map(len, done.stdout.splitlines())) <= width
     whole = " ".join(done.stdout.split())
@@ -170,7 +170,7 @@ def test_comparisons_and_lists_of_runs_fit(runs, width):
     assert done.stdout.count("finished") == 6
 
 
-def test_curves_in_a_line():
+def test_sparklines():
     assert sparkline([0, 7], 8) == "▁█"
     assert sparkline(list(range(100)), 8) == "▁▂▃▄▅▆▇█"
     assert sparkline([float("nan"), 1.0, float("inf")], 8) == "▁"

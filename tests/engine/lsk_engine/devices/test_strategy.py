@@ -1,4 +1,7 @@
 import contextlib
+import os
+import subprocess
+import sys
 
 import keras
 import pytest
@@ -105,3 +108,27 @@ def test_torchrun_is_refused(monkeypatch):
     monkeypatch.setenv("RANK", "1")
     with pytest.raises(InputError, match="each process would train the whole run"):
         strategy.choose_strategy("auto")
+
+
+LOGICAL_CPUS = """
+import sys
+from lsk_engine.devices.backend import load_backend
+load_backend(sys.argv[1])
+from lsk_engine.devices.strategy import choose_strategy, configure_cpu_devices
+configure_cpu_devices(sys.argv[2], 3)
+print(choose_strategy(sys.argv[2], 3)[:2])
+configure_cpu_devices(sys.argv[2], 4)  # too late, without an error
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("backend", "name"),
+    [pytest.param("tensorflow", "mirrored", marks=tensorflow), ("jax", "data-parallel")],
+)
+def test_logical_cpus_are_made_on_request(backend, name):
+    without = {k: v for k, v in os.environ.items() if k not in ("XLA_FLAGS", "KERAS_BACKEND")}
+    environment = {**without, "PYTHONPATH": os.pathsep.join(sys.path), "CUDA_VISIBLE_DEVICES": "-1"}
+    command = [sys.executable, "-c", LOGICAL_CPUS, backend, name]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == f"('{name}', '3 CPUs')"

@@ -95,10 +95,10 @@ def test_finished_runs_are_kept_and_failed_ones_go_on(tmp_path, trainings):
     found, failing = trainings
     failing.add(0.1)
     result = study(tmp_path)
-    assert found == [(0.0, False), (0.1, False)]
+    assert found == [(0.0, True), (0.1, True)]
     assert result.missing == {"alpha0.1-seed0": "Expected luck. Received: none"}
     result = study(tmp_path, alphas=(0.1, 0.2))
-    assert found[2:] == [(0.1, True), (0.2, False)]
+    assert found[2:] == [(0.1, True), (0.2, True)]
     assert list(result.arms) == ["alpha0", "alpha0.1", "alpha0.2"]
 
 
@@ -173,7 +173,7 @@ def test_without_a_folder_a_new_one_is_told(tmp_path, trainings, monkeypatch, ca
         ({"test": (X, Y + 3)}, r"output of shape \(None, 6\)"),
         ({"settings": {"optimizer.rate": 1}}, "Near matches: "),
         ({"settings": {"data.source": "x"}}, "settings without data.source"),
-        ({"seeds": 0}, "at least one seed"),
+        ({"seeds": 0}, "1 to 1,000 seeds"),
         ({"measure": ("acuracy",)}, "Near matches: accuracy"),
     ],
 )

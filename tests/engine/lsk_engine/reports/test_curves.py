@@ -5,7 +5,7 @@ import pytest
 from lsk_engine.reports import curves
 from lsk_engine.reports.groups import group_runs
 from lsk_engine.reports.run_files import read_run
-from lsk_engine.studies.stored_results import read_curves
+from lsk_engine.studies.study_result import read_curves
 from reported_runs import bare_run, taught, whole_run
 
 
@@ -39,6 +39,14 @@ def test_values_that_are_not_finite_are_left_out(tmp_path):
         )
     (chart,) = curves.learning_curves(groups(run))
     assert [x for x, _ in chart.series[0].points] == [10.0, 20.0]
+
+
+def test_a_quantity_with_single_points_has_no_chart(tmp_path):
+    run = bare_run(tmp_path / "a")
+    run.append_history({"step": 30, "epoch": 3, "train": {}, "validation": {"ece": 0.1}})
+    assert [chart.title for chart in curves.learning_curves(groups(run))] == [
+        "Loss, training and validation"
+    ]
 
 
 def test_temperature_curves_are_sorted_and_have_intervals(tmp_path):

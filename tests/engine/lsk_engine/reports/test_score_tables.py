@@ -3,7 +3,7 @@ import pytest
 from lsk_engine.reports import score_tables
 from lsk_engine.reports.groups import group_runs
 from lsk_engine.reports.run_files import read_run
-from lsk_engine.studies.stored_results import read_curves, read_study_result
+from lsk_engine.studies.study_result import read_curves, read_study_result
 from reported_runs import bare_run, study, taught, whole_run
 
 
@@ -78,15 +78,15 @@ def test_runs_on_other_data_have_a_reason_instead_of_a_table(tmp_path):
         state = {"schema": 1, "classes": 2, "class_counts": "1 1", "splits": splits}
         run.write_json(run.data_file, state)
     (told,) = score_tables.comparison_tables(group_runs(read(*runs)))
-    assert told.items[0].startswith("Not side by side: Expected runs whose test split is the same")
+    assert told.items[0].startswith("Not side by side: Expected runs with the same test split")
 
 
 def test_a_study_has_verdicts_and_means(tmp_path):
     found = read_study_result(study(tmp_path))
-    (row,) = shown(score_tables.verdict_table(found, found.decided))
+    (row,) = shown(score_tables.verdict_table(found, found.claims))
     assert row == {
         "claim": "score",
-        "verdict": "✓ holds",
+        "verdict": "✓ supported",
         "difference": "+1.50 [+1.20, +1.80]",
         "margin": "± 0.5",
         "paper": "–",
@@ -97,20 +97,20 @@ def test_a_study_has_verdicts_and_means(tmp_path):
     assert hard["BLEU ↑"] == "20.5 [14.1, 26.9]"  # t with 1 degree of freedom: 12.706 × 0.5
     assert smoothed["BLEU ↑"] == "–"  # a seed is missing
     assert "2 seeds" in table.note
-    assert "margin does not matter" in score_tables.verdict_table(found, found.decided).note
+    assert "margin does not matter" in score_tables.verdict_table(found, found.claims).note
     (some,) = shown(score_tables.arm_table(found, arms=[next(iter(found.arms))]))
     assert some == hard
 
 
 @pytest.mark.parametrize(
     ("verdict", "sign"),
-    [("holds", "✓"), ("does not hold", "✗"), ("no difference that matters", "="), ("other", "?")],
+    [("supported", "✓"), ("contradicted", "✗"), ("equivalent", "="), ("other", "?")],
 )
 def test_verdicts_have_signs(tmp_path, verdict, sign):
     import msgspec
 
     found = read_study_result(study(tmp_path, seeds=1))
-    decided = msgspec.structs.replace(found.decided[0], verdict=verdict)
+    decided = msgspec.structs.replace(found.claims[0], verdict=verdict)
     assert score_tables.verdict_text(decided) == f"{sign} {verdict}"
 
 

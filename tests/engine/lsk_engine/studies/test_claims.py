@@ -13,8 +13,8 @@ from lsk_engine.studies.claims import (
     Evidence,
     decide,
     interval,
-    probability_to_tell,
-    seeds_to_tell,
+    required_seeds,
+    verdict_probability,
 )
 
 STUDIES = 1000
@@ -28,9 +28,9 @@ def rng() -> np.random.Generator:
 
 
 @pytest.fixture
-def without_seeds(monkeypatch):
+def without_power_analysis(monkeypatch):
     """How many seeds would tell is not asked: a thousand times it takes a while."""
-    monkeypatch.setattr(claims, "seeds_to_tell", lambda *args, **kwargs: None)
+    monkeypatch.setattr(claims, "required_seeds", lambda *args, **kwargs: None)
 
 
 def claim(direction="better", margin=0.5, name="c"):
@@ -61,6 +61,19 @@ def test_the_interval_is_that_of_scipy(n, rng):
     assert decision.p == pytest.approx(stats.ttest_1samp(values, 0).pvalue)
 
 
+@pytest.mark.parametrize(
+    ("values", "bounds", "expected"),
+    [
+        ((0.02, 0.3, 0.02), (0.0, 1.0), (0.1133, 0.0, 0.5148)),
+        ((60.0, 76.0, 92.0), (0.0, 100.0), (76.0, 36.2541, 100.0)),
+        ((60.0, 76.0, 92.0), (0.0, None), (76.0, 36.2541, 115.7459)),
+        ((0.0, 0.0), (0.0, None), (0.0, 0.0, 0.0)),
+    ],
+)
+def test_intervals_do_not_leave_the_possible_range(values, bounds, expected):
+    assert interval(values, bounds) == pytest.approx(expected, abs=1e-3)
+
+
 def test_two_seeds_by_hand():
     """Differences 1 and 3: mean 2, standard error 1, t of one degree of freedom 12.706."""
     mean, low, high = interval([1.0, 3.0])
@@ -72,12 +85,12 @@ def test_two_seeds_by_hand():
 @pytest.mark.parametrize(
     ("direction", "better", "found"),
     [
-        ("better", "more", "holds"),
-        ("better", "less", "does not hold"),
-        ("worse", "more", "does not hold"),
-        ("worse", "less", "holds"),
-        ("no worse", "more", "holds"),
-        ("no worse", "less", "does not hold"),
+        ("better", "more", "supported"),
+        ("better", "less", "contradicted"),
+        ("worse", "more", "contradicted"),
+        ("worse", "less", "supported"),
+        ("no worse", "more", "supported"),
+        ("no worse", "less", "contradicted"),
     ],
 )
 def test_what_is_better_turns_the_direction(direction, better, found):
@@ -85,43 +98,43 @@ def test_what_is_better_turns_the_direction(direction, better, found):
 
 
 def test_a_small_difference_does_not_matter_wherever_0_is():
-    assert verdict([0.02, 0.021, 0.019]) == "no difference that matters"
-    assert verdict([0.02, 0.021, 0.019], margin=0.0) == "holds"
-    assert verdict([-0.1, 0.1, 0.0]) == "no difference that matters"
-    assert verdict([-0.3, 0.3, 0.0]) == "can't tell"
+    assert verdict([0.02, 0.021, 0.019]) == "equivalent"
+    assert verdict([0.02, 0.021, 0.019], margin=0.0) == "supported"
+    assert verdict([-0.1, 0.1, 0.0]) == "equivalent"
+    assert verdict([-0.3, 0.3, 0.0]) == "inconclusive"
 
 
 def test_no_worse_is_decided_about_the_margin():
-    assert verdict([-0.1, -0.2, -0.15], "no worse") == "holds"
-    assert verdict([-0.9, -1.0, -0.95], "no worse") == "does not hold"
-    assert verdict([-0.4, -0.6, -0.5], "no worse") == "can't tell"
+    assert verdict([-0.1, -0.2, -0.15], "no worse") == "supported"
+    assert verdict([-0.9, -1.0, -0.95], "no worse") == "contradicted"
+    assert verdict([-0.4, -0.6, -0.5], "no worse") == "inconclusive"
 
 
 @pytest.mark.parametrize("n", [2, 3, 5])
 @pytest.mark.parametrize("margin", [0.0, 0.5])
-@pytest.mark.usefixtures("without_seeds")
+@pytest.mark.usefixtures("without_power_analysis")
 def test_without_an_effect_few_differences_are_found(n, margin, rng):
     found = verdicts(rng, 0.0, n=n, margin=margin)
-    assert sum(v in ("holds", "does not hold") for v in found) <= 0.065 * STUDIES
+    assert sum(v in ("supported", "contradicted") for v in found) <= 0.065 * STUDIES
 
 
 @pytest.mark.parametrize("mean", [-3.0, 3.0])
 @pytest.mark.parametrize("n", [3, 10])
-@pytest.mark.usefixtures("without_seeds")
+@pytest.mark.usefixtures("without_power_analysis")
 def test_an_effect_as_large_as_the_margin_is_seldom_found_to_matter_not(mean, n, rng):
     found = verdicts(rng, mean, n=n, margin=3.0)
-    assert found.count("no difference that matters") <= 0.065 * STUDIES
-    assert found.count("does not hold" if mean > 0 else "holds") <= 0.065 * STUDIES
+    assert found.count("equivalent") <= 0.065 * STUDIES
+    assert found.count("contradicted" if mean > 0 else "supported") <= 0.065 * STUDIES
 
 
 @pytest.mark.parametrize("n", [3, 10])
-@pytest.mark.usefixtures("without_seeds")
+@pytest.mark.usefixtures("without_power_analysis")
 def test_just_worse_by_the_margin_is_seldom_told(n, rng):
     found = verdicts(rng, -1.0, n=n, direction="no worse", margin=1.0)
-    assert sum(v != "can't tell" for v in found) <= 0.065 * STUDIES
+    assert sum(v != "inconclusive" for v in found) <= 0.065 * STUDIES
 
 
-@pytest.mark.usefixtures("without_seeds")
+@pytest.mark.usefixtures("without_power_analysis")
 def test_of_many_claims_without_effect_one_is_seldom_told(rng):
     """Ten claims a study, each for two settings with one baseline: their results hang together."""
     wrong = alone = 0
@@ -130,7 +143,7 @@ def test_of_many_claims_without_effect_one_is_seldom_told(rng):
         drawn = [d for _ in range(2) for d in rng.normal(0, 1, (10, 3)) - baseline]
         cases = [evidence(d, margin=0.01) for d in drawn]
         found = decide(cases)
-        wrong += any(d.verdict != "can't tell" for d in found)
+        wrong += any(d.verdict != "inconclusive" for d in found)
         alone += any(d.p <= 0.05 for d in found)
     assert wrong <= 0.065 * STUDIES
     assert alone > 0.4 * STUDIES  # what the correction is for
@@ -144,14 +157,20 @@ def test_holm_by_hand():
         return evidence([1 - 1 / t, 1 + 1 / t], margin=0.0)
 
     first, second, third = decide([with_p(0.01), with_p(0.03), with_p(0.04)])
-    assert [first.verdict, second.verdict, third.verdict] == ["holds", "can't tell", "can't tell"]
+    assert [first.verdict, second.verdict, third.verdict] == [
+        "supported",
+        "inconclusive",
+        "inconclusive",
+    ]
     assert [d.p for d in (first, second, third)] == pytest.approx([0.01, 0.03, 0.04])
     assert "Holm" in second.reason
-    assert [d.verdict for d in decide([with_p(0.01), with_p(0.02)])] == ["holds", "holds"]
-    assert decide([with_p(0.03)])[0].verdict == "holds"
+    assert [d.verdict for d in decide([with_p(0.01), with_p(0.02)])] == ["supported", "supported"]
+    assert decide([with_p(0.03)])[0].verdict == "supported"
     assert decide([with_p(0.06)])[0].reason == "the interval is too wide"
     refused = evidence([NAN, 1.0])
-    assert decide([with_p(0.03), refused])[0].verdict == "holds"  # no test, no correction for it
+    assert (
+        decide([with_p(0.03), refused])[0].verdict == "supported"
+    )  # no test, no correction for it
 
 
 @pytest.mark.parametrize(
@@ -165,17 +184,17 @@ def test_holm_by_hand():
         (-1.5, 0.5, "no worse"),
     ],
 )
-@pytest.mark.usefixtures("without_seeds")
+@pytest.mark.usefixtures("without_power_analysis")
 def test_as_many_seeds_as_promised_tell_in_four_of_five_studies(mean, margin, direction, rng):
     # Two points with mean and standard deviation 1 exactly.
     sign = -1 if direction == "worse" else 1
     pair = [sign * (mean - math.sqrt(0.5)), sign * (mean + math.sqrt(0.5))]
-    n = seeds_to_tell(evidence(pair, direction, margin))
+    n = required_seeds(evidence(pair, direction, margin))
     drawn = sign * rng.normal(mean, 1, (STUDIES, n))
-    told = sum(verdict(row, direction, margin) != "can't tell" for row in drawn)
+    told = sum(verdict(row, direction, margin) != "inconclusive" for row in drawn)
     assert told >= 0.76 * STUDIES  # 0.8, less three standard errors
     fewer = sign * rng.normal(mean, 1, (STUDIES, n - 1))
-    told = sum(verdict(row, direction, margin) != "can't tell" for row in fewer)
+    told = sum(verdict(row, direction, margin) != "inconclusive" for row in fewer)
     assert told <= 0.84 * STUDIES
 
 
@@ -185,39 +204,39 @@ def test_the_probability_to_tell_is_the_power_of_the_t_test(n):
     limit = stats.t.ppf(0.975, n - 1)
     off = 0.4 * math.sqrt(n)
     power = stats.nct.sf(limit, n - 1, off) + stats.nct.cdf(-limit, n - 1, off)
-    assert probability_to_tell(n, 0.4, 1.0, 0.0, 0.05) == pytest.approx(power, abs=2e-3)
+    assert verdict_probability(n, 0.4, 1.0, 0.0, 0.05) == pytest.approx(power, abs=2e-3)
 
 
 def test_more_seeds_than_anybody_has_are_not_counted():
-    assert seeds_to_tell(evidence([-1.0, 1.001], margin=0.0)) is None
+    assert required_seeds(evidence([-1.0, 1.001], margin=0.0)) is None
     (decision,) = decide([evidence([-1.0, 1.001], margin=0.0)])
-    assert (decision.verdict, decision.seeds) == ("can't tell", None)
+    assert (decision.verdict, decision.seeds) == ("inconclusive", None)
 
 
 def test_one_seed_tells_nothing():
     (decision,) = decide([evidence([5.0])])
-    assert decision.verdict == "can't tell"
+    assert decision.verdict == "inconclusive"
     assert decision.reason.startswith("one seed")
     assert decision.mean == 5.0
     assert all(map(math.isnan, (decision.low, decision.high, decision.p)))
 
 
 @pytest.mark.parametrize("differences", [(), (NAN, 1.0, 2.0), (math.inf, 1.0), (NAN,)])
-def test_what_is_missing_or_not_finite_cannot_be_told(differences):
+def test_missing_or_infinite_differences_are_not_measured(differences):
     (decision,) = decide([evidence(differences)])
-    assert decision.verdict == "can't tell"
+    assert decision.verdict == "not measured"
     assert "missing or not finite" in decision.reason
 
 
 @pytest.mark.parametrize("margin", [0.0, 0.5])
 def test_equal_results_make_no_difference(margin):
-    assert verdict([0.0, 0.0, 0.0], margin=margin) == "no difference that matters"
-    assert verdict([0.0, 0.0], "no worse", margin) == "holds"
+    assert verdict([0.0, 0.0, 0.0], margin=margin) == "equivalent"
+    assert verdict([0.0, 0.0], "no worse", margin) == "supported"
 
 
 def test_the_same_difference_every_time_has_no_spread_to_judge_it_by():
     (decision,) = decide([evidence([0.1 + 0.2, 0.3, 0.3])])
-    assert decision.verdict == "can't tell"
+    assert decision.verdict == "inconclusive"
     assert "same difference" in decision.reason
 
 

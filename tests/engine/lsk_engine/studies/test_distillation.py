@@ -1,11 +1,10 @@
 """Teachers and students as a study: what it trains, keeps and draws of it."""
 
 import csv
-import dataclasses
 import json
-import math
 
 import keras
+import msgspec
 import numpy as np
 import pytest
 
@@ -98,10 +97,10 @@ def test_the_four_curves_and_what_is_kept_of_them(tmp_path, trained):
     assert (out / "distillation-sweep.png").read_bytes().startswith(b"\x89PNG")
 
     # Claims are about students of teachers alone.
-    (arm,) = {one.arm for one in result.decided}
+    (arm,) = {one.arm for one in result.claims}
     assert arm == "teacher_alpha0.5-T1"
-    assert [one.claim.name for one in result.decided] == [claim.name for claim in CLAIMS]
-    found = {one.claim.name: one.differences[0] for one in result.decided}
+    assert [one.name for one in result.claims] == [claim.name for claim in CLAIMS]
+    found = {one.name: one.differences[0] for one in result.claims}
     smoothed = at["student of smoothed teacher", 0.5, 1.0]
     assert found["teaching"] == smoothed["right"] - shared["right"]
     assert found["teachers"] == at["teacher", 0.5, 1.0]["right"] - at["teacher", 0.0, 1.0]["right"]
@@ -128,17 +127,17 @@ def test_a_failed_student_costs_its_own_point(tmp_path):
     result, _, rows = sweep(tmp_path)
     failed = "teacher_alpha0-T4"
     values = {
-        name: {**of_arms, failed: [math.nan]} if failed in of_arms else of_arms
+        name: {**of_arms, failed: (None,)} if failed in of_arms else of_arms
         for name, of_arms in result.values.items()
     }
     (tmp_path / "distillation-sweep.png").unlink()
-    _, left = draw_figure(dataclasses.replace(result, values=values), tmp_path, "points")
+    _, left = draw_figure(msgspec.structs.replace(result, values=values), tmp_path, "points")
     assert left == [row for row in rows if row["run"] != f"runs/{failed}-seed0"]
     assert len(left) == len(rows) - 1
     assert (tmp_path / "distillation-sweep.png").exists()
-    none = {name: {arm: [math.nan] for arm in of_arms} for name, of_arms in values.items()}
+    none = {name: dict.fromkeys(of_arms, (None,)) for name, of_arms in values.items()}
     with pytest.raises(LsKerasError, match="Expected a finished run"):
-        draw_figure(dataclasses.replace(result, values=none), tmp_path, "points")
+        draw_figure(msgspec.structs.replace(result, values=none), tmp_path, "points")
 
 
 def test_students_of_a_teacher_share_its_logits(tmp_path):

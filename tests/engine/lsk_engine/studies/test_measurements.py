@@ -179,7 +179,7 @@ def test_measures_that_are_none_are_refused():
     check_measures(list(MEASUREMENTS), SweptTask())
     with pytest.raises(InputError, match="Near matches: calibration"):
         check_measures(["calibratoin"], SweptTask())
-    with pytest.raises(InputError, match="without beam, of a task that doesn't search"):
+    with pytest.raises(InputError, match="without beam for a task without search"):
         check_measures(["accuracy", "beam"], TinyPoints())
 
 

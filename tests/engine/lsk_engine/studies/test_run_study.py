@@ -12,14 +12,12 @@ from lsk_engine.reports.score_tables import arm_table, verdict_table
 from lsk_engine.runs.locking import hold_lock
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.runs.stored_run import model_sha256
-from lsk_engine.studies.claims import Claim, Decision
-from lsk_engine.studies.measurements import Number
+from lsk_engine.studies.claims import Claim
 from lsk_engine.studies.run_study import run_study
 from lsk_engine.studies.smoothing import CLAIMS, smoothing_question
-from lsk_engine.studies.stored_results import read_study_result
 from lsk_engine.studies.study import Study
 from lsk_engine.studies.study_folder import RESULTS_FILE
-from lsk_engine.studies.study_result import Decided, StudyResult
+from lsk_engine.studies.study_result import read_study_result
 from lsk_engine.tasks.registry import load_task
 from stored_files import metrics
 
@@ -66,7 +64,7 @@ def study(**changes):
 
 
 def verdicts(result):
-    return {(one.claim.name, one.arm): one.decision.verdict for one in result.decided}
+    return {(one.name, one.arm): one.verdict for one in result.claims}
 
 
 def test_what_means_nothing_is_said_at_the_start_once(tmp_path, task):
@@ -76,7 +74,7 @@ def test_what_means_nothing_is_said_at_the_start_once(tmp_path, task):
     run_study(asked, task, tmp_path / "out", Reporter(stream=said), command=command(), jobs=4)
     lines = [line for line in said.getvalue().splitlines() if line.startswith("Warning: ")]
     assert lines == [
-        "Warning: model.width=256 means nothing with model.name=resnet20 (preset digits-mlp)",
+        "Warning: model.width=256 has no effect with model.name=resnet20 (preset digits-mlp)",
         "Warning: training.keep_every=300 keeps those of every 1,500th step only: "
         "they are saved every training.checkpoint_every=500 steps",
     ]
@@ -90,24 +88,24 @@ def test_runs_become_numbers_decisions_and_sentences(tmp_path, task):
     assert result.values["top_1_error"]["alpha0"] == (10, 15, 20)
     assert result.values["top_1_error"]["alpha0.1"] == pytest.approx((8.1, 13, 17.9))
     assert verdicts(result) == {
-        ("score", "alpha0.1"): "holds",
-        ("score", "alpha0.2"): "can't tell",
-        ("likelihood", "alpha0.1"): "holds",
-        ("likelihood", "alpha0.2"): "holds",
+        ("score", "alpha0.1"): "supported",
+        ("score", "alpha0.2"): "inconclusive",
+        ("likelihood", "alpha0.1"): "supported",
+        ("likelihood", "alpha0.2"): "supported",
     }
     assert result.shown == "alpha0.1"
     score, likelihood, advised = result.sentences
-    # Differences −1.9, −2, −2.1: t of 2 degrees of freedom is 4.303, the standard error 0.1/√3.
+    # Differences −1.9, −2, −2.1: t of 2 degrees of freedom is 4.303, standard error 0.1/√3.
     assert score == (
-        "Smoothing makes the task's score better: holds, at α 0.1 (top-1 error (%) -2, 95 % "
-        "interval -2.25 … -1.75, 3 seeds)."
+        "Smoothing improves the task's score: supported. At α 0.1, top-1 error (%) changed by -2 "
+        "(95 % CI -2.25 to -1.75, 3 seeds)."
     )
-    assert likelihood.startswith("Smoothing makes the likelihood of the labels worse: holds")
-    assert advised.startswith("Take α 0.1")
+    assert likelihood.startswith("Smoothing reduces the likelihood of the labels: supported.")
+    assert advised.startswith("Use α 0.1")
     stored = json.loads((tmp_path / "out" / RESULTS_FILE).read_text())
     assert stored == json.loads(json.dumps(result.to_dict()))
-    assert stored["decided"][-1]["paper"] == 0.052
-    assert likelihood.endswith("3 seeds; the paper: +0.052).")
+    assert stored["claims"][-1]["paper"] == 0.052
+    assert likelihood.endswith("3 seeds; paper: +0.052).")
 
 
 def test_a_table_fits_a_terminal(tmp_path, task):
@@ -118,8 +116,8 @@ def test_a_table_fits_a_terminal(tmp_path, task):
     heads = [line for line in lines if line.startswith("test, 1 seed ")]
     assert "".join(heads).split("test, 1 seed")[1].split()[0] == "hard"  # whatever follows no mass
     assert sum(line.count("α 0.1, ") for line in heads) == 3
-    assert {one.decision.verdict for one in result.decided} == {"can't tell"}
-    assert result.sentences[-1] == "Which α to take can't be told from these runs."
+    assert {one.verdict for one in result.claims} == {"inconclusive"}
+    assert result.sentences[-1] == "These runs do not show which α to use."
 
 
 def test_finished_runs_are_kept_and_more_are_added(tmp_path, task):
@@ -142,17 +140,15 @@ def test_a_failed_run_is_told_and_what_rests_on_it_is_not(tmp_path, task):
     assert "Warning: alpha0.1-seed1" in told.stream.getvalue()
     assert list(result.missing) == ["alpha0.1-seed1"]
     assert "Expected a finite loss" in result.missing["alpha0.1-seed1"]
-    assert verdicts(result)["score", "alpha0.1"] == "can't tell"
-    assert verdicts(result)["likelihood", "alpha0.2"] == "holds"
+    assert verdicts(result)["score", "alpha0.1"] == "not measured"
+    assert verdicts(result)["likelihood", "alpha0.2"] == "supported"
     stored = json.loads((tmp_path / RESULTS_FILE).read_text())
     assert stored["values"]["top_1_error"]["alpha0.1"][1] is None
     with pytest.raises(LsKerasError, match="alpha0.1-seed1.*a finite loss"):
-        run_study(
-            study(), task, tmp_path, reporter(), command=command((0.1, 1)), stop_on_failure=True
-        )
+        run_study(study(), task, tmp_path, reporter(), command=command((0.1, 1)), fail_fast=True)
     mended = run_study(study(), task, tmp_path, reporter(), command=command())
     assert not mended.missing
-    assert verdicts(mended)["score", "alpha0.1"] == "holds"
+    assert verdicts(mended)["score", "alpha0.1"] == "supported"
 
 
 def test_each_arm_s_runs_teach_students(tmp_path, task):
@@ -166,8 +162,8 @@ def test_each_arm_s_runs_teach_students(tmp_path, task):
     assert config["distillation"]["teacher"] == str(tmp_path / "runs" / "alpha0.1-seed1")
     assert (config["training"]["alpha"], config["training"]["seed"]) == (0, 1)
     assert config["model"]["width"] == 8
-    assert verdicts(result)["teaching", "alpha0.1"] == "holds"
-    (teaching,) = (one for one in result.decided if one.claim.name == "teaching")
+    assert verdicts(result)["teaching", "alpha0.1"] == "supported"
+    (teaching,) = (one for one in result.claims if one.name == "teaching")
     assert teaching.differences == pytest.approx((3, 3.1, 3.2))
     assert result.numbers["student_score"].label == "student top-1 error (%)"
     again = run_study(asked, task, tmp_path, reporter(), command=["false"])
@@ -183,8 +179,8 @@ def test_a_student_that_failed_is_told(tmp_path, task):
     broken = command((0.1, 1))
     result = run_study(study(**options), task, tmp_path, reporter(), command=broken, jobs=2)
     assert {*result.missing} == {"alpha0.1-seed1", "students/alpha0.1-seed1"}
-    (teaching,) = (one for one in result.decided if one.claim.name == "teaching")
-    assert teaching.decision.verdict == "can't tell"
+    (teaching,) = (one for one in result.claims if one.name == "teaching")
+    assert teaching.verdict == "not measured"
 
 
 def test_where_every_run_fails_there_is_no_result(tmp_path, task):
@@ -198,7 +194,7 @@ def test_a_score_of_which_nobody_knows_what_is_better_is_not_judged(tmp_path, ta
     result = run_study(study(), task, tmp_path, reporter(), command=command(metrics=silent), jobs=4)
     assert {name for name, _ in verdicts(result)} == {"accuracy", "likelihood"}
     assert "top-1 error (%)" in result.table()
-    assert result.sentences[-1].startswith("Take α 0.1")
+    assert result.sentences[-1].startswith("Use α 0.1")
 
 
 def test_another_study_s_folder_is_refused(tmp_path, task):
@@ -211,7 +207,7 @@ def test_another_study_s_folder_is_refused(tmp_path, task):
             run_study(study(**changes), task, tmp_path, reporter(), command=command())
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "thesis.txt").touch()
-    with pytest.raises(InputError, match="a new or empty folder, or one that a study made"):
+    with pytest.raises(InputError, match="a new or empty folder, or one of a study"):
         run_study(study(), task, tmp_path / "other", reporter(), command=command())
 
 
@@ -243,7 +239,7 @@ def test_a_study_of_which_nothing_began_leaves_no_folder(tmp_path, task):
 def test_two_processes_in_one_folder_are_refused(tmp_path, task):
     with (
         hold_lock(tmp_path / ".lock", wait=False),
-        pytest.raises(InputError, match="no other study is at work in"),
+        pytest.raises(InputError, match="no other study uses"),
     ):
         run_study(study(), task, tmp_path, reporter(), command=command())
 
@@ -252,11 +248,11 @@ def test_two_processes_in_one_folder_are_refused(tmp_path, task):
     ("changes", "message"),
     [
         ({"measures": ("acuracy",)}, "Expected a measure. Near matches: accuracy"),
-        ({"measures": ("beam",)}, "doesn't search. Received: beam, of task 'image'"),
+        ({"measures": ("beam",)}, "without search. Received: beam for task 'image'"),
         ({"settings": {"model.widht": 8}}, "Near matches: model.width"),
         (
             {"claims": (Claim("c", "It falls", "ece_calibrated", "better", 0.01),)},
-            r"what is measured \(ece_calibrated is one of calibration\). Received: accuracy",
+            r"what is measured \(ece_calibrated belongs to calibration\). Received: accuracy",
         ),
         (
             {"claims": (Claim("c", "It falls", "nll", "better", 0.01, axis="training.alhpa"),)},
@@ -309,7 +305,7 @@ def test_any_axis_can_be_asked_about(tmp_path, task):
         claims=(claim,),
     )
     result = run_study(asked, task, tmp_path, reporter(), command=command(), jobs=4)
-    assert verdicts(result) == {("likelihood", "width16"): "no difference that matters"}
+    assert verdicts(result) == {("likelihood", "width16"): "equivalent"}
     assert len(result.sentences) == 1
     assert "width 16 − width 8" in result.table()
 
@@ -325,9 +321,9 @@ def test_any_axis_can_be_asked_about(tmp_path, task):
 def test_without_claims_only_smoothing_against_hard_targets_is_judged(tmp_path, task, axis, values):
     asked = Study(question="?", task="image", axes={axis: values}, measures=("accuracy",))
     result = run_study(asked, task, tmp_path, reporter(), command=command(), jobs=4)
-    assert result.decided == ()
+    assert result.claims == ()
     (sentence,) = result.sentences
-    assert sentence.startswith(f"Nothing is decided: {axis} is no α beside hard targets.")
+    assert sentence.startswith(f"No claim is decided: {axis} does not compare an α with hard")
     assert len(result.values["top_1_error"]) == 2  # which are shown all the same
 
 
@@ -339,8 +335,8 @@ def test_a_claim_about_what_could_not_be_measured_cannot_be_told(tmp_path, task)
     )
     asked = study(measures=("accuracy", "representation"), claims=claims)
     result = run_study(asked, task, tmp_path, reporter(), command=command(), jobs=4)
-    assert verdicts(result)["clusters", "alpha0.1"] == "can't tell"
-    assert verdicts(result)["score", "alpha0.1"] == "holds"
+    assert verdicts(result)["clusters", "alpha0.1"] == "not measured"
+    assert verdicts(result)["score", "alpha0.1"] == "supported"
     assert "alpha0-seed0, representation" in result.missing
     stored = json.loads((tmp_path / RESULTS_FILE).read_text())
     assert stored["values"]["relative_spread"]["alpha0"] == [None] * 3
@@ -361,11 +357,13 @@ def test_numbers_of_the_training_split_are_called_so(tmp_path, task):
     assert result.numbers["relative_spread"].split == "train"
     assert result.numbers["top_1_error"].split is None
     assert "\ntrain spread in classes " in result.table()
-    assert any("(train spread in classes -0.1" in sentence for sentence in result.sentences)
+    assert any(
+        "train spread in classes changed by -0.1" in sentence for sentence in result.sentences
+    )
     stored = read_study_result(tmp_path)
     heads = [head for head, _ in arm_table(stored).headings()]
     assert {"top-1 error (%) ↓", "train spread in classes ↓"} <= {*heads}
-    claims = [cell.text for cell, *_ in verdict_table(stored, stored.decided).rows()]
+    claims = [cell.text for cell, *_ in verdict_table(stored, stored.claims).rows()]
     assert [claim for claim in claims if claim.startswith("train ")]
     before = json.loads((tmp_path / RESULTS_FILE).read_text())
     for number in before["numbers"].values():
@@ -439,29 +437,3 @@ def test_each_claim_of_the_paper_is_about_what_is_measured():
     known = {SCORE, BEST_SCORE, *numbers_of(list(MEASUREMENTS))}
     assert {claim.measure for claim in CLAIMS} <= known
     assert {claim.against for claim in CLAIMS} - {None} <= known
-
-
-def test_the_longest_numbers_and_words_fit_a_terminal():
-    claim = Claim("a name that is too long for it", "It falls", "ece", "better", 0.01)
-    decision = Decision("no difference that matters", -1.234e-5, -0.0001234, 0.0001234, 0.001)
-    result = StudyResult(
-        question="Does it fall?",
-        task="image",
-        preset="small",
-        split="test",
-        seeds=3,
-        arms={"a": {"data.source": "x" * 90}, "b": {"data.source": "y" * 90}},
-        numbers={"ece": Number("a label that is too long for a table", "less")},
-        values={"ece": {"a": (0.1,), "b": (float("nan"),)}},
-        decided=(Decided(claim, "b", "a", (0.1,), decision),),
-        shown="b",
-        sentences=(),
-        missing={},
-    )
-    lines = result.table().splitlines()
-    assert max(map(len, lines)) == 80
-    assert lines[-1].split() == [
-        *("a", "name", "that", "is", "too", "l…", "-1.23e-05", "-0.000123", "…", "+0.000123"),
-        *("no", "difference", "that", "matters"),
-    ]
-    assert [line.split()[-1] for line in lines[1:5:3]] == ["0.1", "–"]

@@ -3,7 +3,7 @@ from scipy import stats
 
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.studies.comparison.beam_means import beam_means
-from lsk_engine.studies.comparison.seed_groups import SeedGroup
+from lsk_engine.studies.comparison.compare_runs import SeedGroup
 
 
 def row(run, undone, beam_size, bleu, **more):
@@ -47,7 +47,7 @@ def test_means_over_seeds_have_students_intervals_and_paired_differences():
 def test_one_run_has_its_own_interval_and_differences_without():
     rows = [row("a", 0.0, b, s, bleu_low=s - 1, bleu_high=s + 1) for b, s in ((1, 30.0), (4, 31.0))]
     _, wide = beam_means(rows, [group("a")], ["bleu"])
-    assert (wide["name"], wide["seeds"]) == ("as it is", 1)
+    assert (wide["name"], wide["seeds"]) == ("unchanged", 1)
     assert (wide["bleu_low"], wide["bleu_high"]) == (30.0, 32.0)
     assert wide["from_smallest_beam"] == 1.0
     assert wide["from_smallest_beam_low"] is None

@@ -111,7 +111,7 @@ def test_runs_whose_data_have_changed_are_not_paired(runs):
         known_by(one, "a", train=one.path.name)  # which makes them no worse to compare
     assert len(compare_runs(runs).groups) == 2
     known_by(runs[-2], "b")
-    with pytest.raises(InputError, match=r"test split is the same.*changed.*Received: .*h2 .*s2"):
+    with pytest.raises(InputError, match=r"the same test split; .*changed.*Received: .*h2 .*s2"):
         compare_runs(runs)
 
 

@@ -106,7 +106,7 @@ def test_of_more_than_six_curves_seeds_are_one(made, drawn, tmp_path):
 
 def test_too_many_settings_are_told_with_what_narrows_them(made, tmp_path):
     runs = [made(str(n), n / 10, scaled=True) for n in range(4)]
-    with pytest.raises(InputError, match=r"fewer RUNS, or take --only .* 8 of tiny \(α = 0, "):
+    with pytest.raises(InputError, match=r"fewer RUNS, or use --only .* 8 of tiny \(α = 0, "):
         compare_reliability(runs, "test", tmp_path / "out.png")
     assert not (tmp_path / "out.png").exists()
     assert len(compare_reliability(runs, "test", tmp_path / "out.png", models="scaled")) == 4

@@ -3,26 +3,26 @@ import shutil
 import pytest
 
 from ls_base.errors import InputError
-from lsk_engine.studies.comparison.seed_groups import seed_groups
+from lsk_engine.studies.comparison.compare_runs import group_by_seed
 from reported_runs import bare_run
 
 
-def test_runs_that_differ_in_their_seed_are_together_in_the_order_of_seeds(tmp_path):
+def test_runs_that_differ_only_in_their_seed_form_a_group(tmp_path):
     made = [(0.1, 2), (0.0, 0), (0.1, 0), (0.0, 1)]
     runs = [bare_run(tmp_path / f"{alpha}-{seed}", alpha, seed) for alpha, seed in made]
-    smoothed, hard = seed_groups(runs)
+    smoothed, hard = group_by_seed(runs)
     assert smoothed.settings == {"training.alpha": 0.1}
     assert list(smoothed.runs.items()) == [(0, runs[2]), (2, runs[0])]
     assert list(hard.runs.items()) == [(0, runs[1]), (1, runs[3])]
 
 
-def test_one_group_differs_in_nothing(tmp_path):
-    (group,) = seed_groups([bare_run(tmp_path / "a", 0.1, 5)])
+def test_a_single_group_has_no_different_settings(tmp_path):
+    (group,) = group_by_seed([bare_run(tmp_path / "a", 0.1, 5)])
     assert (dict(group.settings), list(group.runs)) == ({}, [5])
 
 
 @pytest.mark.parametrize("key", ["distillation.teacher", "training.init_from"])
-def test_runs_that_others_are_made_of_are_told_by_their_own_settings(tmp_path, key):
+def test_teachers_and_initial_runs_are_compared_by_their_settings(tmp_path, key):
     for sweep, seed, width in (("narrow", 0, 8), ("narrow", 1, 8), ("wide", 1, 9)):
         bare_run(tmp_path / sweep / f"alpha0.1-seed{seed}", 0.1, seed, model={"width": width})
 
@@ -39,9 +39,9 @@ def test_runs_that_others_are_made_of_are_told_by_their_own_settings(tmp_path, k
     alike, other = run("a1", "narrow/alpha0.1-seed1"), run("b1", "wide/alpha0.1-seed1")
     beyond = {"distillation.teacher": "teacher", "training.init_from": "init_from"}[key]
     for setting, values in (("model.width", (8, 9)), ("folder", ("narrow", "wide"))):
-        (group,) = seed_groups([first, alike])
+        (group,) = group_by_seed([first, alike])
         assert list(group.runs) == [0, 1]
-        groups = seed_groups([first, other])
+        groups = group_by_seed([first, other])
         assert [group.settings.keys() for group in groups] == [{f"{beyond}.{setting}"}] * 2
         for group, value in zip(groups, values, strict=True):
             assert str(group.settings[f"{beyond}.{setting}"]).endswith(str(value))
@@ -49,22 +49,22 @@ def test_runs_that_others_are_made_of_are_told_by_their_own_settings(tmp_path, k
             shutil.rmtree(tmp_path / sweep, ignore_errors=True)
 
 
-def test_settings_that_do_not_count_keep_runs_together(tmp_path):
+def test_ignored_settings_do_not_split_a_group(tmp_path):
     runs = [
         bare_run(tmp_path / f"{n}", 0.1, n, decoding={"beam_size": n, "other": 1}) for n in (1, 2)
     ]
-    assert len(seed_groups(runs)) == 2
-    (group,) = seed_groups(runs, without=["decoding.beam_size"])
+    assert len(group_by_seed(runs)) == 2
+    (group,) = group_by_seed(runs, without=["decoding.beam_size"])
     assert (dict(group.settings), list(group.runs)) == ({}, [1, 2])
 
 
 def test_runs_that_cannot_be_grouped_are_refused(tmp_path):
     first = bare_run(tmp_path / "a", 0.1, 0)
     with pytest.raises(InputError, match="one or more different runs"):
-        seed_groups([])
+        group_by_seed([])
     with pytest.raises(InputError, match="one or more different runs"):
-        seed_groups([first, first])
+        group_by_seed([first, first])
     with pytest.raises(InputError, match="differ in a setting or the seed"):
-        seed_groups([first, bare_run(tmp_path / "b", 0.1, 0)])
+        group_by_seed([first, bare_run(tmp_path / "b", 0.1, 0)])
     with pytest.raises(InputError, match="runs of one task"):
-        seed_groups([first, bare_run(tmp_path / "c", 0.1, 0, task="other")])
+        group_by_seed([first, bare_run(tmp_path / "c", 0.1, 0, task="other")])

@@ -1,21 +1,21 @@
 """Results of the paper from what studies find; studies that stand for trained ones."""
 
-import dataclasses
 import json
 
+import msgspec
 import pytest
 
+from claim_results import make_result
 from ls_base.errors import InputError, LsKerasError
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.studies.arms import arms_of
-from lsk_engine.studies.claims import Decision
 from lsk_engine.studies.measurements import numbers_of
 from lsk_engine.studies.paper import reproduce as module
 from lsk_engine.studies.paper.paper_studies import STUDIES
 from lsk_engine.studies.paper.reproduce import costs_of, parts_of, reproduce, study_of
 from lsk_engine.studies.paper.results import RESULTS
-from lsk_engine.studies.study_result import Decided, StudyResult
+from lsk_engine.studies.study_result import StudyResult
 from lsk_engine.tasks.registry import load_task
 from stored_files import metrics
 
@@ -31,15 +31,16 @@ def run(monkeypatch):
         asked[directory.name] = study
         arms = {arm.name: arm for arm in arms_of(study, task)}
         numbers = numbers_of(study.measures)
-        of_task = dataclasses.replace(next(iter(numbers.values())), label="errors", better="less")
+        of_task = msgspec.structs.replace(
+            next(iter(numbers.values())), label="errors", better="less"
+        )
         alphas = {name: arm.config.training.alpha for name, arm in arms.items()}
         values = {
             number: {name: (10 - 10 * alpha,) * study.seeds for name, alpha in alphas.items()}
             for number in ("errors", *numbers)
         }
-        decision = Decision("can't tell", -1.0, -2.5, 0.5, 0.2, "the interval is too wide")
         decided = [
-            Decided(claim, name, arm.baseline, (-1.0,) * study.seeds, decision)
+            make_result(claim, name, arm.baseline, (-1.0,) * study.seeds)
             for claim in study.claims
             for name, arm in arms.items()
             if arm.baseline is not None and claim.axis in (None, *arm.baselines)
@@ -53,7 +54,7 @@ def run(monkeypatch):
             arms={name: dict(arm.values) for name, arm in arms.items()},
             numbers={"errors": of_task, **numbers},
             values=values,
-            decided=tuple(decided),
+            claims=tuple(decided),
             shown=decided[0].arm,
             sentences=(),
             missing={},
@@ -72,10 +73,10 @@ def had(*names, directory, only=(), **options):
 def test_a_result_has_the_paper_s_numbers_ours_and_verdicts(tmp_path):
     (table,) = had("table2", directory=tmp_path, seeds=2)
     assert table.result.paper[0] == "CIFAR-10, AlexNet: 86.8 ± 0.2 → 86.7 ± 0.3 %"
-    assert [one.claim.name for one in table.decided("images")] == ["score"]
+    assert [one.name for one in table.claims_of("images")] == ["score"]
     stored = json.loads((tmp_path / "table2.json").read_text())
     assert stored == json.loads(json.dumps(table.to_dict()))
-    (decided,) = stored["studies"]["images"]["decided"]
+    (decided,) = stored["studies"]["images"]["claims"]
     assert (decided["name"], decided["paper"], decided["mean"]) == ("score", 0.1, -1.0)
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from scipy import special
 
-from ls_keras.calibration.curves.ece_bootstrap import bin_noise, error_interval, scaled_errors
+from ls_keras.calibration.curves.intervals import bin_noise, error_interval, scaled_errors
 from ls_keras.metrics.binning import equal_width_edges
 
 LEVEL = 0.95

@@ -20,9 +20,9 @@ from ls_keras.calibration.curves.smooth_reliability import (
 from ls_keras.calibration.curves.temperature_curve import TemperatureCurve, temperature_curve
 from ls_keras.calibration.ranking.ood_detection import (
     Detection,
-    ForeignDetection,
+    OODDetection,
     detection_score,
-    foreign_detection,
+    ood_detection,
 )
 from ls_keras.calibration.ranking.risk_coverage import (
     RiskCoverage,
@@ -42,18 +42,16 @@ from ls_keras.calibration.scaling.recalibration import Recalibration
 from ls_keras.calibration.scaling.temperature import TemperatureFit, fit_temperature
 from ls_keras.calibration.scaling.temperature_dataset import fit_temperature_dataset
 from ls_keras.calibration.scaling.vector_scaling import VectorFit, fit_vector_scaling
-from ls_keras.metrics.expected_calibration_error import (
-    expected_calibration_error,
-)
+from ls_keras.metrics.expected_calibration_error import expected_calibration_error
 
 __all__ = [
     "CalibratedModel",
     "ClasswiseFit",
     "Detection",
-    "ForeignDetection",
     "LossDecomposition",
     "MatrixFit",
     "MixedTemperatureFit",
+    "OODDetection",
     "Recalibration",
     "ReliabilityAccumulator",
     "ReliabilityCurve",
@@ -76,9 +74,9 @@ __all__ = [
     "fit_temperature",
     "fit_temperature_dataset",
     "fit_vector_scaling",
-    "foreign_detection",
     "logit_norm_confidence",
     "loss_decomposition",
+    "ood_detection",
     "reliability_curve",
     "risk_coverage",
     "smooth_calibration_error",

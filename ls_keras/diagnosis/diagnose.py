@@ -1,15 +1,19 @@
-"""From predictions to a diagnosis."""
+"""Diagnosis of predictions, or of a model on a data set."""
+
+import keras
 
 from ls_keras.backend.tensors import as_array, mask_of
-from ls_keras.calibration.curves.ece_bootstrap import MAX_RESAMPLES
+from ls_keras.calibration.curves.intervals import MAX_RESAMPLES
 from ls_keras.calibration.curves.top_label_statistics import (
     at_positions,
     check_level,
     group_of_each_row,
     read_groups,
 )
-from ls_keras.diagnosis.measure import Resampling, measured
+from ls_keras.calibration.scaling.model_logits import predict_all
+from ls_keras.diagnosis.measure import Resampling, measure
 from ls_keras.diagnosis.report import Diagnosis
+from ls_keras.inputs.batches import as_batches
 from ls_keras.inputs.numpy_examples import check_any_counts, read_host_examples
 from ls_keras.inputs.targets import IgnoreClass
 from ls_keras.inputs.validation import as_count, as_flag, as_names, as_seed
@@ -32,43 +36,47 @@ def diagnose(
     resamples: int = 1000,
     seed: int = 0,
 ) -> Diagnosis:
-    """Says whether a classifier's probabilities are all right, and what would make them better.
+    """Diagnoses the probabilities of a classifier and recommends how to improve them.
 
-    Accuracy, NLL, Brier score, ECE and smECE, whether it is over- or underconfident, the best
-    temperature and what it gains, how well confidence ranks errors last and what logit
-    normalization gains, and the worst classes: each with an interval, and in the end what to do.
+    It reports accuracy, NLL, Brier score, ECE and smECE, over- or underconfidence, the best
+    temperature and its gain, how well confidence ranks errors and the gain of logit normalization,
+    and the worst classes: each with an interval, followed by recommendations.
 
-    - **Gains are held out.** Temperature and norm are fitted to K − 1 folds and scored on the other
-      one; the worst classes are chosen on one half and measured on the other. T itself is that of
-      all examples, to be used on others.
-    - **Intervals** are from bootstraps by groups: of means by percentiles (shares by
-      Clopper–Pearson's), of ECE and smECE by inverting a test, which corrects their bias as well.
-      It is the corrected value, not the plug-in one, that lies inside.
-    - Predictions are read on the host and not copied; of probabilities, logarithms are made.
+    - **Gains are held out.** Temperature and norm are fitted to all folds but one and scored on
+      that one; the worst classes are chosen on one half and measured on the other. T itself is
+      fitted to all examples, for use on other data.
+    - **Intervals** are bootstrap intervals by groups: percentiles for means (Clopper–Pearson for
+      shares), inverted tests for ECE and smECE, which also correct their bias: the intervals
+      contain the corrected value, not the plug-in value.
+    - Predictions are read with NumPy and not copied; probabilities become logarithms.
 
     Args:
-        y_true: Integer labels `(...)` or `(..., 1)`, or dense targets `(..., K)`.
-        y_pred: `(..., K)`, K ≥ 2, of any framework: probabilities, or logits.
+        y_true: Integer labels `(...)` or `(..., 1)`, or dense targets `(..., K)`; or a
+            `keras.Model`.
+        y_pred: `(..., K)`, K ≥ 2, of any framework: probabilities, or logits. For a model: its data
+            set, `(x, y)` or `(x, y, sample_weight)` arrays or batches of them, see
+            `fit_temperature_dataset`; all predictions are held in memory.
         from_logits: Whether `y_pred` are logits. Default: `False`, as in Keras.
-        sample_weight: Weights of the shape of the labels, or of their leading axes.
-        mask: Boolean, of the shape of the labels, false where a position does not count. Default:
-            the mask that Keras's layers attached to `y_pred`, if any.
-        ignore_class: A label id, or several, that do not count, such as padding or "void".
+        sample_weight: Weights of the shape of the labels or of their leading axes.
+        mask: Boolean, of the shape of the labels; false where a position does not count. Default:
+            the mask that Keras layers attached to `y_pred`, if any.
+        ignore_class: Label id, or several, whose positions do not count, such as padding.
         groups: Integers of the shape of the labels or of their leading axes: examples of one group
-            depend on one another, and are resampled and held out together. Default: the first axis:
-            each example of `(batch, K)`, the pixels of each image, the tokens of each sentence.
-        class_names: K words.
-        num_bins: Bins of the ECE.
-        folds: Of the cross-validation, 2 to 100.
+            depend on each other, and are resampled and held out together. Default: the index on the
+            first axis: each example of `(batch, K)`, all pixels of an image, all tokens of a
+            sentence.
+        class_names: Names of the K classes.
+        num_bins: Number of bins of the ECE.
+        folds: Number of folds of the cross-validation, 2 to 100.
         confidence: Level of the intervals.
-        resamples: Bootstrap resamples behind them, 100 to 10,000.
-        seed: Of resamples and folds.
+        resamples: Number of bootstrap resamples, 100 to 10,000.
+        seed: Seed of resamples and folds.
 
     Returns:
-        A `Diagnosis`: print it, `plot()` it, `to_dict()` it.
+        A `Diagnosis`; print it, or use its `plot()` and `to_dict()`.
 
     Raises:
-        InputError: As `fit_temperature`, and if an option is out of its range.
+        InputError: As `fit_temperature`, and if an option is out of range.
 
     Example:
         >>> import numpy as np
@@ -96,6 +104,12 @@ def diagnose(
     )
     level = check_level(confidence)
     as_count(resamples, "resamples", 100, MAX_RESAMPLES)
+    if isinstance(y_true, keras.Model):
+        data = as_batches(y_pred, "the data set", again=None)
+        found = predict_all(y_true, data, from_logits=from_logits)
+        y_true, y_pred = found.y_true, found.y_pred
+        sample_weight = found.sample_weight if sample_weight is None else sample_weight
+        mask = found.mask if mask is None else mask
     mask = mask_of(y_pred) if mask is None else mask
     shape = as_array(y_pred, "y_pred").shape[:-1]
     examples = read_host_examples(
@@ -116,7 +130,7 @@ def diagnose(
     return Diagnosis(
         from_logits=from_logits,
         class_names=class_names,
-        **measured(
+        **measure(
             examples, ids, folds, num_bins, Resampling(level=level, resamples=resamples, seed=seed)
         ),
     )

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ls_keras.calibration.curves.mean_interval import Interval, mean_noise
+from ls_keras.calibration.curves.intervals import Interval, mean_noise
 from ls_keras.calibration.scaling.recalibration import (
     ExampleScores,
     example_scores,
@@ -16,16 +16,16 @@ from ls_keras.inputs.numpy_examples import HostExamples
 
 
 def fold_ids(groups: np.ndarray, folds: int, seed: int) -> np.ndarray:
-    """Returns the fold `(n,)` of each example: groups are whole, and shuffled.
+    """Returns the fold `(n,)` of each example; groups are shuffled and not split.
 
     Args:
         groups: Integers `(n,)`.
-        folds: How many; of fewer groups, each is a fold.
-        seed: Of the order.
+        folds: Number of folds; with fewer groups, each group is a fold.
+        seed: Seed of the shuffle.
 
     Example:
         >>> import numpy as np
-        >>> from ls_keras.diagnosis.cross_validation import fold_ids
+        >>> from ls_keras.diagnosis.temperature import fold_ids
         >>> np.bincount(fold_ids(np.repeat(np.arange(10), 3), 5, seed=0)).tolist()
         [6, 6, 6, 6, 6]
     """

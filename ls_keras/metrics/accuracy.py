@@ -1,34 +1,34 @@
-"""Accuracy that counts what the other metrics count."""
+"""Accuracy with masks, ignored classes, sigmoids and top-k."""
 
 from keras import ops
 
+from ls_base.errors import InputError
 from ls_keras.backend.tensors import is_tracing
-from ls_keras.inputs.probabilities import Examples, class_labels, first_largest
+from ls_keras.inputs.probabilities import Examples, class_labels, first_largest, pick
 from ls_keras.inputs.registry import METRICS
-from ls_keras.metrics.weighted_mean import WeightedMean
+from ls_keras.inputs.validation import as_count
+from ls_keras.metrics.base import WeightedMean
 
 
 @METRICS.register("accuracy")
 class Accuracy(WeightedMean):
-    """Share of examples whose most probable class is the target's.
+    """Share of examples whose target class is the most probable, or among the k most probable.
 
         accuracy = (1/N) Σ_i [argmax_k p_ik = argmax_k y_ik]
 
-    As `keras.metrics.SparseCategoricalAccuracy` and `CategoricalAccuracy`, told apart by rank,
-    with `ignore_class`. Of equal classes the first is predicted. With `multi_label`, the share of
-    labels with [p > 1/2] = [y > 1/2], as `keras.metrics.BinaryAccuracy` (which has soft labels
-    never right).
-
-    See `ls_keras.metrics.weighted_mean.WeightedMean` for masks, weights, and the sums.
+    Equal to `keras.metrics.SparseCategoricalAccuracy` or `CategoricalAccuracy`, whichever fits the
+    targets, with masks and `ignore_class`. Of classes with equal probability, the first is
+    predicted. With `multi_label`, the share of labels with [p > 1/2] = [y > 1/2], as
+    `keras.metrics.BinaryAccuracy` (in which soft labels are never right).
 
     Args:
-        from_logits: Whether `y_pred` are logits; `False`, as in Keras: probabilities. The accuracy
-            is the same; the check of what comes in asks.
-        ignore_class: A label id, or several, whose positions do not count (integer targets).
-        name: Name of the metric in logs.
-        dtype: Dtype of the result. Defaults to Keras's float type.
-        multi_label: Whether each entry of the last axis is a sigmoid, and an example of its own:
-            `(batch, 1)` for a binary model. Default: `False`.
+        k: Number of most probable classes that count as predicted. Default: 1. Classes with equal
+            probability count for the target, as in `keras.metrics.TopKCategoricalAccuracy`.
+        **arguments: `from_logits` (accuracy does not depend on it, but input validation does),
+            `ignore_class`, `name`, `dtype` and `multi_label`, see `CalibrationMetric`.
+
+    Raises:
+        InputError: If k is not an integer of at least 1, or is above 1 with `multi_label`.
 
     Example:
     >>> import ls_keras
@@ -38,29 +38,28 @@ class Accuracy(WeightedMean):
     0.5
     """
 
+    default_name = "accuracy"
     _direction = "up"
 
-    def __init__(
-        self,
-        *,
-        from_logits=False,
-        ignore_class=None,
-        name="accuracy",
-        dtype=None,
-        multi_label=False,
-    ):
-        super().__init__(
-            from_logits=from_logits,
-            ignore_class=ignore_class,
-            name=name,
-            dtype=dtype,
-            multi_label=multi_label,
-        )
+    def __init__(self, k: int = 1, **arguments):
+        super().__init__(**arguments)
+        self.k = as_count(k, "k", 1)
+        if self.k > 1 and self.multi_label:
+            raise InputError(f"Expected k=1 with multi_label=True. Received: k={k}")
 
     def values(self, examples: Examples):
-        """Returns 1 for each example that is right, else 0; NaN where predictions have it."""
-        right = ops.equal(first_largest(examples.y_pred), class_labels(examples.targets))
+        """Returns 1 for each example that is right, else 0; NaN if its predictions have NaN."""
+        y_pred, labels = examples.y_pred, class_labels(examples.targets)
+        if self.k == 1:
+            right = ops.equal(first_largest(y_pred), labels)
+        else:
+            above = y_pred > ops.expand_dims(pick(y_pred, labels), axis=-1)
+            right = ops.sum(ops.cast(above, "int32"), axis=-1) < self.k
         right = ops.cast(right, "float32")
-        if is_tracing(examples.y_pred):  # else it has been looked at
-            right = ops.where(ops.isnan(ops.sum(examples.y_pred, axis=-1)), float("nan"), right)
+        if is_tracing(y_pred):  # else NaN has been refused
+            right = ops.where(ops.isnan(ops.sum(y_pred, axis=-1)), float("nan"), right)
         return right
+
+    def get_config(self):
+        """Returns the arguments of `__init__`."""
+        return {**super().get_config(), "k": self.k}

@@ -1,4 +1,4 @@
-"""Which bin a confidence falls into.
+"""Assignment of confidences to bins.
 
 Bins are left-open and right-closed, ((b − 1)/B, b/B], with edges rounded to float32; the first
 is closed on the left too: confidence 0.0 is in the first bin, 1.0 in the last. netcal and
@@ -13,7 +13,7 @@ from ls_keras.inputs.validation import as_count
 
 MAX_BINS = 4096
 
-# Lanes into which one batch's sums are dealt, so that no float32 sum grows long.
+# Each batch is summed in several lanes, so that no float32 sum has many terms.
 _LANES = 256
 _MAX_SEGMENTS = 8192
 
@@ -21,8 +21,8 @@ _MAX_SEGMENTS = 8192
 def check_num_bins(num_bins: int) -> int:
     """Returns `num_bins`, or raises InputError unless it is a whole number from 1 to 4,096.
 
-    More bins than that tell nothing of calibration, and sums over them at 200 temperatures, or
-    of 10,000 resamples, need gigabytes.
+    More bins do not help, and sums over them at 200 temperatures or for 10,000 resamples need
+    gigabytes.
     """
     return as_count(num_bins, "num_bins", 1, MAX_BINS)
 
@@ -35,8 +35,8 @@ def equal_width_edges(num_bins: int) -> np.ndarray:
 def equal_width_index(confidence, num_bins: int):
     """Returns the int32 bin `(...)` of each float32 confidence `(...)`; NaN goes to bin 0.
 
-    O(N) whatever the number of bins, and without an N × bins tensor: the arithmetic guess is at
-    most one bin off, and two comparisons with the edges put it right.
+    O(N) without an N × bins tensor: the arithmetic guess is at most one bin off, and two
+    comparisons with the edges correct it.
     """
     edges = ops.convert_to_tensor(equal_width_edges(num_bins))
     known = ops.where(ops.isnan(confidence), ops.zeros_like(confidence), confidence)
@@ -50,7 +50,7 @@ def equal_width_index(confidence, num_bins: int):
 def equal_width_index_of_array(confidence: np.ndarray, num_bins: int) -> np.ndarray:
     """Returns `equal_width_index` of float32 confidences `(N,)` without NaN, in NumPy."""
     edges = equal_width_edges(num_bins)
-    # A fourth of the time of a binary search, whose branches no processor foresees.
+    # Four times faster than a binary search, whose branches cannot be predicted.
     guess = np.ceil(confidence * np.float32(num_bins)).astype(np.intp) - 1
     np.clip(guess, 0, num_bins - 1, out=guess)
     guess -= confidence <= edges[guess]

@@ -4,7 +4,7 @@ from keras import ops
 
 from ls_keras.inputs.probabilities import Examples, pick, probabilities
 from ls_keras.inputs.registry import METRICS
-from ls_keras.metrics.weighted_mean import WeightedMean
+from ls_keras.metrics.base import WeightedMean
 
 
 @METRICS.register("brier")
@@ -13,20 +13,14 @@ class BrierScore(WeightedMean):
 
         Brier = (1/N) Σ_i Σ_k (p_ik − y_ik)²        in [0, 2]; 0 is perfect
 
-    This is Brier's own definition, over all classes. scikit-learn halves it when asked to
-    (`scale_by_half`, its default for two classes); others divide by K. With `multi_label`, it is
-    the mean over labels of (p − y)² in [0, 1], as scikit-learn's for binary labels: half of what
-    the same model gets as a softmax over two classes.
-
-    See `ls_keras.metrics.weighted_mean.WeightedMean` for masks, weights, and the sums.
+    This is Brier's definition, over all classes. scikit-learn halves it with `scale_by_half` (its
+    default for two classes); others divide by K. With `multi_label`, it is the mean over labels of
+    (p − y)² in [0, 1], as in scikit-learn for binary labels: half of the score of the same model
+    as a softmax over two classes.
 
     Args:
-        from_logits: Whether `y_pred` are logits; `False`, as in Keras: probabilities.
-        ignore_class: A label id, or several, whose positions do not count (integer targets).
-        name: Name of the metric in logs.
-        dtype: Dtype of the result. Defaults to Keras's float type.
-        multi_label: Whether each entry of the last axis is a sigmoid, and an example of its own:
-            `(batch, 1)` for a binary model. Default: `False`.
+        **arguments: `from_logits`, `ignore_class`, `name`, `dtype` and `multi_label`, see
+            `CalibrationMetric`.
 
     Example:
     >>> import ls_keras
@@ -40,22 +34,7 @@ class BrierScore(WeightedMean):
         Review 78 (1950).
     """
 
-    def __init__(
-        self,
-        *,
-        from_logits=False,
-        ignore_class=None,
-        name="brier",
-        dtype=None,
-        multi_label=False,
-    ):
-        super().__init__(
-            from_logits=from_logits,
-            ignore_class=ignore_class,
-            name=name,
-            dtype=dtype,
-            multi_label=multi_label,
-        )
+    default_name = "brier"
 
     def values(self, examples: Examples):
         """Returns Σ_k (p_k − y_k)² of each example."""

@@ -1,4 +1,4 @@
-"""The distance between confidence and accuracy, from sums over bins."""
+"""Calibration error from sums over bins."""
 
 from typing import Any, Literal, NamedTuple
 
@@ -30,9 +30,8 @@ def calibration_error(bins: Bins, *, norm: Norm = "l1", debias: bool = False):
         bins: Sums over bins.
         norm: `"l1"`: Σ_b s_b |g_b|; `"l2"`: (Σ_b s_b g_b²)^½; `"max"`: max_b |g_b|, with s_b the
             bin's share of the examples and g_b its accuracy minus its confidence.
-        debias: With `"l2"`, takes the variance of each bin's accuracy, acc_b (1 − acc_b) /
-            (n_b − 1), off g_b²; bins of no more than one example add nothing. A sum below 0
-            gives 0.
+        debias: With `"l2"`, subtracts the variance of each bin's accuracy, acc_b (1 − acc_b) /
+            (n_b − 1), from g_b²; bins of at most one example add nothing. A negative sum gives 0.
 
     Example:
     >>> from keras import ops

@@ -1,4 +1,4 @@
-"""Sums over examples × classes that need the memory of a few rows at a time."""
+"""Sums over examples × classes, computed on a few rows at a time to save memory."""
 
 from collections.abc import Callable, Sequence
 
@@ -11,11 +11,11 @@ _CHUNK = 1 << 19
 
 
 def sum_over_rows(function: Callable, arrays: Sequence, row_size: int):
-    """Adds up what a function returns of some rows at a time.
+    """Sums the results of a function over chunks of rows.
 
     Args:
-        function: Takes the same rows of each array, and returns tensors whose shapes don't depend
-            on how many rows there are. Rows of weight 0 must add nothing.
+        function: Takes the same rows of each array, and returns tensors whose shapes do not depend
+            on the number of rows. Rows with weight 0 must add nothing.
         arrays: Tensors `(N, ...)`. The first holds the weights `(N, 1)`.
         row_size: Elements of a row, K.
 
@@ -37,7 +37,7 @@ def sum_over_rows(function: Callable, arrays: Sequence, row_size: int):
 
 
 def _in_a_graph(function: Callable, weights, others: Sequence, total, size: int):
-    """The same as a loop of the graph, whose last chunk starts where it still is whole."""
+    """Loops in the graph; the last chunk overlaps the one before, whose rows get weight 0."""
     size = min(size, total) if isinstance(total, int) else ops.minimum(size, total)
     count = (total + size - 1) // ops.maximum(size, 1)
 

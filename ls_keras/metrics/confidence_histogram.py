@@ -1,7 +1,7 @@
-"""Sums over bins of confidence: of equal width, or of the cells that equal-mass bins come from.
+"""Sums over bins of confidence, of equal width or of the cells that equal-mass bins come from.
 
-Each batch is summed once, with the backend's operations in graphs and on accelerators, with NumPy
-where the predictions are in the host's memory. The sums of batches and replicas add up.
+Each batch is summed once, with backend operations in graphs and on accelerators, and with NumPy in
+host memory. The sums of batches and replicas add up.
 """
 
 import dataclasses
@@ -39,8 +39,8 @@ def num_cells(per_octave: int) -> int:
 def cell_index(confidence, per_octave: int):
     """Returns the int32 cell of each float32 confidence, increasing with it; NaN goes to cell 0.
 
-    With u the distance to the nearer of 0 and 1, cells are `per_octave` equal steps of log2 u
-    from 2^−24 to 2^−1: where networks are sure, near 1, confidences differ by powers of two.
+    With u the distance to the nearer of 0 and 1, cells are `per_octave` equal steps of log2 u from
+    2^−24 to 2^−1, since confidences of networks near 1 differ by powers of two.
     """
     known = ops.where(ops.isnan(confidence), ops.zeros_like(confidence), confidence)
     high = known > 0.5
@@ -54,8 +54,8 @@ def cell_index(confidence, per_octave: int):
 def merge_cells(count, sums, num_bins: int):
     """Merges the cells of a fine histogram into bins of equal mass.
 
-    A cell that a bin's edge falls into is shared between the two bins in proportion, so every
-    bin holds exactly 1/B of the mass, and confidences that are all equal split evenly.
+    A cell that contains an edge is divided between the two bins in proportion, so every bin holds
+    exactly 1/B of the mass, and equal confidences are split evenly.
 
     Args:
         count: float32 tensor `(..., C)`: the mass of each cell, cells in order of confidence.
@@ -97,13 +97,13 @@ _WEIGHT, _CONFIDENCE, _CORRECT, _SQUARE = range(4)
 
 @dataclasses.dataclass(frozen=True)
 class ConfidenceHistogram:
-    """Which sums are kept of examples; the sums themselves are the caller's.
+    """Which sums of examples to keep; the caller holds the sums.
 
     Attributes:
         num_bins: B.
-        binning: How bins are made.
+        binning: `"equal_width"` or `"equal_mass"`.
         classwise: Whether there is a histogram for each class.
-        squares: Whether Σw² is kept as well.
+        squares: Whether to keep Σw², too.
     """
 
     num_bins: int
@@ -172,7 +172,7 @@ class ConfidenceHistogram:
         return np.asarray(rows, np.float32)
 
     def bins(self, words) -> tuple[Bins, Any]:
-        """Returns the bins that running sums hold, and what their edges divide.
+        """Returns the bins of running sums, and the mass that their edges divide.
 
         Args:
             words: Tensor `(3, *shape)`: the sums as `ls_keras.backend.exact_sum` keeps them.

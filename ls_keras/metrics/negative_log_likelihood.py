@@ -5,7 +5,7 @@ from keras import ops
 
 from ls_keras.inputs.probabilities import Examples, pick
 from ls_keras.inputs.registry import METRICS
-from ls_keras.metrics.weighted_mean import WeightedMean
+from ls_keras.metrics.base import WeightedMean
 
 
 @METRICS.register("nll")
@@ -14,20 +14,14 @@ class NegativeLogLikelihood(WeightedMean):
 
         NLL = −(1/N) Σ_i Σ_k y_ik log p_ik
 
-    This is never smoothed, whatever the loss is: the number to read beside a smoothed training
-    loss, and the one to compare between values of alpha. Probabilities are bounded below by
-    `keras.config.epsilon()`, as in Keras's losses; logits need no bound. With `multi_label`, it is
-    the mean over labels of −y log p − (1 − y) log(1 − p).
-
-    See `ls_keras.metrics.weighted_mean.WeightedMean` for masks, weights, and the sums.
+    It is never smoothed, whatever the loss: read it beside a smoothed training loss, and compare it
+    between values of alpha. Probabilities are bounded below by `keras.config.epsilon()`, as in
+    Keras's losses; logits need no bound. With `multi_label`, it is the mean over labels of
+    −y log p − (1 − y) log(1 − p).
 
     Args:
-        from_logits: Whether `y_pred` are logits; `False`, as in Keras: probabilities.
-        ignore_class: A label id, or several, whose positions do not count (integer targets).
-        name: Name of the metric in logs.
-        dtype: Dtype of the result. Defaults to Keras's float type.
-        multi_label: Whether each entry of the last axis is a sigmoid, and an example of its own:
-            `(batch, 1)` for a binary model. Default: `False`.
+        **arguments: `from_logits`, `ignore_class`, `name`, `dtype` and `multi_label`, see
+            `CalibrationMetric`.
 
     Example:
     >>> import ls_keras
@@ -37,22 +31,7 @@ class NegativeLogLikelihood(WeightedMean):
     1.0397
     """
 
-    def __init__(
-        self,
-        *,
-        from_logits=False,
-        ignore_class=None,
-        name="nll",
-        dtype=None,
-        multi_label=False,
-    ):
-        super().__init__(
-            from_logits=from_logits,
-            ignore_class=ignore_class,
-            name=name,
-            dtype=dtype,
-            multi_label=multi_label,
-        )
+    default_name = "nll"
 
     def values(self, examples: Examples):
         """Returns −log p of each example's target."""
@@ -65,21 +44,13 @@ class Perplexity(WeightedMean):
 
         perplexity = exp(−(1/N) Σ_i Σ_k y_ik log p_ik)
 
-    The mean is taken over all examples before the exponential, so the result doesn't depend on
-    batches; an average of batch perplexities (which some tools print) is larger.
-
-    With `multi_label`, it is that of a label: exp of the mean over labels, between 1 and 2 for
-    predictions that are no worse than a coin.
-
-    See `NegativeLogLikelihood` for the arguments.
+    The mean is taken over all examples before the exponential, so the result does not depend on
+    batches; an average of batch perplexities, which some tools print, is larger. With
+    `multi_label`, it is exp of the mean over labels: 1 to 2 for predictions no worse than a coin.
 
     Args:
-        from_logits: Whether `y_pred` are logits; `False`, as in Keras: probabilities.
-        ignore_class: A label id, or several, whose positions do not count (integer targets).
-        name: Name of the metric in logs.
-        dtype: Dtype of the result. Defaults to Keras's float type.
-        multi_label: Whether each entry of the last axis is a sigmoid, and an example of its own:
-            `(batch, 1)` for a binary model. Default: `False`.
+        **arguments: `from_logits`, `ignore_class`, `name`, `dtype` and `multi_label`, see
+            `CalibrationMetric`.
 
     Example:
     >>> import ls_keras
@@ -89,22 +60,7 @@ class Perplexity(WeightedMean):
     2.8284
     """
 
-    def __init__(
-        self,
-        *,
-        from_logits=False,
-        ignore_class=None,
-        name="perplexity",
-        dtype=None,
-        multi_label=False,
-    ):
-        super().__init__(
-            from_logits=from_logits,
-            ignore_class=ignore_class,
-            name=name,
-            dtype=dtype,
-            multi_label=multi_label,
-        )
+    default_name = "perplexity"
 
     def values(self, examples: Examples):
         """Returns −log p of each example's target."""
@@ -120,7 +76,7 @@ def negative_log_likelihood(examples: Examples, *, from_logits: bool):
     labels, dense, y_pred = examples.targets.labels, examples.targets.dense, examples.y_pred
     if labels is not None:
         if from_logits:
-            # Of logits near 1e4, their logsumexp would keep three decimals.
+            # The logsumexp of logits near 1e4 has only three decimals in float32.
             top = ops.max(y_pred, axis=-1)
             total = ops.sum(ops.exp(y_pred - top[..., None]), axis=-1)
             return ops.log(total) - (pick(y_pred, labels) - top)
@@ -131,5 +87,5 @@ def negative_log_likelihood(examples: Examples, *, from_logits: bool):
         log_p = y_pred - ops.logsumexp(y_pred, axis=-1, keepdims=True)
     else:
         log_p = ops.log(ops.maximum(y_pred, keras.config.epsilon()))
-    # A class without probability costs nothing where the target gives it none: 0 · −inf is 0.
+    # A class with probability 0 adds nothing if its target is 0: 0 · −inf counts as 0.
     return -ops.sum(ops.where(dense == 0, ops.zeros_like(log_p), dense * log_p), axis=-1)

@@ -1,12 +1,14 @@
-"""A reliability curve for each class: its own probability against how often it is the label."""
+"""Reliability curves of single classes, one against the rest."""
 
 import numpy as np
 from keras import ops
 
 from ls_base.errors import InputError
+from ls_keras.backend.tensors import as_array
 from ls_keras.calibration.curves.reliability import curve_of_statistics
 from ls_keras.calibration.curves.reliability_curve import ReliabilityCurve
 from ls_keras.calibration.curves.top_label_statistics import (
+    apply_mask,
     at_positions,
     group_of_each_row,
     read_groups,
@@ -26,38 +28,42 @@ def classwise_reliability(
     ignore_class: IgnoreClass = None,
     multi_label: bool = False,
     sample_weight=None,
+    mask=None,
     groups=None,
     confidence: float = 0.95,
     resamples: int = 1000,
     seed: int = 0,
 ) -> dict[int, ReliabilityCurve]:
-    """Returns the reliability curve of each class's probability, one against the rest.
+    """Returns the reliability curve of the probability of each class, one against the rest.
 
-    Every example is in the curve of every class, with p_k for its confidence, and right where k is
-    its label. The mean of the curves' `ece` is `ExpectedCalibrationError(classwise=True)`. With
-    many classes most probabilities are near 0, and so is the error: look at `overconfidence` and
+    Every example is in the curve of every class k, with confidence p_k, and correct if its label is
+    k. The mean of the curves' `ece` is `ExpectedCalibrationError(classwise=True)`. With many
+    classes, most probabilities are near 0, and so is the error: look at `overconfidence` and
     `underconfidence` of a class, and at the interval.
 
     Args:
         y_true: Integers `(...)` or `(..., 1)`, or dense targets `(..., K)`.
         y_pred: Array `(..., K)`, K ≥ 2: probabilities, or logits with `from_logits=True`.
-        classes: The class ids; `None`: all. Each costs a bootstrap.
-        num_bins: As for `reliability_curve`.
-        from_logits: Likewise.
-        ignore_class: Likewise.
-        multi_label: Whether each entry of the last axis is a sigmoid; then a class is a label, in
-            the examples where it counts. Default: `False`.
-        sample_weight: Likewise.
-        groups: Likewise.
-        confidence: Likewise.
-        resamples: Likewise.
-        seed: Likewise.
+        classes: Class ids; `None`: all. Each one needs a bootstrap.
+        num_bins: Number of bins.
+        from_logits: Whether `y_pred` are logits.
+        ignore_class: Label id, or several, whose positions do not count (integer targets).
+        multi_label: Whether each entry of the last axis is a sigmoid; a class is then a label, in
+            the examples in which it counts. Default: `False`.
+        sample_weight: Array of shape `(...)` or of its leading axes, or `None`.
+        mask: Boolean, of shape `(...)` or of its leading axes; false where a position does not
+            count.
+        groups: Integers of shape `(...)` or of its leading axes: examples of one group are
+            resampled together. Default: the index on the first axis.
+        confidence: Level of the intervals.
+        resamples: Number of bootstrap resamples, 100 to 10,000.
+        seed: Seed of the resampling.
 
     Returns:
-        Curves by class id, for `ls_keras.plots.reliability_diagram` by name.
+        Curves by class id; `ls_keras.plots.reliability_diagram` draws them by name.
 
     Raises:
-        InputError: As `reliability_curve`, and for a class that is none.
+        InputError: As `reliability_curve`, and if a class id is out of range.
 
     Example:
         >>> from ls_keras.calibration import classwise_reliability
@@ -68,6 +74,8 @@ def classwise_reliability(
     """
     as_flag(from_logits, "from_logits")
     as_flag(multi_label, "multi_label")
+    shape = as_array(y_pred, "y_pred").shape
+    sample_weight = apply_mask(sample_weight, mask, shape if multi_label else shape[:-1])
     examples = read_examples(
         y_true,
         y_pred,
@@ -78,7 +86,7 @@ def classwise_reliability(
     )
     p = ops.convert_to_numpy(probabilities(examples.y_pred, from_logits=from_logits))
     labels = ops.convert_to_numpy(class_labels(examples.targets))
-    if multi_label:  # of each sigmoid a pair, the label 1 last
+    if multi_label:  # a pair for each sigmoid, label 1 last
         p, right = p[..., 1], labels == 1
     else:
         right = labels[..., None] == np.arange(p.shape[-1])
@@ -100,7 +108,7 @@ def classwise_reliability(
     for k in chosen:
         counts = np.ones(len(p), bool) if weights is None else weights[:, k] != 0
         curves[k] = curve_of_statistics(
-            p[counts, k].clip(0, 1),  # a softmax may round above
+            p[counts, k].clip(0, 1),  # rounding may exceed 1
             right[counts, k],
             sample_weight=None if weights is None else weights[counts, k],
             groups=ids[counts],

@@ -1,4 +1,4 @@
-"""Accuracy against confidence: what a reliability diagram shows, with its uncertainty."""
+"""Reliability curves: accuracy against confidence, with confidence intervals."""
 
 from typing import Any
 
@@ -7,9 +7,11 @@ from keras import ops
 
 from ls_base.brief_repr import brief_repr
 from ls_base.errors import InputError
-from ls_keras.calibration.curves.ece_bootstrap import error_interval
+from ls_keras.backend.tensors import as_array
+from ls_keras.calibration.curves.intervals import error_interval
 from ls_keras.calibration.curves.reliability_curve import ReliabilityCurve, binomial_intervals
 from ls_keras.calibration.curves.top_label_statistics import (
+    apply_mask,
     at_positions,
     check_level,
     group_of_each_row,
@@ -33,6 +35,7 @@ def reliability_curve(
     ignore_class: IgnoreClass = None,
     multi_label: bool = False,
     sample_weight=None,
+    mask=None,
     groups=None,
     confidence: float = 0.95,
     resamples: int = 1000,
@@ -55,19 +58,20 @@ def reliability_curve(
             the curve is then that of the label 1, its frequency against its probability.
         sample_weight: Array of shape `(...)` or of its leading axes, or `None`. With
             `multi_label`, `(..., K)` or its leading axes.
-        groups: Integers of shape `(...)` or of its leading axes: examples of one group are not
-            independent of each other, and are resampled together. By default the first axis:
-            each example of `(batch, K)` for itself, and the tokens of each sentence of
-            `(batch, time, K)` together; with `multi_label`, the K labels of a row together.
+        mask: Boolean, of shape `(...)` or of its leading axes; false where a position does not
+            count.
+        groups: Integers of shape `(...)` or of its leading axes: examples of one group depend on
+            each other and are resampled together. Default: the index on the first axis, so that
+            examples of `(batch, K)` are independent, and tokens of one sentence of
+            `(batch, time, K)`, or with `multi_label` the K labels of a row, stay together.
         confidence: Level of the intervals.
         resamples: Bootstrap resamples behind the interval of the ECE, 100 to 10,000.
         seed: Seed of the resampling.
-        temperature: Only carried along, for the legend of a diagram: the temperature that
-            `y_pred` were scaled with.
+        temperature: Temperature that `y_pred` were scaled with; only stored, for the legend of a
+            diagram.
 
     Raises:
-        InputError: If the shapes don't belong together, if a value is out of range, or if no
-            example counts.
+        InputError: If the shapes do not fit, if a value is out of range, or if no example counts.
 
     Example:
         >>> import ls_keras
@@ -79,7 +83,7 @@ def reliability_curve(
     accumulator = ReliabilityAccumulator(
         from_logits=from_logits, ignore_class=ignore_class, multi_label=multi_label
     )
-    accumulator.update(y_true, y_pred, sample_weight=sample_weight, groups=groups)
+    accumulator.update(y_true, y_pred, sample_weight=sample_weight, mask=mask, groups=groups)
     return accumulator.curve(
         num_bins=num_bins,
         confidence=confidence,
@@ -90,14 +94,14 @@ def reliability_curve(
 
 
 class ReliabilityAccumulator:
-    """Collects what a reliability curve needs, batch by batch, without keeping predictions.
+    """Collects the statistics of a reliability curve batch by batch, without keeping predictions.
 
-    Kept are 13 bytes an example (confidence, whether it is right, its group), 17 with weights.
+    It keeps 13 bytes per example (confidence, correctness, group), 17 with weights.
 
     Args:
         from_logits: Whether `y_pred` are logits.
         ignore_class: A label id, or several, whose positions do not count (integer targets).
-        multi_label: As for `reliability_curve`.
+        multi_label: Whether each entry of the last axis is a sigmoid, and an example of its own.
 
     Example:
         >>> import ls_keras
@@ -132,11 +136,16 @@ class ReliabilityAccumulator:
             batches=len(self._parts),
         )
 
-    def update(self, y_true, y_pred, *, sample_weight=None, groups=None) -> None:
-        """Adds a batch; the arguments are those of `reliability_curve`.
+    def update(self, y_true, y_pred, *, sample_weight=None, mask=None, groups=None) -> None:
+        """Adds a batch; takes the arguments of `reliability_curve`.
 
         Without `groups`, each row of each batch is a group of its own.
         """
+        weighted = sample_weight is not None
+        if mask is not None:
+            shape = as_array(y_pred, "y_pred").shape
+            shape = shape if self.multi_label else shape[:-1]
+            sample_weight = apply_mask(sample_weight, mask, shape)
         options: dict[str, Any] = {
             "sample_weight": sample_weight,
             "from_logits": self.from_logits,
@@ -154,7 +163,7 @@ class ReliabilityAccumulator:
                 ops.convert_to_numpy(right),
                 None if weights is None else ops.convert_to_numpy(weights),
             )
-        confidences = top.confidence.clip(0, 1)  # rounding may leave them beyond
+        confidences = top.confidence.clip(0, 1)  # rounding may exceed 1
         shape = top.confidence.shape
         if groups is None:
             groups = group_of_each_row(shape) + self._next_group
@@ -165,22 +174,26 @@ class ReliabilityAccumulator:
             counts = top.weights != 0
             columns = [column[counts] for column in columns]
             weights = top.weights[counts]
-            self._weighted |= sample_weight is not None
+            self._weighted |= weighted
         else:
             columns = [column.reshape(-1) for column in columns]
             weights = np.ones(len(columns[0]), np.float32)
-        self._parts.append((*columns, weights if sample_weight is not None else weights[:0]))
+        self._parts.append((*columns, weights if weighted else weights[:0]))
 
     def curve(self, **options: Any) -> ReliabilityCurve:
-        """Returns the curve of everything added so far; the options of `curve_of_statistics`."""
+        """Returns the curve of all examples added so far.
+
+        Args:
+            **options: Arguments of `curve_of_statistics`.
+        """
         options.setdefault("multi_label", self.multi_label)
         return curve_of_statistics(**self.statistics(), **options)
 
     def statistics(self) -> dict[str, Any]:
-        """Returns what was added so far, as the arguments of `curve_of_statistics`.
+        """Returns the examples added so far, as arguments of `curve_of_statistics`.
 
         Raises:
-            InputError: If nothing was.
+            InputError: If no batch was added.
         """
         if not self._parts:
             raise InputError("Expected at least one batch. Received: none")
@@ -213,20 +226,21 @@ def curve_of_statistics(
     temperature: float | None = None,
     multi_label: bool = False,
 ) -> ReliabilityCurve:
-    """Returns the curve of examples whose confidence and correctness are known.
+    """Returns the reliability curve for given confidence and correctness of each example.
 
     Args:
         top_confidence: Array `(N,)` in [0, 1]: the largest probability of each example.
         correct: Array `(N,)` of booleans or 0 and 1: whether its class was the target's.
         sample_weight: Array `(N,)` of non-negative weights, or `None`.
-        groups: Integers `(N,)`, as for `reliability_curve`; `None`: each for itself.
+        groups: Integers `(N,)`: examples of one group are resampled together; `None`: all are
+            independent.
         num_bins: Number of bins.
         confidence: Level of the intervals.
         resamples: Bootstrap resamples behind the interval of the ECE, 100 to 10,000.
         seed: Seed of the resampling.
-        temperature: Carried along, for the legend of a diagram.
-        multi_label: Carried along, for the axes of a diagram: whether these are sigmoids, of which
-            `top_confidence` are the probabilities and `correct` the labels.
+        temperature: Stored for the legend of a diagram.
+        multi_label: Stored for the axes of a diagram: whether `top_confidence` are probabilities of
+            sigmoids and `correct` their labels.
 
     Raises:
         InputError: If the arrays have different lengths, if a value is out of range, or if no

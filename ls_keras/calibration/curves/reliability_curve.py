@@ -1,4 +1,4 @@
-"""The reliability curve as data: numbers in, JSON and CSV out and in."""
+"""The reliability curve as data, with JSON and CSV."""
 
 import csv
 import dataclasses
@@ -37,18 +37,18 @@ class ReliabilityCurve(BriefRepr):
         accuracy_high: B upper ends. The intervals take examples for independent (with weights:
             as many as (Σw)² / Σw²).
         ece: Expected calibration error of these bins, Σ_b (n_b/N) |accuracy_b − confidence_b|.
-        ece_corrected: The ECE less its bias: the plug-in `ece` is too large by the bins' noise.
+        ece_corrected: The ECE without its bias; noise in the bins makes `ece` too large.
         ece_low: Lower end of the interval of the true ECE, see
-            `ls_keras.calibration.curves.ece_bootstrap`. It corrects for the bias as well, so that
-            the interval may lie below `ece`. NaN where a single group leaves nothing to resample.
+            `ls_keras.calibration.curves.intervals`. It is bias-corrected too, so it
+            may lie below `ece`. NaN with a single group.
         ece_high: Upper end.
         level: Level of all intervals.
         examples: Number of examples that counted.
         groups: Number of groups (sentences) they belong to.
         temperature: The temperature that the predictions were scaled with, or `None`.
         rms: Root of Σ_b (n_b/N) (accuracy_b − confidence_b)²; NaN in files of older versions.
-        rms_debiased: The same less each bin's variance of the accuracy (Kumar et al. 2019), as
-            `ExpectedCalibrationError(norm="l2", debias=True)`; 0 where that leaves nothing.
+        rms_debiased: The same without the variance of each bin's accuracy (Kumar et al. 2019), as
+            `ExpectedCalibrationError(norm="l2", debias=True)`; at least 0.
         multi_label: Whether it is a curve of sigmoids: `confidence` is then the probability of the
             label 1, and `accuracy` how often the label is 1.
     """
@@ -176,7 +176,7 @@ def binomial_intervals(
         Clopper, Pearson, *The use of confidence or fiducial limits illustrated in the case of
         the binomial*, Biometrika 26 (1934).
     """
-    from scipy import special  # only who computes a curve waits for it
+    from scipy import special  # imported late: it takes long
 
     tail = (1 - level) / 2
     hits, misses = rate * number, (1 - rate) * number

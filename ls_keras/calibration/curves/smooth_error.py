@@ -1,4 +1,4 @@
-"""Calibration error without bins: residuals smoothed by a kernel that finds its own width."""
+"""Smooth calibration error (smECE): residuals smoothed by a kernel instead of bins."""
 
 import dataclasses
 from typing import Literal
@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 
 from ls_base.brief_repr import BriefRepr
-from ls_keras.calibration.curves.ece_bootstrap import MAX_RESAMPLES, bin_noise, noise_interval
+from ls_keras.calibration.curves.intervals import MAX_RESAMPLES, bin_noise, noise_interval
 from ls_keras.calibration.curves.reliability import ReliabilityAccumulator
 from ls_keras.calibration.curves.smooth_kernel import (
     CELLS,
@@ -35,14 +35,14 @@ class SmoothError(BriefRepr):
 
     Attributes:
         error: smECE: ∫ |r(t)| dt over [0, 1], r the smoothed residual.
-        bandwidth: σ of the kernel: where it was not given, equal to `error`.
+        bandwidth: σ of the kernel; equal to `error` unless it was given.
         overconfidence: The part of `error` where confidence is above accuracy, ∫ max(−r, 0).
         underconfidence: The part where it is below, ∫ max(r, 0).
-        corrected: `error` less its bias: noise adds to it, as to every mean of absolute values. NaN
+        corrected: `error` without its bias: noise adds to every mean of absolute values. NaN
             without resamples.
         low: Lower end of the interval of the true error at this bandwidth, see
-            `ls_keras.calibration.curves.ece_bootstrap`. It is corrected for the bias as well, so
-            it may lie below `error`. NaN where a single group leaves nothing to resample.
+            `ls_keras.calibration.curves.intervals`. It is bias-corrected too, so it
+            may lie below `error`. NaN with a single group.
         high: Upper end.
         level: Level of the interval.
         examples: Number of examples that counted.
@@ -69,6 +69,7 @@ def smooth_calibration_error(
     ignore_class: IgnoreClass = None,
     multi_label: bool = False,
     sample_weight=None,
+    mask=None,
     groups=None,
     bandwidth: float | None = None,
     mesh: Mesh = "fine",
@@ -92,15 +93,18 @@ def smooth_calibration_error(
     errors above 1e-3, less than 1.3e-4 times that mean. Errors below 2⁻¹³ are not resolved.
 
     Args:
-        y_true: As for `reliability_curve`.
-        y_pred: Likewise.
+        y_true: Integers `(...)` or `(..., 1)`, or dense targets `(..., K)`. With `multi_label`,
+            labels in [0, 1] of the shape of `y_pred`.
+        y_pred: Array `(..., K)`: probabilities, or logits with `from_logits=True`.
         from_logits: Whether `y_pred` are logits.
         ignore_class: A label id, or several, whose positions do not count (integer targets).
         multi_label: Whether each entry of the last axis is a sigmoid, and an example of its own: p
             is then the probability of the label 1, and c whether the label is 1.
         sample_weight: Array of shape `(...)` or of its leading axes, or `None`.
+        mask: Boolean, of shape `(...)` or of its leading axes; false where a position does not
+            count.
         groups: Integers of shape `(...)` or of its leading axes: examples of one group are
-            resampled together. By default the first axis, as for `reliability_curve`.
+            resampled together. Default: the index on the first axis.
         bandwidth: σ, from 2⁻¹³ to 1; `None`: σ*.
         mesh: `"fine"`, or `"relplot"` for what that package computes on its coarser mesh, with ten
             bisections of σ and the kernel cut off at 0.5: up to 1e-3 off the definition.
@@ -109,8 +113,7 @@ def smooth_calibration_error(
         seed: Seed of the resampling.
 
     Raises:
-        InputError: If the shapes don't belong together, if a value is out of range, or if no
-            example counts.
+        InputError: If the shapes do not fit, if a value is out of range, or if no example counts.
 
     Example:
         Confidence 0.75, right half of the time: whatever the kernel, the error is 1/4.
@@ -128,7 +131,7 @@ def smooth_calibration_error(
     accumulator = ReliabilityAccumulator(
         from_logits=from_logits, ignore_class=ignore_class, multi_label=multi_label
     )
-    accumulator.update(y_true, y_pred, sample_weight=sample_weight, groups=groups)
+    accumulator.update(y_true, y_pred, sample_weight=sample_weight, mask=mask, groups=groups)
     return smooth_error_of_statistics(
         **accumulator.statistics(),
         bandwidth=bandwidth,
@@ -151,21 +154,21 @@ def smooth_error_of_statistics(
     resamples: int = 1000,
     seed: int = 0,
 ) -> SmoothError:
-    """Returns the smooth calibration error where confidence and correctness are known.
+    """Returns the smooth calibration error for given confidence and correctness.
 
-    For many batches: `smooth_error_of_statistics(**accumulator.statistics())` of a
+    For many batches, use `smooth_error_of_statistics(**accumulator.statistics())` of a
     `ReliabilityAccumulator`.
 
     Args:
         top_confidence: Array `(N,)` in [0, 1].
         correct: Array `(N,)` of Booleans or 0 and 1.
         sample_weight: Array `(N,)` of non-negative weights, or `None`.
-        groups: Integers `(N,)`; `None`: each for itself.
-        bandwidth: As for `smooth_calibration_error`.
-        mesh: Likewise.
-        confidence: Likewise.
-        resamples: Likewise.
-        seed: Likewise.
+        groups: Integers `(N,)`; `None`: all examples are independent.
+        bandwidth: σ, from 2⁻¹³ to 1; `None`: σ*.
+        mesh: `"fine"` or `"relplot"`, see `smooth_calibration_error`.
+        confidence: Level of the interval.
+        resamples: Number of bootstrap resamples, 100 to 10,000; 0: no interval.
+        seed: Seed of the resampling.
 
     Raises:
         InputError: As `curve_of_statistics`.

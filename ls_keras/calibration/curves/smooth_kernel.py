@@ -1,8 +1,8 @@
-"""Residuals smoothed over [0, 1] by a Gaussian that is reflected at both ends.
+"""Smoothing over [0, 1] by a Gaussian that is reflected at both ends.
 
-Examples are spread over a mesh once, linearly between its two nearest nodes; then each bandwidth
-costs two cosine transforms of the mesh, whatever the number of examples. A kernel reflected without
-end is diffusion on [0, 1]: in the cosine transform it multiplies frequency k by exp(−(πkσ)²/2).
+Examples are spread over a mesh once, linearly between the two nearest nodes; then each bandwidth
+needs two cosine transforms of the mesh, whatever the number of examples. An endlessly reflected
+kernel is diffusion on [0, 1]: the cosine transform multiplies frequency k by exp(−(πkσ)²/2).
 """
 
 import numpy as np
@@ -36,7 +36,7 @@ def smoothed(nodes: np.ndarray, bandwidth: float) -> np.ndarray:
         nodes: `(..., cells + 1)`, masses.
         bandwidth: Standard deviation σ of the Gaussian.
     """
-    from scipy import fft  # only who smooths waits for it
+    from scipy import fft  # imported late: it takes long
 
     cells = nodes.shape[-1] - 1
     ends = np.ones(cells + 1)
@@ -53,7 +53,7 @@ def trapezoid(cells: int) -> np.ndarray:
 
 
 class RelplotMesh:
-    """What the package `relplot` computes, its mesh included; for numbers that have to equal its.
+    """The computation of the package `relplot` with its mesh, for equal numbers.
 
     It cuts the kernel off at 0.5, adds the ends of the mesh with full weight, 1e-4 to the density,
     and bins the examples again for each bandwidth.
@@ -82,7 +82,7 @@ class RelplotMesh:
         return of_gaps / (density + 1e-4).sum()
 
     def bandwidth(self) -> float:
-        """Returns what ten bisections leave of [0, 1], at the upper end."""
+        """Returns the upper end of [0, 1] after ten bisections."""
         low, high = 0.0, 1.0
         if np.abs(self.residual(high)).sum() > high:
             return high

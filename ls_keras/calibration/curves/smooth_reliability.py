@@ -1,4 +1,4 @@
-"""The reliability curve without bins: the curve that the smooth calibration error is about."""
+"""Reliability curve without bins, smoothed like the smooth calibration error."""
 
 import dataclasses
 
@@ -16,7 +16,7 @@ from ls_keras.calibration.curves.smooth_kernel import (
 )
 from ls_keras.calibration.curves.top_label_statistics import Statistics, read_statistics
 from ls_keras.inputs.targets import IgnoreClass
-from ls_keras.inputs.validation import as_number
+from ls_keras.inputs.validation import as_flag, as_number
 
 _STEP = 128  # cells from one point of the curve to the next: 257 points
 
@@ -25,17 +25,17 @@ _STEP = 128  # cells from one point of the curve to the next: 257 points
 class SmoothReliability(BriefRepr):
     """Accuracy against confidence, smoothed.
 
-    Where less than one example is behind a point, its accuracy is NaN.
+    The accuracy of a point with less than one example is NaN.
 
     Attributes:
         confidence: 257 confidences t, from 0 to 1.
         accuracy: m(t), in [0, 1].
         density: The density of the confidences, smoothed by the same kernel; its integral is 1.
-        examples: How many examples are behind each point: (Σ w K)² / Σ w² K², and where the kernel
-            reaches nothing but tails, as many as the density there has within a kernel's width.
+        examples: Effective number of examples at each point, (Σ w K)² / Σ w² K²; in the tails of
+            the kernel, the number that the density has within the width of the kernel.
         bandwidth: σ of the kernel.
         error: smECE_σ = ∫ |m(t) − t| density(t) dt, as `smooth_calibration_error` has it.
-        multi_label: Whether it is a curve of sigmoids, as of `ReliabilityCurve`.
+        multi_label: Whether it is a curve of sigmoids.
     """
 
     confidence: np.ndarray
@@ -55,6 +55,7 @@ def smooth_reliability_curve(
     ignore_class: IgnoreClass = None,
     multi_label: bool = False,
     sample_weight=None,
+    mask=None,
     bandwidth: float | None = None,
 ) -> SmoothReliability:
     r"""Returns accuracy against confidence, smoothed as `smooth_calibration_error` smooths.
@@ -63,17 +64,20 @@ def smooth_reliability_curve(
       \qquad \mathrm{smECE}_\sigma = \int_0^1 |m(t) - t|\,\delta_\sigma(t)\,dt$$
 
     with p the confidence, c whether the prediction is right, K the Gaussian reflected at 0 and 1,
-    and δ the density of the confidences under it. So what lies between the curve and the diagonal,
-    weighted by how often such a confidence occurs, is the error that is printed. (`relplot` calls
-    it a centered fit; its `rel_diagram` smooths the c themselves, which flattens the curve.)
+    and δ the smoothed density of the confidences: the distance of the curve from the diagonal,
+    weighted by δ, is the smECE. (`relplot` calls it a centered fit; its `rel_diagram` smooths c
+    itself, which flattens the curve.)
 
     Args:
-        y_true: As for `reliability_curve`.
-        y_pred: Likewise.
+        y_true: Integers `(...)` or `(..., 1)`, or dense targets `(..., K)`. With `multi_label`,
+            labels in [0, 1] of the shape of `y_pred`.
+        y_pred: Array `(..., K)`: probabilities, or logits with `from_logits=True`.
         from_logits: Whether `y_pred` are logits.
         ignore_class: A label id, or several, whose positions do not count (integer targets).
-        multi_label: Whether each entry of the last axis is a sigmoid, as for `reliability_curve`.
+        multi_label: Whether each entry of the last axis is a sigmoid, and an example of its own.
         sample_weight: Array of shape `(...)` or of its leading axes, or `None`.
+        mask: Boolean, of shape `(...)` or of its leading axes; false where a position does not
+            count.
         bandwidth: σ, from 2⁻¹³ to 1; `None`: that of the smECE, where σ equals the error.
 
     Raises:
@@ -93,7 +97,7 @@ def smooth_reliability_curve(
     accumulator = ReliabilityAccumulator(
         from_logits=from_logits, ignore_class=ignore_class, multi_label=multi_label
     )
-    accumulator.update(y_true, y_pred, sample_weight=sample_weight)
+    accumulator.update(y_true, y_pred, sample_weight=sample_weight, mask=mask)
     found = accumulator.statistics()
     del found["groups"]  # there is no interval
     return smooth_curve_of_statistics(**found, bandwidth=bandwidth, multi_label=multi_label)
@@ -107,14 +111,14 @@ def smooth_curve_of_statistics(
     bandwidth: float | None = None,
     multi_label: bool = False,
 ) -> SmoothReliability:
-    """Returns the smoothed curve where confidence and correctness are known.
+    """Returns the smoothed curve for given confidence and correctness.
 
     Args:
         top_confidence: Array `(N,)` in [0, 1].
         correct: Array `(N,)` of Booleans or 0 and 1.
         sample_weight: Array `(N,)` of non-negative weights, or `None`.
-        bandwidth: As for `smooth_reliability_curve`.
-        multi_label: Only carried along, for the axes of a diagram.
+        bandwidth: σ, from 2⁻¹³ to 1; `None`: that of the smECE.
+        multi_label: Stored for the axes of a diagram.
 
     Raises:
         InputError: As `curve_of_statistics`.
@@ -145,12 +149,12 @@ def smooth_curve_of_statistics(
         examples=examples,
         bandwidth=float(sigma),
         error=float((trapezoid(CELLS) * np.abs(residual)).sum()),
-        multi_label=bool(multi_label),
+        multi_label=as_flag(multi_label, "multi_label"),
     )
 
 
 def _examples(read: Statistics, density: np.ndarray, sigma: float) -> np.ndarray:
-    """Returns how many examples are behind each node of the mesh."""
+    """Returns the effective number of examples at each node of the mesh."""
     shares = read.weights / read.weights.sum()
     nodes = np.arange(len(density)) / (len(density) - 1)
     # K_σ² is K of σ/√2 over 2σ√π, and near an end twice the product with the mirror image.
@@ -161,5 +165,5 @@ def _examples(read: Statistics, density: np.ndarray, sigma: float) -> np.ndarray
     with np.errstate(divide="ignore", invalid="ignore"):
         found = np.square(density) / squares * peak
     number = 1 / np.square(shares).sum()
-    # Far from a cluster all of it weighs alike, though it says nothing there.
+    # Far from a cluster, all its examples have the same weight, though they say nothing there.
     return np.clip(np.nan_to_num(np.minimum(found, number * density * peak)), 0, number)

@@ -19,11 +19,11 @@ from ls_keras.metrics.binning import check_num_bins
 
 @dataclass(frozen=True, repr=False)
 class TemperatureCurve(BriefRepr):
-    """What dividing the logits by each temperature does.
+    """NLL and ECE of a model at each temperature.
 
     Attributes:
         temperatures: T `(B,)`.
-        nll: Negative log-likelihood, nats an example, `(B,)`.
+        nll: Negative log-likelihood, nats per example, `(B,)`.
         ece: Expected calibration error `(B,)`.
         num_examples: Number of examples (positions) that count.
     """
@@ -50,23 +50,23 @@ def temperature_curve(
 
     `NLL(T) = mean −log softmax(z / T)_y` and `ECE(T) = Σ_b |accuracy_b − confidence_b| · n_b / n`
     over equal-width bins of the confidence `max_k softmax(z / T)_k`; with `multi_label`, of the
-    probability `sigmoid(z / T)` of the label 1. One batch of logits is in
-    memory at a time.
+    probability `sigmoid(z / T)` of label 1. One batch of logits is in memory at a time. The Keras
+    mask of the model's output and the sample weights of the data set are honored.
 
     Args:
         model: A `keras.Model`, or any function of `x`, that emits `(batch, ..., K)`.
         dataset: `(x, y)` or `(x, y, sample_weight)` arrays, or batches of them, read once; see
             `fit_temperature_dataset`.
-        temperatures: T > 0, any number of them.
-        from_logits: Whether the model emits logits. Of probabilities, the default as in Keras, the
-            logarithms are taken.
-        output: Of a model with several outputs, the one to be read: its name, its key or its
-            place. Labels and weights may be given for each output, or for this one alone.
-        ignore_class: A label id, or several, that do not count, such as padding.
+        temperatures: Temperatures T > 0.
+        from_logits: Whether the model emits logits. Default: `False`, as in Keras: it emits
+            probabilities, whose logarithms are scaled.
+        output: Output to read, for a model with several: name, key or index. Labels and weights may
+            be given for each output, or for this one only.
+        ignore_class: Label id, or several, whose positions do not count, such as padding.
         multi_label: Whether each entry of the last axis is a sigmoid, and an example of its own:
             `(batch, 1)` for a binary model. Default: `False`.
-        num_bins: Bins of the ECE.
-        batch_size: Of arrays.
+        num_bins: Number of bins of the ECE.
+        batch_size: Batch size for arrays.
 
     Returns:
         A `TemperatureCurve`, in the order of `temperatures`.

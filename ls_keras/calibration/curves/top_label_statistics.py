@@ -1,4 +1,4 @@
-"""Confidences, whether each is right, weights and groups: what curves and errors are made of."""
+"""Confidence, correctness, weight and group of each example: the input of all curves."""
 
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ from ls_keras.inputs.validation import as_number
 
 
 class Statistics(NamedTuple):
-    """Examples that have been read and checked: arrays `(N,)`, of a total weight above 0.
+    """Checked examples: arrays `(N,)` with a total weight above 0.
 
     Attributes:
         confidence: float32 in [0, 1].
@@ -36,7 +36,7 @@ class Statistics(NamedTuple):
 
     @property
     def num_groups(self) -> int:
-        """Number of groups that they belong to."""
+        """Number of groups with an example of a weight above 0."""
         return count_groups(self.groups[self.weights > 0])
 
 
@@ -83,7 +83,7 @@ def read_statistics(top_confidence, correct, sample_weight=None, groups=None) ->
 
 
 def read_groups(groups, name: str = "groups") -> np.ndarray:
-    """Returns groups as int64, or raises an `InputError` unless they are integers."""
+    """Returns groups as int64; raises an `InputError` unless they are integers."""
     found = as_array(groups, name)
     if found.dtype.kind not in "iub":
         raise InputError(f"Expected {name} to be integers. Received: {name} of dtype {found.dtype}")
@@ -91,14 +91,14 @@ def read_groups(groups, name: str = "groups") -> np.ndarray:
 
 
 def count_groups(groups: np.ndarray) -> int:
-    """Returns how many different ids there are, of at least one."""
-    # Ids mostly come in order, which this sort sees; `np.unique` takes ten times as long.
+    """Returns the number of different ids."""
+    # Ids mostly come in order, which this sort uses; `np.unique` takes ten times as long.
     ids = np.sort(groups, kind="stable")
     return 1 + int(np.count_nonzero(ids[1:] != ids[:-1]))
 
 
 def at_positions(values: np.ndarray, shape: tuple[int, ...], name: str) -> np.ndarray:
-    """Returns values of a shape, of that shape or of its leading axes; else an `InputError`."""
+    """Broadcasts values over trailing axes; raises an `InputError` unless they fit the shape."""
     if values.shape != shape[: values.ndim]:
         raise InputError(
             f"Expected {name} of shape {shape} or of its leading axes. "
@@ -107,13 +107,30 @@ def at_positions(values: np.ndarray, shape: tuple[int, ...], name: str) -> np.nd
     return np.broadcast_to(values.reshape(values.shape + (1,) * (len(shape) - values.ndim)), shape)
 
 
+def apply_mask(sample_weight, mask, shape: tuple[int, ...]):
+    """Returns sample weights that are 0 where a mask is false; `None` without both.
+
+    Args:
+        sample_weight: Numbers of a shape or of its leading axes, or `None`.
+        mask: Booleans, likewise, or `None`.
+        shape: Shape of the positions.
+    """
+    if mask is None:
+        return sample_weight
+    keep = at_positions(as_array(mask, "mask") != 0, shape, "mask").astype(np.float32)
+    if sample_weight is None:
+        return keep
+    weights = as_array(sample_weight, "sample_weight")
+    return np.where(keep, at_positions(weights, shape, "sample_weight"), 0).astype(np.float32)
+
+
 def group_of_each_row(shape: tuple[int, ...]) -> np.ndarray:
-    """Returns the groups 0, 1, … of the first axis of a shape; of none, one group."""
+    """Returns a group for each index of the first axis; one group for a shape without axes."""
     return np.arange(shape[0] if shape else 1).reshape(shape[:1])
 
 
 def check_level(level) -> float:
-    """Returns the level of an interval, or raises an `InputError` unless it is in (0, 1)."""
+    """Returns the level of an interval; raises an `InputError` unless it is in (0, 1)."""
     if not 0 < as_number(level, "confidence") < 1:
         raise InputError(f"Expected a confidence level between 0 and 1. Received: {level}")
     return float(level)

@@ -1,4 +1,4 @@
-"""Are foreign inputs told from one's own? Scores of logits, their AUROC and FPR95."""
+"""Out-of-distribution (OOD) detection: scores of logits, their AUROC and FPR95."""
 
 import dataclasses
 from typing import Literal
@@ -17,14 +17,14 @@ SCORES: tuple[Score, ...] = ("max_softmax", "max_logit", "energy")
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Detection(BriefRepr):
-    """How well a score tells own inputs, which it should give more, from foreign ones.
+    """How well a score separates in-distribution inputs, which should score higher, from others.
 
     Attributes:
-        auroc: How probably an own input's score is above a foreign one's; ties count half. 0.5 is
-            chance, 1 perfect.
-        fpr: The share of foreign inputs that are taken for own ones at `threshold`: less is better.
-        threshold: The largest score that at least the share `recall` of the own inputs reach.
-        recall: That share; at 0.95 `fpr` is called FPR95.
+        auroc: Probability that an in-distribution input scores higher than an out-of-distribution
+            one; ties count half. 0.5 is chance, 1 perfect.
+        fpr: Share of out-of-distribution inputs at or above `threshold`: lower is better.
+        threshold: Largest score that at least the share `recall` of in-distribution inputs reach.
+        recall: That share; with 0.95, `fpr` is called FPR95.
     """
 
     auroc: float
@@ -34,78 +34,78 @@ class Detection(BriefRepr):
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class ForeignDetection(BriefRepr):
-    """What three scores of the same logits detect.
+class OODDetection(BriefRepr):
+    """Out-of-distribution (OOD) detection by three scores of the same logits.
 
     Attributes:
-        max_softmax: By max_k p_k.
-        max_logit: By max_k z_k.
-        energy: By T log Σ_k exp(z_k/T).
-        own: Number of own inputs.
-        foreign: Number of foreign inputs.
+        max_softmax: Detection by max_k p_k.
+        max_logit: Detection by max_k z_k.
+        energy: Detection by T log Σ_k exp(z_k/T).
+        num_in: Number of in-distribution inputs.
+        num_out: Number of out-of-distribution inputs.
     """
 
     max_softmax: Detection
     max_logit: Detection
     energy: Detection
-    own: int
-    foreign: int
+    num_in: int
+    num_out: int
 
 
-def foreign_detection(
-    logits, foreign_logits, *, temperature: float = 1.0, recall: float = 0.95
-) -> ForeignDetection:
-    """Returns AUROC and FPR95 of telling foreign inputs (out of distribution) by their logits.
+def ood_detection(
+    logits, ood_logits, *, temperature: float = 1.0, recall: float = 0.95
+) -> OODDetection:
+    """Returns AUROC and FPR95 of detecting out-of-distribution (OOD) inputs by their logits.
 
-    Own inputs are the positives, and should score more; an input is taken for one's own from the
-    threshold on. Others count foreign inputs as the positives, which leaves the AUROC, but gives
-    another FPR. Smoothing shrinks the largest logit, and is known to make detection by it worse.
-    Exact, in float64; ties count as scikit-learn's.
+    In-distribution inputs are the positives and should score higher. (With OOD inputs as the
+    positives, as some papers count, the AUROC is the same, but the FPR is another.) Label smoothing
+    shrinks the largest logit, and is known to make detection by it worse. Exact, in float64; ties
+    count as in scikit-learn.
 
     Args:
-        logits: `(..., K)`: of inputs such as the model was trained on, held out.
-        foreign_logits: `(..., K)`: of inputs of another kind.
+        logits: `(..., K)` of held-out inputs like those of training.
+        ood_logits: `(..., K)` of inputs of another kind.
         temperature: T of the softmax and of the energy.
-        recall: Share of own inputs that the threshold lets through, above 0, at most 1.
+        recall: Share of in-distribution inputs at or above the threshold, above 0, at most 1.
 
     Raises:
-        InputError: If there are none, their numbers of classes differ, or logits are not what they
-            should be.
+        InputError: If there are no inputs, if the numbers of classes differ, or if logits hold NaN
+            or +inf.
 
     References:
         Max-softmax: Hendrycks, Gimpel (2017), arXiv 1610.02136. Max-logit: Hendrycks et al. (2022),
         arXiv 1911.11132. Energy: Liu et al. (2020), arXiv 2010.03759. Smoothing: arXiv 2410.06134.
 
     Example:
-        >>> from ls_keras.calibration import foreign_detection
-        >>> own = [[4.0, 0.0], [0.0, 3.0], [1.0, 0.0]]
-        >>> found = foreign_detection(own, [[1.0, 1.0], [0.0, 2.0]])
-        >>> round(found.max_logit.auroc, 3), found.max_logit.fpr  # 1.0 is as low as own ones get
+        >>> from ls_keras.calibration import ood_detection
+        >>> known = [[4.0, 0.0], [0.0, 3.0], [1.0, 0.0]]
+        >>> found = ood_detection(known, [[1.0, 1.0], [0.0, 2.0]])
+        >>> round(found.max_logit.auroc, 3), found.max_logit.fpr  # the threshold is 1.0
         (0.75, 1.0)
     """
     recall = as_number(recall, "recall", low=0, high=1, above=True)
-    own, foreign = (_read(z, name) for z, name in _named(logits, foreign_logits))
-    if own.shape[1] != foreign.shape[1]:
+    known, ood = _read(logits, "logits"), _read(ood_logits, "ood_logits")
+    if known.shape[1] != ood.shape[1]:
         raise InputError(
-            "Expected logits and foreign_logits of the same classes. "
-            f"Received: {own.shape[1]} and {foreign.shape[1]} classes"
+            "Expected logits and ood_logits of the same classes. "
+            f"Received: {known.shape[1]} and {ood.shape[1]} classes"
         )
     found = {
-        score: _detection(
-            detection_score(own, score, temperature=temperature),
-            detection_score(foreign, score, temperature=temperature),
+        score: _detect(
+            detection_score(known, score, temperature=temperature),
+            detection_score(ood, score, temperature=temperature),
             recall,
         )
         for score in SCORES
     }
-    return ForeignDetection(**found, own=len(own), foreign=len(foreign))
+    return OODDetection(**found, num_in=len(known), num_out=len(ood))
 
 
 def detection_score(logits, score: Score = "energy", *, temperature: float = 1.0) -> np.ndarray:
-    """Returns how much an input looks like one's own, float64 `(...)`.
+    """Returns a score of how much each input looks in-distribution, float64 `(...)`.
 
     Args:
-        logits: `(..., K)`; a class of logit −inf has no part.
+        logits: `(..., K)`; classes with logit −inf do not count.
         score: `"max_softmax"`: max_k softmax(z/T)_k; `"max_logit"`: max_k z_k; `"energy"`: T log
             Σ_k exp(z_k/T), the negative of what the paper calls energy.
         temperature: T > 0.
@@ -130,28 +130,24 @@ def detection_score(logits, score: Score = "energy", *, temperature: float = 1.0
     return top.reshape(shape)
 
 
-def _detection(own: np.ndarray, foreign: np.ndarray, recall: float) -> Detection:
-    scores = np.concatenate([own, foreign])
-    is_own = np.arange(len(scores)) < len(own)
-    kept = int(np.ceil(recall * len(own) * (1 - 1e-12)))  # 0.3 · 10 is 3, not 4
-    threshold = np.sort(own)[len(own) - max(kept, 1)]
+def _detect(known: np.ndarray, ood: np.ndarray, recall: float) -> Detection:
+    scores = np.concatenate([known, ood])
+    is_known = np.arange(len(scores)) < len(known)
+    kept = int(np.ceil(recall * len(known) * (1 - 1e-12)))  # 0.3 · 10 is 3, not 4
+    threshold = np.sort(known)[len(known) - max(kept, 1)]
     return Detection(
-        auroc=confidence_auroc(is_own, scores),
-        fpr=float((foreign >= threshold).mean()),
+        auroc=confidence_auroc(is_known, scores),
+        fpr=float((ood >= threshold).mean()),
         threshold=float(threshold),
         recall=recall,
     )
 
 
-def _named(logits, foreign_logits):
-    return (logits, "logits"), (foreign_logits, "foreign_logits")
-
-
 def _read(logits, name: str) -> np.ndarray:
-    """Returns float64 logits `(N, K)`, or raises an `InputError`."""
+    """Returns float64 logits `(N, K)`; raises an `InputError` for NaN and +inf."""
     z = as_array(logits, name).astype(np.float64)
     top = z.max(-1) if z.ndim and z.size else np.array([np.nan])
-    if not np.isfinite(top).all():  # NaN is the largest wherever it is
+    if not np.isfinite(top).all():  # the maximum of NaN is NaN
         raise InputError(
             f"Expected {name} (..., K), at least one input, without NaN and +inf and with a finite "
             f"logit in each. Received: {name} of shape {z.shape}"

@@ -1,4 +1,4 @@
-"""Does confidence rank errors last? Risk against coverage, and the AUROC of confidence."""
+"""Ranking of errors by confidence: risk against coverage, and the AUROC of confidence."""
 
 import dataclasses
 from typing import NamedTuple
@@ -13,15 +13,14 @@ from ls_keras.inputs.validation import as_number
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class RiskCoverage(BriefRepr):
-    """The error rate among the most confident predictions, for each number of them.
+    """Error rate of the most confident predictions, for each number of them.
 
     Attributes:
         risk: float64 `(n,)`: the error rate of the i + 1 most confident.
-        aurc: The area under it, (1/n) Σ_i risk_i: less is better.
-        excess: E-AURC: `aurc` less that of the same errors, all of them last.
-        coverage: float64 `(n,)`: the share of predictions that are kept, (i + 1)/n; of their
-            weight.
-        best: float64 `(n,)`: the risk with the same errors, all of them last.
+        aurc: Area under the risk, (1/n) Σ_i risk_i: lower is better.
+        excess: E-AURC: `aurc` minus that of the same errors, all ranked last.
+        coverage: float64 `(n,)`: the share of predictions (or of their weight) kept, (i + 1)/n.
+        best: float64 `(n,)`: the risk with the same errors, all ranked last.
     """
 
     risk: np.ndarray
@@ -31,13 +30,13 @@ class RiskCoverage(BriefRepr):
     best: np.ndarray
 
     def risk_at(self, coverage: float) -> float:
-        """Returns the error rate of the most confident predictions, at least so many.
+        """Returns the error rate of the most confident predictions at a coverage.
 
         Args:
-            coverage: Their share, above 0 and at most 1.
+            coverage: Least share of predictions to keep, above 0 and at most 1.
 
         Raises:
-            InputError: For another share.
+            InputError: If the coverage is out of range.
         """
         coverage = as_number(coverage, "coverage", low=0, high=1, above=True)
         at = np.searchsorted(self.coverage, coverage * (1 - 1e-12))  # 0.3 · 10 is 3, not 4
@@ -45,24 +44,24 @@ class RiskCoverage(BriefRepr):
 
 
 def risk_coverage(correct, confidence, *, sample_weight=None) -> RiskCoverage:
-    """Returns the error rate among the most confident predictions, at each share that is kept.
+    """Returns the error rate of the most confident predictions at each coverage.
 
-    Of predictions with the same confidence, none comes first: the risk is the mean over all their
-    orders, and depends on no order of the examples.
+    For predictions with equal confidence, the risk is the mean over all their orders, so it does
+    not depend on the order of the examples.
 
-    With weights, coverage and risk are shares of the weight, AURC is Σ_i w_i risk_i / Σ_i w_i;
-    errors of one confidence are spread evenly over its weight, and the lightest comes first.
+    With weights, coverage and risk are shares of the weight, and AURC is Σ_i w_i risk_i / Σ_i w_i;
+    errors of one confidence are spread evenly over its weight, lightest example first.
 
-    Exact, in float64, of all predictions at once: an area under a ranking is no sum over batches.
-    Of many batches keep `correct` and `confidence`, 5 bytes a prediction.
+    Exact, in float64. An area under a ranking is not a sum over batches: keep `correct` and
+    `confidence` of all batches, 5 bytes per prediction.
 
     Args:
         correct: `(n,)`: whether each prediction is right, 0 or 1.
-        confidence: `(n,)`: any numbers that rank predictions, the surest the largest.
+        confidence: `(n,)`: any numbers that rank predictions, largest for the most confident.
         sample_weight: `(n,)`, above 0, or `None`.
 
     Raises:
-        InputError: If the shapes differ, there is no example, or a value is not what it should be.
+        InputError: If the shapes differ, there is no example, or a value is out of range.
 
     References:
         Geifman, El-Yaniv (2017), arXiv 1705.08500; of E-AURC, Geifman et al. (2019), arXiv
@@ -93,14 +92,17 @@ def risk_coverage(correct, confidence, *, sample_weight=None) -> RiskCoverage:
 
 
 def confidence_auroc(correct, confidence) -> float:
-    """Returns how probably a right prediction is surer than a wrong one; ties count half.
+    """Returns the AUROC of confidence: how often correct predictions are more confident.
+
+    This is the probability that a correct prediction has a larger confidence than a wrong one; ties
+    count half.
 
     Args:
-        correct: As for `risk_coverage`.
-        confidence: Likewise.
+        correct: `(n,)`: whether each prediction is right, 0 or 1.
+        confidence: `(n,)`: any numbers, largest for the most confident.
 
     Returns:
-        0 … 1; NaN where all predictions are right, or all wrong.
+        A number from 0 to 1; NaN if all predictions are right, or all wrong.
 
     Raises:
         InputError: As `risk_coverage`.
@@ -119,22 +121,21 @@ def confidence_auroc(correct, confidence) -> float:
 
 
 def logit_norm_confidence(logits, p: float) -> np.ndarray:
-    """Returns a confidence that ranks better than the softmax where smoothing was trained.
+    """Returns a confidence that ranks better than the softmax after label smoothing.
 
-    With z̄ the mean of an example's logits, max_k (z_k − z̄) / ‖z − z̄‖_p, in float64 and to 12
-    digits: values lie close together, and what differs by rounding alone is no ranking (with p = 1,
-    all examples have 1/2 of which one logit alone is above the mean). Where all logits are equal
-    it is 0.
+    It is max_k (z_k − z̄) / ‖z − z̄‖_p, z̄ the mean of an example's logits, in float64 and rounded to
+    12 digits, so that rounding errors do not rank (with p = 1, it is 1/2 for all examples with only
+    one logit above the mean). If all logits are equal, it is 0.
 
     Args:
         logits: `(..., K)`.
-        p: Of the norm, at least 1; choose it on validation data.
+        p: Order of the norm, at least 1; choose it on validation data.
 
     Returns:
         float64 `(...)`.
 
     Raises:
-        InputError: For a p below 1, or logits that are not finite or of no class.
+        InputError: If p is below 1, or logits are not finite or have no class.
 
     References:
         Cattelan, Silva (2024), arXiv 2305.15508; Xia et al. (2025), arXiv 2403.14715.
@@ -160,12 +161,12 @@ def logit_norm_confidence(logits, p: float) -> np.ndarray:
 
 
 class Ranked(NamedTuple):
-    """Right and wrong predictions of each confidence, the surest first.
+    """Weight of right and wrong predictions for each confidence, in descending order.
 
     Attributes:
-        right: `(groups,)`: the weight of those that are right.
-        errors: `(groups,)`: of the others.
-        group: `(n,)`: which group each prediction is in.
+        right: `(groups,)`: weight of right predictions.
+        errors: `(groups,)`: weight of wrong predictions.
+        group: `(n,)`: group of each prediction.
         weights: float64 `(n,)`, or `None`: 1 each.
     """
 
@@ -176,7 +177,7 @@ class Ranked(NamedTuple):
 
 
 def rank(correct, confidence, sample_weight=None) -> Ranked:
-    """Reads, checks and ranks predictions; the arguments and errors are `risk_coverage`'s."""
+    """Reads, checks and ranks predictions; takes the arguments of `risk_coverage`."""
     correct = as_array(correct, "correct")
     confidence = as_array(confidence, "confidence").astype(np.float64)
     if correct.shape != confidence.shape or correct.ndim != 1 or not len(correct):
@@ -200,7 +201,7 @@ def rank(correct, confidence, sample_weight=None) -> Ranked:
     _, group = np.unique(-confidence, return_inverse=True)
     hits = correct.astype(np.float64) if weights is None else weights * correct
     right = np.bincount(group, weights=hits)
-    # Of errors a sum of their own: a difference of weights would leave rounding for errors.
+    # Errors have their own sum: a difference of weights would leave rounding errors.
     missed = 1 - correct.astype(np.float64)
     errors = np.bincount(group, weights=missed if weights is None else weights * missed)
     return Ranked(right, errors, group, weights)
@@ -210,7 +211,7 @@ def aurc_influence(correct, confidence, *, sample_weight=None) -> np.ndarray:
     r"""Returns the influence of each example on the AURC, of weighted mean 0.
 
     In the limit of many examples, with m_g the weight of the group g of one confidence, e_g that of
-    its errors, x_g and E_g the sums of both over surer groups, and W the weight of all,
+    its errors, x_g and E_g the sums of both over more confident groups, and W the total weight,
 
     $$W \cdot \mathrm{AURC} = \sum_g \Bigl[e_g + \Bigl(E_g - x_g \frac{e_g}{m_g}\Bigr)
     \log\frac{x_g + m_g}{x_g}\Bigr],$$
@@ -220,9 +221,9 @@ def aurc_influence(correct, confidence, *, sample_weight=None) -> np.ndarray:
     resamples cost a thousand means, not a thousand sorts.
 
     Args:
-        correct: As for `risk_coverage`.
-        confidence: Likewise.
-        sample_weight: Likewise.
+        correct: `(n,)`: whether each prediction is right, 0 or 1.
+        confidence: `(n,)`: any numbers, largest for the most confident.
+        sample_weight: `(n,)`, above 0, or `None`.
 
     Returns:
         float64 `(n,)`.

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import keras
+import numpy as np
 
 from ls_base.errors import InputError
 from ls_keras.inputs.batches import Batches
@@ -107,6 +108,27 @@ def predicted_batches(
         y_pred, mask = forward(x)
         y, sample_weight = (of_head(v, forward.output, forward.names) for v in (y, sample_weight))
         yield y, to_host(y_pred), sample_weight, None if mask is None else to_host(mask)
+
+
+class Predictions(NamedTuple):
+    """Predictions of a model on a whole data set, as arrays."""
+
+    y_true: np.ndarray
+    y_pred: np.ndarray
+    sample_weight: np.ndarray | None
+    mask: np.ndarray | None
+
+
+def predict_all(model, dataset: Batches, *, from_logits: bool) -> Predictions:
+    """Returns labels, predictions, weights and masks of a data set; all are held in memory."""
+    batches = list(predicted_batches(model, dataset, from_logits=from_logits))
+    if not batches:
+        raise InputError(f"Expected at least one batch in {dataset.name}. Received: none")
+    columns = zip(*batches, strict=True)
+    y_true, y_pred, weights, masks = (
+        None if parts[0] is None else np.concatenate(parts) for parts in columns
+    )
+    return Predictions(y_true, y_pred, weights, masks)  # type: ignore[arg-type]
 
 
 def host_batches(

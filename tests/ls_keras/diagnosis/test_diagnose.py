@@ -240,6 +240,14 @@ def test_the_same_in_another_form_is_the_same(quick, case):
     assert_same(found, quick, atol=2e-4)
 
 
+def test_a_model_on_a_data_set_is_its_predictions(quick):
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(4)])
+    model.set_weights([np.eye(4), np.zeros(4)])
+    for data in ((Z, Y), [(Z[:400], Y[:400]), (Z[400:], Y[400:])]):
+        found = ls_keras.diagnose(model, data, from_logits=True, resamples=100)
+        assert_same(found, quick, atol=1e-4)
+
+
 def test_probabilities_are_read_as_their_logarithms(quick):
     found = ls_keras.diagnose(Y, P, resamples=100)
     assert_same(found, quick, atol=2e-4)

@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 
+from ls_base.errors import InputError
 from ls_keras.metrics import Accuracy
 
 
@@ -37,3 +38,20 @@ def test_padding_is_neither_right_nor_wrong():
     metric = Accuracy(from_logits=True, ignore_class=0)
     metric.update_state([[2, 1, 0, 0]], [[[0.1, 0.2, 0.7]] * 4])
     assert float(metric.result()) == 0.5
+
+
+@pytest.mark.parametrize("k", [2, 4])
+def test_top_k_equals_keras(rng, k):
+    logits, labels = rng.normal(size=(60, 6)).astype("float32"), rng.integers(0, 6, 60)
+    reference = keras.metrics.SparseTopKCategoricalAccuracy(k)
+    reference.update_state(labels, logits)
+    metric = Accuracy(k, from_logits=True, ignore_class=9)
+    metric.update_state(np.append(labels, 9), np.concatenate([logits, logits[:1]]))
+    assert float(metric.result()) == pytest.approx(float(reference.result()), rel=1e-6)
+    assert Accuracy.from_config(metric.get_config()).k == k
+
+
+@pytest.mark.parametrize("options", [{"k": 0}, {"k": 1.5}, {"k": 2, "multi_label": True}])
+def test_k_must_be_a_count_of_classes(options):
+    with pytest.raises(InputError, match="k"):
+        Accuracy(**options)

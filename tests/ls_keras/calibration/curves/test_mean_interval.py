@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest, norm
 
-from ls_keras.calibration.curves.mean_interval import mean_interval, mean_noise, proportion_interval
+from ls_keras.calibration.curves.intervals import mean_interval, mean_noise, proportion_interval
 
 
 def test_a_mean_of_many_has_the_normal_interval(rng):

@@ -9,6 +9,7 @@ from ls_keras.calibration import (
     expected_calibration_error,
     reliability_curve,
     smooth_calibration_error,
+    smooth_reliability_curve,
 )
 from masked import masked
 
@@ -126,3 +127,28 @@ def test_wrong_statistics_are_refused():
         curve_of_statistics([0.5, 1.5], [1, 0])
     with pytest.raises(InputError, match="at least one batch"):
         ReliabilityAccumulator().curve()
+
+
+@pytest.mark.parametrize("multi_label", [False, True])
+def test_masked_positions_do_not_count_in_any_curve(rng, multi_label):
+    z = rng.normal(size=(40, 3)).astype(np.float32)
+    y = rng.integers(0, 2, (40, 3)) if multi_label else rng.integers(0, 3, 40)
+    keep, weights = rng.random(40) < 0.7, rng.random(40)
+    dirty = np.where(keep[:, None], z, np.nan)
+    options = {"from_logits": True, "multi_label": multi_label}
+    for function, more in (
+        (reliability_curve, {"resamples": 100}),
+        (smooth_calibration_error, {"resamples": 100}),
+        (smooth_reliability_curve, {}),
+        (classwise_reliability, {"resamples": 100, "classes": [1]}),
+    ):
+        for weight in (None, weights):
+            some = None if weight is None else weight[keep]
+            expected = function(y[keep], z[keep], sample_weight=some, **options, **more)
+            found = function(y, dirty, sample_weight=weight, mask=keep, **options, **more)
+            if isinstance(found, dict):
+                found, expected = found[1], expected[1]
+            name = "ece" if hasattr(found, "ece") else "error"
+            assert getattr(found, name) == pytest.approx(getattr(expected, name), rel=1e-6)
+    with pytest.raises(InputError, match="mask of shape"):
+        reliability_curve(y, z, mask=keep[:5], **options)

@@ -9,7 +9,7 @@ from scipy.special import logsumexp, softmax
 from sklearn.metrics import roc_auc_score, roc_curve
 
 from ls_base.errors import InputError
-from ls_keras.calibration import detection_score, foreign_detection
+from ls_keras.calibration import detection_score, ood_detection
 
 SCORES = {
     "max_softmax": lambda z, t: softmax(z / t, -1).max(-1),
@@ -40,7 +40,7 @@ def test_scores_are_scipy_s(rng, score, temperature):
 @pytest.mark.parametrize("recall", [0.5, 0.95, 1.0])
 def test_rates_are_scikit_learn_s(rng, score, digits, recall):
     own, foreign = sample(rng, digits=digits)
-    found = getattr(foreign_detection(own, foreign, recall=recall), score)
+    found = getattr(ood_detection(own, foreign, recall=recall), score)
     # In float64 as ours are: ties of a formula written otherwise may be apart by a rounding.
     scores = np.concatenate([detection_score(z, score) for z in (own, foreign)])
     is_own = np.arange(len(scores)) < len(own)
@@ -54,19 +54,19 @@ def test_rates_are_scikit_learn_s(rng, score, digits, recall):
 def test_by_hand():
     """Of the largest logits 3, 2, 1 against 2, 0: five of six pairs, one a tie."""
     own, foreign = [[3.0, 0], [0, 2.0], [1.0, 0]], [[2.0, 2], [-1, 0.0]]
-    found = foreign_detection(own, foreign, recall=0.6)
+    found = ood_detection(own, foreign, recall=0.6)
     assert found.max_logit == dataclasses.replace(
         found.max_logit, auroc=(2 + 1.5 + 1) / 6, fpr=0.5, threshold=2.0
     )
-    assert (found.own, found.foreign) == (3, 2)
+    assert (found.num_in, found.num_out) == (3, 2)
 
 
 def test_order_and_shape_change_nothing(rng):
     own, foreign = sample(rng)
-    found = foreign_detection(own, foreign)
-    assert foreign_detection(rng.permutation(own), rng.permutation(foreign)) == found
-    assert foreign_detection(own.reshape(20, 20, 6), foreign.reshape(3, 100, 6)) == found
-    assert foreign_detection(foreign, own).energy.auroc == pytest.approx(1 - found.energy.auroc)
+    found = ood_detection(own, foreign)
+    assert ood_detection(rng.permutation(own), rng.permutation(foreign)) == found
+    assert ood_detection(own.reshape(20, 20, 6), foreign.reshape(3, 100, 6)) == found
+    assert ood_detection(foreign, own).energy.auroc == pytest.approx(1 - found.energy.auroc)
 
 
 def test_forbidden_classes_have_no_part(rng):
@@ -80,11 +80,11 @@ def test_forbidden_classes_have_no_part(rng):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: foreign_detection([], [[1.0, 2.0]]), "at least one input"),
-        (lambda: foreign_detection([[1.0, 2.0]], [[1.0]]), "2 and 1 classes"),
-        (lambda: foreign_detection([[1.0, np.nan]], [[1.0, 2.0]]), "Expected logits .*NaN"),
-        (lambda: foreign_detection([[1.0, 2.0]], [[1.0, np.inf]]), "Expected foreign_logits"),
-        (lambda: foreign_detection([[1.0]], [[1.0]], recall=0), "recall"),
+        (lambda: ood_detection([], [[1.0, 2.0]]), "at least one input"),
+        (lambda: ood_detection([[1.0, 2.0]], [[1.0]]), "2 and 1 classes"),
+        (lambda: ood_detection([[1.0, np.nan]], [[1.0, 2.0]]), "Expected logits .*NaN"),
+        (lambda: ood_detection([[1.0, 2.0]], [[1.0, np.inf]]), "Expected ood_logits"),
+        (lambda: ood_detection([[1.0]], [[1.0]], recall=0), "recall"),
         (lambda: detection_score([[1.0]], "msp"), "score to be one of max_softmax"),
         (lambda: detection_score([[1.0]], temperature=0), "temperature"),
         (lambda: detection_score([[-np.inf]]), "a finite logit in each"),

@@ -3,7 +3,7 @@ import pytest
 
 from ls_base.errors import InputError
 from ls_keras.calibration import curve_of_statistics
-from ls_keras.calibration.curves.ece_bootstrap import bin_noise, error_interval
+from ls_keras.calibration.curves.intervals import bin_noise, error_interval
 
 NUM_BINS = 10
 

@@ -10,11 +10,7 @@ from ls_keras.calibration.curves.reliability_curve import ReliabilityCurve
 from ls_keras.calibration.curves.smooth_error import smooth_error_of_statistics
 from ls_keras.calibration.curves.top_label_statistics import count_groups
 from ls_keras.calibration.ranking.risk_coverage import aurc_influence
-from ls_keras.calibration.scaling.recalibration import (
-    ExampleScores,
-    example_scores,
-    log_softmax,
-)
+from ls_keras.calibration.scaling.recalibration import ExampleScores, example_scores, log_softmax
 from ls_keras.calibration.scaling.temperature import fit_examples
 from ls_keras.diagnosis.findings import UNKNOWN, Estimate
 from ls_keras.diagnosis.ranking import curve_of, normalized_ranking

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from ls_base.errors import InputError
+from ls_base.errors import InputError, suggest
 from lsk.support import distributed_options, options, study_tables, tables
 from lsk_engine.settings.training import SMOOTHINGS
 from lsk_engine.tasks.registry import load_task, needing_extra
@@ -126,6 +126,8 @@ def study(
     if student:
         given["student"] = {key.removeprefix(STUDENT): settings.pop(key) for key in student}
         resolve_epochs_and_steps(given["student"])  # raises an error if both are given
+    if what != SMOOTHING and Path(what).suffix != ".toml":
+        raise InputError(f"Expected {SMOOTHING} or FILE.toml. {suggest(what, [SMOOTHING])}")
     if what == SMOOTHING:
         if task_name is None:
             raise InputError("Expected --task NAME (see `lsk tasks`). Received: none")

@@ -1,7 +1,7 @@
-"""What Keras has, but promises nobody: the one place that reads its private names.
+"""Private names of Keras that the library reads, with the reason for each.
 
-Keras may move or change these in any release. Everything else that this project uses of Keras is
-public. `tests/ls_keras/backend/test_keras_internals.py` says which of them a new Keras has changed.
+Keras may change these in any release; `tests/ls_keras/backend/test_keras_internals.py` names those
+that a new version has changed. `ls_keras.backend.tensors` reads the private names of tensors.
 """
 
 from collections.abc import Iterator
@@ -25,19 +25,19 @@ class Call(NamedTuple):
 
 
 def producing_call(tensor: keras.KerasTensor) -> Call:
-    """Returns the call whose output a symbolic tensor is.
+    """Returns the call that produced a symbolic tensor.
 
-    Private, as a model lists its layers and not their calls: `layer.output` is that of one call,
-    and a layer that several models share has several.
+    Private, as a model lists its layers and not their calls; a layer that several models share is
+    called several times, and `layer.output` is the result of one call.
     """
     operation, node, _ = tensor._keras_history
     return Call(operation, operation._inbound_nodes[node].input_tensors)
 
 
 def layers_before(tensor: keras.KerasTensor) -> Iterator[keras.Layer]:
-    """Yields every layer whose calls a symbolic tensor depends on, and all those inside them.
+    """Yields all layers that a symbolic tensor depends on, and those inside them, nearest first.
 
-    Private, as `producing_call` is. The nearest come first.
+    Private, as `producing_call`.
     """
     left, seen = [tensor], {id(tensor)}
     while left:
@@ -51,18 +51,18 @@ def layers_before(tensor: keras.KerasTensor) -> Iterator[keras.Layer]:
 
 
 def layers_within(layer: keras.Layer) -> list[keras.Layer]:
-    """Returns a layer and all those inside it, however deep.
+    """Returns a layer and all layers inside it, at any depth.
 
-    Private, as `Model.layers` ends at the first layer that is no model.
+    Private, as `Model.layers` doesn't list the layers inside a layer that is not a model.
     """
     return list(layer._flatten_layers())
 
 
 def replace_part(layer: keras.Layer, name: str, part: keras.Layer) -> None:
-    """Sets a layer's attribute to another layer than it was, which is then no part of it any more.
+    """Replaces the layer in an attribute of another layer.
 
-    Private, as Keras keeps track of what is assigned, and not of what is replaced, and lets
-    nobody assign layers to one that is built.
+    Private, as Keras keeps tracking a layer that was replaced, and a built layer accepts no new
+    ones.
     """
     tracker = layer._tracker
     locked = tracker.locked
@@ -74,18 +74,18 @@ def replace_part(layer: keras.Layer, name: str, part: keras.Layer) -> None:
 
 
 def collected_losses(layer: keras.Layer) -> list:
-    """Returns the additional losses of a traced step, which a trainer hands to its model.
+    """Returns the additional losses of a traced step, or an empty list outside of one.
 
-    Empty outside of such a step. Private, as only who overrides `Layer.losses` has to ask: on JAX
-    losses are results of the step's function, and no attributes of layers.
+    Private. On JAX these losses are results of the step's function, not attributes of layers, so
+    a model that overrides `Layer.losses` needs them.
     """
     return layer._losses_override
 
 
 class State(KerasSaveable):
-    """A variable of a model that is neither weight nor metric, saved and restored with both.
+    """A variable of a model that is neither weight nor metric, but saved and restored with it.
 
-    Private, as Keras knows such state of random numbers only. It finds the variable by this name.
+    Private, as Keras has such state for random seeds only. It reads the attribute `state`.
 
     Attributes:
         state: The variable.
@@ -95,84 +95,84 @@ class State(KerasSaveable):
         self.state = state
 
     def _obj_type(self) -> str:
-        return "Loss"  # which of its attributes Keras needs not look at
+        return "Loss"  # so that Keras doesn't save its attributes
 
     def save_own_variables(self, store) -> None:
-        """Writes the value."""
+        """Writes the value to a store of Keras."""
         store["0"] = self.state
 
     def load_own_variables(self, store) -> None:
-        """Reads the value, if the file has one: models are saved before they have such state."""
-        if "0" in store.keys():  # noqa: SIM118, a store of Keras has nothing else
+        """Reads the value, if the file has one: the model may be saved before it had this state."""
+        if "0" in store.keys():  # noqa: SIM118, Keras's store is not iterable
             self.state.assign(store["0"])
 
 
 def attach_variable(model: keras.Model, name: str, variable: keras.Variable) -> None:
-    """Makes a variable one of a model's `non_trainable_variables`, and none of its `weights`.
+    """Adds a variable to a model's `non_trainable_variables`, but not to its `weights`.
 
-    So steps that Keras compiles read it, on JAX too, where any other is a constant; and models
-    that have it, and that don't, read one another's files. What had the name before is dropped.
-    Private, as only layers can be given to a model, not to each, and they would be weights of it.
+    Compiled steps then read it on JAX, too, where any other variable is a constant; and models
+    with and without it can read each other's files. An earlier variable of this name is dropped.
+    Private, as a public attribute would make it a weight.
     """
     tracker = model._tracker
     locked = tracker.locked
     tracker.unlock()
     if hasattr(model, name):
         tracker.untrack(getattr(model, name))
-    given = State(variable)
-    tracker.add_to_store("seed_generators", given)
-    setattr(model, name, given)
+    state = State(variable)
+    tracker.add_to_store("seed_generators", state)
+    setattr(model, name, state)
     if locked:
         tracker.lock(tracker._lock_violation_msg)
 
 
 def is_argument(variable: keras.Variable) -> bool:
-    """Returns whether a variable is among the arguments of the stateless function that is running.
+    """Returns whether a variable is an argument of the stateless function that is running.
 
-    Private, as a scope can be entered by anyone, but not asked for. What isn't an argument is a
-    constant of the function on JAX.
+    Private, as `keras.StatelessScope` can be entered but not queried. On JAX, other variables are
+    constants of the function.
     """
     scope = get_stateless_scope()
     return scope is not None and scope.get_current_value(variable) is not None
 
 
 def variables_of(optimizer: keras.Optimizer) -> list[keras.Variable]:
-    """Returns the variables that an optimizer was built for, in the order of its gradients.
+    """Returns the variables that an optimizer updates, in the order of its gradients.
 
-    Private, as `Optimizer.variables` are its own: moments, and the step.
+    Private, as `Optimizer.variables` are its own state.
     """
     return optimizer._trainable_variables
 
 
 def batches_of(optimizer: keras.Optimizer) -> Any:
-    """Returns how many batches an optimizer has seen.
+    """Returns the number of batches that an optimizer has seen.
 
-    Private, as `Optimizer.iterations` are updates: what is gathered for the next is rounded off.
+    Private, as `Optimizer.iterations` counts updates, without the batches accumulated for the next.
     """
     return optimizer._iterations
 
 
 def seed_generators(layer: keras.Layer) -> list[keras.random.SeedGenerator]:
-    """Returns the seed generators of a layer itself, not of those inside it.
+    """Returns the seed generators of a layer itself, without those of layers inside it.
 
-    Private, as a layer's variables show their states only.
+    Private, as a layer's variables contain their states only.
     """
     return list(layer._seed_generators)
 
 
 def build_from_batch(model: keras.Model, batch) -> None:
-    """Builds what of a compiled model is not built yet, such as its metrics, for such batches.
+    """Builds the parts of a compiled model that are not built yet, such as its metrics.
 
-    Private, as Keras does so itself at the start of `fit`, where its replicas are of one process.
+    Private, as Keras does this itself in `fit`, but only for replicas in one process.
     """
     model._symbolic_build(data_batch=batch)
 
 
 def sync_state(model: keras.Model) -> None:
-    """Makes the variables of a model in training those that the training has reached.
+    """Updates the variables of a model to the current state of its training.
 
-    Private, as on JAX `fit` and `evaluate` hold the state outside the model, whose variables are
-    empty meanwhile. Once it is inside, the next step takes it from there.
+    Private. On JAX, `fit` and `evaluate` hold the state outside the model. After this call, the
+    next step reads it from the model's variables.
     """
     if keras.config.backend() == "jax":
         model.jax_state_sync()

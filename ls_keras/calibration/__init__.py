@@ -42,9 +42,7 @@ from ls_keras.calibration.scaling.recalibration import Recalibration
 from ls_keras.calibration.scaling.temperature import TemperatureFit, fit_temperature
 from ls_keras.calibration.scaling.temperature_dataset import fit_temperature_dataset
 from ls_keras.calibration.scaling.vector_scaling import VectorFit, fit_vector_scaling
-from ls_keras.metrics.expected_calibration_error import (
-    expected_calibration_error,
-)
+from ls_keras.metrics.expected_calibration_error import expected_calibration_error
 
 __all__ = [
     "CalibratedModel",

@@ -70,8 +70,9 @@ def read_arguments(
         forbidden_tokens = tuple(itertools.islice(forbidden_tokens, MAX_CLASSES))  # a generator
     forbidden = tuple(sorted(set(as_counts(forbidden_tokens, "forbidden_tokens"))))
     constraints = TokenConstraints(as_count(end_token, "end_token"), min_length, forbidden)
-    known = to_numpy_or_none(batch_size) if hasattr(batch_size, "shape") else batch_size
-    if known is not None:  # otherwise a tensor in a graph
+    is_tensor = hasattr(batch_size, "shape")
+    known: Any = to_numpy_or_none(batch_size) if is_tensor else batch_size
+    if known is not None or not is_tensor:  # otherwise a tensor in a graph
         known = known.item() if hasattr(known, "size") and known.size == 1 else known
         batch_size = as_count(known, "batch_size", 1)
     check_size(batch_size, max_length)

@@ -1,4 +1,4 @@
-"""One call for "is my model all right?": calibration, temperature, ranking and classes."""
+"""`diagnose`: one report on calibration, temperature, ranking and classes of a model."""
 
 from ls_keras.diagnosis.diagnose import diagnose
 from ls_keras.diagnosis.findings import Estimate

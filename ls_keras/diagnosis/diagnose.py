@@ -11,7 +11,7 @@ from ls_keras.calibration.curves.top_label_statistics import (
     read_groups,
 )
 from ls_keras.calibration.scaling.model_logits import predict_all
-from ls_keras.diagnosis.measure import Resampling, measured
+from ls_keras.diagnosis.measure import Resampling, measure
 from ls_keras.diagnosis.report import Diagnosis
 from ls_keras.inputs.batches import as_batches
 from ls_keras.inputs.numpy_examples import check_any_counts, read_host_examples
@@ -130,7 +130,7 @@ def diagnose(
     return Diagnosis(
         from_logits=from_logits,
         class_names=class_names,
-        **measured(
+        **measure(
             examples, ids, folds, num_bins, Resampling(level=level, resamples=resamples, seed=seed)
         ),
     )

@@ -1,4 +1,4 @@
-"""A diagnosis as one figure."""
+"""The figure of a diagnosis."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 def figure_of_findings(found: Findings, title: str | None) -> "Figure":
-    """Draws reliability, the histogram of confidence, and risk against coverage.
+    """Draws the reliability curve, a confidence histogram, and risk against coverage.
 
     Args:
-        found: The findings.
-        title: A title over all; `None` for none.
+        found: Numbers to draw.
+        title: Title of the figure, or `None`.
 
     Raises:
-        InputError: If the title is none.
+        InputError: If the title is not a string.
     """
     check_title(title)
     figure = style.new_figure(height=11.8)
@@ -35,7 +35,7 @@ def figure_of_findings(found: Findings, title: str | None) -> "Figure":
 
 
 def figure_numbers(found: Findings) -> dict[str, list[dict[str, Any]]]:
-    """Returns what the figure shows, by panel, for `ls_keras.plots.save`."""
+    """Returns the numbers of each panel, for `ls_keras.plots.save`."""
     return {
         "reliability": reliability_rows(_curves(found)),
         "risk_coverage": risk_coverage_rows(_risks(found)),

@@ -1,4 +1,4 @@
-"""What a diagnosis has found, as data."""
+"""The numbers of a diagnosis."""
 
 import dataclasses
 import math
@@ -14,7 +14,7 @@ SCHEMA = 1
 
 
 class Estimate(NamedTuple):
-    """A value and its interval; the ends are NaN where a single group leaves nothing to resample.
+    """A value with its interval, whose ends are NaN with a single group.
 
     Attributes:
         value: The value.
@@ -36,7 +36,7 @@ class Estimate(NamedTuple):
 
     @property
     def interval(self) -> str:
-        """The interval as people read it, empty where there is none."""
+        """The interval as text, empty if there is none."""
         if math.isnan(self.low):
             return ""
         return f"[{number(self.low)}, {number(self.high)}]"
@@ -59,42 +59,41 @@ UNKNOWN = Estimate(math.nan, math.nan, math.nan)
 class Findings(BriefRepr):
     """The numbers of a diagnosis.
 
-    Held out means: of examples by what was fitted or chosen on others, so that a gain is what new
-    examples may expect, not what fitting has made of these.
+    "Held out" means that examples are scored with what was fitted or chosen on others, so that a
+    gain is what new examples can expect.
 
     Attributes:
         num_examples: Examples that counted.
-        num_groups: Groups they belong to, which are resampled, and cut into folds.
+        num_groups: Number of groups, which are resampled and split into folds.
         num_classes: K.
         from_logits: Whether predictions were logits.
         level: Level of all intervals.
-        folds: Number of folds behind what is held out; 0 with a single group, where all that is
-            held out is NaN.
-        class_names: K words, or `None`.
-        accuracy: Share of right predictions.
+        folds: Number of folds of the cross-validation; 0 with a single group, for which all
+            held-out numbers are NaN.
+        class_names: Names of the K classes, or `None`.
+        accuracy: Share of correct predictions.
         nll: Mean negative log-likelihood, nats.
         brier: Mean squared distance from the targets, in [0, 2].
         reliability: Accuracy against confidence, with the ECE: `ece` is the plug-in estimate, which
-            is biased up, `ece_corrected` the same less its bias, and the interval is of the latter.
-        smooth: The smECE, likewise: `error`, `corrected` and the interval of the latter.
-        bias: Mean confidence less accuracy: above 0 where overconfident.
-        fit: The temperature that is best for the NLL of all examples.
-        temperature: The same T with its interval.
-        nll_gain: NLL less that with T, held out: the calibration error of the NLL.
-        brier_gain: The same of the Brier score.
-        scaled: The reliability curve with T, held out; `None` with a single group.
-        risk_coverage: Risk against coverage of the largest softmax probability.
-        aurc: The area under it.
-        norm_p: The p of logit normalization that is best for all examples; `None` where logits of
-            −inf allow none.
-        normalized: Risk against coverage of that confidence; `None` likewise.
-        aurc_gain: AURC less that with logit normalization, within each fold with the p that is best
-            for the others, the folds' mean; NaN likewise.
+            is biased up; `ece_corrected` is bias-corrected, and the interval belongs to it.
+        smooth: The smECE, with `error`, `corrected` and interval in the same way.
+        bias: Mean confidence minus accuracy: above 0 if overconfident.
+        fit: Temperature fit to the NLL of all examples.
+        temperature: Its T with an interval.
+        nll_gain: NLL minus held-out NLL with T: the calibration error of the NLL.
+        brier_gain: Brier score minus held-out Brier score with T.
+        scaled: Held-out reliability curve with T; `None` with a single group.
+        risk_coverage: Risk against coverage, ranked by the largest softmax probability.
+        aurc: Area under that curve.
+        norm_p: Best p of logit normalization for all examples; `None` if there are logits of −inf.
+        normalized: Risk against coverage, ranked by that confidence; `None` if `norm_p` is.
+        aurc_gain: AURC minus held-out AURC with logit normalization, within folds, then averaged;
+            NaN if `norm_p` is `None`.
         worst_class: The class whose own probability is worst calibrated, chosen on one half of the
             groups by ECE; with the held-out T where `temperature_helps`.
         worst_reliability: The reliability curve of its probability on the other half, likewise.
-        least_class: The class whose examples are recognized least, chosen likewise.
-        least_recall: The share of them that is, on the other half; NaN where it has none.
+        least_class: The class with the lowest recall, chosen on the same half.
+        least_recall: Its recall on the other half; NaN if it has no examples there.
     """
 
     num_examples: int
@@ -137,30 +136,30 @@ class Findings(BriefRepr):
 
     @property
     def ece(self) -> Estimate:
-        """The ECE less its bias, with its interval; `reliability.ece` is the plug-in estimate."""
+        """Bias-corrected ECE with its interval; `reliability.ece` is the plug-in estimate."""
         return corrected(self.reliability)
 
     @property
     def scaled_ece(self) -> Estimate:
-        """The same with T, held out."""
+        """Bias-corrected held-out ECE with T."""
         return UNKNOWN if self.scaled is None else corrected(self.scaled)
 
     @property
     def smooth_ece(self) -> Estimate:
-        """The smECE less its bias, with its interval; `smooth.error` is the plug-in estimate."""
+        """Bias-corrected smECE with its interval; `smooth.error` is the plug-in estimate."""
         return Estimate(self.smooth.corrected, self.smooth.low, self.smooth.high)
 
     @property
     def worst_ece(self) -> Estimate:
-        """The ECE of the worst class's own probability less its bias."""
+        """Bias-corrected ECE of the probability of the worst class."""
         return corrected(self.worst_reliability)
 
     @property
     def ece_gain(self) -> Estimate:
-        """ECE less that with T, both less their bias.
+        """Bias-corrected ECE minus that with T.
 
-        Its interval reaches from the one's lower to the other's upper end and back: it excludes 0
-        where theirs don't overlap, and is wider than need be.
+        Its interval combines the ends of both: it excludes 0 if they do not overlap, and is wider
+        than necessary.
         """
         before, after = self.ece, self.scaled_ece
         return Estimate(
@@ -168,7 +167,7 @@ class Findings(BriefRepr):
         )
 
     def name_of(self, class_id: int) -> str:
-        """Returns the name of a class, or its number."""
+        """Returns the quoted name of a class, or its id."""
         return str(class_id) if self.class_names is None else repr(self.class_names[class_id])
 
     def to_dict(self) -> dict[str, Any]:
@@ -214,12 +213,12 @@ class Findings(BriefRepr):
 
 
 def corrected(curve: ReliabilityCurve) -> Estimate:
-    """Returns the ECE of a curve less its bias, which is what its interval is of."""
+    """Returns the bias-corrected ECE of a curve with its interval."""
     return Estimate(curve.ece_corrected, curve.ece_low, curve.ece_high)
 
 
 def number(value: float) -> str:
-    """Returns a number as people read it: four decimals, fewer of large ones; a dash for NaN.
+    """Formats a number with four decimals, fewer if it is large; NaN as a dash.
 
     Example:
         >>> from ls_keras.diagnosis.findings import number

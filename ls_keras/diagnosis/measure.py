@@ -1,4 +1,4 @@
-"""The numbers of a diagnosis, of examples that have been read."""
+"""Computes the numbers of a diagnosis."""
 
 from typing import Any, NamedTuple
 
@@ -10,11 +10,7 @@ from ls_keras.calibration.curves.reliability_curve import ReliabilityCurve
 from ls_keras.calibration.curves.smooth_error import smooth_error_of_statistics
 from ls_keras.calibration.curves.top_label_statistics import count_groups
 from ls_keras.calibration.ranking.risk_coverage import aurc_influence
-from ls_keras.calibration.scaling.recalibration import (
-    ExampleScores,
-    example_scores,
-    log_softmax,
-)
+from ls_keras.calibration.scaling.recalibration import ExampleScores, example_scores, log_softmax
 from ls_keras.calibration.scaling.temperature import fit_examples
 from ls_keras.diagnosis.findings import UNKNOWN, Estimate
 from ls_keras.diagnosis.ranking import curve_of, normalized_ranking
@@ -34,12 +30,12 @@ from ls_keras.inputs.numpy_examples import HostExamples
 
 
 class Resampling(NamedTuple):
-    """How intervals are made.
+    """Options of the bootstrap intervals.
 
     Attributes:
         level: Level, such as 0.95.
-        resamples: Bootstrap resamples.
-        seed: Of resamples and folds.
+        resamples: Number of bootstrap resamples.
+        seed: Seed of resamples and folds.
     """
 
     level: float
@@ -47,21 +43,21 @@ class Resampling(NamedTuple):
     seed: int
 
 
-def measured(
+def measure(
     examples: HostExamples,
     groups: np.ndarray,
     folds: int,
     num_bins: int,
     how: Resampling,
 ) -> dict[str, Any]:
-    """Returns the attributes of `Findings`, those apart that were given.
+    """Returns the attributes of `Findings` that are computed from examples.
 
     Args:
         examples: At least one.
         groups: Integers `(n,)`.
-        folds: Of fewer groups, each is a fold.
-        num_bins: Bins of the ECE.
-        how: Intervals.
+        folds: Number of folds; with fewer groups, each group is a fold.
+        num_bins: Number of bins of the ECE.
+        how: Options of the intervals.
     """
     weights = examples.weights
     num_groups = count_groups(groups)
@@ -121,7 +117,7 @@ def measured(
         "nll_gain": nll_gain,
         "brier_gain": mean(scores.brier - scaled.scores.brier + of_brier),
         "scaled": curve(scaled.scores, fit.temperature),
-        # Where T helps, what it leaves of a class is of interest, not what it takes away.
+        # If T helps, report the miscalibration that T leaves.
         **_worst_classes(
             examples,
             scores,
@@ -190,7 +186,7 @@ def _curve(
     temperature: float | None = None,
 ) -> ReliabilityCurve:
     return curve_of_statistics(
-        confidence.clip(0, 1),  # a softmax may round above
+        confidence.clip(0, 1),  # rounding may exceed 1
         correct,
         sample_weight=weights,
         groups=groups,

@@ -1,4 +1,4 @@
-"""What logit normalization gains over the softmax in ranking, held out."""
+"""Held-out gain of logit normalization over the softmax in ranking errors last."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -15,17 +15,17 @@ from ls_keras.calibration.scaling.recalibration import ExampleScores
 from ls_keras.inputs.numpy_examples import HostExamples, blocks, in_threads, read_rows
 
 NORMS = (1, 2, 3, 4, 5, 6, 7, 8)
-_SAMPLE = 20_000  # examples that tell one p from another; eight powers of each logit take long
+_SAMPLE = 20_000  # examples used to choose p: eight powers of each logit take long
 
 
 class Normalized(NamedTuple):
-    """What was found.
+    """Ranking by normalized logits.
 
     Attributes:
-        p: The best for all examples.
-        curve: Risk against coverage with it.
-        gain: AURC of the softmax less that of the norm, the folds' weighted mean.
-        influence: `(n,)`: how much each example moves the gain, of weighted mean 0.
+        p: Best p for all examples.
+        curve: Risk against coverage with that p.
+        gain: AURC of the softmax minus that of the norm, weighted mean over folds.
+        influence: `(n,)`: influence of each example on the gain, of weighted mean 0.
     """
 
     p: int
@@ -37,15 +37,15 @@ class Normalized(NamedTuple):
 def normalized_ranking(
     examples: HostExamples, scores: ExampleScores, ids: np.ndarray
 ) -> Normalized:
-    """Returns what ranking by `logit_norm_confidence` gains, with p chosen on the other folds.
+    """Returns the gain of ranking by `logit_norm_confidence`, with p chosen on the other folds.
 
-    Confidences of two p are of two scales: AURC is taken within folds, and then averaged. p is
-    chosen on 20,000 examples at most.
+    Confidences of different p have different scales, so AURC is computed within folds and averaged.
+    At most 20,000 examples are used to choose p.
 
     Args:
-        examples: With finite logits.
-        scores: Theirs.
-        ids: The fold of each.
+        examples: Examples with finite logits.
+        scores: Scores of the examples.
+        ids: Fold of each example.
     """
     weights = examples.weights
     stride = -(-len(examples) // _SAMPLE)
@@ -78,7 +78,7 @@ def normalized_ranking(
 
 
 def norm_confidence(examples: HostExamples, p: int) -> np.ndarray:
-    """Returns `logit_norm_confidence` of each example `(n,)`, of a few logits at a time."""
+    """Returns `logit_norm_confidence` of each example `(n,)`, computed block by block."""
     found = np.empty(len(examples))
 
     def run(at: slice) -> None:
@@ -90,7 +90,7 @@ def norm_confidence(examples: HostExamples, p: int) -> np.ndarray:
 
 
 def curve_of(correct: np.ndarray, confidence: np.ndarray, weights: np.ndarray) -> RiskCoverage:
-    """Returns the risk at each coverage; equal weights are none."""
+    """Returns risk against coverage; equal weights count as no weights."""
     equal = weights.min() == weights.max()
     return risk_coverage(correct, confidence, sample_weight=None if equal else weights)
 

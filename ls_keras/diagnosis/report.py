@@ -1,4 +1,4 @@
-"""What a diagnosis is to its user: numbers that print, draw and save themselves."""
+"""`Diagnosis`: the result of `diagnose`, with text, figure and files."""
 
 import os
 from pathlib import Path
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 class Diagnosis(Findings):
-    """What `diagnose` returns: numbers, which print as a table that ends with what to do.
+    """Result of `diagnose`; it prints as a table followed by recommendations.
 
-    See `Findings` for its attributes.
+    `Findings` documents its attributes.
     """
 
     def __repr__(self) -> str:
@@ -37,42 +37,42 @@ class Diagnosis(Findings):
 
     @property
     def advice(self) -> list[str]:
-        """What to do, in at most four sentences that follow from the intervals."""
+        """Recommendations: at most four sentences that follow from the intervals."""
         return give_advice(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Returns numbers and advice for JSON: an estimate as value, low and high, NaN as `None`.
 
-        Of an ECE, `ece` is the plug-in estimate, which is biased up, and `ece_corrected` the same
-        less its bias, with its interval.
+        `ece` is the plug-in estimate, which is biased up; `ece_corrected` is bias-corrected, with
+        its interval.
         """
         return {**super().to_dict(), "advice": self.advice}
 
     def plot(self, *, title: str | None = None) -> "Figure":
-        """Draws accuracy against confidence, how many have which, and risk against coverage.
+        """Draws accuracy against confidence, a confidence histogram, and risk against coverage.
 
         Args:
-            title: A title over all; `None` for none.
+            title: Title of the figure, or `None`.
 
         Returns:
-            The figure, which no global state knows: `save` writes it.
+            The Matplotlib figure, which pyplot does not hold.
 
         Raises:
-            InputError: If the title is none.
+            InputError: If the title is not a string.
         """
         return figure_of_findings(self, title)
 
     def save(self, path: str | os.PathLike, *, title: str | None = None) -> list[Path]:
-        """Writes the figure as PNG and SVG, and what it shows beside it as JSON.
+        """Writes the figure as PNG and SVG, and its numbers as JSON.
 
         Args:
-            path: The image's path, see `ls_keras.plots.save`.
-            title: As for `plot`.
+            path: Path of the image, see `ls_keras.plots.save`.
+            title: Title of the figure, or `None`.
 
         Returns:
             The paths written.
 
         Raises:
-            InputError: If the title or the path is none.
+            InputError: If title or path are not valid.
         """
         return save(self.plot(title=title), path, figure_numbers(self))

@@ -1,4 +1,4 @@
-"""A diagnosis as a table of text, 80 columns wide."""
+"""Text table of a diagnosis, 80 columns wide."""
 
 import re
 import textwrap
@@ -11,11 +11,11 @@ _LABEL = 45
 
 
 def table(found: Findings, sentences: Sequence[str]) -> str:
-    """Returns the findings, a row each, and the sentences below.
+    """Returns a table with one row per number, followed by the recommendations.
 
     Args:
-        found: The findings.
-        sentences: What to do.
+        found: Numbers of the diagnosis.
+        sentences: Recommendations.
     """
     counts = f"{found.num_examples:,} example{'s' * (found.num_examples > 1)}"
     if found.num_groups != found.num_examples:
@@ -32,7 +32,7 @@ def table(found: Findings, sentences: Sequence[str]) -> str:
 
 
 def _rows(found: Findings) -> list[tuple[str, str, str]]:
-    """Returns what stands in the three columns of each row."""
+    """Returns label, value and interval of each row."""
     bins = len(found.reliability.counts)
     held_out = f"held out, {found.folds} folds" if found.folds else "held out: one group only"
     worst, least = (_short(found.name_of(k)) for k in (found.worst_class, found.least_class))

@@ -16,12 +16,12 @@ from ls_keras.inputs.numpy_examples import HostExamples
 
 
 def fold_ids(groups: np.ndarray, folds: int, seed: int) -> np.ndarray:
-    """Returns the fold `(n,)` of each example: groups are whole, and shuffled.
+    """Returns the fold `(n,)` of each example; groups are shuffled and not split.
 
     Args:
         groups: Integers `(n,)`.
-        folds: How many; of fewer groups, each is a fold.
-        seed: Of the order.
+        folds: Number of folds; with fewer groups, each group is a fold.
+        seed: Seed of the shuffle.
 
     Example:
         >>> import numpy as np

@@ -1,7 +1,7 @@
-"""The worst classes: chosen on one half of the examples, measured on the other.
+"""The worst classes, chosen on one half of the examples and measured on the other.
 
-The largest of K noisy errors is too large, the more so the more classes there are; what the same
-class has on examples that did not choose it is not.
+The largest of K noisy errors is biased up, the more so the larger K is; the error of the same class
+on other examples is not.
 """
 
 import numpy as np
@@ -10,11 +10,11 @@ from ls_keras.calibration.scaling.recalibration import log_softmax
 from ls_keras.calibration.scaling.temperature_sums import bin_sums
 from ls_keras.inputs.numpy_examples import HostExamples, blocks, in_threads, read_rows
 
-_SAMPLE = 1 << 24  # probabilities that the choice looks at: 64 MiB
+_SAMPLE = 1 << 24  # probabilities used for the choice: 64 MiB
 
 
 def hard_labels(examples: HostExamples) -> np.ndarray:
-    """Returns the label of each example `(n,)`, or its target's largest entry."""
+    """Returns the label of each example `(n,)`: for dense targets, their largest entry."""
     if examples.labels is not None:
         return examples.labels
     dense = read_rows(examples.dense, examples.rows, slice(None))  # type: ignore[arg-type]
@@ -41,9 +41,9 @@ def worst_calibrated(
     """Returns the class whose own probability has the largest ECE, one against the rest.
 
     Args:
-        examples: Those that choose; of many, some.
-        labels: The label of each.
-        num_bins: Bins of the ECE.
+        examples: Examples for the choice; a sample is used if there are many.
+        labels: Label of each example.
+        num_bins: Number of bins of the ECE.
         temperatures: T that divides the logits of each example, `(n,)`.
     """
     num_classes = examples.logits.shape[1]
@@ -72,9 +72,10 @@ def worst_calibrated(
 def least_recalled(
     labels: np.ndarray, correct: np.ndarray, weights: np.ndarray, num_classes: int
 ) -> int:
-    """Returns the class whose examples are recognized least, among those that have any.
+    """Returns the class with the lowest recall, among those with examples.
 
-    One right and one wrong are added to each (Laplace), or the rarest would be it.
+    One correct and one wrong example are added to each class (Laplace), so that rare classes are
+    not chosen by chance.
 
     Args:
         labels: `(n,)`.
@@ -83,6 +84,6 @@ def least_recalled(
         num_classes: K.
     """
     weights = weights / weights.mean()
-    there = np.bincount(labels, weights, num_classes)
+    total = np.bincount(labels, weights, num_classes)
     hits = np.bincount(labels, weights * correct, num_classes)
-    return int(np.argmin(np.where(there > 0, (hits + 1) / (there + 2), np.inf)))
+    return int(np.argmin(np.where(total > 0, (hits + 1) / (total + 2), np.inf)))

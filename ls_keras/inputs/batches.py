@@ -6,9 +6,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from ls_base.errors import InputError
 from ls_keras.backend.tensors import as_array
-from ls_keras.errors import shown
+from ls_keras.errors import InputError, shown
 from ls_keras.inputs.validation import as_count
 
 KINDS = (
@@ -18,11 +17,11 @@ KINDS = (
 
 
 class Batches:
-    """Examples with labels, read from the beginning each time; made by `as_batches`.
+    """Batches of examples with labels, which can be iterated repeatedly; see `as_batches`.
 
     Args:
-        source: Anything that gives batches `(x, y)` or `(x, y, sample_weight)`.
-        name: What messages call it.
+        source: An iterable of batches `(x, y)` or `(x, y, sample_weight)`.
+        name: The argument's name, for messages.
     """
 
     def __init__(self, source: Iterable, name: str):
@@ -32,7 +31,7 @@ class Batches:
         return f"{type(self).__name__}({shown(self.source)})"
 
     def __iter__(self) -> Iterator[tuple[Any, Any, Any]]:
-        """Yields `(x, y, sample_weight or None)`, of NumPy arrays whatever they come from."""
+        """Yields `(x, y, sample_weight or None)` as NumPy arrays."""
         for batch in self._batches():
             if not isinstance(batch, tuple | list) or not 2 <= len(batch) <= 3 or batch[1] is None:
                 raise InputError(
@@ -46,7 +45,7 @@ class Batches:
 
     def _batches(self) -> Iterable:
         source = self.source
-        if isinstance(source, keras.utils.PyDataset):  # its own iteration need not end
+        if isinstance(source, keras.utils.PyDataset):  # its own iteration may not end
             if source.num_batches is None:
                 raise InputError(
                     f"Expected finite {self.name}. Received: a PyDataset without a length"
@@ -54,12 +53,12 @@ class Batches:
             return (source[i] for i in range(source.num_batches))
         cardinality = getattr(source, "cardinality", None)
         if cardinality is not None and int(np.asarray(cardinality())) == -1:
-            raise InputError(f"Expected finite {self.name}. Received: a data set without an end")
+            raise InputError(f"Expected finite {self.name}. Received: an infinite dataset")
         return source
 
 
-class _Cut:
-    """Arrays of one length, cut into batches."""
+class _ArrayBatches:
+    """Arrays of equal length, split into batches."""
 
     def __init__(self, arrays: tuple, batch_size: int, length: int):
         self.arrays, self.batch_size, self.length = arrays, batch_size, length
@@ -76,20 +75,20 @@ class _Cut:
 
 
 def as_batches(data, name: str, *, batch_size: int = 32, again: str | None = "") -> Batches:
-    """Returns data of any kind that Keras's `fit` takes as batches of arrays.
+    """Converts any data that Keras's `fit` accepts into batches of arrays.
 
     Args:
-        data: `(x, y)` or `(x, y, sample_weight)`: a tuple of arrays, x any structure of them; a
-            `tf.data.Dataset`, a `keras.utils.PyDataset`, PyTorch's `DataLoader`, a list of batches
-            or anything else that gives such batches; what this function returned.
-        name: What messages call them.
-        batch_size: Of arrays. Data sets have their own.
-        again: What to do about an iterator, which a second reading would find empty, for the
-            message; `None` where the data are read once, and one will do.
+        data: A tuple of arrays `(x, y)` or `(x, y, sample_weight)`, x in any structure; a
+            `tf.data.Dataset`, a `keras.utils.PyDataset`, a `DataLoader` of PyTorch, a list or other
+            iterable of such batches; or `Batches`.
+        name: The argument's name, for messages.
+        batch_size: The batch size for arrays; datasets have their own. Default: 32.
+        again: The end of the message for an iterator, which can't be read a second time; `None` if
+            the data are read once.
 
     Raises:
-        InputError: If they are something else, or arrays of different lengths; when they are read,
-            if they have no end, or a batch has no labels.
+        InputError: If they are something else, or arrays of different lengths; during iteration,
+            if they are infinite, or if a batch has no labels.
 
     Example:
     >>> import numpy as np
@@ -101,7 +100,7 @@ def as_batches(data, name: str, *, batch_size: int = 32, again: str | None = "")
     if isinstance(data, Batches):
         return data
     if isinstance(data, tuple):
-        return Batches(_cut(data, name, batch_size), name)
+        return Batches(_split(data, name, batch_size), name)
     one_pass = not isinstance(data, keras.utils.PyDataset)
     if one_pass and (
         not hasattr(data, "__iter__") or isinstance(data, str | bytes | Mapping) or _is_array(data)
@@ -114,7 +113,7 @@ def as_batches(data, name: str, *, batch_size: int = 32, again: str | None = "")
     return Batches(data, name)
 
 
-def _cut(data: tuple, name: str, batch_size: int) -> _Cut:
+def _split(data: tuple, name: str, batch_size: int) -> _ArrayBatches:
     if not 2 <= len(data) <= 3 or data[1] is None:
         raise InputError(f"Expected {name} to be {KINDS}. Received: a tuple of {len(data)}")
     names = ("x", "y", "sample_weight")
@@ -125,11 +124,11 @@ def _cut(data: tuple, name: str, batch_size: int) -> _Cut:
         raise InputError(
             f"Expected arrays of one length in {name}. Received: lengths {sorted(lengths)}"
         )
-    return _Cut(arrays, batch_size, lengths.pop())
+    return _ArrayBatches(arrays, batch_size, lengths.pop())
 
 
 def _structure(value, name: str):
-    """Returns arrays in the structure they came in; a list of numbers is one array."""
+    """Returns a structure of arrays; a list of numbers is one array."""
     if value is None and name == "sample_weight":
         return None
     if isinstance(value, Mapping):
@@ -156,7 +155,7 @@ def _is_array(value) -> bool:
 
 
 def _as_array(value):
-    """Makes tensors of any framework arrays, so that a tf.data pipeline feeds a JAX model."""
-    if hasattr(value, "detach"):  # PyTorch's, which may be on a device, and have a gradient
+    """Converts tensors of any framework to arrays, so that `tf.data` can feed a JAX model."""
+    if hasattr(value, "detach"):  # PyTorch's, which may be on a GPU or require gradients
         value = value.detach().cpu()
     return np.asarray(value) if hasattr(value, "__array__") else value

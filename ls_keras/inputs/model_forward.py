@@ -1,4 +1,4 @@
-"""A model's output with its mask, in one compiled function."""
+"""Runs a model in a compiled function that also returns the mask of its output."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,15 +13,15 @@ from ls_keras.inputs.model_outputs import Output, select_output
 
 
 class Forward:
-    """What a model predicts, and which positions count: `x → (output, mask or None)`.
+    """A compiled function of a model: `x → (output, mask or None)`.
 
-    It is what `predict_on_batch` gives, compiled as that is, with the mask that it drops: once for
-    each shape, however many passes there are. PyTorch runs it without gradients. The model is read
-    as it is at each call, also in the middle of its training.
+    It returns the result of `predict_on_batch` with the mask, which `predict` drops. It is compiled
+    once per input shape, as `predict` is; PyTorch runs it without gradients. Each call reads the
+    current weights, also during training.
 
     Args:
-        model: A `keras.Model`, or a function of x, which is called as it is.
-        output: Which of several outputs; see `ls_keras.inputs.model_outputs`.
+        model: A `keras.Model`, or a function of x, which is called directly.
+        output: Selects one of several outputs; see `ls_keras.inputs.model_outputs`.
 
     Example:
     >>> import keras, numpy as np
@@ -40,7 +40,7 @@ class Forward:
 
     @property
     def names(self) -> list[str]:
-        """Names of the model's outputs, where it has a list of them."""
+        """The names of the model's outputs, if they form a list."""
         if isinstance(self.model, keras.Sequential):
             return [self.model.layers[-1].name]
         return list(getattr(self.model, "output_names", None) or ())

@@ -1,4 +1,4 @@
-"""One output of several: which of a model's heads gives the logits."""
+"""Selects one of several model outputs."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,15 +12,16 @@ Output = str | int | None
 
 
 def select_output(outputs, output: Output, names: Sequence[str] = ()):
-    """Returns one output of what a model gives, or of its symbolic outputs.
+    """Returns one of a model's outputs, or of its symbolic outputs.
 
     Args:
         outputs: A tensor, or a list, tuple or mapping of tensors.
-        output: Its key, its place in a list, or its name there; `None` where there is one only.
-        names: Of the entries of a list: `Model.output_names`.
+        output: The key of an output in a mapping, or its index or name in a list; `None` for the
+            only one.
+        names: The names of the entries of a list, as `Model.output_names`.
 
     Raises:
-        InputError: If there is no such output, or several and none is chosen.
+        InputError: If there is no such output, or if there are several and `output` is `None`.
 
     Example:
     >>> from ls_keras.inputs.model_outputs import select_output
@@ -29,7 +30,7 @@ def select_output(outputs, output: Output, names: Sequence[str] = ()):
     """
     entries = _entries(outputs, names)
     key = next(iter(entries)) if output is None and _number(outputs) == 1 else output
-    if isinstance(key, bool) or key not in entries:
+    if not isinstance(key, str | int) or isinstance(key, bool) or key not in entries:
         keys = [k for k in entries if isinstance(k, str)] or list(entries)
         raise InputError(
             f"Expected one output, or output= to be one of {', '.join(map(repr, keys))}. "
@@ -39,7 +40,7 @@ def select_output(outputs, output: Output, names: Sequence[str] = ()):
 
 
 def symbolic(model, output: Output) -> keras.KerasTensor | None:
-    """Returns a model's symbolic output; `None` for a function, or a model without a graph."""
+    """Returns a model's symbolic output; `None` for a function or a model without a graph."""
     if isinstance(model, keras.Function) and not isinstance(model, keras.Sequential):
         return select_output(model.output, output, model.output_names)
     if isinstance(model, keras.Sequential) and model.built:
@@ -48,7 +49,7 @@ def symbolic(model, output: Output) -> keras.KerasTensor | None:
 
 
 def replaced(outputs, output: Output, value, names: Sequence[str] = ()):
-    """Returns the structure of `outputs` with another value in the place that `output` names."""
+    """Returns the structure of `outputs` with another value for one output."""
     old = select_output(outputs, output, names)
     if isinstance(outputs, Mapping):
         return {key: value if entry is old else entry for key, entry in outputs.items()}
@@ -58,10 +59,10 @@ def replaced(outputs, output: Output, value, names: Sequence[str] = ()):
 
 
 def of_head(values, output: Output, names: Sequence[str] = ()):
-    """Returns the labels, or the weights, of a head, where a batch has them for each.
+    """Returns the labels or weights of one output, if a batch has them for each.
 
     Args:
-        values: One for all, or a mapping, list or tuple of arrays as a model's outputs are.
+        values: An array for all outputs, or a mapping, list or tuple of arrays as the outputs.
         output: As for `select_output`.
         names: As for `select_output`.
     """

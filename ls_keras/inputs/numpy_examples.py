@@ -1,7 +1,6 @@
-"""Examples on the host: targets, predictions and weights, read once, checked, as NumPy arrays.
+"""Reads and checks targets, predictions and weights as NumPy arrays, for fits on the CPU.
 
-Temperature fits and γ read them here. Rows are taken in blocks that stay in the cache, on every
-core; logits are not copied.
+Rows are processed in blocks that fit into the cache, on all cores; logits are not copied.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -14,21 +13,21 @@ from keras import ops
 from ls_base.errors import InputError
 from ls_base.process import num_cores
 from ls_keras.backend.tensors import as_array, mask_of
+from ls_keras.inputs.binary_targets import as_two_classes
 from ls_keras.inputs.logits_check import warn_of_distributions, warn_of_sigmoids
 from ls_keras.inputs.probabilities import SUM_TOLERANCE, expected_probabilities
-from ls_keras.inputs.sigmoid_as_softmax import as_two_classes
 from ls_keras.inputs.targets import read_targets
 from ls_keras.inputs.validation import as_flag
 from ls_keras.inputs.weights import position_weights
 
 _BLOCK = 1 << 17  # elements: two float32 blocks are 1 MiB, inside a core's second-level cache
-_LOOKED_AT = 4096  # rows: whether they are what they are said to be
-CHUNK = 1 << 21  # elements: what one thread takes at a time
+_CHECKED_ROWS = 4096  # for probabilities that are passed as logits
+CHUNK = 1 << 21  # elements that one thread processes at a time
 
 
 @dataclass(frozen=True)
 class HostExamples:
-    """Examples on the host, with what every pass needs of them; n count, of N in `logits`.
+    """Examples as arrays with precomputed statistics: n that count, of N in `logits`.
 
     With d = z − max z, the loss at β = 1/T is mass · log Σ_k exp(β d_k) − β · gap.
 
@@ -40,12 +39,13 @@ class HostExamples:
         gap: d at the label, or Σ_k y_k d_k for dense targets, `(n,)`.
         mass: Σ_k y_k `(n,)`, or `None` for integer labels (1).
         correct: Boolean `(n,)`.
-        flat: Whether all logits of every example are equal (−inf aside).
-        masked: Whether there are logits of −inf.
+        flat: Whether all finite logits of every example are equal.
+        masked: Whether any logit is −inf.
         labels: Integers `(n,)`, or `None`.
         dense: Dense targets `(N, K)`, or `None`.
-        positive: Boolean `(n,)` for sigmoids, `None` for classes: whether the label 1 has the
-            larger logit. `correct` is then whether the label is 1, and the confidence is that in 1.
+        positive: Boolean `(n,)` for sigmoids, `None` for classes: whether label 1 has the larger
+            logit. For sigmoids, `correct` is whether the label is 1, and the confidence is the
+            probability of 1.
     """
 
     logits: np.ndarray
@@ -65,11 +65,11 @@ class HostExamples:
         return len(self.weights)
 
     def every(self, stride: int) -> "HostExamples":
-        """Returns each `stride`-th example; logits are shared."""
+        """Returns every `stride`-th example; logits are shared."""
         return self.chosen(slice(None, None, stride))
 
     def chosen(self, at) -> "HostExamples":
-        """Returns some examples, by a slice, indices or Booleans `(n,)`; logits are shared."""
+        """Returns the examples of a slice, indices or Booleans `(n,)`; logits are shared."""
         rows = np.arange(len(self)) if self.rows is None else self.rows
         return replace(
             self,
@@ -84,7 +84,7 @@ class HostExamples:
         )
 
     def confidence(self, top: np.ndarray, at: slice = slice(None)) -> np.ndarray:
-        """Returns what `correct` is compared with, of the largest probabilities `(..., n)`."""
+        """Returns the confidences for the largest probabilities `(..., n)`."""
         return top if self.positive is None else np.where(self.positive[at], top, 1 - top)
 
 
@@ -104,19 +104,19 @@ def read_host_examples(
     Args:
         y_true: Integers `(...)` or `(..., 1)`, or dense targets `(..., K)`.
         y_pred: `(..., K)`.
-        from_logits: Whether `y_pred` are logits; of probabilities the logarithms are taken, which
-            are logits of theirs.
+        from_logits: Whether `y_pred` are logits; probabilities are converted to their logarithms,
+            which are logits.
         sample_weight: `(...)`, or of its leading axes, or `None`.
-        mask: Boolean `(...)`; `None`: that which layers attached to `y_pred`, if any.
+        mask: Boolean `(...)`. Default: the mask that layers attached to `y_pred`, if any.
         ignore_class: A label id, or several, whose positions do not count.
-        label_may_be_forbidden: Whether a label's logit may be −inf, which no likelihood survives.
+        label_may_be_forbidden: Whether a label's logit may be −inf, which makes the loss infinite.
         multi_label: Whether each entry of the last axis is a sigmoid, and an example of its own;
-            it becomes one of two classes, see `ls_keras.inputs.sigmoid_as_softmax`.
+            it becomes one of two classes, see `ls_keras.inputs.binary_targets`.
 
     Raises:
-        InputError: If shapes, labels or weights are not what they should be, or logits that count
-            hold NaN, +inf, or −inf where it makes the loss infinite at every temperature; if
-            probabilities that count are none.
+        InputError: If shapes, labels or weights are wrong, if logits that count contain NaN, +inf,
+            or −inf where it makes the loss infinite at every temperature, or if probabilities that
+            count are not probabilities.
     """
     as_flag(from_logits, "from_logits")
     mask = mask_of(y_pred) if mask is None else mask
@@ -126,7 +126,7 @@ def read_host_examples(
         logits = logits.astype(np.float32)
     if as_flag(multi_label, "multi_label"):
         if from_logits:
-            warn_of_sigmoids(logits.reshape(-1)[:_LOOKED_AT])
+            warn_of_sigmoids(logits.reshape(-1)[:_CHECKED_ROWS])
         targets, logits, mask = as_two_classes(
             y_true, logits, from_logits=from_logits, ignore_class=ignore_class, mask=mask
         )
@@ -167,19 +167,19 @@ def read_host_examples(
 
 
 def look_at_logits(logits: np.ndarray, rows: np.ndarray | None) -> None:
-    """Warns if the first rows that count are probabilities, and not logits as they are said to be.
+    """Warns if the first rows that count are probabilities, which are passed as logits.
 
     Args:
         logits: Array `(N, K)`.
         rows: Indices of the rows that count; `None`: all.
     """
-    first = read_rows(logits, rows, slice(_LOOKED_AT)).astype(np.float64)
-    with np.errstate(invalid="ignore"):  # what is no number is refused elsewhere
+    first = read_rows(logits, rows, slice(_CHECKED_ROWS)).astype(np.float64)
+    with np.errstate(invalid="ignore"):  # NaN is refused elsewhere
         warn_of_distributions(first.sum(-1), lambda: first.min(-1))
 
 
 def check_any_counts(examples: HostExamples) -> None:
-    """Raises an `InputError` if there is nothing that a fit could be of."""
+    """Raises an `InputError` if no example counts."""
     if not len(examples):
         raise InputError(
             "Expected at least one example that counts: not ignored, not masked, of a weight "
@@ -190,7 +190,7 @@ def check_any_counts(examples: HostExamples) -> None:
 def _logarithms(p: np.ndarray, rows: np.ndarray | None, expected: str, rough: bool) -> np.ndarray:
     """Returns log p `(N, K)`, finite where p underflowed; checks the rows that count.
 
-    `rough` says that p came in bfloat16, whose sums are off by more.
+    `rough` is whether p was bfloat16, whose sums have larger rounding errors.
     """
     dtype = compute_dtype(p)
     logits = np.empty(p.shape, dtype)
@@ -229,7 +229,7 @@ def _prepare(logits, rows, weights, labels, dense, multi_label: bool) -> HostExa
         for at in blocks(start, min(start + size, n), logits.shape[1]):
             block = read_rows(logits, rows, at).astype(dtype, copy=False)
             index = np.arange(len(block))
-            guess = block.argmax(-1)  # at a NaN, where there is one
+            guess = block.argmax(-1)  # of a NaN, if there is one
             top[at] = block[index, guess]
             low = block.min(-1)
             if np.any(low == -np.inf):
@@ -241,7 +241,7 @@ def _prepare(logits, rows, weights, labels, dense, multi_label: bool) -> HostExa
                 correct[at] = guess == labels[at]
             else:
                 y = read_rows(dense, rows, at)
-                # Where y is 0, a logit of −inf costs nothing.
+                # Where y is 0, a logit of −inf adds nothing.
                 d = np.where(y == 0, 0, block - top[at][:, None])
                 gap[at] = np.einsum("ij,ij->i", y, d, dtype=np.float64)
                 mass[at] = y.sum(-1, dtype=np.float64)
@@ -277,12 +277,12 @@ def _check(top: np.ndarray, gap: np.ndarray | None) -> None:
 
 
 def in_threads(function, items) -> list:
-    """Maps in order; NumPy lets go of the interpreter lock while it computes."""
+    """Maps a function over items on all cores, in order; NumPy releases the interpreter lock."""
     helpers = min(num_cores(), len(items)) - 1
     if helpers < 1:
         return [function(item) for item in items]
     results: list = [None] * len(items)
-    left = iter(range(len(items)))  # shared: on a busy machine one thread may do it all
+    left = iter(range(len(items)))  # shared, so that a slow thread delays no other
 
     def work() -> None:
         for i in left:
@@ -297,19 +297,19 @@ def in_threads(function, items) -> list:
 
 
 def rows_a_block(num_classes: int) -> int:
-    """Returns how many rows of so many classes stay in the cache."""
+    """Returns how many rows of K classes fit into the cache."""
     return max(1, _BLOCK // num_classes)
 
 
 def blocks(start: int, stop: int, num_classes: int):
-    """Yields slices of rows that stay in the cache."""
+    """Yields slices of rows that fit into the cache."""
     step = rows_a_block(num_classes)
     for at in range(start, stop, step):
         yield slice(at, min(at + step, stop))
 
 
 def read_rows(array: np.ndarray, rows: np.ndarray | None, at: slice) -> np.ndarray:
-    """Returns the rows of a block, without a copy where they lie together."""
+    """Returns the rows of a block, without a copy if they are contiguous."""
     return array[at] if rows is None else array[rows[at]]
 
 
@@ -319,7 +319,7 @@ def compute_dtype(array: np.ndarray) -> np.dtype:
 
 
 def to_host(value) -> np.ndarray:
-    """Returns an array without a copy where the memory can be shared."""
+    """Returns a NumPy array, without a copy where memory can be shared."""
     if isinstance(value, np.ndarray):
         return value
     return np.asarray(ops.convert_to_numpy(value) if keras.ops.is_tensor(value) else value)

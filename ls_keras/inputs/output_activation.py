@@ -1,7 +1,7 @@
-"""What a model gives: logits, or what a softmax or a sigmoid made of them.
+"""Finds the activation at the end of a model, and the logits before it, in the graph of layers.
 
-What an array means never follows from its values: `from_logits` says it. But a softmax can be seen
-in the graph of layers, and then nobody has to say anything: its logits are what enters it.
+The values of an array never decide whether they are logits; `from_logits` does. But if the graph of
+layers ends in a softmax, its input are the logits.
 """
 
 from collections.abc import Callable, Collection
@@ -16,7 +16,7 @@ from ls_keras.inputs.logits_check import warn
 
 LOGITS, OTHER, UNKNOWN = "logits", "other", "unknown"
 
-# What is done to logits, or to probabilities, and leaves them what they are.
+# Layers that leave logits logits, and probabilities probabilities.
 _KEEPING = (
     keras.layers.Identity,
     keras.layers.Dropout,
@@ -43,14 +43,14 @@ _AVERAGING = (
 
 
 class Output(NamedTuple):
-    """What is known of an output.
+    """The activation of a model's output.
 
     Attributes:
-        kind: `LOGITS`; `SOFTMAX`; `SIGMOID`; `OTHER`: another activation of Keras's; `UNKNOWN`: a
-            layer of somebody's own, arithmetic, a subclass of `Model`.
-        made_by: What made it, for messages.
-        logits: Makes the symbolic logits of what a softmax or a sigmoid made, given the names of
-            layers that are taken; `None` for other kinds.
+        kind: `LOGITS`; `SOFTMAX`; `SIGMOID`; `OTHER`: another activation of Keras; `UNKNOWN`: a
+            custom layer, arithmetic, or a subclass of `Model`.
+        made_by: The layer or operation that produced it, for messages.
+        logits: For a softmax or sigmoid, a function that returns the symbolic logits, given the
+            names of existing layers; `None` for other kinds.
     """
 
     kind: str
@@ -59,18 +59,18 @@ class Output(NamedTuple):
 
 
 def model_output(model, tensor: keras.KerasTensor | None = None) -> Output:
-    """Returns what is known of a model's output.
+    """Returns the activation of a model's output.
 
     Args:
-        model: A `keras.Model`; of anything else nothing is known.
-        tensor: Which of its symbolic outputs. Default: the first.
+        model: A `keras.Model`; anything else is `UNKNOWN`.
+        tensor: One of its symbolic outputs. Default: the first.
     """
     if tensor is not None:
         return _of_tensor(tensor)
     outputs = getattr(model, "outputs", None) if isinstance(model, keras.Model) else None
     if outputs:
         return _of_tensor(outputs[0])
-    if isinstance(model, keras.Sequential) and model.layers:  # not built: it has layers already
+    if isinstance(model, keras.Sequential) and model.layers:  # not built, but it has layers
         return _of_layer(model.layers[-1])
     return Output(UNKNOWN, f"{getattr(model, 'name', type(model).__name__)!r}")
 
@@ -82,13 +82,13 @@ def warn_of_softmax(
     *,
     multi_label: bool = False,
 ) -> None:
-    """Warns, as Keras's losses do, if a softmax makes what is said to be logits.
+    """Warns, as Keras's losses do, if an output with a softmax is passed as logits.
 
     Args:
         model: As for `model_output`.
-        from_logits: What its output is said to be.
+        from_logits: Whether the output is declared as logits.
         tensor: As for `model_output`.
-        multi_label: Whether it is a sigmoid that would make probabilities of these logits.
+        multi_label: Whether a sigmoid instead of a softmax makes probabilities of the logits.
     """
     if from_logits:
         found = model_output(model, tensor)
@@ -121,7 +121,7 @@ def _of_tensor(tensor) -> Output:
 
 
 def _of_layer(layer) -> Output:
-    """Returns what is known of what a layer makes, whatever enters it."""
+    """Returns the activation of a layer's output for any input."""
     name = _name(layer)
     if isinstance(layer, keras.layers.TimeDistributed):
         return _of_layer(layer.layer)._replace(logits=None)
@@ -149,8 +149,8 @@ def _of_layer(layer) -> Output:
 
 
 def _of_function(function, name: str) -> Output:
-    """Looks into a function of one tensor, if it is one of `keras.ops`."""
-    known = getattr(function, "__name__", "")  # a backend's own
+    """Finds the activation in a function of one tensor, by its name or its operations."""
+    known = getattr(function, "__name__", "")  # of a backend
     if known in ("softmax", "softmax_v2"):
         return Output(SOFTMAX, name)
     if known == "sigmoid":
@@ -158,7 +158,7 @@ def _of_function(function, name: str) -> Output:
     try:
         made = function(keras.KerasTensor((None, 3)))
         operation = producing_call(made).layer
-    except Exception:  # a function of the backend's tensors: nobody can look into it
+    except Exception:  # a function of the backend's tensors, which takes no symbolic ones
         return Output(UNKNOWN, name)
     if type(operation).__name__ == "Sigmoid":
         return Output(SIGMOID, name)
@@ -183,11 +183,11 @@ def _of_operation(operation, inputs) -> Output:
 
 
 def _of_lambda(layer, inputs) -> Output:
-    """Runs the function on the symbolic tensors themselves: its operations join the graph."""
+    """Calls the function with the symbolic tensors, so that its operations join the graph."""
     try:
         made = layer.function(inputs[0], **(layer.arguments or {}))
         found = _of_tensor(made)
-    except Exception:  # a function of the backend's tensors: nobody can look into it
+    except Exception:  # a function of the backend's tensors, which takes no symbolic ones
         found = _of_layer(layer)
         probabilities = found.kind in (SOFTMAX, SIGMOID)
         return found._replace(logits=lambda _: inputs[0]) if probabilities else found
@@ -208,7 +208,7 @@ def _of_nested(model, inputs) -> Output:
 
 
 def _before(layer, inputs, taken: Collection[str]):
-    """Returns what a layer gives without its softmax; weights are copied into a linear layer."""
+    """Returns a layer's output without its activation; weights are copied to a linear layer."""
     if isinstance(layer, keras.layers.Softmax | keras.layers.Activation | keras.layers.Lambda):
         return inputs[0]
     if not isinstance(layer, keras.layers.TimeDistributed):

@@ -1,4 +1,4 @@
-"""One reading of `y_pred` for every metric of calibration, and the checks of its values."""
+"""Reads `y_pred` for all metrics of calibration, and checks its values."""
 
 from typing import Any, NamedTuple
 
@@ -9,27 +9,27 @@ from keras import ops
 from ls_base.errors import InputError
 from ls_keras.backend.tensors import as_tensor, mask_of, recover_logits, to_numpy_or_none
 from ls_keras.backend.warnings import warn_caller
+from ls_keras.inputs.binary_targets import as_two_classes
 from ls_keras.inputs.logits_check import warn, warn_if_probabilities, warn_of_distributions
-from ls_keras.inputs.sigmoid_as_softmax import as_two_classes
 from ls_keras.inputs.targets import IgnoreClass, Targets, read_targets
 from ls_keras.inputs.weights import position_weights
 
-# How far the sum of K probabilities may stray from 1: rounding of K numbers of the dtype.
+# Rounding errors of the sum of K probabilities, by dtype.
 SUM_TOLERANCE = {"float64": 1e-3, "float32": 1e-3, "float16": 2e-2, "bfloat16": 5e-2}
 
 
 class Examples(NamedTuple):
-    """What a metric reads: one example per position of `y_pred` but its last axis.
+    """The examples of a metric, one per position of `y_pred` without its last axis.
 
     Attributes:
-        targets: `y_true` as `ls_keras.inputs.targets.read_targets` reads it.
+        targets: The targets; see `ls_keras.inputs.targets`.
         y_pred: Tensor `(..., K)` of float32 (float64 stays): logits or probabilities. With
-            `multi_label`, `(..., K, 2)`, see `ls_keras.inputs.sigmoid_as_softmax`.
-        weights: float32 tensor `(...)`, 0 at masked and ignored positions; `None` where every
-            position weighs 1.
+            `multi_label`, `(..., K, 2)`, see `ls_keras.inputs.binary_targets`.
+        weights: float32 tensor `(...)`, 0 at masked and ignored positions; `None` if all
+            weights are 1.
         wrong: In a graph, Boolean tensor `(...)`, true where a label is out of range, or `y_pred`
-            is no distribution with `from_logits=False`, which has to make the result NaN; `None`
-            where the values have been looked at.
+            is no distribution with `from_logits=False`, which makes the result NaN; `None` if the
+            values were checked.
     """
 
     targets: Targets
@@ -54,15 +54,14 @@ def read_examples(
         y_pred: Tensor `(..., K)`: logits or probabilities, as `from_logits` says. A Keras mask
             attached to it is honored.
         sample_weight: Tensor of shape `(...)` or of its leading axes, or `None`.
-        from_logits: Whether `y_pred` are logits. Nothing is guessed from the values; of a softmax
-            that Keras has noted on what it made, the logits are read, with a warning.
+        from_logits: Whether `y_pred` are logits. Nothing is inferred from the values; if Keras
+            noted the logits of a softmax, they are read, with a warning.
         ignore_class: A label id, or several, whose positions do not count.
-        multi_label: Whether each entry of the last axis is a sigmoid, and an example of its own.
+        multi_label: Whether each entry of the last axis is a sigmoid and an example of its own.
 
     Raises:
-        InputError: If the shapes don't belong together or, in eager use, at positions that
-            count: if `y_pred` has NaN, or is no probability distribution with
-            `from_logits=False`.
+        InputError: If the shapes don't fit or, in eager use, if `y_pred` has NaN at positions that
+            count, or is no probability distribution there with `from_logits=False`.
     """
     mask = mask_of(y_pred)  # before a conversion may lose it
     y_pred = as_tensor(y_pred, "y_pred")
@@ -95,17 +94,17 @@ def read_examples(
         return Examples(targets, y_pred, weights, targets.wrong)
     wrong = targets.wrong
     if not from_logits:
-        # NaN is not wrong by these comparisons: it stays what it is.
+        # NaN is not wrong in these comparisons, and stays NaN.
         off = ops.logical_or(ops.abs(sums - 1) > tolerance, ops.min(y_pred, axis=-1) < -tolerance)
         wrong = off if wrong is None else ops.logical_or(wrong, off)
     return Examples(targets, y_pred, weights, wrong)
 
 
 def warn_of_wrong(name: str, words) -> bool:
-    """Warns, in eager use, if what was added up in a graph holds NaN; returns whether it did.
+    """Warns, in eager use, if sums that a graph computed are NaN; returns whether they are.
 
     Args:
-        name: The metric's.
+        name: The metric's name.
         words: Its sums.
     """
     known = to_numpy_or_none(ops.convert_to_tensor(words))
@@ -114,44 +113,43 @@ def warn_of_wrong(name: str, words) -> bool:
     warn_caller(
         f"{name} is NaN. Expected y_pred without NaN, which are probabilities that sum to 1 over "
         "the last axis (with multi_label, each in [0, 1]), or logits with from_logits=True; labels "
-        "in range; finite weights. "
-        "Received: something else, in a compiled step"
+        "in range; finite weights. Received: something else, in a compiled step"
     )
     return True
 
 
 def expected_probabilities(multi_label: bool) -> str:
-    """Returns what a message says of predictions that are none, `from_logits` being false."""
+    """Returns the start of a message about predictions that are not probabilities."""
     sums = "" if multi_label else " that sum to 1 over the last axis"
     return f"Expected probabilities in [0, 1]{sums}; for logits pass from_logits=True"
 
 
 def class_labels(targets: Targets):
-    """Returns int32 labels `(...)`: those of `y_true`, or the largest entry of dense targets."""
+    """Returns int32 labels `(...)`; of dense targets, the class of the largest entry."""
     if targets.labels is not None:
         return targets.labels
     return first_largest(targets.dense)
 
 
 def first_largest(values):
-    """Returns the int32 index `(...)` of the largest of `(..., K)`, the first of equal ones."""
+    """Returns the int32 index `(...)` of the largest of `(..., K)`, the first of several."""
     if keras.config.backend() == "tensorflow":
         import tensorflow as tf
 
-        # `ops.argmax` first tells −0.0 from 0.0, in five more passes over the values.
+        # `ops.argmax` needs five more passes, to distinguish −0.0 from 0.0.
         return tf.argmax(values, axis=-1, output_type="int32")
     return ops.cast(ops.argmax(values, axis=-1), "int32")
 
 
 def pick(values, labels):
-    """Returns `values[..., label]`: the entry `(...)` of `(..., K)` that each label names."""
+    """Returns `values[..., label]`, one entry `(...)` of `(..., K)` per label."""
     return ops.squeeze(
         ops.take_along_axis(values, ops.expand_dims(labels, axis=-1), axis=-1), axis=-1
     )
 
 
 def probabilities(y_pred, *, from_logits: bool):
-    """Returns the probabilities `(..., K)` that `y_pred` states."""
+    """Returns the predicted probabilities `(..., K)`."""
     return ops.softmax(y_pred, axis=-1) if from_logits else y_pred
 
 
@@ -163,8 +161,8 @@ def top_label(y_pred, *, from_logits: bool):
         from_logits: Whether `y_pred` are logits.
 
     Returns:
-        `(predicted, confidence)`: int32 and float32 tensors `(...)`. Of equal classes the first
-        is predicted. The confidence is NaN where `y_pred` has NaN.
+        `(predicted, confidence)`: int32 and float32 tensors `(...)`. Of classes with equal
+        probability, the first is predicted. The confidence is NaN where `y_pred` has NaN.
     """
     predicted = first_largest(y_pred)
     top = pick(y_pred, predicted)
@@ -172,22 +170,22 @@ def top_label(y_pred, *, from_logits: bool):
         # The largest softmax probability without the softmax: 1 / Σ exp(z − max z).
         top = 1.0 / ops.sum(ops.exp(y_pred - ops.expand_dims(top, axis=-1)), axis=-1)
     elif to_numpy_or_none(top) is None:
-        # A graph: nothing has been checked, and the largest of NaN and a number may be either.
+        # In a graph the values are not checked, and the maximum of NaN and a number may be either.
         top = ops.where(ops.isnan(ops.sum(y_pred, axis=-1)), float("nan"), top)
     return predicted, ops.cast(top, "float32")
 
 
 def confidence_and_correct(examples: Examples, *, from_logits: bool, multi_label: bool = False):
-    """Returns what calibration compares: confidences, and whether each was right.
+    """Returns confidences, and whether each prediction was correct.
 
     Args:
-        examples: What was read, with the same options.
+        examples: The examples, read with the same options.
         from_logits: Whether they are logits.
-        multi_label: Whether they are sigmoids: then the confidence is the probability p of the
-            label 1, and "right" is a label of 1 (of soft ones: above 1/2).
+        multi_label: Whether they are sigmoids: then the confidence is the probability p of label
+            1, and "correct" is a label of 1 (a soft label above 1/2).
 
     Returns:
-        float32 and Boolean tensors `(...)`; of sigmoids `(..., K)`.
+        float32 and Boolean tensors `(...)`, or `(..., K)` for sigmoids.
     """
     labels = class_labels(examples.targets)
     if not multi_label:
@@ -201,11 +199,11 @@ def confidence_and_correct(examples: Examples, *, from_logits: bool, multi_label
 def _check_values(
     y_pred, sums, counts, from_logits: bool, multi_label: bool, tolerance: float
 ) -> None:
-    # Summed on the device first: one number an example reaches the host, not K.
+    # Summed on the device, so that one number per example is copied to the host, not K.
     if not sums.size:
         return
     counts = np.True_ if counts is None else counts != 0
-    # −inf is a logit (a forbidden class); NaN is none, nor is +inf, whose softmax is NaN.
+    # −inf is a valid logit (a forbidden class); NaN and +inf, whose softmax is NaN, are not.
     wrong = (np.isnan(sums) | (sums == np.inf)) & counts
     if wrong.any():
         raise InputError(

@@ -15,7 +15,7 @@ import numpy as np
 
 from ls_keras.errors import InputError, shown
 
-INT32 = 2**31 - 1  # what sizes and ids of tensors can be, at most
+INT32 = 2**31 - 1  # the largest size or id of a tensor
 MAX_CLASSES = 2**24
 
 
@@ -23,7 +23,7 @@ def as_count(value, name: str, minimum: int = 0, maximum: int = INT32) -> int:
     """Returns an integer between two bounds.
 
     Raises:
-        InputError: If it is no integer (`True` is none), or out of bounds.
+        InputError: If it is not an integer (`True` isn't), or out of bounds.
 
     Example:
     >>> import numpy as np
@@ -49,19 +49,19 @@ def as_number(
 
     Args:
         value: An int, float, or scalar of NumPy.
-        name: What the message calls it.
+        name: The argument's name, for the message.
         low: Its lower bound.
         high: Its upper bound.
-        above: Whether it must lie above `low`.
+        above: Whether `low` itself is excluded.
 
     Raises:
-        InputError: If it is something else (`True` too), or out of bounds.
+        InputError: If it is something else (also `True`), or out of bounds.
     """
     number = math.nan
     if isinstance(value, numbers.Real) and not isinstance(value, bool):
         try:
             number = float(value)
-        except OverflowError:  # an integer beyond what float64 holds
+        except OverflowError:  # an integer beyond the range of float64
             number = math.inf
     if math.isfinite(number) and low <= number <= high and not (above and number == low):
         return number
@@ -79,7 +79,7 @@ def as_flag(value, name: str) -> bool:
 
 
 def as_choice(value, name: str, choices: Sequence[str]) -> str:
-    """Returns one of some words, or raises an InputError that names them all."""
+    """Returns one of the choices, or raises an `InputError` that lists them."""
     if isinstance(value, str) and value in choices:
         return value
     raise InputError(f"Expected {name} to be one of {', '.join(choices)}. Received: {shown(value)}")
@@ -91,7 +91,7 @@ def as_seed(value) -> int:
 
 
 def as_function(value, name: str) -> Callable:
-    """Returns what can be called, or raises an InputError."""
+    """Returns a callable, or raises an `InputError`."""
     if callable(value):
         return value
     raise InputError(f"Expected {name} to be a function, or a model. Received: {shown(value)}")
@@ -105,14 +105,14 @@ def as_path(value, name: str) -> Path:
 
 
 def as_names(value, name: str, number: int | None = None) -> list[str]:
-    """Returns words, one for each of so many things.
+    """Returns a list of strings, at least `number` of them if it is given.
 
     Raises:
-        InputError: If it is something else, or there are too few.
+        InputError: If it is something else, or if there are too few.
     """
     words = list(value) if isinstance(value, Sequence) and not isinstance(value, str) else None
     if words is None or not all(isinstance(word, str) for word in words):
-        raise InputError(f"Expected {name} to be a list of words. Received: {shown(value)}")
+        raise InputError(f"Expected {name} to be a list of strings. Received: {shown(value)}")
     if number is not None and len(words) < number:
         raise InputError(f"Expected {name} for {number} classes. Received: {len(words)}")
     return words
@@ -122,9 +122,9 @@ def as_counts(value, name: str, number: int | None = None) -> tuple[int, ...]:
     """Returns several integers ≥ 0, such as class ids.
 
     Args:
-        value: Integers, in anything that has an order and an end.
-        name: What the message calls them.
-        number: How many there must be; `None`: any number.
+        value: A sequence or array of integers.
+        name: The argument's name, for the message.
+        number: The required number of integers; `None` for any.
 
     Raises:
         InputError: If they are something else.

@@ -9,20 +9,20 @@ from ls_keras.errors import InputError
 
 
 def position_weights(values, *, valid=None, mask=None, sample_weight=None):
-    """Joins ignored positions, a Keras mask and sample weights into one weight per position.
+    """Combines ignored positions, a Keras mask and sample weights into one weight per position.
 
     Args:
-        values: Tensor `(...)` whose shape and dtype the weights take.
+        values: Tensor `(...)`; the weights have its shape and dtype.
         valid: Boolean tensor `(...)` or `None`.
         mask: Boolean tensor `(...)` or `None`, as Keras layers propagate it.
         sample_weight: Tensor of the shape of `values`, or of its leading axes, or `None`.
 
     Returns:
-        A tensor of the shape of `values`, or `None` where every position weighs 1.
+        A tensor of the shape of `values`, or `None` if all weights are 1.
 
     Raises:
-        InputError: If the shapes don't belong together or, in eager use, if a weight of a position
-            that counts is negative; in a graph it becomes NaN.
+        InputError: If the shapes don't fit or, in eager use, if a weight of a position that counts
+            is negative; in a graph it becomes NaN.
     """
     weights = None
     if sample_weight is not None:
@@ -36,7 +36,7 @@ def position_weights(values, *, valid=None, mask=None, sample_weight=None):
 
 
 def _not_negative(weights):
-    """Returns weights that are: told in eager use, in a graph NaN where they are negative."""
+    """Raises an `InputError` for negative weights; in a graph, returns NaN there."""
     known = to_numpy_or_none(weights)
     if known is None:
         return ops.where(weights < 0, float("nan"), weights)
@@ -49,15 +49,16 @@ def _not_negative(weights):
 
 
 def read_weights(sample_weight, shape: tuple, name: str = "sample_weight"):
-    """Returns sample weights as a tensor of as many axes as `shape`, of 1 where they are fewer.
+    """Returns sample weights with as many axes as `shape`, missing ones of size 1.
 
     Args:
-        sample_weight: Numbers of that shape or of its leading axes; a last axis of 1 more will do.
-        shape: What is weighted.
-        name: What the message calls them.
+        sample_weight: Numbers of that shape or of its leading axes; one more axis of size 1 is
+            accepted.
+        shape: The shape of the weighted tensor.
+        name: The argument's name, for the message.
 
     Raises:
-        InputError: If they don't fit.
+        InputError: If the shapes don't fit.
     """
     weights = as_tensor(sample_weight, name)
     if len(weights.shape) == len(shape) + 1 and weights.shape[-1] == 1:

@@ -167,8 +167,8 @@ class WeightedMean(CalibrationMetric):
         else:
             # Ignored values may be NaN, and 0 · NaN is NaN.
             values = ops.where(weights == 0, ops.zeros_like(values), values * weights)
-        self._total.assign(exact_sum.added(self._total, ops.sum(values)))
-        self._weight.assign(exact_sum.added(self._weight, ops.sum(weights)))
+        self._total.assign(exact_sum.add(self._total, ops.sum(values)))
+        self._weight.assign(exact_sum.add(self._weight, ops.sum(weights)))
 
     def mean(self):
         """Returns the weighted mean so far, a float32 scalar; NaN before the first example."""

@@ -174,8 +174,8 @@ class ExpectedCalibrationError(CalibrationMetric):
                 missing, sums = sum_over_rows(self._sums, rows, columns)
             else:
                 missing, sums = self._sums(*rows)
-        self._nan.assign(exact_sum.added(self._nan, missing))
-        self._bins.assign(exact_sum.added(self._bins, sums))
+        self._nan.assign(exact_sum.add(self._nan, missing))
+        self._bins.assign(exact_sum.add(self._bins, sums))
 
     def _classwise_sums(self, weights, y_pred, labels):
         """Returns `_sums` of N examples: weights, labels `(N, 1)`; y_pred `(N, K)`."""
@@ -212,7 +212,7 @@ class ExpectedCalibrationError(CalibrationMetric):
             of_part = None if weights is None else weights[at]
             sums = self._histogram.sums_of_arrays(confidence[at], correct[at], of_part)
             with np.errstate(invalid="ignore"):  # an infinite weight
-                words = exact_sum.added(words, sums)
+                words = exact_sum.add(words, sums)
             self._bins.assign(words)
 
     @no_autograph

@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from ls_base.errors import InputError
+from ls_keras.backend.autograph import no_autograph
 from ls_keras.backend.tensors import as_array, as_tensor, to_numpy_or_none
 from ls_keras.inputs.validation import as_count, as_flag
 from ls_keras.representation.penultimate import append_bias_feature
@@ -15,6 +16,7 @@ from ls_keras.representation.penultimate import append_bias_feature
 MAX_FEATURE = 1e15
 
 
+@no_autograph
 def template_distances(activations, templates, *, squared: bool = False):
     r"""Computes the Euclidean distances of activations to all class templates.
 
@@ -63,6 +65,7 @@ def template_distances(activations, templates, *, squared: bool = False):
     return squares if squared else ops.sqrt(squares)
 
 
+@no_autograph
 def nearest_classes(templates, class_id: int, count: int = 2) -> tuple[int, ...]:
     """Returns the classes with the templates nearest to that of a class, nearest first.
 

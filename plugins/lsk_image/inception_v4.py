@@ -4,16 +4,16 @@ import keras
 
 
 def inception_v3(x, num_classes: int, *, dropout: float = 0.2, seed: int | None = None):
-    """Applies `keras.applications.InceptionV3`, weights drawn at random.
+    """Applies `keras.applications.InceptionV3` with random weights.
 
-    It has no auxiliary head. Table 1 of the paper is about "Inception-v2", the network of 2015
-    before its last changes: its errors are not this network's.
+    It has no auxiliary head. Table 1 of the paper is about "Inception-v2", an earlier version of
+    this network with other errors.
 
     Args:
         x: Floating tensor `(batch, height, width, 3)` in [−1, 1], at least 75 × 75.
         num_classes: K.
-        dropout: Rate before the logits. Default: 0.2.
-        seed: Of the dropout.
+        dropout: Dropout rate before the logits. Default: 0.2.
+        seed: Seed of the dropout.
 
     Returns:
         Logits `(batch, K)`.
@@ -37,8 +37,8 @@ def inception_v4(x, num_classes: int, *, dropout: float = 0.2, seed: int | None 
     Args:
         x: Floating tensor `(batch, height, width, channels)` in [−1, 1], at least 75 × 75.
         num_classes: K.
-        dropout: Rate before the logits. Default: 0.2, the paper's keep probability of 0.8.
-        seed: Of the dropout.
+        dropout: Dropout rate before the logits. Default: 0.2, the paper's keep probability of 0.8.
+        seed: Seed of the dropout.
 
     Returns:
         Logits `(batch, K)`.

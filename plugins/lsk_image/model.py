@@ -9,7 +9,7 @@ from lsk_image.config import ModelConfig
 from lsk_image.inception_v4 import inception_v3, inception_v4
 from lsk_image.networks import alexnet, mlp, resnet
 
-INCEPTION_LEAST = 75  # pixels a side: below, the last stages would have none
+INCEPTION_LEAST = 75  # pixels a side; the last stages of smaller images would be empty
 
 
 def build_classifier(config: Config, data: TaskData) -> keras.Model:
@@ -17,11 +17,11 @@ def build_classifier(config: Config, data: TaskData) -> keras.Model:
 
     Args:
         config: The resolved configuration.
-        data: Loaded data, whose images say the shape.
+        data: Loaded data, whose images determine the shape.
 
     Returns:
         A functional model. `image` is uint8 `(batch, height, width, channels)`; the logits are
-        float32 `(batch, K)`. It augments in training only.
+        float32 `(batch, K)`.
     """
     shape = data.splits["train"].shape  # type: ignore[attr-defined]
     image = keras.Input(shape, dtype="uint8", name="image")
@@ -47,7 +47,7 @@ def build_augmentation(config: Config) -> Augmentation | None:
 
 
 def normalized(images, normalization: str):
-    """Brings pixel values 0 … 255 to the range that a network expects.
+    """Scales pixel values 0 … 255 to the range that a network expects.
 
     Args:
         images: Tensor `(batch, height, width, channels)`.

@@ -22,11 +22,11 @@ def mlp(
     Args:
         x: Floating tensor `(batch, height, width, channels)`.
         num_classes: K.
-        layers: Hidden layers.
-        width: Units in each.
-        dropout: Rate after each hidden layer. Default: 0.
-        input_dropout: Rate on pixels. Default: 0.
-        seed: Of the dropout.
+        layers: Number of hidden layers.
+        width: Units of each hidden layer.
+        dropout: Dropout rate after each hidden layer. Default: 0.
+        input_dropout: Dropout rate on pixels. Default: 0.
+        seed: Seed of the dropout.
 
     Returns:
         Logits `(batch, K)`.
@@ -38,7 +38,7 @@ def mlp(
     if input_dropout:
         x = keras.layers.Dropout(input_dropout, seed=seed, name="input_dropout")(x)
     for i in range(layers):
-        # He's variance is right for ReLU; with Keras's default the first epochs are slower.
+        # He's variance suits ReLU; with Keras's default, the first epochs are slower.
         x = keras.layers.Dense(
             width, activation="relu", kernel_initializer="he_normal", name=f"hidden_{i}"
         )(x)
@@ -60,10 +60,10 @@ class LocalResponseNormalization(keras.layers.Layer):
     (2 · radius + 1 here).
 
     Args:
-        radius: Neighbors on each side. Default: 4.
-        bias: Default: 1.
-        alpha: Default: 0.001 / 9, as in the tutorial.
-        beta: Default: 0.75.
+        radius: Number of neighbors on each side. Default: 4.
+        bias: Constant added to the energy. Default: 1.
+        alpha: Factor of the energy. Default: 0.001 / 9, as in the tutorial.
+        beta: Exponent. Default: 0.75.
 
     Call arguments:
         inputs: Tensor `(..., channels)`.
@@ -89,7 +89,7 @@ class LocalResponseNormalization(keras.layers.Layer):
         self.radius, self.bias, self.alpha, self.beta = radius, bias, alpha, beta
 
     def call(self, inputs):
-        """Normalizes."""
+        """Normalizes a batch."""
         channels = np.arange(inputs.shape[-1])
         near = np.abs(channels[:, None] - channels[None, :]) <= self.radius
         # A product with a band matrix: faster than a window sum for so few channels.
@@ -174,7 +174,7 @@ def resnet(x, num_classes: int, *, depth: int = 56, filters: int = 16):
         x: Floating tensor `(batch, height, width, channels)`.
         num_classes: K.
         depth: 6n + 2: 56 has n = 9. Default: 56.
-        filters: Of the first stage. Default: 16.
+        filters: Filters of the first stage. Default: 16.
 
     Returns:
         Logits `(batch, K)`.

@@ -1,4 +1,4 @@
-"""The image task: its table of contents."""
+"""The image task."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -26,19 +26,19 @@ class ImageTask(Task):
     def suggest(
         self, source: Path, preset: str | None, given: Mapping[str, Any]
     ) -> Suggestion | None:
-        """Looks at the sizes and colors of pictures; chooses a preset, and one size for all."""
+        """Chooses a preset, size and channels for the user's pictures."""
         from lsk_image.suggest_preset import suggest
 
         return suggest(source, preset, given)
 
     def load_data(self, config: Config, artifacts: Mapping[str, bytes] | None = None) -> TaskData:
-        """Loads images, decoded where memory holds them."""
+        """Loads images, decoded if memory holds them."""
         from lsk_image.data import load
 
         return load(config, artifacts)
 
     def load_new(self, config: Config, artifacts: Mapping[str, bytes]) -> TaskData:
-        """Loads other images, whose classes are those of the run or some of them."""
+        """Loads new images for a finished run, of some or all of its classes."""
         from lsk_image.data import load_new
 
         return load_new(config, artifacts)
@@ -50,11 +50,11 @@ class ImageTask(Task):
         return build_classifier(config, data)
 
     def unused_by_model(self, config: Config) -> Sequence[str]:
-        """Returns what only other networks have."""
+        """Returns the settings that only other networks use."""
         return config.model.unused
 
     def import_layers(self, config: Config) -> None:
-        """Imports the augmentation and AlexNet's normalization."""
+        """Imports the layers of the model."""
         import lsk_image.model  # noqa: F401
 
     def decode(

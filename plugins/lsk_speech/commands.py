@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 @click.option(
     "--coverage",
     type=float,
-    help="What each frame that was attended to adds to the score. [default: the run's, 0]",
+    help="Reward for each frame that received attention. [default: the run's, 0]",
 )
 @options.temperature
 @options.unsmooth
-@options.n_best("The best N transcripts that came to an end: file, tab, transcript.")
+@options.n_best("Show the N best complete transcripts: file, tab, transcript.")
 @options.scores("transcript")
 @options.batch_size("Recordings", 32)
 @options.backend
@@ -46,10 +46,10 @@ def transcribe(
     backend: str | None,
     quiet: bool,
 ) -> None:
-    """Write down what is said in each FILE (WAV or FLAC, mono) with the model of RUN.
+    """Transcribe each FILE (WAV or FLAC, mono) with the model of RUN.
 
-    One line a file, in their order; with several files, the file's name and a tab come first. A
-    file that can't be used is told on stderr; the others go on, and the exit code is 2.
+    One line per file, in their order; with several files, the name and a tab come first. A file
+    that cannot be used is reported on stderr; the others continue, and the exit code is 2.
     """
     from lsk_engine.runs.stored_run import open_for_decoding
 

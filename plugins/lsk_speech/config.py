@@ -68,6 +68,11 @@ class DataConfig:
                 "Expected data.sample_rate to be a multiple of 100, since frames are 10 ms apart. "
                 f"Received: {self.sample_rate}"
             )
+        if self.max_words < self.min_words:
+            raise InputError(
+                f"Expected data.max_words of at least data.min_words={self.min_words}. "
+                f"Received: {self.max_words}"
+            )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -18,7 +18,7 @@ from lsk_engine.settings.source_spec import path_or_name
 from lsk_speech.config import DataConfig
 from lsk_speech.corpora.digit_strings import holds_digits, read_digit_strings
 from lsk_speech.corpora.own_files import read_features, read_manifest
-from lsk_speech.corpora.recordings import Streamed
+from lsk_speech.corpora.recordings import LazyRows
 from lsk_speech.corpora.spoken_words import load_spoken_words
 from lsk_speech.corpora.stored_speech import read_speech, write_speech
 from lsk_speech.corpora.tfds_speech import read_tfds
@@ -41,15 +41,15 @@ from lsk_speech.units import (
 def load_source(
     options: DataConfig, *, data_dir: str | Path | None = None, new: bool = False
 ) -> SpeechSource:
-    """Loads utterances.
+    """Opens utterances by name.
 
     Args:
-        options: Which, and how they are drawn or made.
-        data_dir: Where TFDS data lie prepared; default `TFDS_DATA_DIR`, then TFDS's own.
-        new: Whether the data are others than a run's: nothing is held out of them then.
+        options: The source, and how utterances are drawn or generated.
+        data_dir: Folder of TFDS data; default `TFDS_DATA_DIR`, then TFDS's own.
+        new: Whether the data are for a finished run; then nothing is held out.
 
     Raises:
-        InputError: If there are no such data, or they are damaged; the file and row are named.
+        InputError: If there are no such data, or they are damaged; it names the file and row.
     """
     found = path_or_name(options.source)
     digits = False
@@ -57,8 +57,8 @@ def load_source(
         digits = not (found / "manifest.tsv").is_file() and holds_digits(found)
     if options.held_out_speaker is not None and not digits and not new:
         raise InputError(
-            "Expected data.held_out_speaker with a folder of digits; who is held out of other "
-            "recordings says the column split of their manifest. "
+            "Expected data.held_out_speaker with a folder of digits only; for other recordings, "
+            "use the column split of their manifest. "
             f"Received: {options.held_out_speaker!r} with {options.source}"
         )
     if options.source == "spoken-words":
@@ -89,13 +89,12 @@ class Utterances(Examples):
 
     A batch's inputs are `audio` (float samples in ±1) or `features`, `length` (valid frames, 10 ms
     apart) and `target` (start, then units); its labels are units, then end. `sizes` are frames.
-    How many units a batch is padded to depends on its size and the split alone, so that there are
-    few shapes.
+    The padded number of units depends only on the batch's size and the split, for few shapes.
 
     Args:
         speech: The utterances.
         tokens: The ids of their transcripts.
-        sample_rate: Of samples; `None`: `speech` has feature frames.
+        sample_rate: Sample rate of `speech`; `None` if it has feature frames.
     """
 
     def __init__(self, speech: Speech, tokens: Ragged, sample_rate: int | None):
@@ -105,16 +104,16 @@ class Utterances(Examples):
         order: np.ndarray = np.argsort(self.sizes, kind="stable")
         self._sorted_sizes: np.ndarray = self.sizes[order]
         self._longest = np.maximum.accumulate(tokens.lengths[order] + 1)
-        if isinstance(speech.rows, Streamed):
+        if isinstance(speech.rows, LazyRows):
             self.workers = num_cores()
 
     @property
     def feature_size(self) -> int | None:
-        """Features of a frame; `None`: there are samples."""
+        """Features per frame; `None` for samples."""
         return self.speech.rows.values.shape[1] if self.sample_rate is None else None
 
     def take(self, rows: np.ndarray) -> "Utterances":
-        """Returns the utterances `rows` as a split of their own."""
+        """Returns a subset as a split."""
         return Utterances(self.speech.take(rows), self.tokens.take(rows), self.sample_rate)
 
     def __len__(self) -> int:
@@ -131,29 +130,29 @@ class Utterances(Examples):
         return {**self.sound(rows, size), "target": target}, labels
 
     def sound(self, rows: np.ndarray, size: int) -> dict[str, np.ndarray]:
-        """Returns the inputs of `rows` but `target`."""
+        """Returns the inputs of `rows` without `target`."""
         return padded_sound(self.speech.rows, self.sample_rate, rows, size)
 
     def target_length(self, size: int) -> int:
-        """Returns the units (end counted) that batches of `size` frames are padded to."""
+        """Returns the padded number of units, end included, of batches of `size` frames."""
         last = int(np.searchsorted(self._sorted_sizes, size, side="right")) - 1
         return int(self._longest[max(last, 0)])
 
     def label_counts(self) -> np.ndarray:
-        """Returns the numbers of units, the end token counted."""
+        """Returns the numbers of units, end tokens included."""
         return self.tokens.lengths + 1
 
 
 def padded_sound(
     sound: Ragged, sample_rate: int | None, rows: np.ndarray, size: int
 ) -> dict[str, np.ndarray]:
-    """Returns what a model hears of `rows`: `audio` or `features`, and `length`.
+    """Returns the padded inputs `audio` or `features`, and `length`.
 
     Args:
         sound: int16 samples, or features.
-        sample_rate: Of samples; `None`: features.
-        rows: Which utterances.
-        size: Frames that they are padded to.
+        sample_rate: Sample rate of samples; `None` for features.
+        rows: Rows of utterances.
+        size: Frames to pad them to.
     """
     length = frames_of(sound, sample_rate)[rows].astype(np.int32)
     if sample_rate is None:
@@ -164,7 +163,7 @@ def padded_sound(
 
 
 def frames_of(sound: Ragged, sample_rate: int | None) -> np.ndarray:
-    """Returns how many frames each utterance has, the last one filled up."""
+    """Returns the number of frames of each utterance; the last one may be partial."""
     return -(-sound.lengths // _hop(sample_rate))
 
 
@@ -173,7 +172,7 @@ def _hop(sample_rate: int | None) -> int:
 
 
 def load(config: Config, artifacts: Mapping[str, bytes] | None) -> TaskData:
-    """Reads utterances, makes units (or takes those of `artifacts`), encodes the transcripts."""
+    """Loads utterances, builds units (or restores those of `artifacts`), encodes transcripts."""
     options = config.data
     source = load_source(options)
     notes = []
@@ -182,7 +181,7 @@ def load(config: Config, artifacts: Mapping[str, bytes] | None) -> TaskData:
     def training() -> tuple[Speech, Sequence[str]]:
         return _training_utterances(source.splits["train"], source.sample_rate, options)
 
-    sound = Sound.of(options, source.sample_rate)
+    sound = Sound.from_options(options, source.sample_rate)
     if artifacts is None:
         units = make_units(options.units, training()[0].texts, options.vocabulary_size)
         if options.units == "subwords" and units.size != options.vocabulary_size:
@@ -208,13 +207,13 @@ def load(config: Config, artifacts: Mapping[str, bytes] | None) -> TaskData:
 
 
 def load_new(config: Config, artifacts: Mapping[str, bytes]) -> TaskData:
-    """Reads other utterances than a run's, with the run's units; all of them count."""
+    """Loads new utterances for a finished run, with the run's units; none is left out."""
     options = config.data
     source = load_source(options, new=True)
-    units, sound = load_units(artifacts), Sound.of(options, source.sample_rate)
+    units, sound = load_units(artifacts), Sound.from_options(options, source.sample_rate)
     if sound.artifacts != Sound.from_artifacts(artifacts).artifacts:
         raise InputError(
-            "Expected sound as the run has heard it, recordings or ready features. "
+            "Expected the kind of data the run was trained on, recordings or features. "
             f"Received: {options.source} of the other kind"
         )
 
@@ -232,7 +231,7 @@ def load_new(config: Config, artifacts: Mapping[str, bytes]) -> TaskData:
 
 
 def _unknown(examples: Mapping[str, "Utterances"], kind: str = "units") -> list[str]:
-    """Returns notes on what of the transcripts the units don't have."""
+    """Returns notes on units that training did not have."""
     counts = {
         name: int(np.count_nonzero(split.tokens.values == UNKNOWN_ID))
         for name, split in examples.items()
@@ -245,7 +244,7 @@ def _unknown(examples: Mapping[str, "Utterances"], kind: str = "units") -> list[
 
 
 def encoded(speech: Speech, units: Units, sample_rate: int | None) -> Utterances:
-    """Returns utterances with their transcripts as ids."""
+    """Encodes the transcripts of utterances."""
     tokens = Ragged.of(units.encode(text) for text in speech.texts)
     return Utterances(speech, tokens, sample_rate)
 
@@ -253,7 +252,7 @@ def encoded(speech: Speech, units: Units, sample_rate: int | None) -> Utterances
 def task_data(
     splits: Mapping[str, Examples], units: Units, sound: Sound, notes: Sequence[str]
 ) -> TaskData:
-    """Returns what the core knows of the splits."""
+    """Builds the task data of the splits."""
 
     def count() -> np.ndarray:
         train: Any = splits["train"]
@@ -275,7 +274,7 @@ def task_data(
 
 
 def _place(name: str) -> tuple[int, str]:
-    """Returns what brings splits into their order: further test sets last."""
+    """Returns the sort key of a split; further test sets come last."""
     names = ("train", "validation", "test")
     return (names.index(name) if name in names else len(names), name)
 
@@ -283,7 +282,7 @@ def _place(name: str) -> tuple[int, str]:
 def _training_utterances(
     train: Speech, sample_rate: int | None, options: DataConfig
 ) -> tuple[Speech, Sequence[str]]:
-    """Leaves out what is too long or more than wanted."""
+    """Leaves out utterances that are too long, or more than `max_train_examples`."""
     rate = FRAMES_PER_SECOND if sample_rate is None else sample_rate
     seconds = train.rows.lengths / rate
     kept = np.flatnonzero(seconds <= options.max_seconds)
@@ -306,17 +305,17 @@ def _training_utterances(
 
 
 def write_prepared(data: TaskData, directory: Path) -> None:
-    """Writes what `lsk_speech.data.load` gave."""
+    """Writes loaded data into a folder: artifacts, and samples or features of each split."""
     write_splits(data, directory, _write_utterances)
 
 
 def load_prepared(prepared: PreparedData, artifacts: Mapping[str, bytes] | None) -> TaskData:
-    """Opens what `write_prepared` wrote.
+    """Opens prepared data.
 
     Args:
-        prepared: Where it is.
-        artifacts: Of the run that the data are for, or `None`: its units and features must be
-            these.
+        prepared: The folder that `write_prepared` wrote.
+        artifacts: The artifacts of the run that uses the data, which must be the same; `None` for
+            a new run.
     """
     names = (UNITS_FILE, SUBWORDS_FILE, SOUND_FILE)
     stored = read_artifacts(prepared, names, artifacts, what="other units or features")

@@ -1,4 +1,4 @@
-"""What a model hears: samples or features, and features computed while data are loaded."""
+"""The model's input, samples or features, and features computed while data are loaded."""
 
 import dataclasses
 import json
@@ -14,7 +14,7 @@ from ls_base.records import Record, decode_record
 from lsk_engine import InputError
 from lsk_engine.data.formats.ragged import Ragged, row_offsets
 from lsk_speech.config import DataConfig
-from lsk_speech.corpora.recordings import IN_MEMORY, Streamed
+from lsk_speech.corpora.recordings import IN_MEMORY, LazyRows
 from lsk_speech.network.frontend import LogMel, differences
 from lsk_speech.source_data import Speech
 
@@ -23,13 +23,13 @@ SOUND_FILE = "sound.json"
 
 @dataclasses.dataclass(frozen=True)
 class Sound:
-    """How recordings, or ready features, become a model's input.
+    """How recordings or precomputed features become the model's input; stored with each run.
 
     Attributes:
-        input: `waveform`, `log-mel` or `features`, which somebody else has computed.
-        sample_rate: Samples a second of recordings; `None` with `features`.
-        num_mel_bins: Mel bands of `log-mel`.
-        deltas: Whether features get their first and second differences.
+        input: `waveform`, `log-mel` or `features` (precomputed).
+        sample_rate: Samples per second of recordings; `None` with `features`.
+        num_mel_bins: Number of mel filters of `log-mel`.
+        deltas: Whether first and second differences are appended to features.
         by_speaker: Whether features are normalized over all frames of a speaker.
     """
 
@@ -40,8 +40,8 @@ class Sound:
     by_speaker: bool
 
     @classmethod
-    def of(cls, options: DataConfig, sample_rate: int | None) -> "Sound":
-        """Returns what the options make of recordings (or, without a rate, of features).
+    def from_options(cls, options: DataConfig, sample_rate: int | None) -> "Sound":
+        """Builds it from settings, for recordings of a sample rate or (`None`) for features.
 
         Raises:
             InputError: If waveforms are to be normalized by speaker.
@@ -57,17 +57,17 @@ class Sound:
 
     @classmethod
     def from_artifacts(cls, artifacts: Mapping[str, bytes]) -> "Sound":
-        """Returns what the model of a run hears.
+        """Restores that of a run.
 
         Raises:
-            LsKerasError: If the run doesn't say, or not what can be.
+            LsKerasError: If it is missing or damaged.
         """
         if SOUND_FILE not in artifacts:
             raise LsKerasError(f"Expected {SOUND_FILE} of a run. Received: none")
         stored = decode_record(artifacts[SOUND_FILE], _Stored, SOUND_FILE, error=InputError)
         if (stored.input == "features") != (stored.sample_rate is None):
             raise InputError(
-                f"Expected a sample_rate in {SOUND_FILE}, but none of ready features. "
+                f"Expected a sample_rate in {SOUND_FILE}, but none of precomputed features. "
                 f"Received: {stored.sample_rate} with input {stored.input!r}"
             )
         return cls(**stored.to_dict())
@@ -79,15 +79,15 @@ class Sound:
 
     @property
     def heard_rate(self) -> int | None:
-        """Samples a second of what the model hears; `None`: it hears feature frames."""
+        """Sample rate of the model's input; `None` for feature frames."""
         return self.sample_rate if self.input == "waveform" else None
 
     def hear(self, speech: Speech) -> Speech:
-        """Turns recordings, or ready features, into what the model hears."""
+        """Turns recordings or precomputed features into the model's input."""
         if self.input == "waveform":
             return speech
         rows = speech.rows
-        if isinstance(rows, Streamed) and self.sample_rate is not None:
+        if isinstance(rows, LazyRows) and self.sample_rate is not None:
             heard = StreamedFeatures(rows, self.sample_rate, self.num_mel_bins, self.deltas)
             if heard.bytes > IN_MEMORY:
                 if self.by_speaker:
@@ -97,7 +97,7 @@ class Sound:
                         "normalized together. Received: data.normalization=speaker"
                     )
                 return dataclasses.replace(speech, rows=heard)
-            rows = Ragged(*heard.flattened())  # in order: some files have no other
+            rows = Ragged(*heard.flattened())  # in order: some files have no random access
         elif self.sample_rate is not None:
             rows = log_mel(rows, self.sample_rate, self.num_mel_bins, self.deltas)
         elif self.deltas:
@@ -114,9 +114,9 @@ class _Stored(Record, frozen=True):
     by_speaker: bool
 
 
-_BATCH = 64  # utterances at most, of
-_FRAMES = 1 << 17  # frames in all: 64 times 20 s; each takes some 10 KiB
-_STEP = 100  # frames that lengths are rounded up to: some backends compile for each shape
+_BATCH = 64  # largest number of utterances per batch
+_FRAMES = 1 << 17  # largest number of frames per batch: 64 × 20 s, about 10 KiB each
+_STEP = 100  # frames that lengths are rounded up to, since some backends compile each shape
 
 
 def log_mel(audio: Ragged, sample_rate: int, num_mel_bins: int, deltas: bool) -> Ragged:
@@ -124,9 +124,9 @@ def log_mel(audio: Ragged, sample_rate: int, num_mel_bins: int, deltas: bool) ->
 
     Args:
         audio: int16 samples.
-        sample_rate: Samples a second.
-        num_mel_bins: Mel bands.
-        deltas: Whether first and second differences follow.
+        sample_rate: Samples per second.
+        num_mel_bins: Number of mel filters.
+        deltas: Whether to append first and second differences.
 
     Returns:
         float16 `(frames, features)` for each: rounding errors are below a hundredth.
@@ -141,17 +141,17 @@ def log_mel(audio: Ragged, sample_rate: int, num_mel_bins: int, deltas: bool) ->
     return _by_batches(lengths, layer.features, np.float16, compute)
 
 
-class StreamedFeatures(Streamed):
-    """Log-mel features of recordings that memory does not hold, computed batch by batch.
+class StreamedFeatures(LazyRows):
+    """Log-mel features of recordings that do not fit in memory, computed for each batch.
 
     Args:
         audio: The recordings.
-        sample_rate: Samples a second.
-        num_mel_bins: Mel bands.
-        deltas: Whether first and second differences follow.
+        sample_rate: Samples per second.
+        num_mel_bins: Number of mel filters.
+        deltas: Whether to append first and second differences.
     """
 
-    def __init__(self, audio: Streamed, sample_rate: int, num_mel_bins: int, deltas: bool):
+    def __init__(self, audio: LazyRows, sample_rate: int, num_mel_bins: int, deltas: bool):
         self._audio, self._layer = audio, LogMel(sample_rate, num_mel_bins, deltas=deltas)
         lengths = -(-audio.lengths // self._layer.hop)
         super().__init__(lengths, np.zeros((0, self._layer.features), np.float16))
@@ -164,7 +164,7 @@ class StreamedFeatures(Streamed):
 
     def make(self, rows: np.ndarray) -> Iterator[np.ndarray]:
         """Yields the frames of recordings."""
-        decoded = self._audio.make(rows)  # ahead of the features
+        decoded = self._audio.make(rows)  # decoded ahead of the features
         for chosen, size in _batches(self.lengths[rows]):
             lengths = self.lengths[rows[chosen]]
             samples = np.zeros((len(lengths), size * self._layer.hop), np.float32)
@@ -177,7 +177,7 @@ class StreamedFeatures(Streamed):
 
 
 def with_deltas(features: Ragged) -> Ragged:
-    """Returns features, followed by their first and second differences."""
+    """Appends first and second differences to features."""
     lengths = features.lengths
 
     def compute(rows: np.ndarray, size: int):
@@ -223,7 +223,7 @@ def _by_batches(lengths: np.ndarray, width: int, dtype, compute: Callable) -> Ra
 
 
 def _batches(lengths: np.ndarray) -> Iterator[tuple[slice, int]]:
-    """Yields which rows, as they stand, are computed together, and what they are padded to."""
+    """Yields slices of consecutive rows that form a batch, and the length to pad them to."""
     sizes = -(-lengths // _STEP) * _STEP
     start = 0
     while start < len(sizes):

@@ -1,4 +1,4 @@
-"""What a recognizer attended to, as a picture beside its evaluation."""
+"""Plots the attention of a recognizer beside its evaluation."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,16 +16,16 @@ from lsk_speech.network.recognizer import FRAMES_PER_SECOND, Recognizer
 from lsk_speech.scoring import utterances_of
 from lsk_speech.units import END_ID, START_ID, load_units
 
-_SHOWN = (0.2, 0.5, 0.8, 0.95)  # the quantiles of length that utterances are shown of
+_QUANTILES = (0.2, 0.5, 0.8, 0.95)  # lengths of the utterances that are plotted
 _TITLE = 46  # characters
 
 
 def draw_attention(
     model: keras.Model, examples: Examples, outputs: Sequence[Any], config: Config, data: TaskData
 ) -> tuple[Any, list[dict[str, Any]]]:
-    """Draws the attention to four utterances of a split, from a short to a long one.
+    """Plots the attention to four utterances of a split, from a short to a long one.
 
-    The decoder is run over the transcripts that were found; the titles are what was said.
+    The decoder runs over the recognized transcripts; the titles are the references.
 
     Args:
         model: The recognizer.
@@ -39,7 +39,7 @@ def draw_attention(
     """
     sizes, sound = utterances_of(examples)
     order = np.argsort(sizes, kind="stable")
-    rows = list(dict.fromkeys(int(order[int(q * (len(order) - 1))]) for q in _SHOWN))
+    rows = list(dict.fromkeys(int(order[int(q * (len(order) - 1))]) for q in _QUANTILES))
     units = load_units(data.artifacts)
     recognizer = Recognizer(model, DecodingConfig(beam_size=1))
     maps: dict[str, AttentionMap] = {}
@@ -61,5 +61,5 @@ def draw_attention(
             names,
             2 ** halvings(config.model) / FRAMES_PER_SECOND,
         )
-    figure = attention_map(maps, title="Attention: what was said, and the tokens found")
+    figure = attention_map(maps, title="Attention: references (titles) and recognized tokens")
     return figure, attention_rows(maps)

@@ -17,13 +17,13 @@ def build_recognizer(config: Config, data: TaskData) -> keras.Model:
 
     Args:
         config: The resolved configuration.
-        data: Loaded data, whose utterances say which input there is.
+        data: Loaded data, whose utterances determine the input.
 
     Returns:
-        A functional model. `audio` is float32 `(batch, samples)` or `features` float32 `(batch,
-        frames, F)`, `length` int32 `(batch,)`: valid frames, `target` int32 `(batch, T)`: the start
-        token, then the tokens before each; the logits are float32 `(batch, T, K)`. It augments in
-        training only. Layer names (`encoded`, `decoder`, `logits`) are what decoding holds on to.
+        A functional model. Inputs are `audio`, float32 `(batch, samples)`, or `features`, float32
+        `(batch, frames, F)`; `length`, int32 `(batch,)`, the valid frames; and `target`, int32
+        `(batch, T)`, the start token and the previous tokens. The logits are float32 `(batch, T,
+        K)`. Decoding relies on the layer names `encoded`, `decoder` and `logits`.
     """
     utterances = data.splits["train"]
     rate, width = utterances.sample_rate, utterances.feature_size  # type: ignore[attr-defined]
@@ -46,7 +46,7 @@ def build_recognizer(config: Config, data: TaskData) -> keras.Model:
 
 
 def spec_augment(config: Config) -> SpecAugment:
-    """Returns the augmentation that `config` describes; it may do nothing."""
+    """Builds the SpecAugment layer of a configuration; it may do nothing."""
     options = config.model
     return SpecAugment(
         num_time_masks=options.num_time_masks,
@@ -69,7 +69,7 @@ def listen(features, length, target, config: ModelConfig, num_classes: int, seed
         target: Symbolic int32 tensor `(batch, T)`.
         config: The dimensions.
         num_classes: K.
-        seed: Of dropout and noise.
+        seed: Seed of dropout and noise.
     """
     encoded, frames = encode(features, length, config, seed)
     decoded = AttentionDecoder(
@@ -97,20 +97,19 @@ def encode(features, length, config: ModelConfig, seed: int):
     """Adds the encoder to a functional model.
 
     Convolutions first, each with a stride of 2, then the LSTMs; behind the first
-    `config.pyramid_layers` of these, pairs of frames are joined to one. What comes out of valid
-    frames does not depend on the padding behind them: convolutions and pairs see zeros there, and
-    the LSTM that runs backwards starts at the end of each utterance, not of its batch. So no mask
-    is needed, which would keep cuDNN's LSTM away.
+    `config.pyramid_layers` of these, pairs of frames are concatenated. Valid frames do not depend
+    on padding: convolutions and pairs see zeros there, and the backward LSTM starts at the end of
+    each utterance, not of the batch. So no mask is needed, which would rule out cuDNN's LSTM.
 
     Args:
-        features: Symbolic tensor `(batch, frames, features)`, 0 behind the end.
+        features: Symbolic tensor `(batch, frames, features)`, 0 after the end.
         length: Symbolic int32 tensor `(batch,)`: valid frames.
         config: The dimensions.
-        seed: Of dropout and noise.
+        seed: Seed of dropout and noise.
 
     Returns:
-        The encoded frames `(batch, ⌈frames / 2^h⌉, 2 × config.encoder_width)`, 0 behind the end,
-        of a layer named `encoded`, and the number of valid ones.
+        The encoded frames `(batch, ⌈frames / 2^h⌉, 2 × config.encoder_width)`, 0 after the end, of
+        a layer named `encoded`, and the number of valid frames.
     """
     x = features
     for i in range(config.convolutions):
@@ -125,7 +124,7 @@ def encode(features, length, config: ModelConfig, seed: int):
         name = f"encoder_{i}"
         x = keras.layers.Dropout(config.dropout, seed=seed + i, name=f"{name}_dropout")(x)
         x = _both_directions(x, length, config, seed + i, name)
-        # What an LSTM gives is small; attention to it would stay flat for long.
+        # LSTM outputs are small; without this, attention would stay flat for long.
         x = keras.layers.LayerNormalization(name=f"{name}_normalized")(x)
         last = i == config.encoder_layers - 1
         x = WithoutPadding(name="encoded" if last else f"{name}_masked")(x, length)
@@ -141,7 +140,7 @@ def halved(length):
 
 
 def halvings(config: ModelConfig) -> int:
-    """Returns how many times frames are halved."""
+    """Returns how often the number of frames is halved."""
     return config.convolutions + config.pyramid_layers
 
 
@@ -162,7 +161,7 @@ def _both_directions(x, length, config: ModelConfig, seed: int, name: str):
 
 @keras.saving.register_keras_serializable(package="ls_keras")
 class ReverseUtterances(keras.layers.Layer):
-    """Turns the valid frames of each utterance around, and leaves the padding where it is.
+    """Reverses the valid frames of each utterance, not the padding.
 
     Call arguments:
         x: Tensor `(batch, frames, features)`.
@@ -170,7 +169,7 @@ class ReverseUtterances(keras.layers.Layer):
     """
 
     def call(self, x, length):
-        """Turns a batch around."""
+        """Reverses a batch."""
         t = ops.arange(ops.shape(x)[1], dtype="int32")[None]
         end = ops.cast(length, "int32")[:, None]
         return take_places(x, ops.where(t < end, end - 1 - t, t))
@@ -178,14 +177,14 @@ class ReverseUtterances(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="ls_keras")
 class JoinPairs(keras.layers.Layer):
-    """Joins every two frames to one of twice the features; zeros stand for what is missing.
+    """Concatenates every two frames to one of twice the features; pads odd lengths with zeros.
 
     Call arguments:
         x: Tensor `(batch, frames, features)`.
     """
 
     def call(self, x):
-        """Joins the frames of a batch."""
+        """Concatenates the frames of a batch."""
         pairs = (ops.shape(x)[1] + 1) // 2
         x = ops.concatenate([x, ops.zeros_like(x[:, :1])], axis=1)[:, : 2 * pairs]
         return ops.reshape(x, (ops.shape(x)[0], -1, 2 * x.shape[-1]))
@@ -193,7 +192,7 @@ class JoinPairs(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="ls_keras")
 class WithoutPadding(keras.layers.Layer):
-    """Sets what lies behind the end of each utterance to 0.
+    """Sets frames after the end of each utterance to 0.
 
     Call arguments:
         x: Tensor `(batch, frames, features)`.

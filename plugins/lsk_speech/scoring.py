@@ -20,7 +20,7 @@ Sound = Callable[[np.ndarray, int], Mapping[str, np.ndarray]]  # rows and frames
 def recognize_examples(
     model: keras.Model, examples: Examples, config: Config, data: TaskData, progress: Progress
 ) -> list[str]:
-    """Recognizes the utterances of a split, which `lsk_speech.data` has loaded."""
+    """Returns the best transcript of each utterance of a split."""
     recognizer = make_search(
         Recognizer, model, config, len(examples), unsmooth=build_unsmoothing(config, data)
     )
@@ -36,7 +36,7 @@ def recognize_examples(
 
 
 def utterances_of(examples: Examples) -> tuple[np.ndarray, Sound]:
-    """Returns the sizes of the utterances of a split, and what gives their inputs."""
+    """Returns the sizes of the utterances of a split, and a function of their inputs."""
     if not isinstance(examples, Utterances):
         raise InputError(f"Expected utterances. Received: {type(examples).__name__}")
     return examples.sizes, examples.sound
@@ -47,27 +47,27 @@ _NORMALIZATION = "NFKC, lower case, no punctuation but apostrophes in words"
 
 
 def score(references: Sequence[str], hypotheses: Sequence[str]) -> Scores:
-    """Scores transcripts of one split; less is better.
+    """Computes word and character error rates; lower is better.
 
-    Both sides are in the form of `lsk_speech.units.normalize`: references are brought into
-    it when they are loaded, hypotheses are made of units of it. In percent:
+    Both are normalized by `lsk_speech.units.normalize`: references when they are loaded, hypotheses
+    because their units are. In percent:
 
     WER = (substitutions + insertions + deletions) / words of the references
 
-    over all utterances together, the three parts by themselves, CER (the same of characters,
-    spaces counted), and the share of utterances that are not right as a whole.
+    over all utterances, its three parts, CER (the same for characters, spaces included), and the
+    sentence error rate.
 
     Args:
-        references: One an utterance, each with a word at least.
-        hypotheses: As many transcripts.
+        references: The reference of each utterance, with at least one word.
+        hypotheses: The transcript of each utterance.
 
     Returns:
         `wer`, `cer`, `substitutions`, `insertions`, `deletions` and `ser`; WER with a 95 %
-        interval (percentiles) from 1,000 resamplings of the utterances. `length_ratio`: words of
-        the transcripts over those of the references; neither more nor less is better.
+        bootstrap interval over 1,000 resamplings of the utterances. `length_ratio`: words of the
+        transcripts divided by those of the references, which has no better direction.
 
     Raises:
-        InputError: If there are not as many of both.
+        InputError: If their numbers differ.
 
     Example:
         >>> found = score(["one two three", "four"], ["one too", "four"])

@@ -21,7 +21,7 @@ class Speech:
         rows: int16 samples `(samples,)` of each utterance, or its feature frames
             `(frames, features)`.
         texts: Normalized transcripts, each with a word at least.
-        speakers: Who speaks; one name for all where that isn't known.
+        speakers: The speaker of each; one name for all if unknown.
     """
 
     rows: Ragged
@@ -32,7 +32,7 @@ class Speech:
         return len(self.texts)
 
     def take(self, rows: np.ndarray) -> "Speech":
-        """Returns the utterances `rows` as a split of their own."""
+        """Returns a subset as a split."""
         return Speech(
             self.rows.take(rows), [self.texts[i] for i in rows], [self.speakers[i] for i in rows]
         )
@@ -43,10 +43,10 @@ class SpeechSource:
     """Utterances in splits.
 
     Attributes:
-        splits: `train`, `validation`, `test` and, where there are, further test sets; where they
-            take long to read, each is when it is asked for.
-        sample_rate: Samples a second; `None`: the rows are feature frames, 10 ms apart.
-        notes: What a report should say about the data.
+        splits: `train`, `validation`, `test` and possibly further test sets, read when they are
+            first used.
+        sample_rate: Samples per second; `None`: the rows are feature frames, 10 ms apart.
+        notes: Remarks about the data for the run's output and report.
     """
 
     splits: Mapping[str, Speech]
@@ -60,13 +60,13 @@ SHARE = 0.1  # of the utterances, for each split that is missing
 def hold_out(speakers: Sequence[str], splits: Sequence[str], seed: int) -> dict[str, np.ndarray]:
     """Draws splits of about a tenth each.
 
-    Whole speakers are drawn where there are at least three for each split, so that those held out
-    are not heard in training; else, or where less than half would be left for training, utterances.
+    Whole speakers are drawn if there are at least three for each split, so that held-out speakers
+    are not in training; otherwise, or if less than half would be left for training, utterances.
 
     Args:
-        speakers: Of each utterance.
+        speakers: The speaker of each utterance.
         splits: Names of the splits to draw.
-        seed: Of the draw.
+        seed: Seed of the draw.
 
     Returns:
         The rows of each split, and of `train`, ascending.
@@ -94,7 +94,7 @@ def hold_out(speakers: Sequence[str], splits: Sequence[str], seed: int) -> dict[
 
 
 def _drawn(groups: np.ndarray, splits: Sequence[str], seed: int) -> dict[str, np.ndarray]:
-    """Returns the rows of each split and of `train`, whole groups each, as long as there are."""
+    """Returns the rows of each split and of `train`; groups are not divided."""
     order = np.random.default_rng(seed).permutation(int(groups.max()) + 1)
     reached = np.cumsum(np.bincount(groups)[order])  # examples up to and with each group
     chosen, start = {}, 0
@@ -118,21 +118,21 @@ def split_rows(
     *,
     new: bool = False,
 ) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Returns the rows of each split; what the data have no split for is drawn.
+    """Returns the rows of each split; missing splits are drawn from the training utterances.
 
     Args:
-        names: The split of each row, as `lsk_engine.data.splits` has them, or a further test
-            set `test…`; all empty: none is known.
-        rows: What each row is called in an error.
-        speakers: Who speaks in each.
-        seed: Of the draw.
-        new: Whether the splits that there are will do: nothing is drawn.
+        names: The split of each row, as in `lsk_engine.data.splits`, or a further test set
+            `test…`; all empty if unknown.
+        rows: The name of each row in an error.
+        speakers: The speaker of each row.
+        seed: Seed of the draw.
+        new: Whether to keep the existing splits and draw nothing.
 
     Returns:
-        Row numbers by split, and notes on what was drawn.
+        Row numbers by split, and notes on the drawn splits.
 
     Raises:
-        InputError: If a name is none of these, or there is nothing to train on.
+        InputError: If a split name is unknown, or there is nothing to train on.
     """
     if not any(names):
         names = ["train"] * len(names)
@@ -159,8 +159,8 @@ def split_rows(
         heard = {speakers[i] for i in splits["train"]}
         for name in missing:
             who = {speakers[i] for i in splits[name]}
-            told = f" ({len(who)} speakers, not in training)" if not who & heard else ""
-            notes.append(f"{name}: {len(splits[name]):,} utterances{told} held out of training")
+            apart = f" ({len(who)} speakers, not in training)" if not who & heard else ""
+            notes.append(f"{name}: {len(splits[name]):,} utterances{apart} held out of training")
     return {name: splits[name] for name in members}, notes
 
 
@@ -169,7 +169,7 @@ def checked_texts(texts: Sequence[str], rows: Sequence[str]) -> list[str]:
 
     Args:
         texts: The transcripts.
-        rows: What each is called in an error.
+        rows: The name of each in an error.
 
     Raises:
         InputError: If one has no word.

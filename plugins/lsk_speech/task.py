@@ -1,4 +1,4 @@
-"""The speech task: its table of contents."""
+"""The speech task."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -34,7 +34,7 @@ class SpeechTask(Task):
         return speech_data.load(config, artifacts)
 
     def load_new(self, config: Config, artifacts: Mapping[str, bytes]) -> TaskData:
-        """Loads other utterances than a run's."""
+        """Loads new utterances for a finished run."""
         from lsk_speech import data as speech_data
 
         if is_prepared(config.data.source):
@@ -54,7 +54,7 @@ class SpeechTask(Task):
         return build_recognizer(config, data)
 
     def import_layers(self, config: Config) -> None:
-        """Imports front end, augmentation, encoder and decoder."""
+        """Imports the layers of the model."""
         import lsk_speech.model  # noqa: F401
 
     def decode(
@@ -74,13 +74,13 @@ class SpeechTask(Task):
     def illustrate(
         self, model, examples: Examples, outputs: Sequence[Any], config: Config, data: TaskData
     ):
-        """Draws the attention to some utterances."""
+        """Plots the attention to some utterances."""
         from lsk_speech.illustration import draw_attention
 
         return {"attention": draw_attention(model, examples, outputs, config, data)}
 
     def augment(self, config: Config):
-        """Returns SpecAugment, `layer(features, training=True)`, if it does anything."""
+        """Builds the SpecAugment layer, `layer(features, training=True)`, if it is used."""
         from lsk_speech.model import spec_augment
 
         options = config.model

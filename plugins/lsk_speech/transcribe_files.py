@@ -1,4 +1,4 @@
-"""Transcribing recordings with a run's model."""
+"""Transcribes recordings with the model of a run."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,11 +21,11 @@ from lsk_speech.network.recognizer import Recognizer
 from lsk_speech.source_data import Speech
 from lsk_speech.units import UNUSED, load_units
 
-LONGEST = 600.0  # seconds; a model has heard 20 of them at most
+MAX_SECONDS = 600.0  # by default, training has 20 at most
 
 
 class Transcript(NamedTuple):
-    """What was understood, and the score that it was found with."""
+    """A transcript and its score in the search."""
 
     text: str
     score: float
@@ -39,29 +39,28 @@ def transcribe_files(
     *,
     num_return: int = 1,
 ) -> list[list[Transcript] | str]:
-    """Returns the transcripts of each recording, best first; of one that can't be used, why.
+    """Returns the transcripts of each recording, best first, or an error message.
 
-    Recordings longer than `data.max_seconds` are transcribed with a warning: the model has not
-    heard such lengths in training. A model whose features are normalized by speaker hears all of
-    the files as one speaker's.
+    Recordings longer than `data.max_seconds` give a warning, as training has no such lengths. If
+    features are normalized by speaker, all files count as one speaker's.
 
     Args:
         run: A finished run.
-        config: Its configuration; `config.decoding` says how to search.
-        files: WAV or FLAC, mono.
-        reporter: Who is told.
-        num_return: Transcripts a recording.
+        config: Its configuration; `config.decoding` has the settings of the search.
+        files: WAV or FLAC files, mono.
+        reporter: Receives log messages and progress.
+        num_return: Transcripts per recording.
 
     Raises:
-        InputError: If the run's model hears no recordings.
-        LsKerasError: If the run's model and units don't fit.
+        InputError: If the run was trained on precomputed features.
+        LsKerasError: If the run's model and units do not fit together.
     """
     artifacts = run.read_artifacts()
     units, sound = load_units(artifacts), Sound.from_artifacts(artifacts)
     if sound.sample_rate is None:
         raise InputError(
-            "Expected a run on recordings. Received: one on ready features, which says nothing of "
-            "how to compute them"
+            "Expected a run trained on recordings. Received: one trained on precomputed features, "
+            "which does not describe how to compute them"
         )
     rate = sound.sample_rate
     heard: list[np.ndarray] = []
@@ -112,9 +111,9 @@ def transcribe_files(
 def _read(file: Path, rate: int, longest_heard: float, reporter: Reporter) -> np.ndarray:
     samples = read_recording(file, rate, str(file))
     seconds = len(samples) / rate
-    if seconds > LONGEST:
+    if seconds > MAX_SECONDS:
         raise InputError(
-            f"Expected recordings of at most {LONGEST:g} s (cut it at pauses). "
+            f"Expected recordings of at most {MAX_SECONDS:g} s (cut them at pauses). "
             f"Received: {file} of {seconds:.0f} s"
         )
     if seconds > longest_heard:

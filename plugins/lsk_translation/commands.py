@@ -16,8 +16,8 @@ from lsk_engine.tasks.registry import needing_extra
 if TYPE_CHECKING:
     from lsk_translation.scoring import Translation
 
-_WRONG = 4  # exit code of a check that has found something; docs/cli.md has them all
-_MOST_BYTES = 1 << 28  # read before the first line is translated
+_WRONG = 4  # exit code of a failed check, see docs/cli.md
+_MAX_BYTES = 1 << 28  # read before the first line is translated
 
 
 @click.command(short_help="Translate lines with a trained run.")
@@ -27,7 +27,7 @@ _MOST_BYTES = 1 << 28  # read before the first line is translated
 @options.length_penalty(0.6)
 @options.temperature
 @options.unsmooth
-@options.n_best("N translations a line: line number, tab, translation.")
+@options.n_best("Show N translations per line: line number, tab, translation.")
 @options.scores("translation")
 @options.batch_size("Sentences", 64)
 @options.backend
@@ -45,10 +45,10 @@ def translate(
     backend: str | None,
     quiet: bool,
 ) -> None:
-    """Translate the lines of FILE (default: stdin) with the model of RUN; one line out for each.
+    """Translate the lines of FILE (default: stdin) with the model of RUN, one line for each.
 
-    Blank lines stay blank. Lines are translated in batches of similar length and come out in
-    their own order.
+    Blank lines stay blank. Lines are translated in batches of similar length; the output keeps
+    their order.
     """
     from lsk_engine.runs.stored_run import open_for_decoding
 
@@ -84,17 +84,17 @@ def translate(
             click.echo("\t".join([*columns, text]))
 
 
-@click.command(short_help="Ask a translator for phrases that it has never seen.")
+@click.command(short_help="Test a translator on phrases that it has never seen.")
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("--count", type=int, default=5, show_default=True, help="How many phrases, 1 … 200.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the draw.")
+@click.option("--count", type=int, default=5, show_default=True, help="Phrases to test, 1 to 200.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Random seed of the phrases.")
 @options.backend
 @options.quiet
 def phrases(run: Path, count: int, seed: int, backend: str | None, quiet: bool) -> None:
     """Translate phrases that were held out of the training text of RUN, and check them.
 
-    They are dates, times, numbers, amounts, measures and places, made with Unicode CLDR, of which
-    all right translations are known. Ends with exit code 4 unless all are right.
+    They are dates, times, numbers, amounts, measures and places, generated with Unicode CLDR, whose
+    correct translations are all known. The exit code is 4 unless all are right.
     """
     from lsk_engine.runs.stored_run import open_for_decoding
 
@@ -103,8 +103,8 @@ def phrases(run: Path, count: int, seed: int, backend: str | None, quiet: bool) 
         from lsk_translation.cldr.phrases import draw_held_out
 
         drawn = draw_held_out(count, seed)
-    made = config.data.source == "cldr" and config.data.source_language == "en"
-    if not (made and config.data.phrase_fraction):
+    generated = config.data.source == "cldr" and config.data.source_language == "en"
+    if not (generated and config.data.phrase_fraction):
         raise InputError(
             "Expected a run trained from English on data.source=cldr with data.phrase_fraction "
             f"above 0, where the phrases were held out. Received: {run}, on {config.data.source} "
@@ -129,7 +129,7 @@ def phrases(run: Path, count: int, seed: int, backend: str | None, quiet: bool) 
 
 
 def _read_lines(file: Path | None) -> list[str]:
-    """Reads lines as those of training text are read."""
+    """Reads lines in the way training text is read."""
     if file is None:
-        return split_lines(read_stdin("text", _MOST_BYTES), "stdin")
-    return split_lines(read_bytes(file, max_bytes=_MOST_BYTES, error=InputError), str(file))
+        return split_lines(read_stdin("text", _MAX_BYTES), "stdin")
+    return split_lines(read_bytes(file, max_bytes=_MAX_BYTES, error=InputError), str(file))

@@ -27,22 +27,22 @@ def load_source(
     data_dir: str | Path | None = None,
     new: bool = False,
 ) -> Corpus:
-    """Loads parallel text.
+    """Opens parallel text by name.
 
     Args:
-        data: "cldr", or a path or name as `lsk_engine.settings.source_spec.path_or_name` has it.
+        data: "cldr", or a path or name as for `lsk_engine.settings.source_spec.path_or_name`.
         max_train_examples: Number of training pairs: generated for cldr, drawn at random (in
             their order) from other data. `None`: 40,000 of cldr, 60,000 with phrases, all of
             other data.
-        seed: Of the generated text or the draw.
-        phrase_fraction: Share of single phrases among the generated pairs.
-        source_language: Language code; of a folder, the suffix of its files.
-        target_language: Likewise.
-        data_dir: Where TFDS data lie prepared; default `TFDS_DATA_DIR`, then TFDS's own.
-        new: Whether the data are others than a run's, whose splits will do as they are.
+        seed: Seed of the generated text or the draw.
+        phrase_fraction: Fraction of single phrases among the generated pairs.
+        source_language: Language code; for a folder, the suffix of its files.
+        target_language: Language code, as for `source_language`.
+        data_dir: Folder of TFDS data; default `TFDS_DATA_DIR`, then TFDS's own.
+        new: Whether the data are for a finished run; then a single split suffices.
 
     Raises:
-        InputError: If there are no such data, or if they are not parallel.
+        InputError: If there are no such data, or they are not parallel.
     """
     if source_language == target_language:
         raise InputError(
@@ -92,7 +92,7 @@ def _cldr(pairs: int | None, seed: int, phrase_fraction: float, source: str, tar
         english, german = (tuple(side) for side in zip(*rows, strict=True))
         sides = (english, german) if english_first else (german, english)
         splits[name] = ParallelText(*sides)
-    if phrase_fraction and english_first:  # only their German is known in all forms
+    if phrase_fraction and english_first:  # all correct forms are known in German only
         asked = held_out_phrases()
         first = tuple(phrase.german[0] for phrase in asked)
         english = tuple(phrase.english for phrase in asked)
@@ -117,12 +117,12 @@ class TextPairs(Examples):
     """Source and target sentences of one split.
 
     A batch's inputs are `source` (pieces, then end) and `target` (start, then pieces); its labels
-    are pieces, then end. `sizes` is the longer side, its end counted.
+    are pieces, then end. `sizes` are the lengths of the longer side, end included.
 
     Args:
         source: The sub-word ids of the source sentences.
-        target: As many target sentences.
-        references: The target sentences as text; where all right ones are known, a tuple of them.
+        target: The ids of the target sentences.
+        references: The target sentences as text, or tuples of all correct ones if known.
     """
 
     def __init__(self, source: Ragged, target: Ragged, references: Sequence[str | tuple[str, ...]]):
@@ -131,12 +131,12 @@ class TextPairs(Examples):
 
     @classmethod
     def encoded(cls, text: ParallelText, vocabulary: SubwordVocabulary) -> "TextPairs":
-        """Returns parallel text in sub-words."""
+        """Encodes parallel text."""
         source, target = (Ragged(*vocabulary.encode(t)) for t in (text.source, text.target))
         return cls(source, target, text.right or text.target)
 
     def take(self, rows: np.ndarray) -> "TextPairs":
-        """Returns the pairs `rows` as a split of their own."""
+        """Returns a subset as a split."""
         references = take_lines(self.references, rows)
         return TextPairs(self.source.take(rows), self.target.take(rows), references)
 
@@ -154,7 +154,7 @@ class TextPairs(Examples):
         return {"source": with_ends(self.source, rows, size), "target": target}, labels
 
     def label_counts(self) -> np.ndarray:
-        """Returns the target lengths, the end token counted."""
+        """Returns the target lengths, end tokens included."""
         return self.target.lengths + 1
 
 
@@ -164,7 +164,7 @@ def with_ends(sentences: Ragged, rows: np.ndarray, size: int) -> np.ndarray:
 
 
 def load(config: Config, artifacts: Mapping[str, bytes] | None) -> TaskData:
-    """Reads the corpus, trains the sub-words (or takes those of `artifacts`), encodes all."""
+    """Loads the corpus, trains sub-words (or restores those of `artifacts`), encodes the text."""
     options = config.data
     corpus = load_source(
         options.source,
@@ -205,7 +205,7 @@ def load(config: Config, artifacts: Mapping[str, bytes] | None) -> TaskData:
         unused.append(int((~fits).sum()))
         return pairs if fits.all() else pairs.take(np.flatnonzero(fits))
 
-    # In this order since the first version: `train` last.
+    # `train` last: the order is part of the data fingerprint.
     order = sorted(corpus.splits, key="train".__eq__)
     loaders = {name: functools.partial(load_split, name) for name in order}
     splits = LazySplits(loaders)
@@ -221,7 +221,7 @@ def load(config: Config, artifacts: Mapping[str, bytes] | None) -> TaskData:
 
 
 def load_new(config: Config, artifacts: Mapping[str, bytes]) -> TaskData:
-    """Reads other text than a run's, and encodes it in the run's sub-words; all of it counts."""
+    """Loads new text for a finished run, with the run's sub-words; nothing is left out."""
     options = config.data
     corpus = load_source(
         options.source,
@@ -239,7 +239,7 @@ def load_new(config: Config, artifacts: Mapping[str, bytes]) -> TaskData:
 
 
 class _BothSides:
-    """The lines of both languages, as often as somebody goes through them."""
+    """The lines of both languages; can be iterated several times."""
 
     def __init__(self, text: ParallelText):
         self._text = text
@@ -264,7 +264,7 @@ def task_data(
     class_counts: np.ndarray,
     notes: Sequence[str],
 ) -> TaskData:
-    """Returns what the core knows of the splits."""
+    """Builds the task data of the splits."""
     return TaskData(
         splits=splits,
         num_classes=vocabulary.size,

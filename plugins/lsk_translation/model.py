@@ -23,19 +23,19 @@ def build_transformer(config: ModelConfig, num_classes: int) -> keras.Model:
         num_classes: Size of the joint vocabulary.
 
     Returns:
-        A functional model. `source` is int32 `(batch, S)`; `target`, int32 `(batch, T)`, starts
-        with the start token; the logits, float32 `(batch, T, num_classes)`, are of the tokens one
-        position on. Layer names (`embedding`, `encoded`, `decoder_0`, …, `decoded`, `logits`) are
-        what decoding holds on to.
+        A functional model. `source` is int32 `(batch, S)`; `target`, int32 `(batch, T)`, begins
+        with the start token; the logits, float32 `(batch, T, num_classes)`, predict the next
+        tokens. Decoding relies on the layer names `embedding`, `encoded`, `decoder_0`, …,
+        `decoded` and `logits`.
     """
-    # Rows of unit length at the start: they are the templates of the output as well.
+    # Rows of unit length initially: they are the templates of the output, too.
     embedding = keras.layers.Embedding(
         num_classes,
         config.width,
         embeddings_initializer=keras.initializers.RandomNormal(stddev=config.width**-0.5),
         name="embedding",
     )
-    # In float32: bfloat16 can't tell positions above 256 apart.
+    # In float32: bfloat16 cannot distinguish positions above 256.
     positions = keras_hub.layers.SinePositionEncoding(name="positions", dtype="float32")
     block = {
         "intermediate_dim": config.feedforward,
@@ -50,7 +50,7 @@ def build_transformer(config: ModelConfig, num_classes: int) -> keras.Model:
         return keras.layers.Dropout(config.dropout, name=f"{name}_dropout")(x)
 
     def finish(x, name):
-        # Pre-norm leaves the last sum unnormalized; post-norm has done it already.
+        # Pre-norm leaves the last sum unnormalized; post-norm has normalized it.
         if config.normalize_first:
             return keras.layers.LayerNormalization(name=name)(x)
         return keras.layers.Identity(name=name)(x)
@@ -66,7 +66,7 @@ def build_transformer(config: ModelConfig, num_classes: int) -> keras.Model:
     encoded = finish(x, "encoded")
     x = embed(target, "target")
     for i in range(config.layers):
-        # Padding comes after every real token, where the causal mask hides it already.
+        # Padding comes after all real tokens, where the causal mask hides it.
         x = keras_hub.layers.TransformerDecoder(**block, name=f"decoder_{i}")(
             x, encoded, encoder_padding_mask=source_mask
         )
@@ -80,14 +80,14 @@ class Translator(ModelSearch):
 
     Args:
         model: A model that `build_transformer` built.
-        config: How to search; its temperature is not read.
-        num_return: Translations a sentence, 1 to `config.beam_size`.
+        config: Settings of the search; its temperature is not used.
+        num_return: Translations per sentence, 1 to `config.beam_size`.
         jit_compile: Whether TensorFlow compiles with XLA.
-        unsmooth: The smoothing to undo in the search.
+        unsmooth: The label smoothing to remove in the search.
     """
 
     shortest = 8  # pieces
-    most_positions = 1 << 14  # attention needs rows × pieces² numbers a head
+    most_positions = 1 << 14  # attention needs rows × pieces² numbers per head
     pad_token, start_token, end_token = PAD_ID, START_ID, END_ID
 
     def __init__(self, model: keras.Model, config: DecodingConfig, **kwargs):
@@ -103,10 +103,10 @@ class Translator(ModelSearch):
     def translate(
         self, source: np.ndarray, temperature: float = 1.0
     ) -> list[list[DecodedHypothesis]]:
-        """Returns the token ids, the end token left out, and the score of each translation.
+        """Returns the token ids, without the end token, and the score of each translation.
 
         Args:
-            source: int32 `(batch, S)` as `Sentences.padded` gives them.
+            source: int32 `(batch, S)`, as from `with_ends`.
             temperature: T.
 
         Returns:
@@ -118,11 +118,11 @@ class Translator(ModelSearch):
         return self.search(source, temperature=temperature)
 
     def max_length(self, source_length: int) -> int:
-        """Returns the most tokens that a translation of `source_length` pieces may have."""
+        """Returns the largest number of tokens in a translation of `source_length` pieces."""
         return math.ceil(self.config.length_ratio * source_length) + self.config.length_margin
 
     def begin(self, source) -> tuple[Any, int]:
-        """Encodes the source; all that a step needs of a sentence is in the state."""
+        """Encodes the source; the state has everything that a step needs."""
         batch, length = source.shape
         max_length = self.max_length(length)
         mask = ops.not_equal(source, PAD_ID)
@@ -167,7 +167,7 @@ class Translator(ModelSearch):
                 x,
                 encoded,
                 encoder_padding_mask=mask,
-                # Of two positions: Keras warns of a softmax over one.
+                # Two positions, since Keras warns about a softmax over one.
                 self_attention_cache=self._empty_cache(batch, 2, encoded.dtype),
                 self_attention_cache_update_index=0,
                 cross_attention_cache=self._empty_cache(batch, length, encoded.dtype),

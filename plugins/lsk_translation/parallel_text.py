@@ -21,7 +21,7 @@ class ParallelText:
     Attributes:
         source: The sentences.
         target: Their translations.
-        right: All right translations of each, `target` among them; empty: nobody knows them.
+        right: All correct translations of each, `target` among them; empty if unknown.
     """
 
     source: Sequence[str]
@@ -44,12 +44,12 @@ class Corpus:
     """Parallel text in splits.
 
     Attributes:
-        name: As the user called it.
+        name: The name that the user gave.
         source_language: Language code.
         target_language: Language code.
         splits: "train", "validation" and "test"; further test sets under their own names. Each is
-            read when it is asked for.
-        notes: What a report should say about the data.
+            read when it is first used.
+        notes: Remarks about the data for the run's output and report.
     """
 
     name: str
@@ -62,25 +62,25 @@ class Corpus:
 def read_folder(
     folder: Path, source_language: str, target_language: str, *, new: bool = False
 ) -> tuple[LazySplits[ParallelText], Sequence[str]]:
-    """Finds the splits of a folder, plain or `.gz`, UTF-8, one sentence a line.
+    """Finds the splits of a folder: `train.en`, `train.de`, `validation.*` and `test*.*`.
 
-    Training pairs with an empty side are dropped and counted in a note; elsewhere lines stay as
-    they are, so that line numbers hold. The first test set in sorted order (`test.*`, where it
-    exists) is the split "test"; the others are splits under their own names.
+    Files are plain or `.gz`, UTF-8, one sentence per line. Training pairs with an empty side are
+    dropped and counted in a note; other splits keep all lines. The first test set in sorted order
+    (`test.*`, if it exists) is the split "test"; the others keep their own names.
 
     Args:
         folder: The folder.
         source_language: Suffix of the source files, such as `en`.
         target_language: Suffix of the target files.
-        new: Whether the splits that there are will do, one at least.
+        new: Whether a single split suffices, as for new data of a finished run.
 
     Returns:
-        The splits, each read when it is asked for, and the notes.
+        The splits, read when they are first used, and the notes.
 
     Raises:
-        InputError: If a split or a language is missing; of a split that is read, if a file is
-            empty, not UTF-8, not as long as its counterpart, or has a line of more than 65,536
-            bytes.
+        InputError: If a split or a language is missing; when a split is read, if a file is empty,
+            not UTF-8, has other numbers of lines than its counterpart, or a line of more than
+            65,536 bytes.
     """
     if not folder.is_dir():
         raise InputError(f"Expected a folder with parallel text. Received: {folder}")
@@ -99,7 +99,7 @@ def read_folder(
         there = [word for word in words if word in names]
         if split != "test" and there:
             found[split] = there[0]
-            notes += [f"not read: {name}.*, beside {there[0]}.*" for name in there[1:]]
+            notes += [f"not read: {name}.*, because {there[0]}.* exists" for name in there[1:]]
     patterns = {"train": "train", "validation": "validation (or val)", "test": "test*"}
     if new and any(found.values()):
         found = {split: name for split, name in found.items() if name is not None}
@@ -130,7 +130,7 @@ def read_folder(
 
     def all_notes() -> Iterator[str]:
         yield from notes
-        if not new or len(splits) == 1:  # else nobody needs the training text
+        if not new or len(splits) == 1:  # otherwise the training text is not needed
             splits.get("train")
         if any(dropped):
             yield f"train: {dropped[0]} pairs with an empty side dropped"
@@ -170,19 +170,19 @@ def read_tfds(
     *,
     data_dir: str | Path | None = None,
 ) -> tuple[LazySplits[ParallelText], Sequence[str]]:
-    """Finds the splits of a prepared TFDS data set; nothing is ever downloaded.
+    """Finds the splits of a prepared TFDS data set; nothing is downloaded.
 
-    array_record files are read without TensorFlow, TFRecord files through `tf.data`. Text is held
-    in memory, or where there is much, in temporary files.
+    array_record files are read without TensorFlow, TFRecord files through `tf.data`. Text is kept
+    in memory, or in temporary files if it is large.
 
     Args:
         name: Such as `wmt14_translate/de-en`, or with a version, `wmt14_translate/de-en:1.0.0`.
         source_language: A language of the data set's `Translation` feature, or a text feature.
-        target_language: Likewise.
-        data_dir: Where the data lie; default `TFDS_DATA_DIR` as it is set now, then TFDS's own.
+        target_language: The other language or text feature.
+        data_dir: Folder of the data sets; default `TFDS_DATA_DIR`, then TFDS's own.
 
     Returns:
-        The splits, each read when it is asked for, and the notes.
+        The splits, read when they are first used, and the notes.
 
     Raises:
         InputError: If the data set is unknown, not prepared, or has no such texts or splits.
@@ -224,7 +224,7 @@ def _notes(builder, splits: Mapping[str, ParallelText]) -> Iterator[str]:
 
 
 def _text_features(builder, source: str, target: str) -> tuple[str | None, tuple[str, str]]:
-    """Returns the key of the feature that holds the texts (`None`: the example) and their keys."""
+    """Returns the key of the feature with the texts (`None`: the example), and their keys."""
     import tensorflow_datasets as tfds
 
     features = builder.info.features

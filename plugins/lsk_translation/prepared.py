@@ -2,10 +2,10 @@
 
 ```
 DIR/subwords.model, class_counts.npy, splits.json (the names, in order), and for each split
-DIR/SPLIT/source_ids.npy, target_ids.npy          all sentences' ids one after another
+DIR/SPLIT/source_ids.npy, target_ids.npy          the ids of all sentences, concatenated
 DIR/SPLIT/source_offsets.npy, target_offsets.npy  where each begins, and the end of the last
 DIR/SPLIT/references.txt, reference_offsets.npy   the target text, UTF-8, and where lines begin
-DIR/SPLIT/right.json                              of the text whose right translations are known
+DIR/SPLIT/right.json                              all correct translations, if known
 ```
 """
 
@@ -32,15 +32,15 @@ _RIGHT_FILE = "right.json"
 
 
 class Lines(Sequence[str]):
-    """Lines of a UTF-8 file, each read when it is asked for.
+    """Lines of a UTF-8 file, read on access.
 
     Args:
-        file: The file; each line has an end.
+        file: The file; each line ends with a newline.
         offsets: int64 `(n + 1,)`: the bytes where lines begin, and the length of the file.
-        check: As for `Ragged`.
+        check: Checks rows on access, as in `Ragged`.
 
     Raises:
-        InputError: If the offsets are not those of the file.
+        InputError: If the offsets do not fit the file.
     """
 
     def __init__(
@@ -66,18 +66,19 @@ class Lines(Sequence[str]):
 
 
 def write_prepared(data: TaskData, directory: Path) -> None:
-    """Writes what `lsk_translation.data.load` gave."""
+    """Writes loaded data into a folder."""
     np.save(directory / _COUNTS_FILE, data.class_counts)
     dtype = np.min_scalar_type(data.num_classes - 1)  # two bytes an id for most vocabularies
     write_splits(data, directory, functools.partial(_write_pairs, dtype=dtype))
 
 
 def load_prepared(prepared: PreparedData, artifacts: Mapping[str, bytes] | None) -> TaskData:
-    """Opens what `write_prepared` wrote.
+    """Opens prepared data.
 
     Args:
-        prepared: Where it is.
-        artifacts: Of the run that the data are for, or `None`: its vocabulary must be this one.
+        prepared: The folder that `write_prepared` wrote.
+        artifacts: The artifacts of the run that uses the data, which must have the same vocabulary;
+            `None` for a new run.
     """
     stored = read_artifacts(prepared, [VOCABULARY_FILE], artifacts, what="another vocabulary")
     if VOCABULARY_FILE not in stored:

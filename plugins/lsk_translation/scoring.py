@@ -23,9 +23,8 @@ class Translation(NamedTuple):
 
     Attributes:
         text: The detokenized sentence.
-        score: log p(y) / ((5 + |y|) / 6)^a at the temperature of the search, nats.
-        log_p: log p(y) / |y|, nats: what a piece has on the mean, the end token counted if there
-            is one.
+        score: log p(y) / ((5 + |y|) / 6)^a at the temperature of the search, in nats.
+        log_p: log p(y) / |y|, the mean per piece in nats, end token included if there is one.
     """
 
     text: str
@@ -41,13 +40,13 @@ def translate_sentences(
     *,
     temperature: float = 1.0,
 ) -> list[list[Translation]]:
-    """Translates sentences of any lengths; the order is kept.
+    """Translates sentences of any length, in order.
 
     Args:
-        translator: Who translates.
+        translator: The search.
         sentences: The sub-word ids of the sources.
         vocabulary: The sub-words of both sides.
-        progress: Called with sentences done and in all.
+        progress: Called with the number of sentences done and the total.
         temperature: T.
 
     Returns:
@@ -71,10 +70,10 @@ def translate_sentences(
 def translate_examples(
     model: keras.Model, examples: Examples, config: Config, data: TaskData, progress: Progress
 ) -> list[dict[str, str | float]]:
-    """Translates the sources of a split, which `lsk_translation.data` has loaded.
+    """Translates the sources of a split.
 
     Returns:
-        For each example its best translation: `text`, and `log_p`, nats a piece.
+        For each example its best translation: `text`, and `log_p` in nats per piece.
     """
     if not isinstance(examples, TextPairs):
         raise InputError(f"Expected sentence pairs. Received: {type(examples).__name__}")
@@ -96,19 +95,18 @@ def _log_p(score: float, length: int, penalty: float) -> float:
 
 
 def score(references: Sequence[str | tuple[str, ...]], hypotheses: Sequence[str]) -> Scores:
-    """Scores translations of one split; more is better.
+    """Computes BLEU and chrF; higher is better.
 
     Args:
-        references: One reference a sentence, or a tuple of all that are right.
-        hypotheses: As many translations, detokenized.
+        references: The reference of each sentence, or a tuple of all correct translations.
+        hypotheses: The translation of each sentence, detokenized.
 
     Returns:
         `bleu` (cased, 13a tokens), `bleu_uncased` (the paper's figure) and `chrf`, 0 … 100, with
-        sacrebleu's signatures; BLEU with 95 % intervals from 1,000 resamplings of the sentences.
-        With tuples, also `right`: how many translations are one of the right ones, in percent,
-        with its Clopper–Pearson interval. `length_ratio`: 13a tokens of the translations over
-        those of the references (sacrebleu's `sys_len / ref_len`), the nearest length where a
-        sentence has several; neither more nor less is better.
+        sacrebleu's signatures; BLEU with 95 % bootstrap intervals over 1,000 resamplings. With
+        tuples, also `right`: the percentage of correct translations with its Clopper–Pearson
+        interval. `length_ratio`: 13a tokens of the translations divided by those of the (nearest)
+        references, sacrebleu's `sys_len / ref_len`, which has no better direction.
     """
     if len(references) != len(hypotheses) or not references:
         raise InputError(
@@ -116,7 +114,7 @@ def score(references: Sequence[str | tuple[str, ...]], hypotheses: Sequence[str]
             f"Received: {len(hypotheses)} and {len(references)}"
         )
     several = [(one,) if isinstance(one, str) else one for one in references]
-    # Stream i has each sentence's reference i; sacrebleu passes over None.
+    # Stream i has reference i of each sentence; sacrebleu ignores None.
     streams = [list(stream) for stream in itertools.zip_longest(*several)]
     metrics = {"bleu": BLEU(), "bleu_uncased": BLEU(lowercase=True), "chrf": CHRF()}
     values, signatures, intervals = {}, {}, {}
@@ -125,10 +123,10 @@ def score(references: Sequence[str | tuple[str, ...]], hypotheses: Sequence[str]
         found = metric.corpus_score(list(hypotheses), streams, n_bootstrap=resamplings)
         values[name] = float(found.score)
         signatures[name] = str(metric.get_signature())
-        told = json.loads(found.format(width=6, is_json=True, signature=signatures[name]))
-        if "confidence_mean" in told:  # not for a BLEU of 0
-            mean, half = told["confidence_mean"], told["confidence_var"]
-            # sacrebleu's is symmetric, and may go beyond what a score can be.
+        report = json.loads(found.format(width=6, is_json=True, signature=signatures[name]))
+        if "confidence_mean" in report:  # missing for a BLEU of 0
+            mean, half = report["confidence_mean"], report["confidence_var"]
+            # sacrebleu's interval is symmetric and may leave the range of scores.
             intervals[name] = (max(0.0, mean - half), min(100.0, mean + half))
         if name == "bleu":
             length_ratio = float(found.ratio)

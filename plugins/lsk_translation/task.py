@@ -1,4 +1,4 @@
-"""The translation task: its table of contents."""
+"""The translation task."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -35,7 +35,7 @@ class TranslationTask(Task):
         return data.load(config, artifacts)
 
     def load_new(self, config: Config, artifacts: Mapping[str, bytes]) -> TaskData:
-        """Loads other text than a run's."""
+        """Loads new text for a finished run."""
         from lsk_translation import data
 
         if is_prepared(config.data.source):

@@ -1,4 +1,4 @@
-"""Translating lines of text with a run's model."""
+"""Translates lines of text with the model of a run."""
 
 import math
 from collections.abc import Sequence
@@ -19,9 +19,9 @@ from lsk_translation.model import Translator
 from lsk_translation.scoring import Translation, translate_sentences
 from lsk_translation.subwords import UNUSED, SubwordVocabulary
 
-LONGEST = 2048  # pieces of a line
-_RARE = 0.01
-_FOREIGN_TOLD = 3
+MAX_PIECES = 2048  # of a line
+_QUANTILE = 0.01  # of validation, below which a translation is reported as unusual
+_MAX_REPORTED = 3
 
 
 def translate_lines(
@@ -34,20 +34,20 @@ def translate_lines(
 ) -> list[list[Translation]]:
     """Returns the translations of each line, best first; blank lines are not allowed.
 
-    Lines longer than `data.max_length` pieces are translated with a warning: the model has not
-    seen such lengths in training. So are lines of whose translation the model is less sure than
-    of nearly all of validation: they are unlike what it was trained on.
+    Warns about lines longer than `data.max_length` pieces, as training has no such lengths, and
+    about lines whose translation is less likely than 99 % of the validation translations, as they
+    probably differ from the training text.
 
     Args:
         run: A finished run.
-        config: Its configuration; `config.decoding` says how to search.
+        config: Its configuration; `config.decoding` has the settings of the search.
         lines: The sources.
-        reporter: Who is told.
-        num_return: Translations a line.
+        reporter: Receives log messages and progress.
+        num_return: Translations per line.
 
     Raises:
-        InputError: If a line has more than `LONGEST` pieces.
-        LsKerasError: If the run's model and vocabulary don't fit.
+        InputError: If a line has more than `MAX_PIECES` pieces.
+        LsKerasError: If the run's model and vocabulary do not fit together.
     """
     artifacts = run.read_artifacts()
     if VOCABULARY_FILE not in artifacts:
@@ -61,10 +61,10 @@ def translate_lines(
         )
     sentences = Ragged(*vocabulary.encode(lines))
     longest = int(sentences.lengths.argmax())
-    if sentences.lengths[longest] > LONGEST:
+    if sentences.lengths[longest] > MAX_PIECES:
         raise InputError(
-            f"Expected lines of at most {LONGEST:,} pieces, a sentence each: memory grows with the "
-            f"square. Received: {sentences.lengths[longest]:,} pieces, {lines[longest][:40]!r}…"
+            f"Expected one sentence per line, of at most {MAX_PIECES:,} pieces. "
+            f"Received: {sentences.lengths[longest]:,} pieces, {lines[longest][:40]!r}…"
         )
     for row in (sentences.lengths >= config.data.max_length).nonzero()[0]:
         reporter.warning(
@@ -90,37 +90,39 @@ def translate_lines(
     if config.decoding.temperature == own["temperature"] and config.decoding.unsmooth == own.get(
         "unsmooth", 0
     ):
-        _warn_of_foreign(lines, [best.log_p for best, *_ in found], run, reporter)
+        _warn_about_unusual(lines, [best.log_p for best, *_ in found], run, reporter)
     return found
 
 
-def _warn_of_foreign(
+def _warn_about_unusual(
     lines: Sequence[str], log_ps: Sequence[float], run: RunDirectory, reporter: Reporter
 ) -> None:
     try:
         usual = _usual_log_p(run)
-    except FileError as error:  # what is translated is not lost for it
+    except FileError as error:  # the translations are kept
         reporter.warning(str(error))
         return
-    foreign = [i for i, log_p in enumerate(log_ps) if log_p < usual]
-    for i in foreign[:_FOREIGN_TOLD]:
+    unusual = [i for i, log_p in enumerate(log_ps) if log_p < usual]
+    for i in unusual[:_MAX_REPORTED]:
         reporter.warning(
             f"{lines[i][:40]!r} seems to be unlike what the model was trained on: its translation "
-            f"has log p = {log_ps[i]:.2f} nats a piece; {1 - _RARE:.0%} of validation have at "
+            f"has log p = {log_ps[i]:.2f} nats a piece; {1 - _QUANTILE:.0%} of validation have at "
             f"least {usual:.2f}"
         )
-    if len(foreign) > _FOREIGN_TOLD:
-        reporter.warning(f"so do {len(foreign) - _FOREIGN_TOLD} more of {len(lines)} lines")
+    if len(unusual) > _MAX_REPORTED:
+        reporter.warning(f"so do {len(unusual) - _MAX_REPORTED} more of {len(lines)} lines")
 
 
 def _usual_log_p(run: RunDirectory) -> float:
-    """Returns the log p a piece that only `_RARE` of validation's translations fall short of."""
+    """Returns the `_QUANTILE` quantile of log p per piece on the validation split."""
     file = run.outputs_file("validation")
     if not file.is_file():
         return -math.inf
     outputs = read_record(file, list[_Output | str])
     log_ps = [output.log_p for output in outputs if isinstance(output, _Output)]
-    return float(np.quantile(log_ps, _RARE)) if log_ps else -math.inf  # older runs have text alone
+    return (
+        float(np.quantile(log_ps, _QUANTILE)) if log_ps else -math.inf
+    )  # no numbers in runs with text only
 
 
 class _Output(Record, frozen=True):

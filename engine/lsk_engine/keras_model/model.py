@@ -11,8 +11,8 @@ from ls_base.errors import InputError, reason, short_repr
 from ls_keras.backend.keras_internals import layers_within, producing_call
 from ls_keras.inputs.output_activation import OTHER, SIGMOID, SOFTMAX, UNKNOWN, model_output
 from ls_keras.layers import LogProbabilities
-from lsk_engine.keras_model.config import ModelConfig
-from lsk_engine.settings.user_code import call_user_code
+from lsk_engine.keras_model.config import PYTHON, ModelConfig
+from lsk_engine.settings.user_code import NamedCode, call_user_code
 
 _LINEAR = (None, keras.activations.linear, keras.activations.log_softmax)
 
@@ -200,3 +200,61 @@ def _check_saving(model: keras.Model, name: str) -> None:
             f"{expected}: give classes of your own a get_config with all arguments. "
             f"Received: {reason(ValueError(told))}"
         ) from error
+
+
+def load_builder(options: ModelConfig) -> Callable[[], Any]:
+    """Imports the function that builds the model.
+
+    Args:
+        options: The name of the function, and the SHA-256 of its file.
+
+    Raises:
+        InputError: If it can't be imported, is not trusted, belongs to a Python program, or its
+            file has changed since the run began.
+    """
+    named = NamedCode.read(options.name)
+    if named is None:
+        raise InputError(
+            "Expected a model that a file builds: a run of a Python program is resumed by the "
+            f"program (lsk_engine.smoothing_study). Received: {options.name.removeprefix(PYTHON)}"
+        )
+    found = named.sha256()
+    if found != options.sha256:
+        raise InputError(
+            f"Expected {named.module} as the run began with it, {options.sha256[:12]}… (start a "
+            f"new run to use the changed file). Received: {found[:12]}…"
+        )
+    return named.load()
+
+
+def load_augmentation(options: ModelConfig) -> keras.Layer | None:
+    """Calls the function that returns the random augmentation, if one is named.
+
+    Args:
+        options: As for `load_builder`.
+
+    Raises:
+        InputError: If it can't be imported, is not trusted, or does not return a layer.
+    """
+    named = NamedCode.read(options.augment)
+    if named is None:
+        return None
+    layer = named.call("a layer")
+    # The augmentation of a student is found by its class, so it can't be a plain `Model`.
+    if not isinstance(layer, keras.Layer) or isinstance(layer, keras.Model):
+        raise InputError(
+            f"Expected {named} to return a layer, not a model. Received: {short_repr(layer)}"
+        )
+    return layer
+
+
+def import_classes(options: ModelConfig) -> None:
+    """Registers the classes of a model's file, if it is unchanged and trusted.
+
+    A saved model that consists of Keras's own layers does not need it.
+
+    Args:
+        options: As for `load_builder`.
+    """
+    with contextlib.suppress(InputError):
+        load_builder(options)

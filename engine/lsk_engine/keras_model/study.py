@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ls_base.errors import InputError
 from lsk_engine.keras_model.config import PYTHON
-from lsk_engine.keras_model.task import OwnModelTask
+from lsk_engine.keras_model.plugin import OwnModelTask
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.naming import unique_paths
 from lsk_engine.settings.config import Config

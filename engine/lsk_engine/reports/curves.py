@@ -39,31 +39,19 @@ def learning_curves(groups: Sequence[Group]) -> Iterator[Chart]:
     note = "A line is a run; lines of one color differ only in their seed." if several else ""
     for name in dict.fromkeys(name for values in histories for name in values):
         short, label = QUANTITIES.get(name, (name, name))
-        lines = {
-            split: [
-                (group, points)
-                for group in groups
-                for run in group.runs
-                if (points := _history(run, split, name))
-            ]
-            for split in _PARTS
-        }
-        if len(runs) == 1:
-            series = [
-                Series(part, points, look=look)
-                for look, (split, part) in enumerate(_PARTS.items())
-                for _, points in lines[split]
-            ]
-            if series:
-                title = f"{short}, {' and '.join(one.name for one in series)}"
-                yield Chart(title, "Training step", label, series)
-            continue
-        for split, part in _PARTS.items():
-            series = [
-                Series(group.label, points, look=group.look) for group, points in lines[split]
-            ]
-            if series:
-                yield Chart(f"{short}, {part}", "Training step", label, series, note=note)
+        charts: dict[str, list[Series]] = {}
+        for number, (split, part) in enumerate(_PARTS.items()):
+            for group in groups:
+                for run in group.runs:
+                    if points := _history(run, split, name):
+                        alone = len(runs) == 1
+                        look = number if alone else group.look
+                        series = Series(part if alone else group.label, points, look=look)
+                        charts.setdefault("" if alone else part, []).append(series)
+        for part, lines in charts.items():
+            if any(len(one.points) > 1 for one in lines):  # single points are in the tables
+                title = part or " and ".join(one.name for one in lines)
+                yield Chart(f"{short}, {title}", "Training step", label, lines, note=note)
 
 
 def temperature_curves(groups: Sequence[Group]) -> Iterator[Chart]:

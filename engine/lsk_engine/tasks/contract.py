@@ -1,7 +1,7 @@
-"""The contract between the core and a task: what a plugin brings, on one screen.
+"""The contract between the engine and a task plugin.
 
-One tensor contract for every task, so that loss, metrics, temperature, projection and
-distillation exist once: a model emits float32 logits `(..., num_classes)` from a last layer named
+All tasks share one tensor contract, so that loss, metrics, temperature, projection and distillation
+exist once: a model emits float32 logits `(..., num_classes)` from a last layer named
 `logits` that exposes `kernel` and `bias`; labels are integers `(...)`; padding is
 `label == ignore_class`.
 """
@@ -26,11 +26,11 @@ class Examples(abc.ABC):
     """One split of a data set: random access to examples, padded on request.
 
     Attributes:
-        sizes: For examples of unequal length, int array `(n,)` of what a batch must be padded to
-            in order to hold each; `None` where all examples have one shape.
-        references: What `Task.score` compares outputs with, one an example.
-        workers: How many batches are worth gathering at a time, in threads, ahead of the step: more
-            than one where each has files to be decoded.
+        sizes: For examples of unequal length, int array `(n,)` of the length that a batch has to be
+            padded to for each; `None`: all examples have one shape.
+        references: The reference of each example, for `Task.score`.
+        workers: Number of threads that gather batches ahead of the step; more than 1 pays where
+            files have to be decoded.
     """
 
     sizes: "np.ndarray | None" = None
@@ -47,30 +47,37 @@ class Examples(abc.ABC):
     ) -> "tuple[dict[str, np.ndarray], np.ndarray]":
         """Returns `(inputs, labels)` of the examples `rows`, padded to `size`."""
 
+    def take(self, rows: "np.ndarray") -> "Examples | None":
+        """Returns these examples as a split of the same kind; `None`: the engine selects them.
+
+        Override it where that saves memory, or the split has further methods.
+        """
+        return None
+
     def label_counts(self) -> "np.ndarray":
-        """Returns how many labels that count each example has, int array `(n,)`; default: one."""
-        import numpy as np  # `lsk --help` waits for this module, and not for NumPy
+        """Returns the number of labels of each example without padding, int `(n,)`; default: 1."""
+        import numpy as np  # imported here to keep `lsk --help` fast
 
         return np.ones(len(self), np.int64)
 
 
 @dataclasses.dataclass(frozen=True)
 class TaskData:
-    """What a task's data set is made of.
+    """The data set of a task.
 
     Attributes:
-        splits: `train`, `validation`, `test` and, where there are, further test sets; better as
-            `lsk_engine.data.lazy.LazySplits`, since scoring asks for no training split.
+        splits: `train`, `validation`, `test` and further test sets; best as
+            `lsk_engine.data.lazy.LazySplits`, since scoring does not need the training split.
         num_classes: K.
         ignore_class: The label of padding, or `None`.
         class_names: K names: classes, sub-words, characters or words.
         class_counts: How often each class is a training label, `(K,)`: the counts of `Unigram`;
             where that takes the training split, a `lsk_engine.data.lazy.lazy_array`.
-        unused_classes: Classes that never are labels (padding, start).
-        artifacts: Files that belong to the model (vocabulary), by name: saved with the run.
-        notes: What every report on this data must say, such as "synthetic".
+        unused_classes: Classes that are never labels (padding, start).
+        artifacts: Files that belong to the model (vocabulary) by name; saved with the run.
+        notes: Notes that every report on the data shows, such as "synthetic".
         train_sizes: The sizes of the training examples, in any order, where the training split
-            need not be loaded for them; `None`: it says so. Batches take after them.
+            need not be loaded for them; `None`: the split has them. Batch lengths follow them.
     """
 
     splits: Mapping[str, Examples]
@@ -89,13 +96,13 @@ class Scores:
     """A task's scores of decoded outputs.
 
     Attributes:
-        values: By name; first the one that curves are drawn of.
-        labels: What each is called in a table.
-        signatures: How a score was computed, where its field writes that down (sacrebleu).
-        intervals: The ends of the 95 % intervals of those scores that have one.
-        better: Whether less or more is better, of those scores of which it is known: studies
-            (`lsk study`) decide nothing about the others.
-        bounds: The smallest and largest possible value of scores, `None`: unlimited; intervals of
+        values: Scores by name; the first is the one of curves.
+        labels: Label of each score in tables.
+        signatures: Signature of the computation, where the field has one (sacrebleu).
+        intervals: 95 % intervals of the scores that have one.
+        better: Whether less or more is better, where it is known: studies (`lsk study`) decide
+            nothing about the other scores.
+        bounds: Smallest and largest possible value of each score, `None`: unlimited; intervals of
             a study do not leave them.
     """
 
@@ -119,42 +126,33 @@ class Scores:
 class Task(TaskSettings, abc.ABC):
     """A task plugin, found through the entry-point group `ls_keras.tasks`.
 
-    A `task.py` imports nothing heavy: each method starts with its one local import.
+    A `task.py` imports nothing heavy: each method starts with its one local import. The settings
+    classes, presets and data sources are attributes of `TaskSettings`.
+
+    Attributes:
+        summary: What the task does, in a line.
+        models: Names of the networks, each with a line of text.
+        unit: Name of a label in "…/s".
+        extra: Pip requirement that installs what the task needs, or `None`.
     """
 
     summary: ClassVar[str]
-    extra: ClassVar[str | None] = None  # the pip requirement that installs what the task needs
-    unit: ClassVar[str] = "examples"  # what a label is called in "…/s"
-    models: ClassVar[Mapping[str, str]]  # name -> one line
+    models: ClassVar[Mapping[str, str]]
+
+    # ---- Required ----
 
     @abc.abstractmethod
     def load_data(self, config: Config, artifacts: Mapping[str, bytes] | None = None) -> TaskData:
-        """Loads the splits; `artifacts` are those of a run whose vocabulary is to be used."""
-
-    def load_new(self, config: Config, artifacts: Mapping[str, bytes]) -> TaskData:
-        """Loads other data than a run's, to score its model on: what there is, nothing drawn.
+        """Loads the splits.
 
         Args:
-            config: The run's, with the other `data.source`.
-            artifacts: Those of the run.
-
-        Returns:
-            Data of the run's classes. Where they have no splits, there is one, `all`. Batches take
-            after `train`, which may be a split under its second name.
+            config: The configuration.
+            artifacts: Artifacts of a run whose vocabulary is to be used; `None`: a new run.
         """
-        return self.load_data(config, artifacts)
 
     @abc.abstractmethod
     def build_model(self, config: Config, data: TaskData) -> "keras.Model":
         """Builds a functional model: inputs named as in `Examples.gather`, output `logits`."""
-
-    def unused_by_model(self, config: Config) -> Sequence[str]:
-        """Returns the fields of `config.model` that the model of that name does not have."""
-        return ()
-
-    def import_layers(self, config: Config) -> None:
-        """Imports the modules whose registered classes a saved model of this run holds."""
-        return None
 
     @abc.abstractmethod
     def decode(
@@ -171,6 +169,36 @@ class Task(TaskSettings, abc.ABC):
     def score(self, examples: Examples, outputs: Sequence[Any]) -> Scores:
         """Compares decoded outputs with the references."""
 
+    # ---- Optional, see also `TaskSettings.suggest` and `TaskSettings.study_preset` ----
+
+    unit: ClassVar[str] = "examples"
+    extra: ClassVar[str | None] = None
+
+    def load_new(self, config: Config, artifacts: Mapping[str, bytes]) -> TaskData:
+        """Loads other data to score a run's model on, without drawing splits.
+
+        Args:
+            config: The run's configuration, with the other `data.source`.
+            artifacts: Artifacts of the run.
+
+        Returns:
+            Data with the classes of the run. Data without splits are one split, `all`. Batches are
+            formed as for `train`, which may be a second name of a split.
+        """
+        return self.load_data(config, artifacts)
+
+    def unused_by_model(self, config: Config) -> Sequence[str]:
+        """Returns the fields of `config.model` that the chosen network does not use."""
+        return ()
+
+    def import_layers(self, config: Config) -> None:
+        """Imports the modules whose registered classes a saved model of this run needs."""
+        return None
+
+    def augment(self, config: Config) -> "keras.layers.Layer | None":
+        """Returns the random augmentation of inputs as a layer that can be called by itself."""
+        return None
+
     def illustrate(
         self,
         model: "keras.Model",
@@ -179,20 +207,16 @@ class Task(TaskSettings, abc.ABC):
         config: Config,
         data: TaskData,
     ) -> Mapping[str, tuple["Figure", Sequence[Mapping[str, Any]]]]:
-        """Returns pictures of a split's outputs by name, each a figure and its numbers as rows.
+        """Returns figures of a split's outputs by name, each with its numbers as rows.
 
-        `outputs` are what `decode` returned. They are saved beside the evaluation.
+        They are saved with the evaluation. `outputs` are the result of `decode`.
         """
         return {}
 
     def prepare(self, config: Config, data: TaskData, directory: Path) -> None:
-        """Writes loaded data into the empty `directory`, if the task offers that.
+        """Writes loaded data to the empty `directory`, for `lsk prepare`.
 
-        `load_data` must then take them from there where `config.data.source` is a prepared data
-        set; see `lsk_engine.data.prepared.prepared_data`.
+        `load_data` then has to read them from there if `config.data.source` is a prepared data set;
+        see `lsk_engine.data.prepared.prepared_data`.
         """
-        raise NotImplementedError  # `lsk prepare` says so to the user
-
-    def augment(self, config: Config) -> "keras.layers.Layer | None":
-        """Returns the random augmentation of inputs as a layer, callable by itself."""
-        return None
+        raise NotImplementedError

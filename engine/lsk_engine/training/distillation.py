@@ -1,4 +1,4 @@
-"""A student's part of the story of an experiment: its teacher, and the model that `fit` trains."""
+"""Distillation: the teacher of a run, its logits, and the model that `fit` trains."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ from lsk_engine.tasks.model_contract import check_contract
 
 
 def teacher_artifacts(config: Config) -> Mapping[str, bytes] | None:
-    """Returns the teacher's vocabulary and the like, which its student has to use; or `None`."""
+    """Returns the teacher's artifacts (vocabulary), which its student has to use, or `None`."""
     if config.distillation is None:
         return None
     return _open_teacher(config.distillation).read_artifacts()
@@ -47,18 +47,17 @@ def with_teacher_logits(
 ) -> TaskData:
     """Returns the data with the teacher's logits as an input of the training split.
 
-    Without `config.distillation.cache` they are the data as they are. A cache that isn't there is
-    made.
+    Without `config.distillation.cache`, the data are unchanged. A missing cache is computed.
 
     Args:
         task: The task.
         config: The student's configuration.
         data: The student's data.
-        run: The student's run, which keeps what the examples are.
-        reporter: Who is told.
-        stored: Whether the configuration is a run's, and not what a command was told just now:
-            then a cache is made only where `lsk_engine.settings.output_folders.may_write`, or in
-            the teacher's run.
+        run: The student's run, with the fingerprint of its examples.
+        reporter: Receives messages and progress.
+        stored: Whether the configuration comes from a run, not from the present command: then a
+            cache is computed only where `lsk_engine.settings.output_folders.may_write` allows it,
+            or in the teacher's run.
 
     Raises:
         InputError: If the student augments its inputs at random, or the cache is of other
@@ -67,7 +66,7 @@ def with_teacher_logits(
     options = config.distillation
     if options is None or options.cache is None:
         return data
-    # Built only to be looked at, before a teacher runs for hours.
+    # Built only to be checked, before a teacher runs for hours.
     view = _augmentation(task, config, task.build_model(config, data))
     if view is not None:
         raise InputError(
@@ -98,7 +97,7 @@ def _cached_logits(
     *,
     stored: bool,
 ) -> TeacherLogits:
-    """Opens the cache, or makes it where that is allowed."""
+    """Opens the cache, or computes it where that is allowed."""
     options: Any = config.distillation
     path, examples = Path(options.cache), data.splits["train"]
     if stored and not may_write(options.cache, inside=[Path(options.teacher)]):

@@ -1,4 +1,4 @@
-"""Weights that training starts from: those of another run's model."""
+"""Warm start: training starts from the weights of another run's model."""
 
 from collections.abc import Mapping
 
@@ -16,7 +16,7 @@ _LISTED = 4
 
 
 def init_from_artifacts(config: Config) -> Mapping[str, bytes] | None:
-    """Returns the vocabulary and the like of the run that another starts from; or `None`."""
+    """Returns the artifacts (vocabulary) of the run `training.init_from`, or `None`."""
     if config.training.init_from is None:
         return None
     return RunDirectory.open(config.training.init_from).read_artifacts()
@@ -27,17 +27,17 @@ def load_initial_weights(
 ) -> None:
     """Sets the weights of a new model to those of the run `training.init_from`.
 
-    The models have to be alike, layer by layer. The last one, `logits`, starts anew where its
-    classes are others: it is said.
+    The models must be the same, layer by layer. The last layer, `logits`, keeps its new weights if
+    its classes differ; a message says so.
 
     Args:
         model: A new model.
         config: The new run's configuration.
-        data: Its data, which say what the classes are.
-        reporter: Who is told.
+        data: Its data, with the names of the classes.
+        reporter: Receives a message.
 
     Raises:
-        InputError: If the run's model is not what it was when this one was started, or another.
+        InputError: If the run's model has changed since this run was started, or does not fit.
     """
     run = RunDirectory.open(str(config.training.init_from))
     if model_sha256(run) != config.training.init_sha256:
@@ -63,12 +63,13 @@ def load_initial_weights(
     for to, value in pairs[: len(new)] if anew else pairs:
         to.assign(value)
     reporter.message(
-        f"Started from the weights of {run.path}" + (f"; `logits` starts anew: {anew}" * bool(anew))
+        f"Started from the weights of {run.path}"
+        + (f"; `logits` starts from new weights: {anew}" * bool(anew))
     )
 
 
 def _weights(model: keras.Model) -> tuple[list, list]:
-    """Returns the weights of all layers but the last, and those of the last."""
+    """Returns the weights of all layers except `logits`, and those of `logits`."""
     logits = model.get_layer("logits").weights
     own = {id(weight) for weight in logits}
     return [weight for weight in model.weights if id(weight) not in own], logits

@@ -1,4 +1,4 @@
-"""Stopping on request: Ctrl-C, and what schedulers send before they end a job."""
+"""Stopping on request: Ctrl-C, and the signals of schedulers before they end a job."""
 
 import contextlib
 import signal

@@ -1,4 +1,4 @@
-"""Settings of a run that would have no effect, in words: said before it trains."""
+"""Settings of a run that have no effect, reported before it trains."""
 
 import dataclasses
 import math
@@ -9,7 +9,7 @@ from lsk_engine.settings.config import Config
 from lsk_engine.settings.training import DEFAULT_LOSS
 from lsk_engine.tasks.contract import Task
 
-# What the optimizers of these names read.
+# The optimizers that use these settings.
 _OPTIMIZERS = {
     "momentum": ("sgd",),
     "nesterov": ("sgd",),
@@ -19,12 +19,12 @@ _OPTIMIZERS = {
 
 
 def unused_in_any(task: Task, configs: Iterable[Config]) -> list[str]:
-    """Returns what means nothing in the configurations of several runs, each sentence once.
+    """Returns the settings without effect in several configurations, without duplicates.
 
     Args:
         task: Their task.
-        configs: The configurations. Where epochs say how long a run is, no data have been read
-            that would say how many steps they are, and it counts as long.
+        configs: The configurations. If epochs determine the length of a run, the number of steps
+            is unknown, and the run counts as long.
     """
     said = (
         text
@@ -35,10 +35,10 @@ def unused_in_any(task: Task, configs: Iterable[Config]) -> list[str]:
 
 
 def unused_settings(task: Task, config: Config, total: float) -> list[str]:
-    """Returns what of a configuration means nothing beside the rest of it.
+    """Returns a sentence for each setting of a configuration that has no effect.
 
-    A setting that a preset makes and the chosen model, or optimizer, doesn't have; checkpoints that
-    are to be kept and never are saved.
+    These are settings of a preset that the chosen model, optimizer or loss does not use, and
+    checkpoints to be kept that are never saved.
 
     Args:
         task: The task.
@@ -60,7 +60,7 @@ def unused_settings(task: Task, config: Config, total: float) -> list[str]:
 
 
 def _nothing(name: str, part: Any, key: str, beside: str, config: Config) -> str:
-    return f"{name}={getattr(part, key)} means nothing with {beside} (preset {config.preset})"
+    return f"{name}={getattr(part, key)} has no effect with {beside} (preset {config.preset})"
 
 
 def _is_set(part: Any, key: str) -> bool:

@@ -1,4 +1,4 @@
-"""The mean of the weights at the last checkpoints: what a run saves with `average_checkpoints`."""
+"""The mean of the weights over the last checkpoints, see `training.average_checkpoints`."""
 
 from collections.abc import Sequence
 
@@ -12,14 +12,14 @@ from lsk_engine.runs.checkpoints import Checkpoints
 def steps_to_average(total: int, checkpoint_every: int, count: int) -> tuple[int, ...]:
     """Returns the last `count` steps at which a run of `total` steps saves its state.
 
-    These are the multiples of `checkpoint_every` below `total`, and `total`. They depend on the
-    configuration alone: a checkpoint that an interruption left elsewhere is not among them, so
-    that a resumed run averages what the run would have averaged.
+    These are the multiples of `checkpoint_every` below `total`, and `total`. They follow from the
+    configuration alone: the checkpoint of an interruption is not among them, so that a resumed run
+    averages the same checkpoints.
 
     Args:
         total: Steps of the run, at least 1.
         checkpoint_every: Steps between checkpoints.
-        count: How many; 0: none.
+        count: Number of steps; 0: none.
 
     Raises:
         InputError: If the run has fewer.
@@ -41,15 +41,14 @@ def steps_to_average(total: int, checkpoint_every: int, count: int) -> tuple[int
 def average_checkpoints(model: keras.Model, checkpoints: Checkpoints, steps: Sequence[int]) -> None:
     """Sets the variables of `model` to their means over checkpoints.
 
-    Of floating-point variables, that is weights and the moving statistics of BatchNormalization;
-    integers (the states of seed generators) are taken from the last. The statistics are means of
-    those of the single models, not measured anew with the mean weights. The optimizer is left as
-    it is. Sums are taken in float64.
+    Floating-point variables (weights, moving statistics of BatchNormalization) are averaged in
+    float64; integers (states of seed generators) are those of the last checkpoint. The statistics
+    are not recomputed for the mean weights. The optimizer is unchanged.
 
     Args:
-        model: The model that the checkpoints are of.
-        checkpoints: Where they are.
-        steps: Which, ascending, at least one.
+        model: The model of the checkpoints.
+        checkpoints: The checkpoints.
+        steps: Their steps, ascending, at least one.
 
     Raises:
         FileError: If one is missing, unreadable, or of another model.

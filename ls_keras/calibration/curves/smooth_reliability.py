@@ -16,7 +16,7 @@ from ls_keras.calibration.curves.smooth_kernel import (
 )
 from ls_keras.calibration.curves.top_label_statistics import Statistics, read_statistics
 from ls_keras.inputs.targets import IgnoreClass
-from ls_keras.inputs.validation import as_number
+from ls_keras.inputs.validation import as_flag, as_number
 
 _STEP = 128  # cells from one point of the curve to the next: 257 points
 
@@ -149,7 +149,7 @@ def smooth_curve_of_statistics(
         examples=examples,
         bandwidth=float(sigma),
         error=float((trapezoid(CELLS) * np.abs(residual)).sum()),
-        multi_label=bool(multi_label),
+        multi_label=as_flag(multi_label, "multi_label"),
     )
 
 

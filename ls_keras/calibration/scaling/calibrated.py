@@ -6,10 +6,9 @@ import sys
 
 import keras
 
-from ls_base.errors import InputError
 from ls_keras.calibration.scaling.model_logits import find_logits, to_logits
 from ls_keras.calibration.scaling.recalibration import Recalibration
-from ls_keras.errors import shown
+from ls_keras.errors import InputError, shown
 from ls_keras.inputs.model_outputs import Output, replaced, select_output
 from ls_keras.inputs.validation import as_flag, as_number
 from ls_keras.layers import Temperature

@@ -10,10 +10,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ls_base.errors import InputError
 from ls_keras.backend.tensors import as_array
 from ls_keras.calibration.scaling.temperature_sums import TemperedSums
-from ls_keras.errors import shown
+from ls_keras.errors import InputError, shown
 
 # One pass over the data: takes inverse temperatures `(B,)` and whether to compute derivatives.
 Evaluate = Callable[[ArrayLike, bool], TemperedSums]

@@ -1,7 +1,7 @@
-"""Smoothed cross-entropy of `hidden @ kernel + bias` by chunks of tokens, in TensorFlow and JAX.
+"""Fused linear cross-entropy by chunks of tokens, on TensorFlow and JAX.
 
-A chunk's logits are made once, and with them the loss and every gradient: three products, as
-without chunks. PyTorch has the same in place, in `linear_torch`.
+The logits of a chunk are computed once, for the loss and all gradients: three matrix products, as
+without chunks. `torch_chunks` does the same in place on PyTorch.
 """
 
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ from ls_keras.losses.fused_linear.problem import Fixed, Linear, Rows
 
 
 class _Prior(NamedTuple):
-    """What the prior takes from every logit and gradient: of rank one, no product of its own.
+    """The prior's term of the logits and gradients, which has rank one and needs no product.
 
     Attributes:
         q: `(K,)`, or one number.
@@ -36,11 +36,11 @@ def loss_and_gradients(linear: Linear, rows: Rows, fixed: Fixed, *, gradients: b
         linear: h, K and b.
         rows: The classes j, m and w.
         fixed: α, q and sizes.
-        gradients: Whether to compute them.
+        gradients: Whether to compute gradients.
 
     Returns:
-        The loss, and its gradients as `linear` has its parts, or `None`. They are in float32 or
-        better, or in bfloat16 where that is the part's own dtype.
+        The loss, and its gradients with respect to the parts of `linear`, or `None`. Gradients are
+        in float32 or better, or in bfloat16 if the part is.
     """
     dtype = fixed.dtype
     narrow = _product_dtype(linear, fixed)
@@ -100,14 +100,14 @@ def loss_and_gradients(linear: Linear, rows: Rows, fixed: Fixed, *, gradients: b
     total, dh = scan(chunk, total, (hidden, *rows), fixed.most_tokens, out_dtype)
     if not gradients:
         return total["loss"], None
-    dk, db = _less_prior(total, prior, rows.weights, blocks, fixed)
+    dk, db = _subtract_prior(total, prior, rows.weights, blocks, fixed)
     parts = [ops.cast(block, fixed.stored(linear.kernel.dtype)) for block in dk]
     whole = parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=fixed.axis_of_classes)
     return total["loss"], Linear(dh, whole, db)
 
 
 def _product_dtype(linear: Linear, fixed: Fixed) -> str:
-    """Returns what is multiplied: bfloat16 as it is, where its products can be summed up wider."""
+    """Returns the dtype of products: bfloat16 only where it is accumulated in float32."""
     dtypes = {keras.backend.standardize_dtype(x.dtype) for x in (linear.hidden, linear.kernel)}
     as_it_is = dtypes == {"bfloat16"} and keras.config.backend() == "jax"
     return "bfloat16" if as_it_is else fixed.dtype
@@ -123,18 +123,18 @@ def _prior_vector(prior: np.ndarray, dtype: str):
 def _prior(kernel, bias, prior: np.ndarray, fixed: Fixed) -> _Prior:
     dtype, axis = fixed.dtype, fixed.axis_of_classes
     q = _prior_vector(prior, dtype)
-    if isinstance(q, float):  # One number costs less than a vector.
+    if isinstance(q, float):  # one number costs less than a vector
         mean = ops.mean(ops.cast(kernel, dtype), axis=axis)
         shift = 0.0 if bias is None else ops.mean(bias)
         return _Prior(q, mean, shift)
-    # Where q is 0, a bias may be −inf.
+    # The bias may be −inf where q is 0.
     shift = 0.0 if bias is None else ops.sum(q * ops.where(q > 0, bias, 0.0))
     direction = product(q[None], ops.cast(kernel, dtype), dtype, transpose_b=axis == 1)
     return _Prior(q, direction[0], shift)
 
 
 def _zeros(num_features: int, blocks: list[slice], bias, fixed: Fixed) -> dict:
-    """Returns what the gradients that are added up over the chunks begin with."""
+    """Returns the initial values of the gradients that are summed over chunks."""
     sizes = [block.stop - block.start for block in blocks]
     shapes = [(n, num_features) if fixed.transposed else (num_features, n) for n in sizes]
     total: dict = {"kernel": [ops.zeros(shape, fixed.dtype) for shape in shapes]}
@@ -150,8 +150,8 @@ def _kernel_block(h, dz, fixed: Fixed):
     return product(left, right, fixed.dtype, transpose_a=True)
 
 
-def _less_prior(total: dict, prior: _Prior | None, weights, blocks: list[slice], fixed: Fixed):
-    """Takes α q from all gradients: −α (Σ_n w_n h_n) ⊗ q, and −α q Σ_n w_n from the bias's."""
+def _subtract_prior(total: dict, prior: _Prior | None, weights, blocks: list[slice], fixed: Fixed):
+    """Subtracts the prior's term: α (Σ_n w_n h_n) ⊗ q, and α q Σ_n w_n for the bias."""
     dk, db = total["kernel"], total.get("bias")
     if prior is None:
         return dk, db

@@ -1,4 +1,4 @@
-"""Smoothed cross-entropy of a linear layer's output, without that output."""
+"""Fused linear cross-entropy: the smoothed loss of a linear layer without its logits."""
 
 import keras
 from keras import ops
@@ -41,11 +41,11 @@ def linear_smoothed_ce(
 
     Σ_n w_n H(y_n^LS, softmax(z_n)) with z_n = h_n K + b
 
-    It is `SmoothedCE(alpha, smoothing=smoothing, from_logits=True)` of the logits, of which only a
-    chunk of tokens is there at a time: with 32,000 classes, 4,096 tokens have 500 MiB of logits,
-    and as much again for every tensor made of them. The gradients for hidden, kernel and bias are
-    made in the same pass and wait for the factor that backpropagation brings; so the loss comes
-    reduced, and cannot be differentiated twice. Weights get no gradient.
+    It equals `SmoothedCE(alpha, smoothing=smoothing, from_logits=True)` of the logits, but holds
+    only the logits of a chunk of tokens: with 32,000 classes, the logits of 4,096 tokens need
+    500 MiB, and so does every tensor computed from them. The gradients for hidden, kernel and bias
+    are computed in the same pass, so the loss is always reduced, and can't be differentiated twice.
+    Weights get no gradient.
 
     With z = h K + b, p = softmax(z) and y^LS = m + α q, where m is the target's (and its
     neighbors') part:
@@ -54,30 +54,30 @@ def linear_smoothed_ce(
 
     Args:
         y_true: Integer labels `(...)` or `(..., 1)`.
-        hidden: `(..., D)`: what the last layer gets.
+        hidden: `(..., D)`: the input of the last layer.
         kernel: `(D, K)`: its kernel, K ≥ 2; see `transposed`.
         bias: `(K,)`, or `None`, the default.
         alpha: The mass to take off the target, in [0, 1]. Default: 0.1.
-        smoothing: See `smoothed_cross_entropy`; all of them. Default: `"uniform"`.
+        smoothing: See `smoothed_cross_entropy`. Default: `"uniform"`.
         sample_weight: `(...)` as the labels, or of their leading axes; ≥ 0. Default: `None`.
         mask: Booleans `(...)`: which positions count. Default: the mask that Keras's layers
             attached to `hidden`, if any.
-        ignore_class: A label id, or several, whose positions behave as masked ones. Default:
-            `None`. Where nothing counts, `hidden` may hold anything, NaN too.
+        ignore_class: A label id, or several, whose positions behave as masked ones; `hidden` may
+            have any value there, even NaN. Default: `None`.
         reduction: `"sum_over_batch_size"`, `"mean"`, `"mean_with_sample_weight"` or `"sum"`, as in
             Keras's losses. Default: `"sum_over_batch_size"`.
-        transposed: Whether the kernel is `(K, D)`, as an embedding's table is. Default: `False`.
-        chunk_size: How many tokens are computed at once; the logits of as many are held. More is
-            faster on a GPU. Default: those of 2²³ logits (32 MiB), at least 64.
+        transposed: Whether the kernel is `(K, D)`, as an embedding's table. Default: `False`.
+        chunk_size: Number of tokens computed at once, whose logits are held in memory. More are
+            faster on a GPU. Default: 2²³ logits (32 MiB), at least 64 tokens.
 
     Returns:
-        A scalar in float32, or float64 for such arguments: nats. Products are summed up in float32
-        or better, whatever their dtype. In a replica of `tf.distribute`, a mean is the replica's
-        share of that of all, as Keras's losses have it: replicas add up.
+        A scalar in nats, float32 or, for float64 arguments, float64. Products are accumulated in
+        float32 or better. In a replica of `tf.distribute`, a mean is the replica's share of the
+        mean over all, as in Keras's losses, so that replicas add up.
 
     Raises:
-        InputError: If shapes don't belong together, if labels are dense or, in eager use, out of
-            range, if the loss isn't to be reduced, or if an option is out of its range.
+        InputError: If shapes don't fit, if labels are dense or, in eager use, out of range, if the
+            reduction is `None`, or if an option is out of its range.
 
     Example:
     ```python
@@ -125,7 +125,7 @@ def fused_loss(
     ahead: bool = True,
     soft_cap: float | None = None,
 ):
-    """Computes `linear_smoothed_ce`, of options that are checked, for it and for `FusedLogits`.
+    """Computes `linear_smoothed_ce` with checked options, for it and for `FusedLogits`.
 
     Args:
         y_true: See `linear_smoothed_ce`, as the others.
@@ -142,7 +142,7 @@ def fused_loss(
         soft_cap: c, if the logits are c tanh(z / c) of the linear layer's output z.
 
     Returns:
-        The loss of the tokens here, whatever replicas there are.
+        The loss of this replica's tokens.
     """
     mask = mask_of(linear.hidden) if mask is None else mask
     linear, num_classes = _checked(linear, transposed)
@@ -151,8 +151,8 @@ def fused_loss(
     refuse_alpha(targets, "alpha='per-example', which needs the logits")
     if targets.labels is None:
         raise InputError(
-            "Expected integer labels: dense targets are as large as the logits, which are not to "
-            f"be held. Received: y_true of shape {tuple(targets.dense.shape)}"
+            "Expected integer labels, since dense targets are as large as the logits. "
+            f"Received: y_true of shape {tuple(targets.dense.shape)}"
         )
     shape = tuple(targets.labels.shape)
     if mask is not None:
@@ -181,7 +181,7 @@ def fused_loss(
 
 
 def num_replicas() -> int:
-    """Returns how many replicas of TensorFlow compute a step together; 1 outside of them."""
+    """Returns the number of replicas of TensorFlow that share a step; 1 outside of them."""
     if keras.config.backend() != "tensorflow":
         return 1
     import tensorflow as tf
@@ -190,17 +190,17 @@ def num_replicas() -> int:
 
 
 def check_reduction(reduction) -> str:
-    """Returns a reduction to one number, or raises an InputError."""
+    """Returns a reduction to a scalar, or raises an `InputError`."""
     return as_choice(reduction, "reduction", REDUCTIONS)
 
 
 def check_chunk_size(chunk_size) -> int | None:
-    """Returns a number of tokens or `None`, or raises an InputError."""
+    """Returns a number of tokens or `None`, or raises an `InputError`."""
     return None if chunk_size is None else as_count(chunk_size, "chunk_size", 1)
 
 
 def _checked(linear: Linear, transposed: bool) -> tuple[Linear, int]:
-    """Returns hidden states, kernel and bias as tensors of floats that fit, and K."""
+    """Returns hidden states, kernel and bias as tensors of floats, and K."""
     hidden, kernel = _floats(linear.hidden, "hidden"), _floats(linear.kernel, "kernel")
     form = "(K, D)" if transposed else "(D, K)"
     if len(kernel.shape) != 2 or None in kernel.shape or 0 in kernel.shape:
@@ -228,8 +228,8 @@ def _floats(value, name: str):
     tensor = as_tensor(value, name)
     if isinstance(tensor, keras.KerasTensor):
         raise InputError(
-            f"Expected a tensor of numbers for {name}; among symbolic ones, "
-            f"ls_keras.layers.FusedLogits adds this loss to a model. Received: {shown(tensor)}"
+            f"Expected a tensor with values for {name}; for a functional model, use the layer "
+            f"ls_keras.layers.FusedLogits. Received: {shown(tensor)}"
         )
     if "float" in keras.backend.standardize_dtype(tensor.dtype):
         return tensor
@@ -237,13 +237,13 @@ def _floats(value, name: str):
 
 
 def _positions(mask, labels):
-    """Returns a mask as Booleans of the labels' shape."""
+    """Returns a mask as Booleans with the labels' shape."""
     counted = position_weights(ops.cast(labels, "float32"), mask=as_tensor(mask, "mask"))
     return ops.not_equal(counted, 0)
 
 
 def _weights(targets: Targets, mask, sample_weight, reduction: str, dtype: str):
-    """Returns what each loss is multiplied by, so that their sum is as Keras reduces them."""
+    """Returns the weight of each loss, such that their weighted sum is Keras's reduction."""
     like = ops.cast(targets.labels, dtype)
     ones = ops.ones_like(like)
     counted = position_weights(like, valid=targets.valid, mask=mask)
@@ -252,6 +252,6 @@ def _weights(targets: Targets, mask, sample_weight, reduction: str, dtype: str):
     weights = counted if weights is None else weights * counted
     if reduction == "sum":
         return weights
-    # Keras's own mean is over the positions that count, whatever they weigh.
+    # Keras's mean is over the number of positions that count, not over their weights.
     over = weights if reduction == "mean_with_sample_weight" else counted
     return ops.divide_no_nan(weights, ops.sum(over))

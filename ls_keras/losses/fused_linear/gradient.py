@@ -1,6 +1,6 @@
-"""The loss of `linear_chunks` and `linear_torch` with its gradients, as each backend has its own.
+"""Custom gradients of the fused linear cross-entropy on each backend.
 
-Each is made together with the loss and waits for the factor that backpropagation brings.
+They are computed together with the loss, and scaled in the backward pass.
 """
 
 import keras
@@ -11,14 +11,14 @@ from ls_keras.losses.fused_linear.problem import Fixed, Linear, Rows
 
 
 def differentiable_loss(linear: Linear, rows: Rows, fixed: Fixed, *, ahead: bool = True):
-    """Computes the loss, whose gradients with respect to the parts of `linear` are its own.
+    """Computes the loss, with custom gradients with respect to the parts of `linear`.
 
     Args:
-        linear: See `loss_and_gradients`, as the others.
+        linear: See `loss_and_gradients`, also for the others.
         rows: The weights get no gradient.
-        fixed: What is no tensor.
-        ahead: Whether TensorFlow, which doesn't tell, is to make the gradients with the loss.
-            If not, it makes the loss, and anew with the gradients if these are asked for.
+        fixed: The options that are not tensors.
+        ahead: Whether TensorFlow computes the gradients with the loss, since it can't know whether
+            they will be needed. If not, the backward pass computes both.
     """
     backend = keras.config.backend()
     if backend == "tensorflow":
@@ -58,7 +58,7 @@ def _jax(linear, rows, fixed):
 
     def forward(linear, rows):
         value, gradients = loss_and_gradients(linear, rows, fixed)
-        # Tensors of no size: their dtypes alone are needed.
+        # Empty tensors, as only their dtypes are needed.
         return value, (gradients, jax.tree.map(lambda x: x[:0], linear))
 
     def backward(saved, upstream):

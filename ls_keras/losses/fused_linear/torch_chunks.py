@@ -1,6 +1,6 @@
-"""Smoothed cross-entropy of `hidden @ kernel + bias` by chunks of tokens, in place, in PyTorch.
+"""Fused linear cross-entropy by chunks of tokens, in place, on PyTorch.
 
-See `linear_chunks`, which has the same for TensorFlow and JAX.
+`chunks` does the same on TensorFlow and JAX.
 """
 
 from collections.abc import Sequence
@@ -105,7 +105,7 @@ def _loss_and_gradients(linear: Linear, rows: Rows, fixed: Fixed, wanted: Sequen
 
 
 def _product_dtype(linear: Linear, dtype: torch.dtype) -> torch.dtype:
-    """Returns what is multiplied: bfloat16 as it is, where its products can be summed up wider."""
+    """Returns the dtype of products: bfloat16 only where it is accumulated in float32."""
     as_it_is = linear.hidden.is_cuda and linear.hidden.dtype == linear.kernel.dtype
     return torch.bfloat16 if as_it_is and linear.kernel.dtype == torch.bfloat16 else dtype
 
@@ -115,7 +115,7 @@ def _product(a, b, dtype, out=None):
 
 
 def _add_product(total, a, b, fixed: Fixed) -> None:
-    """Adds `a @ b` to `total`, without a tensor of its size beside."""
+    """Adds `a @ b` to `total` without a second tensor of that size."""
     if a.dtype == total.dtype:
         total.addmm_(a, b)
         return

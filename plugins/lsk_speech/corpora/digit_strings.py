@@ -26,7 +26,7 @@ DEFAULT_STRINGS, HELD_OUT = 4000, 300
 DIGITS = "zero one two three four five six seven eight nine".split()  # noqa: SIM905
 LONGEST_GAP = 0.15  # seconds of silence between two digits
 _NAME = re.compile(r"(?:.*/)?(\d)_([^_/]+)_(\d+)\.wav")
-# By a recording's number: the data set's own test split is 0 to 4; validation is what follows.
+# By a recording's number: 0 to 4 is the data set's own test split, then follows validation.
 _TEST, _VALIDATION = range(5), range(5, 10)
 
 Pool = dict[str, list[tuple[str, np.ndarray]]]  # by speaker: the word, the samples
@@ -40,16 +40,16 @@ def holds_digits(folder: Path) -> bool:
 def read_digit_strings(folder: Path, options: DataConfig) -> SpeechSource:
     """Reads recordings and joins digits of one speaker, with gaps of up to 0.15 s.
 
-    No recording is in two splits, and each of a split is used as often as the others of its
-    speaker, give or take one. With `held_out_speaker`, the test split has that speaker's
-    recordings, all of them, and no other split has any.
+    No recording is in two splits, and the recordings of a speaker are used equally often, give or
+    take one. With `held_out_speaker`, the test split has all recordings of that speaker, and no
+    other split has any.
 
     Args:
-        folder: See above.
-        options: Number and length of strings, seed, and who is held out.
+        folder: The folder.
+        options: Number and length of strings, seed, and the held-out speaker.
 
     Raises:
-        InputError: If a recording can't be used, or a split would have none.
+        InputError: If a recording cannot be used, or a split would be empty.
     """
     pools: dict[str, Pool] = {name: defaultdict(list) for name in ("train", "validation", "test")}
     speakers = set()
@@ -98,7 +98,7 @@ def _split(speaker: str, number: int, held_out: str | None) -> str:
 
 
 def _recordings(folder: Path) -> Iterator:
-    """Yields the name, digit, speaker and number of each recording, and what reads it."""
+    """Yields the name, digit, speaker and number of each recording, and a function to read it."""
     for where in (folder, folder / "recordings"):
         for file in sorted(where.glob("*.wav")):
             if match := _NAME.fullmatch(file.name):
@@ -121,7 +121,7 @@ def _unpacked(archive: zipfile.ZipFile, name: str, file: Path) -> bytes:
 
 @contextlib.contextmanager
 def _readable(file: Path) -> Iterator[None]:
-    """Turns what reading a damaged archive raises into one line."""
+    """Turns the exceptions of damaged archives into an `InputError`."""
     try:
         yield
     except LsKerasError:
@@ -138,7 +138,7 @@ def _parts(match: re.Match) -> tuple[int, str, int]:
 
 def _strings(pool: Pool, count: int, options: DataConfig, rng: np.random.Generator) -> Speech:
     names = sorted(pool)
-    # Without end: a speaker's recordings in random order, then in another.
+    # Endless: a speaker's recordings in one random order after another.
     decks = {name: _shuffled(pool[name], rng) for name in names}
     rows, texts, speakers = [], [], []
     for _ in range(count):

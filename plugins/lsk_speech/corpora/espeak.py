@@ -22,14 +22,14 @@ _CALLBACK = ctypes.CFUNCTYPE(
 
 @dataclass(frozen=True)
 class Voice:
-    """How somebody speaks.
+    """A synthetic speaker.
 
     Attributes:
         accent: A voice of eSpeak NG, such as `en-us`.
-        variant: A variant of its, such as `f3`, or none.
+        variant: A variant of it, such as `f3`, or empty.
         words_per_minute: 80 … 450.
         pitch: 0 … 100.
-        settings: What the variant is, as the text of a variant file; empty: the library has it.
+        settings: Text of the variant's file; empty if the library has the variant.
     """
 
     accent: str
@@ -40,10 +40,10 @@ class Voice:
 
 
 class Synthesizer:
-    """The library, loaded. It has one state a process: not for two threads.
+    """The loaded library; it has one state per process and is not thread-safe.
 
-    The state stays from one text to the next and touches phases and noise, so the same text comes
-    out the same only as part of the same sequence in a fresh process.
+    The state persists between texts and affects phases and noise, so a text sounds identical only
+    at the same position of the same sequence in a fresh process.
     """
 
     def __init__(self):
@@ -63,7 +63,7 @@ class Synthesizer:
             ) from error
         data = Path(espeakng_loader.get_data_path())
         self._folder = tempfile.TemporaryDirectory(prefix="ls-keras-voices-")
-        self._variants = _with_own_variants(data, Path(self._folder.name))
+        self._variants = _make_data_folder(data, Path(self._folder.name))
         path = self._folder.name.encode()
         self.sample_rate = self._library.espeak_Initialize(_AUDIO_OUTPUT_SYNCHRONOUS, 0, path, 0)
         if self.sample_rate <= 0:
@@ -71,26 +71,26 @@ class Synthesizer:
                 f"Expected eSpeak NG to start with {data}. Received: error {self.sample_rate}"
             )
         self._library.espeak_SetSynthCallback(self._callback)
-        self._library.espeak_ng_SetRandSeed(ctypes.c_long(1))  # of breath; else the time is it
+        self._library.espeak_ng_SetRandSeed(ctypes.c_long(1))  # breath noise
 
     def speak(self, text: str, voice: Voice) -> np.ndarray:
-        """Returns `text`, spoken.
+        """Speaks a text.
 
         Args:
             text: Plain text.
-            voice: How.
+            voice: The speaker.
 
         Returns:
             int16 `(samples,)` at `sample_rate`.
 
         Raises:
-            InputError: If there is no such voice, or nothing comes out.
+            InputError: If there is no such voice, or no sound results.
         """
         if voice.settings:
             file = self._variants / voice.variant
             file.write_text(f"language variant\nname {voice.variant}\n{voice.settings}")
         name = f"{voice.accent}+{voice.variant}" if voice.variant else voice.accent
-        # Of an unknown variant, eSpeak NG says nothing.
+        # eSpeak NG does not report unknown variants.
         if self._library.espeak_SetVoiceByName(name.encode()):
             raise InputError(f"Expected a voice of eSpeak NG. Received: {name!r}")
         self._library.espeak_SetParameter(_RATE, voice.words_per_minute, 0)
@@ -112,43 +112,44 @@ class Synthesizer:
         return 0
 
 
-def _with_own_variants(data: Path, folder: Path) -> Path:
-    """Brings the library's data into `folder`; returns its folder of variants, a real one."""
+def _make_data_folder(data: Path, folder: Path) -> Path:
+    """Links the library's data into `folder`; returns a writable folder of variants."""
     voices = folder / "voices"
     for place, inside in ((folder, "voices"), (voices, "!v"), (voices / "!v", None)):
         place.mkdir(exist_ok=True)
         for entry in (data / place.relative_to(folder)).iterdir():
             if entry.name != inside:
-                _bring(entry, place / entry.name)
+                _link(entry, place / entry.name)
     return voices / "!v"
 
 
-def _bring(entry: Path, place: Path) -> None:
-    """Links a file or folder, or copies it where links can't be made."""
+def _link(entry: Path, place: Path) -> None:
+    """Links a file or folder, or copies it if links are not possible."""
     try:
         place.symlink_to(entry, target_is_directory=entry.is_dir())
-    except OSError:  # Windows refuses most users, some file systems everybody
+    except OSError:  # on Windows and some file systems
         if entry.is_dir():
             shutil.copytree(entry, place)
         else:
             shutil.copyfile(entry, place)
 
 
-_FORMANTS = range(9)  # 0: a low one of voiced sounds; 1 … 3 tell vowels apart; the others are fixed
+_FORMANTS = range(9)  # 0: low, in voiced sounds; 1 … 3 distinguish vowels; the others are fixed
 
 
-def made_variant(rng: np.random.Generator) -> str:
+def random_variant(rng: np.random.Generator) -> str:
     """Draws the text of a variant file.
 
-    A vocal tract of its own length scales all formants alike; each moves by itself too, and has a
-    strength and width of its own. Pitch follows the tract loosely: short ones speak high. Breath,
-    echo, tremor, another source of the voice (`klatt`) and a tone control come now and then.
+    The library has some sixty clearly different variants, too few to train on. Here, a random vocal
+    tract length scales all formants, and each formant has a random shift, strength and width. Pitch
+    correlates loosely with the tract: short ones are high. Breath, echo, tremor, another voice
+    source (`klatt`) and a tone control occur now and then.
 
     Args:
-        rng: Makes the draws.
+        rng: Random generator.
 
     Returns:
-        Lines of settings, as eSpeak NG's documentation of voice files has them.
+        Lines of settings, as in eSpeak NG's documentation of voice files.
     """
     tract = np.exp(rng.normal(0.02, 0.12))
     base = np.clip(105 * np.exp(2.2 * np.log(tract) + rng.normal(0, 0.25)), 50, 260)
@@ -163,7 +164,7 @@ def made_variant(rng: np.random.Generator) -> str:
     for formant in _FORMANTS:
         apart = rng.normal(0, 0.03 if formant == 0 else 0.1)
         height, width = 100 * np.exp(rng.normal(0, (0.3, 0.25)))
-        if formant > 3 and rng.random() < 0.3:  # some files all but switch these off
+        if formant > 3 and rng.random() < 0.3:  # some files nearly switch these off
             height *= 0.2
         lines.append(_line(f"formant {formant}", [100 * tract * np.exp(apart), height, width]))
     if rng.random() < 0.3:

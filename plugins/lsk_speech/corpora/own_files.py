@@ -20,24 +20,26 @@ _NEEDED = ("file", "text")
 
 
 def read_manifest(manifest: Path, options: DataConfig, *, new: bool = False) -> SpeechSource:
-    """Reads a manifest; recordings, when a split is asked for.
+    """Reads a manifest of recordings.
 
-    Of a split that memory holds, all are decoded then; of a larger one, the lengths are read from
-    their headers, and each is decoded when a batch has it.
+    The manifest has UTF-8 lines with tabs between columns. The first line names the columns: `file`
+    (WAV or FLAC, in the manifest's folder or below), `text`, and optionally `speaker` and `split`.
+    Recordings are read when their split is first used: all of them if memory holds them, otherwise
+    their headers only, and each is decoded when a batch needs it.
 
     Args:
-        manifest: See above.
-        options: The sample rate, and the seed of what is held out where no split is named.
+        manifest: The file.
+        options: The sample rate, and the seed of held-out utterances if no split is named.
         new: Whether nothing is held out.
 
     Raises:
-        InputError: If a row can't be used; it is named as `row N of MANIFEST`, the line that names
-            the columns being row 1. Of recordings, once their split is asked for.
+        InputError: If a row cannot be used; it names `row N of MANIFEST`, where row 1 is the line
+            with the columns. Errors of recordings are raised when their split is used.
     """
     listed, rows = read_rows(manifest)
     texts = checked_texts([row["text"] for row in listed], rows)
     speakers = [row.get("speaker", "") for row in listed]
-    # Before recordings are read: what is wrong with the manifest is told at once.
+    # Before recordings are read, so that errors in the manifest come first.
     splits, notes = split_rows(
         [row.get("split", "") for row in listed], rows, speakers, options.split_seed, new=new
     )
@@ -45,7 +47,7 @@ def read_manifest(manifest: Path, options: DataConfig, *, new: bool = False) -> 
     def opened(members: np.ndarray) -> Speech:
         files = [_recording(manifest.parent, listed[i]["file"], rows[i]) for i in members]
         names = [f"{file} ({rows[i]})" for file, i in zip(files, members, strict=True)]
-        recordings = Recordings(files, names, options.sample_rate).kept()
+        recordings = Recordings(files, names, options.sample_rate).in_memory()
         return Speech(recordings, [texts[i] for i in members], [speakers[i] for i in members])
 
     loaders = {name: functools.partial(opened, members) for name, members in splits.items()}
@@ -64,7 +66,7 @@ def _recording(folder: Path, name: str, row: str) -> Path:
 
 
 def read_rows(manifest: Path) -> tuple[Sequence[Mapping[str, str]], Sequence[str]]:
-    """Returns the rows of a manifest by column, and what each is called in an error."""
+    """Returns the rows of a manifest by column, and the name of each in an error."""
     lines = read_bytes(manifest, error=InputError).removeprefix(b"\xef\xbb\xbf").splitlines()
     listed, rows = [], []
     columns: list[str] = []
@@ -106,15 +108,19 @@ _ARRAYS = {
 
 
 def read_features(file: Path, options: DataConfig, *, new: bool = False) -> SpeechSource:
-    """Reads features; where there is no validation split, training speakers are held out.
+    """Reads precomputed features; without a validation split, training speakers are held out.
+
+    The file has `feats` `(frames, features)` at 100 frames per second, `offsets` `(n + 1,)`
+    (utterance i is `feats[offsets[i] : offsets[i + 1]]`), `text` and `split` `(n,)` and, if known,
+    `speaker` and `ids`.
 
     Args:
-        file: See above.
-        options: The seed of the draw.
+        file: The `.npz` file.
+        options: The seed of held-out speakers.
         new: Whether nothing is held out.
 
     Raises:
-        InputError: If the file lacks something, or its parts don't fit; the row is named.
+        InputError: If arrays are missing or do not fit together; it names the row.
     """
     arrays = _load(file)
     feats, ends = arrays["feats"], arrays["offsets"]
@@ -147,7 +153,7 @@ def read_features(file: Path, options: DataConfig, *, new: bool = False) -> Spee
 
 
 def _finite(feats: np.ndarray, ends: np.ndarray) -> np.ndarray:
-    """Returns which utterances have finite features only."""
+    """Returns which utterances have only finite features."""
     wrong = np.concatenate([[0], np.cumsum(~np.isfinite(feats).all(axis=1))])
     return wrong[ends[1:]] == wrong[ends[:-1]]
 

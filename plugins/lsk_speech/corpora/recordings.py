@@ -18,25 +18,25 @@ from ls_base.safe_open import check_unpacked, is_regular, open_regular
 from lsk_engine import InputError
 from lsk_engine.data.formats.ragged import Ragged, row_offsets
 
-_RATES = 1_000, 400_000  # samples a second; others would ask for filters of any length
-_STREAMED = 0x7FFFFF00  # bytes; who writes a header before the samples may claim any more
-_LARGEST = 2.0  # of float samples: a little over 1 is clipped, more was scaled otherwise
+_RATES = 1_000, 400_000  # samples per second; others would need filters of any length
+_STREAMED = 0x7FFFFF00  # bytes; a header written before the samples may claim more
+_LARGEST = 2.0  # of float samples: a little over 1 is clipped, more has another scale
 
 
 def read_recording(file: Path | bytes, sample_rate: int, name: str) -> np.ndarray:
     """Reads one recording.
 
     Args:
-        file: A file, or its content: what libsndfile reads, such as WAV and FLAC.
-        sample_rate: Samples a second wanted.
-        name: What it is called in an error: the file, and where it is listed.
+        file: A file that libsndfile reads, such as WAV or FLAC, or its content.
+        sample_rate: Samples per second to resample to.
+        name: Its name in an error.
 
     Returns:
         int16 `(samples,)`.
 
     Raises:
-        InputError: If it can't be read, is not mono, has 8-bit samples, none, or some that are
-            not finite or far beyond ±1, or claims more samples or a rate than can be.
+        InputError: If it cannot be read, is not mono, is empty, or has 8-bit samples, samples that
+            are not finite or far beyond ±1, or an impossible length or rate.
     """
     with _opened(file, name) as sound:
         rate, samples = sound.samplerate, sound.read(dtype="float32")
@@ -49,15 +49,15 @@ def read_recording(file: Path | bytes, sample_rate: int, name: str) -> np.ndarra
 
 
 def recorded_length(file: Path | bytes, sample_rate: int, name: str) -> int:
-    """Returns how many samples `read_recording` would give: of the file, its header is read.
+    """Returns the number of samples that `read_recording` returns, from the file's header.
 
     Args:
         file: As for `read_recording`.
-        sample_rate: Likewise.
-        name: Likewise.
+        sample_rate: As for `read_recording`.
+        name: As for `read_recording`.
 
     Raises:
-        InputError: As `read_recording`, of what the header says.
+        InputError: As for `read_recording`, as far as the header shows it.
     """
     with _opened(file, name) as sound:
         if not sound.frames:
@@ -67,7 +67,7 @@ def recorded_length(file: Path | bytes, sample_rate: int, name: str) -> int:
 
 @contextlib.contextmanager
 def _opened(file: Path | bytes, name: str) -> Iterator:
-    """Opens a recording, if what its header says can be."""
+    """Opens a recording after checking its header."""
     soundfile = _soundfile()
     if isinstance(file, Path) and not is_regular(file):
         what = "not a file" if file.exists() else "no such file"
@@ -81,7 +81,7 @@ def _opened(file: Path | bytes, name: str) -> Iterator:
                     f"Expected {_RATES[0]:,} to {_RATES[1]:,} samples a second. "
                     f"Received: {name}, with {sound.samplerate:,}"
                 )
-            # A header may claim any number; as float32, 4 bytes a sample.
+            # A header may claim any length; 4 bytes per sample as float32.
             check_unpacked(name, size, 4 * sound.frames * sound.channels, error=InputError)
             if sound.channels != 1:
                 raise InputError(
@@ -98,7 +98,7 @@ def _opened(file: Path | bytes, name: str) -> Iterator:
 
 
 def _check_whole(file: Path | bytes, size: int, name: str) -> None:
-    """Refuses a WAV file that was cut off: libsndfile would read what is left."""
+    """Refuses a truncated WAV file, which libsndfile would read to its end."""
     if isinstance(file, bytes):
         start = file[:8]
     else:
@@ -114,10 +114,10 @@ def _check_whole(file: Path | bytes, size: int, name: str) -> None:
 
 
 def check_samples(samples: np.ndarray, name: str) -> np.ndarray:
-    """Returns float samples `(n,)` if there are any and all are usable.
+    """Returns float samples `(n,)`.
 
     Raises:
-        InputError: If not; it says `name`.
+        InputError: If there are none, or some are not finite or far beyond ±1.
     """
     if not len(samples):
         raise InputError(f"Expected at least one sample. Received: {name}, with 0 samples")
@@ -136,12 +136,12 @@ def check_samples(samples: np.ndarray, name: str) -> np.ndarray:
 
 
 def resample(samples: np.ndarray, rate: int, wanted: int) -> np.ndarray:
-    """Brings samples to another rate by a polyphase filter.
+    """Resamples with a polyphase filter.
 
     Args:
         samples: Float `(n,)`, n ≥ 1.
-        rate: Their samples a second.
-        wanted: Samples a second of the result.
+        rate: Their sample rate.
+        wanted: The sample rate of the result.
 
     Returns:
         Float `(⌈n × wanted / rate⌉,)`.
@@ -169,16 +169,16 @@ def _soundfile():
     return soundfile
 
 
-IN_MEMORY = 1 << 30  # bytes of a split's samples, or features, that are kept rather than made again
-_AHEAD = 16  # recordings a thread that are decoded before somebody takes them
+IN_MEMORY = 1 << 30  # bytes of a split's samples or features that are kept in memory
+_AHEAD = 16  # recordings that each thread decodes ahead
 
 
-class Streamed(Ragged):
-    """Rows that are made when they are asked for; none is kept.
+class LazyRows(Ragged):
+    """Rows that are computed for each batch and not kept.
 
     Args:
-        lengths: How long each row will be.
-        like: An array of no rows, of the type and width of those to come.
+        lengths: The length of each row.
+        like: An empty array with the dtype and width of the rows.
     """
 
     def __init__(self, lengths: np.ndarray, like: np.ndarray):
@@ -186,15 +186,15 @@ class Streamed(Ragged):
 
     @abc.abstractmethod
     def make(self, rows: np.ndarray) -> Iterator[np.ndarray]:
-        """Yields rows one by one, in the order that they are asked for in."""
+        """Yields the rows `rows` one by one, in that order."""
 
-    def take(self, rows: np.ndarray) -> "Streamed":
+    def take(self, rows: np.ndarray) -> "LazyRows":
         """Returns the rows `rows`."""
-        return cast(Streamed, super().take(rows))
+        return cast(LazyRows, super().take(rows))
 
     @property
     def bytes(self) -> int:
-        """What all rows would take."""
+        """Memory that all rows would take."""
         width = int(np.prod(self.values.shape[1:])) * self.values.dtype.itemsize
         return int(self.lengths.sum()) * width
 
@@ -206,28 +206,28 @@ class Streamed(Ragged):
         return Ragged.of(self.make(rows)).padded(np.arange(len(rows)), size, dtype, end=end)
 
     def flattened(self) -> tuple[np.ndarray, np.ndarray]:
-        """Returns all rows, one after another, and their offsets."""
+        """Returns all rows concatenated, and their offsets."""
         out = np.empty((int(self.lengths.sum()), *self.values.shape[1:]), self.values.dtype)
         ends = row_offsets(self.lengths)
         for row, start in zip(self._runs(), ends, strict=False):
             out[start : start + len(row)] = row
         return out, ends
 
-    def kept(self) -> Ragged:
-        """Returns the rows in memory, if `IN_MEMORY` holds them, or else itself."""
+    def in_memory(self) -> Ragged:
+        """Returns the rows in memory if they take at most `IN_MEMORY` bytes, otherwise itself."""
         return self if self.bytes > IN_MEMORY else Ragged(*self.flattened())
 
-    def _runs(self) -> Iterator[np.ndarray]:
+    def _runs(self) -> Iterator[np.ndarray]:  # that `save` writes
         return self.make(np.arange(len(self)))
 
 
-class Recordings(Streamed):
-    """Files, decoded and brought to a sample rate in threads.
+class Recordings(LazyRows):
+    """Files that are decoded and resampled in threads.
 
     Args:
-        files: WAV or FLAC.
-        names: What each is called in an error.
-        sample_rate: Samples a second wanted.
+        files: WAV or FLAC files.
+        names: The name of each in an error.
+        sample_rate: Samples per second to resample to.
     """
 
     def __init__(self, files: Sequence[Path], names: Sequence[str], sample_rate: int):
@@ -264,12 +264,12 @@ class Recordings(Streamed):
 def in_threads(
     read: Callable[[int], np.ndarray], rows: np.ndarray, threads: int | None = None
 ) -> Iterator[np.ndarray]:
-    """Reads rows in threads, a few ahead of whoever takes them, in order.
+    """Reads rows in threads, ahead of the consumer, and yields them in order.
 
     Args:
-        read: Reads one.
-        rows: Which.
-        threads: How many; `None`: as many as there are cores.
+        read: Reads one row.
+        rows: The rows.
+        threads: Number of threads; `None`: the number of cores.
     """
     threads = threads or num_cores()
     left = iter(rows.tolist())

@@ -1,8 +1,8 @@
-"""Speaking many lines with eSpeak NG, in processes of their own.
+"""Speaks many lines with eSpeak NG in parallel processes.
 
-eSpeak NG has one state a process and keeps it from line to line. So each chunk of lines is spoken
-by a fresh process, `python -m lsk_speech.corpora.speaking`: a chunk sounds the same, to the bit,
-however many cores speak at the same time, and whatever this process has spoken before.
+eSpeak NG has one state per process and keeps it from line to line. So each chunk of lines is spoken
+by a fresh process, `python -m lsk_speech.corpora.speaking`, which makes the samples of a chunk
+reproducible on any number of cores.
 """
 
 import concurrent.futures
@@ -23,13 +23,13 @@ from lsk_engine.data.formats.ragged import Ragged
 from lsk_speech.corpora.espeak import Synthesizer, Voice
 from lsk_speech.corpora.recordings import resample, to_int16
 
-_CHUNK = 2000  # lines a process; starting one takes as long as speaking 300
+_CHUNK = 2000  # lines per process; starting one takes as long as speaking 300
 _LENGTH = struct.Struct("<q")
 
 
 @dataclasses.dataclass(frozen=True)
 class Line:
-    """What is spoken, and how."""
+    """A text and its speaker."""
 
     text: str
     voice: Voice
@@ -40,22 +40,22 @@ def speak(
     sample_rate: int,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Ragged:
-    """Speaks lines, on as many cores as there are.
+    """Speaks lines on all cores.
 
     Args:
         lines: At least one.
-        sample_rate: Samples a second wanted.
-        progress: Is called with the number of lines spoken, and of all.
+        sample_rate: Samples per second to resample to.
+        progress: Called with the number of lines spoken and the total.
 
     Returns:
-        int16 samples, a row a line.
+        int16 samples, one row per line.
 
     Raises:
         MissingExtraError: If eSpeak NG is not installed.
         LsKerasError: If a process fails.
     """
     try:
-        import espeakng_loader  # noqa: F401 - told here, once, and not by each process
+        import espeakng_loader  # noqa: F401 - one error here instead of one per process
     except ImportError as error:  # pragma: no cover - the extra is installed where tests run
         raise MissingExtraError(
             f"Expected the speech extra: pip install 'ls-keras[speech]'. Received: {error}"
@@ -75,10 +75,10 @@ def speak(
                     progress(sum(counts), len(lines))
             complaint = process.stderr.read().decode(errors="replace")  # type: ignore[union-attr]
         if process.returncode or len(rows) != len(chunks[number]):
-            told = complaint.strip().splitlines() or [f"exit status {process.returncode}"]
+            reasons = complaint.strip().splitlines() or [f"exit status {process.returncode}"]
             raise LsKerasError(
                 f"Expected eSpeak NG to speak {len(chunks[number])} lines. "
-                f"Received: {len(rows)}, then {told[-1]}"
+                f"Received: {len(rows)}, then {reasons[-1]}"
             )
         return rows
 
@@ -109,12 +109,12 @@ def _command() -> list[str]:
 
 
 def _exchange(process: subprocess.Popen, lines: Sequence[Line], sample_rate: int):
-    """Sends lines and yields samples, until the process has no more."""
+    """Sends lines to a process and yields their samples."""
     job = {"sample_rate": sample_rate, "lines": [dataclasses.asdict(line) for line in lines]}
     try:
         process.stdin.write(json.dumps(job).encode())  # type: ignore[union-attr]
         process.stdin.close()  # type: ignore[union-attr]
-    except BrokenPipeError:  # it has died; what it said is read later
+    except BrokenPipeError:  # it has died; its error is read later
         return
     stream = process.stdout
     while len(header := stream.read(_LENGTH.size)) == _LENGTH.size:  # type: ignore[union-attr]

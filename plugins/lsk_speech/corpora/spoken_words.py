@@ -1,8 +1,8 @@
 """Strings of random words, spoken by eSpeak NG: speech that needs no download.
 
-Each word is drawn by itself, so that nothing but the sound tells what comes next. The speakers
-are accents with variants (voices); those of one split have variants that no other split has. The
-held-out splits take the library's own; training takes others of these and many made ones.
+Words are drawn independently, so only the sound can predict the next one. Speakers are accents
+with variants (voices), and no two splits share a variant. The held-out splits use variants of the
+library; training uses others of these and many random ones.
 """
 
 import importlib.metadata
@@ -15,16 +15,16 @@ from lsk_engine import InputError
 from lsk_engine.data.formats.ragged import Ragged
 from lsk_engine.progress import Reporter
 from lsk_speech.config import DataConfig
-from lsk_speech.corpora.espeak import Voice, made_variant
+from lsk_speech.corpora.espeak import Voice, random_variant
 from lsk_speech.corpora.speaking import Line, speak
 from lsk_speech.corpora.stored_speech import cache_folder, cached
 from lsk_speech.source_data import Speech, SpeechSource
 
 DEFAULT_UTTERANCES, HELD_OUT = 8000, 500
-MADE_SPEAKERS = 1500  # of training, beside 320 with the library's variants
-_VERSION = 3  # of the words and draws: another one makes cached speech anew
+RANDOM_SPEAKERS = 1500  # of training, beside 320 with the library's variants
+_VERSION = 3  # of words and draws; a change invalidates cached speech
 
-# A letter is a word; "a" is not there: alone, it is read as the article.
+# Letters are words, except "a", which would be read as the article.
 _WORDS = """
 zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen
 sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety
@@ -58,14 +58,14 @@ VARIANTS = {
 
 
 def load_spoken_words(options: DataConfig) -> SpeechSource:
-    """Takes the strings from the cache, or draws and speaks them.
+    """Returns the strings from the cache, or draws and speaks them.
 
     Args:
-        options: How many, of how many words, at which rate, from which seed, and where the cache
-            is. The held-out splits are the same for any number of training utterances.
+        options: Number and length of strings, sample rate, seed and cache. The held-out splits are
+            the same for any number of training utterances.
 
     Raises:
-        InputError: If there are not as many different strings.
+        InputError: If there are not enough different strings.
         MissingExtraError: If eSpeak NG is not installed.
     """
     counts = {
@@ -100,10 +100,10 @@ def draw(
     """Draws strings and speakers for each split; no string is in two splits.
 
     Args:
-        counts: Lines of each split; the draws of a split depend on those before it alone.
-        min_words: Words of a string, at least.
-        max_words: At most.
-        seed: Of all draws.
+        counts: Lines of each split; a split depends only on those before it.
+        min_words: Smallest number of words in a string.
+        max_words: Largest number of words in a string.
+        seed: Seed of all draws.
     """
     different = sum(len(WORDS) ** n for n in range(min_words, max_words + 1))
     if sum(counts.values()) > different // 2:
@@ -121,12 +121,10 @@ def draw(
             for accent in ACCENTS
         ]
         if split == "train":
-            voices += [
-                Voice(
-                    str(rng.choice(ACCENTS)), f"made{n}", *_speed_and_pitch(rng), made_variant(rng)
-                )
-                for n in range(MADE_SPEAKERS)
-            ]
+            for n in range(RANDOM_SPEAKERS):
+                accent = str(rng.choice(ACCENTS))
+                manner = _speed_and_pitch(rng)
+                voices.append(Voice(accent, f"made{n}", *manner, random_variant(rng)))
         lines: list[Line] = []
         own: set[str] = set()
         while len(lines) < count:

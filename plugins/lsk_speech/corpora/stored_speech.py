@@ -1,4 +1,11 @@
-"""A split of utterances on disk, read through a memory map, and a cache of generated speech."""
+"""A split of utterances on disk, read through a memory map, and a cache of generated speech.
+
+```
+DIR/rows.npy        all utterances' samples (or feature frames), concatenated
+DIR/offsets.npy     where each begins, and the end of the last
+DIR/utterances.tsv  speaker, tab, transcript: a line per utterance
+```
+"""
 
 import hashlib
 import json
@@ -36,10 +43,10 @@ def read_speech(files: CheckedFiles) -> Speech:
     """Opens what `write_speech` wrote.
 
     Args:
-        files: The split's.
+        files: The files of the split.
 
     Raises:
-        InputError: If it is not whole.
+        InputError: If it is incomplete.
     """
     rows = files.ragged(_ROWS, _OFFSETS, ArraySpec("if"))
     content = read_bytes(files.file(_UTTERANCES), error=InputError)
@@ -78,23 +85,23 @@ def cache_folder(chosen: str | None) -> Path:
 
 
 def cached(folder: Path, name: str, key: Mapping[str, Any], make: Callable[[], Splits]) -> Splits:
-    """Returns splits from the cache, or makes them and puts them there.
+    """Returns splits from the cache, or generates and stores them.
 
-    They are in the cache whole or not at all. What processes left that were killed while writing
-    goes away. Where the folder can't be written, that is a warning.
+    The cache has complete splits only: leftovers of killed processes are removed. If the folder
+    cannot be written, a warning is logged.
 
     Args:
         folder: The cache.
-        name: What it is, as the first part of a folder's name.
-        key: All that the result depends on, as JSON can hold it.
-        make: Makes the splits.
+        name: First part of the entry's folder name.
+        key: Everything that the result depends on, as JSON values.
+        make: Generates the splits.
     """
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
     path = folder / f"{name}-{digest}"
     if path.is_dir():
         try:
             return {split.name: _read(split) for split in sorted(path.iterdir())}
-        except InputError:  # not whole after a power cut, or somebody's hand
+        except InputError:  # incomplete after a power cut, or edited
             shutil.rmtree(path, ignore_errors=True)
     splits = make()
     try:
@@ -105,8 +112,8 @@ def cached(folder: Path, name: str, key: Mapping[str, Any], make: Callable[[], S
                     write_speech(speech, made / split)
             mark_folder(folder)
     except FileError as error:
-        if not path.is_dir():  # else another process was faster
-            Reporter(verbosity=-1).warning(f"speech is not kept for the next time. {error}")
+        if not path.is_dir():  # otherwise another process was faster
+            Reporter(verbosity=-1).warning(f"generated speech could not be cached. {error}")
             return splits
     return {split: _read(path / split) for split in splits}  # memory-mapped from now on
 

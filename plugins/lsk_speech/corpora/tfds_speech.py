@@ -15,7 +15,7 @@ from lsk_engine.data.splits import SPLIT_NAMES
 from lsk_speech.config import DataConfig
 from lsk_speech.corpora.recordings import (
     IN_MEMORY,
-    Streamed,
+    LazyRows,
     check_samples,
     in_threads,
     resample,
@@ -25,12 +25,12 @@ from lsk_speech.source_data import Speech, SpeechSource, checked_texts
 
 
 class StoredExamples:
-    """The examples of some splits, one split after another.
+    """The examples of some TFDS splits, which are read again when a batch needs them.
 
     Args:
         builder: The data set.
-        names: Its splits.
-        read: Returns the samples of an example, which is called as told in errors.
+        names: Its splits, which are concatenated.
+        read: Returns the samples of an example, given the example and its name in an error.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class StoredExamples:
             self._ends = np.cumsum([len(source) for source in self._sources])
 
     def all(self) -> Iterator[tuple[Mapping[str, Any], str]]:
-        """Yields every example, and what it is called in an error."""
+        """Yields every example and its name in an error."""
         for name in self.names:
             for i, example in enumerate(read_split(self.builder, name)):
                 yield example, self._called(name, i)
@@ -55,7 +55,7 @@ class StoredExamples:
         """Returns the samples of one example.
 
         Raises:
-            InputError: If its file can be read in order only.
+            InputError: If the files have no random access.
         """
         if self._sources is None:
             raise InputError(
@@ -77,12 +77,12 @@ class StoredExamples:
         return f"example {i} of {name} in {self.builder.info.full_name}"
 
 
-class StreamedExamples(Streamed):
-    """Their samples, brought to a sample rate.
+class StreamedExamples(LazyRows):
+    """The resampled samples of stored examples.
 
     Args:
         stored: The examples.
-        lengths: How many samples each will have.
+        lengths: The number of samples of each.
     """
 
     def __init__(self, stored: StoredExamples, lengths: np.ndarray):
@@ -96,7 +96,7 @@ class StreamedExamples(Streamed):
         return taken
 
     def make(self, rows: np.ndarray) -> Iterator[np.ndarray]:
-        """Yields samples; of files that can be read in order only, if the rows are in order."""
+        """Yields samples; files without random access are read through if rows are in order."""
         wanted = self._rows[rows]
         if self._stored.by_row or len(wanted) < 2 or (np.diff(wanted) <= 0).any():
             yield from in_threads(self._stored.samples, wanted)
@@ -110,8 +110,7 @@ class StreamedExamples(Streamed):
                     return
 
 
-# Of each split, the candidates; those of `train` that there are make it together. The second are
-# the names of LibriSpeech.
+# Names of each split, LibriSpeech's among them; all that exist for `train` are concatenated.
 _TRAIN = (*SPLIT_NAMES["train"], "train_clean100", "train_clean360", "train_other500")
 _HELD_OUT = {
     "validation": (*SPLIT_NAMES["validation"], "dev_clean"),
@@ -124,21 +123,20 @@ _SOUND, _TEXT, _SPEAKER = ("speech", "audio"), ("text", "label"), ("speaker_id",
 def read_tfds(
     name: str, options: DataConfig, *, data_dir: str | Path | None = None
 ) -> SpeechSource:
-    """Finds the splits of a prepared TFDS data set; nothing is ever downloaded.
+    """Finds the splits of a prepared TFDS data set; nothing is downloaded.
 
-    A split is read once it is asked for: through once, for texts and lengths, and into memory if
-    that holds its samples, 16 bits each. Of a larger one, examples of array_record files are read
-    again when a batch has them; TFRecord files have no random access, and can be gone through in
-    order only, as `lsk prepare` does.
+    A split is read when it is first used: once for texts and lengths, and into memory if its 16-bit
+    samples fit. Examples of a larger split are read again for each batch from array_record files;
+    TFRecord files have no random access and can only be read in order, as `lsk prepare` does.
 
     Args:
         name: Such as `librispeech` or `speech_commands`, or with a version.
         options: The sample rate.
-        data_dir: Where the data lie; default `TFDS_DATA_DIR` as it is set now, then TFDS's own.
+        data_dir: Folder of the data sets; default `TFDS_DATA_DIR`, then TFDS's own.
 
     Raises:
         InputError: If the data set is unknown, not prepared, has no such features or splits, or a
-            recording can't be used; the example is named.
+            recording cannot be used; it names the example.
     """
     builder = open_builder(
         name,
@@ -217,7 +215,7 @@ def _read(builder, names: list[str], keys: tuple[str, str, str | None], wanted: 
 
 
 def _in_range(samples: np.ndarray, row: str) -> np.ndarray:
-    """Returns samples in ±1: integers are 16 bits, whatever array they come in."""
+    """Returns samples in ±1; integers are 16-bit samples, whatever their dtype."""
     if samples.ndim != 1:
         raise InputError(f"Expected mono samples. Received: shape {samples.shape} in {row}")
     if np.issubdtype(samples.dtype, np.integer):

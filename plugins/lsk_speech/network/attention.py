@@ -1,4 +1,4 @@
-"""Additive attention over encoder frames that knows where it has been."""
+"""Location-aware additive attention over encoder frames, and the guided-attention loss."""
 
 import keras
 from keras import ops
@@ -15,19 +15,19 @@ class LocationAttention(keras.layers.Layer):
 
     e_i = v · tanh(W q + V h_i + U f_i + b), w = softmax over the valid frames, c = Σ_i w_i h_i
 
-    where h_i are encoded frames and f = F ∗ Σ w, a convolution over time of the weights that were
-    given so far.
+    where h_i are encoded frames and f = F ∗ Σ w, a convolution over time of the sum of all earlier
+    weights.
 
     Args:
         units: Size of W q.
-        filters: Of the convolution F. Default: 10.
-        kernel_size: Of the convolution, frames; odd. Default: 15.
+        filters: Filters of the convolution F. Default: 10.
+        kernel_size: Kernel size of the convolution in frames; odd. Default: 15.
         kind: `location`, as above; `content`: without U f; `uniform`: equal weights on all valid
-            frames whatever the query, to see what attention is worth. Default: `location`.
+            frames, as a baseline. Default: `location`.
 
     Call arguments:
         query: Tensor `(batch, features)`.
-        memory: What `memory` made of the encoded frames.
+        memory: The result of `memory` for the encoded frames.
         cumulative: Tensor `(batch, frames)`: the sum of the weights so far.
 
     Returns:
@@ -38,7 +38,7 @@ class LocationAttention(keras.layers.Layer):
 
     References:
         Chorowski et al. 2015, *Attention-Based Models for Speech Recognition* (arXiv 1506.07503).
-        There f is of the last step's weights alone; their sum also says what has been read.
+        There, f uses the last step's weights only; their sum also shows which frames were read.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class LocationAttention(keras.layers.Layer):
         self.units, self.filters, self.kernel_size, self.kind = units, filters, kernel_size, kind
 
     def build(self, query_shape, encoded_shape):
-        """Makes the weights, of which the kind `uniform` has none."""
+        """Creates the weights; the kind `uniform` has none."""
         if self.kind != "uniform":
             self._dense("query_kernel", query_shape[-1])
             self._dense("key_kernel", encoded_shape[-1])
@@ -75,7 +75,7 @@ class LocationAttention(keras.layers.Layer):
         setattr(self, name, weight)
 
     def memory(self, encoded, length) -> dict:
-        """Returns what each step reads of an utterance.
+        """Returns what each step reads of the encoded frames.
 
         Args:
             encoded: Tensor `(batch, frames, features)`.
@@ -112,7 +112,7 @@ class LocationAttention(keras.layers.Layer):
 
 
 def masked_softmax(energies, valid):
-    """Returns the softmax over the valid places of each row, 0 elsewhere.
+    """Returns the softmax over the valid positions of each row, 0 elsewhere.
 
     Args:
         energies: Float tensor `(batch, frames)`.
@@ -124,18 +124,18 @@ def masked_softmax(energies, valid):
     return scaled / ops.maximum(ops.sum(scaled, axis=-1, keepdims=True), 1e-9)
 
 
-def guided_penalty(weights, tokens, frames, spread: float):
-    """Returns how far attention is from the diagonal, averaged over positions that count.
+def guided_penalty(weights, tokens, frames, sigma: float):
+    """Computes the guided-attention loss: how far attention is from the diagonal.
 
     mean over n < N, t < T of w_nt (1 − exp(−(n/N − t/T)² / (2 g²))), times T
 
-    so that a token's whole weight, put where the diagonal isn't, costs up to 1.
+    so that a token whose whole weight is far from the diagonal costs up to 1.
 
     Args:
         weights: Tensor `(batch, tokens, frames)`.
         tokens: int32 tensor `(batch,)`: N of each utterance.
         frames: int32 tensor `(batch,)`: T of each utterance.
-        spread: g.
+        sigma: g.
 
     References:
         Tachibana et al. 2017, *Efficiently Trainable Text-to-Speech System Based on Deep
@@ -147,7 +147,7 @@ def guided_penalty(weights, tokens, frames, spread: float):
     many = ops.cast(ops.maximum(tokens, 1), "float32")[:, None]
     row = ops.cast(n, "float32") / many
     column = t / ops.cast(ops.maximum(frames, 1), "float32")[:, None]
-    away = 1.0 - ops.exp(-ops.square(row[:, :, None] - column[:, None]) / (2 * spread**2))
+    away = 1.0 - ops.exp(-ops.square(row[:, :, None] - column[:, None]) / (2 * sigma**2))
     counts = ops.cast(n < tokens[:, None], "float32")
     cost = ops.sum(weights * away, axis=-1) * counts
     return ops.sum(cost) / ops.maximum(ops.sum(counts), 1.0)

@@ -17,24 +17,24 @@ class AttentionDecoder(keras.layers.Layer):
 
     h_n = LSTM([embedding of y_{n−1}, c_{n−1}], h_{n−1}), c_n = attention(h_n); out come [h_n, c_n]
 
-    so what was attended to last is an input (input feeding). Training runs all tokens of a batch in
-    one `scan`; `step` runs one, for decoding, with the same arithmetic.
+    so the last context is an input (input feeding). Training runs all tokens of a batch in one
+    `scan`; decoding runs one token at a time with `step`.
 
     Args:
         num_classes: Size of the vocabulary.
-        units: Of the LSTM.
+        units: Units of the LSTM.
         embedding_width: Features of a token. Default: 64.
-        attention_width: See `LocationAttention`. Default: 128.
-        location_filters: See there. Default: 10.
-        location_kernel: See there. Default: 15.
-        attention: See there. Default: `location`.
+        attention_width: `units` of `LocationAttention`. Default: 128.
+        location_filters: `filters` of `LocationAttention`. Default: 10.
+        location_kernel: `kernel_size` of `LocationAttention`. Default: 15.
+        attention: `kind` of `LocationAttention`. Default: `location`.
         guided_attention: Weight of `guided_penalty` in the loss; 0: none. Default: 0.
-        guided_attention_sigma: Its g. Default: 0.2.
+        guided_attention_sigma: `sigma` of `guided_penalty`. Default: 0.2.
         weight_noise: Standard deviation of noise on all weights in training. Default: 0.
-        seed: Of the noise.
+        seed: Seed of the noise.
 
     Call arguments:
-        target: int32 tensor `(batch, tokens)`: the start token, then the tokens before each.
+        target: int32 tensor `(batch, tokens)`: the start token and the previous tokens.
         encoded: Tensor `(batch, frames, features)`.
         length: int32 tensor `(batch,)`: valid frames.
         training: Whether noise and penalty are added. Default: `False`.
@@ -92,7 +92,7 @@ class AttentionDecoder(keras.layers.Layer):
         self.noise_generator = SharedSeedGenerator(seed)
 
     def build(self, target_shape, encoded_shape, length_shape):
-        """Builds the parts."""
+        """Builds embedding, LSTM cell and attention."""
         self.embedding.build(target_shape)
         self.cell.build((None, self.embedding.output_dim + encoded_shape[-1]))
         self.attention.build((None, self.units), encoded_shape)
@@ -118,7 +118,10 @@ class AttentionDecoder(keras.layers.Layer):
 
         def advance(state, x):
             state = self._advance(x, memory, state)
-            return state, state  # TensorFlow's scan gives out what has the state's form only
+            return (
+                state,
+                state,
+            )  # TensorFlow's scan returns only states
 
         _, states = ops.scan(advance, self.initial_state(encoded), embedded)
         return {name: ops.swapaxes(x, 0, 1) for name, x in states.items()}
@@ -126,8 +129,8 @@ class AttentionDecoder(keras.layers.Layer):
     def initial_state(self, encoded) -> dict[str, Any]:
         """Returns the state before the first token.
 
-        `hidden` and `cell` of the LSTM, the last `context`, and `attended`, the sum of the weights
-        that each frame has been given: all of them zeros.
+        Zeros for `hidden` and `cell` of the LSTM, the last `context`, and `attended`, the sum of
+        the attention weights of each frame.
         """
         zeros = ops.zeros_like(encoded[:, 0, :1])
         wide = ops.repeat(zeros, self.units, axis=1)
@@ -169,7 +172,7 @@ class AttentionDecoder(keras.layers.Layer):
 
 
 def attention_of(states):
-    """Returns the weights of each token, `(batch, tokens, frames)`, from what `run` returned."""
+    """Returns the attention weights, `(batch, tokens, frames)`, from the states of `run`."""
     attended = states["attended"]
     before = ops.concatenate([ops.zeros_like(attended[:, :1]), attended[:, :-1]], axis=1)
     return attended - before

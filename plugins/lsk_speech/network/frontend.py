@@ -8,14 +8,14 @@ from keras import ops
 
 from lsk_engine import InputError
 
-# Of the power of a frame: somewhat above what the rounding to 16 bits leaves of silence.
+# Smallest power of a frame: somewhat above the rounding noise of 16-bit silence.
 FLOOR = 1e-6
-_REACH = 2  # frames on each side that a difference is taken over
+_REACH = 2  # frames on each side of a difference
 
 
 @keras.saving.register_keras_serializable(package="ls_keras")
 class LogMel(keras.layers.Layer):
-    """Logarithms of mel-filtered power spectra, 100 frames a second by default.
+    """Logarithms of mel-filtered power spectra, 100 frames per second by default.
 
     Frame t is centered on the samples `t · hop … (t + 1) · hop`, weighted with a periodic Hann
     window, zeros outside of the utterance. Its features are log max(Σ_f W_mf |X_f|², 1e-6), W
@@ -24,17 +24,17 @@ class LogMel(keras.layers.Layer):
 
     Δ_t = Σ_n n (x_{t+n} − x_{t−n}) / (2 Σ_n n²), n = 1, 2
 
-    where the first and the last valid frame stand for those before and behind them.
+    where the first and the last valid frame are repeated at the ends.
 
     Args:
-        sample_rate: Samples a second.
-        num_mel_bins: Mel bands.
+        sample_rate: Samples per second. Default: 16000.
+        num_mel_bins: Number of mel filters. Default: 80.
         frame_ms: Length of the window. Default: 25.
         hop_ms: Distance of frames. Default: 10.
         deltas: Whether to append the differences. Default: `True`.
 
     Call arguments:
-        audio: Float tensor `(batch, samples)`, in [−1, 1] and 0 behind the end.
+        audio: Float tensor `(batch, samples)`, in [−1, 1] and 0 after the end.
         length: int32 tensor `(batch,)`: valid frames, ⌈samples / hop⌉ of each utterance. Default:
             all.
 
@@ -43,8 +43,8 @@ class LogMel(keras.layers.Layer):
         if `deltas`; 0 after `length`.
 
     Raises:
-        InputError: If the window is shorter than the hop, or bands are so narrow that one of them
-            gets nothing.
+        InputError: If the window is shorter than the hop, or a mel filter covers no frequency of
+            the spectrum.
 
     Example:
     ```python
@@ -74,7 +74,7 @@ class LogMel(keras.layers.Layer):
         self.window = round(sample_rate * frame_ms / 1000)
         if not 0 < self.hop <= self.window:
             raise InputError(
-                "Expected windows of at least the distance of frames, and that above 0. "
+                "Expected a window of at least the hop, and a hop above 0. "
                 f"Received: {self.window} and {self.hop} samples"
             )
         self.fft_size = 2 ** math.ceil(math.log2(self.window))
@@ -101,7 +101,7 @@ class LogMel(keras.layers.Layer):
     def _power(self, audio):
         """Returns the power spectra, batch × frames × (fft_size / 2 + 1)."""
         before = (self.window - self.hop) // 2
-        hops = -(-self.window // self.hop)  # that a window reaches over
+        hops = -(-self.window // self.hop)  # that a window covers
         frames = -(-ops.shape(audio)[1] // self.hop)
         silence = ops.zeros_like(audio[:, :1])
         x = ops.concatenate(
@@ -113,7 +113,7 @@ class LogMel(keras.layers.Layer):
             axis=1,
         )[:, : (frames + hops - 1) * self.hop]
         x = ops.reshape(x, (ops.shape(x)[0], -1, self.hop))
-        # Windows overlap: pieces of one hop each, side by side, make them.
+        # Overlapping windows are concatenated from pieces of one hop each.
         pieces = [x[:, i : i + frames] for i in range(hops)]
         windows = ops.concatenate(pieces, axis=-1)[..., : self.window] * self.hann
         real, imaginary = ops.rfft(windows, fft_length=self.fft_size)
@@ -132,14 +132,14 @@ class UtteranceNormalization(keras.layers.Layer):
     (x − mean) / √(variance + ε)
 
     Args:
-        epsilon: ε. Default: 1e-5, so that a feature that stays the same becomes 0.
+        epsilon: ε. Default: 1e-5; constant features become 0.
 
     Call arguments:
         features: Float tensor `(batch, frames, features)`.
         length: int32 tensor `(batch,)`: valid frames.
 
     Returns:
-        A float32 tensor of the same shape, 0 behind `length`.
+        A float32 tensor of the same shape, 0 after `length`.
     """
 
     def __init__(self, *, epsilon: float = 1e-5, **kwargs):
@@ -165,7 +165,7 @@ def mel_filters(sample_rate: int, fft_size: int, num_mel_bins: int) -> np.ndarra
     """Returns the triangles of `LogMel`, float32 `(fft_size / 2 + 1, num_mel_bins)`.
 
     Raises:
-        InputError: If there are so many that one lies between two frequencies of the spectrum.
+        InputError: If a filter lies between two frequencies of the spectrum.
     """
     nyquist = sample_rate / 2
     edges = _hertz(np.linspace(_mel(20.0), _mel(nyquist), num_mel_bins + 2))
@@ -177,13 +177,13 @@ def mel_filters(sample_rate: int, fft_size: int, num_mel_bins: int) -> np.ndarra
         raise InputError(
             f"Expected fewer mel bands for {sample_rate} samples a second and spectra of "
             f"{fft_size // 2 + 1} frequencies. Received: num_mel_bins={num_mel_bins}, of "
-            f"which {int((filters.sum(axis=0) == 0).sum())} would get nothing"
+            f"which {int((filters.sum(axis=0) == 0).sum())} cover no frequency"
         )
     return filters.astype(np.float32)
 
 
 def differences(x, length):
-    """Returns the Δ of `LogMel` of `(batch, frames, features)`, whose first `length` are valid."""
+    """Returns the Δ of `LogMel` of `(batch, frames, features)` with `length` valid frames."""
     last = ops.take_along_axis(x, ops.maximum(length, 1)[:, None, None] - 1, axis=1)
     x = ops.where(is_valid(x, length), x, last)
     before, after = [x[:, :1]] * _REACH, [last] * _REACH
@@ -204,7 +204,7 @@ def is_valid(x, length):
 
 
 def without_padding(x, length):
-    """Returns `x`, `(batch, frames, features)`, with 0 behind the end of each utterance."""
+    """Returns `x`, `(batch, frames, features)`, with 0 after the end of each utterance."""
     return ops.where(is_valid(x, length), x, ops.zeros_like(x))
 
 

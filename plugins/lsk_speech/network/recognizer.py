@@ -1,4 +1,4 @@
-"""The model as a recognizer: the encoder once, then a beam search token by token."""
+"""Beam search with the recognizer: the encoder once, then the decoder token by token."""
 
 import math
 from collections.abc import Mapping
@@ -17,13 +17,13 @@ FRAMES_PER_SECOND = 100
 
 
 class CoverageScorer(LengthPenalty):
-    """The length penalty, and a reward for each frame that was attended to.
+    """The length penalty, and a reward for each frame that received attention.
 
     `score = log p(y) / ((5 + |y|) / 6)^a + c · #{i: Σ_n w_ni > τ}`
 
-    A transcript that leaves out part of an utterance covers fewer frames than one that doesn't; one
-    that repeats itself covers no more. However it goes on, a beam can cover no more than all
-    frames, nor more than L / τ with L tokens, as the weights of each sum to 1: that bounds it.
+    A transcript that omits part of an utterance covers fewer frames; repetition covers no more. A
+    continuation with L tokens covers at most all frames, and at most L / τ, as the weights of each
+    token sum to 1; this bounds the score.
 
     Args:
         exponent: a.
@@ -44,10 +44,10 @@ class CoverageScorer(LengthPenalty):
         return super().score(log_probs, length) + self.weight * ops.sum(covered, axis=-1)
 
     def bound(self, log_probs, max_length, state=None):
-        """Returns what no continuation exceeds."""
+        """Returns an upper bound on the score of all continuations."""
         frames = ops.sum(ops.cast(state["memory"]["valid"], "float32"), axis=-1)
         covered = ops.minimum(frames, max_length / self.threshold)
-        return super().bound(log_probs, max_length) + self.weight * covered
+        return super().score(log_probs, max_length) + self.weight * covered
 
 
 class Recognizer(ModelSearch):
@@ -55,14 +55,14 @@ class Recognizer(ModelSearch):
 
     Args:
         model: A model that `build_recognizer` built.
-        config: How to search; its temperature is not read.
-        num_return: Transcripts an utterance, 1 to `config.beam_size`.
+        config: Settings of the search; its temperature is not used.
+        num_return: Transcripts per utterance, 1 to `config.beam_size`.
         jit_compile: Whether TensorFlow compiles with XLA.
-        unsmooth: The smoothing to undo in the search.
+        unsmooth: The label smoothing to remove in the search.
 
     Attributes:
-        sound: The name of the input that is heard: `audio` or `features`.
-        hop: How much of it makes a frame: samples, or 1.
+        sound: The name of the input, `audio` or `features`.
+        hop: Samples per frame; 1 for features.
     """
 
     shortest = 64  # frames
@@ -81,11 +81,11 @@ class Recognizer(ModelSearch):
     def recognize(
         self, inputs: Mapping[str, np.ndarray], temperature: float = 1.0
     ) -> list[list[DecodedHypothesis]]:
-        """Returns the token ids, the end token left out, and the score of each transcript.
+        """Returns the token ids, without the end token, and the score of each transcript.
 
         Args:
-            inputs: `audio` or `features`, and `length`, as `Utterances.gather` gives them; what
-                else there is is not read.
+            inputs: `audio` or `features`, and `length`, as from `Utterances.gather`; other entries
+                are ignored.
             temperature: T.
 
         Returns:
@@ -97,11 +97,11 @@ class Recognizer(ModelSearch):
         return self.search(*self.arguments(inputs), temperature=temperature)
 
     def arguments(self, inputs: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        """Returns what `begin` takes of the inputs of a batch."""
+        """Returns the arguments of `begin` from the inputs of a batch."""
         return inputs[self.sound], inputs["length"]
 
     def max_length(self, frames: int) -> int:
-        """Returns the most tokens that a transcript of an utterance of so many frames may have."""
+        """Returns the largest number of tokens in a transcript of `frames` frames."""
         seconds = frames / FRAMES_PER_SECOND
         return math.ceil(self.config.tokens_per_second * seconds) + self.config.token_margin
 
@@ -115,7 +115,7 @@ class Recognizer(ModelSearch):
         return state, self.max_length(-(-sound.shape[1] // self.hop))
 
     def step(self, tokens, state, index):
-        """Attends once."""
+        """Runs the decoder for one token."""
         decoded, decoder = self.decoder.step(tokens, state["memory"], state["decoder"])
         return decoded, {**state, "decoder": decoder}
 

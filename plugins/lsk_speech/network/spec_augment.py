@@ -13,36 +13,35 @@ _ANCHORS = 4  # bands, evenly spaced, whose shifts are drawn
 
 @keras.saving.register_keras_serializable(package="ls_keras")
 class SpecAugment(keras.layers.Layer):
-    """Shifts bands at random; sets runs of frames and of bands to 0, the mean of normalized ones.
+    """Masks random intervals of time and frequency in training, and shifts frequencies.
 
-    With `freq_warp`, each utterance gets a voice of its own, as its formants move: what a band
-    holds is taken from up to `freq_warp` of all bands away. The shift is uniform at four bands from
-    the lowest to the highest and linear in between, as are the values between two bands.
+    Masked values become 0, the mean of normalized features. The length of a time mask, as a
+    fraction of the utterance, is uniform in [0, `time_mask_ratio`), the width of a frequency mask,
+    as a fraction of the bins, in [0, `freq_mask_ratio`); positions are uniform, and masks may
+    overlap. With `freq_warp`, bins are interpolated from up to that fraction of all bins away; the
+    shift is uniform at four bins from the lowest to the highest and linear in between.
 
-    Each of `num_time_masks` hides a run of frames whose share of the utterance is uniform in
-    [0, `time_mask_ratio`), each of `num_freq_masks` a run of bands whose share of all bands is
-    uniform in [0, `freq_mask_ratio`); where a run begins is uniform over the places where it fits.
-    They may overlap. Acts only with `training=True`. Its random state is a variable and therefore
-    part of checkpoints.
+    Random numbers do not depend on the number of replicas; the state is part of checkpoints.
 
     Args:
-        num_time_masks: Runs of frames. Default: 0.
-        time_mask_ratio: The longest run, as a share of the utterance. Default: 0.1.
-        num_freq_masks: Runs of bands. Default: 0.
-        freq_mask_ratio: The widest run, as a share of the bands. Default: 0.2.
-        freq_warp: The largest shift, as a share of the bands; 0: none. Default: 0.
-        groups: Into how many equal groups the features fall (bands, their differences, …); what
-            happens to one, happens to all. Default: 1.
+        num_time_masks: Time masks per utterance. Default: 0.
+        time_mask_ratio: Largest length of a time mask, as a fraction of the utterance. Default:
+            0.1.
+        num_freq_masks: Frequency masks per utterance. Default: 0.
+        freq_mask_ratio: Largest width of a frequency mask, as a fraction of the bins. Default: 0.2.
+        freq_warp: Largest shift, as a fraction of the bins; 0: none. Default: 0.
+        groups: Number of equal groups of features (static, first and second differences), which
+            are masked and shifted alike. Default: 1.
         seed: An integer; `None`: drawn from Keras's global seed.
 
     Call arguments:
         features: Float tensor `(batch, frames, features)`.
         length: int32 tensor `(batch,)`: valid frames. Default: all.
-        training: Whether to shift and hide. Default: `False`.
+        training: Whether to augment. Default: `False`.
 
     Raises:
-        InputError: If a number of runs is negative, a share outside [0, 1], or, when called, if the
-            features don't fall into so many groups.
+        InputError: If a number of masks is negative or a fraction outside [0, 1]; when called, if
+            the features do not divide into the groups.
 
     Example:
     ```python
@@ -77,7 +76,7 @@ class SpecAugment(keras.layers.Layer):
         shares = (time_mask_ratio, freq_mask_ratio, freq_warp)
         if min(num_time_masks, num_freq_masks) < 0 or not (min(shares) >= 0 and max(shares) <= 1):
             raise InputError(
-                "Expected numbers of runs of at least 0 and shares in [0, 1]. Received: "
+                "Expected numbers of masks of at least 0 and fractions in [0, 1]. Received: "
                 f"{num_time_masks} and {num_freq_masks}, {', '.join(map(str, shares))}"
             )
         self.num_time_masks, self.time_mask_ratio = num_time_masks, time_mask_ratio
@@ -86,11 +85,11 @@ class SpecAugment(keras.layers.Layer):
         self.seed_generator = SharedSeedGenerator(seed)
 
     def call(self, features, length=None, training=False):
-        """Hides what is drawn, or hands the features on."""
+        """Augments the features, or returns them."""
         width = features.shape[-1]
         if width % self.groups:
             raise InputError(
-                f"Expected features that fall into {self.groups} equal groups. Received: {width}"
+                f"Expected features that divide into {self.groups} equal groups. Received: {width}"
             )
         if not training or not (self.num_time_masks or self.num_freq_masks or self.freq_warp):
             return features
@@ -111,7 +110,7 @@ class SpecAugment(keras.layers.Layer):
         return ops.where(kept, features, ops.zeros_like(features))
 
     def _warped(self, features):
-        """Returns the features with their bands shifted."""
+        """Shifts the frequencies of features."""
         bands = features.shape[-1] // self.groups
         batch = ops.shape(features)[0]
         anchors = np.linspace(0, bands - 1, _ANCHORS)
@@ -120,14 +119,13 @@ class SpecAugment(keras.layers.Layer):
         shifts = ops.matmul(draws, between.astype(np.float32)) * (self.freq_warp * bands)
         band = np.arange(bands, dtype=np.float32)
         sources = ops.clip(band + shifts, 0.0, bands - 1.0)  # batch × bands
-        # Of each source the two bands around it: batch × bands there × bands here.
+        # Weights of the two bins around each source: batch × source bins × target bins.
         weights = ops.maximum(1.0 - ops.abs(band[:, None] - sources[:, None]), 0.0)
         x = ops.reshape(features, (batch, -1, bands))
         return ops.reshape(ops.matmul(x, ops.cast(weights, x.dtype)), ops.shape(features))
 
     def _runs(self, batch, count: int, share: float, places, size):
-        """Returns which of `places` are hidden, batch × places, in runs within `size`."""
-        # In float32 whatever the policy: 16 bits can't tell frames apart.
+        """Draws masks, batch × places, of intervals within `size`."""
         draws = self.seed_generator.uniform(batch, 2 * count)
         size = ops.cast(size, "float32")[:, None]
         run = ops.floor(draws[:, :count] * share * size)  # batch × count

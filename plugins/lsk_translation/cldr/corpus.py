@@ -16,7 +16,7 @@ from lsk_translation.cldr.phrases import PHRASES, held_out_phrases
 
 HELD_OUT = 1000  # pairs of validation, and of test
 DEFAULT_PAIRS = 40_000
-DEFAULT_PHRASE_PAIRS = 60_000  # where single phrases are among them: they are short
+DEFAULT_PHRASE_PAIRS = 60_000  # with single phrases, which are short
 
 Pair = tuple[str, str]
 # A compiled alternative is a tuple of literals, slots (function, key, form) and groups (link,
@@ -28,7 +28,7 @@ _GROUP = re.compile(r"\[(?:(\w):)?([^\]]*)\]")
 def cldr_splits(
     pairs: int = DEFAULT_PAIRS, seed: int = 0, phrase_fraction: float = 0.0
 ) -> dict[str, list[Pair]]:
-    """Makes the splits train, validation and test of (English, German) pairs.
+    """Generates the splits train, validation and test of (English, German) pairs.
 
     Validation and test depend on the seed alone; a smaller training set is the beginning of a
     larger one. No source and no target of validation or test, whatever its case and spacing,
@@ -37,7 +37,7 @@ def cldr_splits(
 
     Args:
         pairs: Number of training pairs.
-        seed: The same seed gives the same text with the same versions of Babel and num2words.
+        seed: The same seed gives the same text, with the same versions of Babel and num2words.
         phrase_fraction: Fraction of pairs that are single phrases of `cldr.phrases`; the others
             come from all frames. If above 0, no training pair has one of the held-out phrases.
 

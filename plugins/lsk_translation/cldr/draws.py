@@ -25,8 +25,8 @@ Forms = dict[str, tuple[str, str]]
 Slot = Callable[[random.Random], Forms]
 T = TypeVar("T")
 
-# Low enough that probabilities and beams have something to say, high enough that a good model's
-# BLEU stays near 80: with 1/2, knowing all but the free choices would give 75, with 0.75 88.
+# Low enough that probabilities and beams matter, high enough that a good model's BLEU stays near
+# 80: a model that knows everything but the free choices would get 75 with 1/2, 88 with 0.75.
 _FIRST = 0.7
 
 EN, DE = Locale("en"), Locale("de")
@@ -88,7 +88,7 @@ def same(en: str, de: str, /, **forms: tuple[str, str]) -> Forms:
 
 
 def form_of(slot: Slot, form: str) -> Slot:
-    """Makes a slot whose plain form is the given one of another slot."""
+    """Returns a slot whose plain form is the given form of another slot."""
     return lambda rng: {"": slot(rng)[form]}
 
 

@@ -1,7 +1,7 @@
 """Single phrases of the `cldr` corpus: dates, times, numbers, amounts, measures, places.
 
 `PHRASES` are frames for training, in the notation of `cldr_frames`. `held_out_phrases` makes the
-phrases that a trained model is asked for: each with all German renderings that are right.
+phrases that test a trained model, each with all correct German translations.
 """
 
 import datetime
@@ -92,7 +92,7 @@ class Phrase(NamedTuple):
 
 
 def held_out_phrases(count: int = HELD_OUT_PHRASES, seed: int = 0) -> list[Phrase]:
-    """Draws phrases that no training text may have, as many of each kind as can be.
+    """Draws phrases that are excluded from training text, equally many of each kind if possible.
 
     Args:
         count: How many.

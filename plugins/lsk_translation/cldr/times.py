@@ -163,7 +163,7 @@ def hours(rng: random.Random) -> Forms:
 
 
 def clock(rng: random.Random) -> Forms:
-    """A time as it is said: "half past two", "halb drei"."""
+    """A spoken time: "half past two", "halb drei"."""
     hour = integer(rng, 1, 12)
     following = hour % 12 + 1
     en, de = words(hour)

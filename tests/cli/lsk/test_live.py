@@ -65,7 +65,7 @@ def test_ctrl_c_during_training_leaves_a_run_and_a_usable_terminal(tmp_path):
     for what in ("loading Keras …", "loading the data …", "compiling the first step …"):
         assert what in whole
     assert whole.rstrip().endswith(f"resume with:\n  lsk train --resume {run}")
-    assert re.search(r"\r\x1b\[2KWarning: stopped after step", shown)  # the bar was cleared
+    assert re.search(r"\x1b\[2KWarning: stopped after step", shown)  # the bar was cleared
     assert len(checkpoint_steps(RunDirectory.open(run).checkpoints)) >= 1
 
 
@@ -74,5 +74,5 @@ def test_ctrl_c_during_loading_is_reported_on_its_own_line(tmp_path):
     shown, code = on_a_terminal(*TRAINING, "--run-dir", str(run), interrupt_at=rb"loading Keras")
     assert code == 130
     assert lines_of(shown)[-2:] == ["Interrupted", ""]
-    assert "\r\x1b[2K\r\n" in shown  # the line was cleared before it was ended
+    assert "\x1b[1A\x1b[2K\r\n" in shown  # the line was cleared before it was ended
     assert "\x1b[?25l" not in shown

@@ -9,6 +9,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from ls_base.errors import InputError
 from lsk.main import cli
 from lsk_engine.runs.run_directory import RunDirectory
 from stored_files import CONFIG, metrics
@@ -62,6 +63,11 @@ def test_plugins_are_searched_once_per_call(monkeypatch):
         assert "translate" in names
         assert all(cli.get_command(context, name) for name in names)
         assert len(calls) == 1
+
+
+def test_a_misspelled_kind_of_study_has_a_near_match():
+    with pytest.raises(InputError, match="Near matches: smoothing. Received: 'smothing'"):
+        CliRunner().invoke(cli, ["study", "smothing"], catch_exceptions=False)
 
 
 @pytest.mark.parametrize(

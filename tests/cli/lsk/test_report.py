@@ -4,12 +4,10 @@ import subprocess
 import sys
 import time
 
-import pytest
 from click.testing import CliRunner
 
-from ls_base.errors import FileError, InputError
 from lsk.main import cli
-from reported_runs import bare_run, study, whole_run
+from reported_runs import study, whole_run
 
 
 def report(*arguments):
@@ -24,13 +22,6 @@ def test_the_page_of_a_study_is_in_its_folder(tmp_path):
     assert done.stderr == ""
     page = (folder / "report.html").read_text()
     assert page.index("Smoothing makes the score better") < page.index('<h2 id="learning">')
-
-
-def test_several_runs_are_one_page(tmp_path):
-    runs = [bare_run(tmp_path / name, seed=i).path for i, name in enumerate("ab")]
-    done = report(*runs, "--out", tmp_path / "new" / "page.html")
-    assert done.exit_code == 0, done.output
-    assert (tmp_path / "new" / "page.html").is_file()
 
 
 def test_a_damaged_file_is_reported_in_one_line(tmp_path):
@@ -57,22 +48,6 @@ def test_a_report_imports_no_framework(tmp_path):
     imported = set(done.stdout.splitlines()[-1].split())
     assert "lsk_engine" in imported
     assert imported & {"keras", "tensorflow", "jax", "torch", "matplotlib", "ls_keras"} == set()
-
-
-@pytest.mark.parametrize("name", ["empty", "nowhere"])
-def test_a_folder_without_a_run_is_refused_in_one_line(tmp_path, name):
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match=f"Received: .*{name}") as error:
-        report(tmp_path / name)
-    assert "\n" not in str(error.value)
-    assert [*(tmp_path / "empty").iterdir()] == []
-
-
-def test_an_unreadable_run_is_refused_in_one_line(tmp_path):
-    run = bare_run(tmp_path / "run")
-    run.config_file.write_text("[]")
-    with pytest.raises(FileError, match="config.json"):
-        report(run.path)
 
 
 def test_a_report_of_many_runs_is_fast(tmp_path):

@@ -26,7 +26,7 @@ def test_single_examples_count_where_a_float32_counter_stands_still(start):
     assert np.float32(2**24) + np.float32(1) == np.float32(2**24)
     words = words_of(start)
     for _ in range(5):
-        words = exact_sum.added(words, ops.array(1.0))
+        words = exact_sum.add(words, ops.array(1.0))
     assert total(words) == start + 5
 
 
@@ -36,8 +36,8 @@ def test_whole_numbers_are_exact(increments, start):
     words = words_of(start)
     array = ops.convert_to_numpy(words)
     for increment in increments:
-        words = exact_sum.added(words, ops.array(float(increment)))
-        array = exact_sum.added(array, np.float32(increment))
+        words = exact_sum.add(words, ops.array(float(increment)))
+        array = exact_sum.add(array, np.float32(increment))
     assert total(words) == start + sum(increments)
     assert isinstance(array, np.ndarray)
     assert array.dtype == np.float32
@@ -53,7 +53,7 @@ def test_fractions_do_not_drift():
     increments = np.full(3000, np.float32(1000.3))
     words = run_traced(
         lambda values: ops.fori_loop(
-            0, 3000, lambda i, w: exact_sum.added(w, ops.take(values, i)), ops.zeros(3)
+            0, 3000, lambda i, w: exact_sum.add(w, ops.take(values, i)), ops.zeros(3)
         ),
         increments,
     )
@@ -65,10 +65,10 @@ def test_fractions_do_not_drift():
 
 
 def test_infinite_and_nan_increments_stay_visible():
-    words = exact_sum.added(ops.array([1.0, 2.0, 0.0]), ops.array(np.inf))
-    words = exact_sum.added(words, ops.array(1.0))
+    words = exact_sum.add(ops.array([1.0, 2.0, 0.0]), ops.array(np.inf))
+    words = exact_sum.add(words, ops.array(1.0))
     assert float(exact_sum.value(words)) == np.inf
-    assert np.isnan(float(exact_sum.value(exact_sum.added(words, ops.array(np.nan)))))
+    assert np.isnan(float(exact_sum.value(exact_sum.add(words, ops.array(np.nan)))))
 
 
 def test_difference_of_large_sums_is_not_rounded_away():
@@ -82,7 +82,7 @@ def test_difference_of_large_sums_is_not_rounded_away():
 def test_compilers_keep_the_arithmetic(jit_compile):
     import tensorflow as tf
 
-    words = tf.function(exact_sum.added, jit_compile=jit_compile)(
+    words = tf.function(exact_sum.add, jit_compile=jit_compile)(
         tf.constant([15.0, 2.0**20 - 0.75, 0.0]), tf.constant(0.1)
     )
     exact = 15 * 2**20 + 2**20 - 0.75 + float(np.float32(0.1))

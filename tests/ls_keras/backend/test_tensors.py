@@ -61,6 +61,7 @@ TAKERS = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:.*examples:UserWarning")
 @pytest.mark.parametrize("make", [own, of_keras])
 @pytest.mark.parametrize("name", list(TAKERS))
 def test_variables_are_what_they_hold(name, make):

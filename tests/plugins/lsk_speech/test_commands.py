@@ -138,15 +138,17 @@ def test_unusable_recordings_are_told(content, message, made, tmp_path):
 def test_a_run_on_ready_features_hears_no_recordings(made, tmp_path):
     settings = small_speech.settings(tmp_path)
     untrained_run(TASK, tmp_path / "run", **settings)
-    with pytest.raises(InputError, match="a run on recordings. Received: one on ready features"):
+    with pytest.raises(
+        InputError, match="a run trained on recordings. Received: one trained on precomputed"
+    ):
         invoke(tmp_path / "run", made[1][0])
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--beam", 0], "decoding.beam_size of at least 1. Received: 0"),
-        (["--coverage", -1], "decoding.coverage to be a finite number ≥ 0. Received: -1"),
+        (["--beam", 0], "decoding.beam_size to be an integer of at least 1. Received: 0"),
+        (["--coverage", -1], "decoding.coverage to be a number of at least 0. Received: -1"),
         (["--n-best", 0], "--n-best of at least 1. Received: 0"),
         (["--n-best", 4], "--n-best of at most the beam size, 3. Received: 4"),
     ],

@@ -7,7 +7,7 @@ from scipy.signal import savgol_coeffs
 
 from ls_base.errors import InputError, LsKerasError
 from lsk_engine.data.formats.ragged import Ragged
-from lsk_speech.corpora.recordings import Streamed
+from lsk_speech.corpora.recordings import LazyRows
 from lsk_speech.features import (
     Sound,
     StreamedFeatures,
@@ -31,7 +31,7 @@ def test_log_mels_are_the_layers_whatever_stands_beside_them(rng):
         np.testing.assert_allclose(found[i], alone, atol=0.01)
 
 
-class Given(Streamed):
+class Given(LazyRows):
     """Recordings that are in memory, as if they were not."""
 
     def __init__(self, rows):

@@ -64,7 +64,9 @@ def test_a_closed_input_is_told(run):
 def test_a_whole_text_on_one_line_is_told(run):
     """The memory of attention grows with the square: 10,000 words needed 9 GiB."""
     text = "ab\n" + "abcd " * 10_000 + "\n"
-    message = r"lines of at most 2,048 pieces.* Received: [\d,]+ pieces, 'abcd abcd"
+    message = (
+        r"one sentence per line, of at most 2,048 pieces.* Received: [\d,]+ pieces, 'abcd abcd"
+    )
     with pytest.raises(InputError, match=message):
         invoke(run, text=text)
 
@@ -75,7 +77,7 @@ def test_a_line_without_end_is_told_before_anything_is_loaded(run):
 
 
 def test_text_without_end_is_told(run, monkeypatch):
-    monkeypatch.setattr(commands, "_MOST_BYTES", 1000)
+    monkeypatch.setattr(commands, "_MAX_BYTES", 1000)
     with pytest.raises(InputError, match="at most 1,000 bytes of text at once. Received: more"):
         invoke(run, text="ab\n" * 500)
 
@@ -204,8 +206,8 @@ def test_a_fitted_temperature_belongs_to_the_smoothed_probabilities(smoothed):
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ("1", r"decoding.unsmooth to be a number in \[0, 1\), or fitted. Received: 1.0"),
-        ("-0.5", r"decoding.unsmooth to be a number in \[0, 1\), or fitted. Received: -0.5"),
+        ("1", r"decoding.unsmooth to be a number in \[0, 1\) or fitted. Received: 1.0"),
+        ("-0.5", r"decoding.unsmooth to be a number in \[0, 1\) or fitted. Received: -0.5"),
     ],
 )
 def test_alpha_out_of_range_is_told(smoothed, value, message):

@@ -131,7 +131,7 @@ def test_an_augmentation_is_one_layer(tmp_path, settings):
     assert task.augment(resolve_config(task, None, settings)) is None
     found = task.augment(resolve_config(task, None, {**settings, "model.augment": f"{file}:noise"}))
     assert type(found).__name__ == "GaussianNoise"
-    with pytest.raises(InputError, match="views.py:several to return one layer, no model"):
+    with pytest.raises(InputError, match="views.py:several to return a layer, not a model"):
         task.augment(resolve_config(task, None, {**settings, "model.augment": f"{file}:several"}))
 
 

@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 
 from ls_base.errors import InputError
-from lsk_engine.keras_model.array_names import split_arrays
 from lsk_engine.keras_model.arrays import labeled
 from lsk_engine.keras_model.config import DataConfig
 from lsk_engine.keras_model.data import new_data, task_data
-from lsk_engine.keras_model.sources import load_source
+from lsk_engine.keras_model.sources import load_source, split_arrays
 from lsk_engine.settings.user_code import trust_code
 from own_files import points
 

@@ -41,6 +41,14 @@ def test_values_that_are_not_finite_are_left_out(tmp_path):
     assert [x for x, _ in chart.series[0].points] == [10.0, 20.0]
 
 
+def test_a_quantity_with_single_points_has_no_chart(tmp_path):
+    run = bare_run(tmp_path / "a")
+    run.append_history({"step": 30, "epoch": 3, "train": {}, "validation": {"ece": 0.1}})
+    assert [chart.title for chart in curves.learning_curves(groups(run))] == [
+        "Loss, training and validation"
+    ]
+
+
 def test_temperature_curves_are_sorted_and_have_intervals(tmp_path):
     bleu, ece, nll = curves.temperature_curves(groups(whole_run(tmp_path / "a")))
     assert bleu.series[0].points == [(1.0, 19.0), (2.0, 18.0)]

@@ -74,7 +74,7 @@ def test_what_means_nothing_is_said_at_the_start_once(tmp_path, task):
     run_study(asked, task, tmp_path / "out", Reporter(stream=said), command=command(), jobs=4)
     lines = [line for line in said.getvalue().splitlines() if line.startswith("Warning: ")]
     assert lines == [
-        "Warning: model.width=256 means nothing with model.name=resnet20 (preset digits-mlp)",
+        "Warning: model.width=256 has no effect with model.name=resnet20 (preset digits-mlp)",
         "Warning: training.keep_every=300 keeps those of every 1,500th step only: "
         "they are saved every training.checkpoint_every=500 steps",
     ]

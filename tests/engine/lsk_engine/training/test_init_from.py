@@ -67,8 +67,8 @@ def test_other_classes_start_anew_and_it_is_said(first, monkeypatch):
     np.testing.assert_array_equal(model.get_layer("logits").kernel.numpy(), before)
     np.testing.assert_array_equal(model.weights[0].numpy(), old.weights[0].numpy())
     assert said == [
-        f"Started from the weights of {first.directory.path}; `logits` starts anew: classes of "
-        "other names"
+        f"Started from the weights of {first.directory.path}; `logits` starts from "
+        "new weights: classes of other names"
     ]
 
 

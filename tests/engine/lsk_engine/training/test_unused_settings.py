@@ -35,12 +35,12 @@ def test_what_a_preset_sets_for_another_model():
     assert unused_settings(task, resolve_config(task, "digits-mlp", {}), 100) == []
     config = resolve_config(task, "digits-mlp", {"model.name": "resnet20"})
     assert unused_settings(task, config, 100) == [
-        "model.width=256 means nothing with model.name=resnet20 (preset digits-mlp)"
+        "model.width=256 has no effect with model.name=resnet20 (preset digits-mlp)"
     ]
     settings = {"model.name": "inception_v3", "model.dropout": 0.1, "optimizer.name": "adam"}
     config = resolve_config(task, "cifar10-resnet56", settings)
     assert unused_settings(task, config, 64000) == [
-        "optimizer.nesterov=True means nothing with optimizer.name=adam (preset cifar10-resnet56)"
+        "optimizer.nesterov=True has no effect with optimizer.name=adam (preset cifar10-resnet56)"
     ]
 
 
@@ -50,7 +50,7 @@ def test_what_a_preset_sets_for_another_model():
         ("smoothed_ce", 0.1, []),
         ("max_sup", 0.1, []),
         ("max_sup", 0.0, ["training.loss=max_sup with training.alpha=0 is plain cross-entropy"]),
-        ("focal_ce", 0.1, ["training.alpha=0.1 means nothing with training.loss=focal_ce"]),
+        ("focal_ce", 0.1, ["training.alpha=0.1 has no effect with training.loss=focal_ce"]),
     ],
 )
 def test_alpha_is_for_losses_that_have_it(loss, alpha, said):

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lsk_speech.corpora.espeak import Voice, _with_own_variants, made_variant
+from lsk_speech.corpora.espeak import Voice, _make_data_folder, random_variant
 from lsk_speech.corpora.speaking import Line, speak
 
 
@@ -37,7 +37,7 @@ def test_own_variants_lie_beside_those_of_the_library(data, tmp_path, monkeypatc
     before = contents(data)
     folder = tmp_path / "own"
     folder.mkdir()
-    variants = _with_own_variants(data, folder)
+    variants = _make_data_folder(data, folder)
     assert (folder / "phondata").is_symlink() == links
     for name, text in before.items():
         assert (folder / name).read_text() == text
@@ -51,13 +51,13 @@ def formants(text):
 
 
 def test_it_is_drawn_from_the_generator_alone():
-    assert made_variant(np.random.default_rng(3)) == made_variant(np.random.default_rng(3))
-    assert made_variant(np.random.default_rng(3)) != made_variant(np.random.default_rng(4))
+    assert random_variant(np.random.default_rng(3)) == random_variant(np.random.default_rng(3))
+    assert random_variant(np.random.default_rng(3)) != random_variant(np.random.default_rng(4))
 
 
 def test_formants_move_together_and_apart():
     rng = np.random.default_rng(0)
-    drawn = np.stack([formants(made_variant(rng)) for _ in range(400)])
+    drawn = np.stack([formants(random_variant(rng)) for _ in range(400)])
     assert drawn.shape == (400, 9, 4)  # number, frequency, height, width
     first, second = drawn[:, 1, 1], drawn[:, 2, 1]
     assert 0.3 < np.corrcoef(first, second)[0, 1] < 0.9
@@ -102,7 +102,7 @@ def test_a_made_voice_is_no_other_than_the_file_it_is_made_from():
 def test_it_speaks_whatever_is_drawn():
     rng = np.random.default_rng(1)
     lines = [
-        Line("zero zero", Voice("en-us", f"made{n}", 160, 50, made_variant(rng)))
+        Line("zero zero", Voice("en-us", f"made{n}", 160, 50, random_variant(rng)))
         for n in range(100)
     ]
     spoken = speak(lines, 8000)

@@ -202,7 +202,7 @@ def test_the_features_of_what_memory_does_not_hold_are_the_same(tmp_path, monkey
     manifest = speech_files.write_manifest(tmp_path)
     monkeypatch.setattr(recordings, "IN_MEMORY", 0)
     speech = load_source(options(manifest)).splits["train"]
-    sound = Sound.of(options(manifest, input="log-mel", num_mel_bins=8), 8000)
+    sound = Sound.from_options(options(manifest, input="log-mel", num_mel_bins=8), 8000)
     features = {}
     for memory in (0, 1 << 30):
         monkeypatch.setattr("lsk_speech.features.IN_MEMORY", memory)
@@ -225,7 +225,9 @@ def test_the_features_of_what_memory_does_not_hold_are_the_same(tmp_path, monkey
     sound.hear(speech)
     (asked,) = kept_of
     assert (np.diff(asked) > 0).all()
-    by_speaker = Sound.of(options(manifest, input="log-mel", normalization="speaker"), 8000)
+    by_speaker = Sound.from_options(
+        options(manifest, input="log-mel", normalization="speaker"), 8000
+    )
     monkeypatch.setattr("lsk_speech.features.IN_MEMORY", 0)
     with pytest.raises(InputError, match="data.normalization=utterance or none of recordings"):
         by_speaker.hear(speech)

@@ -62,7 +62,7 @@ def test_a_full_disk_is_a_warning(tmp_path, monkeypatch, capsys):
     check(cached(tmp_path, "words", {}, Maker()))
     assert list(tmp_path.iterdir()) == []
     assert capsys.readouterr().err == (
-        "Warning: speech is not kept for the next time. "
+        "Warning: generated speech could not be cached. "
         f"Expected to be able to write {tmp_path}. Received: No space left on device\n"
     )
 

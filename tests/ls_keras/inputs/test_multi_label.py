@@ -11,7 +11,7 @@ from sklearn.metrics import accuracy_score, brier_score_loss, log_loss
 import ls_keras
 from copies import NEW, WHOLE, same_config
 from ls_base.errors import InputError
-from ls_keras.inputs.sigmoid_as_softmax import as_two_classes
+from ls_keras.inputs.binary_targets import as_two_classes
 from ls_keras.metrics import (
     Accuracy,
     BrierScore,

@@ -172,4 +172,5 @@ def _explain(message: str, value: Any, name: str) -> str:
         received = short_repr(value)
     if expected.startswith("Expected "):
         return f"Expected {place} to be {expected[9:]}. Received: {received or 'another value'}"
+    what = reason(ValueError(what.partition(" value ")[0]))  # one short line, without the value
     return f"Expected a valid {place}. Received: {received or what} ({what[0].lower()}{what[1:]})"

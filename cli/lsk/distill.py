@@ -78,7 +78,7 @@ def distill(
     from lsk_engine.runs.stored_run import with_teacher
     from lsk_engine.settings.resolving import resolve_config
 
-    local_workers = distributed_options.find_place(chosen, backend)
+    local_workers = distributed_options.configure_processes(chosen, backend)
     overrides = settings(chosen, assignments)
     task_name, preset, overrides = merge_config_file(config_file, task_name, preset, overrides)
     task = load_task(task_name or RunDirectory.open(teacher).read_config()["task"])

@@ -121,7 +121,7 @@ def train(
     from lsk_engine.runs.stored_run import open_run, read_run, with_init_from
     from lsk_engine.settings.resolving import resolve_config
 
-    local_workers = distributed_options.find_place(chosen, backend, resume=bool(resume))
+    local_workers = distributed_options.configure_processes(chosen, backend, resume=bool(resume))
     overrides = settings(chosen, assignments)
     reporter = options.reporter(verbose, quiet)
     if resume:
@@ -175,7 +175,7 @@ def train(
 
 def start_all(workers: int, run: Path, reporter: Any, *, resume: bool = False) -> None:
     """Runs several processes of this command, and exits with their exit code."""
-    code = distributed_options.start_all(workers, run, resume=resume, say=reporter.warning)
+    code = distributed_options.start_all(workers, run, resume=resume, warn=reporter.warning)
     if code and (run / "checkpoints").is_dir():
         command = shell_command("lsk", "train", "--resume", run, "--local-workers", workers)
         reporter.warning(f"resume with: {command}")

@@ -36,6 +36,7 @@ def test_a_record_reads_what_it_wrote(tmp_path):
         ('{"name": 3}', "Expected name in x.json to be str. Received: 3"),
         ('{"name": null}', "Expected name in x.json to be str. Received: None"),
         ('{"name": "a", "kind": "x"}', r"a valid kind in x.json. Received: 'x' \(invalid enum"),
+        ('{"name": "a", "kind": "' + "x" * 5000 + '"}', r"kind in x.json.* \(invalid enum\)"),
         ('{"name": "a", "rate": NaN}', "Expected rate in x.json to be float .*. Received: nan"),
         ('{"name": "a", "rate": 1e999}', "Expected rate in x.json to be float .* Received: inf"),
         ('{"name": "a", "inner": [{"size": 1}, {"size": -1}]}', r"inner\[1\].size in x.json .*-1"),
@@ -50,7 +51,7 @@ def test_a_record_reads_what_it_wrote(tmp_path):
         ("[" * 10**6, "x.json. Received: maximum recursion"),
         ('{"name": ' + "9" * 5000 + "}", "Expected a JSON file at x.json. Received: Exceeds"),
     ],
-    ids=range(17),
+    ids=range(18),
 )
 def test_errors_name_the_field(text, message):
     with pytest.raises(FileError, match=f"^.*{message}") as error:

@@ -212,7 +212,7 @@ def _read(kind: Kind, case: Path, whole: Any) -> tuple[str, str]:
         found = kind.read(case)
     except LsKerasError as error:
         lines = str(error).splitlines()
-        one = len(lines) == 1 and "Received" in lines[0] and len(lines[0]) < 2000
+        one = len(lines) == 1 and len(lines[0]) < 2000
         return ("refused" if one else "several lines"), str(error)[:2000]
     except MemoryError:
         return "memory", traceback.format_exc(limit=-3)

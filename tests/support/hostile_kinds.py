@@ -165,7 +165,7 @@ def _make_study(folder):
 
 
 def _study(folder):
-    return read_record(folder / "study.json", dict, schema=SCHEMA)
+    return read_record(folder / "study.json", dict, schema=2)
 
 
 # Prepared data, teachers' logits, sub-words

@@ -1,4 +1,4 @@
-"""Options of commands that several processes may run together."""
+"""Options of commands that several processes can run together."""
 
 import os
 import sys
@@ -15,11 +15,11 @@ from lsk_engine.devices.local_workers import supervise
 from lsk_engine.devices.parent_watch import stop_with_parent
 from lsk_engine.devices.process_env import TPU, set_jax_env, set_tf_config
 
-_BACKENDS = {  # whose options these are
+_BACKENDS = {  # the backend of each option
     "workers": "tensorflow",
     "coordinator": "jax",
 }
-_SEVERAL = ("tensorflow", "jax")  # whose trainings may be of several processes of one machine
+_LOCAL_BACKENDS = ("tensorflow", "jax")  # can train with several processes of one machine
 _NAMES = (
     "tpu",
     "workers",
@@ -35,43 +35,48 @@ def local_workers(text: str) -> Option:
     """Returns the option `--local-workers`.
 
     Args:
-        text: What it is for.
+        text: Its help.
     """
     return click.option("--local-workers", type=int, metavar="N", help=text)
 
 
 def options(command: Callable) -> Callable:
-    """Adds the options that say where the processes of a run are."""
+    """Adds the options that describe the processes of a run."""
     for option in reversed(
         (
-            click.option("--tpu", metavar="NAME", help="A TPU's name, or local (TensorFlow)."),
+            click.option("--tpu", metavar="NAME", help="Name of a TPU, or local (TensorFlow)."),
             click.option(
                 "--workers",
                 metavar="HOST:PORT,…",
-                help="All workers, in one order for all; the first is the chief (TensorFlow).",
+                help="Addresses of all workers, the chief first (TensorFlow).",
             ),
-            click.option("--worker-index", type=int, help="Which of --workers this one is."),
-            click.option("--coordinator", metavar="HOST:PORT", help="Process 0 (JAX)."),
-            click.option("--processes", type=int, metavar="N", help="How many there are (JAX)."),
-            click.option("--process-id", type=int, help="Which of --processes this one is."),
-            local_workers("Start N processes on this machine, and look after them."),
+            click.option("--worker-index", type=int, help="Index of this process in --workers."),
+            click.option("--coordinator", metavar="HOST:PORT", help="Address of process 0 (JAX)."),
+            click.option("--processes", type=int, metavar="N", help="Number of processes (JAX)."),
+            click.option("--process-id", type=int, help="Index of this process, from 0 (JAX)."),
+            local_workers("Number of processes to start and supervise on this machine."),
         )
     ):
         command = option(command)
     return command
 
 
-def find_place(chosen: dict[str, Any], backend: str | None, *, resume: bool = False) -> int | None:
-    """Writes what the options say into the environment; returns how many to start here, if any.
+def configure_processes(
+    chosen: dict[str, Any], backend: str | None, *, resume: bool = False
+) -> int | None:
+    """Sets the environment variables that the options stand for.
 
     Args:
-        chosen: The values of a command's options, those of `--strategy` and of `options` among
-            them: these are taken out, and with a TPU the strategy is its own.
-        backend: What `--backend` says.
-        resume: Whether the command goes on with a run, whose strategy is settled.
+        chosen: The values of a command's options, including `--strategy`. Those of `options` are
+            removed; `--tpu` sets the strategy.
+        backend: The value of `--backend`.
+        resume: Whether the command resumes a run, whose strategy is fixed.
+
+    Returns:
+        The number of processes to start on this machine; `None`: only this one.
 
     Raises:
-        InputError: If they don't go together.
+        InputError: If options contradict each other.
     """
     stop_with_parent()
     given = {name: chosen.pop(name) for name in _NAMES}
@@ -83,7 +88,7 @@ def find_place(chosen: dict[str, Any], backend: str | None, *, resume: bool = Fa
     used = [group for group in together if any(given[name] is not None for name in group)]
     if len(used) > 1:
         shown = ", ".join(_option(group[0]) for group in used)
-        raise InputError(f"Expected one way to say where processes are. Received: {shown}")
+        raise InputError(f"Expected one way to describe the processes. Received: {shown}")
     for group in used:
         if missing := [_option(name) for name in group if given[name] is None]:
             raise InputError(
@@ -96,26 +101,26 @@ def find_place(chosen: dict[str, Any], backend: str | None, *, resume: bool = Fa
             _check_backend(name, kind, (wanted,))
     if given["tpu"] is not None:
         os.environ[TPU] = given["tpu"]
-        if not resume:  # whose strategy is settled
+        if not resume:
             chosen["strategy"] = chosen["strategy"] or "tpu"
     if given["workers"] is not None:
         set_tf_config(given["workers"].split(","), given["worker_index"])
     if given["coordinator"] is not None:
         set_jax_env(given["coordinator"], given["processes"], given["process_id"])
-    return several(given["local_workers"], kind)
+    return num_local_workers(given["local_workers"], kind)
 
 
-def several(local_workers: int | None, backend: str) -> int | None:
-    """Returns how many processes `--local-workers` asks for, if more than one.
+def num_local_workers(local_workers: int | None, backend: str) -> int | None:
+    """Returns the value of `--local-workers` if it is more than one, else `None`.
 
     Raises:
-        InputError: If they are fewer than one, or the backend trains in one process.
+        InputError: If it is less than one, or the backend trains in one process only.
     """
     if local_workers is not None and local_workers < 1:
         raise InputError(f"Expected --local-workers of at least 1. Received: {local_workers}")
     if local_workers in (None, 1):
         return None
-    _check_backend("local_workers", backend, _SEVERAL)
+    _check_backend("local_workers", backend, _LOCAL_BACKENDS)
     return local_workers
 
 
@@ -130,42 +135,41 @@ def _check_backend(name: str, backend: str, able: tuple[str, ...]) -> None:
 def train_command(
     local_workers: int | None, jobs: int, backend: str | None = None
 ) -> tuple[str, ...]:
-    """Returns the command that trains a run of many: the run's path goes behind it.
+    """Returns the command line that trains a run of a study; the run's path is appended.
 
     Args:
-        local_workers: What `--local-workers` says.
-        jobs: How many run at a time.
-        backend: What `--backend` says.
+        local_workers: The value of `--local-workers`.
+        jobs: Number of runs that are trained at a time.
+        backend: The value of `--backend`.
 
     Raises:
-        InputError: If several processes a run go with several runs at a time, or the backend trains
-            in one process.
+        InputError: If both numbers are above one, or the backend trains in one process only.
     """
-    workers = several(local_workers, backend or configured_backend())
+    workers = num_local_workers(local_workers, backend or configured_backend())
     if workers is None:
         return TRAIN
     if jobs > 1:
         raise InputError(
-            "Expected --local-workers without --jobs: both would share this machine's devices. "
+            "Expected --local-workers or --jobs, which would share this machine's devices. "
             f"Received: --local-workers {workers} --jobs {jobs}"
         )
     *command, resume = TRAIN
     return (*command, "--local-workers", str(workers), resume)
 
 
-def start_all(workers: int, run: Path, *, resume: bool, say: Callable[[str], None]) -> int:
-    """Starts this very command as often as there are workers; returns the exit code.
+def start_all(workers: int, run: Path, *, resume: bool, warn: Callable[[str], None]) -> int:
+    """Starts the current command once per worker, and returns the exit code.
 
     Args:
-        workers: How many.
-        run: The run's directory, which they have to agree on.
-        resume: Whether it is there already, and named on the command line.
-        say: Told of failures.
+        workers: Number of workers.
+        run: The run directory, the same for all.
+        resume: Whether the run exists and is named on the command line already.
+        warn: Receives the reason of a failure.
     """
     arguments = _without(sys.argv[1:], "--local-workers")
     if not resume:
         arguments = [*_without(arguments, "--run-dir"), "--run-dir", str(run)]
-    return supervise([*PROGRAM, *arguments], workers, say)
+    return supervise([*PROGRAM, *arguments], workers, warn)
 
 
 def _without(arguments: list[str], option: str) -> list[str]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ls_base.errors import InputError, LsKerasError
-from ls_base.records import read_record
+from ls_base.records import Record, read_record
 from lsk_engine.data.fingerprint import compare_fingerprints, fingerprint_data
 from lsk_engine.data.lazy import LazySplits
 from lsk_engine.data.prepared.prepared_data import (
@@ -173,9 +173,15 @@ def _is_output(folder: Path) -> bool:
     """Returns whether a folder is a run, a study or a prepared data set."""
     for name in ("config.json", "study.json", MANIFEST_FILE):
         with contextlib.suppress(LsKerasError):
-            read_record(folder / name, dict[str, Any])
+            read_record(folder / name, _WithSchema)
             return True
     return False
+
+
+class _WithSchema(Record, frozen=True):
+    """What any of these files holds, in whichever version."""
+
+    schema: int
 
 
 def _hash(value: Any) -> str:

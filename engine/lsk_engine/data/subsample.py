@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
@@ -50,8 +49,8 @@ def take_examples(examples: Examples, rows: np.ndarray) -> Examples:
         examples: The split.
         rows: The rows to take.
     """
-    take: Any = getattr(examples, "take", None)
-    return SubsetExamples(examples, rows) if take is None else take(rows)
+    taken = examples.take(rows)
+    return SubsetExamples(examples, rows) if taken is None else taken
 
 
 class SubsetExamples(Examples):

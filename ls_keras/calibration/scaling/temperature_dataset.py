@@ -19,7 +19,7 @@ from ls_keras.inputs.model_forward import Forward
 from ls_keras.inputs.model_outputs import Output
 from ls_keras.inputs.numpy_examples import HostExamples
 from ls_keras.inputs.targets import IgnoreClass
-from ls_keras.inputs.validation import as_count, as_seed
+from ls_keras.inputs.validation import as_count, as_flag, as_seed
 
 # Logits kept from the first pass, to start the search: 512 tokens of 32,000 classes.
 _SAMPLE_BYTES = 64 << 20
@@ -139,7 +139,14 @@ def fit_temperature_dataset(
     def start() -> float:
         return 1.0 if sample is None else warm_start(sample.examples(), bounds)
 
-    fit = search(evaluate, start, objective, bounds, tolerance, multi_label=bool(multi_label))
+    fit = search(
+        evaluate,
+        start,
+        objective,
+        bounds,
+        tolerance,
+        multi_label=as_flag(multi_label, "multi_label"),
+    )
     warn_at_bound(fit)
     return fit
 

@@ -5,10 +5,13 @@ import json
 import pytest
 from click.testing import CliRunner
 
+from claim_results import make_result
 from ls_base.errors import InputError
 from lsk.main import cli
 from lsk.study import MEASURES
+from lsk_engine.studies.claims import Claim
 from lsk_engine.studies.measurements import MEASUREMENTS
+from lsk_engine.studies.study_result import Number, StudyResult
 from pictures import write_pictures
 
 SMALL = ("--set", "training.steps=3", "--set", "model.width=8")
@@ -140,6 +143,29 @@ def test_for_own_pictures_a_preset_is_chosen_as_by_train(command, tmp_path, monk
     assert "preset few-pictures (choose another with --preset)" in said
     study, said = asked_of(monkeypatch, *begin, *own, "--preset", "digits-mlp")
     assert (study.preset, study.settings["data.size"]) == ("digits-mlp", 9)
+
+
+def test_an_incomplete_study_has_an_exit_code_of_its_own(tmp_path, monkeypatch):
+    claim = Claim("score", "It falls", "error", "better", 0.5)
+    result = StudyResult(
+        question="Does it help?",
+        task="image",
+        preset="digits-mlp",
+        split="test",
+        seeds=1,
+        arms={"alpha0": {"training.alpha": 0.0}, "alpha0.1": {"training.alpha": 0.1}},
+        numbers={"error": Number("error (%)", "less")},
+        values={"error": {"alpha0": (10.0,), "alpha0.1": (None,)}},
+        claims=(make_result(claim, "alpha0.1", "alpha0", (None,)),),
+        shown="alpha0.1",
+        sentences=(),
+        missing={"alpha0.1-seed0": "killed by signal 9 (Killed)"},
+    )
+    monkeypatch.setattr("lsk_engine.studies.run_study.run_study", lambda *_, **__: result)
+    for more in ((), ("--json",)):
+        done = study("smoothing", "--task", "image", "--out", tmp_path, *more)
+        assert done.exit_code == 6
+        assert "killed by signal 9" in done.stdout
 
 
 @pytest.mark.parametrize("command", [("study", "smoothing"), ("sweep-distillation",)], ids=" ".join)

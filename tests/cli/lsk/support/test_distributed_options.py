@@ -25,14 +25,19 @@ def given(**options):
 
 
 def test_options_are_written_into_the_environment():
-    assert distributed_options.find_place(given(workers="a:1,b:2", worker_index=1), None) is None
+    assert (
+        distributed_options.configure_processes(given(workers="a:1,b:2", worker_index=1), None)
+        is None
+    )
     config = json.loads(os.environ[TF_CONFIG])
     assert config == {
         "cluster": {"worker": ["a:1", "b:2"]},
         "task": {"type": "worker", "index": 1},
     }
-    distributed_options.find_place(given(coordinator="a:1", processes=3, process_id=2), "jax")
-    distributed_options.find_place(given(tpu="local"), None)
+    distributed_options.configure_processes(
+        given(coordinator="a:1", processes=3, process_id=2), "jax"
+    )
+    distributed_options.configure_processes(given(tpu="local"), None)
     assert [os.environ[name] for name in (ADDRESSES, COUNT, INDEX, TPU)] == [
         "a:1",
         "3",
@@ -43,7 +48,7 @@ def test_options_are_written_into_the_environment():
 
 @pytest.mark.parametrize(("count", "started"), [(1, None), (4, 4)])
 def test_one_worker_is_this_process(count, started):
-    assert distributed_options.find_place(given(local_workers=count), None) == started
+    assert distributed_options.configure_processes(given(local_workers=count), None) == started
 
 
 @pytest.mark.parametrize(
@@ -53,25 +58,25 @@ def test_one_worker_is_this_process(count, started):
         ({"processes": 2, "process_id": 0}, "Received: no --coordinator"),
         (
             {"workers": "a:1,b:1", "worker_index": 0, "local_workers": 2},
-            "one way to say where processes are. Received: --workers, --local-workers",
+            "one way to describe the processes. Received: --workers, --local-workers",
         ),
         ({"local_workers": 0}, "--local-workers of at least 1. Received: 0"),
     ],
 )
 def test_options_that_do_not_go_together_are_told(options, message):
     with pytest.raises(InputError, match=message):
-        distributed_options.find_place(given(**options), None)
+        distributed_options.configure_processes(given(**options), None)
 
 
 def test_they_are_taken_out_and_a_tpu_is_its_own_strategy():
     chosen = given(tpu="local")
-    distributed_options.find_place(chosen, None)
+    distributed_options.configure_processes(chosen, None)
     assert chosen == {"strategy": "tpu"}
     chosen = given(tpu="local", strategy="auto")
-    distributed_options.find_place(chosen, None)
+    distributed_options.configure_processes(chosen, None)
     assert chosen == {"strategy": "auto"}
     chosen = given(tpu="local")
-    distributed_options.find_place(chosen, None, resume=True)  # whose run has settled it
+    distributed_options.configure_processes(chosen, None, resume=True)  # whose run has settled it
     assert chosen == {"strategy": None}
 
 
@@ -94,7 +99,7 @@ def test_they_are_taken_out_and_a_tpu_is_its_own_strategy():
 )
 def test_what_another_backend_reads_is_told(options, backend, message):
     with pytest.raises(InputError, match=message):
-        distributed_options.find_place(given(**options), backend)
+        distributed_options.configure_processes(given(**options), backend)
 
 
 @pytest.mark.parametrize(("workers", "more"), [(None, []), (1, []), (3, ["--local-workers", "3"])])
@@ -104,7 +109,9 @@ def test_a_run_of_many_is_trained_by_as_many_processes(workers, more):
 
 
 def test_many_runs_at_a_time_leave_no_devices_for_workers():
-    with pytest.raises(InputError, match="without --jobs: .* Received: --local-workers 2 --jobs 3"):
+    with pytest.raises(
+        InputError, match="--local-workers or --jobs, .* Received: --local-workers 2 --jobs 3"
+    ):
         distributed_options.train_command(2, jobs=3)
     assert distributed_options.train_command(None, jobs=3) == distributed_options.TRAIN
 

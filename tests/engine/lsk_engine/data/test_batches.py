@@ -206,7 +206,7 @@ def test_a_dataset_gives_the_batches_of_its_steps():
         (lambda: bucket_boundaries(np.array([], int)), "Received: 0 sizes"),
     ],
 )
-def test_bad_input_is_told(make, message):
+def test_bad_input_is_refused(make, message):
     with pytest.raises(InputError, match=message):
         make()
 

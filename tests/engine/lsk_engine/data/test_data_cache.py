@@ -92,7 +92,7 @@ def recorded(tmp_path):
     return source, shared, go_on
 
 
-def test_recordings_that_have_changed_in_a_folder_below_are_told(recorded):
+def test_recordings_that_have_changed_in_a_folder_below_are_refused(recorded):
     source, shared, go_on = recorded
     (older,) = shared.iterdir()
     (source / "wav" / "a").write_bytes(b"01")
@@ -108,7 +108,7 @@ def test_files_beside_the_data_do_not_change_them(recorded):
     (source / ".DS_Store").touch()
     for name, file in (("run", "config.json"), ("another", "study.json")):  # and what is in them
         (source / name / "runs").mkdir(parents=True)
-        (source / name / file).write_text('{"schema": 1}')
+        (source / name / file).write_text('{"schema": 2}')
         (source / name / "runs" / "log").touch()
     (source / "wav" / "all").symlink_to(source)
     before = fingerprint_data(go_on())

@@ -88,7 +88,7 @@ def test_an_array_is_computed_once_when_numpy_asks():
     assert made == [1]
 
 
-def test_notes_are_told_when_somebody_reads_them():
+def test_notes_are_refused_when_somebody_reads_them():
     made = []
     notes = LazyNotes(lambda: made.append(1) or ["a", "b"])
     assert made == []

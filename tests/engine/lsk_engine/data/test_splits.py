@@ -23,6 +23,6 @@ def test_other_words_name_none(word):
     assert split_from_prefix(word) is None
 
 
-def test_two_for_one_split_are_told():
+def test_two_for_one_split_are_refused():
     with pytest.raises(InputError, match="split validation in here. Received: val and dev"):
         unique_splits([("validation", "val"), ("train", "train"), ("validation", "dev")], "here")

@@ -68,7 +68,7 @@ def test_a_tasks_examples_bring_their_logits_along(tmp_path):
     assert examples.inputs is letters.inputs  # what a task's own examples have besides
 
 
-def test_labels_that_do_not_fit_the_logits_are_told(tmp_path):
+def test_labels_that_do_not_fit_the_logits_are_refused(tmp_path):
     letters = Letters(20, 0)
     options = {"ignore_class": PADDING}
     cache = compute_teacher_logits(tmp_path / "c", Teacher(), letters, **options)

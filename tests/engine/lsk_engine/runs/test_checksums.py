@@ -53,7 +53,7 @@ def test_files_without_a_checksum_are_taken_as_they_are(tmp_path):
 
 
 @pytest.mark.parametrize("content", ["", "{}", '{"schema": 1}', '{"schema": 1, "files": {"x": 1}}'])
-def test_checksums_that_are_none_are_told(tmp_path, content):
+def test_checksums_that_are_none_are_refused(tmp_path, content):
     checksums = Checksums(tmp_path)
     checksums.file.write_text(content)
     (tmp_path / "x").write_text("a")

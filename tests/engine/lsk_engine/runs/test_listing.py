@@ -57,7 +57,7 @@ def test_a_run_is_listed_itself_and_nothing_inside_of_one(folder):
     assert [run.path for run in list_runs(folder / "a")] == [folder / "a"]
 
 
-def test_a_folder_that_is_none_is_told(tmp_path):
+def test_a_folder_that_is_none_is_refused(tmp_path):
     with pytest.raises(InputError, match="a folder with runs.*nowhere"):
         list_runs(tmp_path / "nowhere")
     assert list_runs(tmp_path) == []

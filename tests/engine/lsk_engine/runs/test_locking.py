@@ -79,7 +79,7 @@ def test_only_who_holds_it_again_comes_in_again(tmp_path):
         pass
 
 
-def test_a_folder_that_cannot_be_written_is_told(tmp_path):
+def test_a_folder_that_cannot_be_written_is_refused(tmp_path):
     (tmp_path / "file").touch()
     with (
         pytest.raises(FileError, match="able to write"),

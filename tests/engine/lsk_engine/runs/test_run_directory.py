@@ -36,18 +36,18 @@ def test_a_directory_with_files_is_not_overwritten(tmp_path):
 
 
 @pytest.mark.parametrize("make", [lambda p: p, lambda p: p / "nothing"])
-def test_a_directory_that_is_no_run_is_told(tmp_path, make):
+def test_a_directory_that_is_no_run_is_refused(tmp_path, make):
     with pytest.raises(FileError, match=r"Expected a run directory.*Received"):
         RunDirectory.open(make(tmp_path))
 
 
-def test_a_path_that_cannot_be_a_directory_is_told(tmp_path):
+def test_a_path_that_cannot_be_a_directory_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(FileError, match="Expected to be able to write"):
         RunDirectory.create(tmp_path / "file" / "run", {})
 
 
-def test_a_path_that_no_file_of_the_run_could_name_is_told(tmp_path):
+def test_a_path_that_no_file_of_the_run_could_name_is_refused(tmp_path):
     path = tmp_path / os.fsdecode(b"\xff")
     with pytest.raises(FileError, match="path in UTF-8"):
         RunDirectory.create(path, CONFIG)
@@ -79,7 +79,7 @@ def test_the_last_entry_is_read_from_the_end_of_the_history(tmp_path):
     assert run.read_last_entry()["step"] == 20
 
 
-def test_a_line_of_history_that_is_damaged_within_is_told(tmp_path):
+def test_a_line_of_history_that_is_damaged_within_is_refused(tmp_path):
     run = RunDirectory.create(tmp_path / "run", {})
     for step in (10, 20):
         run.append_history(history(step))
@@ -94,7 +94,7 @@ def test_a_configuration_without_data_is_refused(tmp_path):
         run.read_config()
 
 
-def test_a_changed_configuration_is_told_unless_it_is_meant(tmp_path):
+def test_a_changed_configuration_is_refused_unless_it_is_meant(tmp_path):
     run = RunDirectory.create(tmp_path / "run", CONFIG)
     write_json(run.config_file, {"schema": 2, **CONFIG, "preset": "other"})
     with pytest.raises(FileError, match=r"config.json as the run wrote it.*checksums.json"):
@@ -151,13 +151,13 @@ def test_splits_name_files_of_the_run(tmp_path, split):
             file_of(split)
 
 
-def test_a_run_without_a_model_is_told(tmp_path):
+def test_a_run_without_a_model_is_refused(tmp_path):
     run = RunDirectory.create(tmp_path / "run", {})
     with pytest.raises(FileError, match=r"Expected a finished run"):
         run.load_model()
 
 
-def test_a_model_that_was_cut_off_is_told(tmp_path):
+def test_a_model_that_was_cut_off_is_refused(tmp_path):
     run = RunDirectory.create(tmp_path, {})
     run.model_file.write_bytes(b"PK\x03\x04 and no end")
     with pytest.raises(FileError, match=r"a model that Keras saved in .*model\.keras"):
@@ -272,7 +272,7 @@ def note_syncs(monkeypatch) -> list[str]:
     return synced
 
 
-def test_a_line_of_history_is_on_the_disk_when_it_is_told(tmp_path, monkeypatch):
+def test_a_line_of_history_is_on_the_disk_when_it_is_refused(tmp_path, monkeypatch):
     run = RunDirectory.create(tmp_path / "run", {})
     synced = note_syncs(monkeypatch)
     run.append_history({"step": 1})
@@ -284,7 +284,7 @@ class _Model:
         path.write_bytes(b"model")
 
 
-def test_a_saved_model_is_on_the_disk_when_it_is_told(tmp_path, monkeypatch):
+def test_a_saved_model_is_on_the_disk_when_it_is_refused(tmp_path, monkeypatch):
     run = RunDirectory.create(tmp_path / "run", {})
     synced = note_syncs(monkeypatch)
     run.save_model(_Model())

@@ -64,14 +64,14 @@ def test_code_inside_is_not_run(tmp_path):
     ],
     ids=["no weights", "empty weights", "zeros", "no JSON", "null", "no class"],
 )
-def test_a_file_that_holds_no_model_is_told(file, changed, message):
+def test_a_file_that_holds_no_model_is_refused(file, changed, message):
     rewritten(file, changed)
     with pytest.raises(FileError, match=message) as told:
         load_model(file)
     assert "\n" not in str(told.value)
 
 
-def test_weights_that_are_not_finite_are_told(tmp_path):
+def test_weights_that_are_not_finite_are_refused(tmp_path):
     saved = model()
     saved.set_weights([np.full(w.shape, np.nan) for w in saved.get_weights()])
     saved.save(tmp_path / "model.keras")
@@ -79,7 +79,7 @@ def test_weights_that_are_not_finite_are_told(tmp_path):
         load_model(tmp_path / "model.keras")
 
 
-def test_a_damaged_archive_is_told(file):
+def test_a_damaged_archive_is_refused(file):
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1
     file.write_bytes(content)
@@ -87,7 +87,7 @@ def test_a_damaged_archive_is_told(file):
         load_model(file)
 
 
-def test_a_bit_that_fell_over_in_the_weights_is_told_by_the_runs_checksums(tmp_path):
+def test_a_bit_that_fell_over_in_the_weights_is_refused_by_the_runs_checksums(tmp_path):
     """Of which neither ZIP nor HDF5 knows."""
     run = RunDirectory.create(tmp_path / "run", {})
     run.save_model(model())

@@ -38,7 +38,7 @@ def test_other_content_is_refused(change, message):
 
 
 @pytest.mark.parametrize("labels", [{}, {"wer": "WER"}])
-def test_metrics_without_the_first_score_are_told(labels):
+def test_metrics_without_the_first_score_are_refused(labels):
     with pytest.raises(LsKerasError, match="the task's own score of test"):
         Metrics.of(metrics(labels, test=SPLIT), "metrics.json").first_score("test")
 

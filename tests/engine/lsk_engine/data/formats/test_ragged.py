@@ -105,7 +105,7 @@ def test_offsets(lengths):
 
 
 @pytest.mark.parametrize("ends", [[], [1, 4], [0, 3], [0, 5], [0, 3, 2, 4], [0, -1, 4]], ids=str)
-def test_offsets_that_cut_nothing_are_told(tmp_path, ends):
+def test_offsets_that_cut_nothing_are_refused(tmp_path, ends):
     np.save(tmp_path / "values.npy", np.arange(4))
     np.save(tmp_path / "offsets.npy", np.array(ends, np.int64))
     with pytest.raises(InputError, match=r"rise from 0 to 4 in .*offsets.npy. Received: "):

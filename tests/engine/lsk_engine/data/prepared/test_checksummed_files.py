@@ -57,7 +57,7 @@ def test_rows_are_what_they_were_however_they_are_read(stored):
 
 
 @pytest.mark.parametrize("read", ["row", "padded", "flattened"])
-def test_a_spoiled_shard_is_told_when_it_is_read_and_not_before(stored, read):
+def test_a_spoiled_shard_is_refused_when_it_is_read_and_not_before(stored, read):
     rows, folder, files = stored
     spoil(folder / "values.npy", -1)
     found = opened(files)

@@ -49,7 +49,7 @@ def test_settings_come_from_the_data(directory):
     assert again == resolved
 
 
-def test_settings_that_differ_are_told_in_one_message(directory):
+def test_settings_that_differ_are_refused_in_one_message(directory):
     message = r"data.letters=\('x', 'y'\), data.length=5\).*Received: data.letters=.*data.length=6"
     with pytest.raises(InputError, match=message):
         resolve(source=str(directory), letters="z", length=6)
@@ -69,7 +69,7 @@ def spoil(file, change):
         (lambda file: file.unlink(), "letters.npy .*Received: no file"),
     ],
 )
-def test_spoiled_files_are_told(directory, change, message):
+def test_spoiled_files_are_refused(directory, change, message):
     change(directory / "letters.npy")
     with pytest.raises(InputError, match=message):
         PreparableTask().load_data(resolve(source=str(directory)))
@@ -84,7 +84,7 @@ def test_spoiled_files_are_told(directory, change, message):
         ({"task": "other"}, "Expected .*prepared.json as it was written"),
     ],
 )
-def test_spoiled_manifests_are_told(directory, manifest, message):
+def test_spoiled_manifests_are_refused(directory, manifest, message):
     file = directory / "prepared.json"
     if isinstance(manifest, dict):
         manifest = json.dumps(json.loads(file.read_text()) | manifest)
@@ -129,7 +129,7 @@ def test_a_file_that_the_manifest_does_not_list_is_not_read(tmp_path):
         read_splits(data, lambda folder: Letters(3, 0))
 
 
-def test_a_manifest_that_was_changed_is_told(directory):
+def test_a_manifest_that_was_changed_is_refused(directory):
     text = (directory / "prepared.json").read_text()
     (directory / "prepared.json").write_text(text.replace('"length": 5', '"length": 6'))
     with pytest.raises(InputError, match="Expected .*prepared.json as it was written"):
@@ -154,7 +154,7 @@ def test_a_failure_leaves_nothing_behind(tmp_path, monkeypatch):
     assert list((tmp_path / "new").iterdir()) == []
 
 
-def test_a_directory_that_cannot_be_written_is_told(tmp_path):
+def test_a_directory_that_cannot_be_written_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(FileError, match="Expected to be able to write .*file/data"):
         prepared_data.prepare(PreparableTask(), resolve(), tmp_path / "file" / "data")

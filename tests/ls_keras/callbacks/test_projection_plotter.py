@@ -70,7 +70,7 @@ def test_plotting_does_not_change_training(data, tmp_path):
         ({"data": np.zeros((3, 5))}, "Received: an array"),
         ({"data": {"train": 3}}, "'train'.*Received: 3"),
         ({"data": {}}, "none"),
-        ({"data": {0.1: (np.zeros((3, 5)), np.zeros(3))}}, "names that are words.* 0.1"),
+        ({"data": {0.1: (np.zeros((3, 5)), np.zeros(3))}}, "names that are strings.* 0.1"),
     ],
 )
 def test_wrong_arguments_raise_input_errors(data, change, message):

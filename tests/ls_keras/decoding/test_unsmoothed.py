@@ -144,7 +144,7 @@ def test_gradients_equal_finite_differences(rng):
 class OfLabels(Smoothing):
     """A custom smoothing that depends on the position."""
 
-    def spread(self, labels, valid, num_classes):
+    def distribution(self, labels, valid, num_classes):
         return TargetDistribution(None, np.zeros((1, 1)), np.ones((1, 1)))
 
 

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from keras import ops
+from scipy.special import logit
 
 from ls_base.errors import InputError
 from ls_keras.layers import ClasswiseMap, LogProbabilities, Temperature, VectorScaling
@@ -35,7 +36,7 @@ def test_steps_of_a_classwise_map_match_searchsorted(size, rng):
     x, y = (np.sort(rng.random((4, size)), axis=-1) for _ in range(2))
     layer = ClasswiseMap(size, "step")
     layer.build((None, 4))
-    layer.set_weights([x, y])
+    layer.set_weights([logit(x), y])
     z = rng.normal(size=(50, 4))
     p = np.exp(z) / np.exp(z).sum(-1, keepdims=True)
     at = [np.minimum(np.searchsorted(x[k], p[:, k]), size - 1) for k in range(4)]
@@ -47,6 +48,6 @@ def test_steps_of_a_classwise_map_match_searchsorted(size, rng):
 def test_a_classwise_map_to_zero_everywhere_is_uniform():
     layer = ClasswiseMap(2)
     layer.build((None, 3))
-    layer.set_weights([np.tile([0.0, 1.0], (3, 1)), np.zeros((3, 2))])
+    layer.set_weights([np.tile([-np.inf, np.inf], (3, 1)), np.zeros((3, 2))])
     p = np.exp(ops.convert_to_numpy(layer(np.array([[1.0, 2.0, -np.inf]]))))
     np.testing.assert_allclose(p, [[0.5, 0.5, 0.0]], atol=1e-6)

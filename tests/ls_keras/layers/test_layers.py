@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from scipy.special import expit
 
 import ls_keras
 from layer_tester import CLASSES, LayerTester, Row, embedding, tokens
@@ -79,10 +80,9 @@ def curves(x, y, kind):
 
 
 def knots(weights):
-    """Makes the last two weights valid knots: ascending, in [0, 1]."""
+    """Makes the last two weights valid knots: ascending log-odds, and values in [0, 1]."""
     *others, x, y = weights
-    rising = [np.sort(1 / (1 + np.exp(-w)), axis=-1) for w in (x, y)]
-    return [*others, *rising]
+    return [*others, np.sort(x, axis=-1), np.sort(expit(y), axis=-1)]
 
 
 ROWS = {
@@ -99,7 +99,7 @@ ROWS = {
     "classwise map": Row(
         ending_in(lambda _: ClasswiseMap(5, "linear", 0.1)),
         ClasswiseMap,
-        lambda z, rows, x, y: np.log(0.9 * curves(x, y, "linear")(softmax(z)) + 0.1 / 4),
+        lambda z, rows, x, y: np.log(0.9 * curves(expit(x), y, "linear")(softmax(z)) + 0.1 / 4),
         weights=knots,
     ),
     "temperature": Row(ending_in(lambda _: Temperature(2.5)), Temperature, lambda x, rows: x / 2.5),

@@ -281,7 +281,7 @@ def test_a_number_is_a_temperature(last):
 
 @pytest.mark.skipif(keras.config.backend() != "torch", reason="about the graph of PyTorch")
 @pytest.mark.parametrize("kind", ["matrix", "isotonic", "histogram"])
-@pytest.mark.filterwarnings("ignore:`torch.jit.trace")
+@pytest.mark.filterwarnings("ignore")  # of tracing
 def test_the_graph_has_operations_that_onnx_has(kind):
     import torch
 

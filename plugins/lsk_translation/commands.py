@@ -9,7 +9,6 @@ from ls_base.errors import InputError
 from ls_base.safe_open import read_bytes
 from lsk.support import options
 from lsk.support.options import read_stdin
-from lsk_engine.data.formats.text_files import split_lines
 from lsk_engine.devices.backend import load_backend
 from lsk_engine.tasks.registry import needing_extra
 
@@ -130,6 +129,8 @@ def phrases(run: Path, count: int, seed: int, backend: str | None, quiet: bool) 
 
 def _read_lines(file: Path | None) -> list[str]:
     """Reads lines in the way training text is read."""
+    from lsk_engine.data.formats.text_files import split_lines  # NumPy: not for `lsk --help`
+
     if file is None:
         return split_lines(read_stdin("text", _MAX_BYTES), "stdin")
     return split_lines(read_bytes(file, max_bytes=_MAX_BYTES, error=InputError), str(file))

@@ -87,6 +87,6 @@ def test_a_misspelled_kind_of_study_has_a_near_match():
     ],
 )
 def test_usage_errors_have_the_form_of_other_errors(arguments, message):
-    told = CliRunner().invoke(cli, arguments, prog_name="lsk")
-    assert told.exit_code == 2
-    assert message in told.stderr
+    done = CliRunner().invoke(cli, arguments, prog_name="lsk")
+    assert done.exit_code == 2
+    assert message in done.stderr

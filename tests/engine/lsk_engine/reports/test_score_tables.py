@@ -77,8 +77,8 @@ def test_runs_on_other_data_have_a_reason_instead_of_a_table(tmp_path):
         splits = {"test": {"examples": 1, "labels": 1, "sha256": run.path.name}}
         state = {"schema": 1, "classes": 2, "class_counts": "1 1", "splits": splits}
         run.write_json(run.data_file, state)
-    (told,) = score_tables.comparison_tables(group_runs(read(*runs)))
-    assert told.items[0].startswith("Not side by side: Expected runs with the same test split")
+    (reason,) = score_tables.comparison_tables(group_runs(read(*runs)))
+    assert reason.items[0].startswith("Not side by side: Expected runs with the same test split")
 
 
 def test_a_study_has_verdicts_and_means(tmp_path):

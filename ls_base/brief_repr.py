@@ -69,3 +69,23 @@ class ConfigRepr:
             if name not in ("self", "dtype") and not default:
                 changed[name] = value
         return brief_repr(self, **changed)
+
+
+class SharedArguments(ConfigRepr):
+    """Base of losses and metrics whose constructors pass `**options` on to a common base class."""
+
+    def __init_subclass__(cls, **kwargs):
+        """Shows the arguments that `**options` passes on in the constructor's signature."""
+        super().__init_subclass__(**kwargs)
+        if "__init__" in vars(cls):
+            init: Any = cls.__init__
+            own = list(inspect.signature(init).parameters.values())
+            if own[-1].kind is inspect.Parameter.VAR_KEYWORD:
+                inherited = inspect.signature(cls.__mro__[1].__init__).parameters  # type: ignore[misc]
+                names = {parameter.name for parameter in own}
+                own[-1:] = (
+                    parameter
+                    for name, parameter in inherited.items()
+                    if parameter.kind is inspect.Parameter.KEYWORD_ONLY and name not in names
+                )
+                init.__signature__ = inspect.Signature(own)

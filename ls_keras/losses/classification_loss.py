@@ -1,13 +1,12 @@
 """The base class of the losses: reading labels and predictions, masks, weights, reductions."""
 
-import inspect
 import numbers
 from typing import Any, ClassVar, NamedTuple
 
 import keras
 from keras import ops
 
-from ls_base.brief_repr import ConfigRepr
+from ls_base.brief_repr import SharedArguments
 from ls_keras.backend.autograph import no_autograph
 from ls_keras.backend.tensors import (
     as_tensor,
@@ -54,7 +53,7 @@ class LossInputs(NamedTuple):
     sample_weight: Any = None
 
 
-class ClassificationLoss(ConfigRepr, keras.losses.Loss):
+class ClassificationLoss(SharedArguments, keras.losses.Loss):
     """Base class of losses of integer or dense labels; a subclass implements `losses`.
 
     Ignored positions behave as masked ones, as in Keras's sparse loss; a batch in which everything
@@ -98,22 +97,6 @@ class ClassificationLoss(ConfigRepr, keras.losses.Loss):
         self.ignore_class = plain_ignore_class(ignore_class)
         self.axis = as_count(axis, "axis", -(2**31))
         self._checked = False  # whether predictions were checked to be logits
-
-    def __init_subclass__(cls, **kwargs):
-        """Shows the arguments that `**options` passes on in the constructor's signature."""
-        super().__init_subclass__(**kwargs)
-        if "__init__" in vars(cls):
-            init: Any = cls.__init__
-            own = list(inspect.signature(init).parameters.values())
-            if own[-1].kind is inspect.Parameter.VAR_KEYWORD:
-                inherited = inspect.signature(cls.__mro__[1].__init__).parameters  # type: ignore[misc]
-                names = {parameter.name for parameter in own}
-                own[-1:] = (
-                    parameter
-                    for name, parameter in inherited.items()
-                    if parameter.kind is inspect.Parameter.KEYWORD_ONLY and name not in names
-                )
-                init.__signature__ = inspect.Signature(own)
 
     def losses(self, inputs: LossInputs):
         """Returns the loss of each position, `(...)`; ignored positions may have any value."""

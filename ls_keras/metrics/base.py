@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from ls_base.brief_repr import ConfigRepr
+from ls_base.brief_repr import SharedArguments
 from ls_keras.backend import exact_sum
 from ls_keras.backend.autograph import no_autograph
 from ls_keras.inputs.probabilities import Examples, read_examples, warn_of_wrong
@@ -13,7 +13,7 @@ from ls_keras.inputs.targets import IgnoreClass, plain_ignore_class
 from ls_keras.inputs.validation import as_flag
 
 
-class CalibrationMetric(ConfigRepr, keras.metrics.Metric):
+class CalibrationMetric(SharedArguments, keras.metrics.Metric):
     """Base of all metrics; a subclass defines what a batch adds (`add`), and `result`.
 
     Every position of `y_pred` except its last axis is an example. Positions excluded by a Keras

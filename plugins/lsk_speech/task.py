@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from lsk_engine import Config, Examples, Progress, Scores, Task, TaskData
-from lsk_engine.data.prepared.prepared_data import open_prepared
 from lsk_engine.settings.prepared_manifest import is_prepared
 from lsk_speech import config as settings
 
@@ -29,6 +28,8 @@ class SpeechTask(Task):
         from lsk_speech import data as speech_data
 
         if is_prepared(config.data.source):
+            from lsk_engine.data.prepared.prepared_data import open_prepared
+
             found = open_prepared(config.data.source, config.task)
             return speech_data.load_prepared(found, artifacts)
         return speech_data.load(config, artifacts)

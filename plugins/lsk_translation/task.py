@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from lsk_engine import Config, Examples, Progress, Scores, Task, TaskData
-from lsk_engine.data.prepared.prepared_data import open_prepared
 from lsk_engine.settings.prepared_manifest import is_prepared
 from lsk_translation import config as settings
 
@@ -30,6 +29,8 @@ class TranslationTask(Task):
         from lsk_translation import data, prepared
 
         if is_prepared(config.data.source):
+            from lsk_engine.data.prepared.prepared_data import open_prepared
+
             found = open_prepared(config.data.source, config.task)
             return prepared.load_prepared(found, artifacts)
         return data.load(config, artifacts)

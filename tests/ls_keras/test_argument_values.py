@@ -87,7 +87,7 @@ MODEL, TEACHER = model(), model()
 # fmt: off
 VALID = {
     "y_true": Y, "y_pred": P, "sample_weight": np.ones(4, "float32"), "groups": Y, "mask": Y >= 0,
-    "logits": Z, "foreign_logits": P, "correct": Y > 0, "confidence": P[:, 0],
+    "logits": Z, "ood_logits": P, "correct": Y > 0, "confidence": P[:, 0],
     "top_confidence": P[:, 0],
     "model": MODEL, "teacher": TEACHER, "student": MODEL, "student_logits": Z, "teacher_logits": Z,
     "dataset": [(Z, Y)], "validation_data": (Z, Y), "data": (ACTIVATIONS, Y), "classes": (0, 1, 2),

@@ -25,7 +25,7 @@ def test_an_archive_is_diagnosed_in_80_columns(folder):
     lines = done.stdout.splitlines()
     assert lines[0].startswith("600 examples, 4 classes")
     assert max(map(len, lines)) <= 80
-    assert "class 'a' is the worst calibrated" in " ".join(done.stdout.split())
+    assert "the worst is class 'a'" in " ".join(done.stdout.split())
     assert lines[-1] == "Saved: diagnosis.png"
     assert sorted(path.name for path in folder.iterdir()) == [
         "diagnosis.json", "diagnosis.png", "diagnosis.svg", "logits.npz",

@@ -49,8 +49,8 @@ def test_a_student_of_a_run_is_a_run(teacher, tmp_path):
     ("arguments", "message"),
     [
         (["--alpha", "0.1"], "--alpha with --beta below 1"),
-        (["--beta", "2"], r"beta in \[0, 1\]"),
-        (["--temperature", "0"], "temperatures to be finite numbers above 0"),
+        (["--beta", "2"], r"beta to be a number in \[0, 1\]"),
+        (["--temperature", "0"], "temperature to be a number above 0"),
         (
             ["--teacher-loss", "squared-logits", "--temperature", "2"],
             "squared logits at temperatures of 1",

@@ -111,7 +111,7 @@ def test_the_commands_print_and_save(run, monkeypatch):
     path = str(run.directory.path)
     done = CliRunner().invoke(cli, ["probe", path, "--classes", "red,blue", "-q"])
     assert done.exit_code == 0, done.output
-    assert "95 % interval" in done.output
+    assert "95 % interval" in " ".join(done.output.split())
     assert run.directory.evaluation.joinpath("mutual-information.png").exists()
     done = CliRunner().invoke(cli, ["project", path, "--nearest", "grey", "-q"])
     assert done.exit_code == 0, done.output

@@ -1,16 +1,15 @@
-"""Keeps what `lsk reproduce` found, and writes the page about it.
+"""Stores the results of `lsk reproduce`, and writes the page about them.
 
     lsk reproduce all --scale demo --jobs 2
     python benchmarks/evidence.py keep runs/reproduce-demo --scale demo
     python benchmarks/evidence.py join runs/reproduce-data --scale data --study speech
     python benchmarks/evidence.py page
 
-`keep` copies the numbers of each study, with the commit, the command, the machine and the time
-that they took, and the figures into `docs/evidence/SCALE/`. `join` adds arms that a study has got
-since, whose runs alone lie in the folder, and decides all of them together. `page` makes
-`docs/evidence.md` of all that is there, and the table of verdicts in the README; why a claim of the
-paper does not show here is said in `docs/evidence/notes.toml`, which is written by hand, and why
-something was not run.
+`keep` copies the numbers of each study, with commit, command, machine and training time, and the
+figures into `docs/evidence/SCALE/`. `join` adds arms that were trained later to a stored study and
+decides the claims of all arms together; the folder needs the runs of the new arms only. `page`
+writes `docs/evidence.md` and the table of verdicts in the README. `docs/evidence/notes.toml`, which
+is written by hand, explains why a claim of the paper is not supported, and why a study was not run.
 """
 
 import argparse
@@ -44,34 +43,36 @@ PAGE = ROOT / "docs" / "evidence.md"
 README = ROOT / "README.md"
 TABLE_OF_VERDICTS = re.compile(r"(?<=<!-- verdicts -->\n).*?(?=<!-- end of verdicts -->)", re.S)
 NOTES = "notes.toml"
-NOT_RUN = "not_run"  # in them: a reason for a scale, or one for each study
-JOINED = "joined"  # in the file of a study: where the arms are from that were added
-TOLD = ("contradicted", "equivalent")  # verdicts that ask for a word
+NOT_RUN = "not_run"  # key of the notes: a reason for a scale, or one for each study
+JOINED = "joined"  # key of a study's file: provenance of the arms that were added
+EXPLAINED = ("contradicted", "equivalent")  # verdicts that need a note
 INTRODUCTION = """\
 # The paper's claims, here
 
-What [*When Does Label Smoothing Help?*](https://arxiv.org/abs/1906.02629) found, and what
-[`lsk reproduce`](reproduce.md) finds here: for each claim the difference between what is compared
-(smoothed and hard, a smoothed and a hard teacher's student), its 95 % interval over seeds by
-Student's t, and a verdict, corrected for how many are asked at once
-([how it is decided](studies.md#how-it-is-decided)). Errors and BLEU are in points.
+This page compares the claims of [*When Does Label Smoothing
+Help?*](https://arxiv.org/abs/1906.02629) with the results of [`lsk reproduce`](reproduce.md). For
+each claim it shows the mean difference between two settings (smoothed and hard targets, or students
+of a smoothed and of a hard teacher), its 95 % interval over seeds by Student's t, and a verdict.
+All claims of a study are decided together ([how it is decided](studies.md#how-it-is-decided)).
+Errors and BLEU are in points.
 
-Minutes are those of all networks, added up; two were trained at a time. *Kept at* is the commit of
-the code that measured and decided; what had begun before it was trained by an earlier one. Where
-there are two, the second is that of arms which were trained later, beside other work, and compared
-with what was kept.
+In the following table, *minutes* is the training time of all networks, added up; two were trained
+at a time. *Commit* is the version of the code that measured and decided; some networks were trained
+by an earlier version. If there are two commits, the second one belongs to arms that were trained
+later, beside other work, and compared with the stored ones.
 
-Made by `benchmarks/evidence.py` from the files in `docs/evidence/`, which have the numbers by seed.
+`benchmarks/evidence.py` generates this page from the files in `docs/evidence/`, which have the
+numbers by seed.
 """
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True)
-    kept = commands.add_parser("keep", help="copy what a folder of lsk reproduce holds")
+    kept = commands.add_parser("keep", help="store the results in a folder of lsk reproduce")
     kept.add_argument("folder", type=Path)
     kept.add_argument("--scale", choices=SCALES, required=True)
-    joined = commands.add_parser("join", help="add arms to a study that is kept")
+    joined = commands.add_parser("join", help="add arms to a stored study")
     joined.add_argument("folder", type=Path)
     joined.add_argument("--scale", choices=SCALES, required=True)
     joined.add_argument("--study", required=True)
@@ -88,7 +89,7 @@ def main() -> None:
 
 
 def keep(folder: Path, scale: str, evidence: Path) -> None:
-    """Copies the results of the studies in a folder, and the figures of them."""
+    """Copies the results and figures of the studies in a folder."""
     target, commit = evidence / scale, _commit()
     target.mkdir(parents=True, exist_ok=True)
     for name, part in STUDIES[scale].items():
@@ -109,7 +110,7 @@ def keep(folder: Path, scale: str, evidence: Path) -> None:
 
 
 def join(folder: Path, scale: str, name: str, evidence: Path) -> None:
-    """Adds arms to a study that is kept: its scores, and the decisions about all arms together."""
+    """Adds the scores of new arms to a stored study, and decides all claims again."""
     study, file = STUDIES[scale][name].study, evidence / scale / f"{name}.json"
     content = json.loads(file.read_text())
     task, seeds = load_task(study.task), range(content["seeds"])
@@ -128,7 +129,7 @@ def join(folder: Path, scale: str, name: str, evidence: Path) -> None:
         for number, values in content["values"].items():
             values[arm] = [one[number] for one in scores]
     numbers = {number: Number(**one) for number, one in content["numbers"].items()}
-    first = next(iter(numbers))  # it is called by its own name alone
+    first = next(iter(numbers))  # stored under its own name, not as SCORE
     decided = decide_claims(
         study.claims or (),
         [arm for arm in arms if arm.name in content["arms"]],
@@ -151,13 +152,13 @@ def _write(file: Path, content: Mapping[str, Any]) -> None:
 
 
 def _one(study: str, scale: str) -> str:
-    """Returns the arguments that run a study alone: a result that has it, and what of it."""
+    """Returns the arguments of `lsk reproduce` that run one study alone."""
     least = min(results_of(study, scale), key=lambda result: len(result.parts(scale)))
     return least.name if len(least.parts(scale)) == 1 else f"{least.name} --only {study}"
 
 
 def _commit() -> str:
-    """Returns the commit of the code, to be asked before anything is written into it."""
+    """Returns the commit of the code; call it before anything is written."""
     command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
     return subprocess.check_output(command, cwd=ROOT, text=True).strip()
 
@@ -186,13 +187,13 @@ def _copy_figure(folder: Path, study: str, result: Result, target: Path) -> None
 
 
 def page(evidence: Path) -> str:
-    """Returns the page about what is kept in a folder."""
+    """Returns the page about the results in a folder."""
     notes = tomllib.loads((evidence / NOTES).read_text())
     kept = _kept(evidence)
     lines = [INTRODUCTION, *_runs(kept)]
     for result in RESULTS.values():
         lines += [f"\n## {result.name}: {result.title}\n"]
-        lines += [f"- The paper: {line}" for line in result.paper]
+        lines += [f"- Paper: {line}" for line in result.paper]
         for scale in SCALES:
             for study in result.parts(scale):
                 if study in kept[scale]:
@@ -205,34 +206,34 @@ def page(evidence: Path) -> str:
 
 
 def verdicts(evidence: Path) -> Iterator[str]:
-    """Yields a table of the results, and what is said of their claims, by study."""
+    """Yields a table of the results with the verdicts about their claims, by study."""
     kept = _kept(evidence)
     yield "| | the paper | here |"
     yield "|---|---|---|"
     for result in RESULTS.values():
-        told = []
+        texts = []
         for scale in SCALES:
             for study in (name for name in result.parts(scale) if name in kept[scale]):
-                told.append(f"*{study}, {scale}*: {_verdicts(result, kept[scale][study])}")
-        yield f"| {result.name} | {result.title} | {'<br>'.join(told) or 'not run yet'} |"
+                texts.append(f"*{study}, {scale}*: {_verdicts(result, kept[scale][study])}")
+        yield f"| {result.name} | {result.title} | {'<br>'.join(texts) or 'not run yet'} |"
 
 
 def _verdicts(result: Result, found: Mapping[str, Any]) -> str:
-    """Returns the verdicts about a result's claims; of several settings, how many have each."""
+    """Returns the verdicts about a result's claims, with counts if there are several settings."""
     by_claim: dict[str, list[str]] = {}
     for one in found["claims"]:
         if one["name"] in result.claims:
             by_claim.setdefault(one["name"], []).append(one["verdict"])
     texts = []
-    for claim, told in by_claim.items():
-        counts = [(told.count(verdict), verdict) for verdict in dict.fromkeys(told)]
-        several = [f"{verdict} ({n} of {len(told)})" for n, verdict in counts]
+    for claim, found_verdicts in by_claim.items():
+        counts = [(found_verdicts.count(one), one) for one in dict.fromkeys(found_verdicts)]
+        several = [f"{verdict} ({n} of {len(found_verdicts)})" for n, verdict in counts]
         texts.append(f"{claim} {counts[0][1] if len(counts) == 1 else ', '.join(several)}")
     return "; ".join(texts)
 
 
 def _kept(evidence: Path) -> dict[str, dict[str, Any]]:
-    """Returns what is kept, by scale and study."""
+    """Returns the stored results, by scale and study."""
     return {
         scale: {
             file.stem: json.loads(file.read_text())
@@ -243,7 +244,7 @@ def _kept(evidence: Path) -> dict[str, dict[str, Any]]:
 
 
 def _runs(kept: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    yield "| scale | study | task, recipe | seeds | networks | minutes | kept at |"
+    yield "| scale | study | task, recipe | seeds | networks | minutes | commit |"
     yield "|---|---|---|---:|---:|---:|---|"
     for scale, studies in kept.items():
         for name, found in studies.items():
@@ -257,12 +258,12 @@ def _runs(kept: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _not_run(kept: Mapping[str, Mapping[str, Any]], why: Mapping[str, Any]) -> Iterator[str]:
-    """Yields a table of what there are recipes for, and why nothing is kept of them."""
+    """Yields a table of the recipes without results, with the reasons."""
     yield "\n## Not run here\n"
-    yield "| scale | study | of | task, recipe | seeds | would take | why not |"
+    yield "| scale | study | results | task, recipe | seeds | estimated time | reason |"
     yield "|---|---|---|---|---:|---|---|"
     for scale in SCALES:
-        where = "of a GPU" if scale == "paper" else "of 2 cores"
+        where = "on a GPU" if scale == "paper" else "on 2 cores"
         for name, part in STUDIES[scale].items():
             if name in kept[scale]:
                 continue
@@ -281,7 +282,7 @@ def _study(
     decided = [one for one in found["claims"] if one["name"] in result.claims]
     about = ", ".join(found[key] for key in ("task", "preset", "split"))
     yield f"\n**`{found['study']}`, {scale}** ({about}):\n"
-    yield "| claim | about | the paper | here | 95 % interval | seeds | verdict |"
+    yield "| claim | setting | paper | here | 95 % interval | seeds | verdict |"
     yield "|---|---|---:|---:|---|---:|---|"
     for one in decided:
         paper = "" if one["paper"] is None else signed(one["paper"])
@@ -294,14 +295,14 @@ def _study(
             f"| {one['statement']} | {arm} | {paper} | {signed(mean)} | {span(low, high)} "
             f"| {seeds} | {one['verdict']} |"
         )
-    for name in dict.fromkeys(one["name"] for one in decided if one["verdict"] in TOLD):
+    for name in dict.fromkeys(one["name"] for one in decided if one["verdict"] in EXPLAINED):
         text = note_of(notes, scale, found["study"], name)
         if text is not None:
             yield f"\n*{name}*: {text}"
 
 
 def note_of(notes: Mapping[str, Any], scale: str, study: str, claim: str) -> str | None:
-    """Returns what is said of a claim that does not show, if anything is."""
+    """Returns the note about a claim that is not supported, if there is one."""
     text = notes.get(scale, {}).get(study, {}).get(claim)
     return None if text is None else _flowing(text)
 

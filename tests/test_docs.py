@@ -229,8 +229,8 @@ def test_a_tutorial_can_be_downloaded_and_uses_what_is_there(page):
     """They run when the pages are built; here, a name that is gone is noticed sooner."""
     text = page.read_text()
     assert f"{{nb-download}}`{page.stem}.ipynb`" in text
-    assert "## What you have seen" in text
-    assert "Where to go on: " in text.partition("## What you have seen")[2]
+    assert "## Summary" in text
+    assert "Next steps: " in text.partition("## Summary")[2]
     cells = [re.sub(r"^%.*$", "", cell, flags=re.MULTILINE) for cell in CELL.findall(text)]
     assert len(cells) > 4
     named = set()

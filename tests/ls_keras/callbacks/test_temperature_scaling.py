@@ -150,6 +150,7 @@ def test_scaling_does_not_change_training():
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.filterwarnings("ignore:The best temperature is at the")  # labels are random
 def test_datasets_sequences_and_padding():
     rng = np.random.default_rng(0)
     x = rng.standard_normal((40, 6, 3)).astype(np.float32)

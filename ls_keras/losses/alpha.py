@@ -12,7 +12,14 @@ import numpy as np
 from keras import ops
 
 from ls_keras.backend.keras_internals import is_argument
-from ls_keras.backend.tensors import as_array, as_tensor, is_tracing, tensor_of, to_numpy_or_none
+from ls_keras.backend.tensors import (
+    as_array,
+    as_tensor,
+    in_shape_inference,
+    is_tracing,
+    tensor_of,
+    to_numpy_or_none,
+)
 from ls_keras.errors import InputError, shown
 from ls_keras.inputs.targets import Targets
 from ls_keras.inputs.validation import as_count, as_number
@@ -195,7 +202,9 @@ class RateBounds(NamedTuple):
 
     def refuse_constant(self, variable: keras.Variable, z) -> None:
         """JAX compiles a variable that is not an argument of the step as a constant."""
-        if keras.config.backend() == "jax" and is_tracing(z) and not is_argument(variable):
+        if keras.config.backend() != "jax" or in_shape_inference():
+            return
+        if is_tracing(z) and not is_argument(variable):
             raise InputError(
                 f"Expected the variable {self.name} among the variables of the compiled model: on "
                 "JAX it would be a constant. In fit, AlphaSchedule adds it to the model; in your "

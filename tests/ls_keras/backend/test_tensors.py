@@ -153,6 +153,8 @@ CALLS = {
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 def test_a_warning_points_to_the_caller(call):
+    if call is CALLS["fit, compiled"] and keras.config.backend() == "jax":
+        pytest.skip("JAX compiles the check away")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         call()

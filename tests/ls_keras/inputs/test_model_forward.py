@@ -52,6 +52,7 @@ RUNS = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:The best temperature is at the")  # labels are random
 @pytest.mark.parametrize("mask_zero", [False, True])
 @pytest.mark.parametrize("name", list(RUNS))
 def test_a_model_is_compiled_once(name, mask_zero):

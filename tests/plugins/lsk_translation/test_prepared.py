@@ -168,7 +168,7 @@ def test_training_and_scoring_need_no_tensorflow(written, tmp_path):
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    assert "go on with: lsk train --resume run" in done.stderr
+    assert "resume with: lsk train --resume run" in done.stderr
     first, _, rest = done.stdout.partition("\n")
     assert first == "130"
     scores = json.loads(rest.partition("\n")[0])

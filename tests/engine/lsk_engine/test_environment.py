@@ -2,12 +2,13 @@
 
 import pytest
 
-from lsk_engine.devices.backend import BACKENDS
-from lsk_engine.environment import configured_backend
+from ls_base import backends
+from ls_base.backends import BACKENDS, configured_backend
 
 
 @pytest.mark.parametrize("name", BACKENDS)
 def test_the_environment_comes_before_the_file(tmp_path, monkeypatch, name):
+    monkeypatch.setattr(backends, "installed_backends", lambda: list(BACKENDS))
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     monkeypatch.delenv("KERAS_BACKEND", raising=False)
     assert configured_backend() == "tensorflow"
@@ -23,3 +24,11 @@ def test_a_file_that_says_nothing_leaves_the_default(tmp_path, monkeypatch, text
     monkeypatch.delenv("KERAS_BACKEND", raising=False)
     (tmp_path / "keras.json").write_text(text)
     assert configured_backend() == "tensorflow"
+
+
+def test_a_backend_of_the_file_that_is_not_installed_is_skipped(tmp_path, monkeypatch):
+    monkeypatch.setattr(backends, "installed_backends", lambda: ["jax"])
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    (tmp_path / "keras.json").write_text('{"backend": "torch"}')
+    assert configured_backend() == "jax"

@@ -7,7 +7,7 @@ from gradient import gradients
 from largest_tensor import largest_tensor
 from ls_base.errors import InputError
 from ls_keras import Prior, SmoothedCE, Uniform, Unigram, linear_smoothed_ce
-from ls_keras.losses.fused_linear import problem, torch_chunks
+from ls_keras.losses.fused_linear import problem
 from masked import masked
 
 B, T, D, K = 3, 7, 5, 11
@@ -316,6 +316,8 @@ def test_replicas_have_their_shares_as_of_the_loss_of_logits(reduction):
 @pytest.mark.parametrize("transposed", [False, True])
 def test_products_of_bfloat16_as_cuda_makes_them(transposed, monkeypatch):
     import torch
+
+    from ls_keras.losses.fused_linear import torch_chunks
 
     y_true, linear, weights = batch()
     linear["kernel"] = linear["kernel"].T.copy() if transposed else linear["kernel"]

@@ -64,7 +64,9 @@ def kill_here(task: str, kills: int, seed: int) -> int:
 
     backend = os.environ.get("KERAS_BACKEND", "tensorflow")
     with tempfile.TemporaryDirectory() as folder:
-        count = kill_trainings(task, Path(folder), kills, seed, report=lambda t: print(t, flush=True))
+        count = kill_trainings(
+            task, Path(folder), kills, seed, report=lambda t: print(t, flush=True)
+        )
     codes = ", ".join(f"{code}: {n}" for code, n in sorted(count.codes.items()))
     print(
         f"{task} on {backend}: {count.kills} kills in {count.runs} runs, "

@@ -97,13 +97,9 @@ def diagnose(
         estimated from survey data*, Survey Methodology 24 (1998).
     """
     from_logits = as_flag(from_logits, "from_logits")
-    num_bins, folds, seed = (
-        check_num_bins(num_bins),
-        as_count(folds, "folds", 2, 100),
-        as_seed(seed),
-    )
-    level = check_level(confidence)
+    num_bins, folds = check_num_bins(num_bins), as_count(folds, "folds", 2, 100)
     as_count(resamples, "resamples", 100, MAX_RESAMPLES)
+    resampling = Resampling(check_level(confidence), resamples, as_seed(seed))
     if isinstance(y_true, keras.Model):
         data = as_batches(y_pred, "the data set", again=None)
         found = predict_all(y_true, data, from_logits=from_logits)
@@ -130,7 +126,5 @@ def diagnose(
     return Diagnosis(
         from_logits=from_logits,
         class_names=class_names,
-        **measure(
-            examples, ids, folds, num_bins, Resampling(level=level, resamples=resamples, seed=seed)
-        ),
+        **measure(examples, ids, folds, num_bins, resampling),
     )

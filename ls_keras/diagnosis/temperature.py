@@ -11,8 +11,7 @@ from ls_keras.calibration.scaling.recalibration import (
     log_softmax,
 )
 from ls_keras.calibration.scaling.temperature import TemperatureFit, fit_examples
-from ls_keras.calibration.scaling.temperature_sums import slopes
-from ls_keras.inputs.numpy_examples import HostExamples
+from ls_keras.inputs.numpy_examples import HostExamples, blocks, in_threads, read_rows
 
 
 def fold_ids(groups: np.ndarray, folds: int, seed: int) -> np.ndarray:
@@ -138,3 +137,51 @@ def temperature_interval(
     ends = np.quantile(beta - noise / curvature, [(1 + level) / 2, (1 - level) / 2])
     low, high = (float(1 / end) if end > 0 else float("inf") for end in ends)
     return low, high
+
+
+class Slopes(NamedTuple):
+    """Derivatives of the scores of each example by β = 1/T.
+
+    Attributes:
+        nll: First derivative of the NLL, float64 `(n,)`.
+        brier: First derivative of the Brier score, float64 `(n,)`.
+        curvature: Weighted mean of the NLL's second derivative.
+    """
+
+    nll: np.ndarray
+    brier: np.ndarray
+    curvature: float
+
+
+def slopes(examples: HostExamples, betas) -> Slopes:
+    """Returns the derivatives of NLL and Brier score by the inverse temperature.
+
+    Args:
+        examples: At least one.
+        betas: Inverse temperature, a number or one for each example, `(n,)`.
+    """
+    n, num_classes = len(examples), examples.logits.shape[1]
+    nll, brier, variance = np.empty((3, n))
+    mass = np.ones(n) if examples.mass is None else examples.mass
+    betas = np.broadcast_to(betas, n)
+
+    def run(at: slice) -> None:
+        d = read_rows(examples.logits, examples.rows, at).astype(np.float64)
+        d -= examples.top[at][:, None]
+        np.maximum(d, -1e30, out=d)  # in place of −inf, whose product with 0 would be NaN
+        p = np.exp(betas[at][:, None] * d)
+        p /= p.sum(-1, keepdims=True)
+        mean = np.einsum("ij,ij->i", p, d)
+        variance[at] = np.maximum(np.einsum("ij,ij,ij->i", p, d, d) - mean**2, 0)
+        nll[at] = mass[at] * mean - examples.gap[at]
+        changes = p * (d - mean[:, None])  # dp/dβ
+        brier[at] = 2 * np.einsum("ij,ij->i", p, changes)
+        if examples.labels is not None:
+            brier[at] -= 2 * changes[np.arange(len(d)), examples.labels[at]]
+        elif examples.dense is not None:
+            y = read_rows(examples.dense, examples.rows, at)
+            brier[at] -= 2 * np.einsum("ij,ij->i", y, changes)
+
+    in_threads(run, list(blocks(0, n, num_classes)))
+    curvature = float(examples.weights @ (mass * variance) / examples.weights.sum())
+    return Slopes(nll, brier, curvature)

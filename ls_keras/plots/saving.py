@@ -13,11 +13,15 @@ from typing import TYPE_CHECKING, Any
 from ls_base.files import nan_to_none, write_bytes
 from ls_keras.errors import InputError, shown
 from ls_keras.inputs.validation import as_count, as_function, as_path
-from ls_keras.plots.attention_map import attention_map, attention_rows
 from ls_keras.plots.distillation_curves import distillation_curves
+from ls_keras.plots.heat_maps import (
+    attention_map,
+    attention_rows,
+    mean_logits_map,
+    mean_logits_rows,
+)
 from ls_keras.plots.information_curve import information_curve, information_rows
 from ls_keras.plots.learning_curves import learning_curves, learning_rows
-from ls_keras.plots.mean_logits_map import mean_logits_map, mean_logits_rows
 from ls_keras.plots.plot_inputs import fill_missing_keys
 from ls_keras.plots.projection_panels import projection_panels, projection_rows
 from ls_keras.plots.reliability_diagram import reliability_diagram, reliability_rows

@@ -11,7 +11,7 @@ from ls_keras.backend.tensors import as_array
 from ls_keras.errors import InputError, shown
 from ls_keras.inputs.targets import IgnoreClass
 from ls_keras.inputs.validation import as_count, as_counts, as_names, as_number, as_seed
-from ls_keras.representation.class_moments import read_class_values
+from ls_keras.representation.class_statistics import read_class_values
 from ls_keras.representation.penultimate import append_bias_feature
 from ls_keras.representation.template_distances import as_templates, check_classes
 

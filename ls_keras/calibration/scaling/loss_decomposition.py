@@ -11,8 +11,7 @@ from ls_base.errors import InputError
 from ls_keras.backend.tensors import as_array
 from ls_keras.calibration.curves.top_label_statistics import at_positions, read_groups
 from ls_keras.calibration.scaling.classwise_scaling import fit_histogram, fit_isotonic
-from ls_keras.calibration.scaling.matrix_scaling import fit_matrix_scaling
-from ls_keras.calibration.scaling.mixed_temperature import fit_mixed_temperature
+from ls_keras.calibration.scaling.mixed_scaling import fit_matrix_scaling, fit_mixed_temperature
 from ls_keras.calibration.scaling.recalibration import (
     Recalibration,
     Scores,

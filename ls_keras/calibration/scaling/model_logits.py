@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from ls_base.errors import InputError
+from ls_keras.backend.tensors import as_array
 from ls_keras.inputs.batches import Batches
 from ls_keras.inputs.model_forward import Forward
 from ls_keras.inputs.model_outputs import Output, of_head, symbolic
@@ -50,9 +51,9 @@ def find_logits(
 
     Args:
         model: A built model.
-        from_logits: Whether the output are logits, if the graph of layers does not tell.
+        from_logits: Whether the output are logits, if the graph of layers does not show it.
         output: Output to use, for a model with several.
-        multi_label: Whether the output belongs to sigmoids; `None`: as the graph tells.
+        multi_label: Whether the output belongs to sigmoids; `None`: as the graph shows.
 
     Raises:
         InputError: If the model has several outputs and none is selected, or if it ends in another
@@ -138,12 +139,21 @@ def host_batches(
     from_logits: bool,
     ignore_class: IgnoreClass,
     multi_label: bool = False,
+    mask=None,
 ) -> Iterator[HostExamples]:
-    """Yields the examples that count, batch by batch; skips batches without any."""
+    """Yields the examples that count, batch by batch; skips batches without any.
+
+    `mask`, of the shape of all labels in order, replaces the mask of the model's output.
+    """
     as_flag(multi_label, "multi_label")
+    keep = None if mask is None else np.atleast_1d(as_array(mask, "mask"))
+    start = 0
     for y, y_pred, sample_weight, mask in predicted_batches(
         model, dataset, from_logits=from_logits, multi_label=multi_label
     ):
+        if keep is not None:
+            mask = keep[start : start + len(y_pred)]
+            start += len(y_pred)
         examples = read_host_examples(
             y,
             y_pred,
@@ -155,3 +165,7 @@ def host_batches(
         )
         if len(examples):
             yield examples
+    if keep is not None and start != len(keep):
+        raise InputError(
+            f"Expected a mask of {start:,} rows, as in {dataset.name}. Received: {len(keep):,} rows"
+        )

@@ -9,15 +9,7 @@ from ls_keras.diagnosis.temperature import fold_ids
 from ls_keras.inputs.numpy_examples import read_host_examples
 
 
-def test_confidences_of_few_rows_at_a_time_are_those_of_all(monkeypatch):
-    y, z = predictions(50)
-    examples = read_host_examples(y, z, from_logits=True, ignore_class=1)
-    monkeypatch.setattr("ls_keras.inputs.numpy_examples._BLOCK", 12)
-    found = ranking.norm_confidence(examples, 3)
-    np.testing.assert_allclose(found, logit_norm_confidence(z[y != 1], 3), atol=1e-12)
-
-
-def test_p_is_chosen_on_some_of_many(monkeypatch):
+def test_norm_is_chosen_on_a_sample(monkeypatch):
     y, z = predictions(400)
     examples = read_host_examples(y, z, from_logits=True)
     scores = example_scores(examples, log_softmax)
@@ -31,7 +23,7 @@ def test_p_is_chosen_on_some_of_many(monkeypatch):
     assert found.curve.risk.shape == (400,)
 
 
-def test_a_ranking_that_normalization_mends_is_told():
+def test_normalization_gain_is_detected():
     """Logits times a scale that says nothing: it misleads the softmax, the norm takes it out."""
     rng = np.random.default_rng(0)
     y = rng.integers(0, 10, 3000)

@@ -22,7 +22,7 @@ def losses(p, y):
 
 
 @pytest.mark.parametrize("name", MAPS)
-def test_the_parts_add_up_to_numpy_s_losses(rng, name):
+def test_parts_add_up_to_losses(rng, name):
     y, z = sample(rng)
     parts = loss_decomposition(y, z, from_logits=True, recalibration=name)
     nll, brier = losses(softmax(z, -1), y)
@@ -35,7 +35,7 @@ def test_the_parts_add_up_to_numpy_s_losses(rng, name):
     assert parts.num_examples == 900
 
 
-def test_the_refinement_is_the_loss_of_what_calibrates(rng):
+def test_refinement_equals_loss_of_calibrated_logits(rng):
     """Logits of calibrated predictions, doubled: halved again nothing is left to gain."""
     y, z = sample(rng, 50_000)
     parts = loss_decomposition(y, z, from_logits=True)
@@ -47,7 +47,7 @@ def test_the_refinement_is_the_loss_of_what_calibrates(rng):
 
 
 @pytest.mark.parametrize("fit", [fit_mixed_temperature, fit_isotonic])
-def test_folds_are_scored_by_fits_to_the_others(rng, fit):
+def test_folds_are_scored_with_fits_to_other_folds(rng, fit):
     y, z = sample(rng, 300)
     folds = rng.integers(0, 3, 300)
     p = np.empty(z.shape)
@@ -91,7 +91,7 @@ def test_order_masks_weights_and_dense_targets(rng):
 @pytest.mark.parametrize(
     ("name", "theirs"), [("mixed temperature", "ts-mix"), ("isotonic", "isotonic-mix")]
 )
-def test_it_is_probmetrics_s(rng, folds, name, theirs):
+def test_equals_probmetrics(rng, folds, name, theirs):
     torch = pytest.importorskip("torch")
     metrics = pytest.importorskip("probmetrics.metrics")
     y, z = sample(rng)
@@ -129,13 +129,13 @@ def test_it_is_probmetrics_s(rng, folds, name, theirs):
         ({"folds": np.arange(3)}, r"folds of shape \(20,\)"),
     ],
 )
-def test_what_cannot_be_is_refused(rng, options, message):
+def test_wrong_arguments_raise_input_errors(rng, options, message):
     y, z = sample(rng, 20)
     with pytest.raises(InputError, match=message):
         loss_decomposition(y, z, from_logits=True, **options)
 
 
-def test_a_class_of_no_probability_costs_nothing_where_it_is_no_label(rng):
+def test_forbidden_class_with_target_zero_adds_no_loss(rng):
     y, z = sample(rng, 200)
     z[y != 0, 0] = -np.inf
     parts = loss_decomposition(np.eye(4)[y], z, from_logits=True)

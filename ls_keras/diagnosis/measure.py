@@ -110,20 +110,16 @@ def measure(
     temperatures = np.ones(len(groups))
     if folds:
         ids = fold_ids(groups, folds, how.seed)
-        scaled = scale_held_out(examples, ids)
-        of_nll, of_brier = influence_by_folds(examples, scaled, ids)
-        found["nll_gain"] = mean(scores.nll - scaled.scores.nll + of_nll)
-        found["brier_gain"] = mean(scores.brier - scaled.scores.brier + of_brier)
-        found["scaled"] = curve(scaled.scores, fit.temperature)
+        scaled, held_out = scale_held_out(examples, ids)
+        of_nll, of_brier = influence_by_folds(examples, held_out, ids)
+        found["nll_gain"] = mean(scores.nll - scaled.nll + of_nll)
+        found["brier_gain"] = mean(scores.brier - scaled.brier + of_brier)
+        found["scaled"] = curve(scaled, fit.temperature)
         if found["nll_gain"].above and not fit.at_bound:
-            temperatures = scaled.temperatures  # report the miscalibration that T leaves
+            temperatures = held_out  # report the miscalibration that T leaves
     if folds and not examples.masked:
-        ranked = normalized_ranking(examples, scores, ids)
-        found |= {
-            "norm_p": ranked.p,
-            "normalized": ranked.curve,
-            "aurc_gain": mean(ranked.influence, ranked.gain),
-        }
+        norm_p, curve_of_norm, gain, influence = normalized_ranking(examples, scores, ids)
+        found |= {"norm_p": norm_p, "normalized": curve_of_norm, "aurc_gain": mean(influence, gain)}
     return found | _worst_classes(examples, scores, groups, num_bins, how, temperatures)
 
 

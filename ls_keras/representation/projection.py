@@ -180,11 +180,9 @@ class ProjectionSampler:
             coordinates = np.concatenate([self._coordinates[i], np.empty((len(own), 2))])
             if len(new):
                 rows = append_bias_feature(own[new].astype(np.float32), len(self.plane.origin))
-                # Padded to powers of two, because XLA compiles each shape.
-                padded = np.zeros((1 << (len(rows) - 1).bit_length(), rows.shape[1]), np.float32)
-                padded[: len(rows)] = rows
-                projected = ops.convert_to_numpy(project(padded, self.plane))[: len(rows)]
-                coordinates[len(self._keys[i]) + new] = projected
+                coordinates[len(self._keys[i]) + new] = (
+                    rows - self.plane.origin.astype(np.float32)
+                ) @ self.plane.axes.astype(np.float32)
             self._keys[i], self._coordinates[i] = keys[kept], coordinates[kept]
 
     def result(self, class_names: Sequence[str] | None = None) -> Projection:

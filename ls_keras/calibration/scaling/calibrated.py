@@ -219,14 +219,16 @@ def _graph_model(
     is_task = _is_hub_task(model)
     # Language models of Keras Hub end in an embedding that emits logits, unseen in the graph.
     known = from_logits or (is_task and hasattr(model, "call_with_cache"))
-    found = find_logits(model, from_logits=known, output=output, multi_label=multi_label)
+    logits, activation = find_logits(
+        model, from_logits=known, output=output, multi_label=multi_label
+    )
     if fit is not None:
-        fit.check_classes(found.tensor.shape[-1])
-    outputs = scaling(found.tensor)
-    if found.activation is not None:
+        fit.check_classes(logits.shape[-1])
+    outputs = scaling(logits)
+    if activation is not None:
         taken = {layer.name for layer in model.layers}
         last = _free_name("calibrated_probabilities", output, taken)
-        outputs = keras.layers.Activation(found.activation, dtype="float32", name=last)(outputs)
+        outputs = keras.layers.Activation(activation, dtype="float32", name=last)(outputs)
     if isinstance(model, keras.Sequential):
         return keras.Model(model.inputs[0], outputs, name=name)
     outputs = replaced(model.output, output, outputs, model.output_names)

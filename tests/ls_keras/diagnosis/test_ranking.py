@@ -14,13 +14,13 @@ def test_norm_is_chosen_on_a_sample(monkeypatch):
     examples = read_host_examples(y, z, from_logits=True)
     scores = example_scores(examples, log_softmax)
     monkeypatch.setattr(ranking, "_SAMPLE", 100)
-    found = ranking.normalized_ranking(examples, scores, fold_ids(np.arange(400), 5, 0))
+    p, curve, _, _ = ranking.normalized_ranking(examples, scores, fold_ids(np.arange(400), 5, 0))
     some = slice(None, None, 4)
-    assert found.p == min(
+    assert p == min(
         ranking.NORMS,
         key=lambda p: risk_coverage(scores.correct[some], logit_norm_confidence(z[some], p)).aurc,
     )
-    assert found.curve.risk.shape == (400,)
+    assert curve.risk.shape == (400,)
 
 
 def test_normalization_gain_is_detected():
@@ -32,7 +32,7 @@ def test_normalization_gain_is_detected():
     examples = read_host_examples(y, z, from_logits=True)
     scores = example_scores(examples, log_softmax)
     ids = fold_ids(np.arange(3000), 5, 0)
-    found = ranking.normalized_ranking(examples, scores, ids)
-    assert found.gain > 0.02
-    assert found.influence.mean() == pytest.approx(0, abs=1e-12)
-    assert 4 * found.influence.std() / np.sqrt(3000) < found.gain
+    _, _, gain, influence = ranking.normalized_ranking(examples, scores, ids)
+    assert gain > 0.02
+    assert influence.mean() == pytest.approx(0, abs=1e-12)
+    assert 4 * influence.std() / np.sqrt(3000) < gain

@@ -51,10 +51,10 @@ def test_influence_equals_derivative_by_weight():
 
     def gains(weights):
         examples = read_host_examples(y, z / 2.1, from_logits=True, sample_weight=weights)
-        scaled = scale_held_out(examples, ids)
+        scaled, temperatures = scale_held_out(examples, ids)
         before = example_scores(examples, log_softmax)
-        each = [getattr(before, k) - getattr(scaled.scores, k) for k in ("nll", "brier")]
-        return np.stack(each), np.stack(influence_by_folds(examples, scaled, ids))
+        each = [getattr(before, k) - getattr(scaled, k) for k in ("nll", "brier")]
+        return np.stack(each), np.stack(influence_by_folds(examples, temperatures, ids))
 
     gain, influence = gains(np.ones(200))
     np.testing.assert_allclose(influence.mean(-1), 0, atol=1e-12)

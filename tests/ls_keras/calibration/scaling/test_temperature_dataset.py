@@ -290,6 +290,6 @@ def test_masked_positions_do_not_count(data, size):
     expected = temperature_curve(lambda x: x, (z[keep], y[keep]), **options)
     assert found.num_examples == expected.num_examples == 40
     assert (found.nll, found.ece) == (pytest.approx(expected.nll), pytest.approx(expected.ece))
-    for wrong in (keep[:-1], np.ones(61, bool)):
+    for wrong in (keep[:-1], np.ones(61, bool), True):
         with pytest.raises(InputError, match="mask"):
-            temperature_curve(lambda x: x, batches, mask=wrong, **options)
+            temperature_curve(lambda x: x, (z, y), mask=wrong, **options)

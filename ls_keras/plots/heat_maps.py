@@ -40,7 +40,7 @@ class AttentionMap(BriefRepr):
 
     def __post_init__(self):
         weights = as_array(self.weights, "weights")
-        is_list = isinstance(self.tokens, Sequence | np.ndarray) and np.ndim(self.tokens) < 2
+        is_list = isinstance(self.tokens, Sequence) or getattr(self.tokens, "ndim", 0) > 0
         if (
             weights.ndim != 2
             or not (weights.size and np.isfinite(weights).all())

@@ -4,8 +4,7 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 
 from lsk_engine.reports.run_files import ReadRun
-from lsk_engine.studies.settings_diff import comparable_settings, differing_keys, without_seed
-from lsk_engine.studies.text_tables import heading
+from lsk_engine.studies.settings_diff import comparable_settings, name_settings, without_seed
 
 _MAX_LABEL = 40  # characters
 
@@ -51,9 +50,7 @@ def group_runs(runs: Iterable[ReadRun]) -> list[Group]:
 
 def _labels(runs: Sequence[ReadRun]) -> list[str]:
     """Returns the labels of groups, given a run of each."""
-    settings = [comparable_settings(run.settings) for run in runs]
-    names = differing_keys(settings)
-    labels = [heading({name: of_run.get(name) for name in names}) for of_run in settings]
+    labels = name_settings([run.settings for run in runs])
     short = all(label and len(label) <= _MAX_LABEL for label in labels)
     if short and len(set(labels)) == len(labels):
         return labels

@@ -12,12 +12,15 @@ from lsk_engine.reports.reliability_charts import MOST_CURVES
 from lsk_engine.reports.run_files import ReadRun, read_run
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.runs.schemas import StoredConfig
-from lsk_engine.studies.study_folder import FIGURE_FILE, RESULTS_FILE, RUNS, settings_file
 from lsk_engine.studies.study_result import (
+    FIGURE_FILE,
+    RESULTS_FILE,
+    RUNS,
     CurvePoint,
     StudyResult,
     read_curves,
     read_study_result,
+    settings_file,
 )
 
 _LARGEST = 1e100  # larger α and seeds are not listed

@@ -22,7 +22,7 @@ from lsk_engine.studies.study import (
     merge_study_settings,
     preset_of,
 )
-from lsk_engine.studies.study_folder import RUNS, STUDENTS, TEACHERS
+from lsk_engine.studies.study_result import RUNS, STUDENTS, TEACHERS
 from lsk_engine.tasks.contract import Task
 
 _SOURCE = "data.source"
@@ -267,7 +267,7 @@ def _single(combination: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for axis, value in combination.items():
         names = axis.split(",")
         values = value if len(names) > 1 else (value,)
-        if not isinstance(values, tuple) or len(values) != len(names):
+        if not isinstance(values, tuple | list) or len(values) != len(names):
             raise InputError(
                 f"Expected tuples of {len(names)} values of the axis {axis}. Received: {value}"
             )

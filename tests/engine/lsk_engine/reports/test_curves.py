@@ -60,9 +60,9 @@ def test_temperature_curves_are_sorted_and_have_intervals(tmp_path):
 def test_two_models_have_two_curves(tmp_path):
     run = whole_run(tmp_path / "a")
     point = {"temperature": 1.0, "values": {"bleu": 9.0}, "labels": {"bleu": "BLEU"}}
-    points = [{**point, "settings": name, "intervals": {}} for name in ("old", "new")]
+    points = [{**point, "search": name, "intervals": {}, "nll": 1.0} for name in ("old", "new")]
     run.write_json(run.sweep_file("test"), {"points": points})
-    (chart,) = curves.temperature_curves(groups(run))
+    chart, _ = curves.temperature_curves(groups(run))
     assert [one.name for one in chart.series] == ["a, sweep 1", "a, sweep 2"]
 
 
@@ -83,11 +83,11 @@ def test_figure_5_shows_means_over_seeds(tmp_path):
     assert chart.series[0].intervals == [(20.0, 21.0), (20.2, 21.2)]
 
 
-def point(beam_size, bleu, temperature=1.0, undone=0.0, elsewise="e", **more):
+def point(beam_size, bleu, temperature=1.0, undone=0.0, search="e", **more):
     return {
-        **{"settings": f"{elsewise}-{beam_size}-{undone}", "temperature": temperature},
+        **{"search": search, "temperature": temperature},
         **{"values": {"bleu": bleu}, "labels": {"bleu": "BLEU"}},
-        **{"intervals": {"bleu": (bleu - 1, bleu + 1)}, "elsewise": elsewise},
+        **{"intervals": {"bleu": (bleu - 1, bleu + 1)}},
         **{"beam_size": beam_size, "undone_alpha": undone, **more},
     }
 
@@ -119,10 +119,10 @@ def test_models_and_temperatures_have_separate_lines(tmp_path):
     points = [point(b, 30.0) for b in (1, 4)] + [point(b, 31.0, 1.5) for b in (1, 4)]
     (chart,) = curves.beam_curves(swept(tmp_path, points))
     assert [one.name for one in chart.series] == ["a, T = 1", "a, T = 1.5"]
-    models = [point(b, 30.0, elsewise=e) for b in (1, 4) for e in ("old", "new")]
+    models = [point(b, 30.0, search=e) for b in (1, 4) for e in ("old", "new")]
     (chart,) = curves.beam_curves(swept(tmp_path / "models", models))
     assert [one.name for one in chart.series] == ["a, sweep 1", "a, sweep 2"]
-    apart = [point(1, 30.0), point(4, 31.0, elsewise="another")]
+    apart = [point(1, 30.0), point(4, 31.0, search="another")]
     assert list(curves.beam_curves(swept(tmp_path / "b", apart))) == []
 
 

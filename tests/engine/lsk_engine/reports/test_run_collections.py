@@ -7,7 +7,7 @@ from lsk_engine.reports.reliability_charts import MOST_CURVES
 from lsk_engine.reports.run_collections import collect, find_inputs
 from lsk_engine.reports.sections import build_sections
 from lsk_engine.runs.run_directory import RunDirectory
-from lsk_engine.studies.study_folder import FIGURE_FILE, RESULTS_FILE
+from lsk_engine.studies.study_result import FIGURE_FILE, RESULTS_FILE
 from reported_runs import bare_run, config, study, taught
 
 

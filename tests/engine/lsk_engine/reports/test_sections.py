@@ -90,8 +90,8 @@ def test_only_a_run_with_beam_search_lacks_a_beam_sweep(tmp_path):
     run = bare_run(tmp_path / "a", decoding=decoding)
     what = "scores by number of beams"
     assert dict(missing_results([read_run("a", run.path)]))[what] == f"lsk sweep-beams {run.path}"
-    point = {"temperature": 1.0, "values": {}, "labels": {}, "intervals": {}, "elsewise": "e"}
-    points = [point | {"settings": f"{b}", "beam_size": b} for b in (1, 4)]
+    point = {"temperature": 1.0, "values": {}, "labels": {}, "intervals": {}, "search": "e"}
+    points = [point | {"beam_size": b} for b in (1, 4)]
     run.write_json(run.sweep_file("test"), {"points": points})
     hinted = dict(missing_results([read_run("a", run.path)]))
     assert what not in hinted

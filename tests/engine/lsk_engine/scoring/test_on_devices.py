@@ -8,8 +8,8 @@ from lsk_engine.scoring.calibrate import calibrate
 from lsk_engine.scoring.evaluate_new_data import evaluate_new
 from lsk_engine.scoring.project import project_runs
 from lsk_engine.scoring.rank import rank
+from lsk_engine.scoring.sweeps import sweep_temperature
 from lsk_engine.scoring.teacher_gamma import teacher_gammas
-from lsk_engine.scoring.temperature_sweep import sweep_temperature
 from tiny_task import TinyTask
 from untrained_run import untrained_run
 

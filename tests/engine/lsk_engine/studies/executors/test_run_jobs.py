@@ -14,7 +14,7 @@ from ls_base.errors import LsKerasError
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.studies.executors.local_processes import LocalProcesses
-from lsk_engine.studies.executors.run_jobs import run_jobs
+from lsk_engine.studies.executors.run_jobs import StudyProgress, run_jobs
 from lsk_engine.studies.jobs import Job
 from stored_files import metrics
 
@@ -223,3 +223,19 @@ def test_a_run_longer_than_the_others_has_no_remaining_time(tmp_path):
     run_jobs([first, second], processes(QUICK, 1), told)
     (running,) = (line for line in told.stream.getvalue().splitlines() if "1 running" in line)
     assert "left" not in running
+
+
+@pytest.mark.parametrize(
+    ("left", "workers", "minutes"),
+    [(1, 4, 10), (4, 4, 10), (5, 4, 12.5), (8, 4, 20), (3, 1, 30)],
+)
+def test_remaining_time_depends_on_the_number_of_workers(tmp_path, left, workers, minutes):
+    jobs = [job(tmp_path, str(i)) for i in range(left + 1)]
+    progress = StudyProgress(jobs, reporter())
+    progress.job_started(progress.jobs[0])
+    progress.started_at[progress.jobs[0]] -= 600
+    progress.job_finished(progress.jobs[0], "")
+    progress.show(workers)
+    for started in progress.jobs[1 : 1 + workers]:
+        progress.job_started(started)
+    assert progress._seconds_left(time.monotonic()) / 60 == pytest.approx(minutes, rel=0.01)

@@ -1,4 +1,4 @@
-"""Curves of several runs in one diagram: by task and data, seeds as one where there are many."""
+"""Reliability curves of several runs in one diagram."""
 
 import csv
 import json
@@ -9,8 +9,8 @@ import pytest
 from ls_base.errors import InputError
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.scoring.position_statistics import COLUMNS, Predictions
-from lsk_engine.studies.comparison import reliability as module
-from lsk_engine.studies.comparison.reliability import compare_reliability
+from lsk_engine.studies import reliability as module
+from lsk_engine.studies.reliability import compare_reliability
 from stored_files import CONFIG
 
 
@@ -54,7 +54,7 @@ def drawn(monkeypatch):
     return found
 
 
-def test_a_run_has_a_curve_a_model(made, drawn, tmp_path):
+def test_a_run_has_a_curve_for_each_of_its_models(made, drawn, tmp_path):
     run = made("a", 0.1, scaled=True)
     found = compare_reliability([run], "test", tmp_path / "out.png", smooth=True)
     assert [one.name for one in found] == ["α = 0.1", "α = 0.1, temperature scaling"]
@@ -71,7 +71,7 @@ def test_a_run_has_a_curve_a_model(made, drawn, tmp_path):
         assert one.name == name
 
 
-def test_tasks_and_data_sets_are_not_mixed(made, drawn, tmp_path):
+def test_each_task_and_data_set_has_its_own_panel(made, drawn, tmp_path):
     runs = [made("a"), made("b", task="other"), made("c", 0.1), made("d", source="/x/mnist")]
     found = compare_reliability(runs, "test", tmp_path / "out.png")
     assert [title for title, *_ in drawn] == [
@@ -84,7 +84,7 @@ def test_tasks_and_data_sets_are_not_mixed(made, drawn, tmp_path):
     assert {row["panel"] for row in rows} == {one.panel for one in found}
 
 
-def test_of_more_than_six_curves_seeds_are_one(made, drawn, tmp_path):
+def test_more_than_six_curves_are_drawn_by_setting(made, drawn, tmp_path):
     runs = [made(f"{a}-{s}", a, s) for a in (0.0, 0.1) for s in range(3)]
     compare_reliability(runs, "test", tmp_path / "out.png")
     assert [len(of) for of in drawn.pop()[1].values()] == [1] * 6
@@ -104,7 +104,7 @@ def test_of_more_than_six_curves_seeds_are_one(made, drawn, tmp_path):
     }
 
 
-def test_too_many_settings_are_told_with_what_narrows_them(made, tmp_path):
+def test_too_many_settings_are_refused(made, tmp_path):
     runs = [made(str(n), n / 10, scaled=True) for n in range(4)]
     with pytest.raises(InputError, match=r"fewer RUNS, or use --only .* 8 of tiny \(α = 0, "):
         compare_reliability(runs, "test", tmp_path / "out.png")
@@ -112,12 +112,12 @@ def test_too_many_settings_are_told_with_what_narrows_them(made, tmp_path):
     assert len(compare_reliability(runs, "test", tmp_path / "out.png", models="scaled")) == 4
 
 
-def test_scaled_models_that_nobody_has_are_told(made, tmp_path):
+def test_missing_scaled_models_are_refused(made, tmp_path):
     with pytest.raises(InputError, match="evaluate --calibrated"):
         compare_reliability([made("a")], "test", tmp_path / "out.png", models="scaled")
 
 
-def test_runs_whose_folders_have_one_name_are_told_apart(made, drawn, tmp_path):
+def test_runs_in_folders_with_the_same_name_have_different_names(made, drawn, tmp_path):
     runs = [made("a/run"), made("b/run")]
     found = compare_reliability(runs, "test", tmp_path / "out.png")
     assert [one.name for one in found] == [f"α = 0 ({run.path})" for run in runs]

@@ -10,17 +10,14 @@ from ls_base.errors import FileError, InputError, shell_command
 from ls_keras.calibration import ReliabilityCurve, SmoothReliability, smooth_curve_of_statistics
 from ls_keras.plots import reliability_diagram, reliability_rows, save, style
 from ls_keras.plots.reliability_diagram import MOST_CURVES
-from lsk_engine.runs.naming import folder_names
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.scoring.position_statistics import Predictions
 from lsk_engine.settings.parsing import flat
-from lsk_engine.studies.settings_diff import comparable_settings, differing_keys
-from lsk_engine.studies.text_tables import heading
+from lsk_engine.studies.settings_diff import name_by_alpha, name_settings
 
 Models = Literal["both", "as-trained", "scaled"]
 
 _SOURCE = "data.source"
-_MAX_NAME = 40  # characters of a name made of settings
 _HEIGHT, _LINE = 6.6, 0.21  # inches of a panel, and of a line of its legend
 
 
@@ -31,7 +28,7 @@ class RunCurve:
     Attributes:
         panel: Its panel: the task and its data.
         name: Its name in the panel.
-        setting: Its name when it is drawn by_setting with other seeds.
+        setting: Its name if it is drawn together with other seeds.
         curve: The curve.
         smooth: The curve without bins.
     """
@@ -83,7 +80,8 @@ def compare_reliability(
     for title in dict.fromkeys(titles):
         inside = [i for i, other in enumerate(titles) if other == title]
         panel_configs = [configs[i] for i in inside]
-        names = _name_runs([runs[i] for i in inside], panel_configs)
+        alphas = [config["training.alpha"] for config in panel_configs]
+        names = name_by_alpha([runs[i].path for i in inside], alphas)
         settings = _name_settings(panel_configs)
         for i, name, setting in zip(inside, names, settings, strict=True):
             found += _curves(runs[i], title, name, setting, split, models)
@@ -110,29 +108,11 @@ def _title_panels(configs: Sequence[Mapping[str, Any]]) -> list[str]:
     ]
 
 
-def _name_runs(runs: Sequence[RunDirectory], configs: Sequence[Mapping[str, Any]]) -> list[str]:
-    alphas = [config["training.alpha"] for config in configs]
-    folders = folder_names([run.path for run in runs])
-    return [
-        f"α = {alpha:g}" + f" ({folder})" * (alphas.count(alpha) > 1)
-        for folder, alpha in zip(folders, alphas, strict=True)
-    ]
-
-
 def _name_settings(configs: Sequence[Mapping[str, Any]]) -> list[str]:
     """Returns the name of each run's setting, for runs that are drawn with their other seeds."""
-    comparable = [comparable_settings(config) for config in configs]
-    keys = [repr(sorted(config.items())) for config in comparable]
-    alphas = {
-        key: f"α = {config['training.alpha']:g}"
-        for key, config in zip(keys, comparable, strict=True)
-    }
-    if len(set(alphas.values())) == len(alphas):
-        return [alphas[key] for key in keys]
-    names = differing_keys(comparable)
-    full = [heading({name: config.get(name) for name in names}) for config in comparable]
-    short = [name if len(name) <= _MAX_NAME else f"{name[: _MAX_NAME - 1]}…" for name in full]
-    return short if len(set(short)) == len(set(keys)) else full
+    full = name_settings(configs)
+    by_alpha = [f"α = {config['training.alpha']:g}" for config in configs]
+    return by_alpha if len(set(by_alpha)) == len(set(full)) else full
 
 
 def _curves(

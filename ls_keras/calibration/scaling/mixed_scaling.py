@@ -3,6 +3,7 @@
 Mixing keeps all probabilities above 0.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,8 +11,8 @@ import numpy as np
 
 from ls_keras.calibration.scaling.recalibration import (
     Recalibration,
+    log_softmax,
     minimize_nll,
-    mixed_log_softmax,
     read_fit_examples,
 )
 from ls_keras.calibration.scaling.temperature import check_options, fit_examples
@@ -258,3 +259,19 @@ def fit_matrix_scaling(
         iterations=iterations,
         converged=converged,
     )
+
+
+def mixed_log_softmax(z: np.ndarray, temperature: float, mixing: float) -> np.ndarray:
+    """Returns log((1 − ε) softmax(z/T) + ε/K); a class of −inf keeps it, the others share ε.
+
+    Args:
+        z: Logits, float64 `(N, K)`.
+        temperature: T.
+        mixing: ε, above 0.
+    """
+    allowed = z != -math.inf
+    with np.errstate(divide="ignore"):
+        share = np.log(mixing * allowed / allowed.sum(-1, keepdims=True))
+    if mixing == 1:
+        return share
+    return np.logaddexp(math.log1p(-mixing) + log_softmax(z, temperature), share)

@@ -248,22 +248,6 @@ def log_softmax(z: np.ndarray, temperature: float | np.ndarray = 1.0) -> np.ndar
     return scaled - np.log(np.exp(scaled).sum(-1, keepdims=True))
 
 
-def mixed_log_softmax(z: np.ndarray, temperature: float, mixing: float) -> np.ndarray:
-    """Returns log((1 − ε) softmax(z/T) + ε/K); a class of −inf keeps it, the others share ε.
-
-    Args:
-        z: Logits, float64 `(N, K)`.
-        temperature: T.
-        mixing: ε, above 0.
-    """
-    allowed = z != -math.inf
-    with np.errstate(divide="ignore"):
-        share = np.log(mixing * allowed / allowed.sum(-1, keepdims=True))
-    if mixing == 1:
-        return share
-    return np.logaddexp(math.log1p(-mixing) + log_softmax(z, temperature), share)
-
-
 def bin_sums(confidence, correct, weights, num_bins) -> np.ndarray:
     """Sums weight, confidence and accuracy `(B, 3, num_bins)` of confidences `(B, n)` by bin."""
     edges = equal_width_edges(num_bins)[1:-1]

@@ -8,7 +8,8 @@ from scipy.special import log_softmax, softmax
 from ls_base.errors import InputError
 from ls_keras import calibration
 from ls_keras.calibration.scaling import recalibration
-from ls_keras.calibration.scaling.recalibration import mixed_log_softmax, score
+from ls_keras.calibration.scaling.mixed_scaling import mixed_log_softmax
+from ls_keras.calibration.scaling.recalibration import score
 from ls_keras.inputs.numpy_examples import read_host_examples
 
 FITS = {

@@ -45,7 +45,7 @@ NOT_RUN = "not_run"  # key of the notes: a reason for a scale, or one for each s
 JOINED = "joined"  # key of a study's file: provenance of the arms that were added
 EXPLAINED = ("contradicted", "equivalent")  # verdicts that need a note
 INTRODUCTION = """\
-# The paper's claims, here
+# Evidence for the paper's claims
 
 This page compares the claims of [*When Does Label Smoothing
 Help?*](https://arxiv.org/abs/1906.02629) with the results of [`lsk reproduce`](reproduce.md). For

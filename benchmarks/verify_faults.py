@@ -64,7 +64,9 @@ def kill_here(task: str, kills: int, seed: int) -> int:
 
     backend = os.environ.get("KERAS_BACKEND", "tensorflow")
     with tempfile.TemporaryDirectory() as folder:
-        count = kill_trainings(task, Path(folder), kills, seed, tell=lambda t: print(t, flush=True))
+        count = kill_trainings(
+            task, Path(folder), kills, seed, report=lambda t: print(t, flush=True)
+        )
     codes = ", ".join(f"{code}: {n}" for code, n in sorted(count.codes.items()))
     print(
         f"{task} on {backend}: {count.kills} kills in {count.runs} runs, "
@@ -78,7 +80,7 @@ def kill_here(task: str, kills: int, seed: int) -> int:
 
 
 def trouble(task: str) -> int:
-    """Runs a task into trouble with the system; returns how often it was not told in one line."""
+    """Runs a task with system failures; returns how many were not reported in one line."""
     from kills import arguments, differences
 
     failures = 0
@@ -111,7 +113,7 @@ def trouble(task: str) -> int:
 
 
 def places(folder: Path, sizes: Sequence[int]):
-    """Yields what is in the way, and a folder for a run there: disks of so many KiB, and others."""
+    """Yields names and folders of unusable places: small disks (`sizes` in KiB), read-only."""
     for kib in sizes:
         where = folder / f"disk-{kib}"
         where.mkdir()

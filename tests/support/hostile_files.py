@@ -1,4 +1,4 @@
-"""Files that are damaged, or that somebody made to do damage: cases by number, and who reads them.
+"""Damaged and malicious files, as numbered cases with the functions that read them.
 
 A case is a kind of file (`hostile_kinds`), whole at first, and a change to it that the number of
 the case draws. Readers run in a process of their own, whose memory is bounded and whose time is
@@ -77,9 +77,9 @@ def try_cases(
 
     Args:
         count: How many.
-        first: The number of the first; a case depends on its number and the seed alone.
-        seed: Of all changes.
-        said: Told of the counts at the end, and of each fault at once.
+        first: Number of the first case; a case depends only on its number and the seed.
+        seed: Seed of all changes.
+        said: Called with each fault when it occurs, and with the counts at the end.
 
     Returns:
         How each case ended.
@@ -219,7 +219,7 @@ def _read(kind: Kind, case: Path, whole: Any) -> tuple[str, str]:
     except Exception:
         return "traceback", traceback.format_exc(limit=-6)
     if whole is not None and not same(found, whole):
-        return "wrong", "other content, and nobody said so"
+        return "wrong", "other content, without an error"
     return "read", ""
 
 

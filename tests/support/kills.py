@@ -1,7 +1,7 @@
-"""Kills trainings where it hurts, resumes them, and compares the end with an undisturbed run's.
+"""Kills trainings at random points, resumes them, and compares them with an uninterrupted run.
 
-What may differ is stated here, in `DIFFERS`, `_CLOCK` and `_kept`; all else is compared byte for
-byte, arrays by their numbers.
+`DIFFERS`, `_CLOCK` and `_kept` list what may differ; everything else is compared byte for byte, and
+arrays by value.
 """
 
 import dataclasses
@@ -21,7 +21,7 @@ import small_speech
 import small_translation
 from lsk_processes import Lsk, lsk
 
-# Files of a run that tell when, where and how often it ran.
+# Files of a run that depend on time, machine and number of starts.
 DIFFERS = {"environment.json", "log.txt", ".lock", "checksums.json"}
 _CLOCK = {"metrics.json": ("seconds", "run")}  # fields that do so
 _CHECKPOINTS_KEPT = 1  # the last; before it an interruption leaves others
@@ -86,16 +86,16 @@ def kill_trainings(
     folder: Path,
     kills: int,
     seed: int = 0,
-    tell: Callable[[str], None] = lambda text: None,
+    report: Callable[[str], None] = lambda text: None,
 ) -> Count:
     """Kills trainings of a task until enough were, at places drawn from the seed.
 
     Args:
         task: The task.
         folder: An empty folder for data and runs.
-        kills: How many.
-        seed: Of the draws.
-        tell: Told of each run that ended.
+        kills: Number of kills.
+        seed: Seed of the random points.
+        report: Called after each run.
     """
     rng, count = random.Random(seed), Count()
     command = arguments(task, folder)
@@ -113,7 +113,7 @@ def kill_trainings(
             else differences(folder / "whole", run)
         )
         count.lost += [f"{run}: {text}" for text in found]
-        tell(f"{task}: {count.kills} kills, {count.runs} runs, {len(count.lost)} losses")
+        report(f"{task}: {count.kills} kills, {count.runs} runs, {len(count.lost)} losses")
     return count
 
 

@@ -5,7 +5,7 @@ import statistics
 from collections.abc import Iterable, Iterator, Sequence
 
 from lsk_engine.reports.charts import Chart, Point, Reference, Series
-from lsk_engine.reports.groups import Group
+from lsk_engine.reports.run_collections import Group
 from lsk_engine.reports.run_files import ReadRun, Search, swept_beams, swept_temperatures
 from lsk_engine.runs.schemas import SweepPoint
 from lsk_engine.studies.study_result import CurvePoint

@@ -17,6 +17,7 @@ import msgspec
 
 from ls_base.errors import FileError, LsKerasError
 from ls_base.safe_open import read_bytes
+from lsk_engine.reports.tables import Picture
 from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
 from lsk_engine.runs.schemas import (
     Calibration,
@@ -50,21 +51,6 @@ class Search(NamedTuple):
     search: str
     temperature: float
     undone_alpha: float
-
-
-@dataclasses.dataclass(frozen=True)
-class Picture:
-    """A PNG image.
-
-    Attributes:
-        data: Its bytes in base64.
-        width: In pixels.
-        height: In pixels.
-    """
-
-    data: str
-    width: int
-    height: int
 
 
 @dataclasses.dataclass

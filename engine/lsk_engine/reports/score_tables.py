@@ -6,11 +6,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from ls_base.errors import LsKerasError
-from lsk_engine.reports.blocks import Sentences
 from lsk_engine.reports.curves import group_seeds
-from lsk_engine.reports.groups import Group
+from lsk_engine.reports.run_collections import Group
 from lsk_engine.reports.run_files import ReadRun
-from lsk_engine.reports.tables import Cell, Column, Table, Value, decimals, with_interval
+from lsk_engine.reports.tables import (
+    Cell,
+    Column,
+    Sentences,
+    Table,
+    Value,
+    decimals,
+    with_interval,
+)
 from lsk_engine.runs.schemas import Metrics
 from lsk_engine.studies.settings_diff import SEED, heading
 from lsk_engine.studies.study_result import ClaimResult, CurvePoint, StudyResult

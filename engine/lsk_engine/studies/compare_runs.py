@@ -56,7 +56,7 @@ class Comparison:
         split: The split of the scores.
         labels: The label of each score.
         groups: The groups; the others are compared with the first.
-        better: Whether less or more of a score is better, as far as it is known.
+        better: Whether less or more of a score is better, if known.
     """
 
     split: str

@@ -10,10 +10,11 @@ from ls_base.errors import FileError, InputError, shell_command
 from ls_keras.calibration import ReliabilityCurve, SmoothReliability, smooth_curve_of_statistics
 from ls_keras.plots import reliability_diagram, reliability_rows, save, style
 from ls_keras.plots.reliability_diagram import MOST_CURVES
+from lsk_engine.runs.naming import name_by_alpha
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.scoring.position_statistics import Predictions
 from lsk_engine.settings.parsing import flat
-from lsk_engine.studies.settings_diff import name_by_alpha, name_settings
+from lsk_engine.studies.settings_diff import name_settings
 
 Models = Literal["both", "as-trained", "scaled"]
 

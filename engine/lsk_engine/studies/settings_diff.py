@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from ls_base.errors import LsKerasError
-from lsk_engine.runs.naming import folder_names
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.settings.parsing import flat
 
@@ -109,23 +108,6 @@ def name_settings(settings: Sequence[Mapping[str, Any]]) -> list[str]:
     comparable = [comparable_settings(one) for one in settings]
     keys = differing_keys(comparable)
     return [heading({key: one.get(key) for key in keys}) for one in comparable]
-
-
-def name_by_alpha(runs: Sequence[Path], alphas: Sequence[float]) -> list[str]:
-    """Returns a name for each run: its α, with its folder if others have the same α.
-
-    Args:
-        runs: The run directories.
-        alphas: Their label smoothings.
-
-    Example:
-    >>> name_by_alpha([Path("a"), Path("b"), Path("c")], [0.0, 0.1, 0.1])
-    ['α = 0', 'α = 0.1 (b)', 'α = 0.1 (c)']
-    """
-    return [
-        f"α = {alpha:g}" + f" ({folder})" * (alphas.count(alpha) > 1)
-        for folder, alpha in zip(folder_names(list(runs)), alphas, strict=True)
-    ]
 
 
 def heading(settings: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ from ls_base.errors import InputError, LsKerasError, suggest
 from ls_base.files import write_json
 from ls_base.records import read_record
 from lsk_engine.progress import Reporter
+from lsk_engine.runs.naming import name_by_alpha
 from lsk_engine.runs.schemas import InformationPoint
 from lsk_engine.runs.stored_run import StoredRun, open_run
 from lsk_engine.studies.arms import arms_of, has_teacher
@@ -19,7 +20,6 @@ from lsk_engine.studies.measurements import TEMPERATURES
 from lsk_engine.studies.paper.paper_studies import Part, Scale
 from lsk_engine.studies.paper.results import RESULTS, Result
 from lsk_engine.studies.run_study import run_study
-from lsk_engine.studies.settings_diff import name_by_alpha
 from lsk_engine.studies.study import DISTILLATION, TEACHER, Study, merge_study_settings
 from lsk_engine.studies.study_result import FIGURE_FILE, RUNS, ClaimResult, StudyResult
 from lsk_engine.tasks.registry import load_task, needing_extra

@@ -3,7 +3,7 @@ import math
 import pytest
 
 from lsk_engine.reports import curves
-from lsk_engine.reports.groups import group_runs
+from lsk_engine.reports.run_collections import group_runs
 from lsk_engine.reports.run_files import read_run
 from lsk_engine.studies.study_result import read_curves
 from reported_runs import bare_run, taught, whole_run
@@ -110,8 +110,8 @@ def test_each_beam_search_is_a_line_with_beam_sizes_at_equal_distances(tmp_path)
     assert undone.points == [(1.0, 36.0), (2.0, 96.0)]
     assert plain.look != undone.look
     ticks = chart.x_ticks()
-    assert [tick.label for tick in ticks] == ["1", "4", "64"]
-    assert ticks[1].at - ticks[0].at == pytest.approx(ticks[2].at - ticks[1].at)
+    assert [label for _, label in ticks] == ["1", "4", "64"]
+    assert ticks[1][0] - ticks[0][0] == pytest.approx(ticks[2][0] - ticks[1][0])
     assert "a: 30 at 1 to 29 at 64" in chart.text()
 
 
@@ -135,5 +135,5 @@ def test_a_line_without_a_score_is_left_out_of_its_chart(tmp_path):
     bleu, ratio = curves.beam_curves(swept(tmp_path, [*lacking, *having]))
     assert len(bleu.series) == 2
     assert [(one.name, one.look) for one in ratio.series] == [("a, α = 0.1 undone", 1)]
-    assert [tick.label for tick in ratio.x_ticks()] == ["4", "16"]
-    assert {tick.at for tick in ratio.x_ticks()} == {x for x, *_ in ratio.paths()[0].markers}
+    assert [label for _, label in ratio.x_ticks()] == ["4", "16"]
+    assert {at for at, _ in ratio.x_ticks()} == {x for x, *_ in ratio.paths()[0].markers}

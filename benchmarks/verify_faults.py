@@ -123,7 +123,7 @@ def places(folder: Path, sizes: Sequence[int]):
         if mounted.returncode == 0:
             yield f"disk of {kib} KiB", where
         else:
-            print(f"disk of {kib} KiB: not tried, no right to mount")
+            print(f"disk of {kib} KiB: skipped, mounting is not permitted")
     where = folder / "read-only"
     where.mkdir()
     if os.geteuid():
@@ -134,7 +134,7 @@ def places(folder: Path, sizes: Sequence[int]):
         if not os.access(where, os.W_OK):
             yield "disk that is read-only", where
         else:
-            print("read-only: not tried, root may write anywhere")
+            print("read-only: skipped, root may write anywhere")
     where = folder / "handles"
     where.mkdir()
     yield "handles", where

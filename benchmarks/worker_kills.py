@@ -95,7 +95,7 @@ def main() -> None:
         end(processes)
         seconds = time.monotonic() - begun
         assert codes == [0] * WORKERS, (folder / "whole-worker-0.txt").read_text()
-        print(f"undisturbed: {seconds:.1f} s", flush=True)
+        print(f"uninterrupted: {seconds:.1f} s", flush=True)
         for number in range(options.kills):
             run = folder / f"run-{number}"
             processes = start(run)
@@ -126,7 +126,7 @@ def main() -> None:
             if codes != [0] * WORKERS:
                 for index in range(WORKERS):
                     print((Path(f"{run}-worker-{index}.txt")).read_text()[-1500:], flush=True)
-    print(f"{options.kills} runs, {resumed} killed alive, {lost} lost")
+    print(f"{options.kills} runs, {resumed} killed while running, {lost} lost")
     sys.exit(bool(lost))
 
 

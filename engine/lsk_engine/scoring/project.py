@@ -20,7 +20,7 @@ from ls_keras.representation import (
     template_plane,
     templates,
 )
-from ls_keras.representation.split_statistics import SplitStatistics
+from ls_keras.representation.cluster_statistics import SplitStatistics
 from lsk_engine.data.batches import BatchSource
 from lsk_engine.data.datasets import evaluation_source
 from lsk_engine.devices.distributed_predict import make_predictor

@@ -4,7 +4,7 @@ from scipy.optimize import approx_fprime
 from scipy.special import log_softmax, softmax
 
 from ls_base.errors import InputError
-from ls_keras.calibration import fit_matrix_scaling, fit_mixed_temperature
+from ls_keras.calibration import fit_matrix_scaling, fit_mixed_temperature, fit_temperature
 
 
 def sample(rng, number=400, classes=4):
@@ -27,7 +27,7 @@ def objective(matrix, bias, p, y, strength=1.0):
 
 
 @pytest.mark.parametrize("strength", [0.01, 1.0])
-def test_the_optimum_is_stationary(rng, strength):
+def test_optimum_is_stationary(rng, strength):
     y, z = sample(rng)
     fit = fit_matrix_scaling(y, z, from_logits=True, strength=strength)
     p = fit_mixed_temperature(y, z, from_logits=True).probabilities(z, from_logits=True)
@@ -41,14 +41,14 @@ def test_the_optimum_is_stationary(rng, strength):
     assert loss(found) < loss(np.r_[np.eye(4).ravel(), np.zeros(4)])
 
 
-def test_it_finds_what_a_temperature_cannot(rng):
+def test_matrix_corrects_confused_classes(rng):
     y, z = sample(rng, 5000)
     fit = fit_matrix_scaling(y, z, from_logits=True)
     assert fit.nll_after < fit_mixed_temperature(y, z, from_logits=True).nll_after - 0.02
     assert fit.matrix[3, 2] > 0.3
 
 
-def test_it_cannot_diverge(rng):
+def test_matrix_stays_finite_without_wrong_predictions(rng):
     """All right, fewer examples than parameters: unpenalized, no optimum is finite."""
     z = rng.normal(size=(10, 6))
     fit = fit_matrix_scaling(z.argmax(-1), z, from_logits=True)
@@ -60,7 +60,7 @@ def test_it_cannot_diverge(rng):
 
 @pytest.mark.peers
 @pytest.mark.parametrize("number", [200, 1000])
-def test_it_is_probmetrics_s(rng, number):
+def test_equals_probmetrics(rng, number):
     calibrators = pytest.importorskip("probmetrics.calibrators")
     y, z = sample(rng, number)
     p = softmax(z, -1)
@@ -82,6 +82,55 @@ def test_it_is_probmetrics_s(rng, number):
         ({"tolerance": 0}, "tolerance"),
     ],
 )
-def test_bad_options_are_told(rng, options, message):
+def test_wrong_options_raise_input_errors(rng, options, message):
     with pytest.raises(InputError, match=message):
         fit_matrix_scaling(*sample(rng), from_logits=True, **options)
+
+
+WIDE = (np.exp(-16.0), np.exp(16.0))  # where probmetrics looks for a temperature
+
+
+def draw(rng, number=500):
+    z = rng.normal(size=(number, 5)) * 3
+    return (z / 2 + rng.gumbel(size=z.shape)).argmax(-1), z
+
+
+def test_mixed_temperature_equals_temperature_plus_uniform_share(rng):
+    y, z = draw(rng)
+    fit = fit_mixed_temperature(y, z, from_logits=True)
+    plain = fit_temperature(y, z, from_logits=True)
+    assert fit.temperature == plain.temperature
+    assert fit.mixing == pytest.approx(1 / 501)
+    expected = 500 / 501 * softmax(z / plain.temperature, -1) + 1 / (501 * 5)
+    np.testing.assert_allclose(fit.probabilities(z, from_logits=True), expected, atol=1e-12)
+    assert fit.nll_after == pytest.approx(plain.nll_after, abs=1 / 500)
+
+
+def test_loss_stays_finite_without_wrong_predictions():
+    z = np.float32([[3, 0, 0], [0, 3, 0]])
+    fit = fit_mixed_temperature([0, 1], z, from_logits=True)
+    assert fit.at_bound == "lower"
+    p = fit.probabilities(z, from_logits=True)
+    np.testing.assert_allclose(p[0], [1 - 2 / 9, 1 / 9, 1 / 9])
+    assert fit.nll_after == pytest.approx(-np.log(7 / 9))
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("right", [False, True])
+def test_mixed_temperature_equals_probmetrics(rng, right):
+    calibrators = pytest.importorskip("probmetrics.calibrators")
+    y, z = draw(rng)
+    if right:
+        y = z.argmax(-1)
+    p = softmax(z, -1)
+    theirs = calibrators.get_calibrator("ts-mix").fit(p, y).predict_proba(p)
+    fit = fit_mixed_temperature(y, p, bounds=WIDE)
+    np.testing.assert_allclose(fit.probabilities(p), theirs, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"), [({"bounds": (2, 1)}, "0 < lower"), ({"tolerance": 0}, "tolerance")]
+)
+def test_wrong_options_of_a_mixed_temperature_raise_input_errors(rng, options, message):
+    with pytest.raises(InputError, match=message):
+        fit_mixed_temperature(*draw(rng), from_logits=True, **options)

@@ -56,13 +56,8 @@ def changed(found, **changes):
             0,
             "the change in ECE may be zero.",
         ),
-        (
-            {"at_bound": "lower", "accuracy": Estimate(1.0, 0.9, 1.0)},
-            0,
-            "no prediction is wrong, so no temperature can be fitted",
-        ),
-        ({"at_bound": "lower", "nll_gain": UP}, 0, ", the smallest value tried; held-out NLL"),
-        ({"at_bound": "upper", "nll_gain": UP}, 0, ", the largest value tried; held-out NLL"),
+        ({"at_bound": "lower", "nll_gain": UP}, 0, "no prediction is wrong, so no temperature can"),
+        ({"at_bound": "upper", "nll_gain": UP}, 0, "no better than chance, so no temperature can"),
         ({"from_logits": False, "nll_gain": UP}, 0, "divide log-probabilities by T"),
         (
             {"nll_gain": UP, "scaled": (0.02, 0.01, 0.03)},
@@ -80,13 +75,13 @@ def changed(found, **changes):
         ({"worst_reliability": (0.1, 0.05, 0.2), "class_names": None}, 3, "class 0 is the worst"),
     ],
 )  # fmt: skip
-def test_a_sentence_says_what_the_interval_does(found, changes, which, expected):
+def test_advice_follows_from_intervals(found, changes, which, expected):
     sentences = changed(found, **changes).advice
     assert len(sentences) == 4
     assert expected in sentences[which]
 
 
-def test_which_way_a_class_is_off(found):
+def test_advice_names_direction_of_miscalibrated_class(found):
     clear = {"worst_reliability": (0.1, 0.05, 0.2)}
     curve = found.worst_reliability
     for shift, word in ((0.1, "high"), (-0.1, "low")):
@@ -99,18 +94,18 @@ def test_which_way_a_class_is_off(found):
         assert f"mostly too {word}" in of_class.advice[3]
 
 
-def test_all_right_examples_get_no_contradictory_advice():
+def test_advice_without_wrong_predictions_is_consistent():
     z = np.float32([[2, 0], [0, 2]] * 20)
     found = ls_keras.diagnose(z.argmax(-1), z, from_logits=True, resamples=100)
     assert "no prediction is wrong, so no temperature can be fitted" in found.advice[0]
     assert not any("With T" in sentence or "with T" in sentence for sentence in found.advice)
 
 
-@pytest.mark.parametrize("number", [2, 5, 29])
+@pytest.mark.parametrize("number", [1, 5, 29])
 def test_few_examples_get_no_advice(number):
     y, z = predictions(number)
     (sentence,) = ls_keras.diagnose(y, z, from_logits=True, resamples=100).advice
-    assert sentence.startswith(f"Too little data for advice: {number} independent examples.")
+    assert sentence.startswith(f"Too little data for advice: {number} independent example")
     assert len(ls_keras.diagnose(*predictions(30), from_logits=True, resamples=100).advice) == 4
 
 
@@ -137,6 +132,6 @@ def test_calibrated_models_get_few_false_alarms():
 
 
 @pytest.mark.parametrize("temperature", [2.0, 0.5])
-def test_a_model_that_a_temperature_mends_is_not_sent_to_vector_scaling(temperature):
+def test_model_fixed_by_temperature_gets_no_advice_for_vector_scaling(temperature):
     alarms = sum("try" in " ".join(found.advice[1:4:2]) for found in simulate(temperature, 20))
     assert alarms <= 4  # measured without the temperature: 16

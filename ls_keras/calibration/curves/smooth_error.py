@@ -80,7 +80,8 @@ def smooth_calibration_error(
     $$\mathrm{smECE}_\sigma = \int_0^1 \Bigl|\frac{\sum_i w_i\,(c_i - p_i)\,K_\sigma(t, p_i)}
       {\sum_i w_i}\Bigr|\,dt, \qquad \mathrm{smECE} = \mathrm{smECE}_{\sigma^*} = \sigma^*$$
 
-    p is the confidence, c is 1 if the prediction is correct, and K is a Gaussian reflected at 0 and 1.
+    p is the confidence, c is 1 if the prediction is correct, and K is a Gaussian, reflected at 0
+    and 1.
     smECE_σ falls as σ grows, so that there is one σ* at which both are equal: no bins, nothing to
     choose, and a small change of the predictions changes it little. It is a consistent measure:
     powers of the distance to the nearest calibrated predictor bound it from both sides.

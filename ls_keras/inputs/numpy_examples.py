@@ -183,7 +183,7 @@ def check_any_counts(examples: HostExamples) -> None:
     if not len(examples):
         raise InputError(
             "Expected at least one example that counts: not ignored, not masked, of a weight "
-            f"above 0. Received: {len(examples.logits)} examples, of which none counts"
+            f"above 0. Received: {len(examples.logits)} examples, none of them counts"
         )
 
 

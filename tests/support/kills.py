@@ -31,7 +31,7 @@ _CLOCK = {"metrics.json": ("seconds", "run")}  # fields that do so
 _CHECKPOINTS_KEPT = 1  # the last; before it an interruption leaves others
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
-STEPS, CHECKPOINT_EVERY = 40, 7  # no multiple of an epoch
+STEPS, CHECKPOINT_EVERY = 60, 7  # no multiple of an epoch
 TRAINING = "between checkpoints"
 PLACES = (
     *("any time", "loading", "writing a checkpoint", "the model is saved", "scores are saved"),
@@ -68,8 +68,9 @@ def arguments(task: str, folder: Path) -> list[str]:
         },
         "speech": lambda: {**small_speech.settings(folder), "decoding.beam_size": 2},
     }[task]()
-    settings |= {"training.epochs": None, "training.steps": STEPS}
-    settings |= {"training.checkpoint_every": CHECKPOINT_EVERY}
+    settings |= {
+        f"training.{name}": CHECKPOINT_EVERY for name in ("checkpoint_every", "keep_every")
+    }
     task = "image" if task == "large" else task
     return ["train", "--task", task, "-q", *(f"--set={k}={v}" for k, v in settings.items())]
 
@@ -118,8 +119,8 @@ def kill_trainings(
         done = lsk(*command, "--run-dir", folder / name)
         assert done.returncode == 0, done.stderr
         seconds = time.monotonic() - start
-    times = sorted(f.stat().st_mtime for f in (folder / "whole" / "checkpoints").iterdir())
-    interval = (times[-1] - times[0]) * CHECKPOINT_EVERY / (STEPS % CHECKPOINT_EVERY)
+    saved = [folder / "whole" / "checkpoints" / f"step-{n:08}.npz" for n in (14, 49)]
+    interval = (saved[1].stat().st_mtime - saved[0].stat().st_mtime) / 5
     while count.kills < kills or count.in_training < kills / 2:
         run = folder / f"run-{count.runs}"
         count.runs += 1

@@ -40,6 +40,7 @@ check: lint docs ## Lint, check types, build the docs
 
 lint: .venv/installed-dev ## Lint and check types and wording
 	$(BIN)/python .ci/vocabulary
+	git ls-files | xargs $(BIN)/codespell
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy

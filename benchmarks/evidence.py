@@ -28,13 +28,11 @@ from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.studies.analysis import decide_claims
 from lsk_engine.studies.arms import arms_of
 from lsk_engine.studies.jobs import jobs_of, run_of
-from lsk_engine.studies.measurements import SCORE
 from lsk_engine.studies.paper.paper_studies import SCALES, STUDIES
 from lsk_engine.studies.paper.results import RESULTS, Result, results_of
+from lsk_engine.studies.settings_diff import heading, signed
 from lsk_engine.studies.smoothing import sentences_about
-from lsk_engine.studies.study_folder import FIGURE_FILE, RESULTS_FILE
-from lsk_engine.studies.study_result import Number
-from lsk_engine.studies.text_tables import heading, signed, span
+from lsk_engine.studies.study_result import FIGURE_FILE, RESULTS_FILE, SCORE, Number
 from lsk_engine.tasks.registry import load_task
 
 ROOT = Path(__file__).parents[1]
@@ -47,7 +45,7 @@ NOT_RUN = "not_run"  # key of the notes: a reason for a scale, or one for each s
 JOINED = "joined"  # key of a study's file: provenance of the arms that were added
 EXPLAINED = ("contradicted", "equivalent")  # verdicts that need a note
 INTRODUCTION = """\
-# The paper's claims, here
+# Evidence for the paper's claims
 
 This page compares the claims of [*When Does Label Smoothing
 Help?*](https://arxiv.org/abs/1906.02629) with the results of [`lsk reproduce`](reproduce.md). For
@@ -289,10 +287,11 @@ def _study(
         mean, low, high = (
             float("nan" if one[k] is None else one[k]) for k in ("mean", "low", "high")
         )
+        interval = "–" if low != low else f"{signed(low)} … {signed(high)}"
         seeds = sum(value is not None for value in one["differences"])
         arm = heading(found["arms"][one["arm"]])
         yield (
-            f"| {one['statement']} | {arm} | {paper} | {signed(mean)} | {span(low, high)} "
+            f"| {one['statement']} | {arm} | {paper} | {signed(mean)} | {interval} "
             f"| {seeds} | {one['verdict']} |"
         )
     for name in dict.fromkeys(one["name"] for one in decided if one["verdict"] in EXPLAINED):

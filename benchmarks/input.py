@@ -1,12 +1,12 @@
-"""Images a second of the input alone: this engine's, plain `tf.data`, and Grain.
+"""Measures input pipelines in images per second: this engine, plain `tf.data`, and Grain.
 
     python benchmarks/input.py [--size 224] [--images 2048] [--batch 64] [--cores 2]
 
-JPEG files in class folders, decoded, brought to one size and batched in a shuffled order; nothing
-trains. **lsk** is the training split's batches as `fit` gets them (`lsk_engine.data.datasets`),
-**one** the same with one batch at a time, **tf.data** `map(decode, num_parallel_calls)` with
-TensorFlow's own decoder, **grain** a `MapDataset` that reads with Pillow in threads. Then, on
-TensorFlow, steps that take half as long again as a batch does: how long they wait for theirs.
+Decodes, resizes, shuffles and batches JPEG files in class folders, without training. **lsk**
+is the training split as `fit` receives it (`lsk_engine.data.datasets`), **one** the same with
+one batch at a time, **tf.data** `map(decode, num_parallel_calls)` with TensorFlow's decoder, and
+**grain** a `MapDataset` that reads with Pillow in threads. On TensorFlow, it also measures how long
+steps that take 1.5 times as long as a batch wait for data.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from PIL import Image
 
 
 def write_pictures(folder: Path, count: int, side: int) -> None:
-    """Writes JPEG files of smooth noise, a quarter larger than what is asked for."""
+    """Writes JPEG files of smooth noise, a quarter larger than `side`."""
     rng = np.random.default_rng(0)
     for split, number in (("train", count), ("test", 8)):
         for i in range(number):
@@ -57,7 +57,7 @@ def of_lsk(folder: Path, size: int, batch: int, workers: int | None) -> tuple[Ca
     from lsk_engine.tasks.registry import load_task
     from lsk_image.formats import image_store
 
-    image_store.IN_MEMORY = 0  # as of data that memory does not hold
+    image_store.IN_MEMORY = 0  # as for data larger than memory
     task = load_task("image")
     settings = {"data.source": str(folder), "data.size": size, "training.batch_size": batch}
     config = resolve_config(task, None, {**settings, "training.drop_remainder": True})

@@ -4,9 +4,9 @@
     python benchmarks/memory.py text --pairs 4500000   # prepare: sub-words, then ids
     python benchmarks/memory.py checkpoint --parameters 50000000
 
-Each command runs in a process of its own, whose memory is looked at every 20 ms. Told are the
-anonymous memory, which a machine must have, and all that is resident: pages of files that are read
-through memory maps count there, and the system takes them back when it needs them.
+Each command runs in a separate process, whose memory is sampled every 20 ms. Prints anonymous
+memory, which the machine must provide, and resident memory, which includes pages of memory-mapped
+files that the system can reclaim.
 """
 
 import argparse
@@ -129,7 +129,7 @@ def speech(options: argparse.Namespace, folder: Path) -> None:
 
 
 def write_text(folder: Path, pairs: int, words_a_line: int) -> None:
-    """Writes parallel text, of whose lines a million differ."""
+    """Writes parallel text with up to a million different lines."""
     rng = np.random.default_rng(0)
     letters = np.array(list("etaoinshrdlucmfwypvbgk"))
     words = ["".join(rng.choice(letters, n)) for n in rng.integers(2, 11, 60_000)]

@@ -1,11 +1,11 @@
-"""What more devices bring: steps measured here, and a model of many.
+"""Measures training steps on several devices, and models the speed of many.
 
     python benchmarks/scaling.py [--ways one-device mirrored …] [--steps 20]
     python benchmarks/scaling.py --model
 
-Measured are tokens/s of a Transformer encoder's and images/s of a small convolutional network's
-training steps, with the same global batch each way. Where devices share the cores, as logical CPUs
-and local processes do, that is the overhead of distributing and nothing else.
+Trains a Transformer encoder (tokens/s) and a small convolutional network (images/s) with the same
+global batch on one and several devices. If the devices share cores, as logical CPUs and local
+processes do, the difference is the overhead of distribution.
 """
 
 import argparse
@@ -27,19 +27,19 @@ ROWS = {"tokens": 32, "images": 32}
 
 
 def ring_seconds(devices: int, size: float, bandwidth: float, latency: float) -> float:
-    """Returns what summing `size` bytes over a ring of devices takes.
+    """Returns the seconds that summing `size` bytes over a ring of devices takes.
 
     Args:
         devices: P.
-        size: Bytes that each holds, and gets the sum of.
-        bandwidth: Bytes a second of a link, each way.
-        latency: Seconds of a message.
+        size: Bytes of gradients on each device.
+        bandwidth: Bytes per second of a link, in each direction.
+        latency: Seconds per message.
     """
     return 2 * (devices - 1) / devices * size / bandwidth + 2 * (devices - 1) * latency
 
 
 def step_seconds(compute: float, ring: float, overlap: float = 0.0) -> float:
-    """Returns what a step takes, of which a part `overlap` hides the summing."""
+    """Returns the seconds of a step; the share `overlap` of `compute` hides the summing."""
     return compute + max(0.0, ring - overlap * compute)
 
 

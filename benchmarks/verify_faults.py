@@ -121,7 +121,7 @@ def kills(options: argparse.Namespace) -> Row:
 
     with tempfile.TemporaryDirectory() as folder:
         task = options.task[0]
-        found = kill_trainings(task, Path(folder), options.kills, options.seed, tell=say)
+        found = kill_trainings(task, Path(folder), options.kills, options.seed, report=say)
     faults = collections.Counter(fault.result for fault in found.faults)
     return {
         **{"cases": found.kills, "in training": found.in_training, "runs": found.runs},

@@ -53,7 +53,7 @@ myst_heading_anchors = 3
 autodoc_default_options = {
     "members": True,
     "member-order": "bysource",
-    # What every Keras object has, and nobody calls by hand.
+    # Methods of every Keras object that users do not call.
     "exclude-members": "build, compute_mask, compute_output_shape, compute_output_spec, "
     "from_config, get_config",
 }

@@ -1,7 +1,7 @@
 """Students of hard and of smoothed teachers on scikit-learn's digits, with the library alone.
 
 What `lsk sweep-distillation` does for any task and recipe, in a hundred lines of Keras to start
-from: networks and loops of one's own, `SmoothedCE`, `Distiller` with logits that were computed
+from: your own networks and loops, `SmoothedCE`, `Distiller` with logits that were computed
 once, and `equivalent_smoothing`. Four curves of test error against γ: teachers trained with α;
 students trained with α, without a teacher; students of the hard teacher at several temperatures;
 students of the smoothed teachers at temperature 1. Each point is the mean over seeds.

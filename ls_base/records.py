@@ -139,6 +139,8 @@ def convert_record(
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as wrong:
+        if isinstance(wrong.__cause__, LsKerasError):  # raised by the type's own checks
+            raise wrong.__cause__ from None
         raise error(_explain(str(wrong), value, name)) from wrong
 
 

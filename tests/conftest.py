@@ -118,7 +118,7 @@ def _no_disk_is_waited_for():
 
 @pytest.fixture(scope="session", autouse=True)
 def _state_home(tmp_path_factory):
-    """Keeps what is noted for a user of this machine out of the home of whoever tests."""
+    """Keeps state files out of the home folder of the user who runs the tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
         yield

@@ -26,7 +26,7 @@ from stored_files import CONFIG, history, metrics
 
 ROOT = Path(__file__).parents[1]
 HEAVY = ("tensorflow", "keras", "keras_hub", "jax", "torch", "scipy", "matplotlib", "pandas")
-# Long on purpose: tables, of which each line is one entry.
+# Long on purpose: tables with one entry per line.
 TABLES = {"plugins/lsk_translation/cldr/frames.py"}
 MOST_LINES = 350
 
@@ -157,7 +157,7 @@ def test_a_name_counts_for_the_module_that_defines_it(tmp_path):
 
 
 def importers(name: str) -> set[str]:
-    """Returns the files that import a package of somebody else's."""
+    """Returns the files that import a third-party package."""
     return {
         file.relative_to(ROOT).as_posix()
         for file in MODULES.values()

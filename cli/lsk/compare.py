@@ -20,7 +20,7 @@ def compare(runs: tuple[Path, ...], split: str, as_json: bool) -> None:
     seed by seed. Reads files only. `lsk study` trains such groups and decides claims.
     """
     from lsk_engine.runs.run_directory import RunDirectory
-    from lsk_engine.studies.comparison.compare_runs import compare_runs
+    from lsk_engine.studies.compare_runs import compare_runs
 
     found = compare_runs([RunDirectory.open(run) for run in runs], split)
     if as_json:

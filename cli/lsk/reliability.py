@@ -10,7 +10,7 @@ from lsk.support import options, tables
 from lsk_engine.devices.backend import load_backend
 
 if TYPE_CHECKING:
-    from lsk_engine.studies.comparison.reliability import RunCurve
+    from lsk_engine.studies.reliability import RunCurve
 
 
 @click.command(short_help="Draw several runs in one reliability diagram.")
@@ -46,7 +46,7 @@ def reliability(
 
     directories = [RunDirectory.open(run) for run in runs]
     load_backend()
-    from lsk_engine.studies.comparison.reliability import compare_reliability
+    from lsk_engine.studies.reliability import compare_reliability
 
     found = compare_reliability(
         directories,

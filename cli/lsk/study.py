@@ -105,7 +105,7 @@ def study(
     from lsk_engine.studies.run_study import run_study
     from lsk_engine.studies.smoothing import smoothing_question
     from lsk_engine.studies.study import preset_of, read_study
-    from lsk_engine.studies.study_folder import RESULTS_FILE
+    from lsk_engine.studies.study_result import RESULTS_FILE
 
     command = distributed_options.train_command(local_workers, jobs, backend)
     settings: dict[str, Any] = {

@@ -91,8 +91,7 @@ def sweep_beams(
     """  # noqa: D301 - \b is Click's mark for lines to be left as they are
     from lsk_engine.runs.run_directory import RunDirectory
     from lsk_engine.runs.stored_run import open_run
-    from lsk_engine.studies.comparison.beam_means import beam_means
-    from lsk_engine.studies.comparison.compare_runs import group_by_seed
+    from lsk_engine.studies.compare_runs import beam_means, group_by_seed
 
     searched = ["beam_size", "batch_size", *(["unsmooth"] if unsmooth else [])]
     groups = group_by_seed(
@@ -102,7 +101,7 @@ def sweep_beams(
     stored = [open_run(run, backend, decoding=decoding) for run in runs]
     _, better = score_lines.score_labels(run.directory for run in stored)
     with needing_extra(stored[0].task):
-        from lsk_engine.scoring.beam_sweep import sweep_beams as sweep
+        from lsk_engine.scoring.sweeps import sweep_beams as sweep
 
         reporter = options.reporter(verbose, quiet)
         rows, labels = sweep(stored, beams, unsmooth or (None,), reporter, split=split)
@@ -144,7 +143,7 @@ def _draw(
 
 def _table(rows: Sequence[Mapping[str, Any]], labels: Mapping[str, str], better: Mapping[str, str]):
     from lsk_engine.reports.tables import Column, Table, Value
-    from lsk_engine.studies.comparison.beam_means import BY_BEAM, BY_UNDOING
+    from lsk_engine.studies.compare_runs import BY_BEAM, BY_UNDOING
 
     smallest = min(row["beam_size"] for row in rows)
     first, *others = labels

@@ -80,7 +80,7 @@ def sweep_distillation(
     from lsk_engine.studies.distillation import distillation_study, draw_figure
     from lsk_engine.studies.run_study import run_study
     from lsk_engine.studies.study import TEACHER
-    from lsk_engine.studies.study_folder import FIGURE_FILE
+    from lsk_engine.studies.study_result import FIGURE_FILE
 
     task = load_task(task_name)
     command = distributed_options.train_command(local_workers, jobs, backend)

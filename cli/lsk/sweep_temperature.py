@@ -80,7 +80,7 @@ def sweep_temperature(
     decoding = {"beam_size": beam, "unsmooth": unsmooth}
     stored = [open_run(run, backend, decoding=decoding) for run in runs]
     with needing_extra(stored[0].task):
-        from lsk_engine.scoring.temperature_sweep import sweep_temperature as sweep
+        from lsk_engine.scoring.sweeps import sweep_temperature as sweep
 
         rows = sweep(stored, temperatures, output, options.reporter(verbose, quiet), split=split)
     if as_json:

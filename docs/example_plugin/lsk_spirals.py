@@ -1,4 +1,4 @@
-"""Two spirals, told apart by a multilayer perceptron: a minimal task for ls-keras."""
+"""Classifies points on two spirals: a minimal task for ls-keras."""
 
 import dataclasses
 from typing import ClassVar
@@ -59,10 +59,10 @@ class Points(Examples):
 
 
 class SpiralsTask(Task):
-    """Which of two spirals a point lies on."""
+    """Classifies points on two spirals."""
 
     name = "spirals"
-    summary = "Tell two spirals apart with a multilayer perceptron"
+    summary = "Classify points on two spirals with a multilayer perceptron"
     data_config, model_config, decoding_config = DataConfig, ModelConfig, DecodingConfig
     presets = (
         Preset(

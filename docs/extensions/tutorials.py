@@ -13,10 +13,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 CODE = [ROOT / name for name in ("ls_base", "ls_keras", "engine", "plugins", "constraints.txt")]
-CODE.append(Path(__file__))  # what a kernel is told is part of it
-# What C++ writes past Python (TensorFlow's greetings) goes to the terminal of the build. What
-# Python writes to its standard error is in the page, where it fails the build. tqdm, which
-# keras-hub imports, misses widgets that nobody needs here.
+CODE.append(Path(__file__))  # contains the code that each kernel runs
+# Output of C++ (TensorFlow's messages) goes to the terminal of the build. What Python writes to
+# stderr appears in the page and fails the build. tqdm (of keras-hub) warns about missing widgets.
 KERNEL = """\
 c.IPKernelApp.capture_fd_output = False
 c.IPKernelApp.exec_lines = [

@@ -1,12 +1,11 @@
 """Calibration: reliability curves, temperature scaling and other recalibration, ranking."""
 
-from ls_keras.calibration.curves.classwise_reliability import classwise_reliability
 from ls_keras.calibration.curves.reliability import (
     ReliabilityAccumulator,
-    curve_of_statistics,
+    classwise_reliability,
     reliability_curve,
 )
-from ls_keras.calibration.curves.reliability_curve import ReliabilityCurve
+from ls_keras.calibration.curves.reliability_curve import ReliabilityCurve, curve_of_statistics
 from ls_keras.calibration.curves.smooth_error import (
     SmoothError,
     smooth_calibration_error,
@@ -17,7 +16,6 @@ from ls_keras.calibration.curves.smooth_reliability import (
     smooth_curve_of_statistics,
     smooth_reliability_curve,
 )
-from ls_keras.calibration.curves.temperature_curve import TemperatureCurve, temperature_curve
 from ls_keras.calibration.ranking.ood_detection import (
     Detection,
     OODDetection,
@@ -33,14 +31,19 @@ from ls_keras.calibration.ranking.risk_coverage import (
 from ls_keras.calibration.scaling.calibrated import CalibratedModel, calibrated
 from ls_keras.calibration.scaling.classwise_scaling import ClasswiseFit, fit_histogram, fit_isotonic
 from ls_keras.calibration.scaling.loss_decomposition import LossDecomposition, loss_decomposition
-from ls_keras.calibration.scaling.matrix_scaling import MatrixFit, fit_matrix_scaling
-from ls_keras.calibration.scaling.mixed_temperature import (
+from ls_keras.calibration.scaling.mixed_scaling import (
+    MatrixFit,
     MixedTemperatureFit,
+    fit_matrix_scaling,
     fit_mixed_temperature,
 )
 from ls_keras.calibration.scaling.recalibration import Recalibration
 from ls_keras.calibration.scaling.temperature import TemperatureFit, fit_temperature
-from ls_keras.calibration.scaling.temperature_dataset import fit_temperature_dataset
+from ls_keras.calibration.scaling.temperature_dataset import (
+    TemperatureCurve,
+    fit_temperature_dataset,
+    temperature_curve,
+)
 from ls_keras.calibration.scaling.vector_scaling import VectorFit, fit_vector_scaling
 from ls_keras.metrics.expected_calibration_error import expected_calibration_error
 

@@ -13,7 +13,7 @@ from ls_keras.calibration.scaling.temperature import (
     fit_examples,
 )
 from ls_keras.calibration.scaling.temperature_dataset import Reservoir, sample_size
-from ls_keras.calibration.scaling.temperature_sums import tempered_sums
+from ls_keras.calibration.scaling.temperature_search import tempered_sums
 from ls_keras.callbacks.probe_callback import NotFiniteError, ProbeCallback
 from ls_keras.errors import InputError, shown
 from ls_keras.inputs.batches import as_batches

@@ -1,7 +1,9 @@
 """Diagnosis of predictions, or of a model on a data set."""
 
 import keras
+import numpy as np
 
+from ls_base.errors import InputError
 from ls_keras.backend.tensors import as_array, mask_of
 from ls_keras.calibration.curves.intervals import MAX_RESAMPLES
 from ls_keras.calibration.curves.top_label_statistics import (
@@ -10,7 +12,7 @@ from ls_keras.calibration.curves.top_label_statistics import (
     group_of_each_row,
     read_groups,
 )
-from ls_keras.calibration.scaling.model_logits import predict_all
+from ls_keras.calibration.scaling.model_logits import predicted_batches
 from ls_keras.diagnosis.measure import Resampling, measure
 from ls_keras.diagnosis.report import Diagnosis
 from ls_keras.inputs.batches import as_batches
@@ -97,19 +99,20 @@ def diagnose(
         estimated from survey data*, Survey Methodology 24 (1998).
     """
     from_logits = as_flag(from_logits, "from_logits")
-    num_bins, folds, seed = (
-        check_num_bins(num_bins),
-        as_count(folds, "folds", 2, 100),
-        as_seed(seed),
-    )
-    level = check_level(confidence)
+    num_bins, folds = check_num_bins(num_bins), as_count(folds, "folds", 2, 100)
     as_count(resamples, "resamples", 100, MAX_RESAMPLES)
+    resampling = Resampling(check_level(confidence), resamples, as_seed(seed))
     if isinstance(y_true, keras.Model):
         data = as_batches(y_pred, "the data set", again=None)
-        found = predict_all(y_true, data, from_logits=from_logits)
-        y_true, y_pred = found.y_true, found.y_pred
-        sample_weight = found.sample_weight if sample_weight is None else sample_weight
-        mask = found.mask if mask is None else mask
+        batches = list(predicted_batches(y_true, data, from_logits=from_logits))
+        if not batches:
+            raise InputError("Expected at least one batch in the data set. Received: none")
+        y_true, y_pred, weights, keep = (
+            None if parts[0] is None else np.concatenate(parts)
+            for parts in zip(*batches, strict=True)
+        )
+        sample_weight = weights if sample_weight is None else sample_weight
+        mask = keep if mask is None else mask
     mask = mask_of(y_pred) if mask is None else mask
     shape = as_array(y_pred, "y_pred").shape[:-1]
     examples = read_host_examples(
@@ -130,7 +133,5 @@ def diagnose(
     return Diagnosis(
         from_logits=from_logits,
         class_names=class_names,
-        **measure(
-            examples, ids, folds, num_bins, Resampling(level=level, resamples=resamples, seed=seed)
-        ),
+        **measure(examples, ids, folds, num_bins, resampling),
     )

@@ -1,7 +1,6 @@
 """Held-out gain of logit normalization over the softmax in ranking errors last."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -18,25 +17,9 @@ NORMS = (1, 2, 3, 4, 5, 6, 7, 8)
 _SAMPLE = 20_000  # examples used to choose p: eight powers of each logit take long
 
 
-class Normalized(NamedTuple):
-    """Ranking by normalized logits.
-
-    Attributes:
-        p: Best p for all examples.
-        curve: Risk against coverage with that p.
-        gain: AURC of the softmax minus that of the norm, weighted mean over folds.
-        influence: `(n,)`: influence of each example on the gain, of weighted mean 0.
-    """
-
-    p: int
-    curve: RiskCoverage
-    gain: float
-    influence: np.ndarray
-
-
 def normalized_ranking(
     examples: HostExamples, scores: ExampleScores, ids: np.ndarray
-) -> Normalized:
+) -> tuple[int, RiskCoverage, float, np.ndarray]:
     """Returns the gain of ranking by `logit_norm_confidence`, with p chosen on the other folds.
 
     Confidences of different p have different scales, so AURC is computed within folds and averaged.
@@ -46,6 +29,11 @@ def normalized_ranking(
         examples: Examples with finite logits.
         scores: Scores of the examples.
         ids: Fold of each example.
+
+    Returns:
+        The best p for all examples, risk against coverage with that p, the gain (AURC of the
+        softmax minus that of the norm, weighted mean over folds), and the influence of each example
+        on the gain, `(n,)`, of weighted mean 0.
     """
     weights = examples.weights
     stride = -(-len(examples) // _SAMPLE)
@@ -74,7 +62,7 @@ def normalized_ranking(
         ) - aurc_influence(correct, norm, sample_weight=weight)
     norm = norm_confidence(examples, overall)
     curve = curve_of(scores.correct, norm, weights)
-    return Normalized(overall, curve, float(gain), influence)
+    return overall, curve, float(gain), influence
 
 
 def norm_confidence(examples: HostExamples, p: int) -> np.ndarray:

@@ -1,7 +1,5 @@
 """Uncertainty of a temperature: folds of groups, held-out scores, influence on gains, interval."""
 
-from typing import NamedTuple
-
 import numpy as np
 
 from ls_keras.calibration.curves.intervals import Interval, mean_noise
@@ -11,8 +9,7 @@ from ls_keras.calibration.scaling.recalibration import (
     log_softmax,
 )
 from ls_keras.calibration.scaling.temperature import TemperatureFit, fit_examples
-from ls_keras.calibration.scaling.temperature_sums import slopes
-from ls_keras.inputs.numpy_examples import HostExamples
+from ls_keras.inputs.numpy_examples import HostExamples, blocks, in_threads, read_rows
 
 
 def fold_ids(groups: np.ndarray, folds: int, seed: int) -> np.ndarray:
@@ -34,24 +31,16 @@ def fold_ids(groups: np.ndarray, folds: int, seed: int) -> np.ndarray:
     return order[unit] % folds
 
 
-class Scaled(NamedTuple):
-    """Examples, each at the temperature that is best for the other folds.
-
-    Attributes:
-        scores: Scores at that temperature.
-        temperatures: T of each example, float64 `(n,)`.
-    """
-
-    scores: ExampleScores
-    temperatures: np.ndarray
-
-
-def scale_held_out(examples: HostExamples, ids: np.ndarray) -> Scaled:
+def scale_held_out(examples: HostExamples, ids: np.ndarray) -> tuple[ExampleScores, np.ndarray]:
     """Fits a temperature to all folds but one, and scores that one with it, for each fold.
 
     Args:
         examples: At least one in each of two folds.
         ids: Fold of each example, integers `(n,)`.
+
+    Returns:
+        Scores of each example at the temperature that is best for the other folds, and that
+        temperature, float64 `(n,)`.
     """
     each, temperatures = ExampleScores.empty(len(ids)), np.empty(len(ids))
     for fold in np.unique(ids):
@@ -64,11 +53,11 @@ def scale_held_out(examples: HostExamples, ids: np.ndarray) -> Scaled:
         )
         for to, values in zip(each, found, strict=True):
             to[held_out] = values
-    return Scaled(each, temperatures)
+    return each, temperatures
 
 
 def influence_by_folds(
-    examples: HostExamples, scaled: Scaled, ids: np.ndarray
+    examples: HostExamples, temperatures: np.ndarray, ids: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns how much each example moves held-out gains through the temperatures of the folds.
 
@@ -78,25 +67,26 @@ def influence_by_folds(
 
     Args:
         examples: All examples.
-        scaled: What `scale_held_out` returned.
+        temperatures: T of each example, from `scale_held_out`.
         ids: Fold of each example.
 
     Returns:
         Influences on the gains of NLL and Brier score, float64 `(n,)` each, to be added to the
         gains of the examples.
     """
-    slope, weights = slopes(examples, 1 / scaled.temperatures), examples.weights
+    by_nll, by_brier, curvature = slopes(examples, 1 / temperatures)
+    weights = examples.weights
     of_nll, of_brier = np.zeros((2, len(ids)))
-    if not slope.curvature:
+    if not curvature:
         return of_nll, of_brier
     for fold in np.unique(ids):
         held_out, others = ids == fold, ids != fold
         weight = weights[others].sum()
         # At the best T of these folds, their mean slope is 0; one Newton step moves β.
-        step = np.average(slope.nll[others], weights=weights[others]) - slope.nll[others]
-        step /= slope.curvature * weight
-        of_nll[others] -= weights[held_out] @ slope.nll[held_out] * step
-        of_brier[others] -= weights[held_out] @ slope.brier[held_out] * step
+        step = np.average(by_nll[others], weights=weights[others]) - by_nll[others]
+        step /= curvature * weight
+        of_nll[others] -= weights[held_out] @ by_nll[held_out] * step
+        of_brier[others] -= weights[held_out] @ by_brier[held_out] * step
     return of_nll, of_brier
 
 
@@ -138,3 +128,41 @@ def temperature_interval(
     ends = np.quantile(beta - noise / curvature, [(1 + level) / 2, (1 - level) / 2])
     low, high = (float(1 / end) if end > 0 else float("inf") for end in ends)
     return low, high
+
+
+def slopes(examples: HostExamples, betas) -> tuple[np.ndarray, np.ndarray, float]:
+    """Returns the derivatives of NLL and Brier score by the inverse temperature.
+
+    Args:
+        examples: At least one.
+        betas: Inverse temperature, a number or one for each example, `(n,)`.
+
+    Returns:
+        First derivatives of the NLL and of the Brier score of each example, float64 `(n,)`, and the
+        weighted mean of the NLL's second derivative.
+    """
+    n, num_classes = len(examples), examples.logits.shape[1]
+    nll, brier, variance = np.empty((3, n))
+    mass = np.ones(n) if examples.mass is None else examples.mass
+    betas = np.broadcast_to(betas, n)
+
+    def run(at: slice) -> None:
+        d = read_rows(examples.logits, examples.rows, at).astype(np.float64)
+        d -= examples.top[at][:, None]
+        np.maximum(d, -1e30, out=d)  # in place of −inf, whose product with 0 would be NaN
+        p = np.exp(betas[at][:, None] * d)
+        p /= p.sum(-1, keepdims=True)
+        mean = np.einsum("ij,ij->i", p, d)
+        variance[at] = np.maximum(np.einsum("ij,ij,ij->i", p, d, d) - mean**2, 0)
+        nll[at] = mass[at] * mean - examples.gap[at]
+        changes = p * (d - mean[:, None])  # dp/dβ
+        brier[at] = 2 * np.einsum("ij,ij->i", p, changes)
+        if examples.labels is not None:
+            brier[at] -= 2 * changes[np.arange(len(d)), examples.labels[at]]
+        elif examples.dense is not None:
+            y = read_rows(examples.dense, examples.rows, at)
+            brier[at] -= 2 * np.einsum("ij,ij->i", y, changes)
+
+    in_threads(run, list(blocks(0, n, num_classes)))
+    curvature = float(examples.weights @ (mass * variance) / examples.weights.sum())
+    return nll, brier, curvature

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ls_base.errors import InputError
 from ls_keras.errors import shown
-from ls_keras.inputs.validation import as_names, as_number
+from ls_keras.inputs.validation import as_number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,8 +25,7 @@ def as_named(data: Drawn | Mapping[str, Drawn], kind: type[Drawn]) -> dict[str, 
         InputError: If there is no object, one of another class, or a name that is not a string.
     """
     found = {"": data} if isinstance(data, kind) else data
-    article = "an" if kind.__name__[0] in "AEIOaeio" else "a"
-    expected = f"Expected {article} {kind.__name__}, or a mapping of names to them. Received: "
+    expected = f"Expected {kind.__name__}, or a mapping of names to objects of it. Received: "
     if not isinstance(found, Mapping) or not found:
         raise InputError(f"{expected}{shown(data)}")
     check_strings(found)
@@ -64,6 +63,7 @@ def check_rows(
         raise InputError(f"Expected rows that are mappings. Received: {shown(rows)}")
     if not all(isinstance(key, str) for key in keys):
         raise InputError(f"Expected the name of a score. Received: {shown(list(keys))}")
+    ends = [f"{key}_{end}" for key in banded for end in ("low", "high")]
     for row in rows or ({},):
         missing = set(keys) - set(row)
         if missing:
@@ -71,14 +71,12 @@ def check_rows(
                 f"Expected rows with the keys {', '.join(sorted(missing))}. "
                 f"Received: {', '.join(map(str, row)) if row else 'no rows'}"
             )
-        for key in keys:
-            if key not in strings:
-                as_number(row[key], key)
-            elif not isinstance(row[key], str):
+        for key in strings:
+            if not isinstance(row[key], str):
                 raise InputError(f"Expected {key} to be a string. Received: {shown(row[key])}")
-        for end in (f"{key}_{end}" for key in banded for end in ("low", "high")):
-            if row.get(end) is not None:
-                as_number(row[end], end)
+        numbers = {*keys} - {*strings} | {end for end in ends if row.get(end) is not None}
+        for key in sorted(numbers):
+            as_number(row[key], key)
 
 
 def fill_missing_keys(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -90,24 +88,6 @@ def fill_missing_keys(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]
     check_rows(rows, ())
     names = dict.fromkeys(name for row in rows for name in row)
     return [{name: row.get(name) for name in names} for row in rows]
-
-
-def check_axes(axes: Sequence["Axes"], number: int, what: str) -> list["Axes"]:
-    """Returns axes as a list, or raises an `InputError` unless there are `number` of them.
-
-    Args:
-        axes: The axes.
-        number: Expected number.
-        what: What each shows, such as `"a panel"`, for the message.
-    """
-    iterable = isinstance(axes, Iterable) and not isinstance(axes, str)
-    found = list(axes) if iterable else []
-    if len(found) != number:
-        received = len(found) if iterable else shown(axes)
-        raise InputError(f"Expected {number} axes, one for {what}. Received: {received}")
-    for ax in found:
-        check_ax(ax)
-    return found
 
 
 def check_ax(ax) -> None:
@@ -128,12 +108,6 @@ def check_title(title) -> None:
     """Raises an `InputError` unless a title is a string or `None`."""
     if not isinstance(title, str | None):
         raise InputError(f"Expected a title, or None. Received: {shown(title)}")
-
-
-def check_class_names(class_names, classes: Sequence[int]) -> None:
-    """Raises an `InputError` unless `class_names` is `None` or has a name for each class."""
-    if class_names is not None:
-        as_names(class_names, "class_names", max(classes) + 1)
 
 
 def get_figure(ax: "Axes") -> "Figure":

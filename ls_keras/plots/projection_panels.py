@@ -10,7 +10,7 @@ from ls_base.errors import InputError
 from ls_keras.errors import shown
 from ls_keras.inputs.validation import as_flag
 from ls_keras.plots import style
-from ls_keras.plots.plot_inputs import check_axes, check_strings, check_title, get_figure
+from ls_keras.plots.plot_inputs import check_strings, check_title
 from ls_keras.representation.projection import Projection
 
 if TYPE_CHECKING:
@@ -18,14 +18,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _COLUMNS = 2  # training and validation
-_SHORT = 16  # longest name of which three fit side by side
+_SHORT = 16  # longest name if three names share a line of the legend
 _TITLE_WIDTH = 26  # letters
 
 
 def projection_panels(
     panels: Mapping[str, Projection],
     *,
-    axes: "Sequence[Axes] | None" = None,
     title: str | None = None,
     common_axes: bool = True,
 ) -> "Figure":
@@ -36,7 +35,6 @@ def projection_panels(
 
     Args:
         panels: Projections by the title of their panel, left to right.
-        axes: Axes to draw on, one for each panel. Default: those of a new figure.
         title: Title of the figure; `None` for none.
         common_axes: Whether all panels have the same limits. Networks with different scales are
             easier to compare with separate limits. Default: `True`.
@@ -45,8 +43,7 @@ def projection_panels(
         The figure, which is not part of any global state; save it with `ls_keras.plots.save`.
 
     Raises:
-        InputError: If there is no panel, an object is not a projection, a name is not a string, or
-            the number of axes differs.
+        InputError: If there is no panel, an object is not a projection, or a name is not a string.
 
     Example:
         >>> import numpy as np
@@ -61,17 +58,14 @@ def projection_panels(
     _check_panels(panels)
     check_title(title)
     as_flag(common_axes, "common_axes")
-    columns = len(panels)
-    if axes is None:
-        columns = min(len(panels), _COLUMNS)
-        rows = -(-len(panels) // columns)
-        height = (2.8 if columns > 1 else 5.2) * rows + 0.9
-        figure = style.new_figure(height=height, fixed_aspect=True)
-        grid = figure.subplots(rows, columns, squeeze=False).ravel()
-        for unused in grid[len(panels) :]:
-            unused.remove()
-        axes = list(grid[: len(panels)])
-    axes = check_axes(axes, len(panels), "a panel")
+    columns = min(len(panels), _COLUMNS)
+    rows = -(-len(panels) // columns)
+    height = (2.8 if columns > 1 else 5.2) * rows + 0.9
+    figure = style.new_figure(height=height, fixed_aspect=True)
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    axes = grid[: len(panels)]
+    for unused in grid[len(panels) :]:
+        unused.remove()
     limits = _limits(list(panels.values()))
     for i, (ax, (name, projection)) in enumerate(zip(axes, panels.items(), strict=True)):
         _draw(ax, projection)
@@ -84,7 +78,6 @@ def projection_panels(
             ax.set_ylabel("second coordinate")
         if i + columns >= len(panels):
             ax.set_xlabel("first coordinate")
-    figure = get_figure(axes[0])
     handles, labels = axes[0].get_legend_handles_labels()
     if len({projection.names for projection in panels.values()}) == 1:
         short = max(map(len, labels)) <= _SHORT
@@ -142,35 +135,23 @@ def _check_panels(panels) -> None:
 def _draw(ax: "Axes", projection: Projection) -> None:
     corners = projection.corners
     ax.plot(*corners[[0, 1, 2, 0]].T, zorder=2, **style.REFERENCE)
-    for class_id, name, corner, series_style in zip(
-        projection.classes,
-        projection.names,
-        corners,
-        style.series_styles(len(corners)),
-        strict=True,
-    ):
+    styles = style.series_styles(len(corners))
+    classes = zip(projection.classes, projection.names, corners, styles, strict=True)
+    for class_id, name, corner, own in classes:
         points = projection.coordinates[projection.labels == class_id]
+        look: dict[str, Any] = {"color": own.color, "marker": own.marker}
+        label = style.as_label(name)
         ax.scatter(
             points[:, 0],
             points[:, 1],
             s=13,
-            color=series_style.color,
-            marker=series_style.marker,
             alpha=0.55,
             linewidths=0,
-            label=style.as_label(name),
+            label=label,
             zorder=3,
+            **look,
         )
-        ax.scatter(
-            corner[0],
-            corner[1],
-            s=75,
-            color=series_style.color,
-            marker=series_style.marker,
-            edgecolors="black",
-            linewidths=1.3,
-            zorder=4,
-        )
+        ax.scatter(corner[0], corner[1], s=75, edgecolors="black", linewidths=1.3, zorder=4, **look)
 
 
 def _limits(projections: Sequence[Projection]) -> tuple[tuple[float, float], tuple[float, float]]:

@@ -1,16 +1,15 @@
 """The reliability diagram: Figure 2 of the paper, and Figure 3 for next tokens."""
 
 import itertools
-import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ls_base.errors import InputError
+from ls_base.files import nan_to_none
 from ls_keras.calibration.curves.smooth_reliability import SmoothReliability
 from ls_keras.errors import shown
-from ls_keras.inputs.validation import as_flag
 from ls_keras.plots import style
 from ls_keras.plots.plot_inputs import as_named, check_ax, check_title, get_figure
 from ls_keras.plots.reliability_plot_data import (
@@ -46,16 +45,14 @@ def reliability_diagram(
     ax: "Axes | None" = None,
     counts_ax: "Axes | None" = None,
     title: str | None = "Reliability",
-    intervals: bool = True,
     smooth: Smooth | None = None,
 ) -> "Figure":
     """Draws accuracy against confidence, with the diagonal of perfect calibration.
 
     Each bin has a point at its mean confidence and accuracy, with its Clopper–Pearson interval.
-    Bins with a 95 % interval wider than 0.3, because of few examples, are faded. (For weighted
-    examples, it is the interval of the level of the curve, which the legend shows.) With up
-    to three curves, the bar between the diagonal and the point is the gap that the ECE
-    averages. Points below the diagonal are overconfident. The lower axes show the share of the
+    Bins with an interval wider than 0.3, because of few examples, are faded. With up to three
+    curves, the bar between the diagonal and the point is the gap that the ECE averages. Points
+    below the diagonal are overconfident. The lower axes show the share of the
     examples in each bin. The legend shows each ECE, and T if the curve has one. For curves of
     sigmoids (`multi_label`), the axes show the frequency of label 1 against its probability.
 
@@ -69,7 +66,6 @@ def reliability_diagram(
         counts_ax: Axes for shares; with `ax` alone, shares are not drawn. Default: those of a new
             figure.
         title: Title of the axes; `None` for none.
-        intervals: Whether to draw intervals and bands. Default: `True`.
         smooth: Results of `smooth_reliability_curve` by the names of `curves`: the line then
             follows them instead of the bins, and the legend shows the smECE. Default: `None`.
 
@@ -93,7 +89,6 @@ def reliability_diagram(
     check_ax(ax)
     check_ax(counts_ax)
     check_title(title)
-    as_flag(intervals, "intervals")
     named = as_reliability_series(curves)
     if len(named) > MOST_CURVES:
         raise InputError(
@@ -111,12 +106,12 @@ def reliability_diagram(
     styles = style.series_styles(len(named))
     for i, ((name, one), own) in enumerate(zip(named.items(), styles, strict=True)):
         number = len(named)
-        _draw_bins(ax, one, own, index=i, number=number, intervals=intervals)
+        _draw_bins(ax, one, own, index=i, number=number)
         line = smoothed.get(name)
         if line is None:
             _draw_line(ax, one.confidence, one.accuracy, one.faded, own)
         else:
-            faded = is_faded(line.accuracy, line.examples, one.levels[-1])
+            faded = is_faded(line)
             _draw_line(ax, line.confidence, line.accuracy, faded, own)
         ax.plot([], [], **own.line(_label(name, one, line), markersize=5))
         if counts_ax is not None:
@@ -137,7 +132,7 @@ def reliability_diagram(
         lowest = counts_ax
     lowest.set_xlabel(x_label)
     handles = ax.get_legend_handles_labels()[0]
-    style.legend_below(lowest, [*handles, *_shared_entries(named, intervals)])
+    style.legend_below(lowest, [*handles, *_shared_entries(named)])
     return get_figure(ax)
 
 
@@ -154,30 +149,25 @@ def reliability_rows(curves: Curves, smooth: Smooth | None = None) -> list[dict[
     rows = []
     for name, one in named.items():
         about = {"ece": one.ece, "temperature": one.temperature, "curves": len(one.curves)}
-        line = smoothed.get(name)
+        line, kind = smoothed.get(name), {} if smooth is None else {"kind": "bin"}
         if smooth is not None:
             about["smece"] = None if line is None else line.error
             about["bandwidth"] = None if line is None else line.bandwidth
-        kinds = {"bin": _bin_values(one)} | ({} if line is None else {"smooth": _line_values(line)})
-        for kind, cells in kinds.items():
-            kind_column = {} if smooth is None else {"kind": kind}
-            for values in cells:
-                known = [None if v is None or math.isnan(v) else float(v) for v in values]
-                numbers = dict(zip(_COLUMNS, known, strict=True))
-                rows.append({"curve": name, **kind_column, **numbers, **about})
-    return rows
-
-
-def _bin_values(one: ReliabilitySeries) -> Iterator[tuple[float, ...]]:
-    columns = (one.counts, one.confidence, one.accuracy, one.low, one.high)
-    return zip(one.edges[:-1], one.edges[1:], *columns, strict=True)
-
-
-def _line_values(line: SmoothReliability) -> Iterator[tuple[float | None, ...]]:
-    for count, confidence, accuracy in zip(
-        line.examples, line.confidence, line.accuracy, strict=True
-    ):
-        yield None, None, count, confidence, accuracy, None, None
+        cells = zip(
+            *(one.edges[:-1].tolist(), one.edges[1:].tolist(), one.counts.tolist()),
+            *(column.tolist() for column in (one.confidence, one.accuracy, one.low, one.high)),
+            strict=True,
+        )
+        rows += [
+            {"curve": name} | kind | dict(zip(_COLUMNS, cell, strict=True)) | about
+            for cell in cells
+        ]
+        if line is not None:
+            for count, *point in zip(line.examples, line.confidence, line.accuracy, strict=True):
+                cell = (None, None, float(count), *map(float, point), None, None)
+                kind = {"kind": "smooth"}
+                rows.append({"curve": name} | kind | dict(zip(_COLUMNS, cell, strict=True)) | about)
+    return nan_to_none(rows)
 
 
 def _as_smoothed(
@@ -222,7 +212,6 @@ def _draw_bins(
     *,
     index: int,
     number: int,
-    intervals: bool,
 ) -> None:
     """Draws the points of the bins, their gaps, and their intervals or a band for several curves.
 
@@ -246,10 +235,10 @@ def _draw_bins(
         # Accuracies of 0 and 1 are on the frame.
         options = own.line(linestyle="none", markersize=5, alpha=opacity, clip_on=False, zorder=4)
         ax.plot(x, y, **options)
-        if intervals and len(one.curves) == 1:
+        if len(one.curves) == 1:
             ends = one.low[bins], one.high[bins]
             ax.vlines(x, *ends, color=own.color, linewidth=1.0, alpha=0.8 * opacity, zorder=3)
-    if intervals and len(one.curves) > 1:
+    if len(one.curves) > 1:
         x = np.where((one.counts > 0) & ~one.faded, one.confidence, np.nan)
         options = {"color": own.color, "alpha": style.BAND, "linewidth": 0}
         ax.fill_between(x, one.low, one.high, zorder=1.5, **options)
@@ -278,20 +267,17 @@ def _label(name: str, one: ReliabilitySeries, line: SmoothReliability | None) ->
     return f"{text} (means of {len(one.curves)})" if len(one.curves) > 1 else text
 
 
-def _shared_entries(named: Mapping[str, ReliabilitySeries], intervals: bool) -> list[Any]:
+def _shared_entries(named: Mapping[str, ReliabilitySeries]) -> list[Any]:
     """Returns the entries of the legend for bands and faded bins."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
     found: list[Any] = []
-    if intervals and any(len(one.curves) > 1 for one in named.values()):
+    if any(len(one.curves) > 1 for one in named.values()):
         text = "band: smallest to largest accuracy of several curves"
         found.append(Patch(color=style.GRAY, alpha=style.BAND, linewidth=0, label=text))
-    some = [one for one in named.values() if (one.faded & (one.counts > 0)).any()]
-    if some:
-        levels = sorted({level for one in some for level in one.levels})
-        shares = " or ".join(f"{100 * level:g} %" for level in levels)
-        text = f"faded: few examples, {shares} interval wider than {WIDE:g}"
+    if any((one.faded & (one.counts > 0)).any() for one in named.values()):
+        text = f"faded: few examples, interval wider than {WIDE:g}"
         faded: dict[str, Any] = {"color": style.GRAY, "alpha": style.FADED, "marker": "o"}
         found.append(Line2D([], [], label=text, markersize=5, **faded))
     return found

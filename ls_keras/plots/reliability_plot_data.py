@@ -8,12 +8,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from ls_base.errors import InputError
-from ls_keras.calibration.curves.reliability_curve import ReliabilityCurve, binomial_intervals
+from ls_keras.calibration.curves.intervals import binomial_intervals
+from ls_keras.calibration.curves.reliability_curve import ReliabilityCurve
+from ls_keras.calibration.curves.smooth_reliability import SmoothReliability
 from ls_keras.errors import shown
 from ls_keras.plots.plot_inputs import check_strings
 
 WIDE = 0.3  # bins with a wider 95 % interval are faded
-_LEVEL = 0.95
 Curves = ReliabilityCurve | Mapping[str, ReliabilityCurve | Sequence[ReliabilityCurve]]
 
 
@@ -31,8 +32,6 @@ class ReliabilitySeries:
         high: B upper ends, or the largest accuracies.
         faded: B flags of bins with few examples, whose interval (for several curves, the mean
             width) is wider than `WIDE`.
-        levels: The different levels of these intervals in ascending order, usually 0.95. Curves of
-            weighted examples only have an interval of their own level.
     """
 
     curves: tuple[ReliabilityCurve, ...]
@@ -42,7 +41,6 @@ class ReliabilitySeries:
     low: np.ndarray
     high: np.ndarray
     faded: np.ndarray
-    levels: tuple[float, ...]
 
     @property
     def edges(self) -> np.ndarray:
@@ -91,29 +89,10 @@ def as_reliability_series(curves: Curves) -> dict[str, ReliabilitySeries]:
     return found
 
 
-def is_faded(accuracy: np.ndarray, examples: np.ndarray, level: float = _LEVEL) -> np.ndarray:
-    """Returns which accuracies have intervals wider than `WIDE`.
-
-    Args:
-        accuracy: Accuracies, NaN without examples.
-        examples: Number of examples of each.
-        level: Level of the intervals. Default: 0.95.
-    """
-    low, high = binomial_intervals(np.nan_to_num(accuracy), examples, level)
+def is_faded(line: SmoothReliability) -> np.ndarray:
+    """Returns which points of a smoothed curve have a 95 % interval wider than `WIDE`."""
+    low, high = binomial_intervals(np.nan_to_num(line.accuracy), line.examples, 0.95)
     return ~(high - low <= WIDE)
-
-
-def _level_and_widths(curve: ReliabilityCurve) -> tuple[float, np.ndarray]:
-    """Returns a level, 0.95 if possible, and the width of the interval of each bin."""
-    own = np.array([curve.accuracy_low, curve.accuracy_high])
-    if curve.level == _LEVEL:
-        return _LEVEL, own[1] - own[0]
-    accuracy, counts = np.nan_to_num(curve.accuracy), np.array(curve.counts)
-    # With weighted examples, counts are not numbers of examples.
-    if not np.allclose(binomial_intervals(accuracy, counts, curve.level), own, equal_nan=True):
-        return curve.level, own[1] - own[0]
-    low, high = binomial_intervals(accuracy, counts, _LEVEL)
-    return _LEVEL, high - low
 
 
 def _combine(curves: tuple[ReliabilityCurve, ...]) -> ReliabilitySeries:
@@ -122,9 +101,7 @@ def _combine(curves: tuple[ReliabilityCurve, ...]) -> ReliabilitySeries:
         for name in ("counts", "confidence", "accuracy")
     )
     total = counts.sum(0)
-    found = [_level_and_widths(curve) for curve in curves]
-    levels = tuple(sorted({level for level, _ in found}))
-    widths = np.array([width for _, width in found])
+    widths = np.array([np.subtract(curve.accuracy_high, curve.accuracy_low) for curve in curves])
     some = total > 0
     share = np.where(some, counts / np.where(some, total, 1), 0)
     mean_confidence, mean_accuracy = (
@@ -134,9 +111,7 @@ def _combine(curves: tuple[ReliabilityCurve, ...]) -> ReliabilitySeries:
     if len(curves) == 1:
         low, high = np.array([curves[0].accuracy_low, curves[0].accuracy_high])
     else:
-        low = np.where(some, np.min(np.where(counts > 0, accuracy, math.inf), 0), math.nan)
-        high = np.where(some, np.max(np.where(counts > 0, accuracy, -math.inf), 0), math.nan)
+        ends = np.where(counts > 0, accuracy, math.inf), np.where(counts > 0, accuracy, -math.inf)
+        low, high = np.where(some, (ends[0].min(0), ends[1].max(0)), math.nan)
     faded = np.where(np.isnan(widths), 1.0, widths).mean(0) > WIDE
-    return ReliabilitySeries(
-        curves, total, mean_confidence, mean_accuracy, low, high, faded, levels
-    )
+    return ReliabilitySeries(curves, total, mean_confidence, mean_accuracy, low, high, faded)

@@ -13,11 +13,15 @@ from typing import TYPE_CHECKING, Any
 from ls_base.files import nan_to_none, write_bytes
 from ls_keras.errors import InputError, shown
 from ls_keras.inputs.validation import as_count, as_function, as_path
-from ls_keras.plots.attention_map import attention_map, attention_rows
 from ls_keras.plots.distillation_curves import distillation_curves
+from ls_keras.plots.heat_maps import (
+    attention_map,
+    attention_rows,
+    mean_logits_map,
+    mean_logits_rows,
+)
 from ls_keras.plots.information_curve import information_curve, information_rows
 from ls_keras.plots.learning_curves import learning_curves, learning_rows
-from ls_keras.plots.mean_logits_map import mean_logits_map, mean_logits_rows
 from ls_keras.plots.plot_inputs import fill_missing_keys
 from ls_keras.plots.projection_panels import projection_panels, projection_rows
 from ls_keras.plots.reliability_diagram import reliability_diagram, reliability_rows
@@ -123,7 +127,13 @@ def save(
     if not isinstance(data, Mapping) and not is_rows:
         raise InputError(f"Expected rows of numbers, or a mapping. Received: {shown(data)}")
     with _layout(figure, dpi) as box:
-        files = {path: _png(figure, dpi, box), path.with_suffix(".svg"): _svg(figure, box)}
+        # Metadata without version and date, so that the same figure gives the same bytes.
+        files = {
+            path: _image(figure, box, format="png", dpi=dpi, metadata={"Software": None}),
+            path.with_suffix(".svg"): _image(
+                figure, box, format="svg", metadata={"Date": None, "Creator": None}
+            ),
+        }
     try:
         data = nan_to_none(data)
         text = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
@@ -172,22 +182,14 @@ def _layout(figure: "Figure", dpi: int) -> Iterator["Bbox"]:
             figure.set_dpi(own_dpi)
 
 
-def _png(figure: "Figure", dpi: int, box: "Bbox") -> bytes:
-    image = io.BytesIO()
-    metadata = {"Software": None}  # so that the bytes do not depend on the version
-    figure.savefig(image, format="png", dpi=dpi, metadata=metadata, bbox_inches=box)
-    return image.getvalue()
-
-
-def _svg(figure: "Figure", box: "Bbox") -> bytes:
-    """Returns the SVG, with text as text so that it can be searched and read aloud."""
+def _image(figure: "Figure", box: "Bbox", **options: Any) -> bytes:
+    """Returns an image; the text of an SVG stays text, to be searched and read aloud."""
     import matplotlib
 
-    image = io.BytesIO()
+    file = io.BytesIO()
     with matplotlib.rc_context({"svg.hashsalt": "ls-keras", "svg.fonttype": "none"}):
-        metadata = {"Date": None, "Creator": None}
-        figure.savefig(image, format="svg", metadata=metadata, bbox_inches=box)
-    return image.getvalue()
+        figure.savefig(file, bbox_inches=box, **options)
+    return file.getvalue()
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> str:

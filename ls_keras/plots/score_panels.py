@@ -16,7 +16,7 @@ Row = Mapping[str, Any]
 
 _TEMPERATURE_PANELS = {"ece": "ECE", "nll": "NLL (nats per label)"}  # beside the score
 _BEAM_PANEL_HEIGHT = 2.7  # inches
-# Longest name of which three fit side by side in a legend.
+# Longest name if three names share a line of the legend.
 _SHORT_RUN, _SHORT_NAME = 16, 22
 
 
@@ -159,7 +159,7 @@ def _draw(
         panels: Axis labels by key.
         explained: Keys whose bands the legend explains.
         height: Height in inches for up to seven lines.
-        short: Longest name of which three fit side by side.
+        short: Longest name if three names share a line of the legend.
     """
     from matplotlib.patches import Patch
 

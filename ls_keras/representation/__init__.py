@@ -1,12 +1,16 @@
 """Penultimate activations and class templates, and statistics of both (paper, section 2)."""
 
+from ls_keras.representation.class_statistics import (
+    ConfidenceSpread,
+    MeanLogits,
+    confidence_spread,
+    mean_logits,
+)
 from ls_keras.representation.cluster_statistics import (
     ClusterAccumulator,
     ClusterStatistics,
     cluster_statistics,
 )
-from ls_keras.representation.confidence_spread import ConfidenceSpread, confidence_spread
-from ls_keras.representation.mean_logits import MeanLogits, mean_logits
 from ls_keras.representation.penultimate import penultimate, templates
 from ls_keras.representation.projection import (
     Projection,

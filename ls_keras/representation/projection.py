@@ -11,7 +11,7 @@ from ls_keras.backend.tensors import as_array
 from ls_keras.errors import InputError, shown
 from ls_keras.inputs.targets import IgnoreClass
 from ls_keras.inputs.validation import as_count, as_counts, as_names, as_number, as_seed
-from ls_keras.representation.class_moments import read_class_values
+from ls_keras.representation.class_statistics import read_class_values
 from ls_keras.representation.penultimate import append_bias_feature
 from ls_keras.representation.template_distances import as_templates, check_classes
 
@@ -180,11 +180,9 @@ class ProjectionSampler:
             coordinates = np.concatenate([self._coordinates[i], np.empty((len(own), 2))])
             if len(new):
                 rows = append_bias_feature(own[new].astype(np.float32), len(self.plane.origin))
-                # Padded to powers of two, because XLA compiles each shape.
-                padded = np.zeros((1 << (len(rows) - 1).bit_length(), rows.shape[1]), np.float32)
-                padded[: len(rows)] = rows
-                projected = ops.convert_to_numpy(project(padded, self.plane))[: len(rows)]
-                coordinates[len(self._keys[i]) + new] = projected
+                coordinates[len(self._keys[i]) + new] = (
+                    rows - self.plane.origin.astype(np.float32)
+                ) @ self.plane.axes.astype(np.float32)
             self._keys[i], self._coordinates[i] = keys[kept], coordinates[kept]
 
     def result(self, class_names: Sequence[str] | None = None) -> Projection:

@@ -1,7 +1,6 @@
-"""The floors of the house, from the ground up: what stands on what.
+"""Defines the layers of the code base and the order in which they may import one another.
 
-THE list. `tests/test_architecture.py` holds the imports to it, `docs/architecture.md` draws its
-picture from it. Nothing is imported here: the list says how it should be, not how it is.
+`tests/test_architecture.py` checks imports and the table in `docs/architecture.md` against it.
 """
 
 import dataclasses
@@ -9,11 +8,11 @@ import dataclasses
 
 @dataclasses.dataclass(frozen=True)
 class Room:
-    """A folder or module inside a floor; it imports those before it in the list, none after it.
+    """A folder or module inside a floor; it may import only the rooms before it.
 
     Attributes:
-        name: The folder's or module's name, without `.py`.
-        what: What it is, in a line.
+        name: Name of the folder or module, without `.py`.
+        what: Purpose, in one line.
         beside: An earlier room at the same height: neither imports the other.
     """
 
@@ -24,13 +23,13 @@ class Room:
 
 @dataclasses.dataclass(frozen=True)
 class Floor:
-    """An import package, or the folder of several; it imports those before it, none after it.
+    """An import package, or a folder of several; it may import only the floors before it.
 
     Attributes:
-        name: What people call it.
-        folder: Where it is, from the root of the repository.
-        what: What it is, in a line.
-        rooms: What is inside, from the ground up; empty where that is nobody's business.
+        name: Display name.
+        folder: Path from the root of the repository.
+        what: Purpose, in one line.
+        rooms: Ordered contents; empty if their order is not checked.
         beside: The name of an earlier floor at the same height: neither imports the other.
     """
 
@@ -44,15 +43,15 @@ class Floor:
 GROUND = Floor(
     name="ground",
     folder="ls_base",
-    what="Errors, files that are whole or not there, the version; free of Keras",
+    what="Errors, atomic files, the version; does not import Keras",
 )
 
 LIBRARY = Floor(
     name="library",
     folder="ls_keras",
-    what="Label smoothing in any Keras program; knows no run, no task, no file layout",
+    what="Label smoothing for any Keras program; independent of runs and tasks",
     rooms=(
-        Room("errors", "the errors, by the library's name"),
+        Room("errors", "public names of the errors"),
         Room("backend", "what depends on Keras internals or one framework"),
         Room("inputs", "reading labels, predictions, weights, batches"),
         Room("losses", "smoothed cross-entropy, its smoothings and neighbors"),
@@ -64,29 +63,29 @@ LIBRARY = Floor(
         Room("representation", "projections, clusters of activations"),
         Room("information", "mutual information"),
         Room("plots", "figures, as Matplotlib objects"),
-        Room("diagnosis", "one report: is the model all right?"),
-        Room("callbacks", "all of it while a model trains"),
+        Room("diagnosis", "one report about a model's predictions"),
+        Room("callbacks", "measurements during training"),
     ),
 )
 
 ENGINE = Floor(
     name="engine",
     folder="engine/lsk_engine",
-    what="Trains, keeps, scores and studies runs of any task",
+    what="Trains, stores, scores and compares runs of any task",
     rooms=(
-        Room("progress", "what a person sees of long work"),
+        Room("progress", "progress lines and log"),
         Room("environment", "versions, machine, command, time"),
-        Room("settings", "what a run is told, and its defaults"),
-        Room("tasks", "the contract, and finding plugins"),
+        Room("settings", "settings of a run and their defaults"),
+        Room("tasks", "task contract, discovery of plugins"),
         Room("devices", "backend, strategies, precision, XLA"),
         Room("data", "batches, prepared data, TFDS, teachers' logits"),
         Room("runs", "run directory, lock, checkpoints"),
         Room("training", "from data to a saved model"),
-        Room("scoring", "work on finished runs", beside="training"),
-        Room("experiment", "the story: load, train, evaluate"),
-        Room("conformance", "the tests that hold a task to the contract"),
-        Room("studies", "many runs and one answer"),
-        Room("reports", "one page about runs, for people"),
+        Room("scoring", "evaluation of finished runs", beside="training"),
+        Room("experiment", "load, train, evaluate"),
+        Room("conformance", "tests of the task contract for plugins"),
+        Room("studies", "many runs, claims and verdicts"),
+        Room("reports", "HTML page about runs"),
         Room("keras_model", "a user's own Keras model as a task"),
     ),
 )
@@ -94,13 +93,13 @@ ENGINE = Floor(
 PLUGINS = Floor(
     name="plugins",
     folder="plugins",
-    what="One task each, the same file names in each; none knows another",
+    what="One task each, with the same file names; plugins do not import one another",
 )
 
 COMMAND_LINE = Floor(
     name="command line",
     folder="cli/lsk",
-    what="One file a command; Click lives here and in the plugins' commands.py",
+    what="One file per command; only this folder and the plugins' commands.py use Click",
     beside="plugins",
 )
 

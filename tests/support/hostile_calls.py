@@ -163,7 +163,6 @@ VALID = {
     "save_plot.data": CURVE,
     "save.figure": plots.reliability_diagram(CURVE),
     "save.data": [],
-    "ReliabilityCurve.from_csv.source": CURVE.to_csv(),
     "TeacherLogits.open.teacher": "a",
 }
 # fmt: on
@@ -241,7 +240,6 @@ def public_functions():
         "TeacherLogits.open": distillation.TeacherLogits.open,
         "TeacherLogits.gather": gather,
         "ReliabilityCurve.from_json": calibration.ReliabilityCurve.from_json,
-        "ReliabilityCurve.from_csv": calibration.ReliabilityCurve.from_csv,
         "greedy_search(unsmooth)": functools.partial(
             decoding.greedy_search, unsmooth=decoding.Unsmoothing(0.1)
         ),

@@ -144,7 +144,7 @@ _VALUES = (
     "\ud800",
     "../../../etc/passwd",
     "/etc/passwd",
-    "~nobody-of-that-name/x",
+    "~no-such-user/x",
     "a" * 5000,
     "x" * (1 << 20),
     [],

@@ -215,7 +215,7 @@ def _subwords(folder):
     return vocabulary.pieces, vocabulary.encode(["the Hund"])
 
 
-# Data of one's own
+# User data
 
 
 def _text(folder):

@@ -110,7 +110,7 @@ def _is_private(name: str) -> bool:
 
 
 def cycles(graph: Mapping[str, Iterable[str]]) -> list[list[str]]:
-    """Returns groups of modules each of which imports, by way of others, all of its group."""
+    """Returns the import cycles: groups of modules that import one another, directly or not."""
     index: dict[str, int] = {}
     low: dict[str, int] = {}
     stack: list[str] = []

@@ -1,7 +1,7 @@
-"""Kills trainings where it hurts, resumes them, and compares the end with an undisturbed run's.
+"""Kills trainings at random points, resumes them, and compares them with an uninterrupted run.
 
-What may differ is stated here, in `DIFFERS`, `_CLOCK` and `_kept`; all else is compared byte for
-byte, arrays by their numbers.
+`DIFFERS`, `_CLOCK` and `_files` list what may differ; everything else is compared byte for byte,
+and arrays by value.
 """
 
 import collections
@@ -25,7 +25,7 @@ import small_translation
 from fault_cases import Outcome
 from lsk_processes import Lsk, lsk
 
-# Files of a run that tell when, where and how often it ran.
+# Files of a run that depend on time, machine and number of starts.
 DIFFERS = {"environment.json", "log.txt", ".lock", "checksums.json"}
 _CLOCK = {"metrics.json": ("seconds", "run")}  # fields that do so
 _CHECKPOINTS_KEPT = 1  # the last; before it an interruption leaves others
@@ -99,7 +99,7 @@ def kill_trainings(
     folder: Path,
     kills: int,
     seed: int = 0,
-    tell: Callable[[str], None] = lambda text: None,
+    report: Callable[[str], None] = lambda text: None,
 ) -> Count:
     """Kills trainings of a task, resumes them, and compares their files with an undisturbed run's.
 
@@ -110,7 +110,7 @@ def kill_trainings(
         folder: An empty folder for data and runs.
         kills: The least number of kills.
         seed: Seed of the places and signals.
-        tell: Receives a line about each run.
+        report: Receives a line about each run.
     """
     rng, count = random.Random(seed), Count()
     command = arguments(task, folder)
@@ -129,7 +129,7 @@ def kill_trainings(
             result, said = "different", ", ".join(different)
         if result:
             count.faults.append(Outcome(run.name, result, said))
-        tell(
+        report(
             f"{task}: {count.kills} kills, {count.in_training} of them between checkpoints, "
             f"{count.runs} runs, {len(count.faults)} faults"
         )

@@ -184,7 +184,7 @@ class MetricTester:
         compiled = keras.config.backend() == "jax"  # whose steps run eagerly otherwise
         metric = row.make(from_logits=False, name="mine")
         model.compile("sgd", SmoothedCE(from_logits=True), metrics=[metric], jit_compile=compiled)
-        if keras.config.backend() == "torch":  # which never compiles: it is told
+        if keras.config.backend() == "torch":  # which never compiles, so an error is raised
             with pytest.raises(InputError, match="from_logits=True"):
                 model.fit(x, y, batch_size=16, verbose=0)
             return

@@ -24,7 +24,7 @@ def build_model():
 
 
 def points(n=90, seed=0):
-    """Returns points and labels that a small network tells apart."""
+    """Returns points and labels that a small network can classify."""
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(n, 4)).astype(np.float32)
     y = np.concatenate([np.arange(3), x[3:, :3].argmax(-1)])

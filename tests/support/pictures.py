@@ -1,4 +1,4 @@
-"""Pictures as files: of one color each, so that nobody has to look at them."""
+"""Writes pictures of a single color."""
 
 from PIL import Image
 

@@ -5,7 +5,7 @@ import zlib
 
 from ls_base.files import write_json
 from lsk_engine.runs.run_directory import RunDirectory
-from lsk_engine.studies.study_folder import FIGURE_FILE, RESULTS_FILE, settings_file
+from lsk_engine.studies.study_result import FIGURE_FILE, RESULTS_FILE, settings_file
 from stored_files import CONFIG, metrics
 
 # A text that would act as a script if it were not escaped.
@@ -77,7 +77,7 @@ def whole_run(folder, alpha=0.1, seed=0, names=("red", "green", "blue"), **parts
         file.write_bytes(png())
     points = [
         {
-            **{"settings": "abc", "temperature": t, "values": {"bleu": 20.0 - t}},
+            **{"search": "abc", "temperature": t, "values": {"bleu": 20.0 - t}},
             **{"labels": {"bleu": "BLEU"}, "intervals": {"bleu": (18.0 - t, 22.0 - t)}},
             **{"nll": 1.5 * t, "ece": 0.1 * t},
         }

@@ -23,7 +23,7 @@ if __name__ == "__main__":
         (folder / "pid").write_text(str(os.getpid()))
         stop_with_parent()
     (folder / "found.json").write_text(json.dumps(found))
-    print("nobody hears")
+    print("ignored output")
     print("Error: told", file=sys.stderr)
     while "wait" in sys.argv:
         time.sleep(0.01)

@@ -74,7 +74,7 @@ def sounds(count=9, sample_rate=1000):
         ]
         rows.append(np.int16(8000 * np.concatenate(tones)))
         texts.append(" ".join(WORDS[w] for w in words))
-    speech = Speech(Ragged.of(rows), texts, ["nobody"] * count)
+    speech = Speech(Ragged.of(rows), texts, ["unknown"] * count)
     units = make_units("words", texts, 0)
     tokens = Ragged.of(units.encode(text) for text in texts)
     utterances = Utterances(speech, tokens, sample_rate)

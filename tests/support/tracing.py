@@ -10,7 +10,7 @@ import pytest
 def run_traced(function, *arrays, xla: bool = False):
     """Runs a function of arrays as the backend's compiler traces it; returns arrays.
 
-    PyTorch, which always has values, is told that it compiles.
+    On PyTorch, which always has values, compilation is simulated.
 
     Args:
         function: Takes tensors and returns one, or several.

@@ -1,7 +1,7 @@
 """Trains the tiny task's cases on some devices: `train_on_replicas.py HOW[,HOW] DIR [CASE …]`.
 
 HOW: `one-device`, `mirrored` (two logical CPUs), `data-parallel` (the devices that XLA_FLAGS makes)
-or `processes`, of which this is one: its place is in its environment. Runs are DIR/HOW/CASE.
+or `processes`: this is one of them, with its index in the environment. Runs are DIR/HOW/CASE.
 
 In a process of its own: TensorFlow numbers its collective operations by process, and a second
 MirroredStrategy may meet what is left of the first. Devices are set up before anything else.
@@ -24,7 +24,7 @@ from tiny_task import TinyTask
 
 ways, folder, *more = sys.argv[1:]
 if keras.config.backend() == "jax":
-    sys.modules["tensorflow"] = None  # 4 s, for nothing that is asked here
+    sys.modules["tensorflow"] = None  # saves 4 s; it is not needed
 if "mirrored" in ways:
     import tensorflow as tf
 
@@ -43,7 +43,7 @@ PLAIN = {
 }
 AT_THE_END = {"training.validate_every": 99}
 CASES = {
-    "plain": {"training.max_length_buckets": 3},  # of which some have fewer rows to validate on
+    "plain": {"training.max_length_buckets": 3},  # some have fewer validation rows
     # A scale that overflows at first: steps are left out, by all replicas.
     "fp16": {"training.precision": "mixed_float16", "optimizer.ema_momentum": 0.9, **AT_THE_END},
     # Rows that only fill up a batch have a part in its statistics: here there are as many.

@@ -1,1 +1,1 @@
-"""A function that builds a model, and arrays, in place of a task."""
+"""The task `keras`: a user's own Keras model and data."""

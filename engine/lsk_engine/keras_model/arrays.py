@@ -1,4 +1,4 @@
-"""Labeled arrays of one split, from whatever Keras's `fit` takes them from."""
+"""Labeled arrays of one split, from arrays or from data sets of batches."""
 
 import dataclasses
 import functools
@@ -10,20 +10,20 @@ import numpy as np
 from ls_base.errors import InputError, short_repr
 from ls_base.npz import NpzArray
 
-MOST_BYTES = 1 << 33  # of the arrays that a data set of batches is read into
-X = "x"  # the input of a model with one
+MOST_BYTES = 1 << 33  # of a data set of batches, which is read into memory
+X = "x"  # name of the input of a model with one input
 _AT_ONCE = 1 << 24
 
 
 @dataclasses.dataclass(frozen=True)
 class Labeled:
-    """One split.
+    """The inputs and labels of a split.
 
     Attributes:
         inputs: Arrays by input name, each `(n, ...)`.
         labels: Integers `(n,)`, or `(n, time)` for labels by position.
-        name: What it is called in an error.
-        one_hot: Over how many classes the labels were one-hot before; `None`: they were integers.
+        name: Its name in errors.
+        one_hot: Number of classes of one-hot labels; `None`: the labels were integers.
     """
 
     inputs: Mapping[str, np.ndarray]
@@ -35,27 +35,28 @@ class Labeled:
         return len(self.labels)
 
 
-def labeled(value: Any, name: str) -> Labeled:
-    """Reads a split.
+def read_split(value: Any, name: str) -> Labeled:
+    """Reads the inputs and labels of a split.
 
     Args:
-        value: `(x, y)`; a finite `tf.data.Dataset` or `keras.utils.PyDataset` of batches `(x, y)`,
-            which is read into arrays. x is an array, or a tuple or mapping of arrays, one an input;
-            y has integer labels, `(n,)`, `(n, 1)` or `(n, time)`, or one-hot ones.
-        name: What it is called in an error, such as `train`.
+        value: `(x, y)`; or a finite `tf.data.Dataset` or `keras.utils.PyDataset` of batches
+            `(x, y)`, which is read into memory. x is an array, or a tuple or mapping with an array
+            for each input; y has integer labels, `(n,)`, `(n, 1)` or `(n, time)`, or one-hot
+            labels.
+        name: Its name in errors, such as `train`.
 
     Raises:
-        InputError: If it is something else, too large, endless, empty, or has NaN in x, in one line
-            that says where.
+        InputError: If it is something else, too large, endless, empty, or has NaN in x; the message
+            names the row.
     """
     if isinstance(value, tuple | list) and len(value) == 2:
         x, y = value
     elif _is_data_set(value):
-        x, y = _joined(value, name)
+        x, y = _concatenate_batches(value, name)
     else:
         raise InputError(
             f"Expected {name} to be (x, y), a tf.data.Dataset or a keras.utils.PyDataset. "
-            f"Received: {_described(value)}"
+            f"Received: {_describe(value)}"
         )
     inputs = {key: _input(array, key, name) for key, array in _by_name(x).items()}
     labels, one_hot = _labels(y, name)
@@ -79,23 +80,23 @@ def _by_name(x: Any) -> dict[str, Any]:
 
 
 class StoredInput:
-    """An input in an `.npz` file, which is read and looked at when somebody asks for values.
+    """An input in an `.npz` file, which is read and checked when its values are needed.
 
     Attributes:
         shape: `(n, ...)`.
-        dtype: As `labeled` gives inputs: 64-bit floats become 32-bit ones.
+        dtype: That of the values: 64-bit floats become 32-bit floats.
     """
 
     def __init__(self, array: NpzArray, key: str, name: str):
         self.shape, self._array = array.shape, array
         self.dtype = np.dtype(np.float32) if array.dtype == np.float64 else array.dtype
-        self._look = functools.cache(lambda: _finite(array.read(), key, name))
+        self._values = functools.cache(lambda: _finite(array.read(), key, name))
 
     def __len__(self) -> int:
         return self.shape[0]
 
     def __getitem__(self, index) -> np.ndarray:
-        return np.asarray(self._look()[index], self.dtype)
+        return np.asarray(self._values()[index], self.dtype)
 
     def __array__(self, dtype=None, copy=None) -> np.ndarray:
         return np.array(self[:], dtype, copy=copy)
@@ -105,8 +106,7 @@ def _input(value: Any, key: str, name: str) -> np.ndarray:
     array = value if isinstance(value, NpzArray) else _array(value, key, name)
     if array.dtype.kind not in "biuf":
         raise InputError(
-            f"Expected numbers in {key} of {name}; let the data hold what texts become. "
-            f"Received: {array.dtype}"
+            f"Expected numbers in {key} of {name}; encode texts as numbers. Received: {array.dtype}"
         )
     if not array.ndim:
         raise InputError(f"Expected examples in {key} of {name}. Received: one number")
@@ -140,7 +140,7 @@ def _labels(value: Any, name: str) -> tuple[np.ndarray, int | None]:
         return y.argmax(-1).astype(np.int32), y.shape[-1]
     if y.dtype.kind not in "iu" or y.ndim not in (1, 2):
         raise InputError(
-            f"Expected integer labels in y of {name}, (n,) or (n, time), or one-hot ones. "
+            f"Expected integer labels in y of {name}, (n,) or (n, time), or one-hot labels. "
             f"Received: {y.dtype} of shape {y.shape}"
         )
     for extreme in (int(y.min(initial=0)), int(y.max(initial=0))):
@@ -150,7 +150,7 @@ def _labels(value: Any, name: str) -> tuple[np.ndarray, int | None]:
 
 
 def _is_one_hot(y: np.ndarray) -> bool:
-    """Returns whether the last axis has one 1 everywhere, and nothing but 0 else."""
+    """Returns whether the last axis holds a single 1 and zeros everywhere."""
     ones = y == 1
     return bool((ones | (y == 0)).all() and (ones.sum(-1) == 1).all())
 
@@ -161,7 +161,7 @@ def _array(value: Any, key: str, name: str) -> np.ndarray:
     except ValueError as error:  # rows of unequal length
         raise InputError(
             f"Expected an array for {key} of {name}; pad examples of unequal length. "
-            f"Received: {_described(value)}"
+            f"Received: {_describe(value)}"
         ) from error
 
 
@@ -171,7 +171,7 @@ def _is_data_set(value: Any) -> bool:
     return isinstance(value, keras.utils.PyDataset) or hasattr(value, "element_spec")
 
 
-def _joined(dataset: Any, name: str) -> tuple[Any, Any]:
+def _concatenate_batches(dataset: Any, name: str) -> tuple[Any, Any]:
     """Reads a data set of batches into arrays."""
     import keras
 
@@ -179,7 +179,7 @@ def _joined(dataset: Any, name: str) -> tuple[Any, Any]:
 
     parts: list[tuple[Any, Any]] = []
     size = 0
-    for x, y, weights in _told(iter(as_batches(dataset, "data", again=None)), name):
+    for x, y, weights in _name_split(iter(as_batches(dataset, "data", again=None)), name):
         if weights is not None:
             raise InputError(f"Expected batches (x, y) in {name}. Received: sample weights as well")
         leaves = [np.asarray(leaf) for leaf in keras.tree.flatten((x, y))]
@@ -189,7 +189,7 @@ def _joined(dataset: Any, name: str) -> tuple[Any, Any]:
         if size > MOST_BYTES:
             raise InputError(
                 f"Expected at most {MOST_BYTES:,} bytes in {name}: they are read into memory "
-                f"(a task of your own can read as it trains). Received: more"
+                "(a plugin can read data during training). Received: more"
             )
         parts.append((x, y))
     if not parts:
@@ -203,15 +203,15 @@ def _joined(dataset: Any, name: str) -> tuple[Any, Any]:
         ) from error
 
 
-def _told(found: Iterator, name: str) -> Iterator:
-    """Says of which split an error is."""
+def _name_split(found: Iterator, name: str) -> Iterator:
+    """Adds the name of the split to errors."""
     try:
         yield from found
     except InputError as error:
         raise InputError(f"{name}: {error}") from error
 
 
-def _described(value: Any) -> str:
+def _describe(value: Any) -> str:
     if isinstance(value, tuple | list):
         return f"a {type(value).__name__} of {len(value)}"
     shape = getattr(value, "shape", None)

@@ -1,4 +1,4 @@
-"""Settings of a task that is a function and arrays."""
+"""Settings of the task `keras`: the function that builds the model, and the data."""
 
 import dataclasses
 from typing import Annotated, Literal
@@ -11,31 +11,31 @@ from lsk_engine.settings.parsing import CountOrFraction, NonNegativeInt, Positiv
 from lsk_engine.settings.user_code import NamedCode, code_field
 
 MODELS = {
-    "FILE.py:function": "returns a Keras model that ends in logits or in a softmax",
-    "module:function": "likewise, of a module that can be imported",
+    "FILE.py:function": "a function that returns a Keras model with logits or a softmax as output",
+    "module:function": "the same from a module that can be imported",
 }
 DATA_SOURCES = {
-    "FILE.npz": "arrays x_train, y_train and, if there are, x_validation, …, x_test, …",
-    "FILE.py:function": "returns such arrays, pairs (x, y), tf.data or PyDataset",
-    "module:function": "likewise, such as keras.datasets.mnist:load_data",
+    "FILE.npz": "arrays x_train and y_train, optionally x_validation, …, x_test, …",
+    "FILE.py:function": "a function that returns such arrays, pairs (x, y), tf.data or PyDataset",
+    "module:function": "the same from a module, such as keras.datasets.mnist:load_data",
 }
-PYTHON = "python:"  # what the names of functions and data begin with that a Python program holds
+PYTHON = "python:"  # prefix of functions and data that exist only in a Python program
 
 
 @dataclasses.dataclass(frozen=True)
 class DataConfig:
-    """Which data, and how they are split.
+    """The data, and how they are split.
 
     Attributes:
         source: An `.npz` file, or `FILE.py:function` or `package.module:function`, which returns
             arrays or data sets.
-        validation: Training examples held out for validation where the source has no such split,
-            below 1 the share of them; `None`: one tenth.
-        test: Likewise for testing; `None`: one sixth.
-        split_seed: Draws what is held out; the same for every `training.seed`.
+        validation: Training examples held out for validation if the source has no such split: a
+            number, or a share below 1; `None`: one tenth.
+        test: Training examples held out for testing, in the same way; `None`: one sixth.
+        split_seed: Seed of the held-out examples; the same for every `training.seed`.
         max_train_examples: Number of training examples to use; `None`: all.
         num_classes: K; `None`: the largest label + 1.
-        ignore_class: Label of positions that don't count, such as padding; `None`: all count.
+        ignore_class: Label of positions that do not count, such as padding; `None`: all count.
     """
 
     source: str = code_field()
@@ -62,11 +62,11 @@ class ModelConfig:
 
     Attributes:
         name: `FILE.py:function` or `package.module:function`; it takes no arguments.
-        sha256: The SHA-256 of its file: a run goes on with the same one only. It is computed.
-        output: What the model gives where the graph of layers doesn't tell: `logits` or
+        sha256: The SHA-256 of its file, computed; a run resumes with the same file only.
+        output: The model's output if it cannot be recognized from the layers: `logits` or
             `probabilities`.
-        augment: A function that returns the model's random augmentation as a layer, which can be
-            called by itself (`lsk probe`); a student's teacher then sees what it gives.
+        augment: A function that returns the model's random augmentation as a layer, for `lsk probe`
+            and for distillation, where the teacher gets the augmented inputs.
     """
 
     name: str = code_field()
@@ -98,10 +98,10 @@ def _named(key: str, text: str) -> NamedCode:
 
 @dataclasses.dataclass(frozen=True)
 class DecodingConfig:
-    """How classes are chosen.
+    """Settings of predictions.
 
     Attributes:
-        batch_size: Examples at a time.
+        batch_size: Number of examples at a time.
     """
 
     batch_size: PositiveInt = 500

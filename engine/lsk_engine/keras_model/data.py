@@ -1,7 +1,7 @@
-"""Labeled arrays as a task's data: splits, checks, and what is held out."""
+"""Labeled arrays as a task's data: splits, checks, held-out examples, and the error rate."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,19 +11,21 @@ from lsk_engine.data.lazy import map_splits
 from lsk_engine.data.splits import draw_rows, splits_to_score
 from lsk_engine.keras_model.arrays import Labeled
 from lsk_engine.keras_model.config import DataConfig
+from lsk_engine.progress import Progress
 from lsk_engine.tasks.class_ids import class_names, count_classes, named_classes
-from lsk_engine.tasks.contract import Examples, TaskData
+from lsk_engine.tasks.contract import Examples, Scores, TaskData
+from lsk_engine.tasks.percentage import percentage
 
 SPLITS = ("train", "validation", "test")
 
 
 class ArrayExamples(Examples):
-    """Some examples of a split; all have one shape.
+    """Examples of a split; all have the same shape.
 
     Args:
-        split: The examples and their labels.
-        rows: Which of them; `None`: all.
-        ignore_class: The label of positions that don't count, or `None`.
+        split: All examples of the split, with their labels.
+        rows: The rows to use; `None`: all.
+        ignore_class: The label of positions that do not count, or `None`.
     """
 
     def __init__(
@@ -35,20 +37,20 @@ class ArrayExamples(Examples):
         self.counts = np.ones(self.labels.shape, bool)
         if ignore_class is not None:
             self.counts = self.labels != ignore_class
-        self.references = self.of_each(self.labels, np.arange(len(self)))
+        self.references = self.select_counting(self.labels, np.arange(len(self)))
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def of_each(self, classes: np.ndarray, rows: np.ndarray) -> list[Any]:
-        """Returns the class of each of the examples `rows`, or a list of those that count.
+    def select_counting(self, classes: np.ndarray, rows: np.ndarray) -> list[Any]:
+        """Returns classes of the examples `rows`, without positions that do not count.
 
         Args:
-            classes: Of each, or of each of its positions.
-            rows: Which examples they are.
+            classes: A class for each example, or for each of its positions.
+            rows: The examples.
 
         Returns:
-            `None` for an example whose one label does not count.
+            For each example its class, or a list; `None` if its only label does not count.
         """
         counts = self.counts[rows]
         if classes.ndim == 1:
@@ -57,7 +59,7 @@ class ArrayExamples(Examples):
         return [one[kept].tolist() for one, kept in zip(classes, counts, strict=True)]
 
     def take(self, rows: np.ndarray) -> "ArrayExamples":
-        """Returns the examples `rows` as a split of their own."""
+        """Returns the examples `rows` as another split."""
         return ArrayExamples(self.split, self.rows[rows], self.ignore_class)
 
     def gather(
@@ -76,16 +78,16 @@ class ArrayExamples(Examples):
 def task_data(
     splits: Mapping[str, Labeled], options: DataConfig, names: Sequence[str] | None = None
 ) -> TaskData:
-    """Checks splits against one another, and holds out what is missing.
+    """Returns a task's data; missing splits are drawn from the training examples.
 
     Args:
-        splits: `train`, and `validation` and `test` where there are.
-        options: What is held out, and which labels count.
-        names: Of the classes, by label; `None`: numbers.
+        splits: `train`, and optionally `validation` and `test`.
+        options: The settings of the data.
+        names: Names of the classes, by label; `None`: numbers.
 
     Raises:
-        InputError: If a label is out of range, splits differ in shape, or nothing is left to train
-            on.
+        InputError: If a label is out of range, splits differ in shape, or no training example is
+            left.
     """
     num_classes = _num_classes(splits, options, names)
     for split in splits.values():
@@ -100,16 +102,16 @@ def new_data(
     own_names: Sequence[str] | None,
     artifacts: Mapping[str, bytes],
 ) -> TaskData:
-    """Checks other data than a run's against its classes; nothing is held out.
+    """Returns other data for a run with the same classes; no examples are held out.
 
     Args:
-        splits: The splits that there are.
-        options: The run's, with the other source.
-        own_names: The names of the classes that the data have, if they say so.
-        artifacts: The run's.
+        splits: The splits of the data.
+        options: The run's settings, with the other source.
+        own_names: Names of the classes in the data, or `None`.
+        artifacts: Artifacts of the run.
 
     Raises:
-        InputError: If the data have other classes or, among themselves, other shapes.
+        InputError: If the classes differ, or the shapes of the splits.
     """
     names = class_names(artifacts)
     if own_names is not None and list(own_names) != names:
@@ -137,7 +139,7 @@ def _task_data(
         )
     if one_hot := train.split.one_hot:
         notes.append(f"labels: one-hot over {one_hot} classes, read as integers")
-    # Labels are here; inputs may still be in a file, which is read for what is asked for.
+    # Inputs may still be in a file, which is read on demand.
     splits = map_splits(found, lambda name, examples: examples)
     return TaskData(
         splits=splits,
@@ -157,12 +159,12 @@ def _num_classes(
         int(split.labels[split.labels != options.ignore_class].max(initial=0))
         for split in splits.values()
     )
-    told: dict[str, Any] = {
+    sources: dict[str, Any] = {
         "data.num_classes": options.num_classes,
         "one-hot labels": splits["train"].one_hot,
         "class_names": None if class_names is None else len(class_names),
     }
-    known = {what: count for what, count in told.items() if count is not None}
+    known = {what: count for what, count in sources.items() if count is not None}
     if len(set(known.values())) > 1:
         raise InputError(
             "Expected one number of classes. Received: "
@@ -179,7 +181,7 @@ def _check(split: Labeled, train: Labeled, num_classes: int, ignore_class: int |
     wrong = ((labels < 0) | (labels >= num_classes)) & (labels != ignore_class)
     if wrong.any():
         place = tuple(int(i) for i in np.argwhere(wrong)[0])
-        more = "" if labels.ndim == 1 else "; data.ignore_class says which are padding"
+        more = "" if labels.ndim == 1 else "; set data.ignore_class for padding"
         raise InputError(
             f"Expected labels in [0, {num_classes}) in y of {split.name}{more}. "
             f"Received: {labels[place]} in row {place[0]:,}"
@@ -207,7 +209,7 @@ def _listed(shapes: Mapping[str, tuple[tuple[int, ...], str]]) -> str:
 def _split(
     splits: Mapping[str, Labeled], options: DataConfig
 ) -> tuple[dict[str, ArrayExamples], list[str]]:
-    """Draws validation and test examples from the training split, where there are none."""
+    """Draws missing validation and test examples from the training split."""
     ignore = options.ignore_class
     found = {
         name: ArrayExamples(split, ignore_class=ignore)
@@ -230,3 +232,65 @@ def _split(
     for name, drawn in rows.items():
         found[name] = ArrayExamples(splits["train"], drawn, ignore)
     return {name: found[name] for name in SPLITS}, notes
+
+
+def predict_classes(
+    predict: Callable[[Mapping[str, Any]], Any],
+    examples: ArrayExamples,
+    batch_size: int,
+    progress: Progress,
+) -> list[Any]:
+    """Returns the most likely class of each example, or of each of its positions that count.
+
+    Ties go to the lower class.
+
+    Args:
+        predict: Returns the logits of a batch of inputs.
+        examples: A split.
+        batch_size: Number of examples at a time.
+        progress: Receives the number of finished examples, and of all.
+    """
+    total = len(examples)
+    size = min(batch_size, total)
+    found: list[Any] = []
+    for start in range(0, total, size):
+        rows = np.arange(start, min(start + size, total))
+        padded = np.concatenate([rows, np.zeros(size - len(rows), rows.dtype)])
+        inputs, _ = examples.gather(padded, None)
+        best = np.asarray(predict(inputs))[: len(rows)].argmax(-1)
+        found += examples.select_counting(best, rows)
+        progress(len(found), total)
+    return found
+
+
+def score(references: Sequence[Any], outputs: Sequence[Any]) -> Scores:
+    """Computes the error rate of a split.
+
+    Args:
+        references: The true class of each example, or a list with those of its positions; `None`
+            if its label does not count.
+        outputs: The result of `predict_classes`.
+
+    Returns:
+        `error_rate` in percent; with its 95 % Clopper–Pearson interval if each example has one
+        label, because positions of one example depend on one another.
+    """
+    name, label = "error_rate", "error rate (%)"
+    pairs = [pair for pair in zip(references, outputs, strict=True) if pair[0] not in (None, [])]
+    if not pairs:
+        raise InputError(
+            f"Expected examples with a label that counts. Received: none among {len(references)}"
+        )
+    wanted, given = (
+        np.concatenate([np.atleast_1d(one) for one in of]) for of in zip(*pairs, strict=True)
+    )
+    value, interval = percentage(int((wanted != given).sum()), len(wanted))
+    alone = not any(isinstance(one, list) for one in references)
+    intervals = {name: interval} if alone else {}
+    return Scores(
+        {name: value},
+        {name: label},
+        intervals=intervals,
+        better={name: "less"},
+        bounds={name: (0.0, 100.0)},
+    )

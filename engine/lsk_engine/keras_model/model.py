@@ -1,4 +1,4 @@
-"""A model as somebody built it, brought to what every model here must be: logits by name."""
+"""Converts a user's Keras model into one with named inputs and float32 logits."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
@@ -26,27 +26,27 @@ def build_own_model(
     label_shape: tuple[int, ...],
     seed: int,
 ) -> keras.Model:
-    """Calls a user's function, and makes what it returns emit float32 logits.
+    """Calls a user's function and converts its model into one that returns float32 logits.
 
-    The layers are the model's own, its weights as the function left them. A softmax at its end is
-    left out. A last `Dense` layer is copied into one named `logits`; behind anything else comes an
-    `Identity` of that name. Inputs have the names of the data.
+    Layers and weights stay the same. A softmax at the end is removed. A last `Dense` layer is
+    copied into one named `logits`; after any other layer, an `Identity` with this name is added.
+    Inputs get the names of the data.
 
     Args:
         build: Returns a Keras model: functional, sequential, or a subclass with a registered class.
-        options: The function's name, for messages, and what the model gives if nobody can see it.
-        inputs: Examples by input name, whose shapes and types the model must take.
-        num_classes: K, by the labels.
-        label_shape: `(n,)`, or `(n, time)` for labels by position.
-        seed: Of everything random, set before the function is called.
+        options: The name of the function, for messages, and the output if it is not recognized.
+        inputs: Examples by input name; the model must accept their shapes and types.
+        num_classes: Number K of classes.
+        label_shape: Shape of the labels: `(n,)`, or `(n, time)` for labels by position.
+        seed: Random seed, set before the function is called.
 
     Returns:
-        A functional model; compiled, with the user's loss, if the user's model is.
+        A functional model; compiled with the user's loss if the user's model is.
 
     Raises:
-        InputError: In one line that names the function: if it raises something, returns no model,
-            or one of other inputs, other classes, several outputs, an activation that leads to no
-            logits, or layers that could not be loaded again.
+        InputError: If the function raises an exception, returns no model, or one with other inputs
+            or classes, several outputs, an activation other than softmax, or layers that cannot be
+            saved and loaded.
     """
     name = options.name
     keras.utils.set_random_seed(seed)
@@ -55,11 +55,11 @@ def build_own_model(
         raise InputError(f"Expected {name} to return a Keras model. Received: {short_repr(model)}")
     if type(model).train_step is not keras.Model.train_step:
         raise InputError(
-            f"Expected a model of {name} that Keras's own train_step trains: the loss is replaced. "
-            f"Received: {type(model).__name__}, which has its own"
+            f"Expected a model of {name} with Keras's own train_step: the loss is replaced. "
+            f"Received: {type(model).__name__}, which overrides it"
         )
-    with _one_line(name, inputs):
-        tensor, symbols = _applied(model, inputs)
+    with _explain_errors(name, inputs):
+        tensor, symbols = _apply(model, inputs)
     if not isinstance(tensor, keras.KerasTensor):
         count = len(keras.tree.flatten(tensor))
         raise InputError(f"Expected a model of {name} with one output. Received: {count}")
@@ -67,23 +67,23 @@ def build_own_model(
     if not _fits(tensor.shape, wanted) or tensor.shape[-1] is None:
         raise InputError(
             f"Expected a model of {name} with an output of shape {wanted}, for the labels' classes "
-            "(--set data.num_classes=K where the last ones never are labels). "
+            "(--set data.num_classes=K if the last classes have no labels). "
             f"Received: {tuple(tensor.shape)}"
         )
-    made = keras.Model(symbols, _logits(symbols, tensor, options), name=model.name)
-    _check_saving(made, name)
+    converted = keras.Model(symbols, _logits(symbols, tensor, options), name=model.name)
+    _check_saving(converted, name)
     if model.compiled:
-        made.compile(loss=model.loss)
-    keras.utils.set_random_seed(seed)  # whatever looking at the model has drawn
-    return made
+        converted.compile(loss=model.loss)
+    keras.utils.set_random_seed(seed)  # the conversion has drawn numbers
+    return converted
 
 
-def _applied(model: keras.Model, inputs: Mapping[str, np.ndarray]) -> tuple[Any, dict[str, Any]]:
-    """Returns what a model gives for inputs with the data's names, and these."""
+def _apply(model: keras.Model, inputs: Mapping[str, np.ndarray]) -> tuple[Any, dict[str, Any]]:
+    """Returns a model's output for inputs with the names of the data, and these inputs."""
     if isinstance(model, keras.Sequential) and not model.built:
         (array,) = inputs.values()
         model(keras.Input(array.shape[1:], dtype=_dtype(array)))
-    if not isinstance(model, keras.Sequential | keras.Function):  # a subclass: one layer of ours
+    if not isinstance(model, keras.Sequential | keras.Function):  # a subclass becomes one layer
         symbols = {
             key: keras.Input(array.shape[1:], dtype=_dtype(array), name=key)
             for key, array in inputs.items()
@@ -104,13 +104,13 @@ def _applied(model: keras.Model, inputs: Mapping[str, np.ndarray]) -> tuple[Any,
         symbols[key] = keras.Input(tensor.shape[1:], dtype=tensor.dtype, name=key)
     order = {id(tensor): symbols[key] for key, tensor in taken.items()}
     given = [order[id(tensor)] for tensor in model.inputs]
-    # `call`, not `__call__`: its layers become ours, instead of one layer around them.
+    # `call`, not `__call__`: keeps its layers instead of wrapping them into one.
     structure = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
     return model.call(keras.tree.pack_sequence_as(structure, given)), symbols
 
 
 def _fits(shape: tuple[int | None, ...], wanted: tuple[int | None, ...]) -> bool:
-    """Returns whether a symbolic shape has the sizes that are wanted, where it says any."""
+    """Returns whether a symbolic shape has the expected sizes, apart from unknown ones."""
     return len(shape) == len(wanted) and all(
         there in (None, here) for there, here in zip(shape[1:], wanted[1:], strict=True)
     )
@@ -121,19 +121,19 @@ def _dtype(array: np.ndarray) -> str:
 
 
 @contextlib.contextmanager
-def _one_line(name: str, inputs: Mapping[str, np.ndarray]) -> Iterator[None]:
+def _explain_errors(name: str, inputs: Mapping[str, np.ndarray]) -> Iterator[None]:
     try:
         yield
     except Exception as error:
         shapes = ", ".join(f"{key} {array.shape[1:]}" for key, array in inputs.items())
         raise InputError(
-            f"Expected a model of {name} that takes the data's inputs, {shapes} an example. "
+            f"Expected a model of {name} that accepts the data's inputs, {shapes} per example. "
             f"Received: {reason(error)}"
         ) from error
 
 
 def _logits(symbols: dict[str, Any], tensor: Any, options: ModelConfig) -> Any:
-    """Returns the symbolic logits of an output, float32, from a layer of that name."""
+    """Returns the symbolic float32 logits of an output, from a layer named `logits`."""
     whole = keras.Model(symbols, tensor)
     taken = {layer.name for layer in whole.layers}
     found = model_output(whole)
@@ -148,17 +148,17 @@ def _logits(symbols: dict[str, Any], tensor: Any, options: ModelConfig) -> Any:
         output = "probabilities" if found.kind == SOFTMAX else options.output
         if output == "auto":
             raise InputError(
-                f"Expected to see whether {options.name} gives logits or probabilities: say it by "
-                "--set model.output=logits, or =probabilities. "
-                f"Received: an output made by {found.made_by}"
+                f"Could not recognize whether {options.name} returns logits or probabilities: its "
+                f"output is made by {found.made_by}. Use --set model.output=logits, or "
+                "model.output=probabilities."
             )
         if output == "probabilities":
             tensor = LogProbabilities(name="log_probabilities")(tensor)
-    return _named(tensor, symbols)
+    return _name_logits(tensor, symbols)
 
 
-def _named(tensor: Any, symbols: dict[str, Any]) -> Any:
-    """Returns logits from a layer that is called so."""
+def _name_logits(tensor: Any, symbols: dict[str, Any]) -> Any:
+    """Returns logits from a layer named `logits`."""
     layer, inputs = producing_call(tensor)
     names = {one.name for one in keras.Model(symbols, tensor).layers}
     if type(layer) is keras.layers.Dense and layer.activation in _LINEAR:
@@ -176,29 +176,29 @@ def _named(tensor: Any, symbols: dict[str, Any]) -> Any:
 
 
 def _check_saving(model: keras.Model, name: str) -> None:
-    """Refuses a model that could be trained, and not be loaded again."""
+    """Raises an error if a model could be trained but not loaded again."""
     expected = f"Expected a model of {name} that can be saved and loaded"
     for layer in layers_within(model):
         kind = type(layer)
         if isinstance(layer, keras.layers.Lambda):
             raise InputError(
-                f"{expected}: keras.ops or a class of your own in place of a Lambda. "
+                f"{expected}: use keras.ops or your own class instead of a Lambda. "
                 f"Received: {layer.name!r}"
             )
         own = not kind.__module__.startswith("keras.")
         if own and keras.saving.get_registered_name(kind) == kind.__name__:
             raise InputError(
-                f"{expected}: register classes of your own, by "
+                f"{expected}: register your own classes with "
                 f"@keras.saving.register_keras_serializable(). Received: {kind.__name__}"
             )
     try:
         stored = keras.saving.serialize_keras_object(model)
         keras.saving.deserialize_keras_object(stored, safe_mode=True)
     except Exception as error:
-        told = str(error).rpartition("Exception encountered: ")[2]  # Keras puts the config before
+        cause = str(error).rpartition("Exception encountered: ")[2]  # after the configuration
         raise InputError(
-            f"{expected}: give classes of your own a get_config with all arguments. "
-            f"Received: {reason(ValueError(told))}"
+            f"{expected}: your own classes need a get_config with all arguments. "
+            f"Received: {reason(ValueError(cause))}"
         ) from error
 
 
@@ -209,20 +209,20 @@ def load_builder(options: ModelConfig) -> Callable[[], Any]:
         options: The name of the function, and the SHA-256 of its file.
 
     Raises:
-        InputError: If it can't be imported, is not trusted, belongs to a Python program, or its
-            file has changed since the run began.
+        InputError: If it cannot be imported, is not trusted, belongs to a Python program, or its
+            file has changed since the run started.
     """
     named = NamedCode.read(options.name)
     if named is None:
         raise InputError(
-            "Expected a model that a file builds: a run of a Python program is resumed by the "
-            f"program (lsk_engine.smoothing_study). Received: {options.name.removeprefix(PYTHON)}"
+            "Expected a model from a file: only the Python program itself can resume its run "
+            f"(lsk_engine.smoothing_study). Received: {options.name.removeprefix(PYTHON)}"
         )
     found = named.sha256()
     if found != options.sha256:
         raise InputError(
-            f"Expected {named.module} as the run began with it, {options.sha256[:12]}… (start a "
-            f"new run to use the changed file). Received: {found[:12]}…"
+            f"Expected {named.module} unchanged since the run started, {options.sha256[:12]}… "
+            f"(start a new run to use the changed file). Received: {found[:12]}…"
         )
     return named.load()
 
@@ -234,13 +234,13 @@ def load_augmentation(options: ModelConfig) -> keras.Layer | None:
         options: As for `load_builder`.
 
     Raises:
-        InputError: If it can't be imported, is not trusted, or does not return a layer.
+        InputError: If it cannot be imported, is not trusted, or does not return a layer.
     """
     named = NamedCode.read(options.augment)
     if named is None:
         return None
     layer = named.call("a layer")
-    # The augmentation of a student is found by its class, so it can't be a plain `Model`.
+    # The augmentation of a student is found by its class, so a plain `Model` is not allowed.
     if not isinstance(layer, keras.Layer) or isinstance(layer, keras.Model):
         raise InputError(
             f"Expected {named} to return a layer, not a model. Received: {short_repr(layer)}"

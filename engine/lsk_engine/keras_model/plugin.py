@@ -66,15 +66,15 @@ class OwnModelTask(Task):
     ) -> list[Any]:
         """Returns the most likely class of each example or of each of its positions."""
         from lsk_engine.devices.distributed_predict import make_predictor
-        from lsk_engine.keras_model.scoring import likeliest
+        from lsk_engine.keras_model.data import predict_classes
 
         size = config.decoding.batch_size
         predict = make_predictor(model, config)
-        return likeliest(predict, examples, size, progress)  # type: ignore[arg-type]
+        return predict_classes(predict, examples, size, progress)  # type: ignore[arg-type]
 
     def score(self, examples: Examples, outputs: Sequence[Any]) -> Scores:
         """Computes the error rate."""
-        from lsk_engine.keras_model.scoring import score
+        from lsk_engine.keras_model.data import score
 
         return score(examples.references, outputs)
 

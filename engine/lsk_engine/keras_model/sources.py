@@ -7,14 +7,14 @@ from typing import Any
 from ls_base.npz import ArraySpec, npz_names, open_npz, read_npz
 from lsk_engine import InputError
 from lsk_engine.data.splits import SPLIT_NAMES, split_from_name, unique_splits
-from lsk_engine.keras_model.arrays import Labeled, labeled
+from lsk_engine.keras_model.arrays import Labeled, read_split
 from lsk_engine.keras_model.config import PYTHON
 from lsk_engine.settings.user_code import NamedCode
 
 Source = tuple[Mapping[str, Labeled], Sequence[str] | None]
 _RETURNED = (
-    "{'train': (x, y), …} with validation and test if there are, {'x_train': …, 'y_train': …, …}, "
-    "(x, y), or ((x_train, y_train), (x_test, y_test)); data sets of batches in place of (x, y)"
+    "{'train': (x, y), …}, optionally with validation and test, {'x_train': …, 'y_train': …, …}, "
+    "(x, y), or ((x_train, y_train), (x_test, y_test)); or data sets of batches instead of (x, y)"
 )
 _AXES = {
     "x": ("x", "inputs", "features", "images"),
@@ -24,7 +24,7 @@ _LISTED = 12
 
 
 def load_source(name: str) -> Source:
-    """Loads labeled arrays.
+    """Loads the labeled arrays of a data source.
 
     Args:
         name: The path of an `.npz` file, `FILE.py:function` or `package.module:function`.
@@ -33,7 +33,7 @@ def load_source(name: str) -> Source:
         The splits by name, `train` at least, and the names of the classes, or `None`.
 
     Raises:
-        InputError: If there are no such data, or they can't be used, in one line that names them.
+        InputError: If the data do not exist or cannot be used.
     """
     named = NamedCode.read(name)
     if named is not None:
@@ -47,7 +47,7 @@ def load_source(name: str) -> Source:
             f"Received: {what}"
         )
     names = found.pop("class_names", None)
-    splits = {split: labeled(value, f"{split} of {name}") for split, value in found.items()}
+    splits = {split: read_split(value, f"{split} of {name}") for split, value in found.items()}
     return splits, None if names is None else [str(one) for one in names]
 
 
@@ -64,10 +64,8 @@ def _splits_of(value: Any, name: str) -> dict[str, Any]:
             )
         unique_splits(((split, key) for key, split in words.items() if split), name)
         return {words[key] or key: of for key, of in value.items() if of is not None}
-    if isinstance(value, tuple | list) and value and all(_is_pair(part) for part in value):
-        names = {1: ("train",), 2: ("train", "test"), 3: ("train", "validation", "test")}
-        if len(value) in names:
-            return dict(zip(names[len(value)], value, strict=True))
+    if _is_pair(value) and all(map(_is_pair, value)):
+        return dict(zip(("train", "test"), value, strict=True))
     if _is_pair(value) or hasattr(value, "element_spec") or hasattr(value, "num_batches"):
         return {"train": value}
     raise InputError(f"Expected {name} to return {_RETURNED}. Received: {type(value).__name__}")
@@ -153,7 +151,7 @@ def read_npz_arrays(file: Path) -> dict[str, Any]:
         `(x, y)` by split, and `class_names` if present; x is read on demand.
 
     Raises:
-        InputError: If it can't be read, holds pickled objects, or lacks arrays.
+        InputError: If it cannot be read, holds pickled objects, or lacks arrays.
     """
     names = npz_names(file, error=InputError)
     parts = {name: found for name in names if (found := parse_array_name(name)) is not None}

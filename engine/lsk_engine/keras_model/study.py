@@ -1,4 +1,4 @@
-"""Does smoothing help a model of one's own? A study in one call, in this process."""
+"""A study of label smoothing for your own model: one call, in this process."""
 
 import hashlib
 import json
@@ -13,7 +13,6 @@ from lsk_engine.keras_model.plugin import OwnModelTask
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.naming import unique_paths
 from lsk_engine.settings.config import Config
-from lsk_engine.tasks.contract import Task
 
 if TYPE_CHECKING:
     import keras
@@ -23,12 +22,12 @@ if TYPE_CHECKING:
 
 
 class InMemoryTask(OwnModelTask):
-    """A function and arrays that this process holds.
+    """The task `keras` with a function and arrays of this process.
 
     Args:
         build_model: Returns a Keras model.
         splits: Labeled arrays by split.
-        class_names: By label; `None`: numbers.
+        class_names: Names of the classes, by label; `None`: numbers.
     """
 
     def __init__(
@@ -40,7 +39,7 @@ class InMemoryTask(OwnModelTask):
         self._build, self._splits, self._class_names = build_model, splits, class_names
 
     def splits(self, config: Config) -> "tuple[Mapping[str, Labeled], Sequence[str] | None]":
-        """Returns them."""
+        """Returns the splits and the names of the classes."""
         return self._splits, self._class_names
 
     def builder(self, config: Config) -> Callable[[], Any]:
@@ -69,45 +68,46 @@ def smoothing_study(
     out: str | Path | None = None,
     verbose: bool = True,
 ) -> "StudyResult":
-    """Asks whether label smoothing helps a model: trains, measures, decides, writes a report.
+    """Decides whether label smoothing helps a model: trains, measures, writes a report.
 
-    All in this process, so that functions of a notebook and arrays in memory will do. Every run is
-    a run directory below `out`; what is finished there is kept, so that the same call goes on after
-    an interruption, and more α, seeds or measures take what is there. The random seeds of Python,
-    NumPy and the backend are set.
+    All runs are trained in this process, so functions of a notebook and arrays in memory work.
+    Every run is a run directory in `out`. Finished runs are reused: the same call resumes after an
+    interruption, and further α, seeds or measures train only the missing runs. The random seeds of
+    Python, NumPy and the backend are set.
 
     Args:
-        build_model: Returns a new Keras model that ends in logits or in a softmax; takes no
-            arguments. The random seed is set before each call. A loss or optimizer that it was
-            compiled with is replaced.
+        build_model: A function without arguments that returns a new Keras model with logits or a
+            softmax as output. The random seed is set before each call. Loss and optimizer of a
+            compiled model are replaced.
         train: `(x, y)`, or a finite `tf.data.Dataset` or `keras.utils.PyDataset` of such batches.
-            x is an array, or a tuple or mapping of arrays, one an input; y has integer labels,
-            `(n,)` or `(n, time)`, or one-hot ones.
-        validation: Likewise; `None`: a tenth of the training examples, drawn at random.
-        test: Likewise; `None`: a sixth.
+            x is an array, or a tuple or mapping with an array for each input; y has integer labels,
+            `(n,)` or `(n, time)`, or one-hot labels.
+        validation: Validation data in the same form; `None`: a tenth of the training examples,
+            drawn at random.
+        test: Test data in the same form; `None`: a sixth of the training examples.
         alphas: Label smoothings α, compared with α = 0.
-        smoothings: What the mass follows.
-        seeds: Runs of each α.
+        smoothings: Distributions of the smoothing mass.
+        seeds: Number of runs of each α.
         epochs: Passes over the training data. Default: 10.
-        batch_size: Examples a step. Default: 32.
+        batch_size: Examples per step. Default: 32.
         optimizer: A name of `OptimizerConfig`. Default: `adam`.
-        learning_rate: Its peak. Default: 0.001.
-        measure: What is measured, by the names of `lsk study --measure`.
-        num_classes: K. Default: the largest label + 1.
-        class_names: By label. Default: numbers.
-        ignore_class: Label of positions that don't count.
-        settings: Any others by dotted key, such as `optimizer.schedule`.
-        out: The study's folder. Default: a new one below `runs`, which is told.
-        verbose: Whether to tell how far it is, on standard error.
+        learning_rate: Peak of the learning rate. Default: 0.001.
+        measure: Names of measures, as for `lsk study --measure`.
+        num_classes: Number K of classes. Default: the largest label + 1.
+        class_names: Names of the classes, by label. Default: numbers.
+        ignore_class: Label of positions that do not count.
+        settings: Further settings by dotted key, such as `optimizer.schedule`.
+        out: The study's folder. Default: a new folder in `runs`, whose path is logged.
+        verbose: Whether to show messages and progress on standard error.
 
     Returns:
-        The numbers by α and seed, decisions and sentences; `print` shows a table and the sentences,
-        `report.html` in the folder shows all.
+        The numbers by α and seed, verdicts and sentences; `print` shows means and sentences,
+        `report.html` in the folder shows everything.
 
     Raises:
-        InputError: If the function or the data can't be used, in one line, before anything is
-            trained; or if `out` holds another study.
-        KeyboardInterrupt: After Ctrl-C; with `out` of the folder, which is told, the call goes on.
+        InputError: If the function or the data cannot be used, before anything is trained; or if
+            `out` holds another study.
+        KeyboardInterrupt: After Ctrl-C; the same call with `out` set to the logged folder resumes.
     """
     from lsk_engine.devices.backend import load_backend
     from lsk_engine.reports.page import write_report
@@ -126,10 +126,13 @@ def smoothing_study(
         "data.ignore_class": ignore_class,
     }
     chosen = {key: value for key, value in given.items() if value is not None}
-    chosen |= _known(settings or {}, task)
+    for key in settings or {}:
+        if key in ("model.name", "model.sha256", "data.source"):
+            raise InputError(f"Expected settings that are no arguments. Received: {key}")
+    chosen |= settings or {}
     name = getattr(build_model, "__name__", type(build_model).__name__)
-    chosen |= _known_by(task, name, chosen, reporter)
-    asked = smoothing_question(
+    chosen |= _identify(task, name, chosen, reporter)
+    study = smoothing_question(
         task.name,
         alphas=alphas,
         smoothings=smoothings,
@@ -141,9 +144,9 @@ def smoothing_study(
     folder = next(free) if out is None else Path(out)
     reporter.message(f"Study: {folder}")
     try:
-        result = run_study(asked, task, folder, reporter, command=None)
+        result = run_study(study, task, folder, reporter, command=None)
     except KeyboardInterrupt:
-        reporter.message(f"Stopped; with out={str(folder)!r} the same call goes on")
+        reporter.message(f"Interrupted; the same call with out={str(folder)!r} resumes")
         raise
     written = write_report([folder])
     reporter.message(f"Saved: {written.file}")
@@ -153,7 +156,7 @@ def smoothing_study(
 def _in_memory(
     build_model: Any, train: Any, validation: Any, test: Any, class_names: Sequence[str] | None
 ) -> InMemoryTask:
-    from lsk_engine.keras_model.arrays import labeled
+    from lsk_engine.keras_model.arrays import read_split
 
     if not callable(build_model):
         raise InputError(
@@ -161,26 +164,19 @@ def _in_memory(
             f"Received: {type(build_model).__name__}"
         )
     given = {"train": train, "validation": validation, "test": test}
-    splits = {name: labeled(value, name) for name, value in given.items() if value is not None}
+    splits = {name: read_split(value, name) for name, value in given.items() if value is not None}
     if "train" not in splits:
         raise InputError("Expected train=(x, y). Received: none")
     return InMemoryTask(build_model, splits, class_names)
 
 
-def _known(settings: Mapping[str, Any], task: Task) -> Mapping[str, Any]:
-    """Refuses settings that say what arguments say, or that there are none of."""
-    for key in settings:
-        if key in ("model.name", "model.sha256", "data.source"):
-            raise InputError(f"Expected settings without {key}, which arguments say. Received: it")
-    return settings
-
-
-def _known_by(
+def _identify(
     task: InMemoryTask, name: str, chosen: Mapping[str, Any], reporter: Reporter
 ) -> dict[str, str]:
-    """Builds the model once, to look at it, and returns what model and data are known by.
+    """Builds the model once, and returns the settings that identify model and data.
 
-    Of the data, their content; of the model, its layers: the code of a function need not be known.
+    They are hashes of the content of the data and of the model's layers, because the code of a
+    function may be unknown.
     """
     from lsk_engine.data.fingerprint import fingerprint_data
     from lsk_engine.settings.resolving import resolve_config

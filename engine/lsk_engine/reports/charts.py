@@ -64,14 +64,6 @@ class Reference:
 
 
 @dataclasses.dataclass(frozen=True)
-class Tick:
-    """A position on an axis, with its label."""
-
-    at: float
-    label: str
-
-
-@dataclasses.dataclass(frozen=True)
 class SeriesPath:
     """A series in drawing units.
 
@@ -147,15 +139,15 @@ class Chart:
         """Returns the vertical position of a value."""
         return round(HEIGHT - BOTTOM - (HEIGHT - BOTTOM - TOP) * _share(value, self.y_limits), 1)
 
-    def x_ticks(self) -> list[Tick]:
-        """Returns the ticks of the horizontal axis."""
+    def x_ticks(self) -> list[tuple[float, str]]:
+        """Returns the position and the label of each tick of the horizontal axis."""
         if self.x_names:
-            return [Tick(self.x(value), name) for value, name in self.x_names.items()]
-        return [Tick(self.x(v), tick_label(v)) for v in tick_values(*self.x_limits, 5)]
+            return [(self.x(value), name) for value, name in self.x_names.items()]
+        return [(self.x(v), tick_label(v)) for v in tick_values(*self.x_limits, 5)]
 
-    def y_ticks(self) -> list[Tick]:
-        """Returns the ticks of the vertical axis."""
-        return [Tick(self.y(v), tick_label(v)) for v in tick_values(*self.y_limits, 5)]
+    def y_ticks(self) -> list[tuple[float, str]]:
+        """Returns the position and the label of each tick of the vertical axis."""
+        return [(self.y(v), tick_label(v)) for v in tick_values(*self.y_limits, 5)]
 
     def paths(self) -> list[SeriesPath]:
         """Returns the series in drawing units."""

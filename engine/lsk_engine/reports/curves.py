@@ -5,7 +5,7 @@ import statistics
 from collections.abc import Iterable, Iterator, Sequence
 
 from lsk_engine.reports.charts import Chart, Point, Reference, Series
-from lsk_engine.reports.groups import Group
+from lsk_engine.reports.run_collections import Group
 from lsk_engine.reports.run_files import ReadRun, Search, swept_beams, swept_temperatures
 from lsk_engine.runs.schemas import SweepPoint
 from lsk_engine.studies.study_result import CurvePoint
@@ -243,11 +243,11 @@ def _intervals(points: Sequence[SweepPoint], number: str) -> list[Point]:
 def _searches(run: ReadRun, split: str) -> Iterator[tuple[str, list[SweepPoint]]]:
     """Yields the beam sweeps of a run, each with what distinguishes it from the others."""
     swept = swept_beams(run.sweeps.get(split, ()))
-    models = list(dict.fromkeys(search.elsewise for search in swept))
+    models = list(dict.fromkeys(search.search for search in swept))
     several = len({search.temperature for search in swept}) > 1
 
     def name(search: Search) -> str:
-        alpha, number = search.undone_alpha, models.index(search.elsewise) + 1
+        alpha, number = search.undone_alpha, models.index(search.search) + 1
         return (
             f", α = {alpha:g} undone" * bool(alpha)
             + f", T = {search.temperature:g}" * several

@@ -6,12 +6,11 @@ import statistics
 from collections.abc import Iterator, Mapping, Sequence
 
 from lsk_engine.reports.charts import Chart, Reference, Series
-from lsk_engine.reports.groups import Group
+from lsk_engine.reports.run_collections import MOST_CURVES, Group
 from lsk_engine.reports.run_files import ReadRun
 from lsk_engine.runs.schemas import ReliabilityBin
 
 WIDE = 0.3  # a bin with a wider interval is faded, as in `ls_keras.plots.reliability_plot_data`
-MOST_CURVES = 6  # more cannot be distinguished
 _FADED = "Faded: few examples, 95 % interval wider than 0.3."
 _Bins = Sequence[ReliabilityBin]
 

@@ -2,25 +2,28 @@
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from os.path import lexists
 from pathlib import Path
 
 from ls_base.errors import InputError, LsKerasError
-from lsk_engine.reports.groups import Group, group_runs
-from lsk_engine.reports.reliability_charts import MOST_CURVES
 from lsk_engine.reports.run_files import ReadRun, read_run
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.runs.schemas import StoredConfig
-from lsk_engine.studies.study_folder import FIGURE_FILE, RESULTS_FILE, RUNS, settings_file
+from lsk_engine.studies.settings_diff import comparable_settings, name_settings, without_seed
 from lsk_engine.studies.study_result import (
+    FIGURE_FILE,
+    RESULTS_FILE,
+    RUNS,
     CurvePoint,
     StudyResult,
     read_curves,
     read_study_result,
+    settings_file,
 )
 
-_LARGEST = 1e100  # larger α and seeds are not listed
+MOST_CURVES = 6  # of a diagram; more cannot be distinguished
+_MAX_LABEL = 40  # characters
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,6 +37,55 @@ class ReportInputs:
 
     runs: dict[str, Path] = dataclasses.field(default_factory=dict)
     studies: dict[str, Path] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class Group:
+    """Runs that differ only in their seed.
+
+    Attributes:
+        label: The name in legends.
+        look: The number of the color, dash pattern and marker.
+        runs: The runs.
+    """
+
+    label: str
+    look: int
+    runs: tuple[ReadRun, ...]
+
+
+def group_runs(runs: Iterable[ReadRun]) -> list[Group]:
+    """Returns the groups, in the order of their first runs.
+
+    The label of a group is the settings in which the groups differ, or the run's folder if there
+    are many such settings or only one run.
+
+    Args:
+        runs: The runs; those without a readable configuration are left out.
+    """
+    by_settings: dict[str, list[ReadRun]] = {}
+    for run in runs:
+        if run.config is not None:
+            settings = sorted(
+                (key, repr(value)) for key, value in comparable_settings(run.settings).items()
+            )
+            by_settings.setdefault(repr(settings), []).append(run)
+    groups = list(by_settings.values())
+    labels = _labels([group[0] for group in groups])
+    return [
+        Group(label, look, tuple(group))
+        for look, (label, group) in enumerate(zip(labels, groups, strict=True))
+    ]
+
+
+def _labels(runs: Sequence[ReadRun]) -> list[str]:
+    """Returns the labels of groups, given a run of each."""
+    labels = name_settings([run.settings for run in runs])
+    short = all(label and len(label) <= _MAX_LABEL for label in labels)
+    if short and len(set(labels)) == len(labels):
+        return labels
+    folders = [without_seed(run.name) for run in runs]
+    return folders if len(set(folders)) == len(folders) else [run.name for run in runs]
 
 
 @dataclasses.dataclass
@@ -163,14 +215,14 @@ def _name(path: Path, folder: Path, known: dict[str, Path]) -> str:
 
 
 def _values(configs: Sequence[StoredConfig], name: str) -> str:
-    """Returns the distinct numeric values of a training setting."""
-    values = {config["training"].get(name, 0) for config in configs if _is_number(config, name)}
-    return ", ".join(f"{value:g}" for value in sorted(values))
+    """Returns the distinct numeric values of a training setting; others are not listed."""
+    found = {config["training"].get(name, 0) for config in configs if _is_number(config, name)}
+    return ", ".join(f"{value:g}" for value in sorted(found))
 
 
 def _is_number(config: StoredConfig, name: str) -> bool:
     value = config["training"].get(name, 0)
-    return isinstance(value, int | float) and abs(value) <= _LARGEST
+    return isinstance(value, int | float) and abs(value) <= 1e100
 
 
 def _take_inside(runs: dict[Path, ReadRun], folder: Path) -> list[ReadRun]:

@@ -17,6 +17,7 @@ import msgspec
 
 from ls_base.errors import FileError, LsKerasError
 from ls_base.safe_open import read_bytes
+from lsk_engine.reports.tables import Picture
 from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
 from lsk_engine.runs.schemas import (
     Calibration,
@@ -42,29 +43,14 @@ class Search(NamedTuple):
     """The settings of a search other than its beam size.
 
     Attributes:
-        elsewise: A digest of the model and of all other settings.
+        search: A hash of the model and of all other settings.
         temperature: The temperature T.
         undone_alpha: The label smoothing α that the search undoes.
     """
 
-    elsewise: str
+    search: str
     temperature: float
     undone_alpha: float
-
-
-@dataclasses.dataclass(frozen=True)
-class Picture:
-    """A PNG image.
-
-    Attributes:
-        data: Its bytes in base64.
-        width: In pixels.
-        height: In pixels.
-    """
-
-    data: str
-    width: int
-    height: int
 
 
 @dataclasses.dataclass
@@ -173,8 +159,8 @@ def swept_beams(points: Iterable[SweepPoint]) -> dict[Search, list[SweepPoint]]:
     """
     found: dict[Search, dict[int, SweepPoint]] = {}
     for point in points:
-        if point.elsewise is not None and point.beam_size is not None:
-            search = Search(point.elsewise, point.temperature, point.undone_alpha or 0.0)
+        if point.beam_size is not None:
+            search = Search(point.search, point.temperature, point.undone_alpha or 0.0)
             found.setdefault(search, {})[point.beam_size] = point
     return {
         search: [by_beam[beam_size] for beam_size in sorted(by_beam)]
@@ -192,14 +178,11 @@ def swept_temperatures(points: Iterable[SweepPoint]) -> list[list[SweepPoint]]:
     Args:
         points: The sweep points of a run and split.
     """
-    found: dict[str, list[SweepPoint]] = {}
+    found: dict[tuple, list[SweepPoint]] = {}
     for point in points:
-        found.setdefault(point.settings, []).append(point)
-    return [
-        of_search
-        for of_search in found.values()
-        if len(of_search) > 1 or of_search[0].nll is not None or of_search[0].elsewise is None
-    ]
+        search = (point.search, point.beam_size, point.undone_alpha)
+        found.setdefault(search, []).append(point)
+    return [one for one in found.values() if len(one) > 1 or one[0].nll is not None]
 
 
 def read_picture(file: Path) -> Picture:

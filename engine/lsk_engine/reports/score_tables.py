@@ -6,18 +6,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from ls_base.errors import LsKerasError
-from lsk_engine.reports.blocks import Sentences
 from lsk_engine.reports.curves import group_seeds
-from lsk_engine.reports.groups import Group
+from lsk_engine.reports.run_collections import Group
 from lsk_engine.reports.run_files import ReadRun
-from lsk_engine.reports.tables import Cell, Column, Table, Value, decimals, with_interval
+from lsk_engine.reports.tables import (
+    Cell,
+    Column,
+    Sentences,
+    Table,
+    Value,
+    decimals,
+    with_interval,
+)
 from lsk_engine.runs.schemas import Metrics
-from lsk_engine.studies.settings_diff import SEED
+from lsk_engine.studies.settings_diff import SEED, heading
 from lsk_engine.studies.study_result import ClaimResult, CurvePoint, StudyResult
-from lsk_engine.studies.text_tables import heading, of_split
 
 if TYPE_CHECKING:
-    from lsk_engine.studies.comparison.compare_runs import Comparison
+    from lsk_engine.studies.compare_runs import Comparison
 
 _Row = tuple[ReadRun, str, Metrics]  # a run, "as trained" or "scaled", and the scores
 # The scores that the engine measures for every task: label and better side.
@@ -83,7 +89,7 @@ def comparison_tables(groups: Sequence[Group]) -> Iterator[Table | Sentences]:
     seeds = [run.settings.get(SEED, 0) for run in finished]
     if len(groups) < 2 or len(finished) <= len(groups) or {type(s) for s in seeds} != {int}:
         return
-    from lsk_engine.studies.comparison.compare_runs import compare_runs  # imports SciPy
+    from lsk_engine.studies.compare_runs import compare_runs  # imports SciPy
 
     common = [s for s in finished[0].splits if all(s in run.splits for run in finished)]
     split = "test" if "test" in common else next(iter(common), "test")
@@ -146,10 +152,9 @@ def verdict_table(study: StudyResult, decided: Sequence[ClaimResult]) -> Table:
         decided: The decisions to show; at least one.
     """
     against = [f"{heading(study.arms[d.arm])} − {heading(study.arms[d.baseline])}" for d in decided]
-    splits = [
-        study.numbers[d.measure].split if d.measure in study.numbers else None for d in decided
-    ]
-    names = [of_split(one.name, split) for one, split in zip(decided, splits, strict=True)]
+    known = (study.numbers.get(one.measure) for one in decided)
+    splits = ["" if one is None or one.split is None else f"{one.split} " for one in known]
+    names = [f"{split}{one.name}" for split, one in zip(splits, decided, strict=True)]
     columns = [
         Column("claim", names),
         Column("verdict", [verdict_text(one) for one in decided]),
@@ -193,7 +198,7 @@ def arm_table(study: StudyResult, arms: Sequence[str] = (), numbers: Sequence[st
     shown = arms or [*study.arms]
     columns = [
         Column(
-            of_split(number.label, number.split),
+            number.title,
             [value(name, arm) for arm in shown],
             number.better,
         )

@@ -5,11 +5,18 @@ from typing import Any
 
 from ls_base.errors import shell_command
 from lsk_engine.reports import curves, reliability_charts, score_tables
-from lsk_engine.reports.blocks import Facts, Figure, Fold, Heading, Section, Sentences
-from lsk_engine.reports.groups import Group
-from lsk_engine.reports.run_collections import Collection
+from lsk_engine.reports.run_collections import Collection, Group
 from lsk_engine.reports.run_files import ReadRun, swept_beams, swept_temperatures
-from lsk_engine.reports.tables import Column, Table
+from lsk_engine.reports.tables import (
+    Column,
+    Facts,
+    Figure,
+    Fold,
+    Heading,
+    Section,
+    Sentences,
+    Table,
+)
 from lsk_engine.reports.word_diff import choose_examples
 from lsk_engine.runs.listing import is_running
 
@@ -116,10 +123,7 @@ def _verdicts(collection: Collection) -> Blocks:
     if len(study.claims) > len(shown):
         table = score_tables.verdict_table(study, study.claims)
         yield Fold("Verdicts about every setting", [table])
-    reasons: dict[str, list[str]] = {}
-    for what, reason in study.missing.items():
-        reasons.setdefault(reason, []).append(what)
-    if reasons:
+    if reasons := study.reasons():
         yield Sentences([f"Missing: {', '.join(of)}: {reason}" for reason, of in reasons.items()])
 
 

@@ -1,12 +1,12 @@
-"""Tables that the report and the command line show: numbers with intervals, aligned digits.
+"""The blocks of a report: texts, figures, and tables of numbers with intervals.
 
-`page.html` and `lsk.support.tables` draw them.
+`page.html` draws them; `lsk.support.tables` draws the same tables in the terminal.
 """
 
 import dataclasses
 import math
 from collections.abc import Iterable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 ARROWS = {"less": "↓", "more": "↑"}
 _MAX_DECIMALS = 4
@@ -87,6 +87,106 @@ class Table:
         """Returns the cells by row; the numbers of a column have equally many decimals."""
         columns = [_cells(column) for column in self.columns]
         return [list(row) for row in zip(*columns, strict=True)]
+
+
+@dataclasses.dataclass(frozen=True)
+class Picture:
+    """A PNG image.
+
+    Attributes:
+        data: Its bytes in base64.
+        width: In pixels.
+        height: In pixels.
+    """
+
+    data: str
+    width: int
+    height: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Heading:
+    """A heading inside a section."""
+
+    text: str
+    kind: str = "heading"
+
+
+@dataclasses.dataclass(frozen=True)
+class Sentences:
+    """A list of sentences.
+
+    Attributes:
+        items: The sentences; text between backticks is shown as code.
+        emphasized: Whether they are paragraphs in bold type.
+    """
+
+    items: Sequence[str]
+    emphasized: bool = False
+    kind: str = "sentences"
+
+
+@dataclasses.dataclass(frozen=True)
+class Figure:
+    """A picture that is stored in a run.
+
+    Attributes:
+        title: The title.
+        alternative: The alternative text.
+        picture: The picture.
+    """
+
+    title: str
+    alternative: str
+    picture: Picture
+    kind: str = "figure"
+
+
+@dataclasses.dataclass(frozen=True)
+class Facts:
+    """A list of names with values.
+
+    Attributes:
+        items: Names and values.
+        commands: The names whose values are shown as code.
+    """
+
+    items: Sequence[tuple[str, str]]
+    commands: frozenset[str] = frozenset()
+    kind: str = "facts"
+
+
+@dataclasses.dataclass(frozen=True)
+class Fold:
+    """Blocks that a click opens.
+
+    Attributes:
+        summary: The line that is always visible.
+        blocks: The blocks inside.
+        anchor: The `id` of the element; empty: none.
+        opened: Whether it is open at first.
+    """
+
+    summary: str
+    blocks: Sequence[Any]
+    anchor: str = ""
+    opened: bool = False
+    kind: str = "fold"
+
+
+@dataclasses.dataclass(frozen=True)
+class Section:
+    """A section of the page.
+
+    Attributes:
+        anchor: The `id` of the heading.
+        title: The heading.
+        blocks: The contents.
+    """
+
+    anchor: str
+    title: str
+    blocks: Sequence[Any]
 
 
 def decimals(values: Iterable[float], *, intervals: bool = False) -> int:

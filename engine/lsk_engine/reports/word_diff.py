@@ -9,18 +9,8 @@ EXAMPLES = 10  # of a split
 _MAX_WORDS = 200  # of a text; the time of a comparison grows with the square
 
 
-@dataclasses.dataclass(frozen=True)
-class Piece:
-    """Consecutive words.
-
-    Attributes:
-        change: `same`: in both texts; `missing`: only in the reference; `added`: only in the
-            output.
-        text: The words.
-    """
-
-    change: Literal["same", "missing", "added"]
-    text: str
+# Where consecutive words are: in both texts, only in the reference, or only in the output.
+Piece = tuple[Literal["same", "missing", "added"], str]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,20 +52,20 @@ def differences(reference: str, output: str) -> tuple[Piece, ...]:
         output: The decoded text.
 
     Example:
-    >>> [(piece.change, piece.text) for piece in differences("a red big house", "a big horse")]
-    [('same', 'a'), ('missing', 'red'), ('same', 'big'), ('missing', 'house'), ('added', 'horse')]
+    >>> differences("a red house", "a big house")
+    (('same', 'a'), ('missing', 'red'), ('added', 'big'), ('same', 'house'))
     """
     right, found = _words(reference), _words(output)
     pieces: list[Piece] = []
     matcher = difflib.SequenceMatcher(None, right, found, autojunk=False)
     for tag, i0, i1, j0, j1 in matcher.get_opcodes():
         if tag == "equal":
-            pieces.append(Piece("same", " ".join(found[j0:j1])))
+            pieces.append(("same", " ".join(found[j0:j1])))
             continue
         if i1 > i0:
-            pieces.append(Piece("missing", " ".join(right[i0:i1])))
+            pieces.append(("missing", " ".join(right[i0:i1])))
         if j1 > j0:
-            pieces.append(Piece("added", " ".join(found[j0:j1])))
+            pieces.append(("added", " ".join(found[j0:j1])))
     return tuple(pieces)
 
 
@@ -86,8 +76,8 @@ def choose_examples(
 
     Args:
         title: The heading.
-        references: All right texts of each example, of which an output is compared with the most
-            similar one; empty: not stored, and nothing is marked.
+        references: All right texts of each example; an output is compared with the most similar
+            one. Empty: not stored, and nothing is marked.
         outputs: The name of each model, and its output for each example; at least one model.
     """
     total = len(outputs[0][1])

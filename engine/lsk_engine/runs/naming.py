@@ -117,3 +117,20 @@ def _shorten(text: str, length: int) -> str:
     """
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     return _NO_FILE_NAME.sub("-", plain).strip(".-")[-length:].strip(".-")
+
+
+def name_by_alpha(runs: Sequence[Path], alphas: Sequence[float]) -> list[str]:
+    """Returns a name for each run: its α, with its folder if others have the same α.
+
+    Args:
+        runs: The run directories.
+        alphas: Their label smoothings.
+
+    Example:
+    >>> name_by_alpha([Path("a"), Path("b"), Path("c")], [0.0, 0.1, 0.1])
+    ['α = 0', 'α = 0.1 (b)', 'α = 0.1 (c)']
+    """
+    return [
+        f"α = {alpha:g}" + f" ({folder})" * (alphas.count(alpha) > 1)
+        for folder, alpha in zip(folder_names(list(runs)), alphas, strict=True)
+    ]

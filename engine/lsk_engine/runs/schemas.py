@@ -53,18 +53,17 @@ class Calibration(Record, frozen=True):
 class SweepPoint(Record, frozen=True):
     """A point of a sweep over temperatures or beams: its model, its search, and its scores.
 
-    A sweep over beams has neither NLL nor ECE. `settings` is a hash of model and search without T,
-    `elsewise` one without T, beam size and removed α.
+    A sweep over beams has neither NLL nor ECE. `search` is a hash of the model and of the settings
+    of its search other than T, beam size and removed α.
     """
 
-    settings: str
+    search: str
     temperature: Temperature
     values: dict[str, float]
     labels: dict[str, str]
     intervals: dict[str, tuple[float, float]]
     nll: float | None = None
     ece: float | None = None
-    elsewise: str | None = None
     beam_size: Count | None = None
     undone_alpha: float | None = None
 

@@ -1,1 +1,1 @@
-"""What is done with a finished run: evaluate, calibrate, compare, project, probe, sweep."""
+"""Work on finished runs: evaluate, calibrate, project, probe, sweep."""

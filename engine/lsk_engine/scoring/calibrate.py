@@ -23,7 +23,11 @@ from lsk_engine.progress import Reporter
 from lsk_engine.runs.locking import locks_run
 from lsk_engine.runs.run_data import load_trained
 from lsk_engine.runs.run_directory import SCHEMA, RunDirectory
-from lsk_engine.scoring.position_statistics import Predictions, build_scorer
+from lsk_engine.scoring.position_statistics import (
+    Predictions,
+    build_scorer,
+    predict_positions,
+)
 from lsk_engine.settings.config import Config
 from lsk_engine.tasks.contract import Task
 
@@ -50,16 +54,17 @@ def calibrate(
         task: The run's task.
         config: The run's configuration.
         run: A finished run.
-        reporter: Who is told.
-        method: One temperature, or vector scaling (2K numbers).
-        objective: What the temperature minimizes on validation; vector scaling knows the NLL.
+        reporter: Receives messages and progress.
+        method: One temperature, or vector scaling (2 K numbers).
+        objective: The quantity that the temperature minimizes on validation; vector scaling
+            minimizes the NLL only.
 
     Returns:
-        What the run's `calibration.json` holds: what was fitted and, for every split, `nll` and
-        `ece` before and after. Those of validation are in-sample.
+        The content of the run's `calibration.json`: the fitted numbers and, for every split, `nll`
+        and `ece` before and after. Those of validation are in-sample.
 
     Raises:
-        InputError: For an unknown method, or one that can't have the objective.
+        InputError: For an unknown method, or an objective that it does not support.
     """
     if method not in METHODS or objective not in OBJECTIVES:
         raise InputError(
@@ -95,7 +100,7 @@ def calibrate(
     if isinstance(fit, TemperatureFit) and fit.at_bound:
         reporter.warning(f"the best temperature lies beyond {fit.temperature:g}")
     scaled = calibrated(model, fit, from_logits=True)
-    run.remove_calibration()  # which would say of another model what it is, if scoring were stopped
+    run.remove_calibration()  # of the earlier scaling, in case scoring is interrupted
     run.save_model(scaled, calibrated=True)
     results: dict[str, Any] = {
         "schema": SCHEMA,
@@ -126,19 +131,14 @@ def _scores(predictions: Predictions) -> dict[str, float]:
 def _logits(
     predict: Callable[[Mapping[str, Any]], Any], num_classes: int, source: BatchSource
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Returns `(labels, logits)` of the positions that count."""
+    """Returns the labels and logits of the positions that count."""
     size = source.num_labels * num_classes
     if size > _MOST_LOGITS:
         raise InputError(
             f"Expected at most {_MOST_LOGITS:,} logits for vector scaling (positions × classes); "
             f"a temperature has no such limit. Received: {size:,}"
         )
-    labels, logits = [], []
-    for step in range(source.steps_per_epoch):
-        batch = source.batch(step)
-        counts = batch.sample_weight > 0
-        labels.append(batch.labels[counts])
-        logits.append(np.asarray(predict(batch.inputs))[counts])
+    labels, logits = zip(*predict_positions(predict, source), strict=True)
     return np.concatenate(labels), np.concatenate(logits)
 
 

@@ -1,4 +1,4 @@
-"""Scoring a run's saved model: what `lsk train` ends with, and `lsk evaluate` does again."""
+"""Scoring a run's saved model: the last stage of `lsk train`, and the command `lsk evaluate`."""
 
 import contextlib
 import dataclasses
@@ -36,27 +36,27 @@ def evaluate(
     into: RunDirectory | None = None,
     more: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
-    """Scores a run's saved model on every split but the training split.
+    """Scores a run's saved model on every split except the training split.
 
-    Writes `metrics.json`, the decoded outputs, the references where they are texts, and, for each
-    split, the reliability curve, its diagram, the statistics that both are made of, and what
-    pictures the task draws.
+    Writes `metrics.json` and, for each split, the decoded outputs, the references if they are
+    texts, the reliability curve, its diagram, the statistics behind both, and the task's pictures.
 
     Args:
         task: The task.
         config: The run's configuration.
         run: The run.
-        reporter: Who is told.
-        data: The run's data, where it is loaded already.
-        model: What `load_trained` returned, with the data, where it is loaded already.
-        seconds: What training took, to be reported with scoring; `None`: what the run says it took.
+        reporter: Receives messages and progress.
+        data: The run's data; `None`: they are loaded.
+        model: The model, together with `data`; `None`: it is loaded.
+        seconds: Seconds of the training, stored together with those of scoring; `None`: the stored
+            number is kept.
         calibrated: Whether to score the model that `lsk calibrate` saved instead. It is searched
-            without undoing smoothing, which its calibration was fitted behind.
-        into: Where results go; `None`: into the run.
-        more: Returns what is kept with the scores, of them.
+            without undoing smoothing, because it was fitted to smoothed probabilities.
+        into: Folder of the results; `None`: the run.
+        more: Returns further content of `metrics.json`, given the scores.
 
     Returns:
-        What `metrics.json` holds.
+        The content of `metrics.json`.
 
     Raises:
         InputError: If a score of the task has the name of one of the engine's.
@@ -108,7 +108,7 @@ def evaluate(
             pictures = task.illustrate(model, examples, outputs, config, data)
             for name, (figure, rows) in pictures.items():
                 save_figure(figure, into.picture_file(name, split), rows)
-        results[split] = _together(task, scores.flat(), predictions.metrics())
+        results[split] = _merge_scores(task, scores.flat(), predictions.metrics())
         file = into.statistics_file(split, calibrated=calibrated)
         into.write(file, predictions.to_bytes())
         curve = predictions.curve(temperature=temperature)
@@ -120,7 +120,7 @@ def evaluate(
         results["bounds"].update(scores.bounds)
         results["signatures"].update(scores.signatures)
     took = (seconds or 0) + time.monotonic() - start
-    if seconds is None and into is run:  # a further look at it does not change what it took
+    if seconds is None and into is run:  # scoring again keeps the stored time
         with contextlib.suppress(LsKerasError):
             took = run.read_metrics().seconds
     results["seconds"] = round(took, 2)
@@ -130,7 +130,7 @@ def evaluate(
 
 
 def _texts(references: Sequence[Any]) -> list[str | tuple[str, ...]]:
-    """Returns the references if all are texts, or several texts that are right; else none."""
+    """Returns the references if all are texts or tuples of texts; otherwise an empty list."""
     for one in references:
         several = one if isinstance(one, tuple) else (one,)
         if not all(isinstance(text, str) for text in several):
@@ -138,12 +138,14 @@ def _texts(references: Sequence[Any]) -> list[str | tuple[str, ...]]:
     return list(references)
 
 
-def _together(task: Task, scores: dict[str, float], metrics: dict[str, float]) -> dict[str, float]:
-    """Returns a task's scores and the engine's, of which neither takes the other's place."""
+def _merge_scores(
+    task: Task, scores: dict[str, float], metrics: dict[str, float]
+) -> dict[str, float]:
+    """Merges a task's scores and the engine's; raises an error if they share a name."""
     twice = sorted(scores.keys() & metrics.keys())
     if twice:
         raise InputError(
-            f"Expected the task {task.name!r} to name its scores otherwise than the engine names "
-            f"what it measures of every task ({', '.join(metrics)}). Received: {', '.join(twice)}"
+            f"Expected scores of the task {task.name!r} with other names than the engine's "
+            f"({', '.join(metrics)}). Received: {', '.join(twice)}"
         )
     return {**scores, **metrics}

@@ -1,4 +1,4 @@
-"""Scoring a run's model on other data than its own, or with another search; calibration on them."""
+"""Scoring a run's model on other data than its own, or with another search."""
 
 import dataclasses
 import itertools
@@ -46,62 +46,61 @@ def evaluate_new(
     max_examples: int | None = None,
     name: str | None = None,
 ) -> dict[str, Any]:
-    """Scores a run's model on other data; what the run has of its own stays as it is.
+    """Scores a run's model on other data; the run's own results do not change.
 
-    All goes into `RUN/new-data/NAME`: scores as in `metrics.json`, outputs, reliability. The same
-    data with the same settings take the place of what was found of them before; others don't.
+    Scores, outputs and reliability curves are written into `RUN/new-data/NAME`. Results for the
+    same data and settings are replaced; others get a folder of their own.
 
     Args:
         task: The run's task.
         config: The run's configuration.
         run: A finished run.
-        reporter: Who is told.
+        reporter: Receives messages and progress.
         source: As `data.source`; `None`: the run's own data.
         decoding: Fields of `config.decoding` that differ from the run's.
-        max_examples: Of each split at most, a quick look; `None`: all.
-        name: What the results are called; `None`: as the data.
+        max_examples: Maximum number of examples of each split; `None`: all.
+        name: Name of the folder; `None`: the name of the data.
 
     Returns:
-        What the folder's `metrics.json` holds: as of `evaluate`, and `new_data` (what was asked
-        for) and `calibration`: of each split, ECE, NLL, Brier score and accuracy as the model is
-        (`raw`), as `lsk calibrate` has calibrated it (`as_calibrated`, if it has) and at the
-        temperature that fits these data best (`best`, in-sample).
+        The content of the folder's `metrics.json`: that of `evaluate`, `new_data` (the arguments)
+        and `calibration`: for each split, ECE, NLL, Brier score and accuracy of the model itself
+        (`raw`), of the model calibrated by `lsk calibrate` (`as_calibrated`, if there is one) and
+        at the temperature that fits these data best (`best`, in-sample).
 
     Raises:
-        InputError: If there are no such data, or they don't fit the run.
+        InputError: If the data do not exist or do not fit the run.
     """
     new = replace_decoding(config, decoding or {})
     if source is None:
-        # What the run began with, before a look at some of it.
         data = subsample(reload_data(task, new, run), max_examples, scored=True)
     else:
-        new = new.replace("data", source=_noted(new, source))
+        new = new.replace("data", source=_resolve_source(new, source))
         found = task.load_new(new, run.read_artifacts())
         data = subsample(use_training_label_counts(found, run), max_examples, scored=True)
     model, data = load_trained(task, new, run, data=data)
     if source is not None:
         _check_shapes(model, data, source)
-    asked = {
+    options = {
         "source": new.data.source,
         "decoding": dict(decoding or {}),
         "max_examples": max_examples,
     }
-    into = _folder(run, name or Path(os.path.normpath(new.data.source)).stem or "new", asked)
+    into = _folder(run, name or Path(os.path.normpath(new.data.source)).stem or "new", options)
     for text in data.notes:
         reporter.message(f"Note: {text}")
 
     def more(scores: Mapping[str, Any]) -> Mapping[str, Any]:
         found = _calibration(model, new, run, data, scores, reporter)
-        return {"new_data": asked, "folder": str(into.path), "calibration": found}
+        return {"new_data": options, "folder": str(into.path), "calibration": found}
 
     return evaluate(task, new, run, reporter, data=data, model=model, into=into, more=more)
 
 
 def _check_shapes(model: keras.Model, data: TaskData, source: str) -> None:
-    """Refuses examples that the model can't take."""
+    """Raises an error if examples have other shapes than the model's inputs."""
     wanted = {one.name: one.shape[1:] for one in getattr(model, "inputs", None) or ()}
     for split in data.splits:
-        if split == "train":  # which is not scored, and may take long to load
+        if split == "train":  # not scored, and may take long to load
             continue
         examples = data.splits[split]
         if not len(examples):
@@ -121,8 +120,8 @@ def _check_shapes(model: keras.Model, data: TaskData, source: str) -> None:
                 )
 
 
-def _folder(run: RunDirectory, name: str, asked: Mapping[str, Any]) -> RunDirectory:
-    """Returns where results go: the folder of the same question, or one that isn't there yet."""
+def _folder(run: RunDirectory, name: str, options: Mapping[str, Any]) -> RunDirectory:
+    """Returns the folder of earlier results for the same options, or a new one."""
     folder = run.new_data_folder(name)
     for number in itertools.count(1):
         found = RunDirectory(folder if number == 1 else f"{folder}-{number}")
@@ -130,15 +129,15 @@ def _folder(run: RunDirectory, name: str, asked: Mapping[str, Any]) -> RunDirect
             break
         if lexists(found.metrics_file):
             before = found.read(found.metrics_file, dict[str, Any]).get("new_data")
-            if before == json.loads(json.dumps(asked)):
+            if before == json.loads(json.dumps(options)):
                 break
     with wrap_os_errors(found.path):
         found.outputs.mkdir(parents=True, exist_ok=True)
     return found
 
 
-def _noted(config: Config, source: str) -> str:
-    """Returns a source as the configuration of a run has it; code that it names is noted."""
+def _resolve_source(config: Config, source: str) -> str:
+    """Returns a source as a configuration stores it; code that it names becomes trusted."""
     fields = {field.name: field for field in dataclasses.fields(config.data)}
     if is_code(fields["source"]):
         trust_code(source)
@@ -155,7 +154,7 @@ def _calibration(
     scores: Mapping[str, Any],
     reporter: Reporter,
 ) -> dict[str, Any]:
-    """Returns how calibrated the model is on each split, by its scores, and what scaling does."""
+    """Returns the calibration of the model on each split, without and with scaling."""
     found = run.read_calibration()
     scorers = {}
     if found is not None and run.calibrated_model_file.is_file():
@@ -165,7 +164,7 @@ def _calibration(
     for split in (name for name in data.splits if name != "train"):
         source = evaluation_source(config, data, split)
         with explain_data_errors(source), warnings.catch_warnings():
-            # At a bound, T is stored as it is, to be compared with the validation data's.
+            # T is stored also at a bound, to be compared with that of the validation data.
             warnings.filterwarnings("ignore", message="The best temperature is at")
             fit: TemperatureFit = fit_temperature_dataset(
                 model_on_devices(model, config),

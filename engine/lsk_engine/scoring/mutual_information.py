@@ -41,31 +41,30 @@ def probe(
 ) -> dict[str, Any]:
     """Estimates mutual information at each of a run's checkpoints.
 
-    The same examples and augmentations are used at all of them. `training.keep_every`
-    says which checkpoints a run keeps; an unfinished run can be probed too. Weights are those of
-    the training, not averaged ones. Writes the curve (`output`; its numbers beside it as CSV and
-    JSON).
+    All use the same examples and augmentations. `training.keep_every` sets which checkpoints a run
+    keeps; the run may be unfinished. Weights are those of the training, not averaged ones. Writes
+    the curve, with its numbers beside it as CSV and JSON.
 
     Args:
         task: The run's task.
         config: The run's configuration.
         run: The run.
-        reporter: Who is told.
+        reporter: Receives messages and progress.
         output: The PNG to write.
         classes: Two classes, by name or number.
-        split: Which split the examples are of; the paper's are training examples.
-        per_class: Examples of each class, chosen at random; all, where there are fewer.
-        draws: L, augmentations of each example.
-        scored: What `ls_keras.mutual_information` takes.
-        batch_size: Images at a time.
-        seed: Of the choice of examples and of the augmentations.
+        split: Split of the examples; the paper uses training examples.
+        per_class: Maximum number of examples of each class, chosen at random.
+        draws: Number L of augmentations of each example.
+        scored: As for `ls_keras.mutual_information`.
+        batch_size: Number of images at a time.
+        seed: Seed of the choice of examples and of the augmentations.
 
     Returns:
-        `schema`, `run`, `alpha`, `classes`, `names`, `split` and `history`, as
-        `ls_keras.plots.information_curve` draws it.
+        `schema`, `run`, `alpha`, `classes`, `names`, `split`, and `history` for
+        `ls_keras.plots.information_curve`.
 
     Raises:
-        InputError: If there are not two such classes, the task has no augmentation or the
+        InputError: If two such classes do not exist, the task has no augmentation or the
             configuration switches it off, or an example has more than one label.
         FileError: If the run has no checkpoint.
     """
@@ -106,7 +105,7 @@ def probe(
         values = checkpoints.read_model(model, step)
         for variable, value in zip(model.variables, values, strict=True):
             variable.assign(value)
-        predict = make_predictor(model, config)  # with the weights of now
+        predict = make_predictor(model, config)
         samples = augmented_differences(
             lambda augmented, predict=predict: predict({name: augmented}),
             images,

@@ -1,7 +1,8 @@
-"""One streaming pass over a split: what each position's prediction was worth."""
+"""One streaming pass over a split: loss, NLL, Brier score, confidence and hit of each position."""
 
 import dataclasses
 import io
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ _LABELS = "statistics_labels"
 
 
 class PositionStatistics(keras.layers.Layer):
-    """What is kept of a position's K logits: five numbers.
+    """Reduces the K logits of a position to five numbers.
 
     Args:
         loss: The training loss, whose values are the column `loss`.
@@ -103,7 +104,7 @@ class Predictions:
 
     @property
     def confidences(self) -> np.ndarray:
-        """The confidences; float32 sums of K terms may exceed 1, these don't."""
+        """The confidences, at most 1; float32 sums of K terms may exceed it."""
         return np.clip(self.columns["confidence"], 0, 1)
 
     def curve(self, **options: Any) -> ReliabilityCurve:
@@ -127,10 +128,10 @@ class Predictions:
 
     @classmethod
     def load(cls, file: Path) -> "Predictions":
-        """Reads a file of what `to_bytes` returned.
+        """Reads a file that `to_bytes` has written.
 
         Raises:
-            FileError: If it is no such file.
+            FileError: If it is another file, or damaged.
         """
         column = ArraySpec("f", (None,))
         columns = read_npz(
@@ -144,21 +145,21 @@ class Predictions:
         )
         if len(lengths) > 1 or not len(ids) or not inside:
             raise FileError(
-                f"Expected statistics of as many positions each, with confidences from 0 to 1, in "
-                f"{file}. Received: others"
+                "Expected columns of equal length, with confidences from 0 to 1, in "
+                f"{file}. Received: other values"
             )
         return cls(ids=ids, columns=columns)
 
 
 class Scorer:
-    """Runs a model over splits and keeps five numbers a position; compiled once.
+    """Runs a model over splits and returns five numbers per position; compiled once.
 
     Args:
-        model: A model `inputs → logits`, built under the strategy that this is called under.
+        model: A model `inputs → logits`, built under the current strategy.
         loss: The training loss.
         ignore_class: The label of padding, or `None`.
         label_rank: Rank of an example's labels: 0 for one label, 1 for a sequence.
-        jit_compile: What `keras.Model.compile` takes.
+        jit_compile: As for `keras.Model.compile`.
     """
 
     def __init__(
@@ -183,7 +184,7 @@ class Scorer:
 
         Args:
             source: The split's batches, unshuffled.
-            progress: Called with examples done and in all.
+            progress: Receives the number of finished examples, and of all.
         """
         columns: dict[str, list[np.ndarray]] = {}
         ids = []
@@ -208,8 +209,8 @@ class Scorer:
 
 
 def build_scorer(model: keras.Model, config: Config, data: TaskData) -> Scorer:
-    """Returns what runs a model over splits, on all devices, with the loss of `config`."""
-    # Of any split but the largest, which scoring does not need.
+    """Returns a scorer of a model on all devices, with the loss of `config`."""
+    # Any split but the largest, which scoring does not need.
     split = next((name for name in data.splits if name != "train"), "train")
     _, labels = data.splits[split].gather(np.arange(1), None)
     copies = copy_to_devices(model, config)
@@ -221,3 +222,28 @@ def build_scorer(model: keras.Model, config: Config, data: TaskData) -> Scorer:
             label_rank=labels.ndim - 1,
             jit_compile=jit_compile(config),
         )
+
+
+def predict_positions(
+    predict: Callable[[Mapping[str, Any]], Any],
+    source: BatchSource,
+    progress: Progress = lambda done, total: None,
+    steps: int | None = None,
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yields labels and outputs of the positions that count, batch by batch.
+
+    Args:
+        predict: Returns the outputs of a batch of inputs.
+        source: The batches.
+        progress: Receives the number of finished examples, and of all.
+        steps: Number of batches; `None`: all.
+    """
+    total = len(source.examples)
+    for step in range(source.steps_per_epoch if steps is None else steps):
+        with explain_data_errors(source):
+            batch = source.batch(step)
+        counts = batch.sample_weight > 0
+        with explain_oom(source.batch_size):
+            outputs = np.asarray(predict(batch.inputs))
+        yield np.asarray(batch.labels)[counts], outputs[counts]
+        progress(min((step + 1) * source.batch_size, total), total)

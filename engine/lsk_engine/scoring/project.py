@@ -1,4 +1,4 @@
-"""Projecting stored runs: Figure 1 of the paper, and what it shows in numbers for all classes."""
+"""Projecting stored runs: Figure 1 of the paper, and its statistics for all classes."""
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
@@ -20,24 +20,25 @@ from ls_keras.representation import (
     template_plane,
     templates,
 )
-from ls_keras.representation.split_statistics import SplitStatistics
+from ls_keras.representation.cluster_statistics import SplitStatistics
 from lsk_engine.data.batches import BatchSource
 from lsk_engine.data.datasets import evaluation_source
 from lsk_engine.devices.distributed_predict import make_predictor
 from lsk_engine.devices.xla import jit_compile
 from lsk_engine.progress import Reporter
-from lsk_engine.runs.naming import folder_names
+from lsk_engine.runs.naming import name_by_alpha
 from lsk_engine.runs.run_data import load_trained
 from lsk_engine.runs.run_directory import SCHEMA
 from lsk_engine.runs.stored_run import StoredRun
+from lsk_engine.scoring.position_statistics import predict_positions
 from lsk_engine.tasks.class_ids import class_ids
 from lsk_engine.tasks.contract import TaskData
 
-# More classes than this make no picture: of a vocabulary, those near the chosen ones are shown.
+# With more classes, such as a vocabulary, the picture shows those near the chosen ones.
 _MOST_LOGITS = 100
 _NEIGHBORS = 5
 _EXPECTED = (
-    "Expected three classes (--classes A,B,C), or one (--nearest A) to go with those that are "
+    "Expected three classes (--classes A,B,C), or one (--nearest A) that is shown with the two "
     "nearest to it"
 )
 
@@ -57,32 +58,31 @@ def project_runs(
 ) -> dict[str, Any]:
     """Projects the training split and another one of each run onto a plane through templates.
 
-    Each run has its own plane, through its own templates of the same three classes. Batches are
-    reduced one by one: no more than the drawn examples' coordinates and sums by class are kept.
+    Each run has its own plane, through its own templates of the same three classes. Memory holds
+    one batch, the coordinates of the drawn examples, and sums by class.
 
     Writes the panels (`output`; coordinates beside it as CSV and JSON), statistics of all classes
     (`…-statistics.json`) and the mean logits of each class on `split` (`…-logits.png`, CSV, JSON).
 
     Args:
         runs: Finished runs; the first two make the paper's row if one is without smoothing.
-        reporter: Who is told.
+        reporter: Receives messages and progress.
         output: The PNG to write.
         classes: Three classes by name or number; fewer with `nearest`. Default: all classes, if
             there are three.
-        nearest: A class to start from; as many as are missing from three are those whose
-            templates, in the first run, are nearest to its own.
-        split: Which split to show beside the training split.
-        per_class: Examples to draw of each class, chosen at random.
-        limit: At most about so many examples of each split, chosen at random, are run; `None`:
-            all. Statistics are of these.
-        seed: Of both choices.
+        nearest: A class that is completed to three by the classes whose templates, in the first
+            run, are nearest to its own.
+        split: The split to show beside the training split.
+        per_class: Number of examples to draw of each class, chosen at random.
+        limit: Approximate maximum number of examples of each split, chosen at random; `None`: all.
+        seed: Seed of both choices.
         common_axes: Whether all panels have the same limits.
 
     Returns:
-        What the statistics file holds.
+        The content of the statistics file.
 
     Raises:
-        InputError: If the classes don't make three, or a run has no such class or split.
+        InputError: If the classes are not three, or a run has no such class or split.
     """
     if not runs or len({run.directory.path.resolve() for run in runs}) < len(runs):
         raise InputError(
@@ -96,7 +96,9 @@ def project_runs(
     panels: dict[str, Projection] = {}
     maps: dict[str, MeanLogits] = {}
     results: dict[str, Any] = {"schema": SCHEMA, "split": split, "runs": []}
-    titles = _titles(runs)
+    titles = name_by_alpha(
+        [run.directory.path for run in runs], [run.config.training.alpha for run in runs]
+    )
     names: tuple[str, ...] = ()
     ids: tuple[int, ...] = ()
     shown: tuple[int, ...] = ()
@@ -166,7 +168,7 @@ def complete_classes(
 ) -> tuple[int, ...]:
     """Returns three classes: `nearest`, the classes with the nearest templates, those given.
 
-    Classes that never are labels are no neighbors.
+    Classes without labels are no neighbors.
 
     Raises:
         InputError: If more than two classes are given, or too few others are labels.
@@ -174,7 +176,7 @@ def complete_classes(
     (start,) = class_ids((nearest,), data)
     if len(given) > 2 or start in given:
         raise InputError(
-            "Expected at most two classes beside nearest, and others than it. "
+            "Expected at most two classes, different from the one of --nearest. "
             f"Received: {', '.join(str(data.class_names[i]) for i in given)}"
         )
     labels = np.asarray(data.class_counts) > 0
@@ -199,22 +201,9 @@ def _run(
     steps = source.steps_per_epoch
     if limit is not None:
         steps = min(steps, max(1, -(-limit // source.batch_size)))
-    progress = reporter.counter(what, "batches")
-    for step in range(steps):
-        batch = source.batch(step)
-        counts = batch.sample_weight > 0
-        activations = np.asarray(predict(batch.inputs))
-        statistics.update(batch.labels[counts], activations[counts])
-        progress(step + 1, steps)
-
-
-def _titles(runs: Sequence[StoredRun]) -> list[str]:
-    alphas = [run.config.training.alpha for run in runs]
-    folders = folder_names([run.directory.path for run in runs])
-    return [
-        f"α = {alpha:g}" + f" ({folder})" * (alphas.count(alpha) > 1)
-        for folder, alpha in zip(folders, alphas, strict=True)
-    ]
+    progress = reporter.counter(what, "examples")
+    for labels, activations in predict_positions(predict, source, progress, steps):
+        statistics.update(labels, activations)
 
 
 def _shown_logits(w: np.ndarray, data: TaskData, ids: tuple[int, ...]) -> tuple[int, ...]:
@@ -228,7 +217,7 @@ def _shown_logits(w: np.ndarray, data: TaskData, ids: tuple[int, ...]) -> tuple[
 
 
 def summary_rows(results: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Returns a line for each run and split of what `project_runs` found, as people read it."""
+    """Returns a row for each run and split of the result of `project_runs`."""
     rows = []
     for entry in results["runs"]:
         for split in ("train", results["split"]):

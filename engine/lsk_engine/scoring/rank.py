@@ -1,4 +1,4 @@
-"""How well a run's confidence ranks its errors last, and what logit normalization gains."""
+"""Ranking by confidence: how well a run ranks its errors last, also with normalized logits."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -7,29 +7,29 @@ import numpy as np
 
 from ls_keras.calibration import confidence_auroc, logit_norm_confidence, risk_coverage
 from lsk_engine.data.batches import BatchSource
-from lsk_engine.data.datasets import evaluation_source, explain_data_errors
+from lsk_engine.data.datasets import evaluation_source
 from lsk_engine.devices.distributed_predict import make_predictor
-from lsk_engine.devices.framework_errors import explain_oom
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.run_data import load_trained
 from lsk_engine.runs.stored_run import StoredRun
+from lsk_engine.scoring.position_statistics import predict_positions
 
 NORMS = (1, 2, 3, 4, 5, 6, 7, 8)
 
 
 def rank(run: StoredRun, reporter: Reporter) -> dict[str, dict[str, float]]:
-    """Returns how well confidence ranks the predictions of each split but the training split.
+    """Returns how well confidence ranks the predictions of each split except `train`.
 
-    Confidence is the largest probability and, normalized, `logit_norm_confidence` with the p of
-    `NORMS` whose AURC is least on validation.
+    Confidence is the largest probability and `logit_norm_confidence`, with the p of `NORMS` that
+    has the smallest AURC on validation.
 
     Args:
         run: A finished run.
-        reporter: Who is told.
+        reporter: Receives messages and progress.
 
     Returns:
-        By split `aurc`, `eaurc`, `auroc`, of the normalized confidence `aurc_normalized` and
-        `auroc_normalized`, and `norm_p`.
+        By split: `aurc`, `eaurc` and `auroc`; `aurc_normalized` and `auroc_normalized` of the
+        normalized confidence; and `norm_p`.
     """
     directory, task, config = run
     model, data = load_trained(task, config, directory)
@@ -66,16 +66,10 @@ def _confidences(
     source: BatchSource,
     progress: Callable[[int, int], None],
 ) -> dict[Any, np.ndarray]:
-    """Returns, of each position that counts, whether it is right, and how sure it is each way."""
+    """Returns the hits, and the confidence by each method, of the positions that count."""
     columns: dict[Any, list[np.ndarray]] = {}
-    total = len(source.examples)
-    for step in range(source.steps_per_epoch):
-        with explain_data_errors(source):
-            batch = source.batch(step)
-        counts = batch.sample_weight > 0
-        with explain_oom(source.batch_size):
-            z = np.asarray(predict(batch.inputs))[counts].astype(np.float64)
-        labels = np.asarray(batch.labels)[counts]
+    for labels, logits in predict_positions(predict, source, progress):
+        z = logits.astype(np.float64)
         z -= z.max(-1, keepdims=True)
         found: dict[Any, np.ndarray] = {
             "correct": z.argmax(-1) == labels,
@@ -84,5 +78,4 @@ def _confidences(
         found |= {p: logit_norm_confidence(z, p) for p in NORMS}
         for name, values in found.items():
             columns.setdefault(name, []).append(values)
-        progress(min((step + 1) * source.batch_size, total), total)
     return {name: np.concatenate(parts) for name, parts in columns.items()}

@@ -1,4 +1,4 @@
-"""The γ of finished teachers, computed over their training split and kept in their runs."""
+"""The equivalent smoothing γ of finished teachers, stored in their runs."""
 
 import dataclasses
 from collections.abc import Iterator, Sequence
@@ -28,15 +28,14 @@ def teacher_gammas(
 ) -> list[list[float]]:
     """Returns the equivalent smoothing of each teacher at each of its temperatures.
 
-    One pass over the training split, without augmentation, a batch of logits at a time; of a
-    teacher whose γ is kept in its run, none.
+    γ is computed in one pass over the training split, without augmentation, unless it is stored.
 
     Args:
         task: The task.
-        runs: Finished runs; of those that follow one another and differ in α and seed alone, the
-            model is compiled and the data are loaded once.
-        temperatures: T > 0 of each run.
-        reporter: Who is told.
+        runs: Finished runs; consecutive runs that differ only in α and seed share a compiled model
+            and the data.
+        temperatures: Temperatures T > 0 of each run.
+        reporter: Receives messages and progress.
 
     Returns:
         γ by run and temperature.
@@ -44,9 +43,9 @@ def teacher_gammas(
     found: list[list[float]] = []
     data: TaskData | None = None
     model: Any = None
-    shared: Any = None  # what runs of one model and the same data have in common
+    shared: Any = None  # settings that runs with the same model and data share
     for run, of_run in zip(runs, temperatures, strict=True):
-        with run.lock():  # a value that another process adds meanwhile would be lost
+        with run.lock():  # otherwise a value that another process adds could be lost
             sha256 = model_sha256(run)
             kept = _read(run, sha256)
             missing = [t for t in of_run if f"{t:g}" not in kept]
@@ -69,11 +68,11 @@ def teacher_gammas(
 
 
 def _read(run: RunDirectory, sha256: str) -> dict[str, float]:
-    """Returns γ by temperature, as far as it is kept for this model."""
+    """Returns the stored γ of this model by temperature."""
     if not lexists(run.gamma_file):
         return {}
-    kept = run.read(run.gamma_file, Gammas)
-    return dict(kept.gamma) if kept.model_sha256 == sha256 else {}
+    stored = run.read(run.gamma_file, Gammas)
+    return dict(stored.gamma) if stored.model_sha256 == sha256 else {}
 
 
 def _compute(

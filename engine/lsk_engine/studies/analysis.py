@@ -12,10 +12,10 @@ from lsk_engine.runs.schemas import Metrics
 from lsk_engine.runs.stored_run import StoredRun
 from lsk_engine.studies.arms import Arm
 from lsk_engine.studies.claims import Better, Claim, Evidence, decide
-from lsk_engine.studies.measurements import SCORE, BySplit, numbers_of, own_numbers
+from lsk_engine.studies.measurements import BySplit, numbers_of, own_numbers
 from lsk_engine.studies.smoothing import LOSS_CLAIMS, advice, claims_for, sentences_about
 from lsk_engine.studies.study import ALPHA, LOSS, Study
-from lsk_engine.studies.study_result import ClaimResult, Number, StudyResult
+from lsk_engine.studies.study_result import SCORE, ClaimResult, Number, StudyResult
 
 _MAX_SENTENCES = 6
 Measured = Mapping[str, BySplit]  # numbers by run and split
@@ -93,7 +93,7 @@ def analyze(
         )
     if smoothed and not study.grids and next(iter(study.axes)) == ALPHA:
         sentences.append(advice(claims, settings, best))
-    # The first score has two names, of which the table needs one.
+    # The first score has two names, and the table needs one.
     duplicates = {SCORE} & numbers.keys()
     return StudyResult(
         question=study.question,

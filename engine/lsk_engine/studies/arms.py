@@ -22,7 +22,7 @@ from lsk_engine.studies.study import (
     merge_study_settings,
     preset_of,
 )
-from lsk_engine.studies.study_folder import RUNS, STUDENTS, TEACHERS
+from lsk_engine.studies.study_result import RUNS, STUDENTS, TEACHERS
 from lsk_engine.tasks.contract import Task
 
 _SOURCE = "data.source"
@@ -168,46 +168,21 @@ def student_of(arm: Arm, study: Study, task: Task) -> Arm:
 
 
 def base_settings(study: Study, task: Task) -> dict[str, Any]:
-    """Returns the settings that all runs share; the seed and the axes have their defaults.
+    """Returns the settings that all runs of a study share, as its folder stores them.
+
+    The values of the axes, the seeds and the measures may change in the same folder.
 
     Args:
         study: The study.
         task: Its task.
     """
-    own, of_teacher, options = _split_settings(study.settings, task)
-    axes = {axis for axes in study.all_axes() for axis in axes}
-    with_teacher = any(map(has_teacher, study.all_axes()))
-    try:
-        config = resolve_config(task, preset_of(study, task), own)
-        teacher = _teacher_config(study, task, own, of_teacher) if with_teacher else None
-        without: Collection[str] = ()
-    except InputError:  # an axis without a default, such as a user's own model
-        first = {axis: values[0] for each in study.all_axes() for axis, values in each.items()}
-        first = merge_study_settings(study.settings, dict(_single(first)))
-        own, of_teacher, _ = _split_settings(first, task)
-        config = resolve_config(task, preset_of(study, task), own)
-        teacher = _teacher_config(study, task, own, of_teacher) if with_teacher else None
-        without = study.keys()
-    found: dict[str, Any] = {"axes": sorted(axes), "config": _without(config, without)}
-    if teacher is not None:
-        of_teacher_alone = [k.removeprefix(TEACHER) for k in without if k.startswith(TEACHER)]
-        found |= {
-            # Teachers have the data of their students.
-            "teacher": _without(teacher, [*of_teacher_alone, *({_SOURCE} & {*without})]),
-            "distillation": options,
-        }
-    return found
-
-
-def _without(config: Config, keys: Collection[str]) -> dict[str, Any]:
-    """Returns a configuration as a dictionary, without what comes from the values of axes."""
-    found = config.to_dict()
-    for part, _, field in (key.partition(".") for key in keys):
-        if part in found and field in found[part]:
-            # A digest, such as that of a model's file, belongs to the value.
-            beside = [name for name in found[part] if name.endswith("sha256")]
-            found[part] = found[part] | dict.fromkeys([field, *beside])
-    return found
+    return {
+        "task": task.name,
+        "preset": preset_of(study, task),
+        "teacher_preset": study.teacher_preset,
+        "axes": sorted({axis for axes in study.all_axes() for axis in axes}),
+        "settings": {key: str(value) for key, value in sorted(study.settings.items())},
+    }
 
 
 def has_teacher(axes: Mapping[str, Any]) -> bool:
@@ -267,7 +242,7 @@ def _single(combination: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for axis, value in combination.items():
         names = axis.split(",")
         values = value if len(names) > 1 else (value,)
-        if not isinstance(values, tuple) or len(values) != len(names):
+        if not isinstance(values, tuple | list) or len(values) != len(names):
             raise InputError(
                 f"Expected tuples of {len(names)} values of the axis {axis}. Received: {value}"
             )

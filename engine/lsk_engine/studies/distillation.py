@@ -1,17 +1,28 @@
-"""The study of smoothed teachers: the paper's Figure 5 with its four curves."""
+"""Distillation: the study of the paper's Figure 5, and measures of students and teachers."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ls_base.errors import InputError, LsKerasError
+from lsk_engine.progress import Reporter
+from lsk_engine.runs.run_directory import RunDirectory
+from lsk_engine.runs.stored_run import StoredRun
 from lsk_engine.studies.claims import Claim
-from lsk_engine.studies.distillation_measures import TEACHER_SCORE, TRANSFER
-from lsk_engine.studies.measurements import SCORE
+from lsk_engine.studies.jobs import read_split_fingerprints
 from lsk_engine.studies.study import ALPHA, TEACHER_ALPHA, TEACHER_TEMPERATURE, Study
-from lsk_engine.studies.study_folder import FIGURE_FILE, RUNS, TEACHERS
-from lsk_engine.studies.study_result import StudyResult
+from lsk_engine.studies.study_result import (
+    FIGURE_FILE,
+    RUNS,
+    SCORE,
+    STUDENTS,
+    TEACHERS,
+    StudyResult,
+)
 
+STUDENT_SCORE = "student_score"
+TEACHER_SCORE = "teacher_score"
+TRANSFER = "transfer"
 ALPHAS = (0.0, 0.15, 0.3, 0.45, 0.6, 0.75)  # of the paper, like the temperatures
 TEMPERATURES = (1.0, 2.0, 3.0, 4.0, 8.0, 12.0, 16.0)
 SEEDS = 5
@@ -154,3 +165,83 @@ def draw_figure(
         distillation_curves, rows, directory / FIGURE_FILE, score=score, label=label, title=title
     )
     return score, rows
+
+
+def measure_student(run: StoredRun, reporter: Reporter) -> dict[str, dict[str, float]]:
+    """Returns the score of the student that a study has trained with a run as the teacher.
+
+    Args:
+        run: A run of a study.
+        reporter: Receives messages and progress.
+
+    Raises:
+        FileError: If there is no such student, or it is not finished.
+    """
+    path = run.directory.path
+    student = RunDirectory.open(path.parents[1] / STUDENTS / path.name)
+    scores = _first_scores(student)
+    return {split: {STUDENT_SCORE: score} for split, score in scores.items()}
+
+
+def measure_teacher(run: StoredRun, reporter: Reporter) -> dict[str, dict[str, float]]:
+    """Returns the score of a student's teacher, the student's score minus it, and γ.
+
+    A run without a teacher has none of them.
+
+    Args:
+        run: A finished run.
+        reporter: Receives messages and progress.
+
+    Raises:
+        InputError: If the teacher was scored on other examples than the student.
+        LsKerasError: If the teacher is damaged.
+    """
+    from lsk_engine.scoring.teacher_gamma import teacher_gammas
+
+    options = run.config.distillation
+    if options is None:
+        return {}
+    teacher = RunDirectory.open(options.teacher)
+    ((gamma,),) = teacher_gammas(run.task, [teacher], [[options.teacher_temperature]], reporter)
+    own, teacher_scores = map(_first_scores, (run.directory, teacher))
+    examples, teacher_examples = map(read_split_fingerprints, (run.directory, teacher))
+    for split in own.keys() & teacher_scores.keys():
+        if examples and teacher_examples and examples.get(split) != teacher_examples.get(split):
+            raise InputError(
+                "Expected a teacher that is scored on the examples of its student "
+                "(teacher.data.… with --set, or in a study's file). "
+                f"Received: another split '{split}' of {teacher.path}"
+            )
+    found = {
+        split: {TEACHER_SCORE: score, TRANSFER: own[split] - score}
+        for split, score in teacher_scores.items()
+        if split in own
+    }
+    return {**found, "train": {"gamma": gamma}}
+
+
+def compute_gammas(runs: Sequence[StoredRun], reporter: Reporter) -> None:
+    """Computes γ of the teachers of runs, in one pass for all temperatures of a teacher.
+
+    Args:
+        runs: Finished runs of one task.
+        reporter: Receives messages and progress.
+
+    Raises:
+        LsKerasError: If a teacher has changed since.
+    """
+    from lsk_engine.scoring.teacher_gamma import teacher_gammas
+
+    temperatures: dict[str, dict[float, None]] = {}
+    for run in runs:
+        if (options := run.config.distillation) is not None:
+            temperatures.setdefault(options.teacher, {})[options.teacher_temperature] = None
+    if temperatures:
+        teachers = [RunDirectory.open(teacher) for teacher in temperatures]
+        teacher_gammas(runs[0].task, teachers, list(map(list, temperatures.values())), reporter)
+
+
+def _first_scores(run: RunDirectory) -> dict[str, float]:
+    """Returns a task's first score by split; empty if it has no score of its own."""
+    metrics = run.read_metrics()
+    return {split: metrics.first_score(split)[2] for split in metrics.splits if metrics.labels}

@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from os.path import lexists
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from lsk_engine.settings.parsing import flat
 from lsk_engine.settings.resolving import restore_config
 from lsk_engine.studies.arms import Arm
 from lsk_engine.studies.settings_diff import first_differences
-from lsk_engine.studies.study_folder import DATA, RUNS
+from lsk_engine.studies.study_result import DATA, RUNS
 from lsk_engine.tasks.contract import Task
 
 _LOGITS = "logits"  # folder in a teacher's run, where its students share them
@@ -141,25 +141,30 @@ def find_existing_runs(
     return found
 
 
-def check_same_data(runs: Sequence[tuple[RunDirectory, Config]]) -> None:
+def check_same_data(runs: Iterable[RunDirectory], split: str | None = None) -> None:
     """Checks that runs with the same data settings were trained on the same data.
 
     Args:
-        runs: Runs of a study, with their configurations.
+        runs: The runs.
+        split: The split to compare; `None`: all.
 
     Raises:
-        InputError: If files of data have changed between two runs.
+        InputError: If data have changed between two runs.
     """
     known: dict[str, tuple[RunDirectory, Any]] = {}
-    for run, config in runs:
-        if (splits := read_split_fingerprints(run)) is None:
+    for run in runs:
+        splits = read_split_fingerprints(run)
+        found = splits if split is None or splits is None else splits.get(split)
+        if found is None:
             continue
-        key = repr((config.data, config.training.max_examples))
-        first, expected = known.setdefault(key, (run, splits))
-        if splits != expected:
+        config = run.read_config()
+        key = repr((config["data"], config["training"].get("max_examples")))
+        first, expected = known.setdefault(key, (run, found))
+        if found != expected:
             raise InputError(
-                f"Expected runs on the same data; {config.data.source} has changed between them: "
-                f"use another folder for the new data. Received: {first.path} and {run.path}"
+                f"Expected runs with the same {f'{split} split' if split else 'data'}; "
+                f"{config['data'].get('source')} has changed between them: use another folder for "
+                f"the new data. Received: {first.path} and {run.path}"
             )
 
 

@@ -15,7 +15,7 @@ from lsk_engine.runs.run_directory import SCHEMA
 from lsk_engine.runs.schemas import Metrics
 from lsk_engine.runs.stored_run import StoredRun, model_sha256
 from lsk_engine.settings.protocols import has_search
-from lsk_engine.studies.distillation_measures import (
+from lsk_engine.studies.distillation import (
     STUDENT_SCORE,
     TEACHER_SCORE,
     TRANSFER,
@@ -23,10 +23,9 @@ from lsk_engine.studies.distillation_measures import (
     measure_student,
     measure_teacher,
 )
-from lsk_engine.studies.study_result import Number
+from lsk_engine.studies.study_result import SCORE, Number
 from lsk_engine.tasks.contract import Task
 
-SCORE = "score"
 BEST_SCORE = "best_score"
 BySplit = dict[str, dict[str, float]]
 
@@ -221,7 +220,7 @@ def _most_frequent_classes(run: StoredRun, count: int) -> list[str]:
 
 
 def _beam(run: StoredRun, reporter: Reporter) -> BySplit:
-    from lsk_engine.scoring.temperature_sweep import sweep_temperature
+    from lsk_engine.scoring.sweeps import sweep_temperature
 
     directory, task, _ = run
     metrics = directory.read_metrics()

@@ -33,8 +33,14 @@ from lsk_engine.studies.measurements import (
     numbers_of,
 )
 from lsk_engine.studies.study import Study
-from lsk_engine.studies.study_folder import DATA, RESULTS_FILE, RUNS, STUDENTS, study_folder
-from lsk_engine.studies.study_result import StudyResult
+from lsk_engine.studies.study_result import (
+    DATA,
+    RESULTS_FILE,
+    RUNS,
+    STUDENTS,
+    StudyResult,
+    study_folder,
+)
 from lsk_engine.tasks.contract import Task
 from lsk_engine.training.unused_settings import unused_in_any
 
@@ -97,7 +103,7 @@ def run_study(
         existing = find_existing_runs(directory, all_arms, study.seeds, task)
         to_train = jobs_of(directory, all_arms, study.seeds, cached=study.cache)
         reporter.message(f"{len(to_train)} runs in {directory}, {executor}")
-        check_same_data([one for one in existing if one[0].metrics_file.is_file()])
+        check_same_data(run for run, _ in existing if run.metrics_file.is_file())
         for job in to_train:
             if job.finished:
                 _check_finished(study, job)
@@ -126,7 +132,7 @@ def run_study(
             raise next(iter(failed.values()))
         if configs:
             trained = find_existing_runs(directory, all_arms, study.seeds, task)
-            check_same_data([one for one in trained if one[0].metrics_file.is_file()])
+            check_same_data(run for run, _ in trained if run.metrics_file.is_file())
         load_backend()
         opened = {
             name: StoredRun(run, task, restore_config(task, run.read_config()))

@@ -1,5 +1,6 @@
-"""Compares run configurations, ignoring what only the seed changes."""
+"""Compares and names the settings of runs, apart from what only their seeds change."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -94,6 +95,62 @@ def differing_keys(settings: Sequence[Mapping[str, Any]]) -> list[str]:
     return found
 
 
+def name_settings(settings: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Returns a name for each run: the settings in which runs differ, apart from their seeds.
+
+    Args:
+        settings: The settings of each run, by dotted key.
+
+    Example:
+    >>> name_settings([{"training.alpha": a, "training.seed": s} for s, a in enumerate((0, 0.1))])
+    ['hard', 'α 0.1']
+    """
+    comparable = [comparable_settings(one) for one in settings]
+    keys = differing_keys(comparable)
+    return [heading({key: one.get(key) for key in keys}) for one in comparable]
+
+
+def heading(settings: Mapping[str, Any]) -> str:
+    """Returns the name of a combination of settings in a table.
+
+    Args:
+        settings: Settings by dotted key.
+
+    Example:
+    >>> heading({"training.alpha": 0.1}), heading({"training.alpha": 0.0, "data.size": 100})
+    ('α 0.1', 'hard, size 100')
+    >>> [heading({"training.alpha": a, "training.smoothing": "unigram"}) for a in (0.0, 0.1)]
+    ['hard', 'α 0.1, unigram']
+    >>> heading({"teacher.training.alpha": 0.1, "distillation.teacher_temperature": 2.0})
+    'α 0.1 teacher, T 2'
+    >>> [heading({"distillation.teacher": t}) for t in (None, "digits-alpha0.1")]
+    ['no teacher', 'student of digits-alpha0.1']
+    """
+    parts = []
+    for key, value in settings.items():
+        end = key.rpartition(".")[2]
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        # Larger integers cannot be formatted as floats.
+        text = f"{value:g}" if number and abs(value) <= 1e300 else str(value)
+        if key.endswith("training.alpha"):
+            smoothed = "hard" if value == 0 else f"α {text}"
+            parts.append(f"{smoothed} teacher" if key.startswith("teacher.") else smoothed)
+        elif key == TEACHER_RUN:
+            parts.append("no teacher" if value is None else f"student of {value}")
+        elif key.startswith("distillation.") and value is None:
+            continue  # a run without a teacher
+        elif key == "distillation.teacher_temperature":
+            parts.append(f"T {text}")
+        elif key == "training.loss":
+            parts.append(text)
+        elif key == "training.smoothing":
+            if settings.get("training.alpha") != 0:
+                parts.append(text)
+        else:
+            parts.append(f"{end} {text}")
+    return ", ".join(parts)
+
+
 def first_differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[str, str] | None:
     """Returns the first three differences between two settings, as text for an error.
 
@@ -114,6 +171,17 @@ def first_differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> tuple
         return None
     here, there = (", ".join(f"{key}={of.get(key)}" for key in keys) for of in (one, other))
     return here, there
+
+
+def signed(value: float) -> str:
+    """Returns a difference with its sign; a dash for NaN.
+
+    Example:
+    >>> signed(-0.0123), signed(0.1 + 0.2 - 0.3), signed(float("nan"))
+    ('-0.0123', '+0', '–')
+    """
+    # Rounded, so that numbers that cancel give 0.
+    return "–" if math.isnan(value) else f"{round(value, 12) + 0.0:+.3g}"
 
 
 def _count_groups(names: Sequence[str], settings: Sequence[Mapping[str, Any]]) -> int:

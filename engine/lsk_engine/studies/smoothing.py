@@ -4,11 +4,11 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from lsk_engine.studies.claims import Claim
-from lsk_engine.studies.distillation_measures import STUDENT_SCORE
-from lsk_engine.studies.measurements import BEST_SCORE, SCORE
+from lsk_engine.studies.distillation import STUDENT_SCORE
+from lsk_engine.studies.measurements import BEST_SCORE
+from lsk_engine.studies.settings_diff import heading
 from lsk_engine.studies.study import ALPHA, SMOOTHING, Study
-from lsk_engine.studies.study_result import ClaimResult, Number
-from lsk_engine.studies.text_tables import heading, of_split
+from lsk_engine.studies.study_result import SCORE, ClaimResult, Number
 
 QUESTION = "Does label smoothing help?"
 _ALPHAS = (0.05, 0.1, 0.2)
@@ -186,7 +186,7 @@ def sentences_about(
     sentences = []
     for one in claims:
         measured = numbers[one.measure]
-        label = of_split(measured.label, measured.split)
+        label = measured.title
         if one.against is not None:
             label = f"{label} (against {numbers[one.against].label})"
         text = f"{one.statement}: {one.verdict}. At {heading(arm)}, {one.evidence(label)}"

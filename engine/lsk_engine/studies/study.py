@@ -1,12 +1,12 @@
 """The definition of a study: question, axes, seeds, measures and claims. Data only."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from ls_base.errors import InputError, short_repr, suggest
-from ls_base.records import Record, convert_record
+from ls_base.errors import InputError, suggest
+from ls_base.records import convert_record
 from lsk_engine.settings.parsing import flat
 from lsk_engine.settings.resolving import merge_settings
 from lsk_engine.settings.toml_files import read_toml
@@ -19,7 +19,6 @@ ALPHA, SMOOTHING, LOSS = "training.alpha", "training.smoothing", "training.loss"
 # (`lsk_engine.settings.distillation`).
 TEACHER, DISTILLATION = "teacher.", "distillation."
 TEACHER_ALPHA, TEACHER_TEMPERATURE = TEACHER + ALPHA, DISTILLATION + "teacher_temperature"
-_CLAIM_KEYS = tuple(field.name for field in dataclasses.fields(Claim))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,21 +88,18 @@ class Study:
                 "Expected the measure distillation with settings of its students. "
                 f"Received: {', '.join(self.measures)}"
             )
-        for key in (SEED, f"{TEACHER}{SEED}", *self.settings):
-            if key in self.keys():
-                seed = key.endswith(SEED)
-                why = "a study sets the seeds itself" if seed else "it is among the settings"
-                raise InputError(f"Expected axes without {key}: {why}. Received: {key}")
-        for key in (SEED, f"{TEACHER}{SEED}"):
-            if key in {*self.settings, *self.student}:
+        for key in self.keys():
+            if key in self.settings:
+                raise InputError(f"Expected axes other than the settings. Received: {key} in both")
+        for key in (*self.keys(), *self.settings, *self.student):
+            if key.removeprefix(TEACHER) == SEED:
                 raise InputError(
-                    f"Expected settings without {key}: a study sets the seeds itself. "
+                    f"Expected axes and settings without {SEED}: a study sets the seeds itself. "
                     f"Received: {key}"
                 )
         names = [claim.name for claim in self.claims or ()]
-        for claim in self.claims or ():
-            if names.count(claim.name) > 1:
-                raise InputError(f"Expected claims with different names. Received: {claim.name!r}")
+        if len(set(names)) < len(names):
+            raise InputError(f"Expected claims with different names. Received: {', '.join(names)}")
 
     def all_axes(self) -> tuple[Mapping[str, tuple[Any, ...]], ...]:
         """Returns the axes of each grid."""
@@ -144,44 +140,13 @@ def preset_of(study: Study, task: Task) -> str:
     return study.preset or own or task.presets[0].name
 
 
-class _StudyFile(Record, frozen=True):
-    """The types of the keys of a study's file; `axes` and the like are checked further below."""
-
-    question: str
-    task: str
-    axes: dict[str, Any]
-    grids: list[dict[str, Any]] = []  # noqa: RUF012 - msgspec copies defaults
-    seeds: int = 3
-    measure: tuple[str, ...] = ("accuracy", "calibration")
-    preset: str | None = None
-    teacher_preset: str | None = None
-    settings: dict[str, Any] = {}  # noqa: RUF012
-    student: dict[str, Any] = {}  # noqa: RUF012
-    cache: bool = False
-    claims: list["_ClaimTable"] | None = None
-    split: str = "test"
-
-
-class _ClaimTable(Record, frozen=True):
-    """The types of the keys of a claim in a study's file."""
-
-    statement: str
-    measure: str
-    direction: str
-    margin: float
-    name: str | None = None
-    against: str | None = None
-    paper: float | None = None
-    source: str = ""
-    axis: str | None = None
-
-
 def read_study(file: Path) -> Study:
     """Reads a study from a TOML file.
 
     Args:
         file: The file: the attributes of `Study` as keys (`measure` for `measures`), with `axes`,
-            `settings` and `student` as tables, `grids` and `claims` as arrays of tables.
+            `settings` and `student` as tables, `grids` and `claims` as arrays of tables. The name
+            of a claim is its measure by default.
 
     Raises:
         FileError: If it cannot be read.
@@ -189,52 +154,32 @@ def read_study(file: Path) -> Study:
             another type.
     """
     values = read_toml(file)
-    known = _StudyFile.__struct_fields__
-    for key in values:
-        if key not in known:
-            raise InputError(f"Expected a key of a study in {file}. {suggest(key, known)}")
+    _check_keys(values, sorted({*_names(Study), "measure"} - {"measures"}), f"a study in {file}")
+    for name in ("axes", "settings", "student"):
+        if name in values:
+            values[name] = _flat(values[name])  # unquoted dotted keys nest in TOML
+    if isinstance(values.get("grids"), list):
+        values["grids"] = [_flat(axes) for axes in values["grids"]]
+    if "measure" in values:
+        values["measures"] = values.pop("measure")
     claims = values.get("claims")
     for claim in claims if isinstance(claims, list) else ():
-        for key in claim if isinstance(claim, dict) else ():
-            if key not in _CLAIM_KEYS:
-                raise InputError(
-                    f"Expected a key of a claim in {file}. {suggest(key, _CLAIM_KEYS)}"
-                )
-    found = convert_record(values, _StudyFile, str(file), error=InputError)
-    if found.claims == []:
-        raise InputError(f"Expected at least one claim in {file}, or no claims. Received: []")
-    tables = None if found.claims is None else [claim.to_dict() for claim in found.claims]
-    return Study(
-        question=found.question,
-        task=found.task,
-        axes=_parse_axes(found.axes, file),
-        grids=tuple(_parse_axes(axes, file) for axes in found.grids),
-        seeds=found.seeds,
-        measures=found.measure,
-        preset=found.preset,
-        teacher_preset=found.teacher_preset,
-        settings=flat(found.settings),
-        student=flat(found.student),
-        cache=found.cache,
-        claims=None
-        if tables is None
-        else tuple(
-            Claim(**{**table, "name": table["measure"] if table["name"] is None else table["name"]})
-            for table in tables
-        ),
-        split=found.split,
-    )
+        if isinstance(claim, dict):
+            _check_keys(claim, _names(Claim), f"a claim in {file}")
+            if "measure" in claim:
+                claim.setdefault("name", claim["measure"])
+    return convert_record(values, Study, str(file), error=InputError)
 
 
-def _parse_axes(values: Mapping[str, Any], file: Path) -> dict[str, tuple[Any, ...]]:
-    axes = {}
-    for key, axis in flat(values).items():  # unquoted dotted keys nest in TOML
-        if not isinstance(axis, list):
-            raise InputError(
-                f"Expected a list of values of {key} in {file}. Received: {short_repr(axis)}"
-            )
-        several = "," in key
-        axes[key] = tuple(
-            tuple(value) if several and isinstance(value, list) else value for value in axis
-        )
-    return axes
+def _names(kind: type) -> list[str]:
+    return [field.name for field in dataclasses.fields(kind)]
+
+
+def _check_keys(values: Mapping[str, Any], known: Collection[str], where: str) -> None:
+    for key in values:
+        if key not in known:
+            raise InputError(f"Expected a key of {where}. {suggest(key, known)}")
+
+
+def _flat(value: Any) -> Any:
+    return flat(value) if isinstance(value, dict) else value

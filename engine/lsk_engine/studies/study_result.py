@@ -1,32 +1,86 @@
-"""The result of a study: numbers by arm and seed, claims with verdicts, sentences.
+"""The folder of a study: its settings, its lock, and its result in `results.json`.
 
-It is also what `results.json` of a study's folder holds. Nothing here computes, and nothing imports
-Keras or SciPy, so that reports and tables can read it.
+Nothing here computes, and nothing imports Keras or SciPy, so that reports and tables can read it.
 """
 
+import contextlib
+import json
 import math
 import statistics
 import textwrap
+from collections.abc import Iterator, Mapping
+from os.path import lexists
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 
-from ls_base.errors import FileError
-from ls_base.files import nan_to_none
+from ls_base.errors import FileError, InputError
+from ls_base.files import nan_to_none, write_json
 from ls_base.records import Count, Finite, Record, convert_record, read_record
-from lsk_engine.studies.study_folder import FIGURE_FILE, RESULTS_FILE
-from lsk_engine.studies.text_tables import (
-    columns,
-    difference_line,
-    heading,
-    of_split,
-    plain,
-    signed,
-    span,
-)
+from lsk_engine.runs.locking import hold_lock
+from lsk_engine.settings.config import CONFIG_SCHEMA
+from lsk_engine.settings.parsing import flat
+from lsk_engine.studies.settings_diff import first_differences, heading, signed
 
-SCHEMA = 1
+RUNS, TEACHERS, STUDENTS = "runs", "teachers", "students"  # folders inside
+DATA = "data"  # folder inside, of prepared data that the runs share
+RESULTS_FILE = "results.json"
+FIGURE_FILE = "distillation-sweep.png"  # of teachers and students, with its numbers beside it
+SCHEMA = 1  # of the result
+SCORE = "score"  # a task's first score, whatever its own name
+
+
+def settings_file(directory: Path) -> Path:
+    """Returns the file with the settings that all runs of a study share."""
+    return directory / "study.json"
+
+
+@contextlib.contextmanager
+def study_folder(directory: Path, shared: Mapping[str, Any]) -> Iterator[None]:
+    """Locks a study's folder while the block runs, and stores what its runs share.
+
+    Args:
+        directory: The folder; it is created if it does not exist.
+        shared: The settings that its runs share; JSON values.
+
+    Raises:
+        InputError: If the folder holds something else, another process uses it, or it was made
+            with other settings.
+        FileError: If it cannot be written.
+    """
+    file = settings_file(directory)
+    settings = json.loads(json.dumps({"schema": CONFIG_SCHEMA, **shared}))
+    _check(directory, file, settings)  # before anything is written into it
+    with contextlib.ExitStack() as contexts:
+        try:
+            contexts.enter_context(hold_lock(directory / ".lock", wait=False))
+        except BlockingIOError:
+            raise InputError(
+                f"Expected a folder that no other study uses. Received: {directory}"
+            ) from None
+        _check(directory, file, settings)
+        write_json(file, settings)
+        yield
+
+
+def _check(directory: Path, file: Path, settings: Mapping[str, Any]) -> None:
+    """Raises an error if a folder holds something else than this study."""
+    if not lexists(file):
+        if directory.exists() and (
+            not directory.is_dir() or {p.name for p in directory.iterdir()} - {".lock"}
+        ):
+            raise InputError(
+                f"Expected a new or empty folder, or one of a study. Received: {directory}"
+            )
+        return
+    stored = read_record(file, dict[str, Any], schema=CONFIG_SCHEMA)
+    if differences := first_differences(flat(stored), flat(settings)):
+        expected, received = differences
+        raise InputError(
+            f"Expected the settings of the study in {directory} ({expected}), or another folder. "
+            f"Received: {received}"
+        )
 
 
 class Number(Record, frozen=True):
@@ -43,6 +97,11 @@ class Number(Record, frozen=True):
     better: Literal["less", "more"] | None
     split: str | None = None
     bounds: tuple[Finite | None, Finite | None] = (None, None)
+
+    @property
+    def title(self) -> str:
+        """The label, with the split if it is not the study's."""
+        return self.label if self.split is None else f"{self.split} {self.label}"
 
 
 class ClaimResult(Record, frozen=True):
@@ -98,7 +157,7 @@ class ClaimResult(Record, frozen=True):
 
 
 class StudyResult(Record, frozen=True):
-    """The result of a study; `print` shows a table and the conclusions.
+    """The result of a study; `print` shows means and conclusions, at most 80 columns wide.
 
     Attributes:
         question: The study's question.
@@ -131,18 +190,14 @@ class StudyResult(Record, frozen=True):
     notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        head = f"{self.question} {self.task}, {self.preset}"
-        return "\n".join([head, "", self.table(), "", self.answer()])
-
-    def answer(self) -> str:
-        """Returns the sentences, what is missing, and the notes, as lines."""
-        lines = [
-            textwrap.fill(sentence, 80, initial_indent="- ", subsequent_indent="  ")
-            for sentence in self.sentences
-        ]
-        for error, runs in self.reasons().items():
-            lines.append(f"Missing: {', '.join(runs)}: {error}")
-        return "\n".join([*lines, *(f"Note: {note}" for note in self.notes)])
+        lines = [f"{self.question} {self.task}, {self.preset}", ""]
+        lines.append(f"{self.split}, {self.seeds} seed{'s' * (self.seeds != 1)}")
+        for name, number in self.numbers.items():
+            means = (f"{self.mean(name, arm):.4g} ({heading(of)})" for arm, of in self.arms.items())
+            lines.append(_fill(f"{number.title}: {', '.join(means)}"))
+        lines += ["", *(_fill(f"- {sentence}") for sentence in self.sentences)]
+        missing = (f"Missing: {', '.join(runs)}: {why}" for why, runs in self.reasons().items())
+        return "\n".join([*lines, *missing, *(f"Note: {note}" for note in self.notes)])
 
     def mean(self, number: str, arm: str) -> float:
         """Returns the mean over seeds; NaN if a run has no such number."""
@@ -160,29 +215,9 @@ class StudyResult(Record, frozen=True):
         """Returns the content of `results.json`."""
         return {"schema": SCHEMA, **nan_to_none(msgspec.to_builtins(self))}
 
-    def table(self) -> str:
-        """Returns the means of each arm, then the claims about the arm `shown`."""
-        seeds = f"{self.split}, {self.seeds} seed{'s' * (self.seeds != 1)}"
-        rows = [
-            (
-                of_split(number.label, number.split),
-                [plain(self.mean(name, arm)) for arm in self.arms],
-            )
-            for name, number in self.numbers.items()
-        ]
-        lines = list(columns(seeds, [heading(settings) for settings in self.arms.values()], rows))
-        about = [one for one in self.claims if one.arm == self.shown]
-        about = [one for one in about if one.baseline == about[0].baseline]
-        if about:
-            against = heading(self.arms[about[0].baseline])
-            head = f"{heading(self.arms[self.shown])} − {against}"
-            lines += ["", difference_line(head, "mean", "95 % interval", "verdict")]
-        for one in about:
-            mean, low, high = (math.nan if x is None else x for x in (one.mean, one.low, one.high))
-            measured = self.numbers.get(one.measure)
-            name = of_split(one.name, measured.split if measured else None)
-            lines.append(difference_line(name, signed(mean), span(low, high), one.verdict))
-        return "\n".join(lines)
+
+def _fill(text: str) -> str:
+    return textwrap.fill(text, 80, subsequent_indent="  ")
 
 
 class CurvePoint(Record, frozen=True):

@@ -13,7 +13,7 @@ the λ where the observed ECE is the upper and the lower quantile; where it is t
 the corrected estimate. λ = 0, perfect calibration, is in the family, and 0 is in the interval
 whenever noise alone explains the ECE. With strong miscalibration, it becomes the plain interval.
 
-Data do not tell whether a small gap is real or noise. A family of all gaps takes them for real: if
+Data do not show whether a small gap is real or noise. A family of all gaps takes them for real: if
 one bin has all the miscalibration, it counts the noise of the others twice, and its interval is too
 low. A family of the gaps beyond twice their noise takes them for noise: if miscalibration is spread
 thin, its interval is too high. The interval here covers both, each with 0.6 of the tails;
@@ -24,7 +24,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ls_keras.calibration.curves.reliability_curve import binomial_intervals
 from ls_keras.calibration.curves.top_label_statistics import count_groups
 from ls_keras.inputs.validation import as_count
 
@@ -32,7 +31,7 @@ from ls_keras.inputs.validation import as_count
 MAX_RESAMPLES = 10_000
 # More independent units take longer, but do not improve the estimated variance.
 _MAX_UNITS = 1024
-# Share of the tails for each family, see above.
+# Share of the tails for each family of gaps.
 _TAILS = 0.6
 
 
@@ -220,6 +219,31 @@ def mean_interval(
         return mean, (float("nan"), float("nan"))
     low, high = np.quantile(mean + noise, [(1 - level) / 2, (1 + level) / 2])
     return mean, (float(low), float(high))
+
+
+def binomial_intervals(
+    rate: np.ndarray, number: np.ndarray, level: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the Clopper–Pearson intervals of observed rates; NaN where `number` is 0.
+
+    Args:
+        rate: Observed rates in [0, 1].
+        number: Number of trials behind each; need not be whole.
+        level: Level of the intervals, such as 0.95.
+
+    References:
+        Clopper, Pearson, *The use of confidence or fiducial limits illustrated in the case of
+        the binomial*, Biometrika 26 (1934).
+    """
+    from scipy import special  # imported late: it takes long
+
+    tail = (1 - level) / 2
+    hits, misses = rate * number, (1 - rate) * number
+    with np.errstate(invalid="ignore"):
+        low = np.where(hits > 0, special.betaincinv(hits, misses + 1, tail), 0.0)
+        high = np.where(misses > 0, special.betaincinv(hits + 1, misses, 1 - tail), 1.0)
+    some = number > 0
+    return np.where(some, low, np.nan), np.where(some, high, np.nan)
 
 
 def proportion_interval(

@@ -8,21 +8,21 @@ from keras import ops
 from ls_base.brief_repr import brief_repr
 from ls_base.errors import InputError
 from ls_keras.backend.tensors import as_array
-from ls_keras.calibration.curves.intervals import error_interval
-from ls_keras.calibration.curves.reliability_curve import ReliabilityCurve, binomial_intervals
+from ls_keras.calibration.curves.reliability_curve import ReliabilityCurve, curve_of_statistics
 from ls_keras.calibration.curves.top_label_statistics import (
     apply_mask,
     at_positions,
-    check_level,
     group_of_each_row,
     read_groups,
-    read_statistics,
 )
-from ls_keras.inputs.probabilities import confidence_and_correct, read_examples
+from ls_keras.inputs.probabilities import (
+    class_labels,
+    confidence_and_correct,
+    probabilities,
+    read_examples,
+)
 from ls_keras.inputs.targets import IgnoreClass, ignored_ids
-from ls_keras.inputs.validation import as_flag, as_number, as_seed
-from ls_keras.metrics.binning import check_num_bins, equal_width_edges
-from ls_keras.metrics.calibration_error import Bins, calibration_error
+from ls_keras.inputs.validation import as_counts, as_flag
 from ls_keras.metrics.numpy_top_label import TopLabels, read_top_labels
 
 
@@ -96,7 +96,7 @@ def reliability_curve(
 class ReliabilityAccumulator:
     """Collects the statistics of a reliability curve batch by batch, without keeping predictions.
 
-    It keeps 13 bytes per example (confidence, correctness, group), 17 with weights.
+    It keeps 17 bytes per example: confidence, correctness, group and weight.
 
     Args:
         from_logits: Whether `y_pred` are logits.
@@ -124,7 +124,6 @@ class ReliabilityAccumulator:
         ignored_ids(ignore_class)
         self.ignore_class = ignore_class
         self._parts: list[tuple[np.ndarray, ...]] = []
-        self._weighted = False
         self._next_group = 0
 
     def __repr__(self) -> str:
@@ -141,7 +140,6 @@ class ReliabilityAccumulator:
 
         Without `groups`, each row of each batch is a group of its own.
         """
-        weighted = sample_weight is not None
         if mask is not None:
             shape = as_array(y_pred, "y_pred").shape
             shape = shape if self.multi_label else shape[:-1]
@@ -169,16 +167,10 @@ class ReliabilityAccumulator:
             groups = group_of_each_row(shape) + self._next_group
             self._next_group += groups.size
         groups = at_positions(read_groups(groups), shape, "groups")
-        columns = [confidences, top.correct, groups]
-        if top.weights is not None:
-            counts = top.weights != 0
-            columns = [column[counts] for column in columns]
-            weights = top.weights[counts]
-            self._weighted |= weighted
-        else:
-            columns = [column.reshape(-1) for column in columns]
-            weights = np.ones(len(columns[0]), np.float32)
-        self._parts.append((*columns, weights if weighted else weights[:0]))
+        weights = np.ones(shape, np.float32) if top.weights is None else top.weights
+        counts = weights != 0
+        columns = (confidences, top.correct, groups, weights)
+        self._parts.append(tuple(column[counts] for column in columns))
 
     def curve(self, **options: Any) -> ReliabilityCurve:
         """Returns the curve of all examples added so far.
@@ -197,96 +189,109 @@ class ReliabilityAccumulator:
         """
         if not self._parts:
             raise InputError("Expected at least one batch. Received: none")
-        weights = None
-        if self._weighted:
-            weights = np.concatenate(
-                [w if len(w) else np.ones(len(c), np.float32) for c, _, _, w in self._parts]
-            )
-        confidence, correct, groups = (
-            np.concatenate([part[i] for part in self._parts]) for i in range(3)
-        )
-        return {
-            "top_confidence": confidence,
-            "correct": correct,
-            "sample_weight": weights,
-            "groups": groups,
-        }
+        names = ("top_confidence", "correct", "groups", "sample_weight")
+        columns = zip(*self._parts, strict=True)
+        return {name: np.concatenate(parts) for name, parts in zip(names, columns, strict=True)}
 
 
-def curve_of_statistics(
-    top_confidence,
-    correct,
+def classwise_reliability(
+    y_true,
+    y_pred,
     *,
-    sample_weight=None,
-    groups=None,
+    classes=None,
     num_bins: int = 15,
+    from_logits: bool = False,
+    ignore_class: IgnoreClass = None,
+    multi_label: bool = False,
+    sample_weight=None,
+    mask=None,
+    groups=None,
     confidence: float = 0.95,
     resamples: int = 1000,
     seed: int = 0,
-    temperature: float | None = None,
-    multi_label: bool = False,
-) -> ReliabilityCurve:
-    """Returns the reliability curve for given confidence and correctness of each example.
+) -> dict[int, ReliabilityCurve]:
+    """Returns the reliability curve of the probability of each class, one against the rest.
+
+    Every example is in the curve of every class k, with confidence p_k, and correct if its label is
+    k. The mean of the curves' `ece` is `ExpectedCalibrationError(classwise=True)`. With many
+    classes, most probabilities are near 0, and so is the error: look at `overconfidence` and
+    `underconfidence` of a class, and at the interval.
 
     Args:
-        top_confidence: Array `(N,)` in [0, 1]: the largest probability of each example.
-        correct: Array `(N,)` of booleans or 0 and 1: whether its class was the target's.
-        sample_weight: Array `(N,)` of non-negative weights, or `None`.
-        groups: Integers `(N,)`: examples of one group are resampled together; `None`: all are
-            independent.
+        y_true: Integers `(...)` or `(..., 1)`, or dense targets `(..., K)`.
+        y_pred: Array `(..., K)`, K ≥ 2: probabilities, or logits with `from_logits=True`.
+        classes: Class ids; `None`: all. Each one needs a bootstrap.
         num_bins: Number of bins.
+        from_logits: Whether `y_pred` are logits.
+        ignore_class: Label id, or several, whose positions do not count (integer targets).
+        multi_label: Whether each entry of the last axis is a sigmoid; a class is then a label, in
+            the examples in which it counts. Default: `False`.
+        sample_weight: Array of shape `(...)` or of its leading axes, or `None`.
+        mask: Boolean, of shape `(...)` or of its leading axes; false where a position does not
+            count.
+        groups: Integers of shape `(...)` or of its leading axes: examples of one group are
+            resampled together. Default: the index on the first axis.
         confidence: Level of the intervals.
-        resamples: Bootstrap resamples behind the interval of the ECE, 100 to 10,000.
+        resamples: Number of bootstrap resamples, 100 to 10,000.
         seed: Seed of the resampling.
-        temperature: Stored for the legend of a diagram.
-        multi_label: Stored for the axes of a diagram: whether `top_confidence` are probabilities of
-            sigmoids and `correct` their labels.
+
+    Returns:
+        Curves by class id; `ls_keras.plots.reliability_diagram` draws them by name.
 
     Raises:
-        InputError: If the arrays have different lengths, if a value is out of range, or if no
-            example counts.
+        InputError: As `reliability_curve`, and if a class id is out of range.
+
+    Example:
+        >>> from ls_keras.calibration import classwise_reliability
+        >>> p = [[0.5, 0.25, 0.25]] * 4
+        >>> curves = classwise_reliability([0, 0, 2, 2], p, num_bins=4)
+        >>> [curves[k].ece for k in range(3)]
+        [0.0, 0.25, 0.25]
     """
-    num_bins = check_num_bins(num_bins)
+    as_flag(from_logits, "from_logits")
     as_flag(multi_label, "multi_label")
-    check_level(confidence)
-    seed = as_seed(seed)
-    if temperature is not None:
-        temperature = as_number(temperature, "temperature", low=0, above=True)
-    read = read_statistics(top_confidence, correct, sample_weight, groups)
-    values, hits, weights, groups = read
-
-    edges = equal_width_edges(num_bins)
-    index = np.searchsorted(edges[1:-1], values, side="left")  # right-closed bins
-
-    def over_bins(quantity):
-        return np.bincount(index, quantity, num_bins)
-
-    mass, squares = over_bins(weights), over_bins(weights**2)
-    some = np.where(mass > 0, mass, np.nan)
-    accuracy, mean = over_bins(weights * hits) / some, over_bins(weights * values) / some
-    effective = mass**2 / np.where(mass > 0, squares, 1)
-    lower, upper = binomial_intervals(accuracy, effective, confidence)
-    gaps = read.gaps
-    bins = Bins(mass, over_bins(gaps), over_bins(weights * hits), squares)
-    corrected, interval = error_interval(
-        gaps, weights, index, groups, num_bins, confidence, resamples, seed
-    )
-    return ReliabilityCurve(
-        edges=tuple(edges.tolist()),
-        counts=tuple(mass.tolist()),
-        confidence=tuple(mean.tolist()),
-        accuracy=tuple(accuracy.tolist()),
-        accuracy_low=tuple(lower.tolist()),
-        accuracy_high=tuple(upper.tolist()),
-        ece=float(np.abs(over_bins(gaps)).sum() / weights.sum()),
-        ece_corrected=corrected,
-        ece_low=interval[0],
-        ece_high=interval[1],
-        level=confidence,
-        examples=read.examples,
-        groups=read.num_groups,
-        temperature=temperature,
+    shape = as_array(y_pred, "y_pred").shape
+    sample_weight = apply_mask(sample_weight, mask, shape if multi_label else shape[:-1])
+    examples = read_examples(
+        y_true,
+        y_pred,
+        sample_weight=sample_weight,
+        from_logits=from_logits,
+        ignore_class=ignore_class,
         multi_label=multi_label,
-        rms=float(calibration_error(bins, norm="l2")),
-        rms_debiased=float(calibration_error(bins, norm="l2", debias=True)),
     )
+    p = ops.convert_to_numpy(probabilities(examples.y_pred, from_logits=from_logits))
+    labels = ops.convert_to_numpy(class_labels(examples.targets))
+    if multi_label:  # a pair for each sigmoid, label 1 last
+        p, right = p[..., 1], labels == 1
+    else:
+        right = labels[..., None] == np.arange(p.shape[-1])
+    shape, num_classes = p.shape[:-1], p.shape[-1]
+    if groups is None:
+        groups = group_of_each_row(shape)
+    ids = at_positions(read_groups(groups), shape, "groups").reshape(-1)
+    chosen = range(num_classes) if classes is None else as_counts(classes, "classes")
+    if max(chosen, default=num_classes) >= num_classes:
+        raise InputError(
+            f"Expected classes in [0, {num_classes}), at least one. Received: {list(chosen)}"
+        )
+    p, right = p.reshape(-1, num_classes), right.reshape(-1, num_classes)
+    weights, curves = None, {}
+    if examples.weights is not None:
+        weights = ops.convert_to_numpy(examples.weights)
+        weights = weights if multi_label else weights[..., None]
+        weights = np.broadcast_to(weights, (*shape, num_classes)).reshape(-1, num_classes)
+    for k in chosen:
+        counts = np.ones(len(p), bool) if weights is None else weights[:, k] != 0
+        curves[k] = curve_of_statistics(
+            p[counts, k].clip(0, 1),  # rounding may exceed 1
+            right[counts, k],
+            sample_weight=None if weights is None else weights[counts, k],
+            groups=ids[counts],
+            multi_label=multi_label,
+            num_bins=num_bins,
+            confidence=confidence,
+            resamples=resamples,
+            seed=seed,
+        )
+    return curves

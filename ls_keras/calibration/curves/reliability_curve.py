@@ -1,8 +1,6 @@
-"""The reliability curve as data, with JSON and CSV."""
+"""The reliability curve as data, and its computation from confidence and correctness."""
 
-import csv
 import dataclasses
-import io
 import json
 import math
 import os
@@ -12,21 +10,25 @@ from typing import Any
 import numpy as np
 
 from ls_base.brief_repr import BriefRepr
+from ls_base.files import nan_to_none
 from ls_base.records import decode_record
 from ls_base.safe_open import read_bytes
+from ls_keras.calibration.curves.intervals import binomial_intervals, error_interval
+from ls_keras.calibration.curves.top_label_statistics import check_level, read_statistics
 from ls_keras.errors import InputError, shown
-from ls_keras.inputs.validation import as_path
+from ls_keras.inputs.validation import as_flag, as_number, as_path, as_seed
+from ls_keras.metrics.binning import check_num_bins, equal_width_edges
+from ls_keras.metrics.calibration_error import Bins, calibration_error
 
 _SCHEMA = 1
 _MOST_BYTES = 1 << 26
-_BINS = ("counts", "confidence", "accuracy", "accuracy_low", "accuracy_high")
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class ReliabilityCurve(BriefRepr):
     """Accuracy against confidence over bins of confidence.
 
-    Bins without examples hold NaN for confidence and accuracy (`null` in JSON, empty in CSV).
+    Bins without examples hold NaN for confidence and accuracy (`null` in JSON).
 
     Attributes:
         edges: B + 1 edges of the bins, left-open and right-closed.
@@ -92,66 +94,31 @@ class ReliabilityCurve(BriefRepr):
 
     def to_json(self, path: str | os.PathLike | None = None) -> str:
         """Returns the curve as JSON, and writes it to `path` if given."""
-        content = {"schema": _SCHEMA, **{k: _null(v) for k, v in dataclasses.asdict(self).items()}}
-        return _written(json.dumps(content, indent=2, allow_nan=False) + "\n", path)
+        content = {"schema": _SCHEMA, **nan_to_none(dataclasses.asdict(self))}
+        text = json.dumps(content, indent=2, allow_nan=False) + "\n"
+        if path is not None:
+            Path(path).write_text(text)
+        return text
 
     @classmethod
     def from_json(cls, source: str | os.PathLike) -> "ReliabilityCurve":
         """Returns the curve of a JSON text, or of a file.
 
         Raises:
-            InputError: If it is no such JSON.
+            InputError: If it is not the JSON of a curve.
         """
-        text = _read(source, is_text=lambda text: text.lstrip().startswith("{"))
         try:
-            content = decode_record(text.encode(), dict[str, Any], "the text", schema=_SCHEMA)
+            if isinstance(source, str) and source.lstrip().startswith("{"):
+                data = source.encode()
+            else:
+                data = read_bytes(as_path(source, "source"), max_bytes=_MOST_BYTES)
+            content = decode_record(data, dict[str, Any], "the text", schema=_SCHEMA)
             del content["schema"]
-            return cls(**{name: _nan(name, value) for name, value in content.items()})
+            return cls(**{name: _from_json(name, value) for name, value in content.items()})
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise InputError(
-                f"Expected the JSON of a reliability curve. Received: {text[:60]!r} ({error})"
-            ) from error
-
-    def to_csv(self, path: str | os.PathLike | None = None) -> str:
-        """Returns the curve as CSV, one row a bin, and writes it to `path` if given.
-
-        What belongs to the curve as a whole stands above the table in lines `# name=value`
-        (`pandas.read_csv(path, comment="#")` skips them).
-        """
-        content = {k: _null(v) for k, v in dataclasses.asdict(self).items()}
-        out = io.StringIO()
-        for name, value in content.items():
-            if not isinstance(value, list):
-                out.write(f"# {name}={json.dumps(value)}\n")
-        table = csv.writer(out, lineterminator="\n")
-        table.writerow(["edge_low", "edge_high", *_BINS])
-        columns = [content[name] for name in _BINS]
-        for low, high, *row in zip(self.edges[:-1], self.edges[1:], *columns, strict=True):
-            table.writerow([low, high, *row])
-        return _written(out.getvalue(), path)
-
-    @classmethod
-    def from_csv(cls, source: str | os.PathLike) -> "ReliabilityCurve":
-        """Returns the curve of a CSV text that `to_csv` made, or of a file.
-
-        Raises:
-            InputError: If it is no such CSV.
-        """
-        text = _read(source, is_text=lambda text: "\n" in text)
-        lines = text.splitlines()
-        try:
-            scalars = dict(line[2:].split("=", 1) for line in lines if line.startswith("# "))
-            rows = list(csv.DictReader(line for line in lines if not line.startswith("#")))
-            columns: dict[str, Any] = {
-                name: [float(row[name] or "nan") for row in rows] for name in _BINS
-            }
-            columns["edges"] = [float(row["edge_low"]) for row in rows]
-            columns["edges"].append(float(rows[-1]["edge_high"]))
-            columns.update({name: json.loads(value) for name, value in scalars.items()})
-            return cls(**{name: _nan(name, value) for name, value in columns.items()})
-        except (ValueError, TypeError, KeyError, IndexError, RecursionError, csv.Error) as error:
-            raise InputError(
-                f"Expected the CSV of a reliability curve. Received: {text[:60]!r} ({error})"
+                "Expected the JSON of a reliability curve, or the path of a readable file. "
+                f"Received: {shown(str(source)[:60])} ({error})"
             ) from error
 
     def __eq__(self, other) -> bool:
@@ -162,56 +129,86 @@ class ReliabilityCurve(BriefRepr):
         return hash(self.to_json())
 
 
-def binomial_intervals(
-    rate: np.ndarray, number: np.ndarray, level: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the Clopper–Pearson intervals of observed rates; NaN where `number` is 0.
+def _from_json(name: str, value):
+    if isinstance(value, list):
+        return tuple(math.nan if v is None else float(v) for v in value)
+    return math.nan if value is None and name != "temperature" else value
+
+
+def curve_of_statistics(
+    top_confidence,
+    correct,
+    *,
+    sample_weight=None,
+    groups=None,
+    num_bins: int = 15,
+    confidence: float = 0.95,
+    resamples: int = 1000,
+    seed: int = 0,
+    temperature: float | None = None,
+    multi_label: bool = False,
+) -> ReliabilityCurve:
+    """Returns the reliability curve for given confidence and correctness of each example.
 
     Args:
-        rate: Observed rates in [0, 1].
-        number: Number of trials behind each; need not be whole.
-        level: Level of the intervals, such as 0.95.
+        top_confidence: Array `(N,)` in [0, 1]: the largest probability of each example.
+        correct: Array `(N,)` of booleans or 0 and 1: whether its class was the target's.
+        sample_weight: Array `(N,)` of non-negative weights, or `None`.
+        groups: Integers `(N,)`: examples of one group are resampled together; `None`: all are
+            independent.
+        num_bins: Number of bins.
+        confidence: Level of the intervals.
+        resamples: Bootstrap resamples behind the interval of the ECE, 100 to 10,000.
+        seed: Seed of the resampling.
+        temperature: Stored for the legend of a diagram.
+        multi_label: Stored for the axes of a diagram: whether `top_confidence` are probabilities of
+            sigmoids and `correct` their labels.
 
-    References:
-        Clopper, Pearson, *The use of confidence or fiducial limits illustrated in the case of
-        the binomial*, Biometrika 26 (1934).
+    Raises:
+        InputError: If the arrays have different lengths, if a value is out of range, or if no
+            example counts.
     """
-    from scipy import special  # imported late: it takes long
+    num_bins = check_num_bins(num_bins)
+    as_flag(multi_label, "multi_label")
+    check_level(confidence)
+    seed = as_seed(seed)
+    if temperature is not None:
+        temperature = as_number(temperature, "temperature", low=0, above=True)
+    read = read_statistics(top_confidence, correct, sample_weight, groups)
+    values, hits, weights, groups = read
 
-    tail = (1 - level) / 2
-    hits, misses = rate * number, (1 - rate) * number
-    with np.errstate(invalid="ignore"):
-        low = np.where(hits > 0, special.betaincinv(hits, misses + 1, tail), 0.0)
-        high = np.where(misses > 0, special.betaincinv(hits + 1, misses, 1 - tail), 1.0)
-    some = number > 0
-    return np.where(some, low, np.nan), np.where(some, high, np.nan)
+    edges = equal_width_edges(num_bins)
+    index = np.searchsorted(edges[1:-1], values, side="left")  # right-closed bins
 
+    def over_bins(quantity):
+        return np.bincount(index, quantity, num_bins)
 
-def _null(value):
-    if isinstance(value, tuple):
-        return [_null(v) for v in value]
-    return None if isinstance(value, float) and math.isnan(value) else value
-
-
-def _nan(name: str, value):
-    if isinstance(value, list):
-        return tuple(float("nan") if v is None else float(v) for v in value)
-    return float("nan") if value is None and name != "temperature" else value
-
-
-def _written(text: str, path: str | os.PathLike | None) -> str:
-    if path is not None:
-        Path(path).write_text(text)
-    return text
-
-
-def _read(source: str | os.PathLike, is_text) -> str:
-    if isinstance(source, str) and is_text(source):
-        return source
-    path = as_path(source, "source")
-    try:
-        return read_bytes(path, max_bytes=_MOST_BYTES).decode("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"Expected the path of a readable file. Received: {shown(str(source))} ({error})"
-        ) from error
+    mass, squares = over_bins(weights), over_bins(weights**2)
+    some = np.where(mass > 0, mass, np.nan)
+    accuracy, mean = over_bins(weights * hits) / some, over_bins(weights * values) / some
+    effective = mass**2 / np.where(mass > 0, squares, 1)
+    lower, upper = binomial_intervals(accuracy, effective, confidence)
+    gaps = read.gaps
+    bins = Bins(mass, over_bins(gaps), over_bins(weights * hits), squares)
+    corrected, interval = error_interval(
+        gaps, weights, index, groups, num_bins, confidence, resamples, seed
+    )
+    return ReliabilityCurve(
+        edges=tuple(edges.tolist()),
+        counts=tuple(mass.tolist()),
+        confidence=tuple(mean.tolist()),
+        accuracy=tuple(accuracy.tolist()),
+        accuracy_low=tuple(lower.tolist()),
+        accuracy_high=tuple(upper.tolist()),
+        ece=float(np.abs(over_bins(gaps)).sum() / weights.sum()),
+        ece_corrected=corrected,
+        ece_low=interval[0],
+        ece_high=interval[1],
+        level=confidence,
+        examples=read.examples,
+        groups=read.num_groups,
+        temperature=temperature,
+        multi_label=multi_label,
+        rms=float(calibration_error(bins, norm="l2")),
+        rms_debiased=float(calibration_error(bins, norm="l2", debias=True)),
+    )

@@ -6,13 +6,13 @@ import numpy as np
 
 from ls_base.brief_repr import BriefRepr
 from ls_keras.calibration.curves.reliability import ReliabilityAccumulator
-from ls_keras.calibration.curves.smooth_error import best_bandwidth
-from ls_keras.calibration.curves.smooth_kernel import (
+from ls_keras.calibration.curves.smooth_error import (
     CELLS,
     LEAST_BANDWIDTH,
-    smoothed,
+    best_bandwidth,
+    smooth,
     spread,
-    trapezoid,
+    trapezoid_weights,
 )
 from ls_keras.calibration.curves.top_label_statistics import Statistics, read_statistics
 from ls_keras.inputs.targets import IgnoreClass
@@ -135,8 +135,8 @@ def smooth_curve_of_statistics(
     total = read.weights.sum()
     gaps = spread(read.confidence, read.gaps / total, CELLS)
     sigma = best_bandwidth(gaps) if bandwidth is None else bandwidth
-    residual = smoothed(gaps, sigma)
-    density = smoothed(spread(read.confidence, read.weights / total, CELLS), sigma)
+    residual = smooth(gaps, sigma)
+    density = smooth(spread(read.confidence, read.weights / total, CELLS), sigma)
     at = np.arange(0, CELLS + 1, _STEP)
     examples = _examples(read, density, sigma)[at]
     some = examples >= 1
@@ -148,7 +148,7 @@ def smooth_curve_of_statistics(
         density=np.maximum(density[at], 0.0),
         examples=examples,
         bandwidth=float(sigma),
-        error=float((trapezoid(CELLS) * np.abs(residual)).sum()),
+        error=float((trapezoid_weights(CELLS) * np.abs(residual)).sum()),
         multi_label=as_flag(multi_label, "multi_label"),
     )
 
@@ -158,7 +158,7 @@ def _examples(read: Statistics, density: np.ndarray, sigma: float) -> np.ndarray
     shares = read.weights / read.weights.sum()
     nodes = np.arange(len(density)) / (len(density) - 1)
     # K_σ² is K of σ/√2 over 2σ√π, and near an end twice the product with the mirror image.
-    of_squares = smoothed(spread(read.confidence, np.square(shares), CELLS), sigma / 2**0.5)
+    of_squares = smooth(spread(read.confidence, np.square(shares), CELLS), sigma / 2**0.5)
     squares = of_squares + np.exp(-np.square(nodes / sigma)) * of_squares[0]
     squares += np.exp(-np.square((1 - nodes) / sigma)) * of_squares[-1]
     peak = 2 * sigma * np.pi**0.5

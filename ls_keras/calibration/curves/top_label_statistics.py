@@ -59,25 +59,17 @@ def read_statistics(top_confidence, correct, sample_weight=None, groups=None) ->
             "Expected arrays of one length N. Received: confidence, correct, weights and groups "
             f"of shapes {values.shape}, {hits.shape}, {weights.shape} and {groups.shape}"
         )
-    if not ((values >= 0) & (values <= 1)).all():
-        raise InputError(
-            "Expected confidences in [0, 1]. Received: "
-            f"{values[~((values >= 0) & (values <= 1))][0]}"
-        )
-    if not (weights >= 0).all() or not np.isfinite(weights).all():
-        raise InputError(
-            "Expected finite weights of at least 0. Received: "
-            f"{weights[~((weights >= 0) & np.isfinite(weights))][0]}"
-        )
+    for expected, valid, given in (
+        ("confidences in [0, 1]", (values >= 0) & (values <= 1), values),
+        ("finite weights of at least 0", (weights >= 0) & np.isfinite(weights), weights),
+        ("correct to be Booleans, or 0 and 1", (hits == 0) | (hits == 1), hits),
+    ):
+        if not valid.all():
+            raise InputError(f"Expected {expected}. Received: {given[~valid][0]}")
     if not weights.sum():
         raise InputError(
             "Expected at least one example that counts. Received: "
             f"{values.size} examples of total weight 0"
-        )
-    if not ((hits == 0) | (hits == 1)).all():
-        raise InputError(
-            "Expected correct to be Booleans, or 0 and 1. "
-            f"Received: {hits[(hits != 0) & (hits != 1)][0]:g}"
         )
     return Statistics(values, hits, weights, groups)
 
@@ -112,7 +104,7 @@ def apply_mask(sample_weight, mask, shape: tuple[int, ...]):
 
     Args:
         sample_weight: Numbers of a shape or of its leading axes, or `None`.
-        mask: Booleans, likewise, or `None`.
+        mask: Booleans of a shape or of its leading axes, or `None`.
         shape: Shape of the positions.
     """
     if mask is None:

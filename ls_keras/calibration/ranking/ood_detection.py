@@ -90,14 +90,10 @@ def ood_detection(
             "Expected logits and ood_logits of the same classes. "
             f"Received: {known.shape[1]} and {ood.shape[1]} classes"
         )
-    found = {
-        score: _detect(
-            detection_score(known, score, temperature=temperature),
-            detection_score(ood, score, temperature=temperature),
-            recall,
-        )
-        for score in SCORES
-    }
+    found = {}
+    for score in SCORES:
+        own, other = (detection_score(z, score, temperature=temperature) for z in (known, ood))
+        found[score] = _detect(own, other, recall)
     return OODDetection(**found, num_in=len(known), num_out=len(ood))
 
 
@@ -150,7 +146,6 @@ def _read(logits, name: str) -> np.ndarray:
     if not np.isfinite(top).all():  # the maximum of NaN is NaN
         raise InputError(
             f"Expected {name} (..., K), at least one input, without NaN and +inf and with a finite "
-            f"logit in each. Received: {name} of shape {z.shape}"
-            + (", other values among them" if z.size else "")
+            f"logit in each. Received: {name} of shape {z.shape} or with other values"
         )
     return z.reshape(-1, z.shape[-1])

@@ -185,18 +185,17 @@ def rank(correct, confidence, sample_weight=None) -> Ranked:
             "Expected correct and confidence of one shape (n,), n ≥ 1. "
             f"Received: {correct.shape} and {confidence.shape}"
         )
-    if not np.isin(correct, (0, 1)).all():
-        raise InputError("Expected correct to be 0 or 1 each. Received: other values")
-    if not np.isfinite(confidence).all():
-        raise InputError("Expected confidence to be finite. Received: NaN or infinity among them")
+    if not (np.isin(correct, (0, 1)) & np.isfinite(confidence)).all():
+        raise InputError(
+            "Expected correct to be 0 or 1, and confidence to be finite. Received: other values"
+        )
     weights = None
     if sample_weight is not None:
         weights = as_array(sample_weight, "sample_weight").astype(np.float64)
         if weights.shape != correct.shape or not (np.isfinite(weights) & (weights > 0)).all():
             raise InputError(
                 f"Expected sample_weight of shape {correct.shape}, finite and above 0. Received: "
-                f"sample_weight of shape {weights.shape}"
-                + (", with other values" if weights.shape == correct.shape else "")
+                f"shape {weights.shape}, or other values"
             )
     _, group = np.unique(-confidence, return_inverse=True)
     hits = correct.astype(np.float64) if weights is None else weights * correct

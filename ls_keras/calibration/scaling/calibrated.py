@@ -136,7 +136,7 @@ def calibrated(
     A final softmax (or sigmoid) of a functional or sequential model is found in its graph of layers
     (a layer, an activation, `keras.ops.softmax`, also in a nested model, a `TimeDistributed` or a
     `Lambda`), and the scaling is put before it; if it is the `activation` of the last layer, the
-    weights of that layer are copied, not shared. If the graph does not tell what the output is,
+    weights of that layer are copied, not shared. If the graph does not show what the output is,
     `from_logits` does. Models without a graph become part of a `CalibratedModel`. A task of Keras
     Hub keeps its class and its preprocessor, and `generate` of a `CausalLM` samples from the
     calibrated probabilities.
@@ -146,8 +146,8 @@ def calibrated(
         fit: Result of `fit_temperature`, `fit_temperature_dataset`, `fit_vector_scaling`,
             `fit_mixed_temperature`, `fit_matrix_scaling`, `fit_isotonic` or `fit_histogram` for the
             logits of the model; or a number, which is a temperature.
-        from_logits: Whether the model emits logits, if its graph does not tell: subclasses, custom
-            layers, a `Lambda` of backend operations. Default: `False`, as in Keras: it emits
+        from_logits: Whether the model emits logits, if its graph does not show it: subclasses,
+            custom layers, a `Lambda` of backend operations. Default: `False`, as in Keras: it emits
             probabilities, whose logarithms are scaled.
         output: Output to scale, for a model with several: name, key or index. The others stay as
             they are; a second call scales another one.
@@ -217,16 +217,18 @@ def _graph_model(
 ) -> keras.Model:
     """Returns a functional model with the scaling before the softmax, or after the logits."""
     is_task = _is_hub_task(model)
-    # Language models of Keras Hub emit logits, from an embedding that does not tell.
+    # Language models of Keras Hub end in an embedding that emits logits, unseen in the graph.
     known = from_logits or (is_task and hasattr(model, "call_with_cache"))
-    found = find_logits(model, from_logits=known, output=output, multi_label=multi_label)
+    logits, activation = find_logits(
+        model, from_logits=known, output=output, multi_label=multi_label
+    )
     if fit is not None:
-        fit.check_classes(found.tensor.shape[-1])
-    outputs = scaling(found.tensor)
-    if found.activation is not None:
+        fit.check_classes(logits.shape[-1])
+    outputs = scaling(logits)
+    if activation is not None:
         taken = {layer.name for layer in model.layers}
         last = _free_name("calibrated_probabilities", output, taken)
-        outputs = keras.layers.Activation(found.activation, dtype="float32", name=last)(outputs)
+        outputs = keras.layers.Activation(activation, dtype="float32", name=last)(outputs)
     if isinstance(model, keras.Sequential):
         return keras.Model(model.inputs[0], outputs, name=name)
     outputs = replaced(model.output, output, outputs, model.output_names)

@@ -210,18 +210,15 @@ def _fit(kind: Kind, fit_curve: FitCurve, num_bins: int, examples: HostExamples)
     if num_classes == 2:
         knots.insert(0, _mirror(kind, *knots[0]))
     before = score(examples, log_softmax, num_bins)
-    unscored = ClasswiseFit(
+    return ClasswiseFit.with_scores(
+        examples,
+        num_bins,
+        (before.nll, before.ece),
         kind=kind,
         x=tuple(x for x, _ in knots),
         y=tuple(y for _, y in knots),
         mixing=1 / (len(examples) + 1),
-        nll_before=before.nll,
-        nll_after=float("nan"),
-        ece_before=before.ece,
-        ece_after=float("nan"),
-        num_examples=len(examples),
     )
-    return unscored.with_scores(examples, num_bins)
 
 
 def _target(examples: HostExamples, k: int) -> np.ndarray:

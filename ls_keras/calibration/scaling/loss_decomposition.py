@@ -1,8 +1,6 @@
 """Decomposition of losses into calibration error and refinement."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
@@ -10,27 +8,15 @@ from ls_base.brief_repr import BriefRepr
 from ls_base.errors import InputError
 from ls_keras.backend.tensors import as_array
 from ls_keras.calibration.curves.top_label_statistics import at_positions, read_groups
-from ls_keras.calibration.scaling.classwise_scaling import fit_histogram, fit_isotonic
-from ls_keras.calibration.scaling.matrix_scaling import fit_matrix_scaling
-from ls_keras.calibration.scaling.mixed_temperature import fit_mixed_temperature
+from ls_keras.calibration.scaling.mixed_scaling import mix_examples
 from ls_keras.calibration.scaling.recalibration import (
-    Recalibration,
     Scores,
     log_softmax,
     read_fit_examples,
     score,
 )
-from ls_keras.inputs.numpy_examples import HostExamples, read_rows
+from ls_keras.inputs.numpy_examples import HostExamples
 from ls_keras.inputs.targets import IgnoreClass
-from ls_keras.inputs.validation import as_choice
-
-Map = Literal["mixed temperature", "matrix", "isotonic", "histogram"]
-_FITS: dict[str, Callable[..., Recalibration]] = {
-    "mixed temperature": fit_mixed_temperature,
-    "matrix": fit_matrix_scaling,
-    "isotonic": fit_isotonic,
-    "histogram": fit_histogram,
-}
 
 
 @dataclass(frozen=True, repr=False)
@@ -64,17 +50,15 @@ def loss_decomposition(
     sample_weight=None,
     mask=None,
     ignore_class: IgnoreClass = None,
-    recalibration: Map = "mixed temperature",
     folds=None,
 ) -> LossDecomposition:
     """Splits NLL and Brier score into refinement and calibration error.
 
         refinement = min_g loss(g(p)),    calibration error = loss(p) − refinement
 
-    over a family of maps g of the predictions, fitted to the NLL: an upper estimate of what the
-    best recalibration leaves. By default, g is a mixed temperature, which has too few parameters to
-    overfit the examples that it is scored on. Score other maps with `folds`; a negative calibration
-    error then means that recalibration did harm.
+    over mixed temperatures g (see `fit_mixed_temperature`), fitted to the NLL: an upper estimate of
+    what the best recalibration leaves. They have too few parameters to overfit the examples that
+    they are scored on. A negative calibration error with `folds` means that recalibration did harm.
 
     Args:
         y_true: Integer labels `(...)` or `(..., 1)`, or dense targets `(..., K)`.
@@ -83,8 +67,6 @@ def loss_decomposition(
         sample_weight: Weights of the shape of the labels or of their leading axes.
         mask: Boolean, of the shape of the labels; false where a position does not count.
         ignore_class: Label id, or several, whose positions do not count.
-        recalibration: `"mixed temperature"`, `"matrix"`, `"isotonic"` or `"histogram"`, see
-            `fit_mixed_temperature`, `fit_matrix_scaling`, `fit_isotonic`, `fit_histogram`.
         folds: Integers of the shape of the labels or of their leading axes, such as
             `np.arange(n) % 5`: each example is scored with a fit to the other folds. `None`: fit
             and score use the same examples.
@@ -109,15 +91,14 @@ def loss_decomposition(
         (arXiv 2501.19195); its package `probmetrics`. Bröcker, *Reliability, sufficiency, and the
         decomposition of proper scores*, QJRMS 135 (2009).
     """
-    fit = _FITS[as_choice(recalibration, "recalibration", tuple(_FITS))]
     examples = read_fit_examples(y_true, y_pred, from_logits, sample_weight, mask, ignore_class)
     before = score(examples, log_softmax)
     if folds is None:
-        after = score(examples, _fit_to(fit, examples).log_probabilities)
+        after = score(examples, mix_examples(examples).log_probabilities)
     else:
         shape = as_array(y_pred, "y_pred").shape[:-1]
         ids = at_positions(read_groups(folds, "folds"), shape, "folds").reshape(-1)
-        after = _cross_validate(fit, examples, ids if examples.rows is None else ids[examples.rows])
+        after = _cross_validate(examples, ids if examples.rows is None else ids[examples.rows])
     return LossDecomposition(
         nll=before.nll,
         nll_refinement=after.nll,
@@ -129,7 +110,7 @@ def loss_decomposition(
     )
 
 
-def _cross_validate(fit, examples: HostExamples, ids: np.ndarray) -> Scores:
+def _cross_validate(examples: HostExamples, ids: np.ndarray) -> Scores:
     """Returns mean scores, those of each fold with a fit to the other folds."""
     names = np.unique(ids)
     if len(names) < 2:
@@ -139,21 +120,7 @@ def _cross_validate(fit, examples: HostExamples, ids: np.ndarray) -> Scores:
         )
     total = np.zeros(3)
     for name in names:
-        found = _fit_to(fit, examples.chosen(ids != name))
+        found = mix_examples(examples.chosen(ids != name))
         held_out = examples.chosen(ids == name)
         total += held_out.weights.sum() * np.array(score(held_out, found.log_probabilities))
     return Scores(*(total / examples.weights.sum()).tolist())
-
-
-def _fit_to(fit: Callable[..., Recalibration], examples: HostExamples) -> Recalibration:
-    at = slice(None)
-    if examples.labels is not None:
-        y_true = examples.labels
-    else:
-        y_true = read_rows(examples.dense, examples.rows, at)  # type: ignore[arg-type]
-    return fit(
-        y_true,
-        read_rows(examples.logits, examples.rows, at),
-        from_logits=True,
-        sample_weight=examples.weights,
-    )

@@ -1,12 +1,12 @@
 """The logits of a model: its output, or the input of its final softmax or sigmoid."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import keras
 import numpy as np
 
 from ls_base.errors import InputError
+from ls_keras.backend.tensors import as_array
 from ls_keras.inputs.batches import Batches
 from ls_keras.inputs.model_forward import Forward
 from ls_keras.inputs.model_outputs import Output, of_head, symbolic
@@ -24,25 +24,13 @@ from ls_keras.inputs.validation import as_flag, as_function
 from ls_keras.layers.calibration_layers import LogOdds, LogProbabilities
 
 
-class ModelLogits(NamedTuple):
-    """The logits of a model and what its output made of them.
-
-    Attributes:
-        tensor: Symbolic logits `(..., K)`.
-        activation: `"softmax"` or `"sigmoid"` if the model's output are probabilities, else `None`.
-    """
-
-    tensor: keras.KerasTensor
-    activation: str | None
-
-
 def find_logits(
     model: keras.Model,
     *,
     from_logits: bool = False,
     output: Output = None,
     multi_label: bool | None = False,
-) -> ModelLogits:
+) -> tuple[keras.KerasTensor, str | None]:
     """Returns the symbolic logits of a functional or sequential model, before any softmax.
 
     The layers are the model's own, except for a last layer with `activation="softmax"`: its
@@ -50,9 +38,13 @@ def find_logits(
 
     Args:
         model: A built model.
-        from_logits: Whether the output are logits, if the graph of layers does not tell.
+        from_logits: Whether the output are logits, if the graph of layers does not show it.
         output: Output to use, for a model with several.
-        multi_label: Whether the output belongs to sigmoids; `None`: as the graph tells.
+        multi_label: Whether the output belongs to sigmoids; `None`: as the graph shows.
+
+    Returns:
+        Logits `(..., K)`, and the activation of the model's output: `"softmax"`, `"sigmoid"` or
+        `None`.
 
     Raises:
         InputError: If the model has several outputs and none is selected, or if it ends in another
@@ -70,15 +62,15 @@ def find_logits(
     warn_of_softmax(model, from_logits, tensor, multi_label=multi_label)
     activation = SIGMOID if multi_label else SOFTMAX
     if found.kind == activation and found.logits is not None:
-        return ModelLogits(found.logits({layer.name for layer in model.layers}), activation)
+        return found.logits({layer.name for layer in model.layers}), activation
     if from_logits or found.kind == LOGITS:
-        return ModelLogits(tensor, None)
+        return tensor, None
     if found.kind not in (activation, UNKNOWN):
         raise InputError(
             f"Expected a model that ends in logits or in a {activation}, to scale the logits. "
             f"Received: {model.name!r}, whose output is made by {found.made_by}"
         )
-    return ModelLogits(to_logits(multi_label)(tensor), activation)
+    return to_logits(multi_label)(tensor), activation
 
 
 def to_logits(multi_label: bool) -> keras.layers.Layer:
@@ -110,27 +102,6 @@ def predicted_batches(
         yield y, to_host(y_pred), sample_weight, None if mask is None else to_host(mask)
 
 
-class Predictions(NamedTuple):
-    """Predictions of a model on a whole data set, as arrays."""
-
-    y_true: np.ndarray
-    y_pred: np.ndarray
-    sample_weight: np.ndarray | None
-    mask: np.ndarray | None
-
-
-def predict_all(model, dataset: Batches, *, from_logits: bool) -> Predictions:
-    """Returns labels, predictions, weights and masks of a data set; all are held in memory."""
-    batches = list(predicted_batches(model, dataset, from_logits=from_logits))
-    if not batches:
-        raise InputError(f"Expected at least one batch in {dataset.name}. Received: none")
-    columns = zip(*batches, strict=True)
-    y_true, y_pred, weights, masks = (
-        None if parts[0] is None else np.concatenate(parts) for parts in columns
-    )
-    return Predictions(y_true, y_pred, weights, masks)  # type: ignore[arg-type]
-
-
 def host_batches(
     model,
     dataset: Batches,
@@ -138,12 +109,21 @@ def host_batches(
     from_logits: bool,
     ignore_class: IgnoreClass,
     multi_label: bool = False,
+    mask=None,
 ) -> Iterator[HostExamples]:
-    """Yields the examples that count, batch by batch; skips batches without any."""
+    """Yields the examples that count, batch by batch; skips batches without any.
+
+    `mask`, of the shape of all labels in order, replaces the mask of the model's output.
+    """
     as_flag(multi_label, "multi_label")
+    keep = None if mask is None else np.atleast_1d(as_array(mask, "mask"))
+    start = 0
     for y, y_pred, sample_weight, mask in predicted_batches(
         model, dataset, from_logits=from_logits, multi_label=multi_label
     ):
+        if keep is not None:
+            mask = keep[start : start + len(y_pred)]
+            start += len(y_pred)
         examples = read_host_examples(
             y,
             y_pred,
@@ -155,3 +135,7 @@ def host_batches(
         )
         if len(examples):
             yield examples
+    if keep is not None and start != len(keep):
+        raise InputError(
+            f"Expected a mask of {start:,} rows, as in {dataset.name}. Received: {len(keep):,} rows"
+        )

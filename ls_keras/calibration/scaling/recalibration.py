@@ -1,9 +1,9 @@
-"""Base class of all fits, and the scores that they report: NLL, Brier score and ECE."""
+"""Base class of all fits, their scores (NLL, Brier score, ECE), and L-BFGS on affine maps."""
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import keras
 import numpy as np
@@ -11,7 +11,6 @@ import numpy as np
 from ls_base.brief_repr import BriefRepr
 from ls_base.errors import InputError
 from ls_keras.backend.tensors import as_array
-from ls_keras.calibration.scaling.temperature_sums import bin_sums
 from ls_keras.inputs.numpy_examples import (
     HostExamples,
     blocks,
@@ -20,6 +19,7 @@ from ls_keras.inputs.numpy_examples import (
     read_host_examples,
     read_rows,
 )
+from ls_keras.metrics.binning import equal_width_edges
 
 CHUNK = 1 << 19  # elements of float64 that one thread takes at a time
 
@@ -94,10 +94,24 @@ class Recalibration(BriefRepr):
                 f"Received: a fit for {self.num_classes} classes"
             )
 
-    def with_scores(self, examples: HostExamples, num_bins: int) -> Self:
-        """Returns the same fit with `nll_after` and `ece_after` of the fitted examples."""
-        after = score(examples, self.log_probabilities, num_bins)
-        return replace(self, nll_after=after.nll, ece_after=after.ece)
+    @classmethod
+    def with_scores(
+        cls, examples: HostExamples, num_bins: int, before: tuple[float, float], **values: Any
+    ) -> Self:
+        """Returns a fit with the scores of the fitted examples.
+
+        Args:
+            examples: The fitted examples.
+            num_bins: Number of bins of the ECE.
+            before: NLL and ECE without the map.
+            **values: The attributes of the class of the fit.
+        """
+        unknown = {"nll_after": math.nan, "ece_after": math.nan}
+        nll, ece = before
+        number = len(examples)
+        fit = cls(nll_before=nll, ece_before=ece, num_examples=number, **unknown, **values)
+        after = score(examples, fit.log_probabilities, num_bins)
+        return replace(fit, nll_after=after.nll, ece_after=after.ece)
 
     @property
     def _of_sigmoids(self) -> bool:
@@ -142,7 +156,7 @@ class ExampleScores(NamedTuple):
 
     @classmethod
     def empty(cls, number: int) -> Self:
-        """Returns uninitialized arrays for so many examples."""
+        """Returns uninitialized arrays for a number of examples."""
         nll, brier, confidence = np.empty((3, number))
         return cls(nll, brier, confidence, np.empty(number, bool))
 
@@ -234,17 +248,92 @@ def log_softmax(z: np.ndarray, temperature: float | np.ndarray = 1.0) -> np.ndar
     return scaled - np.log(np.exp(scaled).sum(-1, keepdims=True))
 
 
-def mixed_log_softmax(z: np.ndarray, temperature: float, mixing: float) -> np.ndarray:
-    """Returns log((1 − ε) softmax(z/T) + ε/K); a class of −inf keeps it, the others share ε.
+def bin_sums(confidence, correct, weights, num_bins) -> np.ndarray:
+    """Sums weight, confidence and accuracy `(B, 3, num_bins)` of confidences `(B, n)` by bin."""
+    edges = equal_width_edges(num_bins)[1:-1]
+    sums = np.empty((len(confidence), 3, num_bins))
+    hits = weights * correct
+    for out, row in zip(sums, confidence.astype(np.float32), strict=True):
+        index = np.searchsorted(edges, row, side="left")  # left-open, right-closed
+        for to, values in zip(out, (weights, weights * row, hits), strict=True):
+            to[:] = np.bincount(index, values, num_bins)
+    return sums
+
+
+def minimize_nll(
+    examples: HostExamples,
+    start: np.ndarray,
+    *,
+    features: Callable[[np.ndarray], np.ndarray],
+    apply: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    gradient: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    penalty: Callable[[np.ndarray], tuple[float, np.ndarray | float]],
+    max_iterations: int,
+    tolerance: float,
+) -> tuple[np.ndarray, int, bool]:
+    """Minimizes mean NLL plus penalty of an affine map of the logits by L-BFGS.
+
+    Gradients are analytic, in float64, over blocks of rows.
 
     Args:
-        z: Logits, float64 `(N, K)`.
-        temperature: T.
-        mixing: ε, above 0.
+        examples: At least one example.
+        start: First parameters `(P,)`.
+        features: Maps logits `(N, K)` to features `(N, K)`; −inf may become anything.
+        apply: Maps parameters and features to logits `(N, K)`.
+        gradient: Maps dNLL/dlogits and features to the gradient by the parameters.
+        penalty: Maps parameters to a value and its gradient.
+        max_iterations: Largest number of L-BFGS iterations.
+        tolerance: Largest entry of the gradient at which the search ends.
+
+    Returns:
+        Parameters, number of iterations, and whether the gradient is below the tolerance.
     """
-    allowed = z != -math.inf
-    with np.errstate(divide="ignore"):
-        share = np.log(mixing * allowed / allowed.sum(-1, keepdims=True))
-    if mixing == 1:
-        return share
-    return np.logaddexp(math.log1p(-mixing) + log_softmax(z, temperature), share)
+    from scipy.optimize import minimize  # imported late: it takes long
+
+    def loss(parameters: np.ndarray):
+        value, slope = _mean_nll(examples, features, apply, gradient, parameters)
+        cost, extra = penalty(parameters)
+        return value + cost, slope + extra
+
+    options = {
+        "maxiter": max_iterations,
+        "maxfun": 2 * max_iterations + 50,
+        "gtol": tolerance,
+        "ftol": 0.0,
+    }
+    best = minimize(loss, start, jac=True, method="L-BFGS-B", options=options)
+    return best.x, int(best.nit), bool(np.abs(best.jac).max() <= tolerance)
+
+
+def _mean_nll(examples: HostExamples, features, apply, gradient, parameters: np.ndarray):
+    """Returns the mean NLL and its gradient by the parameters."""
+    num_classes = examples.logits.shape[1]
+    size = max(1, CHUNK // num_classes)
+
+    def run(start: int):
+        value, total = 0.0, np.zeros_like(parameters)
+        for at in blocks(start, min(start + size, len(examples)), num_classes):
+            z = read_rows(examples.logits, examples.rows, at).astype(np.float64)
+            absent = z == -np.inf
+            x = features(z)
+            x[absent] = 0
+            scaled = apply(parameters, x)
+            scaled[absent] = -np.inf
+            log_p, weights = log_softmax(scaled), examples.weights[at]
+            if examples.labels is not None:
+                index, labels = np.arange(len(z)), examples.labels[at]
+                value -= weights @ log_p[index, labels]
+                g = np.exp(log_p) * weights[:, None]
+                g[index, labels] -= weights
+            else:
+                y = read_rows(examples.dense, examples.rows, at)  # type: ignore[arg-type]
+                value -= weights @ (y * np.where(y == 0, 0, log_p)).sum(-1)
+                mass = examples.mass[at]  # type: ignore[index]
+                g = (np.exp(log_p) * mass[:, None] - y) * weights[:, None]
+            total += gradient(g, x)
+        return value, total
+
+    parts = in_threads(run, range(0, len(examples), size))
+    weight = examples.weights.sum()
+    value, slope = (sum(part[i] for part in parts) / weight for i in range(2))
+    return float(value), slope

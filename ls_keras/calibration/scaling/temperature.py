@@ -12,11 +12,12 @@ from ls_keras.calibration.scaling.recalibration import Recalibration, read_fit_e
 from ls_keras.calibration.scaling.temperature_search import (
     Evaluate,
     SearchResult,
+    TemperedSums,
     check_bounds,
     search_ece,
     search_nll,
+    tempered_sums,
 )
-from ls_keras.calibration.scaling.temperature_sums import TemperedSums, tempered_sums
 from ls_keras.inputs.numpy_examples import HostExamples
 from ls_keras.inputs.targets import IgnoreClass
 from ls_keras.inputs.validation import as_choice, as_number
@@ -66,16 +67,6 @@ class TemperatureFit(Recalibration):
     def make_layer(self, name: str) -> Temperature:
         """Returns a `Temperature` layer."""
         return Temperature(self.temperature, name=name)
-
-    @property
-    def objective_before(self) -> float:
-        """The minimized quantity at T = 1."""
-        return self.nll_before if self.objective == "nll" else self.ece_before
-
-    @property
-    def objective_after(self) -> float:
-        """The minimized quantity at `temperature`."""
-        return self.nll_after if self.objective == "nll" else self.ece_after
 
 
 def fit_temperature(

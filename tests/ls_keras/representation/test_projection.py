@@ -94,7 +94,7 @@ def test_plane_and_projection_of_a_right_triangle():
     arrays(np.float32, (7, 5), elements=st.floats(-8, 8, width=32)),
     st.permutations(range(5)),
 )
-def test_the_basis_is_orthonormal_and_keeps_the_triangle(w, order):
+def test_basis_is_orthonormal_and_keeps_the_triangle(w, order):
     w = w + np.eye(7, 5) * 20
     plane = template_plane(w, order[:3])
     np.testing.assert_allclose(plane.axes.T @ plane.axes, np.eye(2), atol=1e-9)

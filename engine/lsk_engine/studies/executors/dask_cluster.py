@@ -5,29 +5,120 @@ Dask gives its task to another worker, which resumes the run from its last check
 """
 
 import contextlib
-import math
 import os
+import signal
+import socket
+import subprocess
 import sys
+import tempfile
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ls_base import __version__
 from ls_base.errors import InputError, MissingExtraError
+from lsk_engine.devices.parent_watch import watch_variables
 from lsk_engine.progress import Reporter
-from lsk_engine.studies.executors.dask_worker import REFUSED, Order, train
-from lsk_engine.studies.executors.executor import Executor, ExitStatus
+from lsk_engine.runs.run_directory import RunDirectory
+from lsk_engine.studies.executors.executor import Executor, ExitStatus, last_error_line
 from lsk_engine.studies.executors.local_processes import worker_environments
 from lsk_engine.studies.jobs import Job
 
 LOCAL = "local:"
-PATIENCE = 120.0  # seconds, see `lsk_engine.studies.executors.dask_worker.Order`
+PATIENCE = 120.0  # seconds, see `Order`
+REFUSED = 2  # exit code of an error that a person can correct
 _CONNECT_SECONDS = 20
-_REFRESH_SECONDS = 1.0  # how long a list of workers is used
+_POLL_SECONDS = 0.5
 _LOST = 1  # exit code of a task that did not return one
 _INHERITED = ("LSK_", "KERAS_")  # beginnings of the variables that trainings get from the study
+
+
+class Order(NamedTuple):
+    """The instructions of a study's process to its workers.
+
+    Attributes:
+        command: Command line that trains a run; the run's path is appended.
+        python: Path of Python where the study runs; the worker's own replaces it in the command.
+        version: Version of ls-keras where the study runs.
+        folder: Working directory of the study, which relative paths of data refer to.
+        environment: Variables of the study's environment that trainings need.
+        by_worker: Further variables, by the worker's name.
+        stop: Name of the Dask event that lets runs save their state and end.
+        kill: Name of the Dask event that ends runs at once.
+        patience: Seconds to wait until the shared file system shows the run, and until another
+            process has left it.
+    """
+
+    command: Sequence[str]
+    python: str
+    version: str
+    folder: str
+    environment: Mapping[str, str]
+    by_worker: Mapping[str, Mapping[str, str]]
+    stop: str
+    kill: str
+    patience: float
+
+
+def train(order: Order, path: str) -> ExitStatus:
+    """Trains a run on a Dask worker, in a process of its own that stops when the worker is gone.
+
+    Args:
+        order: The study's instructions.
+        path: The run directory.
+    """
+    from distributed import Event, get_client, get_worker
+
+    host, run, error = socket.gethostname(), RunDirectory(Path(path)), ""
+    if order.version != __version__:
+        error = f"Expected ls-keras {order.version} on every worker. Received: {__version__}"
+    elif not _wait_for(run.config_file.is_file, order.patience):
+        error = "Expected a file system that the study and its workers share. "
+        error += f"Received: {path} does not exist"
+    elif not _wait_for(lambda: not run.is_locked(), order.patience):
+        error = f"Expected a run that no other process uses. Received: {path}"
+    if error:
+        return ExitStatus(REFUSED, f"{error} on {host}")
+    client, worker = get_client(), get_worker()
+    stop, kill = Event(order.stop, client=client), Event(order.kill, client=client)
+    own = [sys.executable if part == order.python else part for part in order.command]
+    more = {**order.environment, **order.by_worker.get(str(worker.name), {})}
+    with tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen(
+            [*own, path],
+            cwd=order.folder if Path(order.folder).is_dir() else None,
+            env={**os.environ, **more, **watch_variables(signal.SIGTERM)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+            start_new_session=True,
+        )
+        stopping = False
+        try:
+            while process.poll() is None:
+                if not stopping and stop.is_set():
+                    stopping = True
+                    process.terminate()
+                if kill.is_set():
+                    process.kill()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(_POLL_SECONDS)
+        except BaseException:  # the scheduler is gone
+            if not stopping:
+                process.terminate()
+            raise
+        return ExitStatus(process.returncode, last_error_line(errors))
+
+
+def _wait_for(condition: Callable[[], bool], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL_SECONDS)
+    return True
 
 
 class DaskCluster(Executor):
@@ -45,14 +136,18 @@ class DaskCluster(Executor):
         self.local = parse_local_workers(scheduler)
         self.running: dict[Job, tuple[str | None, Any]] = {}  # worker and Dask future
         self._contexts = contextlib.ExitStack()
-        self._workers: list[str] = []
-        self._refreshed = -math.inf
 
     def __str__(self) -> str:
         return f"one on each worker of {self.scheduler}"
 
     def __enter__(self):
-        distributed = _import_distributed()
+        try:
+            import distributed
+        except ModuleNotFoundError as error:
+            raise MissingExtraError(
+                "Expected Dask: pip install 'ls-keras[cluster]'. "
+                f"Received: no module named {error.name!r}"
+            ) from error
         by_worker: dict[str, dict[str, str]] = {}
         with contextlib.ExitStack() as contexts:
             address = self.scheduler
@@ -146,11 +241,8 @@ class DaskCluster(Executor):
                 wait(futures)
 
     def _find_workers(self) -> list[str]:
-        """Returns the addresses of the workers, as of a second ago."""
-        if time.monotonic() > self._refreshed + _REFRESH_SECONDS:
-            self._workers = [*self.client.scheduler_info(n_workers=-1)["workers"]]
-            self._refreshed = time.monotonic()
-        return self._workers
+        """Returns the addresses of the workers."""
+        return [*self.client.scheduler_info(n_workers=-1)["workers"]]
 
     def _status(self, future: Any) -> ExitStatus:
         if future.status == "finished":
@@ -158,16 +250,11 @@ class DaskCluster(Executor):
         if future.status == "cancelled":
             return ExitStatus(_LOST, f"the scheduler {self.scheduler} is gone")
         error = future.exception()
-        if isinstance(error, ModuleNotFoundError):
-            return ExitStatus(
-                REFUSED,
-                f"Expected ls-keras on every worker. Received: no module named {error.name!r}",
-            )
         return ExitStatus(_LOST, f"{type(error).__name__}: {error}")
 
 
 def parse_local_workers(scheduler: str) -> int:
-    """Returns the number of workers that `local:N` asks for; 0 for an address.
+    """Returns the number of workers in `local:N`; 0 for an address.
 
     Args:
         scheduler: As for `DaskCluster`.
@@ -189,16 +276,3 @@ def parse_local_workers(scheduler: str) -> int:
         "Expected a scheduler's address, such as tcp://HOST:8786, or local:N. "
         f"Received: {scheduler!r}"
     )
-
-
-def _import_distributed() -> Any:
-    try:
-        import distributed
-    except ModuleNotFoundError as error:
-        if error.name not in ("dask", "distributed"):
-            raise
-        raise MissingExtraError(
-            "Expected Dask: pip install 'ls-keras[cluster]'. "
-            f"Received: no module named {error.name!r}"
-        ) from error
-    return distributed

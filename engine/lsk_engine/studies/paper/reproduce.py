@@ -1,4 +1,4 @@
-"""Reproduces a table or figure of the paper: trains its studies, and compares the numbers."""
+"""Reproduces a table or figure of the paper: trains its studies, compares numbers, draws."""
 
 import dataclasses
 import json
@@ -8,14 +8,20 @@ from typing import Any
 
 from ls_base.errors import InputError, LsKerasError, suggest
 from ls_base.files import write_json
+from ls_base.records import read_record
 from lsk_engine.progress import Reporter
+from lsk_engine.runs.naming import name_by_alpha
+from lsk_engine.runs.schemas import InformationPoint
+from lsk_engine.runs.stored_run import StoredRun, open_run
 from lsk_engine.studies.arms import arms_of, has_teacher
+from lsk_engine.studies.distillation import draw_figure
 from lsk_engine.studies.jobs import Job, jobs_of
+from lsk_engine.studies.measurements import TEMPERATURES
 from lsk_engine.studies.paper.paper_studies import Part, Scale
 from lsk_engine.studies.paper.results import RESULTS, Result
 from lsk_engine.studies.run_study import run_study
 from lsk_engine.studies.study import DISTILLATION, TEACHER, Study, merge_study_settings
-from lsk_engine.studies.study_result import ClaimResult, StudyResult
+from lsk_engine.studies.study_result import FIGURE_FILE, RUNS, ClaimResult, StudyResult
 from lsk_engine.tasks.registry import load_task, needing_extra
 
 ALL = "all"
@@ -199,15 +205,18 @@ def reproduce(
     reproduced = []
     for result, parts in chosen.items():
         for name in [name for name in parts if name not in {**found, **failed}]:
+            task = load_task(studies[name].task)
             try:
-                found[name] = _run(
-                    studies[name],
-                    directory / name,
-                    reporter,
-                    command=command,
-                    jobs=jobs,
-                    scheduler=scheduler,
-                )
+                with needing_extra(task):
+                    found[name] = run_study(
+                        studies[name],
+                        task,
+                        directory / name,
+                        reporter,
+                        command=command,
+                        jobs=jobs,
+                        scheduler=scheduler,
+                    )
             except LsKerasError as error:
                 reporter.warning(f"{name}: {error}")
                 failed[name] = error
@@ -262,12 +271,6 @@ def costs_of(parts: Mapping[str, Part], directory: Path, seeds: int | None = Non
     return Cost(minutes, took, len(jobs), len(finished))
 
 
-def _run(study: Study, directory: Path, reporter: Reporter, **how: Any) -> StudyResult:
-    task = load_task(study.task)
-    with needing_extra(task):
-        return run_study(study, task, directory, reporter, **how)
-
-
 def _draw_figures(
     result: Result,
     parts: Mapping[str, Part],
@@ -276,15 +279,70 @@ def _draw_figures(
     reporter: Reporter,
 ) -> list[Path]:
     """Draws a result's figure for each of its studies; failures are reported."""
-    if result.figure is None:
-        return []
-    from lsk_engine.studies.paper.figures import draw
-
-    files = []
-    for name, part in parts.items():
+    files: list[Path] = []
+    for name, part in parts.items() if result.figure else ():
         file = directory / f"{result.name}-{name}.png"
         try:
-            files.append(draw(result.figure, part, found[name], directory / name, file, reporter))
+            files.append(
+                draw(result.figure or "", part, found[name], directory / name, file, reporter)
+            )
         except LsKerasError as error:
             reporter.warning(f"{result.name}, {name}: not drawn: {error}")
     return files
+
+
+def draw(
+    figure: str, part: Part, result: StudyResult, folder: Path, file: Path, reporter: Reporter
+) -> Path:
+    """Draws a figure from a study's runs with the first seed, with its numbers as CSV and JSON.
+
+    Args:
+        figure: `Result.figure`.
+        part: The study.
+        result: Its result.
+        folder: Its folder, into which the figure `distillation` is drawn.
+        file: The PNG to write.
+        reporter: Receives progress.
+
+    Returns:
+        The file of the figure.
+
+    Raises:
+        LsKerasError: If the numbers for the figure are missing.
+    """
+    if figure == "distillation":
+        draw_figure(result, folder, f"{part.study.preset}, {result.split}")
+        return folder / FIGURE_FILE
+    paths = [folder / RUNS / f"{arm}-seed0" for arm in result.arms]
+    runs = [open_run(path) for path in paths if path.name not in result.missing]
+    if not runs:
+        raise LsKerasError(f"Expected a finished run with seed 0. Received: none in {folder}")
+    if figure == "projection":
+        from lsk_engine.scoring.project import project_runs
+
+        project_runs(runs, reporter, file, classes=part.classes)
+    elif figure == "reliability":
+        from lsk_engine.studies.reliability import compare_reliability
+
+        compare_reliability([run.directory for run in runs], part.study.split, file)
+    elif figure == "temperature":
+        from lsk_engine.scoring.sweeps import sweep_temperature
+
+        sweep_temperature(runs, TEMPERATURES, file, reporter)
+    else:
+        draw_information(runs, file)
+    return file
+
+
+def draw_information(runs: Sequence[StoredRun], file: Path) -> None:
+    """Draws the mutual information of runs, which `lsk probe` has measured: Figure 6."""
+    from ls_keras.plots import information_curve, save_plot
+
+    alphas = [config.training.alpha for *_, config in runs]
+    curves = {}
+    for name, (run, *_) in zip(
+        name_by_alpha([run.path for run, *_ in runs], alphas), runs, strict=True
+    ):
+        points = read_record(run.information_file.with_suffix(".json"), list[InformationPoint])
+        curves[name] = [point.to_dict() for point in points]
+    save_plot(information_curve, curves, file)

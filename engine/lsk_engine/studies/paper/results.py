@@ -20,8 +20,8 @@ class Result:
         paper: The paper's numbers, as lines.
         studies: Names of the studies that reproduce it.
         claims: Names of the claims that belong to it.
-        figure: The figure drawn from the first seed: a name of
-            `lsk_engine.studies.paper.figures.FIGURES`; `None`: none.
+        figure: The figure drawn from the first seed: `projection`, `reliability`, `temperature`,
+            `information` or `distillation`; `None`: none.
     """
 
     name: str

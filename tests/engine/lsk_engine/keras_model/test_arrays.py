@@ -1,4 +1,4 @@
-"""Splits, from whatever `fit` takes them from."""
+"""Splits from arrays and from data sets of batches."""
 
 import keras
 import numpy as np
@@ -6,7 +6,7 @@ import pytest
 
 from ls_base.errors import InputError
 from lsk_engine.keras_model import arrays
-from lsk_engine.keras_model.arrays import labeled
+from lsk_engine.keras_model.arrays import read_split
 
 X, Y = np.arange(12, dtype=np.float32).reshape(6, 2), np.array([0, 1, 2, 0, 1, 2])
 
@@ -25,14 +25,14 @@ def same(split, labels=Y):
     assert split.labels.dtype == np.int32
 
 
-def test_arrays_are_taken_as_they_are():
-    same(labeled((X, Y), "train"))
-    assert labeled((X.astype(np.float64), Y), "train").inputs["x"].dtype == np.float32
-    assert labeled((X.astype(np.uint8), Y), "train").inputs["x"].dtype == np.uint8
+def test_arrays_are_read_unchanged():
+    same(read_split((X, Y), "train"))
+    assert read_split((X.astype(np.float64), Y), "train").inputs["x"].dtype == np.float32
+    assert read_split((X.astype(np.uint8), Y), "train").inputs["x"].dtype == np.uint8
 
 
 def test_a_py_data_set_is_read_once():
-    same(labeled(Batches(), "train"))
+    same(read_split(Batches(), "train"))
 
 
 @pytest.mark.tensorflow
@@ -40,32 +40,32 @@ def test_tf_data_is_read_once():
     import tensorflow as tf
 
     dataset = tf.data.Dataset.from_tensor_slices((X, Y))
-    same(labeled(dataset.batch(4), "train"))
+    same(read_split(dataset.batch(4), "train"))
     with pytest.raises(InputError, match=r"batches in train: .batch\(32\)"):
-        labeled(dataset, "train")
+        read_split(dataset, "train")
     with pytest.raises(InputError, match="train: Expected finite data"):
-        labeled(dataset.batch(2).repeat(), "train")
+        read_split(dataset.batch(2).repeat(), "train")
     with pytest.raises(InputError, match="sample weights as well"):
-        labeled(tf.data.Dataset.from_tensor_slices((X, Y, Y)).batch(2), "train")
+        read_split(tf.data.Dataset.from_tensor_slices((X, Y, Y)).batch(2), "train")
     ragged = tf.data.Dataset.from_generator(
         lambda: ((np.zeros((2, n)), np.zeros(2)) for n in (3, 4)),
         output_signature=(tf.TensorSpec((2, None)), tf.TensorSpec((2,))),
     )
     with pytest.raises(InputError, match="batches of one shape in train; pad"):
-        labeled(ragged, "train")
+        read_split(ragged, "train")
     with pytest.raises(InputError, match="at least one batch in train"):
-        labeled(dataset.batch(4).take(0), "train")
+        read_split(dataset.batch(4).take(0), "train")
 
 
-def test_what_memory_may_not_hold_is_refused(monkeypatch):
+def test_data_above_the_size_limit_are_refused(monkeypatch):
     monkeypatch.setattr(arrays, "MOST_BYTES", 50)
     with pytest.raises(InputError, match="at most 50 bytes in train"):
-        labeled(Batches(), "train")
+        read_split(Batches(), "train")
 
 
 def test_several_inputs_have_names():
-    assert list(labeled(({"a": X, "b": X}, Y), "train").inputs) == ["a", "b"]
-    assert list(labeled(((X, X), Y), "train").inputs) == ["x_1", "x_2"]
+    assert list(read_split(({"a": X, "b": X}, Y), "train").inputs) == ["a", "b"]
+    assert list(read_split(((X, X), Y), "train").inputs) == ["x_1", "x_2"]
 
 
 @pytest.mark.parametrize(
@@ -78,15 +78,15 @@ def test_several_inputs_have_names():
     ],
 )
 def test_labels_of_other_forms_become_integers(y, one_hot):
-    split = labeled((X, y), "train")
+    split = read_split((X, y), "train")
     same(split)
     assert split.one_hot == one_hot
 
 
-def test_labels_by_position_stay():
+def test_labels_by_position_are_read():
     y = np.array([[0, 1, -1], [2, 2, 1]])
-    np.testing.assert_array_equal(labeled((X[:2], y), "train").labels, y)
-    one_hot = labeled((X[:2], np.eye(3)[np.abs(y)]), "train")
+    np.testing.assert_array_equal(read_split((X[:2], y), "train").labels, y)
+    one_hot = read_split((X[:2], np.eye(3)[np.abs(y)]), "train")
     np.testing.assert_array_equal(one_hot.labels, np.abs(y))
 
 
@@ -108,7 +108,7 @@ def test_labels_by_position_stay():
         ((3.0, Y), "examples in x of train"),
     ],
 )
-def test_what_cannot_be_used_is_told_in_one_line(value, message):
+def test_invalid_splits_are_refused_in_one_line(value, message):
     with pytest.raises(InputError, match=message) as error:
-        labeled(value, "train")
+        read_split(value, "train")
     assert "\n" not in str(error.value)

@@ -27,7 +27,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def own(folder):
-    """What every command needs to be told of the task."""
+    """The options of every command."""
     return ["--model", write_model(folder), "--data", write_data(folder)]
 
 
@@ -49,15 +49,15 @@ def test_training_ends_with_scores(run):
     assert found["test"]["error_rate"] == pytest.approx(100 * (1 - found["test"]["accuracy"]))
 
 
-def test_that_a_loss_is_replaced_is_said_once(run):
+def test_the_replaced_loss_is_reported_once(run):
     assert (run / "log.txt").read_text().count("replace its own") == 1
 
 
-def test_a_run_goes_on_with_the_file_that_it_began_with(run, folder):
+def test_a_run_resumes_with_the_unchanged_file_only(run, folder):
     assert json.loads(lsk("train", "--resume", run, "--json", "-q").stdout)["alpha"] == 0.1
     write_model(folder, MODEL + "\n# changed\n")
     try:
-        with pytest.raises(InputError, match="model.py as the run began with it"):
+        with pytest.raises(InputError, match="model.py unchanged since the run started"):
             lsk("train", "--resume", run, "-q")
         # Scoring needs the saved model, and of its own classes those that are registered.
         lsk("evaluate", run, "-q")
@@ -65,14 +65,14 @@ def test_a_run_goes_on_with_the_file_that_it_began_with(run, folder):
         write_model(folder)
 
 
-def test_another_process_finds_the_layers_of_ones_own(run):
+def test_another_process_loads_custom_layers(run):
     arguments = [sys.executable, "-m", "lsk", "evaluate", str(run), "--json", "-q"]
     done = subprocess.run(arguments, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["test"] == json.loads((run / "metrics.json").read_text())["test"]
 
 
-def test_other_commands_take_it_as_any_run(run, folder, own):
+def test_other_commands_accept_the_run(run, folder, own):
     assert "T = " in lsk("calibrate", run, "-q").stdout
     lsk("evaluate", run, "--calibrated", "-q")
     lsk("reliability", run, "--output", folder / "reliability.png")
@@ -100,14 +100,14 @@ def test_other_commands_take_it_as_any_run(run, folder, own):
     assert "error rate" in (run / "report.html").read_text()
 
 
-def test_what_such_a_run_has_not_is_told_in_one_line(run, folder, own):
+def test_unsupported_commands_are_refused(run, folder, own):
     with pytest.raises(InputError, match="a task with a random augmentation"):
         lsk("probe", folder / "student", "--classes", "0,1")
     with pytest.raises(InputError, match="whose data can be prepared"):
         lsk("prepare", "--task", "keras", "--data", own[3], "--out", folder / "prepared")
 
 
-def test_studies_train_it_in_processes_of_their_own(folder, own):
+def test_a_study_trains_in_processes(folder, own):
     asked = (*own, "--alphas", "0.1", "--seeds", 1, "--set", "training.steps=3", "--jobs", 2)
     out = folder / "study"
     done = lsk("study", "smoothing", "--task", "keras", *asked, "--out", out, "-q", "--json")
@@ -115,7 +115,7 @@ def test_studies_train_it_in_processes_of_their_own(folder, own):
     lsk("report", out)
 
 
-def test_the_most_common_slips_make_no_run(folder, own, monkeypatch):
+def test_missing_options_create_no_run(folder, own, monkeypatch):
     monkeypatch.chdir(folder)
     with pytest.raises(InputError, match="Expected --model FILE.py:function, or"):
         lsk("train", "--task", "keras", "--data", own[3])

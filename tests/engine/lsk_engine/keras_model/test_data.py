@@ -4,22 +4,21 @@ import numpy as np
 import pytest
 
 from ls_base.errors import InputError
-from lsk_engine.keras_model.arrays import labeled
+from lsk_engine.keras_model.arrays import read_split
 from lsk_engine.keras_model.config import DataConfig
-from lsk_engine.keras_model.data import task_data
-from lsk_engine.keras_model.scoring import likeliest, score
+from lsk_engine.keras_model.data import predict_classes, score, task_data
 
 
 def split(n=30, name="train", classes=3, **changes):
     x = np.arange(2 * n, dtype=np.float32).reshape(n, 2)
-    return labeled((changes.get("x", x), changes.get("y", np.arange(n) % classes)), name)
+    return read_split((changes.get("x", x), changes.get("y", np.arange(n) % classes)), name)
 
 
 def options(**changes):
     return DataConfig(source="own.npz", **changes)
 
 
-def test_missing_splits_are_drawn_by_their_own_seed():
+def test_missing_splits_are_drawn_with_the_split_seed():
     data = task_data({"train": split()}, options())
     assert {name: len(of) for name, of in data.splits.items()} == {
         **{"train": 23, "validation": 2, "test": 5}
@@ -39,7 +38,7 @@ def test_missing_splits_are_drawn_by_their_own_seed():
     )
 
 
-def test_given_splits_are_kept_and_training_may_have_fewer():
+def test_given_splits_are_used_and_training_may_be_limited():
     splits = {"train": split(), "validation": split(6, "validation"), "test": split(9, "test")}
     data = task_data(splits, options(max_train_examples=12))
     assert [len(of) for of in data.splits.values()] == [12, 6, 9]
@@ -49,7 +48,7 @@ def test_given_splits_are_kept_and_training_may_have_fewer():
     np.testing.assert_array_equal(labels, [2, 0])
 
 
-def test_positions_may_not_count():
+def test_ignored_positions_do_not_count():
     y = np.array([[0, 1, -100], [1, -100, -100], [2, 2, 2]] * 10)
     data = task_data({"train": split(y=y)}, options(ignore_class=-100))
     train = data.splits["train"]
@@ -59,12 +58,14 @@ def test_positions_may_not_count():
     assert -100 not in [label for one in train.references for label in one]
 
 
-def test_examples_without_a_label_are_no_errors():
+def test_examples_without_a_label_are_not_scored():
     y = np.arange(30) % 3
     y[::2] = -1
     data = task_data({"train": split(), "test": split(30, "test", y=y)}, options(ignore_class=-1))
     examples = data.splits["test"]
-    found = likeliest(lambda inputs: np.eye(3)[[0] * 8], examples, 8, lambda done, total: None)
+    found = predict_classes(
+        lambda inputs: np.eye(3)[[0] * 8], examples, 8, lambda done, total: None
+    )
     assert found[:3] == [None, 0, None]
     scores = score(examples.references, found)
     wrong = (y[1::2] != 0).mean()
@@ -91,14 +92,14 @@ def test_classes_may_be_more_than_labels_and_have_names():
         ({"y": np.zeros(30, int)}, {}, "at least two classes. Received: 1"),
         ({}, {"num_classes": 2}, r"labels in \[0, 2\) in y of train. Received: 2 in row 2$"),
         ({"y": -np.ones(30, int)}, {"num_classes": 2}, "Received: -1 in row 0"),
-        ({"y": np.array([[0, -1]] * 30)}, {"num_classes": 2}, "data.ignore_class says which"),
+        ({"y": np.array([[0, -1]] * 30)}, {"num_classes": 2}, "set data.ignore_class for padding"),
         ({"y": np.array([[0, 1]] * 30)}, {"ignore_class": 0}, None),
         ({}, {"test": 20, "validation": 10}, "fewer than 30 training examples"),
         ({}, {"max_train_examples": 25}, "max_train_examples of at most 23"),
         ({"y": np.eye(4)[np.arange(30) % 3]}, {"num_classes": 3}, "one number of classes"),
     ],
 )
-def test_what_does_not_fit_is_told(changes, settings, message):
+def test_invalid_labels_and_settings_are_refused(changes, settings, message):
     if message is None:
         task_data({"train": split(**changes)}, options(**settings))
         return
@@ -120,12 +121,12 @@ def test_what_does_not_fit_is_told(changes, settings, message):
         (split(6, "test", y=np.zeros(6, int)), {"ignore_class": 0}, "that count in every split"),
     ],
 )
-def test_splits_that_differ_are_told(test, settings, message):
+def test_incompatible_splits_are_refused(test, settings, message):
     with pytest.raises(InputError, match=message):
         task_data({"train": split(), "test": test}, options(**settings))
 
 
 def test_a_huge_label_is_refused_before_classes_are_named():
-    split = labeled((np.zeros((3, 2)), np.array([0, 1, 2**31 - 1])), "train")
+    split = read_split((np.zeros((3, 2)), np.array([0, 1, 2**31 - 1])), "train")
     with pytest.raises(InputError, match=r"1,000,000 classes.*Received: 2,147,483,647"):
         task_data({"train": split}, options())

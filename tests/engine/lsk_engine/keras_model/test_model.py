@@ -1,4 +1,4 @@
-"""Models as people build them, brought to logits: what they give stays the same."""
+"""Conversion of Keras models to logits: their outputs stay the same."""
 
 import keras
 import numpy as np
@@ -89,7 +89,7 @@ def made(build, inputs=X, classes=3, output="auto", label_shape=(8,), seed=0):
 
 
 def direct(build, inputs, seed=0):
-    """What the user's own model gives."""
+    """Returns the output of the user's model."""
     keras.utils.set_random_seed(seed)
     values = list(inputs.values())
     return ops.convert_to_numpy(build()(values[0] if len(values) == 1 else inputs))
@@ -118,7 +118,7 @@ PROBABILITIES = {
 
 
 @pytest.mark.parametrize("name", LOGITS)
-def test_logits_stay_what_they_are(name):
+def test_logits_stay_the_same(name):
     build, inputs = LOGITS[name]
     model = made(build, inputs)
     np.testing.assert_allclose(model.predict_on_batch(inputs), direct(build, inputs), atol=1e-5)
@@ -126,7 +126,7 @@ def test_logits_stay_what_they_are(name):
 
 
 @pytest.mark.parametrize("name", PROBABILITIES)
-def test_a_softmax_is_left_out(name):
+def test_a_softmax_is_removed(name):
     build, inputs = PROBABILITIES[name]
     model = made(build, inputs)
     logits = model.predict_on_batch(inputs)
@@ -136,7 +136,7 @@ def test_a_softmax_is_left_out(name):
 
 
 def check(model, inputs):
-    """Holds a model to what training and scoring take for granted."""
+    """Checks what training and scoring rely on."""
     assert [tensor.name for tensor in model.inputs] == list(inputs)
     assert model.output.dtype == "float32"
     assert model.get_layer("logits") in model.layers
@@ -151,8 +151,8 @@ def test_log_probabilities_are_logits():
     assert model.get_layer("logits").kernel.shape == (4, 3)
 
 
-def test_what_nobody_can_see_has_to_be_said():
-    with pytest.raises(InputError, match="say it by --set model.output=logits"):
+def test_an_unrecognized_output_needs_a_setting():
+    with pytest.raises(InputError, match="Use --set model.output=logits"):
         made(Subclass)
     logits = made(Subclass, output="logits")
     np.testing.assert_allclose(logits.predict_on_batch(X), direct(Subclass, X), atol=1e-5)
@@ -196,7 +196,7 @@ def test_the_seed_is_set_before_the_model_is_built():
     assert weights[0] == weights[1] != weights[2]
 
 
-def test_a_compiled_model_stays_one():
+def test_a_compiled_model_stays_compiled():
     def build():
         model = sequential(lambda: Dense(3))()
         model.compile("sgd", "sparse_categorical_crossentropy")
@@ -224,22 +224,22 @@ def two_outputs():
         (sequential(lambda: Dense(5)), r"output of shape \(None, 3\).*Received: \(None, 5\)"),
         (
             lambda: keras.Sequential([keras.Input((5,)), Dense(3)]),
-            r"takes the data's inputs, x \(4,\)",
+            r"accepts the data's inputs, x \(4,\)",
         ),
         (two_inputs, r"data's inputs, x \(4,\).*Received: 2 inputs \(b, a\)"),
         (two_outputs, "with one output. Received: 2"),
         (sequential(lambda: Dense(3, activation="sigmoid")), "logits or in a softmax.*'sigmoid'"),
         (
             sequential(lambda: keras.layers.Lambda(lambda x: x * 2), lambda: Dense(3)),
-            "place of a Lambda",
+            "instead of a Lambda",
         ),
-        (sequential(Unregistered, lambda: Dense(3)), "your own, by .*Received: Unregistered"),
+        (sequential(Unregistered, lambda: Dense(3)), "register your own .*Received: Unregistered"),
         (sequential(lambda: WithoutConfig(2), lambda: Dense(3)), "get_config .*'width'"),
         (OwnStep, "own train_step.*Received: OwnStep"),
         (lambda: keras.Sequential([keras.layers.Conv2D(3, 3), Dense(3)]), "the data's inputs"),
     ],
 )
-def test_a_broken_function_is_told_in_one_line(build, message):
+def test_invalid_models_are_refused_in_one_line(build, message):
     with pytest.raises(InputError, match=message) as error:
         made(build)
     assert PYTHON + "build" in str(error.value)

@@ -1,4 +1,4 @@
-"""The contract, with files; and what is held to a run: the model's file, the seed, the data."""
+"""The task contract with files; trust, hashes and resumption of a run."""
 
 import json
 import signal
@@ -47,7 +47,7 @@ class TestKeras(TaskContract):
 
 @pytest.mark.slow
 class TestSequences(TaskContract):
-    """Labels by position, some of which don't count; data from a function."""
+    """Labels by position with padding; data from a function."""
 
     def task(self):
         return KerasTask()
@@ -69,7 +69,7 @@ def settings(tmp_path):
     return {"model.name": write_model(tmp_path), "data.source": write_data(tmp_path)}
 
 
-def test_paths_are_absolute_and_the_files_content_is_part_of_the_run(tmp_path, monkeypatch):
+def test_paths_are_absolute_and_the_hash_of_the_file_is_stored(tmp_path, monkeypatch):
     write_model(tmp_path), write_data(tmp_path)
     monkeypatch.chdir(tmp_path)
     given = {"model.name": "model.py:build_model", "data.source": "points.npz"}
@@ -82,12 +82,12 @@ def test_paths_are_absolute_and_the_files_content_is_part_of_the_run(tmp_path, m
     restored = restore_config(KerasTask(), stored)
     assert restored == config
     data = KerasTask().load_data(restored)
-    with pytest.raises(InputError, match=r"model.py as the run began with it, \w{12}… .*Received"):
+    with pytest.raises(InputError, match=r"unchanged since the run started, \w{12}… .*Received"):
         KerasTask().build_model(restored, data)
     assert resolve_config(KerasTask(), None, given).model.sha256 != config.model.sha256
 
 
-def test_a_strangers_run_runs_no_code_of_its_choice(tmp_path, settings):
+def test_a_run_from_elsewhere_executes_no_code(tmp_path, settings):
     stored = resolve_config(KerasTask(), None, settings).to_dict()
     (tmp_path / "sent").mkdir()
     sent = write_model(tmp_path / "sent", f"open({str(tmp_path / 'ran')!r}, 'w').close()\n{MODEL}")
@@ -115,7 +115,7 @@ def test_a_strangers_run_runs_no_code_of_its_choice(tmp_path, settings):
         ({"model.output": "softmax"}, "model.output to be auto, logits or probabilities"),
     ],
 )
-def test_what_cannot_be_is_told_before_a_run_is_made(settings, changes, message):
+def test_invalid_settings_are_refused(settings, changes, message):
     with pytest.raises(InputError, match=message):
         resolve_config(KerasTask(), None, {**settings, **changes})
 
@@ -136,7 +136,7 @@ def test_an_augmentation_is_one_layer(tmp_path, settings):
 
 
 @pytest.mark.parametrize("key", ["name", "source"])
-def test_runs_of_a_python_program_go_on_in_it(settings, key):
+def test_runs_of_a_python_program_resume_only_there(settings, key):
     stored = resolve_config(KerasTask(), None, settings).to_dict()
     stored["model" if key == "name" else "data"][key] = "python:abc"
     config = restore_config(KerasTask(), stored)
@@ -144,7 +144,7 @@ def test_runs_of_a_python_program_go_on_in_it(settings, key):
         KerasTask().builder(config) if key == "name" else KerasTask().load_data(config)
 
 
-def test_labels_are_held_to_the_model(tmp_path, settings):
+def test_the_model_must_match_the_number_of_classes(tmp_path, settings):
     task = KerasTask()
     config = resolve_config(task, None, {**settings, "data.num_classes": 4})
     with pytest.raises(InputError, match=r"output of shape \(None, 4\).*Received: \(None, 3\)"):
@@ -164,7 +164,7 @@ def test_the_score_is_the_error_rate_with_its_interval(settings):
 
 
 def test_positions_are_scored_one_by_one():
-    from lsk_engine.keras_model.scoring import score
+    from lsk_engine.keras_model.data import score
 
     scores = score([[0, 1], [2]], [[0, 2], [2]])
     assert scores.values["error_rate"] == pytest.approx(100 / 3)
@@ -185,9 +185,7 @@ class _Stop:
 
 
 @pytest.mark.slow
-def test_training_goes_on_after_an_interruption_as_if_there_had_been_none(
-    tmp_path, settings, monkeypatch
-):
+def test_interrupted_training_resumes_to_the_same_checkpoint(tmp_path, settings, monkeypatch):
     """Also where a process has built models before, after which Keras names layers otherwise."""
     monkeypatch.setattr("lsk_engine.experiment.evaluate", lambda *_, **__: {})
     settings |= {"training.epochs": 2, "training.batch_size": 20, "training.validate_every": 2}

@@ -1,4 +1,4 @@
-"""Data of a user's own, from files and functions."""
+"""A user's data from files and functions."""
 
 import sys
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ls_base.errors import InputError
-from lsk_engine.keras_model.arrays import labeled
+from lsk_engine.keras_model.arrays import read_split
 from lsk_engine.keras_model.config import DataConfig
 from lsk_engine.keras_model.data import new_data, task_data
 from lsk_engine.keras_model.sources import load_source, split_arrays
@@ -38,9 +38,6 @@ def pair():
 
 def like_keras():
     return (X, Y), (X[:2], Y[:2])
-
-def three():
-    return (X, Y), (X[:1], Y[:1]), (X[:2], Y[:2])
 
 def batches():
     return {"train": Batches(), "test": Batches()}
@@ -79,7 +76,7 @@ def written(folder, **arrays):
         ("x", "y", "features_test", "targets_test"),
     ],
 )
-def test_arrays_have_the_names_that_people_give_them(tmp_path, names):
+def test_common_names_of_arrays_are_recognized(tmp_path, names):
     arrays = dict(zip(names, (X, Y, X[:5], Y[:5]), strict=True))
     splits, class_names = load_source(written(tmp_path, **arrays, mean=X.mean()))
     assert {name: len(split) for name, split in splits.items()} == {"train": 12, "test": 5}
@@ -112,7 +109,7 @@ def test_validation_has_several_names(val):
         ({"x_train": np.array([{}] * 12), "y_train": Y}, "Received: [Oo]bject"),
     ],
 )
-def test_a_file_that_cannot_be_used_is_told_in_one_line(tmp_path, arrays, message):
+def test_invalid_files_are_refused_in_one_line(tmp_path, arrays, message):
     with pytest.raises(InputError, match=message) as error:
         load_source(written(tmp_path, **arrays))
     assert "\n" not in str(error.value)
@@ -139,7 +136,6 @@ def of(file, function):
         ("named", {"train": 6, "validation": 2}),
         ("pair", {"train": 6}),
         ("like_keras", {"train": 6, "test": 2}),
-        ("three", {"train": 6, "validation": 1, "test": 2}),
         ("batches", {"train": 6, "test": 6}),
         ("one", {"train": 6}),
     ],
@@ -161,22 +157,22 @@ def test_a_function_returns_arrays_or_data_sets(file, function, sizes):
         ("missing", "a function 'missing' in .*Received: Batches, splits, named"),
     ],
 )
-def test_a_function_that_cannot_be_used_is_told_in_one_line(file, function, message):
+def test_invalid_functions_are_refused_in_one_line(file, function, message):
     with pytest.raises(InputError, match=message) as error:
         of(file, function)
     assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("source", ["nowhere.npz", "mnist", "tfds:mnist"])
-def test_what_is_neither_is_told(source):
+def test_unknown_sources_are_refused(source):
     with pytest.raises(InputError, match="nowhere.npz|an .npz file, FILE.py:function"):
         load_source(source)
 
 
-def test_of_new_data_nothing_is_held_out_and_classes_are_the_run_s(tmp_path):
+def test_new_data_have_the_classes_of_the_run_and_no_held_out_examples(tmp_path):
     options = DataConfig(source="x.npz", test=10)
-    run = task_data({"train": labeled(points(60), "train")}, options)
-    other = {"train": labeled(points(30, seed=1), "train")}
+    run = task_data({"train": read_split(points(60), "train")}, options)
+    other = {"train": read_split(points(30, seed=1), "train")}
     data = new_data(other, options, None, run.artifacts)
     assert [len(split) for split in data.splits.values()] == [30, 30]
     assert list(data.splits) == ["train", "all"]

@@ -3,7 +3,7 @@ import math
 import pytest
 
 from lsk_engine.reports import curves
-from lsk_engine.reports.groups import group_runs
+from lsk_engine.reports.run_collections import group_runs
 from lsk_engine.reports.run_files import read_run
 from lsk_engine.studies.study_result import read_curves
 from reported_runs import bare_run, taught, whole_run
@@ -60,9 +60,9 @@ def test_temperature_curves_are_sorted_and_have_intervals(tmp_path):
 def test_two_models_have_two_curves(tmp_path):
     run = whole_run(tmp_path / "a")
     point = {"temperature": 1.0, "values": {"bleu": 9.0}, "labels": {"bleu": "BLEU"}}
-    points = [{**point, "settings": name, "intervals": {}} for name in ("old", "new")]
+    points = [{**point, "search": name, "intervals": {}, "nll": 1.0} for name in ("old", "new")]
     run.write_json(run.sweep_file("test"), {"points": points})
-    (chart,) = curves.temperature_curves(groups(run))
+    chart, _ = curves.temperature_curves(groups(run))
     assert [one.name for one in chart.series] == ["a, sweep 1", "a, sweep 2"]
 
 
@@ -83,11 +83,11 @@ def test_figure_5_shows_means_over_seeds(tmp_path):
     assert chart.series[0].intervals == [(20.0, 21.0), (20.2, 21.2)]
 
 
-def point(beam_size, bleu, temperature=1.0, undone=0.0, elsewise="e", **more):
+def point(beam_size, bleu, temperature=1.0, undone=0.0, search="e", **more):
     return {
-        **{"settings": f"{elsewise}-{beam_size}-{undone}", "temperature": temperature},
+        **{"search": search, "temperature": temperature},
         **{"values": {"bleu": bleu}, "labels": {"bleu": "BLEU"}},
-        **{"intervals": {"bleu": (bleu - 1, bleu + 1)}, "elsewise": elsewise},
+        **{"intervals": {"bleu": (bleu - 1, bleu + 1)}},
         **{"beam_size": beam_size, "undone_alpha": undone, **more},
     }
 
@@ -110,8 +110,8 @@ def test_each_beam_search_is_a_line_with_beam_sizes_at_equal_distances(tmp_path)
     assert undone.points == [(1.0, 36.0), (2.0, 96.0)]
     assert plain.look != undone.look
     ticks = chart.x_ticks()
-    assert [tick.label for tick in ticks] == ["1", "4", "64"]
-    assert ticks[1].at - ticks[0].at == pytest.approx(ticks[2].at - ticks[1].at)
+    assert [label for _, label in ticks] == ["1", "4", "64"]
+    assert ticks[1][0] - ticks[0][0] == pytest.approx(ticks[2][0] - ticks[1][0])
     assert "a: 30 at 1 to 29 at 64" in chart.text()
 
 
@@ -119,10 +119,10 @@ def test_models_and_temperatures_have_separate_lines(tmp_path):
     points = [point(b, 30.0) for b in (1, 4)] + [point(b, 31.0, 1.5) for b in (1, 4)]
     (chart,) = curves.beam_curves(swept(tmp_path, points))
     assert [one.name for one in chart.series] == ["a, T = 1", "a, T = 1.5"]
-    models = [point(b, 30.0, elsewise=e) for b in (1, 4) for e in ("old", "new")]
+    models = [point(b, 30.0, search=e) for b in (1, 4) for e in ("old", "new")]
     (chart,) = curves.beam_curves(swept(tmp_path / "models", models))
     assert [one.name for one in chart.series] == ["a, sweep 1", "a, sweep 2"]
-    apart = [point(1, 30.0), point(4, 31.0, elsewise="another")]
+    apart = [point(1, 30.0), point(4, 31.0, search="another")]
     assert list(curves.beam_curves(swept(tmp_path / "b", apart))) == []
 
 
@@ -135,5 +135,5 @@ def test_a_line_without_a_score_is_left_out_of_its_chart(tmp_path):
     bleu, ratio = curves.beam_curves(swept(tmp_path, [*lacking, *having]))
     assert len(bleu.series) == 2
     assert [(one.name, one.look) for one in ratio.series] == [("a, α = 0.1 undone", 1)]
-    assert [tick.label for tick in ratio.x_ticks()] == ["4", "16"]
-    assert {tick.at for tick in ratio.x_ticks()} == {x for x, *_ in ratio.paths()[0].markers}
+    assert [label for _, label in ratio.x_ticks()] == ["4", "16"]
+    assert {at for at, _ in ratio.x_ticks()} == {x for x, *_ in ratio.paths()[0].markers}

@@ -1,4 +1,4 @@
-"""The page as a whole: whole without JavaScript, self-contained, and safe whatever data say."""
+"""The page as a whole: complete without JavaScript, self-contained, and safe for any data."""
 
 import os
 import re
@@ -16,7 +16,7 @@ from reported_runs import HOSTILE, OUTPUTS, bare_run, study, taught, whole_run
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """A study, a sweep and two runs, with scripts wherever somebody else chooses a text."""
+    """A study, a sweep and two runs, with scripts wherever a text comes from outside."""
     folder = tmp_path_factory.mktemp("runs")
     study(folder / "study", statement=HOSTILE)
     taught(folder / "sweep")
@@ -178,10 +178,10 @@ addEventListener("message", (e) => document.documentElement.dataset.found = e.da
 @pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium to open the page with")
 def test_a_browser_opens_the_page_without_errors_or_horizontal_scrolling(text, tmp_path):
-    (tmp_path / "as-it-is.html").write_text(text)
-    shown = opened(tmp_path / "as-it-is.html")
-    assert shown.count("<button") > 20  # its own script runs, which its policy knows
-    # A script of the test is nobody that the policy knows.
+    (tmp_path / "original.html").write_text(text)
+    shown = opened(tmp_path / "original.html")
+    assert shown.count("<button") > 20  # the policy allows its own script
+    # The policy does not allow the test's own script.
     open_to_all = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", text)
     (tmp_path / "page.html").write_text(open_to_all.replace("</head>", MEASURE))
     (tmp_path / "frame.html").write_text(FRAME)

@@ -6,8 +6,8 @@ import pytest
 
 from ls_base.files import write_json
 from ls_keras.plots import reliability_diagram, reliability_plot_data
-from lsk_engine.reports.groups import group_runs
 from lsk_engine.reports.reliability_charts import MOST_CURVES, WIDE, reliability_diagrams
+from lsk_engine.reports.run_collections import group_runs
 from lsk_engine.reports.run_files import read_run
 from reported_runs import whole_run
 
@@ -37,7 +37,7 @@ def test_several_runs_have_a_diagram_as_trained_and_one_after_scaling(tmp_path):
         *("Reliability, test, as trained", "Reliability, test, after scaling"),
     )
     assert [one.look for one in trained.series] == [0, 1, 2]
-    assert not any(one.intervals for one in trained.series)  # too many to be told apart
+    assert not any(one.intervals for one in trained.series)  # too many to distinguish
 
 
 def rewrite(run, accuracies):

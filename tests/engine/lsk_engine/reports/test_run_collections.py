@@ -3,11 +3,11 @@ from pathlib import Path
 import pytest
 
 from ls_base.errors import InputError
-from lsk_engine.reports.reliability_charts import MOST_CURVES
-from lsk_engine.reports.run_collections import collect, find_inputs
+from lsk_engine.reports.run_collections import MOST_CURVES, collect, find_inputs, group_runs
+from lsk_engine.reports.run_files import read_run
 from lsk_engine.reports.sections import build_sections
 from lsk_engine.runs.run_directory import RunDirectory
-from lsk_engine.studies.study_folder import FIGURE_FILE, RESULTS_FILE
+from lsk_engine.studies.study_result import FIGURE_FILE, RESULTS_FILE
 from reported_runs import bare_run, config, study, taught
 
 
@@ -107,3 +107,21 @@ def test_a_file_named_like_a_study_s_does_not_make_a_study(tmp_path):
     (tmp_path / "study.json").write_text("[]")  # lsk sweep-temperature --output study.png
     found = find_inputs([tmp_path])
     assert (found.studies, list(found.runs)) == ({}, ["run"])
+
+
+def read(folder, *names):
+    return [read_run(name, folder / name) for name in names]
+
+
+def test_a_single_run_is_named_by_its_folder(tmp_path):
+    bare_run(tmp_path / "mine")
+    (group,) = group_runs(read(tmp_path, "mine"))
+    assert group.label == "mine"
+
+
+def test_groups_with_many_differences_are_named_by_their_folders(tmp_path):
+    for name in ("a-seed0", "a-seed1", "b"):
+        source = "x" * 50 if name == "b" else "y" * 50
+        bare_run(tmp_path / name, seed=int(name[-1] == "1"), data={"source": source})
+    groups = group_runs(read(tmp_path, "a-seed0", "a-seed1", "b"))
+    assert [group.label for group in groups] == ["a", "b"]

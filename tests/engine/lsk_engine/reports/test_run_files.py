@@ -129,46 +129,35 @@ def test_commands_are_quoted_for_a_shell(tmp_path, words, command):
     assert found.command({"command": words}) == command
 
 
-def point(settings, temperature=1.0, beam_size=None, undone=0.0, elsewise="e", nll=None):
+def point(temperature=1.0, beam_size=None, undone=0.0, search="e", nll=None):
     return SweepPoint(
-        settings=settings,
+        search=search,
         temperature=temperature,
         values={},
         labels={},
         intervals={},
         nll=nll,
-        elsewise=elsewise,
         beam_size=beam_size,
         undone_alpha=undone,
     )
 
 
 def test_beam_sweeps_are_grouped_by_model_temperature_and_undone_alpha():
-    wide, narrow = point("16", beam_size=16), point("4", beam_size=4)
-    undone = point("u", beam_size=4, undone=0.1)
-    warmer = point("4", temperature=2.0, beam_size=4)
-    other = point("o", beam_size=8, elsewise="another model")
+    wide, narrow = point(beam_size=16), point(beam_size=4)
+    undone = point(beam_size=4, undone=0.1)
+    warmer = point(temperature=2.0, beam_size=4)
+    other = point(beam_size=8, search="another model")
     found = swept_beams([wide, narrow, undone, warmer, other])
     assert found == {Search("e", 1.0, 0.0): [narrow, wide]}
 
 
-def test_points_without_a_beam_size_are_no_beam_sweep():
-    assert swept_beams([point("a", beam_size=b, elsewise=None) for b in (1, 4)]) == {}
-
-
 def test_beams_at_one_temperature_are_no_temperature_sweep():
-    beams = [point("1", beam_size=1), point("4", beam_size=4)]
+    beams = [point(beam_size=1), point(beam_size=4)]
     assert swept_temperatures(beams) == []
-    measured = [point("4", t, beam_size=4, nll=1.0) for t in (1.0, 1.5)]
+    measured = [point(t, beam_size=4, nll=1.0) for t in (1.0, 1.5)]
+    assert swept_beams([point(t) for t in (1.0, 1.5)]) == {}
     assert swept_temperatures([*beams[:1], *measured]) == [measured]
     assert swept_temperatures(measured[:1]) == [measured[:1]]
-
-
-def test_a_beam_sweep_s_point_belongs_to_the_temperature_sweep_of_its_search():
-    old = [point("a", t, elsewise=None) for t in (0.9, 1.1)]
-    found_again = point("a", 1.0, beam_size=4)
-    assert swept_temperatures([*old, found_again]) == [[*old, found_again]]
-    assert swept_temperatures(old[:1]) == [old[:1]]
 
 
 def test_pictures_have_their_bytes_and_size(tmp_path):

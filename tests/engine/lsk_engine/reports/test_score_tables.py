@@ -1,7 +1,7 @@
 import pytest
 
 from lsk_engine.reports import score_tables
-from lsk_engine.reports.groups import group_runs
+from lsk_engine.reports.run_collections import group_runs
 from lsk_engine.reports.run_files import read_run
 from lsk_engine.studies.study_result import read_curves, read_study_result
 from reported_runs import bare_run, study, taught, whole_run

@@ -1,8 +1,7 @@
-from lsk_engine.reports.blocks import Facts, Fold, Heading
 from lsk_engine.reports.run_collections import collect, find_inputs
 from lsk_engine.reports.run_files import read_run
 from lsk_engine.reports.sections import build_sections, missing_results
-from lsk_engine.reports.tables import Table
+from lsk_engine.reports.tables import Facts, Fold, Heading, Table
 from reported_runs import OUTPUTS, bare_run, study, taught, whole_run
 
 
@@ -90,12 +89,12 @@ def test_only_a_run_with_beam_search_lacks_a_beam_sweep(tmp_path):
     run = bare_run(tmp_path / "a", decoding=decoding)
     what = "scores by number of beams"
     assert dict(missing_results([read_run("a", run.path)]))[what] == f"lsk sweep-beams {run.path}"
-    point = {"temperature": 1.0, "values": {}, "labels": {}, "intervals": {}, "elsewise": "e"}
-    points = [point | {"settings": f"{b}", "beam_size": b} for b in (1, 4)]
+    point = {"temperature": 1.0, "values": {}, "labels": {}, "intervals": {}, "search": "e"}
+    points = [point | {"beam_size": b} for b in (1, 4)]
     run.write_json(run.sweep_file("test"), {"points": points})
     hinted = dict(missing_results([read_run("a", run.path)]))
     assert what not in hinted
-    assert "scores by temperature" in hinted  # of which there is none yet
+    assert "scores by temperature" in hinted
 
 
 def test_a_result_of_one_run_is_not_missing(tmp_path):

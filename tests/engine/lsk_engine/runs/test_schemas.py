@@ -50,7 +50,7 @@ def test_temperatures_are_above_0(temperature):
 
 
 def test_points_have_both_ends_of_their_intervals():
-    point = {"settings": "a", "temperature": 1, "values": {"x": 1}, "labels": {"x": "X"}}
+    point = {"search": "a", "temperature": 1, "values": {"x": 1}, "labels": {"x": "X"}}
     content = {"points": [{**point, "intervals": {"x": [1.0]}}]}
     with pytest.raises(FileError, match=r"points\[0\].intervals"):
         convert_record(content, SweepPoints, "points.json")

@@ -1,4 +1,4 @@
-"""Scoring a run anew: what is refused. Its numbers are tested where runs are trained."""
+"""Scoring a run again; the numbers are tested where runs are trained."""
 
 import dataclasses
 import io
@@ -15,21 +15,21 @@ from untrained_run import untrained_run
 
 
 class Twice(TinyPoints):
-    """Calls its own score what the engine calls one."""
+    """A task whose score has the name of an engine score."""
 
     def score(self, examples, outputs):
         return Scores({"accuracy": 50.0}, {"accuracy": "accuracy (%)"})
 
 
-def test_a_score_of_a_task_does_not_vanish_behind_the_engines(tmp_path):
+def test_a_score_with_the_name_of_an_engine_score_is_refused(tmp_path):
     run, _, config = untrained_run(TinyPoints(), tmp_path / "run")
-    with pytest.raises(InputError, match="engine names what .* Received: accuracy$"):
+    with pytest.raises(InputError, match="with other names than the engine.* Received: accuracy$"):
         evaluate(Twice(), config, run, Reporter(-1))
     assert not run.metrics_file.exists()
 
 
 class Named(TinyPoints):
-    """Answers in words."""
+    """A task whose outputs are texts."""
 
     def load_data(self, config, artifacts=None):
         data = super().load_data(config, artifacts)
@@ -41,7 +41,7 @@ class Named(TinyPoints):
         return [NAMES[i] for i in super().decode(model, examples, config, data, progress)]
 
 
-def test_references_that_are_texts_are_kept_beside_the_outputs(tmp_path):
+def test_references_that_are_texts_are_stored_beside_the_outputs(tmp_path):
     run, _, config = untrained_run(Named(), tmp_path / "run")
     evaluate(Named(), config, run, Reporter(-1))
     references = run.read(run.references_file("test"), list[str])
@@ -49,14 +49,14 @@ def test_references_that_are_texts_are_kept_beside_the_outputs(tmp_path):
     assert set(references) <= set(NAMES)
 
 
-def test_another_look_leaves_the_time_that_training_took(tmp_path):
+def test_scoring_again_keeps_the_training_time(tmp_path):
     run, task, config = untrained_run(TinyPoints(), tmp_path / "run")
     first = evaluate(task, config, run, Reporter(-1), seconds=7200.0)
     assert first["seconds"] > 7200
     assert evaluate(task, config, run, Reporter(-1))["seconds"] == first["seconds"]
 
 
-def test_other_references_are_not(tmp_path):
+def test_other_references_are_not_stored(tmp_path):
     run, _, config = untrained_run(TinyPoints(), tmp_path / "run")
     evaluate(TinyPoints(), config, run, Reporter(-1))
     assert run.outputs_file("test").is_file()
@@ -69,36 +69,36 @@ class Undoing(DecodingConfig):
 
 
 class UndoingTask(TinyPoints):
-    """Tells which α it was asked to undo."""
+    """Records the removed α of each call."""
 
     decoding_config = Undoing
 
     def __init__(self):
-        self.asked = []
+        self.removed = []
 
     def decode(self, model, examples, config, data, progress):
-        self.asked.append(config.decoding.unsmooth)
+        self.removed.append(config.decoding.unsmooth)
         return super().decode(model, examples, config, data, progress)
 
 
-def said_by(task, config, run, **options):
+def evaluate_with_log(task, config, run, **options):
     said = io.StringIO()
     found = evaluate(task, config, run, Reporter(stream=said), **options)
     return found, said.getvalue()
 
 
-def test_nothing_to_undo_is_said_once(tmp_path):
+def test_removing_alpha_0_is_reported_once(tmp_path):
     task = UndoingTask()
     run, _, config = untrained_run(task, tmp_path / "run", **{"training.alpha": 0})
-    _, said = said_by(task, config, run)
+    _, said = evaluate_with_log(task, config, run)
     assert said.count("has no effect: the run was trained with α = 0") == 1
-    assert task.asked == ["fitted"] * 2
+    assert task.removed == ["fitted"] * 2
 
 
-def test_the_calibrated_model_is_searched_as_it_is(tmp_path):
+def test_the_calibrated_model_is_searched_without_removing_smoothing(tmp_path):
     task = UndoingTask()
     run, _, config = untrained_run(task, tmp_path / "run")
     calibrate(task, config, run, Reporter(-1))
-    _, said = said_by(task, config, run, calibrated=True)
-    assert task.asked == [0.0] * 2
+    _, said = evaluate_with_log(task, config, run, calibrated=True)
+    assert task.removed == [0.0] * 2
     assert "The calibrated model is decoded with decoding.unsmooth=0" in said

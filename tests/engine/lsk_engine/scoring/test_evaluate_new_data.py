@@ -44,7 +44,7 @@ def files(run):
     }
 
 
-def test_new_data_are_scored_whole_and_the_run_stays_as_it_is(stored):
+def test_new_data_are_scored_and_the_run_does_not_change(stored):
     run, _, config = stored
     evaluate(TASK, config, run, QUIET)
     before = files(run)
@@ -66,7 +66,7 @@ def test_new_data_are_scored_whole_and_the_run_stays_as_it_is(stored):
     assert "test" not in results
 
 
-def test_unigram_smoothing_is_that_of_the_run_s_own_labels(tmp_path):
+def test_unigram_smoothing_uses_the_labels_of_the_run(tmp_path):
     run, _, config = untrained_run(TASK, tmp_path / "run", **{"training.smoothing": "unigram"})
     data = TASK.load_data(config)
     run.write_json(run.data_file, {"schema": SCHEMA, **StoredFingerprint.of(data).to_dict()})
@@ -82,7 +82,7 @@ def test_unigram_smoothing_is_that_of_the_run_s_own_labels(tmp_path):
     assert found[0] == found[1]
 
 
-def test_examples_of_another_shape_are_told(stored):
+def test_examples_of_another_shape_are_refused(stored):
     class Wider(Letters):
         def gather(self, rows, size):
             inputs, labels = super().gather(rows, size)
@@ -111,7 +111,7 @@ def test_training_examples_of_new_data_are_not_read(stored):
     assert "nll" in evaluate_new(task, config, run, QUIET, source="others")["test"]
 
 
-def test_a_folder_above_does_not_become_the_run(stored, tmp_path, monkeypatch):
+def test_results_are_written_inside_the_run(stored, tmp_path, monkeypatch):
     (tmp_path / "others" / "inner").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "others" / "inner")
     run, _, config = stored
@@ -138,7 +138,7 @@ def test_calibration_on_new_data(stored):
 
 
 @pytest.mark.slow
-def test_another_question_has_another_folder(stored):
+def test_other_options_have_another_folder(stored):
     run, _, config = stored
     asked = [{"source": "others"}, {"source": "others", "max_examples": 5}, {"max_examples": 5}]
     folders = [evaluate_new(TASK, config, run, QUIET, **one)["folder"] for one in asked + asked]
@@ -148,14 +148,14 @@ def test_another_question_has_another_folder(stored):
     assert named["folder"].endswith("new-data/mine")
 
 
-def test_a_quick_look_says_so(stored):
+def test_a_limit_is_noted_in_the_results(stored):
     run, _, config = stored
     results = evaluate_new(TASK, config, run, QUIET, source="others", max_examples=5)
     assert "all: a quick look at 5 of 30 examples" in results["notes"]
     assert len(json.loads((run.path / "new-data/others/outputs/all.json").read_text())) == 5
 
 
-def test_a_search_that_the_task_does_not_have_is_told(stored):
+def test_an_unknown_search_setting_is_refused(stored):
     run, _, config = stored
     with pytest.raises(InputError, match="decoding has beam_size. Received: a run of task 'tiny'"):
         evaluate_new(TASK, config, run, QUIET, decoding={"beam_size": "2"})

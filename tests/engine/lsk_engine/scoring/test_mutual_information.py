@@ -29,7 +29,7 @@ def measure(run, folder, **options):
     return probe(run.task, run.config, run.directory, QUIET, folder / "mi.png", **options)
 
 
-def test_each_kept_checkpoint_is_probed(run, tmp_path):
+def test_each_stored_checkpoint_is_probed(run, tmp_path):
     results = measure(run, tmp_path)
     assert [entry["step"] for entry in results["history"]] == [6, 12]
     assert results["names"] == ["red", "blue"]
@@ -65,7 +65,7 @@ def test_the_last_checkpoint_is_the_saved_model(run, tmp_path):
     assert found["scored"] == "reused"
 
 
-def test_some_examples_of_each_class(run):
+def test_examples_are_drawn_from_each_class(run):
     examples = run.task.load_data(run.config).splits["train"]
     name, images = _images(examples, (1, 3), 5, 0)
     assert name == "point"
@@ -86,13 +86,13 @@ def test_some_examples_of_each_class(run):
         ({"split": "dev"}, "train, validation, test"),
     ],
 )
-def test_mistakes_are_told(run, tmp_path, options, message):
+def test_invalid_options_are_refused(run, tmp_path, options, message):
     with pytest.raises(InputError, match=message):
         measure(run, tmp_path, **options)
     assert not list(tmp_path.iterdir())
 
 
-def test_a_run_without_randomness_is_told(run, tmp_path):
+def test_a_run_without_randomness_is_refused(run, tmp_path):
     still = run._replace(config=resolve_config(run.task, None, {"data.noise": 0.0}))
     with pytest.raises(InputError, match="changed no output"):
         measure(still, tmp_path)

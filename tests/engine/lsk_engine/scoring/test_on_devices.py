@@ -1,4 +1,4 @@
-"""What is measured of a finished run is the same on two devices as on one, each asked for."""
+"""Measurements of a finished run are the same on one device and on two."""
 
 import keras
 import pytest
@@ -8,8 +8,8 @@ from lsk_engine.scoring.calibrate import calibrate
 from lsk_engine.scoring.evaluate_new_data import evaluate_new
 from lsk_engine.scoring.project import project_runs
 from lsk_engine.scoring.rank import rank
+from lsk_engine.scoring.sweeps import sweep_temperature
 from lsk_engine.scoring.teacher_gamma import teacher_gammas
-from lsk_engine.scoring.temperature_sweep import sweep_temperature
 from tiny_task import TinyTask
 from untrained_run import untrained_run
 
@@ -40,12 +40,12 @@ def swept(stored, folder):
     return sweep_temperature([stored], [0.5, 2.0], None, QUIET)
 
 
-def measured_again(stored, folder):
+def evaluated_again(stored, folder):
     found = evaluate_new(stored.task, stored.config, stored.directory, QUIET)
     return found["calibration"]
 
 
-def taught(stored, folder):
+def gammas_of(stored, folder):
     return teacher_gammas(stored.task, [stored.directory], [[1.0, 4.0]], QUIET)
 
 
@@ -57,11 +57,11 @@ def taught(stored, folder):
         swept,
         *(
             pytest.param(measure, marks=pytest.mark.slow)
-            for measure in (ranked, projected, vector_scaled, measured_again, taught)
+            for measure in (ranked, projected, vector_scaled, evaluated_again, gammas_of)
         ),
     ],
 )
-def test_two_devices_measure_what_one_does(tmp_path, monkeypatch, measure):
+def test_two_devices_give_the_same_numbers_as_one(tmp_path, monkeypatch, measure):
     monkeypatch.setattr("lsk_engine.scoring.project.save_plot", lambda *_, **__: None)
     used: list[int] = []
     for method in ("predict_on_batch", "predict_step"):  # by which models are read, all of them

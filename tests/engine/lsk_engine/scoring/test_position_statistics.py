@@ -71,7 +71,7 @@ def test_means_equal_those_of_scikit_learn_and_numpy(model):
     np.testing.assert_allclose(found.columns["confidence"], p.max(1), rtol=1e-5)
 
 
-def test_how_batches_are_cut_makes_no_difference(model):
+def test_statistics_do_not_depend_on_the_batches(model):
     whole = predictions_of(model, boundaries=(6,), batch_size=23)
     for boundaries, batch_size in (((3, 6), 4), ((1, 2, 6), 7)):
         cut = predictions_of(model, boundaries, batch_size)

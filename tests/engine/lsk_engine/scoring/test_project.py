@@ -70,10 +70,10 @@ def statistics_are_those_of_the_whole_split(entry, run):
     assert row["count"] == (y == 2).sum()
 
 
-def test_a_limit_takes_some_examples_of_each_split(points, tmp_path):
+def test_a_limit_reduces_the_examples_of_each_split(points, tmp_path):
     results = project_runs(points[:1], QUIET, tmp_path / "p.png", nearest="red", limit=60)
     entry = results["runs"][0]
-    # 90 examples make five batches of 16 and one of 10, of which any four are taken.
+    # 90 examples make five batches of 16 and one of 10, and four batches are drawn.
     assert entry["train"]["examples"] in (58, 64)
     assert len(entry["train"]["classes"]) == 4
     assert entry["validation"]["examples"] == 60
@@ -91,7 +91,7 @@ def test_tokens_of_sequences_are_classes(letters, tmp_path):
     assert {row["class"] for row in rows} == set("abcde")
 
 
-def test_nearest_fills_up_to_three(points):
+def test_nearest_classes_complete_the_three(points):
     data = points[0].task.load_data(points[0].config)
     w = np.array([[0.0, 1.0, 5.0, 2.0], [0.0, 0.0, 0.0, 0.0]])
     assert complete_classes(w, data, "red", ()) == (0, 1, 3)
@@ -114,13 +114,13 @@ def test_nearest_fills_up_to_three(points):
         ({"nearest": "red", "split": "held-out"}, "'held-out'"),
     ],
 )
-def test_mistakes_are_told(points, tmp_path, options, message):
+def test_invalid_options_are_refused(points, tmp_path, options, message):
     with pytest.raises(InputError, match=message):
         project_runs(points[:1], QUIET, tmp_path / "p.png", **options)
     assert not list(tmp_path.iterdir())
 
 
-def test_runs_that_dont_belong_together_are_told(points, letters, tmp_path):
+def test_incompatible_runs_are_refused(points, letters, tmp_path):
     with pytest.raises(InputError, match="different runs"):
         project_runs([points[0], points[0]], QUIET, tmp_path / "p.png", nearest="red")
     with pytest.raises(InputError, match="same classes"):

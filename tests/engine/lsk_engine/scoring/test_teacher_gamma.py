@@ -16,8 +16,8 @@ def gammas(*runs):
 
 
 @pytest.mark.parametrize("settings", [{"training.max_examples": 9}, {"training.alpha": 0.3}])
-def test_teachers_have_together_what_each_has_alone(tmp_path, settings):
-    """Those that saw a part of the data among them: γ is over what a teacher was trained on."""
+def test_teachers_together_give_the_same_gammas_as_alone(tmp_path, settings):
+    """Also teachers trained on a part of the data, whose γ is over that part."""
     first = untrained_run(TinyPoints(), tmp_path / "a").directory
     other = untrained_run(TinyPoints(), tmp_path / "b", seed=1, **settings).directory
     alone = [*gammas(first), *gammas(other)]

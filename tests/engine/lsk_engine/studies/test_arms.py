@@ -1,4 +1,4 @@
-"""What a study expands into: arms, their baselines and teachers. Nothing is trained."""
+"""The arms of a study, their baselines and teachers. Nothing is trained."""
 
 import pytest
 
@@ -22,7 +22,7 @@ def study(**changes):
     return Study(**{"question": "Does it help?", "task": "image", "axes": ALPHAS, **changes})
 
 
-def test_an_arm_is_a_configuration_that_is_compared_with_its_baseline(task):
+def test_an_arm_has_a_configuration_and_a_baseline(task):
     arms = arms_of(study(settings={"training.steps": 7}), task)
     assert [arm.name for arm in arms] == ["alpha0", "alpha0.05", "alpha0.1"]
     assert [arm.baseline for arm in arms] == [None, "alpha0", "alpha0"]
@@ -32,21 +32,21 @@ def test_an_arm_is_a_configuration_that_is_compared_with_its_baseline(task):
     assert config.preset == task.presets[0].name
 
 
-def test_a_task_says_which_recipe_studies_take():
-    """The default of translation is nearly solved: it would hide every effect."""
+def test_studies_use_the_study_preset_of_the_task():
+    """The default preset of translation is nearly solved: it would hide every effect."""
     translation = load_task("translation")
-    config = base_settings(study(task="translation"), translation)["config"]
-    assert config["preset"] == translation.study_preset != translation.presets[0].name
-    assert config["data"]["max_train_examples"] == 500
-    for given in ("settings", "axes"):
-        values = {"data.source": "x" if given == "settings" else ("x", "y")}
-        other = base_settings(study(task="translation", **{given: values}), translation)
-        assert other["config"]["preset"] == translation.presets[0].name
-    named = base_settings(study(task="translation", preset="cldr-small"), translation)
-    assert named["config"]["preset"] == "cldr-small"
+    default = translation.presets[0].name
+
+    def preset(**changes):
+        return base_settings(study(task="translation", **changes), translation)["preset"]
+
+    assert preset() == translation.study_preset != default
+    assert preset(settings={"data.source": "x"}) == default
+    assert preset(axes={"data.source": ("x", "y")}) == default
+    assert preset(preset="cldr-small") == "cldr-small"
 
 
-def test_the_first_axis_is_compared_and_the_others_are_conditions(task):
+def test_arms_are_compared_along_the_first_axis(task):
     axes = {"training.alpha": (0, 0.1), "data.max_train_examples": (100, 1000)}
     baselines = {arm.name: arm.baseline for arm in arms_of(study(axes=axes), task)}
     assert baselines == {
@@ -61,14 +61,14 @@ def test_losses_are_compared_with_the_first(task):
     axes = {"training.loss,training.loss_options.gamma": (("focal_ce", 1), ("focal_ce", 3))}
     arms = arms_of(smoothing_question("image", axes=axes), task)
     assert [arm.config.training.loss_options for arm in arms] == [{"gamma": 1.0}, {"gamma": 3.0}]
-    asked = smoothing_question("image", axes={"training.loss": ("smoothed_ce", "max_sup")})
-    first, second = arms_of(asked, task)
+    definition = smoothing_question("image", axes={"training.loss": ("smoothed_ce", "max_sup")})
+    first, second = arms_of(definition, task)
     assert (first.name, second.baseline) == ("loss-smoothed_ce", first.name)
-    assert student_of(second, asked, task).config.training.loss == "smoothed_ce"
+    assert student_of(second, definition, task).config.training.loss == "smoothed_ce"
 
 
 @pytest.mark.parametrize("alpha_first", [True, False])
-def test_without_mass_all_smoothings_are_one_arm(task, alpha_first):
+def test_all_smoothings_with_alpha_0_are_one_arm(task, alpha_first):
     axes = {"training.smoothing": ("unigram", "uniform"), "training.alpha": ("0", "0.1")}
     if alpha_first:
         axes = dict(reversed(axes.items()))
@@ -80,7 +80,7 @@ def test_without_mass_all_smoothings_are_one_arm(task, alpha_first):
         assert {arm.baseline for arm in arms if arm not in hard} == {hard[0].name}
 
 
-def test_names_are_those_of_folders(task):
+def test_names_of_arms_are_valid_folder_names(task):
     axes = {"data.source": ("digits", "tfds:a/b 1"), "model.width": (8,), "training.seed": (1,)}
     with pytest.raises(InputError, match=r"without training\.seed: a study sets the seeds"):
         study(axes=axes)
@@ -92,18 +92,17 @@ def test_names_are_those_of_folders(task):
         arms_of(study(axes=axes), task)
 
 
-def test_what_runs_have_in_common_does_not_know_the_axes(task):
+def test_base_settings_do_not_depend_on_the_values_of_axes(task):
     settings = {"model.width": 8}
     first = base_settings(study(settings=settings), task)
     assert first == base_settings(study(settings=settings, axes={"training.alpha": (0, 1)}), task)
-    assert first["config"]["model"]["width"] == 8
-    assert list(first) == ["axes", "config"]
+    assert first["settings"] == {"model.width": "8"}
 
 
-def test_an_axis_of_teachers_makes_students(task):
+def test_an_axis_of_teachers_defines_students(task):
     settings = {"model.width": 8, "teacher.model.width": 64, "distillation.beta": "0.6"}
-    asked = study(axes=TEACHERS, preset="mnist-mlp-student", settings=settings)
-    hard, smoothed = arms_of(asked, task)
+    definition = study(axes=TEACHERS, preset="mnist-mlp-student", settings=settings)
+    hard, smoothed = arms_of(definition, task)
     assert [hard.name, smoothed.name] == ["teacher_alpha0", "teacher_alpha0.1"]
     assert smoothed.baseline == hard.name
     assert (smoothed.config.training.alpha, smoothed.config.model.width) == (0, 8)
@@ -112,12 +111,9 @@ def test_an_axis_of_teachers_makes_students(task):
     assert (teacher.name, teacher.folder) == ("alpha0.1", "teachers")
     assert (teacher.config.training.alpha, teacher.config.model.width) == (0.1, 64)
     assert teacher.config.data.source == "mnist"
-    made_with = base_settings(asked, task)
-    assert made_with["teacher"]["model"]["width"] == 64
-    assert made_with["distillation"] == {"beta": 0.6}
 
 
-def test_teachers_of_one_name_are_alike(task):
+def test_teachers_with_the_same_name_must_be_equal(task):
     axes = {"distillation.teacher_temperature": (1, 2), "data.source": ("digits", "mnist")}
     with pytest.raises(InputError, match="teachers with data.source=digits and mnist; use a study"):
         arms_of(study(axes=axes), task)
@@ -125,9 +121,11 @@ def test_teachers_of_one_name_are_alike(task):
     assert {arm.teacher.name for arm in arms_of(study(axes=own), task)} == {"source-x", "source-y"}
 
 
-def test_epochs_take_the_place_of_steps_that_come_before(task):
-    asked = study(axes={"training.epochs": (3, 5)}, settings={"training.steps": 7})
-    lengths = [(a.config.training.epochs, a.config.training.steps) for a in arms_of(asked, task)]
+def test_epochs_override_earlier_steps(task):
+    definition = study(axes={"training.epochs": (3, 5)}, settings={"training.steps": 7})
+    lengths = [
+        (a.config.training.epochs, a.config.training.steps) for a in arms_of(definition, task)
+    ]
     assert lengths == [(3, None), (5, None)]
     taught = study(
         settings={"training.steps": 7},
@@ -138,26 +136,21 @@ def test_epochs_take_the_place_of_steps_that_come_before(task):
     assert (student.config.training.epochs, student.config.training.steps) == (5, None)
 
 
-def test_an_axis_may_be_what_has_no_default(tmp_path):
+def test_an_axis_may_be_a_setting_without_default(tmp_path):
     keras = load_task("keras")
-    for name in ("a", "b", "c"):
+    for name in "ab":
         (tmp_path / f"{name}.py").write_text("def build(): ...\n")
-    models = [f"{tmp_path / name}.py:build" for name in "abc"]
-    data = [f"{tmp_path / name}.npz" for name in "xyz"]
+    models = [f"{tmp_path / name}.py:build" for name in "ab"]
+    data = [f"{tmp_path / name}.npz" for name in "xy"]
 
-    def asked(models, data):
-        axes = {"model.name": tuple(models), "data.source": tuple(data)}
-        return study(task="keras", axes=axes)
-
-    assert len(arms_of(asked(models[:2], data[:2]), keras)) == 4
-    first = base_settings(asked(models[:2], data[:2]), keras)
-    assert first["config"]["model"]["name"] is first["config"]["data"]["source"] is None
-    assert first == base_settings(asked(models[1:], data), keras)
+    axes = {"model.name": tuple(models), "data.source": tuple(data)}
+    definition = study(task="keras", axes=axes)
+    assert len(arms_of(definition, keras)) == 4
 
 
-def test_grids_of_one_study_share_what_they_have_in_common(task):
-    asked = distillation_study("image", alphas=(0.0, 0.3), temperatures=(1.0, 4.0))
-    arms = {arm.name: arm for arm in arms_of(asked, task)}
+def test_grids_share_arms(task):
+    definition = distillation_study("image", alphas=(0.0, 0.3), temperatures=(1.0, 4.0))
+    arms = {arm.name: arm for arm in arms_of(definition, task)}
     assert {name: arm.baseline for name, arm in arms.items()} == {
         "alpha0": None,
         "alpha0.3": "alpha0",
@@ -169,19 +162,19 @@ def test_grids_of_one_study_share_what_they_have_in_common(task):
     assert arms["teacher_alpha0-T4"].distillation["teacher_temperature"] == 4
     assert arms["teacher_alpha0-T4"].teacher.name == "alpha0"
     assert [*arms["teacher_alpha0.3-T1"].baselines] == [f"{TEACHER_ALPHA},{TEACHER_TEMPERATURE}"]
-    asked = distillation_study(
+    definition = distillation_study(
         "image", alphas=(0.0, 0.3), temperatures=(1.0, 4.0), hard_temperature=4.0
     )
-    compared = {arm.name: arm.baseline for arm in arms_of(asked, task)}
+    compared = {arm.name: arm.baseline for arm in arms_of(definition, task)}
     assert {*compared} == {*arms}
     assert compared["teacher_alpha0.3-T1"] == "teacher_alpha0-T4"
 
 
-def test_an_arm_of_two_grids_is_compared_in_both(task):
+def test_an_arm_of_two_grids_has_two_baselines(task):
     rate, alpha = "optimizer.learning_rate", "training.alpha"
     axes = {alpha: (0, 0.1), rate: (0.01, 0.1)}
-    asked = study(axes=axes, grids=({rate: (0.01, 0.1), alpha: (0, 0.1)},))
-    compared = {arm.name: dict(arm.baselines) for arm in arms_of(asked, task)}
+    definition = study(axes=axes, grids=({rate: (0.01, 0.1), alpha: (0, 0.1)},))
+    compared = {arm.name: dict(arm.baselines) for arm in arms_of(definition, task)}
     assert compared == {
         "alpha0-learning_rate0.01": {},
         "alpha0-learning_rate0.1": {rate: "alpha0-learning_rate0.01"},
@@ -193,13 +186,13 @@ def test_an_arm_of_two_grids_is_compared_in_both(task):
     }
 
 
-def test_hard_targets_have_the_first_smoothing_of_settings_with_commas(task):
+def test_joined_axes_with_alpha_0_have_the_first_smoothing(task):
     axes = {"training.alpha,training.smoothing": ((0.1, "unigram"), (0, "uniform"), (0, "unigram"))}
     names = [arm.name for arm in arms_of(study(axes=axes), task)]
     assert names == ["alpha0.1-smoothing-unigram", "alpha0-smoothing-unigram"]
 
 
-def test_settings_with_commas_between_them_are_one_axis(task):
+def test_settings_joined_by_commas_are_one_axis(task):
     axes = {f"{TEACHER_ALPHA},optimizer.learning_rate": ((0, 0.01), (0.1, 0.1))}
     hard, smoothed = arms_of(study(axes=axes), task)
     assert (hard.config.optimizer.learning_rate, hard.baseline) == (0.01, None)
@@ -211,26 +204,26 @@ def test_settings_with_commas_between_them_are_one_axis(task):
         arms_of(study(axes={next(iter(axes)): (0, 1)}), task)
 
 
-def test_the_student_of_an_arm_has_its_recipe_and_hard_targets(task):
-    asked = study(
+def test_the_student_of_an_arm_has_its_settings_and_hard_targets(task):
+    definition = study(
         axes=ALPHAS | {"data.max_train_examples": (100, 200)},
         measures=("accuracy", "distillation"),
         student={"model.width": "16", TEACHER_TEMPERATURE: 2},
     )
-    arm = arms_of(asked, task)[-1]
-    student = student_of(arm, asked, task)
+    arm = arms_of(definition, task)[-1]
+    student = student_of(arm, definition, task)
     assert (student.name, student.folder, student.teacher) == (arm.name, "students", arm)
     assert (arm.config.training.alpha, student.config.training.alpha) == (0.1, 0)
     assert (student.config.data.max_train_examples, student.config.model.width) == (200, 16)
     assert student.distillation["teacher_temperature"] == 2
-    for told, message in (
+    for student, message in (
         ({"teacher.model.width": 4}, "the study has their teachers.*teacher.model.width"),
         ({"model.wdith": 4}, "Near matches: model.width"),
         ({"distillation.betta": 1}, "Near matches: distillation.beta"),
         ({"distillation.beta": 2}, r"beta to be a number in \[0, 1\]"),
     ):
         with pytest.raises(InputError, match=message):
-            student_of(arm, study(student=told, measures=asked.measures), task)
+            student_of(arm, study(student=student, measures=definition.measures), task)
 
 
 @pytest.mark.parametrize(
@@ -251,6 +244,6 @@ def test_the_student_of_an_arm_has_its_recipe_and_hard_targets(task):
         ({"grids": ({"model.wdith": (1,)},)}, "Near matches: model.width"),
     ],
 )
-def test_arms_that_cannot_be_are_refused(task, changes, message):
+def test_invalid_arms_are_refused(task, changes, message):
     with pytest.raises(InputError, match=message):
         arms_of(study(**changes), task)

@@ -29,7 +29,7 @@ def rng() -> np.random.Generator:
 
 @pytest.fixture
 def without_power_analysis(monkeypatch):
-    """How many seeds would tell is not asked: a thousand times it takes a while."""
+    """Skips the power analysis, which is slow when repeated a thousand times."""
     monkeypatch.setattr(claims, "required_seeds", lambda *args, **kwargs: None)
 
 
@@ -47,13 +47,13 @@ def verdict(differences, *args, **kwargs):
 
 
 def verdicts(rng, mean, *, n, direction="better", margin=0.5):
-    """Returns the verdict of each of so many studies of one claim."""
+    """Returns the verdicts of `STUDIES` simulated studies of one claim."""
     drawn = rng.normal(mean, 1, (STUDIES, n))
     return [verdict(row, direction, margin) for row in drawn]
 
 
 @pytest.mark.parametrize("n", [2, 3, 5, 20])
-def test_the_interval_is_that_of_scipy(n, rng):
+def test_intervals_match_scipy(n, rng):
     values = rng.normal(0.3, 2, n)
     found = stats.ttest_1samp(values, 0).confidence_interval(0.95)
     assert interval(values) == pytest.approx((values.mean(), found.low, found.high))
@@ -70,11 +70,11 @@ def test_the_interval_is_that_of_scipy(n, rng):
         ((0.0, 0.0), (0.0, None), (0.0, 0.0, 0.0)),
     ],
 )
-def test_intervals_do_not_leave_the_possible_range(values, bounds, expected):
+def test_intervals_stay_in_the_possible_range(values, bounds, expected):
     assert interval(values, bounds) == pytest.approx(expected, abs=1e-3)
 
 
-def test_two_seeds_by_hand():
+def test_two_seeds_match_a_calculation_by_hand():
     """Differences 1 and 3: mean 2, standard error 1, t of one degree of freedom 12.706."""
     mean, low, high = interval([1.0, 3.0])
     assert (mean, low, high) == pytest.approx((2.0, 2 - 12.7062, 2 + 12.7062), abs=1e-4)
@@ -93,18 +93,18 @@ def test_two_seeds_by_hand():
         ("no worse", "less", "contradicted"),
     ],
 )
-def test_what_is_better_turns_the_direction(direction, better, found):
+def test_the_better_side_determines_the_verdict(direction, better, found):
     assert verdict([2.0, 2.1, 1.9], direction, better=better) == found
 
 
-def test_a_small_difference_does_not_matter_wherever_0_is():
+def test_a_difference_within_the_margin_is_equivalent():
     assert verdict([0.02, 0.021, 0.019]) == "equivalent"
     assert verdict([0.02, 0.021, 0.019], margin=0.0) == "supported"
     assert verdict([-0.1, 0.1, 0.0]) == "equivalent"
     assert verdict([-0.3, 0.3, 0.0]) == "inconclusive"
 
 
-def test_no_worse_is_decided_about_the_margin():
+def test_no_worse_is_decided_relative_to_the_margin():
     assert verdict([-0.1, -0.2, -0.15], "no worse") == "supported"
     assert verdict([-0.9, -1.0, -0.95], "no worse") == "contradicted"
     assert verdict([-0.4, -0.6, -0.5], "no worse") == "inconclusive"
@@ -113,7 +113,7 @@ def test_no_worse_is_decided_about_the_margin():
 @pytest.mark.parametrize("n", [2, 3, 5])
 @pytest.mark.parametrize("margin", [0.0, 0.5])
 @pytest.mark.usefixtures("without_power_analysis")
-def test_without_an_effect_few_differences_are_found(n, margin, rng):
+def test_false_positives_are_rare_without_an_effect(n, margin, rng):
     found = verdicts(rng, 0.0, n=n, margin=margin)
     assert sum(v in ("supported", "contradicted") for v in found) <= 0.065 * STUDIES
 
@@ -121,7 +121,7 @@ def test_without_an_effect_few_differences_are_found(n, margin, rng):
 @pytest.mark.parametrize("mean", [-3.0, 3.0])
 @pytest.mark.parametrize("n", [3, 10])
 @pytest.mark.usefixtures("without_power_analysis")
-def test_an_effect_as_large_as_the_margin_is_seldom_found_to_matter_not(mean, n, rng):
+def test_an_effect_as_large_as_the_margin_is_rarely_equivalent(mean, n, rng):
     found = verdicts(rng, mean, n=n, margin=3.0)
     assert found.count("equivalent") <= 0.065 * STUDIES
     assert found.count("contradicted" if mean > 0 else "supported") <= 0.065 * STUDIES
@@ -129,14 +129,14 @@ def test_an_effect_as_large_as_the_margin_is_seldom_found_to_matter_not(mean, n,
 
 @pytest.mark.parametrize("n", [3, 10])
 @pytest.mark.usefixtures("without_power_analysis")
-def test_just_worse_by_the_margin_is_seldom_told(n, rng):
+def test_a_loss_of_exactly_the_margin_is_rarely_decided(n, rng):
     found = verdicts(rng, -1.0, n=n, direction="no worse", margin=1.0)
     assert sum(v != "inconclusive" for v in found) <= 0.065 * STUDIES
 
 
 @pytest.mark.usefixtures("without_power_analysis")
-def test_of_many_claims_without_effect_one_is_seldom_told(rng):
-    """Ten claims a study, each for two settings with one baseline: their results hang together."""
+def test_the_family_wise_error_of_many_claims_is_controlled(rng):
+    """Ten claims a study, each for two settings with one baseline: their results are correlated."""
     wrong = alone = 0
     for _ in range(STUDIES):
         baseline = rng.normal(0, 1, (10, 3))
@@ -149,7 +149,7 @@ def test_of_many_claims_without_effect_one_is_seldom_told(rng):
     assert alone > 0.4 * STUDIES  # what the correction is for
 
 
-def test_holm_by_hand():
+def test_holm_levels_match_a_calculation_by_hand():
     """Levels 0.05/3, 0.05/2, 0.05: what p = 0.03 can't have beside two others, it has alone."""
 
     def with_p(p):
@@ -185,21 +185,21 @@ def test_holm_by_hand():
     ],
 )
 @pytest.mark.usefixtures("without_power_analysis")
-def test_as_many_seeds_as_promised_tell_in_four_of_five_studies(mean, margin, direction, rng):
+def test_required_seeds_give_a_power_of_80_percent(mean, margin, direction, rng):
     # Two points with mean and standard deviation 1 exactly.
     sign = -1 if direction == "worse" else 1
     pair = [sign * (mean - math.sqrt(0.5)), sign * (mean + math.sqrt(0.5))]
     n = required_seeds(evidence(pair, direction, margin))
     drawn = sign * rng.normal(mean, 1, (STUDIES, n))
-    told = sum(verdict(row, direction, margin) != "inconclusive" for row in drawn)
-    assert told >= 0.76 * STUDIES  # 0.8, less three standard errors
+    decided = sum(verdict(row, direction, margin) != "inconclusive" for row in drawn)
+    assert decided >= 0.76 * STUDIES  # 0.8, less three standard errors
     fewer = sign * rng.normal(mean, 1, (STUDIES, n - 1))
-    told = sum(verdict(row, direction, margin) != "inconclusive" for row in fewer)
-    assert told <= 0.84 * STUDIES
+    decided = sum(verdict(row, direction, margin) != "inconclusive" for row in fewer)
+    assert decided <= 0.84 * STUDIES
 
 
 @pytest.mark.parametrize("n", [2, 3, 12, 100])
-def test_the_probability_to_tell_is_the_power_of_the_t_test(n):
+def test_verdict_probability_is_the_power_of_the_t_test(n):
     """Without a margin, by the noncentral t of SciPy."""
     limit = stats.t.ppf(0.975, n - 1)
     off = 0.4 * math.sqrt(n)
@@ -207,13 +207,13 @@ def test_the_probability_to_tell_is_the_power_of_the_t_test(n):
     assert verdict_probability(n, 0.4, 1.0, 0.0, 0.05) == pytest.approx(power, abs=2e-3)
 
 
-def test_more_seeds_than_anybody_has_are_not_counted():
+def test_more_than_1000_seeds_are_not_reported():
     assert required_seeds(evidence([-1.0, 1.001], margin=0.0)) is None
     (decision,) = decide([evidence([-1.0, 1.001], margin=0.0)])
     assert (decision.verdict, decision.seeds) == ("inconclusive", None)
 
 
-def test_one_seed_tells_nothing():
+def test_one_seed_is_inconclusive():
     (decision,) = decide([evidence([5.0])])
     assert decision.verdict == "inconclusive"
     assert decision.reason.startswith("one seed")
@@ -229,12 +229,12 @@ def test_missing_or_infinite_differences_are_not_measured(differences):
 
 
 @pytest.mark.parametrize("margin", [0.0, 0.5])
-def test_equal_results_make_no_difference(margin):
+def test_equal_results_are_equivalent(margin):
     assert verdict([0.0, 0.0, 0.0], margin=margin) == "equivalent"
     assert verdict([0.0, 0.0], "no worse", margin) == "supported"
 
 
-def test_the_same_difference_every_time_has_no_spread_to_judge_it_by():
+def test_equal_differences_have_no_known_spread():
     (decision,) = decide([evidence([0.1 + 0.2, 0.3, 0.3])])
     assert decision.verdict == "inconclusive"
     assert "same difference" in decision.reason
@@ -243,6 +243,6 @@ def test_the_same_difference_every_time_has_no_spread_to_judge_it_by():
 @pytest.mark.parametrize(
     ("field", "value"), [("direction", "lower"), ("margin", -1.0), ("margin", NAN)]
 )
-def test_claims_that_are_none_are_refused(field, value):
+def test_invalid_claims_are_refused(field, value):
     with pytest.raises(InputError, match=f"{field} of claim 'c'.*Received: '?{value}"):
         Claim("c", "It is so", "m", **{"direction": "better", "margin": 0.0, field: value})

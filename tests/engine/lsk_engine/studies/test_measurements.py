@@ -1,4 +1,4 @@
-"""Each measure on a run of a task that trains in a second, against the stage that it stands for."""
+"""Each measure on a run of a task that trains in a second, against the stage that computes it."""
 
 import dataclasses
 import json
@@ -40,7 +40,7 @@ class Search(DecodingConfig):
 
 
 class SweptTask(TinyTask):
-    """Scores that are best at T = 1.1, where nobody has to know."""
+    """A task whose score is best at T = 1.1."""
 
     decoding_config = Search
     better = "less"
@@ -70,7 +70,7 @@ def points(tmp_path_factory):
     return finished(TinyPoints(), tmp_path_factory.mktemp("points"))
 
 
-def test_each_measure_yields_what_it_says(points):
+def test_each_measure_yields_its_numbers(points):
     for name in ("accuracy", "calibration", "ranking", "representation", "information"):
         found = measure(name, points, QUIET)
         assert set(found) <= {"train", "validation", "test"}
@@ -81,7 +81,7 @@ def test_each_measure_yields_what_it_says(points):
             assert all(np.isfinite(value) for value in numbers.values())
 
 
-def test_numbers_are_those_of_the_stages(points, tmp_path):
+def test_numbers_match_the_stages(points, tmp_path):
     run, task, config = points
     metrics = run.read_metrics()
     accuracy = measure("accuracy", points, QUIET)["test"]
@@ -112,7 +112,7 @@ def test_numbers_are_those_of_the_stages(points, tmp_path):
     }
 
 
-def test_the_norm_is_the_best_on_validation(points):
+def test_the_norm_is_chosen_on_validation(points):
     found = measure("ranking", points, QUIET)
     data = points.task.load_data(points.config)
     model = points.directory.load_model()
@@ -131,7 +131,7 @@ def test_the_norm_is_the_best_on_validation(points):
     assert found["test"]["aurc_normalized"] == pytest.approx(areas["test", best])
 
 
-def test_a_measure_is_taken_once_and_again_of_another_model(points, monkeypatch):
+def test_a_measure_is_repeated_only_for_another_model(points, monkeypatch):
     taken = []
 
     def take(run, reporter):
@@ -168,14 +168,14 @@ def test_the_best_temperature_is_chosen_on_validation(tmp_path):
     assert {numbers[name].better for name in called} == {"less"}
 
 
-def test_no_score_is_the_best_where_nobody_says_which_way(tmp_path):
+def test_a_beam_measure_needs_the_better_side(tmp_path):
     run = finished(SilentTask(), tmp_path)
     assert own_numbers(run.directory.read_metrics())["score"].better is None
     with pytest.raises(InputError, match="whether less or more off is better"):
         measure("beam", run, QUIET)
 
 
-def test_measures_that_are_none_are_refused():
+def test_unknown_measures_are_refused():
     check_measures(list(MEASUREMENTS), SweptTask())
     with pytest.raises(InputError, match="Near matches: calibration"):
         check_measures(["calibratoin"], SweptTask())
@@ -183,6 +183,6 @@ def test_measures_that_are_none_are_refused():
         check_measures(["accuracy", "beam"], TinyPoints())
 
 
-def test_no_two_measures_yield_a_number_of_one_name():
+def test_numbers_of_measures_have_different_names():
     names = [name for one in MEASUREMENTS.values() for name in one.numbers]
     assert len(names) == len(numbers_of(list(MEASUREMENTS)))

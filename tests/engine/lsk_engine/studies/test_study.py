@@ -1,4 +1,4 @@
-"""Studies as data: what they expand into, and what is refused. Nothing is trained."""
+"""The definition of a study, and its file. Nothing is trained."""
 
 import re
 
@@ -7,14 +7,8 @@ import pytest
 from ls_base.errors import FileError, InputError
 from lsk_engine.studies.claims import Claim
 from lsk_engine.studies.study import Study, read_study
-from lsk_engine.tasks.registry import load_task
 
 ALPHAS = {"training.alpha": (0, 0.05, 0.1)}
-
-
-@pytest.fixture(scope="module")
-def task():
-    return load_task("image")
 
 
 def study(**changes):
@@ -30,14 +24,17 @@ def study(**changes):
         ({"axes": {"training.alpha": ()}}, "Received: training.alpha"),
         ({"axes": {"training.alpha": (0.1,)}}, "at least two values.*training.alpha=0.1"),
         ({"measures": ()}, "at least one measure"),
-        ({"settings": {"training.alpha": 1}}, "without training.alpha: it is among the settings"),
-        ({"settings": {"training.seed": 1}}, "settings without training.seed"),
+        (
+            {"settings": {"training.alpha": 1}},
+            "other than the settings. Received: training.alpha in both",
+        ),
+        ({"settings": {"training.seed": 1}}, "settings without training.seed: a study sets"),
         ({"grids": ({},)}, "an axis with at least one value"),
         ({"grids": ({"model.width": ()},)}, "Received: model.width"),
         ({"student": {"model.width": 8}}, "the measure distillation.*accuracy, calibration"),
     ],
 )
-def test_studies_that_are_none_are_refused(changes, message):
+def test_invalid_studies_are_refused(changes, message):
     with pytest.raises(InputError, match=message):
         study(**changes)
 
@@ -65,7 +62,7 @@ margin = 1
 """
 
 
-def test_a_file_is_a_study(tmp_path):
+def test_a_file_defines_a_study(tmp_path):
     file = tmp_path / "study.toml"
     file.write_text(FILE)
     assert read_study(file) == Study(
@@ -81,7 +78,7 @@ def test_a_file_is_a_study(tmp_path):
     )
 
 
-def test_a_file_has_grids_and_axes_of_several_settings(tmp_path):
+def test_a_file_may_have_grids_and_axes_of_several_settings(tmp_path):
     file = tmp_path / "study.toml"
     file.write_text("""
 question = "Do smoothed teachers teach worse?"
@@ -99,14 +96,16 @@ training.alpha = [0]
 """)
     found = read_study(file)
     (axis,) = found.axes
-    assert found.axes[axis] == ((0, 0.01), (0.1, 0.1))
+    assert found.axes[axis] == ([0, 0.01], [0.1, 0.1])
     assert found.grids == ({"training.alpha": (0,)},)
     assert found.keys() == [*axis.split(","), "training.alpha"]
     assert (found.teacher_preset, found.cache) == ("digits-mlp", True)
     assert found.student == {"model.width": 8}
+    with pytest.raises(FileError, match="nowhere.toml"):
+        read_study(tmp_path / "nowhere.toml")
     for old, new, message in (
         ("cache = true", "cache = 1", "cache in .* to be bool. Received: 1"),
-        ("training.alpha = [0]", "training.alpha = 0", "a list of values of training.alpha"),
+        ("training.alpha = [0]", "training.alpha = 0", r"grids\[0\] in .* to be array"),
     ):
         file.with_name("other.toml").write_text(file.read_text().replace(old, new))
         with pytest.raises(InputError, match=message):
@@ -128,9 +127,9 @@ training.alpha = [0]
         ("seeds = 2", "seeds = 2.5", "seeds in .* to be int. Received: 2.5"),
         ("seeds = 2", "seeds = true", "seeds in .* to be int. Received: True"),
         ("seeds = 2", "seeds = 0", "1 to 1,000 seeds. Received: 0"),
-        ('["accuracy"]', '"accuracy"', "measure in .* to be array. Received: 'accuracy'"),
-        ("[0, 0.1]", "0.1", "a list of values of training.alpha"),
-        ('"better"', '"best"', "direction of claim 'accuracy'.*Received: 'best'"),
+        ('["accuracy"]', '"accuracy"', "measures in .* to be array. Received: 'accuracy'"),
+        ("[0, 0.1]", "0.1", "axes in .* to be array"),
+        ('"better"', '"best"', r"claims\[0\].direction in .*Received: 'best'"),
         ("[[claims]]", "[claims]", "claims in .* to be array"),
         ("seeds = 2", "seeds = 10_000_000_000", "1 to 1,000 seeds. Received: 10000000000"),
         ("seeds = 2", "seeds =", "Expected TOML in"),
@@ -139,15 +138,10 @@ training.alpha = [0]
         ("[[claims]]", FILE[FILE.index("[[claims]]") :] + "[[claims]]", "claims with different"),
     ],
 )
-def test_files_that_are_none_are_refused_in_a_line(tmp_path, old, new, message):
+def test_invalid_files_are_refused_in_one_line(tmp_path, old, new, message):
     file = tmp_path / "study.toml"
     assert old in FILE
     file.write_text(FILE.replace(old, new))
     with pytest.raises(InputError, match=message) as error:
         read_study(file)
     assert not re.search("\n", str(error.value))
-
-
-def test_a_file_that_is_not_there_is_told(tmp_path):
-    with pytest.raises(FileError, match="study.toml"):
-        read_study(tmp_path / "study.toml")

@@ -27,7 +27,7 @@ def kernel(t, p, sigma):
 
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("sigma", [0.02, 0.1, 0.4])
-def test_it_is_the_sum_over_all_examples(rng, sample, sigma, weighted):
+def test_curve_equals_direct_sum_over_examples(rng, sample, sigma, weighted):
     confidence, correct = sample
     weights = rng.uniform(0.2, 3, len(correct)) if weighted else None
     found = smooth_curve_of_statistics(confidence, correct, sample_weight=weights, bandwidth=sigma)
@@ -45,7 +45,7 @@ def test_it_is_the_sum_over_all_examples(rng, sample, sigma, weighted):
     np.testing.assert_allclose(found.examples, most, rtol=0.02, atol=1e-3)
 
 
-def test_what_lies_between_curve_and_diagonal_is_the_error_that_is_printed(sample):
+def test_area_between_curve_and_diagonal_equals_error(sample):
     found = smooth_curve_of_statistics(*sample)
     error = smooth_error_of_statistics(*sample, resamples=0)
     assert found.error == pytest.approx(error.error, abs=1e-9)
@@ -55,7 +55,7 @@ def test_what_lies_between_curve_and_diagonal_is_the_error_that_is_printed(sampl
 
 
 @pytest.mark.peers
-def test_it_is_the_centered_fit_of_relplot(sample):
+def test_equals_centered_fit_of_relplot(sample):
     relplot = pytest.importorskip("relplot")
     found = smooth_curve_of_statistics(*sample)
     confidence, correct = (one.astype(float)[:, None] for one in sample)
@@ -69,7 +69,7 @@ def test_it_is_the_centered_fit_of_relplot(sample):
     np.testing.assert_allclose(found.accuracy[many], theirs[many], atol=1e-3)
 
 
-def test_by_hand():
+def test_values_computed_by_hand():
     """Of one confidence, the gap is the same all around, and so far as the kernel reaches."""
     found = smooth_curve_of_statistics([0.75] * 4, [1, 0, 1, 0], bandwidth=0.02)
     at = np.flatnonzero(found.confidence == 0.75).item()
@@ -80,7 +80,7 @@ def test_by_hand():
     assert found.examples.max() <= 4
 
 
-def test_labels_and_predictions_as_of_the_binned_curve():
+def test_labels_and_predictions_equal_statistics():
     y_true, y_pred = [0, 0, 0, 0, 1, 7], [[0.75, 0.25]] * 6
     found = smooth_reliability_curve(y_true, y_pred, ignore_class=7, bandwidth=0.05)
     again = smooth_curve_of_statistics([0.75] * 5, [1, 1, 1, 1, 0], bandwidth=0.05)
@@ -92,6 +92,6 @@ def test_labels_and_predictions_as_of_the_binned_curve():
 
 
 @pytest.mark.parametrize("bandwidth", [0, 1.5, "wide"])
-def test_bandwidths_that_are_none_are_refused(bandwidth):
+def test_wrong_bandwidths_raise_input_errors(bandwidth):
     with pytest.raises(InputError, match="bandwidth"):
         smooth_curve_of_statistics([0.5], [1], bandwidth=bandwidth)

@@ -26,7 +26,7 @@ def sample(rng, own=400, foreign=300, digits=None):
 
 @pytest.mark.parametrize("score", SCORES)
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 10.0])
-def test_scores_are_scipy_s(rng, score, temperature):
+def test_scores_equal_scipy(rng, score, temperature):
     z = sample(rng)[0].reshape(20, 20, 6)
     found = detection_score(z, score, temperature=temperature)
     np.testing.assert_allclose(found, SCORES[score](z, temperature), rtol=1e-12)
@@ -38,7 +38,7 @@ def test_scores_are_scipy_s(rng, score, temperature):
 @pytest.mark.parametrize("score", SCORES)
 @pytest.mark.parametrize("digits", [None, 0])
 @pytest.mark.parametrize("recall", [0.5, 0.95, 1.0])
-def test_rates_are_scikit_learn_s(rng, score, digits, recall):
+def test_rates_equal_scikit_learn(rng, score, digits, recall):
     own, foreign = sample(rng, digits=digits)
     found = getattr(ood_detection(own, foreign, recall=recall), score)
     # In float64 as ours are: ties of a formula written otherwise may be apart by a rounding.
@@ -51,7 +51,7 @@ def test_rates_are_scikit_learn_s(rng, score, digits, recall):
     assert found.recall == recall
 
 
-def test_by_hand():
+def test_values_computed_by_hand():
     """Of the largest logits 3, 2, 1 against 2, 0: five of six pairs, one a tie."""
     own, foreign = [[3.0, 0], [0, 2.0], [1.0, 0]], [[2.0, 2], [-1, 0.0]]
     found = ood_detection(own, foreign, recall=0.6)
@@ -61,7 +61,7 @@ def test_by_hand():
     assert (found.num_in, found.num_out) == (3, 2)
 
 
-def test_order_and_shape_change_nothing(rng):
+def test_detection_does_not_depend_on_order_and_shape(rng):
     own, foreign = sample(rng)
     found = ood_detection(own, foreign)
     assert ood_detection(rng.permutation(own), rng.permutation(foreign)) == found
@@ -69,7 +69,7 @@ def test_order_and_shape_change_nothing(rng):
     assert ood_detection(foreign, own).energy.auroc == pytest.approx(1 - found.energy.auroc)
 
 
-def test_forbidden_classes_have_no_part(rng):
+def test_forbidden_classes_do_not_change_scores(rng):
     z = sample(rng)[0]
     wide = np.concatenate([z, np.full((400, 2), -np.inf)], -1)
     for score in SCORES:
@@ -90,6 +90,6 @@ def test_forbidden_classes_have_no_part(rng):
         (lambda: detection_score([[-np.inf]]), "a finite logit in each"),
     ],
 )
-def test_what_cannot_be_is_refused(call, message):
+def test_wrong_arguments_raise_input_errors(call, message):
     with pytest.raises(InputError, match=message):
         call()

@@ -24,7 +24,7 @@ def risks_of_an_order(correct):
 
 @settings(deadline=None)
 @given(EXAMPLES)
-def test_the_risk_is_the_mean_over_the_orders_of_ties(examples):
+def test_risk_is_mean_over_orders_of_ties(examples):
     correct, confidence = map(list, zip(*examples, strict=True))
     orders = [
         [right for right, _ in order]
@@ -40,7 +40,7 @@ def test_the_risk_is_the_mean_over_the_orders_of_ties(examples):
     assert curve.coverage[-1] == 1
 
 
-def test_by_hand():
+def test_values_computed_by_hand():
     """Errors of rank 2 and 4: risks 0, 1/2, 1/3, 2/4; at best 0, 0, 1/3, 1/2."""
     curve = risk_coverage([True, False, True, False], [4, 3, 2, 1])
     assert curve.aurc == pytest.approx((1 / 2 + 1 / 3 + 1 / 2) / 4)
@@ -49,7 +49,7 @@ def test_by_hand():
     assert risk_coverage([1] * 3 + [0] * 7, range(10, 0, -1)).risk_at(0.3) == 0
 
 
-def test_with_weights_risk_and_coverage_are_shares_of_the_weight(rng):
+def test_weighted_risk_and_coverage_are_shares_of_weight(rng):
     correct, confidence, weights = rng.random(50) < 0.7, rng.random(50), rng.uniform(0.1, 3, 50)
     order = np.argsort(-confidence)
     kept = np.cumsum(weights[order])
@@ -66,7 +66,7 @@ def test_with_weights_risk_and_coverage_are_shares_of_the_weight(rng):
 
 @settings(deadline=None)
 @given(EXAMPLES, st.sampled_from([0.25, 1, 3]))
-def test_equal_weights_are_none_and_ties_have_no_order(examples, weight):
+def test_equal_weights_and_order_of_ties_change_nothing(examples, weight):
     correct, confidence = map(np.array, zip(*examples, strict=True))
     expected = risk_coverage(correct, confidence)
     for at in (slice(None), slice(None, None, -1)):
@@ -78,7 +78,7 @@ def test_equal_weights_are_none_and_ties_have_no_order(examples, weight):
 
 
 @pytest.mark.parametrize("levels", [5, 10**9])
-def test_the_auroc_is_scikit_learn_s(levels):
+def test_auroc_equals_scikit_learn(levels):
     rng = np.random.default_rng(0)
     confidence = rng.integers(0, levels, 500) / levels
     correct = rng.random(500) < confidence
@@ -87,13 +87,13 @@ def test_the_auroc_is_scikit_learn_s(levels):
     assert confidence_auroc(correct, -confidence) == pytest.approx(1 - found)
 
 
-def test_without_errors_there_is_no_auroc():
+def test_auroc_without_errors_is_nan():
     assert np.isnan(confidence_auroc([1, 1], [0.1, 0.2]))
     assert np.isnan(confidence_auroc([0, 0], [0.1, 0.2]))
     assert risk_coverage([0, 0], [0.1, 0.2]).excess == 0
 
 
-def test_rounding_is_no_ranking():
+def test_rounding_errors_do_not_rank():
     """With p = 1, one logit alone above the mean gives exactly 1/2."""
     z = np.random.default_rng(0).normal(size=(1000, 3))
     alone = (z > z.mean(-1, keepdims=True)).sum(-1) == 1
@@ -101,7 +101,7 @@ def test_rounding_is_no_ranking():
 
 
 @pytest.mark.parametrize("p", [1, 2, 3.5])
-def test_logit_normalization_is_its_formula(p):
+def test_logit_normalization_equals_formula(p):
     z = np.random.default_rng(0).normal(size=(2, 3, 7)).astype(np.float32)
     centered = z.astype(np.float64) - z.astype(np.float64).mean(-1, keepdims=True)
     norm = (np.abs(centered) ** p).sum(-1) ** (1 / p)
@@ -120,14 +120,14 @@ def test_logit_normalization_is_its_formula(p):
         (lambda: risk_coverage([], []), "n ≥ 1"),
         (lambda: risk_coverage([1], [0.5], sample_weight=[1, 2]), r"shape \(1,\).*\(2,\)"),
         (lambda: risk_coverage([1], [0.5], sample_weight=[0]), "above 0.*other values"),
-        (lambda: confidence_auroc([2, 0], [0.5, 0.1]), "0 or 1 each"),
-        (lambda: confidence_auroc([1, 0], [0.5, np.nan]), "NaN or inf"),
+        (lambda: confidence_auroc([2, 0], [0.5, 0.1]), "to be 0 or 1"),
+        (lambda: confidence_auroc([1, 0], [0.5, np.nan]), "confidence to be finite"),
         (lambda: logit_norm_confidence([[1.0, np.inf]], 2), "finite logits"),
         (lambda: risk_coverage([1], [0.5]).risk_at(0), "above 0 and of at most 1"),
         (lambda: logit_norm_confidence([[1.0, 2.0]], 0.5), "p to be a finite number of at least 1"),
     ],
 )
-def test_what_cannot_be_is_refused(call, message):
+def test_wrong_arguments_raise_input_errors(call, message):
     with pytest.raises(InputError, match=message):
         call()
 
@@ -149,7 +149,7 @@ def limit(correct, confidence, weights):
 
 
 @pytest.mark.parametrize("weighted", [False, True])
-def test_it_is_the_derivative_by_an_example_s_weight(rng, weighted):
+def test_aurc_influence_equals_derivative_by_weight(rng, weighted):
     correct = rng.random(12) < 0.6
     confidence = rng.integers(0, 6, 12) / 6
     weights = rng.uniform(0.5, 2, 12) if weighted else np.ones(12)
@@ -161,7 +161,7 @@ def test_it_is_the_derivative_by_an_example_s_weight(rng, weighted):
         assert found[i] == pytest.approx(slope * weights.sum(), abs=1e-5)
 
 
-def test_its_spread_is_that_of_resampled_areas(rng):
+def test_aurc_influence_has_spread_of_resampled_aurc(rng):
     confidence = rng.beta(4, 1, 2000)
     correct = rng.random(2000) < confidence
     drawn = rng.integers(0, 2000, (400, 2000))

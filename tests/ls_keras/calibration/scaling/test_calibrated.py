@@ -10,8 +10,7 @@ from keras import ops
 from ls_base.errors import InputError
 from ls_keras.calibration.scaling.calibrated import calibrated
 from ls_keras.calibration.scaling.classwise_scaling import fit_histogram, fit_isotonic
-from ls_keras.calibration.scaling.matrix_scaling import fit_matrix_scaling
-from ls_keras.calibration.scaling.mixed_temperature import fit_mixed_temperature
+from ls_keras.calibration.scaling.mixed_scaling import fit_matrix_scaling, fit_mixed_temperature
 from ls_keras.calibration.scaling.temperature import fit_temperature
 from ls_keras.calibration.scaling.temperature_dataset import fit_temperature_dataset
 from ls_keras.calibration.scaling.vector_scaling import fit_vector_scaling
@@ -111,7 +110,7 @@ def test_other_fits_are_saved_with_the_model(make, kind, tmp_path):
 
 
 @pytest.mark.slow
-def test_saved_and_loaded_in_a_fresh_process(tmp_path):
+def test_model_is_loaded_in_a_new_process(tmp_path):
     x, y = data()
     np.save(tmp_path / "x.npy", x)
     expected = {}
@@ -134,16 +133,6 @@ def test_saved_and_loaded_in_a_fresh_process(tmp_path):
         np.testing.assert_allclose(np.load(f"{path}.npy"), values, rtol=1e-5, atol=1e-5)
 
 
-def test_subclassed_models_are_saved_and_loaded(tmp_path):
-    model, (x, y) = Subclassed(), data()
-    fit = fit_vector_scaling(y, ops.convert_to_numpy(model(x)), from_logits=True)
-    made = calibrated(model, fit, from_logits=True)
-    expected = made.predict(x, verbose=0)
-    made.save(tmp_path / "model.keras")
-    loaded = keras.models.load_model(tmp_path / "model.keras")
-    np.testing.assert_allclose(loaded.predict(x, verbose=0), expected, atol=1e-5)
-
-
 def softmax_layer():
     inputs = keras.Input((3,))
     z = keras.layers.Dense(5, name="logits")(inputs)
@@ -159,7 +148,7 @@ def softmax_activation_layer():
 @pytest.mark.parametrize(
     "make", [lambda: functional(activation="softmax"), softmax_layer, softmax_activation_layer]
 )
-def test_a_softmax_model_stays_one(make):
+def test_calibrated_softmax_model_returns_probabilities(make):
     model, (x, y) = make(), data()
     p = ops.convert_to_numpy(model(x))
     fit = fit_temperature(y, np.log(p), from_logits=True)
@@ -181,7 +170,7 @@ def behind(function):
 
 @keras.saving.register_keras_serializable(package="ls_keras_tests")
 class Own(keras.layers.Layer):
-    """A softmax that nobody sees."""
+    """A softmax that the graph does not show."""
 
     def call(self, inputs):
         return ops.softmax(inputs)
@@ -207,7 +196,7 @@ def test_probabilities_are_scaled_as_their_logits(make):
     np.testing.assert_allclose(q, expected / expected.sum(-1, keepdims=True), atol=1e-5)
 
 
-def test_what_from_logits_says_counts_only_where_the_graph_is_silent():
+def test_from_logits_is_used_where_the_graph_shows_no_activation():
     x, _ = data()
     fit = 2.0
     own = behind(keras.layers.Lambda(lambda z: z * 2))
@@ -234,7 +223,7 @@ def test_dict_inputs_keep_their_names():
     )
 
 
-def test_bad_input_is_told():
+def test_wrong_arguments_raise_input_errors():
     x, y = data()
     model = functional()
     fit = fit_temperature(y, ops.convert_to_numpy(model(x)), from_logits=True)
@@ -257,7 +246,7 @@ def test_bad_input_is_told():
 
 
 @pytest.mark.parametrize("make", [functional, sequential])
-def test_what_is_calibrated_is_calibrated_once_more(make):
+def test_calibrated_models_can_be_calibrated_again(make):
     x, _ = data()
     first = calibrated(make(), 2.0, from_logits=True)
     second = calibrated(first, 0.25, from_logits=True)
@@ -266,7 +255,7 @@ def test_what_is_calibrated_is_calibrated_once_more(make):
 
 
 @pytest.mark.parametrize("last", ["softmax", "sigmoid", None])
-def test_a_number_is_a_temperature(last):
+def test_number_is_used_as_temperature(last):
     model, (x, _) = functional(activation=last), data()
     before, after = (ops.convert_to_numpy(m(x)) for m in (model, calibrated(model, 1.5)))
     if last is None:
@@ -321,7 +310,7 @@ def text_classifier(hub, activation=None):
 
 
 @pytest.mark.parametrize("activation", [None, "softmax"])
-def test_a_text_classifier_of_keras_hub_takes_strings(hub, activation, tmp_path):
+def test_calibrated_keras_hub_classifier_accepts_strings(hub, activation, tmp_path):
     model = text_classifier(hub, activation)
     texts, y = np.array(HUB * 3), np.arange(12) % 3
     before = model.predict(texts, verbose=0)
@@ -341,7 +330,7 @@ def test_a_text_classifier_of_keras_hub_takes_strings(hub, activation, tmp_path)
     np.testing.assert_allclose(loaded.predict(list(HUB), verbose=0), found, rtol=1e-5)
 
 
-def test_a_language_model_of_keras_hub_still_generates(hub):
+def test_calibrated_keras_hub_language_model_generates(hub):
     vocabulary = {"<|endoftext|>": 0, "a": 1, "b": 2, "ab": 3}
     tokenizer = hub.models.GPT2Tokenizer(vocabulary=vocabulary, merges=["a b"])
     sizes = {"num_layers": 1, "num_heads": 2, "hidden_dim": 8, "intermediate_dim": 16}

@@ -37,7 +37,7 @@ def unmixed(fit, p):
 @pytest.mark.parametrize("classes", [2, 3, 6])
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.filterwarnings("ignore:.*does not appear to accept sample_weight")
-def test_isotonic_is_scikit_learn_s(rng, classes, weighted):
+def test_isotonic_equals_scikit_learn(rng, classes, weighted):
     # float64, since scikit-learn joins probabilities of float32 that are closer than 1e-6.
     y, p = sample(rng, classes, dtype=np.float64)
     weights = rng.random(len(y)).astype(np.float32) if weighted else None
@@ -66,7 +66,7 @@ def test_histogram_by_hand(rng, classes):
 
 
 @pytest.mark.parametrize("fitted", [fit_histogram, fit_isotonic])
-def test_of_two_classes_the_first_is_what_the_second_leaves(fitted):
+def test_first_of_two_classes_is_complement_of_second(fitted):
     # Votes of ten, on the edges of ten bins: in the mirror an edge is another bin's.
     second = np.repeat(np.arange(1, 10, dtype=np.float32) / 10, 20)
     p = np.stack([1 - second, second], -1)
@@ -80,7 +80,7 @@ def test_of_two_classes_the_first_is_what_the_second_leaves(fitted):
     np.testing.assert_allclose(in_a_layer, fit.probabilities(logits, from_logits=True), atol=1e-6)
 
 
-def test_a_bin_without_examples_keeps_its_middle():
+def test_empty_bin_maps_to_its_center():
     fit = fit_histogram([0, 1], [[0.9, 0.1], [0.1, 0.9]], num_bins=4)
     np.testing.assert_allclose(fit.y[1], [0, 0.375, 0.625, 1])
     np.testing.assert_allclose(fit.y[0], [0, 0.375, 0.625, 1])
@@ -88,7 +88,7 @@ def test_a_bin_without_examples_keeps_its_middle():
 
 @pytest.mark.peers
 @pytest.mark.parametrize("classes", [2, 4])
-def test_histogram_is_netcal_s(rng, classes):
+def test_histogram_equals_netcal(rng, classes):
     from netcal.binning import HistogramBinning
 
     y, p = sample(rng, classes, 3000)
@@ -101,7 +101,7 @@ def test_histogram_is_netcal_s(rng, classes):
     assert near.mean() > 0.995
 
 
-def test_isotonic_keeps_the_digits_of_overconfident_predictions(rng):
+def test_isotonic_keeps_precision_of_overconfident_predictions(rng):
     """In float32, probabilities within 6e-8 of 1 are all the same."""
     z = 10 * rng.normal(size=(4000, 2))
     y = (z / 10 + rng.gumbel(size=z.shape)).argmax(-1)

@@ -8,7 +8,8 @@ from scipy.special import log_softmax, softmax
 from ls_base.errors import InputError
 from ls_keras import calibration
 from ls_keras.calibration.scaling import recalibration
-from ls_keras.calibration.scaling.recalibration import mixed_log_softmax, score
+from ls_keras.calibration.scaling.mixed_scaling import mixed_log_softmax
+from ls_keras.calibration.scaling.recalibration import score
 from ls_keras.inputs.numpy_examples import read_host_examples
 
 FITS = {
@@ -29,13 +30,13 @@ def name(request):
 
 
 def sample(rng, number=600, classes=4):
-    """Logits that are too large, and of which one class is too rare."""
+    """Logits that are too large, with one class too rare."""
     z = rng.normal(size=(number, classes)) * 3
     labels = (z / 2 + np.eye(classes)[0] + rng.gumbel(size=z.shape)).argmax(-1)
     return labels, z.astype(np.float32)
 
 
-def test_the_likelihood_and_the_ece_get_better(rng, name):
+def test_fit_improves_nll_and_ece(rng, name):
     y, z = sample(rng)
     fit = FITS[name](y, z, from_logits=True)
     p = fit.probabilities(z, from_logits=True)
@@ -88,7 +89,7 @@ def test_order_masks_weights_and_ignored_classes(rng, name):
         np.testing.assert_allclose(p, expected, atol=SLACK.get(name, 1e-5), err_msg=what)
 
 
-def test_a_forbidden_class_stays_so(rng, name):
+def test_forbidden_class_keeps_probability_zero(rng, name):
     y, z = sample(rng)
     z[:, 3] = np.where(y == 3, z[:, 3], -np.inf)
     fit = FITS[name](y, z, from_logits=True)
@@ -100,7 +101,7 @@ def test_a_forbidden_class_stays_so(rng, name):
 
 
 @pytest.mark.parametrize("classes", [2, 4])
-def test_the_layer_does_the_same(rng, name, classes):
+def test_layer_equals_fit(rng, name, classes):
     y, z = sample(rng, classes=classes)
     fit = FITS[name](y, z, from_logits=True)
     new = rng.normal(size=(3, 50, classes)).astype(np.float32) * 3
@@ -110,7 +111,7 @@ def test_the_layer_does_the_same(rng, name, classes):
         logits = ops.convert_to_numpy(scaled)
         np.testing.assert_allclose(fit.logits(new), logits, atol=1e-4)
     expected = fit.probabilities(new, from_logits=True)
-    # Where a curve is steep, or jumps, rounding of p tells.
+    # Rounding of p matters where a curve is steep or jumps.
     near = np.isclose(found, expected, atol=1e-4)
     assert near.mean() > 0.99
     np.testing.assert_allclose(softmax(fit.logits(new), -1), expected, atol=1e-12)
@@ -121,7 +122,7 @@ def test_the_layer_does_the_same(rng, name, classes):
 
 
 @pytest.mark.parametrize("name", ["mixed temperature", "matrix", "isotonic", "histogram"])
-def test_no_probability_is_zero_where_all_are_right(rng, name):
+def test_probabilities_stay_above_zero_without_wrong_predictions(rng, name):
     z = rng.normal(size=(200, 3)).astype(np.float32)
     fit = FITS[name](z.argmax(-1), z, from_logits=True)
     p = fit.probabilities(5 * z, from_logits=True)
@@ -129,7 +130,7 @@ def test_no_probability_is_zero_where_all_are_right(rng, name):
     assert np.isfinite(fit.nll_after)
 
 
-def test_what_cannot_be_is_refused(rng, name):
+def test_wrong_arguments_raise_input_errors(rng, name):
     y, z = sample(rng, 20)
     with pytest.raises(InputError, match="at least one example that counts"):
         FITS[name](y, z, from_logits=True, sample_weight=np.zeros(20))
@@ -146,7 +147,7 @@ def test_what_cannot_be_is_refused(rng, name):
 
 
 @pytest.mark.parametrize("dense", [False, True])
-def test_scores_are_numpy_s(rng, dense, monkeypatch):
+def test_scores_equal_numpy(rng, dense, monkeypatch):
     monkeypatch.setattr(recalibration, "CHUNK", 60)
     y, z = sample(rng, 100)
     target = np.eye(4)[y]
@@ -164,7 +165,7 @@ def test_scores_are_numpy_s(rng, dense, monkeypatch):
     assert found.ece == pytest.approx(ece, abs=1e-6)
 
 
-def test_all_of_the_mixing_is_uniform():
+def test_full_mixing_is_uniform():
     z = np.array([[3.0, 0.0, -np.inf]])
     np.testing.assert_allclose(np.exp(mixed_log_softmax(z, 1, 1.0)), [[0.5, 0.5, 0]])
     np.testing.assert_allclose(np.exp(mixed_log_softmax(z, 1e-9, 0.5)), [[0.75, 0.25, 0]])

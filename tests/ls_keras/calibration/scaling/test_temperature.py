@@ -52,7 +52,7 @@ def reference_ece(y_true, logits, temperature, num_bins=15):
     ("n", "num_classes", "temperature"),
     [(400, 2, 0.5), (500, 10, 1.0), (20_000, 10, 2.0), (3_000, 300, 4.0), (400, 5, 0.2)],
 )
-def test_the_temperature_is_scipys(n, num_classes, temperature):
+def test_temperature_equals_scipy(n, num_classes, temperature):
     y_true, logits = sample(n, num_classes, temperature)
     fit = fit_temperature(y_true, logits, from_logits=True)
     assert fit.converged
@@ -60,19 +60,19 @@ def test_the_temperature_is_scipys(n, num_classes, temperature):
     assert fit.temperature == pytest.approx(reference(y_true, logits), rel=2e-5)
     assert fit.nll_before == pytest.approx(reference_nll(y_true, logits, 1.0), rel=1e-5)
     after = reference_nll(y_true, logits, fit.temperature)
-    assert fit.nll_after == fit.objective_after == pytest.approx(after, rel=1e-5)
+    assert fit.nll_after == pytest.approx(after, rel=1e-5)
     assert fit.ece_before == pytest.approx(reference_ece(y_true, logits, 1.0), abs=1e-5)
     assert fit.ece_after == pytest.approx(reference_ece(y_true, logits, fit.temperature), abs=1e-5)
     assert fit.num_examples == n
     assert fit.iterations <= 12
 
 
-def test_a_large_set_takes_few_passes():
+def test_large_data_take_at_most_five_passes():
     y_true, logits = sample(60_000, 20)
     assert fit_temperature(y_true, logits, from_logits=True).iterations <= 5
 
 
-def test_by_hand():
+def test_values_computed_by_hand():
     # Confidence σ(4/T) equals the accuracy 9/10 at 4/T = ln 9.
     logits = np.tile([4.0, 0.0], (10, 1))
     fit = fit_temperature([0] * 9 + [1], logits, from_logits=True)
@@ -96,7 +96,7 @@ def test_tensors_sequences_and_arrays_are_read_alike():
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
-def test_other_dtypes(dtype):
+def test_low_precision_logits_equal_scipy(dtype):
     y_true, logits = sample(800, 9)
     low = ops.cast(ops.convert_to_tensor(logits), dtype)
     exact = np.asarray(ops.convert_to_numpy(ops.cast(low, "float32")), np.float64)
@@ -105,13 +105,13 @@ def test_other_dtypes(dtype):
     )
 
 
-def test_float64_arrays_are_computed_in_float64():
+def test_float64_arrays_keep_precision():
     y_true, logits = sample(500, 6)
     fit = fit_temperature(y_true, logits.astype(np.float64), from_logits=True)
     assert fit.nll_before == pytest.approx(reference_nll(y_true, logits, 1.0), rel=1e-13)
 
 
-def test_dense_targets():
+def test_dense_targets_equal_scipy_optimum():
     y_true, logits = sample(500, 6)
     dense = np.full((500, 6), 0.1 / 6)
     dense[np.arange(500), y_true] += 0.9
@@ -129,7 +129,7 @@ def test_dense_targets():
     )
 
 
-def test_what_is_ignored_masked_or_weightless_does_not_count():
+def test_ignored_masked_and_weightless_examples_do_not_count():
     y_true, logits = sample(300, 5)
     expected = fit_temperature(y_true[:200], logits[:200], from_logits=True)
     spoilt = logits.copy()
@@ -148,7 +148,7 @@ def test_what_is_ignored_masked_or_weightless_does_not_count():
 @settings(max_examples=20, deadline=None)
 @given(st.lists(st.integers(0, 3), min_size=40, max_size=40), st.integers(0, 99))
 @pytest.mark.filterwarnings("ignore:The best temperature is at the")
-def test_a_weight_is_a_number_of_copies(weights, seed):
+def test_integer_weights_equal_copies(weights, seed):
     y_true, logits = sample(40, 4, seed=seed)
     weights = np.array(weights)
     weights[0] = 1
@@ -169,7 +169,7 @@ def test_a_weight_is_a_number_of_copies(weights, seed):
     st.integers(0, 10_000),
 )
 @pytest.mark.filterwarnings("ignore:The best temperature is at the")
-def test_it_always_converges_and_never_makes_the_nll_worse(n, num_classes, scale, seed):
+def test_fit_always_converges_and_never_raises_nll(n, num_classes, scale, seed):
     rng = np.random.default_rng(seed)
     logits = (rng.standard_normal((n, num_classes)) * scale).astype(np.float32)
     y_true = rng.integers(0, num_classes, n)
@@ -183,22 +183,11 @@ def test_it_always_converges_and_never_makes_the_nll_worse(n, num_classes, scale
             assert fit.nll_after <= reference_nll(y_true, logits, other) * (1 + 2e-6) + 2e-7
 
 
-def test_scaled_logits_scale_the_temperature():
-    y_true, logits = sample(2_000, 8)
-    one = fit_temperature(y_true, logits, from_logits=True)
-    assert fit_temperature(y_true, logits * 8, from_logits=True).temperature == pytest.approx(
-        8 * one.temperature, rel=2e-5
-    )
-    assert fit_temperature(y_true, logits + 100.0, from_logits=True).temperature == pytest.approx(
-        one.temperature, rel=1e-4
-    )
-
-
 def at_bound():
     return pytest.warns(UserWarning, match="The best temperature is at the")
 
 
-def test_the_interval_covers_the_true_temperature():
+def test_interval_covers_true_temperature():
     covered = 0
     for seed in range(60):
         rng = np.random.default_rng(seed)
@@ -212,19 +201,13 @@ def test_the_interval_covers_the_true_temperature():
     assert np.isnan(unknown).all()
 
 
-def test_few_right_examples_warn_and_have_no_interval():
-    z = 3 * np.eye(4)[np.arange(20) % 4]
-    with at_bound():
-        fit = fit_temperature(np.arange(20) % 4, z, from_logits=True)
-    assert np.isnan(fit.interval).all()
-
-
-def test_the_optimum_at_a_bound_is_said():
+def test_optimum_at_a_bound_warns():
     logits = np.eye(4, dtype=np.float32) * 3
     with at_bound():
         perfect = fit_temperature(np.arange(4), logits, from_logits=True)
     assert perfect.temperature == pytest.approx(1e-2)
     assert (perfect.at_bound, perfect.converged) == ("lower", True)
+    assert np.isnan(perfect.interval).all()
     assert perfect.nll_after < perfect.nll_before
     with at_bound():
         wrong = fit_temperature((np.arange(4) + 1) % 4, logits, from_logits=True)
@@ -237,7 +220,7 @@ def test_the_optimum_at_a_bound_is_said():
 
 
 @pytest.mark.parametrize("scale", [10.0, 1e4])
-def test_perfect_by_a_wide_margin_where_the_loss_is_zero_in_floating_point(scale):
+def test_loss_of_zero_gives_lower_bound(scale):
     with at_bound():
         fit = fit_temperature(np.arange(4), np.eye(4, dtype=np.float32) * scale, from_logits=True)
     assert fit.at_bound == "lower"
@@ -263,7 +246,7 @@ def test_equal_logits_leave_the_temperature_at_one(objective):
     assert (fit.temperature, fit.flat, fit.converged, fit.at_bound) == (1.0, True, True, None)
 
 
-def test_masked_classes_are_as_if_absent():
+def test_masked_classes_equal_absent_classes():
     y_true, logits = sample(400, 5)
     wide = np.concatenate([logits, np.full((400, 3), -np.inf, np.float32)], axis=-1)
     assert fit_temperature(y_true, wide, from_logits=True).temperature == pytest.approx(
@@ -271,20 +254,19 @@ def test_masked_classes_are_as_if_absent():
     )
 
 
-def test_the_ece_is_minimized():
+def test_ece_objective_finds_minimum_of_grid():
     y_true, logits = sample(4_000, 6, temperature=3.0)
     fit = fit_temperature(y_true, logits, objective="ece", from_logits=True)
     grid = np.geomspace(1e-2, 1e2, 200)
     lowest = min(reference_ece(y_true, logits, t) for t in grid)
     assert fit.ece_after <= lowest + 1e-6
-    assert fit.ece_after == fit.objective_after
     assert fit.ece_after == pytest.approx(reference_ece(y_true, logits, fit.temperature), abs=2e-4)
     assert fit.temperature == pytest.approx(3.0, rel=0.15)
     assert fit.nll_after == pytest.approx(reference_nll(y_true, logits, fit.temperature), rel=1e-5)
     assert fit.at_bound is None
 
 
-def test_the_result_does_not_depend_on_the_number_of_cores(monkeypatch):
+def test_result_does_not_depend_on_number_of_cores(monkeypatch):
     y_true, logits = sample(30_000, 200)
     fits = []
     for cores in (1, 2, 5):
@@ -293,7 +275,7 @@ def test_the_result_does_not_depend_on_the_number_of_cores(monkeypatch):
     assert fits[0] == fits[1] == fits[2]
 
 
-def test_no_copy_of_the_logits_is_made():
+def test_logits_are_not_copied():
     y_true, logits = sample(120_000, 100)  # 48 MB
     fit_temperature(y_true[:100], logits[:100], from_logits=True)
     tracemalloc.start()
@@ -320,13 +302,9 @@ def test_no_copy_of_the_logits_is_made():
         ([0, 1], [[1.0, 2.0], [0.0, 1.0]], {"sample_weight": [1.0, -1.0]}, "not negative"),
         ([0, 1], [[1.0, 2.0], [0.0, 1.0]], {"sample_weight": [0.0, 0.0]}, "counts"),
         ([1, 1], [[1.0, 2.0], [0.0, 1.0]], {"ignore_class": 1}, "counts"),
+        (np.zeros(0, int), np.zeros((0, 3)), {}, "counts"),
     ],
 )
-def test_bad_input_is_told(y_true, logits, options, message):
+def test_wrong_arguments_raise_input_errors(y_true, logits, options, message):
     with pytest.raises(InputError, match=message):
         fit_temperature(np.array(y_true), np.array(logits, np.float32), from_logits=True, **options)
-
-
-def test_no_examples():
-    with pytest.raises(InputError, match="counts"):
-        fit_temperature(np.zeros(0, int), np.zeros((0, 3), np.float32), from_logits=True)

@@ -3,10 +3,15 @@ import tracemalloc
 import keras
 import numpy as np
 import pytest
+from scipy.special import log_softmax, softmax
+from sklearn.metrics import log_loss
 
 from ls_base.errors import InputError
+from ls_keras.calibration import expected_calibration_error, temperature_curve
 from ls_keras.calibration.scaling.temperature import fit_temperature
-from ls_keras.calibration.scaling.temperature_dataset import fit_temperature_dataset
+from ls_keras.calibration.scaling.temperature_dataset import Reservoir, fit_temperature_dataset
+from ls_keras.calibration.scaling.temperature_search import tempered_sums
+from ls_keras.inputs.numpy_examples import read_host_examples
 
 
 def arrays(n=3_000, num_classes=6, temperature=2.0, seed=0):
@@ -36,7 +41,7 @@ class Counted:
 
 
 @pytest.mark.parametrize("objective", ["nll", "ece"])
-def test_batches_give_what_the_whole_gives(objective):
+def test_batches_give_same_fit_as_whole_data(objective):
     z, y = arrays()
     whole = fit_temperature(y, z, objective=objective, from_logits=True)
     data = Counted(cut(z, y))
@@ -50,7 +55,7 @@ def test_batches_give_what_the_whole_gives(objective):
     assert data.passes == fit.iterations + 0 <= 5
 
 
-def test_more_data_than_the_sample_takes_four_or_five_passes():
+def test_large_data_set_takes_at_most_five_passes():
     z, y = arrays(30_000)
     data = Counted(cut(z, y, size=5_000))
     fit = fit_temperature_dataset(lambda x: x, data, from_logits=True)
@@ -122,7 +127,7 @@ def test_sequences_with_masks_padding_and_weights():
     assert fit.nll_after == pytest.approx(expected.nll_after, rel=1e-5)
 
 
-def test_a_reservoir_takes_one_pass_even_over_an_iterator():
+def test_reservoir_takes_one_pass_over_an_iterator():
     z, y = arrays(8_000)
     exact = fit_temperature(y, z, from_logits=True).temperature
     for size in (100, 999):
@@ -142,7 +147,7 @@ def test_a_reservoir_takes_one_pass_even_over_an_iterator():
 
 
 @pytest.mark.slow
-def test_memory_is_a_batch_and_a_sample_however_long_the_data():
+def test_memory_does_not_grow_with_data():
     num_classes, rows, steps = 4_000, 250, 160  # 640 MB of logits in all, 4 MB a batch
     rng = np.random.default_rng(0)
     made = [rng.standard_normal((rows, num_classes), dtype=np.float32) for _ in range(4)]
@@ -174,6 +179,117 @@ def test_memory_is_a_batch_and_a_sample_however_long_the_data():
         (lambda z, y: cut(z * np.nan, y), {}, "NaN"),
     ],
 )
-def test_bad_input_is_told(make, options, message):
+def test_wrong_arguments_raise_input_errors(make, options, message):
     with pytest.raises(InputError, match=message):
         fit_temperature_dataset(lambda x: x, make(*arrays(100)), from_logits=True, **options)
+
+
+def numbered(n):
+    logits = np.stack([np.arange(n), np.zeros(n)], axis=1).astype(np.float32)
+    return logits
+
+
+def kept(capacity, n, cuts, seed=0):
+    reservoir = Reservoir(capacity, seed)
+    logits = numbered(n)
+    for part in np.split(np.arange(n), cuts):
+        reservoir.add(read_host_examples(np.zeros(len(part), int), logits[part], from_logits=True))
+    return reservoir.examples()
+
+
+def test_reservoir_sample_is_uniform():
+    counts = np.zeros(30)
+    for seed in range(3_000):
+        examples = kept(6, 30, [4, 19], seed)
+        assert len(np.unique(examples.logits[:, 0])) == 6
+        counts[examples.logits[:, 0].astype(int)] += 1
+    # Binomial(3000, 1/5): 600 ± 21.9; five standard deviations.
+    assert np.abs(counts - 600).max() < 110
+
+
+def test_reservoir_does_not_depend_on_batches():
+    one, other = kept(6, 40, []), kept(6, 40, [1, 2, 17, 33])
+    np.testing.assert_array_equal(one.logits, other.logits)
+
+
+def test_reservoir_keeps_columns_together():
+    rng = np.random.default_rng(0)
+    logits = rng.standard_normal((50, 4)).astype(np.float32)
+    logits[3:9, 1] = -np.inf
+    dense = rng.dirichlet(np.ones(4), 50).astype(np.float32) * (logits > -np.inf)
+    weights = rng.random(50) * (np.arange(50) % 3 > 0)
+    reservoir = Reservoir(100)
+    for rows in np.split(np.arange(50), [7, 20]):
+        reservoir.add(
+            read_host_examples(
+                dense[rows], logits[rows], sample_weight=weights[rows], from_logits=True
+            )
+        )
+    whole = read_host_examples(dense, logits, sample_weight=weights, from_logits=True)
+    for name in ("loss", "slope", "curvature", "bins", "weight"):
+        np.testing.assert_allclose(
+            getattr(tempered_sums(reservoir.examples(), [0.5, 2.0]), name),
+            getattr(tempered_sums(whole, [0.5, 2.0]), name),
+            rtol=1e-12,
+        )
+
+
+TEMPERATURES = (0.5, 1.0, 3.0)
+
+
+@pytest.fixture
+def data(rng):
+    return rng.integers(0, 5, 60), (2 * rng.normal(size=(60, 5))).astype("float32")
+
+
+def test_curve_equals_scaled_probabilities(data):
+    y, z = data
+    curve = temperature_curve(
+        lambda x: x, [(z[:25], y[:25]), (z[25:], y[25:])], TEMPERATURES, from_logits=True
+    )
+    assert curve.num_examples == 60
+    for t, nll, ece in zip(TEMPERATURES, curve.nll, curve.ece, strict=True):
+        p = softmax(z / t, axis=-1)
+        assert nll == pytest.approx(log_loss(y, p, labels=range(5)), rel=1e-5)
+        expected = keras.ops.convert_to_numpy(expected_calibration_error(y, p))
+        assert ece == pytest.approx(float(expected), abs=1e-6)
+
+
+def test_padding_and_weights_of_zero_do_not_count(data):
+    y, z = data
+    weights = np.ones(60)
+    weights[:10] = 0
+    padded = np.where(np.arange(60) < 20, -1, y)
+    curve = temperature_curve(
+        lambda x: x, [(z, padded, weights)], (2.0,), ignore_class=-1, from_logits=True
+    )
+    expected = -log_softmax(z[20:] / 2, axis=-1)[np.arange(40), y[20:]].mean()
+    assert curve.nll[0] == pytest.approx(expected, rel=1e-5)
+    assert curve.num_examples == 40
+
+
+@pytest.mark.parametrize("temperatures", [(), (0.0,), (1.0, float("nan")), (-1.0,)])
+def test_temperatures_out_of_range_raise_input_errors(data, temperatures):
+    with pytest.raises(InputError, match="Expected one or more temperatures"):
+        temperature_curve(lambda x: x, [data[::-1]], temperatures, from_logits=True)
+
+
+def test_data_set_without_examples_raises_input_error():
+    with pytest.raises(InputError, match="at least one example"):
+        temperature_curve(lambda x: x, [], (1.0,), from_logits=True)
+
+
+@pytest.mark.parametrize("size", [60, 25])
+def test_masked_positions_do_not_count(data, size):
+    y, z = data
+    keep = np.arange(60) % 3 > 0
+    dirty = np.where(keep[:, None], z, np.nan)
+    batches = [(dirty[i : i + size], y[i : i + size]) for i in range(0, 60, size)]
+    options = {"temperatures": TEMPERATURES, "from_logits": True}
+    found = temperature_curve(lambda x: x, batches, mask=keep, **options)
+    expected = temperature_curve(lambda x: x, (z[keep], y[keep]), **options)
+    assert found.num_examples == expected.num_examples == 40
+    assert (found.nll, found.ece) == (pytest.approx(expected.nll), pytest.approx(expected.ece))
+    for wrong in (keep[:-1], np.ones(61, bool), True):
+        with pytest.raises(InputError, match="mask"):
+            temperature_curve(lambda x: x, (z, y), mask=wrong, **options)

@@ -1,4 +1,4 @@
-"""Jobs run by processes that stand for trainings and need no framework."""
+"""Jobs whose trainings are short programs without a framework."""
 
 import contextlib
 import io
@@ -14,7 +14,7 @@ from ls_base.errors import LsKerasError
 from lsk_engine.progress import Reporter
 from lsk_engine.runs.run_directory import RunDirectory
 from lsk_engine.studies.executors.local_processes import LocalProcesses
-from lsk_engine.studies.executors.run_jobs import run_jobs
+from lsk_engine.studies.executors.run_jobs import StudyProgress, run_jobs
 from lsk_engine.studies.jobs import Job
 from stored_files import metrics
 
@@ -58,11 +58,11 @@ def test_a_run_starts_when_the_one_before_it_is_finished(tmp_path):
     teacher = job(tmp_path, "teacher", kind="teacher")
     jobs = [job(tmp_path, "student", after=teacher), teacher, job(tmp_path, "alone")]
     ended = []
-    told = reporter()
-    run_jobs(jobs, processes(QUICK, 3), told, on_finish=lambda j: ended.append(j.name) or "error 1")
+    log = reporter()
+    run_jobs(jobs, processes(QUICK, 3), log, on_finish=lambda j: ended.append(j.name) or "error 1")
     assert set(ended[:2]) == {"teacher", "alone"}
     assert ended[2] == "student"
-    assert "3/3  student: error 1" in told.stream.getvalue()
+    assert "3/3  student: error 1" in log.stream.getvalue()
     written = (tmp_path / "teacher" / "environment.json").read_bytes()
     again = reporter()
     run_jobs(jobs, processes(FAILING), again)  # nothing is left to fail
@@ -111,16 +111,16 @@ def test_the_others_continue_after_a_failure_with_keep_going(tmp_path):
     failing, other = job(tmp_path, "failing"), job(tmp_path, "other")
     student, its_own = job(tmp_path, "student", after=failing), job(tmp_path, "third")
     code = f"import sys\nexec({FAILING!r} if sys.argv[1].endswith('failing') else {QUICK!r})"
-    told = reporter()
+    log = reporter()
     jobs = [failing, student, other, its_own]
-    failed = run_jobs(jobs, processes(code), told, keep_going=True)
+    failed = run_jobs(jobs, processes(code), log, keep_going=True)
     assert {j.name for j in failed} == {"failing", "student"}
     assert "Expected a finite loss" in str(failed[failing])
     assert "the run that it depends on failed" in str(failed[student])
     assert other.finished
     assert its_own.finished
-    assert "Warning: failing: Training failing (" in told.stream.getvalue()
-    assert "2/4  third" in told.stream.getvalue()
+    assert "Warning: failing: Training failing (" in log.stream.getvalue()
+    assert "2/4  third" in log.stream.getvalue()
 
 
 def test_a_training_that_ends_without_scores_has_failed(tmp_path):
@@ -143,13 +143,13 @@ def test_a_killed_training_is_resumed_once(tmp_path):
     killed, other = job(tmp_path, "killed"), job(tmp_path, "other")
     code = "import sys\nif sys.argv[1].endswith('killed'):\n    sys.argv[0] = '1'\n"
     code += f"    exec({KILLED!r})\nexec({QUICK!r})"
-    told = reporter()
-    run_jobs([killed, other], processes(code), told)
+    log = reporter()
+    run_jobs([killed, other], processes(code), log)
     assert killed.finished
     assert (killed.run.path / "starts").read_text() == "xx"
     assert (
         "killed by signal 9 (Killed), as the system does when memory runs out; it is resumed"
-        in (told.stream.getvalue())
+        in (log.stream.getvalue())
     )
 
 
@@ -167,12 +167,12 @@ def test_a_run_that_another_process_uses_is_waited_for(tmp_path):
     """As of a killed study whose training is still saving its state."""
     busy, other = job(tmp_path, "busy"), job(tmp_path, "other")
     busy.create()
-    told = reporter()
+    log = reporter()
     with contextlib.ExitStack() as held:
         held.enter_context(busy.run.lock())
-        run_jobs([busy, other], processes(QUICK, 2), told, on_finish=lambda j: held.close() or "")
+        run_jobs([busy, other], processes(QUICK, 2), log, on_finish=lambda j: held.close() or "")
     assert busy.finished
-    lines = told.stream.getvalue()
+    lines = log.stream.getvalue()
     assert f"Waiting for another process that uses {busy.run.path}" in lines
     assert lines.index("1/2  other") < lines.index("2/2  busy")
 
@@ -207,19 +207,25 @@ def test_remaining_time_uses_the_duration_of_each_kind(tmp_path):
     for done, seconds in ((teacher, 100), (students[0], 10)):
         done.create()
         done.run.metrics_file.write_text(json.dumps(metrics(seconds=seconds)))
-    told = reporter()
-    run_jobs([teacher, *students], processes(QUICK, 2), told)
-    lines = told.stream.getvalue().splitlines()
+    log = reporter()
+    run_jobs([teacher, *students], processes(QUICK, 2), log)
+    lines = log.stream.getvalue().splitlines()
     assert lines[0] == "2 of 4 runs are finished already"
     assert lines[1].startswith("2/4 runs, 2 running")
     assert lines[1].endswith(("9 s left", "10 s left"))
 
 
-def test_a_run_longer_than_the_others_has_no_remaining_time(tmp_path):
-    first, second = job(tmp_path, "first"), job(tmp_path, "second")
-    first.create()
-    first.run.metrics_file.write_text(json.dumps(metrics(seconds=0.001)))
-    told = reporter()
-    run_jobs([first, second], processes(QUICK, 1), told)
-    (running,) = (line for line in told.stream.getvalue().splitlines() if "1 running" in line)
-    assert "left" not in running
+@pytest.mark.parametrize(
+    ("left", "workers", "minutes"),
+    [(1, 4, 10), (4, 4, 10), (5, 4, 12.5), (8, 4, 20), (3, 1, 30)],
+)
+def test_remaining_time_depends_on_the_number_of_workers(tmp_path, left, workers, minutes):
+    jobs = [job(tmp_path, str(i)) for i in range(left + 1)]
+    progress = StudyProgress(jobs, reporter())
+    progress.job_started(progress.jobs[0])
+    progress.started_at[progress.jobs[0]] -= 600
+    progress.job_finished(progress.jobs[0], "")
+    progress.show(workers)
+    for started in progress.jobs[1 : 1 + workers]:
+        progress.job_started(started)
+    assert progress._seconds_left(time.monotonic()) / 60 == pytest.approx(minutes, rel=0.01)

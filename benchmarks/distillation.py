@@ -38,7 +38,7 @@ def main() -> None:
         print(json.dumps(measure(args.worker[0], int(args.worker[1]))))
         return
     results = []
-    print(f"{'classes':>8}  {'case':18}  {'ms a step':>10}  {'of processors':>14}")
+    print(f"{'classes':>8}  {'case':18}  {'ms/step':>10}  {'CPU ms/step':>14}")
     for classes in (10,) if args.quick else (10, 1000):
         rounds: dict[str, list[tuple[float, float]]] = {case: [] for case in CASES}
         for _ in range(1 if args.quick else args.rounds):

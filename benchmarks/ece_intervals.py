@@ -1,10 +1,10 @@
-"""How often intervals of the ECE hold the true one: a simulation, case by case.
+"""Simulates how often confidence intervals of the ECE contain the true ECE.
 
     python benchmarks/ece_intervals.py [--repeats 500] [--out results.json]
 
-Confidences are drawn from Beta(4, 1), as those of a good model are; each is right with the
-probability that the case says, so that the ECE of the bins is known. For each way to make an
-interval the table has its coverage at level 0.95 and, in brackets, its mean width in points of ECE.
+Confidences are drawn from Beta(4, 1), similar to those of a good model, and are correct with a
+probability that depends on the case, so that the true ECE of the bins is known. For each kind of
+interval, prints the coverage at level 0.95 and, in brackets, the mean width in points of ECE.
 """
 
 import argparse

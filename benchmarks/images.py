@@ -1,13 +1,13 @@
-"""Times training as `lsk` does it against a bare `model.fit`: same network, images and optimizer.
+"""Compares the speed of `lsk` with that of a plain `model.fit`: same network, images, optimizer.
 
     python benchmarks/images.py [--preset mnist-mlp-teacher] [--set model.width=400] [--rounds 4]
 
 **bare** is `model.fit(images, labels, batch_size=…)` on arrays in memory, with Keras's own
-cross-entropy. **lsk** is an epoch as `lsk_engine.training.train` runs it: batches as a function of
-the step, weights, the smoothed loss, progress, checkpoints. Random images, whole batches only, the
-first epoch of each left out. The two take turns; the figures are the fastest epoch of each, and the
-median of the ratios of neighboring epochs, by the clock and by processor time (which other
-processes on the machine disturb less).
+cross-entropy. **lsk** is an epoch of `lsk_engine.training.train`: batches as a function of the
+step, weights, the smoothed loss, progress, checkpoints. Images are random, batches complete, and
+the first epoch of each is discarded. The two alternate. Prints the fastest epoch of each and the
+median ratio of neighboring epochs, in wall time and in CPU time (which depends less on other
+processes).
 """
 
 import argparse

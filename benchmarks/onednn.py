@@ -1,12 +1,11 @@
-"""Which networks repeat bit for bit with oneDNN on a CPU, and what it is worth.
+"""Tests which networks train reproducibly with oneDNN on a CPU, and measures its speedup.
 
     python benchmarks/onednn.py [--steps 20] [--repeats 4] [--network resnet8 …]
 
-Trains each network in processes of its own, `--repeats` times with oneDNN and without, for
-`--steps` steps from the same seed. Every other process has company, a busy thread on each core,
-since what depends on the scheduling of threads shows itself there. Printed are the number of
-different weights that came out (1: it repeats, so that a resumed run can be exact) and the median
-time of a step of the processes that were alone.
+Trains each network in separate processes, `--repeats` times with oneDNN and without, for `--steps`
+steps from the same seed. Every other process shares the cores with busy threads, to reveal effects
+of thread scheduling. Prints the number of different results (1: reproducible, so a resumed run can
+be exact) and the median time per step of the processes without busy threads.
 """
 
 import argparse
@@ -47,7 +46,7 @@ def main() -> None:
         print(json.dumps(train(options.child, options.steps)))
         return
     print(f"{'':18}{'without oneDNN':>26}{'with oneDNN':>26}")
-    print(f"{'network':<18}" + 2 * f"{'results':>12}{'ms a step':>14}")
+    print(f"{'network':<18}" + 2 * f"{'results':>12}{'ms/step':>14}")
     for network in options.network:
         line = f"{network:<18}"
         for onednn in "01":

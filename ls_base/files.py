@@ -43,7 +43,7 @@ def wrap_os_errors(path: Path) -> Iterator[None]:
 def check_writable(path: Path) -> None:
     """Checks that a file or folder could be made at a path; leaves nothing behind.
 
-    It tries, since permissions alone don't tell: they allow everything to root.
+    It tries to write, because permissions do not restrict root.
 
     Args:
         path: Of a file or folder, which need not exist, nor its parents.

@@ -58,7 +58,7 @@ def read_record(
         error: The exception's type.
 
     Raises:
-        LsKerasError: Of the type `error`: if the file can't be read, or does not hold a `kind`.
+        LsKerasError: An error of type `error`, if the file cannot be read or is not a `kind`.
     """
     content = read_bytes(path, max_bytes=_MAX_BYTES, error=error)
     return decode_record(content, kind, str(path), schema=schema, error=error)

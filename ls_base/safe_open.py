@@ -1,4 +1,4 @@
-"""Opening files that somebody else may have made: regular files only, of bounded size."""
+"""Opens untrusted files: regular files only, of bounded size."""
 
 import errno
 import io

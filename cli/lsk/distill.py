@@ -12,7 +12,7 @@ from lsk_engine.settings.distillation import TEACHER_LOSSES
 from lsk_engine.tasks.registry import load_task
 
 
-@click.command(short_help="Train a student under a teacher, and score it.")
+@click.command(short_help="Train a student of a teacher, and score it.")
 @click.option(
     "--teacher",
     type=click.Path(path_type=Path),
@@ -59,7 +59,7 @@ def distill(
     quiet: bool,
     **chosen: Any,
 ) -> None:
-    """Train a student under a teacher, and score it. Takes the options of `lsk train` as well.
+    """Train a student of a teacher, and score it. Takes the options of `lsk train` as well.
 
     \b
     lsk train --task image --preset mnist-mlp-teacher --data FOLDER --run-dir big

@@ -16,7 +16,7 @@ from lsk_engine.tasks.registry import load_task, needing_extra
 @click.option("--preset", help="Preset of the task. [default: the task's first]")
 @options.data
 @click.option("--seed", type=int, help="Random seed of the splits. [default: 0]")
-@options.settings("Any other setting.")
+@options.settings("Change any setting.")
 @click.option(
     "--out", type=click.Path(path_type=Path), required=True, help="New or empty directory to write."
 )
@@ -38,7 +38,7 @@ def prepare(
     lsk train --task translation --preset multi30k-tiny --data DIR
 
     Packages that read the source, such as TensorFlow Datasets, are needed on this machine only. DIR
-    contains numbers, text, checksums and the data settings; training uses these and refuses others.
+    contains numbers, text, checksums and the data settings; training uses these and rejects others.
     """  # noqa: D301 - \b is Click's mark for lines to be left as they are
     from lsk_engine.data.prepared import prepared_data
     from lsk_engine.settings.resolving import resolve_config

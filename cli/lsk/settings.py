@@ -13,7 +13,7 @@ from lsk.support import options
 @click.option("--preset", help="A recipe of the task. [default: the task's first]")
 @options.model
 @options.data
-@options.settings("Any other setting.")
+@options.settings("Change any setting.")
 @options.as_json
 def settings(
     task_name: str,

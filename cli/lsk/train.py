@@ -36,7 +36,7 @@ _KEYS = {
 
 
 @click.command(short_help="Train a model, with or without label smoothing, and score it.")
-@click.option("--task", "task_name", help="What to train; `lsk tasks` lists them.")
+@click.option("--task", "task_name", help="Task to train; `lsk tasks` lists them.")
 @click.option("--preset", help="A recipe of the task. [default: the task's first]")
 @click.option(
     "--loss",
@@ -44,31 +44,33 @@ _KEYS = {
     help="Training loss, such as max_sup, focal_ce or confidence_penalty. [default: smoothed_ce]",
 )
 @click.option(
-    "--alpha", type=float, help="Label smoothing α, 0 … 1 (α/K off the target). [default: 0]"
+    "--alpha", type=float, help="Label smoothing α in [0, 1]; each class gets α/K. [default: 0]"
 )
-@click.option("--smoothing", type=click.Choice(SMOOTHINGS), help="What the mass α follows.")
+@click.option(
+    "--smoothing", type=click.Choice(SMOOTHINGS), help="Distribution of the smoothed mass."
+)
 @options.model
 @options.data
-@click.option("--epochs", type=int, help="Passes over the training data.")
-@click.option("--steps", type=int, help="Optimizer steps, instead of epochs.")
-@click.option("--batch-size", type=int, help="Examples at a time, over all devices.")
+@click.option("--epochs", type=int, help="Number of epochs.")
+@click.option("--steps", type=int, help="Number of optimizer steps, instead of --epochs.")
+@click.option("--batch-size", type=int, help="Examples per batch, over all devices.")
 @click.option("--learning-rate", type=float, help="Peak learning rate.")
-@click.option("--precision", type=click.Choice(PRECISIONS), help="Arithmetic.")
+@click.option("--precision", type=click.Choice(PRECISIONS), help="Dtype policy.")
 @options.devices
 @distributed_options.options
 @options.backend
-@click.option("--seed", type=int, help="Seed of everything random. [default: 0]")
+@click.option("--seed", type=int, help="Random seed. [default: 0]")
 @options.max_examples
 @click.option(
-    "--run-dir", type=click.Path(path_type=Path), help="Where the run goes. [default: runs/…]"
+    "--run-dir", type=click.Path(path_type=Path), help="Run directory to create. [default: runs/…]"
 )
 @click.option(
-    "--patience", type=int, metavar="N", help="End after N validations without a better one."
+    "--patience", type=int, metavar="N", help="Stop after N validations without improvement."
 )
 @click.option(
     "--save-weights",
     type=click.Choice(SAVED_WEIGHTS),
-    help="Which weights are saved, by validation. [default: last]",
+    help="Weights to save: the last, or those of the best validation. [default: last]",
 )
 @click.option(
     "--init-from",
@@ -79,13 +81,11 @@ _KEYS = {
 @click.option(
     "--resume",
     type=click.Path(path_type=Path),
-    help="Go on with an interrupted run or, with --epochs or --steps, with a finished one.",
+    help="Resume an interrupted run or, with --epochs or --steps, extend a finished one.",
 )
 @options.config_file
-@options.settings("Any other setting.")
-@click.option(
-    "--tensorboard", is_flag=True, help="Write RUN/tensorboard, too: curves and diagrams."
-)
+@options.settings("Change any setting, for example model.layers=4.")
+@click.option("--tensorboard", is_flag=True, help="Also write TensorBoard logs to RUN/tensorboard.")
 @options.as_json
 @options.verbosity
 def train(

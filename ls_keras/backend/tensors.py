@@ -180,8 +180,8 @@ def mask_of(tensor) -> Any | None:
 def reduce_losses(losses, *, sample_weight=None, mask=None, reduction: str | None, dtype=None):
     """Returns losses `(...)` weighted and reduced as Keras's losses reduce theirs.
 
-    Private in Keras, as it is the end of `Loss.__call__`, whose beginning casts integer labels to
-    the loss's dtype.
+    Private in Keras: it is the end of `Loss.__call__`, whose first lines cast integer labels to the
+    loss's dtype.
 
     Args:
         losses: Tensor `(...)`. Summed in its dtype, in float32 or better.

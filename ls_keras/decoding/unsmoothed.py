@@ -87,7 +87,7 @@ def unsmoothed_log_probs(logits, alpha: float, smoothing="uniform"):
 
     For p = (1 − α) p* + α q, the minimum of cross-entropy with smoothed targets, this is exactly
     p*, and the sum is 1 − α. For a trained model it is an estimate, with zeros for all classes
-    with p_k ≤ α q_k: p* is meant for searching and has no finite NLL. It is computed from
+    with p_k ≤ α q_k: use p* for searching only; its NLL may be infinite. It is computed from
     logarithms: log p + log(1 − exp(log α q − log p)), minus its log-normalizer.
 
     Args:

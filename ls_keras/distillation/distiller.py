@@ -43,7 +43,7 @@ class Distiller(keras.Model):
 
     Args:
         student: A model with outputs logits `(..., K)`.
-        teacher: A built model with the same inputs and classes. Default: `None`, see above.
+        teacher: A built model with the same inputs and classes. `None` (default): stored logits.
         beta: Weight β of the teacher, in [0, 1]; see `distillation_loss`. Default: 1.
         teacher_temperature: T > 0. Default: 1.
         student_temperature: T_s > 0. Default: 1.

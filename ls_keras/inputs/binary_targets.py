@@ -48,7 +48,7 @@ def read_binary_targets(
     Args:
         y_true: Integers, Booleans or floats in [0, 1], of the shape of the predictions, except that
             a last axis of size 1 may be missing or doubled.
-        y_pred: Tensor or array `(..., K)`, K ≥ 1, of which shape and dtype are read.
+        y_pred: Tensor or array `(..., K)`, K ≥ 1; only its shape and dtype are used.
         ignore_class: A label, or several, that do not count.
         warn: Whether a compiled step of TensorFlow warns of labels out of range.
 

@@ -110,7 +110,7 @@ def read_host_examples(
         mask: Boolean `(...)`. Default: the mask that layers attached to `y_pred`, if any.
         ignore_class: A label id, or several, whose positions do not count.
         label_may_be_forbidden: Whether a label's logit may be −inf, which makes the loss infinite.
-        multi_label: Whether each entry of the last axis is a sigmoid, and an example of its own;
+        multi_label: Whether each entry of the last axis is a sigmoid, and a separate example;
             it becomes one of two classes, see `ls_keras.inputs.binary_targets`.
 
     Raises:
@@ -183,7 +183,7 @@ def check_any_counts(examples: HostExamples) -> None:
     if not len(examples):
         raise InputError(
             "Expected at least one example that counts: not ignored, not masked, of a weight "
-            f"above 0. Received: {len(examples.logits)} examples, of which none counts"
+            f"above 0. Received: {len(examples.logits)} examples, none of them counts"
         )
 
 

@@ -57,7 +57,7 @@ def read_examples(
         from_logits: Whether `y_pred` are logits. Nothing is inferred from the values; if Keras
             noted the logits of a softmax, they are read, with a warning.
         ignore_class: A label id, or several, whose positions do not count.
-        multi_label: Whether each entry of the last axis is a sigmoid and an example of its own.
+        multi_label: Whether each entry of the last axis is a sigmoid and a separate example.
 
     Raises:
         InputError: If the shapes don't fit or, in eager use, if `y_pred` has NaN at positions that

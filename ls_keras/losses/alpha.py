@@ -29,7 +29,7 @@ _ROUNDING = 1e-5  # of a sum in float32
 
 
 def alpha_from_off_target(epsilon: float, num_classes: int) -> float:
-    """Converts ε, of which each wrong class gets ε/(K − 1), into the paper's alpha.
+    """Converts ε, where each wrong class gets ε/(K − 1), into the paper's alpha.
 
     α = ε · K / (K − 1)
 
@@ -41,7 +41,7 @@ def alpha_from_off_target(epsilon: float, num_classes: int) -> float:
         num_classes: K, at least 2.
 
     Returns:
-        Alpha, of which each class, including the target, gets α/K.
+        Alpha: each class, including the target, gets α/K.
 
     Raises:
         InputError: If epsilon is not a number in [0, 1], if K < 2, or if alpha would exceed 1:
@@ -71,7 +71,7 @@ def alpha_from_off_target(epsilon: float, num_classes: int) -> float:
 
 
 def off_target_from_alpha(alpha: float, num_classes: int) -> float:
-    """Converts the paper's alpha into ε, of which each wrong class gets ε/(K − 1).
+    """Converts the paper's alpha into ε, where each wrong class gets ε/(K − 1).
 
     ε = α · (K − 1) / K
 
@@ -158,7 +158,7 @@ class RateBounds(NamedTuple):
                 position; or `"per-example"`: the numbers that came with the targets.
             targets: With labels y, the rate of a position is that of class y; with dense targets,
                 Σ_k y_k · rate_k.
-            z: Tensor `(..., K)`, of which shape and dtype are read.
+            z: Tensor `(..., K)`; only its shape and dtype are used.
 
         Raises:
             InputError: If targets have rates that the loss does not use, or lack those that it

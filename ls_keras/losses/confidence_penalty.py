@@ -69,7 +69,7 @@ def entropy(z):
     hold several tensors of z's size; `label_cross_entropy` explains why only there.
 
     Args:
-        z: Logits or log-probabilities `(..., K)`, of which some may be −inf.
+        z: Logits or log-probabilities `(..., K)`; some may be −inf.
 
     Returns:
         Tensor `(...)`.

@@ -39,8 +39,8 @@ class SmoothedCE(ClassificationLoss):
     `ClassificationLoss` for those.
 
     Args:
-        alpha: The mass to take off the target, in [0, 1]; or one per class, `(K,)`, of which the
-            target's counts (Σ_k y_k α_k with dense targets); or `"per-example"`: packed with
+        alpha: The mass to take off the target, in [0, 1]; or one per class, `(K,)`: the target's
+            applies (Σ_k y_k α_k with dense targets); or `"per-example"`: packed with
             `y_true` by `ls_keras.losses.with_alpha`; or a `keras.Variable` of these shapes, which
             can change between steps, as by `ls_keras.callbacks.AlphaSchedule`. Default: 0.1.
         smoothing: `"uniform"`, `"neighborhood"`, or an object: `Uniform`, `Unigram`, `Prior`,
@@ -110,7 +110,7 @@ def smoothed_cross_entropy(
         alpha: The mass to take off the target, in [0, 1]. With 0 it is plain cross-entropy, and
             logits of −inf (masked classes) do no harm; above 0, a class that has mass in q and a
             logit of −inf gives a loss of inf. Or a tensor, which gets no gradient: a scalar;
-            `(K,)`, one per class, of which the target's counts (Σ_k y_k α_k with dense targets); or
+            `(K,)`, one per class, where the target's applies (Σ_k y_k α_k with dense targets); or
             `(..., 1)`, one per position. Or `"per-example"`: packed with `y_true` by
             `ls_keras.losses.with_alpha`. Default: 0.1.
         smoothing: `"uniform"`, `"neighborhood"`, or an object: `Uniform`, `Unigram`, `Prior`,
@@ -175,7 +175,7 @@ def smooth_labels(
     Args:
         y_true: With `num_classes`, labels `(...)` of any dtype; without, dense targets `(..., K)`
             of any dtype. Of a floating dtype and K entries in the last axis, they are dense with
-            `num_classes` too. (The losses tell by the rank of the predictions.)
+            `num_classes` too. (The losses decide by the rank of the predictions.)
         alpha: The mass to take off the target, in [0, 1]: a number, a scalar, `(K,)` by class or
             `(..., 1)` by position, as in `smoothed_cross_entropy`. Default: 0.1.
         num_classes: K, at least 2; needed for labels.

@@ -6,7 +6,7 @@ from keras import ops
 
 from ls_keras.backend.tensors import to_numpy_or_none
 
-# Elements: 2 MiB of float32, of which a dozen are needed at a time.
+# Elements: 2 MiB of float32; a dozen such arrays are needed at a time.
 _CHUNK = 1 << 19
 
 

@@ -42,7 +42,7 @@ def test_nothing_else_leaks(package):
         name
         for name in others
         if not (name.startswith("__") and name.endswith("__"))
-        # A module inside, once somebody has imported it.
+        # A submodule, once it is imported.
         and getattr(vars(module)[name], "__name__", "") != f"{package}.{name}"
     }
     assert leaked == set()

@@ -25,7 +25,7 @@ def pixels():
 
 
 def smoothed(y, z, alpha):
-    """Returns the losses `(B, H, W)` in float64; those of the border are nobody's."""
+    """Returns the losses `(B, H, W)` in float64; those of the border do not count."""
     log_p, label = log_softmax(z.astype(float), axis=-1), np.where(y == BORDER, 0, y)
     at_label = np.take_along_axis(log_p, label[..., None].astype(int), -1)[..., 0]
     return -(1 - alpha) * at_label - alpha * log_p.mean(-1)

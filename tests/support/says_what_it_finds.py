@@ -24,7 +24,7 @@ if __name__ == "__main__":
         stop_with_parent()
     (folder / "found.json").write_text(json.dumps(found))
     print("ignored output")
-    print("Error: told", file=sys.stderr)
+    print("Error: no luck", file=sys.stderr)
     while "wait" in sys.argv:
         time.sleep(0.01)
     sys.exit(3)

@@ -54,7 +54,7 @@ def reliability_curve(
         num_bins: Number of bins.
         from_logits: Whether `y_pred` are logits.
         ignore_class: A label id, or several, whose positions do not count (integer targets).
-        multi_label: Whether each entry of the last axis is a sigmoid, and an example of its own:
+        multi_label: Whether each entry of the last axis is a sigmoid, and a separate example:
             the curve is then that of the label 1, its frequency against its probability.
         sample_weight: Array of shape `(...)` or of its leading axes, or `None`. With
             `multi_label`, `(..., K)` or its leading axes.
@@ -101,7 +101,7 @@ class ReliabilityAccumulator:
     Args:
         from_logits: Whether `y_pred` are logits.
         ignore_class: A label id, or several, whose positions do not count (integer targets).
-        multi_label: Whether each entry of the last axis is a sigmoid, and an example of its own.
+        multi_label: Whether each entry of the last axis is a sigmoid, and a separate example.
 
     Example:
         >>> import ls_keras
@@ -138,7 +138,7 @@ class ReliabilityAccumulator:
     def update(self, y_true, y_pred, *, sample_weight=None, mask=None, groups=None) -> None:
         """Adds a batch; takes the arguments of `reliability_curve`.
 
-        Without `groups`, each row of each batch is a group of its own.
+        Without `groups`, each row of each batch is a separate group.
         """
         if mask is not None:
             shape = as_array(y_pred, "y_pred").shape

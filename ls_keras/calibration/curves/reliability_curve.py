@@ -36,7 +36,7 @@ class ReliabilityCurve(BriefRepr):
         confidence: B mean confidences.
         accuracy: B accuracies.
         accuracy_low: B lower ends of the Clopper–Pearson intervals of the accuracies.
-        accuracy_high: B upper ends. The intervals take examples for independent (with weights:
+        accuracy_high: B upper ends. The intervals assume independent examples (with weights:
             as many as (Σw)² / Σw²).
         ece: Expected calibration error of these bins, Σ_b (n_b/N) |accuracy_b − confidence_b|.
         ece_corrected: The ECE without its bias; noise in the bins makes `ece` too large.
@@ -49,7 +49,7 @@ class ReliabilityCurve(BriefRepr):
         groups: Number of groups (sentences) they belong to.
         temperature: The temperature that the predictions were scaled with, or `None`.
         rms: Root of Σ_b (n_b/N) (accuracy_b − confidence_b)²; NaN in files of older versions.
-        rms_debiased: The same without the variance of each bin's accuracy (Kumar et al. 2019), as
+        rms_debiased: `rms` without the variance of each bin's accuracy (Kumar et al. 2019), as
             `ExpectedCalibrationError(norm="l2", debias=True)`; at least 0.
         multi_label: Whether it is a curve of sigmoids: `confidence` is then the probability of the
             label 1, and `accuracy` how often the label is 1.
@@ -82,7 +82,7 @@ class ReliabilityCurve(BriefRepr):
     def underconfidence(self) -> float:
         """The part where it is below. The ECE is the sum of both.
 
-        Overconfidence less underconfidence is the mean confidence less the accuracy.
+        Overconfidence minus underconfidence is mean confidence minus accuracy.
         """
         return sum(max(-gap, 0.0) for gap in self._gaps())
 

@@ -80,7 +80,8 @@ def smooth_calibration_error(
     $$\mathrm{smECE}_\sigma = \int_0^1 \Bigl|\frac{\sum_i w_i\,(c_i - p_i)\,K_\sigma(t, p_i)}
       {\sum_i w_i}\Bigr|\,dt, \qquad \mathrm{smECE} = \mathrm{smECE}_{\sigma^*} = \sigma^*$$
 
-    with p the confidence, c whether the prediction is right, and K a Gaussian reflected at 0 and 1.
+    p is the confidence, c is 1 if the prediction is correct, and K is a Gaussian, reflected at 0
+    and 1.
     smECE_σ falls as σ grows, so that there is one σ* at which both are equal: no bins, nothing to
     choose, and a small change of the predictions changes it little. It is a consistent measure:
     powers of the distance to the nearest calibrated predictor bound it from both sides.
@@ -96,7 +97,7 @@ def smooth_calibration_error(
         y_pred: Array `(..., K)`: probabilities, or logits with `from_logits=True`.
         from_logits: Whether `y_pred` are logits.
         ignore_class: A label id, or several, whose positions do not count (integer targets).
-        multi_label: Whether each entry of the last axis is a sigmoid, and an example of its own: p
+        multi_label: Whether each entry of the last axis is a sigmoid, and a separate example: p
             is then the probability of the label 1, and c whether the label is 1.
         sample_weight: Array of shape `(...)` or of its leading axes, or `None`.
         mask: Boolean, of shape `(...)` or of its leading axes; false where a position does not

@@ -63,7 +63,7 @@ def smooth_reliability_curve(
     $$m(t) = t + \frac{\sum_i w_i\,(c_i - p_i)\,K_\sigma(t, p_i)}{\sum_i w_i\,K_\sigma(t, p_i)},
       \qquad \mathrm{smECE}_\sigma = \int_0^1 |m(t) - t|\,\delta_\sigma(t)\,dt$$
 
-    with p the confidence, c whether the prediction is right, K the Gaussian reflected at 0 and 1,
+    with p the confidence, c whether the prediction is correct, K the Gaussian reflected at 0 and 1,
     and δ the smoothed density of the confidences: the distance of the curve from the diagonal,
     weighted by δ, is the smECE. (`relplot` calls it a centered fit; its `rel_diagram` smooths c
     itself, which flattens the curve.)
@@ -74,7 +74,7 @@ def smooth_reliability_curve(
         y_pred: Array `(..., K)`: probabilities, or logits with `from_logits=True`.
         from_logits: Whether `y_pred` are logits.
         ignore_class: A label id, or several, whose positions do not count (integer targets).
-        multi_label: Whether each entry of the last axis is a sigmoid, and an example of its own.
+        multi_label: Whether each entry of the last axis is a sigmoid, and a separate example.
         sample_weight: Array of shape `(...)` or of its leading axes, or `None`.
         mask: Boolean, of shape `(...)` or of its leading axes; false where a position does not
             count.

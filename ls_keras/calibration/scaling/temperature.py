@@ -111,7 +111,7 @@ def fit_temperature(
             weight 0 do not count, whatever their logits.
         mask: Boolean, of the shape of the labels; false where a position does not count.
         ignore_class: Label id, or several, whose positions do not count, such as padding.
-        multi_label: Whether each entry of the last axis is a sigmoid, and an example of its own:
+        multi_label: Whether each entry of the last axis is a sigmoid, and a separate example:
             `(batch, 1)` for a binary model. Default: `False`.
         objective: Quantity to minimize: `"nll"` or `"ece"`.
         bounds: Lower and upper bound of T.

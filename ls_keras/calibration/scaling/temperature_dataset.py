@@ -74,7 +74,7 @@ def fit_temperature_dataset(
         output: Output to scale, for a model with several: name, key or index. Labels and weights
             may be given for each output, or for this one only.
         ignore_class: Label id, or several, whose positions do not count, such as padding.
-        multi_label: Whether each entry of the last axis is a sigmoid, and an example of its own:
+        multi_label: Whether each entry of the last axis is a sigmoid, and a separate example:
             `(batch, 1)` for a binary model. Default: `False`.
         objective: Quantity to minimize: `"nll"` or `"ece"`.
         reservoir: Number of examples (positions) to keep, or `None` for the exact fit.
@@ -204,7 +204,7 @@ def temperature_curve(
         output: Output to read, for a model with several: name, key or index. Labels and weights may
             be given for each output, or for this one only.
         ignore_class: Label id, or several, whose positions do not count, such as padding.
-        multi_label: Whether each entry of the last axis is a sigmoid, and an example of its own:
+        multi_label: Whether each entry of the last axis is a sigmoid, and a separate example:
             `(batch, 1)` for a binary model. Default: `False`.
         num_bins: Number of bins of the ECE.
         batch_size: Batch size for arrays.

@@ -1,4 +1,4 @@
-"""Steps of one's own on TensorFlow: traced as the library is written, and what they capture."""
+"""Custom training steps on TensorFlow: tracing without AutoGraph, and captured tensors."""
 
 import inspect
 from pathlib import Path

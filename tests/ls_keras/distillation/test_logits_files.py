@@ -22,7 +22,7 @@ class Teacher:
 
 @pytest.fixture
 def kept(tmp_path, rng):
-    """Stored logits of three positions for each example, one of which is padding."""
+    """Stored logits of three positions for each example; one position is padding."""
     x = rng.normal(size=(5, 3, 4)).astype(np.float32)
     y = rng.integers(1, K, (5, 3))
     y[:, 2] = 0

@@ -112,7 +112,7 @@ def test_what_does_not_count(metric, rng):
     make, reference = metric
     y, z = batch(rng, (6, 8, K))
     keep = rng.random(y.shape) < 0.6
-    keep[..., 0] = False  # a label that nobody has given
+    keep[..., 0] = False  # a label without any value
     columns = [array.reshape(-1, K) for array in (y, special.expit(z.astype(float)), keep * 1.0)]
     expected = pytest.approx(reference(*columns), abs=1e-5)
     dirty = np.where(keep, z, np.nan)

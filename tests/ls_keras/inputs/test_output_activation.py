@@ -114,7 +114,7 @@ OTHERS = {
         UNKNOWN,
     ),
     "arithmetic": (lambda x: layers.Dense(K)(x) * 2, UNKNOWN),
-    "a layer of one's own": (lambda x: Own()(layers.Dense(K)(x)), UNKNOWN),
+    "custom layer": (lambda x: Own()(layers.Dense(K)(x)), UNKNOWN),
     "a lambda": (lambda x: layers.Lambda(lambda z: z * 2)(layers.Dense(K)(x)), UNKNOWN),
     "the input": (lambda x: x, UNKNOWN),
 }

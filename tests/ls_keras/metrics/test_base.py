@@ -10,7 +10,7 @@ from masked import masked
 
 
 class Count(CalibrationMetric):
-    """Adds up weights, on the host where it is told to."""
+    """Adds up weights, optionally on the host."""
 
     def __init__(self, on_host=False, **arguments):
         super().__init__(**arguments)

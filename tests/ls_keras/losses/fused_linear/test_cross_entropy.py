@@ -87,7 +87,7 @@ def test_against_the_definition_in_float64():
     found = value_and_gradients(linear_smoothed_ce, y_true, linear, **options)
     for name in expected:
         np.testing.assert_allclose(found[name], expected[name], rtol=2e-5, atol=5e-6)
-    if keras.config.backend() != "jax":  # which has no float64 unless it is told to
+    if keras.config.backend() != "jax":  # no float64 by default
         wide = {name: part.astype(float) for name, part in linear.items()}
         value = ops.convert_to_numpy(linear_smoothed_ce(y_true, **wide, **options))
         assert value.dtype == np.float64

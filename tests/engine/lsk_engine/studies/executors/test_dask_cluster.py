@@ -178,7 +178,7 @@ def test_a_malformed_scheduler_is_refused(scheduler):
         parse_local_workers(scheduler)
 
 
-def test_a_scheduler_that_does_not_answer_is_an_error(tmp_path, monkeypatch):
+def test_an_unreachable_scheduler_is_an_error(tmp_path, monkeypatch):
     monkeypatch.setattr("lsk_engine.studies.executors.dask_cluster._CONNECT_SECONDS", 0.5)
     one = job(tmp_path, "a")
     with pytest.raises(InputError, match="Expected a Dask scheduler.*Received: tcp://127"):
@@ -186,7 +186,7 @@ def test_a_scheduler_that_does_not_answer_is_an_error(tmp_path, monkeypatch):
     assert not one.run.path.exists()
 
 
-def test_jobs_and_a_scheduler_contradict():
+def test_contradicting_options_are_refused():
     with pytest.raises(InputError, match="Expected --jobs or --scheduler"):
         make_executor(None, [], 2, "local:2", reporter())
     with pytest.raises(InputError, match="that other processes can train"):

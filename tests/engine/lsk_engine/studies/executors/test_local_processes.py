@@ -107,7 +107,7 @@ def test_a_forked_command_is_like_a_started_one_with_its_imports_done(tmp_path, 
     with LocalProcesses(PROGRAM, 2) as executor:
         executor.start(job)
         (ended,) = wait_for(executor.poll)
-    assert ended == (job, ExitStatus(3, "told"))
+    assert ended == (job, ExitStatus(3, "no luck"))
     assert json.loads((job.run.path / "found.json").read_text()) == {
         "imported": True,
         "leads": True,  # a session of its own, which Ctrl-C in the terminal does not reach
@@ -126,7 +126,7 @@ def test_a_forked_command_is_stopped_by_sigterm(tmp_path):
         wait_for((job.run.path / "found.json").exists)
         executor.stop()
         ((_, status),) = executor.poll()
-    assert status == (-signal.SIGTERM, "told", None)
+    assert status == (-signal.SIGTERM, "no luck", None)
 
 
 STUDY = """

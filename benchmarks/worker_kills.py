@@ -1,15 +1,13 @@
-"""Kills workers of two-process trainings at random points, resumes them, and compares the ends.
+"""Kills workers of two-process trainings at random points, resumes them, and compares their files.
 
-    python benchmarks/worker_kills.py [--backend jax] [--kills 20] [--seed 0]
-
-Each run is killed once, either of its workers, at a time drawn over the length of an undisturbed
-run (loading, training, validating, saving and scoring). The other is ended as
-`lsk_engine.devices.local_workers` does. Then both are started again, and what they leave is
-compared with what an undisturbed run left, byte for byte: `tests/support/kills.py` says what may
-differ.
+A part of `verify_faults.py`: `make verify-faults FAULTS="--only workers --workers 20"`. Each run is
+killed once, either of its workers, at a time drawn over the length of an undisturbed run (loading,
+training, validating, saving and scoring). The other worker is ended as
+`lsk_engine.devices.local_workers` does. Then both are started again, and their files are compared
+with an undisturbed run's, byte for byte: `tests/support/kills.py` says what may differ.
 """
 
-import argparse
+import collections
 import multiprocessing
 import os
 import random
@@ -17,7 +15,9 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 SUPPORT = Path(__file__).parents[1] / "tests" / "support"
 sys.path.insert(0, str(SUPPORT))
@@ -73,31 +73,31 @@ def end(processes: list) -> None:
         process.join()
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--backend", default="tensorflow", choices=("tensorflow", "jax"))
-    parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
-    os.environ["KERAS_BACKEND"] = options.backend
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    _SERVER.set_forkserver_preload(["keras", "lsk_engine.experiment", options.backend])
+def kill_workers(kills: int, seed: int, say: Callable[[str], None]) -> dict[str, Any]:
+    """Kills workers, resumes their runs, and counts those that end with other files.
+
+    Args:
+        kills: Number of runs; each is killed once.
+        seed: Seed of the times and workers.
+        say: Receives a line about each run.
+    """
     from kills import differences
 
-    rng, lost, resumed, others = random.Random(options.seed), 0, 0, []
+    _SERVER.set_forkserver_preload(
+        ["keras", "lsk_engine.experiment", os.environ.get("KERAS_BACKEND", "tensorflow")]
+    )
+    rng = random.Random(seed)
+    results: collections.Counter[str] = collections.Counter()
+    faults = []
     with tempfile.TemporaryDirectory(prefix="worker-kills-") as name:
         folder = Path(name)
-        wait(warm := start(folder / "warm"), 900)
-        end(warm)
-        begun = time.monotonic()
-        processes = start(folder / "whole")
-        codes = wait(processes, 900)
-        end(processes)
-        seconds = time.monotonic() - begun
-        assert codes == [0] * WORKERS, (folder / "whole-worker-0.txt").read_text()
-        print(f"uninterrupted: {seconds:.1f} s", flush=True)
-        for number in range(options.kills):
-            run = folder / f"run-{number}"
+        for run in ("warm", "whole"):
+            begun = time.monotonic()
+            codes = finish(folder / run)
+            seconds = time.monotonic() - begun
+            assert codes == [0] * WORKERS, (folder / f"{run}-worker-0.txt").read_text()
+        while sum(results.values()) < kills:
+            run = folder / f"run-{sum(results.values())}"
             processes = start(run)
             time.sleep(rng.uniform(0, seconds))
             victim = rng.randrange(WORKERS)
@@ -105,30 +105,33 @@ def main() -> None:
             steps = sorted(f.stem for f in run.glob(f"processes/{STORY}/checkpoints/step-*.npz"))
             if alive:
                 os.kill(processes[victim].pid, signal.SIGKILL)
-            # The other may say that it is alone; then it is ended.
-            codes = wait(processes, FAREWELL_SECONDS)
-            others.append(codes[1 - victim])
+            wait(processes, FAREWELL_SECONDS)  # the other may report that it is alone
             end(processes)
-            processes = start(run)
-            codes = wait(processes, 900)
-            end(processes)
-            ends = [one / "processes" / STORY for one in (folder / "whole", run)]
-            found = differences(*ends) if codes == [0, 0] else []
-            well = codes == [0] * WORKERS and not found
-            lost += not well
-            resumed += alive
-            print(
-                f"kill {number + 1}: worker {victim}, {'alive' if alive else 'had ended'}, newest "
-                f"{steps[-1] if steps else 'none'}; other {others[-1]}; resumed {codes}; "
-                f"{'equal' if well else found or 'failed'}",
-                flush=True,
+            codes = finish(run)
+            logs = [Path(f"{run}-worker-{index}.txt").read_text() for index in range(WORKERS)]
+            different = differences(*(one / "processes" / STORY for one in (folder / "whole", run)))
+            if None in codes:
+                result, said = "hang", f"exit codes {codes}"
+            elif any(codes):
+                result, said = "died", f"exit codes {codes}: {[log[-1500:] for log in logs]}"
+            elif different:
+                result, said = "different", ", ".join(different)
+            else:
+                result, said = "same", ""
+            results[result] += 1
+            if result != "same":
+                faults.append(f"{run.name}: {result}: {said}")
+            say(
+                f"workers: kill {sum(results.values())} of worker {victim}, "
+                f"{'alive' if alive else 'ended'}, "
+                f"after {steps[-1] if steps else 'no checkpoint'}: {result}"
             )
-            if codes != [0] * WORKERS:
-                for index in range(WORKERS):
-                    print((Path(f"{run}-worker-{index}.txt")).read_text()[-1500:], flush=True)
-    print(f"{options.kills} runs, {resumed} killed while running, {lost} lost")
-    sys.exit(bool(lost))
+    return {"cases": kills, **results, "faults": faults}
 
 
-if __name__ == "__main__":
-    main()
+def finish(folder: Path) -> list[int | None]:
+    """Runs the workers to their end; returns their exit codes."""
+    processes = start(folder)
+    codes = wait(processes, 900)
+    end(processes)
+    return codes

@@ -2,20 +2,33 @@
 
 import difflib
 import errno
+import re
 import shlex
 from collections.abc import Iterable
 
-_MAX_REPR, _MAX_REASON = 80, 200  # characters
+_MAX_REPR, _MAX_REASON, _MAX_MESSAGE = 80, 200, 1000  # characters
+_MAX_NAMES = 20
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class LsKerasError(Exception):
     """Base of all exceptions of ls-keras; `lsk` shows it as one line and exits with its code.
+
+    Args:
+        message: The message. Line breaks and control characters, as a path may contain them, become
+            "?", and of more than 1,000 characters the middle is left out.
 
     Attributes:
         exit_code: The exit code of `lsk`: 2, unless a subclass sets another.
     """
 
     exit_code = 2
+
+    def __init__(self, message: object = ""):
+        text = _CONTROL.sub("?", str(message))
+        if len(text) > _MAX_MESSAGE:
+            text = f"{text[: _MAX_MESSAGE // 2]}…{text[-_MAX_MESSAGE // 3 :]}"
+        super().__init__(text)
 
 
 class InputError(LsKerasError, ValueError):
@@ -84,7 +97,9 @@ def suggest(received: str, known: Iterable[str]) -> str:
     matches += [by_end[m] for m in difflib.get_close_matches(end, by_end, n=3)]
     names = list(dict.fromkeys(matches)) or known
     label = "Near matches" if matches else "Known"
-    return f"{label}: {', '.join(names)}. Received: {short_repr(received)}"
+    more = f", … ({len(names)} in all)" if len(names) > _MAX_NAMES else ""
+    text = ", ".join(names[:_MAX_NAMES])
+    return f"{label}: {text}{more}. Received: {short_repr(received)}"
 
 
 def shell_command(*words: object) -> str:

@@ -5,18 +5,19 @@ import os
 import pytest
 
 import small_translation
-from hostile_files import FAULTS, SECONDS, counts, try_cases
+from fault_cases import FAULTS, SECONDS
+from hostile_files import counts, try_files
 from lsk_engine.tasks.registry import load_task
 from lsk_processes import lsk
 from stored_files import metrics
 from untrained_run import untrained_run
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]
-CASES = 150  # make verify-faults tries 2,500
+CASES = 150  # make verify-faults tries 960
 
 
 def test_hostile_files_are_refused_in_one_line_or_read():
-    outcomes = try_cases(CASES)
+    outcomes = try_files(CASES)
     faults = [str(outcome) for outcome in outcomes if outcome.result in FAULTS]
     assert len(outcomes) == CASES
     assert not faults, "\n".join([*faults, counts(outcomes)])

@@ -14,8 +14,9 @@ from lsk.support import options
     type=click.Path(path_type=Path, dir_okay=False),
     help="Page to write. [default: report.html in the only DIR, or in the current folder]",
 )
+@click.option("--anonymous", is_flag=True, help="Leave out absolute paths and your user name.")
 @options.quiet
-def report(folders: tuple[Path, ...], out: Path | None, quiet: bool) -> None:
+def report(folders: tuple[Path, ...], out: Path | None, anonymous: bool, quiet: bool) -> None:
     """Write one self-contained HTML page about the runs and studies in DIR….
 
     \b
@@ -27,7 +28,7 @@ def report(folders: tuple[Path, ...], out: Path | None, quiet: bool) -> None:
     """  # noqa: D301 - \b stops Click from rewrapping lines
     from lsk_engine.reports.page import write_report
 
-    result = write_report(folders, out)
+    result = write_report(folders, out, anonymous=anonymous)
     reporter = options.reporter(verbose=False, quiet=quiet)
     for problem in result.problems:
         reporter.warning(f"left out: {problem}")

@@ -19,7 +19,7 @@ SOFTMAX, SIGMOID = "softmax", "sigmoid"
 
 
 def as_tensor(value, name: str):
-    """Returns a tensor of numbers or Booleans; symbolic tensors are returned unchanged.
+    """Returns a tensor of numbers or Booleans.
 
     Args:
         value: A tensor of the backend, a Keras or TensorFlow variable (its current value is read),
@@ -28,10 +28,10 @@ def as_tensor(value, name: str):
 
     Raises:
         InputError: If it is none of these: strings, objects, complex numbers, lists of different
-            lengths, mappings, sparse or ragged tensors, `None`.
+            lengths, mappings, sparse, ragged or symbolic tensors, `None`.
     """
     if isinstance(value, keras.KerasTensor):
-        return value
+        raise _not_numeric(value, name)
     if not _is_backend_tensor(value):
         array = _as_numeric(value, name)
         if array is not None:
@@ -53,11 +53,11 @@ def as_array(value, name: str) -> np.ndarray:
     """Returns a NumPy array of numbers or Booleans, without a copy where memory can be shared.
 
     Args:
-        value: As for `as_tensor`, but not symbolic.
+        value: As for `as_tensor`.
         name: The argument's name, for the message.
 
     Raises:
-        InputError: As `as_tensor`, and for a symbolic tensor.
+        InputError: As `as_tensor`.
     """
     if isinstance(value, np.ndarray):
         return _check_numeric(value, value, name)
@@ -328,6 +328,8 @@ def _as_numeric(value, name: str) -> np.ndarray | None:
 
 def _check_numeric(array: np.ndarray, value, name: str) -> np.ndarray:
     # bfloat16 and float8 of ml_dtypes have the kind V.
+    if array.dtype.kind == "f" and array.dtype.itemsize > 8:
+        return array.astype(np.float64)  # no backend has NumPy's long double
     if array.dtype.kind in "biuf" or "float" in array.dtype.name:
         return array
     raise _not_numeric(value, name)

@@ -165,7 +165,7 @@ def read_logits(
     if outside:
         raise InputError(
             f"Expected token ids in [0, {shape[1]}), the vocabulary of the logits. "
-            f"Received: {outside}"
+            f"Received: {shown(outside)}"
         )
     logits = ops.cast(logits, "float32")
     if unsmooth is not None:

@@ -272,4 +272,4 @@ class MatrixScaling(MixedTemperature):
         log_p = super().call(inputs)
         log_p = ops.where(forbidden, ops.zeros_like(log_p), log_p)
         z = ops.matmul(log_p, ops.transpose(self.matrix)) + self.bias
-        return ops.where(forbidden, ops.full_like(z, -math.inf), z)
+        return ops.where(forbidden, -math.inf, z)

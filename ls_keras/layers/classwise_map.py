@@ -105,7 +105,7 @@ class ClasswiseMap(CalibrationLayer):
         t0, t1, y0, y1 = (_gather(v, at) for v in (x, y) for at in (high - 1, high))
         # Linear in p; above 1/2 in 1 − p, which keeps the digits of confident predictions.
         sign = ops.where(t0 > 0, -1.0, 1.0)
-        p, p0, p1 = (ops.sigmoid(sign * v) for v in (t, t0, t1))
+        p, p0, p1 = (_sigmoid(sign * v) for v in (t, t0, t1))
         apart = ops.not_equal(p1, p0)
         part = (p - p0) / ops.where(apart, p1 - p0, ops.ones_like(p0))
         part = ops.where(apart, ops.clip(part, 0.0, 1.0), ops.ones_like(part))
@@ -122,13 +122,20 @@ class ClasswiseMap(CalibrationLayer):
         }
 
 
+def _sigmoid(t):
+    """Returns 1 / (1 + exp(−t)); ONNX Runtime's sigmoid has no correct digits near 0."""
+    return 1 / (1 + ops.exp(-ops.maximum(t, -88.0)))  # float32's exp ends at 88.7
+
+
 def _log_odds(z):
     """Returns log p − log(1 − p) of each class, p the softmax; exact for p near 1, too."""
     shifted = z - ops.max(z, axis=-1, keepdims=True)
     e = ops.exp(shifted)
-    top = ops.equal(ops.arange(z.shape[-1]), ops.argmax(z, axis=-1, keepdims=True))
+    # Not `ops.argmax`, whose bitcast on TensorFlow ONNX has not.
+    top = ops.equal(shifted, 0)
+    tops = ops.sum(ops.cast(top, e.dtype), axis=-1, keepdims=True)
     rest = ops.sum(ops.where(top, ops.zeros_like(e), e), axis=-1, keepdims=True)
-    return shifted - ops.log(ops.where(top, rest, rest + 1 - e))
+    return shifted - ops.log(rest + ops.where(top, tops - 1, tops - e))
 
 
 def _gather(values, index):

@@ -54,6 +54,21 @@ def test_unknown_names_get_near_matches_or_all_names(received, end):
     assert suggest(received, ["training.alpha", "model.width"]) == end
 
 
+def test_many_unknown_names_are_cut():
+    end = suggest("zzz", [f"name{n}" for n in range(100)])
+    assert end.startswith("Known: name0, name1, ")
+    assert end.endswith("name19, … (100 in all). Received: 'zzz'")
+
+
+@pytest.mark.parametrize("kind", [LsKerasError, InputError, FileError, MissingExtraError])
+def test_a_message_is_one_line_of_bounded_length(kind):
+    assert str(kind("Expected a. Received: b\nc\x1b[1m\u2028")) == "Expected a. Received: b?c?[1m?"
+    long = str(kind(f"Expected a. Received: {'b' * 5000}/c"))
+    assert len(long) < 1000
+    assert long.startswith("Expected a. Received: b")
+    assert long.endswith("b/c")
+
+
 def test_errors_and_files_need_no_other_package():
     code = "import sys; before = set(sys.modules); import ls_base.errors, ls_base.files;"
     code += "print(*{m.partition('.')[0] for m in set(sys.modules) - before})"

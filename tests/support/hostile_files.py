@@ -1,30 +1,24 @@
-"""Damaged and malicious files, as numbered cases with the functions that read them.
+"""Damaged and hostile files and settings: cases by number.
 
-A case is a kind of file (`hostile_kinds`), whole at first, and a change to it that the number of
-the case draws. Readers run in a process of their own, whose memory is bounded and whose time is
-taken: a case is `refused` in one line, or `read`; anything else is a fault.
+A case is a kind of file (`hostile_kinds`), whole at first, and a change to it that is drawn by the
+case's number. It passes if its reader refuses it in one line that names the file or setting and
+what was found (`refused`), or reads the same (`same`). Files without a checksum may also hold
+something else (`value`): nothing tells the change from what a user may have wanted.
 """
 
 import collections
-import contextlib
 import dataclasses
-import multiprocessing
-import os
-import resource
+import functools
 import shutil
 import tempfile
-import time
-import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from fault_cases import FAULTS, PASSES, Outcome, bound_memory, run_cases, try_call
 from hostile_changes import changes_of
-
-SECONDS, BYTES = 60, 4 << 30
-FAULTS = ("traceback", "several lines", "hang", "memory", "died", "wrong")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,179 +42,77 @@ class Kind:
     protected: bool = False
 
 
-@dataclasses.dataclass(frozen=True)
-class Outcome:
-    """How a case ended.
-
-    Attributes:
-        number: Of the case.
-        kind: Of the file.
-        change: What was done to it.
-        result: `refused`, `read`, or one of `FAULTS`.
-        said: The message, or the traceback's end.
-    """
-
-    number: int
-    kind: str
-    change: str
-    result: str
-    said: str
-
-    def __str__(self) -> str:
-        return f"case {self.number} ({self.kind}, {self.change}): {self.result}: {self.said}"
-
-
-def try_cases(
-    count: int, *, first: int = 0, seed: int = 0, said: Callable[[str], None] | None = None
+def try_files(
+    count: int, *, first: int = 0, seed: int = 0, say: Callable[[str], None] = lambda text: None
 ) -> list[Outcome]:
-    """Tries hostile files, spread evenly over their kinds.
+    """Tries damaged files, spread evenly over their kinds.
 
     Args:
-        count: How many.
-        first: Number of the first case; a case depends only on its number and the seed.
-        seed: Seed of all changes.
-        said: Called with each fault when it occurs, and with the counts at the end.
-
-    Returns:
-        How each case ended.
+        count: The number of cases.
+        first: The number of the first; a case depends on its number and the seed only.
+        seed: Seed of the changes.
+        say: Receives each fault, and the counts by kind at the end.
     """
-    outcomes: list[Outcome] = []
-    numbers = collections.deque(range(first, first + count))
-    with _folder() as folder:
-        while numbers:
-            for outcome in _in_a_process(numbers, seed, folder):
-                outcomes.append(outcome)
-                if said is not None and outcome.result in FAULTS:
-                    said(str(outcome))
-    if said is not None:
-        said(counts(outcomes))
+    outcomes = []
+    with tempfile.TemporaryDirectory(prefix="hostile-", ignore_cleanup_errors=True) as folder:
+        numbers = range(first, first + count)
+        for outcome in run_cases("hostile_files", numbers, seed, Path(folder)):
+            outcomes.append(outcome)
+            if outcome.result in FAULTS:
+                say(str(outcome))
+    say(counts(outcomes))
     return outcomes
 
 
 def counts(outcomes: list[Outcome]) -> str:
-    """Returns how many cases ended how, in all and by kind, as text."""
-    results = ("refused", "read", *FAULTS)
-    lines = [_line("kind", results)]
-    for kind in sorted({outcome.kind for outcome in outcomes}):
-        found = collections.Counter(o.result for o in outcomes if o.kind == kind)
-        lines.append(_line(kind, [found[result] for result in results]))
-    found = collections.Counter(outcome.result for outcome in outcomes)
-    return "\n".join([*lines, _line(f"all {len(outcomes)}", [found[r] for r in results])])
+    """Returns how many cases ended how, by kind of file, as text."""
+    kinds = collections.defaultdict(list)
+    for outcome in outcomes:
+        kinds[outcome.case.partition(": ")[0]].append(outcome.result)
+    lines = [("kind", *PASSES, *FAULTS)]
+    lines += [(k, *map(kinds[k].count, lines[0][1:])) for k in sorted(kinds)]
+    return "\n".join(f"{line[0]:28}" + "".join(f"{c!s:>11}" for c in line[1:]) for line in lines)
 
 
-def _line(name: str, cells) -> str:
-    return f"{name:24}" + "".join(f"{cell!s:>14}" for cell in cells)
-
-
-@contextlib.contextmanager
-def _folder() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="hostile-"))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _in_a_process(numbers: collections.deque, seed: int, folder: Path) -> Iterator[Outcome]:
-    """Tries cases in one process until it ends; those that it did are taken from `numbers`."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["hostile_kinds"])
-    here, there = context.Pipe()
-    process = context.Process(target=_work, args=(there, list(numbers), seed, folder))
-    process.start()
-    there.close()
-    try:
-        while numbers:
-            # The first case waits for imports.
-            if not here.poll(SECONDS + 120):
-                process.kill()
-                yield _ended(numbers.popleft(), seed, "hang", f"over {SECONDS} s")
-                return
-            try:
-                outcome = here.recv()
-            except EOFError:
-                process.join()
-                said = f"exit code {process.exitcode}"
-                yield _ended(numbers.popleft(), seed, "died", said)
-                return
-            numbers.popleft()
-            yield outcome
-    finally:
-        process.kill()
-        process.join()
-
-
-def _ended(number: int, seed: int, result: str, said: str) -> Outcome:
+@functools.cache
+def _whole(kind_number: int, folder: Path) -> tuple[Kind, Path, Any]:
+    """Returns a kind, the folder of its whole files, and what these hold."""
     from hostile_kinds import KINDS
 
-    kind = KINDS[number % len(KINDS)]
-    return Outcome(number, kind.name, _drawn(number, seed, kind)[0], result, said)
+    kind = KINDS[kind_number]
+    made = folder / kind.name
+    if not made.exists():
+        kind.make(made)
+    content = kind.read(made)
+    bound_memory()  # beyond what this reader has mapped
+    return kind, made, content
 
 
-def _work(pipe, numbers: list[int], seed: int, folder: Path) -> None:
-    """Is the process: reads one case after another."""
+def try_case(number: int, seed: int, folder: Path) -> Outcome:
+    """Damages a copy of a file as the number says, and reads it."""
     from hostile_kinds import KINDS
 
-    whole: dict[str, Any] = {}
-    for number in numbers:
-        kind = KINDS[number % len(KINDS)]
-        made = folder / kind.name
-        if kind.name not in whole:
-            if not made.exists():
-                kind.make(made)
-            whole[kind.name] = kind.read(made)
-            _bound_memory()
-        pipe.send(_try(number, seed, kind, made, whole[kind.name], folder / f"case-{number}"))
-
-
-def _bound_memory() -> None:
-    """Refuses this process more than 4 GiB beyond what it has mapped by now."""
-    mapped = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
-    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
-    resource.setrlimit(resource.RLIMIT_AS, (mapped + BYTES, hard))
-
-
-def _drawn(number: int, seed: int, kind: Kind):
+    kind, made, whole = _whole(number % len(KINDS), folder)
     rng = np.random.default_rng([seed, number])
     changes = changes_of(kind.form)
     names = sorted(changes)
-    # Each form's own changes as often as those of bytes.
     name = names[rng.integers(len(names))]
-    return name, changes[name], kind.files[rng.integers(len(kind.files))], rng
-
-
-def _try(number: int, seed: int, kind: Kind, made: Path, whole: Any, case: Path) -> Outcome:
-    name, change, file, rng = _drawn(number, seed, kind)
+    file = kind.files[rng.integers(len(kind.files))]
+    case = folder / f"case-{number}"
     shutil.copytree(made, case, symlinks=True)
-    before = time.monotonic()
     try:
-        change(case / file, rng)
-        # What is missing may have been removed by its owner.
-        protected = kind.protected and name != "missing"
-        result, said = _read(kind, case, whole if protected else None)
+        changes[name](case / file, rng)
+        # A message names the changed file, or its folder if it is missing or belongs to other data.
+        named = () if kind.form == "settings" else (Path(file).name, str(case))
+        result, said, found = try_call(lambda: kind.read(case), *named)
     finally:
         shutil.rmtree(case, ignore_errors=True)
-    if time.monotonic() - before > SECONDS:
-        result, said = "hang", f"{time.monotonic() - before:.0f} s"
-    return Outcome(number, kind.name, f"{name} of {file}", result, said)
-
-
-def _read(kind: Kind, case: Path, whole: Any) -> tuple[str, str]:
-    from ls_base.errors import LsKerasError
-
-    try:
-        found = kind.read(case)
-    except LsKerasError as error:
-        lines = str(error).splitlines()
-        one = len(lines) == 1 and len(lines[0]) < 2000
-        return ("refused" if one else "several lines"), str(error)[:2000]
-    except MemoryError:
-        return "memory", traceback.format_exc(limit=-3)
-    except Exception:
-        return "traceback", traceback.format_exc(limit=-6)
-    if whole is not None and not same(found, whole):
-        return "wrong", "other content, without an error"
-    return "read", ""
+    if result == "value":
+        result = "same" if same(found, whole) else "value"
+        # The owner of a file may have removed it.
+        if result == "value" and kind.protected and name != "missing":
+            result, said = "different", "other content without an error"
+    return Outcome(f"{kind.name}: case {number}, {name} of {file}", result, said)
 
 
 def same(first: Any, second: Any) -> bool:

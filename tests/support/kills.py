@@ -1,15 +1,18 @@
 """Kills trainings at random points, resumes them, and compares them with an uninterrupted run.
 
-`DIFFERS`, `_CLOCK` and `_kept` list what may differ; everything else is compared byte for byte, and
-arrays by value.
+`DIFFERS`, `_CLOCK` and `_files` list what may differ; everything else is compared byte for byte,
+and arrays by value.
 """
 
+import collections
 import dataclasses
 import io
 import json
 import random
 import re
+import shutil
 import signal
+import subprocess
 import time
 import zipfile
 from collections.abc import Callable
@@ -19,6 +22,7 @@ import numpy as np
 
 import small_speech
 import small_translation
+from fault_cases import Outcome
 from lsk_processes import Lsk, lsk
 
 # Files of a run that depend on time, machine and number of starts.
@@ -27,7 +31,12 @@ _CLOCK = {"metrics.json": ("seconds", "run")}  # fields that do so
 _CHECKPOINTS_KEPT = 1  # the last; before it an interruption leaves others
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
-WHEN = ("any time", "loading", "a checkpoint is written", "the model is there", "scores are there")
+STEPS, CHECKPOINT_EVERY = 60, 7  # no multiple of an epoch
+TRAINING = "between checkpoints"
+PLACES = (
+    *("any time", "loading", "writing a checkpoint", "the model is saved", "scores are saved"),
+    *[TRAINING] * 8,
+)
 
 
 def arguments(task: str, folder: Path) -> list[str]:
@@ -59,26 +68,30 @@ def arguments(task: str, folder: Path) -> list[str]:
         },
         "speech": lambda: {**small_speech.settings(folder), "decoding.beam_size": 2},
     }[task]()
-    settings |= {"training.epochs": None, "training.steps": 12, "training.checkpoint_every": 2}
+    settings |= {
+        f"training.{name}": CHECKPOINT_EVERY for name in ("checkpoint_every", "keep_every")
+    }
     task = "image" if task == "large" else task
     return ["train", "--task", task, "-q", *(f"--set={k}={v}" for k, v in settings.items())]
 
 
 @dataclasses.dataclass
 class Count:
-    """What came of kills.
+    """The result of killing trainings.
 
     Attributes:
-        kills: How many processes a signal ended.
-        runs: How many runs they belonged to.
-        lost: What went wrong, a line each: a run that could not be resumed, or ended differently.
-        codes: How often processes ended with each exit code, −N for signal N.
+        kills: Processes ended by a signal.
+        in_training: Those of them that had saved a checkpoint, had trained on, and were not done.
+        runs: Runs that these processes trained.
+        faults: A run each that could not be resumed or ended with other files.
+        codes: Number of processes by exit code; -N for signal N.
     """
 
     kills: int = 0
+    in_training: int = 0
     runs: int = 0
-    lost: list[str] = dataclasses.field(default_factory=list)
-    codes: dict[int, int] = dataclasses.field(default_factory=dict)
+    faults: list[Outcome] = dataclasses.field(default_factory=list)
+    codes: collections.Counter[int] = dataclasses.field(default_factory=collections.Counter)
 
 
 def kill_trainings(
@@ -88,76 +101,102 @@ def kill_trainings(
     seed: int = 0,
     report: Callable[[str], None] = lambda text: None,
 ) -> Count:
-    """Kills trainings of a task until enough were, at places drawn from the seed.
+    """Kills trainings of a task, resumes them, and compares their files with an undisturbed run's.
+
+    Goes on until there are `kills` kills, half of them between two checkpoints.
 
     Args:
         task: The task.
         folder: An empty folder for data and runs.
-        kills: Number of kills.
-        seed: Seed of the random points.
-        report: Called after each run.
+        kills: The least number of kills.
+        seed: Seed of the places and signals.
+        report: Receives a line about each run.
     """
     rng, count = random.Random(seed), Count()
     command = arguments(task, folder)
-    start = time.monotonic()
-    done = lsk(*command, "--run-dir", folder / "whole")
-    assert done.returncode == 0, done.stderr
-    seconds = time.monotonic() - start
-    while count.kills < kills:
+    for name in ("first", "whole"):  # the first takes longer
+        start = time.monotonic()
+        done = lsk(*command, "--run-dir", folder / name)
+        assert done.returncode == 0, done.stderr
+        seconds = time.monotonic() - start
+    saved = [folder / "whole" / "checkpoints" / f"step-{n:08}.npz" for n in (14, 49)]
+    interval = (saved[1].stat().st_mtime - saved[0].stat().st_mtime) / 5
+    while count.kills < kills or count.in_training < kills / 2:
         run = folder / f"run-{count.runs}"
         count.runs += 1
-        _kill_until_done(run, command, seconds, rng, count, kills)
-        found = (
-            []
-            if count.lost and count.lost[-1].startswith(str(run))
-            else differences(folder / "whole", run)
+        result, said = _kill_until_done(run, command, (seconds, interval), rng, count)
+        if not result and (different := differences(folder / "whole", run)):
+            result, said = "different", ", ".join(different)
+        if result:
+            count.faults.append(Outcome(run.name, result, said))
+        report(
+            f"{task}: {count.kills} kills, {count.in_training} of them between checkpoints, "
+            f"{count.runs} runs, {len(count.faults)} faults"
         )
-        count.lost += [f"{run}: {text}" for text in found]
-        report(f"{task}: {count.kills} kills, {count.runs} runs, {len(count.lost)} losses")
+        shutil.rmtree(run)
     return count
 
 
-def _kill_until_done(run, command, seconds, rng, count, kills) -> None:
-    """Trains a run to its end, killing it up to three times."""
-    left = min(rng.randint(1, 3), kills - count.kills)
+def _kill_until_done(run, command, durations, rng, count) -> tuple[str, str]:
+    """Trains a run to its end, killing it up to three times; returns the fault, if any."""
+    left = rng.randint(1, 3)
     while True:
         begun = (run / "config.json").is_file()
         again = ["train", "-q", "--resume", run] if begun else [*command, "--run-dir", run]
         process = Lsk(*again)
-        sent = left and _kill(process, run, seconds, rng)
-        code = process.wait(600)
-        if sent and code:  # else it had ended already
+        place = _kill(process, run, *durations, rng) if left else ""
+        try:
+            code = process.wait(600)
+        except subprocess.TimeoutExpired:
+            return "hang", place
+        said = process.stderr.decode()
+        count.codes[code] += 1
+        if place and code:  # otherwise the process had ended already
             left -= 1
             count.kills += 1
-        count.codes[code] = count.codes.get(code, 0) + 1
+            count.in_training += place == TRAINING
+        if "Traceback" in said:
+            return "traceback", said[-2000:]
         if code == 0:
-            return
+            return "", ""
         if code not in (*(-s for s in SIGNALS), 130, 143):
-            count.lost.append(f"{run}: exit code {code}: {process.stderr.decode()[-2000:]}")
-            return
+            return "died", f"exit code {code}: {said[-2000:]}"
 
 
-def _kill(process: Lsk, run: Path, seconds: float, rng: random.Random) -> bool:
-    """Sends a signal at a place drawn at random; returns whether the process still ran."""
-    when, number = rng.choice(WHEN), rng.choice(SIGNALS)
-    latest = time.monotonic() + rng.uniform(0, 1.2) * seconds
+def _kill(process: Lsk, run: Path, seconds: float, interval: float, rng: random.Random) -> str:
+    """Sends a signal at a random place; returns the place, empty if the process had ended."""
+    place, number = rng.choice(PLACES), rng.choice(SIGNALS)
+    checkpoints = run / "checkpoints"
+    after = rng.randrange(CHECKPOINT_EVERY, STEPS - CHECKPOINT_EVERY)
+    latest = time.monotonic() + seconds * (rng.uniform(0, 1.2) if place == "any time" else 3)
     happened = {
         "any time": lambda: False,
         "loading": lambda: (run / "environment.json").is_file(),
-        "a checkpoint is written": lambda: any(run.glob("checkpoints/.*writing*")),
-        "the model is there": lambda: (run / "model.keras").is_file(),
-        "scores are there": lambda: any((run / "evaluation").glob("*")),
-    }[when]
-    if when != "any time":
-        latest += seconds
+        "writing a checkpoint": lambda: any(checkpoints.glob(".*writing*")),
+        "the model is saved": lambda: (run / "model.keras").is_file(),
+        "scores are saved": lambda: any((run / "evaluation").glob("*")),
+        TRAINING: lambda: max(_steps(run), default=0) >= after,
+    }[place]
+    newest = max(_steps(run), default=0)
+    if place == TRAINING and newest:  # a resumed run: the first checkpoint that it writes
+        after = max(after, newest + 1)
     while process.poll() is None and time.monotonic() < latest and not happened():
         time.sleep(0.002)
-    if when in ("loading", "the model is there"):
+    if place in ("loading", "the model is saved"):
         time.sleep(rng.uniform(0, 0.5))
+    if place == TRAINING:
+        time.sleep(rng.uniform(0, interval))
+    found = max(_steps(run), default=0)
+    writing = any(checkpoints.glob(".*writing*"))
     if process.poll() is not None:
-        return False
+        return ""
     process.signal(number)
-    return True
+    training = newest < found < STEPS and not writing and not (run / "model.keras").is_file()
+    return TRAINING if training else place if place != TRAINING else "elsewhere"
+
+
+def _steps(run: Path) -> list[int]:
+    return [int(file.stem.rpartition("-")[2]) for file in run.glob("checkpoints/step-*.npz")]
 
 
 def differences(whole: Path, run: Path) -> list[str]:

@@ -2,8 +2,10 @@
 
 import base64
 import dataclasses
+import getpass
 import hashlib
 import itertools
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,11 @@ from lsk_engine.reports.sections import build_sections, missing_results
 
 FILE = "report.html"
 _HERE = Path(__file__).parent
+_PATH = re.compile(
+    r"""(?P<quote>['"])(?:file://)?(?:~|/|[A-Za-z]:\\)[^'"]+(?P=quote)  # quoted, spaces included
+    |(?<![\w./<~])(?:file://)?(?:~[\w.-]*/|/(?!/)|[A-Za-z]:\\)[\w.~-][^\s'"<>,;)]*""",
+    re.VERBOSE,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +41,9 @@ class ReportResult:
     problems: tuple[str, ...]
 
 
-def write_report(folders: Sequence[Path], out: Path | None = None) -> ReportResult:
+def write_report(
+    folders: Sequence[Path], out: Path | None = None, *, anonymous: bool = False
+) -> ReportResult:
     """Writes a page about runs and studies, without changing their files.
 
     The page shows the results that exist. A damaged file becomes one line on the page, and the rest
@@ -44,6 +53,7 @@ def write_report(folders: Sequence[Path], out: Path | None = None) -> ReportResu
         folders: Runs, studies, or folders that contain them.
         out: The file to write; `None`: `report.html` in the folder if there is one only, otherwise
             in the current folder.
+        anonymous: Whether to replace absolute paths by `…` and the user name by `user`.
 
     Raises:
         InputError: If a folder does not exist, or contains no run or study.
@@ -55,13 +65,13 @@ def write_report(folders: Sequence[Path], out: Path | None = None) -> ReportResu
         raise FileError(problems[0])
     if out is None:
         out = (folders[0] if len(folders) == 1 else Path()) / FILE
-    text = _render(", ".join(folder.resolve().name for folder in folders), collections)
+    text = _render(", ".join(folder.resolve().name for folder in folders), collections, anonymous)
     # A folder's name may not be valid Unicode.
     write_bytes(out, text.encode("utf-8", "backslashreplace"))
     return ReportResult(out, sum(len(one.runs) for one in collections), tuple(problems))
 
 
-def _render(title: str, collections: Sequence[Collection]) -> str:
+def _render(title: str, collections: Sequence[Collection], anonymous: bool) -> str:
     import jinja2
     from markupsafe import Markup
 
@@ -69,6 +79,7 @@ def _render(title: str, collections: Sequence[Collection]) -> str:
         loader=jinja2.FileSystemLoader(_HERE),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
+        finalize=_anonymize if anonymous else None,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -92,6 +103,24 @@ def _render(title: str, collections: Sequence[Collection]) -> str:
         style_hash=_hash(f"\n{style}"),
         script_hash=_hash(f"\n{script}"),
     )
+
+
+def _anonymize(value: Any) -> Any:
+    """Returns a text of the page without absolute paths and the user's name.
+
+    A path could name a user or a project by any of its folders, so nothing of it is kept.
+    """
+    if type(value) is not str:  # a number, or a part of the page's own code
+        return value
+    user = getpass.getuser()
+    if user != "root":
+        value = re.sub(rf"(?<![A-Za-z]){re.escape(user)}(?![A-Za-z])", "user", value)
+    return "…" if _is_path(value) else _PATH.sub("…", value)
+
+
+def _is_path(text: str) -> bool:
+    """Returns whether a whole text is one absolute path, which may contain spaces."""
+    return bool(_PATH.fullmatch(f"'{text}'"))
 
 
 def _notes(collections: Sequence[Collection]) -> list[str]:

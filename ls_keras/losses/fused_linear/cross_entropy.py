@@ -225,12 +225,12 @@ def _checked(linear: Linear, transposed: bool) -> tuple[Linear, int]:
 
 
 def _floats(value, name: str):
-    tensor = as_tensor(value, name)
-    if isinstance(tensor, keras.KerasTensor):
+    if isinstance(value, keras.KerasTensor):
         raise InputError(
             f"Expected a tensor with values for {name}; for a functional model, use the layer "
-            f"ls_keras.layers.FusedLogits. Received: {shown(tensor)}"
+            f"ls_keras.layers.FusedLogits. Received: {shown(value)}"
         )
+    tensor = as_tensor(value, name)
     if "float" in keras.backend.standardize_dtype(tensor.dtype):
         return tensor
     return ops.cast(tensor, keras.config.floatx())

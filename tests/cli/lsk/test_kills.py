@@ -1,4 +1,4 @@
-"""Two kills a task; `make verify-faults` does a hundred."""
+"""Two kills a task; `make verify-faults` does 25."""
 
 import pytest
 
@@ -8,7 +8,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
 
 
 @pytest.mark.parametrize("task", ["image", "translation", "speech"])
-def test_killed_trainings_end_as_undisturbed_ones(task, tmp_path):
+def test_killed_trainings_resume_to_the_same_files(task, tmp_path):
     count = kill_trainings(task, tmp_path, kills=2)
-    assert count.lost == []
-    assert count.kills == 2
+    assert count.faults == []
+    assert count.kills >= 2
+    assert count.in_training >= 1

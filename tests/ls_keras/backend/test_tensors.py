@@ -6,8 +6,9 @@ import pytest
 from keras import ops
 
 import ls_keras
-from ls_keras.backend.tensors import compiled_by_xla, tensor_of, to_numpy_or_none
+from ls_keras.backend.tensors import as_tensor, compiled_by_xla, tensor_of, to_numpy_or_none
 from ls_keras.distillation import equivalent_smoothing
+from ls_keras.errors import InputError
 
 RNG = np.random.default_rng(0)
 LABELS = np.int32([0, 1, 2, 4])
@@ -59,6 +60,19 @@ TAKERS = {
     ),
     "gamma": lambda y, z, w: equivalent_smoothing(y, z, from_logits=True, sample_weight=w),
 }
+
+
+def test_long_doubles_are_read_as_doubles():
+    tensor = as_tensor(np.longdouble([0.5, 1]), "x")
+    np.testing.assert_array_equal(ops.convert_to_numpy(tensor), [0.5, 1])
+    z = LOGITS.astype(np.longdouble)
+    losses = [ls_keras.smoothed_cross_entropy(LABELS, x, from_logits=True) for x in (z, LOGITS)]
+    np.testing.assert_allclose(*map(ops.convert_to_numpy, losses), rtol=1e-6)
+
+
+def test_symbolic_tensors_are_rejected():
+    with pytest.raises(InputError, match="Expected y_true to be a tensor .* Received: KerasTensor"):
+        ls_keras.smoothed_cross_entropy(keras.KerasTensor((4,), "int32"), LOGITS, from_logits=True)
 
 
 @pytest.mark.filterwarnings("ignore:.*examples:UserWarning")

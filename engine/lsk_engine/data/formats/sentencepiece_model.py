@@ -73,11 +73,12 @@ def load_model(model: bytes, ids: Mapping[str, int]):
         found = {name: getattr(processor, name)() for name in ids}
     except (RuntimeError, ValueError) as error:  # ValueError: pieces that are not UTF-8
         raise InputError(
-            f"Expected the bytes of a SentencePiece model. Received: {len(model)} other bytes"
+            "Expected subwords.model to be the bytes of a SentencePiece model. "
+            f"Received: {len(model)} other bytes"
         ) from error
     if found != dict(ids):
         raise InputError(
-            f"Expected a SentencePiece model with the ids {_list(ids)}. Received: {_list(found)}"
+            f"Expected subwords.model with the ids {_list(ids)}. Received: {_list(found)}"
         )
     return processor
 

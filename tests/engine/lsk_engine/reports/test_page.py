@@ -207,3 +207,29 @@ def opened(page: Path) -> str:
     assert done.returncode == 0, done.stderr
     assert [line for line in done.stderr.splitlines() if "CONSOLE" in line] == []
     return done.stdout
+
+
+def test_an_anonymous_page_has_no_absolute_path_and_no_user_name(tmp_path, monkeypatch):
+    monkeypatch.setattr("getpass.getuser", lambda: "alice")
+    secret = (
+        "/home/alice/data/x.npz",
+        "/Users/secret corp/y",
+        "~/secret",
+        "C:\\Users\\secret\\z",
+        "file:///srv/secret",
+    )
+    run = whole_run(tmp_path / "runs" / "of alice", data={"source": secret[1]})
+    run.record_start(command=["lsk", "train", *secret, f"--set=data.source={secret[0]}"])
+    bare = bare_run(tmp_path / "runs" / "unfinished")
+    bare.record_start(command=["lsk", "train", "--run-dir", str(tmp_path / "secret")])
+    named = write_report([tmp_path / "runs"], tmp_path / "named.html").file.read_text()
+    found = write_report([tmp_path / "runs"], tmp_path / "page.html", anonymous=True)
+    text = found.file.read_text()
+    assert "alice" in named
+    assert "secret" in named
+    for one in ("alice", "secret", str(tmp_path), "/home", "npz"):
+        assert one not in text
+    assert "lsk train" in text
+    page = Page(text)
+    assert page.wrong == []
+    assert len(page.elements) == len(Page(named).elements)

@@ -268,17 +268,24 @@ def test_number_is_used_as_temperature(last):
         np.testing.assert_allclose(after, p / p.sum(-1, keepdims=True), rtol=1e-4)
 
 
-@pytest.mark.skipif(keras.config.backend() != "torch", reason="about the graph of PyTorch")
-@pytest.mark.parametrize("kind", ["matrix", "isotonic", "histogram"])
-@pytest.mark.filterwarnings("ignore")  # of tracing
-def test_graph_can_be_exported_to_onnx(kind):
-    import torch
+@pytest.mark.peers
+@pytest.mark.filterwarnings("ignore")  # of the exporters
+@pytest.mark.parametrize(
+    "kind", ["temperature", "vector", "mixed temperature", "matrix", "isotonic", "histogram"]
+)
+def test_onnx_runtime_gives_the_same_probabilities(kind, tmp_path):
+    import onnxruntime
 
-    model, (x, y) = functional(activation="softmax"), data()
-    made = calibrated(model, fit_of(kind, y, np.log(ops.convert_to_numpy(model(x)))))
-    graph = torch.jit.trace(made, torch.from_numpy(x[:4])).inlined_graph
-    assert "aten::ravel" not in str(graph)
-    assert "aten::take" not in str(graph)
+    model, (x, _) = functional(), data(600)
+    z = 3 * model.predict(x, verbose=0)
+    y = np.argmax(z + np.random.default_rng(1).gumbel(size=z.shape), axis=-1)
+    made = calibrated(model, fit_of(kind, y[:300], z[:300]))
+    expected = made.predict(x[300:], verbose=0)
+    made.export(tmp_path / "model.onnx", format="onnx", verbose=False)
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    (found,) = session.run(None, {session.get_inputs()[0].name: x[300:]})
+    softmax = [ops.convert_to_numpy(ops.softmax(logits)) for logits in (found, expected)]
+    np.testing.assert_allclose(*softmax, atol=1e-5)
 
 
 HUB = ("the cat sat", "a dog ran", "the dog sat", "a cat ran")

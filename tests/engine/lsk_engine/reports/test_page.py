@@ -233,3 +233,11 @@ def test_an_anonymous_page_has_no_absolute_path_and_no_user_name(tmp_path, monke
     page = Page(text)
     assert page.wrong == []
     assert len(page.elements) == len(Page(named).elements)
+
+
+@pytest.mark.parametrize(("runs", "folded"), [(2, False), (201, True)])
+def test_tables_of_more_than_200_rows_are_folded(runs, folded, tmp_path):
+    for seed in range(runs):
+        bare_run(tmp_path / f"run-{seed}", seed=seed)
+    text = write_report([tmp_path]).file.read_text()
+    assert (f": {runs} rows</summary>" in text) is folded

@@ -61,7 +61,7 @@ def _make_run(folder, *, checksums=True):
     columns = {name: rng.uniform(0, 1, 40).astype(np.float32) for name in COLUMNS}
     columns["correct"] = columns["correct"].round()
     run.write(run.statistics_file("test"), Predictions(columns, np.arange(40)).to_bytes())
-    point = {"settings": "abc", "temperature": 1.0, "values": {"error": 20.0}}
+    point = {"search": "abc", "temperature": 1.0, "values": {"error": 20.0}}
     point |= {"labels": {"error": "error"}, "intervals": {"error": (18.0, 22.0)}}
     run.write_json(run.sweep_file("test"), {"points": [point, {**point, "temperature": 2.0}]})
     run.write_json(run.gamma_file, {"model_sha256": "abc", "gamma": {"1": 0.1, "2": 0.2}})

@@ -71,7 +71,7 @@ def read_arguments(
     forbidden = tuple(sorted(set(as_counts(forbidden_tokens, "forbidden_tokens"))))
     constraints = TokenConstraints(as_count(end_token, "end_token"), min_length, forbidden)
     is_tensor = hasattr(batch_size, "shape")
-    known: Any = to_numpy_or_none(batch_size) if is_tensor else batch_size
+    known: Any = to_numpy_or_none(as_tensor(batch_size, "batch_size")) if is_tensor else batch_size
     if known is not None or not is_tensor:  # otherwise a tensor in a graph
         known = known.item() if hasattr(known, "size") and known.size == 1 else known
         batch_size = as_count(known, "batch_size", 1)

@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from ls_base.brief_repr import BriefRepr, brief_repr
-from ls_keras.backend.tensors import as_array
+from ls_keras.backend.tensors import as_array, as_tensor
 from ls_keras.errors import InputError, shown
 from ls_keras.inputs.targets import IgnoreClass
 from ls_keras.inputs.validation import as_count, as_counts, as_names, as_number, as_seed
@@ -114,7 +114,7 @@ def project(activations, plane: TemplatePlane):
     """
     _check_plane(plane)
     x = append_bias_feature(activations, len(plane.origin))
-    x = ops.cast(ops.convert_to_tensor(x), "float32")
+    x = ops.cast(as_tensor(x, "activations"), "float32")
     origin = ops.convert_to_tensor(plane.origin.astype(np.float32))
     axes = ops.convert_to_tensor(plane.axes.astype(np.float32))
     return ops.matmul(x - origin, axes)

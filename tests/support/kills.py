@@ -68,9 +68,8 @@ def arguments(task: str, folder: Path) -> list[str]:
         },
         "speech": lambda: {**small_speech.settings(folder), "decoding.beam_size": 2},
     }[task]()
-    settings |= {
-        f"training.{name}": CHECKPOINT_EVERY for name in ("checkpoint_every", "keep_every")
-    }
+    saving = dict.fromkeys(("training.checkpoint_every", "training.keep_every"), CHECKPOINT_EVERY)
+    settings |= {"training.epochs": None, "training.steps": STEPS, **saving}
     task = "image" if task == "large" else task
     return ["train", "--task", task, "-q", *(f"--set={k}={v}" for k, v in settings.items())]
 

@@ -237,7 +237,7 @@ def binomial_intervals(
     """
     from scipy import special  # imported late: it takes long
 
-    tail = (1 - level) / 2
+    tail = (1 - float(level)) / 2  # SciPy takes no fractions
     hits, misses = rate * number, (1 - rate) * number
     with np.errstate(invalid="ignore"):
         low = np.where(hits > 0, special.betaincinv(hits, misses + 1, tail), 0.0)

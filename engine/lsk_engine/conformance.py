@@ -1,4 +1,4 @@
-"""What every task must do, as tests: subclass `TaskContract` in a plugin's own test suite."""
+"""Tests of the task contract: subclass `TaskContract` in a plugin's own test suite."""
 
 import json
 from pathlib import Path
@@ -38,7 +38,7 @@ class TaskContract:
         raise NotImplementedError
 
     def required(self, folder: Path) -> dict[str, Any]:
-        """Returns those of the settings that have no default, by dotted key: of most tasks none."""
+        """Returns the settings without a default, by dotted key; most tasks have none."""
         return {}
 
     def loaded(self, folder: Path) -> tuple[Task, Config, TaskData]:
@@ -83,7 +83,7 @@ class TaskContract:
         np.testing.assert_array_equal(counted, data.class_counts)
 
     def test_artifacts_give_the_same_data_again(self, tmp_path):
-        """A run's vocabulary is loaded, not made anew."""
+        """A run's vocabulary is loaded, not rebuilt."""
         task, config, data = self.loaded(tmp_path)
         again = task.load_data(config, data.artifacts)
         assert again.artifacts == data.artifacts

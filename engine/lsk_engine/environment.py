@@ -1,4 +1,4 @@
-"""What a result depends on besides its configuration."""
+"""Versions, machine and command, on which a result depends besides its configuration."""
 
 import contextlib
 import datetime

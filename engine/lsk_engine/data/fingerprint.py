@@ -1,4 +1,4 @@
-"""Data fingerprints: a run stores one, so that changed data are noticed when it goes on."""
+"""Data fingerprints: a run stores one, to detect changed data when it is resumed."""
 
 import dataclasses
 import hashlib

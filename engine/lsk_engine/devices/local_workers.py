@@ -132,7 +132,7 @@ def worker_environments(workers: int) -> list[dict[str, str]]:
 
 
 def free_addresses(count: int) -> list[str]:
-    """Returns `HOST:PORT` of this machine that no program listens at.
+    """Returns a free `HOST:PORT` of this machine.
 
     Args:
         count: How many.

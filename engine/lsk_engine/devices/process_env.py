@@ -32,7 +32,7 @@ class ProcessInfo:
     Attributes:
         index: Rank, from 0. Process 0 is the chief, which writes the run.
         count: Number of processes.
-        source: The environment variable that says so.
+        source: The environment variable that contained the rank.
         address: `HOST:PORT` where the others connect to this process; empty if they do not.
     """
 

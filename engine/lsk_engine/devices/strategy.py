@@ -38,7 +38,7 @@ def configure_cpu_devices(name: str, devices: int | None) -> None:
     """Makes as many logical CPU devices as a strategy of several devices needs without a GPU.
 
     Call it before anything is computed: later, the framework's devices are fixed, and nothing
-    changes. Logical devices share the cores of the machine; they serve to try a strategy.
+    changes. Logical devices share the cores of the machine; use them to test a strategy.
 
     Args:
         name: The strategy's name.

@@ -21,7 +21,7 @@ QUANTITIES = {
 }
 _PARTS = {"train": "training", "validation": "validation"}
 _CURVES = ("teacher", "student alone", "student of hard teacher", "student of smoothed teacher")
-_MEASURES = {"ece": "ECE", "nll": "NLL (nats a label)"}  # of a temperature sweep, beside scores
+_MEASURES = {"ece": "ECE", "nll": "NLL (nats per label)"}  # of a temperature sweep, beside scores
 _FAR = 2.5  # a reference line this many times above the curves is not drawn: it would flatten them
 
 

@@ -71,7 +71,7 @@ class ReadRun:
         information: The curve of mutual information.
         projections: The contents of the projection's pictures.
         outputs: The decoded texts by split.
-        references: For each output, the texts that are right, by split.
+        references: For each output, the correct texts, by split.
         pictures: The pictures that the report cannot draw from numbers, by file name.
         problems: A line for each file that could not be read.
     """

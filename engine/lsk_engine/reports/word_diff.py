@@ -19,7 +19,7 @@ class Example:
 
     Attributes:
         number: Its place in the split, from 0.
-        reference: The right text; `None` if it was not stored.
+        reference: The correct text; `None` if it was not stored.
         outputs: The name of each model, and its output in pieces.
     """
 
@@ -76,7 +76,7 @@ def choose_examples(
 
     Args:
         title: The heading.
-        references: All right texts of each example; an output is compared with the most similar
+        references: All correct texts of each example; an output is compared with the most similar
             one. Empty: not stored, and nothing is marked.
         outputs: The name of each model, and its output for each example; at least one model.
     """

@@ -1,1 +1,1 @@
-"""What is kept of a run: its directory, its lock, its checkpoints, and how it is opened again."""
+"""Stored runs: directory, lock, checkpoints, and how to open them."""

@@ -168,7 +168,7 @@ class Checkpoints:
                 if step == steps[0]:
                     raise FileError(
                         f"{error}; all checkpoints in {self.directory} are damaged: remove them, "
-                        "and `lsk train --resume` starts anew"
+                        "and `lsk train --resume` starts from the beginning"
                     ) from error
                 warn(f"{error}; going back to the checkpoint before")
         raise FileError(f"Expected a checkpoint in {self.directory}. Received: none")

@@ -27,7 +27,7 @@ def hold_lock(
 
     Raises:
         BlockingIOError: If another process holds the lock, and `wait` is false.
-        FileError: If the file can't be made.
+        FileError: If the file cannot be created.
 
     Example:
     >>> import tempfile

@@ -84,7 +84,7 @@ class Predictions:
     def metrics(self) -> dict[str, float]:
         """Returns means over the positions, summed in float64.
 
-        `loss` (as trained), `nll` (nats a label), `perplexity` (exp of it), `accuracy`, `brier`
+        `loss` (as trained), `nll` (nats per label), `perplexity` (exp of it), `accuracy`, `brier`
         and `ece` (15 bins), with the ends of its 95 % interval.
         """
         curve = self.curve()

@@ -34,7 +34,7 @@ class Preset:
 
 @dataclasses.dataclass(frozen=True)
 class Suggestion:
-    """What a task chooses for a user's own data, where the user has not.
+    """Preset and settings that a task suggests for a user's own data.
 
     Attributes:
         preset: A preset of the task.

@@ -172,7 +172,7 @@ class StudyResult(Record, frozen=True):
         shown: The arm whose claims the table shows.
         sentences: The conclusions in up to six sentences, and a recommendation.
         missing: Why something failed or was not measured, by run.
-        notes: What every report on these data has to mention.
+        notes: Notes that every report on these data must contain.
     """
 
     question: str

@@ -171,7 +171,7 @@ def load_teacher(task: Task, options: DistillationConfig, data: TaskData) -> ker
 
     Args:
         task: The task.
-        options: Who the teacher is.
+        options: The teacher and the options of the distillation.
         data: The student's data.
 
     Raises:

@@ -75,7 +75,7 @@ class LocationAttention(keras.layers.Layer):
         setattr(self, name, weight)
 
     def memory(self, encoded, length) -> dict:
-        """Returns what each step reads of the encoded frames.
+        """Returns the projected frames that each step reads.
 
         Args:
             encoded: Tensor `(batch, frames, features)`.

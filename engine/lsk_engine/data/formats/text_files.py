@@ -176,7 +176,7 @@ def spool_lines(rows: Iterable[tuple[str, ...]], columns: int) -> list[Sequence[
 
 
 def take_lines(lines: Sequence, rows: np.ndarray) -> Sequence:
-    """Returns some lines of a sequence; those on the disk stay there.
+    """Returns a subset of lines, without loading lines on disk.
 
     Args:
         lines: Lines of any kind.

@@ -38,7 +38,7 @@ class Measurement:
         description: What it does, in a line.
         numbers: The numbers by name; `accuracy` yields the task's own scores as well.
         take: Measures a finished run, with Keras loaded, and returns the numbers by split.
-        stored: Whether the numbers are stored in the run; else other files have them already.
+        stored: Whether the numbers are stored in the run; otherwise they are in other files.
         prepare: Computes what runs share, before any is measured.
     """
 

@@ -29,7 +29,7 @@ class RunCurve:
     Attributes:
         panel: Its panel: the task and its data.
         name: Its name in the panel.
-        setting: Its name if it is drawn together with other seeds.
+        setting: Name of the setting if seeds are drawn together; empty otherwise.
         curve: The curve.
         smooth: The curve without bins.
     """

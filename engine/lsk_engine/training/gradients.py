@@ -48,7 +48,7 @@ class GradientTransform:
         return not self.l2_layers or bool(_layers(variable) & set(self.l2_layers))
 
     def check(self, variables: list[keras.Variable]) -> None:
-        """Refuses names of layers that no variable belongs to.
+        """Rejects layer names without any variable.
 
         Raises:
             InputError: With the names that there are.

@@ -278,7 +278,7 @@ def minimize_nll(
     Args:
         examples: At least one example.
         start: First parameters `(P,)`.
-        features: Maps logits `(N, K)` to features `(N, K)`; −inf may become anything.
+        features: Maps logits `(N, K)` to features `(N, K)`; −inf may map to any value.
         apply: Maps parameters and features to logits `(N, K)`.
         gradient: Maps dNLL/dlogits and features to the gradient by the parameters.
         penalty: Maps parameters to a value and its gradient.

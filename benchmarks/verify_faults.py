@@ -6,13 +6,13 @@
 |---|---|---|
 | calls | wrong arguments of every public function | 2,300 |
 | files | damaged and hostile files and settings | 960 |
-| kills | kills trainings, resumes them; compares all files with an undisturbed run's | 25 a task |
-| disk | full and read-only disks, few file handles, then the same run again | 5 a task |
-| workers | kills one of two workers of a training, resumes it; compares all files | 5 a backend |
+| kills | kills trainings, resumes them; compares all files with an uninterrupted run | 25 per task |
+| disk | full and read-only disks, few file handles, then the same run again | 5 per task |
+| workers | kills one of two workers of a training, resumes it; compares all files | 5 per backend |
 
 A case passes if it ends in one line of ours that names what was found (`refused`), with the same
-result as without the fault (`same`), or, where nothing can tell the fault from a user's intention,
-with a value (`value`): a call with an odd but valid argument, a changed file without a checksum.
+result as without the fault (`same`), or with a value (`value`) if the input is odd but valid: an
+unusual argument, a changed file without a checksum.
 Everything else is a fault and makes the exit code 1. At least half of the kills come between two
 checkpoints of a training (`in training`). Filling a disk needs root on Linux (a small tmpfs).
 """

@@ -3,7 +3,7 @@
 A case is a kind of file (`hostile_kinds`), whole at first, and a change to it that is drawn by the
 case's number. It passes if its reader refuses it in one line that names the file or setting and
 what was found (`refused`), or reads the same (`same`). Files without a checksum may also hold
-something else (`value`): nothing tells the change from what a user may have wanted.
+something else (`value`): the user may have made the change.
 """
 
 import collections

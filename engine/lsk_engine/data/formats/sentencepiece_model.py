@@ -8,7 +8,7 @@ from ls_base.errors import InputError, MissingExtraError
 
 
 def train_model(lines: Iterable[str], size: int, ids: Mapping[str, int], **options) -> bytes:
-    """Trains a SentencePiece model; text is taken as it is, without Unicode normalization.
+    """Trains a SentencePiece model; text is not normalized.
 
     Deterministic: one thread and no sampling.
 

@@ -23,8 +23,7 @@ def open_builder(
         extra: The extra of this package that installs TFDS, for the error if it is missing.
         expected: The valid names, for the error about an unknown one.
         build_options: Options of `tfds build`, for the error if the data set is not prepared.
-        data_dir: The folder of the data; default: `TFDS_DATA_DIR` as it is set now, else the
-            default of TFDS.
+        data_dir: The folder of the data; default: `TFDS_DATA_DIR`, else the default of TFDS.
 
     Returns:
         A `tfds.core.DatasetBuilder`.

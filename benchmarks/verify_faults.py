@@ -6,7 +6,7 @@
 |---|---|---|
 | calls | wrong arguments of every public function | 2,300 |
 | files | damaged and hostile files and settings | 960 |
-| kills | kills trainings, resumes them; compares all files with an uninterrupted run | 25 per task |
+| kills | kills and resumes trainings; compares all files with an uninterrupted run | 25 per task |
 | disk | full and read-only disks, few file handles, then the same run again | 5 per task |
 | workers | kills one of two workers of a training, resumes it; compares all files | 5 per backend |
 

@@ -178,7 +178,7 @@ class TeacherLogits:
         """
         path = as_path(directory, "directory")
         check_options(teacher, top_k, dtype, teacher_id, progress)
-        if path.exists():
+        if os.path.lexists(path):
             raise InputError(f"Expected a new folder for the teacher's logits. Received: {path}")
         if not examples.counts.sum():
             raise InputError("Expected positions that count. Received: none")

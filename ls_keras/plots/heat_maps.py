@@ -40,7 +40,8 @@ class AttentionMap(BriefRepr):
 
     def __post_init__(self):
         weights = as_array(self.weights, "weights")
-        is_list = isinstance(self.tokens, Sequence) or getattr(self.tokens, "ndim", 0) > 0
+        is_array = isinstance(self.tokens, np.ndarray) and self.tokens.ndim > 0
+        is_list = is_array or isinstance(self.tokens, Sequence)
         if (
             weights.ndim != 2
             or not (weights.size and np.isfinite(weights).all())

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.transforms import Bbox
 
-MAX_DPI = 2400
+MIN_DPI, MAX_DPI = 10, 2400  # Matplotlib cannot draw the letters of fewer
 # Suffixes that `save` replaces: those of images, and of the files of numbers.
 _REPLACED = (
     *(".png", ".svg", ".pdf", ".eps", ".ps", ".jpg", ".jpeg", ".gif", ".bmp", ".webp"),
@@ -108,7 +108,7 @@ def save(
             name, such as `alpha-0.1`.
         data: The numbers of the figure: a mapping, written as `.json`; or rows with the same keys,
             written as `.json` and `.csv`. NaN and infinity are `null` in JSON and empty in CSV.
-        dpi: Dots per inch of the PNG. Default: 150.
+        dpi: Dots per inch of the PNG, at least 10. Default: 150.
 
     Returns:
         The written paths.
@@ -122,7 +122,7 @@ def save(
     path = image_path(path)
     if not hasattr(figure, "savefig"):
         raise InputError(f"Expected a figure of Matplotlib. Received: {shown(figure)}")
-    as_count(dpi, "dpi", 1, MAX_DPI)
+    as_count(dpi, "dpi", MIN_DPI, MAX_DPI)
     is_rows = isinstance(data, Sequence) and all(isinstance(row, Mapping) for row in data)
     if not isinstance(data, Mapping) and not is_rows:
         raise InputError(f"Expected rows of numbers, or a mapping. Received: {shown(data)}")

@@ -15,7 +15,7 @@ from typing import Any
 from ls_base.errors import LsKerasError
 
 SECONDS, BYTES = 60, 4 << 30
-MAX_LINE = 900  # characters
+MAX_LINE = 1000  # characters
 PASSES = ("refused", "same", "value")
 FAULTS = ("unclear", "raw error", "traceback", "hang", "memory", "died", "different")
 

@@ -98,7 +98,7 @@ RISK = calibration.risk_coverage(Y > 0, P[:, 0])
 CURVE = calibration.reliability_curve(Y, P)
 MAPS = plots.AttentionMap(P, list("abcd"), 0.1)
 ROW = {"run": "a", "curve": "teacher", "alpha": 0.1, "gamma": 0.1, "temperature": 1.0, "nll": 1.0}
-ROW |= {"bleu": 30.0, "step": 1, "mutual_information": 1.0, "low": 0.9, "high": 1.1}
+ROW |= {"num_examples": 9, "ece": 0.1, "bleu": 30.0, "step": 1, "mutual_information": 1.0, "low": 0.9, "high": 1.1}
 LEARNED = [{"step": 1, "loss": 1.0, "val_loss": 2.0}, {"step": 2, "loss": 0.5, "val_loss": None}]
 
 
@@ -142,6 +142,11 @@ VALID = {
     "Distiller.from_logits": True,
     "alpha": 0.1, "p": 2.0,
     "fit_temperature_dataset.model": lambda x: x,
+    "fit_temperature_dataset.from_logits": True,
+    "temperature_curve.from_logits": True,
+    "equivalent_smoothing_dataset.from_logits": True,
+    "smooth_labels.num_classes": 3,
+    "get (ls_keras.metrics).identifier": "ece",
     "temperature_curve.model": lambda x: x,
     "equivalent_smoothing_dataset.teacher": lambda x: x,
     "with_alpha.alpha": np.float32([0.1] * 4),
@@ -258,7 +263,7 @@ def arguments_of(name: str) -> tuple[dict, list[str]]:
         if parameter.name in KERAS_OWN:
             continue
         names.append(parameter.name)
-        key = f"{name.partition(' ')[0]}.{parameter.name}"
+        key = f"{name}.{parameter.name}"
         if key in VALID:
             valid[parameter.name] = VALID[key]
         elif parameter.default is parameter.empty:

@@ -101,7 +101,7 @@ def test_a_file_asks_another_question(tmp_path):
         (["smoothing", "--task", "image", "--jobs", "0"], "at least one job"),
         (
             ["smoothing", "--task", "image", "--set", "training.alpha=0.1"],
-            "axes without training.alpha: it is among the settings",
+            "axes other than the settings. Received: training.alpha in both",
         ),
         (["smooth.toml"], "smooth.toml"),
         (["smooth.toml", "--seeds", "2"], "it defines the rest"),

@@ -53,7 +53,7 @@ def test_temperature_curves_are_sorted_and_have_intervals(tmp_path):
     bleu, ece, nll = curves.temperature_curves(groups(whole_run(tmp_path / "a")))
     assert bleu.series[0].points == [(1.0, 19.0), (2.0, 18.0)]
     assert bleu.series[0].intervals == [(17.0, 21.0), (16.0, 20.0)]
-    assert (ece.title, nll.title) == ("ECE, test", "NLL (nats a label), test")
+    assert (ece.title, nll.title) == ("ECE, test", "NLL (nats per label), test")
     assert nll.series[0].points == [(1.0, 1.5), (2.0, 3.0)]
 
 

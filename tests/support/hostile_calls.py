@@ -98,7 +98,15 @@ RISK = calibration.risk_coverage(Y > 0, P[:, 0])
 CURVE = calibration.reliability_curve(Y, P)
 MAPS = plots.AttentionMap(P, list("abcd"), 0.1)
 ROW = {"run": "a", "curve": "teacher", "alpha": 0.1, "gamma": 0.1, "temperature": 1.0, "nll": 1.0}
-ROW |= {"num_examples": 9, "ece": 0.1, "bleu": 30.0, "step": 1, "mutual_information": 1.0, "low": 0.9, "high": 1.1}
+ROW |= {
+    "num_examples": 9,
+    "ece": 0.1,
+    "bleu": 30.0,
+    "step": 1,
+    "mutual_information": 1.0,
+    "low": 0.9,
+    "high": 1.1,
+}
 LEARNED = [{"step": 1, "loss": 1.0, "val_loss": 2.0}, {"step": 2, "loss": 0.5, "val_loss": None}]
 
 

@@ -88,7 +88,10 @@ def test_a_task_with_a_vocabulary_is_swept(tmp_path):
         (["--preset", "digit-mlp"], "Near matches: digits-mlp"),
         (["--teacher-preset", "resnet"], "a preset of task 'image'"),
         (["--task", "images"], "Near matches: image"),
-        (["--set", "training.alpha=0.1"], "axes other than the settings. Received: training.alpha in both"),
+        (
+            ["--set", "training.alpha=0.1"],
+            "axes other than the settings. Received: training.alpha in both",
+        ),
         (["--set", "teacher.training.seed=3"], "Received: teacher.training.seed"),
         (["--set", "teacher.data.source=cifar10"], "with the same data"),
         (["--set", "model.width"], "KEY=VALUE"),

@@ -92,7 +92,7 @@ def as_seed(value) -> int:
 
 def as_function(value, name: str) -> Callable:
     """Returns a callable, or raises an `InputError`."""
-    if callable(value):
+    if callable(value) and not isinstance(value, type):
         return value
     raise InputError(f"Expected {name} to be a function, or a model. Received: {shown(value)}")
 

@@ -241,7 +241,8 @@ class _StoredPoints:
             ece: Stored with the point.
         """
         new = self._point(config, temperature)
-        old = next((one for one in self._stored() if _is_same(one, new)), None)
+        stored = self._stored()
+        old = next((one for one in stored if _is_same(one, new)), None)
         if old is None:
             scores = self._decode(config, temperature, f"{name}:")
         else:
@@ -256,7 +257,7 @@ class _StoredPoints:
             nll=nll,
             ece=ece,
         )
-        others = [one for one in self._stored() if not _is_same(one, new)]
+        others = [one for one in stored if not _is_same(one, new)]
         self._run.write_json(self._file, SweepPoints(points=[*others, new]).to_dict())
         return scores
 

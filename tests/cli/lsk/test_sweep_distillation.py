@@ -47,7 +47,7 @@ def test_the_trainings_are_runs_and_their_scores_a_table(tmp_path):
         (line,) = (line for line in lines if line.startswith(f"{point['curve']} "))
         assert {f"{point['gamma']:.3f}", f"{point['gamma']:.4f}"} & {*line.split()}
     assert "3 of 3 runs are finished already" in again.stderr
-    with pytest.raises(InputError, match=r"the settings of the study in .*config.model.width=8"):
+    with pytest.raises(InputError, match=r"the settings of the study in .*settings.model.width=8"):
         sweep(*arguments, "--out", tmp_path / "out")
 
 
